@@ -1,0 +1,1 @@
+"""What all participants of a Commonweight network share: the protocol, the chain, content and messages."""
