@@ -1,0 +1,120 @@
+"""The errors of the project, as one tree.
+
+```
+DaoError
+├── ConfigError          a setting is missing, unknown or out of range
+├── KeyFileError         a key file is absent, readable by others, or does not open
+├── ChainError           the chain, or the node that speaks for it
+│   ├── RpcError         no answer, a wrong answer, another chain id, a stale head
+│   ├── Reverted         a contract refused; carries its error and arguments
+│   └── Reorged          a block that was relied on is gone
+├── ContentError         content by CID
+│   ├── NotFound         no source has it
+│   ├── Mismatch         the bytes are not those of the CID
+│   └── TooLarge         more bytes than the cap
+├── DecodeError          bytes that do not follow docs/protocol.md; names the tensor or field
+├── RuleError            well-formed, but against the rules of the protocol
+├── WireError            between Supernode and Superlink
+│   ├── Refused          the other side answered no, and why
+│   └── Unreachable      no answer within the limit
+├── AppError             the training app of a task
+│   ├── AppCrashed       its process ended
+│   └── AppTimeout       its process took longer than allowed
+├── LockedError          another daemon holds this home or this operator key
+└── AuditError           a round could not be audited
+```
+A message is one line: the thing, what was expected, what to do.
+"""
+# ruff: noqa: N818  (the leaves of the tree say what happened; their parents end in Error)
+
+
+class DaoError(Exception):
+    """The root: whatever goes wrong in a way that a user can act on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))
+
+
+class ConfigError(DaoError):
+    """A setting is missing, unknown or out of range."""
+
+
+class KeyFileError(DaoError):
+    """A key file is absent, readable by others, or does not open."""
+
+
+class ChainError(DaoError):
+    """The chain, or the node that speaks for it, failed."""
+
+
+class RpcError(ChainError):
+    """The chain's node gave no answer, a wrong one, or speaks for another chain."""
+
+
+class Reverted(ChainError):
+    """A contract refused a call: `error` is its name, "" where the revert had none; `arguments` are its values."""
+
+    def __init__(self, message: str, error: str = "", arguments: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.error = error
+        self.arguments = arguments
+
+
+class Reorged(ChainError):
+    """A block that was relied on is no longer part of the chain."""
+
+
+class ContentError(DaoError):
+    """Content could not be had by its CID."""
+
+
+class NotFound(ContentError):
+    """No source has the content."""
+
+
+class Mismatch(ContentError):
+    """A source sent bytes that are not those of the CID."""
+
+
+class TooLarge(ContentError):
+    """The content has more bytes than the cap."""
+
+
+class DecodeError(DaoError):
+    """Bytes do not follow the formats of docs/protocol.md; the message names the tensor or field."""
+
+
+class RuleError(DaoError):
+    """A well-formed thing is against the rules of the protocol."""
+
+
+class WireError(DaoError):
+    """A call between a Supernode and a Superlink failed."""
+
+
+class Refused(WireError):
+    """The other side answered no."""
+
+
+class Unreachable(WireError):
+    """The other side gave no answer within the limit."""
+
+
+class AppError(DaoError):
+    """The training app of a task failed."""
+
+
+class AppCrashed(AppError):
+    """The app's process ended."""
+
+
+class AppTimeout(AppError):
+    """The app's process took longer than allowed."""
+
+
+class LockedError(DaoError):
+    """Another daemon holds this home or this operator key."""
+
+
+class AuditError(DaoError):
+    """A round could not be audited."""

@@ -1,0 +1,168 @@
+"""The words of the protocol as types: units, digests, and the records that the chain holds of a task and a round."""
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import NewType
+
+from dao.core.errors import DecodeError
+
+TaskId = NewType("TaskId", int)
+RoundId = NewType("RoundId", int)
+BlockNumber = NewType("BlockNumber", int)
+Timestamp = NewType("Timestamp", int)  # Unix seconds of a block
+Wei = NewType("Wei", int)  # 10^-18 token
+MicroScore = NewType("MicroScore", int)  # millionths of a loss; signed
+
+Digest = NewType("Digest", bytes)  # 32 bytes
+Address = NewType("Address", bytes)  # 20 bytes
+
+ZERO_DIGEST = Digest(bytes(32))
+ZERO_ADDRESS = Address(bytes(20))
+
+
+class Status(StrEnum):
+    """What became of a node's commit."""
+
+    OK = "ok"
+    LATE = "late"  # revealed after the reveal period
+    WITHHELD = "withheld"  # never revealed, or its content could not be had
+    INVALID = "invalid"  # revealed content that does not decode or is not what was committed
+    CLIPPED = "clipped"  # counted with less weight
+    GATED = "gated"  # weight 0
+
+
+class Phase(IntEnum):
+    """A round's phase, numbered as in ITrainingCoordinator."""
+
+    NONE = 0
+    OPEN = 1
+    CLOSED = 2
+    POSTED = 3
+    FROZEN = 4
+    FINALIZED = 5
+    ABORTED = 6
+    VOID = 7
+
+
+class Codec(StrEnum):
+    """How an update is encoded."""
+
+    INT8 = "int8"
+    FLOAT32 = "float32"
+
+    @property
+    def number(self) -> int:
+        """Its number in a task's rules on chain."""
+        return list(Codec).index(self)
+
+    @classmethod
+    def numbered(cls, number: int) -> "Codec":
+        """Return the codec with this number; DecodeError when there is none."""
+        codecs = list(cls)
+        if not 0 <= number < len(codecs):
+            raise DecodeError(
+                f"codec {number}: expected 0 to {len(codecs) - 1}; this task needs a newer release"
+            )
+        return codecs[number]
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The EIP-712 domain of a coordinator."""
+
+    chain_id: int
+    coordinator: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A task's rules (ITrainingCoordinator.TaskRules); periods in seconds, amounts in wei."""
+
+    superlink: Address
+    commit_period: int
+    reveal_period: int
+    result_period: int
+    force_period: int
+    challenge_period: int
+    resolve_period: int
+    quorum: int
+    shards: int
+    body_depth: int
+    codec: Codec
+    admitted_only: bool
+    min_stake: Wei
+    max_stake: Wei
+    round_budget: Wei
+    superlink_bond: Wei
+    challenge_bond: Wei
+    app_hash: Digest
+    base_model: Digest
+    validation_root: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """What a task has come to (ITrainingCoordinator.Task)."""
+
+    active: int
+    last_round: RoundId
+    head: RoundId
+    in_flight: int
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RoundState:
+    """What a round has come to (ITrainingCoordinator.Round); a time that has not come is 0."""
+
+    open_block: BlockNumber
+    opened_at: Timestamp
+    closed_at: Timestamp
+    posted_at: Timestamp
+    parent: RoundId
+    eligible: int
+    commits: int
+    phase: Phase
+    commits_root: Digest
+    result_hash: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a Superlink states of a round (ITrainingCoordinator.Result)."""
+
+    inputs_root: Digest
+    aggregate_root: Digest
+    gradient_root: Digest
+    score_root: Digest
+    model_digest: Digest
+    manifest_digest: Digest
+    reward_root: Digest
+    forced_hash: Digest
+    inputs: int
+    revealed: int
+    weight_sum: int
+    reward_total: Wei
+
+
+def hex_of(data: bytes) -> str:
+    """Write bytes as they stand in JSON: `0x` and lowercase hex digits."""
+    return "0x" + data.hex()
+
+
+def bytes_of(text: str, length: int, what: str) -> bytes:
+    """Read `length` bytes as `hex_of` writes them; DecodeError names `what`."""
+    if not re.fullmatch(f"0x[0-9a-f]{{{2 * length}}}", text):
+        raise DecodeError(f"{what}: expected 0x and {2 * length} lowercase hex digits, got {text[:80]!r}")
+    return bytes.fromhex(text[2:])
+
+
+def digest_of(text: str, what: str = "digest") -> Digest:
+    """Read a digest in JSON; DecodeError names `what`."""
+    return Digest(bytes_of(text, 32, what))
+
+
+def address_of(text: str, what: str = "address") -> Address:
+    """Read an address as people write it, in any case; DecodeError names `what`."""
+    return Address(bytes_of(text.lower(), 20, what))
