@@ -8,14 +8,14 @@ import { basename, join } from "node:path";
 import config from "../hardhat.config.js";
 
 const CONTRACTS = [
-  "DaoToken",
-  "SupernodeRegistry",
-  "TrainingCoordinator",
-  "RewardDistributor",
-  "DisputeManager",
-  "VotingPower",
-  "DaoGovernor",
-  "TimelockController",
+    "DaoToken",
+    "SupernodeRegistry",
+    "TrainingCoordinator",
+    "RewardDistributor",
+    "DisputeManager",
+    "VotingPower",
+    "DaoGovernor",
+    "TimelockController",
 ];
 const OUTSIDE = { TimelockController: "@openzeppelin/contracts/governance/TimelockController.sol" };
 const TARGET = "dao/chain/abi";
@@ -25,96 +25,103 @@ const require = createRequire(import.meta.url);
 let compiler; // 0.5 s to load: only when something has changed
 
 function findSources(folder, found = {}) {
-  for (const entry of existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : []) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) findSources(path, found);
-    else if (entry.name.endsWith(".sol")) found[basename(entry.name, ".sol")] = path;
-  }
-  return found;
+    for (const entry of existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : []) {
+        const path = join(folder, entry.name);
+        if (entry.isDirectory()) findSources(path, found);
+        else if (entry.name.endsWith(".sol")) found[basename(entry.name, ".sol")] = path;
+    }
+    return found;
 }
 
 function read(unit) {
-  const path = unit.startsWith("@") ? join("node_modules", unit) : unit;
-  if (!existsSync(path)) throw new Error(`${unit}: imported, but there is no such file`);
-  return readFileSync(path, "utf8");
+    const path = unit.startsWith("@") ? join("node_modules", unit) : unit;
+    if (!existsSync(path)) throw new Error(`${unit}: imported, but there is no such file`);
+    return readFileSync(path, "utf8");
 }
 
 // All that a source unit imports, itself included, sorted: {name: {content}}.
 function closure(unit, sources = {}) {
-  if (unit in sources) return sources;
-  const content = read(unit);
-  sources[unit] = { content };
-  for (const [, target] of content.matchAll(/^\s*(?:import|\}\s*from)\b[^"';]*["']([^"']+)["']/gm)) {
-    closure(target.startsWith(".") ? join(unit, "..", target) : target, sources);
-  }
-  return Object.fromEntries(Object.entries(sources).sort());
+    if (unit in sources) return sources;
+    const content = read(unit);
+    sources[unit] = { content };
+    for (const [, target] of content.matchAll(/^\s*(?:import|\}\s*from)\b[^"';]*["']([^"']+)["']/gm)) {
+        closure(target.startsWith(".") ? join(unit, "..", target) : target, sources);
+    }
+    return Object.fromEntries(Object.entries(sources).sort());
 }
 
 function compile(unit, name) {
-  const { version, settings } = config.solidity.profiles.default;
-  const input = JSON.stringify({
-    language: "Solidity",
-    sources: closure(unit),
-    settings: { ...settings, outputSelection: { [unit]: { [name]: ["abi", "evm.bytecode.object"] } } },
-  });
-  const cached = join(CACHE, createHash("sha256").update(version).update(input).digest("hex") + ".json");
-  if (existsSync(cached)) return readFileSync(cached, "utf8");
+    const { version, settings } = config.solidity.profiles.default;
+    const input = JSON.stringify({
+        language: "Solidity",
+        sources: closure(unit),
+        settings: { ...settings, outputSelection: { [unit]: { [name]: ["abi", "evm.bytecode.object"] } } },
+    });
+    const cached = join(CACHE, createHash("sha256").update(version).update(input).digest("hex") + ".json");
+    if (existsSync(cached)) return readFileSync(cached, "utf8");
 
-  compiler ??= require("solc");
-  if (!compiler.version().startsWith(version)) {
-    throw new Error(`solc is ${compiler.version()}, hardhat.config.js wants ${version}`);
-  }
-  const output = JSON.parse(compiler.compile(input));
-  const errors = (output.errors ?? []).filter((e) => e.severity === "error");
-  if (errors.length) throw new Error(errors.map((e) => e.formattedMessage).join("\n"));
-  const contract = output.contracts[unit]?.[name];
-  if (!contract) throw new Error(`${unit}: has no contract ${name}`);
-  const bytecode = contract.evm.bytecode.object;
-  if (bytecode.includes("__$")) throw new Error(`${name}: needs a linked library, which is not supported`);
-  const text = JSON.stringify({ abi: contract.abi.map(sortKeys), bytecode: "0x" + bytecode }) + "\n";
-  mkdirSync(CACHE, { recursive: true });
-  writeFileSync(cached, text);
-  return text;
+    compiler ??= require("solc");
+    if (!compiler.version().startsWith(version)) {
+        throw new Error(`solc is ${compiler.version()}, hardhat.config.js wants ${version}`);
+    }
+    const output = JSON.parse(compiler.compile(input));
+    const errors = (output.errors ?? []).filter((e) => e.severity === "error");
+    if (errors.length) throw new Error(errors.map((e) => e.formattedMessage).join("\n"));
+    const contract = output.contracts[unit]?.[name];
+    if (!contract) throw new Error(`${unit}: has no contract ${name}`);
+    const bytecode = contract.evm.bytecode.object;
+    if (bytecode.includes("__$")) throw new Error(`${name}: needs a linked library, which is not supported`);
+    const text = JSON.stringify({ abi: contract.abi.map(sortKeys), bytecode: "0x" + bytecode }) + "\n";
+    mkdirSync(CACHE, { recursive: true });
+    writeFileSync(cached, text);
+    return text;
 }
 
 function sortKeys(value) {
-  if (Array.isArray(value)) return value.map(sortKeys);
-  if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sortKeys(value[key])]));
+    if (Array.isArray(value)) return value.map(sortKeys);
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(
+        Object.keys(value)
+            .sort()
+            .map((key) => [key, sortKeys(value[key])]),
+    );
 }
 
 function main(args) {
-  const check = args.includes("--check");
-  const unknown = args.filter((a) => a !== "--check");
-  if (unknown.length) throw new Error(`unknown option ${unknown[0]} (there is --check)`);
+    const check = args.includes("--check");
+    const unknown = args.filter((a) => a !== "--check");
+    if (unknown.length) throw new Error(`unknown option ${unknown[0]} (there is --check)`);
 
-  const found = findSources("contracts");
-  const wanted = {};
-  for (const name of CONTRACTS) {
-    const unit = OUTSIDE[name] ?? found[name];
-    if (unit) wanted[name + ".json"] = compile(unit, name);
-  }
+    const found = findSources("contracts");
+    const wanted = {};
+    for (const name of CONTRACTS) {
+        const unit = OUTSIDE[name] ?? found[name];
+        if (unit) wanted[name + ".json"] = compile(unit, name);
+    }
 
-  mkdirSync(TARGET, { recursive: true });
-  const present = readdirSync(TARGET).filter((file) => file.endsWith(".json"));
-  const stale = present.filter((file) => !(file in wanted));
-  const changed = Object.keys(wanted).filter(
-    (file) => !present.includes(file) || readFileSync(join(TARGET, file), "utf8") !== wanted[file],
-  );
-  if (check) {
-    for (const file of changed) console.error(`abi: ${TARGET}/${file} differs from its source: run script/abi`);
-    for (const file of stale) console.error(`abi: ${TARGET}/${file} has no source: run script/abi`);
-    return changed.length + stale.length ? 1 : 0;
-  }
-  for (const file of changed) writeFileSync(join(TARGET, file), wanted[file]);
-  for (const file of stale) rmSync(join(TARGET, file));
-  console.log(`abi: ${Object.keys(wanted).length} contracts, ${changed.length + stale.length} files changed`);
-  return 0;
+    mkdirSync(TARGET, { recursive: true });
+    const present = readdirSync(TARGET).filter((file) => file.endsWith(".json"));
+    const stale = present.filter((file) => !(file in wanted));
+    const changed = Object.keys(wanted).filter(
+        (file) => !present.includes(file) || readFileSync(join(TARGET, file), "utf8") !== wanted[file],
+    );
+    if (check) {
+        for (const file of changed)
+            console.error(`abi: ${TARGET}/${file} differs from its source: run script/abi`);
+        for (const file of stale) console.error(`abi: ${TARGET}/${file} has no source: run script/abi`);
+        return changed.length + stale.length ? 1 : 0;
+    }
+    for (const file of changed) writeFileSync(join(TARGET, file), wanted[file]);
+    for (const file of stale) rmSync(join(TARGET, file));
+    console.log(
+        `abi: ${Object.keys(wanted).length} contracts, ${changed.length + stale.length} files changed`,
+    );
+    return 0;
 }
 
 try {
-  process.exitCode = main(process.argv.slice(2));
+    process.exitCode = main(process.argv.slice(2));
 } catch (error) {
-  console.error(`abi: ${error.message}`);
-  process.exitCode = 1;
+    console.error(`abi: ${error.message}`);
+    process.exitCode = 1;
 }
