@@ -109,6 +109,7 @@ interface ITrainingCoordinator {
     error AlreadyJoined(uint64 task, address account);
     error NotJoined(uint64 task, address operator);
     error StakeOutsideRules(uint256 stake, uint256 minimum);
+    error StillQualified(uint64 task, address operator);
     error WrongPhase(uint64 task, uint64 round, Phase phase);
     error TooEarly(uint256 notBefore);
     error TooLate(uint256 deadline);

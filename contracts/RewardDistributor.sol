@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import { SafeERC20 } from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import { MerkleProof } from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import { SafeCast } from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
+import { IRewardDistributor } from "./interfaces/IRewardDistributor.sol";
+import { ITrainingCoordinator } from "./interfaces/ITrainingCoordinator.sol";
+
+/// @title Escrow of tasks and claims of rewards
+/// @notice Invariants: per task, claimed <= promised (`totalOf`) <= funded; the balance covers funded - claimed of all
+/// tasks. A wrong root can therefore cost no other task a token. Nobody can pause or change anything here but the
+/// coordinator, and it can neither lower what is promised nor take it back.
+contract RewardDistributor is IRewardDistributor {
+    using SafeERC20 for IERC20;
+
+    struct Escrow {
+        uint128 funded; // net of refunds
+        uint128 total; // promised by the active root
+        bytes32 root;
+        uint256 claimed;
+    }
+
+    /// @notice What rewards are paid in.
+    IERC20 public immutable token;
+    /// @notice The TrainingCoordinator.
+    address public immutable coordinator;
+
+    mapping(uint256 task => Escrow) private _escrows;
+    mapping(uint256 task => mapping(address owner => uint256)) private _claimed;
+
+    modifier onlyCoordinator() {
+        if (msg.sender != coordinator) revert NotCoordinator(msg.sender);
+        _;
+    }
+
+    /// @param token_ the DAO's token
+    /// @param coordinator_ the TrainingCoordinator, whose address the deployment computes ahead of its creation
+    constructor(IERC20 token_, address coordinator_) {
+        token = token_;
+        coordinator = coordinator_;
+    }
+
+    /// @inheritdoc IRewardDistributor
+    function fund(uint256 task, uint256 amount) external {
+        uint64 id = SafeCast.toUint64(task);
+        if (ITrainingCoordinator(coordinator).taskOf(id).closed) revert ITrainingCoordinator.TaskIsClosed(id);
+        _fund(msg.sender, task, amount);
+    }
+
+    /// @inheritdoc IRewardDistributor
+    function fundFrom(address from, uint256 task, uint256 amount) external onlyCoordinator {
+        _fund(from, task, amount);
+    }
+
+    /// @inheritdoc IRewardDistributor
+    function activate(uint256 task, bytes32 root, uint256 total) external onlyCoordinator {
+        Escrow storage escrow = _escrows[task];
+        (uint128 funded, uint128 previous) = (escrow.funded, escrow.total);
+        if (total < previous) revert TotalDecreased(task, total, previous);
+        if (total > funded) revert ExceedsEscrow(task, total, funded);
+
+        escrow.total = uint128(total);
+        escrow.root = root;
+        emit Activated(task, root, total);
+    }
+
+    /// @inheritdoc IRewardDistributor
+    function refund(uint256 task, address to) external onlyCoordinator returns (uint256 amount) {
+        amount = availableOf(task);
+        if (amount == 0) return 0;
+
+        _escrows[task].funded -= uint128(amount);
+        emit Refunded(task, to, amount);
+        token.safeTransfer(to, amount);
+    }
+
+    /// @inheritdoc IRewardDistributor
+    function claim(uint256 task, address owner, uint256 cumulative, bytes32[] calldata proof) external {
+        Escrow storage escrow = _escrows[task];
+        if (!MerkleProof.verifyCalldata(proof, escrow.root, leaf(task, owner, cumulative))) {
+            revert BadProof(task, owner, cumulative);
+        }
+        uint256 before = _claimed[task][owner];
+        if (cumulative <= before) revert NothingToClaim(task, owner);
+        uint256 amount = cumulative - before;
+        uint256 claimed = escrow.claimed + amount;
+        if (claimed > escrow.total) revert ExceedsEscrow(task, claimed, escrow.total);
+
+        _claimed[task][owner] = cumulative;
+        escrow.claimed = claimed;
+        emit Claimed(task, owner, amount, cumulative);
+        token.safeTransfer(owner, amount);
+    }
+
+    /// @inheritdoc IRewardDistributor
+    function fundedOf(uint256 task) external view returns (uint256) {
+        return _escrows[task].funded;
+    }
+
+    /// @inheritdoc IRewardDistributor
+    function totalOf(uint256 task) external view returns (uint256) {
+        return _escrows[task].total;
+    }
+
+    /// @inheritdoc IRewardDistributor
+    function rootOf(uint256 task) external view returns (bytes32) {
+        return _escrows[task].root;
+    }
+
+    /// @inheritdoc IRewardDistributor
+    function claimedOf(uint256 task, address owner) external view returns (uint256) {
+        return _claimed[task][owner];
+    }
+
+    /// @inheritdoc IRewardDistributor
+    function availableOf(uint256 task) public view returns (uint256) {
+        Escrow storage escrow = _escrows[task];
+        return escrow.funded - escrow.total;
+    }
+
+    /// @inheritdoc IRewardDistributor
+    function leaf(uint256 task, address owner, uint256 cumulative) public view returns (bytes32) {
+        // hashed twice, so that no inner node of the tree can pass for a leaf
+        return
+            keccak256(
+                bytes.concat(keccak256(abi.encode(block.chainid, address(this), task, owner, cumulative)))
+            );
+    }
+
+    function _fund(address from, uint256 task, uint256 amount) private {
+        if (amount == 0) revert ZeroAmount();
+        _escrows[task].funded += SafeCast.toUint128(amount);
+        emit Funded(task, from, amount);
+        token.safeTransferFrom(from, address(this), amount);
+    }
+}
