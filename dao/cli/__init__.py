@@ -1,0 +1,55 @@
+"""The `dao` command: one line for every error, and a command's modules loaded only when it is called."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from dao.core.errors import DaoError
+
+# name → what `dao --help` says of it; the typer app is in the module dao.cli.NAME
+COMMANDS = {
+    "demo": "Run a whole network on this machine and watch it train, score and pay.",
+    "devnet": "A local chain with the contracts on it: up, down.",
+    "deploy": "Put the contracts on a chain.",
+    "task": "Tasks of the DAO: create, show, ls.",
+    "round": "Rounds of a task: ls, show.",
+    "node": "Run a Supernode: init, register, start, status, claim, unbond, withdraw.",
+    "superlink": "Run the Superlink of a task.",
+    "audit": "Recompute a round from chain and content alone.",
+}
+
+
+def command_line(arguments: Sequence[str]) -> typer.Typer:
+    """The typer app for these arguments: the command they name whole, the others by name and help only.
+
+    So `dao --help` loads neither web3 nor torch.
+    """
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback(epilog="A first look: script/demo. Every command has --help with an example.")
+    def root() -> None:
+        """A DAO that trains a model together: stake, train, commit, reveal, aggregate, score, pay, audit."""
+
+    for name, text in COMMANDS.items():
+        if arguments[:1] == [name]:
+            app.add_typer(importlib.import_module(f"dao.cli.{name}").app, name=name, help=text)
+        else:
+            app.command(name, help=text)(root)
+    return app
+
+
+def main() -> None:
+    """Entry point of `dao`. A DaoError becomes one line on stderr and exit code 1; Ctrl-C gives 130."""
+    arguments = sys.argv[1:]
+    try:
+        command_line(arguments)(arguments, prog_name="dao")
+    except DaoError as error:
+        sys.stderr.write(f"dao: {error}\n")
+        sys.exit(1)
