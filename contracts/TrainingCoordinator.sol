@@ -56,12 +56,13 @@ contract TrainingCoordinator is Tasks, EIP712 {
         uint256 stake = registry.stakeOf(rules.superlink);
         if (stake < rules.superlinkBond) revert BondTooSmall(stake, rules.superlinkBond);
         uint256 available = distributor.availableOf(task);
-        uint256 needed = (uint256(state.inFlight) + 1) * rules.roundBudget;
+        uint16 inFlight = state.inFlight + 1;
+        uint256 needed = uint256(inFlight) * rules.roundBudget;
         if (available < needed) revert NotFunded(task, available, needed);
 
         round = last + 1;
         state.lastRound = uint32(round);
-        ++state.inFlight;
+        state.inFlight = inFlight;
         RoundState storage r = _rounds[task][round];
         r.openBlock = uint48(block.number);
         r.openedAt = uint32(block.timestamp);
@@ -85,7 +86,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         r.closedAt = uint32(block.timestamp);
         r.commits = commits;
         r.phase = Phase.Closed;
-        r.commitsRoot = root;
+        r.digest = root;
         emit CommitsClosed(task, round, commits, root, bytes32(block.prevrandao));
     }
 
@@ -139,11 +140,12 @@ contract TrainingCoordinator is Tasks, EIP712 {
         if (result.revealed > total) revert BadResult("revealed");
         if (block.timestamp < revealEnd && result.revealed != total) revert RevealsMissing(result.revealed, total);
         if (result.inputs > result.revealed) revert BadResult("inputs");
+        if (result.commitsRoot != r.digest) revert BadResult("commitsRoot");
         if (result.weightSum > MAX_WEIGHT_SUM) revert BadResult("weightSum");
 
         r.postedAt = uint32(block.timestamp);
         r.phase = Phase.Posted;
-        r.resultHash = keccak256(abi.encode(result));
+        r.digest = keccak256(abi.encode(result));
         state.head = uint32(round);
         emit ResultPosted(task, round, result);
     }
@@ -154,16 +156,18 @@ contract TrainingCoordinator is Tasks, EIP712 {
         address node,
         bytes32 commitment,
         uint256 index,
-        bytes32[] calldata proof
+        bytes32[] calldata proof,
+        Result calldata result
     ) external {
         RoundState storage r = _standing(task, round);
+        if (keccak256(abi.encode(result)) != r.digest) revert BadResult("hash");
         Forced storage forced = _forced[task][round];
         if (!forced.contests[node] || forced.commitmentOf[node] != commitment) {
             revert NotContested(task, round, node);
         }
         _before(uint256(forced.contestedAt) + _tasks[task].challengePeriod);
         bytes32 leaf = sha256(abi.encodePacked(node, commitment));
-        if (!BodyTree.verify(r.commitsRoot, leaf, index, proof, COMMITS_DEPTH)) revert BadProof();
+        if (!BodyTree.verify(result.commitsRoot, leaf, index, proof, COMMITS_DEPTH)) revert BadProof();
 
         forced.contests[node] = false;
         --forced.contested;
@@ -197,7 +201,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
 
     function finalize(uint64 task, uint64 round, Result calldata result) external {
         RoundState storage r = _inPhase(task, round, Phase.Posted);
-        if (keccak256(abi.encode(result)) != r.resultHash) revert BadResult("hash");
+        if (keccak256(abi.encode(result)) != r.digest) revert BadResult("hash");
         TaskState storage state = _tasks[task];
         _notBefore(
             Math.max(uint256(r.postedAt) + state.challengePeriod, uint256(r.closedAt) + state.forcePeriod)
@@ -205,17 +209,17 @@ contract TrainingCoordinator is Tasks, EIP712 {
         if (r.forced && _forced[task][round].contested != 0) {
             revert StillContested(task, round, _forced[task][round].contested);
         }
-        uint32 parent = r.parent;
-        if (parent != state.finalized) revert ParentNotFinal(task, parent);
+        if (r.parent != state.finalized) revert ParentNotFinal(task, r.parent);
         uint256 before = distributor.totalOf(task);
         if (result.rewardTotal < before || result.rewardTotal - before > _rules[task].roundBudget) {
             _void(task, round, r);
             return;
         }
 
+        uint16 inFlight = state.inFlight - 1;
         r.phase = Phase.Finalized;
         state.finalized = uint32(round);
-        --state.inFlight;
+        state.inFlight = inFlight;
         emit Finalized(task, round, result.rewardRoot, result.rewardTotal);
         distributor.activate(task, result.rewardRoot, result.rewardTotal);
     }
@@ -267,8 +271,8 @@ contract TrainingCoordinator is Tasks, EIP712 {
                 eligible: r.eligible,
                 commits: r.commits,
                 phase: r.phase,
-                commitsRoot: r.commitsRoot,
-                resultHash: r.resultHash
+                commitsRoot: r.postedAt == 0 ? r.digest : bytes32(0),
+                resultHash: r.postedAt == 0 ? bytes32(0) : r.digest
             });
     }
 

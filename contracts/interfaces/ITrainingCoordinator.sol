@@ -57,11 +57,12 @@ interface ITrainingCoordinator {
         uint32 eligible; // Supernodes joined when it opened
         uint32 commits; // number of commits under commitsRoot
         Phase phase;
-        bytes32 commitsRoot;
-        bytes32 resultHash; // keccak256(abi.encode(Result))
+        bytes32 commitsRoot; // until the result, which then states it (one storage slot holds both in turn)
+        bytes32 resultHash; // from then on: keccak256(abi.encode(Result))
     }
 
     struct Result {
+        bytes32 commitsRoot; // must be the round's
         bytes32 inputsRoot;
         bytes32 aggregateRoot;
         bytes32 gradientRoot;
@@ -152,14 +153,15 @@ interface ITrainingCoordinator {
     function closeCommits(uint64 task, uint64 round, bytes32 root, uint32 commits) external;
     /// @notice Superlink only.
     function postResult(uint64 task, uint64 round, Result calldata result) external;
-    /// @notice Show that a contested commit is in the commits tree after all.
+    /// @notice Show that a contested commit is in the commits tree (of the posted `result`) after all.
     function dismiss(
         uint64 task,
         uint64 round,
         address node,
         bytes32 commitment,
         uint256 index,
-        bytes32[] calldata proof
+        bytes32[] calldata proof,
+        Result calldata result
     ) external;
     /// @notice Freeze a posted round within its challenge window, for a bond.
     function challenge(uint64 task, uint64 round, string calldata reason) external;

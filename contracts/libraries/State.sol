@@ -18,7 +18,7 @@ struct TaskState {
     bool superlinkQueued; // another Superlink takes over when the next round opens
 }
 
-/// @dev State of a round: one slot and two digests. Fields as in ITrainingCoordinator.Round.
+/// @dev State of a round: one slot and a digest. Fields as in ITrainingCoordinator.Round.
 struct RoundState {
     uint48 openBlock;
     uint32 openedAt;
@@ -29,8 +29,7 @@ struct RoundState {
     uint32 commits;
     ITrainingCoordinator.Phase phase;
     bool forced; // there are forced commits: see Forced
-    bytes32 commitsRoot;
-    bytes32 resultHash;
+    bytes32 digest; // commitsRoot while Closed, then resultHash, which binds commitsRoot
 }
 
 /// @dev Forced commits of a round: before the result they are counted and chained, after it they contest it.

@@ -217,6 +217,7 @@ export class World {
     const named = (name) => id(`${name} of ${round}`);
     const count = this.nodes.length;
     return {
+      commitsRoot: this.commitsTree(round, this.nodes).root,
       inputsRoot: named("inputs"),
       aggregateRoot: named("aggregate"),
       gradientRoot: named("gradient"),
