@@ -1,0 +1,98 @@
+"""The daemon's side of training: one warm `node.runner` per app, asked in the daemon's words."""
+
+import base64
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from dao.appprocess import SILENCE, AppCommand, AppProcess
+from dao.core.errors import AppError
+from dao.core.layout import Layout, model_header
+
+CREATE_LIMIT = MEASURE_LIMIT = 600.0  # seconds
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to: the app's metrics, and seconds to load the base model, to train, to store the result."""
+
+    metrics: Mapping[str, object]
+    load_s: float
+    train_s: float
+    store_s: float
+
+
+class Trainer:
+    """Trains an app on one node's data. The daemon itself never imports the app, or torch."""
+
+    def __init__(self, process: AppProcess) -> None:
+        self._process = process
+
+    @classmethod
+    def of(
+        cls,
+        app: Path,
+        data: Path | None,
+        log: Path,
+        *,
+        python: Path | None = None,
+        threads: int | None = None,
+        silence: float = SILENCE,
+    ) -> Self:
+        """Prepare a trainer for the app in a folder; nothing is started yet.
+
+        `data` is what the app's `data` reads (None: no training, only `create` and `measure`), `python` the
+        interpreter of the app's environment (None: this one), `silence` the seconds without a sign of life after
+        which the process is killed.
+        """
+        setup = [("load", {"app": str(app), "data": None if data is None else str(data)})]
+        command = AppCommand("node.runner", log, setup, python or Path(sys.executable), threads)
+        return cls(AppProcess(command, silence=silence))
+
+    async def start(self) -> None:
+        """Import the app and load the data ahead of the first round; AppError when that fails."""
+        await self._process.start()
+
+    async def stop(self) -> None:
+        """Kill the process."""
+        await self._process.stop()
+
+    async def train(
+        self,
+        base: Path,
+        out: Path,
+        *,
+        seed: int,
+        round: int,  # noqa: A002
+        limit: float,
+        on_progress: Callable[[object], None] = lambda _: None,
+    ) -> Trained:
+        """Train from the model file `base` into the model file `out`, within `limit` seconds.
+
+        `out` may exist: it is written over, and must not be mapped by anyone who still reads the last round's.
+        AppError (AppCrashed, AppTimeout) says what went wrong in one line.
+        """
+        arguments = {"base": str(base), "out": str(out), "seed": seed, "round": round}
+        answer = await self._process.call("train", arguments, limit=limit, on_progress=on_progress)
+        try:
+            return Trained(answer["metrics"], answer["load_s"], answer["train_s"], answer["store_s"])
+        except (KeyError, TypeError) as error:
+            raise AppError(
+                f"train: answered {str(answer)[:80]!r}; is the runner of this release in use?"
+            ) from error
+
+    async def measure(self, model: Path, data: Path) -> dict[str, Any]:
+        """Return the app's own metrics of a model file on some data."""
+        answer = await self._process.call(
+            "measure", {"model": str(model), "data": str(data)}, limit=MEASURE_LIMIT
+        )
+        return dict(answer)
+
+    async def create(self, out: Path) -> None:
+        """Write the app's untrained model to `out`, as a task's first base model is."""
+        shapes = await self._process.call("shapes", {}, limit=CREATE_LIMIT)
+        head = model_header(Layout.of({name: tuple(shape) for name, shape in shapes.items()}))
+        arguments = {"out": str(out), "head": base64.b64encode(head).decode()}
+        await self._process.call("create", arguments, limit=CREATE_LIMIT)
