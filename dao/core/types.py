@@ -114,7 +114,10 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class RoundState:
-    """What a round has come to (ITrainingCoordinator.Round); a time that has not come is 0."""
+    """What a round has come to (ITrainingCoordinator.Round); a time that has not come is 0.
+
+    The chain shows the commits root until the result, which then states it, and the result's hash from then on.
+    """
 
     open_block: BlockNumber
     opened_at: Timestamp
@@ -132,6 +135,7 @@ class RoundState:
 class Result:
     """What a Superlink states of a round (ITrainingCoordinator.Result)."""
 
+    commits_root: Digest
     inputs_root: Digest
     aggregate_root: Digest
     gradient_root: Digest
