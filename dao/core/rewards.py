@@ -63,3 +63,17 @@ def _parents(level: tuple[Digest, ...]) -> tuple[Digest, ...]:
         for left, right in zip(level[::2], level[1::2], strict=False)
     ]
     return (*pairs, *level[2 * len(pairs) :])
+
+
+def reward_root(
+    chain_id: int, distributor: Address, task: TaskId, cumulative: Mapping[Address, Wei]
+) -> Digest:
+    """Return the root of a task's cumulative amounts."""
+    return RewardTree.of(chain_id, distributor, task, cumulative).root
+
+
+def reward_proof(
+    chain_id: int, distributor: Address, task: TaskId, cumulative: Mapping[Address, Wei], owner: Address
+) -> tuple[Digest, ...]:
+    """Return one owner's proof; build a RewardTree for those of many."""
+    return RewardTree.of(chain_id, distributor, task, cumulative).proof(owner)

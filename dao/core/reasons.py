@@ -1,0 +1,58 @@
+"""What an operator reads about its round: one plain sentence for what its update counted, one for what it earned."""
+
+from dao.core.types import MicroScore, Status, Wei
+
+ABSENT = "no commit arrived while commits were open, neither at the Superlink nor on chain"
+LATE = "your update was revealed after the reveal period"
+WITHHELD = "your update was not revealed, or no source had its content; keep it pinned until the result"
+UNHEARD = "your stake is too small a part of the round's stake to weigh one unit"
+
+
+def decimal(micros: int) -> str:
+    """Write millionths as people do: 0.001, -0.000312, 2."""
+    whole, part = divmod(abs(micros), 10**6)
+    text = f"{whole}.{part:06d}".rstrip("0").rstrip(".")
+    return "-" + text if micros < 0 else text
+
+
+def failed(status: Status, detail: str) -> str:
+    """Why a commit has no weight at all (`late`, `withheld`, `invalid`); `detail` says what is not valid."""
+    if status is Status.INVALID:
+        return f"your update is not valid: {detail}"
+    return LATE if status is Status.LATE else WITHHELD
+
+
+def ineligible(stake: Wei, minimum: Wei) -> str:
+    """Say in what an update is not valid whose node had too little stake."""
+    return f"the stake was {stake} wei when the round opened, the task asks for at least {minimum}; add stake"
+
+
+def weighed(status: Status, unit_weight: int, weight: int, cosine: int, memory: int, needed: int) -> str:
+    """How an update counted (`ok`, `clipped`, `gated`); cosine, memory and the threshold in millionths."""
+    if status is Status.GATED:
+        remembered = "" if memory == cosine else f", {decimal(memory)} with earlier rounds"
+        return (
+            "your update did not point where the validation data points: "
+            f"cosine {decimal(cosine)}{remembered}, needed more than {decimal(needed)}; "
+            "an update without real training looks like this"
+        )
+    if unit_weight == 0:
+        return UNHEARD
+    if status is Status.CLIPPED:
+        percent = decimal(weight * 10**8 // unit_weight // 10**4 * 10**4)
+        return f"your update was larger than the median, so it counted {percent}% of its weight"
+    return "your update counted in full"
+
+
+def earned(score: MicroScore, share: MicroScore, owed: MicroScore, debt: MicroScore, reward: Wei) -> str:
+    """What a score brought an owner that owed `owed` before the round and owes `debt` after it."""
+    if reward > 0:
+        repaid = f" after {decimal(owed)} of it paid off your debt" if owed else ""
+        return f"you earned your part of the budget for a score of {decimal(score)}{repaid}"
+    if share > 0:
+        return f"your share of {decimal(share)} is worth less than 1 wei of the round's budget"
+    if score > 0:
+        return f"score of {decimal(score)} paid off debt, {decimal(debt)} of it is left to pay off first"
+    if score < 0:
+        return f"score of {decimal(score)} is a debt, now {decimal(debt)}, that later scores pay off first"
+    return "you earned nothing because the score was not positive"
