@@ -9,6 +9,7 @@ import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import { IRewardDistributor } from "./interfaces/IRewardDistributor.sol";
 import { ISupernodeRegistry } from "./interfaces/ISupernodeRegistry.sol";
+import { ITrainingCoordinator } from "./interfaces/ITrainingCoordinator.sol";
 import { BodyTree } from "./libraries/BodyTree.sol";
 import { Forced, RoundState, TaskState } from "./libraries/State.sol";
 import { Tasks } from "./Tasks.sol";
@@ -45,6 +46,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         address owner_
     ) Tasks(token_, registry_, distributor_, owner_) EIP712("Commonweight", "1") {}
 
+    /// @inheritdoc ITrainingCoordinator
     function openRound(uint64 task) external whenNotPaused returns (uint64 round) {
         TaskState storage state = _openTask(task);
         (uint32 last, uint32 head, uint32 active) = (state.lastRound, state.head, state.active);
@@ -72,6 +74,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         emit RoundOpened(task, round, head, active);
     }
 
+    /// @inheritdoc ITrainingCoordinator
     function closeCommits(uint64 task, uint64 round, bytes32 root, uint32 commits) external {
         RoundState storage r = _inPhase(task, round, Phase.Open);
         TaskRules storage rules = _rules[task];
@@ -90,6 +93,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         emit CommitsClosed(task, round, commits, root, bytes32(block.prevrandao));
     }
 
+    /// @inheritdoc ITrainingCoordinator
     function commit(
         uint64 task,
         uint64 round,
@@ -125,6 +129,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         }
     }
 
+    /// @inheritdoc ITrainingCoordinator
     function postResult(uint64 task, uint64 round, Result calldata result) external {
         RoundState storage r = _inPhase(task, round, Phase.Closed);
         TaskRules storage rules = _rules[task];
@@ -150,6 +155,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         emit ResultPosted(task, round, result);
     }
 
+    /// @inheritdoc ITrainingCoordinator
     function dismiss(
         uint64 task,
         uint64 round,
@@ -174,6 +180,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         emit Dismissed(task, round, node);
     }
 
+    /// @inheritdoc ITrainingCoordinator
     function challenge(uint64 task, uint64 round, string calldata reason) external {
         RoundState storage r = _inPhase(task, round, Phase.Posted);
         _before(uint256(r.postedAt) + _tasks[task].challengePeriod);
@@ -185,20 +192,23 @@ contract TrainingCoordinator is Tasks, EIP712 {
         token.safeTransferFrom(msg.sender, address(this), _rules[task].challengeBond);
     }
 
+    /// @inheritdoc ITrainingCoordinator
     function resolve(uint64 task, uint64 round, bool valid) external onlyOwner {
         RoundState storage r = _inPhase(task, round, Phase.Frozen);
         _before(uint256(r.postedAt) + _rules[task].resolvePeriod);
 
-        emit Resolved(task, round, valid);
         if (valid) {
             r.phase = Phase.Posted;
             r.postedAt = uint32(block.timestamp);
+            emit Resolved(task, round, valid);
             token.safeTransfer(owner(), _rules[task].challengeBond);
         } else {
+            emit Resolved(task, round, valid);
             _void(task, round, r);
         }
     }
 
+    /// @inheritdoc ITrainingCoordinator
     function finalize(uint64 task, uint64 round, Result calldata result) external {
         RoundState storage r = _inPhase(task, round, Phase.Posted);
         if (keccak256(abi.encode(result)) != r.digest) revert BadResult("hash");
@@ -224,6 +234,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         distributor.activate(task, result.rewardRoot, result.rewardTotal);
     }
 
+    /// @inheritdoc ITrainingCoordinator
     function abort(uint64 task, uint64 round) external {
         RoundState storage r = _rounds[task][round];
         Phase phase = r.phase;
@@ -244,6 +255,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         emit Aborted(task, round);
     }
 
+    /// @inheritdoc ITrainingCoordinator
     function voidRound(uint64 task, uint64 round) external {
         RoundState storage r = _standing(task, round);
         if (_rounds[task][r.parent].phase != Phase.Void) {
@@ -259,6 +271,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         _void(task, round, r);
     }
 
+    /// @inheritdoc ITrainingCoordinator
     function roundOf(uint64 task, uint64 round) external view returns (Round memory) {
         RoundState storage r = _rounds[task][round];
         return
@@ -276,14 +289,17 @@ contract TrainingCoordinator is Tasks, EIP712 {
             });
     }
 
+    /// @inheritdoc ITrainingCoordinator
     function forcedHashOf(uint64 task, uint64 round) external view returns (bytes32) {
         return _forced[task][round].hash;
     }
 
+    /// @inheritdoc ITrainingCoordinator
     function forcedCountOf(uint64 task, uint64 round) external view returns (uint256) {
         return _forced[task][round].count;
     }
 
+    /// @inheritdoc ITrainingCoordinator
     function contestedCountOf(uint64 task, uint64 round) external view returns (uint256) {
         return _forced[task][round].contested;
     }

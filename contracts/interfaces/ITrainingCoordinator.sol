@@ -129,14 +129,25 @@ interface ITrainingCoordinator {
     error RoundsInFlight(uint64 task, uint256 count);
 
     // The DAO (owner: the timelock)
+
+    /// @notice Create a task under `rules`, all of which are checked (`BadRules` names the one that fails), and move
+    /// `funds` of the caller, who approved the distributor, into its escrow.
+    /// @return task its number, from 1
     function createTask(TaskRules calldata rules, uint256 funds) external returns (uint64 task);
+    /// @notice End a task without rounds in flight for good; what no root has promised goes to `refundTo`. Where rounds
+    /// follow each other without a gap, pause first: those in flight end by themselves.
     function closeTask(uint64 task, address refundTo) external;
+    /// @notice Replace the Superlink: at once, or when the next round opens if one is in progress.
     function setSuperlink(uint64 task, address superlink) external;
+    /// @notice Let an owner take part in a task for admitted members only, or no longer.
     function admit(uint64 task, address owner, bool admitted) external;
-    /// @notice Decide a frozen round. The bond goes back when the challenge was right, to the owner when it was not.
+    /// @notice Decide a frozen round within `resolvePeriod`. Valid: it is posted again, with a fresh challenge window,
+    /// and the bond is the owner's. Not valid: it is void, and the bond goes back.
     function resolve(uint64 task, uint64 round, bool valid) external;
 
     // Owners of Supernodes: one Supernode per owner and task
+
+    /// @notice By the Supernode's owner. It takes part in rounds that open in a later block.
     function join(uint64 task, address operator) external;
     /// @notice By the Supernode's owner or the operator itself.
     function leave(uint64 task, address operator) external;
@@ -144,16 +155,24 @@ interface ITrainingCoordinator {
     function expire(uint64 task, address operator) external;
 
     // The round
+
     /// @notice Anyone may open a round when none is in progress, the head is not frozen, the budget is there, quorum
     /// Supernodes have joined and the Superlink has its bond.
+    /// @return round its number, from 1
     function openRound(uint64 task) external returns (uint64 round);
-    /// @notice A node's own signed commit, sent by anyone; see docs/protocol.md for what it does in each phase.
+    /// @notice A node's own signed commit, sent by anyone: while the round is open, until the commit deadline; once it
+    /// is closed, for `forcePeriod`. Before the result it is added to `forcedHash`, which the result must state; after
+    /// it, it contests the result. One for each node and round.
     function commit(uint64 task, uint64 round, address node, bytes32 commitment, bytes calldata signature) external;
-    /// @notice Superlink only: after the commit deadline, or earlier with as many commits as eligible Supernodes.
+    /// @notice Superlink only: from the commit deadline on, or earlier when all eligible Supernodes have committed.
+    /// @param root root of the tree of commits that the Superlink holds, without nodes whose forced commit is on chain
+    /// @param commits number of commits under `root`; they and the forced ones must reach the quorum
     function closeCommits(uint64 task, uint64 round, bytes32 root, uint32 commits) external;
-    /// @notice Superlink only.
+    /// @notice Superlink only: before the reveal deadline only when `revealed` is all commits under the root and all
+    /// forced ones (a node that is under the root and forced its commit after closing counts twice).
     function postResult(uint64 task, uint64 round, Result calldata result) external;
-    /// @notice Show that a contested commit is in the commits tree (of the posted `result`) after all.
+    /// @notice Anyone, within `challengePeriod` of the last contest: show that a contested commit is in the commits tree
+    /// of the posted `result` after all.
     function dismiss(
         uint64 task,
         uint64 round,
@@ -163,21 +182,29 @@ interface ITrainingCoordinator {
         bytes32[] calldata proof,
         Result calldata result
     ) external;
-    /// @notice Freeze a posted round within its challenge window, for a bond.
+    /// @notice Freeze a posted round within its challenge window, for a bond that the caller approved.
     function challenge(uint64 task, uint64 round, string calldata reason) external;
+    /// @notice Anyone, once both windows have passed, nothing contests the result and its parent is final: make its
+    /// rewards claimable. A result that pays more than the round's budget, or less than its parent, is void instead.
     function finalize(uint64 task, uint64 round, Result calldata result) external;
-    /// @notice Anyone, past a deadline of an unposted round, or when its parent is void; the Superlink past the commit
-    /// deadline of an open one.
+    /// @notice Anyone, past a deadline of an unposted round, or at once when a result that it builds on is void; the
+    /// Superlink past the commit deadline of an open one.
     function abort(uint64 task, uint64 round) external;
     /// @notice Anyone: a posted or frozen round whose parent is void, whose contest went unanswered, or which stayed
-    /// unresolved.
+    /// unresolved. A challenge's bond goes back.
     function voidRound(uint64 task, uint64 round) external;
 
+    // Reading
+
+    /// @notice The rules; `superlink` is that of the round in progress.
     function rulesOf(uint64 task) external view returns (TaskRules memory);
     function taskOf(uint64 task) external view returns (Task memory);
+    /// @notice The round; of phase None when there is none.
     function roundOf(uint64 task, uint64 round) external view returns (Round memory);
     function forcedHashOf(uint64 task, uint64 round) external view returns (bytes32);
+    /// @notice Number of forced commits before the result.
     function forcedCountOf(uint64 task, uint64 round) external view returns (uint256);
+    /// @notice Number of forced commits after the result that nobody has dismissed.
     function contestedCountOf(uint64 task, uint64 round) external view returns (uint256);
     function isJoined(uint64 task, address operator) external view returns (bool);
     function taskCount() external view returns (uint64);

@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import { DaoToken } from "../../contracts/DaoToken.sol";
+import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { RewardDistributor } from "../../contracts/RewardDistributor.sol";
+import { SupernodeRegistry } from "../../contracts/SupernodeRegistry.sol";
+import { TrainingCoordinator } from "../../contracts/TrainingCoordinator.sol";
+
+/// @dev The cheat codes in use.
+interface Vm {
+    function addr(uint256 key) external pure returns (address);
+    function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
+    function expectEmit() external;
+    function getNonce(address account) external view returns (uint64);
+    function prank(address sender) external;
+    function prevrandao(bytes32 value) external;
+    function roll(uint256 number) external;
+    function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function warp(uint256 time) external;
+}
+
+/// @dev A deployed DAO with one task, and the steps of a round.
+abstract contract Base {
+    Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+
+    address internal constant DAO = address(0xda0);
+    address internal constant ANYONE = address(0xa11);
+    address internal constant CHALLENGER = address(0xc4a);
+    uint256 internal constant SUPERLINK_KEY = 0x5717;
+    uint256 internal constant SUPPLY = 1e27;
+    uint256 internal constant MINIMUM = 50 ether;
+    uint256 internal constant UNBONDING = 3 days;
+    uint256 internal constant STAKE = 200 ether;
+    uint128 internal constant BUDGET = 10 ether;
+    uint128 internal constant BOND = 5 ether;
+    uint32 internal constant COMMIT = 60;
+    uint32 internal constant REVEAL = 30;
+    uint32 internal constant RESULT = 120;
+    uint32 internal constant FORCE = 100;
+    uint32 internal constant CHALLENGE = 600;
+    uint32 internal constant RESOLVE = 1000;
+    uint256 internal constant NODES = 3;
+
+    DaoToken internal token;
+    SupernodeRegistry internal registry;
+    RewardDistributor internal distributor;
+    TrainingCoordinator internal coordinator;
+    address internal superlink;
+    uint64 internal task;
+
+    function setUp() public virtual {
+        vm.warp(1_800_000_000);
+        vm.roll(1000);
+        token = new DaoToken("Commonweight", "CWT", DAO, SUPPLY);
+        registry = new SupernodeRegistry(token, MINIMUM, UNBONDING, DAO);
+        address next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
+        distributor = new RewardDistributor(token, next);
+        coordinator = new TrainingCoordinator(token, registry, distributor, DAO);
+        eq(address(coordinator), next);
+
+        superlink = vm.addr(SUPERLINK_KEY);
+        registerKey(SUPERLINK_KEY, 1000 ether);
+        vm.prank(DAO);
+        token.approve(address(distributor), type(uint256).max);
+        vm.prank(DAO);
+        token.transfer(CHALLENGER, 1000 ether);
+        vm.prank(CHALLENGER);
+        token.approve(address(coordinator), type(uint256).max);
+        task = create(rules(), 1000 ether);
+        for (uint256 i = 0; i < NODES; ++i) {
+            registerKey(key(i), STAKE);
+            join(i);
+        }
+        skip(1);
+    }
+
+    function rules() internal view returns (I.TaskRules memory) {
+        return
+            I.TaskRules({
+                superlink: superlink,
+                commitPeriod: COMMIT,
+                revealPeriod: REVEAL,
+                resultPeriod: RESULT,
+                forcePeriod: FORCE,
+                challengePeriod: CHALLENGE,
+                resolvePeriod: RESOLVE,
+                quorum: 2,
+                shards: 100,
+                bodyDepth: 17,
+                codec: 0,
+                admittedOnly: false,
+                minStake: 100 ether,
+                maxStake: 1000 ether,
+                roundBudget: BUDGET,
+                superlinkBond: 500 ether,
+                challengeBond: BOND,
+                appHash: keccak256("app"),
+                baseModel: keccak256("base"),
+                validationRoot: keccak256("validation")
+            });
+    }
+
+    function create(I.TaskRules memory r, uint256 funds) internal returns (uint64) {
+        vm.prank(DAO);
+        return coordinator.createTask(r, funds);
+    }
+
+    // Keys and accounts
+
+    function key(uint256 i) internal pure returns (uint256) {
+        return 0xbeef00 + i;
+    }
+
+    function node(uint256 i) internal pure returns (address) {
+        return vm.addr(key(i));
+    }
+
+    function ownerOf(uint256 operatorKey) internal pure returns (address) {
+        return address(uint160(uint256(keccak256(abi.encode("owner", operatorKey)))));
+    }
+
+    function owner(uint256 i) internal pure returns (address) {
+        return ownerOf(key(i));
+    }
+
+    function give(address to, uint256 amount) internal {
+        vm.prank(DAO);
+        token.transfer(to, amount);
+        vm.prank(to);
+        token.approve(address(registry), type(uint256).max);
+    }
+
+    function registerKey(uint256 operatorKey, uint256 stake) internal {
+        address to = ownerOf(operatorKey);
+        give(to, stake);
+        bytes memory signature = operatorSignature(to, vm.addr(operatorKey), operatorKey);
+        vm.prank(to);
+        registry.register(vm.addr(operatorKey), stake, signature);
+    }
+
+    function join(uint256 i) internal {
+        vm.prank(owner(i));
+        coordinator.join(task, node(i));
+    }
+
+    // Signatures
+
+    function domain(address contract_) internal view returns (bytes32) {
+        bytes32 typehash = keccak256(
+            "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+        );
+        return
+            keccak256(abi.encode(typehash, keccak256("Commonweight"), keccak256("1"), block.chainid, contract_));
+    }
+
+    function sign(uint256 signer, address contract_, bytes32 structHash) internal view returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(
+            signer,
+            keccak256(abi.encodePacked("\x19\x01", domain(contract_), structHash))
+        );
+        return abi.encodePacked(r, s, v);
+    }
+
+    function operatorSignature(
+        address owner_,
+        address operator,
+        uint256 signer
+    ) internal view returns (bytes memory) {
+        bytes32 typehash = keccak256("Operator(address owner,address operator)");
+        return sign(signer, address(registry), keccak256(abi.encode(typehash, owner_, operator)));
+    }
+
+    function commitment(uint256 i, uint64 round) internal pure returns (bytes32) {
+        return keccak256(abi.encode("commitment", i, round));
+    }
+
+    function signCommit(uint64 round, uint256 i, bytes32 value) internal view returns (bytes memory) {
+        bytes32 typehash = keccak256("Commit(uint64 task,uint64 round,address node,bytes32 commitment)");
+        return sign(key(i), address(coordinator), keccak256(abi.encode(typehash, task, round, node(i), value)));
+    }
+
+    // The steps of a round
+
+    function open() internal returns (uint64) {
+        return coordinator.openRound(task);
+    }
+
+    function close(uint64 round) internal {
+        close(round, uint32(NODES));
+    }
+
+    function close(uint64 round, uint32 commits) internal {
+        bytes32 root = commitsRoot(round);
+        vm.prank(superlink);
+        coordinator.closeCommits(task, round, root, commits);
+    }
+
+    function force(uint64 round, uint256 i) internal {
+        bytes32 value = commitment(i, round);
+        coordinator.commit(task, round, node(i), value, signCommit(round, i, value));
+    }
+
+    function result(uint64 round) internal view returns (I.Result memory) {
+        return
+            I.Result({
+                commitsRoot: commitsRoot(round),
+                inputsRoot: keccak256(abi.encode("inputs", round)),
+                aggregateRoot: keccak256(abi.encode("aggregate", round)),
+                gradientRoot: keccak256(abi.encode("gradient", round)),
+                scoreRoot: keccak256(abi.encode("scores", round)),
+                modelDigest: keccak256(abi.encode("model", round)),
+                manifestDigest: keccak256(abi.encode("manifest", round)),
+                rewardRoot: keccak256(abi.encode("rewards", round)),
+                forcedHash: coordinator.forcedHashOf(task, round),
+                inputs: 2,
+                revealed: 3,
+                weightSum: 1 << 20,
+                rewardTotal: BUDGET * uint128(round)
+            });
+    }
+
+    function post(uint64 round) internal {
+        post(round, result(round));
+    }
+
+    function post(uint64 round, I.Result memory r) internal {
+        vm.prank(superlink);
+        coordinator.postResult(task, round, r);
+    }
+
+    function posted() internal returns (uint64 round) {
+        round = open();
+        close(round);
+        post(round);
+    }
+
+    function challenge(uint64 round) internal {
+        vm.prank(CHALLENGER);
+        coordinator.challenge(task, round, "wrong");
+    }
+
+    function resolve(uint64 round, bool valid) internal {
+        vm.prank(DAO);
+        coordinator.resolve(task, round, valid);
+    }
+
+    function finalize(uint64 round) internal {
+        coordinator.finalize(task, round, result(round));
+    }
+
+    function finalized() internal returns (uint64 round) {
+        round = posted();
+        skip(CHALLENGE);
+        finalize(round);
+    }
+
+    function dismiss(uint64 round, uint256 i) internal {
+        coordinator.dismiss(task, round, node(i), commitment(i, round), i, proofOf(round, i), result(round));
+    }
+
+    function skip(uint256 time) internal {
+        vm.warp(block.timestamp + time);
+        vm.roll(block.number + 1);
+    }
+
+    function phase(uint64 round) internal view returns (I.Phase) {
+        return coordinator.roundOf(task, round).phase;
+    }
+
+    function head() internal view returns (uint256) {
+        return coordinator.taskOf(task).head;
+    }
+
+    // The tree of commits: all nodes, in the order of their numbers, which the contract does not look at
+
+    function commitsRoot(uint64 round) internal pure returns (bytes32 root) {
+        (root, ) = tree(round, 0);
+    }
+
+    function proofOf(uint64 round, uint256 i) internal pure returns (bytes32[] memory proof) {
+        (, proof) = tree(round, i);
+    }
+
+    function tree(uint64 round, uint256 index) internal pure returns (bytes32 root, bytes32[] memory proof) {
+        proof = new bytes32[](20);
+        bytes32[] memory row = new bytes32[](4);
+        for (uint256 i = 0; i < NODES; ++i) row[i] = sha256(abi.encodePacked(node(i), commitment(i, round)));
+        bytes32 absent = 0;
+        uint256 width = 4;
+        for (uint256 level = 0; level < 20; ++level) {
+            proof[level] = (index ^ 1) < width ? row[index ^ 1] : absent;
+            absent = sha256(abi.encodePacked(absent, absent));
+            width = (width + 1) / 2;
+            for (uint256 i = 0; i < width; ++i) {
+                row[i] = sha256(abi.encodePacked(row[2 * i], level < 2 ? row[2 * i + 1] : proof[level]));
+            }
+            index >>= 1;
+        }
+        root = row[0];
+    }
+
+    // Assertions
+
+    function eq(uint256 a, uint256 b) internal pure {
+        require(a == b, string.concat(decimal(a), " is not ", decimal(b)));
+    }
+
+    function eq(address a, address b) internal pure {
+        require(a == b, "addresses differ");
+    }
+
+    function eq(bytes32 a, bytes32 b) internal pure {
+        require(a == b, "words differ");
+    }
+
+    function eq(I.Phase a, I.Phase b) internal pure {
+        eq(uint256(a), uint256(b));
+    }
+
+    function check(bool condition) internal pure {
+        require(condition, "condition does not hold");
+    }
+
+    /// @dev The call must revert with exactly this error.
+    function refuses(address sender, address target, bytes memory data, bytes memory expected) internal {
+        vm.prank(sender);
+        (bool done, bytes memory actual) = target.call(data);
+        require(!done, "the call was not refused");
+        require(keccak256(actual) == keccak256(expected), "refused with another error");
+    }
+
+    function refuses(address sender, bytes memory data, bytes memory expected) internal {
+        refuses(sender, address(coordinator), data, expected);
+    }
+
+    function decimal(uint256 value) internal pure returns (string memory text) {
+        bytes memory digits;
+        do {
+            digits = abi.encodePacked(bytes1(uint8(48 + (value % 10))), digits);
+            value /= 10;
+        } while (value != 0);
+        return string(digits);
+    }
+}
