@@ -49,12 +49,12 @@ class Evaluator:
         await self._process.stop()
 
     async def gate_gradient(self, base: Path, shard: Path) -> Evaluated:
-        """Minus the loss gradient at the base model. The file holds until the next call of this method."""
-        return await self._gradient("gate.f32", base, None, (0.0,), shard)
+        """Minus the loss gradient at the base model. The file holds until the next gradient."""
+        return await self._gradient(base, None, (0.0,), shard)
 
     async def reference_gradient(self, base: Path, model: Path, shard: Path) -> Evaluated:
         """Minus the loss gradient, averaged over the two points between base and model. The file holds as above."""
-        return await self._gradient("reference.f32", base, model, POINTS, shard)
+        return await self._gradient(base, model, POINTS, shard)
 
     async def loss(self, model: Path, shard: Path) -> float:
         """Mean loss over the shard."""
@@ -64,9 +64,11 @@ class Evaluator:
         return _loss_in(answer)
 
     async def _gradient(
-        self, name: str, base: Path, model: Path | None, points: Sequence[float], shard: Path
+        self, base: Path, model: Path | None, points: Sequence[float], shard: Path
     ) -> Evaluated:
-        path = self._scratch / name
+        path = (
+            self._scratch / "gradient.f32"
+        )  # one, kept mapped by the process: fresh pages cost as much as the sums
         answer = await self._process.call(
             "gradient",
             {
