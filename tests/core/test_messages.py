@@ -1,0 +1,75 @@
+"""Signed messages, against eth_account's encoder of typed data."""
+
+import pytest
+from eth_account.messages import encode_typed_data
+from eth_utils.crypto import keccak
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dao.core import messages
+from dao.core.errors import RuleError
+from dao.core.types import Address, Digest, Domain, RoundId, TaskId, Timestamp
+
+digests = st.binary(min_size=32, max_size=32).map(Digest)
+addresses = st.binary(min_size=20, max_size=20).map(Address)
+uint64s = st.integers(0, 2**64 - 1)
+domains = st.builds(Domain, st.integers(1, 2**63), addresses)
+
+
+def signed_hash(kind: str, domain: Domain, values: messages.Values) -> bytes:
+    message = encode_typed_data(full_message=messages.typed_data(kind, domain, values))
+    return keccak(b"\x19" + message.version + message.header + message.body)
+
+
+@pytest.mark.parametrize("kind", ["Commit", "Receipt"])
+@given(domain=domains, task=uint64s, round_=uint64s, node=addresses, commitment=digests)
+def test_commit_and_receipt__any_values__equal_eth_account(
+    kind: str, domain: Domain, task: int, round_: int, node: Address, commitment: Digest
+) -> None:
+    compute = {"Commit": messages.commit_digest, "Receipt": messages.receipt_digest}[kind]
+    values: messages.Values = {"task": task, "round": round_, "node": node, "commitment": commitment}
+    digest = compute(domain, TaskId(task), RoundId(round_), node, commitment)
+    assert digest == messages.digest(kind, domain, values) == signed_hash(kind, domain, values)
+
+
+@given(domains, st.text(), digests, digests, uint64s)
+def test_request__any_values__equal_eth_account(
+    domain: Domain, method: str, body_hash: Digest, nonce: Digest, expiry: int
+) -> None:
+    values: messages.Values = {"method": method, "bodyHash": body_hash, "nonce": nonce, "expiry": expiry}
+    digest = messages.request_digest(domain, method, body_hash, nonce, Timestamp(expiry))
+    assert digest == signed_hash("Request", domain, values)
+
+
+@given(st.integers(1, 2**63), addresses, addresses, addresses)
+def test_operator__any_values__equal_eth_account(
+    chain_id: int, registry: Address, owner: Address, operator: Address
+) -> None:
+    values: messages.Values = {"owner": owner, "operator": operator}
+    digest = messages.operator_digest(chain_id, registry, owner, operator)
+    assert digest == signed_hash("Operator", Domain(chain_id, registry), values)
+
+
+NODE, OTHER = Address(b"\x01" * 20), Address(b"\x02" * 20)
+COMMITMENT = Digest(b"\x03" * 32)
+
+
+def test_commit__one_axis_changed__another_digest() -> None:
+    here = Domain(1, NODE)
+    digests = {
+        messages.commit_digest(here, TaskId(1), RoundId(1), NODE, COMMITMENT),
+        messages.commit_digest(Domain(2, NODE), TaskId(1), RoundId(1), NODE, COMMITMENT),
+        messages.commit_digest(Domain(1, OTHER), TaskId(1), RoundId(1), NODE, COMMITMENT),
+        messages.commit_digest(here, TaskId(2), RoundId(1), NODE, COMMITMENT),
+        messages.commit_digest(here, TaskId(1), RoundId(2), NODE, COMMITMENT),
+        messages.commit_digest(here, TaskId(1), RoundId(1), OTHER, COMMITMENT),
+        messages.commit_digest(here, TaskId(1), RoundId(1), NODE, Digest(b"\x04" * 32)),
+        messages.receipt_digest(here, TaskId(1), RoundId(1), NODE, COMMITMENT),
+    }
+    assert len(digests) == 8
+
+
+@pytest.mark.parametrize("task", [-1, 2**64])
+def test_commit__task_outside_uint64__refused_by_name(task: int) -> None:
+    with pytest.raises(RuleError, match=r"Commit\.task: expected 0 to 2\^64"):
+        messages.commit_digest(Domain(1, NODE), TaskId(task), RoundId(1), NODE, COMMITMENT)

@@ -1,0 +1,235 @@
+"""Writes the vectors that Python and Solidity both run: `python -m tests.vectors.make [--out DIR] [--rows N] …`.
+
+Deterministic: the same arguments give the same bytes. tests/core checks each against another implementation.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+
+from dao.core import rounds
+from dao.core.commitment import commitment
+from dao.core.messages import TYPES, digest, typed_data
+from dao.core.rewards import RewardTree
+from dao.core.types import (
+    ZERO_DIGEST,
+    Address,
+    BlockNumber,
+    Codec,
+    Digest,
+    Domain,
+    Phase,
+    RoundId,
+    RoundState,
+    Rules,
+    TaskId,
+    Timestamp,
+    Wei,
+    address_of,
+    hex_of,
+)
+
+CHAIN_ID = 31337
+DISTRIBUTOR = "0x5fbdb2315678afecb367f032d93f642f64180aa3"
+COMMITTED_ROWS = 500
+
+
+class Dice:
+    """Numbers that are the same on every machine and release: sha256 of a name and a counter."""
+
+    def __init__(self, name: str) -> None:
+        self._blocks: Iterator[bytes] = (sha256(f"{name} {i}".encode()).digest() for i in range(2**32))
+
+    def digest(self) -> Digest:
+        return Digest(next(self._blocks))
+
+    def address(self) -> Address:
+        return Address(next(self._blocks)[:20])
+
+    def below(self, stop: int) -> int:
+        return int.from_bytes(next(self._blocks), "big") % stop
+
+    def between(self, low: int, high: int) -> int:
+        return low + self.below(high - low + 1)
+
+
+def rewards(rows: int, chain_id: int, distributor: Address) -> dict[str, object]:
+    """Cumulative rewards of `rows` owners: from 1 wei to more than 2^64, one of 2^128 - 1 among them."""
+    dice, task = Dice("rewards"), TaskId(7)
+    amounts = {dice.address(): Wei(1 + dice.below(10 ** dice.between(1, 24))) for _ in range(rows)}
+    amounts[next(iter(amounts))] = Wei(2**128 - 1)
+    tree = RewardTree.of(chain_id, distributor, task, amounts)
+    return {
+        "chain_id": chain_id,
+        "distributor": hex_of(distributor),
+        "task": task,
+        "root": hex_of(tree.root),
+        "rows": [
+            {
+                "owner": hex_of(owner),
+                "cumulative_wei": str(amount),
+                "leaf": hex_of(tree.leaves[owner]),
+                "proof": [hex_of(sibling) for sibling in tree.proof(owner)],
+            }
+            for owner, amount in sorted(amounts.items())
+        ],
+    }
+
+
+def commitments() -> dict[str, object]:
+    """Commitments to random content, to none, and to the largest digests."""
+    dice = Dice("commitments")
+    full = Digest(b"\xff" * 32)
+    parts = [(dice.digest(), dice.digest(), dice.digest()) for _ in range(30)]
+    parts += [(ZERO_DIGEST, ZERO_DIGEST, ZERO_DIGEST), (full, full, full)]
+    return {
+        "rows": [
+            {
+                "cid_digest": hex_of(cid),
+                "body_root": hex_of(root),
+                "salt": hex_of(salt),
+                "commitment": hex_of(commitment(cid, root, salt)),
+            }
+            for cid, root, salt in parts
+        ]
+    }
+
+
+def messages() -> dict[str, object]:
+    """EIP-712 digests of every kind of message; numbers are text, for they reach 2^64 - 1."""
+    dice = Dice("messages")
+    rows = []
+    for index, kind in enumerate(kind for kind in TYPES for _ in range(8)):
+        domain = Domain([1, CHAIN_ID, 10**9][index % 3], dice.address())
+        values: dict[str, int | bytes | str] = {}
+        for name, type_ in TYPES[kind]:
+            if type_ == "uint64":
+                values[name] = [0, 2**64 - 1, dice.below(2**40)][dice.below(3)]
+            elif type_ == "string":
+                values[name] = ["Commit", "Reveal", "", "Zustimmung ü"][dice.below(4)]
+            else:
+                values[name] = dice.address() if type_ == "address" else dice.digest()
+        data = typed_data(kind, domain, values)
+        shown = {name: str(value) if isinstance(value, int) else value for name, value in values.items()}
+        rows.append(
+            {
+                "kind": kind,
+                "domain": data["domain"],
+                "message": {k: hex_of(v) if isinstance(v, bytes) else v for k, v in shown.items()},
+                "digest": hex_of(digest(kind, domain, values)),
+            }
+        )
+    types = {kind: [{"name": n, "type": t} for n, t in members] for kind, members in TYPES.items()}
+    return {"types": types, "rows": rows}
+
+
+def round_deadlines() -> dict[str, object]:
+    """Rounds that a coordinator can run, with the times of their steps, all deadlines, and draws of a shard.
+
+    `early`: all eligible committed, so that commits closed before their deadline.
+    """
+    dice = Dice("rounds")
+    return {
+        "rows": [_round_row(dice, early=index % 2 == 1) for index in range(20)],
+        "shards": [_shard_row(dice) for _ in range(20)],
+    }
+
+
+def _round_row(dice: Dice, *, early: bool) -> dict[str, object]:
+    reveal, result = dice.between(1, 600), dice.between(1, 600)
+    rules = Rules(
+        superlink=dice.address(),
+        commit_period=dice.between(1, 600),
+        reveal_period=reveal,
+        result_period=result,
+        force_period=dice.between(1, reveal + result),
+        challenge_period=dice.between(1, 600),
+        resolve_period=dice.between(1, 600),
+        quorum=1,
+        shards=4,
+        body_depth=17,
+        codec=Codec.INT8,
+        admitted_only=False,
+        min_stake=Wei(1),
+        max_stake=Wei(10**18),
+        round_budget=Wei(10**18),
+        superlink_bond=Wei(0),
+        challenge_bond=Wei(0),
+        app_hash=dice.digest(),
+        base_model=dice.digest(),
+        validation_root=dice.digest(),
+    )
+    opened = 2_000_000_000
+    closed = opened + (dice.between(0, rules.commit_period - 1) if early else rules.commit_period)
+    posted = closed + dice.between(reveal, reveal + result)
+    frozen = posted + dice.between(0, rules.challenge_period - 1)
+
+    def at(phase: Phase, posted_at: int = 0) -> RoundState:
+        times = Timestamp(opened), Timestamp(0 if phase is Phase.OPEN else closed), Timestamp(posted_at)
+        digests = ZERO_DIGEST, ZERO_DIGEST
+        return RoundState(BlockNumber(1), *times, RoundId(0), 2, 1 + early, phase, *digests)
+
+    opening, waiting, standing = at(Phase.OPEN), at(Phase.CLOSED), at(Phase.POSTED, posted)
+    periods = {name: value for name, value in asdict(rules).items() if name.endswith("_period")}
+    return {
+        "rules": periods,
+        "early": early,
+        "opened_at": opened,
+        "closed_at": closed,
+        "posted_at": posted,
+        "frozen_at": frozen,
+        "commit_deadline": rounds.commit_deadline(rules, opening),
+        "abort_open_after": rounds.abort_after(rules, opening),
+        "abort_open_after_by_superlink": rounds.abort_after(rules, opening, by_superlink=True),
+        "force_deadline": rounds.force_deadline(rules, waiting),
+        "reveal_deadline": rounds.reveal_deadline(rules, waiting),
+        "result_deadline": rounds.result_deadline(rules, waiting),
+        "abort_closed_after": rounds.abort_after(rules, waiting),
+        "challenge_deadline": rounds.challenge_deadline(rules, standing),
+        "finalize_after": rounds.finalize_after(rules, standing),
+        "resolve_deadline": rounds.resolve_deadline(rules, at(Phase.FROZEN, frozen)),
+    }
+
+
+def _shard_row(dice: Dice) -> dict[str, object]:
+    seed, shards = dice.digest(), dice.between(1, 40)
+    used = sorted({dice.below(shards) for _ in range(dice.below(shards))})
+    return {
+        "seed": hex_of(seed),
+        "shards": shards,
+        "used": used,
+        "index": rounds.draw_shard(seed, shards, used),
+    }
+
+
+def write(
+    out: Path, rows: int = COMMITTED_ROWS, chain_id: int = CHAIN_ID, distributor: str = DISTRIBUTOR
+) -> None:
+    """Write all vector files into `out`."""
+    files = {
+        "rewards": rewards(rows, chain_id, address_of(distributor)),
+        "commitments": commitments(),
+        "messages": messages(),
+        "rounds": round_deadlines(),
+    }
+    for name, content in files.items():
+        (out / f"{name}.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def main() -> None:
+    """Write the files that the arguments ask for; without any, the committed ones."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder to write into")
+    parser.add_argument("--rows", type=int, default=COMMITTED_ROWS, help="number of rewards")
+    parser.add_argument("--chain-id", type=int, default=CHAIN_ID, help="chain of the rewards")
+    parser.add_argument("--distributor", default=DISTRIBUTOR, help="RewardDistributor of the rewards")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    write(args.out, args.rows, args.chain_id, args.distributor)
+
+
+if __name__ == "__main__":
+    main()
