@@ -27,6 +27,7 @@ class Evaluator:
         self, app: Path, python: Path, scratch: Path, *, limit: float, threads: int = THREADS
     ) -> None:
         """`app` is its unpacked folder, `python` its interpreter; gradients go to `scratch`; `limit` s a call."""
+        scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = scratch
         self._limit = limit
         self._process = AppProcess(
@@ -41,7 +42,6 @@ class Evaluator:
 
     async def start(self) -> None:
         """Import the app now, not at the first gradient."""
-        self._scratch.mkdir(parents=True, exist_ok=True)
         await self._process.start()
 
     async def stop(self) -> None:

@@ -1,0 +1,189 @@
+"""The evaluator's gradients against torch's own, and how it fails."""
+
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytest_asyncio
+import torch
+from safetensors.torch import save_file
+
+from dao.core.errors import AppCrashed, AppError, AppTimeout
+from dao.evaluator import POINTS, Evaluator
+
+APP = """
+import torch
+from safetensors.torch import load_file
+
+def model():
+    return torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.Dropout(0.5), torch.nn.Tanh(), torch.nn.Linear(7, 3))
+
+def data(path):
+    return load_file(path)
+
+def train(model, data, *, seed, round):
+    raise NotImplementedError
+
+def loss(model, batch):
+    return torch.nn.functional.cross_entropy(model(batch["x"]), batch["y"].long())
+"""
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+ROWS = 150  # three batches, the last one shorter
+
+
+def network() -> torch.nn.Module:
+    return torch.nn.Sequential(
+        torch.nn.Linear(5, 7), torch.nn.Dropout(0.5), torch.nn.Tanh(), torch.nn.Linear(7, 3)
+    ).eval()
+
+
+def loss_of(model: torch.nn.Module, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    return torch.nn.functional.cross_entropy(model(batch["x"]), batch["y"].long())
+
+
+def save(path: Path, tensors: Mapping[str, torch.Tensor]) -> Path:
+    save_file({name: tensors[name].contiguous() for name in sorted(tensors)}, path)
+    return path
+
+
+def padded(tensors: Mapping[str, torch.Tensor]) -> np.ndarray:
+    blocks = [np.pad(t.numpy().ravel(), (0, -t.numel() % 64)) for _, t in sorted(tensors.items())]
+    values = np.concatenate(blocks)
+    return np.pad(values, (0, -len(values) % 256))
+
+
+def expected_gradient(
+    base: Mapping[str, torch.Tensor],
+    model: Mapping[str, torch.Tensor],
+    points: tuple[float, ...],
+    shard: Path,
+) -> np.ndarray:
+    from safetensors.torch import load_file
+
+    data = load_file(shard)
+    total: dict[str, torch.Tensor] = {name: torch.zeros_like(t) for name, t in base.items()}
+    for point in points:
+        net = network()
+        net.load_state_dict({name: base[name] + point * (model[name] - base[name]) for name in base})
+        net.zero_grad()
+        loss_of(net, data).backward()
+        for name, parameter in net.named_parameters():
+            assert parameter.grad is not None
+            total[name] -= parameter.grad / len(points)
+    return padded(total)
+
+
+@pytest.fixture
+def shard(tmp_path: Path) -> Path:
+    generator = np.random.Generator(np.random.Philox(7))
+    x = torch.from_numpy(generator.standard_normal((ROWS, 5), np.float32))
+    y = torch.from_numpy(generator.integers(0, 3, ROWS).astype(np.float32))
+    return save(tmp_path / "shard.safetensors", {"x": x, "y": y})
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], Path, Path]:
+    torch.manual_seed(1)
+    base, model = network().state_dict(), network().state_dict()
+    return base, model, save(tmp_path / "base", base), save(tmp_path / "model", model)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def warm(tmp_path_factory) -> AsyncIterator[Evaluator]:
+    """One process for the tests that leave it whole: torch takes seconds to import."""
+    folder = tmp_path_factory.mktemp("warm")
+    (folder / "app.py").write_text(APP)
+    evaluator = Evaluator(folder, Path(sys.executable), folder / "scratch", limit=60, threads=1)
+    yield evaluator
+    await evaluator.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def make(tmp_path: Path) -> AsyncIterator[Callable[..., Evaluator]]:
+    made = []
+
+    def start(text: str = APP, limit: float = 60) -> Evaluator:
+        folder = tmp_path / "app"
+        folder.mkdir()
+        (folder / "app.py").write_text(text)
+        made.append(Evaluator(folder, Path(sys.executable), tmp_path / "scratch", limit=limit, threads=1))
+        return made[-1]
+
+    yield start
+    for evaluator in made:
+        await evaluator.stop()
+
+
+async def test_gate_gradient__three_batches__is_minus_torchs_mean_gradient(warm, models, shard) -> None:
+    base, model, base_path, _ = models
+    evaluated = await warm.gate_gradient(base_path, shard)
+    values = np.fromfile(evaluated.path, "<f4")
+    expected = expected_gradient(base, model, (0.0,), shard)
+    assert values.shape == expected.shape
+    np.testing.assert_allclose(values, expected, rtol=0, atol=1e-7)
+    assert np.any(values)
+    assert not np.any(values[7:64])  # padding stays zero
+
+
+async def test_reference_gradient__two_points__is_their_mean(warm, models, shard) -> None:
+    base, model, base_path, model_path = models
+    await warm.gate_gradient(base_path, shard)  # nothing of an earlier gradient may stay
+    evaluated = await warm.reference_gradient(base_path, model_path, shard)
+    expected = expected_gradient(base, model, POINTS, shard)
+    np.testing.assert_allclose(np.fromfile(evaluated.path, "<f4"), expected, rtol=0, atol=1e-7)
+
+
+async def test_loss__dropout_in_the_app__is_the_mean_without_it(warm, models, shard) -> None:
+    from safetensors.torch import load_file
+
+    _, model, _, model_path = models
+    net = network()
+    net.load_state_dict(model)
+    loss = await warm.loss(model_path, shard)
+    assert loss == pytest.approx(loss_of(net, load_file(shard)).item(), abs=1e-6)
+    assert (await warm.gate_gradient(model_path, shard)).loss == pytest.approx(loss, abs=1e-6)
+
+
+async def test_gradient__again_in_another_process__has_the_same_bytes(make, models, shard) -> None:
+    _, _, base_path, model_path = models
+    evaluator = make()
+    first = (await evaluator.reference_gradient(base_path, model_path, shard)).path.read_bytes()
+    await evaluator.stop()
+    assert (await evaluator.reference_gradient(base_path, model_path, shard)).path.read_bytes() == first
+
+
+async def test_gradient__process_killed__next_call_works(make, models, shard, tmp_path) -> None:
+    _, _, base_path, _ = models
+    once = tmp_path / "once"
+    dying = f"import os\n    if not os.path.exists({str(once)!r}): open({str(once)!r}, 'w'); os.kill(os.getpid(), 9)"
+    evaluator = make(APP.replace("return load_file", f"{dying}\n    return load_file"))
+    with pytest.raises(AppCrashed):
+        await evaluator.gate_gradient(base_path, shard)
+    assert (await evaluator.gate_gradient(base_path, shard)).loss > 0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (('batch["y"].long())', "batch[\"y\"].long(), reduction='none')"), "one value"),
+        (("load_file(path)", "{}"), "rows"),
+        (("load_file(path)", "load_file(path) | {'x': torch.full((150, 5), float('nan'))}"), "nan"),
+        (("Linear(5, 7)", "Linear(5, 8)"), "0.bias"),
+    ],
+    ids=["loss per sample", "no data", "not finite", "other shapes"],
+)
+async def test_gate_gradient__app_against_the_rules__says_what(make, models, shard, change, words) -> None:
+    _, _, base_path, _ = models
+    with pytest.raises(AppError, match=words):
+        await make(APP.replace(*change)).gate_gradient(base_path, shard)
+
+
+async def test_gate_gradient__app_hangs__times_out(make, models, shard) -> None:
+    _, _, base_path, _ = models
+    evaluator = make(
+        APP.replace("    return load_file(path)", "    import time; time.sleep(3600)"), limit=0.2
+    )
+    with pytest.raises(AppTimeout):
+        await evaluator.gate_gradient(base_path, shard)
