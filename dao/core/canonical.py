@@ -91,6 +91,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return obj
 
 
-def _integer(text: str) -> int | str:
-    """An integer that JSON can carry between all languages, or else its text."""
-    return int(text) if len(text) <= 17 and abs(int(text)) <= MAX_INTEGER else text
+def _integer(text: str) -> int | float:
+    """Read an integer that JSON can carry between all languages; another one is no integer."""
+    small = len(text) <= 17 and abs(int(text)) <= MAX_INTEGER
+    return int(text) if small else float(text)

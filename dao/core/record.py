@@ -6,7 +6,7 @@ from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, NewType, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NewType, Union, get_args, get_origin, get_type_hints
 
 from dao.core.canonical import MAX_INTEGER
 from dao.core.errors import DecodeError
@@ -35,12 +35,12 @@ def form_of(kind: Any) -> Form:
         return _FORMS[kind]
     if get_origin(kind) is tuple:
         return _list_form(form_of(get_args(kind)[0]))
-    if get_origin(kind) is UnionType:
+    if get_origin(kind) in (Union, UnionType):
         (inner,) = (arg for arg in get_args(kind) if arg is not NoneType)
         return _optional_form(form_of(inner))
     if is_dataclass(kind):
         return _object_form(kind)
-    if issubclass(kind, StrEnum):
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
         return _enum_form(kind)
     raise TypeError(f"{kind}: expected a type that has a form in JSON; add it here")
 
