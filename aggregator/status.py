@@ -1,0 +1,38 @@
+"""Tells people what the Superlink is doing: one JSON line for each thing that happens, in a file others may follow."""
+
+import json
+import time
+from pathlib import Path
+
+from dao.core.types import Address, hex_of
+
+LIMIT = 8 << 20  # bytes; a longer file is put aside as NAME.1
+
+
+class StatusStream:
+    """`status.jsonl` in the Superlink's home: `{"time": seconds, "event": name, …}` a line.
+
+    Events: `opened`, `committed`, `closed`, `revealed`, `working`, `posted`, `finalized`, `aborted`, `contested`,
+    `dismissed`, `void`, `equivocation`, `transaction`, `trouble`. Deadlines are block times in Unix seconds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+
+    def emit(self, event: str, **fields: object) -> None:
+        """Append an event; bytes are written as hex digits."""
+        line = json.dumps({"time": round(time.time(), 3), "event": event, **fields}, default=_text)
+        if self._path.exists() and self._path.stat().st_size > LIMIT:
+            self._path.replace(self._path.with_name(self._path.name + ".1"))
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def _text(value: object) -> str:
+    return hex_of(value) if isinstance(value, bytes) else str(value)
+
+
+def named(nodes: list[Address]) -> list[str]:
+    """Write addresses as they stand in JSON."""
+    return [hex_of(node) for node in nodes]
