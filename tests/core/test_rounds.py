@@ -1,0 +1,321 @@
+"""The round machine: the contract's windows, no two rivals in one second, no round without an end."""
+
+import re
+from dataclasses import fields, replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dao.core import rounds
+from dao.core.errors import RuleError
+from dao.core.types import (
+    ZERO_ADDRESS,
+    ZERO_DIGEST,
+    BlockNumber,
+    Codec,
+    Digest,
+    Phase,
+    Result,
+    RoundId,
+    RoundState,
+    Rules,
+    TaskState,
+    Timestamp,
+    Wei,
+)
+
+INTERFACE = Path(__file__).parents[2] / "contracts" / "interfaces" / "ITrainingCoordinator.sol"
+
+RULES = Rules(
+    superlink=ZERO_ADDRESS,
+    commit_period=100,
+    reveal_period=30,
+    result_period=50,
+    force_period=60,
+    challenge_period=40,
+    resolve_period=70,
+    quorum=2,
+    shards=8,
+    body_depth=17,
+    codec=Codec.INT8,
+    admitted_only=False,
+    min_stake=Wei(10),
+    max_stake=Wei(100),
+    round_budget=Wei(1),
+    superlink_bond=Wei(0),
+    challenge_bond=Wei(0),
+    app_hash=ZERO_DIGEST,
+    base_model=ZERO_DIGEST,
+    validation_root=ZERO_DIGEST,
+)
+OPENED = 1_000_000
+OPEN = RoundState(
+    open_block=BlockNumber(1),
+    opened_at=Timestamp(OPENED),
+    closed_at=Timestamp(0),
+    posted_at=Timestamp(0),
+    parent=RoundId(0),
+    eligible=5,
+    commits=0,
+    phase=Phase.OPEN,
+    commits_root=ZERO_DIGEST,
+    result_hash=ZERO_DIGEST,
+)
+CLOSED = replace(OPEN, phase=Phase.CLOSED, closed_at=Timestamp(OPENED + 100), commits=3)
+POSTED = replace(CLOSED, phase=Phase.POSTED, posted_at=Timestamp(OPENED + 150))
+FROZEN = replace(POSTED, phase=Phase.FROZEN, posted_at=Timestamp(OPENED + 160))
+
+periods = st.integers(1, 1000)
+
+
+@st.composite
+def rules_of_any_task(draw: st.DrawFn) -> Rules:
+    """Rules that a coordinator accepts."""
+    reveal, result = draw(periods), draw(periods)
+    return replace(
+        RULES,
+        commit_period=draw(periods),
+        reveal_period=reveal,
+        result_period=result,
+        force_period=draw(st.integers(1, reveal + result)),
+        challenge_period=draw(periods),
+        resolve_period=draw(periods),
+    )
+
+
+@st.composite
+def any_round(draw: st.DrawFn) -> tuple[Rules, RoundState, Timestamp]:
+    """Rules, a round in any phase with times it can have, and a second during or after it."""
+    rules = draw(rules_of_any_task())
+    phase = draw(st.sampled_from(Phase))
+    closed = OPENED + draw(st.integers(0, rules.commit_period + rules.result_period))
+    posted = closed + draw(st.integers(0, rules.reveal_period + rules.result_period))
+    frozen = posted + draw(st.integers(0, rules.challenge_period - 1))
+    round_ = replace(
+        OPEN,
+        phase=phase,
+        closed_at=Timestamp(closed if phase > Phase.OPEN else 0),
+        posted_at=Timestamp({Phase.POSTED: posted, Phase.FROZEN: frozen}.get(phase, 0)),
+        commits=draw(st.integers(0, OPEN.eligible)) if phase > Phase.OPEN else 0,
+    )
+    start = max(OPENED, round_.closed_at, round_.posted_at)
+    return rules, round_, Timestamp(start + draw(st.integers(0, 5000)))
+
+
+Case = tuple[Rules, RoundState, Timestamp]
+
+
+def solidity_block(kind: str, name: str) -> str:
+    found = re.search(rf"{kind} {name} \{{(.*?)\}}", INTERFACE.read_text(), re.DOTALL)
+    assert found, name
+    return re.sub(r"//[^\n]*", "", found[1])
+
+
+def snake(name: str) -> str:
+    return re.sub(r"([A-Z])", r"_\1", name).lower()
+
+
+def test_phase__members__as_in_solidity() -> None:
+    names = [name.strip().upper() for name in solidity_block("enum", "Phase").split(",")]
+    assert [phase.name for phase in Phase] == names
+    assert [phase.value for phase in Phase] == list(range(len(names)))
+
+
+@pytest.mark.parametrize(
+    ("record", "struct"),
+    [(Rules, "TaskRules"), (TaskState, "Task"), (RoundState, "Round"), (Result, "Result")],
+)
+def test_record__fields__as_in_solidity(record: type, struct: str) -> None:
+    members = [line.split()[-1] for line in solidity_block("struct", struct).split(";") if line.strip()]
+    assert [field.name for field in fields(record)] == [snake(member) for member in members]
+
+
+def test_deadlines__an_example__add_up() -> None:
+    assert rounds.commit_deadline(RULES, OPEN) == OPENED + 100
+    assert rounds.abort_after(RULES, OPEN) == OPENED + 150
+    assert rounds.abort_after(RULES, OPEN, by_superlink=True) == OPENED + 100
+    assert rounds.reveal_deadline(RULES, CLOSED) == OPENED + 130
+    assert rounds.force_deadline(RULES, CLOSED) == OPENED + 160
+    assert rounds.result_deadline(RULES, CLOSED) == OPENED + 180
+    assert rounds.abort_after(RULES, CLOSED, by_superlink=True) == OPENED + 181
+    assert rounds.challenge_deadline(RULES, POSTED) == OPENED + 190
+    assert rounds.finalize_after(RULES, POSTED) == OPENED + 190
+    assert rounds.finalize_after(replace(RULES, force_period=95), POSTED) == OPENED + 195
+    assert rounds.resolve_deadline(RULES, FROZEN) == OPENED + 230
+
+
+@pytest.mark.parametrize(
+    ("allowed", "round_", "first", "last"),
+    [
+        (rounds.is_commit_time, OPEN, 0, 99),
+        (rounds.is_force_time, OPEN, 0, 99),
+        (rounds.is_force_time, CLOSED, 100, 159),
+        (rounds.is_force_time, POSTED, 150, 159),
+        (rounds.is_force_time, replace(FROZEN, posted_at=Timestamp(OPENED + 151)), 151, 159),
+        (rounds.is_reveal_time, CLOSED, 100, 129),
+        (rounds.is_challenge_time, POSTED, 150, 189),
+        (rounds.is_resolve_time, FROZEN, 160, 229),
+    ],
+)
+def test_window__its_seconds__allowed_and_no_other(
+    allowed: object, round_: RoundState, first: int, last: int
+) -> None:
+    assert callable(allowed)
+    assert allowed(RULES, round_, Timestamp(OPENED + first))
+    assert allowed(RULES, round_, Timestamp(OPENED + last))
+    assert not allowed(RULES, round_, Timestamp(OPENED + last + 1))
+
+
+@pytest.mark.parametrize(
+    ("allowed", "round_", "first"),
+    [
+        (rounds.is_abort_time, OPEN, 150),
+        (rounds.is_abort_time, CLOSED, 181),
+        (rounds.is_finalize_time, POSTED, 190),
+        (rounds.is_void_time, FROZEN, 230),
+    ],
+)
+def test_end__from_its_first_second__allowed_for_good(
+    allowed: object, round_: RoundState, first: int
+) -> None:
+    assert callable(allowed)
+    assert not allowed(RULES, round_, Timestamp(OPENED + first - 1))
+    assert allowed(RULES, round_, Timestamp(OPENED + first))
+    assert allowed(RULES, round_, Timestamp(OPENED + 10**8))
+
+
+@pytest.mark.parametrize(
+    ("commits", "second", "allowed"),
+    [(5, 0, True), (5, 200, True), (4, 99, False), (4, 100, True), (1, 100, False), (6, 100, False)],
+)
+def test_close__commits_and_time__all_or_deadline_with_quorum(
+    commits: int, second: int, allowed: bool
+) -> None:
+    assert rounds.is_close_time(RULES, OPEN, commits, Timestamp(OPENED + second)) is allowed
+
+
+@pytest.mark.parametrize(
+    ("revealed", "forced", "second", "allowed"),
+    [
+        (3, 0, 100, True),
+        (3, 1, 129, False),
+        (4, 1, 129, True),
+        (0, 1, 130, True),
+        (0, 0, 180, True),
+        (3, 0, 181, False),
+        (4, 0, 150, False),
+    ],
+)
+def test_result__reveals_and_time__all_or_deadline(
+    revealed: int, forced: int, second: int, allowed: bool
+) -> None:
+    assert rounds.is_result_time(RULES, CLOSED, revealed, forced, Timestamp(OPENED + second)) is allowed
+
+
+def test_void__contested__from_the_end_of_the_challenge_period() -> None:
+    contested = Timestamp(OPENED + 155)
+    assert not rounds.is_void_time(RULES, POSTED, Timestamp(OPENED + 194), contested)
+    assert rounds.is_void_time(RULES, POSTED, Timestamp(OPENED + 195), contested)
+    assert rounds.is_void_time(RULES, FROZEN, Timestamp(OPENED + 195), contested)
+    assert not rounds.is_void_time(RULES, POSTED, Timestamp(OPENED + 10**8))
+    assert not rounds.is_void_time(RULES, CLOSED, Timestamp(OPENED + 10**8), contested)
+
+
+def allowed_of(rules: Rules, round_: RoundState, now: Timestamp) -> set[str]:
+    """What may happen in a second when nobody fails to do its part."""
+    steps = {
+        "commit": rounds.is_commit_time(rules, round_, now),
+        "force": rounds.is_force_time(rules, round_, now),
+        "reveal": rounds.is_reveal_time(rules, round_, now),
+        "close": rounds.is_close_time(rules, round_, rules.quorum, now),
+        "result": rounds.is_result_time(rules, round_, 0, 0, now),
+        "abort": rounds.is_abort_time(rules, round_, now),
+        "challenge": rounds.is_challenge_time(rules, round_, now),
+        "resolve": rounds.is_resolve_time(rules, round_, now),
+        "finalize": rounds.is_finalize_time(rules, round_, now),
+        "void": rounds.is_void_time(rules, round_, now),
+    }
+    return {step for step, allowed in steps.items() if allowed}
+
+
+STEPS = {
+    Phase.OPEN: {"commit", "force", "close", "abort"},
+    Phase.CLOSED: {"force", "reveal", "result", "abort"},
+    Phase.POSTED: {"force", "challenge", "finalize"},
+    Phase.FROZEN: {"force", "resolve", "void"},
+}
+
+
+@given(any_round())
+def test_steps__any_phase__only_those_of_the_phase(case: Case) -> None:
+    assert allowed_of(*case) <= STEPS.get(case[1].phase, set())
+
+
+@given(any_round())
+def test_steps__any_second__never_two_rivals(case: Case) -> None:
+    allowed = allowed_of(*case)
+    rivals = [
+        ("commit", "close"),  # nobody is cut off before the deadline while some are missing
+        ("commit", "abort"),
+        ("result", "abort"),
+        ("challenge", "finalize"),
+        ("force", "finalize"),  # so no forced commit comes too late to contest
+        ("resolve", "void"),
+    ]
+    assert not [pair for pair in rivals if set(pair) <= allowed]
+
+
+@given(any_round())
+def test_steps__whoever_is_silent__anyone_can_end_the_round(case: Case) -> None:
+    rules, round_, _ = case
+    much_later = Timestamp(OPENED + 10**6)
+    ends = {
+        Phase.OPEN: {"abort"},
+        Phase.CLOSED: {"abort"},
+        Phase.POSTED: {"finalize"},
+        Phase.FROZEN: {"void"},
+    }
+    assert allowed_of(rules, round_, much_later) - {"close"} == ends.get(round_.phase, set())
+
+
+@given(any_round())
+def test_steps__contest_in_the_last_second__answered_or_void_in_time(case: Case) -> None:
+    rules, round_, now = case
+    if rounds.is_force_time(rules, round_, now) and round_.phase in (Phase.POSTED, Phase.FROZEN):
+        late = Timestamp(now + rules.challenge_period)
+        assert not rounds.is_void_time(rules, replace(round_, phase=Phase.POSTED), Timestamp(late - 1), now)
+        assert rounds.is_void_time(rules, round_, late, now)
+
+
+@given(
+    st.binary(min_size=32, max_size=32).map(Digest),
+    st.integers(1, 50).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.integers(0, n - 1), max_size=n))),
+)
+def test_draw_shard__any_seed__one_that_is_left(seed: Digest, shards: tuple[int, set[int]]) -> None:
+    count, used = shards
+    if len(used) == count:
+        with pytest.raises(RuleError, match="it is over"):
+            rounds.draw_shard(seed, count, used)
+        return
+    free = [index for index in range(count) if index not in used]
+    drawn = int.from_bytes(sha256(seed + b"shard").digest(), "big") % len(free)
+    assert rounds.draw_shard(seed, count, used) == free[drawn]
+    assert rounds.draw_shard(seed, count, sorted(used, reverse=True)) == free[drawn]
+
+
+def test_draw_shard__round_after_round__each_once() -> None:
+    used: list[int] = []
+    for round_ in range(8):
+        used.append(rounds.draw_shard(Digest(sha256(bytes([round_])).digest()), 8, used))
+    assert sorted(used) == list(range(8))
+
+
+@pytest.mark.parametrize(
+    ("stake", "counted"), [(0, 0), (9, 0), (10, 10), (99, 99), (100, 100), (10**24, 100)]
+)
+def test_counted_stake__any_stake__between_minimum_and_maximum(stake: int, counted: int) -> None:
+    assert rounds.counted_stake(RULES, Wei(stake)) == counted
+    assert rounds.counted_stake(replace(RULES, admitted_only=True), Wei(stake)) == min(counted, 1)

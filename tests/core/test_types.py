@@ -1,0 +1,63 @@
+"""Digests and addresses in text, codecs by number, and errors of one line."""
+
+import pickle
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dao.core import errors
+from dao.core.errors import DaoError, DecodeError, Reverted
+from dao.core.types import Codec, address_of, bytes_of, digest_of, hex_of
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_digest__any__reads_back(data: bytes) -> None:
+    assert digest_of(hex_of(data)) == data
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0x", "0x0", "00", "0xzz", "0x00 ", " 0x00", "0x00\n", "0X00", "0x0000"]
+)
+def test_bytes_of__not_one_byte__refused_by_name(text: str) -> None:
+    with pytest.raises(DecodeError, match="salt: expected 0x and 2 lowercase hex digits"):
+        bytes_of(text, 1, "salt")
+
+
+def test_digest_of__upper_case__refused() -> None:
+    with pytest.raises(DecodeError, match="seed"):
+        digest_of("0x" + "AB" * 32, "seed")
+
+
+def test_address_of__with_checksum__read() -> None:
+    text = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+    assert hex_of(address_of(text)) == text.lower()
+    with pytest.raises(DecodeError, match="owner: expected"):
+        address_of(text[:-1], "owner")
+
+
+def test_codec__numbers__as_in_the_rules() -> None:
+    assert [Codec.numbered(0), Codec.numbered(1)] == [Codec.INT8, Codec.FLOAT32]
+    assert [codec.number for codec in Codec] == [0, 1]
+
+
+@pytest.mark.parametrize("number", [-1, 2, 255])
+def test_codec__unknown_number__refused(number: int) -> None:
+    with pytest.raises(DecodeError, match=f"codec {number}: expected 0 to 1"):
+        Codec.numbered(number)
+
+
+def test_error__message_of_many_lines__one_line() -> None:
+    assert str(DaoError("task 1:\n  expected\tless")) == "task 1: expected less"
+
+
+def test_reverted__through_another_process__keeps_its_error() -> None:
+    error = pickle.loads(pickle.dumps(Reverted("commit refused", "TooLate", (5,))))  # noqa: S301
+    assert (str(error), error.error, error.arguments) == ("commit refused", "TooLate", (5,))
+
+
+def test_errors__the_tree_in_the_docstring__is_the_tree() -> None:
+    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
+    drawn = {word for line in (errors.__doc__ or "").splitlines() for word in line.split()[:3]} & kinds
+    assert drawn == kinds
+    assert all(issubclass(getattr(errors, name), DaoError) for name in kinds)

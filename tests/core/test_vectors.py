@@ -1,0 +1,101 @@
+"""The vectors that Solidity runs too: the files are what the script writes, and other implementations agree."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from eth_abi.abi import encode
+from eth_account.messages import encode_typed_data
+from eth_utils.crypto import keccak
+
+from tests.vectors import make
+
+VECTORS = Path(make.__file__).parent
+ROOT = VECTORS.parents[1]
+
+
+def vector(name: str, folder: Path = VECTORS) -> Any:
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+def raw(text: str) -> bytes:
+    return bytes.fromhex(text[2:])
+
+
+def check_rewards(rewards: Any) -> None:
+    types = ["uint256", "address", "uint256", "address", "uint256"]
+    seen = set()
+    for row in rewards["rows"]:
+        place = [rewards["chain_id"], rewards["distributor"], rewards["task"]]
+        node = keccak(keccak(encode(types, [*place, row["owner"], int(row["cumulative_wei"])])))
+        assert node == raw(row["leaf"])
+        for sibling in map(raw, row["proof"]):
+            node = keccak(min(node, sibling) + max(node, sibling))
+        assert node == raw(rewards["root"])
+        seen.add(row["owner"])
+    assert len(seen) == len(rewards["rows"])
+
+
+def test_vectors__committed_files__are_what_the_script_writes(tmp_path: Path) -> None:
+    make.write(tmp_path)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["commitments.json", "messages.json", "rewards.json", "rounds.json"]
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (VECTORS / name).read_bytes(), f"{name}: run the script"
+
+
+def test_vectors__rewards__openzeppelin_agrees() -> None:
+    rewards = vector("rewards")
+    assert len(rewards["rows"]) == make.COMMITTED_ROWS
+    check_rewards(rewards)
+
+
+def test_vectors__ten_thousand_rewards_by_command__openzeppelin_agrees(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.vectors.make", "--rows", "10000", "--out", str(tmp_path)]
+    place = ["--chain-id", "1", "--distributor", "0x" + "Ab" * 20]
+    subprocess.run([*command, *place], cwd=ROOT, check=True, timeout=60)
+    rewards = vector("rewards", tmp_path)
+    assert (len(rewards["rows"]), rewards["chain_id"], rewards["distributor"]) == (
+        10_000,
+        1,
+        "0x" + "ab" * 20,
+    )
+    check_rewards(rewards)
+
+
+def test_vectors__commitments__eth_abi_agrees() -> None:
+    for row in vector("commitments")["rows"]:
+        parts = [raw(row[name]) for name in ("cid_digest", "body_root", "salt")]
+        assert keccak(encode(["bytes32"] * 3, parts)) == raw(row["commitment"])
+
+
+def test_vectors__messages__eth_account_agrees() -> None:
+    messages = vector("messages")
+    for row in messages["rows"]:
+        members = messages["types"][row["kind"]]
+        values = {
+            m["name"]: int(row["message"][m["name"]]) if m["type"] == "uint64" else row["message"][m["name"]]
+            for m in members
+        }
+        signable = encode_typed_data(row["domain"], {row["kind"]: members}, values)
+        assert keccak(b"\x19" + signable.version + signable.header + signable.body) == raw(row["digest"])
+    assert {row["kind"] for row in messages["rows"]} == {"Commit", "Receipt", "Request", "Operator"}
+
+
+def test_vectors__rounds__deadlines_add_up() -> None:
+    for row in vector("rounds")["rows"]:
+        rules, opened, closed, posted = row["rules"], row["opened_at"], row["closed_at"], row["posted_at"]
+        commit_end = opened + rules["commit_period"]
+        result_end = closed + rules["reveal_period"] + rules["result_period"]
+        assert row["commit_deadline"] == row["abort_open_after_by_superlink"] == commit_end
+        assert row["abort_open_after"] == commit_end + rules["result_period"]
+        assert row["force_deadline"] == closed + rules["force_period"]
+        assert row["reveal_deadline"] == closed + rules["reveal_period"]
+        assert row["result_deadline"] == row["abort_closed_after"] - 1 == result_end
+        assert row["challenge_deadline"] == posted + rules["challenge_period"]
+        assert row["finalize_after"] == max(row["challenge_deadline"], row["force_deadline"])
+        assert row["resolve_deadline"] == row["frozen_at"] + rules["resolve_period"]
+        assert (closed < commit_end) is row["early"]
+        assert closed <= posted <= result_end
