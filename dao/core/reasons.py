@@ -51,6 +51,8 @@ def earned(score: MicroScore, share: MicroScore, owed: MicroScore, debt: MicroSc
         return f"you earned your part of the budget for a score of {decimal(score)}{repaid}"
     if share > 0:
         return f"your share of {decimal(share)} is worth less than 1 wei of the round's budget"
+    if score > 0 and debt == 0:
+        return f"score of {decimal(score)} paid off the last of your debt; the next one earns"
     if score > 0:
         return f"score of {decimal(score)} paid off debt, {decimal(debt)} of it is left to pay off first"
     if score < 0:

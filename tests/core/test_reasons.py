@@ -71,6 +71,7 @@ def test_ineligible__stake__says_how_much_is_asked() -> None:
         (3000, 1000, 2000, 0, 5, "for a score of 0.003 after 0.002 of it paid off your debt"),
         (3000, 1000, 2000, 0, 0, "your share of 0.001 is worth less than 1 wei of the round's budget"),
         (1000, 0, 3000, 2000, 0, "score of 0.001 paid off debt, 0.002 of it is left to pay off first"),
+        (3000, 0, 3000, 0, 0, "score of 0.003 paid off the last of your debt; the next one earns"),
         (-312, 0, 688, 1000, 0, "score of -0.000312 is a debt, now 0.001, that later scores pay off first"),
         (0, 0, 0, 0, 0, "you earned nothing because the score was not positive"),
     ],
