@@ -283,9 +283,17 @@ abstract contract Base {
     }
 
     function tree(uint64 round, uint256 index) internal pure returns (bytes32 root, bytes32[] memory proof) {
-        proof = new bytes32[](20);
         bytes32[] memory row = new bytes32[](4);
         for (uint256 i = 0; i < NODES; ++i) row[i] = sha256(abi.encodePacked(node(i), commitment(i, round)));
+        return climb(row, index);
+    }
+
+    /// @dev Root of the tree of depth 20 over four hashed leaves, and the proof of one of them.
+    function climb(
+        bytes32[] memory row,
+        uint256 index
+    ) internal pure returns (bytes32 root, bytes32[] memory proof) {
+        proof = new bytes32[](20);
         bytes32 absent = 0;
         uint256 width = 4;
         for (uint256 level = 0; level < 20; ++level) {
@@ -298,6 +306,11 @@ abstract contract Base {
             index >>= 1;
         }
         root = row[0];
+    }
+
+    /// @dev A node of a reward tree.
+    function pair(bytes32 a, bytes32 b) internal pure returns (bytes32) {
+        return a < b ? keccak256(abi.encode(a, b)) : keccak256(abi.encode(b, a));
     }
 
     // Assertions

@@ -22,10 +22,6 @@ contract RewardDistributorTest is Base {
         distributor.activate(task, root, total);
     }
 
-    function pair(bytes32 a, bytes32 b) internal pure returns (bytes32) {
-        return a < b ? keccak256(abi.encode(a, b)) : keccak256(abi.encode(b, a));
-    }
-
     function list(bytes32 a) internal pure returns (bytes32[] memory proof) {
         proof = new bytes32[](1);
         proof[0] = a;

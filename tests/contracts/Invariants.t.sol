@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import { ISupernodeRegistry } from "../../contracts/interfaces/ISupernodeRegistry.sol";
+import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { Handler } from "./Handler.sol";
+
+/// @dev The sentences at the head of each contract, after any sequence of calls.
+contract InvariantsTest is Handler {
+    struct FuzzSelector {
+        address addr;
+        bytes4[] selectors;
+    }
+
+    function targetContracts() external view returns (address[] memory targets) {
+        targets = new address[](1);
+        targets[0] = address(this);
+    }
+
+    function targetSelectors() external view returns (FuzzSelector[] memory targets) {
+        bytes4[27] memory all = [
+            this.wait.selector,
+            this.stake.selector,
+            this.registerAnother.selector,
+            this.unbond.selector,
+            this.withdraw.selector,
+            this.slash.selector,
+            this.delegate.selector,
+            this.pause.selector,
+            this.fund.selector,
+            this.closeTask.selector,
+            this.setSuperlink.selector,
+            this.admit.selector,
+            this.joinTask.selector,
+            this.leaveTask.selector,
+            this.expire.selector,
+            this.openRound.selector,
+            this.closeCommits.selector,
+            this.postResult.selector,
+            this.abortRound.selector,
+            this.claim.selector,
+            this.challengeRound.selector,
+            this.resolveRound.selector,
+            this.voidRound.selector,
+            this.dismiss.selector,
+            this.finalizeRound.selector,
+            this.commit.selector,
+            this.advance.selector
+        ];
+        // what brings rounds forward, more often than the rest
+        uint8[8] memory times = [2, 1, 2, 2, 3, 3, 4, 14];
+        bytes4[] memory selectors = new bytes4[](50);
+        uint256 next;
+        for (uint256 i = 0; i < all.length; ++i) {
+            uint256 copies = i < 19 ? 1 : times[i - 19];
+            for (uint256 copy = 0; copy < copies; ++copy) selectors[next++] = all[i];
+        }
+        targets = new FuzzSelector[](1);
+        targets[0] = FuzzSelector(address(this), selectors);
+    }
+
+    /// @dev The registry's balance covers active + unbonding stake, and is what the votes add up to.
+    function invariant_stake__covered_and_votes_conserved() external view {
+        uint256 staked;
+        uint256 votes;
+        for (uint256 i = 0; i < 9; ++i) {
+            uint256 operatorKey = i < 8 ? key(i) : SUPERLINK_KEY;
+            ISupernodeRegistry.Supernode memory n = registry.supernode(vm.addr(operatorKey));
+            staked += uint256(n.active) + n.unbonding;
+            votes += registry.getVotes(ownerOf(operatorKey));
+        }
+        require(token.balanceOf(address(registry)) == staked, "stake is not covered");
+        require(votes == staked, "votes are not conserved");
+    }
+
+    /// @dev Per task, claimed <= promised <= funded and the rest covers every round in flight; the balance covers all.
+    function invariant_escrow__covers_liabilities() external view {
+        uint256 owed;
+        for (uint256 t = 0; t < 2; ++t) {
+            uint64 task = tasks[t];
+            uint256 promised = distributor.totalOf(task);
+            require(books[task].claimed <= promised, "more claimed than promised");
+            require(promised <= distributor.fundedOf(task), "more promised than funded");
+            require(distributor.fundedOf(task) == books[task].funded, "escrow differs from what was paid in");
+            uint256 reserved = uint256(BUDGET) * coordinator.taskOf(task).inFlight;
+            require(distributor.availableOf(task) >= reserved, "budgets in flight are not covered");
+            owed += distributor.fundedOf(task) - books[task].claimed;
+        }
+        require(token.balanceOf(address(distributor)) == owed, "escrow is not covered");
+    }
+
+    /// @dev A round is finalized at most once and after its parent; those in flight are counted; bonds are covered.
+    function invariant_rounds__final_once_counted_and_bonds_covered() external view {
+        uint256 frozen;
+        for (uint256 t = 0; t < 2; ++t) {
+            uint64 task = tasks[t];
+            I.Task memory state = coordinator.taskOf(task);
+            uint256 inFlight;
+            for (uint64 round = 1; round <= state.lastRound; ++round) {
+                I.Round memory r = coordinator.roundOf(task, round);
+                bool inProgress = r.phase == I.Phase.Open || r.phase == I.Phase.Closed;
+                require(!inProgress || round == state.lastRound, "two rounds in progress");
+                if (inProgress || r.phase == I.Phase.Posted || r.phase == I.Phase.Frozen) ++inFlight;
+                if (r.phase == I.Phase.Frozen) ++frozen;
+                uint256 times = books[task].finalizations[round];
+                require(times == (r.phase == I.Phase.Finalized ? 1 : 0), "not finalized exactly once");
+                if (times == 1) require(final_(task, r.parent), "finalized before its parent");
+                require(r.parent < round, "parent is not earlier");
+            }
+            require(state.inFlight == inFlight, "rounds in flight are not counted");
+        }
+        require(token.balanceOf(address(coordinator)) == frozen * BOND, "bonds are not covered");
+    }
+
+    /// @dev From the head down to the last final round, every result stands.
+    function invariant_head__standing_chain() external view {
+        for (uint256 t = 0; t < 2; ++t) {
+            uint64 task = tasks[t];
+            uint64 round = coordinator.taskOf(task).head;
+            while (!final_(task, round)) {
+                I.Round memory r = coordinator.roundOf(task, round);
+                require(r.phase == I.Phase.Posted || r.phase == I.Phase.Frozen, "the head does not stand");
+                round = r.parent;
+            }
+        }
+    }
+
+    /// @dev A forced commit is never dropped: a final result states all before it; whatever came after it was in the tree.
+    function invariant_forced_commits__never_dropped() external view {
+        for (uint256 t = 0; t < 2; ++t) {
+            uint64 task = tasks[t];
+            for (uint64 round = 1; round <= coordinator.taskOf(task).lastRound; ++round) {
+                bytes32 hash = books[task].forcedHash[round];
+                require(coordinator.forcedHashOf(task, round) == hash, "forced commits are not chained");
+                uint256 open = books[task].contesting[round];
+                require((coordinator.contestedCountOf(task, round) == 0) == (open == 0), "contests are not counted");
+                if (!final_(task, round)) continue;
+                require(books[task].posted[round].result.forcedHash == hash, "a forced commit was dropped");
+                require(open == 0, "a contest was dropped");
+            }
+        }
+    }
+
+    /// @dev Nobody's goodwill is needed: time alone ends every round, and all money leaves to whom it belongs.
+    function invariant_exit__always_possible() external {
+        unwind();
+    }
+
+    function final_(uint64 task, uint64 round) internal view returns (bool) {
+        return round == 0 || coordinator.roundOf(task, round).phase == I.Phase.Finalized;
+    }
+}
