@@ -40,6 +40,7 @@ contract RewardDistributor is IRewardDistributor {
     /// @param coordinator_ the TrainingCoordinator, whose address the deployment computes ahead of its creation
     constructor(IERC20 token_, address coordinator_) {
         token = token_;
+        // slither-disable-next-line missing-zero-check (zero is as wrong as any other address)
         coordinator = coordinator_;
     }
 

@@ -60,6 +60,7 @@ contract SupernodeRegistry is ISupernodeRegistry, Votes, Ownable, Pausable {
         if (operator == msg.sender) revert OperatorIsOwner(operator);
         if (_supernodes[operator].owner != address(0)) revert AlreadyRegistered(operator);
         bytes32 digest = _hashTypedDataV4(keccak256(abi.encode(OPERATOR_TYPEHASH, msg.sender, operator)));
+        // slither-disable-next-line unused-return (a signature that recovers nobody fails the comparison)
         (address recovered, , ) = ECDSA.tryRecoverCalldata(digest, signature);
         if (operator == address(0) || recovered != operator) revert BadOperatorSignature(recovered, operator);
 
@@ -199,6 +200,7 @@ contract SupernodeRegistry is ISupernodeRegistry, Votes, Ownable, Pausable {
 
     function _setActive(address operator, uint256 active) private {
         _supernodes[operator].active = uint128(active);
+        // slither-disable-next-line unused-return (the old and new stake, both known)
         _activeByBlock[operator].push(Time.blockNumber(), uint208(active));
     }
 

@@ -52,7 +52,10 @@ abstract contract Tasks is ITrainingCoordinator, Ownable, Pausable {
     }
 
     /// @inheritdoc ITrainingCoordinator
-    function createTask(TaskRules calldata rules, uint256 funds) external onlyOwner whenNotPaused returns (uint64 task) {
+    function createTask(
+        TaskRules calldata rules,
+        uint256 funds
+    ) external onlyOwner whenNotPaused returns (uint64 task) {
         _validate(rules);
         task = ++taskCount;
         _rules[task] = rules;
@@ -70,6 +73,7 @@ abstract contract Tasks is ITrainingCoordinator, Ownable, Pausable {
         if (state.inFlight != 0) revert RoundsInFlight(task, state.inFlight);
         state.closed = true;
         emit TaskClosed(task, distributor.availableOf(task));
+        // slither-disable-next-line unused-return (the amount of the event)
         distributor.refund(task, refundTo);
     }
 
@@ -164,6 +168,7 @@ abstract contract Tasks is ITrainingCoordinator, Ownable, Pausable {
     /// @dev Whether commits or the result of the round are still to come.
     function _inProgress(uint64 task, uint64 round) internal view returns (bool) {
         Phase phase = _rounds[task][round].phase;
+        // slither-disable-next-line incorrect-equality (phases are compared)
         return phase == Phase.Open || phase == Phase.Closed;
     }
 

@@ -27,8 +27,9 @@ import { Tasks } from "./Tasks.sol";
 contract TrainingCoordinator is Tasks, EIP712 {
     using SafeERC20 for IERC20;
 
-    bytes32 private constant COMMIT_TYPEHASH =
-        keccak256("Commit(uint64 task,uint64 round,address node,bytes32 commitment)");
+    bytes32 private constant COMMIT_TYPEHASH = keccak256(
+        "Commit(uint64 task,uint64 round,address node,bytes32 commitment)"
+    );
     uint256 private constant MAX_WEIGHT_SUM = 1 << 20;
     uint256 private constant COMMITS_DEPTH = 20;
 
@@ -51,6 +52,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         TaskState storage state = _openTask(task);
         (uint32 last, uint32 head, uint32 active) = (state.lastRound, state.head, state.active);
         if (_inProgress(task, last)) revert WrongPhase(task, last, _rounds[task][last].phase);
+        // slither-disable-next-line incorrect-equality (phases are compared)
         if (_rounds[task][head].phase == Phase.Frozen) revert WrongPhase(task, head, Phase.Frozen);
         if (active < state.quorum) revert QuorumMissed(active, state.quorum);
         if (state.superlinkQueued) _replaceSuperlink(task);
@@ -112,6 +114,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         Forced storage forced = _forced[task][round];
         if (forced.commitmentOf[node] != 0) revert AlreadyCommitted(task, round, node);
         bytes32 digest = keccak256(abi.encode(COMMIT_TYPEHASH, task, round, node, commitment));
+        // slither-disable-next-line unused-return (a signature that recovers nobody fails the comparison)
         (address recovered, , ) = ECDSA.tryRecoverCalldata(_hashTypedDataV4(digest), signature);
         if (commitment == 0 || recovered != node) revert BadSignature(recovered, node);
 
@@ -143,7 +146,8 @@ contract TrainingCoordinator is Tasks, EIP712 {
         if (result.forcedHash != forcedHash) revert ForcedCommitIgnored(result.forcedHash, forcedHash);
         uint256 total = uint256(r.commits) + _forcedCount(task, round, r);
         if (result.revealed > total) revert BadResult("revealed");
-        if (block.timestamp < revealEnd && result.revealed != total) revert RevealsMissing(result.revealed, total);
+        if (block.timestamp < revealEnd && result.revealed != total)
+            revert RevealsMissing(result.revealed, total);
         if (result.inputs > result.revealed) revert BadResult("inputs");
         if (result.commitsRoot != r.digest) revert BadResult("commitsRoot");
         if (result.weightSum > MAX_WEIGHT_SUM) revert BadResult("weightSum");
@@ -313,6 +317,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         // The head moves only when it descends from this round. Rounds that stand are few: each has its budget reserved.
         uint64 above = state.head;
         while (above > round) above = _rounds[task][above].parent;
+        // slither-disable-next-line incorrect-equality (round numbers are compared)
         if (above == round) state.head = r.parent;
         emit Voided(task, round);
         if (frozen) token.safeTransfer(_challengers[task][round], _rules[task].challengeBond);

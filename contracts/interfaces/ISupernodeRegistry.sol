@@ -16,7 +16,12 @@ interface ISupernodeRegistry {
     event StakeAdded(address indexed operator, uint256 amount);
     event Unbonding(address indexed operator, uint256 amount, uint256 releaseTime);
     event Withdrawn(address indexed operator, address indexed owner, uint256 amount);
-    event Slashed(address indexed operator, uint256 amount, address indexed beneficiary, uint256 beneficiaryAmount);
+    event Slashed(
+        address indexed operator,
+        uint256 amount,
+        address indexed beneficiary,
+        uint256 beneficiaryAmount
+    );
     event SlasherSet(address indexed slasher, bool allowed);
 
     error NotOwnerOf(address operator, address caller);
@@ -41,9 +46,12 @@ interface ISupernodeRegistry {
     /// @notice Send released stake to the owner. Anyone may call; cannot be paused.
     function withdraw(address operator) external;
     /// @notice Take up to `amount` (active first, then unbonding); `beneficiaryAmount` is at most half, the rest is burned.
-    function slash(address operator, uint256 amount, address beneficiary, uint256 beneficiaryAmount)
-        external
-        returns (uint256 slashed);
+    function slash(
+        address operator,
+        uint256 amount,
+        address beneficiary,
+        uint256 beneficiaryAmount
+    ) external returns (uint256 slashed);
     function setSlasher(address slasher, bool allowed) external;
 
     function supernode(address operator) external view returns (Supernode memory);

@@ -91,7 +91,13 @@ interface ITrainingCoordinator {
         bytes32 commitment,
         bytes signature
     );
-    event CommitsClosed(uint64 indexed task, uint64 indexed round, uint32 commits, bytes32 root, bytes32 seed);
+    event CommitsClosed(
+        uint64 indexed task,
+        uint64 indexed round,
+        uint32 commits,
+        bytes32 root,
+        bytes32 seed
+    );
     event ResultPosted(uint64 indexed task, uint64 indexed round, Result result);
     event Contested(uint64 indexed task, uint64 indexed round, address indexed node);
     event Dismissed(uint64 indexed task, uint64 indexed round, address indexed node);
@@ -163,7 +169,13 @@ interface ITrainingCoordinator {
     /// @notice A node's own signed commit, sent by anyone: while the round is open, until the commit deadline; once it
     /// is closed, for `forcePeriod`. Before the result it is added to `forcedHash`, which the result must state; after
     /// it, it contests the result. One for each node and round.
-    function commit(uint64 task, uint64 round, address node, bytes32 commitment, bytes calldata signature) external;
+    function commit(
+        uint64 task,
+        uint64 round,
+        address node,
+        bytes32 commitment,
+        bytes calldata signature
+    ) external;
     /// @notice Superlink only: from the commit deadline on, or earlier when all eligible Supernodes have committed.
     /// @param root root of the tree of commits that the Superlink holds, without nodes whose forced commit is on chain
     /// @param commits number of commits under `root`; they and the forced ones must reach the quorum

@@ -21,9 +21,10 @@ library BodyTree {
         if (proof.length != depth || index >> depth != 0) return false;
         bytes32 node = leaf;
         for (uint256 level = 0; level < depth; ++level) {
-            node = (index >> level) & 1 == 0
-                ? sha256(bytes.concat(node, proof[level]))
-                : sha256(bytes.concat(proof[level], node));
+            node =
+                (index >> level) & 1 == 0
+                    ? sha256(bytes.concat(node, proof[level]))
+                    : sha256(bytes.concat(proof[level], node));
         }
         return node == root;
     }

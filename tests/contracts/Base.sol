@@ -151,10 +151,16 @@ abstract contract Base {
             "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
         );
         return
-            keccak256(abi.encode(typehash, keccak256("Commonweight"), keccak256("1"), block.chainid, contract_));
+            keccak256(
+                abi.encode(typehash, keccak256("Commonweight"), keccak256("1"), block.chainid, contract_)
+            );
     }
 
-    function sign(uint256 signer, address contract_, bytes32 structHash) internal view returns (bytes memory) {
+    function sign(
+        uint256 signer,
+        address contract_,
+        bytes32 structHash
+    ) internal view returns (bytes memory) {
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(
             signer,
             keccak256(abi.encodePacked("\x19\x01", domain(contract_), structHash))
@@ -177,7 +183,8 @@ abstract contract Base {
 
     function signCommit(uint64 round, uint256 i, bytes32 value) internal view returns (bytes memory) {
         bytes32 typehash = keccak256("Commit(uint64 task,uint64 round,address node,bytes32 commitment)");
-        return sign(key(i), address(coordinator), keccak256(abi.encode(typehash, task, round, node(i), value)));
+        return
+            sign(key(i), address(coordinator), keccak256(abi.encode(typehash, task, round, node(i), value)));
     }
 
     // The steps of a round

@@ -64,7 +64,16 @@ abstract contract Handler is Base {
     // Time
 
     function wait(uint256 seed) external {
-        uint256[8] memory times = [uint256(1), 10, REVEAL, COMMIT, FORCE, RESULT + COMMIT, CHALLENGE, RESOLVE];
+        uint256[8] memory times = [
+            uint256(1),
+            10,
+            REVEAL,
+            COMMIT,
+            FORCE,
+            RESULT + COMMIT,
+            CHALLENGE,
+            RESOLVE
+        ];
         skip(times[seed % 8]);
     }
 
@@ -96,7 +105,12 @@ abstract contract Handler is Base {
 
     function slash(uint256 i, uint256 amount, uint256 paid) external {
         vm.prank(SLASHER);
-        registry.slash(node(i % COUNT), amount % (amount % 8 == 0 ? 2000 ether : 20 ether), ANYONE, paid % 20 ether);
+        registry.slash(
+            node(i % COUNT),
+            amount % (amount % 8 == 0 ? 2000 ether : 20 ether),
+            ANYONE,
+            paid % 20 ether
+        );
     }
 
     function delegate(uint256 i, uint256 to) external {
@@ -223,7 +237,8 @@ abstract contract Handler is Base {
         uint64 round = pick(seed);
         Book storage b = book();
         i %= COUNT;
-        while (seed & 4 == 0 && b.contesting[round] != 0 && b.contesting[round] & (1 << i) == 0) i = (i + 1) % COUNT;
+        while (seed & 4 == 0 && b.contesting[round] != 0 && b.contesting[round] & (1 << i) == 0)
+            i = (i + 1) % COUNT;
         (, bytes32[] memory proof) = tree(round, i, b.inTree[round]);
         I.Result memory posted_ = b.posted[round].result;
         coordinator.dismiss(task, round, node(i), commitment(i, round), i, proof, posted_);
@@ -379,8 +394,9 @@ abstract contract Handler is Base {
     function rewardProof(uint256[4] memory amounts, uint256 i) private view returns (bytes32[] memory proof) {
         proof = new bytes32[](2);
         proof[0] = rewardLeaf(amounts, i ^ 1);
-        proof[1] = i < 2
-            ? pair(rewardLeaf(amounts, 2), rewardLeaf(amounts, 3))
-            : pair(rewardLeaf(amounts, 0), rewardLeaf(amounts, 1));
+        proof[1] =
+            i < 2
+                ? pair(rewardLeaf(amounts, 2), rewardLeaf(amounts, 3))
+                : pair(rewardLeaf(amounts, 0), rewardLeaf(amounts, 1));
     }
 }

@@ -133,7 +133,10 @@ contract InvariantsTest is Handler {
                 bytes32 hash = books[task].forcedHash[round];
                 require(coordinator.forcedHashOf(task, round) == hash, "forced commits are not chained");
                 uint256 open = books[task].contesting[round];
-                require((coordinator.contestedCountOf(task, round) == 0) == (open == 0), "contests are not counted");
+                require(
+                    (coordinator.contestedCountOf(task, round) == 0) == (open == 0),
+                    "contests are not counted"
+                );
                 if (!final_(task, round)) continue;
                 require(books[task].posted[round].result.forcedHash == hash, "a forced commit was dropped");
                 require(open == 0, "a contest was dropped");

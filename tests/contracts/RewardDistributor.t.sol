@@ -168,7 +168,11 @@ contract RewardDistributorTest is Base {
     }
 
     /// @dev An inner node never passes for a leaf, whatever is claimed for it.
-    function testFuzz_claim__inner_node_as_leaf__refused(address owner_, uint256 amount, bytes32 sibling) public {
+    function testFuzz_claim__inner_node_as_leaf__refused(
+        address owner_,
+        uint256 amount,
+        bytes32 sibling
+    ) public {
         bytes32 inner = pair(distributor.leaf(task, ALICE, 1), distributor.leaf(task, BOB, 1));
         activate(pair(inner, sibling), 1000 ether);
         no(

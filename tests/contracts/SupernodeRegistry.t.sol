@@ -74,7 +74,11 @@ contract SupernodeRegistryTest is Base {
         give(to, STAKE);
         bytes memory good = operatorSignature(to, operator, KEY);
         bytes memory other = operatorSignature(ANYONE, operator, KEY);
-        no(to, abi.encodeCall(R.register, (to, STAKE, good)), abi.encodeWithSelector(R.OperatorIsOwner.selector, to));
+        no(
+            to,
+            abi.encodeCall(R.register, (to, STAKE, good)),
+            abi.encodeWithSelector(R.OperatorIsOwner.selector, to)
+        );
         no(
             to,
             abi.encodeCall(R.register, (node(0), STAKE, good)),

@@ -9,11 +9,7 @@ import { Base } from "./Base.sol";
 
 contract TasksTest is Base {
     function bad(I.TaskRules memory r, string memory what) internal {
-        refuses(
-            DAO,
-            abi.encodeCall(I.createTask, (r, 0)),
-            abi.encodeWithSelector(I.BadRules.selector, what)
-        );
+        refuses(DAO, abi.encodeCall(I.createTask, (r, 0)), abi.encodeWithSelector(I.BadRules.selector, what));
     }
 
     function admittedTask() internal returns (uint64) {

@@ -329,11 +329,7 @@ contract TrainingCoordinatorTest is Base {
         force(1, 2);
         uint256 end = block.timestamp + CHALLENGE;
         skip(CHALLENGE - 1);
-        refuses(
-            ANYONE,
-            finalizeCall(1),
-            abi.encodeWithSelector(I.StillContested.selector, task, 1, 1)
-        );
+        refuses(ANYONE, finalizeCall(1), abi.encodeWithSelector(I.StillContested.selector, task, 1, 1));
         refuses(ANYONE, voidCall(1), tooEarly(end));
         vm.warp(end);
         refuses(ANYONE, dismissCall(1, 2), tooLate(end));
@@ -394,11 +390,7 @@ contract TrainingCoordinatorTest is Base {
         open();
         close(1);
         I.Result memory r = result(1);
-        refuses(
-            ANYONE,
-            postCall(1, r),
-            abi.encodeWithSelector(I.NotSuperlink.selector, ANYONE, superlink)
-        );
+        refuses(ANYONE, postCall(1, r), abi.encodeWithSelector(I.NotSuperlink.selector, ANYONE, superlink));
         r.revealed = 4;
         refuses(superlink, postCall(1, r), badResult("revealed"));
         r = result(1);

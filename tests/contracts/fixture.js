@@ -2,7 +2,17 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 
-import { AbiCoder, Wallet, concat, getCreateAddress, id, keccak256, parseEther, toBeHex, zeroPadValue } from "ethers";
+import {
+  AbiCoder,
+  Wallet,
+  concat,
+  getCreateAddress,
+  id,
+  keccak256,
+  parseEther,
+  toBeHex,
+  zeroPadValue,
+} from "ethers";
 import { network } from "hardhat";
 
 export const ZERO = "0x" + "00".repeat(32);
@@ -50,7 +60,11 @@ const OPERATOR = {
   ],
 };
 
-export const sha256 = (...parts) => "0x" + createHash("sha256").update(Buffer.from(concat(parts).slice(2), "hex")).digest("hex");
+export const sha256 = (...parts) =>
+  "0x" +
+  createHash("sha256")
+    .update(Buffer.from(concat(parts).slice(2), "hex"))
+    .digest("hex");
 
 /** A sha256 tree as in docs/protocol.md: leaves are bytes, an absent one is 32 zero bytes. */
 export class BodyTree {
@@ -151,7 +165,10 @@ export class World {
   /** An account with a key, with ether and tokens. */
   async account(name, tokens = 0n) {
     const wallet = new Wallet(id(name), this.ethers.provider);
-    await this.provider.request({ method: "hardhat_setBalance", params: [wallet.address, toBeHex(ether("100"))] });
+    await this.provider.request({
+      method: "hardhat_setBalance",
+      params: [wallet.address, toBeHex(ether("100"))],
+    });
     if (tokens) await this.token.connect(this.dao).transfer(wallet, tokens);
     return wallet;
   }
@@ -194,7 +211,9 @@ export class World {
   }
 
   commitment(node, round) {
-    return keccak256(coder.encode(["bytes32", "bytes32", "bytes32"], [id(node.address), id(`body ${round}`), id("salt")]));
+    return keccak256(
+      coder.encode(["bytes32", "bytes32", "bytes32"], [id(node.address), id(`body ${round}`), id("salt")]),
+    );
   }
 
   async signCommit(round, node, commitment = this.commitment(node, round), task = this.task) {
@@ -281,9 +300,7 @@ export class World {
     const proof = this.commitsTree(round, nodes).proof(index);
     const commitment = this.commitment(node, round);
     return this.send(
-      this.coordinator
-        .connect(this.anyone)
-        .dismiss(this.task, round, node.address, commitment, index, proof),
+      this.coordinator.connect(this.anyone).dismiss(this.task, round, node.address, commitment, index, proof),
     );
   }
 

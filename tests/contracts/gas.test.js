@@ -17,7 +17,9 @@ for (const count of [5, 50]) {
       receipts.push(await world.finalize(round));
       const gas = receipts.map((receipt) => receipt.gasUsed);
       totals.push(gas.reduce((a, b) => a + b));
-      t.diagnostic(`round ${round}: openRound ${gas[0]}, closeCommits ${gas[1]}, postResult ${gas[2]}, finalize ${gas[3]}: ${totals.at(-1)}`);
+      t.diagnostic(
+        `round ${round}: openRound ${gas[0]}, closeCommits ${gas[1]}, postResult ${gas[2]}, finalize ${gas[3]}: ${totals.at(-1)}`,
+      );
     }
     for (const total of totals.slice(1)) assert(total <= LIMIT, `${total} gas`);
   });
