@@ -1,0 +1,99 @@
+"""A content on its way into a file: written and hashed in one pass, in place only when all of it is right."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Self
+
+from dao.core.errors import ContentError, Mismatch
+from dao.core.types import Digest
+from dao.store.cid import Buffer, Cid, CidHasher, is_named, name_of
+from dao.store.hashing import check_size
+
+_INLINE = 16 << 10  # bytes: below this, handing work to a thread costs more than the work
+
+
+class Incoming:
+    """One file being written; leave the `with` block without `finish` and no trace of it stays."""
+
+    def __init__(self, folder: Path, max_bytes: int, what: str) -> None:
+        self.path = folder / secrets.token_hex(16)
+        self._max_bytes, self._what = max_bytes, what
+        self._hasher = CidHasher()
+
+    def __enter__(self) -> Self:
+        self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+        with contextlib.suppress(FileNotFoundError):
+            self.path.unlink()
+
+    def write(self, data: Buffer) -> None:
+        """Take the next bytes; TooLarge when they pass the cap. Blocks."""
+        view = memoryview(data).cast("B")
+        check_size(self._hasher.size + len(view) or 1, self._max_bytes, self._what)
+        self._hasher.update(view)
+        while len(view):
+            view = view[os.write(self._file, view) :]
+
+    def check(self, wanted: Cid | Digest | None) -> Cid:
+        """Return the CID of what was written; Mismatch when another was wanted."""
+        check_size(self._hasher.size, self._max_bytes, self._what)
+        found = self._hasher.finish()
+        if wanted is not None and not is_named(found, wanted):
+            raise Mismatch(
+                f"{self._what}: expected {name_of(wanted)}, got {self._hasher.size} bytes that are {found}"
+            )
+        return found
+
+    def place(self, target: Path, sync: bool) -> None:
+        """Move the file to its place, in one step. Blocks."""
+        os.fchmod(self._file, 0o444)
+        if sync:
+            os.fsync(self._file)
+        os.close(self._file)
+        self._file = -1
+        put_in_place(self.path, target, sync)
+
+    async def take(self, chunks: AsyncIterator[bytes]) -> None:
+        """Write all chunks; the next one is awaited while the last is written."""
+        writing: asyncio.Future[None] | None = None
+        try:
+            async for chunk in chunks:
+                if writing is not None:
+                    await writing
+                    writing = None
+                if len(chunk) <= _INLINE:
+                    self.write(chunk)
+                else:
+                    writing = asyncio.ensure_future(asyncio.to_thread(self.write, chunk))
+        finally:
+            if writing is not None:  # also when cancelled: the file may not be closed under a writing thread
+                await asyncio.shield(writing)
+
+
+def put_in_place(source: Path, target: Path, sync: bool) -> None:
+    """Rename a file; with `sync`, what it is called survives a power failure too. ContentError when it cannot be."""
+    try:
+        source.replace(target)
+        if sync:
+            sync_folder(target.parent)
+    except OSError as error:
+        raise ContentError(
+            f"store: cannot write {target}: {error.strerror}; check the disk and its permissions"
+        ) from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power failure. Blocks."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
