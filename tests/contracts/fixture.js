@@ -255,7 +255,8 @@ export class World {
 
   // The steps of a round. Each returns the receipt.
   async send(transaction) {
-    return (await transaction).wait();
+    const sent = await transaction;
+    return sent.wait ? sent.wait() : sent;
   }
 
   async open(task = this.task) {
@@ -295,12 +296,15 @@ export class World {
     );
   }
 
-  async dismiss(round, node, nodes = this.nodes) {
+  async dismiss(round, node, nodes = this.nodes, changes = {}) {
     const index = nodes.indexOf(node);
     const proof = this.commitsTree(round, nodes).proof(index);
     const commitment = this.commitment(node, round);
+    const result = this.result(round, changes);
     return this.send(
-      this.coordinator.connect(this.anyone).dismiss(this.task, round, node.address, commitment, index, proof),
+      this.coordinator
+        .connect(this.anyone)
+        .dismiss(this.task, round, node.address, commitment, index, proof, result),
     );
   }
 

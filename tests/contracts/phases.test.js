@@ -1,0 +1,258 @@
+// Every function tried in every phase, at its start and long after its deadlines, running and paused.
+import assert from "node:assert/strict";
+import { before, test } from "node:test";
+
+import { Phase, RewardTree, World, digest, ether } from "./fixture.js";
+
+const LONG = 100_000;
+const OK = "ok";
+
+// Function: [while the phase is fresh, long after its deadlines]. Where nothing is said, WrongPhase.
+const EXPECTED = {
+  None: { openRound: [OK, OK], closeTask: [OK, OK], claim: ["BadProof", "BadProof"] },
+  Open: {
+    commit: [OK, "TooLate"],
+    closeCommits: [OK, OK],
+    abort: ["TooEarly", OK],
+    abortBySuperlink: ["TooEarly", OK],
+    closeTask: ["RoundsInFlight", "RoundsInFlight"],
+    claim: ["BadProof", "BadProof"],
+  },
+  Closed: {
+    commit: [OK, "TooLate"],
+    postResult: [OK, "TooLate"],
+    abort: ["TooEarly", OK],
+    abortBySuperlink: ["TooEarly", OK],
+    closeTask: ["RoundsInFlight", "RoundsInFlight"],
+    claim: ["BadProof", "BadProof"],
+  },
+  Posted: {
+    openRound: [OK, OK],
+    commit: [OK, "TooLate"],
+    dismiss: ["NotContested", "NotContested"],
+    challenge: [OK, "TooLate"],
+    finalize: ["TooEarly", OK],
+    closeTask: ["RoundsInFlight", "RoundsInFlight"],
+    claim: ["BadProof", "BadProof"],
+  },
+  Contested: {
+    openRound: [OK, OK],
+    commit: [OK, "TooLate"],
+    dismiss: [OK, "TooLate"],
+    challenge: [OK, "TooLate"],
+    finalize: ["TooEarly", "StillContested"],
+    voidRound: ["TooEarly", OK],
+    closeTask: ["RoundsInFlight", "RoundsInFlight"],
+    claim: ["BadProof", "BadProof"],
+  },
+  Frozen: {
+    commit: [OK, "TooLate"],
+    dismiss: ["NotContested", "NotContested"],
+    resolveValid: [OK, "TooLate"],
+    resolveInvalid: [OK, "TooLate"],
+    voidRound: ["TooEarly", OK],
+    closeTask: ["RoundsInFlight", "RoundsInFlight"],
+    claim: ["BadProof", "BadProof"],
+  },
+  Finalized: { openRound: [OK, OK], closeTask: [OK, OK], claim: [OK, OK] },
+  Aborted: { openRound: [OK, OK], closeTask: [OK, OK], claim: ["BadProof", "BadProof"] },
+  Void: { openRound: [OK, OK], closeTask: [OK, OK], claim: ["BadProof", "BadProof"] },
+};
+const ROUND_FUNCTIONS = [
+  "openRound",
+  "commit",
+  "closeCommits",
+  "postResult",
+  "dismiss",
+  "challenge",
+  "resolveValid",
+  "resolveInvalid",
+  "finalize",
+  "abort",
+  "abortBySuperlink",
+  "voidRound",
+];
+// What is the same in every phase, and what a pause stops.
+const ALWAYS = {
+  createTask: OK,
+  setSuperlink: OK,
+  admit: OK,
+  join: OK,
+  leave: OK,
+  expire: "StillQualified",
+  register: OK,
+  addStake: OK,
+  unbond: OK,
+  withdraw: OK,
+  slash: OK,
+  fund: OK,
+  fundFrom: "NotCoordinator",
+  activate: "NotCoordinator",
+  refund: "NotCoordinator",
+};
+const ENTRIES = ["openRound", "createTask", "join", "register", "addStake"];
+// Of OpenZeppelin, or the owner's alone.
+const ELSEWHERE = [
+  "pause",
+  "unpause",
+  "transferOwnership",
+  "renounceOwnership",
+  "delegate",
+  "delegateBySig",
+  "setSlasher",
+];
+
+let world;
+let undo;
+
+before(async () => {
+  world = await World.create();
+  await world.createTask();
+  // released stake, one who may join, one who may register
+  world.leaving = await world.node("leaving");
+  await world.registry.connect(world.leaving.owner).unbond(world.leaving.address, ether("200"));
+  await world.pass(4 * 24 * 3600);
+  await world.send(world.token.connect(world.dao).transfer(world.anyone, ether("500")));
+  world.joining = await world.node("joining");
+  world.newcomer = {
+    owner: await world.account("new owner", ether("100")),
+    operator: await world.account("new"),
+  };
+  await world.token.connect(world.newcomer.owner).approve(world.registry, ether("100"));
+  await world.token.connect(world.dao).transfer(world.nodes[0].owner, ether("1"));
+  const { owner, operator } = world.newcomer;
+  world.newcomer.signature = await world.operatorSignature(owner, operator);
+  await world.registry.connect(world.dao).setSlasher(world.dao, true);
+  world.tree = new RewardTree(world, world.task, { [world.nodes[0].owner.address]: ether("10") });
+  world.rewards = { rewardRoot: world.tree.root, rewardTotal: world.tree.total };
+  undo = await world.snapshot();
+});
+
+const REACH = {
+  None: async () => {},
+  Open: () => world.open(),
+  Closed: async () => {
+    await REACH.Open();
+    await world.close(1);
+  },
+  Posted: async () => {
+    await REACH.Closed();
+    await world.post(1, world.rewards);
+  },
+  Contested: async () => {
+    await REACH.Posted();
+    await world.force(1, world.nodes[1]);
+  },
+  Frozen: async () => {
+    await REACH.Posted();
+    await world.challenge(1);
+  },
+  Finalized: async () => {
+    await REACH.Posted();
+    await world.pass(600);
+    await world.finalize(1, world.rewards);
+  },
+  Aborted: async () => {
+    await REACH.Open();
+    await world.pass(180);
+    await world.abort(1);
+  },
+  Void: async () => {
+    await REACH.Frozen();
+    await world.resolve(1, false);
+  },
+};
+
+function attempts() {
+  const { coordinator, registry, distributor, task, dao, anyone, nodes, joining, newcomer, leaving } = world;
+  const superlink = world.superlink.operator;
+  const claim = world.tree.claim(nodes[0].owner.address);
+  return {
+    openRound: () => world.open(),
+    commit: () => world.force(1, nodes[2]),
+    closeCommits: () => world.close(1),
+    postResult: () => world.post(1, world.rewards),
+    dismiss: () => world.dismiss(1, nodes[1], nodes, world.rewards),
+    challenge: () => world.challenge(1),
+    resolveValid: () => world.resolve(1, true),
+    resolveInvalid: () => world.resolve(1, false),
+    finalize: () => world.finalize(1, world.rewards),
+    abort: () => world.abort(1),
+    abortBySuperlink: () => world.abort(1, superlink),
+    voidRound: () => world.voidRound(1),
+    closeTask: () => coordinator.connect(dao).closeTask(task, dao),
+    claim: () => distributor.connect(anyone).claim(task, ...claim),
+    createTask: () => coordinator.connect(dao).createTask({ ...world.rules, appHash: digest("other") }, 1n),
+    join: () => coordinator.connect(joining.owner).join(task, joining.address),
+    leave: () => coordinator.connect(nodes[0].operator).leave(task, nodes[0].address),
+    setSuperlink: () => coordinator.connect(dao).setSuperlink(task, anyone),
+    admit: () => coordinator.connect(dao).admit(task, anyone, true),
+    expire: () => coordinator.connect(anyone).expire(task, nodes[0].address),
+    register: () =>
+      registry.connect(newcomer.owner).register(newcomer.operator, ether("100"), newcomer.signature),
+    addStake: () => registry.connect(nodes[0].owner).addStake(nodes[0].address, ether("1")),
+    unbond: () => registry.connect(nodes[0].owner).unbond(nodes[0].address, ether("200")),
+    withdraw: () => registry.connect(anyone).withdraw(leaving.address),
+    slash: () => registry.connect(dao).slash(nodes[0].address, 1n, anyone, 0n),
+    fund: () => distributor.connect(dao).fund(task, 1n),
+    fundFrom: () => distributor.connect(dao).fundFrom(dao, task, 1n),
+    activate: () => distributor.connect(dao).activate(task, digest("root"), 1n),
+    refund: () => distributor.connect(dao).refund(task, dao),
+  };
+}
+
+function expectation(phase, late, paused, name) {
+  if (paused && ENTRIES.includes(name)) return "EnforcedPause";
+  if (name in ALWAYS) return ALWAYS[name];
+  return EXPECTED[phase][name]?.[late ? 1 : 0] ?? "WrongPhase";
+}
+
+async function attempt(name) {
+  const { coordinator, registry, distributor } = world;
+  try {
+    await world.send(attempts()[name]());
+    return OK;
+  } catch (error) {
+    const parsed = [coordinator, registry, distributor].map((c) =>
+      c.interface.parseError(error.data ?? "0x"),
+    );
+    return parsed.find((found) => found)?.name ?? error.message;
+  }
+}
+
+for (const phase of Object.keys(EXPECTED)) {
+  for (const late of [false, true]) {
+    for (const paused of [false, true]) {
+      const when = `${late ? "late" : "fresh"}_${paused ? "paused" : "running"}`;
+      test(`test_phase_${phase.toLowerCase()}__${when}__each_function_as_expected`, async () => {
+        const wrong = [];
+        await undo();
+        undo = await world.snapshot();
+        await REACH[phase]();
+        if (paused) {
+          await world.coordinator.connect(world.dao).pause();
+          await world.registry.connect(world.dao).pause();
+        }
+        for (const name of [...ROUND_FUNCTIONS, "closeTask", "claim", ...Object.keys(ALWAYS)]) {
+          const back = await world.snapshot();
+          if (late) await world.pass(LONG);
+          const expected = expectation(phase, late, paused, name);
+          const actual = await attempt(name);
+          if (actual !== expected) wrong.push(`${name}: ${actual}, expected ${expected}`);
+          await back();
+        }
+        assert.deepEqual(wrong, []);
+      });
+    }
+  }
+}
+
+test("test_phases__all_phases_and_functions__are_in_the_tables", () => {
+  const tried = [...Object.keys(attempts()), ...ELSEWHERE, "resolve"];
+  for (const phase of Object.keys(Phase)) assert(phase in EXPECTED, phase);
+  for (const contract of [world.coordinator, world.registry, world.distributor]) {
+    contract.interface.forEachFunction(({ name, constant }) =>
+      assert(constant || tried.includes(name), name),
+    );
+  }
+});
