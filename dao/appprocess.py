@@ -212,5 +212,6 @@ class AppProcess:
     def _quote(self) -> str:
         with self.command.log.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
-            lines = log.read().decode(errors="replace").split("\n")
-        return f"its last words: {' | '.join([line.strip() for line in lines if line.strip()][-3:])[:600]!r} ({log.name})"
+            lines = [line.strip() for line in log.read().decode(errors="replace").split("\n")]
+        words = " | ".join([line for line in lines if line][-3:])
+        return f"its last words: {words[-600:]} ({self.command.log})"

@@ -1,0 +1,187 @@
+import multiprocessing
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from dao.chain.signer import Signer, recover
+from dao.core.errors import ConfigError, RuleError
+from dao.core.messages import commit_digest
+from dao.core.types import Address, Digest, Domain, RoundId, TaskId
+from dao.failpoint import VARIABLE
+from dao.journal import FAILPOINTS, Journal, Step
+from dao.store.cid import cid_of_bytes
+
+DOMAIN = Domain(31337, Address(b"c" * 20))
+TASK, ROUND = TaskId(1), RoundId(2)
+KEY = b"k" * 32
+ROOT = Digest(b"r" * 32)
+
+
+def opened(path: Path) -> Journal:
+    return Journal(path, DOMAIN, Signer(KEY).address)
+
+
+def sign(journal: Journal, salt: int = 0, round_: RoundId = ROUND):
+    return journal.sign(
+        TASK, round_, cid_of_bytes(b"update"), ROOT, Digest(bytes([salt]) * 32), Signer(KEY).sign
+    )
+
+
+def sign_in_process(path: Path, salt: int) -> bytes | None:
+    journal = opened(path)
+    try:
+        return sign(journal, salt).signature
+    except RuleError:
+        return None
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "journal.sqlite"
+
+
+@pytest.fixture
+def journal(path: Path):
+    journal = opened(path)
+    yield journal
+    journal.close()
+
+
+def test_sign__first_commit__is_recorded_with_a_signature_of_the_node(journal, path):
+    journal.see(TASK, ROUND, 10)
+    commit = sign(journal)
+    digest = commit_digest(DOMAIN, TASK, ROUND, Signer(KEY).address, commit.commitment)
+    assert recover(digest, commit.signature) == Signer(KEY).address
+    again = opened(path)
+    assert again.commit_of(TASK, ROUND) == commit
+    assert again.note_of(TASK, ROUND).step == Step.SIGNED
+    again.close()
+
+
+def test_sign__same_commit_twice__gives_the_recorded_signature(journal):
+    first = sign(journal)
+    journal.receive(TASK, ROUND, b"receipt")
+    assert sign(journal).signature == first.signature
+    assert sign(journal).receipt == b"receipt"
+
+
+def test_sign__second_commit__is_refused(journal):
+    first = sign(journal)
+    with pytest.raises(RuleError, match="another commit is signed already"):
+        sign(journal, salt=1)
+    assert journal.commit_of(TASK, ROUND) == first
+    assert sign(journal, salt=1, round_=RoundId(3)).round == 3
+
+
+def test_sign__signer_fails__records_nothing(journal):
+    def fails(_digest):
+        raise KeyError("no key")
+
+    with pytest.raises(KeyError):
+        journal.sign(TASK, ROUND, cid_of_bytes(b"update"), ROOT, ROOT, fails)
+    assert journal.commit_of(TASK, ROUND) is None
+    assert sign(journal)
+
+
+def test_sign__ten_processes_at_once__one_signature(path):
+    with ProcessPoolExecutor(10, mp_context=multiprocessing.get_context("forkserver")) as pool:
+        signatures = list(pool.map(sign_in_process, [path] * 10, range(10)))
+    assert len([signature for signature in signatures if signature]) == 1
+
+
+def test_sign__ten_threads_at_once__one_signature(journal):
+    start = threading.Barrier(10)
+
+    def attempt(salt):
+        start.wait(10)
+        try:
+            return sign(journal, salt).signature
+        except RuleError:
+            return None
+
+    with ThreadPoolExecutor(10) as pool:
+        signatures = list(pool.map(attempt, range(10)))
+    assert len([signature for signature in signatures if signature]) == 1
+
+
+def test_journal__another_node_or_chain__is_refused(journal, path):
+    with pytest.raises(ConfigError, match="use another home folder"):
+        Journal(path, DOMAIN, Address(b"x" * 20))
+    with pytest.raises(ConfigError, match="of chain 31337"):
+        Journal(path, Domain(1, DOMAIN.coordinator), Signer(KEY).address)
+
+
+def test_reach__facts_of_several_steps__add_up_and_the_last_reason_stays(journal):
+    journal.see(TASK, ROUND, 10)
+    journal.reach(TASK, ROUND, Step.REVEALED, seconds=1.5)
+    journal.reach(TASK, ROUND, Step.ENDED, "gated: no use", score=-3)
+    journal.reach(TASK, ROUND, Step.ENDED, audit="ok")
+    note = journal.note_of(TASK, ROUND)
+    assert (note.step, note.reason) == (Step.ENDED, "gated: no use")
+    assert note.facts == {"seconds": 1.5, "score": -3, "audit": "ok"}
+
+
+def test_see__round_seen_before__keeps_its_step(journal):
+    journal.see(TASK, ROUND, 10)
+    journal.reach(TASK, ROUND, Step.REVEALED)
+    assert journal.see(TASK, ROUND, 12).step == Step.REVEALED
+    assert journal.note_of(TASK, ROUND).block == 12
+
+
+def test_notes__many_rounds__newest_first_and_bounded(journal):
+    for number in range(1, 6):
+        journal.see(TASK, RoundId(number), 10 * number)
+    assert [note.round for note in journal.notes(TASK, last=2)] == [5, 4]
+    assert journal.notes(TaskId(9)) == []
+
+
+def test_journal__durability__syncs_fully_in_wal_mode(journal, path):
+    assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert sqlite3.connect(path).execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+CRASHER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+from tests.node.test_journal import *
+journal = opened(Path({path!r}))
+journal.see(TASK, ROUND, 10)
+sign(journal, 7)
+journal.receive(TASK, ROUND, b"receipt")
+journal.reach(TASK, ROUND, Step.COUNTED)
+journal.reach(TASK, ROUND, Step.REVEALED)
+journal.reach(TASK, ROUND, Step.ENDED, "done")
+"""
+
+
+@pytest.mark.parametrize("name", FAILPOINTS)
+def test_journal__killed_at_a_step__goes_on_with_one_signature(path, name):
+    root = Path(__file__).parents[2]
+    code = CRASHER.format(root=str(root), path=str(path))
+    killed = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, VARIABLE: f"{name}:kill"},
+        cwd=root,
+        timeout=60,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    journal = opened(path)
+    before = journal.commit_of(TASK, ROUND)
+    journal.see(TASK, ROUND, 10)
+    after = sign(journal, 7)
+    assert before is None or before.signature == after.signature
+    assert (before is None) == (
+        name in ("before-seen", "during-seen", "after-seen", "before-signed", "during-signed")
+    )
+    with pytest.raises(RuleError):
+        sign(journal, 8)
+    journal.close()
