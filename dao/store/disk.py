@@ -15,6 +15,9 @@ from dao.store.cid import CHUNK, Cid, ContentCodec, digest_of_content, is_named,
 from dao.store.hashing import check_size, cid_of_file
 from dao.store.incoming import Incoming, put_in_place, sync_folder
 
+_OPEN = (
+    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+)  # a link is not followed, a pipe not waited for
 _STALE_SECONDS = 24 * 3600  # a temporary file of that age belongs to nobody
 
 
@@ -64,7 +67,7 @@ class DiskStore:
     def _get(self, content: Cid | Digest, max_bytes: int) -> Path:
         path, what = self.path_of(content), f"{name_of(content)} in {self.root}"
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = os.open(path, _OPEN)
         except FileNotFoundError:
             raise NotFound(f"{what}: it is not here; fetch it from another source") from None
         except OSError as error:
@@ -118,7 +121,7 @@ class DiskStore:
     def _put_file(self, path: Path, move: bool) -> Cid:
         what = f"file {path}"
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = os.open(path, _OPEN)
         except OSError as error:
             raise ContentError(
                 f"{what}: cannot be stored: {error.strerror}; expected a readable file"

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
@@ -23,24 +24,33 @@ class Incoming:
         self.path = folder / secrets.token_hex(16)
         self._max_bytes, self._what = max_bytes, what
         self._hasher = CidHasher()
+        self._file = -1
+        self._lock = (
+            threading.Lock()
+        )  # a thread may still write while its caller is cancelled and closes the file
 
     def __enter__(self) -> Self:
         self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file >= 0:
-            os.close(self._file)
+        with self._lock:
+            if self._file >= 0:
+                os.close(self._file)
+            self._file = -1
         with contextlib.suppress(FileNotFoundError):
             self.path.unlink()
 
     def write(self, data: Buffer) -> None:
         """Take the next bytes; TooLarge when they pass the cap. Blocks."""
         view = memoryview(data).cast("B")
-        check_size(self._hasher.size + len(view) or 1, self._max_bytes, self._what)
-        self._hasher.update(view)
-        while len(view):
-            view = view[os.write(self._file, view) :]
+        with self._lock:
+            if self._file < 0:
+                raise ContentError(f"{self._what}: nobody waits for it any more")
+            check_size(self._hasher.size + len(view) or 1, self._max_bytes, self._what)
+            self._hasher.update(view)
+            while len(view):
+                view = view[os.write(self._file, view) :]
 
     def check(self, wanted: Cid | Digest | None) -> Cid:
         """Return the CID of what was written; Mismatch when another was wanted."""
@@ -54,16 +64,17 @@ class Incoming:
 
     def place(self, target: Path, sync: bool) -> None:
         """Move the file to its place, in one step. Blocks."""
-        os.fchmod(self._file, 0o444)
-        if sync:
-            os.fsync(self._file)
-        os.close(self._file)
-        self._file = -1
-        put_in_place(self.path, target, sync)
+        with self._lock:
+            if self._file < 0:
+                raise ContentError(f"{self._what}: nobody waits for it any more")
+            os.fchmod(self._file, 0o444)
+            if sync:
+                os.fsync(self._file)
+            put_in_place(self.path, target, sync)
 
     async def take(self, chunks: AsyncIterator[bytes]) -> None:
         """Write all chunks; the next one is awaited while the last is written."""
-        writing: asyncio.Future[None] | None = None
+        writing: asyncio.Task[None] | None = None
         try:
             async for chunk in chunks:
                 if writing is not None:
@@ -72,10 +83,10 @@ class Incoming:
                 if len(chunk) <= _INLINE:
                     self.write(chunk)
                 else:
-                    writing = asyncio.ensure_future(asyncio.to_thread(self.write, chunk))
+                    writing = asyncio.create_task(asyncio.to_thread(self.write, chunk))
         finally:
-            if writing is not None:  # also when cancelled: the file may not be closed under a writing thread
-                await asyncio.shield(writing)
+            if writing is not None:
+                await writing
 
 
 def put_in_place(source: Path, target: Path, sync: bool) -> None:

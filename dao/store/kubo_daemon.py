@@ -1,10 +1,10 @@
 """Starts an IPFS node (Kubo) of its own on loopback, for the development network and the tests."""
 
 import asyncio
-import contextlib
 import json
 import os
 import shutil
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,8 @@ from dao.core.errors import ConfigError, ContentError
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
+# Kubo does not end with who started it: a shell waits for our end of a pipe to close, however that comes about.
+_WATCHED = '"$0" daemon & exec >/dev/null; read -r _; kill $!; wait $!'
 
 
 def find_kubo() -> Path:
@@ -53,14 +55,13 @@ class Kubo:
 
     async def stop(self) -> None:
         """End the node and wait for its end."""
-        if self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.terminate()
-            try:
-                await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
-            except TimeoutError:
-                self.process.kill()
-                await self.process.wait()
+        assert self.process.stdin is not None  # noqa: S101  (a pipe was asked for)
+        self.process.stdin.close()
+        try:
+            await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
+        except TimeoutError:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            await self.process.wait()
         await self.drain
 
 
@@ -91,13 +92,10 @@ async def start_kubo(repo: Path) -> Kubo:
         (repo / stale).unlink(missing_ok=True)
     with (repo / "daemon.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            program,
-            "daemon",
-            env=env,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=log,
-        )
+            "/bin/sh", "-c", _WATCHED, program,
+            env=env, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
+            start_new_session=True,  # Ctrl-C is for us: we end it
+        )  # fmt: skip
     try:
         await asyncio.wait_for(_until_ready(process, repo), START_SECONDS)
         api, gateway = (repo / "api").read_text().strip(), (repo / "gateway").read_text().strip()
@@ -106,8 +104,7 @@ async def start_kubo(repo: Path) -> Kubo:
             api, gateway, identity["Addresses"][0], repo, process, asyncio.create_task(_drain(process))
         )
     except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         raise
 

@@ -1,0 +1,199 @@
+"""Content in an IPFS network, through the operator's own Kubo: added, fetched, pinned, and never taken on trust."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from dao.core.errors import ContentError, Mismatch, NotFound
+from dao.core.types import Digest
+from dao.store.base import MAX_CONTENT
+from dao.store.cid import CHUNK, Cid, ContentCodec, cid_of_bytes, name_of, root_codec
+from dao.store.disk import DiskStore
+from dao.store.hashing import check_size, cid_of_file
+from dao.store.kubo_api import DeclinedError, KuboApi
+
+_THREADS = 8
+_ADD = {  # IPFS profile unixfs-v1-2025, spelled out: an operator's own defaults may differ
+    "cid-version": "1",
+    "raw-leaves": "true",
+    "chunker": f"size-{CHUNK}",
+    "max-file-links": "1024",
+    "hash": "sha2-256",
+    "cid-base": "base32",
+    "trickle": "false",
+    "inline": "false",
+    "nocopy": "false",
+    "pin": "false",
+}
+
+T = TypeVar("T")
+
+
+class KuboStore:
+    """A store over Kubo's API, say `/ip4/127.0.0.1/tcp/5001/http`. What it fetches is kept in `cache`.
+
+    `timeout` (seconds) bounds every call. `put` does not pin: without `pin`, Kubo may collect the content.
+    """
+
+    def __init__(self, api: str, cache: DiskStore, timeout: float = 300.0) -> None:
+        self.name = f"IPFS node {api}"
+        self._cache, self._timeout = cache, timeout
+        self._api = KuboApi(api, self.name)
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubo")
+
+    def close(self) -> None:
+        """Let go of the connections; calls that are under way fail."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._api.close()
+
+    async def _run(self, work: Callable[["_Limit"], T]) -> T:
+        """Run blocking work in a thread of this store, until its limit or until the caller is cancelled."""
+        limit = _Limit(self._timeout, self.name)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work, limit)
+        finally:
+            limit.cancelled.set()
+
+    async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
+        """As Source.get. What is in the cache is not asked of Kubo."""
+        if await self._cache.has(content):
+            try:
+                return await self._cache.get(content, max_bytes)
+            except Mismatch:  # set aside: fetch it again
+                pass
+        return await self._run(lambda limit: self._fetch(content, max_bytes, limit))
+
+    def _fetch(self, content: Cid | Digest, max_bytes: int, limit: "_Limit") -> Path:
+        what = f"{name_of(content)} from {self.name}"
+        try:
+            cid = content if isinstance(content, Cid) else self._resolve(content, limit)
+            with self._cache.incoming(what, max_bytes) as incoming:
+                with self._api.stream("/cat", str(cid), limit.left()) as pieces:
+                    for piece in pieces:
+                        incoming.write(piece)
+                        limit.check()
+                return self._cache.keep(incoming, incoming.check(cid))
+        except DeclinedError as error:
+            raise NotFound(
+                f"{what}: not found: {error}; connect to a node that has it, or ask another source"
+            ) from None
+
+    async def has(self, content: Cid | Digest) -> bool:
+        """Tell whether Kubo holds every block of the content itself."""
+        return await self._run(lambda limit: self._has(content, limit))
+
+    def _has(self, content: Cid | Digest, limit: "_Limit") -> bool:
+        try:
+            cid = content if isinstance(content, Cid) else self._resolve(content, limit, offline=True)
+            found = self._api.ask(
+                "/files/stat", f"/ipfs/{cid}", limit.left(), {"with-local": "true", "offline": "true"}
+            )
+        except (DeclinedError, NotFound):
+            return False
+        return bool(found.get("Local"))
+
+    async def resolve(self, digest: Digest) -> Cid:
+        return await self._run(lambda limit: self._resolve(digest, limit))
+
+    def _resolve(self, digest: Digest, limit: "_Limit", offline: bool = False) -> Cid:
+        """Read the root block to see its codec: a block is found under either name."""
+        what = f"{name_of(digest)} from {self.name}"
+        either = str(Cid(ContentCodec.RAW, digest))
+        try:
+            with self._api.stream(
+                "/block/get", either, limit.left(), {"offline": "true"} if offline else {}
+            ) as pieces:
+                block = bytearray()
+                for piece in pieces:
+                    block += piece
+                    check_size(len(block), 2 * CHUNK, what)
+                    limit.check()
+        except DeclinedError as error:
+            raise NotFound(
+                f"{what}: not found: {error}; connect to a node that has it, or ask another source"
+            ) from None
+        return Cid(root_codec(block), digest)  # the content is checked when it is read
+
+    async def put_bytes(self, data: bytes) -> Cid:
+        cid = await asyncio.to_thread(cid_of_bytes, data)
+        pieces = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
+        return await self._run(lambda limit: self._add(cid, lambda: iter(pieces), limit))
+
+    async def put_file(self, path: Path, move: bool = False) -> Cid:
+        """As Store.put_file; with `move` the file becomes part of the cache."""
+        cid = await self._run(lambda limit: self._add_file(path, limit))
+        if move:
+            await self._cache.put_file(path, move=True)
+        return cid
+
+    def _add_file(self, path: Path, limit: "_Limit") -> Cid:
+        try:
+            with path.open("rb", buffering=0) as file:
+                size = path.stat().st_size
+                check_size(size, self._cache.max_bytes, f"file {path}")
+                cid = cid_of_file(file.fileno(), size)
+
+                def pieces() -> Iterator[bytes]:
+                    file.seek(0)
+                    while piece := file.read(CHUNK):
+                        limit.check()
+                        yield piece
+
+                return self._add(cid, pieces, limit)
+        except OSError as error:
+            raise ContentError(
+                f"file {path}: cannot be stored: {error.strerror}; expected a readable file"
+            ) from None
+
+    def _add(self, cid: Cid, pieces: Callable[[], Iterator[bytes]], limit: "_Limit") -> Cid:
+        answer = self._api.add(pieces, limit.left(), _ADD)
+        if answer != str(cid):
+            raise Mismatch(
+                f"{cid} to {self.name}: Kubo names it {answer}; expected the same CID, check Kubo's version"
+            )
+        return cid
+
+    async def pin(self, content: Cid | Digest) -> None:
+        await self._run(lambda limit: self._pin(content, limit))
+
+    def _pin(self, content: Cid | Digest, limit: "_Limit") -> None:
+        try:
+            cid = content if isinstance(content, Cid) else self._resolve(content, limit)
+            self._api.ask("/pin/add", str(cid), limit.left(), {"recursive": "true"})
+        except DeclinedError as error:
+            raise NotFound(
+                f"{name_of(content)} at {self.name}: cannot be pinned: {error}; put it there first"
+            ) from None
+
+    async def unpin(self, content: Cid | Digest) -> None:
+        await self._run(lambda limit: self._unpin(content, limit))
+
+    def _unpin(self, content: Cid | Digest, limit: "_Limit") -> None:
+        try:
+            cid = content if isinstance(content, Cid) else self._resolve(content, limit, offline=True)
+            self._api.ask("/pin/rm", str(cid), limit.left(), {"recursive": "true"})
+        except (DeclinedError, NotFound):
+            return  # it was not pinned
+
+
+class _Limit:
+    """How long a call may still take, and whether anyone waits for it."""
+
+    def __init__(self, seconds: float, name: str) -> None:
+        self.cancelled = threading.Event()
+        self._end, self._name, self._seconds = time.monotonic() + seconds, name, seconds
+
+    def left(self) -> float:
+        """Return the seconds left; ContentError when there are none."""
+        self.check()
+        return self._end - time.monotonic()
+
+    def check(self) -> None:
+        if self.cancelled.is_set() or time.monotonic() >= self._end:
+            raise ContentError(
+                f"{self._name}: no answer within {self._seconds:g} s; check that it runs and has connections"
+            )

@@ -1,0 +1,139 @@
+"""One store out of several: the local disk, and the sources it is filled from, tried in order with limits."""
+
+import asyncio
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from dao.core.errors import ContentError, Mismatch, NotFound, TooLarge
+from dao.core.types import Digest
+from dao.store.base import MAX_CONTENT, Source, Store
+from dao.store.cid import Cid, digest_of_content, is_named, name_of
+from dao.store.disk import DiskStore
+
+_log = structlog.get_logger()
+
+
+class LayeredStore:
+    """Content on `local`, else from the first of `sources` that has it, checked whoever sends it.
+
+    What is put goes to `local` and to each of `replicas` (an IPFS node, say); a replica that fails is logged, and
+    `publish` tells which ones hold a content. A replica is also a source if it is named as one.
+    `attempts` rounds over the sources, `pause` seconds before the second, doubled each time; `parallel` fetches at once.
+    """
+
+    name = "all sources"
+
+    def __init__(
+        self,
+        local: DiskStore,
+        sources: Sequence[Source] = (),
+        replicas: Sequence[Store] = (),
+        attempts: int = 3,
+        pause: float = 0.2,
+        parallel: int = 8,
+    ) -> None:
+        self.local, self.sources, self.replicas = local, tuple(sources), tuple(replicas)
+        self._attempts, self._pause = attempts, pause
+        self._fetching = asyncio.Semaphore(parallel)
+        self._locks: weakref.WeakValueDictionary[Digest, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
+        """As Source.get; NotFound names every source tried and what it said."""
+        lock = self._locks.setdefault(digest_of_content(content), asyncio.Lock())
+        async with lock:  # one download of a content, whoever asks
+            try:
+                return await self.local.get(content, max_bytes)
+            except (NotFound, Mismatch) as error:
+                said = {self.local.name: str(error)}
+            async with self._fetching:
+                return await self._fetch(content, max_bytes, said)
+
+    async def _fetch(self, content: Cid | Digest, max_bytes: int, said: dict[str, str]) -> Path:
+        too_large = 0
+        for attempt in range(self._attempts if self.sources else 0):
+            if attempt:
+                await asyncio.sleep(self._pause * 2 ** (attempt - 1))
+            too_large = 0
+            for source in self.sources:
+                try:
+                    return await self._from(source, content, max_bytes)
+                except ContentError as error:
+                    too_large += isinstance(error, TooLarge)
+                    said[source.name] = str(error)
+            if too_large and too_large == len(self.sources):
+                raise TooLarge(f"{name_of(content)}: {'; '.join(said.values())}")
+        tried = "; ".join(f"{name}: {words}" for name, words in said.items())
+        raise NotFound(f"{name_of(content)}: no source has it; tried {tried}")
+
+    async def _from(self, source: Source, content: Cid | Digest, max_bytes: int) -> Path:
+        path = await source.get(content, max_bytes)
+        if path != self.local.path_of(content) and not is_named(await self.local.put_file(path), content):
+            raise Mismatch(f"{name_of(content)} from {source.name}: the bytes are not those of the CID")
+        return self.local.path_of(content)
+
+    async def has(self, content: Cid | Digest) -> bool:
+        """Tell whether the local disk holds it."""
+        return await self.local.has(content)
+
+    async def resolve(self, digest: Digest) -> Cid:
+        for source in (self.local, *self.sources):
+            try:
+                return await source.resolve(digest)
+            except ContentError:
+                continue
+        tried = ", ".join(source.name for source in (self.local, *self.sources))
+        raise NotFound(f"{name_of(digest)}: no source has it; tried {tried}")
+
+    async def put_bytes(self, data: bytes) -> Cid:
+        cid = await self.local.put_bytes(data)
+        await self.publish(cid)
+        return cid
+
+    async def put_file(self, path: Path, move: bool = False) -> Cid:
+        cid = await self.local.put_file(path, move)
+        await self.publish(cid)
+        return cid
+
+    async def publish(self, content: Cid | Digest) -> list[str]:
+        """Give the content to every replica that lacks it; return the names of those that hold it now."""
+        done = await asyncio.gather(*(self._replicate(replica, content) for replica in self.replicas))
+        return [replica.name for replica, held in zip(self.replicas, done, strict=True) if held]
+
+    async def _replicate(self, replica: Store, content: Cid | Digest) -> bool:
+        try:
+            if not await replica.has(content):
+                await replica.put_file(await self.local.get(content))
+        except ContentError as error:
+            _log.warning(
+                "content not replicated", content=name_of(content), replica=replica.name, error=str(error)
+            )
+            return False
+        return True
+
+    async def pin(self, content: Cid | Digest) -> None:
+        """Keep the content on the local disk, fetched first if need be, and at each replica that can."""
+        await self.get(content)
+        await self.local.pin(content)
+        await asyncio.gather(*(self._keep(replica, content) for replica in self.replicas))
+
+    async def _keep(self, replica: Store, content: Cid | Digest) -> None:
+        if await self._replicate(replica, content):
+            try:
+                await replica.pin(content)
+            except ContentError as error:
+                _log.warning(
+                    "content not pinned", content=name_of(content), replica=replica.name, error=str(error)
+                )
+
+    async def unpin(self, content: Cid | Digest) -> None:
+        await self.local.unpin(content)
+        for replica in self.replicas:
+            try:
+                await replica.unpin(content)
+            except ContentError as error:
+                _log.warning(
+                    "content not unpinned", content=name_of(content), replica=replica.name, error=str(error)
+                )

@@ -1,0 +1,213 @@
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from dao.core.errors import ContentError, Mismatch, NotFound, TooLarge
+from dao.store.cid import CHUNK, Cid, ContentCodec, cid_of_bytes
+from dao.store.disk import DiskStore
+from dao.store.hashing import cid_of_file
+
+
+async def stream(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+def leftovers(disk: DiskStore) -> list[Path]:
+    return list(disk.tmp.iterdir())
+
+
+@pytest.mark.parametrize("size", [1, CHUNK, CHUNK + 1, 9 * CHUNK + 5])
+async def test_disk__put_and_get__same_bytes(disk: DiskStore, size: int) -> None:
+    data = os.urandom(size)
+    cid = await disk.put_bytes(data)
+    assert cid == cid_of_bytes(data) == await disk.resolve(cid.digest)
+    assert (await disk.get(cid)).read_bytes() == data
+    assert await disk.get(cid.digest) == await disk.get(cid)
+    assert await disk.has(cid)
+    assert not leftovers(disk)
+
+
+async def test_disk__synced__same_bytes(tmp_path: Path) -> None:
+    disk = DiskStore(tmp_path, sync=True)
+    cid = await disk.put_bytes(b"kept through a power failure")
+    assert (await DiskStore(tmp_path).get(cid)).read_bytes() == b"kept through a power failure"
+
+
+async def test_disk_put_file__move__is_a_rename(disk: DiskStore, tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.write_bytes(os.urandom(3 * CHUNK))
+    inode = path.stat().st_ino
+    cid = await disk.put_file(path, move=True)
+    assert not path.exists()
+    assert (await disk.get(cid)).stat().st_ino == inode
+
+
+async def test_disk_put_file__copy__leaves_the_file(disk: DiskStore, tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.write_bytes(b"weights")
+    cid = await disk.put_file(path)
+    path.write_bytes(b"changed afterwards")
+    assert (await disk.get(cid)).read_bytes() == b"weights"
+
+
+async def test_disk_put_file__again_from_its_own_place__stays(disk: DiskStore) -> None:
+    cid = await disk.put_bytes(b"weights")
+    assert await disk.put_file(await disk.get(cid), move=True) == cid
+    assert (await disk.get(cid)).read_bytes() == b"weights"
+
+
+async def test_disk_put_file__not_a_file__refused(disk: DiskStore, tmp_path: Path) -> None:
+    (tmp_path / "target").write_bytes(b"elsewhere")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").touch()
+    for name in ("absent", "link", "empty", "disk", "pipe"):
+        with pytest.raises(ContentError, match=str(tmp_path / name)):
+            await disk.put_file(tmp_path / name, move=True)
+    assert (tmp_path / "link").is_symlink()
+
+
+async def test_disk__empty__refused(disk: DiskStore) -> None:
+    with pytest.raises(ContentError, match="empty"):
+        await disk.put_bytes(b"")
+    with pytest.raises(ContentError, match="empty"):
+        await disk.put_stream(stream(), cid_of_bytes(b"x"))
+
+
+async def test_disk_get__absent__not_found(disk: DiskStore) -> None:
+    cid = cid_of_bytes(b"never stored")
+    for call in (disk.get(cid), disk.get(cid.digest), disk.resolve(cid.digest), disk.pin(cid)):
+        with pytest.raises(NotFound, match="it is not here"):
+            await call
+    assert not await disk.has(cid)
+
+
+@pytest.mark.parametrize("size", [10, 6 * CHUNK])
+async def test_disk_get__corrupt_file__set_aside_and_can_be_put_again(
+    disk: DiskStore, size: int, corrupt: Callable[[Path], None]
+) -> None:
+    data = os.urandom(size)
+    cid = await disk.put_bytes(data)
+    corrupt(disk.path_of(cid))
+    with pytest.raises(Mismatch, match="fetch it again"):
+        await disk.get(cid)
+    with pytest.raises(NotFound):
+        await disk.get(cid)
+    assert len(list((disk.root / "aside").iterdir())) == 1
+    await disk.put_bytes(data)
+    assert (await disk.get(cid)).read_bytes() == data
+
+
+async def test_disk_get__cut_short_or_emptied__mismatch(disk: DiskStore) -> None:
+    for length in (0, CHUNK):
+        cid = await disk.put_bytes(os.urandom(2 * CHUNK))
+        disk.path_of(cid).chmod(0o600)
+        os.truncate(disk.path_of(cid), length)
+        with pytest.raises(Mismatch):
+            await disk.get(cid)
+
+
+async def test_disk_get__other_codec__mismatch_and_the_file_stays(disk: DiskStore) -> None:
+    cid = await disk.put_bytes(b"raw")
+    with pytest.raises(Mismatch, match="another codec"):
+        await disk.get(Cid(ContentCodec.DAG_PB, cid.digest))
+    assert (await disk.get(cid)).exists()
+
+
+async def test_disk__above_the_cap__too_large(tmp_path: Path) -> None:
+    disk = DiskStore(tmp_path / "small", max_bytes=100, sync=False)
+    (tmp_path / "file").write_bytes(bytes(101))
+    with pytest.raises(TooLarge, match="101 bytes"):
+        await disk.put_bytes(bytes(101))
+    with pytest.raises(TooLarge, match="101 bytes"):
+        await disk.put_file(tmp_path / "file", move=True)
+    cid = await disk.put_bytes(bytes(100))
+    with pytest.raises(TooLarge, match="99 allowed"):
+        await disk.get(cid, max_bytes=99)
+    assert (await disk.get(cid, max_bytes=100)).exists()
+
+
+async def test_disk_put_stream__right_content__stored(disk: DiskStore) -> None:
+    data = os.urandom(3 * CHUNK)
+    pieces = data[:10], data[10 : CHUNK + 5], data[CHUNK + 5 :]
+    assert await disk.put_stream(stream(*pieces), cid_of_bytes(data)) == cid_of_bytes(data)
+    assert (await disk.get(cid_of_bytes(data))).read_bytes() == data
+
+
+async def test_disk_put_stream__wrong_or_endless__nothing_kept(disk: DiskStore) -> None:
+    wanted = cid_of_bytes(b"promised")
+    with pytest.raises(Mismatch, match=str(wanted)):
+        await disk.put_stream(stream(b"sent instead"), wanted)
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(CHUNK)
+
+    with pytest.raises(TooLarge, match="allowed"):
+        await disk.put_stream(endless(), wanted, max_bytes=5 * CHUNK)
+    assert not await disk.has(wanted)
+    assert not leftovers(disk)
+
+
+async def test_disk_put_stream__cancelled__nothing_kept(disk: DiskStore) -> None:
+    started = asyncio.Event()
+
+    async def stalling() -> AsyncIterator[bytes]:
+        yield bytes(CHUNK)
+        started.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(disk.put_stream(stalling(), cid_of_bytes(b"x")))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not leftovers(disk)
+
+
+async def test_disk__same_content_at_once__one_file(disk: DiskStore) -> None:
+    data = os.urandom(2 * CHUNK)
+    cids = await asyncio.gather(*(disk.put_bytes(data) for _ in range(8)))
+    assert set(cids) == {cid_of_bytes(data)}
+    assert len(list((disk.root / "objects").glob("*/*"))) == 1
+    assert not leftovers(disk)
+
+
+async def test_disk_prune__over_the_limit__oldest_unpinned_goes(disk: DiskStore) -> None:
+    cids = [await disk.put_bytes(bytes([index]) * 100) for index in range(4)]
+    for index, cid in enumerate(cids):
+        os.utime(disk.path_of(cid), (1000 + index, 1000 + index))
+    await disk.pin(cids[0])
+    await disk.get(cids[1])  # used just now
+    assert await disk.prune(300) == 100
+    assert [await disk.has(cid) for cid in cids] == [True, True, False, True]
+    assert await disk.prune(0) == 200
+    assert [await disk.has(cid) for cid in cids] == [True, False, False, False]
+    await disk.unpin(cids[0])
+    await disk.unpin(cids[0])
+    assert await disk.prune(0) == 100
+
+
+async def test_disk_prune__forgotten_files__removed(disk: DiskStore, corrupt: Callable[[Path], None]) -> None:
+    cid = await disk.put_bytes(b"content")
+    corrupt(disk.path_of(cid))
+    with pytest.raises(Mismatch):
+        await disk.get(cid)
+    (disk.tmp / "in use").write_bytes(b"12")
+    (disk.tmp / "forgotten").write_bytes(b"123")
+    os.utime(disk.tmp / "forgotten", (1, 1))
+    assert await disk.prune(1000) == len(b"content") + 3
+    assert [path.name for path in disk.tmp.iterdir()] == ["in use"]
+
+
+def test_cid_of_file__large__equals_the_streamed_cid(tmp_path: Path) -> None:
+    data = os.urandom(33 * CHUNK + 17)
+    (tmp_path / "file").write_bytes(data)
+    with (tmp_path / "file").open("rb") as file:
+        assert cid_of_file(file.fileno(), len(data)) == cid_of_bytes(data)
+        with pytest.raises(Mismatch, match="shorter"):
+            cid_of_file(file.fileno(), len(data) + CHUNK)

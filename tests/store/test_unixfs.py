@@ -1,0 +1,116 @@
+import contextlib
+import os
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dao.core.errors import DecodeError
+from dao.core.types import Digest
+from dao.store.cid import CHUNK, MAX_LINKS, Cid, ContentCodec, Link, encode_node, varint
+from dao.store.unixfs import MAX_BLOCK, Part, parse_node, parts_of, root_part
+
+
+def leaf(size: int = CHUNK, codec: ContentCodec = ContentCodec.RAW) -> Link:
+    return Link(Cid(codec, Digest(os.urandom(32))), size, size + (codec is ContentCodec.DAG_PB) * 99)
+
+
+def root_of(*links: Link) -> tuple[Cid, bytes]:
+    return Cid(ContentCodec.DAG_PB, Digest(bytes(32))), encode_node(list(links))
+
+
+links_strategy = st.lists(
+    st.builds(
+        Link,
+        st.builds(Cid, st.sampled_from(ContentCodec), st.binary(min_size=32, max_size=32)),
+        st.integers(0, 1 << 50),
+        st.integers(0, 1 << 50),
+    ),
+    min_size=1,
+    max_size=20,
+)
+
+
+@given(links_strategy)
+def test_parse_node__what_we_encode__round_trips(links: list[Link]) -> None:
+    assert parse_node(encode_node(links)) == links
+
+
+def test_parse_node__largest_node__within_the_cap() -> None:
+    block = encode_node([Link(leaf().cid, 1 << 45, 1 << 45)] * MAX_LINKS)
+    assert len(block) <= MAX_BLOCK
+    assert len(parse_node(block)) == MAX_LINKS
+
+
+@given(st.binary(max_size=200))
+def test_parse_node__any_bytes__decode_error(block: bytes) -> None:
+    with pytest.raises(DecodeError, match="dag-pb"):
+        parse_node(block)
+
+
+@given(links_strategy, st.data())
+def test_parse_node__one_byte_changed__another_node_or_decode_error(
+    links: list[Link], draw: st.DataObject
+) -> None:
+    block = bytearray(encode_node(links))
+    index = draw.draw(st.integers(0, len(block) - 1))
+    block[index] ^= draw.draw(st.integers(1, 255))
+    with contextlib.suppress(DecodeError):
+        assert encode_node(parse_node(bytes(block))) == block
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"",
+        b"\x0a\x04\x08\x02\x18\x00",  # no links
+        encode_node([leaf()])[:-1],
+        encode_node([leaf()]) + b"\x00",
+        b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" + bytes(40),  # a length past every limit
+        b"\x12" + varint(1 << 40),
+        b"\x12" * (4 << 20),
+        encode_node([leaf()] * (MAX_LINKS + 1)),
+    ],
+)
+def test_parse_node__malformed_or_bomb__refused_at_once(block: bytes) -> None:
+    start = time.monotonic()
+    with pytest.raises(DecodeError, match="dag-pb"):
+        parse_node(block)
+    assert time.monotonic() - start < 1
+
+
+def test_root_part__sizes_and_levels__as_the_root_states() -> None:
+    raw = Cid(ContentCodec.RAW, Digest(bytes(32)))
+    assert root_part(raw, b"x") == Part(raw, 0, 1, CHUNK)
+    cid, block = root_of(leaf(), leaf(7))
+    assert root_part(cid, block) == Part(cid, 0, CHUNK + 7, CHUNK * MAX_LINKS)
+    parts = parts_of(block, root_part(cid, block))
+    assert [(part.offset, part.size, part.full) for part in parts] == [(0, CHUNK, CHUNK), (CHUNK, 7, CHUNK)]
+    wide = CHUNK * MAX_LINKS
+    cid, block = root_of(leaf(wide, ContentCodec.DAG_PB), leaf(3, ContentCodec.DAG_PB))
+    parts = parts_of(block, root_part(cid, block))
+    assert [(part.offset, part.size, part.full) for part in parts] == [(0, wide, wide), (wide, 3, wide)]
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        [leaf(), leaf(5), leaf(5)],  # a short chunk in the middle
+        [leaf(), leaf(2 * CHUNK)],
+        [leaf(), leaf(codec=ContentCodec.DAG_PB)],  # a tree that is not balanced
+        [leaf(), leaf(), leaf(0)],  # empty leaves, without end
+        [leaf(1 << 50), leaf(1 << 50)],
+    ],
+)
+def test_parts_of__another_shape__refused(links: list[Link]) -> None:
+    cid, block = root_of(*links)
+    with pytest.raises(DecodeError, match="dag-pb"):
+        parts_of(block, root_part(cid, block))
+
+
+def test_root_part__not_a_root__refused() -> None:
+    with pytest.raises(DecodeError, match="raw root"):
+        root_part(Cid(ContentCodec.RAW, Digest(bytes(32))), b"")
+    with pytest.raises(DecodeError, match="dag-pb root"):
+        root_part(*root_of(leaf(7)))  # one raw leaf would hold it: the content has another CID
