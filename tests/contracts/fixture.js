@@ -137,18 +137,19 @@ export class World {
     const { ethers, provider } = await network.create();
     Object.assign(world, { ethers, provider });
     world.chainId = (await ethers.provider.getNetwork()).chainId;
-    [world.deployer, world.dao, world.anyone, world.challenger, ...world.signers] = await ethers.getSigners();
+    [world.dao, world.anyone, world.challenger, world.deployer] = await ethers.getSigners();
+    const deploy = (name, args) => ethers.deployContract(name, args, world.deployer);
     const { deployer, dao } = world;
-    world.token = await ethers.deployContract("DaoToken", [
+    world.token = await deploy("DaoToken", [
       "Commonweight",
       "CWT",
       dao.address,
       options.supply ?? ether("1000000000"),
     ]);
-    world.registry = await ethers.deployContract("SupernodeRegistry", [world.token, MINIMUM, UNBONDING, dao]);
+    world.registry = await deploy("SupernodeRegistry", [world.token, MINIMUM, UNBONDING, dao]);
     const next = getCreateAddress({ from: deployer.address, nonce: (await deployer.getNonce()) + 1 });
-    world.distributor = await ethers.deployContract("RewardDistributor", [world.token, next]);
-    world.coordinator = await ethers.deployContract("TrainingCoordinator", [
+    world.distributor = await deploy("RewardDistributor", [world.token, next]);
+    world.coordinator = await deploy("TrainingCoordinator", [
       world.token,
       world.registry,
       world.distributor,
