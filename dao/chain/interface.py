@@ -1,0 +1,177 @@
+"""The contracts' interfaces as codecs: calls, results, logs and errors between Python values and ABI bytes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from eth_abi.codec import ABICodec
+from eth_abi.decoding import AddressDecoder
+from eth_abi.exceptions import DecodingError, EncodingError
+from eth_abi.registry import BaseEquals
+from eth_abi.registry import registry as default_registry
+
+from dao.core.errors import ChainError, DecodeError
+from dao.core.keccak import keccak256
+
+FOLDER = Path(__file__).with_name("abi")  # written by script/abi
+CONTRACTS = (
+    "DaoToken",
+    "SupernodeRegistry",
+    "TrainingCoordinator",
+    "RewardDistributor",
+    "TimelockController",
+)
+
+
+class _RawAddressDecoder(AddressDecoder):
+    decoder_fn = staticmethod(bytes)  # 20 bytes, as everywhere in this project, not text
+
+
+_registry = default_registry.copy()
+_registry.unregister_decoder("address")
+_registry.register_decoder(BaseEquals("address"), _RawAddressDecoder, label="address")
+_codec = ABICodec(_registry)
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function: `inputs` and `outputs` are ABI types, `names` the inputs' names."""
+
+    name: str
+    selector: bytes
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def encode(self, *args: object) -> bytes:
+        """Encode a call; DecodeError for arguments of other types."""
+        return self.selector + encode(self.inputs, args, self.name)
+
+    def decode(self, data: bytes) -> tuple[Any, ...]:
+        """Decode what a call returned: one value per output."""
+        return decode(self.outputs, data, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event; `topic` is its signature's hash, `fields` are (name, type, indexed)."""
+
+    name: str
+    topic: bytes
+    fields: tuple[tuple[str, str, bool], ...]
+
+    def decode(self, topics: Sequence[bytes], data: bytes) -> tuple[Any, ...]:
+        """Decode a log of this event: one value per field, in Solidity's order."""
+        plain = iter(decode([kind for _, kind, indexed in self.fields if not indexed], data, self.name))
+        indexed_values = iter(topics[1:])
+        try:
+            return tuple(
+                decode((kind,), next(indexed_values), self.name)[0] if indexed else next(plain)
+                for _, kind, indexed in self.fields
+            )
+        except StopIteration as error:
+            raise DecodeError(f"{self.name}: a log with {len(topics)} topics; expected more") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A custom error of a contract."""
+
+    name: str
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A contract: what it is created from, and what it can be asked and says."""
+
+    name: str
+    bytecode: bytes
+    constructor: tuple[str, ...]
+    functions: Mapping[str, Function]
+    events: Mapping[str, Event]
+    refusals: Mapping[bytes, Refusal]
+
+    def create(self, *args: object) -> bytes:
+        """Encode the contract's creation with the arguments of its constructor."""
+        return self.bytecode + encode(self.constructor, args, self.name)
+
+
+@cache
+def load(name: str) -> Interface:
+    """Read the interface of one of CONTRACTS; ChainError when its file is missing."""
+    path = FOLDER / f"{name}.json"
+    try:
+        fields = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ChainError(f"{path.name}: no such interface; run script/abi") from error
+    entries = fields["abi"]
+    functions = [_function(entry) for entry in entries if entry["type"] == "function"]
+    events = [_event(entry) for entry in entries if entry["type"] == "event"]
+    constructor = next((entry["inputs"] for entry in entries if entry["type"] == "constructor"), [])
+    return Interface(
+        name,
+        bytes.fromhex(fields["bytecode"][2:]),
+        _types(constructor),
+        {function.name: function for function in functions},
+        {event.name: event for event in events},
+        dict(_refusal(entry) for entry in entries if entry["type"] == "error"),
+    )
+
+
+@cache
+def refusals() -> Mapping[bytes, Refusal]:
+    """Every custom error of every contract, by selector."""
+    found: dict[bytes, Refusal] = {}
+    for name in CONTRACTS:
+        found.update(load(name).refusals)
+    return found
+
+
+def encode(types: Sequence[str], args: Sequence[object], what: str) -> bytes:
+    """Encode values by ABI types; DecodeError names `what`."""
+    try:
+        return _codec.encode(types, args)
+    except (EncodingError, TypeError, ValueError) as error:
+        raise DecodeError(f"{what}: expected arguments ({', '.join(types)}): {error}") from error
+
+
+def decode(types: Sequence[str], data: bytes, what: str) -> tuple[Any, ...]:
+    """Decode values by ABI types; DecodeError names `what`."""
+    try:
+        return _codec.decode(types, data)
+    except (DecodingError, OverflowError) as error:
+        raise DecodeError(f"{what}: expected ({', '.join(types)}): {error}") from error
+
+
+def _type(entry: Mapping[str, Any]) -> str:
+    """A type as ABI writes it, structs as tuples."""
+    kind: str = entry["type"]
+    if not kind.startswith("tuple"):
+        return kind
+    return f"({','.join(map(_type, entry['components']))}){kind[len('tuple') :]}"
+
+
+def _types(entries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(map(_type, entries))
+
+
+def _signature(entry: Mapping[str, Any]) -> bytes:
+    return keccak256(f"{entry['name']}({','.join(_types(entry['inputs']))})".encode())
+
+
+def _function(entry: Mapping[str, Any]) -> Function:
+    return Function(entry["name"], _signature(entry)[:4], _types(entry["inputs"]), _types(entry["outputs"]))
+
+
+def _event(entry: Mapping[str, Any]) -> Event:
+    fields = tuple((field["name"], _type(field), field["indexed"]) for field in entry["inputs"])
+    return Event(entry["name"], _signature(entry), fields)
+
+
+def _refusal(entry: Mapping[str, Any]) -> tuple[bytes, Refusal]:
+    names = tuple(field["name"] for field in entry["inputs"])
+    return _signature(entry)[:4], Refusal(entry["name"], names, _types(entry["inputs"]))
