@@ -5,10 +5,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import cast
 
+import numpy as np
+
 from dao.core.errors import DecodeError, TooLarge
 
 MAX_INTEGER = 2**53 - 1  # a larger integer is a decimal string
-MAX_VALUES = 2**21  # of one object, whatever its size in bytes: bounds the memory that reading takes
+MAX_VALUES = 2**20  # of one object, whatever its size in bytes: bounds the memory that reading takes
+MAX_DEPTH = 64  # of objects and lists in one another: deeper ones can crash a parser
+
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def canonical_json(obj: Mapping[str, object]) -> bytes:
@@ -17,10 +22,8 @@ def canonical_json(obj: Mapping[str, object]) -> bytes:
     Raises DecodeError, naming the field, for a float, an integer beyond 2^53 - 1 or anything else not of JSON.
     """
     try:
-        _check(obj, "")
+        _check(obj, "", 0)
         return json.dumps(obj, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
-    except RecursionError:
-        raise DecodeError("canonical JSON: expected less nesting") from None
     except UnicodeEncodeError as error:
         bad = error.object[error.start]
         raise DecodeError(f"canonical JSON: expected text that UTF-8 can hold, got {bad!r}") from None
@@ -34,13 +37,12 @@ def read_json(data: bytes, what: str, cap: int) -> dict[str, object]:
     """
     if len(data) > cap:
         raise TooLarge(f"{what}: expected at most {cap} bytes, got {len(data)}")
-    if _is_crowded(data):
-        raise DecodeError(f"{what}: expected at most {MAX_VALUES} values, got more")
+    _check_shape(data, what)
     try:
         obj = json.loads(data.decode(), object_pairs_hook=_unique, parse_int=_integer)
     except DecodeError as error:
         raise DecodeError(f"{what}: {error}") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DecodeError(f"{what}: expected JSON in UTF-8: {error}") from None
     if not isinstance(obj, dict):
         raise DecodeError(f"{what}: expected an object")
@@ -55,15 +57,17 @@ def read_canonical(data: bytes, what: str, cap: int) -> dict[str, object]:
     return obj
 
 
-def _check(value: object, path: str) -> None:
+def _check(value: object, path: str, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise DecodeError(f"{path[:80]}: expected at most {MAX_DEPTH} objects and lists in one another")
     if isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str):
                 raise DecodeError(f"{path or 'object'}: expected text as key, got {key!r}")
-            _check(inner, f"{path}.{key}" if path else key)
+            _check(inner, f"{path}.{key}" if path else key, depth + 1)
     elif isinstance(value, list | tuple):
         for index, inner in enumerate(value):
-            _check(inner, f"{path}[{index}]")
+            _check(inner, f"{path}[{index}]", depth + 1)
     elif isinstance(value, int):
         if abs(value) > MAX_INTEGER:
             raise DecodeError(f"{path}: expected an integer within 2^53 - 1; write larger ones as text")
@@ -71,16 +75,22 @@ def _check(value: object, path: str) -> None:
         raise DecodeError(f"{path}: expected text, integer, bool, null, list or object, got {value!r:.80}")
 
 
-def _is_crowded(data: bytes) -> bool:
-    """Whether there are more than MAX_VALUES strings, or other values; what stands inside strings is not counted."""
-    if _count(data) <= MAX_VALUES:
-        return False
+def _check_shape(data: bytes, what: str) -> None:
+    """Refuse too many values and too deep a nesting before any parser sees them; text within strings counts nothing."""
     plain = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    return plain.count(b'"') > 2 * MAX_VALUES or _count(b"".join(plain.split(b'"')[::2])) > MAX_VALUES
+    if plain.count(b'"') > 4 * MAX_VALUES:  # a value and its key
+        raise DecodeError(f"{what}: expected at most {2 * MAX_VALUES} texts, got more")
+    skeleton = b"".join(plain.split(b'"')[::2])
+    if max(_count(skeleton, b",[{"), _count(skeleton, b"]}")) > MAX_VALUES:
+        raise DecodeError(f"{what}: expected at most {MAX_VALUES} values, got more")
+    brackets = np.frombuffer(skeleton.translate(None, _NOT_BRACKETS), np.uint8)
+    opens = (brackets == ord("[")) | (brackets == ord("{"))
+    if np.cumsum(np.where(opens, 1, -1), dtype=np.int32).max(initial=0) > MAX_DEPTH:
+        raise DecodeError(f"{what}: expected at most {MAX_DEPTH} objects and lists in one another, got more")
 
 
-def _count(data: bytes) -> int:
-    return data.count(b",") + data.count(b"[") + data.count(b"{")
+def _count(data: bytes, marks: bytes) -> int:
+    return sum(map(data.count, marks))
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -55,7 +55,7 @@ def test_canonical_json__what_is_not_of_it__refused_by_name(obj: dict[str, objec
 def test_canonical_json__object_within_itself__refused() -> None:
     obj: dict[str, object] = {}
     obj["a"] = obj
-    with pytest.raises(DecodeError, match="less nesting"):
+    with pytest.raises(DecodeError, match="in one another"):
         canonical_json(obj)
 
 
@@ -93,12 +93,19 @@ def test_read_canonical__integer_beyond_the_largest__refused_by_name() -> None:
         (b'{"a":"\xff"}', "expected JSON in UTF-8"),
         (b"\xef\xbb\xbf{}", "expected JSON"),
         (b'{"a":{"x":1,"x":1}}', "bundle: key 'x': expected once"),
-        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "recursion"),
+        (b'{"a":' + b"[" * 64 + b"]" * 64 + b"}", "at most 64 objects and lists in one another"),
+        (b'{"a":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "in one another"),
+        (b'{"\\\\":"\\"","a":' + b'{"a":' * 64, "in one another"),
     ],
 )
 def test_read_json__what_is_no_object__refused(data: bytes, message: str) -> None:
     with pytest.raises(DecodeError, match=message):
         read_json(data, "bundle", 10**6)
+
+
+def test_read_json__nested_to_the_limit__read() -> None:
+    data = b'{"]":' + b"[" * 63 + b"]" * 63 + b"}"
+    assert read_canonical(data, "it", 1000).keys() == {"]"}
 
 
 def test_read_json__numbers_that_are_no_integers__are_no_int() -> None:
@@ -126,11 +133,12 @@ SIZE = 2**24
     [
         b'{"a":' + b"[" * SIZE,
         b'{"a":[' + b"{}," * (SIZE // 3) + b"{}]}",
+        b'{"a":' + b"]" * SIZE,
         b'{"a":[' + b'"",' * (SIZE // 3) + b'""]}',
         b'"' + b"\\," * (SIZE // 2),
-        b"{" + b'"a":1,' * (MAX_VALUES // 2) + b'"a":1}',
+        b"{" + b'"a":1,' * (MAX_VALUES // 4) + b'"a":1}',
     ],
-    ids=["nesting", "objects", "texts", "escapes", "one key"],
+    ids=["nesting", "objects", "ends", "texts", "escapes", "one key"],
 )
 def test_read_json__bomb__refused_within_a_second(bomb: bytes) -> None:
     start = time.process_time()
