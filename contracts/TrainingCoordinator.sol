@@ -111,6 +111,9 @@ contract TrainingCoordinator is Tasks, EIP712 {
         } else revert WrongPhase(task, round, phase);
         uint256 joinedAt = _members[task][node].joinedAt;
         if (joinedAt == 0 || joinedAt >= r.openBlock) revert NotJoined(task, node);
+        uint256 stake = registry.stakeAt(node, r.openBlock - 1);
+        uint256 minimum = _rules[task].minStake;
+        if (stake < minimum) revert StakeOutsideRules(stake, minimum);
         Forced storage forced = _forced[task][round];
         if (forced.commitmentOf[node] != 0) revert AlreadyCommitted(task, round, node);
         bytes32 digest = keccak256(abi.encode(COMMIT_TYPEHASH, task, round, node, commitment));

@@ -168,7 +168,8 @@ interface ITrainingCoordinator {
     function openRound(uint64 task) external returns (uint64 round);
     /// @notice A node's own signed commit, sent by anyone: while the round is open, until the commit deadline; once it
     /// is closed, for `forcePeriod`. Before the result it is added to `forcedHash`, which the result must state; after
-    /// it, it contests the result. One for each node and round.
+    /// it, it contests the result. One for each node and round, of those that had joined with enough stake at the end
+    /// of the block before the round opened.
     function commit(
         uint64 task,
         uint64 round,

@@ -282,6 +282,22 @@ contract TrainingCoordinatorTest is Base {
         refuses(ANYONE, commitCall(1, 0), abi.encodeWithSelector(I.NotJoined.selector, task, node(0)));
     }
 
+    function test_commit__stake_left_before_the_round__refused() public {
+        vm.prank(owner(0));
+        registry.unbond(node(0), STAKE - 99 ether);
+        skip(1);
+        open();
+        vm.prank(owner(1));
+        registry.unbond(node(1), STAKE);
+        skip(1);
+        refuses(
+            ANYONE,
+            commitCall(1, 0),
+            abi.encodeWithSelector(I.StakeOutsideRules.selector, 99 ether, 100 ether)
+        );
+        force(1, 1);
+    }
+
     function test_commit__wrong_signature__refused() public {
         open();
         bytes32 value = commitment(0, 1);
