@@ -2,17 +2,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 
-import {
-  AbiCoder,
-  Wallet,
-  concat,
-  getCreateAddress,
-  id,
-  keccak256,
-  parseEther,
-  toBeHex,
-  zeroPadValue,
-} from "ethers";
+import { AbiCoder, Wallet, concat, getCreateAddress, id, keccak256, parseEther, toBeHex } from "ethers";
 import { network } from "hardhat";
 
 export const ZERO = "0x" + "00".repeat(32);
@@ -351,15 +341,6 @@ export class World {
     return Number((await this.roundOf(round)).phase);
   }
 
-  /** The named events of a contract in a receipt, as plain arrays. */
-  events(receipt, contract, name) {
-    return receipt.logs
-      .filter((log) => log.address === contract.target)
-      .map((log) => contract.interface.parseLog(log))
-      .filter((event) => event.name === name)
-      .map((event) => event.args.toArray());
-  }
-
   /** The call must revert with this custom error of the contract, and these arguments if given. */
   async reverts(transaction, contract, name, args) {
     await assert.rejects(
@@ -379,5 +360,3 @@ function plain(value) {
   if (typeof value === "number") return BigInt(value);
   return value?.address ?? value?.target ?? value;
 }
-
-export const padded = (address) => zeroPadValue(address, 32);
