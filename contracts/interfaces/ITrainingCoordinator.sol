@@ -5,6 +5,7 @@ pragma solidity ^0.8.28;
 /// @notice The state machine of docs/protocol.md. A round is finalized at most once; a forced commit is never dropped;
 /// phases follow block time; no step needs anyone's goodwill.
 interface ITrainingCoordinator {
+    /// @notice Where a round stands: docs/protocol.md, "The round on chain".
     enum Phase {
         None,
         Open,
@@ -40,6 +41,7 @@ interface ITrainingCoordinator {
         bytes32 validationRoot; // root of the shard tree
     }
 
+    /// @notice What a task has come to.
     struct Task {
         uint32 active; // joined Supernodes
         uint32 lastRound;
@@ -48,6 +50,7 @@ interface ITrainingCoordinator {
         bool closed;
     }
 
+    /// @notice What a round has come to; a time that has not come is 0.
     struct Round {
         uint48 openBlock;
         uint32 openedAt;
@@ -61,6 +64,7 @@ interface ITrainingCoordinator {
         bytes32 resultHash; // from then on: keccak256(abi.encode(Result))
     }
 
+    /// @notice What the Superlink states of a round.
     struct Result {
         bytes32 commitsRoot; // must be the round's
         bytes32 inputsRoot;
@@ -77,13 +81,21 @@ interface ITrainingCoordinator {
         uint128 rewardTotal; // sum of the cumulative rewards under rewardRoot
     }
 
+    /// @notice The DAO created a task.
     event TaskCreated(uint64 indexed task, bytes32 indexed appHash, TaskRules rules);
+    /// @notice The DAO ended a task; what was left of its escrow was refunded.
     event TaskClosed(uint64 indexed task, uint256 refunded);
+    /// @notice From now on this is the task's Superlink.
     event SuperlinkReplaced(uint64 indexed task, address indexed superlink);
+    /// @notice The DAO admitted an owner, or no longer does.
     event Admitted(uint64 indexed task, address indexed owner, bool admitted);
+    /// @notice A Supernode takes part from the next round on.
     event Joined(uint64 indexed task, address indexed operator, address indexed owner);
+    /// @notice A Supernode left or was removed.
     event Left(uint64 indexed task, address indexed operator);
+    /// @notice A round opened on the model of its parent.
     event RoundOpened(uint64 indexed task, uint64 indexed round, uint64 parent, uint32 eligible);
+    /// @notice A node's commit came by the chain; the signature is the operator's.
     event ForcedCommit(
         uint64 indexed task,
         uint64 indexed round,
@@ -91,6 +103,7 @@ interface ITrainingCoordinator {
         bytes32 commitment,
         bytes signature
     );
+    /// @notice Commits are closed; the seed draws the validation shard.
     event CommitsClosed(
         uint64 indexed task,
         uint64 indexed round,
@@ -98,40 +111,74 @@ interface ITrainingCoordinator {
         bytes32 root,
         bytes32 seed
     );
+    /// @notice The Superlink posted a result.
     event ResultPosted(uint64 indexed task, uint64 indexed round, Result result);
+    /// @notice The node's commit came after the result, which stands only if it is in its tree.
     event Contested(uint64 indexed task, uint64 indexed round, address indexed node);
+    /// @notice It was in the tree.
     event Dismissed(uint64 indexed task, uint64 indexed round, address indexed node);
+    /// @notice Someone froze a result for a bond.
     event Challenged(uint64 indexed task, uint64 indexed round, address indexed challenger, string reason);
+    /// @notice The DAO decided on a frozen result.
     event Resolved(uint64 indexed task, uint64 indexed round, bool valid);
+    /// @notice The round's rewards are claimable.
     event Finalized(uint64 indexed task, uint64 indexed round, bytes32 rewardRoot, uint256 rewardTotal);
+    /// @notice The round ended without a result.
     event Aborted(uint64 indexed task, uint64 indexed round);
+    /// @notice The result is void.
     event Voided(uint64 indexed task, uint64 indexed round);
 
+    /// @notice There is no such task.
     error UnknownTask(uint64 task);
+    /// @notice The task has ended.
     error TaskIsClosed(uint64 task);
+    /// @notice The rule named is broken.
     error BadRules(string what);
+    /// @notice Only the task's Superlink may.
     error NotSuperlink(address caller, address superlink);
+    /// @notice Only the Supernode's owner (to leave: or the operator) may.
     error NotOwnerOf(address operator, address caller);
+    /// @notice The task is for admitted owners only.
     error NotAdmitted(uint64 task, address owner);
+    /// @notice The owner has a Supernode in this task.
     error AlreadyJoined(uint64 task, address account);
+    /// @notice The Supernode is not in the task, or was not when the round opened.
     error NotJoined(uint64 task, address operator);
+    /// @notice The Supernode has, or had when the round opened, less stake than the task asks for.
     error StakeOutsideRules(uint256 stake, uint256 minimum);
+    /// @notice The Supernode has its stake and its admission.
     error StillQualified(uint64 task, address operator);
+    /// @notice The round is in this phase, in which that may not happen.
     error WrongPhase(uint64 task, uint64 round, Phase phase);
+    /// @notice Not before this time.
     error TooEarly(uint256 notBefore);
+    /// @notice The window ended at this time.
     error TooLate(uint256 deadline);
+    /// @notice Fewer Supernodes or commits than the task's quorum.
     error QuorumMissed(uint256 have, uint256 quorum);
+    /// @notice The escrow does not cover the rounds in flight and one more.
     error NotFunded(uint64 task, uint256 available, uint256 needed);
+    /// @notice The Superlink has less stake in the registry than the task asks for.
     error BondTooSmall(uint256 stake, uint256 bond);
+    /// @notice The node's operator did not sign this commit.
     error BadSignature(address recovered, address node);
+    /// @notice The node's commit of this round is on chain.
     error AlreadyCommitted(uint64 task, uint64 round, address node);
+    /// @notice The result does not state the forced commits on chain.
     error ForcedCommitIgnored(bytes32 stated, bytes32 actual);
+    /// @notice Before the reveal deadline all must have revealed.
     error RevealsMissing(uint256 revealed, uint256 commits);
+    /// @notice The field named is wrong.
     error BadResult(string what);
+    /// @notice The proof does not lead to the result's commits root.
     error BadProof();
+    /// @notice The round that it builds on must be finalized first.
     error ParentNotFinal(uint64 task, uint64 parent);
+    /// @notice Forced commits came after the result and nobody has dismissed them.
     error StillContested(uint64 task, uint64 round, uint256 count);
+    /// @notice No such commit of this node contests the result.
     error NotContested(uint64 task, uint64 round, address node);
+    /// @notice Rounds must end first.
     error RoundsInFlight(uint64 task, uint256 count);
 
     // The DAO (owner: the timelock)
@@ -211,14 +258,18 @@ interface ITrainingCoordinator {
 
     /// @notice The rules; `superlink` is that of the round in progress.
     function rulesOf(uint64 task) external view returns (TaskRules memory);
+    /// @notice What the task has come to.
     function taskOf(uint64 task) external view returns (Task memory);
     /// @notice The round; of phase None when there is none.
     function roundOf(uint64 task, uint64 round) external view returns (Round memory);
+    /// @notice Chain over the forced commits before the result, which the result must state.
     function forcedHashOf(uint64 task, uint64 round) external view returns (bytes32);
     /// @notice Number of forced commits before the result.
     function forcedCountOf(uint64 task, uint64 round) external view returns (uint256);
     /// @notice Number of forced commits after the result that nobody has dismissed.
     function contestedCountOf(uint64 task, uint64 round) external view returns (uint256);
+    /// @notice Whether the Supernode takes part in the task.
     function isJoined(uint64 task, address operator) external view returns (bool);
+    /// @notice Number of tasks; they are numbered from 1.
     function taskCount() external view returns (uint64);
 }

@@ -141,7 +141,13 @@ contract TrainingCoordinatorTest is Base {
 
     function test_open__superlink_without_bond__refused() public {
         vm.prank(ownerOf(SUPERLINK_KEY));
-        registry.unbond(superlink, 501 ether);
+        registry.unbond(superlink, 500 ether);
+        open(); // exactly the bond
+        skip(COMMIT);
+        vm.prank(superlink);
+        coordinator.abort(task, 1);
+        vm.prank(ownerOf(SUPERLINK_KEY));
+        registry.unbond(superlink, 1 ether);
         refuses(
             ANYONE,
             abi.encodeCall(I.openRound, (task)),
