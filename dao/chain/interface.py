@@ -27,12 +27,17 @@ CONTRACTS = (
 
 
 class _RawAddressDecoder(AddressDecoder):
-    decoder_fn = staticmethod(bytes)  # 20 bytes, as everywhere in this project, not text
+    # 20 bytes, as everywhere in this project, not text
+    decoder_fn = staticmethod(bytes)  # type: ignore[assignment]
 
 
-_registry = default_registry.copy()
+_registry = default_registry.copy()  # type: ignore[no-untyped-call]
 _registry.unregister_decoder("address")
-_registry.register_decoder(BaseEquals("address"), _RawAddressDecoder, label="address")
+_registry.register_decoder(
+    BaseEquals("address"),  # type: ignore[no-untyped-call]
+    _RawAddressDecoder,
+    label="address",
+)
 _codec = ABICodec(_registry)
 
 
@@ -111,11 +116,11 @@ def load(name: str) -> Interface:
     entries = fields["abi"]
     functions = [_function(entry) for entry in entries if entry["type"] == "function"]
     events = [_event(entry) for entry in entries if entry["type"] == "event"]
-    constructor = next((entry["inputs"] for entry in entries if entry["type"] == "constructor"), [])
+    constructor = [entry["inputs"] for entry in entries if entry["type"] == "constructor"]
     return Interface(
         name,
         bytes.fromhex(fields["bytecode"][2:]),
-        _types(constructor),
+        _types(constructor[0] if constructor else ()),
         {function.name: function for function in functions},
         {event.name: event for event in events},
         dict(_refusal(entry) for entry in entries if entry["type"] == "error"),

@@ -61,9 +61,9 @@ class Signer:
         """
         if not password:
             raise KeyFileError(f"{path}: a keystore needs a password; give one")
-        signer = cls.ephemeral()
-        signer._write(path, password, work)
-        return signer
+        secret = secrets.token_bytes(32)
+        _write_private(path, _encrypt(secret, password, work))
+        return cls(secret)
 
     @classmethod
     def load(cls, path: Path, password_file: Path | None = None, password_env: str | None = None) -> "Signer":
@@ -71,8 +71,7 @@ class Signer:
 
         KeyFileError when a file is absent, readable by others (mode 0600 is expected), or does not open.
         """
-        text = _read_private(path)
-        secret = _decrypt(text, _password(path, password_file, password_env))
+        secret = _decrypt(_read_private(path), _password(path, password_file, password_env))
         if secret is None:
             raise KeyFileError(f"{path}: does not open with this password; check the file and the password")
         return cls(secret)
@@ -100,21 +99,6 @@ class Signer:
         if transaction.to is None:
             del fields["to"]
         return bytes(Account.sign_transaction(fields, self._key.secret).raw_transaction)
-
-    def _write(self, path: Path, password: str, work: int) -> None:
-        from eth_account import Account
-
-        text = json.dumps(Account.encrypt(self._key.secret, password, kdf="scrypt", iterations=work))
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            handle = -1
-        if handle < 0:
-            raise KeyFileError(f"{path}: already exists; a key is never overwritten, choose another name")
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def recover(digest: Digest, signature: bytes) -> Address:
@@ -146,9 +130,25 @@ def _read_private(path: Path) -> str:
     if not mode:
         raise KeyFileError(f"{path}: cannot be read; check that it exists and is yours")
     if text is None:
-        found = oct(stat.S_IMODE(mode))[2:].zfill(4)
+        found = f"{stat.S_IMODE(mode):04o}"
         raise KeyFileError(f"{path}: mode {found} lets others read it, expected 0600; run chmod 600 {path}")
     return text
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a new file for this user alone; KeyFileError when it exists or cannot be made."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise KeyFileError(
+            f"{path}: already exists; a key is never overwritten, choose another name"
+        ) from None
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _password(keystore: Path, file: Path | None, env: str | None) -> str:
@@ -160,6 +160,12 @@ def _password(keystore: Path, file: Path | None, env: str | None) -> str:
         where = file or (f"the environment variable {env}" if env else "a file or an environment variable")
         raise KeyFileError(f"{keystore}: no password; expected it in {where}")
     return password
+
+
+def _encrypt(secret: bytes, password: str, work: int) -> str:
+    from eth_account import Account
+
+    return json.dumps(Account.encrypt(secret, password, kdf="scrypt", iterations=work))
 
 
 def _decrypt(keystore: str, password: str) -> bytes | None:

@@ -60,7 +60,9 @@ def write_plot(state: DemoState, path: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     shown = [view for view in state.rounds if view.accuracy is not None]
     left.plot([view.round for view in shown], [100 * (view.accuracy or 0) for view in shown], marker="o")
-    left.set(title="Accuracy on images nobody trains or scores on", xlabel="round", ylabel="percent", ylim=(0, 100))
+    left.set(
+        title="Accuracy on images nobody trains or scores on", xlabel="round", ylabel="percent", ylim=(0, 100)
+    )
     left.xaxis.get_major_locator().set_params(integer=True)
     left.grid(alpha=0.3)
     labels = [f"{seat.member.name}\n{seat.member.role}" for seat in state.seats]

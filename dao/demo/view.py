@@ -52,7 +52,9 @@ def _row(state: DemoState, seat: Seat, now: NodeRound, last: NodeRound | None) -
 def _headline(state: DemoState, view: RoundView | None, now: float) -> Text:
     if view is None:
         return Text(state.note or "starting", style="bold")
-    left = "" if view.deadline is None else f" · at most {max(0, view.deadline - now):.0f} s left in this phase"
+    left = (
+        "" if view.deadline is None else f" · at most {max(0, view.deadline - now):.0f} s left in this phase"
+    )
     line = Text(f"Round {view.round} of {state.rounds_wanted} · {view.phase}", style="bold")
     line.append(left, style="dim")
     return line
@@ -80,10 +82,12 @@ def render(state: DemoState, now: float) -> RenderableType:
     else:
         trend.append("after the first round", style="dim")
     bar = ProgressBar(total=max(1, state.rounds_wanted), completed=len(done))
-    parts = [_headline(state, view, now), Text(), table, Text(), trend, bar]
+    parts: list[RenderableType] = [_headline(state, view, now), Text(), table, Text(), trend, bar]
     if state.note:
         parts.append(Text(state.note, style="dim"))
-    return Panel(Group(*parts), title=f"Commonweight · task {state.task} · content on {state.store}", padding=(1, 2))
+    return Panel(
+        Group(*parts), title=f"Commonweight · task {state.task} · content on {state.store}", padding=(1, 2)
+    )
 
 
 def summary(state: DemoState) -> RenderableType:

@@ -1,0 +1,59 @@
+"""The new model: base model plus the weighted mean of the updates, the same bytes on every machine and in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from dao.core.codec import GRID
+from dao.core.errors import RuleError
+from dao.core.exact import quotients
+from dao.core.layout import CHUNK, Model, write_model
+from dao.core.merkle import leaf_hashes, root_of
+from dao.core.spans import Each, spans
+from dao.core.types import Digest
+from dao.core.update import weighted_sum
+from dao.core.weigh import UNITS, Entry
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+LEAF = 8 * CHUNK  # bytes: big-endian int64
+
+
+def aggregate(
+    entries: Sequence[Entry],
+    weights: Sequence[int],
+    weight_sum: int,
+    base: Model,
+    out: WriteableBuffer,
+    depth: int,
+    each: Each = map,
+) -> Digest:
+    """Write the new model's file into `out` (`model_size` bytes); return the root over the weighted sums.
+
+    Weights are 0 or more and add up to at most `weight_sum`, itself at most 2^20; where that is 0, the model stays.
+    Raises RuleError for other weights or an update of another layout.
+    """
+    if not 0 <= sum(weights) <= weight_sum <= UNITS or min(weights, default=0) < 0:
+        raise RuleError(
+            f"weights: expected at least 0, adding up to {weight_sum} or less, got {sum(weights)}"
+        )
+    for entry in entries:
+        if entry.update.layout != base.layout:
+            raise RuleError("update: expected the tensors of the base model")
+    model = write_model(base.layout, out)
+    updates = [entry.update for entry in entries]
+
+    def step(span: tuple[int, int]) -> bytes:
+        total = weighted_sum(updates, weights, *span)
+        if weight_sum:
+            values = quotients(total, weight_sum)
+            values *= GRID
+            values += base.span(*span)
+            model.put(span[0], values)
+        else:
+            model.put(span[0], base.span(*span))
+        return leaf_hashes(total.astype(">i8").data, LEAF)
+
+    return root_of(b"".join(each(step, spans(base.layout.chunks))), depth)

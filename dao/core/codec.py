@@ -1,0 +1,150 @@
+"""The two ways to write a chunk of an update, int8 and float32, with their exact arithmetic."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dao.core.exact import Unfit, scale, shifted_sum
+from dao.core.layout import BLOCK, CHUNK
+from dao.core.types import Codec
+
+MAX_EXPONENT = 31
+BLOCKS = CHUNK // BLOCK
+GRID = 2.0**-32
+
+Rows = NDArray[np.uint8]  # (chunks, leaf)
+
+
+class Coding(ABC):
+    """What a codec does with rows, one chunk each. Values are integers on the grid 2^-32, below 2^38."""
+
+    leaf: ClassVar[int]  # bytes
+
+    @abstractmethod
+    def encode(self, values: NDArray[np.float64], rows: Rows) -> None:
+        """Write values (n, CHUNK), in units of the grid, into rows; `values` is scratch afterwards.
+
+        Raises Unfit, naming the group of BLOCK values, for a value that does not fit.
+        """
+
+    @abstractmethod
+    def first_bad(self, rows: Rows) -> tuple[int, str] | None:
+        """Return where (index of a value) and why rows break the format, or None."""
+
+    @abstractmethod
+    def values(self, rows: Rows) -> NDArray[np.int64]:
+        """Return the values q, (n, CHUNK)."""
+
+    @abstractmethod
+    def add(self, rows: Rows, weight: int, total: NDArray[np.int64]) -> None:
+        """Add `weight * q` to a total, (n, CHUNK)."""
+
+    @abstractmethod
+    def dot(self, rows: Rows, digits: NDArray[np.float64], exponents: NDArray[np.integer]) -> int:
+        """Return the sum of `q * (digits << exponents)`, for 16-bit digits (n, CHUNK) and exponents (n,)."""
+
+    @abstractmethod
+    def square(self, rows: Rows) -> int:
+        """Return the sum of `q * q`."""
+
+    @abstractmethod
+    def digits(self, rows: Rows) -> NDArray[Any]:
+        """Return the stored numbers, (n, CHUNK), as a view."""
+
+
+class Int8(Coding):
+    """256 int8, then an exponent byte for each block of 64: q = v << e."""
+
+    leaf = CHUNK + BLOCKS
+
+    def encode(self, values: NDArray[np.float64], rows: Rows) -> None:
+        exponents = scale(values.reshape(-1, BLOCK), 7, MAX_EXPONENT)
+        self.digits(rows)[:] = values
+        rows[:, CHUNK:] = exponents.reshape(-1, BLOCKS)
+
+    def first_bad(self, rows: Rows) -> tuple[int, str] | None:
+        digits, exponents = self.digits(rows), rows[:, CHUNK:]
+        if digits.min() == -128:
+            return int((digits == -128).argmax()), "expected values from -127 to 127, got -128"
+        if exponents.max() > MAX_EXPONENT:
+            block = int((exponents > MAX_EXPONENT).argmax())
+            got = exponents[block // BLOCKS, block % BLOCKS]
+            return block * BLOCK, f"expected exponents from 0 to {MAX_EXPONENT}, got {got}"
+        return None
+
+    def digits(self, rows: Rows) -> NDArray[np.int8]:
+        return rows[:, :CHUNK].view(np.int8)
+
+    def values(self, rows: Rows) -> NDArray[np.int64]:
+        total = np.zeros((len(rows), CHUNK), np.int64)
+        self.add(rows, 1, total)
+        return total
+
+    def add(self, rows: Rows, weight: int, total: NDArray[np.int64]) -> None:
+        scaled = self._blocks(rows).astype(np.int64)
+        scaled *= (np.int64(weight) << rows[:, CHUNK:].astype(np.int64))[:, :, np.newaxis]
+        total += scaled.reshape(total.shape)
+
+    def dot(self, rows: Rows, digits: NDArray[np.float64], exponents: NDArray[np.integer]) -> int:
+        # at most 64 * 127 * 32,767 < 2^28
+        dots = np.vecdot(self._blocks(rows).astype(np.float64), digits.reshape(-1, BLOCKS, BLOCK))
+        return shifted_sum(dots, rows[:, CHUNK:] + exponents[:, np.newaxis])
+
+    def square(self, rows: Rows) -> int:
+        # at most 64 * 127^2 < 2^20, which float32 holds
+        blocks = self._blocks(rows).astype(np.float32)
+        return shifted_sum(np.vecdot(blocks, blocks), 2 * rows[:, CHUNK:])
+
+    def _blocks(self, rows: Rows) -> NDArray[np.int8]:
+        return self.digits(rows).reshape(-1, BLOCKS, BLOCK)
+
+
+class Float32(Coding):
+    """256 big-endian float32, each an integer of the grid: for tests and small models."""
+
+    leaf = 4 * CHUNK
+    _limit = 2.0**38
+
+    def encode(self, values: NDArray[np.float64], rows: Rows) -> None:
+        np.rint(values, out=values)
+        stored = np.multiply(values, GRID).astype(">f4")
+        unfit = ~(np.abs(stored) < self._limit * GRID)
+        if unfit.any():
+            index = int(unfit.argmax())
+            raise Unfit(index // BLOCK, float(values.flat[index]))
+        self.digits(rows)[:] = stored
+
+    def first_bad(self, rows: Rows) -> tuple[int, str] | None:
+        stored = self.digits(rows).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            good = (np.abs(stored) < self._limit * GRID) & (np.rint(stored / GRID) == stored / GRID)
+        if good.all():
+            return None
+        index = int(good.argmin())
+        return index, f"expected a multiple of 2^-32 between -64 and 64, got {stored.flat[index]}"
+
+    def digits(self, rows: Rows) -> NDArray[np.float32]:
+        return rows.view(">f4")
+
+    def values(self, rows: Rows) -> NDArray[np.int64]:
+        return (self.digits(rows).astype(np.float64) / GRID).astype(np.int64)
+
+    def add(self, rows: Rows, weight: int, total: NDArray[np.int64]) -> None:
+        total += weight * self.values(rows)
+
+    def dot(self, rows: Rows, digits: NDArray[np.float64], exponents: NDArray[np.integer]) -> int:
+        # at most 256 * 2^38 * 2^15 = 2^61
+        return shifted_sum(np.vecdot(self.values(rows), digits.astype(np.int64)), exponents)
+
+    def square(self, rows: Rows) -> int:
+        values = self.values(rows)
+        high, low = values >> 19, values & ((1 << 19) - 1)  # both within 2^19: no sum reaches 2^63
+        terms = np.stack([np.vecdot(high, high), 2 * np.vecdot(high, low), np.vecdot(low, low)])
+        return shifted_sum(terms, np.broadcast_to([[38], [19], [0]], terms.shape))
+
+
+CODINGS: dict[Codec, Coding] = {Codec.INT8: Int8(), Codec.FLOAT32: Float32()}

@@ -1,0 +1,73 @@
+"""Exact integer arithmetic on arrays: sums of shifted integers, quotients rounded half to even, power-of-two scales."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dao.core.errors import RuleError
+
+LOW = (1 << 32) - 1
+
+
+def shifted_sum(integers: NDArray[Any], shifts: NDArray[np.integer]) -> int:
+    """Return the exact sum of `integers << shifts` (int64, or float64 that hold integers; at most 2^20 of them)."""
+    whole = integers.reshape(-1).astype(np.int64)
+    bins = shifts.reshape(-1)
+    # float64 sums of fewer than 2^20 halves below 2^32 are exact
+    highs = np.bincount(bins, weights=whole >> 32)
+    lows = np.bincount(bins, weights=whole & LOW)
+    return sum(
+        ((int(high) << 32) + int(low)) << shift
+        for shift, (high, low) in enumerate(zip(highs, lows, strict=True))
+    )
+
+
+def quotient(dividend: int, divisor: int) -> int:
+    """Return `dividend / divisor`, rounded half to even, for a positive divisor."""
+    whole, rest = divmod(dividend, divisor)
+    return whole + (2 * rest > divisor or (2 * rest == divisor and whole & 1))
+
+
+def quotients(dividends: NDArray[np.int64], divisor: int) -> NDArray[np.float64]:
+    """Return each `dividend / divisor`, rounded half to even, as float64: exact for quotients below 2^53.
+
+    The divisor is positive and at most 2^20.
+    """
+    if max(int(dividends.max()), -int(dividends.min())) < divisor << 31:
+        # The dividend is exact in float64, and a float64 below 2^31 lies within 2^-23 of its real quotient, while a
+        # quotient that is no half lies 2^-21 or more from every half: rounding twice rounds as once.
+        result = np.divide(dividends, divisor, dtype=np.float64)
+        return np.rint(result, out=result)
+    whole, rest = np.divmod(dividends, divisor)
+    whole += (2 * rest > divisor) | ((2 * rest == divisor) & (whole & 1 == 1))
+    return whole.astype(np.float64)
+
+
+def scale(groups: NDArray[Any], digits: int, most: int) -> NDArray[np.uint8]:
+    """Scale float groups (n, k) in place to integers that fit `digits` bits and a sign; return the exponents (n,).
+
+    The exponent e is the least of 0 to `most` for which all of `rint(value / 2^e)`, half to even, lie strictly
+    between -2^digits and 2^digits. Raises Unfit where there is none, or a value is not finite.
+    """
+    largest = np.maximum(groups.max(axis=1), -groups.min(axis=1))
+    # largest = fraction * 2^power, fraction in [1/2, 1): it rounds to 2^digits from 2^digits - 1/2 on
+    fraction, power = np.frexp(largest)
+    exponents = np.maximum(power - digits + (fraction >= 1 - 2.0 ** -(digits + 1)), 0)
+    unfit = ~(np.isfinite(largest) & (exponents <= most))
+    if unfit.any():
+        raise Unfit(int(unfit.argmax()), float(largest[unfit.argmax()]))
+    groups *= np.ldexp(np.ones_like(largest), -exponents)[:, np.newaxis]
+    np.rint(groups, out=groups)
+    return np.asarray(exponents, np.uint8)
+
+
+class Unfit(RuleError):  # noqa: N818  (a leaf of the tree)
+    """A group of values does not fit its exponents."""
+
+    def __init__(self, group: int, value: float) -> None:
+        super().__init__(f"group {group}: expected finite values that fit the largest exponent, got {value}")
+        self.group = group
+        self.value = value

@@ -1,0 +1,366 @@
+"""Settling a round: roots over the right rows, money carried on, and the same manifest for whoever settles."""
+
+from dataclasses import replace
+from hashlib import sha256
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dao.core.canonical import MAX_INTEGER
+from dao.core.commitment import forced_hash
+from dao.core.errors import RuleError
+from dao.core.manifest import Manifest, Node, Shard, dump_manifest, parse_manifest
+from dao.core.recheck import commits_of, differences, facts_of
+from dao.core.record import MAX_TEXT, Cid, Signature
+from dao.core.rewards import reward_root
+from dao.core.settle import (
+    Commit,
+    Facts,
+    Failure,
+    commits_root,
+    inputs_root,
+    loss_micros,
+    result,
+    scores_root,
+    settle,
+)
+from dao.core.types import (
+    ZERO_DIGEST,
+    Address,
+    Codec,
+    Digest,
+    Domain,
+    MicroScore,
+    RoundId,
+    Status,
+    TaskId,
+    Wei,
+)
+from dao.core.weigh import Weighed
+
+CID = Cid("b" + "a" * 58)
+DISTRIBUTOR = Address(b"\xd1" * 20)
+BUDGET = Wei(1_000)
+FACTS = Facts(
+    domain=Domain(31337, Address(b"\xc0" * 20)),
+    distributor=DISTRIBUTOR,
+    task=TaskId(1),
+    round=RoundId(1),
+    codec=Codec.INT8,
+    values=25_600,
+    seed=Digest(b"\x05" * 32),
+    budget=BUDGET,
+    base_model=CID,
+    model=CID,
+    gate_gradient=CID,
+    gradient=CID,
+    aggregate_root=Digest(b"\xa0" * 32),
+    gradient_root=Digest(b"\x60" * 32),
+    shard=Shard(3, CID, (ZERO_DIGEST,) * 16),
+    weight_sum=2**20,
+    loss_before=2_300_000,
+    loss_after=2_200_000,
+    forced=(),
+)
+
+
+def node_at(i: int) -> Address:
+    return Address(bytes([i]) * 20)
+
+
+def weight_at(
+    i: int,
+    weight: int = 100,
+    cosine: int = 50_000,
+    memory: int = 60_000,
+    status: Status = Status.OK,
+) -> Weighed:
+    return Weighed(
+        node_at(i), unit_weight=100, weight=weight, norm=10**12, cosine=cosine, memory=memory, status=status
+    )
+
+
+def owner_at(i: int) -> Address:
+    return Address(bytes([0xF0 - i]) * 20)
+
+
+def commit_at(i: int, failure: Failure | None = None, *, forced: bool = False) -> Commit:
+    return Commit(
+        node=node_at(i),
+        owner=owner_at(i),
+        stake=Wei(10**18 * i),
+        commitment=Digest(bytes([i]) * 32),
+        signature=Signature(bytes(65)),
+        forced=forced,
+        cid=CID,
+        body_root=Digest(sha256(bytes([i])).digest()),
+        salt=ZERO_DIGEST,
+        failure=failure,
+    )
+
+
+def settled(
+    scores: dict[int, int],
+    failures: dict[int, Failure] | None = None,
+    previous: Manifest | None = None,
+    **changes: object,
+) -> Manifest:
+    """Settle a round in which node i has scores[i], or failed."""
+    commits = [commit_at(i) for i in scores]
+    commits += [commit_at(i, failure) for i, failure in (failures or {}).items()]
+    facts = replace(FACTS, round=RoundId(previous.round + 1 if previous else 1), **changes)  # type: ignore[arg-type]
+    weighed = {node_at(i): weight_at(i) for i in scores}
+    return settle(
+        facts, previous, commits, weighed, {node_at(i): MicroScore(s) for i, s in scores.items()}, {}
+    )
+
+
+def row(manifest: Manifest, i: int) -> Node:
+    return next(node for node in manifest.nodes if node.node == node_at(i))
+
+
+def accounts(manifest: Manifest) -> dict[int, tuple[int, int]]:
+    return {0xF0 - a.owner[0]: (a.cumulative_wei, a.debt) for a in manifest.accounts}
+
+
+def plain_root(rows: list[bytes]) -> bytes:
+    """The root of a tree of depth 20, written down once more, as plainly as can be."""
+    known = {index: sha256(row).digest() for index, row in enumerate(rows)}
+    absent = bytes(32)
+    for _ in range(20):
+        parents = {index // 2 for index in known}
+        known = {
+            parent: sha256(known.get(2 * parent, absent) + known.get(2 * parent + 1, absent)).digest()
+            for parent in parents
+        }
+        absent = sha256(absent + absent).digest()
+    return known.get(0, absent)
+
+
+def test_roots__rows_in_any_order__leaves_as_in_the_protocol() -> None:
+    commits = [(node_at(i), Digest(bytes([i]) * 32)) for i in (3, 1, 2)]
+    assert commits_root(commits) == plain_root([node_at(i) + bytes([i]) * 32 for i in (1, 2, 3)])
+    inputs = [(node_at(i), Digest(bytes([9 - i]) * 32), i) for i in (3, 1, 2)]
+    leaves = [bytes([9 - i]) * 32 + node_at(i) + i.to_bytes(4, "big") for i in (1, 2, 3)]
+    assert inputs_root(inputs) == plain_root(leaves)
+    scores = [(node_at(2), MicroScore(-1)), (node_at(1), MicroScore(2**63 - 1))]
+    assert scores_root(scores) == plain_root([node_at(1) + b"\x7f" + b"\xff" * 7, node_at(2) + b"\xff" * 8])
+    assert commits_root([]) == plain_root([])
+
+
+@pytest.mark.parametrize("score", [2**63, -(2**63) - 1])
+def test_scores_root__score_outside_int64__refused_by_node(score: int) -> None:
+    with pytest.raises(RuleError, match=r"node 0x0101.*within int64"):
+        scores_root([(node_at(1), MicroScore(score))])
+
+
+@pytest.mark.parametrize(
+    ("loss", "micros"),
+    [
+        (2.3000004, 2_300_000),
+        (-0.5, -500_000),
+        (1e30, MAX_INTEGER),
+        (-1e30, -MAX_INTEGER),
+        (float("inf"), MAX_INTEGER),
+        (float("nan"), MAX_INTEGER),
+    ],
+)
+def test_loss_micros__any_loss__fits_a_manifest(loss: float, micros: int) -> None:
+    assert loss_micros(loss) == micros
+
+
+def test_settle__first_round__pays_by_score_and_binds_all() -> None:
+    manifest = settled({1: 3000, 2: 1000})
+    assert (row(manifest, 1).reward_wei, row(manifest, 2).reward_wei) == (750, 250)
+    assert accounts(manifest) == {1: (750, 0), 2: (250, 0)}
+    assert (manifest.parent, manifest.used_shards, manifest.refunded_wei) == (0, (3,), 0)
+    assert manifest.reward_total_wei == 1000
+    roots = manifest.roots
+    assert roots.commits == commits_root((n.node, n.commitment) for n in manifest.nodes)
+    assert roots.inputs == inputs_root((n.node, commit_at(n.node[0]).body_root, 100) for n in manifest.nodes)  # type: ignore[misc]
+    assert roots.scores == scores_root((n.node, n.score) for n in manifest.nodes)
+    rewards = {owner_at(1): Wei(750), owner_at(2): Wei(250)}
+    assert roots.rewards == reward_root(31337, DISTRIBUTOR, TaskId(1), rewards)
+    assert (roots.aggregate, roots.gradient) == (FACTS.aggregate_root, FACTS.gradient_root)
+    assert parse_manifest(dump_manifest(manifest)) == manifest
+
+
+def test_settle__next_rounds__carry_accounts_debts_memories_and_shards_on() -> None:
+    first = settled({1: 3000, 2: -500})
+    assert accounts(first) == {1: (1000, 0), 2: (0, 500)}
+    second = settled({2: 300}, previous=first, shard=replace(FACTS.shard, index=1))
+    assert accounts(second) == {1: (1000, 0), 2: (0, 200)}
+    assert (second.parent, second.used_shards, second.refunded_wei) == (1, (1, 3), 1000)
+    assert [memory.node for memory in second.memories] == [node_at(1), node_at(2)]
+    third = settled({1: 100, 2: 300}, previous=second)
+    assert accounts(third) == {1: (1500, 0), 2: (500, 0)}
+    assert third.reward_total_wei == 2000
+    assert row(third, 2).share == 100
+
+
+def test_settle__nothing_in_an_account_or_memory__left_out() -> None:
+    weighed = {node_at(1): weight_at(1, memory=0)}
+    manifest = settle(FACTS, None, [commit_at(1)], weighed, {node_at(1): MicroScore(0)}, {})
+    assert (manifest.accounts, manifest.memories, manifest.refunded_wei) == ((), (), BUDGET)
+    before = settled({1: -5})
+    paid_off = settled({1: 5}, previous=before)
+    assert (accounts(before), accounts(paid_off)) == ({1: (0, 5)}, {})
+
+
+def test_settle__failed_commits__in_the_commits_tree_alone() -> None:
+    failures = {
+        2: Failure(Status.LATE),
+        3: Failure(Status.WITHHELD),
+        4: Failure(Status.INVALID, "tensor fc.bias: expected 10 values, got 11"),
+    }
+    before = settled({2: -700})
+    manifest = settled({1: 10}, failures, previous=before)
+    assert manifest.roots.commits == commits_root((node_at(i), Digest(bytes([i]) * 32)) for i in (1, 2, 3, 4))
+    assert manifest.roots.scores == scores_root([(node_at(1), MicroScore(10))])
+    assert [row(manifest, i).status for i in (2, 3, 4)] == [Status.LATE, Status.WITHHELD, Status.INVALID]
+    assert "tensor fc.bias: expected 10 values, got 11" in row(manifest, 4).reason
+    assert (row(manifest, 2).debt, accounts(manifest)[2]) == (700, (0, 700))
+    told = result(manifest, (), ZERO_DIGEST, ZERO_DIGEST)
+    assert (told.inputs, told.revealed) == (1, 2)
+
+
+def test_settle__every_zero_reward__has_a_reason() -> None:
+    before = settled({5: -700})
+    weighed = {node_at(i): weight_at(i) for i in (1, 4, 5)} | {
+        node_at(2): weight_at(2, weight=0, cosine=1000, memory=1000, status=Status.GATED),
+        node_at(3): weight_at(3, weight=50, status=Status.CLIPPED),
+    }
+    scores = {node_at(i): MicroScore(s) for i, s in {1: 900, 2: 0, 3: 100, 4: 0, 5: 50}.items()}
+    facts = replace(FACTS, round=RoundId(2))
+    commits = [commit_at(i) for i in (1, 2, 3, 4, 5)] + [commit_at(6, Failure(Status.INVALID, "y" * 5000))]
+    manifest = settle(facts, before, commits, weighed, scores, {node_at(7): owner_at(7)})
+    reasons = {node.node[0]: node.reason for node in manifest.nodes}
+    assert reasons[1] == (
+        "your update counted in full; you earned your part of the budget for a score of 0.0009"
+    )
+    assert "cosine 0.001, needed more than 0.03125" in reasons[2]
+    assert reasons[3].startswith("your update was larger than the median, so it counted 50% of its weight; ")
+    assert reasons[4].endswith("you earned nothing because the score was not positive")
+    assert reasons[5].endswith("score of 0.00005 paid off debt, 0.00065 of it is left to pay off first")
+    assert len(reasons[6]) == MAX_TEXT
+    assert "no commit arrived" in manifest.absent[0].reason
+    assert parse_manifest(dump_manifest(manifest)) == manifest
+
+
+def test_settle__forced_commits__outside_the_tree_and_chained() -> None:
+    forced = ((node_at(2), Digest(bytes([2]) * 32)), (node_at(1), Digest(bytes([1]) * 32)))
+    commits = [
+        commit_at(1),
+        commit_at(2, forced=True),
+    ]  # the first is in the tree and forced its commit as well
+    weighed = {node_at(1): weight_at(1), node_at(2): weight_at(2)}
+    scores = {node_at(1): MicroScore(1), node_at(2): MicroScore(1)}
+    manifest = settle(replace(FACTS, forced=forced), None, commits, weighed, scores, {})
+    assert manifest.roots.commits == commits_root([(node_at(1), Digest(bytes([1]) * 32))])
+    assert manifest.forced_hash == forced_hash(forced)
+    told = result(manifest, forced, ZERO_DIGEST, ZERO_DIGEST)
+    assert (told.inputs, told.revealed) == (2, 3)
+
+
+def test_settle__nobody__refunded_with_roots_of_nothing() -> None:
+    facts = replace(FACTS, gate_gradient=None, gradient=None, gradient_root=ZERO_DIGEST, weight_sum=0)
+    manifest = settle(facts, None, [], {}, {}, {})
+    assert manifest.refunded_wei == BUDGET
+    assert manifest.roots.inputs == manifest.roots.commits == plain_root([])
+    assert manifest.roots.rewards == ZERO_DIGEST
+
+
+def test_result__settled_round__states_its_roots() -> None:
+    manifest = settled({1: 3, 2: 1})
+    model, digest = Digest(b"\x01" * 32), Digest(b"\x02" * 32)
+    told = result(manifest, (), model, digest)
+    assert (told.commits_root, told.inputs_root) == (manifest.roots.commits, manifest.roots.inputs)
+    assert (told.aggregate_root, told.gradient_root) == (manifest.roots.aggregate, manifest.roots.gradient)
+    assert (told.score_root, told.reward_root) == (manifest.roots.scores, manifest.roots.rewards)
+    assert (told.model_digest, told.manifest_digest, told.forced_hash) == (model, digest, ZERO_DIGEST)
+    assert (told.inputs, told.revealed, told.weight_sum, told.reward_total) == (2, 2, 2**20, 1000)
+
+
+def test_settle__two_nodes_of_one_owner__refused() -> None:
+    twin = replace(commit_at(2), owner=owner_at(1))
+    weighed = {node_at(1): weight_at(1), node_at(2): weight_at(2)}
+    scores = {node_at(1): MicroScore(1), node_at(2): MicroScore(1)}
+    with pytest.raises(RuleError, match="one for each owner"):
+        settle(FACTS, None, [commit_at(1), twin], weighed, scores, {})
+    with pytest.raises(RuleError, match="one for each node"):
+        settle(FACTS, None, [commit_at(1), replace(commit_at(1), owner=owner_at(2))], weighed, scores, {})
+
+
+def test_settle__what_does_not_fit_together__refused_by_node() -> None:
+    weight, score = {node_at(1): weight_at(1)}, {node_at(1): MicroScore(1)}
+    failed = commit_at(1, Failure(Status.LATE))
+    for commits, weighed, scores in (
+        ([commit_at(1)], {}, score),
+        ([commit_at(1)], weight, {}),
+        ([failed], weight, {}),
+        ([failed], {}, score),
+    ):
+        with pytest.raises(RuleError, match=r"node 0x0101.*expected a failure, or a weight and a score"):
+            settle(FACTS, None, commits, weighed, scores, {})
+    with pytest.raises(RuleError, match="expected content, body root and salt"):
+        settle(FACTS, None, [replace(commit_at(1), salt=None)], weight, score, {})
+
+
+def test_settle__weight_of_a_stranger__refused() -> None:
+    weighed = {node_at(1): weight_at(1), node_at(9): weight_at(9)}
+    scores = {node_at(1): MicroScore(1), node_at(9): MicroScore(1)}
+    with pytest.raises(RuleError, match=r"node 0x0909.*expected a commit"):
+        settle(FACTS, None, [commit_at(1)], weighed, scores, {})
+
+
+def test_settle__round_that_does_not_follow__refused() -> None:
+    first = settled({1: 1})
+    for facts in (replace(FACTS, task=TaskId(2), round=RoundId(2)), FACTS):
+        with pytest.raises(RuleError, match="previous manifest: expected an earlier round of task"):
+            settle(facts, first, [], {}, {}, {})
+
+
+rounds_of_scores = st.lists(
+    st.dictionaries(st.integers(1, 9), st.integers(-(10**6), 10**6), max_size=6), min_size=1, max_size=5
+)
+
+
+@given(rounds_of_scores, st.randoms(use_true_random=False))
+@settings(max_examples=40)
+def test_settle__any_rounds__money_adds_up_whoever_settles(
+    history: list[dict[int, int]], random: Random
+) -> None:
+    previous: Manifest | None = None
+    paid = 0
+    for scores in history:
+        manifest = settled(scores, {10: Failure(Status.WITHHELD)}, previous)
+        shuffled = list(scores.items())
+        random.shuffle(shuffled)
+        assert settled(dict(shuffled), {10: Failure(Status.WITHHELD)}, previous) == manifest
+        paid += BUDGET - manifest.refunded_wei
+        assert manifest.reward_total_wei == paid
+        assert sum(node.reward_wei for node in manifest.nodes) + manifest.refunded_wei == BUDGET
+        assert all(node.reason for node in manifest.nodes)
+        previous = parse_manifest(dump_manifest(manifest))
+        assert previous == manifest
+
+
+def test_recheck__what_a_manifest_states__settles_to_the_same() -> None:
+    first = settled({1: 3000, 2: -500})
+    manifest = settled({1: 10, 3: 20}, {4: Failure(Status.INVALID, "x")}, previous=first)
+    commits = commits_of(manifest)
+    weighed = {n.node: weight_at(n.node[0]) for n in manifest.nodes if n.node != node_at(4)}
+    scores = {node_at(1): MicroScore(10), node_at(3): MicroScore(20)}
+    again = settle(facts_of(manifest, DISTRIBUTOR, ()), first, commits, weighed, scores, {})
+    assert differences(manifest, again) == []
+
+
+def test_recheck__a_score_and_a_row_changed__said_by_field() -> None:
+    manifest = settled({1: 10, 3: 20})
+    other = settled({1: 11, 3: 20}, loss_after=1)
+    assert "manifest.nodes[0].score: stated 10, computed 11" in differences(manifest, other)
+    assert not any("reason" in line or "loss" in line for line in differences(manifest, other))
+    fewer = replace(manifest, nodes=manifest.nodes[:1])
+    assert differences(manifest, fewer) == ["manifest.nodes: stated 2 rows, computed 1 rows"]
