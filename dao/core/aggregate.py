@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dao.core.codec import GRID
 from dao.core.errors import RuleError
 from dao.core.exact import quotients
-from dao.core.layout import CHUNK, Model, write_model
+from dao.core.layout import Model, write_model
 from dao.core.merkle import leaf_hashes, root_of
 from dao.core.spans import Each, spans
 from dao.core.types import Digest
@@ -17,8 +17,6 @@ from dao.core.weigh import UNITS, Entry
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
-
-LEAF = 8 * CHUNK  # bytes: big-endian int64
 
 
 def aggregate(
@@ -54,6 +52,6 @@ def aggregate(
             model.put(span[0], values)
         else:
             model.put(span[0], base.span(*span))
-        return leaf_hashes(total.astype(">i8").data, LEAF)
+        return leaf_hashes(total.astype(">i8").view(np.uint8))
 
     return root_of(b"".join(each(step, spans(base.layout.chunks))), depth)

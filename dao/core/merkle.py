@@ -1,16 +1,13 @@
 """The body tree: sha256 over leaves in order, of a fixed depth, an absent leaf being 32 zero bytes."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dao.core.errors import RuleError
 from dao.core.types import ZERO_DIGEST, Digest
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer
 
 MAX_DEPTH = 64
 
@@ -26,9 +23,9 @@ def _absent() -> tuple[bytes, ...]:
 ABSENT = _absent()
 
 
-def leaf_hashes(rows: ReadableBuffer, size: int) -> bytes:
-    """Return the hashes, side by side, of leaves of `size` bytes that lie side by side."""
-    view = memoryview(rows).cast("B")
+def leaf_hashes(rows: NDArray[np.uint8]) -> bytes:
+    """Return the hashes, side by side, of the rows of a C-contiguous array, (leaves, bytes)."""
+    size, view = rows.shape[1], rows.reshape(-1).data
     return b"".join([sha256(view[i : i + size]).digest() for i in range(0, len(view), size)])
 
 
@@ -38,12 +35,9 @@ def root_of(hashes: bytes, depth: int) -> Digest:
     return Digest(root)
 
 
-def body_root(body: ReadableBuffer, depth: int) -> Digest:
-    """Return the root over the rows of a C-contiguous array of bytes, (chunks, leaf)."""
-    view = memoryview(body)
-    if view.ndim != 2 or view.itemsize != 1:
-        raise RuleError("body: expected rows of bytes, one for each chunk")
-    return root_of(leaf_hashes(view, view.nbytes // len(view)), depth) if view else Digest(ABSENT[depth])
+def body_root(body: NDArray[np.uint8], depth: int) -> Digest:
+    """Return the root over the rows of a C-contiguous array, (chunks, leaf)."""
+    return root_of(leaf_hashes(body), depth)
 
 
 class Tree:
@@ -83,15 +77,16 @@ def verify(root: Digest, leaf: bytes, index: int, proof: Sequence[bytes], depth:
     return node == root
 
 
-def _levels(hashes: bytes, depth: int) -> Iterable[bytes]:
-    """Every level of the tree, without what is absent, from the leaves' hashes to the root."""
-    if not 0 <= depth <= MAX_DEPTH or len(hashes) // 32 > 1 << depth:
+def _levels(hashes: bytes, depth: int) -> Iterator[bytes]:
+    """Every level of the tree from the leaves' hashes to the root, leaving out what is absent."""
+    leaves = len(hashes) // 32
+    if not 0 <= depth <= MAX_DEPTH or leaves > 1 << depth:
         raise RuleError(
-            f"tree of depth {depth}: expected a depth of at most {MAX_DEPTH} with room for {len(hashes) // 32} leaves"
+            f"tree of depth {depth}: expected a depth up to {MAX_DEPTH} with room for {leaves} leaves"
         )
-    yield hashes if depth or hashes else ABSENT[0]
     for height in range(depth):
+        yield hashes
         if len(hashes) % 64:
             hashes += ABSENT[height]
         hashes = b"".join([sha256(hashes[i : i + 64]).digest() for i in range(0, len(hashes), 64)])
-        yield hashes or (ABSENT[depth] if height == depth - 1 else b"")
+    yield hashes or ABSENT[depth]
