@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from dao.core.codec import GRID
 from dao.core.errors import RuleError
 from dao.core.exact import quotients

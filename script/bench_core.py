@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Times the arithmetic of a round on a model of so many megabytes, on one thread and on two.
+
+script/bench_core.py --mb 100
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+
+from dao.core.aggregate import aggregate
+from dao.core.gradient import Gradient, dot, norm, quantise, relative_distance
+from dao.core.layout import CHUNK, Layout, Model, depth_for, model_size, parse_model, write_model
+from dao.core.merkle import body_root
+from dao.core.score import scores
+from dao.core.spans import Each
+from dao.core.types import Address, Codec
+from dao.core.update import Update, decode_update, encode_body, update_prefix
+from dao.core.weigh import Entry, weigh
+
+WIDTH = 1024
+NODES = 4
+
+
+def best(function: Callable[[], object], times: int = 3) -> float:
+    """Return the least seconds of several calls."""
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def main() -> None:
+    """Print a line for each step."""
+    parser = argparse.ArgumentParser(description="Time the arithmetic of a round.")
+    parser.add_argument("--mb", type=int, default=100, help="size of the model, 10^6 bytes of float32")
+    megabytes = parser.parse_args().mb
+
+    rows = megabytes * 250_000 // (2 * WIDTH)
+    layout = Layout.of({"body.weight": (rows, WIDTH), "head.bias": (10,), "head.weight": (rows, WIDTH)})
+    rng = np.random.Generator(np.random.Philox(7))
+    base = write_model(layout, bytearray(model_size(layout)))
+    trained = write_model(layout, bytearray(model_size(layout)))
+    base.flat[:] = rng.standard_normal(layout.size, np.float32)
+    np.add(base.flat, rng.standard_normal(layout.size, np.float32) * np.float32(1e-3), out=trained.flat)
+    step = Model(layout, trained.flat - base.flat)
+    depth = depth_for(layout.chunks)
+
+    body = encode_body(base, trained, Codec.INT8)
+    update = Update(layout, Codec.INT8, body)
+    gradient = Gradient(quantise(step))
+    # the same direction with another sign here and there, so that all pass the gate and the arithmetic is real
+    entries = [
+        Entry(Address(bytes([i]) * 20), 100 + i, Update(layout, Codec.INT8, body.copy()))
+        for i in range(NODES)
+    ]
+    file = update_prefix(layout, Codec.INT8) + body.tobytes()
+    out = bytearray(model_size(layout))
+    weighing = weigh(entries, gradient, {})
+    model_file = bytes(out)
+    write_model(layout, out)
+
+    def steps(each: Each) -> dict[str, Callable[[], object]]:
+        return {
+            "encode_body": partial(encode_body, base, trained, Codec.INT8, body, each),
+            "body_root": partial(body_root, body, depth),
+            "decode_update": partial(decode_update, file, layout, Codec.INT8, each),
+            "parse_model": partial(parse_model, bytes(out)),
+            "check_finite": partial(base.check_finite, each),
+            "quantise": partial(quantise, step, gradient.body, each),
+            "gradient root": partial(body_root, gradient.body, depth),
+            "dot": partial(dot, gradient, update, each),
+            "norm": partial(norm, update, each),
+            "distance": partial(relative_distance, gradient, gradient, each),
+            f"weigh {NODES}": partial(weigh, entries, gradient, {}, each),
+            f"aggregate {NODES}": partial(
+                aggregate, entries, weighing.weights, weighing.weight_sum, base, out, depth, each
+            ),
+            f"scores {NODES}": partial(
+                scores, entries, weighing.weights, weighing.weight_sum, gradient, each
+            ),
+        }
+
+    print(f"{layout.size:,} values, {layout.chunks:,} chunks of {CHUNK}, depth {depth}")
+    with ThreadPoolExecutor(2) as pool:
+        two = steps(pool.map)
+        for name, function in steps(map).items():
+            print(f"{name:14} {best(function):6.3f} s  {best(two[name]):6.3f} s on 2 threads")
+    print(
+        f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB ({len(model_file):,} bytes a model)"
+    )
+
+
+if __name__ == "__main__":
+    main()
