@@ -18,7 +18,6 @@ import torch
 from dao.apphost import Floats, HostError, ModelFile, connect, load_app, load_weights, open_model, state_of
 
 BATCH = 64  # samples; a constant of the protocol, for it changes the bits of a gradient
-BLOCK, CHUNK = 64, 256  # values that a tensor and the whole model are padded to
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
@@ -32,17 +31,15 @@ class Evaluation:
         self._shard: tuple[str, Any] = ("", None)
         self._output: tuple[str, mmap.mmap | None] = ("", None)
 
-    def open(self, folder: str, threads: int) -> dict[str, int]:
+    def open(self, folder: str, threads: int) -> None:
         """Import the app and make its model."""
         keep_memory()
         torch.set_num_threads(threads)
-        torch.set_deterministic_debug_mode(
-            "error"
-        )  # as use_deterministic_algorithms, without its 86 MB of imports
+        # does what use_deterministic_algorithms does, without its 86 MB of imports
+        torch.set_deterministic_debug_mode("error")
         self._app = load_app(Path(folder))
         self._model = self._app.model().eval()  # no dropout: a model has one loss
         self._state = state_of(self._model)
-        return {"values": padded_values(self._state)}
 
     def loss(self, model: str, shard: str) -> dict[str, float]:
         """Mean loss over the shard at a model."""
@@ -55,7 +52,7 @@ class Evaluation:
     ) -> dict[str, float]:
         """Write minus the loss gradient, the mean over base + point * (model - base), to `output`; tell the mean loss.
 
-        `output` becomes float32 in the protocol's padded order of values.
+        `output` becomes float32 in the order of a model file, without its header.
         """
         start, end = open_model(Path(base)), open_model(Path(model)) if model else None
         gradients = self._gradients(output)
@@ -68,10 +65,8 @@ class Evaluation:
                 total += part / len(points) * loss.item()
         for name, gradient in gradients.items():
             held = self._state[name].grad
-            if (
-                held is not None and held.data_ptr() != gradient.data_ptr()
-            ):  # sparse ones are not added in place
-                gradient.copy_(held.to_dense())
+            if held is not None and held.data_ptr() != gradient.data_ptr():
+                gradient.copy_(held.to_dense())  # sparse ones are not added in place
         return {"loss": total}
 
     def _place(self, base: ModelFile, model: ModelFile | None = None, point: float = 0.0) -> None:
@@ -79,8 +74,7 @@ class Evaluation:
         load_weights(self._model, base.tensors)
         if model is not None:
             for name, tensor in self._state.items():
-                values = tensor.detach()
-                values.lerp_(_tensor_of(model.tensors[name]).to(values.device), point)
+                tensor.detach().lerp_(_tensor_of(model.tensors[name]), point)
 
     def _batches(self, shard: str) -> Iterator[tuple[float, Any]]:
         """The shard's batches in order, each with its part of the whole."""
@@ -107,17 +101,17 @@ class Evaluation:
 
     def _gradients(self, output: str) -> dict[str, torch.Tensor]:
         """Zeros in the output file, one view per tensor, which autograd then adds to in place."""
-        size = 4 * padded_values(self._state)
+        size = sum(tensor.numel() for tensor in self._state.values())
         if self._output[0] != output:
             with Path(output).open("w+b") as file:
-                file.truncate(size)
-                self._output = (output, mmap.mmap(file.fileno(), size))
+                file.truncate(4 * size)
+                self._output = (output, mmap.mmap(file.fileno(), 4 * size))
         values = torch.frombuffer(self._output[1], dtype=torch.float32)
         values.zero_()
         views, first = {}, 0
         for name, tensor in self._state.items():
             views[name] = values[first : first + tensor.numel()].view(tensor.shape)
-            first += -(-tensor.numel() // BLOCK) * BLOCK
+            first += tensor.numel()
         parameters = dict(self._model.named_parameters())
         for name, view in views.items():
             if name in parameters:
@@ -130,12 +124,6 @@ def keep_memory() -> None:
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(_M_MMAP_THRESHOLD, 1 << 30)
         mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
-
-
-def padded_values(state: Mapping[str, torch.Tensor]) -> int:
-    """Number of values, padding included (docs/protocol.md, "Values in order")."""
-    blocks = sum(-(-tensor.numel() // BLOCK) * BLOCK for tensor in state.values())
-    return -(-blocks // CHUNK) * CHUNK
 
 
 def _tensor_of(values: Floats) -> torch.Tensor:

@@ -16,7 +16,7 @@ THREADS = min(8, os.cpu_count() or 1)
 class Evaluated:
     """A gradient as it comes out of the app."""
 
-    path: Path  # float32 values in the protocol's padded order
+    path: Path  # float32 values in the order of a model file, without its header
     loss: float  # mean loss where the gradient was taken
 
 
