@@ -1,0 +1,284 @@
+"""A view of the chain that only moves forward, but for a reorg: heads as they come, reads that name their block."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar
+
+from dao.chain import events
+from dao.chain.deployment import Deployment
+from dao.chain.heads import Heads
+from dao.chain.interface import Function
+from dao.chain.reverts import reverted
+from dao.chain.rpc import PATIENCE, TIMEOUT, Answered, Rpc
+from dao.chain.track import BlockRef
+from dao.core.errors import ConfigError, Reorged, RpcError
+from dao.core.types import Address, BlockNumber, Digest, Domain, RoundId, TaskId, Timestamp, hex_of
+
+At = BlockRef | BlockNumber  # a block: by hash, so that a read of a vanished one fails, or by number
+E = TypeVar("E", bound=events.Event)
+
+_AWAY = re.compile(
+    r"not found|unknown block|outofrange|out of range|not available|header for hash", re.IGNORECASE
+)
+_LAG = 5.0  # seconds to wait for a node that is behind
+_TOO_MANY = re.compile(r"range|results|limit|too many|size|exceed", re.IGNORECASE)
+_SPAN = 2000  # blocks of one eth_getLogs
+
+
+class Chain:
+    """A network of contracts on a chain, as one node of the chain shows it.
+
+    `confirmations`: how many blocks must stand on one before it is acted on; 0 acts on the head.
+    """
+
+    def __init__(self, rpc: Rpc, heads: Heads, deployment: Deployment | None) -> None:
+        """Use `connect`."""
+        self._rpc = rpc
+        self._heads = heads
+        self._deployment = deployment
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        deployment: Deployment | None = None,
+        confirmations: int = 0,
+        *,
+        limit: float = TIMEOUT,
+        patience: float = PATIENCE,
+        poll: float = 0.5,
+    ) -> Self:
+        """Connect to a node at a ws:// (pushes) or http:// (asked every `poll` seconds) address.
+
+        `limit` seconds for an attempt, `patience` for a request with all its attempts. RpcError when the node does
+        not answer, is of another chain, or knows no contract at the coordinator's address.
+        """
+        rpc = Rpc(url, limit, patience)
+        heads = Heads(rpc, confirmations, poll)
+        await heads.start(deployment.chain_id if deployment else None)
+        try:
+            if deployment is not None:
+                await _expect_code(rpc, deployment.coordinator)
+        except BaseException:
+            await heads.close()
+            raise
+        return cls(rpc, heads, deployment)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the connection."""
+        await self._heads.close()
+
+    # what is known
+
+    @property
+    def url(self) -> str:
+        """The node's address."""
+        return self._rpc.url
+
+    @property
+    def chain_id(self) -> int:
+        """The chain's id, checked."""
+        return self._rpc.chain_id
+
+    @property
+    def deployment(self) -> Deployment:
+        """The network's contracts; ConfigError when connected without."""
+        if self._deployment is None:
+            raise ConfigError("chain: connected without a deployment; name the network's deployment file")
+        return self._deployment
+
+    @property
+    def domain(self) -> Domain:
+        """The domain of commits, receipts and requests."""
+        return Domain(self.chain_id, self.deployment.coordinator)
+
+    @property
+    def confirmations(self) -> int:
+        """How many blocks must stand on one before it is acted on."""
+        return self._heads.confirmations
+
+    @property
+    def pushes(self) -> bool:
+        """Whether heads are pushed rather than asked for."""
+        return self._rpc.pushes
+
+    def head(self) -> BlockRef:
+        """The newest block seen."""
+        return self._heads.head
+
+    def final(self) -> BlockRef:
+        """The newest block that may be acted on: `confirmations` deep."""
+        return self._heads.final
+
+    def block_seen(self, number: int) -> BlockRef | None:
+        """A recent block of the chain by number, without asking."""
+        return self._heads.at(number)
+
+    # waiting
+
+    async def changed(self, limit: float) -> bool:
+        """Wait for the next change of the head, at most `limit` seconds; whether there was one."""
+        return await self._heads.changed(limit)
+
+    async def reach(
+        self, block: BlockNumber | None = None, *, timestamp: Timestamp | None = None, limit: float
+    ) -> BlockRef:
+        """Wait until the final block is `block` or its time `timestamp`, or later; RpcError after `limit` seconds."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + limit
+        while True:
+            final = self.final()
+            if (block is None or final.number >= block) and (
+                timestamp is None or final.timestamp >= timestamp
+            ):
+                return final
+            if not await self.changed(end - loop.time()):
+                wanted = f"block {block}" if block is not None else f"block time {timestamp}"
+                raise RpcError(
+                    f"{self.url}: at block {final.number}, time {final.timestamp}, after {limit:.0f} s; "
+                    f"expected {wanted}"
+                )
+
+    # reading
+
+    async def request(self, method: str, *params: object, patience: float | None = None) -> Any:
+        """Ask the node, patiently; see Rpc.request."""
+        return await self._rpc.request(method, *params, patience=patience)
+
+    async def call(self, to: Address, function: Function, *args: object, at: At) -> tuple[Any, ...]:
+        """Call a view at a block: one value per output.
+
+        Reverted when the contract refuses; Reorged when the block, given with its hash, is gone.
+        """
+        request = {"to": hex_of(to), "data": hex_of(function.encode(*args))}
+        text = await self._at("eth_call", request, at)
+        data = bytes.fromhex(text[2:])
+        if not data and function.outputs:
+            raise RpcError(
+                f"{hex_of(to)}: no contract with {function.name} at this address; check the deployment"
+            )
+        return function.decode(data)
+
+    async def block(self, which: BlockNumber | Digest) -> BlockRef | None:
+        """A block by number or hash, or None when the node has none such."""
+        return await self._heads.block(which)
+
+    async def is_canonical(self, block: BlockRef) -> bool:
+        """Whether a block that was seen is still part of the chain."""
+        return await self._heads.is_canonical(block)
+
+    async def logs(self, where: Mapping[str, object], at: At | tuple[BlockNumber, BlockNumber]) -> list[Any]:
+        """Raw logs that match `where` (address, topics) in one block or in an inclusive range, halved when too large.
+
+        Raises Reorged when the one block is gone.
+        """
+        if isinstance(at, BlockRef):
+            logs: list[Any] = await self._at("eth_getLogs", {**where, "blockHash": hex_of(at.hash)}, at)
+            return logs
+        first, last = at if isinstance(at, tuple) else (at, at)
+        found: list[Any] = []
+        span = _SPAN
+        while first <= last:
+            end = min(first + span - 1, last)
+            try:
+                found += await self.request(
+                    "eth_getLogs", {**where, "fromBlock": hex(first), "toBlock": hex(end)}
+                )
+            except Answered as error:
+                if end == first or not _TOO_MANY.search(error.reason):
+                    raise
+                span = max(1, (end - first + 1) // 2)
+                continue
+            first = BlockNumber(end + 1)
+        return found
+
+    async def decode(self, logs: list[Any]) -> list[events.Event]:
+        """Read raw logs as events, in order; those of no known event are left out."""
+        found = []
+        times: dict[str, Timestamp] = {}
+        for log in sorted(logs, key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16))):
+            digest = log["blockHash"]
+            if digest not in times:
+                times[digest] = await self._time_of(log)
+            event = events.decode_log(log, times[digest])
+            if event is not None:
+                found.append(event)
+        return found
+
+    async def past(
+        self,
+        kind: type[E],
+        *,
+        task: TaskId | None = None,
+        round: RoundId | None = None,  # noqa: A002  (the word of the protocol)
+        from_block: BlockNumber | None = None,
+        to_block: BlockNumber | None = None,
+    ) -> list[E]:
+        """All events of one kind, of a task and round where given, up to a block (else the final one), in order."""
+        where = self.filter_of((kind,), task, round)
+        first = self.deployment.block if from_block is None else from_block
+        last = self.final().number if to_block is None else to_block
+        found = await self.decode(await self.logs(where, (first, last)))
+        return [event for event in found if isinstance(event, kind)]
+
+    def filter_of(
+        self, kinds: tuple[type[events.Event], ...], task: TaskId | None = None, round_: RoundId | None = None
+    ) -> dict[str, object]:
+        """The address and topics of eth_getLogs for kinds of events, of one task and round where these have them."""
+        deployment = self.deployment
+        addresses = {
+            "TrainingCoordinator": deployment.coordinator,
+            "SupernodeRegistry": deployment.registry,
+            "RewardDistributor": deployment.distributor,
+        }
+        names = {events.contract_of(kind) for kind in kinds}
+        topics: list[object] = [[hex_of(events.topic_of(kind)) for kind in kinds]]
+        topics += [f"0x{number:064x}" for number in (task, round_) if number is not None]
+        return {"address": [hex_of(addresses[name]) for name in sorted(names)], "topics": topics}
+
+    async def _at(self, method: str, what: Mapping[str, object], at: At) -> Any:
+        """Ask about a block; wait a little for a node that does not have it yet."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _LAG
+        params: list[object] = [what]
+        if method == "eth_call":
+            params.append({"blockHash": hex_of(at.hash)} if isinstance(at, BlockRef) else hex(at))
+        pause = 0.01
+        while True:
+            try:
+                return await self.request(method, *params)
+            except Answered as error:
+                if error.revert is not None:
+                    raise reverted(method, error.revert, error.reason) from None
+                if not _AWAY.search(error.reason):
+                    raise
+                if isinstance(at, BlockRef) and not await self.is_canonical(at):
+                    raise Reorged(
+                        f"block {at.number}: no longer part of the chain; start from the new head"
+                    ) from None
+                if loop.time() > end:
+                    raise
+            await asyncio.sleep(pause)
+            pause *= 2
+
+    async def _time_of(self, log: Any) -> Timestamp:
+        if log.get("blockTimestamp") is not None:
+            return Timestamp(int(log["blockTimestamp"], 16))
+        digest = Digest(bytes.fromhex(log["blockHash"][2:]))
+        seen = self._heads.at(int(log["blockNumber"], 16))
+        block = seen if seen is not None and seen.hash == digest else await self.block(digest)
+        if block is None:
+            raise Reorged(f"block {hex_of(digest)}: no longer part of the chain; start from the new head")
+        return block.timestamp
+
+
+async def _expect_code(rpc: Rpc, address: Address) -> None:
+    if await rpc.request("eth_getCode", hex_of(address), "latest") in (None, "0x"):
+        raise RpcError(f"{rpc.url}: no contract at {hex_of(address)}; is this the network's chain?")

@@ -1,0 +1,359 @@
+"""The contracts as typed classes: views that name their block, and calls ready to be sent."""
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
+from typing import Any, ClassVar
+
+from dao.chain.client import At, Chain
+from dao.chain.events import rules_of
+from dao.chain.interface import Interface, load
+from dao.core.types import (
+    Address,
+    BlockNumber,
+    Codec,
+    Digest,
+    Phase,
+    Result,
+    RoundId,
+    RoundState,
+    Rules,
+    TaskId,
+    TaskState,
+    Timestamp,
+    Wei,
+)
+
+NO_LIMIT = Wei((1 << 256) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a transaction does; `to` None creates a contract. `label` names it in logs and errors."""
+
+    to: Address | None
+    data: bytes
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Supernode:
+    """What the registry holds of an operator (ISupernodeRegistry.Supernode); no owner: the zero address."""
+
+    owner: Address
+    active: Wei
+    unbonding: Wei
+    release_time: Timestamp
+
+
+class _Contract:
+    name: ClassVar[str]
+
+    def __init__(self, chain: Chain, address: Address) -> None:
+        self.address = address
+        self._chain = chain
+        self._interface: Interface = load(self.name)
+
+    async def _read(self, function: str, *args: object, at: At) -> Any:
+        values = await self._chain.call(self.address, self._interface.functions[function], *args, at=at)
+        return values[0] if len(values) == 1 else values
+
+    def _call(self, function: str, *args: object, label: str = "") -> Call:
+        data = self._interface.functions[function].encode(*args)
+        return Call(self.address, data, label or function)
+
+
+class Coordinator(_Contract):
+    """TrainingCoordinator: tasks and rounds."""
+
+    name = "TrainingCoordinator"
+
+    def __init__(self, chain: Chain) -> None:
+        super().__init__(chain, chain.deployment.coordinator)
+
+    async def rules_of(self, task: TaskId, at: At) -> Rules:
+        """The rules of a task; Reverted when there is none."""
+        return rules_of(await self._read("rulesOf", task, at=at))
+
+    async def task_of(self, task: TaskId, at: At) -> TaskState:
+        """What a task has come to; Reverted when there is none."""
+        return TaskState(*await self._read("taskOf", task, at=at))
+
+    async def round_of(self, task: TaskId, round_: RoundId, at: At) -> RoundState:
+        """What a round has come to; phase NONE when there is none."""
+        fields = await self._read("roundOf", task, round_, at=at)
+        return replace(RoundState(*fields), phase=Phase(fields[7]))
+
+    async def forced_hash_of(self, task: TaskId, round_: RoundId, at: At) -> Digest:
+        """The chain over the round's forced commits, which the result must state."""
+        return Digest(await self._read("forcedHashOf", task, round_, at=at))
+
+    async def forced_count_of(self, task: TaskId, round_: RoundId, at: At) -> int:
+        """How many forced commits came before the result."""
+        return int(await self._read("forcedCountOf", task, round_, at=at))
+
+    async def contested_count_of(self, task: TaskId, round_: RoundId, at: At) -> int:
+        """How many forced commits after the result nobody has dismissed."""
+        return int(await self._read("contestedCountOf", task, round_, at=at))
+
+    async def is_joined(self, task: TaskId, operator: Address, at: At) -> bool:
+        """Whether a Supernode takes part in a task."""
+        return bool(await self._read("isJoined", task, operator, at=at))
+
+    async def task_count(self, at: At) -> int:
+        """How many tasks there are; they are numbered from 1."""
+        return int(await self._read("taskCount", at=at))
+
+    def create_task(self, rules: Rules, funds: Wei) -> Call:
+        """By the DAO, which has approved the distributor for `funds`."""
+        return self._call("createTask", rules_fields(rules), funds)
+
+    def close_task(self, task: TaskId, refund_to: Address) -> Call:
+        """By the DAO."""
+        return self._call("closeTask", task, refund_to)
+
+    def set_superlink(self, task: TaskId, superlink: Address) -> Call:
+        """By the DAO."""
+        return self._call("setSuperlink", task, superlink)
+
+    def admit(self, task: TaskId, owner: Address, admitted: bool = True) -> Call:
+        """By the DAO."""
+        return self._call("admit", task, owner, admitted)
+
+    def resolve(self, task: TaskId, round_: RoundId, valid: bool) -> Call:
+        """By the DAO."""
+        return self._call("resolve", task, round_, valid)
+
+    def pause(self) -> Call:
+        """By the DAO."""
+        return self._call("pause")
+
+    def unpause(self) -> Call:
+        """By the DAO."""
+        return self._call("unpause")
+
+    def join(self, task: TaskId, operator: Address) -> Call:
+        """By the Supernode's owner."""
+        return self._call("join", task, operator)
+
+    def leave(self, task: TaskId, operator: Address) -> Call:
+        """By the Supernode's owner or operator."""
+        return self._call("leave", task, operator)
+
+    def expire(self, task: TaskId, operator: Address) -> Call:
+        """By anyone."""
+        return self._call("expire", task, operator)
+
+    def open_round(self, task: TaskId) -> Call:
+        """By anyone."""
+        return self._call("openRound", task)
+
+    def commit(
+        self, task: TaskId, round_: RoundId, node: Address, commitment: Digest, signature: bytes
+    ) -> Call:
+        """A node's signed commit, by anyone."""
+        return self._call("commit", task, round_, node, commitment, signature)
+
+    def close_commits(self, task: TaskId, round_: RoundId, root: Digest, commits: int) -> Call:
+        """By the Superlink."""
+        return self._call("closeCommits", task, round_, root, commits)
+
+    def post_result(self, task: TaskId, round_: RoundId, result: Result) -> Call:
+        """By the Superlink."""
+        return self._call("postResult", task, round_, astuple(result))
+
+    def dismiss(
+        self,
+        task: TaskId,
+        round_: RoundId,
+        node: Address,
+        commitment: Digest,
+        index: int,
+        proof: Sequence[Digest],
+        result: Result,
+    ) -> Call:
+        """By anyone: the contested commit is number `index` under the posted result's commits root."""
+        return self._call("dismiss", task, round_, node, commitment, index, list(proof), astuple(result))
+
+    def challenge(self, task: TaskId, round_: RoundId, reason: str) -> Call:
+        """By anyone who has approved the coordinator for the bond."""
+        return self._call("challenge", task, round_, reason)
+
+    def finalize(self, task: TaskId, round_: RoundId, result: Result) -> Call:
+        """By anyone, with the posted result."""
+        return self._call("finalize", task, round_, astuple(result))
+
+    def abort(self, task: TaskId, round_: RoundId) -> Call:
+        """By anyone, past a deadline."""
+        return self._call("abort", task, round_)
+
+    def void_round(self, task: TaskId, round_: RoundId) -> Call:
+        """By anyone, when a result does not stand."""
+        return self._call("voidRound", task, round_)
+
+
+class Registry(_Contract):
+    """SupernodeRegistry: who stakes behind whom."""
+
+    name = "SupernodeRegistry"
+
+    def __init__(self, chain: Chain) -> None:
+        super().__init__(chain, chain.deployment.registry)
+
+    async def supernode(self, operator: Address, at: At) -> Supernode:
+        """What is held of an operator."""
+        return Supernode(*await self._read("supernode", operator, at=at))
+
+    async def owner_of(self, operator: Address, at: At) -> Address:
+        """The owner, or the zero address where the operator is not registered."""
+        return Address(await self._read("ownerOf", operator, at=at))
+
+    async def stake_of(self, operator: Address, at: At) -> Wei:
+        """The active stake."""
+        return Wei(await self._read("stakeOf", operator, at=at))
+
+    async def stake_at(self, operator: Address, block: BlockNumber, at: At) -> Wei:
+        """The active stake at the end of `block`, which lies before `at`."""
+        return Wei(await self._read("stakeAt", operator, block, at=at))
+
+    async def unbonding_period(self, at: At) -> int:
+        """How long stake stays locked on its way out, in seconds."""
+        return int(await self._read("unbondingPeriod", at=at))
+
+    async def minimum_stake(self, at: At) -> Wei:
+        """The least stake of a Supernode."""
+        return Wei(await self._read("minimumStake", at=at))
+
+    def register(self, operator: Address, amount: Wei, signature: bytes) -> Call:
+        """By the owner, who has approved the registry; `signature` of `operator_digest` by the operator."""
+        return self._call("register", operator, amount, signature)
+
+    def add_stake(self, operator: Address, amount: Wei) -> Call:
+        """By anyone who has approved the registry."""
+        return self._call("addStake", operator, amount)
+
+    def unbond(self, operator: Address, amount: Wei) -> Call:
+        """By the owner."""
+        return self._call("unbond", operator, amount)
+
+    def withdraw(self, operator: Address) -> Call:
+        """By anyone: released stake goes to the owner."""
+        return self._call("withdraw", operator)
+
+
+class Distributor(_Contract):
+    """RewardDistributor: escrows and claims."""
+
+    name = "RewardDistributor"
+
+    def __init__(self, chain: Chain) -> None:
+        super().__init__(chain, chain.deployment.distributor)
+
+    async def funded_of(self, task: TaskId, at: At) -> Wei:
+        """What went into a task's escrow, less refunds."""
+        return Wei(await self._read("fundedOf", task, at=at))
+
+    async def total_of(self, task: TaskId, at: At) -> Wei:
+        """All rewards under the active root, paid ones included."""
+        return Wei(await self._read("totalOf", task, at=at))
+
+    async def available_of(self, task: TaskId, at: At) -> Wei:
+        """What no active root has promised."""
+        return Wei(await self._read("availableOf", task, at=at))
+
+    async def root_of(self, task: TaskId, at: At) -> Digest:
+        """The active reward root."""
+        return Digest(await self._read("rootOf", task, at=at))
+
+    async def claimed_of(self, task: TaskId, owner: Address, at: At) -> Wei:
+        """What an owner has been paid."""
+        return Wei(await self._read("claimedOf", task, owner, at=at))
+
+    def fund(self, task: TaskId, amount: Wei) -> Call:
+        """By anyone who has approved the distributor."""
+        return self._call("fund", task, amount)
+
+    def claim(self, task: TaskId, owner: Address, cumulative: Wei, proof: Sequence[Digest]) -> Call:
+        """By anyone: the owner is paid."""
+        return self._call("claim", task, owner, cumulative, list(proof))
+
+
+class Token(_Contract):
+    """DaoToken: stakes, rewards, wallet votes."""
+
+    name = "DaoToken"
+
+    def __init__(self, chain: Chain) -> None:
+        super().__init__(chain, chain.deployment.token)
+
+    async def balance_of(self, account: Address, at: At) -> Wei:
+        """What an account holds."""
+        return Wei(await self._read("balanceOf", account, at=at))
+
+    async def allowance(self, owner: Address, spender: Address, at: At) -> Wei:
+        """What `spender` may take of `owner`'s."""
+        return Wei(await self._read("allowance", owner, spender, at=at))
+
+    async def total_supply(self, at: At) -> Wei:
+        """All tokens there are."""
+        return Wei(await self._read("totalSupply", at=at))
+
+    async def votes_of(self, account: Address, at: At) -> Wei:
+        """The votes delegated to an account."""
+        return Wei(await self._read("getVotes", account, at=at))
+
+    def transfer(self, to: Address, amount: Wei) -> Call:
+        """By the holder."""
+        return self._call("transfer", to, amount)
+
+    def approve(self, spender: Address, amount: Wei) -> Call:
+        """By the holder."""
+        return self._call("approve", spender, amount)
+
+    def delegate(self, to: Address) -> Call:
+        """By the holder: votes count only once delegated, to oneself or another."""
+        return self._call("delegate", to)
+
+
+class Timelock(_Contract):
+    """TimelockController: owns everything, and does what the DAO decided after a delay."""
+
+    name = "TimelockController"
+
+    def __init__(self, chain: Chain) -> None:
+        super().__init__(chain, chain.deployment.timelock)
+
+    async def min_delay(self, at: At) -> int:
+        """The least delay, in seconds."""
+        return int(await self._read("getMinDelay", at=at))
+
+    async def ready_time(self, operation: Digest, at: At) -> Timestamp:
+        """When an operation may be executed; 0: unknown, 1: done."""
+        return Timestamp(await self._read("getTimestamp", operation, at=at))
+
+    async def operation(self, calls: Sequence[Call], salt: Digest, at: At) -> Digest:
+        """The id of a batch."""
+        return Digest(await self._read("hashOperationBatch", *_batch(calls), bytes(32), salt, at=at))
+
+    def schedule(self, calls: Sequence[Call], salt: Digest, delay: int) -> Call:
+        """By a proposer: all calls at once, `delay` seconds from now."""
+        return self._call(
+            "scheduleBatch", *_batch(calls), bytes(32), salt, delay, label=_label("schedule", calls)
+        )
+
+    def execute(self, calls: Sequence[Call], salt: Digest) -> Call:
+        """By an executor, once ready."""
+        return self._call("executeBatch", *_batch(calls), bytes(32), salt, label=_label("execute", calls))
+
+
+def rules_fields(rules: Rules) -> tuple[object, ...]:
+    """TaskRules as the ABI has them."""
+    return tuple(value.number if isinstance(value, Codec) else value for value in astuple(rules))
+
+
+def _batch(calls: Sequence[Call]) -> tuple[list[Address | None], list[int], list[bytes]]:
+    return [call.to for call in calls], [0] * len(calls), [call.data for call in calls]
+
+
+def _label(verb: str, calls: Sequence[Call]) -> str:
+    names = dict.fromkeys(call.label for call in calls)
+    return f"{verb} {', '.join(names)}"

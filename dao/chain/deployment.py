@@ -1,0 +1,58 @@
+"""Where a network's contracts are: what everyone who joins needs to know of it, in one JSON file."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dao.core.errors import ConfigError, DecodeError
+from dao.core.types import Address, BlockNumber, address_of, hex_of
+
+_MAX_FILE = 64 * 1024
+_ADDRESSES = ("token", "registry", "coordinator", "distributor", "timelock")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The addresses of one network; `block` is where its history begins."""
+
+    chain_id: int
+    block: BlockNumber
+    token: Address
+    registry: Address
+    coordinator: Address
+    distributor: Address
+    timelock: Address
+
+    def save(self, path: Path) -> None:
+        """Write the deployment as JSON."""
+        fields = {
+            name: hex_of(value) if isinstance(value, bytes) else value for name, value in asdict(self).items()
+        }
+        path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> "Deployment":
+        """Read a deployment; ConfigError names the field that is missing or wrong."""
+        try:
+            with path.open(encoding="utf-8") as file:
+                fields = json.loads(file.read(_MAX_FILE))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{path}: not a deployment ({error}); get the file of the network") from error
+        if not isinstance(fields, dict):
+            raise ConfigError(f"{path}: expected a JSON object with the network's addresses")
+        try:
+            return cls(
+                _whole(fields, "chain_id"),
+                BlockNumber(_whole(fields, "block")),
+                *(address_of(str(fields.get(name, "")), name) for name in _ADDRESSES),
+            )
+        except DecodeError as error:
+            raise ConfigError(f"{path}: {error}") from error
+
+
+def _whole(fields: dict[str, Any], name: str) -> int:
+    value = fields.get(name)
+    if not isinstance(value, int) or value < 0:
+        raise DecodeError(f"{name}: expected a whole number, got {value!r}")
+    return value

@@ -1,0 +1,160 @@
+"""Follows the heads of the chain: each once, in order, linked, and never back without a reorg."""
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+from dao.chain.rpc import Rpc
+from dao.chain.track import BlockRef, Track, block_ref
+from dao.core.errors import ChainError, RpcError
+from dao.core.types import BlockNumber, Digest, hex_of
+
+_log = logging.getLogger(__name__)
+_IDLE = 15.0  # seconds without a pushed head until one is asked for
+_PAUSE = 0.2  # seconds from a failure to the next attempt
+_GAP = 64  # blocks that are fetched one by one to link a new head; behind by more, history starts anew
+
+
+class Heads:
+    """The newest blocks as one node shows them; `confirmations` blocks stand on a final one."""
+
+    def __init__(self, rpc: Rpc, confirmations: int, poll: float) -> None:
+        """`poll`: seconds between questions where nothing is pushed."""
+        self.confirmations = confirmations
+        self._rpc = rpc
+        self._poll = poll
+        self._pushed: asyncio.Queue[Any] = asyncio.Queue()
+        self._pulse = asyncio.Event()
+        self._follower: asyncio.Task[None] | None = None
+        self._track: Track
+        self._final: BlockRef
+
+    @property
+    def head(self) -> BlockRef:
+        """The newest block seen."""
+        return self._track.tip
+
+    @property
+    def final(self) -> BlockRef:
+        """The newest block that is `confirmations` deep."""
+        return self._final
+
+    def at(self, number: int) -> BlockRef | None:
+        """A recent block by number, without asking."""
+        return self._track.at(number)
+
+    async def start(self, chain_id: int | None) -> None:
+        """Connect and follow; RpcError when the node does not answer or is of another chain."""
+        await self._rpc.connect(chain_id, self._pushed.put_nowait)
+        try:
+            self._track = Track(await self._latest())
+            self._final = await self._deep()
+        except BaseException:
+            await self._rpc.close()
+            raise
+        self._follower = asyncio.create_task(self._follow(), name="chain heads")
+
+    async def close(self) -> None:
+        """Stop following and disconnect."""
+        if self._follower is not None:
+            self._follower.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._follower
+        await self._rpc.close()
+
+    async def changed(self, limit: float) -> bool:
+        """Wait for the next change, at most `limit` seconds; whether there was one."""
+        pulse = self._pulse
+        try:
+            async with asyncio.timeout(limit):
+                await pulse.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def block(self, which: BlockNumber | Digest) -> BlockRef | None:
+        """A block by number or hash, or None when the node has none such."""
+        if isinstance(which, bytes):
+            header = await self._rpc.request("eth_getBlockByHash", hex_of(which), False)
+        else:
+            seen = self._track.at(which)
+            if seen is not None:
+                return seen
+            header = await self._rpc.request("eth_getBlockByNumber", hex(which), False)
+        return block_ref(header) if header is not None else None
+
+    async def is_canonical(self, block: BlockRef) -> bool:
+        """Whether a block that was seen is still part of the chain."""
+        if block.number >= self._track.lowest:
+            return self._track.holds(block)
+        found = await self.block(block.number)
+        return found is None or found.hash == block.hash
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                head = await self._next()
+                if await self._take(head):
+                    await self._settle()
+                    pulse, self._pulse = self._pulse, asyncio.Event()
+                    pulse.set()
+            except ChainError as error:
+                _log.warning("%s", error)
+                await asyncio.sleep(_PAUSE)
+                self._pushed.put_nowait(None)
+
+    async def _next(self) -> BlockRef:
+        """Wait for a head: pushed, or asked for when nothing is pushed, or nothing was for long."""
+        if not self._rpc.pushes:
+            await asyncio.sleep(self._poll)
+            await self._rpc.check_chain()
+            return await self._latest()
+        try:
+            async with asyncio.timeout(_IDLE):
+                header = await self._pushed.get()
+        except TimeoutError:
+            header = None
+        return await self._latest() if header is None else block_ref(header)
+
+    async def _take(self, head: BlockRef) -> bool:
+        """Link a head to what is known; whether it changes anything.
+
+        A known block is nothing new, however low: only another block at a height that was seen is a reorg.
+        """
+        track = self._track
+        if track.holds(head):
+            return False
+        if head.number < track.lowest:
+            _log.warning("%s: at block %d, behind %d; ignored", self._rpc.url, head.number, track.tip.number)
+            return False
+        if head.number - track.tip.number > _GAP:
+            self._track = Track(head)
+            return True
+        branch = [head]
+        while not track.links(branch[-1]) and branch[-1].number > track.lowest:
+            parent = await self.block(branch[-1].parent)
+            if parent is None:
+                raise RpcError(f"{self._rpc.url}: has block {branch[-1].number} and not its parent; ignored")
+            branch.append(parent)
+        if not track.links(branch[-1]):
+            self._track = track = Track(branch.pop())
+        for block in reversed(branch):
+            track.extend(block)
+        return True
+
+    async def _settle(self) -> None:
+        """Move the final block on; it goes back only where it is no longer part of the chain."""
+        final = await self._deep()
+        if final.number >= self._final.number or not await self.is_canonical(self._final):
+            self._final = final
+
+    async def _deep(self) -> BlockRef:
+        number = BlockNumber(max(0, self.head.number - self.confirmations))
+        found = await self.block(number)
+        if found is None:
+            raise RpcError(f"{self._rpc.url}: does not have block {number}; use a node with more history")
+        return found
+
+    async def _latest(self) -> BlockRef:
+        return block_ref(await self._rpc.request("eth_getBlockByNumber", "latest", False))

@@ -1,0 +1,101 @@
+"""Why a contract refused, in a sentence: its custom error and arguments, read from the revert's bytes."""
+
+from collections.abc import Mapping
+
+from dao.chain.interface import decode, refusals
+from dao.core.errors import DecodeError, Reverted
+from dao.core.types import Phase, hex_of
+
+_ERROR = bytes.fromhex("08c379a0")  # Error(string)
+_PANIC = bytes.fromhex("4e487b71")  # Panic(uint256)
+
+SENTENCES: Mapping[str, str] = {
+    # tasks and rounds
+    "UnknownTask": "there is no task {task}",
+    "TaskIsClosed": "task {task} is closed",
+    "BadRules": "a rule is out of range: {what}",
+    "NotSuperlink": "{caller} is not the task's Superlink, which is {superlink}",
+    "NotAdmitted": "{owner} is not admitted to task {task}; the DAO admits owners",
+    "AlreadyJoined": "{account} already takes part in task {task}",
+    "NotJoined": "{operator} does not take part in task {task} (or not yet when the round opened)",
+    "StakeOutsideRules": "the stake is {stake} wei, the task asks for {minimum}; add stake",
+    "StillQualified": "{operator} still meets the rules of task {task}",
+    "WrongPhase": "round {round} of task {task} is in phase {phase}",
+    "TooEarly": "not before block time {notBefore}; wait",
+    "TooLate": "its deadline was block time {deadline}",
+    "QuorumMissed": "{have} of {quorum} needed for a quorum",
+    "NotFunded": "task {task} has {available} wei left and needs {needed}; fund it",
+    "BondTooSmall": "the Superlink has {stake} wei at stake and needs {bond}; add stake",
+    "BadSignature": "the signature is by {recovered}, not by {node}",
+    "AlreadyCommitted": "{node} has committed to round {round} of task {task} on chain before",
+    "ForcedCommitIgnored": "the result states forced commits {stated}, the round has {actual}",
+    "RevealsMissing": "{revealed} of {commits} commits are revealed; wait for the reveal deadline",
+    "BadResult": "the result is not possible: {what}",
+    "BadProof": "the proof does not lead to the root",
+    "ParentNotFinal": "round {parent} of task {task}, which it builds on, is not final yet",
+    "StillContested": "{count} forced commits contest round {round} of task {task}; dismiss them first",
+    "NotContested": "{node} does not contest round {round} of task {task}",
+    "RoundsInFlight": "task {task} has {count} rounds in flight; wait until they end",
+    # stake
+    "NotOwnerOf": "{caller} does not own the Supernode {operator}",
+    "AlreadyRegistered": "{operator} is registered already; use a new operator key",
+    "NotRegistered": "{operator} is not registered; register it first",
+    "OperatorIsOwner": "{account} cannot be owner and operator at once; use two keys",
+    "BadOperatorSignature": "the operator's consent is signed by {recovered}, not by {operator}",
+    "StakeTooSmall": "a stake of {amount} wei is below the minimum of {minimum}",
+    "StakeTooLarge": "a stake of {amount} wei is more than can be counted",
+    "InsufficientStake": "{asked} wei asked for, {active} are active",
+    "StillUnbonding": "the stake is locked until block time {releaseTime}; wait",
+    "NothingToWithdraw": "{operator} has nothing to withdraw; unbond first",
+    "NotSlasher": "{caller} may not slash",
+    "ZeroAmount": "the amount is zero",
+    # rewards
+    "NotCoordinator": "{caller} is not the coordinator",
+    "NothingToClaim": "{owner} has claimed all its rewards of task {task}",
+    "ExceedsEscrow": "task {task} would owe {total} wei and holds {funded}",
+    "TotalDecreased": "rewards of task {task} would fall from {previous} to {total} wei",
+    # OpenZeppelin
+    "EnforcedPause": "paused by the DAO; wait until it is not",
+    "OwnableUnauthorizedAccount": "{account} is not the owner; only the DAO's timelock may",
+    "AccessControlUnauthorizedAccount": "{account} lacks the role {neededRole}",
+    "ERC20InsufficientBalance": "{sender} holds {balance} wei of tokens and needs {needed}",
+    "ERC20InsufficientAllowance": "{spender} may spend {allowance} wei of tokens and needs {needed}; approve it first",
+    "TimelockInsufficientDelay": "a delay of {delay} s is below the timelock's {minDelay} s",
+    "TimelockUnexpectedOperationState": "the timelock's operation {operationId} is not in the state for this",
+}
+
+
+def reverted(label: str, data: bytes, fallback: str = "") -> Reverted:
+    """Say why the call named `label` was refused, given the revert's bytes; `fallback` is the node's own word."""
+    if not data:
+        return Reverted(f"{label}: refused without a reason{f' ({fallback})' if fallback else ''}")
+    try:
+        name, arguments, sentence = _explain(data)
+    except DecodeError:
+        return Reverted(f"{label}: refused with {hex_of(data[:36])}, which is no error of these contracts")
+    return Reverted(f"{label}: refused: {sentence} [{name}]", name, arguments)
+
+
+def _explain(data: bytes) -> tuple[str, tuple[object, ...], str]:
+    selector, body = data[:4], data[4:]
+    if selector == _ERROR:
+        arguments = decode(("string",), body, "Error")
+        return "Error", arguments, str(arguments[0])
+    if selector == _PANIC:
+        arguments = decode(("uint256",), body, "Panic")
+        return "Panic", arguments, f"the contract's arithmetic or memory failed, code {arguments[0]:#x}"
+    refusal = refusals().get(selector)
+    if refusal is None:
+        raise DecodeError(f"selector {selector.hex()}: no error of these contracts")
+    arguments = decode(refusal.types, body, refusal.name)
+    shown = {name: _shown(name, value) for name, value in zip(refusal.names, arguments, strict=True)}
+    listed = ", ".join(f"{name} {value}" for name, value in shown.items())
+    return refusal.name, arguments, SENTENCES.get(refusal.name, listed or "no details").format(**shown)
+
+
+def _shown(name: str, value: object) -> str:
+    if isinstance(value, bytes):
+        return hex_of(value)
+    if name == "phase" and isinstance(value, int):
+        return Phase(value).name.capitalize()
+    return str(value)
