@@ -10,14 +10,7 @@ from dao.core.errors import DaoError
 
 # name → what `dao --help` says of it; the typer app is in the module dao.cli.NAME
 COMMANDS = {
-    "demo": "Run a whole network on this machine and watch it train, score and pay.",
-    "devnet": "A local chain with the contracts on it: up, down.",
-    "deploy": "Put the contracts on a chain.",
-    "task": "Tasks of the DAO: create, show, ls.",
-    "round": "Rounds of a task: ls, show.",
-    "node": "Run a Supernode: init, register, start, status, claim, unbond, withdraw.",
-    "superlink": "Run the Superlink of a task.",
-    "audit": "Recompute a round from chain and content alone.",
+    "simulate": "Train together on this machine without a chain: what would each contributor earn?",
 }
 
 
@@ -33,7 +26,7 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
-    @app.callback(epilog="A first look: script/demo. Every command has --help with an example.")
+    @app.callback(epilog="A first look: dao simulate. Every command has --help with an example.")
     def root() -> None:
         """A DAO that trains a model together: stake, train, commit, reveal, aggregate, score, pay, audit."""
 
