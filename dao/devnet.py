@@ -1,0 +1,187 @@
+"""A chain of one's own: Anvil on a free port of loopback, with funded accounts, for development and tests."""
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from dao.chain.signer import Signer
+from dao.core.errors import ConfigError, RpcError
+from dao.core.types import Address, Wei, hex_of
+
+# Known to everyone: whatever is sent to these accounts on another chain is gone.
+MNEMONIC = "test test test test test test test test test test test junk"
+CHAIN_ID = 31337
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+# Anvil does not end with who started it: a shell waits for our end of a pipe to close, however that comes about.
+_WATCHED = '"$0" "$@" & exec >/dev/null; read -r _; kill $!; wait $!'
+
+
+@cache
+def dev_signer(index: int) -> Signer:
+    """The funded account number `index` of every Anvil here."""
+    from eth_account import Account
+
+    Account.enable_unaudited_hdwallet_features()
+    account = Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
+    return Signer(bytes(account.key))
+
+
+def find_anvil() -> Path:
+    """Return the `anvil` program: the one on the PATH, or the one that script/setup installed.
+
+    Raises ConfigError when there is none.
+    """
+    found = shutil.which("anvil")
+    if found:
+        return Path(found)
+    modules = Path(__file__).parents[1] / "node_modules" / "@foundry-rs"
+    installed = sorted(modules.glob("anvil-*/bin/anvil*"))
+    if installed:
+        return installed[0]
+    raise ConfigError("anvil: not on the PATH; run script/setup, or install Foundry (getfoundry.sh)")
+
+
+@dataclass(frozen=True, slots=True)
+class Anvil:
+    """A running chain; `stop` ends it."""
+
+    port: int
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def ws(self) -> str:
+        """Its WebSocket address."""
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def http(self) -> str:
+        """Its HTTP address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def request(self, method: str, *params: object) -> Any:
+        """Ask it directly, as for `evm_mine` or `anvil_reorg`; RpcError when it refuses."""
+        answer = _ask(self.port, method, params)
+        if "error" in answer:
+            raise RpcError(f"anvil: {method}: {answer['error'].get('message')}")
+        return answer["result"]
+
+    def fund(self, account: Address, balance: Wei) -> None:
+        """Give an account this balance for gas."""
+        self.request("anvil_setBalance", hex_of(account), hex(balance))
+
+    def stop(self) -> None:
+        """End it and wait for its end; its state is saved when it has a file for it."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(STOP_SECONDS)
+
+
+def start_anvil(
+    folder: Path,
+    port: int = 0,
+    *,
+    state: Path | None = None,
+    block_time: int | None = None,
+    mine: bool = True,
+    accounts: int = 10,
+    slots_in_an_epoch: int = 4,
+) -> Anvil:
+    """Start a chain that ends with this process, on a free port or a given one.
+
+    Each transaction is mined at once, unless `mine` is False (then by `evm_mine`); with `block_time`, a block is
+    mined every so many seconds besides, so that block time passes. `state` is a file that the chain starts from and
+    saves every second; `folder` is where it logs. Raises ConfigError when there is no Anvil, RpcError when it does
+    not start.
+    """
+    command = [str(find_anvil()), "--quiet", "--port", str(port), "--chain-id", str(CHAIN_ID)]
+    command += ["--mnemonic", MNEMONIC, "--accounts", str(accounts)]
+    command += ["--slots-in-an-epoch", str(slots_in_an_epoch)]
+    if block_time is not None:
+        command += ["--block-time", str(block_time), "--mixed-mining"]
+    if not mine:
+        command += ["--no-mining"]
+    if state is not None:
+        command += ["--state", str(state), "--state-interval", "1", "--preserve-historical-states"]
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "anvil.log").open("ab") as log:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", _WATCHED, *command],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for us: we end it
+        )
+    try:
+        return Anvil(_until_ready(process, folder / "anvil.log"), process)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(STOP_SECONDS)
+        raise
+
+
+@contextlib.contextmanager
+def running_anvil(folder: Path, **options: Any) -> Iterator[Anvil]:
+    """`start_anvil` for the length of a block."""
+    anvil = start_anvil(folder, **options)
+    try:
+        yield anvil
+    finally:
+        anvil.stop()
+
+
+def _until_ready(process: "subprocess.Popen[bytes]", log: Path) -> int:
+    """Return the port once it answers."""
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        for port in _listening(process.pid):
+            with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+                if int(_ask(port, "eth_chainId", ())["result"], 16) == CHAIN_ID:
+                    return port
+        time.sleep(0.01)
+    words = log.read_text(errors="replace")[-300:]
+    raise RpcError(f"anvil: did not start: {words or 'it said nothing'}; is the port free?")
+
+
+def _listening(parent: int) -> list[int]:
+    try:
+        return [
+            connection.laddr.port
+            for child in psutil.Process(parent).children()
+            for connection in child.net_connections(kind="tcp")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+    except psutil.Error:
+        return []
+
+
+def _ask(port: int, method: str, params: tuple[object, ...]) -> Any:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)
+    try:
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+        connection.request("POST", "/", body, {"Content-Type": "application/json"})
+        return json.loads(connection.getresponse().read())
+    finally:
+        connection.close()
