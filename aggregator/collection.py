@@ -1,0 +1,86 @@
+"""What the Superlink holds of one round: who may take part, commits, the tree they close with, reveals."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from aggregator.journal import HeldCommit, HeldReveal
+from dao.core.errors import NotFound
+from dao.core.layout import Layout
+from dao.core.merkle import Tree
+from dao.core.settle import ROWS_DEPTH
+from dao.core.types import Address, Digest, RoundId, Rules, TaskId, hex_of
+from dao.core.update import update_size
+from dao.history import Member
+from dao.wire.messages import Inclusion
+
+
+@dataclass(eq=False)
+class Collection:
+    """Grows while the round runs; `notify` wakes whoever awaits `changed`."""
+
+    task: TaskId
+    round: RoundId
+    rules: Rules
+    layout: Layout
+    members: Mapping[Address, Member]
+    commits: dict[Address, HeldCommit] = field(default_factory=dict)
+    forced: dict[Address, Digest] = field(default_factory=dict)  # commitments that came on chain
+    reveals: dict[Address, HeldReveal] = field(default_factory=dict)
+    refused: dict[Address, str] = field(default_factory=dict)  # why a reveal that was tried did not count
+    late: set[Address] = field(default_factory=set)
+    accepting: bool = True  # commits
+    revealing: bool = True
+    tree: Tree | None = None
+    closed: asyncio.Event = field(default_factory=asyncio.Event)  # set with the tree
+    _places: dict[Address, int] = field(default_factory=dict)  # in the tree
+    _turns: dict[Address, asyncio.Lock] = field(default_factory=dict)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.update_size = update_size(self.layout, self.rules.codec)  # bytes
+
+    def close(self, nodes: frozenset[Address]) -> None:
+        """Take no more commits; the tree is over those of `nodes`."""
+        self.accepting = False
+        order = sorted(nodes)
+        self.tree = Tree([node + self.commits[node].commitment for node in order], ROWS_DEPTH)
+        self._places = {node: place for place, node in enumerate(order)}
+        self.closed.set()
+
+    def is_in_tree(self, node: Address) -> bool:
+        """Whether the node's commit is in the tree."""
+        return node in self._places
+
+    def inclusion_of(self, node: Address) -> Inclusion:
+        """Where a node's commit stands in the tree; NotFound when it is not there."""
+        if self.tree is None or node not in self._places:
+            raise NotFound(
+                f"node {hex_of(node)}: its commit is not in the tree of round {self.round}; commit on chain"
+            )
+        place = self._places[node]
+        return Inclusion(place, len(self._places), tuple(self.tree.proof(place)))
+
+    def commitment_of(self, node: Address) -> Digest | None:
+        """What a node has to reveal: its commit in the tree, or else its forced one; None without either."""
+        if node in self._places:
+            return self.commits[node].commitment
+        return self.forced.get(node)
+
+    @property
+    def expected(self) -> frozenset[Address]:
+        """Who has to reveal."""
+        return frozenset(self._places) | self.forced.keys()
+
+    def turn_of(self, node: Address) -> asyncio.Lock:
+        """Held while something of a node is taken: one thing at a time."""
+        return self._turns.setdefault(node, asyncio.Lock())
+
+    def notify(self) -> None:
+        """Wake whoever awaits `changed`."""
+        event, self._changed = self._changed, asyncio.Event()
+        event.set()
+
+    async def changed(self) -> None:
+        """Wait for the next change."""
+        await self._changed.wait()
