@@ -17,10 +17,10 @@ import numpy as np
 
 from dao.core.aggregate import aggregate
 from dao.core.gradient import Gradient, dot, norm, quantise, relative_distance
-from dao.core.layout import CHUNK, Layout, Model, depth_for, model_size, parse_model, write_model
+from dao.core.layout import Layout, Model, depth_for, model_size, parse_model, write_model
 from dao.core.merkle import body_root
 from dao.core.score import scores
-from dao.core.spans import Each
+from dao.core.spans import CHUNK, Each
 from dao.core.types import Address, Codec
 from dao.core.update import Update, decode_update, encode_body, update_prefix
 from dao.core.weigh import Entry, weigh

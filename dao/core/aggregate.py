@@ -12,7 +12,7 @@ from dao.core.errors import RuleError
 from dao.core.exact import quotients
 from dao.core.layout import Model, write_model
 from dao.core.merkle import leaf_hashes, root_of
-from dao.core.spans import Each, spans
+from dao.core.spans import Each, Scratch, Span, sweep
 from dao.core.types import Digest
 from dao.core.update import weighted_sum
 from dao.core.weigh import UNITS, Entry
@@ -45,15 +45,18 @@ def aggregate(
     model = write_model(base.layout, out)
     updates = [entry.update for entry in entries]
 
-    def step(span: tuple[int, int]) -> bytes:
-        total = weighted_sum(updates, weights, *span)
+    def step(span: Span, scratch: Scratch) -> bytes:
+        total = weighted_sum(updates, weights, span, scratch)
+        leaves = scratch.array("leaves", len(total), ">i8")
+        leaves[:] = total
         if weight_sum:
-            values = quotients(total, weight_sum)
+            values = scratch.array("values", len(total), np.float64)
+            quotients(total, weight_sum, values)
             values *= GRID
             values += base.span(*span)
             model.put(span[0], values)
         else:
             model.put(span[0], base.span(*span))
-        return leaf_hashes(total.astype(">i8").view(np.uint8))
+        return leaf_hashes(leaves.view(np.uint8))
 
-    return root_of(b"".join(each(step, spans(base.layout.chunks))), depth)
+    return root_of(b"".join(sweep(step, base.layout.chunks, each)), depth)

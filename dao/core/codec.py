@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dao.core.exact import Unfit, scale, shifted_sum
-from dao.core.layout import BLOCK, CHUNK
+from dao.core.layout import BLOCK
+from dao.core.spans import CHUNK, Scratch
 from dao.core.types import Codec
 
 MAX_EXPONENT = 31
@@ -28,7 +29,7 @@ class Coding(ABC):
     def encode(self, values: NDArray[np.float64], rows: Rows) -> None:
         """Write values (n, CHUNK), in units of the grid, into rows; `values` is scratch afterwards.
 
-        Raises Unfit, naming the group of BLOCK values, for a value that does not fit.
+        Raises Unfit for a value that does not fit.
         """
 
     @abstractmethod
@@ -40,15 +41,17 @@ class Coding(ABC):
         """Return the values q, (n, CHUNK)."""
 
     @abstractmethod
-    def add(self, rows: Rows, weight: int, total: NDArray[np.int64]) -> None:
+    def add(self, rows: Rows, weight: int, total: NDArray[np.int64], scratch: Scratch) -> None:
         """Add `weight * q` to a total, (n, CHUNK)."""
 
     @abstractmethod
-    def dot(self, rows: Rows, digits: NDArray[np.float64], exponents: NDArray[np.integer]) -> int:
+    def dot(
+        self, rows: Rows, digits: NDArray[np.float64], exponents: NDArray[np.integer], scratch: Scratch
+    ) -> int:
         """Return the sum of `q * (digits << exponents)`, for 16-bit digits (n, CHUNK) and exponents (n,)."""
 
     @abstractmethod
-    def square(self, rows: Rows) -> int:
+    def square(self, rows: Rows, scratch: Scratch) -> int:
         """Return the sum of `q * q`."""
 
     @abstractmethod
@@ -81,26 +84,31 @@ class Int8(Coding):
 
     def values(self, rows: Rows) -> NDArray[np.int64]:
         total = np.zeros((len(rows), CHUNK), np.int64)
-        self.add(rows, 1, total)
+        self.add(rows, 1, total, Scratch())
         return total
 
-    def add(self, rows: Rows, weight: int, total: NDArray[np.int64]) -> None:
-        scaled = self._blocks(rows).astype(np.int64)
+    def add(self, rows: Rows, weight: int, total: NDArray[np.int64], scratch: Scratch) -> None:
+        scaled = self._blocks(rows, scratch.array("scaled", len(rows), np.int64))
         scaled *= (np.int64(weight) << rows[:, CHUNK:].astype(np.int64))[:, :, np.newaxis]
         total += scaled.reshape(total.shape)
 
-    def dot(self, rows: Rows, digits: NDArray[np.float64], exponents: NDArray[np.integer]) -> int:
+    def dot(
+        self, rows: Rows, digits: NDArray[np.float64], exponents: NDArray[np.integer], scratch: Scratch
+    ) -> int:
         # at most 64 * 127 * 32,767 < 2^28
-        dots = np.vecdot(self._blocks(rows).astype(np.float64), digits.reshape(-1, BLOCKS, BLOCK))
+        blocks = self._blocks(rows, scratch.array("factor", len(rows), np.float64))
+        dots = np.vecdot(blocks, digits.reshape(-1, BLOCKS, BLOCK))
         return shifted_sum(dots, rows[:, CHUNK:] + exponents[:, np.newaxis])
 
-    def square(self, rows: Rows) -> int:
+    def square(self, rows: Rows, scratch: Scratch) -> int:
         # at most 64 * 127^2 < 2^20, which float32 holds
-        blocks = self._blocks(rows).astype(np.float32)
+        blocks = self._blocks(rows, scratch.array("factor", len(rows), np.float32))
         return shifted_sum(np.vecdot(blocks, blocks), 2 * rows[:, CHUNK:])
 
-    def _blocks(self, rows: Rows) -> NDArray[np.int8]:
-        return self.digits(rows).reshape(-1, BLOCKS, BLOCK)
+    def _blocks(self, rows: Rows, out: NDArray[Any]) -> NDArray[Any]:
+        """Write the digits into `out`, (n, CHUNK), and return it in blocks."""
+        out[:] = self.digits(rows)
+        return out.reshape(-1, BLOCKS, BLOCK)
 
 
 class Float32(Coding):
@@ -115,7 +123,7 @@ class Float32(Coding):
         unfit = ~(np.abs(stored) < self._limit * GRID)
         if unfit.any():
             index = int(unfit.argmax())
-            raise Unfit(index // BLOCK, float(values.flat[index]))
+            raise Unfit(index, float(values.flat[index]))
         self.digits(rows)[:] = stored
 
     def first_bad(self, rows: Rows) -> tuple[int, str] | None:
@@ -133,14 +141,20 @@ class Float32(Coding):
     def values(self, rows: Rows) -> NDArray[np.int64]:
         return (self.digits(rows).astype(np.float64) / GRID).astype(np.int64)
 
-    def add(self, rows: Rows, weight: int, total: NDArray[np.int64]) -> None:
+    def add(self, rows: Rows, weight: int, total: NDArray[np.int64], scratch: Scratch) -> None:  # noqa: ARG002
         total += weight * self.values(rows)
 
-    def dot(self, rows: Rows, digits: NDArray[np.float64], exponents: NDArray[np.integer]) -> int:
+    def dot(
+        self,
+        rows: Rows,
+        digits: NDArray[np.float64],
+        exponents: NDArray[np.integer],
+        scratch: Scratch,  # noqa: ARG002
+    ) -> int:
         # at most 256 * 2^38 * 2^15 = 2^61
         return shifted_sum(np.vecdot(self.values(rows), digits.astype(np.int64)), exponents)
 
-    def square(self, rows: Rows) -> int:
+    def square(self, rows: Rows, scratch: Scratch) -> int:  # noqa: ARG002
         values = self.values(rows)
         high, low = values >> 19, values & ((1 << 19) - 1)  # both within 2^19: no sum reaches 2^63
         terms = np.stack([np.vecdot(high, high), 2 * np.vecdot(high, low), np.vecdot(low, low)])

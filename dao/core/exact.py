@@ -31,19 +31,20 @@ def quotient(dividend: int, divisor: int) -> int:
     return whole + (2 * rest > divisor or (2 * rest == divisor and whole & 1))
 
 
-def quotients(dividends: NDArray[np.int64], divisor: int) -> NDArray[np.float64]:
-    """Return each `dividend / divisor`, rounded half to even, as float64: exact for quotients below 2^53.
+def quotients(dividends: NDArray[np.int64], divisor: int, out: NDArray[np.float64]) -> None:
+    """Write each `dividend / divisor`, rounded half to even, into `out`: exact for quotients below 2^53.
 
     The divisor is positive and at most 2^20.
     """
     if max(int(dividends.max()), -int(dividends.min())) < divisor << 31:
         # The dividend is exact in float64, and a float64 below 2^31 lies within 2^-23 of its real quotient, while a
         # quotient that is no half lies 2^-21 or more from every half: rounding twice rounds as once.
-        result = np.divide(dividends, divisor, dtype=np.float64)
-        return np.rint(result, out=result)
-    whole, rest = np.divmod(dividends, divisor)
-    whole += (2 * rest > divisor) | ((2 * rest == divisor) & (whole & 1 == 1))
-    return whole.astype(np.float64)
+        np.divide(dividends, divisor, out=out)
+        np.rint(out, out=out)
+    else:
+        whole, rest = np.divmod(dividends, divisor)
+        whole += (2 * rest > divisor) | ((2 * rest == divisor) & (whole & 1 == 1))
+        out[:] = whole
 
 
 def scale(groups: NDArray[Any], digits: int, most: int) -> NDArray[np.uint8]:
@@ -58,16 +59,18 @@ def scale(groups: NDArray[Any], digits: int, most: int) -> NDArray[np.uint8]:
     exponents = np.maximum(power - digits + (fraction >= 1 - 2.0 ** -(digits + 1)), 0)
     unfit = ~(np.isfinite(largest) & (exponents <= most))
     if unfit.any():
-        raise Unfit(int(unfit.argmax()), float(largest[unfit.argmax()]))
+        group = int(unfit.argmax())
+        index = int(np.abs(groups[group]).argmax())
+        raise Unfit(group * groups.shape[1] + index, float(groups[group, index]))
     groups *= np.ldexp(np.ones_like(largest), -exponents)[:, np.newaxis]
     np.rint(groups, out=groups)
     return np.asarray(exponents, np.uint8)
 
 
 class Unfit(RuleError):  # noqa: N818  (a leaf of the tree)
-    """A group of values does not fit its exponents."""
+    """A value does not fit, whatever the exponent."""
 
-    def __init__(self, group: int, value: float) -> None:
-        super().__init__(f"group {group}: expected finite values that fit the largest exponent, got {value}")
-        self.group = group
+    def __init__(self, index: int, value: float) -> None:
+        super().__init__(f"value {index}: expected it finite and to fit the largest exponent, got {value}")
+        self.index = index
         self.value = value

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,8 +14,8 @@ from numpy.typing import NDArray
 from dao.core.canonical import canonical_json
 from dao.core.errors import DecodeError, RuleError
 from dao.core.exact import Unfit, scale, shifted_sum
-from dao.core.layout import CHUNK, Model
-from dao.core.spans import Each, spans
+from dao.core.layout import Model
+from dao.core.spans import CHUNK, Each, Scratch, Span, sweep
 from dao.core.update import Update
 
 if TYPE_CHECKING:
@@ -37,22 +39,23 @@ class Gradient:
         """Number of chunks."""
         return len(self.body)
 
-    def digits(self, start: int, stop: int) -> NDArray[np.float64]:
-        """Return the 16-bit integers of a span, (n, CHUNK)."""
-        return self.body[start:stop, :-1].view(">i2").astype(np.float64)
+    @property
+    def digits(self) -> NDArray[np.int16]:
+        """The 16-bit integers, (chunks, CHUNK), big-endian."""
+        return self.body[:, :-1].view(">i2")
 
-    def exponents(self, start: int, stop: int) -> NDArray[np.uint8]:
-        """Return the exponents of a span, (n,)."""
-        return self.body[start:stop, -1]
+    @property
+    def exponents(self) -> NDArray[np.uint8]:
+        """The exponents, (chunks,)."""
+        return self.body[:, -1]
 
 
-def quantise_span(values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-    """Quantise floats, (n, CHUNK), in units of the grid, in place: return their 16-bit integers and exponents (n,).
+def quantise_span(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Turn floats, (n, CHUNK), in units of the grid, into 16-bit integers in place; return their exponents, (n,).
 
-    Raises Unfit for a chunk that does not fit.
+    Raises Unfit for a value that does not fit.
     """
-    exponents = scale(values, DIGITS, MAX_EXPONENT)
-    return values, exponents
+    return scale(values, DIGITS, MAX_EXPONENT)
 
 
 def quantise(gradient: Model, out: NDArray[np.uint8] | None = None, each: Each = map) -> NDArray[np.uint8]:
@@ -65,22 +68,22 @@ def quantise(gradient: Model, out: NDArray[np.uint8] | None = None, each: Each =
     if rows.shape != (layout.chunks, LEAF):
         raise RuleError(f"gradient rows: expected {(layout.chunks, LEAF)} bytes, got {rows.shape}")
 
-    def write(span: tuple[int, int]) -> None:
-        with np.errstate(over="ignore"):
-            values = gradient.span(*span) * np.float32(SCALE)  # exact: a power of two
-        try:
-            digits, exponents = quantise_span(values)
-        except Unfit as unfit:
-            name = layout.name_at((span[0] + unfit.group) * CHUNK)
-            raise RuleError(
-                f"tensor {name[:80]!r} or the next: expected gradients that are finite and below 16,383,"
-                f" got {unfit.value / SCALE}"
-            ) from None
-        part = rows[slice(*span)]
-        part[:, :-1].view(">i2")[:] = digits
-        part[:, -1] = exponents
+    quantised = Gradient(rows)
 
-    list(each(write, spans(layout.chunks)))
+    def write(span: Span, scratch: Scratch) -> None:
+        values = scratch.array("values", span[1] - span[0], np.float32)
+        with np.errstate(over="ignore"):
+            np.multiply(gradient.span(*span), np.float32(SCALE), out=values)  # exact: a power of two
+        try:
+            quantised.exponents[slice(*span)] = quantise_span(values)
+        except Unfit as unfit:
+            name = layout.name_at(span[0] * CHUNK + unfit.index)
+            raise RuleError(
+                f"tensor {name[:80]!r}: expected a gradient that is finite and below 16,383, got {unfit.value / SCALE}"
+            ) from None
+        quantised.digits[slice(*span)] = values
+
+    list(sweep(write, layout.chunks, each))
     return rows
 
 
@@ -106,40 +109,72 @@ def decode_gradient(data: ReadableBuffer, values: int, each: Each = map) -> Grad
         raise DecodeError(f"gradient header: expected {prefix!r}, got {bytes(view[: len(prefix)])!r}")
     if len(view) != gradient_size(values):
         raise DecodeError(f"gradient body: expected {gradient_size(values)} bytes in all, got {len(view)}")
-    body = np.frombuffer(view, np.uint8, offset=len(prefix)).reshape(-1, LEAF)
+    gradient = Gradient(np.frombuffer(view, np.uint8, offset=len(prefix)).reshape(-1, LEAF))
 
-    def check(span: tuple[int, int]) -> None:
-        part = body[slice(*span)]
-        digits = part[:, :-1].view(">i2").astype(np.int16)
+    def check(span: Span, scratch: Scratch) -> None:
+        exponents = gradient.exponents[slice(*span)]
+        digits = scratch.array("digits", len(exponents), np.int16)
+        digits[:] = gradient.digits[slice(*span)]
         if digits.min() == -32768:
             chunk = span[0] + int((digits == -32768).argmax()) // CHUNK
             raise DecodeError(f"gradient chunk {chunk}: expected values from -32767 to 32767, got -32768")
-        if part[:, -1].max() > MAX_EXPONENT:
-            chunk = span[0] + int((part[:, -1] > MAX_EXPONENT).argmax())
-            raise DecodeError(
-                f"gradient chunk {chunk}: expected an exponent up to {MAX_EXPONENT}, got {body[chunk, -1]}"
-            )
+        if exponents.max() > MAX_EXPONENT:
+            chunk = span[0] + int((exponents > MAX_EXPONENT).argmax())
+            got = gradient.exponents[chunk]
+            raise DecodeError(f"gradient chunk {chunk}: expected an exponent up to {MAX_EXPONENT}, got {got}")
 
-    list(each(check, spans(len(body))))
-    return Gradient(body)
+    list(sweep(check, gradient.chunks, each))
+    return gradient
 
 
 def dot(gradient: Gradient, update: Update, each: Each = map) -> int:
     """Return <gradient, update>, exact, in units of 2^-80."""
-    _same_size(gradient.chunks, update.layout.chunks)
+    return dots(gradient, [update], each)[0]
 
-    def part(span: tuple[int, int]) -> int:
-        return update.coding.dot(update.body[slice(*span)], gradient.digits(*span), gradient.exponents(*span))
 
-    return sum(each(part, spans(gradient.chunks)))
+def dots(gradient: Gradient, updates: Sequence[Update], each: Each = map) -> list[int]:
+    """Return <gradient, update> for each update, in one pass over the gradient."""
+    for update in updates:
+        _same_size(gradient.chunks, update.layout.chunks)
+
+    def part(span: Span, scratch: Scratch) -> list[int]:
+        exponents = gradient.exponents[slice(*span)]
+        digits = scratch.array("digits", len(exponents), np.float64)
+        digits[:] = gradient.digits[slice(*span)]
+        return span_dots(digits, exponents, updates, span, scratch)
+
+    return sums(sweep(part, gradient.chunks, each), len(updates))
+
+
+def span_dots(
+    digits: NDArray[np.float64],
+    exponents: NDArray[np.uint8],
+    updates: Sequence[Update],
+    span: Span,
+    scratch: Scratch,
+) -> list[int]:
+    """Return each update's product with `digits << exponents` over a span."""
+    return [update.coding.dot(update.body[slice(*span)], digits, exponents, scratch) for update in updates]
+
+
+def sums(parts: Iterable[list[int]], count: int) -> list[int]:
+    """Add up lists of `count` integers."""
+    totals = [0] * count
+    for part in parts:
+        totals = [total + one for total, one in zip(totals, part, strict=True)]
+    return totals
 
 
 def square(vector: Gradient | Update, each: Each = map) -> int:
     """Return the exact sum of squares of a gradient (in units of 2^-96) or an update (2^-64)."""
     if isinstance(vector, Gradient):
-        return _inner(vector, vector, each)
+        return _gram([vector], each)[0]
     coding, body = vector.coding, vector.body
-    return sum(each(lambda span: coding.square(body[slice(*span)]), spans(len(body))))
+
+    def part(span: Span, scratch: Scratch) -> int:
+        return coding.square(body[slice(*span)], scratch)
+
+    return sum(sweep(part, len(body), each))
 
 
 def norm(vector: Gradient | Update, each: Each = map) -> int:
@@ -149,22 +184,28 @@ def norm(vector: Gradient | Update, each: Each = map) -> int:
 
 def relative_distance(found: Gradient, reference: Gradient, each: Each = map) -> float:
     """Return |found - reference| / |reference|; infinite when only the reference is zero."""
-    reference_square = square(reference, each)
-    distance = square(found, each) - 2 * _inner(found, reference, each) + reference_square
+    found_square, both, reference_square = _gram([found, reference], each)
+    distance = found_square - 2 * both + reference_square
     if reference_square == 0:
         return math.inf if distance else 0.0
     return math.sqrt(distance / reference_square)
 
 
-def _inner(one: Gradient, other: Gradient, each: Each) -> int:
-    _same_size(one.chunks, other.chunks)
+def _gram(gradients: Sequence[Gradient], each: Each) -> list[int]:
+    """Return the products of all pairs of gradients, each with itself first and then with those after it."""
+    for gradient in gradients:
+        _same_size(gradient.chunks, gradients[0].chunks)
+    pairs = list(combinations_with_replacement(range(len(gradients)), 2))
 
-    def part(span: tuple[int, int]) -> int:
+    def part(span: Span, scratch: Scratch) -> list[int]:
+        digits = [scratch.array(f"digits {i}", span[1] - span[0], np.float64) for i in range(len(gradients))]
+        exponents = [gradient.exponents[slice(*span)] for gradient in gradients]
+        for factor, gradient in zip(digits, gradients, strict=True):
+            factor[:] = gradient.digits[slice(*span)]
         # at most 256 * 32,767^2 < 2^38
-        dots = np.vecdot(one.digits(*span), other.digits(*span))
-        return shifted_sum(dots, one.exponents(*span) + other.exponents(*span))
+        return [shifted_sum(np.vecdot(digits[i], digits[j]), exponents[i] + exponents[j]) for i, j in pairs]
 
-    return sum(each(part, spans(one.chunks)))
+    return sums(sweep(part, gradients[0].chunks, each), len(pairs))
 
 
 def _same_size(chunks: int, other: int) -> None:

@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dao.core.errors import DecodeError
-from dao.core.spans import Each
+from dao.core.spans import CHUNK, Each
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 BLOCK = 64  # values that share an exponent in an update
-CHUNK = 256  # values of one leaf
 MAX_HEADER = 1 << 20  # bytes
 MAX_TENSORS = 100_000
 MAX_RANK = 32

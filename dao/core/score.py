@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dao.core.exact import quotient
-from dao.core.gradient import Gradient, dot
+from dao.core.gradient import Gradient, dots
 from dao.core.spans import Each
 from dao.core.types import MicroScore
 from dao.core.weigh import MILLION, Entry
@@ -17,11 +17,9 @@ def scores(
     entries: Sequence[Entry], weights: Sequence[int], weight_sum: int, gradient: Gradient, each: Each = map
 ) -> list[MicroScore]:
     """Return each entry's score in millionths of the loss, signed; 0 where the weight is 0."""
+    counted = [entry.update for entry, weight in zip(entries, weights, strict=True) if weight]
+    products = iter(dots(gradient, counted, each))
     return [
-        MicroScore(
-            quotient(dot(gradient, entry.update, each) * weight * MILLION, weight_sum * PRODUCT_GRID)
-            if weight
-            else 0
-        )
-        for entry, weight in zip(entries, weights, strict=True)
+        MicroScore(quotient(next(products) * weight * MILLION, weight_sum * PRODUCT_GRID) if weight else 0)
+        for weight in weights
     ]

@@ -1,11 +1,17 @@
-"""Splits long arithmetic into spans of chunks that stay in cache and may run at the same time."""
+"""Splits long arithmetic into spans of chunks that stay in cache, reuse memory and may run at the same time."""
 
 from collections.abc import Callable, Iterable
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 T = TypeVar("T")
 
+CHUNK = 256  # values of one leaf
 SPAN = 512  # chunks: 131,072 values, 1 MiB as float64
+
+Span = tuple[int, int]  # chunks start to stop
 
 
 class Each(Protocol):
@@ -15,12 +21,41 @@ class Each(Protocol):
     on it. Do not call from inside the same pool: its threads would wait for each other.
     """
 
-    def __call__(
-        self, function: Callable[[tuple[int, int]], T], spans: Iterable[tuple[int, int]], /
-    ) -> Iterable[T]:
+    def __call__(self, function: Callable[[Span], T], spans: Iterable[Span], /) -> Iterable[T]:
         """Yield `function(span)` for every span, in the order of the spans."""
 
 
-def spans(chunks: int) -> list[tuple[int, int]]:
-    """Cut `chunks` into (start, stop) pairs of at most SPAN chunks."""
+class Scratch:
+    """Memory that spans use one after the other: the system's fresh pages cost more than the arithmetic in them."""
+
+    def __init__(self) -> None:
+        self._memory: dict[str, NDArray[np.uint8]] = {}
+
+    def array(self, name: str, chunks: int, dtype: DTypeLike) -> NDArray[Any]:
+        """Return an array, (chunks, CHUNK), of whatever values; the next one of this name takes its place."""
+        size = chunks * CHUNK * np.dtype(dtype).itemsize
+        memory = self._memory.get(name)
+        if memory is None or len(memory) < size:
+            memory = self._memory[name] = np.empty(size, np.uint8)
+        return memory[:size].view(dtype).reshape(chunks, CHUNK)
+
+
+def spans(chunks: int) -> list[Span]:
+    """Cut `chunks` into spans of at most SPAN."""
     return [(start, min(start + SPAN, chunks)) for start in range(0, chunks, SPAN)]
+
+
+def sweep(function: Callable[[Span, Scratch], T], chunks: int, each: Each) -> Iterable[T]:
+    """Yield `function(span, scratch)` for all spans of `chunks`, in order; as many scratches as run at a time."""
+    free: list[Scratch] = []
+
+    def run(span: Span) -> T:
+        try:
+            scratch = free.pop()
+        except IndexError:
+            scratch = Scratch()
+        result = function(span, scratch)
+        free.append(scratch)
+        return result
+
+    return each(run, spans(chunks))

@@ -13,8 +13,8 @@ from dao.core.canonical import canonical_json, read_json
 from dao.core.codec import CODINGS, GRID, Coding, Rows
 from dao.core.errors import DecodeError, RuleError
 from dao.core.exact import Unfit
-from dao.core.layout import BLOCK, CHUNK, MAX_HEADER, Layout, Model
-from dao.core.spans import Each, spans
+from dao.core.layout import MAX_HEADER, Layout, Model
+from dao.core.spans import CHUNK, Each, Scratch, Span, spans, sweep
 from dao.core.types import Codec
 
 if TYPE_CHECKING:
@@ -71,19 +71,20 @@ def encode_body(base: Model, trained: Model, codec: Codec, out: Rows | None = No
     if rows.shape != (layout.chunks, coding.leaf):
         raise RuleError(f"rows: expected {(layout.chunks, coding.leaf)} bytes, got {rows.shape}")
 
-    def encode(span: tuple[int, int]) -> None:
+    def encode(span: Span, scratch: Scratch) -> None:
+        delta = scratch.array("delta", span[1] - span[0], np.float64)
         with np.errstate(invalid="ignore"):
-            delta = np.subtract(trained.span(*span), base.span(*span), dtype=np.float64)
+            np.subtract(trained.span(*span), base.span(*span), out=delta, dtype=np.float64)
             delta /= GRID
         try:
             coding.encode(delta, rows[slice(*span)])
         except Unfit as unfit:
-            name = layout.name_at(span[0] * CHUNK + unfit.group * BLOCK)
+            name = layout.name_at(span[0] * CHUNK + unfit.index)
             raise RuleError(
                 f"tensor {name[:80]!r}: expected training to change values by less than 63.75, got {unfit.value * GRID}"
             ) from None
 
-    list(each(encode, spans(layout.chunks)))
+    list(sweep(encode, layout.chunks, each))
     return rows
 
 
@@ -102,7 +103,7 @@ def decode_update(data: ReadableBuffer, layout: Layout, codec: Codec, each: Each
         raise DecodeError(f"update body: expected {expected} bytes in all, got {len(view)}")
     body = np.frombuffer(view, np.uint8, offset=len(prefix)).reshape(-1, coding.leaf)
 
-    def first_bad(span: tuple[int, int]) -> tuple[int, str] | None:
+    def first_bad(span: Span) -> tuple[int, str] | None:
         bad = coding.first_bad(body[slice(*span)])
         return bad and (span[0] * CHUNK + bad[0], bad[1])
 
@@ -118,13 +119,14 @@ def decode_update(data: ReadableBuffer, layout: Layout, codec: Codec, each: Each
 
 
 def weighted_sum(
-    updates: Sequence[Update], weights: Sequence[int], start: int, stop: int
+    updates: Sequence[Update], weights: Sequence[int], span: Span, scratch: Scratch
 ) -> NDArray[np.int64]:
-    """Return the sum of `weight * q` over a span, (n, CHUNK); weights of 0 or more add up to at most 2^20."""
-    total = np.zeros((stop - start, CHUNK), np.int64)
+    """Return the sum of `weight * q` over a span, (n, CHUNK), in scratch; weights of 0 or more, in all up to 2^20."""
+    total = scratch.array("total", span[1] - span[0], np.int64)
+    total[:] = 0
     for update, weight in zip(updates, weights, strict=True):
         if weight:
-            update.coding.add(update.body[start:stop], weight, total)
+            update.coding.add(update.body[slice(*span)], weight, total, scratch)
     return total
 
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dao.core.errors import RuleError
-from dao.core.gradient import Gradient, dot, norm, quantise_span
-from dao.core.layout import CHUNK
-from dao.core.spans import Each, spans
+from dao.core.gradient import Gradient, dots, norm, quantise_span, span_dots, sums
+from dao.core.spans import CHUNK, Each, Scratch, Span, sweep
 from dao.core.types import Address, Status, hex_of
 from dao.core.update import Update, weighted_sum
 
@@ -74,10 +73,10 @@ def weigh(
     gate_norm = norm(gate_gradient, each)
     threshold = gate_threshold(gate_gradient.chunks * CHUNK)
     stakes = sum(entry.stake for entry in entries)
+    products = dots(gate_gradient, [entry.update for entry in entries], each)
     nodes = []
-    for entry in entries:
+    for entry, product in zip(entries, products, strict=True):
         size = norm(entry.update, each)
-        product = dot(gate_gradient, entry.update, each)
         cosine = product * MILLION // (gate_norm * size) if gate_norm and size else 0
         memory = cosine + _half(memories.get(entry.node, 0))
         unit_weight = entry.stake * UNITS // stakes
@@ -138,11 +137,13 @@ def _projections(entries: Sequence[Entry], nodes: Sequence[Weighed], each: Each)
     updates = [entries[i].update for i in weighing]
     weights = [nodes[i].weight for i in weighing]
 
-    def part(span: tuple[int, int]) -> list[int]:
-        digits, exponents = quantise_span(weighted_sum(updates, weights, *span).astype(np.float64))
-        return [update.coding.dot(update.body[slice(*span)], digits, exponents) for update in updates]
+    def part(span: Span, scratch: Scratch) -> list[int]:
+        digits = scratch.array("digits", span[1] - span[0], np.float64)
+        digits[:] = weighted_sum(updates, weights, span, scratch)
+        exponents = quantise_span(digits)
+        return span_dots(digits, exponents, updates, span, scratch)
 
-    parts = each(part, spans(updates[0].layout.chunks))
-    for i, products in zip(weighing, zip(*parts, strict=True), strict=True):
-        projections[i] = sum(products) * nodes[i].weight // nodes[i].unit_weight
+    products = sums(sweep(part, updates[0].layout.chunks, each), len(updates))
+    for i, product in zip(weighing, products, strict=True):
+        projections[i] = product * nodes[i].weight // nodes[i].unit_weight
     return projections
