@@ -4,15 +4,23 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-PASSES = 8
-BATCH = 8
+PASSES = 5
+BATCH = 16
 RATE = 0.1
 
 
 def model():
-    """784 pixels, 64 hidden units, 10 digits; the same start everywhere."""
+    """Two convolutions and a linear layer, 28 x 28 pixels to 10 digits; the same start everywhere."""
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(784, 64), nn.ReLU(), nn.Linear(64, 10))
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 28, 28)),
+        nn.Conv2d(1, 16, 5, stride=2, padding=2),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, stride=2, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(32 * 7 * 7, 10),
+    )
 
 
 def data(path):
