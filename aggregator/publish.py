@@ -1,0 +1,69 @@
+"""Keeps what a round's auditors need: stored, pinned, and given to every replica before the result is posted."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from dao.store.cid import Cid
+from dao.store.layered import LayeredStore
+
+
+class Publisher:
+    """Puts content into the store; replicas get it in the background, and `settled` waits for all of them."""
+
+    def __init__(self, store: LayeredStore) -> None:
+        self._store = store
+        self._pinning: list[asyncio.Task[None]] = []
+        self._unsynced: list[Path] = []
+
+    def path_of(self, cid: Cid) -> Path:
+        """Where a content that was put is."""
+        return self._store.local.path_of(cid)
+
+    async def put_file(self, path: Path) -> Cid:
+        """Store a file, which moves there, and publish it."""
+        cid = await self._store.local.put_file(path, move=True)
+        self.publish(cid)
+        return cid
+
+    async def put_copy(self, path: Path) -> Cid:
+        """Store a copy of a file and publish it."""
+        cid = await self._store.local.put_file(path)
+        self.publish(cid)
+        return cid
+
+    async def put_bytes(self, data: bytes) -> Cid:
+        """Store bytes and publish them."""
+        cid = await self._store.local.put_bytes(data)
+        self.publish(cid)
+        return cid
+
+    def publish(self, cid: Cid) -> None:
+        """Pin a stored content, here and at every replica, in the background."""
+        self._unsynced.append(self.path_of(cid))
+        self._pinning.append(asyncio.create_task(self._pin(cid)))
+
+    async def settled(self) -> None:
+        """Wait until everything is pinned; raises what went wrong on the local disk (replicas only log)."""
+        pinning, self._pinning = self._pinning, []
+        await asyncio.gather(*pinning)
+
+    async def sync(self) -> None:
+        """Have what was published survive a power failure. Not awaited before a result: it takes the disk's time."""
+        paths, self._unsynced = self._unsynced, []
+        for path in paths:
+            await asyncio.to_thread(_sync, path)
+
+    async def _pin(self, cid: Cid) -> None:
+        await self._store.local.pin(cid)
+        if self._store.replicas:
+            await self._store.pin(cid)
+
+
+def _sync(path: Path) -> None:
+    for place in (path, path.parent):
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
