@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import secrets
 import stat
 import time
 from collections.abc import AsyncIterator
@@ -44,7 +45,12 @@ class DiskStore:
 
     def incoming(self, what: str, max_bytes: int = MAX_CONTENT) -> Incoming:
         """Return a file to write content into, on this disk and within its cap."""
-        return Incoming(self.tmp, min(max_bytes, self.max_bytes), what)
+        return Incoming(self.tmp / secrets.token_hex(16), min(max_bytes, self.max_bytes), what)
+
+    def resumable(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Incoming:
+        """Return the file of a download that may go on where an earlier one broke off."""
+        path = self.tmp / f"{digest_of_content(content).hex()}.part"
+        return Incoming(path, min(max_bytes, self.max_bytes), f"content {name_of(content)}", resume=True)
 
     def keep(self, incoming: Incoming, cid: Cid) -> Path:
         """Give written and checked content its place; return it. Blocks."""

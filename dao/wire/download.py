@@ -1,0 +1,114 @@
+"""A content's way from a Superlink into a file: resumed where it broke off, checked before it counts."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+
+from dao.core.errors import Mismatch, Refused, TooLarge, Unreachable
+from dao.core.types import Digest
+from dao.store.cid import Cid, digest_of_content, name_of
+from dao.store.incoming import Incoming
+from dao.wire import superlink_pb2 as pb
+from dao.wire.auth import unsigned_call
+from dao.wire.messages import read_content
+from dao.wire.refusal import error_of
+from dao.wire.transport import EOF, MIN_RATE
+
+Progress = Callable[[int, int], None]  # bytes so far, bytes in all
+Sign = Callable[[bytes], Awaitable[bytes]]
+
+_FAILURES = 5  # in a row, without a byte between them
+_SILENCE_SECONDS = 30.0
+_PAUSE_SECONDS = 0.2
+_RESUMED = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.ABORTED,
+)
+
+
+class Download:
+    """Fetches one content over `call`, gRPC's method; `sign` signs requests, None asks as anyone may."""
+
+    def __init__(
+        self, superlink: str, call: Any, sign: Sign | None, limit: float, on_progress: Progress | None
+    ) -> None:
+        self._superlink, self._call, self._sign, self._limit = superlink, call, sign, limit
+        self._on_progress = on_progress
+
+    async def run(self, content: Cid | Digest, incoming: Incoming) -> Cid:
+        """Write the content; return its CID. NotFound, Mismatch, TooLarge, Refused or Unreachable."""
+        await asyncio.to_thread(incoming.take_up)
+        while True:
+            resumed = incoming.size > 0
+            try:
+                await self._until_whole(content, incoming)
+                return incoming.check(content)
+            except (Mismatch, Refused):
+                incoming.restart()
+                if not resumed:  # else what was there before may be to blame
+                    raise
+
+    async def _until_whole(self, content: Cid | Digest, incoming: Incoming) -> None:
+        failures = 0
+        while True:
+            before = incoming.size
+            try:
+                await self._stream(content, incoming)
+            except grpc.aio.AioRpcError as error:
+                said = error_of(error, self._superlink)
+                if error.code() is grpc.StatusCode.PERMISSION_DENIED and self._sign is not None:
+                    self._sign = None  # not a member yet: ask as anyone may
+                    continue
+                if error.code() not in _RESUMED:
+                    raise said from None
+            except TimeoutError:
+                said = Unreachable(
+                    f"{name_of(content)} from Superlink {self._superlink}: it fell silent; try again"
+                )
+            else:
+                return
+            failures = 1 if incoming.size > before else failures + 1
+            if failures >= _FAILURES:
+                raise said
+            await asyncio.sleep(_PAUSE_SECONDS * 2 ** (failures - 1))
+
+    async def _stream(self, content: Cid | Digest, incoming: Incoming) -> None:
+        what = f"{name_of(content)} from Superlink {self._superlink}"
+        body = pb.FetchRequest(digest=digest_of_content(content), offset=incoming.size).SerializeToString()
+        request = unsigned_call(body) if self._sign is None else await self._sign(body)
+        call = self._call(
+            request, timeout=_SILENCE_SECONDS + incoming.max_bytes / MIN_RATE, wait_for_ready=True
+        )
+        try:
+            async with asyncio.timeout(self._limit):
+                first = await call.read()
+            size = read_content(b"" if first is EOF else first)
+            if size > incoming.max_bytes:
+                raise TooLarge(f"{what}: {size} bytes are more than the {incoming.max_bytes} allowed here")
+            async with aclosing(self._pieces(call, incoming, size, what)) as pieces:
+                await incoming.take(pieces)
+            if incoming.size != size:
+                raise Mismatch(f"{what}: it ended after {incoming.size} bytes of {size}")
+        finally:
+            call.cancel()
+
+    async def _pieces(
+        self, call: Any, incoming: Incoming, size: int, what: str
+    ) -> AsyncGenerator[bytes, None]:
+        taken = incoming.size
+        while True:
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                piece = await call.read()
+            if piece is EOF:
+                return
+            taken += len(piece)
+            if taken > size:
+                raise Mismatch(f"{what}: more bytes than the {size} it declared")
+            if self._on_progress is not None:
+                self._on_progress(taken, size)
+            yield piece

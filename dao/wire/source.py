@@ -1,0 +1,45 @@
+"""A Superlink as a source of content, beside IPFS nodes and gateways."""
+
+import asyncio
+from pathlib import Path
+
+from dao.core.errors import ContentError, Mismatch, WireError
+from dao.core.types import Digest
+from dao.store.base import MAX_CONTENT
+from dao.store.cid import Cid, name_of
+from dao.store.disk import DiskStore
+from dao.wire.link import Link
+
+
+class LinkSource:
+    """What the Superlink of a link offers; what it gives is kept in `cache`."""
+
+    def __init__(self, link: Link, cache: DiskStore) -> None:
+        self.name = f"Superlink {link.address}"
+        self._link, self._cache = link, cache
+
+    async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
+        """As Source.get. What is in the cache is not asked of the Superlink; a broken download is resumed."""
+        if await self._cache.has(content):
+            try:
+                return await self._cache.get(content, max_bytes)
+            except Mismatch:  # set aside: fetch it again
+                pass
+        try:
+            with self._cache.resumable(content, max_bytes) as incoming:
+                cid = await self._link.download(content, incoming)
+                return await asyncio.to_thread(self._cache.keep, incoming, cid)
+        except WireError as error:
+            raise ContentError(f"{name_of(content)}: {error}") from None
+
+    async def has(self, content: Cid | Digest) -> bool:
+        """Tell whether it can be had, by fetching it."""
+        try:
+            await self.get(content)
+        except ContentError:
+            return False
+        return True
+
+    async def resolve(self, digest: Digest) -> Cid:
+        await self.get(digest)
+        return await self._cache.resolve(digest)

@@ -1,0 +1,91 @@
+"""What both ends of the wire share: names of methods, gRPC's settings, and pieces of files."""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from dao.core.errors import ConfigError, ContentError
+from dao.store.cid import CHUNK
+
+HELLO = "/commonweight.Superlink/Hello"
+COMMIT = "/commonweight.Superlink/Commit"
+INCLUSION = "/commonweight.Superlink/Inclusion"
+REVEAL = "/commonweight.Content/Reveal"
+FETCH = "/commonweight.Content/Fetch"
+
+PIECE = CHUNK  # bytes of a message of content
+MIN_RATE = 64 * 1024.0  # bytes a second of a stream, on the whole
+MAX_MESSAGE = PIECE + 64 * 1024  # bytes of any message, well below gRPC's own limit of 4 MiB
+EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # its stubs leave it out
+_readers = ThreadPoolExecutor(4, thread_name_prefix="wire-read")
+
+OPTIONS: list[tuple[str, int | str]] = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.optimization_target", "throughput"),
+    ("grpc.http2.max_frame_size", PIECE),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A Superlink's TLS certificate chain and private key, both PEM files."""
+
+    chain: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Speak TLS, and trust these authorities (a PEM file), or else those that gRPC ships with."""
+
+    authorities: Path | None = None
+
+
+def read_pem(path: Path, what: str) -> bytes:
+    """Read a PEM file; ConfigError when it cannot be."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{what} {path}: cannot be read: {error.strerror}") from None
+    if b"-----BEGIN" not in data:
+        raise ConfigError(f"{what} {path}: expected a PEM file")
+    return data
+
+
+def checked_address(address: str) -> str:
+    """Return an address `host:port` as it is; ConfigError when it is none."""
+    port = address.rpartition(":")[2]
+    if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", address) or int(port) > 65535:
+        raise ConfigError(f"address {address[:200]!r}: expected host:port, such as superlink.example:9900")
+    return address
+
+
+async def pieces_of(path: Path, offset: int = 0) -> AsyncGenerator[bytes, None]:
+    """Give a file's bytes from `offset` in pieces, read one ahead in a thread. ContentError when it cannot be read."""
+    loop = asyncio.get_running_loop()
+    try:
+        descriptor = await loop.run_in_executor(_readers, os.open, path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ContentError(f"file {path}: cannot be read: {error.strerror}") from None
+    ahead = loop.run_in_executor(_readers, os.pread, descriptor, PIECE, offset)
+    try:
+        while piece := await asyncio.shield(ahead):
+            offset += len(piece)
+            ahead = loop.run_in_executor(_readers, os.pread, descriptor, PIECE, offset)
+            yield piece
+    except OSError as error:
+        raise ContentError(f"file {path}: cannot be read: {error.strerror}") from None
+    finally:
+        ahead.add_done_callback(lambda _: os.close(descriptor))  # not while a thread reads
