@@ -127,6 +127,10 @@ class Chain:
         """Wait for the next change of the head, at most `limit` seconds; whether there was one."""
         return await self._heads.changed(limit)
 
+    def hurry(self) -> None:
+        """Ask for the head now: there is reason to think that it has changed."""
+        self._heads.hurry()
+
     async def reach(
         self, block: BlockNumber | None = None, *, timestamp: Timestamp | None = None, limit: float
     ) -> BlockRef:

@@ -73,6 +73,10 @@ class Heads:
             return False
         return True
 
+    def hurry(self) -> None:
+        """Ask for the head now: there is reason to think that it has changed."""
+        self._pushed.put_nowait(None)
+
     async def block(self, which: BlockNumber | Digest) -> BlockRef | None:
         """A block by number or hash, or None when the node has none such."""
         if isinstance(which, bytes):
@@ -106,16 +110,16 @@ class Heads:
 
     async def _next(self) -> BlockRef:
         """Wait for a head: pushed, or asked for when nothing is pushed, or nothing was for long."""
-        if not self._rpc.pushes:
-            await asyncio.sleep(self._poll)
-            await self._rpc.check_chain()
-            return await self._latest()
         try:
-            async with asyncio.timeout(_IDLE):
+            async with asyncio.timeout(_IDLE if self._rpc.pushes else self._poll):
                 header = await self._pushed.get()
         except TimeoutError:
             header = None
-        return await self._latest() if header is None else block_ref(header)
+        if header is not None:
+            return block_ref(header)
+        if not self._rpc.pushes:
+            await self._rpc.check_chain()
+        return await self._latest()
 
     async def _take(self, head: BlockRef) -> bool:
         """Link a head to what is known; whether it changes anything.

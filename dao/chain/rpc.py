@@ -152,7 +152,9 @@ class Rpc:
                 raise Answered(method, {"code": error.status, "message": error.message}) from None
             raise RpcError(f"{self.url}: HTTP {error.status} to {method}; throttled or in trouble") from None
         except (ClientError, OSError, ValueError) as error:
-            raise Disconnected(f"{self.url}: {method} failed ({str(error) or type(error).__name__}); is it up?") from None
+            raise Disconnected(
+                f"{self.url}: {method} failed ({str(error) or type(error).__name__}); is it up?"
+            ) from None
         if not isinstance(answer, dict):
             raise RpcError(f"{self.url}: answered {method} with no JSON-RPC object; is it a chain's node?")
         if answer.get("error") is not None:

@@ -1,0 +1,115 @@
+"""Events in order, each once, without gaps: pushed, caught up after a break, taken back after a reorg."""
+
+import logging
+from collections import deque
+from typing import Any, Self
+
+from dao.chain import events
+from dao.chain.client import Chain
+from dao.chain.events import Event, Reorg, TaskEvent
+from dao.chain.track import BlockRef
+from dao.core.errors import ChainError, Reorged
+from dao.core.types import BlockNumber, TaskId
+
+_log = logging.getLogger(__name__)
+_NEAR = (
+    8  # blocks below the head: asked for by hash, for a node that is behind answers a range with what it has
+)
+_RANGE = 10_000  # blocks of one step while catching up
+_REMEMBERED = 1024  # blocks
+_WAIT = 60.0  # seconds until the chain is looked at again without a new head
+_RETRY = 1.0  # seconds after a failure
+
+ALL: tuple[type[Event], ...] = tuple(kind for kinds in events.EVENTS.values() for kind in kinds)
+
+
+class EventCursor:
+    """An endless async iterator over events from a block on, as far as they are final.
+
+    With `confirmations` 0 that is up to the head; a `Reorg(to_block)` then says that all events above that block are
+    void (with more, only a deeper reorg does so). `task` leaves out events of other tasks.
+    """
+
+    def __init__(
+        self,
+        chain: Chain,
+        from_block: BlockNumber,
+        kinds: tuple[type[Event], ...] = ALL,
+        task: TaskId | None = None,
+    ) -> None:
+        self._chain = chain
+        self._next = from_block
+        self._task = task
+        by_task = task is not None and all(issubclass(kind, TaskEvent) for kind in kinds)
+        self._where = chain.filter_of(kinds, task if by_task else None)
+        self._seen: deque[BlockRef] = deque(maxlen=_REMEMBERED)
+        self._ready: deque[Event] = deque()
+        self._checked: BlockRef | None = None
+        self._lost: BlockRef | None = None
+
+    @property
+    def next_block(self) -> BlockNumber:
+        """The block from which a later cursor goes on: all events below it were yielded."""
+        return self._ready[0].block if self._ready else self._next
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event | Reorg:
+        """The next event. Trouble with the node is waited out: put a limit on the wait where there must be one."""
+        while True:
+            try:
+                reorg = await self._vanished()
+                if reorg is not None:
+                    return reorg
+                if self._ready:
+                    return self._ready.popleft()
+                if self._chain.final().number >= self._next:
+                    await self._scan()
+                else:
+                    await self._chain.changed(_WAIT)
+            except Reorged:
+                await self._chain.changed(_RETRY)
+            except ChainError as error:
+                _log.warning("events from block %d: %s", self._next, error)
+                await self._chain.changed(_RETRY)
+
+    async def _vanished(self) -> Reorg | None:
+        """Go back to the last block seen that is still there."""
+        head = self._chain.head()
+        if self._checked is head:
+            return None
+        while self._seen and not await self._chain.is_canonical(self._seen[-1]):
+            self._lost = self._seen.pop()
+        self._checked = head
+        lost, self._lost = self._lost, None
+        if lost is None:
+            return None
+        last = self._seen[-1].number if self._seen else BlockNumber(max(0, lost.number - 1))
+        self._next = BlockNumber(last + 1)
+        self._ready.clear()
+        return Reorg(last)
+
+    async def _scan(self) -> None:
+        """Fetch the events of the next block, or of many when far behind."""
+        chain, first = self._chain, self._next
+        deep = min(chain.final().number, chain.head().number - _NEAR)
+        last = BlockNumber(min(deep, first + _RANGE - 1)) if deep - first >= _NEAR else first
+        block = await chain.block(last)
+        if block is None:
+            await chain.changed(_RETRY)
+            return
+        logs = await chain.logs(self._where, block if last == first else (first, last))
+        found = await chain.decode(logs)
+        if not all(self._fits(log) for log in logs):
+            raise Reorged(f"blocks {first} to {last}: changed while they were read")
+        self._ready.extend(event for event in found if self._is_wanted(event))
+        self._seen.append(block)
+        self._next = BlockNumber(last + 1)
+
+    def _fits(self, log: Any) -> bool:
+        seen = self._chain.block_seen(int(log["blockNumber"], 16))
+        return seen is None or seen.hash == bytes.fromhex(log["blockHash"][2:])
+
+    def _is_wanted(self, event: Event) -> bool:
+        return self._task is None or not isinstance(event, TaskEvent) or event.task == self._task

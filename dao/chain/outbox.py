@@ -1,0 +1,185 @@
+"""What an account has sent, on disk before it is broadcast, so that a restart neither forgets it nor repeats it."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from dao.chain.contracts import Call
+from dao.chain.fees import Fees
+from dao.core.errors import ConfigError
+from dao.core.types import Address, Digest, Wei
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS sent (
+    id INTEGER PRIMARY KEY, chain BLOB NOT NULL, account BLOB NOT NULL, key TEXT, label TEXT NOT NULL,
+    nonce INTEGER NOT NULL, target BLOB, data BLOB NOT NULL, gas INTEGER NOT NULL, state TEXT NOT NULL, receipt TEXT,
+    UNIQUE (chain, account, key)
+) STRICT;
+CREATE TABLE IF NOT EXISTS attempts (
+    hash BLOB PRIMARY KEY, sent INTEGER NOT NULL REFERENCES sent ON DELETE CASCADE, raw BLOB NOT NULL,
+    max_fee INTEGER NOT NULL, tip INTEGER NOT NULL, number INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS attempts_of ON attempts (sent);
+CREATE INDEX IF NOT EXISTS nonces ON sent (chain, account, nonce);
+"""
+_COLUMNS = "id, key, label, nonce, target, data, gas, state, receipt"
+
+
+class State(StrEnum):
+    """What became of a transaction."""
+
+    PENDING = "pending"
+    MINED = "mined"
+    FAILED = "failed"  # mined, and the contract refused
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A signed transaction: all attempts of one entry differ in their fees only."""
+
+    hash: Digest
+    raw: bytes
+    fees: Fees
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A transaction that was to be sent; `receipt` is the node's JSON, once mined; `attempts` oldest first."""
+
+    id: int
+    key: str | None
+    call: Call
+    nonce: int
+    gas: int
+    state: State
+    receipt: dict[str, Any] | None
+    attempts: tuple[Attempt, ...]
+
+
+class Outbox:
+    """One account's transactions on one chain (named by its first block's hash) in a file that others may share."""
+
+    def __init__(self, path: Path, chain: Digest, account: Address) -> None:
+        """Open or create the file; ConfigError when it cannot be."""
+        self._scope = (chain, account)
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise ConfigError(
+                f"{path}: cannot keep transactions here ({error}); choose another file"
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def remember(self, key: str | None, call: Call, nonce: int, gas: int, attempt: Attempt) -> Entry:
+        """Write an entry and its first attempt, down to the disk. It takes a failed entry's key."""
+        with _Durably(self._db):
+            self._db.execute(
+                "UPDATE sent SET key = NULL WHERE chain = ? AND account = ? AND key = ? AND state = ?",
+                (*self._scope, key, State.FAILED),
+            )
+            row = self._db.execute(
+                "INSERT INTO sent (chain, account, key, label, nonce, target, data, gas, state) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (*self._scope, key, call.label, nonce, call.to, call.data, gas, State.PENDING),
+            ).lastrowid
+            assert row is not None  # noqa: S101  (an INSERT has one)
+            self._add(row, attempt, 0)
+        return Entry(row, key, call, nonce, gas, State.PENDING, None, (attempt,))
+
+    def add_attempt(self, entry: Entry, attempt: Attempt, nonce: int | None = None) -> Entry:
+        """Write another attempt, down to the disk; with `nonce`, the earlier ones can no longer be mined and go."""
+        with _Durably(self._db):
+            if nonce is not None:
+                self._db.execute("DELETE FROM attempts WHERE sent = ?", (entry.id,))
+                self._db.execute("UPDATE sent SET nonce = ? WHERE id = ?", (nonce, entry.id))
+            self._add(entry.id, attempt, len(entry.attempts))
+        return self._entry(entry.id)
+
+    def settle(self, entry: Entry, state: State, receipt: dict[str, Any] | None) -> Entry:
+        """Note what became of an entry. This needs no disk: after a crash the chain says it again."""
+        self._db.execute(
+            "UPDATE sent SET state = ?, receipt = ? WHERE id = ?",
+            (state, json.dumps(receipt) if receipt is not None else None, entry.id),
+        )
+        return self._entry(entry.id)
+
+    def forget(self, entry: Entry) -> None:
+        """Remove an entry that no node has taken."""
+        self._db.execute("DELETE FROM sent WHERE id = ?", (entry.id,))
+
+    def find(self, key: str) -> Entry | None:
+        """The entry with this key, unless it failed."""
+        found = self._select("key = ? AND state != 'failed'", key)
+        return found[0] if found else None
+
+    def at_nonce(self, nonce: int) -> Entry | None:
+        """The newest entry with this nonce."""
+        found = self._select("nonce = ?", nonce)
+        return found[-1] if found else None
+
+    def pending(self) -> list[Entry]:
+        """What is not known to be mined, by nonce."""
+        return self._select("state = ?", State.PENDING)
+
+    def settled(self, count: int) -> list[Entry]:
+        """The last `count` entries that were mined, by nonce."""
+        found = self._select("state != ? ORDER BY nonce DESC LIMIT ?", State.PENDING, count)
+        return found[::-1]
+
+    def next_nonce(self) -> int:
+        """One more than the highest nonce used."""
+        query = "SELECT MAX(nonce) FROM sent WHERE chain = ? AND account = ?"
+        (highest,) = self._db.execute(query, self._scope).fetchone()
+        return 0 if highest is None else int(highest) + 1
+
+    def _add(self, row: int, attempt: Attempt, number: int) -> None:
+        fees = attempt.fees
+        self._db.execute(
+            "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?)",
+            (attempt.hash, row, attempt.raw, fees.max_fee, fees.tip, number),
+        )
+
+    def _entry(self, row: int) -> Entry:
+        (found,) = self._select("id = ?", row)
+        return found
+
+    def _select(self, where: str, *values: object) -> list[Entry]:
+        order = "" if "ORDER BY" in where else "ORDER BY nonce, id"
+        query = f"SELECT {_COLUMNS} FROM sent WHERE chain = ? AND account = ? AND {where} {order}"  # noqa: S608
+        return [self._read(*row) for row in self._db.execute(query, (*self._scope, *values))]
+
+    def _read(self, row: int, key: str | None, label: str, nonce: int, *rest: Any) -> Entry:
+        target, data, gas, state, receipt = rest
+        query = "SELECT hash, raw, max_fee, tip FROM attempts WHERE sent = ? ORDER BY number"
+        attempts = tuple(
+            Attempt(Digest(digest), raw, Fees(Wei(max_fee), Wei(tip)))
+            for digest, raw, max_fee, tip in self._db.execute(query, (row,))
+        )
+        call = Call(None if target is None else Address(target), data, label)
+        return Entry(
+            row, key, call, nonce, gas, State(state), json.loads(receipt) if receipt else None, attempts
+        )
+
+
+class _Durably:
+    """A transaction of the database that is on the disk when the block ends."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
+        self._db.execute("PRAGMA synchronous = NORMAL")
