@@ -23,6 +23,7 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # plain lines: logs and scripts read them too
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
