@@ -16,7 +16,7 @@ from dao.store.disk import DiskStore
 from dao.store.hashing import check_size, cid_of_file
 from dao.store.kubo_api import DeclinedError, KuboApi
 
-_THREADS = 8
+_THREADS = 64  # most of them wait: one who names content that nobody has may not hold up the rest
 _ADD = {  # IPFS profile unixfs-v1-2025, spelled out: an operator's own defaults may differ
     "cid-version": "1",
     "raw-leaves": "true",

@@ -33,7 +33,7 @@ class LayeredStore:
         replicas: Sequence[Store] = (),
         attempts: int = 3,
         pause: float = 0.2,
-        parallel: int = 8,
+        parallel: int = 64,
     ) -> None:
         self.local, self.sources, self.replicas = local, tuple(sources), tuple(replicas)
         self._attempts, self._pause = attempts, pause

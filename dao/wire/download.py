@@ -20,7 +20,7 @@ from dao.wire.transport import EOF, MIN_RATE
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all
 Sign = Callable[[bytes], Awaitable[bytes]]
 
-_FAILURES = 5  # in a row, without a byte between them
+_FAILURES = 3  # in a row, without a byte between them
 _SILENCE_SECONDS = 30.0
 _PAUSE_SECONDS = 0.2
 _RESUMED = (

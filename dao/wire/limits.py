@@ -17,10 +17,11 @@ class Limits:
     """What a Superlink grants. Times in seconds, sizes in bytes."""
 
     connection_rate: float = (
-        200.0  # calls a second over one connection; more wait, and so hold up only themselves
+        50.0  # calls a second over one connection; more wait, and so hold up only themselves
     )
-    host_rate: float = 2000.0  # the same from one host
-    burst: float = 1.0  # seconds' worth of calls that need not wait
+    node_rate: float = 50.0  # the same of one node, over all its connections
+    host_rate: float = 2000.0  # the same from one host, which may be many nodes
+    burst: float = 4.0  # seconds' worth of calls that need not wait
     max_wait: float = 5.0  # for that; then the call is refused
     connection_streams: int = 32  # calls under way over one connection
     node_calls: int = 4  # of one node in work at once

@@ -33,10 +33,11 @@ from dao.wire.messages import (
     write_commit,
     write_reveal,
 )
-from dao.wire.refusal import error_of
+from dao.wire.refusal import error_of, is_broken
 
 _EXPIRY_SECONDS = 60
 _WAIT_SECONDS = 30.0  # of one inclusion call
+_MAX_BREAKS = 3  # in the middle of sending, which may hide a refusal
 _PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.05, 1.0
 _RETRIED = (
     grpc.StatusCode.UNAVAILABLE,  # it restarts
@@ -112,16 +113,16 @@ class Link:
         self, task: TaskId, round_: RoundId, cid: Cid, body_root: Digest, salt: Digest, content: Path | None
     ) -> Ack:
         """Open a commit: send the update in `content`, or None where the Superlink is to fetch it by IPFS."""
-        size = 0 if content is None else (await asyncio.to_thread(content.stat)).st_size
+        size = 0 if content is None else await transport.size_of(content)
         body = write_reveal(RevealHeader(task, round_, cid, body_root, salt, size, content is None))
         stream: Any = self._channel.stream_unary(transport.REVEAL, None, None)
 
         async def send(signed: bytes, left: float) -> bytes:
             call = stream(timeout=left, wait_for_ready=True)
             try:
-                with contextlib.suppress(asyncio.InvalidStateError):  # answered before all was sent
+                with contextlib.suppress(asyncio.InvalidStateError):  # it has answered already
                     await call.write(signed)
-                    if content is not None:
+                    if content is not None and transport.GO_ON in tuple(await call.initial_metadata()):
                         async with aclosing(transport.pieces_of(content)) as pieces:
                             async for piece in pieces:
                                 await call.write(piece)
@@ -189,17 +190,19 @@ class Link:
         self, method: str, body: bytes, send: Callable[[bytes, float], Awaitable[bytes]], limit: float
     ) -> bytes:
         """Sign and send until there is an answer: every call may be made twice, for a second one changes nothing."""
-        end, pause = _now() + limit, _PAUSE_SECONDS
+        end, pause, breaks = _now() + limit, _PAUSE_SECONDS, 0
         while True:
             try:
                 signed = await self._signed(method, body, end - _now())
                 return await send(signed, end - _now())
             except grpc.aio.AioRpcError as error:
-                said = error
-            if said.code() is grpc.StatusCode.ABORTED:
+                said, code = error_of(error, self.address), error.code()
+                breaks += is_broken(error)
+                again = code in _RETRIED or (is_broken(error) and breaks < _MAX_BREAKS)
+            if code is grpc.StatusCode.ABORTED:
                 self._session = None
-            if said.code() not in _RETRIED or _now() + pause >= end:
-                raise error_of(said, self.address) from None
+            if not again or _now() + pause >= end:
+                raise said
             await asyncio.sleep(pause)
             pause = min(2 * pause, _MAX_PAUSE_SECONDS)
 

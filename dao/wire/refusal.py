@@ -29,6 +29,7 @@ class Why(Enum):
     AGAINST_RULES = grpc.StatusCode.FAILED_PRECONDITION
     ABSENT = grpc.StatusCode.NOT_FOUND
     LATE = grpc.StatusCode.DEADLINE_EXCEEDED  # the call took longer than it may
+    GONE = grpc.StatusCode.CANCELLED  # nobody listens any more
     FAILED = grpc.StatusCode.INTERNAL  # our own failure
 
 
@@ -40,27 +41,37 @@ class Refusal(Refused):
         self.why = why
 
 
-def refusal_of(error: Exception) -> Refusal | None:
-    """Return what the caller is told of an error; None when it is our own failure, whose words stay here."""
-    match error:
-        case Refusal():
-            return error
-        case DecodeError():
-            return Refusal(Why.MALFORMED, str(error))
-        case NotFound():
-            return Refusal(Why.ABSENT, str(error))
-        case RuleError() | Refused() | Mismatch() | TooLarge():
-            return Refusal(Why.AGAINST_RULES, str(error))
-        case TimeoutError():
-            return Refusal(
-                Why.LATE, "call: it took longer than it may; try again, or over a faster connection"
-            )
-    return None
+_TOLD: dict[tuple[type[DaoError], ...], Why] = {  # errors whose words are for the caller
+    (DecodeError,): Why.MALFORMED,
+    (NotFound,): Why.ABSENT,
+    (RuleError, Refused, Mismatch, TooLarge): Why.AGAINST_RULES,
+}
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """Return what the caller is told of an error; of our own failures (Why.FAILED) not their words."""
+    if isinstance(error, Refusal):
+        return error
+    for kinds, why in _TOLD.items():
+        if isinstance(error, kinds):
+            return Refusal(why, str(error))
+    if isinstance(error, TimeoutError):
+        return Refusal(Why.LATE, "call: it took longer than it may; try again, or over a faster connection")
+    if isinstance(error, grpc.aio.InternalError):
+        return Refusal(Why.GONE, "call: the connection broke")
+    return Refusal(Why.FAILED, "the Superlink itself failed; its operator finds why in its log")
+
+
+def is_broken(status: grpc.aio.AioRpcError) -> bool:
+    """Tell whether gRPC could not go on sending; it does not say why: the connection, or a refusal on its way."""
+    return status.code() is grpc.StatusCode.INTERNAL and "from Core" in (status.details() or "")
 
 
 def error_of(status: grpc.aio.AioRpcError, superlink: str) -> DaoError:
     """Return the error that a caller gets for a gRPC status."""
     words, code = " ".join((status.details() or "").split())[:_MAX_WORDS], status.code()
+    if is_broken(status):
+        code, words = grpc.StatusCode.UNAVAILABLE, "the connection broke"
     match code:
         case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED | grpc.StatusCode.DEADLINE_EXCEEDED:
             return Unreachable(

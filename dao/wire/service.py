@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -137,6 +138,7 @@ class _Calls:
         self._session = secrets.token_bytes(SESSION_BYTES)
         self._gate = Gate(domain, self._session, handler.is_member, now)
         self._connections = Pace(limits.connection_rate, limits.burst, limits.max_wait)
+        self._nodes = Pace(limits.node_rate, limits.burst, limits.max_wait)
         self._hosts = Pace(limits.host_rate, limits.burst, limits.max_wait)
         self._unary = Places(limits.node_calls, limits.node_queue, limits.calls, "calls")
         self._waits = Places(limits.node_inclusions, 0, 1 << 20, "inclusion calls")
@@ -169,17 +171,22 @@ class _Calls:
         await self._connections.wait(peer)
         await self._hosts.wait(_host_of(peer))
 
+    async def open(self, method: str, request: bytes) -> tuple[Address, bytes]:
+        """Return who makes a call and its body, once that node is due for a call."""
+        node, body = self._gate.open(method, request)
+        await self._nodes.wait(node.hex())
+        return node, body
+
     async def guarded(self, context: Context, work: Awaitable[T]) -> T:
         """Do the work of a call; end the call with what its caller may know when that fails."""
         try:
             return await work
         except Exception as error:  # noqa: BLE001  (whatever it is, the caller is to get an answer)
             refusal = refusal_of(error)
-            if refusal is None:
-                _log.exception("call failed", peer=context.peer(), error=f"{type(error).__name__}: {error}")
-                refusal = Refusal(
-                    Why.FAILED, "the Superlink itself failed; its operator finds why in its log"
-                )
+            if refusal.why is Why.FAILED:
+                _log.error(
+                    "call failed", peer=context.peer(), traceback=traceback.format_exc()
+                )  # without local values
         await context.abort(refusal.why.value, str(refusal))
         raise AssertionError  # abort raises
 
@@ -196,7 +203,7 @@ class _Calls:
     async def commit(self, request: bytes, context: Context) -> bytes:
         async def work() -> bytes:
             await self.admit(context)
-            node, body = self._gate.open(transport.COMMIT, request)
+            node, body = await self.open(transport.COMMIT, request)
             commit = read_commit(body)
             async with asyncio.timeout(self.limits.call_seconds), self._unary.take(node):
                 signature = await self._handler.on_commit(
@@ -209,7 +216,7 @@ class _Calls:
     async def inclusion(self, request: bytes, context: Context) -> bytes:
         async def work() -> bytes:
             await self.admit(context)
-            node, body = self._gate.open(transport.INCLUSION, request)
+            node, body = await self.open(transport.INCLUSION, request)
             asked = parse(pb.InclusionRequest, body)
             async with self._waits.take(node):
                 try:
@@ -228,14 +235,14 @@ class _Calls:
             await self.admit(context)
             async with asyncio.timeout(self.limits.silence_seconds):
                 first = await anext(messages, b"")
-            node, body = self._gate.open(transport.REVEAL, first)
+            node, body = await self.open(transport.REVEAL, first)
             header = read_reveal(body)
             if header.size > self.limits.max_content:
                 raise DecodeError(
                     f"RevealRequest.size: {header.size}, expected at most {self.limits.max_content}"
                 )
             async with asyncio.timeout(self.limits.stream_seconds(header.size)), self._reveals.take(node):
-                chunks = _exactly(messages, header.size, self.limits.silence_seconds)
+                chunks = _exactly(messages, header.size, self.limits.silence_seconds, context)
                 return write_ack(await self._handler.on_reveal(node, header, chunks))
 
         return await self.guarded(context, work())
@@ -245,7 +252,7 @@ class _Calls:
             await self.admit(context)
             body = self._gate.open_unsigned(request)
             if body is None:
-                node, body = self._gate.open(transport.FETCH, request)
+                node, body = await self.open(transport.FETCH, request)
                 place = self._fetches.take(node)
             else:
                 place = self._public.take(_host_of(context.peer()))
@@ -259,7 +266,7 @@ class _Calls:
         await self.guarded(context, work())
 
     async def _send(self, path: Path, offset: int, context: Context) -> None:
-        size = (await asyncio.to_thread(path.stat)).st_size
+        size = await transport.size_of(path)
         if offset > size:
             raise DecodeError(f"FetchRequest.offset: {offset}, expected at most {size}")
         async with asyncio.timeout(self.limits.stream_seconds(size - offset)):
@@ -270,9 +277,12 @@ class _Calls:
                         await context.write(piece)
 
 
-async def _exactly(messages: AsyncIterator[bytes], size: int, silence: float) -> AsyncIterator[bytes]:
-    """Pass on pieces of content; DecodeError when they are more or fewer bytes than declared."""
+async def _exactly(
+    messages: AsyncIterator[bytes], size: int, silence: float, context: Context
+) -> AsyncIterator[bytes]:
+    """Ask for the pieces of content and pass them on; DecodeError when they are more or fewer bytes than declared."""
     taken = 0
+    await context.send_initial_metadata((transport.GO_ON,))
     while True:
         async with asyncio.timeout(silence):
             piece = await anext(messages, None)

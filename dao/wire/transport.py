@@ -20,6 +20,8 @@ INCLUSION = "/commonweight.Superlink/Inclusion"
 REVEAL = "/commonweight.Content/Reveal"
 FETCH = "/commonweight.Content/Fetch"
 
+GO_ON = ("commonweight-go-on", "1")  # a Superlink's metadata once it wants the content of a reveal
+
 PIECE = CHUNK  # bytes of a message of content
 MIN_RATE = 64 * 1024.0  # bytes a second of a stream, on the whole
 MAX_MESSAGE = PIECE + 64 * 1024  # bytes of any message, well below gRPC's own limit of 4 MiB
@@ -70,6 +72,14 @@ def checked_address(address: str) -> str:
     if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", address) or int(port) > 65535:
         raise ConfigError(f"address {address[:200]!r}: expected host:port, such as superlink.example:9900")
     return address
+
+
+async def size_of(path: Path) -> int:
+    """Return a file's bytes; ContentError when it cannot be read."""
+    try:
+        return (await asyncio.get_running_loop().run_in_executor(_readers, path.stat)).st_size
+    except OSError as error:
+        raise ContentError(f"file {path}: cannot be read: {error.strerror}") from None
 
 
 async def pieces_of(path: Path, offset: int = 0) -> AsyncGenerator[bytes, None]:

@@ -1,0 +1,146 @@
+"""A Superlink for tests: a real service over a handler with a key and a disk, and links to it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from dao.chain.signer import Signer
+from dao.core.errors import RuleError
+from dao.core.messages import receipt_digest
+from dao.core.types import Address, Digest, Domain, RoundId, TaskId
+from dao.store.disk import DiskStore
+from dao.wire.limits import Limits
+from dao.wire.link import Link
+from dao.wire.messages import Ack, Inclusion, RevealHeader
+from dao.wire.service import Service, serve
+
+DOMAIN = Domain(31337, Address(b"\x11" * 20))
+TASK, ROUND = TaskId(1), RoundId(7)
+COMMITMENT, SIGNATURE = Digest(b"\x22" * 32), b"\x33" * 65
+
+
+class Superlink:
+    """A handler with a key and a disk, whose commits close when the test says so."""
+
+    def __init__(self, disk: DiskStore) -> None:
+        self.signer, self.disk = Signer.ephemeral(), disk
+        self.members: set[Address] = set()
+        self.calls: Counter[Address] = Counter()
+        self.closed, self.waiting = asyncio.Event(), asyncio.Event()
+        self.revealed: list[RevealHeader] = []
+        self.before_commit: Callable[[Address], Awaitable[None]] | None = None
+
+    def is_member(self, node: Address) -> bool:
+        return node in self.members
+
+    async def on_commit(
+        self, node: Address, task: TaskId, round_: RoundId, commitment: Digest, signature: bytes
+    ) -> bytes:
+        self.calls[node] += 1
+        if self.before_commit is not None:
+            await self.before_commit(node)
+        if round_ != ROUND:
+            raise RuleError(f"round {round_}: not open; the open one is {ROUND}")
+        return self.signer.sign(receipt_digest(DOMAIN, task, round_, node, commitment))
+
+    async def on_inclusion(self, node: Address, task: TaskId, round_: RoundId) -> Inclusion:
+        self.waiting.set()
+        await self.closed.wait()
+        return Inclusion(2, 3, (Digest(b"\x44" * 32),) * 20)
+
+    async def on_reveal(self, node: Address, header: RevealHeader, chunks: AsyncIterator[bytes]) -> Ack:
+        if header.task != TASK:
+            return Ack(False, f"task {header.task}: not ours")
+        if not header.by_ipfs:
+            await self.disk.put_stream(chunks, header.cid, header.size)
+        self.revealed.append(header)
+        return Ack(True)
+
+    async def content(self, digest: Digest) -> Path | None:
+        path = self.disk.path_of(digest)
+        return path if path.exists() else None
+
+
+class Cable:
+    """A connection to a service that breaks after some bytes, as often as asked."""
+
+    def __init__(self, address: str, breaks: list[int]) -> None:
+        self._to, self._breaks = address, breaks
+        self.carried = 0  # bytes from the service
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
+        self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+
+    async def close(self) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, port = self._to.split(":")
+        there = await asyncio.open_connection(host, int(port))
+        limit = self._breaks.pop(0) if self._breaks else 1 << 60
+        for source, sink, most in ((reader, there[1], 1 << 60), (there[0], writer, limit)):
+            task = asyncio.create_task(self._carry(source, sink, most, (writer, there[1])))
+            self._tasks.add(task)
+
+    async def _carry(
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        most: int,
+        ends: tuple[asyncio.StreamWriter, ...],
+    ) -> None:
+        counts = most < 1 << 60 or sink is ends[0]
+        try:
+            while (data := await source.read(65536)) and most > 0:
+                most -= len(data)
+                self.carried += len(data) * counts
+                sink.write(data)
+                await sink.drain()
+        except ConnectionError:
+            pass
+        finally:
+            for end in ends:
+                end.transport.abort()
+
+
+class Network:
+    """Opens services and links for a test, and closes them after it."""
+
+    def __init__(self, superlink: Superlink, stack: AsyncExitStack) -> None:
+        self.superlink, self._stack = superlink, stack
+
+    async def serve(
+        self, address: str = "127.0.0.1:0", limits: Limits | None = None, **options: Any
+    ) -> Service:
+        service = await serve(
+            self.superlink, address, DOMAIN, self.superlink.signer.address, limits=limits, **options
+        )
+        self._stack.push_async_callback(service.stop, 0)
+        return service
+
+    def link(self, address: str, member: bool = True, signer: Signer | None = None, **options: Any) -> Link:
+        signer = signer or Signer.ephemeral()
+        if member:
+            self.superlink.members.add(signer.address)
+        link = Link(address, signer, options.pop("domain", DOMAIN), **options)
+        self._stack.push_async_callback(link.close)
+        return link
+
+    def stranger(self, address: str, **options: Any) -> Link:
+        link = Link(address, None, DOMAIN, **options)
+        self._stack.push_async_callback(link.close)
+        return link
+
+    async def cable(self, address: str, breaks: list[int]) -> Cable:
+        cable = Cable(address, breaks)
+        await cable.open()
+        self._stack.push_async_callback(cable.close)
+        return cable

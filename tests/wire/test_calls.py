@@ -1,0 +1,202 @@
+import asyncio
+import re
+import time
+
+import grpc
+import pytest
+
+from dao.chain.signer import Signer, recover
+from dao.core.errors import ConfigError, Refused, Unreachable
+from dao.core.messages import receipt_digest
+from dao.core.types import Address, Digest, Domain, RoundId
+from dao.wire import superlink_pb2 as pb
+from dao.wire import transport
+from dao.wire.limits import Limits
+from dao.wire.link import Link
+from dao.wire.messages import Inclusion
+from tests.wire.network import COMMITMENT, DOMAIN, ROUND, SIGNATURE, TASK, Network
+
+
+async def test_commit__by_a_member__receipt_of_the_superlink(network: Network) -> None:
+    service = await network.serve()
+    signer = Signer.ephemeral()
+    link = network.link(service.address, signer=signer)
+    receipt = await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+    signed = receipt_digest(DOMAIN, TASK, ROUND, signer.address, COMMITMENT)
+    assert recover(signed, receipt) == network.superlink.signer.address
+
+
+async def test_commit__many_at_once__each_answered(network: Network) -> None:
+    service = await network.serve()
+    links = [network.link(service.address) for _ in range(20)]
+    receipts = await asyncio.gather(
+        *(link.commit(TASK, ROUND, COMMITMENT, SIGNATURE) for link in links for _ in range(10))
+    )
+    assert len(set(receipts)) == 20
+    assert set(network.superlink.calls.values()) == {10}
+
+
+async def test_commit__handler_refuses__its_words_arrive(network: Network) -> None:
+    link = network.link((await network.serve()).address)
+    with pytest.raises(Refused, match=r"Superlink 127.0.0.1:\d+: round 8: not open; the open one is 7"):
+        await link.commit(TASK, RoundId(8), COMMITMENT, SIGNATURE)
+
+
+async def test_commit__handler_fails__its_words_stay(network: Network) -> None:
+    async def fail(_: Address) -> None:
+        raise OSError("secret of the operator")
+
+    network.superlink.before_commit = fail
+    link = network.link((await network.serve()).address)
+    with pytest.raises(Refused, match="the Superlink itself failed") as refused:
+        await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+    assert "secret" not in str(refused.value)
+
+
+async def test_commit__handler_hangs__ended_at_the_limit(network: Network) -> None:
+    async def hang(_: Address) -> None:
+        await asyncio.Event().wait()
+
+    network.superlink.before_commit = hang
+    link = network.link((await network.serve(limits=Limits(call_seconds=0.1))).address)
+    with pytest.raises(Unreachable, match="took longer than it may"):
+        await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+
+
+async def test_commit__no_member__refused(network: Network) -> None:
+    link = network.link((await network.serve()).address, member=False)
+    with pytest.raises(Refused, match="no Supernode of this Superlink's tasks; register"):
+        await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+
+
+async def test_commit__no_key__refused_before_it_leaves(network: Network) -> None:
+    with pytest.raises(Refused, match="needs an operator key"):
+        await network.stranger((await network.serve()).address).commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+
+
+async def test_commit__other_deployment__both_named(network: Network) -> None:
+    service = await network.serve()
+    for domain in (Domain(1, DOMAIN.coordinator), Domain(DOMAIN.chain_id, Address(bytes(20)))):
+        with pytest.raises(
+            Refused, match=r"it serves coordinator 0x1111.* on chain 31337, expected coordinator"
+        ):
+            await network.link(service.address, domain=domain).commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_commit__clock_off_by_an_hour__accepted(network: Network, hours: int) -> None:
+    """Expiry is counted on the Superlink's clock, which the node learns with Hello."""
+    service = await network.serve(now=lambda: time.time() + hours * 3600)
+    assert await network.link(service.address).commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+
+
+async def test_call__recorded_and_sent_again__refused(network: Network) -> None:
+    service = await network.serve()
+    link = network.link(service.address)
+    body = pb.CommitRequest(
+        task=TASK, round=ROUND, commitment=COMMITMENT, signature=SIGNATURE
+    ).SerializeToString()
+    recorded = await link._signed(transport.COMMIT, body, 10)
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        send = channel.unary_unary(transport.COMMIT, None, None)
+        assert await send(recorded, timeout=10)
+        with pytest.raises(grpc.aio.AioRpcError, match="nonce: the call was made before"):
+            await send(recorded, timeout=10)
+        with pytest.raises(grpc.aio.AioRpcError, match="method"):
+            await channel.unary_unary(transport.INCLUSION, None, None)(recorded, timeout=10)
+        second = await link._signed(transport.COMMIT, body, 10)
+        await service.stop(0)
+        again = await network.serve(service.address)
+    async with grpc.aio.insecure_channel(again.address) as channel:
+        with pytest.raises(grpc.aio.AioRpcError, match="another run of a Superlink"):
+            await channel.unary_unary(transport.COMMIT, None, None)(second, timeout=10)
+    assert sum(network.superlink.calls.values()) == 1
+
+
+async def test_call__larger_than_a_message__refused(network: Network) -> None:
+    service = await network.serve()
+    async with grpc.aio.insecure_channel(
+        service.address, options=[("grpc.max_send_message_length", 8 << 20)]
+    ) as channel:
+        for size, words in ((5 << 20, "larger than max"), (1 << 20, "expected at most")):
+            with pytest.raises(grpc.aio.AioRpcError, match=words):
+                await channel.unary_unary(transport.COMMIT, None, None)(bytes(size), timeout=10)
+
+
+async def test_inclusion__commits_close__answered_at_once(network: Network) -> None:
+    service = await network.serve(limits=Limits(inclusion_seconds=30))
+    link = network.link(service.address)
+    asking = asyncio.create_task(link.inclusion(TASK, ROUND, 30))
+    await network.superlink.waiting.wait()
+    assert not asking.done()
+    network.superlink.closed.set()
+    assert await asyncio.wait_for(asking, 5) == Inclusion(2, 3, (Digest(b"\x44" * 32),) * 20)
+
+
+async def test_inclusion__wait_ends_at_the_service__asked_again(network: Network) -> None:
+    service = await network.serve(limits=Limits(inclusion_seconds=0.05))
+    link = network.link(service.address)
+    asking = asyncio.create_task(link.inclusion(TASK, ROUND, 30))
+    for _ in range(3):
+        await network.superlink.waiting.wait()
+        network.superlink.waiting.clear()
+    network.superlink.closed.set()
+    assert (await asyncio.wait_for(asking, 5)).count == 3
+
+
+async def test_inclusion__never__unreachable_at_the_limit(network: Network) -> None:
+    link = network.link((await network.serve()).address)
+    with pytest.raises(Unreachable, match=r"commits not closed within 0.2 s"):
+        await link.inclusion(TASK, ROUND, 0.2)
+
+
+async def test_inclusion__superlink_restarts_meanwhile__answered(network: Network) -> None:
+    service = await network.serve()
+    link = network.link(service.address)
+    asking = asyncio.create_task(link.inclusion(TASK, ROUND, 30))
+    await network.superlink.waiting.wait()
+    await service.stop(0)
+    network.superlink.closed.set()
+    await network.serve(service.address)
+    assert (await asyncio.wait_for(asking, 20)).index == 2
+
+
+async def test_link__superlink_restarts__comes_back_by_itself(network: Network) -> None:
+    service = await network.serve()
+    link = network.link(service.address)
+    first = await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+    await service.stop(0)
+    calling = asyncio.create_task(link.commit(TASK, ROUND, COMMITMENT, SIGNATURE))
+    await asyncio.sleep(0)
+    await network.serve(service.address)
+    assert await asyncio.wait_for(calling, 20) == first
+
+
+async def test_link__nobody_there__unreachable_with_what_to_do(network: Network) -> None:
+    link = network.link("127.0.0.1:1", limit=0.3)
+    for call in (
+        link.commit(TASK, ROUND, COMMITMENT, SIGNATURE),
+        link.health(),
+        link.inclusion(TASK, ROUND, 0.2),
+    ):
+        with pytest.raises(Unreachable, match=r"Superlink 127.0.0.1:1: no answer .*check that it runs"):
+            await call
+
+
+@pytest.mark.parametrize(
+    "address", ["", "superlink", "http://superlink:1", "superlink:port", "a:70000", "unix:/x"]
+)
+async def test_link__no_address__config_error(address: str) -> None:
+    with pytest.raises(ConfigError, match="expected host:port"):
+        Link(address, None, DOMAIN)
+
+
+async def test_serve__address_taken__config_error(network: Network) -> None:
+    service = await network.serve()
+    with pytest.raises(ConfigError, match=re.escape(service.address)):
+        await network.serve(service.address)
+
+
+async def test_health__serving__true_for_anyone(network: Network) -> None:
+    service = await network.serve()
+    assert await network.stranger(service.address).health()

@@ -1,0 +1,100 @@
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dao.core.errors import DecodeError
+from dao.core.types import Digest, RoundId, TaskId
+from dao.store.cid import Cid, ContentCodec
+from dao.wire import messages
+from dao.wire import superlink_pb2 as pb
+from dao.wire.messages import Ack, CommitRequest, Inclusion, RevealHeader
+
+u64 = st.integers(0, 2**64 - 1)
+digests = st.binary(min_size=32, max_size=32).map(Digest)
+tasks, rounds = u64.map(TaskId), u64.map(RoundId)
+cids = st.builds(Cid, st.sampled_from(ContentCodec), digests)
+READERS: list[Callable[[bytes], Any]] = [
+    messages.read_welcome,
+    messages.read_commit,
+    messages.read_receipt,
+    messages.read_inclusion,
+    messages.read_reveal,
+    messages.read_ack,
+    messages.read_fetch,
+    messages.read_content,
+]
+
+
+@given(st.builds(CommitRequest, tasks, rounds, digests, st.binary(min_size=65, max_size=65)))
+def test_commit__any__round_trips(commit: CommitRequest) -> None:
+    assert messages.read_commit(messages.write_commit(commit)) == commit
+
+
+@given(
+    st.builds(RevealHeader, tasks, rounds, cids, digests, digests, st.integers(1, 2**64 - 1), st.just(False))
+    | st.builds(RevealHeader, tasks, rounds, cids, digests, digests, st.just(0), st.just(True))
+)
+def test_reveal__any__round_trips(header: RevealHeader) -> None:
+    assert messages.read_reveal(messages.write_reveal(header)) == header
+
+
+@given(st.integers(0, 1000), st.integers(1, 1000), st.lists(digests, max_size=20))
+def test_inclusion__any__round_trips(index: int, more: int, proof: list[Digest]) -> None:
+    inclusion = Inclusion(index, index + more, tuple(proof))
+    assert messages.read_inclusion(messages.write_inclusion(inclusion)) == inclusion
+    assert messages.read_inclusion(messages.write_inclusion(None)) is None
+
+
+@given(st.booleans(), st.text(max_size=100))
+def test_ack__any__round_trips(accepted: bool, reason: str) -> None:
+    assert messages.read_ack(messages.write_ack(Ack(accepted, reason))) == Ack(accepted, reason)
+
+
+def test_ack__long_reason__cut() -> None:
+    assert len(messages.read_ack(messages.write_ack(Ack(False, "x" * 10_000))).reason) == messages.MAX_REASON
+
+
+@given(st.sampled_from(READERS), st.binary(max_size=200))
+def test_readers__any_bytes__message_or_decode_error(read: Callable[[bytes], Any], data: bytes) -> None:
+    with contextlib.suppress(DecodeError):
+        read(data)
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_readers__larger_than_the_cap__refused_unread(read: Callable[[bytes], Any]) -> None:
+    with pytest.raises(DecodeError, match=f"expected at most {messages.MAX_BODY}"):
+        read(bytes(messages.MAX_BODY + 1))
+
+
+@pytest.mark.parametrize(
+    ("read", "message", "words"),
+    [
+        (messages.read_commit, pb.CommitRequest(commitment=bytes(31)), "CommitRequest.commitment: 31 bytes"),
+        (messages.read_commit, pb.CommitRequest(commitment=bytes(32)), "CommitRequest.signature: 0 bytes"),
+        (messages.read_receipt, pb.Receipt(signature=bytes(64)), "Receipt.signature: 64 bytes"),
+        (messages.read_inclusion, pb.InclusionAnswer(ready=True, index=3, count=3), "leaf 3 of 3"),
+        (
+            messages.read_inclusion,
+            pb.InclusionAnswer(ready=True, count=1, proof=[bytes(32)] * 65),
+            "65 digests",
+        ),
+        (
+            messages.read_inclusion,
+            pb.InclusionAnswer(ready=True, count=1, proof=[bytes(1)]),
+            "proof: 1 bytes",
+        ),
+        (messages.read_reveal, pb.RevealRequest(size=1, cid=bytes(36)), "CID"),
+        (messages.read_reveal, pb.RevealRequest(size=0), "RevealRequest.size: 0"),
+        (messages.read_reveal, pb.RevealRequest(size=5, by_ipfs=True), "RevealRequest.size: 5"),
+        (messages.read_fetch, pb.FetchRequest(digest=b"x"), "FetchRequest.digest: 1 bytes"),
+        (messages.read_content, pb.Content(), "Content.size: 0"),
+        (messages.read_welcome, pb.Welcome(), "Welcome.session: 0 bytes"),
+    ],
+)
+def test_readers__field_out_of_range__named(read: Callable[[bytes], Any], message: Any, words: str) -> None:
+    with pytest.raises(DecodeError, match=words):
+        read(message.SerializeToString())
