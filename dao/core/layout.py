@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dao.core.canonical import read_json
 from dao.core.errors import DecodeError
 from dao.core.spans import CHUNK, Each
 
@@ -121,15 +122,13 @@ class Layout:
         return [run.padded for run in self.runs]
 
     def runs_within(self, start: int, stop: int) -> list[Run]:
-        """Return the runs, cut to the padded values start to stop."""
-        first = max(bisect_right(self._run_starts, start) - 1, 0)
+        """Return the runs, cut to the padded values start to stop, both multiples of BLOCK within the values."""
+        first = bisect_right(self._run_starts, start) - 1
         last = bisect_right(self._run_starts, stop - 1)
         within = []
         for padded, raw, size in self.runs[first:last]:
             skip = max(start - padded, 0)
-            length = min(padded + size, stop) - padded - skip
-            if length > 0:
-                within.append(Run(padded + skip, raw + skip, length))
+            within.append(Run(padded + skip, raw + skip, min(padded + size, stop) - padded - skip))
         return within
 
     def name_at(self, value: int) -> str:
@@ -268,24 +267,18 @@ def parse_model(data: ReadableBuffer) -> Model:
 
 
 def _read_layout(header: bytes) -> Layout:
-    try:
-        entries = json.loads(header)
-    except (ValueError, RecursionError) as error:
-        raise DecodeError(f"model header: expected JSON in UTF-8: {error!s:.80}") from None
-    if not isinstance(entries, dict):
-        raise DecodeError("model header: expected an object")
-    if len(entries) > MAX_TENSORS:
-        raise DecodeError(f"model header: expected at most {MAX_TENSORS} tensors, got {len(entries)}")
-    layout = Layout(tuple((name, _read_shape(name, entry)) for name, entry in entries.items()))
-    for i, (name, _) in enumerate(layout.tensors):
+    entries = read_json(header, "model header", MAX_HEADER)
+    read = [_read_entry(name, entry) for name, entry in entries.items()]
+    layout = Layout(tuple((name, shape) for name, (shape, _) in zip(entries, read, strict=True)))
+    for i, (name, (_, offsets)) in enumerate(zip(entries, read, strict=True)):
         expected = [4 * layout.starts[i], 4 * layout.starts[i + 1]]
-        got = entries[name]["data_offsets"]
-        if got != expected:
-            raise DecodeError(f"tensor {name[:80]!r}: expected data_offsets {expected}, got {got!s:.80}")
+        if offsets != expected:
+            raise DecodeError(f"tensor {name[:80]!r}: expected data_offsets {expected}, got {offsets!s:.80}")
     return layout
 
 
-def _read_shape(name: str, entry: object) -> Shape:
+def _read_entry(name: str, entry: object) -> tuple[Shape, object]:
+    """Return a tensor's shape and offsets in the file."""
     if name == "__metadata__":
         raise DecodeError("model header: expected no metadata; save the model without it")
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
@@ -294,4 +287,4 @@ def _read_shape(name: str, entry: object) -> Shape:
         raise DecodeError(f"tensor {name[:80]!r}: expected dtype F32, got {entry['dtype']!s:.80}")
     if not isinstance(entry["shape"], list):
         raise DecodeError(f"tensor {name[:80]!r}: expected a list as shape, got {entry['shape']!s:.80}")
-    return tuple(entry["shape"])
+    return tuple(entry["shape"]), entry["data_offsets"]

@@ -1,0 +1,148 @@
+"""The new model: exact, the same bytes in any order, linear in the weights."""
+
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dao.core.aggregate import aggregate
+from dao.core.errors import DecodeError, RuleError
+from dao.core.layout import Layout, Model, model_size, parse_model
+from dao.core.merkle import Tree
+from dao.core.spans import Each
+from dao.core.types import Codec, Digest
+from dao.core.update import Update
+from dao.core.weigh import Entry
+from tests.core.sample import (
+    backwards,
+    node_at,
+    padded,
+    q_of,
+    random_model,
+    random_update,
+    seeds,
+    shapes,
+    short_spans,
+)
+
+LAYOUT = Layout.of({"a": (70,), "b": (200, 2), "c": ()})
+DEPTH = 4
+codecs = st.sampled_from(list(Codec))
+three_weights = st.lists(st.integers(0, 2**20 // 3), min_size=3, max_size=3)
+
+
+def entries_of(layout: Layout, seed: int, codec: Codec = Codec.INT8, count: int = 3) -> list[Entry]:
+    return [Entry(node_at(i), 1, random_update(layout, seed + i, codec)) for i in range(count)]
+
+
+def run(
+    entries: list[Entry], weights: list[int], weight_sum: int, base: Model, each: Each = map
+) -> tuple[Digest, bytes]:
+    out = bytearray(model_size(base.layout))
+    return aggregate(entries, weights, weight_sum, base, out, DEPTH, each), bytes(out)
+
+
+@given(shapes, seeds, codecs, three_weights, st.integers(0, 2**18))
+def test_aggregate__any_weights__model_and_root_of_the_protocol(
+    sizes: dict[str, tuple[int, ...]], seed: int, codec: Codec, weights: list[int], more: int
+) -> None:
+    layout = Layout.of(sizes)
+    base, entries = random_model(layout, seed), entries_of(layout, seed, codec)
+    weight_sum = min(sum(weights) + more, 2**20)
+    root, data = run(entries, weights, weight_sum, base)
+    columns = zip(*(q_of(entry.update) for entry in entries), strict=True)
+    sums = [sum(w * q for w, q in zip(weights, column, strict=True)) for column in columns]
+    steps = [round(Fraction(a, weight_sum)) if weight_sum else 0 for a in sums]
+    expected = [np.float32(old + step * 2.0**-32) for old, step in zip(padded(base), steps, strict=True)]
+    assert padded(parse_model(data)) == [float(value) for value in expected]
+    leaves = [
+        b"".join(a.to_bytes(8, "big", signed=True) for a in sums[first : first + 256])
+        for first in range(0, len(sums), 256)
+    ]
+    assert root == Tree(leaves, DEPTH).root
+
+
+@given(seeds, codecs, three_weights, st.integers(1, 2), st.permutations(range(3)))
+def test_aggregate__other_order_spans_and_threads__same_bytes(
+    seed: int, codec: Codec, weights: list[int], chunks: int, order: list[int]
+) -> None:
+    base, entries = random_model(LAYOUT, seed), entries_of(LAYOUT, seed, codec)
+    expected = run(entries, weights, 2**20, base)
+    entries, weights = [entries[i] for i in order], [weights[i] for i in order]
+    with short_spans(chunks), ThreadPoolExecutor(3) as pool:
+        for each in (backwards, pool.map):
+            assert run(entries, weights, 2**20, base, each) == expected
+
+
+@given(seeds, st.integers(1, 2**18), st.lists(st.integers(0, 2**18), min_size=2, max_size=4))
+def test_aggregate__node_split_into_copies__same_bytes(seed: int, other: int, parts: list[int]) -> None:
+    base, entries = random_model(LAYOUT, seed), entries_of(LAYOUT, seed, count=2)
+    parts = [part % (2**19 // len(parts)) for part in parts]
+    copies = [Entry(node_at(10 + i), 1, entries[1].update) for i in range(len(parts))]
+    whole = run(entries, [other, sum(parts)], 2**20, base)
+    assert run([entries[0], *copies], [other, *parts], 2**20, base) == whole
+
+
+@given(seeds, st.integers(1, 2**10), st.integers(1, 2**10), st.integers(2, 2**9))
+def test_aggregate__all_weights_times_a_factor__same_model(
+    seed: int, one: int, other: int, factor: int
+) -> None:
+    base, entries = random_model(LAYOUT, seed), entries_of(LAYOUT, seed, count=2)
+    model = run(entries, [one, other], one + other, base)[1]
+    assert run(entries, [one * factor, other * factor], (one + other) * factor, base)[1] == model
+
+
+@given(seeds)
+def test_aggregate__one_update_alone__the_base_and_its_values(seed: int) -> None:
+    base, entries = random_model(LAYOUT, seed), entries_of(LAYOUT, seed, count=1)
+    model = parse_model(run(entries, [2**20], 2**20, base)[1])
+    expected = (np.array(padded(base)) + np.array(q_of(entries[0].update)) * 2.0**-32).astype(np.float32)
+    assert padded(model) == expected.tolist()
+
+
+@pytest.mark.parametrize("entries", [[], entries_of(LAYOUT, 1)])
+def test_aggregate__nobody_passed__the_model_stays_to_the_bit(entries: list[Entry]) -> None:
+    base = random_model(LAYOUT, 1)
+    base.flat[:3] = [1e-45, -0.0, 3e38]
+    root, data = run(entries, [0] * len(entries), 0, base)
+    assert parse_model(data).flat.tobytes() == base.flat.tobytes()
+    assert root == Tree([bytes(2048)] * LAYOUT.chunks, DEPTH).root
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_aggregate__the_largest_values_and_weights__exact(sign: int) -> None:
+    layout = Layout.of({"a": (256,)})
+    body = np.full((1, 260), 127 * sign, np.int8).view(np.uint8)
+    body[:, 256:] = 31
+    entries = [Entry(node_at(i), 1, Update(layout, Codec.INT8, body)) for i in range(2)]
+    root, data = run(entries, [2**20 - 1, 1], 2**20, Model(layout, np.zeros(256, np.float32)))
+    assert set(parse_model(data).flat) == {np.float32(sign * 63.5)}
+    assert root == Tree([(sign * 127 * 2**51).to_bytes(8, "big", signed=True) * 256], DEPTH).root
+
+
+@pytest.mark.parametrize(
+    ("weights", "weight_sum"), [([1, -1], 1), ([2**20, 1], 2**20 + 1), ([5, 5], 9), ([1, 1], 0), ([0, 0], -1)]
+)
+def test_aggregate__weights_against_the_rules__refused(weights: list[int], weight_sum: int) -> None:
+    with pytest.raises(RuleError, match="weights: expected at least 0"):
+        run(entries_of(LAYOUT, 1, count=2), weights, weight_sum, random_model(LAYOUT, 1))
+
+
+def test_aggregate__update_of_another_layout__refused() -> None:
+    with pytest.raises(RuleError, match="update: expected the tensors of the base model"):
+        run(entries_of(LAYOUT, 1, count=1), [1], 1, random_model(Layout.of({"a": (3,)}), 1))
+
+
+def test_aggregate__buffer_of_another_size__refused() -> None:
+    base = random_model(LAYOUT, 1)
+    with pytest.raises(DecodeError, match="expected a buffer of"):
+        aggregate([], [], 0, base, bytearray(10), DEPTH)
+
+
+def test_aggregate__tree_without_room__refused() -> None:
+    base = random_model(LAYOUT, 1)
+    with pytest.raises(RuleError, match="tree of depth 1"):
+        aggregate([], [], 0, base, bytearray(model_size(LAYOUT)), 1)
