@@ -8,6 +8,7 @@ from torch.nn import functional
 EPOCHS = 5
 BATCH = 32
 RATE = 0.025
+MOMENTUM = 0.9
 
 
 def model():
@@ -30,15 +31,17 @@ def loss(model, batch):
 def train(model, data, *, seed, round):  # noqa: ARG001  (other apps may lower their rate by the round)
     """A few passes over the images, each batch moved by up to one pixel so that few images go further."""
     chance = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.SGD(model.parameters(), RATE, momentum=0.9)
+    weights = list(model.parameters())
+    speeds = [torch.zeros_like(weight) for weight in weights]
     for epoch in range(EPOCHS):
         for rows in torch.randperm(len(data["y"]), generator=chance).split(BATCH):
             move = torch.randint(-1, 2, (2,), generator=chance).tolist()
-            batch = {"x": data["x"][rows].roll(move, (1, 2)), "y": data["y"][rows]}
-            optimizer.zero_grad()
-            value = loss(model, batch)
-            value.backward()
-            optimizer.step()
+            value = loss(model, {"x": data["x"][rows].roll(move, (1, 2)), "y": data["y"][rows]})
+            # momentum by hand: torch.optim would be as good, but takes seconds to import
+            for weight, speed, slope in zip(
+                weights, speeds, torch.autograd.grad(value, weights), strict=True
+            ):
+                weight.data.sub_(speed.mul_(MOMENTUM).add_(slope), alpha=RATE)
         yield {"epoch": epoch + 1, "loss": value.item()}
 
 
