@@ -100,6 +100,8 @@ contract TasksTest is Base {
         bad(r, "minStake");
         r.minStake = uint128(MINIMUM - 1);
         bad(r, "minStake");
+        r.minStake = uint128(MINIMUM);
+        create(r, 0);
         r = rules();
         r.maxStake = r.minStake - 1;
         bad(r, "maxStake");
@@ -197,7 +199,9 @@ contract TasksTest is Base {
         superlink = next;
         close(2);
         post(2);
+        vm.recordLogs();
         open();
+        eq(vm.getRecordedLogs().length, 1); // RoundOpened alone
         eq(coordinator.rulesOf(task).superlink, next);
     }
 
@@ -270,6 +274,16 @@ contract TasksTest is Base {
         admit(t, owner(0), true);
         vm.prank(owner(0));
         coordinator.join(t, node(0));
+    }
+
+    function test_join__exactly_the_minimum__joins_and_stays() public {
+        registerKey(key(7), 100 ether);
+        join(7);
+        refuses(
+            ANYONE,
+            abi.encodeCall(I.expire, (task, node(7))),
+            abi.encodeWithSelector(I.StillQualified.selector, task, node(7))
+        );
     }
 
     // Leave and expire

@@ -1,7 +1,7 @@
 // The vectors of tests/vectors, which the Python core wrote, run by the contracts.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -111,24 +111,13 @@ test("test_messages__vectors__equal_eip_712", () => {
   }
 });
 
-test("test_trees__vectors__proofs_hold_and_others_do_not", async (t) => {
-  const path = `${VECTORS}/merkle.json`;
+test("test_trees__vectors__proofs_hold_and_others_do_not", async () => {
   const { ethers } = await World.create();
   const bulk = await ethers.deployContract("Bulk");
-  const own = new BodyTree(
-    [...Array(5).keys()].map((i) => toBeHex(i, 52)),
-    20,
-  );
-  const files = [
-    {
-      depth: 20,
-      root: own.root,
-      leaves: [...Array(5).keys()].map((i) => toBeHex(i, 52)),
-      proofs: [...Array(5).keys()].map((index) => ({ index, proof: own.proof(index) })),
-    },
-  ];
-  if (existsSync(path)) files.push(...[read(path)].flat());
-  t.diagnostic(`${files.length - 1} trees of Python`);
+  const leaves = [...Array(5).keys()].map((i) => toBeHex(i, 52));
+  const tree = new BodyTree(leaves, 20);
+  const proofs = leaves.map((_, index) => ({ index, proof: tree.proof(index) }));
+  const files = [{ depth: 20, root: tree.root, leaves, proofs }, read(`${VECTORS}/merkle.json`)];
   for (const { depth, leaves, root, proofs } of files) {
     const rows = proofs.map(({ index, proof }) => [leaves[index], index, proof]);
     assert((await bulk.verify(root, depth, rows)).every((holds) => holds));
