@@ -1,0 +1,118 @@
+"""Settings of a daemon: the file `config.toml` of its home folder, then COMMONWEIGHT_… variables, then its own flags.
+
+A variable names a field by its path: COMMONWEIGHT_CHAIN__URL is `url` in the table `[chain]`.
+"""
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Self, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from dao.core.errors import ConfigError
+
+FILE = "config.toml"
+HOME_VARIABLE = "COMMONWEIGHT_HOME"
+PASSWORD_VARIABLE = "COMMONWEIGHT_PASSWORD"  # noqa: S105  (its name only)
+
+FromHome = Annotated[Path, AfterValidator(Path.expanduser)]  # a relative one is meant from the home folder
+
+
+class Section(BaseModel):
+    """A table of the file; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ChainSettings(Section):
+    """Which chain, through which of its nodes, and how deep a block is before it is acted on."""
+
+    url: str = Field(default="ws://127.0.0.1:8545", pattern="^(ws|http)s?://")
+    deployment: FromHome = Path("deployment.json")
+    confirmations: int = Field(default=0, ge=0, le=1000)
+
+
+class ContentSettings(Section):
+    """Where content is kept and had from: `kubo` is the multiaddr of an IPFS node's API."""
+
+    folder: FromHome = Path("content")
+    kubo: str | None = None
+    gateways: tuple[str, ...] = ()
+    keep_bytes: int = Field(default=20 << 30, ge=1 << 20)
+    sync: bool = True  # survive a power failure
+
+
+class KeySettings(Section):
+    """The operator's key: a keystore and the password's file; without that file COMMONWEIGHT_PASSWORD has it."""
+
+    keystore: FromHome = Path("operator.json")
+    password: FromHome = Path("password")
+
+
+class HomeSettings(BaseSettings):
+    """What every daemon has; `load` reads it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="COMMONWEIGHT_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    home: Path
+    chain: ChainSettings = ChainSettings()
+    content: ContentSettings = ContentSettings()
+    key: KeySettings = KeySettings()
+
+    @classmethod
+    def load(cls, home: Path, **flags: Any) -> Self:
+        """Read the settings of a home folder; flags win, and None is no flag. ConfigError names the setting."""
+
+        class Located(cls):  # type: ignore[misc, valid-type]
+            model_config = SettingsConfigDict(toml_file=home / FILE)
+
+        given = {name: value for name, value in flags.items() if value is not None}
+        try:
+            return cast("Self", cls.model_construct(**dict(Located(home=home, **given))))
+        except ValidationError as error:
+            raise ConfigError(f"{home / FILE}, variables and flags: {one_line(error)}") from None
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{home / FILE}: expected TOML: {error}") from None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then variables, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    def at(self, path: Path) -> Path:
+        """Return a path of these settings: a relative one is meant from the home folder."""
+        return self.home / path
+
+    def password_file(self) -> Path | None:
+        """Return the password's file, or None where there is none and the variable must have it."""
+        path = self.at(self.key.password)
+        return path if path.exists() else None
+
+
+def default_home(role: str) -> Path:
+    """Return the home folder of a role (`node`, `superlink`): COMMONWEIGHT_HOME, or one below ~/.commonweight."""
+    named = os.environ.get(HOME_VARIABLE)
+    return Path(named).expanduser() if named else Path.home() / ".commonweight" / role
+
+
+def one_line(error: ValidationError) -> str:
+    """Say what is wrong with which settings."""
+    return "; ".join(
+        f"{'.'.join(map(str, entry['loc'])) or 'settings'}: {entry['msg']}" for entry in error.errors()
+    )

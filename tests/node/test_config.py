@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from dao.config import FILE, HomeSettings, default_home
+from dao.core.errors import ConfigError
+
+
+class Settings(HomeSettings):
+    threads: int = 2
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch):
+    monkeypatch.delenv("COMMONWEIGHT_HOME", raising=False)
+
+
+def test_load__no_file__gives_the_defaults(tmp_path):
+    settings = Settings.load(tmp_path)
+    assert (settings.threads, settings.chain.url) == (2, "ws://127.0.0.1:8545")
+    assert settings.at(settings.chain.deployment) == tmp_path / "deployment.json"
+    assert settings.password_file() is None
+
+
+def test_load__file_variable_flag__the_later_wins(tmp_path, monkeypatch):
+    (tmp_path / FILE).write_text('threads = 3\n[chain]\nurl = "http://a"\nconfirmations = 1\n')
+    settings = Settings.load(tmp_path, threads=None)
+    assert (settings.threads, settings.chain.url, settings.chain.confirmations) == (3, "http://a", 1)
+    monkeypatch.setenv("COMMONWEIGHT_THREADS", "4")
+    monkeypatch.setenv("COMMONWEIGHT_CHAIN__CONFIRMATIONS", "5")
+    settings = Settings.load(tmp_path)
+    assert (settings.threads, settings.chain.url, settings.chain.confirmations) == (4, "http://a", 5)
+    assert Settings.load(tmp_path, threads=6).threads == 6
+
+
+def test_load__absolute_path__is_kept(tmp_path):
+    (tmp_path / FILE).write_text('[key]\nkeystore = "/keys/operator.json"\n')
+    assert Settings.load(tmp_path).at(Settings.load(tmp_path).key.keystore) == Path("/keys/operator.json")
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("thread = 3", "thread: Extra inputs"),
+        ("threads = 'many'", "threads: "),
+        ("[chain]\nurl = 'ftp://x'", r"chain\.url: "),
+        ("[chain]\nport = 1", r"chain\.port: "),
+        ("threads =", "expected TOML"),
+    ],
+)
+def test_load__wrong_file__names_the_setting_in_one_line(tmp_path, text, named):
+    (tmp_path / FILE).write_text(text)
+    with pytest.raises(ConfigError, match=named) as caught:
+        Settings.load(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_default_home__variable__wins(tmp_path, monkeypatch):
+    assert default_home("node") == Path.home() / ".commonweight" / "node"
+    monkeypatch.setenv("COMMONWEIGHT_HOME", str(tmp_path))
+    assert default_home("node") == tmp_path
