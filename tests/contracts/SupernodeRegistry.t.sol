@@ -205,6 +205,24 @@ contract SupernodeRegistryTest is Base {
         eq(token.balanceOf(owner(0)), 100 ether);
     }
 
+    function test_unbond__to_exactly_the_minimum__stays() public {
+        unbond(0, STAKE - MINIMUM);
+        eq(registry.stakeOf(node(0)), MINIMUM);
+        registerKey(KEY, MINIMUM);
+    }
+
+    function test_delegate__after_leaving_and_slash__moves_what_is_left() public {
+        slasher();
+        slash(0, 10 ether, 0);
+        unbond(0, 60 ether);
+        skip(UNBONDING);
+        registry.withdraw(node(0));
+        vm.prank(owner(0));
+        registry.delegate(ANYONE);
+        eq(registry.getVotes(owner(0)), 0);
+        eq(registry.getVotes(ANYONE), STAKE - 70 ether);
+    }
+
     function test_unbond__wrong__refused() public {
         no(
             node(0),
