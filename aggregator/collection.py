@@ -10,7 +10,6 @@ from dao.core.layout import Layout
 from dao.core.merkle import Tree
 from dao.core.settle import ROWS_DEPTH
 from dao.core.types import Address, Digest, RoundId, Rules, TaskId, hex_of
-from dao.core.update import update_size
 from dao.history import Member
 from dao.wire.messages import Inclusion
 
@@ -25,7 +24,7 @@ class Collection:
     layout: Layout
     members: Mapping[Address, Member]
     commits: dict[Address, HeldCommit] = field(default_factory=dict)
-    forced: dict[Address, Digest] = field(default_factory=dict)  # commitments that came on chain
+    forced: dict[Address, HeldCommit] = field(default_factory=dict)  # on chain, in the order of their events
     reveals: dict[Address, HeldReveal] = field(default_factory=dict)
     refused: dict[Address, str] = field(default_factory=dict)  # why a reveal that was tried did not count
     late: set[Address] = field(default_factory=set)
@@ -36,9 +35,6 @@ class Collection:
     _places: dict[Address, int] = field(default_factory=dict)  # in the tree
     _turns: dict[Address, asyncio.Lock] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        self.update_size = update_size(self.layout, self.rules.codec)  # bytes
 
     def close(self, nodes: frozenset[Address]) -> None:
         """Take no more commits; the tree is over those of `nodes`."""
@@ -63,9 +59,8 @@ class Collection:
 
     def commitment_of(self, node: Address) -> Digest | None:
         """What a node has to reveal: its commit in the tree, or else its forced one; None without either."""
-        if node in self._places:
-            return self.commits[node].commitment
-        return self.forced.get(node)
+        held = (self.commits if node in self._places else self.forced).get(node)
+        return held.commitment if held else None
 
     @property
     def expected(self) -> frozenset[Address]:

@@ -20,7 +20,7 @@ from dao.core.record import Signature
 from dao.core.settle import Failure
 from dao.core.types import Address, Digest, Domain, RoundId, Status, TaskId, hex_of
 from dao.failpoint import failpoint
-from dao.files import open_update
+from dao.files import open_update, update_limit
 from dao.store.layered import LayeredStore
 from dao.wire.messages import Ack, Inclusion, RevealHeader
 
@@ -39,23 +39,24 @@ class Intake:
         signer: Signer,
         journal: Journal,
         store: LayeredStore,
+        members: Callable[[], frozenset[Address]],
         tell: Callable[..., None],
     ) -> None:
-        """`tell` hears of what happens, as `StatusStream.emit` does."""
+        """`members` names those that take part now; `tell` hears of what happens, as `StatusStream.emit` does."""
         self._domain, self._task, self._signer = domain, task, signer
-        self._journal, self._store, self._tell = journal, store, tell
+        self._journal, self._store = journal, store
+        self._joined, self._tell = members, tell
         self._rounds: dict[RoundId, Collection] = {}
         self._begun = asyncio.Event()
-        self._members: frozenset[Address] = frozenset()
         self.on_event: Callable[..., None] = lambda *_, **__: (
             None
         )  # told of what happens, as StatusStream.emit
 
     # what the Superlink says
 
-    def set_members(self, members: frozenset[Address]) -> None:
-        """Say who may call."""
-        self._members = members
+    def collection(self, round_: RoundId) -> Collection | None:
+        """What is held of a recent round, None when it has not begun."""
+        return self._rounds.get(round_)
 
     def begin(self, collection: Collection) -> None:
         """Take what comes for a round from now on."""
@@ -68,8 +69,8 @@ class Intake:
     # what the wire asks
 
     def is_member(self, node: Address) -> bool:
-        """Whether the node has joined the task."""
-        return node in self._members
+        """Whether the node takes part in the task, or did when a recent round opened."""
+        return node in self._joined() or any(node in held.members for held in self._rounds.values())
 
     async def content(self, digest: Digest) -> Path | None:
         """The file of a content that anyone may have: whatever is in the store."""
@@ -153,17 +154,17 @@ class Intake:
     async def _receive(
         self, collection: Collection, header: RevealHeader, chunks: AsyncIterator[bytes]
     ) -> Path:
-        """The update's file, with the bytes of its CID and not one more than an update has."""
-        size = collection.update_size
-        if not header.by_ipfs:
-            if header.size != size:
-                raise TooLarge(
-                    f"update: it has {header.size} bytes, expected the {size} of an update to this model"
-                )
-            await self._store.local.put_stream(chunks, header.cid, size)
-            return self._store.local.path_of(header.cid)
-        async with asyncio.timeout(FETCH_LIMIT):
-            return await self._store.get(header.cid, size)
+        """The update's file, with the bytes of its CID, and not many more than an update has."""
+        limit = update_limit(collection.layout, collection.rules.codec)
+        if header.by_ipfs:
+            async with asyncio.timeout(FETCH_LIMIT):
+                return await self._store.get(header.cid, limit)
+        if header.size > limit:
+            raise TooLarge(
+                f"update: it has {header.size} bytes, expected an update to this model, below {limit}"
+            )
+        await self._store.local.put_stream(chunks, header.cid, limit)
+        return self._store.local.path_of(header.cid)
 
     async def _collection(self, task: TaskId, round_: RoundId) -> Collection:
         """The collection of a round that may only be about to begin here; RuleError when there is none."""

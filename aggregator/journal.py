@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS commits (
 CREATE TABLE IF NOT EXISTS equivocations (
     task INTEGER, round INTEGER, node BLOB, commitment BLOB, signature BLOB NOT NULL,
     PRIMARY KEY (task, round, node, commitment)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS closed (task INTEGER, round INTEGER, PRIMARY KEY (task, round)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS closings (
     task INTEGER, round INTEGER, node BLOB, PRIMARY KEY (task, round, node)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reveals (
@@ -92,6 +93,7 @@ class Journal:
     async def set_closing(self, task: TaskId, round_: RoundId, nodes: Iterable[Address]) -> None:
         """Keep whose commits the round is closed with, in place of what was kept before."""
         await self._write(
+            ("INSERT OR IGNORE INTO closed VALUES (?, ?)", (task, round_)),
             ("DELETE FROM closings WHERE task = ? AND round = ?", (task, round_)),
             *(("INSERT INTO closings VALUES (?, ?, ?)", (task, round_, node)) for node in nodes),
         )
@@ -125,6 +127,11 @@ class Journal:
         """Whose commits the round is closed with; none before that."""
         rows = self._db.execute("SELECT node FROM closings WHERE task = ? AND round = ?", (task, round_))
         return frozenset(Address(node) for (node,) in rows)
+
+    def is_closing(self, task: TaskId, round_: RoundId) -> bool:
+        """Whether `set_closing` was called for the round."""
+        row = self._db.execute("SELECT 1 FROM closed WHERE task = ? AND round = ?", (task, round_)).fetchone()
+        return row is not None
 
     def reveals(self, task: TaskId, round_: RoundId) -> Mapping[Address, HeldReveal]:
         """Reveals of a round."""

@@ -4,6 +4,9 @@ import asyncio
 import os
 from pathlib import Path
 
+from dao.core.errors import ContentError
+from dao.core.types import Digest
+from dao.store.base import MAX_CONTENT
 from dao.store.cid import Cid
 from dao.store.layered import LayeredStore
 
@@ -19,6 +22,22 @@ class Publisher:
     def path_of(self, cid: Cid) -> Path:
         """Where a content that was put is."""
         return self._store.local.path_of(cid)
+
+    async def fetch(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
+        """A content's file, from here or from wherever it can be had, checked."""
+        return await self._store.get(content, max_bytes)
+
+    async def is_whole(self, cid: Cid) -> bool:
+        """Whether a content is here with the right bytes."""
+        try:
+            await self._store.local.get(cid)
+        except ContentError:
+            return False
+        return True
+
+    async def resolve(self, digest: Digest) -> Cid:
+        """The CID of a content that is here."""
+        return await self._store.resolve(digest)
 
     async def put_file(self, path: Path) -> Cid:
         """Store a file, which moves there, and publish it."""

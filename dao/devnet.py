@@ -26,7 +26,7 @@ CHAIN_ID = 31337
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 # Anvil does not end with who started it: a shell waits for our end of a pipe to close, however that comes about.
-_WATCHED = '"$0" "$@" & exec >/dev/null; read -r _; kill $!; wait $!'
+_WATCHED = '"$0" "$@" & p=$!; exec 3<&0; (read -r _ <&3; kill $p) & wait $p'
 
 
 @cache
@@ -84,9 +84,7 @@ class Anvil:
 
     def stop(self) -> None:
         """End it and wait for its end; its state is saved when it has a file for it."""
-        if self.process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.close()
+        self._let_go()
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -97,6 +95,12 @@ class Anvil:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(STOP_SECONDS)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
 
 
 def start_anvil(
@@ -137,8 +141,7 @@ def start_anvil(
     try:
         return Anvil(_until_ready(process, folder / "anvil.log"), process)
     except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait(STOP_SECONDS)
+        Anvil(port, process).kill()
         raise
 
 

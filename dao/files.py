@@ -14,10 +14,12 @@ import numpy as np
 
 from dao.core.aggregate import aggregate
 from dao.core.gradient import LEAF, Gradient, decode_gradient, gradient_prefix, gradient_size, quantise
-from dao.core.layout import FLOAT, Layout, Model, model_size, parse_model
+from dao.core.layout import FLOAT, MAX_HEADER, Layout, Model, model_size, parse_model
 from dao.core.types import Codec, Digest
-from dao.core.update import Update, decode_update
+from dao.core.update import Update, decode_update, update_size
 from dao.core.weigh import Entry, Weighing
+from dao.store.cid import Cid
+from dao.store.hashing import cid_of_file
 
 _pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="arithmetic")
 each = _pool.map
@@ -64,6 +66,17 @@ def write_model(entries: Sequence[Entry], weighing: Weighing, base: Model, out: 
     """Aggregate into the new model's file; return the root over the aggregate."""
     buffer = _new_file(out, model_size(base.layout))
     return aggregate(entries, weighing.weights, weighing.weight_sum, base, buffer, depth, each)
+
+
+def cid_of(path: Path) -> Cid:
+    """The CID of a file's bytes."""
+    with path.open("rb") as file:
+        return cid_of_file(file.fileno(), os.fstat(file.fileno()).st_size)
+
+
+def update_limit(layout: Layout, codec: Codec) -> int:
+    """How many bytes of what claims to be an update are worth reading: its size, and room for another header."""
+    return update_size(layout, codec) + MAX_HEADER
 
 
 def _new_file(path: Path, size: int) -> mmap.mmap:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from dao.chain.client import Chain
-from dao.chain.contracts import Registry
+from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed, ForcedCommit, Joined, Left, ResultPosted, RoundOpened
 from dao.chain.track import BlockRef
 from dao.core.errors import ChainError
-from dao.core.types import Address, BlockNumber, RoundId, TaskId, Wei
+from dao.core.types import Address, BlockNumber, Phase, RoundId, TaskId, Wei
 
 E = TypeVar("E", RoundOpened, CommitsClosed, ResultPosted, ForcedCommit)
 PARALLEL = 32  # reads at a time
@@ -42,35 +42,34 @@ class History:
     def __init__(self, chain: Chain, task: TaskId) -> None:
         self._chain = chain
         self._task = task
-        self._registry = Registry(chain)
+        self._coordinator, self._registry = Coordinator(chain), Registry(chain)
         self._settled = BlockNumber(chain.deployment.block - 1)
         self._changes: list[Joined | Left] = []
 
     async def events_of(self, round_: RoundId, at: BlockRef) -> RoundEvents:
         """A round's events up to a block; ChainError when it had not been opened."""
-        (opened,) = await self._past(RoundOpened, round_, at) or (None,)
-        if opened is None:
+        state = await self._coordinator.round_of(self._task, round_, at)
+        if state.phase is Phase.NONE:
             raise ChainError(
                 f"task {self._task} round {round_}: not opened at block {at.number}; see its rounds"
             )
-        closed, posted, forced = await asyncio.gather(
-            self._past(CommitsClosed, round_, at, opened.block),
-            self._past(ResultPosted, round_, at, opened.block),
-            self._past(ForcedCommit, round_, at, opened.block),
+        opened, closed, posted, forced = await asyncio.gather(
+            self._past(RoundOpened, round_, at, state.open_block),
+            self._past(CommitsClosed, round_, at, state.open_block),
+            self._past(ResultPosted, round_, at, state.open_block),
+            self._past(ForcedCommit, round_, at, state.open_block),
         )
+        if not opened:
+            raise ChainError(f"round {round_}: no event of its opening; use a node with more history")
         end = (posted[0].block, posted[0].log_index) if posted else (at.number + 1, 0)
         before = tuple(event for event in forced if (event.block, event.log_index) < end)
         return RoundEvents(
-            opened,
+            opened[0],
             closed[0] if closed else None,
             posted[0] if posted else None,
             before,
             tuple(forced[len(before) :]),
         )
-
-    async def forced_of(self, opened: RoundOpened, at: BlockRef) -> tuple[ForcedCommit, ...]:
-        """A round's forced commits up to a block, in order, those after a result included."""
-        return tuple(await self._past(ForcedCommit, opened.round, at, opened.block))
 
     async def members_of(self, opened: RoundOpened, at: BlockRef) -> Mapping[Address, Member]:
         """Supernodes that had joined when the round opened, with owner and stake, by operator."""
@@ -110,9 +109,7 @@ class History:
         self._settled = settled
         return changes
 
-    async def _past(
-        self, kind: type[E], round_: RoundId, at: BlockRef, first: BlockNumber | None = None
-    ) -> list[E]:
+    async def _past(self, kind: type[E], round_: RoundId, at: BlockRef, first: BlockNumber) -> list[E]:
         return await self._chain.past(
             kind, task=self._task, round=round_, from_block=first, to_block=at.number
         )

@@ -1,14 +1,13 @@
 """A task's validation shards as a folder of files: their order, their digests, and the tree that the task names."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from dao.core.errors import ConfigError
 from dao.core.merkle import Tree
 from dao.core.types import Digest
+from dao.files import cid_of
 from dao.store.cid import Cid
-from dao.store.hashing import cid_of_file
 
 DEPTH = 16  # of the tree; docs/protocol.md, "Trees"
 
@@ -42,12 +41,7 @@ def read_shards(folder: Path) -> Shards:
         )
         if not 0 < len(paths) <= 1 << DEPTH:
             raise ConfigError(f"shards {folder}: expected 1 to {1 << DEPTH} files, got {len(paths)}")
-        cids = tuple(_cid_of(path) for path in paths)
+        cids = tuple(cid_of(path) for path in paths)
     except OSError as error:
         raise ConfigError(f"shards {folder}: expected readable files: {error.strerror}") from None
     return Shards(paths, cids, Tree([cid.digest for cid in cids], DEPTH))
-
-
-def _cid_of(path: Path) -> Cid:
-    with path.open("rb") as file:
-        return cid_of_file(file.fileno(), os.fstat(file.fileno()).st_size)

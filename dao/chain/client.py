@@ -21,6 +21,7 @@ E = TypeVar("E", bound=events.Event)
 _AWAY = re.compile(
     r"not found|unknown block|outofrange|out of range|not available|header for hash", re.IGNORECASE
 )
+_NO_METHOD = -32601
 _LAG = 5.0  # seconds to wait for a node that is behind
 _TOO_MANY = re.compile(r"range|results|limit|too many|size|exceed", re.IGNORECASE)
 _SPAN = 2000  # blocks of one eth_getLogs
@@ -105,6 +106,11 @@ class Chain:
         return self._heads.confirmations
 
     @property
+    def reorgs(self) -> int:
+        """How many times blocks that had been seen were gone."""
+        return self._heads.reorgs
+
+    @property
     def pushes(self) -> bool:
         """Whether heads are pushed rather than asked for."""
         return self._rpc.pushes
@@ -156,13 +162,41 @@ class Chain:
         """Ask the node, patiently; see Rpc.request."""
         return await self._rpc.request(method, *params, patience=patience)
 
+    async def ask(self, method: str, what: Mapping[str, object], at: At, label: str) -> Any:
+        """Ask about the state at a block (eth_call and its like), waiting a little for a node that is behind.
+
+        Raises Reverted, naming `label`, when the contract refuses; Reorged when a block given by hash is gone.
+        """
+        params: list[object] = [what]
+        if method != "eth_getLogs":
+            params.append({"blockHash": hex_of(at.hash)} if isinstance(at, BlockRef) else hex(at))
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _LAG
+        pause = 0.01
+        while True:
+            try:
+                return await self.request(method, *params)
+            except Answered as error:
+                if error.revert is not None:
+                    raise reverted(label, error.revert, error.reason) from None
+                if not is_away(error):
+                    raise
+                if isinstance(at, BlockRef) and not await self.is_canonical(at):
+                    raise Reorged(
+                        f"block {at.number}: no longer part of the chain; start from the new head"
+                    ) from None
+                if loop.time() > end:
+                    raise
+            await asyncio.sleep(pause)
+            pause *= 2
+
     async def call(self, to: Address, function: Function, *args: object, at: At) -> tuple[Any, ...]:
         """Call a view at a block: one value per output.
 
         Reverted when the contract refuses; Reorged when the block, given with its hash, is gone.
         """
         request = {"to": hex_of(to), "data": hex_of(function.encode(*args))}
-        text = await self._at("eth_call", request, at)
+        text = await self.ask("eth_call", request, at, function.name)
         data = bytes.fromhex(text[2:])
         if not data and function.outputs:
             raise RpcError(
@@ -184,7 +218,8 @@ class Chain:
         Raises Reorged when the one block is gone.
         """
         if isinstance(at, BlockRef):
-            logs: list[Any] = await self._at("eth_getLogs", {**where, "blockHash": hex_of(at.hash)}, at)
+            one_block = {**where, "blockHash": hex_of(at.hash)}
+            logs: list[Any] = await self.ask("eth_getLogs", one_block, at, "eth_getLogs")
             return logs
         first, last = at if isinstance(at, tuple) else (at, at)
         found: list[Any] = []
@@ -247,31 +282,6 @@ class Chain:
         topics += [f"0x{number:064x}" for number in (task, round_) if number is not None]
         return {"address": [hex_of(addresses[name]) for name in sorted(names)], "topics": topics}
 
-    async def _at(self, method: str, what: Mapping[str, object], at: At) -> Any:
-        """Ask about a block; wait a little for a node that does not have it yet."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + _LAG
-        params: list[object] = [what]
-        if method == "eth_call":
-            params.append({"blockHash": hex_of(at.hash)} if isinstance(at, BlockRef) else hex(at))
-        pause = 0.01
-        while True:
-            try:
-                return await self.request(method, *params)
-            except Answered as error:
-                if error.revert is not None:
-                    raise reverted(method, error.revert, error.reason) from None
-                if not _AWAY.search(error.reason):
-                    raise
-                if isinstance(at, BlockRef) and not await self.is_canonical(at):
-                    raise Reorged(
-                        f"block {at.number}: no longer part of the chain; start from the new head"
-                    ) from None
-                if loop.time() > end:
-                    raise
-            await asyncio.sleep(pause)
-            pause *= 2
-
     async def _time_of(self, log: Any) -> Timestamp:
         if log.get("blockTimestamp") is not None:
             return Timestamp(int(log["blockTimestamp"], 16))
@@ -281,6 +291,11 @@ class Chain:
         if block is None:
             raise Reorged(f"block {hex_of(digest)}: no longer part of the chain; start from the new head")
         return block.timestamp
+
+
+def is_away(error: Answered) -> bool:
+    """Whether the node says that it does not have a block."""
+    return error.code != _NO_METHOD and _AWAY.search(error.reason) is not None
 
 
 async def _expect_code(rpc: Rpc, address: Address) -> None:

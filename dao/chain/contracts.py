@@ -228,7 +228,7 @@ class Registry(_Contract):
         return self._call("register", operator, amount, signature)
 
     def add_stake(self, operator: Address, amount: Wei) -> Call:
-        """By anyone who has approved the registry."""
+        """By the owner, who has approved the registry."""
         return self._call("addStake", operator, amount)
 
     def unbond(self, operator: Address, amount: Wei) -> Call:

@@ -13,6 +13,7 @@ from dao.core.types import BlockNumber, Digest, hex_of
 _log = logging.getLogger(__name__)
 _IDLE = 15.0  # seconds without a pushed head until one is asked for
 _PAUSE = 0.2  # seconds from a failure to the next attempt
+_BEGIN = 16  # blocks below the head that are fetched at the start
 _GAP = 64  # blocks that are fetched one by one to link a new head; behind by more, history starts anew
 
 
@@ -22,6 +23,7 @@ class Heads:
     def __init__(self, rpc: Rpc, confirmations: int, poll: float) -> None:
         """`poll`: seconds between questions where nothing is pushed."""
         self.confirmations = confirmations
+        self.reorgs = 0  # times that blocks which had been seen were gone
         self._rpc = rpc
         self._poll = poll
         self._pushed: asyncio.Queue[Any] = asyncio.Queue()
@@ -48,7 +50,7 @@ class Heads:
         """Connect and follow; RpcError when the node does not answer or is of another chain."""
         await self._rpc.connect(chain_id, self._pushed.put_nowait)
         try:
-            self._track = Track(await self._latest())
+            self._track = await self._begin()
             self._final = await self._deep()
         except BaseException:
             await self._rpc.close()
@@ -92,8 +94,24 @@ class Heads:
         """Whether a block that was seen is still part of the chain."""
         if block.number >= self._track.lowest:
             return self._track.holds(block)
-        found = await self.block(block.number)
-        return found is None or found.hash == block.hash
+        return await self._is_there(block)
+
+    async def _begin(self) -> Track:
+        """Start from the head and the few blocks below it, which a reorg would replace."""
+        tip = await self._latest()
+        numbers = range(tip.number - 1, max(-1, tip.number - 1 - _BEGIN), -1)
+        headers = await asyncio.gather(
+            *(self._rpc.request("eth_getBlockByNumber", hex(number), False) for number in numbers)
+        )
+        run = [tip]
+        for header in headers:
+            if header is None or (block := block_ref(header)).hash != run[-1].parent:
+                break
+            run.append(block)
+        track = Track(run.pop())
+        for block in reversed(run):
+            track.extend(block)
+        return track
 
     async def _follow(self) -> None:
         while True:
@@ -133,6 +151,7 @@ class Heads:
             _log.warning("%s: at block %d, behind %d; ignored", self._rpc.url, head.number, track.tip.number)
             return False
         if head.number - track.tip.number > _GAP:
+            self.reorgs += not await self._is_there(track.tip)
             self._track = Track(head)
             return True
         branch = [head]
@@ -141,11 +160,16 @@ class Heads:
             if parent is None:
                 raise RpcError(f"{self._rpc.url}: has block {branch[-1].number} and not its parent; ignored")
             branch.append(parent)
+        self.reorgs += branch[-1].number <= track.tip.number
         if not track.links(branch[-1]):
             self._track = track = Track(branch.pop())
         for block in reversed(branch):
             track.extend(block)
         return True
+
+    async def _is_there(self, block: BlockRef) -> bool:
+        header = await self._rpc.request("eth_getBlockByNumber", hex(block.number), False)
+        return header is None or block_ref(header).hash == block.hash
 
     async def _settle(self) -> None:
         """Move the final block on; it goes back only where it is no longer part of the chain."""

@@ -1,7 +1,10 @@
 """What an account has sent, on disk before it is broadcast, so that a restart neither forgets it nor repeats it."""
 
 import json
+import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,10 +22,9 @@ CREATE TABLE IF NOT EXISTS sent (
     UNIQUE (chain, account, key)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS attempts (
-    hash BLOB PRIMARY KEY, sent INTEGER NOT NULL REFERENCES sent ON DELETE CASCADE, raw BLOB NOT NULL,
-    max_fee INTEGER NOT NULL, tip INTEGER NOT NULL, number INTEGER NOT NULL
+    sent INTEGER NOT NULL REFERENCES sent ON DELETE CASCADE, number INTEGER NOT NULL, hash BLOB NOT NULL,
+    raw BLOB NOT NULL, max_fee INTEGER NOT NULL, tip INTEGER NOT NULL, PRIMARY KEY (sent, number)
 ) STRICT;
-CREATE INDEX IF NOT EXISTS attempts_of ON attempts (sent);
 CREATE INDEX IF NOT EXISTS nonces ON sent (chain, account, nonce);
 """
 _COLUMNS = "id, key, label, nonce, target, data, gas, state, receipt"
@@ -65,9 +67,11 @@ class Outbox:
     def __init__(self, path: Path, chain: Digest, account: Address) -> None:
         """Open or create the file; ConfigError when it cannot be."""
         self._scope = (chain, account)
+        self._log = path.with_name(path.name + "-wal")
         try:
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA foreign_keys = ON")
             self._db.executescript(_SCHEMA)
         except sqlite3.Error as error:
@@ -79,9 +83,20 @@ class Outbox:
         """Close the file."""
         self._db.close()
 
+    def sync(self) -> None:
+        """Bring what was written down to the disk. Slow, and safe in another thread.
+
+        What is written outlives this process anyway; this is for the machine's end. ConfigError when it fails.
+        """
+        try:
+            with self._log.open("rb") as log:
+                os.fsync(log.fileno())
+        except OSError as error:
+            raise ConfigError(f"{self._log}: not written ({error.strerror}); check the disk") from error
+
     def remember(self, key: str | None, call: Call, nonce: int, gas: int, attempt: Attempt) -> Entry:
-        """Write an entry and its first attempt, down to the disk. It takes a failed entry's key."""
-        with _Durably(self._db):
+        """Write an entry and its first attempt. It takes a failed entry's key."""
+        with self._writing():
             self._db.execute(
                 "UPDATE sent SET key = NULL WHERE chain = ? AND account = ? AND key = ? AND state = ?",
                 (*self._scope, key, State.FAILED),
@@ -96,8 +111,8 @@ class Outbox:
         return Entry(row, key, call, nonce, gas, State.PENDING, None, (attempt,))
 
     def add_attempt(self, entry: Entry, attempt: Attempt, nonce: int | None = None) -> Entry:
-        """Write another attempt, down to the disk; with `nonce`, the earlier ones can no longer be mined and go."""
-        with _Durably(self._db):
+        """Write another attempt; with `nonce`, the earlier ones can no longer be mined and go."""
+        with self._writing():
             if nonce is not None:
                 self._db.execute("DELETE FROM attempts WHERE sent = ?", (entry.id,))
                 self._db.execute("UPDATE sent SET nonce = ? WHERE id = ?", (nonce, entry.id))
@@ -105,7 +120,7 @@ class Outbox:
         return self._entry(entry.id)
 
     def settle(self, entry: Entry, state: State, receipt: dict[str, Any] | None) -> Entry:
-        """Note what became of an entry. This needs no disk: after a crash the chain says it again."""
+        """Note what became of an entry."""
         self._db.execute(
             "UPDATE sent SET state = ?, receipt = ? WHERE id = ?",
             (state, json.dumps(receipt) if receipt is not None else None, entry.id),
@@ -130,9 +145,9 @@ class Outbox:
         """What is not known to be mined, by nonce."""
         return self._select("state = ?", State.PENDING)
 
-    def settled(self, count: int) -> list[Entry]:
-        """The last `count` entries that were mined, by nonce."""
-        found = self._select("state != ? ORDER BY nonce DESC LIMIT ?", State.PENDING, count)
+    def mined(self, count: int) -> list[Entry]:
+        """The last `count` entries that succeeded, by nonce."""
+        found = self._select("state = ? ORDER BY nonce DESC LIMIT ?", State.MINED, count)
         return found[::-1]
 
     def next_nonce(self) -> int:
@@ -141,11 +156,21 @@ class Outbox:
         (highest,) = self._db.execute(query, self._scope).fetchone()
         return 0 if highest is None else int(highest) + 1
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
     def _add(self, row: int, attempt: Attempt, number: int) -> None:
         fees = attempt.fees
         self._db.execute(
             "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?)",
-            (attempt.hash, row, attempt.raw, fees.max_fee, fees.tip, number),
+            (row, number, attempt.hash, attempt.raw, fees.max_fee, fees.tip),
         )
 
     def _entry(self, row: int) -> Entry:
@@ -168,18 +193,3 @@ class Outbox:
         return Entry(
             row, key, call, nonce, gas, State(state), json.loads(receipt) if receipt else None, attempts
         )
-
-
-class _Durably:
-    """A transaction of the database that is on the disk when the block ends."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._db.execute("COMMIT" if kind is None else "ROLLBACK")
-        self._db.execute("PRAGMA synchronous = NORMAL")

@@ -1,0 +1,163 @@
+"""Puts a Superlink together from its settings, and runs it until it has nothing left to do or is told to stop."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from aggregator.caretaker import Caretaker
+from aggregator.intake import Intake
+from aggregator.journal import Journal
+from aggregator.publish import Publisher
+from aggregator.status import StatusStream
+from aggregator.superlink import Superlink, Tools
+from aggregator.watch import Watch
+from aggregator.work import Work
+from dao import app as apps
+from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator
+from dao.chain.deployment import Deployment
+from dao.chain.sender import Sender
+from dao.chain.signer import Signer
+from dao.core.errors import ConfigError
+from dao.core.types import Rules, TaskId, hex_of
+from dao.evaluator import Evaluator
+from dao.lock import only_daemon
+from dao.shards import Shards, read_shards
+from dao.store.base import Source, Store
+from dao.store.disk import DiskStore
+from dao.store.gateway import GatewaySource
+from dao.store.kubo import KuboStore
+from dao.store.layered import LayeredStore
+from dao.wire.service import Service, serve
+from dao.wire.transport import Certificate
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a Superlink's operator decides."""
+
+    home: Path  # journal, status, store, scratch files
+    task: TaskId
+    url: str  # of the chain's node
+    deployment: Deployment
+    shards: Path  # folder of the task's validation shards
+    python: Path  # interpreter of the app's environment
+    listen: str = "127.0.0.1:0"  # host:port
+    confirmations: int = 0
+    stores: tuple[Path, ...] = ()  # folders of disk stores to read from
+    ipfs: str | None = None  # API of an IPFS node, as /ip4/127.0.0.1/tcp/5001/http
+    gateways: tuple[str, ...] = ()
+    evaluation_limit: float = 600.0  # seconds for one gradient
+    certificate: Certificate | None = None
+
+
+@dataclass(frozen=True)
+class Running:
+    """A Superlink that takes calls; `play` runs its rounds."""
+
+    superlink: Superlink
+    caretaker: Caretaker
+    service: Service
+
+    async def play(self, rounds: int | None) -> None:
+        """Play rounds (None: until the task is over), then see the posted ones to their end."""
+        caring = asyncio.create_task(self.caretaker.run(), name="caretaker")
+        playing = asyncio.create_task(self._play(rounds), name="rounds")
+        try:
+            done, _ = await asyncio.wait({caring, playing}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (caring, playing):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    async def _play(self, rounds: int | None) -> None:
+        await self.superlink.run(rounds)
+        await self.caretaker.finished()
+
+
+@asynccontextmanager
+async def open_superlink(
+    settings: Settings, signer: Signer, evaluator: Evaluator | None = None
+) -> AsyncIterator[Running]:
+    """Make everything ready: chain, content, shards, the app's process, the wire.
+
+    `evaluator` takes the place of one of its own. ConfigError when the task is not this Superlink's, or its shards are
+    others; LockedError when it runs already.
+    """
+    home = settings.home
+    home.mkdir(parents=True, exist_ok=True)
+    status = StatusStream(home / "status.jsonl")
+    async with AsyncExitStack() as stack:
+        stack.enter_context(only_daemon(home, signer.address))
+        chain = await stack.enter_async_context(
+            await Chain.connect(settings.url, settings.deployment, settings.confirmations)
+        )
+        rules = await _rules(chain, settings.task, signer)
+        shards = await _shards(settings.shards, rules)
+        store = _store(settings, stack)
+        if evaluator is None:
+            folder = await _app(store, rules, home)
+            evaluator = Evaluator(folder, settings.python, home / "scratch", limit=settings.evaluation_limit)
+            stack.push_async_callback(evaluator.stop)
+        # also warms the app's process up, and finds out now whether app, model and shards fit
+        await evaluator.gate_gradient(await store.get(rules.base_model), shards.paths[0])
+        watch = await stack.enter_async_context(Watch(chain, settings.task))
+        sender = await stack.enter_async_context(Sender(chain, signer, home / "transactions.db"))
+        journal = Journal(home / "journal.db")
+        stack.push_async_callback(journal.close)
+        intake = Intake(chain.domain, settings.task, signer, journal, store, watch.members, status.emit)
+        publisher = Publisher(store)
+        work = Work(evaluator, publisher, home / "scratch")
+        tools = Tools(chain, sender, watch, journal, intake, work, publisher, shards, status.emit)
+        service = await serve(intake, settings.listen, chain.domain, signer.address, settings.certificate)
+        stack.push_async_callback(service.stop)
+        status.emit("serving", task=settings.task, address=service.address)
+        caretaker = Caretaker(chain, settings.task, rules, sender, watch, journal, status.emit)
+        yield Running(Superlink(settings.task, rules, tools), caretaker, service)
+
+
+async def _rules(chain: Chain, task: TaskId, signer: Signer) -> Rules:
+    rules = await Coordinator(chain).rules_of(task, chain.final())
+    if rules.superlink != signer.address:
+        raise ConfigError(
+            f"task {task}: its Superlink is {hex_of(rules.superlink)}, this key is {hex_of(signer.address)}; "
+            "use that one's keystore, or have the DAO replace it"
+        )
+    return rules
+
+
+async def _shards(folder: Path, rules: Rules) -> Shards:
+    shards = await asyncio.to_thread(read_shards, folder)
+    if len(shards.paths) != rules.shards or shards.root != rules.validation_root:
+        raise ConfigError(
+            f"shards {folder}: {len(shards.paths)} files with root {hex_of(shards.root)}, the task has {rules.shards} "
+            f"with root {hex_of(rules.validation_root)}; point to the folder that it was made with"
+        )
+    return shards
+
+
+def _store(settings: Settings, stack: AsyncExitStack) -> LayeredStore:
+    local = DiskStore(settings.home / "store", sync=False)
+    sources: list[Source] = [DiskStore(folder) for folder in settings.stores]
+    replicas: list[Store] = []
+    if settings.ipfs:
+        kubo = KuboStore(settings.ipfs, local)
+        stack.callback(kubo.close)
+        sources.append(kubo)
+        replicas.append(kubo)
+    for url in settings.gateways:
+        gateway = GatewaySource(url, local)
+        stack.push_async_callback(gateway.close)
+        sources.append(gateway)
+    return LayeredStore(local, sources, replicas)
+
+
+async def _app(store: LayeredStore, rules: Rules, home: Path) -> Path:
+    path = await store.get(rules.app_hash, apps.MAX_BYTES)
+    content = await asyncio.to_thread(path.read_bytes)
+    return await asyncio.to_thread(apps.unpack, content, home / "apps" / rules.app_hash.hex())

@@ -1,0 +1,162 @@
+"""Runs all checks of a round in order: the chain's record, then its manifest, then the content."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from dao import app as apps
+from dao.audit import statements
+from dao.audit.contents import Contents
+from dao.audit.record import Record, read_manifest, read_record
+from dao.audit.report import Check, Differs, Missing, Outcome
+from dao.chain.client import Chain
+from dao.core.errors import DaoError, DecodeError, RuleError
+from dao.core.manifest import Manifest
+from dao.core.types import RoundId, TaskId
+from dao.evaluator import Evaluator
+from dao.store.base import Source
+
+Step = Callable[[], str | Awaitable[str]]
+
+
+async def audit(
+    chain: Chain,
+    source: Source,
+    task: TaskId,
+    round_: RoundId,
+    python: Path,
+    limit: float = 600.0,
+    evaluator: Evaluator | None = None,
+) -> AsyncIterator[Check]:
+    """Yield a round's checks as they are made.
+
+    `source` gives content, `python` is the interpreter of the app's environment, `limit` bounds one gradient, in
+    seconds; `evaluator` is a warm one of this app, to use instead of a new one. Nothing is raised: what cannot be
+    checked is a check of its own.
+    """
+    with tempfile.TemporaryDirectory(prefix="audit-") as folder:
+        auditor = _Auditor(chain, source, task, round_, Path(folder), evaluator)
+        try:
+            async for check in auditor.run(python, limit):
+                yield check
+        finally:
+            await auditor.close()
+
+
+class _Auditor:
+    def __init__(
+        self,
+        chain: Chain,
+        source: Source,
+        task: TaskId,
+        round_: RoundId,
+        scratch: Path,
+        evaluator: Evaluator | None,
+    ) -> None:
+        self._chain, self._source, self._task, self._round = chain, source, task, round_
+        self._scratch, self._given = scratch, evaluator
+        self._record: Record | None = None
+        self._manifest: Manifest | None = None
+        self._previous: Manifest | None = None
+        self._started: Evaluator | None = None
+
+    async def close(self) -> None:
+        if self._started is not None:
+            await self._started.stop()
+
+    async def run(self, python: Path, limit: float) -> AsyncIterator[Check]:
+        yield await _made("record", self._read_record)
+        if (record := self._record) is None:
+            return
+        yield await _made("result hash", lambda: statements.check_posted(record))
+        yield await _made("manifest", self._read_manifest)
+        yield await _made("parent", self._read_parent)
+        if (manifest := self._manifest) is None:
+            return
+        for name, step in self._statements(record, manifest):
+            yield await _made(name, step)
+        contents = Contents(record, manifest, self._previous, self._source, self._scratch)
+
+        async def app() -> str:
+            contents.evaluator = await self._app(contents, python, limit)
+            return f"0x{record.rules.app_hash.hex()}"
+
+        yield await _made("app", app)
+        for name, step in self._contents(contents):
+            yield await _made(name, step)
+
+    async def _read_record(self) -> str:
+        self._record = await read_record(self._chain, self._task, self._round)
+        return f"posted in block {self._record.posted.block}"
+
+    async def _read_manifest(self) -> str:
+        digest = self._need_record().result.manifest_digest
+        self._manifest = await read_manifest(self._source, digest)
+        return f"{len(self._manifest.nodes)} nodes"
+
+    async def _read_parent(self) -> str:
+        parent = self._need_record().parent
+        if parent is None:
+            return "none: the task's first model"
+        self._previous = await read_manifest(self._source, parent.manifest_digest)
+        return f"round {self._previous.round}"
+
+    def _need_record(self) -> Record:
+        if self._record is None:
+            raise Missing("needs the chain's record")
+        return self._record
+
+    def _on_parent(self, step: Step) -> Step:
+        """The step, or why it cannot be made without the parent's manifest."""
+
+        def without() -> str:
+            raise Missing("needs the parent's manifest, which an earlier check did not get")
+
+        return without if self._need_record().parent is not None and self._previous is None else step
+
+    def _statements(self, record: Record, manifest: Manifest) -> list[tuple[str, Step]]:
+        previous = self._previous
+        return [
+            ("round", lambda: statements.check_head(record, manifest)),
+            ("commits", lambda: statements.check_commits(record, manifest)),
+            ("forced commits", lambda: statements.check_forced(record, manifest)),
+            ("signatures", lambda: statements.check_signatures(record, manifest)),
+            ("members", lambda: statements.check_members(record, manifest)),
+            ("commitments", lambda: statements.check_reveals(record, manifest)),
+            ("shard draw", self._on_parent(lambda: statements.check_draw(record, manifest, previous))),
+            ("payouts", self._on_parent(lambda: statements.check_settlement(record, manifest, previous))),
+            ("result", lambda: statements.check_result(record, manifest)),
+        ]
+
+    def _contents(self, contents: Contents) -> list[tuple[str, Step]]:
+        return [
+            ("base model", contents.check_base),
+            ("updates", contents.check_updates),
+            ("shard", contents.check_shard),
+            ("gate gradient", contents.check_gate),
+            ("weights", self._on_parent(contents.check_weights)),
+            ("model", contents.check_model),
+            ("reference gradient", contents.check_reference),
+            ("scores", contents.check_scores),
+        ]
+
+    async def _app(self, contents: Contents, python: Path, limit: float) -> Evaluator:
+        path = await contents.fetch("app", contents.record.rules.app_hash, apps.MAX_BYTES)
+        content = await asyncio.to_thread(path.read_bytes)
+        folder = await asyncio.to_thread(apps.unpack, content, self._scratch / "app")
+        if self._given is not None:
+            return self._given
+        self._started = Evaluator(folder, python, self._scratch / "evaluator", limit=limit)
+        return self._started
+
+
+async def _made(name: str, step: Step) -> Check:
+    """Make one check. What is malformed or against the rules differs from a right round; the rest was not possible."""
+    try:
+        detail = step()
+        return Check(name, Outcome.OK, detail if isinstance(detail, str) else await detail)
+    except (Differs, DecodeError, RuleError) as error:
+        return Check(name, Outcome.FAILED, str(error))
+    except DaoError as error:
+        return Check(name, Outcome.UNCHECKED, str(error))

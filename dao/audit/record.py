@@ -1,0 +1,81 @@
+"""What an audit reads before it compares: the chain's record of a round, and the manifests of it and its parent."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dao.audit.report import Missing
+from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator
+from dao.chain.events import CommitsClosed, ResultPosted
+from dao.core.errors import ContentError
+from dao.core.manifest import MAX_BYTES, Manifest, parse_manifest
+from dao.core.types import Address, Digest, Domain, Result, RoundId, RoundState, Rules, TaskId
+from dao.history import History, Member, RoundEvents
+from dao.store.base import Source
+
+
+@dataclass(frozen=True)
+class Record:
+    """A posted round as the chain has it."""
+
+    domain: Domain
+    distributor: Address
+    task: TaskId
+    round: RoundId
+    rules: Rules
+    state: RoundState
+    events: RoundEvents
+    closed: CommitsClosed
+    posted: ResultPosted
+    parent: Result | None
+    members: Mapping[Address, Member]
+
+    @property
+    def result(self) -> Result:
+        """What the Superlink stated."""
+        return self.posted.result
+
+    @property
+    def base_model(self) -> Digest:
+        """The digest of the model that the round starts from."""
+        return self.parent.model_digest if self.parent else self.rules.base_model
+
+
+async def read_record(chain: Chain, task: TaskId, round_: RoundId) -> Record:
+    """Read all that the chain says of a round; Missing when it has no result, ChainError when the chain's node fails."""
+    at, coordinator, history = chain.final(), Coordinator(chain), History(chain, task)
+    rules, state, events = await asyncio.gather(
+        coordinator.rules_of(task, at), coordinator.round_of(task, round_, at), history.events_of(round_, at)
+    )
+    if events.closed is None or events.posted is None:
+        raise Missing(f"round {round_}: is {state.phase.name.lower()} and has no result to audit")
+    members = await history.members_of(events.opened, at)
+    parent = None
+    if state.parent:
+        posted = (await history.events_of(state.parent, at)).posted
+        if posted is None:
+            raise Missing(f"round {state.parent}, the parent: its result is not in this node's history")
+        parent = posted.result
+    return Record(
+        domain=chain.domain,
+        distributor=chain.deployment.distributor,
+        task=task,
+        round=round_,
+        rules=rules,
+        state=state,
+        events=events,
+        closed=events.closed,
+        posted=events.posted,
+        parent=parent,
+        members=members,
+    )
+
+
+async def read_manifest(source: Source, digest: Digest) -> Manifest:
+    """Fetch and read a manifest by the digest on chain; Missing when it cannot be had, DecodeError when malformed."""
+    try:
+        path = await source.get(digest, MAX_BYTES)
+    except ContentError as error:
+        raise Missing(str(error)) from None
+    return parse_manifest(await asyncio.to_thread(path.read_bytes))

@@ -1,0 +1,130 @@
+"""Puts a network's contracts on a chain, and does what the DAO decides through its timelock."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dao.chain.client import Chain
+from dao.chain.contracts import Call, Coordinator, Timelock, Token
+from dao.chain.deployment import Deployment
+from dao.chain.events import TaskCreated
+from dao.chain.interface import load
+from dao.chain.sender import Sender, TxReceipt
+from dao.chain.signer import Signer
+from dao.core.errors import ChainError
+from dao.core.keccak import keccak256
+from dao.core.types import Address, BlockNumber, Digest, Rules, TaskId, Wei, hex_of
+
+TOKEN = Wei(10**18)
+_SUPPLY = Wei(10**9 * TOKEN)
+_BATCH = 100  # transfers in one transaction
+READY_LIMIT = 60.0  # seconds beyond the timelock's delay until an operation must be ready
+
+
+@dataclass(frozen=True, slots=True)
+class Params:
+    """What a network is made with. Periods in seconds, amounts in wei.
+
+    The whole supply goes to the timelock, which owns every contract; who deploys proposes and executes there.
+    """
+
+    name: str = "Commonweight"
+    symbol: str = "CWT"
+    supply: Wei = _SUPPLY
+    minimum_stake: Wei = TOKEN
+    unbonding_period: int = 7 * 86_400
+    min_delay: int = 0
+
+
+async def deploy(url: str, signer: Signer, params: Params, path: Path) -> Deployment:
+    """Create the contracts from a funded account, and return where they are.
+
+    `path` is the file of the account's transactions: a deployment that was interrupted goes on from there. Raises
+    ConfigError, RpcError, Reverted.
+    """
+    async with await Chain.connect(url) as chain, Sender(chain, signer, path) as sender:
+        timelock, begin = await _create(
+            sender, "TimelockController", params.min_delay, [signer.address], [signer.address], bytes(20)
+        )
+        token, _ = await _create(sender, "DaoToken", params.name, params.symbol, timelock, params.supply)
+        registry, _ = await _create(
+            sender, "SupernodeRegistry", token, params.minimum_stake, params.unbonding_period, timelock
+        )
+        # the distributor must know the coordinator and the coordinator the distributor: the first is told an address
+        # that the second will have if the account does nothing else in between
+        nonce = int(await chain.request("eth_getTransactionCount", hex_of(signer.address), "latest"), 16)
+        distributor, _ = await _create(
+            sender, "RewardDistributor", token, created_address(signer.address, nonce + 1)
+        )
+        coordinator, _ = await _create(sender, "TrainingCoordinator", token, registry, distributor, timelock)
+        deployment = Deployment(chain.chain_id, begin, token, registry, coordinator, distributor, timelock)
+        await _check(chain, deployment)
+        return deployment
+
+
+def created_address(account: Address, nonce: int) -> Address:
+    """The address of what an account creates with a transaction of this nonce: the end of keccak256(rlp)."""
+    number = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
+    encoded = number if len(number) == 1 and number[0] < 0x80 else bytes([0x80 + len(number)]) + number
+    body = b"\x94" + account + encoded
+    return Address(keccak256(bytes([0xC0 + len(body)]) + body)[12:])
+
+
+async def timelock_execute(
+    chain: Chain, sender: Sender, calls: Sequence[Call], key: str | None = None
+) -> TxReceipt:
+    """Have the timelock make calls, all or none: schedule them, wait for its delay, execute; the last receipt.
+
+    The sender is proposer and executor. With a `key`, an interrupted call can be repeated. Reverted when one call is
+    refused.
+    """
+    timelock = Timelock(chain)
+    salt = keccak256(key.encode()) if key else Digest(secrets.token_bytes(32))
+    delay = await timelock.min_delay(chain.head())
+    scheduled = await sender.send(timelock.schedule(calls, salt, delay), key and f"{key}:schedule")
+    operation = await timelock.operation(calls, salt, scheduled.block)
+    ready = await timelock.ready_time(operation, scheduled.block)
+    await chain.reach(timestamp=ready, limit=delay + READY_LIMIT)
+    return await sender.send(timelock.execute(calls, salt), key and f"{key}:execute")
+
+
+async def create_task(
+    chain: Chain, sender: Sender, rules: Rules, funds: Wei, key: str | None = None
+) -> TaskId:
+    """Create a task by the timelock, funded from its tokens."""
+    approve = Token(chain).approve(chain.deployment.distributor, funds)
+    receipt = await timelock_execute(
+        chain, sender, [approve, Coordinator(chain).create_task(rules, funds)], key
+    )
+    for event in receipt.events:
+        if isinstance(event, TaskCreated):
+            return event.task
+    raise ChainError("createTask: no TaskCreated in its receipt; is the coordinator's address right?")
+
+
+async def grant(chain: Chain, sender: Sender, amounts: Mapping[Address, Wei], key: str | None = None) -> None:
+    """Send tokens of the timelock to accounts, _BATCH accounts at a time."""
+    token = Token(chain)
+    transfers = [token.transfer(account, amount) for account, amount in amounts.items()]
+    for start in range(0, len(transfers), _BATCH):
+        await timelock_execute(chain, sender, transfers[start : start + _BATCH], key and f"{key}:{start}")
+
+
+async def _create(sender: Sender, contract: str, *args: object) -> tuple[Address, BlockNumber]:
+    call = Call(None, load(contract).create(*args), f"create {contract}")
+    receipt = await sender.send(call, f"deploy:{contract}")
+    if receipt.created is None:
+        raise ChainError(f"{contract}: not created by its transaction; is this a chain with contracts?")
+    return receipt.created, receipt.block
+
+
+async def _check(chain: Chain, deployment: Deployment) -> None:
+    """Fail where the distributor and the coordinator do not know each other."""
+    asked = load("RewardDistributor").functions["coordinator"]
+    (known,) = await chain.call(deployment.distributor, asked, at=chain.head())
+    if known != deployment.coordinator:
+        raise ChainError(
+            f"RewardDistributor: made for a coordinator at {hex_of(known)}, which is at "
+            f"{hex_of(deployment.coordinator)}; deploy again, from an account that does nothing else meanwhile"
+        )

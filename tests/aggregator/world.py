@@ -1,0 +1,287 @@
+"""A network with a task to train, its Superlink, and nodes that follow a script, for tests of rounds and audits."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from aggregator.daemon import Running, Settings, open_superlink
+from dao.app import bundle
+from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator
+from dao.chain.signer import Signer
+from dao.core.commitment import commitment
+from dao.core.layout import Layout, Model, model_size, write_model
+from dao.core.manifest import Manifest, parse_manifest
+from dao.core.merkle import body_root
+from dao.core.messages import commit_digest
+from dao.core.types import Codec, Digest, Phase, RoundId, TaskId
+from dao.core.update import encode_body, update_prefix
+from dao.evaluator import Evaluator
+from dao.files import open_model
+from dao.history import History
+from dao.shards import read_shards
+from dao.store.cid import Cid, cid_of_bytes
+from dao.store.disk import DiskStore
+from dao.wire.link import Link
+from dao.wire.messages import Ack
+from tests.support import RULES, Member, Network
+
+APP = """
+import torch
+from safetensors.torch import load_file
+
+
+def model():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(), torch.nn.Linear(16, 3))
+
+
+def data(path):
+    return load_file(path)
+
+
+def train(model, data, *, seed, round):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss(model, data).backward()
+        optimizer.step()
+
+
+def loss(model, batch):
+    return torch.nn.functional.cross_entropy(model(batch["x"]), batch["y"].long())
+"""
+SHAPES = {"0.weight": (16, 8), "0.bias": (16,), "2.weight": (3, 16), "2.bias": (3,)}
+SHARDS, ROWS = 12, 96
+
+
+def samples(seed: int, rows: int = ROWS) -> dict[str, np.ndarray]:
+    """Points of three classes, which a linear map and some noise decide."""
+    true = np.random.Generator(np.random.Philox(42)).standard_normal((8, 3))
+    generator = np.random.Generator(np.random.Philox(seed))
+    x = generator.standard_normal((rows, 8)).astype(np.float32)
+    y = (x @ true + 0.3 * generator.standard_normal((rows, 3))).argmax(1)
+    return {"x": x, "y": y.astype(np.float32)}
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A task's content as its proposer has it: app, first model, shards."""
+
+    folder: Path
+    app: Path
+    base: Path
+    shards: Path
+    store: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> "Assignment":
+        made = cls(folder, folder / "app", folder / "base", folder / "shards", folder / "content")
+        made.app.mkdir(parents=True)
+        made.shards.mkdir()
+        (made.app / "app.py").write_text(APP)
+        layout = Layout.of(SHAPES)
+        buffer = bytearray(model_size(layout))
+        model = write_model(layout, buffer)
+        generator = np.random.Generator(np.random.Philox(5))
+        model.flat[:] = 0.3 * generator.standard_normal(layout.size)
+        made.base.write_bytes(buffer)
+        for index in range(SHARDS):
+            save_file(samples(1000 + index), made.shards / f"shard-{index:03}.safetensors")
+        return made
+
+    async def rules(self, superlink: Signer, **changes: Any) -> Any:
+        store = DiskStore(self.store)
+        app = await store.put_bytes(bundle(self.app))
+        base = await store.put_file(self.base)
+        shards = read_shards(self.shards)
+        rules = replace(
+            RULES,
+            superlink=superlink.address,
+            app_hash=app.digest,
+            base_model=base.digest,
+            validation_root=shards.root,
+            shards=SHARDS,
+        )
+        return replace(rules, **changes)
+
+
+@dataclass
+class World:
+    """One task on a network, with its members; `superlink` runs its Superlink in this process."""
+
+    network: Network
+    assignment: Assignment
+    home: Path
+    task: TaskId
+    bonded: Member
+    members: list[Member]
+    evaluator: Evaluator
+    codec: Codec = Codec.INT8
+    nodes: list["Node"] = field(default_factory=list)
+
+    @classmethod
+    async def make(
+        cls,
+        network: Network,
+        assignment: Assignment,
+        home: Path,
+        evaluator: Evaluator,
+        members: int = 3,
+        **changes: Any,
+    ) -> "World":
+        bonded = await network.new_member(RULES.superlink_bond)
+        rules = await assignment.rules(bonded.operator, **changes)
+        task = await network.new_task(rules)
+        joined = [await network.new_member() for _ in range(members)]
+        for member in joined:
+            await network.join(task, member)
+        world = cls(network, assignment, home, task, bonded, joined, evaluator, rules.codec)
+        world.nodes = [Node(world, member, index) for index, member in enumerate(joined)]
+        return world
+
+    async def again(self, home: Path, **changes: Any) -> "World":
+        """Another task with the same members and Superlink."""
+        rules = await self.assignment.rules(self.bonded.operator, **changes)
+        task = await self.network.new_task(rules)
+        await asyncio.gather(*(self.network.join(task, member) for member in self.members))
+        world = replace(self, home=home, task=task, codec=rules.codec, nodes=[])
+        world.nodes = [Node(world, member, index) for index, member in enumerate(self.members)]
+        return world
+
+    def settings(self) -> Settings:
+        return Settings(
+            home=self.home,
+            task=self.task,
+            url=self.network.anvil.ws,
+            deployment=self.network.deployment,
+            shards=self.assignment.shards,
+            python=Path(sys.executable),
+            stores=(self.assignment.store,),
+        )
+
+    @asynccontextmanager
+    async def superlink(self) -> AsyncIterator[Running]:
+        self.network.anvil.fund(self.bonded.operator.address, 10**20)  # type: ignore[arg-type]
+        async with open_superlink(self.settings(), self.bonded.operator, self.evaluator) as running:
+            yield running
+
+    async def play(self, running: Running, rounds: int = 1) -> None:
+        """Play rounds with the nodes as they are scripted."""
+        async with self.network.chain() as chain:
+            first = (await Coordinator(chain).task_of(self.task, chain.head())).last_round + 1
+            async with asyncio.timeout(90), asyncio.TaskGroup() as group:
+                for node in self.nodes:
+                    group.create_task(
+                        node.take_part(chain, running.service.address, range(first, first + rounds))
+                    )
+                await running.superlink.run(rounds)
+
+    async def manifest(self, round_: int) -> Manifest:
+        async with self.network.chain() as chain:
+            posted = (await History(chain, self.task).events_of(RoundId(round_), chain.head())).posted
+        assert posted is not None
+        path = await DiskStore(self.home / "store").get(posted.result.manifest_digest)
+        return parse_manifest(path.read_bytes())
+
+
+Change = Callable[[Model, int], None]
+
+
+class Node:
+    """A Supernode without a daemon: what it does in each step can be replaced."""
+
+    def __init__(self, world: World, member: Member, index: int) -> None:
+        self.world, self.member, self.index = world, member, index
+        self.signer = member.operator
+        self.commits = True
+        self.reveals = True
+        self.salt = Digest(bytes([index + 1]) * 32)
+        self.content: Callable[[Node, Model], bytes] = Node.honest
+        self.revealed: Callable[[bytes], bytes] = lambda update: update  # what is sent for it
+        self.declared_root: Callable[[bytes], Digest] | None = None
+        self.acks: list[Ack | Exception] = []
+
+    def honest(self, base: Model) -> bytes:
+        """A few steps of gradient descent on this node's own samples, by numpy."""
+        trained = bytearray(model_size(base.layout))
+        model = write_model(base.layout, trained)
+        model.flat[:] = base.flat
+        t, data = model.tensors, samples(self.index)
+        x, onehot = data["x"], np.eye(3, dtype=np.float32)[data["y"].astype(int)]
+        for _ in range(20):
+            hidden = np.tanh(x @ t["0.weight"].T + t["0.bias"])
+            logits = hidden @ t["2.weight"].T + t["2.bias"]
+            chances = np.exp(logits - logits.max(1, keepdims=True))
+            error = (chances / chances.sum(1, keepdims=True) - onehot) / len(x)
+            back = (error @ t["2.weight"]) * (1 - hidden**2)
+            for name, step in (
+                ("0.weight", back.T @ x),
+                ("0.bias", back.sum(0)),
+                ("2.weight", error.T @ hidden),
+                ("2.bias", error.sum(0)),
+            ):
+                t[name][...] -= np.float32(0.3) * step
+        return self.encode(base, model)
+
+    def encode(self, base: Model, trained: Model) -> bytes:
+        body = encode_body(base, trained, self.world.codec)
+        return update_prefix(base.layout, self.world.codec) + body.tobytes()
+
+    async def take_part(self, chain: Chain, address: str, rounds: range) -> None:
+        link = Link(address, self.signer, chain.domain)
+        try:
+            for number in rounds:
+                await self.play(chain, link, RoundId(number))
+        finally:
+            await link.close()
+
+    async def play(self, chain: Chain, link: Link, round_: RoundId) -> None:
+        if not self.commits:
+            return
+        update = self.content(self, await self.base(chain, link, round_))
+        root = self.root_of(update)
+        cid = cid_of_bytes(update)
+        committed = commitment(cid.digest, root, self.salt)
+        digest = commit_digest(chain.domain, self.world.task, round_, self.signer.address, committed)
+        await link.commit(self.world.task, round_, committed, self.signer.sign(digest))
+        await link.inclusion(self.world.task, round_)
+        if self.reveals:
+            await self.reveal(link, round_, cid, root, self.revealed(update))
+
+    async def reveal(self, link: Link, round_: RoundId, cid: Cid, root: Digest, sent: bytes) -> None:
+        path = self.world.home / f"node-{self.index}-{round_}"
+        path.write_bytes(sent)
+        try:
+            self.acks.append(await link.reveal(self.world.task, round_, cid, root, self.salt, path))
+        except Exception as error:  # noqa: BLE001  (a test looks at it)
+            self.acks.append(error)
+
+    def root_of(self, update: bytes) -> Digest:
+        if self.declared_root is not None:
+            return self.declared_root(update)
+        layout = Layout.of(SHAPES)
+        prefix = len(update_prefix(layout, self.world.codec))
+        rows = np.frombuffer(update, np.uint8, offset=prefix).reshape(layout.chunks, -1)
+        return body_root(rows, RULES.body_depth)
+
+    async def base(self, chain: Chain, link: Link, round_: RoundId) -> Model:
+        coordinator = Coordinator(chain)
+        async with asyncio.timeout(30):
+            while (await coordinator.round_of(self.world.task, round_, chain.head())).phase is Phase.NONE:
+                await chain.changed(30)
+        state = await coordinator.round_of(self.world.task, round_, chain.head())
+        if state.parent == 0:
+            return open_model(self.world.assignment.base)
+        events = await History(chain, self.world.task).events_of(state.parent, chain.head())
+        assert events.posted is not None
+        path = self.world.home / f"model-{self.index}-{round_}"
+        await link.fetch(events.posted.result.model_digest, path)
+        return open_model(path)

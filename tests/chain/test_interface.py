@@ -1,0 +1,196 @@
+"""The codecs against web3's, and the Python names against the contracts'."""
+
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hexbytes import HexBytes
+from web3 import Web3
+
+from dao.chain import contracts, events
+from dao.chain.interface import CONTRACTS, FOLDER, load, refusals
+from dao.chain.interface import encode as encode_values
+from dao.chain.reverts import SENTENCES, reverted
+from dao.core.errors import ChainError, DecodeError, RpcError
+from dao.core.types import Address, Digest, Result, Rules, Timestamp
+from tests.support import RULES
+
+RENAMED = {"from": "sender", "to": "receiver"}
+SOURCES = Path(__file__).parents[2] / "contracts"
+
+
+def snake(name: str) -> str:
+    return RENAMED.get(name, re.sub(r"([A-Z])", r"_\1", name).lower())
+
+
+def sample(kind: str, number: int = 3) -> Any:
+    """A value of an ABI type."""
+    if kind.endswith("[]"):
+        return [sample(kind[:-2], number + i) for i in range(3)]
+    if kind.startswith("("):
+        parts = re.findall(r"[^,()]+", kind)
+        return tuple(sample(part, number + i) for i, part in enumerate(parts))
+    if kind == "address":
+        return bytes([number]) * 20
+    if kind.startswith("bytes"):
+        return bytes([number]) * int(kind[5:] or 50)
+    if kind in {"string", "bool"}:
+        return "words" if kind == "string" else True
+    return 1 if kind == "uint8" else number
+
+
+def as_web3(value: Any) -> Any:
+    """web3 takes addresses as checksummed text."""
+    if isinstance(value, bytes) and len(value) == 20:
+        return Web3.to_checksum_address(value)
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(as_web3, value))
+    return value
+
+
+def flat(value: Any) -> Any:
+    """Values without the difference between our addresses and web3's, and between its structs and tuples."""
+    if isinstance(value, str) and value.startswith("0x"):
+        return bytes.fromhex(value[2:])
+    if isinstance(value, dict):
+        return tuple(map(flat, value.values()))
+    return tuple(map(flat, value)) if isinstance(value, (list, tuple)) else value
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_functions__every_one__encoded_as_by_web3(name: str) -> None:
+    oracle = Web3().eth.contract(abi=json.loads((FOLDER / f"{name}.json").read_text())["abi"])
+    for function in load(name).functions.values():
+        args = [sample(kind) for kind in function.inputs]
+        expected = oracle.encode_abi(function.name, args=[as_web3(arg) for arg in args])
+        assert function.encode(*args).hex() == expected[2:], function.name
+
+
+@pytest.mark.parametrize("contract", events.EVENTS)
+def test_events__every_class__decoded_as_by_web3(contract: str) -> None:
+    oracle = Web3().eth.contract(abi=json.loads((FOLDER / f"{contract}.json").read_text())["abi"])
+    for kind in events.EVENTS[contract]:
+        codec = load(contract).events[kind.__name__]
+        values = [sample(type_, 1) for _, type_, _ in codec.fields]
+        topics = [codec.topic] + [
+            encode_values((type_,), (value,), "topic")
+            for (_, type_, indexed), value in zip(codec.fields, values, strict=True)
+            if indexed
+        ]
+        plain = [(t, v) for (_, t, indexed), v in zip(codec.fields, values, strict=True) if not indexed]
+        data = encode_values([t for t, _ in plain], [v for _, v in plain], "data")
+        log = {
+            "topics": ["0x" + topic.hex() for topic in topics],
+            "data": "0x" + data.hex(),
+            "blockNumber": "0x5",
+            "blockHash": "0x" + "11" * 32,
+            "logIndex": "0x2",
+            "transactionHash": "0x" + "22" * 32,
+        }
+        event = events.decode_log(log, Timestamp(9))
+        assert type(event) is kind
+        assert (event.block, event.timestamp, event.log_index, event.block_hash) == (5, 9, 2, b"\x11" * 32)
+        ours = [getattr(event, field.name) for field in fields(kind)[5:]]
+        told = oracle.events[kind.__name__]().process_log(
+            {
+                **log,
+                "topics": [HexBytes(t) for t in topics],
+                "data": HexBytes(data),
+                "blockNumber": 5,
+                "logIndex": 2,
+                "transactionIndex": 0,
+                "address": "0x" + "33" * 20,
+                "blockHash": HexBytes("11" * 32),
+                "transactionHash": HexBytes("22" * 32),
+            }
+        )
+        theirs = [told["args"][name] for name, _, _ in codec.fields]
+        for mine, other in zip(ours, theirs, strict=True):
+            if isinstance(mine, Rules):
+                assert contracts.rules_fields(mine) == flat(other)
+            elif isinstance(mine, Result):
+                assert tuple(getattr(mine, field.name) for field in fields(Result)) == flat(other)
+            else:
+                assert mine == flat(other), kind
+
+
+@pytest.mark.parametrize("contract", events.EVENTS)
+def test_events__every_class__has_the_contracts_fields_in_order(contract: str) -> None:
+    for kind in events.EVENTS[contract]:
+        expected = [snake(name) for name, _, _ in load(contract).events[kind.__name__].fields]
+        assert [field.name for field in fields(kind)[5:]] == expected
+
+
+@pytest.mark.parametrize("contract", events.EVENTS)
+def test_events__every_one_of_ours__has_a_class(contract: str) -> None:
+    text = (SOURCES / "interfaces" / f"I{contract}.sol").read_text()
+    declared = set(re.findall(r"^\s+event (\w+)\(", text, re.MULTILINE))
+    assert declared - {kind.__name__ for kind in events.EVENTS[contract]} <= {"SlasherSet"}
+
+
+@pytest.mark.parametrize(("kind", "struct"), [(Rules, "TaskRules"), (Result, "Result")])
+def test_structs__python_and_solidity__have_the_same_fields_in_order(kind: type, struct: str) -> None:
+    text = (SOURCES / "interfaces" / "ITrainingCoordinator.sol").read_text()
+    (body,) = re.findall(rf"struct {struct} {{(.*?)}}", text, re.DOTALL)
+    names = re.findall(r"^\s+\w+ (\w+);", body, re.MULTILINE)
+    assert [field.name for field in fields(kind)] == [snake(name) for name in names]
+
+
+def test_rules__to_the_abi_and_back__the_same() -> None:
+    assert events.rules_of(contracts.rules_fields(RULES)) == RULES
+
+
+def test_refusals__every_error_of_the_interfaces__has_a_sentence_with_its_arguments() -> None:
+    declared: set[str] = set()
+    for path in (SOURCES / "interfaces").glob("*.sol"):
+        declared |= set(re.findall(r"^\s+error (\w+)\(", path.read_text(), re.MULTILINE))
+    compiled = {refusal.name for refusal in refusals().values()}
+    assert declared & compiled <= set(SENTENCES)
+    assert set(SENTENCES) <= compiled
+    for selector, refusal in refusals().items():
+        data = selector + encode_values(refusal.types, [sample(kind, 2) for kind in refusal.types], "error")
+        error = reverted("aCall", data)
+        assert error.error == refusal.name
+        assert len(error.arguments) == len(refusal.names)
+        assert str(error).startswith("aCall: refused: ")
+        assert "{" not in str(error)
+        assert "\n" not in str(error)
+
+
+def test_reverted__string_panic_unknown_and_nothing__said_plainly() -> None:
+    words = bytes.fromhex("08c379a0") + encode_values(("string",), ("too\nlate",), "Error")
+    assert "too late" in str(reverted("call", words))
+    panic = bytes.fromhex("4e487b71") + encode_values(("uint256",), (0x11,), "Panic")
+    assert "code 0x11" in str(reverted("call", panic))
+    assert "no error of these contracts" in str(reverted("call", b"\xde\xad\xbe\xef"))
+    assert "no error of these contracts" in str(reverted("call", words[:20]))
+    assert "without a reason (out of gas)" in str(reverted("call", b"", "out of gas"))
+
+
+def test_codec__wrong_types_and_short_data__refused_with_the_name() -> None:
+    function = load("DaoToken").functions["transfer"]
+    for args in (("no address", 1), (bytes(20), -1), (bytes(20), 2**256), (bytes(20),)):
+        with pytest.raises(DecodeError, match="transfer"):
+            function.encode(*args)
+    with pytest.raises(DecodeError, match="transfer"):
+        function.decode(b"\1")
+    with pytest.raises(ChainError, match="NoSuchContract"):
+        load("NoSuchContract")
+
+
+def test_decode_log__malformed__refused() -> None:
+    topic = "0x" + events.topic_of(events.RoundOpened).hex()
+    for log in ({}, {"topics": [topic]}, {"topics": [topic], "data": "0xzz"}):
+        with pytest.raises((RpcError, DecodeError)):
+            events.decode_log(log, Timestamp(0))
+    assert events.decode_log({"topics": [], "data": "0x"}, Timestamp(0)) is None
+    assert events.decode_log({"topics": ["0x" + "ab" * 32], "data": "0x"}, Timestamp(0)) is None
+
+
+def test_addresses__decoded__are_bytes() -> None:
+    values = load("SupernodeRegistry").functions["ownerOf"].decode(bytes(12) + b"\7" * 20)
+    assert values == (Address(b"\7" * 20),)
+    assert Digest(load("TrainingCoordinator").events["Aborted"].topic) == events.topic_of(events.Aborted)

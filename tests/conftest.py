@@ -1,0 +1,29 @@
+"""Fixtures for every part: a chain, and a network on it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dao.devnet import Anvil, running_anvil
+from tests.support import Network, deploy_network
+
+
+@pytest.fixture(scope="module")
+def anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Anvil]:
+    """A chain for the module's tests; each transaction is mined at once, and no block without one."""
+    with running_anvil(tmp_path_factory.mktemp("anvil")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def network(anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Network:
+    """The contracts on that chain: tests add tasks and members of their own."""
+    return deploy_network(anvil, tmp_path_factory.mktemp("network"))
+
+
+@pytest.fixture
+def own_network(tmp_path: Path) -> Iterator[Network]:
+    """A network for one test, which may stop, reorganise or rewind its chain."""
+    with running_anvil(tmp_path / "anvil") as running:
+        yield deploy_network(running, tmp_path / "network")
