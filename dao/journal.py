@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from types import MappingProxyType
 
 from dao.core.commitment import commitment
 from dao.core.errors import ConfigError, RuleError
@@ -164,7 +165,14 @@ class Journal:
                 "UPDATE commits SET receipt = ? WHERE task = ? AND round = ?", (receipt, task, round_)
             )
 
-    def reach(self, task: TaskId, round_: RoundId, step: Step, reason: str = "", **facts: object) -> None:
+    def reach(
+        self,
+        task: TaskId,
+        round_: RoundId,
+        step: Step,
+        reason: str = "",
+        facts: Mapping[str, object] = MappingProxyType({}),
+    ) -> None:
         """Note a step of a round that was seen, and add facts (JSON values) for people."""
         with self._stepping(task, round_, step):
             known = self.note_of(task, round_)

@@ -120,9 +120,9 @@ def test_journal__another_node_or_chain__is_refused(journal, path):
 
 def test_reach__facts_of_several_steps__add_up_and_the_last_reason_stays(journal):
     journal.see(TASK, ROUND, 10)
-    journal.reach(TASK, ROUND, Step.REVEALED, seconds=1.5)
-    journal.reach(TASK, ROUND, Step.ENDED, "gated: no use", score=-3)
-    journal.reach(TASK, ROUND, Step.ENDED, audit="ok")
+    journal.reach(TASK, ROUND, Step.REVEALED, facts={"seconds": 1.5})
+    journal.reach(TASK, ROUND, Step.ENDED, "gated: no use", {"score": -3})
+    journal.reach(TASK, ROUND, Step.ENDED, facts={"audit": "ok"})
     note = journal.note_of(TASK, ROUND)
     assert (note.step, note.reason) == (Step.ENDED, "gated: no use")
     assert note.facts == {"seconds": 1.5, "score": -3, "audit": "ok"}

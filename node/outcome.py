@@ -1,0 +1,129 @@
+"""What came of a round for this node: read from the result's manifest, and kept in the journal."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from dao.core.errors import ContentError, DaoError, DecodeError, Reorged
+from dao.core.manifest import MAX_BYTES, Manifest, Node, parse_manifest
+from dao.core.rounds import force_deadline
+from dao.core.types import Address, Digest, Phase, RoundId, TaskId
+from dao.journal import Journal, SignedCommit, Step
+from dao.store.layered import LayeredStore
+from node.retry import pauses
+from node.view import Clock, TaskView
+
+PATIENCE = 600.0  # seconds to get a manifest
+MODELS = 2  # that are kept at hand
+UNSETTLED = (Phase.OPEN, Phase.CLOSED)
+_log = structlog.get_logger()
+
+
+class Outcomes:
+    """Concludes rounds in the background, so that the next one need not wait, and fetches its model ahead.
+
+    `force` sends a commit to the chain that a result has left out; `keep_bytes` of content stay on disk.
+    """
+
+    def __init__(
+        self,
+        task: TaskId,
+        node: Address,
+        view: TaskView,
+        clock: Clock,
+        journal: Journal,
+        store: LayeredStore,
+        force: Callable[[SignedCommit], Coroutine[Any, Any, None]],
+        keep_bytes: int,
+    ) -> None:
+        self._task, self._node, self._view, self._clock = task, node, view, clock
+        self._journal, self._store, self._force, self._keep_bytes = journal, store, force, keep_bytes
+        self._models: dict[Digest, asyncio.Task[Path]] = {}
+        self._running: dict[RoundId, asyncio.Task[None]] = {}
+        self._log = _log.bind(task=task)
+
+    async def model(self, digest: Digest) -> Path:
+        """Return a model's file, checked since this process began; ContentError when it cannot be had."""
+        return await asyncio.shield(self._fetch(digest))
+
+    def conclude(self, round_: RoundId, commit: SignedCommit) -> None:
+        """Begin to find out what came of a posted round."""
+        if round_ not in self._running:
+            self._running[round_] = asyncio.create_task(self._conclude(round_, commit))
+            self._running[round_].add_done_callback(lambda _: self._running.pop(round_))
+
+    async def close(self) -> None:
+        """Drop what is under way; a later run takes it up again."""
+        tasks = [*self._running.values(), *self._models.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _conclude(self, round_: RoundId, commit: SignedCommit) -> None:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                manifest = await self._manifest(round_)
+            row = next((row for row in manifest.nodes if row.node == self._node), None)
+            if row is not None and row.commitment == commit.commitment:
+                self._journal.reach(self._task, round_, Step.ENDED, row.reason, _facts(row))
+                self._log.info(
+                    "outcome", round=round_, status=str(row.status), reward=row.reward_wei, reason=row.reason
+                )
+            else:
+                self._journal.reach(self._task, round_, Step.ENDED, await self._left_out(round_, commit))
+            await self._store.unpin(commit.cid)
+            await self._store.local.prune(self._keep_bytes)
+        except (DaoError, TimeoutError) as error:
+            reason = str(error) or f"the round's manifest could not be had within {PATIENCE:.0f} s"
+            self._log.error("no outcome", round=round_, error=reason)
+            self._journal.reach(self._task, round_, self._journal.note_of(self._task, round_).step, reason)
+
+    async def _manifest(self, round_: RoundId) -> Manifest:
+        """The manifest of a round's standing result; the model is fetched beside it."""
+        for pause in pauses():
+            try:
+                result = await self._view.result(round_)
+                self._fetch(result.model_digest)
+                content = await self._store.get(result.manifest_digest, MAX_BYTES)
+                manifest = parse_manifest(await asyncio.to_thread(content.read_bytes))
+                if (manifest.task, manifest.round) != (self._task, round_):
+                    raise DecodeError(
+                        f"manifest of task {self._task} round {round_}: is that of another round"
+                    )
+                return manifest
+            except Reorged:
+                await self._view.leaves(round_, UNSETTLED)
+            except ContentError as error:
+                self._log.warning("no manifest yet", round=round_, error=str(error))
+                await asyncio.sleep(pause)
+        raise AssertionError  # pauses do not end
+
+    async def _left_out(self, round_: RoundId, commit: SignedCommit) -> str:
+        """Contest a result that lacks our commit, where there is still time; return what is to be said of it."""
+        rules, state = await asyncio.gather(self._view.rules(), self._view.round(round_))
+        if self._clock.now() >= force_deadline(rules, state):
+            return "the result lacks your commit, and it is too late to force it; keep the daemon running"
+        await self._force(commit)
+        return "the result lacks your commit, which is on chain now: unless it is shown to be there, the round is void"
+
+    def _fetch(self, digest: Digest) -> "asyncio.Task[Path]":
+        task = self._models.get(digest)
+        if task is None or (task.done() and (task.cancelled() or task.exception())):
+            task = self._models[digest] = asyncio.create_task(self._store.get(digest))
+            for old in list(self._models)[:-MODELS]:
+                self._models.pop(old).cancel()
+        return task
+
+
+def _facts(row: Node) -> dict[str, object]:
+    return {
+        "status": str(row.status),
+        "weight": row.weight,
+        "unit_weight": row.unit_weight,
+        "score": row.score,
+        "debt": str(row.debt),
+        "reward_wei": str(row.reward_wei),
+    }

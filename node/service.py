@@ -1,0 +1,185 @@
+"""The process of a Supernode: opens everything it acts through, runs its tasks, and ends cleanly when told to."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator
+from dao.chain.deployment import Deployment
+from dao.chain.sender import Sender
+from dao.chain.signer import Signer
+from dao.config import PASSWORD_VARIABLE
+from dao.core.errors import ConfigError, DaoError, Reverted
+from dao.core.types import TaskId, hex_of
+from dao.journal import Journal, SignedCommit
+from dao.lock import only_daemon
+from dao.store.base import Source
+from dao.store.disk import DiskStore
+from dao.store.gateway import GatewaySource
+from dao.store.kubo import KuboStore
+from dao.store.layered import LayeredStore
+from dao.wire.link import Link
+from dao.wire.source import LinkSource
+from dao.wire.transport import Tls
+from node.daemon import Means, Supernode
+from node.outcome import Outcomes
+from node.retry import pauses
+from node.settings import NodeSettings, TaskSettings
+from node.trainer import Trainer
+from node.view import Clock, TaskView
+
+FORCE_LIMIT = 120.0  # seconds
+LONGEST_PAUSE = 60.0  # seconds until a task that failed is taken up again
+_log = structlog.get_logger()
+
+TrainerOf = Callable[[TaskId, TaskSettings, Path], Trainer]
+
+
+async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) -> None:
+    """Run a Supernode until SIGTERM or SIGINT. DaoError where it cannot begin: what is wrong, in one line.
+
+    `trainer_of` (task, its settings, the app's folder) makes another trainer than the app's own.
+    """
+    tasks = settings.tasks()
+    if not tasks:
+        raise ConfigError(
+            f"{settings.home}: takes part in no task; dao node join TASK --data PATH --superlink HOST:PORT"
+        )
+    signer = operator(settings)
+    with only_daemon(settings.home, signer.address):
+        async with AsyncExitStack() as stack:
+            running = await _open(settings, signer, tasks, trainer_of or partial(_trainer, settings), stack)
+            _log.info(
+                "supernode", operator=hex_of(signer.address), tasks=list(tasks), chain=settings.chain.url
+            )
+            await _until_told(asyncio.create_task(_together(running)))
+
+
+def operator(settings: NodeSettings) -> Signer:
+    """Open the operator's keystore; KeyFileError says what is wrong with it."""
+    return Signer.load(settings.at(settings.key.keystore), settings.password_file(), PASSWORD_VARIABLE)
+
+
+@contextlib.asynccontextmanager
+async def connected(settings: NodeSettings) -> AsyncIterator[Chain]:
+    """Connect to the chain of a node's settings."""
+    deployment = Deployment.load(settings.at(settings.chain.deployment))
+    async with await Chain.connect(settings.chain.url, deployment, settings.chain.confirmations) as chain:
+        yield chain
+
+
+async def _open(
+    settings: NodeSettings,
+    signer: Signer,
+    tasks: dict[TaskId, TaskSettings],
+    trainer_of: TrainerOf,
+    stack: AsyncExitStack,
+) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+    """Open the chain, the journal and the content; return what is to run at the same time."""
+    chain = await stack.enter_async_context(connected(settings))
+    sender = await stack.enter_async_context(Sender(chain, signer, settings.home / "outbox.sqlite"))
+    journal = Journal(settings.home / "journal.sqlite", chain.domain, signer.address)
+    stack.callback(journal.close)
+    disk = DiskStore(settings.at(settings.content.folder), sync=settings.content.sync)
+    others, replicas = _other_sources(settings, disk, stack)
+    clock = Clock(chain)
+    running: list[Callable[[], Coroutine[Any, Any, None]]] = [clock.run]
+    for task, given in tasks.items():
+        tls = (
+            Tls(None if given.authorities is None else settings.at(given.authorities)) if given.tls else None
+        )
+        link = Link(given.superlink, signer, chain.domain, tls)
+        stack.push_async_callback(link.close)
+        store = LayeredStore(disk, [LinkSource(link, disk), *others], replicas)
+        means = Means(
+            signer=signer,
+            domain=chain.domain,
+            view=TaskView(chain, task),
+            clock=clock,
+            journal=journal,
+            store=store,
+            link=link,
+            force=partial(_force, Coordinator(chain), sender),
+            trainer_of=partial(trainer_of, task, given),
+            apps=settings.home / "apps",
+            scratch=settings.at(settings.scratch),
+            by_ipfs=settings.reveal == "ipfs",
+        )
+        outcomes = Outcomes(
+            task, signer.address, means.view, clock, journal, store, means.force, settings.content.keep_bytes
+        )
+        stack.push_async_callback(outcomes.close)
+        running.append(partial(_keep_going, task, partial(Supernode, task, means, outcomes)))
+    return running
+
+
+def _other_sources(
+    settings: NodeSettings, disk: DiskStore, stack: AsyncExitStack
+) -> tuple[list[Source], list[KuboStore]]:
+    """Where content may come from beside the Superlink, and where it is put beside the disk."""
+    gateways = [GatewaySource(url, disk) for url in settings.content.gateways]
+    for gateway in gateways:
+        stack.push_async_callback(gateway.close)
+    if settings.content.kubo is None:
+        return [*gateways], []
+    kubo = KuboStore(settings.content.kubo, disk)
+    stack.callback(kubo.close)
+    return [kubo, *gateways], [kubo]
+
+
+def _trainer(settings: NodeSettings, task: TaskId, given: TaskSettings, app: Path) -> Trainer:
+    """The trainer of an app, with this node's data for the task."""
+    python = None if given.python is None else settings.at(given.python)
+    log = settings.home / f"app-{task}.log"
+    return Trainer.of(app, settings.at(given.data), log, python=python, threads=settings.threads)
+
+
+async def _force(coordinator: Coordinator, sender: Sender, commit: SignedCommit) -> None:
+    """Send a commit to the chain; a second time changes nothing."""
+    call = coordinator.commit(commit.task, commit.round, sender.address, commit.commitment, commit.signature)
+    try:
+        await sender.send(call, key=f"commit:{commit.task}:{commit.round}", limit=FORCE_LIMIT)
+    except Reverted as error:
+        if error.error != "AlreadyCommitted":
+            raise
+
+
+async def _keep_going(task: TaskId, supernode: Callable[[], Supernode]) -> None:
+    """Run a task; when it fails, say so and take it up again a little later."""
+    for pause in pauses(longest=LONGEST_PAUSE):
+        try:
+            await supernode().run()
+        except (DaoError, OSError) as error:
+            _log.error("task interrupted", task=task, error=str(error), again_in=round(pause, 1))
+        await asyncio.sleep(pause)
+
+
+async def _together(running: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for run in running:
+            group.create_task(run())
+
+
+async def _until_told(work: asyncio.Task[None]) -> None:
+    """Wait for work that does not end by itself, and cancel it at SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    told = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda number=number: (told.append(number), work.cancel()))
+    try:
+        await work
+    except asyncio.CancelledError:
+        if not told:
+            raise
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        _log.info("stopped")

@@ -1,0 +1,71 @@
+"""Settings of a Supernode: those of its home folder, and a small file for each task it takes part in."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from dao.config import FromHome, HomeSettings, Section, one_line
+from dao.core.errors import ConfigError
+from dao.core.types import TaskId
+
+TASKS = "tasks"  # folder of files NUMBER.toml
+
+
+class TaskSettings(Section):
+    """What this node brings to one task, and where its Superlink is."""
+
+    data: FromHome  # what the app's `data` reads
+    superlink: str  # host:port
+    tls: bool = False
+    authorities: FromHome | None = None  # PEM file of those trusted for TLS; None: the usual ones
+    python: FromHome | None = None  # interpreter of the app's environment; None: this one
+
+
+class NodeSettings(HomeSettings):
+    """A Supernode's settings; `load` reads them."""
+
+    reveal: Literal["stream", "ipfs"] = "stream"
+    audit_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    threads: int | None = Field(default=None, ge=1)  # of the app's numeric libraries; None: as they choose
+    scratch: FromHome = Path("scratch")  # a folder in memory (tmpfs) makes rounds of large models faster
+
+    def tasks(self) -> dict[TaskId, TaskSettings]:
+        """Read the tasks' files; ConfigError names the file and what is wrong in it."""
+        return {
+            TaskId(int(path.stem)): _read_task(path)
+            for path in sorted((self.home / TASKS).glob("*.toml"))
+            if path.stem.isdecimal()
+        }
+
+    def task_file(self, task: TaskId) -> Path:
+        """Return where a task's file is."""
+        return self.home / TASKS / f"{task}.toml"
+
+
+def _read_task(path: Path) -> TaskSettings:
+    try:
+        return TaskSettings(**tomllib.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {one_line(error)}") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: expected TOML: {error}") from None
+
+
+def write_task(settings: NodeSettings, task: TaskId, given: TaskSettings) -> None:
+    """Write a task's file; ConfigError for a setting that is no printable text."""
+    path = settings.task_file(task)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"{name} = {_toml(value)}" for name, value in given if value is not None]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _toml(value: object) -> str:
+    """A boolean or text as TOML has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = str(value)
+    if not text.isprintable():
+        raise ConfigError(f"{text!r}: expected printable letters")
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
