@@ -33,6 +33,15 @@ def only_daemon(home: Path, operator: Address) -> Iterator[None]:
         yield
 
 
+def is_running(home: Path) -> bool:
+    """Tell whether a daemon holds a home folder."""
+    try:
+        with _held(home / "lock", f"home {home}"):
+            return False
+    except LockedError:
+        return True
+
+
 @contextlib.contextmanager
 def _held(path: Path, what: str) -> Iterator[None]:
     try:

@@ -18,7 +18,7 @@ from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.config import PASSWORD_VARIABLE
 from dao.core.errors import ConfigError, DaoError, Reverted
-from dao.core.types import TaskId, hex_of
+from dao.core.types import Address, Domain, TaskId, hex_of
 from dao.journal import Journal, SignedCommit
 from dao.lock import only_daemon
 from dao.store.base import Source
@@ -68,12 +68,42 @@ def operator(settings: NodeSettings) -> Signer:
     return Signer.load(settings.at(settings.key.keystore), settings.password_file(), PASSWORD_VARIABLE)
 
 
+def outbox(settings: NodeSettings, account: Address) -> Path:
+    """Return the file of an account's transactions."""
+    return settings.home / f"outbox-{hex_of(account)}.sqlite"
+
+
 @contextlib.asynccontextmanager
 async def connected(settings: NodeSettings) -> AsyncIterator[Chain]:
     """Connect to the chain of a node's settings."""
     deployment = Deployment.load(settings.at(settings.chain.deployment))
     async with await Chain.connect(settings.chain.url, deployment, settings.chain.confirmations) as chain:
         yield chain
+
+
+class Contents:
+    """Where a node's content is and comes from: its disk, Superlinks, its IPFS node, gateways."""
+
+    def __init__(
+        self, settings: NodeSettings, domain: Domain, signer: Signer | None, stack: AsyncExitStack
+    ) -> None:
+        self._settings, self._domain, self._signer, self._stack = settings, domain, signer, stack
+        self.disk = DiskStore(settings.at(settings.content.folder), sync=settings.content.sync)
+        gateways = [GatewaySource(url, self.disk) for url in settings.content.gateways]
+        for gateway in gateways:
+            stack.push_async_callback(gateway.close)
+        kubo = [] if settings.content.kubo is None else [KuboStore(settings.content.kubo, self.disk)]
+        for store in kubo:
+            stack.callback(store.close)
+        self._others: list[Source] = [*kubo, *gateways]
+        self._replicas = kubo
+
+    def of_task(self, given: TaskSettings) -> tuple[LayeredStore, Link]:
+        """Return the content of a task, and the link to its Superlink; ConfigError for a bad address."""
+        authorities = given.authorities and self._settings.at(given.authorities)
+        link = Link(given.superlink, self._signer, self._domain, Tls(authorities) if given.tls else None)
+        self._stack.push_async_callback(link.close)
+        return LayeredStore(self.disk, [LinkSource(link, self.disk), *self._others], self._replicas), link
 
 
 async def _open(
@@ -85,20 +115,14 @@ async def _open(
 ) -> list[Callable[[], Coroutine[Any, Any, None]]]:
     """Open the chain, the journal and the content; return what is to run at the same time."""
     chain = await stack.enter_async_context(connected(settings))
-    sender = await stack.enter_async_context(Sender(chain, signer, settings.home / "outbox.sqlite"))
+    sender = await stack.enter_async_context(Sender(chain, signer, outbox(settings, signer.address)))
     journal = Journal(settings.home / "journal.sqlite", chain.domain, signer.address)
     stack.callback(journal.close)
-    disk = DiskStore(settings.at(settings.content.folder), sync=settings.content.sync)
-    others, replicas = _other_sources(settings, disk, stack)
+    contents = Contents(settings, chain.domain, signer, stack)
     clock = Clock(chain)
     running: list[Callable[[], Coroutine[Any, Any, None]]] = [clock.run]
     for task, given in tasks.items():
-        tls = (
-            Tls(None if given.authorities is None else settings.at(given.authorities)) if given.tls else None
-        )
-        link = Link(given.superlink, signer, chain.domain, tls)
-        stack.push_async_callback(link.close)
-        store = LayeredStore(disk, [LinkSource(link, disk), *others], replicas)
+        store, link = contents.of_task(given)
         means = Means(
             signer=signer,
             domain=chain.domain,
@@ -119,20 +143,6 @@ async def _open(
         stack.push_async_callback(outcomes.close)
         running.append(partial(_keep_going, task, partial(Supernode, task, means, outcomes)))
     return running
-
-
-def _other_sources(
-    settings: NodeSettings, disk: DiskStore, stack: AsyncExitStack
-) -> tuple[list[Source], list[KuboStore]]:
-    """Where content may come from beside the Superlink, and where it is put beside the disk."""
-    gateways = [GatewaySource(url, disk) for url in settings.content.gateways]
-    for gateway in gateways:
-        stack.push_async_callback(gateway.close)
-    if settings.content.kubo is None:
-        return [*gateways], []
-    kubo = KuboStore(settings.content.kubo, disk)
-    stack.callback(kubo.close)
-    return [kubo, *gateways], [kubo]
 
 
 def _trainer(settings: NodeSettings, task: TaskId, given: TaskSettings, app: Path) -> Trainer:
@@ -171,13 +181,18 @@ async def _together(running: Sequence[Callable[[], Coroutine[Any, Any, None]]]) 
 async def _until_told(work: asyncio.Task[None]) -> None:
     """Wait for work that does not end by itself, and cancel it at SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
-    told = []
+    told = asyncio.Event()
+
+    def tell() -> None:
+        told.set()
+        work.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda number=number: (told.append(number), work.cancel()))
+        loop.add_signal_handler(number, tell)
     try:
         await work
     except asyncio.CancelledError:
-        if not told:
+        if not told.is_set():
             raise
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,0 +1,181 @@
+"""What `dao node …` does: set a node up, stake, join, leave, claim, take stake out. Each command is one function."""
+
+import os
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator, Registry, Token
+from dao.chain.deployment import Deployment
+from dao.chain.sender import Sender
+from dao.chain.signer import Signer
+from dao.config import FILE, PASSWORD_VARIABLE
+from dao.core.errors import ConfigError, RuleError
+from dao.core.messages import operator_digest
+from dao.core.types import ZERO_ADDRESS, Address, TaskId, Timestamp, Wei, hex_of
+from dao.lock import only_daemon
+from node.rewards import claim as claim_standing
+from node.rewards import finalize_due, standing
+from node.service import Contents, connected, operator, outbox
+from node.settings import NodeSettings, TaskSettings, write_task
+
+SCRYPT_WORK = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """What a claim paid, and what had to be finalized first."""
+
+    task: TaskId
+    finalized: Sequence[int]
+    paid: Wei
+
+
+def init(
+    home: Path, url: str | None = None, deployment: Path | None = None, *, work: int = SCRYPT_WORK
+) -> Address:
+    """Make a home folder with an operator key, a password unless COMMONWEIGHT_PASSWORD has one, and settings.
+
+    Only this user can read it. `deployment` is the network's file, `url` the address of a node of its chain. KeyFileError
+    when there is a key already.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
+    settings = NodeSettings.load(home)
+    if deployment is not None:
+        Deployment.load(deployment)
+        shutil.copyfile(deployment, settings.at(settings.chain.deployment))
+    password = os.environ.get(PASSWORD_VARIABLE) or _new_password(settings.at(settings.key.password))
+    signer = Signer.create(settings.at(settings.key.keystore), password, work)
+    if url is not None and not (home / FILE).exists():
+        (home / FILE).write_text(f'[chain]\nurl = "{url}"\n', encoding="utf-8")
+        NodeSettings.load(home)
+    return signer.address
+
+
+async def register(settings: NodeSettings, owner: Signer, amount: Wei | None = None) -> Wei:
+    """Stake `amount` (None: the registry's minimum) of the owner's tokens behind this node; more where it has some.
+
+    Returns the node's active stake. RuleError when it belongs to another owner or the owner has too few tokens.
+    """
+    node = operator(settings)
+    async with _sending(settings, owner) as (chain, sender):
+        registry, token, at = Registry(chain), Token(chain), chain.final()
+        held = await registry.supernode(node.address, at)
+        if held.owner not in (ZERO_ADDRESS, owner.address):
+            raise RuleError(
+                f"node {hex_of(node.address)}: belongs to owner {hex_of(held.owner)}; use that one's keystore"
+            )
+        wanted = amount if amount is not None else await registry.minimum_stake(at)
+        balance = await token.balance_of(owner.address, at)
+        if balance < wanted:
+            raise RuleError(
+                f"owner {hex_of(owner.address)}: has {balance} wei of tokens, expected {wanted} to stake"
+            )
+        if await token.allowance(owner.address, registry.address, at) < wanted:
+            await sender.send(token.approve(registry.address, wanted))
+        if held.owner == owner.address:
+            await sender.send(registry.add_stake(node.address, wanted))
+        else:
+            consent = operator_digest(chain.chain_id, registry.address, owner.address, node.address)
+            await sender.send(registry.register(node.address, wanted, node.sign(consent)))
+        return await registry.stake_of(node.address, chain.final())
+
+
+async def join(settings: NodeSettings, owner: Signer, task: TaskId, given: TaskSettings) -> None:
+    """Take part in a task from its next round on, with these settings of it."""
+    node = operator(settings).address
+    async with _sending(settings, owner) as (chain, sender):
+        coordinator = Coordinator(chain)
+        await coordinator.rules_of(task, chain.final())  # Reverted when there is no such task
+        if not await coordinator.is_joined(task, node, chain.final()):
+            await sender.send(coordinator.join(task, node))
+    write_task(settings, task, given)
+
+
+async def leave(settings: NodeSettings, task: TaskId, owner: Signer | None = None) -> None:
+    """Take part in a task no longer; sent by the owner, or by the operator where None is given."""
+    node = operator(settings).address
+    async with _sending(settings, owner) as (chain, sender):
+        coordinator = Coordinator(chain)
+        if await coordinator.is_joined(task, node, chain.final()):
+            await sender.send(coordinator.leave(task, node))
+    settings.task_file(task).unlink(missing_ok=True)
+
+
+async def claim(
+    settings: NodeSettings, payer: Signer | None = None, tasks: Sequence[TaskId] = ()
+) -> list[Claimed]:
+    """Have the node's owner paid what it earned in these tasks (none: all of this node's); `payer` pays for gas,
+    the operator where it is None.
+
+    Rounds whose challenge window is over are finalized first, so that nobody need wait for the Superlink.
+    """
+    given = settings.tasks()
+    if unknown := [task for task in tasks if task not in given]:
+        raise ConfigError(f"task {unknown[0]}: not one of this node's; expected one of {[*given]}")
+    paid = []
+    async with _sending(settings, payer) as (chain, sender), AsyncExitStack() as stack:
+        owner = await owner_of(chain, operator(settings).address)
+        contents = Contents(settings, chain.domain, None, stack)
+        for task in tasks or given:
+            store, _ = contents.of_task(given[task])
+            finalized = await finalize_due(chain, sender, task)
+            amount = await claim_standing(chain, sender, await standing(chain, store, task, owner))
+            paid.append(Claimed(task, finalized, amount))
+    return paid
+
+
+async def unbond(settings: NodeSettings, owner: Signer, amount: Wei | None = None) -> Timestamp:
+    """Begin to take stake out (None: all of it); return when it can be withdrawn, in Unix seconds of block time."""
+    node = operator(settings).address
+    async with _sending(settings, owner) as (chain, sender):
+        registry = Registry(chain)
+        wanted = await registry.stake_of(node, chain.final()) if amount is None else amount
+        await sender.send(registry.unbond(node, wanted))
+        return (await registry.supernode(node, chain.final())).release_time
+
+
+async def withdraw(settings: NodeSettings, payer: Signer | None = None) -> Wei:
+    """Send released stake to the owner; return how much. `payer` pays for gas, the operator where it is None."""
+    node = operator(settings).address
+    async with _sending(settings, payer) as (chain, sender):
+        registry = Registry(chain)
+        amount = (await registry.supernode(node, chain.final())).unbonding
+        await sender.send(registry.withdraw(node))
+        return amount
+
+
+async def owner_of(chain: Chain, node: Address) -> Address:
+    """Return a node's owner; RuleError when it is not registered."""
+    owner = await Registry(chain).owner_of(node, chain.final())
+    if owner == ZERO_ADDRESS:
+        raise RuleError(f"node {hex_of(node)}: not registered; its owner stakes first: dao node register")
+    return owner
+
+
+@asynccontextmanager
+async def _sending(settings: NodeSettings, signer: Signer | None) -> AsyncIterator[tuple[Chain, Sender]]:
+    """Open the chain and an account's way to it; None: the operator's.
+
+    LockedError where that is its running daemon's: the two would use the same nonces.
+    """
+    sending = signer or operator(settings)
+    alone = only_daemon(settings.home, sending.address) if signer is None else nullcontext()
+    with alone:
+        async with (
+            connected(settings) as chain,
+            Sender(chain, sending, outbox(settings, sending.address)) as sender,
+        ):
+            yield chain, sender
+
+
+def _new_password(path: Path) -> str:
+    password = secrets.token_urlsafe(32)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(password)
+    return password
