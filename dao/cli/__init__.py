@@ -8,8 +8,10 @@ import typer
 
 from dao.core.errors import DaoError
 
-# name → what `dao --help` says of it; the typer app is in the module dao.cli.NAME
+# name → what `dao --help` says of it; the module dao.cli.NAME has a typer `app` or, for one command, the function `command`
 COMMANDS = {
+    "devnet": "A chain of your own with the contracts on it, to develop and rehearse.",
+    "deploy": "Put a network's contracts on a chain.",
     "simulate": "Train together on this machine without a chain: what would each contributor earn?",
 }
 
@@ -32,10 +34,14 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
         """A DAO that trains a model together: stake, train, commit, reveal, aggregate, score, pay, audit."""
 
     for name, text in COMMANDS.items():
-        if arguments[:1] == [name]:
-            app.add_typer(importlib.import_module(f"dao.cli.{name}").app, name=name, help=text)
-        else:
+        if arguments[:1] != [name]:
             app.command(name, help=text)(root)
+            continue
+        module = importlib.import_module(f"dao.cli.{name}")
+        if hasattr(module, "command"):
+            app.command(name)(module.command)
+        else:
+            app.add_typer(module.app, name=name, help=text)
     return app
 
 

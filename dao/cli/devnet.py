@@ -1,0 +1,184 @@
+"""`dao devnet`: a chain of one's own with the contracts on it, and tokens and gas for whoever needs them there."""
+
+import asyncio
+import json
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dao.chain.client import Chain
+from dao.chain.deploy import Params, deploy, grant
+from dao.chain.deployment import Deployment
+from dao.cli.holding import held, holder, stop_holder
+from dao.cli.network import DEVNET, Paying, account_folder, expanded, paying
+from dao.cli.output import tokens
+from dao.core.errors import ConfigError, DaoError, RpcError
+from dao.core.types import Address, address_of, hex_of
+from dao.devnet import Anvil, dev_signer, start_anvil
+
+app = typer.Typer(no_args_is_help=True)
+READY_SECONDS = 60.0
+
+HomeOption = Annotated[
+    Path, typer.Option("--home", help="Folder of the chain's state and the network's files.")
+]
+
+
+@app.command()
+def up(
+    home: HomeOption = DEVNET,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the chain; 0: any free one.")] = 8545,
+    block_time: Annotated[int, typer.Option(min=1, help="Seconds between blocks without transactions.")] = 1,
+    detach: Annotated[bool, typer.Option(help="Run in the background until `dao devnet down`.")] = False,
+) -> None:
+    """Start a chain with the contracts on it, or take up the one that is in HOME. Ctrl-C ends it; its state is kept.
+
+    Writes HOME/deployment.json and HOME/network.json. Account 0 (--dev-account 0) proposes for the DAO. Its keys are
+    public: nothing of worth belongs here.
+
+    Example: dao devnet up --detach
+    """
+    home = expanded(home)
+    home.mkdir(parents=True, exist_ok=True)
+    if detach:
+        _detach(home, port, block_time)
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with held(home / "lock", f"devnet {home}"):
+            _run(home, port, block_time)
+    except KeyboardInterrupt:
+        return
+
+
+@app.command()
+def down(home: HomeOption = DEVNET) -> None:
+    """End the chain that runs in HOME; `up` takes it up again where it was.
+
+    Example: dao devnet down
+    """
+    home = expanded(home)
+    ended = stop_holder(home / "lock", f"devnet {home}")
+    print(f"devnet {home}: {'ended' if ended else 'was not running'}")
+
+
+@app.command()
+def fund(
+    addresses: Annotated[
+        list[str], typer.Argument(metavar="ADDRESS…", help="Accounts, 0x and 40 digits each.")
+    ],
+    home: HomeOption = DEVNET,
+    tokens_each: Annotated[
+        str, typer.Option("--tokens", help="Tokens that each is sent by the DAO.")
+    ] = "1000",
+    ether: Annotated[str, typer.Option(help="Ether for gas that each has afterwards.")] = "10",
+) -> None:
+    """Give accounts tokens and gas money on the development network.
+
+    Example: dao devnet fund 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 --tokens 500
+    """
+    accounts = [address_of(text, "ADDRESS") for text in addresses]
+    wei, gas = tokens(tokens_each, "--tokens"), tokens(ether, "--ether")
+    asyncio.run(_fund(expanded(home), accounts, wei, gas))
+    for account in accounts:
+        print(f"{hex_of(account)}  {tokens_each} tokens more, {ether} ether")
+
+
+def network_of(home: Path) -> dict[str, Any]:
+    """What `up` wrote to HOME/network.json; ConfigError when it is not running."""
+    path = home / "network.json"
+    if holder(home / "lock") is None or not path.exists():
+        raise ConfigError(f"devnet {home}: is not running; start it by dao devnet up")
+    network: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return network
+
+
+def _run(home: Path, port: int, block_time: int) -> None:
+    """Run the chain until it, or this process, is ended."""
+    chain = home / "chain"
+    anvil = start_anvil(chain, port, state=chain / "state.json", block_time=block_time)
+    try:
+        deployment = asyncio.run(_deployed(anvil, home))
+        network = {
+            "rpc": anvil.ws,
+            "http": anvil.http,
+            "chain_id": deployment.chain_id,
+            "deployment": str(home / "deployment.json"),
+        }
+        _write(home / "network.json", json.dumps(network, indent=2) + "\n")
+        print(
+            f"devnet ready at {anvil.ws} (chain {deployment.chain_id}), contracts in {home / 'deployment.json'}"
+        )
+        sys.stdout.flush()
+        anvil.process.wait()
+        raise RpcError(f"devnet {home}: the chain ended by itself; see {chain / 'anvil.log'}")
+    finally:
+        (home / "network.json").unlink(missing_ok=True)
+        anvil.stop()
+
+
+async def _deployed(anvil: Anvil, home: Path) -> Deployment:
+    """The contracts of the chain's state, put there where they are not."""
+    path = home / "deployment.json"
+    if path.exists():
+        known = Deployment.load(path)
+        async with await Chain.connect(anvil.ws) as chain:
+            code = await chain.request("eth_getCode", hex_of(known.coordinator), "latest")
+        if code not in ("0x", None):
+            return known
+    signer = dev_signer(0)
+    database = account_folder(path, signer.address) / "transactions.db"
+    made = await deploy(anvil.ws, signer, Params(), database)
+    made.save(path)
+    return made
+
+
+async def _fund(home: Path, accounts: list[Address], wei: int, gas: int) -> None:
+    network = network_of(home)
+    dao = Paying(None, None, 0)
+    async with paying(network["rpc"], Path(network["deployment"]), dao) as (chain, sender):
+        for account in accounts:
+            await chain.request("anvil_setBalance", hex_of(account), hex(gas))
+        if wei:
+            await grant(chain, sender, dict.fromkeys(accounts, wei))  # type: ignore[arg-type]
+
+
+def _detach(home: Path, port: int, block_time: int) -> None:
+    """Run `up` in a process of its own, and return once it is ready."""
+    arguments = ["devnet", "up", "--home", str(home), "--port", str(port), "--block-time", str(block_time)]
+    program = "from dao.cli import main; main()"
+    with (home / "devnet.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
+    assert process.stdout is not None  # noqa: S101  (it is a pipe)
+    with process.stdout:
+        readable, _, _ = select.select([process.stdout], [], [], READY_SECONDS)
+        line = process.stdout.readline().decode() if readable else ""
+    if line:
+        print(line, end="")
+        return
+    if readable:
+        process.wait(READY_SECONDS)
+    else:
+        process.terminate()
+    words = (home / "devnet.log").read_text(encoding="utf-8", errors="replace").strip().removeprefix("dao: ")
+    raise DaoError(
+        words[-500:] or f"devnet {home}: not ready in {READY_SECONDS:.0f} s; see {home / 'devnet.log'}"
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that readers see whole or not at all."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)

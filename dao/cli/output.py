@@ -1,0 +1,73 @@
+"""What commands read and print: amounts in whole tokens, aligned columns, JSON, and logs on stderr."""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from dao.chain.deploy import TOKEN
+from dao.core.errors import ConfigError
+from dao.core.types import Wei, hex_of
+
+
+def tokens(text: str, what: str) -> Wei:
+    """Read an amount of whole tokens (or ether), as `2.5`, exactly; ConfigError names `what`."""
+    found = re.fullmatch(r"(\d{1,40})(?:\.(\d{1,18}))?", text, re.ASCII)
+    if found is None:
+        raise ConfigError(f"{what}: expected an amount of tokens such as 100 or 2.5, got {text[:40]!r}")
+    return Wei(int(found[1]) * TOKEN + int((found[2] or "").ljust(18, "0")))
+
+
+def amount(wei: int) -> str:
+    """Write wei as whole tokens, exactly."""
+    whole, part = divmod(abs(wei), TOKEN)
+    digits = f"{whole}.{part:018}".rstrip("0").rstrip(".")
+    return f"-{digits}" if wei < 0 else digits
+
+
+def print_json(value: object) -> None:
+    """Print JSON for scripts; bytes become hex digits."""
+    print(json.dumps(value, indent=2, default=_text))
+
+
+def print_fields(fields: Mapping[str, object]) -> None:
+    """Print one field a line, the values aligned."""
+    width = max(map(len, fields))
+    for name, value in fields.items():
+        print(f"{name:<{width}}  {_text(value)}")
+
+
+def print_table(rows: Sequence[Mapping[str, object]], nothing: str) -> None:
+    """Print rows under the names of their fields, or what there is none of."""
+    if not rows:
+        print(nothing)
+        return
+    lines = [tuple(rows[0]), *(tuple(map(_text, row.values())) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def log_to_stderr() -> None:
+    """Have daemons log one line an event to stderr; a traceback shows no local values, so no secret."""
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    shared: list[Any] = [structlog.processors.add_log_level, stamp, structlog.processors.format_exc_info]
+    structlog.configure(
+        processors=[
+            *shared,
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    )
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+
+
+def _text(value: object) -> str:
+    return hex_of(value) if isinstance(value, bytes) else str(value)
