@@ -1,7 +1,7 @@
 """What the Superlink holds of one round: who may take part, commits, the tree they close with, reveals."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 
 from aggregator.journal import HeldCommit, HeldReveal
@@ -76,6 +76,6 @@ class Collection:
         event, self._changed = self._changed, asyncio.Event()
         event.set()
 
-    async def changed(self) -> None:
-        """Wait for the next change."""
-        await self._changed.wait()
+    def changed(self) -> Awaitable[object]:
+        """What ends with the next change after this call, whenever it is awaited."""
+        return self._changed.wait()

@@ -48,9 +48,6 @@ class Intake:
         self._joined, self._tell = members, tell
         self._rounds: dict[RoundId, Collection] = {}
         self._begun = asyncio.Event()
-        self.on_event: Callable[..., None] = lambda *_, **__: (
-            None
-        )  # told of what happens, as StatusStream.emit
 
     # what the Superlink says
 

@@ -186,7 +186,7 @@ class Superlink:
         """Wait for commits: until all that are eligible have committed, else to the deadline."""
         version = -1
         while True:
-            if version != self._watch.version:
+            while version != self._watch.version:  # it may change while the chain is read
                 version = self._watch.version
                 state = await self._look(collection, Phase.OPEN, Phase.CLOSED)
             count = len(collection.commits.keys() | collection.forced.keys())
@@ -254,7 +254,7 @@ class Superlink:
         """Wait for reveals: until all that committed have revealed, else to the deadline."""
         version = -1
         while True:
-            if version != self._watch.version:
+            while version != self._watch.version:  # it may change while the chain is read
                 version = self._watch.version
                 state = await self._look(collection, Phase.CLOSED)
             deadline = reveal_deadline(self._rules, state)
