@@ -1,0 +1,45 @@
+"""What the demonstration's free rider runs in place of an app's interpreter: it trains nothing and sends noise.
+
+Nothing stops an operator from that: the daemon starts what it is told to. It is the score that has to see through it.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+NOISE = 0.01  # standard deviation
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def load(app: str, data: str | None) -> None:
+    """Load nothing."""
+
+
+def train(base: str, out: str, seed: int, round: int) -> dict[str, Any]:  # noqa: A002
+    """Write the base model with noise on it."""
+    from dao import apphost
+
+    source = apphost.open_model(Path(base))
+    target = apphost.make_model(Path(out), source.head)
+    dice = np.random.Generator(np.random.Philox(seed + round))
+    for name, values in source.tensors.items():
+        target.tensors[name][...] = values + dice.normal(0, NOISE, values.shape).astype(np.float32)
+    return {"metrics": {}, "load_s": 0.0, "train_s": 0.0, "store_s": 0.0}
+
+
+def interpreter(path: Path) -> Path:
+    """Write a program that takes the place of the app's Python, and return its path."""
+    path.write_text(
+        f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).resolve()}" "$@"\n', encoding="utf-8"
+    )
+    path.chmod(0o700)
+    return path
+
+
+if __name__ == "__main__":
+    sys.path[0] = str(ROOT)
+    from dao.apphost import connect
+
+    connect().serve({"load": load, "train": train})

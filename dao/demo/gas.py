@@ -1,0 +1,40 @@
+"""Who paid which gas for a round, read off the chain's own receipts."""
+
+from collections.abc import Collection, Iterable
+
+from dao.chain.client import Chain
+from dao.chain.events import CommitsClosed, Finalized, ResultPosted, RoundOpened
+from dao.core.types import Address, Digest, RoundId, TaskId, hex_of
+
+
+async def superlink_gas(chain: Chain, task: TaskId) -> dict[RoundId, int]:
+    """Gas of the transactions that opened, closed, posted and finalized each round."""
+    transactions: dict[Digest, RoundId] = {}
+    for kind in (RoundOpened, CommitsClosed, ResultPosted, Finalized):
+        for event in await chain.past(kind, task=task):
+            transactions[event.tx_hash] = event.round
+    gas: dict[RoundId, int] = {}
+    for transaction, round_ in transactions.items():
+        receipt = await chain.request("eth_getTransactionReceipt", hex_of(transaction))
+        gas[round_] = gas.get(round_, 0) + int(receipt["gasUsed"], 16)
+    return gas
+
+
+async def participants_gas(
+    chain: Chain, task: TaskId, accounts: Collection[Address], rounds: Iterable[RoundId]
+) -> dict[RoundId, int]:
+    """Gas that these accounts paid between a round's opening and the next one's (the last: its result)."""
+    opened = {event.round: event.block for event in await chain.past(RoundOpened, task=task)}
+    posted = {event.round: event.block for event in await chain.past(ResultPosted, task=task)}
+    names = {hex_of(account) for account in accounts}
+    gas = {}
+    for round_ in rounds:
+        paid = 0
+        for number in range(opened[round_], posted[round_] + 1):
+            block = await chain.request("eth_getBlockByNumber", hex(number), True)
+            for transaction in block["transactions"]:
+                if transaction["from"].lower() in names:
+                    receipt = await chain.request("eth_getTransactionReceipt", transaction["hash"])
+                    paid += int(receipt["gasUsed"], 16)
+        gas[round_] = paid
+    return gas
