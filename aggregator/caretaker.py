@@ -49,7 +49,7 @@ class Caretaker:
         self._decided: dict[RoundId, Phase] = {RoundId(0): Phase.FINALIZED}
         self._results: dict[RoundId, Result] = {}
         self._again: set[RoundId] = set()  # to be read again soon
-        self._idle = asyncio.Event()
+        self._asked, self._idle = 0, asyncio.Event()  # idle: as of a look begun after the last question
 
     async def run(self) -> None:
         """Do what is due, whenever it is."""
@@ -63,16 +63,19 @@ class Caretaker:
             await self._watch.wait(due)
 
     async def finished(self) -> None:
-        """Wait until no posted round is left to look after."""
+        """Wait until no posted round is left to look after, those posted a moment ago included."""
+        self._asked += 1
+        self._idle.clear()
+        self._watch.touched = None
+        self._watch.nudge()
         await self._idle.wait()
 
     async def _look(self) -> Timestamp:
         """Do what is due now; return when the next thing is."""
+        asked = self._asked
         await self._refresh()
         posted = sorted(r for r, known in self._rounds.items() if known.state.phase in STANDING)
-        if posted:
-            self._idle.clear()
-        else:
+        if not posted and asked == self._asked:
             self._idle.set()
         due = [await self._attend(round_, self._rounds[round_]) for round_ in posted]
         soonest = min(due, default=self._watch.now() + IDLE)

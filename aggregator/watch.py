@@ -101,8 +101,12 @@ class Watch:
             elif isinstance(event, RoundEvent) and self.touched is not None:
                 self.touched.add(event.round)
             self.version += 1
-            pulse, self._pulse = self._pulse, asyncio.Event()
-            pulse.set()
+            self.nudge()
+
+    def nudge(self) -> None:
+        """Have those who wait look again."""
+        pulse, self._pulse = self._pulse, asyncio.Event()
+        pulse.set()
 
     async def _follow_heads(self) -> None:
         while True:
