@@ -12,6 +12,9 @@ from dao.core.errors import DaoError
 COMMANDS = {
     "devnet": "A chain of your own with the contracts on it, to develop and rehearse.",
     "deploy": "Put a network's contracts on a chain.",
+    "node": "Run a Supernode beside your own data.",
+    "superlink": "Run the aggregator of a task.",
+    "task": "Propose what to train, and see what became of it.",
     "simulate": "Train together on this machine without a chain: what would each contributor earn?",
 }
 

@@ -64,19 +64,21 @@ class Paying:
     keystore: Path | None
     password_file: Path | None
     dev_account: int | None
+    option: str = "--keystore"
+    variable: str = PASSWORD_VARIABLE
 
     def signer(self, chain_id: int) -> Signer:
         """Open the key; ConfigError unless one is named, or for a devnet's key on any other chain."""
         if (self.keystore is None) == (self.dev_account is None):
             raise ConfigError(
-                "account: expected either --keystore FILE or, on the devnet, --dev-account NUMBER"
+                f"account: expected either {self.option} FILE or, on the devnet, --dev-account NUMBER"
             )
         if self.keystore is not None:
-            return Signer.load(self.keystore.expanduser(), self.password_file, PASSWORD_VARIABLE)
+            return Signer.load(self.keystore.expanduser(), self.password_file, self.variable)
         if chain_id != CHAIN_ID:
             raise ConfigError(
                 f"--dev-account: its key is public and only good for the devnet (chain {CHAIN_ID}), this is chain "
-                f"{chain_id}; use --keystore"
+                f"{chain_id}; use {self.option}"
             )
         return dev_signer(self.dev_account or 0)
 

@@ -1,0 +1,221 @@
+"""`dao task`: propose what to train, and see what became of it."""
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator, Distributor
+from dao.chain.deploy import create_task
+from dao.cli.network import (
+    DEPLOYMENT_DEFAULT,
+    RPC_DEFAULT,
+    DeploymentOption,
+    DevAccountOption,
+    JsonOption,
+    KeystoreOption,
+    PasswordOption,
+    Paying,
+    RpcOption,
+    connected,
+    expanded,
+    paying,
+)
+from dao.cli.output import amount, print_fields, print_json, print_table, tokens
+from dao.core.types import Codec, Rules, TaskId, Wei, address_of, hex_of
+
+app = typer.Typer(no_args_is_help=True)
+HOUR, DAY = 3600, 86_400
+STORE_DEFAULT = Path("~/.commonweight/content")
+
+TaskArgument = Annotated[int, typer.Argument(metavar="TASK", min=1, help="The task's number.")]
+
+
+def _seconds(text: str) -> Any:
+    return typer.Option(min=1, help=f"Seconds {text}.")
+
+
+@app.command()
+def create(
+    app_folder: Annotated[
+        Path, typer.Option("--app", help="Folder of the app: app.py and other text files.")
+    ],
+    shards: Annotated[
+        Path, typer.Option(help="Folder of the validation shards, which only the Superlink gets.")
+    ],
+    superlink: Annotated[str, typer.Option(help="Address of the Superlink's operator.")],
+    rpc: RpcOption = RPC_DEFAULT,
+    deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
+    keystore: KeystoreOption = None,
+    password_file: PasswordOption = None,
+    dev_account: DevAccountOption = None,
+    model: Annotated[
+        Path | None, typer.Option(help="The first model, safetensors of float32; without, the app makes it.")
+    ] = None,
+    store: Annotated[Path, typer.Option(help="Folder where app and first model are stored.")] = STORE_DEFAULT,
+    ipfs: Annotated[
+        str | None,
+        typer.Option(help="API of an IPFS node to put them in, too: /ip4/127.0.0.1/tcp/5001/http."),
+    ] = None,
+    app_python: Annotated[
+        Path | None, typer.Option(help="Interpreter of the app's environment; without, this one.")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=0, help="How many rounds to fund now.")] = 10,
+    round_budget: Annotated[str, typer.Option(help="Tokens that a round pays out.")] = "1000",
+    quorum: Annotated[int, typer.Option(min=1, help="Least commits of a round.")] = 3,
+    codec: Annotated[Codec, typer.Option(help="How updates are encoded.")] = Codec.INT8,
+    admitted_only: Annotated[
+        bool, typer.Option(help="Only for owners that the DAO admits, all equal.")
+    ] = False,
+    min_stake: Annotated[str, typer.Option(help="Tokens that a Supernode must stake.")] = "1",
+    max_stake: Annotated[
+        str, typer.Option(help="Tokens of stake above which more does not weigh more.")
+    ] = "1000",
+    superlink_bond: Annotated[str, typer.Option(help="Tokens that the Superlink must stake.")] = "500",
+    challenge_bond: Annotated[str, typer.Option(help="Tokens that a challenge puts at risk.")] = "500",
+    commit_period: Annotated[int, _seconds("to train and commit")] = HOUR,
+    reveal_period: Annotated[int, _seconds("to reveal")] = HOUR // 2,
+    result_period: Annotated[int, _seconds("for the result, after the reveals")] = HOUR,
+    force_period: Annotated[int, _seconds("after closing in which commits may be forced on chain")] = HOUR
+    // 2,
+    challenge_period: Annotated[int, _seconds("in which a result can be challenged")] = DAY,
+    resolve_period: Annotated[int, _seconds("for the DAO to decide a challenge")] = 3 * DAY,
+    json: JsonOption = False,
+) -> None:
+    """Create a task through the DAO's timelock: what to train, on whose rules, for how much.
+
+    The app is bundled and stored together with the first model; the rules bind the digests of both, and the root over
+    the shards. Funds for the rounds come from the DAO's tokens.
+
+    Example: dao task create --app apps/mnist --shards shards --superlink 0x7099… --dev-account 0 --rounds 5
+    """
+    from dao.cli.proposal import publish
+
+    link = address_of(superlink, "--superlink")
+    amounts = {
+        name: tokens(text, f"--{name.replace('_', '-')}")
+        for name, text in {
+            "round_budget": round_budget,
+            "min_stake": min_stake,
+            "max_stake": max_stake,
+            "superlink_bond": superlink_bond,
+            "challenge_bond": challenge_bond,
+        }.items()
+    }
+    account = Paying(keystore, password_file, dev_account)
+
+    async def propose() -> dict[str, object]:
+        async with paying(rpc, deployment, account) as (chain, sender):
+            content = await publish(app_folder, model, shards, expanded(store), ipfs, app_python)
+            rules = Rules(
+                superlink=link,
+                commit_period=commit_period,
+                reveal_period=reveal_period,
+                result_period=result_period,
+                force_period=force_period,
+                challenge_period=challenge_period,
+                resolve_period=resolve_period,
+                quorum=quorum,
+                shards=content.shards,
+                body_depth=content.body_depth,
+                codec=codec,
+                admitted_only=admitted_only,
+                app_hash=content.app.digest,
+                base_model=content.base_model.digest,
+                validation_root=content.validation_root,
+                **amounts,
+            )
+            funds = Wei(rounds * rules.round_budget)
+            task = await create_task(chain, sender, rules, funds)
+            return {
+                "task": task,
+                "app": str(content.app),
+                "base_model": str(content.base_model),
+                "validation_root": hex_of(content.validation_root),
+                "shards": content.shards,
+                "values": content.values,
+                "funds_wei": str(funds),
+                "store": str(expanded(store)),
+            }
+
+    (print_json if json else print_fields)(asyncio.run(propose()))
+
+
+@app.command()
+def show(
+    task: TaskArgument,
+    rpc: RpcOption = RPC_DEFAULT,
+    deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
+    json: JsonOption = False,
+) -> None:
+    """Show a task's rules and what it has come to.
+
+    Example: dao task show 1
+    """
+
+    async def read() -> dict[str, object]:
+        async with connected(rpc, deployment) as chain:
+            rules = await Coordinator(chain).rules_of(TaskId(task), chain.final())
+            return {**await _state(chain, TaskId(task)), **_written(rules)}
+
+    fields = asyncio.run(read())
+    (print_json if json else print_fields)(fields if json else _in_tokens(fields))
+
+
+@app.command()
+def ls(
+    rpc: RpcOption = RPC_DEFAULT, deployment: DeploymentOption = DEPLOYMENT_DEFAULT, json: JsonOption = False
+) -> None:
+    """List the network's tasks.
+
+    Example: dao task ls --json
+    """
+
+    async def read() -> list[dict[str, object]]:
+        async with connected(rpc, deployment) as chain:
+            count = await Coordinator(chain).task_count(chain.final())
+            return [await _state(chain, TaskId(number)) for number in range(1, count + 1)]
+
+    rows = asyncio.run(read())
+    if json:
+        print_json(rows)
+    else:
+        print_table([_in_tokens(row) for row in rows], "no task yet: dao task create")
+
+
+async def _state(chain: Chain, task: TaskId) -> dict[str, object]:
+    at, distributor = chain.final(), Distributor(chain)
+    state = await Coordinator(chain).task_of(task, at)
+    return {
+        "task": task,
+        "state": "closed" if state.closed else "open",
+        "active": state.active,
+        "last_round": state.last_round,
+        "head": state.head,
+        "in_flight": state.in_flight,
+        "funded_wei": str(await distributor.funded_of(task, at)),
+        "rewarded_wei": str(await distributor.total_of(task, at)),
+        "available_wei": str(await distributor.available_of(task, at)),
+    }
+
+
+def _written(rules: Rules) -> dict[str, object]:
+    """The rules with addresses and digests in hex, and amounts as text."""
+    amounts = {"min_stake", "max_stake", "round_budget", "superlink_bond", "challenge_bond"}
+    return {
+        (f"{name}_wei" if name in amounts else name): (
+            hex_of(value) if isinstance(value, bytes) else str(value) if name in amounts else value
+        )
+        for name, value in asdict(rules).items()
+    }
+
+
+def _in_tokens(fields: dict[str, object]) -> dict[str, object]:
+    """The fields with amounts in whole tokens, for people."""
+    return {
+        name.removesuffix("_wei"): amount(int(str(value))) if name.endswith("_wei") else value
+        for name, value in fields.items()
+    }
