@@ -23,6 +23,10 @@ contract RewardDistributor is IRewardDistributor {
         uint256 claimed;
     }
 
+    /// @dev Stands for no root yet. Whoever funds the task first pays for the slot, so that its first round costs the
+    /// Superlink no more gas than the others; no leaf and no inner node hashes to it.
+    bytes32 private constant NO_ROOT = bytes32(uint256(1));
+
     /// @notice What rewards are paid in.
     IERC20 public immutable token;
     /// @notice The TrainingCoordinator.
@@ -108,7 +112,8 @@ contract RewardDistributor is IRewardDistributor {
 
     /// @inheritdoc IRewardDistributor
     function rootOf(uint256 task) external view returns (bytes32) {
-        return _escrows[task].root;
+        bytes32 root = _escrows[task].root;
+        return root == NO_ROOT ? bytes32(0) : root;
     }
 
     /// @inheritdoc IRewardDistributor
@@ -133,7 +138,9 @@ contract RewardDistributor is IRewardDistributor {
 
     function _fund(address from, uint256 task, uint256 amount) private {
         if (amount == 0) revert ZeroAmount();
-        _escrows[task].funded += SafeCast.toUint128(amount);
+        Escrow storage escrow = _escrows[task];
+        escrow.funded += SafeCast.toUint128(amount);
+        if (escrow.root == 0) escrow.root = NO_ROOT;
         emit Funded(task, from, amount);
         token.safeTransferFrom(from, address(this), amount);
     }
