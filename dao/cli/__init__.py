@@ -15,6 +15,8 @@ COMMANDS = {
     "node": "Run a Supernode beside your own data.",
     "superlink": "Run the aggregator of a task.",
     "task": "Propose what to train, and see what became of it.",
+    "round": "See how rounds went: nodes, scores, rewards, gas.",
+    "audit": "Compute again what a Superlink stated of a round.",
     "simulate": "Train together on this machine without a chain: what would each contributor earn?",
 }
 
@@ -37,14 +39,16 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
         """A DAO that trains a model together: stake, train, commit, reveal, aggregate, score, pay, audit."""
 
     for name, text in COMMANDS.items():
-        if arguments[:1] != [name]:
+        if list(arguments[:1]) != [name]:
             app.command(name, help=text)(root)
             continue
         module = importlib.import_module(f"dao.cli.{name}")
         if hasattr(module, "command"):
             app.command(name)(module.command)
         else:
-            app.add_typer(module.app, name=name, help=text)
+            if module.app.registered_callback is None:  # which has a docstring of its own
+                module.app.info.help = text
+            app.add_typer(module.app, name=name)
     return app
 
 

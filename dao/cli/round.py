@@ -1,0 +1,180 @@
+"""`dao round`: how rounds went, from the chain and their manifests."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from dao.audit.record import read_manifest
+from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator
+from dao.chain.events import CommitsClosed, Finalized, ResultPosted, RoundEvent, RoundOpened
+from dao.cli.network import (
+    DEPLOYMENT_DEFAULT,
+    RPC_DEFAULT,
+    DeploymentOption,
+    JsonOption,
+    RpcOption,
+    connected,
+)
+from dao.cli.output import amount, print_fields, print_json, print_table
+from dao.cli.sources import (
+    AuthoritiesOption,
+    GatewayOption,
+    IpfsOption,
+    Sources,
+    StoreOption,
+    SuperlinkOption,
+    TlsOption,
+)
+from dao.core.errors import ConfigError
+from dao.core.manifest import Manifest
+from dao.core.types import Digest, RoundId, TaskId, Timestamp, hex_of
+
+app = typer.Typer(no_args_is_help=True)
+STEPS: dict[str, type[RoundEvent]] = {
+    "open": RoundOpened,
+    "close": CommitsClosed,
+    "post": ResultPosted,
+    "finalize": Finalized,
+}
+MILLION = 1_000_000
+
+TaskArgument = Annotated[int, typer.Argument(metavar="TASK", min=1, help="The task's number.")]
+
+
+@app.command()
+def ls(
+    task: TaskArgument,
+    rpc: RpcOption = RPC_DEFAULT,
+    deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
+    json: JsonOption = False,
+) -> None:
+    """List a task's rounds, as the chain has them.
+
+    Example: dao round ls 1
+    """
+
+    async def read() -> list[dict[str, object]]:
+        async with connected(rpc, deployment) as chain:
+            last = (await Coordinator(chain).task_of(TaskId(task), chain.final())).last_round
+            return [await _state(chain, TaskId(task), RoundId(number)) for number in range(1, last + 1)]
+
+    rows = asyncio.run(read())
+    if json:
+        print_json(rows)
+    else:
+        print_table([_for_people(row) for row in rows], f"task {task}: no round yet")
+
+
+@app.command()
+def show(
+    task: TaskArgument,
+    number: Annotated[int, typer.Argument(metavar="ROUND", min=1, help="The round's number.")],
+    rpc: RpcOption = RPC_DEFAULT,
+    deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
+    superlink: SuperlinkOption = None,
+    tls: TlsOption = False,
+    authorities: AuthoritiesOption = None,
+    store: StoreOption = None,
+    ipfs: IpfsOption = None,
+    gateway: GatewayOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show a round: its phase and the gas of each step and, with a source of its manifest, what became of each node.
+
+    Example: dao round show 1 3 --superlink superlink.example:8600
+    """
+    sources = Sources(superlink, tls, authorities, store, ipfs, gateway)
+
+    async def read() -> tuple[dict[str, object], Manifest | None]:
+        async with connected(rpc, deployment) as chain:
+            fields = await _state(chain, TaskId(task), RoundId(number))
+            if fields["phase"] == "none":
+                raise ConfigError(f"task {task} round {number}: not opened yet; see dao round ls {task}")
+            events = await _events(chain, TaskId(task), RoundId(number))
+            for step, event in events.items():
+                fields[f"gas_{step}"] = await _gas(chain, event.tx_hash)
+            posted = events.get("post")
+            if not sources.are_named or not isinstance(posted, ResultPosted):
+                return fields, None
+            async with sources.opened(chain.domain) as source:
+                return fields, await read_manifest(source, posted.result.manifest_digest)
+
+    fields, manifest = asyncio.run(read())
+    if json:
+        print_json(
+            {**fields, **({"manifest": _summary(manifest), "nodes": _nodes(manifest)} if manifest else {})}
+        )
+        return
+    print_fields(_for_people(fields))
+    if manifest is None:
+        print("name --superlink, --store, --ipfs or --gateway to see the nodes of a round that has a result")
+        return
+    print_fields(_summary(manifest))
+    print_table(_nodes(manifest), "nobody committed")
+
+
+async def _state(chain: Chain, task: TaskId, round_: RoundId) -> dict[str, object]:
+    state = await Coordinator(chain).round_of(task, round_, chain.final())
+    return {
+        "round": round_,
+        "phase": state.phase.name.lower(),
+        "parent": state.parent,
+        "commits": state.commits,
+        "eligible": state.eligible,
+        "opened_at": state.opened_at or None,
+        "closed_at": state.closed_at or None,
+        "posted_at": state.posted_at or None,
+    }
+
+
+async def _events(chain: Chain, task: TaskId, round_: RoundId) -> dict[str, RoundEvent]:
+    """What happened so far, by step."""
+    found = {}
+    for step, kind in STEPS.items():
+        for event in await chain.past(kind, task=task, round=round_):
+            found[step] = event
+    return found
+
+
+async def _gas(chain: Chain, transaction: Digest) -> int:
+    receipt = await chain.request("eth_getTransactionReceipt", hex_of(transaction))
+    return int(receipt["gasUsed"], 16)
+
+
+def _summary(manifest: Manifest) -> dict[str, object]:
+    return {
+        "seed": hex_of(manifest.seed),
+        "shard": manifest.shard.index,
+        "base_model": manifest.base_model,
+        "model": manifest.model,
+        "loss_before": manifest.loss_before / MILLION,
+        "loss_after": manifest.loss_after / MILLION,
+        "budget": amount(manifest.budget_wei),
+        "refunded": amount(manifest.refunded_wei),
+    }
+
+
+def _nodes(manifest: Manifest) -> list[dict[str, object]]:
+    """What became of each node: score in loss, reward in tokens."""
+    committed = [
+        (node.node, str(node.status), node.weight, node.score / MILLION, amount(node.reward_wei), node.reason)
+        for node in manifest.nodes
+    ]
+    absent = [(node.node, "absent", 0, 0.0, "0", node.reason) for node in manifest.absent]
+    names = ("node", "status", "weight", "score", "reward", "reason")
+    return [dict(zip(names, (hex_of(row[0]), *row[1:]), strict=True)) for row in sorted(committed + absent)]
+
+
+def _for_people(fields: dict[str, object]) -> dict[str, object]:
+    """The fields with times in words."""
+    return {
+        name: "-" if value is None else _time(value) if name.endswith("_at") else value
+        for name, value in fields.items()
+    }
+
+
+def _time(value: object) -> str:
+    return f"{datetime.fromtimestamp(Timestamp(int(str(value))), UTC):%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,97 @@
+"""Runs the `dao` command as its users do: a process of its own, in a home of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+LIMIT = 60.0  # seconds for one command
+PROGRAM = [sys.executable, "-c", "from dao.cli import main; main()"]
+
+
+@dataclass(frozen=True)
+class Dao:
+    """`dao` with `home` as the user's home."""
+
+    home: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("COMMONWEIGHT_")}
+        return clean | {
+            "HOME": str(self.home),
+            "COMMONWEIGHT_RUNTIME": str(self.home / "locks"),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "COLUMNS": "200",
+        }
+
+    def run(self, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, which must have this exit code."""
+        done = subprocess.run(
+            [*PROGRAM, *map(str, arguments)],
+            env=self.environment,
+            cwd=self.home,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            check=False,
+        )
+        assert done.returncode == code, (arguments, done.stdout, done.stderr)
+        return done
+
+    def json(self, *arguments: object, code: int = 0) -> Any:
+        """Run a command with --json."""
+        return json.loads(self.run(*arguments, "--json", code=code).stdout)
+
+    def refused(self, *arguments: object, code: int = 1) -> str:
+        """Run a command that must fail with one line; return it."""
+        done = self.run(*arguments, code=code)
+        assert "Traceback" not in done.stderr
+        lines = done.stderr.splitlines()
+        assert len(lines) == 1, done.stderr
+        assert lines[0].startswith("dao: ")
+        return lines[0].removeprefix("dao: ")
+
+    @contextmanager
+    def running(self, *arguments: object) -> Iterator["Daemon"]:
+        """Run a daemon for the length of a block; killed at its end if it still runs."""
+        process = subprocess.Popen(
+            [*PROGRAM, *map(str, arguments)],
+            env=self.environment,
+            cwd=self.home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            yield Daemon(process)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate(timeout=LIMIT)
+
+
+@dataclass(frozen=True)
+class Daemon:
+    process: "subprocess.Popen[str]"
+
+    def line(self) -> str:
+        """The next line that it prints; the test's time limit bounds the wait."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise AssertionError(f"ended: {self.process.communicate(timeout=LIMIT)[1]}")
+        return line.rstrip("\n")
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
+        """Ask it to end: exit code, and what else it printed and logged."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=LIMIT)
+        return self.process.returncode, out, err

@@ -1,0 +1,105 @@
+"""The development network: state outlives its process however that ends, and funds arrive."""
+
+import json
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dao.chain.client import Chain
+from dao.chain.contracts import Token
+from dao.chain.deployment import Deployment
+from dao.core.types import Address
+from tests.cli.command import Dao
+from tests.cli.conftest import Devnet
+
+ACCOUNT = "0x" + "ab" * 20
+
+
+async def balances(devnet: Devnet) -> tuple[int, int]:
+    """Tokens and ether of the account."""
+    async with await Chain.connect(devnet.rpc, Deployment.load(devnet.home / "deployment.json")) as chain:
+        held = await Token(chain).balance_of(Address(bytes.fromhex(ACCOUNT[2:])), chain.head())
+        return held, int(await chain.request("eth_getBalance", ACCOUNT, "latest"), 16)
+
+
+async def test_fund__twice__adds_tokens_and_sets_ether(devnet: Devnet) -> None:
+    for ether in (1, 2):
+        devnet.dao.run("devnet", "fund", ACCOUNT, "--home", devnet.home, "--tokens", "2.5", "--ether", ether)
+        assert (await balances(devnet))[1] == ether * 10**18
+    assert (await balances(devnet))[0] == 5 * 10**18
+
+
+def test_up__is_running_already__one_line(devnet: Devnet) -> None:
+    for more in ([], ["--detach"]):
+        assert "is running already" in devnet.dao.refused("devnet", "up", "--home", devnet.home, *more)
+
+
+def test_fund__bad_input__one_line(devnet: Devnet, tmp_path: Path) -> None:
+    dao, home = devnet.dao, devnet.home
+    assert dao.refused("devnet", "fund", "0x12", "--home", home).startswith("ADDRESS: expected 0x and 40")
+    assert "--tokens" in dao.refused("devnet", "fund", ACCOUNT, "--home", home, "--tokens", "x")
+    assert "dao devnet up" in dao.refused("devnet", "fund", ACCOUNT, "--home", tmp_path)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_up__after_it_was_ended__goes_on_with_the_same_contracts(dao: Dao, tmp_path: Path, how: int) -> None:
+    up = ("devnet", "up", "--home", tmp_path, "--port", 0)
+    seen = []
+    for _ in range(2):
+        with dao.running(*up) as daemon:
+            assert daemon.line().startswith("devnet ready at ws://")
+            network = json.loads((tmp_path / "network.json").read_text())
+            assert network["chain_id"] == 31337
+            seen.append((tmp_path / "deployment.json").read_text())
+            chain = psutil.Process(daemon.process.pid).children(recursive=True)
+            code, _, errors = daemon.stop(how)
+            assert (code, errors) == ((-how, "") if how == signal.SIGKILL else (0, ""))
+            assert not psutil.wait_procs(chain, timeout=20)[1]  # none outlives it
+    assert seen[0] == seen[1]
+
+
+def test_down__nothing_runs__says_so(dao: Dao, tmp_path: Path) -> None:
+    assert "was not running" in dao.run("devnet", "down", "--home", tmp_path).stdout
+
+
+def test_up__port_in_use__one_line(devnet: Devnet, tmp_path: Path) -> None:
+    port = devnet.rpc.rpartition(":")[2]
+    assert "is the port free" in devnet.dao.refused("devnet", "up", "--home", tmp_path, "--port", port)
+    assert "is the port free" in devnet.dao.refused(
+        "devnet", "up", "--home", tmp_path, "--port", port, "--detach"
+    )
+
+
+def test_deploy__by_a_keystore__is_a_network_of_its_own(devnet: Devnet, tmp_path: Path) -> None:
+    from dao.chain.signer import Signer
+    from dao.core.types import hex_of
+
+    password = tmp_path / "password"
+    password.touch(0o600)
+    password.write_text("secret words")
+    key = tmp_path / "key.json"
+    signer = Signer.create(key, "secret words", work=4096)
+    account = ("--keystore", key, "--password-file", password)
+    deploy = ("deploy", "--rpc", devnet.rpc, "--out", tmp_path / "deployment.json")
+    assert "cannot pay for gas" in devnet.dao.refused(*deploy, *account)
+    devnet.dao.run("devnet", "fund", hex_of(signer.address), "--home", devnet.home, "--tokens", 0)
+    made = devnet.dao.json(*deploy, *account, "--unbonding-period", 99, "--symbol", "XYZ")
+    assert Deployment.load(tmp_path / "deployment.json").coordinator.hex() == made["coordinator"][2:]
+    assert "already holds a deployment" in devnet.dao.refused(*deploy, *account)
+    key.chmod(0o644)
+    other = ("deploy", "--rpc", devnet.rpc, "--out", tmp_path / "other.json")
+    assert "expected 0600" in devnet.dao.refused(*other, *account)
+    assert "--keystore FILE or" in devnet.dao.refused(*other)
+    assert "no WebSocket here" in devnet.dao.refused(
+        "deploy", "--rpc", "ws://127.0.0.1:1", *account, "--out", tmp_path / "x"
+    )
+
+
+def test_dev_account__another_chain__refused() -> None:
+    from dao.cli.network import Paying
+    from dao.core.errors import ConfigError
+
+    with pytest.raises(ConfigError, match="only good for the devnet"):
+        Paying(None, None, 0).signer(1)

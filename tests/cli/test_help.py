@@ -1,0 +1,53 @@
+"""Every command explains itself with an example, and no command loads what it does not use."""
+
+import importlib
+import subprocess
+import sys
+
+import pytest
+import typer
+import typer.main
+
+from dao.cli import COMMANDS, command_line
+from tests.cli.command import Dao
+
+
+def all_commands() -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
+    for name in COMMANDS:
+        module = importlib.import_module(f"dao.cli.{name}")
+        inner = [] if hasattr(module, "command") else module.app.registered_commands
+        found += [(name, c.name or c.callback.__name__) for c in inner] or [(name,)]
+    return found
+
+
+@pytest.mark.parametrize("words", all_commands(), ids=" ".join)
+def test_help__every_command__has_a_purpose_and_explains_every_option(words: tuple[str, ...]) -> None:
+    command: typer.main.TyperCommand = typer.main.get_command(command_line(words))  # type: ignore[assignment]
+    for word in words:
+        command = command.commands[word]  # type: ignore[attr-defined]
+    assert command.help
+    for parameter in command.params:
+        if isinstance(parameter, typer.core.TyperOption):
+            assert parameter.help, (words, parameter.name)
+
+
+@pytest.mark.parametrize("words", all_commands(), ids=" ".join)
+def test_help__every_command__shows_an_example(words: tuple[str, ...]) -> None:
+    command: typer.main.TyperCommand = typer.main.get_command(command_line(words))  # type: ignore[assignment]
+    for word in words:
+        command = command.commands[word]  # type: ignore[attr-defined]
+    assert f"Example: dao {' '.join(words)}" in " ".join((command.help or "").split())
+
+
+def test_help__of_all__names_every_command_and_loads_neither_web3_nor_torch(dao: Dao) -> None:
+    text = dao.run("--help").stdout
+    assert all(name in text for name in COMMANDS)
+    program = (
+        "import sys\nfrom dao.cli import command_line\ncommand_line([])\n"
+        "print([m for m in ('web3', 'torch', 'grpc', 'eth_account') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=dao.environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
