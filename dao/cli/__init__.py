@@ -10,6 +10,7 @@ from dao.core.errors import DaoError
 
 # name → what `dao --help` says of it; the module dao.cli.NAME has a typer `app` or, for one command, the function `command`
 COMMANDS = {
+    "demo": "Run a whole network on this machine and watch it train, score, pay and be audited.",
     "devnet": "A chain of your own with the contracts on it, to develop and rehearse.",
     "deploy": "Put a network's contracts on a chain.",
     "node": "Run a Supernode beside your own data.",
@@ -34,7 +35,7 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
-    @app.callback(epilog="A first look: dao simulate. Every command has --help with an example.")
+    @app.callback(epilog="A first look: dao demo. Every command has --help with an example.")
     def root() -> None:
         """A DAO that trains a model together: stake, train, commit, reveal, aggregate, score, pay, audit."""
 

@@ -22,11 +22,8 @@ from dao.demo.state import DemoState
 from dao.demo.view import render, summary
 from dao.demo.world import open_world
 
-app = typer.Typer()
 
-
-@app.callback(invoke_without_command=True)
-def demo(
+def command(
     nodes: Annotated[int, typer.Option(min=1, max=50, help="Supernodes; roles repeat every five.")] = 5,
     rounds: Annotated[int, typer.Option(min=1, max=SHARDS, help="Rounds; each uses up a shard.")] = 5,
     store: Annotated[

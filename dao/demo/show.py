@@ -77,7 +77,7 @@ async def _start(
     apis = await _ipfs(stack, world) if kubo else {}
     daemons = []
     for person, keys, data in zip(people, world.nodes, world.dealt.members, strict=True):
-        write_config(world, keys, apis.get(keys.home), reveal="ipfs" if kubo else "stream")
+        write_config(world, keys, apis.get(keys.home), trains=True)
         python = None
         if person.role is Role.FREE_RIDER:
             from dao.demo.free_rider import interpreter

@@ -145,10 +145,10 @@ async def _stake(anvil: Anvil, chain: Chain, dao: Sender, wanted: Sequence[tuple
             await sender.send(call)
 
 
-def write_config(world: World, keys: Keys, kubo: str | None = None, reveal: str | None = None) -> None:
-    """Write a daemon's settings file."""
+def write_config(world: World, keys: Keys, kubo: str | None = None, *, trains: bool = False) -> None:
+    """Write a daemon's settings file; who trains does so on one thread, for all share this machine."""
     lines = [
-        *([f'reveal = "{reveal}"'] if reveal else []),
+        *(["threads = 1", f'reveal = "{"ipfs" if kubo else "stream"}"'] if trains else []),
         "[chain]",
         f'url = "{world.anvil.ws}"',
         f'deployment = "{world.deployment}"',
