@@ -1,0 +1,108 @@
+"""The demonstration as a newcomer runs it: real chain, real processes, real images."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+DAO = Path(sys.executable).parent / "dao"
+LIMIT = 240.0
+
+
+def results(tmp_path: Path, *options: str) -> dict:
+    out = tmp_path / "out.json"
+    command = [str(DAO), "demo", "--home", str(tmp_path / "home"), "--json", str(out), *options]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LIMIT, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return json.loads(out.read_text())
+
+
+def check(document: dict, nodes: int, rounds: int) -> None:
+    """Every round audited, every wei accounted for, every zero with its reason, no gas for participants."""
+    assert len(document["rounds"]) == rounds
+    owed: dict[str, int] = {}
+    for view in document["rounds"]:
+        assert view["audit"] == "ok"
+        assert view["gas"]["participants"] == 0
+        assert 0 < view["gas"]["superlink"] <= 250_000
+        assert len(view["nodes"]) == nodes
+        paid = sum(int(node["reward_wei"]) for node in view["nodes"])
+        assert paid + int(view["refunded_wei"]) == int(view["budget_wei"]) > 0
+        for node in view["nodes"]:
+            assert node["reason"]
+            assert node["owner"] != node["operator"]
+            if node["role"] == "free-rider":
+                assert (node["status"], node["reward_wei"]) == ("gated", "0")
+            owed[node["owner"]] = owed.get(node["owner"], 0) + int(node["reward_wei"])
+    assert document["claimed_wei"] == {owner: str(wei) for owner, wei in owed.items() if wei}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(LIMIT + 30)
+def test_demo__five_nodes_three_rounds__learns_pays_and_is_audited(tmp_path: Path) -> None:
+    document = results(tmp_path, "--rounds", "3")
+    check(document, 5, 3)
+    assert document["rounds"][-1]["accuracy"] > 0.85
+    assert document["rounds"][-1]["loss"] < document["rounds"][0]["loss"]
+    assert (tmp_path / "commonweight-demo.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+@pytest.mark.kubo
+@pytest.mark.timeout(LIMIT + 30)
+def test_demo__over_ipfs__the_same(tmp_path: Path) -> None:
+    document = results(tmp_path, "--rounds", "2", "--nodes", "2", "--store", "kubo")
+    check(document, 2, 2)
+    assert document["store"] == "kubo"
+
+
+def descendants(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    try:
+        return psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("when", ["chain", "superlink/status.jsonl"])
+def test_demo__ctrl_c__leaves_no_process(tmp_path: Path, when: str) -> None:
+    home = tmp_path / "home"
+    process = subprocess.Popen(
+        [str(DAO), "demo", "--home", str(home)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=tmp_path,
+        env={**os.environ},
+    )
+    end = time.monotonic() + 60
+    while not (home / when).exists():
+        assert time.monotonic() < end
+        assert process.poll() is None
+        time.sleep(0.05)
+    started = descendants(process)
+    assert started
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    _, alive = psutil.wait_procs(started, timeout=20)
+    assert not alive
+    named = [
+        p.cmdline()
+        for p in psutil.process_iter(["cmdline"])
+        if str(home) in " ".join(p.info["cmdline"] or ())
+    ]
+    assert not named
+
+
+def test_demo__home_that_exists__one_clear_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [str(DAO), "demo", "--home", str(tmp_path)], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("dao: ")
+    assert str(tmp_path) in done.stderr.replace("\n", "")
