@@ -139,6 +139,7 @@ class _Auditor:
             ("model", contents.check_model),
             ("reference gradient", contents.check_reference),
             ("scores", contents.check_scores),
+            ("losses", contents.check_losses),
         ]
 
     async def _app(self, contents: Contents, python: Path, limit: float) -> Evaluator:
@@ -158,5 +159,7 @@ async def _made(name: str, step: Step) -> Check:
         return Check(name, Outcome.OK, detail if isinstance(detail, str) else await detail)
     except (Differs, DecodeError, RuleError) as error:
         return Check(name, Outcome.FAILED, str(error))
+    except ArithmeticError as error:  # a field may hold more than its row in a tree
+        return Check(name, Outcome.FAILED, f"a number stated is out of range: {error}")
     except DaoError as error:
         return Check(name, Outcome.UNCHECKED, str(error))

@@ -16,17 +16,18 @@ from dao.core.manifest import Manifest, Node
 from dao.core.merkle import body_root, verify
 from dao.core.rounds import counted_stake
 from dao.core.score import scores
-from dao.core.settle import FAILED, inputs_root, scores_root
+from dao.core.settle import FAILED, inputs_root, loss_micros, scores_root
 from dao.core.types import Address, Digest, Status, hex_of
 from dao.core.update import Update
 from dao.core.weigh import Entry, Weighing, weigh
 from dao.evaluator import Evaluated, Evaluator
 from dao.shards import DEPTH
-from dao.store.base import Source
+from dao.store.base import MAX_CONTENT, Source
 from dao.store.cid import Cid
 
 T = TypeVar("T")
-TOLERANCE = 1e-3  # relative L2 distance of two machines' gradients; docs/protocol.md, "Reference gradient"
+TOLERANCE = 1e-3  # relative distance of two machines' gradients and losses; docs/protocol.md
+PROVABLE = 1 << 28  # bytes that are read to show that a content has too many
 
 
 class Contents:
@@ -48,11 +49,15 @@ class Contents:
     # fetching
 
     async def fetch(self, what: str, content: Cid | Digest, limit: int | None = None) -> Path:
-        """A content's file; Missing names what it is."""
+        """A content's file; Missing names what it is. DecodeError when it has more bytes than `limit`."""
         try:
-            return await (self.source.get(content) if limit is None else self.source.get(content, limit))
+            path = await self.source.get(content, max(limit, PROVABLE) if limit else MAX_CONTENT)
         except ContentError as error:
             raise Missing(f"{what}: {error}") from None
+        size = path.stat().st_size
+        if limit is not None and size > limit:
+            raise DecodeError(f"{what}: it has {size} bytes, expected at most {limit}")
+        return path
 
     @property
     def base(self) -> tuple[Path, Model]:
@@ -214,6 +219,17 @@ class Contents:
         expect(root == self.record.result.score_root, "the result states another root over the scores")
         return f"{len(computed)} scores, {sum(computed)} millionths of loss"
 
+    async def check_losses(self) -> str:
+        """The losses before and after are the app's, within the tolerance."""
+        evaluator, shard = _needed(self.evaluator, "the app"), _needed(self._shard, "the shard")
+        model = _needed(self._model, "the new model")
+        stated = ("before", self.base[0], self.manifest.loss_before), ("after", model, self.manifest.loss_after)
+        for when, path, said in stated:
+            loss = loss_micros(await _evaluated(evaluator.loss(path, shard)))
+            is_near = abs(said - loss) <= max(TOLERANCE * abs(loss), 1)
+            expect(is_near, f"loss {when} the round: {said} millionths stated, computed {loss}")
+        return f"{self.manifest.loss_before} to {self.manifest.loss_after} millionths"
+
     # parts
 
     async def _gradient(self, what: str, cid: str | None) -> Gradient | None:
@@ -241,7 +257,7 @@ def _needed(value: T | None, what: str) -> T:
     return value
 
 
-async def _evaluated(work: Awaitable[Evaluated]) -> Evaluated:
+async def _evaluated(work: Awaitable[T]) -> T:
     try:
         return await work
     except AppError as error:

@@ -115,9 +115,11 @@ def check_members(record: Record, manifest: Manifest) -> str:
         if operator not in committed and counted_stake(record.rules, member.stake)
     }
     stated = {row.node: row.owner for row in manifest.absent}
-    for operator in absent.keys() ^ stated.keys():
+    for operator in sorted(absent.keys() ^ stated.keys()):
         words = "absent, and not" if operator in absent else "not absent, and"
         raise Differs(f"node {hex_of(operator)}: {words} stated so")
+    for operator, owner in stated.items():
+        expect(owner == absent[operator], f"node {hex_of(operator)}: its owner is {hex_of(absent[operator])}")
     return f"{len(committed)} committed, {len(absent)} absent, stakes before block {record.state.open_block}"
 
 
@@ -129,7 +131,8 @@ def check_reveals(record: Record, manifest: Manifest) -> str:
         eligible = counted_stake(record.rules, node.stake) > 0
         expect(eligible or node.status in FAILED, f"{who}: counted with a stake below the task's minimum")
         if node.cid is None or node.body_root is None or node.salt is None:
-            expect(not arrived, f"{who}: is {node.status}, but without its reveal")
+            is_bare = node.cid is None and node.body_root is None and node.salt is None
+            expect(is_bare and not arrived, f"{who}: is {node.status}, but without all of its reveal")
             continue
         bound = commitment(_digest(node.cid), node.body_root, node.salt)
         expect(bound == node.commitment, f"{who}: the reveal is not what it committed to")
