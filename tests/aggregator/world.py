@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,19 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
+from aggregator.collection import Collection
 from aggregator.daemon import Running, Settings, open_superlink
 from dao.app import bundle
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.signer import Signer
 from dao.core.commitment import commitment
+from dao.core.errors import NotFound
 from dao.core.layout import Layout, Model, model_size, write_model
 from dao.core.manifest import Manifest, parse_manifest
 from dao.core.merkle import body_root
 from dao.core.messages import commit_digest
-from dao.core.types import Codec, Digest, Phase, RoundId, TaskId
+from dao.core.types import Codec, Digest, Phase, Result, RoundId, RoundState, TaskId
 from dao.core.update import encode_body, update_prefix
 from dao.evaluator import Evaluator
 from dao.files import open_model
@@ -184,15 +186,46 @@ class World:
                     )
                 await running.superlink.run(rounds)
 
-    async def manifest(self, round_: int) -> Manifest:
+    def skip(self, seconds: int) -> None:
+        """Let block time pass."""
+        self.network.anvil.request("evm_increaseTime", seconds)
+        self.network.anvil.request("evm_mine")
+
+    async def collection(self, running: Running, round_: int) -> Collection:
+        """What the Superlink holds of a round, once it has begun."""
+        return await running.superlink._tools.intake._collection(self.task, RoundId(round_))
+
+    async def hasten(self, running: Running, round_: int, commits: int, reveals: int) -> None:
+        """Let a round's periods pass at once, when so many commits and reveals have come."""
+        collection = await self.collection(running, round_)
+        await reached(collection, lambda: len(collection.commits.keys() | collection.forced) >= commits)
+        if commits < len(collection.members):
+            self.skip(collection.rules.commit_period)
+        await collection.closed.wait()
+        await reached(collection, lambda: len(collection.reveals) >= reveals)
+        if reveals < len(collection.expected):
+            self.skip(collection.rules.reveal_period)
+
+    async def state(self, round_: int) -> RoundState:
+        async with self.network.chain() as chain:
+            return await Coordinator(chain).round_of(self.task, RoundId(round_), chain.head())
+
+    async def result(self, round_: int) -> Result:
+        """What the Superlink posted."""
         async with self.network.chain() as chain:
             posted = (await History(chain, self.task).events_of(RoundId(round_), chain.head())).posted
         assert posted is not None
-        path = await DiskStore(self.home / "store").get(posted.result.manifest_digest)
+        return posted.result
+
+    async def manifest(self, round_: int) -> Manifest:
+        path = await DiskStore(self.home / "store").get((await self.result(round_)).manifest_digest)
         return parse_manifest(path.read_bytes())
 
 
-Change = Callable[[Model, int], None]
+async def reached(collection: Collection, is_so: Callable[[], bool]) -> None:
+    """Wait until something holds of what the Superlink has collected."""
+    while not is_so():
+        await collection.changed()
 
 
 class Node:
@@ -202,6 +235,7 @@ class Node:
         self.world, self.member, self.index = world, member, index
         self.signer = member.operator
         self.commits = True
+        self.forces = False  # commits on chain instead of at the Superlink
         self.reveals = True
         self.salt = Digest(bytes([index + 1]) * 32)
         self.content: Callable[[Node, Model], bytes] = Node.honest
@@ -251,10 +285,23 @@ class Node:
         cid = cid_of_bytes(update)
         committed = commitment(cid.digest, root, self.salt)
         digest = commit_digest(chain.domain, self.world.task, round_, self.signer.address, committed)
-        await link.commit(self.world.task, round_, committed, self.signer.sign(digest))
-        await link.inclusion(self.world.task, round_)
+        signature = self.signer.sign(digest)
+        if self.forces:
+            await self.force(chain, round_, committed, signature)
+            with suppress(NotFound):  # it is not in the tree
+                await link.inclusion(self.world.task, round_)
+        else:
+            await link.commit(self.world.task, round_, committed, signature)
+            await link.inclusion(self.world.task, round_)
         if self.reveals:
             await self.reveal(link, round_, cid, root, self.revealed(update))
+
+    async def force(self, chain: Chain, round_: RoundId, committed: Digest, signature: bytes) -> None:
+        async with self.world.network.sender(chain, self.signer) as sender:
+            call = Coordinator(chain).commit(
+                self.world.task, round_, self.signer.address, committed, signature
+            )
+            await sender.send(call)
 
     async def reveal(self, link: Link, round_: RoundId, cid: Cid, root: Digest, sent: bytes) -> None:
         path = self.world.home / f"node-{self.index}-{round_}"

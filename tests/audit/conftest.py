@@ -1,5 +1,22 @@
-"""The fixtures of rounds serve audits too."""
+"""The fixtures of rounds serve audits too; and a round that waits for a Superlink to cheat."""
 
+import pytest
+import pytest_asyncio
+
+from dao.evaluator import Evaluator
 from tests.aggregator.conftest import assignment, evaluator
+from tests.aggregator.world import Assignment
+from tests.audit.stage import Stage
+from tests.support import Network
 
 __all__ = ["assignment", "evaluator"]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def stage(
+    network: Network,
+    assignment: Assignment,
+    evaluator: Evaluator,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Stage:
+    return await Stage.make(network, assignment, evaluator, tmp_path_factory.mktemp("stage"))

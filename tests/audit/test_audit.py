@@ -1,53 +1,137 @@
-"""Audits of rounds that went right, and of rounds where one thing was tampered with: the audit names it."""
+"""Audits of rounds that went right, and of rounds whose Superlink cheats as well as it can: the audit names how."""
 
-import sys
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from dao.audit import Check, Outcome, audit, exit_code
-from dao.core.types import RoundId
-from dao.evaluator import Evaluator
+from dao.audit import Outcome, exit_code
+from dao.chain.contracts import Coordinator
+from dao.core.errors import Reverted
+from dao.core.manifest import dump_manifest
+from dao.core.recheck import differences
+from dao.core.types import RoundId, Status
+from dao.store.cid import Cid, cid_of_bytes
 from dao.store.disk import DiskStore
-from dao.store.layered import LayeredStore
-from tests.aggregator.world import Assignment, World
-from tests.support import Network
+from tests.audit.cheats import CHEATS, Cheat, node_of
+from tests.audit.stage import TAMPERED, Stage, audit_of, failed, unchecked
+from tests.support import digest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def audit_of(world: World, round_: int, cache: Path, *sources: Path) -> dict[str, Check]:
-    """All checks by name; content from the Superlink's store and the proposer's, or from `sources`."""
-    folders = sources or (world.home / "store", world.assignment.store)
-    source = LayeredStore(DiskStore(cache), [DiskStore(folder) for folder in folders], attempts=1)
-    async with world.network.chain() as chain:
-        python = Path(sys.executable)
-        checks = [
-            c async for c in audit(chain, source, world.task, RoundId(round_), python, 60, world.evaluator)
-        ]
-    assert len({check.name for check in checks}) == len(checks)
-    return {check.name: check for check in checks}
-
-
-def failed(checks: dict[str, Check]) -> list[str]:
-    return [name for name, check in checks.items() if check.outcome is Outcome.FAILED]
-
-
-def unchecked(checks: dict[str, Check]) -> list[str]:
-    return [name for name, check in checks.items() if check.outcome is Outcome.UNCHECKED]
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def played(network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path) -> World:
-    world = await World.make(network, assignment, tmp_path / "superlink", evaluator)
-    async with world.superlink() as running:
-        await world.play(running, 2)
-    return world
-
-
-async def test_audit__honest_rounds__all_checks_hold(played: World, tmp_path: Path) -> None:
-    for round_ in (1, 2):
-        checks = await audit_of(played, round_, tmp_path / "cache")
+async def test_audit__honest_rounds__all_checks_hold(stage: Stage) -> None:
+    for checks in (
+        await audit_of(stage.world, 1, stage.cache, stage.folder, stage.world.assignment.store),
+        await stage.audit(stage.manifest),
+    ):
         assert exit_code([*checks.values()]) == 0, [c for c in checks.values() if c.outcome is not Outcome.OK]
-        assert len(checks) == 22
+        assert len(checks) == 23
+    assert stage.stated(stage.manifest) == stage.honest
+    assert differences(stage.manifest, stage.resettled(stage.manifest)) == []
+
+
+@pytest.mark.parametrize("cheat", CHEATS, ids=lambda cheat: cheat.__name__)
+async def test_audit__superlink_cheats__is_named(stage: Stage, cheat: Cheat) -> None:
+    checks = await stage.audit(*await cheat(stage))
+    assert failed(checks) >= CHEATS[cheat]
+    assert exit_code([*checks.values()]) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "caught"),
+    [
+        ("inputs_root", {"result", "weights"}),
+        ("aggregate_root", {"result", "model"}),
+        ("gradient_root", {"result", "reference gradient"}),
+        ("score_root", {"result", "scores"}),
+        ("model_digest", {"round", "model"}),
+        ("reward_root", {"result"}),
+        ("inputs", {"result"}),
+        ("revealed", {"result"}),
+        ("weight_sum", {"result"}),
+        ("reward_total", {"result"}),
+    ],
+)
+async def test_audit__result_not_as_in_the_manifest__is_named(
+    stage: Stage, field: str, caught: set[str]
+) -> None:
+    true = getattr(stage.honest, field)
+    other = digest(7) if isinstance(true, bytes) else true - 1
+    result = replace(stage.honest, **{field: other})
+    if field == "revealed":
+        result = replace(result, inputs=result.inputs - 1)  # the chain wants it to be no more
+    checks = await stage.audit(stage.manifest, result)
+    assert failed(checks) == caught
+
+
+@pytest.mark.parametrize("field", ["commits_root", "forced_hash"])
+async def test_post_result__commits_not_as_closed__is_refused_by_the_chain(stage: Stage, field: str) -> None:
+    result = replace(stage.honest, **{field: digest(7)})
+    world = stage.world
+    async with world.network.chain() as chain, world.network.sender(chain, world.bonded.operator) as sender:
+        with pytest.raises(Reverted):
+            await sender.send(Coordinator(chain).post_result(world.task, RoundId(TAMPERED), result))
+
+
+async def audit_without(stage: Stage, cid: str, folder: Path, *, corrupt: bool) -> tuple[set[str], int]:
+    """Audit the honest round where one content is gone, or has another byte; what is unchecked, and the exit code."""
+    sources = [folder / "superlink", folder / "proposer"]
+    shutil.copytree(stage.folder, sources[0])
+    shutil.copytree(stage.world.assignment.store, sources[1])
+    for source in sources:
+        path = DiskStore(source).path_of(Cid.parse(cid))
+        if corrupt and path.exists():
+            path.chmod(0o644)
+            content = bytearray(path.read_bytes())
+            content[len(content) // 2] ^= 1
+            path.write_bytes(content)
+        else:
+            path.unlink(missing_ok=True)
+    async with stage.posted(stage.honest, dump_manifest(stage.manifest)):
+        checks = await audit_of(stage.world, TAMPERED, folder / "cache", *sources)
+    assert failed(checks) == set()
+    return unchecked(checks), exit_code([*checks.values()])
+
+
+AFTER_UPDATES = {"updates", "weights", "model", "reference gradient", "scores", "losses"}
+CONTENT = {
+    "update": AFTER_UPDATES,
+    "invalid update": AFTER_UPDATES,
+    "base model": AFTER_UPDATES | {"base model", "gate gradient"},
+    "gate gradient": {"gate gradient", "weights"},
+    "gradient": {"reference gradient", "scores"},
+    "shard": {"shard", "gate gradient", "reference gradient", "losses"},
+    "app": {"app", "gate gradient", "reference gradient", "losses"},
+    "manifest": {"manifest"},
+    "parent": {"parent", "shard draw", "payouts", "weights"},
+    "model": set(),  # it is computed again
+}
+
+
+@pytest.mark.parametrize("corrupt", [False, True], ids=["missing", "corrupt"])
+@pytest.mark.parametrize("kind", CONTENT)
+async def test_audit__content_cannot_be_read__is_unchecked(
+    stage: Stage, kind: str, corrupt: bool, tmp_path: Path
+) -> None:
+    manifest = stage.manifest
+    rules = await stage.world.assignment.rules(stage.world.bonded.operator)
+    store = DiskStore(stage.world.assignment.store)
+    cids = {
+        "update": node_of(manifest, Status.OK).cid,
+        "invalid update": node_of(manifest, Status.INVALID).cid,
+        "base model": manifest.base_model,
+        "gate gradient": manifest.gate_gradient,
+        "gradient": manifest.gradient,
+        "shard": manifest.shard.cid,
+        "app": str(await store.resolve(rules.app_hash)),
+        "manifest": str(cid_of_bytes(dump_manifest(manifest))),
+        "parent": str(cid_of_bytes(dump_manifest(stage.previous))),
+        "model": manifest.model,
+    }
+    cid = cids[kind]
+    assert cid is not None
+    found, code = await audit_without(stage, cid, tmp_path, corrupt=corrupt)
+    assert found == CONTENT[kind]
+    assert code == (2 if found else 0)

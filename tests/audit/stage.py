@@ -1,0 +1,177 @@
+"""A round that is about to be settled: a cheating Superlink may post what it likes, is audited, and it is undone."""
+
+import asyncio
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dao.audit import Check, Outcome, audit
+from dao.audit.statements import weighed_of
+from dao.chain.interface import load
+from dao.core.canonical import canonical_json, read_json
+from dao.core.layout import Model
+from dao.core.manifest import MAX_BYTES, Manifest, dump_manifest
+from dao.core.recheck import commits_of, facts_of
+from dao.core.settle import FAILED, ForcedCommits, settle
+from dao.core.settle import result as result_of
+from dao.core.types import Codec, Phase, Result, RoundId, hex_of
+from dao.core.update import update_prefix
+from dao.evaluator import Evaluator
+from dao.history import History
+from dao.store.base import Source
+from dao.store.cid import Cid, cid_of_bytes
+from dao.store.disk import DiskStore
+from dao.store.layered import LayeredStore
+from tests.aggregator.world import Assignment, Node, World
+from tests.support import Network
+
+TAMPERED = 2  # the round
+
+
+async def audit_of(world: World, round_: int, cache: Path, *sources: Path | Source) -> dict[str, Check]:
+    """All checks by name; content from the Superlink's store and the proposer's, or from `sources`."""
+    given = sources or (world.home / "store", world.assignment.store)
+    stores = [DiskStore(source) if isinstance(source, Path) else source for source in given]
+    source = LayeredStore(DiskStore(cache), stores, attempts=1)
+    async with world.network.chain() as chain:
+        python = Path(sys.executable)
+        checks = [
+            c async for c in audit(chain, source, world.task, RoundId(round_), python, 60, world.evaluator)
+        ]
+    assert len({check.name for check in checks}) == len(checks)
+    return {check.name: check for check in checks}
+
+
+def failed(checks: dict[str, Check]) -> set[str]:
+    return {name for name, check in checks.items() if check.outcome is Outcome.FAILED}
+
+
+def unchecked(checks: dict[str, Check]) -> set[str]:
+    return {name for name, check in checks.items() if check.outcome is Outcome.UNCHECKED}
+
+
+def opposed(node: Node, base: Model) -> bytes:
+    """The honest update backwards."""
+    honest = Node.honest(node, base)
+    prefix = len(update_prefix(base.layout, Codec.INT8))
+    content = bytearray(honest)
+    for place in range(prefix, len(content)):
+        if (place - prefix) % 260 < 256:
+            content[place] = -content[place] % 256
+    return bytes(content)
+
+
+def out_of_range(node: Node, base: Model) -> bytes:
+    """An update with a value that int8 does not have."""
+    content = bytearray(Node.honest(node, base))
+    content[len(update_prefix(base.layout, Codec.INT8))] = 0x80
+    return bytes(content)
+
+
+@dataclass
+class Stage:
+    """A world whose second round is closed and revealed, and what was posted of it before that was undone."""
+
+    world: World
+    manifest: Manifest
+    previous: Manifest
+    honest: Result
+    forced: ForcedCommits
+    folder: Path  # content of the cheat, beside what the Superlink stored
+    cache: Path  # of the auditor
+
+    @classmethod
+    async def make(
+        cls, network: Network, assignment: Assignment, evaluator: Evaluator, folder: Path
+    ) -> "Stage":
+        """Play two rounds, the second with a node of each kind, and take its result back."""
+        world = await World.make(
+            network, assignment, folder / "superlink", evaluator, 8, result_period=100_000
+        )
+        async with world.superlink() as running:
+            await world.play(running)
+            gated, forcing, absent, withheld, invalid = world.nodes[3:]
+            gated.content, invalid.content = opposed, out_of_range
+            forcing.forces, absent.commits, withheld.reveals = True, False, False
+            async with asyncio.TaskGroup() as group:
+                group.create_task(world.play(running))
+                group.create_task(world.hasten(running, TAMPERED, 7, 6))
+        manifest, honest = await world.manifest(TAMPERED), await world.result(TAMPERED)
+        async with network.chain() as chain:
+            events = (await History(chain, world.task).events_of(RoundId(TAMPERED), chain.head())).forced
+        network.anvil.request("anvil_rollback", 1)
+        assert (await world.state(TAMPERED)).phase is Phase.CLOSED
+        network.anvil.request("anvil_impersonateAccount", hex_of(world.bonded.operator.address))
+        forced = [(event.node, event.commitment) for event in events]
+        shutil.copytree(world.home / "store", folder / "cheat")
+        return cls(
+            world, manifest, await world.manifest(1), honest, forced, folder / "cheat", folder / "audit"
+        )
+
+    async def put(self, content: bytes) -> str:
+        """Publish content; return its CID."""
+        return str(await DiskStore(self.folder).put_bytes(content))
+
+    async def content(self, cid: str | None) -> bytearray:
+        """Bytes that the honest Superlink published."""
+        assert cid is not None
+        return bytearray((await DiskStore(self.folder).get(Cid.parse(cid))).read_bytes())
+
+    def stated(self, manifest: Manifest, **changes: Any) -> Result:
+        """The result that goes with a manifest."""
+        model = Cid.parse(manifest.model).digest
+        made = result_of(manifest, self.forced, model, cid_of_bytes(dump_manifest(manifest)).digest)
+        return replace(made, **changes)
+
+    def resettled(self, manifest: Manifest) -> Manifest:
+        """A manifest whose payouts, accounts and roots follow from the weights and scores that it states."""
+        counted = [node for node in manifest.nodes if node.status not in FAILED]
+        facts = facts_of(manifest, self.world.network.deployment.distributor, self.forced)
+        return settle(
+            facts,
+            self.previous,
+            commits_of(manifest),
+            {node.node: weighed_of(node) for node in counted},
+            {node.node: node.score for node in counted},
+            {row.node: row.owner for row in manifest.absent},
+        )
+
+    @asynccontextmanager
+    async def posted(self, result: Result, manifest: bytes) -> AsyncIterator[None]:
+        """The round with this result and manifest; closed again afterwards."""
+        anvil, world = self.world.network.anvil, self.world
+        await self.put(manifest)
+        before = anvil.request("evm_snapshot")
+        post = load("TrainingCoordinator").functions["postResult"]
+        call = {
+            "from": hex_of(world.bonded.operator.address),
+            "to": hex_of(world.network.deployment.coordinator),
+            "data": hex_of(post.encode(world.task, TAMPERED, astuple(result))),
+        }
+        try:
+            anvil.request("eth_sendTransactionSync", call)
+            yield
+        finally:
+            anvil.request("evm_revert", before)
+
+    async def audit(
+        self, manifest: Manifest | dict[str, Any] | bytes, result: Result | None = None
+    ) -> dict[str, Check]:
+        """Post this manifest, with the result that states it or the one given, and audit the round."""
+        if isinstance(manifest, Manifest):
+            content = dump_manifest(manifest)
+            stated = result or self.stated(manifest)
+        else:
+            content = manifest if isinstance(manifest, bytes) else canonical_json(manifest)
+            stated = result or self.honest
+        stated = replace(stated, manifest_digest=cid_of_bytes(content).digest)
+        async with self.posted(stated, content):
+            return await audit_of(self.world, TAMPERED, self.cache, self.folder, self.world.assignment.store)
+
+    def as_json(self) -> dict[str, Any]:
+        """The honest manifest as anyone reads it."""
+        return read_json(dump_manifest(self.manifest), "manifest", MAX_BYTES)
