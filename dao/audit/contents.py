@@ -223,7 +223,10 @@ class Contents:
         """The losses before and after are the app's, within the tolerance."""
         evaluator, shard = _needed(self.evaluator, "the app"), _needed(self._shard, "the shard")
         model = _needed(self._model, "the new model")
-        stated = ("before", self.base[0], self.manifest.loss_before), ("after", model, self.manifest.loss_after)
+        stated = (
+            ("before", self.base[0], self.manifest.loss_before),
+            ("after", model, self.manifest.loss_after),
+        )
         for when, path, said in stated:
             loss = loss_micros(await _evaluated(evaluator.loss(path, shard)))
             is_near = abs(said - loss) <= max(TOLERANCE * abs(loss), 1)
