@@ -5,6 +5,7 @@ import shutil
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,8 +18,9 @@ from dao.core.errors import ConfigError
 from dao.demo.images import SHARDS
 from dao.demo.plan import members
 from dao.demo.report import write_json, write_plot
-from dao.demo.show import Show, play
+from dao.demo.show import Show, Stage, play
 from dao.demo.state import DemoState
+from dao.demo.stay import stay
 from dao.demo.view import render, summary
 from dao.demo.world import open_world
 
@@ -30,6 +32,9 @@ def command(
         Literal["disk", "kubo"], typer.Option(help="Where content is kept and exchanged.")
     ] = "disk",
     json: Annotated[Path | None, typer.Option(help="Write the results as JSON.")] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Stay up afterwards, and say how to join with a Supernode.")
+    ] = False,
     home: Annotated[
         Path | None, typer.Option(help="Keep keys, data, logs and content here; must not exist.")
     ] = None,
@@ -50,24 +55,45 @@ def command(
         if home is None:
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
         console.print(f"setting up a chain, contracts, data and keys in {folder}; logs are there, too")
-        state = asyncio.run(_run(nodes, rounds, store == "kubo", folder, console))
-        console.print(summary(state))
-        plot = Path.cwd() / "commonweight-demo.png"
-        write_plot(state, plot)
-        console.print(f"plot: {plot}")
-        if json:
-            write_json(state, json)
+
+        def done(state: DemoState) -> None:
+            console.print(summary(state))
+            plot = Path.cwd() / "commonweight-demo.png"
+            write_plot(state, plot)
+            console.print(f"plot: {plot}")
+            if json:
+                write_json(state, json)
+
+        asyncio.run(_run(nodes, rounds, store == "kubo", folder, console, done, keep=keep))
 
 
-async def _run(nodes: int, rounds: int, kubo: bool, folder: Path, console: Console) -> DemoState:
+async def _run(
+    nodes: int,
+    rounds: int,
+    kubo: bool,
+    folder: Path,
+    console: Console,
+    done: Callable[[DemoState], None],
+    *,
+    keep: bool,
+) -> None:
     people = list(members(nodes))
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None  # noqa: S101  (for mypy)
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    async with open_world(folder, people, rounds) as world:
+    funded = SHARDS if keep else rounds
+    async with open_world(folder, people, funded, guest=keep) as world:
         with ExitStack() as stack:
             show = _live(stack, console) if console.is_terminal else _lines(console)
-            return await play(world, people, rounds, kubo=kubo, show=show)
+
+            async def then(stage: Stage) -> None:
+                stack.close()  # the live view, so that what follows can be read
+                done(stage.state)
+                if keep:
+                    stage.show = _lines(console)
+                    await stay(stage, console)
+
+            await play(world, people, rounds, kubo=kubo, show=show, then=then)
 
 
 def _live(stack: ExitStack, console: Console) -> Show:

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,14 +49,43 @@ class Auditor:
     measurer: Trainer
 
 
-async def play(world: World, people: list[Member], rounds: int, *, kubo: bool, show: Show) -> DemoState:
-    """Start the daemons, follow `rounds` rounds to their final state, claim; DaoError when something ends badly."""
+@dataclass
+class Stage:
+    """The running daemons, and what is known of them."""
+
+    world: World
+    state: DemoState
+    daemons: list[Daemon]  # the Superlink last
+    auditor: Auditor
+    show: Show
+
+    async def follow(self, rounds: int) -> None:
+        """Until so many rounds are posted in all."""
+        await _follow(self.world, self.state, self.daemons, self.auditor, rounds, self.show)
+
+    async def more_rounds(self, rounds: int) -> None:
+        """Have the Superlink play more rounds."""
+        await self.daemons[-1].stop()
+        self.daemons[-1] = await _superlink(self.world, rounds)
+
+
+Then = Callable[[Stage], Awaitable[None]]
+
+
+async def play(
+    world: World, people: list[Member], rounds: int, *, kubo: bool, show: Show, then: Then | None = None
+) -> DemoState:
+    """Start the daemons, follow `rounds` rounds to their final state, claim; DaoError when something ends badly.
+
+    `then` is called while the daemons still run.
+    """
     seats = [Seat(person, *named(keys)) for person, keys in zip(people, world.nodes, strict=True)]
     state = DemoState(world.task, "kubo" if kubo else "disk", rounds, seats, note="starting the daemons")
     async with AsyncExitStack() as stack:
         daemons = await _start(stack, world, people, rounds, kubo=kubo)
         auditor = await _auditor(stack, world)
-        await _follow(world, state, daemons, auditor, rounds, show)
+        stage = Stage(world, state, daemons, auditor, show)
+        await stage.follow(rounds)
         manifest = await _manifest(auditor, world, RoundId(state.rounds[-1].round))
         for view in state.rounds:
             state.note = f"auditing round {view.round}"
@@ -66,7 +95,9 @@ async def play(world: World, people: list[Member], rounds: int, *, kubo: bool, s
         show(state)
         await _claim(world, state, manifest)
         await _pay_gas(world, state)
-    state.note = ""
+        state.note = ""
+        if then is not None:
+            await then(stage)
     return state
 
 
@@ -76,7 +107,7 @@ async def _start(
     """Supernodes first, so that all are there when the Superlink opens the first round."""
     apis = await _ipfs(stack, world) if kubo else {}
     daemons = []
-    for person, keys, data in zip(people, world.nodes, world.dealt.members, strict=True):
+    for person, keys, data in zip(people, world.nodes, world.dealt.members, strict=False):
         write_config(world, keys, apis.get(keys.home), trains=True)
         python = None
         if person.role is Role.FREE_RIDER:
@@ -87,17 +118,20 @@ async def _start(
         write_task(settings, world.task, TaskSettings(data=data, superlink=world.address, python=python))
         daemons.append(await _daemon(stack, person.name, ["node", "start"], keys))
     write_config(world, world.superlink, apis.get(world.superlink.home))
-    arguments = ["superlink", "start", "--task", str(world.task), "--rounds", str(rounds)]
-    arguments += [
-        "--shards",
-        str(world.dealt.shards),
-        "--listen",
-        world.address,
-        "--store",
-        str(world.content),
-    ]
-    daemons.append(await _daemon(stack, "superlink", arguments, world.superlink))
+    daemons.append(await _superlink(world, rounds))
+
+    async def stop_superlink() -> None:
+        await daemons[-1].stop()  # whichever it is by then
+
+    stack.push_async_callback(stop_superlink)
     return daemons
+
+
+async def _superlink(world: World, rounds: int) -> Daemon:
+    arguments = ["superlink", "start", "--task", str(world.task), "--rounds", str(rounds)]
+    arguments += ["--shards", str(world.dealt.shards), "--listen", world.address]
+    arguments += ["--store", str(world.content), "--home", str(world.superlink.home)]
+    return await Daemon.start("superlink", arguments, world.superlink.home / "daemon.log")
 
 
 async def _daemon(stack: AsyncExitStack, name: str, arguments: list[str], keys: Keys) -> Daemon:

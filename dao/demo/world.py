@@ -18,7 +18,7 @@ from dao.core.layout import depth_for, parse_model
 from dao.core.messages import operator_digest
 from dao.core.types import Codec, Rules, TaskId, Wei, hex_of
 from dao.demo.images import Dealt, deal
-from dao.demo.plan import Member
+from dao.demo.plan import Member, members
 from dao.devnet import Anvil, dev_signer, running_anvil
 from dao.shards import read_shards
 from dao.store.disk import DiskStore
@@ -54,6 +54,7 @@ class World:
     nodes: Sequence[Keys]
     address: str  # host:port of the Superlink
     content: Path  # a disk store with app and first model
+    guest: Path | None  # home of whoever may join: an owner's keystore, its password, and data
 
     @property
     def deployment(self) -> Path:
@@ -62,15 +63,18 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(folder: Path, people: Sequence[Member], rounds: int) -> AsyncIterator[World]:
-    """Make all of it in an existing folder; the chain ends with the block."""
+async def open_world(
+    folder: Path, people: Sequence[Member], rounds: int, *, guest: bool = False
+) -> AsyncIterator[World]:
+    """Make all of it in an existing folder, `guest` with the means to join later; the chain ends with the block."""
     async with AsyncExitStack() as stack:
         anvil = stack.enter_context(running_anvil(folder / "chain", block_time=1))
         made: Deployment = await deploy(anvil.ws, dev_signer(0), Params(), folder / "deploy.db")
         made.save(folder / "deployment.json")
         chain = await stack.enter_async_context(await Chain.connect(anvil.ws, made))
         dao = await stack.enter_async_context(Sender(chain, dev_signer(0), folder / "dao.db"))
-        dealt = await asyncio.to_thread(deal, people, folder / "data")
+        seats = members(len(people) + guest)
+        dealt = await asyncio.to_thread(deal, seats, folder / "data")
         superlink = await _keys(folder / "superlink")
         nodes = [await _keys(folder / person.name.lower()) for person in people]
         rules = await _rules(folder, dealt, superlink, len(people))
@@ -78,7 +82,19 @@ async def open_world(folder: Path, people: Sequence[Member], rounds: int) -> Asy
         await _stake(anvil, chain, dao, [(superlink, BOND), *((keys, STAKE) for keys in nodes)])
         await asyncio.gather(*(join(chain, keys, task) for keys in nodes))
         address = f"127.0.0.1:{_free_port()}"
-        yield World(folder, anvil, chain, dao, task, dealt, superlink, nodes, address, folder / "content")
+        visitor = await _guest(anvil, chain, dao, folder / "guest") if guest else None
+        content = folder / "content"
+        yield World(folder, anvil, chain, dao, task, dealt, superlink, nodes, address, content, visitor)
+
+
+async def _guest(anvil: Anvil, chain: Chain, dao: Sender, home: Path) -> Path:
+    """Make an owner with tokens and gas that has no Supernode yet; returns its home."""
+    home.mkdir(parents=True)  # noqa: ASYNC240
+    write_private(home / "owner-password", PASSWORD)
+    owner = await asyncio.to_thread(Signer.create, home / "owner.json", PASSWORD, SCRYPT_WORK)
+    anvil.fund(owner.address, GAS_MONEY)
+    await grant(chain, dao, {owner.address: STAKE})
+    return home
 
 
 async def join(chain: Chain, keys: Keys, task: TaskId) -> None:
@@ -124,9 +140,7 @@ async def _rules(folder: Path, dealt: Dealt, superlink: Keys, nodes: int) -> Rul
 
 async def _keys(home: Path) -> Keys:
     home.mkdir(parents=True)  # noqa: ASYNC240
-    password = home / "password"
-    password.touch(mode=0o600)
-    password.write_text(PASSWORD, encoding="utf-8")
+    write_private(home / "password", PASSWORD)
     operator = await asyncio.to_thread(Signer.create, home / "operator.json", PASSWORD, SCRYPT_WORK)
     return Keys(home, Signer.ephemeral(), operator)
 
@@ -157,6 +171,12 @@ def write_config(world: World, keys: Keys, kubo: str | None = None, *, trains: b
         *([f'kubo = "{kubo}"'] if kubo else []),
     ]
     (keys.home / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read."""
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
 
 
 def _free_port() -> int:

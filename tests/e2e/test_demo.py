@@ -106,3 +106,34 @@ def test_demo__home_that_exists__one_clear_line(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("dao: ")
     assert str(tmp_path) in done.stderr.replace("\n", "")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(LIMIT)
+def test_demo__keep__a_supernode_joins_by_the_printed_commands(tmp_path: Path) -> None:
+    options = ["--home", str(tmp_path / "home"), "--nodes", "2", "--rounds", "1", "--keep"]
+    environment = {**os.environ, "PATH": f"{DAO.parent}:{os.environ['PATH']}", "COLUMNS": "4000"}
+    demo = subprocess.Popen(
+        [str(DAO), "demo", *options], stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment
+    )
+    guest = None
+    try:
+        assert demo.stdout is not None
+        commands = []
+        for line in demo.stdout:
+            if line.startswith("dao node"):
+                commands.append(line.split())
+            if line.startswith("A round is played"):
+                break
+        assert [command[2] for command in commands] == ["init", "register", "join", "start"]
+        for command in commands[:-1]:
+            subprocess.run(command, check=True, capture_output=True, timeout=60, env=environment)
+        guest = subprocess.Popen(commands[-1], env=environment, stderr=subprocess.DEVNULL)
+        last = next(line for line in demo.stdout if " tokens: " in line)
+        assert any(f": {status}, " in last for status in ("ok", "clipped"))
+    finally:
+        if guest is not None:
+            guest.terminate()
+            guest.wait(30)
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=60)

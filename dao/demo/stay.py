@@ -1,0 +1,57 @@
+"""What `dao demo --keep` does after the rounds: it tells how to join, and plays a round more for whoever does."""
+
+import contextlib
+
+from rich.console import Console
+
+from dao.chain.events import Joined
+from dao.core.types import hex_of
+from dao.demo.plan import Member, Role
+from dao.demo.show import Stage
+from dao.demo.state import Seat
+from dao.demo.view import tokens
+from dao.demo.world import World
+
+LOOK = 30.0  # seconds at most between looks at who has joined
+
+
+def how_to_join(world: World) -> str:
+    """The commands that make one more Supernode, in its own folder."""
+    assert world.guest is not None  # noqa: S101  (for mypy: the world was made with one)
+    home, data = world.guest, world.dealt.members[-1]
+    owner = f"--owner-keystore {home}/owner.json --owner-password-file {home}/owner-password"
+    return "\n".join(
+        (
+            f"dao node init --home {home}/node --url {world.anvil.ws} --deployment {world.deployment}",
+            f"dao node register --home {home}/node {owner} --stake 100",
+            f"dao node join {world.task} --home {home}/node {owner} --data {data} --superlink {world.address}",
+            f"dao node start --home {home}/node",
+        )
+    )
+
+
+async def stay(stage: Stage, console: Console) -> None:
+    """Play a round for each Supernode that joins, until interrupted."""
+    world, state = stage.world, stage.state
+    known = {seat.operator for seat in state.seats}
+    console.print("\nThe network stays up. Join it from another terminal (Ctrl-C here ends it):\n")
+    console.print(how_to_join(world), soft_wrap=True, highlight=False)
+    console.print("\nA round is played as soon as somebody has joined.")
+    while True:
+        with contextlib.suppress(TimeoutError):
+            await world.chain.changed(LOOK)
+        new = [
+            event
+            for event in await world.chain.past(Joined, task=world.task)
+            if hex_of(event.operator) not in known
+        ]
+        for event in new:
+            operator = hex_of(event.operator)
+            known.add(operator)
+            member = Member(len(state.seats), f"guest {len(state.seats)}", Role.GOOD)
+            state.seats.append(Seat(member, hex_of(event.owner), operator))
+            console.print(f"{operator} has joined: one more round")
+            await stage.more_rounds(1)
+            await stage.follow(len(state.rounds) + 1)
+            part = state.rounds[-1].nodes[operator]
+            console.print(f"{operator}: {part.status}, {tokens(part.reward_wei)} tokens: {part.reason}")
