@@ -13,7 +13,7 @@ from dao.cli.holding import holder
 from dao.cli.network import DevAccountOption, JsonOption, Paying, connected, expanded
 from dao.cli.output import amount, log_to_stderr, print_fields, print_json, tokens
 from dao.cli.serving import SuperlinkSettings, operator, serve, until_told
-from dao.config import default_home
+from dao.config import FILE, default_home
 from dao.core.errors import ConfigError, DaoError
 from dao.core.types import TaskId, Wei, hex_of
 
@@ -48,6 +48,8 @@ def init(
     from node import commands
 
     folder = _home(home)
+    if (folder / FILE).exists():
+        raise ConfigError(f"{folder}: already is a daemon's folder; choose another one by --home")
     address = commands.init(folder, url, deployment)
     if json:
         print_json({"operator": hex_of(address), "home": str(folder)})

@@ -1,18 +1,30 @@
-"""Runs the `dao` command as its users do: a process of its own, in a home of its own."""
+"""Runs the `dao` command as its users do, in a home of its own: daemons in processes, what ends by itself mostly here."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from dao.cli import main
+
 LIMIT = 60.0  # seconds for one command
 PROGRAM = [sys.executable, "-c", "from dao.cli import main; main()"]
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    stdout: str
+    stderr: str
 
 
 @dataclass(frozen=True)
@@ -31,8 +43,21 @@ class Dao:
             "COLUMNS": "200",
         }
 
-    def run(self, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, which must have this exit code."""
+    def run(self, *arguments: object, code: int = 0) -> Done:
+        """Run a command to its end in this process, where nothing need be loaded again; it must have this exit code."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.environment.items():
+                patch.setenv(name, value)
+            patch.setattr(sys, "argv", ["dao", *map(str, arguments)])
+            with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+                main()
+        return self._checked(
+            arguments, code, Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
+        )
+
+    def spawn(self, *arguments: object, code: int = 0) -> Done:
+        """Run a command to its end in a process of its own."""
         done = subprocess.run(
             [*PROGRAM, *map(str, arguments)],
             env=self.environment,
@@ -42,7 +67,10 @@ class Dao:
             timeout=LIMIT,
             check=False,
         )
-        assert done.returncode == code, (arguments, done.stdout, done.stderr)
+        return self._checked(arguments, code, Done(done.returncode, done.stdout, done.stderr))
+
+    def _checked(self, arguments: tuple[object, ...], code: int, done: Done) -> Done:
+        assert done.code == code, (arguments, done)
         return done
 
     def json(self, *arguments: object, code: int = 0) -> Any:
@@ -52,6 +80,7 @@ class Dao:
     def refused(self, *arguments: object, code: int = 1) -> str:
         """Run a command that must fail with one line; return it."""
         done = self.run(*arguments, code=code)
+        assert not done.stdout
         assert "Traceback" not in done.stderr
         lines = done.stderr.splitlines()
         assert len(lines) == 1, done.stderr

@@ -28,7 +28,7 @@ def dao(tmp_path_factory: pytest.TempPathFactory) -> Dao:
 def devnet(dao: Dao) -> Iterator[Devnet]:
     """A development network in the background, as `dao devnet up --detach` starts it."""
     home = dao.home / "devnet"
-    line = dao.run("devnet", "up", "--home", home, "--port", 0, "--detach").stdout
+    line = dao.spawn("devnet", "up", "--home", home, "--port", 0, "--detach").stdout
     try:
         yield Devnet(dao, home, line.split()[3])
     finally:

@@ -1,5 +1,6 @@
 """The development network: state outlives its process however that ends, and funds arrive."""
 
+import asyncio
 import json
 import signal
 from pathlib import Path
@@ -24,11 +25,11 @@ async def balances(devnet: Devnet) -> tuple[int, int]:
         return held, int(await chain.request("eth_getBalance", ACCOUNT, "latest"), 16)
 
 
-async def test_fund__twice__adds_tokens_and_sets_ether(devnet: Devnet) -> None:
+def test_fund__twice__adds_tokens_and_sets_ether(devnet: Devnet) -> None:
     for ether in (1, 2):
         devnet.dao.run("devnet", "fund", ACCOUNT, "--home", devnet.home, "--tokens", "2.5", "--ether", ether)
-        assert (await balances(devnet))[1] == ether * 10**18
-    assert (await balances(devnet))[0] == 5 * 10**18
+        assert asyncio.run(balances(devnet))[1] == ether * 10**18
+    assert asyncio.run(balances(devnet))[0] == 5 * 10**18
 
 
 def test_up__is_running_already__one_line(devnet: Devnet) -> None:

@@ -41,7 +41,7 @@ def test_help__every_command__shows_an_example(words: tuple[str, ...]) -> None:
 
 
 def test_help__of_all__names_every_command_and_loads_neither_web3_nor_torch(dao: Dao) -> None:
-    text = dao.run("--help").stdout
+    text = dao.spawn("--help").stdout
     assert all(name in text for name in COMMANDS)
     program = (
         "import sys\nfrom dao.cli import command_line\ncommand_line([])\n"

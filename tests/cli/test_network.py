@@ -1,0 +1,182 @@
+"""A whole network by its commands alone: contracts, task, stakes, daemons, a round, its audit, a claim, a clean end."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.numpy import save_file
+
+from dao.chain.signer import Signer
+from dao.core.types import hex_of
+from dao.devnet import dev_signer
+from tests.aggregator.world import SHARDS, Assignment, samples
+from tests.cli.command import Daemon
+from tests.cli.conftest import Devnet
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]  # processes that load torch, on a shared machine
+NODES = 2
+PASSWORD = "canary-of-the-owner"
+PERIODS = {"commit": 60, "reveal": 30, "result": 60, "force": 2, "challenge": 2, "resolve": 30}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A task on the devnet with its Superlink; `task` is what `dao task create --json` printed."""
+
+    devnet: Devnet
+    assignment: Assignment
+    superlink: Path
+    operator: str
+    task: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def made(devnet: Devnet, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    dao, folder = devnet.dao, tmp_path_factory.mktemp("superlink")
+    assignment, home = Assignment.make(tmp_path_factory.mktemp("content")), folder / "home"
+    init = ("superlink", "init", "--home", home, "--url", devnet.rpc)
+    operator = dao.json(*init, "--deployment", devnet.home / "deployment.json")["operator"]
+    dao.run("devnet", "fund", operator, "--home", devnet.home, "--tokens", 0)
+    dao.run("devnet", "fund", hex_of(dev_signer(1).address), "--home", devnet.home)
+    staked = dao.run("superlink", "register", "--home", home, "--dev-account", 1, "--stake", "500")
+    assert staked.stdout.startswith("stake 500 tokens")
+    options = ["--app", assignment.app, "--shards", assignment.shards, "--superlink", operator]
+    options += ["--store", assignment.store, "--rounds", 2, "--quorum", NODES, "--dev-account", 0]
+    periods = [word for name, seconds in PERIODS.items() for word in (f"--{name}-period", seconds)]
+    task = dao.json("task", "create", *options, *periods, *devnet.network)
+    return Made(devnet, assignment, home, operator, task)
+
+
+def start_of(made: Made) -> tuple[object, ...]:
+    return (
+        *("superlink", "start", "--home", made.superlink, "--task", made.task["task"]),
+        *("--shards", made.assignment.shards, "--store", made.assignment.store, "--listen", "127.0.0.1:0"),
+    )
+
+
+@pytest.fixture
+def serving(made: Made) -> Iterator[tuple[Daemon, str]]:
+    """The running Superlink and its address."""
+    with made.devnet.dao.running(*start_of(made), "--rounds", 1) as daemon:
+        line = daemon.line()
+        assert line.startswith(f"superlink of task {made.task['task']} serving at 127.0.0.1:")
+        yield daemon, line.split()[-1]
+
+
+def join(made: Made, index: int, folder: Path, address: str) -> Path:
+    """A node with stake and data that has joined; its home."""
+    dao, home = made.devnet.dao, folder / f"node-{index}"
+    password, key = folder / f"password-{index}", folder / f"owner-{index}.json"
+    password.touch(0o600)
+    password.write_text(PASSWORD)
+    owner = Signer.create(key, PASSWORD, work=4096)
+    save_file(samples(index), folder / f"data-{index}")
+    dao.run(
+        "node",
+        "init",
+        "--home",
+        home,
+        "--url",
+        made.devnet.rpc,
+        "--deployment",
+        made.devnet.home / "deployment.json",
+    )
+    dao.run("devnet", "fund", hex_of(owner.address), "--home", made.devnet.home, "--tokens", 10)
+    owned = ("--owner-keystore", key, "--owner-password-file", password, "--home", home)
+    dao.run("node", "register", *owned, "--stake", 10)
+    dao.run(
+        "node", "join", made.task["task"], "--data", folder / f"data-{index}", "--superlink", address, *owned
+    )
+    return home
+
+
+def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
+    made: Made, serving: tuple[Daemon, str], tmp_path: Path
+) -> None:
+    dao, task, (superlink, address) = made.devnet.dao, made.task["task"], serving
+    homes = [join(made, index, tmp_path, address) for index in range(NODES)]
+    with ExitStack() as stack:
+        nodes = [stack.enter_context(dao.running("node", "start", "--home", home)) for home in homes]
+        assert superlink.line() == "all rounds are final"
+        source, network = ("--superlink", address), made.devnet.network
+
+        audited = dao.json("audit", task, "all", *source, *network)
+        bad = [c for c in audited["rounds"][0]["checks"] if c["outcome"] != "ok"]
+        assert (audited["exit"], len(audited["rounds"]), bad) == (0, 1, [])
+        lines = dao.run("audit", task, 1, "--store", made.superlink / "store", *network).stdout.splitlines()
+        assert lines[0] == f"task {task} round 1"
+        assert lines[-1] == f"task {task}: 1 round, all holds"
+        partly = dao.spawn("audit", task, 1, "--store", made.assignment.store, *network, code=2).stdout
+        assert "unchecked manifest" in partly
+
+        (row,) = dao.json("round", "ls", task, *network)
+        assert (row["phase"], row["commits"], row["eligible"]) == ("finalized", NODES, NODES)
+        shown = dao.json("round", "show", task, 1, *source, *network)
+        assert {node["status"] for node in shown["nodes"]} <= {"ok", "clipped"}
+        assert sum(float(node["reward"]) for node in shown["nodes"]) == pytest.approx(1000)
+        assert 20_000 < shown["gas_post"] < 500_000
+        assert "finalized" in dao.run("round", "show", task, 1, *source, *network).stdout
+        assert "name --superlink" in dao.run("round", "show", task, 1, *network).stdout
+
+        status = dao.json("superlink", "status", "--home", made.superlink)
+        assert (status["running"], status["address"], status["stake"]) == (True, address, "500")
+        assert "finalized" in [event["event"] for event in status["events"]]
+        for node in nodes:
+            assert node.stop()[0] == 0
+    code, out, errors = superlink.stop()
+    assert (code, out) == (0, "")
+    secret = (made.superlink / "password").read_text()
+    assert "Traceback" not in errors
+    assert secret not in errors + out
+    assert not dao.json("superlink", "status", "--home", made.superlink)["running"]
+
+
+def test_superlink__told_to_end_while_it_waits_for_members__ends_cleanly(
+    made: Made, serving: tuple[Daemon, str]
+) -> None:
+    daemon, _ = serving
+    assert "in use" in made.devnet.dao.refused(*start_of(made))
+    code, out, errors = daemon.stop(signal.SIGINT)
+    assert (code, out) == (0, "")
+    assert "Traceback" not in errors
+
+
+def test_task__as_people_read_it__shows_rules_and_funds(made: Made) -> None:
+    dao, network = made.devnet.dao, made.devnet.network
+    shown = dao.json("task", "show", made.task["task"], *network)
+    assert shown["superlink"] == made.operator
+    assert (shown["shards"], shown["funded_wei"], shown["codec"]) == (SHARDS, str(2000 * 10**18), "int8")
+    assert (
+        f"challenge_period  {PERIODS['challenge']}"
+        in dao.run("task", "show", made.task["task"], *network).stdout
+    )
+    assert [row["task"] for row in dao.json("task", "ls", *network)] == [made.task["task"]]
+    assert "2000" in dao.run("task", "ls", *network).stdout
+
+
+def test_commands__bad_input__one_line_that_says_what_to_do(made: Made, tmp_path: Path) -> None:
+    dao, network, source = made.devnet.dao, made.devnet.network, ("--store", made.assignment.store)
+    assert "there is no task 99" in dao.refused("task", "show", 99, *network)
+    as_process = dao.spawn("task", "show", 99, *network, code=1)
+    assert as_process.stderr == "dao: rulesOf: refused: there is no task 99 [UnknownTask]\n"
+    assert "not a deployment" in dao.refused(
+        "task", "ls", "--rpc", made.devnet.rpc, "--deployment", tmp_path / "no"
+    )
+    assert "there is no task 99" in dao.refused("audit", 99, "all", *source, *network, code=2)
+    assert "expected a number" in dao.refused("audit", made.task["task"], "x", *source, *network, code=2)
+    assert "from where?" in dao.refused("audit", made.task["task"], 1, *network, code=2)
+    assert "not the folder of a store" in dao.refused("audit", 1, 1, "--store", tmp_path, *network, code=2)
+    assert "not opened yet" in dao.refused("round", "show", made.task["task"], 50, *network)
+    assert "dao superlink init" in dao.refused("superlink", "start", "--home", tmp_path / "none")
+    assert "--task and --shards" in dao.refused("superlink", "start", "--home", made.superlink)
+    assert "already is a daemon's folder" in dao.refused("superlink", "init", "--home", made.superlink)
+    options = ["--app", tmp_path, "--shards", made.assignment.shards, "--superlink", made.operator]
+    create = ("task", "create", *options, *network, "--store", tmp_path / "store")
+    assert "app.py" in dao.refused(*create, "--dev-account", 0)
+    assert "--dev-account NUMBER" in dao.refused(*create)
+    assert "--superlink: expected 0x" in dao.refused(*create, "--dev-account", 0, "--superlink", "me")
+    assert "--min-stake" in dao.refused(*create, "--dev-account", 0, "--min-stake", "-1")
