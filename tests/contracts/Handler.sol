@@ -2,34 +2,13 @@
 pragma solidity ^0.8.28;
 
 import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
-import { Base } from "./Base.sol";
+import { Books } from "./Books.sol";
 
 /// @dev Any participant does anything, in any order, at any time, right or wrong; beside the contracts, the handler
 /// keeps its own account of what must be so. A call that the contracts refuse leaves no trace in either.
-abstract contract Handler is Base {
+abstract contract Handler is Books {
     uint256 internal constant COUNT = 4;
     address internal constant SLASHER = address(0x51a);
-
-    /// @dev What was posted, and who is paid how much in all under its root.
-    struct Posted {
-        I.Result result;
-        uint256[4] amounts;
-    }
-
-    struct Book {
-        uint256 funded; // net of refunds
-        uint256 claimed;
-        uint64 active; // round whose root is active
-        mapping(uint64 round => Posted) posted;
-        mapping(uint64 round => uint256) inTree; // bit of each node under the root
-        mapping(uint64 round => uint256) forced; // bit of each node, before the result
-        mapping(uint64 round => bytes32) forcedHash;
-        mapping(uint64 round => uint256) contesting; // bit of each node
-        mapping(uint64 round => uint256) finalizations;
-    }
-
-    uint64[2] internal tasks;
-    mapping(uint64 task => Book) internal books;
 
     function setUp() public virtual override {
         super.setUp();
@@ -55,10 +34,6 @@ abstract contract Handler is Base {
     modifier on(uint256 seed) {
         task = tasks[seed & 1];
         _;
-    }
-
-    function book() internal view returns (Book storage) {
-        return books[task];
     }
 
     // Time

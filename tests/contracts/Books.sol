@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { Base } from "./Base.sol";
+
+/// @dev What a handler of invariant tests knows must be so of each task, beside the contracts.
+abstract contract Books is Base {
+    /// @dev What was posted, and who is paid how much in all under its root.
+    struct Posted {
+        I.Result result;
+        uint256[4] amounts;
+    }
+
+    struct Book {
+        uint256 funded; // net of refunds
+        uint256 claimed;
+        uint64 active; // round whose root is active
+        mapping(uint64 round => Posted) posted;
+        mapping(uint64 round => uint256) inTree; // bit of each node under the root
+        mapping(uint64 round => uint256) forced; // bit of each node, before the result
+        mapping(uint64 round => bytes32) forcedHash;
+        mapping(uint64 round => uint256) contesting; // bit of each node
+        mapping(uint64 round => uint256) finalizations;
+    }
+
+    uint64[2] internal tasks;
+    mapping(uint64 task => Book) internal books;
+
+    function book() internal view returns (Book storage) {
+        return books[task];
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { RoundCalls } from "./RoundCalls.sol";
+
+contract DisputesTest is RoundCalls {
+    // Challenge
+
+    function test_challenge__right__voids_and_returns_the_bond() public {
+        uint64 round = posted();
+        skip(CHALLENGE - 1);
+        vm.expectEmit();
+        emit I.Challenged(task, round, CHALLENGER, "wrong");
+        challenge(round);
+        eq(phase(round), I.Phase.Frozen);
+        eq(coordinator.roundOf(task, round).postedAt, block.timestamp);
+        eq(token.balanceOf(address(coordinator)), BOND);
+        vm.expectEmit();
+        emit I.Resolved(task, round, false);
+        resolve(round, false);
+        eq(phase(round), I.Phase.Void);
+        eq(token.balanceOf(CHALLENGER), 1000 ether);
+        eq(head(), 0);
+        eq(coordinator.taskOf(task).inFlight, 0);
+    }
+
+    function test_challenge__wrong__bond_is_the_daos_and_window_is_fresh() public {
+        uint64 round = posted();
+        challenge(round);
+        skip(RESOLVE - 1);
+        uint256 before = token.balanceOf(DAO);
+        vm.expectEmit();
+        emit I.Resolved(task, round, true);
+        resolve(round, true);
+        eq(token.balanceOf(DAO), before + BOND);
+        eq(phase(round), I.Phase.Posted);
+        uint256 end = block.timestamp + CHALLENGE;
+        refuses(ANYONE, finalizeCall(round), tooEarly(end));
+        challenge(round);
+        resolve(round, true);
+        skip(CHALLENGE);
+        finalize(round);
+    }
+
+    function test_challenge__unresolved__void_and_bond_back() public {
+        uint64 round = posted();
+        challenge(round);
+        uint256 end = block.timestamp + RESOLVE;
+        vm.warp(end - 1);
+        refuses(ANYONE, voidCall(round), tooEarly(end));
+        vm.warp(end);
+        refuses(DAO, abi.encodeCall(I.resolve, (task, round, true)), tooLate(end));
+        coordinator.voidRound(task, round);
+        eq(token.balanceOf(CHALLENGER), 1000 ether);
+        eq(token.balanceOf(address(coordinator)), 0);
+    }
+
+    function test_challenge__late__refused() public {
+        uint64 round = posted();
+        uint256 end = block.timestamp + CHALLENGE;
+        vm.warp(end);
+        refuses(CHALLENGER, abi.encodeCall(I.challenge, (task, round, "late")), tooLate(end));
+    }
+
+    // Abort
+
+    function test_abort__open__by_the_superlink_first_then_by_anyone() public {
+        open();
+        uint256 commitEnd = block.timestamp + COMMIT;
+        refuses(superlink, abortCall(1), tooEarly(commitEnd));
+        vm.warp(commitEnd);
+        refuses(ANYONE, abortCall(1), tooEarly(commitEnd + RESULT));
+        vm.prank(superlink);
+        coordinator.abort(task, 1);
+        eq(phase(1), I.Phase.Aborted);
+        open();
+        skip(COMMIT + RESULT);
+        coordinator.abort(task, 2);
+        eq(coordinator.taskOf(task).inFlight, 0);
+    }
+
+    function test_abort__closed__by_anyone_past_the_result_deadline() public {
+        open();
+        close(1);
+        uint256 end = block.timestamp + REVEAL + RESULT;
+        vm.warp(end);
+        refuses(superlink, abortCall(1), tooEarly(end + 1));
+        vm.warp(end + 1);
+        coordinator.abort(task, 1);
+        I.Round memory r = coordinator.roundOf(task, 1);
+        eq(r.phase, I.Phase.Aborted);
+        eq(r.commitsRoot, commitsRoot(1));
+    }
+
+    // Void
+
+    function test_void__parent_void__children_follow_one_by_one() public {
+        posted();
+        posted();
+        posted();
+        open();
+        challenge(1);
+        refuses(ANYONE, voidCall(3), wrongPhase(3, I.Phase.Posted));
+        resolve(1, false);
+        eq(head(), 0);
+        refuses(ANYONE, voidCall(3), wrongPhase(3, I.Phase.Posted));
+        coordinator.abort(task, 4);
+        // a new chain stands while the old one is cleared away
+        eq(posted(), 5);
+        eq(head(), 5);
+        coordinator.voidRound(task, 2);
+        eq(head(), 5);
+        coordinator.voidRound(task, 3);
+        eq(head(), 5);
+        eq(coordinator.taskOf(task).inFlight, 1);
+        skip(CHALLENGE);
+        finalize(5);
+        eq(coordinator.roundOf(task, 5).parent, 0);
+    }
+
+    function test_void__grandchild_first__head_stays() public {
+        posted();
+        posted();
+        posted();
+        challenge(3);
+        challenge(1);
+        resolve(1, false);
+        posted();
+        eq(head(), 4);
+        resolve(3, false);
+        eq(head(), 4);
+        coordinator.voidRound(task, 2);
+        eq(head(), 4);
+        eq(coordinator.taskOf(task).inFlight, 1);
+    }
+
+    function test_void__frozen_child_of_void__bond_back() public {
+        posted();
+        posted();
+        challenge(2);
+        challenge(1);
+        resolve(1, false);
+        coordinator.voidRound(task, 2);
+        eq(token.balanceOf(CHALLENGER), 1000 ether);
+        eq(token.balanceOf(address(coordinator)), 0);
+    }
+
+    function test_void__orphan__never_final() public {
+        posted();
+        posted();
+        challenge(1);
+        resolve(1, false);
+        skip(CHALLENGE);
+        refuses(ANYONE, finalizeCall(2), abi.encodeWithSelector(I.ParentNotFinal.selector, task, 1));
+    }
+}

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { RoundCalls } from "./RoundCalls.sol";
+
+contract RoundsTest is RoundCalls {
+    // A normal round
+
+    function test_round__normal__runs_through() public {
+        vm.expectEmit();
+        emit I.RoundOpened(task, 1, 0, 3);
+        eq(open(), 1);
+        I.Round memory r = coordinator.roundOf(task, 1);
+        eq(r.openBlock, block.number);
+        eq(r.openedAt, block.timestamp);
+        eq(r.eligible, 3);
+        eq(r.phase, I.Phase.Open);
+
+        skip(5);
+        vm.prevrandao(keccak256("random"));
+        bytes32 root = commitsRoot(1);
+        vm.expectEmit();
+        emit I.CommitsClosed(task, 1, 3, root, keccak256("random"));
+        close(1);
+        r = coordinator.roundOf(task, 1);
+        eq(r.closedAt, block.timestamp);
+        eq(r.commits, 3);
+        eq(r.commitsRoot, root);
+        eq(r.resultHash, bytes32(0));
+        eq(r.phase, I.Phase.Closed);
+
+        skip(5);
+        I.Result memory posted_ = result(1);
+        vm.expectEmit();
+        emit I.ResultPosted(task, 1, posted_);
+        post(1);
+        r = coordinator.roundOf(task, 1);
+        eq(r.postedAt, block.timestamp);
+        eq(r.commitsRoot, bytes32(0));
+        eq(r.resultHash, keccak256(abi.encode(posted_)));
+        eq(r.phase, I.Phase.Posted);
+        eq(head(), 1);
+
+        skip(CHALLENGE);
+        vm.expectEmit();
+        emit I.Finalized(task, 1, posted_.rewardRoot, posted_.rewardTotal);
+        finalize(1);
+        eq(phase(1), I.Phase.Finalized);
+        eq(distributor.rootOf(task), posted_.rewardRoot);
+        eq(distributor.totalOf(task), posted_.rewardTotal);
+        eq(coordinator.taskOf(task).inFlight, 0);
+    }
+
+    function test_round__next__starts_on_the_posted_model() public {
+        posted();
+        vm.expectEmit();
+        emit I.RoundOpened(task, 2, 1, 3);
+        eq(open(), 2);
+        eq(coordinator.taskOf(task).inFlight, 2);
+    }
+
+    // Open
+
+    function test_open__in_progress_or_frozen__refused() public {
+        open();
+        bytes memory data = abi.encodeCall(I.openRound, (task));
+        refuses(ANYONE, data, wrongPhase(1, I.Phase.Open));
+        close(1);
+        refuses(ANYONE, data, wrongPhase(1, I.Phase.Closed));
+        post(1);
+        challenge(1);
+        refuses(ANYONE, data, wrongPhase(1, I.Phase.Frozen));
+        resolve(1, true);
+        open();
+    }
+
+    function test_open__too_few_joined__refused() public {
+        vm.prank(owner(0));
+        coordinator.leave(task, node(0));
+        open();
+        skip(COMMIT + RESULT);
+        coordinator.abort(task, 1);
+        vm.prank(owner(1));
+        coordinator.leave(task, node(1));
+        refuses(
+            ANYONE,
+            abi.encodeCall(I.openRound, (task)),
+            abi.encodeWithSelector(I.QuorumMissed.selector, 1, 2)
+        );
+    }
+
+    function test_open__superlink_without_bond__refused() public {
+        vm.prank(ownerOf(SUPERLINK_KEY));
+        registry.unbond(superlink, 500 ether);
+        open(); // exactly the bond
+        skip(COMMIT);
+        vm.prank(superlink);
+        coordinator.abort(task, 1);
+        vm.prank(ownerOf(SUPERLINK_KEY));
+        registry.unbond(superlink, 1 ether);
+        refuses(
+            ANYONE,
+            abi.encodeCall(I.openRound, (task)),
+            abi.encodeWithSelector(I.BondTooSmall.selector, 499 ether, 500 ether)
+        );
+    }
+
+    function test_open__budgets_in_flight_exceed_the_escrow__refused() public {
+        I.TaskRules memory r = rules();
+        r.roundBudget = 400 ether;
+        task = create(r, 1000 ether);
+        for (uint256 i = 0; i < NODES; ++i) join(i);
+        posted();
+        posted();
+        refuses(
+            ANYONE,
+            abi.encodeCall(I.openRound, (task)),
+            abi.encodeWithSelector(I.NotFunded.selector, task, 1000 ether, 1200 ether)
+        );
+        vm.prank(DAO);
+        distributor.fund(task, 200 ether);
+        open();
+    }
+
+    // Close
+
+    function test_close__all_committed__early() public {
+        open();
+        refuses(superlink, closeCall(1, 2), tooEarly(block.timestamp + COMMIT));
+        refuses(superlink, closeCall(1, 4), badResult("commits"));
+        close(1, 3);
+    }
+
+    function test_close__all_committed_with_forced__early() public {
+        open();
+        force(1, 0);
+        close(1, 2);
+        eq(coordinator.roundOf(task, 1).commits, 2);
+    }
+
+    function test_close__at_the_deadline__needs_quorum() public {
+        open();
+        skip(COMMIT - 1);
+        refuses(superlink, closeCall(1, 2), tooEarly(block.timestamp + 1));
+        skip(1);
+        refuses(superlink, closeCall(1, 1), abi.encodeWithSelector(I.QuorumMissed.selector, 1, 2));
+        close(1, 2);
+    }
+
+    function test_close__forced_commits__count_towards_the_quorum() public {
+        open();
+        force(1, 0);
+        skip(COMMIT);
+        close(1, 1);
+    }
+
+    function test_close__not_superlink__refused() public {
+        open();
+        refuses(
+            node(0),
+            closeCall(1, 3),
+            abi.encodeWithSelector(I.NotSuperlink.selector, node(0), superlink)
+        );
+    }
+
+    // Result
+
+    function test_post__wrong__refused() public {
+        open();
+        close(1);
+        I.Result memory r = result(1);
+        refuses(ANYONE, postCall(1, r), abi.encodeWithSelector(I.NotSuperlink.selector, ANYONE, superlink));
+        r.revealed = 4;
+        refuses(superlink, postCall(1, r), badResult("revealed"));
+        r = result(1);
+        r.inputs = 4;
+        refuses(superlink, postCall(1, r), badResult("inputs"));
+        r = result(1);
+        r.weightSum = (1 << 20) + 1;
+        refuses(superlink, postCall(1, r), badResult("weightSum"));
+        r = result(1);
+        r.commitsRoot = 0;
+        refuses(superlink, postCall(1, r), badResult("commitsRoot"));
+        r = result(1);
+        r.forcedHash = keccak256("made up");
+        refuses(
+            superlink,
+            postCall(1, r),
+            abi.encodeWithSelector(I.ForcedCommitIgnored.selector, r.forcedHash, bytes32(0))
+        );
+    }
+
+    function test_post__reveals_missing__after_the_reveal_deadline() public {
+        open();
+        skip(COMMIT);
+        close(1, 2);
+        force(1, 2);
+        uint256 revealEnd = block.timestamp + REVEAL;
+        I.Result memory r = result(1);
+        r.revealed = 2;
+        vm.warp(revealEnd - 1);
+        refuses(superlink, postCall(1, r), abi.encodeWithSelector(I.RevealsMissing.selector, 2, 3));
+        vm.warp(revealEnd);
+        post(1, r);
+    }
+
+    function test_post__last_second__accepted_and_no_later() public {
+        open();
+        close(1);
+        I.Result memory r = result(1);
+        uint256 end = block.timestamp + REVEAL + RESULT;
+        vm.warp(end + 1);
+        refuses(superlink, postCall(1, r), tooLate(end));
+        vm.warp(end);
+        post(1, r);
+    }
+
+    function test_post__built_on_a_void_result__refused() public {
+        posted();
+        open();
+        close(2);
+        challenge(1);
+        resolve(1, false);
+        refuses(superlink, postCall(2, result(2)), wrongPhase(1, I.Phase.Void));
+        coordinator.abort(task, 2);
+    }
+
+    // Finalize
+
+    function test_finalize__both_windows__must_have_passed() public {
+        I.TaskRules memory r = rules();
+        r.challengePeriod = 10;
+        task = create(r, 1000 ether);
+        for (uint256 i = 0; i < NODES; ++i) join(i);
+        skip(1);
+        posted();
+        uint256 end = block.timestamp + FORCE;
+        vm.warp(end - 1);
+        refuses(ANYONE, finalizeCall(1), tooEarly(end));
+        vm.warp(end);
+        finalize(1);
+        refuses(ANYONE, finalizeCall(1), wrongPhase(1, I.Phase.Finalized));
+    }
+
+    function test_finalize__other_result__refused() public {
+        uint64 round = posted();
+        skip(CHALLENGE);
+        I.Result memory r = result(round);
+        r.rewardRoot = keccak256("mine");
+        refuses(ANYONE, abi.encodeCall(I.finalize, (task, round, r)), badResult("hash"));
+    }
+
+    function test_finalize__parent_not_final__refused() public {
+        posted();
+        posted();
+        skip(CHALLENGE);
+        refuses(ANYONE, finalizeCall(2), abi.encodeWithSelector(I.ParentNotFinal.selector, task, 1));
+        finalize(1);
+        finalize(2);
+        eq(distributor.totalOf(task), 2 * BUDGET);
+    }
+
+    function test_finalize__pays_more_than_the_budget__void() public {
+        open();
+        close(1);
+        I.Result memory r = result(1);
+        r.rewardTotal = BUDGET + 1;
+        post(1, r);
+        posted();
+        skip(CHALLENGE);
+        vm.expectEmit();
+        emit I.Voided(task, 1);
+        coordinator.finalize(task, 1, r);
+        eq(phase(1), I.Phase.Void);
+        eq(distributor.totalOf(task), 0);
+        coordinator.voidRound(task, 2);
+        eq(coordinator.taskOf(task).inFlight, 0);
+    }
+
+    function test_finalize__pays_less_than_its_parent__void() public {
+        finalized();
+        open();
+        close(2);
+        I.Result memory r = result(2);
+        r.rewardTotal = BUDGET - 1;
+        post(2, r);
+        skip(CHALLENGE);
+        coordinator.finalize(task, 2, r);
+        eq(phase(2), I.Phase.Void);
+        eq(head(), 1);
+        eq(distributor.totalOf(task), BUDGET);
+    }
+
+    // Phases
+
+    function refusesAll(uint64 round, I.Phase at) internal {
+        bytes memory expected = wrongPhase(round, at);
+        refuses(superlink, closeCall(round, 3), expected);
+        refuses(ANYONE, commitCall(round, 0), expected);
+        refuses(superlink, postCall(round, result(round)), expected);
+        refuses(ANYONE, dismissCall(round, 0), expected);
+        refuses(CHALLENGER, abi.encodeCall(I.challenge, (task, round, "")), expected);
+        refuses(DAO, abi.encodeCall(I.resolve, (task, round, true)), expected);
+        refuses(ANYONE, finalizeCall(round), expected);
+        refuses(ANYONE, abortCall(round), expected);
+        refuses(ANYONE, voidCall(round), expected);
+    }
+
+    function test_phases__none_or_ended__nothing_may_happen() public {
+        refusesAll(1, I.Phase.None);
+        finalized();
+        refusesAll(1, I.Phase.Finalized);
+        open();
+        skip(COMMIT + RESULT);
+        coordinator.abort(task, 2);
+        refusesAll(2, I.Phase.Aborted);
+        posted();
+        challenge(3);
+        resolve(3, false);
+        refusesAll(3, I.Phase.Void);
+    }
+
+    // Fuzz
+
+    /// @dev In whatever order nodes force their commits, the hash is theirs in that order and nobody else's.
+    function testFuzz_commit__any_order__hash_is_the_chain(uint256 seed) public {
+        open();
+        bytes32 expected;
+        uint256 count;
+        for (uint256 step = 0; step < 6; ++step) {
+            uint256 i = uint256(keccak256(abi.encode(seed, step))) % NODES;
+            (bool done, ) = address(coordinator).call(commitCall(1, i));
+            if (!done) continue;
+            expected = keccak256(abi.encode(expected, node(i), commitment(i, 1)));
+            ++count;
+        }
+        eq(coordinator.forcedHashOf(task, 1), expected);
+        eq(coordinator.forcedCountOf(task, 1), count);
+        check(count <= NODES);
+    }
+
+    /// @dev Only the operator's own signature over exactly this commit is accepted.
+    function testFuzz_commit__any_other_signature__refused(bytes memory signature, uint256 signer) public {
+        open();
+        bytes32 value = commitment(0, 1);
+        (bool done, ) = address(coordinator).call(
+            abi.encodeCall(I.commit, (task, 1, node(0), value, signature))
+        );
+        check(!done);
+        signer = 1 + (signer % 1e30);
+        if (vm.addr(signer) == node(0)) return;
+        bytes32 digest = keccak256(abi.encode(task, value));
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(signer, digest);
+        (done, ) = address(coordinator).call(
+            abi.encodeCall(I.commit, (task, 1, node(0), value, abi.encodePacked(r, s, v)))
+        );
+        check(!done);
+    }
+
+    /// @dev A time decides alone whether a result is posted, aborted or finalized.
+    function testFuzz_deadlines__any_time__as_the_rules_say(uint32 wait) public {
+        open();
+        close(1);
+        uint256 closed = block.timestamp;
+        I.Result memory r = result(1);
+        r.revealed = 2;
+        uint256 time = closed + (wait % 400);
+        vm.warp(time);
+        vm.prank(superlink);
+        (bool done, ) = address(coordinator).call(postCall(1, r));
+        check(done == (time >= closed + REVEAL && time <= closed + REVEAL + RESULT));
+        if (done) return;
+        (done, ) = address(coordinator).call(abortCall(1));
+        check(done == (time > closed + REVEAL + RESULT));
+    }
+}
