@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.live import Live
 
 from dao.core.errors import ConfigError
-from dao.demo.images import SHARDS
+from dao.demo.images import APP, SHARDS, deal
 from dao.demo.plan import members
 from dao.demo.report import write_json, write_plot
 from dao.demo.show import Show, Stage, play
@@ -82,7 +82,9 @@ async def _run(
     assert task is not None  # noqa: S101  (for mypy)
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
     funded = SHARDS if keep else rounds
-    async with open_world(folder, people, funded, guest=keep) as world:
+    dealt = await asyncio.to_thread(deal, members(nodes + keep), folder / "data")
+    names = [person.name for person in people]
+    async with open_world(folder, APP, dealt, names, funded, guest=keep) as world:
         with ExitStack() as stack:
             show = _live(stack, console) if console.is_terminal else _lines(console)
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dao.chain.signer import Signer
+from dao.cli.output import log_to_stderr
 from dao.config import default_home
 from dao.core.errors import ConfigError
 from dao.core.reasons import decimal
@@ -120,9 +121,10 @@ def leave(
 
 @app.command()
 def start(home: Home = None) -> None:
-    """Run the node until Ctrl-C or SIGTERM. Example: dao node start."""
+    """Run the node until Ctrl-C or SIGTERM; it logs to stderr. Example: dao node start."""
     from node.service import run_node
 
+    log_to_stderr()
     _run(run_node(_settings(home)))
 
 

@@ -17,7 +17,7 @@ from dao.chain.signer import Signer
 from dao.core.layout import Model, model_size, write_model
 from dao.core.manifest import Manifest
 from dao.core.types import Address, RoundId, Wei, hex_of
-from dao.demo.images import Dealt, deal
+from dao.demo.images import APP, Dealt, deal
 from dao.demo.plan import Role, members
 from dao.demo.report import write_json, write_plot
 from dao.demo.round import TASK, commit, load, settle_round
@@ -28,7 +28,6 @@ from dao.shards import read_shards
 from node.trainer import Trainer
 
 app = typer.Typer()
-APP = Path(__file__).resolve().parents[2] / "apps" / "mnist"
 STAKE, BUDGET = Wei(100 * 10**18), Wei(1000 * 10**18)
 LIMIT = 120.0  # seconds for one training or one gradient
 NOISE = 0.01  # standard deviation of what the free rider sends

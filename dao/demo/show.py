@@ -19,10 +19,11 @@ from dao.core.rewards import RewardTree
 from dao.core.types import RoundId, TaskId, hex_of
 from dao.demo import gas
 from dao.demo.follow import StatusReader, apply, settled
+from dao.demo.images import APP
 from dao.demo.plan import Member, Role
 from dao.demo.processes import Daemon
 from dao.demo.state import DemoState, RoundView, Seat
-from dao.demo.world import APP, Keys, World, named, write_config
+from dao.demo.world import Keys, World, named, write_config
 from dao.evaluator import Evaluator
 from dao.store.cid import Cid
 from dao.store.disk import DiskStore

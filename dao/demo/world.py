@@ -17,14 +17,12 @@ from dao.chain.signer import Signer
 from dao.core.layout import depth_for, parse_model
 from dao.core.messages import operator_digest
 from dao.core.types import Codec, Rules, TaskId, Wei, hex_of
-from dao.demo.images import Dealt, deal
-from dao.demo.plan import Member, members
+from dao.demo.images import Dealt
 from dao.devnet import Anvil, dev_signer, running_anvil
 from dao.shards import read_shards
 from dao.store.disk import DiskStore
 from node.trainer import Trainer
 
-APP = Path(__file__).resolve().parents[2] / "apps" / "mnist"
 STAKE, BOND, BUDGET = Wei(100 * TOKEN), Wei(500 * TOKEN), Wei(1000 * TOKEN)
 GAS_MONEY = Wei(10 * TOKEN)
 PASSWORD = "demonstration"  # noqa: S105  (keys of a chain that is thrown away)
@@ -64,20 +62,21 @@ class World:
 
 @asynccontextmanager
 async def open_world(
-    folder: Path, people: Sequence[Member], rounds: int, *, guest: bool = False
+    folder: Path, app: Path, dealt: Dealt, names: Sequence[str], rounds: int, *, guest: bool = False
 ) -> AsyncIterator[World]:
-    """Make all of it in an existing folder, `guest` with the means to join later; the chain ends with the block."""
+    """Make all of it in an existing folder, for the app of another; the chain ends with the block.
+
+    `names` are the Supernodes', and `dealt` is what they hold; `guest` has the means to join later.
+    """
     async with AsyncExitStack() as stack:
         anvil = stack.enter_context(running_anvil(folder / "chain", block_time=1))
         made: Deployment = await deploy(anvil.ws, dev_signer(0), Params(), folder / "deploy.db")
         made.save(folder / "deployment.json")
         chain = await stack.enter_async_context(await Chain.connect(anvil.ws, made))
         dao = await stack.enter_async_context(Sender(chain, dev_signer(0), folder / "dao.db"))
-        seats = members(len(people) + guest)
-        dealt = await asyncio.to_thread(deal, seats, folder / "data")
         superlink = await _keys(folder / "superlink")
-        nodes = [await _keys(folder / person.name.lower()) for person in people]
-        rules = await _rules(folder, dealt, superlink, len(people))
+        nodes = [await _keys(folder / name.lower()) for name in names]
+        rules = await _rules(folder, app, dealt.shards, superlink, len(names))
         task = await create_task(chain, dao, rules, Wei(rounds * BUDGET))
         await _stake(anvil, chain, dao, [(superlink, BOND), *((keys, STAKE) for keys in nodes)])
         await asyncio.gather(*(join(chain, keys, task) for keys in nodes))
@@ -103,17 +102,17 @@ async def join(chain: Chain, keys: Keys, task: TaskId) -> None:
         await sender.send(Coordinator(chain).join(task, keys.operator.address))
 
 
-async def _rules(folder: Path, dealt: Dealt, superlink: Keys, nodes: int) -> Rules:
+async def _rules(folder: Path, app: Path, validation: Path, superlink: Keys, nodes: int) -> Rules:
     store = DiskStore(folder / "content")
-    app = await store.put_bytes(bundle(APP))
+    app_hash = (await store.put_bytes(bundle(app))).digest
     first = folder / "first-model.safetensors"
-    maker = Trainer.of(APP, None, folder / "first-model.log")
+    maker = Trainer.of(app, None, folder / "first-model.log")
     try:
         await maker.create(first)
     finally:
         await maker.stop()
     values = first.read_bytes()
-    shards = read_shards(dealt.shards)
+    shards = read_shards(validation)
     return Rules(
         superlink=superlink.operator.address,
         commit_period=120,
@@ -132,7 +131,7 @@ async def _rules(folder: Path, dealt: Dealt, superlink: Keys, nodes: int) -> Rul
         round_budget=BUDGET,
         superlink_bond=BOND,
         challenge_bond=BOND,
-        app_hash=app.digest,
+        app_hash=app_hash,
         base_model=(await store.put_bytes(values)).digest,
         validation_root=shards.root,
     )
