@@ -70,7 +70,7 @@ def register(
     dev_account: DevAccountOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Stake an owner's tokens behind this Superlink: its bond.
+    """Stake an owner's tokens behind this Superlink, as its bond; a second time adds to it.
 
     Example: dao superlink register --owner-keystore owner.json --owner-password-file owner.password --stake 500
     """

@@ -94,6 +94,18 @@ def join(made: Made, index: int, folder: Path, address: str) -> Path:
     return home
 
 
+def claim(made: Made, index: int, home: Path, folder: Path) -> float:
+    """Have a node's owner paid; return the tokens."""
+    owned = (
+        "--owner-keystore",
+        folder / f"owner-{index}.json",
+        "--owner-password-file",
+        folder / f"password-{index}",
+    )
+    said = made.devnet.dao.run("node", "claim", made.task["task"], "--home", home, *owned).stdout
+    return float(said.partition("paid ")[2].split()[0])
+
+
 def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
     made: Made, serving: tuple[Daemon, str], tmp_path: Path
 ) -> None:
@@ -127,6 +139,9 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
         assert "finalized" in [event["event"] for event in status["events"]]
         for node in nodes:
             assert node.stop()[0] == 0
+    paid = [claim(made, index, home, tmp_path) for index, home in enumerate(homes)]
+    assert sum(paid) == pytest.approx(1000)
+    assert all(paid)
     code, out, errors = superlink.stop()
     assert (code, out) == (0, "")
     secret = (made.superlink / "password").read_text()

@@ -1,11 +1,15 @@
 """Amounts as people write them, exactly."""
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.cli.output import amount, tokens
 from dao.core.errors import ConfigError
+from tests.cli.command import Dao
 
 
 @given(st.integers(0, 10**40))
@@ -23,3 +27,26 @@ def test_amount__below_zero__has_its_sign() -> None:
 def test_tokens__anything_but_a_plain_amount__named_and_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="--stake: expected an amount"):
         tokens(text, "--stake")
+
+
+def test_logs__an_exception_with_a_secret_in_its_frame__shows_the_error_and_not_the_secret(dao: Dao) -> None:
+    program = """
+import structlog
+from dao.cli.output import log_to_stderr
+
+def open_key(password):
+    raise ValueError("does not open")
+
+log_to_stderr()
+try:
+    open_key("canary" + "-" * 3)
+except ValueError:
+    structlog.get_logger().exception("trouble", task=3)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=dao.environment, capture_output=True, text=True, check=True
+    )
+    assert not done.stdout
+    assert "task=3" in done.stderr
+    assert "does not open" in done.stderr
+    assert "canary---" not in done.stderr
