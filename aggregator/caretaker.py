@@ -54,13 +54,15 @@ class Caretaker:
     async def run(self) -> None:
         """Do what is due, whenever it is."""
         while True:
+            version = self._watch.version
             try:
                 due = await self._look()
             except ChainError as error:
                 self._tell("trouble", error=str(error))
                 self._watch.touched = None
                 due = Timestamp(self._watch.now() + RETRY)
-            await self._watch.wait(due)
+            if version == self._watch.version:  # else there is news since
+                await self._watch.wait(due)
 
     async def finished(self) -> None:
         """Wait until no posted round is left to look after, those posted a moment ago included."""

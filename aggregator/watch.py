@@ -36,7 +36,7 @@ KINDS: tuple[type[Event], ...] = (
 class Watch:
     """Follows one task from its network's first block; `async with` it.
 
-    `version` grows with every event and reorg: what was read of the chain under an older one may have changed.
+    `version` grows with every event, reorg and nudge: what was read of the chain under an older one may have changed.
     """
 
     def __init__(self, chain: Chain, task: TaskId) -> None:
@@ -100,11 +100,11 @@ class Watch:
                 self._members = _joined(self._changes)
             elif isinstance(event, RoundEvent) and self.touched is not None:
                 self.touched.add(event.round)
-            self.version += 1
             self.nudge()
 
     def nudge(self) -> None:
-        """Have those who wait look again."""
+        """Have those who wait look again, and those who are about to."""
+        self.version += 1
         pulse, self._pulse = self._pulse, asyncio.Event()
         pulse.set()
 
