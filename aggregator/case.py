@@ -73,7 +73,7 @@ def _commit(collection: Collection, node: Address) -> Commit:
 def _failure(collection: Collection, node: Address) -> Failure | None:
     reveal, stake = collection.reveals.get(node), collection.members[node].stake
     if reveal is None:
-        late = node in collection.late
+        late = node in collection.late | collection.arriving
         return Failure(Status.LATE if late else Status.WITHHELD, collection.refused.get(node, ""))
     if counted_stake(collection.rules, stake) == 0:
         return Failure(Status.INVALID, reasons.ineligible(stake, collection.rules.min_stake))

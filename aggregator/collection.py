@@ -27,6 +27,7 @@ class Collection:
     forced: dict[Address, HeldCommit] = field(default_factory=dict)  # on chain, in the order of their events
     reveals: dict[Address, HeldReveal] = field(default_factory=dict)
     refused: dict[Address, str] = field(default_factory=dict)  # why a reveal that was tried did not count
+    arriving: set[Address] = field(default_factory=set)  # whose update is being received
     late: set[Address] = field(default_factory=set)
     accepting: bool = True  # commits
     revealing: bool = True

@@ -13,7 +13,7 @@ from aggregator.collection import Collection
 from aggregator.journal import HeldCommit, HeldReveal, Journal
 from dao.chain.signer import Signer, recover
 from dao.core.commitment import commitment as commitment_of
-from dao.core.errors import ContentError, DecodeError, RuleError, TooLarge
+from dao.core.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
 from dao.core.merkle import body_root
 from dao.core.messages import commit_digest, receipt_digest
 from dao.core.record import Signature
@@ -123,7 +123,9 @@ class Intake:
                     await collection.changed()
         committed = commitment_of(header.cid.digest, header.body_root, header.salt)
         if collection.commitment_of(node) != committed:
-            raise RuleError("reveal: expected the content, body root and salt that the node committed to")
+            words = "reveal: expected the content, body root and salt that the node committed to"
+            collection.refused[node] = words
+            raise RuleError(words)
         async with collection.turn_of(node):
             held = collection.reveals.get(node) or await self._take(node, collection, header, chunks)
         return Ack(held.failure is None, held.failure.detail if held.failure else "")
@@ -131,35 +133,49 @@ class Intake:
     async def _take(
         self, node: Address, collection: Collection, header: RevealHeader, chunks: AsyncIterator[bytes]
     ) -> HeldReveal:
-        if not collection.revealing:
-            collection.late.add(node)
-            raise RuleError(f"round {collection.round}: reveals are over")
+        self._check_in_time(node, collection)
+        collection.arriving.add(node)
         try:
             path = await self._receive(collection, header, chunks)
+            failure = await asyncio.to_thread(failure_of, path, header, collection)
+            self._check_in_time(node, collection)
+            reveal = HeldReveal(str(header.cid), header.body_root, header.salt, failure)
+            await self._journal.add_reveal(collection.task, collection.round, node, reveal)
+            failpoint("superlink-reveal-journalled")
+            self._check_in_time(node, collection)
         except (ContentError, DecodeError) as error:
             collection.refused[node] = str(error)
             raise
-        failure = await asyncio.to_thread(failure_of, path, header, collection)
-        reveal = HeldReveal(str(header.cid), header.body_root, header.salt, failure)
-        await self._journal.add_reveal(collection.task, collection.round, node, reveal)
-        failpoint("superlink-reveal-journalled")
+        finally:
+            collection.arriving.discard(node)
         collection.reveals[node] = reveal
         self._tell("revealed", round=collection.round, node=node, invalid=failure.detail if failure else None)
         collection.notify()
         return reveal
+
+    def _check_in_time(self, node: Address, collection: Collection) -> None:
+        """RuleError once reveals are over: the round may be settled without this one already."""
+        if not collection.revealing:
+            collection.late.add(node)
+            raise RuleError(f"round {collection.round}: reveals are over")
 
     async def _receive(
         self, collection: Collection, header: RevealHeader, chunks: AsyncIterator[bytes]
     ) -> Path:
         """The update's file, with the bytes of its CID, and not many more than an update has."""
         limit = update_limit(collection.layout, collection.rules.codec)
-        if header.by_ipfs:
-            async with asyncio.timeout(FETCH_LIMIT):
-                return await self._store.get(header.cid, limit)
+        large = f"update: expected one to this model, of at most {limit} bytes"
+        if header.by_ipfs:  # in words of our own: the reason is published, and our folders need not be
+            try:
+                async with asyncio.timeout(FETCH_LIMIT):
+                    return await self._store.get(header.cid, limit)
+            except TooLarge:
+                raise TooLarge(large) from None
+            except (ContentError, TimeoutError):
+                words = f"update {header.cid}: no source had it within {FETCH_LIMIT:.0f} s; is it pinned?"
+                raise NotFound(words) from None
         if header.size > limit:
-            raise TooLarge(
-                f"update: it has {header.size} bytes, expected an update to this model, below {limit}"
-            )
+            raise TooLarge(f"{large}, got {header.size}")
         await self._store.local.put_stream(chunks, header.cid, limit)
         return self._store.local.path_of(header.cid)
 

@@ -240,8 +240,9 @@ class Superlink:
         while True:
             await self._reveals(collection)
             self._tell("working", round=round_, step="settlement")
+            gate = await asyncio.shield(gating)  # meanwhile it may show who only is late
             case = self._case(closed, index, collection, base)
-            settlement = await self._tools.work.settle(case, await asyncio.shield(gating))
+            settlement = await self._tools.work.settle(case, gate)
             await self._tools.publisher.settled()
             failpoint("superlink-published")
             call = self._coordinator.post_result(self._task, round_, settlement.result)

@@ -16,10 +16,11 @@ def decimal(micros: int) -> str:
 
 
 def failed(status: Status, detail: str) -> str:
-    """Why a commit has no weight at all (`late`, `withheld`, `invalid`); `detail` says what is not valid."""
+    """Why a commit has no weight at all (`late`, `withheld`, `invalid`); `detail` says what was wrong, if known."""
     if status is Status.INVALID:
         return f"your update is not valid: {detail}"
-    return LATE if status is Status.LATE else WITHHELD
+    sentence = LATE if status is Status.LATE else WITHHELD
+    return f"{sentence}; a reveal was refused: {detail}" if detail else sentence
 
 
 def ineligible(stake: Wei, minimum: Wei) -> str:
