@@ -15,15 +15,16 @@ from aggregator.collection import Collection
 from aggregator.daemon import Running, Settings, open_superlink
 from dao.app import bundle
 from dao.chain.client import Chain
-from dao.chain.contracts import Coordinator
+from dao.chain.contracts import Coordinator, Registry, Token
+from dao.chain.deploy import grant
 from dao.chain.signer import Signer
 from dao.core.commitment import commitment
 from dao.core.errors import NotFound
 from dao.core.layout import Layout, Model, model_size, write_model
 from dao.core.manifest import Manifest, parse_manifest
 from dao.core.merkle import body_root
-from dao.core.messages import commit_digest
-from dao.core.types import Codec, Digest, Phase, Result, RoundId, RoundState, TaskId
+from dao.core.messages import commit_digest, operator_digest
+from dao.core.types import Digest, Phase, Result, RoundId, RoundState, Rules, TaskId
 from dao.core.update import encode_body, update_prefix
 from dao.evaluator import Evaluator
 from dao.files import open_model
@@ -115,6 +116,26 @@ class Assignment:
         return replace(rules, **changes)
 
 
+async def enlisted(network: Network, task: TaskId, count: int) -> list[Member]:
+    """New owners and their Supernodes, who have joined the task."""
+    members = [Member(Signer.ephemeral(), Signer.ephemeral()) for _ in range(count)]
+    async with network.chain() as chain:
+        async with network.dao(chain) as dao:
+            await grant(chain, dao, {member.owner.address: RULES.min_stake for member in members})
+
+        async def enlist(owner: Signer, operator: Signer) -> None:
+            registry = network.deployment.registry
+            consent = operator_digest(chain.chain_id, registry, owner.address, operator.address)
+            async with network.sender(chain, owner) as sender:
+                await sender.send(Token(chain).approve(registry, RULES.min_stake))
+                call = Registry(chain).register(operator.address, RULES.min_stake, operator.sign(consent))
+                await sender.send(call)
+                await sender.send(Coordinator(chain).join(task, operator.address))
+
+        await asyncio.gather(*(enlist(member.owner, member.operator) for member in members))
+    return members
+
+
 @dataclass
 class World:
     """One task on a network, with its members; `superlink` runs its Superlink in this process."""
@@ -123,10 +144,10 @@ class World:
     assignment: Assignment
     home: Path
     task: TaskId
+    rules: Rules
     bonded: Member
     members: list[Member]
     evaluator: Evaluator
-    codec: Codec = Codec.INT8
     nodes: list["Node"] = field(default_factory=list)
 
     @classmethod
@@ -142,10 +163,8 @@ class World:
         bonded = await network.new_member(RULES.superlink_bond)
         rules = await assignment.rules(bonded.operator, **changes)
         task = await network.new_task(rules)
-        joined = [await network.new_member() for _ in range(members)]
-        for member in joined:
-            await network.join(task, member)
-        world = cls(network, assignment, home, task, bonded, joined, evaluator, rules.codec)
+        joined = await enlisted(network, task, members)
+        world = cls(network, assignment, home, task, rules, bonded, joined, evaluator)
         world.nodes = [Node(world, member, index) for index, member in enumerate(joined)]
         return world
 
@@ -154,7 +173,7 @@ class World:
         rules = await self.assignment.rules(self.bonded.operator, **changes)
         task = await self.network.new_task(rules)
         await asyncio.gather(*(self.network.join(task, member) for member in self.members))
-        world = replace(self, home=home, task=task, codec=rules.codec, nodes=[])
+        world = replace(self, home=home, task=task, rules=rules, nodes=[])
         world.nodes = [Node(world, member, index) for index, member in enumerate(self.members)]
         return world
 
@@ -266,8 +285,8 @@ class Node:
         return self.encode(base, model)
 
     def encode(self, base: Model, trained: Model) -> bytes:
-        body = encode_body(base, trained, self.world.codec)
-        return update_prefix(base.layout, self.world.codec) + body.tobytes()
+        body = encode_body(base, trained, self.world.rules.codec)
+        return update_prefix(base.layout, self.world.rules.codec) + body.tobytes()
 
     async def take_part(self, chain: Chain, address: str, rounds: range) -> None:
         link = Link(address, self.signer, chain.domain)
@@ -315,7 +334,7 @@ class Node:
         if self.declared_root is not None:
             return self.declared_root(update)
         layout = Layout.of(SHAPES)
-        prefix = len(update_prefix(layout, self.world.codec))
+        prefix = len(update_prefix(layout, self.world.rules.codec))
         rows = np.frombuffer(update, np.uint8, offset=prefix).reshape(layout.chunks, -1)
         return body_root(rows, RULES.body_depth)
 
