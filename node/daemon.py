@@ -11,6 +11,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 
 import structlog
@@ -173,13 +174,22 @@ class Supernode:
         told = await trainer.train(
             base, trained, seed=self._seed(round_), round=round_, limit=max(limit, 1.0)
         )
+        begun = monotonic()
         root = await asyncio.to_thread(write_update, base, trained, rules.codec, rules.body_depth, update)
         cid = await self._means.store.local.put_file(update, move=True)
+        took = monotonic() - begun
         await self._means.store.local.pin(cid)
         salt = Digest(secrets.token_bytes(32))
         commit = self._journal.sign(self._task, round_, cid, root, salt, self._means.signer.sign)
         self._journal.reach(self._task, round_, Step.SIGNED, facts=_facts(told))
-        self._log.info("committed", round=round_, cid=str(cid), seconds=round(told.train_s, 3))
+        self._log.info(
+            "committed",
+            round=round_,
+            cid=str(cid),
+            seconds=round(told.train_s, 3),
+            around=[round(told.load_s, 3), round(told.store_s, 3)],
+            encoding=round(took, 3),
+        )
         return commit
 
     async def _check_seat(self, rules: Rules, opened: RoundState) -> None:
@@ -285,6 +295,8 @@ class Supernode:
                 problem = str(error)
             if not problem:
                 self._journal.reach(self._task, commit.round, Step.REVEALED)
+                link = self._means.link
+                self._log.info("revealed", round=commit.round, sent=link.sent, received=link.received)
                 return ""
             self._log.warning("update not taken", round=commit.round, error=problem)
             by_ipfs = False  # it may not be able to fetch it

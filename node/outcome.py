@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -10,7 +11,7 @@ import structlog
 from dao.core.errors import ContentError, DaoError, DecodeError, Reorged
 from dao.core.manifest import MAX_BYTES, Manifest, Node, parse_manifest
 from dao.core.rounds import force_deadline
-from dao.core.types import Address, Digest, Phase, RoundId, TaskId
+from dao.core.types import Address, Digest, Phase, RoundId, TaskId, hex_of
 from dao.journal import Journal, SignedCommit, Step
 from dao.store.layered import LayeredStore
 from node.retry import pauses
@@ -112,10 +113,16 @@ class Outcomes:
     def _fetch(self, digest: Digest) -> "asyncio.Task[Path]":
         task = self._models.get(digest)
         if task is None or (task.done() and (task.cancelled() or task.exception())):
-            task = self._models[digest] = asyncio.create_task(self._store.get(digest))
+            task = self._models[digest] = asyncio.create_task(self._get(digest))
             for old in list(self._models)[:-MODELS]:
                 self._models.pop(old).cancel()
         return task
+
+    async def _get(self, digest: Digest) -> Path:
+        begun = monotonic()
+        path = await self._store.get(digest)
+        self._log.info("model", digest=hex_of(digest), seconds=round(monotonic() - begun, 3))
+        return path
 
 
 def _facts(row: Node) -> dict[str, object]:

@@ -39,6 +39,7 @@ class Download:
     ) -> None:
         self._superlink, self._call, self._sign, self._limit = superlink, call, sign, limit
         self._on_progress = on_progress
+        self.received = 0  # bytes of content
 
     async def run(self, content: Cid | Digest, incoming: Incoming) -> Cid:
         """Write the content; return its CID. NotFound, Mismatch, TooLarge, Refused or Unreachable."""
@@ -107,6 +108,7 @@ class Download:
             if piece is EOF:
                 return
             taken += len(piece)
+            self.received += len(piece)
             if taken > size:
                 raise Mismatch(f"{what}: more bytes than the {size} it declared")
             if self._on_progress is not None:

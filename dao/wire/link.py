@@ -57,6 +57,7 @@ class Link:
 
     Without a signer only `fetch` and `health` work. `limit` (seconds) bounds each call, retries included; a stream
     may take longer by its size at 64 KiB a second. Errors: Refused with the Superlink's words, Unreachable.
+    `sent` and `received` count the bytes of content that went over it.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Link:
         self._opened: grpc.aio.Channel | None = None
         self._session: tuple[Welcome, float] | None = None  # and the moment it came
         self._greeting = asyncio.Lock()
+        self.sent = self.received = 0
 
     async def close(self) -> None:
         """Close the connection; calls under way fail."""
@@ -126,6 +128,7 @@ class Link:
                         async with aclosing(transport.pieces_of(content)) as pieces:
                             async for piece in pieces:
                                 await call.write(piece)
+                                self.sent += len(piece)
                     await call.done_writing()
                 return cast("bytes", await call)
             finally:
@@ -161,7 +164,11 @@ class Link:
             None if self._signer is None else lambda body: self._signed(transport.FETCH, body, self._limit)
         )
         call = self._channel.unary_stream(transport.FETCH, None, None)
-        return await Download(self.address, call, signer, self._limit, on_progress).run(content, incoming)
+        download = Download(self.address, call, signer, self._limit, on_progress)
+        try:
+            return await download.run(content, incoming)
+        finally:
+            self.received += download.received
 
     async def health(self) -> bool:
         """Tell whether the Superlink says that it serves. Unreachable when it says nothing."""

@@ -1,0 +1,59 @@
+"""`script/bench`: measures rounds of real networks and prints a line for each; see --help of its two commands."""
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from dao.bench.overhead import overhead
+from dao.core.errors import DaoError
+
+
+def main() -> None:
+    """Run one of the commands."""
+    parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    sizes = commands.add_parser(
+        "overhead", help="rounds of a model of N megabytes that is not really trained"
+    )
+    sizes.add_argument("--mb", default="1,25,100", help="sizes of the model in 10^6 bytes, as 1,25,100")
+    many = commands.add_parser("nodes", help="a round of many Supernodes on this machine")
+    many.add_argument("--mb", default="1", help="size of the model in 10^6 bytes")
+    for command, nodes in ((sizes, 4), (many, 50)):
+        command.add_argument("--nodes", type=int, default=nodes, help=f"Supernodes, {nodes} by default")
+        command.add_argument("--rounds", type=int, default=3, help="rounds to measure, after one to warm up")
+        command.add_argument("--json", type=Path, help="write the figures to this file")
+        command.add_argument("--home", type=Path, help="keep daemons' folders and logs here; must not exist")
+    given = parser.parse_args()
+    try:
+        rows = [
+            _in_folder(given.home and given.home / f"{mb}-mb", mb, given)
+            for mb in map(int, given.mb.split(","))
+        ]
+    except DaoError as error:
+        sys.exit(f"script/bench: {error}")
+    if given.json:
+        given.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n", encoding="utf-8")
+
+
+def _in_folder(home: Path | None, mb: int, given: argparse.Namespace) -> dict[str, Any]:
+    """Measure one size in a folder of its own."""
+    folder = home or Path(tempfile.mkdtemp(prefix="commonweight-bench-"))
+    folder.mkdir(parents=True, exist_ok=home is None)
+    app = "light" if given.command == "nodes" else "overhead"
+    try:
+        row = asyncio.run(overhead(folder, app, mb, given.nodes, given.rounds))
+    finally:
+        if home is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    sys.stdout.write(json.dumps(row) + "\n")
+    sys.stdout.flush()
+    return row
+
+
+if __name__ == "__main__":
+    main()
