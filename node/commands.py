@@ -110,10 +110,9 @@ async def leave(settings: NodeSettings, task: TaskId, owner: Signer | None = Non
 async def claim(
     settings: NodeSettings, payer: Signer | None = None, tasks: Sequence[TaskId] = ()
 ) -> list[Claimed]:
-    """Have the node's owner paid what it earned in these tasks (none: all of this node's); `payer` pays for gas,
-    the operator where it is None.
+    """Have the node's owner paid what it earned in these tasks; none: all of this node's.
 
-    Rounds whose challenge window is over are finalized first, so that nobody need wait for the Superlink.
+    `payer` pays for gas, the operator where it is None. Rounds whose challenge window is over are finalized first, so that nobody need wait for the Superlink.
     """
     given = settings.tasks()
     if unknown := [task for task in tasks if task not in given]:
