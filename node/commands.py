@@ -112,7 +112,8 @@ async def claim(
 ) -> list[Claimed]:
     """Have the node's owner paid what it earned in these tasks; none: all of this node's.
 
-    `payer` pays for gas, the operator where it is None. Rounds whose challenge window is over are finalized first, so that nobody need wait for the Superlink.
+    `payer` pays for gas, the operator where it is None. Rounds whose challenge window is over are finalized first, so
+    that nobody need wait for the Superlink.
     """
     given = settings.tasks()
     if unknown := [task for task in tasks if task not in given]:
