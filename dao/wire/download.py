@@ -32,13 +32,22 @@ _RESUMED = (
 
 
 class Download:
-    """Fetches one content over `call`, gRPC's method; `sign` signs requests, None asks as anyone may."""
+    """Fetches one content over `call`, gRPC's method; `sign` signs requests, None asks as anyone may.
+
+    `renew` is called when what was signed is for an earlier run of the Superlink.
+    """
 
     def __init__(
-        self, superlink: str, call: Any, sign: Sign | None, limit: float, on_progress: Progress | None
+        self,
+        superlink: str,
+        call: Any,
+        sign: Sign | None,
+        renew: Callable[[], None],
+        limit: float,
+        on_progress: Progress | None,
     ) -> None:
         self._superlink, self._call, self._sign, self._limit = superlink, call, sign, limit
-        self._on_progress = on_progress
+        self._renew, self._on_progress = renew, on_progress
         self.received = 0  # bytes of content
 
     async def run(self, content: Cid | Digest, incoming: Incoming) -> Cid:
@@ -67,6 +76,8 @@ class Download:
                     continue
                 if error.code() not in _RESUMED:
                     raise said from None
+                if error.code() is grpc.StatusCode.ABORTED:
+                    self._renew()
             except TimeoutError:
                 said = Unreachable(
                     f"{name_of(content)} from Superlink {self._superlink}: it fell silent; try again"

@@ -164,7 +164,7 @@ class Link:
             None if self._signer is None else lambda body: self._signed(transport.FETCH, body, self._limit)
         )
         call = self._channel.unary_stream(transport.FETCH, None, None)
-        download = Download(self.address, call, signer, self._limit, on_progress)
+        download = Download(self.address, call, signer, self._forget, self._limit, on_progress)
         try:
             return await download.run(content, incoming)
         finally:
@@ -207,7 +207,7 @@ class Link:
                 breaks += is_broken(error)
                 again = code in _RETRIED or (is_broken(error) and breaks < _MAX_BREAKS)
             if code is grpc.StatusCode.ABORTED:
-                self._session = None
+                self._forget()
             if not again or _now() + pause >= end:
                 raise said
             await asyncio.sleep(pause)
@@ -223,6 +223,10 @@ class Link:
             int(welcome.now + _now() - came) + _EXPIRY_SECONDS
         )  # by its clock: ours may be wrong
         return sign_call(self._signer, self._domain, welcome.session, method, body, expiry)
+
+    def _forget(self) -> None:
+        """Say Hello again before the next call: the Superlink has restarted."""
+        self._session = None
 
     async def _welcome(self, limit: float) -> tuple[Welcome, float]:
         async with self._greeting:

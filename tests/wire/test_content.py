@@ -160,6 +160,19 @@ async def test_reveal__connection_breaks__sent_again(network: Network, update: t
     assert (await reveal(link, update[1], update[0])).accepted
 
 
+async def test_fetch__superlink_restarted_since_the_last_call__says_hello_again(
+    network: Network, tmp_path: Path
+) -> None:
+    cid = await network.superlink.disk.put_bytes(b"model")
+    service = await network.serve()
+    link = network.link(service.address)
+    await link.fetch(cid, tmp_path / "before")
+    await service.stop(0)
+    await network.serve(service.address)
+    await link.fetch(cid, tmp_path / "after")
+    assert (tmp_path / "after").read_bytes() == b"model"
+
+
 async def test_fetch__by_a_member_and_by_anyone__checked_and_in_place(
     network: Network, tmp_path: Path
 ) -> None:
