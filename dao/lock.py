@@ -1,10 +1,10 @@
 """One daemon per home folder, and one per operator key on a machine: the kernel holds the locks, so none is left over."""
 
 import contextlib
-import errno
 import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from dao.core.errors import LockedError
 from dao.core.types import Address, hex_of
 
 RUNTIME_VARIABLE = "COMMONWEIGHT_RUNTIME"
+_GRACE, _PAUSE = 0.5, 0.02  # seconds: who only looks whether a lock is held has it for a moment
 
 
 def runtime_folder() -> Path:
@@ -36,10 +37,13 @@ def only_daemon(home: Path, operator: Address) -> Iterator[None]:
 def is_running(home: Path) -> bool:
     """Tell whether a daemon holds a home folder."""
     try:
-        with _held(home / "lock", f"home {home}"):
-            return False
-    except LockedError:
-        return True
+        lock = os.open(home / "lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return not _taken(lock, fcntl.LOCK_SH)
+    finally:
+        os.close(lock)
 
 
 @contextlib.contextmanager
@@ -49,17 +53,24 @@ def _held(path: Path, what: str) -> Iterator[None]:
     except OSError as error:
         raise LockedError(f"{what}: cannot open its lock {path}: {error.strerror}") from None
     try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno != errno.EWOULDBLOCK:
-                raise
-            holder = os.pread(lock, 20, 0).decode(errors="replace").strip() or "another process"
-            raise LockedError(
-                f"{what}: in use by a running daemon (process {holder}); stop that one first"
-            ) from None
+        end = time.monotonic() + _GRACE
+        while not _taken(lock, fcntl.LOCK_EX):
+            if time.monotonic() >= end:
+                holder = os.pread(lock, 20, 0).decode(errors="replace").strip() or "another process"
+                raise LockedError(
+                    f"{what}: in use by a running daemon (process {holder}); stop that one first"
+                )
+            time.sleep(_PAUSE)
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(lock)
+
+
+def _taken(lock: int, how: int) -> bool:
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
