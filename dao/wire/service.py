@@ -102,7 +102,7 @@ async def serve(
         options=[
             *transport.OPTIONS,
             ("grpc.max_concurrent_streams", calls.limits.connection_streams),
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+            ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
             ("grpc.so_reuseport", 0),
         ]
     )
