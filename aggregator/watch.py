@@ -41,7 +41,7 @@ class Watch:
 
     def __init__(self, chain: Chain, task: TaskId) -> None:
         self._chain, self._task = chain, task
-        self._pulse = asyncio.Event()
+        self._pulse, self._tick = asyncio.Event(), asyncio.Event()
         self._head = chain.head()
         self._seen = asyncio.get_running_loop().time()
         self._changes: list[Joined | Left] = []
@@ -77,12 +77,12 @@ class Watch:
         tasks = [asyncio.ensure_future(one) for one in (pulse.wait(), *others)]
         try:
             while (left := until - self.now()) > 0:
-                head = asyncio.ensure_future(self._chain.changed(left))
-                tasks.append(head)
+                tick = asyncio.ensure_future(self._tick.wait())  # of the head that `left` was told by
+                tasks.append(tick)
                 done, _ = await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                tasks.remove(head)
-                head.cancel()
-                if done - {head}:
+                tasks.remove(tick)
+                tick.cancel()
+                if done - {tick}:
                     break
         finally:
             for task in tasks:
@@ -113,6 +113,8 @@ class Watch:
             await self._chain.changed(60.0)
             if self._chain.head() is not self._head:
                 self._head, self._seen = self._chain.head(), asyncio.get_running_loop().time()
+                tick, self._tick = self._tick, asyncio.Event()
+                tick.set()
 
 
 def _joined(changes: list[Joined | Left]) -> frozenset[Address]:
