@@ -25,7 +25,7 @@ from dao.core.errors import DaoError, Reverted, RuleError
 from dao.core.manifest import Shard
 from dao.core.record import Cid as CidText
 from dao.core.record import Signature
-from dao.core.rounds import abort_after, commit_deadline, draw_shard, reveal_deadline
+from dao.core.rounds import abort_after, commit_deadline, draw_shard, result_deadline, reveal_deadline
 from dao.core.settle import commits_root
 from dao.core.types import Phase, RoundId, RoundState, Rules, TaskId, Timestamp, hex_of
 from dao.failpoint import failpoint
@@ -235,15 +235,17 @@ class Superlink:
         base: Base,
         gating: "asyncio.Task[Gate]",
     ) -> tuple[Settlement, ResultPosted]:
-        """Settle and post; again, if a forced commit came in between."""
+        """Settle and post; again, if a forced commit came in between. RoundLost, after an abort, when time is up."""
         round_ = collection.round
+        case: Case | None = None
         while True:
             await self._reveals(collection)
-            self._tell("working", round=round_, step="settlement")
             gate = await asyncio.shield(gating)  # meanwhile it may show who only is late
-            case = self._case(closed, index, collection, base)
-            settlement = await self._tools.work.settle(case, gate)
-            await self._tools.publisher.settled()
+            before, case = case, self._case(closed, index, collection, base)
+            if before is None or (before.commits, before.forced) != (case.commits, case.forced):
+                self._tell("working", round=round_, step="settlement")
+                settlement = await self._tools.work.settle(case, gate)
+                await self._tools.publisher.settled()
             failpoint("superlink-published")
             call = self._coordinator.post_result(self._task, round_, settlement.result)
             receipt = await self._attempt(call, "post", round_)
@@ -252,12 +254,14 @@ class Superlink:
                     return settlement, event
 
     async def _reveals(self, collection: Collection) -> None:
-        """Wait for reveals: until all that committed have revealed, else to the deadline."""
+        """Wait for reveals: until all that committed have revealed, else to the deadline; abort where that is long ago."""
         version = -1
         while True:
             while version != self._watch.version:  # it may change while the chain is read
                 version = self._watch.version
                 state = await self._look(collection, Phase.CLOSED)
+            if self._watch.now() > result_deadline(self._rules, state):
+                await self._abort(collection.round, state, "no result was posted in time")
             deadline = reveal_deadline(self._rules, state)
             collection.revealing = self._watch.now() < deadline
             if not collection.revealing or collection.expected <= collection.reveals.keys():
