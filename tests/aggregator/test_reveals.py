@@ -16,37 +16,18 @@ from dao.core.manifest import Manifest
 from dao.core.manifest import Node as Row
 from dao.core.types import Codec, Digest, RoundId, Status
 from dao.core.update import MAGIC, update_prefix
-from dao.evaluator import Evaluated, Evaluator
+from dao.evaluator import Evaluator
 from dao.files import update_limit
 from dao.store.cid import Cid, cid_of_bytes
 from dao.wire.link import Link
 from dao.wire.messages import RevealHeader
-from tests.aggregator.world import SHAPES, Assignment, Node, World
+from tests.aggregator.world import SHAPES, Assignment, Node, Patient, World
 from tests.audit.stage import audit_of
 from tests.support import Network, digest
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 LAYOUT = Layout.of(SHAPES)
-
-
-class Patient(Evaluator):
-    """Lets rounds wait before their gate gradient, so that a test can be late."""
-
-    def __init__(self, evaluator: Evaluator) -> None:
-        self._evaluator = evaluator
-        self.go = asyncio.Event()
-        self.go.set()
-
-    async def gate_gradient(self, base: Path, shard: Path) -> Evaluated:
-        await self.go.wait()
-        return await self._evaluator.gate_gradient(base, shard)
-
-    async def reference_gradient(self, base: Path, model: Path, shard: Path) -> Evaluated:
-        return await self._evaluator.reference_gradient(base, model, shard)
-
-    async def loss(self, model: Path, shard: Path) -> float:
-        return await self._evaluator.loss(model, shard)
 
 
 def header(codec: str, tensors: Any) -> bytes:

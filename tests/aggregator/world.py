@@ -2,11 +2,11 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -17,16 +17,18 @@ from dao.app import bundle
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry, Token
 from dao.chain.deploy import grant
+from dao.chain.events import Event
 from dao.chain.signer import Signer
+from dao.chain.track import BlockRef
 from dao.core.commitment import commitment
 from dao.core.errors import NotFound
 from dao.core.layout import Layout, Model, model_size, write_model
 from dao.core.manifest import Manifest, parse_manifest
 from dao.core.merkle import body_root
 from dao.core.messages import commit_digest, operator_digest
-from dao.core.types import Digest, Phase, Result, RoundId, RoundState, Rules, TaskId
+from dao.core.types import Digest, Phase, Result, RoundId, RoundState, Rules, TaskId, TaskState
 from dao.core.update import encode_body, update_prefix
-from dao.evaluator import Evaluator
+from dao.evaluator import Evaluated, Evaluator
 from dao.files import open_model
 from dao.history import History
 from dao.shards import read_shards
@@ -36,6 +38,7 @@ from dao.wire.link import Link
 from dao.wire.messages import Ack
 from tests.support import RULES, Member, Network
 
+E = TypeVar("E", bound=Event)
 APP = """
 import torch
 from safetensors.torch import load_file
@@ -114,6 +117,25 @@ class Assignment:
             shards=SHARDS,
         )
         return replace(rules, **changes)
+
+
+class Patient(Evaluator):
+    """Lets rounds wait before their gate gradient, so that a test can be late."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def gate_gradient(self, base: Path, shard: Path) -> Evaluated:
+        await self.go.wait()
+        return await self._evaluator.gate_gradient(base, shard)
+
+    async def reference_gradient(self, base: Path, model: Path, shard: Path) -> Evaluated:
+        return await self._evaluator.reference_gradient(base, model, shard)
+
+    async def loss(self, model: Path, shard: Path) -> float:
+        return await self._evaluator.loss(model, shard)
 
 
 async def enlisted(network: Network, task: TaskId, count: int) -> list[Member]:
@@ -210,6 +232,24 @@ class World:
         self.network.anvil.request("evm_increaseTime", seconds)
         self.network.anvil.request("evm_mine")
 
+    async def task_state(self) -> TaskState:
+        async with self.network.chain() as chain:
+            return await Coordinator(chain).task_of(self.task, chain.head())
+
+    async def past(self, kind: type[E]) -> list[E]:
+        """All events of this kind in the task."""
+        async with self.network.chain() as chain:
+            return await chain.past(kind, task=self.task)
+
+    async def reaches(self, round_: int, phase: Phase) -> None:
+        """Wait until a round is in a phase."""
+        async with self.network.chain() as chain:
+
+            async def is_there(at: BlockRef) -> bool:
+                return (await Coordinator(chain).round_of(self.task, RoundId(round_), at)).phase is phase
+
+            await holds(chain, is_there)
+
     async def collection(self, running: Running, round_: int) -> Collection:
         """What the Superlink holds of a round, once it has begun."""
         return await running.superlink._tools.intake._collection(self.task, RoundId(round_))
@@ -241,10 +281,30 @@ class World:
         return parse_manifest(path.read_bytes())
 
 
+async def holds(chain: Chain, is_so: Callable[[BlockRef], Awaitable[bool]]) -> None:
+    """Wait until something holds at the head."""
+    async with asyncio.timeout(30):
+        while not await is_so(head := chain.head()):
+            if chain.head() == head:  # else it has changed while it was asked
+                await chain.changed(30)
+
+
 async def reached(collection: Collection, is_so: Callable[[], bool]) -> None:
     """Wait until something holds of what the Superlink has collected."""
     while not is_so():
         await collection.changed()
+
+
+@dataclass(frozen=True)
+class Made:
+    """A node's update, and its commit."""
+
+    round: RoundId
+    update: bytes
+    cid: Cid
+    root: Digest
+    commitment: Digest
+    signature: bytes
 
 
 class Node:
@@ -299,26 +359,34 @@ class Node:
     async def play(self, chain: Chain, link: Link, round_: RoundId) -> None:
         if not self.commits:
             return
+        made = await self.make(chain, link, round_)
+        await self.commit(chain, link, made)
+        if self.reveals:
+            await self.reveal(link, round_, made.cid, made.root, self.revealed(made.update))
+
+    async def make(self, chain: Chain, link: Link, round_: RoundId) -> "Made":
+        """This round's update, and the signed commit to it."""
         update = self.content(self, await self.base(chain, link, round_))
-        root = self.root_of(update)
-        cid = cid_of_bytes(update)
+        root, cid = self.root_of(update), cid_of_bytes(update)
         committed = commitment(cid.digest, root, self.salt)
         digest = commit_digest(chain.domain, self.world.task, round_, self.signer.address, committed)
-        signature = self.signer.sign(digest)
-        if self.forces:
-            await self.force(chain, round_, committed, signature)
-            with suppress(NotFound):  # it is not in the tree
-                await link.inclusion(self.world.task, round_)
-        else:
-            await link.commit(self.world.task, round_, committed, signature)
-            await link.inclusion(self.world.task, round_)
-        if self.reveals:
-            await self.reveal(link, round_, cid, root, self.revealed(update))
+        return Made(round_, update, cid, root, committed, self.signer.sign(digest))
 
-    async def force(self, chain: Chain, round_: RoundId, committed: Digest, signature: bytes) -> None:
+    async def commit(self, chain: Chain, link: Link, made: "Made") -> None:
+        """Hand the commit in, and wait until commits are closed."""
+        if self.forces:
+            await self.force(chain, made)
+            with suppress(NotFound):  # it is not in the tree
+                await link.inclusion(self.world.task, made.round)
+        else:
+            await link.commit(self.world.task, made.round, made.commitment, made.signature)
+            await link.inclusion(self.world.task, made.round)
+
+    async def force(self, chain: Chain, made: "Made") -> None:
+        """Commit on chain."""
         async with self.world.network.sender(chain, self.signer) as sender:
             call = Coordinator(chain).commit(
-                self.world.task, round_, self.signer.address, committed, signature
+                *(self.world.task, made.round, self.signer.address, made.commitment, made.signature)
             )
             await sender.send(call)
 
@@ -340,9 +408,11 @@ class Node:
 
     async def base(self, chain: Chain, link: Link, round_: RoundId) -> Model:
         coordinator = Coordinator(chain)
-        async with asyncio.timeout(30):
-            while (await coordinator.round_of(self.world.task, round_, chain.head())).phase is Phase.NONE:
-                await chain.changed(30)
+
+        async def is_open(at: BlockRef) -> bool:
+            return (await coordinator.round_of(self.world.task, round_, at)).phase is not Phase.NONE
+
+        await holds(chain, is_open)
         state = await coordinator.round_of(self.world.task, round_, chain.head())
         if state.parent == 0:
             return open_model(self.world.assignment.base)
