@@ -57,6 +57,8 @@ class AppCommand:
         """The daemon's environment without its settings and secrets."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("COMMONWEIGHT_")}
         environment["PYTHONUNBUFFERED"] = "1"
+        # threads that wait by spinning take the cores from whatever else runs here, and double a gradient's cost
+        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         if self.threads is not None:
             names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
             environment.update(dict.fromkeys(names, str(self.threads)))
