@@ -1,19 +1,20 @@
 """A content's way from a Superlink into a file: resumed where it broke off, checked before it counts."""
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import grpc
 
-from dao.core.errors import Mismatch, Refused, TooLarge, Unreachable
+from dao.core.errors import ContentError, Mismatch, Refused, TooLarge, Unreachable
 from dao.core.types import Digest
 from dao.store.cid import Cid, digest_of_content, name_of
 from dao.store.incoming import Incoming
-from dao.wire import superlink_pb2 as pb
+from dao.wire import door as doors
 from dao.wire.auth import unsigned_call
-from dao.wire.messages import read_content
+from dao.wire.messages import Door, FetchRequest, read_content, write_fetch
 from dao.wire.refusal import error_of
 from dao.wire.transport import EOF, MIN_RATE
 
@@ -31,10 +32,15 @@ _RESUMED = (
 )
 
 
+class _NoDoor(Exception):  # noqa: N818  (it ends one attempt)
+    """The door that was named cannot be reached from here."""
+
+
 class Download:
     """Fetches one content over `call`, gRPC's method; `sign` signs requests, None asks as anyone may.
 
-    `renew` is called when what was signed is for an earlier run of the Superlink.
+    `renew` is called when what was signed is for an earlier run of the Superlink. `by_door`: large content may come
+    through its door; False afterwards where that could not be reached.
     """
 
     def __init__(
@@ -45,9 +51,11 @@ class Download:
         renew: Callable[[], None],
         limit: float,
         on_progress: Progress | None,
+        by_door: bool,
     ) -> None:
         self._superlink, self._call, self._sign, self._limit = superlink, call, sign, limit
         self._renew, self._on_progress = renew, on_progress
+        self.by_door = by_door
         self.received = 0  # bytes of content
 
     async def run(self, content: Cid | Digest, incoming: Incoming) -> Cid:
@@ -78,7 +86,10 @@ class Download:
                     raise said from None
                 if error.code() is grpc.StatusCode.ABORTED:
                     self._renew()
-            except TimeoutError:
+            except _NoDoor:
+                self.by_door = False
+                continue
+            except (TimeoutError, OSError):
                 said = Unreachable(
                     f"{name_of(content)} from Superlink {self._superlink}: it fell silent; try again"
                 )
@@ -91,7 +102,8 @@ class Download:
 
     async def _stream(self, content: Cid | Digest, incoming: Incoming) -> None:
         what = f"{name_of(content)} from Superlink {self._superlink}"
-        body = pb.FetchRequest(digest=digest_of_content(content), offset=incoming.size).SerializeToString()
+        asked = FetchRequest(digest_of_content(content), incoming.size, self.by_door)
+        body = write_fetch(asked)
         request = unsigned_call(body) if self._sign is None else await self._sign(body)
         call = self._call(
             request, timeout=_SILENCE_SECONDS + incoming.max_bytes / MIN_RATE, wait_for_ready=True
@@ -99,15 +111,47 @@ class Download:
         try:
             async with asyncio.timeout(self._limit):
                 first = await call.read()
-            size = read_content(b"" if first is EOF else first)
+            found = read_content(b"" if first is EOF else first)
+            size = found.size
             if size > incoming.max_bytes:
                 raise TooLarge(f"{what}: {size} bytes are more than the {incoming.max_bytes} allowed here")
-            async with aclosing(self._pieces(call, incoming, size, what)) as pieces:
-                await incoming.take(pieces)
+            if found.door is not None and self.by_door:
+                await self._through(found.door, incoming, size)
+            else:
+                async with aclosing(self._pieces(call, incoming, size, what)) as pieces:
+                    await incoming.take(pieces)
             if incoming.size != size:
                 raise Mismatch(f"{what}: it ended after {incoming.size} bytes of {size}")
         finally:
             call.cancel()
+
+    async def _through(self, door: Door, incoming: Incoming, size: int) -> None:
+        """Take the bytes from a connection of their own, hashed and written by one thread."""
+        try:
+            line = await doors.connect(self._superlink.rpartition(":")[0], door)
+        except (OSError, TimeoutError):
+            raise _NoDoor from None
+
+        loop = asyncio.get_running_loop()
+
+        def take(piece: memoryview) -> None:
+            incoming.write(piece)
+            self.received += len(piece)
+            if self._on_progress is not None:
+                loop.call_soon_threadsafe(self._on_progress, incoming.size, size)
+
+        left = size - incoming.size
+        receiving = asyncio.ensure_future(
+            asyncio.to_thread(doors.receive, line, door, left, _SILENCE_SECONDS, take)
+        )
+        try:
+            await asyncio.shield(receiving)
+        except asyncio.CancelledError:
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError, ContentError):
+                await receiving
+            raise
 
     async def _pieces(
         self, call: Any, incoming: Incoming, size: int, what: str

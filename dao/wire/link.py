@@ -57,7 +57,8 @@ class Link:
 
     Without a signer only `fetch` and `health` work. `limit` (seconds) bounds each call, retries included; a stream
     may take longer by its size at 64 KiB a second. Errors: Refused with the Superlink's words, Unreachable.
-    `sent` and `received` count the bytes of content that went over it.
+    `sent` and `received` count the bytes of content that went over it. `by_door`: large content may come over a
+    connection of its own (`dao.wire.door`), where that can be reached and nothing is to be secret.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Link:
         domain: Domain,
         tls: transport.Tls | None = None,
         limit: float = 10.0,
+        by_door: bool = True,
     ) -> None:
         self.address = transport.checked_address(address)
         self._signer, self._domain, self._limit = signer, domain, limit
@@ -74,6 +76,7 @@ class Link:
         self._opened: grpc.aio.Channel | None = None
         self._session: tuple[Welcome, float] | None = None  # and the moment it came
         self._greeting = asyncio.Lock()
+        self._by_door = by_door and tls is None
         self.sent = self.received = 0
 
     async def close(self) -> None:
@@ -164,10 +167,11 @@ class Link:
             None if self._signer is None else lambda body: self._signed(transport.FETCH, body, self._limit)
         )
         call = self._channel.unary_stream(transport.FETCH, None, None)
-        download = Download(self.address, call, signer, self._forget, self._limit, on_progress)
+        download = Download(self.address, call, signer, self._forget, self._limit, on_progress, self._by_door)
         try:
             return await download.run(content, incoming)
         finally:
+            self._by_door = download.by_door
             self.received += download.received
 
     async def health(self) -> bool:

@@ -14,7 +14,7 @@ from dao.wire import superlink_pb2 as pb
 MAX_BODY = 4096  # bytes of a call's own message
 MAX_PROOF = 64  # digests
 MAX_REASON = 500  # characters
-SESSION_BYTES = 16
+SESSION_BYTES = TICKET_BYTES = 16
 
 M = TypeVar("M", bound=Message)
 
@@ -68,6 +68,31 @@ class Ack:
 
     accepted: bool
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FetchRequest:
+    """Which content, from which byte on, and whether its bytes may come over a connection of their own."""
+
+    digest: Digest
+    offset: int
+    by_door: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where large content is to be had without gRPC between: a TCP port of the same host, and what to send there."""
+
+    port: int
+    ticket: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What opens the answer to Fetch: the bytes of the whole content, and the door they come through, if any."""
+
+    size: int
+    door: Door | None = None
 
 
 def parse(kind: type[M], data: bytes, limit: int = MAX_BODY) -> M:
@@ -193,12 +218,35 @@ def read_ack(data: bytes) -> Ack:
     return Ack(message.accepted, message.reason[:MAX_REASON])
 
 
-def read_fetch(data: bytes) -> tuple[Digest, int]:
-    """Read the body of Fetch: the content's digest, and the byte to start from."""
+def write_fetch(asked: FetchRequest) -> bytes:
+    """Write the body of Fetch."""
+    return pb.FetchRequest(
+        digest=asked.digest, offset=asked.offset, by_door=asked.by_door
+    ).SerializeToString()
+
+
+def read_fetch(data: bytes) -> FetchRequest:
+    """Read the body of Fetch."""
     message = parse(pb.FetchRequest, data)
-    return Digest(of_length(message.digest, 32, "FetchRequest.digest")), message.offset
+    digest = Digest(of_length(message.digest, 32, "FetchRequest.digest"))
+    return FetchRequest(digest, message.offset, message.by_door)
 
 
-def read_content(data: bytes) -> int:
-    """Read what opens the answer to Fetch: the bytes of the whole content."""
-    return _above_zero(parse(pb.Content, data).size, "Content.size")
+def write_content(content: Content) -> bytes:
+    """Write what opens the answer to Fetch."""
+    if content.door is None:
+        return pb.Content(size=content.size).SerializeToString()
+    return pb.Content(
+        size=content.size, door=content.door.port, ticket=content.door.ticket
+    ).SerializeToString()
+
+
+def read_content(data: bytes) -> Content:
+    """Read what opens the answer to Fetch."""
+    message = parse(pb.Content, data)
+    size = _above_zero(message.size, "Content.size")
+    if not message.door:
+        return Content(size)
+    if message.door > 65535:
+        raise DecodeError(f"Content.door: {message.door}, expected a port")
+    return Content(size, Door(message.door, of_length(message.ticket, TICKET_BYTES, "Content.ticket")))

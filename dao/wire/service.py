@@ -18,11 +18,15 @@ from dao.core.types import Address, Digest, Domain, RoundId, TaskId
 from dao.wire import superlink_pb2 as pb
 from dao.wire import transport
 from dao.wire.auth import Gate
+from dao.wire.door import FROM, Doorman
 from dao.wire.health import Health
 from dao.wire.limits import Limits, Pace, Places
 from dao.wire.messages import (
     SESSION_BYTES,
     Ack,
+    Content,
+    Door,
+    FetchRequest,
     Inclusion,
     RevealHeader,
     parse,
@@ -30,6 +34,7 @@ from dao.wire.messages import (
     read_fetch,
     read_reveal,
     write_ack,
+    write_content,
     write_inclusion,
 )
 from dao.wire.refusal import Refusal, Why, refusal_of
@@ -77,10 +82,12 @@ class Service:
     address: str
     _server: grpc.aio.Server
     _health: Health
+    _doorman: Doorman
 
     async def stop(self, grace: float = 5.0) -> None:
         """Take no more calls; those under way have `grace` seconds to end."""
         await self._health.end()
+        self._doorman.close()
         await self._server.stop(grace)
 
 
@@ -95,7 +102,8 @@ async def serve(
 ) -> Service:
     """Open the wire at `host:port` (port 0: any free one). ConfigError when the address cannot be had.
 
-    `superlink` is the account that signs receipts. Without a certificate, calls are signed but not secret.
+    `superlink` is the account that signs receipts. Without a certificate, calls are signed but not secret, and large
+    content can be had through a door (`dao.wire.door`) at another free port of the host.
     """
     calls = _Calls(handler, domain, superlink, limits or Limits(), now)
     server = grpc.aio.server(
@@ -122,9 +130,11 @@ async def serve(
         port = 0
     if not port:
         raise ConfigError(f"address {address}: cannot be listened on; expected a free port of this machine")
+    if certificate is None:
+        await calls.doorman.open(host)
     await server.start()
     await health.begin()
-    return Service(f"{host}:{port}", server, health)
+    return Service(f"{host}:{port}", server, health, calls.doorman)
 
 
 class _Calls:
@@ -135,6 +145,7 @@ class _Calls:
     ) -> None:
         self._handler, self._domain, self._superlink, self._now = handler, domain, superlink, now
         self.limits = limits
+        self.doorman = Doorman(limits.silence_seconds)
         self._session = secrets.token_bytes(SESSION_BYTES)
         self._gate = Gate(domain, self._session, handler.is_member, now)
         self._connections = Pace(limits.connection_rate, limits.burst, limits.max_wait)
@@ -256,21 +267,28 @@ class _Calls:
                 place = self._fetches.take(node)
             else:
                 place = self._public.take(_host_of(context.peer()))
-            digest, offset = read_fetch(body)
+            asked = read_fetch(body)
             async with place:
-                path = await self._handler.content(digest)
+                path = await self._handler.content(asked.digest)
                 if path is None:
-                    raise Refusal(Why.ABSENT, f"content 0x{digest.hex()}: not here; ask another source")
-                await self._send(path, offset, context)
+                    raise Refusal(Why.ABSENT, f"content 0x{asked.digest.hex()}: not here; ask another source")
+                await self._send(path, asked, context)
 
         await self.guarded(context, work())
 
-    async def _send(self, path: Path, offset: int, context: Context) -> None:
-        size = await transport.size_of(path)
+    async def _send(self, path: Path, asked: FetchRequest, context: Context) -> None:
+        size, offset = await transport.size_of(path), asked.offset
         if offset > size:
             raise DecodeError(f"FetchRequest.offset: {offset}, expected at most {size}")
+
+        async def tell(door: Door | None = None) -> None:
+            await context.write(write_content(Content(size, door)))
+
         async with asyncio.timeout(self.limits.stream_seconds(size - offset)):
-            await context.write(pb.Content(size=size).SerializeToString())
+            if asked.by_door and self.doorman.is_open and size - offset >= FROM:
+                await self.doorman.send(path, offset, size, tell)
+                return
+            await tell()
             async with aclosing(transport.pieces_of(path, offset)) as pieces:
                 async for piece in pieces:
                     async with asyncio.timeout(self.limits.silence_seconds):

@@ -113,15 +113,21 @@ class Ack(_message.Message):
     def __init__(self, accepted: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class FetchRequest(_message.Message):
-    __slots__ = ("digest", "offset")
+    __slots__ = ("digest", "offset", "by_door")
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
+    BY_DOOR_FIELD_NUMBER: _ClassVar[int]
     digest: bytes
     offset: int
-    def __init__(self, digest: _Optional[bytes] = ..., offset: _Optional[int] = ...) -> None: ...
+    by_door: bool
+    def __init__(self, digest: _Optional[bytes] = ..., offset: _Optional[int] = ..., by_door: _Optional[bool] = ...) -> None: ...
 
 class Content(_message.Message):
-    __slots__ = ("size",)
+    __slots__ = ("size", "door", "ticket")
     SIZE_FIELD_NUMBER: _ClassVar[int]
+    DOOR_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
     size: int
-    def __init__(self, size: _Optional[int] = ...) -> None: ...
+    door: int
+    ticket: bytes
+    def __init__(self, size: _Optional[int] = ..., door: _Optional[int] = ..., ticket: _Optional[bytes] = ...) -> None: ...

@@ -217,7 +217,7 @@ async def test_fetch__connection_breaks__goes_on_where_it_was(network: Network, 
     data = os.urandom(16 * CHUNK)
     cid = await network.superlink.disk.put_bytes(data)
     cable = await network.cable(service.address, [6 * CHUNK, 6 * CHUNK])
-    link = network.link(cable.address)
+    link = network.link(cable.address, by_door=False)
     await link.fetch(cid, tmp_path / "model")
     assert (tmp_path / "model").read_bytes() == data
     assert cable.carried < 24 * CHUNK  # not three times from the start
@@ -230,7 +230,7 @@ async def test_fetch__given_up_and_called_again__goes_on_where_it_was(
     data = os.urandom(16 * CHUNK)
     cid = await network.superlink.disk.put_bytes(data)
     cable = await network.cable(service.address, [])
-    link = network.link(cable.address)
+    link = network.link(cable.address, by_door=False)
     half = asyncio.Event()
     fetching = asyncio.create_task(
         link.fetch(

@@ -1,0 +1,212 @@
+import asyncio
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from dao.core.errors import Mismatch, TooLarge, Unreachable
+from dao.store.cid import CHUNK, Cid, cid_of_bytes
+from dao.wire import door, transport
+from dao.wire.auth import unsigned_call
+from dao.wire.door import Doorman
+from dao.wire.limits import Limits
+from dao.wire.messages import Door, FetchRequest, read_content, write_fetch
+from dao.wire.transport import Tls
+from tests.wire.network import Network
+from tests.wire.test_tls import self_made
+
+DATA = os.urandom(16 * CHUNK + 5)
+
+
+@pytest.fixture
+async def cid(network: Network) -> Cid:
+    return await network.superlink.disk.put_bytes(DATA)
+
+
+async def ask(channel: grpc.aio.Channel, cid: Cid, offset: int = 0) -> tuple[Any, Door]:
+    """A fetch under way, and the door it names."""
+    request = unsigned_call(write_fetch(FetchRequest(cid.digest, offset, by_door=True)))
+    call: Any = channel.unary_stream(transport.FETCH, None, None)(request, timeout=20)
+    found = read_content(await call.read())
+    assert found.door is not None
+    assert found.size == len(DATA)
+    return call, found.door
+
+
+def show(port: int, ticket: bytes) -> bytes:
+    """Everything that comes for a ticket."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as line, line.makefile("rb") as stream:
+        line.sendall(ticket)
+        try:
+            return stream.read()
+        except ConnectionResetError:
+            return b""
+
+
+async def test_door__large_content__does_not_go_over_grpc(network: Network, cid: Cid, tmp_path: Path) -> None:
+    cable = await network.cable((await network.serve()).address, [])
+    link = network.link(cable.address)
+    seen: list[tuple[int, int]] = []
+    await link.fetch(cid, tmp_path / "model", on_progress=lambda done, whole: seen.append((done, whole)))
+    assert (tmp_path / "model").read_bytes() == DATA
+    assert cable.carried < 10_000
+    assert seen[-1] == (len(DATA), len(DATA))
+    assert link.received == len(DATA)
+
+
+async def test_door__small_content__goes_over_grpc(network: Network, tmp_path: Path) -> None:
+    cable = await network.cable((await network.serve()).address, [])
+    small = await network.superlink.disk.put_bytes(DATA[: door.FROM - 1])
+    await network.link(cable.address).fetch(small, tmp_path / "model")
+    assert cable.carried > door.FROM
+
+
+async def test_door__cannot_be_reached__over_grpc_and_not_tried_again(
+    network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    async def no_way(host: str, found: Door) -> socket.socket:
+        tried.append(host)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(door, "connect", no_way)
+    link = network.link((await network.serve()).address)
+    for name in ("once", "again"):
+        await link.fetch(cid, tmp_path / name)
+        assert (tmp_path / name).read_bytes() == DATA
+    assert tried == ["127.0.0.1"]
+
+
+async def test_door__ticket__good_once_and_for_its_part(
+    network: Network, cid: Cid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = await network.serve()
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        call, found = await ask(channel, cid, 3 * CHUNK)
+        assert await asyncio.to_thread(show, found.port, found.ticket) == DATA[3 * CHUNK :]
+        assert await call.read() is transport.EOF
+        monkeypatch.setattr(door, "_PATIENCE", 0.1)
+        for ticket in (found.ticket, bytes(16), b"short"):
+            assert await asyncio.to_thread(show, found.port, ticket) == b""
+
+
+async def test_door__nobody_comes__call_ended(
+    network: Network, cid: Cid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "_PATIENCE", 0.1)
+    service = await network.serve()
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        call, found = await ask(channel, cid)
+        with pytest.raises(grpc.aio.AioRpcError, match="took longer"):
+            await call.read()
+        assert await asyncio.to_thread(show, found.port, found.ticket) == b""
+
+
+async def test_door__nobody_reads__place_given_to_others(network: Network, cid: Cid, tmp_path: Path) -> None:
+    service = await network.serve(limits=Limits(silence_seconds=0.2, public_fetches=1))
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        call, found = await ask(channel, cid)
+        line = await door.connect("127.0.0.1", found)
+        with line:
+            line.sendall(found.ticket)  # and read nothing
+            await network.stranger(service.address).fetch(cid, tmp_path / "model")
+        with pytest.raises(grpc.aio.AioRpcError):
+            await call.read()
+    assert (tmp_path / "model").read_bytes() == DATA
+
+
+async def test_door__call_given_up__connection_closed(network: Network, cid: Cid) -> None:
+    service = await network.serve()
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        call, found = await ask(channel, cid)
+        with await door.connect("127.0.0.1", found) as line:
+            line.sendall(found.ticket)
+            call.cancel()
+            line.setblocking(True)
+            line.settimeout(10)
+            got = 0
+            with pytest.raises(ConnectionResetError):  # noqa: PT012
+                while piece := await asyncio.to_thread(line.recv, CHUNK):
+                    got += len(piece)
+                raise ConnectionResetError
+            assert got < len(DATA)
+
+
+async def test_door__breaks__goes_on_where_it_was(
+    network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, offsets = Doorman._send, []
+
+    async def half(self: Doorman, sending: Any, writer: Any) -> None:
+        offsets.append(sending.offset)
+        if len(offsets) < 3:
+            sending.size = sending.offset + 6 * CHUNK
+        await whole(self, sending, writer)
+
+    monkeypatch.setattr(Doorman, "_send", half)
+    link = network.link((await network.serve()).address)
+    await link.fetch(cid, tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == DATA
+    assert offsets[0] == 0
+    assert offsets[1] >= 5 * CHUNK
+
+
+async def test_door__given_up_and_called_again__goes_on_where_it_was(
+    network: Network, cid: Cid, tmp_path: Path
+) -> None:
+    link = network.link((await network.serve()).address)
+    half = asyncio.Event()
+    fetching = asyncio.create_task(
+        link.fetch(
+            cid, tmp_path / "model", on_progress=lambda done, _: half.set() if done < len(DATA) else None
+        )
+    )
+    await half.wait()
+    fetching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
+    assert (tmp_path / "model.part").stat().st_size >= CHUNK
+    await link.fetch(cid, tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == DATA
+
+
+async def test_door__other_bytes_or_too_many__refused(network: Network, cid: Cid, tmp_path: Path) -> None:
+    path = network.superlink.disk.path_of(cid)
+    path.unlink()
+    path.write_bytes(DATA[::-1])
+    link = network.link((await network.serve()).address)
+    with pytest.raises(Mismatch):
+        await link.fetch(cid, tmp_path / "model")
+    with pytest.raises(TooLarge):
+        await link.fetch(cid, tmp_path / "model", len(DATA) - 1)
+
+
+async def test_door__superlink_stopped_on_the_way__unreachable(
+    network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived = asyncio.Event()
+
+    async def never(self: Doorman, sending: Any, writer: Any) -> None:
+        arrived.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Doorman, "_send", never)
+    service = await network.serve()
+    link = network.link(service.address, limit=0.5)
+    fetching = asyncio.create_task(link.fetch(cid, tmp_path / "model"))
+    await arrived.wait()
+    await service.stop(0)
+    with pytest.raises(Unreachable):
+        await fetching
+
+
+async def test_door__with_tls__there_is_none(network: Network, cid: Cid, tmp_path: Path) -> None:
+    certificate = self_made(tmp_path, "superlink")
+    service = await network.serve(certificate=certificate)
+    await network.link(service.address, tls=Tls(certificate.chain)).fetch(cid, tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == DATA
+    assert cid == cid_of_bytes(DATA)
