@@ -15,6 +15,7 @@ from dao.core.merkle import Tree
 from dao.core.rounds import UNDECIDED, finalize_after, is_finalize_time, is_void_time, resolve_deadline
 from dao.core.settle import ROWS_DEPTH
 from dao.core.types import Phase, Result, RoundId, RoundState, Rules, TaskId, Timestamp
+from dao.failpoint import failpoint
 from dao.history import History
 
 STANDING = (Phase.POSTED, Phase.FROZEN)
@@ -124,7 +125,9 @@ class Caretaker:
         if parent is None:  # it comes first, and is news when it is final
             return now + IDLE
         call = self._coordinator.finalize(self._task, round_, await self._result(round_))
-        return await self._send(call, "finalized", round_)
+        again = await self._send(call, "finalized", round_)
+        failpoint("superlink-finalized")
+        return again
 
     async def _contested_at(self, round_: RoundId) -> Timestamp | None:
         """Answer contests by commits that are in the tree; return when the last other one came, None without any."""

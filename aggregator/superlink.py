@@ -214,6 +214,7 @@ class Superlink:
         root = commits_root((node, collection.commits[node].commitment) for node in nodes)
         if closed is None or closed.root != root:
             await self._abort(round_, state, "the commits that it was closed with are not in this journal")
+        failpoint("superlink-closed")
         collection.close(nodes)
         self._tell(
             "closed",
@@ -251,6 +252,7 @@ class Superlink:
             receipt = await self._attempt(call, "post", round_)
             for event in receipt.events if receipt else ():
                 if isinstance(event, ResultPosted):
+                    failpoint("superlink-posted")
                     return settlement, event
 
     async def _reveals(self, collection: Collection) -> None:

@@ -180,9 +180,10 @@ class World:
         home: Path,
         evaluator: Evaluator,
         members: int = 3,
+        operator: Signer | None = None,
         **changes: Any,
     ) -> "World":
-        bonded = await network.new_member(RULES.superlink_bond)
+        bonded = await network.new_member(RULES.superlink_bond, operator)
         rules = await assignment.rules(bonded.operator, **changes)
         task = await network.new_task(rules)
         joined = await enlisted(network, task, members)
@@ -283,10 +284,10 @@ class World:
 
 async def holds(chain: Chain, is_so: Callable[[BlockRef], Awaitable[bool]]) -> None:
     """Wait until something holds at the head."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not await is_so(head := chain.head()):
             if chain.head() == head:  # else it has changed while it was asked
-                await chain.changed(30)
+                await chain.changed(60)
 
 
 async def reached(collection: Collection, is_so: Callable[[], bool]) -> None:

@@ -1,0 +1,171 @@
+"""A Superlink that is killed wherever it can be, and started again: its rounds complete, and each is paid once."""
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aggregator.journal import Journal
+from dao.audit import exit_code
+from dao.chain.client import Chain
+from dao.chain.contracts import Distributor
+from dao.chain.events import Aborted, Finalized, ResultPosted, RoundOpened
+from dao.chain.signer import Signer
+from dao.core.errors import Refused, Reverted, Unreachable
+from dao.core.rewards import reward_proof
+from dao.core.types import Digest, Phase, RoundId
+from dao.evaluator import Evaluator
+from dao.failpoint import VARIABLE
+from dao.store.cid import Cid
+from dao.wire.link import Link
+from tests.aggregator.world import Assignment, Made, Node, World
+from tests.audit.stage import audit_of
+from tests.support import Network
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parents[2]
+PASSWORD = "rehearsal"
+FAILPOINTS = (  # in the order in which a round comes by
+    "superlink-opened",
+    "superlink-commit-journalled",
+    "superlink-closing",
+    "superlink-closed",
+    "superlink-reveal-journalled",
+    "superlink-published",
+    "superlink-posted",
+    "superlink-finalized",
+)
+
+
+class Steady(Node):
+    """Tries again for as long as the Superlink is away."""
+
+    async def make(self, chain: Chain, link: Link, round_: RoundId) -> Made:
+        while True:
+            try:
+                return await super().make(chain, link, round_)
+            except Unreachable:
+                continue
+
+    async def commit(self, chain: Chain, link: Link, made: Made) -> None:
+        while True:
+            try:
+                return await super().commit(chain, link, made)
+            except Unreachable:
+                continue
+
+    async def reveal(self, link: Link, round_: RoundId, cid: Cid, root: Digest, sent: bytes) -> None:
+        while True:
+            await super().reveal(link, round_, cid, root, sent)
+            if not isinstance(self.acks[-1], Unreachable | Refused):
+                return
+
+
+@asynccontextmanager
+async def superlink(home: Path, failpoint: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
+    """`dao superlink start`, which may be killed at a failpoint."""
+    with (home / "output.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", "from dao.cli import main; main()"),
+            *("superlink", "start", "--home", str(home)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=os.environ | {"PYTHONPATH": str(ROOT), VARIABLE: failpoint},
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            async with asyncio.timeout(30):
+                await process.wait()
+
+
+def prepare(world: World) -> str:
+    """Write the Superlink's settings; the address that it will serve at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    lines = (
+        f"task = {world.task}",
+        f'listen = "{address}"',
+        f'shards = "{world.assignment.shards}"',
+        f'stores = ["{world.assignment.store}"]',
+        "[chain]",
+        f'url = "{world.network.anvil.ws}"',
+    )
+    (world.home / "config.toml").write_text("\n".join(lines))
+    world.network.deployment.save(world.home / "deployment.json")
+    password = world.home / "password"
+    password.touch(mode=0o600)
+    password.write_text(PASSWORD)
+    world.network.anvil.fund(world.bonded.operator.address, 10**20)  # type: ignore[arg-type]
+    return address
+
+
+async def claim_all(world: World, round_: int) -> int:
+    """Have every owner paid, and try it a second time; the sum of what was paid."""
+    manifest, distributor = await world.manifest(round_), world.network.deployment.distributor
+    owed = {account.owner: account.cumulative_wei for account in manifest.accounts}
+    paid = 0
+    async with world.network.chain() as chain:
+        contract = Distributor(chain)
+        for member in world.members:
+            owner = member.owner.address
+            proof = reward_proof(chain.chain_id, distributor, world.task, owed, owner)
+            async with world.network.sender(chain, member.owner) as sender:
+                await sender.send(contract.claim(world.task, owner, owed[owner], proof))
+                with pytest.raises(Reverted):
+                    await sender.send(contract.claim(world.task, owner, owed[owner], proof))
+            paid += await contract.claimed_of(world.task, owner, chain.head())
+    return paid
+
+
+async def test_failpoints__all_in_the_source__are_tried() -> None:
+    source = "".join(path.read_text() for path in (ROOT / "aggregator").glob("*.py"))
+    assert sorted(re.findall(r'failpoint\("(.*?)"\)', source)) == sorted(FAILPOINTS)
+
+
+async def test_superlink__killed_at_every_step__completes_its_rounds_and_pays_once(
+    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+) -> None:
+    home = tmp_path / "superlink"
+    home.mkdir()
+    operator = await asyncio.to_thread(Signer.create, home / "operator.json", PASSWORD, 4096)
+    periods: Any = {"commit_period": 300, "reveal_period": 300}
+    world = await World.make(network, assignment, home, evaluator, operator=operator, **periods)
+    address = prepare(world)
+    nodes = [Steady(world, node.member, node.index) for node in world.nodes]
+    async with network.chain() as chain, asyncio.timeout(250), asyncio.TaskGroup() as group:
+        playing = [group.create_task(node.take_part(chain, address, range(1, 3))) for node in nodes]
+        for failpoint in FAILPOINTS:
+            async with superlink(home, failpoint) as process:
+                if failpoint == "superlink-finalized":
+                    await world.reaches(2, Phase.POSTED)
+                    world.skip(world.rules.challenge_period)
+                assert await process.wait() == -signal.SIGKILL, failpoint
+        await asyncio.gather(*playing)
+        async with superlink(home):
+            await world.reaches(2, Phase.FINALIZED)
+    budget = world.rules.round_budget
+    for kind in (RoundOpened, ResultPosted, Finalized):
+        assert [event.round for event in await world.past(kind) if event.round < 3] == [1, 2]
+    assert not [event for event in await world.past(Aborted) if event.round < 3]
+    assert [len((await world.manifest(round_)).nodes) for round_ in (1, 2)] == [3, 3]
+    assert await claim_all(world, 2) == 2 * budget
+    journal = Journal(home / "journal.db")
+    assert not any(journal.equivocations(world.task, RoundId(round_)) for round_ in (1, 2))
+    await journal.close()
+    for round_ in (1, 2):
+        checks = await audit_of(world, round_, tmp_path / "cache")
+        assert exit_code([*checks.values()]) == 0, checks
