@@ -40,13 +40,10 @@ class ChainSettings(Section):
 
 
 class ContentSettings(Section):
-    """Where content is kept and had from: `kubo` is the multiaddr of an IPFS node's API."""
+    """Where content is had from: `kubo` is the multiaddr of an IPFS node's API."""
 
-    folder: FromHome = Path("content")
     kubo: str | None = None
     gateways: tuple[str, ...] = ()
-    keep_bytes: int = Field(default=20 << 30, ge=1 << 20)
-    sync: bool = True  # survive a power failure
 
 
 class KeySettings(Section):

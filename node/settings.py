@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from dao.config import FromHome, HomeSettings, Section, one_line
+from dao.config import ContentSettings, FromHome, HomeSettings, Section, one_line
 from dao.core.errors import ConfigError
 from dao.core.types import TaskId
 
@@ -23,11 +23,19 @@ class TaskSettings(Section):
     python: FromHome | None = None  # interpreter of the app's environment; None: this one
 
 
+class NodeContentSettings(ContentSettings):
+    """Where content is had from, where it is kept, and how much of it."""
+
+    folder: FromHome = Path("content")
+    keep_bytes: int = Field(default=20 << 30, ge=1 << 20)
+    sync: bool = True  # survive a power failure
+
+
 class NodeSettings(HomeSettings):
     """A Supernode's settings; `load` reads them."""
 
+    content: NodeContentSettings = NodeContentSettings()
     reveal: Literal["stream", "ipfs"] = "stream"
-    audit_share: float = Field(default=0.0, ge=0.0, le=1.0)
     threads: int | None = Field(default=None, ge=1)  # of the app's numeric libraries; None: as they choose
     scratch: FromHome = Path("scratch")  # a folder in memory (tmpfs) makes rounds of large models faster
 

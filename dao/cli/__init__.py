@@ -54,10 +54,15 @@ def command_line(arguments: Sequence[str]) -> typer.Typer:
 
 
 def main() -> None:
-    """Entry point of `dao`. A DaoError becomes one line on stderr and exit code 1; Ctrl-C gives 130."""
+    """Entry point of `dao`. A DaoError, or a file that cannot be used, is one line on stderr and exit code 1; Ctrl-C 130."""
     arguments = sys.argv[1:]
     try:
         command_line(arguments)(arguments, prog_name="dao")
     except DaoError as error:
         sys.stderr.write(f"dao: {error}\n")
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:  # nothing that a user named
+            raise
+        sys.stderr.write(f"dao: {error.filename}: {error.strerror}\n")
         sys.exit(1)

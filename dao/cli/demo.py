@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from dao.cli.output import writable
 from dao.core.errors import ConfigError
 from dao.demo.images import APP, SHARDS, deal
 from dao.demo.plan import members
@@ -47,6 +48,7 @@ def command(
     Example: dao demo --rounds 3 --json results.json
     """
     console = Console()
+    writable(json, "--json")
     with ExitStack() as stack:
         if home is not None and home.exists():
             raise ConfigError(f"--home {home}: expected a folder that does not exist yet")

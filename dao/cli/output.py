@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -27,6 +28,12 @@ def amount(wei: int) -> str:
     whole, part = divmod(abs(wei), TOKEN)
     digits = f"{whole}.{part:018}".rstrip("0").rstrip(".")
     return f"-{digits}" if wei < 0 else digits
+
+
+def writable(path: Path | None, what: str) -> None:
+    """Find out before hours of work whether its outcome can be written there; ConfigError names `what`."""
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        raise ConfigError(f"{what} {path}: expected a file in a folder that exists")
 
 
 def print_json(value: object) -> None:

@@ -28,8 +28,7 @@ class TlsSettings(Section):
 class SuperlinkSettings(HomeSettings):
     """A Superlink's settings; `load` reads them.
 
-    Of the table `content` it uses `kubo` and `gateways`: what it holds of a task is in HOME/store, is kept for auditors,
-    and is brought to the disk after each round.
+    What it holds of a task is in HOME/store, is kept for auditors, and is brought to the disk after each round.
     """
 
     task: int | None = Field(default=None, ge=1)

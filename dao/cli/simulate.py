@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from dao.chain.signer import Signer
+from dao.cli.output import writable
 from dao.core.layout import Model, model_size, write_model
 from dao.core.manifest import Manifest
 from dao.core.types import Address, RoundId, Wei, hex_of
@@ -27,14 +28,12 @@ from dao.evaluator import Evaluator
 from dao.shards import read_shards
 from node.trainer import Trainer
 
-app = typer.Typer()
 STAKE, BUDGET = Wei(100 * 10**18), Wei(1000 * 10**18)
 LIMIT = 120.0  # seconds for one training or one gradient
 NOISE = 0.01  # standard deviation of what the free rider sends
 
 
-@app.callback(invoke_without_command=True)
-def simulate(
+def command(
     nodes: Annotated[int, typer.Option(min=1, max=50, help="Supernodes; roles repeat every five.")] = 5,
     rounds: Annotated[int, typer.Option(min=1, max=12, help="Rounds; each uses up a validation shard.")] = 5,
     json: Annotated[Path | None, typer.Option(help="Write the results as JSON.")] = None,
@@ -46,6 +45,8 @@ def simulate(
     nothing and sends noise. Training and gradients run in processes of their own; formats, gate, clip, aggregate,
     scores and payouts are the protocol's. Example: dao simulate --rounds 3 --plot earned.png
     """
+    writable(json, "--json")
+    writable(plot, "--plot")
     with tempfile.TemporaryDirectory(prefix="commonweight-") as folder:
         state = asyncio.run(_simulate(nodes, rounds, Path(folder), Console()))
     Console().print(summary(state))

@@ -82,9 +82,7 @@ def register(
     owner = Paying(
         owner_keystore, owner_password_file, dev_account, "--owner-keystore", "COMMONWEIGHT_OWNER_PASSWORD"
     ).signer(network.chain_id)
-    shared = NodeSettings.model_construct(
-        home=settings.home, chain=settings.chain, content=settings.content, key=settings.key
-    )
+    shared = NodeSettings.model_construct(home=settings.home, chain=settings.chain, key=settings.key)
     held = asyncio.run(commands.register(shared, owner, wanted))
     print(f"stake {amount(held)} tokens behind this Superlink, owner {hex_of(owner.address)}")
 

@@ -1,0 +1,32 @@
+"""What people get wrong before a chain is even asked: one line that says what, and never a traceback."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import Dao
+
+
+@pytest.mark.parametrize("words", [("simulate", "--json"), ("simulate", "--plot"), ("demo", "--json")])
+def test_results__a_folder_that_is_not_there__refused_before_the_work(
+    dao: Dao, tmp_path: Path, words: tuple[str, str]
+) -> None:
+    for path in (tmp_path / "none" / "out", tmp_path):
+        assert "expected a file in a folder that exists" in dao.refused(*words, path)
+
+
+def test_simulate__a_word_too_many__no_command_is_offered(dao: Dao) -> None:
+    said = dao.run("simulate", "x", code=2).stderr
+    assert "COMMAND" not in said
+    assert "COMMAND" not in dao.run("simulate", "--help").stdout
+
+
+def test_superlink__content_settings_that_are_a_nodes__refused(dao: Dao, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("[content]\nkeep_bytes = 1048576\n")
+    assert "content.keep_bytes: Extra inputs" in dao.refused("superlink", "status", "--home", tmp_path)
+
+
+def test_home__is_a_file__one_line(dao: Dao, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for words in (("node", "init"), ("superlink", "init"), ("devnet", "up")):
+        assert str(tmp_path / "file") in dao.refused(*words, "--home", tmp_path / "file")
