@@ -15,7 +15,8 @@ from dao.core.types import Codec
 
 MAX_EXPONENT = 31
 BLOCKS = CHUNK // BLOCK
-GRID = 2.0**-32
+GRID_POWER = 32
+GRID = 2.0**-GRID_POWER
 
 Rows = NDArray[np.uint8]  # (chunks, leaf)
 
@@ -26,10 +27,10 @@ class Coding(ABC):
     leaf: ClassVar[int]  # bytes
 
     @abstractmethod
-    def encode(self, values: NDArray[np.float64], rows: Rows) -> None:
-        """Write values (n, CHUNK), in units of the grid, into rows; `values` is scratch afterwards.
+    def encode(self, values: NDArray[np.float64], rows: Rows, room: NDArray[np.float64]) -> None:
+        """Write values (n, CHUNK) into rows; `values`, and `room` of the same shape, are scratch.
 
-        Raises Unfit for a value that does not fit.
+        Raises Unfit, in units of the grid, for a value that does not fit.
         """
 
     @abstractmethod
@@ -64,8 +65,8 @@ class Int8(Coding):
 
     leaf = CHUNK + BLOCKS
 
-    def encode(self, values: NDArray[np.float64], rows: Rows) -> None:
-        exponents = scale(values.reshape(-1, BLOCK), 7, MAX_EXPONENT)
+    def encode(self, values: NDArray[np.float64], rows: Rows, room: NDArray[np.float64]) -> None:
+        exponents = scale(values.reshape(-1, BLOCK), 7, MAX_EXPONENT, GRID_POWER, room.reshape(-1, BLOCK))
         self.digits(rows)[:] = values
         rows[:, CHUNK:] = exponents.reshape(-1, BLOCKS)
 
@@ -117,7 +118,13 @@ class Float32(Coding):
     leaf = 4 * CHUNK
     _limit = 2.0**38
 
-    def encode(self, values: NDArray[np.float64], rows: Rows) -> None:
+    def encode(
+        self,
+        values: NDArray[np.float64],
+        rows: Rows,
+        room: NDArray[np.float64],  # noqa: ARG002
+    ) -> None:
+        values /= GRID
         np.rint(values, out=values)
         stored = np.multiply(values, GRID).astype(">f4")
         unfit = ~(np.abs(stored) < self._limit * GRID)

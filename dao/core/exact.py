@@ -19,10 +19,8 @@ def shifted_sum(integers: NDArray[Any], shifts: NDArray[np.integer]) -> int:
     # float64 sums of fewer than 2^20 halves below 2^32 are exact
     highs = np.bincount(bins, weights=whole >> 32)
     lows = np.bincount(bins, weights=whole & LOW)
-    return sum(
-        ((int(high) << 32) + int(low)) << shift
-        for shift, (high, low) in enumerate(zip(highs, lows, strict=True))
-    )
+    used = np.flatnonzero((highs != 0) | (lows != 0)).tolist()  # a handful of all the shifts there may be
+    return sum(((int(highs[shift]) << 32) + int(lows[shift])) << shift for shift in used)
 
 
 def quotient(dividend: int, divisor: int) -> int:
@@ -39,7 +37,8 @@ def quotients(dividends: NDArray[np.int64], divisor: int, out: NDArray[np.float6
     if max(int(dividends.max()), -int(dividends.min())) < divisor << 31:
         # The dividend is exact in float64, and a float64 below 2^31 lies within 2^-23 of its real quotient, while a
         # quotient that is no half lies 2^-21 or more from every half: rounding twice rounds as once.
-        np.divide(dividends, divisor, out=out)
+        np.copyto(out, dividends)  # faster than having the division convert
+        out /= divisor
         np.rint(out, out=out)
     else:
         whole, rest = np.divmod(dividends, divisor)
@@ -47,22 +46,25 @@ def quotients(dividends: NDArray[np.int64], divisor: int, out: NDArray[np.float6
         out[:] = whole
 
 
-def scale(groups: NDArray[Any], digits: int, most: int) -> NDArray[np.uint8]:
-    """Scale float groups (n, k) in place to integers that fit `digits` bits and a sign; return the exponents (n,).
+def scale(
+    groups: NDArray[Any], digits: int, most: int, power: int = 0, room: NDArray[Any] | None = None
+) -> NDArray[np.uint8]:
+    """Scale float groups (n, k), times 2^power, in place to integers that fit `digits` bits and a sign.
 
-    The exponent e is the least of 0 to `most` for which all of `rint(value / 2^e)`, half to even, lie strictly
-    between -2^digits and 2^digits. Raises Unfit where there is none, or a value is not finite.
+    Returns the exponents (n,): each is the least of 0 to `most` for which all of `rint(value / 2^e)`, half to even, lie
+    strictly between -2^digits and 2^digits. Raises Unfit where there is none, or a value is not finite. `room` is
+    scratch like the groups.
     """
-    largest = np.maximum(groups.max(axis=1), -groups.min(axis=1))
-    # largest = fraction * 2^power, fraction in [1/2, 1): it rounds to 2^digits from 2^digits - 1/2 on
-    fraction, power = np.frexp(largest)
-    exponents = np.maximum(power - digits + (fraction >= 1 - 2.0 ** -(digits + 1)), 0)
+    largest = np.ldexp(np.abs(groups, out=room).max(axis=1), power)
+    # largest = fraction * 2^magnitude, fraction in [1/2, 1): it rounds to 2^digits from 2^digits - 1/2 on
+    fraction, magnitude = np.frexp(largest)
+    exponents = np.maximum(magnitude - digits + (fraction >= 1 - 2.0 ** -(digits + 1)), 0)
     unfit = ~(np.isfinite(largest) & (exponents <= most))
     if unfit.any():
         group = int(unfit.argmax())
         index = int(np.abs(groups[group]).argmax())
-        raise Unfit(group * groups.shape[1] + index, float(groups[group, index]))
-    groups *= np.ldexp(np.ones_like(largest), -exponents)[:, np.newaxis]
+        raise Unfit(group * groups.shape[1] + index, float(groups[group, index]) * 2.0**power)
+    groups *= np.ldexp(np.ones_like(largest), power - exponents)[:, np.newaxis]
     np.rint(groups, out=groups)
     return np.asarray(exponents, np.uint8)
 

@@ -50,12 +50,12 @@ class Gradient:
         return self.body[:, -1]
 
 
-def quantise_span(values: NDArray[Any]) -> NDArray[np.uint8]:
+def quantise_span(values: NDArray[Any], room: NDArray[Any]) -> NDArray[np.uint8]:
     """Turn floats, (n, CHUNK), in units of the grid, into 16-bit integers in place; return their exponents, (n,).
 
-    Raises Unfit for a value that does not fit.
+    Raises Unfit for a value that does not fit. `room` is scratch like the values.
     """
-    return scale(values, DIGITS, MAX_EXPONENT)
+    return scale(values, DIGITS, MAX_EXPONENT, room=room)
 
 
 def quantise(gradient: Model, out: NDArray[np.uint8] | None = None, each: Each = map) -> NDArray[np.uint8]:
@@ -71,11 +71,11 @@ def quantise(gradient: Model, out: NDArray[np.uint8] | None = None, each: Each =
     quantised = Gradient(rows)
 
     def write(span: Span, scratch: Scratch) -> None:
-        values = scratch.array("values", span[1] - span[0], np.float32)
+        values, room = (scratch.array(name, span[1] - span[0], np.float32) for name in ("values", "room"))
         with np.errstate(over="ignore"):
             np.multiply(gradient.span(*span), np.float32(SCALE), out=values)  # exact: a power of two
         try:
-            quantised.exponents[slice(*span)] = quantise_span(values)
+            quantised.exponents[slice(*span)] = quantise_span(values, room)
         except Unfit as unfit:
             name = layout.name_at(span[0] * CHUNK + unfit.index)
             raise RuleError(

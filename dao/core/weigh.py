@@ -138,9 +138,9 @@ def _projections(entries: Sequence[Entry], nodes: Sequence[Weighed], each: Each)
     weights = [nodes[i].weight for i in weighing]
 
     def part(span: Span, scratch: Scratch) -> list[int]:
-        digits = scratch.array("digits", span[1] - span[0], np.float64)
+        digits, room = (scratch.array(name, span[1] - span[0], np.float64) for name in ("digits", "room"))
         digits[:] = weighted_sum(updates, weights, span, scratch)
-        exponents = quantise_span(digits)
+        exponents = quantise_span(digits, room)
         return span_dots(digits, exponents, updates, span, scratch)
 
     products = sums(sweep(part, updates[0].layout.chunks, each), len(updates))
