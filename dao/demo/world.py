@@ -166,7 +166,7 @@ def write_config(world: World, keys: Keys, kubo: str | None = None, *, trains: b
         f'url = "{world.anvil.ws}"',
         f'deployment = "{world.deployment}"',
         "[content]",
-        "sync = false",
+        *(["sync = false"] if trains else []),
         *([f'kubo = "{kubo}"'] if kubo else []),
     ]
     (keys.home / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
