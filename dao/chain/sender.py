@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
@@ -93,21 +94,29 @@ class Sender:
             await asyncio.shield(self._disk)
             self._outbox.close()
 
-    async def send(self, call: Call, key: str | None = None, limit: float = LIMIT) -> TxReceipt:
+    async def send(
+        self,
+        call: Call,
+        key: str | None = None,
+        limit: float = LIMIT,
+        told: Callable[[Digest], None] | None = None,
+    ) -> TxReceipt:
         """Send a call and wait until it is in a final block, at most `limit` seconds.
 
         With a `key`, the same thing is sent once: a second `send`, also after a restart, waits for the first and
-        returns its receipt. Raises Reverted, without sending where the node says so beforehand; RpcError when the
+        returns its receipt. `told` is given the transaction's hash before it is broadcast; should it be replaced, the
+        receipt has another. Raises Reverted, without sending where the node says so beforehand; RpcError when the
         account has no money, or time is up (then the transaction is still looked after).
         """
         try:
             async with asyncio.timeout(limit), self._lock:
                 await self._catch_up()
                 entry = self._outbox.find(key) if key is not None else None
-                if entry is None:
-                    entry = await self._prepare(call, key)
-                    return await self._receipt(await self._drive(entry, fresh=True))
-                return await self._receipt(await self._drive(entry))
+                fresh = entry is None
+                entry = entry or await self._prepare(call, key)
+                if told is not None:
+                    told(entry.attempts[-1].hash)
+                return await self._receipt(await self._drive(entry, fresh=fresh))
         except TimeoutError:
             raise RpcError(f"{call.label}: not final after {limit:.0f} s; it is still looked after") from None
 
