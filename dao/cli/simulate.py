@@ -21,7 +21,7 @@ from dao.core.types import Address, RoundId, Wei, hex_of
 from dao.demo.images import APP, Dealt, deal
 from dao.demo.plan import Role, members
 from dao.demo.report import write_json, write_plot
-from dao.demo.round import TASK, commit, load, settle_round
+from dao.demo.round import TASK, Rounds, commit, load
 from dao.demo.state import DemoState, NodeRound, RoundView, Seat
 from dao.demo.view import summary
 from dao.evaluator import Evaluator
@@ -72,27 +72,23 @@ async def _simulate(nodes: int, rounds: int, folder: Path, console: Console) -> 
         trainers = await _trainers(running, dealt, seats, folder)
         with console.status("starting a process for each Supernode"):
             await asyncio.gather(evaluator.start(), *(trainer.start() for trainer in trainers))
-        base = folder / "model-0.safetensors"
-        await trainers[0].create(base)
-        previous: Manifest | None = None
+        settling = Rounds(evaluator, read_shards(dealt.shards), folder / "superlink", BUDGET)
+        await trainers[0].create(folder / "model.safetensors")
+        await settling.begin(folder / "model.safetensors")
         for index in range(1, rounds + 1):
-            number, started = RoundId(index), time.monotonic()
+            number, started, base = RoundId(index), time.monotonic(), settling.base
             with console.status(f"round {index} of {rounds}: training"):
                 commits = []
                 for seat, signer, owner, trainer in zip(seats, signers, owners, trainers, strict=True):
-                    before = load(base)
-                    trained = await _trained(seat, trainer, base, before, folder / "out.safetensors", index)
-                    commits.append(commit(signer, owner, STAKE, number, before, trained))
-            model = folder / f"model-{index}.safetensors"
+                    trained = await _trained(
+                        seat, trainer, base.path, base.model, folder / "out.safetensors", index
+                    )
+                    commits.append(commit(signer, owner, STAKE, number, base.model, trained))
             with console.status(f"round {index} of {rounds}: scoring"):
-                shards = read_shards(dealt.shards)
-                previous = await settle_round(
-                    evaluator, shards, base, model, commits, previous, number, BUDGET
-                )
-                measured = await trainers[0].measure(model, dealt.test)
-            state.rounds.append(_view(previous, measured, time.monotonic() - started))
+                manifest = await settling.settle(number, commits)
+                measured = await trainers[0].measure(settling.base.path, dealt.test)
+            state.rounds.append(_view(manifest, measured, time.monotonic() - started))
             console.print(f"round {index}: accuracy {100 * measured['accuracy']:.1f}%")
-            base = model
     return state
 
 

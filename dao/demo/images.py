@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from dao.demo.plan import Member, Role
 
 APP = Path(__file__).resolve().parents[2] / "apps" / "mnist"
-TEST, SHARD, SHARDS = 1000, 80, 12  # images: kept for the test, in a validation shard; number of shards
+TEST, SHARD, SHARDS = 600, 160, 10  # images: kept for the test, in a validation shard; number of shards
 SMALL_PART = 0.1  # of what a good contributor has
 WRONG_LABELS = 0.4
 

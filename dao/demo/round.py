@@ -1,29 +1,42 @@
 """One round computed as the Superlink computes it, from updates to manifest, without chain or wire between."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from aggregator.publish import Publisher
+from aggregator.work import Base, Case, Work
+from dao import files
 from dao.chain.signer import Signer
-from dao.core import gradient as gradients
-from dao.core.aggregate import aggregate
 from dao.core.commitment import commitment
-from dao.core.layout import Model, depth_for, model_header, model_size, parse_model
+from dao.core.layout import Model, depth_for, parse_model
 from dao.core.manifest import Manifest, Shard
 from dao.core.merkle import body_root
 from dao.core.messages import commit_digest
 from dao.core.record import Cid as CidText
 from dao.core.record import Signature
 from dao.core.rounds import draw_shard
-from dao.core.score import scores
-from dao.core.settle import Commit, Facts, loss_micros, settle
-from dao.core.types import ZERO_ADDRESS, Address, Codec, Digest, Domain, RoundId, TaskId, Wei
-from dao.core.update import decode_update, encode_body, update_prefix
-from dao.core.weigh import Entry, weigh
-from dao.evaluator import Evaluated, Evaluator
+from dao.core.settle import Commit
+from dao.core.types import (
+    ZERO_ADDRESS,
+    ZERO_DIGEST,
+    Address,
+    Codec,
+    Digest,
+    Domain,
+    RoundId,
+    Rules,
+    TaskId,
+    Wei,
+)
+from dao.core.update import encode_body, update_prefix
+from dao.evaluator import Evaluator
 from dao.shards import Shards
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
+from dao.store.disk import DiskStore
+from dao.store.layered import LayeredStore
 
 TASK = TaskId(1)
 DOMAIN = Domain(31337, ZERO_ADDRESS)
@@ -63,80 +76,77 @@ def commit(
     return Committed(row, content)
 
 
-async def settle_round(
-    evaluator: Evaluator,
-    shards: Shards,
-    base_path: Path,
-    model_path: Path,
-    commits: Sequence[Committed],
-    previous: Manifest | None,
-    number: RoundId,
-    budget: Wei,
-) -> Manifest:
-    """Weigh, aggregate into `model_path`, score and pay one round; every number is the protocol's."""
-    base = load(base_path)
-    layout = base.layout
-    entries = [Entry(c.commit.node, c.commit.stake, decode_update(c.content, layout, CODEC)) for c in commits]
-    seed = Digest(hashlib.sha256(b"simulated round" + number.to_bytes(8, "big")).digest())
-    index = draw_shard(seed, len(shards.paths), previous.used_shards if previous else ())
-    shard = shards.paths[index]
-    before = await evaluator.gate_gradient(base_path, shard)
-    gate, gate_cid, _ = _published(before, base)
-    memories = {m.node: m.memory for m in previous.memories} if previous else {}
-    weighing = weigh(entries, gate, memories)
-    model = bytearray(model_size(layout))
-    depth = depth_for(layout.chunks)
-    aggregate_root = aggregate(entries, weighing.weights, weighing.weight_sum, base, model, depth)
-    _write(model_path, model)
-    reference, cid, root = _published(await evaluator.reference_gradient(base_path, model_path, shard), base)
-    worth = scores(entries, weighing.weights, weighing.weight_sum, reference)
-    facts = Facts(
-        domain=DOMAIN,
-        distributor=ZERO_ADDRESS,
-        task=TASK,
-        round=number,
+class Rounds:
+    """Settles round after round with the Superlink's own arithmetic, from the app's first model on."""
+
+    def __init__(self, evaluator: Evaluator, shards: Shards, folder: Path, budget: Wei) -> None:
+        """Keep content and scratch files below `folder`; each round has `budget` to pay."""
+        self._shards = shards
+        self._publisher = Publisher(LayeredStore(DiskStore(folder / "store")))
+        self._work = Work(evaluator, self._publisher, folder / "scratch")
+        self._budget = budget
+        self.base: Base
+
+    async def begin(self, model: Path) -> None:
+        """Start from a model file."""
+        cid = await self._publisher.put_copy(model)
+        stored = self._publisher.path_of(cid)
+        self.base = Base(None, cid, stored, await asyncio.to_thread(files.open_model, stored))
+
+    async def settle(self, number: RoundId, commits: Sequence[Committed]) -> Manifest:
+        """Weigh, aggregate, score and pay a round; `base` is then what it led to."""
+        for committed in commits:
+            await self._publisher.put_bytes(committed.content)
+        previous = self.base.previous
+        seed = Digest(hashlib.sha256(b"simulated round" + number.to_bytes(8, "big")).digest())
+        index = draw_shard(seed, len(self._shards.paths), previous.used_shards if previous else ())
+        shard = self._shards.paths[index]
+        case = Case(
+            domain=DOMAIN,
+            distributor=ZERO_ADDRESS,
+            task=TASK,
+            round=number,
+            rules=_rules(self._budget, depth_for(self.base.model.layout.chunks)),
+            base=self.base,
+            seed=seed,
+            shard=Shard(index, CidText(str(self._shards.cids[index])), self._shards.proof(index)),
+            shard_path=shard,
+            commits=[committed.commit for committed in commits],
+            absent={},
+            forced=(),
+        )
+        settlement = await self._work.settle(case, await self._work.gate(self.base, shard))
+        await self._publisher.settled()
+        self.base = settlement.base
+        return settlement.manifest
+
+
+def _rules(budget: Wei, depth: int) -> Rules:
+    """A task's rules: all stake counts as it is; nothing here asks for the periods, bonds and contents."""
+    return Rules(
+        superlink=ZERO_ADDRESS,
+        commit_period=0,
+        reveal_period=0,
+        result_period=0,
+        force_period=0,
+        challenge_period=0,
+        resolve_period=0,
+        quorum=1,
+        shards=0,
+        body_depth=depth,
         codec=CODEC,
-        values=layout.values,
-        seed=seed,
-        budget=budget,
-        base_model=_text(_cid_of(base_path)),
-        model=_text(cid_of_bytes(model)),
-        gate_gradient=_text(gate_cid),
-        gradient=_text(cid),
-        aggregate_root=aggregate_root,
-        gradient_root=root,
-        shard=Shard(index, _text(shards.cids[index]), shards.proof(index)),
-        weight_sum=weighing.weight_sum,
-        loss_before=loss_micros(before.loss),
-        loss_after=loss_micros(await evaluator.loss(model_path, shard)),
-        forced=(),
+        admitted_only=False,
+        min_stake=Wei(1),
+        max_stake=Wei(2**128 - 1),
+        round_budget=budget,
+        superlink_bond=Wei(0),
+        challenge_bond=Wei(0),
+        app_hash=ZERO_DIGEST,
+        base_model=ZERO_DIGEST,
+        validation_root=ZERO_DIGEST,
     )
-    weighed = {entry.node: node for entry, node in zip(entries, weighing.nodes, strict=True)}
-    earned = {entry.node: score for entry, score in zip(entries, worth, strict=True)}
-    return settle(facts, previous, [c.commit for c in commits], weighed, earned, {})
-
-
-def _published(evaluated: Evaluated, base: Model) -> tuple[gradients.Gradient, Cid, Digest]:
-    """Quantise a gradient and name its content: the gradient, its CID, its root."""
-    held = parse_model(model_header(base.layout) + evaluated.path.read_bytes())
-    rows = gradients.quantise(held)
-    content = gradients.gradient_prefix(base.layout.values) + rows.tobytes()
-    root = body_root(rows, depth_for(base.layout.chunks))
-    return gradients.decode_gradient(content, base.layout.values), cid_of_bytes(content), root
 
 
 def load(path: Path) -> Model:
     """Read a model file; DecodeError when it is none."""
     return parse_model(path.read_bytes())
-
-
-def _write(path: Path, content: bytes | bytearray) -> None:
-    path.write_bytes(content)
-
-
-def _cid_of(path: Path) -> Cid:
-    return cid_of_bytes(path.read_bytes())
-
-
-def _text(cid: Cid) -> CidText:
-    return CidText(str(cid))
