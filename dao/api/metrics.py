@@ -1,0 +1,46 @@
+"""What operators watch, for Prometheus: requests, listeners, the relayer, how far the index is."""
+
+import time
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import Scope
+
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+
+
+class Metrics:
+    """One service's numbers, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "commonweight_api_requests",
+            "Requests by method, route and status.",
+            ("method", "route", "status"),
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "commonweight_api_seconds",
+            "Seconds until an answer began.",
+            ("route",),
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+
+    def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
+        """Have a number asked for whenever the metrics are read."""
+        Gauge(f"commonweight_{name}", text, registry=self._registry).set_function(value)
+
+    def observe(self, scope: Scope, status: int) -> None:
+        """Count a request whose answer begins; routes are named as they are written, so their number is fixed."""
+        route = getattr(scope.get("route"), "path", "other")
+        method = scope["method"] if scope["method"] in ("GET", "POST") else "other"
+        self._requests.labels(method, route, str(status)).inc()
+        began = scope["state"].get("began")
+        if began is not None:
+            self._seconds.labels(route).observe(time.perf_counter() - began)
+
+    def text(self) -> bytes:
+        """All of them, in Prometheus' format."""
+        return generate_latest(self._registry)

@@ -1,0 +1,69 @@
+"""The page: files of dao/web, read and compressed once, served from memory and never from another folder."""
+
+import gzip
+import hashlib
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+FOLDER = Path(__file__).parents[1] / "web"
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file as it is sent; `packed` is its gzip, None where that is no smaller."""
+
+    kind: str
+    plain: bytes
+    packed: bytes | None
+    tag: str
+
+
+def load(folder: Path = FOLDER) -> Mapping[str, Asset]:
+    """Read the files of the page by their path on the site; hidden ones and Python are left out."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if not path.is_file() or path.suffix == ".py" or any(part[0] in "._" for part in name.parts):
+            continue
+        found[f"/{name.as_posix()}"] = _asset(path)
+    if "/index.html" in found:
+        found["/"] = found["/index.html"]
+    return found
+
+
+def serve(assets: Mapping[str, Asset], request: Request) -> Response | None:
+    """Answer with a file of the page, or None where there is none of this path."""
+    asset = assets.get(request.url.path)
+    if asset is None:
+        return None
+    headers = {"ETag": asset.tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if asset.tag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    body = asset.plain
+    if asset.packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
+        body, headers["Content-Encoding"] = asset.packed, "gzip"
+    return Response(body, headers=headers, media_type=asset.kind)
+
+
+def _asset(path: Path) -> Asset:
+    plain = path.read_bytes()
+    packed = gzip.compress(plain, 9, mtime=0)
+    kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    tag = f'W/"{hashlib.sha256(plain).hexdigest()[:24]}"'
+    return Asset(kind, plain, packed if len(packed) < len(plain) else None, tag)

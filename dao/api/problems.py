@@ -1,0 +1,122 @@
+"""What goes wrong, as application/problem+json (RFC 9457): one shape for every error that a caller may meet."""
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from dao.core.errors import ChainError, DaoError, DecodeError, NotFound, Reverted, RuleError
+from dao.core.types import hex_of
+
+MEDIA_TYPE = "application/problem+json"
+BLANK = "about:blank"
+_SHOWN = 5  # mistakes in one request that are told
+
+_log = logging.getLogger(__name__)
+
+
+class ProblemBody(BaseModel):
+    """An error: `type` is a word that programs can rely on, `detail` is for people."""
+
+    type: str = Field(examples=["relay-dry"])
+    title: str
+    status: int
+    detail: str
+    error: str | None = Field(default=None, description="The contract's own name of the error.")
+    args: dict[str, str] | None = Field(default=None, description="The error's arguments, by name.")
+
+
+class Problem(DaoError):  # noqa: N818  (RFC 9457 calls it so)
+    """An error with its HTTP status; `kind` is the problem's type, `retry_after` in seconds."""
+
+    def __init__(
+        self, status: int, kind: str, message: str, *, retry_after: float | None = None, **extra: object
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.retry_after = retry_after
+        self.extra = extra
+
+
+def response(problem: Problem) -> Response:
+    """Answer with a problem."""
+    title = HTTPStatus(problem.status).phrase
+    body = {"type": problem.kind, "title": title, "status": problem.status, "detail": str(problem)}
+    headers = {"Cache-Control": "no-store"}
+    if problem.retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(problem.retry_after + 0.5)))
+    return JSONResponse(body | problem.extra, problem.status, headers, MEDIA_TYPE)
+
+
+def problem_of(error: DaoError) -> Problem:
+    """What an error of the project means to a caller of the API."""
+    match error:
+        case Problem():
+            return error
+        case Reverted():
+            return Problem(422, "reverted", str(error), error=error.error or None, args=arguments_of(error))
+        case DecodeError() | RuleError():
+            return Problem(422, "invalid", str(error))
+        case NotFound():
+            return Problem(404, "not-found", str(error))
+        case ChainError():
+            _log.warning("%s", error)
+            return Problem(
+                503, "chain-unreachable", "the chain's node does not answer; try again soon", retry_after=5
+            )
+    _log.error("%s: %s", type(error).__name__, error)
+    return Problem(500, "internal", "the request failed; the operator's log says why")
+
+
+def arguments_of(error: Reverted) -> dict[str, str]:
+    """The arguments of a contract's error, by name where the error is known."""
+    from dao.chain.interface import refusals
+
+    known = next((found for found in refusals().values() if found.name == error.error), None)
+    names = known.names if known else tuple(f"argument{n}" for n in range(len(error.arguments)))
+    return {
+        name: hex_of(value) if isinstance(value, bytes) else str(value)
+        for name, value in zip(names, error.arguments, strict=False)
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Have the app answer every error as a problem."""
+
+    @app.exception_handler(DaoError)
+    async def of_ours(_: Request, error: DaoError) -> Response:
+        return response(problem_of(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def of_input(_: Request, error: RequestValidationError) -> Response:
+        return response(Problem(422, "invalid", _mistakes(error.errors())))
+
+    @app.exception_handler(HTTPException)
+    async def of_framework(_: Request, error: HTTPException) -> Response:
+        answer = response(Problem(error.status_code, BLANK, str(error.detail)))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(Exception)
+    async def of_mistakes(_: Request, __: Exception) -> Response:
+        # the framework logs the traceback
+        return response(Problem(500, "internal", "the request failed; the operator's log says why"))
+
+
+def _mistakes(errors: Any) -> str:
+    """Name each field and what was expected, without repeating what was sent."""
+    said = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in list(errors)[:_SHOWN]]
+    return "; ".join(said) or "the request is not as the API's description has it"
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route may answer with, for the API's description."""
+    content: Mapping[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
+    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}

@@ -1,0 +1,148 @@
+"""Settings of the API: config.toml of its home folder, variables, flags; and how such a folder is made."""
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator
+
+from dao.chain.deployment import Deployment
+from dao.chain.signer import Signer
+from dao.config import (
+    FILE,
+    PASSWORD_VARIABLE,
+    ContentSettings,
+    FromHome,
+    HomeSettings,
+    KeySettings,
+    Section,
+)
+from dao.core.errors import ConfigError
+from dao.core.types import Address
+
+LISTEN = "127.0.0.1:8460"
+_CONFIG = """\
+[chain]
+url = "{url}"
+
+[api]
+listen = "{listen}"
+# The addresses under which people open the page; the first is what wallets are shown when they sign in.
+# origins = ["https://dao.example.org"]
+# Addresses of reverse proxies whose X-Forwarded-For is believed.
+# trusted_proxies = ["127.0.0.1"]
+# PostgreSQL instead of a file: database = "postgresql+psycopg://user@host/name"
+
+[relay]
+# Wei of gas that the relayer spends in a day at most, and what it relays for one account in a day.
+budget_per_day = "{budget}"
+per_account = 20
+"""
+BUDGET = 50_000_000_000_000_000  # wei
+
+
+class RelayerKey(KeySettings):
+    """The relayer's key, which pays the gas of what members sign."""
+
+    keystore: FromHome = Path("relayer.json")
+
+
+class ApiContent(ContentSettings):
+    """Where manifests are had from, besides `folder` and the folders of other stores."""
+
+    folder: FromHome = Path("content")
+    stores: tuple[FromHome, ...] = ()
+
+
+class ApiTable(Section):
+    """Where it serves, for whom, and how often each may ask."""
+
+    listen: str = LISTEN  # host:port
+    origins: tuple[str, ...] = ()  # of the page; none: those of `listen`
+    database: str | None = None  # URL; None: index.db in the home folder
+    trusted_proxies: tuple[str, ...] = ()
+    reads_per_second: float = Field(default=50.0, gt=0)  # of one caller
+    writes_per_second: float = Field(default=2.0, gt=0)
+    mcp: bool = True  # serve agents at /mcp
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in ("http", "https"):
+                raise ValueError(f"expected addresses such as https://dao.example.org, got {origin!r}")
+        return origins
+
+
+class RelayTable(Section):
+    """What the relayer may spend: wei in a day, and how often for one account in a day."""
+
+    enabled: bool = True
+    budget_per_day: int = Field(default=BUDGET, ge=0)
+    per_account: int = Field(default=20, ge=0)
+    max_gas: int = Field(default=3_000_000, ge=21_000)  # of one transaction
+
+
+class ApiSettings(HomeSettings):
+    """The API's settings; `load` reads them."""
+
+    key: RelayerKey = RelayerKey()
+    content: ApiContent = ApiContent()
+    api: ApiTable = ApiTable()
+    relay: RelayTable = RelayTable()
+
+    def network(self) -> Deployment:
+        """The contracts; ConfigError where the file is missing."""
+        return Deployment.load(self.at(self.chain.deployment))
+
+    def database(self) -> str:
+        """The database's URL."""
+        return self.api.database or f"sqlite:///{(self.home / 'index.db').absolute()}"
+
+    def address(self) -> tuple[str, int]:
+        """Host and port to listen at; ConfigError for anything else."""
+        host, _, port = self.api.listen.rpartition(":")
+        if not host or not port.isdecimal() or int(port) > 65535:
+            raise ConfigError(f"api.listen: expected host:port such as {LISTEN}, got {self.api.listen!r}")
+        return host.strip("[]"), int(port)
+
+    def relayer(self) -> Signer | None:
+        """Open the relayer's keystore; None where it is not to relay."""
+        if not self.relay.enabled:
+            return None
+        return Signer.load(self.at(self.key.keystore), self.password_file(), PASSWORD_VARIABLE)
+
+
+def init(
+    home: Path, url: str, deployment: Path | None, listen: str = LISTEN, *, work: int = 262_144
+) -> Address:
+    """Make a home folder, for this user only: config.toml, the network's file and the relayer's key; its address.
+
+    ConfigError where the folder is one already; KeyFileError where it has a key.
+    """
+    if (home / FILE).exists():
+        raise ConfigError(f"{home}: already is a daemon's folder; choose another one by --home")
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
+    settings = ApiSettings.load(home)
+    if deployment is not None:
+        Deployment.load(deployment)
+        shutil.copyfile(deployment, settings.at(settings.chain.deployment))
+    password = os.environ.get(PASSWORD_VARIABLE) or _new_password(settings.at(settings.key.password))
+    signer = Signer.create(settings.at(settings.key.keystore), password, work)
+    if not (url + listen).isprintable() or '"' in url + listen:
+        raise ConfigError(f"--rpc and --listen: expected addresses, got {url!r} and {listen!r}")
+    text = _CONFIG.format(url=url, listen=listen, budget=BUDGET)
+    (home / FILE).write_text(text, encoding="utf-8")
+    ApiSettings.load(home).address()
+    return signer.address
+
+
+def _new_password(path: Path) -> str:
+    password = secrets.token_urlsafe(24)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(password + "\n")
+    return password
