@@ -19,7 +19,7 @@ import structlog
 from dao.app import MAX_BYTES, unpack
 from dao.chain.signer import Signer, recover
 from dao.core import reasons
-from dao.core.errors import AppCrashed, ContentError, DaoError, RuleError
+from dao.core.errors import AppCrashed, ContentError, DaoError, RuleError, Unreachable
 from dao.core.merkle import verify
 from dao.core.messages import receipt_digest
 from dao.core.rounds import commit_deadline, counted_stake, force_deadline, reveal_deadline
@@ -28,6 +28,7 @@ from dao.core.types import Digest, Domain, Phase, RoundId, RoundState, Rules, Ta
 from dao.journal import Journal, SignedCommit, Step
 from dao.store.layered import LayeredStore
 from dao.wire.link import Link
+from dao.wire.messages import Inclusion
 from node.outcome import Outcomes
 from node.retry import pauses
 from node.trainer import Trained, Trainer
@@ -72,6 +73,7 @@ class Supernode:
         self._view, self._clock, self._journal = means.view, means.clock, means.journal
         self._log = _log.bind(task=task)
         self._trainer: Trainer | None = None
+        self._problem = ""  # what keeps this round's update from being ready
 
     async def run(self) -> None:
         """Take part in round after round, until cancelled."""
@@ -130,7 +132,7 @@ class Supernode:
 
     async def _while_open(self, round_: RoundId, opened: RoundState) -> tuple[SignedCommit | None, str]:
         """Train, sign, hand in; return the commit, or why there is none."""
-        commit = self._journal.commit_of(self._task, round_)
+        commit, self._problem = self._journal.commit_of(self._task, round_), ""
         if commit is None:
             try:
                 commit = await self._while(round_, opened, self._commit(round_, opened))
@@ -138,12 +140,13 @@ class Supernode:
                 return None, str(error)
         if commit is not None and commit.receipt is None:
             await self._while(round_, opened, self._hand_in(commit, opened))
-        return commit, SLOW if commit is None else ""
+        return commit, self._problem or SLOW if commit is None else ""
 
     async def _while_closed(self, commit: SignedCommit, closed: RoundState) -> str:
         """See that the commit counts, and open it; return "" or what is wrong."""
-        problem = await self._be_counted(commit, closed)
-        return problem or await self._while(commit.round, closed, self._reveal(commit, closed)) or ""
+        uncounted = await self._be_counted(commit, closed)  # as far as we know: it is opened all the same
+        unopened = await self._while(commit.round, closed, self._reveal(commit, closed))
+        return "" if unopened == "" else uncounted or unopened or ""
 
     async def _commit(self, round_: RoundId, opened: RoundState) -> SignedCommit:
         """Train and sign; once more where what failed may come right in time."""
@@ -156,7 +159,8 @@ class Supernode:
             except (ContentError, AppCrashed) as error:
                 if self._clock.now() + pause >= deadline:
                     raise
-                self._log.warning("no update yet", round=round_, error=str(error))
+                self._problem = str(error)
+                self._log.warning("no update yet", round=round_, error=self._problem)
             await asyncio.sleep(pause)
         raise AssertionError  # pauses do not end
 
@@ -252,10 +256,9 @@ class Supernode:
         """See the commit in the tree that the chain has the root of, or force it; "" or what is wrong."""
         rules = await self._view.rules()
         left = force_deadline(rules, closed) - self._clock.now()
+        patience = min(ASK_LIMIT, left / 2) if left > 0 else ASK_LIMIT
         try:
-            where = await self._means.link.inclusion(
-                self._task, commit.round, limit=min(ASK_LIMIT, max(left / 2, 1.0))
-            )
+            where = await self._proof(commit, patience)
             row = self._node + commit.commitment
             if where.count != closed.commits or not verify(
                 closed.commits_root, row, where.index, where.proof, ROWS_DEPTH
@@ -272,6 +275,14 @@ class Supernode:
             how = f"forced: {error}"
         self._journal.reach(self._task, commit.round, Step.COUNTED, facts={"counted": how})
         return ""
+
+    async def _proof(self, commit: SignedCommit, patience: float) -> Inclusion:
+        """Ask where the commit stands in the tree, for `patience` seconds and no longer: the chain must hear in time."""
+        try:
+            async with asyncio.timeout(patience):
+                return await self._means.link.inclusion(self._task, commit.round, limit=patience)
+        except TimeoutError:
+            raise Unreachable(f"the Superlink gave no proof within {patience:.0f} s") from None
 
     async def _reveal(self, commit: SignedCommit, closed: RoundState) -> str:
         """Open the commit until the Superlink has the update; "" or what is wrong."""

@@ -1,0 +1,361 @@
+"""A network of real processes that a test takes apart: chain, Superlink, Supernodes, each under its own name."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from aggregator.journal import Journal as SuperlinkJournal
+from dao.app import bundle
+from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator, Distributor
+from dao.chain.events import Claimed, Finalized
+from dao.chain.signer import Signer
+from dao.core.errors import Reverted
+from dao.core.layout import Layout, model_size, write_model
+from dao.core.manifest import Manifest, Node, parse_manifest
+from dao.core.types import Domain, Phase, RoundId, RoundState, Rules, Status, TaskId, Wei, hex_of
+from dao.demo.follow import StatusReader
+from dao.history import History
+from dao.journal import Journal, Step
+from dao.shards import read_shards
+from dao.store.disk import DiskStore
+from node import status as node_status
+from node.rewards import claim, standing
+from node.settings import NodeSettings, TaskSettings, write_task
+from tests.faults.desk import Desk, Training
+from tests.faults.process import LIMIT, Process
+from tests.support import RULES, Member, Network
+
+APP = Path(__file__).parent / "app"
+VALUES, ROWS, SHARDS = 256, 32, 60
+PASSWORD = "rehearsal"
+LOOK = 0.02  # seconds between looks at a file that another process writes
+COUNTED = (Status.OK, Status.CLIPPED)
+POSTED = (Phase.POSTED, Phase.FROZEN, Phase.FINALIZED)
+
+
+def rows(seed: int) -> dict[str, np.ndarray]:
+    """Noise about a mean that many rounds do not reach."""
+    generator = np.random.Generator(np.random.Philox(seed))
+    return {"x": (50 + generator.standard_normal((ROWS, VALUES))).astype(np.float32)}
+
+
+@dataclass
+class Daemon:
+    """What may be started again and again in one home folder."""
+
+    name: str
+    home: Path
+    role: str
+    runtime: Path
+    process: Process | None = None
+    shown: int = 0  # lines
+
+    @property
+    def running(self) -> Process:
+        assert self.process is not None
+        return self.process
+
+    async def start(self, **extra: str) -> Process:
+        """Start it with more variables of the environment."""
+        self.show()
+        self.shown = 0
+        environment = {"HOME": str(self.home), "COMMONWEIGHT_RUNTIME": str(self.runtime)} | extra
+        arguments = (self.role, "start", "--home", self.home)
+        self.process = await Process.start(self.name, arguments, environment)
+        return self.process
+
+    def show(self) -> None:
+        """Print what it said since the last time."""
+        lines = self.process.lines if self.process is not None else []
+        for line in lines[self.shown :]:
+            print(f"{self.name}: {line}")  # noqa: T201
+        self.shown = len(lines)
+
+    async def kill(self) -> None:
+        await self.running.kill()
+
+    async def restart(self, **extra: str) -> None:
+        """Kill it and start it again."""
+        await self.kill()
+        await self.start(**extra)
+
+
+@dataclass
+class Supernode(Daemon):
+    """A node's daemon with its desk."""
+
+    member: Member = field(kw_only=True)
+    desk: Desk = field(kw_only=True)
+    domain: Domain = field(kw_only=True)
+
+    @property
+    def address(self) -> str:
+        return hex_of(self.member.operator.address)
+
+    async def status(self) -> node_status.NodeStatus:
+        return await node_status.status(NodeSettings.load(self.home))
+
+    async def steps(self, round_: int, step: Step) -> None:
+        """Wait until the node's journal has a step of a round."""
+        at = self.home / "journal.sqlite"
+        async with asyncio.timeout(LIMIT):
+            await until(at.exists)
+            with closing(Journal(at, self.domain, self.member.operator.address)) as journal:
+                await until(lambda: any(n.round == round_ and n.step is step for n in journal.notes()))
+
+    async def ends(self, round_: int) -> node_status.RoundStatus:
+        """Wait until it has what came of a round; what `dao node status` shows of it."""
+        await self.steps(round_, Step.ENDED)
+        rows = (await self.status()).rounds
+        return next(row for row in rows if row.round == round_)
+
+
+@dataclass
+class Superlink(Daemon):
+    """The Superlink's daemon with its status file."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+    _reader: StatusReader | None = None
+
+    async def said(self, event: str, limit: float = LIMIT, **fields: object) -> dict[str, Any]:
+        """Wait for an event of its status file with these fields."""
+        self._reader = self._reader or StatusReader(self.home / "status.jsonl")
+        seen = 0
+        async with asyncio.timeout(limit):
+            while True:
+                self.events += map(dict, self._reader.events())
+                for told in self.events[seen:]:
+                    if told["event"] == event and all(told.get(k) == v for k, v in fields.items()):
+                        return told
+                seen = len(self.events)
+                await asyncio.sleep(LOOK)
+
+
+@dataclass
+class World:
+    """One task on a network, its daemons not yet started."""
+
+    network: Network
+    folder: Path
+    chain: Chain
+    task: TaskId
+    rules: Rules
+    superlink: Superlink
+    address: str  # of the Superlink
+    nodes: list[Supernode] = field(default_factory=list)
+
+    async def start(self) -> None:
+        await asyncio.gather(self.superlink.start(), *(node.start() for node in self.nodes))
+
+    def show(self) -> None:
+        """Print what the daemons said since the last time; pytest shows it where a test fails."""
+        for daemon in (self.superlink, *self.nodes):
+            daemon.show()
+        for event in self.superlink.events[-30:]:
+            print(event)  # noqa: T201
+
+    # rounds
+
+    async def begin(self, after: int = 0) -> tuple[RoundId, list[Training]]:
+        """Wait until every node is about to train for the same round, a later one than `after`."""
+        waiting = [await node.desk.asked() for node in self.nodes]
+        while (oldest := min(training.round for training in waiting)) <= after or oldest < max(
+            training.round for training in waiting
+        ):
+            for place, node in enumerate(self.nodes):
+                if waiting[place].round == oldest:
+                    waiting[place].begin()
+                    waiting[place] = await node.desk.asked()
+        return RoundId(oldest), waiting
+
+    async def play(self) -> tuple[RoundId, Manifest]:
+        """Play a round without a fault."""
+        round_, waiting = await self.begin()
+        for training in waiting:
+            training.begin()
+        return round_, await self.posted(round_)
+
+    async def round(self, round_: RoundId) -> RoundState:
+        return await Coordinator(self.chain).round_of(self.task, round_, self.chain.head().number)
+
+    async def newest(self) -> RoundId:
+        return (await Coordinator(self.chain).task_of(self.task, self.chain.head().number)).last_round
+
+    async def reaches(self, round_: RoundId, *phases: Phase, limit: float = LIMIT) -> RoundState:
+        """Wait until a round is in one of these phases."""
+        async with asyncio.timeout(limit):
+            while (state := await self.round(round_)).phase not in phases:
+                await self.chain.changed(limit)
+        return state
+
+    async def posted(self, round_: RoundId) -> Manifest:
+        """Wait for a round's result; its manifest."""
+        await self.reaches(round_, *POSTED)
+        at = self.chain.head()
+        posted = (await History(self.chain, self.task).events_of(round_, at)).posted
+        assert posted is not None
+        content = await DiskStore(self.superlink.home / "store").get(posted.result.manifest_digest)
+        return parse_manifest(content.read_bytes())
+
+    def reconnect(self, node: Supernode, superlink: str) -> None:
+        """Have a node that has not started go to its Superlink at another address."""
+        settings = NodeSettings.load(node.home)
+        given = settings.tasks()[self.task]
+        write_task(settings, self.task, given.model_copy(update={"superlink": superlink}))
+
+    def skip(self, seconds: int) -> None:
+        """Let block time pass."""
+        self.network.anvil.request("evm_increaseTime", seconds)
+        self.network.anvil.request("evm_mine")
+
+    # what must hold of a round
+
+    async def counted(self, round_: RoundId, *nodes: Supernode) -> Manifest:
+        """The round has a result in which these nodes count, are paid, and never signed twice."""
+        manifest = await self.posted(round_)
+        assert sum(row.reward_wei for row in manifest.nodes) + manifest.refunded_wei == manifest.budget_wei
+        for node in nodes:
+            row = row_of(manifest, node)
+            assert row.status in COUNTED, row
+            assert row.reward_wei > 0, row
+        assert not self.equivocations(round_)
+        return manifest
+
+    def equivocations(self, round_: RoundId) -> list[Any]:
+        """Second commits that the Superlink was given."""
+        return SuperlinkJournal(self.superlink.home / "journal.db").equivocations(self.task, round_)
+
+    async def accounts(self, round_: RoundId) -> None:
+        """Once the rounds up to this one are final, have everyone claim, and claim again: each wei is paid once."""
+        self.skip(self.rules.force_period)
+        await self.reaches(round_, Phase.FINALIZED)
+        for node in self.nodes:
+            await self._claim(node)
+        at = self.chain.head().number
+        final = await self.chain.past(Finalized, task=self.task, to_block=at)
+        assert len({event.round for event in final}) == len(final)
+        earned = [await self.posted(event.round) for event in final]
+        paid = await self.chain.past(Claimed, task=self.task, to_block=at)
+        total = sum(manifest.budget_wei - manifest.refunded_wei for manifest in earned)
+        assert sum(event.amount for event in paid) == total
+        assert await Distributor(self.chain).total_of(self.task, at) == total
+
+    async def _claim(self, node: Supernode) -> None:
+        """Pay a node's owner what is due, and try to have it paid again."""
+        owner, store = node.member.owner, DiskStore(self.superlink.home / "store")
+        async with self.network.sender(self.chain, owner) as sender:
+            held = await standing(self.chain, store, self.task, owner.address)
+            await claim(self.chain, sender, held)
+            assert (await standing(self.chain, store, self.task, owner.address)).claimable == 0
+            again = Distributor(self.chain).claim(held.task, held.owner, held.final, held.proof)
+            with pytest.raises(Reverted):
+                await sender.send(again)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait for what another process writes into a file, which tells nobody."""
+    while not is_so():  # noqa: ASYNC110  (of another process)
+        await asyncio.sleep(LOOK)
+
+
+def port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+def row_of(manifest: Manifest, node: Supernode) -> Node:
+    """What a manifest says of a node."""
+    return next(row for row in manifest.nodes if row.node == node.member.operator.address)
+
+
+@asynccontextmanager
+async def open_world(network: Network, folder: Path, nodes: int = 2, **changes: Any) -> AsyncIterator[World]:
+    """Make a task with members who have not started yet; at the end all their daemons end."""
+    async with network.chain() as chain:
+        superlink = await network.new_member(RULES.superlink_bond, await _key(folder / "superlink"))
+        rules = await _rules(folder, superlink.operator, **changes)
+        task = await network.new_task(rules)
+        address = f"127.0.0.1:{_free_port()}"
+        lead = Superlink("superlink", folder / "superlink", "superlink", folder / "locks")
+        where = f'shards = "{folder / "shards"}"\nstores = ["{folder / "content"}"]'
+        _write_config(lead.home, network, f'task = {task}\nlisten = "{address}"\n{where}')
+        world = World(network, folder, chain, task, rules, lead, address)
+        try:
+            for index in range(nodes):
+                world.nodes.append(await _node(network, folder, task, address, index))
+            network.anvil.fund(superlink.operator.address, Wei(10**20))
+            yield world
+        finally:
+            daemons = [d for d in (lead, *world.nodes) if d.process is not None and d.process.runs]
+            await asyncio.gather(*(daemon.running.stop() for daemon in daemons))
+            for node in world.nodes:
+                node.desk.close()
+
+
+async def _node(network: Network, folder: Path, task: TaskId, address: str, index: int) -> Supernode:
+    home = folder / f"node-{index}"
+    member = await network.new_member(operator=await _key(home))
+    await network.join(task, member)
+    domain = Domain(network.deployment.chain_id, network.deployment.coordinator)
+    network.anvil.fund(member.operator.address, Wei(10**19))
+    data = home / "data"
+    data.mkdir()
+    save_file(rows(index), data / "rows.safetensors")
+    _write_config(home, network, "threads = 1\ncontent.sync = false")
+    write_task(NodeSettings.load(home), task, TaskSettings(data=data, superlink=address))
+    desk = Desk(data / "desk")
+    await desk.open()
+    return Supernode(home.name, home, "node", folder / "locks", member=member, desk=desk, domain=domain)
+
+
+async def _rules(folder: Path, superlink: Signer, **changes: Any) -> Rules:
+    store, shards = DiskStore(folder / "content"), folder / "shards"
+    shards.mkdir()
+    for index in range(SHARDS):
+        save_file(rows(1000 + index), shards / f"{index:03}.safetensors")
+    layout = Layout.of({"mean": (VALUES,)})
+    first = bytearray(model_size(layout))
+    write_model(layout, first)
+    made = read_shards(shards)
+    rules = replace(
+        RULES,
+        superlink=superlink.address,
+        commit_period=120,
+        reveal_period=120,
+        force_period=60,
+        challenge_period=2,
+        body_depth=1,
+        shards=SHARDS,
+        app_hash=(await store.put_bytes(bundle(APP))).digest,
+        base_model=(await store.put_bytes(bytes(first))).digest,
+        validation_root=made.root,
+    )
+    return replace(rules, **changes)
+
+
+async def _key(home: Path) -> Signer:
+    home.mkdir(parents=True)  # noqa: ASYNC240
+    password = home / "password"
+    password.touch(mode=0o600)
+    password.write_text(PASSWORD)
+    return await asyncio.to_thread(Signer.create, home / "operator.json", PASSWORD, 4096)
+
+
+def _write_config(home: Path, network: Network, first: str) -> None:
+    network.deployment.save(home / "deployment.json")
+    lines = [first, "[chain]", f'url = "{network.anvil.ws}"']
+    (home / "config.toml").write_text("\n".join(lines) + "\n")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
