@@ -14,7 +14,7 @@ from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.config import FILE, PASSWORD_VARIABLE
-from dao.core.errors import ConfigError, RuleError
+from dao.core.errors import ConfigError, KeyFileError, RuleError
 from dao.core.messages import operator_digest
 from dao.core.types import ZERO_ADDRESS, Address, TaskId, Timestamp, Wei, hex_of
 from dao.lock import only_daemon
@@ -45,15 +45,17 @@ def init(
     """
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
-    settings = NodeSettings.load(home)
+    told = {"chain": {"url": url}} if url is not None and not (home / FILE).exists() else {}
+    settings = NodeSettings.load(home, **told)
+    if settings.at(settings.key.keystore).exists():
+        raise KeyFileError(f"{home}: has an operator's key already; choose another folder by --home")
     if deployment is not None:
         Deployment.load(deployment)
         shutil.copyfile(deployment, settings.at(settings.chain.deployment))
     password = os.environ.get(PASSWORD_VARIABLE) or _new_password(settings.at(settings.key.password))
     signer = Signer.create(settings.at(settings.key.keystore), password, work)
-    if url is not None and not (home / FILE).exists():
+    if told:
         (home / FILE).write_text(f'[chain]\nurl = "{url}"\n', encoding="utf-8")
-        NodeSettings.load(home)
     return signer.address
 
 

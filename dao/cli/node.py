@@ -17,6 +17,7 @@ from dao.config import default_home
 from dao.core.errors import ConfigError
 from dao.core.reasons import decimal
 from dao.core.types import TaskId, Wei, hex_of
+from dao.wire.transport import checked_address
 from node.settings import NodeSettings, TaskSettings
 from node.status import NodeStatus
 
@@ -89,18 +90,22 @@ def join(
     owner_keystore: Keystore,
     owner_password_file: PasswordFile = None,
     tls: Annotated[bool, typer.Option(help="Speak TLS to the Superlink.")] = False,
-    authorities: Annotated[Path | None, typer.Option(help="PEM file of those trusted for TLS.")] = None,
+    authorities: Annotated[
+        Path | None, typer.Option(help="PEM file of those trusted for TLS, instead of the usual ones.")
+    ] = None,
     python: Annotated[Path | None, typer.Option(help="Interpreter of the app's environment.")] = None,
     home: Home = None,
 ) -> None:
     """Take part in a task. Example: dao node join 1 --data mine.safetensors --superlink host:8600 --owner-keystore owner.json."""
     from node import commands
 
+    if not data.exists():
+        raise ConfigError(f"--data {data}: no such file or folder")
     settings = _settings(home)
     given = TaskSettings(
         data=data.absolute(),
-        superlink=superlink,
-        tls=tls,
+        superlink=checked_address(superlink),
+        tls=tls or authorities is not None,
         authorities=authorities and authorities.absolute(),
         python=python and python.absolute(),
     )

@@ -1,6 +1,7 @@
 """The content of a task before it is proposed: app, first model and shards, put where others can have them."""
 
 import asyncio
+import secrets
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -58,11 +59,13 @@ async def publish(
 async def _created(bundled: bytes, python: Path | None, folder: Path) -> Path:
     """The untrained model of an app, from the app as others will have it."""
     unpacked = await asyncio.to_thread(unpack, bundled, folder / "app")
-    trainer = Trainer.of(unpacked, None, folder / "app.log", python=python or Path(sys.executable))
+    log = Path(tempfile.gettempdir()) / f"commonweight-app-{secrets.token_hex(4)}.log"  # errors point to it
+    trainer = Trainer.of(unpacked, None, log, python=python or Path(sys.executable))
     try:
         await trainer.create(folder / "model.safetensors")
     finally:
         await trainer.stop()
+    log.unlink(missing_ok=True)
     return folder / "model.safetensors"
 
 

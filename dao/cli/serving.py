@@ -12,6 +12,7 @@ from pydantic import Field
 from aggregator.daemon import Settings, open_superlink
 from dao.chain.deployment import Deployment
 from dao.chain.signer import Signer
+from dao.cli.sources import store_folder
 from dao.config import PASSWORD_VARIABLE, FromHome, HomeSettings, Section
 from dao.core.errors import ConfigError
 from dao.core.types import TaskId
@@ -58,7 +59,7 @@ async def serve(settings: SuperlinkSettings, *, leave: bool) -> None:
         python=settings.at(settings.python) if settings.python else Path(sys.executable),
         listen=settings.listen,
         confirmations=settings.chain.confirmations,
-        stores=tuple(settings.at(folder) for folder in settings.stores),
+        stores=tuple(store_folder(settings.at(folder)) for folder in settings.stores),
         ipfs=settings.content.kubo,
         gateways=settings.content.gateways,
         evaluation_limit=settings.evaluation_limit,

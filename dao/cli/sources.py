@@ -26,7 +26,8 @@ SuperlinkOption = Annotated[
 ]
 TlsOption = Annotated[bool, typer.Option("--tls", help="Speak TLS to the Superlink.")]
 AuthoritiesOption = Annotated[
-    Path | None, typer.Option("--authorities", help="PEM file of those trusted for TLS.")
+    Path | None,
+    typer.Option("--authorities", help="PEM file of those trusted for TLS, instead of the usual ones."),
 ]
 StoreOption = Annotated[
     list[Path] | None, typer.Option("--store", help="Folder of a store with the content; repeatable.")
@@ -64,9 +65,9 @@ class Sources:
             cache = DiskStore(
                 Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="content-"))), sync=False
             )
-            found: list[Source] = [DiskStore(_folder(folder)) for folder in self.stores or ()]
+            found: list[Source] = [DiskStore(store_folder(folder)) for folder in self.stores or ()]
             if self.superlink:
-                tls = Tls(self.authorities) if self.tls else None
+                tls = Tls(self.authorities) if self.tls or self.authorities else None
                 link = Link(self.superlink, None, domain, tls)
                 stack.push_async_callback(link.close)
                 found.append(LinkSource(link, cache))
@@ -81,7 +82,7 @@ class Sources:
             yield LayeredStore(cache, found, attempts=1)
 
 
-def _folder(folder: Path) -> Path:
+def store_folder(folder: Path) -> Path:
     """The folder of a store: ConfigError where there is none, rather than make one."""
     folder = folder.expanduser()
     if not (folder / "objects").is_dir():

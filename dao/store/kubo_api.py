@@ -35,6 +35,7 @@ class KuboApi:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # its patch of urllib3 announces itself
                 import ipfshttpclient
+            warnings.filterwarnings("ignore", "The 'strict' parameter is no longer needed", FutureWarning)
             try:
                 client = ipfshttpclient.Client(self._address, session=True, chunk_size=CHUNK)
             except ipfshttpclient.exceptions.AddressError:

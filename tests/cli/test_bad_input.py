@@ -30,3 +30,28 @@ def test_home__is_a_file__one_line(dao: Dao, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for words in (("node", "init"), ("superlink", "init"), ("devnet", "up")):
         assert str(tmp_path / "file") in dao.refused(*words, "--home", tmp_path / "file")
+
+
+def test_init__wrong_settings__nothing_is_made_and_it_can_be_repeated(dao: Dao, tmp_path: Path) -> None:
+    for role in ("node", "superlink"):
+        home = tmp_path / role
+        assert "chain.url" in dao.refused(role, "init", "--home", home, "--url", "ftp://x")
+        assert "not a deployment" in dao.refused(
+            role, "init", "--home", home, "--deployment", tmp_path / "no"
+        )
+        assert not list(home.iterdir())
+
+
+def test_init__there_is_a_key__kept(dao: Dao, tmp_path: Path) -> None:
+    dao.run("node", "init", "--home", tmp_path)
+    key = (tmp_path / "operator.json").read_text()
+    assert "has an operator's key already" in dao.refused("node", "init", "--home", tmp_path)
+    assert (tmp_path / "operator.json").read_text() == key
+
+
+def test_join__data_or_address_that_is_none__refused_before_the_chain_is_asked(
+    dao: Dao, tmp_path: Path
+) -> None:
+    join = ("node", "join", 1, "--home", tmp_path, "--owner-keystore", tmp_path / "none.json")
+    assert "--data" in dao.refused(*join, "--data", tmp_path / "none", "--superlink", "localhost:8600")
+    assert "expected host:port" in dao.refused(*join, "--data", tmp_path, "--superlink", "nonsense")
