@@ -35,7 +35,7 @@ from tests.faults.process import LIMIT, Process
 from tests.support import RULES, Member, Network
 
 APP = Path(__file__).parent / "app"
-VALUES, ROWS, SHARDS = 256, 32, 60
+VALUES, ROWS, SHARDS, FUNDED_ROUNDS = 256, 32, 60, 100
 PASSWORD = "rehearsal"
 LOOK = 0.02  # seconds between looks at a file that another process writes
 COUNTED = (Status.OK, Status.CLIPPED)
@@ -105,12 +105,12 @@ class Supernode(Daemon):
         return await node_status.status(NodeSettings.load(self.home))
 
     async def steps(self, round_: int, step: Step) -> None:
-        """Wait until the node's journal has a step of a round."""
-        at = self.home / "journal.sqlite"
+        """Wait until the node's journal has a step of a round, or a later one."""
+        at, enough = self.home / "journal.sqlite", [*Step][[*Step].index(step) :]
         async with asyncio.timeout(LIMIT):
             await until(at.exists)
             with closing(Journal(at, self.domain, self.member.operator.address)) as journal:
-                await until(lambda: any(n.round == round_ and n.step is step for n in journal.notes()))
+                await until(lambda: any(n.round == round_ and n.step in enough for n in journal.notes()))
 
     async def ends(self, round_: int) -> node_status.RoundStatus:
         """Wait until it has what came of a round; what `dao node status` shows of it."""
@@ -247,7 +247,9 @@ class World:
         paid = await self.chain.past(Claimed, task=self.task, to_block=at)
         total = sum(manifest.budget_wei - manifest.refunded_wei for manifest in earned)
         assert sum(event.amount for event in paid) == total
+        funds = FUNDED_ROUNDS * self.rules.round_budget
         assert await Distributor(self.chain).total_of(self.task, at) == total
+        assert await Distributor(self.chain).available_of(self.task, at) == funds - total
 
     async def _claim(self, node: Supernode) -> None:
         """Pay a node's owner what is due, and try to have it paid again."""
@@ -282,7 +284,7 @@ async def open_world(network: Network, folder: Path, nodes: int = 2, **changes: 
     async with network.chain() as chain:
         superlink = await network.new_member(RULES.superlink_bond, await _key(folder / "superlink"))
         rules = await _rules(folder, superlink.operator, **changes)
-        task = await network.new_task(rules)
+        task = await network.new_task(rules, Wei(FUNDED_ROUNDS * rules.round_budget))
         address = f"127.0.0.1:{_free_port()}"
         lead = Superlink("superlink", folder / "superlink", "superlink", folder / "locks")
         where = f'shards = "{folder / "shards"}"\nstores = ["{folder / "content"}"]'
