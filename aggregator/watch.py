@@ -13,7 +13,6 @@ from dao.chain.events import (
     CommitsClosed,
     Contested,
     Dismissed,
-    Event,
     Finalized,
     ForcedCommit,
     Joined,
@@ -21,10 +20,10 @@ from dao.chain.events import (
     Reorg,
     Resolved,
     ResultPosted,
-    RoundEvent,
     RoundOpened,
     Voided,
 )
+from dao.chain.records import Event, RoundEvent
 from dao.core.types import Address, RoundId, TaskId, Timestamp
 
 KINDS: tuple[type[Event], ...] = (

@@ -11,7 +11,8 @@ import { Time } from "@openzeppelin/contracts/utils/types/Time.sol";
 
 /// @title The token of a data DAO
 /// @notice Stakes, rewards and wallet votes. The whole supply is minted once: afterwards it can only be burned.
-/// Votes count from a delegation on, and their clock is the block time.
+/// Votes count from a delegation on, and their clock is the block time. The first holder, the treasury, delegates to
+/// itself, so that it is known of any time what was not issued yet.
 contract DaoToken is ERC20, ERC20Burnable, ERC20Permit, ERC20Votes {
     /// @param name_ name of the token, also of its EIP-712 domain (version "1")
     /// @param symbol_ ticker
@@ -23,6 +24,7 @@ contract DaoToken is ERC20, ERC20Burnable, ERC20Permit, ERC20Votes {
         address holder,
         uint256 supply
     ) ERC20(name_, symbol_) ERC20Permit(name_) {
+        _delegate(holder, holder);
         _mint(holder, supply);
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import { IVotes } from "@openzeppelin/contracts/governance/utils/IVotes.sol";
 import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import { SafeERC20 } from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import { MerkleProof } from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
@@ -40,12 +41,14 @@ contract RewardDistributor is IRewardDistributor {
         _;
     }
 
-    /// @param token_ the DAO's token
+    /// @param token_ the DAO's token (with votes, which this contract delegates to itself: what is in escrow votes for
+    /// nobody, and it is known of any time how much it was)
     /// @param coordinator_ the TrainingCoordinator, whose address the deployment computes ahead of its creation
     constructor(IERC20 token_, address coordinator_) {
         token = token_;
         // slither-disable-next-line missing-zero-check (zero is as wrong as any other address)
         coordinator = coordinator_;
+        IVotes(address(token_)).delegate(address(this));
     }
 
     /// @inheritdoc IRewardDistributor

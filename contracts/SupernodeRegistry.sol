@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
+import { IVotes } from "@openzeppelin/contracts/governance/utils/IVotes.sol";
 import { Votes } from "@openzeppelin/contracts/governance/utils/Votes.sol";
 import { ERC20Burnable } from "@openzeppelin/contracts/token/ERC20/extensions/ERC20Burnable.sol";
 import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
@@ -40,7 +41,7 @@ contract SupernodeRegistry is ISupernodeRegistry, Votes, Ownable, Pausable {
     mapping(address operator => Checkpoints.Trace208) private _activeByBlock;
     mapping(address owner => uint256) private _staked;
 
-    /// @param token_ the DAO's token (burnable)
+    /// @param token_ the DAO's token (burnable, with votes)
     /// @param minimumStake_ least active stake of a Supernode that has any, in wei
     /// @param unbondingPeriod_ seconds that stake stays slashable after its owner asked for it
     /// @param owner_ the timelock
@@ -65,7 +66,7 @@ contract SupernodeRegistry is ISupernodeRegistry, Votes, Ownable, Pausable {
         if (operator == address(0) || recovered != operator) revert BadOperatorSignature(recovered, operator);
 
         _supernodes[operator].owner = msg.sender;
-        if (delegates(msg.sender) == address(0)) _delegate(msg.sender, msg.sender);
+        if (delegates(msg.sender) == address(0)) _delegate(msg.sender, _firstDelegate(msg.sender));
         emit Registered(operator, msg.sender, amount);
         _stake(operator, amount);
     }
@@ -207,6 +208,12 @@ contract SupernodeRegistry is ISupernodeRegistry, Votes, Ownable, Pausable {
     function _removeVotes(address account, uint256 amount) private {
         _staked[account] -= amount;
         _transferVotingUnits(account, address(0), amount);
+    }
+
+    /// @dev Whom the tokens in its wallet vote for: staking them moves no vote.
+    function _firstDelegate(address account) private view returns (address) {
+        address delegatee = IVotes(address(token)).delegates(account);
+        return delegatee == address(0) ? account : delegatee;
     }
 
     function _requireOwnerOf(address operator) private view {

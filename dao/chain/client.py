@@ -9,6 +9,7 @@ from dao.chain import events
 from dao.chain.deployment import Deployment
 from dao.chain.heads import Heads
 from dao.chain.interface import Function
+from dao.chain.records import Event
 from dao.chain.reverts import reverted
 from dao.chain.rpc import PATIENCE, TIMEOUT, Answered, Rpc
 from dao.chain.track import BlockRef
@@ -16,7 +17,7 @@ from dao.core.errors import ConfigError, Reorged, RpcError
 from dao.core.types import Address, BlockNumber, Digest, Domain, RoundId, TaskId, Timestamp, hex_of
 
 At = BlockRef | BlockNumber  # a block: by hash, so that a read of a vanished one fails, or by number
-E = TypeVar("E", bound=events.Event)
+E = TypeVar("E", bound=Event)
 
 _AWAY = re.compile(
     r"not found|unknown block|outofrange|out of range|not available|header for hash", re.IGNORECASE
@@ -238,7 +239,7 @@ class Chain:
             first = BlockNumber(end + 1)
         return found
 
-    async def decode(self, logs: list[Any]) -> list[events.Event]:
+    async def decode(self, logs: list[Any]) -> list[Event]:
         """Read raw logs as events, in order; those of no known event are left out."""
         found = []
         times: dict[str, Timestamp] = {}
@@ -268,7 +269,7 @@ class Chain:
         return [event for event in found if isinstance(event, kind)]
 
     def filter_of(
-        self, kinds: tuple[type[events.Event], ...], task: TaskId | None = None, round_: RoundId | None = None
+        self, kinds: tuple[type[Event], ...], task: TaskId | None = None, round_: RoundId | None = None
     ) -> dict[str, object]:
         """The address and topics of eth_getLogs for kinds of events, of one task and round where these have them."""
         deployment = self.deployment
@@ -276,8 +277,11 @@ class Chain:
             "TrainingCoordinator": deployment.coordinator,
             "SupernodeRegistry": deployment.registry,
             "RewardDistributor": deployment.distributor,
+            "DaoToken": deployment.token,
+            "DaoGovernor": deployment.governor,
+            "TimelockController": deployment.timelock,
         }
-        names = {events.contract_of(kind) for kind in kinds}
+        names = {name for kind in kinds for name in events.contracts_of(kind)}
         topics: list[object] = [[hex_of(events.topic_of(kind)) for kind in kinds]]
         topics += [f"0x{number:064x}" for number in (task, round_) if number is not None]
         return {"address": [hex_of(addresses[name]) for name in sorted(names)], "topics": topics}

@@ -45,13 +45,19 @@ class Supernode:
     release_time: Timestamp
 
 
-class _Contract:
+class Contract:
+    """A contract at its address: what the classes here have in common."""
+
     name: ClassVar[str]
 
     def __init__(self, chain: Chain, address: Address) -> None:
         self.address = address
         self._chain = chain
         self._interface: Interface = load(self.name)
+
+    async def owner(self, at: At) -> Address:
+        """Who may change its settings, where it has an owner: the timelock."""
+        return Address(await self._read("owner", at=at))
 
     async def _read(self, function: str, *args: object, at: At) -> Any:
         values = await self._chain.call(self.address, self._interface.functions[function], *args, at=at)
@@ -62,7 +68,7 @@ class _Contract:
         return Call(self.address, data, label or function)
 
 
-class Coordinator(_Contract):
+class Coordinator(Contract):
     """TrainingCoordinator: tasks and rounds."""
 
     name = "TrainingCoordinator"
@@ -191,7 +197,36 @@ class Coordinator(_Contract):
         return self._call("voidRound", task, round_)
 
 
-class Registry(_Contract):
+class Votes(Contract):
+    """What token and registry have in common: votes that are delegated, and counted by time (ERC-5805)."""
+
+    async def delegate_of(self, account: Address, at: At) -> Address:
+        """Whom an account's tokens here vote for; the zero address: nobody."""
+        return Address(await self._read("delegates", account, at=at))
+
+    async def votes_of(self, account: Address, at: At) -> Wei:
+        """The votes delegated to an account."""
+        return Wei(await self._read("getVotes", account, at=at))
+
+    async def past_votes_of(self, account: Address, when: Timestamp, at: At) -> Wei:
+        """The votes of an account at a time before that of block `at`."""
+        return Wei(await self._read("getPastVotes", account, when, at=at))
+
+    async def nonce_of(self, account: Address, at: At) -> int:
+        """The nonce of an account's next signature for this contract."""
+        return int(await self._read("nonces", account, at=at))
+
+    def delegate(self, to: Address) -> Call:
+        """By the holder: votes count only once delegated, to oneself or another."""
+        return self._call("delegate", to)
+
+    def delegate_by_sig(self, to: Address, nonce: int, expiry: Timestamp, signature: bytes) -> Call:
+        """By anyone, with the holder's 65 bytes of signature (dao.gov.typed.delegation); good until `expiry`."""
+        r, s, v = signature[:32], signature[32:64], signature[64]
+        return self._call("delegateBySig", to, nonce, expiry, v, r, s)
+
+
+class Registry(Votes):
     """SupernodeRegistry: who stakes behind whom."""
 
     name = "SupernodeRegistry"
@@ -239,8 +274,16 @@ class Registry(_Contract):
         """By anyone: released stake goes to the owner."""
         return self._call("withdraw", operator)
 
+    def pause(self) -> Call:
+        """By the DAO."""
+        return self._call("pause")
 
-class Distributor(_Contract):
+    def unpause(self) -> Call:
+        """By the DAO."""
+        return self._call("unpause")
+
+
+class Distributor(Contract):
     """RewardDistributor: escrows and claims."""
 
     name = "RewardDistributor"
@@ -277,7 +320,7 @@ class Distributor(_Contract):
         return self._call("claim", task, owner, cumulative, list(proof))
 
 
-class Token(_Contract):
+class Token(Votes):
     """DaoToken: stakes, rewards, wallet votes."""
 
     name = "DaoToken"
@@ -297,10 +340,6 @@ class Token(_Contract):
         """All tokens there are."""
         return Wei(await self._read("totalSupply", at=at))
 
-    async def votes_of(self, account: Address, at: At) -> Wei:
-        """The votes delegated to an account."""
-        return Wei(await self._read("getVotes", account, at=at))
-
     def transfer(self, to: Address, amount: Wei) -> Call:
         """By the holder."""
         return self._call("transfer", to, amount)
@@ -309,51 +348,7 @@ class Token(_Contract):
         """By the holder."""
         return self._call("approve", spender, amount)
 
-    def delegate(self, to: Address) -> Call:
-        """By the holder: votes count only once delegated, to oneself or another."""
-        return self._call("delegate", to)
-
-
-class Timelock(_Contract):
-    """TimelockController: owns everything, and does what the DAO decided after a delay."""
-
-    name = "TimelockController"
-
-    def __init__(self, chain: Chain) -> None:
-        super().__init__(chain, chain.deployment.timelock)
-
-    async def min_delay(self, at: At) -> int:
-        """The least delay, in seconds."""
-        return int(await self._read("getMinDelay", at=at))
-
-    async def ready_time(self, operation: Digest, at: At) -> Timestamp:
-        """When an operation may be executed; 0: unknown, 1: done."""
-        return Timestamp(await self._read("getTimestamp", operation, at=at))
-
-    async def operation(self, calls: Sequence[Call], salt: Digest, at: At) -> Digest:
-        """The id of a batch."""
-        return Digest(await self._read("hashOperationBatch", *_batch(calls), bytes(32), salt, at=at))
-
-    def schedule(self, calls: Sequence[Call], salt: Digest, delay: int) -> Call:
-        """By a proposer: all calls at once, `delay` seconds from now."""
-        return self._call(
-            "scheduleBatch", *_batch(calls), bytes(32), salt, delay, label=_label("schedule", calls)
-        )
-
-    def execute(self, calls: Sequence[Call], salt: Digest) -> Call:
-        """By an executor, once ready."""
-        return self._call("executeBatch", *_batch(calls), bytes(32), salt, label=_label("execute", calls))
-
 
 def rules_fields(rules: Rules) -> tuple[object, ...]:
     """TaskRules as the ABI has them."""
     return tuple(value.number if isinstance(value, Codec) else value for value in astuple(rules))
-
-
-def _batch(calls: Sequence[Call]) -> tuple[list[Address | None], list[int], list[bytes]]:
-    return [call.to for call in calls], [0] * len(calls), [call.data for call in calls]
-
-
-def _label(verb: str, calls: Sequence[Call]) -> str:
-    names = dict.fromkeys(call.label for call in calls)
-    return f"{verb} {', '.join(names)}"

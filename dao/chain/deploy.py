@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dao.chain.client import Chain
-from dao.chain.contracts import Call, Coordinator, Timelock, Token
+from dao.chain.contracts import Call, Coordinator, Token
 from dao.chain.deployment import Deployment
 from dao.chain.events import TaskCreated
+from dao.chain.governance import Timelock
 from dao.chain.interface import load
 from dao.chain.sender import Sender, TxReceipt
 from dao.chain.signer import Signer
@@ -26,7 +27,8 @@ READY_LIMIT = 60.0  # seconds beyond the timelock's delay until an operation mus
 class Params:
     """What a network is made with. Periods in seconds, amounts in wei.
 
-    The whole supply goes to the timelock, which owns every contract; who deploys proposes and executes there.
+    The whole supply goes to the timelock, which owns every contract; who deploys proposes and executes there, until
+    dao.chain.handover.hand_over leaves both to the governor.
     """
 
     name: str = "Commonweight"
@@ -35,6 +37,11 @@ class Params:
     minimum_stake: Wei = TOKEN
     unbonding_period: int = 7 * 86_400
     min_delay: int = 0
+    voting_delay: int = 3600  # from a proposal to its voting
+    voting_period: int = 2 * 86_400
+    threshold: Wei = TOKEN  # votes that a proposer needs
+    quorum_percent: int = 4  # of all tokens but the treasury's and those in escrow
+    late_extension: int = 43_200  # least time to vote once the quorum is reached
 
 
 async def deploy(url: str, signer: Signer, params: Params, path: Path) -> Deployment:
@@ -58,7 +65,14 @@ async def deploy(url: str, signer: Signer, params: Params, path: Path) -> Deploy
             sender, "RewardDistributor", token, created_address(signer.address, nonce + 1)
         )
         coordinator, _ = await _create(sender, "TrainingCoordinator", token, registry, distributor, timelock)
-        deployment = Deployment(chain.chain_id, begin, token, registry, coordinator, distributor, timelock)
+        power, _ = await _create(sender, "VotingPower", token, registry, timelock, distributor)
+        governor, _ = await _create(
+            *(sender, "DaoGovernor", power, timelock, params.voting_delay, params.voting_period),
+            *(params.threshold, params.quorum_percent, params.late_extension),
+        )
+        deployment = Deployment(
+            chain.chain_id, begin, token, registry, coordinator, distributor, timelock, power, governor
+        )
         await _check(chain, deployment)
         return deployment
 

@@ -9,7 +9,7 @@ from dao.core.errors import ConfigError, DecodeError
 from dao.core.types import Address, BlockNumber, address_of, hex_of
 
 _MAX_FILE = 64 * 1024
-_ADDRESSES = ("token", "registry", "coordinator", "distributor", "timelock")
+ADDRESSES = ("token", "registry", "coordinator", "distributor", "timelock", "voting_power", "governor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Deployment:
     coordinator: Address
     distributor: Address
     timelock: Address
+    voting_power: Address
+    governor: Address
 
     def save(self, path: Path) -> None:
         """Write the deployment as JSON."""
@@ -45,7 +47,7 @@ class Deployment:
             return cls(
                 _whole(fields, "chain_id"),
                 BlockNumber(_whole(fields, "block")),
-                *(address_of(str(fields.get(name, "")), name) for name in _ADDRESSES),
+                *(address_of(str(fields.get(name, "")), name) for name in ADDRESSES),
             )
         except DecodeError as error:
             raise ConfigError(f"{path}: {error}") from error

@@ -6,6 +6,31 @@ from functools import cache
 from typing import Any
 
 from dao.chain import interface
+from dao.chain.decisions import (
+    CallScheduled,
+    DelegateChanged,
+    DelegateVotesChanged,
+    LateQuorumVoteExtensionSet,
+    MinDelayChange,
+    Paused,
+    ProposalCanceled,
+    ProposalCreated,
+    ProposalExecuted,
+    ProposalExtended,
+    ProposalQueued,
+    ProposalThresholdSet,
+    QuorumNumeratorUpdated,
+    RoleGranted,
+    RoleRevoked,
+    TimelockChange,
+    Transfer,
+    Unpaused,
+    VoteCast,
+    VoteCastWithParams,
+    VotingDelaySet,
+    VotingPeriodSet,
+)
+from dao.chain.records import Event, RoundEvent, SharedEvent, TaskEvent
 from dao.core.errors import RpcError
 from dao.core.types import (
     Address,
@@ -15,36 +40,9 @@ from dao.core.types import (
     Result,
     RoundId,
     Rules,
-    TaskId,
     Timestamp,
     Wei,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Where an event stands: its block, and its place among the block's logs."""
-
-    block: BlockNumber
-    block_hash: Digest
-    timestamp: Timestamp
-    log_index: int
-    tx_hash: Digest
-
-
-@dataclass(frozen=True, slots=True)
-class TaskEvent(Event):
-    """An event of a task."""
-
-    task: TaskId
-
-
-@dataclass(frozen=True, slots=True)
-class RoundEvent(TaskEvent):
-    """An event of a round."""
-
-    round: RoundId
-
 
 # of tasks, by the TrainingCoordinator
 
@@ -272,10 +270,20 @@ EVENTS: Mapping[str, tuple[type[Event], ...]] = {
     "TrainingCoordinator": (
         *(TaskCreated, TaskClosed, SuperlinkReplaced, Admitted, Joined, Left),
         *(RoundOpened, ForcedCommit, CommitsClosed, ResultPosted, Contested, Dismissed, Challenged, Resolved),
-        *(Finalized, Aborted, Voided),
+        *(Finalized, Aborted, Voided, Paused, Unpaused),
     ),
-    "SupernodeRegistry": (Registered, StakeAdded, Unbonding, Withdrawn, Slashed),
+    "SupernodeRegistry": (
+        *(Registered, StakeAdded, Unbonding, Withdrawn, Slashed),
+        *(DelegateChanged, DelegateVotesChanged, Paused, Unpaused),
+    ),
     "RewardDistributor": (Funded, Activated, Claimed, Refunded),
+    "DaoToken": (Transfer, DelegateChanged, DelegateVotesChanged),
+    "DaoGovernor": (
+        *(ProposalCreated, VoteCast, VoteCastWithParams, ProposalQueued, ProposalExecuted, ProposalCanceled),
+        *(ProposalExtended, VotingDelaySet, VotingPeriodSet, ProposalThresholdSet, QuorumNumeratorUpdated),
+        *(LateQuorumVoteExtensionSet, TimelockChange),
+    ),
+    "TimelockController": (MinDelayChange, RoleGranted, RoleRevoked, CallScheduled),
 }
 
 
@@ -284,9 +292,9 @@ def topic_of(kind: type[Event]) -> Digest:
     return next(topic for topic, (found, _) in _by_topic().items() if found is kind)
 
 
-def contract_of(kind: type[Event]) -> str:
-    """The name of the contract that emits an event."""
-    return next(name for name, kinds in EVENTS.items() if kind in kinds)
+def contracts_of(kind: type[Event]) -> tuple[str, ...]:
+    """The names of the contracts that emit an event: several only for a SharedEvent."""
+    return tuple(name for name, kinds in EVENTS.items() if kind in kinds)
 
 
 def decode_log(log: Any, timestamp: Timestamp) -> Event | None:
@@ -298,13 +306,15 @@ def decode_log(log: Any, timestamp: Timestamp) -> Event | None:
             return None
         kind, codec = found
         values = codec.decode(topics, bytes.fromhex(log["data"][2:]))
-        place = (
+        place: tuple[Any, ...] = (
             BlockNumber(int(log["blockNumber"], 16)),
             Digest(bytes.fromhex(log["blockHash"][2:])),
             timestamp,
             int(log["logIndex"], 16),
             Digest(bytes.fromhex(log["transactionHash"][2:])),
         )
+        if issubclass(kind, SharedEvent):
+            place += (Address(bytes.fromhex(log["address"][2:])),)
     except (KeyError, TypeError, ValueError) as error:
         raise RpcError(f"log: not as JSON-RPC gives one: {error!r}") from error
     return kind(

@@ -23,6 +23,8 @@ CONTRACTS = (
     "TrainingCoordinator",
     "RewardDistributor",
     "TimelockController",
+    "VotingPower",
+    "DaoGovernor",
 )
 
 
@@ -115,6 +117,7 @@ def load(name: str) -> Interface:
         raise ChainError(f"{path.name}: no such interface; run script/abi") from error
     entries = fields["abi"]
     functions = [_function(entry) for entry in entries if entry["type"] == "function"]
+    functions.sort(key=lambda function: -len(function.inputs))  # of several of one name, the shortest
     events = [_event(entry) for entry in entries if entry["type"] == "event"]
     constructor = [entry["inputs"] for entry in entries if entry["type"] == "constructor"]
     return Interface(

@@ -12,9 +12,9 @@ from typing import Any, Self
 from dao.chain.account import KNOWN, NO_MONEY, NONCE_USED, PLAIN_GAS, TOO_CHEAP, Account
 from dao.chain.client import Chain
 from dao.chain.contracts import Call
-from dao.chain.events import Event
 from dao.chain.fees import GWEI
 from dao.chain.outbox import Entry, Outbox, State
+from dao.chain.records import Event
 from dao.chain.reverts import reverted
 from dao.chain.rpc import Answered
 from dao.chain.signer import Signer

@@ -9,7 +9,8 @@ import typer
 from dao.audit.record import read_manifest
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
-from dao.chain.events import CommitsClosed, Finalized, ResultPosted, RoundEvent, RoundOpened
+from dao.chain.events import CommitsClosed, Finalized, ResultPosted, RoundOpened
+from dao.chain.records import RoundEvent
 from dao.cli.network import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,

@@ -17,7 +17,7 @@ from dao.app import bundle
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry, Token
 from dao.chain.deploy import grant
-from dao.chain.events import Event
+from dao.chain.records import Event
 from dao.chain.signer import Signer
 from dao.chain.track import BlockRef
 from dao.core.commitment import commitment

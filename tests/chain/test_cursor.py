@@ -8,7 +8,8 @@ import pytest
 from dao.chain import client, cursor
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.cursor import EventCursor
-from dao.chain.events import Event, Funded, Joined, Registered, Reorg, RoundOpened, StakeAdded, TaskCreated
+from dao.chain.events import EVENTS, Funded, Joined, Registered, Reorg, RoundOpened, StakeAdded, TaskCreated
+from dao.chain.records import Event
 from dao.core.errors import Reorged
 from dao.core.types import BlockNumber
 from dao.devnet import start_anvil
@@ -193,7 +194,8 @@ async def test_cursor__kinds_and_task__only_those(network: Network) -> None:
         assert isinstance(found[1], Joined)
         assert (found[1].task, found[1].operator) == (task, members[0].operator.address)
         assert await is_quiet(joined)
-        mixed, seen = EventCursor(chain, network.deployment.block, task=other), list[Event | Reorg]()
+        kinds = (*EVENTS["TrainingCoordinator"], Registered, Funded)
+        mixed, seen = EventCursor(chain, network.deployment.block, kinds, other), list[Event | Reorg]()
         await take_until(mixed, seen, lambda: len(seen) >= 7)
         assert {type(event) for event in seen} == {TaskCreated, Funded, Joined, Registered}
         assert {event.task for event in seen if isinstance(event, (TaskCreated, Funded, Joined))} == {other}

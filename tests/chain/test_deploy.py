@@ -10,9 +10,10 @@ import psutil
 import pytest
 
 from dao.chain.client import Chain
-from dao.chain.contracts import Coordinator, Distributor, Registry, Timelock, Token
+from dao.chain.contracts import Coordinator, Distributor, Registry, Token
 from dao.chain.deploy import TOKEN, Params, create_task, created_address, deploy, grant, timelock_execute
 from dao.chain.deployment import Deployment
+from dao.chain.governance import Timelock
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.core.errors import ConfigError, Reverted, RpcError

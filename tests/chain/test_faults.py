@@ -6,7 +6,8 @@ import pytest
 
 from dao.chain.client import Chain
 from dao.chain.contracts import Registry, Token
-from dao.chain.events import Event, Reorg
+from dao.chain.events import Reorg
+from dao.chain.records import Event
 from dao.chain.signer import Signer
 from dao.core.errors import ConfigError, RpcError
 from dao.core.types import BlockNumber, Timestamp, Wei

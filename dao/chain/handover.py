@@ -1,0 +1,117 @@
+"""Leaves a network to its governor: whoever deployed it gives every role away, and anyone can check that it did."""
+
+from collections.abc import AsyncIterator
+
+from dao.chain.client import At, Chain
+from dao.chain.contracts import Call, Coordinator, Registry, Token
+from dao.chain.decisions import CallScheduled, ProposalQueued, RoleGranted, RoleRevoked
+from dao.chain.deploy import timelock_execute
+from dao.chain.governance import (
+    ADMIN_ROLE,
+    CANCELLER_ROLE,
+    EXECUTOR_ROLE,
+    PROPOSER_ROLE,
+    Governor,
+    Timelock,
+    VotingPower,
+)
+from dao.chain.sender import Sender
+from dao.chain.track import BlockRef
+from dao.core.errors import ChainError
+from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, Digest, hex_of
+
+_NAMES = {
+    PROPOSER_ROLE: "proposer",
+    EXECUTOR_ROLE: "executor",
+    CANCELLER_ROLE: "canceller",
+    ADMIN_ROLE: "admin",
+}
+
+
+async def hand_over(chain: Chain, sender: Sender, min_delay: int | None = None) -> None:
+    """Give the timelock's roles to the governor, and execution to anyone; the sender, who deployed, keeps none.
+
+    `min_delay` (seconds) becomes the timelock's delay. An interrupted hand-over can be repeated. ChainError when
+    afterwards anyone else could still do something; see `faults`.
+    """
+    timelock, governor = Timelock(chain), chain.deployment.governor
+    calls: list[Call] = [] if min_delay is None else [timelock.update_delay(min_delay)]
+    calls += [
+        timelock.grant_role(PROPOSER_ROLE, governor),
+        timelock.grant_role(CANCELLER_ROLE, governor),
+        timelock.grant_role(EXECUTOR_ROLE, ZERO_ADDRESS),
+        *(
+            timelock.revoke_role(role, sender.address)
+            for role in (PROPOSER_ROLE, CANCELLER_ROLE, EXECUTOR_ROLE)
+        ),
+    ]
+    receipt = await timelock_execute(chain, sender, calls, "hand-over")
+    found = [fault async for fault in faults(chain, receipt.block)]
+    if found:
+        raise ChainError(f"hand-over: {'; '.join(found)}; do not use this network")
+
+
+async def faults(chain: Chain, at: At) -> AsyncIterator[str]:
+    """All that keeps a network from being governed by its members alone, a sentence each; nothing: it is."""
+    deployment = chain.deployment
+    block = at.number if isinstance(at, BlockRef) else at
+    wanted = {
+        (PROPOSER_ROLE, deployment.governor),
+        (CANCELLER_ROLE, deployment.governor),
+        (EXECUTOR_ROLE, ZERO_ADDRESS),
+        (ADMIN_ROLE, deployment.timelock),
+    }
+    held = await _roles(chain, block)
+    for role, account in sorted(held - wanted):
+        yield f"{hex_of(account)} is {_NAMES.get(role, hex_of(role))} of the timelock"
+    for role, account in sorted(wanted - held):
+        yield f"{hex_of(account)} is not {_NAMES[role]} of the timelock"
+    for operation in await _scheduled_by_others(chain, block):
+        if await Timelock(chain).is_pending(operation, at):
+            yield f"operation {hex_of(operation)} was scheduled by nobody's vote and can still be executed"
+    for what, found, expected in await _ties(chain, at):
+        if found != expected:
+            yield f"{what} is {hex_of(found)}, expected {hex_of(expected)}"
+
+
+async def _roles(chain: Chain, block: BlockNumber) -> set[tuple[Digest, Address]]:
+    changes: list[RoleGranted | RoleRevoked] = [
+        *await chain.past(RoleGranted, to_block=block),
+        *await chain.past(RoleRevoked, to_block=block),
+    ]
+    held = set()
+    for change in sorted(changes, key=lambda change: (change.block, change.log_index)):
+        if isinstance(change, RoleGranted):
+            held.add((change.role, change.account))
+        else:
+            held.discard((change.role, change.account))
+    return held
+
+
+async def _scheduled_by_others(chain: Chain, block: BlockNumber) -> list[Digest]:
+    queued = {event.tx_hash for event in await chain.past(ProposalQueued, to_block=block)}
+    scheduled = await chain.past(CallScheduled, to_block=block)
+    return list(dict.fromkeys(event.id for event in scheduled if event.tx_hash not in queued))
+
+
+async def _ties(chain: Chain, at: At) -> list[tuple[str, Address, Address]]:
+    """Who owns what and refers to what: (what, the address found, the address expected)."""
+    d = chain.deployment
+    governor, power = Governor(chain), VotingPower(chain)
+    return [
+        ("the registry's owner", await Registry(chain).owner(at), d.timelock),
+        ("the coordinator's owner", await Coordinator(chain).owner(at), d.timelock),
+        ("the governor's timelock", await governor.timelock(at), d.timelock),
+        ("what the governor counts", await governor.votes(at), d.voting_power),
+        *[
+            (f"the {name} of the voting power", await power.part(name, at), expected)
+            for name, expected in (
+                *(("token", d.token), ("registry", d.registry)),
+                *(("treasury", d.timelock), ("escrow", d.distributor)),
+            )
+        ],
+        *[
+            (f"the {name}'s delegate", await Token(chain).delegate_of(account, at), account)
+            for name, account in (("treasury", d.timelock), ("escrow", d.distributor))
+        ],
+    ]
