@@ -1,0 +1,124 @@
+"""A Superlink that leaves a node's commit out: the node takes it to the chain, where it must be counted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+
+from aggregator.intake import Intake
+from dao.chain.events import Finalized, ForcedCommit
+from dao.cli.serving import SuperlinkSettings, serve
+from dao.core.errors import RuleError
+from dao.core.messages import receipt_digest
+from dao.core.types import Address, Digest, Phase, RoundId, TaskId
+from dao.journal import Step
+from tests.faults.world import World, open_world, row_of
+from tests.support import Network
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+
+@dataclass
+class Conduct:
+    """How the Superlink treats the commits of one node: honest, refuse, or forget after a receipt."""
+
+    node: Address
+    how: str = "honest"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def played(
+    living_network: Network, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[World, Conduct]]:
+    """A world whose Superlink runs in this process, so that it can be told to misbehave."""
+    with pytest.MonkeyPatch.context() as patch:
+        async with open_world(living_network, tmp_path_factory.mktemp("world")) as world:
+            conduct = Conduct(world.nodes[0].member.operator.address)
+            patch.setenv("COMMONWEIGHT_RUNTIME", str(world.superlink.runtime))
+            patch.setattr(Intake, "on_commit", on_commit_of(conduct, Intake.on_commit))
+            serving = asyncio.create_task(serve(SuperlinkSettings.load(world.superlink.home), leave=False))
+            await asyncio.gather(*(node.start() for node in world.nodes))
+            yield world, conduct
+            world.show()
+            serving.cancel()
+            with suppress(asyncio.CancelledError):
+                await serving
+
+
+def on_commit_of(conduct: Conduct, honest):
+    async def on_commit(
+        intake: Intake, node: Address, task: TaskId, round_: RoundId, commitment: Digest, signature: bytes
+    ) -> bytes:
+        if node == conduct.node and conduct.how == "refuse":
+            raise RuleError("commit: not today")
+        if node == conduct.node and conduct.how == "forget":
+            return intake._signer.sign(receipt_digest(intake._domain, task, round_, node, commitment))
+        return await honest(intake, node, task, round_, commitment, signature)
+
+    return on_commit
+
+
+async def tried(world: World, conduct: Conduct, round_: RoundId) -> None:
+    """The ignored node has tried to hand its commit in."""
+    victim = world.nodes[0]
+    if conduct.how == "refuse":
+        await victim.running.says("commit not taken", f"round={round_}", "not today")
+    else:
+        await victim.steps(round_, Step.RECEIVED)
+
+
+@pytest.mark.parametrize("how", ["refuse", "forget"])
+async def test_ignored__commit__is_forced_on_chain_and_counted(
+    played: tuple[World, Conduct], how: str
+) -> None:
+    world, conduct = played
+    victim, other = world.nodes
+    round_, (mine, theirs) = await world.begin()
+    conduct.how = how
+    theirs.begin()
+    await other.steps(round_, Step.RECEIVED)
+    other.running.halt()  # or else the result may be posted before the forced commit
+    mine.begin()
+    await tried(world, conduct, round_)
+    world.skip(world.rules.commit_period)
+    await victim.running.says("commit left out, so it is forced", f"round={round_}")
+    await victim.steps(round_, Step.COUNTED)
+    conduct.how = "honest"
+    other.running.wake()
+    manifest = await world.counted(round_, victim, other)
+    assert row_of(manifest, victim).forced
+    assert not row_of(manifest, other).forced
+    (forced,) = await world.chain.past(ForcedCommit, task=world.task, round=round_)
+    assert forced.node == conduct.node
+    assert str((await victim.ends(round_)).facts["counted"]).startswith("forced: ")
+
+
+async def test_ignored__result_without_it__is_contested_void_and_the_budget_returned(
+    played: tuple[World, Conduct],
+) -> None:
+    world, conduct = played
+    victim, other = world.nodes
+    round_, (mine, theirs) = await world.begin()
+    conduct.how = "forget"
+    mine.begin()
+    await tried(world, conduct, round_)
+    victim.running.halt()
+    theirs.begin()
+    await other.steps(round_, Step.RECEIVED)
+    world.skip(world.rules.commit_period)
+    await world.reaches(round_, Phase.POSTED)
+    conduct.how = "honest"
+    victim.running.wake()
+    assert "the result lacks your commit, which is on chain now" in (await victim.ends(round_)).reason
+    await world.reaches(round_, Phase.VOID)
+    following, waiting = await world.begin(after=RoundId(round_ + 1))
+    for training in waiting:
+        training.begin()
+    manifest = await world.counted(following, victim, other)
+    assert manifest.parent < round_
+    await world.accounts(following)
+    final = await world.chain.past(Finalized, task=world.task)
+    assert round_ not in [event.round for event in final]
