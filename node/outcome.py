@@ -1,7 +1,7 @@
 """What came of a round for this node: read from the result's manifest, and kept in the journal."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -13,12 +13,13 @@ from dao.core.manifest import MAX_BYTES, Manifest, Node, parse_manifest
 from dao.core.rounds import force_deadline
 from dao.core.types import Address, Digest, Phase, RoundId, TaskId, hex_of
 from dao.journal import Journal, SignedCommit, Step
+from dao.store.cid import Cid
 from dao.store.layered import LayeredStore
 from node.retry import pauses
 from node.view import Clock, TaskView
 
 PATIENCE = 600.0  # seconds to get a manifest
-MODELS = 2  # that are kept at hand
+MODELS = 2  # that are kept: the newest two, for the last result may yet be void
 UNSETTLED = (Phase.OPEN, Phase.CLOSED)
 _log = structlog.get_logger()
 
@@ -26,7 +27,9 @@ _log = structlog.get_logger()
 class Outcomes:
     """Concludes rounds in the background, so that the next one need not wait, and fetches its model ahead.
 
-    `force` sends a commit to the chain that a result has left out; `keep_bytes` of content stay on disk.
+    `force` sends a commit to the chain that a result has left out; `keep_bytes` of content stay on disk. What is older
+    than the last round is dropped as the next comes: memory that held it is free for that at once, and fresh memory
+    for 100 MB costs a virtual machine ten times what it costs to write them.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Outcomes:
         self._journal, self._store, self._force, self._keep_bytes = journal, store, force, keep_bytes
         self._models: dict[Digest, asyncio.Task[Path]] = {}
         self._running: dict[RoundId, asyncio.Task[None]] = {}
+        self._concluded: Cid | None = None  # the update of the last round, which a reorg may ask for again
         self._log = _log.bind(task=task)
 
     async def model(self, digest: Digest) -> Path:
@@ -76,6 +80,9 @@ class Outcomes:
             else:
                 self._journal.reach(self._task, round_, Step.ENDED, await self._left_out(round_, commit))
             await self._store.unpin(commit.cid)
+            concluded, self._concluded = self._concluded, commit.cid
+            if concluded not in (None, commit.cid):
+                await self._store.local.drop(concluded)
             await self._store.local.prune(self._keep_bytes)
         except (DaoError, TimeoutError) as error:
             reason = str(error) or f"the round's manifest could not be had within {PATIENCE:.0f} s"
@@ -112,14 +119,20 @@ class Outcomes:
 
     def _fetch(self, digest: Digest) -> "asyncio.Task[Path]":
         task = self._models.get(digest)
-        if task is None or (task.done() and (task.cancelled() or task.exception())):
-            task = self._models[digest] = asyncio.create_task(self._get(digest))
-            for old in list(self._models)[:-MODELS]:
-                self._models.pop(old).cancel()
+        if task is None or (
+            task.done() and (task.cancelled() or task.exception() or not task.result().exists())
+        ):
+            self._models.pop(digest, None)
+            old = [*self._models][: 1 - MODELS]
+            for model in old:
+                self._models.pop(model).cancel()
+            task = self._models[digest] = asyncio.create_task(self._get(digest, old))
         return task
 
-    async def _get(self, digest: Digest) -> Path:
+    async def _get(self, digest: Digest, old: Sequence[Digest]) -> Path:
         begun = monotonic()
+        for model in old:
+            await self._store.local.drop(model)
         path = await self._store.get(digest)
         self._log.info("model", digest=hex_of(digest), seconds=round(monotonic() - begun, 3))
         return path

@@ -179,6 +179,11 @@ class DiskStore:
     async def unpin(self, content: Cid | Digest) -> None:
         (self._pins / digest_of_content(content).hex()).unlink(missing_ok=True)
 
+    async def drop(self, content: Cid | Digest) -> None:
+        """Keep a content no longer, unless it is pinned."""
+        if not (self._pins / digest_of_content(content).hex()).exists():
+            await asyncio.to_thread(self.path_of(content).unlink, missing_ok=True)
+
     async def prune(self, keep_bytes: int) -> int:
         """Drop what is not pinned, the longest unused first, until at most `keep_bytes` are stored.
 

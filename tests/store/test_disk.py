@@ -192,6 +192,14 @@ async def test_disk_prune__over_the_limit__oldest_unpinned_goes(disk: DiskStore)
     assert await disk.prune(0) == 100
 
 
+async def test_disk_drop__pinned_or_not__only_what_is_not_goes(disk: DiskStore) -> None:
+    kept, dropped = await disk.put_bytes(b"kept"), await disk.put_bytes(b"dropped")
+    await disk.pin(kept)
+    for content in (kept, dropped, dropped.digest):
+        await disk.drop(content)
+    assert [await disk.has(cid) for cid in (kept, dropped)] == [True, False]
+
+
 async def test_disk_prune__forgotten_files__removed(disk: DiskStore, corrupt: Callable[[Path], None]) -> None:
     cid = await disk.put_bytes(b"content")
     corrupt(disk.path_of(cid))
