@@ -221,7 +221,7 @@ class Votes(Contract):
         return self._call("delegate", to)
 
     def delegate_by_sig(self, to: Address, nonce: int, expiry: Timestamp, signature: bytes) -> Call:
-        """By anyone, with the holder's 65 bytes of signature (dao.gov.typed.delegation); good until `expiry`."""
+        """By anyone, with the holder's 65 bytes of signature of Delegation (EIP-712); good until `expiry`."""
         r, s, v = signature[:32], signature[32:64], signature[64]
         return self._call("delegateBySig", to, nonce, expiry, v, r, s)
 

@@ -168,7 +168,7 @@ class Governor(Contract):
     def propose_by_sig(
         self, proposer: Address, actions: Actions, description: str, deadline: Timestamp, signature: bytes
     ) -> Call:
-        """By anyone, with the proposer's signature (dao.gov.typed.propose), until `deadline`."""
+        """By anyone, with the proposer's signature of Propose (EIP-712), until `deadline`."""
         return self._call("proposeBySig", proposer, *_arrays(actions), description, deadline, signature)
 
     def cancel(self, actions: Actions, description: str) -> Call:
@@ -184,7 +184,7 @@ class Governor(Contract):
     def vote_by_sig(
         self, proposal: int, support: Support, voter: Address, reason: str | None, signature: bytes
     ) -> Call:
-        """By anyone, with the voter's signature of dao.gov.typed.ballot (`reason` None) or extended_ballot."""
+        """By anyone, with the voter's signature of Ballot (`reason` None) or ExtendedBallot (EIP-712)."""
         if reason is None:
             return self._call("castVoteBySig", proposal, int(support), voter, signature)
         return self._call(

@@ -1,0 +1,275 @@
+"""What a proposal may do, as plain records, each one call of the timelock; calls of any other kind stay Unknown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from dao.chain.contracts import rules_fields
+from dao.chain.deployment import Deployment
+from dao.chain.events import rules_of
+from dao.chain.governance import Actions
+from dao.chain.interface import decode as decode_values
+from dao.chain.interface import encode, load
+from dao.core.errors import DecodeError
+from dao.core.keccak import keccak256
+from dao.core.types import Address, RoundId, Rules, TaskId, Wei
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTask:
+    """A new task under rules; `funds` come from the treasury, which must Approve the distributor for them before."""
+
+    rules: Rules
+    funds: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class CloseTask:
+    """End a task for good; what is left of its escrow goes to `refund_to`."""
+
+    task: TaskId
+    refund_to: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Let an owner take part in a task for admitted members only, or no longer."""
+
+    task: TaskId
+    owner: Address
+    admitted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceSuperlink:
+    """Another Superlink serves a task from its next round on."""
+
+    task: TaskId
+    superlink: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """Decide a frozen result: it stands, or it is void."""
+
+    task: TaskId
+    round: RoundId
+    valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Pay tokens of the treasury to an account."""
+
+    to: Address
+    amount: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Let a contract take tokens of the treasury, as CreateTask and Fund make the distributor do."""
+
+    spender: Address
+    amount: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class Fund:
+    """Move tokens of the treasury into a task's escrow; the treasury must Approve the distributor for them before."""
+
+    task: TaskId
+    amount: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class PauseTasks:
+    """Stop new tasks, new members of tasks and new rounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnpauseTasks:
+    """Let new tasks, members and rounds begin again."""
+
+
+@dataclass(frozen=True, slots=True)
+class PauseStaking:
+    """Stop new stakes; what is staked can leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnpauseStaking:
+    """Let stakes be added again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetSlasher:
+    """Let a contract take stake, or no longer."""
+
+    slasher: Address
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetVotingDelay:
+    """Seconds from a proposal to its voting."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetVotingPeriod:
+    """Seconds of voting."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetThreshold:
+    """The votes that a proposer needs."""
+
+    votes: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class SetQuorum:
+    """The quorum, in percent of the supply that counts."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetLateExtension:
+    """Least seconds of voting that are left once the quorum is reached."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimelockDelay:
+    """Seconds between what is decided and what is done."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A call of none of these kinds."""
+
+    target: Address
+    value: Wei
+    calldata: bytes
+
+
+Known = (
+    CreateTask
+    | CloseTask
+    | Admit
+    | ReplaceSuperlink
+    | Resolve
+    | Grant
+    | Approve
+    | Fund
+    | PauseTasks
+    | UnpauseTasks
+    | PauseStaking
+    | UnpauseStaking
+    | SetSlasher
+    | SetVotingDelay
+    | SetVotingPeriod
+    | SetThreshold
+    | SetQuorum
+    | SetLateExtension
+    | SetTimelockDelay
+)
+Action = Known | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    place: str  # field of Deployment
+    contract: str
+    function: str
+
+
+KINDS: Mapping[type[Known], _Kind] = {
+    CreateTask: _Kind("coordinator", "TrainingCoordinator", "createTask"),
+    CloseTask: _Kind("coordinator", "TrainingCoordinator", "closeTask"),
+    Admit: _Kind("coordinator", "TrainingCoordinator", "admit"),
+    ReplaceSuperlink: _Kind("coordinator", "TrainingCoordinator", "setSuperlink"),
+    Resolve: _Kind("coordinator", "TrainingCoordinator", "resolve"),
+    PauseTasks: _Kind("coordinator", "TrainingCoordinator", "pause"),
+    UnpauseTasks: _Kind("coordinator", "TrainingCoordinator", "unpause"),
+    Grant: _Kind("token", "DaoToken", "transfer"),
+    Approve: _Kind("token", "DaoToken", "approve"),
+    Fund: _Kind("distributor", "RewardDistributor", "fund"),
+    PauseStaking: _Kind("registry", "SupernodeRegistry", "pause"),
+    UnpauseStaking: _Kind("registry", "SupernodeRegistry", "unpause"),
+    SetSlasher: _Kind("registry", "SupernodeRegistry", "setSlasher"),
+    SetVotingDelay: _Kind("governor", "DaoGovernor", "setVotingDelay"),
+    SetVotingPeriod: _Kind("governor", "DaoGovernor", "setVotingPeriod"),
+    SetThreshold: _Kind("governor", "DaoGovernor", "setProposalThreshold"),
+    SetQuorum: _Kind("governor", "DaoGovernor", "updateQuorumNumerator"),
+    SetLateExtension: _Kind("governor", "DaoGovernor", "setLateQuorumVoteExtension"),
+    SetTimelockDelay: _Kind("timelock", "TimelockController", "updateDelay"),
+}
+
+
+def call_of(action: Action, deployment: Deployment) -> tuple[Address, Wei, bytes]:
+    """The call that does it: target, wei of ether, calldata; DecodeError for values that do not fit."""
+    if isinstance(action, Unknown):
+        return action.target, action.value, action.calldata
+    kind = KINDS[type(action)]
+    values = [getattr(action, name) for name in action.__slots__]
+    arguments = [rules_fields(value) if isinstance(value, Rules) else value for value in values]
+    data = load(kind.contract).functions[kind.function].encode(*arguments)
+    return getattr(deployment, kind.place), Wei(0), data
+
+
+def encode_actions(actions: Sequence[Action], deployment: Deployment) -> Actions:
+    """All calls of a proposal. CreateTask and Fund bring the approval of their tokens along."""
+    calls = []
+    for action in actions:
+        funds = action.funds if isinstance(action, CreateTask) else getattr(action, "amount", Wei(0))
+        if isinstance(action, CreateTask | Fund) and funds:
+            calls.append(call_of(Approve(deployment.distributor, funds), deployment))
+        calls.append(call_of(action, deployment))
+    targets, values, calldatas = zip(*calls, strict=True) if calls else ((), (), ())
+    return Actions(tuple(targets), tuple(values), tuple(calldatas))
+
+
+def decode(target: Address, value: Wei, calldata: bytes, deployment: Deployment) -> Action:
+    """What a call of the timelock does; Unknown unless it is, to the byte, the call of one of the known kinds."""
+    unknown = Unknown(target, value, calldata)
+    kind: Any = _by_selector(deployment).get((target, calldata[:4]))
+    if kind is None or value:
+        return unknown
+    found = KINDS[kind]
+    function = load(found.contract).functions[found.function]
+    try:
+        arguments: list[Any] = list(decode_values(function.inputs, calldata[4:], kind.__name__))
+        action: Known = kind(*(rules_of(v) if isinstance(v, tuple) else v for v in arguments))
+        return action if call_of(action, deployment)[2] == calldata else unknown
+    except DecodeError:
+        return unknown
+
+
+def proposal_id(actions: Actions, description: str) -> int:
+    """A proposal's number (IGovernor.hashProposal): of its calls and its description, so it is known beforehand."""
+    fields = (
+        *(list(actions.targets), list(actions.values), list(actions.calldatas)),
+        keccak256(description.encode()),
+    )
+    packed = encode(("address[]", "uint256[]", "bytes[]", "bytes32"), fields, "proposal")
+    return int.from_bytes(keccak256(packed), "big")
+
+
+@cache
+def _by_selector(deployment: Deployment) -> Mapping[tuple[Address, bytes], type[Known]]:
+    return {
+        (
+            getattr(deployment, kind.place),
+            load(kind.contract).functions[kind.function].selector,
+        ): action
+        for action, kind in KINDS.items()
+    }

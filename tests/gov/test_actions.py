@@ -1,0 +1,114 @@
+"""What proposals do: to calls and back, in words, and as the contracts count them."""
+
+from dataclasses import replace
+
+import pytest
+
+from dao.chain.deployment import Deployment
+from dao.chain.governance import Governor
+from dao.core.keccak import keccak256
+from dao.core.types import Address, BlockNumber, RoundId, TaskId, Wei
+from dao.gov import actions as do
+from dao.gov.words import amount, describe, duration
+from tests.support import RULES, Network
+
+TOKEN = 10**18
+ANN = Address(b"\xa1" * 20)
+PLACES = Deployment(1, BlockNumber(1), *(Address(bytes([n]) * 20) for n in range(1, 8)))
+ACTIONS: list[do.Known] = [
+    do.CreateTask(RULES, Wei(5 * TOKEN)),
+    do.CloseTask(TaskId(1), PLACES.timelock),
+    do.Admit(TaskId(2), ANN, admitted=True),
+    do.Admit(TaskId(2), ANN, admitted=False),
+    do.ReplaceSuperlink(TaskId(3), ANN),
+    do.Resolve(TaskId(1), RoundId(7), valid=True),
+    do.Resolve(TaskId(1), RoundId(7), valid=False),
+    do.Grant(ANN, Wei(TOKEN // 2)),
+    do.Approve(PLACES.distributor, Wei(1)),
+    do.Fund(TaskId(1), Wei(1000 * TOKEN)),
+    do.PauseTasks(),
+    do.UnpauseTasks(),
+    do.PauseStaking(),
+    do.UnpauseStaking(),
+    do.SetSlasher(ANN, allowed=True),
+    do.SetVotingDelay(3600),
+    do.SetVotingPeriod(86_400),
+    do.SetThreshold(Wei(TOKEN)),
+    do.SetQuorum(4),
+    do.SetLateExtension(90),
+    do.SetTimelockDelay(172_800),
+]
+
+
+def test_actions__every_kind__is_tried_here() -> None:
+    assert {type(action) for action in ACTIONS} == set(do.KINDS)
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_action__to_a_call_and_back__the_same(action: do.Known) -> None:
+    call = do.call_of(action, PLACES)
+    assert do.decode(*call, PLACES) == action
+    sentence = describe(action, PLACES)
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    assert "Unknown" not in sentence
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_action__ether_other_target_or_other_bytes__unknown(action: do.Known) -> None:
+    target, value, data = do.call_of(action, PLACES)
+    for call in (
+        (target, Wei(1), data),
+        (ANN, value, data),
+        (target, value, data + bytes(32)),
+        (target, value, b"\1\2\3\4" + data[4:]),
+        *([(target, value, data[:-32])] if len(data) > 4 else []),
+    ):
+        found = do.decode(*call, PLACES)
+        assert found == do.Unknown(*call)
+        assert do.call_of(found, PLACES) == call
+        assert describe(found, PLACES).startswith("Call ")
+
+
+def test_unknown__own_contract__function_and_arguments_in_words() -> None:
+    from dao.chain.interface import load
+
+    data = load("DaoGovernor").functions["updateTimelock"].encode(ANN)
+    words = describe(do.decode(PLACES.governor, Wei(0), data, PLACES), PLACES)
+    assert words == f"Call the governor (0x{PLACES.governor.hex()}): updateTimelock(0x{ANN.hex()})."
+
+
+def test_words__amounts_and_times__exact_with_units() -> None:
+    assert amount(Wei(1234 * TOKEN + TOKEN // 2)) == "1,234.5 tokens"
+    assert amount(Wei(TOKEN)) == "1 token"
+    assert amount(Wei(1)) == "0.000000000000000001 tokens"
+    assert [duration(s) for s in (0, 1, 90, 60, 7200, 86_400)] == [
+        *("0 seconds", "1 second", "90 seconds", "1 minute", "2 hours", "1 day")
+    ]
+
+
+def test_encode_actions__funds__bring_their_approval() -> None:
+    made = do.encode_actions(
+        [do.CreateTask(RULES, Wei(5)), do.CreateTask(RULES, Wei(0)), do.PauseTasks()], PLACES
+    )
+    found = [do.decode(*call, PLACES) for call in zip(made.targets, made.values, made.calldatas, strict=True)]
+    assert found == [
+        do.Approve(PLACES.distributor, Wei(5)),
+        do.CreateTask(RULES, Wei(5)),
+        do.CreateTask(RULES, Wei(0)),
+        do.PauseTasks(),
+    ]
+
+
+async def test_proposal_id__as_the_governor_counts_it(network: Network) -> None:
+    made = do.encode_actions([do.Grant(ANN, Wei(5)), do.Fund(TaskId(1), Wei(7))], network.deployment)
+    async with network.chain() as chain:
+        told = await Governor(chain)._read(
+            "hashProposal",
+            *(list(made.targets), list(made.values), list(made.calldatas)),
+            keccak256("Grüße".encode()),
+            at=chain.head(),
+        )
+    assert do.proposal_id(made, "Grüße") == told
+    assert do.proposal_id(made, "Gruß") != told
+    assert do.proposal_id(replace(made, values=(Wei(1), *made.values[1:])), "Grüße") != told
