@@ -39,6 +39,11 @@ class Space(StrEnum):
     QUEUE = "queue"
     EXECUTE = "execute"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anyone may do it: it needs no signature, and its nonces come in no order."""
+        return self in (Space.QUEUE, Space.EXECUTE)
+
 
 class JobState(StrEnum):
     """Where a job stands."""
@@ -127,7 +132,9 @@ class Ledger:
         return self._one("id = ?1 OR told = ?1 OR mined = ?1", name)
 
     def active(self, space: Space, signer: Address, nonce: int) -> Job | None:
-        """The job of a nonce that did not fail."""
+        """The job of a nonce that did not fail; what needs no signature is anyone's."""
+        if space.is_open:
+            return self._one("space = ? AND nonce = ? AND state != 'failed'", space, str(nonce))
         return self._one(
             "space = ? AND signer = ? AND nonce = ? AND state != 'failed'", space, signer, str(nonce)
         )

@@ -24,6 +24,8 @@ _USUAL_GAS = 300_000  # of what cannot be simulated before the jobs ahead of it 
 _TOLD_SECONDS = 2.0  # that a caller waits for the transaction's hash
 _AGAIN_SECONDS = 5.0
 
+Check = Callable[[], Awaitable[None]]
+
 _log = logging.getLogger(__name__)
 
 
@@ -60,6 +62,10 @@ class Relayer:
         """The nonce that a signer's next message is to have, after those that wait here."""
         return max([on_chain, *(nonce + 1 for nonce in self._ledger.waiting(space, signer))])
 
+    def nonces(self, space: Space, signer: Address, on_chain: int) -> list[int]:
+        """The nonces that a message of a signer may have: the next one, and those lately used, as it may come again."""
+        return [*range(self.next_nonce(space, signer, on_chain), max(-1, on_chain - AHEAD - 1), -1)]
+
     def find(self, name: str) -> Job | None:
         """A job by its id or its transaction's hash."""
         return self._ledger.find(name)
@@ -71,10 +77,12 @@ class Relayer:
             self.balance = Wei(int(balance, 16))
             self.version += 1
 
-    async def submit(self, space: Space, signer: Address, nonce: int, on_chain: int, call: Call) -> Job:
-        """Take a checked call of a signer: the job, with its transaction's hash where that is known soon.
+    async def submit(
+        self, space: Space, signer: Address, nonce: int, on_chain: int, call: Call, check: Check
+    ) -> Job:
+        """Take a signed call of a signer: the job, with its transaction's hash where that is known soon.
 
-        The same call again is the same job. Raises Reverted where the contract would refuse, and Problem: 409 for
+        The same call again is the same job; a new one must pass `check`. Raises what `check` raises, Reverted where the contract would refuse, and Problem: 409 for
         another call with this nonce or a nonce out of turn, 429 for an account's daily limit, 503 `relay-dry` when
         there is no money left, today or at all.
         """
@@ -82,11 +90,12 @@ class Relayer:
         if (known := self._known(job)) is not None:
             return await self._with_hash(known)
         waiting = self._ledger.waiting(space, signer)
-        if nonce != self.next_nonce(space, signer, on_chain):
+        if not space.is_open and nonce != self.next_nonce(space, signer, on_chain):
             raise Problem(
                 409, "nonce", f"nonce: expected {max([on_chain, *(n + 1 for n in waiting)])}, got {nonce}"
             )
         self._check_account(signer, len(waiting))
+        await check()
         job = replace(job, cost=await self._cost(call, simulate=nonce == on_chain))
         if (known := self._known(job)) is None:  # nothing else was done since this was asked
             self._check_money(job.cost)
@@ -98,7 +107,7 @@ class Relayer:
 
     def _known(self, job: Job) -> Job | None:
         known = self._ledger.active(job.space, job.signer, job.nonce)
-        if known is not None and known.id != job.id:
+        if known is not None and known.call.data != job.call.data:
             raise Problem(
                 409, "nonce-used", f"nonce {job.nonce}: something else was sent with it; sign again"
             )

@@ -136,6 +136,10 @@ class Sessions:
             raise Problem(503, "busy", "too many sign-ins at once; try again", retry_after=NONCE_SECONDS)
         self._used[nonce] = now + NONCE_SECONDS
 
+    def now(self) -> float:
+        """The time, in Unix seconds."""
+        return self._clock()
+
     def _end(self) -> float:
         return self._clock() + SESSION_SECONDS
 

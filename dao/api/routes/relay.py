@@ -1,0 +1,234 @@
+"""Relaying: what a member signed is checked, simulated, and sent at the relayer's cost."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path
+from pydantic import Field
+
+from dao.api import signing
+from dao.api.forms import (
+    AddressText,
+    Body,
+    NumberText,
+    ReadAddress,
+    ReadBytes,
+    ReadNumber,
+    ReadSignature,
+    ReadWei,
+    Seconds,
+    Shown,
+)
+from dao.api.ledger import Job, JobState, Space
+from dao.api.problems import Problem, responses
+from dao.api.relayer import Relayer
+from dao.api.services import Changing, Given, Services, require
+from dao.api.sessions import Session
+from dao.api.signing import Signing
+from dao.chain.contracts import Call, Registry, Token
+from dao.chain.governance import Actions, Governor, Support
+from dao.core.types import Timestamp
+
+router = APIRouter(prefix="/relay", tags=["relay"])
+MAX_REASON = 4000  # characters
+MAX_DESCRIPTION = 20_000
+MAX_ACTIONS = 20
+
+_PROBLEMS = responses(401, 403, 409, 413, 422, 429, 503)
+
+
+class DelegateBody(Body):
+    """A signed Delegation of the token or the registry (ERC-5805)."""
+
+    contract: Literal["token", "registry"]
+    delegatee: ReadAddress
+    nonce: ReadNumber
+    expiry: Seconds
+    signature: ReadSignature
+
+
+class VoteBody(Body):
+    """A signed Ballot, or an ExtendedBallot where there is a reason."""
+
+    proposal: ReadNumber
+    support: Annotated[int, Field(ge=0, le=2)]
+    voter: ReadAddress
+    reason: Annotated[str, Field(max_length=MAX_REASON)] = ""
+    signature: ReadSignature
+
+
+class ProposeBody(Body):
+    """A signed Propose."""
+
+    proposer: ReadAddress
+    targets: Annotated[list[ReadAddress], Field(min_length=1, max_length=MAX_ACTIONS)]
+    values: Annotated[list[ReadWei], Field(min_length=1, max_length=MAX_ACTIONS)]
+    calldatas: Annotated[list[ReadBytes], Field(min_length=1, max_length=MAX_ACTIONS)]
+    description: Annotated[str, Field(min_length=1, max_length=MAX_DESCRIPTION)]
+    deadline: Seconds
+    signature: ReadSignature
+
+    def actions(self) -> Actions:
+        """What is proposed; Problem 422 where the lists differ in length."""
+        if not len(self.targets) == len(self.values) == len(self.calldatas):
+            raise Problem(422, "invalid", "targets, values and calldatas: expected as many of each")
+        return Actions(tuple(self.targets), tuple(self.values), tuple(self.calldatas))
+
+
+class ProposalBody(Body):
+    """A proposal by its number."""
+
+    proposal: ReadNumber
+
+
+class Relayed(Shown):
+    """What became of it. `id` names it for good; `tx_hash` is null until it is sent, `block` until it is mined."""
+
+    id: str
+    status: JobState
+    tx_hash: str | None
+    block: int | None
+    signer: AddressText
+    detail: str = Field(description="Why it failed, in words.")
+    error: str | None = Field(description="The contract's own name of the error.")
+    args: dict[str, str]
+    proposal_id: NumberText | None = None
+
+    @classmethod
+    def of(cls, job: Job, **more: Any) -> "Relayed":
+        """Show a job."""
+        return cls.model_validate(
+            {
+                "id": job.id,
+                "status": job.state,
+                "tx_hash": job.mined or job.told,
+                "block": job.block,
+                "signer": job.signer,
+                "detail": job.detail,
+                "error": job.error or None,
+                "args": job.args,
+                **more,
+            }
+        )
+
+
+def relayer_of(services: Services) -> Relayer:
+    """The relayer; Problem 503 where there is none."""
+    services.link.chain()
+    if services.relayer is None:
+        raise Problem(503, "relay-off", "nothing is relayed here; send the transaction yourself")
+    return services.relayer
+
+
+@router.post("/delegate", status_code=202, responses=_PROBLEMS)
+async def relay_delegate(body: DelegateBody, session: Changing, services: Given) -> Relayed:
+    """Delegate votes without gas: those in the wallet at the token, staked ones at the registry."""
+    relayer, chain = relayer_of(services), services.link.chain()
+    votes = Token(chain) if body.contract == "token" else Registry(chain)
+    typed = await Signing(chain).delegation(votes.address, body.delegatee, body.nonce, body.expiry)
+    signing.which([typed], body.signature, session.address)
+    on_chain = await votes.nonce_of(session.address, chain.head())
+    call = votes.delegate_by_sig(body.delegatee, body.nonce, Timestamp(body.expiry), body.signature)
+    return Relayed.of(
+        await relayer.submit(
+            Space(body.contract),
+            session.address,
+            body.nonce,
+            on_chain,
+            call,
+            lambda: signing.check_tokens(chain, body.contract, session.address),
+        )
+    )
+
+
+@router.post("/vote", status_code=202, responses=_PROBLEMS)
+async def relay_vote(body: VoteBody, session: Changing, services: Given) -> Relayed:
+    """Vote without gas."""
+    require(session, body.voter)
+    relayer, chain = relayer_of(services), services.link.chain()
+    governor = Governor(chain)
+    on_chain = await governor.nonce_of(body.voter, chain.head())
+    nonces = relayer.nonces(Space.GOVERNOR, body.voter, on_chain)
+    messages = [
+        await Signing(chain).ballot(body.proposal, Support(body.support), body.voter, nonce, body.reason)
+        for nonce in nonces
+    ]
+    nonce = nonces[signing.which(messages, body.signature, body.voter)]
+    call = governor.vote_by_sig(
+        body.proposal, Support(body.support), body.voter, body.reason or None, body.signature
+    )
+    return Relayed.of(
+        await relayer.submit(
+            Space.GOVERNOR,
+            body.voter,
+            nonce,
+            on_chain,
+            call,
+            lambda: signing.check_votes(chain, body.proposal, body.voter),
+        )
+    )
+
+
+@router.post("/propose", status_code=202, responses=_PROBLEMS)
+async def relay_propose(body: ProposeBody, session: Changing, services: Given) -> Relayed:
+    """Propose without gas; the proposer needs the votes for it."""
+    require(session, body.proposer)
+    relayer, chain, actions = relayer_of(services), services.link.chain(), body.actions()
+    governor = Governor(chain)
+    on_chain = await governor.nonce_of(body.proposer, chain.head())
+    nonces = relayer.nonces(Space.GOVERNOR, body.proposer, on_chain)
+    messages = [
+        await Signing(chain).proposal(body.proposer, actions, body.description, nonce, body.deadline)
+        for nonce in nonces
+    ]
+    nonce = nonces[signing.which(messages, body.signature, body.proposer)]
+    call = governor.propose_by_sig(
+        body.proposer, actions, body.description, Timestamp(body.deadline), body.signature
+    )
+    job = await relayer.submit(
+        Space.GOVERNOR,
+        body.proposer,
+        nonce,
+        on_chain,
+        call,
+        lambda: signing.check_threshold(chain, body.proposer),
+    )
+    return Relayed.of(job, proposal_id=signing.proposal_id(actions, body.description))
+
+
+@router.post("/queue", status_code=202, responses=_PROBLEMS)
+async def relay_queue(body: ProposalBody, session: Changing, services: Given) -> Relayed:
+    """Put an accepted proposal into the timelock, without gas; any member may."""
+    chain = services.link.chain()
+    actions, description = await services.proposals.get(chain, body.proposal)
+    call = Governor(chain).queue(actions, description)
+    return await _for_anyone(services, Space.QUEUE, session, body.proposal, call)
+
+
+@router.post("/execute", status_code=202, responses=_PROBLEMS)
+async def relay_execute(body: ProposalBody, session: Changing, services: Given) -> Relayed:
+    """Carry out a queued proposal, without gas; any member may."""
+    chain = services.link.chain()
+    actions, description = await services.proposals.get(chain, body.proposal)
+    call = Governor(chain).execute(actions, description)
+    return await _for_anyone(services, Space.EXECUTE, session, body.proposal, call)
+
+
+async def _for_anyone(
+    services: Services, space: Space, session: Session, proposal: int, call: Call
+) -> Relayed:
+    """Relay what needs no signature; once, whoever asks. The contract says whether it is time."""
+    job = await relayer_of(services).submit(space, session.address, proposal, proposal, call, _anyone)
+    return Relayed.of(job)
+
+
+async def _anyone() -> None:
+    """Pass: the simulation says whether it is time."""
+
+
+@router.get("/{name}", responses=responses(404, 422))
+async def relayed(name: Annotated[str, Path(pattern="^0x[0-9a-f]{64}$")], services: Given) -> Relayed:
+    """Tell what became of a relayed message, by its id or its transaction's hash."""
+    job = services.relayer.find(name) if services.relayer is not None else None
+    if job is None:
+        raise Problem(404, "not-found", "nothing with this id or hash was relayed here")
+    return Relayed.of(job)

@@ -1,0 +1,198 @@
+"""The API as a running service: settings to open port, with the chain coming and going as it will."""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from dao.api.app import create_app
+from dao.api.ledger import Ledger
+from dao.api.link import Link
+from dao.api.network import Facts
+from dao.api.relayer import Budget, Relayer
+from dao.api.routes.state import status_of
+from dao.api.services import Services, sites_of
+from dao.api.sessions import Sessions
+from dao.api.settings import ApiSettings
+from dao.chain.client import Chain
+from dao.chain.sender import Sender
+from dao.chain.signer import Signer
+from dao.core.errors import ChainError, ConfigError
+from dao.core.types import Wei
+from dao.lock import only_daemon
+
+_LEAVE_SECONDS = 5
+_CONNECTIONS = 2000
+_BACKLOG = 512
+_TOLD_EVERY = 0.1  # seconds between two statuses, when heads come in a burst
+
+
+@dataclass(frozen=True)
+class Running:
+    """An API that serves; `url` is its address on this machine."""
+
+    url: str
+    services: Services
+    _done: "asyncio.Task[None]"
+
+    async def ready(self) -> None:
+        """Wait until the chain was read and, where it is to relay, the relayer is there."""
+        await self.services.facts.known.wait()
+        if self.services.settings.relay.enabled:
+            await self.services.relaying.wait()
+
+    async def wait(self) -> None:
+        """Wait until it ends by itself; raises what ended it."""
+        await self._done
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to whoever runs the loop."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def open_api(settings: ApiSettings) -> AsyncIterator[Running]:
+    """Serve for the length of a block; ConfigError, KeyFileError or LockedError where it cannot."""
+    deployment, signer = settings.network(), settings.relayer()
+    with contextlib.ExitStack() as stack:
+        if signer is not None:
+            stack.enter_context(only_daemon(settings.home, signer.address))
+        listening = stack.enter_context(_listen(settings))
+        port = listening.getsockname()[1]
+        link = Link(settings.chain.url, deployment, settings.chain.confirmations)
+        sessions = Sessions(sites_of(settings, port, deployment.chain_id))
+        services = Services(settings, link, sessions, Facts())
+        _watch(services)
+        server = _Server(
+            uvicorn.Config(
+                create_app(services),
+                log_level="warning",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                limit_concurrency=_CONNECTIONS,
+                timeout_graceful_shutdown=_LEAVE_SECONDS,
+                ws="none",
+                lifespan="off",
+            )
+        )
+        serving = asyncio.create_task(server.serve([listening]))
+        linked = asyncio.create_task(_linked(services, signer))
+        done = asyncio.create_task(_first(serving, linked))
+        try:
+            yield Running(f"http://{_host(settings)}:{port}", services, done)
+        finally:
+            services.live.end()
+            server.should_exit = True
+            linked.cancel()
+            await asyncio.gather(serving, linked, done, return_exceptions=True)
+
+
+async def _linked(services: Services, signer: Signer | None) -> None:
+    """Follow the chain, and relay."""
+    told = _Told(services)
+
+    async def work(chain: Chain) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(services.facts.run(chain))
+            if signer is not None:
+                group.create_task(_relaying(services, chain, signer))
+
+    await services.link.run(work, told.tell)
+
+
+async def _relaying(services: Services, chain: Chain, signer: Signer) -> None:
+    settings = services.settings
+    budget = Budget(Wei(settings.relay.budget_per_day), settings.relay.per_account, settings.relay.max_gas)
+    with contextlib.closing(Ledger(settings.home / "relay.db")) as ledger:
+        async with Sender(chain, signer, settings.home / "transactions.db") as sender:
+            relayer = Relayer(chain, sender, ledger, budget)
+            with contextlib.suppress(ChainError):
+                await relayer.refresh()
+            services.relayer = relayer
+            services.relaying.set()
+            await relayer.run()
+
+
+class _Told:
+    """Tells listeners the status, the newest one, not more often than they can use it."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._planned: asyncio.TimerHandle | None = None
+
+    def tell(self) -> None:
+        """The status may have changed."""
+        if self._planned is None:
+            self._planned = asyncio.get_running_loop().call_later(_TOLD_EVERY, self._now)
+
+    def _now(self) -> None:
+        self._planned = None
+        self._services.live.tell("status", {"kind": "status", **status_of(self._services)})
+
+
+async def _first(*tasks: "asyncio.Task[None]") -> None:
+    """Raise what ends one of the tasks."""
+    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in ended:
+        task.result()
+
+
+def _host(settings: ApiSettings) -> str:
+    host, _ = settings.address()
+    return f"[{host}]" if ":" in host else host
+
+
+@contextmanager
+def _listen(settings: ApiSettings) -> Iterator[socket.socket]:
+    host, port = settings.address()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends small answers at once (TCP_NODELAY) only where the protocol is named
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(
+            f"api.listen {settings.api.listen}: {error.strerror}; choose another by --port"
+        ) from None
+    with listening:
+        yield listening
+
+
+def _watch(services: Services) -> None:
+    """What the metrics tell of a running service."""
+    watch = services.metrics.watch
+    watch("api_listeners", "Connections that listen to events.", lambda: len(services.live))
+    watch("api_listeners_dropped", "Listeners let go for being too slow.", lambda: services.live.dropped)
+    watch("api_sessions", "Sessions kept.", lambda: len(services.sessions))
+    watch("chain_up", "Whether the chain's node answers.", lambda: float(services.link.up))
+    watch(
+        "index_block", "The newest block indexed.", lambda: float(getattr(services.facts.network, "block", 0))
+    )
+    watch(
+        "index_lag_seconds",
+        "Age of the newest block indexed.",
+        lambda: time.time() - getattr(services.facts.network, "timestamp", 0),
+    )
+    watch(
+        "relayer_balance_wei",
+        "Ether of the relayer.",
+        lambda: float(services.relayer.balance if services.relayer else 0),
+    )
+    watch(
+        "relayer_remaining_wei",
+        "What is left of the relayer's budget of today.",
+        lambda: float(services.relayer.remaining() if services.relayer else 0),
+    )

@@ -1,0 +1,88 @@
+"""`dao api`: serves the page and the API, and pays the gas of what members sign."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dao.api.settings import LISTEN, ApiSettings
+from dao.api.settings import init as init_home
+from dao.cli.network import JsonOption, expanded
+from dao.cli.output import log_to_stderr, print_json
+from dao.config import default_home
+from dao.core.errors import ConfigError
+from dao.core.types import hex_of
+
+app = typer.Typer(no_args_is_help=True)
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", envvar="COMMONWEIGHT_HOME", help="The API's folder; ~/.commonweight/api by default."
+    ),
+]
+
+
+@app.command()
+def init(
+    home: HomeOption = None,
+    url: Annotated[
+        str, typer.Option("--url", "--rpc", help="Address of the chain's node.")
+    ] = "ws://127.0.0.1:8545",
+    deployment: Annotated[
+        Path | None, typer.Option(help="File with the network's contracts; it is copied into the folder.")
+    ] = None,
+    listen: Annotated[str, typer.Option(help="host:port to serve at.")] = LISTEN,
+    json: JsonOption = False,
+) -> None:
+    """Make the API's folder: settings, and the key of the relayer, which needs some ether for gas.
+
+    Example: dao api init --rpc ws://127.0.0.1:8545 --deployment deployment.json
+    """
+    folder = expanded(home or default_home("api"))
+    address = init_home(folder, url, deployment and expanded(deployment), listen)
+    if json:
+        print_json({"relayer": hex_of(address), "home": str(folder)})
+        return
+    print(f"relayer {hex_of(address)} in {folder}")
+    print("next: send the relayer some ether for gas, then dao api start")
+
+
+@app.command()
+def start(
+    home: HomeOption = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to serve at, on the host in the settings.")
+    ] = None,
+) -> None:
+    """Serve the page and the API until Ctrl-C or SIGTERM: it prints its address once it does, and logs to stderr.
+
+    Example: dao api start --port 8460
+    """
+    settings = _settings(home)
+    if port is not None:
+        listen = f"{settings.api.listen.rpartition(':')[0]}:{port}"
+        api = settings.api.model_copy(update={"listen": listen})
+        settings = settings.model_copy(update={"api": api})
+    log_to_stderr()
+    asyncio.run(_until_told(settings))
+
+
+async def _until_told(settings: ApiSettings) -> None:
+    from dao.api.serve import open_api
+    from dao.cli.serving import until_told
+
+    async def serve() -> None:
+        async with open_api(settings) as running:
+            print(f"page and API at {running.url}", flush=True)
+            await running.wait()
+
+    await until_told(serve())
+
+
+def _settings(home: Path | None) -> ApiSettings:
+    folder = expanded(home or default_home("api"))
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; dao api init makes one")
+    return ApiSettings.load(folder)
