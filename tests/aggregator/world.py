@@ -284,10 +284,10 @@ class World:
 
 async def holds(chain: Chain, is_so: Callable[[BlockRef], Awaitable[bool]]) -> None:
     """Wait until something holds at the head."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not await is_so(head := chain.head()):
             if chain.head() == head:  # else it has changed while it was asked
-                await chain.changed(60)
+                await chain.changed(120)
 
 
 async def reached(collection: Collection, is_so: Callable[[], bool]) -> None:
