@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from dao.chain.client import Chain
-from dao.chain.deploy import Params, deploy
-from dao.chain.deployment import Deployment
+from dao.chain.deploy import Params, deploy, grant
+from dao.chain.deployment import ADDRESSES, Deployment
+from dao.chain.handover import hand_over
+from dao.chain.sender import Sender
 from dao.cli.network import (
     RPC_DEFAULT,
     DevAccountOption,
@@ -21,7 +23,7 @@ from dao.cli.network import (
 )
 from dao.cli.output import print_fields, print_json, tokens
 from dao.core.errors import ConfigError
-from dao.core.types import hex_of
+from dao.core.types import Address, Wei, address_of, hex_of
 from dao.lock import only_daemon
 
 DAY = 86_400
@@ -46,15 +48,32 @@ def command(
     ] = 7 * DAY,
     min_delay: Annotated[
         int, typer.Option(min=0, help="Seconds between what the DAO decides and what the timelock does.")
-    ] = 0,
+    ] = DAY,
+    founder: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS=TOKENS", help="A first member and its tokens; once for each."),
+    ] = None,
+    voting_delay: Annotated[int, typer.Option(min=0, help="Seconds from a proposal to its voting.")] = 3600,
+    voting_period: Annotated[int, typer.Option(min=1, help="Seconds of voting.")] = 2 * DAY,
+    threshold: Annotated[str, typer.Option(help="Votes that a proposer needs, in tokens.")] = "1",
+    quorum: Annotated[
+        int,
+        typer.Option(
+            min=1, max=100, help="Percent of the tokens outside treasury and escrows that must vote."
+        ),
+    ] = 4,
+    late_extension: Annotated[
+        int, typer.Option(min=0, help="Least seconds of voting that are left once the quorum is reached.")
+    ] = DAY // 2,
     json: JsonOption = False,
 ) -> None:
-    """Put a network's contracts on a chain: token, registry, coordinator, distributor, and the timelock that owns them.
+    """Put a network's contracts on a chain, give the founders their tokens, and hand everything over to their votes.
 
-    The account pays the gas, and proposes and executes for the timelock afterwards. An interrupted deployment goes on
-    where it was when the command is repeated.
+    The account pays the gas and keeps no right to anything: afterwards only proposals that members accept change the
+    network. Founders delegate (to themselves or others) before they vote. An interrupted deployment goes on where it
+    was when the command is repeated.
 
-    Example: dao deploy --rpc wss://node.example --keystore dao.json --password-file dao.password --out deployment.json
+    Example: dao deploy --rpc wss://node.example --keystore dao.json --password-file dao.password --founder 0x…=1000
     """
     if out.exists():
         raise ConfigError(f"{out}: already holds a deployment; name another file by --out")
@@ -64,25 +83,55 @@ def command(
         tokens(supply, "--supply"),
         tokens(minimum_stake, "--minimum-stake"),
         unbonding_period,
-        min_delay,
+        voting_delay=voting_delay,
+        voting_period=voting_period,
+        threshold=tokens(threshold, "--threshold"),
+        quorum_percent=quorum,
+        late_extension=late_extension,
     )
-    made = asyncio.run(_deploy(rpc, Paying(keystore, password_file, dev_account), params, out))
+    if late_extension > voting_period:
+        raise ConfigError(
+            f"--late-extension {late_extension}: expected at most --voting-period {voting_period}"
+        )
+    founders = _founders(founder or [], params.supply)
+    paying = Paying(keystore, password_file, dev_account)
+    made = asyncio.run(_deploy(rpc, paying, params, founders, min_delay, out))
     fields: dict[str, object] = {
         "deployment": str(out),
         "chain_id": made.chain_id,
-        **{
-            name: hex_of(getattr(made, name))
-            for name in ("token", "registry", "coordinator", "distributor", "timelock")
-        },
+        **{name: hex_of(getattr(made, name)) for name in ADDRESSES},
+        "handed_over": True,
     }
     (print_json if json else print_fields)(fields)
 
 
-async def _deploy(rpc: str, account: Paying, params: Params, out: Path) -> Deployment:
+async def _deploy(
+    rpc: str, account: Paying, params: Params, founders: dict[Address, Wei], min_delay: int, out: Path
+) -> Deployment:
     async with await Chain.connect(rpc) as chain:
         signer = account.signer(chain.chain_id)
     home = account_folder(out, signer.address)
     with only_daemon(home, signer.address):
-        made = await deploy(rpc, signer, params, home / f"{out.name}.db")
+        database = home / f"{out.name}.db"
+        made = await deploy(rpc, signer, params, database)
+        async with await Chain.connect(rpc, made) as chain, Sender(chain, signer, database) as sender:
+            await grant(chain, sender, founders, "founders")
+            await hand_over(chain, sender, min_delay)
     made.save(out)
     return made
+
+
+def _founders(texts: list[str], supply: Wei) -> dict[Address, Wei]:
+    """Read ADDRESS=TOKENS; ConfigError when there is none, one twice, or more than there is."""
+    if not texts:
+        raise ConfigError("--founder: expected at least one ADDRESS=TOKENS, or nobody could ever vote")
+    founders: dict[Address, Wei] = {}
+    for text in texts:
+        address, equals, amount = text.partition("=")
+        account, wei = address_of(address, "--founder"), tokens(amount, "--founder") if equals else Wei(0)
+        if not wei or account in founders:
+            raise ConfigError(f"--founder {text}: expected ADDRESS=TOKENS, more than 0, each address once")
+        founders[account] = wei
+    if sum(founders.values()) > supply:
+        raise ConfigError("--founder: all together are given more than --supply; give less")
+    return founders

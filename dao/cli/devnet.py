@@ -12,17 +12,23 @@ from typing import Annotated, Any
 import typer
 
 from dao.chain.client import Chain
-from dao.chain.deploy import Params, deploy, grant
+from dao.chain.deploy import TOKEN, Params, deploy, grant
 from dao.chain.deployment import Deployment
+from dao.chain.handover import hand_over
+from dao.chain.sender import Sender
 from dao.cli.holding import held, holder, stop_holder
 from dao.cli.network import DEVNET, Paying, account_folder, expanded, paying
 from dao.cli.output import tokens
 from dao.core.errors import ConfigError, DaoError, RpcError
-from dao.core.types import Address, address_of, hex_of
+from dao.core.types import Address, Wei, address_of, hex_of
 from dao.devnet import Anvil, dev_signer, start_anvil
 
 app = typer.Typer(no_args_is_help=True)
 READY_SECONDS = 60.0
+_SWIFT = Params(
+    voting_delay=5, voting_period=60, late_extension=15
+)  # seconds, where nobody wants to wait for days
+_FOUNDER = Wei(1000 * TOKEN)
 
 HomeOption = Annotated[
     Path, typer.Option("--home", help="Folder of the chain's state and the network's files.")
@@ -35,23 +41,26 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the chain; 0: any free one.")] = 8545,
     block_time: Annotated[int, typer.Option(min=1, help="Seconds between blocks without transactions.")] = 1,
     detach: Annotated[bool, typer.Option(help="Run in the background until `dao devnet down`.")] = False,
+    governed: Annotated[
+        bool, typer.Option(help="Hand a new network over to votes; accounts 1 to 3 get 1000 tokens each.")
+    ] = False,
 ) -> None:
     """Start a chain with the contracts on it, or take up the one that is in HOME. Ctrl-C ends it; its state is kept.
 
-    Writes HOME/deployment.json and HOME/network.json. Account 0 (--dev-account 0) proposes for the DAO. Its keys are
-    public: nothing of worth belongs here.
+    Writes HOME/deployment.json and HOME/network.json. Account 0 (--dev-account 0) proposes for the DAO, unless the
+    network is governed. Its keys are public: nothing of worth belongs here.
 
     Example: dao devnet up --detach
     """
     home = expanded(home)
     home.mkdir(parents=True, exist_ok=True)
     if detach:
-        _detach(home, port, block_time)
+        _detach(home, port, block_time, governed)
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with held(home / "lock", f"devnet {home}"):
-            _run(home, port, block_time)
+            _run(home, port, block_time, governed)
     except KeyboardInterrupt:
         return
 
@@ -98,12 +107,12 @@ def network_of(home: Path) -> dict[str, Any]:
     return network
 
 
-def _run(home: Path, port: int, block_time: int) -> None:
+def _run(home: Path, port: int, block_time: int, governed: bool) -> None:
     """Run the chain until it, or this process, is ended."""
     chain = home / "chain"
     anvil = start_anvil(chain, port, state=chain / "state.json", block_time=block_time)
     try:
-        deployment = asyncio.run(_deployed(anvil, home))
+        deployment = asyncio.run(_deployed(anvil, home, governed))
         network = {
             "rpc": anvil.ws,
             "http": anvil.http,
@@ -122,7 +131,7 @@ def _run(home: Path, port: int, block_time: int) -> None:
         anvil.stop()
 
 
-async def _deployed(anvil: Anvil, home: Path) -> Deployment:
+async def _deployed(anvil: Anvil, home: Path, governed: bool) -> Deployment:
     """The contracts of the chain's state, put there where they are not."""
     path = home / "deployment.json"
     if path.exists():
@@ -133,7 +142,11 @@ async def _deployed(anvil: Anvil, home: Path) -> Deployment:
             return known
     signer = dev_signer(0)
     database = account_folder(path, signer.address) / "transactions.db"
-    made = await deploy(anvil.ws, signer, Params(), database)
+    made = await deploy(anvil.ws, signer, _SWIFT if governed else Params(), database)
+    if governed:
+        async with await Chain.connect(anvil.ws, made) as chain, Sender(chain, signer, database) as sender:
+            await grant(chain, sender, {dev_signer(i).address: _FOUNDER for i in (1, 2, 3)}, "founders")
+            await hand_over(chain, sender)
     made.save(path)
     return made
 
@@ -148,9 +161,10 @@ async def _fund(home: Path, accounts: list[Address], wei: int, gas: int) -> None
             await grant(chain, sender, dict.fromkeys(accounts, wei))  # type: ignore[arg-type]
 
 
-def _detach(home: Path, port: int, block_time: int) -> None:
+def _detach(home: Path, port: int, block_time: int, governed: bool) -> None:
     """Run `up` in a process of its own, and return once it is ready."""
     arguments = ["devnet", "up", "--home", str(home), "--port", str(port), "--block-time", str(block_time)]
+    arguments += ["--governed"] if governed else []
     program = "from dao.cli import main; main()"
     with (home / "devnet.log").open("wb") as log:
         process = subprocess.Popen(

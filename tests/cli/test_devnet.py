@@ -76,6 +76,7 @@ def test_up__port_in_use__one_line(devnet: Devnet, tmp_path: Path) -> None:
 def test_deploy__by_a_keystore__is_a_network_of_its_own(devnet: Devnet, tmp_path: Path) -> None:
     from dao.chain.signer import Signer
     from dao.core.types import hex_of
+    from dao.devnet import dev_signer
 
     password = tmp_path / "password"
     password.touch(0o600)
@@ -83,19 +84,35 @@ def test_deploy__by_a_keystore__is_a_network_of_its_own(devnet: Devnet, tmp_path
     key = tmp_path / "key.json"
     signer = Signer.create(key, "secret words", work=4096)
     account = ("--keystore", key, "--password-file", password)
-    deploy = ("deploy", "--rpc", devnet.rpc, "--out", tmp_path / "deployment.json")
+    founder = ("--founder", f"{hex_of(dev_signer(3).address)}=70.5", "--min-delay", 5)
+    deploy = ("deploy", "--rpc", devnet.rpc, "--out", tmp_path / "deployment.json", *founder)
     assert "cannot pay for gas" in devnet.dao.refused(*deploy, *account)
     devnet.dao.run("devnet", "fund", hex_of(signer.address), "--home", devnet.home, "--tokens", 0)
     made = devnet.dao.json(*deploy, *account, "--unbonding-period", 99, "--symbol", "XYZ")
     assert Deployment.load(tmp_path / "deployment.json").coordinator.hex() == made["coordinator"][2:]
     assert "already holds a deployment" in devnet.dao.refused(*deploy, *account)
+    assert made["handed_over"] is True
     key.chmod(0o644)
-    other = ("deploy", "--rpc", devnet.rpc, "--out", tmp_path / "other.json")
+    other = ("deploy", "--rpc", devnet.rpc, "--out", tmp_path / "other.json", *founder)
     assert "expected 0600" in devnet.dao.refused(*other, *account)
     assert "--keystore FILE or" in devnet.dao.refused(*other)
     assert "no WebSocket here" in devnet.dao.refused(
-        "deploy", "--rpc", "ws://127.0.0.1:1", *account, "--out", tmp_path / "x"
+        "deploy", "--rpc", "ws://127.0.0.1:1", *account, "--out", tmp_path / "x", *founder
     )
+
+
+def test_deploy__founders_or_periods_that_cannot_be__refused(devnet: Devnet, tmp_path: Path) -> None:
+    def refused(*options: object) -> str:
+        return devnet.dao.refused("deploy", "--out", tmp_path / "none.json", "--dev-account", 2, *options)
+
+    one = "0x" + "ab" * 20
+    assert "nobody could ever vote" in refused()
+    assert "expected ADDRESS=TOKENS" in refused("--founder", one)
+    assert "expected ADDRESS=TOKENS" in refused("--founder", f"{one}=0")
+    assert "each address once" in refused("--founder", f"{one}=1", "--founder", f"{one}=2")
+    assert "give less" in refused("--founder", f"{one}=11", "--supply", 10)
+    late = ("--late-extension", 11, "--voting-period", 10)
+    assert "at most --voting-period" in refused("--founder", f"{one}=1", *late)
 
 
 def test_dev_account__another_chain__refused() -> None:

@@ -1,0 +1,149 @@
+"""A network left to its members: who deployed it can do nothing, and whoever looks can tell."""
+
+from pathlib import Path
+
+import pytest
+
+from dao.chain.contracts import Call, Coordinator, Registry, Token, rules_fields
+from dao.chain.deploy import TOKEN, grant, timelock_execute
+from dao.chain.governance import ADMIN_ROLE, PROPOSER_ROLE, Governor, Timelock
+from dao.chain.handover import faults, hand_over
+from dao.chain.interface import load
+from dao.core.errors import ChainError, Reverted
+from dao.core.types import Address, Digest, Wei
+from dao.devnet import dev_signer
+from tests.support import RULES, Network
+
+DEPLOYER, FOUNDER = dev_signer(0), dev_signer(3)
+ANYONE = Address(b"\x0a" * 20)
+OWNED: dict[
+    str, dict[str, tuple[object, ...]]
+] = {  # every function that only the DAO may call, with arguments that it would take
+    "TrainingCoordinator": {
+        "createTask": (rules_fields(RULES), 0),
+        "closeTask": (1, ANYONE),
+        "setSuperlink": (1, ANYONE),
+        "admit": (1, ANYONE, True),
+        "resolve": (1, 1, False),
+        "pause": (),
+        "unpause": (),
+        "transferOwnership": (ANYONE,),
+        "renounceOwnership": (),
+    },
+    "SupernodeRegistry": {
+        "setSlasher": (ANYONE, True),
+        "pause": (),
+        "unpause": (),
+        "transferOwnership": (ANYONE,),
+        "renounceOwnership": (),
+        "slash": (ANYONE, 1, ANYONE, 0),
+    },
+    "RewardDistributor": {
+        "fundFrom": (ANYONE, 1, 1),
+        "activate": (1, bytes(32), 0),
+        "refund": (1, ANYONE),
+    },
+    "DaoGovernor": {
+        "setVotingDelay": (1,),
+        "setVotingPeriod": (1,),
+        "setProposalThreshold": (0,),
+        "updateQuorumNumerator": (0,),
+        "setLateQuorumVoteExtension": (0,),
+        "updateTimelock": (ANYONE,),
+        "relay": (ANYONE, 0, b""),
+        "propose": ([ANYONE], [0], [b""], "mine"),
+    },
+    "TimelockController": {
+        "schedule": (ANYONE, 0, b"", bytes(32), bytes(32), 10**6),
+        "scheduleBatch": ([ANYONE], [0], [b""], bytes(32), bytes(32), 10**6),
+        "cancel": (bytes(32),),
+        "updateDelay": (0,),
+        "grantRole": (PROPOSER_ROLE, DEPLOYER.address),
+        "revokeRole": (PROPOSER_ROLE, ANYONE),
+        "execute": (ANYONE, 0, b"", bytes(32), bytes(32)),
+        "executeBatch": ([ANYONE], [0], [b""], bytes(32), bytes(32)),
+    },
+}
+SOURCES = Path(__file__).parents[2] / "contracts"
+PLACES = {
+    "TrainingCoordinator": "coordinator",
+    "SupernodeRegistry": "registry",
+    "RewardDistributor": "distributor",
+    "DaoGovernor": "governor",
+    "TimelockController": "timelock",
+    "DaoToken": "token",
+}
+
+
+async def test_hand_over__done__the_deployer_can_do_nothing(own_network: Network) -> None:
+    async with own_network.chain() as chain, own_network.dao(chain) as deployer:
+        await grant(chain, deployer, {FOUNDER.address: Wei(100 * TOKEN)})
+        await hand_over(chain, deployer, 30)
+        arguments = OWNED | {
+            "DaoToken": {
+                "transferFrom": (own_network.deployment.timelock, DEPLOYER.address, 1),
+                "burnFrom": (own_network.deployment.timelock, 1),
+            }
+        }
+        for contract, functions in arguments.items():
+            for name, values in functions.items():
+                data = load(contract).functions[name].encode(*values)
+                target = getattr(own_network.deployment, PLACES[contract])
+                with pytest.raises(Reverted):
+                    await deployer.send(Call(target, data, name))
+        at = chain.head()
+        assert await Timelock(chain).min_delay(at) == 30
+        assert [fault async for fault in faults(chain, at)] == []
+
+
+def test_owned__every_function_with_an_owner__is_tried() -> None:
+    for contract in ("TrainingCoordinator", "SupernodeRegistry"):
+        sources = (
+            ("Tasks.sol", "TrainingCoordinator.sol") if contract.startswith("T") else (f"{contract}.sol",)
+        )
+        text = "".join((SOURCES / name).read_text() for name in sources)
+        found = {
+            part.split("(")[0].strip()
+            for part in text.split("function ")[1:]
+            if "onlyOwner" in part.split("{")[0]
+        }
+        assert found
+        assert found <= set(OWNED[contract])
+
+
+async def test_hand_over__repeated__the_same(own_network: Network) -> None:
+    async with own_network.chain() as chain, own_network.dao(chain) as deployer:
+        await hand_over(chain, deployer)
+        await hand_over(chain, deployer)
+
+
+async def test_hand_over__an_operation_left_behind__said(own_network: Network) -> None:
+    async with own_network.chain() as chain, own_network.dao(chain) as deployer:
+        timelock = Timelock(chain)
+        trap = timelock.grant_role(PROPOSER_ROLE, DEPLOYER.address)
+        await deployer.send(timelock.schedule([trap], Digest(bytes(32)), 5))
+        with pytest.raises(ChainError, match="scheduled by nobody's vote"):
+            await hand_over(chain, deployer)
+
+
+async def test_faults__before_the_hand_over_and_after_theft__each_named(own_network: Network) -> None:
+    async with own_network.chain() as chain, own_network.dao(chain) as deployer:
+        before = [fault async for fault in faults(chain, chain.head())]
+        deployer_hex, governor = DEPLOYER.address.hex(), own_network.deployment.governor.hex()
+        for role in ("proposer", "executor", "canceller"):
+            assert any(f"{deployer_hex} is {role} of the timelock" in fault for fault in before)
+        assert any(f"{governor} is not proposer" in fault for fault in before)
+        owner = load("SupernodeRegistry").functions["transferOwnership"].encode(DEPLOYER.address)
+        stolen = [
+            Call(own_network.deployment.registry, owner, "transferOwnership"),
+            Timelock(chain).grant_role(ADMIN_ROLE, DEPLOYER.address),
+            Token(chain).delegate(DEPLOYER.address),
+        ]
+        await timelock_execute(chain, deployer, stolen)
+        after = "\n".join([fault async for fault in faults(chain, chain.head())])
+        assert "the registry's owner" in after
+        assert f"{deployer_hex} is admin of the timelock" in after
+        assert "the treasury's delegate" in after
+        assert await Registry(chain).owner(chain.head()) == DEPLOYER.address
+        assert await Coordinator(chain).owner(chain.head()) == own_network.deployment.timelock
+        assert await Governor(chain).timelock(chain.head()) == own_network.deployment.timelock
