@@ -9,10 +9,11 @@ from typing import Any
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.deployment import Deployment
-from dao.core.errors import DaoError
-from dao.core.types import ZERO_ADDRESS, Domain, TaskId, hex_of
+from dao.core.errors import ContentError, DaoError
+from dao.core.types import ZERO_ADDRESS, Address, Domain, TaskId, hex_of
 from dao.journal import Journal, RoundNote
 from dao.lock import is_running
+from dao.store.base import Source
 from node.rewards import standing
 from node.service import Contents, connected, operator
 from node.settings import NodeSettings, TaskSettings
@@ -111,10 +112,21 @@ async def _ask_chain(
             try:
                 task.joined = await Coordinator(chain).is_joined(TaskId(task.task), node, at)
                 store, _ = contents.of_task(given[TaskId(task.task)])
-                rewards = await standing(chain, store, TaskId(task.task), held.owner)
-                task.claimable_wei, task.claimed_wei = str(rewards.claimable), str(rewards.claimed)
+                await ask_rewards(chain, store, task, held.owner, LIMIT / 2 / len(found.tasks))
             except DaoError as error:
                 task.trouble = str(error)
+
+
+async def ask_rewards(chain: Chain, store: Source, task: TaskStatus, owner: Address, limit: float) -> None:
+    """Find out an owner's rewards within `limit` seconds; else ContentError, for the chain answered at once."""
+    try:
+        async with asyncio.timeout(limit):
+            rewards = await standing(chain, store, TaskId(task.task), owner)
+    except TimeoutError:
+        raise ContentError(
+            f"the manifest of its last final round could not be had within {limit:.0f} s; does its Superlink run?"
+        ) from None
+    task.claimable_wei, task.claimed_wei = str(rewards.claimable), str(rewards.claimed)
 
 
 def _round(note: RoundNote) -> RoundStatus:
