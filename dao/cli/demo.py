@@ -17,7 +17,7 @@ from rich.live import Live
 from dao.cli.output import writable
 from dao.core.errors import ConfigError
 from dao.demo.images import APP, SHARDS, deal
-from dao.demo.plan import members
+from dao.demo.plan import Member, Role, members
 from dao.demo.report import write_json, write_plot
 from dao.demo.show import Show, Stage, play
 from dao.demo.state import DemoState
@@ -84,7 +84,8 @@ async def _run(
     assert task is not None  # noqa: S101  (for mypy)
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
     funded = SHARDS if keep else rounds
-    dealt = await asyncio.to_thread(deal, members(nodes + keep), folder / "data")
+    guest = [Member(nodes, "Guest", Role.GOOD)] if keep else []
+    dealt = await asyncio.to_thread(deal, [*people, *guest], folder / "data")
     names = [person.name for person in people]
     async with open_world(folder, APP, dealt, names, funded, guest=keep) as world:
         with ExitStack() as stack:

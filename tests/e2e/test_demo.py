@@ -130,7 +130,7 @@ def test_demo__keep__a_supernode_joins_by_the_printed_commands(tmp_path: Path) -
             subprocess.run(command, check=True, capture_output=True, timeout=60, env=environment)
         guest = subprocess.Popen(commands[-1], env=environment, stderr=subprocess.DEVNULL)
         last = next(line for line in demo.stdout if " tokens: " in line)
-        assert any(f": {status}, " in last for status in ("ok", "clipped"))
+        assert any(f": {status}, " in last for status in ("ok", "clipped")), last
     finally:
         if guest is not None:
             guest.terminate()
