@@ -3,18 +3,21 @@
 Everything here blocks: call it in a thread. A mapped file must not be shortened by anyone; content in a store is not.
 """
 
+import math
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from dao.core.aggregate import aggregate
-from dao.core.gradient import LEAF, Gradient, decode_gradient, gradient_prefix, gradient_size, quantise
-from dao.core.layout import FLOAT, MAX_HEADER, Layout, Model, model_size, parse_model
+from dao.core.gradient import LEAF, Gradient, decode_gradient, gradient_prefix, write_rows
+from dao.core.layout import FLOAT, MAX_HEADER, Layout, Model, model_header, parse_model
 from dao.core.types import Codec, Digest
 from dao.core.update import Update, decode_update, update_size
 from dao.core.weigh import Entry, Weighing
@@ -54,18 +57,15 @@ def write_gradient(floats: Path, layout: Layout, out: Path) -> Gradient:
     RuleError, naming the tensor, for a value that is not finite or too large.
     """
     values = Model(layout, np.frombuffer(map_file(floats), FLOAT))
-    prefix = gradient_prefix(layout.values)
-    buffer = _new_file(out, gradient_size(layout.values))
-    buffer[: len(prefix)] = prefix
-    body = np.frombuffer(buffer, np.uint8, offset=len(prefix)).reshape(-1, LEAF)
-    quantise(values, body, each)
-    return Gradient(body)
+    with new_file(out, gradient_prefix(layout.values), (layout.chunks, LEAF), np.uint8) as rows:
+        write_rows(values, rows, each)
+    return Gradient(map_rows(out, rows))
 
 
 def write_model(entries: Sequence[Entry], weighing: Weighing, base: Model, out: Path, depth: int) -> Digest:
     """Aggregate into the new model's file; return the root over the aggregate."""
-    buffer = _new_file(out, model_size(base.layout))
-    return aggregate(entries, weighing.weights, weighing.weight_sum, base, buffer, depth, each)
+    with new_file(out, model_header(base.layout), (base.layout.size,), FLOAT) as values:
+        return aggregate(entries, weighing.weights, weighing.weight_sum, base, values, depth, each)
 
 
 def cid_of(path: Path) -> Cid:
@@ -79,10 +79,33 @@ def update_limit(layout: Layout, codec: Codec) -> int:
     return update_size(layout, codec) + MAX_HEADER
 
 
-def _new_file(path: Path, size: int) -> mmap.mmap:
-    """Map a new file of this size to write; what stood there stays whole for whoever has it open."""
+class FileArray:
+    """An array in a file, set by writing there: to a mapping of it, every page is a fault, ten times the cost."""
+
+    def __init__(self, descriptor: int, start: int, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+        """The array begins `start` bytes into the file."""
+        self.shape = shape
+        self.start, self._descriptor, self._dtype = start, descriptor, np.dtype(dtype)
+        self._row = self._dtype.itemsize * math.prod(shape[1:])  # bytes
+
+    def __setitem__(self, rows: slice, values: NDArray[Any], /) -> None:
+        left = np.ascontiguousarray(values, self._dtype).view(np.uint8).reshape(-1).data
+        at = self.start + rows.start * self._row
+        while left:
+            written = os.pwrite(self._descriptor, left, at)
+            left, at = left[written:], at + written
+
+
+@contextmanager
+def new_file(path: Path, prefix: bytes, shape: tuple[int, ...], dtype: DTypeLike) -> Iterator[FileArray]:
+    """Write a new file, a prefix and then an array; what stood there stays whole for whoever has it open."""
     with suppress(FileNotFoundError):
         path.unlink()
-    with path.open("x+b") as file:
-        file.truncate(size)
-        return mmap.mmap(file.fileno(), size)
+    with path.open("xb", buffering=0) as file:
+        file.write(prefix)
+        yield FileArray(file.fileno(), len(prefix), shape, dtype)
+
+
+def map_rows(path: Path, written: FileArray) -> NDArray[np.uint8]:
+    """Map the rows of bytes that were written to a file, to read."""
+    return np.frombuffer(map_file(path), np.uint8, offset=written.start).reshape(written.shape)

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dao.core.codec import GRID
 from dao.core.errors import RuleError
 from dao.core.exact import quotients
-from dao.core.layout import Model, write_model
+from dao.core.layout import Model, put_chunks
 from dao.core.merkle import leaf_hashes, root_of
-from dao.core.spans import Each, Scratch, Span, sweep
+from dao.core.spans import Each, Scratch, Sink, Span, sweep
 from dao.core.types import Digest
 from dao.core.update import weighted_sum
 from dao.core.weigh import UNITS, Entry
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 
 def aggregate(
@@ -26,14 +22,14 @@ def aggregate(
     weights: Sequence[int],
     weight_sum: int,
     base: Model,
-    out: WriteableBuffer,
+    out: Sink,
     depth: int,
     each: Each = map,
 ) -> Digest:
-    """Write the new model's file into `out` (`model_size` bytes); return the root over the weighted sums.
+    """Write the new model's values into `out`, float32 in the order of the file; return the root over the weighted sums.
 
     Weights are 0 or more and add up to at most `weight_sum`, itself at most 2^20; where that is 0, the model stays.
-    Raises RuleError for other weights or an update of another layout.
+    Raises RuleError for other weights, an update of another layout, or an `out` of another shape than (values,).
     """
     if not 0 <= sum(weights) <= weight_sum <= UNITS or min(weights, default=0) < 0:
         raise RuleError(
@@ -42,7 +38,8 @@ def aggregate(
     for entry in entries:
         if entry.update.layout != base.layout:
             raise RuleError("update: expected the tensors of the base model")
-    model = write_model(base.layout, out)
+    if out.shape != (base.layout.size,):
+        raise RuleError(f"model: expected room for {base.layout.size} values, got {out.shape}")
     updates = [entry.update for entry in entries]
 
     def step(span: Span, scratch: Scratch) -> bytes:
@@ -54,9 +51,9 @@ def aggregate(
             quotients(total, weight_sum, values)
             values *= GRID
             values += base.span(*span)
-            model.put(span[0], values)
+            put_chunks(base.layout, out, span[0], values)
         else:
-            model.put(span[0], base.span(*span))
+            put_chunks(base.layout, out, span[0], base.span(*span))
         return leaf_hashes(leaves.view(np.uint8))
 
     return root_of(b"".join(sweep(step, base.layout.chunks, each)), depth)

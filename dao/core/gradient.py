@@ -15,7 +15,7 @@ from dao.core.canonical import canonical_json
 from dao.core.errors import DecodeError, RuleError
 from dao.core.exact import Unfit, scale, shifted_sum
 from dao.core.layout import Model
-from dao.core.spans import CHUNK, Each, Scratch, Span, sweep
+from dao.core.spans import CHUNK, Each, Scratch, Sink, Span, sweep
 from dao.core.update import Update
 
 if TYPE_CHECKING:
@@ -58,33 +58,38 @@ def quantise_span(values: NDArray[Any], room: NDArray[Any]) -> NDArray[np.uint8]
     return scale(values, DIGITS, MAX_EXPONENT, room=room)
 
 
-def quantise(gradient: Model, out: NDArray[np.uint8] | None = None, each: Each = map) -> NDArray[np.uint8]:
-    """Return the rows, (chunks, LEAF), of a gradient that has the layout of its model; in `out` where that is given.
+def quantise(gradient: Model, each: Each = map) -> NDArray[np.uint8]:
+    """Return the rows, (chunks, LEAF), of a gradient that has the layout of its model; errors as in `write_rows`."""
+    rows = np.empty((gradient.layout.chunks, LEAF), np.uint8)
+    write_rows(gradient, rows, each)
+    return rows
+
+
+def write_rows(gradient: Model, out: Sink, each: Each = map) -> None:
+    """Write the rows, (chunks, LEAF), of a gradient that has the layout of its model into `out`.
 
     Raises RuleError, naming the tensor, for a value that is not finite, or 16,383 and more.
     """
     layout = gradient.layout
-    rows = np.empty((layout.chunks, LEAF), np.uint8) if out is None else out
-    if rows.shape != (layout.chunks, LEAF):
-        raise RuleError(f"gradient rows: expected {(layout.chunks, LEAF)} bytes, got {rows.shape}")
-
-    quantised = Gradient(rows)
+    if out.shape != (layout.chunks, LEAF):
+        raise RuleError(f"gradient rows: expected {(layout.chunks, LEAF)} bytes, got {out.shape}")
 
     def write(span: Span, scratch: Scratch) -> None:
         values, room = (scratch.array(name, span[1] - span[0], np.float32) for name in ("values", "room"))
         with np.errstate(over="ignore"):
             np.multiply(gradient.span(*span), np.float32(SCALE), out=values)  # exact: a power of two
+        quantised = Gradient(scratch.array("rows", len(values), np.uint8, LEAF))
         try:
-            quantised.exponents[slice(*span)] = quantise_span(values, room)
+            quantised.exponents[:] = quantise_span(values, room)
         except Unfit as unfit:
             name = layout.name_at(span[0] * CHUNK + unfit.index)
             raise RuleError(
                 f"tensor {name[:80]!r}: expected a gradient that is finite and below 16,383, got {unfit.value / SCALE}"
             ) from None
-        quantised.digits[slice(*span)] = values
+        quantised.digits[:] = values
+        out[slice(*span)] = quantised.body
 
     list(sweep(write, layout.chunks, each))
-    return rows
 
 
 def gradient_prefix(values: int) -> bytes:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dao.core.canonical import read_json
 from dao.core.errors import DecodeError
-from dao.core.spans import CHUNK, Each
+from dao.core.spans import CHUNK, Each, Sink
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -184,10 +184,8 @@ class Model:
         return padded.reshape(-1, CHUNK)
 
     def put(self, start: int, chunks: NDArray[np.floating]) -> None:
-        """Set chunks from `start` on, (n, CHUNK), rounding to float32 and leaving out the padding."""
-        low, padded = start * CHUNK, chunks.reshape(-1)
-        for run in self.layout.runs_within(low, low + padded.size):
-            self.flat[run.raw : run.raw + run.size] = padded[run.padded - low : run.padded - low + run.size]
+        """Set chunks from `start` on, as `put_chunks` does."""
+        put_chunks(self.layout, self.flat, start, chunks)
 
     def check_finite(self, each: Each = map) -> None:
         """Raise DecodeError, naming the tensor, when a value is NaN or infinite."""
@@ -202,6 +200,13 @@ class Model:
             if bad is not None:
                 name = self.layout.tensors[bisect_right(self.layout.starts, bad) - 1][0]
                 raise DecodeError(f"tensor {name[:80]!r}: expected finite values, got {self.flat[bad]}")
+
+
+def put_chunks(layout: Layout, flat: Sink, start: int, chunks: NDArray[np.floating]) -> None:
+    """Set a model's values, in the order of the file, to chunks from `start` on, (n, CHUNK), without their padding."""
+    low, padded = start * CHUNK, chunks.reshape(-1)
+    for run in layout.runs_within(low, low + padded.size):
+        flat[run.raw : run.raw + run.size] = padded[run.padded - low : run.padded - low + run.size]
 
 
 def model_header(layout: Layout) -> bytes:

@@ -25,19 +25,30 @@ class Each(Protocol):
         """Yield `function(span)` for every span, in the order of the spans."""
 
 
+class Sink(Protocol):
+    """Takes the rows of an array, some at a time: an array itself, or a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The whole array's."""
+
+    def __setitem__(self, rows: slice, values: NDArray[Any], /) -> None:
+        """Set rows, which another thread may do to others meanwhile."""
+
+
 class Scratch:
     """Memory that spans use one after the other: the system's fresh pages cost more than the arithmetic in them."""
 
     def __init__(self) -> None:
         self._memory: dict[str, NDArray[np.uint8]] = {}
 
-    def array(self, name: str, chunks: int, dtype: DTypeLike) -> NDArray[Any]:
-        """Return an array, (chunks, CHUNK), of whatever values; the next one of this name takes its place."""
-        size = chunks * CHUNK * np.dtype(dtype).itemsize
+    def array(self, name: str, chunks: int, dtype: DTypeLike, width: int = CHUNK) -> NDArray[Any]:
+        """Return an array, (chunks, width), of whatever values; the next one of this name takes its place."""
+        size = chunks * width * np.dtype(dtype).itemsize
         memory = self._memory.get(name)
         if memory is None or len(memory) < size:
             memory = self._memory[name] = np.empty(size, np.uint8)
-        return memory[:size].view(dtype).reshape(chunks, CHUNK)
+        return memory[:size].view(dtype).reshape(chunks, width)
 
 
 def spans(chunks: int) -> list[Span]:

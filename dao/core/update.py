@@ -14,7 +14,7 @@ from dao.core.codec import CODINGS, GRID, Coding, Rows
 from dao.core.errors import DecodeError, RuleError
 from dao.core.exact import Unfit
 from dao.core.layout import MAX_HEADER, Layout, Model
-from dao.core.spans import CHUNK, Each, Scratch, Span, spans, sweep
+from dao.core.spans import CHUNK, Each, Scratch, Sink, Span, spans, sweep
 from dao.core.types import Codec
 
 if TYPE_CHECKING:
@@ -58,8 +58,15 @@ def update_size(layout: Layout, codec: Codec) -> int:
     return len(update_prefix(layout, codec)) + layout.chunks * leaf_size(codec)
 
 
-def encode_body(base: Model, trained: Model, codec: Codec, out: Rows | None = None, each: Each = map) -> Rows:
-    """Return `trained - base` as rows, (chunks, leaf), in `out` where that is given.
+def encode_body(base: Model, trained: Model, codec: Codec, each: Each = map) -> Rows:
+    """Return `trained - base` as rows, (chunks, leaf); errors are those of `write_body`."""
+    rows = np.empty((base.layout.chunks, leaf_size(codec)), np.uint8)
+    write_body(base, trained, codec, rows, each)
+    return rows
+
+
+def write_body(base: Model, trained: Model, codec: Codec, out: Sink, each: Each = map) -> None:
+    """Write `trained - base` as rows, (chunks, leaf), into `out`.
 
     Raises RuleError when the layouts differ, or naming the tensor when a difference is not finite or too large: from
     63.75 on for int8, 64 for float32.
@@ -67,9 +74,8 @@ def encode_body(base: Model, trained: Model, codec: Codec, out: Rows | None = No
     layout, coding = base.layout, CODINGS[codec]
     if trained.layout != layout:
         raise RuleError(f"trained model: {_difference(layout, trained.layout)}")
-    rows = np.empty((layout.chunks, coding.leaf), np.uint8) if out is None else out
-    if rows.shape != (layout.chunks, coding.leaf):
-        raise RuleError(f"rows: expected {(layout.chunks, coding.leaf)} bytes, got {rows.shape}")
+    if out.shape != (layout.chunks, coding.leaf):
+        raise RuleError(f"rows: expected {(layout.chunks, coding.leaf)} bytes, got {out.shape}")
 
     def encode(span: Span, scratch: Scratch) -> None:
         delta, room = (scratch.array(name, span[1] - span[0], np.float64) for name in ("delta", "room"))
@@ -77,16 +83,17 @@ def encode_body(base: Model, trained: Model, codec: Codec, out: Rows | None = No
         np.copyto(room, base.span(*span))
         with np.errstate(invalid="ignore"):
             delta -= room
+        rows = scratch.array("rows", span[1] - span[0], np.uint8, coding.leaf)
         try:
-            coding.encode(delta, rows[slice(*span)], room)
+            coding.encode(delta, rows, room)
         except Unfit as unfit:
             name = layout.name_at(span[0] * CHUNK + unfit.index)
             raise RuleError(
                 f"tensor {name[:80]!r}: expected training to change values by less than 63.75, got {unfit.value * GRID}"
             ) from None
+        out[slice(*span)] = rows
 
     list(sweep(encode, layout.chunks, each))
-    return rows
 
 
 def decode_update(data: ReadableBuffer, layout: Layout, codec: Codec, each: Each = map) -> Update:

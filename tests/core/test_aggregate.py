@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.aggregate import aggregate
-from dao.core.errors import DecodeError, RuleError
-from dao.core.layout import Layout, Model, model_size, parse_model
+from dao.core.errors import RuleError
+from dao.core.layout import Layout, Model, model_size, parse_model, write_model
 from dao.core.merkle import Tree
 from dao.core.spans import Each
 from dao.core.types import Codec, Digest
@@ -42,7 +42,8 @@ def run(
     entries: list[Entry], weights: list[int], weight_sum: int, base: Model, each: Each = map
 ) -> tuple[Digest, bytes]:
     out = bytearray(model_size(base.layout))
-    return aggregate(entries, weights, weight_sum, base, out, DEPTH, each), bytes(out)
+    values = write_model(base.layout, out).flat
+    return aggregate(entries, weights, weight_sum, base, values, DEPTH, each), bytes(out)
 
 
 @given(shapes, seeds, codecs, three_weights, st.integers(0, 2**18))
@@ -136,13 +137,13 @@ def test_aggregate__update_of_another_layout__refused() -> None:
         run(entries_of(LAYOUT, 1, count=1), [1], 1, random_model(Layout.of({"a": (3,)}), 1))
 
 
-def test_aggregate__buffer_of_another_size__refused() -> None:
+def test_aggregate__room_for_another_model__refused() -> None:
     base = random_model(LAYOUT, 1)
-    with pytest.raises(DecodeError, match="expected a buffer of"):
-        aggregate([], [], 0, base, bytearray(10), DEPTH)
+    with pytest.raises(RuleError, match="expected room for"):
+        aggregate([], [], 0, base, np.empty(10, np.float32), DEPTH)
 
 
 def test_aggregate__tree_without_room__refused() -> None:
     base = random_model(LAYOUT, 1)
     with pytest.raises(RuleError, match="tree of depth 1"):
-        aggregate([], [], 0, base, bytearray(model_size(LAYOUT)), 1)
+        aggregate([], [], 0, base, np.empty(LAYOUT.size, np.float32), 1)

@@ -74,9 +74,18 @@ def test_aggregate__any_order__the_rounded_sum_of_integers(seeds: list[int], dat
     weight_sum = max(1, sum(weights))
     entries = [Entry(Address(bytes([i]) * 20), 1, update) for i, update in enumerate(updates)]
     base, out = model_of(0, 0.1), bytearray(model_size(LAYOUT))
-    root = aggregate(entries, weights, weight_sum, base, out, depth_for(LAYOUT.chunks))
+    root = aggregate(
+        entries, weights, weight_sum, base, write_model(LAYOUT, out).flat, depth_for(LAYOUT.chunks)
+    )
     other = bytearray(model_size(LAYOUT))
-    again = aggregate(entries[::-1], weights[::-1], weight_sum, base, other, depth_for(LAYOUT.chunks))
+    again = aggregate(
+        entries[::-1],
+        weights[::-1],
+        weight_sum,
+        base,
+        write_model(LAYOUT, other).flat,
+        depth_for(LAYOUT.chunks),
+    )
     assert (root, bytes(out)) == (again, bytes(other))
     columns = zip(*(integers(update) for update in updates), strict=True)
     sums = [sum(w * q for w, q in zip(weights, column, strict=True)) for column in columns]

@@ -8,7 +8,7 @@ import shapiq
 from numpy.typing import NDArray
 
 from dao.core.aggregate import aggregate
-from dao.core.layout import Model, depth_for, model_size
+from dao.core.layout import Model, depth_for, model_size, write_model
 from dao.core.weigh import Entry
 from dao.evaluator import Evaluator
 
@@ -31,7 +31,14 @@ async def exact_shapley(
     for coalition in range(1 << players):
         counted = [weight if coalition >> i & 1 else 0 for i, weight in enumerate(weights)]
         out = bytearray(model_size(base.layout))
-        aggregate(entries, counted, weight_sum, base, out, depth_for(base.layout.chunks))
+        aggregate(
+            entries,
+            counted,
+            weight_sum,
+            base,
+            write_model(base.layout, out).flat,
+            depth_for(base.layout.chunks),
+        )
         scratch.write_bytes(out)  # noqa: ASYNC240  (a test has the loop for itself)
         losses[coalition] = await evaluator.loss(scratch, shard)
     bits = 1 << np.arange(players)
