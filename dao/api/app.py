@@ -9,7 +9,7 @@ from dao.api import page, problems
 from dao.api.guard import BASE, Guard, Limits
 from dao.api.page import Asset
 from dao.api.problems import Problem
-from dao.api.routes import auth, prepare, relay, state
+from dao.api.routes import auth, drafts, prepare, relay, state
 from dao.api.services import Services
 
 _ABOUT = """\
@@ -33,7 +33,7 @@ def create_app(services: Services, assets: Mapping[str, Asset] | None = None) ->
     )
     app.state.services = services
     problems.install(app)
-    for routes in (state.router, auth.router, prepare.router, relay.router):
+    for routes in (state.router, auth.router, drafts.router, prepare.router, relay.router):
         app.include_router(routes, prefix=BASE)
     files = page.load() if assets is None else assets
 

@@ -15,6 +15,7 @@ from dao.api.problems import Problem, response
 
 BASE = "/api/v1"
 MAX_BODY = 256 * 1024  # bytes of a request
+MAX_BRACKETS = 5000  # of a request: deep JSON overflows the stack where the recursion limit is raised
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
@@ -126,12 +127,15 @@ def _bounded(headers: Headers, receive: Receive) -> Callable[[], Awaitable[Messa
     told = headers.get("content-length", "0")
     if not told.isdecimal() or int(told) > MAX_BODY:
         raise Problem(413, "too-large", f"the request is larger than {MAX_BODY} bytes")
-    had = 0
+    had = brackets = 0
 
     async def receiving() -> Message:
-        nonlocal had
+        nonlocal had, brackets
         message = await receive()
-        had += len(message.get("body", b""))
+        body = message.get("body", b"")
+        had, brackets = had + len(body), brackets + body.count(b"[") + body.count(b"{")
+        if brackets > MAX_BRACKETS:
+            raise HTTPException(422, "the request is nested deeper than anything here is")
         if had > MAX_BODY:  # the framework turns other exceptions in here into a 400
             raise HTTPException(413, f"the request is larger than {MAX_BODY} bytes")
         return message

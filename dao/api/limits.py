@@ -1,6 +1,7 @@
 """How often someone may ask: token buckets, as many as fit into a fixed memory."""
 
 import ipaddress
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -46,7 +47,9 @@ class Limiter:
         """Take a token; Problem 429 that says when to come again."""
         wait = self.wait(caller)
         if wait > 0:
-            raise Problem(429, "too-many", f"too many {what}; try again in {wait:.0f} s", retry_after=wait)
+            raise Problem(
+                429, "too-many", f"too many {what}; try again in {math.ceil(wait)} s", retry_after=wait
+            )
 
 
 def caller_of(peer: str, forwarded: str | None, trusted: frozenset[str]) -> str:

@@ -136,14 +136,6 @@ def actions_hash(actions: Actions) -> Digest:
     return keccak256(encode(types, (actions.targets, actions.values, actions.calldatas), "actions"))
 
 
-def proposal_id(actions: Actions, description: str) -> int:
-    """A proposal's number, which its content gives."""
-    types = ("address[]", "uint256[]", "bytes[]", "bytes32")
-    words = keccak256(description.encode())
-    values = (actions.targets, actions.values, actions.calldatas, words)
-    return int.from_bytes(keccak256(encode(types, values, "proposal")), "big")
-
-
 async def check_tokens(chain: Chain, contract: str, account: Address) -> None:
     """Problem 403 where an account has no votes to delegate: the relayer pays for nobody who has nothing."""
     if contract == "token":

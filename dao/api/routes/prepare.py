@@ -74,7 +74,7 @@ async def prepare_delegate(form: DelegateForm, services: Given) -> Prepared:
     whose = "in your wallet" if form.contract == "token" else "that you have staked"
     to = "yourself" if form.delegatee == form.account else shown_address(form.delegatee)
     words = [f"Let the tokens {whose} vote as {to} does. No tokens move; you can change it at any time."]
-    return _prepared(chain, words, votes.delegate(form.delegatee), typed)
+    return prepared(chain, words, votes.delegate(form.delegatee), typed)
 
 
 @router.post("/vote", responses=_PROBLEMS)
@@ -90,7 +90,7 @@ async def prepare_vote(form: VoteForm, services: Given) -> Prepared:
     words = [f"Vote {how} the proposal “{title_of(description)}”. A vote is final."]
     if form.reason:
         words.append(f"Your reason, public for good: {form.reason}")
-    return _prepared(chain, words, governor.vote(form.proposal, support, form.reason), typed)
+    return prepared(chain, words, governor.vote(form.proposal, support, form.reason), typed)
 
 
 @router.post("/queue", responses=_PROBLEMS)
@@ -101,7 +101,7 @@ async def prepare_queue(form: ProposalForm, services: Given) -> Prepared:
     words = [
         f"Put the accepted proposal “{title_of(description)}” into the timelock, which starts its delay."
     ]
-    return _prepared(chain, words, Governor(chain).queue(actions, description))
+    return prepared(chain, words, Governor(chain).queue(actions, description))
 
 
 @router.post("/execute", responses=_PROBLEMS)
@@ -110,7 +110,7 @@ async def prepare_execute(form: ProposalForm, services: Given) -> Prepared:
     chain = services.link.chain()
     actions, description = await services.proposals.get(chain, form.proposal)
     words = [f"Carry out the proposal “{title_of(description)}”."]
-    return _prepared(chain, words, Governor(chain).execute(actions, description))
+    return prepared(chain, words, Governor(chain).execute(actions, description))
 
 
 @router.post("/cancel", responses=_PROBLEMS)
@@ -119,7 +119,7 @@ async def prepare_cancel(form: ProposalForm, services: Given) -> Prepared:
     chain = services.link.chain()
     actions, description = await services.proposals.get(chain, form.proposal)
     words = [f"Withdraw your proposal “{title_of(description)}”."]
-    return _prepared(chain, words, Governor(chain).cancel(actions, description))
+    return prepared(chain, words, Governor(chain).cancel(actions, description))
 
 
 def title_of(description: str) -> str:
@@ -132,6 +132,7 @@ def _next(services: Services, space: Space, account: Address, on_chain: int) -> 
     return on_chain if relayer is None else relayer.next_nonce(space, account, on_chain)
 
 
-def _prepared(chain: Chain, words: list[str], call: Call, *typed: dict[str, Any]) -> Prepared:
+def prepared(chain: Chain, words: list[str], call: Call, *typed: dict[str, Any]) -> Prepared:
+    """What a wallet needs for a call, and the typed data that may be signed instead."""
     transaction = {"to": call.to, "data": call.data, "value": "0", "chainId": chain.chain_id}
     return Prepared.model_validate({"words": words, "typed_data": typed, "transaction": transaction})

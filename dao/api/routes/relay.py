@@ -27,6 +27,7 @@ from dao.api.signing import Signing
 from dao.chain.contracts import Call, Registry, Token
 from dao.chain.governance import Actions, Governor, Support
 from dao.core.types import Timestamp
+from dao.gov.actions import proposal_id
 
 router = APIRouter(prefix="/relay", tags=["relay"])
 MAX_REASON = 4000  # characters
@@ -192,7 +193,7 @@ async def relay_propose(body: ProposeBody, session: Changing, services: Given) -
         call,
         lambda: signing.check_threshold(chain, body.proposer),
     )
-    return Relayed.of(job, proposal_id=signing.proposal_id(actions, body.description))
+    return Relayed.of(job, proposal_id=proposal_id(actions, body.description))
 
 
 @router.post("/queue", status_code=202, responses=_PROBLEMS)

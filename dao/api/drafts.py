@@ -1,0 +1,115 @@
+"""Drafts of proposals: actions as JSON to calls and back, in words, and what each would do if it were executed now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dao.chain.client import Chain
+from dao.chain.deployment import Deployment
+from dao.chain.governance import Actions
+from dao.chain.reverts import reverted
+from dao.chain.rpc import Answered
+from dao.core.errors import Reverted
+from dao.core.types import hex_of
+from dao.gov.actions import Action, decode, encode_actions
+from dao.gov.forms import fields_of, kind_of, read_action
+from dao.gov.words import describe
+
+_WEI = (
+    *("funds", "amount", "votes", "value"),
+    *("min_stake", "max_stake", "round_budget", "superlink_bond", "challenge_bond"),
+)
+_NO_METHOD = (-32601, -32602)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A proposal before it is one; `words` has a sentence for each call, `warnings` what would go wrong."""
+
+    actions: Actions
+    description: str
+    words: list[str]
+    warnings: list[str]
+
+
+def read(kind: str, fields: dict[str, Any]) -> Action:
+    """Read an action whose fields have their units in their names, as they are shown; DecodeError names the field."""
+    return read_action(kind, _renamed(fields, _plain))
+
+
+def shown(action: Action) -> dict[str, Any]:
+    """An action's fields with their units in their names: amount_wei, commit_period_seconds."""
+    found: dict[str, Any] = _renamed(fields_of(action), _with_unit)
+    return found
+
+
+def decoded(actions: Actions, deployment: Deployment) -> list[Action]:
+    """What each call of a proposal does."""
+    calls = zip(actions.targets, actions.values, actions.calldatas, strict=True)
+    return [decode(target, value, data, deployment) for target, value, data in calls]
+
+
+async def draft(chain: Chain, title: str, text: str, wanted: Sequence[Action]) -> Draft:
+    """Write a proposal, and try its calls one after the other as the timelock would make them now."""
+    actions = encode_actions(wanted, chain.deployment)
+    kinds = decoded(actions, chain.deployment)
+    description = f"# {title.strip()}\n\n{text.strip()}".strip()
+    words = [describe(action, chain.deployment) for action in kinds]
+    warnings = await _tried(chain, actions, [kind_of(action) for action in kinds])
+    return Draft(actions, description, words, warnings)
+
+
+async def _tried(chain: Chain, actions: Actions, labels: Sequence[str]) -> list[str]:
+    """What would go wrong if the timelock made the calls now, together."""
+    timelock = hex_of(chain.deployment.timelock)
+    calls = [
+        {"from": timelock, "to": hex_of(target), "value": hex(value), "data": hex_of(data)}
+        for target, value, data in zip(actions.targets, actions.values, actions.calldatas, strict=True)
+    ]
+    block = hex(chain.head().number)
+    try:
+        [answer] = await chain.request("eth_simulateV1", {"blockStateCalls": [{"calls": calls}]}, block)
+    except Answered as error:
+        if error.code not in _NO_METHOD:
+            raise
+        return await _tried_alone(chain, calls, labels)
+    found = []
+    for label, result in zip(labels, answer["calls"], strict=True):
+        if int(result["status"], 16):
+            continue
+        why = result.get("error") or {}
+        data = why.get("data") or result.get("returnData") or "0x"
+        found.append(str(reverted(label, bytes.fromhex(data[2:]), str(why.get("message", "")))))
+        break  # those after it are not made at all
+    return found
+
+
+async def _tried_alone(chain: Chain, calls: Sequence[dict[str, str]], labels: Sequence[str]) -> list[str]:
+    """The same where the node cannot try calls together: each alone, but for what needs an approval before it."""
+    found = []
+    before = ""
+    for call, label in zip(calls, labels, strict=True):
+        if before != "approve":
+            try:
+                await chain.ask("eth_call", call, chain.head().number, label)
+            except Reverted as error:
+                found.append(str(error))
+        before = label
+    return found
+
+
+def _renamed(value: Any, rename: Any) -> Any:
+    if isinstance(value, dict):
+        return {rename(name): _renamed(inner, rename) for name, inner in value.items()}
+    return value
+
+
+def _with_unit(name: str) -> str:
+    if name in _WEI:
+        return f"{name}_wei"
+    return f"{name}_seconds" if name.endswith("_period") else name
+
+
+def _plain(name: str) -> str:
+    found = name.removesuffix("_wei").removesuffix("_seconds")
+    return found if _with_unit(found) == name else name

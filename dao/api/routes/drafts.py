@@ -1,0 +1,126 @@
+"""Drafting proposals: what one would do, before anyone signs it."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from dao.api import drafts
+from dao.api.forms import AddressText, Body, BytesText, NumberText, ReadAddress, Shown, WeiText
+from dao.api.ledger import Space
+from dao.api.problems import Problem, responses
+from dao.api.routes.prepare import Prepared, prepared
+from dao.api.services import Given
+from dao.api.signing import Signing
+from dao.chain.client import Chain
+from dao.chain.governance import Governor
+from dao.gov.actions import proposal_id
+
+router = APIRouter(tags=["prepare"])
+DEADLINE_SECONDS = 3600  # of a signed proposal, in block time
+MAX_ACTIONS = 10
+_PROBLEMS = responses(413, 422, 429, 503)
+
+
+class ActionForm(Body):
+    """An action by its kind, and its fields."""
+
+    kind: Annotated[str, Field(max_length=40, examples=["grant"])]
+    fields: Annotated[dict[str, Any], Field(max_length=20, default_factory=dict)]
+
+
+class DraftForm(Body):
+    """A proposal to be."""
+
+    title: Annotated[str, Field(min_length=1, max_length=200)]
+    description: Annotated[str, Field(max_length=15_000)] = ""
+    actions: Annotated[list[ActionForm], Field(min_length=1, max_length=MAX_ACTIONS)]
+
+
+class ProposeForm(DraftForm):
+    """A proposal, and who makes it."""
+
+    account: ReadAddress
+
+
+class DraftShown(Shown):
+    """What a proposal does; the lists have an entry for each call, which may be more than the actions asked for."""
+
+    description: str
+    targets: list[AddressText]
+    values: list[WeiText]
+    calldatas: list[BytesText]
+    proposal_id: NumberText
+    words: list[str]
+    warnings: list[str]
+
+
+class ProposalShown(Shown):
+    """What goes to /relay/propose beside the signature."""
+
+    targets: list[AddressText]
+    values: list[WeiText]
+    calldatas: list[BytesText]
+    description: str
+    deadline: int
+
+
+class PreparedProposal(Prepared):
+    """As for other actions, and the proposal."""
+
+    proposal: ProposalShown
+    proposal_id: NumberText
+    warnings: list[str]
+
+
+@router.post("/drafts/preview", responses=_PROBLEMS)
+async def preview(form: DraftForm, services: Given) -> DraftShown:
+    """Preview a proposal: its calls, in words, and whether they would go through if made now."""
+    made = await _drafted(services.link.chain(), form)
+    return DraftShown.model_validate(
+        {
+            "description": made.description,
+            "targets": made.actions.targets,
+            "values": made.actions.values,
+            "calldatas": made.actions.calldatas,
+            "proposal_id": proposal_id(made.actions, made.description),
+            "words": made.words,
+            "warnings": made.warnings,
+        }
+    )
+
+
+@router.post("/prepare/propose", responses=_PROBLEMS)
+async def prepare_propose(form: ProposeForm, services: Given) -> PreparedProposal:
+    """Prepare to propose."""
+    chain = services.link.chain()
+    made = await _drafted(chain, form)
+    governor, relayer = Governor(chain), services.relayer
+    nonce = await governor.nonce_of(form.account, chain.head())
+    if relayer is not None:
+        nonce = relayer.next_nonce(Space.GOVERNOR, form.account, nonce)
+    deadline = chain.head().timestamp + DEADLINE_SECONDS
+    typed = await Signing(chain).proposal(form.account, made.actions, made.description, nonce, deadline)
+    words = [f"Propose “{form.title}” to the DAO, which then decides by vote:", *made.words]
+    base = prepared(chain, words, governor.propose(made.actions, made.description), typed)
+    return PreparedProposal.model_validate(
+        {
+            **base.model_dump(),
+            "proposal": {
+                "targets": made.actions.targets,
+                "values": made.actions.values,
+                "calldatas": made.actions.calldatas,
+                "description": made.description,
+                "deadline": deadline,
+            },
+            "proposal_id": proposal_id(made.actions, made.description),
+            "warnings": made.warnings,
+        }
+    )
+
+
+async def _drafted(chain: Chain, form: DraftForm) -> drafts.Draft:
+    if "\n" in form.title:
+        raise Problem(422, "invalid", "title: expected one line")
+    wanted = [drafts.read(action.kind, action.fields) for action in form.actions]
+    return await drafts.draft(chain, form.title, form.description, wanted)

@@ -1,0 +1,73 @@
+"""Drafts: what a proposal would do, in words, and what the contracts would say to it."""
+
+from dataclasses import replace
+
+from dao.api import drafts
+from dao.chain.deploy import TOKEN
+from dao.core.types import Address, TaskId, Wei, hex_of
+from dao.gov.actions import Admit, CreateTask, Grant, SetThreshold, SetVotingDelay
+from dao.gov.forms import kind_of
+from tests.api.stage import Stage, member
+from tests.support import RULES
+
+TO = Address(bytes([7] * 20))
+
+
+def test_read__what_is_shown__the_same_action_with_units_in_names() -> None:
+    actions = [
+        CreateTask(RULES, Wei(TOKEN)),
+        Grant(TO, Wei(3)),
+        Admit(TaskId(1), TO, admitted=True),
+        SetThreshold(Wei(5)),
+        SetVotingDelay(60),
+    ]
+    for action in actions:
+        assert drafts.read(kind_of(action), drafts.shown(action)) == action
+    assert drafts.shown(actions[1]) == {"to": hex_of(TO), "amount_wei": "3"}
+    rules = drafts.shown(actions[0])["rules"]
+    assert {"commit_period_seconds", "min_stake_wei", "quorum"} <= set(rules)
+    assert drafts.shown(actions[4]) == {"seconds": 60}
+
+
+async def test_preview__a_task__its_funds_are_approved_before(stage: Stage) -> None:
+    action = CreateTask(replace(RULES, superlink=TO), Wei(TOKEN))
+    async with stage.open() as running, member(running, stage.members[0]) as anyone:
+        form = {"title": "A task", "actions": [{"kind": "create_task", "fields": drafts.shown(action)}]}
+        draft = await anyone.post("/drafts/preview", form)
+    assert draft["warnings"] == []
+    assert len(draft["words"]) == len(draft["calldatas"]) == 2
+    assert draft["description"] == "# A task"
+
+
+async def test_preview__what_would_be_refused__warned_in_the_contracts_words(stage: Stage) -> None:
+    form = {
+        "title": "Too much",
+        "description": "<img src=x onerror=alert(1)>",
+        "actions": [
+            {"kind": "grant", "fields": {"to": hex_of(TO), "amount_wei": str(10**30)}},
+            {"kind": "resolve", "fields": {"task": 99, "round": 1, "valid": True}},
+        ],
+    }
+    async with stage.open() as running, member(running, stage.members[0]) as anyone:
+        draft = await anyone.post("/drafts/preview", form)
+        assert "ERC20InsufficientBalance" in draft["warnings"][0]
+        form["actions"] = [form["actions"][1]]  # type: ignore[index]
+        assert "WrongPhase" in (await anyone.post("/drafts/preview", form))["warnings"][0]
+        answer = await anyone.http.post("/api/v1/drafts/preview", json=form)
+        assert answer.headers["content-type"] == "application/json"  # data, whatever the text is
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_preview__no_action_of_ours__refused_with_the_field(stage: Stage) -> None:
+    async with stage.open() as running, member(running, stage.members[0]) as anyone:
+        for kind, fields, word in (
+            ("drain", {}, "drain"),
+            ("grant", {"to": hex_of(TO)}, "amount"),
+            ("grant", {"to": "0x12", "amount_wei": "1"}, "to"),
+            ("grant", {"to": hex_of(TO), "amount_wei": "-1"}, "amount"),
+            ("grant", {"to": hex_of(TO), "amount_wei": "1", "url": "http://127.0.0.1"}, "url"),
+        ):
+            form = {"title": "x", "actions": [{"kind": kind, "fields": fields}]}
+            problem = await anyone.post("/drafts/preview", form, 422)
+            assert problem["type"] == "invalid"
+            assert word in problem["detail"]
