@@ -9,6 +9,7 @@ import typer
 
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.deployment import Deployment
+from dao.chain.signer import Signer
 from dao.cli.holding import holder
 from dao.cli.network import DevAccountOption, JsonOption, Paying, connected, expanded
 from dao.cli.output import amount, log_to_stderr, print_fields, print_json, tokens
@@ -16,6 +17,7 @@ from dao.cli.serving import SuperlinkSettings, operator, serve, until_told
 from dao.config import FILE, default_home
 from dao.core.errors import ConfigError, DaoError
 from dao.core.types import TaskId, Wei, hex_of
+from node.settings import NodeSettings
 
 app = typer.Typer(no_args_is_help=True)
 TAIL = 256 << 10  # bytes of the status file that are looked at
@@ -27,6 +29,14 @@ HomeOption = Annotated[
         envvar="COMMONWEIGHT_HOME",
         help="The Superlink's folder; ~/.commonweight/superlink by default.",
     ),
+]
+OwnerOption = Annotated[
+    Path | None,
+    typer.Option("--owner-keystore", help="The owner's key, kept elsewhere: it holds the stake."),
+]
+OwnerPasswordOption = Annotated[
+    Path | None,
+    typer.Option("--owner-password-file", help="Its password; or the variable COMMONWEIGHT_OWNER_PASSWORD."),
 ]
 
 
@@ -61,12 +71,8 @@ def init(
 @app.command()
 def register(
     stake: Annotated[str, typer.Option(help="Tokens to stake: the bond that the task asks for.")],
-    owner_keystore: Annotated[
-        Path | None, typer.Option(help="The owner's key, kept elsewhere: it holds the stake.")
-    ] = None,
-    owner_password_file: Annotated[
-        Path | None, typer.Option(help="Its password; or the variable COMMONWEIGHT_OWNER_PASSWORD.")
-    ] = None,
+    owner_keystore: OwnerOption = None,
+    owner_password_file: OwnerPasswordOption = None,
     dev_account: DevAccountOption = None,
     home: HomeOption = None,
 ) -> None:
@@ -75,16 +81,48 @@ def register(
     Example: dao superlink register --owner-keystore owner.json --owner-password-file owner.password --stake 500
     """
     from node import commands
-    from node.settings import NodeSettings
 
-    settings, wanted = _settings(home), tokens(stake, "--stake")
-    network = Deployment.load(settings.at(settings.chain.deployment))
-    owner = Paying(
-        owner_keystore, owner_password_file, dev_account, "--owner-keystore", "COMMONWEIGHT_OWNER_PASSWORD"
-    ).signer(network.chain_id)
-    shared = NodeSettings.model_construct(home=settings.home, chain=settings.chain, key=settings.key)
-    held = asyncio.run(commands.register(shared, owner, wanted))
+    wanted = tokens(stake, "--stake")
+    settings, owner = _staked(home, owner_keystore, owner_password_file, dev_account)
+    held = asyncio.run(commands.register(settings, owner, wanted))
     print(f"stake {amount(held)} tokens behind this Superlink, owner {hex_of(owner.address)}")
+
+
+@app.command()
+def unbond(
+    stake: Annotated[str | None, typer.Option(help="Tokens to take out; without, all.")] = None,
+    owner_keystore: OwnerOption = None,
+    owner_password_file: OwnerPasswordOption = None,
+    dev_account: DevAccountOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Begin to take the bond out; below what its task asks for, the Superlink opens no round more.
+
+    Example: dao superlink unbond --owner-keystore owner.json --owner-password-file owner.password
+    """
+    from node import commands
+
+    wanted = None if stake is None else tokens(stake, "--stake")
+    settings, owner = _staked(home, owner_keystore, owner_password_file, dev_account)
+    until = asyncio.run(commands.unbond(settings, owner, wanted))
+    print(f"unbonding until block time {until}; then: dao superlink withdraw")
+
+
+@app.command()
+def withdraw(
+    owner_keystore: OwnerOption = None,
+    owner_password_file: OwnerPasswordOption = None,
+    dev_account: DevAccountOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Send the released bond to its owner, who pays the gas.
+
+    Example: dao superlink withdraw --owner-keystore owner.json --owner-password-file owner.password
+    """
+    from node import commands
+
+    settings, owner = _staked(home, owner_keystore, owner_password_file, dev_account)
+    print(f"{amount(asyncio.run(commands.withdraw(settings, owner)))} tokens sent to the owner")
 
 
 @app.command()
@@ -186,6 +224,18 @@ def _events(path: Path) -> list[dict[str, Any]]:
         file.seek(max(0, size - TAIL))
         lines = file.read().splitlines()[1 if size > TAIL else 0 :]
     return [jsons.loads(line) for line in lines if line.endswith(b"}")]
+
+
+def _staked(
+    home: Path | None, keystore: Path | None, password_file: Path | None, dev_account: int | None
+) -> tuple[NodeSettings, Signer]:
+    """The settings, as staking takes them, and the owner's key."""
+    settings = _settings(home)
+    network = Deployment.load(settings.at(settings.chain.deployment))
+    owner = Paying(
+        keystore, password_file, dev_account, "--owner-keystore", "COMMONWEIGHT_OWNER_PASSWORD"
+    ).signer(network.chain_id)
+    return NodeSettings.model_construct(home=settings.home, chain=settings.chain, key=settings.key), owner
 
 
 def _home(home: Path | None) -> Path:

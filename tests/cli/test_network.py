@@ -195,3 +195,13 @@ def test_commands__bad_input__one_line_that_says_what_to_do(made: Made, tmp_path
     assert "--dev-account NUMBER" in dao.refused(*create)
     assert "--superlink: expected 0x" in dao.refused(*create, "--dev-account", 0, "--superlink", "me")
     assert "--min-stake" in dao.refused(*create, "--dev-account", 0, "--min-stake", "-1")
+
+
+def test_superlink__unbonds_a_part__is_locked_and_what_stays_is_its_bond(made: Made) -> None:
+    dao, owned = made.devnet.dao, ("--home", made.superlink, "--dev-account", 1)
+    dao.run("superlink", "register", *owned, "--stake", 20)
+    assert dao.run("superlink", "unbond", *owned, "--stake", 20).stdout.startswith(
+        "unbonding until block time"
+    )
+    assert "locked until" in dao.refused("superlink", "withdraw", *owned)
+    assert dao.json("superlink", "status", "--home", made.superlink)["stake"] == "500"
