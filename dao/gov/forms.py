@@ -1,6 +1,7 @@
 """Actions as JSON, as the API and the command line take and show them: a kind, and fields by their names."""
 
 import re
+from typing import Any
 
 from dao.core.errors import DecodeError
 from dao.core.record import form_of
@@ -23,7 +24,8 @@ def fields_of(action: Action) -> dict[str, object]:
             "value": str(action.value),
             "calldata": hex_of(action.calldata),
         }
-    written: dict[str, object] = form_of(type(action)).write(action)
+    kind: type[Any] = type(action)
+    written: dict[str, object] = form_of(kind).write(action)
     return written
 
 
@@ -31,7 +33,8 @@ def read_action(kind: str, fields: object) -> Known:
     """Read what `fields_of` writes, hex digits in any case; DecodeError names what is wrong."""
     if kind not in _NAMES:
         raise DecodeError(f"action {kind[:80]!r}: expected one of {' '.join(_NAMES)}")
-    action: Known = form_of(_NAMES[kind]).read(_lowered(fields), kind)
+    known: type[Any] = _NAMES[kind]
+    action: Known = form_of(known).read(_lowered(fields), kind)
     return action
 
 
