@@ -24,7 +24,7 @@ def fields_of(action: Action) -> dict[str, object]:
             "value": str(action.value),
             "calldata": hex_of(action.calldata),
         }
-    kind: type[Any] = type(action)
+    kind: Any = type(action)
     written: dict[str, object] = form_of(kind).write(action)
     return written
 
@@ -33,7 +33,7 @@ def read_action(kind: str, fields: object) -> Known:
     """Read what `fields_of` writes, hex digits in any case; DecodeError names what is wrong."""
     if kind not in _NAMES:
         raise DecodeError(f"action {kind[:80]!r}: expected one of {' '.join(_NAMES)}")
-    known: type[Any] = _NAMES[kind]
+    known: Any = _NAMES[kind]
     action: Known = form_of(known).read(_lowered(fields), kind)
     return action
 
