@@ -114,7 +114,11 @@ class Supernode:
             if commit is not None:
                 state = await self._view.after(round_, state)
         if commit is None:
-            self._end(round_, problem)
+            found = await self._view.round(round_)
+            if found.phase in (Phase.NONE, Phase.OPEN) and _opening(found) != _opening(state):
+                await self._take_part(round_)  # a reorg took its opening or closing back
+            else:
+                self._end(round_, problem)
             return
         if state.phase is Phase.CLOSED:
             problem = await self._while_closed(commit, state)
@@ -332,6 +336,10 @@ class Supernode:
     def _end(self, round_: RoundId, reason: str) -> None:
         self._journal.reach(self._task, round_, Step.ENDED, reason)
         self._log.warning("nothing earned", round=round_, reason=reason)
+
+
+def _opening(state: RoundState) -> tuple[object, ...]:
+    return state.phase, state.open_block, state.opened_at
 
 
 def _facts(trained: Trained) -> dict[str, object]:

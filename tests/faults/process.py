@@ -5,12 +5,13 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
 LIMIT = 60.0  # seconds for whatever a test waits for
+LOOK = 0.02  # seconds between looks at what tells nobody when it changes
 PROGRAM = (sys.executable, "-c", "from dao.cli import main; main()")
 ROOT = Path(__file__).parents[2]
 
@@ -54,12 +55,11 @@ class Process:
         os.kill(self.pid, signal.SIGCONT)
 
     async def kill(self) -> None:
-        """Kill it as a power cut would; what it had started ends by itself."""
+        """Kill it as a power cut would, and wait until what it had started has ended by itself."""
         children = psutil.Process(self.pid).children(recursive=True)
         os.kill(self.pid, signal.SIGKILL)
         await self.ended()
-        await asyncio.to_thread(psutil.wait_procs, children, timeout=LIMIT)
-        assert not any(child.is_running() for child in children), f"{self.name}: left a process behind"
+        await until(lambda: not any(map(_lives, children)))
 
     async def stop(self) -> int:
         """Ask it to end; kill it when it does not, or is halted."""
@@ -102,3 +102,16 @@ class Process:
             news, self._news = self._news, asyncio.Event()
             news.set()
         self._news.set()
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait for what other processes do."""
+    async with asyncio.timeout(LIMIT):
+        while not is_so():  # noqa: ASYNC110  (of another process)
+            await asyncio.sleep(LOOK)
+
+
+def _lives(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return bool(process.status() != psutil.STATUS_ZOMBIE)  # whoever inherits it may be slow to take note
+    return False

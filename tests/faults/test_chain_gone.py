@@ -13,11 +13,11 @@ import pytest_asyncio
 from dao.core.types import Phase
 from dao.devnet import Anvil, start_anvil
 from dao.journal import Step
-from tests.faults.process import LIMIT
-from tests.faults.world import World, open_world, until
-from tests.support import Network, deploy_network
+from tests.faults.process import LIMIT, until
+from tests.faults.world import World, open_world
+from tests.support import deploy_network
 
-pytestmark = [pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
 
 class Machine:
@@ -55,24 +55,19 @@ class Machine:
         world.network = replace(world.network, anvil=self.anvil)
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Iterator[Machine]:
-    machine = Machine(tmp_path / "chain")
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    machine = Machine(tmp_path_factory.mktemp("chain"))
     yield machine
     machine.anvil.stop()
 
 
-@pytest.fixture
-def network(machine: Machine, tmp_path: Path) -> Network:
-    return deploy_network(machine.anvil, tmp_path / "network")
-
-
-@pytest_asyncio.fixture
-async def world(network: Network, tmp_path: Path) -> AsyncIterator[World]:
-    async with open_world(network, tmp_path / "world") as world:
-        await world.start()
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def shared(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    network = await asyncio.to_thread(deploy_network, machine.anvil, folder / "network")
+    async with open_world(network, folder) as world:
         yield world
-        world.show()
 
 
 async def all_there(world: World) -> None:
@@ -116,6 +111,7 @@ async def test_chain__comes_back_without_its_last_blocks__the_round_is_played_ag
     mine.begin()
     theirs.begin()
     lost = await world.counted(round_, *world.nodes)
+    await world.begin(after=round_)  # that round is gone with the blocks, while it is trained for
     await machine.kill()
     await machine.start(world, earlier)
     again = await world.counted(round_, *world.nodes)

@@ -18,7 +18,7 @@ from dao.journal import Step
 from tests.faults.world import World, open_world, row_of
 from tests.support import Network
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Conduct:
     how: str = "honest"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def played(
     living_network: Network, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[World, Conduct]]:

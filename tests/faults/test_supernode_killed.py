@@ -5,18 +5,15 @@ import signal
 import pytest
 
 from dao.core.manifest import Manifest
-from dao.core.types import Phase, RoundId
+from dao.core.types import RoundId
 from dao.failpoint import VARIABLE
-from dao.journal import FAILPOINTS, Step
+from dao.journal import FAILPOINTS
 from tests.faults.world import Supernode, World, row_of
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
-BEFORE_CLOSING = (Step.SEEN, Step.SIGNED, Step.RECEIVED)
-UNSIGNED = (
-    *(f"{when}-{Step.SEEN}" for when in ("before", "during", "after")),
-    "before-signed",
-    "during-signed",
-)
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+OPEN, CLOSED = FAILPOINTS[:9], FAILPOINTS[9:]
+TRAINED = ("before-signed", "during-signed", "after-signed")  # what was trained before is lost with the power
+REVEALED = "before-ended"  # from here on there may be a result
 
 
 async def finished(world: World, round_: RoundId) -> Manifest:
@@ -36,55 +33,6 @@ async def committed(world: World, round_: RoundId, node: Supernode) -> str:
     await world.superlink.said("committed", round=round_, node=node.address)
     await node.running.says("committed", f"round={round_}")
     return node.address
-
-
-async def test_kill__while_training__trains_again_and_is_paid(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
-    victim = world.nodes[0]
-    theirs.begin()
-    await victim.restart()
-    again = await victim.desk.asked(round_)
-    assert again.pid != mine.pid
-    again.begin()
-    await finished(world, round_)
-
-
-async def test_kill__committed__keeps_its_commit_without_training_again(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
-    victim = world.nodes[0]
-    mine.begin()
-    await committed(world, round_, victim)
-    await victim.restart()
-    await victim.running.says("round", f"round={round_}")
-    theirs.begin()
-    await finished(world, round_)
-
-
-async def test_kill__commits_closed__finds_its_commit_in_the_tree_and_reveals(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
-    victim = world.nodes[0]
-    mine.begin()
-    await committed(world, round_, victim)
-    victim.running.halt()
-    theirs.begin()
-    await world.reaches(round_, Phase.CLOSED)
-    await victim.restart()
-    manifest = await finished(world, round_)
-    assert not row_of(manifest, victim).forced
-
-
-async def test_kill__revealed__is_paid_all_the_same(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
-    victim, other = world.nodes
-    theirs.begin()
-    await committed(world, round_, other)
-    other.running.halt()
-    mine.begin()
-    await world.superlink.said("revealed", round=round_, node=victim.address)
-    await victim.restart()
-    await victim.running.says("round", f"round={round_}")
-    other.running.wake()
-    await finished(world, round_)
 
 
 async def test_kill__posted__learns_of_its_reward_and_takes_part_in_the_next_round(world: World) -> None:
@@ -120,21 +68,35 @@ async def test_kill__away_for_a_whole_round__says_so_and_is_in_the_next(world: W
     await finished(world, following)
 
 
-@pytest.mark.parametrize("point", FAILPOINTS)
-async def test_failpoint__power_is_lost_there__the_round_is_finished_with_one_commit(
-    world: World, point: str
+async def test_failpoints__power_is_lost_at_each_while_commits_are_open__one_commit_is_paid(
+    world: World,
 ) -> None:
     round_, (_, theirs) = await world.begin()
-    victim, step = world.nodes[0], Step(point.partition("-")[2])
-    await victim.restart(**{VARIABLE: point})
-    if step is not Step.SEEN:
-        (await victim.desk.asked(round_)).begin()
-    if step not in BEFORE_CLOSING:
-        theirs.begin()
-    assert await victim.running.ended() == -signal.SIGKILL
+    victim = world.nodes[0]
+    await victim.kill()
+    for point in OPEN:
+        await victim.start(**{VARIABLE: point})
+        if point in TRAINED:
+            (await victim.desk.asked(round_)).begin()
+        assert await victim.running.ended() == -signal.SIGKILL, point
     await victim.start()
-    if point in UNSIGNED:
-        (await victim.desk.asked(round_)).begin()
-    if step in BEFORE_CLOSING:
-        theirs.begin()
+    theirs.begin()
+    await finished(world, round_)
+
+
+async def test_failpoints__power_is_lost_at_each_once_commits_are_closed__one_commit_is_paid(
+    world: World,
+) -> None:
+    round_, (_, theirs) = await world.begin()
+    victim, other = world.nodes
+    theirs.begin()
+    await committed(world, round_, other)
+    other.running.halt()  # so that the round stays closed until it reveals
+    await victim.restart(**{VARIABLE: CLOSED[0]})
+    (await victim.desk.asked(round_)).begin()
+    for following in (*CLOSED[1:], ""):
+        assert await victim.running.ended() == -signal.SIGKILL
+        await victim.start(**{VARIABLE: following})
+        if following == REVEALED:
+            other.running.wake()
     await finished(world, round_)

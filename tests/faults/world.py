@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,13 +31,13 @@ from node import status as node_status
 from node.rewards import claim, standing
 from node.settings import NodeSettings, TaskSettings, write_task
 from tests.faults.desk import Desk, Training
-from tests.faults.process import LIMIT, Process
+from tests.faults.process import LIMIT, LOOK, Process, until
+from tests.faults.proxy import Proxy
 from tests.support import RULES, Member, Network
 
 APP = Path(__file__).parent / "app"
-VALUES, ROWS, SHARDS, FUNDED_ROUNDS = 256, 32, 60, 100
+VALUES, ROWS, SHARDS, FUNDED_ROUNDS = 256, 32, 100, 100
 PASSWORD = "rehearsal"
-LOOK = 0.02  # seconds between looks at a file that another process writes
 COUNTED = (Status.OK, Status.CLIPPED)
 POSTED = (Phase.POSTED, Phase.FROZEN, Phase.FINALIZED)
 
@@ -107,10 +107,9 @@ class Supernode(Daemon):
     async def steps(self, round_: int, step: Step) -> None:
         """Wait until the node's journal has a step of a round, or a later one."""
         at, enough = self.home / "journal.sqlite", [*Step][[*Step].index(step) :]
-        async with asyncio.timeout(LIMIT):
-            await until(at.exists)
-            with closing(Journal(at, self.domain, self.member.operator.address)) as journal:
-                await until(lambda: any(n.round == round_ and n.step in enough for n in journal.notes()))
+        await until(at.exists)
+        with closing(Journal(at, self.domain, self.member.operator.address)) as journal:
+            await until(lambda: any(n.round == round_ and n.step in enough for n in journal.notes()))
 
     async def ends(self, round_: int) -> node_status.RoundStatus:
         """Wait until it has what came of a round; what `dao node status` shows of it."""
@@ -150,11 +149,20 @@ class World:
     task: TaskId
     rules: Rules
     superlink: Superlink
-    address: str  # of the Superlink
+    proxy: Proxy  # between the first node and the Superlink
     nodes: list[Supernode] = field(default_factory=list)
 
     async def start(self) -> None:
         await asyncio.gather(self.superlink.start(), *(node.start() for node in self.nodes))
+
+    async def mend(self) -> None:
+        """Have everything run, whatever a test that failed has left."""
+        self.proxy.mend()
+        for daemon in (self.superlink, *self.nodes):
+            if daemon.process is not None and daemon.process.runs:
+                daemon.process.wake()
+            else:
+                await daemon.start()
 
     def show(self) -> None:
         """Print what the daemons said since the last time; pytest shows it where a test fails."""
@@ -206,15 +214,10 @@ class World:
         content = await DiskStore(self.superlink.home / "store").get(posted.result.manifest_digest)
         return parse_manifest(content.read_bytes())
 
-    def reconnect(self, node: Supernode, superlink: str) -> None:
-        """Have a node that has not started go to its Superlink at another address."""
-        settings = NodeSettings.load(node.home)
-        given = settings.tasks()[self.task]
-        write_task(settings, self.task, given.model_copy(update={"superlink": superlink}))
-
     def skip(self, seconds: int) -> None:
-        """Let block time pass."""
-        self.network.anvil.request("evm_increaseTime", seconds)
+        """Let block time pass, counted from the last block: the clock of an Anvil that was restarted is behind."""
+        last = self.network.anvil.request("eth_getBlockByNumber", "latest", False)
+        self.network.anvil.request("anvil_setNextBlockTimestamp", int(last["timestamp"], 16) + seconds)
         self.network.anvil.request("evm_mine")
 
     # what must hold of a round
@@ -263,41 +266,34 @@ class World:
                 await sender.send(again)
 
 
-async def until(is_so: Callable[[], bool]) -> None:
-    """Wait for what another process writes into a file, which tells nobody."""
-    while not is_so():  # noqa: ASYNC110  (of another process)
-        await asyncio.sleep(LOOK)
-
-
-def port_of(address: str) -> int:
-    return int(address.rpartition(":")[2])
-
-
 def row_of(manifest: Manifest, node: Supernode) -> Node:
     """What a manifest says of a node."""
     return next(row for row in manifest.nodes if row.node == node.member.operator.address)
 
 
 @asynccontextmanager
-async def open_world(network: Network, folder: Path, nodes: int = 2, **changes: Any) -> AsyncIterator[World]:
-    """Make a task with members who have not started yet; at the end all their daemons end."""
+async def open_world(network: Network, folder: Path, **changes: Any) -> AsyncIterator[World]:
+    """Make a task with two members who have not started yet; at the end all their daemons end."""
     async with network.chain() as chain:
         superlink = await network.new_member(RULES.superlink_bond, await _key(folder / "superlink"))
         rules = await _rules(folder, superlink.operator, **changes)
         task = await network.new_task(rules, Wei(FUNDED_ROUNDS * rules.round_budget))
-        address = f"127.0.0.1:{_free_port()}"
+        port = _free_port()
+        address = f"127.0.0.1:{port}"
         lead = Superlink("superlink", folder / "superlink", "superlink", folder / "locks")
         where = f'shards = "{folder / "shards"}"\nstores = ["{folder / "content"}"]'
         _write_config(lead.home, network, f'task = {task}\nlisten = "{address}"\n{where}')
-        world = World(network, folder, chain, task, rules, lead, address)
+        proxy = Proxy(port)
+        world = World(network, folder, chain, task, rules, lead, proxy)
         try:
-            for index in range(nodes):
-                world.nodes.append(await _node(network, folder, task, address, index))
+            for index, to in enumerate((await proxy.start(), address)):
+                world.nodes.append(await _node(network, folder, task, to, index))
             network.anvil.fund(superlink.operator.address, Wei(10**20))
             yield world
         finally:
             daemons = [d for d in (lead, *world.nodes) if d.process is not None and d.process.runs]
             await asyncio.gather(*(daemon.running.stop() for daemon in daemons))
+            proxy.close()
             for node in world.nodes:
                 node.desk.close()
 
@@ -330,8 +326,8 @@ async def _rules(folder: Path, superlink: Signer, **changes: Any) -> Rules:
     rules = replace(
         RULES,
         superlink=superlink.address,
-        commit_period=120,
-        reveal_period=120,
+        commit_period=300,
+        reveal_period=300,
         force_period=60,
         challenge_period=2,
         body_depth=1,
