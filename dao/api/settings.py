@@ -13,7 +13,6 @@ from dao.chain.signer import Signer
 from dao.config import (
     FILE,
     PASSWORD_VARIABLE,
-    ContentSettings,
     FromHome,
     HomeSettings,
     KeySettings,
@@ -33,7 +32,6 @@ listen = "{listen}"
 # origins = ["https://dao.example.org"]
 # Addresses of reverse proxies whose X-Forwarded-For is believed.
 # trusted_proxies = ["127.0.0.1"]
-# PostgreSQL instead of a file: database = "postgresql+psycopg://user@host/name"
 
 [relay]
 # Wei of gas that the relayer spends in a day at most, and what it relays for one account in a day.
@@ -49,23 +47,14 @@ class RelayerKey(KeySettings):
     keystore: FromHome = Path("relayer.json")
 
 
-class ApiContent(ContentSettings):
-    """Where manifests are had from, besides `folder` and the folders of other stores."""
-
-    folder: FromHome = Path("content")
-    stores: tuple[FromHome, ...] = ()
-
-
 class ApiTable(Section):
     """Where it serves, for whom, and how often each may ask."""
 
     listen: str = LISTEN  # host:port
     origins: tuple[str, ...] = ()  # of the page; none: those of `listen`
-    database: str | None = None  # URL; None: index.db in the home folder
     trusted_proxies: tuple[str, ...] = ()
     reads_per_second: float = Field(default=50.0, gt=0)  # of one caller
     writes_per_second: float = Field(default=2.0, gt=0)
-    mcp: bool = True  # serve agents at /mcp
 
     @field_validator("origins")
     @classmethod
@@ -90,17 +79,12 @@ class ApiSettings(HomeSettings):
     """The API's settings; `load` reads them."""
 
     key: RelayerKey = RelayerKey()
-    content: ApiContent = ApiContent()
     api: ApiTable = ApiTable()
     relay: RelayTable = RelayTable()
 
     def network(self) -> Deployment:
         """The contracts; ConfigError where the file is missing."""
         return Deployment.load(self.at(self.chain.deployment))
-
-    def database(self) -> str:
-        """The database's URL."""
-        return self.api.database or f"sqlite:///{(self.home / 'index.db').absolute()}"
 
     def address(self) -> tuple[str, int]:
         """Host and port to listen at; ConfigError for anything else."""
