@@ -104,7 +104,8 @@ class Superlink:
             with suppress(asyncio.CancelledError, DaoError):
                 await gating
         self._base = settlement.base if posted.result == settlement.result else None
-        self._syncing = asyncio.create_task(self._tools.publisher.sync())
+        updates = [Cid.parse(reveal.cid) for reveal in collection.reveals.values()]
+        self._syncing = asyncio.create_task(self._tools.publisher.sync(settlement.base.cid, updates))
         self._tell(
             "posted",
             round=posted.round,
