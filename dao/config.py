@@ -62,7 +62,6 @@ class HomeSettings(BaseSettings):
 
     home: Path
     chain: ChainSettings = ChainSettings()
-    content: ContentSettings = ContentSettings()
     key: KeySettings = KeySettings()
 
     @classmethod

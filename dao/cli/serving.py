@@ -13,7 +13,7 @@ from aggregator.daemon import Settings, open_superlink
 from dao.chain.deployment import Deployment
 from dao.chain.signer import Signer
 from dao.cli.sources import store_folder
-from dao.config import PASSWORD_VARIABLE, FromHome, HomeSettings, Section
+from dao.config import PASSWORD_VARIABLE, ContentSettings, FromHome, HomeSettings, Section
 from dao.core.errors import ConfigError
 from dao.core.types import TaskId
 from dao.wire.transport import Certificate
@@ -40,6 +40,7 @@ class SuperlinkSettings(HomeSettings):
     python: FromHome | None = None  # interpreter of the app's environment; None: this one
     evaluation_limit: float = Field(default=600.0, gt=0)  # seconds for one gradient
     tls: TlsSettings | None = None
+    content: ContentSettings = ContentSettings()
 
 
 async def serve(settings: SuperlinkSettings, *, leave: bool) -> None:
