@@ -57,7 +57,7 @@ SENTENCES: Mapping[str, str] = {
     # OpenZeppelin
     "EnforcedPause": "paused by the DAO; wait until it is not",
     "OwnableUnauthorizedAccount": "{account} is not the owner; only the DAO's timelock may",
-    "AccessControlUnauthorizedAccount": "{account} lacks the role {neededRole}",
+    "AccessControlUnauthorizedAccount": "{account} lacks the role {neededRole}; where members govern, it takes a proposal that they accept",
     "ERC20InsufficientBalance": "{sender} holds {balance} wei of tokens and needs {needed}",
     "ERC20InsufficientAllowance": "{spender} may spend {allowance} wei of tokens and needs {needed}; approve it first",
     "TimelockInsufficientDelay": "a delay of {delay} s is below the timelock's {minDelay} s",
