@@ -22,7 +22,6 @@ def test_start__a_home_of_its_own__serves_page_and_api_until_told(network: Netwo
     assert "already is a daemon's folder" in dao.refused("api", "init")
     with dao.running("api", "start") as daemon:
         url = daemon.line().removeprefix("page and API at ")
-        assert httpx.get(url).headers["content-type"] == "text/html; charset=utf-8"
         health = httpx.get(f"{url}/api/v1/health").json()
         assert health["chain_id"] == network.deployment.chain_id
         assert httpx.get(f"{url}/api/v1/openapi.json").json()["openapi"].startswith("3.1")
