@@ -1,11 +1,9 @@
 """A Superlink that is killed wherever it can be, and started again: its rounds complete, and each is paid once."""
 
 import asyncio
-import os
 import re
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,11 +26,11 @@ from dao.store.cid import Cid
 from dao.wire.link import Link
 from tests.aggregator.world import Assignment, Made, Node, World
 from tests.audit.stage import audit_of
+from tests.faults.process import ROOT, Process
 from tests.support import Network
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow, pytest.mark.timeout(300)]
 
-ROOT = Path(__file__).parents[2]
 PASSWORD = "rehearsal"
 FAILPOINTS = (  # in the order in which a round comes by
     "superlink-opened",
@@ -71,24 +69,17 @@ class Steady(Node):
 
 
 @asynccontextmanager
-async def superlink(home: Path, failpoint: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
+async def superlink(home: Path, failpoint: str = "") -> AsyncIterator[Process]:
     """`dao superlink start`, which may be killed at a failpoint."""
-    with (home / "output.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", "from dao.cli import main; main()"),
-            *("superlink", "start", "--home", str(home)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=os.environ | {"PYTHONPATH": str(ROOT), VARIABLE: failpoint},
-        )
+    arguments = ("superlink", "start", "--home", home)
+    process = await Process.start("superlink", arguments, {VARIABLE: failpoint})
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.terminate()
-            async with asyncio.timeout(30):
-                await process.wait()
+        for line in process.lines:
+            print(line)  # noqa: T201  (where the test fails)
+        if process.runs:
+            await process.stop()
 
 
 def prepare(world: World) -> str:
@@ -153,7 +144,7 @@ async def test_superlink__killed_at_every_step__completes_its_rounds_and_pays_on
                 if failpoint == "superlink-finalized":
                     await world.reaches(2, Phase.POSTED)
                     world.skip(world.rules.challenge_period)
-                assert await process.wait() == -signal.SIGKILL, failpoint
+                assert await process.ended() == -signal.SIGKILL, failpoint
         await asyncio.gather(*playing)
         async with superlink(home):
             await world.reaches(2, Phase.FINALIZED)

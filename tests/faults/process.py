@@ -2,11 +2,15 @@
 
 import asyncio
 import contextlib
+import importlib
+import multiprocessing
 import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -14,38 +18,37 @@ LIMIT = 60.0  # seconds for whatever a test waits for
 LOOK = 0.02  # seconds between looks at what tells nobody when it changes
 PROGRAM = (sys.executable, "-c", "from dao.cli import main; main()")
 ROOT = Path(__file__).parents[2]
+FORKS = multiprocessing.get_context("forkserver")  # to import it all takes longer than most of what is tried
+FORKS.set_forkserver_preload(["dao.cli.node", "dao.cli.superlink", "node.service", "aggregator.daemon"])
 
 
 class Process:
     """One running `dao …` command; `lines` is what it has printed and logged."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
-        self.name = name
+    def __init__(self, name: str, process: multiprocessing.process.BaseProcess, output: IO[bytes]) -> None:
+        assert process.pid is not None
+        self.name, self.pid = name, process.pid
         self.lines: list[str] = []
         self._process = process
         self._news = asyncio.Event()
-        self._reading = asyncio.create_task(self._read())
+        self._reading = asyncio.create_task(self._read(output))
 
     @classmethod
     async def start(cls, name: str, arguments: Sequence[object], extra: Mapping[str, str]) -> "Process":
+        """Start it with more variables; a path among them makes it a Python that has imported nothing yet."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith("COMMONWEIGHT_")}
-        process = await asyncio.create_subprocess_exec(
-            *(*PROGRAM, *map(str, arguments)),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=clean | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | extra,
-            start_new_session=True,
-        )
-        return cls(name, process)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+        environment = clean | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | extra
+        reader, writer = FORKS.Pipe(duplex=False)
+        given = (tuple(map(str, arguments)), environment, "PYTHONPATH" in extra, writer)
+        process = FORKS.Process(target=_run, args=given, daemon=True)
+        await asyncio.to_thread(process.start)
+        writer.close()
+        with reader:
+            return cls(name, process, os.fdopen(os.dup(reader.fileno()), "rb"))
 
     @property
     def runs(self) -> bool:
-        return self._process.returncode is None
+        return self._process.exitcode is None
 
     def halt(self) -> None:
         """Have it do nothing until `wake`, as a machine that sleeps."""
@@ -77,9 +80,10 @@ class Process:
     async def ended(self) -> int:
         """Wait for its end; the exit code."""
         async with asyncio.timeout(LIMIT):
-            code = await self._process.wait()
-            await self._reading
-        return code
+            await asyncio.shield(self._reading)
+        await until(lambda: self._process.exitcode is not None)
+        assert self._process.exitcode is not None
+        return self._process.exitcode
 
     async def says(self, *words: object, since: int = 0, limit: float = LIMIT) -> str:
         """Wait for a line, after the first `since`, that has all these words."""
@@ -95,13 +99,31 @@ class Process:
                 )
                 await self._news.wait()
 
-    async def _read(self) -> None:
-        assert self._process.stdout is not None
-        while line := await self._process.stdout.readline():
+    async def _read(self, output: IO[bytes]) -> None:
+        reader = asyncio.StreamReader()
+        pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), output
+        )
+        while line := await reader.readline():
             self.lines.append(line.decode(errors="replace").rstrip("\n"))
             news, self._news = self._news, asyncio.Event()
             news.set()
+        pipe.close()
         self._news.set()
+
+
+def _run(arguments: tuple[str, ...], environment: dict[str, str], anew: bool, output: Connection) -> None:
+    """Be the command, in the child."""
+    os.setsid()
+    for number in (1, 2):
+        os.dup2(output.fileno(), number)
+    output.close()
+    if anew:
+        os.execve(PROGRAM[0], (*PROGRAM, *arguments), environment)  # noqa: S606
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["dao", *arguments]
+    importlib.import_module("dao.cli").main()
 
 
 async def until(is_so: Callable[[], bool]) -> None:
