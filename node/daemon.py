@@ -38,6 +38,7 @@ from node.view import Clock, TaskView
 T = TypeVar("T")
 RESERVE = 0.1  # part of the commit period that training leaves for the commit
 ASK_LIMIT = 30.0  # seconds to ask the Superlink for a proof, before the commit is forced
+LATE_LIMIT = 5.0  # seconds to ask for it where nothing can be forced any more, before the commit is opened
 MOST_MISSED = 50  # rounds back for which the journal says that this daemon was away
 AWAY = "this daemon was not there while commits were open; keep it running"
 SLOW = (
@@ -260,7 +261,7 @@ class Supernode:
         """See the commit in the tree that the chain has the root of, or force it; "" or what is wrong."""
         rules = await self._view.rules()
         left = force_deadline(rules, closed) - self._clock.now()
-        patience = min(ASK_LIMIT, left / 2) if left > 0 else ASK_LIMIT
+        patience = min(ASK_LIMIT, left / 2) if left > 0 else LATE_LIMIT
         try:
             where = await self._proof(commit, patience)
             row = self._node + commit.commitment

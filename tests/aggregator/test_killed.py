@@ -62,7 +62,9 @@ class Steady(Node):
                 continue
 
     async def reveal(self, link: Link, round_: RoundId, cid: Cid, root: Digest, sent: bytes) -> None:
-        while True:
+        while (
+            await self.world.state(round_)
+        ).phase is Phase.CLOSED:  # it may have the update and not live to say so
             await super().reveal(link, round_, cid, root, sent)
             if not isinstance(self.acks[-1], Unreachable | Refused):
                 return
