@@ -1,0 +1,75 @@
+"""The chain takes its last blocks back while a round is played: what they held is done again, and paid once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from dao.chain.events import CommitsClosed, RoundOpened
+from dao.core.types import Phase, RoundId
+from tests.faults.world import Supernode, World
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+DEPTHS = range(6)
+
+
+async def take_back(world: World, round_: RoundId, blocks: int) -> None:
+    """Replace by empty ones the round's last block, so many before it, and what came since."""
+    at = [
+        event.block
+        for kind in (RoundOpened, CommitsClosed)
+        for event in await world.chain.past(kind, task=world.task, round=round_)
+    ]
+    head = int(world.network.anvil.request("eth_blockNumber"), 16)
+    await asyncio.to_thread(world.network.anvil.request, "anvil_reorg", head - max(at) + 1 + blocks, [])
+
+
+@asynccontextmanager
+async def at_work(world: World) -> AsyncIterator[None]:
+    """Let nodes train whenever they are about to."""
+
+    async def work(node: Supernode) -> None:
+        while True:
+            (await node.desk.asked()).begin()
+
+    working = [asyncio.create_task(work(node)) for node in world.nodes]
+    try:
+        yield
+    finally:
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, return_exceptions=True)
+
+
+@pytest.mark.parametrize("blocks", DEPTHS)
+async def test_reorg__while_nodes_train__the_round_is_played_and_paid_once(world: World, blocks: int) -> None:
+    await world.play()
+    round_, waiting = await world.begin()
+    await take_back(world, round_, blocks)
+    for training in waiting:
+        training.begin()
+    async with at_work(world):
+        await world.counted(round_, *world.nodes)
+    await world.accounts(round_)
+
+
+@pytest.mark.parametrize("blocks", DEPTHS)
+async def test_reorg__while_nodes_reveal__the_round_is_played_and_paid_once(
+    world: World, blocks: int
+) -> None:
+    await world.play()
+    round_, (mine, theirs) = await world.begin()
+    early, late = world.nodes
+    theirs.begin()
+    await late.running.says("committed", f"round={round_}")
+    await world.superlink.said("committed", round=round_, node=late.address)
+    late.running.halt()
+    mine.begin()
+    await world.superlink.said("revealed", round=round_, node=early.address)
+    assert (await world.round(round_)).phase is Phase.CLOSED
+    await take_back(world, round_, blocks)
+    late.running.wake()
+    async with at_work(world):
+        await world.counted(round_, *world.nodes)
+    await world.accounts(round_)
