@@ -54,6 +54,10 @@ class Desk:
                     return training
                 training.begin()
 
+    def put_back(self, training: Training) -> None:
+        """Let the next `asked` have it."""
+        self._asked.put_nowait(training)
+
     async def _hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError):
             said = json.loads(await reader.readline())

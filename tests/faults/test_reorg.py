@@ -26,20 +26,19 @@ async def take_back(world: World, round_: RoundId, blocks: int) -> None:
 
 
 @asynccontextmanager
-async def at_work(world: World) -> AsyncIterator[None]:
-    """Let nodes train whenever they are about to."""
+async def at_work(world: World, last: RoundId) -> AsyncIterator[None]:
+    """Let nodes train whenever they are about to, in rounds up to this one."""
 
     async def work(node: Supernode) -> None:
-        while True:
-            (await node.desk.asked()).begin()
+        while (training := await node.desk.asked()).round <= last:
+            training.begin()
+        node.desk.put_back(training)
 
-    working = [asyncio.create_task(work(node)) for node in world.nodes]
-    try:
+    async with asyncio.TaskGroup() as group:
+        working = [group.create_task(work(node)) for node in world.nodes]
         yield
-    finally:
         for task in working:
             task.cancel()
-        await asyncio.gather(*working, return_exceptions=True)
 
 
 @pytest.mark.parametrize("blocks", DEPTHS)
@@ -49,7 +48,7 @@ async def test_reorg__while_nodes_train__the_round_is_played_and_paid_once(world
     await take_back(world, round_, blocks)
     for training in waiting:
         training.begin()
-    async with at_work(world):
+    async with at_work(world, round_):
         await world.counted(round_, *world.nodes)
     await world.accounts(round_)
 
@@ -70,6 +69,6 @@ async def test_reorg__while_nodes_reveal__the_round_is_played_and_paid_once(
     assert (await world.round(round_)).phase is Phase.CLOSED
     await take_back(world, round_, blocks)
     late.running.wake()
-    async with at_work(world):
+    async with at_work(world, round_):
         await world.counted(round_, *world.nodes)
     await world.accounts(round_)
