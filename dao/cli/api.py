@@ -8,7 +8,7 @@ import typer
 
 from dao.api.settings import LISTEN, ApiSettings
 from dao.api.settings import init as init_home
-from dao.cli.network import JsonOption, expanded
+from dao.cli.network import RPC_DEFAULT, ContractsOption, JsonOption, UrlOption, expanded
 from dao.cli.output import log_to_stderr, print_json
 from dao.config import default_home
 from dao.core.errors import ConfigError
@@ -27,12 +27,8 @@ HomeOption = Annotated[
 @app.command()
 def init(
     home: HomeOption = None,
-    url: Annotated[
-        str, typer.Option("--url", "--rpc", help="Address of the chain's node.")
-    ] = "ws://127.0.0.1:8545",
-    deployment: Annotated[
-        Path | None, typer.Option(help="File with the network's contracts; it is copied into the folder.")
-    ] = None,
+    url: UrlOption = RPC_DEFAULT,
+    deployment: ContractsOption = None,
     listen: Annotated[str, typer.Option(help="host:port to serve at.")] = LISTEN,
     json: JsonOption = False,
 ) -> None:

@@ -36,6 +36,11 @@ DeploymentOption = Annotated[
         help="File with the network's contracts; the default is the development network's.",
     ),
 ]
+UrlOption = Annotated[str, typer.Option("--url", "--rpc", help="Address of the chain's node.")]
+ContractsOption = Annotated[
+    Path | None,
+    typer.Option("--deployment", help="File with the network's contracts; it is copied into the folder."),
+]
 KeystoreOption = Annotated[
     Path | None, typer.Option("--keystore", help="Keystore of the account that pays and signs (mode 0600).")
 ]

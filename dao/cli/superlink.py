@@ -11,7 +11,16 @@ from dao.chain.contracts import Coordinator, Registry
 from dao.chain.deployment import Deployment
 from dao.chain.signer import Signer
 from dao.cli.holding import holder
-from dao.cli.network import DevAccountOption, JsonOption, Paying, connected, expanded
+from dao.cli.network import (
+    RPC_DEFAULT,
+    ContractsOption,
+    DevAccountOption,
+    JsonOption,
+    Paying,
+    UrlOption,
+    connected,
+    expanded,
+)
 from dao.cli.output import amount, log_to_stderr, print_fields, print_json, tokens
 from dao.cli.serving import SuperlinkSettings, operator, serve, until_told
 from dao.config import FILE, default_home
@@ -43,12 +52,8 @@ OwnerPasswordOption = Annotated[
 @app.command()
 def init(
     home: HomeOption = None,
-    url: Annotated[
-        str, typer.Option("--url", "--rpc", help="Address of the chain's node.")
-    ] = "ws://127.0.0.1:8545",
-    deployment: Annotated[
-        Path | None, typer.Option(help="File with the network's contracts; it is copied into the folder.")
-    ] = None,
+    url: UrlOption = RPC_DEFAULT,
+    deployment: ContractsOption = None,
     json: JsonOption = False,
 ) -> None:
     """Make the Superlink's folder: a new operator key with a password, both for this user only, and config.toml.

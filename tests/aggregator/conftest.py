@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from dao.evaluator import Evaluator
-from tests.aggregator.world import Assignment
+from tests.aggregator.assignment import Assignment
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,8 @@ from dao.core.manifest import Manifest
 from dao.core.types import Phase, RoundId, Status
 from dao.evaluator import Evaluator
 from dao.wire.link import Link
-from tests.aggregator.world import Assignment, Made, Node, Patient, World, holds, reached
+from tests.aggregator.assignment import Assignment
+from tests.aggregator.world import Made, Node, Patient, World, holds, reached
 from tests.audit.stage import audit_of, failed
 from tests.support import Network
 

@@ -24,7 +24,8 @@ from dao.evaluator import Evaluator
 from dao.failpoint import VARIABLE
 from dao.store.cid import Cid
 from dao.wire.link import Link
-from tests.aggregator.world import Assignment, Made, Node, World
+from tests.aggregator.assignment import Assignment
+from tests.aggregator.world import Made, Node, World
 from tests.audit.stage import audit_of
 from tests.faults.process import ROOT, Process
 from tests.support import Network

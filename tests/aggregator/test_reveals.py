@@ -21,7 +21,8 @@ from dao.files import update_limit
 from dao.store.cid import Cid, cid_of_bytes
 from dao.wire.link import Link
 from dao.wire.messages import RevealHeader
-from tests.aggregator.world import SHAPES, Assignment, Node, Patient, World
+from tests.aggregator.assignment import SHAPES, Assignment
+from tests.aggregator.world import Node, Patient, World
 from tests.audit.stage import audit_of
 from tests.support import Network, digest
 

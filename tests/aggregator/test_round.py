@@ -6,7 +6,8 @@ import pytest
 
 from dao.core.types import Status
 from dao.evaluator import Evaluator
-from tests.aggregator.world import Assignment, World
+from tests.aggregator.assignment import Assignment
+from tests.aggregator.world import World
 from tests.support import Network
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

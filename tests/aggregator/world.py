@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from aggregator.collection import Collection
 from aggregator.daemon import Running, Settings, open_superlink
-from dao.app import bundle
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry, Token
 from dao.chain.deploy import grant
@@ -31,92 +29,14 @@ from dao.core.update import encode_body, update_prefix
 from dao.evaluator import Evaluated, Evaluator
 from dao.files import open_model
 from dao.history import History
-from dao.shards import read_shards
 from dao.store.cid import Cid, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.wire.link import Link
 from dao.wire.messages import Ack
+from tests.aggregator.assignment import SHAPES, Assignment, samples
 from tests.support import RULES, Member, Network
 
 E = TypeVar("E", bound=Event)
-APP = """
-import torch
-from safetensors.torch import load_file
-
-
-def model():
-    torch.manual_seed(0)
-    return torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.Tanh(), torch.nn.Linear(16, 3))
-
-
-def data(path):
-    return load_file(path)
-
-
-def train(model, data, *, seed, round):
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.3)
-    for _ in range(20):
-        optimizer.zero_grad()
-        loss(model, data).backward()
-        optimizer.step()
-
-
-def loss(model, batch):
-    return torch.nn.functional.cross_entropy(model(batch["x"]), batch["y"].long())
-"""
-SHAPES = {"0.weight": (16, 8), "0.bias": (16,), "2.weight": (3, 16), "2.bias": (3,)}
-SHARDS, ROWS = 12, 96
-
-
-def samples(seed: int, rows: int = ROWS) -> dict[str, np.ndarray]:
-    """Points of three classes, which a linear map and some noise decide."""
-    true = np.random.Generator(np.random.Philox(42)).standard_normal((8, 3))
-    generator = np.random.Generator(np.random.Philox(seed))
-    x = generator.standard_normal((rows, 8)).astype(np.float32)
-    y = (x @ true + 0.3 * generator.standard_normal((rows, 3))).argmax(1)
-    return {"x": x, "y": y.astype(np.float32)}
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A task's content as its proposer has it: app, first model, shards."""
-
-    folder: Path
-    app: Path
-    base: Path
-    shards: Path
-    store: Path
-
-    @classmethod
-    def make(cls, folder: Path) -> "Assignment":
-        made = cls(folder, folder / "app", folder / "base", folder / "shards", folder / "content")
-        made.app.mkdir(parents=True)
-        made.shards.mkdir()
-        (made.app / "app.py").write_text(APP)
-        layout = Layout.of(SHAPES)
-        buffer = bytearray(model_size(layout))
-        model = write_model(layout, buffer)
-        generator = np.random.Generator(np.random.Philox(5))
-        model.flat[:] = 0.3 * generator.standard_normal(layout.size)
-        made.base.write_bytes(buffer)
-        for index in range(SHARDS):
-            save_file(samples(1000 + index), made.shards / f"shard-{index:03}.safetensors")
-        return made
-
-    async def rules(self, superlink: Signer, **changes: Any) -> Any:
-        store = DiskStore(self.store)
-        app = await store.put_bytes(bundle(self.app))
-        base = await store.put_file(self.base)
-        shards = read_shards(self.shards)
-        rules = replace(
-            RULES,
-            superlink=superlink.address,
-            app_hash=app.digest,
-            base_model=base.digest,
-            validation_root=shards.root,
-            shards=SHARDS,
-        )
-        return replace(rules, **changes)
 
 
 class Patient(Evaluator):

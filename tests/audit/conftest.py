@@ -4,8 +4,8 @@ import pytest
 import pytest_asyncio
 
 from dao.evaluator import Evaluator
+from tests.aggregator.assignment import Assignment
 from tests.aggregator.conftest import assignment, evaluator
-from tests.aggregator.world import Assignment
 from tests.audit.stage import Stage
 from tests.support import Network
 

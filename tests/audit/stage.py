@@ -26,7 +26,8 @@ from dao.store.base import Source
 from dao.store.cid import Cid, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
-from tests.aggregator.world import Assignment, Node, World
+from tests.aggregator.assignment import Assignment
+from tests.aggregator.world import Node, World
 from tests.support import Network
 
 TAMPERED = 2  # the round
