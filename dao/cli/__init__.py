@@ -17,7 +17,7 @@ COMMANDS = {
     "superlink": "Run the aggregator of a task.",
     "task": "Propose what to train, and see what became of it.",
     "round": "See how rounds went: nodes, scores, rewards, gas.",
-    "api": "Serve the page and the API, and pay the gas of what members sign.",
+    "api": "Serve the API, and pay the gas of what members sign.",
     "audit": "Compute again what a Superlink stated of a round.",
     "simulate": "Train together on this machine without a chain: what would each contributor earn?",
 }

@@ -1,4 +1,4 @@
-"""`dao api`: serves the page and the API, and pays the gas of what members sign."""
+"""`dao api`: serves the API, and pays the gas of what members sign."""
 
 import asyncio
 from pathlib import Path
@@ -52,7 +52,7 @@ def start(
         int | None, typer.Option(min=0, max=65535, help="Port to serve at, on the host in the settings.")
     ] = None,
 ) -> None:
-    """Serve the page and the API until Ctrl-C or SIGTERM: it prints its address once it does, and logs to stderr.
+    """Serve the API until Ctrl-C or SIGTERM: it prints its address once it does, and logs to stderr.
 
     Example: dao api start --port 8460
     """
@@ -71,7 +71,7 @@ async def _until_told(settings: ApiSettings) -> None:
 
     async def serve() -> None:
         async with open_api(settings) as running:
-            print(f"page and API at {running.url}", flush=True)
+            print(f"API at {running.url}", flush=True)
             await running.wait()
 
     await until_told(serve())

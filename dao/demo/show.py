@@ -66,6 +66,7 @@ class Stage:
 
     async def more_rounds(self, rounds: int) -> None:
         """Have the Superlink play more rounds."""
+        self.state.rounds_wanted += rounds
         await self.daemons[-1].stop()
         self.daemons[-1] = await _superlink(self.world, rounds)
 

@@ -21,7 +21,7 @@ def test_start__a_home_of_its_own__serves_page_and_api_until_told(network: Netwo
     network.anvil.fund(address_of(made["relayer"]), Wei(10**18))
     assert "already is a daemon's folder" in dao.refused("api", "init")
     with dao.running("api", "start") as daemon:
-        url = daemon.line().removeprefix("page and API at ")
+        url = daemon.line().removeprefix("API at ")
         health = httpx.get(f"{url}/api/v1/health").json()
         assert health["chain_id"] == network.deployment.chain_id
         assert httpx.get(f"{url}/api/v1/openapi.json").json()["openapi"].startswith("3.1")
