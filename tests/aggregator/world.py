@@ -193,8 +193,11 @@ class World:
     async def result(self, round_: int) -> Result:
         """What the Superlink posted."""
         async with self.network.chain() as chain:
-            posted = (await History(chain, self.task).events_of(RoundId(round_), chain.head())).posted
-        assert posted is not None
+            history = History(chain, self.task)
+            async with asyncio.timeout(60):
+                # while Anvil mines a block, it answers calls at the one before with the new state, logs without it
+                while (posted := (await history.events_of(RoundId(round_), chain.head())).posted) is None:
+                    await chain.changed(1)
         return posted.result
 
     async def manifest(self, round_: int) -> Manifest:
