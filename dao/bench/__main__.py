@@ -28,7 +28,14 @@ def main() -> None:
         command.add_argument("--rounds", type=int, default=3, help="rounds to measure, after one to warm up")
         command.add_argument("--json", type=Path, help="write the figures to this file")
         command.add_argument("--home", type=Path, help="keep daemons' folders and logs here; must not exist")
+    index = commands.add_parser("index", help="an index that is filled from zero, and read")
+    index.add_argument("--events", type=int, default=100_000, help="how many, 100000 by default")
+    index.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
+    index.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
+    if given.command == "index":
+        _index(given)
+        return
     try:
         rows = [
             _in_folder(given.home and given.home / f"{mb}-mb", mb, given)
@@ -36,6 +43,22 @@ def main() -> None:
         ]
     except DaoError as error:
         sys.exit(f"script/bench: {error}")
+    _write(given, rows)
+
+
+def _index(given: argparse.Namespace) -> None:
+    """Measure the index."""
+    from dao.bench.index import measure
+
+    try:
+        row = measure(given.events, given.database)
+    except DaoError as error:
+        sys.exit(f"script/bench: {error}")
+    sys.stdout.write(json.dumps(row) + "\n")
+    _write(given, [row])
+
+
+def _write(given: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
     if given.json:
         given.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n", encoding="utf-8")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eth_abi.codec import ABICodec
-from eth_abi.decoding import AddressDecoder
+from eth_abi.decoding import AddressDecoder, StringDecoder
 from eth_abi.exceptions import DecodingError, EncodingError
 from eth_abi.registry import BaseEquals
 from eth_abi.registry import registry as default_registry
@@ -39,6 +39,12 @@ _registry.register_decoder(
     BaseEquals("address"),  # type: ignore[no-untyped-call]
     _RawAddressDecoder,
     label="address",
+)
+_registry.unregister_decoder("string")
+_registry.register_decoder(  # anyone may put bytes that are no text into a reason or a description
+    BaseEquals("string"),  # type: ignore[no-untyped-call]
+    StringDecoder(handle_string_errors="replace"),  # type: ignore[no-untyped-call]
+    label="string",
 )
 _codec = ABICodec(_registry)
 

@@ -1,0 +1,199 @@
+"""Follows the chain into the database: catches up in batches, then block by block; what a reorg voids is taken back."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from dao.chain.client import Chain
+from dao.chain.events import decode_log
+from dao.chain.records import Event
+from dao.core.errors import ChainError, Reorged
+from dao.core.types import BlockNumber, Timestamp
+from dao.index.database import one_line
+from dao.index.manifests import Manifests
+from dao.index.reduce import KINDS, Change, changes_of
+from dao.index.writer import Block, MovedError, Writer
+from dao.store.base import Source
+
+BATCH = 1000  # events of one transaction, about
+TOLD = 64  # changes that are told one by one; more are told as one
+_NEAR = 8  # blocks below the head that are taken one by one, by hash
+_SPAN = 10_000  # blocks of one step at most
+_FIRST_SPAN = 500
+_WAIT = 60.0  # seconds until the chain is looked at again without a new head
+_RETRY = 1.0  # seconds after a failure
+
+_log = logging.getLogger(__name__)
+
+
+class Indexer:
+    """One network's index. `on_change` is called on the event loop after what changed can be read."""
+
+    def __init__(
+        self,
+        chain: Chain,
+        engine: Engine,
+        store: Source | None = None,
+        on_change: Callable[[Change], None] = lambda _: None,
+    ) -> None:
+        """Without a `store`, manifests are not read."""
+        self._chain = chain
+        self._writer = Writer(engine, chain.deployment)
+        self._manifests = (
+            Manifests(chain.deployment, chain.chain_id, engine, store, on_change) if store else None
+        )
+        self._tell = on_change
+        self._where = chain.filter_of(KINDS)
+        self._span = _FIRST_SPAN
+        self._at: Block | None = None
+        self._moved = asyncio.Condition()
+
+    @property
+    def at(self) -> Block | None:
+        """The last block that can be read; None before the database was asked."""
+        return self._at
+
+    async def run(self) -> None:
+        """Follow until cancelled. Trouble with the chain's node or the database is waited out.
+
+        ConfigError when the database is another network's.
+        """
+        async with asyncio.TaskGroup() as group:
+            if self._manifests is not None:
+                group.create_task(self._manifests.run())
+            group.create_task(self._follow())
+
+    async def reached(self, block: BlockNumber, limit: float) -> None:
+        """Wait until a block can be read; TimeoutError after `limit` seconds."""
+        async with asyncio.timeout(limit), self._moved:
+            await self._moved.wait_for(lambda: self._at is not None and self._at.number >= block)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await self._step()
+            except MovedError:  # by another process: go on from where it is
+                self._at = None
+            except Reorged:
+                await self._chain.changed(_RETRY)
+            except ChainError as error:
+                _log.warning("index from block %d: %s", self._at.number + 1 if self._at else 0, error)
+                await self._chain.changed(_RETRY)
+            except SQLAlchemyError as error:
+                _log.warning("index: database: %s", one_line(error))
+                self._at = None
+                await asyncio.sleep(_RETRY)
+
+    async def _step(self) -> None:
+        """Take the next block, or many; or wait for one."""
+        if self._at is None:
+            await self._move(await asyncio.to_thread(self._writer.begin))
+        at = self._at
+        assert at is not None  # noqa: S101  (told to the type checker)
+        if await self._is_void(at):
+            await self._take_back(at)
+            return
+        final, first = self._chain.final(), BlockNumber(at.number + 1)
+        if final.number < first:
+            await self._chain.changed(_WAIT)
+            return
+        deep = min(final.number, self._chain.head().number - _NEAR)
+        if deep - first >= _NEAR:
+            await self._take_many(at, first, BlockNumber(min(deep, first + self._span - 1)))
+        else:
+            await self._take_one(at, first)
+
+    async def _take_one(self, at: Block, number: BlockNumber) -> None:
+        block = await self._chain.block(number)
+        if block is None or (at.timestamp and block.parent != at.hash):
+            raise Reorged(f"block {number}: not the one after {at.number}; look again")
+        logs = await self._chain.logs(self._where, block)
+        found = await self._decode(logs)
+        await self._add(at, found, Block(number, block.hash, block.timestamp))
+
+    async def _take_many(self, at: Block, first: BlockNumber, last: BlockNumber) -> None:
+        """Take a range that lies too deep for a reorg, but look that there was none."""
+        before = await self._chain.block(last)
+        logs = await self._chain.logs(self._where, (first, last))
+        after = await self._chain.block(last)
+        if before is None or before != after or await self._is_void(at):
+            raise Reorged(f"blocks {first} to {last}: changed while they were read")
+        if len(logs) > 2 * BATCH:
+            self._span = max(1, self._span // 2)
+        elif len(logs) < BATCH // 2:
+            self._span = min(2 * self._span, _SPAN)
+        logs.sort(key=_place)
+        while len(logs) > BATCH:
+            logs, rest = _cut(logs)
+            if not rest:
+                break
+            found = await self._decode(logs)
+            end = Block(found[-1].block, found[-1].block_hash, found[-1].timestamp)
+            await self._add(at, found, end)
+            at, logs = end, rest
+        await self._add(at, await self._decode(logs), Block(last, before.hash, before.timestamp))
+
+    async def _decode(self, logs: Sequence[Any]) -> list[Event]:
+        if any(log.get("blockTimestamp") is None for log in logs):
+            return await self._chain.decode(list(logs))
+        return await asyncio.to_thread(_decoded, logs)
+
+    async def _add(self, at: Block, events: Sequence[Event], last: Block) -> None:
+        await asyncio.shield(asyncio.create_task(asyncio.to_thread(self._writer.add, at, events, last)))
+        await self._move(last)
+        changes = list(dict.fromkeys(change for event in events for change in changes_of(event)))
+        if len(changes) > TOLD:
+            changes = [Change("status", last.number)]
+        for change in changes:
+            self._tell(change)
+        if self._manifests is not None:
+            self._manifests.look()
+
+    async def _is_void(self, block: Block) -> bool:
+        """Whether a block is no longer part of the chain; one that the node does not have yet, or any more, is."""
+        if not block.timestamp:
+            return False  # below the network's first
+        found = await self._chain.block(block.number)
+        if found is None:
+            if self._chain.head().number < block.number:
+                raise Reorged(f"block {block.number}: not there yet; the node is behind")
+            return True
+        return found.hash != block.hash
+
+    async def _take_back(self, at: Block) -> None:
+        known = await asyncio.to_thread(self._writer.seen_below, at.number)
+        to = self._writer.genesis()
+        for block in known:
+            if not await self._is_void(block):
+                to = block
+                break
+        await asyncio.to_thread(self._writer.take_back, at, to)
+        _log.info("index: blocks above %d are void", to.number)
+        await self._move(to)
+        self._tell(Change("reorg", to.number))
+
+    async def _move(self, to: Block) -> None:
+        async with self._moved:
+            self._at = to
+            self._moved.notify_all()
+
+
+def _place(log: Any) -> tuple[int, int]:
+    return int(log["blockNumber"], 16), int(log["logIndex"], 16)
+
+
+def _cut(logs: list[Any]) -> tuple[list[Any], list[Any]]:
+    """The first BATCH logs and those of the same block, and the rest."""
+    end = BATCH
+    while end < len(logs) and logs[end]["blockNumber"] == logs[end - 1]["blockNumber"]:
+        end += 1
+    return logs[:end], logs[end:]
+
+
+def _decoded(logs: Sequence[Any]) -> list[Event]:
+    found = (decode_log(log, Timestamp(int(log["blockTimestamp"], 16))) for log in logs)
+    return [event for event in found if event is not None]

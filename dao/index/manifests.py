@@ -1,0 +1,219 @@
+"""Reads manifests of posted results: content by its digest, limited, and shown only where it is what was posted."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from dao.chain.deployment import Deployment
+from dao.core.canonical import read_json
+from dao.core.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
+from dao.core.manifest import MAX_BYTES, Manifest, parse_manifest
+from dao.core.record import form_of
+from dao.core.rewards import reward_root
+from dao.core.settle import FAILED, commits_root, result, scores_root
+from dao.core.types import Digest, Result, RoundId, TaskId
+from dao.index import schema
+from dao.index.database import WRITE, one_line
+from dao.index.reduce import Change
+from dao.index.training import plain
+from dao.store.base import Source
+from dao.store.cid import Cid
+
+_SOON, _LATE = 2.0, 600.0  # seconds until a manifest that was missing is looked for again
+_LIMIT = 120.0  # seconds for one
+_AT_ONCE = 4
+_LISTED = 256
+_ROWS = 2000
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A posted result whose manifest has not been read."""
+
+    task: TaskId
+    round: RoundId
+    result_hash: Digest
+    result: str
+
+
+class Manifests:
+    """The reader of one index."""
+
+    def __init__(
+        self,
+        network: Deployment,
+        chain_id: int,
+        engine: Engine,
+        source: Source,
+        on_change: Callable[[Change], None],
+    ) -> None:
+        self._network = network
+        self._chain_id = chain_id
+        self._engine = engine
+        self._source = source
+        self._tell = on_change
+        self._due: dict[
+            Digest, tuple[float, float]
+        ] = {}  # result -> when to look again, and the wait after that
+        self._new = asyncio.Event()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+
+    def look(self) -> None:
+        """There may be new results."""
+        self._new.set()
+
+    async def run(self) -> None:
+        """Read what is there, and what comes, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self._new.clear()
+            try:
+                wanted = await asyncio.to_thread(self._wanted)
+                self._due = {
+                    item.result_hash: self._due.get(item.result_hash, (0.0, _SOON)) for item in wanted
+                }
+                ready = [item for item in wanted if self._due[item.result_hash][0] <= loop.time()]
+                await asyncio.gather(*(self._read(item) for item in ready))
+            except SQLAlchemyError as error:
+                _log.warning("manifests: database: %s", one_line(error))
+                await asyncio.sleep(_SOON)
+                continue
+            times = [when for when, _ in self._due.values()]
+            try:
+                async with asyncio.timeout(max(0.0, min(times) - loop.time()) if times else None):
+                    await self._new.wait()
+            except TimeoutError:
+                pass
+
+    def _wanted(self) -> list[Wanted]:
+        """Results without a manifest, the newest first."""
+        rounds, read = schema.rounds.c, schema.manifests.c
+        query = (
+            select(rounds.task, rounds.round, rounds.result_hash, rounds.result)
+            .distinct()
+            .outerjoin(
+                schema.manifests,
+                (read.task == rounds.task)
+                & (read.round == rounds.round)
+                & (read.result_hash == rounds.result_hash),
+            )
+            .where(rounds.result_hash.is_not(None), read.id.is_(None))
+            .order_by(rounds.round.desc())
+            .limit(_LISTED)
+        )
+        with self._engine.connect() as connection:
+            return [Wanted(*row) for row in connection.execute(query)]
+
+    async def _read(self, item: Wanted) -> None:
+        posted: Result = form_of(Result).read(read_json(item.result.encode(), "result", 1 << 16), "result")
+        manifest, cid, refusal = None, None, ""
+        try:
+            async with self._slots, asyncio.timeout(_LIMIT):
+                path = await self._source.get(posted.manifest_digest, MAX_BYTES)
+                cid = await self._source.resolve(posted.manifest_digest)
+                manifest = await asyncio.to_thread(self._checked, path, item, posted)
+        except (TooLarge, DecodeError, RuleError) as error:
+            refusal = plain(str(error))[:1000]
+        except (NotFound, ContentError, TimeoutError, OSError) as error:
+            _log.debug("manifest of task %d round %d: %s", item.task, item.round, error)
+            wait = self._due.get(item.result_hash, (0.0, _SOON))[1]
+            now = asyncio.get_running_loop().time()
+            self._due[item.result_hash] = now + wait, min(2 * wait, _LATE)
+            return
+        await asyncio.to_thread(self.keep, item, manifest, cid, refusal)
+        self._due.pop(item.result_hash, None)
+        self._tell(Change("round", 0, task=item.task, round=item.round))
+
+    def _checked(self, path: Path, item: Wanted, posted: Result) -> Manifest:
+        """The manifest, which must be the round's, state what was posted, and add up; DecodeError or RuleError."""
+        manifest = parse_manifest(path.read_bytes())
+        place = (self._chain_id, self._network.coordinator, item.task, item.round)
+        if (manifest.chain_id, manifest.coordinator, manifest.task, manifest.round) != place:
+            raise RuleError(f"manifest: of task {manifest.task} round {manifest.round}, expected {place[2:]}")
+        faults = [name for name, holds in self._ties(manifest, posted) if not holds]
+        if faults:
+            raise RuleError(f"manifest: {', '.join(faults)} other than posted")
+        return manifest
+
+    def _ties(self, manifest: Manifest, posted: Result) -> Iterator[tuple[str, bool]]:
+        """What binds a manifest to the result, and whether it does."""
+        stated = result(manifest, (), Cid.parse(manifest.model).digest, posted.manifest_digest)
+        for field in fields(Result):
+            if field.name != "revealed":  # which needs the forced commits, too
+                yield field.name, getattr(stated, field.name) == getattr(posted, field.name)
+        inputs = [node for node in manifest.nodes if node.status not in FAILED]
+        commits = ((node.node, node.commitment) for node in manifest.nodes if not node.forced)
+        yield "commits", commits_root(commits) == posted.commits_root
+        yield "scores", scores_root((node.node, node.score) for node in inputs) == posted.score_root
+        yield "accounts", self._rewards_root(manifest) == posted.reward_root
+        yield "sum of rewards", sum(a.cumulative_wei for a in manifest.accounts) == posted.reward_total
+
+    def _rewards_root(self, manifest: Manifest) -> Digest:
+        amounts = {account.owner: account.cumulative_wei for account in manifest.accounts}
+        return reward_root(self._chain_id, self._network.distributor, manifest.task, amounts)
+
+    def keep(self, item: Wanted, manifest: Manifest | None, cid: Cid | None, refusal: str) -> None:
+        """Write what was read of a result's manifest, or why it is refused."""
+        where = {"task": item.task, "round": item.round, "result_hash": item.result_hash}
+        with self._engine.execution_options(**WRITE).begin() as connection:
+            table = schema.manifests
+            connection.execute(
+                delete(table).where(*(table.c[name] == value for name, value in where.items()))
+            )
+            facts = _facts(manifest) if manifest is not None else {}
+            row = {**where, "refusal": refusal, "cid": str(cid) if cid else None, **facts}
+            made = connection.execute(insert(table).values(**row)).inserted_primary_key
+            if manifest is not None and made is not None:
+                _keep_rows(connection, int(made[0]), manifest)
+
+
+def _facts(manifest: Manifest) -> dict[str, Any]:
+    return {
+        "base_model": manifest.base_model,
+        "model": manifest.model,
+        "shard": manifest.shard.index,
+        "loss_before": manifest.loss_before,
+        "loss_after": manifest.loss_after,
+        "budget": manifest.budget_wei,
+        "refunded": manifest.refunded_wei,
+    }
+
+
+def _keep_rows(connection: Connection, number: int, manifest: Manifest) -> None:
+    """What it says of each node and owner; a node that did not commit is `absent`."""
+    of = {"manifest": number, "task": manifest.task, "round": manifest.round}
+    nodes = [
+        {
+            **of,
+            "node": node.node,
+            "owner": node.owner,
+            "status": str(node.status),
+            "stake": node.stake,
+            "weight": node.weight,
+            "score": node.score,
+            "debt": node.debt,
+            "reward": node.reward_wei,
+            "reason": plain(node.reason),
+        }
+        for node in manifest.nodes
+    ]
+    nothing = {"status": "absent", "stake": 0, "weight": 0, "score": 0, "debt": 0, "reward": 0}
+    nodes += [
+        {**of, "node": node.node, "owner": node.owner, **nothing, "reason": plain(node.reason)}
+        for node in manifest.absent
+    ]
+    accounts = [
+        {"manifest": number, "owner": owner.owner, "cumulative": owner.cumulative_wei, "debt": owner.debt}
+        for owner in manifest.accounts
+    ]
+    for table, rows in ((schema.manifest_nodes, nodes), (schema.manifest_accounts, accounts)):
+        for start in range(0, len(rows), _ROWS):
+            connection.execute(insert(table), rows[start : start + _ROWS])

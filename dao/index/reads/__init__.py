@@ -1,0 +1,11 @@
+"""Typed reads of the index, which need neither the chain nor its node."""
+
+from dao.index.reads.decisions import DecisionReads
+from dao.index.reads.feed import FeedReads
+from dao.index.reads.holdings import HoldingReads
+from dao.index.reads.supernodes import SupernodeReads
+from dao.index.reads.training import TrainingReads
+
+
+class Reads(TrainingReads, SupernodeReads, HoldingReads, DecisionReads, FeedReads):
+    """All reads of one database; see Reader for what holds for each."""

@@ -1,0 +1,73 @@
+"""What happened, in order, and up to where."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import or_, select
+
+from dao.core.types import Address, BlockNumber, Digest, TaskId, Timestamp
+from dao.index import schema
+from dao.index.reads import views
+from dao.index.reads.reader import LIMIT, MOST, Reader
+from dao.index.reduce import TOPIC_OF
+
+_EVENTS = schema.events
+
+
+class FeedReads(Reader):
+    """Reads of events."""
+
+    def status(self) -> views.Status | None:
+        """The last block that is indexed; None before the first."""
+        with self._moment() as connection:
+            row = connection.execute(select(schema.position)).first()
+        if row is None or not row.timestamp:
+            return None
+        return views.Status(BlockNumber(row.block), Digest(row.hash), Timestamp(row.timestamp))
+
+    def events(
+        self,
+        after: int | None = None,
+        *,
+        before: int | None = None,
+        topics: Collection[str] = (),
+        task: TaskId | None = None,
+        proposal: int | None = None,
+        address: Address | None = None,
+        limit: int = LIMIT,
+    ) -> Sequence[views.Event]:
+        """Events after a place, the oldest first; without `after` the newest ones, the newest first."""
+        columns = _EVENTS.c
+        query = select(_EVENTS).limit(max(1, min(limit, MOST)))
+        query = query.order_by(columns.place.desc() if after is None else columns.place)
+        if after is not None:
+            query = query.where(columns.place > min(after, 2**62))
+        if before is not None:
+            query = query.where(columns.place < min(before, 2**62))
+        if topics:
+            query = query.where(
+                columns.kind.in_([kind for kind, topic in TOPIC_OF.items() if topic in topics])
+            )
+        if task is not None:
+            query = query.where(columns.task == task)
+        if proposal is not None:
+            query = query.where(columns.proposal == proposal)
+        if address is not None:
+            query = query.where(or_(columns.address == address, columns.other == address))
+        with self._moment() as connection:
+            return [_event(row) for row in connection.execute(query)]
+
+
+def _event(row: Any) -> views.Event:
+    return views.Event(
+        place=row.place,
+        block=row.block,
+        timestamp=row.timestamp,
+        tx_hash=row.tx_hash,
+        kind=row.kind,
+        topic=TOPIC_OF[row.kind],
+        task=row.task,
+        round=row.round,
+        proposal=row.proposal,
+        address=row.address,
+    )
