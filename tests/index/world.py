@@ -1,0 +1,156 @@
+"""An index that runs beside a real chain, and rounds whose results a test makes up."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from dao.chain.client import Chain
+from dao.core.manifest import Manifest, Shard
+from dao.core.record import Cid, Signature
+from dao.core.settle import Commit, Facts, commits_root, settle
+from dao.core.types import (
+    ZERO_DIGEST,
+    Address,
+    Codec,
+    Digest,
+    Domain,
+    MicroScore,
+    RoundId,
+    Status,
+    TaskId,
+    Wei,
+)
+from dao.core.weigh import Weighed
+from dao.index import schema
+from dao.index.indexer import Indexer
+from dao.index.reads import Reads
+from dao.index.reduce import Change
+from dao.store.base import Source
+from dao.store.cid import cid_of_bytes
+from tests.support import RULES, Member, Network
+
+LIMIT = 60.0
+MODEL = Cid(str(cid_of_bytes(b"model")))
+
+
+@dataclass
+class Indexed:
+    """A running index."""
+
+    chain: Chain
+    reads: Reads
+    indexer: Indexer = field(init=False)
+    changes: list[Change] = field(default_factory=list)
+    _told: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def tell(self, change: Change) -> None:
+        self.changes.append(change)
+        self._told.set()
+
+    async def caught_up(self) -> None:
+        """Wait until the block that is now the chain's head can be read."""
+        head = int(await self.chain.request("eth_blockNumber"), 16)
+        await self.chain.reach(head, limit=LIMIT)  # type: ignore[arg-type]
+        async with asyncio.timeout(LIMIT):
+            while self.indexer.at is None or self.indexer.at.hash != self.chain.head().hash:
+                await self.next_change()
+
+    async def pass_time(self, network: Network, seconds: int) -> None:
+        """Have seconds pass on the chain, and see that they did."""
+        network.anvil.request("evm_increaseTime", seconds)
+        network.anvil.request("evm_mine")
+        await self.caught_up()
+
+    async def next_change(self) -> None:
+        self._told.clear()
+        try:
+            async with asyncio.timeout(0.05):
+                await self._told.wait()
+        except TimeoutError:
+            pass  # a block without events tells nothing
+
+
+@asynccontextmanager
+async def indexing(
+    network: Network, engine: Engine, store: Source | None = None, url: str | None = None
+) -> AsyncIterator[Indexed]:
+    async with network.chain(url=url) as chain, asyncio.TaskGroup() as group:
+        indexed = Indexed(chain, Reads(engine))
+        indexed.indexer = Indexer(chain, engine, store, indexed.tell)
+        running = group.create_task(indexed.indexer.run())
+        try:
+            yield indexed
+        finally:
+            running.cancel()
+
+
+def rows_of(engine: Engine) -> dict[str, list[Any]]:
+    """All that a database holds."""
+    with engine.connect() as connection:
+        return {
+            table.name: sorted(map(repr, connection.execute(select(table)).all()))
+            for table in schema.metadata.sorted_tables
+        }
+
+
+def manifest_of(
+    network: Network,
+    task: TaskId,
+    seed: Digest,
+    scores: Mapping[Member, int],
+    previous: Manifest | None = None,
+) -> Manifest:
+    """Settle a round in which each member's Supernode got a score."""
+    deployment = network.deployment
+    facts = Facts(
+        domain=Domain(deployment.chain_id, deployment.coordinator),
+        distributor=deployment.distributor,
+        task=task,
+        round=RoundId(previous.round + 1 if previous else 1),
+        codec=Codec.INT8,
+        values=25_600,
+        seed=seed,
+        budget=RULES.round_budget,
+        base_model=MODEL,
+        model=MODEL,
+        gate_gradient=MODEL,
+        gradient=MODEL,
+        aggregate_root=Digest(b"\xa0" * 32),
+        gradient_root=Digest(b"\x60" * 32),
+        shard=Shard(3, MODEL, (ZERO_DIGEST,) * 16),
+        weight_sum=100 * len(scores),
+        loss_before=2_300_000,
+        loss_after=2_200_000,
+        forced=(),
+    )
+    commits = [_commit(member) for member in scores]
+    weighed = {
+        member.operator.address: Weighed(member.operator.address, 100, 100, 10**12, 50_000, 60_000, Status.OK)
+        for member in scores
+    }
+    by_node = {member.operator.address: MicroScore(score) for member, score in scores.items()}
+    return settle(facts, previous, commits, weighed, by_node, {})
+
+
+def commitment_of(operator: Address) -> Digest:
+    return Digest(sha256(operator).digest())
+
+
+def _commit(member: Member) -> Commit:
+    operator = member.operator.address
+    digest = commitment_of(operator)
+    return Commit(
+        *(operator, member.owner.address, Wei(10**18), digest, Signature(bytes(65)), False),
+        *(MODEL, digest, ZERO_DIGEST, None),
+    )
+
+
+def root_of(members: list[Member]) -> Digest:
+    """The commits root of a round in which all of them committed."""
+    operators = [member.operator.address for member in members]
+    return commits_root((operator, commitment_of(operator)) for operator in operators)
