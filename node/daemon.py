@@ -47,6 +47,10 @@ SLOW = (
 _log = structlog.get_logger()
 
 
+class _Moved(Exception):  # noqa: N818 (no error)
+    """The round's state on chain is not, or was not all along, what was being worked on."""
+
+
 @dataclass(frozen=True)
 class Means:
     """What a Supernode acts through. `force` sends a commit to the chain, `trainer_of` takes the app's folder."""
@@ -74,7 +78,7 @@ class Supernode:
         self._view, self._clock, self._journal = means.view, means.clock, means.journal
         self._log = _log.bind(task=task)
         self._trainer: Trainer | None = None
-        self._problem = ""  # what keeps this round's update from being ready
+        self._problem = ""  # what is in this round's way, as far as it has gone
 
     async def run(self) -> None:
         """Take part in round after round, until cancelled."""
@@ -105,53 +109,62 @@ class Supernode:
             seen = last
 
     async def _take_part(self, round_: RoundId) -> None:
+        """One round, from wherever it stands; anew when the chain moved before something was done."""
+        missed, self._problem = AWAY, ""
+        while True:
+            try:
+                return await self._play(round_, missed)
+            except _Moved:
+                missed = self._problem or SLOW
+
+    async def _play(self, round_: RoundId, missed: str) -> None:
         """One round. Every part looks at the journal first, so that all of it may be done again."""
         state = await self._view.leaves(round_, {Phase.NONE})
         self._journal.see(self._task, round_, state.open_block)
-        commit, problem = self._journal.commit_of(self._task, round_), AWAY
+        commit = self._journal.commit_of(self._task, round_)
 
         if state.phase is Phase.OPEN:
-            commit, problem = await self._while_open(round_, state)
-            if commit is not None:
+            try:
+                commit = await self._while_open(round_, state)
                 state = await self._view.after(round_, state)
+            except DaoError as error:
+                missed = str(error)
         if commit is None:
             found = await self._view.round(round_)
             if found.phase in (Phase.NONE, Phase.OPEN) and _opening(found) != _opening(state):
-                await self._take_part(round_)  # a reorg took its opening or closing back
-            else:
-                self._end(round_, problem)
+                raise _Moved  # a reorg took its opening or closing back
+            self._end(round_, missed)
             return
         if state.phase is Phase.CLOSED:
-            problem = await self._while_closed(commit, state)
+            await self._while_closed(commit, state)
             state = await self._view.after(round_, state)
 
         match state.phase:
             case Phase.POSTED | Phase.FROZEN | Phase.FINALIZED:
                 self._outcomes.conclude(round_, commit)
             case Phase.ABORTED:
-                self._end(round_, f"the round was aborted, no result came in time; {problem}".rstrip("; "))
+                self._end(
+                    round_, f"the round was aborted, no result came in time; {self._problem}".rstrip("; ")
+                )
             case Phase.VOID:
                 self._end(round_, "the round is void: its result did not stand, so nobody earns")
-            case _:  # a reorg took a step of the round back
-                await self._take_part(round_)
+            case _:
+                raise _Moved  # a reorg took a step of the round back
 
-    async def _while_open(self, round_: RoundId, opened: RoundState) -> tuple[SignedCommit | None, str]:
-        """Train, sign, hand in; return the commit, or why there is none."""
-        commit, self._problem = self._journal.commit_of(self._task, round_), ""
+    async def _while_open(self, round_: RoundId, opened: RoundState) -> SignedCommit:
+        """Train, sign, hand in; DaoError when there can be no commit."""
+        commit = self._journal.commit_of(self._task, round_)
         if commit is None:
-            try:
-                commit = await self._while(round_, opened, self._commit(round_, opened))
-            except DaoError as error:
-                return None, str(error)
-        if commit is not None and commit.receipt is None:
+            commit = await self._while(round_, opened, self._commit(round_, opened))
+        if commit.receipt is None:
             await self._while(round_, opened, self._hand_in(commit, opened))
-        return commit, self._problem or SLOW if commit is None else ""
+        return commit
 
-    async def _while_closed(self, commit: SignedCommit, closed: RoundState) -> str:
-        """See that the commit counts, and open it; return "" or what is wrong."""
-        uncounted = await self._be_counted(commit, closed)  # as far as we know: it is opened all the same
+    async def _while_closed(self, commit: SignedCommit, closed: RoundState) -> None:
+        """See that the commit counts, and open it: as far as we know, it may count all the same."""
+        self._problem = await self._be_counted(commit, closed)
         unopened = await self._while(commit.round, closed, self._reveal(commit, closed))
-        return "" if unopened == "" else uncounted or unopened or ""
+        self._problem = unopened and (self._problem or unopened)
 
     async def _commit(self, round_: RoundId, opened: RoundState) -> SignedCommit:
         """Train and sign; once more where what failed may come right in time."""
@@ -191,6 +204,7 @@ class Supernode:
         salt = Digest(secrets.token_bytes(32))
         commit = self._journal.sign(self._task, round_, cid, root, salt, self._means.signer.sign)
         self._journal.reach(self._task, round_, Step.SIGNED, facts=_facts(told))
+        self._problem = ""
         self._log.info(
             "committed",
             round=round_,
@@ -323,12 +337,14 @@ class Supernode:
 
     # all along
 
-    async def _while(self, round_: RoundId, state: RoundState, work: Coroutine[Any, Any, T]) -> T | None:
-        """Do some work for as long as the round's state is this one; None when it changed first."""
+    async def _while(self, round_: RoundId, state: RoundState, work: Coroutine[Any, Any, T]) -> T:
+        """Do some work for as long as the round's state is this one; _Moved when it changed first."""
         doing, leaving = asyncio.create_task(work), asyncio.create_task(self._view.after(round_, state))
         try:
             await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            return doing.result() if doing.done() else None
+            if not doing.done():
+                raise _Moved
+            return doing.result()
         finally:
             for task in (doing, leaving):
                 task.cancel()
