@@ -72,6 +72,13 @@ class Indexer:
         async with asyncio.timeout(limit), self._moved:
             await self._moved.wait_for(lambda: self._at is not None and self._at.number >= block)
 
+    async def moved(self, since: Block | None) -> Block:
+        """Wait until the last block that can be read is another one than `since`, higher or lower; return it."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._at not in (None, since))
+        assert self._at is not None  # noqa: S101  (told to the type checker)
+        return self._at
+
     async def _follow(self) -> None:
         while True:
             try:
@@ -91,7 +98,9 @@ class Indexer:
     async def _step(self) -> None:
         """Take the next block, or many; or wait for one."""
         if self._at is None:
-            await self._move(await asyncio.to_thread(self._writer.begin))
+            begin = await asyncio.to_thread(self._writer.begin)
+            await self._move(begin)
+            self._tell(Change("status", begin.number))  # what another process wrote was not told
         at = self._at
         assert at is not None  # noqa: S101  (told to the type checker)
         if await self._is_void(at):

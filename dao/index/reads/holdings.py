@@ -45,8 +45,10 @@ class HoldingReads(Reader):
         with self._moment() as connection:
             where = _ACCOUNTS.c.address == address, newest(_ACCOUNTS, address)
             row = connection.execute(select(_ACCOUNTS).where(*where)).first()
-            owned = select(stakes.c.operator).where(stakes.c.owner == address, newest(stakes))
-            supernodes = tuple(connection.execute(owned.order_by(stakes.c.operator)).scalars())
+            columns = stakes.c.operator, stakes.c.active, stakes.c.unbonding
+            owned = select(*columns).where(stakes.c.owner == address, newest(stakes))
+            rows = connection.execute(owned.order_by(stakes.c.operator)).all()
+            supernodes = tuple(views.Stake(*found) for found in rows)
         if row is None:
             return views.Account(address, _NOTHING, _NOTHING, _NOTHING, None, None, 0, ())
         return views.Account(

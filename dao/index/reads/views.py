@@ -190,6 +190,15 @@ class Supernode:
 
 
 @dataclass(frozen=True, slots=True)
+class Stake:
+    """An operator, and what its owner has staked on it; `unbonding` is on its way out."""
+
+    operator: Address
+    active: Wei
+    unbonding: Wei
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """An account: tokens in its wallet, staked (unbonding too), its votes, whom its tokens and its stake vote by."""
 
@@ -200,7 +209,7 @@ class Account:
     token_delegate: Address | None
     registry_delegate: Address | None
     delegators: int
-    supernodes: tuple[Address, ...]
+    supernodes: tuple[Stake, ...]
 
 
 @dataclass(frozen=True, slots=True)
