@@ -129,7 +129,11 @@ async def member(running: Running, signer: Signer) -> AsyncIterator[Member]:
 
 def build(anvil: Anvil, folder: Path, members: int = 4) -> Stage:
     """Deploy, give members tokens, hand over; outside of an event loop."""
-    network = deploy_network(anvil, folder / "network", PARAMS)
+    return govern(deploy_network(anvil, folder / "network", PARAMS), folder, members)
+
+
+def govern(network: Network, folder: Path, members: int = 4) -> Stage:
+    """Give members tokens, and hand a network over to them; outside of an event loop."""
     signers = [Signer.ephemeral() for _ in range(members)]
 
     async def prepare() -> None:
@@ -140,6 +144,6 @@ def build(anvil: Anvil, folder: Path, members: int = 4) -> Stage:
     asyncio.run(prepare())
     network.deployment.save(folder / "deployment.json")
     home = folder / "api"
-    relayer = init(home, anvil.ws, folder / "deployment.json", "127.0.0.1:0", work=4096)
-    anvil.fund(relayer, ETHER)
+    relayer = init(home, network.anvil.ws, folder / "deployment.json", "127.0.0.1:0", work=4096)
+    network.anvil.fund(relayer, ETHER)
     return Stage(network, home, signers)
