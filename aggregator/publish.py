@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from dao.core.errors import ContentError
@@ -18,7 +17,7 @@ class Publisher:
     def __init__(self, store: LayeredStore) -> None:
         self._store = store
         self._pinning: list[asyncio.Task[None]] = []
-        self._unsynced: list[Path] = []
+        self._unsynced: set[Path] = set()
 
     def path_of(self, cid: Cid) -> Path:
         """Where a content that was put is."""
@@ -60,7 +59,7 @@ class Publisher:
 
     def publish(self, cid: Cid) -> None:
         """Pin a stored content, here and at every replica, in the background."""
-        self._unsynced.append(self.path_of(cid))
+        self._unsynced.add(self.path_of(cid))
         self._pinning.append(asyncio.create_task(self._pin(cid)))
 
     async def settled(self) -> None:
@@ -68,13 +67,13 @@ class Publisher:
         pinning, self._pinning = self._pinning, []
         await asyncio.gather(*pinning)
 
-    async def sync(self, model: Cid, updates: Iterable[Cid]) -> None:
-        """Have a round's content survive a power failure. Not awaited before a result: it takes the disk's time.
+    async def sync(self, model: Cid) -> None:
+        """Have what was published survive a power failure. Not awaited before a result: it takes the disk's time.
 
         All but the model is then left to the disk: the memory that held it is free for the next round's at once, and
         fresh memory costs a virtual machine ten times what it costs to write there.
         """
-        paths, self._unsynced = [*map(self.path_of, updates), *self._unsynced], []
+        paths, self._unsynced = self._unsynced, set()
         for path in paths:
             await asyncio.to_thread(_sync, path, is_wanted=path == self.path_of(model))
 

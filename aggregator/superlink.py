@@ -104,8 +104,7 @@ class Superlink:
             with suppress(asyncio.CancelledError, DaoError):
                 await gating
         self._base = settlement.base if posted.result == settlement.result else None
-        updates = [Cid.parse(reveal.cid) for reveal in collection.reveals.values()]
-        self._syncing = asyncio.create_task(self._tools.publisher.sync(settlement.base.cid, updates))
+        self._syncing = asyncio.create_task(self._tools.publisher.sync(settlement.base.cid))
         self._tell(
             "posted",
             round=posted.round,
@@ -246,6 +245,8 @@ class Superlink:
             before, case = case, self._case(closed, index, collection, base)
             if before is None or (before.commits, before.forced) != (case.commits, case.forced):
                 self._tell("working", round=round_, step="settlement")
+                for reveal in collection.reveals.values():
+                    self._tools.publisher.publish(Cid.parse(reveal.cid))
                 settlement = await self._tools.work.settle(case, gate)
                 await self._tools.publisher.settled()
             failpoint("superlink-published")

@@ -6,6 +6,10 @@ import pytest
 
 from dao.core.types import Status
 from dao.evaluator import Evaluator
+from dao.store.cid import Cid
+from dao.store.disk import DiskStore
+from dao.store.kubo import KuboStore
+from dao.store.kubo_daemon import start_kubo
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World
 from tests.support import Network
@@ -26,3 +30,23 @@ async def test_rounds__honest_nodes__are_posted_one_upon_the_other(
     assert third.loss_after < third.loss_before < first.loss_before
     assert len(third.used_shards) == 3
     assert sum(node.reward_wei for node in third.nodes) + third.refunded_wei == third.budget_wei
+
+
+@pytest.mark.kubo
+async def test_round__superlink_with_an_ipfs_node__all_that_an_auditor_needs_is_kept_there(
+    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+) -> None:
+    kubo = await start_kubo(tmp_path / "kubo")
+    store = KuboStore(kubo.api, DiskStore(tmp_path / "cache"))
+    try:
+        world = await World.make(network, assignment, tmp_path / "superlink", evaluator)
+        async with world.superlink(ipfs=kubo.api) as running:
+            await world.play(running, 1)
+        manifest = await world.manifest(1)
+        updates = [node.cid for node in manifest.nodes]
+        for cid in (*updates, manifest.model, manifest.gate_gradient, manifest.gradient, manifest.shard.cid):
+            assert cid is not None
+            assert await store.has(Cid.parse(cid)), cid
+    finally:
+        store.close()
+        await kubo.stop()

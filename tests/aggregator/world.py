@@ -132,9 +132,10 @@ class World:
         )
 
     @asynccontextmanager
-    async def superlink(self) -> AsyncIterator[Running]:
+    async def superlink(self, ipfs: str | None = None) -> AsyncIterator[Running]:
         self.network.anvil.fund(self.bonded.operator.address, 10**20)  # type: ignore[arg-type]
-        async with open_superlink(self.settings(), self.bonded.operator, self.evaluator) as running:
+        settings = replace(self.settings(), ipfs=ipfs)
+        async with open_superlink(settings, self.bonded.operator, self.evaluator) as running:
             yield running
 
     async def play(self, running: Running, rounds: int = 1) -> None:
