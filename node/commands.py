@@ -125,7 +125,7 @@ async def claim(
         owner = await owner_of(chain, operator(settings).address)
         contents = Contents(settings, chain.domain, None, stack)
         for task in tasks or given:
-            store, _ = contents.of_task(given[task])
+            store, _ = contents.of_task(given[task], is_awaited=True)
             finalized = await finalize_due(chain, sender, task)
             amount = await claim_standing(chain, sender, await standing(chain, store, task, owner))
             paid.append(Claimed(task, finalized, amount))

@@ -98,12 +98,17 @@ class Contents:
         self._others: list[Source] = [*kubo, *gateways]
         self._replicas = kubo
 
-    def of_task(self, given: TaskSettings) -> tuple[LayeredStore, Link]:
-        """Return the content of a task, and the link to its Superlink; ConfigError for a bad address."""
+    def of_task(self, given: TaskSettings, is_awaited: bool = False) -> tuple[LayeredStore, Link]:
+        """Return the content of a task, and the link to its Superlink; ConfigError for a bad address.
+
+        `is_awaited`: somebody sits there and waits, so that sources which are away are given up after seconds.
+        """
         authorities = given.authorities and self._settings.at(given.authorities)
-        link = Link(given.superlink, self._signer, self._domain, Tls(authorities) if given.tls else None)
+        tls = Tls(authorities) if given.tls else None
+        link = Link(given.superlink, self._signer, self._domain, tls, limit=3.0 if is_awaited else 10.0)
         self._stack.push_async_callback(link.close)
-        return LayeredStore(self.disk, [LinkSource(link, self.disk), *self._others], self._replicas), link
+        sources = [LinkSource(link, self.disk), *self._others]
+        return LayeredStore(self.disk, sources, self._replicas, attempts=1 if is_awaited else 3), link
 
 
 async def _open(

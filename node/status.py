@@ -111,7 +111,7 @@ async def _ask_chain(
         for task in found.tasks:
             try:
                 task.joined = await Coordinator(chain).is_joined(TaskId(task.task), node, at)
-                store, _ = contents.of_task(given[TaskId(task.task)])
+                store, _ = contents.of_task(given[TaskId(task.task)], is_awaited=True)
                 await ask_rewards(chain, store, task, held.owner, LIMIT / 2 / len(found.tasks))
             except DaoError as error:
                 task.trouble = str(error)
