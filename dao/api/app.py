@@ -1,15 +1,28 @@
 """The web application: routes, what each request passes, the API's description, and the page."""
 
 from collections.abc import Mapping
+from functools import cache, partial
 
 from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
 from dao.api import page, problems
+from dao.api.description import describe
 from dao.api.guard import BASE, Guard, Limits
 from dao.api.page import Asset
 from dao.api.problems import Problem
-from dao.api.routes import auth, drafts, prepare, relay, state
+from dao.api.routes import (
+    auth,
+    claims,
+    decisions,
+    drafts,
+    feed,
+    members,
+    prepare,
+    relay,
+    state,
+    tasks,
+)
 from dao.api.services import Services
 
 _ABOUT = """\
@@ -17,6 +30,7 @@ Read what the DAO trains, decides and pays; draft proposals; sign in with a wall
 without gas. Amounts are wei as decimal text, addresses have their checksum, times are Unix seconds. Errors are
 application/problem+json with the contract's own error name. Lists come in pages: pass `next` as `cursor`.
 """
+_ROUTES = (state, tasks, members, decisions, feed, auth, drafts, prepare, claims, relay)
 
 
 def create_app(services: Services, assets: Mapping[str, Asset] | None = None) -> FastAPI:
@@ -33,8 +47,9 @@ def create_app(services: Services, assets: Mapping[str, Asset] | None = None) ->
     )
     app.state.services = services
     problems.install(app)
-    for routes in (state.router, auth.router, drafts.router, prepare.router, relay.router):
-        app.include_router(routes, prefix=BASE)
+    for routes in _ROUTES:
+        app.include_router(routes.router, prefix=BASE)
+    app.openapi = cache(partial(describe, app))  # type: ignore[method-assign]
     files = page.load() if assets is None else assets
 
     @app.get("/{_path:path}", include_in_schema=False)

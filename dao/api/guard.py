@@ -29,7 +29,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_UNTAGGED = ("/auth", "/relay", "/events", "/health")  # they tell of the moment, or of the caller
+_UNTAGGED = ("/auth", "/relay", "/events", "/health", "/metrics")  # they tell of the moment, or of the caller
 
 
 @dataclass(frozen=True, slots=True)

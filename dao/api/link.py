@@ -9,6 +9,7 @@ from dao.api.problems import Problem
 from dao.chain.client import Chain
 from dao.chain.deployment import Deployment
 from dao.core.errors import ChainError, RpcError
+from dao.core.types import BlockNumber
 
 PATIENCE = 5.0  # seconds for a request with all its attempts
 LIMIT = 3.0  # seconds for one attempt
@@ -32,6 +33,11 @@ class Link:
     def head(self) -> int | None:
         """The newest block seen; None before the first."""
         return None if self._chain is None else self._chain.head().number
+
+    @property
+    def final(self) -> BlockNumber | None:
+        """The newest block that may be acted on; None before the first."""
+        return None if self._chain is None else self._chain.final().number
 
     def chain(self) -> Chain:
         """The chain, to ask it now; Problem 503 while its node is away."""

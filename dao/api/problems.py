@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 
 from dao.core.errors import ChainError, DaoError, DecodeError, NotFound, Reverted, RuleError
 from dao.core.types import hex_of
+from dao.index.database import DatabaseError
 
 MEDIA_TYPE = "application/problem+json"
 BLANK = "about:blank"
@@ -66,11 +67,12 @@ def problem_of(error: DaoError) -> Problem:
             return Problem(422, "invalid", str(error))
         case NotFound():
             return Problem(404, "not-found", str(error))
-        case ChainError():
+        case ChainError() | DatabaseError():
             _log.warning("%s", error)
-            return Problem(
-                503, "chain-unreachable", "the chain's node does not answer; try again soon", retry_after=5
-            )
+            away = isinstance(error, DatabaseError)
+            kind = "database-unreachable" if away else "chain-unreachable"
+            words = "the index cannot be read now" if away else "the chain's node does not answer"
+            return Problem(503, kind, f"{words}; try again soon", retry_after=5)
     _log.error("%s: %s", type(error).__name__, error)
     return Problem(500, "internal", "the request failed; the operator's log says why")
 
@@ -120,3 +122,13 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The problems that a route may answer with, for the API's description."""
     content: Mapping[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+
+
+def read_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a read may answer beside its 200."""
+    tag = {"ETag": {"description": "For If-None-Match.", "schema": {"type": "string"}}}
+    same = {
+        "description": "Nothing that is read has changed since the ETag in If-None-Match.",
+        "headers": tag,
+    }
+    return {200: {"headers": tag}, 304: same, **responses(*statuses, 422, 429, 503)}

@@ -11,25 +11,31 @@ from dataclasses import dataclass
 import uvicorn
 
 from dao.api.app import create_app
+from dao.api.content import open_content
+from dao.api.index import Index
 from dao.api.ledger import Ledger
 from dao.api.link import Link
-from dao.api.network import Facts
+from dao.api.live import Live
+from dao.api.network import Names, keep_names, kept_names, read_names
 from dao.api.relayer import Budget, Relayer
-from dao.api.routes.state import status_of
 from dao.api.services import Services, sites_of
 from dao.api.sessions import Sessions
 from dao.api.settings import ApiSettings
+from dao.api.telling import Teller
 from dao.chain.client import Chain
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.core.errors import ChainError, ConfigError
-from dao.core.types import Wei
+from dao.core.types import Domain, Wei
+from dao.index.database import open_database
 from dao.lock import only_daemon
+from dao.store.base import Source
 
 _LEAVE_SECONDS = 5
 _CONNECTIONS = 2000
 _BACKLOG = 512
-_TOLD_EVERY = 0.1  # seconds between two statuses, when heads come in a burst
+_NAMES = "token.json"
+_AGAIN = 1.0  # seconds after a failure of the chain's node
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,12 @@ class Running:
     _done: "asyncio.Task[None]"
 
     async def ready(self) -> None:
-        """Wait until the chain was read and, where it is to relay, the relayer is there."""
-        await self.services.facts.known.wait()
-        if self.services.settings.relay.enabled:
-            await self.services.relaying.wait()
+        """Wait until the chain that there is now is indexed and, where it is to relay, the relayer is there."""
+        services = self.services
+        await services.linked.wait()
+        await services.index.reached(services.link.chain().final().number)
+        if services.settings.relay.enabled:
+            await services.relaying.wait()
 
     async def wait(self) -> None:
         """Wait until it ends by itself; raises what ended it."""
@@ -61,16 +69,21 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def open_api(settings: ApiSettings) -> AsyncIterator[Running]:
-    """Serve for the length of a block; ConfigError, KeyFileError or LockedError where it cannot."""
+    """Serve for the length of a block; ConfigError, KeyFileError, DatabaseError or LockedError where it cannot."""
     deployment, signer = settings.network(), settings.relayer()
-    with contextlib.ExitStack() as stack:
+    async with contextlib.AsyncExitStack() as stack:
         if signer is not None:
             stack.enter_context(only_daemon(settings.home, signer.address))
         listening = stack.enter_context(_listen(settings))
+        index = await asyncio.to_thread(Index, open_database(settings.database()), deployment)
+        stack.callback(index.close)
+        domain = Domain(deployment.chain_id, deployment.coordinator)
+        content = await stack.enter_async_context(open_content(settings, domain))
         port = listening.getsockname()[1]
         link = Link(settings.chain.url, deployment, settings.chain.confirmations)
         sessions = Sessions(sites_of(settings, port, deployment.chain_id))
-        services = Services(settings, link, sessions, Facts())
+        services = Services(settings, link, sessions, index, Live())
+        services.names = kept_names(settings.home / _NAMES, deployment.token)
         _watch(services)
         server = _Server(
             uvicorn.Config(
@@ -86,7 +99,7 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[Running]:
             )
         )
         serving = asyncio.create_task(server.serve([listening]))
-        linked = asyncio.create_task(_linked(services, signer))
+        linked = asyncio.create_task(_linked(services, signer, content))
         done = asyncio.create_task(_first(serving, linked))
         try:
             yield Running(f"http://{_host(settings)}:{port}", services, done)
@@ -97,17 +110,28 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[Running]:
             await asyncio.gather(serving, linked, done, return_exceptions=True)
 
 
-async def _linked(services: Services, signer: Signer | None) -> None:
+async def _linked(services: Services, signer: Signer | None, content: Source) -> None:
     """Follow the chain, and relay."""
-    told = _Told(services)
+    teller, settings = Teller(services), services.settings
 
     async def work(chain: Chain) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(services.facts.run(chain))
+            group.create_task(services.index.run(chain, content, teller.changed, teller.moved))
             if signer is not None:
                 group.create_task(_relaying(services, chain, signer))
+            services.names = await _names(chain)
+            keep_names(settings.home / _NAMES, chain.deployment.token, services.names)
+            services.linked.set()
 
-    await services.link.run(work, told.tell)
+    await services.link.run(work, teller.moved)
+
+
+async def _names(chain: Chain) -> Names:
+    while True:
+        try:
+            return await read_names(chain)
+        except ChainError:  # the link tells of it
+            await asyncio.sleep(_AGAIN)
 
 
 async def _relaying(services: Services, chain: Chain, signer: Signer) -> None:
@@ -121,23 +145,6 @@ async def _relaying(services: Services, chain: Chain, signer: Signer) -> None:
             services.relayer = relayer
             services.relaying.set()
             await relayer.run()
-
-
-class _Told:
-    """Tells listeners the status, the newest one, not more often than they can use it."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._planned: asyncio.TimerHandle | None = None
-
-    def tell(self) -> None:
-        """The status may have changed."""
-        if self._planned is None:
-            self._planned = asyncio.get_running_loop().call_later(_TOLD_EVERY, self._now)
-
-    def _now(self) -> None:
-        self._planned = None
-        self._services.live.tell("status", {"kind": "status", **status_of(self._services)})
 
 
 async def _first(*tasks: "asyncio.Task[None]") -> None:
@@ -178,13 +185,11 @@ def _watch(services: Services) -> None:
     watch("api_listeners_dropped", "Listeners let go for being too slow.", lambda: services.live.dropped)
     watch("api_sessions", "Sessions kept.", lambda: len(services.sessions))
     watch("chain_up", "Whether the chain's node answers.", lambda: float(services.link.up))
-    watch(
-        "index_block", "The newest block indexed.", lambda: float(getattr(services.facts.network, "block", 0))
-    )
+    watch("index_block", "The newest block indexed.", lambda: float(getattr(services.index.at, "number", 0)))
     watch(
         "index_lag_seconds",
         "Age of the newest block indexed.",
-        lambda: time.time() - getattr(services.facts.network, "timestamp", 0),
+        lambda: time.time() - getattr(services.index.at, "timestamp", 0),
     )
     watch(
         "relayer_balance_wei",

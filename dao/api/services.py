@@ -2,51 +2,78 @@
 
 import asyncio
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Cookie, Depends, Header, Request
 
+from dao.api.index import Index
 from dao.api.limits import Limiter, Rate
 from dao.api.link import Link
 from dao.api.live import Live
 from dao.api.metrics import Metrics
-from dao.api.network import Facts
+from dao.api.models.base import AsOf, Page
+from dao.api.network import Names
 from dao.api.problems import Problem
 from dao.api.proposals import Proposals
 from dao.api.relayer import Relayer
 from dao.api.sessions import Session, Sessions, Site
 from dao.api.settings import ApiSettings
 from dao.core.types import Address
+from dao.index.reads import Reads, views
 
+P = TypeVar("P", bound=Page)
+T = TypeVar("T")
 COOKIE = "session"
 _BURST_SECONDS = 10  # of the rate, that may come at once
 
 
 @dataclass
 class Services:
-    """One running API. `relayer` is there once the chain is, where it is to relay at all."""
+    """One running API. `relayer` is there once the chain is, where it is to relay at all; `names` from then on, too."""
 
     settings: ApiSettings
     link: Link
     sessions: Sessions
-    facts: Facts
-    live: Live = field(default_factory=Live)
+    index: Index
+    live: Live
+    names: Names | None = None
     proposals: Proposals = field(default_factory=Proposals)
     metrics: Metrics = field(default_factory=Metrics)
     relayer: Relayer | None = None
+    linked: asyncio.Event = field(default_factory=asyncio.Event)
     relaying: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def stale(self) -> bool:
-        """Whether what is shown may be behind the chain: its node is away, or was never there."""
-        return not self.link.up
+        """Whether what is shown may be behind the chain: its node is away, or the index has not got far enough."""
+        return not self.link.up or self.index.is_behind(self.link.final)
 
     @property
     def version(self) -> str:
         """What answers stand on: another one, when anything that is shown may have changed."""
         relayed = self.relayer.version if self.relayer is not None else -1
-        return f"{self.facts.version} {relayed} {self.stale}"
+        return f"{self.index.version} {relayed} {self.stale}"
+
+    def as_of(self) -> AsOf:
+        """The block that what is read from now on stands on; Problem 503 before the first."""
+        return self.index.as_of(stale=self.stale)
+
+    async def read(self, work: Callable[[Reads], T]) -> tuple[T, AsOf]:
+        """Read something, and the block it stands on; Problem 503 before anything is indexed."""
+        as_of = self.as_of()
+        return await self.index.read(work), as_of
+
+    async def page(
+        self,
+        kind: type[P],
+        work: Callable[[Reads], views.Page[Any]],
+        show: Callable[[Any], object] = lambda item: item,
+    ) -> P:
+        """Read a page of a list, each item as `show` has it."""
+        found, as_of = await self.read(work)
+        return kind.model_validate({"items": [*map(show, found.items)], "next": found.next, "as_of": as_of})
 
     @property
     def secure(self) -> bool:

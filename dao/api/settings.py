@@ -13,6 +13,7 @@ from dao.chain.signer import Signer
 from dao.config import (
     FILE,
     PASSWORD_VARIABLE,
+    ContentSettings,
     FromHome,
     HomeSettings,
     KeySettings,
@@ -32,6 +33,15 @@ listen = "{listen}"
 # origins = ["https://dao.example.org"]
 # Addresses of reverse proxies whose X-Forwarded-For is believed.
 # trusted_proxies = ["127.0.0.1"]
+
+# The index: a file in this folder, or postgresql://USER@HOST/NAME.
+# database = "index.db"
+
+[content]
+# Where manifests come from: folders of stores (a Superlink's is its HOME/store), Superlinks, an IPFS node, gateways.
+# stores = ["/home/dao/.commonweight/superlink/store"]
+# superlinks = ["127.0.0.1:8600"]
+# kubo = "/ip4/127.0.0.1/tcp/5001/http"
 
 [relay]
 # Wei of gas that the relayer spends in a day at most, and what it relays for one account in a day.
@@ -53,6 +63,7 @@ class ApiTable(Section):
     listen: str = LISTEN  # host:port
     origins: tuple[str, ...] = ()  # of the page; none: those of `listen`
     trusted_proxies: tuple[str, ...] = ()
+    database: str = "index.db"  # a file, or sqlite:///FILE or postgresql://USER@HOST/NAME
     reads_per_second: float = Field(default=50.0, gt=0)  # of one caller
     writes_per_second: float = Field(default=2.0, gt=0)
 
@@ -64,6 +75,16 @@ class ApiTable(Section):
             if origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in ("http", "https"):
                 raise ValueError(f"expected addresses such as https://dao.example.org, got {origin!r}")
         return origins
+
+
+class ContentTable(ContentSettings):
+    """Where manifests are read from, and where what was fetched is kept."""
+
+    stores: tuple[FromHome, ...] = ()  # folders of disk stores
+    superlinks: tuple[str, ...] = ()  # host:port
+    tls: bool = False  # towards Superlinks
+    authorities: FromHome | None = None  # PEM file of those trusted for TLS; None: the usual ones
+    folder: FromHome = Path("content")
 
 
 class RelayTable(Section):
@@ -80,6 +101,7 @@ class ApiSettings(HomeSettings):
 
     key: RelayerKey = RelayerKey()
     api: ApiTable = ApiTable()
+    content: ContentTable = ContentTable()
     relay: RelayTable = RelayTable()
 
     def network(self) -> Deployment:
@@ -92,6 +114,11 @@ class ApiSettings(HomeSettings):
         if not host or not port.isdecimal() or int(port) > 65535:
             raise ConfigError(f"api.listen: expected host:port such as {LISTEN}, got {self.api.listen!r}")
         return host.strip("[]"), int(port)
+
+    def database(self) -> str:
+        """Where the index is: a URL, or a file of the home folder."""
+        given = self.api.database
+        return given if "://" in given else str(self.at(Path(given).expanduser()))
 
     def relayer(self) -> Signer | None:
         """Open the relayer's keystore; None where it is not to relay."""

@@ -91,7 +91,8 @@ async def test_chain__its_node_goes_and_comes_back__reads_go_on_stale_and_recove
         await until(got, stale=False)
         anvil.kill()
         assert (await until(got, stale=True))["status"] == "stale"
-        assert await who.get("/network") == {**before, "stale": True}
+        assert before["as_of"]["stale"] is False
+        assert await who.get("/network") == {**before, "as_of": {**before["as_of"], "stale": True}}
         assert (await who.get("/health"))["status"] == "stale"
         form = {"account": who.address, "contract": "token", "delegatee": who.address}
         assert (await who.post("/prepare/delegate", form, 503))["type"] == "chain-unreachable"
@@ -100,7 +101,7 @@ async def test_chain__its_node_goes_and_comes_back__reads_go_on_stale_and_recove
             again.request("anvil_loadState", state)
             again.request("evm_mine")
             await until(got, stale=False)
-            assert (await who.get("/network"))["stale"] is False
+            assert (await who.get("/network"))["as_of"]["stale"] is False
             await who.sign_in()
             await who.delegate()
         finally:
@@ -117,7 +118,7 @@ async def test_start__the_chains_node_is_away__serves_and_connects_later(own_sta
 
     async with open_api(own_stage.settings()) as running, member(running, own_stage.members[0]) as who:
         assert (await who.get("/health"))["stale"] is True
-        assert (await who.get("/network", 503))["type"] == "chain-unreachable"
+        assert (await who.get("/network", 503))["type"] == "not-indexed"
         again = await asyncio.to_thread(start_anvil, own_stage.home.parent / "again", anvil.port)
         try:
             again.request("anvil_loadState", state)

@@ -50,7 +50,7 @@ class SessionShown(Shown):
     expires_at: int
 
 
-@router.post("/nonce", responses=responses(403, 422, 429), dependencies=[Depends(same_origin)])
+@router.post("/nonce", responses=responses(403, 413, 422, 429), dependencies=[Depends(same_origin)])
 async def nonce(body: NonceBody, request: Request, services: Given) -> Invitation:
     """Ask for a nonce, good once and for five minutes."""
     said = services.sessions.invitation(body.address, _site(request, services))
@@ -68,7 +68,9 @@ async def nonce(body: NonceBody, request: Request, services: Given) -> Invitatio
     )
 
 
-@router.post("/verify", responses=responses(401, 403, 422, 429), dependencies=[Depends(same_origin)])
+@router.post(
+    "/verify", responses=responses(401, 403, 413, 422, 429, 503), dependencies=[Depends(same_origin)]
+)
 async def verify(body: VerifyBody, response: Response, services: Given) -> SessionShown:
     """Sign in: sets the cookie `session`."""
     token, session = services.sessions.sign_in(body.message, body.signature)
@@ -84,13 +86,13 @@ async def verify(body: VerifyBody, response: Response, services: Given) -> Sessi
     return _shown(session)
 
 
-@router.get("/session", responses=responses(401))
+@router.get("/session", responses=responses(401, 422, 429))
 async def session(signed_in: SignedIn) -> SessionShown:
     """Who is signed in."""
     return _shown(signed_in)
 
 
-@router.post("/logout", status_code=204, responses=responses(401, 403))
+@router.post("/logout", status_code=204, responses=responses(401, 403, 413, 422, 429))
 async def logout(
     _: Changing,
     response: Response,

@@ -34,7 +34,7 @@ MAX_REASON = 4000  # characters
 MAX_DESCRIPTION = 20_000
 MAX_ACTIONS = 20
 
-_PROBLEMS = responses(401, 403, 409, 413, 422, 429, 503)
+_PROBLEMS = responses(401, 403, 404, 409, 413, 422, 429, 503)
 
 
 class DelegateBody(Body):
@@ -226,7 +226,7 @@ async def _anyone() -> None:
     """Pass: the simulation says whether it is time."""
 
 
-@router.get("/{name}", responses=responses(404, 422))
+@router.get("/{name}", responses=responses(404, 422, 429))
 async def relayed(name: Annotated[str, Path(pattern="^0x[0-9a-f]{64}$")], services: Given) -> Relayed:
     """Tell what became of a relayed message, by its id or its transaction's hash."""
     job = services.relayer.find(name) if services.relayer is not None else None

@@ -4,12 +4,13 @@ import time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Request, Response
+from pydantic import Field
 
 from dao.api.forms import AddressText, Shown, WeiText
 from dao.api.live import EventStream
-from dao.api.problems import Problem, responses
+from dao.api.models.base import Answer
+from dao.api.problems import Problem, read_responses, responses
 from dao.api.services import Given, Services, caller
-from dao.chain.deployment import ADDRESSES
 
 router = APIRouter(tags=["network"])
 
@@ -39,12 +40,14 @@ class Contracts(Shown):
 
 
 class Governance(Shown):
-    """How is decided."""
+    """How is decided. `quorum_wei`: what a proposal would need if its votes counted as of now."""
 
     voting_delay_seconds: int
     voting_period_seconds: int
+    late_extension_seconds: int
     threshold_wei: WeiText
     quorum_percent: int
+    quorum_wei: WeiText
     timelock_delay_seconds: int
 
 
@@ -57,7 +60,7 @@ class Relay(Shown):
     remaining_today: WeiText | None
 
 
-class NetworkShown(Shown):
+class NetworkShown(Answer):
     """The network; amounts in wei of tokens but for the relayer's, which are ether."""
 
     chain_id: int
@@ -68,31 +71,33 @@ class NetworkShown(Shown):
     relay: Relay
     treasury_wei: WeiText
     total_supply_wei: WeiText
-    block: int
-    timestamp: int
-    stale: bool
+    tasks_paused: bool = Field(description="Whether new tasks, members and rounds are stopped.")
+    staking_paused: bool
 
 
-@router.get("/health")
+@router.get("/health", responses=responses(429))
 async def health(services: Given) -> Health:
     """Tell how far the index is. Always 200: reads go on without the chain's node."""
     return Health.model_validate(status_of(services) | {"chain_id": services.link.deployment.chain_id})
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get(
+    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **responses(429)}
+)
 async def metrics(services: Given) -> Response:
     """Tell the operator's numbers, for Prometheus."""
     return Response(services.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-@router.get("/network", responses=responses(503))
+@router.get("/network", responses=read_responses())
 async def network(services: Given) -> NetworkShown:
     """Tell where the contracts are, how is decided, and who pays for signatures."""
-    facts, relayer, deployment = services.facts.network, services.relayer, services.link.deployment
-    if facts is None:
+    names, relayer, deployment = services.names, services.relayer, services.link.deployment
+    if names is None:
         raise Problem(
-            503, "chain-unreachable", "the network was never read yet; try again soon", retry_after=2
+            503, "not-indexed", "nothing was read from the chain yet; try again soon", retry_after=2
         )
+    found, as_of = await services.read(lambda reads: reads.network(deployment))
     relay = {
         "enabled": relayer is not None,
         "address": relayer and relayer.address,
@@ -102,22 +107,24 @@ async def network(services: Given) -> NetworkShown:
     return NetworkShown.model_validate(
         {
             "chain_id": deployment.chain_id,
-            "name": facts.name,
-            "symbol": facts.symbol,
-            "contracts": {name: getattr(deployment, name) for name in ADDRESSES},
+            "name": names.name,
+            "symbol": names.symbol,
+            "contracts": deployment,
             "governance": {
-                "voting_delay_seconds": facts.voting_delay,
-                "voting_period_seconds": facts.voting_period,
-                "threshold_wei": facts.threshold,
-                "quorum_percent": facts.quorum_percent,
-                "timelock_delay_seconds": facts.timelock_delay,
+                "voting_delay_seconds": found.voting_delay,
+                "voting_period_seconds": found.voting_period,
+                "late_extension_seconds": found.late_extension,
+                "threshold_wei": found.threshold,
+                "quorum_percent": found.quorum_percent,
+                "quorum_wei": found.quorum,
+                "timelock_delay_seconds": found.timelock_delay,
             },
             "relay": relay,
-            "treasury_wei": facts.treasury,
-            "total_supply_wei": facts.total_supply,
-            "block": facts.block,
-            "timestamp": facts.timestamp,
-            "stale": services.stale,
+            "treasury_wei": found.treasury,
+            "total_supply_wei": found.supply,
+            "tasks_paused": found.tasks_paused,
+            "staking_paused": found.staking_paused,
+            "as_of": as_of,
         }
     )
 
@@ -128,7 +135,7 @@ async def network(services: Given) -> NetworkShown:
     status_code=200,
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
-        **responses(429, 503),
+        **responses(422, 429, 503),
     },
 )
 async def events(
@@ -143,13 +150,13 @@ async def events(
 
 def status_of(services: Services) -> dict[str, object]:
     """How far the index is, for `health` and for listeners."""
-    indexed = services.facts.network
+    at = services.index.at
     return {
         "status": "stale" if services.stale else "ok",
-        "block": None if indexed is None else indexed.block,
-        "indexed_block": None if indexed is None else indexed.block,
+        "block": at and at.number,
+        "indexed_block": at and at.number,
         "head_block": services.link.head,
-        "timestamp": None if indexed is None else indexed.timestamp,
-        "lag_seconds": None if indexed is None else max(0, int(time.time()) - indexed.timestamp),
+        "timestamp": at and at.timestamp,
+        "lag_seconds": at and max(0, int(time.time()) - at.timestamp),
         "stale": services.stale,
     }

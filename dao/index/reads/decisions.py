@@ -1,7 +1,7 @@
 """Proposals and the votes on them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -40,6 +40,12 @@ class DecisionReads(Reader):
         with self._moment() as connection:
             rows = connection.execute(_proposals().where(_MADE.c.proposal == proposal)).all()
             return next(iter(_read(connection, rows)), None)
+
+    def titles(self, proposals: Collection[int]) -> Mapping[int, str]:
+        """The titles of proposals that are there."""
+        query = select(_MADE.c.proposal, _MADE.c.description).where(_MADE.c.proposal.in_(proposals))
+        with self._moment() as connection:
+            return {row.proposal: _title(row.description) for row in connection.execute(query)}
 
     def votes(self, proposal: int, cursor: str | None = None, limit: int = LIMIT) -> views.Page[views.Vote]:
         """The votes on a proposal, the newest first."""

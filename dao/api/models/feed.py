@@ -1,0 +1,30 @@
+"""What happened, event by event."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from dao.api.forms import AddressText, DigestText, NumberText, Shown
+from dao.api.models.base import Page
+
+Topic = Literal["round", "proposal", "vote", "task", "supernode", "account", "status"]
+
+
+class Happening(Shown):
+    """An event of a contract: `kind` is its name there, `topic` what it is about."""
+
+    block: int
+    at: int = Field(validation_alias="timestamp")
+    tx: DigestText = Field(validation_alias="tx_hash")
+    kind: str = Field(examples=["ResultPosted"])
+    topic: Topic
+    task: int | None
+    round: int | None
+    proposal: NumberText | None
+    address: AddressText | None
+
+
+class HappeningPage(Page):
+    """Events, the newest first."""
+
+    items: list[Happening]

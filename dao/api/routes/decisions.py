@@ -1,0 +1,80 @@
+"""Proposals, and the votes on them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from dao.api.models.base import USUAL, AddressPath, CursorQuery, LimitQuery, ProposalPath
+from dao.api.models.decisions import (
+    Proposal,
+    ProposalAnswer,
+    ProposalPage,
+    VotePage,
+    VoterAnswer,
+    actions_of,
+)
+from dao.api.problems import Problem, read_responses
+from dao.api.services import Given
+from dao.chain.governance import Actions
+from dao.core.types import Wei
+from dao.index.reads import Reads, views
+from dao.index.reads.views import ProposalState
+
+router = APIRouter(prefix="/proposals", tags=["decisions"])
+StateQuery = Annotated[ProposalState | None, Query(description="Only those in this state.")]
+
+
+@router.get("", responses=read_responses())
+async def list_proposals(
+    services: Given,
+    state: StateQuery = None,
+    cursor: CursorQuery = None,
+    limit: LimitQuery = USUAL,
+) -> ProposalPage:
+    """List the proposals, the newest first."""
+    return await services.page(ProposalPage, lambda reads: reads.proposals(state, cursor, limit), Proposal.of)
+
+
+@router.get("/{proposal}", responses=read_responses(404))
+async def read_proposal(proposal: ProposalPath, services: Given) -> ProposalAnswer:
+    """Read a proposal: its text, its actions in words, its tally."""
+    deployment = services.link.deployment
+
+    def read(reads: Reads) -> dict[str, object]:
+        found = _proposal(reads, proposal)
+        actions = actions_of(Actions(found.targets, found.values, found.calldatas), deployment)
+        return {**Proposal.fields_of(found), "description": found.description, "actions": list(actions)}
+
+    found, as_of = await services.read(read)
+    return ProposalAnswer.model_validate({**found, "as_of": as_of})
+
+
+@router.get("/{proposal}/votes", responses=read_responses(404))
+async def list_votes(
+    proposal: ProposalPath, services: Given, cursor: CursorQuery = None, limit: LimitQuery = USUAL
+) -> VotePage:
+    """List the votes on a proposal, the newest first."""
+
+    def read(reads: Reads) -> views.Page[views.Vote]:
+        return reads.votes(_proposal(reads, proposal).proposal, cursor, limit)
+
+    return await services.page(VotePage, read)
+
+
+@router.get("/{proposal}/voters/{address}", responses=read_responses(404))
+async def read_voter(proposal: ProposalPath, address: AddressPath, services: Given) -> VoterAnswer:
+    """Read how many votes an account has on a proposal, and what it voted."""
+
+    def read(reads: Reads) -> tuple[Wei, views.Vote | None]:
+        since = _proposal(reads, proposal).starts_at
+        return reads.votes_at(address, since), reads.vote_of(proposal, address)
+
+    (weight, vote), as_of = await services.read(read)
+    return VoterAnswer.model_validate({"voter": address, "weight_wei": weight, "vote": vote, "as_of": as_of})
+
+
+def _proposal(reads: Reads, proposal: int) -> views.Proposal:
+    found = reads.proposal(proposal)
+    if found is None:
+        raise Problem(404, "not-found", "there is no such proposal, or not yet")
+    return found

@@ -1,0 +1,43 @@
+"""What happened, event by event, for whoever wants the story rather than how things stand."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from dao.api.forms import ReadAddress, ReadNumber
+from dao.api.models.base import USUAL, LimitQuery
+from dao.api.models.feed import HappeningPage, Topic
+from dao.api.problems import read_responses
+from dao.api.services import Given
+from dao.core.types import TaskId
+from dao.index.reads import Reads, views
+from dao.index.reads.reader import dump_cursor, read_cursor
+
+router = APIRouter(tags=["network"])
+
+
+@router.get("/activity", responses=read_responses())
+async def list_activity(
+    services: Given,
+    topic: Annotated[list[Topic] | None, Query(max_length=7, description="Only of these topics.")] = None,
+    task: Annotated[int | None, Query(ge=1, le=2**53 - 1)] = None,
+    proposal: Annotated[ReadNumber | None, Query()] = None,
+    address: Annotated[ReadAddress | None, Query(description="Only what concerns this account.")] = None,
+    cursor: Annotated[str | None, Query(pattern="^[0-9a-f]{1,16}$")] = None,
+    limit: LimitQuery = USUAL,
+) -> HappeningPage:
+    """List the contracts' events, the newest first."""
+
+    def read(reads: Reads) -> views.Page[views.Event]:
+        found = reads.events(
+            before=None if cursor is None else read_cursor(cursor, int)[0],
+            topics=topic or (),
+            task=None if task is None else TaskId(task),
+            proposal=proposal,
+            address=address,
+            limit=limit + 1,
+        )
+        items = tuple(found[:limit])
+        return views.Page(items, dump_cursor([items[-1].place]) if len(found) > limit else None)
+
+    return await services.page(HappeningPage, read)
