@@ -3,12 +3,14 @@ pragma solidity ^0.8.28;
 
 import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
 import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 import { Pausable } from "@openzeppelin/contracts/utils/Pausable.sol";
 
 import { IRewardDistributor } from "./interfaces/IRewardDistributor.sol";
 import { ISupernodeRegistry } from "./interfaces/ISupernodeRegistry.sol";
 import { ITrainingCoordinator } from "./interfaces/ITrainingCoordinator.sol";
 import { RoundState, TaskState } from "./libraries/State.sol";
+import { RuleBook } from "./RuleBook.sol";
 
 /// @title The tasks of a DAO and who takes part in them: the part of the TrainingCoordinator outside of rounds
 /// @notice Pausing stops `createTask`, `join` and `openRound`, nothing else.
@@ -19,26 +21,23 @@ abstract contract Tasks is ITrainingCoordinator, Ownable, Pausable {
         uint48 joinedAt; // block
     }
 
-    uint256 internal constant MAX_SHARDS = 1 << 16;
-    uint256 internal constant MAX_DEPTH = 24;
-    uint256 internal constant LAST_CODEC = 1;
-
     /// @notice What bonds are paid in.
     IERC20 public immutable token;
     /// @notice Stakes of Supernodes and Superlinks.
     ISupernodeRegistry public immutable registry;
     /// @notice Escrow and rewards.
     IRewardDistributor public immutable distributor;
+    /// @notice Which rules a task may have.
+    RuleBook public immutable ruleBook;
     /// @inheritdoc ITrainingCoordinator
     uint64 public taskCount;
 
     mapping(uint64 task => TaskState) internal _tasks;
-    mapping(uint64 task => TaskRules) internal _rules;
+    mapping(uint64 task => mapping(uint16 version => TaskRules)) internal _rules;
     mapping(uint64 task => mapping(uint64 round => RoundState)) internal _rounds;
     mapping(uint64 task => mapping(address operator => Membership)) internal _members;
     mapping(uint64 task => mapping(address owner => address operator)) private _operatorOf;
     mapping(uint64 task => mapping(address owner => bool)) private _admitted;
-    mapping(uint64 task => address) private _nextSuperlink;
 
     constructor(
         IERC20 token_,
@@ -49,22 +48,29 @@ abstract contract Tasks is ITrainingCoordinator, Ownable, Pausable {
         token = token_;
         registry = registry_;
         distributor = distributor_;
+        ruleBook = new RuleBook(registry_);
     }
 
     /// @inheritdoc ITrainingCoordinator
+    // rules in memory, as setSuperlink has them: there is one copy of the code, and the contract small enough
+    // solhint-disable-next-line gas-calldata-parameters
     function createTask(
-        TaskRules calldata rules,
+        TaskRules memory rules,
         uint256 funds
     ) external onlyOwner whenNotPaused returns (uint64 task) {
-        _validate(rules);
+        ruleBook.check(rules);
         task = ++taskCount;
-        _rules[task] = rules;
-        TaskState storage state = _tasks[task];
-        state.quorum = rules.quorum;
-        state.forcePeriod = rules.forcePeriod;
-        state.challengePeriod = rules.challengePeriod;
+        _setRules(task, _tasks[task], rules);
         emit TaskCreated(task, rules.appHash, rules);
         if (funds != 0) distributor.fundFrom(msg.sender, task, funds);
+    }
+
+    /// @inheritdoc ITrainingCoordinator
+    // solhint-disable-next-line gas-calldata-parameters
+    function changeRules(uint64 task, TaskRules memory rules) external onlyOwner {
+        TaskState storage state = _openTask(task);
+        ruleBook.checkChange(_rules[task][state.version], rules);
+        emit RulesChanged(task, _setRules(task, state, rules), rules);
     }
 
     /// @inheritdoc ITrainingCoordinator
@@ -80,14 +86,11 @@ abstract contract Tasks is ITrainingCoordinator, Ownable, Pausable {
     /// @inheritdoc ITrainingCoordinator
     function setSuperlink(uint64 task, address superlink) external onlyOwner {
         TaskState storage state = _openTask(task);
-        if (superlink == address(0)) revert BadRules("superlink");
-        if (_inProgress(task, state.lastRound)) {
-            _nextSuperlink[task] = superlink;
-            state.superlinkQueued = true;
-        } else {
-            state.superlinkQueued = false;
-            _setSuperlink(task, superlink);
-        }
+        TaskRules memory rules = _rules[task][state.version];
+        rules.superlink = superlink;
+        ruleBook.check(rules);
+        emit SuperlinkReplaced(task, superlink);
+        emit RulesChanged(task, _setRules(task, state, rules), rules);
     }
 
     /// @inheritdoc ITrainingCoordinator
@@ -112,7 +115,7 @@ abstract contract Tasks is ITrainingCoordinator, Ownable, Pausable {
         TaskState storage state = _openTask(task);
         if (registry.ownerOf(operator) != msg.sender) revert NotOwnerOf(operator, msg.sender);
         if (_operatorOf[task][msg.sender] != address(0)) revert AlreadyJoined(task, msg.sender);
-        TaskRules storage rules = _rules[task];
+        TaskRules storage rules = _rules[task][state.version];
         if (rules.admittedOnly && !_admitted[task][msg.sender]) revert NotAdmitted(task, msg.sender);
         uint256 stake = registry.stakeOf(operator);
         if (stake < rules.minStake) revert StakeOutsideRules(stake, rules.minStake);
@@ -135,16 +138,28 @@ abstract contract Tasks is ITrainingCoordinator, Ownable, Pausable {
     function expire(uint64 task, address operator) external {
         address owner = _members[task][operator].owner;
         if (owner == address(0)) revert NotJoined(task, operator);
-        TaskRules storage rules = _rules[task];
+        TaskState storage state = _tasks[task];
+        TaskRules storage rules = _rules[task][state.version];
+        uint256 minimum = rules.minStake;
+        // in a round that opened with a lower minimum it can still commit
+        if (state.mixed) (, minimum, ) = _inFlight(task, state);
         bool admitted = !rules.admittedOnly || _admitted[task][owner];
-        if (admitted && registry.stakeOf(operator) >= rules.minStake) revert StillQualified(task, operator);
+        if (admitted && registry.stakeOf(operator) >= minimum) revert StillQualified(task, operator);
         _remove(task, operator, owner);
     }
 
     /// @inheritdoc ITrainingCoordinator
     function rulesOf(uint64 task) external view returns (TaskRules memory) {
         _requireTask(task);
-        return _rules[task];
+        return _rules[task][_tasks[task].version];
+    }
+
+    /// @inheritdoc ITrainingCoordinator
+    function rulesOfRound(uint64 task, uint64 round) external view returns (TaskRules memory) {
+        uint16 version = _rounds[task][round].version;
+        // slither-disable-next-line incorrect-equality (versions are numbered from 1)
+        if (version == 0) revert WrongPhase(task, round, Phase.None);
+        return _rules[task][version];
     }
 
     /// @inheritdoc ITrainingCoordinator
@@ -157,12 +172,6 @@ abstract contract Tasks is ITrainingCoordinator, Ownable, Pausable {
     /// @inheritdoc ITrainingCoordinator
     function isJoined(uint64 task, address operator) external view returns (bool) {
         return _members[task][operator].owner != address(0);
-    }
-
-    /// @dev A queued Superlink takes over.
-    function _replaceSuperlink(uint64 task) internal {
-        _tasks[task].superlinkQueued = false;
-        _setSuperlink(task, _nextSuperlink[task]);
     }
 
     /// @dev Whether commits or the result of the round are still to come.
@@ -179,13 +188,43 @@ abstract contract Tasks is ITrainingCoordinator, Ownable, Pausable {
         if (state.closed) revert TaskIsClosed(task);
     }
 
-    function _requireTask(uint64 task) internal view {
-        if (_tasks[task].quorum == 0) revert UnknownTask(task);
+    /// @dev The rounds in flight: their budgets together, the least stake that the next round or one of them asks for,
+    /// and whether one of them opened with earlier rules than the next will. Reads as many rounds as have opened since
+    /// the oldest of them.
+    function _inFlight(
+        uint64 task,
+        TaskState storage state
+    ) internal view returns (uint256 budgets, uint256 minStake, bool mixed) {
+        uint16 version = state.version;
+        minStake = _rules[task][version].minStake;
+        uint64 round = state.lastRound;
+        for (uint256 left = state.inFlight; left != 0; --round) {
+            RoundState storage r = _rounds[task][round];
+            if (r.phase >= Phase.Finalized) continue;
+            --left;
+            TaskRules storage rules = _rules[task][r.version];
+            budgets += rules.roundBudget;
+            minStake = Math.min(minStake, rules.minStake);
+            mixed = mixed || r.version != version;
+        }
     }
 
-    function _setSuperlink(uint64 task, address superlink) private {
-        _rules[task].superlink = superlink;
-        emit SuperlinkReplaced(task, superlink);
+    function _requireTask(uint64 task) internal view {
+        if (_tasks[task].version == 0) revert UnknownTask(task);
+    }
+
+    /// @dev The next round opens with these rules.
+    function _setRules(
+        uint64 task,
+        TaskState storage state,
+        TaskRules memory rules
+    ) private returns (uint16 version) {
+        version = ++state.version;
+        _rules[task][version] = rules;
+        state.quorum = uint24(rules.quorum);
+        state.forcePeriod = rules.forcePeriod;
+        state.challengePeriod = rules.challengePeriod;
+        state.mixed = state.inFlight != 0;
     }
 
     function _remove(uint64 task, address operator, address owner) private {
@@ -193,34 +232,5 @@ abstract contract Tasks is ITrainingCoordinator, Ownable, Pausable {
         delete _operatorOf[task][owner];
         --_tasks[task].active;
         emit Left(task, operator);
-    }
-
-    function _validate(TaskRules calldata r) private view {
-        _rule(r.superlink != address(0), "superlink");
-        _rule(r.commitPeriod != 0, "commitPeriod");
-        _rule(r.revealPeriod != 0, "revealPeriod");
-        _rule(r.resultPeriod != 0, "resultPeriod");
-        _rule(r.challengePeriod != 0, "challengePeriod");
-        _rule(r.resolvePeriod != 0, "resolvePeriod");
-        // a Superlink can always wait until no forced commit may follow
-        uint256 untilResult = uint256(r.revealPeriod) + r.resultPeriod;
-        _rule(r.forcePeriod != 0 && r.forcePeriod <= untilResult, "forcePeriod");
-        // whatever is at fault in a round can still be slashed when the round is decided
-        uint256 untilDecided = untilResult + r.commitPeriod + r.challengePeriod + r.resolvePeriod;
-        _rule(registry.unbondingPeriod() > untilDecided, "unbondingPeriod");
-        _rule(r.quorum != 0, "quorum");
-        _rule(r.shards != 0 && r.shards <= MAX_SHARDS, "shards");
-        _rule(r.bodyDepth != 0 && r.bodyDepth <= MAX_DEPTH, "bodyDepth");
-        _rule(r.codec <= LAST_CODEC, "codec");
-        _rule(r.minStake != 0 && r.minStake >= registry.minimumStake(), "minStake");
-        _rule(r.maxStake >= r.minStake, "maxStake");
-        _rule(r.roundBudget != 0, "roundBudget");
-        _rule(r.appHash != 0, "appHash");
-        _rule(r.baseModel != 0, "baseModel");
-        _rule(r.validationRoot != 0, "validationRoot");
-    }
-
-    function _rule(bool holds, string memory what) private pure {
-        if (!holds) revert BadRules(what);
     }
 }

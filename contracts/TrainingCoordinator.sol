@@ -50,28 +50,24 @@ contract TrainingCoordinator is Tasks, EIP712 {
     /// @inheritdoc ITrainingCoordinator
     function openRound(uint64 task) external whenNotPaused returns (uint64 round) {
         TaskState storage state = _openTask(task);
-        (uint32 last, uint32 head, uint32 active) = (state.lastRound, state.head, state.active);
+        (uint32 last, uint32 head, uint24 active) = (state.lastRound, state.head, state.active);
         if (_inProgress(task, last)) revert WrongPhase(task, last, _rounds[task][last].phase);
         // slither-disable-next-line incorrect-equality (phases are compared)
         if (_rounds[task][head].phase == Phase.Frozen) revert WrongPhase(task, head, Phase.Frozen);
         if (active < state.quorum) revert QuorumMissed(active, state.quorum);
-        if (state.superlinkQueued) _replaceSuperlink(task);
-        TaskRules storage rules = _rules[task];
-        uint256 stake = registry.stakeOf(rules.superlink);
-        if (stake < rules.superlinkBond) revert BondTooSmall(stake, rules.superlinkBond);
-        uint256 available = distributor.availableOf(task);
-        uint16 inFlight = state.inFlight + 1;
-        uint256 needed = uint256(inFlight) * rules.roundBudget;
-        if (available < needed) revert NotFunded(task, available, needed);
+        bool mixed = _requireMeans(task, state);
+        (uint16 inFlight, uint16 version) = (state.inFlight + 1, state.version);
 
         round = last + 1;
         state.lastRound = uint32(round);
         state.inFlight = inFlight;
+        state.mixed = mixed;
         RoundState storage r = _rounds[task][round];
         r.openBlock = uint48(block.number);
         r.openedAt = uint32(block.timestamp);
         r.parent = head;
         r.eligible = active;
+        r.version = version;
         r.phase = Phase.Open;
         emit RoundOpened(task, round, head, active);
     }
@@ -79,17 +75,17 @@ contract TrainingCoordinator is Tasks, EIP712 {
     /// @inheritdoc ITrainingCoordinator
     function closeCommits(uint64 task, uint64 round, bytes32 root, uint32 commits) external {
         RoundState storage r = _inPhase(task, round, Phase.Open);
-        TaskRules storage rules = _rules[task];
+        TaskRules storage rules = _rules[task][r.version];
         if (msg.sender != rules.superlink) revert NotSuperlink(msg.sender, rules.superlink);
         uint256 total = uint256(commits) + _forcedCount(task, round, r);
         uint32 eligible = r.eligible;
         if (total > eligible) revert BadResult("commits");
         if (total < eligible) _notBefore(uint256(r.openedAt) + rules.commitPeriod);
-        uint256 quorum = _tasks[task].quorum;
+        uint256 quorum = rules.quorum;
         if (total < quorum) revert QuorumMissed(total, quorum);
 
         r.closedAt = uint32(block.timestamp);
-        r.commits = commits;
+        r.commits = uint24(commits);
         r.phase = Phase.Closed;
         r.digest = root;
         emit CommitsClosed(task, round, commits, root, bytes32(block.prevrandao));
@@ -105,15 +101,15 @@ contract TrainingCoordinator is Tasks, EIP712 {
     ) external {
         RoundState storage r = _rounds[task][round];
         Phase phase = r.phase;
-        if (phase == Phase.Open) _before(uint256(r.openedAt) + _rules[task].commitPeriod);
+        TaskRules storage rules = _rules[task][r.version];
+        if (phase == Phase.Open) _before(uint256(r.openedAt) + rules.commitPeriod);
         else if (phase == Phase.Closed || phase == Phase.Posted || phase == Phase.Frozen) {
-            _before(uint256(r.closedAt) + _tasks[task].forcePeriod);
+            _before(uint256(r.closedAt) + rules.forcePeriod);
         } else revert WrongPhase(task, round, phase);
         uint256 joinedAt = _members[task][node].joinedAt;
         if (joinedAt == 0 || joinedAt >= r.openBlock) revert NotJoined(task, node);
         uint256 stake = registry.stakeAt(node, r.openBlock - 1);
-        uint256 minimum = _rules[task].minStake;
-        if (stake < minimum) revert StakeOutsideRules(stake, minimum);
+        if (stake < rules.minStake) revert StakeOutsideRules(stake, rules.minStake);
         Forced storage forced = _forced[task][round];
         if (forced.commitmentOf[node] != 0) revert AlreadyCommitted(task, round, node);
         bytes32 digest = keccak256(abi.encode(COMMIT_TYPEHASH, task, round, node, commitment));
@@ -138,7 +134,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
     /// @inheritdoc ITrainingCoordinator
     function postResult(uint64 task, uint64 round, Result calldata result) external {
         RoundState storage r = _inPhase(task, round, Phase.Closed);
-        TaskRules storage rules = _rules[task];
+        TaskRules storage rules = _rules[task][r.version];
         if (msg.sender != rules.superlink) revert NotSuperlink(msg.sender, rules.superlink);
         TaskState storage state = _tasks[task];
         if (state.head != r.parent) revert WrongPhase(task, r.parent, Phase.Void);
@@ -178,7 +174,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         if (!forced.contests[node] || forced.commitmentOf[node] != commitment) {
             revert NotContested(task, round, node);
         }
-        _before(uint256(forced.contestedAt) + _tasks[task].challengePeriod);
+        _before(uint256(forced.contestedAt) + _rules[task][r.version].challengePeriod);
         bytes32 leaf = sha256(abi.encodePacked(node, commitment));
         if (!BodyTree.verify(result.commitsRoot, leaf, index, proof, COMMITS_DEPTH)) revert BadProof();
 
@@ -190,25 +186,27 @@ contract TrainingCoordinator is Tasks, EIP712 {
     /// @inheritdoc ITrainingCoordinator
     function challenge(uint64 task, uint64 round, string calldata reason) external {
         RoundState storage r = _inPhase(task, round, Phase.Posted);
-        _before(uint256(r.postedAt) + _tasks[task].challengePeriod);
+        TaskRules storage rules = _rules[task][r.version];
+        _before(uint256(r.postedAt) + rules.challengePeriod);
 
         r.phase = Phase.Frozen;
         r.postedAt = uint32(block.timestamp);
         _challengers[task][round] = msg.sender;
         emit Challenged(task, round, msg.sender, reason);
-        token.safeTransferFrom(msg.sender, address(this), _rules[task].challengeBond);
+        token.safeTransferFrom(msg.sender, address(this), rules.challengeBond);
     }
 
     /// @inheritdoc ITrainingCoordinator
     function resolve(uint64 task, uint64 round, bool valid) external onlyOwner {
         RoundState storage r = _inPhase(task, round, Phase.Frozen);
-        _before(uint256(r.postedAt) + _rules[task].resolvePeriod);
+        TaskRules storage rules = _rules[task][r.version];
+        _before(uint256(r.postedAt) + rules.resolvePeriod);
 
         if (valid) {
             r.phase = Phase.Posted;
             r.postedAt = uint32(block.timestamp);
             emit Resolved(task, round, valid);
-            token.safeTransfer(owner(), _rules[task].challengeBond);
+            token.safeTransfer(owner(), rules.challengeBond);
         } else {
             emit Resolved(task, round, valid);
             _void(task, round, r);
@@ -220,15 +218,17 @@ contract TrainingCoordinator is Tasks, EIP712 {
         RoundState storage r = _inPhase(task, round, Phase.Posted);
         if (keccak256(abi.encode(result)) != r.digest) revert BadResult("hash");
         TaskState storage state = _tasks[task];
-        _notBefore(
-            Math.max(uint256(r.postedAt) + state.challengePeriod, uint256(r.closedAt) + state.forcePeriod)
-        );
+        TaskRules storage rules = _rules[task][r.version];
+        (uint32 challengePeriod, uint32 forcePeriod) = r.version == state.version
+            ? (state.challengePeriod, state.forcePeriod)
+            : (rules.challengePeriod, rules.forcePeriod);
+        _notBefore(Math.max(uint256(r.postedAt) + challengePeriod, uint256(r.closedAt) + forcePeriod));
         if (r.forced && _forced[task][round].contested != 0) {
             revert StillContested(task, round, _forced[task][round].contested);
         }
         if (r.parent != state.finalized) revert ParentNotFinal(task, r.parent);
         uint256 before = distributor.totalOf(task);
-        if (result.rewardTotal < before || result.rewardTotal - before > _rules[task].roundBudget) {
+        if (result.rewardTotal < before || result.rewardTotal - before > rules.roundBudget) {
             _void(task, round, r);
             return;
         }
@@ -248,7 +248,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         if (phase != Phase.Open && phase != Phase.Closed) revert WrongPhase(task, round, phase);
         TaskState storage state = _tasks[task];
         if (state.head == r.parent) {
-            TaskRules storage rules = _rules[task];
+            TaskRules storage rules = _rules[task][r.version];
             if (phase == Phase.Closed) {
                 _notBefore(uint256(r.closedAt) + rules.revealPeriod + rules.resultPeriod + 1);
             } else {
@@ -268,10 +268,9 @@ contract TrainingCoordinator is Tasks, EIP712 {
         if (_rounds[task][r.parent].phase != Phase.Void) {
             uint256 from = type(uint256).max;
             Forced storage forced = _forced[task][round];
-            if (forced.contested != 0) from = uint256(forced.contestedAt) + _tasks[task].challengePeriod;
-            if (r.phase == Phase.Frozen) {
-                from = Math.min(from, uint256(r.postedAt) + _rules[task].resolvePeriod);
-            }
+            TaskRules storage rules = _rules[task][r.version];
+            if (forced.contested != 0) from = uint256(forced.contestedAt) + rules.challengePeriod;
+            if (r.phase == Phase.Frozen) from = Math.min(from, uint256(r.postedAt) + rules.resolvePeriod);
             if (from == type(uint256).max) revert WrongPhase(task, round, Phase.Posted);
             _notBefore(from);
         }
@@ -311,6 +310,20 @@ contract TrainingCoordinator is Tasks, EIP712 {
         return _forced[task][round].contested;
     }
 
+    /// @dev One more round needs a Superlink with its bond, and its budget beside those of the rounds in flight.
+    /// @return mixed whether one of these opened with other rules than it will
+    function _requireMeans(uint64 task, TaskState storage state) private view returns (bool mixed) {
+        TaskRules storage rules = _rules[task][state.version];
+        uint256 stake = registry.stakeOf(rules.superlink);
+        (uint256 budget, uint256 bond) = (rules.roundBudget, rules.superlinkBond);
+        if (stake < bond) revert BondTooSmall(stake, bond);
+        uint256 needed = state.inFlight * budget;
+        if (state.mixed) (needed, , mixed) = _inFlight(task, state);
+        needed += budget;
+        uint256 available = distributor.availableOf(task);
+        if (available < needed) revert NotFunded(task, available, needed);
+    }
+
     /// @dev The last step of a call: ends a posted or frozen round without effect and returns a challenge's bond.
     function _void(uint64 task, uint64 round, RoundState storage r) private {
         bool frozen = r.phase == Phase.Frozen;
@@ -323,7 +336,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         // slither-disable-next-line incorrect-equality (round numbers are compared)
         if (above == round) state.head = r.parent;
         emit Voided(task, round);
-        if (frozen) token.safeTransfer(_challengers[task][round], _rules[task].challengeBond);
+        if (frozen) token.safeTransfer(_challengers[task][round], _rules[task][r.version].challengeBond);
     }
 
     function _inPhase(uint64 task, uint64 round, Phase phase) private view returns (RoundState storage r) {

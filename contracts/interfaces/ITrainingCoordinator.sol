@@ -17,7 +17,8 @@ interface ITrainingCoordinator {
         Void
     }
 
-    /// @notice The rules of a task: fixed when the DAO creates it (only the Superlink can be replaced, between rounds).
+    /// @notice The rules of a task. Each round keeps those that it opened with; the DAO changes those of later rounds,
+    /// but neither what models, updates and proofs are made of nor who may join: see `changeRules`.
     struct TaskRules {
         address superlink; // operator key of the Superlink
         uint32 commitPeriod; // seconds, all periods
@@ -85,7 +86,9 @@ interface ITrainingCoordinator {
     event TaskCreated(uint64 indexed task, bytes32 indexed appHash, TaskRules rules);
     /// @notice The DAO ended a task; what was left of its escrow was refunded.
     event TaskClosed(uint64 indexed task, uint256 refunded);
-    /// @notice From now on this is the task's Superlink.
+    /// @notice Rounds that open from now on have these rules; those of the task's creation have version 1.
+    event RulesChanged(uint64 indexed task, uint16 version, TaskRules rules);
+    /// @notice Rounds that open from now on have this Superlink; `RulesChanged` follows.
     event SuperlinkReplaced(uint64 indexed task, address indexed superlink);
     /// @notice The DAO admitted an owner, or no longer does.
     event Admitted(uint64 indexed task, address indexed owner, bool admitted);
@@ -190,7 +193,11 @@ interface ITrainingCoordinator {
     /// @notice End a task without rounds in flight for good; what no root has promised goes to `refundTo`. Where rounds
     /// follow each other without a gap, pause first: those in flight end by themselves.
     function closeTask(uint64 task, address refundTo) external;
-    /// @notice Replace the Superlink: at once, or when the next round opens if one is in progress.
+    /// @notice Change the rules of the rounds that open from now on; a round in progress or undecided keeps its own.
+    /// Those of `createTask` are checked again, and `superlink`, `shards`, `bodyDepth`, `codec`, `admittedOnly`,
+    /// `appHash`, `baseModel` and `validationRoot` must be what they are (`BadRules` names the one that fails).
+    function changeRules(uint64 task, TaskRules calldata rules) external;
+    /// @notice Replace the Superlink of the rounds that open from now on.
     function setSuperlink(uint64 task, address superlink) external;
     /// @notice Let an owner take part in a task for admitted members only, or no longer.
     function admit(uint64 task, address owner, bool admitted) external;
@@ -204,7 +211,8 @@ interface ITrainingCoordinator {
     function join(uint64 task, address operator) external;
     /// @notice By the Supernode's owner or the operator itself.
     function leave(uint64 task, address operator) external;
-    /// @notice Anyone may remove a joined Supernode whose stake fell below the minimum or whose admission ended.
+    /// @notice Anyone may remove a joined Supernode whose stake is below the minimum, of the next round and of every
+    /// round in flight, or whose admission ended.
     function expire(uint64 task, address operator) external;
 
     // The round
@@ -256,8 +264,10 @@ interface ITrainingCoordinator {
 
     // Reading
 
-    /// @notice The rules; `superlink` is that of the round in progress.
+    /// @notice The rules that the next round opens with.
     function rulesOf(uint64 task) external view returns (TaskRules memory);
+    /// @notice The rules that this round opened with.
+    function rulesOfRound(uint64 task, uint64 round) external view returns (TaskRules memory);
     /// @notice What the task has come to.
     function taskOf(uint64 task) external view returns (Task memory);
     /// @notice The round; of phase None when there is none.

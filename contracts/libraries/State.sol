@@ -3,19 +3,20 @@ pragma solidity ^0.8.28;
 
 import { ITrainingCoordinator } from "../interfaces/ITrainingCoordinator.sol";
 
-/// @dev State of a task: one slot, which every step of a round but the reveal reads. The three rules are copies, so
-/// that a normal round reads fewer slots.
+/// @dev State of a task: one slot, which every step of a round but the reveal reads. The three rules are copies of those
+/// in force for the next round, so that a normal round reads fewer slots.
 struct TaskState {
-    uint32 active; // joined Supernodes
+    uint24 active; // joined Supernodes
     uint32 lastRound;
     uint32 head; // last round with a standing result, 0: none
     uint32 finalized; // last finalized round, 0: none
     uint16 inFlight; // rounds whose budget is reserved
-    uint32 quorum;
+    uint16 version; // of the rules that the next round opens with, from 1
+    uint24 quorum;
     uint32 forcePeriod;
     uint32 challengePeriod;
     bool closed;
-    bool superlinkQueued; // another Superlink takes over when the next round opens
+    bool mixed; // rounds in flight may have opened with an earlier version
 }
 
 /// @dev State of a round: one slot and a digest. Fields as in ITrainingCoordinator.Round.
@@ -25,8 +26,9 @@ struct RoundState {
     uint32 closedAt;
     uint32 postedAt;
     uint32 parent;
-    uint32 eligible;
-    uint32 commits;
+    uint24 eligible;
+    uint24 commits;
+    uint16 version; // of the rules that it opened with
     ITrainingCoordinator.Phase phase;
     bool forced; // there are forced commits: see Forced
     bytes32 digest; // commitsRoot while Closed, then resultHash, which binds commitsRoot

@@ -77,8 +77,12 @@ class Coordinator(Contract):
         super().__init__(chain, chain.deployment.coordinator)
 
     async def rules_of(self, task: TaskId, at: At) -> Rules:
-        """The rules of a task; Reverted when there is none."""
+        """The rules that a task's next round opens with; Reverted when there is no such task."""
         return rules_of(await self._read("rulesOf", task, at=at))
+
+    async def rules_of_round(self, task: TaskId, round_: RoundId, at: At) -> Rules:
+        """The rules that a round opened with; Reverted when there is no such round."""
+        return rules_of(await self._read("rulesOfRound", task, round_, at=at))
 
     async def task_of(self, task: TaskId, at: At) -> TaskState:
         """What a task has come to; Reverted when there is none."""
@@ -117,8 +121,12 @@ class Coordinator(Contract):
         """By the DAO."""
         return self._call("closeTask", task, refund_to)
 
+    def change_rules(self, task: TaskId, rules: Rules) -> Call:
+        """By the DAO, for the rounds that open from then on."""
+        return self._call("changeRules", task, rules_fields(rules))
+
     def set_superlink(self, task: TaskId, superlink: Address) -> Call:
-        """By the DAO."""
+        """By the DAO, for the rounds that open from then on."""
         return self._call("setSuperlink", task, superlink)
 
     def admit(self, task: TaskId, owner: Address, admitted: bool = True) -> Call:

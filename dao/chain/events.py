@@ -63,8 +63,16 @@ class TaskClosed(TaskEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class RulesChanged(TaskEvent):
+    """Rounds that open from now on have these rules; those of the task's creation are version 1."""
+
+    version: int
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
 class SuperlinkReplaced(TaskEvent):
-    """Another Superlink serves the task."""
+    """Another Superlink serves the rounds that open from now on; RulesChanged follows."""
 
     superlink: Address
 
@@ -268,7 +276,7 @@ class Reorg:
 
 EVENTS: Mapping[str, tuple[type[Event], ...]] = {
     "TrainingCoordinator": (
-        *(TaskCreated, TaskClosed, SuperlinkReplaced, Admitted, Joined, Left),
+        *(TaskCreated, TaskClosed, RulesChanged, SuperlinkReplaced, Admitted, Joined, Left),
         *(RoundOpened, ForcedCommit, CommitsClosed, ResultPosted, Contested, Dismissed, Challenged, Resolved),
         *(Finalized, Aborted, Voided, Paused, Unpaused),
     ),
@@ -329,7 +337,7 @@ def rules_of(fields: tuple[Any, ...]) -> Rules:
 
 
 def _read(kind: type[Event], name: str, value: Any) -> Any:
-    if kind is TaskCreated and name == "rules":
+    if kind in (TaskCreated, RulesChanged) and name == "rules":
         return rules_of(value)
     return Result(*value) if kind is ResultPosted and name == "result" else value
 

@@ -13,7 +13,7 @@ SENTENCES: Mapping[str, str] = {
     # tasks and rounds
     "UnknownTask": "there is no task {task}",
     "TaskIsClosed": "task {task} is closed",
-    "BadRules": "a rule is out of range: {what}",
+    "BadRules": "a rule is out of range, or may not change: {what}",
     "NotSuperlink": "{caller} is not the task's Superlink, which is {superlink}",
     "NotAdmitted": "{owner} is not admitted to task {task}; the DAO admits owners",
     "AlreadyJoined": "{account} already takes part in task {task}",

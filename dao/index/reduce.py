@@ -26,6 +26,7 @@ KINDS: tuple[type[Event], ...] = tuple(dict.fromkeys(kind for kind in ALL if kin
 _TAKEN_BY: Mapping[type[Event], Callable[[Any, Book], None]] = {
     events.TaskCreated: training.created,
     events.TaskClosed: training.task_changed,
+    events.RulesChanged: training.rules_changed,
     events.SuperlinkReplaced: training.task_changed,
     events.Admitted: training.admitted,
     events.Joined: training.joined,
@@ -74,6 +75,7 @@ _TAKEN_BY: Mapping[type[Event], Callable[[Any, Book], None]] = {
 }
 _TOPICS: Mapping[Any, str] = {
     training.created: "task",
+    training.rules_changed: "task",
     training.task_changed: "task",
     training.admitted: "task",
     training.escrow_changed: "task",

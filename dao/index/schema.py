@@ -113,13 +113,14 @@ tasks = _table(
     _at(),
     _has("created_at", Whole),
     _has("app_hash", LargeBinary(32)),
-    _has("rules", Text),
 )
+task_rules = _table("task_rules", *(_key("task", Whole), _key("version", Whole), _at(), _has("rules", Text)))
 task_states = _versions(
     "task_states",
     [_key("task", Whole)],
     _has("closed", Boolean),
     _has("superlink", LargeBinary(20)),
+    _has("version", Whole),
     _has("active", Whole),
     _has("last_round", Whole),
     _has("head", Whole),
@@ -134,6 +135,7 @@ rounds = _versions(
     [_key("task", Whole), _key("round", Whole)],
     _has("phase", Integer),
     _has("superlink", LargeBinary(20)),
+    _has("version", Whole),
     _has("open_block", Whole),
     _has("opened_at", Whole),
     _has("closed_at", Whole),

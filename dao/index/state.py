@@ -20,6 +20,7 @@ class Task:
     """A task; key (task)."""
 
     superlink: Address
+    version: int = 1  # of the rules that the next round opens with
     closed: bool = False
     active: int = 0
     last_round: RoundId = NO_ROUND
@@ -37,6 +38,7 @@ class Round:
 
     phase: Phase
     superlink: Address
+    version: int  # of its rules
     open_block: BlockNumber
     opened_at: Timestamp
     parent: RoundId

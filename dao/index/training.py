@@ -13,9 +13,16 @@ from dao.index.state import Admission, Book, Claim, Member, Round, Task
 
 def created(event: on.TaskCreated, book: Book) -> None:
     """A task begins."""
-    rules = json.dumps(form_of(Rules).write(event.rules), sort_keys=True)
-    book.add("tasks", task=event.task, created_at=event.timestamp, app_hash=event.app_hash, rules=rules)
+    book.add("tasks", task=event.task, created_at=event.timestamp, app_hash=event.app_hash)
+    book.add("task_rules", task=event.task, version=1, rules=_rules_text(event.rules))
     book.put(Task(event.rules.superlink), event.task)
+
+
+def rules_changed(event: on.RulesChanged, book: Book) -> None:
+    """A task's next rounds have other rules."""
+    book.add("task_rules", task=event.task, version=event.version, rules=_rules_text(event.rules))
+    task = book.get(Task, event.task)
+    book.put(replace(task, version=event.version, superlink=event.rules.superlink), event.task)
 
 
 def task_changed(event: on.TaskClosed | on.SuperlinkReplaced, book: Book) -> None:
@@ -48,7 +55,8 @@ def opened(event: on.RoundOpened, book: Book) -> None:
     """A round begins."""
     task = book.get(Task, event.task)
     book.put(replace(task, last_round=event.round, in_flight=task.in_flight + 1), event.task)
-    state = Round(Phase.OPEN, task.superlink, event.block, event.timestamp, event.parent, event.eligible)
+    rules = task.superlink, task.version
+    state = Round(Phase.OPEN, *rules, event.block, event.timestamp, event.parent, event.eligible)
     book.put(state, event.task, event.round)
 
 
@@ -138,6 +146,10 @@ def plain(text: str) -> str:
 def result_text(result: Result) -> str:
     """A result as the table has it."""
     return json.dumps(form_of(Result).write(result), sort_keys=True)
+
+
+def _rules_text(rules: Rules) -> str:
+    return json.dumps(form_of(Rules).write(rules), sort_keys=True)
 
 
 def _posted(event: on.ResultPosted, state: Round) -> Round:

@@ -22,6 +22,7 @@ OWNED: dict[
     "TrainingCoordinator": {
         "createTask": (rules_fields(RULES), 0),
         "closeTask": (1, ANYONE),
+        "changeRules": (1, rules_fields(RULES)),
         "setSuperlink": (1, ANYONE),
         "admit": (1, ANYONE, True),
         "resolve": (1, 1, False),

@@ -22,6 +22,8 @@ abstract contract Books is Base {
         mapping(uint64 round => bytes32) forcedHash;
         mapping(uint64 round => uint256) contesting; // bit of each node
         mapping(uint64 round => uint256) finalizations;
+        I.TaskRules next; // rules of the next round
+        mapping(uint64 round => I.TaskRules) rules; // those that it opened with
     }
 
     uint64[2] internal tasks;

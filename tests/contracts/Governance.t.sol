@@ -144,6 +144,15 @@ contract GovernanceTest is Governed {
         eq(coordinator.rulesOf(task).superlink, node(2));
     }
 
+    function test_life__rules_changed__for_the_next_round() public {
+        uint64 round = open();
+        I.TaskRules memory r = rules();
+        r.roundBudget = 12 ether;
+        carry(draft(address(coordinator), abi.encodeCall(I.changeRules, (task, r))));
+        eq(coordinator.rulesOf(task).roundBudget, 12 ether);
+        eq(coordinator.rulesOfRound(task, round).roundBudget, BUDGET);
+    }
+
     function test_life__frozen_result__resolved_in_time() public {
         I.TaskRules memory r = rules();
         // the longest that the stake allows: a decision takes the voting and the timelock's delay

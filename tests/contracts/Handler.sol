@@ -21,7 +21,9 @@ abstract contract Handler is Books {
         r.quorum = 1;
         tasks = [task, create(r, 45 ether)];
         books[task].funded = 1000 ether;
+        books[task].next = rules();
         books[tasks[1]].funded = 45 ether;
+        books[tasks[1]].next = r;
         for (uint256 i = 0; i < COUNT; ++i) {
             vm.prank(DAO);
             coordinator.admit(tasks[1], owner(i), true);
@@ -123,6 +125,21 @@ abstract contract Handler is Books {
         coordinator.setSuperlink(task, superlink);
     }
 
+    /// @dev Some of what may change, sometimes against the rules of rules; no window longer than those of the start.
+    function changeRules(uint256 seed) external on(seed) {
+        I.TaskRules memory r = book().next;
+        r.roundBudget = uint128((seed >> 8) % (2 * BUDGET));
+        r.challengeBond = uint128((seed >> 16) % BOND);
+        r.minStake = uint128((seed >> 24) % STAKE);
+        r.quorum = 1 + uint32((seed >> 32) % 2);
+        r.forcePeriod = FORCE - uint32((seed >> 40) % 50);
+        r.challengePeriod = CHALLENGE - uint32((seed >> 48) % 500);
+        r.revealPeriod = REVEAL - uint32((seed >> 56) % 20);
+        vm.prank(DAO);
+        coordinator.changeRules(task, r);
+        book().next = r;
+    }
+
     function admit(uint256 i, bool admitted) external {
         vm.prank(DAO);
         coordinator.admit(tasks[1], owner(i % COUNT), admitted);
@@ -153,7 +170,7 @@ abstract contract Handler is Books {
     }
 
     function openRound(uint256 seed) public on(seed) {
-        open();
+        book().rules[open()] = book().next;
     }
 
     function closeCommits(uint256 seed, uint256 nodes, bool late) public on(seed) {
@@ -188,11 +205,12 @@ abstract contract Handler is Books {
         I.Round memory r = coordinator.roundOf(task, round);
         uint256[4] memory amounts = b.posted[uint64(r.parent)].amounts;
         uint256 total = b.posted[uint64(r.parent)].result.rewardTotal;
-        uint256 paid = pay % (BUDGET + 1);
+        uint256 budget = b.rules[round].roundBudget;
+        uint256 paid = pay % (budget + 1);
         amounts[(pay >> 128) % COUNT] += paid;
         total += paid;
         fault %= 16;
-        if (fault == 0) total += BUDGET + 1;
+        if (fault == 0) total += budget + 1;
         if (fault == 1) total /= 2;
         if (fault == 2) amounts[0] += 100 ether;
         uint32 all = r.commits + uint32(coordinator.forcedCountOf(task, round));

@@ -18,7 +18,7 @@ contract InvariantsTest is Handler {
     }
 
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
-        bytes4[27] memory all = [
+        bytes4[28] memory all = [
             this.wait.selector,
             this.stake.selector,
             this.registerAnother.selector,
@@ -30,6 +30,7 @@ contract InvariantsTest is Handler {
             this.fund.selector,
             this.closeTask.selector,
             this.setSuperlink.selector,
+            this.changeRules.selector,
             this.admit.selector,
             this.joinTask.selector,
             this.leaveTask.selector,
@@ -49,10 +50,10 @@ contract InvariantsTest is Handler {
         ];
         // what brings rounds forward, more often than the rest
         uint8[8] memory times = [2, 1, 2, 2, 3, 3, 4, 14];
-        bytes4[] memory selectors = new bytes4[](50);
+        bytes4[] memory selectors = new bytes4[](51);
         uint256 next;
         for (uint256 i = 0; i < all.length; ++i) {
-            uint256 copies = i < 19 ? 1 : times[i - 19];
+            uint256 copies = i < 20 ? 1 : times[i - 20];
             for (uint256 copy = 0; copy < copies; ++copy) selectors[next++] = all[i];
         }
         targets = new FuzzSelector[](1);
@@ -82,16 +83,32 @@ contract InvariantsTest is Handler {
             require(books[task].claimed <= promised, "more claimed than promised");
             require(promised <= distributor.fundedOf(task), "more promised than funded");
             require(distributor.fundedOf(task) == books[task].funded, "escrow differs from what was paid in");
-            uint256 reserved = uint256(BUDGET) * coordinator.taskOf(task).inFlight;
-            require(distributor.availableOf(task) >= reserved, "budgets in flight are not covered");
+            require(distributor.availableOf(task) >= reserved(task), "budgets in flight are not covered");
             owed += distributor.fundedOf(task) - books[task].claimed;
         }
         require(token.balanceOf(address(distributor)) == owed, "escrow is not covered");
     }
 
+    /// @dev A round keeps the rules that it opened with, whatever is decided since.
+    function invariant_rules__of_a_round__never_change() external view {
+        for (uint256 t = 0; t < 2; ++t) {
+            uint64 task = tasks[t];
+            require(
+                same(coordinator.rulesOf(task), books[task].next),
+                "the next rules are not those decided"
+            );
+            for (uint64 round = 1; round <= coordinator.taskOf(task).lastRound; ++round) {
+                require(
+                    same(coordinator.rulesOfRound(task, round), books[task].rules[round]),
+                    "the rules of a round changed"
+                );
+            }
+        }
+    }
+
     /// @dev A round is finalized at most once and after its parent; those in flight are counted; bonds are covered.
     function invariant_rounds__final_once_counted_and_bonds_covered() external view {
-        uint256 frozen;
+        uint256 bonds;
         for (uint256 t = 0; t < 2; ++t) {
             uint64 task = tasks[t];
             I.Task memory state = coordinator.taskOf(task);
@@ -101,7 +118,7 @@ contract InvariantsTest is Handler {
                 bool inProgress = r.phase == I.Phase.Open || r.phase == I.Phase.Closed;
                 require(!inProgress || round == state.lastRound, "two rounds in progress");
                 if (inProgress || r.phase == I.Phase.Posted || r.phase == I.Phase.Frozen) ++inFlight;
-                if (r.phase == I.Phase.Frozen) ++frozen;
+                if (r.phase == I.Phase.Frozen) bonds += books[task].rules[round].challengeBond;
                 uint256 times = books[task].finalizations[round];
                 require(times == (r.phase == I.Phase.Finalized ? 1 : 0), "not finalized exactly once");
                 if (times == 1) require(final_(task, r.parent), "finalized before its parent");
@@ -109,7 +126,7 @@ contract InvariantsTest is Handler {
             }
             require(state.inFlight == inFlight, "rounds in flight are not counted");
         }
-        require(token.balanceOf(address(coordinator)) == frozen * BOND, "bonds are not covered");
+        require(token.balanceOf(address(coordinator)) == bonds, "bonds are not covered");
     }
 
     /// @dev From the head down to the last final round, every result stands.
@@ -147,6 +164,18 @@ contract InvariantsTest is Handler {
     /// @dev Nobody's goodwill is needed: time alone ends every round, and all money leaves to whom it belongs.
     function invariant_exit__always_possible() external {
         unwind();
+    }
+
+    /// @dev Budgets of the rounds in flight, each by its own rules.
+    function reserved(uint64 task) internal view returns (uint256 sum) {
+        for (uint64 round = 1; round <= coordinator.taskOf(task).lastRound; ++round) {
+            if (coordinator.roundOf(task, round).phase >= I.Phase.Finalized) continue;
+            sum += books[task].rules[round].roundBudget;
+        }
+    }
+
+    function same(I.TaskRules memory a, I.TaskRules memory b) internal pure returns (bool) {
+        return keccak256(abi.encode(a)) == keccak256(abi.encode(b));
     }
 
     function final_(uint64 task, uint64 round) internal view returns (bool) {

@@ -73,6 +73,10 @@ contract TasksTest is Base {
         r = rules();
         r.quorum = 0;
         bad(r, "quorum");
+        r.quorum = 1_048_577;
+        bad(r, "quorum");
+        r.quorum = 1_048_576;
+        create(r, 0);
         r = rules();
         r.shards = 0;
         bad(r, "shards");
@@ -146,6 +150,7 @@ contract TasksTest is Base {
         bytes memory closed = abi.encodeWithSelector(I.TaskIsClosed.selector, task);
         refuses(DAO, abi.encodeCall(I.closeTask, (task, DAO)), closed);
         refuses(DAO, abi.encodeCall(I.setSuperlink, (task, ANYONE)), closed);
+        refuses(DAO, abi.encodeCall(I.changeRules, (task, rules())), closed);
         refuses(ANYONE, abi.encodeCall(I.openRound, (task)), closed);
         refuses(owner(0), abi.encodeCall(I.join, (task, node(0))), closed);
         vm.prank(owner(0));
@@ -178,43 +183,6 @@ contract TasksTest is Base {
             abi.encodeCall(I.setSuperlink, (task, address(0))),
             abi.encodeWithSelector(I.BadRules.selector, "superlink")
         );
-    }
-
-    function test_set_superlink__round_in_progress__from_the_next_round() public {
-        registerKey(0x9999, 1000 ether);
-        address next = vm.addr(0x9999);
-        open();
-        vm.prank(DAO);
-        coordinator.setSuperlink(task, next);
-        eq(coordinator.rulesOf(task).superlink, superlink);
-        close(1);
-        vm.prank(DAO);
-        coordinator.setSuperlink(task, next);
-        post(1);
-        eq(coordinator.rulesOf(task).superlink, superlink);
-        vm.expectEmit();
-        emit I.SuperlinkReplaced(task, next);
-        open();
-        eq(coordinator.rulesOf(task).superlink, next);
-        superlink = next;
-        close(2);
-        post(2);
-        vm.recordLogs();
-        open();
-        eq(vm.getRecordedLogs().length, 1); // RoundOpened alone
-        eq(coordinator.rulesOf(task).superlink, next);
-    }
-
-    function test_set_superlink__queued_then_set__the_last_counts() public {
-        open();
-        vm.prank(DAO);
-        coordinator.setSuperlink(task, ANYONE);
-        skip(COMMIT + RESULT);
-        coordinator.abort(task, 1);
-        vm.prank(DAO);
-        coordinator.setSuperlink(task, superlink);
-        open();
-        eq(coordinator.rulesOf(task).superlink, superlink);
     }
 
     // Join
@@ -352,6 +320,7 @@ contract TasksTest is Base {
         refuses(ANYONE, abi.encodeCall(I.createTask, (rules(), 0)), expected);
         refuses(ANYONE, abi.encodeCall(I.closeTask, (task, ANYONE)), expected);
         refuses(ANYONE, abi.encodeCall(I.setSuperlink, (task, ANYONE)), expected);
+        refuses(ANYONE, abi.encodeCall(I.changeRules, (task, rules())), expected);
         refuses(ANYONE, abi.encodeCall(I.admit, (task, ANYONE, true)), expected);
         refuses(ANYONE, abi.encodeCall(I.resolve, (task, 1, true)), expected);
         refuses(ANYONE, abi.encodeCall(coordinator.pause, ()), expected);
@@ -360,12 +329,15 @@ contract TasksTest is Base {
 
     function test_unknown_task__any__refused() public {
         bytes memory expected = abi.encodeWithSelector(I.UnknownTask.selector, 9);
+        bytes memory wrongRound = abi.encodeWithSelector(I.WrongPhase.selector, 9, 1, I.Phase.None);
         refuses(DAO, abi.encodeCall(I.closeTask, (9, DAO)), expected);
         refuses(DAO, abi.encodeCall(I.setSuperlink, (9, DAO)), expected);
+        refuses(DAO, abi.encodeCall(I.changeRules, (9, rules())), expected);
         refuses(DAO, abi.encodeCall(I.admit, (9, DAO, true)), expected);
         refuses(DAO, abi.encodeCall(I.openRound, (9)), expected);
         refuses(DAO, abi.encodeCall(I.taskOf, (9)), expected);
         refuses(DAO, abi.encodeCall(I.rulesOf, (9)), expected);
+        refuses(DAO, abi.encodeCall(I.rulesOfRound, (9, 1)), wrongRound);
     }
 
     function test_pause__paused__stops_entries_only() public {

@@ -24,6 +24,28 @@ for (const count of [5, 50]) {
   });
 }
 
+// A change of rules with rounds in flight: whoever opens the next one counts their budgets one by one, and those that
+// opened before it read their own windows when they become final.
+test("test_gas__rules_changed_with_two_rounds_in_flight__a_little_more", async (t) => {
+  const world = await World.create();
+  await world.createTask({ count: 5 });
+  await world.posted(1);
+  await world.posted(2);
+  const rules = { ...world.rules, roundBudget: ether("12"), challengePeriod: 500 };
+  const change = await world.send(world.coordinator.connect(world.dao).changeRules(world.task, rules));
+  t.diagnostic(`changeRules: ${change.gasUsed}`);
+  assert(change.gasUsed <= 270_000n, `changeRules ${change.gasUsed}`);
+  const [open] = await world.posted(3);
+  await world.pass(600);
+  const finals = [];
+  for (const round of [1, 2, 3]) finals.push((await world.finalize(round)).gasUsed);
+  t.diagnostic(`openRound ${open.gasUsed}, finalize ${finals}`);
+  assert(open.gasUsed <= 90_000n, `openRound ${open.gasUsed}`);
+  assert(finals[0] <= 68_000n && finals[1] <= 68_000n && finals[2] <= 64_000n, `finalize ${finals}`);
+  const next = (await world.open()).gasUsed;
+  assert(next <= 78_000n, `openRound ${next}`);
+});
+
 // All that a participant pays for outside of a normal round.
 const OTHERS = {
   register: 290_000n,

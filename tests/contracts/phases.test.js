@@ -76,6 +76,7 @@ const ROUND_FUNCTIONS = [
 const ALWAYS = {
   createTask: OK,
   setSuperlink: OK,
+  changeRules: OK,
   admit: OK,
   join: OK,
   leave: OK,
@@ -186,6 +187,7 @@ function attempts() {
     join: () => coordinator.connect(joining.owner).join(task, joining.address),
     leave: () => coordinator.connect(nodes[0].operator).leave(task, nodes[0].address),
     setSuperlink: () => coordinator.connect(dao).setSuperlink(task, anyone),
+    changeRules: () => coordinator.connect(dao).changeRules(task, { ...world.rules, roundBudget: 1n }),
     admit: () => coordinator.connect(dao).admit(task, anyone, true),
     expire: () => coordinator.connect(anyone).expire(task, nodes[0].address),
     register: () =>

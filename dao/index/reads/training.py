@@ -133,10 +133,11 @@ class TrainingReads(Reader):
 
 
 def _tasks() -> Select[Any]:
-    made, state = schema.tasks, schema.task_states
+    made, state, rules = schema.tasks, schema.task_states, schema.task_rules
     columns = [column for column in state.c if column.name not in ("task", "block")]
-    both = made.join(state, (state.c.task == made.c.task) & newest(state, made.c.task))
-    return select(made.c.task, made.c.created_at, made.c.rules, *columns).select_from(both)
+    current = (rules.c.task == state.c.task) & (rules.c.version == state.c.version)
+    joined = made.join(state, (state.c.task == made.c.task) & newest(state, made.c.task)).join(rules, current)
+    return select(made.c.task, made.c.created_at, rules.c.rules, *columns).select_from(joined)
 
 
 def _read_tasks(connection: Connection, rows: Sequence[Any]) -> list[views.Task]:
@@ -171,7 +172,7 @@ def _task(row: Any, model: Digest | None) -> views.Task:
 
 @lru_cache(1024)
 def rules_of(text: str) -> Rules:
-    """A task's rules from its row."""
+    """Rules from their row."""
     rules: Rules = form_of(Rules).read(json.loads(text), "rules")
     return rules
 
@@ -181,8 +182,10 @@ def _rounds() -> Select[Any]:
         _MADE.c[name]
         for name in ("refusal", "cid", "base_model", "model", "shard", "loss_before", "loss_after")
     ]
-    rest = [schema.tasks.c.rules, *made, _MADE.c.budget, _MADE.c.refunded]
-    joined = _ROUNDS.join(schema.tasks, schema.tasks.c.task == _ROUNDS.c.task).outerjoin(_MADE, OF_ROUND)
+    rules = schema.task_rules
+    rest = [rules.c.rules, *made, _MADE.c.budget, _MADE.c.refunded]
+    its_own = (rules.c.task == _ROUNDS.c.task) & (rules.c.version == _ROUNDS.c.version)
+    joined = _ROUNDS.join(rules, its_own).outerjoin(_MADE, OF_ROUND)
     return select(_ROUNDS, *rest).select_from(joined).where(newest(_ROUNDS))
 
 

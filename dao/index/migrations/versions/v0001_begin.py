@@ -185,6 +185,7 @@ def upgrade() -> None:
         sa.Column("block", WHOLE, nullable=False),
         sa.Column("phase", sa.Integer(), nullable=False),
         sa.Column("superlink", ADDRESS, nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
         sa.Column("open_block", WHOLE, nullable=False),
         sa.Column("opened_at", WHOLE, nullable=False),
         sa.Column("closed_at", WHOLE, nullable=False),
@@ -239,11 +240,22 @@ def upgrade() -> None:
     op.create_index("ix_supernodes_block", "supernodes", ["block"])
     op.create_index("ix_supernodes_owner", "supernodes", ["owner"])
     op.create_table(
+        "task_rules",
+        sa.Column("task", WHOLE, nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
+        sa.Column("block", WHOLE, nullable=False),
+        sa.Column("rules", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("task", "version", name="pk_task_rules"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_task_rules_block", "task_rules", ["block"])
+    op.create_table(
         "task_states",
         sa.Column("task", WHOLE, nullable=False),
         sa.Column("block", WHOLE, nullable=False),
         sa.Column("closed", sa.Boolean(), nullable=False),
         sa.Column("superlink", ADDRESS, nullable=False),
+        sa.Column("version", WHOLE, nullable=False),
         sa.Column("active", WHOLE, nullable=False),
         sa.Column("last_round", WHOLE, nullable=False),
         sa.Column("head", WHOLE, nullable=False),
@@ -262,7 +274,6 @@ def upgrade() -> None:
         sa.Column("block", WHOLE, nullable=False),
         sa.Column("created_at", WHOLE, nullable=False),
         sa.Column("app_hash", DIGEST, nullable=False),
-        sa.Column("rules", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("task", name="pk_tasks"),
         sqlite_with_rowid=False,
     )
