@@ -16,6 +16,7 @@ from typing import Any
 
 import psutil
 
+from dao.chain.deploy import TOKEN, Params
 from dao.chain.signer import Signer
 from dao.core.errors import ConfigError, RpcError
 from dao.core.types import Address, Wei, hex_of
@@ -23,6 +24,9 @@ from dao.core.types import Address, Wei, hex_of
 # Known to everyone: whatever is sent to these accounts on another chain is gone.
 MNEMONIC = "test test test test test test test test test test test junk"
 CHAIN_ID = 31337
+FOUNDERS = (1, 2, 3)  # accounts that hold tokens where a network of development is governed
+FOUNDER_WEI = Wei(1000 * TOKEN)
+SWIFT = Params(voting_delay=5, voting_period=60, late_extension=15)  # seconds: nobody wants to wait for days
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 # Anvil does not end with who started it: a shell waits for our end of a pipe to close, however that comes about.
@@ -128,7 +132,7 @@ def start_anvil(
     if not mine:
         command += ["--no-mining"]
     if state is not None:
-        command += ["--state", str(state), "--state-interval", "1", "--preserve-historical-states"]
+        command += ["--state", str(state), "--state-interval", "1"]
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "anvil.log").open("ab") as log:
         process = subprocess.Popen(

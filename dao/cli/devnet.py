@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from dao.chain.client import Chain
-from dao.chain.deploy import TOKEN, Params, deploy, grant
+from dao.chain.deploy import Params, deploy, grant
 from dao.chain.deployment import Deployment
 from dao.chain.handover import hand_over
 from dao.chain.sender import Sender
@@ -20,15 +20,11 @@ from dao.cli.holding import held, holder, stop_holder
 from dao.cli.network import DEVNET, Paying, account_folder, expanded, paying
 from dao.cli.output import tokens
 from dao.core.errors import ConfigError, DaoError, RpcError
-from dao.core.types import Address, Wei, address_of, hex_of
-from dao.devnet import Anvil, dev_signer, start_anvil
+from dao.core.types import Address, address_of, hex_of
+from dao.devnet import FOUNDER_WEI, FOUNDERS, SWIFT, Anvil, dev_signer, start_anvil
 
 app = typer.Typer(no_args_is_help=True)
 READY_SECONDS = 60.0
-_SWIFT = Params(
-    voting_delay=5, voting_period=60, late_extension=15
-)  # seconds, where nobody wants to wait for days
-_FOUNDER = Wei(1000 * TOKEN)
 
 HomeOption = Annotated[
     Path, typer.Option("--home", help="Folder of the chain's state and the network's files.")
@@ -142,10 +138,10 @@ async def _deployed(anvil: Anvil, home: Path, governed: bool) -> Deployment:
             return known
     signer = dev_signer(0)
     database = account_folder(path, signer.address) / "transactions.db"
-    made = await deploy(anvil.ws, signer, _SWIFT if governed else Params(), database)
+    made = await deploy(anvil.ws, signer, SWIFT if governed else Params(), database)
     if governed:
         async with await Chain.connect(anvil.ws, made) as chain, Sender(chain, signer, database) as sender:
-            await grant(chain, sender, {dev_signer(i).address: _FOUNDER for i in (1, 2, 3)}, "founders")
+            await grant(chain, sender, {dev_signer(i).address: FOUNDER_WEI for i in FOUNDERS}, "founders")
             await hand_over(chain, sender)
     made.save(path)
     return made

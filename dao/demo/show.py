@@ -22,6 +22,7 @@ from dao.demo.follow import StatusReader, apply, settled
 from dao.demo.images import APP
 from dao.demo.plan import Member, Role
 from dao.demo.processes import Daemon
+from dao.demo.site import open_site
 from dao.demo.state import DemoState, RoundView, Seat
 from dao.demo.world import Keys, World, named, write_config
 from dao.evaluator import Evaluator
@@ -85,6 +86,8 @@ async def play(
     state = DemoState(world.task, "kubo" if kubo else "disk", rounds, seats, note="starting the daemons")
     async with AsyncExitStack() as stack:
         daemons = await _start(stack, world, people, rounds, kubo=kubo)
+        if world.guest is not None:
+            state.page = await open_site(stack, world)
         auditor = await _auditor(stack, world)
         stage = Stage(world, state, daemons, auditor, show)
         await stage.follow(rounds)

@@ -57,6 +57,7 @@ class DemoState:
     rounds: list[RoundView] = field(default_factory=list)
     claimed_wei: dict[str, int] = field(default_factory=dict)  # owner → wei
     note: str = ""
+    page: str = ""  # its address, where it is served
 
     def total_wei(self, operator: str) -> int:
         """What this Supernode earned so far."""

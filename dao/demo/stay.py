@@ -8,6 +8,7 @@ from dao.chain.events import Joined
 from dao.core.types import hex_of
 from dao.demo.plan import Member, Role
 from dao.demo.show import Stage
+from dao.demo.site import how_to_vote
 from dao.demo.state import Seat
 from dao.demo.view import tokens
 from dao.demo.world import World
@@ -36,7 +37,10 @@ async def stay(stage: Stage, console: Console) -> None:
     known = {seat.operator for seat in state.seats}
     console.print("\nThe network stays up. Join it from another terminal (Ctrl-C here ends it):\n")
     console.print(how_to_join(world), soft_wrap=True, highlight=False)
-    console.print("\nA round is played as soon as somebody has joined.")
+    console.print(
+        "\nA round is played as soon as somebody has joined. Members decide with a browser and its wallet:\n"
+    )
+    console.print(how_to_vote(world, state.page), soft_wrap=True, highlight=False)
     while True:
         with contextlib.suppress(TimeoutError):
             await world.chain.changed(LOOK)

@@ -85,9 +85,8 @@ def render(state: DemoState, now: float) -> RenderableType:
     parts: list[RenderableType] = [_headline(state, view, now), Text(), table, Text(), trend, bar]
     if state.note:
         parts.append(Text(state.note, style="dim"))
-    return Panel(
-        Group(*parts), title=f"Commonweight · task {state.task} · content on {state.store}", padding=(1, 2)
-    )
+    title = f"Commonweight · task {state.task} · content on {state.store}"
+    return Panel(Group(*parts), title=title, subtitle=state.page and f"page: {state.page}", padding=(1, 2))
 
 
 def summary(state: DemoState) -> RenderableType:

@@ -12,13 +12,14 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry, Token
 from dao.chain.deploy import TOKEN, Params, create_task, deploy, grant
 from dao.chain.deployment import Deployment
+from dao.chain.handover import hand_over
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.core.layout import depth_for, parse_model
 from dao.core.messages import operator_digest
 from dao.core.types import Codec, Rules, TaskId, Wei, hex_of
 from dao.demo.images import Dealt
-from dao.devnet import Anvil, dev_signer, running_anvil
+from dao.devnet import FOUNDER_WEI, FOUNDERS, SWIFT, Anvil, dev_signer, running_anvil
 from dao.shards import read_shards
 from dao.store.disk import DiskStore
 from node.trainer import Trainer
@@ -45,14 +46,13 @@ class World:
     folder: Path
     anvil: Anvil
     chain: Chain
-    dao: Sender  # proposes to and executes through the timelock
     task: TaskId
     dealt: Dealt
     superlink: Keys
     nodes: Sequence[Keys]
     address: str  # host:port of the Superlink
     content: Path  # a disk store with app and first model
-    guest: Path | None  # home of whoever may join: an owner's keystore, its password, and data
+    guest: Path | None  # home of whoever may join: an owner's keystore and its password
 
     @property
     def deployment(self) -> Path:
@@ -66,11 +66,14 @@ async def open_world(
 ) -> AsyncIterator[World]:
     """Make all of it in an existing folder, for the app of another; the chain ends with the block.
 
-    `names` are the Supernodes', and `dealt` is what they hold; `guest` has the means to join later.
+    `names` are the Supernodes', and `dealt` is what they hold. With `guest` there is an owner with the means to join
+    later, and the network is left to its founders' votes.
     """
     async with AsyncExitStack() as stack:
         anvil = stack.enter_context(running_anvil(folder / "chain", block_time=1))
-        made: Deployment = await deploy(anvil.ws, dev_signer(0), Params(), folder / "deploy.db")
+        made: Deployment = await deploy(
+            anvil.ws, dev_signer(0), SWIFT if guest else Params(), folder / "deploy.db"
+        )
         made.save(folder / "deployment.json")
         chain = await stack.enter_async_context(await Chain.connect(anvil.ws, made))
         dao = await stack.enter_async_context(Sender(chain, dev_signer(0), folder / "dao.db"))
@@ -80,10 +83,13 @@ async def open_world(
         task = await create_task(chain, dao, rules, Wei(rounds * BUDGET))
         await _stake(anvil, chain, dao, [(superlink, BOND), *((keys, STAKE) for keys in nodes)])
         await asyncio.gather(*(join(chain, keys, task) for keys in nodes))
-        address = f"127.0.0.1:{_free_port()}"
+        address = f"127.0.0.1:{free_port()}"
         visitor = await _guest(anvil, chain, dao, folder / "guest") if guest else None
+        if guest:
+            await grant(chain, dao, {dev_signer(i).address: FOUNDER_WEI for i in FOUNDERS}, "founders")
+            await hand_over(chain, dao)
         content = folder / "content"
-        yield World(folder, anvil, chain, dao, task, dealt, superlink, nodes, address, content, visitor)
+        yield World(folder, anvil, chain, task, dealt, superlink, nodes, address, content, visitor)
 
 
 async def _guest(anvil: Anvil, chain: Chain, dao: Sender, home: Path) -> Path:
@@ -120,7 +126,7 @@ async def _rules(folder: Path, app: Path, validation: Path, superlink: Keys, nod
         result_period=120,
         force_period=5,
         challenge_period=5,
-        resolve_period=60,
+        resolve_period=120,  # a vote takes less
         quorum=max(1, nodes // 2),
         shards=len(shards.paths),
         body_depth=depth_for(parse_model(values).layout.chunks),
@@ -178,7 +184,8 @@ def write_private(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.request import urlopen
 
 import psutil
 import pytest
@@ -123,9 +124,12 @@ def test_demo__keep__a_supernode_joins_by_the_printed_commands(tmp_path: Path) -
         for line in demo.stdout:
             if line.startswith("dao node"):
                 commands.append(line.split())
-            if line.startswith("A round is played"):
+            if line.startswith("page "):
+                page = line.split()[1]
                 break
         assert [command[2] for command in commands] == ["init", "register", "join", "start"]
+        with urlopen(f"{page}/api/v1/tasks/1/rounds/1", timeout=30) as answer:  # noqa: S310  (our own)
+            assert len(json.load(answer)["nodes"]) == 2
         for command in commands[:-1]:
             subprocess.run(command, check=True, capture_output=True, timeout=60, env=environment)
         guest = subprocess.Popen(commands[-1], env=environment, stderr=subprocess.DEVNULL)
