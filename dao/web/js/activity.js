@@ -1,0 +1,30 @@
+/** Shows what the reader has started and how it goes, on every view, until it is closed. */
+
+import { h } from "./dom.js";
+
+const list = document.getElementById("activity");
+const GONE = 8_000; // ms after which what went well leaves by itself
+
+/** Starts a card; `step(text)` says how it goes, `done(text)` and `failed(text, offers)` end it. */
+export function start(name) {
+  const text = h("p", {}, "Preparing…");
+  const offers = h("menu", {});
+  const close = h("button", { type: "button", class: "close", "aria-label": "Close" }, "×");
+  const card = h("article", { class: "busy" }, h("h3", {}, name), text, offers, close);
+  close.onclick = () => card.remove();
+  list.append(card);
+  const say = (tone, words) => {
+    card.className = tone;
+    text.textContent = words;
+    offers.replaceChildren();
+  };
+  return {
+    step: (words) => say("busy", words),
+    done(words) {
+      say("good", words);
+      setTimeout(() => card.remove(), GONE);
+    },
+    failed: (words) => say("bad", words),
+    stop: () => card.remove(),
+  };
+}

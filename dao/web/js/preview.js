@@ -1,0 +1,84 @@
+/** Shows what a proposal would execute, in the API's words, and what speaks against it; brought up to date while typing. */
+
+import { post } from "./api.js";
+import { h } from "./dom.js";
+import { fieldsOf } from "./kinds.js";
+import { notice } from "./parts.js";
+
+const PAUSE = 350; // ms without typing
+
+let now = { missing: [], result: null, problem: null };
+let asked = "";
+let timer = null;
+
+/** Takes the draft as it is. */
+export function update({ title, description, actions }) {
+  const read = actions.map((action) => ({ kind: action.kind, ...fieldsOf(action) }));
+  const missing = [...(title.trim() ? [] : ["Title"]), ...read.flatMap((action) => action.missing ?? [])];
+  const body = { title, description, actions: read };
+  const key = JSON.stringify(body);
+  if (key === asked) return;
+  asked = key;
+  clearTimeout(timer);
+  if (missing.length) take({ missing, result: null, problem: null });
+  else timer = setTimeout(() => ask(body, key), PAUSE);
+}
+
+async function ask(body, key) {
+  try {
+    const result = await post("drafts/preview", body);
+    if (key === asked) take({ missing: [], result, problem: null });
+  } catch (problem) {
+    if (key !== asked) return;
+    asked = ""; // so that the next keystroke, or coming back, asks again
+    take({ missing: [], result: null, problem });
+  }
+}
+
+function take(next) {
+  now = next;
+  dispatchEvent(new Event("redraw"));
+}
+
+/** The preview as it is. */
+export function shown() {
+  return h(
+    "section",
+    { class: "card", "aria-labelledby": "preview", "aria-live": "polite" },
+    h("h2", { id: "preview" }, "What would be executed"),
+    inside(),
+  );
+}
+
+function inside() {
+  const { missing, result, problem } = now;
+  if (problem) return notice(problem.message, "bad");
+  if (missing.length) return h("p", { class: "soft" }, `Still to be given: ${missing.join(", ")}.`);
+  if (!result) return h("p", { class: "soft" }, "Asking the chain…");
+  return [
+    result.warnings.map((warning) => notice(warning, "warn")),
+    !result.warnings.length && notice("Tried on the chain as it is now: it would go through.", "good"),
+    h(
+      "ol",
+      { class: "actions" },
+      result.words.map((words) => h("li", {}, words)),
+    ),
+    h(
+      "details",
+      {},
+      h("summary", {}, "Exactly"),
+      h(
+        "dl",
+        { class: "exact" },
+        result.targets.map((target, index) =>
+          h(
+            "div",
+            {},
+            h("dt", {}, `To ${target}, ${result.values[index]} wei of ether`),
+            h("dd", {}, h("code", {}, result.calldatas[index])),
+          ),
+        ),
+      ),
+    ),
+  ];
+}

@@ -1,0 +1,107 @@
+"""The page when the relayer has no money, the chain's node is away, or the chain takes a vote back."""
+
+import asyncio
+
+from playwright.async_api import Browser, expect
+
+from dao.chain.contracts import Token
+from dao.chain.deploy import TOKEN
+from dao.chain.governance import Actions, Governor, Support
+from dao.core.types import Address, Wei
+from dao.devnet import start_anvil
+from dao.gov.actions import proposal_id
+from tests.api.stage import ETHER, PARAMS, Stage
+from tests.web.reader import reading
+from tests.web.training import later
+from tests.web.wallet import Wallet
+
+TO = Address(bytes([7] * 20))
+
+
+async def propose(stage: Stage, text: str) -> int:
+    """Have the first member make a proposal, and let its voting begin."""
+    member = stage.members[0]
+    async with stage.network.chain() as chain, stage.network.sender(chain, member) as sender:
+        await sender.send(Token(chain).delegate(member.address))
+        await later(stage.network, chain, 1)
+        actions = Actions.of([Token(chain).transfer(TO, Wei(TOKEN))])
+        await sender.send(Governor(chain).propose(actions, text))
+        await later(stage.network, chain, PARAMS.voting_delay + 1)
+        return proposal_id(actions, text)
+
+
+async def test_relayer__has_no_money__the_page_says_so_and_the_paid_way_works(
+    own_stage: Stage, browser: Browser
+) -> None:
+    anvil, signer = own_stage.network.anvil, own_stage.members[0]
+    relayer = own_stage.settings().relayer()
+    assert relayer is not None
+    anvil.fund(relayer.address, Wei(0))
+    anvil.fund(signer.address, ETHER)
+    wallet = Wallet(signer, anvil)
+    async with own_stage.open() as running, reading(browser, running, wallet) as reader:
+        await reader.sign_in()
+        await reader.button("Keep my own votes").click()
+        await reader.agree("Send it yourself?", "used up", "you pay the chain's fee in ether")
+        await reader.done("Delegate your tokens' votes", "you paid the fee")
+        await expect(reader.page.get_by_role("main")).to_contain_text("go to yourself")
+        assert "eth_signTypedData_v4" not in wallet.asked
+        assert 0 < int(anvil.request("eth_getBalance", wallet.address, "latest"), 16) < ETHER
+
+
+async def test_wallet__its_owner_declines__nothing_is_sent_and_it_can_be_tried_again(
+    own_stage: Stage, browser: Browser
+) -> None:
+    wallet = Wallet(own_stage.members[0], own_stage.network.anvil, declined={"personal_sign"})
+    async with own_stage.open() as running, reading(browser, running, wallet) as reader:
+        await reader.follow("Connect")
+        await reader.button("Connect and sign in").click()
+        await reader.agree("Sign in")
+        await expect(reader.page.locator("#activity article")).to_have_count(0)
+        await reader.sign_in()
+        wallet.declined.add("eth_signTypedData_v4")
+        await reader.button("Keep my own votes").click()
+        await reader.agree("Delegate the votes of your tokens")
+        await expect(reader.page.locator("#activity article")).to_have_count(0)
+        await reader.delegate_to_oneself()
+
+
+async def test_chain__its_node_goes_and_comes_back__marked_stale_and_live_again_without_reload(
+    own_stage: Stage, browser: Browser
+) -> None:
+    anvil = own_stage.network.anvil
+    async with own_stage.open() as running, reading(browser, running) as reader:
+        stale = reader.page.get_by_text("does not hear from its chain")
+        await expect(reader.page.get_by_role("main")).to_contain_text("Free to decide on")
+        await expect(stale).to_be_hidden()
+        state = anvil.request("anvil_dumpState")
+        anvil.kill()
+        await expect(stale).to_be_visible()
+        await reader.follow("Proposals")
+        await expect(reader.page.get_by_text("Nothing has been proposed yet.")).to_be_visible()
+        again = await asyncio.to_thread(start_anvil, own_stage.home.parent / "again", anvil.port)
+        try:
+            again.request("anvil_loadState", state)
+            again.request("evm_mine")
+            await expect(stale).to_be_hidden()
+            await propose(own_stage, "# After the pause")
+            await expect(reader.page.get_by_role("link", name="After the pause")).to_be_visible()
+        finally:
+            again.stop()
+
+
+async def test_reorg__takes_a_vote_back__the_page_does_too(own_stage: Stage, browser: Browser) -> None:
+    anvil, voter = own_stage.network.anvil, own_stage.members[0]
+    number = await propose(own_stage, "# A vote that goes")
+    async with own_stage.open() as running, reading(browser, running) as reader:
+        await reader.go(f"proposals/{number}")
+        votes = reader.page.get_by_role("region", name="Votes", exact=True)
+        await expect(votes).to_contain_text("Nobody has voted yet")
+        async with own_stage.network.chain() as chain, own_stage.network.sender(chain, voter) as sender:
+            await sender.send(Governor(chain).vote(number, Support.FOR, "not for long"))
+        await expect(votes).to_contain_text("not for long")
+        await expect(reader.page.get_by_text("is reached")).to_be_visible()
+        anvil.request("anvil_reorg", 1, [])
+        anvil.request("evm_mine")
+        await expect(votes).to_contain_text("Nobody has voted yet")
+        await expect(reader.page.get_by_text("is reached")).to_be_hidden()

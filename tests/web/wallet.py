@@ -1,0 +1,69 @@
+"""A browser wallet (EIP-1193, announced by EIP-6963) whose owner is a test: keys sign here, Anvil does the rest."""
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.async_api import BrowserContext
+
+from dao.api.signing import digest_of
+from dao.api.siwe import checksummed, signed_digest
+from dao.chain.signer import Signer
+from dao.core.types import hex_of
+from dao.devnet import Anvil
+
+_SCRIPT = """
+const provider = {
+  async request({ method, params = [] }) {
+    const { result, error } = JSON.parse(await window.askWallet(method, JSON.stringify(params)));
+    if (error) throw Object.assign(new Error(error.message), error);
+    return result;
+  },
+};
+const info = { uuid: "b1f4a9c2-0000-4000-8000-000000000000", name: "Test wallet", icon: "data:,", rdns: "test.wallet" };
+const announce = () =>
+  dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail: Object.freeze({ info, provider }) }));
+addEventListener("eip6963:requestProvider", announce);
+announce();
+"""
+
+
+@dataclass
+class Wallet:
+    """One account. `asked` are the methods that pages called; the next ones in `declined` are refused."""
+
+    signer: Signer
+    anvil: Anvil
+    asked: list[str] = field(default_factory=list)
+    declined: set[str] = field(default_factory=set)
+
+    @property
+    def address(self) -> str:
+        return checksummed(self.signer.address)
+
+    async def inject(self, context: BrowserContext) -> None:
+        """Have every page of a context find it."""
+        await context.expose_function("askWallet", self._ask)
+        await context.add_init_script(_SCRIPT)
+
+    async def _ask(self, method: str, params: str) -> str:
+        self.asked.append(method)
+        if method in self.declined:
+            self.declined.remove(method)
+            return json.dumps({"error": {"code": 4001, "message": "User rejected the request."}})
+        return json.dumps({"result": await asyncio.to_thread(self._answer, method, json.loads(params))})
+
+    def _answer(self, method: str, params: list[Any]) -> Any:
+        match method:
+            case "eth_requestAccounts" | "eth_accounts":
+                return [self.address.lower()]
+            case "personal_sign":
+                text = bytes.fromhex(params[0].removeprefix("0x")).decode()
+                return hex_of(self.signer.sign(signed_digest(text)))
+            case "eth_signTypedData_v4":
+                return hex_of(self.signer.sign(digest_of(json.loads(params[1]))))
+            case "eth_sendTransaction":
+                self.anvil.request("anvil_impersonateAccount", params[0]["from"])
+                return self.anvil.request(method, *params)
+        return self.anvil.request(method, *params)
