@@ -30,7 +30,7 @@ Read what the DAO trains, decides and pays; draft proposals; sign in with a wall
 without gas. Amounts are wei as decimal text, addresses have their checksum, times are Unix seconds. Errors are
 application/problem+json with the contract's own error name. Lists come in pages: pass `next` as `cursor`.
 """
-_ROUTES = (state, tasks, members, decisions, feed, auth, drafts, prepare, claims, relay)
+ROUTES = (state, tasks, members, decisions, feed, auth, drafts, prepare, claims, relay)
 
 
 def create_app(services: Services, assets: Mapping[str, Asset] | None = None) -> FastAPI:
@@ -47,7 +47,7 @@ def create_app(services: Services, assets: Mapping[str, Asset] | None = None) ->
     )
     app.state.services = services
     problems.install(app)
-    for routes in _ROUTES:
+    for routes in ROUTES:
         app.include_router(routes.router, prefix=BASE)
     app.openapi = cache(partial(describe, app))  # type: ignore[method-assign]
     files = page.load() if assets is None else assets

@@ -102,6 +102,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def of_framework(_: Request, error: HTTPException) -> Response:
+        if error.status_code == HTTPStatus.BAD_REQUEST:  # a body that is not even text
+            return response(Problem(422, "invalid", "the request's body: expected JSON in UTF-8"))
         answer = response(Problem(error.status_code, BLANK, str(error.detail)))
         answer.headers.update(error.headers or {})
         return answer

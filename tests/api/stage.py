@@ -24,7 +24,7 @@ BASE = "/api/v1"
 ETHER = Wei(10**18)
 PARAMS = Params(voting_delay=10, voting_period=100, late_extension=10)
 DELAY = 5  # seconds of the timelock, once handed over
-LIMIT = 20.0
+LIMIT = 60.0
 
 
 @dataclass
