@@ -26,6 +26,7 @@ RETRY = 2  # seconds after a failure
 @dataclass(frozen=True, slots=True)
 class _Round:
     state: RoundState
+    rules: Rules  # that it opened with
     contested_at: Timestamp | None  # when the last contest came that has no answer
 
 
@@ -36,14 +37,13 @@ class Caretaker:
         self,
         chain: Chain,
         task: TaskId,
-        rules: Rules,
         sender: Sender,
         watch: Watch,
         journal: Journal,
         tell: Callable[..., None],
     ) -> None:
         """`tell` hears of what happens, as `StatusStream.emit` does."""
-        self._chain, self._task, self._rules = chain, task, rules
+        self._chain, self._task = chain, task
         self._sender, self._watch, self._journal, self._tell = sender, watch, journal, tell
         self._coordinator, self._history = Coordinator(chain), History(chain, task)
         self._rounds: dict[RoundId, _Round] = {}
@@ -99,10 +99,12 @@ class Caretaker:
 
     async def _read(self, round_: RoundId) -> None:
         """Learn how a round stands, and answer what contests it."""
-        state = await self._coordinator.round_of(self._task, round_, self._chain.final())
+        at = self._chain.final()
+        state = await self._coordinator.round_of(self._task, round_, at)
         if state.phase in UNDECIDED:
+            rules = await self._coordinator.rules_of_round(self._task, round_, at)
             contested = await self._contested_at(round_) if state.phase in STANDING else None
-            self._rounds[round_] = _Round(state, contested)
+            self._rounds[round_] = _Round(state, rules, contested)
         else:
             self._rounds.pop(round_, None)
             self._results.pop(round_, None)
@@ -110,18 +112,18 @@ class Caretaker:
 
     async def _attend(self, round_: RoundId, known: "_Round") -> int:
         """Do for one posted or frozen round what is due; return when to look at it again."""
-        now, state = self._watch.now(), known.state
+        now, state, rules = self._watch.now(), known.state, known.rules
         if state.parent not in self._rounds and state.parent not in self._decided:
             await self._read(state.parent)
         parent = self._decided.get(state.parent)
-        if parent is Phase.VOID or is_void_time(self._rules, state, now, known.contested_at):
+        if parent is Phase.VOID or is_void_time(rules, state, now, known.contested_at):
             return await self._send(self._coordinator.void_round(self._task, round_), "void", round_)
         if known.contested_at is not None:
-            return known.contested_at + self._rules.challenge_period
+            return known.contested_at + rules.challenge_period
         if state.phase is Phase.FROZEN:
-            return resolve_deadline(self._rules, state)
-        if not is_finalize_time(self._rules, state, now):
-            return finalize_after(self._rules, state)
+            return resolve_deadline(rules, state)
+        if not is_finalize_time(rules, state, now):
+            return finalize_after(rules, state)
         if parent is None:  # it comes first, and is news when it is final
             return now + IDLE
         call = self._coordinator.finalize(self._task, round_, await self._result(round_))

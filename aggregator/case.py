@@ -13,16 +13,19 @@ from dao.core.manifest import MAX_BYTES, Manifest, parse_manifest
 from dao.core.record import Cid as CidText
 from dao.core.rounds import counted_stake
 from dao.core.settle import Commit, Failure
-from dao.core.types import Address, Digest, RoundId, Rules, Status
+from dao.core.types import Address, Digest, RoundId, Status
 from dao.history import History
 
 
 async def base_at(
-    chain: Chain, history: History, publisher: Publisher, rules: Rules, parent: RoundId
+    chain: Chain, history: History, publisher: Publisher, base_model: Digest, parent: RoundId
 ) -> Base:
-    """What a round whose parent is `parent` (0: none) starts from, by what the chain says of that one."""
+    """What a round whose parent is `parent` (0: none) starts from, by what the chain says of that one.
+
+    `base_model`: the task's.
+    """
     if parent == 0:
-        return await _base(publisher, None, rules.base_model)
+        return await _base(publisher, None, base_model)
     posted = (await history.events_of(parent, chain.final())).posted
     if posted is None:
         raise ChainError(f"round {parent}: is a parent, but has no result; use a node with more history")

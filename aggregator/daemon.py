@@ -20,8 +20,10 @@ from dao.chain.contracts import Coordinator
 from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
+from dao.chain.track import BlockRef
 from dao.core.errors import ConfigError
-from dao.core.types import Rules, TaskId, hex_of
+from dao.core.rounds import UNDECIDED
+from dao.core.types import Address, RoundId, Rules, TaskId, hex_of
 from dao.evaluator import Evaluator
 from dao.lock import only_daemon
 from dao.shards import Shards, read_shards
@@ -117,18 +119,33 @@ async def open_superlink(
         service = await serve(intake, settings.listen, chain.domain, signer.address, settings.certificate)
         stack.push_async_callback(service.stop)
         status.emit("serving", task=settings.task, address=service.address)
-        caretaker = Caretaker(chain, settings.task, rules, sender, watch, journal, status.emit)
-        yield Running(Superlink(settings.task, rules, tools), caretaker, service)
+        caretaker = Caretaker(chain, settings.task, sender, watch, journal, status.emit)
+        yield Running(Superlink(settings.task, rules.base_model, tools), caretaker, service)
 
 
 async def _rules(chain: Chain, task: TaskId, signer: Signer) -> Rules:
-    rules = await Coordinator(chain).rules_of(task, chain.final())
-    if rules.superlink != signer.address:
+    """The rules of the task's next round; ConfigError when neither that nor a round in flight is this Superlink's."""
+    at, coordinator = chain.final(), Coordinator(chain)
+    rules = await coordinator.rules_of(task, at)
+    if rules.superlink != signer.address and not await _is_needed(coordinator, task, signer.address, at):
         raise ConfigError(
             f"task {task}: its Superlink is {hex_of(rules.superlink)}, this key is {hex_of(signer.address)}; "
             "use that one's keystore, or have the DAO replace it"
         )
     return rules
+
+
+async def _is_needed(coordinator: Coordinator, task: TaskId, superlink: Address, at: BlockRef) -> bool:
+    """Whether a round in flight opened with this Superlink."""
+    state = await coordinator.task_of(task, at)
+    left, round_ = state.in_flight, state.last_round
+    while left and round_:
+        if (await coordinator.round_of(task, round_, at)).phase in UNDECIDED:
+            if (await coordinator.rules_of_round(task, round_, at)).superlink == superlink:
+                return True
+            left -= 1
+        round_ = RoundId(round_ - 1)
+    return False
 
 
 async def _shards(folder: Path, rules: Rules) -> Shards:

@@ -27,7 +27,7 @@ from dao.core.record import Cid as CidText
 from dao.core.record import Signature
 from dao.core.rounds import abort_after, commit_deadline, draw_shard, result_deadline, reveal_deadline
 from dao.core.settle import commits_root
-from dao.core.types import Phase, RoundId, RoundState, Rules, TaskId, Timestamp, hex_of
+from dao.core.types import Digest, Phase, RoundId, RoundState, TaskId, Timestamp, hex_of
 from dao.failpoint import failpoint
 from dao.history import History
 from dao.shards import Shards
@@ -61,10 +61,10 @@ class Tools:
 
 
 class Superlink:
-    """Plays the rounds of one task."""
+    """Plays the rounds of one task, each by the rules that it opened with; `base_model` is the task's."""
 
-    def __init__(self, task: TaskId, rules: Rules, tools: Tools) -> None:
-        self._task, self._rules, self._tools = task, rules, tools
+    def __init__(self, task: TaskId, base_model: Digest, tools: Tools) -> None:
+        self._task, self._base_model, self._tools = task, base_model, tools
         self._chain, self._watch, self._tell = tools.chain, tools.watch, tools.tell
         self._coordinator, self._history = Coordinator(tools.chain), History(tools.chain, task)
         self._base: Base | None = None  # of the next round, where its parent is the last one posted
@@ -94,7 +94,7 @@ class Superlink:
         await self._gather(opened, collection)
         closed = await self._close(collection)
         used = base.previous.used_shards if base.previous else ()
-        index = draw_shard(closed.seed, self._rules.shards, used)
+        index = draw_shard(closed.seed, collection.rules.shards, used)
         shard = await self._tools.publisher.put_copy(self._tools.shards.paths[index])
         gating = asyncio.create_task(self._tools.work.gate(base, self._tools.publisher.path_of(shard)))
         try:
@@ -117,7 +117,7 @@ class Superlink:
     # open
 
     async def _open(self) -> tuple[RoundOpened, Base]:
-        """Open a round, or find the one that is in progress."""
+        """Open a round, or find the one that is in progress: ours, once another Superlink's is over."""
         round_ = await self._opened_round()
         opened = (await self._history.events_of(round_, self._chain.final())).opened
         return opened, await self._base_of(opened.parent)
@@ -129,7 +129,13 @@ class Superlink:
             last = await self._coordinator.round_of(self._task, task.last_round, at)
             if last.phase in (Phase.OPEN, Phase.CLOSED):
                 if last.parent == task.head:
-                    return task.last_round
+                    rules = await self._coordinator.rules_of_round(self._task, task.last_round, at)
+                    if rules.superlink == self._tools.sender.address:
+                        return task.last_round
+                    due = abort_after(rules, last)
+                    if self._watch.now() < due:
+                        await self._watch.wait(due)
+                        continue
                 abort = self._coordinator.abort(self._task, task.last_round)
                 await self._attempt(abort, "abort", task.last_round)
                 continue
@@ -154,22 +160,27 @@ class Superlink:
 
     async def _base_of(self, parent: RoundId) -> Base:
         if self._base is None or (self._base.previous.round if self._base.previous else 0) != parent:
-            self._base = await base_at(self._chain, self._history, self._tools.publisher, self._rules, parent)
+            self._base = await base_at(
+                self._chain, self._history, self._tools.publisher, self._base_model, parent
+            )
         return self._base
 
     async def _collect(self, opened: RoundOpened, base: Base) -> Collection:
         """Take what nodes send for the round from now on, beside what the journal holds of it."""
-        collection = self._tools.intake.collection(opened.round)
-        if collection is None:
-            members = await self._history.members_of(opened, self._chain.final())
-            collection = Collection(self._task, opened.round, self._rules, base.model.layout, members)
+        at, collection = self._chain.final(), self._tools.intake.collection(opened.round)
+        rules = await self._coordinator.rules_of_round(self._task, opened.round, at)
+        if collection is not None:
+            collection.rules = rules
+        else:
+            members = await self._history.members_of(opened, at)
+            collection = Collection(self._task, opened.round, rules, base.model.layout, members)
             collection.commits.update(self._tools.journal.commits(self._task, opened.round))
             for node, reveal in self._tools.journal.reveals(self._task, opened.round).items():
                 if await self._tools.publisher.is_whole(Cid.parse(reveal.cid)):
                     collection.reveals[node] = reveal
             collection.accepting = not self._tools.journal.is_closing(self._task, opened.round)
             self._tools.intake.begin(collection)
-        deadline = opened.timestamp + self._rules.commit_period
+        deadline = opened.timestamp + collection.rules.commit_period
         self._tell(
             "opened",
             round=opened.round,
@@ -191,7 +202,7 @@ class Superlink:
                 state = await self._look(collection, Phase.OPEN, Phase.CLOSED)
             count = len(collection.commits.keys() | collection.forced.keys())
             is_complete = state.phase is Phase.CLOSED or not collection.accepting or count >= opened.eligible
-            deadline = commit_deadline(self._rules, state)
+            deadline = commit_deadline(collection.rules, state)
             if is_complete or self._watch.now() >= deadline:
                 return
             await self._watch.wait(deadline, collection.changed())
@@ -202,8 +213,9 @@ class Superlink:
         collection.accepting = False
         while (state := await self._look(collection, Phase.OPEN, Phase.CLOSED)).phase is Phase.OPEN:
             nodes = frozenset(collection.commits.keys() - collection.forced.keys())
-            if len(nodes) + len(collection.forced) < self._rules.quorum:
-                await self._abort(round_, state, f"fewer commits than the quorum of {self._rules.quorum}")
+            if len(nodes) + len(collection.forced) < collection.rules.quorum:
+                why = f"fewer commits than the quorum of {collection.rules.quorum}"
+                await self._abort(collection, state, why)
             await journal.set_closing(self._task, round_, nodes)
             failpoint("superlink-closing")
             root = commits_root((node, collection.commits[node].commitment) for node in nodes)
@@ -213,7 +225,9 @@ class Superlink:
         nodes = journal.closing(self._task, round_)
         root = commits_root((node, collection.commits[node].commitment) for node in nodes)
         if closed is None or closed.root != root:
-            await self._abort(round_, state, "the commits that it was closed with are not in this journal")
+            await self._abort(
+                collection, state, "the commits that it was closed with are not in this journal"
+            )
         failpoint("superlink-closed")
         collection.close(nodes)
         self._tell(
@@ -222,7 +236,7 @@ class Superlink:
             commits=closed.commits,
             forced=[*collection.forced],
             seed=closed.seed,
-            deadline=reveal_deadline(self._rules, state),
+            deadline=reveal_deadline(collection.rules, state),
         )
         return closed
 
@@ -264,9 +278,9 @@ class Superlink:
             while version != self._watch.version:  # it may change while the chain is read
                 version = self._watch.version
                 state = await self._look(collection, Phase.CLOSED)
-            if self._watch.now() > result_deadline(self._rules, state):
-                await self._abort(collection.round, state, "no result was posted in time")
-            deadline = reveal_deadline(self._rules, state)
+            if self._watch.now() > result_deadline(collection.rules, state):
+                await self._abort(collection, state, "no result was posted in time")
+            deadline = reveal_deadline(collection.rules, state)
             collection.revealing = self._watch.now() < deadline
             if not collection.revealing or collection.expected <= collection.reveals.keys():
                 return
@@ -279,7 +293,7 @@ class Superlink:
             distributor=deployment.distributor,
             task=self._task,
             round=collection.round,
-            rules=self._rules,
+            rules=collection.rules,
             base=base,
             seed=closed.seed,
             shard=Shard(index, CidText(str(shards.cids[index])), shards.proof(index)),
@@ -323,9 +337,9 @@ class Superlink:
         self._tell("transaction", round=round_, label=call.label, gas=receipt.gas_used)
         return receipt
 
-    async def _abort(self, round_: RoundId, state: RoundState, why: str) -> NoReturn:
+    async def _abort(self, collection: Collection, state: RoundState, why: str) -> NoReturn:
         """Abort the round once that may be done; RoundLost."""
-        due = abort_after(self._rules, state, by_superlink=True)
+        round_, due = collection.round, abort_after(collection.rules, state, by_superlink=True)
         while self._watch.now() < due:
             await self._watch.wait(due)
         await self._attempt(self._coordinator.abort(self._task, round_), "abort", round_)

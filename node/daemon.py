@@ -19,7 +19,7 @@ import structlog
 from dao.app import MAX_BYTES, unpack
 from dao.chain.signer import Signer, recover
 from dao.core import reasons
-from dao.core.errors import AppCrashed, ContentError, DaoError, RuleError, Unreachable
+from dao.core.errors import AppCrashed, ContentError, DaoError, Reorged, RuleError, Unreachable
 from dao.core.merkle import verify
 from dao.core.messages import receipt_digest
 from dao.core.rounds import commit_deadline, counted_stake, force_deadline, reveal_deadline
@@ -120,12 +120,16 @@ class Supernode:
     async def _play(self, round_: RoundId, missed: str) -> None:
         """One round. Every part looks at the journal first, so that all of it may be done again."""
         state = await self._view.leaves(round_, {Phase.NONE})
+        try:
+            rules = await self._view.rules_of(round_)  # whatever is decided meanwhile
+        except Reorged:
+            raise _Moved from None
         self._journal.see(self._task, round_, state.open_block)
         commit = self._journal.commit_of(self._task, round_)
 
         if state.phase is Phase.OPEN:
             try:
-                commit = await self._while_open(round_, state)
+                commit = await self._while_open(round_, state, rules)
                 state = await self._view.after(round_, state)
             except DaoError as error:
                 missed = str(error)
@@ -136,7 +140,7 @@ class Supernode:
             self._end(round_, missed)
             return
         if state.phase is Phase.CLOSED:
-            await self._while_closed(commit, state)
+            await self._while_closed(commit, state, rules)
             state = await self._view.after(round_, state)
 
         match state.phase:
@@ -151,24 +155,23 @@ class Supernode:
             case _:
                 raise _Moved  # a reorg took a step of the round back
 
-    async def _while_open(self, round_: RoundId, opened: RoundState) -> SignedCommit:
+    async def _while_open(self, round_: RoundId, opened: RoundState, rules: Rules) -> SignedCommit:
         """Train, sign, hand in; DaoError when there can be no commit."""
         commit = self._journal.commit_of(self._task, round_)
         if commit is None:
-            commit = await self._while(round_, opened, self._commit(round_, opened))
+            commit = await self._while(round_, opened, self._commit(round_, opened, rules))
         if commit.receipt is None:
-            await self._while(round_, opened, self._hand_in(commit, opened))
+            await self._while(round_, opened, self._hand_in(commit, opened, rules))
         return commit
 
-    async def _while_closed(self, commit: SignedCommit, closed: RoundState) -> None:
+    async def _while_closed(self, commit: SignedCommit, closed: RoundState, rules: Rules) -> None:
         """See that the commit counts, and open it: as far as we know, it may count all the same."""
-        self._problem = await self._be_counted(commit, closed)
-        unopened = await self._while(commit.round, closed, self._reveal(commit, closed))
+        self._problem = await self._be_counted(commit, closed, rules)
+        unopened = await self._while(commit.round, closed, self._reveal(commit, closed, rules))
         self._problem = unopened and (self._problem or unopened)
 
-    async def _commit(self, round_: RoundId, opened: RoundState) -> SignedCommit:
+    async def _commit(self, round_: RoundId, opened: RoundState, rules: Rules) -> SignedCommit:
         """Train and sign; once more where what failed may come right in time."""
-        rules = await self._view.rules()
         await self._check_seat(rules, opened)
         deadline = commit_deadline(rules, opened)
         for pause in pauses():
@@ -245,9 +248,8 @@ class Supernode:
         numbers = self._task.to_bytes(8, "big") + round_.to_bytes(8, "big")
         return int.from_bytes(hashlib.sha256(b"".join(what) + numbers).digest()[:4], "big")
 
-    async def _hand_in(self, commit: SignedCommit, opened: RoundState) -> None:
+    async def _hand_in(self, commit: SignedCommit, opened: RoundState, rules: Rules) -> None:
         """Give the commit to the Superlink until it has signed for it."""
-        rules = await self._view.rules()
         for pause in pauses():
             try:
                 receipt = await self._means.link.commit(
@@ -258,7 +260,7 @@ class Supernode:
                 )
                 if recover(bound, receipt) != rules.superlink:
                     raise RuleError(
-                        "the receipt is not signed by the task's Superlink; is its address right?"
+                        "the receipt is not signed by the round's Superlink; is its address right?"
                     )
             except DaoError as error:
                 self._log.warning("commit not taken", round=commit.round, error=str(error))
@@ -271,9 +273,8 @@ class Supernode:
 
     # Closed
 
-    async def _be_counted(self, commit: SignedCommit, closed: RoundState) -> str:
+    async def _be_counted(self, commit: SignedCommit, closed: RoundState, rules: Rules) -> str:
         """See the commit in the tree that the chain has the root of, or force it; "" or what is wrong."""
-        rules = await self._view.rules()
         left = force_deadline(rules, closed) - self._clock.now()
         patience = min(ASK_LIMIT, left / 2) if left > 0 else LATE_LIMIT
         try:
@@ -303,9 +304,9 @@ class Supernode:
         except TimeoutError:
             raise Unreachable(f"the Superlink gave no proof within {patience:.0f} s") from None
 
-    async def _reveal(self, commit: SignedCommit, closed: RoundState) -> str:
+    async def _reveal(self, commit: SignedCommit, closed: RoundState, rules: Rules) -> str:
         """Open the commit until the Superlink has the update; "" or what is wrong."""
-        rules, store, by_ipfs = await self._view.rules(), self._means.store, self._means.by_ipfs
+        store, by_ipfs = self._means.store, self._means.by_ipfs
         for pause in pauses():
             try:
                 content = await store.local.get(commit.cid)

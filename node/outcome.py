@@ -111,7 +111,7 @@ class Outcomes:
 
     async def _left_out(self, round_: RoundId, commit: SignedCommit) -> str:
         """Contest a result that lacks our commit, where there is still time; return what is to be said of it."""
-        rules, state = await asyncio.gather(self._view.rules(), self._view.round(round_))
+        rules, state = await asyncio.gather(self._view.rules_of(round_), self._view.round(round_))
         if self._clock.now() >= force_deadline(rules, state):
             return "the result lacks your commit, and it is too late to force it; keep the daemon running"
         await self._force(commit)

@@ -55,8 +55,7 @@ async def standing(chain: Chain, store: Source, task: TaskId, owner: Address) ->
 async def finalize_due(chain: Chain, sender: Sender, task: TaskId) -> list[RoundId]:
     """Finalize the rounds whose time has come; return which. Anyone may, and then nobody waits for the Superlink."""
     coordinator, at = Coordinator(chain), chain.final()
-    rules, posted, finalized = await asyncio.gather(
-        coordinator.rules_of(task, at),
+    posted, finalized = await asyncio.gather(
         chain.past(ResultPosted, task=task, to_block=at.number),
         chain.past(Finalized, task=task, to_block=at.number),
     )
@@ -66,12 +65,15 @@ async def finalize_due(chain: Chain, sender: Sender, task: TaskId) -> list[Round
     }
     made = []
     for round_, result in sorted(results.items()):
-        state = await coordinator.round_of(task, round_, chain.final())
-        if not is_finalize_time(rules, state, chain.head().timestamp):
-            continue
+        at = chain.final()
         try:
+            state, rules = await asyncio.gather(
+                coordinator.round_of(task, round_, at), coordinator.rules_of_round(task, round_, at)
+            )
+            if not is_finalize_time(rules, state, chain.head().timestamp):
+                continue
             await sender.send(coordinator.finalize(task, round_, result))
-        except Reverted:  # contested, or its parent is not final
+        except Reverted:  # contested, its parent is not final, or a reorg took it back
             continue
         made.append(round_)
     return made

@@ -64,8 +64,15 @@ class TaskView:
         self._results: dict[RoundId, Result] = {}
 
     async def rules(self) -> Rules:
-        """Return the task's rules."""
+        """Return the rules of the task's next round."""
         return await self._read(lambda at: self._coordinator.rules_of(self._task, at))
+
+    async def rules_of(self, round_: RoundId) -> Rules:
+        """Return the rules that a round opened with; Reorged where there is no such round any more."""
+        try:
+            return await self._read(lambda at: self._coordinator.rules_of_round(self._task, round_, at))
+        except Reverted:
+            raise Reorged(f"task {self._task} round {round_}: its opening is gone; wait for it") from None
 
     async def last_round(self) -> RoundId:
         """Return the newest round, 0 before the first."""

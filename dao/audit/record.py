@@ -46,7 +46,9 @@ async def read_record(chain: Chain, task: TaskId, round_: RoundId) -> Record:
     """Read all that the chain says of a round; Missing when it has no result, ChainError when the chain's node fails."""
     at, coordinator, history = chain.final(), Coordinator(chain), History(chain, task)
     rules, state, events = await asyncio.gather(
-        coordinator.rules_of(task, at), coordinator.round_of(task, round_, at), history.events_of(round_, at)
+        coordinator.rules_of_round(task, round_, at),
+        coordinator.round_of(task, round_, at),
+        history.events_of(round_, at),
     )
     if events.closed is None or events.posted is None:
         raise Missing(f"round {round_}: is {state.phase.name.lower()} and has no result to audit")

@@ -151,7 +151,7 @@ def show(
     deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
     json: JsonOption = False,
 ) -> None:
-    """Show a task's rules and what it has come to.
+    """Show the rules of a task's next round and what the task has come to.
 
     Example: dao task show 1
     """
