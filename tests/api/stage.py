@@ -16,7 +16,7 @@ from dao.api.siwe import signed_digest
 from dao.chain.deploy import TOKEN, Params, grant
 from dao.chain.handover import hand_over
 from dao.chain.signer import Signer
-from dao.core.types import Wei, hex_of
+from dao.core.types import BlockNumber, Wei, hex_of
 from dao.devnet import Anvil
 from tests.support import Network, deploy_network
 
@@ -114,6 +114,13 @@ class Member:
             "signature": self.sign(typed),
         }
         return await self.mined(await self.post("/relay/vote", body, 202))
+
+
+async def caught_up(stage: Stage, running: Running) -> None:
+    """Wait until what the chain has now can be read."""
+    head = int(await asyncio.to_thread(stage.network.anvil.request, "eth_blockNumber"), 16)
+    async with asyncio.timeout(LIMIT):
+        await running.services.index.reached(BlockNumber(head))
 
 
 def checked(answer: httpx.Response, code: int) -> Any:

@@ -5,12 +5,17 @@ from typing import Any
 
 import pytest
 
+from dao.api.app import ROUTES
 from dao.api.signing import digest_of
 from dao.api.siwe import signed_digest
 from dao.chain.signer import Signer
 from dao.core.types import hex_of
-from tests.api.stage import BASE, Member, Stage, member
+from tests.api.stage import BASE, PARAMS, Member, Stage, member
 
+PREPARING = [
+    f"/prepare/{action}" for action in ["delegate", "vote", "propose", "queue", "execute", "cancel", "claim"]
+]
+OPEN = ["/auth/nonce", "/auth/verify", "/drafts/preview", *PREPARING]  # they change nothing
 CHANGING = ["/relay/delegate", "/relay/vote", "/relay/propose", "/relay/queue", "/relay/execute"]
 
 
@@ -49,6 +54,12 @@ async def bodies(who: Member) -> dict[str, Any]:
         "/relay/queue": {"proposal": "1"},
         "/relay/execute": {"proposal": "1"},
     }
+
+
+def test_routes__that_change_something__are_those_that_are_tested_here() -> None:
+    routes = [route for part in ROUTES for route in part.router.routes]
+    found = [route.path for route in routes if getattr(route, "methods", set()) != {"GET"}]
+    assert sorted(found) == sorted([*OPEN, *CHANGING, "/auth/logout"])
 
 
 async def test_changing__as_anyone_but_the_signed_in_member__refused(stage: Stage) -> None:
@@ -204,3 +215,44 @@ async def test_requests__too_large_or_not_json__refused(stage: Stage) -> None:
         for answer in (big, streamed, deep, form):
             assert answer.headers["content-type"] == "application/problem+json"
             assert answer.headers["content-security-policy"].startswith("default-src 'self'")
+
+
+async def test_relay__votes_and_proposals_signed_for_another_chain_by_another_or_again__refused(
+    stage: Stage,
+) -> None:
+    ann, ben = stage.members[:2]
+    async with stage.open() as running, member(running, ann) as who:
+        await who.sign_in()
+        await who.delegate()
+        stage.pass_time(1)
+        draft = {"title": "x", "actions": [{"kind": "set_quorum", "fields": {"percent": 5}}]}
+        ready = await who.post("/prepare/propose", {**draft, "account": who.address})
+        form = {**ready["proposal"], "proposer": who.address}
+        await refused(who, ben, "/relay/propose", form, ready["typed_data"][0])
+        good = {**form, "signature": who.sign(ready["typed_data"][0])}
+        await who.mined(await who.post("/relay/propose", good, 202))
+        stage.pass_time(PARAMS.voting_delay + 1)
+        number = ready["proposal_id"]
+        ballot = {"account": who.address, "proposal": number, "support": 1, "reason": "yes"}
+        typed = (await who.post("/prepare/vote", ballot))["typed_data"][0]
+        form = {"proposal": number, "support": 1, "voter": who.address, "reason": "yes"}
+        await refused(who, ben, "/relay/vote", form, typed)
+        for change in ({"support": 0}, {"reason": "no"}):
+            problem = await who.post("/relay/vote", {**form, **change, "signature": who.sign(typed)}, 422)
+            assert problem["type"] == "bad-signature"
+        good = {**form, "signature": who.sign(typed)}
+        first = await who.mined(await who.post("/relay/vote", good, 202))
+        assert (await who.post("/relay/vote", good, 202))["tx_hash"] == first["tx_hash"]
+        again = (await who.post("/prepare/vote", {**ballot, "support": 0}))["typed_data"][0]
+        body = {**form, "support": 0, "signature": who.sign(again)}
+        assert (await who.post("/relay/vote", body, 409))["type"] == "voted"
+
+
+async def refused(who: Member, other: Signer, path: str, form: dict[str, Any], typed: Any) -> None:
+    """Send a form signed for another chain, for another contract, and by another."""
+    for name, value in (("chainId", 1), ("verifyingContract", "0x" + "11" * 20)):
+        foreign = {**typed, "domain": {**typed["domain"], name: value}}
+        problem = await who.post(path, {**form, "signature": who.sign(foreign)}, 422)
+        assert problem["type"] == "bad-signature"
+    forged = hex_of(other.sign(digest_of(typed)))
+    assert (await who.post(path, {**form, "signature": forged}, 422))["type"] == "bad-signature"

@@ -11,7 +11,7 @@ from dao.chain.deploy import TOKEN
 from dao.core.types import hex_of
 from dao.devnet import Anvil
 from dao.gov.actions import CreateTask, Wei
-from tests.api.stage import LIMIT, PARAMS, Member, Stage, member
+from tests.api.stage import LIMIT, PARAMS, Member, caught_up, member
 from tests.api.trained import SCRIPT, Trained, train
 
 
@@ -95,13 +95,6 @@ async def test_claim__of_a_final_round__the_transaction_pays_the_owner(trained: 
         await who.post("/prepare/claim", {"account": who.address, "task": 99}, 404)
         stranger = {"account": hex_of(stage.members[0].address), "task": task}
         assert (await who.post("/prepare/claim", stranger, 409))["type"] == "nothing-to-claim"
-
-
-async def caught_up(stage: Stage, running: Any) -> None:
-    """Wait until what the chain has now can be read."""
-    head = int(stage.network.anvil.request("eth_blockNumber"), 16)
-    async with asyncio.timeout(LIMIT):
-        await running.services.index.reached(head)
 
 
 async def test_decision__a_script_in_its_texts__is_text_in_json(trained: Trained) -> None:
@@ -198,3 +191,30 @@ async def test_reads__of_what_is_not_there__404_or_nothing(trained: Trained) -> 
         account = await who.get(f"/accounts/{nobody}")
         assert (account["balance_wei"], account["vote_history"]) == ("0", [])
         assert (await who.get(f"/accounts/{nobody}/votes"))["items"] == []
+
+
+async def test_reads__as_anyone__say_the_same(trained: Trained) -> None:
+    stage, task, number = trained.stage, trained.task, trained.proposal
+    operator = hex_of(trained.supernodes[0].operator.address)
+    paths = [
+        *("/network", "/tasks", f"/tasks/{task}", f"/tasks/{task}/rounds", f"/tasks/{task}/rounds/1"),
+        *(f"/tasks/{task}/rounds/1/nodes", f"/tasks/{task}/supernodes", f"/supernodes/{operator}"),
+        *(f"/tasks/{task}/supernodes/{operator}/history", f"/accounts/{operator}", "/delegates"),
+        *(f"/accounts/{operator}/votes", "/treasury", "/treasury/payments", "/proposals", "/activity"),
+        *(f"/proposals/{number}", f"/proposals/{number}/votes", f"/proposals/{number}/voters/{operator}"),
+    ]
+    async with (
+        stage.open() as running,
+        member(running, stage.members[0]) as signed_in,
+        member(running, stage.members[1]) as other,
+        member(running, stage.members[2]) as nobody,
+        member(running, stage.members[3]) as expired,
+    ):
+        await manifests_read(nobody, task)
+        await signed_in.sign_in()
+        await other.sign_in()
+        expired.http.cookies.set("session", "is-over")
+        for path in paths:
+            said = await nobody.get(path)
+            for who in (signed_in, other, expired):
+                assert await who.get(path) == said

@@ -1,10 +1,16 @@
 """`dao api init` and `start`, as an operator uses them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
+import pytest
 
-from dao.core.types import Wei, address_of
+from dao.api.serve import open_api
+from dao.chain.deployment import Deployment
+from dao.core.errors import ConfigError
+from dao.core.types import Address, Wei, address_of
+from tests.api.stage import Stage
 from tests.cli.command import Dao
 from tests.support import Network
 
@@ -31,3 +37,29 @@ def test_start__a_home_of_its_own__serves_page_and_api_until_told(network: Netwo
 
 def test_start__without_a_home__says_how_to_make_one(tmp_path: Path) -> None:
     assert "dao api init makes one" in Dao(tmp_path).refused("api", "start")
+
+
+def test_migrate__a_new_database_and_again__is_up_to_date(network: Network, tmp_path: Path) -> None:
+    dao = Dao(tmp_path)
+    network.deployment.save(tmp_path / "deployment.json")
+    deployment = tmp_path / "deployment.json"
+    made = dao.json("api", "init", "--rpc", network.anvil.ws, "--deployment", deployment)
+    for _ in range(2):
+        assert "up to date" in dao.run("api", "migrate").stdout
+    assert (Path(made["home"]) / "index.db").is_file()
+
+
+async def test_start__with_another_networks_index_or_no_such_store__says_so(
+    own_stage: Stage, tmp_path: Path
+) -> None:
+    async with own_stage.open():
+        pass
+    file = own_stage.home / "deployment.json"
+    other = replace(Deployment.load(file), coordinator=Address(bytes(20)))
+    other.save(file)
+    with pytest.raises(ConfigError, match="another network's index"):
+        async with open_api(own_stage.settings()):
+            pass
+    with pytest.raises(ConfigError, match=r"content\.stores .*: not the folder of a store"):
+        async with open_api(own_stage.settings(api={"database": "new.db"}, content={"stores": (tmp_path,)})):
+            pass
