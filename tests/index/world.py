@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
 
 from sqlalchemy import Engine, select
 
@@ -89,13 +88,11 @@ async def indexing(
             running.cancel()
 
 
-def rows_of(engine: Engine) -> dict[str, list[Any]]:
-    """All that a database holds."""
+def facts_of(engine: Engine) -> dict[str, list[str]]:
+    """All rows that the chain's blocks decide, and how far they go, but no hashes of blocks: not each index needs them."""
+    tables = [schema.position, *(table for table in schema.BOUND if table is not schema.blocks)]
     with engine.connect() as connection:
-        return {
-            table.name: sorted(map(repr, connection.execute(select(table)).all()))
-            for table in schema.metadata.sorted_tables
-        }
+        return {table.name: sorted(map(repr, connection.execute(select(table)).all())) for table in tables}
 
 
 def manifest_of(
