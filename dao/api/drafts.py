@@ -1,17 +1,19 @@
 """Drafts of proposals: actions as JSON to calls and back, in words, and what each would do if it were executed now."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions
 from dao.chain.reverts import reverted
 from dao.chain.rpc import Answered
 from dao.core.errors import Reverted
-from dao.core.types import hex_of
-from dao.gov.actions import Action, decode, encode_actions
+from dao.core.types import Rules, TaskId, hex_of
+from dao.gov.actions import Action, ChangeRules, decode, encode_actions
 from dao.gov.forms import fields_of, kind_of, read_action
 from dao.gov.words import describe
 
@@ -54,9 +56,24 @@ async def draft(chain: Chain, title: str, text: str, wanted: Sequence[Action]) -
     actions = encode_actions(wanted, chain.deployment)
     kinds = decoded(actions, chain.deployment)
     description = f"# {title.strip()}\n\n{text.strip()}".strip()
-    words = [describe(action, chain.deployment) for action in kinds]
+    current = await _current(chain, kinds)
+    words = [describe(action, chain.deployment, current) for action in kinds]
     warnings = await _tried(chain, actions, [kind_of(action) for action in kinds])
     return Draft(actions, description, words, warnings)
+
+
+def tasks_of(actions: Sequence[Action]) -> list[TaskId]:
+    """The tasks whose rules actions change."""
+    return [action.task for action in actions if isinstance(action, ChangeRules)]
+
+
+async def _current(chain: Chain, actions: Sequence[Action]) -> dict[TaskId, Rules]:
+    """The rules of the tasks whose rules actions change, of those there are."""
+    found = {}
+    for task in tasks_of(actions):
+        with suppress(Reverted):
+            found[task] = await Coordinator(chain).rules_of(task, chain.head())
+    return found
 
 
 async def _tried(chain: Chain, actions: Actions, labels: Sequence[str]) -> list[str]:

@@ -33,6 +33,14 @@ class CloseTask:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeRules:
+    """Other rules for the rounds of a task that open from then on; it states all of them."""
+
+    task: TaskId
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
 class Admit:
     """Let an owner take part in a task for admitted members only, or no longer."""
 
@@ -43,7 +51,7 @@ class Admit:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceSuperlink:
-    """Another Superlink serves a task from its next round on."""
+    """Another Superlink serves the rounds of a task that open from then on."""
 
     task: TaskId
     superlink: Address
@@ -164,6 +172,7 @@ class Unknown:
 Known = (
     CreateTask
     | CloseTask
+    | ChangeRules
     | Admit
     | ReplaceSuperlink
     | Resolve
@@ -195,6 +204,7 @@ class _Kind:
 KINDS: Mapping[type[Known], _Kind] = {
     CreateTask: _Kind("coordinator", "TrainingCoordinator", "createTask"),
     CloseTask: _Kind("coordinator", "TrainingCoordinator", "closeTask"),
+    ChangeRules: _Kind("coordinator", "TrainingCoordinator", "changeRules"),
     Admit: _Kind("coordinator", "TrainingCoordinator", "admit"),
     ReplaceSuperlink: _Kind("coordinator", "TrainingCoordinator", "setSuperlink"),
     Resolve: _Kind("coordinator", "TrainingCoordinator", "resolve"),

@@ -1,12 +1,16 @@
 """A proposal's actions in plain words, with units, for whoever decides on them."""
 
+from collections.abc import Mapping
+
 from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.interface import decode, load
 from dao.core.errors import DecodeError
-from dao.core.types import Address, Rules, Wei, hex_of
+from dao.core.types import Address, Rules, TaskId, hex_of
 from dao.gov import actions as do
+from dao.gov.change import changed, stated
+from dao.gov.units import amount, decimal, duration
 
-_TOKEN = 10**18
+_NOTHING: Mapping[TaskId, Rules] = {}
 _CONTRACTS = {
     "token": "DaoToken",
     "registry": "SupernodeRegistry",
@@ -18,8 +22,13 @@ _CONTRACTS = {
 }
 
 
-def describe(action: do.Action, deployment: Deployment) -> str:  # noqa: C901, PLR0911, PLR0912  (a case each)
-    """A sentence that says what the action does; addresses of the network's own contracts by their names."""
+def describe(  # noqa: C901, PLR0911, PLR0912  (a case each)
+    action: do.Action, deployment: Deployment, current: Mapping[TaskId, Rules] = _NOTHING
+) -> str:
+    """A sentence that says what the action does; addresses of the network's own contracts by their names.
+
+    `current` are the rules that tasks have, for what a change of them changes.
+    """
 
     def who(address: Address) -> str:
         name = next((name for name in ADDRESSES if getattr(deployment, name) == address), None)
@@ -30,6 +39,10 @@ def describe(action: do.Action, deployment: Deployment) -> str:  # noqa: C901, P
             return f"Create a task with {amount(funds)} in escrow: {_rules(rules)}."
         case do.CloseTask(task, refund_to):
             return f"Close task {task} for good; what is left of its escrow goes to {who(refund_to)}."
+        case do.ChangeRules(task, rules):
+            known = current.get(task)
+            what = changed(known, rules) if known else stated(rules)
+            return f"Change the rules of task {task} for the rounds that open from then on: {what}."
         case do.Admit(task, owner, admitted):
             verb = "Admit" if admitted else "No longer admit"
             return f"{verb} the owner {who(owner)} to task {task}."
@@ -68,26 +81,8 @@ def describe(action: do.Action, deployment: Deployment) -> str:  # noqa: C901, P
         case do.SetTimelockDelay(seconds):
             return f"Wait {duration(seconds)} between what is decided and what is done."
         case do.Unknown(target, value, calldata):
-            ether = f" with {_decimal(value)} ether" if value else ""
+            ether = f" with {decimal(value)} ether" if value else ""
             return f"Call {who(target)}{ether}: {_call(target, calldata, deployment)}."
-
-
-def amount(value: Wei) -> str:
-    """Tokens, exactly: "1,000.5 tokens"."""
-    return f"{_decimal(value)} {'token' if value == _TOKEN else 'tokens'}"
-
-
-def duration(seconds: int) -> str:
-    """A time in the largest units that leave no rest: "2 days", "90 seconds"."""
-    for name, size in (("day", 86_400), ("hour", 3600), ("minute", 60)):
-        if seconds and seconds % size == 0:
-            return f"{seconds // size} {name}{'' if seconds == size else 's'}"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
-
-
-def _decimal(value: int) -> str:
-    whole, rest = divmod(value, _TOKEN)
-    return f"{whole:,}" + (f".{rest:018d}".rstrip("0") if rest else "")
 
 
 def _rules(rules: Rules) -> str:

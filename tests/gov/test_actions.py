@@ -9,7 +9,8 @@ from dao.chain.governance import Governor
 from dao.core.keccak import keccak256
 from dao.core.types import Address, BlockNumber, RoundId, TaskId, Wei
 from dao.gov import actions as do
-from dao.gov.words import amount, describe, duration
+from dao.gov.units import amount, duration
+from dao.gov.words import describe
 from tests.support import RULES, Network
 
 TOKEN = 10**18
@@ -18,6 +19,7 @@ PLACES = Deployment(1, BlockNumber(1), *(Address(bytes([n]) * 20) for n in range
 ACTIONS: list[do.Known] = [
     do.CreateTask(RULES, Wei(5 * TOKEN)),
     do.CloseTask(TaskId(1), PLACES.timelock),
+    do.ChangeRules(TaskId(2), RULES),
     do.Admit(TaskId(2), ANN, admitted=True),
     do.Admit(TaskId(2), ANN, admitted=False),
     do.ReplaceSuperlink(TaskId(3), ANN),

@@ -11,6 +11,7 @@ from dao.api.forms import AddressText, BytesText, DigestText, NumberText, Shown,
 from dao.api.models.base import Answer, Page
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions
+from dao.core.types import Rules, TaskId
 from dao.gov.forms import kind_of
 from dao.gov.words import describe
 from dao.index.reads import views
@@ -118,14 +119,16 @@ class VoterAnswer(Answer):
 
 
 @lru_cache(128)
-def actions_of(calls: Actions, deployment: Deployment) -> Sequence[Action]:
-    """The calls of a proposal, decoded and in words; the same ones are read once."""
+def actions_of(
+    calls: Actions, deployment: Deployment, current: tuple[tuple[TaskId, Rules], ...] = ()
+) -> Sequence[Action]:
+    """The calls of a proposal, decoded and in words; the same ones are read once. `current`: rules that tasks have."""
     found = zip(calls.targets, calls.values, calls.calldatas, drafts.decoded(calls, deployment), strict=True)
     return tuple(
         Action.model_validate(
             {
                 "kind": kind_of(action),
-                "words": describe(action, deployment),
+                "words": describe(action, deployment, dict(current)),
                 "target": target,
                 "value_wei": value,
                 "calldata": data,

@@ -12,7 +12,7 @@ from dao.api.routes.prepare import Prepared, prepared
 from dao.api.services import Given
 from dao.chain.contracts import Distributor
 from dao.core.types import TaskId
-from dao.gov.words import amount
+from dao.gov.units import amount
 
 router = APIRouter(prefix="/prepare", tags=["prepare"])
 

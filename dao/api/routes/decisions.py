@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from dao.api import drafts
 from dao.api.models.base import USUAL, AddressPath, CursorQuery, LimitQuery, ProposalPath
 from dao.api.models.decisions import (
     Proposal,
@@ -15,11 +16,13 @@ from dao.api.models.decisions import (
 )
 from dao.api.problems import Problem, read_responses
 from dao.api.services import Given
+from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions
-from dao.core.types import Wei
+from dao.core.types import Rules, TaskId, Wei
 from dao.index.reads import Reads, views
 from dao.index.reads.views import ProposalState
 
+_OVER = (ProposalState.EXECUTED, ProposalState.CANCELED, ProposalState.DEFEATED)
 router = APIRouter(prefix="/proposals", tags=["decisions"])
 StateQuery = Annotated[ProposalState | None, Query(description="Only those in this state.")]
 
@@ -42,7 +45,8 @@ async def read_proposal(proposal: ProposalPath, services: Given) -> ProposalAnsw
 
     def read(reads: Reads) -> dict[str, object]:
         found = _proposal(reads, proposal)
-        actions = actions_of(Actions(found.targets, found.values, found.calldatas), deployment)
+        calls = Actions(found.targets, found.values, found.calldatas)
+        actions = actions_of(calls, deployment, _rules(reads, found, calls, deployment))
         return {**Proposal.fields_of(found), "description": found.description, "actions": list(actions)}
 
     found, as_of = await services.read(read)
@@ -71,6 +75,16 @@ async def read_voter(proposal: ProposalPath, address: AddressPath, services: Giv
 
     (weight, vote), as_of = await services.read(read)
     return VoterAnswer.model_validate({"voter": address, "weight_wei": weight, "vote": vote, "as_of": as_of})
+
+
+def _rules(
+    reads: Reads, proposal: views.Proposal, calls: Actions, deployment: Deployment
+) -> tuple[tuple[TaskId, Rules], ...]:
+    """What the proposal changes the rules of tasks from: as they are, or as they were once it is over."""
+    tasks = drafts.tasks_of(drafts.decoded(calls, deployment))
+    when = proposal.proposal if proposal.state in _OVER else None
+    found = ((task, reads.rules(task, when)) for task in tasks)
+    return tuple((task, rules) for task, rules in found if rules is not None)
 
 
 def _proposal(reads: Reads, proposal: int) -> views.Proposal:

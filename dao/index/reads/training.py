@@ -60,6 +60,17 @@ class TrainingReads(Reader):
             )
             return found[0] if found else None
 
+    def rules(self, task: TaskId, proposal: int | None = None) -> Rules | None:
+        """The rules of a task's next round, or those of the block in which a proposal was made."""
+        rules, made = schema.task_rules, schema.proposals
+        query = select(rules.c.rules).where(rules.c.task == min(task, 2**62))
+        if proposal is not None:
+            block = select(made.c.block).where(made.c.proposal == proposal).scalar_subquery()
+            query = query.where(rules.c.block <= block)
+        with self._moment() as connection:
+            found = connection.execute(query.order_by(rules.c.version.desc()).limit(1)).scalar()
+            return None if found is None else rules_of(found)
+
     def rounds(self, task: TaskId, cursor: str | None = None, limit: int = LIMIT) -> views.Page[views.Round]:
         """A task's rounds, the newest first."""
         query = _rounds().where(_ROUNDS.c.task == task).order_by(_ROUNDS.c.round.desc())
