@@ -4,30 +4,13 @@ import asyncio
 
 from playwright.async_api import Browser, expect
 
-from dao.chain.contracts import Token
-from dao.chain.deploy import TOKEN
-from dao.chain.governance import Actions, Governor, Support
-from dao.core.types import Address, Wei
+from dao.chain.governance import Governor, Support
+from dao.core.types import Wei
 from dao.devnet import start_anvil
-from dao.gov.actions import proposal_id
-from tests.api.stage import ETHER, PARAMS, Stage
+from tests.api.stage import ETHER, Stage
+from tests.web.decisions import propose
 from tests.web.reader import reading
-from tests.web.training import later
 from tests.web.wallet import Wallet
-
-TO = Address(bytes([7] * 20))
-
-
-async def propose(stage: Stage, text: str) -> int:
-    """Have the first member make a proposal, and let its voting begin."""
-    member = stage.members[0]
-    async with stage.network.chain() as chain, stage.network.sender(chain, member) as sender:
-        await sender.send(Token(chain).delegate(member.address))
-        await later(stage.network, chain, 1)
-        actions = Actions.of([Token(chain).transfer(TO, Wei(TOKEN))])
-        await sender.send(Governor(chain).propose(actions, text))
-        await later(stage.network, chain, PARAMS.voting_delay + 1)
-        return proposal_id(actions, text)
 
 
 async def test_relayer__has_no_money__the_page_says_so_and_the_paid_way_works(
@@ -105,3 +88,22 @@ async def test_reorg__takes_a_vote_back__the_page_does_too(own_stage: Stage, bro
         anvil.request("evm_mine")
         await expect(votes).to_contain_text("Nobody has voted yet")
         await expect(reader.page.get_by_text("is reached")).to_be_hidden()
+
+
+async def test_api__ends_and_starts_again__the_page_says_so_and_comes_back_by_itself(
+    own_stage: Stage, browser: Browser
+) -> None:
+    async with own_stage.open() as running:
+        listen = running.url.removeprefix("http://")
+        opened = reading(browser, running)
+        reader = await opened.__aenter__()
+    lost = reader.page.get_by_text("No connection to the API")
+    await expect(lost).to_be_visible()
+    await propose(own_stage, "# Made meanwhile")
+    async with own_stage.open(api={"listen": listen}):
+        await expect(lost).to_be_hidden()
+        await expect(reader.page.get_by_role("link", name="Made meanwhile")).to_be_visible()
+        # the browser itself writes a line for each try that found nobody
+        assert [error for error in reader.errors if "net::ERR_" not in error] == []
+        reader.errors.clear()
+        await opened.__aexit__(None, None, None)

@@ -4,12 +4,11 @@ from playwright.async_api import Browser, expect
 
 from dao.chain.contracts import Token
 from dao.chain.deploy import TOKEN
-from dao.core.types import Address, hex_of
+from dao.core.types import hex_of
 from tests.api.stage import DELAY, PARAMS, Stage
+from tests.web.decisions import TO
 from tests.web.reader import Reader, reading
 from tests.web.wallet import Wallet
-
-TO = Address(bytes([7] * 20))
 
 
 async def propose_grant(reader: Reader, title: str, text: str, amount: str) -> str:

@@ -1,126 +1,132 @@
 """Each view of a network that has trained: what it says, on a phone and by keyboard, and that scripts stay text."""
 
 import asyncio
-from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from dao.api.siwe import checksummed
-from dao.chain.contracts import Token
-from dao.chain.deploy import TOKEN
-from dao.chain.governance import Actions, Governor, Support
-from dao.core.types import Address, Wei
+from dao.chain.governance import Governor, Support
 from dao.devnet import Anvil
-from dao.gov.actions import proposal_id
-from tests.api.stage import PARAMS, Stage, govern
-from tests.support import deploy_network
+from tests.api.stage import Stage
+from tests.api.trained import SCRIPT, Trained, train
+from tests.web.decisions import propose
 from tests.web.reader import PHONE, reading
-from tests.web.training import SCRIPT, Trained, later, train
 from tests.web.wallet import Wallet
 
-TO = Address(bytes([7] * 20))
+Made = tuple[Trained, int]
+MARKUP = " ".join(SCRIPT.split())  # on one line, as the page shows it
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("views")
-
-
-@pytest.fixture(scope="module")
-def trained(anvil: Anvil, folder: Path) -> tuple[Stage, Trained, int]:
-    """A governed network that has trained, and a proposal that is open for votes; all texts have scripts in them."""
-    network = deploy_network(anvil, folder / "network", PARAMS)
-    task = asyncio.run(train(network, folder / "store"))
-    stage = govern(network, folder)
-    return stage, task, asyncio.run(_decide(stage))
+def made(anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """What was trained, and a proposal that is open for votes; whatever members write has scripts in it."""
+    trained = train(anvil, tmp_path_factory.mktemp("views"))
+    return trained, asyncio.run(_decide(trained.stage))
 
 
 async def _decide(stage: Stage) -> int:
-    one, two = stage.members[:2]
     network = stage.network
-    text = f"# A title {SCRIPT}\n\nA text {SCRIPT}"
-    async with (
-        network.chain() as chain,
-        network.sender(chain, one) as sender,
-        network.sender(chain, two) as other,
-    ):
-        for each, signer in ((sender, one), (other, two)):
-            await each.send(Token(chain).delegate(signer.address))
-        await later(network, chain, 1)
-        actions = Actions.of([Token(chain).transfer(TO, Wei(TOKEN))])
-        await sender.send(Governor(chain).propose(actions, text))
-        await later(network, chain, PARAMS.voting_delay + 1)
-        number = proposal_id(actions, text)
-        await sender.send(Governor(chain).vote(number, Support.AGAINST, f"A reason {SCRIPT}"))
+    number = await propose(stage, f"# A title {MARKUP}\n\nA text {MARKUP}")
+    async with network.chain() as chain, network.sender(chain, stage.members[0]) as sender:
+        await sender.send(Governor(chain).vote(number, Support.AGAINST, f"A reason {MARKUP}"))
     return number
 
 
 async def test_views__a_network_that_has_trained__say_what_happened_with_units_and_run_no_script(
-    trained: tuple[Stage, Trained, int], folder: Path, browser: Browser
+    made: Made, browser: Browser
 ) -> None:
-    stage, made, number = trained
-    node = checksummed(made.members[0].operator.address)
-    async with (
-        stage.open(content={"stores": [str(folder / "store")]}) as running,
-        reading(browser, running) as reader,
-    ):
+    trained, number = made
+    first, second = (checksummed(member.operator.address) for member in trained.supernodes)
+    async with trained.stage.open() as running, reading(browser, running) as reader:
         main = reader.page.get_by_role("main")
-        await expect(main).to_contain_text("Supernodes train and commit")
-        await expect(main).to_contain_text("2 Supernodes may commit")
+        await expect(main).to_contain_text("The result stands unless it is challenged")
+        await expect(main).to_contain_text("2 of 2 Supernodes committed")
         await expect(main.get_by_role("row", name="Task 1")).to_contain_text("10 CWT")
-        await expect(main.get_by_role("link", name=f"A title {SCRIPT}")).to_be_visible()
-        await reader.go(f"tasks/{made.task}")
+        await expect(main).to_contain_text(f"A title {MARKUP}")
+
+        await reader.go(f"tasks/{trained.task}")
         await expect(main.get_by_role("img", name="Loss on validation data")).to_be_visible()
         await expect(main.locator("canvas")).to_have_count(2)
-        row = main.get_by_role("row", name="you earned your part of the budget")
-        for said in ("+0.009 loss", "10 CWT", "30 CWT", SCRIPT):
-            await expect(row).to_contain_text(said)
-        await row.get_by_role("link").click()
-        await expect(main.get_by_role("heading", level=1)).to_contain_text(node[:8])
-        await expect(main.locator(".rows tbody tr")).to_have_count(3)
-        await expect(main).to_contain_text("20 CWT")
+        one = main.locator(".rows tr", has=reader.page.locator(f'[title="{first}"]'))
+        for said in ("+0.003 loss", "7.5 CWT", "15 CWT", "you earned"):
+            await expect(one).to_contain_text(said)
+        other = main.locator(".rows tr", has=reader.page.locator(f'[title="{second}"]'))
+        await expect(other).to_contain_text(MARKUP)
+
+        await other.get_by_role("link").click()
+        await expect(main.get_by_role("heading", level=1)).to_contain_text(second[:8])
+        await expect(main.locator(".rows tbody tr")).to_have_count(2)
+        await expect(main.locator(".rows tbody tr").first).to_contain_text(MARKUP)
+        await expect(main).to_contain_text("2.5 CWT")
+
         await reader.go(f"proposals/{number}")
-        for said in (f"A title {SCRIPT}", f"A text {SCRIPT}", f"A reason {SCRIPT}"):
+        for said in (
+            f"A title {MARKUP}",
+            f"A text {MARKUP}",
+            f"A reason {MARKUP}",
+            "Pay 1 token of the treasury",
+        ):
             await expect(main).to_contain_text(said)
-        await expect(main).to_contain_text("Pay 1 token of the treasury")
-        assert await reader.page.evaluate("window.ran") is None
-        assert await reader.page.locator("main img, main script").count() == 0
+        assert await main.locator("img, script").count() == 0
         await reader.page.goto(f"{running.url}/#/nowhere")
         await expect(main).to_contain_text("There is nothing at #/nowhere")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_views__on_a_phone__fit_its_width(
-    trained: tuple[Stage, Trained, int], folder: Path, browser: Browser, scheme: str
+async def test_views__on_a_phone__fit_its_width_with_contrast(
+    made: Made, browser: Browser, scheme: str
 ) -> None:
-    stage, made, number = trained
+    trained, number = made
+    stage = trained.stage
     wallet = Wallet(stage.members[0], stage.network.anvil)
+    node = checksummed(trained.supernodes[0].operator.address)
+    views = ("", f"tasks/{trained.task}", f"supernodes/{node}", "proposals", f"proposals/{number}", "propose")
     async with (
-        stage.open(content={"stores": [str(folder / "store")]}) as running,
+        stage.open() as running,
         reading(browser, running, wallet, viewport=PHONE, color_scheme=scheme, has_touch=True) as reader,
     ):
         await reader.sign_in()
-        node = checksummed(made.members[0].operator.address)
-        for view in (
-            "",
-            f"tasks/{made.task}",
-            f"supernodes/{node}",
-            "proposals",
-            f"proposals/{number}",
-            "propose",
-            "me",
-        ):
+        for view in views:
             await reader.go(view)
+            if view == "propose":  # with a preview of long words
+                await reader.page.get_by_label("Title").fill("Another task")
+                await reader.page.get_by_label("Take over the rules of").select_option("Task 1")
+                await expect(reader.page.get_by_role("main")).to_contain_text("it would go through")
             await reader.settled()
             assert await reader.fits(), view
             assert await reader.contrast() == []
 
 
-async def test_keyboard__alone__signs_in_and_votes_with_a_reason(
-    trained: tuple[Stage, Trained, int], folder: Path, browser: Browser
+async def test_rules__changed_by_the_form__are_previewed_from_what_to_what(
+    made: Made, browser: Browser
 ) -> None:
-    stage, _, number = trained
+    trained, _ = made
+    async with trained.stage.open() as running, reading(browser, running) as reader:
+        page = reader.page
+        await reader.follow("Propose")
+        await page.get_by_label("Title").fill("Pay more")
+        await page.get_by_label("Kind of action").select_option("Change a task's rules")
+        preview = page.get_by_role("region", name="What would be executed")
+        await expect(preview).to_contain_text("Still to be given: Task")
+        await page.get_by_label("Task", exact=True).select_option("Task 1")
+        budget = page.get_by_label("Budget of a round")
+        await expect(budget).to_have_value("10")
+        await budget.fill("20 tokens")
+        await expect(page.get_by_text("Expected an amount of CWT")).to_be_visible()
+        await expect(preview).to_contain_text("Still to be given: Budget of a round")
+        await budget.fill("20")
+        await page.get_by_label("Time to commit").fill("3 min")
+        await expect(page.get_by_text("3 min (180 seconds)")).to_be_visible()
+        await expect(preview).to_contain_text("it would go through")
+        await expect(preview).to_contain_text("Change the rules of task 1")
+        for said in ("from 10 to 20 tokens", "from 1 minute to 3 minutes"):
+            await expect(preview).to_contain_text(said)
+
+
+async def test_keyboard__alone__signs_in_and_votes_with_a_reason(made: Made, browser: Browser) -> None:
+    trained, number = made
+    stage = trained.stage
     wallet = Wallet(stage.members[1], stage.network.anvil)
     async with (
         stage.open() as running,
@@ -150,3 +156,4 @@ async def test_keyboard__alone__signs_in_and_votes_with_a_reason(
         await press("Enter")
         votes = reader.page.get_by_role("region", name="Votes", exact=True)
         await expect(votes).to_contain_text("By keyboard")
+        assert await reader.page.evaluate("document.getAnimations().length") == 0

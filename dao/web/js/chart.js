@@ -102,7 +102,7 @@ function options(uPlot, { unit, series, bars, format }, width) {
     cursor: { y: false, drag: { x: false, y: false } },
     scales: {
       x: { time: false, range: (_, low, high) => [low - 0.6, high + 0.6] },
-      y: { range: fromZero },
+      y: bars ? { range: fromZero } : {},
     },
     axes: [
       { ...axis, grid: { show: false }, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10000] },

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { duration } from "./format.js";
-import { digestOf, KINDS, secondsOf, typed } from "./kinds.js";
+import { digestOf, groupsOf, KINDS, secondsOf, typed } from "./kinds.js";
 import { symbol } from "./state.js";
 
 const WORDS = {
@@ -13,16 +13,18 @@ const WORDS = {
 
 /** The fields of an action; `edit(name, text)` takes what is typed, `fill(values)` takes many at once. */
 export function fields(action, tasks, edit, fill) {
-  const { groups, copies } = KINDS[action.kind];
-  const chosen = (id) => tasks.find(({ task }) => String(task) === id);
+  const { copies, keeps } = KINDS[action.kind];
+  const rulesOf = (id) => typed(tasks.find(({ task }) => String(task) === id)?.rules ?? {});
+  const take = ({ name, type }, text) =>
+    keeps && type === "task" ? fill({ task: text, ...rulesOf(text) }) : edit(name, text);
   return [
-    copies && tasks.length > 0 && copy(action, tasks, (id) => fill(typed(chosen(id).rules))),
-    groups.map(({ heading, fields: list }) =>
+    copies && tasks.length > 0 && copy(action, tasks, (id) => fill(rulesOf(id))),
+    groupsOf(action).map(({ heading, fields: list }) =>
       h(
         "div",
         { class: "group" },
         heading && h("h3", {}, heading),
-        list.map((field) => one(field, action, tasks, (text) => edit(field.name, text))),
+        list.map((field) => one(field, action, tasks, (text) => take(field, text))),
       ),
     ),
   ];
@@ -33,11 +35,11 @@ function copy(action, tasks, take) {
   return h(
     "p",
     { class: "filter" },
-    h("label", { for: id }, "Start from the rules of "),
+    h("label", { for: id }, "Take over the rules of "),
     h(
       "select",
       { id, onchange: ({ target }) => target.value && take(target.value) },
-      h("option", { value: "" }, "no task"),
+      h("option", { value: "" }, "choose…"),
       options(tasks),
     ),
   );

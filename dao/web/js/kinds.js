@@ -79,7 +79,7 @@ const FIXED = [
   },
 ];
 
-/** Every kind of action by the API's name. */
+/** Every kind of action by the API's name; `keeps` are rules of the chosen task that go along as they are. */
 export const KINDS = {
   create_task: {
     label: "Create a task",
@@ -89,6 +89,11 @@ export const KINDS = {
       { heading: "Funds", fields: [money("funds_wei", "Set aside from the treasury", "100")] },
     ],
     copies: true,
+  },
+  change_rules: {
+    label: "Change a task's rules",
+    groups: [{ fields: [TASK] }, ...MUTABLE],
+    keeps: FIXED.flatMap(({ fields }) => fields),
   },
   fund: { label: "Add funds to a task", groups: [{ fields: [TASK, money("amount_wei", "Amount", "")] }] },
   close_task: {
@@ -160,11 +165,18 @@ const READ = {
   codec: (text) => text || "int8",
 };
 
+/** The groups of fields to show: rules to change only once the task is chosen whose rules they are. */
+export function groupsOf({ kind, values }) {
+  const { groups, keeps } = KINDS[kind];
+  return keeps && !values.task ? groups.slice(0, 1) : groups;
+}
+
 /** The API's fields of an action, or {missing}: the labels of what is not given or cannot be read. */
 export function fieldsOf({ kind, values }) {
   const fields = {};
   const missing = [];
-  for (const field of KINDS[kind].groups.flatMap((group) => group.fields)) {
+  const kept = values.task ? (KINDS[kind].keeps ?? []) : [];
+  for (const field of [...groupsOf({ kind, values }).flatMap((group) => group.fields), ...kept]) {
     const text = (values[field.name] ?? field.start ?? "").trim();
     const value = READ[field.type](text);
     if (value === null) missing.push(field.label);

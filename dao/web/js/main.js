@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { heardBlock } from "./clock.js";
 import { h, show } from "./dom.js";
-import { count, short } from "./format.js";
+import { count } from "./format.js";
 import { listen } from "./live.js";
 import { notice, when } from "./parts.js";
 import { viewOf } from "./router.js";
@@ -110,7 +110,7 @@ function frame(status = {}) {
       : `The API does not hear from its chain${since}: what you see may be old.`;
   document.body.dataset.link = link;
   const me = document.getElementById("account");
-  me.textContent = session ? short(session.address) : "Connect";
+  me.textContent = session ? `${session.address.slice(0, 6)}…` : "Connect";
   me.title = session ? `Signed in as ${session.address}` : "";
   if (!network) return;
   const { governor } = network.contracts;

@@ -137,7 +137,7 @@ function outcome(round) {
   const known = [
     round.loss_after_micro !== null && [
       "Loss on validation data",
-      `${loss(round.loss_before_micro)} → ${loss(round.loss_after_micro)}`,
+      `${loss(round.loss_before_micro)} before, ${loss(round.loss_after_micro)} after the round`,
     ],
     round.paid_wei !== null && ["Paid", amount(round.paid_wei)],
     round.manifest_refused && ["Manifest not shown", round.manifest_refused],

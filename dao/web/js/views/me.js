@@ -6,7 +6,7 @@ import { get } from "../api.js";
 import { h } from "../dom.js";
 import { several } from "../format.js";
 import { draft, forget, keep } from "../drafts.js";
-import { amount, button, figures, mark, section, table, when, who } from "../parts.js";
+import { amount, button, figures, mark, picture, section, table, when, who } from "../parts.js";
 import { supportMark } from "../proposals.js";
 import { account as signedIn, signOut } from "../session.js";
 import { state } from "../state.js";
@@ -33,7 +33,7 @@ export function render({ account, delegates }) {
         h("h1", {}, "Your account"),
         button("Sign out", { class: "plain", onclick: () => attempt("Sign out", signOut, "Signed out.") }),
       ),
-      h("p", { class: "byline" }, who(account.address), h("code", { class: "whole" }, account.address)),
+      h("p", { class: "byline" }, picture(account.address), h("code", {}, account.address)),
       figures(
         ["Balance", amount(account.balance_wei)],
         ["Staked", amount(account.staked_wei)],

@@ -61,7 +61,6 @@ export function render({ tasks, treasury, proposals, running }) {
           ["Open for votes", several(open, "proposal")],
         ),
       ),
-      treasury.grants.length > 0 && section("Paid by the treasury lately", paymentTable(treasury.grants)),
       section("Tasks", taskTable(tasks.items)),
       section(
         "Newest proposals",
@@ -73,6 +72,7 @@ export function render({ tasks, treasury, proposals, running }) {
           button("Propose", { href: "#/propose", class: "button" }),
         ),
       ),
+      treasury.grants.length > 0 && section("Paid by the treasury lately", paymentTable(treasury.grants)),
     ],
   };
 }
