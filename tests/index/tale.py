@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dao.bench.happenings import NETWORK, TOKEN, address, log_of, result_of
@@ -29,6 +29,7 @@ class State:
     members: set[tuple[int, Address]] = field(default_factory=set)
     rounds: dict[int, list[str]] = field(default_factory=dict)  # the phases of each task's rounds
     forced: set[tuple[int, int, Address]] = field(default_factory=set)
+    versions: dict[int, int] = field(default_factory=dict)
     heads: dict[int, int] = field(default_factory=dict)
     funded: dict[int, int] = field(default_factory=dict)
     proposals: dict[int, str] = field(default_factory=dict)
@@ -124,9 +125,12 @@ def _of_task(tale: Tale, state: State) -> Events:
     if task is None:
         return
     person, amount = tale.dice.choice(PEOPLE), tale.dice.randrange(100 * TOKEN)
-    match tale.dice.randrange(6):
+    match tale.dice.randrange(7):
         case 0:
             yield events.TaskClosed, (task, Wei(0))
+        case 6:
+            state.versions[task] = state.versions.get(task, 1) + 1
+            yield events.RulesChanged, (task, state.versions[task], replace(RULES, superlink=person))
         case 1:
             yield events.SuperlinkReplaced, (task, person)
         case 2:
