@@ -47,6 +47,10 @@ async def test_wallet__its_owner_declines__nothing_is_sent_and_it_can_be_tried_a
         await reader.agree("Delegate the votes of your tokens")
         await expect(reader.page.locator("#activity article")).to_have_count(0)
         await reader.delegate_to_oneself()
+        await reader.page.reload()
+        await expect(reader.page.get_by_role("button", name="Sign out")).to_be_visible()
+        await reader.page.get_by_role("button", name="Sign out").click()
+        await expect(reader.button("Connect and sign in")).to_be_visible()
 
 
 async def test_chain__its_node_goes_and_comes_back__marked_stale_and_live_again_without_reload(

@@ -124,6 +124,21 @@ async def test_rules__changed_by_the_form__are_previewed_from_what_to_what(
             await expect(preview).to_contain_text(said)
 
 
+async def test_claim__by_the_owner_who_has_ether__pays_what_is_final(made: Made, browser: Browser) -> None:
+    trained, _ = made
+    member = trained.supernodes[0]
+    wallet = Wallet(member.owner, trained.stage.network.anvil)
+    async with trained.stage.open() as running, reading(browser, running, wallet) as reader:
+        await reader.sign_in()
+        await reader.page.get_by_role("link", name=checksummed(member.operator.address)[:8]).click()
+        await reader.button("Claim").click()
+        await reader.agree("Send it yourself?", "7.5 tokens of rewards paid to you")
+        await reader.done("Claim from task 1", "you paid the fee")
+        await expect(reader.button("Claim")).to_be_hidden()
+        await reader.follow(wallet.address[:6])
+        await expect(reader.page.get_by_role("main")).to_contain_text("8.5 CWT")  # and the one it had left
+
+
 async def test_keyboard__alone__signs_in_and_votes_with_a_reason(made: Made, browser: Browser) -> None:
     trained, number = made
     stage = trained.stage

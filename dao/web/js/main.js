@@ -11,12 +11,14 @@ import { resume } from "./session.js";
 import { state, update, watch } from "./state.js";
 
 const GATHER = 40; // ms in which events are taken together
+const PACE = 400; // ms between two readings, when events do not stop
 const main = document.getElementById("main");
 let current = null; // {view, args, data, number}
 let number = 0;
 let timer = null;
 let again = false;
 let loading = false;
+let began = -PACE; // ms; when the last reading began
 
 /** Shows the view of the address from the start. */
 async function go() {
@@ -44,6 +46,7 @@ async function refresh() {
     return;
   }
   loading = true;
+  began = performance.now();
   const mine = current;
   try {
     if (!state.network) await readNetwork();
@@ -54,12 +57,10 @@ async function refresh() {
   } finally {
     loading = false;
   }
-  if (again || mine !== current) {
-    again = false;
-    await refresh();
-  } else {
-    redraw();
-  }
+  if (mine !== current) return refresh();
+  if (again) soon();
+  again = false;
+  redraw();
 }
 
 function take(data) {
@@ -81,7 +82,7 @@ function draw(nodes) {
 
 function soon() {
   clearTimeout(timer);
-  timer = setTimeout(refresh, GATHER);
+  timer = setTimeout(refresh, Math.max(GATHER, began + PACE - performance.now()));
 }
 
 async function readNetwork() {

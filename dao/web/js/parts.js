@@ -1,7 +1,7 @@
 /** Pieces that several views are made of: amounts, addresses, tables, marks, bars, notices. */
 
 import { h } from "./dom.js";
-import { moment, ratio, short, tokens } from "./format.js";
+import { count, moment, ratio, short, tokens } from "./format.js";
 import { symbol } from "./state.js";
 
 /** An amount of tokens; all of its wei when pointed at. */
@@ -147,6 +147,13 @@ export function bar(parts, whole, line = null) {
     h("rect", { x: 0, y: 0, width: "100%", height: "100%", class: "tone-rest" }),
     drawn,
     at && h("line", { x1: at, x2: at, y1: 0, y2: "100%", class: "goal" }),
+  );
+}
+
+/** Says that a list is longer than what is shown of it; `noun` as in "votes". */
+export function rest({ items, next }, noun) {
+  return (
+    next && h("p", { class: "soft small" }, `The first ${count(items.length)} ${noun}; the API lists all.`)
   );
 }
 

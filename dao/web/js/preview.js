@@ -5,7 +5,7 @@ import { h } from "./dom.js";
 import { fieldsOf } from "./kinds.js";
 import { notice } from "./parts.js";
 
-const PAUSE = 350; // ms without typing
+const PAUSE = 500; // ms without typing
 
 let now = { missing: [], result: null, problem: null };
 let asked = "";

@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { h } from "../dom.js";
 import { count, several } from "../format.js";
-import { amount, button, figures, notice, section, table, when, who } from "../parts.js";
+import { amount, button, figures, notice, rest, section, table, when, who } from "../parts.js";
 import { list as proposalTable } from "../proposals.js";
 import { live, phase, progress } from "../rounds.js";
 import { state } from "../state.js";
@@ -61,7 +61,7 @@ export function render({ tasks, treasury, proposals, running }) {
           ["Open for votes", several(open, "proposal")],
         ),
       ),
-      section("Tasks", taskTable(tasks.items)),
+      section("Tasks", taskTable(tasks.items), rest(tasks, "tasks")),
       section(
         "Newest proposals",
         proposalTable(proposals.items),

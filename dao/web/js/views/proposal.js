@@ -2,9 +2,8 @@
 
 import { get } from "../api.js";
 import { h } from "../dom.js";
-import { count } from "../format.js";
 import { todo } from "../todo.js";
-import { amount, figures, section, table, when, who } from "../parts.js";
+import { amount, figures, rest, section, table, when, who } from "../parts.js";
 import { stateMark, supportMark, tally, timing, titleOf } from "../proposals.js";
 import { state } from "../state.js";
 
@@ -113,7 +112,7 @@ function standing(proposal) {
   );
 }
 
-function voteTable({ items, next }) {
+function voteTable(page) {
   const columns = [
     { head: "Who", cell: (vote) => who(vote.voter) },
     { head: "Vote", cell: (vote) => supportMark(vote.support) },
@@ -126,7 +125,7 @@ function voteTable({ items, next }) {
     { head: "When", cell: (vote) => when(vote.at) },
   ];
   return [
-    table("Votes", columns, items, { key: ({ voter }) => voter, empty: "Nobody has voted yet." }),
-    next && h("p", { class: "soft" }, `The newest ${count(items.length)} votes; the API lists all.`),
+    table("Votes", columns, page.items, { key: ({ voter }) => voter, empty: "Nobody has voted yet." }),
+    rest(page, "votes"),
   ];
 }

@@ -4,7 +4,7 @@ import { get } from "../api.js";
 import { chart } from "../chart.js";
 import { h } from "../dom.js";
 import { change, count, duration, loss } from "../format.js";
-import { amount, figures, section, table, when, who } from "../parts.js";
+import { amount, figures, rest, section, table, when, who } from "../parts.js";
 import { live, phase, progress, status } from "../rounds.js";
 import { symbol } from "../state.js";
 
@@ -21,7 +21,7 @@ export async function load(id) {
   return {
     task,
     rounds: rounds.items.toSorted((one, other) => one.round - other.round),
-    supernodes: supernodes.items,
+    supernodes,
     latest,
   };
 }
@@ -50,7 +50,7 @@ export function render({ task, rounds, supernodes, latest }) {
         h("div", { class: "charts" }, chart(losses(rounds)), chart(payments(rounds))),
         h("details", {}, h("summary", {}, "The rounds as a table"), roundTable(rounds)),
       ),
-      section("Supernodes", nodeTable(supernodes)),
+      section("Supernodes", nodeTable(supernodes.items), rest(supernodes, "Supernodes")),
       section("Rules", rules(task)),
     ],
   };
