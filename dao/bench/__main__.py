@@ -32,7 +32,12 @@ def main() -> None:
     index.add_argument("--events", type=int, default=100_000, help="how many, 100000 by default")
     index.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
     index.add_argument("--json", type=Path, help="write the figures to this file")
+    page = commands.add_parser("page", help="the page in a real browser")
+    page.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
+    if given.command == "page":
+        _page(given)
+        return
     if given.command == "index":
         _index(given)
         return
@@ -52,6 +57,18 @@ def _index(given: argparse.Namespace) -> None:
 
     try:
         row = measure(given.events, given.database)
+    except DaoError as error:
+        sys.exit(f"script/bench: {error}")
+    sys.stdout.write(json.dumps(row) + "\n")
+    _write(given, [row])
+
+
+def _page(given: argparse.Namespace) -> None:
+    """Measure the page."""
+    from dao.bench.page import measure
+
+    try:
+        row = asyncio.run(measure())
     except DaoError as error:
         sys.exit(f"script/bench: {error}")
     sys.stdout.write(json.dumps(row) + "\n")
