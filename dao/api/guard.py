@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dao.api.kept import Answers, send_again
 from dao.api.limits import Limiter, caller_of
 from dao.api.problems import Problem, response
 
@@ -59,6 +60,7 @@ class Guard:
         self._trusted = trusted
         self._observe = observe
         self._headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
+        self._answers = Answers()
         self._salt = secrets.token_hex(8)  # another release may answer otherwise on the same block
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,6 +80,11 @@ class Guard:
             if tag is not None and tag in _tags(headers.get("if-none-match", "")):
                 await _not_modified(send)
                 return
+            if tag is not None:
+                if (kept := self._answers.find(tag)) is not None:
+                    await send_again(kept, scope, send)
+                    return
+                send = self._answers.keeping(tag, scope, send)
             receive = _bounded(headers, receive)
         except Problem as problem:
             await response(problem)(scope, receive, send)
@@ -91,7 +98,8 @@ class Guard:
             return None
         if path.removeprefix(BASE).startswith(_UNTAGGED):
             return None
-        what = f"{self._salt} {self._version()} {path}?{scope['query_string'].decode('latin-1')}"
+        asked = f"{len(path)} {path} {scope['query_string'].decode('latin-1')}"
+        what = f"{self._salt} {self._version()} {asked}"
         return f'W/"{hashlib.sha256(what.encode()).hexdigest()[:24]}"'
 
     def _dressed(self, scope: Scope, send: Send, tag: str | None) -> Send:

@@ -20,7 +20,7 @@ from dao.api.network import Names, keep_names, kept_names, read_names
 from dao.api.relayer import Budget, Relayer
 from dao.api.services import Services, sites_of
 from dao.api.sessions import Sessions
-from dao.api.settings import ApiSettings
+from dao.api.settings import NAMES, ApiSettings
 from dao.api.telling import Teller
 from dao.chain.client import Chain
 from dao.chain.sender import Sender
@@ -34,7 +34,6 @@ from dao.store.base import Source
 _LEAVE_SECONDS = 5
 _CONNECTIONS = 2000
 _BACKLOG = 512
-_NAMES = "token.json"
 _AGAIN = 1.0  # seconds after a failure of the chain's node
 
 
@@ -83,7 +82,7 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[Running]:
         link = Link(settings.chain.url, deployment, settings.chain.confirmations)
         sessions = Sessions(sites_of(settings, port, deployment.chain_id))
         services = Services(settings, link, sessions, index, Live())
-        services.names = kept_names(settings.home / _NAMES, deployment.token)
+        services.names = kept_names(settings.home / NAMES, deployment.token)
         _watch(services)
         server = _Server(
             uvicorn.Config(
@@ -120,7 +119,7 @@ async def _linked(services: Services, signer: Signer | None, content: Source) ->
             if signer is not None:
                 group.create_task(_relaying(services, chain, signer))
             services.names = await _names(chain)
-            keep_names(settings.home / _NAMES, chain.deployment.token, services.names)
+            keep_names(settings.home / NAMES, chain.deployment.token, services.names)
             services.linked.set()
 
     await services.link.run(work, teller.moved)

@@ -94,7 +94,7 @@ def sites_of(settings: ApiSettings, port: int, chain_id: int) -> tuple[Site, ...
     )
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:  # the framework gives what is not async to a thread
     """The running API that a request came to."""
     found: Services = request.app.state.services
     return found
@@ -109,7 +109,7 @@ def caller(request: Request) -> str:
     return found
 
 
-def session(
+async def session(
     services: Given, token: Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=False)] = None
 ) -> Session:
     """The session of a request; Problem 401 without one."""
@@ -122,7 +122,7 @@ def session(
 SignedIn = Annotated[Session, Depends(session)]
 
 
-def same_origin(request: Request, services: Given) -> None:
+async def same_origin(request: Request, services: Given) -> None:
     """Problem 403 for a request that another site's page sends."""
     origin = request.headers.get("origin")
     if origin is not None and origin not in {site.uri for site in services.sessions.sites}:
@@ -131,11 +131,14 @@ def same_origin(request: Request, services: Given) -> None:
         )
 
 
-def changing(
-    request: Request, signed_in: SignedIn, token: Annotated[str, Header(alias="X-CSRF-Token")] = ""
+async def changing(
+    request: Request,
+    services: Given,
+    signed_in: SignedIn,
+    token: Annotated[str, Header(alias="X-CSRF-Token")] = "",
 ) -> Session:
     """The session of a request that changes something; Problem 403 unless it comes with the session's CSRF token."""
-    same_origin(request, services_of(request))
+    await same_origin(request, services)
     if not hmac.compare_digest(token.encode(), signed_in.csrf.encode()):
         raise Problem(403, "csrf", "expected the session's token in X-CSRF-Token")
     return signed_in

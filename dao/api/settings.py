@@ -23,6 +23,7 @@ from dao.core.errors import ConfigError
 from dao.core.types import Address
 
 LISTEN = "127.0.0.1:8460"
+NAMES = "token.json"  # in the home folder: what the token is called
 _CONFIG = """\
 [chain]
 url = "{url}"

@@ -1,4 +1,4 @@
-"""`script/bench`: measures rounds of real networks and prints a line for each; see --help of its two commands."""
+"""`script/bench`: measures rounds of real networks and prints a line for each; see --help of its commands."""
 
 import argparse
 import asyncio
@@ -32,14 +32,20 @@ def main() -> None:
     index.add_argument("--events", type=int, default=100_000, help="how many, 100000 by default")
     index.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
     index.add_argument("--json", type=Path, help="write the figures to this file")
+    api = commands.add_parser("api", help="reads of an API over a filled index, at a steady rate")
+    api.add_argument("--events", type=int, default=100_000, help="in the index, 100000 by default")
+    api.add_argument("--rate", type=int, default=100, help="requests a second, 100 by default")
+    api.add_argument("--seconds", type=int, default=30, help="how long, 30 by default")
+    api.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
+    api.add_argument("--json", type=Path, help="write the figures to this file")
     page = commands.add_parser("page", help="the page in a real browser")
     page.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
     if given.command == "page":
         _page(given)
         return
-    if given.command == "index":
-        _index(given)
+    if given.command in ("index", "api"):
+        _reads(given)
         return
     try:
         rows = [
@@ -51,12 +57,15 @@ def main() -> None:
     _write(given, rows)
 
 
-def _index(given: argparse.Namespace) -> None:
-    """Measure the index."""
-    from dao.bench.index import measure
+def _reads(given: argparse.Namespace) -> None:
+    """Measure the index, or the API."""
+    from dao.bench import api, index
 
     try:
-        row = measure(given.events, given.database)
+        if given.command == "index":
+            row = index.measure(given.events, given.database)
+        else:
+            row = api.measure(given.events, given.rate, given.seconds, given.database)
     except DaoError as error:
         sys.exit(f"script/bench: {error}")
     sys.stdout.write(json.dumps(row) + "\n")
