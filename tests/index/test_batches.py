@@ -145,7 +145,7 @@ def from_zero(tale: Tale, engine: Engine) -> dict[str, list[str]]:
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None
 )
 @given(
     seed=st.integers(0, 2**32),
