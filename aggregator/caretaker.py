@@ -21,6 +21,7 @@ from dao.history import History
 STANDING = (Phase.POSTED, Phase.FROZEN)
 IDLE = 3600  # seconds of block time until all is looked at again without news
 RETRY = 2  # seconds after a failure
+_BEFORE_ALL = {RoundId(0): Phase.FINALIZED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Caretaker:
         self._sender, self._watch, self._journal, self._tell = sender, watch, journal, tell
         self._coordinator, self._history = Coordinator(chain), History(chain, task)
         self._rounds: dict[RoundId, _Round] = {}
-        self._decided: dict[RoundId, Phase] = {RoundId(0): Phase.FINALIZED}
+        self._decided = dict(_BEFORE_ALL)
         self._results: dict[RoundId, Result] = {}
         self._again: set[RoundId] = set()  # to be read again soon
         self._asked, self._idle = 0, asyncio.Event()  # idle: as of a look begun after the last question
@@ -90,7 +91,8 @@ class Caretaker:
         again, self._again = self._again, set()
         if touched is None:
             task = await self._coordinator.task_of(self._task, self._chain.final())
-            self._rounds, round_ = {}, task.last_round
+            self._rounds, self._results, self._decided = {}, {}, dict(_BEFORE_ALL)
+            round_ = task.last_round
             while len(self._rounds) < task.in_flight and round_:
                 await self._read(round_)
                 round_ = RoundId(round_ - 1)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 
 from aggregator.journal import HeldCommit, HeldReveal
+from dao.chain.events import RoundOpened
 from dao.core.errors import NotFound
 from dao.core.layout import Layout
 from dao.core.merkle import Tree
@@ -19,7 +20,7 @@ class Collection:
     """Grows while the round runs; `notify` wakes whoever awaits `changed`."""
 
     task: TaskId
-    round: RoundId
+    opened: RoundOpened
     rules: Rules
     layout: Layout
     members: Mapping[Address, Member]
@@ -36,6 +37,16 @@ class Collection:
     _places: dict[Address, int] = field(default_factory=dict)  # in the tree
     _turns: dict[Address, asyncio.Lock] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def round(self) -> RoundId:
+        """The round."""
+        return self.opened.round
+
+    def reopen(self, opened: RoundOpened, rules: Rules, members: Mapping[Address, Member]) -> None:
+        """Go on with a round that opened anew: the commits of those who take part stand."""
+        self.opened, self.rules, self.members = opened, rules, members
+        self.commits = {node: held for node, held in self.commits.items() if node in members}
 
     def close(self, nodes: frozenset[Address]) -> None:
         """Take no more commits; the tree is over those of `nodes`."""

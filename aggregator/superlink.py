@@ -21,6 +21,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted, RoundOpened
 from dao.chain.sender import Sender, TxReceipt
+from dao.core.commitment import closing_hash
 from dao.core.errors import DaoError, Reverted, RuleError
 from dao.core.manifest import Shard
 from dao.core.record import Cid as CidText
@@ -169,17 +170,17 @@ class Superlink:
         """Take what nodes send for the round from now on, beside what the journal holds of it."""
         at, collection = self._chain.final(), self._tools.intake.collection(opened.round)
         rules = await self._coordinator.rules_of_round(self._task, opened.round, at)
-        if collection is not None:
-            collection.rules = rules
-        else:
+        if collection is None:
             members = await self._history.members_of(opened, at)
-            collection = Collection(self._task, opened.round, rules, base.model.layout, members)
+            collection = Collection(self._task, opened, rules, base.model.layout, members)
             collection.commits.update(self._tools.journal.commits(self._task, opened.round))
             for node, reveal in self._tools.journal.reveals(self._task, opened.round).items():
                 if await self._tools.publisher.is_whole(Cid.parse(reveal.cid)):
                     collection.reveals[node] = reveal
             collection.accepting = not self._tools.journal.is_closing(self._task, opened.round)
             self._tools.intake.begin(collection)
+        elif collection.opened != opened:  # after a reorg others may take part, by other rules
+            collection.reopen(opened, rules, await self._history.members_of(opened, at))
         deadline = opened.timestamp + collection.rules.commit_period
         self._tell(
             "opened",
@@ -211,7 +212,8 @@ class Superlink:
         """Close commits with all that are held and not forced; RoundLost, after an abort, where that cannot be."""
         round_, journal = collection.round, self._tools.journal
         collection.accepting = False
-        while (state := await self._look(collection, Phase.OPEN, Phase.CLOSED)).phase is Phase.OPEN:
+        while (closed := await self._closing(collection)) is None:
+            state = await self._look(collection, Phase.OPEN)
             nodes = frozenset(collection.commits.keys() - collection.forced.keys())
             if len(nodes) + len(collection.forced) < collection.rules.quorum:
                 why = f"fewer commits than the quorum of {collection.rules.quorum}"
@@ -221,10 +223,10 @@ class Superlink:
             root = commits_root((node, collection.commits[node].commitment) for node in nodes)
             call = self._coordinator.close_commits(self._task, round_, root, len(nodes))
             await self._attempt(call, "close", round_)
-        closed = (await self._history.events_of(round_, self._chain.final())).closed
         nodes = journal.closing(self._task, round_)
         root = commits_root((node, collection.commits[node].commitment) for node in nodes)
-        if closed is None or closed.root != root:
+        state = await self._look(collection, Phase.CLOSED)
+        if closed.root != root:
             await self._abort(
                 collection, state, "the commits that it was closed with are not in this journal"
             )
@@ -240,6 +242,15 @@ class Superlink:
         )
         return closed
 
+    async def _closing(self, collection: Collection) -> CommitsClosed | None:
+        """The event that a closed round's state goes back to; None for an open one."""
+        while (state := await self._look(collection, Phase.OPEN, Phase.CLOSED)).phase is Phase.CLOSED:
+            closed = (await self._history.events_of(collection.round, self._chain.final())).closed
+            if closed is not None and closing_hash(closed.root, closed.seed) == state.closing:
+                return closed
+            await self._watch.wait(Timestamp(self._watch.now() + RETRY))
+        return None
+
     # reveals, settlement, result
 
     async def _settle(
@@ -254,7 +265,7 @@ class Superlink:
         round_ = collection.round
         case: Case | None = None
         while True:
-            await self._reveals(collection)
+            await self._reveals(closed, collection)
             gate = await asyncio.shield(gating)  # meanwhile it may show who only is late
             before, case = case, self._case(closed, index, collection, base)
             if before is None or (before.commits, before.forced) != (case.commits, case.forced):
@@ -264,20 +275,22 @@ class Superlink:
                 settlement = await self._tools.work.settle(case, gate)
                 await self._tools.publisher.settled()
             failpoint("superlink-published")
-            call = self._coordinator.post_result(self._task, round_, settlement.result)
+            call = self._coordinator.post_result(self._task, round_, closed.seed, settlement.result)
             receipt = await self._attempt(call, "post", round_)
             for event in receipt.events if receipt else ():
                 if isinstance(event, ResultPosted):
                     failpoint("superlink-posted")
                     return settlement, event
 
-    async def _reveals(self, collection: Collection) -> None:
+    async def _reveals(self, closed: CommitsClosed, collection: Collection) -> None:
         """Wait for reveals: until all that committed have revealed, else to the deadline; abort where that is long ago."""
         version = -1
         while True:
             while version != self._watch.version:  # it may change while the chain is read
                 version = self._watch.version
                 state = await self._look(collection, Phase.CLOSED)
+            if state.closing != closing_hash(closed.root, closed.seed):
+                raise RoundLost(f"round {collection.round}: a reorg closed it anew, with another seed")
             if self._watch.now() > result_deadline(collection.rules, state):
                 await self._abort(collection, state, "no result was posted in time")
             deadline = reveal_deadline(collection.rules, state)

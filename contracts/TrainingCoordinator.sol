@@ -5,6 +5,7 @@ import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import { SafeERC20 } from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import { ECDSA } from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import { EIP712 } from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import { Hashes } from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import { IRewardDistributor } from "./interfaces/IRewardDistributor.sol";
@@ -87,8 +88,9 @@ contract TrainingCoordinator is Tasks, EIP712 {
         r.closedAt = uint32(block.timestamp);
         r.commits = uint24(commits);
         r.phase = Phase.Closed;
-        r.digest = root;
-        emit CommitsClosed(task, round, commits, root, bytes32(block.prevrandao));
+        bytes32 seed = bytes32(block.prevrandao);
+        r.digest = Hashes.efficientKeccak256(root, seed);
+        emit CommitsClosed(task, round, commits, root, seed);
     }
 
     /// @inheritdoc ITrainingCoordinator
@@ -132,7 +134,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
     }
 
     /// @inheritdoc ITrainingCoordinator
-    function postResult(uint64 task, uint64 round, Result calldata result) external {
+    function postResult(uint64 task, uint64 round, bytes32 seed, Result calldata result) external {
         RoundState storage r = _inPhase(task, round, Phase.Closed);
         TaskRules storage rules = _rules[task][r.version];
         if (msg.sender != rules.superlink) revert NotSuperlink(msg.sender, rules.superlink);
@@ -148,7 +150,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         if (block.timestamp < revealEnd && result.revealed != total)
             revert RevealsMissing(result.revealed, total);
         if (result.inputs > result.revealed) revert BadResult("inputs");
-        if (result.commitsRoot != r.digest) revert BadResult("commitsRoot");
+        if (Hashes.efficientKeccak256(result.commitsRoot, seed) != r.digest) revert BadResult("closing");
         if (result.weightSum > MAX_WEIGHT_SUM) revert BadResult("weightSum");
 
         r.postedAt = uint32(block.timestamp);
@@ -216,7 +218,8 @@ contract TrainingCoordinator is Tasks, EIP712 {
     /// @inheritdoc ITrainingCoordinator
     function finalize(uint64 task, uint64 round, Result calldata result) external {
         RoundState storage r = _inPhase(task, round, Phase.Posted);
-        if (keccak256(abi.encode(result)) != r.digest) revert BadResult("hash");
+        // the arguments end with the result as it is encoded, and a copy of that costs less than encoding it again
+        if (keccak256(msg.data[68:]) != r.digest) revert BadResult("hash");
         TaskState storage state = _tasks[task];
         TaskRules storage rules = _rules[task][r.version];
         (uint32 challengePeriod, uint32 forcePeriod) = r.version == state.version
@@ -290,7 +293,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
                 eligible: r.eligible,
                 commits: r.commits,
                 phase: r.phase,
-                commitsRoot: r.postedAt == 0 ? r.digest : bytes32(0),
+                closing: r.postedAt == 0 ? r.digest : bytes32(0),
                 resultHash: r.postedAt == 0 ? bytes32(0) : r.digest
             });
     }

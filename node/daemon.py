@@ -278,11 +278,13 @@ class Supernode:
         left = force_deadline(rules, closed) - self._clock.now()
         patience = min(ASK_LIMIT, left / 2) if left > 0 else LATE_LIMIT
         try:
+            try:
+                root = (await self._view.closing(commit.round, closed)).root
+            except Reorged:
+                raise _Moved from None
             where = await self._proof(commit, patience)
             row = self._node + commit.commitment
-            if where.count != closed.commits or not verify(
-                closed.commits_root, row, where.index, where.proof, ROWS_DEPTH
-            ):
+            if where.count != closed.commits or not verify(root, row, where.index, where.proof, ROWS_DEPTH):
                 raise RuleError("the Superlink's proof does not lead to the root on chain")
             how = "in the tree"
         except DaoError as error:

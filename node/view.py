@@ -9,9 +9,9 @@ import structlog
 
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
-from dao.chain.events import ResultPosted
+from dao.chain.events import CommitsClosed, ResultPosted
 from dao.chain.track import BlockRef
-from dao.core.commitment import result_hash
+from dao.core.commitment import closing_hash, result_hash
 from dao.core.errors import ChainError, Reorged, Reverted
 from dao.core.types import (
     Address,
@@ -104,6 +104,16 @@ class TaskView:
             if not posted:
                 await self._chain.changed(_RETRY)
 
+    async def closing(self, round_: RoundId, closed: RoundState) -> CommitsClosed:
+        """Return the event by which a round was closed that is in this state; Reorged when it is so no longer."""
+        while True:
+            for event in await self._read(partial(self._closed, round_, closed.open_block)):
+                if closing_hash(event.root, event.seed) == closed.closing:
+                    return event
+            if (await self.round(round_)).closing != closed.closing:
+                raise Reorged(f"task {self._task} round {round_}: is not closed any more as it was")
+            await self._chain.changed(_RETRY)
+
     async def next_round(self, after: RoundId) -> RoundId:
         """Wait until the newest round is one after this."""
         return await self._until(self.last_round, lambda last: last > after)
@@ -115,6 +125,11 @@ class TaskView:
     async def leaves(self, round_: RoundId, phases: Collection[Phase]) -> RoundState:
         """Wait until a round is in none of these phases."""
         return await self._until(lambda: self.round(round_), lambda state: state.phase not in phases)
+
+    async def _closed(self, round_: RoundId, first: BlockNumber, at: BlockRef) -> list[CommitsClosed]:
+        return await self._chain.past(
+            CommitsClosed, task=self._task, round=round_, from_block=first, to_block=at.number
+        )
 
     async def _posted(self, round_: RoundId, first: BlockNumber, at: BlockRef) -> list[ResultPosted]:
         return await self._chain.past(
@@ -145,4 +160,4 @@ class TaskView:
 
 
 def _step_of(state: RoundState) -> tuple[object, ...]:
-    return state.phase, state.open_block, state.opened_at, state.closed_at, state.commits_root
+    return state.phase, state.open_block, state.opened_at, state.closed_at, state.closing

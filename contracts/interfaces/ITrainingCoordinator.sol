@@ -61,13 +61,13 @@ interface ITrainingCoordinator {
         uint32 eligible; // Supernodes joined when it opened
         uint32 commits; // number of commits under commitsRoot
         Phase phase;
-        bytes32 commitsRoot; // until the result, which then states it (one storage slot holds both in turn)
+        bytes32 closing; // keccak256(abi.encode(commitsRoot, seed)); 0 from the result on (one slot holds both in turn)
         bytes32 resultHash; // from then on: keccak256(abi.encode(Result))
     }
 
     /// @notice What the Superlink states of a round.
     struct Result {
-        bytes32 commitsRoot; // must be the round's
+        bytes32 commitsRoot; // must be the one that commits were closed with
         bytes32 inputsRoot;
         bytes32 aggregateRoot;
         bytes32 gradientRoot;
@@ -238,7 +238,9 @@ interface ITrainingCoordinator {
     function closeCommits(uint64 task, uint64 round, bytes32 root, uint32 commits) external;
     /// @notice Superlink only: before the reveal deadline only when `revealed` is all commits under the root and all
     /// forced ones (a node that is under the root and forced its commit after closing counts twice).
-    function postResult(uint64 task, uint64 round, Result calldata result) external;
+    /// @param seed the one that CommitsClosed told: what was computed with the seed of a closing that a reorg took back
+    /// is refused
+    function postResult(uint64 task, uint64 round, bytes32 seed, Result calldata result) external;
     /// @notice Anyone, within `challengePeriod` of the last contest: show that a contested commit is in the commits tree
     /// of the posted `result` after all.
     function dismiss(

@@ -31,7 +31,7 @@ struct RoundState {
     uint16 version; // of the rules that it opened with
     ITrainingCoordinator.Phase phase;
     bool forced; // there are forced commits: see Forced
-    bytes32 digest; // commitsRoot while Closed, then resultHash, which binds commitsRoot
+    bytes32 digest; // closing while Closed, then resultHash
 }
 
 /// @dev Forced commits of a round: before the result they are counted and chained, after it they contest it.

@@ -171,9 +171,9 @@ class Coordinator(Contract):
         """By the Superlink."""
         return self._call("closeCommits", task, round_, root, commits)
 
-    def post_result(self, task: TaskId, round_: RoundId, result: Result) -> Call:
-        """By the Superlink."""
-        return self._call("postResult", task, round_, astuple(result))
+    def post_result(self, task: TaskId, round_: RoundId, seed: Digest, result: Result) -> Call:
+        """By the Superlink; `seed` is the one that commits were closed with."""
+        return self._call("postResult", task, round_, seed, astuple(result))
 
     def dismiss(
         self,

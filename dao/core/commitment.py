@@ -1,4 +1,4 @@
-"""What a node commits to, and the hashes by which the chain remembers forced commits and results."""
+"""What a node commits to, and the hashes by which the chain remembers forced commits, closings and results."""
 
 from collections.abc import Iterable
 from dataclasses import astuple
@@ -19,6 +19,11 @@ def forced_hash(commits: Iterable[tuple[Address, Digest]], start: Digest = ZERO_
     for node, committed in commits:
         chained = keccak256(encode(chained, node, committed))
     return chained
+
+
+def closing_hash(commits_root: Digest, seed: Digest) -> Digest:
+    """What the coordinator stores when commits are closed: a result is only taken for the same tree and seed."""
+    return keccak256(encode(commits_root, seed))
 
 
 def result_hash(result: Result) -> Digest:

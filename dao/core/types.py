@@ -116,7 +116,8 @@ class TaskState:
 class RoundState:
     """What a round has come to (ITrainingCoordinator.Round); a time that has not come is 0.
 
-    The chain shows the commits root until the result, which then states it, and the result's hash from then on.
+    Until the result, the chain shows what commits were closed with (dao.core.commitment.closing_hash), and the result's
+    hash from then on.
     """
 
     open_block: BlockNumber
@@ -127,7 +128,7 @@ class RoundState:
     eligible: int
     commits: int
     phase: Phase
-    commits_root: Digest
+    closing: Digest
     result_hash: Digest
 
 

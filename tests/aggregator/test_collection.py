@@ -3,13 +3,16 @@
 import asyncio
 
 from aggregator.collection import Collection
+from dao.chain.events import RoundOpened
 from dao.core.layout import Layout
-from dao.core.types import RoundId, TaskId
+from dao.core.types import ZERO_DIGEST, BlockNumber, RoundId, TaskId, Timestamp
 from tests.support import RULES
 
 
 async def test_changed__notified_before_it_is_awaited__ends() -> None:
-    collection = Collection(TaskId(1), RoundId(1), RULES, Layout.of({"w": (1,)}), {})
+    at = BlockNumber(1), ZERO_DIGEST, Timestamp(1), 0, ZERO_DIGEST
+    opened = RoundOpened(*at, TaskId(1), RoundId(1), RoundId(0), eligible=1)
+    collection = Collection(TaskId(1), opened, RULES, Layout.of({"w": (1,)}), {})
     change = collection.changed()
     collection.notify()
     async with asyncio.timeout(1):

@@ -72,7 +72,7 @@ async def _play(
             content = dump_manifest(manifest)
             await store.put_bytes(content)
             posted = result(manifest, (), Cid.parse(manifest.model).digest, cid_of_bytes(content).digest)
-            await sender.send(coordinator.post_result(task, number, posted))
+            await sender.send(coordinator.post_result(task, number, seed, posted))
             manifests.append(manifest)
             if number == 1:
                 await _pass(network, chain, 601)

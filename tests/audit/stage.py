@@ -151,7 +151,7 @@ class Stage:
         call = {
             "from": hex_of(world.bonded.operator.address),
             "to": hex_of(world.network.deployment.coordinator),
-            "data": hex_of(post.encode(world.task, TAMPERED, astuple(result))),
+            "data": hex_of(post.encode(world.task, TAMPERED, self.manifest.seed, astuple(result))),
         }
         try:
             anvil.request("eth_sendTransactionSync", call)

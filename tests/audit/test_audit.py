@@ -71,8 +71,9 @@ async def test_post_result__commits_not_as_closed__is_refused_by_the_chain(stage
     result = replace(stage.honest, **{field: digest(7)})
     world = stage.world
     async with world.network.chain() as chain, world.network.sender(chain, world.bonded.operator) as sender:
+        coordinator, seed = Coordinator(chain), stage.manifest.seed
         with pytest.raises(Reverted):
-            await sender.send(Coordinator(chain).post_result(world.task, RoundId(TAMPERED), result))
+            await sender.send(coordinator.post_result(world.task, RoundId(TAMPERED), seed, result))
 
 
 async def audit_without(stage: Stage, cid: str, folder: Path, *, corrupt: bool) -> tuple[set[str], int]:

@@ -241,7 +241,7 @@ abstract contract Base {
 
     function post(uint64 round, I.Result memory r) internal {
         vm.prank(superlink);
-        coordinator.postResult(task, round, r);
+        coordinator.postResult(task, round, bytes32(block.prevrandao), r);
     }
 
     function posted() internal returns (uint64 round) {

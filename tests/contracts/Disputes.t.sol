@@ -90,7 +90,7 @@ contract DisputesTest is RoundCalls {
         coordinator.abort(task, 1);
         I.Round memory r = coordinator.roundOf(task, 1);
         eq(r.phase, I.Phase.Aborted);
-        eq(r.commitsRoot, commitsRoot(1));
+        eq(r.closing, keccak256(abi.encode(commitsRoot(1), bytes32(block.prevrandao))));
     }
 
     // Void

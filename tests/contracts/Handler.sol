@@ -215,7 +215,7 @@ abstract contract Handler is Books {
         if (fault == 2) amounts[0] += 100 ether;
         uint32 all = r.commits + uint32(coordinator.forcedCountOf(task, round));
         I.Result memory posted_ = result(round);
-        posted_.commitsRoot = r.commitsRoot;
+        posted_.commitsRoot = commitsRoot(round, b.inTree[round]);
         posted_.rewardRoot = rewardRoot(amounts);
         posted_.rewardTotal = uint128(total);
         posted_.forcedHash = fault == 3 ? bytes32(0) : b.forcedHash[round];

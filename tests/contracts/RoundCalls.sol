@@ -32,7 +32,7 @@ abstract contract RoundCalls is Base {
     }
 
     function postCall(uint64 round, I.Result memory r) internal view returns (bytes memory) {
-        return abi.encodeCall(I.postResult, (task, round, r));
+        return abi.encodeCall(I.postResult, (task, round, bytes32(block.prevrandao), r));
     }
 
     function finalizeCall(uint64 round) internal view returns (bytes memory) {

@@ -26,7 +26,7 @@ contract RoundsTest is RoundCalls {
         r = coordinator.roundOf(task, 1);
         eq(r.closedAt, block.timestamp);
         eq(r.commits, 3);
-        eq(r.commitsRoot, root);
+        eq(r.closing, keccak256(abi.encode(root, keccak256("random"))));
         eq(r.resultHash, bytes32(0));
         eq(r.phase, I.Phase.Closed);
 
@@ -37,7 +37,7 @@ contract RoundsTest is RoundCalls {
         post(1);
         r = coordinator.roundOf(task, 1);
         eq(r.postedAt, block.timestamp);
-        eq(r.commitsRoot, bytes32(0));
+        eq(r.closing, bytes32(0));
         eq(r.resultHash, keccak256(abi.encode(posted_)));
         eq(r.phase, I.Phase.Posted);
         eq(head(), 1);
@@ -181,8 +181,13 @@ contract RoundsTest is RoundCalls {
         refuses(superlink, postCall(1, r), badResult("weightSum"));
         r = result(1);
         r.commitsRoot = 0;
-        refuses(superlink, postCall(1, r), badResult("commitsRoot"));
+        refuses(superlink, postCall(1, r), badResult("closing"));
         r = result(1);
+        bytes memory before = postCall(1, r);
+        vm.prevrandao(keccak256("after a reorg"));
+        refuses(superlink, postCall(1, r), badResult("closing"));
+        vm.prevrandao(0);
+        eq(keccak256(postCall(1, r)), keccak256(before));
         r.forcedHash = keccak256("made up");
         refuses(
             superlink,

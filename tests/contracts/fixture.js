@@ -124,6 +124,7 @@ export class World {
   /** Token, registry, distributor, coordinator; `dao` owns all; the Superlink has its bond staked. */
   static async create(options = {}) {
     const world = new World();
+    world.seeds = {}; // of each round, by task and round, as its closing told them
     const { ethers, provider } = await network.create();
     Object.assign(world, { ethers, provider });
     world.chainId = (await ethers.provider.getNetwork()).chainId;
@@ -256,9 +257,13 @@ export class World {
 
   async close(round, { nodes = this.nodes, commits = nodes.length, root } = {}) {
     root ??= this.commitsTree(round, nodes).root;
-    return this.send(
-      this.coordinator.connect(this.superlink.operator).closeCommits(this.task, round, root, commits),
-    );
+    const coordinator = this.coordinator.connect(this.superlink.operator);
+    const receipt = await this.send(coordinator.closeCommits(this.task, round, root, commits));
+    const closed = receipt.logs
+      .map((log) => coordinator.interface.parseLog(log))
+      .find((log) => log?.args.seed);
+    this.seeds[`${this.task} ${round}`] = closed.args.seed;
+    return receipt;
   }
 
   async force(round, node, commitment = this.commitment(node, round)) {
@@ -270,7 +275,10 @@ export class World {
 
   async post(round, changes = {}) {
     const result = this.result(round, changes);
-    return this.send(this.coordinator.connect(this.superlink.operator).postResult(this.task, round, result));
+    const coordinator = this.coordinator.connect(this.superlink.operator);
+    return this.send(
+      coordinator.postResult(this.task, round, this.seeds[`${this.task} ${round}`] ?? ZERO, result),
+    );
   }
 
   async challenge(round) {

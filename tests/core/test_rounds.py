@@ -61,7 +61,7 @@ OPEN = RoundState(
     eligible=5,
     commits=0,
     phase=Phase.OPEN,
-    commits_root=ZERO_DIGEST,
+    closing=ZERO_DIGEST,
     result_hash=ZERO_DIGEST,
 )
 CLOSED = replace(OPEN, phase=Phase.CLOSED, closed_at=Timestamp(OPENED + 100), commits=3)

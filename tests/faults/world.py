@@ -16,7 +16,7 @@ from aggregator.journal import Journal as SuperlinkJournal
 from dao.app import bundle
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
-from dao.chain.events import Claimed, Finalized
+from dao.chain.events import Claimed, CommitsClosed, Finalized
 from dao.chain.signer import Signer
 from dao.core.errors import Reverted
 from dao.core.layout import Layout, model_size, write_model
@@ -240,7 +240,10 @@ class World:
         return SuperlinkJournal(self.superlink.home / "journal.db").equivocations(self.task, round_)
 
     async def accounts(self, round_: RoundId) -> None:
-        """Once the rounds up to this one are final, have everyone claim, and claim again: each wei is paid once."""
+        """Once the rounds up to this one are final, have everyone claim, and claim again: each wei is paid once.
+
+        Their results are by the seeds that the chain has in the end.
+        """
         self.skip(self.rules.force_period)
         await self.reaches(round_, Phase.FINALIZED)
         for node in self.nodes:
@@ -249,6 +252,9 @@ class World:
         final = await self.chain.past(Finalized, task=self.task, to_block=at)
         assert len({event.round for event in final}) == len(final)
         earned = [await self.posted(event.round) for event in final]
+        closed = await self.chain.past(CommitsClosed, task=self.task, to_block=at)
+        seeds = {event.round: event.seed for event in closed}
+        assert all(seeds[manifest.round] == manifest.seed for manifest in earned)
         paid = await self.chain.past(Claimed, task=self.task, to_block=at)
         total = sum(manifest.budget_wei - manifest.refunded_wei for manifest in earned)
         assert sum(event.amount for event in paid) == total

@@ -247,7 +247,7 @@ def _deadlines(row: Any) -> views.Deadlines:
         eligible=row.eligible,
         commits=row.commits,
         phase=Phase(row.phase),
-        commits_root=ZERO_DIGEST,
+        closing=ZERO_DIGEST,
         result_hash=ZERO_DIGEST,
     )
     closed, posted = bool(row.closed_at), bool(row.posted_at)
