@@ -1,6 +1,5 @@
 """What an index shows of a real chain against what the contracts say themselves."""
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from dao.gov.actions import proposal_id
 from dao.index.reads.views import ProposalState
 from dao.store.cid import Cid, cid_of_bytes
 from dao.store.disk import DiskStore
-from tests.index.world import LIMIT, Indexed, indexing, manifest_of, root_of
+from tests.index.world import Indexed, indexing, manifest_of, root_of, until
 from tests.support import Network, deploy_network
 
 PARAMS = Params(voting_delay=10, voting_period=100, late_extension=10)
@@ -147,9 +146,7 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
             assert shown is not None
             assert (shown.phase, shown.result, shown.manifest) == (Phase.POSTED, result, None)
             await store.put_bytes(content)
-            async with asyncio.timeout(LIMIT):
-                while (shown := reads.round(task, RoundId(1))) is None or shown.manifest is None:
-                    await indexed.next_change()
+            await until(indexed, lambda: reads.rounds(task).items[0].manifest is not None)
             await indexed.pass_time(network, 601)
             await sender.send(coordinator.finalize(task, RoundId(1), result))
             await indexed.caught_up()

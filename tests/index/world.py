@@ -1,7 +1,7 @@
 """An index that runs beside a real chain, and rounds whose results a test makes up."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -72,6 +72,13 @@ class Indexed:
                 await self._told.wait()
         except TimeoutError:
             pass  # a block without events tells nothing
+
+
+async def until(indexed: Indexed, condition: Callable[[], bool]) -> None:
+    """Wait until something can be read."""
+    async with asyncio.timeout(LIMIT):
+        while not condition():
+            await indexed.next_change()
 
 
 @asynccontextmanager
