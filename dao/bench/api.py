@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 from sqlalchemy import Engine, insert, select
 
 from dao.api.network import Names, keep_names
@@ -77,7 +78,13 @@ async def _served(home: Path, paths: list[tuple[str, str]], rate: int) -> dict[s
         line = await asyncio.wait_for(serving.stdout.readline(), _START)
         if not line:
             raise ConfigError("dao api start ended; what it says above is why")
-        return await _ask(line.decode().removeprefix("API at ").strip(), paths, rate)
+        url = line.decode().removeprefix("API at ").strip()
+        process = psutil.Process(serving.pid)
+        before = sum(process.cpu_times()[:2])
+        figures = await _ask(url, paths, rate)
+        spent = 1000 * (sum(process.cpu_times()[:2]) - before) / len(paths)
+        asked_before = 1 - len({path for _, path in paths}) / len(paths)
+        return {"cpu_ms_each": round(spent, 2), "asked_before": round(asked_before, 2), **figures}
     finally:
         if serving.returncode is None:
             serving.terminate()
