@@ -38,6 +38,7 @@ from node.view import Clock, TaskView
 T = TypeVar("T")
 RESERVE = 0.1  # part of the commit period that training leaves for the commit
 ASK_LIMIT = 30.0  # seconds to ask the Superlink for a proof, before the commit is forced
+AGAIN = 0.05  # seconds until a round that the chain moved under is looked at anew
 LATE_LIMIT = 5.0  # seconds to ask for it where nothing can be forced any more, before the commit is opened
 MOST_MISSED = 50  # rounds back for which the journal says that this daemon was away
 AWAY = "this daemon was not there while commits were open; keep it running"
@@ -114,16 +115,14 @@ class Supernode:
         while True:
             try:
                 return await self._play(round_, missed)
-            except _Moved:
+            except (_Moved, Reorged):
                 missed = self._problem or SLOW
+                await asyncio.sleep(AGAIN)
 
     async def _play(self, round_: RoundId, missed: str) -> None:
         """One round. Every part looks at the journal first, so that all of it may be done again."""
         state = await self._view.leaves(round_, {Phase.NONE})
-        try:
-            rules = await self._view.rules_of(round_)  # whatever is decided meanwhile
-        except Reorged:
-            raise _Moved from None
+        rules = await self._view.rules_of(round_)  # whatever is decided meanwhile
         self._journal.see(self._task, round_, state.open_block)
         commit = self._journal.commit_of(self._task, round_)
 
@@ -131,6 +130,8 @@ class Supernode:
             try:
                 commit = await self._while_open(round_, state, rules)
                 state = await self._view.after(round_, state)
+            except Reorged:
+                raise
             except DaoError as error:
                 missed = str(error)
         if commit is None:
@@ -277,11 +278,8 @@ class Supernode:
         """See the commit in the tree that the chain has the root of, or force it; "" or what is wrong."""
         left = force_deadline(rules, closed) - self._clock.now()
         patience = min(ASK_LIMIT, left / 2) if left > 0 else LATE_LIMIT
+        root = (await self._view.closing(commit.round, closed)).root
         try:
-            try:
-                root = (await self._view.closing(commit.round, closed)).root
-            except Reorged:
-                raise _Moved from None
             where = await self._proof(commit, patience)
             row = self._node + commit.commitment
             if where.count != closed.commits or not verify(root, row, where.index, where.proof, ROWS_DEPTH):
