@@ -55,11 +55,16 @@ async def draft(chain: Chain, title: str, text: str, wanted: Sequence[Action]) -
     """Write a proposal, and try its calls one after the other as the timelock would make them now."""
     actions = encode_actions(wanted, chain.deployment)
     kinds = decoded(actions, chain.deployment)
-    description = f"# {title.strip()}\n\n{text.strip()}".strip()
+    description = description_of(title, text)
     current = await _current(chain, kinds)
     words = [describe(action, chain.deployment, current) for action in kinds]
     warnings = await _tried(chain, actions, [kind_of(action) for action in kinds])
     return Draft(actions, description, words, warnings)
+
+
+def description_of(title: str, text: str) -> str:
+    """A proposal's description as it stands on chain: Markdown, the title first."""
+    return f"# {title.strip()}\n\n{text.strip()}".strip()
 
 
 def tasks_of(actions: Sequence[Action]) -> list[TaskId]:

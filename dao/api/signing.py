@@ -92,10 +92,7 @@ class Signing:
             self._names[contract] = (found[1], found[2])
         name, version = self._names[contract]
         return {
-            "types": {
-                "EIP712Domain": _DOMAIN,
-                kind: [{"name": field, "type": type_} for field, type_ in _TYPES[kind]],
-            },
+            "types": _types(kind),
             "primaryType": kind,
             "domain": {
                 "name": name,
@@ -113,6 +110,25 @@ def digest_of(typed: Typed) -> Digest:
 
     signable = encode_typed_data(full_message=_numbers(typed))
     return keccak256(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def is_of(typed: Typed, kind: str, chain_id: int, contract: Address, values: Typed) -> bool:
+    """Whether a message that someone else prepared says this and nothing else, but for its nonce and how long it holds."""
+    try:
+        domain, message = typed["domain"], typed["message"]
+        where = int(domain["chainId"]), domain["verifyingContract"].lower()
+        names = {name for name, _ in _TYPES[kind]}
+        said = {name: value for name, value in message.items() if name in values}
+        return (
+            typed["primaryType"] == kind
+            and typed["types"] == _types(kind)
+            and set(domain) == {field["name"] for field in _DOMAIN}
+            and where == (chain_id, hex_of(contract))
+            and set(message) == names
+            and said == values
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return False
 
 
 def which(messages: Sequence[Typed], signature: bytes, signer: Address) -> int:
@@ -175,6 +191,13 @@ async def check_threshold(chain: Chain, proposer: Address) -> None:
     votes = await VotingPower(chain).past_votes_of(proposer, Timestamp(at.timestamp - 1), at)
     if votes < needed:
         raise Problem(403, "no-votes", f"a proposal needs {needed} wei of votes, this account has {votes}")
+
+
+def _types(kind: str) -> dict[str, list[dict[str, str]]]:
+    return {
+        "EIP712Domain": _DOMAIN,
+        kind: [{"name": field, "type": type_} for field, type_ in _TYPES[kind]],
+    }
 
 
 def _numbers(typed: Typed) -> Typed:

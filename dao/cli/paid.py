@@ -1,0 +1,93 @@
+"""A member's acts as transactions of its own account, which pays the gas."""
+
+from collections.abc import Sequence
+
+from dao.api.drafts import Draft, draft
+from dao.chain.client import Chain
+from dao.chain.contracts import Call, Registry, Token
+from dao.chain.decisions import ProposalCreated
+from dao.chain.governance import Actions, Governor, Support
+from dao.chain.sender import Sender
+from dao.cli.deciding import Found, Outcome
+from dao.core.errors import ConfigError
+from dao.core.types import ZERO_ADDRESS, Address, hex_of
+from dao.gov.actions import Action
+
+LIMIT = 600.0  # seconds for a transaction
+
+
+class Paid:
+    """The way of a Sender."""
+
+    def __init__(self, chain: Chain, sender: Sender) -> None:
+        self.account = sender.address
+        self.deployment = chain.deployment
+        self._chain = chain
+        self._sender = sender
+
+    async def find(self, text: str) -> Found:
+        """See Way."""
+        events = await proposals_of(self._chain)
+        event = events[chosen([event.proposal_id for event in events], text)]
+        return Found(event.proposal_id, actions_of(event), event.description)
+
+    async def holds(self, contract: str) -> bool:
+        """See Way."""
+        at = self._chain.head()
+        if contract == "token":
+            return await Token(self._chain).balance_of(self.account, at) > 0
+        return await Registry(self._chain).delegate_of(self.account, at) != ZERO_ADDRESS
+
+    async def delegate(self, contract: str, to: Address) -> Outcome:
+        """See Way."""
+        votes = Token(self._chain) if contract == "token" else Registry(self._chain)
+        return await self._send(votes.delegate(to))
+
+    async def vote(self, found: Found, support: Support, reason: str) -> Outcome:
+        """See Way."""
+        return await self._send(Governor(self._chain).vote(found.number, support, reason))
+
+    async def draft(self, title: str, text: str, actions: Sequence[Action]) -> Draft:
+        """See Way."""
+        return await draft(self._chain, title, text, actions)
+
+    async def propose(self, draft: Draft) -> Outcome:
+        """See Way."""
+        return await self._send(Governor(self._chain).propose(draft.actions, draft.description))
+
+    async def queue(self, found: Found) -> Outcome:
+        """See Way."""
+        return await self._send(Governor(self._chain).queue(found.actions, found.description))
+
+    async def execute(self, found: Found) -> Outcome:
+        """See Way."""
+        return await self._send(Governor(self._chain).execute(found.actions, found.description))
+
+    async def _send(self, call: Call) -> Outcome:
+        receipt = await self._sender.send(call, limit=LIMIT)
+        return {
+            "transaction": hex_of(receipt.hash),
+            "block": receipt.block,
+            "gas_used": receipt.gas_used,
+            "paid_by": hex_of(self.account),
+        }
+
+
+async def proposals_of(chain: Chain) -> list[ProposalCreated]:
+    """All proposals, the newest first."""
+    return (await chain.past(ProposalCreated, to_block=chain.head().number))[::-1]
+
+
+def actions_of(event: ProposalCreated) -> Actions:
+    """What a proposal does."""
+    return Actions(event.targets, event.values, event.calldatas)
+
+
+def chosen(numbers: Sequence[int], text: str) -> int:
+    """The place of the one number that begins with these digits; ConfigError when none or several do."""
+    found = [place for place, number in enumerate(numbers) if str(number).startswith(text)]
+    if not text.isdecimal() or not found:
+        raise ConfigError(f"proposal {text[:80]}: there is none with this number; dao proposals lists them")
+    if len(found) > 1:
+        raise ConfigError(f"proposal {text[:80]}: {len(found)} numbers begin so; give more digits")
+    return found[0]

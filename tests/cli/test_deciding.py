@@ -1,0 +1,183 @@
+"""Members' commands on a real governed network: by transactions of their own, and by signatures that a real API relays."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from dao.api.settings import init
+from dao.chain.deploy import TOKEN, Params, grant
+from dao.chain.handover import hand_over
+from dao.chain.signer import Signer
+from dao.core.types import Wei, hex_of
+from dao.devnet import Anvil
+from tests.cli.command import LIMIT, Dao
+from tests.support import Network, deploy_network
+
+PARAMS = Params(voting_delay=10, voting_period=100, late_extension=10)
+DELAY = 5  # seconds of the timelock
+PASSWORD = "canary-of-the-member"
+ETHER = Wei(10**18)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member with 1,000 tokens, and the options that name its key."""
+
+    address: str
+    key: tuple[object, ...]
+
+
+@dataclass(frozen=True)
+class Town:
+    """A governed network; `paid` and `free` are the options of the two ways to act."""
+
+    dao: Dao
+    network: Network
+    members: list[Member]
+    paid: tuple[object, ...]
+    free: tuple[object, ...]
+
+    def pass_time(self, seconds: int) -> None:
+        self.network.anvil.request("evm_increaseTime", seconds)
+        self.network.anvil.request("evm_mine")
+        self.caught_up()
+
+    def caught_up(self) -> None:
+        """Wait until the API has what the chain has."""
+        head, end = int(self.network.anvil.request("eth_blockNumber"), 16), time.monotonic() + LIMIT
+        while (self._answer().get("as_of") or {"block": 0})["block"] < head:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    def _answer(self) -> Any:
+        return httpx.get(f"{self.free[1]}/api/v1/network", timeout=LIMIT).json()
+
+
+@pytest.fixture(scope="module")
+def town(dao: Dao, anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    folder = tmp_path_factory.mktemp("town")
+    network = deploy_network(anvil, folder / "network", PARAMS)
+    password = folder / "password"
+    password.touch(0o600)
+    password.write_text(PASSWORD)
+    signers = [Signer.create(folder / f"{name}.json", PASSWORD, work=4096) for name in ("one", "two")]
+
+    async def prepare() -> None:
+        async with network.chain() as chain, network.dao(chain) as sender:
+            await grant(chain, sender, {signer.address: Wei(1000 * TOKEN) for signer in signers})
+            await hand_over(chain, sender, DELAY)
+
+    asyncio.run(prepare())
+    file = folder / "deployment.json"
+    network.deployment.save(file)
+    relayer = init(folder / "api", anvil.ws, file, "127.0.0.1:0", work=4096)
+    anvil.fund(relayer, ETHER)
+    anvil.fund(signers[1].address, ETHER)  # the first has none: it must do without
+    members = [
+        Member(hex_of(signer.address), ("--keystore", folder / f"{name}.json", "--password-file", password))
+        for signer, name in zip(signers, ("one", "two"), strict=True)
+    ]
+    with dao.running("api", "start", "--home", folder / "api") as daemon:
+        url = daemon.line().removeprefix("API at ")
+        made = Town(dao, network, members, ("--rpc", anvil.ws, "--deployment", file), ("--api", url))
+        made.caught_up()
+        yield made
+
+
+def told(town: Town, way: tuple[object, ...], number: str) -> Any:
+    """A proposal as it is told by a way."""
+    town.caught_up()
+    return town.dao.json("proposals", number, *way)
+
+
+@pytest.mark.timeout(300)
+def test_decision__from_delegation_to_execution__by_either_way(town: Town, tmp_path: Path) -> None:
+    dao, (poor, other) = town.dao, town.members
+    did = dao.json("delegate", *town.free, *poor.key, "--yes")
+    assert did["delegate"] == poor.address
+    assert did["token_paid_by"] == town.free[1]
+    did = dao.json("delegate", poor.address, "--of", "tokens", *town.paid, *other.key, "--yes")
+    assert (did["delegate"], did["token_paid_by"]) == (poor.address, other.address)
+    town.pass_time(1)
+
+    file = tmp_path / "proposal.json"
+    fields = {"to": other.address, "amount_wei": str(7 * TOKEN)}
+    file.write_text(
+        json.dumps(
+            {
+                "title": "Two things",
+                "description": "Why not",
+                "actions": [{"kind": "grant", "fields": fields}],
+            }
+        )
+    )
+    said = dao.run(
+        *("propose", "--file", file, "--set", "quorum=5", *town.free, *poor.key, "--yes", "--json")
+    )
+    assert "Pay 7 tokens of the treasury to" in said.stderr
+    assert "quorum of 5 percent" in said.stderr
+    number = json.loads(said.stdout)["proposal"]
+    town.pass_time(11)
+    by_chain = told(town, town.paid, number)
+    assert (by_chain["state"], by_chain["title"]) == ("active", "Two things")
+    assert by_chain["words"][0].startswith("- Pay 7 tokens")
+    did = dao.json("vote", number[:20], "for", "--reason", "it is due", *town.free, *poor.key, "--yes")
+    assert did["proposal"] == number
+    by_chain, by_api = told(town, town.paid, number), told(town, town.free, number)
+    assert int(by_api["for_wei"]) == 2000 * TOKEN
+    assert by_api == {**by_chain, "proposer": by_api["proposer"]}
+    assert by_api["proposer"].lower() == by_chain["proposer"] == poor.address
+    town.pass_time(101)
+    assert [row["id"] for row in dao.json("proposals", "--state", "succeeded", *town.paid)] == [number]
+    assert dao.json("queue", number, *town.free, *poor.key, "--yes")["paid_by"] == town.free[1]
+    town.pass_time(DELAY + 1)
+    assert dao.json("execute", number[:9], *town.paid, *other.key, "--yes")["paid_by"] == other.address
+    assert told(town, town.paid, number)["state"] == "executed"
+    town.caught_up()
+    listed = dao.run("proposals", *town.free).stdout
+    assert number[:12] in listed
+    shown = dao.run("proposals", number, *town.paid).stdout
+    assert "It would:" in shown
+    assert "Why not" in shown
+
+
+def test_acts__what_is_not_possible__one_line_and_nothing_is_sent(town: Town, tmp_path: Path) -> None:
+    dao, (poor, other) = town.dao, town.members
+    for way, member in ((town.free, poor), (town.paid, other)):
+        key = (*way, *member.key)
+        assert "there is none with this number" in dao.refused("vote", "123", "for", *key, "--yes")
+        assert "there is none with this number" in dao.refused("queue", "x", *key, "--yes")
+        assert "expected for, against or abstain" in dao.refused("vote", "1", "maybe", *key)
+        assert "nothing to propose" in dao.refused("propose", "--title", "x", *key)
+        assert "expected one line" in dao.refused("propose", "--grant", f"{other.address}=1", *key)
+        assert "ADDRESS=TOKENS" in dao.refused("propose", "--title", "x", "--grant", "1", *key)
+        assert "expected one of voting-delay" in dao.refused("propose", "--title", "x", "--set", "y=1", *key)
+    assert "nothing was signed: expected --yes" in dao.run("delegate", *town.free, *poor.key, code=1).stderr
+    bad = tmp_path / "bad.json"
+    for content, word in (
+        ("{", "bad.json"),
+        ("[1]", "actions[0]"),
+        ('[{"kind": "grant", "fields": {"to": "0x1"}}]', "grant"),
+        ('{"actions": [], "more": 1}', "nothing else"),
+        ('[{"kind": "nonsense", "fields": {}}]', "expected one of"),
+    ):
+        bad.write_text(content)
+        assert word in dao.refused("propose", "--title", "x", "--file", bad, *town.free, *poor.key)
+    assert "does not answer" in dao.refused("proposals", "--api", "http://127.0.0.1:1")
+    assert "expected an address" in dao.refused("proposals", "--api", "ftp://x/y")
+    assert "expected one of pending" in dao.refused("proposals", "--state", "x", *town.free)
+
+
+def test_acts__an_api_of_other_contracts__nothing_is_signed(town: Town, tmp_path: Path) -> None:
+    told = json.loads(Path(str(town.paid[3])).read_text())
+    told["governor"] = "0x" + "11" * 20
+    (tmp_path / "other.json").write_text(json.dumps(told))
+    key = (*town.members[0].key, "--deployment", tmp_path / "other.json")
+    assert "serves other contracts" in town.dao.refused("delegate", *town.free, *key, "--yes")
