@@ -1,6 +1,7 @@
 """What the routes over the index answer: as the chain and the manifests have it, in the shapes of the description."""
 
 import asyncio
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from dao.devnet import Anvil
 from dao.gov.actions import CreateTask, Wei
 from tests.api.stage import LIMIT, PARAMS, Member, caught_up, member
 from tests.api.trained import SCRIPT, Trained, train
+from tests.postgres import postgres
 
 
 @pytest.fixture(scope="module")
@@ -193,16 +195,21 @@ async def test_reads__of_what_is_not_there__404_or_nothing(trained: Trained) -> 
         assert (await who.get(f"/accounts/{nobody}/votes"))["items"] == []
 
 
-async def test_reads__as_anyone__say_the_same(trained: Trained) -> None:
-    stage, task, number = trained.stage, trained.task, trained.proposal
+def paths_of(trained: Trained) -> list[str]:
+    """Every read, of what is there."""
+    task, number = trained.task, trained.proposal
     operator = hex_of(trained.supernodes[0].operator.address)
-    paths = [
+    return [
         *("/network", "/tasks", f"/tasks/{task}", f"/tasks/{task}/rounds", f"/tasks/{task}/rounds/1"),
         *(f"/tasks/{task}/rounds/1/nodes", f"/tasks/{task}/supernodes", f"/supernodes/{operator}"),
         *(f"/tasks/{task}/supernodes/{operator}/history", f"/accounts/{operator}", "/delegates"),
         *(f"/accounts/{operator}/votes", "/treasury", "/treasury/payments", "/proposals", "/activity"),
         *(f"/proposals/{number}", f"/proposals/{number}/votes", f"/proposals/{number}/voters/{operator}"),
     ]
+
+
+async def test_reads__as_anyone__say_the_same(trained: Trained) -> None:
+    stage = trained.stage
     async with (
         stage.open() as running,
         member(running, stage.members[0]) as signed_in,
@@ -210,11 +217,27 @@ async def test_reads__as_anyone__say_the_same(trained: Trained) -> None:
         member(running, stage.members[2]) as nobody,
         member(running, stage.members[3]) as expired,
     ):
-        await manifests_read(nobody, task)
+        await manifests_read(nobody, trained.task)
         await signed_in.sign_in()
         await other.sign_in()
         expired.http.cookies.set("session", "is-over")
-        for path in paths:
+        for path in paths_of(trained):
             said = await nobody.get(path)
             for who in (signed_in, other, expired):
                 assert await who.get(path) == said
+
+
+async def test_reads__from_postgresql__as_from_sqlite_and_a_problem_once_it_is_away(trained: Trained) -> None:
+    stage, who = trained.stage, trained.stage.members[0]
+    async with stage.open() as running, member(running, who) as here:
+        await manifests_read(here, trained.task)
+        said = {path: await here.get(path) for path in paths_of(trained)}
+    with ExitStack() as stack:
+        uri = stack.enter_context(postgres())
+        async with stage.open(api={"database": uri}) as running, member(running, who) as here:
+            await manifests_read(here, trained.task)
+            for path, answer in said.items():
+                assert await here.get(path) == answer
+            await asyncio.to_thread(stack.close)
+            assert (await here.get("/tasks?limit=9", 503))["type"] == "database-unreachable"
+            assert await here.get("/tasks") == said["/tasks"]  # as it was kept
