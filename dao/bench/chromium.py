@@ -1,5 +1,6 @@
 """A Chromium without a window: the one of npm's @sparticuz/chromium, unpacked once below `build`."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ _FLAGS = (
 
 
 def executable() -> Path:
-    """Return the program, and unpack it where that was not done; ConfigError without the package."""
+    """Return the program, and unpack it where that was not done; ConfigError where it cannot."""
     if not _PACKAGE.is_dir():
         raise ConfigError(f"{_PACKAGE}: no Chromium; run script/setup")
     version = json.loads((_PACKAGE / "package.json").read_text())["version"]
@@ -35,17 +36,16 @@ def executable() -> Path:
         fresh = Path(tempfile.mkdtemp(prefix="chromium-", dir=folder.parent))
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         node = shutil.which("node", path=path) or "node"
-        subprocess.run(
-            [node, "--input-type=module", "--eval", _UNPACK],
-            cwd=ROOT,
-            env=os.environ | {"TMPDIR": str(fresh)},
-            check=True,
-            timeout=_UNPACK_SECONDS,
-        )
+        command = [node, "--input-type=module", "--eval", _UNPACK]
+        environment = os.environ | {"TMPDIR": str(fresh)}
         try:
-            fresh.rename(folder)
-        except OSError:  # another process was faster
-            shutil.rmtree(fresh)
+            subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=_UNPACK_SECONDS)
+            with contextlib.suppress(OSError):  # another process was faster
+                fresh.rename(folder)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise ConfigError(f"{_PACKAGE}: cannot be unpacked: {error}; run script/setup") from None
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
     return folder / "chromium"
 
 

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from dao.bench.chromium import browser as running_browser
@@ -26,7 +27,7 @@ def own_stage(tmp_path: Path) -> Iterator[Stage]:
         yield build(running, tmp_path)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     async with running_browser() as running:
         yield running

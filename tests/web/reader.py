@@ -145,6 +145,6 @@ async def reading(
         page.on("dialog", lambda dialog: reader.errors.append(f"a script asks: {dialog.message}"))
         await reader.go()
         yield reader
-        assert reader.errors == []
+        assert reader.errors == [], reader.errors
     finally:
         await context.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from playwright.async_api import Browser, expect
 
 from dao.chain.governance import Governor, Support
@@ -11,6 +12,8 @@ from tests.api.stage import ETHER, Stage
 from tests.web.decisions import propose
 from tests.web.reader import reading
 from tests.web.wallet import Wallet
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # the browser is all tests'
 
 
 async def test_relayer__has_no_money__the_page_says_so_and_the_paid_way_works(
@@ -107,7 +110,7 @@ async def test_api__ends_and_starts_again__the_page_says_so_and_comes_back_by_it
     async with own_stage.open(api={"listen": listen}):
         await expect(lost).to_be_hidden()
         await expect(reader.page.get_by_role("link", name="Made meanwhile")).to_be_visible()
-        # the browser itself writes a line for each try that found nobody
-        assert [error for error in reader.errors if "net::ERR_" not in error] == []
+        # the browser itself writes a line for each try that found nobody, or an API that was about to end
+        assert [error for error in reader.errors if "net::ERR_" not in error and "503" not in error] == []
         reader.errors.clear()
         await opened.__aexit__(None, None, None)

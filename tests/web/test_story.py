@@ -1,5 +1,6 @@
 """A decision's whole life on the page, by members who have a wallet and no ether in it."""
 
+import pytest
 from playwright.async_api import Browser, expect
 
 from dao.chain.contracts import Token
@@ -9,6 +10,8 @@ from tests.api.stage import DELAY, PARAMS, Stage
 from tests.web.decisions import TO
 from tests.web.reader import Reader, reading
 from tests.web.wallet import Wallet
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # the browser is all tests'
 
 
 async def propose_grant(reader: Reader, title: str, text: str, amount: str) -> str:

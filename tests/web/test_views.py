@@ -17,6 +17,8 @@ from tests.web.wallet import Wallet
 Made = tuple[Trained, int]
 MARKUP = " ".join(SCRIPT.split())  # on one line, as the page shows it
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # the browser is all tests'
+
 
 @pytest.fixture(scope="module")
 def made(anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Made:
@@ -140,8 +142,8 @@ async def test_claim__by_the_owner_who_has_ether__pays_what_is_final(made: Made,
 
 
 async def test_keyboard__alone__signs_in_and_votes_with_a_reason(made: Made, browser: Browser) -> None:
-    trained, number = made
-    stage = trained.stage
+    stage = made[0].stage
+    number = await propose(stage, "# By keyboard")
     wallet = Wallet(stage.members[1], stage.network.anvil)
     async with (
         stage.open() as running,

@@ -14,6 +14,13 @@ import { wordsOf } from "./words.js";
 
 const EVERY = 300; // ms
 const LIMIT = 120; // seconds for a block to come
+const OFF = "This API has no relayer that pays fees.";
+const DRY = "The relayer has used up what it may spend.";
+const PAID = {
+  "relay-off": OFF,
+  "relay-dry": DRY,
+  "relay-too-costly": "This needs more gas than the relayer pays for.",
+};
 const running = new Set();
 
 /**
@@ -47,14 +54,6 @@ async function perform({ prepare, body, relay, card }) {
   return (await paid({ prepared, why, from, card })) ? prepared : null;
 }
 
-const OFF = "This API has no relayer that pays fees.";
-const DRY = "The relayer has used up what it may spend.";
-const PAID = {
-  "relay-off": OFF,
-  "relay-dry": DRY,
-  "relay-too-costly": "This needs more gas than the relayer pays for.",
-};
-
 /** Gives null when it went through, or the sentence why only the paid way is left. */
 async function free({ prepared, prepare, relay, from, card }) {
   const { enabled, balance_wei: balance, remaining_today: remaining } = (await get("network")).relay;
@@ -67,7 +66,9 @@ async function free({ prepared, prepare, relay, from, card }) {
   try {
     const sent = await relayed(`relay/${prepare}`, relay(prepared, signature));
     card.step("Sent. Waiting for a block…");
-    card.done(`Done, in block ${await mined(sent.id)}.`);
+    const block = await mined(sent.id);
+    await known(block);
+    card.done(`Done, in block ${block}.`);
     return null;
   } catch (problem) {
     if (PAID[problem.kind]) return PAID[problem.kind];
@@ -106,7 +107,9 @@ async function paid({ prepared, why, from, card }) {
   if (!agreed) return stop();
   card.step("Waiting for your wallet, then for a block…");
   const receipt = await send(prepared.transaction, from, state.network.chain_id);
-  card.done(`Done, in block ${Number(receipt.blockNumber)}; you paid the fee.`);
+  const block = Number(receipt.blockNumber);
+  await known(block);
+  card.done(`Done, in block ${block}; you paid the fee.`);
   return true;
 }
 
@@ -123,16 +126,30 @@ function agree(typed, words, card) {
   });
 }
 
-async function mined(id) {
-  for (let waited = 0; waited < LIMIT * 1000; waited += EVERY) {
+/** The block that has what was relayed. */
+function mined(id) {
+  return until("no block has it", async () => {
     const { status, block, detail, error } = await get(`relay/${id}`);
-    if (status === "mined") return block;
     if (status === "failed") throw new Problem({ detail: `the chain refused it: ${detail}`, error });
+    return status === "mined" ? block : null;
+  });
+}
+
+/** Waits until the API tells what a block has brought: what is read from then on shows it. */
+function known(block) {
+  return until(`the API does not tell of block ${block} yet`, async () => {
+    const { indexed_block: last } = await get("health");
+    return last >= block ? block : null;
+  });
+}
+
+async function until(otherwise, look) {
+  for (let waited = 0; waited < LIMIT * 1000; waited += EVERY) {
+    const found = await look();
+    if (found !== null) return found;
     await new Promise((resolve) => setTimeout(resolve, EVERY));
   }
-  throw new Problem({
-    detail: `no block has it after ${several(LIMIT, "second")}; it may still come`,
-  });
+  throw new Problem({ detail: `${otherwise} after ${several(LIMIT, "second")}; it may still come` });
 }
 
 function stop() {

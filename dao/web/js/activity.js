@@ -3,7 +3,7 @@
 import { h } from "./dom.js";
 
 const list = document.getElementById("activity");
-const GONE = 8_000; // ms after which what went well leaves by itself
+const GONE = 30_000; // ms after which what went well leaves by itself, if nothing else is begun before
 
 /** Starts a card; `step(text)` says how it goes, `done(text)` and `failed(text, offers)` end it. */
 export function start(name) {
@@ -12,6 +12,7 @@ export function start(name) {
   const close = h("button", { type: "button", class: "close", "aria-label": "Close" }, "×");
   const card = h("article", { class: "busy" }, h("h3", {}, name), text, offers, close);
   close.onclick = () => card.remove();
+  for (const other of list.querySelectorAll(".good")) other.remove();
   list.append(card);
   const say = (tone, words) => {
     card.className = tone;
