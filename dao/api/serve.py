@@ -98,7 +98,7 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[Running]:
             )
         )
         serving = asyncio.create_task(server.serve([listening]))
-        linked = asyncio.create_task(_linked(services, signer, content))
+        linked = asyncio.create_task(follow(services, signer, content))
         done = asyncio.create_task(_first(serving, linked))
         try:
             yield Running(f"http://{_host(settings)}:{port}", services, done)
@@ -109,8 +109,8 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[Running]:
             await asyncio.gather(serving, linked, done, return_exceptions=True)
 
 
-async def _linked(services: Services, signer: Signer | None, content: Source) -> None:
-    """Follow the chain, and relay."""
+async def follow(services: Services, signer: Signer | None, content: Source) -> None:
+    """Follow the chain, and relay where there is a signer, until cancelled."""
     teller, settings = Teller(services), services.settings
 
     async def work(chain: Chain) -> None:

@@ -78,6 +78,26 @@ def migrate(home: HomeOption = None) -> None:
     print("the index's database is up to date")
 
 
+@app.command()
+def mcp(home: HomeOption = None) -> None:
+    """Offer reads and drafts to an agent by the Model Context Protocol, on stdin and stdout; it never signs or sends.
+
+    Name this command in the agent's settings. It may run beside `dao api start`, on the same folder.
+
+    Example: dao api mcp --home ~/.commonweight/api
+    """
+    settings = _settings(home)
+    log_to_stderr()
+    asyncio.run(_offer(settings))
+
+
+async def _offer(settings: ApiSettings) -> None:
+    from dao.api.mcp import open_services, server
+
+    async with open_services(settings) as services:
+        await server(services).run_stdio_async()
+
+
 async def _until_told(settings: ApiSettings) -> None:
     from dao.api.serve import open_api
     from dao.cli.serving import until_told
