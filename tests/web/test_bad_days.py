@@ -24,7 +24,7 @@ async def test_relayer__has_no_money__the_page_says_so_and_the_paid_way_works(
     assert relayer is not None
     anvil.fund(relayer.address, Wei(0))
     anvil.fund(signer.address, ETHER)
-    wallet = Wallet(signer, anvil)
+    wallet = Wallet(signer, anvil, chain=1)
     async with own_stage.open() as running, reading(browser, running, wallet) as reader:
         await reader.sign_in()
         await reader.button("Keep my own votes").click()
@@ -32,6 +32,7 @@ async def test_relayer__has_no_money__the_page_says_so_and_the_paid_way_works(
         await reader.done("Delegate your tokens' votes", "you paid the fee")
         await expect(reader.page.get_by_role("main")).to_contain_text("go to yourself")
         assert "eth_signTypedData_v4" not in wallet.asked
+        assert "wallet_switchEthereumChain" in wallet.asked
         assert 0 < int(anvil.request("eth_getBalance", wallet.address, "latest"), 16) < ETHER
 
 
@@ -54,6 +55,29 @@ async def test_wallet__its_owner_declines__nothing_is_sent_and_it_can_be_tried_a
         await expect(reader.page.get_by_role("button", name="Sign out")).to_be_visible()
         await reader.page.get_by_role("button", name="Sign out").click()
         await expect(reader.button("Connect and sign in")).to_be_visible()
+
+
+async def test_wallet__there_is_none__the_page_says_so(own_stage: Stage, browser: Browser) -> None:
+    async with own_stage.open() as running, reading(browser, running) as reader:
+        await reader.follow("Connect")
+        await reader.button("Connect and sign in").click()
+        await expect(reader.page.locator("#activity")).to_contain_text("No wallet was found in this browser")
+
+
+async def test_session__is_over__signs_in_again_and_hands_on_what_was_signed(
+    own_stage: Stage, browser: Browser
+) -> None:
+    wallet = Wallet(own_stage.members[0], own_stage.network.anvil)
+    async with own_stage.open() as running, reading(browser, running, wallet) as reader:
+        await reader.sign_in()
+        await reader.page.context.clear_cookies()
+        await reader.button("Keep my own votes").click()
+        await reader.agree("Delegate the votes of your tokens")
+        await reader.agree("Sign in")
+        await reader.done("Delegate your tokens' votes")
+        assert wallet.asked.count("eth_signTypedData_v4") == 1
+        assert [error for error in reader.errors if "401" not in error] == []
+        reader.errors.clear()
 
 
 async def test_chain__its_node_goes_and_comes_back__marked_stale_and_live_again_without_reload(

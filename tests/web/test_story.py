@@ -94,6 +94,10 @@ async def test_story__members_without_ether__a_grant_is_decided_on_the_page_and_
             assert await reader.page.evaluate("window.opened"), "the page was loaded anew"
             assert reader.page.url.endswith(number)
 
+        await watcher.follow("Proposals")
+        for state, words in (("executed", "A grant"), ("active", "No proposal is active.")):
+            await watcher.page.get_by_label("Show").select_option(state)
+            await expect(watcher.page.get_by_role("main")).to_contain_text(words)
         assert await Token(chain).balance_of(TO, chain.head()) == 5 * TOKEN
         for wallet in (ann, ben):
             assert int(anvil.request("eth_getBalance", wallet.address, "latest"), 16) == 0

@@ -11,7 +11,7 @@ from dao.api.signing import digest_of
 from dao.api.siwe import checksummed, signed_digest
 from dao.chain.signer import Signer
 from dao.core.types import hex_of
-from dao.devnet import Anvil
+from dao.devnet import CHAIN_ID, Anvil
 
 _SCRIPT = """
 const provider = {
@@ -31,10 +31,11 @@ announce();
 
 @dataclass
 class Wallet:
-    """One account. `asked` are the methods that pages called; the next ones in `declined` are refused."""
+    """One account, on a chain. `asked` are the methods that pages called; the next ones in `declined` are refused."""
 
     signer: Signer
     anvil: Anvil
+    chain: int = CHAIN_ID
     asked: list[str] = field(default_factory=list)
     declined: set[str] = field(default_factory=set)
 
@@ -55,15 +56,22 @@ class Wallet:
         return json.dumps({"result": await asyncio.to_thread(self._answer, method, json.loads(params))})
 
     def _answer(self, method: str, params: list[Any]) -> Any:
+        found: Any = None
         match method:
-            case "eth_requestAccounts" | "eth_accounts":
-                return [self.address.lower()]
+            case "eth_requestAccounts":
+                found = [self.address.lower()]
+            case "eth_chainId":
+                found = hex(self.chain)
+            case "wallet_switchEthereumChain":
+                self.chain = int(params[0]["chainId"], 16)
             case "personal_sign":
                 text = bytes.fromhex(params[0].removeprefix("0x")).decode()
-                return hex_of(self.signer.sign(signed_digest(text)))
+                found = hex_of(self.signer.sign(signed_digest(text)))
             case "eth_signTypedData_v4":
-                return hex_of(self.signer.sign(digest_of(json.loads(params[1]))))
+                found = hex_of(self.signer.sign(digest_of(json.loads(params[1]))))
             case "eth_sendTransaction":
                 self.anvil.request("anvil_impersonateAccount", params[0]["from"])
-                return self.anvil.request(method, *params)
-        return self.anvil.request(method, *params)
+                found = self.anvil.request(method, *params)
+            case _:
+                found = self.anvil.request(method, *params)
+        return found
