@@ -1,6 +1,7 @@
 """The content of a task before it is proposed: app, first model and shards, put where others can have them."""
 
 import asyncio
+import json
 import secrets
 import sys
 import tempfile
@@ -11,7 +12,9 @@ from dao import files
 from dao.app import bundle, unpack
 from dao.core.errors import ConfigError
 from dao.core.layout import depth_for
-from dao.core.types import Digest
+from dao.core.types import Digest, Rules, Wei
+from dao.gov.actions import CreateTask
+from dao.gov.forms import kind_of
 from dao.shards import read_shards
 from dao.store.base import Store
 from dao.store.cid import Cid
@@ -54,6 +57,15 @@ async def publish(
     return Content(
         app_cid, model_cid, hashed.root, len(hashed.paths), layout.values, max(1, depth_for(layout.chunks))
     )
+
+
+def write_draft(file: Path, rules: Rules, funds: Wei) -> None:
+    """Write a task for `dao propose --file`."""
+    from dao.api.drafts import shown
+
+    action = CreateTask(rules, funds)
+    told = {"actions": [{"kind": kind_of(action), "fields": shown(action)}]}
+    file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 async def _created(bundled: bytes, python: Path | None, folder: Path) -> Path:

@@ -24,7 +24,7 @@ from dao.cli.network import (
     expanded,
     paying,
 )
-from dao.cli.output import amount, print_fields, print_json, print_table, tokens
+from dao.cli.output import amount, print_fields, print_json, print_table, tokens, writable
 from dao.core.types import Codec, Rules, TaskId, Wei, address_of, hex_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -83,16 +83,23 @@ def create(
     // 2,
     challenge_period: Annotated[int, _seconds("in which a result can be challenged")] = DAY,
     resolve_period: Annotated[int, _seconds("for the DAO to decide a challenge")] = 3 * DAY,
+    draft: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the task to this file for dao propose --file, where members decide; nothing is sent."
+        ),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Create a task through the DAO's timelock: what to train, on whose rules, for how much.
 
     The app is bundled and stored together with the first model; the rules bind the digests of both, and the root over
-    the shards. Funds for the rounds come from the DAO's tokens.
+    the shards. Funds for the rounds come from the DAO's tokens. Where members govern, nobody creates a task alone:
+    write a draft, and propose that.
 
     Example: dao task create --app apps/mnist --shards shards --superlink 0x7099… --dev-account 0 --rounds 5
     """
-    from dao.cli.proposal import publish
+    from dao.cli.proposal import publish, write_draft
 
     link = address_of(superlink, "--superlink")
     amounts = {
@@ -106,40 +113,49 @@ def create(
         }.items()
     }
     account = Paying(keystore, password_file, dev_account)
+    writable(draft, "--draft")
+
+    async def make() -> tuple[Rules, Wei, dict[str, object]]:
+        """Publish the content; the rules, the funds, and what to tell of them."""
+        content = await publish(app_folder, model, shards, expanded(store), ipfs, app_python)
+        rules = Rules(
+            superlink=link,
+            commit_period=commit_period,
+            reveal_period=reveal_period,
+            result_period=result_period,
+            force_period=force_period,
+            challenge_period=challenge_period,
+            resolve_period=resolve_period,
+            quorum=quorum,
+            shards=content.shards,
+            body_depth=content.body_depth,
+            codec=codec,
+            admitted_only=admitted_only,
+            app_hash=content.app.digest,
+            base_model=content.base_model.digest,
+            validation_root=content.validation_root,
+            **amounts,
+        )
+        funds = Wei(rounds * rules.round_budget)
+        told: dict[str, object] = {
+            "app": str(content.app),
+            "base_model": str(content.base_model),
+            "validation_root": hex_of(content.validation_root),
+            "shards": content.shards,
+            "values": content.values,
+            "funds_wei": str(funds),
+            "store": str(expanded(store)),
+        }
+        return rules, funds, told
 
     async def propose() -> dict[str, object]:
+        if draft is not None:
+            rules, funds, told = await make()
+            write_draft(draft, rules, funds)
+            return {"draft": str(draft), **told}
         async with paying(rpc, deployment, account) as (chain, sender):
-            content = await publish(app_folder, model, shards, expanded(store), ipfs, app_python)
-            rules = Rules(
-                superlink=link,
-                commit_period=commit_period,
-                reveal_period=reveal_period,
-                result_period=result_period,
-                force_period=force_period,
-                challenge_period=challenge_period,
-                resolve_period=resolve_period,
-                quorum=quorum,
-                shards=content.shards,
-                body_depth=content.body_depth,
-                codec=codec,
-                admitted_only=admitted_only,
-                app_hash=content.app.digest,
-                base_model=content.base_model.digest,
-                validation_root=content.validation_root,
-                **amounts,
-            )
-            funds = Wei(rounds * rules.round_budget)
-            task = await create_task(chain, sender, rules, funds)
-            return {
-                "task": task,
-                "app": str(content.app),
-                "base_model": str(content.base_model),
-                "validation_root": hex_of(content.validation_root),
-                "shards": content.shards,
-                "values": content.values,
-                "funds_wei": str(funds),
-                "store": str(expanded(store)),
-            }
+            rules, funds, told = await make()
+            return {"task": await create_task(chain, sender, rules, funds), **told}
 
     (print_json if json else print_fields)(asyncio.run(propose()))
 

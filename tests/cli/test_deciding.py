@@ -17,6 +17,7 @@ from dao.chain.handover import hand_over
 from dao.chain.signer import Signer
 from dao.core.types import Wei, hex_of
 from dao.devnet import Anvil
+from tests.aggregator.assignment import Assignment
 from tests.cli.command import LIMIT, Dao
 from tests.support import Network, deploy_network
 
@@ -146,6 +147,45 @@ def test_decision__from_delegation_to_execution__by_either_way(town: Town, tmp_p
     shown = dao.run("proposals", number, *town.paid).stdout
     assert "It would:" in shown
     assert "Why not" in shown
+
+
+@pytest.mark.timeout(300)
+def test_task__drafted_by_command__created_by_the_members(town: Town, tmp_path: Path) -> None:
+    dao, member = town.dao, town.members[1]
+    made, draft = Assignment.make(tmp_path / "content"), tmp_path / "draft.json"
+    told = dao.json(
+        *(
+            "task",
+            "create",
+            "--app",
+            made.app,
+            "--model",
+            made.base,
+            "--shards",
+            made.shards,
+            "--store",
+            made.store,
+        ),
+        *("--superlink", member.address, "--rounds", 2, "--round-budget", "10", "--draft", draft),
+    )
+    assert told["draft"] == str(draft)
+    dao.run("delegate", *town.paid, *member.key, "--yes")
+    town.pass_time(1)
+    proposed = dao.run(
+        *("propose", "--file", draft, "--title", "Train it", *town.paid, *member.key, "--yes", "--json")
+    )
+    assert "Create a task with 20 tokens in escrow: 10 tokens a round" in proposed.stderr
+    assert "WARNING" not in proposed.stderr
+    number = json.loads(proposed.stdout)["proposal"]
+    town.pass_time(11)
+    dao.run("vote", number, "for", *town.paid, *member.key, "--yes")
+    town.pass_time(101)
+    dao.run("queue", number, *town.paid, *member.key, "--yes")
+    town.pass_time(DELAY + 1)
+    dao.run("execute", number, *town.paid, *member.key, "--yes")
+    [task] = dao.json("task", "ls", *town.paid)
+    assert (task["task"], task["available_wei"]) == (1, str(20 * TOKEN))
+    assert dao.json("task", "show", 1, *town.paid)["validation_root"] == told["validation_root"]
 
 
 def test_acts__what_is_not_possible__one_line_and_nothing_is_sent(town: Town, tmp_path: Path) -> None:
