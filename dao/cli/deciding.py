@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -37,6 +38,12 @@ ProposalArgument = Annotated[
     typer.Argument(metavar="PROPOSAL", help="The proposal's number, or first digits that no other one has."),
 ]
 Outcome = dict[str, object]
+_NEVER = 2**37  # seconds
+_WHEN = {
+    "vote": ("active", "votes are cast while it is active"),
+    "queue": ("succeeded", "it is queued once it has succeeded"),
+    "execute": ("queued", "it is executed once it is queued"),
+}
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,25 @@ async def acting(api: str | None, rpc: str, deployment: Path, account: Paying) -
 
         async with paying(rpc, deployment, account) as (chain, sender):
             yield Paid(chain, sender)
+
+
+def not_now(act: str, state: str, eta: int | None, now: int) -> str | None:
+    """Why a proposal cannot be voted on, queued or executed ("vote", "queue", "execute") now; None when it can."""
+    needed, words = _WHEN[act]
+    if state != needed:
+        return f"the proposal is {state}; {words}"
+    if act == "execute" and eta is not None and eta > now:
+        return f"the proposal is in the timelock until {moment(eta)}; it is executed from then on"
+    return None
+
+
+def moment(seconds: int) -> str:
+    """A Unix time as people write it."""
+    return (
+        datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        if seconds < _NEVER
+        else "never"
+    )
 
 
 def agree(words: Iterable[str], yes: bool) -> None:

@@ -67,8 +67,8 @@ def command(
                     f"{hex_of(way.account)}: has neither tokens nor stake, so no votes to delegate"
                 )
             chosen = delegatee if delegatee is not None else way.account
-            name = "yourself" if chosen == way.account else hex_of(chosen)
-            agree([f"Let your {_WHERE[contract]} vote as {name} does." for contract in held], yes)
+            whose = "you do" if chosen == way.account else f"{hex_of(chosen)} does"
+            agree([f"Let your {_WHERE[contract]} vote as {whose}." for contract in held], yes)
             outcome: Outcome = {"delegate": hex_of(chosen)}
             for contract in held:
                 for key, value in (await way.delegate(contract, chosen)).items():

@@ -8,8 +8,8 @@ from dao.chain.contracts import Call, Registry, Token
 from dao.chain.decisions import ProposalCreated
 from dao.chain.governance import Actions, Governor, Support
 from dao.chain.sender import Sender
-from dao.cli.deciding import Found, Outcome
-from dao.core.errors import ConfigError
+from dao.cli.deciding import Found, Outcome, not_now
+from dao.core.errors import ConfigError, Reverted, RuleError
 from dao.core.types import ZERO_ADDRESS, Address, hex_of
 from dao.gov.actions import Action
 
@@ -45,7 +45,9 @@ class Paid:
 
     async def vote(self, found: Found, support: Support, reason: str) -> Outcome:
         """See Way."""
-        return await self._send(Governor(self._chain).vote(found.number, support, reason))
+        return await self._at_its_time(
+            "vote", found, Governor(self._chain).vote(found.number, support, reason)
+        )
 
     async def draft(self, title: str, text: str, actions: Sequence[Action]) -> Draft:
         """See Way."""
@@ -57,11 +59,25 @@ class Paid:
 
     async def queue(self, found: Found) -> Outcome:
         """See Way."""
-        return await self._send(Governor(self._chain).queue(found.actions, found.description))
+        call = Governor(self._chain).queue(found.actions, found.description)
+        return await self._at_its_time("queue", found, call)
 
     async def execute(self, found: Found) -> Outcome:
         """See Way."""
-        return await self._send(Governor(self._chain).execute(found.actions, found.description))
+        call = Governor(self._chain).execute(found.actions, found.description)
+        return await self._at_its_time("execute", found, call)
+
+    async def _at_its_time(self, act: str, found: Found, call: Call) -> Outcome:
+        """Send; RuleError where it is not the time for it."""
+        try:
+            return await self._send(call)
+        except Reverted:
+            governor, at = Governor(self._chain), self._chain.head()
+            state = (await governor.state_of(found.number, at)).name.lower()
+            why = not_now(act, state, await governor.eta_of(found.number, at), at.timestamp)
+            if why is None:
+                raise
+            raise RuleError(why) from None
 
     async def _send(self, call: Call) -> Outcome:
         receipt = await self._sender.send(call, limit=LIMIT)

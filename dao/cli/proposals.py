@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from dao.chain.client import Chain
 from dao.chain.decisions import ProposalCreated
 from dao.chain.governance import Governor, ProposalState
-from dao.cli.deciding import ApiOption, Found, plain, words_of
+from dao.cli.deciding import Found, moment, plain, words_of
 from dao.cli.network import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
@@ -39,7 +38,12 @@ def command(
     ] = None,
     state: Annotated[str | None, typer.Option(help=f"Only those in this state: {', '.join(STATES)}.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest to list.")] = 20,
-    api: ApiOption = None,
+    api: Annotated[
+        str | None,
+        typer.Option(
+            "--api", envvar="COMMONWEIGHT_API_URL", help="Ask the API at this address instead of the chain."
+        ),
+    ] = None,
     rpc: RpcOption = RPC_DEFAULT,
     deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
     json: JsonOption = False,
@@ -133,30 +137,24 @@ def _row(told: Mapping[str, Any]) -> dict[str, object]:
         "proposal": told["id"][:_SHOWN],
         "state": told["state"],
         **dict(zip(names, tally, strict=True)),
-        "ends": _time(told["ends_at"]),
+        "ends": moment(told["ends_at"]),
         "title": plain(told["title"])[:60],
     }
 
 
 def _print(told: Mapping[str, Any]) -> None:
     row = _row(told)
-    eta = {"can be executed from": _time(told["eta"])} if told["eta"] else {}
+    eta = {"can be executed from": moment(told["eta"])} if told["eta"] else {}
     print_fields(
         {
             **row,
             "proposal": told["id"],
             "title": plain(told["title"]),
             "proposer": told["proposer"],
-            "begins": _time(told["starts_at"]),
+            "begins": moment(told["starts_at"]),
             **eta,
         }
     )
     lines: Sequence[str] = told["words"]
     print("\nIt would:", *map(plain, lines), sep="\n")
     print("\nIts text:", *(plain(line) for line in told["description"].splitlines()), sep="\n")
-
-
-def _time(seconds: int) -> str:
-    if seconds >= 2**37:
-        return "never"
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -73,8 +73,8 @@ def command(
 ) -> None:
     """Propose something to the DAO. What would be executed is said in words, and tried, before you sign.
 
-    It takes as many votes as the network asks of proposers (dao proposals shows how many). Voting begins after the
-    voting delay; what was accepted is queued, then executed.
+    It takes as many votes as the network asks of proposers. Voting begins after the voting delay; what was accepted is
+    queued, then executed.
 
     Example: dao propose --title "Pay the auditors" --grant 0x7099…=250 --api https://dao.example --keystore me.json
     """

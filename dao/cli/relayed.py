@@ -17,10 +17,10 @@ from dao.api.siwe import parse, signed_digest
 from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.governance import Actions, Support
 from dao.chain.signer import Signer
-from dao.cli.deciding import Found, Outcome, plain
+from dao.cli.deciding import Found, Outcome, not_now, plain
 from dao.cli.network import Paying
 from dao.cli.paid import chosen
-from dao.core.errors import ConfigError, Refused, Unreachable
+from dao.core.errors import ConfigError, Refused, RuleError, Unreachable
 from dao.core.types import Address, BlockNumber, Wei, address_of, hex_of
 from dao.gov.actions import Action, encode_actions
 from dao.gov.forms import kind_of
@@ -30,6 +30,7 @@ BASE = "/api/v1"
 LIMIT = 300.0  # seconds until what was relayed is in the chain
 _TIMEOUT = 60.0  # of one request
 _LOOK = 0.3  # seconds between looks at what became of it
+_TRIES, _PAUSE = 5, 10  # where there were too many requests; at most so many seconds between two
 _FULL = 70  # digits: as good as a whole number
 
 
@@ -74,12 +75,21 @@ class Api:
         self._http.headers["X-CSRF-Token"] = session["csrf"]
 
     async def _ask(self, method: str, path: str, **more: Any) -> Any:
-        try:
-            answer = await self._http.request(method, BASE + path, **more)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Unreachable(
-                f"{self.url}: does not answer ({type(error).__name__}); is an API there?"
-            ) from None
+        for _ in range(_TRIES):
+            try:
+                answer = await self._http.request(method, BASE + path, **more)
+            except (httpx.HTTPError, httpx.InvalidURL) as error:
+                raise Unreachable(
+                    f"{self.url}: does not answer ({type(error).__name__}); is an API there?"
+                ) from None
+            wait = answer.headers.get("Retry-After", "")
+            if (
+                answer.status_code != httpx.codes.TOO_MANY_REQUESTS
+                or not wait.isdecimal()
+                or int(wait) > _PAUSE
+            ):
+                break
+            await asyncio.sleep(int(wait))
         try:
             told = answer.json() if answer.content else {}
         except ValueError:
@@ -166,11 +176,22 @@ class Relayed:
 
     async def queue(self, found: Found) -> Outcome:
         """See Way."""
-        return await self._relay("queue", {"proposal": str(found.number)})
+        return await self._at_its_time("queue", found)
 
     async def execute(self, found: Found) -> Outcome:
         """See Way."""
-        return await self._relay("execute", {"proposal": str(found.number)})
+        return await self._at_its_time("execute", found)
+
+    async def _at_its_time(self, act: str, found: Found) -> Outcome:
+        """Have it relayed; RuleError where it is not the time for it."""
+        try:
+            return await self._relay(act, {"proposal": str(found.number)})
+        except Refused:
+            told = await self._api.get(f"/proposals/{found.number}")
+            why = not_now(act, told["state"], told["eta"], told["as_of"]["timestamp"])
+            if why is None:
+                raise
+            raise RuleError(why) from None
 
     async def _prepared(self, path: str, form: Any) -> Any:
         return (await self._api.post(path, form))["typed_data"][0]

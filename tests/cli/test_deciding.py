@@ -79,6 +79,9 @@ def town(dao: Dao, anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> It
     file = folder / "deployment.json"
     network.deployment.save(file)
     relayer = init(folder / "api", anvil.ws, file, "127.0.0.1:0", work=4096)
+    config = folder / "api" / "config.toml"
+    rates = "reads_per_second = 1000\nwrites_per_second = 1000\n"
+    config.write_text(config.read_text().replace("[api]\n", f"[api]\n{rates}"))
     anvil.fund(relayer, ETHER)
     anvil.fund(signers[1].address, ETHER)  # the first has none: it must do without
     members = [
@@ -125,6 +128,11 @@ def test_decision__from_delegation_to_execution__by_either_way(town: Town, tmp_p
     assert "Pay 7 tokens of the treasury to" in said.stderr
     assert "quorum of 5 percent" in said.stderr
     number = json.loads(said.stdout)["proposal"]
+    for way, member in ((town.free, poor), (town.paid, other)):
+        key = (*way, *member.key, "--yes")
+        assert "is pending; votes are cast while" in dao.run("vote", number, "for", *key, code=1).stderr
+        assert "is pending; it is queued once" in dao.run("queue", number, *key, code=1).stderr
+        assert "is pending; it is executed once" in dao.run("execute", number, *key, code=1).stderr
     town.pass_time(11)
     by_chain = told(town, town.paid, number)
     assert (by_chain["state"], by_chain["title"]) == ("active", "Two things")
@@ -138,6 +146,10 @@ def test_decision__from_delegation_to_execution__by_either_way(town: Town, tmp_p
     town.pass_time(101)
     assert [row["id"] for row in dao.json("proposals", "--state", "succeeded", *town.paid)] == [number]
     assert dao.json("queue", number, *town.free, *poor.key, "--yes")["paid_by"] == town.free[1]
+    town.caught_up()
+    for way, member in ((town.free, poor), (town.paid, other)):
+        early = dao.run("execute", number, *way, *member.key, "--yes", code=1).stderr
+        assert "is in the timelock until 20" in early
     town.pass_time(DELAY + 1)
     assert dao.json("execute", number[:9], *town.paid, *other.key, "--yes")["paid_by"] == other.address
     assert told(town, town.paid, number)["state"] == "executed"

@@ -112,14 +112,16 @@ async def test_sign_in__text_of_another_site__nothing_is_signed(uri: str, domain
 
 async def test_errors__of_the_api__one_line_that_says_what_to_do() -> None:
     problem = {"type": "relay-dry", "detail": "the budget \x1b[31mis used\nup"}
-    api = Answers(relay__queue=httpx.Response(503, json=problem))
+    told = {"state": "succeeded", "eta": None, "as_of": {"timestamp": 1}}
+    shown = {f"proposals__{FOUND.number}": told}
+    api = Answers(relay__queue=httpx.Response(503, json=problem), **shown)
     with pytest.raises(Refused) as caught:
         await api.way().queue(FOUND)
     assert str(caught.value) == (
         f"{URL}: the budget [31mis used up; without --api your account pays [relay-dry]"
     )
     for answer in (httpx.Response(200, text="<html>"), httpx.Response(502, text="")):
-        api = Answers(relay__queue=answer)
+        api = Answers(relay__queue=answer, **shown)
         with pytest.raises((Refused, Unreachable)) as caught:
             await api.way().queue(FOUND)
         assert "\n" not in str(caught.value)
