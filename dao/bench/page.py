@@ -80,11 +80,11 @@ async def _network(anvil: Anvil, folder: Path) -> AsyncIterator[tuple[Chain, Run
 async def _propose(anvil: Anvil, chain: Chain) -> int:
     """A proposal that is open for the votes of all voters."""
     for voter in VOTERS:
-        await _send(anvil, voter, Token(chain).delegate(dev_signer(voter).address))
+        await _mined(anvil, await _send(anvil, voter, Token(chain).delegate(dev_signer(voter).address)))
     anvil.request("evm_increaseTime", 1)
     actions = Actions.of([Token(chain).transfer(dev_signer(0).address, Wei(TOKEN))])
     text = "# To be seen"
-    await _send(anvil, VOTERS[0], Governor(chain).propose(actions, text))
+    await _mined(anvil, await _send(anvil, VOTERS[0], Governor(chain).propose(actions, text)))
     anvil.request("evm_increaseTime", _PARAMS.voting_delay + 1)
     anvil.request("evm_mine")
     return proposal_id(actions, text)
@@ -99,10 +99,19 @@ async def _vote(anvil: Anvil, chain: Chain, page: Page, proposal: int, voter: in
     return time.perf_counter() - began
 
 
-async def _send(anvil: Anvil, voter: int, call: Call) -> None:
+async def _send(anvil: Anvil, voter: int, call: Call) -> str:
+    """Send a transaction; returns its hash."""
     transaction = {
         "from": hex_of(dev_signer(voter).address),
         "to": hex_of(call.to or b""),
         "data": hex_of(call.data),
     }
-    await asyncio.to_thread(anvil.request, "eth_sendTransaction", transaction)
+    found: str = await asyncio.to_thread(anvil.request, "eth_sendTransaction", transaction)
+    return found
+
+
+async def _mined(anvil: Anvil, tx_hash: str) -> None:
+    """Wait until a block has a transaction: Anvil mines it a moment later."""
+    async with asyncio.timeout(_LIMIT):
+        while anvil.request("eth_getTransactionReceipt", tx_hash) is None:  # noqa: ASYNC110  (nothing tells)
+            await asyncio.sleep(0.01)

@@ -28,6 +28,7 @@ export function listen(onEvent) {
       heard = performance.now();
       wait = FIRST_WAIT;
       check(onEvent);
+      onEvent({ kind: "all" }); // what was read before may be older than the stream
     };
     source.onerror = () => {
       update({ link: "lost", staleSince: state.staleSince ?? Date.now() });

@@ -11,14 +11,16 @@ import { resume } from "./session.js";
 import { state, update, watch } from "./state.js";
 
 const GATHER = 40; // ms in which events are taken together
-const PACE = 400; // ms between two readings, when events do not stop
+const PACE = 400; // ms between two readings when events do not stop
+const BURST = 8; // readings that may come faster
 const main = document.getElementById("main");
 let current = null; // {view, args, data, number}
 let number = 0;
 let timer = null;
 let again = false;
 let loading = false;
-let began = -PACE; // ms; when the last reading began
+let left = BURST; // readings, as of `counted`
+let counted = 0; // ms
 
 /** Shows the view of the address from the start. */
 async function go() {
@@ -46,7 +48,7 @@ async function refresh() {
     return;
   }
   loading = true;
-  began = performance.now();
+  left -= 1;
   const mine = current;
   try {
     if (!state.network) await readNetwork();
@@ -82,7 +84,10 @@ function draw(nodes) {
 
 function soon() {
   clearTimeout(timer);
-  timer = setTimeout(refresh, Math.max(GATHER, began + PACE - performance.now()));
+  const now = performance.now();
+  left = Math.min(BURST, left + (now - counted) / PACE);
+  counted = now;
+  timer = setTimeout(refresh, left >= 1 ? GATHER : (1 - left) * PACE);
 }
 
 async function readNetwork() {
@@ -145,4 +150,5 @@ watch(({ session }) => {
   reader = session;
 });
 resume().catch(() => null);
-go().then(() => listen(onEvent));
+go();
+listen(onEvent);
