@@ -16,7 +16,7 @@ from dao.chain.governance import Actions, Support
 from dao.cli.network import DEPLOYMENT_DEFAULT, Paying, expanded, paying
 from dao.cli.output import print_fields, print_json
 from dao.core.errors import ConfigError
-from dao.core.types import Address
+from dao.core.types import Address, Rules, TaskId
 from dao.gov.actions import decode, proposal_id
 from dao.gov.words import describe
 
@@ -77,6 +77,10 @@ class Way(Protocol):
 
     async def find(self, text: str) -> Found:
         """A proposal by its number or the first digits of it; ConfigError when none or several have them."""
+        ...
+
+    async def rules(self, task: TaskId) -> Rules:
+        """The rules of a task's next round."""
         ...
 
     async def holds(self, contract: str) -> bool:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from dao.api.drafts import Draft, draft
 from dao.chain.client import Chain
-from dao.chain.contracts import Call, Registry, Token
+from dao.chain.contracts import Call, Coordinator, Registry, Token
 from dao.chain.decisions import ProposalCreated
 from dao.chain.governance import Actions, Governor, Support
 from dao.chain.sender import Sender
 from dao.cli.deciding import Found, Outcome, not_now
 from dao.core.errors import ConfigError, Reverted, RuleError
-from dao.core.types import ZERO_ADDRESS, Address, hex_of
+from dao.core.types import ZERO_ADDRESS, Address, Rules, TaskId, hex_of
 from dao.gov.actions import Action
 
 LIMIT = 600.0  # seconds for a transaction
@@ -30,6 +30,10 @@ class Paid:
         events = await proposals_of(self._chain)
         event = events[chosen([event.proposal_id for event in events], text)]
         return Found(event.proposal_id, actions_of(event), event.description)
+
+    async def rules(self, task: TaskId) -> Rules:
+        """See Way."""
+        return await Coordinator(self._chain).rules_of(task, self._chain.head())
 
     async def holds(self, contract: str) -> bool:
         """See Way."""

@@ -1,5 +1,6 @@
 """`dao propose`: propose something to the DAO."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from dao.cli.network import (
     RpcOption,
 )
 from dao.core.errors import ConfigError
-from dao.gov.actions import proposal_id
+from dao.gov.actions import ChangeRules, proposal_id
 
 MAX_TITLE = 200  # characters
 _Many = list[str] | None
@@ -62,6 +63,13 @@ def command(
             f"Change how is decided: {', '.join(wanted.SETTINGS)} (seconds; tokens of votes; percent).",
         ),
     ] = None,
+    rule: Annotated[
+        _Many,
+        _many(
+            *("--rule", "TASK:NAME=VALUE"),
+            f"Change a rule of a task's coming rounds: {', '.join(wanted.RULES)} (seconds; commits; tokens).",
+        ),
+    ] = None,
     api: ApiOption = None,
     rpc: RpcOption = RPC_DEFAULT,
     deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
@@ -94,7 +102,8 @@ def command(
         actions += [wanted.OPTIONS[name](value) for value in values or ()]
     heading = (title or filed[0]).strip()
     body = _body(text) or filed[1]
-    if not actions:
+    changes = wanted.changes(rule or ())
+    if not actions and not changes:
         raise ConfigError("nothing to propose: expected --file, --grant or another action; see --help")
     if not heading or "\n" in heading or len(heading) > MAX_TITLE:
         raise ConfigError(f"--title: expected one line of 1 to {MAX_TITLE} characters")
@@ -102,7 +111,11 @@ def command(
 
     async def act() -> Outcome:
         async with acting(api, rpc, deployment, account) as way:
-            draft = await way.draft(heading, body, actions)
+            rules = [
+                ChangeRules(task, replace(await way.rules(task), **others))
+                for task, others in changes.items()
+            ]
+            draft = await way.draft(heading, body, [*actions, *rules])
             words = [f"- {line}" for line in draft.words]
             warnings = [f"WARNING, as things stand it would fail: {line}" for line in draft.warnings]
             agree([f"Propose “{heading}”, which would:", *words, *warnings], yes)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,8 +21,8 @@ from dao.cli.deciding import Found, Outcome, not_now, plain
 from dao.cli.network import Paying
 from dao.cli.paid import chosen
 from dao.core.errors import ConfigError, Refused, RuleError, Unreachable
-from dao.core.types import Address, BlockNumber, Wei, address_of, hex_of
-from dao.gov.actions import Action, encode_actions
+from dao.core.types import Address, BlockNumber, Rules, TaskId, Wei, address_of, hex_of
+from dao.gov.actions import Action, ChangeRules, encode_actions
 from dao.gov.forms import kind_of
 from dao.gov.words import describe
 
@@ -114,6 +114,12 @@ class Relayed:
     async def find(self, text: str) -> Found:
         """See Way."""
         return await find(self._api, text)
+
+    async def rules(self, task: TaskId) -> Rules:
+        """See Way."""
+        told = (await self._api.get(f"/tasks/{task}"))["rules"]
+        action = drafts.read("change_rules", {"task": task, "rules": told})
+        return cast("ChangeRules", action).rules
 
     async def holds(self, contract: str) -> bool:
         """See Way."""

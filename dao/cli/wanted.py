@@ -33,6 +33,18 @@ _SECONDS: dict[str, Callable[[int], Action]] = {
     "late-extension": SetLateExtension,
     "timelock-delay": SetTimelockDelay,
 }
+_AMOUNTS = ("round_budget", "min_stake", "max_stake", "superlink_bond", "challenge_bond")
+RULES = (
+    *(
+        "commit_period",
+        "reveal_period",
+        "result_period",
+        "force_period",
+        "challenge_period",
+        "resolve_period",
+    ),
+    *("quorum", *_AMOUNTS),
+)
 SETTINGS = (*_SECONDS, "threshold", "quorum")
 
 
@@ -92,6 +104,27 @@ def setting(text: str) -> Action:
     if name == "threshold":
         return SetThreshold(tokens(value, "--set threshold"))
     raise ConfigError(f"--set {name[:40]}: expected one of {' '.join(SETTINGS)}")
+
+
+def rule(text: str) -> tuple[TaskId, str, int]:
+    """Read TASK:NAME=VALUE: the task, the field of its Rules, and its value in seconds, wei or commits."""
+    where, value = _two(text, "--rule", "TASK:NAME=VALUE")
+    task, _, name = where.partition(":")
+    field = name.replace("-", "_")
+    if field not in RULES:
+        raise ConfigError(f"--rule {text[:80]}: expected one of {' '.join(RULES)} after the task")
+    what = f"--rule {name}"
+    return _task(task, "--rule"), field, tokens(value, what) if field in _AMOUNTS else _whole(value, what)
+
+
+def changes(texts: Sequence[str]) -> dict[TaskId, dict[str, Any]]:
+    """The rules that are to be others, by task; ConfigError where one is given twice."""
+    found: dict[TaskId, dict[str, Any]] = {}
+    for task, name, value in map(rule, texts):
+        if name in found.setdefault(task, {}):
+            raise ConfigError(f"--rule {task}:{name}: given twice; expected once")
+        found[task][name] = value
+    return found
 
 
 OPTIONS: dict[str, Callable[[str], Action]] = {

@@ -198,6 +198,18 @@ def test_task__drafted_by_command__created_by_the_members(town: Town, tmp_path: 
     [task] = dao.json("task", "ls", *town.paid)
     assert (task["task"], task["available_wei"]) == (1, str(20 * TOKEN))
     assert dao.json("task", "show", 1, *town.paid)["validation_root"] == told["validation_root"]
+    town.caught_up()
+    rules = ("--rule", "1:round-budget=12.5", "--rule", "1:commit_period=77")
+    for way in (town.paid, town.free):
+        said = dao.run(
+            *("propose", "--title", f"More {way[0]}", *rules, *way, *member.key, "--yes", "--json")
+        )
+        assert "12.5 tokens" in said.stderr
+        assert "WARNING" not in said.stderr
+        town.pass_time(1)
+        words = dao.json("proposals", json.loads(said.stdout)["proposal"], *town.paid)["words"]
+        assert len(words) == 1
+        assert words[0].startswith("- Change the rules of task 1")
 
 
 def test_acts__what_is_not_possible__one_line_and_nothing_is_sent(town: Town, tmp_path: Path) -> None:
@@ -210,6 +222,10 @@ def test_acts__what_is_not_possible__one_line_and_nothing_is_sent(town: Town, tm
         assert "nothing to propose" in dao.refused("propose", "--title", "x", *key)
         assert "expected one line" in dao.refused("propose", "--grant", f"{other.address}=1", *key)
         assert "ADDRESS=TOKENS" in dao.refused("propose", "--title", "x", "--grant", "1", *key)
+        assert "given twice" in dao.refused(
+            *("propose", "--title", "x", "--rule", "1:quorum=1", "--rule", "1:quorum=2", *key)
+        )
+        assert "after the task" in dao.refused("propose", "--title", "x", "--rule", "1:app_hash=1", *key)
         assert "expected one of voting-delay" in dao.refused("propose", "--title", "x", "--set", "y=1", *key)
     assert "nothing was signed: expected --yes" in dao.run("delegate", *town.free, *poor.key, code=1).stderr
     bad = tmp_path / "bad.json"
