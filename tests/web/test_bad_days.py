@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from playwright.async_api import Browser, expect
 
+from dao.api.serve import open_api
 from dao.chain.governance import Governor, Support
 from dao.core.types import Wei
 from dao.devnet import start_anvil
@@ -102,6 +103,26 @@ async def test_chain__its_node_goes_and_comes_back__marked_stale_and_live_again_
             await expect(reader.page.get_by_role("link", name="After the pause")).to_be_visible()
         finally:
             again.stop()
+
+
+async def test_chain__its_node_is_away_at_the_start__the_page_fills_once_it_is_there(
+    own_stage: Stage, browser: Browser
+) -> None:
+    anvil = own_stage.network.anvil
+    state = anvil.request("anvil_dumpState")
+    anvil.kill()
+    async with open_api(own_stage.settings()) as running, reading(browser, running) as reader:
+        main = reader.page.get_by_role("main")
+        await expect(main).to_contain_text("nothing was read from the chain yet", ignore_case=True)
+        again = await asyncio.to_thread(start_anvil, own_stage.home.parent / "again", anvil.port)
+        try:
+            again.request("anvil_loadState", state)
+            again.request("evm_mine")
+            await expect(main).to_contain_text("Free to decide on")
+        finally:
+            again.stop()
+        assert [error for error in reader.errors if "503" not in error] == []
+        reader.errors.clear()
 
 
 async def test_reorg__takes_a_vote_back__the_page_does_too(own_stage: Stage, browser: Browser) -> None:

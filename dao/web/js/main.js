@@ -10,6 +10,8 @@ import { viewOf } from "./router.js";
 import { resume } from "./session.js";
 import { state, update, watch } from "./state.js";
 
+const BUSY = [429, 503]; // answers that another try may not get
+const RETRY = 3000; // ms
 const GATHER = 40; // ms in which events are taken together
 const PACE = 400; // ms between two readings when events do not stop
 const BURST = 8; // readings that may come faster
@@ -32,7 +34,7 @@ async function go() {
     if (link.getAttribute("href") === (location.hash || "#/")) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  if (!found) return draw(notice(`There is nothing at ${location.hash}.`, "bad"));
+  if (!found) return draw(failure(`There is nothing at ${location.hash}.`));
   const busy = setTimeout(() => main.setAttribute("aria-busy", "true"), 150);
   await refresh();
   clearTimeout(busy);
@@ -55,7 +57,8 @@ async function refresh() {
     const data = await mine.view.load(...mine.args);
     if (mine === current) take(data);
   } catch (problem) {
-    if (mine === current && !mine.data) draw(notice(problem.message, "bad"));
+    if (mine === current && !mine.data) draw(failure(problem.message));
+    if (BUSY.includes(problem.status)) setTimeout(soon, RETRY);
   } finally {
     loading = false;
   }
@@ -63,6 +66,10 @@ async function refresh() {
   if (again) soon();
   again = false;
   redraw();
+}
+
+function failure(sentence) {
+  return [h("h1", {}, "This cannot be shown"), notice(sentence, "bad")];
 }
 
 function take(data) {
