@@ -38,10 +38,10 @@ async def test_relayer__has_no_money__the_page_says_so_and_the_paid_way_works(
 
 
 async def test_wallet__its_owner_declines__nothing_is_sent_and_it_can_be_tried_again(
-    own_stage: Stage, browser: Browser
+    stage: Stage, browser: Browser
 ) -> None:
-    wallet = Wallet(own_stage.members[0], own_stage.network.anvil, declined={"personal_sign"})
-    async with own_stage.open() as running, reading(browser, running, wallet) as reader:
+    wallet = Wallet(stage.members[0], stage.network.anvil, declined={"personal_sign"})
+    async with stage.open() as running, reading(browser, running, wallet) as reader:
         await reader.follow("Connect")
         await reader.button("Connect and sign in").click()
         await reader.agree("Sign in")
@@ -58,18 +58,18 @@ async def test_wallet__its_owner_declines__nothing_is_sent_and_it_can_be_tried_a
         await expect(reader.button("Connect and sign in")).to_be_visible()
 
 
-async def test_wallet__there_is_none__the_page_says_so(own_stage: Stage, browser: Browser) -> None:
-    async with own_stage.open() as running, reading(browser, running) as reader:
+async def test_wallet__there_is_none__the_page_says_so(stage: Stage, browser: Browser) -> None:
+    async with stage.open() as running, reading(browser, running) as reader:
         await reader.follow("Connect")
         await reader.button("Connect and sign in").click()
         await expect(reader.page.locator("#activity")).to_contain_text("No wallet was found in this browser")
 
 
 async def test_session__is_over__signs_in_again_and_hands_on_what_was_signed(
-    own_stage: Stage, browser: Browser
+    stage: Stage, browser: Browser
 ) -> None:
-    wallet = Wallet(own_stage.members[0], own_stage.network.anvil)
-    async with own_stage.open() as running, reading(browser, running, wallet) as reader:
+    wallet = Wallet(stage.members[1], stage.network.anvil)
+    async with stage.open() as running, reading(browser, running, wallet) as reader:
         await reader.sign_in()
         await reader.page.context.clear_cookies()
         await reader.button("Keep my own votes").click()

@@ -75,9 +75,8 @@ async def test_views__a_network_that_has_trained__say_what_happened_with_units_a
         await expect(main).to_contain_text("There is nothing at #/nowhere")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_views__on_a_phone__fit_its_width_with_contrast(
-    made: Made, browser: Browser, scheme: str
+async def test_views__on_a_phone__fit_its_width_with_contrast_in_both_schemes(
+    made: Made, browser: Browser
 ) -> None:
     trained, number = made
     stage = trained.stage
@@ -86,7 +85,7 @@ async def test_views__on_a_phone__fit_its_width_with_contrast(
     views = ("", f"tasks/{trained.task}", f"supernodes/{node}", "proposals", f"proposals/{number}", "propose")
     async with (
         stage.open() as running,
-        reading(browser, running, wallet, viewport=PHONE, color_scheme=scheme, has_touch=True) as reader,
+        reading(browser, running, wallet, viewport=PHONE, has_touch=True) as reader,
     ):
         await reader.sign_in()
         for view in views:
@@ -97,7 +96,9 @@ async def test_views__on_a_phone__fit_its_width_with_contrast(
                 await expect(reader.page.get_by_role("main")).to_contain_text("it would go through")
             await reader.settled()
             assert await reader.fits(), view
-            assert await reader.contrast() == []
+            for scheme in ("light", "dark"):
+                await reader.page.emulate_media(color_scheme=scheme)
+                assert await reader.contrast() == [], (view, scheme)
 
 
 async def test_rules__changed_by_the_form__are_previewed_from_what_to_what(
