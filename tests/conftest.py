@@ -1,5 +1,6 @@
 """Fixtures for every part: a chain, and a network on it."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,10 @@ import pytest
 
 from dao.devnet import Anvil, running_anvil
 from tests.support import Network, deploy_network
+
+
+# a shell's background job has Ctrl-C ignored, and so would have every daemon that a test starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ async def test_manifest__other_than_posted__refused_with_the_reason(
                 await store.put_bytes(content)
                 digest = cid_of_bytes(content).digest
                 posted = result_of(good, (), Cid.parse(good.model).digest, digest)
-                await sender.send(coordinator.post_result(task, round_, posted))
+                await sender.send(coordinator.post_result(task, round_, seed, posted))
                 await indexed.caught_up()
                 await until(indexed, lambda: reads.rounds(task).items[0].refusal is not None)
                 shown = reads.round(task, round_)
