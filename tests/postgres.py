@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from signal import SIGINT
+from signal import SIGQUIT
 
 import psycopg
 
@@ -52,7 +52,7 @@ def postgres() -> Iterator[str]:
             _wait(server, uri, folder / "log")
             yield uri
         finally:
-            server.send_signal(SIGINT)  # ends its sessions
+            server.send_signal(SIGQUIT)  # at once: nothing of it is kept
             try:
                 server.wait(LIMIT)
             except subprocess.TimeoutExpired:
