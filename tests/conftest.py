@@ -9,7 +9,6 @@ import pytest
 from dao.devnet import Anvil, running_anvil
 from tests.support import Network, deploy_network
 
-
 # a shell's background job has Ctrl-C ignored, and so would have every daemon that a test starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
