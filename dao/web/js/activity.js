@@ -5,19 +5,17 @@ import { h } from "./dom.js";
 const list = document.getElementById("activity");
 const GONE = 30_000; // ms after which what went well leaves by itself, if nothing else is begun before
 
-/** Starts a card; `step(text)` says how it goes, `done(text)` and `failed(text, offers)` end it. */
+/** Starts a card; `step(text)` says how it goes, `done(text)`, `failed(text)` and `stop()` end it. */
 export function start(name) {
   const text = h("p", {}, "Preparing…");
-  const offers = h("menu", {});
   const close = h("button", { type: "button", class: "close", "aria-label": "Close" }, "×");
-  const card = h("article", { class: "busy" }, h("h3", {}, name), text, offers, close);
+  const card = h("article", { class: "busy" }, h("h3", {}, name), text, close);
   close.onclick = () => card.remove();
   for (const other of list.querySelectorAll(".good")) other.remove();
   list.append(card);
   const say = (tone, words) => {
     card.className = tone;
     text.textContent = words;
-    offers.replaceChildren();
   };
   return {
     step: (words) => say("busy", words),

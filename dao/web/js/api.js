@@ -9,15 +9,11 @@ let csrf = null;
 
 /** What the API refused, or that it cannot be reached (status 0). `kind` is the problem's type, as "relay-dry". */
 export class Problem extends Error {
-  constructor(
-    { status = 0, title = "", detail = "", type = "", error = null, args = null } = {},
-    retry = null,
-  ) {
+  constructor({ status = 0, title = "", detail = "", type = "", error = null } = {}, retry = null) {
     super(sentence(detail || title || `the API answered with status ${status}`, error));
     this.status = status;
     this.kind = type.split(/[/:#]/).pop();
     this.error = error;
-    this.args = args;
     this.retryAfter = retry;
   }
 }

@@ -31,7 +31,7 @@ function nodeOf(child) {
 }
 
 /** Makes what is shown equal to `fresh` in place, so that focus, typed text and open details stay. */
-export function morph(shown, fresh) {
+function morph(shown, fresh) {
   if (shown.nodeName !== fresh.nodeName || keyOf(shown) !== keyOf(fresh)) {
     shown.replaceWith(fresh);
     return;

@@ -13,7 +13,7 @@ const STEPS = [
 ];
 
 /** What each phase means to a reader, and its tone. */
-export const PHASES = {
+const PHASES = {
   open: ["Supernodes train and commit", "busy"],
   closed: ["updates are revealed and scored", "busy"],
   posted: ["the result stands unless it is challenged", "busy"],

@@ -57,7 +57,7 @@ function ballot({ proposalId, support, reason, nonce }, _, [named]) {
       named,
       `${verb} proposal ${short(String(proposalId))}, with all votes you had when voting began.`,
       reason ? `Your reason, which everyone can read for ever: “${reason}”` : "You give no reason.",
-      `A vote cannot be changed. The signature is number ${nonce} of yours at the governor.`,
+      `The signature is number ${nonce} of yours at the governor.`,
     ],
   };
 }
