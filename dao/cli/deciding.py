@@ -2,18 +2,15 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions, Support
-from dao.cli.network import DEPLOYMENT_DEFAULT, Paying, expanded, paying
 from dao.cli.output import print_fields, print_json
 from dao.core.errors import ConfigError
 from dao.core.types import Address, Rules, TaskId
@@ -110,22 +107,6 @@ class Way(Protocol):
     async def execute(self, found: Found) -> Outcome:
         """Carry out a queued proposal."""
         ...
-
-
-@asynccontextmanager
-async def acting(api: str | None, rpc: str, deployment: Path, account: Paying) -> AsyncIterator[Way]:
-    """Open the way that was chosen: the API's when it is named."""
-    if api is not None:
-        from dao.cli.relayed import relayed
-
-        expected = None if deployment == DEPLOYMENT_DEFAULT else expanded(deployment)
-        async with relayed(api, expected, account) as way:
-            yield way
-    else:
-        from dao.cli.paid import Paid
-
-        async with paying(rpc, deployment, account) as (chain, sender):
-            yield Paid(chain, sender)
 
 
 def not_now(act: str, state: str, eta: int | None, now: int) -> str | None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dao.cli.deciding import ApiOption, Outcome, YesOption, acting, agree, finish
+from dao.cli.deciding import ApiOption, Outcome, YesOption, agree, finish
 from dao.cli.network import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
@@ -17,6 +17,7 @@ from dao.cli.network import (
     Paying,
     RpcOption,
 )
+from dao.cli.ways import acting
 from dao.core.errors import ConfigError
 from dao.core.types import address_of, hex_of
 

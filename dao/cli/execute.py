@@ -5,7 +5,6 @@ from dao.cli.deciding import (
     Outcome,
     ProposalArgument,
     YesOption,
-    acting,
     agree,
     finish,
     words_of,
@@ -21,6 +20,7 @@ from dao.cli.network import (
     Paying,
     RpcOption,
 )
+from dao.cli.ways import acting
 
 
 def command(

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from dao.cli import wanted
-from dao.cli.deciding import ApiOption, Outcome, YesOption, acting, agree, finish
+from dao.cli.deciding import ApiOption, Outcome, YesOption, agree, finish
 from dao.cli.network import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
@@ -19,6 +19,7 @@ from dao.cli.network import (
     Paying,
     RpcOption,
 )
+from dao.cli.ways import acting
 from dao.core.errors import ConfigError
 from dao.gov.actions import ChangeRules, proposal_id
 

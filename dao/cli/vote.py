@@ -10,7 +10,6 @@ from dao.cli.deciding import (
     Outcome,
     ProposalArgument,
     YesOption,
-    acting,
     agree,
     finish,
     words_of,
@@ -26,6 +25,7 @@ from dao.cli.network import (
     Paying,
     RpcOption,
 )
+from dao.cli.ways import acting
 from dao.core.errors import ConfigError
 
 CHOICES = {"for": Support.FOR, "against": Support.AGAINST, "abstain": Support.ABSTAIN}
