@@ -216,4 +216,4 @@ class AppProcess:
             log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
             lines = [line.strip() for line in log.read().decode(errors="replace").split("\n")]
         words = " | ".join([line for line in lines if line][-3:])
-        return f"its last words: {words[-600:]} ({self.command.log})"
+        return f"{f'its last words: {words[-600:]}' if words else 'it said nothing'} ({self.command.log})"

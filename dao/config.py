@@ -101,6 +101,17 @@ class HomeSettings(BaseSettings):
         return path if path.exists() else None
 
 
+_WRONG = {  # pydantic's kinds of error, in words for who wrote the file
+    "extra_forbidden": "there is no such setting; check its spelling",
+    "missing": "is missing, and has no default",
+    "string_type": 'expected text in quotes, such as "text"',
+    "int_parsing": "expected a whole number",
+    "int_type": "expected a whole number",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+}
+
+
 def default_home(role: str) -> Path:
     """Return the home folder of a role (`node`, `superlink`): COMMONWEIGHT_HOME, or one below ~/.commonweight."""
     named = os.environ.get(HOME_VARIABLE)
@@ -110,5 +121,6 @@ def default_home(role: str) -> Path:
 def one_line(error: ValidationError) -> str:
     """Say what is wrong with which settings."""
     return "; ".join(
-        f"{'.'.join(map(str, entry['loc'])) or 'settings'}: {entry['msg']}" for entry in error.errors()
+        f"{'.'.join(map(str, entry['loc'])) or 'settings'}: {_WRONG.get(entry['type'], entry['msg'])}"
+        for entry in error.errors()
     )

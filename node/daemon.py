@@ -5,7 +5,6 @@ authority: phases, roots and results are read at a final block, and the Superlin
 """
 
 import asyncio
-import contextlib
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -96,9 +95,12 @@ class Supernode:
         last = await self._view.last_round()
         notes = self._journal.notes(self._task)
         seen = max((note.round for note in notes), default=RoundId(max(last - 1, 0)))
-        with contextlib.suppress(DaoError):  # it is said, and tried again, in the round
+        try:
             await (await self._ready_trainer(await self._view.rules())).start()
-        self._log.info("ready", last_round=last)
+        except DaoError as error:  # it is tried again in each round
+            self._log.warning("not ready", last_round=last, error=str(error))
+        else:
+            self._log.info("ready", last_round=last)
         for note in reversed(notes):
             if note.step is not Step.ENDED and note.round <= last:
                 yield note.round
@@ -232,6 +234,8 @@ class Supernode:
     async def _ready_trainer(self, rules: Rules) -> Trainer:
         """The trainer of the app that the DAO voted for: no other code is run."""
         if self._trainer is None:
+            if not await self._means.store.has(rules.app_hash):
+                self._log.info("fetching the app", superlink=self._means.link.address)
             bundle = await self._means.store.get(rules.app_hash, MAX_BYTES)
             folder = self._means.apps / rules.app_hash.hex()
             await asyncio.to_thread(unpack, bundle.read_bytes(), folder)

@@ -39,7 +39,11 @@ class Deployment:
         try:
             with path.open(encoding="utf-8") as file:
                 fields = json.loads(file.read(_MAX_FILE))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise ConfigError(
+                f"{path}: not a deployment ({error.strerror}); get the file of the network"
+            ) from error
+        except ValueError as error:
             raise ConfigError(f"{path}: not a deployment ({error}); get the file of the network") from error
         if not isinstance(fields, dict):
             raise ConfigError(f"{path}: expected a JSON object with the network's addresses")

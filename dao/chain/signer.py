@@ -71,7 +71,12 @@ class Signer:
 
         KeyFileError when a file is absent, readable by others (mode 0600 is expected), or does not open.
         """
-        secret = _decrypt(_read_private(path), _password(path, password_file, password_env))
+        text = _read_private(path)
+        if not _is_keystore(text):
+            raise KeyFileError(
+                f"{path}: is no keystore; expected JSON of version 3, as Ethereum wallets export"
+            )
+        secret = _decrypt(text, _password(path, password_file, password_env))
         if secret is None:
             raise KeyFileError(f"{path}: does not open with this password; check the file and the password")
         return cls(secret)
@@ -157,7 +162,9 @@ def _password(keystore: Path, file: Path | None, env: str | None) -> str:
     else:
         password = os.environ.get(env, "") if env else ""
     if not password:
-        where = file or (f"the environment variable {env}" if env else "a file or an environment variable")
+        where = file or " or ".join(
+            ["a password file", *([f"the environment variable {env}"] if env else [])]
+        )
         raise KeyFileError(f"{keystore}: no password; expected it in {where}")
     return password
 
@@ -166,6 +173,14 @@ def _encrypt(secret: bytes, password: str, work: int) -> str:
     from eth_account import Account
 
     return json.dumps(Account.encrypt(secret, password, kdf="scrypt", iterations=work))
+
+
+def _is_keystore(text: str) -> bool:
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(fields, dict) and any(name.lower() == "crypto" for name in fields)
 
 
 def _decrypt(keystore: str, password: str) -> bytes | None:

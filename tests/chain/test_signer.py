@@ -82,7 +82,7 @@ def test_keystore__missing_or_nonsense__refused(tmp_path: Path, password_file: P
         path = tmp_path / "nonsense"
         path.write_text(text)
         path.chmod(0o600)
-        with pytest.raises(KeyFileError, match="does not open"):
+        with pytest.raises(KeyFileError, match="is no keystore"):
             Signer.load(path, password_file)
 
 

@@ -23,7 +23,9 @@ def test_simulate__a_word_too_many__no_command_is_offered(dao: Dao) -> None:
 
 def test_superlink__content_settings_that_are_a_nodes__refused(dao: Dao, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("[content]\nkeep_bytes = 1048576\n")
-    assert "content.keep_bytes: Extra inputs" in dao.refused("superlink", "status", "--home", tmp_path)
+    assert "content.keep_bytes: there is no such setting" in dao.refused(
+        "superlink", "status", "--home", tmp_path
+    )
 
 
 def test_home__is_a_file__one_line(dao: Dao, tmp_path: Path) -> None:
