@@ -16,12 +16,13 @@ from dao.chain.signer import Signer
 from dao.config import FILE, PASSWORD_VARIABLE
 from dao.core.errors import ConfigError, KeyFileError, RuleError
 from dao.core.messages import operator_digest
+from dao.core.reasons import in_tokens
 from dao.core.types import ZERO_ADDRESS, Address, TaskId, Timestamp, Wei, hex_of
 from dao.lock import only_daemon
 from node.rewards import claim as claim_standing
 from node.rewards import finalize_due, standing
 from node.service import Contents, connected, operator, outbox
-from node.settings import NodeSettings, TaskSettings, write_task
+from node.settings import NodeSettings, TaskSettings, put_aside, write_task
 
 SCRYPT_WORK = 262_144
 
@@ -76,7 +77,8 @@ async def register(settings: NodeSettings, owner: Signer, amount: Wei | None = N
         balance = await token.balance_of(owner.address, at)
         if balance < wanted:
             raise RuleError(
-                f"owner {hex_of(owner.address)}: has {balance} wei of tokens, expected {wanted} to stake"
+                f"owner {hex_of(owner.address)}: has {in_tokens(balance)} tokens, expected {in_tokens(wanted)}"
+                " to stake"
             )
         if await token.allowance(owner.address, registry.address, at) < wanted:
             await sender.send(token.approve(registry.address, wanted))
@@ -100,13 +102,13 @@ async def join(settings: NodeSettings, owner: Signer, task: TaskId, given: TaskS
 
 
 async def leave(settings: NodeSettings, task: TaskId, owner: Signer | None = None) -> None:
-    """Take part in a task no longer; sent by the owner, or by the operator where None is given."""
+    """Take part in a task no longer, and keep its settings to claim by; sent by the owner, or by the operator where None is given."""
     node = operator(settings).address
     async with _sending(settings, owner) as (chain, sender):
         coordinator = Coordinator(chain)
         if await coordinator.is_joined(task, node, chain.final()):
             await sender.send(coordinator.leave(task, node))
-    settings.task_file(task).unlink(missing_ok=True)
+    put_aside(settings, task)
 
 
 async def claim(
@@ -117,7 +119,9 @@ async def claim(
     `payer` pays for gas, the operator where it is None. Rounds whose challenge window is over are finalized first, so
     that nobody need wait for the Superlink.
     """
-    given = settings.tasks()
+    given = settings.known_tasks()
+    if not given:
+        raise ConfigError(f"{settings.home}: has taken part in no task, so there is nothing to claim")
     if unknown := [task for task in tasks if task not in given]:
         raise ConfigError(f"task {unknown[0]}: not one of this node's; expected one of {[*given]}")
     paid = []

@@ -11,6 +11,7 @@ from dao.core.errors import ConfigError
 from dao.core.types import TaskId
 
 TASKS = "tasks"  # folder of files NUMBER.toml
+LEFT = ".left"  # of a task that the node has left, in place of .toml: rewards may still wait there
 
 
 class TaskSettings(Section):
@@ -41,15 +42,22 @@ class NodeSettings(HomeSettings):
 
     def tasks(self) -> dict[TaskId, TaskSettings]:
         """Read the tasks' files; ConfigError names the file and what is wrong in it."""
-        return {
-            TaskId(int(path.stem)): _read_task(path)
-            for path in sorted((self.home / TASKS).glob("*.toml"))
-            if path.stem.isdecimal()
-        }
+        return self._tasks(".toml")
+
+    def known_tasks(self) -> dict[TaskId, TaskSettings]:
+        """As `tasks`, and those that the node has left."""
+        return self._tasks(LEFT) | self.tasks()
 
     def task_file(self, task: TaskId) -> Path:
         """Return where a task's file is."""
         return self.home / TASKS / f"{task}.toml"
+
+    def _tasks(self, ending: str) -> dict[TaskId, TaskSettings]:
+        return {
+            TaskId(int(path.stem)): _read_task(path)
+            for path in sorted((self.home / TASKS).glob(f"*{ending}"))
+            if path.stem.isdecimal()
+        }
 
 
 def _read_task(path: Path) -> TaskSettings:
@@ -67,6 +75,14 @@ def write_task(settings: NodeSettings, task: TaskId, given: TaskSettings) -> Non
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"{name} = {_toml(value)}" for name, value in given if value is not None]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.with_suffix(LEFT).unlink(missing_ok=True)
+
+
+def put_aside(settings: NodeSettings, task: TaskId) -> None:
+    """Keep the file of a task that the node has left, under a name by which only `known_tasks` finds it."""
+    path = settings.task_file(task)
+    if path.exists():
+        path.replace(path.with_suffix(LEFT))
 
 
 def _toml(value: object) -> str:

@@ -78,7 +78,7 @@ async def status(settings: NodeSettings, last: int = 10) -> NodeStatus:
         rounds = [_round(note) for note in journal.notes(last=last)]
     finally:
         journal.close()
-    given = settings.tasks()
+    given = settings.known_tasks()
     found = NodeStatus(
         hex_of(node), is_running(settings.home), rounds=rounds, tasks=[TaskStatus(task) for task in given]
     )

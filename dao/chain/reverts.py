@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from dao.chain.interface import decode, refusals
 from dao.core.errors import DecodeError, Reverted
+from dao.core.reasons import in_tokens
 from dao.core.types import Phase, hex_of
 
 _ERROR = bytes.fromhex("08c379a0")  # Error(string)
@@ -42,9 +43,9 @@ SENTENCES: Mapping[str, str] = {
     "NotRegistered": "{operator} is not registered; register it first",
     "OperatorIsOwner": "{account} cannot be owner and operator at once; use two keys",
     "BadOperatorSignature": "the operator's consent is signed by {recovered}, not by {operator}",
-    "StakeTooSmall": "a stake of {amount} wei is below the minimum of {minimum}",
-    "StakeTooLarge": "a stake of {amount} wei is more than can be counted",
-    "InsufficientStake": "{asked} wei asked for, {active} are active",
+    "StakeTooSmall": "a stake of {amount} tokens is below the minimum of {minimum}",
+    "StakeTooLarge": "a stake of {amount} tokens is more than can be counted",
+    "InsufficientStake": "{asked} tokens asked for, {active} are staked",
     "StillUnbonding": "the stake is locked until block time {releaseTime}; wait",
     "NothingToWithdraw": "{operator} has nothing to withdraw; unbond first",
     "NotSlasher": "{caller} may not slash",
@@ -63,6 +64,9 @@ SENTENCES: Mapping[str, str] = {
     "TimelockInsufficientDelay": "a delay of {delay} s is below the timelock's {minDelay} s",
     "TimelockUnexpectedOperationState": "the timelock's operation {operationId} is not in the state for this",
 }
+
+
+_OF_STAKE = ("StakeTooSmall", "StakeTooLarge", "InsufficientStake")  # whose numbers are amounts of tokens
 
 
 def reverted(label: str, data: bytes, fallback: str = "") -> Reverted:
@@ -88,14 +92,17 @@ def _explain(data: bytes) -> tuple[str, tuple[object, ...], str]:
     if refusal is None:
         raise DecodeError(f"selector {selector.hex()}: no error of these contracts")
     arguments = decode(refusal.types, body, refusal.name)
-    shown = {name: _shown(name, value) for name, value in zip(refusal.names, arguments, strict=True)}
+    shown = {
+        name: _shown(name, value, refusal.name in _OF_STAKE)
+        for name, value in zip(refusal.names, arguments, strict=True)
+    }
     listed = ", ".join(f"{name} {value}" for name, value in shown.items())
     return refusal.name, arguments, SENTENCES.get(refusal.name, listed or "no details").format(**shown)
 
 
-def _shown(name: str, value: object) -> str:
+def _shown(name: str, value: object, is_tokens: bool) -> str:
     if isinstance(value, bytes):
         return hex_of(value)
     if name == "phase" and isinstance(value, int):
         return Phase(value).name.capitalize()
-    return str(value)
+    return in_tokens(value) if is_tokens and isinstance(value, int) else str(value)

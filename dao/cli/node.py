@@ -234,7 +234,9 @@ def _show(found: NodeStatus, console: Console) -> None:
         console.print(f"owner {found.owner or 'none yet: dao node register'}, {stake}, block {found.block}")
     for task in found.tasks:
         claimable = "?" if task.claimable_wei is None else _tokens(int(task.claimable_wei))
-        joined = {True: "joined", False: "not joined", None: ""}[task.joined]
+        joined = {True: "joined", False: "not joined", None: "not known while the chain does not answer"}[
+            task.joined
+        ]
         console.print(f"task {task.task}: {joined}, {claimable} tokens to claim {task.trouble}".rstrip())
     table = Table(box=None, pad_edge=False)
     for column in ("task", "round", "step", "status", "score", "reward", "why"):

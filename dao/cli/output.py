@@ -12,6 +12,7 @@ import structlog
 
 from dao.chain.deploy import TOKEN
 from dao.core.errors import ConfigError
+from dao.core.reasons import in_tokens
 from dao.core.types import Wei, hex_of
 
 
@@ -25,9 +26,7 @@ def tokens(text: str, what: str) -> Wei:
 
 def amount(wei: int) -> str:
     """Write wei as whole tokens, exactly."""
-    whole, part = divmod(abs(wei), TOKEN)
-    digits = f"{whole}.{part:018}".rstrip("0").rstrip(".")
-    return f"-{digits}" if wei < 0 else digits
+    return in_tokens(wei)
 
 
 def writable(path: Path | None, what: str) -> None:

@@ -15,6 +15,13 @@ def decimal(micros: int) -> str:
     return "-" + text if micros < 0 else text
 
 
+def in_tokens(wei: int) -> str:
+    """Write wei as whole tokens, exactly and without zeros at the end."""
+    whole, part = divmod(abs(wei), 10**18)
+    digits = f"{whole}.{part:018}".rstrip("0").rstrip(".")
+    return f"-{digits}" if wei < 0 else digits
+
+
 def failed(status: Status, detail: str) -> str:
     """Why a commit has no weight at all (`late`, `withheld`, `invalid`); `detail` says what was wrong, if known."""
     if status is Status.INVALID:

@@ -1,6 +1,7 @@
 """What `dao demo --keep` does after the rounds: it tells how to join, and plays a round more for whoever does."""
 
 import contextlib
+import sys
 
 from rich.console import Console
 
@@ -23,6 +24,7 @@ def how_to_join(world: World) -> str:
     owner = f"--owner-keystore {home}/owner.json --owner-password-file {home}/owner-password"
     return "\n".join(
         (
+            f". {sys.prefix}/bin/activate",
             f"dao node init --home {home}/node --url {world.anvil.ws} --deployment {world.deployment}",
             f"dao node register --home {home}/node {owner} --stake 100",
             f"dao node join {world.task} --home {home}/node {owner} --data {data} --superlink {world.address}",

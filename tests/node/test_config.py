@@ -4,6 +4,8 @@ import pytest
 
 from dao.config import FILE, HomeSettings, default_home
 from dao.core.errors import ConfigError
+from dao.core.types import TaskId
+from node.settings import NodeSettings, TaskSettings, put_aside, write_task
 
 
 class Settings(HomeSettings):
@@ -41,8 +43,8 @@ def test_load__absolute_path__is_kept(tmp_path):
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("thread = 3", "thread: Extra inputs"),
-        ("threads = 'many'", "threads: "),
+        ("thread = 3", "thread: there is no such setting"),
+        ("threads = 'many'", "threads: expected a whole number"),
         ("[chain]\nurl = 'ftp://x'", r"chain\.url: "),
         ("[chain]\nport = 1", r"chain\.port: "),
         ("threads =", "expected TOML"),
@@ -54,6 +56,17 @@ def test_load__wrong_file__names_the_setting_in_one_line(tmp_path, text, named):
         Settings.load(tmp_path)
     assert "\n" not in str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+def test_known_tasks__a_task_is_left_and_joined_again__its_settings_stay_to_claim_by(tmp_path):
+    settings, given = NodeSettings.load(tmp_path), TaskSettings(data=Path("mine.csv"), superlink="link:8600")
+    write_task(settings, TaskId(3), given)
+    put_aside(settings, TaskId(3))
+    put_aside(settings, TaskId(3))
+    assert (settings.tasks(), settings.known_tasks()) == ({}, {3: given})
+    write_task(settings, TaskId(3), given)
+    assert settings.tasks() == settings.known_tasks() == {3: given}
+    assert [path.name for path in (tmp_path / "tasks").iterdir()] == ["3.toml"]
 
 
 def test_default_home__variable__wins(tmp_path, monkeypatch):
