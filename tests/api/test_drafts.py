@@ -58,6 +58,22 @@ async def test_preview__what_would_be_refused__warned_in_the_contracts_words(sta
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
+async def test_preview__settings_of_the_governor__no_warning_and_the_rest_is_tried(stage: Stage) -> None:
+    settings = [
+        {"kind": kind, "fields": {"seconds": 60}}
+        for kind in ("set_voting_delay", "set_voting_period", "set_late_extension", "set_timelock_delay")
+    ]
+    settings += [
+        {"kind": "set_quorum", "fields": {"percent": 5}},
+        {"kind": "set_threshold", "fields": {"votes_wei": "5"}},
+    ]
+    grant = {"kind": "grant", "fields": {"to": hex_of(TO), "amount_wei": str(10**30)}}
+    async with stage.open() as running, member(running, stage.members[0]) as anyone:
+        for actions, said in (([settings[4]], []), (settings, []), ([*settings, grant], ["grant"])):
+            draft = await anyone.post("/drafts/preview", {"title": "Settings", "actions": actions})
+            assert [warning.split(":")[0] for warning in draft["warnings"]] == said
+
+
 async def test_preview__no_action_of_ours__refused_with_the_field(stage: Stage) -> None:
     async with stage.open() as running, member(running, stage.members[0]) as anyone:
         for kind, fields, word in (
