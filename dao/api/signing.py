@@ -11,7 +11,8 @@ from dao.chain.interface import encode, load
 from dao.chain.signer import recover
 from dao.core.errors import DecodeError, Reverted
 from dao.core.keccak import keccak256
-from dao.core.types import ZERO_ADDRESS, Address, Digest, Timestamp, hex_of
+from dao.core.types import ZERO_ADDRESS, Address, Digest, Timestamp, Wei, hex_of
+from dao.gov.units import amount
 
 Typed = dict[str, Any]  # as eth_signTypedData_v4 takes it
 
@@ -190,7 +191,8 @@ async def check_threshold(chain: Chain, proposer: Address) -> None:
     needed = max(1, await Governor(chain).threshold(at))
     votes = await VotingPower(chain).past_votes_of(proposer, Timestamp(at.timestamp - 1), at)
     if votes < needed:
-        raise Problem(403, "no-votes", f"a proposal needs {needed} wei of votes, this account has {votes}")
+        has = f"a proposal needs {amount(Wei(needed))} of votes, this account has {amount(votes)}"
+        raise Problem(403, "no-votes", f"{has}; votes count once they are delegated, to oneself or another")
 
 
 def _types(kind: str) -> dict[str, list[dict[str, str]]]:
