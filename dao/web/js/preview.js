@@ -6,6 +6,7 @@ import { fieldsOf } from "./kinds.js";
 import { notice } from "./parts.js";
 
 const PAUSE = 500; // ms without typing
+const UNTRIED = /^set_(voting|late|threshold|quorum)/; // the governor takes these only while it executes them
 
 let now = { missing: [], result: null, problem: null };
 let asked = "";
@@ -27,7 +28,8 @@ export function update({ title, description, actions }) {
 async function ask(body, key) {
   try {
     const result = await post("drafts/preview", body);
-    if (key === asked) take({ missing: [], result, problem: null });
+    const untried = body.actions.some(({ kind }) => UNTRIED.test(kind));
+    if (key === asked) take({ missing: [], result, problem: null, untried });
   } catch (problem) {
     if (key !== asked) return;
     asked = ""; // so that the next keystroke, or coming back, asks again
@@ -51,13 +53,17 @@ export function shown() {
 }
 
 function inside() {
-  const { missing, result, problem } = now;
+  const { missing, result, problem, untried } = now;
   if (problem) return notice(problem.message, "bad");
   if (missing.length) return h("p", { class: "soft" }, `Still to be given: ${missing.join(", ")}.`);
   if (!result) return h("p", { class: "soft" }, "Asking the chain…");
   return [
     result.warnings.map((warning) => notice(warning, "warn")),
-    !result.warnings.length && notice("Tried on the chain as it is now: it would go through.", "good"),
+    !result.warnings.length &&
+      !untried &&
+      notice("Tried on the chain as it is now: it would go through.", "good"),
+    untried &&
+      notice("How is decided cannot be tried before it is executed: look closely at the values.", "warn"),
     h(
       "ol",
       { class: "actions" },

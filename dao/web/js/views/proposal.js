@@ -105,7 +105,7 @@ function standing(proposal) {
     h("p", { class: "left" }, timing(proposal)),
     word === "active" && h("time-bar", { model: { from: starts, until: ends, label: "Voting time passed" } }),
     figures(
-      ["Voting began", when(starts)],
+      [word === "pending" ? "Voting begins" : "Voting began", when(starts)],
       ["Voting ends", when(ends)],
       proposal.eta && ["Executable from", when(proposal.eta)],
     ),
