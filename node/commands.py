@@ -19,8 +19,7 @@ from dao.core.messages import operator_digest
 from dao.core.reasons import in_tokens
 from dao.core.types import ZERO_ADDRESS, Address, TaskId, Timestamp, Wei, hex_of
 from dao.lock import only_daemon
-from node.rewards import claim as claim_standing
-from node.rewards import finalize_due, standing
+from node.rewards import claim_due, finalize_due
 from node.service import Contents, connected, operator, outbox
 from node.settings import NodeSettings, TaskSettings, put_aside, write_task
 
@@ -131,7 +130,7 @@ async def claim(
         for task in tasks or given:
             store, _ = contents.of_task(given[task], is_awaited=True)
             finalized = await finalize_due(chain, sender, task)
-            amount = await claim_standing(chain, sender, await standing(chain, store, task, owner))
+            amount = await claim_due(chain, sender, store, task, owner)
             paid.append(Claimed(task, finalized, amount))
     return paid
 

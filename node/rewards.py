@@ -87,6 +87,17 @@ async def claim(chain: Chain, sender: Sender, held: Standing) -> Wei:
     return held.claimable
 
 
+async def claim_due(chain: Chain, sender: Sender, store: Source, task: TaskId, owner: Address) -> Wei:
+    """Have an owner paid what it may claim, by the root that is active then: a round may become final meanwhile."""
+    while True:
+        held = await standing(chain, store, task, owner)
+        try:
+            return await claim(chain, sender, held)
+        except Reverted:
+            if (await standing(chain, store, task, owner)).proof == held.proof:
+                raise
+
+
 async def _manifest(chain: Chain, store: Source, task: TaskId, round_: RoundId) -> Manifest:
     posted = await chain.past(ResultPosted, task=task, round=round_)
     if not posted:

@@ -13,7 +13,7 @@ from dao.chain.reverts import reverted
 from dao.chain.rpc import Answered
 from dao.core.errors import Reverted
 from dao.core.types import Rules, TaskId, hex_of
-from dao.gov.actions import Action, ChangeRules, decode, encode_actions
+from dao.gov.actions import Action, ChangeRules, decode, encode_actions, refusal_of
 from dao.gov.forms import fields_of, kind_of, read_action
 from dao.gov.words import describe
 
@@ -58,7 +58,8 @@ async def draft(chain: Chain, title: str, text: str, wanted: Sequence[Action]) -
     description = description_of(title, text)
     current = await _current(chain, kinds)
     words = [describe(action, chain.deployment, current) for action in kinds]
-    warnings = await _tried(chain, actions, [kind_of(action) for action in kinds])
+    warnings = [why for why in map(refusal_of, kinds) if why is not None]
+    warnings += await _tried(chain, actions, [kind_of(action) for action in kinds])
     return Draft(actions, description, words, warnings)
 
 
@@ -84,7 +85,8 @@ async def _current(chain: Chain, actions: Sequence[Action]) -> dict[TaskId, Rule
 async def _tried(chain: Chain, actions: Actions, labels: Sequence[str]) -> list[str]:
     """What would go wrong if the timelock made the calls now, together.
 
-    The governor takes calls to itself only while it executes a proposal that has them, so those are left out.
+    The governor takes calls to itself only while it executes a proposal that has them, so those are left out; see
+    dao.gov.actions.refusal_of.
     """
     timelock, governor = hex_of(chain.deployment.timelock), chain.deployment.governor
     made = zip(labels, actions.targets, actions.values, actions.calldatas, strict=True)

@@ -112,6 +112,8 @@ class Way(Protocol):
 def not_now(act: str, state: str, eta: int | None, now: int) -> str | None:
     """Why a proposal cannot be voted on, queued or executed ("vote", "queue", "execute") now; None when it can."""
     needed, words = _WHEN[act]
+    if act == "execute" and state == "executed":
+        return "the proposal was executed already"
     if state != needed:
         return f"the proposal is {state}; {words}"
     if act == "execute" and eta is not None and eta > now:

@@ -34,7 +34,8 @@ def command(
     ] = "disk",
     json: Annotated[Path | None, typer.Option(help="Write the results as JSON.")] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="Stay up afterwards, and say how to join with a Supernode.")
+        bool,
+        typer.Option("--keep", help="Stay up, serve the members' page, and say how to join and to vote."),
     ] = False,
     home: Annotated[
         Path | None, typer.Option(help="Keep keys, data, logs and content here; must not exist.")
@@ -66,7 +67,10 @@ def command(
             if json:
                 write_json(state, json)
 
-        asyncio.run(_run(nodes, rounds, store == "kubo", folder, console, done, keep=keep))
+        try:
+            asyncio.run(_run(nodes, rounds, store == "kubo", folder, console, done, keep=keep))
+        except asyncio.CancelledError:  # told to end
+            raise typer.Exit(128 + signal.SIGTERM) from None
 
 
 async def _run(

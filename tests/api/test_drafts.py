@@ -5,7 +5,7 @@ from dataclasses import replace
 from dao.api import drafts
 from dao.chain.deploy import TOKEN
 from dao.core.types import Address, TaskId, Wei, hex_of
-from dao.gov.actions import Admit, CreateTask, Grant, SetThreshold, SetVotingDelay
+from dao.gov.actions import Admit, CreateTask, Grant, SetQuorum, SetThreshold, SetVotingDelay, SetVotingPeriod
 from dao.gov.forms import kind_of
 from tests.api.stage import Stage, member
 from tests.support import RULES
@@ -87,3 +87,14 @@ async def test_preview__no_action_of_ours__refused_with_the_field(stage: Stage) 
             problem = await anyone.post("/drafts/preview", form, 422)
             assert problem["type"] == "invalid"
             assert word in problem["detail"]
+
+
+async def test_preview__settings_that_the_governor_would_refuse__warned(stage: Stage) -> None:
+    actions = [SetQuorum(400), SetVotingPeriod(0), SetQuorum(100)]
+    wanted = [{"kind": kind_of(action), "fields": drafts.shown(action)} for action in actions]
+    async with stage.open() as running, member(running, stage.members[0]) as anyone:
+        draft = await anyone.post("/drafts/preview", {"title": "Too much", "actions": wanted})
+    assert draft["warnings"] == [
+        "set_quorum: refused: expected at most 100 percent, got 400",
+        "set_voting_period: refused: expected at least 1 second, got 0",
+    ]

@@ -6,7 +6,7 @@ import pytest
 
 from dao.chain.deploy import TOKEN
 from dao.devnet import Anvil
-from tests.api.stage import DELAY, LIMIT, PARAMS, Member, member
+from tests.api.stage import BASE, DELAY, LIMIT, PARAMS, Member, member
 from tests.api.trained import Trained, train
 
 
@@ -18,7 +18,8 @@ def trained(anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Trained:
 async def in_state(who: Member, number: str, state: str) -> None:
     """Wait until a proposal is in a state."""
     async with asyncio.timeout(LIMIT):
-        while (await who.get(f"/proposals/{number}"))["state"] != state:  # noqa: ASYNC110  (of another side)
+        # another side's state; there is none until what was mined is indexed, too
+        while (await who.http.get(f"{BASE}/proposals/{number}")).json().get("state") != state:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
 

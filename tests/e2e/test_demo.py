@@ -71,8 +71,10 @@ def descendants(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("when", ["chain", "superlink/status.jsonl"])
-def test_demo__ctrl_c__leaves_no_process(tmp_path: Path, when: str) -> None:
+@pytest.mark.parametrize(
+    ("when", "how"), [("chain", signal.SIGINT), ("superlink/status.jsonl", signal.SIGTERM)]
+)
+def test_demo__told_to_end__leaves_no_process(tmp_path: Path, when: str, how: int) -> None:
     home = tmp_path / "home"
     process = subprocess.Popen(
         [str(DAO), "demo", "--home", str(home)],
@@ -88,8 +90,8 @@ def test_demo__ctrl_c__leaves_no_process(tmp_path: Path, when: str) -> None:
         time.sleep(0.05)
     started = descendants(process)
     assert started
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 130
+    process.send_signal(how)
+    assert process.wait(60) == 128 + how
     _, alive = psutil.wait_procs(started, timeout=20)
     assert not alive
     named = [

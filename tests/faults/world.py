@@ -246,6 +246,9 @@ class World:
         """
         self.skip(self.rules.force_period)
         await self.reaches(round_, Phase.FINALIZED)
+        async with asyncio.timeout(LIMIT):
+            while not await self.chain.past(Finalized, task=self.task, round=round_):  # Anvil: state first
+                await self.chain.changed(1)
         for node in self.nodes:
             await self._claim(node)
         at = self.chain.head().number
