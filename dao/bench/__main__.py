@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -41,6 +42,7 @@ def main() -> None:
     page = commands.add_parser("page", help="the page in a real browser")
     page.add_argument("--json", type=Path, help="write the figures to this file")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # no daemon outlives it
     if given.command == "page":
         _page(given)
         return
