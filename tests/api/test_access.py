@@ -10,7 +10,7 @@ from dao.api.signing import digest_of
 from dao.api.siwe import signed_digest
 from dao.chain.signer import Signer
 from dao.core.types import hex_of
-from tests.api.stage import BASE, PARAMS, Member, Stage, member
+from tests.api.stage import BASE, PARAMS, Member, Stage, caught_up, member
 
 PREPARING = [
     f"/prepare/{action}" for action in ["delegate", "vote", "propose", "queue", "execute", "cancel", "claim"]
@@ -225,6 +225,7 @@ async def test_relay__votes_and_proposals_signed_for_another_chain_by_another_or
         await who.sign_in()
         await who.delegate()
         stage.pass_time(1)
+        await caught_up(stage, running)
         draft = {"title": "x", "actions": [{"kind": "set_quorum", "fields": {"percent": 5}}]}
         ready = await who.post("/prepare/propose", {**draft, "account": who.address})
         form = {**ready["proposal"], "proposer": who.address}
@@ -232,6 +233,7 @@ async def test_relay__votes_and_proposals_signed_for_another_chain_by_another_or
         good = {**form, "signature": who.sign(ready["typed_data"][0])}
         await who.mined(await who.post("/relay/propose", good, 202))
         stage.pass_time(PARAMS.voting_delay + 1)
+        await caught_up(stage, running)
         number = ready["proposal_id"]
         ballot = {"account": who.address, "proposal": number, "support": 1, "reason": "yes"}
         typed = (await who.post("/prepare/vote", ballot))["typed_data"][0]

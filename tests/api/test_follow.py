@@ -99,10 +99,12 @@ async def test_vote__then_a_reorg__heard_told_and_corrected(own_stage: Stage) ->
             await who.delegate()
             assert (await heard.until("account"))["block"] > 0
         own_stage.pass_time(1)
+        await caught_up(own_stage, running)
         number = await propose(one)
         await heard.until("proposal", proposal=number)
         assert (await one.get(f"/proposals/{number}"))["state"] == "pending"
         own_stage.pass_time(PARAMS.voting_delay + 1)
+        await caught_up(own_stage, running)
         await one.vote(number, 1)
         said = await heard.until("vote", proposal=number)
         assert said["address"].lower() == one.address
@@ -195,6 +197,7 @@ async def test_requests__full_of_addresses__none_of_them_is_asked(own_stage: Sta
             await who.sign_in()
             await who.delegate()
             own_stage.pass_time(1)
+            await caught_up(own_stage, running)
             number = await propose(who, f"![x]({url})")
             headers = {
                 "Host": "asked.example:81",

@@ -105,6 +105,7 @@ async def test_decision__a_script_in_its_texts__is_text_in_json(trained: Trained
         await who.sign_in()
         await who.delegate()
         stage.pass_time(1)
+        await caught_up(stage, running)
         draft = {
             "title": SCRIPT.replace("\u2028", " "),
             "description": SCRIPT,
@@ -124,6 +125,7 @@ async def test_decision__a_script_in_its_texts__is_text_in_json(trained: Trained
         voter = await who.get(f"/proposals/{number}/voters/{who.address}")
         assert (voter["weight_wei"], voter["vote"]) == (str(1000 * TOKEN), None)
         stage.pass_time(PARAMS.voting_delay + 1)
+        await caught_up(stage, running)
         await who.vote(number, 0, SCRIPT)
         await caught_up(stage, running)
         answer = await who.http.get(f"/api/v1/proposals/{number}")

@@ -6,7 +6,7 @@ import pytest
 
 from dao.chain.deploy import TOKEN
 from dao.devnet import Anvil
-from tests.api.stage import BASE, DELAY, LIMIT, PARAMS, Member, member
+from tests.api.stage import BASE, DELAY, LIMIT, PARAMS, Member, caught_up, member
 from tests.api.trained import Trained, train
 
 
@@ -29,6 +29,7 @@ async def test_change_rules__from_preview_to_execution__in_words_of_then(trained
         await who.sign_in()
         await who.delegate()
         stage.pass_time(1)
+        await caught_up(stage, running)
         rules = (await who.get(f"/tasks/{task}"))["rules"]
         changed = {**rules, "round_budget_wei": str(12 * TOKEN), "commit_period_seconds": 45}
         draft = {
@@ -48,13 +49,16 @@ async def test_change_rules__from_preview_to_execution__in_words_of_then(trained
         await who.mined(await who.post("/relay/propose", body, 202))
         await in_state(who, number, "pending")
         stage.pass_time(PARAMS.voting_delay + 1)
+        await caught_up(stage, running)
         await who.vote(number, 1)
         stage.pass_time(PARAMS.voting_period + 1)
+        await caught_up(stage, running)
         await who.mined(await who.post("/relay/queue", {"proposal": number}, 202))
         await in_state(who, number, "queued")
         [action] = (await who.get(f"/proposals/{number}"))["actions"]
         assert (action["words"], action["fields"]["rules"]["commit_period_seconds"]) == (words, 45)
         stage.pass_time(DELAY + 1)
+        await caught_up(stage, running)
         await who.mined(await who.post("/relay/execute", {"proposal": number}, 202))
         await in_state(who, number, "executed")
         assert (await who.get(f"/tasks/{task}"))["rules"] == changed

@@ -4,7 +4,7 @@ from dao.chain.contracts import Token
 from dao.chain.deploy import TOKEN
 from dao.chain.governance import Governor, ProposalState
 from dao.core.types import Address, hex_of
-from tests.api.stage import DELAY, PARAMS, Stage, member
+from tests.api.stage import DELAY, PARAMS, Stage, caught_up, member
 
 TO = Address(bytes([7] * 20))
 
@@ -18,6 +18,7 @@ async def test_story__members_without_ether__a_grant_is_decided_and_paid(stage: 
                 await who.delegate()
                 assert int(await chain.request("eth_getBalance", who.address, "latest"), 16) == 0
             stage.pass_time(1)
+            await caught_up(stage, running)
             draft = {
                 "title": "A grant",
                 "description": "For good work. <script>alert(1)</script>",
@@ -38,13 +39,16 @@ async def test_story__members_without_ether__a_grant_is_decided_and_paid(stage: 
                 "proposal_id": number,
             }
             stage.pass_time(PARAMS.voting_delay + 1)
+            await caught_up(stage, running)
             await one.vote(number, 1, "because")
             await two.vote(number, 1)
             tally = await Governor(chain).votes_on(int(number), chain.head())
             assert tally.in_favour == 2000 * TOKEN
             stage.pass_time(PARAMS.voting_period + 1)
+            await caught_up(stage, running)
             await two.mined(await two.post("/relay/queue", {"proposal": number}, 202))
             stage.pass_time(DELAY + 1)
+            await caught_up(stage, running)
             await two.mined(await two.post("/relay/execute", {"proposal": number}, 202))
             at = chain.head()
             assert await Governor(chain).state_of(int(number), at) is ProposalState.EXECUTED
