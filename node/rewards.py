@@ -89,12 +89,13 @@ async def claim(chain: Chain, sender: Sender, held: Standing) -> Wei:
 
 async def claim_due(chain: Chain, sender: Sender, store: Source, task: TaskId, owner: Address) -> Wei:
     """Have an owner paid what it may claim, by the root that is active then: a round may become final meanwhile."""
+    held = await standing(chain, store, task, owner)
     while True:
-        held = await standing(chain, store, task, owner)
         try:
             return await claim(chain, sender, held)
         except Reverted:
-            if (await standing(chain, store, task, owner)).proof == held.proof:
+            before, held = held, await standing(chain, store, task, owner)
+            if held == before:
                 raise
 
 
