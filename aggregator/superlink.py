@@ -21,7 +21,6 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted, RoundOpened
 from dao.chain.sender import Sender, TxReceipt
-from dao.core.commitment import closing_hash
 from dao.core.errors import DaoError, Reverted, RuleError
 from dao.core.manifest import Shard
 from dao.core.record import Cid as CidText
@@ -246,7 +245,7 @@ class Superlink:
         """The event that a closed round's state goes back to; None for an open one."""
         while (state := await self._look(collection, Phase.OPEN, Phase.CLOSED)).phase is Phase.CLOSED:
             closed = (await self._history.events_of(collection.round, self._chain.final())).closed
-            if closed is not None and closing_hash(closed.root, closed.seed) == state.closing:
+            if closed is not None and closed.closing == state.closing:
                 return closed
             await self._watch.wait(Timestamp(self._watch.now() + RETRY))
         return None
@@ -289,7 +288,7 @@ class Superlink:
             while version != self._watch.version:  # it may change while the chain is read
                 version = self._watch.version
                 state = await self._look(collection, Phase.CLOSED)
-            if state.closing != closing_hash(closed.root, closed.seed):
+            if state.closing != closed.closing:
                 raise RoundLost(f"round {collection.round}: a reorg closed it anew, with another seed")
             if self._watch.now() > result_deadline(collection.rules, state):
                 await self._abort(collection, state, "no result was posted in time")

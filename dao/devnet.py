@@ -16,7 +16,10 @@ from typing import Any
 
 import psutil
 
-from dao.chain.deploy import TOKEN, Params
+from dao.chain.client import Chain
+from dao.chain.deploy import TOKEN, Params, grant
+from dao.chain.handover import hand_over
+from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.core.errors import ConfigError, RpcError
 from dao.core.types import Address, Wei, hex_of
@@ -41,6 +44,12 @@ def dev_signer(index: int) -> Signer:
     Account.enable_unaudited_hdwallet_features()
     account = Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}")
     return Signer(bytes(account.key))
+
+
+async def leave_to_founders(chain: Chain, sender: Sender) -> None:
+    """Give the founders their tokens, and the network to their votes: who deployed it keeps nothing."""
+    await grant(chain, sender, {dev_signer(index).address: FOUNDER_WEI for index in FOUNDERS}, "founders")
+    await hand_over(chain, sender)
 
 
 def find_anvil() -> Path:

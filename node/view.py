@@ -11,7 +11,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed, ResultPosted
 from dao.chain.track import BlockRef
-from dao.core.commitment import closing_hash, result_hash
+from dao.core.commitment import result_hash
 from dao.core.errors import ChainError, Reorged, Reverted
 from dao.core.types import (
     Address,
@@ -108,7 +108,7 @@ class TaskView:
         """Return the event by which a round was closed that is in this state; Reorged when it is so no longer."""
         while True:
             for event in await self._read(partial(self._closed, round_, closed.open_block)):
-                if closing_hash(event.root, event.seed) == closed.closing:
+                if event.closing == closed.closing:
                     return event
             if (await self.round(round_)).closing != closed.closing:
                 raise Reorged(f"task {self._task} round {round_}: is not closed any more as it was")

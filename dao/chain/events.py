@@ -31,6 +31,7 @@ from dao.chain.decisions import (
     VotingPeriodSet,
 )
 from dao.chain.records import Event, RoundEvent, SharedEvent, TaskEvent
+from dao.core.commitment import closing_hash
 from dao.core.errors import RpcError
 from dao.core.types import (
     Address,
@@ -127,6 +128,11 @@ class CommitsClosed(RoundEvent):
     commits: int
     root: Digest
     seed: Digest
+
+    @property
+    def closing(self) -> Digest:
+        """What the state of a round says that was closed by this event."""
+        return closing_hash(self.root, self.seed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,13 @@ import typer
 from dao.chain.client import Chain
 from dao.chain.deploy import Params, deploy, grant
 from dao.chain.deployment import Deployment
-from dao.chain.handover import hand_over
 from dao.chain.sender import Sender
 from dao.cli.holding import held, holder, stop_holder
 from dao.cli.network import DEVNET, Paying, account_folder, expanded, paying
 from dao.cli.output import tokens
 from dao.core.errors import ConfigError, DaoError, RpcError
 from dao.core.types import Address, address_of, hex_of
-from dao.devnet import FOUNDER_WEI, FOUNDERS, SWIFT, Anvil, dev_signer, start_anvil
+from dao.devnet import SWIFT, Anvil, dev_signer, leave_to_founders, start_anvil
 
 app = typer.Typer(no_args_is_help=True)
 READY_SECONDS = 60.0
@@ -141,8 +140,7 @@ async def _deployed(anvil: Anvil, home: Path, governed: bool) -> Deployment:
     made = await deploy(anvil.ws, signer, SWIFT if governed else Params(), database)
     if governed:
         async with await Chain.connect(anvil.ws, made) as chain, Sender(chain, signer, database) as sender:
-            await grant(chain, sender, {dev_signer(i).address: FOUNDER_WEI for i in FOUNDERS}, "founders")
-            await hand_over(chain, sender)
+            await leave_to_founders(chain, sender)
     made.save(path)
     return made
 

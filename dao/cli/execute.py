@@ -1,14 +1,6 @@
 """`dao execute`: carry out what was decided."""
 
-from dao.cli.deciding import (
-    ApiOption,
-    Outcome,
-    ProposalArgument,
-    YesOption,
-    agree,
-    finish,
-    words_of,
-)
+from dao.cli.deciding import ApiOption, ProposalArgument, YesOption
 from dao.cli.network import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
@@ -20,7 +12,7 @@ from dao.cli.network import (
     Paying,
     RpcOption,
 )
-from dao.cli.ways import acting
+from dao.cli.ways import acting, decide
 
 
 def command(
@@ -38,12 +30,5 @@ def command(
 
     Example: dao execute 8127 --api https://dao.example --keystore me.json
     """
-    account = Paying(keystore, password_file, dev_account)
-
-    async def act() -> Outcome:
-        async with acting(api, rpc, deployment, account) as way:
-            found = await way.find(proposal)
-            agree([f"Carry out “{found.title}”:", *words_of(found.actions, way.deployment)], yes)
-            return {"proposal": str(found.number), **await way.execute(found)}
-
-    finish(act, json)
+    way = acting(api, rpc, deployment, Paying(keystore, password_file, dev_account))
+    decide(way, proposal, "Carry out {}:", lambda way, found: way.execute(found), yes=yes, json=json)

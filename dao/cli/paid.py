@@ -27,9 +27,7 @@ class Paid:
 
     async def find(self, text: str) -> Found:
         """See Way."""
-        events = await proposals_of(self._chain)
-        event = events[chosen([event.proposal_id for event in events], text)]
-        return Found(event.proposal_id, actions_of(event), event.description)
+        return found_of(await proposal_of(self._chain, text))
 
     async def rules(self, task: TaskId) -> Rules:
         """See Way."""
@@ -98,9 +96,16 @@ async def proposals_of(chain: Chain) -> list[ProposalCreated]:
     return (await chain.past(ProposalCreated, to_block=chain.head().number))[::-1]
 
 
-def actions_of(event: ProposalCreated) -> Actions:
-    """What a proposal does."""
-    return Actions(event.targets, event.values, event.calldatas)
+async def proposal_of(chain: Chain, text: str) -> ProposalCreated:
+    """The proposal whose number begins with these digits; ConfigError when none or several have them."""
+    events = await proposals_of(chain)
+    return events[chosen([event.proposal_id for event in events], text)]
+
+
+def found_of(event: ProposalCreated) -> Found:
+    """A proposal as it was made."""
+    actions = Actions(event.targets, event.values, event.calldatas)
+    return Found(event.proposal_id, actions, event.description)
 
 
 def chosen(numbers: Sequence[int], text: str) -> int:

@@ -19,9 +19,9 @@ from dao.cli.network import (
     connected,
 )
 from dao.cli.output import amount, print_fields, print_json, print_table
-from dao.cli.paid import actions_of, chosen, proposals_of
+from dao.cli.paid import found_of, proposal_of, proposals_of
 from dao.core.errors import ConfigError
-from dao.core.types import hex_of
+from dao.core.types import Timestamp, hex_of
 
 STATES = tuple(state.name.lower() for state in ProposalState if state is not ProposalState.EXPIRED)
 _FIELDS = (
@@ -99,10 +99,8 @@ async def _one(text: str, api: str | None, *where: Any) -> dict[str, Any]:
             network = deployment_of(await source.get("/network"))
             return {**{name: told[name] for name in _FIELDS}, **_content(found, network)}
     async with connected(*where) as chain:
-        events = await proposals_of(chain)
-        event = events[chosen([event.proposal_id for event in events], text)]
-        found = Found(event.proposal_id, actions_of(event), event.description)
-        return {**await _told(chain, event), **_content(found, chain.deployment)}
+        event = await proposal_of(chain, text)
+        return {**await _told(chain, event), **_content(found_of(event), chain.deployment)}
 
 
 def _content(found: Found, network: Any) -> dict[str, Any]:
@@ -113,12 +111,14 @@ async def _told(chain: Chain, event: ProposalCreated) -> dict[str, Any]:
     """A proposal as the API tells it."""
     governor, at, number = Governor(chain), chain.head(), event.proposal_id
     tally = await governor.votes_on(number, at)
-    begins = min(event.vote_start, at.timestamp - 1)  # a quorum is of the past; before voting, as of now
+    begins = Timestamp(
+        min(event.vote_start, at.timestamp - 1)
+    )  # a quorum is of the past; before voting, as of now
     state = await governor.state_of(number, at)
     return {
         "id": str(number),
         "state": state.name.lower(),
-        "title": Found(number, actions_of(event), event.description).title,
+        "title": found_of(event).title,
         "proposer": hex_of(event.proposer),
         "starts_at": event.vote_start,
         "ends_at": await governor.deadline_of(number, at),
@@ -126,7 +126,7 @@ async def _told(chain: Chain, event: ProposalCreated) -> dict[str, Any]:
         "for_wei": str(tally.in_favour),
         "against_wei": str(tally.against),
         "abstain_wei": str(tally.abstain),
-        "quorum_wei": str(await governor.quorum_at(type(event.vote_start)(begins), at)),
+        "quorum_wei": str(await governor.quorum_at(begins, at)),
     }
 
 

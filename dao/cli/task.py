@@ -25,7 +25,7 @@ from dao.cli.network import (
     paying,
 )
 from dao.cli.output import amount, print_fields, print_json, print_table, tokens, writable
-from dao.core.types import Codec, Rules, TaskId, Wei, address_of, hex_of
+from dao.core.types import RULE_AMOUNTS, Codec, Rules, TaskId, Wei, address_of, hex_of
 
 app = typer.Typer(no_args_is_help=True)
 HOUR, DAY = 3600, 86_400
@@ -220,10 +220,9 @@ async def _state(chain: Chain, task: TaskId) -> dict[str, object]:
 
 def _written(rules: Rules) -> dict[str, object]:
     """The rules with addresses and digests in hex, and amounts as text."""
-    amounts = {"min_stake", "max_stake", "round_budget", "superlink_bond", "challenge_bond"}
     return {
-        (f"{name}_wei" if name in amounts else name): (
-            hex_of(value) if isinstance(value, bytes) else str(value) if name in amounts else value
+        (f"{name}_wei" if name in RULE_AMOUNTS else name): (
+            hex_of(value) if isinstance(value, bytes) else str(value) if name in RULE_AMOUNTS else value
         )
         for name, value in asdict(rules).items()
     }

@@ -5,15 +5,7 @@ from typing import Annotated
 import typer
 
 from dao.chain.governance import Support
-from dao.cli.deciding import (
-    ApiOption,
-    Outcome,
-    ProposalArgument,
-    YesOption,
-    agree,
-    finish,
-    words_of,
-)
+from dao.cli.deciding import ApiOption, Found, Outcome, ProposalArgument, Way, YesOption
 from dao.cli.network import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
@@ -25,7 +17,7 @@ from dao.cli.network import (
     Paying,
     RpcOption,
 )
-from dao.cli.ways import acting
+from dao.cli.ways import acting, decide
 from dao.core.errors import ConfigError
 
 CHOICES = {"for": Support.FOR, "against": Support.AGAINST, "abstain": Support.ABSTAIN}
@@ -57,16 +49,10 @@ def command(
         raise ConfigError(f"CHOICE {choice[:40]}: expected for, against or abstain")
     if len(reason) > MAX_REASON:
         raise ConfigError(f"--reason: expected at most {MAX_REASON} characters")
-    account = Paying(keystore, password_file, dev_account)
+    way = acting(api, rpc, deployment, Paying(keystore, password_file, dev_account))
 
-    async def act() -> Outcome:
-        async with acting(api, rpc, deployment, account) as way:
-            found = await way.find(proposal)
-            words = [
-                f"Vote {_VERBS[support]} “{found.title}”, which would:",
-                *words_of(found.actions, way.deployment),
-            ]
-            agree([*words, *([f"Your reason, public for good: {reason}"] if reason else [])], yes)
-            return {"proposal": str(found.number), "vote": choice, **await way.vote(found, support, reason)}
+    async def act(way: Way, found: Found) -> Outcome:
+        return {"vote": choice, **await way.vote(found, support, reason)}
 
-    finish(act, json)
+    note = f"Your reason, public for good: {reason}" if reason else ""
+    decide(way, proposal, f"Vote {_VERBS[support]} {{}}, which would:", act, note=note, yes=yes, json=json)

@@ -9,7 +9,7 @@ from dao.api.drafts import read
 from dao.cli.output import tokens
 from dao.core.canonical import read_json
 from dao.core.errors import ConfigError, DecodeError
-from dao.core.types import RoundId, TaskId, address_of
+from dao.core.types import RULE_AMOUNTS, RoundId, TaskId, address_of
 from dao.gov.actions import (
     Action,
     Admit,
@@ -33,18 +33,8 @@ _SECONDS: dict[str, Callable[[int], Action]] = {
     "late-extension": SetLateExtension,
     "timelock-delay": SetTimelockDelay,
 }
-_AMOUNTS = ("round_budget", "min_stake", "max_stake", "superlink_bond", "challenge_bond")
-RULES = (
-    *(
-        "commit_period",
-        "reveal_period",
-        "result_period",
-        "force_period",
-        "challenge_period",
-        "resolve_period",
-    ),
-    *("quorum", *_AMOUNTS),
-)
+_PERIODS = tuple(f"{name}_period" for name in ("commit", "reveal", "result", "force", "challenge", "resolve"))
+RULES = (*_PERIODS, "quorum", *RULE_AMOUNTS)
 SETTINGS = (*_SECONDS, "threshold", "quorum")
 
 
@@ -114,7 +104,7 @@ def rule(text: str) -> tuple[TaskId, str, int]:
     if field not in RULES:
         raise ConfigError(f"--rule {text[:80]}: expected one of {' '.join(RULES)} after the task")
     what = f"--rule {name}"
-    return _task(task, "--rule"), field, tokens(value, what) if field in _AMOUNTS else _whole(value, what)
+    return _task(task, "--rule"), field, tokens(value, what) if field in RULE_AMOUNTS else _whole(value, what)
 
 
 def changes(texts: Sequence[str]) -> dict[TaskId, dict[str, Any]]:

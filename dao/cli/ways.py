@@ -1,10 +1,10 @@
-"""Opens the way by which a member acts: the API where one is named, else its own account."""
+"""Opens the way by which a member acts, the API where one is named, else its own account, and takes a step by it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from dao.cli.deciding import Way
+from dao.cli.deciding import Found, Outcome, Way, agree, finish, words_of
 from dao.cli.network import DEPLOYMENT_DEFAULT, Paying, expanded, paying
 
 
@@ -22,3 +22,25 @@ async def acting(api: str | None, rpc: str, deployment: Path, account: Paying) -
 
         async with paying(rpc, deployment, account) as (chain, sender):
             yield Paid(chain, sender)
+
+
+def decide(
+    way: AbstractAsyncContextManager[Way],
+    proposal: str,
+    heading: str,
+    act: Callable[[Way, Found], Awaitable[Outcome]],
+    *,
+    note: str = "",
+    yes: bool,
+    json: bool,
+) -> None:
+    """Do something about a proposal: say under `heading` ("{}" is its title) what it would do, ask, act, print."""
+
+    async def run() -> Outcome:
+        async with way as opened:
+            found = await opened.find(proposal)
+            words = [heading.format(f"“{found.title}”"), *words_of(found.actions, opened.deployment)]
+            agree([*words, *([note] if note else [])], yes)
+            return {"proposal": str(found.number), **await act(opened, found)}
+
+    finish(run, json)

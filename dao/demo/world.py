@@ -12,14 +12,13 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry, Token
 from dao.chain.deploy import TOKEN, Params, create_task, deploy, grant
 from dao.chain.deployment import Deployment
-from dao.chain.handover import hand_over
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.core.layout import depth_for, parse_model
 from dao.core.messages import operator_digest
 from dao.core.types import Codec, Rules, TaskId, Wei, hex_of
 from dao.demo.images import Dealt
-from dao.devnet import FOUNDER_WEI, FOUNDERS, SWIFT, Anvil, dev_signer, running_anvil
+from dao.devnet import SWIFT, Anvil, dev_signer, leave_to_founders, running_anvil
 from dao.shards import read_shards
 from dao.store.disk import DiskStore
 from node.trainer import Trainer
@@ -86,8 +85,7 @@ async def open_world(
         address = f"127.0.0.1:{free_port()}"
         visitor = await _guest(anvil, chain, dao, folder / "guest") if guest else None
         if guest:
-            await grant(chain, dao, {dev_signer(i).address: FOUNDER_WEI for i in FOUNDERS}, "founders")
-            await hand_over(chain, dao)
+            await leave_to_founders(chain, dao)
         content = folder / "content"
         yield World(folder, anvil, chain, task, dealt, superlink, nodes, address, content, visitor)
 
