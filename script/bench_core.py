@@ -68,23 +68,23 @@ def main() -> None:
     out = bytearray(model_size(layout))
     weighing = weigh(entries, gradient, {})
     model_file = bytes(out)
-    write_model(layout, out)
+    new = write_model(layout, out).flat
 
     def steps(each: Each) -> dict[str, Callable[[], object]]:
         return {
-            "encode_body": partial(encode_body, base, trained, Codec.INT8, body, each),
+            "encode_body": partial(encode_body, base, trained, Codec.INT8, each),
             "body_root": partial(body_root, body, depth),
             "decode_update": partial(decode_update, file, layout, Codec.INT8, each),
             "parse_model": partial(parse_model, bytes(out)),
             "check_finite": partial(base.check_finite, each),
-            "quantise": partial(quantise, step, gradient.body, each),
+            "quantise": partial(quantise, step, each),
             "gradient root": partial(body_root, gradient.body, depth),
             "dot": partial(dot, gradient, update, each),
             "norm": partial(norm, update, each),
             "distance": partial(relative_distance, gradient, gradient, each),
             f"weigh {NODES}": partial(weigh, entries, gradient, {}, each),
             f"aggregate {NODES}": partial(
-                aggregate, entries, weighing.weights, weighing.weight_sum, base, out, depth, each
+                aggregate, entries, weighing.weights, weighing.weight_sum, base, new, depth, each
             ),
             f"scores {NODES}": partial(
                 scores, entries, weighing.weights, weighing.weight_sum, gradient, each

@@ -1,12 +1,13 @@
 """What a change of a task's rules changes, in plain words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dao.core.types import Rules, hex_of
 from dao.gov.units import amount, duration
 
-_NAMES: dict[str, tuple[str, Callable[[Any], str]]] = {
+_Names = Mapping[str, tuple[str, Callable[[Any], str]]]
+_NAMES: _Names = {
     "round_budget": ("budget per round", amount),
     "commit_period": ("time to commit", duration),
     "reveal_period": ("time to reveal", duration),
@@ -20,7 +21,7 @@ _NAMES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "superlink_bond": ("bond of the Superlink", amount),
     "challenge_bond": ("bond of a challenge", amount),
 }
-_FIXED: dict[str, tuple[str, Callable[[Any], str]]] = {
+_FIXED: _Names = {
     "superlink": ("Superlink", hex_of),
     "app_hash": ("app", hex_of),
     "base_model": ("base model", hex_of),
@@ -34,16 +35,7 @@ _FIXED: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 def changed(before: Rules, after: Rules) -> str:
     """Each rule that changes: "budget per round from 10 to 12 tokens; quorum …", and what the contract will refuse."""
-    parts = [
-        f"{label} {_from_to(say(getattr(before, name)), say(getattr(after, name)))}"
-        for name, (label, say) in _NAMES.items()
-        if getattr(before, name) != getattr(after, name)
-    ]
-    refused = [
-        f"{label} {_from_to(say(getattr(before, name)), say(getattr(after, name)))}"
-        for name, (label, say) in _FIXED.items()
-        if getattr(before, name) != getattr(after, name)
-    ]
+    parts, refused = _changes(_NAMES, before, after), _changes(_FIXED, before, after)
     if refused:
         parts.append(
             f"and what no change of rules may touch, so that it cannot be executed: {', '.join(refused)}"
@@ -54,6 +46,14 @@ def changed(before: Rules, after: Rules) -> str:
 def stated(rules: Rules) -> str:
     """Every rule that can change, as the change would have it."""
     return "; ".join(f"{label} {say(getattr(rules, name))}" for name, (label, say) in _NAMES.items())
+
+
+def _changes(names: _Names, before: Rules, after: Rules) -> list[str]:
+    return [
+        f"{label} {_from_to(say(getattr(before, name)), say(getattr(after, name)))}"
+        for name, (label, say) in names.items()
+        if getattr(before, name) != getattr(after, name)
+    ]
 
 
 def _from_to(before: str, after: str) -> str:

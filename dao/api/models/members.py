@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from dao.api.forms import AddressText, DigestText, Micro, NumberText, Shown, WeiText
-from dao.api.models.base import Answer, Page
+from dao.api.models.base import Answer, Page, fields
 from dao.api.models.training import PhaseText, RoundNode
 from dao.index.reads import views
 
@@ -21,9 +21,7 @@ class NodeRound(RoundNode):
     @classmethod
     def of(cls, view: views.NodeRound) -> "NodeRound":
         """Show it."""
-        node = {name: getattr(view.node, name) for name in view.node.__slots__}
-        round_ = {"task": view.task, "round": view.round, "phase": view.phase, "opened_at": view.opened_at}
-        return cls.model_validate(node | round_)
+        return cls.model_validate(fields(view.node) | fields(view))
 
 
 class NodeRoundPage(Page):
@@ -184,6 +182,6 @@ class PaymentPage(Page):
 class TreasuryAnswer(Answer):
     """The DAO's tokens: free ones, those in tasks' escrows, and the newest that were paid out."""
 
-    balance_wei: WeiText
+    balance_wei: WeiText = Field(validation_alias="balance")
     escrow: list[Escrow]
     grants: list[Payment]

@@ -9,7 +9,7 @@ from dao.api import drafts
 from dao.api.forms import AddressText, Body, BytesText, NumberText, ReadAddress, Shown, WeiText
 from dao.api.ledger import Space
 from dao.api.problems import Problem, responses
-from dao.api.routes.prepare import Prepared, prepared
+from dao.api.routes.prepare import Prepared, next_nonce, prepared
 from dao.api.services import Given
 from dao.api.signing import Signing
 from dao.chain.client import Chain
@@ -95,10 +95,9 @@ async def prepare_propose(form: ProposeForm, services: Given) -> PreparedProposa
     """Prepare to propose."""
     chain = services.link.chain()
     made = await _drafted(chain, form)
-    governor, relayer = Governor(chain), services.relayer
-    nonce = await governor.nonce_of(form.account, chain.head())
-    if relayer is not None:
-        nonce = relayer.next_nonce(Space.GOVERNOR, form.account, nonce)
+    governor = Governor(chain)
+    on_chain = await governor.nonce_of(form.account, chain.head())
+    nonce = next_nonce(services, Space.GOVERNOR, form.account, on_chain)
     deadline = chain.head().timestamp + DEADLINE_SECONDS
     typed = await Signing(chain).proposal(form.account, made.actions, made.description, nonce, deadline)
     words = [f"Propose “{form.title}” to the DAO, which then decides by vote:", *made.words]

@@ -79,7 +79,7 @@ async def read_treasury(services: Given) -> TreasuryAnswer:
         return {**fields(reads.treasury(deployment)), "grants": reads.payments(limit=_NEWEST).items}
 
     found, as_of = await services.read(read)
-    return TreasuryAnswer.model_validate({**found, "balance_wei": found["balance"], "as_of": as_of})
+    return TreasuryAnswer.model_validate({**found, "as_of": as_of})
 
 
 @router.get("/treasury/payments", responses=read_responses())

@@ -67,8 +67,8 @@ async def prepare_delegate(form: DelegateForm, services: Given) -> Prepared:
     """Prepare to delegate votes."""
     chain = services.link.chain()
     votes = Token(chain) if form.contract == "token" else Registry(chain)
-    nonce = await votes.nonce_of(form.account, chain.head())
-    nonce = _next(services, Space(form.contract), form.account, nonce)
+    on_chain = await votes.nonce_of(form.account, chain.head())
+    nonce = next_nonce(services, Space(form.contract), form.account, on_chain)
     expiry = chain.head().timestamp + EXPIRY_SECONDS
     typed = await Signing(chain).delegation(votes.address, form.delegatee, nonce, expiry)
     whose = "in your wallet" if form.contract == "token" else "that you have staked"
@@ -83,7 +83,7 @@ async def prepare_vote(form: VoteForm, services: Given) -> Prepared:
     chain, support = services.link.chain(), Support(form.support)
     governor = Governor(chain)
     on_chain = await governor.nonce_of(form.account, chain.head())
-    nonce = _next(services, Space.GOVERNOR, form.account, on_chain)
+    nonce = next_nonce(services, Space.GOVERNOR, form.account, on_chain)
     _, description = await services.proposals.get(chain, form.proposal)
     typed = await Signing(chain).ballot(form.proposal, support, form.account, nonce, form.reason)
     how = {Support.AGAINST: "against", Support.FOR: "for", Support.ABSTAIN: "to abstain on"}[support]
@@ -127,7 +127,8 @@ def title_of(description: str) -> str:
     return description.strip().split("\n", 1)[0].lstrip("# ").strip()[:200] or "untitled"
 
 
-def _next(services: Services, space: Space, account: Address, on_chain: int) -> int:
+def next_nonce(services: Services, space: Space, account: Address, on_chain: int) -> int:
+    """The nonce of what an account signs next, after what waits to be relayed."""
     relayer = services.relayer
     return on_chain if relayer is None else relayer.next_nonce(space, account, on_chain)
 

@@ -3,13 +3,13 @@
  * for nothing; where that is not possible, from the reader's own wallet if the reader agrees to pay.
  */
 
-import { start } from "./activity.js";
+import { follow } from "./activity.js";
 import { get, post, Problem } from "./api.js";
 import { ask } from "./dialog.js";
 import { duration, several, short } from "./format.js";
 import { account, take } from "./session.js";
 import { state } from "./state.js";
-import { send, signTyped } from "./wallet.js";
+import { send, signTyped, WalletError } from "./wallet.js";
 import { wordsOf } from "./words.js";
 
 const EVERY = 300; // ms
@@ -31,13 +31,8 @@ export async function act({ name, prepare, body, relay = null }) {
   const key = JSON.stringify([prepare, body]);
   if (running.has(key)) return null;
   running.add(key);
-  const card = start(name);
   try {
-    return await perform({ prepare, body, relay, card });
-  } catch (error) {
-    if (error.denied) card.stop();
-    else card.failed(error.message);
-    return null;
+    return await follow(name, (card) => perform({ prepare, body, relay, card }));
   } finally {
     running.delete(key);
   }
@@ -50,8 +45,8 @@ async function perform({ prepare, body, relay, card }) {
   const why = relay
     ? await free({ prepared, prepare, relay, from, card })
     : "The relayer does not send this.";
-  if (why === null) return prepared;
-  return (await paid({ prepared, why, from, card })) ? prepared : null;
+  if (why !== null) await paid({ prepared, why, from, card });
+  return prepared;
 }
 
 /** Gives null when it went through, or the sentence why only the paid way is left. */
@@ -60,7 +55,7 @@ async function free({ prepared, prepare, relay, from, card }) {
   if (!enabled) return OFF;
   if (!BigInt(balance) || !BigInt(remaining)) return DRY;
   const [typed] = prepared.typed_data;
-  if (!(await agree(typed, prepared.words, card))) return stop();
+  agreed(await agree(typed, prepared.words, card));
   const signature = typed ? await signTyped(typed, from) : null;
   card.step("Handing it to the relayer, which pays the fee…");
   try {
@@ -92,7 +87,7 @@ async function relayed(path, body) {
 async function paid({ prepared, why, from, card }) {
   card.step("Waiting for your answer…");
   const { to, value } = prepared.transaction;
-  const agreed = await ask({
+  const answer = await ask({
     title: "Send it yourself?",
     lines: [
       why,
@@ -104,23 +99,21 @@ async function paid({ prepared, why, from, card }) {
     yes: "Send from my wallet",
     no: "Not now",
   });
-  if (!agreed) return stop();
+  agreed(answer);
   card.step("Waiting for your wallet, then for a block…");
   const receipt = await send(prepared.transaction, from, state.network.chain_id);
   const block = Number(receipt.blockNumber);
   await known(block);
   card.done(`Done, in block ${block}; you paid the fee.`);
-  return true;
 }
 
 function agree(typed, words, card) {
   if (!typed) return ask({ title: "Send this to the chain?", lines: words, yes: "Send it" });
-  const { title, lines, after = [] } = wordsOf(typed, words);
-  const between = typed.primaryType === "Propose" ? words : [];
+  const { title, lines } = wordsOf(typed, words);
   card.step("Waiting for your signature…");
   return ask({
     title,
-    lines: [...lines, ...between, ...after, "The signature costs nothing; the relayer pays the fee."],
+    lines: [...lines, "The signature costs nothing; the relayer pays the fee."],
     more: JSON.stringify({ domain: typed.domain, type: typed.primaryType, message: typed.message }, null, 2),
     yes: "Sign in my wallet",
   });
@@ -152,6 +145,6 @@ async function until(otherwise, look) {
   throw new Problem({ detail: `${otherwise} after ${several(LIMIT, "second")}; it may still come` });
 }
 
-function stop() {
-  throw Object.assign(new Error("You did not agree."), { denied: true });
+function agreed(answer) {
+  if (!answer) throw new WalletError("You did not agree.", true);
 }

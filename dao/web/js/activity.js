@@ -5,8 +5,22 @@ import { h } from "./dom.js";
 const list = document.getElementById("activity");
 const GONE = 30_000; // ms after which what went well leaves by itself, if nothing else is begun before
 
-/** Starts a card; `step(text)` says how it goes, `done(text)`, `failed(text)` and `stop()` end it. */
-export function start(name) {
+/**
+ * Does `work(card)` under a card of this name; gives what it gives, or null when it failed, which the card says, or the
+ * reader said no. `card.step(text)` says how it goes, `card.done(text)` that it is over.
+ */
+export async function follow(name, work) {
+  const card = start(name);
+  try {
+    return await work(card);
+  } catch (error) {
+    if (error.denied) card.stop();
+    else card.failed(error.message);
+    return null;
+  }
+}
+
+function start(name) {
   const text = h("p", {}, "Preparing…");
   const close = h("button", { type: "button", class: "close", "aria-label": "Close" }, "×");
   const card = h("article", { class: "busy" }, h("h3", {}, name), text, close);

@@ -1,6 +1,7 @@
 /** Asks the API: JSON in and out, every request with a limit, every failure as one sentence. */
 
 import { heardTime } from "./clock.js";
+import { capital } from "./format.js";
 
 const BASE = new URL("api/v1/", document.baseURI);
 const LIMIT = 20_000; // ms
@@ -13,14 +14,12 @@ export class Problem extends Error {
     super(sentence(detail || title || `the API answered with status ${status}`, error));
     this.status = status;
     this.kind = type.split(/[/:#]/).pop();
-    this.error = error;
     this.retryAfter = retry;
   }
 }
 
 function sentence(text, error) {
-  const named = error && !text.includes(error) ? `${text} (${error})` : text;
-  return named.charAt(0).toUpperCase() + named.slice(1);
+  return capital(error && !text.includes(error) ? `${text} (${error})` : text);
 }
 
 /** The token that proves that a request comes from this page; null when signed out. */

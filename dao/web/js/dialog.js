@@ -10,9 +10,8 @@ let last = Promise.resolve();
  * Esc and Cancel mean no. A second question waits for the first.
  */
 export function ask(question) {
-  const answer = last.then(() => put(question));
-  last = answer;
-  return answer;
+  last = last.then(() => put(question));
+  return last;
 }
 
 function put({ title, lines, more = null, yes, no = "Cancel" }) {

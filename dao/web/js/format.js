@@ -85,6 +85,11 @@ export function short(hex) {
   return hex.length > 16 ? `${hex.slice(0, 8)}…${hex.slice(-4)}` : hex;
 }
 
+/** Whether two spellings are one address. */
+export function same(one, other) {
+  return one.toLowerCase() === other.toLowerCase();
+}
+
 /** The first letter as a capital. */
 export function capital(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);

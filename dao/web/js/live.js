@@ -31,7 +31,7 @@ export function listen(onEvent) {
       onEvent({ kind: "all" }); // what was read before may be older than the stream
     };
     source.onerror = () => {
-      update({ link: "lost", staleSince: state.staleSince ?? Date.now() });
+      become("lost");
       source.close();
       timer = setTimeout(open, wait);
       wait = Math.min(LAST_WAIT, wait * 2);
@@ -57,11 +57,14 @@ function take(kind, event, onEvent) {
 }
 
 function fresh(stale, onEvent) {
-  const was = state.link;
   const link = stale ? "stale" : "live";
-  if (was === link) return;
-  update({ link, staleSince: stale ? (state.staleSince ?? Date.now()) : null });
+  if (state.link === link) return;
+  become(link);
   if (!stale) onEvent({ kind: "all" });
+}
+
+function become(link) {
+  update({ link, staleSince: link === "live" ? null : (state.staleSince ?? Date.now()) });
 }
 
 /** Asks the API how it is; `reopen` when the stream was silent and the API does not answer either. */
@@ -71,7 +74,7 @@ async function check(onEvent, reopen) {
     heard = performance.now();
     fresh(Boolean(health.stale), onEvent);
   } catch {
-    update({ link: "lost", staleSince: state.staleSince ?? Date.now() });
+    become("lost");
     reopen?.();
   }
 }

@@ -16,7 +16,7 @@ const GATHER = 40; // ms in which events are taken together
 const PACE = 400; // ms between two readings when events do not stop
 const BURST = 8; // readings that may come faster
 const main = document.getElementById("main");
-let current = null; // {view, args, data, number}
+let current = null; // {view, args, data}; null where there is nothing
 let number = 0;
 let timer = null;
 let again = false;
@@ -29,7 +29,7 @@ async function go() {
   const found = viewOf(location.hash);
   if (!found && location.hash && !location.hash.startsWith("#/")) return; // a place within the view
   number += 1;
-  current = found && { ...found, number, data: null };
+  current = found && { ...found, data: null };
   for (const link of document.querySelectorAll("header nav a")) {
     if (link.getAttribute("href") === (location.hash || "#/")) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -45,6 +45,7 @@ async function go() {
 
 /** Reads again what the view shows, and shows what has changed. */
 async function refresh() {
+  if (!current) return;
   if (loading) {
     again = true;
     return;

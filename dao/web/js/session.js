@@ -3,7 +3,7 @@
 import { get, post, useCsrf } from "./api.js";
 import { now } from "./clock.js";
 import { ask } from "./dialog.js";
-import { moment } from "./format.js";
+import { moment, same } from "./format.js";
 import { state, update } from "./state.js";
 import { connect, disconnect, signText, WalletError } from "./wallet.js";
 
@@ -65,8 +65,4 @@ async function signIn(connected) {
   const signature = await signText(asked.message, connected);
   take(await post("auth/verify", { message: asked.message, signature }));
   return state.session.address;
-}
-
-function same(one, other) {
-  return one.toLowerCase() === other.toLowerCase();
 }

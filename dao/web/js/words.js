@@ -3,7 +3,7 @@
  * chain or contract, is not put before anyone.
  */
 
-import { moment, short } from "./format.js";
+import { moment, same, short } from "./format.js";
 import { state } from "./state.js";
 
 /** How a vote is cast, by its number. */
@@ -62,19 +62,14 @@ function ballot({ proposalId, support, reason, nonce }, _, [named]) {
   };
 }
 
-function proposal({ proposer, actions, description, nonce, deadline }) {
+function proposal({ proposer, actions, description, nonce, deadline }, _, said) {
   return {
     title: "Propose",
     lines: [
       `${short(proposer)} proposes to the DAO: “${description}”`,
       `What would be executed has the fingerprint ${short(actions)}; it is what the preview shows:`,
-    ],
-    after: [
+      ...said,
       `The signature is number ${nonce} of yours at the governor, and is good until ${moment(Number(deadline))}.`,
     ],
   };
-}
-
-function same(one, other) {
-  return one.toLowerCase() === other.toLowerCase();
 }

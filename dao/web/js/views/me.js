@@ -1,7 +1,7 @@
 /** The reader's account: connect, balance, votes, delegation, votes cast, sign out. */
 
 import { act } from "../act.js";
-import { start } from "../activity.js";
+import { follow } from "../activity.js";
 import { get } from "../api.js";
 import { h } from "../dom.js";
 import { several } from "../format.js";
@@ -70,16 +70,12 @@ function welcome() {
   ];
 }
 
-async function attempt(what, action, done) {
-  const card = start(what);
-  card.step("Waiting for your wallet…");
-  try {
+function attempt(what, action, done) {
+  return follow(what, async (card) => {
+    card.step("Waiting for your wallet…");
     await action();
     card.done(done);
-  } catch (error) {
-    if (error.denied) card.stop();
-    else card.failed(error.message);
-  }
+  });
 }
 
 function delegation(account) {

@@ -4,7 +4,7 @@ import { act } from "../act.js";
 import { get } from "../api.js";
 import { chart } from "../chart.js";
 import { h } from "../dom.js";
-import { change, count, short } from "../format.js";
+import { change, count, same, short } from "../format.js";
 import { amount, button, figures, section, table, when } from "../parts.js";
 import { status } from "../rounds.js";
 import { state, symbol } from "../state.js";
@@ -56,7 +56,7 @@ export function render({ supernode, histories }) {
 }
 
 export function concerns({ kind, address }, operator) {
-  return kind === "round" || kind === "account" || address?.toLowerCase() === operator.toLowerCase();
+  return kind === "round" || kind === "account" || (Boolean(address) && same(address, operator));
 }
 
 function history(supernode, { task, earned_wei: earned, claimable_wei: claimable }, rows) {
