@@ -5,9 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from dao.devnet import Anvil, running_anvil
 from tests.support import Network, deploy_network
+
+# a machine with much to do is no failure
+settings.register_profile("patient", settings.get_profile(settings.get_current_profile_name()), deadline=None)
+settings.load_profile("patient")
 
 # a shell's background job has Ctrl-C ignored, and so would have every daemon that a test starts
 signal.signal(signal.SIGINT, signal.default_int_handler)

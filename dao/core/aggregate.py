@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from dao.core.codec import GRID
 from dao.core.errors import RuleError
-from dao.core.exact import quotients
 from dao.core.layout import Model, put_chunks
-from dao.core.merkle import leaf_hashes, root_of
+from dao.core.loops import loops_for
+from dao.core.merkle import root_of
 from dao.core.spans import Each, Scratch, Sink, Span, sweep
 from dao.core.types import Digest
 from dao.core.update import weighted_sum
@@ -41,19 +38,12 @@ def aggregate(
     if out.shape != (base.layout.size,):
         raise RuleError(f"model: expected room for {base.layout.size} values, got {out.shape}")
     updates = [entry.update for entry in entries]
+    loops = loops_for(base.layout.chunks)
 
     def step(span: Span, scratch: Scratch) -> bytes:
-        total = weighted_sum(updates, weights, span, scratch)
-        leaves = scratch.array("leaves", len(total), ">i8")
-        leaves[:] = total
-        if weight_sum:
-            values = scratch.array("values", len(total), np.float64)
-            quotients(total, weight_sum, values)
-            values *= GRID
-            values += base.span(*span)
-            put_chunks(base.layout, out, span[0], values)
-        else:
-            put_chunks(base.layout, out, span[0], base.span(*span))
-        return leaf_hashes(leaves.view(np.uint8))
+        total, model = weighted_sum(updates, weights, span, scratch), base.span(*span)
+        moved = loops.move(total, weight_sum, model, scratch) if weight_sum else model
+        put_chunks(base.layout, out, span[0], moved)
+        return loops.hash_sums(total, scratch)
 
     return root_of(b"".join(sweep(step, base.layout.chunks, each)), depth)

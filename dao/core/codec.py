@@ -8,17 +8,18 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dao.core import loops
 from dao.core.exact import Unfit, scale, shifted_sum
 from dao.core.layout import BLOCK
+from dao.core.loops import GRID, GRID_POWER, Digits, Exponents, Sums
 from dao.core.spans import CHUNK, Scratch
 from dao.core.types import Codec
 
 MAX_EXPONENT = 31
 BLOCKS = CHUNK // BLOCK
-GRID_POWER = 32
-GRID = 2.0**-GRID_POWER
 
 Rows = NDArray[np.uint8]  # (chunks, leaf)
+Floats = NDArray[np.float32]  # (n, CHUNK)
 
 
 class Coding(ABC):
@@ -27,28 +28,23 @@ class Coding(ABC):
     leaf: ClassVar[int]  # bytes
 
     @abstractmethod
-    def encode(self, values: NDArray[np.float64], rows: Rows, room: NDArray[np.float64]) -> None:
-        """Write values (n, CHUNK) into rows; `values`, and `room` of the same shape, are scratch.
-
-        Raises Unfit, in units of the grid, for a value that does not fit.
-        """
+    def encode(self, before: Floats, after: Floats, rows: Rows, scratch: Scratch) -> None:
+        """Write `after - before` into rows. Raises Unfit, in units of the grid, for a value that does not fit."""
 
     @abstractmethod
     def first_bad(self, rows: Rows) -> tuple[int, str] | None:
         """Return where (index of a value) and why rows break the format, or None."""
 
     @abstractmethod
-    def values(self, rows: Rows) -> NDArray[np.int64]:
+    def values(self, rows: Rows) -> Sums:
         """Return the values q, (n, CHUNK)."""
 
     @abstractmethod
-    def add(self, rows: Rows, weight: int, total: NDArray[np.int64], scratch: Scratch) -> None:
+    def add(self, rows: Rows, weight: int, total: Sums, scratch: Scratch) -> None:
         """Add `weight * q` to a total, (n, CHUNK)."""
 
     @abstractmethod
-    def dot(
-        self, rows: Rows, digits: NDArray[np.float64], exponents: NDArray[np.integer], scratch: Scratch
-    ) -> int:
+    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> int:
         """Return the sum of `q * (digits << exponents)`, for 16-bit digits (n, CHUNK) and exponents (n,)."""
 
     @abstractmethod
@@ -65,7 +61,8 @@ class Int8(Coding):
 
     leaf = CHUNK + BLOCKS
 
-    def encode(self, values: NDArray[np.float64], rows: Rows, room: NDArray[np.float64]) -> None:
+    def encode(self, before: Floats, after: Floats, rows: Rows, scratch: Scratch) -> None:
+        values, room = _difference(before, after, scratch)
         exponents = scale(values.reshape(-1, BLOCK), 7, MAX_EXPONENT, GRID_POWER, room.reshape(-1, BLOCK))
         self.digits(rows)[:] = values
         rows[:, CHUNK:] = exponents.reshape(-1, BLOCKS)
@@ -83,19 +80,17 @@ class Int8(Coding):
     def digits(self, rows: Rows) -> NDArray[np.int8]:
         return rows[:, :CHUNK].view(np.int8)
 
-    def values(self, rows: Rows) -> NDArray[np.int64]:
+    def values(self, rows: Rows) -> Sums:
         total = np.zeros((len(rows), CHUNK), np.int64)
         self.add(rows, 1, total, Scratch())
         return total
 
-    def add(self, rows: Rows, weight: int, total: NDArray[np.int64], scratch: Scratch) -> None:
+    def add(self, rows: Rows, weight: int, total: Sums, scratch: Scratch) -> None:
         scaled = self._blocks(rows, scratch.array("scaled", len(rows), np.int64))
         scaled *= (np.int64(weight) << rows[:, CHUNK:].astype(np.int64))[:, :, np.newaxis]
         total += scaled.reshape(total.shape)
 
-    def dot(
-        self, rows: Rows, digits: NDArray[np.float64], exponents: NDArray[np.integer], scratch: Scratch
-    ) -> int:
+    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> int:
         # at most 64 * 127 * 32,767 < 2^28
         blocks = self._blocks(rows, scratch.array("factor", len(rows), np.float64))
         dots = np.vecdot(blocks, digits.reshape(-1, BLOCKS, BLOCK))
@@ -118,12 +113,8 @@ class Float32(Coding):
     leaf = 4 * CHUNK
     _limit = 2.0**38
 
-    def encode(
-        self,
-        values: NDArray[np.float64],
-        rows: Rows,
-        room: NDArray[np.float64],  # noqa: ARG002
-    ) -> None:
+    def encode(self, before: Floats, after: Floats, rows: Rows, scratch: Scratch) -> None:
+        values, _ = _difference(before, after, scratch)
         values /= GRID
         np.rint(values, out=values)
         stored = np.multiply(values, GRID).astype(">f4")
@@ -145,19 +136,13 @@ class Float32(Coding):
     def digits(self, rows: Rows) -> NDArray[np.float32]:
         return rows.view(">f4")
 
-    def values(self, rows: Rows) -> NDArray[np.int64]:
+    def values(self, rows: Rows) -> Sums:
         return (self.digits(rows).astype(np.float64) / GRID).astype(np.int64)
 
-    def add(self, rows: Rows, weight: int, total: NDArray[np.int64], scratch: Scratch) -> None:  # noqa: ARG002
+    def add(self, rows: Rows, weight: int, total: Sums, scratch: Scratch) -> None:  # noqa: ARG002
         total += weight * self.values(rows)
 
-    def dot(
-        self,
-        rows: Rows,
-        digits: NDArray[np.float64],
-        exponents: NDArray[np.integer],
-        scratch: Scratch,  # noqa: ARG002
-    ) -> int:
+    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> int:  # noqa: ARG002
         # at most 256 * 2^38 * 2^15 = 2^61
         return shifted_sum(np.vecdot(self.values(rows), digits.astype(np.int64)), exponents)
 
@@ -169,3 +154,24 @@ class Float32(Coding):
 
 
 CODINGS: dict[Codec, Coding] = {Codec.INT8: Int8(), Codec.FLOAT32: Float32()}
+
+
+def coding_of(codec: Codec, chunks: int) -> Coding:
+    """Return the arithmetic of a codec for updates of this many chunks."""
+    if codec is not Codec.INT8 or chunks < loops.COMPILED_FROM:
+        return CODINGS[codec]
+    from dao.core.compiled import INT8
+
+    return INT8
+
+
+def _difference(
+    before: Floats, after: Floats, scratch: Scratch
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return `after - before`, (n, CHUNK), and room of the same shape, both in scratch."""
+    delta, room = (scratch.array(name, len(after), np.float64) for name in ("delta", "room"))
+    np.copyto(delta, after)  # faster than having the subtraction convert
+    np.copyto(room, before)
+    with np.errstate(invalid="ignore"):
+        delta -= room
+    return delta, room

@@ -6,15 +6,16 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dao.core.canonical import canonical_json
 from dao.core.errors import DecodeError, RuleError
-from dao.core.exact import Unfit, scale, shifted_sum
+from dao.core.exact import Unfit
 from dao.core.layout import Model
+from dao.core.loops import MAX_EXPONENT, SCALE, Digits, Exponents, loops_for
 from dao.core.spans import CHUNK, Each, Scratch, Sink, Span, sweep
 from dao.core.update import Update
 
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
 
 MAGIC = b"CWG1"
 LEAF = 2 * CHUNK + 1  # bytes: big-endian int16 values, then their exponent
-DIGITS = 15  # bits of a value beside its sign
-MAX_EXPONENT = 47
-SCALE = 2.0**48
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,17 +43,17 @@ class Gradient:
         return self.body[:, :-1].view(">i2")
 
     @property
-    def exponents(self) -> NDArray[np.uint8]:
+    def exponents(self) -> Exponents:
         """The exponents, (chunks,)."""
         return self.body[:, -1]
 
-
-def quantise_span(values: NDArray[Any], room: NDArray[Any]) -> NDArray[np.uint8]:
-    """Turn floats, (n, CHUNK), in units of the grid, into 16-bit integers in place; return their exponents, (n,).
-
-    Raises Unfit for a value that does not fit. `room` is scratch like the values.
-    """
-    return scale(values, DIGITS, MAX_EXPONENT, room=room)
+    def factors(self, span: Span, scratch: Scratch, name: str = "factors") -> tuple[Digits, Exponents]:
+        """Return a span's integers, as the loops multiply them, and exponents, both in scratch under this name."""
+        loops = loops_for(self.chunks)
+        digits = scratch.array(name, span[1] - span[0], loops.digit)
+        exponents = scratch.array(f"{name} exponents", len(digits), np.uint8, 1).reshape(-1)
+        loops.read_digits(self.body[slice(*span)], digits, exponents)
+        return digits, exponents
 
 
 def quantise(gradient: Model, each: Each = map) -> NDArray[np.uint8]:
@@ -74,19 +72,17 @@ def write_rows(gradient: Model, out: Sink, each: Each = map) -> None:
     if out.shape != (layout.chunks, LEAF):
         raise RuleError(f"gradient rows: expected {(layout.chunks, LEAF)} bytes, got {out.shape}")
 
+    loops = loops_for(layout.chunks)
+
     def write(span: Span, scratch: Scratch) -> None:
-        values, room = (scratch.array(name, span[1] - span[0], np.float32) for name in ("values", "room"))
-        with np.errstate(over="ignore"):
-            np.multiply(gradient.span(*span), np.float32(SCALE), out=values)  # exact: a power of two
-        quantised = Gradient(scratch.array("rows", len(values), np.uint8, LEAF))
+        quantised = Gradient(scratch.array("rows", span[1] - span[0], np.uint8, LEAF))
         try:
-            quantised.exponents[:] = quantise_span(values, room)
+            quantised.digits[:], quantised.exponents[:] = loops.quantise_floats(gradient.span(*span), scratch)
         except Unfit as unfit:
             name = layout.name_at(span[0] * CHUNK + unfit.index)
             raise RuleError(
                 f"tensor {name[:80]!r}: expected a gradient that is finite and below 16,383, got {unfit.value / SCALE}"
             ) from None
-        quantised.digits[:] = values
         out[slice(*span)] = quantised.body
 
     list(sweep(write, layout.chunks, each))
@@ -117,9 +113,7 @@ def decode_gradient(data: ReadableBuffer, values: int, each: Each = map) -> Grad
     gradient = Gradient(np.frombuffer(view, np.uint8, offset=len(prefix)).reshape(-1, LEAF))
 
     def check(span: Span, scratch: Scratch) -> None:
-        exponents = gradient.exponents[slice(*span)]
-        digits = scratch.array("digits", len(exponents), np.int16)
-        digits[:] = gradient.digits[slice(*span)]
+        digits, exponents = gradient.factors(span, scratch)
         if digits.min() == -32768:
             chunk = span[0] + int((digits == -32768).argmax()) // CHUNK
             raise DecodeError(f"gradient chunk {chunk}: expected values from -32767 to 32767, got -32768")
@@ -143,17 +137,14 @@ def dots(gradient: Gradient, updates: Sequence[Update], each: Each = map) -> lis
         _same_size(gradient.chunks, update.layout.chunks)
 
     def part(span: Span, scratch: Scratch) -> list[int]:
-        exponents = gradient.exponents[slice(*span)]
-        digits = scratch.array("digits", len(exponents), np.float64)
-        digits[:] = gradient.digits[slice(*span)]
-        return span_dots(digits, exponents, updates, span, scratch)
+        return span_dots(*gradient.factors(span, scratch), updates, span, scratch)
 
     return sums(sweep(part, gradient.chunks, each), len(updates))
 
 
 def span_dots(
-    digits: NDArray[np.float64],
-    exponents: NDArray[np.uint8],
+    digits: Digits,
+    exponents: Exponents,
     updates: Sequence[Update],
     span: Span,
     scratch: Scratch,
@@ -201,14 +192,14 @@ def _gram(gradients: Sequence[Gradient], each: Each) -> list[int]:
     for gradient in gradients:
         _same_size(gradient.chunks, gradients[0].chunks)
     pairs = list(combinations_with_replacement(range(len(gradients)), 2))
+    loops = loops_for(gradients[0].chunks)
 
     def part(span: Span, scratch: Scratch) -> list[int]:
-        digits = [scratch.array(f"digits {i}", span[1] - span[0], np.float64) for i in range(len(gradients))]
-        exponents = [gradient.exponents[slice(*span)] for gradient in gradients]
-        for factor, gradient in zip(digits, gradients, strict=True):
-            factor[:] = gradient.digits[slice(*span)]
-        # at most 256 * 32,767^2 < 2^38
-        return [shifted_sum(np.vecdot(digits[i], digits[j]), exponents[i] + exponents[j]) for i, j in pairs]
+        factors = [gradient.factors(span, scratch, f"factors {i}") for i, gradient in enumerate(gradients)]
+        return [
+            loops.dot_digits(left, right, exponents + others)
+            for (left, exponents), (right, others) in ((factors[i], factors[j]) for i, j in pairs)
+        ]
 
     return sums(sweep(part, gradients[0].chunks, each), len(pairs))
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dao.core.errors import RuleError
+from dao.core.loops import loops_for
 from dao.core.types import ZERO_DIGEST, Digest
 
 MAX_DEPTH = 64
@@ -23,12 +24,6 @@ def _absent() -> tuple[bytes, ...]:
 ABSENT = _absent()
 
 
-def leaf_hashes(rows: NDArray[np.uint8]) -> bytes:
-    """Return the hashes, side by side, of the rows of a C-contiguous array, (leaves, bytes)."""
-    size, view = rows.shape[1], rows.reshape(-1).data
-    return b"".join([sha256(view[i : i + size]).digest() for i in range(0, len(view), size)])
-
-
 def root_of(hashes: bytes, depth: int) -> Digest:
     """Return the root over hashes of leaves that lie side by side; RuleError when the tree has no room for them."""
     *_, root = _levels(hashes, depth)
@@ -37,7 +32,7 @@ def root_of(hashes: bytes, depth: int) -> Digest:
 
 def body_root(body: NDArray[np.uint8], depth: int) -> Digest:
     """Return the root over the rows of a C-contiguous array, (chunks, leaf)."""
-    return root_of(leaf_hashes(body), depth)
+    return root_of(loops_for(len(body)).hash_rows(body), depth)
 
 
 class Tree:
@@ -84,9 +79,10 @@ def _levels(hashes: bytes, depth: int) -> Iterator[bytes]:
         raise RuleError(
             f"tree of depth {depth}: expected a depth up to {MAX_DEPTH} with room for {leaves} leaves"
         )
+    loops = loops_for(leaves)
     for height in range(depth):
         yield hashes
         if len(hashes) % 64:
             hashes += ABSENT[height]
-        hashes = b"".join([sha256(hashes[i : i + 64]).digest() for i in range(0, len(hashes), 64)])
+        hashes = loops.hash_rows(np.frombuffer(hashes, np.uint8).reshape(-1, 64))
     yield hashes or ABSENT[depth]

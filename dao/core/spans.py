@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 T = TypeVar("T")
 
 CHUNK = 256  # values of one leaf
-SPAN = 512  # chunks: 131,072 values, 1 MiB as float64
+SPAN = 1024  # chunks: 262,144 values, 2 MiB as float64
 
 Span = tuple[int, int]  # chunks start to stop
 

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dao.core.canonical import canonical_json, read_json
-from dao.core.codec import CODINGS, GRID, Coding, Rows
+from dao.core.codec import CODINGS, Coding, Rows, coding_of
 from dao.core.errors import DecodeError, RuleError
 from dao.core.exact import Unfit
 from dao.core.layout import MAX_HEADER, Layout, Model
+from dao.core.loops import GRID
 from dao.core.spans import CHUNK, Each, Scratch, Sink, Span, spans, sweep
 from dao.core.types import Codec
 
@@ -34,7 +35,7 @@ class Update:
     @property
     def coding(self) -> Coding:
         """The arithmetic on rows of its codec."""
-        return CODINGS[self.codec]
+        return coding_of(self.codec, self.layout.chunks)
 
     def q(self, start: int, stop: int) -> NDArray[np.int64]:
         """Return the values of a span, (n, CHUNK), in units of 2^-32."""
@@ -71,21 +72,17 @@ def write_body(base: Model, trained: Model, codec: Codec, out: Sink, each: Each 
     Raises RuleError when the layouts differ, or naming the tensor when a difference is not finite or too large: from
     63.75 on for int8, 64 for float32.
     """
-    layout, coding = base.layout, CODINGS[codec]
+    layout = base.layout
+    coding = coding_of(codec, layout.chunks)
     if trained.layout != layout:
         raise RuleError(f"trained model: {_difference(layout, trained.layout)}")
     if out.shape != (layout.chunks, coding.leaf):
         raise RuleError(f"rows: expected {(layout.chunks, coding.leaf)} bytes, got {out.shape}")
 
     def encode(span: Span, scratch: Scratch) -> None:
-        delta, room = (scratch.array(name, span[1] - span[0], np.float64) for name in ("delta", "room"))
-        np.copyto(delta, trained.span(*span))  # faster than having the subtraction convert
-        np.copyto(room, base.span(*span))
-        with np.errstate(invalid="ignore"):
-            delta -= room
         rows = scratch.array("rows", span[1] - span[0], np.uint8, coding.leaf)
         try:
-            coding.encode(delta, rows, room)
+            coding.encode(base.span(*span), trained.span(*span), rows, scratch)
         except Unfit as unfit:
             name = layout.name_at(span[0] * CHUNK + unfit.index)
             raise RuleError(
@@ -103,7 +100,7 @@ def decode_update(data: ReadableBuffer, layout: Layout, codec: Codec, each: Each
     but the exact one, a value or exponent out of range, and values in the padding.
     """
     view = memoryview(data).cast("B")
-    coding, prefix = CODINGS[codec], update_prefix(layout, codec)
+    coding, prefix = coding_of(codec, layout.chunks), update_prefix(layout, codec)
     if view[: len(prefix)] != prefix:
         _refuse_prefix(view, layout, codec)
     if len(view) != len(prefix) + layout.chunks * coding.leaf:

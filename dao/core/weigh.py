@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from dao.core.errors import RuleError
-from dao.core.gradient import Gradient, dots, norm, quantise_span, span_dots, sums
+from dao.core.gradient import Gradient, dots, norm, span_dots, sums
+from dao.core.loops import loops_for
 from dao.core.spans import CHUNK, Each, Scratch, Span, sweep
 from dao.core.types import Address, Status, hex_of
 from dao.core.update import Update, weighted_sum
@@ -136,11 +135,10 @@ def _projections(entries: Sequence[Entry], nodes: Sequence[Weighed], each: Each)
         return projections
     updates = [entries[i].update for i in weighing]
     weights = [nodes[i].weight for i in weighing]
+    loops = loops_for(updates[0].layout.chunks)
 
     def part(span: Span, scratch: Scratch) -> list[int]:
-        digits, room = (scratch.array(name, span[1] - span[0], np.float64) for name in ("digits", "room"))
-        digits[:] = weighted_sum(updates, weights, span, scratch)
-        exponents = quantise_span(digits, room)
+        digits, exponents = loops.quantise_sums(weighted_sum(updates, weights, span, scratch), scratch)
         return span_dots(digits, exponents, updates, span, scratch)
 
     products = sums(sweep(part, updates[0].layout.chunks, each), len(updates))

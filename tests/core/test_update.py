@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.canonical import canonical_json
-from dao.core.codec import GRID
 from dao.core.errors import DaoError, DecodeError, RuleError
 from dao.core.layout import MAX_HEADER, Layout, Model
+from dao.core.loops import GRID
 from dao.core.spans import Scratch
 from dao.core.types import Codec
 from dao.core.update import (

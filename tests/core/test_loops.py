@@ -1,0 +1,45 @@
+"""The compiled loops where something that they like to have is missing."""
+
+from hashlib import sha256
+
+import numpy as np
+import pytest
+from numba import types
+
+from dao.core import compiled
+from dao.core.compiled import COMPILED
+from dao.core.kernels import kernel, read_only
+from dao.core.loops import PLAIN
+from dao.core.spans import Scratch
+
+ROWS = np.arange(5 * 260, dtype=np.uint16).astype(np.uint8).reshape(5, 260)
+TOTAL = np.arange(-512, 512, dtype=np.int64).reshape(4, 256) * 10**15
+
+
+def test_hashes__compiled__those_of_hashlib() -> None:
+    assert compiled.HAS_HASHERS  # where hashlib's libcrypto is not another one
+    assert COMPILED.hash_rows(ROWS) == b"".join(sha256(row.tobytes()).digest() for row in ROWS)
+    sums = [b"".join(int(value).to_bytes(8, "big", signed=True) for value in row) for row in TOTAL]
+    assert COMPILED.hash_sums(TOTAL, Scratch()) == b"".join(sha256(row).digest() for row in sums)
+
+
+def test_hashes__another_libcrypto__hashlib_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "HAS_HASHERS", False)
+    assert COMPILED.hash_rows(ROWS) == PLAIN.hash_rows(ROWS)
+    assert COMPILED.hash_sums(TOTAL, Scratch()) == PLAIN.hash_sums(TOTAL, Scratch())
+
+
+def test_kernel__no_folder_to_keep_it_in__compiled_all_the_same() -> None:
+    scope: dict[str, object] = {}
+    exec("def first(rows):\n    return rows[0, 0]", scope)  # noqa: S102  (code of no file cannot be kept)
+    first = scope["first"]
+    assert callable(first)
+    assert kernel(read_only(types.uint8), result=types.uint8)(first)(ROWS[1:]) == ROWS[1, 0]
+
+
+@pytest.mark.parametrize("large", [1 << 58, -(1 << 58)])
+def test_move__quotients_beyond_floats__exact(large: int) -> None:
+    total = np.full((1, 256), large + 1, np.int64)
+    base = np.zeros((1, 256), np.float32)
+    plain, found = (loops.move(total, 3, base, Scratch()).astype(np.float32) for loops in (PLAIN, COMPILED))
+    assert (plain == found).all()
