@@ -34,6 +34,7 @@ class Collection:
     revealing: bool = True
     tree: Tree | None = None
     closed: asyncio.Event = field(default_factory=asyncio.Event)  # set with the tree
+    model: Digest | None = None  # the new one, as soon as it is computed
     _places: dict[Address, int] = field(default_factory=dict)  # in the tree
     _turns: dict[Address, asyncio.Lock] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -78,6 +79,11 @@ class Collection:
     def expected(self) -> frozenset[Address]:
         """Who has to reveal."""
         return frozenset(self._places) | self.forced.keys()
+
+    def announce(self, model: Digest) -> None:
+        """Tell nodes of the new model, so that they have it when its result is posted."""
+        self.model = model
+        self.notify()
 
     def turn_of(self, node: Address) -> asyncio.Lock:
         """Held while something of a node is taken: one thing at a time."""

@@ -113,6 +113,15 @@ class Intake:
         await collection.closed.wait()
         return collection.inclusion_of(node)
 
+    async def on_model(self, node: Address, task: TaskId, round_: RoundId) -> Digest:
+        """Wait until the round's new model is in the store."""
+        collection = await self._collection(task, round_)
+        if node not in collection.members:
+            raise RuleError(f"node {hex_of(node)}: takes no part in round {round_}")
+        while collection.model is None:
+            await collection.changed()
+        return collection.model
+
     async def on_reveal(self, node: Address, header: RevealHeader, chunks: AsyncIterator[bytes]) -> Ack:
         """Take a node's update; say whether it counts. RuleError when it is not what was committed, or not in time."""
         collection = await self._collection(header.task, header.round)

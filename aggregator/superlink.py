@@ -271,7 +271,7 @@ class Superlink:
                 self._tell("working", round=round_, step="settlement")
                 for reveal in collection.reveals.values():
                     self._tools.publisher.publish(Cid.parse(reveal.cid))
-                settlement = await self._tools.work.settle(case, gate)
+                settlement = await self._tools.work.settle(case, gate, collection.announce)
                 await self._tools.publisher.settled()
             failpoint("superlink-published")
             call = self._coordinator.post_result(self._task, round_, closed.seed, settlement.result)

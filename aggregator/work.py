@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,14 +82,14 @@ class Work:
         gradient, cid = await self._quantise(evaluated.path, base.model.layout, "gate.cwg")
         return Gate(cid, gradient, evaluated.loss)
 
-    async def settle(self, case: Case, gate: Gate) -> Settlement:
-        """Compute and publish all of a round but its chain's part."""
+    async def settle(self, case: Case, gate: Gate, announce: Callable[[Digest], None]) -> Settlement:
+        """Compute and publish all of a round but its chain's part; `announce` the new model once it can be had."""
         entries = await asyncio.to_thread(entries_of, case, self._publisher)
         weighing = await asyncio.to_thread(_weigh, case, entries, gate)
         aggregate_root, scratch_model = await self._aggregate(case, entries, weighing)
         try:
             new, graded = await asyncio.gather(
-                self._keep_model(case, scratch_model),
+                self._keep_model(case, scratch_model, announce),
                 self._grade(case, entries, weighing, scratch_model),
             )
         finally:
@@ -105,12 +105,13 @@ class Work:
         )
         return root, path
 
-    async def _keep_model(self, case: Case, path: Path) -> Base:
+    async def _keep_model(self, case: Case, path: Path, announce: Callable[[Digest], None]) -> Base:
         """Store the new model under another name of the same file, which the evaluator has open meanwhile."""
         link = path.with_name("model.store")
         link.unlink(missing_ok=True)
         os.link(path, link)
         cid = await self._publisher.put_file(link)
+        announce(cid.digest)
         stored = self._publisher.path_of(cid)
         return Base(case.base.previous, cid, stored, await asyncio.to_thread(files.open_model, stored))
 

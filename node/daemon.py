@@ -144,7 +144,12 @@ class Supernode:
             return
         if state.phase is Phase.CLOSED:
             await self._while_closed(commit, state, rules)
-            state = await self._view.after(round_, state)
+            looking = asyncio.create_task(self._look_ahead(round_))
+            try:
+                state = await self._view.after(round_, state)
+            finally:
+                looking.cancel()
+                await asyncio.gather(looking, return_exceptions=True)
 
         match state.phase:
             case Phase.POSTED | Phase.FROZEN | Phase.FINALIZED:
@@ -339,6 +344,13 @@ class Supernode:
                 return problem
             await asyncio.sleep(pause)
         raise AssertionError  # pauses do not end
+
+    async def _look_ahead(self, round_: RoundId) -> None:
+        """Fetch the new model while its result is still being computed."""
+        try:
+            self._outcomes.look_ahead(await self._means.link.model(self._task, round_))
+        except DaoError as error:  # it is fetched when the chain names it
+            self._log.debug("no model ahead", round=round_, error=str(error))
 
     # all along
 

@@ -13,6 +13,7 @@ from dao.core.manifest import MAX_BYTES, Manifest, Node, parse_manifest
 from dao.core.rounds import force_deadline
 from dao.core.types import Address, Digest, Phase, RoundId, TaskId, hex_of
 from dao.journal import Journal, SignedCommit, Step
+from dao.store.base import MAX_CONTENT
 from dao.store.cid import Cid
 from dao.store.layered import LayeredStore
 from node.retry import pauses
@@ -53,6 +54,17 @@ class Outcomes:
     async def model(self, digest: Digest) -> Path:
         """Return a model's file, checked since this process began; ContentError when it cannot be had."""
         return await asyncio.shield(self._fetch(digest))
+
+    def look_ahead(self, digest: Digest) -> None:
+        """Begin to fetch what may become the new model, of its base's size: what is used, the chain will name."""
+        models = [
+            model.result()
+            for model in self._models.values()
+            if model.done() and not (model.cancelled() or model.exception())
+        ]
+        sizes = [model.stat().st_size for model in models if model.exists()]
+        fetching = self._fetch(digest, max(sizes, default=MAX_CONTENT))
+        fetching.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     def conclude(self, round_: RoundId, commit: SignedCommit) -> None:
         """Begin to find out what came of a posted round."""
@@ -117,7 +129,7 @@ class Outcomes:
         await self._force(commit)
         return "the result lacks your commit, which is on chain now: unless it is shown to be there, the round is void"
 
-    def _fetch(self, digest: Digest) -> "asyncio.Task[Path]":
+    def _fetch(self, digest: Digest, max_bytes: int = MAX_CONTENT) -> "asyncio.Task[Path]":
         task = self._models.get(digest)
         if task is None or (
             task.done() and (task.cancelled() or task.exception() or not task.result().exists())
@@ -126,14 +138,14 @@ class Outcomes:
             old = [*self._models][: 1 - MODELS]
             for model in old:
                 self._models.pop(model).cancel()
-            task = self._models[digest] = asyncio.create_task(self._get(digest, old))
+            task = self._models[digest] = asyncio.create_task(self._get(digest, old, max_bytes))
         return task
 
-    async def _get(self, digest: Digest, old: Sequence[Digest]) -> Path:
+    async def _get(self, digest: Digest, old: Sequence[Digest], max_bytes: int) -> Path:
         begun = monotonic()
         for model in old:
             await self._store.local.drop(model)
-        path = await self._store.get(digest)
+        path = await self._store.get(digest, max_bytes)
         self._log.info("model", digest=hex_of(digest), seconds=round(monotonic() - begun, 3))
         return path
 

@@ -115,7 +115,8 @@ class Rounds:
             absent={},
             forced=(),
         )
-        settlement = await self._work.settle(case, await self._work.gate(self.base, shard))
+        gate = await self._work.gate(self.base, shard)
+        settlement = await self._work.settle(case, gate, announce=lambda _: None)
         await self._publisher.settled()
         self.base = settlement.base
         return settlement.manifest

@@ -27,7 +27,7 @@ class Limits:
     node_calls: int = 4  # of one node in work at once
     node_queue: int = 16  # of one node waiting for that
     calls: int = 256  # of all nodes in work at once
-    node_inclusions: int = 8  # waits for the commits tree, of one node
+    node_waits: int = 8  # for a commits tree or a model, of one node
     node_reveals: int = 2
     reveals: int = 64
     node_fetches: int = 4
@@ -35,7 +35,7 @@ class Limits:
     host_fetches: int = 4  # unsigned, from one host
     public_fetches: int = 16  # unsigned, of all
     call_seconds: float = 30.0
-    inclusion_seconds: float = 60.0
+    wait_seconds: float = 60.0
     silence_seconds: float = 30.0  # between two pieces of a stream
     min_rate: float = MIN_RATE
     max_content: int = 8 << 30

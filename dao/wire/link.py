@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -28,6 +28,7 @@ from dao.wire.messages import (
     Welcome,
     read_ack,
     read_inclusion,
+    read_model,
     read_receipt,
     read_welcome,
     write_commit,
@@ -35,8 +36,10 @@ from dao.wire.messages import (
 )
 from dao.wire.refusal import error_of, is_broken
 
+T = TypeVar("T")
+
 _EXPIRY_SECONDS = 60
-_WAIT_SECONDS = 30.0  # of one inclusion call
+_WAIT_SECONDS = 30.0  # of one call
 _MAX_BREAKS = 3  # in the middle of sending, which may hide a refusal
 _PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.05, 1.0
 _RETRIED = (
@@ -103,16 +106,13 @@ class Link:
 
     async def inclusion(self, task: TaskId, round_: RoundId, limit: float = 600.0) -> Inclusion:
         """Wait until commits are closed, `limit` seconds at most; return where ours stands in their tree."""
-        end = _now() + limit
-        while (left := end - _now()) > 0:
-            wait = min(left, _WAIT_SECONDS)
-            body = pb.InclusionRequest(task=task, round=round_, wait_ms=int(wait * 1000)).SerializeToString()
-            found = read_inclusion(await self._unary(transport.INCLUSION, body, wait + self._limit))
-            if found is not None:
-                return found
-        raise Unreachable(
-            f"round {round_} at Superlink {self.address}: commits not closed within {limit:g} s; ask again"
+        return await self._waited(
+            transport.INCLUSION, task, round_, limit, read_inclusion, "commits not closed"
         )
+
+    async def model(self, task: TaskId, round_: RoundId, limit: float = 600.0) -> Digest:
+        """Wait until a round's new model is computed, `limit` seconds at most; the chain tells later if it stands."""
+        return await self._waited(transport.MODEL, task, round_, limit, read_model, "no model")
 
     async def reveal(
         self, task: TaskId, round_: RoundId, cid: Cid, body_root: Digest, salt: Digest, content: Path | None
@@ -188,6 +188,27 @@ class Link:
         except grpc.aio.AioRpcError as error:
             raise error_of(error, self.address) from None
         return bool(said.status == health_pb2.HealthCheckResponse.SERVING)
+
+    async def _waited(
+        self,
+        method: str,
+        task: TaskId,
+        round_: RoundId,
+        limit: float,
+        read: Callable[[bytes], T | None],
+        otherwise: str,
+    ) -> T:
+        """Ask until there is an answer."""
+        end = _now() + limit
+        while (left := end - _now()) > 0:
+            wait = min(left, _WAIT_SECONDS)
+            body = pb.WaitRequest(task=task, round=round_, wait_ms=int(wait * 1000)).SerializeToString()
+            found = read(await self._unary(method, body, wait + self._limit))
+            if found is not None:
+                return found
+        raise Unreachable(
+            f"round {round_} at Superlink {self.address}: {otherwise} within {limit:g} s; ask again"
+        )
 
     async def _unary(self, method: str, body: bytes, limit: float | None = None) -> bytes:
         call = self._channel.unary_unary(method, None, None)

@@ -176,6 +176,17 @@ def read_inclusion(data: bytes) -> Inclusion | None:
     return Inclusion(message.index, message.count, proof)
 
 
+def write_model(digest: Digest | None) -> bytes:
+    """Write the answer to Model; None where it is not computed yet."""
+    return pb.ModelAnswer(digest=digest or b"").SerializeToString()
+
+
+def read_model(data: bytes) -> Digest | None:
+    """Read the answer to Model."""
+    digest = parse(pb.ModelAnswer, data).digest
+    return Digest(of_length(digest, 32, "ModelAnswer.digest")) if digest else None
+
+
 def write_reveal(header: RevealHeader) -> bytes:
     """Write the body that opens a Reveal."""
     return pb.RevealRequest(

@@ -36,6 +36,7 @@ from dao.wire.messages import (
     write_ack,
     write_content,
     write_inclusion,
+    write_model,
 )
 from dao.wire.refusal import Refusal, Why, refusal_of
 
@@ -64,6 +65,10 @@ class Handler(Protocol):
 
     async def on_inclusion(self, node: Address, task: TaskId, round_: RoundId) -> Inclusion:
         """Wait until commits are closed, for as long as it takes: the call's limit cancels it, and it is asked again."""
+        ...
+
+    async def on_model(self, node: Address, task: TaskId, round_: RoundId) -> Digest:
+        """Wait until a round's new model is computed, likewise; return its digest."""
         ...
 
     async def on_reveal(self, node: Address, header: RevealHeader, chunks: AsyncIterator[bytes]) -> Ack:
@@ -152,7 +157,7 @@ class _Calls:
         self._nodes = Pace(limits.node_rate, limits.burst, limits.max_wait)
         self._hosts = Pace(limits.host_rate, limits.burst, limits.max_wait)
         self._unary = Places(limits.node_calls, limits.node_queue, limits.calls, "calls")
-        self._waits = Places(limits.node_inclusions, 0, 1 << 20, "inclusion calls")
+        self._waits = Places(limits.node_waits, 0, 1 << 20, "waiting calls")
         self._reveals = Places(limits.node_reveals, limits.node_reveals, limits.reveals, "reveals")
         self._fetches = Places(limits.node_fetches, limits.node_fetches, limits.fetches, "fetches")
         self._public = Places(
@@ -166,6 +171,7 @@ class _Calls:
                 "Hello": unary(self.hello),
                 "Commit": unary(self.commit),
                 "Inclusion": unary(self.inclusion),
+                "Model": unary(self.model),
             },
             "commonweight.Content": {
                 "Reveal": grpc.stream_unary_rpc_method_handler(self.reveal),
@@ -225,21 +231,30 @@ class _Calls:
         return await self.guarded(context, work())
 
     async def inclusion(self, request: bytes, context: Context) -> bytes:
-        async def work() -> bytes:
-            await self.admit(context)
-            node, body = await self.open(transport.INCLUSION, request)
-            asked = parse(pb.InclusionRequest, body)
-            async with self._waits.take(node):
-                try:
-                    async with asyncio.timeout(min(asked.wait_ms / 1000, self.limits.inclusion_seconds)):
-                        found = await self._handler.on_inclusion(
-                            node, TaskId(asked.task), RoundId(asked.round)
-                        )
-                except TimeoutError:
-                    return write_inclusion(None)
-            return write_inclusion(found)
+        found = self._waited(transport.INCLUSION, request, context, self._handler.on_inclusion)
+        return write_inclusion(await self.guarded(context, found))
 
-        return await self.guarded(context, work())
+    async def model(self, request: bytes, context: Context) -> bytes:
+        found = self._waited(transport.MODEL, request, context, self._handler.on_model)
+        return write_model(await self.guarded(context, found))
+
+    async def _waited(
+        self,
+        method: str,
+        request: bytes,
+        context: Context,
+        wait: Callable[[Address, TaskId, RoundId], Awaitable[T]],
+    ) -> T | None:
+        """What a node waits for, None where that has not come when its time is up."""
+        await self.admit(context)
+        node, body = await self.open(method, request)
+        asked = parse(pb.WaitRequest, body)
+        async with self._waits.take(node):
+            try:
+                async with asyncio.timeout(min(asked.wait_ms / 1000, self.limits.wait_seconds)):
+                    return await wait(node, TaskId(asked.task), RoundId(asked.round))
+            except TimeoutError:
+                return None
 
     async def reveal(self, messages: AsyncIterator[bytes], context: Context) -> bytes:
         async def work() -> bytes:

@@ -64,7 +64,7 @@ class Receipt(_message.Message):
     signature: bytes
     def __init__(self, signature: _Optional[bytes] = ...) -> None: ...
 
-class InclusionRequest(_message.Message):
+class WaitRequest(_message.Message):
     __slots__ = ("task", "round", "wait_ms")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
@@ -85,6 +85,12 @@ class InclusionAnswer(_message.Message):
     count: int
     proof: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, ready: _Optional[bool] = ..., index: _Optional[int] = ..., count: _Optional[int] = ..., proof: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class ModelAnswer(_message.Message):
+    __slots__ = ("digest",)
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    digest: bytes
+    def __init__(self, digest: _Optional[bytes] = ...) -> None: ...
 
 class RevealRequest(_message.Message):
     __slots__ = ("task", "round", "cid", "body_root", "salt", "size", "by_ipfs")

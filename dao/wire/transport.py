@@ -17,6 +17,7 @@ from dao.store.cid import CHUNK
 HELLO = "/commonweight.Superlink/Hello"
 COMMIT = "/commonweight.Superlink/Commit"
 INCLUSION = "/commonweight.Superlink/Inclusion"
+MODEL = "/commonweight.Superlink/Model"
 REVEAL = "/commonweight.Content/Reveal"
 FETCH = "/commonweight.Content/Fetch"
 

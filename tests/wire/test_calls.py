@@ -124,7 +124,7 @@ async def test_call__larger_than_a_message__refused(network: Network) -> None:
 
 
 async def test_inclusion__commits_close__answered_at_once(network: Network) -> None:
-    service = await network.serve(limits=Limits(inclusion_seconds=30))
+    service = await network.serve(limits=Limits(wait_seconds=30))
     link = network.link(service.address)
     asking = asyncio.create_task(link.inclusion(TASK, ROUND, 30))
     await network.superlink.waiting.wait()
@@ -134,7 +134,7 @@ async def test_inclusion__commits_close__answered_at_once(network: Network) -> N
 
 
 async def test_inclusion__wait_ends_at_the_service__asked_again(network: Network) -> None:
-    service = await network.serve(limits=Limits(inclusion_seconds=0.05))
+    service = await network.serve(limits=Limits(wait_seconds=0.05))
     link = network.link(service.address)
     asking = asyncio.create_task(link.inclusion(TASK, ROUND, 30))
     for _ in range(3):
