@@ -5,7 +5,7 @@ the chain alone decides what was in time. Nothing is answered before it is on di
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from dao.failpoint import failpoint
 from dao.files import open_update, update_limit
 from dao.store.layered import LayeredStore
 from dao.wire.messages import Ack, Inclusion, RevealHeader
+from dao.wire.service import Receive
 
 KEPT = 4  # rounds whose proofs of inclusion may still be asked for
 PATIENCE = 10.0  # seconds that a call waits for the Superlink to see what its caller saw on chain
@@ -122,7 +123,7 @@ class Intake:
             await collection.changed()
         return collection.model
 
-    async def on_reveal(self, node: Address, header: RevealHeader, chunks: AsyncIterator[bytes]) -> Ack:
+    async def on_reveal(self, node: Address, header: RevealHeader, receive: Receive) -> Ack:
         """Take a node's update; say whether it counts. RuleError when it is not what was committed, or not in time."""
         collection = await self._collection(header.task, header.round)
         with suppress(TimeoutError):
@@ -136,16 +137,16 @@ class Intake:
             collection.refused[node] = words
             raise RuleError(words)
         async with collection.turn_of(node):
-            held = collection.reveals.get(node) or await self._take(node, collection, header, chunks)
+            held = collection.reveals.get(node) or await self._take(node, collection, header, receive)
         return Ack(held.failure is None, held.failure.detail if held.failure else "")
 
     async def _take(
-        self, node: Address, collection: Collection, header: RevealHeader, chunks: AsyncIterator[bytes]
+        self, node: Address, collection: Collection, header: RevealHeader, receive: Receive
     ) -> HeldReveal:
         self._check_in_time(node, collection)
         collection.arriving.add(node)
         try:
-            path = await self._receive(collection, header, chunks)
+            path = await self._receive(collection, header, receive)
             failure = await asyncio.to_thread(failure_of, path, header, collection)
             self._check_in_time(node, collection)
             reveal = HeldReveal(str(header.cid), header.body_root, header.salt, failure)
@@ -168,9 +169,7 @@ class Intake:
             collection.late.add(node)
             raise RuleError(f"round {collection.round}: reveals are over")
 
-    async def _receive(
-        self, collection: Collection, header: RevealHeader, chunks: AsyncIterator[bytes]
-    ) -> Path:
+    async def _receive(self, collection: Collection, header: RevealHeader, receive: Receive) -> Path:
         """The update's file, with the bytes of its CID, and not many more than an update has."""
         limit = update_limit(collection.layout, collection.rules.codec)
         large = f"update: expected one to this model, of at most {limit} bytes"
@@ -185,7 +184,7 @@ class Intake:
                 raise NotFound(words) from None
         if header.size > limit:
             raise TooLarge(f"{large}, got {header.size}")
-        await self._store.local.put_stream(chunks, header.cid, limit)
+        await self._store.local.put_from(receive, header.cid, limit)
         return self._store.local.path_of(header.cid)
 
     async def _collection(self, task: TaskId, round_: RoundId) -> Collection:

@@ -6,7 +6,7 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from dao.core.errors import ContentError, Mismatch, NotFound
@@ -159,12 +159,15 @@ class DiskStore:
             self.keep(incoming, cid)
         return cid
 
-    async def put_stream(
-        self, chunks: AsyncIterator[bytes], wanted: Cid | Digest, max_bytes: int = MAX_CONTENT
+    async def put_from(
+        self,
+        receive: Callable[[Incoming], Awaitable[None]],
+        wanted: Cid | Digest,
+        max_bytes: int = MAX_CONTENT,
     ) -> Cid:
-        """Store content as it arrives. Mismatch or TooLarge when it is not what was wanted: then nothing is kept."""
+        """Store what `receive` writes. Mismatch or TooLarge when it is not what was wanted: then nothing is kept."""
         with self.incoming(f"content {name_of(wanted)}", max_bytes) as incoming:
-            await incoming.take(chunks)
+            await receive(incoming)
             cid = incoming.check(wanted)
             await asyncio.to_thread(self.keep, incoming, cid)
         return cid

@@ -1,19 +1,19 @@
 """A content's way from a Superlink into a file: resumed where it broke off, checked before it counts."""
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Any
 
 import grpc
 
-from dao.core.errors import ContentError, Mismatch, Refused, TooLarge, Unreachable
+from dao.core.errors import Mismatch, Refused, TooLarge, Unreachable
 from dao.core.types import Digest
 from dao.store.cid import Cid, digest_of_content, name_of
 from dao.store.incoming import Incoming
 from dao.wire import door as doors
 from dao.wire.auth import unsigned_call
+from dao.wire.door import SILENCE_SECONDS
 from dao.wire.messages import Door, FetchRequest, read_content, write_fetch
 from dao.wire.refusal import error_of
 from dao.wire.transport import EOF, MIN_RATE
@@ -22,7 +22,6 @@ Progress = Callable[[int, int], None]  # bytes so far, bytes in all
 Sign = Callable[[bytes], Awaitable[bytes]]
 
 _FAILURES = 3  # in a row, without a byte between them
-_SILENCE_SECONDS = 30.0
 _PAUSE_SECONDS = 0.2
 _RESUMED = (
     grpc.StatusCode.UNAVAILABLE,
@@ -106,7 +105,7 @@ class Download:
         body = write_fetch(asked)
         request = unsigned_call(body) if self._sign is None else await self._sign(body)
         call = self._call(
-            request, timeout=_SILENCE_SECONDS + incoming.max_bytes / MIN_RATE, wait_for_ready=True
+            request, timeout=SILENCE_SECONDS + incoming.max_bytes / MIN_RATE, wait_for_ready=True
         )
         try:
             async with asyncio.timeout(self._limit):
@@ -129,9 +128,8 @@ class Download:
         """Take the bytes from a connection of their own, hashed and written by one thread."""
         try:
             line = await doors.connect(self._superlink.rpartition(":")[0], door)
-        except (OSError, TimeoutError):
+        except OSError:
             raise _NoDoor from None
-
         loop = asyncio.get_running_loop()
 
         def take(piece: memoryview) -> None:
@@ -141,24 +139,14 @@ class Download:
                 loop.call_soon_threadsafe(self._on_progress, incoming.size, size)
 
         left = size - incoming.size
-        receiving = asyncio.ensure_future(
-            asyncio.to_thread(doors.receive, line, door, left, _SILENCE_SECONDS, take)
-        )
-        try:
-            await asyncio.shield(receiving)
-        except asyncio.CancelledError:
-            with suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-            with suppress(OSError, ContentError):
-                await receiving
-            raise
+        await doors.carry(line, lambda line: doors.receive(line, left, take), SILENCE_SECONDS)
 
     async def _pieces(
         self, call: Any, incoming: Incoming, size: int, what: str
     ) -> AsyncGenerator[bytes, None]:
         taken = incoming.size
         while True:
-            async with asyncio.timeout(_SILENCE_SECONDS):
+            async with asyncio.timeout(SILENCE_SECONDS):
                 piece = await call.read()
             if piece is EOF:
                 return

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -15,9 +16,11 @@ from dao.core.types import Digest, Domain, RoundId, TaskId, Timestamp, hex_of
 from dao.store.base import MAX_CONTENT
 from dao.store.cid import Cid, name_of
 from dao.store.incoming import Incoming
+from dao.wire import door as doors
 from dao.wire import superlink_pb2 as pb
 from dao.wire import transport
 from dao.wire.auth import Signer, sign_call
+from dao.wire.door import SILENCE_SECONDS
 from dao.wire.download import Download, Progress
 from dao.wire.health import HEALTH, SERVED
 from dao.wire.messages import (
@@ -27,6 +30,7 @@ from dao.wire.messages import (
     RevealHeader,
     Welcome,
     read_ack,
+    read_door,
     read_inclusion,
     read_model,
     read_receipt,
@@ -119,7 +123,9 @@ class Link:
     ) -> Ack:
         """Open a commit: send the update in `content`, or None where the Superlink is to fetch it by IPFS."""
         size = 0 if content is None else await transport.size_of(content)
-        body = write_reveal(RevealHeader(task, round_, cid, body_root, salt, size, content is None))
+        by_ipfs = content is None
+        by_door = self._by_door and not by_ipfs
+        header = RevealHeader(task, round_, cid, body_root, salt, size, by_ipfs, by_door)
         stream: Any = self._channel.stream_unary(transport.REVEAL, None, None)
 
         async def send(signed: bytes, left: float) -> bytes:
@@ -127,19 +133,40 @@ class Link:
             try:
                 with contextlib.suppress(asyncio.InvalidStateError):  # it has answered already
                     await call.write(signed)
-                    if content is not None and transport.GO_ON in tuple(await call.initial_metadata()):
-                        async with aclosing(transport.pieces_of(content)) as pieces:
-                            async for piece in pieces:
-                                await call.write(piece)
-                                self.sent += len(piece)
+                    metadata = tuple(await call.initial_metadata()) if content is not None else ()
+                    if content is not None and transport.GO_ON in metadata:
+                        await self._send(call, content, size, dict(metadata).get(transport.DOOR))
                     await call.done_writing()
                 return cast("bytes", await call)
+            except OSError:
+                if call.done():  # it knows why the door was closed
+                    return cast("bytes", await call)
+                raise
             finally:
                 call.cancel()
 
-        return read_ack(
-            await self._retried(transport.REVEAL, body, send, self._limit + size / transport.MIN_RATE)
-        )
+        limit = self._limit + size / transport.MIN_RATE
+        try:
+            return read_ack(await self._retried(transport.REVEAL, write_reveal(header), send, limit))
+        except OSError:  # the door could not be reached, or it broke
+            header = replace(header, by_door=False)
+        return read_ack(await self._retried(transport.REVEAL, write_reveal(header), send, limit))
+
+    async def _send(self, call: Any, content: Path, size: int, door: bytes | None) -> None:
+        """Send a content through a door, or in the call."""
+        if door is not None:
+            try:
+                line = await doors.connect(self.address.rpartition(":")[0], read_door(door))
+            except OSError:
+                self._by_door = False
+                raise
+            await doors.carry(line, lambda line: doors.send(line, content, 0, size), SILENCE_SECONDS)
+            self.sent += size
+            return
+        async with aclosing(transport.pieces_of(content)) as pieces:
+            async for piece in pieces:
+                await call.write(piece)
+                self.sent += len(piece)
 
     async def fetch(
         self,

@@ -60,6 +60,7 @@ class RevealHeader:
     salt: Digest
     size: int  # bytes that follow; 0 when it comes by IPFS
     by_ipfs: bool
+    by_door: bool = False  # they may go over a connection of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class FetchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Where large content is to be had without gRPC between: a TCP port of the same host, and what to send there."""
+    """Where large content goes without gRPC between: a TCP port of the same host, and what to show there."""
 
     port: int
     ticket: bytes
@@ -197,6 +198,7 @@ def write_reveal(header: RevealHeader) -> bytes:
         salt=header.salt,
         size=header.size,
         by_ipfs=header.by_ipfs,
+        by_door=header.by_door,
     ).SerializeToString()
 
 
@@ -215,6 +217,7 @@ def read_reveal(data: bytes) -> RevealHeader:
         Digest(of_length(message.salt, 32, "RevealRequest.salt")),
         message.size,
         message.by_ipfs,
+        message.by_door,
     )
 
 
@@ -243,21 +246,34 @@ def read_fetch(data: bytes) -> FetchRequest:
     return FetchRequest(digest, message.offset, message.by_door)
 
 
+def write_door(door: Door) -> bytes:
+    """Write the door that a reveal's content is to go through."""
+    return _door(door).SerializeToString()
+
+
+def read_door(data: bytes) -> Door:
+    """Read it."""
+    return _door_in(parse(pb.Door, data))
+
+
 def write_content(content: Content) -> bytes:
     """Write what opens the answer to Fetch."""
-    if content.door is None:
-        return pb.Content(size=content.size).SerializeToString()
-    return pb.Content(
-        size=content.size, door=content.door.port, ticket=content.door.ticket
-    ).SerializeToString()
+    door = None if content.door is None else _door(content.door)
+    return pb.Content(size=content.size, door=door).SerializeToString()
 
 
 def read_content(data: bytes) -> Content:
     """Read what opens the answer to Fetch."""
     message = parse(pb.Content, data)
     size = _above_zero(message.size, "Content.size")
-    if not message.door:
-        return Content(size)
-    if message.door > 65535:
-        raise DecodeError(f"Content.door: {message.door}, expected a port")
-    return Content(size, Door(message.door, of_length(message.ticket, TICKET_BYTES, "Content.ticket")))
+    return Content(size, _door_in(message.door) if message.HasField("door") else None)
+
+
+def _door(door: Door) -> pb.Door:
+    return pb.Door(port=door.port, ticket=door.ticket)
+
+
+def _door_in(message: pb.Door) -> Door:
+    if not 0 < message.port <= 65535:
+        raise DecodeError(f"Door.port: {message.port}, expected a port")
+    return Door(message.port, of_length(message.ticket, TICKET_BYTES, "Door.ticket"))

@@ -57,7 +57,7 @@ def refusal_of(error: Exception) -> Refusal:
             return Refusal(why, str(error))
     if isinstance(error, TimeoutError):
         return Refusal(Why.LATE, "call: it took longer than it may; try again, or over a faster connection")
-    if isinstance(error, grpc.aio.InternalError):
+    if isinstance(error, grpc.aio.InternalError | ConnectionError):
         return Refusal(Why.GONE, "call: the connection broke")
     return Refusal(Why.FAILED, "the Superlink itself failed; its operator finds why in its log")
 

@@ -15,6 +15,7 @@ import structlog
 
 from dao.core.errors import ConfigError, DecodeError
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId
+from dao.store.incoming import Incoming
 from dao.wire import superlink_pb2 as pb
 from dao.wire import transport
 from dao.wire.auth import Gate
@@ -35,6 +36,7 @@ from dao.wire.messages import (
     read_reveal,
     write_ack,
     write_content,
+    write_door,
     write_inclusion,
     write_model,
 )
@@ -44,6 +46,7 @@ _log = structlog.get_logger()
 _NAME = "commonweight.Superlink"
 Context = Any  # gRPC's own
 T = TypeVar("T")
+Receive = Callable[[Incoming], Awaitable[None]]  # writes all of a content into a file, as it comes, or raises
 
 
 class Handler(Protocol):
@@ -71,8 +74,8 @@ class Handler(Protocol):
         """Wait until a round's new model is computed, likewise; return its digest."""
         ...
 
-    async def on_reveal(self, node: Address, header: RevealHeader, chunks: AsyncIterator[bytes]) -> Ack:
-        """Take a reveal. `chunks` gives exactly `header.size` bytes or raises; nothing when the update comes by IPFS."""
+    async def on_reveal(self, node: Address, header: RevealHeader, receive: Receive) -> Ack:
+        """Take a reveal. `receive` gives exactly `header.size` bytes; it is not for an update that comes by IPFS."""
         ...
 
     async def content(self, digest: Digest) -> Path | None:
@@ -92,7 +95,7 @@ class Service:
     async def stop(self, grace: float = 5.0) -> None:
         """Take no more calls; those under way have `grace` seconds to end."""
         await self._health.end()
-        self._doorman.close()
+        await self._doorman.close()
         await self._server.stop(grace)
 
 
@@ -136,7 +139,7 @@ async def serve(
     if not port:
         raise ConfigError(f"address {address}: cannot be listened on; expected a free port of this machine")
     if certificate is None:
-        await calls.doorman.open(host)
+        calls.doorman.open(host)
     await server.start()
     await health.begin()
     return Service(f"{host}:{port}", server, health, calls.doorman)
@@ -150,7 +153,9 @@ class _Calls:
     ) -> None:
         self._handler, self._domain, self._superlink, self._now = handler, domain, superlink, now
         self.limits = limits
-        self.doorman = Doorman(limits.silence_seconds)
+        self.doorman = Doorman(
+            limits.silence_seconds, limits.fetches + limits.public_fetches + limits.reveals
+        )
         self._session = secrets.token_bytes(SESSION_BYTES)
         self._gate = Gate(domain, self._session, handler.is_member, now)
         self._connections = Pace(limits.connection_rate, limits.burst, limits.max_wait)
@@ -267,9 +272,19 @@ class _Calls:
                 raise DecodeError(
                     f"RevealRequest.size: {header.size}, expected at most {self.limits.max_content}"
                 )
+
+            async def receive(incoming: Incoming) -> None:
+                if header.by_door and self.doorman.is_open and header.size >= FROM:
+                    await self.doorman.receive(header.size, incoming.write, tell)
+                else:
+                    await context.send_initial_metadata((transport.GO_ON,))
+                    await incoming.take(_exactly(messages, header.size, self.limits.silence_seconds))
+
+            async def tell(door: Door) -> None:
+                await context.send_initial_metadata((transport.GO_ON, (transport.DOOR, write_door(door))))
+
             async with asyncio.timeout(self.limits.stream_seconds(header.size)), self._reveals.take(node):
-                chunks = _exactly(messages, header.size, self.limits.silence_seconds, context)
-                return write_ack(await self._handler.on_reveal(node, header, chunks))
+                return write_ack(await self._handler.on_reveal(node, header, receive))
 
         return await self.guarded(context, work())
 
@@ -310,12 +325,9 @@ class _Calls:
                         await context.write(piece)
 
 
-async def _exactly(
-    messages: AsyncIterator[bytes], size: int, silence: float, context: Context
-) -> AsyncIterator[bytes]:
-    """Ask for the pieces of content and pass them on; DecodeError when they are more or fewer bytes than declared."""
+async def _exactly(messages: AsyncIterator[bytes], size: int, silence: float) -> AsyncIterator[bytes]:
+    """Pass on the pieces of content; DecodeError when they are more or fewer bytes than declared."""
     taken = 0
-    await context.send_initial_metadata((transport.GO_ON,))
     while True:
         async with asyncio.timeout(silence):
             piece = await anext(messages, None)

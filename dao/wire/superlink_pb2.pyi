@@ -1,8 +1,8 @@
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable
-from typing import ClassVar as _ClassVar, Optional as _Optional
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -93,7 +93,7 @@ class ModelAnswer(_message.Message):
     def __init__(self, digest: _Optional[bytes] = ...) -> None: ...
 
 class RevealRequest(_message.Message):
-    __slots__ = ("task", "round", "cid", "body_root", "salt", "size", "by_ipfs")
+    __slots__ = ("task", "round", "cid", "body_root", "salt", "size", "by_ipfs", "by_door")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     CID_FIELD_NUMBER: _ClassVar[int]
@@ -101,6 +101,7 @@ class RevealRequest(_message.Message):
     SALT_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     BY_IPFS_FIELD_NUMBER: _ClassVar[int]
+    BY_DOOR_FIELD_NUMBER: _ClassVar[int]
     task: int
     round: int
     cid: bytes
@@ -108,7 +109,8 @@ class RevealRequest(_message.Message):
     salt: bytes
     size: int
     by_ipfs: bool
-    def __init__(self, task: _Optional[int] = ..., round: _Optional[int] = ..., cid: _Optional[bytes] = ..., body_root: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., size: _Optional[int] = ..., by_ipfs: _Optional[bool] = ...) -> None: ...
+    by_door: bool
+    def __init__(self, task: _Optional[int] = ..., round: _Optional[int] = ..., cid: _Optional[bytes] = ..., body_root: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., size: _Optional[int] = ..., by_ipfs: _Optional[bool] = ..., by_door: _Optional[bool] = ...) -> None: ...
 
 class Ack(_message.Message):
     __slots__ = ("accepted", "reason")
@@ -128,12 +130,18 @@ class FetchRequest(_message.Message):
     by_door: bool
     def __init__(self, digest: _Optional[bytes] = ..., offset: _Optional[int] = ..., by_door: _Optional[bool] = ...) -> None: ...
 
+class Door(_message.Message):
+    __slots__ = ("port", "ticket")
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
+    port: int
+    ticket: bytes
+    def __init__(self, port: _Optional[int] = ..., ticket: _Optional[bytes] = ...) -> None: ...
+
 class Content(_message.Message):
-    __slots__ = ("size", "door", "ticket")
+    __slots__ = ("size", "door")
     SIZE_FIELD_NUMBER: _ClassVar[int]
     DOOR_FIELD_NUMBER: _ClassVar[int]
-    TICKET_FIELD_NUMBER: _ClassVar[int]
     size: int
-    door: int
-    ticket: bytes
-    def __init__(self, size: _Optional[int] = ..., door: _Optional[int] = ..., ticket: _Optional[bytes] = ...) -> None: ...
+    door: Door
+    def __init__(self, size: _Optional[int] = ..., door: _Optional[_Union[Door, _Mapping]] = ...) -> None: ...

@@ -22,6 +22,7 @@ REVEAL = "/commonweight.Content/Reveal"
 FETCH = "/commonweight.Content/Fetch"
 
 GO_ON = ("commonweight-go-on", "1")  # a Superlink's metadata once it wants the content of a reveal
+DOOR = "commonweight-door-bin"  # beside it: the Door that the content is to go through
 
 PIECE = CHUNK  # bytes of a message of content
 MIN_RATE = 64 * 1024.0  # bytes a second of a stream, on the whole

@@ -125,7 +125,7 @@ class Slow(Late):
         asked = RevealHeader(self.world.task, round_, cid, root, self.salt, len(sent), by_ipfs=False)
         intake = self.running.superlink._tools.intake
         try:
-            await intake.on_reveal(self.signer.address, asked, pieces())
+            await intake.on_reveal(self.signer.address, asked, lambda incoming: incoming.take(pieces()))
         except Exception as error:  # noqa: BLE001
             self.acks.append(error)
 

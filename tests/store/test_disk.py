@@ -1,6 +1,6 @@
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,11 @@ from dao.core.errors import ContentError, Mismatch, NotFound, TooLarge
 from dao.store.cid import CHUNK, Cid, ContentCodec, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.hashing import cid_of_file
+from dao.store.incoming import Incoming
+
+
+def pouring(pieces: AsyncIterator[bytes]) -> Callable[[Incoming], Awaitable[None]]:
+    return lambda incoming: incoming.take(pieces)
 
 
 async def stream(*pieces: bytes) -> AsyncIterator[bytes]:
@@ -75,7 +80,7 @@ async def test_disk__empty__refused(disk: DiskStore) -> None:
     with pytest.raises(ContentError, match="empty"):
         await disk.put_bytes(b"")
     with pytest.raises(ContentError, match="empty"):
-        await disk.put_stream(stream(), cid_of_bytes(b"x"))
+        await disk.put_from(pouring(stream()), cid_of_bytes(b"x"))
 
 
 async def test_disk_get__absent__not_found(disk: DiskStore) -> None:
@@ -131,29 +136,29 @@ async def test_disk__above_the_cap__too_large(tmp_path: Path) -> None:
     assert (await disk.get(cid, max_bytes=100)).exists()
 
 
-async def test_disk_put_stream__right_content__stored(disk: DiskStore) -> None:
+async def test_disk_put_from__right_content__stored(disk: DiskStore) -> None:
     data = os.urandom(3 * CHUNK)
     pieces = data[:10], data[10 : CHUNK + 5], data[CHUNK + 5 :]
-    assert await disk.put_stream(stream(*pieces), cid_of_bytes(data)) == cid_of_bytes(data)
+    assert await disk.put_from(pouring(stream(*pieces)), cid_of_bytes(data)) == cid_of_bytes(data)
     assert (await disk.get(cid_of_bytes(data))).read_bytes() == data
 
 
-async def test_disk_put_stream__wrong_or_endless__nothing_kept(disk: DiskStore) -> None:
+async def test_disk_put_from__wrong_or_endless__nothing_kept(disk: DiskStore) -> None:
     wanted = cid_of_bytes(b"promised")
     with pytest.raises(Mismatch, match=str(wanted)):
-        await disk.put_stream(stream(b"sent instead"), wanted)
+        await disk.put_from(pouring(stream(b"sent instead")), wanted)
 
     async def endless() -> AsyncIterator[bytes]:
         while True:
             yield bytes(CHUNK)
 
     with pytest.raises(TooLarge, match="allowed"):
-        await disk.put_stream(endless(), wanted, max_bytes=5 * CHUNK)
+        await disk.put_from(pouring(endless()), wanted, max_bytes=5 * CHUNK)
     assert not await disk.has(wanted)
     assert not leftovers(disk)
 
 
-async def test_disk_put_stream__cancelled__nothing_kept(disk: DiskStore) -> None:
+async def test_disk_put_from__cancelled__nothing_kept(disk: DiskStore) -> None:
     started = asyncio.Event()
 
     async def stalling() -> AsyncIterator[bytes]:
@@ -161,7 +166,7 @@ async def test_disk_put_stream__cancelled__nothing_kept(disk: DiskStore) -> None
         started.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(disk.put_stream(stalling(), cid_of_bytes(b"x")))
+    task = asyncio.create_task(disk.put_from(pouring(stalling()), cid_of_bytes(b"x")))
     await started.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

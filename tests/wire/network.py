@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from dao.store.disk import DiskStore
 from dao.wire.limits import Limits
 from dao.wire.link import Link
 from dao.wire.messages import Ack, Inclusion, RevealHeader
-from dao.wire.service import Service, serve
+from dao.wire.service import Receive, Service, serve
 
 DOMAIN = Domain(31337, Address(b"\x11" * 20))
 TASK, ROUND = TaskId(1), RoundId(7)
@@ -51,11 +51,16 @@ class Superlink:
         await self.closed.wait()
         return Inclusion(2, 3, (Digest(b"\x44" * 32),) * 20)
 
-    async def on_reveal(self, node: Address, header: RevealHeader, chunks: AsyncIterator[bytes]) -> Ack:
+    async def on_model(self, node: Address, task: TaskId, round_: RoundId) -> Digest:
+        self.waiting.set()
+        await self.closed.wait()
+        return Digest(b"\x55" * 32)
+
+    async def on_reveal(self, node: Address, header: RevealHeader, receive: Receive) -> Ack:
         if header.task != TASK:
             return Ack(False, f"task {header.task}: not ours")
         if not header.by_ipfs:
-            await self.disk.put_stream(chunks, header.cid, header.size)
+            await self.disk.put_from(receive, header.cid, header.size)
         self.revealed.append(header)
         return Ack(True)
 
@@ -69,7 +74,7 @@ class Cable:
 
     def __init__(self, address: str, breaks: list[int]) -> None:
         self._to, self._breaks = address, breaks
-        self.carried = 0  # bytes from the service
+        self.carried = self.sent = 0  # bytes from the service, and to it
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -102,6 +107,7 @@ class Cable:
             while (data := await source.read(65536)) and most > 0:
                 most -= len(data)
                 self.carried += len(data) * counts
+                self.sent += len(data) * (not counts)
                 sink.write(data)
                 await sink.drain()
         except ConnectionError:

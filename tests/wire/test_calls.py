@@ -133,6 +133,21 @@ async def test_inclusion__commits_close__answered_at_once(network: Network) -> N
     assert await asyncio.wait_for(asking, 5) == Inclusion(2, 3, (Digest(b"\x44" * 32),) * 20)
 
 
+async def test_model__computed__answered_at_once(network: Network) -> None:
+    service = await network.serve(limits=Limits(wait_seconds=30))
+    asking = asyncio.create_task(network.link(service.address).model(TASK, ROUND, 30))
+    await network.superlink.waiting.wait()
+    assert not asking.done()
+    network.superlink.closed.set()
+    assert await asyncio.wait_for(asking, 5) == Digest(b"\x55" * 32)
+
+
+async def test_model__never__unreachable_at_the_limit(network: Network) -> None:
+    link = network.link((await network.serve()).address)
+    with pytest.raises(Unreachable, match=r"no model within 0\.2 s"):
+        await link.model(TASK, ROUND, 0.2)
+
+
 async def test_inclusion__wait_ends_at_the_service__asked_again(network: Network) -> None:
     service = await network.serve(limits=Limits(wait_seconds=0.05))
     link = network.link(service.address)

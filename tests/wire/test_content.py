@@ -37,7 +37,7 @@ def reveal(link: Link, cid: Cid, content: Path | None, task: TaskId = TASK) -> A
 async def test_reveal__content_streamed__stored_and_acknowledged(
     network: Network, tmp_path: Path, size: int
 ) -> None:
-    link = network.link((await network.serve()).address)
+    link = network.link((await network.serve()).address, by_door=False)
     path = tmp_path / "update"
     path.write_bytes(os.urandom(size))
     cid = cid_of_bytes(path.read_bytes())

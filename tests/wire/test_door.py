@@ -7,15 +7,16 @@ from typing import Any
 import grpc
 import pytest
 
-from dao.core.errors import Mismatch, TooLarge, Unreachable
+from dao.core.errors import Mismatch, Refused, TooLarge, Unreachable
+from dao.core.types import Digest
 from dao.store.cid import CHUNK, Cid, cid_of_bytes
 from dao.wire import door, transport
 from dao.wire.auth import unsigned_call
-from dao.wire.door import Doorman
 from dao.wire.limits import Limits
-from dao.wire.messages import Door, FetchRequest, read_content, write_fetch
+from dao.wire.link import Link
+from dao.wire.messages import Ack, Door, FetchRequest, read_content, write_fetch
 from dao.wire.transport import Tls
-from tests.wire.network import Network
+from tests.wire.network import ROUND, TASK, Network
 from tests.wire.test_tls import self_made
 
 DATA = os.urandom(16 * CHUNK + 5)
@@ -24,6 +25,17 @@ DATA = os.urandom(16 * CHUNK + 5)
 @pytest.fixture
 async def cid(network: Network) -> Cid:
     return await network.superlink.disk.put_bytes(DATA)
+
+
+@pytest.fixture
+def update(tmp_path: Path) -> Path:
+    path = tmp_path / "update"
+    path.write_bytes(DATA)
+    return path
+
+
+async def reveal(link: Link, content: Path) -> Ack:
+    return await link.reveal(TASK, ROUND, cid_of_bytes(DATA), Digest(bytes(32)), Digest(bytes(32)), content)
 
 
 async def ask(channel: grpc.aio.Channel, cid: Cid, offset: int = 0) -> tuple[Any, Door]:
@@ -111,8 +123,7 @@ async def test_door__nobody_reads__place_given_to_others(network: Network, cid: 
     async with grpc.aio.insecure_channel(service.address) as channel:
         call, found = await ask(channel, cid)
         line = await door.connect("127.0.0.1", found)
-        with line:
-            line.sendall(found.ticket)  # and read nothing
+        with line:  # and read nothing
             await network.stranger(service.address).fetch(cid, tmp_path / "model")
         with pytest.raises(grpc.aio.AioRpcError):
             await call.read()
@@ -124,7 +135,6 @@ async def test_door__call_given_up__connection_closed(network: Network, cid: Cid
     async with grpc.aio.insecure_channel(service.address) as channel:
         call, found = await ask(channel, cid)
         with await door.connect("127.0.0.1", found) as line:
-            line.sendall(found.ticket)
             call.cancel()
             line.setblocking(True)
             line.settimeout(10)
@@ -139,15 +149,13 @@ async def test_door__call_given_up__connection_closed(network: Network, cid: Cid
 async def test_door__breaks__goes_on_where_it_was(
     network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, offsets = Doorman._send, []
+    whole, offsets = door.send, []
 
-    async def half(self: Doorman, sending: Any, writer: Any) -> None:
-        offsets.append(sending.offset)
-        if len(offsets) < 3:
-            sending.size = sending.offset + 6 * CHUNK
-        await whole(self, sending, writer)
+    def half(line: socket.socket, path: Path, offset: int, size: int) -> None:
+        offsets.append(offset)
+        whole(line, path, offset, offset + 6 * CHUNK if len(offsets) < 3 else size)
 
-    monkeypatch.setattr(Doorman, "_send", half)
+    monkeypatch.setattr(door, "send", half)
     link = network.link((await network.serve()).address)
     await link.fetch(cid, tmp_path / "model")
     assert (tmp_path / "model").read_bytes() == DATA
@@ -190,11 +198,13 @@ async def test_door__superlink_stopped_on_the_way__unreachable(
 ) -> None:
     arrived = asyncio.Event()
 
-    async def never(self: Doorman, sending: Any, writer: Any) -> None:
-        arrived.set()
-        await asyncio.Event().wait()
+    loop = asyncio.get_running_loop()
 
-    monkeypatch.setattr(Doorman, "_send", never)
+    def never(line: socket.socket, *_: Any) -> None:
+        loop.call_soon_threadsafe(arrived.set)
+        line.recv(1)
+
+    monkeypatch.setattr(door, "send", never)
     service = await network.serve()
     link = network.link(service.address, limit=0.5)
     fetching = asyncio.create_task(link.fetch(cid, tmp_path / "model"))
@@ -202,6 +212,61 @@ async def test_door__superlink_stopped_on_the_way__unreachable(
     await service.stop(0)
     with pytest.raises(Unreachable):
         await fetching
+
+
+async def test_door__large_update__does_not_go_over_grpc(network: Network, update: Path) -> None:
+    cable = await network.cable((await network.serve()).address, [])
+    link = network.link(cable.address)
+    assert (await reveal(link, update)).accepted
+    assert network.superlink.disk.path_of(cid_of_bytes(DATA)).read_bytes() == DATA
+    assert (link.sent, cable.sent < 10_000) == (len(DATA), True)
+
+
+async def test_door__cannot_be_reached__update_over_grpc_and_not_tried_again(
+    network: Network, update: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    async def no_way(host: str, found: Door) -> socket.socket:
+        tried.append(host)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(door, "connect", no_way)
+    monkeypatch.setattr(door, "_PATIENCE", 0.1)
+    link = network.link((await network.serve()).address)
+    for _ in range(2):
+        assert (await reveal(link, update)).accepted
+    assert tried == ["127.0.0.1"]
+    assert len(network.superlink.revealed) == 2
+
+
+@pytest.mark.parametrize("size", [CHUNK, len(DATA) + 1])
+async def test_door__breaks_on_the_way__update_over_grpc(
+    network: Network, update: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    whole = door.send
+
+    def part(line: socket.socket, path: Path, offset: int, _: int) -> None:
+        whole(line, path, offset, min(size, len(DATA)))
+        if size > len(DATA):
+            line.sendall(b"more")
+        raise ConnectionResetError
+
+    monkeypatch.setattr(door, "send", part)
+    link = network.link((await network.serve()).address)
+    assert (await reveal(link, update)).accepted
+    assert network.superlink.disk.path_of(cid_of_bytes(DATA)).read_bytes() == DATA
+
+
+async def test_door__another_update_than_announced__refused_and_not_kept(
+    network: Network, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.write_bytes(DATA[::-1])
+    link = network.link((await network.serve()).address)
+    with pytest.raises(Refused, match="expected"):
+        await reveal(link, other)
+    assert not network.superlink.disk.path_of(cid_of_bytes(DATA)).exists()
 
 
 async def test_door__with_tls__there_is_none(network: Network, cid: Cid, tmp_path: Path) -> None:
