@@ -167,7 +167,7 @@ def state_of(model: Any) -> dict[str, Any]:
 def load_weights(model: Any, tensors: Mapping[str, Floats]) -> None:
     """Copy values into a model, straight into its memory where that is this machine's; HostError for another layout."""
     state = state_of(model)
-    _same_layout(state, tensors)
+    same_layout(state, tensors)
     elsewhere = {}
     for name, tensor in state.items():
         if not hasattr(tensor, "detach"):
@@ -183,12 +183,13 @@ def load_weights(model: Any, tensors: Mapping[str, Floats]) -> None:
 def store_weights(model: Any, tensors: Mapping[str, Floats]) -> None:
     """Copy a model's values into `tensors`; HostError for another layout."""
     state = state_of(model)
-    _same_layout(state, tensors)
+    same_layout(state, tensors)
     for name, tensor in state.items():
         np.copyto(tensors[name], tensor.detach().cpu().numpy() if hasattr(tensor, "detach") else tensor)
 
 
-def _same_layout(state: Mapping[str, Any], tensors: Mapping[str, Floats]) -> None:
+def same_layout(state: Mapping[str, Any], tensors: Mapping[str, Floats]) -> None:
+    """Raise HostError, naming the tensor, where a model and a file differ in names or shapes."""
     ours = {name: list(tensor.shape) for name, tensor in state.items()}
     theirs = {name: list(tensor.shape) for name, tensor in tensors.items()}
     for name in sorted(ours.keys() | theirs.keys()):

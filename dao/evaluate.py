@@ -15,7 +15,17 @@ from typing import Any
 
 import torch
 
-from dao.apphost import Floats, HostError, ModelFile, connect, load_app, load_weights, open_model, state_of
+from dao.apphost import (
+    Floats,
+    HostError,
+    ModelFile,
+    connect,
+    load_app,
+    load_weights,
+    open_model,
+    same_layout,
+    state_of,
+)
 
 BATCH = 64  # samples; a constant of the protocol, for it changes the bits of a gradient
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
@@ -71,10 +81,14 @@ class Evaluation:
 
     def _place(self, base: ModelFile, model: ModelFile | None = None, point: float = 0.0) -> None:
         """Set the parameters to base + point * (model - base)."""
-        load_weights(self._model, base.tensors)
-        if model is not None:
-            for name, tensor in self._state.items():
-                tensor.detach().lerp_(_tensor_of(model.tensors[name]), point)
+        if model is None:
+            load_weights(self._model, base.tensors)
+            return
+        same_layout(self._state, base.tensors)
+        same_layout(self._state, model.tensors)
+        for name, tensor in self._state.items():
+            start, end = _tensor_of(base.tensors[name]), _tensor_of(model.tensors[name])
+            torch.lerp(start, end, point, out=tensor.detach())
 
     def _batches(self, shard: str) -> Iterator[tuple[float, Any]]:
         """The shard's batches in order, each with its part of the whole."""

@@ -6,6 +6,7 @@ Everything here blocks: call it in a thread. A mapped file must not be shortened
 import math
 import mmap
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -87,13 +88,15 @@ class FileArray:
         self.shape = shape
         self.start, self._descriptor, self._dtype = start, descriptor, np.dtype(dtype)
         self._row = self._dtype.itemsize * math.prod(shape[1:])  # bytes
+        self._writing = threading.Lock()  # the system lets one write at a time, and has others spin
 
     def __setitem__(self, rows: slice, values: NDArray[Any], /) -> None:
         left = np.ascontiguousarray(values, self._dtype).view(np.uint8).reshape(-1).data
         at = self.start + rows.start * self._row
-        while left:
-            written = os.pwrite(self._descriptor, left, at)
-            left, at = left[written:], at + written
+        with self._writing:
+            while left:
+                written = os.pwrite(self._descriptor, left, at)
+                left, at = left[written:], at + written
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
@@ -54,6 +55,7 @@ async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) 
             f"{settings.home}: takes part in no task; dao node join TASK --data PATH --superlink HOST:PORT"
         )
     signer = operator(settings)
+    gc.freeze()  # what is imported stays: no search for garbage need look at it
     with only_daemon(settings.home, signer.address):
         async with AsyncExitStack() as stack:
             running = await _open(settings, signer, tasks, trainer_of or partial(_trainer, settings), stack)

@@ -57,6 +57,7 @@ class _Bench:
         self._world, self._names, self._stack = world, names, stack
         self._daemons: list[Daemon] = []
         self._timeline = Timeline()
+        self._read = [NodeLog(keys.home / "daemon.log") for keys in world.nodes]
         self._reader = StatusReader(world.superlink.home / "status.jsonl")
         self._cores: dict[int, Cores] = {}  # when a round was first seen to be over
 
@@ -88,7 +89,7 @@ class _Bench:
         return daemon
 
     def _logs(self) -> list[NodeLog]:
-        return [NodeLog.read(keys.home / "daemon.log") for keys in self._world.nodes]
+        return [log.read_on() for log in self._read]
 
     async def _until(self, is_so: Callable[[list[NodeLog]], object], limit: float, what: str) -> None:
         """Follow the Superlink's status until something is so of the nodes' logs."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -23,17 +24,23 @@ class Round:
     steps: list[tuple[float, str]] = field(default_factory=list)  # what the Superlink told
 
 
-@dataclass(frozen=True)
 class NodeLog:
     """What one node told: events in order, each with its fields."""
 
-    events: Sequence[Mapping[str, str]]
+    def __init__(self, path: Path) -> None:
+        """`path` is the daemon's log, which may not be there yet."""
+        self.events: list[Mapping[str, str]] = []
+        self._path, self._read = path, 0
 
-    @classmethod
-    def read(cls, path: Path) -> "NodeLog":
-        """Read the log of a daemon; a last line that is not whole yet is left out."""
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
-        return cls([_fields(line) for line in lines if line.startswith("timestamp=")])
+    def read_on(self) -> "NodeLog":
+        """Read what came since the last time; a last line that is not whole yet waits for the next one."""
+        with suppress(FileNotFoundError), self._path.open("rb") as file:
+            file.seek(self._read)
+            whole, newline, _ = file.read().rpartition(b"\n")
+            self._read += len(whole) + len(newline)
+            lines = whole.decode(errors="replace").split("\n")
+            self.events += [_fields(line) for line in lines if line.startswith("timestamp=")]
+        return self
 
     def time_of(self, event: str, **wanted: str) -> float | None:
         """When an event with these fields was first told, None when it was not."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Awaitable
@@ -76,6 +77,7 @@ async def serve(settings: SuperlinkSettings, *, leave: bool) -> None:
 
 async def until_told(work: Awaitable[None]) -> None:
     """Do work, and cancel it at SIGTERM or SIGINT."""
+    gc.freeze()  # what is imported stays: no search for garbage need look at it
     doing, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, doing.cancel)

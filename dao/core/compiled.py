@@ -49,16 +49,15 @@ class CompiledLoops(Loops):
         return super().move(total, divisor, base, scratch)
 
     def quantise_sums(self, total: Sums, scratch: Scratch) -> tuple[Digits, Exponents]:
-        digits, exponents = self._quantised(len(total), scratch)
+        digits = scratch.array("digits", len(total), np.int16)
+        exponents = scratch.array("exponents", len(total), np.uint8, 1).reshape(-1)
         if not kernels.quantise_sums(total, digits, exponents):
             super().quantise_sums(total, scratch)
         return digits, exponents
 
-    def quantise_floats(self, values: NDArray[np.float32], scratch: Scratch) -> tuple[Digits, Exponents]:
-        digits, exponents = self._quantised(len(values), scratch)
-        if not kernels.quantise_floats(values, digits, exponents):
-            super().quantise_floats(values, scratch)
-        return digits, exponents
+    def quantise_floats(self, values: NDArray[np.float32], rows: NDArray[np.uint8], scratch: Scratch) -> None:
+        if not kernels.quantise_floats(values, rows):
+            super().quantise_floats(values, rows, scratch)
 
     def read_digits(self, rows: NDArray[np.uint8], digits: Digits, exponents: Exponents) -> None:
         kernels.read_digits(rows, digits, exponents)
@@ -67,11 +66,6 @@ class CompiledLoops(Loops):
         bins = _bins()
         kernels.dot_digits(left, right, exponents, bins)
         return _sum_of(bins)
-
-    def _quantised(self, rows: int, scratch: Scratch) -> tuple[Digits, Exponents]:
-        return scratch.array("digits", rows, np.int16), scratch.array("exponents", rows, np.uint8, 1).reshape(
-            -1
-        )
 
 
 class CompiledInt8(Int8):

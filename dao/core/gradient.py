@@ -75,15 +75,15 @@ def write_rows(gradient: Model, out: Sink, each: Each = map) -> None:
     loops = loops_for(layout.chunks)
 
     def write(span: Span, scratch: Scratch) -> None:
-        quantised = Gradient(scratch.array("rows", span[1] - span[0], np.uint8, LEAF))
+        rows = scratch.array("rows", span[1] - span[0], np.uint8, LEAF)
         try:
-            quantised.digits[:], quantised.exponents[:] = loops.quantise_floats(gradient.span(*span), scratch)
+            loops.quantise_floats(gradient.span(*span), rows, scratch)
         except Unfit as unfit:
             name = layout.name_at(span[0] * CHUNK + unfit.index)
             raise RuleError(
                 f"tensor {name[:80]!r}: expected a gradient that is finite and below 16,383, got {unfit.value / SCALE}"
             ) from None
-        out[slice(*span)] = quantised.body
+        out[slice(*span)] = rows
 
     list(sweep(write, layout.chunks, each))
 

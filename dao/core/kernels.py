@@ -20,6 +20,11 @@ Floats = NDArray[np.float32]
 
 _INFINITE = 0x7FF << 52  # float64 bits from here on, without their sign, are no number
 _MANTISSA = (1 << 52) - 1
+# An integer below 2^51, added to the bits of this float, makes the float that is larger by it: processors turn no vectors
+# of 64-bit integers into floats.
+_MAGIC = 1.5 * 2.0**52
+_MAGIC_BITS = int(np.float64(_MAGIC).view(np.int64))
+_EXACT = 1 << 51
 
 
 def read_only(kind: types.Type, dimensions: int = 2) -> types.Type:
@@ -84,12 +89,13 @@ def check(rows: Bytes) -> bool:
 
 @kernel(read_only(types.uint8), types.int64, writable(types.int64))
 def add(rows: Bytes, weight: int, total: Sums) -> None:
-    """Add `weight * q` of int8 rows to a total."""
+    """Add `weight * q` of int8 rows to a total; the weight is at most 2^20, so that 32 bits hold its product."""
+    factor = np.int32(weight)
     for i in range(rows.shape[0]):
         for block in range(4):
-            scaled = weight << np.int64(rows[i, 256 + block])
+            exponent = np.int64(rows[i, 256 + block])
             for j in range(64 * block, 64 * block + 64):
-                total[i, j] += scaled * np.int64(np.int8(rows[i, j]))
+                total[i, j] += np.int64(np.int32(np.int8(rows[i, j])) * factor) << exponent
 
 
 @kernel(read_only(types.uint8), read_only(types.int16), read_only(types.uint8, 1), writable(types.int64, 1))
@@ -138,14 +144,22 @@ def dot_digits(left: Digits, right: Digits, exponents: Bytes, bins: Sums) -> Non
 def quantise_sums(total: Sums, digits: Digits, exponents: Bytes) -> bool:
     """Write each row as 16-bit integers and an exponent; False where a value does not fit."""
     width = total.shape[1]
-    values = np.empty(width, np.float64)
-    bits = values.view(np.int64)
+    values, nearest = np.empty(width, np.float64), np.empty(1, np.float64)
+    bits, nearest_bits = values.view(np.int64), nearest.view(np.int64)
     for i in range(total.shape[0]):
+        most = np.int64(0)
         for j in range(width):
-            values[j] = np.float64(total[i, j])
-        largest = np.int64(0)
-        for j in range(width):
-            largest = max(largest, bits[j] & 0x7FFFFFFFFFFFFFFF)
+            most = max(most, abs(total[i, j]))
+        if most < _EXACT:
+            for j in range(width):
+                bits[j] = total[i, j] + _MAGIC_BITS
+            for j in range(width):
+                values[j] -= _MAGIC
+        else:
+            for j in range(width):
+                values[j] = np.float64(total[i, j])
+        nearest[0] = np.float64(most)  # rounded as the values are
+        largest = nearest_bits[0]
         rounds_up = np.int64((largest & _MANTISSA) >= (1 << 52) - (1 << 37))
         exponent = max((largest >> 52) - 1022 - 15 + rounds_up, np.int64(0))
         if exponent > 47:
@@ -157,9 +171,9 @@ def quantise_sums(total: Sums, digits: Digits, exponents: Bytes) -> bool:
     return True
 
 
-@kernel(read_only(types.float32), writable(types.int16), writable(types.uint8, 1), result=types.boolean)
-def quantise_floats(values: Floats, digits: Digits, exponents: Bytes) -> bool:
-    """Write each row, times 2^48, as 16-bit integers and an exponent; False where a value does not fit."""
+@kernel(read_only(types.float32), writable(types.uint8), result=types.boolean)
+def quantise_floats(values: Floats, rows: Bytes) -> bool:
+    """Write each row, times 2^48, as a gradient's row; False where a value does not fit."""
     width = values.shape[1]
     for i in range(values.shape[0]):
         bits = values[i].view(np.int32)
@@ -173,8 +187,10 @@ def quantise_floats(values: Floats, digits: Digits, exponents: Bytes) -> bool:
             return False
         factor = math.ldexp(1.0, int(48 - exponent))
         for j in range(width):
-            digits[i, j] = np.int16(np.int32(np.rint(np.float64(values[i, j]) * factor)))
-        exponents[i] = np.uint8(exponent)
+            digit = np.int32(np.rint(np.float64(values[i, j]) * factor))
+            rows[i, 2 * j] = np.uint8(digit >> 8)
+            rows[i, 2 * j + 1] = np.uint8(digit)
+        rows[i, 2 * width] = np.uint8(exponent)
     return True
 
 
@@ -187,7 +203,9 @@ def quantise_floats(values: Floats, digits: Digits, exponents: Bytes) -> bool:
 )
 def move(total: Sums, divisor: int, base: Floats, out: Floats) -> bool:
     """Write `base + rint(total / divisor) / 2^32`; False where a dividend is too large for floats to be exact."""
-    limit = divisor << 31
+    limit = divisor << 31  # at most 2^51
+    values = np.empty(total.shape[1], np.float64)
+    bits = values.view(np.int64)
     for i in range(total.shape[0]):
         largest = np.int64(0)
         for j in range(total.shape[1]):
@@ -195,6 +213,8 @@ def move(total: Sums, divisor: int, base: Floats, out: Floats) -> bool:
         if largest >= limit:
             return False
         for j in range(total.shape[1]):
-            steps = np.rint(np.float64(total[i, j]) / np.float64(divisor))
+            bits[j] = total[i, j] + _MAGIC_BITS
+        for j in range(total.shape[1]):
+            steps = np.rint((values[j] - _MAGIC) / np.float64(divisor))
             out[i, j] = np.float32(steps * (1.0 / 4294967296.0) + np.float64(base[i, j]))
     return True

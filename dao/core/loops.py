@@ -60,12 +60,13 @@ class Loops:
         digits[:] = total
         return digits, scale(digits, DIGITS, MAX_EXPONENT, room=room)
 
-    def quantise_floats(self, values: NDArray[np.float32], scratch: Scratch) -> tuple[Digits, Exponents]:
-        """Turn values, times 2^48, into 16-bit integers and an exponent a row; Unfit for one that does not fit."""
+    def quantise_floats(self, values: NDArray[np.float32], rows: NDArray[np.uint8], scratch: Scratch) -> None:
+        """Write values, times 2^48, as rows of a gradient: 16-bit integers and an exponent; Unfit where one does not fit."""
         digits, room = (scratch.array(name, len(values), np.float32) for name in ("scaled", "room"))
         with np.errstate(over="ignore"):
             np.multiply(values, np.float32(SCALE), out=digits)  # exact: a power of two
-        return digits, scale(digits, DIGITS, MAX_EXPONENT, room=room)
+        rows[:, -1] = scale(digits, DIGITS, MAX_EXPONENT, room=room)
+        rows[:, :-1].view(">i2")[:] = digits
 
     def read_digits(self, rows: NDArray[np.uint8], digits: Digits, exponents: Exponents) -> None:
         """Read rows of a gradient: big-endian integers of 16 bits, then their exponent."""

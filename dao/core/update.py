@@ -128,7 +128,7 @@ def weighted_sum(
 ) -> NDArray[np.int64]:
     """Return the sum of `weight * q` over a span, (n, CHUNK), in scratch; weights of 0 or more, in all up to 2^20."""
     total = scratch.array("total", span[1] - span[0], np.int64)
-    total[:] = 0
+    total.view(np.uint8).fill(0)
     for update, weight in zip(updates, weights, strict=True):
         if weight:
             update.coding.add(update.body[slice(*span)], weight, total, scratch)
