@@ -1,17 +1,21 @@
 """Rounds as they should go: real chain, real wire, real gradients."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
-from dao.core.types import Status
+from dao.chain.signer import Signer
+from dao.core.errors import Refused
+from dao.core.types import Phase, RoundId, Status
 from dao.evaluator import Evaluator
 from dao.store.cid import Cid
 from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore
 from dao.store.kubo_daemon import start_kubo
+from dao.wire.link import Link
 from tests.aggregator.assignment import Assignment
-from tests.aggregator.world import World
+from tests.aggregator.world import Patient, World
 from tests.support import Network
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -30,6 +34,28 @@ async def test_rounds__honest_nodes__are_posted_one_upon_the_other(
     assert third.loss_after < third.loss_before < first.loss_before
     assert len(third.used_shards) == 3
     assert sum(node.reward_wei for node in third.nodes) + third.refunded_wei == third.budget_wei
+
+
+async def test_round__scores_not_computed_yet__members_can_have_the_new_model(
+    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+) -> None:
+    patient = Patient(evaluator)
+    patient.score.clear()
+    world = await World.make(network, assignment, tmp_path, patient)
+    async with world.superlink() as running, network.chain() as chain:
+        playing = asyncio.create_task(world.play(running))
+        member = Link(running.service.address, world.nodes[0].signer, chain.domain)
+        told = await member.model(world.task, RoundId(1), 60)
+        assert (await world.state(1)).phase is Phase.CLOSED
+        await member.fetch(told, tmp_path / "model")
+        stranger = Link(running.service.address, Signer.ephemeral(), chain.domain)
+        with pytest.raises(Refused):
+            await stranger.model(world.task, RoundId(1), 1)
+        patient.score.set()
+        await playing
+        for link in (member, stranger):
+            await link.close()
+    assert (await world.result(1)).model_digest == told
 
 
 @pytest.mark.kubo

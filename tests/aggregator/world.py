@@ -40,18 +40,20 @@ E = TypeVar("E", bound=Event)
 
 
 class Patient(Evaluator):
-    """Lets rounds wait before their gate gradient, so that a test can be late."""
+    """Lets rounds wait before their gate gradient, or before their scores, so that a test can be there in time."""
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
-        self.go = asyncio.Event()
+        self.go, self.score = asyncio.Event(), asyncio.Event()
         self.go.set()
+        self.score.set()
 
     async def gate_gradient(self, base: Path, shard: Path) -> Evaluated:
         await self.go.wait()
         return await self._evaluator.gate_gradient(base, shard)
 
     async def reference_gradient(self, base: Path, model: Path, shard: Path) -> Evaluated:
+        await self.score.wait()
         return await self._evaluator.reference_gradient(base, model, shard)
 
     async def loss(self, model: Path, shard: Path) -> float:
