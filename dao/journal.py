@@ -1,7 +1,8 @@
 """What a Supernode has signed and how each of its rounds went, on disk before anything of it leaves the machine.
 
 A round has at most one signed commit, whoever asks and however often the process dies: the row is written and synced
-first, and its primary key is the round. A daemon that starts again reads here what is left to do.
+first, and its primary key is the round. A daemon that starts again reads here what is left to do. Only signatures are
+synced: a power failure may take the last steps back, which are then done again.
 """
 
 import json
@@ -85,7 +86,6 @@ class Journal:
         self._one = threading.RLock()  # a connection has one transaction
         self._db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
         whose = (domain.chain_id, domain.coordinator, node)
         with self._transaction():
             if not self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'whose'").fetchone():
@@ -120,7 +120,7 @@ class Journal:
         """
         bound = commitment(cid.digest, body_root, salt)
         failpoint("before-signed")
-        with self._transaction():
+        with self._transaction(synced=True):
             known = self.commit_of(task, round_)
             if known is None:
                 signature = sign(commit_digest(self._domain, task, round_, self._node, bound))
@@ -208,8 +208,9 @@ class Journal:
         self._db.execute("UPDATE rounds SET step = ? WHERE task = ? AND round = ?", (step, task, round_))
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, synced: bool = False) -> Iterator[None]:
         with self._one:
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield

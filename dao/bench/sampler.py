@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-EVERY = 0.02  # seconds between looks at memory
+EVERY = 0.05  # seconds between looks at memory
 FAMILY = 1.0  # seconds between looks for new processes
 _TICK = os.sysconf("SC_CLK_TCK")
 

@@ -142,8 +142,12 @@ def test_notes__many_rounds__newest_first_and_bounded(journal):
     assert journal.notes(TaskId(9)) == []
 
 
-def test_journal__durability__syncs_fully_in_wal_mode(journal, path):
-    assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)
+def test_journal__durability__signatures_are_synced_and_steps_are_not(journal, path):
+    journal.see(TASK, ROUND, 10)
+    sign(journal)
+    assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)  # as the last transaction was
+    journal.reach(TASK, ROUND, Step.REVEALED)
+    assert journal._db.execute("PRAGMA synchronous").fetchone() == (1,)
     assert sqlite3.connect(path).execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
