@@ -155,9 +155,8 @@ class Supernode:
             case Phase.POSTED | Phase.FROZEN | Phase.FINALIZED:
                 self._outcomes.conclude(round_, commit)
             case Phase.ABORTED:
-                self._end(
-                    round_, f"the round was aborted, no result came in time; {self._problem}".rstrip("; ")
-                )
+                why = reasons.NO_RESULT if state.closed_at else reasons.not_closed(rules.quorum)
+                self._end(round_, f"{why}; {self._problem}".rstrip("; "))
             case Phase.VOID:
                 self._end(round_, "the round is void: its result did not stand, so nobody earns")
             case _:

@@ -6,6 +6,15 @@ ABSENT = "no commit arrived while commits were open, neither at the Superlink no
 LATE = "your update was revealed after the reveal period"
 WITHHELD = "your update was not revealed, or no source had its content; keep it pinned until the result"
 UNHEARD = "your stake is too small a part of the round's stake to weigh one unit"
+NO_RESULT = "the round was aborted: no result came in time"
+
+
+def not_closed(quorum: int) -> str:
+    """Why a round ended before anyone could reveal."""
+    return (
+        "the round was aborted: its commits were not closed in time; "
+        f"fewer came than the quorum of {quorum}, or the Superlink was away"
+    )
 
 
 def decimal(micros: int) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from dao.core import reasons
 from dao.core.types import Phase
 from dao.devnet import Anvil, start_anvil
 from dao.journal import Step
@@ -135,5 +136,5 @@ async def test_chain__back_after_the_deadline_of_the_result__the_round_is_aborte
     world.skip(world.rules.reveal_period + world.rules.result_period + 1)
     late.running.wake()
     await world.reaches(round_, Phase.ABORTED)
-    assert "aborted" in (await late.ends(round_)).reason
+    assert (await late.ends(round_)).reason.startswith(reasons.NO_RESULT)
     await all_there(world)

@@ -1,0 +1,30 @@
+"""Too few commit: the round ends, who did commit reads why, and the next round is a round like any other."""
+
+from pathlib import Path
+
+import pytest
+
+from dao.core import reasons
+from dao.core.types import Phase
+from dao.journal import Step
+from tests.faults.world import open_world
+from tests.support import Network
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+
+
+async def test_quorum__one_of_two_commits__says_that_commits_were_not_closed(
+    living_network: Network, tmp_path: Path
+) -> None:
+    async with open_world(living_network, tmp_path, quorum=2) as world:
+        await world.start()
+        alone, other = world.nodes
+        round_, (mine, _) = await world.begin()
+        mine.begin()
+        await alone.steps(round_, Step.RECEIVED)
+        world.skip(world.rules.commit_period)
+        await world.reaches(round_, Phase.ABORTED)
+        assert (await alone.ends(round_)).reason == reasons.not_closed(2)
+        assert "commits were closed before the update was ready" in (await other.ends(round_)).reason
+        following, _ = await world.play()
+        assert following > round_
