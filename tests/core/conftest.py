@@ -1,13 +1,21 @@
-"""Every test of the core, with small models' loops and with large ones'."""
+"""Tests of arithmetic on chunks are run twice: with the loops for small models, and with those for large ones."""
 
 from importlib import import_module
 
 import pytest
 
+LOOPED = {"aggregate", "arithmetic", "gradient", "merkle", "score", "update", "vectors", "weigh"}
 
-@pytest.fixture(autouse=True, params=["plain", "compiled"])
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if metafunc.module.__name__.rpartition("test_")[2] in LOOPED:
+        metafunc.parametrize("loops", ["plain", "compiled"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
 def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Choose the loops that models of any size get."""
-    if request.param == "compiled":
+    is_compiled = getattr(request, "param", "plain") == "compiled"
+    if is_compiled:
         import_module("dao.core.compiled")  # compiles for seconds the first time, which is no test's time
-    monkeypatch.setattr("dao.core.loops.COMPILED_FROM", 0 if request.param == "compiled" else 1 << 40)
+    monkeypatch.setattr("dao.core.loops.COMPILED_FROM", 0 if is_compiled else 1 << 40)

@@ -242,7 +242,7 @@ async def test_fetch__given_up_and_called_again__goes_on_where_it_was(
     with pytest.raises(asyncio.CancelledError):
         await fetching
     there = (tmp_path / "model.part").stat().st_size
-    assert there >= 7 * CHUNK
+    assert there >= 6 * CHUNK  # two pieces may have been on their way
     first: list[int] = []
     await link.fetch(cid, tmp_path / "model", on_progress=lambda done, _: first.append(done))
     assert first[0] == there + min(CHUNK, len(data) - there)
