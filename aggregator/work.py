@@ -79,8 +79,8 @@ class Work:
     async def gate(self, base: Base, shard: Path) -> Gate:
         """Take the gate gradient of a round at its base model."""
         evaluated = await self._evaluator.gate_gradient(base.path, shard)
-        gradient, cid = await self._quantise(evaluated.path, base.model.layout, "gate.cwg")
-        return Gate(cid, gradient, evaluated.loss)
+        path, gradient = await self._quantise(evaluated.path, base.model.layout, "gate.cwg")
+        return Gate(await self._publisher.put_file(path), gradient, evaluated.loss)
 
     async def settle(self, case: Case, gate: Gate, announce: Callable[[Digest], None]) -> Settlement:
         """Compute and publish all of a round but its chain's part; `announce` the new model once it can be had."""
@@ -123,12 +123,18 @@ class Work:
             loss = await self._evaluator.loss(model, case.shard_path)
             return _Graded(None, ZERO_DIGEST, loss, {})
         evaluated = await self._evaluator.reference_gradient(case.base.path, model, case.shard_path)
-        layout, depth = case.base.model.layout, case.rules.body_depth
-        gradient, cid = await self._quantise(evaluated.path, layout, "reference.cwg")
-        loss, root, micros = await asyncio.gather(
-            self._evaluator.loss(model, case.shard_path),
-            asyncio.to_thread(body_root, gradient.body, depth),
-            asyncio.to_thread(scores, entries, weighing.weights, weighing.weight_sum, gradient, files.each),
+
+        async def score() -> tuple[Cid, Digest, list[MicroScore]]:
+            path, gradient = await self._quantise(evaluated.path, case.base.model.layout, "reference.cwg")
+            weights = weighing.weights, weighing.weight_sum
+            return await asyncio.gather(
+                self._publisher.put_file(path),
+                asyncio.to_thread(body_root, gradient.body, case.rules.body_depth),
+                asyncio.to_thread(scores, entries, *weights, gradient, files.each),
+            )
+
+        loss, (cid, root, micros) = await asyncio.gather(
+            self._evaluator.loss(model, case.shard_path), score()
         )
         return _Graded(cid, root, loss, dict(zip([entry.node for entry in entries], micros, strict=True)))
 
@@ -172,10 +178,9 @@ class Work:
             Base(manifest, new.cid, new.path, new.model),
         )
 
-    async def _quantise(self, floats: Path, layout: Layout, name: str) -> tuple[Gradient, Cid]:
+    async def _quantise(self, floats: Path, layout: Layout, name: str) -> tuple[Path, Gradient]:
         path = self._scratch / name
-        gradient = await asyncio.to_thread(files.write_gradient, floats, layout, path)
-        return gradient, await self._publisher.put_file(path)
+        return path, await asyncio.to_thread(files.write_gradient, floats, layout, path)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from dao.core.exact import quotients, scale, shifted_sum
-from dao.core.spans import Scratch
+from dao.core.spans import LARGE, Scratch
 
-COMPILED_FROM = (
-    1 << 13
-)  # chunks: a model of 8 MiB; below, loading the compiled loops costs more than they save
+COMPILED_FROM = LARGE  # chunks; below, loading the compiled loops costs more than they save
 DIGITS = 15  # bits of a quantised value beside its sign
 MAX_EXPONENT = 47
 GRID_POWER = 32

@@ -9,7 +9,10 @@ from numpy.typing import DTypeLike, NDArray
 T = TypeVar("T")
 
 CHUNK = 256  # values of one leaf
-SPAN = 1024  # chunks: 262,144 values, 2 MiB as float64
+SPAN = 512  # chunks: 131,072 values, 1 MiB as float64
+LARGE = (
+    8192  # chunks of a vector from which spans are twice as long: there are enough of them for every thread
+)
 
 Span = tuple[int, int]  # chunks start to stop
 
@@ -52,8 +55,9 @@ class Scratch:
 
 
 def spans(chunks: int) -> list[Span]:
-    """Cut `chunks` into spans of at most SPAN."""
-    return [(start, min(start + SPAN, chunks)) for start in range(0, chunks, SPAN)]
+    """Cut `chunks` into spans of at most SPAN, twice that of large vectors."""
+    size = SPAN if chunks < LARGE else 2 * SPAN
+    return [(start, min(start + size, chunks)) for start in range(0, chunks, size)]
 
 
 def sweep(function: Callable[[Span, Scratch], T], chunks: int, each: Each) -> Iterable[T]:
