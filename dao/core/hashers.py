@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from llvmlite import binding
 from numba import types
+from numpy.typing import NDArray
 
 from dao.core.kernels import Bytes, Sums, kernel, read_only, writable
 
-HASHER = 256  # bytes that hold libcrypto's SHA256_CTX, of 112
+_HASHER = 256  # bytes that hold libcrypto's SHA256_CTX, of 112
 _POINTER = types.uintp
 _32, _16, _8 = np.uint64(32), np.uint64(16), np.uint64(8)
 _HALVES, _BYTES = np.uint64(0x0000FFFF0000FFFF), np.uint64(0x00FF00FF00FF00FF)
@@ -31,16 +32,20 @@ def _function(name: str, *arguments: types.Type) -> Any:
     return types.ExternalFunction(f"commonweight_{name}", types.int32(*arguments))
 
 
-_library = ctypes.CDLL(getattr(_hashlib, "__file__", None))  # where it is built in: this program
+try:
+    _library = ctypes.CDLL(getattr(_hashlib, "__file__", None))  # where it is built in: this program
+except OSError as error:
+    raise ImportError(f"libcrypto: {error}") from None
 _init = _function("SHA256_Init", _POINTER)
 _update = _function("SHA256_Update", _POINTER, _POINTER, types.uintp)
 _final = _function("SHA256_Final", _POINTER, _POINTER)
 
 
-@kernel(read_only(types.uint8), writable(types.uint8))
-def hash_rows(rows: Bytes, out: Bytes) -> None:
-    """Write each row's sha256 into `out`, (n, 32)."""
-    memory = np.empty(HASHER, np.uint8)
+# What only its address is used of is freed at once in compiled code: all memory belongs to the callers.
+
+
+@kernel(read_only(types.uint8), writable(types.uint8), writable(types.uint8, 1))
+def _hash_rows(rows: Bytes, out: Bytes, memory: Bytes) -> None:
     hasher, row, digest = memory.ctypes.data, rows.ctypes.data, out.ctypes.data
     for i in range(rows.shape[0]):
         _init(hasher)
@@ -48,10 +53,8 @@ def hash_rows(rows: Bytes, out: Bytes) -> None:
         _final(digest + i * 32, hasher)
 
 
-@kernel(read_only(types.int64), writable(types.uint8))
-def hash_sums(total: Sums, out: Bytes) -> None:
-    """Write the sha256 of each row as big-endian integers into `out`, (n, 32)."""
-    memory, swapped = np.empty(HASHER, np.uint8), np.empty(total.shape[1], np.uint64)
+@kernel(read_only(types.int64), writable(types.uint8), writable(types.uint8, 1), writable(types.uint64, 1))
+def _hash_sums(total: Sums, out: Bytes, memory: Bytes, swapped: NDArray[np.uint64]) -> None:
     hasher, row, digest = memory.ctypes.data, swapped.ctypes.data, out.ctypes.data
     for i in range(total.shape[0]):
         for j in range(total.shape[1]):
@@ -62,6 +65,16 @@ def hash_sums(total: Sums, out: Bytes) -> None:
         _init(hasher)
         _update(hasher, row, 8 * total.shape[1])
         _final(digest + i * 32, hasher)
+
+
+def hash_rows(rows: Bytes, out: Bytes) -> None:
+    """Write each row's sha256 into `out`, (n, 32)."""
+    _hash_rows(rows, out, np.empty(_HASHER, np.uint8))
+
+
+def hash_sums(total: Sums, out: Bytes) -> None:
+    """Write the sha256 of each row as big-endian integers into `out`, (n, 32)."""
+    _hash_sums(total, out, np.empty(_HASHER, np.uint8), np.empty(total.shape[1], np.uint64))
 
 
 def _check() -> None:
