@@ -77,6 +77,8 @@ def error_of(status: grpc.aio.AioRpcError, superlink: str) -> DaoError:
             return Unreachable(
                 f"Superlink {superlink}: no answer ({words or code.name}); check that it runs, the address and TLS"
             )
+        case grpc.StatusCode.ABORTED:  # its words are for a caller that signs anew, which time did not allow
+            return Unreachable(f"Superlink {superlink}: it has restarted; try again")
         case grpc.StatusCode.NOT_FOUND:
             return NotFound(f"Superlink {superlink}: {words}")
     return Refused(f"Superlink {superlink}: {words or code.name}")
