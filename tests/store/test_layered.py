@@ -62,7 +62,9 @@ async def test_layered_get__source_comes_back__found_on_a_later_attempt(
     disk: DiskStore, other: DiskStore
 ) -> None:
     cid = await other.put_bytes(b"content")
-    source = Scripted("unsteady", ContentError("unsteady: reset"), NotFound("unsteady: no"), await other.get(cid))
+    source = Scripted(
+        "unsteady", ContentError("unsteady: reset"), NotFound("unsteady: no"), await other.get(cid)
+    )
     assert (await LayeredStore(disk, [source], pause=0.001).get(cid)).exists()
     assert source.asked == 3
 
