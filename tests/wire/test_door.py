@@ -34,6 +34,19 @@ def update(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A door that nobody can reach; the hosts at which it was tried."""
+    hosts: list[str] = []
+
+    async def no_way(host: str, _: Door) -> socket.socket:
+        hosts.append(host)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(door, "connect", no_way)
+    return hosts
+
+
 async def reveal(link: Link, content: Path) -> Ack:
     return await link.reveal(TASK, ROUND, cid_of_bytes(DATA), Digest(bytes(32)), Digest(bytes(32)), content)
 
@@ -77,15 +90,8 @@ async def test_door__small_content__goes_over_grpc(network: Network, tmp_path: P
 
 
 async def test_door__cannot_be_reached__over_grpc_and_not_tried_again(
-    network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    network: Network, cid: Cid, tmp_path: Path, tried: list[str]
 ) -> None:
-    tried = []
-
-    async def no_way(host: str, found: Door) -> socket.socket:
-        tried.append(host)
-        raise ConnectionRefusedError
-
-    monkeypatch.setattr(door, "connect", no_way)
     link = network.link((await network.serve()).address)
     for name in ("once", "again"):
         await link.fetch(cid, tmp_path / name)
@@ -223,15 +229,8 @@ async def test_door__large_update__does_not_go_over_grpc(network: Network, updat
 
 
 async def test_door__cannot_be_reached__update_over_grpc_and_not_tried_again(
-    network: Network, update: Path, monkeypatch: pytest.MonkeyPatch
+    network: Network, update: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tried = []
-
-    async def no_way(host: str, found: Door) -> socket.socket:
-        tried.append(host)
-        raise ConnectionRefusedError
-
-    monkeypatch.setattr(door, "connect", no_way)
     monkeypatch.setattr(door, "_PATIENCE", 0.1)
     link = network.link((await network.serve()).address)
     for _ in range(2):
