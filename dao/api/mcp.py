@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from mcp.server.fastmcp import FastMCP
 from mcp.server.fastmcp.exceptions import ToolError
 from mcp.types import ToolAnnotations
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from dao.api.content import open_content
 from dao.api.index import Index
@@ -16,7 +16,7 @@ from dao.api.link import Link
 from dao.api.live import Live
 from dao.api.models.base import MOST
 from dao.api.network import kept_names
-from dao.api.problems import Problem, problem_of
+from dao.api.problems import Problem, mistakes, problem_of
 from dao.api.routes import decisions, drafts, state, tasks
 from dao.api.serve import follow
 from dao.api.services import Services
@@ -64,9 +64,20 @@ async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
         index.close()
 
 
+class _Server(FastMCP):
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> Any:
+        """Call a tool; ToolError in one line for arguments that are not as its schema has them."""
+        try:
+            return await super().call_tool(name, arguments)
+        except ToolError as error:
+            if not isinstance(error.__cause__, ValidationError):
+                raise
+            raise ToolError(f"{mistakes(error.__cause__.errors())} [invalid]") from None
+
+
 def server(services: Services) -> FastMCP:
     """The tools over the services of an API."""
-    made: FastMCP = FastMCP("commonweight", instructions=INSTRUCTIONS, log_level="WARNING")
+    made: FastMCP = _Server("commonweight", instructions=INSTRUCTIONS, log_level="WARNING")
     tool = made.tool(annotations=_READS)
 
     async def answered(asked: Awaitable[BaseModel], *, needs_chain: bool = False) -> Answer:

@@ -98,7 +98,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def of_input(_: Request, error: RequestValidationError) -> Response:
-        return response(Problem(422, "invalid", _mistakes(error.errors())))
+        return response(Problem(422, "invalid", mistakes(error.errors())))
 
     @app.exception_handler(HTTPException)
     async def of_framework(_: Request, error: HTTPException) -> Response:
@@ -114,7 +114,7 @@ def install(app: FastAPI) -> None:
         return response(Problem(500, "internal", "the request failed; the operator's log says why"))
 
 
-def _mistakes(errors: Any) -> str:
+def mistakes(errors: Any) -> str:
     """Name each field and what was expected, without repeating what was sent."""
     said = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in list(errors)[:_SHOWN]]
     return "; ".join(said) or "the request is not as the API's description has it"

@@ -14,7 +14,7 @@ SENTENCES: Mapping[str, str] = {
     # tasks and rounds
     "UnknownTask": "there is no task {task}",
     "TaskIsClosed": "task {task} is closed",
-    "BadRules": "a rule is out of range, or may not change: {what}",
+    "BadRules": "the rule {what}: expected {expected}",
     "NotSuperlink": "{caller} is not the task's Superlink, which is {superlink}",
     "NotAdmitted": "{owner} is not admitted to task {task}; the DAO admits owners",
     "AlreadyJoined": "{account} already takes part in task {task}",
@@ -61,8 +61,35 @@ SENTENCES: Mapping[str, str] = {
     "AccessControlUnauthorizedAccount": "{account} lacks the role {neededRole}; where members govern, it takes a proposal that they accept",
     "ERC20InsufficientBalance": "{sender} holds {balance} wei of tokens and needs {needed}",
     "ERC20InsufficientAllowance": "{spender} may spend {allowance} wei of tokens and needs {needed}; approve it first",
+    "GovernorUnableToCancel": "{account} cannot withdraw it: only its proposer may, before voting begins",
     "TimelockInsufficientDelay": "a delay of {delay} s is below the timelock's {minDelay} s",
     "TimelockUnexpectedOperationState": "the timelock's operation {operationId} is not in the state for this",
+}
+
+
+# What the contracts ask of a rule (contracts/RuleBook.sol)
+_FIXED = "the same for the whole life of a task"
+_PERIOD = "at least 1 second"
+_RULES: Mapping[str, str] = {
+    "superlink": "an address other than zero; another Superlink takes over by replaceSuperlink alone",
+    "commitPeriod": _PERIOD,
+    "revealPeriod": _PERIOD,
+    "resultPeriod": _PERIOD,
+    "challengePeriod": _PERIOD,
+    "resolvePeriod": _PERIOD,
+    "forcePeriod": f"{_PERIOD}, and not more than revealPeriod and resultPeriod together",
+    "unbondingPeriod": "the periods of a round together to be shorter than it; shorten one",
+    "quorum": f"1 to {1 << 20:,} Supernodes",
+    "shards": f"1 to {1 << 16:,}, {_FIXED}",
+    "bodyDepth": f"1 to 24, {_FIXED}",
+    "codec": f"0 (int8) or 1 (float32), {_FIXED}",
+    "minStake": "more than zero and at least the registry's minimum stake",
+    "maxStake": "at least minStake",
+    "roundBudget": "more than zero",
+    "appHash": f"one that is not zero, {_FIXED}",
+    "baseModel": f"one that is not zero, {_FIXED}",
+    "validationRoot": f"one that is not zero, {_FIXED}",
+    "admittedOnly": _FIXED,
 }
 
 
@@ -96,6 +123,8 @@ def _explain(data: bytes) -> tuple[str, tuple[object, ...], str]:
         name: _shown(name, value, refusal.name in _OF_STAKE)
         for name, value in zip(refusal.names, arguments, strict=True)
     }
+    if refusal.name == "BadRules":
+        shown["expected"] = _RULES.get(shown["what"], "another value")
     listed = ", ".join(f"{name} {value}" for name, value in shown.items())
     return refusal.name, arguments, SENTENCES.get(refusal.name, listed or "no details").format(**shown)
 

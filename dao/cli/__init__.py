@@ -21,6 +21,7 @@ COMMANDS = {
     "propose": "Propose something to the DAO.",
     "delegate": "Let your tokens and stake vote, by yourself or by another.",
     "vote": "Vote on a proposal.",
+    "cancel": "Withdraw a proposal of your own.",
     "queue": "Put an accepted proposal into the timelock.",
     "execute": "Carry out what was decided.",
     "api": "Serve the API, and pay the gas of what members sign.",

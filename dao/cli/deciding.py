@@ -40,7 +40,9 @@ _WHEN = {
     "vote": ("active", "votes are cast while it is active"),
     "queue": ("succeeded", "it is queued once it has succeeded"),
     "execute": ("queued", "it is executed once it is queued"),
+    "cancel": ("pending", "its proposer may withdraw it before voting begins"),
 }
+_OVER = ("defeated", "canceled", "expired", "executed")  # nothing follows these
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,11 @@ def not_now(act: str, state: str, eta: int | None, now: int) -> str | None:
     if act == "execute" and eta is not None and eta > now:
         return f"the proposal is in the timelock until {moment(eta)}; it is executed from then on"
     return None
+
+
+def is_over(act: str, state: str) -> bool:
+    """Whether the time to queue or execute a proposal is past, whatever happens."""
+    return state in _OVER or (act == "queue" and state == "queued")
 
 
 def moment(seconds: int) -> str:

@@ -69,6 +69,11 @@ class Paid:
         call = Governor(self._chain).execute(found.actions, found.description)
         return await self._at_its_time("execute", found, call)
 
+    async def cancel(self, found: Found) -> Outcome:
+        """Withdraw one's own proposal before voting on it begins. The governor takes no signature for this."""
+        call = Governor(self._chain).cancel(found.actions, found.description)
+        return await self._at_its_time("cancel", found, call)
+
     async def _at_its_time(self, act: str, found: Found, call: Call) -> Outcome:
         """Send; RuleError where it is not the time for it."""
         try:

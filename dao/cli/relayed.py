@@ -17,7 +17,7 @@ from dao.api.siwe import parse, signed_digest
 from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.governance import Actions, Support
 from dao.chain.signer import Signer
-from dao.cli.deciding import Found, Outcome, not_now, plain
+from dao.cli.deciding import Found, Outcome, is_over, not_now, plain
 from dao.cli.network import Paying
 from dao.cli.paid import chosen
 from dao.core.errors import ConfigError, Refused, RuleError, Unreachable
@@ -190,14 +190,22 @@ class Relayed:
 
     async def _at_its_time(self, act: str, found: Found) -> Outcome:
         """Have it relayed; RuleError where it is not the time for it."""
+        state, why = await self._hindrance(act, found)
+        # a relayer answers what it has done before with that; too early may be over by the time the index tells of
+        if why is not None and is_over(act, state):
+            raise RuleError(why)
         try:
             return await self._relay(act, {"proposal": str(found.number)})
         except Refused:
-            told = await self._api.get(f"/proposals/{found.number}")
-            why = not_now(act, told["state"], told["eta"], told["as_of"]["timestamp"])
+            _, why = await self._hindrance(act, found)
             if why is None:
                 raise
             raise RuleError(why) from None
+
+    async def _hindrance(self, act: str, found: Found) -> tuple[str, str | None]:
+        """The proposal's state, and why it is not the time for the act, if so."""
+        told = await self._api.get(f"/proposals/{found.number}")
+        return told["state"], not_now(act, told["state"], told["eta"], told["as_of"]["timestamp"])
 
     async def _prepared(self, path: str, form: Any) -> Any:
         return (await self._api.post(path, form))["typed_data"][0]

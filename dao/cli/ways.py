@@ -3,9 +3,15 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from dao.cli.deciding import Found, Outcome, Way, agree, finish, words_of
 from dao.cli.network import DEPLOYMENT_DEFAULT, Paying, expanded, paying
+
+if TYPE_CHECKING:
+    from dao.cli.paid import Paid
+
+W = TypeVar("W", bound=Way)
 
 
 @asynccontextmanager
@@ -18,17 +24,24 @@ async def acting(api: str | None, rpc: str, deployment: Path, account: Paying) -
         async with relayed(api, expected, account) as way:
             yield way
     else:
-        from dao.cli.paid import Paid
+        async with own(rpc, deployment, account) as own_way:
+            yield own_way
 
-        async with paying(rpc, deployment, account) as (chain, sender):
-            yield Paid(chain, sender)
+
+@asynccontextmanager
+async def own(rpc: str, deployment: Path, account: Paying) -> AsyncIterator["Paid"]:
+    """Open the way of an account that pays."""
+    from dao.cli.paid import Paid
+
+    async with paying(rpc, deployment, account) as (chain, sender):
+        yield Paid(chain, sender)
 
 
 def decide(
-    way: AbstractAsyncContextManager[Way],
+    way: AbstractAsyncContextManager[W],
     proposal: str,
     heading: str,
-    act: Callable[[Way, Found], Awaitable[Outcome]],
+    act: Callable[[W, Found], Awaitable[Outcome]],
     *,
     note: str = "",
     yes: bool,

@@ -1,5 +1,6 @@
 """Amounts and times in words."""
 
+from dao.core.reasons import in_tokens
 from dao.core.types import Wei
 
 _TOKEN = 10**18
@@ -20,5 +21,5 @@ def duration(seconds: int) -> str:
 
 def decimal(value: int) -> str:
     """Units of 10^18 as a decimal number: "1,000.5"."""
-    whole, rest = divmod(value, _TOKEN)
-    return f"{whole:,}" + (f".{rest:018d}".rstrip("0") if rest else "")
+    whole, point, rest = in_tokens(value).partition(".")
+    return f"{int(whole):,}{point}{rest}"

@@ -116,6 +116,7 @@ async def test_mcp__beside_a_running_api__tells_what_it_tells(trained: Trained) 
                 session, "draft_proposal", title="x", actions=[nonsense]
             )
             assert "title" in await refused(session, "draft_proposal", title="x\ny", actions=[GRANT])
+            assert await refused(session, "read_round") == "task: Field required [invalid]"
 
 
 async def test_mcp__no_api_and_no_node_of_the_chain__reads_go_on_and_drafts_say_so(own_stage: Stage) -> None:

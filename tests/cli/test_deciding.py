@@ -154,11 +154,37 @@ def test_decision__from_delegation_to_execution__by_either_way(town: Town, tmp_p
     assert dao.json("execute", number[:9], *town.paid, *other.key, "--yes")["paid_by"] == other.address
     assert told(town, town.paid, number)["state"] == "executed"
     town.caught_up()
+    for way, member in ((town.free, poor), (town.paid, other)):
+        key = (*way, *member.key, "--yes")
+        assert "was executed already" in dao.run("execute", number, *key, code=1).stderr
+        assert "is executed; it is queued once" in dao.run("queue", number, *key, code=1).stderr
     listed = dao.run("proposals", *town.free).stdout
     assert number[:12] in listed
     shown = dao.run("proposals", number, *town.paid).stdout
     assert "It would:" in shown
     assert "Why not" in shown
+
+
+def test_cancel__before_voting_begins__by_its_proposer_alone(town: Town) -> None:
+    dao, (poor, other) = town.dao, town.members
+    dao.run("delegate", *town.paid, *other.key, "--yes")
+    town.pass_time(1)
+    grant = ("--grant", f"{poor.address}=1")
+    mine, late = (
+        dao.json("propose", "--title", title, *grant, *town.paid, *other.key, "--yes")["proposal"]
+        for title in ("Too soon", "Too late")
+    )
+    assert (
+        "only its proposer may"
+        in dao.run("cancel", mine, *town.paid, "--dev-account", 5, "--yes", code=1).stderr
+    )
+    did = dao.run("cancel", mine, *town.paid, *other.key, "--yes")
+    assert "Withdraw “Too soon”, which would:" in did.stderr
+    assert told(town, town.free, mine)["state"] == "canceled"
+    town.pass_time(11)
+    again = dao.run("cancel", mine, *town.paid, *other.key, "--yes", code=1).stderr
+    assert "the proposal is canceled; its proposer may withdraw it before voting begins" in again
+    assert "the proposal is active" in dao.run("cancel", late, *town.paid, *other.key, "--yes", code=1).stderr
 
 
 @pytest.mark.timeout(300)

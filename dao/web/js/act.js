@@ -146,5 +146,5 @@ async function until(otherwise, look) {
 }
 
 function agreed(answer) {
-  if (!answer) throw new WalletError("You did not agree.", true);
+  if (!answer) throw new WalletError("", true); // said in the page's own dialog: no news to the reader
 }

@@ -3,18 +3,19 @@
 import { h } from "./dom.js";
 
 const list = document.getElementById("activity");
-const GONE = 30_000; // ms after which what went well leaves by itself, if nothing else is begun before
+const GONE = 30_000; // ms after which what went well, or was declined, leaves by itself, if nothing else is begun before
 
 /**
  * Does `work(card)` under a card of this name; gives what it gives, or null when it failed, which the card says, or the
- * reader said no. `card.step(text)` says how it goes, `card.done(text)` that it is over.
+ * reader said no: then the card says what came of that, if anything. `card.step(text)` says how it goes,
+ * `card.done(text)` that it is over.
  */
 export async function follow(name, work) {
   const card = start(name);
   try {
     return await work(card);
   } catch (error) {
-    if (error.denied) card.stop();
+    if (error.denied) card.stopped(error.message);
     else card.failed(error.message);
     return null;
   }
@@ -25,19 +26,20 @@ function start(name) {
   const close = h("button", { type: "button", class: "close", "aria-label": "Close" }, "×");
   const card = h("article", { class: "busy" }, h("h3", {}, name), text, close);
   close.onclick = () => card.remove();
-  for (const other of list.querySelectorAll(".good")) other.remove();
+  for (const other of list.querySelectorAll(".good, .plain")) other.remove();
   list.append(card);
   const say = (tone, words) => {
     card.className = tone;
     text.textContent = words;
   };
+  const last = (tone, words) => {
+    say(tone, words);
+    setTimeout(() => card.remove(), GONE);
+  };
   return {
     step: (words) => say("busy", words),
-    done(words) {
-      say("good", words);
-      setTimeout(() => card.remove(), GONE);
-    },
+    done: (words) => last("good", words),
     failed: (words) => say("bad", words),
-    stop: () => card.remove(),
+    stopped: (words) => (words ? last("plain", words) : card.remove()),
   };
 }

@@ -3,7 +3,15 @@
 const ZERO = 0n;
 const UNIT = 10n ** 18n;
 const WHOLE = new Intl.NumberFormat("en-US");
-const MOMENT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const MOMENT = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  timeZoneName: "short",
+});
 
 /** A whole number as people write it: 12,345. */
 export function count(number) {
@@ -51,7 +59,7 @@ export function duration(seconds) {
   return `${whole} s`;
 }
 
-/** A time of the chain for readers of the page. */
+/** A time of the chain as it is where the reader is, and in which zone: "24 Nov 2026, 15:36:07 UTC". */
 export function moment(seconds) {
   return MOMENT.format(new Date(seconds * 1000));
 }
