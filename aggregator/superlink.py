@@ -21,6 +21,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted, RoundOpened
 from dao.chain.sender import Sender, TxReceipt
+from dao.core.commitment import forced_hash
 from dao.core.errors import DaoError, Reverted, RuleError
 from dao.core.manifest import Shard
 from dao.core.record import Cid as CidText
@@ -211,17 +212,20 @@ class Superlink:
         """Close commits with all that are held and not forced; RoundLost, after an abort, where that cannot be."""
         round_, journal = collection.round, self._tools.journal
         collection.accepting = False
+        nodes = journal.closing(self._task, round_)  # whose root may be on its way to the chain
+        is_kept = journal.is_closing(self._task, round_) and nodes <= collection.commits.keys()
         while (closed := await self._closing(collection)) is None:
             state = await self._look(collection, Phase.OPEN)
-            nodes = frozenset(collection.commits.keys() - collection.forced.keys())
-            if len(nodes) + len(collection.forced) < collection.rules.quorum:
-                why = f"fewer commits than the quorum of {collection.rules.quorum}"
-                await self._abort(collection, state, why)
-            await journal.set_closing(self._task, round_, nodes)
+            if not is_kept:
+                nodes = frozenset(collection.commits.keys() - collection.forced.keys())
+                if len(nodes) + len(collection.forced) < collection.rules.quorum:
+                    why = f"fewer commits than the quorum of {collection.rules.quorum}"
+                    await self._abort(collection, state, why)
+                await journal.set_closing(self._task, round_, nodes)
             failpoint("superlink-closing")
             root = commits_root((node, collection.commits[node].commitment) for node in nodes)
             call = self._coordinator.close_commits(self._task, round_, root, len(nodes))
-            await self._attempt(call, "close", round_)
+            is_kept = await self._attempt(call, "close", round_) is not None
         nodes = journal.closing(self._task, round_)
         root = commits_root((node, collection.commits[node].commitment) for node in nodes)
         state = await self._look(collection, Phase.CLOSED)
@@ -326,9 +330,9 @@ class Superlink:
             raise RoundLost(
                 f"round {collection.round}: {state.phase.name.lower()} on {state.parent}, head {task.head}"
             )
-        if await self._coordinator.forced_count_of(self._task, collection.round, at) != len(
-            collection.forced
-        ):
+        held = [(node, commit.commitment) for node, commit in collection.forced.items()]
+        # by the hash, not the number: after a reorg as many may stand there in another order
+        if await self._coordinator.forced_hash_of(self._task, collection.round, at) != forced_hash(held):
             events = await self._history.events_of(collection.round, at)
             collection.forced = {
                 event.node: HeldCommit(event.commitment, Signature(event.signature))

@@ -97,10 +97,6 @@ class Coordinator(Contract):
         """The chain over the round's forced commits, which the result must state."""
         return Digest(await self._read("forcedHashOf", task, round_, at=at))
 
-    async def forced_count_of(self, task: TaskId, round_: RoundId, at: At) -> int:
-        """How many forced commits came before the result."""
-        return int(await self._read("forcedCountOf", task, round_, at=at))
-
     async def contested_count_of(self, task: TaskId, round_: RoundId, at: At) -> int:
         """How many forced commits after the result nobody has dismissed."""
         return int(await self._read("contestedCountOf", task, round_, at=at))

@@ -1,0 +1,139 @@
+"""Closing a round while the chain is on the move: what was sent is what the Superlink stands by."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aggregator.daemon import Running
+from aggregator.journal import HeldCommit, Journal
+from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator
+from dao.core.record import Signature
+from dao.core.types import Phase, RoundId, Status, Wei
+from dao.evaluator import Evaluator
+from dao.wire.link import Link
+from tests.aggregator.assignment import Assignment
+from tests.aggregator.world import Made, World, reached
+from tests.support import Network
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
+
+FIRST = RoundId(1)
+
+
+async def made_by(
+    world: World, running: Running, chain: Chain, stack: AsyncExitStack
+) -> list[tuple[Made, Link]]:
+    """Every node's update, and its link to the Superlink."""
+    made = []
+    for node in world.nodes:
+        link = Link(running.service.address, node.signer, chain.domain)
+        stack.push_async_callback(link.close)
+        made.append((await node.make(chain, link, FIRST), link))
+    return made
+
+
+def told_of(running: Running, what: str) -> asyncio.Event:
+    """Set when the Superlink is about to send this transaction."""
+    sending, attempt = asyncio.Event(), running.superlink._attempt
+
+    async def watched(call: Any, name: str, round_: RoundId) -> Any:
+        if name == what:
+            sending.set()
+        return await attempt(call, name, round_)
+
+    running.superlink._attempt = watched  # type: ignore[method-assign]
+    return sending
+
+
+async def ended(playing: "asyncio.Task[None]") -> None:
+    playing.cancel()
+    await asyncio.gather(playing, return_exceptions=True)
+
+
+async def test_closing__stopped_before_its_block_and_one_more_commit_in_the_journal__closed_as_sent(
+    network: Network,
+    assignment: Assignment,
+    evaluator: Evaluator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = await World.make(network, assignment, tmp_path, evaluator, commit_period=300, reveal_period=300)
+    rpc = network.anvil.request
+    async with network.chain() as chain, AsyncExitStack() as links:
+        async with world.superlink() as running:
+            playing = asyncio.create_task(running.superlink.run(1))
+            made = await made_by(world, running, chain, links)
+            for one, link in made[:2]:
+                await link.commit(world.task, FIRST, one.commitment, one.signature)
+            rpc("evm_setAutomine", False)
+            outbox, written = running.superlink._tools.sender._outbox, asyncio.Event()
+            remember = outbox.remember
+            monkeypatch.setattr(outbox, "remember", lambda *given: (remember(*given), written.set())[0])
+            world.skip(300)
+            await written.wait()
+            await ended(playing)
+        # as when commits were closed while it was being written down: refused, and yet in the journal
+        journal, late = Journal(tmp_path / "journal.sqlite"), made[2][0]
+        held = HeldCommit(late.commitment, Signature(late.signature))
+        await journal.add_commit(world.task, FIRST, world.nodes[2].signer.address, held)
+        await journal.close()
+        async with world.superlink() as running:
+            sending = told_of(running, "close")
+            playing = asyncio.create_task(running.superlink.run(1))
+            await sending.wait()
+            rpc("evm_setAutomine", True)
+            rpc("evm_mine")
+            collection = await world.collection(running, FIRST)
+            await collection.closed.wait()
+            for node, (one, _) in list(zip(world.nodes, made, strict=True))[:2]:
+                link = Link(running.service.address, node.signer, chain.domain)
+                links.push_async_callback(link.close)
+                await node.reveal(link, FIRST, one.cid, one.root, one.update)
+            await playing
+    manifest = await world.manifest(FIRST)
+    assert {row.node for row in manifest.nodes} == {node.signer.address for node in world.nodes[:2]}
+    assert {row.status for row in manifest.nodes} <= {Status.OK, Status.CLIPPED}
+
+
+async def test_forced_commits__a_reorg_swaps_them__the_result_states_them_as_the_chain_does(
+    network: Network,
+    assignment: Assignment,
+    evaluator: Evaluator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = await World.make(network, assignment, tmp_path, evaluator, commit_period=3000, reveal_period=300)
+    async with network.chain() as chain, world.superlink() as running, AsyncExitStack() as links:
+        playing = asyncio.create_task(running.superlink.run(1))
+        made = await made_by(world, running, chain, links)
+        for node in world.nodes[:2]:
+            network.anvil.fund(node.signer.address, Wei(10**20))
+        world.skip(1)  # what they have is older than what the reorg takes back
+        sent, first = [], 0
+        for node, (one, _) in list(zip(world.nodes, made, strict=True))[:2]:
+            async with network.sender(chain, node.signer) as sender:
+                call = Coordinator(chain).commit(
+                    world.task, FIRST, node.signer.address, one.commitment, one.signature
+                )
+                receipt = await sender.send(call)
+                first = first or receipt.block
+                sent.append("0x" + sender._outbox.mined(1)[0].attempts[-1].raw.hex())
+        collection = await world.collection(running, FIRST)
+        before = [node.signer.address for node in world.nodes[:2]]
+        await reached(collection, lambda: [*collection.forced] == before)
+        depth = chain.head().number - first + 1
+        network.anvil.request("anvil_reorg", depth, [[sent[1], 0], [sent[0], 0]])
+        async with asyncio.timeout(60):
+            await reached(collection, lambda: [*collection.forced] == before[::-1])
+        one, link = made[2]
+        await link.commit(world.task, FIRST, one.commitment, one.signature)
+        await collection.closed.wait()
+        for node, (one, link) in zip(world.nodes, made, strict=True):
+            await node.reveal(link, FIRST, one.cid, one.root, one.update)
+        await playing
+    assert (await world.state(FIRST)).phase is Phase.POSTED
+    assert len((await world.manifest(FIRST)).nodes) == 3
