@@ -1,6 +1,7 @@
 """What came of a round for this node: read from the result's manifest, and kept in the journal."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from time import monotonic
@@ -47,13 +48,18 @@ class Outcomes:
         self._task, self._node, self._view, self._clock = task, node, view, clock
         self._journal, self._store, self._force, self._keep_bytes = journal, store, force, keep_bytes
         self._models: dict[Digest, asyncio.Task[Path]] = {}
+        self._wanted: Counter[Digest] = Counter()  # models that are waited for: others make room
         self._running: dict[RoundId, asyncio.Task[None]] = {}
         self._concluded: Cid | None = None  # the update of the last round, which a reorg may ask for again
         self._log = _log.bind(task=task)
 
     async def model(self, digest: Digest) -> Path:
         """Return a model's file, checked since this process began; ContentError when it cannot be had."""
-        return await asyncio.shield(self._fetch(digest))
+        self._wanted[digest] += 1
+        try:
+            return await asyncio.shield(self._fetch(digest))
+        finally:
+            self._wanted[digest] -= 1
 
     def look_ahead(self, digest: Digest) -> None:
         """Begin to fetch what may become the new model, of its base's size: what is used, the chain will name."""
@@ -103,10 +109,13 @@ class Outcomes:
 
     async def _manifest(self, round_: RoundId) -> Manifest:
         """The manifest of a round's standing result; the model is fetched beside it."""
+        ahead: Digest | None = None
         for pause in pauses():
             try:
                 result = await self._view.result(round_)
-                self._fetch(result.model_digest)
+                if result.model_digest != ahead:  # once: later, it would make newer models give way
+                    ahead = result.model_digest
+                    self._fetch(ahead)
                 content = await self._store.get(result.manifest_digest, MAX_BYTES)
                 manifest = parse_manifest(await asyncio.to_thread(content.read_bytes))
                 if (manifest.task, manifest.round) != (self._task, round_):
@@ -135,7 +144,8 @@ class Outcomes:
             task.done() and (task.cancelled() or task.exception() or not task.result().exists())
         ):
             self._models.pop(digest, None)
-            old = [*self._models][: 1 - MODELS]
+            spare = [model for model in self._models if not self._wanted[model]]
+            old = spare[: max(0, len(self._models) + 1 - MODELS)]
             for model in old:
                 self._models.pop(model).cancel()
             task = self._models[digest] = asyncio.create_task(self._get(digest, old, max_bytes))

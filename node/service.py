@@ -176,6 +176,13 @@ async def _keep_going(task: TaskId, supernode: Callable[[], Supernode]) -> None:
             await supernode().run()
         except (DaoError, OSError) as error:
             _log.error("task interrupted", task=task, error=str(error), again_in=round(pause, 1))
+        except Exception:  # noqa: BLE001
+            # a fault of ours, or a trap of someone's: it must not end the other tasks
+            _log.exception("task failed", task=task, again_in=round(pause, 1))
+        except asyncio.CancelledError:
+            if (me := asyncio.current_task()) is None or me.cancelling():
+                raise
+            _log.exception("task cut off", task=task, again_in=round(pause, 1))
         await asyncio.sleep(pause)
 
 

@@ -1,5 +1,6 @@
 """The new model, fetched before the chain names it."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -76,3 +77,26 @@ async def test_look_ahead__larger_than_the_base__only_fetched_when_the_chain_nam
         await fetching
     assert not DiskStore(tmp_path / "own").path_of(digest_of(LARGE)).exists()
     assert (await outcomes.model(digest_of(LARGE))).read_bytes() == LARGE
+
+
+async def test_model__others_are_asked_for_meanwhile__is_not_given_up(tmp_path: Path) -> None:
+    class Slow(DiskStore):
+        go = asyncio.Event()
+
+        async def get(self, *args: Any, **options: Any) -> Path:
+            await self.go.wait()
+            return await super().get(*args, **options)
+
+    source = Slow(tmp_path / "source")
+    for data in (BASE, NEW, LARGE):
+        await source.put_bytes(data)
+    store = LayeredStore(DiskStore(tmp_path / "own"), [source], pause=0.01)
+    nobody = cast("Any", None)
+    outcomes = Outcomes(TaskId(1), Address(bytes(20)), nobody, nobody, nobody, store, nobody, 1 << 20)
+    waiting = asyncio.create_task(outcomes.model(digest_of(BASE)))
+    await asyncio.sleep(0)
+    outcomes.look_ahead(digest_of(NEW))
+    outcomes.look_ahead(digest_of(LARGE))
+    source.go.set()
+    assert (await waiting).read_bytes() == BASE
+    await outcomes.close()
