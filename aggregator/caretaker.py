@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from aggregator.journal import Journal
+from aggregator.superlink import TROUBLE
 from aggregator.watch import Watch
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
@@ -59,7 +60,7 @@ class Caretaker:
             version = self._watch.version
             try:
                 due = await self._look()
-            except ChainError as error:
+            except TROUBLE as error:
                 self._tell("trouble", error=str(error))
                 self._watch.touched = None
                 due = Timestamp(self._watch.now() + RETRY)

@@ -1,7 +1,8 @@
-"""Keeps what a round's auditors need: stored, pinned, and given to every replica before the result is posted."""
+"""Keeps what a round's auditors need: stored, pinned, and given to replicas, most often before the result is posted."""
 
 import asyncio
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from dao.core.errors import ContentError
@@ -12,11 +13,12 @@ from dao.store.layered import LayeredStore
 
 
 class Publisher:
-    """Puts content into the store; replicas get it in the background, and `settled` waits for all of them."""
+    """Puts content into the store; replicas get it in the background, and `settled` waits for them."""
 
     def __init__(self, store: LayeredStore) -> None:
         self._store = store
-        self._pinning: list[asyncio.Task[None]] = []
+        self._pinning: list[asyncio.Task[None]] = []  # on the local disk
+        self._replicating: set[asyncio.Task[None]] = set()
         self._unsynced: set[Path] = set()
 
     def path_of(self, cid: Cid) -> Path:
@@ -60,12 +62,22 @@ class Publisher:
     def publish(self, cid: Cid) -> None:
         """Pin a stored content, here and at every replica, in the background."""
         self._unsynced.add(self.path_of(cid))
-        self._pinning.append(asyncio.create_task(self._pin(cid)))
+        pinned = asyncio.create_task(self._store.local.pin(cid))
+        self._pinning.append(pinned)
+        if self._store.replicas:
+            replicating = asyncio.create_task(self._replicate(cid, pinned))
+            self._replicating.add(replicating)
+            replicating.add_done_callback(self._replicating.discard)
 
-    async def settled(self) -> None:
-        """Wait until everything is pinned; raises what went wrong on the local disk (replicas only log)."""
+    async def settled(self, patience: float) -> None:
+        """Wait until all is pinned here, which raises what went wrong, and up to `patience` s until replicas have it.
+
+        One that takes longer gets it later: whoever checks the round can have it from here meanwhile.
+        """
         pinning, self._pinning = self._pinning, []
         await asyncio.gather(*pinning)
+        if self._replicating:
+            await asyncio.wait(self._replicating, timeout=max(0.0, patience))
 
     async def sync(self, model: Cid) -> None:
         """Have what was published survive a power failure. Not awaited before a result: it takes the disk's time.
@@ -77,9 +89,9 @@ class Publisher:
         for path in paths:
             await asyncio.to_thread(_sync, path, is_wanted=path == self.path_of(model))
 
-    async def _pin(self, cid: Cid) -> None:
-        await self._store.local.pin(cid)
-        if self._store.replicas:
+    async def _replicate(self, cid: Cid, pinned: "asyncio.Task[None]") -> None:
+        await asyncio.wait([pinned])
+        with suppress(ContentError):  # of the local disk: `settled` says so
             await self._store.pin(cid)
 
 

@@ -5,6 +5,7 @@ goes on from there. Waits end by block time.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ from dao.store.cid import Cid
 
 RETRY = 1  # seconds of block time
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts while something is in trouble
+
+
+TROUBLE = (DaoError, OSError, sqlite3.Error)  # that may be over at the next attempt: an outage, a full disk
 
 
 class RoundLost(RuleError):  # noqa: N818  (a leaf of the tree)
@@ -83,7 +87,7 @@ class Superlink:
                 return
             except RoundLost as lost:
                 self._tell("lost", reason=str(lost))
-            except DaoError as error:
+            except TROUBLE as error:
                 pause = min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE)
                 self._tell("trouble", error=str(error))
                 await asyncio.sleep(pause)
@@ -268,7 +272,7 @@ class Superlink:
         round_ = collection.round
         case: Case | None = None
         while True:
-            await self._reveals(closed, collection)
+            due = await self._reveals(closed, collection)
             gate = await asyncio.shield(gating)  # meanwhile it may show who only is late
             before, case = case, self._case(closed, index, collection, base)
             if before is None or (before.commits, before.forced) != (case.commits, case.forced):
@@ -276,7 +280,7 @@ class Superlink:
                 for reveal in collection.reveals.values():
                     self._tools.publisher.publish(Cid.parse(reveal.cid))
                 settlement = await self._tools.work.settle(case, gate, collection.announce)
-                await self._tools.publisher.settled()
+                await self._tools.publisher.settled((due - self._watch.now()) / 2)
             failpoint("superlink-published")
             call = self._coordinator.post_result(self._task, round_, closed.seed, settlement.result)
             receipt = await self._attempt(call, "post", round_)
@@ -285,8 +289,11 @@ class Superlink:
                     failpoint("superlink-posted")
                     return settlement, event
 
-    async def _reveals(self, closed: CommitsClosed, collection: Collection) -> None:
-        """Wait for reveals: until all that committed have revealed, else to the deadline; abort where that is long ago."""
+    async def _reveals(self, closed: CommitsClosed, collection: Collection) -> Timestamp:
+        """Wait for reveals: until all that committed have revealed, else to the deadline; tell the result's deadline.
+
+        RoundLost, after an abort, where that is over.
+        """
         version = -1
         while True:
             while version != self._watch.version:  # it may change while the chain is read
@@ -299,7 +306,7 @@ class Superlink:
             deadline = reveal_deadline(collection.rules, state)
             collection.revealing = self._watch.now() < deadline
             if not collection.revealing or collection.expected <= collection.reveals.keys():
-                return
+                return result_deadline(collection.rules, state)
             await self._watch.wait(deadline, collection.changed())
 
     def _case(self, closed: CommitsClosed, index: int, collection: Collection, base: Base) -> Case:

@@ -21,6 +21,7 @@ from dao.config import PASSWORD_VARIABLE
 from dao.core.errors import ConfigError, DaoError, Reverted
 from dao.core.types import Address, Domain, TaskId, hex_of
 from dao.journal import Journal, SignedCommit
+from dao.limits import allow_open_files
 from dao.lock import only_daemon
 from dao.store.base import Source
 from dao.store.disk import DiskStore
@@ -55,6 +56,7 @@ async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) 
             f"{settings.home}: takes part in no task; dao node join TASK --data PATH --superlink HOST:PORT"
         )
     signer = operator(settings)
+    allow_open_files()
     gc.freeze()  # what is imported stays: no search for garbage need look at it
     with only_daemon(settings.home, signer.address):
         async with AsyncExitStack() as stack:

@@ -17,6 +17,7 @@ from dao.cli.sources import store_folder
 from dao.config import PASSWORD_VARIABLE, ContentSettings, FromHome, HomeSettings, Section
 from dao.core.errors import ConfigError
 from dao.core.types import TaskId
+from dao.limits import allow_open_files
 from dao.wire.transport import Certificate
 
 
@@ -77,6 +78,7 @@ async def serve(settings: SuperlinkSettings, *, leave: bool) -> None:
 
 async def until_told(work: Awaitable[None]) -> None:
     """Do work, and cancel it at SIGTERM or SIGINT."""
+    allow_open_files()
     gc.freeze()  # what is imported stays: no search for garbage need look at it
     doing, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -41,6 +41,7 @@ from dao.store.layered import LayeredStore
 TASK = TaskId(1)
 DOMAIN = Domain(31337, ZERO_ADDRESS)
 CODEC = Codec.INT8
+LIMIT = 60.0  # seconds for replicas, of which there are none
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Rounds:
         )
         gate = await self._work.gate(self.base, shard)
         settlement = await self._work.settle(case, gate, announce=lambda _: None)
-        await self._publisher.settled()
+        await self._publisher.settled(LIMIT)
         self.base = settlement.base
         return settlement.manifest
 
