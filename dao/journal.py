@@ -34,6 +34,19 @@ CREATE TABLE rounds (
     facts TEXT NOT NULL, PRIMARY KEY (task, round)
 ) STRICT, WITHOUT ROWID;
 """
+# `pins`: what is pinned, or about to be, and not yet unpinned everywhere; of an older journal, what may still be pinned.
+# `idle`: what of it no round has signed that has not ended.
+_PINS = """
+CREATE TABLE pins (
+    task INTEGER NOT NULL, round INTEGER NOT NULL, cid TEXT NOT NULL, PRIMARY KEY (task, round, cid)
+) STRICT, WITHOUT ROWID;
+INSERT INTO pins SELECT task, round, cid FROM commits LEFT JOIN rounds USING (task, round)
+    WHERE ifnull(facts, '') NOT LIKE '%"status"%';
+CREATE VIEW idle AS SELECT DISTINCT cid FROM pins WHERE cid NOT IN (
+    SELECT cid FROM pins JOIN commits USING (task, round, cid) LEFT JOIN rounds USING (task, round)
+    WHERE step IS NOT 'ended'
+);
+"""
 _NOTES = "SELECT task, round, block, step, reason, facts FROM rounds"
 
 
@@ -88,10 +101,14 @@ class Journal:
         self._db.execute("PRAGMA journal_mode = WAL")
         whose = (domain.chain_id, domain.coordinator, node)
         with self._transaction():
-            if not self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'whose'").fetchone():
+            tables = [name for (name,) in self._db.execute("SELECT name FROM sqlite_schema")]
+            if "whose" not in tables:
                 for statement in _SCHEMA.split(";\n"):
                     self._db.execute(statement)
                 self._db.execute("INSERT INTO whose VALUES (?, ?, ?)", whose)
+            if "pins" not in tables:
+                for statement in _PINS.split(";\n"):
+                    self._db.execute(statement)
             found = self._db.execute("SELECT * FROM whose").fetchone()
         if found != whose:
             self._db.close()
@@ -180,6 +197,20 @@ class Journal:
                 "UPDATE rounds SET reason = ?, facts = ? WHERE task = ? AND round = ?",
                 (reason or known.reason, json.dumps({**known.facts, **facts}), task, round_),
             )
+
+    def pin(self, task: TaskId, round_: RoundId, cid: Cid) -> None:
+        """Note that a round's update is about to be pinned, so that it is unpinned whatever becomes of the round."""
+        with self._transaction():
+            self._db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?, ?)", (task, round_, str(cid)))
+
+    def idle_pins(self) -> list[Cid]:
+        """Return the updates that may be unpinned, of all tasks: no round that has not ended has signed them."""
+        return [Cid.parse(cid) for (cid,) in self._db.execute("SELECT cid FROM idle")]
+
+    def unpinned(self, cid: Cid) -> None:
+        """Note that an update is pinned nowhere; nothing happens where a round has signed it meanwhile."""
+        with self._transaction():
+            self._db.execute("DELETE FROM pins WHERE cid = ? AND cid IN (SELECT cid FROM idle)", (str(cid),))
 
     def note_of(self, task: TaskId, round_: RoundId) -> RoundNote:
         """Return what is known of a round; RuleError when it was never seen."""

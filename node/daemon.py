@@ -82,6 +82,7 @@ class Supernode:
 
     async def run(self) -> None:
         """Take part in round after round, until cancelled."""
+        self._outcomes.release()  # what an earlier process could not
         try:
             async for round_ in self._rounds():
                 self._log.info("round", round=round_)
@@ -210,6 +211,7 @@ class Supernode:
         root = await asyncio.to_thread(write_update, base, trained, rules.codec, rules.body_depth, update)
         cid = await self._means.store.local.put_file(update, move=True)
         took = monotonic() - begun
+        self._journal.pin(self._task, round_, cid)
         await self._means.store.local.pin(cid)
         salt = Digest(secrets.token_bytes(32))
         commit = self._journal.sign(self._task, round_, cid, root, salt, self._means.signer.sign)
@@ -368,6 +370,7 @@ class Supernode:
 
     def _end(self, round_: RoundId, reason: str) -> None:
         self._journal.reach(self._task, round_, Step.ENDED, reason)
+        self._outcomes.release()
         self._log.warning("nothing earned", round=round_, reason=reason)
 
 

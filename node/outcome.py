@@ -50,6 +50,8 @@ class Outcomes:
         self._models: dict[Digest, asyncio.Task[Path]] = {}
         self._wanted: Counter[Digest] = Counter()  # models that are waited for: others make room
         self._running: dict[RoundId, asyncio.Task[None]] = {}
+        self._releasing: set[asyncio.Task[None]] = set()
+        self._unpinning = asyncio.Lock()
         self._concluded: Cid | None = None  # the update of the last round, which a reorg may ask for again
         self._log = _log.bind(task=task)
 
@@ -78,9 +80,15 @@ class Outcomes:
             self._running[round_] = asyncio.create_task(self._conclude(round_, commit))
             self._running[round_].add_done_callback(lambda _: self._running.pop(round_))
 
+    def release(self) -> None:
+        """Begin to unpin the updates of rounds that have ended."""
+        task = asyncio.create_task(self._release())
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
+
     async def close(self) -> None:
         """Drop what is under way; a later run takes it up again."""
-        tasks = [*self._running.values(), *self._models.values()]
+        tasks = [*self._running.values(), *self._models.values(), *self._releasing]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -97,15 +105,30 @@ class Outcomes:
                 )
             else:
                 self._journal.reach(self._task, round_, Step.ENDED, await self._left_out(round_, commit))
-            await self._store.unpin(commit.cid)
             concluded, self._concluded = self._concluded, commit.cid
             if concluded not in (None, commit.cid):
                 await self._store.local.drop(concluded)
-            await self._store.local.prune(self._keep_bytes)
+            await self._release()
         except (DaoError, TimeoutError) as error:
             reason = str(error) or f"the round's manifest could not be had within {PATIENCE:.0f} s"
             self._log.error("no outcome", round=round_, error=reason)
             self._journal.reach(self._task, round_, self._journal.note_of(self._task, round_).step, reason)
+
+    async def _release(self) -> None:
+        """Unpin what no open round has signed, and prune; a replica that does not answer is asked again next time."""
+        try:
+            for cid in self._journal.idle_pins():  # here at once: a replica may take its time
+                await self._store.local.unpin(cid)
+            await self._store.local.prune(self._keep_bytes)
+            if self._unpinning.locked():
+                return
+            async with self._unpinning:
+                while idle := self._journal.idle_pins():  # anew: a round may have signed the same again
+                    if not await self._store.unpin(idle[0]):
+                        return
+                    self._journal.unpinned(idle[0])
+        except (DaoError, OSError) as error:
+            self._log.warning("updates not unpinned", error=str(error))
 
     async def _manifest(self, round_: RoundId) -> Manifest:
         """The manifest of a round's standing result; the model is fetched beside it."""

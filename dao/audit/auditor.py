@@ -153,7 +153,10 @@ class _Auditor:
 
 
 async def _made(name: str, step: Step) -> Check:
-    """Make one check. What is malformed or against the rules differs from a right round; the rest was not possible."""
+    """Make one check. What is malformed or against the rules differs from a right round; the rest was not possible.
+
+    That holds for an error of this program too: it proves nothing of the round, and the other checks are still made.
+    """
     try:
         detail = step()
         return Check(name, Outcome.OK, detail if isinstance(detail, str) else await detail)
@@ -163,3 +166,8 @@ async def _made(name: str, step: Step) -> Check:
         return Check(name, Outcome.FAILED, f"a number stated is out of range: {error}")
     except DaoError as error:
         return Check(name, Outcome.UNCHECKED, str(error))
+    except Exception as error:  # noqa: BLE001  (whatever it is, it is the answer of this check alone)
+        unexpected = DaoError(
+            f"could not be checked, by an error of the audit itself; report it: {error!r:.200}"
+        )
+        return Check(name, Outcome.UNCHECKED, str(unexpected))

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from dao import files
-from dao.audit.record import Record
+from dao.audit.record import Record, fetch
 from dao.audit.report import Differs, Missing, expect
 from dao.audit.statements import weighed_of
-from dao.core.errors import AppError, ContentError, DecodeError
+from dao.core.errors import AppError, DecodeError
 from dao.core.gradient import Gradient, gradient_size, relative_distance
 from dao.core.layout import Model
 from dao.core.manifest import Manifest, Node
@@ -22,12 +22,11 @@ from dao.core.update import Update
 from dao.core.weigh import Entry, Weighing, weigh
 from dao.evaluator import Evaluated, Evaluator
 from dao.shards import DEPTH
-from dao.store.base import MAX_CONTENT, Source
+from dao.store.base import Source
 from dao.store.cid import Cid
 
 T = TypeVar("T")
 TOLERANCE = 1e-3  # relative distance of two machines' gradients and losses; docs/protocol.md
-PROVABLE = 1 << 28  # bytes that are read to show that a content has too many
 
 
 class Contents:
@@ -49,15 +48,8 @@ class Contents:
     # fetching
 
     async def fetch(self, what: str, content: Cid | Digest, limit: int | None = None) -> Path:
-        """A content's file; Missing names what it is. DecodeError when it has more bytes than `limit`."""
-        try:
-            path = await self.source.get(content, max(limit, PROVABLE) if limit else MAX_CONTENT)
-        except ContentError as error:
-            raise Missing(f"{what}: {error}") from None
-        size = path.stat().st_size
-        if limit is not None and size > limit:
-            raise DecodeError(f"{what}: it has {size} bytes, expected at most {limit}")
-        return path
+        """A content's file, as `dao.audit.record.fetch` has it."""
+        return await fetch(self.source, what, content, limit)
 
     @property
     def base(self) -> tuple[Path, Model]:

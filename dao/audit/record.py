@@ -3,16 +3,20 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from dao.audit.report import Missing
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted
-from dao.core.errors import ContentError
+from dao.core.errors import ContentError, DecodeError
 from dao.core.manifest import MAX_BYTES, Manifest, parse_manifest
 from dao.core.types import Address, Digest, Domain, Result, RoundId, RoundState, Rules, TaskId
 from dao.history import History, Member, RoundEvents
-from dao.store.base import Source
+from dao.store.base import MAX_CONTENT, Source
+from dao.store.cid import Cid
+
+PROVABLE = 1 << 28  # bytes that are read to show that a content has too many
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,19 @@ async def read_record(chain: Chain, task: TaskId, round_: RoundId) -> Record:
     )
 
 
+async def fetch(source: Source, what: str, content: Cid | Digest, limit: int | None = None) -> Path:
+    """A content's file; Missing names what it is. DecodeError when it has more bytes than `limit`."""
+    try:
+        path = await source.get(content, max(limit, PROVABLE) if limit else MAX_CONTENT)
+    except ContentError as error:
+        raise Missing(f"{what}: {error}") from None
+    size = path.stat().st_size
+    if limit is not None and size > limit:
+        raise DecodeError(f"{what}: it has {size} bytes, expected at most {limit}")
+    return path
+
+
 async def read_manifest(source: Source, digest: Digest) -> Manifest:
     """Fetch and read a manifest by the digest on chain; Missing when it cannot be had, DecodeError when malformed."""
-    try:
-        path = await source.get(digest, MAX_BYTES)
-    except ContentError as error:
-        raise Missing(str(error)) from None
+    path = await fetch(source, "manifest", digest, MAX_BYTES)
     return parse_manifest(await asyncio.to_thread(path.read_bytes))

@@ -32,7 +32,12 @@ class DaoError(Exception):
     """The root: whatever goes wrong in a way that a user can act on."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+        line = " ".join(message.split())
+        if (
+            not line.isprintable()
+        ):  # others' bytes may be quoted: they must not reach a terminal, or fail to be encoded
+            line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+        super().__init__(line)
 
 
 class ConfigError(DaoError):

@@ -42,8 +42,8 @@ class Run(NamedTuple):
 class Layout:
     """Names and shapes of a model's tensors, sorted by name.
 
-    Raises DecodeError, naming the tensor, for names out of order or twice, no tensor or too many, an empty tensor, a
-    dimension that is no positive integer, or more than MAX_VALUES values.
+    Raises DecodeError, naming the tensor, for a name that is no text, names out of order or twice, no tensor or too
+    many, an empty tensor, a dimension that is no positive integer, or more than MAX_VALUES values.
     """
 
     tensors: tuple[tuple[str, Shape], ...]
@@ -53,6 +53,8 @@ class Layout:
             raise DecodeError(f"tensors: expected 1 to {MAX_TENSORS}, got {len(self.tensors)}")
         before = None
         for name, shape in self.tensors:
+            if type(name) is not str:  # a header may hold anything in its place
+                raise DecodeError(f"tensor {name!r:.80}: expected text as its name")
             if name == "__metadata__":
                 raise DecodeError("tensor '__metadata__': expected another name, this one is metadata")
             if before is not None and name <= before:

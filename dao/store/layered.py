@@ -128,12 +128,16 @@ class LayeredStore:
                     "content not pinned", content=name_of(content), replica=replica.name, error=str(error)
                 )
 
-    async def unpin(self, content: Cid | Digest) -> None:
+    async def unpin(self, content: Cid | Digest) -> bool:
+        """Allow the content to be dropped, here and at each replica; False when one of them has to be asked again."""
         await self.local.unpin(content)
+        everywhere = True
         for replica in self.replicas:
             try:
                 await replica.unpin(content)
             except ContentError as error:
+                everywhere = False
                 _log.warning(
                     "content not unpinned", content=name_of(content), replica=replica.name, error=str(error)
                 )
+        return everywhere

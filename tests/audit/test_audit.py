@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from dao.audit import Outcome, exit_code
+from dao.audit import Outcome, exit_code, statements
 from dao.chain.contracts import Coordinator
+from dao.core.canonical import canonical_json
 from dao.core.errors import Reverted
-from dao.core.manifest import dump_manifest
+from dao.core.manifest import MAX_BYTES, dump_manifest
 from dao.core.recheck import differences
 from dao.core.types import RoundId, Status
+from dao.core.update import MAGIC
 from dao.store.cid import Cid, cid_of_bytes
 from dao.store.disk import DiskStore
-from tests.audit.cheats import CHEATS, Cheat, node_of
+from tests.audit.cheats import CHEATS, Cheat, node_of, with_node
 from tests.audit.stage import TAMPERED, Stage, audit_of, failed, unchecked
 from tests.support import digest
 
@@ -136,3 +138,37 @@ async def test_audit__content_cannot_be_read__is_unchecked(
     found, code = await audit_without(stage, cid, tmp_path, corrupt=corrupt)
     assert found == CONTENT[kind]
     assert code == (2 if found else 0)
+
+
+async def test_audit__manifest_too_large__is_named(stage: Stage) -> None:
+    checks = await stage.audit(bytes(MAX_BYTES + 1))
+    assert failed(checks) == {"manifest"}
+    assert exit_code([*checks.values()]) == 1
+
+
+async def test_audit__invalid_update_with_lists_as_names__is_invalid_as_stated(stage: Stage) -> None:
+    header = canonical_json({"codec": "int8", "tensors": [[["w"], [64]]]})
+    content = MAGIC + len(header).to_bytes(4, "big") + header + bytes(260)
+    manifest = with_node(stage.manifest, Status.INVALID, cid=await stage.put(content))
+    checks = await stage.audit(replace(manifest, loss_after=stage.manifest.loss_after * 2))
+    assert checks["updates"].outcome is Outcome.OK
+    assert checks["losses"].outcome is Outcome.FAILED
+
+
+async def test_audit__check_fails_by_an_error_of_its_own__is_unchecked_and_the_others_are_made(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> str:
+        raise TypeError("unhashable\ntype")
+
+    monkeypatch.setattr(statements, "check_members", broken)
+    checks = await stage.audit(stage.manifest)
+    assert (failed(checks), unchecked(checks)) == (set(), {"members"})
+    assert len(checks) == 23
+    assert exit_code([*checks.values()]) == 2
+    detail = checks["members"].detail
+    assert "by an error of the audit itself" in detail
+    assert "TypeError" in detail
+    assert "\n" not in detail
+    checks = await stage.audit(replace(stage.manifest, loss_after=stage.manifest.loss_after * 2))
+    assert exit_code([*checks.values()]) == 1

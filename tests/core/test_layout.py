@@ -133,6 +133,7 @@ REFUSED = {
     "name twice": (GOOD[:-1] + b"," + GOOD[GOOD.index(b'"b"') :], "key 'b': expected once"),
     "other type": (header_of(dtype="F64"), "tensor 'b': expected dtype F32, got F64"),
     "type is no text": (header_of(dtype=["F32"]), "tensor 'b': expected dtype F32"),
+    "type of half a character": (header_of(dtype="\ud800"), r"got \\ud800"),
     "gap": (
         header_of(data_offsets=[16, 32]),
         r"tensor 'b': expected data_offsets \[12, 28\], got \[16, 32\]",

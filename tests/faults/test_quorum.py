@@ -7,6 +7,7 @@ import pytest
 from dao.core import reasons
 from dao.core.types import Phase
 from dao.journal import Step
+from tests.faults.process import until
 from tests.faults.world import open_world
 from tests.support import Network
 
@@ -26,5 +27,6 @@ async def test_quorum__one_of_two_commits__says_that_commits_were_not_closed(
         await world.reaches(round_, Phase.ABORTED)
         assert (await alone.ends(round_)).reason == reasons.not_closed(2)
         assert "commits were closed before the update was ready" in (await other.ends(round_)).reason
+        await until(lambda: not [*(alone.home / "content" / "pins").iterdir()])
         following, _ = await world.play()
         assert following > round_

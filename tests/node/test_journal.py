@@ -151,6 +151,57 @@ def test_journal__durability__signatures_are_synced_and_steps_are_not(journal, p
     assert sqlite3.connect(path).execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
+def idle(journal):
+    return set(journal.idle_pins())
+
+
+def test_pins__round_not_ended__are_kept_and_those_never_signed_are_not(journal):
+    signed, lost = cid_of_bytes(b"update"), cid_of_bytes(b"killed before it was signed")
+    journal.see(TASK, ROUND, 10)
+    journal.pin(TASK, ROUND, lost)
+    journal.pin(TASK, ROUND, signed)
+    assert idle(journal) == {signed, lost}
+    sign(journal)
+    for step in (Step.SIGNED, Step.RECEIVED, Step.COUNTED, Step.REVEALED):
+        journal.reach(TASK, ROUND, step)
+        assert idle(journal) == {lost}
+    journal.unpinned(signed)
+    journal.unpinned(lost)
+    assert idle(journal) == set()
+    journal.reach(TASK, ROUND, Step.ENDED)
+    assert idle(journal) == {signed}
+    journal.unpinned(signed)
+    assert idle(journal) == set()
+
+
+def test_pins__next_round_signs_the_same_update__are_kept_until_it_ends(journal):
+    following, cid = RoundId(ROUND + 1), cid_of_bytes(b"update")
+    for round_ in (ROUND, following):
+        journal.see(TASK, round_, 10)
+        journal.pin(TASK, round_, cid)
+        sign(journal, round_=round_)
+    journal.reach(TASK, ROUND, Step.ENDED)
+    journal.unpinned(cid)
+    assert idle(journal) == set()
+    journal.reach(TASK, following, Step.ENDED)
+    assert idle(journal) == {cid}
+
+
+def test_pins__journal_from_before_them__has_those_of_rounds_that_brought_no_result(journal, path):
+    aborted, concluded, running = (RoundId(number) for number in (2, 3, 4))
+    for round_ in (aborted, concluded, running):
+        journal.see(TASK, round_, 10)
+        journal.sign(TASK, round_, cid_of_bytes(b"%d" % round_), ROOT, ROOT, Signer(KEY).sign)
+    journal.reach(TASK, aborted, Step.ENDED, "aborted")
+    journal.reach(TASK, concluded, Step.ENDED, facts={"status": "ok"})
+    journal._db.executescript("DROP VIEW idle; DROP TABLE pins")
+    reopened = opened(path)
+    assert idle(reopened) == {cid_of_bytes(b"2")}
+    reopened.reach(TASK, running, Step.ENDED)
+    assert idle(reopened) == {cid_of_bytes(b"2"), cid_of_bytes(b"4")}
+    reopened.close()
+
+
 CRASHER = """
 import sys
 from pathlib import Path

@@ -71,8 +71,9 @@ async def said(bundle: Path | None, apps: Path) -> list[dict[str, Any]]:
         trainer_of=lambda _: Unfit(),
         apps=apps,
     )
+    outcomes = cast("Any", SimpleNamespace(release=lambda: None))
     with capture_logs() as logs:
-        running = asyncio.create_task(Supernode(TaskId(1), cast("Means", means), cast("Any", None)).run())
+        running = asyncio.create_task(Supernode(TaskId(1), cast("Means", means), outcomes).run())
         await asyncio.wait_for(view.asked.wait(), 60)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

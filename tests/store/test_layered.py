@@ -143,9 +143,26 @@ async def test_layered_pin__everywhere__kept_when_pruned(
     await other.prune(0)
     assert await disk.has(cid)
     assert await other.has(cid)
-    await store.unpin(cid)
+    assert await store.unpin(cid)
     await disk.prune(0)
     await other.prune(0)
     assert not await disk.has(cid)
     assert not await other.has(cid)
     assert await store.resolve(cid.digest) == cid
+
+
+async def test_layered_unpin__a_replica_is_away__is_told_and_the_others_let_go(
+    disk: DiskStore, other: DiskStore, tmp_path: Path
+) -> None:
+    class Away(DiskStore):
+        async def unpin(self, _: object) -> None:
+            raise ContentError("no answer")
+
+    store = LayeredStore(disk, replicas=[Away(tmp_path / "away", sync=False), other])
+    cid = await store.put_bytes(b"content")
+    await store.pin(cid)
+    assert not await store.unpin(cid)
+    await disk.prune(0)
+    await other.prune(0)
+    assert not await disk.has(cid)
+    assert not await other.has(cid)

@@ -1,0 +1,217 @@
+"""Updates are pinned until their round has ended, in whatever way, and no longer: at IPFS nodes too."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from dao.chain.signer import Signer
+from dao.core.errors import ContentError
+from dao.core.types import Address, Digest, Domain, Phase, RoundId, TaskId
+from dao.journal import Journal, Step
+from dao.store.cid import Cid, cid_of_bytes
+from dao.store.disk import DiskStore
+from dao.store.layered import LayeredStore
+from node.daemon import Supernode
+from node.outcome import Outcomes
+
+pytestmark = pytest.mark.asyncio
+
+SIGNER = Signer(b"k" * 32)
+TASK, ROUND, ROOT = TaskId(1), RoundId(2), Digest(b"r" * 32)
+
+
+class Replica(DiskStore):
+    """An IPFS node that may be away, or hold an answer back."""
+
+    away = False
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root, sync=False)
+        self.asked, self.answers = asyncio.Event(), asyncio.Event()
+        self.answers.set()
+
+    async def unpin(self, content: Cid | Digest) -> None:
+        self.asked.set()
+        await self.answers.wait()
+        if self.away:
+            raise ContentError("no answer")
+        await super().unpin(content)
+
+
+@dataclass
+class Node:
+    """What a Supernode keeps, and `base`, a model that is pinned beside it."""
+
+    journal: Journal
+    disk: DiskStore
+    replica: Replica
+    store: LayeredStore
+    outcomes: Outcomes
+    base: Cid
+
+    async def signs(self, round_: RoundId, update: bytes, *, signed: bool = True) -> Cid:
+        """What the daemon does with a trained update, and at the reveal by IPFS; a kill may come before it is signed."""
+        cid = await self.disk.put_bytes(update)
+        self.journal.see(TASK, round_, 10)
+        self.journal.pin(TASK, round_, cid)
+        if signed:
+            self.journal.sign(TASK, round_, cid, ROOT, ROOT, SIGNER.sign)
+        await self.store.pin(cid)
+        return cid
+
+    async def released(self) -> None:
+        """Release, and wait for it."""
+        self.outcomes.release()
+        await asyncio.gather(*self.outcomes._releasing)
+
+    async def held(self, cid: Cid) -> tuple[bool, bool]:
+        """Whether pinned content is kept here and at the IPFS node, once all else is dropped."""
+        await self.disk.prune(0)
+        await self.replica.prune(0)
+        assert await self.disk.has(self.base)
+        assert await self.replica.has(self.base)
+        return await self.disk.has(cid), await self.replica.has(cid)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal(tmp_path / "journal", Domain(1, Address(bytes(20))), SIGNER.address)
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+async def node(journal: Journal, tmp_path: Path) -> AsyncIterator[Node]:
+    disk, replica = DiskStore(tmp_path / "own", sync=False), Replica(tmp_path / "ipfs")
+    store, nobody = LayeredStore(disk, replicas=[replica]), cast("Any", None)
+    outcomes = Outcomes(TASK, SIGNER.address, nobody, nobody, journal, store, nobody, 1 << 20)
+    base = await disk.put_bytes(b"base model")
+    await store.pin(base)
+    yield Node(journal, disk, replica, store, outcomes, base)
+    await outcomes.close()
+
+
+class View:
+    """A round that has come to its end without a result."""
+
+    def __init__(self, phase: Phase) -> None:
+        self._state = SimpleNamespace(phase=phase, open_block=10, closed_at=0)
+
+    async def leaves(self, *_: object) -> SimpleNamespace:
+        return self._state
+
+    async def rules_of(self, _: object) -> SimpleNamespace:
+        return SimpleNamespace(quorum=2)
+
+
+@pytest.mark.parametrize("phase", [Phase.ABORTED, Phase.VOID])
+async def test_take_part__round_ends_without_a_result__its_update_is_unpinned(
+    node: Node, phase: Phase
+) -> None:
+    cid = await node.signs(ROUND, b"update")
+    means = SimpleNamespace(signer=SIGNER, view=View(phase), clock=None, journal=node.journal)
+    await Supernode(TASK, cast("Any", means), node.outcomes)._take_part(ROUND)
+    await asyncio.gather(*node.outcomes._releasing)
+    assert node.journal.note_of(TASK, ROUND).step is Step.ENDED
+    assert await node.held(cid) == (False, False)
+
+
+async def test_release__round_not_ended__its_update_stays_pinned(node: Node) -> None:
+    cid = await node.signs(ROUND, b"update")
+    node.journal.reach(TASK, ROUND, Step.REVEALED)
+    await node.released()
+    assert await node.held(cid) == (True, True)
+
+
+async def test_release__killed_before_it_was_signed__is_unpinned(node: Node) -> None:
+    lost = await node.signs(ROUND, b"lost", signed=False)
+    kept = await node.signs(ROUND, b"trained again")
+    await node.released()
+    assert await node.held(lost) == (False, False)
+    assert await node.held(kept) == (True, True)
+
+
+async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned(
+    node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def train(*_: object, **__: object) -> SimpleNamespace:
+        return SimpleNamespace(load_s=0, train_s=0, store_s=0, metrics={})
+
+    def write(*given: Any) -> Digest:
+        given[-1].write_bytes(b"update")
+        return ROOT
+
+    def fail(_: object) -> bytes:
+        assert (node.disk.root / "pins" / lost.digest.hex()).exists()
+        raise OSError("no room on the disk")
+
+    monkeypatch.setattr("node.daemon.write_update", write)
+    lost = cid_of_bytes(b"update")
+    means = SimpleNamespace(
+        signer=SimpleNamespace(address=SIGNER.address, sign=fail),
+        view=None,
+        clock=SimpleNamespace(now=lambda: 0.0),
+        journal=node.journal,
+        store=node.store,
+        domain=Domain(1, Address(bytes(20))),
+        scratch=tmp_path,
+    )
+    rules = SimpleNamespace(base_model=node.base.digest, commit_period=60, codec=None, body_depth=3)
+    supernode = Supernode(TASK, cast("Any", means), node.outcomes)
+    supernode._trainer = cast("Any", SimpleNamespace(train=train))
+    node.journal.see(TASK, ROUND, 10)
+    with pytest.raises(OSError, match="no room"):
+        await supernode._train_and_sign(ROUND, cast("Any", SimpleNamespace(parent=0)), cast("Any", rules), 60)
+    await node.released()
+    assert (await node.held(lost))[0] is False
+
+
+async def test_release__killed_between_the_end_and_unpinning__is_unpinned_at_the_next_start(
+    node: Node,
+) -> None:
+    cid = await node.signs(ROUND, b"update")
+    node.journal.reach(TASK, ROUND, Step.ENDED)
+    await node.disk.unpin(cid)  # and killed before the IPFS node heard
+    means = SimpleNamespace(signer=SIGNER, view=None, clock=None, journal=node.journal)
+    with pytest.raises(AttributeError):  # it has no chain
+        await Supernode(TASK, cast("Any", means), node.outcomes).run()
+    await asyncio.gather(*node.outcomes._releasing)
+    assert await node.held(cid) == (False, False)
+
+
+async def test_release__ipfs_node_away__is_unpinned_here_at_once_and_there_the_next_time(node: Node) -> None:
+    cids = [await node.signs(RoundId(number), b"%d" % number) for number in (2, 3)]
+    for number in (2, 3):
+        node.journal.reach(TASK, RoundId(number), Step.ENDED)
+    node.replica.away = True
+    await node.released()
+    assert [await node.held(cid) for cid in cids] == [(False, True)] * 2
+    node.replica.away = False
+    await node.released()
+    assert [await node.held(cid) for cid in cids] == [(False, False)] * 2
+    assert node.journal.idle_pins() == []
+
+
+async def test_release__next_round_signs_the_same_meanwhile__stays_pinned(node: Node) -> None:
+    cid = await node.signs(ROUND, b"update")
+    node.journal.reach(TASK, ROUND, Step.ENDED)
+    node.replica.answers.clear()
+    node.outcomes.release()
+    await node.replica.asked.wait()
+    following = RoundId(ROUND + 1)
+    node.journal.see(TASK, following, 20)
+    node.journal.pin(TASK, following, cid)
+    await node.disk.pin(cid)
+    node.journal.sign(TASK, following, cid, ROOT, ROOT, SIGNER.sign)
+    node.replica.answers.set()
+    await asyncio.gather(*node.outcomes._releasing)
+    assert (await node.held(cid))[0]
+    await node.store.pin(cid)  # as it reveals
+    node.journal.reach(TASK, following, Step.ENDED)
+    await node.released()
+    assert await node.held(cid) == (False, False)
