@@ -23,6 +23,7 @@ from dao.failpoint import failpoint
 from dao.store.cid import Cid
 
 _PATIENCE = 30.0  # seconds to wait for another process's transaction
+# `pins`: what is pinned, or about to be, and not yet unpinned everywhere; `idle`: what of it no open round has signed
 _SCHEMA = """
 CREATE TABLE whose (chain INTEGER NOT NULL, coordinator BLOB NOT NULL, node BLOB NOT NULL) STRICT;
 CREATE TABLE commits (
@@ -33,15 +34,9 @@ CREATE TABLE rounds (
     task INTEGER NOT NULL, round INTEGER NOT NULL, block INTEGER NOT NULL, step TEXT NOT NULL, reason TEXT NOT NULL,
     facts TEXT NOT NULL, PRIMARY KEY (task, round)
 ) STRICT, WITHOUT ROWID;
-"""
-# `pins`: what is pinned, or about to be, and not yet unpinned everywhere; of an older journal, what may still be pinned.
-# `idle`: what of it no round has signed that has not ended.
-_PINS = """
 CREATE TABLE pins (
     task INTEGER NOT NULL, round INTEGER NOT NULL, cid TEXT NOT NULL, PRIMARY KEY (task, round, cid)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO pins SELECT task, round, cid FROM commits LEFT JOIN rounds USING (task, round)
-    WHERE ifnull(facts, '') NOT LIKE '%"status"%';
 CREATE VIEW idle AS SELECT DISTINCT cid FROM pins WHERE cid NOT IN (
     SELECT cid FROM pins JOIN commits USING (task, round, cid) LEFT JOIN rounds USING (task, round)
     WHERE step IS NOT 'ended'
@@ -101,14 +96,10 @@ class Journal:
         self._db.execute("PRAGMA journal_mode = WAL")
         whose = (domain.chain_id, domain.coordinator, node)
         with self._transaction():
-            tables = [name for (name,) in self._db.execute("SELECT name FROM sqlite_schema")]
-            if "whose" not in tables:
+            if not self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'whose'").fetchone():
                 for statement in _SCHEMA.split(";\n"):
                     self._db.execute(statement)
                 self._db.execute("INSERT INTO whose VALUES (?, ?, ?)", whose)
-            if "pins" not in tables:
-                for statement in _PINS.split(";\n"):
-                    self._db.execute(statement)
             found = self._db.execute("SELECT * FROM whose").fetchone()
         if found != whose:
             self._db.close()

@@ -33,9 +33,7 @@ class DaoError(Exception):
 
     def __init__(self, message: str) -> None:
         line = " ".join(message.split())
-        if (
-            not line.isprintable()
-        ):  # others' bytes may be quoted: they must not reach a terminal, or fail to be encoded
+        if not line.isprintable():  # others' bytes may be quoted, and a terminal must not obey them
             line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
         super().__init__(line)
 

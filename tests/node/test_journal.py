@@ -187,21 +187,6 @@ def test_pins__next_round_signs_the_same_update__are_kept_until_it_ends(journal)
     assert idle(journal) == {cid}
 
 
-def test_pins__journal_from_before_them__has_those_of_rounds_that_brought_no_result(journal, path):
-    aborted, concluded, running = (RoundId(number) for number in (2, 3, 4))
-    for round_ in (aborted, concluded, running):
-        journal.see(TASK, round_, 10)
-        journal.sign(TASK, round_, cid_of_bytes(b"%d" % round_), ROOT, ROOT, Signer(KEY).sign)
-    journal.reach(TASK, aborted, Step.ENDED, "aborted")
-    journal.reach(TASK, concluded, Step.ENDED, facts={"status": "ok"})
-    journal._db.executescript("DROP VIEW idle; DROP TABLE pins")
-    reopened = opened(path)
-    assert idle(reopened) == {cid_of_bytes(b"2")}
-    reopened.reach(TASK, running, Step.ENDED)
-    assert idle(reopened) == {cid_of_bytes(b"2"), cid_of_bytes(b"4")}
-    reopened.close()
-
-
 CRASHER = """
 import sys
 from pathlib import Path
