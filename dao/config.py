@@ -3,6 +3,7 @@
 A variable names a field by its path: COMMONWEIGHT_CHAIN__URL is `url` in the table `[chain]`.
 """
 
+import json
 import os
 import tomllib
 from pathlib import Path
@@ -19,10 +20,20 @@ from pydantic_settings import (
 from dao.core.errors import ConfigError
 
 FILE = "config.toml"
+DEVNET = Path("~/.commonweight/devnet")
 HOME_VARIABLE = "COMMONWEIGHT_HOME"
 PASSWORD_VARIABLE = "COMMONWEIGHT_PASSWORD"  # noqa: S105  (its name only)
 
 FromHome = Annotated[Path, AfterValidator(Path.expanduser)]  # a relative one is meant from the home folder
+
+
+def devnet_url() -> str:
+    """Return the address of the development network where one runs, else the one it most often has."""
+    try:
+        told = json.loads((DEVNET.expanduser() / "network.json").read_bytes())
+        return str(told["rpc"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "ws://127.0.0.1:8545"
 
 
 class Section(BaseModel):
@@ -34,7 +45,7 @@ class Section(BaseModel):
 class ChainSettings(Section):
     """Which chain, through which of its nodes, and how deep a block is before it is acted on."""
 
-    url: str = Field(default="ws://127.0.0.1:8545", pattern="^(ws|http)s?://")
+    url: str = Field(default_factory=devnet_url, pattern="^(ws|http)s?://")
     deployment: FromHome = Path("deployment.json")
     confirmations: int = Field(default=0, ge=0, le=1000)
 

@@ -33,7 +33,7 @@ SWIFT = Params(voting_delay=5, voting_period=60, late_extension=15)  # seconds: 
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 # Anvil does not end with who started it: a shell waits for our end of a pipe to close, however that comes about.
-_WATCHED = '"$0" "$@" & p=$!; exec 3<&0; (read -r _ <&3; kill $p) & wait $p'
+WATCHED = '"$0" "$@" & p=$!; exec 3<&0; (read -r _ <&3; kill $p) & wait $p'
 
 
 @cache
@@ -145,14 +145,14 @@ def start_anvil(
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "anvil.log").open("ab") as log:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", _WATCHED, *command],
+            ["/bin/sh", "-c", WATCHED, *command],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             start_new_session=True,  # Ctrl-C is for us: we end it
         )
     try:
-        return Anvil(_until_ready(process, folder / "anvil.log"), process)
+        return Anvil(_until_ready(process, folder / "anvil.log", port), process)
     except BaseException:
         Anvil(port, process).kill()
         raise
@@ -168,7 +168,7 @@ def running_anvil(folder: Path, **options: Any) -> Iterator[Anvil]:
         anvil.stop()
 
 
-def _until_ready(process: "subprocess.Popen[bytes]", log: Path) -> int:
+def _until_ready(process: "subprocess.Popen[bytes]", log: Path, asked: int) -> int:
     """Return the port once it answers."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
@@ -178,7 +178,8 @@ def _until_ready(process: "subprocess.Popen[bytes]", log: Path) -> int:
                     return port
         time.sleep(0.01)
     words = log.read_text(errors="replace")[-300:]
-    raise RpcError(f"anvil: did not start: {words or 'it said nothing'}; is the port free?")
+    taken = f"; is port {asked} free? --port names another one, 0 any" if asked else ""
+    raise RpcError(f"anvil: did not start: {words.strip() or 'it said nothing'}{taken}")
 
 
 def _listening(parent: int) -> list[int]:

@@ -58,7 +58,7 @@ def _held(path: Path, what: str) -> Iterator[None]:
             if time.monotonic() >= end:
                 holder = os.pread(lock, 20, 0).decode(errors="replace").strip() or "another process"
                 raise LockedError(
-                    f"{what}: in use by a running daemon (process {holder}); stop that one first"
+                    f"{what}: in use by another process ({holder}); wait for it, or stop it first"
                 )
             time.sleep(_PAUSE)
         os.ftruncate(lock, 0)

@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry, Token
-from dao.chain.deployment import Deployment
+from dao.chain.deployment import keep_deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.config import FILE, PASSWORD_VARIABLE
@@ -40,8 +39,8 @@ def init(
 ) -> Address:
     """Make a home folder with an operator key, a password unless COMMONWEIGHT_PASSWORD has one, and settings.
 
-    Only this user can read it. `deployment` is the network's file, `url` the address of a node of its chain. KeyFileError
-    when there is a key already.
+    Only this user can read it. `deployment` is the network's file, which is copied; `url`, the address of a node of its
+    chain, is written down, or what the settings have without. KeyFileError when there is a key already.
     """
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
@@ -50,12 +49,11 @@ def init(
     if settings.at(settings.key.keystore).exists():
         raise KeyFileError(f"{home}: has an operator's key already; choose another folder by --home")
     if deployment is not None:
-        Deployment.load(deployment)
-        shutil.copyfile(deployment, settings.at(settings.chain.deployment))
+        keep_deployment(deployment, home)
     password = os.environ.get(PASSWORD_VARIABLE) or _new_password(settings.at(settings.key.password))
     signer = Signer.create(settings.at(settings.key.keystore), password, work)
-    if told:
-        (home / FILE).write_text(f'[chain]\nurl = "{url}"\n', encoding="utf-8")
+    if not (home / FILE).exists():
+        (home / FILE).write_text(f'[chain]\nurl = "{settings.chain.url}"\n', encoding="utf-8")
     return signer.address
 
 

@@ -2,13 +2,12 @@
 
 import os
 import secrets
-import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from dao.chain.deployment import Deployment
+from dao.chain.deployment import Deployment, keep_deployment
 from dao.chain.signer import Signer
 from dao.config import (
     FILE,
@@ -141,8 +140,7 @@ def init(
     home.chmod(0o700)
     settings = ApiSettings.load(home)
     if deployment is not None:
-        Deployment.load(deployment)
-        shutil.copyfile(deployment, settings.at(settings.chain.deployment))
+        keep_deployment(deployment, home)
     password = os.environ.get(PASSWORD_VARIABLE) or _new_password(settings.at(settings.key.password))
     signer = Signer.create(settings.at(settings.key.keystore), password, work)
     if not (url + listen).isprintable() or '"' in url + listen:

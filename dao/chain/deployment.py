@@ -9,6 +9,7 @@ from dao.core.errors import ConfigError, DecodeError
 from dao.core.types import Address, BlockNumber, address_of, hex_of
 
 _MAX_FILE = 64 * 1024
+FILE = "deployment.json"  # in a daemon's folder
 ADDRESSES = ("token", "registry", "coordinator", "distributor", "timelock", "voting_power", "governor")
 
 
@@ -55,6 +56,11 @@ class Deployment:
             )
         except DecodeError as error:
             raise ConfigError(f"{path}: {error}") from error
+
+
+def keep_deployment(source: Path, home: Path) -> None:
+    """Copy a network's file into a daemon's folder; ConfigError when it is none."""
+    Deployment.load(source).save(home / FILE)
 
 
 def _whole(fields: dict[str, Any], name: str) -> int:

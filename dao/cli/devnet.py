@@ -16,14 +16,15 @@ from dao.chain.deploy import Params, deploy, grant
 from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.cli.holding import held, holder, stop_holder
-from dao.cli.network import DEVNET, Paying, account_folder, expanded, paying
+from dao.cli.network import Paying, account_folder, expanded, paying
 from dao.cli.output import tokens
+from dao.config import DEVNET
 from dao.core.errors import ConfigError, DaoError, RpcError
 from dao.core.types import Address, address_of, hex_of
 from dao.devnet import SWIFT, Anvil, dev_signer, leave_to_founders, start_anvil
 
 app = typer.Typer(no_args_is_help=True)
-READY_SECONDS = 60.0
+READY_SECONDS, PORT = 60.0, 8545
 
 HomeOption = Annotated[
     Path, typer.Option("--home", help="Folder of the chain's state and the network's files.")
@@ -33,7 +34,14 @@ HomeOption = Annotated[
 @app.command()
 def up(
     home: HomeOption = DEVNET,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the chain; 0: any free one.")] = 8545,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port of the chain; 0: any free one. The default is the last one, at first 8545.",
+        ),
+    ] = None,
     block_time: Annotated[int, typer.Option(min=1, help="Seconds between blocks without transactions.")] = 1,
     detach: Annotated[bool, typer.Option(help="Run in the background until `dao devnet down`.")] = False,
     governed: Annotated[
@@ -49,6 +57,7 @@ def up(
     """
     home = expanded(home)
     home.mkdir(parents=True, exist_ok=True)
+    port = _last_port(home) if port is None else port
     if detach:
         _detach(home, port, block_time, governed)
         return
@@ -114,6 +123,7 @@ def _run(home: Path, port: int, block_time: int, governed: bool) -> None:
             "chain_id": deployment.chain_id,
             "deployment": str(home / "deployment.json"),
         }
+        _write(home / "port", anvil.ws.rpartition(":")[2])
         _write(home / "network.json", json.dumps(network, indent=2) + "\n")
         print(
             f"devnet ready at {anvil.ws} (chain {deployment.chain_id}), contracts in {home / 'deployment.json'}"
@@ -124,6 +134,14 @@ def _run(home: Path, port: int, block_time: int, governed: bool) -> None:
     finally:
         (home / "network.json").unlink(missing_ok=True)
         anvil.stop()
+
+
+def _last_port(home: Path) -> int:
+    """The port that the chain in HOME had: nodes know it by that."""
+    try:
+        return int((home / "port").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return PORT
 
 
 async def _deployed(anvil: Anvil, home: Path, governed: bool) -> Deployment:

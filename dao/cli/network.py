@@ -12,14 +12,13 @@ from dao.chain.client import Chain
 from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.config import PASSWORD_VARIABLE
+from dao.config import DEVNET, PASSWORD_VARIABLE, devnet_url
 from dao.core.errors import ConfigError
 from dao.core.types import Address, hex_of
 from dao.devnet import CHAIN_ID, dev_signer
 from dao.lock import only_daemon
 
-DEVNET = Path("~/.commonweight/devnet")
-RPC_DEFAULT = "ws://127.0.0.1:8545"
+RPC_DEFAULT = devnet_url()
 DEPLOYMENT_DEFAULT = DEVNET / "deployment.json"
 
 RpcOption = Annotated[
@@ -36,7 +35,10 @@ DeploymentOption = Annotated[
         help="File with the network's contracts; the default is the development network's.",
     ),
 ]
-UrlOption = Annotated[str, typer.Option("--url", "--rpc", help="Address of the chain's node.")]
+UrlOption = Annotated[
+    str,
+    typer.Option("--url", "--rpc", envvar="COMMONWEIGHT_CHAIN__URL", help="Address of the chain's node."),
+]
 ContractsOption = Annotated[
     Path | None,
     typer.Option("--deployment", help="File with the network's contracts; it is copied into the folder."),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dao.core.errors import DaoError
+from dao.devnet import WATCHED
 
 STOP_SECONDS = 10.0
 DAO = Path(sys.executable).parent / "dao"
@@ -26,9 +27,9 @@ class Daemon:
         """Start `dao` with these arguments, its output in `log`, in a process group of its own."""
         with log.open("ab") as file:
             process = await asyncio.create_subprocess_exec(
-                str(DAO),
+                *("/bin/sh", "-c", WATCHED, str(DAO)),
                 *arguments,
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE,
                 stdout=file,
                 stderr=file,
                 start_new_session=True,  # Ctrl-C is for us: we end them, in order
@@ -49,9 +50,9 @@ class Daemon:
             )
 
     async def stop(self) -> None:
-        """Ask it to end; kill it, and what it started, when it does not."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.send_signal(signal.SIGTERM)
+        """Ask it to end, which our own end does as well; kill it, and what it started, when it does not."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await self._process.wait()

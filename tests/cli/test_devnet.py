@@ -67,10 +67,30 @@ def test_down__nothing_runs__says_so(dao: Dao, tmp_path: Path) -> None:
 
 def test_up__port_in_use__one_line(devnet: Devnet, tmp_path: Path) -> None:
     port = devnet.rpc.rpartition(":")[2]
-    assert "is the port free" in devnet.dao.refused("devnet", "up", "--home", tmp_path, "--port", port)
-    assert "is the port free" in devnet.dao.refused(
-        "devnet", "up", "--home", tmp_path, "--port", port, "--detach"
-    )
+    for more in ((), ("--detach",)):
+        said = devnet.dao.refused("devnet", "up", "--home", tmp_path, "--port", port, *more)
+        assert f"is port {port} free? --port names another one" in said
+
+
+def test_up__again_without_a_port__has_the_one_that_nodes_know(dao: Dao, tmp_path: Path) -> None:
+    home = ("--home", tmp_path)
+    first = dao.spawn("devnet", "up", *home, "--port", 0, "--detach").stdout
+    try:
+        dao.spawn("devnet", "down", *home)
+        assert dao.spawn("devnet", "up", *home, "--detach").stdout == first
+    finally:
+        dao.spawn("devnet", "down", *home)
+
+
+def test_commands__devnet_at_another_port__find_it(devnet: Devnet, tmp_path: Path) -> None:
+    """The file that tells its address is found in the home of whoever runs a command."""
+    usual = tmp_path / ".commonweight" / "devnet"
+    usual.mkdir(parents=True)
+    (usual / "network.json").write_bytes((devnet.home / "network.json").read_bytes())
+    (usual / "deployment.json").write_bytes((devnet.home / "deployment.json").read_bytes())
+    assert isinstance(json.loads(Dao(tmp_path).spawn("task", "ls", "--json").stdout), list)
+    Dao(tmp_path).spawn("node", "init", "--home", tmp_path / "node")
+    assert f'url = "{devnet.rpc}"' in (tmp_path / "node" / "config.toml").read_text()
 
 
 def test_deploy__by_a_keystore__is_a_network_of_its_own(devnet: Devnet, tmp_path: Path) -> None:
@@ -121,3 +141,28 @@ def test_dev_account__another_chain__refused() -> None:
 
     with pytest.raises(ConfigError, match="only good for the devnet"):
         Paying(None, None, 0).signer(1)
+
+
+@pytest.mark.parametrize("role", ["node", "superlink", "api"])
+def test_init__variables_name_the_network__are_kept_and_their_file_is_not_touched(
+    devnet: Devnet, tmp_path: Path, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named, home = tmp_path / "named.json", tmp_path / "home"
+    named.write_text("not to be written over")
+    monkeypatch.setattr(
+        Dao,
+        "environment",
+        {
+            **devnet.dao.environment,
+            "COMMONWEIGHT_CHAIN__URL": "ws://127.0.0.1:1",
+            "COMMONWEIGHT_CHAIN__DEPLOYMENT": str(named),
+        },
+    )
+    devnet.dao.run(role, "init", "--home", home, "--deployment", devnet.home / "deployment.json")
+    assert named.read_text() == "not to be written over"
+    deployed = Deployment.load(devnet.home / "deployment.json")
+    assert Deployment.load(home / "deployment.json") == deployed
+    assert 'url = "ws://127.0.0.1:1"' in (home / "config.toml").read_text()
+    again = (home / "deployment.json").read_text()
+    devnet.dao.run(role, "init", "--home", tmp_path / "other", "--deployment", home / "deployment.json")
+    assert (home / "deployment.json").read_text() == again

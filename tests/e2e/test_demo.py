@@ -72,9 +72,14 @@ def descendants(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
-    ("when", "how"), [("chain", signal.SIGINT), ("superlink/status.jsonl", signal.SIGTERM)]
+    ("when", "how"),
+    [
+        ("chain", signal.SIGINT),
+        ("superlink/status.jsonl", signal.SIGTERM),
+        ("superlink/status.jsonl", signal.SIGKILL),
+    ],
 )
-def test_demo__told_to_end__leaves_no_process(tmp_path: Path, when: str, how: int) -> None:
+def test_demo__ended_in_any_way__leaves_no_process(tmp_path: Path, when: str, how: int) -> None:
     home = tmp_path / "home"
     process = subprocess.Popen(
         [str(DAO), "demo", "--home", str(home)],
@@ -91,7 +96,7 @@ def test_demo__told_to_end__leaves_no_process(tmp_path: Path, when: str, how: in
     started = descendants(process)
     assert started
     process.send_signal(how)
-    assert process.wait(60) == 128 + how
+    assert process.wait(60) == (-how if how == signal.SIGKILL else 128 + how)
     _, alive = psutil.wait_procs(started, timeout=20)
     assert not alive
     named = [

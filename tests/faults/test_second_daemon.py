@@ -34,7 +34,7 @@ async def test_second__daemon_on_a_home_or_key_in_use__is_refused_and_the_first_
         refused(world, "node", copy),
         refused(world, "superlink", lead.home),
     )
-    in_use = "in use by a running daemon (process {}); stop that one first"
+    in_use = "in use by another process ({}); wait for it, or stop it first"
     assert f"home {first.home}: {in_use.format(first.running.pid)}" in by_home
     assert f"operator {first.address}: {in_use.format(first.running.pid)}" in by_key
     assert f"home {lead.home}: {in_use.format(lead.running.pid)}" in superlink

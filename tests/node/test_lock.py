@@ -49,12 +49,12 @@ def holder(homes):
 
 
 def test_only_daemon__second_daemon_in_the_home__is_refused_in_one_line(homes, holder):
-    with pytest.raises(LockedError, match=rf"in use by a running daemon \(process {holder.pid}\)"):
+    with pytest.raises(LockedError, match=rf"in use by another process \({holder.pid}\)"):
         only_daemon(homes[0], Address(b"p" * 20)).__enter__()
 
 
 def test_only_daemon__same_operator_in_another_home__is_refused(homes, holder):
-    with pytest.raises(LockedError, match=r"operator 0x6f6f.*stop that one first"):
+    with pytest.raises(LockedError, match=r"operator 0x6f6f.*in use"):
         only_daemon(homes[1], OPERATOR).__enter__()
 
 
