@@ -1,4 +1,4 @@
-"""What `dao demo --keep` does after the rounds: it tells how to join, and plays a round more for whoever does."""
+"""What `dao demo --keep` does after the rounds: it tells how to join, and plays rounds for whoever does."""
 
 import contextlib
 import sys
@@ -7,6 +7,7 @@ from rich.console import Console
 
 from dao.chain.events import Joined
 from dao.core.types import hex_of
+from dao.demo.images import SHARDS
 from dao.demo.plan import Member, Role
 from dao.demo.show import Stage
 from dao.demo.site import how_to_vote
@@ -15,6 +16,7 @@ from dao.demo.view import tokens
 from dao.demo.world import World
 
 LOOK = 30.0  # seconds at most between looks at who has joined
+TRIES = 3  # rounds for a newcomer who is late
 
 
 def how_to_join(world: World) -> str:
@@ -34,30 +36,43 @@ def how_to_join(world: World) -> str:
 
 
 async def stay(stage: Stage, console: Console) -> None:
-    """Play a round for each Supernode that joins, until interrupted."""
+    """Play rounds for each Supernode that joins, until it had a part in one; until interrupted."""
     world, state = stage.world, stage.state
-    known = {seat.operator for seat in state.seats}
     console.print("\nThe network stays up. Join it from another terminal (Ctrl-C here ends it):\n")
     console.print(how_to_join(world), soft_wrap=True, highlight=False)
     console.print(
         "\nA round is played as soon as somebody has joined. Members decide with a browser and its wallet:\n"
     )
     console.print(how_to_vote(world, state.page), soft_wrap=True, highlight=False)
+    known = len(state.seats)
     while True:
         with contextlib.suppress(TimeoutError):
             await world.chain.changed(LOOK)
-        new = [
-            event
-            for event in await world.chain.past(Joined, task=world.task)
-            if hex_of(event.operator) not in known
-        ]
+        joined = await world.chain.past(Joined, task=world.task)
+        new, known = joined[known:], len(joined)
         for event in new:
-            operator = hex_of(event.operator)
-            known.add(operator)
-            member = Member(len(state.seats), f"guest {len(state.seats)}", Role.GOOD)
-            state.seats.append(Seat(member, hex_of(event.owner), operator))
-            console.print(f"{operator} has joined: one more round")
-            await stage.more_rounds(1)
-            await stage.follow(len(state.rounds) + 1)
-            part = state.rounds[-1].nodes[operator]
-            console.print(f"{operator}: {part.status}, {tokens(part.reward_wei)} tokens: {part.reason}")
+            await _welcome(stage, console, event)
+
+
+async def _welcome(stage: Stage, console: Console, event: Joined) -> None:
+    """Play rounds until the newcomer's update came, a few at most."""
+    state, operator = stage.state, hex_of(event.operator)
+    if operator not in [seat.operator for seat in state.seats]:  # else it comes back
+        member = Member(len(state.seats), f"guest {len(state.seats)}", Role.GOOD)
+        state.seats.append(Seat(member, hex_of(event.owner), operator))
+    console.print(f"{operator} has joined")
+    for _ in range(TRIES):
+        played = sum(view.accuracy is not None for view in state.rounds)
+        if played == SHARDS:
+            console.print(f"All {SHARDS} validation shards are used: no more rounds. Ctrl-C, and begin anew.")
+            return
+        console.print(f"One more round: {played + 1} of {SHARDS}")
+        await stage.more_rounds(1)
+        await stage.follow(played + 1)
+        part = state.rounds[-1].nodes[operator]
+        console.print(f"{operator}: {part.status}, {tokens(part.reward_wei)} tokens: {part.reason}")
+        if part.revealed:
+            return
+    console.print(
+        f"{operator} took no part in {TRIES} rounds: see its log. dao node leave and join begin anew."
+    )
