@@ -38,8 +38,8 @@ class _NoDoor(Exception):  # noqa: N818  (it ends one attempt)
 class Download:
     """Fetches one content over `call`, gRPC's method; `sign` signs requests, None asks as anyone may.
 
-    `renew` is called when what was signed is for an earlier run of the Superlink. `by_door`: large content may come
-    through its door; False afterwards where that could not be reached.
+    `renew` is called when what was signed is for an earlier run of the Superlink, or another time. `by_door`: large
+    content may come through its door; False afterwards where that could not be reached.
     """
 
     def __init__(

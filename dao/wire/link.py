@@ -49,7 +49,7 @@ _PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.05, 1.0
 _RETRIED = (
     grpc.StatusCode.UNAVAILABLE,  # it restarts
     grpc.StatusCode.RESOURCE_EXHAUSTED,  # it has too much to do
-    grpc.StatusCode.ABORTED,  # it has restarted: say Hello again
+    grpc.StatusCode.ABORTED,  # it has restarted, or a clock jumped: say Hello again
 )
 _RECONNECT = [
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -277,7 +277,7 @@ class Link:
         return sign_call(self._signer, self._domain, welcome.session, method, body, expiry)
 
     def _forget(self) -> None:
-        """Say Hello again before the next call: the Superlink has restarted."""
+        """Say Hello again before the next call: the Superlink has restarted, or its time is not what we think."""
         self._session = None
 
     async def _welcome(self, limit: float) -> tuple[Welcome, float]:
