@@ -58,7 +58,7 @@ class Download:
         self.received = 0  # bytes of content
 
     async def run(self, content: Cid | Digest, incoming: Incoming) -> Cid:
-        """Write the content; return its CID. NotFound, Mismatch, TooLarge, Refused or Unreachable."""
+        """Write the content; return its CID. NotFound, Mismatch, TooLarge, DecodeError, Refused or Unreachable."""
         await asyncio.to_thread(incoming.take_up)
         while True:
             resumed = incoming.size > 0

@@ -178,7 +178,7 @@ class Link:
         """Download content into a file, checked on its way; the file appears when it is whole.
 
         Broken off, it goes on where it was, in this call or a later one (`into` with `.part`). Raises NotFound,
-        Mismatch, TooLarge, Refused or Unreachable.
+        Mismatch, TooLarge, DecodeError, Refused or Unreachable.
         """
         part = into.with_name(f"{into.name}.part")
         with Incoming(part, max_bytes, f"content {name_of(content)}", resume=True) as incoming:
