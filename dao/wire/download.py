@@ -114,6 +114,8 @@ class Download:
             size = found.size
             if size > incoming.max_bytes:
                 raise TooLarge(f"{what}: {size} bytes are more than the {incoming.max_bytes} allowed here")
+            if size < incoming.size:
+                raise Mismatch(f"{what}: {size} bytes, of which {incoming.size} have come already")
             if found.door is not None and self.by_door:
                 await self._through(found.door, incoming, size)
             else:

@@ -1,23 +1,52 @@
 """What a Superlink may say that does not make sense: one line for the operator, and other sources are asked."""
 
 import os
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from dao.audit.contents import Contents
 from dao.audit.report import Missing
-from dao.core.errors import ContentError
+from dao.core.errors import ContentError, Mismatch
 from dao.store.cid import CHUNK, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
+from dao.wire import download
 from dao.wire.messages import Content, Door, write_content
 from dao.wire.source import LinkSource
 from tests.wire.network import Network
 
 DATA = os.urandom(2 * CHUNK)
 CID = cid_of_bytes(DATA)
+
+
+@pytest.fixture
+def door() -> Iterator[Door]:
+    """A door at which nobody opens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield Door(listening.getsockname()[1], bytes(16))
+
+
+@pytest.mark.parametrize("by_door", [False, True])
+async def test_fetch__broken_off_and_then_smaller__mismatch(
+    network: Network, tmp_path: Path, door: Door, monkeypatch: pytest.MonkeyPatch, by_door: bool
+) -> None:
+    monkeypatch.setattr(download, "_PAUSE_SECONDS", 0)
+    answers = iter([Content(len(DATA)), Content(1, door if by_door else None)])
+
+    async def fetch(_: bytes, context: Any) -> None:
+        await context.write(write_content(next(answers)))
+        await context.write(DATA[:CHUNK])
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "later")
+
+    link = network.link(await network.hostile(fetch))
+    with pytest.raises(Mismatch, match=f"1 bytes, of which {CHUNK} have come already"):
+        await link.fetch(CID, tmp_path / "model")
+    assert (tmp_path / "model.part").stat().st_size == 0
 
 
 NONSENSE = [b"\xff\xff\xff", b"", write_content(Content(1, Door(0, bytes(16))))]
