@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+import time
 from collections.abc import Callable
 from itertools import takewhile
 from typing import Protocol
@@ -55,10 +56,19 @@ def unsigned_call(body: bytes) -> bytes:
     return pb.Signed(body=body).SerializeToString()
 
 
+def steady_clock() -> Callable[[], float]:
+    """Return a clock of Unix seconds that goes on evenly from now, whatever is done to the machine's clock.
+
+    Set forward and back again, that one would make calls good whose nonces were forgotten as expired.
+    """
+    ahead = time.time() - time.monotonic()
+    return lambda: ahead + time.monotonic()
+
+
 class Gate:
     """Lets a call through once, if a member signed it for this Superlink, this run of it, and this method.
 
-    `now` gives Unix seconds. Each refusal says what does not fit.
+    `now` gives Unix seconds, and should never go back. Each refusal says what does not fit.
     """
 
     def __init__(
@@ -110,11 +120,15 @@ class Gate:
             raise _unsigned("body: it is not the one that was signed")
 
     def _check_time(self, signed: pb.Signed) -> None:
+        """Refuse a call as STALE where the time is wrong: a node that slept has a clock that stood still."""
         now = self._now()
         if signed.expiry <= now:
-            raise _unsigned(f"expiry {signed.expiry}: the call has expired, it is {now:.0f}")
-        if signed.expiry > now + MAX_AHEAD:
-            raise _unsigned(f"expiry {signed.expiry}: expected at most {MAX_AHEAD} s after {now:.0f}")
+            words = f"the call has expired, it is {now:.0f}"
+        elif signed.expiry > now + MAX_AHEAD:
+            words = f"expected at most {MAX_AHEAD} s after {now:.0f}"
+        else:
+            return
+        raise Refusal(Why.STALE, f"expiry {signed.expiry}: {words}; say Hello and sign again")
 
     def _check_nonce(self, node: Address, signed: pb.Signed) -> None:
         self._sweep()

@@ -38,8 +38,8 @@ class _NoDoor(Exception):  # noqa: N818  (it ends one attempt)
 class Download:
     """Fetches one content over `call`, gRPC's method; `sign` signs requests, None asks as anyone may.
 
-    `renew` is called when what was signed is for an earlier run of the Superlink. `by_door`: large content may come
-    through its door; False afterwards where that could not be reached.
+    `renew` is called when what was signed is for an earlier run of the Superlink, or another time. `by_door`: large
+    content may come through its door; False afterwards where that could not be reached.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Download:
         self.received = 0  # bytes of content
 
     async def run(self, content: Cid | Digest, incoming: Incoming) -> Cid:
-        """Write the content; return its CID. NotFound, Mismatch, TooLarge, Refused or Unreachable."""
+        """Write the content; return its CID. NotFound, Mismatch, TooLarge, DecodeError, Refused or Unreachable."""
         await asyncio.to_thread(incoming.take_up)
         while True:
             resumed = incoming.size > 0
@@ -114,6 +114,8 @@ class Download:
             size = found.size
             if size > incoming.max_bytes:
                 raise TooLarge(f"{what}: {size} bytes are more than the {incoming.max_bytes} allowed here")
+            if size < incoming.size:
+                raise Mismatch(f"{what}: {size} bytes, of which {incoming.size} have come already")
             if found.door is not None and self.by_door:
                 await self._through(found.door, incoming, size)
             else:

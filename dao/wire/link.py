@@ -49,7 +49,7 @@ _PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 0.05, 1.0
 _RETRIED = (
     grpc.StatusCode.UNAVAILABLE,  # it restarts
     grpc.StatusCode.RESOURCE_EXHAUSTED,  # it has too much to do
-    grpc.StatusCode.ABORTED,  # it has restarted: say Hello again
+    grpc.StatusCode.ABORTED,  # it has restarted, or a clock jumped: say Hello again
 )
 _RECONNECT = [
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -178,7 +178,7 @@ class Link:
         """Download content into a file, checked on its way; the file appears when it is whole.
 
         Broken off, it goes on where it was, in this call or a later one (`into` with `.part`). Raises NotFound,
-        Mismatch, TooLarge, Refused or Unreachable.
+        Mismatch, TooLarge, DecodeError, Refused or Unreachable.
         """
         part = into.with_name(f"{into.name}.part")
         with Incoming(part, max_bytes, f"content {name_of(content)}", resume=True) as incoming:
@@ -277,7 +277,7 @@ class Link:
         return sign_call(self._signer, self._domain, welcome.session, method, body, expiry)
 
     def _forget(self) -> None:
-        """Say Hello again before the next call: the Superlink has restarted."""
+        """Say Hello again before the next call: the Superlink has restarted, or its time is not what we think."""
         self._session = None
 
     async def _welcome(self, limit: float) -> tuple[Welcome, float]:

@@ -23,7 +23,7 @@ class Why(Enum):
 
     UNSIGNED = grpc.StatusCode.UNAUTHENTICATED  # the signature does not cover this call
     FORBIDDEN = grpc.StatusCode.PERMISSION_DENIED  # signed, but by no member
-    STALE = grpc.StatusCode.ABORTED  # signed for another session: sign again
+    STALE = grpc.StatusCode.ABORTED  # signed for another session or time: say Hello, sign again
     BUSY = grpc.StatusCode.RESOURCE_EXHAUSTED  # too many calls or bytes: try later
     MALFORMED = grpc.StatusCode.INVALID_ARGUMENT
     AGAINST_RULES = grpc.StatusCode.FAILED_PRECONDITION
@@ -78,7 +78,7 @@ def error_of(status: grpc.aio.AioRpcError, superlink: str) -> DaoError:
                 f"Superlink {superlink}: no answer ({words or code.name}); check that it runs, the address and TLS"
             )
         case grpc.StatusCode.ABORTED:  # its words are for a caller that signs anew, which time did not allow
-            return Unreachable(f"Superlink {superlink}: it has restarted; try again")
+            return Unreachable(f"Superlink {superlink}: it has restarted, or a clock was set; try again")
         case grpc.StatusCode.NOT_FOUND:
             return NotFound(f"Superlink {superlink}: {words}")
     return Refused(f"Superlink {superlink}: {words or code.name}")

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -18,7 +17,7 @@ from dao.core.types import Address, Digest, Domain, RoundId, TaskId
 from dao.store.incoming import Incoming
 from dao.wire import superlink_pb2 as pb
 from dao.wire import transport
-from dao.wire.auth import Gate
+from dao.wire.auth import Gate, steady_clock
 from dao.wire.door import FROM, Doorman
 from dao.wire.health import Health
 from dao.wire.limits import Limits, Pace, Places
@@ -106,14 +105,14 @@ async def serve(
     superlink: Address,
     certificate: transport.Certificate | None = None,
     limits: Limits | None = None,
-    now: Callable[[], float] = time.time,
+    now: Callable[[], float] | None = None,
 ) -> Service:
     """Open the wire at `host:port` (port 0: any free one). ConfigError when the address cannot be had.
 
-    `superlink` is the account that signs receipts. Without a certificate, calls are signed but not secret, and large
+    `superlink` is the account that signs receipts. `now`: another clock than a steady one. Without a certificate, calls are signed but not secret, and large
     content can be had through a door (`dao.wire.door`) at another free port of the host.
     """
-    calls = _Calls(handler, domain, superlink, limits or Limits(), now)
+    calls = _Calls(handler, domain, superlink, limits or Limits(), now or steady_clock())
     server = grpc.aio.server(
         options=[
             *transport.OPTIONS,

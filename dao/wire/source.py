@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from dao.core.errors import ContentError, Mismatch, WireError
+from dao.core.errors import ContentError, DecodeError, Mismatch, WireError
 from dao.core.types import Digest
 from dao.store.base import MAX_CONTENT
 from dao.store.cid import Cid, name_of
@@ -29,7 +29,7 @@ class LinkSource:
             with self._cache.resumable(content, max_bytes) as incoming:
                 cid = await self._link.download(content, incoming)
                 return await asyncio.to_thread(self._cache.keep, incoming, cid)
-        except WireError as error:
+        except (WireError, DecodeError) as error:  # no answer, or nonsense: another source may have it
             raise ContentError(f"{name_of(content)}: {error}") from None
 
     async def has(self, content: Cid | Digest) -> bool:

@@ -7,11 +7,15 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import grpc
+
 from dao.chain.signer import Signer
 from dao.core.errors import RuleError
 from dao.core.messages import receipt_digest
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId
 from dao.store.disk import DiskStore
+from dao.wire import superlink_pb2 as pb
+from dao.wire import transport
 from dao.wire.limits import Limits
 from dao.wire.link import Link
 from dao.wire.messages import Ack, Inclusion, RevealHeader
@@ -19,6 +23,7 @@ from dao.wire.service import Receive, Service, serve
 
 DOMAIN = Domain(31337, Address(b"\x11" * 20))
 TASK, ROUND = TaskId(1), RoundId(7)
+Fetch = Callable[[bytes, Any], Awaitable[None]]  # a request and gRPC's context, in which it is answered
 COMMITMENT, SIGNATURE = Digest(b"\x22" * 32), b"\x33" * 65
 
 
@@ -131,6 +136,31 @@ class Network:
         )
         self._stack.push_async_callback(service.stop, 0)
         return service
+
+    async def hostile(self, fetch: Fetch) -> str:
+        """Open a Superlink that greets as it should and answers Fetch by this; return its address."""
+        welcome = pb.Welcome(
+            session=bytes(16),
+            now=1,
+            chain_id=DOMAIN.chain_id,
+            coordinator=DOMAIN.coordinator,
+            superlink=self.superlink.signer.address,
+        ).SerializeToString()
+
+        async def hello(*_: Any) -> bytes:
+            return welcome
+
+        server = grpc.aio.server()
+        for name, method in (
+            (transport.HELLO, grpc.unary_unary_rpc_method_handler(hello)),
+            (transport.FETCH, grpc.unary_stream_rpc_method_handler(fetch)),
+        ):
+            _, service, what = name.split("/")
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {what: method}),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        self._stack.push_async_callback(server.stop, 0)
+        return f"127.0.0.1:{port}"
 
     def link(self, address: str, member: bool = True, signer: Signer | None = None, **options: Any) -> Link:
         signer = signer or Signer.ephemeral()

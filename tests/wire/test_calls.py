@@ -1,6 +1,9 @@
 import asyncio
+import itertools
 import re
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -9,12 +12,14 @@ from dao.chain.signer import Signer, recover
 from dao.core.errors import ConfigError, Refused, Unreachable
 from dao.core.messages import receipt_digest
 from dao.core.types import Address, Digest, Domain, RoundId
+from dao.wire import auth, transport
 from dao.wire import superlink_pb2 as pb
-from dao.wire import transport
 from dao.wire.limits import Limits
 from dao.wire.link import Link
-from dao.wire.messages import Inclusion
+from dao.wire.messages import Inclusion, read_welcome
 from tests.wire.network import COMMITMENT, DOMAIN, ROUND, SIGNATURE, TASK, Network
+
+NOW = 1_800_000_000
 
 
 async def test_commit__by_a_member__receipt_of_the_superlink(network: Network) -> None:
@@ -88,6 +93,43 @@ async def test_commit__clock_off_by_an_hour__accepted(network: Network, hours: i
     """Expiry is counted on the Superlink's clock, which the node learns with Hello."""
     service = await network.serve(now=lambda: time.time() + hours * 3600)
     assert await network.link(service.address).commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+
+
+@pytest.mark.parametrize("jump", [-3600, 90, 3600])
+async def test_link__clock_jumps_after_hello__says_hello_again(
+    network: Network, tmp_path: Path, jump: float
+) -> None:
+    off = 0.0
+    service = await network.serve(now=lambda: NOW + off)
+    link = network.link(service.address)
+    cid = await network.superlink.disk.put_bytes(b"model")
+    calls = [
+        lambda: link.commit(TASK, ROUND, COMMITMENT, SIGNATURE),
+        lambda: link.fetch(cid, tmp_path / "model"),
+    ]
+    await calls[0]()
+    for call in calls:
+        off += jump
+        assert await call()
+
+
+async def test_link__clock_that_never_fits__unreachable_at_the_limit(network: Network) -> None:
+    hours = itertools.count(0, 3600)
+    link = network.link((await network.serve(now=lambda: NOW + next(hours))).address, limit=0.3)
+    with pytest.raises(Unreachable, match="a clock was set; try again"):
+        await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+    assert not network.superlink.calls
+
+
+async def test_serve__clock_set__goes_on_evenly(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a clock set forward and back would make calls good whose nonces are forgotten."""
+    clock = SimpleNamespace(time=lambda: NOW, monotonic=lambda: 50)
+    monkeypatch.setattr(auth, "time", clock)
+    service = await network.serve()
+    clock.time, clock.monotonic = lambda: NOW - 3600, lambda: 52
+    async with grpc.aio.insecure_channel(service.address) as channel:
+        hello = channel.unary_unary(transport.HELLO, None, None)
+        assert read_welcome(await hello(b"", timeout=10)).now == NOW + 2
 
 
 async def test_call__recorded_and_sent_again__refused(network: Network) -> None:
