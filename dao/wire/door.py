@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import secrets
 import socket
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,7 @@ from dao.wire.messages import TICKET_BYTES, Door
 
 FROM = 4 << 20  # bytes; fewer are not worth a connection
 SILENCE_SECONDS = 30.0  # that a Supernode waits for the next byte to come or go
-_STRANGERS = 256  # connections at a time that have shown no ticket yet
+_STRANGERS = 256  # connections at a time that have shown no ticket yet; more push out others
 _PATIENCE = 10.0  # seconds for a ticket to be shown
 _CONNECT_SECONDS = 3.0
 _PAUSE_SECONDS = 0.5  # where no connection can be taken
@@ -36,7 +37,7 @@ class Doorman:
         self._silence = silence
         self._threads = ThreadPoolExecutor(lines, thread_name_prefix="door")
         self._expected: dict[bytes, asyncio.Future[socket.socket]] = {}
-        self._strangers: set[asyncio.Task[None]] = set()
+        self._strangers: dict[asyncio.Task[None], str] = {}  # and their hosts, the longest here first
         self._listening: socket.socket | None = None
         self._welcoming: asyncio.Task[None] | None = None
 
@@ -99,16 +100,26 @@ class Doorman:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                line, _ = await loop.sock_accept(listening)
+                line, address = await loop.sock_accept(listening)
             except OSError:  # too many files are open
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             if len(self._strangers) >= _STRANGERS:
-                line.close()
-                continue
+                self._turn_away()
             task = asyncio.create_task(self._admit(line))
-            self._strangers.add(task)
-            task.add_done_callback(self._strangers.discard)
+            self._strangers[task] = address[0]
+            task.add_done_callback(lambda task: self._strangers.pop(task, None))
+            await asyncio.sleep(0)  # an accept that need not wait lets nobody else have a turn
+
+    def _turn_away(self) -> None:
+        """Close the oldest connection of the host that has most: whoever holds a ticket shows it at once.
+
+        A fixed number for each host would be too few for many nodes behind one address.
+        """
+        busiest, _ = Counter(self._strangers.values()).most_common(1)[0]
+        oldest = next(task for task, host in self._strangers.items() if host == busiest)
+        del self._strangers[oldest]
+        oldest.cancel()
 
     async def _admit(self, line: socket.socket) -> None:
         """Hand a line that shows a good ticket to whoever waits for it; close any other."""

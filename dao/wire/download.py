@@ -32,7 +32,7 @@ _RESUMED = (
 
 
 class _NoDoor(Exception):  # noqa: N818  (it ends one attempt)
-    """The door that was named cannot be reached from here."""
+    """The door that was named cannot be reached from here, or nothing came through it."""
 
 
 class Download:
@@ -71,11 +71,11 @@ class Download:
                     raise
 
     async def _until_whole(self, content: Cid | Digest, incoming: Incoming) -> None:
-        failures = 0
+        failures, by_door = 0, self.by_door
         while True:
             before = incoming.size
             try:
-                await self._stream(content, incoming)
+                await self._stream(content, incoming, by_door)
             except grpc.aio.AioRpcError as error:
                 said = error_of(error, self._superlink)
                 if error.code() is grpc.StatusCode.PERMISSION_DENIED and self._sign is not None:
@@ -86,7 +86,7 @@ class Download:
                 if error.code() is grpc.StatusCode.ABORTED:
                     self._renew()
             except _NoDoor:
-                self.by_door = False
+                by_door = False
                 continue
             except (TimeoutError, OSError):
                 said = Unreachable(
@@ -99,9 +99,9 @@ class Download:
                 raise said
             await asyncio.sleep(_PAUSE_SECONDS * 2 ** (failures - 1))
 
-    async def _stream(self, content: Cid | Digest, incoming: Incoming) -> None:
+    async def _stream(self, content: Cid | Digest, incoming: Incoming, by_door: bool) -> None:
         what = f"{name_of(content)} from Superlink {self._superlink}"
-        asked = FetchRequest(digest_of_content(content), incoming.size, self.by_door)
+        asked = FetchRequest(digest_of_content(content), incoming.size, by_door)
         body = write_fetch(asked)
         request = unsigned_call(body) if self._sign is None else await self._sign(body)
         call = self._call(
@@ -116,7 +116,7 @@ class Download:
                 raise TooLarge(f"{what}: {size} bytes are more than the {incoming.max_bytes} allowed here")
             if size < incoming.size:
                 raise Mismatch(f"{what}: {size} bytes, of which {incoming.size} have come already")
-            if found.door is not None and self.by_door:
+            if found.door is not None and by_door:
                 await self._through(found.door, incoming, size)
             else:
                 async with aclosing(self._pieces(call, incoming, size, what)) as pieces:
@@ -131,8 +131,9 @@ class Download:
         try:
             line = await doors.connect(self._superlink.rpartition(":")[0], door)
         except OSError:
+            self.by_door = False
             raise _NoDoor from None
-        loop = asyncio.get_running_loop()
+        loop, before = asyncio.get_running_loop(), incoming.size
 
         def take(piece: memoryview) -> None:
             incoming.write(piece)
@@ -140,8 +141,13 @@ class Download:
             if self._on_progress is not None:
                 loop.call_soon_threadsafe(self._on_progress, incoming.size, size)
 
-        left = size - incoming.size
-        await doors.carry(line, lambda line: doors.receive(line, left, take), SILENCE_SECONDS)
+        left = size - before
+        try:
+            await doors.carry(line, lambda line: doors.receive(line, left, take), SILENCE_SECONDS)
+        except OSError:
+            if incoming.size > before:
+                raise
+            raise _NoDoor from None  # as when too many others knock at it; next time it may be better
 
     async def _pieces(
         self, call: Any, incoming: Incoming, size: int, what: str

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -185,6 +186,56 @@ async def test_door__given_up_and_called_again__goes_on_where_it_was(
         await fetching
     assert (tmp_path / "model.part").stat().st_size >= CHUNK
     await link.fetch(cid, tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == DATA
+
+
+async def test_door__closed_before_a_byte_came__this_content_over_grpc(
+    network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, refused = door.send, []
+
+    def first_refused(line: socket.socket, path: Path, offset: int, size: int) -> None:
+        if not refused:
+            refused.append(offset)
+            raise ConnectionResetError
+        whole(line, path, offset, size)
+
+    monkeypatch.setattr(door, "send", first_refused)
+    cable = await network.cable((await network.serve()).address, [])
+    link = network.link(cable.address)
+    await link.fetch(cid, tmp_path / "once")
+    assert cable.carried > len(DATA)
+    await link.fetch(cid, tmp_path / "again")
+    assert cable.carried < 2 * len(DATA)
+    assert (tmp_path / "once").read_bytes() == (tmp_path / "again").read_bytes() == DATA
+    assert refused == [0]
+
+
+async def test_door__one_host_holds_all_places__loses_them_to_others(
+    network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "_STRANGERS", 4)
+    cable = await network.cable((await network.serve()).address, [])
+    link = network.link(cable.address)
+    async with grpc.aio.insecure_channel(cable.address) as channel:
+        call, found = await ask(channel, cid)
+        call.cancel()
+    with contextlib.ExitStack() as stack:
+
+        def knock(host: str) -> socket.socket:
+            to = ("127.0.0.1", found.port)
+            return stack.enter_context(socket.create_connection(to, timeout=5, source_address=(host, 0)))
+
+        first, *crowd = [knock(f"127.0.0.{last}") for last in (2, 3, 3, 3, 3, 3)]
+        for line in crowd[:2]:
+            assert await asyncio.to_thread(line.recv, 1) == b""
+        await link.fetch(cid, tmp_path / "model")
+        assert await asyncio.to_thread(crowd[2].recv, 1) == b""
+        for line in (first, *crowd[3:]):
+            line.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                line.recv(1)
+    assert cable.carried < 10_000
     assert (tmp_path / "model").read_bytes() == DATA
 
 
