@@ -17,8 +17,9 @@ import { RuleBook } from "./RuleBook.sol";
 abstract contract Tasks is ITrainingCoordinator, Ownable, Pausable {
     /// @dev A Supernode that joined a task.
     struct Membership {
-        address owner;
+        address owner; // none once it has left
         uint48 joinedAt; // block
+        uint48 leftAt; // block; in rounds that opened before it can still commit on chain
     }
 
     /// @notice What bonds are paid in.
@@ -120,7 +121,7 @@ abstract contract Tasks is ITrainingCoordinator, Ownable, Pausable {
         uint256 stake = registry.stakeOf(operator);
         if (stake < rules.minStake) revert StakeOutsideRules(stake, rules.minStake);
 
-        _members[task][operator] = Membership(msg.sender, uint48(block.number));
+        _members[task][operator] = Membership(msg.sender, uint48(block.number), 0);
         _operatorOf[task][msg.sender] = operator;
         ++state.active;
         emit Joined(task, operator, msg.sender);
@@ -227,8 +228,19 @@ abstract contract Tasks is ITrainingCoordinator, Ownable, Pausable {
         state.mixed = state.inFlight != 0;
     }
 
+    /// @notice Whether a Supernode was a member all through the block before `openBlock`.
+    /// @dev One that left since can still commit, or whoever removes it could keep its commit out.
+    function _wasMember(uint64 task, address operator, uint256 openBlock) internal view returns (bool) {
+        Membership storage member = _members[task][operator];
+        uint256 joinedAt = member.joinedAt;
+        uint256 leftAt = member.leftAt;
+        return joinedAt != 0 && joinedAt < openBlock && (leftAt == 0 || leftAt >= openBlock);
+    }
+
     function _remove(uint64 task, address operator, address owner) private {
-        delete _members[task][operator];
+        Membership storage member = _members[task][operator];
+        member.owner = address(0);
+        member.leftAt = uint48(block.number);
         delete _operatorOf[task][owner];
         --_tasks[task].active;
         emit Left(task, operator);

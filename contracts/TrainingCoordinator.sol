@@ -108,8 +108,7 @@ contract TrainingCoordinator is Tasks, EIP712 {
         else if (phase == Phase.Closed || phase == Phase.Posted || phase == Phase.Frozen) {
             _before(uint256(r.closedAt) + rules.forcePeriod);
         } else revert WrongPhase(task, round, phase);
-        uint256 joinedAt = _members[task][node].joinedAt;
-        if (joinedAt == 0 || joinedAt >= r.openBlock) revert NotJoined(task, node);
+        if (!_wasMember(task, node, r.openBlock)) revert NotJoined(task, node);
         uint256 stake = registry.stakeAt(node, r.openBlock - 1);
         if (stake < rules.minStake) revert StakeOutsideRules(stake, rules.minStake);
         Forced storage forced = _forced[task][round];

@@ -82,7 +82,7 @@ def create(
     force_period: Annotated[int, _seconds("after closing in which commits may be forced on chain")] = HOUR
     // 2,
     challenge_period: Annotated[int, _seconds("in which a result can be challenged")] = DAY,
-    resolve_period: Annotated[int, _seconds("for the DAO to decide a challenge")] = 3 * DAY,
+    resolve_period: Annotated[int, _seconds("for the DAO to decide a challenge; longer than a proposal takes")] = 4 * DAY,
     draft: Annotated[
         Path | None,
         typer.Option(

@@ -75,9 +75,30 @@ contract ForcedCommitsTest is RoundCalls {
         refuses(ANYONE, commitCall(1, 7), abi.encodeWithSelector(I.NotJoined.selector, task, node(7)));
         refuses(ANYONE, commitCall(1, 8), abi.encodeWithSelector(I.NotJoined.selector, task, node(8)));
         refuses(ANYONE, commitCall(1, 9), abi.encodeWithSelector(I.NotJoined.selector, task, node(9)));
+    }
+
+    function test_commit__left_since_the_opening__is_taken_for_that_round_alone() public {
+        registerKey(key(7), STAKE);
+        join(7); // so that the next round has its quorum
+        vm.roll(block.number + 1);
+        open();
+        vm.roll(block.number + 1);
         vm.prank(owner(0));
         coordinator.leave(task, node(0));
-        refuses(ANYONE, commitCall(1, 0), abi.encodeWithSelector(I.NotJoined.selector, task, node(0)));
+        vm.prank(owner(1));
+        registry.unbond(node(1), STAKE);
+        vm.prank(superlink);
+        coordinator.expire(task, node(1));
+        force(1, 0);
+        force(1, 1);
+        eq(coordinator.forcedCountOf(task, 1), 2);
+        skip(COMMIT);
+        close(1, 1);
+        post(1);
+        vm.roll(block.number + 1);
+        open();
+        refuses(ANYONE, commitCall(2, 0), abi.encodeWithSelector(I.NotJoined.selector, task, node(0)));
+        refuses(ANYONE, commitCall(2, 1), abi.encodeWithSelector(I.NotJoined.selector, task, node(1)));
     }
 
     function test_commit__stake_left_before_the_round__refused() public {

@@ -159,7 +159,6 @@ contract RulesTest is RoundCalls {
         dismiss(round, 2);
         challenge(round);
         eq(token.balanceOf(address(coordinator)), BOND);
-        change(rules());
         vm.warp(block.timestamp + RESOLVE - 1);
         resolve(round, true);
         eq(token.balanceOf(address(coordinator)), 0);
