@@ -1,0 +1,33 @@
+"""What is typed into the page's forms: read as its reader means it, or refused in words."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from dao.chain.deploy import TOKEN
+from tests.api.stage import Stage
+from tests.web.reader import Reader, reading
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # the browser is all tests'
+
+
+async def call(reader: Reader, module: str, function: str, *arguments: object) -> Any:
+    """Call a function of one of the page's modules."""
+    script = "async ([name, called, given]) => (await import(name))[called](...given)"
+    return await reader.page.evaluate(script, [f"{reader.url}/js/{module}.js", function, list(arguments)])
+
+
+async def test_amount__commas__only_where_they_part_thousands(stage: Stage, browser: Browser) -> None:
+    async with stage.open() as running, reading(browser, running) as reader:
+        for text, tokens in (("1,000.5", 1000.5), ("1000.5", 1000.5), ("1,234,567", 1_234_567), (" 2 ", 2)):
+            assert int(await call(reader, "format", "weiOf", text)) == int(tokens * 2) * TOKEN // 2
+        for text in ("1,5", "1,00", "10,00.5", ",100", "1,,000", "1000,000", "1.000,5", "1,000,", ""):
+            assert await call(reader, "format", "weiOf", text) is None, text
+
+        await reader.follow("Propose")
+        await reader.page.get_by_label("Kind of action").select_option("Pay a grant")
+        await reader.page.get_by_label("Amount", exact=True).fill("1,5")
+        await expect(reader.page.get_by_text("such as 1.5 or 1,000")).to_be_visible()
+        preview = reader.page.get_by_role("region", name="What would be executed")
+        await expect(preview).to_contain_text("Amount")
