@@ -18,8 +18,9 @@ from dao.cli.network import (
     RpcOption,
 )
 from dao.cli.ways import acting
+from dao.core.address import address_of
 from dao.core.errors import ConfigError
-from dao.core.types import address_of, hex_of
+from dao.core.types import hex_of
 
 
 class Of(StrEnum):

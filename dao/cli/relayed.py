@@ -20,8 +20,9 @@ from dao.chain.signer import Signer
 from dao.cli.deciding import Found, Outcome, is_over, not_now, plain
 from dao.cli.network import Paying
 from dao.cli.paid import chosen
+from dao.core.address import address_of
 from dao.core.errors import ConfigError, Refused, RuleError, Unreachable
-from dao.core.types import Address, BlockNumber, Rules, TaskId, Wei, address_of, hex_of
+from dao.core.types import Address, BlockNumber, Rules, TaskId, Wei, hex_of
 from dao.gov.actions import Action, ChangeRules, encode_actions
 from dao.gov.forms import kind_of
 from dao.gov.words import describe

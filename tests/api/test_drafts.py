@@ -11,6 +11,7 @@ from tests.api.stage import Stage, member
 from tests.support import RULES
 
 TO = Address(bytes([7] * 20))
+MISTYPED = "0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
 
 def test_read__what_is_shown__the_same_action_with_units_in_names() -> None:
@@ -80,6 +81,7 @@ async def test_preview__no_action_of_ours__refused_with_the_field(stage: Stage) 
             ("drain", {}, "drain"),
             ("grant", {"to": hex_of(TO)}, "amount"),
             ("grant", {"to": "0x12", "amount_wei": "1"}, "to"),
+            ("grant", {"to": MISTYPED, "amount_wei": "1"}, "checksum is wrong"),
             ("grant", {"to": hex_of(TO), "amount_wei": "-1"}, "amount"),
             ("grant", {"to": hex_of(TO), "amount_wei": "1", "url": "http://127.0.0.1"}, "url"),
         ):

@@ -248,6 +248,9 @@ def test_acts__what_is_not_possible__one_line_and_nothing_is_sent(town: Town, tm
         assert "nothing to propose" in dao.refused("propose", "--title", "x", *key)
         assert "expected one line" in dao.refused("propose", "--grant", f"{other.address}=1", *key)
         assert "ADDRESS=TOKENS" in dao.refused("propose", "--title", "x", "--grant", "1", *key)
+        mistyped = "0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+        for did in (("propose", "--title", "x", "--grant", f"{mistyped}=1"), ("delegate", mistyped)):
+            assert "mistyped, its checksum is wrong" in dao.refused(*did, *key, "--yes")
         assert "given twice" in dao.refused(
             *("propose", "--title", "x", "--rule", "1:quorum=1", "--rule", "1:quorum=2", *key)
         )

@@ -8,8 +8,9 @@ from typing import Any
 from playwright.async_api import BrowserContext
 
 from dao.api.signing import digest_of
-from dao.api.siwe import checksummed, signed_digest
+from dao.api.siwe import signed_digest
 from dao.chain.signer import Signer
+from dao.core.address import checksummed
 from dao.core.types import hex_of
 from dao.devnet import CHAIN_ID, Anvil
 
