@@ -118,7 +118,7 @@ def command(
             ]
             draft = await way.draft(heading, body, [*actions, *rules])
             words = [f"- {line}" for line in draft.words]
-            warnings = [f"WARNING, as things stand it would fail: {line}" for line in draft.warnings]
+            warnings = [f"WARNING: {line}" for line in draft.warnings]
             agree([f"Propose “{heading}”, which would:", *words, *warnings], yes)
             number = proposal_id(draft.actions, draft.description)
             return {"proposal": str(number), **await way.propose(draft)}

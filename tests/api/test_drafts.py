@@ -91,12 +91,16 @@ async def test_preview__no_action_of_ours__refused_with_the_field(stage: Stage) 
             assert word in problem["detail"]
 
 
-async def test_preview__settings_that_the_governor_would_refuse__warned(stage: Stage) -> None:
-    actions = [SetQuorum(400), SetVotingPeriod(0), SetQuorum(100)]
+async def test_preview__settings_that_are_refused_or_lock_the_dao__warned(stage: Stage) -> None:
+    actions = [SetQuorum(400), SetVotingPeriod(0), SetQuorum(99), SetThreshold(Wei(10**9 * TOKEN))]
     wanted = [{"kind": kind_of(action), "fields": drafts.shown(action)} for action in actions]
     async with stage.open() as running, member(running, stage.members[0]) as anyone:
         draft = await anyone.post("/drafts/preview", {"title": "Too much", "actions": wanted})
     assert draft["warnings"] == [
         "set_quorum: refused: expected at most 100 percent, got 400",
         "set_voting_period: refused: expected at least 1 second, got 0",
+        (
+            "set_threshold: nobody could propose any more: a proposer would need 1,000,000,000 tokens of votes, "
+            "and all that count are 4,000 tokens"
+        ),
     ]

@@ -20,7 +20,7 @@ def test_digest__any__reads_back(data: bytes) -> None:
     "text", ["", "0x", "0x0", "00", "0xzz", "0x00 ", " 0x00", "0x00\n", "0X00", "0x0000"]
 )
 def test_bytes_of__not_one_byte__refused_by_name(text: str) -> None:
-    with pytest.raises(DecodeError, match="salt: expected 0x and 2 (lowercase )?hex digits"):
+    with pytest.raises(DecodeError, match=r"salt: expected 0x and 2 (lowercase )?hex digits"):
         bytes_of(text, 1, "salt")
 
 
