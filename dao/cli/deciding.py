@@ -1,11 +1,12 @@
 """What the commands of members share: by which way they act, what they are asked before they sign, what is printed."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol
 
 import typer
 
@@ -145,7 +146,17 @@ def agree(words: Iterable[str], yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise ConfigError("nothing was signed: expected --yes, or a terminal to ask at")
-    typer.confirm("Sign this?", abort=True, err=True)
+    # the event loop would heed Ctrl-C only once there is an answer
+    before = signal.signal(signal.SIGINT, _stopped)
+    try:
+        typer.confirm("Sign this?", abort=True, err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _stopped(*_: object) -> NoReturn:
+    typer.echo("\ndao: stopped; nothing was signed", err=True)
+    raise typer.Exit(130)
 
 
 def words_of(actions: Actions, deployment: Deployment) -> list[str]:

@@ -278,3 +278,10 @@ def test_acts__an_api_of_other_contracts__nothing_is_signed(town: Town, tmp_path
     (tmp_path / "other.json").write_text(json.dumps(told))
     key = (*town.members[0].key, "--deployment", tmp_path / "other.json")
     assert "serves other contracts" in town.dao.refused("delegate", *town.free, *key, "--yes")
+
+
+def test_asked__ctrl_c__ends_at_once_in_one_line(town: Town) -> None:
+    for way in (town.free, town.paid):
+        done = town.dao.interrupted("delegate", *way, *town.members[1].key, at="Sign this? [y/N]:")
+        assert done[0] == 130
+        assert done[1].replace("^C", "").split("\r\n")[1:] == ["dao: stopped; nothing was signed", ""]
