@@ -62,7 +62,7 @@ def _read_address(text: Any) -> Address:
     try:
         return address_of(_written(text))
     except DecodeError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(str(error).removeprefix("address: ")) from None  # the field's name goes before it
 
 
 def _read_bytes(text: Any, size: int | None = None) -> bytes:

@@ -187,6 +187,21 @@ export function fieldsOf({ kind, values }) {
   return missing.length ? { missing } : { fields };
 }
 
+const FIELDS = { delegatee: "Delegate to", title: "Title", description: "Why", reason: "Reason" };
+
+/** The API's words with its fields called as the forms call them: "grant.to: …" is "Pay a grant, To: …". */
+export function labelled(text) {
+  return text.replace(/(^|; )([\w.]+): /g, (whole, mark, path) => {
+    const [kind, ...rest] = path.split(".");
+    const name = rest.join(".");
+    if (!name) return FIELDS[kind] ? `${mark}${FIELDS[kind]}: ` : whole;
+    const found = KINDS[kind]?.groups
+      .flatMap(({ fields }) => fields)
+      .find((field) => field.name.replace(/_(wei|seconds)$/, "") === name);
+    return found ? `${mark}${KINDS[kind].label}, ${found.label}: ` : whole;
+  });
+}
+
 /** What to type for a task's present rules. */
 export function typed(rules) {
   const entries = Object.entries(rules).map(([name, value]) => {
