@@ -66,7 +66,7 @@ async def draft(chain: Chain, title: str, text: str, wanted: Sequence[Action]) -
 
 
 def description_of(title: str, text: str) -> str:
-    """A proposal's description as it stands on chain: Markdown, the title first."""
+    """A proposal's description as it stands on chain: the title first, marked as Markdown marks a heading."""
     return f"# {title.strip()}\n\n{text.strip()}".strip()
 
 

@@ -34,7 +34,7 @@ def _many(name: str, metavar: str, help_: str) -> typer.models.OptionInfo:
 
 def command(
     title: Annotated[str, typer.Option(help="One line that says what it is about.")] = "",
-    text: Annotated[str, typer.Option(help="Why, in Markdown; or @FILE.")] = "",
+    text: Annotated[str, typer.Option(help="Why, in plain text with line breaks; or @FILE.")] = "",
     file: Annotated[
         Path | None,
         typer.Option(

@@ -7,7 +7,9 @@ from playwright.async_api import Browser, expect
 
 from dao.chain.deploy import TOKEN
 from tests.api.stage import Stage
+from tests.web.decisions import propose
 from tests.web.reader import Reader, reading
+from tests.web.wallet import Wallet
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # the browser is all tests'
 
@@ -31,3 +33,22 @@ async def test_amount__commas__only_where_they_part_thousands(stage: Stage, brow
         await expect(reader.page.get_by_text("such as 1.5 or 1,000")).to_be_visible()
         preview = reader.page.get_by_role("region", name="What would be executed")
         await expect(preview).to_contain_text("Amount")
+
+
+async def test_texts__with_what_turns_their_direction__shown_without(stage: Stage, browser: Browser) -> None:
+    number = await propose(stage, "# Pay \u202eeno yna\u2069 back\n\nBecause \u2066so\u2069.")
+    async with stage.open() as running, reading(browser, running) as reader:
+        await reader.go(f"proposals/{number}")
+        await expect(reader.page.get_by_role("heading", level=1)).to_have_text("Pay eno yna back")
+        await expect(reader.page.get_by_text("Because so.")).to_be_visible()
+        assert await reader.page.title() == "Pay eno yna back · Commonweight"
+
+
+async def test_delegation__to_nobody__said_before_it_is_signed(stage: Stage, browser: Browser) -> None:
+    wallet = Wallet(stage.members[0], stage.network.anvil)
+    async with stage.open() as running, reading(browser, running, wallet) as reader:
+        await reader.sign_in()
+        await reader.page.get_by_label("Delegate to").fill("0x" + "00" * 20)
+        await reader.button("Delegate").click()
+        await reader.agree("Delegate the votes of your tokens", "they count for nothing")
+        await reader.done("Delegate your tokens' votes")
