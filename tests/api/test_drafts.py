@@ -91,6 +91,17 @@ async def test_preview__no_action_of_ours__refused_with_the_field(stage: Stage) 
             assert word in problem["detail"]
 
 
+async def test_prepare__mistyped_fields__named_as_they_were_sent(stage: Stage) -> None:
+    async with stage.open() as running, member(running, stage.members[0]) as anyone:
+        form = {"account": anyone.address, "contract": "token", "delegatee": MISTYPED}
+        said = (await anyone.post("/prepare/delegate", form, 422))["detail"]
+        assert said == (
+            f"delegatee: {MISTYPED} is mistyped, its checksum is wrong; {MISTYPED.lower()} in lower case?"
+        )
+        said = (await anyone.get(f"/accounts/{MISTYPED}", 422))["detail"]
+        assert said.startswith(f"address: {MISTYPED} is mistyped")
+
+
 async def test_preview__settings_that_are_refused_or_lock_the_dao__warned(stage: Stage) -> None:
     actions = [SetQuorum(400), SetVotingPeriod(0), SetQuorum(99), SetThreshold(Wei(10**9 * TOKEN))]
     wanted = [{"kind": kind_of(action), "fields": drafts.shown(action)} for action in actions]

@@ -11,6 +11,8 @@ from tests.web.decisions import propose
 from tests.web.reader import Reader, reading
 from tests.web.wallet import Wallet
 
+MISTYPED = "0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # the browser is all tests'
 
 
@@ -33,6 +35,16 @@ async def test_amount__commas__only_where_they_part_thousands(stage: Stage, brow
         await expect(reader.page.get_by_text("such as 1.5 or 1,000")).to_be_visible()
         preview = reader.page.get_by_role("region", name="What would be executed")
         await expect(preview).to_contain_text("Amount")
+        await reader.page.get_by_label("Amount", exact=True).fill("1,000.5")
+        await reader.page.get_by_label("Title").fill("A grant")
+        await reader.page.get_by_label("To", exact=True).fill(MISTYPED)
+        await expect(preview).to_contain_text(
+            f"Pay a grant, To: {MISTYPED} is mistyped, its checksum is wrong"
+        )
+        await reader.page.get_by_label("To", exact=True).fill(MISTYPED.lower())
+        await expect(preview).to_contain_text("Pay 1,000.5 tokens of the treasury")
+        assert [error for error in reader.errors if "422" not in error] == []
+        reader.errors.clear()
 
 
 async def test_texts__with_what_turns_their_direction__shown_without(stage: Stage, browser: Browser) -> None:
