@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from dao.chain.client import Chain
-from dao.chain.contracts import Coordinator
+from dao.chain.contracts import Coordinator, Token
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions
 from dao.chain.reverts import reverted
 from dao.chain.rpc import Answered
 from dao.core.errors import Reverted
-from dao.core.types import Rules, TaskId, hex_of
-from dao.gov.actions import Action, ChangeRules, decode, encode_actions, refusal_of
+from dao.core.types import Rules, TaskId, Wei, hex_of
+from dao.gov.actions import Action, ChangeRules, SetThreshold, decode, encode_actions
 from dao.gov.forms import fields_of, kind_of, read_action
+from dao.gov.warnings import warning_of
 from dao.gov.words import describe
 
 _WEI = (
@@ -58,19 +59,29 @@ async def draft(chain: Chain, title: str, text: str, wanted: Sequence[Action]) -
     description = description_of(title, text)
     current = await _current(chain, kinds)
     words = [describe(action, chain.deployment, current) for action in kinds]
-    warnings = [why for why in map(refusal_of, kinds) if why is not None]
+    supply = await _supply(chain, kinds)
+    warnings = [why for why in (warning_of(action, supply) for action in kinds) if why is not None]
     warnings += await _tried(chain, actions, [kind_of(action) for action in kinds])
     return Draft(actions, description, words, warnings)
 
 
 def description_of(title: str, text: str) -> str:
-    """A proposal's description as it stands on chain: Markdown, the title first."""
+    """A proposal's description as it stands on chain: the title first, marked as Markdown marks a heading."""
     return f"# {title.strip()}\n\n{text.strip()}".strip()
 
 
 def tasks_of(actions: Sequence[Action]) -> list[TaskId]:
     """The tasks whose rules actions change."""
     return [action.task for action in actions if isinstance(action, ChangeRules)]
+
+
+async def _supply(chain: Chain, actions: Sequence[Action]) -> Wei:
+    """The tokens that have votes, where an action sets the threshold; else it does not matter."""
+    if not any(isinstance(action, SetThreshold) for action in actions):
+        return Wei(0)
+    token, at = Token(chain), chain.head()
+    others = chain.deployment.timelock, chain.deployment.distributor  # treasury and escrow have none
+    return Wei(await token.total_supply(at) - sum([await token.balance_of(one, at) for one in others]))
 
 
 async def _current(chain: Chain, actions: Sequence[Action]) -> dict[TaskId, Rules]:
@@ -86,7 +97,7 @@ async def _tried(chain: Chain, actions: Actions, labels: Sequence[str]) -> list[
     """What would go wrong if the timelock made the calls now, together.
 
     The governor takes calls to itself only while it executes a proposal that has them, so those are left out; see
-    dao.gov.actions.refusal_of.
+    dao.gov.warnings.
     """
     timelock, governor = hex_of(chain.deployment.timelock), chain.deployment.governor
     made = zip(labels, actions.targets, actions.values, actions.calldatas, strict=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from dao.api.siwe import account, checksummed
+from dao.core.address import address_of, checksummed
 from dao.core.errors import DecodeError
 from dao.core.types import Address, Digest, Wei, hex_of
 
@@ -60,9 +60,9 @@ Micro = Annotated[int, Field(description="Millionths of a loss.")]
 
 def _read_address(text: Any) -> Address:
     try:
-        return account(_written(text), "address")
+        return address_of(_written(text))
     except DecodeError as error:
-        raise ValueError(str(error)) from None
+        raise ValueError(str(error).removeprefix("address: ")) from None  # the field's name goes before it
 
 
 def _read_bytes(text: Any, size: int | None = None) -> bytes:

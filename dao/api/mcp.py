@@ -139,7 +139,9 @@ def server(services: Services) -> FastMCP:
                 "admit {task, owner, admitted}, resolve {task, round, valid}, set_quorum {percent}.",
             ),
         ],
-        description: Annotated[str, Field(max_length=15_000, description="Why, in Markdown.")] = "",
+        description: Annotated[
+            str, Field(max_length=15_000, description="Why, in plain text; line breaks stay.")
+        ] = "",
     ) -> Answer:
         """Draft a proposal and try it: its calls, in words, and what would refuse them now. It is not proposed by this."""
         form = drafts.DraftForm(title=title, description=description, actions=actions)

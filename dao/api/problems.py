@@ -1,7 +1,7 @@
 """What goes wrong, as application/problem+json (RFC 9457): one shape for every error that a caller may meet."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +17,7 @@ from dao.index.database import DatabaseError
 
 MEDIA_TYPE = "application/problem+json"
 BLANK = "about:blank"
+_PARTS = ("body", "path", "query", "header", "cookie")
 _SHOWN = 5  # mistakes in one request that are told
 
 _log = logging.getLogger(__name__)
@@ -116,8 +117,18 @@ def install(app: FastAPI) -> None:
 
 def mistakes(errors: Any) -> str:
     """Name each field and what was expected, without repeating what was sent."""
-    said = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in list(errors)[:_SHOWN]]
+    said = [f"{_place(error['loc'])}: {_words(error['msg'])}" for error in list(errors)[:_SHOWN]]
     return "; ".join(said) or "the request is not as the API's description has it"
+
+
+def _place(path: Sequence[object]) -> str:
+    """The field's name: that it stands in the body, the path or the query is plain."""
+    inside = path[1:] if len(path) > 1 and path[0] in _PARTS else path
+    return ".".join(map(str, inside))
+
+
+def _words(message: str) -> str:
+    return message.removeprefix("Value error, ")
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

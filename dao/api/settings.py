@@ -127,24 +127,22 @@ class ApiSettings(HomeSettings):
         return Signer.load(self.at(self.key.keystore), self.password_file(), PASSWORD_VARIABLE)
 
 
-def init(
-    home: Path, url: str, deployment: Path | None, listen: str = LISTEN, *, work: int = 262_144
-) -> Address:
+def init(home: Path, url: str, deployment: Path, listen: str = LISTEN, *, work: int = 262_144) -> Address:
     """Make a home folder, for this user only: config.toml, the network's file and the relayer's key; its address.
 
     ConfigError where the folder is one already; KeyFileError where it has a key.
     """
     if (home / FILE).exists():
         raise ConfigError(f"{home}: already is a daemon's folder; choose another one by --home")
+    if not (url + listen).isprintable() or '"' in url + listen:
+        raise ConfigError(f"--rpc and --listen: expected addresses, got {url!r} and {listen!r}")
+    Deployment.load(deployment)
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
     settings = ApiSettings.load(home)
-    if deployment is not None:
-        keep_deployment(deployment, home)
+    keep_deployment(deployment, home)
     password = os.environ.get(PASSWORD_VARIABLE) or _new_password(settings.at(settings.key.password))
     signer = Signer.create(settings.at(settings.key.keystore), password, work)
-    if not (url + listen).isprintable() or '"' in url + listen:
-        raise ConfigError(f"--rpc and --listen: expected addresses, got {url!r} and {listen!r}")
     text = _CONFIG.format(url=url, listen=listen, budget=BUDGET)
     (home / FILE).write_text(text, encoding="utf-8")
     ApiSettings.load(home).address()

@@ -6,12 +6,13 @@ from typing import Any
 from dao.api.problems import Problem
 from dao.chain.client import Chain
 from dao.chain.contracts import Registry, Token
-from dao.chain.governance import Actions, Governor, ProposalState, Support, VotingPower
+from dao.chain.governance import Actions, Governor, Support, VotingPower
 from dao.chain.interface import encode, load
 from dao.chain.signer import recover
 from dao.core.errors import DecodeError, Reverted
 from dao.core.keccak import keccak256
 from dao.core.types import ZERO_ADDRESS, Address, Digest, Timestamp, Wei, hex_of
+from dao.gov.timing import NO_VOTES, VOTED, not_now, times_of
 from dao.gov.units import amount
 
 Typed = dict[str, Any]  # as eth_signTypedData_v4 takes it
@@ -169,20 +170,16 @@ async def check_votes(chain: Chain, proposal: int, voter: Address) -> None:
     """Problem where a vote would not count: 404 no such proposal, 409 not the time or voted already, 403 no votes."""
     governor, at = Governor(chain), chain.head()
     try:
-        state = await governor.state_of(proposal, at)
+        times = await times_of(chain, proposal)
     except Reverted as error:
         raise Problem(404, "not-found", "there is no such proposal", error=error.error) from None
-    if state is not ProposalState.ACTIVE:
-        raise Problem(
-            409, "not-active", f"the proposal is {state.name.lower()}; votes are cast while it is active"
-        )
+    why = not_now("vote", times)
+    if why is not None:
+        raise Problem(409, "not-active", why)
     if await governor.has_voted(proposal, voter, at):
-        raise Problem(409, "voted", "this account has voted on this proposal")
-    snapshot = await governor.snapshot_of(proposal, at)
-    if await VotingPower(chain).past_votes_of(voter, snapshot, at) == 0:
-        raise Problem(
-            403, "no-votes", "this account had no votes when the voting began; delegate for the next one"
-        )
+        raise Problem(409, "voted", VOTED)
+    if await VotingPower(chain).past_votes_of(voter, Timestamp(times.starts_at), at) == 0:
+        raise Problem(403, "no-votes", NO_VOTES)
 
 
 async def check_threshold(chain: Chain, proposer: Address) -> None:

@@ -4,9 +4,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dao.core.address import address_of, checksummed
 from dao.core.errors import DecodeError
 from dao.core.keccak import keccak256
-from dao.core.types import Address, Digest, address_of, hex_of
+from dao.core.types import Address, Digest
 
 MAX_MESSAGE = 2000  # characters
 
@@ -86,25 +87,6 @@ def signed_digest(message: str) -> Digest:
 
     signable = encode_defunct(text=message)
     return keccak256(b"\x19" + signable.version + signable.header + signable.body)
-
-
-def checksummed(address: Address) -> str:
-    """Write an address with the checksum of EIP-55: a digit is upper case where its hash has 8 or more."""
-    digits = address.hex()
-    hashed = keccak256(digits.encode()).hex()
-    return "0x" + "".join(
-        digit.upper() if int(mark, 16) >= 8 else digit for digit, mark in zip(digits, hashed, strict=False)
-    )
-
-
-def account(text: str, what: str) -> Address:
-    """Read an address as callers send it: in one case, or with a right checksum; DecodeError names `what`."""
-    address = address_of(text, what)
-    if text[2:] not in (address.hex(), address.hex().upper()) and text != checksummed(address):
-        raise DecodeError(
-            f"{what}: {text[:42]} is mistyped, its checksum is wrong; {hex_of(address)} in lower case?"
-        )
-    return address
 
 
 def _read(text: str) -> float:

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dao.core.address import address_of
 from dao.core.errors import ConfigError, DecodeError
-from dao.core.types import Address, BlockNumber, address_of, hex_of
+from dao.core.types import Address, BlockNumber, hex_of
 
 _MAX_FILE = 64 * 1024
 FILE = "deployment.json"  # in a daemon's folder

@@ -59,8 +59,11 @@ SENTENCES: Mapping[str, str] = {
     "EnforcedPause": "paused by the DAO; wait until it is not",
     "OwnableUnauthorizedAccount": "{account} is not the owner; only the DAO's timelock may",
     "AccessControlUnauthorizedAccount": "{account} lacks the role {neededRole}; where members govern, it takes a proposal that they accept",
-    "ERC20InsufficientBalance": "{sender} holds {balance} wei of tokens and needs {needed}",
-    "ERC20InsufficientAllowance": "{spender} may spend {allowance} wei of tokens and needs {needed}; approve it first",
+    "ERC20InsufficientBalance": "{sender} holds {balance} tokens and needs {needed}",
+    "ERC20InsufficientAllowance": "{spender} may spend {allowance} tokens and needs {needed}; approve it first",
+    "GovernorInsufficientProposerVotes": "a proposal needs {threshold} tokens of votes, {proposer} has {votes}; votes count once they are delegated, to oneself or another",
+    "GovernorUnexpectedProposalState": "the proposal is {current}, this takes one that is {expectedStates}",
+    "GovernorAlreadyCastVote": "{voter} has voted on this proposal, and a vote is final",
     "GovernorUnableToCancel": "{account} cannot withdraw it: only its proposer may, before voting begins",
     "TimelockInsufficientDelay": "a delay of {delay} s is below the timelock's {minDelay} s",
     "TimelockUnexpectedOperationState": "the timelock's operation {operationId} is not in the state for this",
@@ -93,7 +96,17 @@ _RULES: Mapping[str, str] = {
 }
 
 
-_OF_STAKE = ("StakeTooSmall", "StakeTooLarge", "InsufficientStake")  # whose numbers are amounts of tokens
+# whose numbers are amounts of tokens
+_OF_TOKENS = (
+    *("StakeTooSmall", "StakeTooLarge", "InsufficientStake"),
+    *("ERC20InsufficientBalance", "ERC20InsufficientAllowance", "GovernorInsufficientProposerVotes"),
+)
+# IGovernor.ProposalState, in order
+_STATES = ("pending", "active", "canceled", "defeated", "succeeded", "queued", "expired", "executed")
+
+
+_NEW = "new"
+_TWICE = "this very proposal was made before and is {current}; with another title or text it is another one"
 
 
 def reverted(label: str, data: bytes, fallback: str = "") -> Reverted:
@@ -120,16 +133,24 @@ def _explain(data: bytes) -> tuple[str, tuple[object, ...], str]:
         raise DecodeError(f"selector {selector.hex()}: no error of these contracts")
     arguments = decode(refusal.types, body, refusal.name)
     shown = {
-        name: _shown(name, value, refusal.name in _OF_STAKE)
+        name: _shown(name, value, refusal.name in _OF_TOKENS)
         for name, value in zip(refusal.names, arguments, strict=True)
     }
     if refusal.name == "BadRules":
         shown["expected"] = _RULES.get(shown["what"], "another value")
     listed = ", ".join(f"{name} {value}" for name, value in shown.items())
-    return refusal.name, arguments, SENTENCES.get(refusal.name, listed or "no details").format(**shown)
+    sentence = SENTENCES.get(refusal.name, listed or "no details")
+    if shown.get("expectedStates") == _NEW:
+        sentence = _TWICE
+    return refusal.name, arguments, sentence.format(**shown)
 
 
 def _shown(name: str, value: object, is_tokens: bool) -> str:
+    if name == "expectedStates" and isinstance(value, bytes):  # a bit each, the first state's the lowest
+        bits = int.from_bytes(value, "big")
+        return " or ".join(state for place, state in enumerate(_STATES) if bits >> place & 1) or _NEW
+    if name == "current" and isinstance(value, int):
+        return _STATES[value] if value < len(_STATES) else str(value)
     if isinstance(value, bytes):
         return hex_of(value)
     if name == "phase" and isinstance(value, int):

@@ -9,11 +9,20 @@ import typer
 
 from dao.api.settings import LISTEN, ApiSettings
 from dao.api.settings import init as init_home
-from dao.cli.network import RPC_DEFAULT, ContractsOption, JsonOption, UrlOption, expanded
+from dao.chain.deployment import Deployment
+from dao.cli.network import (
+    DEPLOYMENT_DEFAULT,
+    RPC_DEFAULT,
+    DeploymentOption,
+    JsonOption,
+    UrlOption,
+    expanded,
+)
 from dao.cli.output import log_to_stderr, print_json
-from dao.config import default_home
+from dao.config import FILE, default_home
 from dao.core.errors import ConfigError
 from dao.core.types import hex_of
+from dao.devnet import CHAIN_ID
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -29,21 +38,33 @@ HomeOption = Annotated[
 def init(
     home: HomeOption = None,
     url: UrlOption = RPC_DEFAULT,
-    deployment: ContractsOption = None,
+    deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
     listen: Annotated[str, typer.Option(help="host:port to serve at.")] = LISTEN,
     json: JsonOption = False,
 ) -> None:
     """Make the API's folder: settings, and the key of the relayer, which needs some ether for gas.
 
+    The network's file is copied into the folder.
+
     Example: dao api init --rpc ws://127.0.0.1:8545 --deployment deployment.json
     """
-    folder = expanded(home or default_home("api"))
-    address = init_home(folder, url, deployment and expanded(deployment), listen)
+    folder, network = expanded(home or default_home("api")), expanded(deployment)
+    if deployment == DEPLOYMENT_DEFAULT and not network.exists() and not (folder / FILE).exists():
+        raise ConfigError(
+            "--deployment: expected the file with the network's contracts; dao devnet up makes one for a network of your own"
+        )
+    address = init_home(folder, url, network, listen)
     if json:
         print_json({"relayer": hex_of(address), "home": str(folder)})
         return
-    print(f"relayer {hex_of(address)} in {folder}")
-    print("next: send the relayer some ether for gas, then dao api start")
+    print(f"relayer {hex_of(address)} in {folder}, for the network of {network}")
+    is_devnet = Deployment.load(network).chain_id == CHAIN_ID
+    fund = (
+        f"dao devnet fund {hex_of(address)} --tokens 0"
+        if is_devnet
+        else "send the relayer some ether for gas"
+    )
+    print(f"next: {fund}, then dao api start")
 
 
 @app.command()
@@ -114,6 +135,7 @@ async def _until_told(settings: ApiSettings) -> None:
 
 def _settings(home: Path | None) -> ApiSettings:
     folder = expanded(home or default_home("api"))
-    if not folder.is_dir():
-        raise ConfigError(f"{folder}: no such folder; dao api init makes one")
-    return ApiSettings.load(folder)
+    settings = ApiSettings.load(folder)
+    if not settings.at(settings.chain.deployment).exists():
+        raise ConfigError(f"{folder}: not the folder of an API; dao api init makes one")
+    return settings

@@ -1,20 +1,21 @@
 """What the commands of members share: by which way they act, what they are asked before they sign, what is printed."""
 
 import asyncio
+import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, Protocol
 
 import typer
 
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions, Support
 from dao.cli.output import print_fields, print_json
-from dao.core.errors import ConfigError
-from dao.core.types import Address, Rules, TaskId
-from dao.gov.actions import decode, proposal_id
+from dao.core.errors import ConfigError, Refused, Reverted
+from dao.core.types import Address, Rules, TaskId, Wei
+from dao.gov.actions import ChangeRules, decode, proposal_id
 from dao.gov.words import describe
 
 if TYPE_CHECKING:
@@ -35,14 +36,6 @@ ProposalArgument = Annotated[
     typer.Argument(metavar="PROPOSAL", help="The proposal's number, or first digits that no other one has."),
 ]
 Outcome = dict[str, object]
-_NEVER = 2**37  # seconds
-_WHEN = {
-    "vote": ("active", "votes are cast while it is active"),
-    "queue": ("succeeded", "it is queued once it has succeeded"),
-    "execute": ("queued", "it is executed once it is queued"),
-    "cancel": ("pending", "its proposer may withdraw it before voting begins"),
-}
-_OVER = ("defeated", "canceled", "expired", "executed")  # nothing follows these
 
 
 @dataclass(frozen=True)
@@ -90,6 +83,10 @@ class Way(Protocol):
         """Let the account's tokens or stake vote by another."""
         ...
 
+    async def votes(self, found: Found) -> Wei:
+        """What the account's vote counts; RuleError where it has none, has voted, or voting is over."""
+        ...
+
     async def vote(self, found: Found, support: Support, reason: str) -> Outcome:
         """Vote."""
         ...
@@ -111,32 +108,6 @@ class Way(Protocol):
         ...
 
 
-def not_now(act: str, state: str, eta: int | None, now: int) -> str | None:
-    """Why a proposal cannot be voted on, queued or executed ("vote", "queue", "execute") now; None when it can."""
-    needed, words = _WHEN[act]
-    if act == "execute" and state == "executed":
-        return "the proposal was executed already"
-    if state != needed:
-        return f"the proposal is {state}; {words}"
-    if act == "execute" and eta is not None and eta > now:
-        return f"the proposal is in the timelock until {moment(eta)}; it is executed from then on"
-    return None
-
-
-def is_over(act: str, state: str) -> bool:
-    """Whether the time to queue or execute a proposal is past, whatever happens."""
-    return state in _OVER or (act == "queue" and state == "queued")
-
-
-def moment(seconds: int) -> str:
-    """A Unix time as people write it."""
-    return (
-        datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        if seconds < _NEVER
-        else "never"
-    )
-
-
 def agree(words: Iterable[str], yes: bool) -> None:
     """Say what is about to be signed, and ask whether to; ConfigError when there is nobody to ask."""
     for line in words:
@@ -145,13 +116,30 @@ def agree(words: Iterable[str], yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise ConfigError("nothing was signed: expected --yes, or a terminal to ask at")
-    typer.confirm("Sign this?", abort=True, err=True)
+    # the event loop would heed Ctrl-C only once there is an answer
+    before = signal.signal(signal.SIGINT, _stopped)
+    try:
+        typer.confirm("Sign this?", abort=True, err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
-def words_of(actions: Actions, deployment: Deployment) -> list[str]:
-    """A sentence for each call of a proposal."""
+def _stopped(*_: object) -> NoReturn:
+    typer.echo("\ndao: stopped; nothing was signed", err=True)
+    raise typer.Exit(130)
+
+
+async def words_of(
+    actions: Actions, deployment: Deployment, rules: Callable[[TaskId], Awaitable[Rules]] | None
+) -> list[str]:
+    """A sentence for each call of a proposal; `rules` gives those of a task, where what is to change is still to come."""
     calls = zip(actions.targets, actions.values, actions.calldatas, strict=True)
-    return [f"- {describe(decode(*call, deployment), deployment)}" for call in calls]
+    kinds, current = [decode(*call, deployment) for call in calls], {}
+    for action in kinds:
+        if isinstance(action, ChangeRules) and rules is not None:
+            with suppress(Reverted, Refused):  # there is no such task
+                current[action.task] = await rules(action.task)
+    return [describe(action, deployment, current) for action in kinds]
 
 
 def finish(act: Callable[[], Coroutine[Any, Any, Mapping[str, object]]], json: bool) -> None:

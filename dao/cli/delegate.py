@@ -18,8 +18,10 @@ from dao.cli.network import (
     RpcOption,
 )
 from dao.cli.ways import acting
+from dao.core.address import address_of
 from dao.core.errors import ConfigError
-from dao.core.types import address_of, hex_of
+from dao.core.types import hex_of
+from dao.gov.words import delegation
 
 
 class Of(StrEnum):
@@ -31,7 +33,7 @@ class Of(StrEnum):
 
 
 _CONTRACTS = {Of.TOKENS: "token", Of.STAKE: "registry"}
-_WHERE = {"token": "tokens in the wallet", "registry": "staked tokens"}
+_WHERE = {"token": "your tokens in the wallet", "registry": "your staked tokens"}
 
 
 def command(
@@ -68,8 +70,7 @@ def command(
                     f"{hex_of(way.account)}: has neither tokens nor stake, so no votes to delegate"
                 )
             chosen = delegatee if delegatee is not None else way.account
-            whose = "you do" if chosen == way.account else f"{hex_of(chosen)} does"
-            agree([f"Let your {_WHERE[contract]} vote as {whose}." for contract in held], yes)
+            agree([delegation(_WHERE[contract], chosen, way.account) for contract in held], yes)
             outcome: Outcome = {"delegate": hex_of(chosen)}
             for contract in held:
                 for key, value in (await way.delegate(contract, chosen)).items():

@@ -22,8 +22,9 @@ from dao.cli.network import (
     account_folder,
 )
 from dao.cli.output import print_fields, print_json, tokens
+from dao.core.address import address_of
 from dao.core.errors import ConfigError
-from dao.core.types import Address, Wei, address_of, hex_of
+from dao.core.types import Address, Wei, hex_of
 from dao.lock import only_daemon
 
 DAY = 86_400

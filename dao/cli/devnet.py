@@ -19,8 +19,9 @@ from dao.cli.holding import held, holder, stop_holder
 from dao.cli.network import Paying, account_folder, expanded, paying
 from dao.cli.output import tokens
 from dao.config import DEVNET
+from dao.core.address import address_of
 from dao.core.errors import ConfigError, DaoError, RpcError
-from dao.core.types import Address, address_of, hex_of
+from dao.core.types import Address, hex_of
 from dao.devnet import SWIFT, Anvil, dev_signer, leave_to_founders, start_anvil
 
 app = typer.Typer(no_args_is_help=True)

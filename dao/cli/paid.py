@@ -6,12 +6,13 @@ from dao.api.drafts import Draft, draft
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator, Registry, Token
 from dao.chain.decisions import ProposalCreated
-from dao.chain.governance import Actions, Governor, Support
+from dao.chain.governance import Actions, Governor, Support, VotingPower
 from dao.chain.sender import Sender
-from dao.cli.deciding import Found, Outcome, not_now
+from dao.cli.deciding import Found, Outcome
 from dao.core.errors import ConfigError, Reverted, RuleError
-from dao.core.types import ZERO_ADDRESS, Address, Rules, TaskId, hex_of
+from dao.core.types import ZERO_ADDRESS, Address, Rules, TaskId, Wei, hex_of
 from dao.gov.actions import Action
+from dao.gov.timing import NO_VOTES, VOTED, not_now, times_of
 
 LIMIT = 600.0  # seconds for a transaction
 
@@ -44,6 +45,20 @@ class Paid:
         """See Way."""
         votes = Token(self._chain) if contract == "token" else Registry(self._chain)
         return await self._send(votes.delegate(to))
+
+    async def votes(self, found: Found) -> Wei:
+        """See Way."""
+        why = not_now("vote", await times_of(self._chain, found.number))
+        if why is not None:
+            raise RuleError(why)
+        governor, at = Governor(self._chain), self._chain.head()
+        if await governor.has_voted(found.number, self.account, at):
+            raise RuleError(VOTED)
+        since = await governor.snapshot_of(found.number, at)
+        votes = await VotingPower(self._chain).past_votes_of(self.account, since, at)
+        if not votes:
+            raise RuleError(NO_VOTES)
+        return votes
 
     async def vote(self, found: Found, support: Support, reason: str) -> Outcome:
         """See Way."""
@@ -79,9 +94,7 @@ class Paid:
         try:
             return await self._send(call)
         except Reverted:
-            governor, at = Governor(self._chain), self._chain.head()
-            state = (await governor.state_of(found.number, at)).name.lower()
-            why = not_now(act, state, await governor.eta_of(found.number, at), at.timestamp)
+            why = not_now(act, await times_of(self._chain, found.number))
             if why is None:
                 raise
             raise RuleError(why) from None

@@ -1,15 +1,18 @@
 """`dao proposals`: what is to be decided, and what was."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator
 from dao.chain.decisions import ProposalCreated
+from dao.chain.deployment import Deployment
 from dao.chain.governance import Governor, ProposalState
-from dao.cli.deciding import Found, moment, plain, words_of
+from dao.cli.deciding import Found, plain, words_of
 from dao.cli.network import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
@@ -21,13 +24,15 @@ from dao.cli.network import (
 from dao.cli.output import amount, print_fields, print_json, print_table
 from dao.cli.paid import found_of, proposal_of, proposals_of
 from dao.core.errors import ConfigError
-from dao.core.types import Timestamp, hex_of
+from dao.core.types import Rules, TaskId, Timestamp, hex_of
+from dao.gov.timing import OVER, moment
 
 STATES = tuple(state.name.lower() for state in ProposalState if state is not ProposalState.EXPIRED)
 _FIELDS = (
     *("id", "state", "title", "proposer", "starts_at", "ends_at", "eta"),
     *("for_wei", "against_wei", "abstain_wei", "quorum_wei"),
 )
+_RulesOf = Callable[[TaskId], Awaitable[Rules]]
 _SHOWN = 12  # digits of a number in a table
 
 
@@ -65,7 +70,8 @@ def command(
     if json:
         print_json(rows)
     else:
-        print_table([_row(row) for row in rows], "no proposal yet: dao propose")
+        none = "no proposal yet: dao propose" if state is None else f"no proposal is {state}"
+        print_table([_row(row) for row in rows], none)
 
 
 async def _list(state: str | None, limit: int, api: str | None, *where: Any) -> list[dict[str, Any]]:
@@ -91,20 +97,24 @@ async def _list(state: str | None, limit: int, api: str | None, *where: Any) -> 
 
 async def _one(text: str, api: str | None, *where: Any) -> dict[str, Any]:
     if api is not None:
-        from dao.cli.relayed import deployment_of, find, reading
+        from dao.cli.relayed import deployment_of, find, reading, rules_of
 
         async with reading(api) as source:
             found = await find(source, text)
             told = await source.get(f"/proposals/{found.number}")
             network = deployment_of(await source.get("/network"))
-            return {**{name: told[name] for name in _FIELDS}, **_content(found, network)}
+            shown = {name: told[name] for name in _FIELDS}
+            return {**shown, **await _content(found, network, told["state"], partial(rules_of, source))}
     async with connected(*where) as chain:
         event = await proposal_of(chain, text)
-        return {**await _told(chain, event), **_content(found_of(event), chain.deployment)}
+        told, rules = await _told(chain, event), partial(Coordinator(chain).rules_of, at=chain.head())
+        return {**told, **await _content(found_of(event), chain.deployment, told["state"], rules)}
 
 
-def _content(found: Found, network: Any) -> dict[str, Any]:
-    return {"description": found.description, "words": words_of(found.actions, network)}
+async def _content(found: Found, network: Deployment, state: str, rules: _RulesOf) -> dict[str, Any]:
+    """Its text and words; once it is over, the rules of now are not those that it was to change."""
+    words = await words_of(found.actions, network, None if state in OVER else rules)
+    return {"description": found.description, "words": [f"- {line}" for line in words]}
 
 
 async def _told(chain: Chain, event: ProposalCreated) -> dict[str, Any]:

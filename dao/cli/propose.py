@@ -34,7 +34,7 @@ def _many(name: str, metavar: str, help_: str) -> typer.models.OptionInfo:
 
 def command(
     title: Annotated[str, typer.Option(help="One line that says what it is about.")] = "",
-    text: Annotated[str, typer.Option(help="Why, in Markdown; or @FILE.")] = "",
+    text: Annotated[str, typer.Option(help="Why, in plain text with line breaks; or @FILE.")] = "",
     file: Annotated[
         Path | None,
         typer.Option(
@@ -118,7 +118,7 @@ def command(
             ]
             draft = await way.draft(heading, body, [*actions, *rules])
             words = [f"- {line}" for line in draft.words]
-            warnings = [f"WARNING, as things stand it would fail: {line}" for line in draft.warnings]
+            warnings = [f"WARNING: {line}" for line in draft.warnings]
             agree([f"Propose “{heading}”, which would:", *words, *warnings], yes)
             number = proposal_id(draft.actions, draft.description)
             return {"proposal": str(number), **await way.propose(draft)}

@@ -17,14 +17,15 @@ from dao.api.siwe import parse, signed_digest
 from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.governance import Actions, Support
 from dao.chain.signer import Signer
-from dao.cli.deciding import Found, Outcome, is_over, not_now, plain
+from dao.cli.deciding import Found, Outcome, plain, words_of
 from dao.cli.network import Paying
 from dao.cli.paid import chosen
+from dao.core.address import address_of
 from dao.core.errors import ConfigError, Refused, RuleError, Unreachable
-from dao.core.types import Address, BlockNumber, Rules, TaskId, Wei, address_of, hex_of
+from dao.core.types import Address, BlockNumber, Rules, TaskId, Wei, hex_of
 from dao.gov.actions import Action, ChangeRules, encode_actions
 from dao.gov.forms import kind_of
-from dao.gov.words import describe
+from dao.gov.timing import NO_VOTES, VOTED, Times, is_over, not_now
 
 BASE = "/api/v1"
 LIMIT = 300.0  # seconds until what was relayed is in the chain
@@ -117,9 +118,7 @@ class Relayed:
 
     async def rules(self, task: TaskId) -> Rules:
         """See Way."""
-        told = (await self._api.get(f"/tasks/{task}"))["rules"]
-        action = drafts.read("change_rules", {"task": task, "rules": told})
-        return cast("ChangeRules", action).rules
+        return await rules_of(self._api, task)
 
     async def holds(self, contract: str) -> bool:
         """See Way."""
@@ -135,6 +134,17 @@ class Relayed:
         said = typed["message"]
         body = {"contract": contract, "delegatee": hex_of(to), "nonce": said["nonce"]}
         return await self._relay("delegate", {**body, "expiry": int(said["expiry"]), "signature": signature})
+
+    async def votes(self, found: Found) -> Wei:
+        """See Way."""
+        why = not_now("vote", await self._times(found))
+        told = await self._api.get(f"/proposals/{found.number}/voters/{hex_of(self.account)}")
+        votes = Wei(int(told["weight_wei"]))
+        if why is None:
+            why = NO_VOTES if not votes else VOTED if told["vote"] is not None else None
+        if why is not None:
+            raise RuleError(why)
+        return votes
 
     async def vote(self, found: Found, support: Support, reason: str) -> Outcome:
         """See Way."""
@@ -154,7 +164,7 @@ class Relayed:
         forms = [{"kind": kind_of(action), "fields": drafts.shown(action)} for action in actions]
         body = {"title": title, "description": text, "actions": forms}
         warnings = (await self._api.post("/drafts/preview", body))["warnings"]
-        words = [describe(action, self.deployment) for action in drafts.decoded(encoded, self.deployment)]
+        words = await words_of(encoded, self.deployment, self.rules)
         self._form = body
         return Draft(
             encoded, drafts.description_of(title, text), words, [plain(str(line)) for line in warnings]
@@ -190,22 +200,23 @@ class Relayed:
 
     async def _at_its_time(self, act: str, found: Found) -> Outcome:
         """Have it relayed; RuleError where it is not the time for it."""
-        state, why = await self._hindrance(act, found)
+        times = await self._times(found)
+        why = not_now(act, times)
         # a relayer answers what it has done before with that; too early may be over by the time the index tells of
-        if why is not None and is_over(act, state):
+        if why is not None and is_over(act, times.state):
             raise RuleError(why)
         try:
             return await self._relay(act, {"proposal": str(found.number)})
         except Refused:
-            _, why = await self._hindrance(act, found)
+            why = not_now(act, await self._times(found))
             if why is None:
                 raise
             raise RuleError(why) from None
 
-    async def _hindrance(self, act: str, found: Found) -> tuple[str, str | None]:
-        """The proposal's state, and why it is not the time for the act, if so."""
+    async def _times(self, found: Found) -> Times:
         told = await self._api.get(f"/proposals/{found.number}")
-        return told["state"], not_now(act, told["state"], told["eta"], told["as_of"]["timestamp"])
+        now = told["as_of"]["timestamp"]
+        return Times(told["state"], told["starts_at"], told["ends_at"], told["eta"], now)
 
     async def _prepared(self, path: str, form: Any) -> Any:
         return (await self._api.post(path, form))["typed_data"][0]
@@ -260,6 +271,13 @@ async def relayed(url: str, expected: Path | None, account: Paying) -> AsyncIter
         signer = account.signer(deployment.chain_id)
         await api.sign_in(signer)
         yield Relayed(api, deployment, signer)
+
+
+async def rules_of(api: Api, task: TaskId) -> Rules:
+    """The rules of a task's next round."""
+    told = (await api.get(f"/tasks/{task}"))["rules"]
+    action = drafts.read("change_rules", {"task": task, "rules": told})
+    return cast("ChangeRules", action).rules
 
 
 async def find(api: Api, text: str) -> Found:

@@ -25,7 +25,8 @@ from dao.cli.network import (
     paying,
 )
 from dao.cli.output import amount, print_fields, print_json, print_table, tokens, writable
-from dao.core.types import RULE_AMOUNTS, Codec, Rules, TaskId, Wei, address_of, hex_of
+from dao.core.address import address_of
+from dao.core.types import RULE_AMOUNTS, Codec, Rules, TaskId, Wei, hex_of
 
 app = typer.Typer(no_args_is_help=True)
 HOUR, DAY = 3600, 86_400
@@ -82,7 +83,9 @@ def create(
     force_period: Annotated[int, _seconds("after closing in which commits may be forced on chain")] = HOUR
     // 2,
     challenge_period: Annotated[int, _seconds("in which a result can be challenged")] = DAY,
-    resolve_period: Annotated[int, _seconds("for the DAO to decide a challenge; longer than a proposal takes")] = 4 * DAY,
+    resolve_period: Annotated[
+        int, _seconds("for the DAO to decide a challenge; longer than a proposal takes")
+    ] = 4 * DAY,
     draft: Annotated[
         Path | None,
         typer.Option(

@@ -19,6 +19,7 @@ from dao.cli.network import (
 )
 from dao.cli.ways import acting, decide
 from dao.core.errors import ConfigError
+from dao.gov.units import amount
 
 CHOICES = {"for": Support.FOR, "against": Support.AGAINST, "abstain": Support.ABSTAIN}
 _VERBS = {Support.FOR: "for", Support.AGAINST: "against", Support.ABSTAIN: "to abstain on"}
@@ -54,5 +55,8 @@ def command(
     async def act(way: Way, found: Found) -> Outcome:
         return {"vote": choice, **await way.vote(found, support, reason)}
 
-    note = f"Your reason, public for good: {reason}" if reason else ""
+    async def note(way: Way, found: Found) -> list[str]:
+        counted = f"Your vote counts {amount(await way.votes(found))}, and is final."
+        return [counted, *([f"Your reason, public for good: {reason}"] if reason else [])]
+
     decide(way, proposal, f"Vote {_VERBS[support]} {{}}, which would:", act, note=note, yes=yes, json=json)

@@ -7,9 +7,10 @@ from typing import Any
 
 from dao.api.drafts import read
 from dao.cli.output import tokens
+from dao.core.address import address_of
 from dao.core.canonical import read_json
 from dao.core.errors import ConfigError, DecodeError
-from dao.core.types import RULE_AMOUNTS, RoundId, TaskId, address_of
+from dao.core.types import RULE_AMOUNTS, RoundId, TaskId
 from dao.gov.actions import (
     Action,
     Admit,

@@ -43,17 +43,21 @@ def decide(
     heading: str,
     act: Callable[[W, Found], Awaitable[Outcome]],
     *,
-    note: str = "",
+    note: Callable[[W, Found], Awaitable[list[str]]] | None = None,
     yes: bool,
     json: bool,
 ) -> None:
-    """Do something about a proposal: say under `heading` ("{}" is its title) what it would do, ask, act, print."""
+    """Do something about a proposal: say under `heading` ("{}" is its title) what it would do, ask, act, print.
+
+    `note` gives what is to be said besides, or raises RuleError where the act would come to nothing.
+    """
 
     async def run() -> Outcome:
         async with way as opened:
             found = await opened.find(proposal)
-            words = [heading.format(f"“{found.title}”"), *words_of(found.actions, opened.deployment)]
-            agree([*words, *([note] if note else [])], yes)
+            words = await words_of(found.actions, opened.deployment, opened.rules)
+            notes = await note(opened, found) if note is not None else []
+            agree([heading.format(f"“{found.title}”"), *(f"- {line}" for line in words), *notes], yes)
             return {"proposal": str(found.number), **await act(opened, found)}
 
     finish(run, json)

@@ -161,16 +161,13 @@ def hex_of(data: bytes) -> str:
 
 def bytes_of(text: str, length: int, what: str) -> bytes:
     """Read `length` bytes as `hex_of` writes them; DecodeError names `what`."""
-    if not re.fullmatch(f"0x[0-9a-f]{{{2 * length}}}", text):
-        raise DecodeError(f"{what}: expected 0x and {2 * length} lowercase hex digits, got {text[:80]!r}")
+    pattern = f"0x[0-9a-f]{{{2 * length}}}"
+    if not re.fullmatch(pattern, text):
+        case = "lowercase " if re.fullmatch(pattern, text.lower()) else ""
+        raise DecodeError(f"{what}: expected 0x and {2 * length} {case}hex digits, got {text[:80]!r}")
     return bytes.fromhex(text[2:])
 
 
 def digest_of(text: str, what: str = "digest") -> Digest:
     """Read a digest in JSON; DecodeError names `what`."""
     return Digest(bytes_of(text, 32, what))
-
-
-def address_of(text: str, what: str = "address") -> Address:
-    """Read an address as people write it, in any case; DecodeError names `what`."""
-    return Address(bytes_of(text.lower(), 20, what))

@@ -283,13 +283,3 @@ def _by_selector(deployment: Deployment) -> Mapping[tuple[Address, bytes], type[
         ): action
         for action, kind in KINDS.items()
     }
-
-
-def refusal_of(action: Action) -> str | None:
-    """Why the governor would refuse one of its settings when it is executed; None when it would not."""
-    match action:
-        case SetQuorum(percent) if percent > 100:
-            return f"set_quorum: refused: expected at most 100 percent, got {percent}"
-        case SetVotingPeriod(0):
-            return "set_voting_period: refused: expected at least 1 second, got 0"
-    return None

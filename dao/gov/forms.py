@@ -3,11 +3,13 @@
 import re
 from typing import Any
 
+from dao.core.address import address_of
 from dao.core.errors import DecodeError
 from dao.core.record import form_of
 from dao.core.types import hex_of
 from dao.gov.actions import KINDS, Action, Known, Unknown
 
+_ADDRESS = 42  # characters
 _NAMES = {re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower(): kind for kind in KINDS}
 
 
@@ -30,15 +32,17 @@ def fields_of(action: Action) -> dict[str, object]:
 
 
 def read_action(kind: str, fields: object) -> Known:
-    """Read what `fields_of` writes, hex digits in any case; DecodeError names what is wrong."""
+    """Read what `fields_of` writes, hex digits in any case, addresses as people write them; DecodeError names what is wrong."""
     if kind not in _NAMES:
         raise DecodeError(f"action {kind[:80]!r}: expected one of {' '.join(_NAMES)}")
     known: Any = _NAMES[kind]
-    action: Known = form_of(known).read(_lowered(fields), kind)
+    action: Known = form_of(known).read(_lowered(fields, kind), kind)
     return action
 
 
-def _lowered(value: object) -> object:
+def _lowered(value: object, path: str) -> object:
     if isinstance(value, dict):
-        return {name: _lowered(inner) for name, inner in value.items()}
-    return value.lower() if isinstance(value, str) and value.startswith(("0x", "0X")) else value
+        return {name: _lowered(inner, f"{path}.{name}") for name, inner in value.items()}
+    if not isinstance(value, str) or not value.startswith(("0x", "0X")):
+        return value
+    return hex_of(address_of(value, path)) if len(value) == _ADDRESS else value.lower()

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.interface import decode, load
+from dao.core.address import checksummed
 from dao.core.errors import DecodeError
-from dao.core.types import Address, Rules, TaskId, hex_of
+from dao.core.types import ZERO_ADDRESS, Address, Rules, TaskId, hex_of
 from dao.gov import actions as do
 from dao.gov.change import changed, stated
 from dao.gov.units import amount, decimal, duration
@@ -83,6 +84,13 @@ def describe(  # noqa: C901, PLR0911, PLR0912  (a case each)
         case do.Unknown(target, value, calldata):
             ether = f" with {decimal(value)} ether" if value else ""
             return f"Call {who(target)}{ether}: {_call(target, calldata, deployment)}."
+
+
+def delegation(what: str, to: Address, own: Address) -> str:
+    """What delegating the votes of `what` ("your staked tokens") to an account means to its owner."""
+    if to == ZERO_ADDRESS:
+        return f"Let {what} vote for nobody: their votes count for nothing."
+    return f"Let {what} vote as {'you do' if to == own else f'{checksummed(to)} does'}."
 
 
 def _rules(rules: Rules) -> str:

@@ -11,6 +11,7 @@ from tests.api.stage import Stage, member
 from tests.support import RULES
 
 TO = Address(bytes([7] * 20))
+MISTYPED = "0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
 
 def test_read__what_is_shown__the_same_action_with_units_in_names() -> None:
@@ -80,6 +81,7 @@ async def test_preview__no_action_of_ours__refused_with_the_field(stage: Stage) 
             ("drain", {}, "drain"),
             ("grant", {"to": hex_of(TO)}, "amount"),
             ("grant", {"to": "0x12", "amount_wei": "1"}, "to"),
+            ("grant", {"to": MISTYPED, "amount_wei": "1"}, "checksum is wrong"),
             ("grant", {"to": hex_of(TO), "amount_wei": "-1"}, "amount"),
             ("grant", {"to": hex_of(TO), "amount_wei": "1", "url": "http://127.0.0.1"}, "url"),
         ):
@@ -89,12 +91,27 @@ async def test_preview__no_action_of_ours__refused_with_the_field(stage: Stage) 
             assert word in problem["detail"]
 
 
-async def test_preview__settings_that_the_governor_would_refuse__warned(stage: Stage) -> None:
-    actions = [SetQuorum(400), SetVotingPeriod(0), SetQuorum(100)]
+async def test_prepare__mistyped_fields__named_as_they_were_sent(stage: Stage) -> None:
+    async with stage.open() as running, member(running, stage.members[0]) as anyone:
+        form = {"account": anyone.address, "contract": "token", "delegatee": MISTYPED}
+        said = (await anyone.post("/prepare/delegate", form, 422))["detail"]
+        assert said == (
+            f"delegatee: {MISTYPED} is mistyped, its checksum is wrong; {MISTYPED.lower()} in lower case?"
+        )
+        said = (await anyone.get(f"/accounts/{MISTYPED}", 422))["detail"]
+        assert said.startswith(f"address: {MISTYPED} is mistyped")
+
+
+async def test_preview__settings_that_are_refused_or_lock_the_dao__warned(stage: Stage) -> None:
+    actions = [SetQuorum(400), SetVotingPeriod(0), SetQuorum(99), SetThreshold(Wei(10**9 * TOKEN))]
     wanted = [{"kind": kind_of(action), "fields": drafts.shown(action)} for action in actions]
     async with stage.open() as running, member(running, stage.members[0]) as anyone:
         draft = await anyone.post("/drafts/preview", {"title": "Too much", "actions": wanted})
     assert draft["warnings"] == [
         "set_quorum: refused: expected at most 100 percent, got 400",
         "set_voting_period: refused: expected at least 1 second, got 0",
+        (
+            "set_threshold: nobody could propose any more: a proposer would need 1,000,000,000 tokens of votes, "
+            "and all that count are 4,000 tokens"
+        ),
     ]

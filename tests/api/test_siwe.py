@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.api.siwe import SignIn, account, checksummed, parse
+from dao.api.siwe import SignIn, parse
+from dao.core.address import address_of, checksummed
 from dao.core.errors import DecodeError
-from dao.core.types import Address, address_of, hex_of
+from dao.core.types import Address, hex_of
 
 SIGN_IN = SignIn(
     "dao.example:8460",
@@ -21,25 +22,6 @@ SIGN_IN = SignIn(
     1_790_000_000.0,
     1_790_000_600.0,
 )
-
-
-@pytest.mark.parametrize(
-    "shown",
-    [
-        "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
-        "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359",
-        "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB",
-        "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb",
-    ],
-)
-def test_checksummed__examples_of_eip_55__equal(shown: str) -> None:
-    assert checksummed(address_of(shown)) == shown
-    assert account(shown, "x") == account(shown.lower(), "x") == address_of(shown)
-
-
-def test_account__one_letter_of_the_other_case__refused() -> None:
-    with pytest.raises(DecodeError, match="mistyped"):
-        account("0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "x")
 
 
 texts = st.text(string.ascii_letters + string.digits + " .,:-", min_size=1, max_size=100)

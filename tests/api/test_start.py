@@ -8,8 +8,9 @@ import pytest
 
 from dao.api.serve import open_api
 from dao.chain.deployment import Deployment
+from dao.core.address import address_of
 from dao.core.errors import ConfigError
-from dao.core.types import Address, Wei, address_of
+from dao.core.types import Address, Wei
 from tests.api.stage import Stage
 from tests.cli.command import Dao
 from tests.support import Network
@@ -36,7 +37,24 @@ def test_start__a_home_of_its_own__serves_page_and_api_until_told(network: Netwo
 
 
 def test_start__without_a_home__says_how_to_make_one(tmp_path: Path) -> None:
-    assert "dao api init makes one" in Dao(tmp_path).refused("api", "start")
+    dao = Dao(tmp_path)
+    assert "dao api init makes one" in dao.refused("api", "start")
+    assert "dao devnet up makes one" in dao.refused(
+        "api", "init"
+    )  # and nothing is begun that would be in the way
+    assert not (tmp_path / ".commonweight").exists()
+
+
+def test_init__without_a_deployment__takes_the_devnets(network: Network, tmp_path: Path) -> None:
+    dao = Dao(tmp_path)
+    devnet = tmp_path / ".commonweight" / "devnet"
+    devnet.mkdir(parents=True)
+    network.deployment.save(devnet / "deployment.json")
+    said = dao.run("api", "init", "--rpc", network.anvil.ws).stdout
+    relayer = said.split()[1]
+    assert f"next: dao devnet fund {relayer} --tokens 0, then dao api start" in said
+    copied = tmp_path / ".commonweight" / "api" / "deployment.json"
+    assert Deployment.load(copied) == network.deployment
 
 
 def test_migrate__a_new_database_and_again__is_up_to_date(network: Network, tmp_path: Path) -> None:

@@ -180,6 +180,35 @@ def test_reverted__string_panic_unknown_and_nothing__said_plainly() -> None:
     assert "without a reason (out of gas)" in str(reverted("call", b"", "out of gas"))
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        (
+            "GovernorInsufficientProposerVotes",
+            (b"\1" * 20, 5 * 10**17, 2 * 10**18),
+            f"a proposal needs 2 tokens of votes, 0x{'01' * 20} has 0.5; votes count once",
+        ),
+        (
+            "GovernorUnexpectedProposalState",
+            (7, 3, bytes(32)),
+            "this very proposal was made before and is defeated; with another title",
+        ),
+        (
+            "GovernorUnexpectedProposalState",
+            (7, 0, (1 << 4 | 1 << 5).to_bytes(32, "big")),
+            "the proposal is pending, this takes one that is succeeded or queued",
+        ),
+        ("GovernorAlreadyCastVote", (b"\1" * 20,), f"0x{'01' * 20} has voted on this proposal"),
+        ("ERC20InsufficientBalance", (b"\1" * 20, 0, 10**18), "holds 0 tokens and needs 1"),
+    ],
+)
+def test_reverted__what_members_meet__in_words_with_amounts_in_tokens(
+    name: str, arguments: tuple[object, ...], said: str
+) -> None:
+    [(selector, found)] = [(key, found) for key, found in refusals().items() if found.name == name]
+    assert said in str(reverted("call", selector + encode_values(found.types, arguments, "error")))
+
+
 def test_codec__wrong_types_and_short_data__refused_with_the_name() -> None:
     function = load("DaoToken").functions["transfer"]
     for args in (("no address", 1), (bytes(20), -1), (bytes(20), 2**256), (bytes(20),)):

@@ -42,7 +42,7 @@ async def test_change_rules__what_must_stay_or_no_round__reverted_with_words(net
         coordinator = Coordinator(chain)
         rules = await coordinator.rules_of(task, chain.head())
         change = coordinator.change_rules(task, replace(rules, app_hash=digest(9)))
-        with pytest.raises(Reverted, match="appHash: expected .* the same for the whole life of a task"):
+        with pytest.raises(Reverted, match=r"appHash: expected .* the same for the whole life of a task"):
             await timelock_execute(chain, dao, [change])
         with pytest.raises(Reverted, match="round 1"):
             await coordinator.rules_of_round(TaskId(task), RoundId(1), chain.head())

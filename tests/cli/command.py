@@ -1,11 +1,15 @@
 """Runs the `dao` command as its users do, in a home of its own: daemons in processes, what ends by itself mostly here."""
 
+import contextlib
+import fcntl
 import io
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -69,6 +73,28 @@ class Dao:
         )
         return self._checked(arguments, code, Done(done.returncode, done.stdout, done.stderr))
 
+    def interrupted(self, *arguments: object, at: str) -> tuple[int, str]:
+        """Run a command at a terminal and press Ctrl-C once it asks; its exit code, and what it wrote from then on."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [*PROGRAM, *map(str, arguments)],
+            env=self.environment,
+            cwd=self.home,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),  # noqa: PLW1509
+        )
+        os.close(theirs)
+        try:
+            read(ours, at)
+            os.write(ours, b"\x03")
+            return process.wait(LIMIT), read(ours, None)
+        finally:
+            process.kill()
+            process.wait()
+            os.close(ours)
+
     def _checked(self, arguments: tuple[object, ...], code: int, done: Done) -> Done:
         assert done.code == code, (arguments, done)
         return done
@@ -105,6 +131,19 @@ class Dao:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
             process.communicate(timeout=LIMIT)
+
+
+def read(terminal: int, until: str | None) -> str:
+    """What is written to a terminal until some words come, or its other end is closed."""
+    found = ""
+    with contextlib.suppress(OSError):  # nobody holds the other end any more
+        while until is None or until not in found:
+            got = os.read(terminal, 4096)
+            if not got:
+                break
+            found += got.decode()
+    assert until is None or until in found, found
+    return found
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from tests.support import Network, deploy_network
 
 PARAMS = Params(voting_delay=10, voting_period=100, late_extension=10)
 DELAY = 5  # seconds of the timelock
+NOBODY = ("--dev-account", 7)  # has ether alone
 PASSWORD = "canary-of-the-member"
 ETHER = Wei(10**18)
 
@@ -130,15 +131,27 @@ def test_decision__from_delegation_to_execution__by_either_way(town: Town, tmp_p
     number = json.loads(said.stdout)["proposal"]
     for way, member in ((town.free, poor), (town.paid, other)):
         key = (*way, *member.key, "--yes")
-        assert "is pending; votes are cast while" in dao.run("vote", number, "for", *key, code=1).stderr
-        assert "is pending; it is queued once" in dao.run("queue", number, *key, code=1).stderr
-        assert "is pending; it is executed once" in dao.run("execute", number, *key, code=1).stderr
+        assert "is pending; votes are cast from 20" in dao.refused("vote", number, "for", *key)
+        for act in ("queue", "execute"):
+            early = dao.run(act, number, *key, code=1).stderr
+            assert "is pending; votes are cast from 20" in early
+            assert "once it has succeeded it is queued" in early
     town.pass_time(11)
     by_chain = told(town, town.paid, number)
     assert (by_chain["state"], by_chain["title"]) == ("active", "Two things")
     assert by_chain["words"][0].startswith("- Pay 7 tokens")
-    did = dao.json("vote", number[:20], "for", "--reason", "it is due", *town.free, *poor.key, "--yes")
-    assert did["proposal"] == number
+    for way in (town.free, town.paid):
+        none = dao.refused("vote", number, "for", *way, *NOBODY, "--yes")
+        assert "had no votes when the voting began" in none
+    done = dao.run(
+        *("vote", number[:20], "for", "--reason", "it is due", *town.free, *poor.key, "--yes", "--json")
+    )
+    assert "Your vote counts 2,000 tokens, and is final." in done.stderr
+    assert json.loads(done.stdout)["proposal"] == number
+    town.caught_up()
+    again = dao.refused("vote", number, "for", *town.free, *poor.key, "--yes")
+    assert "has voted on this proposal" in again
+    assert dao.run("proposals", "--state", "canceled", *town.free).stdout == "no proposal is canceled\n"
     by_chain, by_api = told(town, town.paid, number), told(town, town.free, number)
     assert int(by_api["for_wei"]) == 2000 * TOKEN
     assert by_api == {**by_chain, "proposer": by_api["proposer"]}
@@ -157,7 +170,8 @@ def test_decision__from_delegation_to_execution__by_either_way(town: Town, tmp_p
     for way, member in ((town.free, poor), (town.paid, other)):
         key = (*way, *member.key, "--yes")
         assert "was executed already" in dao.run("execute", number, *key, code=1).stderr
-        assert "is executed; it is queued once" in dao.run("queue", number, *key, code=1).stderr
+        assert "was executed already" in dao.run("queue", number, *key, code=1).stderr
+        assert "was executed already" in dao.refused("vote", number, "for", *key)
     listed = dao.run("proposals", *town.free).stdout
     assert number[:12] in listed
     shown = dao.run("proposals", number, *town.paid).stdout
@@ -183,8 +197,11 @@ def test_cancel__before_voting_begins__by_its_proposer_alone(town: Town) -> None
     assert told(town, town.free, mine)["state"] == "canceled"
     town.pass_time(11)
     again = dao.run("cancel", mine, *town.paid, *other.key, "--yes", code=1).stderr
-    assert "the proposal is canceled; its proposer may withdraw it before voting begins" in again
-    assert "the proposal is active" in dao.run("cancel", late, *town.paid, *other.key, "--yes", code=1).stderr
+    assert "the proposal was withdrawn already" in again
+    assert (
+        "before voting begins, and that was 20"
+        in dao.run("cancel", late, *town.paid, *other.key, "--yes", code=1).stderr
+    )
 
 
 @pytest.mark.timeout(300)
@@ -226,16 +243,23 @@ def test_task__drafted_by_command__created_by_the_members(town: Town, tmp_path: 
     assert dao.json("task", "show", 1, *town.paid)["validation_root"] == told["validation_root"]
     town.caught_up()
     rules = ("--rule", "1:round-budget=12.5", "--rule", "1:commit_period=77")
+    changes = "budget per round from 10 to 12.5 tokens; time to commit from 1 hour to 77 seconds"
     for way in (town.paid, town.free):
         said = dao.run(
             *("propose", "--title", f"More {way[0]}", *rules, *way, *member.key, "--yes", "--json")
         )
-        assert "12.5 tokens" in said.stderr
+        assert changes in said.stderr
         assert "WARNING" not in said.stderr
         town.pass_time(1)
         words = dao.json("proposals", json.loads(said.stdout)["proposal"], *town.paid)["words"]
         assert len(words) == 1
         assert words[0].startswith("- Change the rules of task 1")
+        assert changes in words[0]
+    town.pass_time(11)
+    last = json.loads(said.stdout)["proposal"]
+    assert changes in dao.run("vote", last, "for", *town.paid, *member.key, "--yes").stderr
+    again = dao.run("propose", "--title", "More --api", *rules, *town.paid, *member.key, "--yes", code=1)
+    assert "this very proposal was made before and is active" in again.stderr
 
 
 def test_acts__what_is_not_possible__one_line_and_nothing_is_sent(town: Town, tmp_path: Path) -> None:
@@ -248,6 +272,9 @@ def test_acts__what_is_not_possible__one_line_and_nothing_is_sent(town: Town, tm
         assert "nothing to propose" in dao.refused("propose", "--title", "x", *key)
         assert "expected one line" in dao.refused("propose", "--grant", f"{other.address}=1", *key)
         assert "ADDRESS=TOKENS" in dao.refused("propose", "--title", "x", "--grant", "1", *key)
+        mistyped = "0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+        for did in (("propose", "--title", "x", "--grant", f"{mistyped}=1"), ("delegate", mistyped)):
+            assert "mistyped, its checksum is wrong" in dao.refused(*did, *key, "--yes")
         assert "given twice" in dao.refused(
             *("propose", "--title", "x", "--rule", "1:quorum=1", "--rule", "1:quorum=2", *key)
         )
@@ -275,3 +302,10 @@ def test_acts__an_api_of_other_contracts__nothing_is_signed(town: Town, tmp_path
     (tmp_path / "other.json").write_text(json.dumps(told))
     key = (*town.members[0].key, "--deployment", tmp_path / "other.json")
     assert "serves other contracts" in town.dao.refused("delegate", *town.free, *key, "--yes")
+
+
+def test_asked__ctrl_c__ends_at_once_in_one_line(town: Town) -> None:
+    for way in (town.free, town.paid):
+        done = town.dao.interrupted("delegate", *way, *town.members[1].key, at="Sign this? [y/N]:")
+        assert done[0] == 130
+        assert done[1].replace("^C", "").split("\r\n")[1:] == ["dao: stopped; nothing was signed", ""]

@@ -112,7 +112,8 @@ async def test_sign_in__text_of_another_site__nothing_is_signed(uri: str, domain
 
 async def test_errors__of_the_api__one_line_that_says_what_to_do() -> None:
     problem = {"type": "relay-dry", "detail": "the budget \x1b[31mis used\nup"}
-    told = {"state": "succeeded", "eta": None, "as_of": {"timestamp": 1}}
+    times = {"starts_at": 0, "ends_at": 1, "eta": None}
+    told = {"state": "succeeded", **times, "as_of": {"timestamp": 1}}
     shown = {f"proposals__{FOUND.number}": told}
     api = Answers(relay__queue=httpx.Response(503, json=problem), **shown)
     with pytest.raises(Refused) as caught:

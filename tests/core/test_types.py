@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dao.core import errors
 from dao.core.errors import DaoError, DecodeError, Reverted
-from dao.core.types import Codec, address_of, bytes_of, digest_of, hex_of
+from dao.core.types import Codec, bytes_of, digest_of, hex_of
 
 
 @given(st.binary(min_size=32, max_size=32))
@@ -20,20 +20,13 @@ def test_digest__any__reads_back(data: bytes) -> None:
     "text", ["", "0x", "0x0", "00", "0xzz", "0x00 ", " 0x00", "0x00\n", "0X00", "0x0000"]
 )
 def test_bytes_of__not_one_byte__refused_by_name(text: str) -> None:
-    with pytest.raises(DecodeError, match="salt: expected 0x and 2 lowercase hex digits"):
+    with pytest.raises(DecodeError, match=r"salt: expected 0x and 2 (lowercase )?hex digits"):
         bytes_of(text, 1, "salt")
 
 
 def test_digest_of__upper_case__refused() -> None:
     with pytest.raises(DecodeError, match="seed"):
         digest_of("0x" + "AB" * 32, "seed")
-
-
-def test_address_of__with_checksum__read() -> None:
-    text = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
-    assert hex_of(address_of(text)) == text.lower()
-    with pytest.raises(DecodeError, match="owner: expected"):
-        address_of(text[:-1], "owner")
 
 
 def test_codec__numbers__as_in_the_rules() -> None:

@@ -6,15 +6,17 @@ import pytest
 
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Governor
+from dao.core.address import checksummed
 from dao.core.keccak import keccak256
-from dao.core.types import Address, BlockNumber, RoundId, TaskId, Wei
+from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, RoundId, TaskId, Wei
 from dao.gov import actions as do
 from dao.gov.units import amount, duration
-from dao.gov.words import describe
+from dao.gov.words import delegation, describe
 from tests.support import RULES, Network
 
 TOKEN = 10**18
 ANN = Address(b"\xa1" * 20)
+BEN = Address(b"\xb2" * 20)
 PLACES = Deployment(1, BlockNumber(1), *(Address(bytes([n]) * 20) for n in range(1, 8)))
 ACTIONS: list[do.Known] = [
     do.CreateTask(RULES, Wei(5 * TOKEN)),
@@ -114,3 +116,10 @@ async def test_proposal_id__as_the_governor_counts_it(network: Network) -> None:
     assert do.proposal_id(made, "Grüße") == told
     assert do.proposal_id(made, "Gruß") != told
     assert do.proposal_id(replace(made, values=(Wei(1), *made.values[1:])), "Grüße") != told
+
+
+def test_delegation__to_oneself_another_and_nobody__in_words() -> None:
+    what = "your staked tokens"
+    assert delegation(what, ANN, ANN) == "Let your staked tokens vote as you do."
+    assert delegation(what, ANN, BEN) == f"Let your staked tokens vote as {checksummed(ANN)} does."
+    assert delegation(what, ZERO_ADDRESS, ANN).endswith("vote for nobody: their votes count for nothing.")

@@ -26,6 +26,12 @@ def test_form__checksummed_address__read() -> None:
     [
         ("steal", {}, "expected one of create_task"),
         ("grant", {"to": "0x12", "amount": "7"}, "grant.to"),
+        (
+            "grant",
+            {"to": "0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "amount": "7"},
+            "grant.to: .* mistyped",
+        ),
+        ("grant", {"to": "0x" + "A1" * 19, "amount": "7"}, "grant.to: expected 0x and 40 hex digits"),
         ("grant", {"to": "0x" + "a1" * 20, "amount": 7}, "grant.amount"),
         ("grant", {"to": "0x" + "a1" * 20}, "grant.amount"),
         ("set_quorum", {"percent": 4, "more": 1}, "set_quorum.more"),

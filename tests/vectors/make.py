@@ -11,6 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from dao.core import rounds
+from dao.core.address import address_of
 from dao.core.commitment import commitment
 from dao.core.messages import TYPES, digest, typed_data
 from dao.core.rewards import RewardTree
@@ -28,7 +29,6 @@ from dao.core.types import (
     TaskId,
     Timestamp,
     Wei,
-    address_of,
     hex_of,
 )
 

@@ -60,6 +60,15 @@ async def test_wallet__its_owner_declines__nothing_is_sent_and_it_can_be_tried_a
         await expect(reader.button("Connect and sign in")).to_be_visible()
 
 
+async def test_wallet__on_another_chain__is_switched_before_it_signs(stage: Stage, browser: Browser) -> None:
+    wallet = Wallet(stage.members[2], stage.network.anvil, chain=1)
+    async with stage.open() as running, reading(browser, running, wallet) as reader:
+        await reader.sign_in()
+        await reader.delegate_to_oneself()
+        asked = wallet.asked
+        assert asked.index("wallet_switchEthereumChain") < asked.index("eth_signTypedData_v4")
+
+
 async def test_wallet__there_is_none__the_page_says_so(stage: Stage, browser: Browser) -> None:
     async with stage.open() as running, reading(browser, running) as reader:
         await reader.follow("Connect")

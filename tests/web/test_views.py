@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from playwright.async_api import Browser, expect
 
-from dao.api.siwe import checksummed
 from dao.chain.governance import Governor, Support
+from dao.core.address import checksummed
 from dao.devnet import Anvil
 from tests.api.stage import Stage
 from tests.api.trained import SCRIPT, Trained, train

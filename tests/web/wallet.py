@@ -8,8 +8,9 @@ from typing import Any
 from playwright.async_api import BrowserContext
 
 from dao.api.signing import digest_of
-from dao.api.siwe import checksummed, signed_digest
+from dao.api.siwe import signed_digest
 from dao.chain.signer import Signer
+from dao.core.address import checksummed
 from dao.core.types import hex_of
 from dao.devnet import CHAIN_ID, Anvil
 
@@ -53,6 +54,11 @@ class Wallet:
         if method in self.declined:
             self.declined.remove(method)
             return json.dumps({"error": {"code": 4001, "message": "User rejected the request."}})
+        if method == "eth_signTypedData_v4":
+            wanted = int(json.loads(json.loads(params)[1])["domain"]["chainId"])
+            if wanted != self.chain:  # in MetaMask's words
+                message = f'Provided chainId "{wanted}" must match the active chainId "{self.chain}"'
+                return json.dumps({"error": {"code": -32603, "message": message}})
         return json.dumps({"result": await asyncio.to_thread(self._answer, method, json.loads(params))})
 
     def _answer(self, method: str, params: list[Any]) -> Any:

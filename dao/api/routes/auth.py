@@ -9,7 +9,8 @@ from dao.api.forms import AddressText, Body, ReadAddress, ReadSignature, Shown
 from dao.api.problems import responses
 from dao.api.services import COOKIE, Changing, Given, SignedIn, same_origin
 from dao.api.sessions import NONCE_SECONDS, Session, Site
-from dao.api.siwe import MAX_MESSAGE, checksummed
+from dao.api.siwe import MAX_MESSAGE
+from dao.core.address import checksummed
 
 router = APIRouter(prefix="/auth", tags=["sign-in"])
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from dao.api.forms import AddressText, Body, BytesText, ReadAddress, ReadNumber, Shown, WeiText, shown_address
+from dao.api.forms import AddressText, Body, BytesText, ReadAddress, ReadNumber, Shown, WeiText
 from dao.api.ledger import Space
 from dao.api.problems import responses
 from dao.api.routes.relay import MAX_REASON
@@ -15,6 +15,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Call, Registry, Token
 from dao.chain.governance import Governor, Support
 from dao.core.types import Address
+from dao.gov.words import delegation
 
 router = APIRouter(prefix="/prepare", tags=["prepare"])
 EXPIRY_SECONDS = 3600  # of what is signed, in block time
@@ -71,9 +72,9 @@ async def prepare_delegate(form: DelegateForm, services: Given) -> Prepared:
     nonce = next_nonce(services, Space(form.contract), form.account, on_chain)
     expiry = chain.head().timestamp + EXPIRY_SECONDS
     typed = await Signing(chain).delegation(votes.address, form.delegatee, nonce, expiry)
-    whose = "in your wallet" if form.contract == "token" else "that you have staked"
-    to = "yourself" if form.delegatee == form.account else shown_address(form.delegatee)
-    words = [f"Let the tokens {whose} vote as {to} does. No tokens move; you can change it at any time."]
+    what = f"the tokens {'in your wallet' if form.contract == 'token' else 'that you have staked'}"
+    said = delegation(what, form.delegatee, form.account)
+    words = [f"{said} No tokens move; you can change it at any time."]
     return prepared(chain, words, votes.delegate(form.delegatee), typed)
 
 

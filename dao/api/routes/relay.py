@@ -1,6 +1,6 @@
 """Relaying: what a member signed is checked, simulated, and sent at the relayer's cost."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
 from pydantic import Field
@@ -26,6 +26,7 @@ from dao.api.sessions import Session
 from dao.api.signing import Signing
 from dao.chain.contracts import Call, Registry, Token
 from dao.chain.governance import Actions, Governor, Support
+from dao.chain.interface import decode, load
 from dao.core.types import Timestamp
 from dao.gov.actions import proposal_id
 
@@ -92,10 +93,12 @@ class Relayed(Shown):
     detail: str = Field(description="Why it failed, in words.")
     error: str | None = Field(description="The contract's own name of the error.")
     args: dict[str, str]
-    proposal_id: NumberText | None = None
+    proposal_id: NumberText | None = Field(
+        description="The proposal that it makes, votes on, queues or executes; null where it delegates."
+    )
 
     @classmethod
-    def of(cls, job: Job, **more: Any) -> "Relayed":
+    def of(cls, job: Job) -> "Relayed":
         """Show a job."""
         return cls.model_validate(
             {
@@ -107,7 +110,7 @@ class Relayed(Shown):
                 "detail": job.detail,
                 "error": job.error or None,
                 "args": job.args,
-                **more,
+                "proposal_id": _proposal_of(job),
             }
         )
 
@@ -193,7 +196,7 @@ async def relay_propose(body: ProposeBody, session: Changing, services: Given) -
         call,
         lambda: signing.check_threshold(chain, body.proposer),
     )
-    return Relayed.of(job, proposal_id=proposal_id(actions, body.description))
+    return Relayed.of(job)
 
 
 @router.post("/queue", status_code=202, responses=_PROBLEMS)
@@ -224,6 +227,21 @@ async def _for_anyone(
 
 async def _anyone() -> None:
     """Pass: the simulation says whether it is time."""
+
+
+def _proposal_of(job: Job) -> int | None:
+    """The proposal that a job is about, from its call."""
+    if job.space.is_open:
+        return job.nonce  # see Space
+    if job.space is not Space.GOVERNOR:
+        return None
+    functions = load("DaoGovernor").functions.values()
+    function = next(found for found in functions if found.selector == job.call.data[:4])
+    values = decode(function.inputs, job.call.data[4:], function.name)
+    if function.name != "proposeBySig":
+        return int(values[0])
+    _, *calls, description, _, _ = values
+    return proposal_id(Actions(*map(tuple, calls)), description)
 
 
 @router.get("/{name}", responses=responses(404, 422, 429))

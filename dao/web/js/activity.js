@@ -24,9 +24,12 @@ export async function follow(name, work) {
 function start(name) {
   const text = h("p", {}, "Preparing…");
   const close = h("button", { type: "button", class: "close", "aria-label": "Close" }, "×");
-  const card = h("article", { class: "busy" }, h("h3", {}, name), text, close);
+  const card = h("article", { class: "busy", "data-name": name }, h("h3", {}, name), text, close);
   close.onclick = () => card.remove();
-  for (const other of list.querySelectorAll(".good, .plain")) other.remove();
+  for (const other of [...list.children]) {
+    const again = other.className === "bad" && other.dataset.name === name; // what failed is tried again
+    if (again || ["good", "plain"].includes(other.className)) other.remove();
+  }
   list.append(card);
   const say = (tone, words) => {
     card.className = tone;

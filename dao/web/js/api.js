@@ -2,6 +2,7 @@
 
 import { heardTime } from "./clock.js";
 import { capital } from "./format.js";
+import { labelled } from "./kinds.js";
 
 const BASE = new URL("api/v1/", document.baseURI);
 const LIMIT = 20_000; // ms
@@ -19,7 +20,7 @@ export class Problem extends Error {
 }
 
 function sentence(text, error) {
-  return capital(error && !text.includes(error) ? `${text} (${error})` : text);
+  return capital(labelled(error && !text.includes(error) ? `${text} (${error})` : text));
 }
 
 /** The token that proves that a request comes from this page; null when signed out. */

@@ -26,8 +26,16 @@ function isShown(child) {
   return child !== null && child !== undefined && child !== false && child !== "";
 }
 
+// what turns the direction of the text after it: with that a title could show its neighbours backwards
+const TURNS = /[\u202a-\u202e\u2066-\u2069]/g;
+
+/** A text of others, without what would turn the text around it. */
+export function plain(text) {
+  return String(text).replace(TURNS, "");
+}
+
 function nodeOf(child) {
-  return child instanceof Node ? child : document.createTextNode(String(child));
+  return child instanceof Node ? child : document.createTextNode(plain(child));
 }
 
 /** Makes what is shown equal to `fresh` in place, so that focus, typed text and open details stay. */

@@ -1,14 +1,18 @@
 /** Draws the fields of one action of a proposal, each with its label, unit and what is wrong with it. */
 
 import { h } from "./dom.js";
-import { duration } from "./format.js";
+import { duration, weiOf } from "./format.js";
 import { digestOf, groupsOf, KINDS, secondsOf, typed } from "./kinds.js";
 import { symbol } from "./state.js";
 
 const WORDS = {
-  tokens: () => ["decimal", /^\d[\d,]*(\.\d{1,18})?$/, `an amount of ${symbol()}, at most 18 decimals`],
-  count: () => ["numeric", /^\d{1,15}$/, "a whole number"],
-  address: () => [null, /^0x[0-9a-fA-F]{40}$/, "an address: 0x and 40 hex digits"],
+  tokens: () => [
+    "decimal",
+    (text) => weiOf(text) !== null,
+    `an amount of ${symbol()} such as 1.5 or 1,000, at most 18 decimals`,
+  ],
+  count: () => ["numeric", (text) => /^\d{1,15}$/.test(text), "a whole number"],
+  address: () => [null, (text) => /^0x[0-9a-fA-F]{40}$/.test(text), "an address: 0x and 40 hex digits"],
 };
 
 /** The fields of an action; `edit(name, text)` takes what is typed, `fill(values)` takes many at once. */
@@ -83,10 +87,10 @@ function choices({ type }, tasks, value) {
 }
 
 function typing(field, id, value, take) {
-  const [mode, pattern, words] = WORDS[field.type]?.() ?? [null, null, field.hint];
+  const [mode, fits, words] = WORDS[field.type]?.() ?? [null, null, field.hint];
   const good = (text) =>
-    pattern
-      ? pattern.test(text.trim())
+    fits
+      ? fits(text.trim())
       : field.type === "seconds"
         ? secondsOf(text) !== null
         : digestOf(text.trim()) !== null;

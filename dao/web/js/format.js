@@ -41,10 +41,13 @@ export function exactTokens(wei) {
   return `${digits.slice(0, -18)}.${digits.slice(-18)}`.replace(/\.?0+$/, "");
 }
 
-/** Wei from what was typed, or null when it is not an amount with at most 18 decimals. */
+/**
+ * Wei from what was typed, or null when it is not an amount with at most 18 decimals. Commas only where they part
+ * thousands: to many readers "1,5" is one and a half.
+ */
 export function weiOf(text) {
-  const match = /^(\d{1,40})(?:\.(\d{1,18}))?$/.exec(text.trim().replaceAll(",", ""));
-  return match && String(BigInt(match[1] + (match[2] ?? "").padEnd(18, "0")));
+  const match = /^(\d{1,3}(?:,\d{3}){1,12}|\d{1,40})(?:\.(\d{1,18}))?$/.exec(text.trim());
+  return match && String(BigInt(match[1].replaceAll(",", "") + (match[2] ?? "").padEnd(18, "0")));
 }
 
 /** A length of time in its two largest units: "2 days 3 h", "4 min 5 s", "12 s". */

@@ -54,7 +54,7 @@ const MUTABLE = [
       time("rules.result_period_seconds", "Time for the result", "10 min"),
       time("rules.force_period_seconds", "Time to force a commit on chain", "10 min"),
       time("rules.challenge_period_seconds", "Time to challenge", "1 h"),
-      time("rules.resolve_period_seconds", "Time for the DAO to decide on a challenge", "7 days"),
+      time("rules.resolve_period_seconds", "Time for the DAO to decide on a challenge", "4 days"),
     ],
   },
 ];
@@ -185,6 +185,21 @@ export function fieldsOf({ kind, values }) {
     else fields[outer] = value;
   }
   return missing.length ? { missing } : { fields };
+}
+
+const FIELDS = { delegatee: "Delegate to", title: "Title", description: "Why", reason: "Reason" };
+
+/** The API's words with its fields called as the forms call them: "grant.to: …" is "Pay a grant, To: …". */
+export function labelled(text) {
+  return text.replace(/(^|; )([\w.]+): /g, (whole, mark, path) => {
+    const [kind, ...rest] = path.split(".");
+    const name = rest.join(".");
+    if (!name) return FIELDS[kind] ? `${mark}${FIELDS[kind]}: ` : whole;
+    const found = KINDS[kind]?.groups
+      .flatMap(({ fields }) => fields)
+      .find((field) => field.name.replace(/_(wei|seconds)$/, "") === name);
+    return found ? `${mark}${KINDS[kind].label}, ${found.label}: ` : whole;
+  });
 }
 
 /** What to type for a task's present rules. */

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { heardBlock } from "./clock.js";
-import { h, show } from "./dom.js";
+import { h, plain, show } from "./dom.js";
 import { count } from "./format.js";
 import { listen } from "./live.js";
 import { notice, when } from "./parts.js";
@@ -82,7 +82,7 @@ function take(data) {
 function redraw() {
   if (!current?.data) return;
   const { title, nodes } = current.view.render(current.data, ...current.args);
-  document.title = title === "Commonweight" ? title : `${title} · Commonweight`;
+  document.title = title === "Commonweight" ? title : `${plain(title)} · Commonweight`;
   draw(nodes);
 }
 

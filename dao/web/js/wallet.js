@@ -43,8 +43,9 @@ export function signText(text, account) {
   return ask("personal_sign", [`0x${hex}`, account]);
 }
 
-/** Signs typed data (EIP-712). */
-export function signTyped(typed, account) {
+/** Signs typed data (EIP-712); wallets refuse it for another chain than the one they are on. */
+export async function signTyped(typed, account) {
+  await onChain(Number(typed.domain.chainId));
   return ask("eth_signTypedData_v4", [account, JSON.stringify(typed)]);
 }
 

@@ -37,10 +37,14 @@ export function wordsOf(typed, said) {
 
 function delegation({ delegatee, nonce, expiry }, domain) {
   const staked = same(domain.verifyingContract, state.network.contracts.registry);
+  const whose = `all tokens that you ${staked ? "have staked" : "hold"}, now and later`;
+  const gone = /^0x0+$/.test(delegatee);
   return {
     title: staked ? "Delegate the votes of your stake" : "Delegate the votes of your tokens",
     lines: [
-      `From the next block on, ${short(delegatee)} has the votes of all tokens that you ${staked ? "have staked" : "hold"}, now and later.`,
+      gone
+        ? `From the next block on, nobody has the votes of ${whose}: they count for nothing.`
+        : `From the next block on, ${short(delegatee)} has the votes of ${whose}.`,
       `The whole address is ${delegatee}.`,
       "The tokens stay yours, and you can delegate to someone else at any time.",
       `The signature is number ${nonce} of yours there, and is good until ${moment(Number(expiry))}.`,
