@@ -1,6 +1,7 @@
 """What the commands of members share: by which way they act, what they are asked before they sign, what is printed."""
 
 import asyncio
+import select
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
@@ -36,6 +37,7 @@ ProposalArgument = Annotated[
     typer.Argument(metavar="PROPOSAL", help="The proposal's number, or first digits that no other one has."),
 ]
 Outcome = dict[str, object]
+_LOOK = 0.1  # seconds between looks whether to stop asking
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,23 @@ def agree(words: Iterable[str], yes: bool) -> None:
     # the event loop would heed Ctrl-C only once there is an answer
     before = signal.signal(signal.SIGINT, _stopped)
     try:
-        typer.confirm("Sign this?", abort=True, err=True)
+        if not _confirmed("Sign this? [y/N]: "):
+            raise typer.Abort
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _confirmed(question: str) -> bool:
+    """Ask until the answer is yes or no; the end of what is typed, and nothing, are no."""
+    answers = {"y": True, "yes": True, "n": False, "no": False, "": False}
+    while True:
+        typer.echo(question, nl=False, err=True)
+        # a Ctrl-C just before a read that blocks would be heeded only after it
+        while not select.select([sys.stdin], [], [], _LOOK)[0]:
+            pass
+        answer = sys.stdin.readline().strip().lower()
+        if answer in answers:
+            return answers[answer]
 
 
 def _stopped(*_: object) -> NoReturn:

@@ -73,8 +73,8 @@ class Dao:
         )
         return self._checked(arguments, code, Done(done.returncode, done.stdout, done.stderr))
 
-    def interrupted(self, *arguments: object, at: str) -> tuple[int, str]:
-        """Run a command at a terminal and press Ctrl-C once it asks; its exit code, and what it wrote from then on."""
+    def asked(self, *arguments: object, at: str, press: bytes) -> tuple[int, str]:
+        """Run a command at a terminal and press keys once it asks; its exit code, and what was written from then on."""
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
             [*PROGRAM, *map(str, arguments)],
@@ -88,7 +88,7 @@ class Dao:
         os.close(theirs)
         try:
             read(ours, at)
-            os.write(ours, b"\x03")
+            os.write(ours, press)
             return process.wait(LIMIT), read(ours, None)
         finally:
             process.kill()

@@ -304,8 +304,13 @@ def test_acts__an_api_of_other_contracts__nothing_is_signed(town: Town, tmp_path
     assert "serves other contracts" in town.dao.refused("delegate", *town.free, *key, "--yes")
 
 
-def test_asked__ctrl_c__ends_at_once_in_one_line(town: Town) -> None:
+def test_asked__ctrl_c_no_and_yes__ends_at_once_in_one_line_or_is_done(town: Town) -> None:
+    question, key = "Sign this? [y/N]:", town.members[1].key
     for way in (town.free, town.paid):
-        done = town.dao.interrupted("delegate", *way, *town.members[1].key, at="Sign this? [y/N]:")
-        assert done[0] == 130
-        assert done[1].replace("^C", "").split("\r\n")[1:] == ["dao: stopped; nothing was signed", ""]
+        code, said = town.dao.asked("delegate", *way, *key, at=question, press=b"\x03")
+        assert code == 130
+        assert said.replace("^C", "").split("\r\n")[1:] == ["dao: stopped; nothing was signed", ""]
+    code, said = town.dao.asked("delegate", *town.paid, *key, at=question, press=b"\n")
+    assert (code, "Aborted" in said) == (1, True)
+    code, said = town.dao.asked("delegate", *town.paid, *key, at=question, press=b"what\nYes\n")
+    assert (code, said.count(question), "token_paid_by" in said) == (0, 1, True)
