@@ -14,11 +14,12 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Call
 from dao.chain.fees import GWEI
 from dao.chain.rpc import Answered
-from dao.chain.sender import Sender, TxReceipt
-from dao.core.errors import ChainError, Reverted
+from dao.chain.sender import SEND, Sender, TxReceipt
+from dao.core.errors import ChainError, Reverted, RuleError
 from dao.core.types import Address, Wei, hex_of
 
 WAITING = 200  # jobs that may wait
+MAX_DATA = 100 * 1024  # bytes of a call: nodes take transactions of up to 128 KiB
 AHEAD = 4  # jobs of one signer that may wait
 _USUAL_GAS = 300_000  # of what cannot be simulated before the jobs ahead of it are done
 _TOLD_SECONDS = 2.0  # that a caller waits for the transaction's hash
@@ -86,6 +87,12 @@ class Relayer:
         another call with this nonce or a nonce out of turn, 429 for an account's daily limit, 503 `relay-dry` when
         there is no money left, today or at all.
         """
+        if len(call.data) > MAX_DATA:
+            raise Problem(
+                422,
+                "relay-too-costly",
+                f"its call has {len(call.data)} bytes, at most {MAX_DATA} are relayed; send it yourself",
+            )
         job = Job.of(space, signer, nonce, call, Wei(0))
         if (known := self._known(job)) is not None:
             return await self._with_hash(known)
@@ -191,7 +198,13 @@ class Relayer:
 
         before = await self._balance()
         try:
-            receipt = await self._sender.send(job.call, f"relay:{job.number}", told=told)
+            receipt = await self._sender.send(
+                job.call, f"relay:{job.number}", told=told, most_gas=self._budget.max_gas
+            )
+        except (RuleError, Answered) as error:
+            if isinstance(error, Answered) and (error.method != SEND or error.throttled):
+                raise  # it may yet be sent
+            return replace(job, state=JobState.FAILED, detail=str(error), cost=Wei(0))
         except Reverted as error:
             cost = Wei(max(0, before - await self._balance()))  # mined and refused: paid all the same
             return replace(

@@ -18,6 +18,15 @@ class Transfer(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Approval(Event):
+    """A spender may take that many of the owner's tokens."""
+
+    owner: Address
+    spender: Address
+    value: Wei
+
+
+@dataclass(frozen=True, slots=True)
 class DelegateChanged(SharedEvent):
     """An account's tokens vote for another delegate; the zero address: for nobody."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from dao.chain import interface
 from dao.chain.decisions import (
+    Approval,
     CallScheduled,
     DelegateChanged,
     DelegateVotesChanged,
@@ -237,6 +238,14 @@ class Slashed(Event):
     beneficiary_amount: Wei
 
 
+@dataclass(frozen=True, slots=True)
+class SlasherSet(Event):
+    """An account may slash, or no longer."""
+
+    slasher: Address
+    allowed: bool
+
+
 # of escrows, by the RewardDistributor
 
 
@@ -287,11 +296,11 @@ EVENTS: Mapping[str, tuple[type[Event], ...]] = {
         *(Finalized, Aborted, Voided, Paused, Unpaused),
     ),
     "SupernodeRegistry": (
-        *(Registered, StakeAdded, Unbonding, Withdrawn, Slashed),
+        *(Registered, StakeAdded, Unbonding, Withdrawn, Slashed, SlasherSet),
         *(DelegateChanged, DelegateVotesChanged, Paused, Unpaused),
     ),
     "RewardDistributor": (Funded, Activated, Claimed, Refunded),
-    "DaoToken": (Transfer, DelegateChanged, DelegateVotesChanged),
+    "DaoToken": (Transfer, Approval, DelegateChanged, DelegateVotesChanged),
     "DaoGovernor": (
         *(ProposalCreated, VoteCast, VoteCastWithParams, ProposalQueued, ProposalExecuted, ProposalCanceled),
         *(ProposalExtended, VotingDelaySet, VotingPeriodSet, ProposalThresholdSet, QuorumNumeratorUpdated),

@@ -6,6 +6,7 @@ from enum import IntEnum
 
 from dao.chain.client import At, Chain
 from dao.chain.contracts import Call, Contract
+from dao.chain.interface import encode
 from dao.core.keccak import keccak256
 from dao.core.types import Address, Digest, Timestamp, Wei
 
@@ -239,6 +240,13 @@ class Timelock(Contract):
     async def operation(self, calls: Sequence[Call], salt: Digest, at: At) -> Digest:
         """The id of a batch."""
         return Digest(await self._read("hashOperationBatch", *_batch(calls), bytes(32), salt, at=at))
+
+    def operation_of(self, actions: Actions, description: str) -> Digest:
+        """The id of a queued proposal's batch, whose salt binds the governor (OpenZeppelin's GovernorTimelockControl)."""
+        governor = self._chain.deployment.governor.ljust(32, b"\0")
+        salt = bytes(a ^ b for a, b in zip(governor, keccak256(description.encode()), strict=True))
+        types = ("address[]", "uint256[]", "bytes[]", "bytes32", "bytes32")
+        return keccak256(encode(types, (*_arrays(actions), bytes(32), salt), "operation"))
 
     def schedule(self, calls: Sequence[Call], salt: Digest, delay: int) -> Call:
         """By a proposer: all calls at once, `delay` seconds from now."""

@@ -4,13 +4,22 @@ from collections.abc import AsyncIterator
 
 from dao.chain.client import At, Chain
 from dao.chain.contracts import Call, Coordinator, Registry, Token
-from dao.chain.decisions import CallScheduled, ProposalQueued, RoleGranted, RoleRevoked
+from dao.chain.decisions import (
+    Approval,
+    CallScheduled,
+    ProposalCreated,
+    ProposalQueued,
+    RoleGranted,
+    RoleRevoked,
+)
 from dao.chain.deploy import timelock_execute
+from dao.chain.events import SlasherSet
 from dao.chain.governance import (
     ADMIN_ROLE,
     CANCELLER_ROLE,
     EXECUTOR_ROLE,
     PROPOSER_ROLE,
+    Actions,
     Governor,
     Timelock,
     VotingPower,
@@ -66,9 +75,15 @@ async def faults(chain: Chain, at: At) -> AsyncIterator[str]:
         yield f"{hex_of(account)} is {_NAMES.get(role, hex_of(role))} of the timelock"
     for role, account in sorted(wanted - held):
         yield f"{hex_of(account)} is not {_NAMES[role]} of the timelock"
-    for operation in await _scheduled_by_others(chain, block):
-        if await Timelock(chain).is_pending(operation, at):
-            yield f"operation {hex_of(operation)} was scheduled by nobody's vote and can still be executed"
+    for operation in await _scheduled_by_others(chain, at):
+        yield f"operation {hex_of(operation)} was scheduled by nobody's vote and can still be executed"
+    slashers = {event.slasher: event.allowed for event in await chain.past(SlasherSet, to_block=block)}
+    for slasher in (slasher for slasher, allowed in slashers.items() if allowed):
+        yield f"{hex_of(slasher)} may take anyone's stake"
+    approvals = await chain.past(Approval, to_block=block)
+    for spender in {event.spender for event in approvals if event.owner == deployment.timelock}:
+        if await Token(chain).allowance(deployment.timelock, spender, at):
+            yield f"{hex_of(spender)} may take tokens of the treasury"
     for what, found, expected in await _ties(chain, at):
         if found != expected:
             yield f"{what} is {hex_of(found)}, expected {hex_of(expected)}"
@@ -88,10 +103,21 @@ async def _roles(chain: Chain, block: BlockNumber) -> set[tuple[Digest, Address]
     return held
 
 
-async def _scheduled_by_others(chain: Chain, block: BlockNumber) -> list[Digest]:
-    queued = {event.tx_hash for event in await chain.past(ProposalQueued, to_block=block)}
-    scheduled = await chain.past(CallScheduled, to_block=block)
-    return list(dict.fromkeys(event.id for event in scheduled if event.tx_hash not in queued))
+async def _scheduled_by_others(chain: Chain, at: At) -> list[Digest]:
+    """Operations that can still be executed, and are of no proposal that was queued."""
+    block = at.number if isinstance(at, BlockRef) else at
+    timelock = Timelock(chain)
+    scheduled = dict.fromkeys(event.id for event in await chain.past(CallScheduled, to_block=block))
+    pending = [operation for operation in scheduled if await timelock.is_pending(operation, at)]
+    if not pending:
+        return []
+    queued = {event.proposal_id for event in await chain.past(ProposalQueued, to_block=block)}
+    voted = {
+        timelock.operation_of(Actions(made.targets, made.values, made.calldatas), made.description)
+        for made in await chain.past(ProposalCreated, to_block=block)
+        if made.proposal_id in queued
+    }
+    return [operation for operation in pending if operation not in voted]
 
 
 async def _ties(chain: Chain, at: At) -> list[tuple[str, Address, Address]]:

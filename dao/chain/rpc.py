@@ -21,10 +21,11 @@ _NO_ACCESS = (401, 403, 404)
 
 
 class Answered(RpcError):  # noqa: N818  (a leaf of the tree of errors)
-    """The node answered with an error: `code`, its `reason`, and its `data` ("" when it gave none)."""
+    """The node answered `method` with an error: `code`, its `reason`, and its `data` ("" when it gave none)."""
 
     def __init__(self, method: str, error: Any) -> None:
         fields = error if isinstance(error, dict) else {}
+        self.method = method
         self.code = fields.get("code", 0)
         self.reason = str(fields.get("message", error))
         self.data = _data(fields.get("data"))

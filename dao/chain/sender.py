@@ -18,9 +18,10 @@ from dao.chain.records import Event
 from dao.chain.reverts import reverted
 from dao.chain.rpc import Answered
 from dao.chain.signer import Signer
-from dao.core.errors import ChainError, Reverted, RpcError
+from dao.core.errors import ChainError, Reverted, RpcError, RuleError
 from dao.core.types import Address, BlockNumber, Digest, Wei, hex_of
 
+SEND = "eth_sendRawTransaction"
 LIMIT = 300.0  # seconds until `send` gives up waiting
 MAX_FEE = Wei(500 * GWEI)
 _FIRST_PAUSE, _LAST_PAUSE = 0.005, 0.5  # seconds between questions where nothing is pushed
@@ -100,31 +101,36 @@ class Sender:
         key: str | None = None,
         limit: float = LIMIT,
         told: Callable[[Digest], None] | None = None,
+        most_gas: int | None = None,
     ) -> TxReceipt:
         """Send a call and wait until it is in a final block, at most `limit` seconds.
 
         With a `key`, the same thing is sent once: a second `send`, also after a restart, waits for the first and
         returns its receipt. `told` is given the transaction's hash before it is broadcast; should it be replaced, the
-        receipt has another. Raises Reverted, without sending where the node says so beforehand; RpcError when the
-        account has no money, or time is up (then the transaction is still looked after).
+        receipt has another. Raises Reverted, without sending where the node says so beforehand; RuleError, without
+        sending, where it needs more than `most_gas`; RpcError when the account has no money, or time is up (then the
+        transaction is still looked after).
         """
         try:
             async with asyncio.timeout(limit), self._lock:
                 await self._catch_up()
                 entry = self._outbox.find(key) if key is not None else None
                 fresh = entry is None
-                entry = entry or await self._prepare(call, key)
+                entry = entry or await self._prepare(call, key, most_gas)
                 if told is not None:
                     told(entry.attempts[-1].hash)
                 return await self._receipt(await self._drive(entry, fresh=fresh))
         except TimeoutError:
             raise RpcError(f"{call.label}: not final after {limit:.0f} s; it is still looked after") from None
 
-    async def _prepare(self, call: Call, key: str | None) -> Entry:
+    async def _prepare(self, call: Call, key: str | None, most_gas: int | None = None) -> Entry:
         """Choose gas, fees and nonce, sign, and write it down; the disk has it while the next block is mined."""
         gas, fees, nonce = await asyncio.gather(
             self._account.gas(call), self._account.fees(), self._next_nonce()
         )
+        if most_gas is not None and gas > most_gas:
+            self._account.forget_nonce()
+            raise RuleError(f"{call.label}: needs {gas} gas, more than the {most_gas} that are paid for")
         entry = self._outbox.remember(key, call, nonce, gas, self._account.sign(call, nonce, gas, fees))
         await asyncio.shield(self._disk)
         self._disk = asyncio.ensure_future(asyncio.to_thread(self._outbox.sync))
@@ -163,7 +169,7 @@ class Sender:
         """
         call = entry.call
         try:
-            await self._chain.request("eth_sendRawTransaction", hex_of(entry.attempts[-1].raw))
+            await self._chain.request(SEND, hex_of(entry.attempts[-1].raw))
         except Answered as error:
             if NONCE_USED.search(error.reason):
                 return Told.NONCE_USED

@@ -16,6 +16,8 @@ from dao.index.schema import PLACES
 from dao.index.state import Account, Book, Claim, Key, Member, Proposal, Round, Settings, Supernode, Task
 
 NOT_INDEXED = (
+    events.SlasherSet,
+    decisions.Approval,
     decisions.RoleGranted,
     decisions.RoleRevoked,
     decisions.CallScheduled,

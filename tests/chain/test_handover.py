@@ -148,3 +148,33 @@ async def test_faults__before_the_hand_over_and_after_theft__each_named(own_netw
         assert await Registry(chain).owner(chain.head()) == DEPLOYER.address
         assert await Coordinator(chain).owner(chain.head()) == own_network.deployment.timelock
         assert await Governor(chain).timelock(chain.head()) == own_network.deployment.timelock
+
+
+async def test_faults__someone_may_slash_or_take_the_treasury__said(own_network: Network) -> None:
+    async with own_network.chain() as chain, own_network.dao(chain) as deployer:
+        registry = own_network.deployment.registry
+        slasher = load("SupernodeRegistry").functions["setSlasher"]
+        left = [
+            Call(registry, slasher.encode(DEPLOYER.address, True), "setSlasher"),
+            Token(chain).approve(DEPLOYER.address, Wei(2**255)),
+        ]
+        await timelock_execute(chain, deployer, left)
+        who = DEPLOYER.address.hex()
+        with pytest.raises(
+            ChainError, match=f"{who} may take anyone's stake; 0x{who} may take tokens of the"
+        ):
+            await hand_over(chain, deployer)
+
+
+async def test_faults__taken_back_before_the_hand_over__none(own_network: Network) -> None:
+    async with own_network.chain() as chain, own_network.dao(chain) as deployer:
+        registry = own_network.deployment.registry
+        slasher = load("SupernodeRegistry").functions["setSlasher"]
+        for allowed, wei in ((True, Wei(1)), (False, Wei(0))):
+            calls = [
+                Call(registry, slasher.encode(DEPLOYER.address, allowed), "setSlasher"),
+                Token(chain).approve(DEPLOYER.address, wei),
+            ]
+            await timelock_execute(chain, deployer, calls)
+        await hand_over(chain, deployer)
+        assert [fault async for fault in faults(chain, chain.head())] == []

@@ -13,7 +13,7 @@ import pytest
 
 from dao.api.settings import init
 from dao.chain.deploy import TOKEN, Params, grant
-from dao.chain.handover import hand_over
+from dao.chain.handover import faults, hand_over
 from dao.chain.signer import Signer
 from dao.core.types import Wei, hex_of
 from dao.devnet import Anvil
@@ -57,6 +57,11 @@ class Town:
         while (self._answer().get("as_of") or {"block": 0})["block"] < head:
             assert time.monotonic() < end
             time.sleep(0.05)
+
+    async def faults(self) -> list[str]:
+        """What keeps the network from being its members' alone."""
+        async with self.network.chain() as chain:
+            return [fault async for fault in faults(chain, chain.head())]
 
     def _answer(self) -> Any:
         return httpx.get(f"{self.free[1]}/api/v1/network", timeout=LIMIT).json()
@@ -160,6 +165,7 @@ def test_decision__from_delegation_to_execution__by_either_way(town: Town, tmp_p
     assert [row["id"] for row in dao.json("proposals", "--state", "succeeded", *town.paid)] == [number]
     assert dao.json("queue", number, *town.free, *poor.key, "--yes")["paid_by"] == town.free[1]
     town.caught_up()
+    assert asyncio.run(town.faults()) == []  # what waits in the timelock was voted on
     for way, member in ((town.free, poor), (town.paid, other)):
         early = dao.run("execute", number, *way, *member.key, "--yes", code=1).stderr
         assert "is in the timelock until 20" in early

@@ -54,7 +54,7 @@ def test_vectors__rewards__openzeppelin_agrees() -> None:
 
 def test_vectors__ten_thousand_rewards_by_command__openzeppelin_agrees(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.vectors.make", "--rows", "10000", "--out", str(tmp_path)]
-    place = ["--chain-id", "1", "--distributor", "0x" + "Ab" * 20]
+    place = ["--chain-id", "1", "--distributor", "0x" + "AB" * 20]
     subprocess.run([*command, *place], cwd=ROOT, check=True, timeout=60)
     rewards = vector("rewards", tmp_path)
     assert (len(rewards["rows"]), rewards["chain_id"], rewards["distributor"]) == (

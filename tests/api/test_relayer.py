@@ -1,0 +1,132 @@
+"""The relayer's queue: what the chain's node will never take makes way for the others."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from dao.api import relayer as module
+from dao.api.ledger import JobState, Ledger, Space
+from dao.api.problems import Problem
+from dao.api.relayer import MAX_DATA, Budget, Relayer
+from dao.chain.contracts import Call
+from dao.chain.rpc import Answered
+from dao.chain.sender import SEND
+from dao.core.errors import RuleError
+from dao.core.types import Address, Wei
+
+CONTRACT, ONE, TWO = (Address(bytes([byte]) * 20) for byte in (9, 10, 11))
+MAX_GAS = 1_000_000
+
+
+class Chain:
+    """Simulates everything at the same gas."""
+
+    def head(self) -> Any:
+        return SimpleNamespace(number=1, base_fee=Wei(10**9))
+
+    async def request(self, method: str, *_: Any, **__: Any) -> Any:
+        return {"effectiveGasPrice": "0x1"} if "Receipt" in method else hex(10**18)
+
+    async def ask(self, *_: Any) -> str:
+        return hex(100_000)
+
+
+class Sender:
+    """Sends, or fails as it is told to for calls of these labels."""
+
+    address = Address(b"\x01" * 20)
+
+    def __init__(self, fails: dict[str, Callable[[], Exception]]) -> None:
+        self.sent: list[str] = []
+        self._fails = fails
+
+    async def send(self, call: Call, key: str, told: Any = None, most_gas: int | None = None) -> Any:
+        assert most_gas == MAX_GAS
+        self.sent.append(call.label)
+        if call.label in self._fails:
+            failure = self._fails[call.label]()
+            raise failure
+        return SimpleNamespace(hash=bytes(32), block=1, gas_used=1)
+
+
+def answer(method: str, message: str) -> Answered:
+    return Answered(method, {"code": -32000, "message": message})
+
+
+async def pass_() -> None:
+    """Check nothing."""
+
+
+async def settled(relayer: Relayer, job: str) -> None:
+    """Wait until a job is done, in one way or the other."""
+    async with asyncio.timeout(10):
+        while (found := relayer.find(job)) is not None and found.state is JobState.PENDING:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Relayer, Sender, Ledger]]:
+    monkeypatch.setattr(module, "_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_TOLD_SECONDS", 0.01)
+
+    def make(**fails: Callable[[], Exception]) -> tuple[Relayer, Sender, Ledger]:
+        sender, ledger = Sender(fails), Ledger(tmp_path / "ledger.db")
+        budget = Budget(Wei(10**18), 20, MAX_GAS)
+        return Relayer(cast("Any", Chain()), cast("Any", sender), ledger, budget), sender, ledger
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda: answer(SEND, "oversized data: transaction size 170000, limit 131072"),
+        lambda: RuleError("second: needs 16000000 gas, more than the 1000000 that are paid for"),
+    ],
+)
+async def test_relayer__the_node_will_never_take_a_job__it_has_failed_and_the_next_is_done(
+    make: Any, refused: Callable[[], Exception]
+) -> None:
+    relayer, sender, ledger = make(second=refused)
+    await relayer.refresh()
+    await relayer.submit(Space.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    bad = await relayer.submit(Space.GOVERNOR, ONE, 1, 0, Call(CONTRACT, b"2", "second"), pass_)
+    good = await relayer.submit(Space.GOVERNOR, TWO, 0, 0, Call(CONTRACT, b"3", "third"), pass_)
+    running = asyncio.create_task(relayer.run())
+    await settled(relayer, good.id)
+    running.cancel()
+    assert sender.sent == ["first", "second", "third"]
+    assert relayer.find(bad.id).state is JobState.FAILED
+    assert relayer.find(bad.id).detail
+    assert ledger.pending() == []
+
+
+async def test_relayer__the_node_cannot_just_now__the_job_is_tried_again(make: Any) -> None:
+    answers = [answer("eth_getBalance", "header not found"), answer(SEND, "too many requests")]
+
+    def fail() -> Exception:
+        if len(answers) == 1:
+            sender._fails.clear()
+        return answers.pop(0)
+
+    relayer, sender, _ = make(first=fail)
+    await relayer.refresh()
+    job = await relayer.submit(Space.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    running = asyncio.create_task(relayer.run())
+    await settled(relayer, job.id)
+    running.cancel()
+    assert sender.sent == ["first"] * 3
+    assert relayer.find(job.id).state is JobState.MINED
+
+
+async def test_relayer__more_data_than_nodes_take__is_refused_at_once(make: Any) -> None:
+    relayer, _, ledger = make()
+    await relayer.refresh()
+    call = Call(CONTRACT, bytes(MAX_DATA + 1), "large")
+    with pytest.raises(Problem, match=f"at most {MAX_DATA} are relayed"):
+        await relayer.submit(Space.GOVERNOR, ONE, 1, 0, call, pass_)
+    assert ledger.pending() == []
