@@ -74,7 +74,10 @@ def register(
     stake: Amount = None,
     home: Home = None,
 ) -> None:
-    """Stake the owner's tokens behind this node. Example: dao node register --owner-keystore owner.json --stake 100."""
+    """Stake the owner's tokens behind this node, without --stake as few as the network allows.
+
+    Example: dao node register --owner-keystore owner.json --stake 100
+    """
     from node import commands
 
     owner = _owner(owner_keystore, owner_password_file)
@@ -162,7 +165,8 @@ def claim(
     payer = _payer(owner_keystore, owner_password_file)
     for paid in _run(commands.claim(_settings(home), payer, [TaskId(number) for number in task or ()])):
         first = f"; finalized rounds {', '.join(map(str, paid.finalized))} first" if paid.finalized else ""
-        typer.echo(f"task {paid.task}: paid {_tokens(paid.paid)} tokens to the owner{first}")
+        done = f"paid {_tokens(paid.paid)} tokens to the owner" if paid.paid else "nothing to claim"
+        typer.echo(f"task {paid.task}: {done}{first}")
 
 
 @app.command()

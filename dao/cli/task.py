@@ -26,6 +26,7 @@ from dao.cli.network import (
 )
 from dao.cli.output import amount, print_fields, print_json, print_table, tokens, writable
 from dao.core.address import address_of
+from dao.core.errors import ConfigError
 from dao.core.types import RULE_AMOUNTS, Codec, Rules, TaskId, Wei, hex_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -121,6 +122,10 @@ def create(
     async def make() -> tuple[Rules, Wei, dict[str, object]]:
         """Publish the content; the rules, the funds, and what to tell of them."""
         content = await publish(app_folder, model, shards, expanded(store), ipfs, app_python)
+        if rounds > content.shards:
+            raise ConfigError(
+                f"--rounds {rounds}: expected at most one for each of the {content.shards} shards in {shards}"
+            )
         rules = Rules(
             superlink=link,
             commit_period=commit_period,

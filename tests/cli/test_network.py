@@ -103,7 +103,7 @@ def claim(made: Made, index: int, home: Path, folder: Path) -> float:
         folder / f"password-{index}",
     )
     said = made.devnet.dao.run("node", "claim", made.task["task"], "--home", home, *owned).stdout
-    return float(said.partition("paid ")[2].split()[0])
+    return float(said.partition("paid ")[2].split()[0]) if "nothing to claim" not in said else 0
 
 
 def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
@@ -142,6 +142,7 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
     paid = [claim(made, index, home, tmp_path) for index, home in enumerate(homes)]
     assert sum(paid) == pytest.approx(1000)
     assert all(paid)
+    assert claim(made, 0, homes[0], tmp_path) == 0  # once more: nothing is left
     code, out, errors = superlink.stop()
     assert (code, out) == (0, "")
     secret = (made.superlink / "password").read_text()
@@ -195,6 +196,18 @@ def test_commands__bad_input__one_line_that_says_what_to_do(made: Made, tmp_path
     assert "--dev-account NUMBER" in dao.refused(*create)
     assert "--superlink: expected 0x" in dao.refused(*create, "--dev-account", 0, "--superlink", "me")
     assert "--min-stake" in dao.refused(*create, "--dev-account", 0, "--min-stake", "-1")
+    whole = (
+        "task",
+        "create",
+        "--app",
+        made.assignment.app,
+        *options[2:],
+        *network,
+        "--store",
+        tmp_path / "s",
+    )
+    said = dao.refused(*whole, "--dev-account", 0, "--rounds", 999)
+    assert "--rounds 999: expected at most one for each of the" in said
 
 
 def test_superlink__unbonds_a_part__is_locked_and_what_stays_is_its_bond(made: Made) -> None:
