@@ -13,7 +13,8 @@ class StatusStream:
     """`status.jsonl` in the Superlink's home: `{"time": seconds, "event": name, …}` a line.
 
     Events: `opened`, `committed`, `closed`, `revealed`, `working`, `posted`, `finalized`, `aborted`, `contested`,
-    `dismissed`, `void`, `equivocation`, `transaction`, `trouble`. Deadlines are block times in Unix seconds.
+    `dismissed`, `void`, `equivocation`, `transaction`, `waiting`, `trouble`, `lost`, `over`. Deadlines are
+    block times in Unix seconds.
     """
 
     def __init__(self, path: Path) -> None:
