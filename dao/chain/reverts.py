@@ -95,9 +95,8 @@ _RULES: Mapping[str, str] = {
 
 # numbers of refusals that are amounts of tokens, by their names in the contracts
 _AMOUNTS = frozenset(
-    ("allowance", "balance", "needed", "available", "stake", "bond", "minimum", "amount", "asked", "active")
-    + ("total", "funded", "previous")
-)
+    ["allowance", "balance", "needed", "available", "stake", "bond", "minimum", "amount", "asked", "active"]
+) | {"total", "funded", "previous"}
 
 
 def reverted(label: str, data: bytes, fallback: str = "") -> Reverted:
