@@ -10,6 +10,7 @@ from aggregator.caretaker import Caretaker
 from aggregator.intake import Intake
 from aggregator.journal import Journal
 from aggregator.publish import Publisher
+from aggregator.shortage import Shortage
 from aggregator.status import StatusStream
 from aggregator.superlink import Superlink, Tools
 from aggregator.watch import Watch
@@ -115,10 +116,12 @@ async def open_superlink(
         intake = Intake(chain.domain, settings.task, signer, journal, store, watch.members, status.emit)
         publisher = Publisher(store)
         work = Work(evaluator, publisher, home / "scratch")
-        tools = Tools(chain, sender, watch, journal, intake, work, publisher, shards, status.emit)
+        shortage = Shortage(chain, settings.task, signer.address, watch, status.emit)
+        tools = Tools(chain, sender, watch, journal, intake, work, publisher, shards, shortage, status.emit)
         service = await serve(intake, settings.listen, chain.domain, signer.address, settings.certificate)
         stack.push_async_callback(service.stop)
         status.emit("serving", task=settings.task, address=service.address)
+        await shortage.look()  # also where a round is in flight, whose end would show it
         caretaker = Caretaker(chain, settings.task, sender, watch, journal, status.emit)
         yield Running(Superlink(settings.task, rules.base_model, tools), caretaker, service)
 

@@ -1,11 +1,18 @@
-"""Tells people what the Superlink is doing: one JSON line for each thing that happens, in a file others may follow."""
+"""Tells people what the Superlink is doing: one JSON line for each thing that happens, in a file others may follow.
+
+The same goes to the log, where a list is only counted.
+"""
 
 import json
 import time
 from pathlib import Path
 
+import structlog
+
 from dao.core.types import Address, hex_of
 
+_log = structlog.get_logger()
+WARNINGS = ("waiting", "trouble", "aborted", "lost", "contested", "void", "equivocation")
 LIMIT = 8 << 20  # bytes; a longer file is put aside as NAME.1
 
 
@@ -13,7 +20,8 @@ class StatusStream:
     """`status.jsonl` in the Superlink's home: `{"time": seconds, "event": name, …}` a line.
 
     Events: `opened`, `committed`, `closed`, `revealed`, `working`, `posted`, `finalized`, `aborted`, `contested`,
-    `dismissed`, `void`, `equivocation`, `transaction`, `trouble`. Deadlines are block times in Unix seconds.
+    `dismissed`, `void`, `equivocation`, `transaction`, `waiting`, `trouble`, `lost`, `over`. Deadlines are
+    block times in Unix seconds.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,6 +35,14 @@ class StatusStream:
             self._path.replace(self._path.with_name(self._path.name + ".1"))
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+        tell = _log.warning if event in WARNINGS else _log.info
+        tell(event, **{name: _short(value) for name, value in fields.items()})
+
+
+def _short(value: object) -> object:
+    if isinstance(value, int | float | str) or value is None:
+        return value
+    return len(value) if isinstance(value, list) else _text(value)
 
 
 def _text(value: object) -> str:

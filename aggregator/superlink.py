@@ -16,6 +16,7 @@ from aggregator.collection import Collection
 from aggregator.intake import Intake
 from aggregator.journal import HeldCommit, Journal
 from aggregator.publish import Publisher
+from aggregator.shortage import MISSING, Shortage
 from aggregator.watch import Watch
 from aggregator.work import Base, Case, Gate, Settlement, Work
 from dao.chain.client import Chain
@@ -62,6 +63,7 @@ class Tools:
     work: Work
     publisher: Publisher
     shards: Shards
+    shortage: Shortage
     tell: Callable[..., None]
 
 
@@ -147,6 +149,7 @@ class Superlink:
             await self._check_task(task.closed, task.head)
             round_ = RoundId(task.last_round + 1)
             if await self._attempt(self._coordinator.open_round(self._task), "open", round_):
+                self._tools.shortage.over()
                 failpoint("superlink-opened")
                 return round_
 
@@ -351,9 +354,13 @@ class Superlink:
     async def _attempt(self, call: Call, what: str, round_: RoundId) -> TxReceipt | None:
         """Send a call of this round, once however often it is tried; None, after a moment, when it is refused."""
         key = f"{what} {hex_of(self._chain.deployment.coordinator)} {self._task} {round_}"
+        version = self._watch.version  # who joins while the chain is asked is not waited for
         try:
             receipt = await self._tools.sender.send(call, key)
         except Reverted as error:
+            if what == "open" and error.error in MISSING:
+                await self._tools.shortage.wait(error, version)
+                return None
             self._tell("trouble", round=round_, error=str(error))
             await self._watch.wait(Timestamp(self._watch.now() + RETRY))
             return None

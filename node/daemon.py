@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -18,12 +19,12 @@ import structlog
 from dao.app import MAX_BYTES, unpack
 from dao.chain.signer import Signer, recover
 from dao.core import reasons
-from dao.core.errors import AppCrashed, ContentError, DaoError, Reorged, RuleError, Unreachable
+from dao.core.errors import AppCrashed, ContentError, DaoError, NotFound, Reorged, RuleError, Unreachable
 from dao.core.merkle import verify
 from dao.core.messages import receipt_digest
 from dao.core.rounds import commit_deadline, counted_stake, force_deadline, reveal_deadline
 from dao.core.settle import ROWS_DEPTH
-from dao.core.types import Digest, Domain, Phase, RoundId, RoundState, Rules, TaskId
+from dao.core.types import Digest, Domain, Phase, RoundId, RoundState, Rules, TaskId, hex_of
 from dao.journal import Journal, SignedCommit, Step
 from dao.store.layered import LayeredStore
 from dao.wire.link import Link
@@ -38,6 +39,7 @@ T = TypeVar("T")
 RESERVE = 0.1  # part of the commit period that training leaves for the commit
 ASK_LIMIT = 30.0  # seconds to ask the Superlink for a proof, before the commit is forced
 AGAIN = 0.05  # seconds until a round that the chain moved under is looked at anew
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds until an app that cannot be had is asked for again
 LATE_LIMIT = 5.0  # seconds to ask for it where nothing can be forced any more, before the commit is opened
 MOST_MISSED = 50  # rounds back for which the journal says that this daemon was away
 AWAY = "this daemon was not there while commits were open; keep it running"
@@ -96,12 +98,8 @@ class Supernode:
         last = await self._view.last_round()
         notes = self._journal.notes(self._task)
         seen = max((note.round for note in notes), default=RoundId(max(last - 1, 0)))
-        try:
-            await (await self._ready_trainer(await self._view.rules())).start()
-        except DaoError as error:  # it is tried again in each round
-            self._log.warning("not ready", last_round=last, error=str(error))
-        else:
-            self._log.info("ready", last_round=last)
+        is_idle = last == seen and all(note.step is Step.ENDED for note in notes)
+        await self._get_ready(last, is_idle)
         for note in reversed(notes):
             if note.step is not Step.ENDED and note.round <= last:
                 yield note.round
@@ -111,6 +109,22 @@ class Supernode:
             for number in range(seen + 1, last + 1):
                 yield RoundId(number)
             seen = last
+
+    async def _get_ready(self, last: RoundId, is_idle: bool) -> None:
+        """Load the app with the data; while idle, ask for an app that cannot be had until it can, or a round opens."""
+        for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
+            try:
+                await (await self._ready_trainer(await self._view.rules())).start()
+            except DaoError as error:  # it is tried again in each round
+                self._log.warning("not ready", last_round=last, error=str(error))
+                if not is_idle or not isinstance(error, ContentError):
+                    return
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._view.next_round(last), pause)
+                    return
+            else:
+                self._log.info("ready", last_round=last)
+                return
 
     async def _take_part(self, round_: RoundId) -> None:
         """One round, from wherever it stands; anew when the chain moved before something was done."""
@@ -242,7 +256,11 @@ class Supernode:
         if self._trainer is None:
             if not await self._means.store.has(rules.app_hash):
                 self._log.info("fetching the app", superlink=self._means.link.address)
-            bundle = await self._means.store.get(rules.app_hash, MAX_BYTES)
+            try:
+                bundle = await self._means.store.get(rules.app_hash, MAX_BYTES)
+            except NotFound as error:
+                name = hex_of(rules.app_hash)[:10]
+                raise NotFound(f"the app {name}… cannot be had: {error.why}") from None
             folder = self._means.apps / rules.app_hash.hex()
             await asyncio.to_thread(unpack, bundle.read_bytes(), folder)
             self._trainer = self._means.trainer_of(folder)

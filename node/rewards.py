@@ -7,7 +7,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.events import Finalized, ResultPosted
 from dao.chain.sender import Sender
-from dao.core.errors import ContentError, Reverted, RuleError
+from dao.core.errors import ContentError, NotFound, Reverted, RuleError
 from dao.core.manifest import MAX_BYTES, Manifest, parse_manifest
 from dao.core.rewards import RewardTree
 from dao.core.rounds import is_finalize_time
@@ -103,5 +103,8 @@ async def _manifest(chain: Chain, store: Source, task: TaskId, round_: RoundId) 
     posted = await chain.past(ResultPosted, task=task, round=round_)
     if not posted:
         raise ContentError(f"task {task} round {round_}: its result is not on chain any more; try again")
-    path = await store.get(posted[-1].result.manifest_digest, MAX_BYTES)
+    try:
+        path = await store.get(posted[-1].result.manifest_digest, MAX_BYTES)
+    except NotFound as error:
+        raise NotFound(f"the manifest of round {round_} cannot be had: {error.why}") from None
     return parse_manifest(await asyncio.to_thread(path.read_bytes))

@@ -124,7 +124,7 @@ async def ask_rewards(chain: Chain, store: Source, task: TaskStatus, owner: Addr
             rewards = await standing(chain, store, TaskId(task.task), owner)
     except TimeoutError:
         raise ContentError(
-            f"the manifest of its last final round could not be had within {limit:.0f} s; does its Superlink run?"
+            f"the manifest of its last final round cannot be had within {limit:.0f} s; does its Superlink run?"
         ) from None
     task.claimable_wei, task.claimed_wei = str(rewards.claimable), str(rewards.claimed)
 

@@ -121,8 +121,9 @@ class Heads:
                     await self._settle()
                     pulse, self._pulse = self._pulse, asyncio.Event()
                     pulse.set()
+                self._rpc.note(None)
             except ChainError as error:
-                _log.warning("%s", error)
+                self._rpc.note(error)
                 await asyncio.sleep(_PAUSE)
                 self._pushed.put_nowait(None)
 

@@ -19,14 +19,14 @@ SENTENCES: Mapping[str, str] = {
     "NotAdmitted": "{owner} is not admitted to task {task}; the DAO admits owners",
     "AlreadyJoined": "{account} already takes part in task {task}",
     "NotJoined": "{operator} does not take part in task {task} (or not yet when the round opened)",
-    "StakeOutsideRules": "the stake is {stake} wei, the task asks for {minimum}; add stake",
+    "StakeOutsideRules": "the stake is {stake} tokens, the task asks for {minimum}; add stake",
     "StillQualified": "{operator} still meets the rules of task {task}",
     "WrongPhase": "round {round} of task {task} is in phase {phase}",
     "TooEarly": "not before block time {notBefore}; wait",
     "TooLate": "its deadline was block time {deadline}",
     "QuorumMissed": "{have} of {quorum} needed for a quorum",
-    "NotFunded": "task {task} has {available} wei left and needs {needed}; fund it",
-    "BondTooSmall": "the Superlink has {stake} wei at stake and needs {bond}; add stake",
+    "NotFunded": "task {task} has {available} tokens left and needs {needed}; fund it",
+    "BondTooSmall": "the Superlink has {stake} tokens at stake and needs {bond}; add stake",
     "BadSignature": "the signature is by {recovered}, not by {node}",
     "AlreadyCommitted": "{node} has committed to round {round} of task {task} on chain before",
     "ForcedCommitIgnored": "the result states forced commits {stated}, the round has {actual}",
@@ -53,8 +53,8 @@ SENTENCES: Mapping[str, str] = {
     # rewards
     "NotCoordinator": "{caller} is not the coordinator",
     "NothingToClaim": "{owner} has claimed all its rewards of task {task}",
-    "ExceedsEscrow": "task {task} would owe {total} wei and holds {funded}",
-    "TotalDecreased": "rewards of task {task} would fall from {previous} to {total} wei",
+    "ExceedsEscrow": "task {task} would owe {total} tokens and holds {funded}",
+    "TotalDecreased": "rewards of task {task} would fall from {previous} to {total} tokens",
     # OpenZeppelin
     "EnforcedPause": "paused by the DAO; wait until it is not",
     "OwnableUnauthorizedAccount": "{account} is not the owner; only the DAO's timelock may",
@@ -96,15 +96,12 @@ _RULES: Mapping[str, str] = {
 }
 
 
-# whose numbers are amounts of tokens
-_OF_TOKENS = (
-    *("StakeTooSmall", "StakeTooLarge", "InsufficientStake"),
-    *("ERC20InsufficientBalance", "ERC20InsufficientAllowance", "GovernorInsufficientProposerVotes"),
-)
+# numbers of refusals that are amounts of tokens, by their names in the contracts
+_AMOUNTS = frozenset(
+    ["allowance", "balance", "needed", "available", "stake", "bond", "minimum", "amount", "asked", "active"]
+) | {"total", "funded", "previous", "votes", "threshold"}
 # IGovernor.ProposalState, in order
 _STATES = ("pending", "active", "canceled", "defeated", "succeeded", "queued", "expired", "executed")
-
-
 _NEW = "new"
 _TWICE = "this very proposal was made before and is {current}; with another title or text it is another one"
 
@@ -133,7 +130,7 @@ def _explain(data: bytes) -> tuple[str, tuple[object, ...], str]:
         raise DecodeError(f"selector {selector.hex()}: no error of these contracts")
     arguments = decode(refusal.types, body, refusal.name)
     shown = {
-        name: _shown(name, value, refusal.name in _OF_TOKENS)
+        name: _shown(name, value, name in _AMOUNTS)
         for name, value in zip(refusal.names, arguments, strict=True)
     }
     if refusal.name == "BadRules":

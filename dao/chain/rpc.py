@@ -2,15 +2,16 @@
 
 import asyncio
 import contextlib
+import logging
 import random
 from typing import Any
 
-from aiohttp import ClientError, ClientResponseError, ClientTimeout
+from aiohttp import ClientConnectorError, ClientError, ClientResponseError, ClientTimeout
 from web3 import AsyncHTTPProvider
 from web3.types import RPCEndpoint
 
-from dao.chain.transport import Disconnected, Push, SocketProvider
-from dao.core.errors import ConfigError, RpcError
+from dao.chain.transport import NOTHING, Disconnected, Push, SocketProvider
+from dao.core.errors import ChainError, ConfigError, RpcError
 
 TIMEOUT = 5.0  # seconds for one attempt
 PATIENCE = 30.0  # seconds for a request with all its attempts
@@ -18,6 +19,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 _THROTTLED = (429, -32005, -32029, -32097)
 _TRANSIENT = ("rate limit", "too many requests", "request limit", "timeout", "timed out", "try again")
 _NO_ACCESS = (401, 403, 404)
+_log = logging.getLogger(__name__)
 
 
 class Answered(RpcError):  # noqa: N818  (a leaf of the tree of errors)
@@ -65,6 +67,7 @@ class Rpc:
         self._trouble = RpcError(f"{url}: not connected")
         self._keeper: asyncio.Task[None] | None = None
         self._on_head: Push | None = None
+        self._away_since: float | None = None
 
     async def connect(self, chain_id: int | None, on_head: Push | None = None) -> None:
         """Connect, and keep it so until `close`.
@@ -128,6 +131,16 @@ class Rpc:
         if not self.pushes:
             self._up.set()
 
+    def note(self, trouble: ChainError | None) -> None:
+        """Log once that the node is lost, for whatever reason, and (None) once that it is back."""
+        now = asyncio.get_running_loop().time()
+        if trouble is not None and self._away_since is None:
+            self._away_since = now
+            _log.warning("the chain is lost, and looked for until it is back: %s", trouble)
+        elif trouble is None and self._away_since is not None:
+            _log.warning("%s: the chain is back after %.0f s", self.url, now - self._away_since)
+            self._away_since = None
+
     async def _attempt(self, method: str, params: tuple[object, ...], limit: float) -> Any:
         """Ask once, when connected, within `limit` seconds."""
         loop = asyncio.get_running_loop()
@@ -152,6 +165,8 @@ class Rpc:
             if error.status in _NO_ACCESS:
                 raise Answered(method, {"code": error.status, "message": error.message}) from None
             raise RpcError(f"{self.url}: HTTP {error.status} to {method}; throttled or in trouble") from None
+        except ClientConnectorError:
+            raise Disconnected(f"{self.url}: {NOTHING}") from None
         except (ClientError, OSError, ValueError) as error:
             raise Disconnected(
                 f"{self.url}: {method} failed ({str(error) or type(error).__name__}); is it up?"
@@ -198,10 +213,12 @@ class Rpc:
                 await self._open()
             except RpcError as error:
                 self._trouble = error
+                self.note(error)
                 await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
             pause = _FIRST_PAUSE
+            self.note(None)
             if self._on_head is not None:
                 self._on_head(None)
 

@@ -17,6 +17,7 @@ from dao.core.errors import RpcError
 
 Push = Callable[[Any], None]
 
+NOTHING = "nothing answers at this address; is the chain's node running?"
 _MAX_MESSAGE = 64 << 20  # bytes of one answer
 _QUIET = 20.0  # seconds until a silent connection is asked whether it is there, and to answer
 
@@ -55,7 +56,15 @@ class SocketProvider(AsyncJSONBaseProvider):
                 ping_interval=_QUIET,
                 ping_timeout=_QUIET,
             )
-        except (OSError, WebSocketException, InvalidURI) as error:
+        except socket.gaierror as error:
+            raise Disconnected(
+                f"{self._url}: there is no such host ({error.strerror}); check the address"
+            ) from error
+        except OSError as error:
+            raise Disconnected(f"{self._url}: {NOTHING}") from error
+        except (WebSocketException, InvalidURI) as error:
+            if isinstance(error.__cause__, EOFError | OSError):  # it ended meanwhile
+                raise Disconnected(f"{self._url}: {NOTHING}") from error
             raise Disconnected(f"{self._url}: no WebSocket here ({error}); check the address") from error
         self._listener = asyncio.create_task(self._read(self._socket), name="chain socket")
 

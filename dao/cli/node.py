@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dao.chain.signer import Signer
 from dao.cli.output import log_to_stderr
@@ -232,7 +233,7 @@ def _tokens(wei: int) -> str:
 def _show(found: NodeStatus, console: Console) -> None:
     console.print(f"operator {found.operator}, {'running' if found.running else 'not running'}")
     if found.trouble:
-        console.print(found.trouble, style="red")
+        console.print(found.trouble, style="red", markup=False, soft_wrap=True)
     else:
         stake = f"stake {_tokens(int(found.stake_wei or 0))} tokens"
         console.print(f"owner {found.owner or 'none yet: dao node register'}, {stake}, block {found.block}")
@@ -241,10 +242,16 @@ def _show(found: NodeStatus, console: Console) -> None:
         joined = {True: "joined", False: "not joined", None: "not known while the chain does not answer"}[
             task.joined
         ]
-        console.print(f"task {task.task}: {joined}, {claimable} tokens to claim {task.trouble}".rstrip())
+        trouble = f"; {task.trouble}" if task.trouble else ""
+        told = f"task {task.task}: {joined}, {claimable} tokens to claim{trouble}"
+        console.print(told, markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for column in ("task", "round", "step", "status", "score", "reward", "why"):
-        table.add_column(column, justify="right" if column in ("score", "reward") else "left")
+        table.add_column(
+            column,
+            justify="right" if column in ("score", "reward") else "left",
+            overflow="fold" if column == "why" else "ellipsis",  # which may name a file
+        )
     for row in found.rounds:
         score = "" if row.score is None else decimal(row.score)
         cells = (
@@ -255,5 +262,5 @@ def _show(found: NodeStatus, console: Console) -> None:
             score,
             _tokens(int(row.reward_wei)),
         )
-        table.add_row(*cells, row.reason)
+        table.add_row(*cells, Text(row.reason))
     console.print(table)

@@ -6,9 +6,9 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import structlog
+from structlog.typing import Processor
 
 from dao.chain.deploy import TOKEN
 from dao.core.errors import ConfigError
@@ -59,20 +59,30 @@ def print_table(rows: Sequence[Mapping[str, object]], nothing: str) -> None:
 
 
 def log_to_stderr() -> None:
-    """Have daemons log one line an event to stderr; a traceback shows no local values, so no secret."""
+    """Have daemons log one line an event to stderr, in one format, whoever logs: structlog, or libraries by logging.
+
+    A traceback shows no local values, so no secret.
+    """
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
-    shared: list[Any] = [structlog.processors.add_log_level, stamp, structlog.processors.format_exc_info]
+    shared: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        stamp,
+        structlog.processors.format_exc_info,
+    ]
+    line = structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
     structlog.configure(
-        processors=[
-            *shared,
-            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
-        ],
+        processors=[*shared, line],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
     )
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, line],
+        )
     )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
 def _text(value: object) -> str:

@@ -72,7 +72,11 @@ class ContentError(DaoError):
 
 
 class NotFound(ContentError):
-    """No source has the content."""
+    """No source has the content; `why` is what was said of it, without its name."""
+
+    def __init__(self, message: str, why: str = "") -> None:
+        super().__init__(message)
+        self.why = why or str(self)
 
 
 class Mismatch(ContentError):

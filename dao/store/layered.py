@@ -41,13 +41,15 @@ class LayeredStore:
         self._locks: weakref.WeakValueDictionary[Digest, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
-        """As Source.get; NotFound names every source tried and what it said."""
+        """As Source.get; NotFound names every source tried and what it said, but for a disk that just lacks it."""
         lock = self._locks.setdefault(digest_of_content(content), asyncio.Lock())
         async with lock:  # one download of a content, whoever asks
             try:
                 return await self.local.get(content, max_bytes)
-            except (NotFound, Mismatch) as error:
-                said = {self.local.name: str(error)}
+            except NotFound:
+                said = {} if self.sources else {self.local.name: f"it is not in {self.local.root}"}
+            except Mismatch as error:
+                said = {self.local.name: _without(error, content)}
             async with self._fetching:
                 return await self._fetch(content, max_bytes, said)
 
@@ -62,11 +64,12 @@ class LayeredStore:
                     return await self._from(source, content, max_bytes)
                 except ContentError as error:
                     too_large += isinstance(error, TooLarge)
-                    said[source.name] = str(error)
+                    words = _without(error, content)
+                    said[source.name] = words if words.startswith(source.name) else f"{source.name}: {words}"
             if too_large and too_large == len(self.sources):
                 raise TooLarge(f"{name_of(content)}: {'; '.join(said.values())}")
-        tried = "; ".join(f"{name}: {words}" for name, words in said.items())
-        raise NotFound(f"{name_of(content)}: no source has it; tried {tried}")
+        why = "; ".join(said.values())
+        raise NotFound(f"{name_of(content)}: cannot be had: {why}", why)
 
     async def _from(self, source: Source, content: Cid | Digest, max_bytes: int) -> Path:
         path = await source.get(content, max_bytes)
@@ -141,3 +144,8 @@ class LayeredStore:
                     "content not unpinned", content=name_of(content), replica=replica.name, error=str(error)
                 )
         return everywhere
+
+
+def _without(error: ContentError, content: Cid | Digest) -> str:
+    """What an error says, without the name of the content that it begins with."""
+    return str(error).removeprefix(f"{name_of(content)}: ")

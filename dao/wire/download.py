@@ -56,6 +56,7 @@ class Download:
         self._renew, self._on_progress = renew, on_progress
         self.by_door = by_door
         self.received = 0  # bytes of content
+        self._heard = False  # whether the Superlink has said anything
 
     async def run(self, content: Cid | Digest, incoming: Incoming) -> Cid:
         """Write the content; return its CID. NotFound, Mismatch, TooLarge, DecodeError, Refused or Unreachable."""
@@ -108,8 +109,7 @@ class Download:
             request, timeout=SILENCE_SECONDS + incoming.max_bytes / MIN_RATE, wait_for_ready=True
         )
         try:
-            async with asyncio.timeout(self._limit):
-                first = await call.read()
+            first = await self._first(call)
             found = read_content(b"" if first is EOF else first)
             size = found.size
             if size > incoming.max_bytes:
@@ -125,6 +125,20 @@ class Download:
                 raise Mismatch(f"{what}: it ended after {incoming.size} bytes of {size}")
         finally:
             call.cancel()
+
+    async def _first(self, call: Any) -> Any:
+        """What the stream begins with; Unreachable where the Superlink has never said a word."""
+        try:
+            async with asyncio.timeout(self._limit):
+                first = await call.read()
+        except TimeoutError:
+            if self._heard:
+                raise
+            raise Unreachable(
+                f"Superlink {self._superlink} does not answer; check that it runs, and the address"
+            ) from None
+        self._heard = True
+        return first
 
     async def _through(self, door: Door, incoming: Incoming, size: int) -> None:
         """Take the bytes from a connection of their own, hashed and written by one thread."""

@@ -1,6 +1,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from dao.chain.records import Event
 from dao.chain.signer import Signer
 from dao.core.errors import ConfigError, RpcError
 from dao.core.types import BlockNumber, Timestamp, Wei
+from dao.devnet import start_anvil
 from tests.chain.proxy import Proxy
 from tests.chain.stakes import Stakes, replay, stakes
 from tests.chain.test_sender import count
@@ -57,8 +59,10 @@ async def test_connect__no_contracts__refused(network: Network, proxy: Proxy, ur
 
 
 async def test_connect__nothing_there__refused_at_once(network: Network) -> None:
-    for address in ("ws://127.0.0.1:1", "http://127.0.0.1:1"):
-        with pytest.raises(RpcError, match=r"127\.0\.0\.1:1"):
+    for address in ("ws://127.0.0.1:1", "ws://localhost:1", "http://127.0.0.1:1"):
+        with pytest.raises(
+            RpcError, match=f"^{address}: nothing answers at this address; is the chain's node"
+        ):
             await Chain.connect(address, network.deployment)
     with pytest.raises(ConfigError, match="expected an address with ws://"):
         await Chain.connect("ftp://127.0.0.1", network.deployment)
@@ -215,3 +219,33 @@ async def test_reach__block_time_not_the_wall_clock__waits_for_the_chain(network
         network.anvil.request("evm_setNextBlockTimestamp", hour)
         network.anvil.request("evm_mine")
         assert (await waiting).timestamp == hour
+
+
+@pytest.mark.parametrize("scheme", ["ws", "http"])
+async def test_node__killed_and_started_again__one_line_at_once_and_one_when_it_is_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, scheme: str
+) -> None:
+    def lines() -> list[str]:
+        return [record.getMessage() for record in caplog.records if record.name.startswith("dao.")]
+
+    async def say(count: int) -> None:
+        async with asyncio.timeout(SECONDS):
+            while len(lines()) < count:  # noqa: ASYNC110  (of a log)
+                await asyncio.sleep(0.01)
+
+    anvil = await asyncio.to_thread(start_anvil, tmp_path)
+    url = anvil.ws if scheme == "ws" else anvil.http
+    try:
+        async with await Chain.connect(url, limit=LIMIT, patience=SECONDS, poll=0.05):
+            await asyncio.to_thread(anvil.kill)
+            started = asyncio.get_running_loop().time()
+            await say(1)
+            assert asyncio.get_running_loop().time() - started < 3
+            await asyncio.sleep(0.5)  # many more attempts
+            anvil = await asyncio.to_thread(start_anvil, tmp_path, port=anvil.port)
+            await say(2)
+    finally:
+        await asyncio.to_thread(anvil.kill)
+    lost, back = lines()
+    assert lost.startswith(f"the chain is lost, and looked for until it is back: {url}: ")
+    assert back.startswith(f"{url}: the chain is back after ")

@@ -116,7 +116,7 @@ def test_deploy__by_a_keystore__is_a_network_of_its_own(devnet: Devnet, tmp_path
     other = ("deploy", "--rpc", devnet.rpc, "--out", tmp_path / "other.json", *founder)
     assert "expected 0600" in devnet.dao.refused(*other, *account)
     assert "--keystore FILE or" in devnet.dao.refused(*other)
-    assert "no WebSocket here" in devnet.dao.refused(
+    assert "nothing answers at this address" in devnet.dao.refused(
         "deploy", "--rpc", "ws://127.0.0.1:1", *account, "--out", tmp_path / "x", *founder
     )
 

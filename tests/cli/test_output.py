@@ -1,7 +1,9 @@
 """Amounts as people write them, exactly."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -50,3 +52,41 @@ except ValueError:
     assert "task=3" in done.stderr
     assert "does not open" in done.stderr
     assert "canary---" not in done.stderr
+
+
+def test_logs__of_libraries_and_of_a_superlink__one_format_one_line_each(dao: Dao, tmp_path: Path) -> None:
+    program = """
+import logging, sys
+from pathlib import Path
+from aggregator.status import StatusStream
+from dao.cli.output import log_to_stderr
+
+log_to_stderr()
+logging.getLogger("dao.chain.heads").warning("lost %s", "it")
+try:
+    raise ValueError("by a library")
+except ValueError:
+    logging.getLogger("aiohttp").exception("failed")
+status = StatusStream(Path(sys.argv[1]) / "status.jsonl")
+status.emit("opened", round=3, nodes=["0x01", "0x02"])
+status.emit("waiting", reason="0 of 2")
+status.emit("posted", model=bytes(2))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env=dao.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = done.stderr.splitlines()
+    assert all(re.match(r"timestamp='[0-9T:.-]+Z' level='[a-z]+' event='", line) for line in lines), lines
+    words = [line.partition(" ")[2] for line in lines]
+    assert words[0] == "level='warning' event='lost it' logger='dao.chain.heads'"
+    assert words[1].startswith("level='error' event='failed'")
+    assert "ValueError: by a library" in words[1]
+    assert words[2:] == [
+        "level='info' event='opened' round=3 nodes=2",
+        "level='warning' event='waiting' reason='0 of 2'",
+        "level='info' event='posted' model='0x0000'",
+    ]

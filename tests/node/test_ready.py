@@ -17,10 +17,10 @@ pytestmark = pytest.mark.asyncio
 
 
 class View:
-    """A task without rounds; `asked` once the node waits for the first one."""
+    """A task without rounds; `asked` once the node has waited for the first one so many times."""
 
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
+    def __init__(self, waits: int) -> None:
+        self.asked, self._waits = asyncio.Event(), waits
 
     async def last_round(self) -> int:
         return 0
@@ -29,22 +29,25 @@ class View:
         return SimpleNamespace(app_hash=bytes(32))
 
     async def next_round(self, _: int) -> int:
-        self.asked.set()
+        self._waits -= 1
+        if not self._waits:
+            self.asked.set()
         return await asyncio.Future()
 
 
 class Content:
-    """A store that has the app, or not."""
+    """A store that has the app, or not for the first few times."""
 
-    def __init__(self, bundle: Path | None) -> None:
-        self._bundle = bundle
+    def __init__(self, bundle: Path, misses: int) -> None:
+        self._bundle, self._misses = bundle, misses
 
     async def has(self, _: bytes) -> bool:
-        return self._bundle is not None
+        return not self._misses
 
     async def get(self, _: bytes, __: int) -> Path:
-        if self._bundle is None:
-            raise NotFound("0x00: no source has it")
+        if self._misses:
+            self._misses -= 1
+            raise NotFound("0x00: cannot be had: nobody answers", "nobody answers")
         return self._bundle
 
 
@@ -58,15 +61,23 @@ class Unfit:
         pass
 
 
-async def said(bundle: Path | None, apps: Path) -> list[dict[str, Any]]:
-    """What a node logs until it waits for a round."""
-    view = View()
+@pytest.fixture
+def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("node.daemon.unpack", lambda *_: None)
+    made = tmp_path / "bundle"
+    made.write_bytes(b"")
+    return made
+
+
+async def said(content: Content, apps: Path, waits: int = 1) -> list[dict[str, Any]]:
+    """What a node logs until it waits for a round, or has done so several times."""
+    view = View(waits)
     means = SimpleNamespace(
         signer=SimpleNamespace(address=bytes(20)),
         view=view,
         clock=None,
         journal=SimpleNamespace(notes=lambda _: []),
-        store=cast("LayeredStore", Content(bundle)),
+        store=cast("LayeredStore", content),
         link=SimpleNamespace(address="superlink.example:8600"),
         trainer_of=lambda _: Unfit(),
         apps=apps,
@@ -81,17 +92,24 @@ async def said(bundle: Path | None, apps: Path) -> list[dict[str, Any]]:
 
 
 async def test_start__app_cannot_be_had__says_whom_it_asks_and_that_it_is_not_ready(tmp_path: Path) -> None:
-    asked, found = await said(None, tmp_path)
+    asked, found = await said(Content(tmp_path, misses=1), tmp_path)
     assert (asked["event"], asked["superlink"]) == ("fetching the app", "superlink.example:8600")
     assert (found["event"], found["log_level"]) == ("not ready", "warning")
-    assert "no source has it" in found["error"]
+    assert found["error"] == "the app 0x00000000… cannot be had: nobody answers"
+
+
+async def test_start__app_cannot_be_had_and_no_round_opens__asked_for_again_until_it_can(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.daemon.FIRST_PAUSE", 0.01)
+    logs = await said(Content(bundle, misses=2), tmp_path, waits=3)
+    errors = [line["error"] for line in logs if line["event"] == "not ready"]
+    missing = "the app 0x00000000… cannot be had: nobody answers"
+    assert errors == [missing, missing, "load: FileNotFoundError: mine.csv"]  # which asking does not change
 
 
 async def test_start__app_cannot_read_the_data__says_so_before_any_round(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: Path, tmp_path: Path
 ) -> None:
-    bundle = tmp_path / "bundle"
-    bundle.write_bytes(b"")
-    monkeypatch.setattr("node.daemon.unpack", lambda *_: None)
-    (found,) = await said(bundle, tmp_path)
+    (found,) = await said(Content(bundle, misses=0), tmp_path)
     assert (found["event"], found["error"]) == ("not ready", "load: FileNotFoundError: mine.csv")

@@ -1,14 +1,23 @@
 """What an operator is told when something does not answer: what it is, and not something else."""
 
 import asyncio
+import io
+from pathlib import Path
 from typing import cast
 
 import pytest
+from rich.console import Console
 
 from dao.chain.client import Chain
-from dao.core.errors import ContentError
-from dao.core.types import Address
+from dao.cli.node import _show
+from dao.core.errors import ContentError, NotFound
+from dao.core.types import Address, Domain
 from dao.store.base import Source
+from dao.store.cid import cid_of_bytes
+from dao.store.disk import DiskStore
+from dao.store.layered import LayeredStore
+from dao.wire.link import Link
+from dao.wire.source import LinkSource
 from node import status
 
 
@@ -25,3 +34,30 @@ async def test_rewards__no_source_has_the_manifest_in_time__the_superlink_is_nam
             cast("Chain", None), cast("Source", None), task, Address(bytes(20)), limit=0.01
         )
     assert task.claimable_wei is None
+
+
+async def test_content__superlink_refuses_connections__one_line_that_names_it_and_no_internals(
+    tmp_path: Path,
+) -> None:
+    link = Link("127.0.0.1:1", None, Domain(1, Address(bytes(20))), limit=0.2)
+    disk = DiskStore(tmp_path)
+    cid = cid_of_bytes(b"content")
+    with pytest.raises(NotFound) as told:
+        await LayeredStore(disk, [LinkSource(link, disk)], attempts=1).get(cid)
+    await link.close()
+    assert told.value.why == "Superlink 127.0.0.1:1 does not answer; check that it runs, and the address"
+    assert str(told.value) == f"{cid}: cannot be had: {told.value.why}"
+
+
+def test_show__narrow_terminal__wraps_a_path_and_cuts_nothing_of_it() -> None:
+    path = "/srv/data/of/the/hospital/with/a/very/long/name/" + "x" * 60 + "/mine.csv"
+    row = status.RoundStatus(1, 12, "ended", f"load: no such file [{path}]", None, None, str(28 * 10**18), {})
+    trouble = "the manifest of round 3 cannot be had: " + "; ".join(
+        ["Superlink 127.0.0.1:1 does not answer"] * 3
+    )
+    found = status.NodeStatus("0x01", False, tasks=[status.TaskStatus(1, trouble=trouble)], rounds=[row])
+    out = io.StringIO()
+    _show(found, Console(file=out, width=80))
+    lines = out.getvalue().splitlines()
+    assert f"[{path}]" in "".join("".join(lines).split())
+    assert f"task 1: not known while the chain does not answer, ? tokens to claim; {trouble}" in lines
