@@ -89,12 +89,12 @@ def test_demo__ended_in_any_way__leaves_no_process(tmp_path: Path, when: str, ho
         env={**os.environ},
     )
     end = time.monotonic() + 60
-    while not (home / when).exists():
+    started: list[psutil.Process] = []
+    while not ((home / when).exists() and started):
         assert time.monotonic() < end
         assert process.poll() is None
         time.sleep(0.05)
-    started = descendants(process)
-    assert started
+        started = descendants(process)
     process.send_signal(how)
     assert process.wait(60) == (-how if how == signal.SIGKILL else 128 + how)
     _, alive = psutil.wait_procs(started, timeout=20)
