@@ -10,7 +10,7 @@ from dao.chain.fees import GWEI, Fees, first_fees, raised_fees
 from dao.chain.outbox import Attempt
 from dao.chain.rpc import Answered
 from dao.chain.signer import Signer, Transaction
-from dao.core.errors import RpcError
+from dao.core.errors import RpcError, RuleError
 from dao.core.keccak import keccak256
 from dao.core.types import Wei, hex_of
 
@@ -38,8 +38,11 @@ class Account:
         self._tip = Wei(GWEI)
         self._tip_until = 0.0
 
-    async def gas(self, call: Call) -> int:
-        """Gas for a call, with a margin; Reverted when it would be refused, RpcError when there is no money for it."""
+    async def gas(self, call: Call, most: int | None = None) -> int:
+        """Gas for a call, with a margin where `most` leaves it.
+
+        Reverted when it would be refused, RuleError when it needs more than `most`, RpcError when there is no money for it.
+        """
         request, head = self.request(call), self._chain.head().number
         try:
             answer = await self._chain.ask("eth_estimateGas", request, head, call.label)
@@ -51,7 +54,10 @@ class Account:
             # the node has lost its newest blocks; it may make others only when something is sent
             answer = await self._chain.request("eth_estimateGas", request)
         estimate = int(answer, 16)
-        return max(estimate, min(estimate * 3 // 2 + _GAS_MARGIN, _GAS_CAP))
+        if most is not None and estimate > most:
+            raise RuleError(f"{call.label}: needs {estimate} gas, more than the {most} that are paid for")
+        padded = max(estimate, min(estimate * 3 // 2 + _GAS_MARGIN, _GAS_CAP))
+        return padded if most is None else min(padded, most)
 
     async def fees(self) -> Fees:
         """Fees that should do."""

@@ -18,7 +18,7 @@ from dao.chain.records import Event
 from dao.chain.reverts import reverted
 from dao.chain.rpc import Answered
 from dao.chain.signer import Signer
-from dao.core.errors import ChainError, Reverted, RpcError, RuleError
+from dao.core.errors import ChainError, Reverted, RpcError
 from dao.core.types import Address, BlockNumber, Digest, Wei, hex_of
 
 SEND = "eth_sendRawTransaction"
@@ -126,11 +126,8 @@ class Sender:
     async def _prepare(self, call: Call, key: str | None, most_gas: int | None = None) -> Entry:
         """Choose gas, fees and nonce, sign, and write it down; the disk has it while the next block is mined."""
         gas, fees, nonce = await asyncio.gather(
-            self._account.gas(call), self._account.fees(), self._next_nonce()
+            self._account.gas(call, most_gas), self._account.fees(), self._next_nonce()
         )
-        if most_gas is not None and gas > most_gas:
-            self._account.forget_nonce()
-            raise RuleError(f"{call.label}: needs {gas} gas, more than the {most_gas} that are paid for")
         entry = self._outbox.remember(key, call, nonce, gas, self._account.sign(call, nonce, gas, fees))
         await asyncio.shield(self._disk)
         self._disk = asyncio.ensure_future(asyncio.to_thread(self._outbox.sync))

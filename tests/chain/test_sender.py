@@ -12,7 +12,7 @@ from dao.chain.contracts import Call, Coordinator, Token
 from dao.chain.outbox import Outbox, State
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.errors import Reverted, RpcError
+from dao.core.errors import Reverted, RpcError, RuleError
 from dao.core.types import BlockNumber, TaskId, Wei, hex_of
 from dao.devnet import Anvil, running_anvil, start_anvil
 from tests.chain.stakes import stakes
@@ -376,3 +376,14 @@ async def test_outbox__another_chain_of_the_same_id__starts_anew(tmp_path: Path)
                 await sender.send(next(approvals(chain)), "key")
                 assert count(anvil, signer) == 1
                 await asyncio.sleep(1.1 if name == "first" else 0)  # another second, another first block
+
+
+async def test_send__gas_that_is_not_paid_for__refused_and_else_within_it(network: Network) -> None:
+    async with network.chain() as chain, network.sender(chain, Signer.ephemeral()) as sender:
+        calls = approvals(chain)
+        with pytest.raises(RuleError, match="gas, more than the 30000 that are paid for"):
+            await sender.send(next(calls), most_gas=30_000)
+        assert sender._outbox.pending() == sender._outbox.mined(1) == []
+        receipt = await sender.send(next(calls), most_gas=60_000)
+        assert receipt.gas_used < 60_000
+        assert sender._outbox.mined(1)[0].gas == 60_000
