@@ -30,6 +30,7 @@ from dao.lock import only_daemon
 from dao.shards import Shards, read_shards
 from dao.store.base import Source, Store
 from dao.store.disk import DiskStore
+from dao.store.folder import FolderSource
 from dao.store.gateway import GatewaySource
 from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
@@ -163,7 +164,7 @@ async def _shards(folder: Path, rules: Rules) -> Shards:
 
 def _store(settings: Settings, stack: AsyncExitStack) -> LayeredStore:
     local = DiskStore(settings.home / "store", sync=False)
-    sources: list[Source] = [DiskStore(folder) for folder in settings.stores]
+    sources: list[Source] = [FolderSource(folder) for folder in settings.stores]
     replicas: list[Store] = []
     if settings.ipfs:
         kubo = KuboStore(settings.ipfs, local)

@@ -9,6 +9,7 @@ from dao.core.errors import ConfigError
 from dao.core.types import Domain
 from dao.store.base import Source
 from dao.store.disk import DiskStore
+from dao.store.folder import FolderSource
 from dao.store.gateway import GatewaySource
 from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
@@ -23,7 +24,7 @@ async def open_content(settings: ApiSettings, domain: Domain) -> AsyncIterator[S
     given = settings.content
     async with AsyncExitStack() as stack:
         kept = DiskStore(settings.at(given.folder), sync=False)
-        found: list[Source] = [_disk(settings.at(folder)) for folder in given.stores]
+        found: list[Source] = [_folder(settings.at(folder)) for folder in given.stores]
         authorities = given.authorities and settings.at(given.authorities)
         tls = Tls(authorities) if given.tls or authorities else None
         for address in given.superlinks:
@@ -41,7 +42,7 @@ async def open_content(settings: ApiSettings, domain: Domain) -> AsyncIterator[S
         yield LayeredStore(kept, found, attempts=1)
 
 
-def _disk(folder: Path) -> DiskStore:
-    if not (folder / "objects").is_dir():  # rather than make one
+def _folder(folder: Path) -> FolderSource:
+    if not (folder / "objects").is_dir():
         raise ConfigError(f"content.stores {folder}: not the folder of a store; a Superlink's is HOME/store")
-    return DiskStore(folder, sync=False)
+    return FolderSource(folder)

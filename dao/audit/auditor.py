@@ -17,6 +17,31 @@ from dao.core.types import RoundId, TaskId
 from dao.evaluator import Evaluator
 from dao.store.base import Source
 
+CHECKS = (
+    *(
+        "record",
+        "result hash",
+        "manifest",
+        "parent",
+        "round",
+        "commits",
+        "forced commits",
+        "signatures",
+        "members",
+    ),
+    *(
+        "commitments",
+        "shard draw",
+        "payouts",
+        "result",
+        "app",
+        "base model",
+        "updates",
+        "shard",
+        "gate gradient",
+    ),
+    *("weights", "model", "reference gradient", "scores", "losses"),
+)
 Step = Callable[[], str | Awaitable[str]]
 
 
@@ -32,8 +57,8 @@ async def audit(
     """Yield a round's checks as they are made.
 
     `source` gives content, `python` is the interpreter of the app's environment, `limit` bounds one gradient, in
-    seconds; `evaluator` is a warm one of this app, to use instead of a new one. Nothing is raised: what cannot be
-    checked is a check of its own.
+    seconds; `evaluator` is a warm one of this app, to use instead of a new one. Nothing is raised, and each of CHECKS
+    is yielded, made or not.
     """
     with tempfile.TemporaryDirectory(prefix="audit-") as folder:
         auditor = _Auditor(chain, source, task, round_, Path(folder), evaluator)
@@ -66,6 +91,16 @@ class _Auditor:
             await self._started.stop()
 
     async def run(self, python: Path, limit: float) -> AsyncIterator[Check]:
+        made = set()
+        async for check in self._made(python, limit):
+            made.add(check.name)
+            yield check
+        for name in CHECKS:
+            if name not in made:
+                what = "the manifest" if self._record else "the chain's record"
+                yield Check(name, Outcome.UNCHECKED, f"needs {what}, which an earlier check did not get")
+
+    async def _made(self, python: Path, limit: float) -> AsyncIterator[Check]:
         yield await _made("record", self._read_record)
         if (record := self._record) is None:
             return

@@ -9,6 +9,7 @@ from dao.audit.report import Missing
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted
+from dao.core.commitment import forced_hash
 from dao.core.errors import ContentError, DecodeError
 from dao.core.manifest import MAX_BYTES, Manifest, parse_manifest
 from dao.core.types import Address, Digest, Domain, Result, RoundId, RoundState, Rules, TaskId
@@ -16,6 +17,9 @@ from dao.history import History, Member, RoundEvents
 from dao.store.base import MAX_CONTENT, Source
 from dao.store.cid import Cid
 
+HIDDEN = (
+    "the node of the chain does not show {} as the contracts have it; use another, or check deployment.block"
+)
 PROVABLE = 1 << 28  # bytes that are read to show that a content has too many
 
 
@@ -46,6 +50,11 @@ class Record:
         return self.parent.model_digest if self.parent else self.rules.base_model
 
 
+def has_result(state: RoundState) -> bool:
+    """Whether a result was posted, whatever has become of it."""
+    return state.posted_at > 0
+
+
 async def read_record(chain: Chain, task: TaskId, round_: RoundId) -> Record:
     """Read all that the chain says of a round; Missing when it has no result, ChainError when the chain's node fails."""
     at, coordinator, history = chain.final(), Coordinator(chain), History(chain, task)
@@ -54,9 +63,22 @@ async def read_record(chain: Chain, task: TaskId, round_: RoundId) -> Record:
         coordinator.round_of(task, round_, at),
         history.events_of(round_, at),
     )
-    if events.closed is None or events.posted is None:
+    if not has_result(state) and events.posted is None:
         raise Missing(f"round {round_}: is {state.phase.name.lower()} and has no result to audit")
-    members = await history.members_of(events.opened, at)
+    if events.closed is None or events.posted is None:
+        raise Missing(f"round {round_}: {HIDDEN.format('the events of its closing and result')}")
+    members, forced, contested = await asyncio.gather(
+        history.members_of(events.opened, at),
+        coordinator.forced_hash_of(task, round_, at),
+        coordinator.contested_count_of(task, round_, at),
+    )
+    if len(members) != state.eligible:
+        shown = f"who had joined ({len(members)} of {state.eligible})"
+        raise Missing(f"round {round_}: {HIDDEN.format(shown)}")
+    if forced_hash((event.node, event.commitment) for event in events.forced) != forced:
+        raise Missing(f"round {round_}: {HIDDEN.format('its forced commits')}")
+    if contested > len(events.contests):
+        raise Missing(f"round {round_}: {HIDDEN.format('what was forced after its result')}")
     parent = None
     if state.parent:
         posted = (await history.events_of(state.parent, at)).posted

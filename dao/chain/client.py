@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 from dao.chain import events
 from dao.chain.deployment import Deployment
 from dao.chain.heads import Heads
-from dao.chain.interface import Function
+from dao.chain.interface import Function, load
 from dao.chain.records import Event
 from dao.chain.reverts import reverted
 from dao.chain.rpc import PATIENCE, TIMEOUT, Answered, Rpc
@@ -54,18 +54,20 @@ class Chain:
         """Connect to a node at a ws:// (pushes) or http:// (asked every `poll` seconds) address.
 
         `limit` seconds for an attempt, `patience` for a request with all its attempts. RpcError when the node does
-        not answer, is of another chain, or knows no contract at the coordinator's address.
+        not answer, is of another chain, or knows no contract at the coordinator's address; ConfigError when that
+        works with other contracts than the deployment names.
         """
         rpc = Rpc(url, limit, patience)
         heads = Heads(rpc, confirmations, poll)
         await heads.start(deployment.chain_id if deployment else None)
+        chain = cls(rpc, heads, deployment)
         try:
             if deployment is not None:
-                await _expect_code(rpc, deployment.coordinator)
+                await chain._expect_network(deployment)
         except BaseException:
-            await heads.close()
+            await chain.close()
             raise
-        return cls(rpc, heads, deployment)
+        return chain
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,6 +78,23 @@ class Chain:
     async def close(self) -> None:
         """End the connection."""
         await self._heads.close()
+
+    async def _expect_network(self, deployment: Deployment) -> None:
+        """What is read with a wrong address would be held against whoever stated something of it."""
+        coordinator = hex_of(deployment.coordinator)
+        if await self.request("eth_getCode", coordinator, "latest") in (None, "0x"):
+            raise RpcError(f"{self.url}: no contract at {coordinator}; is this the network's chain?")
+        views = load("TrainingCoordinator").functions
+        names = ("token", "registry", "distributor")
+        found = await asyncio.gather(
+            *(self.call(deployment.coordinator, views[name], at=self.head()) for name in names)
+        )
+        for name, (true,) in zip(names, found, strict=True):
+            if true != (said := getattr(deployment, name)):
+                raise ConfigError(
+                    f"deployment.{name}: {hex_of(said)}, but the coordinator works with {hex_of(true)}; get the file "
+                    "of the network"
+                )
 
     # what is known
 
@@ -300,8 +319,3 @@ class Chain:
 def is_away(error: Answered) -> bool:
     """Whether the node says that it does not have a block."""
     return error.code != _NO_METHOD and _AWAY.search(error.reason) is not None
-
-
-async def _expect_code(rpc: Rpc, address: Address) -> None:
-    if await rpc.request("eth_getCode", hex_of(address), "latest") in (None, "0x"):
-        raise RpcError(f"{rpc.url}: no contract at {hex_of(address)}; is this the network's chain?")

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from dao.audit import Check, audit, exit_code
+from dao.audit.record import has_result
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
-from dao.chain.events import ResultPosted
 from dao.cli.network import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
@@ -32,6 +32,7 @@ from dao.cli.sources import (
 )
 from dao.core.errors import ConfigError, DaoError
 from dao.core.types import RoundId, TaskId
+from dao.history import PARALLEL
 
 VERDICTS = ("all holds", "something differs", "not everything could be checked")
 
@@ -117,15 +118,31 @@ async def _audited(
 
 
 async def _chosen(chain: Chain, task: TaskId, rounds: str) -> list[RoundId]:
-    """The rounds that are meant; ConfigError when there are none."""
-    last = (await Coordinator(chain).task_of(task, chain.final())).last_round
+    """The rounds that are meant; ConfigError when there are none.
+
+    Which ones have a result is read from the contracts: by events alone, a node of the chain could hide a round.
+    """
+    coordinator, at = Coordinator(chain), chain.final()
+    last = (await coordinator.task_of(task, at)).last_round
     if rounds == "all":
-        posted = sorted({event.round for event in await chain.past(ResultPosted, task=task)})
-        if not posted:
-            raise ConfigError(f"task {task}: no round has a result yet; see dao round ls {task}")
-        return posted
+        turn = asyncio.Semaphore(PARALLEL)
+
+        async def is_posted(round_: RoundId) -> bool:
+            async with turn:
+                return has_result(await coordinator.round_of(task, round_, at))
+
+        numbers = [RoundId(number) for number in range(1, last + 1)]
+        posted = await asyncio.gather(*map(is_posted, numbers))
+        if chosen := [number for number, has in zip(numbers, posted, strict=True) if has]:
+            return chosen
+        raise ConfigError(f"task {task}: no round has a result yet; see dao round ls {task}")
     if not re.fullmatch(r"[1-9]\d{0,18}", rounds, re.ASCII) or int(rounds) > last:
         raise ConfigError(
             f"round {rounds[:20]!r}: expected a number from 1 to {last}, or all; see dao round ls {task}"
+        )
+    state = await coordinator.round_of(task, RoundId(int(rounds)), at)
+    if not has_result(state):
+        raise ConfigError(
+            f"round {rounds}: is {state.phase.name.lower()} and has no result to audit; see dao round ls {task}"
         )
     return [RoundId(int(rounds))]

@@ -13,6 +13,7 @@ from dao.core.errors import ConfigError
 from dao.core.types import Domain
 from dao.store.base import Source
 from dao.store.disk import DiskStore
+from dao.store.folder import FolderSource
 from dao.store.gateway import GatewaySource
 from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
@@ -65,7 +66,7 @@ class Sources:
             cache = DiskStore(
                 Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="content-"))), sync=False
             )
-            found: list[Source] = [DiskStore(store_folder(folder)) for folder in self.stores or ()]
+            found: list[Source] = [FolderSource(store_folder(folder)) for folder in self.stores or ()]
             if self.superlink:
                 tls = Tls(self.authorities) if self.tls or self.authorities else None
                 link = Link(self.superlink, None, domain, tls)

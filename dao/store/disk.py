@@ -1,4 +1,4 @@
-"""Keeps content in a folder, one file each, named by digest and checked whenever it is read."""
+"""Keeps content in a folder of its own, one file each, named by digest and checked whenever it is read."""
 
 import asyncio
 import contextlib
@@ -9,39 +9,31 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from dao.core.errors import ContentError, Mismatch, NotFound
+from dao.core.errors import ContentError, NotFound
 from dao.core.types import Digest
 from dao.store.base import MAX_CONTENT
-from dao.store.cid import CHUNK, Cid, ContentCodec, digest_of_content, is_named, name_of
+from dao.store.cid import CHUNK, Cid, digest_of_content, name_of
+from dao.store.folder import READ, FolderSource
 from dao.store.hashing import check_size, cid_of_file
 from dao.store.incoming import Incoming, put_in_place, sync_folder
 
-_OPEN = (
-    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-)  # a link is not followed, a pipe not waited for
 _STALE_SECONDS = 24 * 3600  # a temporary file of that age belongs to nobody
 
 
-class DiskStore:
+class DiskStore(FolderSource):
     """Content in `root`: `objects/ab/abcd…` by digest, `pins`, `aside` (files that were corrupt), `tmp`.
 
     `max_bytes` caps every content. With `sync` a stored content survives a power failure; without, the loss is
     noticed when it is read. Several processes may use one folder.
     """
 
-    name = "disk"
-
     def __init__(self, root: Path, max_bytes: int = MAX_CONTENT, sync: bool = True) -> None:
-        self.root, self.max_bytes, self._sync = root, max_bytes, sync
-        self._objects, self._pins, self._aside = root / "objects", root / "pins", root / "aside"
+        super().__init__(root, max_bytes)
+        self._sync = sync
+        self._pins, self._aside = root / "pins", root / "aside"
         self.tmp = root / "tmp"
         for folder in (self._objects, self._pins, self._aside, self.tmp):
             folder.mkdir(parents=True, exist_ok=True)
-
-    def path_of(self, content: Cid | Digest) -> Path:
-        """Return where the content's file is, or would be."""
-        digest = digest_of_content(content).hex()
-        return self._objects / digest[:2] / digest
 
     def incoming(self, what: str, max_bytes: int = MAX_CONTENT) -> Incoming:
         """Return a file to write content into, on this disk and within its cap."""
@@ -66,50 +58,22 @@ class DiskStore:
                 sync_folder(self._objects)
         return path
 
-    async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
-        """As Source.get. A corrupt file is set aside, so that the content can be put again."""
-        return await asyncio.to_thread(self._get, content, max_bytes)
-
     def _get(self, content: Cid | Digest, max_bytes: int) -> Path:
-        path, what = self.path_of(content), f"{name_of(content)} in {self.root}"
-        try:
-            descriptor = os.open(path, _OPEN)
-        except FileNotFoundError:
-            raise NotFound(f"{what}: it is not here; fetch it from another source") from None
-        except OSError as error:
-            raise ContentError(
-                f"{what}: cannot be read: {error.strerror}; check the disk and its permissions"
-            ) from None
-        try:
-            size = os.fstat(descriptor).st_size
-            check_size(size or 1, min(max_bytes, self.max_bytes), what)
-            found = cid_of_file(descriptor, size) if size else None
-        except Mismatch:
-            found = None
-        finally:
-            os.close(descriptor)
-        if found is None or found.digest != digest_of_content(content):
-            aside = self._aside / f"{path.name}.{time.time_ns()}"
-            with contextlib.suppress(FileNotFoundError):  # another process was faster
-                path.replace(aside)
-            raise Mismatch(f"{what}: its bytes have changed; the file is now {aside}; fetch it again")
-        if not is_named(found, content):
-            raise Mismatch(f"{what}: the content is {found}, another codec than asked for")
+        path = super()._get(content, max_bytes)
         with contextlib.suppress(OSError):
             os.utime(path)  # when it was last used, for `prune`
         return path
 
-    async def has(self, content: Cid | Digest) -> bool:
-        return self.path_of(content).exists()
-
-    async def resolve(self, digest: Digest) -> Cid:
+    def _on_change(self, path: Path) -> str:
+        """Set a corrupt file aside, so that the content can be put again."""
+        aside = self._aside / f"{path.name}.{time.time_ns()}"
         try:
-            size = self.path_of(digest).stat().st_size
-        except FileNotFoundError:
-            raise NotFound(
-                f"{name_of(digest)} in {self.root}: it is not here; fetch it from another source"
-            ) from None
-        return Cid(ContentCodec.RAW if size <= CHUNK else ContentCodec.DAG_PB, digest)
+            path.replace(aside)
+        except FileNotFoundError:  # another process was faster
+            return ""
+        except OSError as error:
+            return f" the file cannot be set aside ({error.strerror});"
+        return f" the file is now {aside};"
 
     async def put_bytes(self, data: bytes) -> Cid:
         return await asyncio.to_thread(self._put_bytes, data)
@@ -127,7 +91,7 @@ class DiskStore:
     def _put_file(self, path: Path, move: bool) -> Cid:
         what = f"file {path}"
         try:
-            descriptor = os.open(path, _OPEN)
+            descriptor = os.open(path, READ)
         except OSError as error:
             raise ContentError(
                 f"{what}: cannot be stored: {error.strerror}; expected a readable file"

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from dao.audit import Check, Outcome, audit
+from dao.audit.auditor import CHECKS
 from dao.audit.statements import weighed_of
+from dao.chain.client import Chain
 from dao.chain.interface import load
 from dao.core.canonical import canonical_json, read_json
 from dao.core.layout import Model
@@ -33,17 +35,19 @@ from tests.support import Network
 TAMPERED = 2  # the round
 
 
-async def audit_of(world: World, round_: int, cache: Path, *sources: Path | Source) -> dict[str, Check]:
+async def audit_of(
+    world: World, round_: int, cache: Path, *sources: Path | Source, chain: Chain | None = None
+) -> dict[str, Check]:
     """All checks by name; content from the Superlink's store and the proposer's, or from `sources`."""
+    if chain is None:
+        async with world.network.chain() as own:
+            return await audit_of(world, round_, cache, *sources, chain=own)
     given = sources or (world.home / "store", world.assignment.store)
     stores = [DiskStore(source) if isinstance(source, Path) else source for source in given]
     source = LayeredStore(DiskStore(cache), stores, attempts=1)
-    async with world.network.chain() as chain:
-        python = Path(sys.executable)
-        checks = [
-            c async for c in audit(chain, source, world.task, RoundId(round_), python, 60, world.evaluator)
-        ]
-    assert len({check.name for check in checks}) == len(checks)
+    python = Path(sys.executable)
+    checks = [c async for c in audit(chain, source, world.task, RoundId(round_), python, 60, world.evaluator)]
+    assert sorted(check.name for check in checks) == sorted(CHECKS)
     return {check.name: check for check in checks}
 
 

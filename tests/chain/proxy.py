@@ -27,6 +27,7 @@ class Proxy:
         self.throttled = 0  # the next so many requests are answered with an error of too many requests
         self.chain_id: int | None = None
         self.height: int | None = None  # knows no block above
+        self.hidden: frozenset[bytes] = frozenset()  # topics of events that it does not show
         self.lost: Counter[str] = Counter()  # so many answers to a method are lost, after it was done
         self.ws = self.http = ""
         self._connections: set[ServerConnection] = set()
@@ -69,6 +70,11 @@ class Proxy:
         if method == "eth_getTransactionReceipt" and self.height is not None and answered.get("result"):
             is_known = int(answered["result"]["blockNumber"], 16) <= self.height
             answered["result"] = answered["result"] if is_known else None
+        if method == "eth_getLogs" and "result" in answered:
+            logs = answered["result"]
+            answered["result"] = [
+                log for log in logs if bytes.fromhex(log["topics"][0][2:]) not in self.hidden
+            ]
         if self.lost[method]:
             self.lost[method] -= 1
             return None

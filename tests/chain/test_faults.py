@@ -1,6 +1,7 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,18 @@ async def test_connect__no_contracts__refused(network: Network, proxy: Proxy, ur
     elsewhere = network.deployment.__class__(31337, BlockNumber(0), *(bytes([i]) * 20 for i in range(1, 8)))  # type: ignore[arg-type]
     with pytest.raises(RpcError, match="no contract at 0x0303"):
         await Chain.connect(url, elsewhere)
+
+
+@pytest.mark.parametrize("name", ["token", "registry", "distributor"])
+async def test_connect__another_contract_than_the_coordinator_works_with__named(
+    network: Network, url: str, name: str
+) -> None:
+    wrong = replace(network.deployment, **{name: network.deployment.timelock})
+    said, true = (getattr(deployment, name).hex() for deployment in (wrong, network.deployment))
+    with pytest.raises(
+        ConfigError, match=f"deployment.{name}: 0x{said}, but the coordinator works with 0x{true}"
+    ):
+        await Chain.connect(url, wrong)
 
 
 async def test_connect__nothing_there__refused_at_once(network: Network) -> None:

@@ -8,6 +8,7 @@ import pytest
 from dao.core.errors import ContentError, Mismatch, NotFound, TooLarge
 from dao.store.cid import CHUNK, Cid, ContentCodec, cid_of_bytes
 from dao.store.disk import DiskStore
+from dao.store.folder import FolderSource
 from dao.store.hashing import cid_of_file
 from dao.store.incoming import Incoming
 
@@ -107,6 +108,43 @@ async def test_disk_get__corrupt_file__set_aside_and_can_be_put_again(
     assert len(list((disk.root / "aside").iterdir())) == 1
     await disk.put_bytes(data)
     assert (await disk.get(cid)).read_bytes() == data
+
+
+async def test_folder_get__corrupt_file_or_folder_in_its_place__named_and_left_as_it_is(
+    disk: DiskStore, corrupt: Callable[[Path], None]
+) -> None:
+    source = FolderSource(disk.root)
+    changed, replaced = await disk.put_bytes(os.urandom(10)), await disk.put_bytes(os.urandom(10))
+    corrupt(disk.path_of(changed))
+    disk.path_of(replaced).unlink()
+    disk.path_of(replaced).mkdir()
+    before = {path: path.lstat().st_mtime_ns for path in disk.root.rglob("*")}
+    for _ in range(2):
+        with pytest.raises(Mismatch, match="its bytes have changed; fetch it again"):
+            await source.get(changed)
+        with pytest.raises(ContentError, match="cannot be read: Is a directory"):
+            await source.get(replaced)
+    assert {path: path.lstat().st_mtime_ns for path in disk.root.rglob("*")} == before
+
+
+async def test_folder__not_there__not_found_and_not_made(tmp_path: Path) -> None:
+    source, cid = FolderSource(tmp_path / "none"), cid_of_bytes(b"x")
+    for call in (source.get(cid), source.resolve(cid.digest)):
+        with pytest.raises(NotFound, match="it is not here"):
+            await call
+    assert not await source.has(cid)
+    assert not (tmp_path / "none").exists()
+
+
+async def test_disk_get__corrupt_file_cannot_be_set_aside__still_a_mismatch(
+    disk: DiskStore, corrupt: Callable[[Path], None]
+) -> None:
+    cid = await disk.put_bytes(os.urandom(10))
+    corrupt(disk.path_of(cid))
+    (disk.root / "aside").rmdir()
+    (disk.root / "aside").write_text("in its place")
+    with pytest.raises(Mismatch, match=r"cannot be set aside \(Not a directory\); fetch it again"):
+        await disk.get(cid)
 
 
 async def test_disk_get__cut_short_or_emptied__mismatch(disk: DiskStore) -> None:

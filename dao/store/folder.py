@@ -1,0 +1,82 @@
+"""Reads the content in a store's folder, which is somebody else's and stays as it is; all is checked when read."""
+
+import asyncio
+import os
+from pathlib import Path
+
+from dao.core.errors import ContentError, Mismatch, NotFound
+from dao.core.types import Digest
+from dao.store.base import MAX_CONTENT
+from dao.store.cid import CHUNK, Cid, ContentCodec, digest_of_content, is_named, name_of
+from dao.store.hashing import check_size, cid_of_file
+
+READ = (
+    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+)  # a link is not followed, a pipe not waited for
+
+
+class FolderSource:
+    """Content in `root`, in files `objects/ab/abcd…` named by digest. Nothing here is ever written."""
+
+    name = "disk"
+
+    def __init__(self, root: Path, max_bytes: int = MAX_CONTENT) -> None:
+        self.root, self.max_bytes = root, max_bytes
+        self._objects = root / "objects"
+
+    def path_of(self, content: Cid | Digest) -> Path:
+        """Return where the content's file is, or would be."""
+        digest = digest_of_content(content).hex()
+        return self._objects / digest[:2] / digest
+
+    async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
+        """As Source.get."""
+        return await asyncio.to_thread(self._get, content, max_bytes)
+
+    def _get(self, content: Cid | Digest, max_bytes: int) -> Path:
+        path, what = self.path_of(content), f"{name_of(content)} in {self.root}"
+        try:
+            descriptor = os.open(path, READ)
+        except FileNotFoundError:
+            raise NotFound(f"{what}: it is not here; fetch it from another source") from None
+        except OSError as error:
+            raise ContentError(
+                f"{what}: cannot be read: {error.strerror}; check the disk and its permissions"
+            ) from None
+        try:
+            size = os.fstat(descriptor).st_size
+            check_size(size or 1, min(max_bytes, self.max_bytes), what)
+            found = cid_of_file(descriptor, size) if size else None
+        except Mismatch:
+            found = None
+        except OSError as error:  # a folder in its place, a bad sector
+            raise ContentError(f"{what}: cannot be read: {error.strerror}; check the disk") from None
+        finally:
+            os.close(descriptor)
+        if found is None or found.digest != digest_of_content(content):
+            raise Mismatch(f"{what}: its bytes have changed;{self._on_change(path)} fetch it again")
+        if not is_named(found, content):
+            raise Mismatch(f"{what}: the content is {found}, another codec than asked for")
+        return path
+
+    def _on_change(self, path: Path) -> str:
+        """What is done about a corrupt file, in words."""
+        del path
+        return ""
+
+    async def has(self, content: Cid | Digest) -> bool:
+        """As Source.has."""
+        try:
+            return self.path_of(content).exists()
+        except OSError:  # nobody may look into the folder
+            return False
+
+    async def resolve(self, digest: Digest) -> Cid:
+        """As Source.resolve."""
+        try:
+            size = self.path_of(digest).stat().st_size
+        except OSError:
+            raise NotFound(
+                f"{name_of(digest)} in {self.root}: it is not here; fetch it from another source"
+            ) from None
+        return Cid(ContentCodec.RAW if size <= CHUNK else ContentCodec.DAG_PB, digest)
