@@ -34,6 +34,7 @@ from dao.store.folder import FolderSource
 from dao.store.gateway import GatewaySource
 from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
+from dao.trial import try_loss
 from dao.wire.service import Service, serve
 from dao.wire.transport import Certificate
 
@@ -109,7 +110,7 @@ async def open_superlink(
             evaluator = Evaluator(folder, settings.python, home / "scratch", limit=settings.evaluation_limit)
             stack.push_async_callback(evaluator.stop)
         # also warms the app's process up, and finds out now whether app, model and shards fit
-        await evaluator.gate_gradient(await store.get(rules.base_model), shards.paths[0])
+        await try_loss(evaluator, await store.get(rules.base_model), shards.paths[0])
         watch = await stack.enter_async_context(Watch(chain, settings.task))
         sender = await stack.enter_async_context(Sender(chain, signer, home / "transactions.db"))
         journal = Journal(home / "journal.db")

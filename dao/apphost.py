@@ -158,9 +158,11 @@ def state_of(model: Any) -> dict[str, Any]:
         raise HostError("model(): its state_dict is empty; there is nothing to train")
     for name, tensor in state.items():
         if str(tensor.dtype).rpartition(".")[2] != "float32":
-            raise HostError(
-                f"tensor {name!r}: is {tensor.dtype}, expected float32; keep it out of the state_dict"
+            counts = name.rpartition(".")[2] == "num_batches_tracked"  # of a batch normalisation
+            how = (
+                "make its layer with track_running_stats=False" if counts else "keep it out of the state_dict"
             )
+            raise HostError(f"tensor {name!r}: is {tensor.dtype}, expected float32; {how}")
     return state
 
 
@@ -213,7 +215,10 @@ def plain(value: object) -> Any:
 
 
 def _one_line(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({Path(frames[-1].filename).name} line {frames[-1].lineno})" if frames else ""
+    """What an error says, and the last line of the app that led to it, if any."""
+    frames = list(traceback.extract_tb(error.__traceback__))
+    app = getattr(sys.modules.get("app"), "__file__", None)
+    ours = [frame for frame in frames if app and Path(app).parent in Path(frame.filename).parents]
+    where = "".join(f" ({Path(f.filename).name} line {f.lineno})" for f in (ours or frames)[-1:])
     text = str(error) if isinstance(error, HostError) else f"{type(error).__name__}: {error}{where}"
     return " ".join(text.split())[:2000]

@@ -23,6 +23,8 @@ START_LIMIT = 180.0  # seconds to import the app and load its data
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds before a crashed process is started again
 _LONGEST_LINE = 1 << 20
 _TAIL = 4096  # bytes of the log that an error may quote from
+LARGEST_LOG = 16 << 20  # bytes; when it is larger, its end is kept beside it and it starts anew
+_ENDING = 2.0  # seconds for a process that has closed its line to end by itself
 
 # numpy comes first, from the app's environment; then one module of ours, without the packages it lies beside
 _BOOT = """
@@ -45,6 +47,7 @@ class AppCommand:
 
     `setup` are the calls that bring a fresh process to where it can work (load the app, load the data); they are
     repeated after every start. `threads` bounds the threads of the numeric libraries (None: as they choose).
+    `keeps_log`: the log outlives the process, so that errors may point to it.
     """
 
     module: str
@@ -52,6 +55,7 @@ class AppCommand:
     setup: Sequence[Call]
     python: Path
     threads: int | None
+    keeps_log: bool = True
 
     def environment(self) -> dict[str, str]:
         """The daemon's environment without its settings and secrets."""
@@ -170,11 +174,13 @@ class AppProcess:
         except TimeoutError as error:
             await self._give_up()
             raise AppTimeout(f"{name}: the app took longer than {limit:.0f} s; {self._quote()}") from error
-        except (AppCrashed, AppTimeout, ConnectionError) as error:
+        except (AppCrashed, AppTimeout):
             await self._give_up()
-            if isinstance(error, ConnectionError):
-                raise self._crashed(name) from error
             raise
+        except ConnectionError as error:
+            crashed = await self._ended(name)
+            await self._give_up()
+            raise crashed from error
         except asyncio.CancelledError:
             await self.stop()
             raise
@@ -191,13 +197,14 @@ class AppProcess:
             except ValueError as error:
                 raise AppCrashed(f"{name}: sent a line longer than {_LONGEST_LINE} bytes") from error
             if not line.endswith(b"\n"):
-                raise self._crashed(name)
+                raise await self._ended(name)
+            _bound(self.command.log)  # at least with every sign of life
             try:
                 message = json.loads(line)
                 if message.get("id") != self._calls:
                     continue
                 if "error" in message:
-                    raise AppError(f"{name}: {message['error']}; more in {self.command.log}")
+                    raise AppError(f"{name}: {message['error']}{self._more('; more in {}')}")
                 if "result" in message:
                     return message["result"]
                 on_progress(message["progress"])
@@ -208,12 +215,33 @@ class AppProcess:
         await self.stop()
         self._crashes += 1
 
-    def _crashed(self, name: str) -> AppCrashed:
-        return AppCrashed(f"{name}: the app's process ended; {self._quote()}")
+    async def _ended(self, name: str) -> AppCrashed:
+        """Say how the process ended, which closes its line a moment before."""
+        how = ""
+        if self._process is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ENDING):
+                    code = await self._process.wait()
+                    how = f" by signal {-code}" if code < 0 else f" with status {code}"
+        return AppCrashed(f"{name}: the app's process ended{how}; {self._quote()}")
 
     def _quote(self) -> str:
         with self.command.log.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
             lines = [line.strip() for line in log.read().decode(errors="replace").split("\n")]
         words = " | ".join([line for line in lines if line][-3:])
-        return f"{f'its last words: {words[-600:]}' if words else 'it said nothing'} ({self.command.log})"
+        return f"{f'its last words: {words[-600:]}' if words else 'it said nothing'}{self._more(' ({})')}"
+
+    def _more(self, words: str) -> str:
+        return words.format(self.command.log) if self.command.keeps_log else ""
+
+
+def _bound(log: Path) -> None:
+    """Move the end of a log that has grown too large to a second file; whoever writes it appends, and goes on."""
+    with contextlib.suppress(OSError):  # a log that cannot be bounded must not end a round
+        if log.stat().st_size <= LARGEST_LOG:
+            return
+        with log.open("r+b") as file:
+            file.seek(-LARGEST_LOG // 16, os.SEEK_END)
+            log.with_name(f"{log.name}.1").write_bytes(file.read())
+            file.truncate(0)

@@ -50,6 +50,12 @@ class Evaluation:
         self._app = load_app(Path(folder))
         self._model = self._app.model().eval()  # no dropout: a model has one loss
         self._state = state_of(self._model)
+        for name, parameter in self._model.named_parameters():
+            if parameter.requires_grad and name not in self._state:
+                raise HostError(
+                    f"model(): parameter {name!r} is not in its state_dict: it could not be trained together; leave "
+                    "state_dict as torch has it"
+                )
 
     def loss(self, model: str, shard: str) -> dict[str, float]:
         """Mean loss over the shard at a model."""

@@ -24,9 +24,19 @@ class Evaluator:
     """One warm process for one app; calls go one at a time. Errors are those of `dao.appprocess`."""
 
     def __init__(
-        self, app: Path, python: Path, scratch: Path, *, limit: float, threads: int = THREADS
+        self,
+        app: Path,
+        python: Path,
+        scratch: Path,
+        *,
+        limit: float,
+        threads: int = THREADS,
+        keeps_log: bool = True,
     ) -> None:
-        """`app` is its unpacked folder, `python` its interpreter; gradients go to `scratch`; `limit` s a call."""
+        """`app` is its unpacked folder, `python` its interpreter; gradients go to `scratch`; `limit` s a call.
+
+        `keeps_log`: the scratch folder stays, so that errors may point to the app's log in it.
+        """
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = scratch
         self._limit = limit
@@ -37,6 +47,7 @@ class Evaluator:
                 (("open", {"folder": str(app), "threads": threads}),),
                 python,
                 threads,
+                keeps_log,
             )
         )
 

@@ -33,7 +33,7 @@ class Shards:
 def read_shards(folder: Path) -> Shards:
     """Hash the files of a folder, which stand in the order of their names; hidden ones are none. Blocks.
 
-    ConfigError when there are none, too many, or one cannot be read.
+    ConfigError when there are none, too many, two are equal, or one cannot be read.
     """
     try:
         paths = tuple(
@@ -44,4 +44,10 @@ def read_shards(folder: Path) -> Shards:
         cids = tuple(cid_of(path) for path in paths)
     except OSError as error:
         raise ConfigError(f"shards {folder}: expected readable files: {error.strerror}") from None
+    first: dict[Cid, Path] = {}
+    for path, cid in zip(paths, cids, strict=True):
+        if (twin := first.setdefault(cid, path)) != path:
+            raise ConfigError(
+                f"shards {folder}: {twin.name} and {path.name} are equal; each round needs rows of its own"
+            )
     return Shards(paths, cids, Tree([cid.digest for cid in cids], DEPTH))

@@ -40,15 +40,16 @@ class Trainer:
         python: Path | None = None,
         threads: int | None = None,
         silence: float = SILENCE,
+        keeps_log: bool = True,
     ) -> Self:
         """Prepare a trainer for the app in a folder; nothing is started yet.
 
         `data` is what the app's `data` reads (None: no training, only `create` and `measure`), `python` the
         interpreter of the app's environment (None: this one), `silence` the seconds without a sign of life after
-        which the process is killed.
+        which the process is killed, `keeps_log` whether errors may point to the log.
         """
         setup = [("load", {"app": str(app), "data": None if data is None else str(data)})]
-        command = AppCommand("node.runner", log, setup, python or Path(sys.executable), threads)
+        command = AppCommand("node.runner", log, setup, python or Path(sys.executable), threads, keeps_log)
         return cls(AppProcess(command, silence=silence))
 
     async def start(self) -> None:

@@ -183,7 +183,7 @@ class _Auditor:
         folder = await asyncio.to_thread(apps.unpack, content, self._scratch / "app")
         if self._given is not None:
             return self._given
-        self._started = Evaluator(folder, python, self._scratch / "evaluator", limit=limit)
+        self._started = Evaluator(folder, python, self._scratch / "evaluator", limit=limit, keeps_log=False)
         return self._started
 
 

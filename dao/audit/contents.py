@@ -10,7 +10,7 @@ from dao.audit.record import Record, fetch
 from dao.audit.report import Differs, Missing, expect
 from dao.audit.statements import weighed_of
 from dao.core.errors import AppError, DecodeError
-from dao.core.gradient import Gradient, gradient_size, relative_distance
+from dao.core.gradient import TOLERANCE, Gradient, gradient_size, relative_distance
 from dao.core.layout import Model
 from dao.core.manifest import Manifest, Node
 from dao.core.merkle import body_root, verify
@@ -26,7 +26,6 @@ from dao.store.base import Source
 from dao.store.cid import Cid
 
 T = TypeVar("T")
-TOLERANCE = 1e-3  # relative distance of two machines' gradients and losses; docs/protocol.md
 
 
 class Contents:

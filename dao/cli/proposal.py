@@ -2,24 +2,30 @@
 
 import asyncio
 import json
-import secrets
 import sys
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from rich.console import Console
+
 from dao import files
 from dao.app import bundle, unpack
-from dao.core.errors import ConfigError
+from dao.core.errors import AppTimeout, ConfigError
 from dao.core.layout import depth_for
 from dao.core.types import Digest, Rules, Wei
+from dao.evaluator import Evaluator
 from dao.gov.actions import CreateTask
 from dao.gov.forms import kind_of
-from dao.shards import read_shards
+from dao.shards import Shards
 from dao.store.base import Store
 from dao.store.cid import Cid
 from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore
+from dao.trial import try_loss
 from node.trainer import Trainer
 
 
@@ -36,27 +42,91 @@ class Content:
 
 
 async def publish(
-    app: Path, model: Path | None, shards: Path, store: Path, ipfs: str | None, python: Path | None
+    app: Path,
+    model: Path | None,
+    shards: Shards,
+    store: Path,
+    ipfs: str | None,
+    python: Path | None,
+    trial: float | None,
 ) -> Content:
-    """Bundle the app, make its first model unless `model` is one, store and pin both, and hash the shards.
+    """Bundle the app, make its first model unless `model` is one, store and pin both.
 
-    The shards are stored nowhere: only the Superlink has them. Raises AppError, ConfigError, ContentError, DecodeError.
+    Before anything is stored, the app is tried on a shard, with `trial` seconds for each function, or not at all when
+    None. The shards are stored nowhere: only the Superlink has them. Raises AppError, ConfigError, ContentError,
+    DecodeError.
     """
     bundled = await asyncio.to_thread(bundle, app)
-    hashed = await asyncio.to_thread(read_shards, shards)
+    if model is not None and not await asyncio.to_thread(model.is_file):
+        raise ConfigError(f"--model {model}: expected a safetensors file; without, the app makes the model")
     with tempfile.TemporaryDirectory(prefix="proposal-") as folder:
-        first = model or await _created(bundled, python, Path(folder))
-        if not await asyncio.to_thread(first.is_file):
-            raise ConfigError(
-                f"--model {first}: expected a safetensors file; without, the app makes the model"
-            )
+        tried = _Tried(Path(folder), await asyncio.to_thread(unpack, bundled, Path(folder) / "app"), python)
+        first = model or await tried.created()
         layout = (await asyncio.to_thread(files.open_model, first)).layout
+        if trial is not None:
+            await tried.loss(first, shards.paths[0], trial)
+            await tried.training(first, shards.paths[0], trial)
         bundle_file = Path(folder) / "bundle.json"
         await asyncio.to_thread(bundle_file.write_bytes, bundled)
         app_cid, model_cid = await _keep([bundle_file, first], store, ipfs)
     return Content(
-        app_cid, model_cid, hashed.root, len(hashed.paths), layout.values, max(1, depth_for(layout.chunks))
+        app_cid, model_cid, shards.root, len(shards.paths), layout.size, max(1, depth_for(layout.chunks))
     )
+
+
+class _Tried:
+    """An app as others will have it, unpacked from its bundle, run for its proposer to see whether it works."""
+
+    def __init__(self, folder: Path, app: Path, python: Path | None) -> None:
+        self._folder, self._app, self._python = folder, app, python or Path(sys.executable)
+        self._console = Console(stderr=True)
+
+    async def created(self) -> Path:
+        """The untrained model."""
+        model = self._folder / "model.safetensors"
+        with self._console.status("the app makes its first model"):
+            async with self._trainer(None) as trainer:
+                await trainer.create(model)
+        return model
+
+    async def loss(self, model: Path, shard: Path, limit: float) -> None:
+        """Take a gradient on a shard in two processes, as Superlink and auditor will."""
+        scratch = self._folder / "evaluated"
+        pair = [
+            Evaluator(self._app, self._python, scratch / str(n), limit=limit, keeps_log=False)
+            for n in range(2)
+        ]
+        try:
+            with self._console.status(f"data() and loss() are tried on {shard.name}"):
+                await try_loss(pair[0], model, shard, pair[1])
+        finally:
+            for evaluator in pair:
+                await evaluator.stop()
+
+    async def training(self, model: Path, shard: Path, limit: float) -> None:
+        """Train on a shard as if it were a contributor's data; say what is odd."""
+        out, odd = self._folder / "trained.safetensors", None
+        with self._console.status(f"train() is tried on {shard.name}"):
+            async with self._trainer(shard) as trainer:
+                try:
+                    await trainer.train(model, out, seed=1, round=1, limit=limit)
+                except AppTimeout:
+                    odd = f"had not ended after {limit:.0f} s, and was not waited for"
+        if odd is None:
+            before = await asyncio.to_thread(files.open_model, model)
+            after = await asyncio.to_thread(files.open_model, out)
+            if np.array_equal(before.flat, after.flat):
+                odd = "left the model as it was"
+        if odd is not None:
+            sys.stderr.write(f"dao: train(), tried on {shard.name}, {odd}\n")
+
+    @asynccontextmanager
+    async def _trainer(self, data: Path | None) -> AsyncIterator[Trainer]:
+        trainer = Trainer.of(self._app, data, self._folder / "app.log", python=self._python, keeps_log=False)
+        try:
+            yield trainer
+        finally:
+            await trainer.stop()
 
 
 def write_draft(file: Path, rules: Rules, funds: Wei) -> None:
@@ -66,19 +136,6 @@ def write_draft(file: Path, rules: Rules, funds: Wei) -> None:
     action = CreateTask(rules, funds)
     told = {"actions": [{"kind": kind_of(action), "fields": shown(action)}]}
     file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-
-
-async def _created(bundled: bytes, python: Path | None, folder: Path) -> Path:
-    """The untrained model of an app, from the app as others will have it."""
-    unpacked = await asyncio.to_thread(unpack, bundled, folder / "app")
-    log = Path(tempfile.gettempdir()) / f"commonweight-app-{secrets.token_hex(4)}.log"  # errors point to it
-    trainer = Trainer.of(unpacked, None, log, python=python or Path(sys.executable))
-    try:
-        await trainer.create(folder / "model.safetensors")
-    finally:
-        await trainer.stop()
-    log.unlink(missing_ok=True)
-    return folder / "model.safetensors"
 
 
 async def _keep(contents: list[Path], store: Path, ipfs: str | None) -> list[Cid]:

@@ -65,6 +65,18 @@ def create(
     app_python: Annotated[
         Path | None, typer.Option(help="Interpreter of the app's environment; without, this one.")
     ] = None,
+    trial: Annotated[
+        float,
+        typer.Option(
+            min=1, help="Seconds that each of the app's functions may take on a shard, at its trial."
+        ),
+    ] = 120.0,
+    untried: Annotated[
+        bool,
+        typer.Option(
+            "--untried", help="Do not try the app on a shard first; with --model it is not run at all."
+        ),
+    ] = False,
     rounds: Annotated[int, typer.Option(min=0, help="How many rounds to fund now.")] = 10,
     round_budget: Annotated[str, typer.Option(help="Tokens that a round pays out.")] = "1000",
     quorum: Annotated[int, typer.Option(min=1, help="Least commits of a round.")] = 3,
@@ -97,13 +109,15 @@ def create(
 ) -> None:
     """Create a task through the DAO's timelock: what to train, on whose rules, for how much.
 
-    The app is bundled and stored together with the first model; the rules bind the digests of both, and the root over
-    the shards. Funds for the rounds come from the DAO's tokens. Where members govern, nobody creates a task alone:
+    The app is tried on a shard: a loss gradient twice, as Superlink and auditor take it, and a training. Then it is
+    bundled and stored together with the first model; the rules bind the digests of both, and the root over the shards.
+    Funds for the rounds come from the DAO's tokens. Where members govern, nobody creates a task alone:
     write a draft, and propose that.
 
     Example: dao task create --app apps/mnist --shards shards --superlink 0x7099… --dev-account 0 --rounds 5
     """
     from dao.cli.proposal import publish, write_draft
+    from dao.shards import read_shards
 
     link = address_of(superlink, "--superlink")
     amounts = {
@@ -121,11 +135,14 @@ def create(
 
     async def make() -> tuple[Rules, Wei, dict[str, object]]:
         """Publish the content; the rules, the funds, and what to tell of them."""
-        content = await publish(app_folder, model, shards, expanded(store), ipfs, app_python)
-        if rounds > content.shards:
+        hashed = await asyncio.to_thread(read_shards, shards)
+        if rounds > len(hashed.paths):
             raise ConfigError(
-                f"--rounds {rounds}: expected at most one for each of the {content.shards} shards in {shards}"
+                f"--rounds {rounds}: expected at most one for each of the {len(hashed.paths)} shards in {shards}"
             )
+        content = await publish(
+            app_folder, model, hashed, expanded(store), ipfs, app_python, None if untried else trial
+        )
         rules = Rules(
             superlink=link,
             commit_period=commit_period,
@@ -165,7 +182,8 @@ def create(
             rules, funds, told = await make()
             return {"task": await create_task(chain, sender, rules, funds), **told}
 
-    (print_json if json else print_fields)(asyncio.run(propose()))
+    fields = asyncio.run(propose())
+    (print_json if json else print_fields)(fields if json else _in_tokens(fields))
 
 
 @app.command()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 MAGIC = b"CWG1"
+TOLERANCE = 1e-3  # relative distance at most of two machines' gradients and losses; docs/protocol.md
 LEAF = 2 * CHUNK + 1  # bytes: big-endian int16 values, then their exponent
 
 

@@ -114,6 +114,16 @@ async def make(tmp_path: Path) -> AsyncIterator[Callable[..., Evaluator]]:
         await evaluator.stop()
 
 
+async def test_open__parameter_that_the_state_does_not_hold__refused(make) -> None:
+    own = "    return {name[2:]: tensor for name, tensor in super().state_dict(**_).items()}"
+    named = f"class Named(torch.nn.Sequential):\n  def state_dict(self, **_):\n{own}\n\ndef model():\n    return Named("
+    evaluator = make(APP.replace("def model():\n    return torch.nn.Sequential(", named))
+    with pytest.raises(
+        AppError, match=r"parameter '0.weight' is not in its state_dict: .* leave state_dict as"
+    ):
+        await evaluator.start()
+
+
 async def test_gate_gradient__three_batches__is_minus_torchs_mean_gradient(warm, models, shard) -> None:
     base, model, base_path, _ = models
     evaluated = await warm.gate_gradient(base_path, shard)

@@ -1,0 +1,114 @@
+"""`dao task create` runs an app before it is proposed, and says what would not work."""
+
+from pathlib import Path
+
+import pytest
+
+from dao.chain.signer import Signer
+from dao.core.types import hex_of
+from tests.cli.command import Dao
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]  # processes that load torch, on a shared machine
+
+APP = """
+import time
+import torch
+from numpy import loadtxt
+
+def model():
+    torch.manual_seed(0)
+    return torch.nn.Linear(2, 1)
+
+def data(path):
+    rows = torch.from_numpy(loadtxt(path, delimiter=",", dtype="f4"))
+    return {"x": rows[:, :2], "y": rows[:, 2:]}
+
+def loss(model, batch):
+    return torch.nn.functional.mse_loss(model(batch["x"]), batch["y"])
+
+def train(model, data, *, seed, round):
+    for weight, slope in zip(model.parameters(), torch.autograd.grad(loss(model, data), model.parameters())):
+        weight.data.sub_(slope, alpha=0.1)
+"""
+
+
+@pytest.fixture
+def create(tmp_path: Path) -> tuple[object, ...]:
+    app, shards = tmp_path / "app", tmp_path / "shards"
+    app.mkdir()
+    shards.mkdir()
+    (app / "app.py").write_text(APP)
+    for name in ("a.csv", "b.csv"):
+        (shards / name).write_text(f"1,2,{len(name)}\n3,4,{ord(name[0])}\n")
+    places = ("--store", tmp_path / "store", "--draft", tmp_path / "draft.json")
+    superlink = hex_of(Signer.ephemeral().address)
+    return (
+        "task",
+        "create",
+        "--app",
+        app,
+        "--shards",
+        shards,
+        "--superlink",
+        superlink,
+        "--rounds",
+        2,
+        *places,
+    )
+
+
+def change(create: tuple[object, ...], old: str, new: str) -> None:
+    app = Path(str(create[3])) / "app.py"
+    assert old in app.read_text()
+    app.write_text(app.read_text().replace(old, new))
+
+
+def test_create__app_works__draft_and_nothing_odd(dao: Dao, create: tuple[object, ...]) -> None:
+    done = dao.run(*create)
+    assert done.stderr == ""
+    fields = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    assert (fields["values"], fields["shards"], fields["funds"]) == ("3", "2", "2000")
+
+
+def test_create__app_fails_in_training__is_refused_and_nothing_stored(
+    dao: Dao, create: tuple[object, ...], tmp_path: Path
+) -> None:
+    change(create, "alpha=0.1)", "alpha=0.1)\n    raise MemoryError('too many rows')")
+    assert dao.refused(*create) == "train: MemoryError: too many rows (app.py line 20)"
+    assert not (tmp_path / "store").exists()
+    dao.run(*create, "--untried")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("alpha=0.1", "alpha=0.0", "train(), tried on a.csv, left the model as it was"),
+        (
+            "    for weight",
+            "    time.sleep(60)\n    for weight",
+            "had not ended after 5 s, and was not waited for",
+        ),
+    ],
+    ids=["learns nothing", "slow"],
+)
+def test_create__training_is_odd__said_on_a_line_and_made(
+    dao: Dao, create: tuple[object, ...], old: str, new: str, said: str
+) -> None:
+    change(create, old, new)
+    done = dao.run(*create, "--trial", 5)
+    assert done.stderr.startswith("dao: train(), tried on a.csv, ")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_create__loss_by_chance__is_refused(dao: Dao, create: tuple[object, ...]) -> None:
+    change(create, 'model(batch["x"])', 'model(batch["x"] + torch.rand(2))')
+    assert "give it a fixed seed" in dao.refused(*create)
+
+
+def test_create__more_rounds_than_shards__refused_before_the_app_is_run(
+    dao: Dao, create: tuple[object, ...]
+) -> None:
+    change(create, "import time", "import nothing_of_this_name")
+    said = dao.refused(*create, "--rounds", 3)
+    assert "--rounds 3: expected at most one for each of the 2 shards" in said
