@@ -3,10 +3,12 @@
 import importlib
 import sys
 from collections.abc import Sequence
-
-import typer
+from typing import TYPE_CHECKING
 
 from dao.core.errors import DaoError
+
+if TYPE_CHECKING:
+    import typer
 
 # name → what `dao --help` says of it; the module dao.cli.NAME has a typer `app` or, for one command, the function `command`
 COMMANDS = {
@@ -30,11 +32,13 @@ COMMANDS = {
 }
 
 
-def command_line(arguments: Sequence[str]) -> typer.Typer:
+def command_line(arguments: Sequence[str]) -> "typer.Typer":
     """The typer app for these arguments: the command they name whole, the others by name and help only.
 
     So `dao --help` loads neither web3 nor torch.
     """
+    import typer  # here, where Ctrl-C is caught already
+
     app = typer.Typer(
         no_args_is_help=True,
         add_completion=False,
@@ -66,6 +70,8 @@ def main() -> None:
     arguments = sys.argv[1:]
     try:
         command_line(arguments)(arguments, prog_name="dao")
+    except KeyboardInterrupt:  # while a command was still loading
+        sys.exit(130)
     except DaoError as error:
         sys.stderr.write(f"dao: {error}\n")
         sys.exit(1)

@@ -71,7 +71,7 @@ class Sources:
                 tls = Tls(self.authorities) if self.tls or self.authorities else None
                 link = Link(self.superlink, None, domain, tls)
                 stack.push_async_callback(link.close)
-                found.append(LinkSource(link, cache))
+                found.append(LinkSource(link, cache, once=True))
             if self.ipfs:
                 kubo = KuboStore(self.ipfs, cache)
                 stack.callback(kubo.close)

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from dao.core.errors import ContentError, DecodeError, Mismatch, WireError
+from dao.core.errors import ContentError, DecodeError, Mismatch, Unreachable, WireError
 from dao.core.types import Digest
 from dao.store.base import MAX_CONTENT
 from dao.store.cid import Cid, name_of
@@ -12,11 +12,16 @@ from dao.wire.link import Link
 
 
 class LinkSource:
-    """What the Superlink of a link offers; what it gives is kept in `cache`."""
+    """What the Superlink of a link offers; what it gives is kept in `cache`.
 
-    def __init__(self, link: Link, cache: DiskStore) -> None:
+    With `once`, a Superlink that cannot be reached is not asked again: somebody waits for a command to end.
+    """
+
+    def __init__(self, link: Link, cache: DiskStore, once: bool = False) -> None:
         self.name = f"Superlink {link.address}"
         self._link, self._cache = link, cache
+        self._is_checked, self._away = not once, ""
+        self._checking = asyncio.Lock()
 
     async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
         """As Source.get. What is in the cache is not asked of the Superlink; a broken download is resumed."""
@@ -26,11 +31,24 @@ class LinkSource:
             except Mismatch:  # set aside: fetch it again
                 pass
         try:
+            await self._check()
             with self._cache.resumable(content, max_bytes) as incoming:
                 cid = await self._link.download(content, incoming)
                 return await asyncio.to_thread(self._cache.keep, incoming, cid)
         except (WireError, DecodeError) as error:  # no answer, or nonsense: another source may have it
             raise ContentError(f"{name_of(content)}: {error}") from None
+
+    async def _check(self) -> None:
+        """Unreachable, at once from the second time on, where the Superlink did not answer the first time."""
+        async with self._checking:
+            if not self._is_checked:
+                try:
+                    await self._link.health()
+                except Unreachable as error:
+                    self._away = str(error)
+                self._is_checked = True
+        if self._away:
+            raise Unreachable(self._away)
 
     async def has(self, content: Cid | Digest) -> bool:
         """Tell whether it can be had, by fetching it."""

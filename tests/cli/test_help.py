@@ -51,3 +51,19 @@ def test_help__of_all__names_every_command_and_loads_neither_web3_nor_torch(dao:
         [sys.executable, "-c", program], env=dao.environment, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("module", ["typer", "dao.chain.client"])
+def test_main__interrupted_while_it_loads__ends_without_words(dao: Dao, module: str) -> None:
+    program = (
+        "import os, signal, sys\nfrom importlib.abc import MetaPathFinder\nfrom dao.cli import main\n"
+        "class Interrupt(MetaPathFinder):\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        if name == {module!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupt())\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "sys.argv = ['dao', 'task', 'ls']\nmain()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=dao.environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")

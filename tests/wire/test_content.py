@@ -324,6 +324,26 @@ async def test_link_source__in_a_layered_store__fetched_once_and_kept(
     assert not list(mine.tmp.iterdir())
 
 
+async def test_link_source__once__superlink_away_is_asked_a_single_time(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    health = Link.health
+
+    async def counting(link: Link) -> bool:
+        asked.append(link.address)
+        return await health(link)
+
+    monkeypatch.setattr(Link, "health", counting)
+    monkeypatch.setattr(Link, "download", None)  # it must not come to that
+    mine = DiskStore(tmp_path / "mine", sync=False)
+    source = LinkSource(network.stranger("127.0.0.1:1", limit=0.1), mine, once=True)
+    for content in (b"x", b"y"):
+        with pytest.raises(ContentError, match=r"Superlink 127.0.0.1:1: no answer"):
+            await source.get(cid_of_bytes(content))
+    assert asked == ["127.0.0.1:1"]
+
+
 async def test_link_source__superlink_gone__content_error_naming_it(network: Network, tmp_path: Path) -> None:
     mine = DiskStore(tmp_path / "mine", sync=False)
     source = LinkSource(network.stranger("127.0.0.1:1", limit=0.1), mine)
