@@ -5,7 +5,9 @@ import hashlib
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,42 +15,74 @@ import numpy as np
 import typer
 from rich.console import Console
 
+from dao.app import bundle, unpack
 from dao.chain.signer import Signer
 from dao.cli.output import writable
+from dao.core.errors import ConfigError
 from dao.core.layout import Model, model_size, write_model
 from dao.core.manifest import Manifest
 from dao.core.types import Address, RoundId, Wei, hex_of
-from dao.demo.images import APP, Dealt, deal
-from dao.demo.plan import Role, members
+from dao.demo.images import APP, deal
+from dao.demo.plan import Member, Role, members
 from dao.demo.report import write_json, write_plot
 from dao.demo.round import TASK, Rounds, commit, load
-from dao.demo.state import DemoState, NodeRound, RoundView, Seat
+from dao.demo.state import MEMORY, DemoState, NodeRound, RoundView, Seat
 from dao.demo.view import summary
 from dao.evaluator import Evaluator
 from dao.shards import read_shards
+from dao.trial import try_loss
 from node.trainer import Trainer
 
 STAKE, BUDGET = Wei(100 * 10**18), Wei(1000 * 10**18)
-LIMIT = 120.0  # seconds for one training or one gradient
+LIMIT = 600.0  # seconds for one training or one gradient
 NOISE = 0.01  # standard deviation of what the free rider sends
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Who trains what with which data; `test` is for the app's own metrics."""
+
+    app: Path
+    people: Sequence[Member]
+    data: Sequence[Path]
+    shards: Path
+    test: Path | None
+    python: Path
 
 
 def command(
     nodes: Annotated[int, typer.Option(min=1, max=50, help="Supernodes; roles repeat every five.")] = 5,
-    rounds: Annotated[int, typer.Option(min=1, max=12, help="Rounds; each uses up a validation shard.")] = 5,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; each uses up a validation shard.")] = 5,
+    app: Annotated[
+        Path | None, typer.Option(help="Folder of an app of your own, with --data and --shards.")
+    ] = None,
+    data: Annotated[
+        list[Path] | None, typer.Option(help="What a contributor has, as data() reads it; repeat for each.")
+    ] = None,
+    shards: Annotated[Path | None, typer.Option(help="Folder of the validation shards.")] = None,
+    test: Annotated[
+        Path | None, typer.Option(help="What the app's metrics() are taken on after each round.")
+    ] = None,
+    app_python: Annotated[
+        Path | None, typer.Option(help="Interpreter of the app's environment; without, this one.")
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="Write the results as JSON.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Write accuracy and earnings as a PNG.")] = None,
 ) -> None:
-    """Train a digit classifier together on real images, without a chain: what would each contributor earn?
+    """Train together on this machine, without a chain: what would each contributor earn?
 
-    Five kinds of contributors: two with good data, one with a tenth of it, one with 40% wrong labels, one that trains
-    nothing and sends noise. Training and gradients run in processes of their own; formats, gate, clip, aggregate,
-    scores and payouts are the protocol's. Example: dao simulate --rounds 3 --plot earned.png
+    Without --app, a digit classifier on real images and five kinds of contributors: two with good data, one with a
+    tenth of it, one with 40% wrong labels, one that trains nothing and sends noise. Training and gradients run in
+    processes of their own; formats, gate, clip, aggregate, scores and payouts are the protocol's.
+
+    Example: dao simulate --rounds 3 --plot earned.png
+    Example: dao simulate --app tumour --data a.csv --data b.csv --shards shards --test test.csv
     """
     writable(json, "--json")
     writable(plot, "--plot")
     with tempfile.TemporaryDirectory(prefix="commonweight-") as folder:
-        state = asyncio.run(_simulate(nodes, rounds, Path(folder), Console()))
+        scene = _scene(nodes, app, data or [], shards, test, app_python, Path(folder))
+        state = asyncio.run(_simulate(scene, rounds, Path(folder), Console()))
     Console().print(summary(state))
     if json:
         write_json(state, json)
@@ -56,24 +90,55 @@ def command(
         write_plot(state, plot)
 
 
-async def _simulate(nodes: int, rounds: int, folder: Path, console: Console) -> DemoState:
-    people = members(nodes)
-    dealt = deal(people, folder / "data")
-    signers = [Signer.ephemeral() for _ in people]
-    owners = [Address(hashlib.sha256(person.name.encode()).digest()[:20]) for person in people]
+def _scene(
+    nodes: int,
+    app: Path | None,
+    data: list[Path],
+    shards: Path | None,
+    test: Path | None,
+    python: Path | None,
+    folder: Path,
+) -> Scene:
+    """What was asked for, or the demonstration's; ConfigError for a part of an own scene."""
+    if app is None:
+        if data or shards or test or python:
+            raise ConfigError("--app: expected the folder of an app, as its data or shards are named")
+        people = members(nodes)
+        dealt = deal(people, folder / "data")
+        return Scene(APP, people, dealt.members, dealt.shards, dealt.test, Path(sys.executable))
+    if not data or shards is None:
+        raise ConfigError(f"--app {app}: expected --data for each contributor, and --shards")
+    for path in (*data, *([test] if test else [])):
+        if not path.exists():
+            raise ConfigError(f"{path}: expected a contributor's data or the test's, and there is nothing")
+    people = [Member(index, path.name, Role.OWN) for index, path in enumerate(data)]
+    own = unpack(bundle(app), folder / "app")  # as others will have it
+    return Scene(own, people, data, shards, test, python or Path(sys.executable))
+
+
+async def _simulate(scene: Scene, rounds: int, folder: Path, console: Console) -> DemoState:
+    shards = await asyncio.to_thread(read_shards, scene.shards)
+    if rounds > len(shards.paths):
+        raise ConfigError(
+            f"--rounds {rounds}: expected at most one for each of the {len(shards.paths)} shards"
+        )
+    signers = [Signer.ephemeral() for _ in scene.people]
+    owners = [Address(hashlib.sha256(f"{p.index} {p.name}".encode()).digest()[:20]) for p in scene.people]
     seats = [
         Seat(person, hex_of(owner), hex_of(signer.address))
-        for person, owner, signer in zip(people, owners, signers, strict=True)
+        for person, owner, signer in zip(scene.people, owners, signers, strict=True)
     ]
-    state = DemoState(TASK, "memory", rounds, seats)
+    state = DemoState(TASK, MEMORY, rounds, seats)
     async with AsyncExitStack() as running:
-        evaluator = Evaluator(APP, Path(sys.executable), folder / "evaluator", limit=LIMIT)
+        evaluator = Evaluator(scene.app, scene.python, folder / "evaluator", limit=LIMIT, keeps_log=False)
         running.push_async_callback(evaluator.stop)
-        trainers = await _trainers(running, dealt, seats, folder)
+        trainers = await _trainers(running, scene, folder)
         with console.status("starting a process for each Supernode"):
             await asyncio.gather(evaluator.start(), *(trainer.start() for trainer in trainers))
-        settling = Rounds(evaluator, read_shards(dealt.shards), folder / "superlink", BUDGET)
+        settling = Rounds(evaluator, shards, folder / "superlink", BUDGET)
         await trainers[0].create(folder / "model.safetensors")
+        with console.status("data() and loss() are tried on a shard"):
+            await try_loss(evaluator, folder / "model.safetensors", shards.paths[0])
         await settling.begin(folder / "model.safetensors")
         for index in range(1, rounds + 1):
             number, started, base = RoundId(index), time.monotonic(), settling.base
@@ -86,16 +151,27 @@ async def _simulate(nodes: int, rounds: int, folder: Path, console: Console) -> 
                     commits.append(commit(signer, owner, STAKE, number, base.model, trained))
             with console.status(f"round {index} of {rounds}: scoring"):
                 manifest = await settling.settle(number, commits)
-                measured = await trainers[0].measure(settling.base.path, dealt.test)
+                measured = (
+                    {} if scene.test is None else await trainers[0].measure(settling.base.path, scene.test)
+                )
             state.rounds.append(_view(manifest, measured, time.monotonic() - started))
-            console.print(f"round {index}: accuracy {100 * measured['accuracy']:.1f}%")
+            told = ", ".join(f"{name} {_shown(value)}" for name, value in measured.items())
+            before, after = (loss / 1e6 for loss in (manifest.loss_before, manifest.loss_after))
+            console.print(
+                f"round {index}: loss {before:.4f} to {after:.4f}{told and f'; on the test {told}'}"
+            )
     return state
 
 
-async def _trainers(running: AsyncExitStack, dealt: Dealt, seats: list[Seat], folder: Path) -> list[Trainer]:
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+async def _trainers(running: AsyncExitStack, scene: Scene, folder: Path) -> list[Trainer]:
     trainers = []
-    for seat, data in zip(seats, dealt.members, strict=True):
-        trainer = Trainer.of(APP, data, folder / f"{seat.member.name}.log", threads=1)
+    for index, data in enumerate(scene.data):
+        log = folder / f"app-{index}.log"
+        trainer = Trainer.of(scene.app, data, log, python=scene.python, threads=1, keeps_log=False)
         running.push_async_callback(trainer.stop)
         trainers.append(trainer)
     return trainers
@@ -113,13 +189,13 @@ async def _trained(seat: Seat, trainer: Trainer, base: Path, before: Model, out:
     return made
 
 
-def _view(manifest: Manifest, measured: dict[str, float], seconds: float) -> RoundView:
+def _view(manifest: Manifest, measured: Mapping[str, object], seconds: float) -> RoundView:
     return RoundView(
         round=manifest.round,
         phase="settled",
         seconds=seconds,
-        accuracy=measured["accuracy"],
-        loss=measured["loss"],
+        accuracy=_number(measured.get("accuracy")),
+        loss=_number(measured.get("loss", manifest.loss_after / 1e6)),
         budget_wei=manifest.budget_wei,
         refunded_wei=manifest.refunded_wei,
         nodes={
@@ -135,3 +211,7 @@ def _view(manifest: Manifest, measured: dict[str, float], seconds: float) -> Rou
             for n in manifest.nodes
         },
     )
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None

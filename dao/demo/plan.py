@@ -12,6 +12,7 @@ class Role(StrEnum):
     SMALL = "small"  # a tenth of the data
     MISLABELLED = "mislabelled"  # 40% of its labels are wrong
     FREE_RIDER = "free-rider"  # trains nothing and sends noise
+    OWN = "own data"  # files that a user named
 
 
 CYCLE = (Role.GOOD, Role.GOOD, Role.SMALL, Role.MISLABELLED, Role.FREE_RIDER)

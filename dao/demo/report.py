@@ -61,7 +61,7 @@ def write_plot(state: DemoState, path: Path) -> None:
     shown = [view for view in state.rounds if view.accuracy is not None]
     left.plot([view.round for view in shown], [100 * (view.accuracy or 0) for view in shown], marker="o")
     left.set(
-        title="Accuracy on images nobody trains or scores on", xlabel="round", ylabel="percent", ylim=(0, 100)
+        title="Accuracy on what nobody trains or scores on", xlabel="round", ylabel="percent", ylim=(0, 100)
     )
     left.xaxis.get_major_locator().set_params(integer=True)
     left.grid(alpha=0.3)

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 from dao.demo.plan import Member
 
+MEMORY = "memory"  # the store of what is played without a chain
+
 
 @dataclass
 class NodeRound:
@@ -27,7 +29,7 @@ class RoundView:
     deadline: float | None = None  # Unix seconds
     started: float = 0.0
     seconds: float = 0.0  # from opening to the posted result
-    accuracy: float | None = None  # on images that nobody trains or scores on, 0..1
+    accuracy: float | None = None  # on a test that nobody trains or scores on, 0..1
     loss: float | None = None
     budget_wei: int = 0
     refunded_wei: int = 0

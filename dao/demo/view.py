@@ -6,7 +6,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dao.demo.state import DemoState, NodeRound, RoundView, Seat
+from dao.demo.state import MEMORY, DemoState, NodeRound, RoundView, Seat
 
 TOKEN = 10**18
 BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -90,28 +90,32 @@ def render(state: DemoState, now: float) -> RenderableType:
 
 
 def summary(state: DemoState) -> RenderableType:
-    """What is worth keeping at the end."""
+    """What is worth keeping at the end; without a chain there are no gas, audits and claims."""
+    on_chain = state.store != MEMORY
     rounds = Table(title="Rounds", title_justify="left", box=None, pad_edge=False)
-    for column in ("round", "accuracy", "loss", "seconds", "paid", "refunded", "gas of the Superlink"):
+    for column in ("round", "accuracy", "loss", "seconds", "paid", "refunded"):
         rounds.add_column(column, justify="right")
-    rounds.add_column("gas of participants", justify="right")
-    rounds.add_column("audit")
+    if on_chain:
+        rounds.add_column("gas of the Superlink", justify="right")
+        rounds.add_column("gas of participants", justify="right")
+        rounds.add_column("audit")
     for r in state.rounds:
         accuracy = "" if r.accuracy is None else f"{100 * r.accuracy:.1f}%"
         loss = "" if r.loss is None else f"{r.loss:.4f}"
         audit = Text(r.audit, style="green" if r.audit == "ok" else "red")
         paid, back = tokens(r.budget_wei - r.refunded_wei), tokens(r.refunded_wei)
-        gas = (f"{r.gas_superlink:,}", str(r.gas_participants))
-        rounds.add_row(str(r.round), accuracy, loss, f"{r.seconds:.1f}", paid, back, *gas, audit)
-    earned = Table(title="Earned and claimed (tokens)", title_justify="left", box=None, pad_edge=False)
+        chain = (f"{r.gas_superlink:,}", str(r.gas_participants), audit) if on_chain else ()
+        rounds.add_row(str(r.round), accuracy, loss, f"{r.seconds:.1f}", paid, back, *chain)
+    title = "Earned and claimed (tokens)" if on_chain else "Earned (tokens)"
+    earned = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in ("Supernode", "data"):
         earned.add_column(column)
-    for column in ("earned", "claimed"):
+    for column in ("earned", "claimed") if on_chain else ("earned",):
         earned.add_column(column, justify="right")
     earned.add_column("in the last round")
     for seat in state.seats:
         last = state.rounds[-1].nodes.get(seat.operator, NodeRound()) if state.rounds else NodeRound()
-        claimed = tokens(state.claimed_wei.get(seat.owner, 0))
         total = tokens(state.total_wei(seat.operator))
-        earned.add_row(seat.member.name, str(seat.member.role), total, claimed, last.reason)
+        claimed = (tokens(state.claimed_wei.get(seat.owner, 0)),) if on_chain else ()
+        earned.add_row(seat.member.name, str(seat.member.role), total, *claimed, last.reason)
     return Group(rounds, Text(), earned)
