@@ -42,6 +42,8 @@ contract RuleBook {
         _rule(r.minStake != 0 && r.minStake >= _registry.minimumStake(), "minStake");
         _rule(r.maxStake >= r.minStake, "maxStake");
         _rule(r.roundBudget != 0, "roundBudget");
+        // without one, anyone could freeze every result for nothing
+        _rule(r.challengeBond != 0, "challengeBond");
         _rule(r.appHash != 0, "appHash");
         _rule(r.baseModel != 0, "baseModel");
         _rule(r.validationRoot != 0, "validationRoot");

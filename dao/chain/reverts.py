@@ -89,6 +89,7 @@ _RULES: Mapping[str, str] = {
     "minStake": "more than zero and at least the registry's minimum stake",
     "maxStake": "at least minStake",
     "roundBudget": "more than zero",
+    "challengeBond": "more than zero, or anyone could freeze results for nothing",
     "appHash": f"one that is not zero, {_FIXED}",
     "baseModel": f"one that is not zero, {_FIXED}",
     "validationRoot": f"one that is not zero, {_FIXED}",

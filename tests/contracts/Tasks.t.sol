@@ -115,6 +115,11 @@ contract TasksTest is Base {
         r.roundBudget = 0;
         bad(r, "roundBudget");
         r = rules();
+        r.challengeBond = 0;
+        bad(r, "challengeBond");
+        r.challengeBond = 1;
+        create(r, 0);
+        r = rules();
         r.appHash = 0;
         bad(r, "appHash");
         r = rules();
