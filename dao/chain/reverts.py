@@ -81,7 +81,7 @@ _RULES: Mapping[str, str] = {
     "challengePeriod": _PERIOD,
     "resolvePeriod": _PERIOD,
     "forcePeriod": f"{_PERIOD}, and not more than revealPeriod and resultPeriod together",
-    "unbondingPeriod": "the periods of a round together to be shorter than it; shorten one",
+    "unbondingPeriod": "the periods of a round together, with resultPeriod twice, to be shorter than it; shorten one",
     "quorum": f"1 to {1 << 20:,} Supernodes",
     "shards": f"1 to {1 << 16:,}, {_FIXED}",
     "bodyDepth": f"1 to 24, {_FIXED}",

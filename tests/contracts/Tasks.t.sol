@@ -132,7 +132,7 @@ contract TasksTest is Base {
 
     function test_create_task__stake_leaves_before_a_decision__refused() public {
         I.TaskRules memory r = rules();
-        r.challengePeriod = uint32(UNBONDING) - COMMIT - REVEAL - RESULT - RESOLVE;
+        r.challengePeriod = uint32(UNBONDING) - COMMIT - REVEAL - 2 * RESULT - RESOLVE;
         bad(r, "unbondingPeriod");
         r.challengePeriod -= 1;
         create(r, 0);
