@@ -32,8 +32,10 @@ contract RuleBook {
         // a Superlink can always wait until no forced commit may follow
         uint256 untilResult = uint256(r.revealPeriod) + r.resultPeriod;
         _rule(r.forcePeriod != 0 && r.forcePeriod <= untilResult, "forcePeriod");
-        // whatever is at fault in a round can still be slashed when the round is decided
-        uint256 untilDecided = untilResult + r.commitPeriod + r.challengePeriod + r.resolvePeriod;
+        // whatever is at fault in a round can still be slashed when the round is decided: stake may begin to leave as the
+        // round opens, and commits may close until anyone may abort
+        uint256 untilClosed = uint256(r.commitPeriod) + r.resultPeriod;
+        uint256 untilDecided = untilClosed + untilResult + r.challengePeriod + r.resolvePeriod;
         _rule(_registry.unbondingPeriod() > untilDecided, "unbondingPeriod");
         _rule(r.quorum != 0 && r.quorum <= MAX_COMMITS, "quorum");
         _rule(r.shards != 0 && r.shards <= MAX_SHARDS, "shards");
@@ -42,6 +44,8 @@ contract RuleBook {
         _rule(r.minStake != 0 && r.minStake >= _registry.minimumStake(), "minStake");
         _rule(r.maxStake >= r.minStake, "maxStake");
         _rule(r.roundBudget != 0, "roundBudget");
+        // without one, anyone could freeze every result for nothing
+        _rule(r.challengeBond != 0, "challengeBond");
         _rule(r.appHash != 0, "appHash");
         _rule(r.baseModel != 0, "baseModel");
         _rule(r.validationRoot != 0, "validationRoot");

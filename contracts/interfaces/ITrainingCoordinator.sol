@@ -36,7 +36,7 @@ interface ITrainingCoordinator {
         uint128 maxStake; // more counts as this much
         uint128 roundBudget;
         uint128 superlinkBond; // stake the Superlink must have in the registry to open a round
-        uint128 challengeBond;
+        uint128 challengeBond; // what a challenge puts at risk; not zero
         bytes32 appHash; // content digest of the app's bundle
         bytes32 baseModel; // content digest of the first model
         bytes32 validationRoot; // root of the shard tree

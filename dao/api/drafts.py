@@ -8,14 +8,14 @@ from typing import Any
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Token
 from dao.chain.deployment import Deployment
-from dao.chain.governance import Actions
+from dao.chain.governance import Actions, Governor, Timelock
 from dao.chain.reverts import reverted
 from dao.chain.rpc import Answered
 from dao.core.errors import Reverted
 from dao.core.types import Rules, TaskId, Wei, hex_of
-from dao.gov.actions import Action, ChangeRules, SetThreshold, decode, encode_actions
+from dao.gov.actions import Action, ChangeRules, CreateTask, SetThreshold, decode, encode_actions
 from dao.gov.forms import fields_of, kind_of, read_action
-from dao.gov.warnings import warning_of
+from dao.gov.warnings import Pace, is_about_time, undecidable, warning_of
 from dao.gov.words import describe
 
 _WEI = (
@@ -61,6 +61,7 @@ async def draft(chain: Chain, title: str, text: str, wanted: Sequence[Action]) -
     words = [describe(action, chain.deployment, current) for action in kinds]
     supply = await _supply(chain, kinds)
     warnings = [why for why in (warning_of(action, supply) for action in kinds) if why is not None]
+    warnings += await _undecidable(chain, kinds)
     warnings += await _tried(chain, actions, [kind_of(action) for action in kinds])
     return Draft(actions, description, words, warnings)
 
@@ -82,6 +83,27 @@ async def _supply(chain: Chain, actions: Sequence[Action]) -> Wei:
     token, at = Token(chain), chain.head()
     others = chain.deployment.timelock, chain.deployment.distributor  # treasury and escrow have none
     return Wei(await token.total_supply(at) - sum([await token.balance_of(one, at) for one in others]))
+
+
+async def _undecidable(chain: Chain, actions: Sequence[Action]) -> list[str]:
+    """What lets no challenge be decided in time, where actions are about that at all."""
+    about_time = any(map(is_about_time, actions))
+    if not about_time and not any(isinstance(action, CreateTask | ChangeRules) for action in actions):
+        return []
+    governor, at = Governor(chain), chain.head()
+    pace = Pace(
+        await governor.voting_delay(at),
+        await governor.voting_period(at),
+        await governor.late_extension(at),
+        await Timelock(chain).min_delay(at),
+    )
+    tasks: dict[TaskId, Rules] = {}
+    if about_time:
+        coordinator = Coordinator(chain)
+        for task in map(TaskId, range(1, await coordinator.task_count(at) + 1)):
+            if not (await coordinator.task_of(task, at)).closed:
+                tasks[task] = await coordinator.rules_of(task, at)
+    return undecidable(actions, pace, tasks)
 
 
 async def _current(chain: Chain, actions: Sequence[Action]) -> dict[TaskId, Rules]:

@@ -89,7 +89,7 @@ def create(
         str, typer.Option(help="Tokens of stake above which more does not weigh more.")
     ] = "1000",
     superlink_bond: Annotated[str, typer.Option(help="Tokens that the Superlink must stake.")] = "500",
-    challenge_bond: Annotated[str, typer.Option(help="Tokens that a challenge puts at risk.")] = "500",
+    challenge_bond: Annotated[str, typer.Option(help="Tokens that a challenge puts at risk; not 0.")] = "500",
     commit_period: Annotated[int, _seconds("to train and commit")] = HOUR,
     reveal_period: Annotated[int, _seconds("to reveal")] = HOUR // 2,
     result_period: Annotated[int, _seconds("for the result, after the reveals")] = HOUR,

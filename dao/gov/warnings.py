@@ -1,8 +1,16 @@
-"""What a proposal's settings would do that its words do not say: what the governor refuses, and what locks the DAO."""
+"""What a proposal's settings would do that its words do not say.
 
-from dao.core.types import Wei
+What the governor refuses, what locks the DAO, and what lets no challenge be decided in time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from dao.core.types import Rules, TaskId, Wei
 from dao.gov.actions import (
     Action,
+    ChangeRules,
+    CreateTask,
     SetLateExtension,
     SetQuorum,
     SetThreshold,
@@ -20,6 +28,84 @@ _DELAYS = {
     SetLateExtension: "set_late_extension",
     SetTimelockDelay: "set_timelock_delay",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The settings that say how long a decision takes, in seconds."""
+
+    voting_delay: int
+    voting_period: int
+    late_extension: int
+    timelock_delay: int
+
+    @property
+    def seconds(self) -> int:
+        """From a proposal to its execution, if nobody loses a moment."""
+        return self.voting_delay + self.voting_period + self.timelock_delay
+
+    @property
+    def late_seconds(self) -> int:
+        """The same where the quorum is reached in the last moment."""
+        return self.seconds + self.late_extension
+
+    def after(self, actions: Sequence[Action]) -> "Pace":
+        """The pace once the actions are executed."""
+        pace = self
+        for action in actions:
+            match action:
+                case SetVotingDelay(seconds):
+                    pace = replace(pace, voting_delay=seconds)
+                case SetVotingPeriod(seconds):
+                    pace = replace(pace, voting_period=seconds)
+                case SetLateExtension(seconds):
+                    pace = replace(pace, late_extension=seconds)
+                case SetTimelockDelay(seconds):
+                    pace = replace(pace, timelock_delay=seconds)
+        return pace
+
+
+def is_about_time(action: Action) -> bool:
+    """Whether an action says how long a decision takes, and so which challenges are decided in time."""
+    return type(action) in _DELAYS
+
+
+def undecidable(actions: Sequence[Action], pace: Pace, tasks: Mapping[TaskId, Rules]) -> list[str]:
+    """What a proposal says of rules and decisions by which a challenge is not decided in time, and so voids the result.
+
+    `pace` is that of decisions before the proposal; `tasks` has the rules of the tasks that are open, which matter only
+    where the proposal changes the pace.
+    """
+    pace = pace.after(actions)
+    found = []
+    for action in actions:
+        match action:
+            case CreateTask(rules):
+                found += _too_slow("create_task", "a challenge", pace, rules.resolve_period)
+            case ChangeRules(task, rules):
+                found += _too_slow("change_rules", f"a challenge in task {task}", pace, rules.resolve_period)
+    setting = next((_DELAYS[type(action)] for action in reversed(actions) if is_about_time(action)), None)
+    if setting is not None:
+        stated = {action.task for action in actions if isinstance(action, ChangeRules)}
+        for task, rules in tasks.items():
+            if task not in stated:
+                found += _too_slow(setting, f"a challenge in task {task}", pace, rules.resolve_period)
+    return found
+
+
+def _too_slow(label: str, what: str, pace: Pace, within: int) -> list[str]:
+    """The warning that challenges must be decided within fewer seconds than a decision takes; none where they need not."""
+    # voting ends after its last second, and a challenge is decided before that of its period
+    if within <= pace.seconds + 1:
+        when, takes = "", duration(pace.seconds)
+        of = "voting delay, voting period and timelock delay together"
+    elif within <= pace.late_seconds + 1:
+        when, takes = " when the quorum is reached late", duration(pace.late_seconds)
+        of = "voting delay, voting period, extension and timelock delay together"
+    else:
+        return []
+    said = f"{label}: {what} could not be decided in time{when}, and would void the result, right or wrong"
+    return [f"{said}: resolve_period is {duration(within)}, and a decision takes {takes} ({of})"]
 
 
 def warning_of(action: Action, supply: Wei) -> str | None:  # noqa: PLR0911  (a case each)

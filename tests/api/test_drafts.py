@@ -3,12 +3,22 @@
 from dataclasses import replace
 
 from dao.api import drafts
-from dao.chain.deploy import TOKEN
+from dao.chain.contracts import Coordinator
+from dao.chain.deploy import TOKEN, timelock_execute
 from dao.core.types import Address, TaskId, Wei, hex_of
-from dao.gov.actions import Admit, CreateTask, Grant, SetQuorum, SetThreshold, SetVotingDelay, SetVotingPeriod
+from dao.gov.actions import (
+    Admit,
+    CreateTask,
+    Grant,
+    SetQuorum,
+    SetThreshold,
+    SetTimelockDelay,
+    SetVotingDelay,
+    SetVotingPeriod,
+)
 from dao.gov.forms import kind_of
 from tests.api.stage import Stage, member
-from tests.support import RULES
+from tests.support import RULES, Network
 
 TO = Address(bytes([7] * 20))
 MISTYPED = "0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
@@ -114,4 +124,28 @@ async def test_preview__settings_that_are_refused_or_lock_the_dao__warned(stage:
             "set_threshold: nobody could propose any more: a proposer would need 1,000,000,000 tokens of votes, "
             "and all that count are 4,000 tokens"
         ),
+    ]
+
+
+async def test_preview__a_task_whose_challenges_are_not_decided_in_time__warned(stage: Stage) -> None:
+    task = CreateTask(replace(RULES, superlink=TO, resolve_period=115), Wei(0))
+    form = {"title": "A task", "actions": [{"kind": "create_task", "fields": drafts.shown(task)}]}
+    async with stage.open() as running, member(running, stage.members[0]) as anyone:
+        [said] = (await anyone.post("/drafts/preview", form))["warnings"]
+    assert said.startswith("create_task: a challenge could not be decided in time, and would void")
+    assert "resolve_period is 115 seconds, and a decision takes 115 seconds" in said
+
+
+async def test_draft__slower_decisions__warned_of_each_open_task(network: Network) -> None:
+    tasks = [await network.new_task(), await network.new_task(replace(RULES, resolve_period=6 * 86_400))]
+    tasks.append(await network.new_task())
+    async with network.chain() as chain, network.dao(chain) as dao:
+        closing = Coordinator(chain).close_task(tasks[2], TO)
+        await timelock_execute(chain, dao, [closing])
+        warnings = (await drafts.draft(chain, "Slow", "", [SetTimelockDelay(3 * 86_400)])).warnings
+    label = "set_timelock_delay: a challenge in task"
+    assert [any(line.startswith(f"{label} {task} ") for line in warnings) for task in tasks] == [
+        True,
+        False,
+        False,
     ]

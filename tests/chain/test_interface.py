@@ -170,6 +170,16 @@ def test_refusals__every_error_of_the_interfaces__has_a_sentence_with_its_argume
         assert "\n" not in str(error)
 
 
+def test_reverted__each_rule_of_the_rule_book__says_what_was_expected() -> None:
+    rules = set(re.findall(r'"(\w+)"\);', (SOURCES / "RuleBook.sol").read_text()))
+    assert "challengeBond" in rules
+    [selector] = [key for key, found in refusals().items() if found.name == "BadRules"]
+    for rule in rules:
+        said = str(reverted("call", selector + encode_values(("string",), (rule,), "error")))
+        assert f"{rule}: expected" in said
+        assert "another value" not in said, rule
+
+
 def test_reverted__string_panic_unknown_and_nothing__said_plainly() -> None:
     words = bytes.fromhex("08c379a0") + encode_values(("string",), ("too\nlate",), "Error")
     assert "too late" in str(reverted("call", words))

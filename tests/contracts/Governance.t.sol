@@ -156,7 +156,7 @@ contract GovernanceTest is Governed {
     function test_life__frozen_result__resolved_in_time() public {
         I.TaskRules memory r = rules();
         // the longest that the stake allows: a decision takes the voting and the timelock's delay
-        r.resolvePeriod = uint32(UNBONDING - 1 - COMMIT - REVEAL - RESULT - CHALLENGE);
+        r.resolvePeriod = uint32(UNBONDING - 1 - COMMIT - REVEAL - 2 * RESULT - CHALLENGE);
         Draft memory d = draft(address(timelock), abi.encodeCall(timelock.updateDelay, (1 days)));
         carry(d);
         d = draft(

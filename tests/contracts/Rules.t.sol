@@ -105,6 +105,9 @@ contract RulesTest is RoundCalls {
         r.roundBudget = 0;
         bad(r, "roundBudget");
         r = rules();
+        r.challengeBond = 0;
+        bad(r, "challengeBond");
+        r = rules();
         r.resolvePeriod = uint32(UNBONDING);
         bad(r, "unbondingPeriod");
     }

@@ -115,6 +115,11 @@ contract TasksTest is Base {
         r.roundBudget = 0;
         bad(r, "roundBudget");
         r = rules();
+        r.challengeBond = 0;
+        bad(r, "challengeBond");
+        r.challengeBond = 1;
+        create(r, 0);
+        r = rules();
         r.appHash = 0;
         bad(r, "appHash");
         r = rules();
@@ -127,7 +132,7 @@ contract TasksTest is Base {
 
     function test_create_task__stake_leaves_before_a_decision__refused() public {
         I.TaskRules memory r = rules();
-        r.challengePeriod = uint32(UNBONDING) - COMMIT - REVEAL - RESULT - RESOLVE;
+        r.challengePeriod = uint32(UNBONDING) - COMMIT - REVEAL - 2 * RESULT - RESOLVE;
         bad(r, "unbondingPeriod");
         r.challengePeriod -= 1;
         create(r, 0);
