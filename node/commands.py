@@ -58,24 +58,28 @@ def init(
 
 
 async def register(settings: NodeSettings, owner: Signer, amount: Wei | None = None) -> Wei:
-    """Stake `amount` (None: the registry's minimum) of the owner's tokens behind this node; more where it has some.
+    """Stake `amount` of the owner's tokens behind this node; more where it has some.
 
-    Returns the node's active stake. RuleError when it belongs to another owner or the owner has too few tokens.
+    None is the registry's minimum, for a node that was never registered. Returns the node's active stake. RuleError
+    when there is no amount to add, it belongs to another owner, or the owner has too few tokens.
     """
     node = operator(settings)
     async with _sending(settings, owner) as (chain, sender):
         registry, token, at = Registry(chain), Token(chain), chain.final()
         held = await registry.supernode(node.address, at)
-        if held.owner not in (ZERO_ADDRESS, owner.address):
+        _check_owner(node.address, held.owner, owner.address)
+        if amount is None and held.owner != ZERO_ADDRESS:  # a second time would take as much again, unasked
             raise RuleError(
-                f"node {hex_of(node.address)}: belongs to owner {hex_of(held.owner)}; use that one's keystore"
+                f"--stake: not given, and {in_tokens(held.active)} tokens are staked already; expected how many"
+                " to add to them, such as --stake 100"
             )
         wanted = amount if amount is not None else await registry.minimum_stake(at)
         balance = await token.balance_of(owner.address, at)
         if balance < wanted:
+            least = " (the network's least, as no --stake was given)" if amount is None else ""
             raise RuleError(
                 f"owner {hex_of(owner.address)}: has {in_tokens(balance)} tokens, expected {in_tokens(wanted)}"
-                " to stake"
+                f" to stake{least}; have some sent to it"
             )
         if await token.allowance(owner.address, registry.address, at) < wanted:
             await sender.send(token.approve(registry.address, wanted))
@@ -159,6 +163,15 @@ async def owner_of(chain: Chain, node: Address) -> Address:
     if owner == ZERO_ADDRESS:
         raise RuleError(f"node {hex_of(node)}: not registered; its owner stakes first: dao node register")
     return owner
+
+
+def _check_owner(node: Address, found: Address, given: Address) -> None:
+    """RuleError when a registered operator belongs to another owner than the one whose key is given."""
+    if found not in (ZERO_ADDRESS, given):
+        raise RuleError(
+            f"operator {hex_of(node)}: belongs to owner {hex_of(found)}, given was the key of {hex_of(given)}; use its"
+            " owner's keystore"
+        )
 
 
 @asynccontextmanager

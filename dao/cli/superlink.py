@@ -87,7 +87,7 @@ def register(
     """
     from node import commands
 
-    wanted = tokens(stake, "--stake")
+    wanted = tokens(stake, "--stake", or_none=False)
     settings, owner = _staked(home, owner_keystore, owner_password_file, dev_account)
     held = asyncio.run(commands.register(settings, owner, wanted))
     print(f"stake {amount(held)} tokens behind this Superlink, owner {hex_of(owner.address)}")
@@ -107,7 +107,7 @@ def unbond(
     """
     from node import commands
 
-    wanted = None if stake is None else tokens(stake, "--stake")
+    wanted = None if stake is None else tokens(stake, "--stake", or_none=False)
     settings, owner = _staked(home, owner_keystore, owner_password_file, dev_account)
     until = asyncio.run(commands.unbond(settings, owner, wanted))
     print(f"unbonding until block time {until}; then: dao superlink withdraw")
