@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import os
-import re
 import socket
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from typing import Any
 
 import grpc
 
+from dao.config import is_host_port
 from dao.core.errors import ConfigError, ContentError
 from dao.store.cid import CHUNK
 
@@ -72,8 +72,7 @@ def read_pem(path: Path, what: str) -> bytes:
 
 def checked_address(address: str) -> str:
     """Return an address `host:port` as it is; ConfigError when it is none."""
-    port = address.rpartition(":")[2]
-    if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", address) or int(port) > 65535:
+    if not is_host_port(address):
         raise ConfigError(f"address {address[:200]!r}: expected host:port, such as superlink.example:9900")
     return address
 
