@@ -17,6 +17,7 @@ from dao.core.errors import ConfigError, KeyFileError, RuleError
 from dao.core.messages import operator_digest
 from dao.core.reasons import in_tokens
 from dao.core.types import ZERO_ADDRESS, Address, TaskId, Timestamp, Wei, hex_of
+from dao.gov.timing import moment
 from dao.lock import only_daemon
 from node.rewards import claim_due, finalize_due
 from node.service import Contents, connected, operator, outbox
@@ -138,12 +139,20 @@ async def claim(
 
 
 async def unbond(settings: NodeSettings, owner: Signer, amount: Wei | None = None) -> Timestamp:
-    """Begin to take stake out (None: all of it); return when it can be withdrawn, in Unix seconds of block time."""
+    """Begin to take stake out (None: all of it); return when it can be withdrawn, in Unix seconds of block time.
+
+    RuleError when nothing is staked, or the stake is another owner's.
+    """
     node = operator(settings).address
     async with _sending(settings, owner) as (chain, sender):
         registry = Registry(chain)
-        wanted = await registry.stake_of(node, chain.final()) if amount is None else amount
-        await sender.send(registry.unbond(node, wanted))
+        held = await registry.supernode(node, chain.final())
+        _check_owner(node, held.owner, owner.address)
+        if not held.active:
+            under_way = f"{in_tokens(held.unbonding)} tokens are taken out already; withdraw them from"
+            why = f"{under_way} {moment(held.release_time)} on" if held.unbonding else "nothing to take out"
+            raise RuleError(f"operator {hex_of(node)}: nothing is staked behind it; {why}")
+        await sender.send(registry.unbond(node, held.active if amount is None else amount))
         return (await registry.supernode(node, chain.final())).release_time
 
 

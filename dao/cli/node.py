@@ -18,6 +18,7 @@ from dao.config import default_home
 from dao.core.errors import ConfigError
 from dao.core.reasons import decimal
 from dao.core.types import TaskId, Wei, hex_of
+from dao.gov.timing import moment
 from dao.wire.transport import checked_address
 from node.settings import NodeSettings, TaskSettings
 from node.status import NodeStatus
@@ -188,7 +189,7 @@ def unbond(
     wanted, settings = _wei(amount, "--amount"), _settings(home)
     owner = _owner(owner_keystore, owner_password_file)
     until = _run(commands.unbond(settings, owner, wanted))
-    typer.echo(f"unbonding until block time {until}; then: dao node withdraw")
+    typer.echo(f"unbonding until block time {until}, {moment(until)}; then: dao node withdraw")
 
 
 @app.command()

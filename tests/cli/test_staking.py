@@ -1,5 +1,6 @@
 """Stake put in and taken out by commands: what is asked is checked before a key opens or a transaction is sent."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,3 +62,30 @@ def test_register__no_amount__the_least_once_and_then_how_much_more_is_asked(
 def test_register__too_few_tokens__says_where_the_amount_is_from(devnet: Devnet, node: Node) -> None:
     said = devnet.dao.refused("node", "register", *node.owned, "--stake", 11)
     assert said == f"owner {node.owner}: has 10 tokens, expected 11 to stake; have some sent to it"
+
+
+def test_unbond__all_and_again__says_that_nothing_is_staked_and_from_when_on_it_is_had(
+    devnet: Devnet, node: Node
+) -> None:
+    dao = devnet.dao
+    devnet.dao.run("node", "register", *node.owned, "--stake", 3)
+    until = dao.run("node", "unbond", *node.owned).stdout
+    form = r"unbonding until block time \d+, (2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d UTC); then: dao node withdraw\n"
+    found = re.fullmatch(form, until)
+    assert found is not None, until
+    again = dao.refused("node", "unbond", *node.owned)
+    assert again.endswith(
+        f"nothing is staked behind it; 3 tokens are taken out already; withdraw them from {found[1]} on"
+    )
+
+
+def test_unbond__of_a_superlink__nothing_staked_or_anothers_stake__one_line_without_an_errors_name(
+    devnet: Devnet, node: Node
+) -> None:
+    dao, home = devnet.dao, ("--home", node.home)
+    none = dao.refused("superlink", "unbond", *home, "--dev-account", 3)
+    assert re.fullmatch("operator 0x[0-9a-f]{40}: nothing is staked behind it; nothing to take out", none)
+    dao.run("node", "register", *node.owned, "--stake", 2)
+    anothers = dao.refused("superlink", "unbond", *home, "--dev-account", 3)
+    assert f"belongs to owner {node.owner}, given was the key of 0x" in anothers
+    assert "dao superlink withdraw" in dao.run("superlink", "unbond", *node.owned, "--stake", 1).stdout
