@@ -18,9 +18,8 @@ from dao.core.messages import operator_digest
 from dao.core.reasons import in_tokens
 from dao.core.types import ZERO_ADDRESS, Address, TaskId, Timestamp, Wei, hex_of
 from dao.gov.timing import moment
-from dao.lock import only_daemon
 from node.rewards import claim_due, finalize_due
-from node.service import Contents, connected, operator, outbox
+from node.service import Contents, alone, connected, operator, outbox
 from node.settings import NodeSettings, TaskSettings, put_aside, write_task
 
 SCRYPT_WORK = 262_144
@@ -190,8 +189,7 @@ async def _sending(settings: NodeSettings, signer: Signer | None) -> AsyncIterat
     LockedError where that is its running daemon's: the two would use the same nonces.
     """
     sending = signer or operator(settings)
-    alone = only_daemon(settings.home, sending.address) if signer is None else nullcontext()
-    with alone:
+    with alone(settings, sending.address) if signer is None else nullcontext():
         async with (
             connected(settings) as chain,
             Sender(chain, sending, outbox(settings, sending.address)) as sender,
