@@ -30,13 +30,15 @@ def runtime_folder() -> Path:
 
     LockedError when it cannot be made, or others may put files of their own there.
     """
-    folder = Path(os.environ.get(RUNTIME_VARIABLE) or RUNTIME).expanduser()
+    folder = Path(os.environ.get(RUNTIME_VARIABLE) or RUNTIME)
     hint = f"expected one of your own (chmod 700), or another by {RUNTIME_VARIABLE}"
     try:
+        folder = folder.expanduser()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = folder.lstat()
-    except OSError as error:
-        raise LockedError(f"folder of locks {folder}: {error.strerror}; {hint}") from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
+        why = error.strerror if isinstance(error, OSError) else error
+        raise LockedError(f"folder of locks {folder}: {why}; {hint}") from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
         raise LockedError(f"folder of locks {folder}: others may write there; {hint}")
     return folder
@@ -98,7 +100,7 @@ def _acquire(path: Path, what: str) -> int:
     end = time.monotonic() + _GRACE
     while True:
         try:
-            lock = os.open(path, _FLAGS | os.O_CREAT, 0o666)
+            lock = os.open(path, _FLAGS | os.O_CREAT, 0o600)  # whoever may read a file may lock it, too
         except OSError as error:
             raise LockedError(f"{what}: cannot open its lock {path}: {error.strerror}") from None
         is_ours = _taken(lock, fcntl.LOCK_EX)

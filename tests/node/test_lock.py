@@ -151,6 +151,17 @@ def test_runtime_folder__is_a_link_or_a_file__is_refused(homes, runtime):
         runtime_folder()
 
 
+def test_only_daemon__its_file__can_be_opened_by_no_other_user(homes, runtime, holder):
+    (file,) = runtime.iterdir()
+    assert file.stat().st_mode & 0o077 == 0  # whoever may read it could hold its lock
+
+
+def test_runtime_folder__of_a_user_without_a_home__one_line(homes, monkeypatch):
+    monkeypatch.setenv(RUNTIME_VARIABLE, "~nobody-of-this-name/locks")
+    with pytest.raises(LockedError, match=f"folder of locks .*another by {RUNTIME_VARIABLE}"):
+        runtime_folder()
+
+
 def test_runtime_folder__not_named__is_in_the_users_home(tmp_path, monkeypatch):
     monkeypatch.delenv(RUNTIME_VARIABLE)
     monkeypatch.setenv("HOME", str(tmp_path))
