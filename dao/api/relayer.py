@@ -234,6 +234,7 @@ class Relayer:
         """Do a job again until the chain's node lets it be done, or has refused it, unsent, for _REFUSED_SECONDS."""
         loop, refused_since, pause = asyncio.get_running_loop(), None, _AGAIN_SECONDS
         while True:
+            began = loop.time()
             try:
                 return await self._done(job)
             except ChainError as error:
@@ -241,7 +242,7 @@ class Relayer:
                 if not _is_unsent(error):
                     refused_since, pause = None, _AGAIN_SECONDS
                 elif refused_since is None:
-                    refused_since = loop.time()
+                    refused_since = began
                 elif loop.time() - refused_since >= _REFUSED_SECONDS:
                     return _failed(job, error)
                 else:

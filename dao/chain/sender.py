@@ -30,6 +30,7 @@ _REPEAT = 15.0  # seconds without a block until it is broadcast again
 _WATCHED = 64  # newest entries that are looked after when blocks vanish
 _SURE = 3  # times that the chain must say that another took the nonce, or that it will never take an entry
 _REFUSED_PAUSE = 0.5  # seconds until what was refused is broadcast again, doubled each time up to _REPEAT
+_CANNOT = 60.0  # seconds that a node is asked again which cannot take an entry now
 
 _log = logging.getLogger(__name__)
 
@@ -54,6 +55,15 @@ class Told(Enum):
     REFUSED = auto()  # for another reason; it is asked again
 
 
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How often in a row a node has refused an entry, since when (of the event loop), and the last time's words."""
+
+    times: int
+    since: float
+    error: Answered
+
+
 class Sender:
     """An account's way to the chain: `async with Sender(chain, signer, path) as sender`.
 
@@ -71,7 +81,7 @@ class Sender:
         self._disk: asyncio.Future[None]
         self._keeper: asyncio.Task[None] | None = None
         self._reorgs = -1  # of the chain, when mined entries were last checked
-        self._refused: dict[int, tuple[float, int]] = {}  # by entry: since when, and how often in a row
+        self._refused: dict[int, Refusals] = {}  # by entry
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -111,9 +121,11 @@ class Sender:
         With a `key`, the same thing is sent once: a second `send`, also after a restart, waits for the first and
         returns its receipt. `told` is given the transaction's hash before it is broadcast; should it be replaced, the
         receipt has another. Raises Reverted, without sending where the node says so beforehand; RuleError, without
-        sending, where it needs more than `most_gas`; Answered when the node refuses it, which is then not sent;
-        NoMoney when the account has none; RpcError when time is up (then the transaction is still looked after).
+        sending, where it needs more than `most_gas`; Answered when the node refuses it, for good or until time is up, and
+        NoMoney when the account has none: then it is not sent; RpcError when time is up otherwise (then the transaction
+        is still looked after).
         """
+        entry: Entry | None = None
         try:
             async with asyncio.timeout(limit), self._lock:
                 await self._catch_up()
@@ -124,6 +136,9 @@ class Sender:
                     told(entry.attempts[-1].hash)
                 return await self._receipt(await self._drive(entry, fresh=fresh))
         except TimeoutError:
+            if entry is not None and (refusals := self._refused.get(entry.id)) is not None:
+                self._forget(entry)
+                raise refusals.error from None
             raise RpcError(f"{call.label}: not final after {limit:.0f} s; it is still looked after") from None
 
     async def _prepare(self, call: Call, key: str | None, most_gas: int | None = None) -> Entry:
@@ -168,10 +183,10 @@ class Sender:
     async def _broadcast(self, entry: Entry, *, fresh: bool = False) -> Told:
         """Give the newest attempt to the node; what it says.
 
-        A `fresh` entry that it refuses is forgotten, and Answered says why. Any other may be in the chain already, or
-        the node is away: it is tried again later, until the node has refused it for good, see `_is_refused`.
+        A `fresh` entry that it refuses for good is forgotten, and Answered says why. Any other is tried again later: it
+        may be in the chain already, or the node is away, or cannot take it now. How long: `_is_over`.
         """
-        call = entry.call
+        call, before = entry.call, self._refused.pop(entry.id, None)
         try:
             await self._chain.request(SEND, hex_of(entry.attempts[-1].raw))
         except Answered as error:
@@ -179,26 +194,30 @@ class Sender:
                 return Told.NONCE_USED
             if TOO_CHEAP.search(error.reason):
                 return Told.TOO_CHEAP
-            if not KNOWN.search(error.reason):
-                if fresh or self._is_refused(entry, error):
-                    self._forget(entry)
-                    raise self._account.no_money(call) if NO_MONEY.search(error.reason) else error from None
-                _log.warning("%s: %s; tried again soon", call.label, error.reason)
-                return Told.REFUSED
+            if KNOWN.search(error.reason):
+                return Told.TAKEN
+            since = before.since if before else asyncio.get_running_loop().time()
+            self._refused[entry.id] = Refusals(before.times + 1 if before else 1, since, error)
+            if self._is_over(entry, fresh=fresh):
+                self._forget(entry)
+                raise self._account.no_money(call) if NO_MONEY.search(error.reason) else error from None
+            _log.warning("%s: %s; tried again soon", call.label, error.reason)
+            return Told.REFUSED
         except RpcError as error:
             _log.warning("%s: %s", call.label, error)
-            return Told.TAKEN
-        self._refused.pop(entry.id, None)
         return Told.TAKEN
 
-    def _is_refused(self, entry: Entry, error: Answered) -> bool:
-        """Whether an entry is given up: the node has said several times that it is wrong, or for LIMIT that it cannot."""
-        now = asyncio.get_running_loop().time()
-        since, times = self._refused.get(entry.id, (now, 0))
-        self._refused[entry.id] = since, times + 1
+    def _is_over(self, entry: Entry, *, fresh: bool) -> bool:
+        """Whether an entry that was refused is given up: it is wrong, or the node could not take it for _CANNOT.
+
+        One that is not fresh was wrong only when the node says so again: its first broadcast may have got no answer.
+        """
+        refusals = self._refused[entry.id]
         if entry.state is not State.PENDING:  # it was mined once
             return False
-        return now - since >= LIMIT if is_passing(error) else times + 1 >= _SURE
+        if is_passing(refusals.error) and not (fresh and NO_MONEY.search(refusals.error.reason)):
+            return asyncio.get_running_loop().time() - refusals.since >= _CANNOT
+        return fresh or refusals.times >= _SURE
 
     def _forget(self, entry: Entry) -> None:
         """Remove an entry that no node takes: its nonce is the next one's."""

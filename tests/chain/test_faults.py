@@ -193,8 +193,9 @@ async def test_node__gives_up_what_nobody_waits_for__the_next_is_sent_and_does_n
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404, 429])
 async def test_node__is_behind_a_wall__a_broadcast_is_refused_for_now(
-    network: Network, proxy: Proxy, status: int
+    network: Network, proxy: Proxy, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(sender_module, "_CANNOT", 0.1)
     signer = Signer.ephemeral()
     async with (
         await connected(network, proxy.http, patience=0.5) as chain,
@@ -334,3 +335,28 @@ async def test_node__killed_and_started_again__one_line_at_once_and_one_when_it_
     lost, back = lines()
     assert lost.startswith(f"the chain is lost, and looked for until it is back: {url}: ")
     assert back.startswith(f"{url}: the chain is back after ")
+
+
+@pytest.mark.parametrize(
+    "error", [FULL, {"code": -32603, "message": "Internal error"}, {"code": 429, "message": "slow down"}]
+)
+async def test_node__cannot_take_a_broadcast_for_a_while__taken_within_the_limit(
+    network: Network, proxy: Proxy, url: str, monkeypatch: pytest.MonkeyPatch, error: dict[str, object]
+) -> None:
+    monkeypatch.setattr(sender_module, "_REFUSED_PAUSE", 0.01)
+    signer = Signer.ephemeral()
+    async with await connected(network, url, patience=0.2) as chain, network.sender(chain, signer) as sender:
+        proxy.instead = {SEND: [error] * 8}
+        await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), limit=SECONDS)
+    assert count(network.anvil, signer) == 1
+
+
+async def test_node__cannot_take_a_broadcast_until_time_is_up__its_reason_and_nothing_is_left(
+    network: Network, proxy: Proxy, url: str
+) -> None:
+    signer = Signer.ephemeral()
+    async with await connected(network, url) as chain, network.sender(chain, signer) as sender:
+        proxy.instead = {SEND: [FULL] * 1000}
+        with pytest.raises(Answered, match="txpool is full"):
+            await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), limit=0.2)
+        assert sender._outbox.pending() == []
