@@ -26,7 +26,7 @@ from dao.core.errors import ConfigError
 from dao.core.rounds import UNDECIDED
 from dao.core.types import Address, RoundId, Rules, TaskId, hex_of
 from dao.evaluator import Evaluator
-from dao.lock import only_daemon
+from dao.lock import chain_name, only_daemon
 from dao.shards import Shards, read_shards
 from dao.store.base import Source, Store
 from dao.store.disk import DiskStore
@@ -36,7 +36,7 @@ from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
 from dao.trial import try_loss
 from dao.wire.service import Service, serve
-from dao.wire.transport import Certificate
+from dao.wire.transport import Certificate, require_free
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,16 @@ async def open_superlink(
 ) -> AsyncIterator[Running]:
     """Make everything ready: chain, content, shards, the app's process, the wire.
 
-    `evaluator` takes the place of one of its own. ConfigError when the task is not this Superlink's, or its shards are
-    others; LockedError when it runs already.
+    `evaluator` takes the place of one of its own. ConfigError when the task is not this Superlink's, its shards are
+    others, or it cannot listen; LockedError when it runs already.
     """
     home = settings.home
     home.mkdir(parents=True, exist_ok=True)
     status = StatusStream(home / "status.jsonl")
     async with AsyncExitStack() as stack:
-        stack.enter_context(only_daemon(home, signer.address))
+        name = chain_name(settings.deployment.chain_id, settings.url)
+        stack.enter_context(only_daemon(home, signer.address, name))
+        await require_free(settings.listen)  # rather than after all that takes long
         chain = await stack.enter_async_context(
             await Chain.connect(settings.url, settings.deployment, settings.confirmations)
         )

@@ -5,11 +5,13 @@ A variable names a field by its path: COMMONWEIGHT_CHAIN__URL is `url` in the ta
 
 import json
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -25,6 +27,22 @@ HOME_VARIABLE = "COMMONWEIGHT_HOME"
 PASSWORD_VARIABLE = "COMMONWEIGHT_PASSWORD"  # noqa: S105  (its name only)
 
 FromHome = Annotated[Path, AfterValidator(Path.expanduser)]  # a relative one is meant from the home folder
+
+
+def is_host_port(text: str) -> bool:
+    """Whether this is a host (a name, an IPv4 address, or an IPv6 address in brackets) and a port."""
+    form = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}"
+    return re.fullmatch(form, text) is not None and int(text.rpartition(":")[2]) <= 65535
+
+
+def _host_port(text: str) -> str:
+    if not is_host_port(text):
+        given = {"given": repr(text[:80])}
+        raise PydanticCustomError("host_port", "expected host:port, such as 0.0.0.0:8600, got {given}", given)
+    return text
+
+
+Listen = Annotated[str, AfterValidator(_host_port)]  # where a daemon serves
 
 
 def devnet_url() -> str:

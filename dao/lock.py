@@ -1,9 +1,15 @@
-"""One daemon per home folder, and one per operator key on a machine: the kernel holds the locks, so none is left over."""
+"""One daemon per home folder, and one per key and chain of a user: the kernel holds the locks, so none outlives its process.
+
+The file of a key's lock is removed by whoever holds it. So a lock counts only while its file is the one at its path,
+which is looked at once it is held: who waited for a file that was removed meanwhile begins again with the new one. Files
+that killed processes left are removed by the next to come.
+"""
 
 import contextlib
 import fcntl
 import os
-import tempfile
+import re
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,26 +18,55 @@ from dao.core.errors import LockedError
 from dao.core.types import Address, hex_of
 
 RUNTIME_VARIABLE = "COMMONWEIGHT_RUNTIME"
+RUNTIME = Path("~/.commonweight/locks")
 _GRACE, _PAUSE = 0.5, 0.02  # seconds: who only looks whether a lock is held has it for a moment
+_DEVNETS = (31337, 1337)  # the ids that development chains have, all the same
+_HERE = ("127.0.0.1", "[::1]", "0.0.0.0", "[::]")  # noqa: S104  (localhost by its other names)
+_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def runtime_folder() -> Path:
-    """Return the folder of this machine's locks, shared by its users; `COMMONWEIGHT_RUNTIME` names another."""
-    folder = Path(os.environ.get(RUNTIME_VARIABLE) or Path(tempfile.gettempdir()) / "commonweight-locks")
-    with contextlib.suppress(FileExistsError):
-        folder.mkdir(parents=True)
-        folder.chmod(0o1777)
+    """Make and return the folder of this user's locks; `COMMONWEIGHT_RUNTIME` names another.
+
+    LockedError when it cannot be made, or others may put files of their own there.
+    """
+    folder = Path(os.environ.get(RUNTIME_VARIABLE) or RUNTIME)
+    hint = f"expected one of your own (chmod 700), or another by {RUNTIME_VARIABLE}"
+    try:
+        folder = folder.expanduser()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.lstat()
+    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
+        why = error.strerror if isinstance(error, OSError) else error
+        raise LockedError(f"folder of locks {folder}: {why}; {hint}") from None
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise LockedError(f"folder of locks {folder}: others may write there; {hint}")
     return folder
 
 
+def chain_name(chain_id: int, url: str) -> str:
+    """Name a chain as the locks do: by its id, and a development chain, whose id is every other's too, by its address."""
+    if chain_id not in _DEVNETS:
+        return str(chain_id)
+    place = url.partition("//")[2].partition("/")[0].rpartition("@")[2].lower()
+    host, colon, port = place.rpartition(":")
+    if colon and host in _HERE:
+        place = f"localhost:{port}"
+    return f"{chain_id}-{re.sub(r'[^a-z0-9.-]', '-', place)}"
+
+
 @contextlib.contextmanager
-def only_daemon(home: Path, operator: Address) -> Iterator[None]:
-    """Hold the locks of a home folder and of an operator key; LockedError says which process has them already."""
-    with (
-        _held(home / "lock", f"home {home}"),
-        _held(runtime_folder() / f"{hex_of(operator)}.lock", f"operator {hex_of(operator)}"),
-    ):
-        yield
+def only_daemon(home: Path, operator: Address, chain: str) -> Iterator[None]:
+    """Hold the locks of a home folder and of a key on a chain (`chain_name`).
+
+    LockedError says which process has one of them already.
+    """
+    what = f"operator {hex_of(operator)}"
+    with _held(home / "lock", f"home {home}", is_kept=True):
+        folder = runtime_folder()
+        _sweep(folder)
+        with _held(folder / f"{chain}-{hex_of(operator)}.lock", what, is_kept=False):
+            yield
 
 
 def is_running(home: Path) -> bool:
@@ -47,25 +82,63 @@ def is_running(home: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _held(path: Path, what: str) -> Iterator[None]:
+def _held(path: Path, what: str, *, is_kept: bool) -> Iterator[None]:
+    """Hold the lock of a file, which is there afterwards or (not `is_kept`) is not."""
+    lock = _acquire(path, what)
     try:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-    except OSError as error:
-        raise LockedError(f"{what}: cannot open its lock {path}: {error.strerror}") from None
-    try:
-        end = time.monotonic() + _GRACE
-        while not _taken(lock, fcntl.LOCK_EX):
-            if time.monotonic() >= end:
-                holder = os.pread(lock, 20, 0).decode(errors="replace").strip() or "another process"
-                raise LockedError(
-                    f"{what}: in use by another process ({holder}); wait for it, or stop it first"
-                )
-            time.sleep(_PAUSE)
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         yield
     finally:
+        if not is_kept:
+            _remove(path, lock)
         os.close(lock)
+
+
+def _acquire(path: Path, what: str) -> int:
+    """Open the file at a path and lock it; LockedError when another process has it for longer than a moment."""
+    end = time.monotonic() + _GRACE
+    while True:
+        try:
+            lock = os.open(path, _FLAGS | os.O_CREAT, 0o600)  # whoever may read a file may lock it, too
+        except OSError as error:
+            raise LockedError(f"{what}: cannot open its lock {path}: {error.strerror}") from None
+        is_ours = _taken(lock, fcntl.LOCK_EX)
+        if is_ours and _is_at(path, lock):
+            return lock
+        holder = os.pread(lock, 20, 0).decode(errors="replace").strip() or "another process"
+        os.close(lock)
+        if not is_ours:
+            if time.monotonic() >= end:
+                raise LockedError(
+                    f"{what}: in use by another process ({holder}); wait for it, or stop it first"
+                )
+            time.sleep(_PAUSE)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the files of locks that nobody holds."""
+    for path in folder.glob("*.lock"):
+        with contextlib.suppress(OSError):
+            lock = os.open(path, _FLAGS)
+            if _taken(lock, fcntl.LOCK_EX):
+                _remove(path, lock)
+            os.close(lock)
+
+
+def _remove(path: Path, lock: int) -> None:
+    """Remove the file of a lock that is held, and no other that came in its place."""
+    with contextlib.suppress(OSError):
+        if _is_at(path, lock):
+            path.unlink()
+
+
+def _is_at(path: Path, lock: int) -> bool:
+    """Whether an open file is the one at a path."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(lock))
+    except FileNotFoundError:
+        return False
 
 
 def _taken(lock: int, how: int) -> bool:

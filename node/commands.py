@@ -17,9 +17,9 @@ from dao.core.errors import ConfigError, KeyFileError, RuleError
 from dao.core.messages import operator_digest
 from dao.core.reasons import in_tokens
 from dao.core.types import ZERO_ADDRESS, Address, TaskId, Timestamp, Wei, hex_of
-from dao.lock import only_daemon
+from dao.gov.timing import moment
 from node.rewards import claim_due, finalize_due
-from node.service import Contents, connected, operator, outbox
+from node.service import Contents, alone, connected, operator, outbox
 from node.settings import NodeSettings, TaskSettings, put_aside, write_task
 
 SCRYPT_WORK = 262_144
@@ -58,24 +58,28 @@ def init(
 
 
 async def register(settings: NodeSettings, owner: Signer, amount: Wei | None = None) -> Wei:
-    """Stake `amount` (None: the registry's minimum) of the owner's tokens behind this node; more where it has some.
+    """Stake `amount` of the owner's tokens behind this node; more where it has some.
 
-    Returns the node's active stake. RuleError when it belongs to another owner or the owner has too few tokens.
+    None is the registry's minimum, for a node that was never registered. Returns the node's active stake. RuleError
+    when there is no amount to add, it belongs to another owner, or the owner has too few tokens.
     """
     node = operator(settings)
     async with _sending(settings, owner) as (chain, sender):
         registry, token, at = Registry(chain), Token(chain), chain.final()
         held = await registry.supernode(node.address, at)
-        if held.owner not in (ZERO_ADDRESS, owner.address):
+        _check_owner(node.address, held.owner, owner.address)
+        if amount is None and held.owner != ZERO_ADDRESS:  # a second time would take as much again, unasked
             raise RuleError(
-                f"node {hex_of(node.address)}: belongs to owner {hex_of(held.owner)}; use that one's keystore"
+                f"--stake: not given, and {in_tokens(held.active)} tokens are staked already; expected how many"
+                " to add to them, such as --stake 100"
             )
         wanted = amount if amount is not None else await registry.minimum_stake(at)
         balance = await token.balance_of(owner.address, at)
         if balance < wanted:
+            least = " (the network's least, as no --stake was given)" if amount is None else ""
             raise RuleError(
                 f"owner {hex_of(owner.address)}: has {in_tokens(balance)} tokens, expected {in_tokens(wanted)}"
-                " to stake"
+                f" to stake{least}; have some sent to it"
             )
         if await token.allowance(owner.address, registry.address, at) < wanted:
             await sender.send(token.approve(registry.address, wanted))
@@ -134,12 +138,20 @@ async def claim(
 
 
 async def unbond(settings: NodeSettings, owner: Signer, amount: Wei | None = None) -> Timestamp:
-    """Begin to take stake out (None: all of it); return when it can be withdrawn, in Unix seconds of block time."""
+    """Begin to take stake out (None: all of it); return when it can be withdrawn, in Unix seconds of block time.
+
+    RuleError when nothing is staked, or the stake is another owner's.
+    """
     node = operator(settings).address
     async with _sending(settings, owner) as (chain, sender):
         registry = Registry(chain)
-        wanted = await registry.stake_of(node, chain.final()) if amount is None else amount
-        await sender.send(registry.unbond(node, wanted))
+        held = await registry.supernode(node, chain.final())
+        _check_owner(node, held.owner, owner.address)
+        if not held.active:
+            under_way = f"{in_tokens(held.unbonding)} tokens are taken out already; withdraw them from"
+            why = f"{under_way} {moment(held.release_time)} on" if held.unbonding else "nothing to take out"
+            raise RuleError(f"operator {hex_of(node)}: nothing is staked behind it; {why}")
+        await sender.send(registry.unbond(node, held.active if amount is None else amount))
         return (await registry.supernode(node, chain.final())).release_time
 
 
@@ -161,6 +173,15 @@ async def owner_of(chain: Chain, node: Address) -> Address:
     return owner
 
 
+def _check_owner(node: Address, found: Address, given: Address) -> None:
+    """RuleError when a registered operator belongs to another owner than the one whose key is given."""
+    if found not in (ZERO_ADDRESS, given):
+        raise RuleError(
+            f"operator {hex_of(node)}: belongs to owner {hex_of(found)}, given was the key of {hex_of(given)}; use its"
+            " owner's keystore"
+        )
+
+
 @asynccontextmanager
 async def _sending(settings: NodeSettings, signer: Signer | None) -> AsyncIterator[tuple[Chain, Sender]]:
     """Open the chain and an account's way to it; None: the operator's.
@@ -168,8 +189,7 @@ async def _sending(settings: NodeSettings, signer: Signer | None) -> AsyncIterat
     LockedError where that is its running daemon's: the two would use the same nonces.
     """
     sending = signer or operator(settings)
-    alone = only_daemon(settings.home, sending.address) if signer is None else nullcontext()
-    with alone:
+    with alone(settings, sending.address) if signer is None else nullcontext():
         async with (
             connected(settings) as chain,
             Sender(chain, sending, outbox(settings, sending.address)) as sender,

@@ -5,7 +5,7 @@ import contextlib
 import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from dao.core.errors import ConfigError, DaoError, Reverted
 from dao.core.types import Address, Domain, TaskId, hex_of
 from dao.journal import Journal, SignedCommit
 from dao.limits import allow_open_files
-from dao.lock import only_daemon
+from dao.lock import chain_name, only_daemon
 from dao.store.base import Source
 from dao.store.disk import DiskStore
 from dao.store.gateway import GatewaySource
@@ -58,7 +58,7 @@ async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) 
     signer = operator(settings)
     allow_open_files()
     gc.freeze()  # what is imported stays: no search for garbage need look at it
-    with only_daemon(settings.home, signer.address):
+    with alone(settings, signer.address):
         async with AsyncExitStack() as stack:
             running = await _open(settings, signer, tasks, trainer_of or partial(_trainer, settings), stack)
             _log.info(
@@ -70,6 +70,12 @@ async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) 
 def operator(settings: NodeSettings) -> Signer:
     """Open the operator's keystore; KeyFileError says what is wrong with it."""
     return Signer.load(settings.at(settings.key.keystore), settings.password_file(), PASSWORD_VARIABLE)
+
+
+def alone(settings: NodeSettings, account: Address) -> AbstractContextManager[None]:
+    """Hold the locks of a node's folder and of an account on its chain; LockedError when another process does."""
+    deployment = Deployment.load(settings.at(settings.chain.deployment))
+    return only_daemon(settings.home, account, chain_name(deployment.chain_id, settings.chain.url))
 
 
 def outbox(settings: NodeSettings, account: Address) -> Path:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from dao.api.ledger import DAY, Job, JobState, Ledger, Space
 from dao.api.problems import Problem, arguments_of
-from dao.chain.account import NO_MONEY
+from dao.chain.account import ESTIMATE, NO_MONEY, NoMoney, is_passing
 from dao.chain.client import Chain
 from dao.chain.contracts import Call
 from dao.chain.fees import GWEI
@@ -23,7 +23,8 @@ MAX_DATA = 100 * 1024  # bytes of a call: nodes take transactions of up to 128 K
 AHEAD = 4  # jobs of one signer that may wait
 _USUAL_GAS = 300_000  # of what cannot be simulated before the jobs ahead of it are done
 _TOLD_SECONDS = 2.0  # that a caller waits for the transaction's hash
-_AGAIN_SECONDS = 5.0
+_AGAIN_SECONDS, _AGAIN_MOST = 5.0, 60.0  # between attempts: doubled while the node refuses
+_REFUSED_SECONDS = 300.0  # that a job is tried for when the node refuses it
 
 Check = Callable[[], Awaitable[None]]
 
@@ -137,9 +138,7 @@ class Relayer:
         if simulate:
             request = {"from": hex_of(self.address), "to": hex_of(call.to or b""), "data": hex_of(call.data)}
             try:
-                found = await self._chain.ask(
-                    "eth_estimateGas", request, self._chain.head().number, call.label
-                )
+                found = await self._chain.ask(ESTIMATE, request, self._chain.head().number, call.label)
             except Answered as error:
                 raise (_dry() if NO_MONEY.search(error.reason) else error) from None
             gas = int(found, 16) * 6 // 5
@@ -182,7 +181,7 @@ class Relayer:
                     await self._work.wait()
 
     async def _until_done(self, job: Job) -> None:
-        done = await self._until(lambda: self._done(job))
+        done = await self._until(job)
         self._ledger.settle(done)
         self.version += 1
         if (event := self._told.pop(job.number, None)) is not None:
@@ -202,9 +201,9 @@ class Relayer:
                 job.call, f"relay:{job.number}", told=told, most_gas=self._budget.max_gas
             )
         except (RuleError, Answered) as error:
-            if isinstance(error, Answered) and (error.method != SEND or error.throttled):
+            if isinstance(error, Answered) and (error.method != SEND or is_passing(error)):
                 raise  # it may yet be sent
-            return replace(job, state=JobState.FAILED, detail=str(error), cost=Wei(0))
+            return _failed(job, error)
         except Reverted as error:
             cost = Wei(max(0, before - await self._balance()))  # mined and refused: paid all the same
             return replace(
@@ -231,14 +230,34 @@ class Relayer:
     async def _balance(self) -> Wei:
         return Wei(int(await self._chain.request("eth_getBalance", hex_of(self.address), "latest"), 16))
 
-    async def _until(self, work: Callable[[], Awaitable[Job]]) -> Job:
-        """Do work again until the chain's node lets it be done."""
+    async def _until(self, job: Job) -> Job:
+        """Do a job again until the chain's node lets it be done, or has refused it, unsent, for _REFUSED_SECONDS."""
+        loop, refused_since, pause = asyncio.get_running_loop(), None, _AGAIN_SECONDS
         while True:
+            began = loop.time()
             try:
-                return await work()
+                return await self._done(job)
             except ChainError as error:
                 _log.warning("relayer: %s", error)
-                await asyncio.sleep(_AGAIN_SECONDS)
+                if not _is_unsent(error):
+                    refused_since, pause = None, _AGAIN_SECONDS
+                elif refused_since is None:
+                    refused_since = began
+                elif loop.time() - refused_since >= _REFUSED_SECONDS:
+                    return _failed(job, error)
+                else:
+                    pause = min(2 * pause, _AGAIN_MOST)
+            await asyncio.sleep(pause)
+
+
+def _is_unsent(error: ChainError) -> bool:
+    """Whether the node refused a transaction, or its estimate, so that nothing of it is under way."""
+    return isinstance(error, NoMoney) or (isinstance(error, Answered) and error.method in (SEND, ESTIMATE))
+
+
+def _failed(job: Job, error: Exception) -> Job:
+    """A job that was never sent."""
+    return replace(job, state=JobState.FAILED, detail=str(error), cost=Wei(0))
 
 
 def _today() -> float:

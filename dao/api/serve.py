@@ -28,7 +28,7 @@ from dao.chain.signer import Signer
 from dao.core.errors import ChainError, ConfigError
 from dao.core.types import Domain, Wei
 from dao.index.database import open_database
-from dao.lock import only_daemon
+from dao.lock import chain_name, only_daemon
 from dao.store.base import Source
 
 _LEAVE_SECONDS = 5
@@ -72,7 +72,8 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[Running]:
     deployment, signer = settings.network(), settings.relayer()
     async with contextlib.AsyncExitStack() as stack:
         if signer is not None:
-            stack.enter_context(only_daemon(settings.home, signer.address))
+            chain = chain_name(deployment.chain_id, settings.chain.url)
+            stack.enter_context(only_daemon(settings.home, signer.address, chain))
         listening = stack.enter_context(_listen(settings))
         index = await asyncio.to_thread(Index, open_database(settings.database()), deployment)
         stack.callback(index.close)

@@ -16,7 +16,9 @@ from dao.config import (
     FromHome,
     HomeSettings,
     KeySettings,
+    Listen,
     Section,
+    is_host_port,
 )
 from dao.core.errors import ConfigError
 from dao.core.types import Address
@@ -60,7 +62,7 @@ class RelayerKey(KeySettings):
 class ApiTable(Section):
     """Where it serves, for whom, and how often each may ask."""
 
-    listen: str = LISTEN  # host:port
+    listen: Listen = LISTEN
     origins: tuple[str, ...] = ()  # of the page; none: those of `listen`
     trusted_proxies: tuple[str, ...] = ()
     database: str = "index.db"  # a file, or sqlite:///FILE or postgresql://USER@HOST/NAME
@@ -109,10 +111,8 @@ class ApiSettings(HomeSettings):
         return Deployment.load(self.at(self.chain.deployment))
 
     def address(self) -> tuple[str, int]:
-        """Host and port to listen at; ConfigError for anything else."""
+        """Host and port to listen at."""
         host, _, port = self.api.listen.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65535:
-            raise ConfigError(f"api.listen: expected host:port such as {LISTEN}, got {self.api.listen!r}")
         return host.strip("[]"), int(port)
 
     def database(self) -> str:
@@ -134,8 +134,10 @@ def init(home: Path, url: str, deployment: Path, listen: str = LISTEN, *, work: 
     """
     if (home / FILE).exists():
         raise ConfigError(f"{home}: already is a daemon's folder; choose another one by --home")
-    if not (url + listen).isprintable() or '"' in url + listen:
-        raise ConfigError(f"--rpc and --listen: expected addresses, got {url!r} and {listen!r}")
+    if not url.isprintable() or '"' in url:
+        raise ConfigError(f"--rpc: expected an address, got {url!r}")
+    if not is_host_port(listen):
+        raise ConfigError(f"--listen: expected host:port, such as {LISTEN}, got {listen[:80]!r}")
     Deployment.load(deployment)
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
@@ -145,7 +147,6 @@ def init(home: Path, url: str, deployment: Path, listen: str = LISTEN, *, work: 
     signer = Signer.create(settings.at(settings.key.keystore), password, work)
     text = _CONFIG.format(url=url, listen=listen, budget=BUDGET)
     (home / FILE).write_text(text, encoding="utf-8")
-    ApiSettings.load(home).address()
     return signer.address
 
 

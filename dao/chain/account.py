@@ -14,6 +14,7 @@ from dao.core.errors import RpcError, RuleError
 from dao.core.keccak import keccak256
 from dao.core.types import Wei, hex_of
 
+ESTIMATE = "eth_estimateGas"
 PLAIN_GAS = 21_000  # of a transaction that does nothing
 _GAS_CAP = 16_000_000  # of one transaction; nodes refuse above 2^24 (EIP-7825)
 # The estimate is for the head's second: in the next one, a checkpoint of votes is new and costs its storage.
@@ -24,6 +25,25 @@ KNOWN = re.compile(r"already (known|imported|exists)|known transaction", re.IGNO
 NONCE_USED = re.compile(r"nonce (is )?too low|old nonce|nonce has already been used", re.IGNORECASE)
 TOO_CHEAP = re.compile(r"underpriced|fee too low|less than (the )?block base fee", re.IGNORECASE)
 NO_MONEY = re.compile(r"insufficient (funds|balance)", re.IGNORECASE)
+_FULL = re.compile(r"pool( is)? full|limit reached", re.IGNORECASE)
+_INTERNAL = -32603  # JSON-RPC: the node's own trouble
+_NO_ENTRY = range(401, 405)  # HTTP: a wall before the node, or its bill
+
+
+def is_passing(error: Answered) -> bool:
+    """Whether a node that refused a transaction may take the same one later."""
+    code = error.code if isinstance(error.code, int) else 0
+    return (
+        error.throttled
+        or code == _INTERNAL
+        or code in _NO_ENTRY
+        or 500 <= code < 600
+        or any(pattern.search(error.reason) for pattern in (_FULL, NO_MONEY))
+    )
+
+
+class NoMoney(RpcError):  # noqa: N818  (a leaf of the tree of errors)
+    """An account cannot pay for a transaction, which is not sent."""
 
 
 class Account:
@@ -41,18 +61,18 @@ class Account:
     async def gas(self, call: Call, most: int | None = None) -> int:
         """Gas for a call, with a margin where `most` leaves it.
 
-        Reverted when it would be refused, RuleError when it needs more than `most`, RpcError when there is no money for it.
+        Reverted when it would be refused, RuleError when it needs more than `most`, NoMoney when there is none for it.
         """
         request, head = self.request(call), self._chain.head().number
         try:
-            answer = await self._chain.ask("eth_estimateGas", request, head, call.label)
+            answer = await self._chain.ask(ESTIMATE, request, head, call.label)
         except Answered as error:
             if NO_MONEY.search(error.reason):
                 raise self.no_money(call) from None
             if not is_away(error):
                 raise
             # the node has lost its newest blocks; it may make others only when something is sent
-            answer = await self._chain.request("eth_estimateGas", request)
+            answer = await self._chain.request(ESTIMATE, request)
         estimate = int(answer, 16)
         if most is not None and estimate > most:
             raise RuleError(f"{call.label}: needs {estimate} gas, more than the {most} that are paid for")
@@ -94,9 +114,9 @@ class Account:
         to = {} if call.to is None else {"to": hex_of(call.to)}
         return {"from": hex_of(self.address), "data": hex_of(call.data), **to}
 
-    def no_money(self, call: Call) -> RpcError:
+    def no_money(self, call: Call) -> NoMoney:
         """Say that gas cannot be paid."""
-        return RpcError(f"{call.label}: account {hex_of(self.address)} cannot pay for gas; send it some")
+        return NoMoney(f"{call.label}: account {hex_of(self.address)} cannot pay for gas; send it some")
 
     async def _usual_tip(self) -> Wei:
         now = asyncio.get_running_loop().time()

@@ -277,11 +277,17 @@ class Chain:
         *,
         task: TaskId | None = None,
         round: RoundId | None = None,  # noqa: A002  (the word of the protocol)
+        owner: Address | None = None,
         from_block: BlockNumber | None = None,
         to_block: BlockNumber | None = None,
     ) -> list[E]:
-        """All events of one kind, of a task and round where given, up to a block (else the final one), in order."""
+        """All events of one kind up to a block (else the final one), in order; of a task, round or owner where given.
+
+        An `owner` is for events that have it as their first field.
+        """
         where = self.filter_of((kind,), task, round)
+        if owner is not None:
+            where["topics"] = [hex_of(events.topic_of(kind)), hex_of(owner.rjust(32, b"\0"))]
         first = self.deployment.block if from_block is None else from_block
         last = self.final().number if to_block is None else to_block
         found = await self.decode(await self.logs(where, (first, last)))

@@ -80,8 +80,8 @@ async def faults(chain: Chain, at: At) -> AsyncIterator[str]:
     slashers = {event.slasher: event.allowed for event in await chain.past(SlasherSet, to_block=block)}
     for slasher in (slasher for slasher, allowed in slashers.items() if allowed):
         yield f"{hex_of(slasher)} may take anyone's stake"
-    approvals = await chain.past(Approval, to_block=block)
-    for spender in {event.spender for event in approvals if event.owner == deployment.timelock}:
+    approvals = await chain.past(Approval, owner=deployment.timelock, to_block=block)
+    for spender in dict.fromkeys(event.spender for event in approvals):
         if await Token(chain).allowance(deployment.timelock, spender, at):
             yield f"{hex_of(spender)} may take tokens of the treasury"
     for what, found, expected in await _ties(chain, at):
@@ -104,20 +104,30 @@ async def _roles(chain: Chain, block: BlockNumber) -> set[tuple[Digest, Address]
 
 
 async def _scheduled_by_others(chain: Chain, at: At) -> list[Digest]:
-    """Operations that can still be executed, and are of no proposal that was queued."""
+    """Operations that can still be executed, and were scheduled otherwise than by queuing their proposal.
+
+    What was queued may have been cancelled and scheduled again, by someone with that role: the last time counts, and
+    the governor tells of a queued proposal right after its calls, in the same transaction.
+    """
     block = at.number if isinstance(at, BlockRef) else at
     timelock = Timelock(chain)
-    scheduled = dict.fromkeys(event.id for event in await chain.past(CallScheduled, to_block=block))
+    scheduled = {event.id: event for event in await chain.past(CallScheduled, to_block=block)}
     pending = [operation for operation in scheduled if await timelock.is_pending(operation, at)]
     if not pending:
         return []
-    queued = {event.proposal_id for event in await chain.past(ProposalQueued, to_block=block)}
+    queued = {event.proposal_id: event for event in await chain.past(ProposalQueued, to_block=block)}
     voted = {
-        timelock.operation_of(Actions(made.targets, made.values, made.calldatas), made.description)
+        timelock.operation_of(Actions(made.targets, made.values, made.calldatas), made.description): queuing
         for made in await chain.past(ProposalCreated, to_block=block)
-        if made.proposal_id in queued
+        if (queuing := queued.get(made.proposal_id)) is not None
     }
-    return [operation for operation in pending if operation not in voted]
+    return [
+        operation
+        for operation in pending
+        if (queuing := voted.get(operation)) is None
+        or queuing.tx_hash != scheduled[operation].tx_hash
+        or queuing.log_index < scheduled[operation].log_index
+    ]
 
 
 async def _ties(chain: Chain, at: At) -> list[tuple[str, Address, Address]]:

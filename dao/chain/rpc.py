@@ -18,7 +18,7 @@ PATIENCE = 30.0  # seconds for a request with all its attempts
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
 _THROTTLED = (429, -32005, -32029, -32097)
 _TRANSIENT = ("rate limit", "too many requests", "request limit", "timeout", "timed out", "try again")
-_NO_ACCESS = (401, 403, 404)
+_NO_ACCESS = (401, 402, 403, 404, 429)  # HTTP: what was asked did not reach the node
 _log = logging.getLogger(__name__)
 
 

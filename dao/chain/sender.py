@@ -9,7 +9,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Self
 
-from dao.chain.account import KNOWN, NO_MONEY, NONCE_USED, PLAIN_GAS, TOO_CHEAP, Account
+from dao.chain.account import KNOWN, NO_MONEY, NONCE_USED, PLAIN_GAS, TOO_CHEAP, Account, NoMoney, is_passing
 from dao.chain.client import Chain
 from dao.chain.contracts import Call
 from dao.chain.fees import GWEI
@@ -28,7 +28,9 @@ _FIRST_PAUSE, _LAST_PAUSE = 0.005, 0.5  # seconds between questions where nothin
 _STUCK = 3  # blocks without the transaction until it is replaced
 _REPEAT = 15.0  # seconds without a block until it is broadcast again
 _WATCHED = 64  # newest entries that are looked after when blocks vanish
-_SURE = 3  # times that the chain must say that another took the nonce
+_SURE = 3  # times that the chain must say that another took the nonce, or that it will never take an entry
+_REFUSED_PAUSE = 0.5  # seconds until what was refused is broadcast again, doubled each time up to _REPEAT
+_CANNOT = 60.0  # seconds that a node is asked again which cannot take an entry now
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +52,16 @@ class Told(Enum):
     TAKEN = auto()  # it is in the pool or in the chain, or the node did not say
     NONCE_USED = auto()
     TOO_CHEAP = auto()
+    REFUSED = auto()  # for another reason; it is asked again
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How often in a row a node has refused an entry, since when (of the event loop), and the last time's words."""
+
+    times: int
+    since: float
+    error: Answered
 
 
 class Sender:
@@ -69,6 +81,7 @@ class Sender:
         self._disk: asyncio.Future[None]
         self._keeper: asyncio.Task[None] | None = None
         self._reorgs = -1  # of the chain, when mined entries were last checked
+        self._refused: dict[int, Refusals] = {}  # by entry
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -108,9 +121,11 @@ class Sender:
         With a `key`, the same thing is sent once: a second `send`, also after a restart, waits for the first and
         returns its receipt. `told` is given the transaction's hash before it is broadcast; should it be replaced, the
         receipt has another. Raises Reverted, without sending where the node says so beforehand; RuleError, without
-        sending, where it needs more than `most_gas`; RpcError when the account has no money, or time is up (then the
-        transaction is still looked after).
+        sending, where it needs more than `most_gas`; Answered when the node refuses it, for good or until time is up, and
+        NoMoney when the account has none: then it is not sent; RpcError when time is up otherwise (then the transaction
+        is still looked after).
         """
+        entry: Entry | None = None
         try:
             async with asyncio.timeout(limit), self._lock:
                 await self._catch_up()
@@ -121,6 +136,9 @@ class Sender:
                     told(entry.attempts[-1].hash)
                 return await self._receipt(await self._drive(entry, fresh=fresh))
         except TimeoutError:
+            if entry is not None and (refusals := self._refused.get(entry.id)) is not None:
+                self._forget(entry)
+                raise refusals.error from None
             raise RpcError(f"{call.label}: not final after {limit:.0f} s; it is still looked after") from None
 
     async def _prepare(self, call: Call, key: str | None, most_gas: int | None = None) -> Entry:
@@ -139,7 +157,8 @@ class Sender:
     async def _drive(self, entry: Entry, *, fresh: bool = False) -> Entry:
         """Bring an entry into a final block, whatever it takes."""
         told = await self._broadcast(entry, fresh=fresh) if entry.state is State.PENDING else Told.TAKEN
-        since, reorgs, pause = self._chain.head().number, self._reorgs, _FIRST_PAUSE
+        since, reorgs = self._chain.head().number, self._reorgs
+        pause, refused_pause = _FIRST_PAUSE, _REFUSED_PAUSE
         while True:
             receipt = await self._mined(entry)
             if receipt is not None and self._chain.final().number >= int(receipt["blockNumber"], 16):
@@ -148,7 +167,10 @@ class Sender:
                 state = State.MINED if int(receipt["status"], 16) else State.FAILED
                 return self._outbox.settle(entry, state, receipt)
             moved, undone = True, self._chain.reorgs != reorgs
-            if not undone and (receipt is not None or told is not Told.NONCE_USED):
+            if told is Told.REFUSED and receipt is None and not undone:
+                await asyncio.sleep(refused_pause)
+                moved, refused_pause = False, min(2 * refused_pause, _REPEAT)
+            elif not undone and (receipt is not None or told is not Told.NONCE_USED):
                 moved = await self._wait(pause)
                 pause = min(2 * pause, _LAST_PAUSE)
             passed = self._chain.head().number - since
@@ -161,10 +183,10 @@ class Sender:
     async def _broadcast(self, entry: Entry, *, fresh: bool = False) -> Told:
         """Give the newest attempt to the node; what it says.
 
-        A `fresh` entry that it refuses is forgotten. What else goes wrong is tried again later: the entry may be in
-        the chain already, or the node is away.
+        A `fresh` entry that it refuses for good is forgotten, and Answered says why. Any other is tried again later: it
+        may be in the chain already, or the node is away, or cannot take it now. How long: `_is_over`.
         """
-        call = entry.call
+        call, before = entry.call, self._refused.pop(entry.id, None)
         try:
             await self._chain.request(SEND, hex_of(entry.attempts[-1].raw))
         except Answered as error:
@@ -172,15 +194,36 @@ class Sender:
                 return Told.NONCE_USED
             if TOO_CHEAP.search(error.reason):
                 return Told.TOO_CHEAP
-            if fresh and not KNOWN.search(error.reason):
-                self._outbox.forget(entry)
-                self._account.forget_nonce()
+            if KNOWN.search(error.reason):
+                return Told.TAKEN
+            since = before.since if before else asyncio.get_running_loop().time()
+            self._refused[entry.id] = Refusals(before.times + 1 if before else 1, since, error)
+            if self._is_over(entry, fresh=fresh):
+                self._forget(entry)
                 raise self._account.no_money(call) if NO_MONEY.search(error.reason) else error from None
-            if not KNOWN.search(error.reason):
-                _log.warning("%s: %s; tried again with the next blocks", call.label, error.reason)
+            _log.warning("%s: %s; tried again soon", call.label, error.reason)
+            return Told.REFUSED
         except RpcError as error:
             _log.warning("%s: %s", call.label, error)
         return Told.TAKEN
+
+    def _is_over(self, entry: Entry, *, fresh: bool) -> bool:
+        """Whether an entry that was refused is given up: it is wrong, or the node could not take it for _CANNOT.
+
+        One that is not fresh was wrong only when the node says so again: its first broadcast may have got no answer.
+        """
+        refusals = self._refused[entry.id]
+        if entry.state is not State.PENDING:  # it was mined once
+            return False
+        if is_passing(refusals.error) and not (fresh and NO_MONEY.search(refusals.error.reason)):
+            return asyncio.get_running_loop().time() - refusals.since >= _CANNOT
+        return fresh or refusals.times >= _SURE
+
+    def _forget(self, entry: Entry) -> None:
+        """Remove an entry that no node takes: its nonce is the next one's."""
+        self._outbox.forget(entry)
+        self._refused.pop(entry.id, None)
+        self._account.forget_nonce()
 
     async def _wait(self, pause: float) -> bool:
         """Wait for a new head; False when there was none for long."""
@@ -218,7 +261,8 @@ class Sender:
                 call = Call(self.address, b"", f"nothing, for nonce {nonce}")
                 attempt = self._account.sign(call, nonce, PLAIN_GAS, await self._account.fees())
                 earlier = self._outbox.remember(None, call, nonce, PLAIN_GAS, attempt)
-            await self._broadcast(earlier)
+            with contextlib.suppress(Answered, NoMoney):  # that of another entry; it is filled again
+                await self._broadcast(earlier)
 
     async def _is_lost(self, entry: Entry) -> bool:
         """Whether the nonce is used, and by none of our attempts: asked several times, for a node may be behind."""
@@ -293,5 +337,11 @@ class Sender:
                     self._outbox.settle(entry, State.PENDING, None)
             self._reorgs = reorgs
         for entry in self._outbox.pending():
-            driven = await self._drive(entry)
-            _log.info("%s: %s", driven.call.label, driven.state)
+            try:
+                driven = await self._drive(entry)
+            except (Answered, NoMoney) as error:
+                if isinstance(error, Answered) and error.method != SEND:
+                    raise
+                _log.error("%s: given up: %s", entry.call.label, error)
+            else:
+                _log.info("%s: %s", driven.call.label, driven.state)

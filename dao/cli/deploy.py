@@ -25,7 +25,7 @@ from dao.cli.output import print_fields, print_json, tokens
 from dao.core.address import address_of
 from dao.core.errors import ConfigError
 from dao.core.types import Address, Wei, hex_of
-from dao.lock import only_daemon
+from dao.lock import chain_name, only_daemon
 
 DAY = 86_400
 
@@ -110,9 +110,9 @@ async def _deploy(
     rpc: str, account: Paying, params: Params, founders: dict[Address, Wei], min_delay: int, out: Path
 ) -> Deployment:
     async with await Chain.connect(rpc) as chain:
-        signer = account.signer(chain.chain_id)
+        signer, name = account.signer(chain.chain_id), chain_name(chain.chain_id, rpc)
     home = account_folder(out, signer.address)
-    with only_daemon(home, signer.address):
+    with only_daemon(home, signer.address, name):
         database = home / f"{out.name}.db"
         made = await deploy(rpc, signer, params, database)
         async with await Chain.connect(rpc, made) as chain, Sender(chain, signer, database) as sender:

@@ -16,7 +16,7 @@ from dao.config import DEVNET, PASSWORD_VARIABLE, devnet_url
 from dao.core.errors import ConfigError
 from dao.core.types import Address, hex_of
 from dao.devnet import CHAIN_ID, dev_signer
-from dao.lock import only_daemon
+from dao.lock import chain_name, only_daemon
 
 RPC_DEFAULT = devnet_url()
 DEPLOYMENT_DEFAULT = DEVNET / "deployment.json"
@@ -104,7 +104,7 @@ async def paying(rpc: str, deployment: Path, account: Paying) -> AsyncIterator[t
     async with connected(rpc, deployment) as chain:
         signer = account.signer(chain.chain_id)
         home = account_folder(expanded(deployment), signer.address)
-        with only_daemon(home, signer.address):
+        with only_daemon(home, signer.address, chain_name(chain.chain_id, rpc)):
             async with Sender(chain, signer, home / "transactions.db") as sender:
                 yield chain, sender
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Coroutine
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -13,11 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from dao.chain.signer import Signer
-from dao.cli.output import log_to_stderr
+from dao.cli.output import log_to_stderr, tokens
 from dao.config import default_home
 from dao.core.errors import ConfigError
 from dao.core.reasons import decimal
 from dao.core.types import TaskId, Wei, hex_of
+from dao.gov.timing import moment
 from dao.wire.transport import checked_address
 from node.settings import NodeSettings, TaskSettings
 from node.status import NodeStatus
@@ -72,18 +73,23 @@ def init(
 def register(
     owner_keystore: Keystore,
     owner_password_file: PasswordFile = None,
-    stake: Amount = None,
+    stake: Annotated[
+        str | None,
+        typer.Option(help="In tokens, such as 100 or 0.5. The first time, without: the network's least."),
+    ] = None,
     home: Home = None,
 ) -> None:
-    """Stake the owner's tokens behind this node, without --stake as few as the network allows.
+    """Stake the owner's tokens behind this node, more where it has some; --stake may only be left out the first time.
 
     Example: dao node register --owner-keystore owner.json --stake 100
     """
     from node import commands
 
+    wanted, settings = _wei(stake, "--stake"), _settings(home)
     owner = _owner(owner_keystore, owner_password_file)
-    held = _run(commands.register(_settings(home), owner, _wei(stake)))
-    typer.echo(f"stake {_tokens(held)} tokens behind this node, owner {hex_of(owner.address)}")
+    held = _run(commands.register(settings, owner, wanted))
+    least = "" if wanted else "; the least that the network takes, as no --stake was given"
+    typer.echo(f"stake {_tokens(held)} tokens behind this node, owner {hex_of(owner.address)}{least}")
 
 
 @app.command()
@@ -180,8 +186,10 @@ def unbond(
     """Begin to take stake out, all of it by default. Example: dao node unbond --owner-keystore owner.json --amount 50."""
     from node import commands
 
-    until = _run(commands.unbond(_settings(home), _owner(owner_keystore, owner_password_file), _wei(amount)))
-    typer.echo(f"unbonding until block time {until}; then: dao node withdraw")
+    wanted, settings = _wei(amount, "--amount"), _settings(home)
+    owner = _owner(owner_keystore, owner_password_file)
+    until = _run(commands.unbond(settings, owner, wanted))
+    typer.echo(f"unbonding until block time {until}, {moment(until)}; then: dao node withdraw")
 
 
 @app.command()
@@ -214,16 +222,8 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(work)
 
 
-def _wei(tokens: str | None) -> Wei | None:
-    if tokens is None:
-        return None
-    try:
-        wei = Decimal(tokens) * TOKEN
-    except InvalidOperation:
-        wei = Decimal(-1)
-    if not wei.is_finite() or wei <= 0 or wei != int(wei):
-        raise ConfigError(f"amount {tokens!r}: expected tokens above 0, such as 100 or 0.5")
-    return Wei(int(wei))
+def _wei(text: str | None, option: str) -> Wei | None:
+    return None if text is None else tokens(text, option, or_none=False)
 
 
 def _tokens(wei: int) -> str:

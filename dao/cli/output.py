@@ -16,12 +16,17 @@ from dao.core.reasons import in_tokens
 from dao.core.types import Wei, hex_of
 
 
-def tokens(text: str, what: str) -> Wei:
-    """Read an amount of whole tokens (or ether), as `2.5`, exactly; ConfigError names `what`."""
+def tokens(text: str, what: str, *, or_none: bool = True) -> Wei:
+    """Read an amount of whole tokens (or ether), as `2.5`, exactly; ConfigError names `what`.
+
+    `or_none`: whether 0 is an amount, too.
+    """
     found = re.fullmatch(r"(\d{1,40})(?:\.(\d{1,18}))?", text, re.ASCII)
-    if found is None:
-        raise ConfigError(f"{what}: expected an amount of tokens such as 100 or 2.5, got {text[:40]!r}")
-    return Wei(int(found[1]) * TOKEN + int((found[2] or "").ljust(18, "0")))
+    wei = Wei(int(found[1]) * TOKEN + int((found[2] or "").ljust(18, "0"))) if found else Wei(0)
+    if found is None or not (wei or or_none):
+        form = "such as 100 or 2.5" if or_none else "above 0, such as 100 or 2.5"
+        raise ConfigError(f"{what}: expected an amount of tokens {form}, got {text[:40]!r}")
+    return wei
 
 
 def amount(wei: int) -> str:

@@ -14,7 +14,7 @@ from aggregator.daemon import Settings, open_superlink
 from dao.chain.deployment import Deployment
 from dao.chain.signer import Signer
 from dao.cli.sources import store_folder
-from dao.config import PASSWORD_VARIABLE, ContentSettings, FromHome, HomeSettings, Section
+from dao.config import PASSWORD_VARIABLE, ContentSettings, FromHome, HomeSettings, Listen, Section
 from dao.core.errors import ConfigError
 from dao.core.types import TaskId
 from dao.limits import allow_open_files
@@ -36,7 +36,7 @@ class SuperlinkSettings(HomeSettings):
 
     task: int | None = Field(default=None, ge=1)
     shards: FromHome | None = None  # folder of the task's validation shards
-    listen: str = "127.0.0.1:8600"  # host:port
+    listen: Listen = "127.0.0.1:8600"
     rounds: int | None = Field(default=None, ge=1)  # None: until the task is over
     stores: tuple[FromHome, ...] = ()  # folders of other disk stores to read from
     python: FromHome | None = None  # interpreter of the app's environment; None: this one

@@ -26,6 +26,7 @@ from dao.cli.serving import SuperlinkSettings, operator, serve, until_told
 from dao.config import FILE, default_home
 from dao.core.errors import ConfigError, DaoError
 from dao.core.types import TaskId, Wei, hex_of
+from dao.gov.timing import moment
 from node.settings import NodeSettings
 
 app = typer.Typer(no_args_is_help=True)
@@ -87,7 +88,7 @@ def register(
     """
     from node import commands
 
-    wanted = tokens(stake, "--stake")
+    wanted = tokens(stake, "--stake", or_none=False)
     settings, owner = _staked(home, owner_keystore, owner_password_file, dev_account)
     held = asyncio.run(commands.register(settings, owner, wanted))
     print(f"stake {amount(held)} tokens behind this Superlink, owner {hex_of(owner.address)}")
@@ -95,22 +96,24 @@ def register(
 
 @app.command()
 def unbond(
-    stake: Annotated[str | None, typer.Option(help="Tokens to take out; without, all.")] = None,
+    stake: Annotated[
+        str | None, typer.Option(help="Tokens to take out of the bond, such as 20; all by default.")
+    ] = None,
     owner_keystore: OwnerOption = None,
     owner_password_file: OwnerPasswordOption = None,
     dev_account: DevAccountOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Begin to take the bond out; below what its task asks for, the Superlink opens no round more.
+    """Begin to take the bond out, all of it by default; with less than its task asks for, the Superlink opens no more rounds.
 
     Example: dao superlink unbond --owner-keystore owner.json --owner-password-file owner.password
     """
     from node import commands
 
-    wanted = None if stake is None else tokens(stake, "--stake")
+    wanted = None if stake is None else tokens(stake, "--stake", or_none=False)
     settings, owner = _staked(home, owner_keystore, owner_password_file, dev_account)
     until = asyncio.run(commands.unbond(settings, owner, wanted))
-    print(f"unbonding until block time {until}; then: dao superlink withdraw")
+    print(f"unbonding until block time {until}, {moment(until)}; then: dao superlink withdraw")
 
 
 @app.command()

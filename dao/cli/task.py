@@ -10,6 +10,7 @@ import typer
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.deploy import create_task
+from dao.chain.governance import PROPOSER_ROLE, Timelock
 from dao.cli.network import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
@@ -26,8 +27,9 @@ from dao.cli.network import (
 )
 from dao.cli.output import amount, print_fields, print_json, print_table, tokens, writable
 from dao.core.address import address_of
-from dao.core.errors import ConfigError
-from dao.core.types import RULE_AMOUNTS, Codec, Rules, TaskId, Wei, hex_of
+from dao.core.errors import ConfigError, RuleError
+from dao.core.types import RULE_AMOUNTS, Address, Codec, Rules, TaskId, Wei, hex_of
+from dao.devnet import CHAIN_ID, dev_signer
 
 app = typer.Typer(no_args_is_help=True)
 HOUR, DAY = 3600, 86_400
@@ -179,6 +181,7 @@ def create(
             write_draft(draft, rules, funds)
             return {"draft": str(draft), **told}
         async with paying(rpc, deployment, account) as (chain, sender):
+            await _require_proposer(chain, sender.address)
             rules, funds, told = await make()
             return {"task": await create_task(chain, sender, rules, funds), **told}
 
@@ -226,6 +229,17 @@ def ls(
         print_json(rows)
     else:
         print_table([_in_tokens(row) for row in rows], "no task yet: dao task create")
+
+
+async def _require_proposer(chain: Chain, account: Address) -> None:
+    """RuleError, with what to do, unless an account may have the timelock create a task."""
+    timelock, at = Timelock(chain), chain.head()
+    if await timelock.has_role(PROPOSER_ROLE, account, at):
+        return
+    instead = "it takes a proposal that members accept: give --draft FILE, then dao propose --file FILE"
+    if chain.chain_id == CHAIN_ID and await timelock.has_role(PROPOSER_ROLE, dev_signer(0).address, at):
+        instead = "on this devnet, --dev-account 0 may"
+    raise RuleError(f"account {hex_of(account)}: may not create a task on behalf of the DAO; {instead}")
 
 
 async def _state(chain: Chain, task: TaskId) -> dict[str, object]:

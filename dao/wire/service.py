@@ -112,6 +112,7 @@ async def serve(
     `superlink` is the account that signs receipts. `now`: another clock than a steady one. Without a certificate, calls are signed but not secret, and large
     content can be had through a door (`dao.wire.door`) at another free port of the host.
     """
+    await transport.require_free(address)
     calls = _Calls(handler, domain, superlink, limits or Limits(), now or steady_clock())
     server = grpc.aio.server(
         options=[
@@ -123,7 +124,7 @@ async def serve(
     )
     health = Health(lambda context: calls.guarded(context, calls.admit(context)))
     server.add_generic_rpc_handlers((*calls.methods(), health.methods()))
-    host = transport.checked_address(address).rpartition(":")[0]
+    host = address.rpartition(":")[0]
     try:
         if certificate is None:
             port = server.add_insecure_port(address)
@@ -135,8 +136,8 @@ async def serve(
             port = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
     except RuntimeError:
         port = 0
-    if not port:
-        raise ConfigError(f"address {address}: cannot be listened on; expected a free port of this machine")
+    if not port:  # taken since
+        raise ConfigError(f"address {address}: cannot be listened at; expected a free port of this machine")
     if certificate is None:
         calls.doorman.open(host)
     await server.start()

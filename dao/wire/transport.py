@@ -1,8 +1,9 @@
 """What both ends of the wire share: names of methods, gRPC's settings, and pieces of files."""
 
 import asyncio
+import errno
 import os
-import re
+import socket
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 import grpc
 
+from dao.config import is_host_port
 from dao.core.errors import ConfigError, ContentError
 from dao.store.cid import CHUNK
 
@@ -70,10 +72,41 @@ def read_pem(path: Path, what: str) -> bytes:
 
 def checked_address(address: str) -> str:
     """Return an address `host:port` as it is; ConfigError when it is none."""
-    port = address.rpartition(":")[2]
-    if not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}", address) or int(port) > 65535:
+    if not is_host_port(address):
         raise ConfigError(f"address {address[:200]!r}: expected host:port, such as superlink.example:9900")
     return address
+
+
+async def require_free(address: str) -> None:
+    """ConfigError when `host:port` is none, or cannot be listened at, which gRPC would tell in lines of its own.
+
+    A host of several addresses, as localhost is, may lack some of them, but no other process may have the port at one.
+    """
+    host, _, port = checked_address(address).rpartition(":")
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        errors = [_bind(family, place) for family, _, _, _, place in found]
+    except OSError as error:
+        errors = [error]
+    failed = [error for error in errors if error is not None]
+    taken = [error for error in failed if error.errno == errno.EADDRINUSE]
+    if taken or len(failed) == len(errors):
+        raise ConfigError(
+            f"address {address}: cannot be listened at: {(taken or failed)[0].strerror}; expected a free port of this"
+            " machine, choose another"
+        )
+
+
+def _bind(family: int, place: Any) -> OSError | None:
+    """What keeps a socket from listening there, tried as gRPC does it."""
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except OSError as error:
+        return error
+    return None
 
 
 async def size_of(path: Path) -> int:

@@ -12,10 +12,11 @@ from dao.api import relayer as module
 from dao.api.ledger import JobState, Ledger, Space
 from dao.api.problems import Problem
 from dao.api.relayer import MAX_DATA, Budget, Relayer
+from dao.chain.account import NoMoney
 from dao.chain.contracts import Call
 from dao.chain.rpc import Answered
 from dao.chain.sender import SEND
-from dao.core.errors import RuleError
+from dao.core.errors import RpcError, RuleError
 from dao.core.types import Address, Wei
 
 CONTRACT, ONE, TWO = (Address(bytes([byte]) * 20) for byte in (9, 10, 11))
@@ -53,8 +54,8 @@ class Sender:
         return SimpleNamespace(hash=bytes(32), block=1, gas_used=1)
 
 
-def answer(method: str, message: str) -> Answered:
-    return Answered(method, {"code": -32000, "message": message})
+def answer(method: str, message: str, code: int = -32000) -> Answered:
+    return Answered(method, {"code": code, "message": message})
 
 
 async def pass_() -> None:
@@ -71,6 +72,7 @@ async def settled(relayer: Relayer, job: str) -> None:
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Relayer, Sender, Ledger]]:
     monkeypatch.setattr(module, "_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_AGAIN_MOST", 0.01)
     monkeypatch.setattr(module, "_TOLD_SECONDS", 0.01)
 
     def make(**fails: Callable[[], Exception]) -> tuple[Relayer, Sender, Ledger]:
@@ -120,6 +122,87 @@ async def test_relayer__the_node_cannot_just_now__the_job_is_tried_again(make: A
     await settled(relayer, job.id)
     running.cancel()
     assert sender.sent == ["first"] * 3
+    assert relayer.find(job.id).state is JobState.MINED
+
+
+PASSING = [
+    (-32000, "txpool is full"),
+    (-32603, "Internal error"),
+    (-32005, "limit exceeded"),
+    *((code, "no words") for code in (401, 402, 403, 404, 429, 500, 502, 503)),
+]
+
+
+@pytest.mark.parametrize(("code", "message"), PASSING)
+async def test_relayer__the_node_refuses_a_broadcast_for_now__the_job_is_tried_again(
+    make: Any, code: int, message: str
+) -> None:
+    left = 5
+
+    def fail() -> Exception:
+        nonlocal left
+        left -= 1
+        if not left:
+            sender._fails.clear()
+        return answer(SEND, message, code)
+
+    relayer, sender, _ = make(first=fail)
+    await relayer.refresh()
+    job = await relayer.submit(Space.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    running = asyncio.create_task(relayer.run())
+    await settled(relayer, job.id)
+    running.cancel()
+    assert sender.sent == ["first"] * 6
+    assert relayer.find(job.id).state is JobState.MINED
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        *(answer(SEND, message, code) for code, message in PASSING),
+        answer("eth_estimateGas", "gas required exceeds allowance"),
+        answer("eth_estimateGas", "the method does not exist", -32601),
+        answer("eth_estimateGas", "Unauthorized", 401),
+        NoMoney("first: account 0x01 cannot pay for gas; send it some"),
+    ],
+    ids=str,
+)
+async def test_relayer__the_node_refuses_for_too_long__the_job_has_failed_with_the_reason_and_the_next_is_done(
+    make: Any, monkeypatch: pytest.MonkeyPatch, refused: RpcError
+) -> None:
+    monkeypatch.setattr(module, "_REFUSED_SECONDS", 0.05)
+    relayer, sender, ledger = make(first=lambda: refused)
+    await relayer.refresh()
+    bad = await relayer.submit(Space.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    good = await relayer.submit(Space.GOVERNOR, TWO, 0, 0, Call(CONTRACT, b"2", "second"), pass_)
+    running = asyncio.create_task(relayer.run())
+    await settled(relayer, good.id)
+    running.cancel()
+    assert sender.sent.count("first") > 1
+    failed = relayer.find(bad.id)
+    assert (failed.state, failed.cost, failed.detail) == (JobState.FAILED, 0, str(refused))
+    assert ledger.pending() == []
+
+
+async def test_relayer__the_chain_is_away__the_job_waits_for_it_however_long(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_REFUSED_SECONDS", 0.0)
+    left = 10
+
+    def fail() -> Exception:
+        nonlocal left
+        left -= 1
+        if not left:
+            sender._fails.clear()
+        return RpcError("nothing answers at this address")
+
+    relayer, sender, _ = make(first=fail)
+    await relayer.refresh()
+    job = await relayer.submit(Space.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    running = asyncio.create_task(relayer.run())
+    await settled(relayer, job.id)
+    running.cancel()
     assert relayer.find(job.id).state is JobState.MINED
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from dao.chain.deploy import TOKEN
 from dao.devnet import Anvil
+from dao.gov.timing import moment
 from tests.api.stage import BASE, DELAY, LIMIT, PARAMS, Member, caught_up, member
 from tests.api.trained import Trained, train
 
@@ -48,6 +49,12 @@ async def test_change_rules__from_preview_to_execution__in_words_of_then(trained
         number = ready["proposal_id"]
         await who.mined(await who.post("/relay/propose", body, 202))
         await in_state(who, number, "pending")
+        voting = await who.get(f"/proposals/{number}")
+        from_to = f"from {moment(voting['starts_at'])} to {moment(voting['ends_at'])}"
+        for act in ("queue", "execute"):
+            early = await who.post(f"/relay/{act}", {"proposal": number}, 409)
+            assert early["type"] == "not-active"
+            assert f"the proposal is pending; votes are cast {from_to}" in early["detail"]
         stage.pass_time(PARAMS.voting_delay + 1)
         await caught_up(stage, running)
         await who.vote(number, 1)
@@ -55,6 +62,9 @@ async def test_change_rules__from_preview_to_execution__in_words_of_then(trained
         await caught_up(stage, running)
         await who.mined(await who.post("/relay/queue", {"proposal": number}, 202))
         await in_state(who, number, "queued")
+        eta = moment((await who.get(f"/proposals/{number}"))["eta"])
+        early = await who.post("/relay/execute", {"proposal": number}, 409)
+        assert early["detail"] == f"the proposal is in the timelock until {eta}; it is executed from then on"
         [action] = (await who.get(f"/proposals/{number}"))["actions"]
         assert (action["words"], action["fields"]["rules"]["commit_period_seconds"]) == (words, 45)
         stage.pass_time(DELAY + 1)

@@ -45,6 +45,19 @@ def test_start__without_a_home__says_how_to_make_one(tmp_path: Path) -> None:
     assert not (tmp_path / ".commonweight").exists()
 
 
+@pytest.mark.parametrize("listen", ["8460", "host:port", "host:8460/"])
+def test_init__listens_at_no_address__says_so_and_makes_nothing(
+    network: Network, tmp_path: Path, listen: str
+) -> None:
+    network.deployment.save(tmp_path / "deployment.json")
+    init = ("api", "init", "--deployment", tmp_path / "deployment.json", "--listen", listen)
+    assert (
+        Dao(tmp_path).refused(*init)
+        == f"--listen: expected host:port, such as 127.0.0.1:8460, got '{listen}'"
+    )
+    assert not (tmp_path / ".commonweight").exists()
+
+
 def test_init__without_a_deployment__takes_the_devnets(network: Network, tmp_path: Path) -> None:
     dao = Dao(tmp_path)
     devnet = tmp_path / ".commonweight" / "devnet"

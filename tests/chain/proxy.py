@@ -29,6 +29,9 @@ class Proxy:
         self.height: int | None = None  # knows no block above
         self.hidden: frozenset[bytes] = frozenset()  # topics of events that it does not show
         self.lost: Counter[str] = Counter()  # so many answers to a method are lost, after it was done
+        # instead of doing what a method asks: errors, or None for no answer, as long as there are some
+        self.instead: dict[str, list[dict[str, Any] | None]] = {}
+        self.status = 0  # of HTTP, instead of answering a broadcast, as long as it is set
         self.ws = self.http = ""
         self._connections: set[ServerConnection] = set()
 
@@ -65,20 +68,19 @@ class Proxy:
             elif any(_height_of(param, self._anvil) > self.height for param in params):
                 empty = method.startswith("eth_getBlock")
                 return {**told, "result": None} if empty else {**told, "error": AWAY}
+        if self.instead.get(method):
+            error = self.instead[method].pop(0)
+            return None if error is None else {**told, "error": error}
         async with session.post(self._anvil.http, json={**request, "params": params}) as response:
             answered: dict[str, Any] = await response.json()
         if method == "eth_getTransactionReceipt" and self.height is not None and answered.get("result"):
             is_known = int(answered["result"]["blockNumber"], 16) <= self.height
             answered["result"] = answered["result"] if is_known else None
         if method == "eth_getLogs" and "result" in answered:
-            logs = answered["result"]
-            answered["result"] = [
-                log for log in logs if bytes.fromhex(log["topics"][0][2:]) not in self.hidden
-            ]
-        if self.lost[method]:
-            self.lost[method] -= 1
-            return None
-        return answered
+            answered["result"] = [log for log in answered["result"] if _topic_of(log) not in self.hidden]
+        is_lost = self.lost[method] > 0
+        self.lost[method] -= is_lost
+        return None if is_lost else answered
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Proxy"]:
@@ -89,6 +91,8 @@ class Proxy:
                 if self.throttled:
                     self.throttled -= 1
                     return web.Response(status=429)
+                if self.status and body["method"] == "eth_sendRawTransaction":
+                    return web.Response(status=self.status)
                 answer = await self.answer(session, body)
                 if answer is None:
                     await asyncio.sleep(3600)
@@ -156,3 +160,7 @@ def _height_of(param: object, anvil: Anvil) -> int:
     if isinstance(param, dict) and "blockHash" in param:
         return _height_of(param["blockHash"], anvil)
     return 0
+
+
+def _topic_of(log: dict[str, Any]) -> bytes:
+    return bytes.fromhex(log["topics"][0][2:])

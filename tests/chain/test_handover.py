@@ -1,17 +1,23 @@
 """A network left to its members: who deployed it can do nothing, and whoever looks can tell."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator, Registry, Token, rules_fields
+from dao.chain.decisions import Approval
 from dao.chain.deploy import TOKEN, grant, timelock_execute
-from dao.chain.governance import ADMIN_ROLE, PROPOSER_ROLE, Governor, Timelock
+from dao.chain.events import topic_of
+from dao.chain.governance import ADMIN_ROLE, PROPOSER_ROLE, Actions, Governor, Support, Timelock
 from dao.chain.handover import faults, hand_over
 from dao.chain.interface import load
 from dao.core.errors import ChainError, Reverted
-from dao.core.types import Address, Digest, Wei
+from dao.core.keccak import keccak256
+from dao.core.types import Address, BlockNumber, Digest, Wei, hex_of
 from dao.devnet import dev_signer
+from dao.gov.actions import proposal_id
 from tests.support import RULES, Network
 
 DEPLOYER, FOUNDER = dev_signer(0), dev_signer(3)
@@ -178,3 +184,66 @@ async def test_faults__taken_back_before_the_hand_over__none(own_network: Networ
             await timelock_execute(chain, deployer, calls)
         await hand_over(chain, deployer)
         assert [fault async for fault in faults(chain, chain.head())] == []
+
+
+async def pass_time(network: Network, chain: Chain, seconds: int) -> None:
+    network.anvil.request("evm_increaseTime", seconds)
+    network.anvil.request("evm_mine")
+    await chain.reach(BlockNumber(int(await chain.request("eth_blockNumber"), 16)), limit=30)
+
+
+async def test_faults__cancelled_after_its_vote_and_scheduled_again__is_by_nobodys_vote(
+    own_network: Network,
+) -> None:
+    """The operation has the id of one that was voted on: members think that it was cancelled."""
+    actions, text = Actions.of([Call(ANYONE, b"", "nothing")]), "# Nothing"
+    governor_only = "scheduled by nobody's vote"
+    async with own_network.chain() as chain, own_network.dao(chain) as deployer:
+        timelock, governor, token = Timelock(chain), Governor(chain), Token(chain)
+        await timelock_execute(
+            chain, deployer, [timelock.grant_role(PROPOSER_ROLE, own_network.deployment.governor)]
+        )
+        await grant(chain, deployer, {FOUNDER.address: Wei(100 * TOKEN)})
+        async with own_network.sender(chain, FOUNDER) as founder:
+            await founder.send(token.delegate(FOUNDER.address))
+            await pass_time(own_network, chain, 1)
+            await founder.send(governor.propose(actions, text))
+            await pass_time(own_network, chain, await governor.voting_delay(chain.head()) + 1)
+            await founder.send(governor.vote(proposal_id(actions, text), Support.FOR))
+            await pass_time(own_network, chain, await governor.voting_period(chain.head()) + 1)
+            await founder.send(governor.queue(actions, text))
+        assert not [fault async for fault in faults(chain, chain.head()) if governor_only in fault]
+
+        cancel = load("TimelockController").functions["cancel"].encode(timelock.operation_of(actions, text))
+        await deployer.send(Call(own_network.deployment.timelock, cancel, "cancel"))
+        salt = int.from_bytes(own_network.deployment.governor.ljust(32, b"\0"), "big")
+        salt ^= int.from_bytes(keccak256(text.encode()), "big")
+        await deployer.send(
+            timelock.schedule([Call(ANYONE, b"", "nothing")], Digest(salt.to_bytes(32, "big")), 0)
+        )
+        assert await timelock.is_pending(timelock.operation_of(actions, text), chain.head())
+        assert len([fault async for fault in faults(chain, chain.head()) if governor_only in fault]) == 1
+
+
+async def test_past__of_an_owner__no_others_are_read(
+    own_network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with own_network.chain() as chain, own_network.dao(chain) as deployer:
+        treasury, token = own_network.deployment.timelock, Token(chain)
+        await deployer.send(token.approve(ANYONE, Wei(1)))
+        await timelock_execute(chain, deployer, [token.approve(ANYONE, Wei(2))])
+        assert len(await chain.past(Approval)) == 2
+        read: list[Any] = []
+        logs = chain.logs
+
+        async def noted(*args: Any) -> list[Any]:
+            read.extend(found := await logs(*args))
+            return found
+
+        monkeypatch.setattr(chain, "logs", noted)
+        (approval,) = await chain.past(Approval, owner=treasury)
+        assert (approval.owner, approval.value, len(read)) == (treasury, 2, 1)
+        said = [fault async for fault in faults(chain, chain.head())]
+        assert any("may take tokens of the treasury" in fault for fault in said)
+        topic = hex_of(topic_of(Approval))
+        assert len([log for log in read if log["topics"][0] == topic]) == 2

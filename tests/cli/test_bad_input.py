@@ -28,6 +28,14 @@ def test_superlink__content_settings_that_are_a_nodes__refused(dao: Dao, tmp_pat
     )
 
 
+@pytest.mark.parametrize("listen", ["8600", ":8600", "host:99999", "http://host:8600"])
+def test_superlink__listens_at_no_address__refused_before_its_settings_are_used(
+    dao: Dao, tmp_path: Path, listen: str
+) -> None:
+    said = dao.refused("superlink", "start", "--home", tmp_path, "--listen", listen)
+    assert said.endswith(f"listen: expected host:port, such as 0.0.0.0:8600, got '{listen}'")
+
+
 def test_home__is_a_file__one_line(dao: Dao, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for words in (("node", "init"), ("superlink", "init"), ("devnet", "up")):

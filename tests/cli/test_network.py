@@ -218,9 +218,3 @@ def test_superlink__unbonds_a_part__is_locked_and_what_stays_is_its_bond(made: M
     )
     assert "locked until" in dao.refused("superlink", "withdraw", *owned)
     assert dao.json("superlink", "status", "--home", made.superlink)["stake"] == "500"
-
-
-def test_task__created_by_who_may_not__is_told_of_proposals(made: Made) -> None:
-    options = ["--app", made.assignment.app, "--shards", made.assignment.shards, "--superlink", made.operator]
-    create = ("task", "create", *options, *made.devnet.network, "--store", made.assignment.store)
-    assert "it takes a proposal" in made.devnet.dao.refused(*create, "--dev-account", 2)

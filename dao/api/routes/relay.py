@@ -27,8 +27,10 @@ from dao.api.signing import Signing
 from dao.chain.contracts import Call, Registry, Token
 from dao.chain.governance import Actions, Governor, Support
 from dao.chain.interface import decode, load
+from dao.core.errors import Reverted
 from dao.core.types import Timestamp
 from dao.gov.actions import proposal_id
+from dao.gov.timing import not_now, times_of
 
 router = APIRouter(prefix="/relay", tags=["relay"])
 MAX_REASON = 4000  # characters
@@ -220,8 +222,15 @@ async def relay_execute(body: ProposalBody, session: Changing, services: Given) 
 async def _for_anyone(
     services: Services, space: Space, session: Session, proposal: int, call: Call
 ) -> Relayed:
-    """Relay what needs no signature; once, whoever asks. The contract says whether it is time."""
-    job = await relayer_of(services).submit(space, session.address, proposal, proposal, call, _anyone)
+    """Relay what needs no signature; once, whoever asks. Problem 409 says from when on, where it is not the time."""
+    relayer, chain = relayer_of(services), services.link.chain()
+    try:
+        job = await relayer.submit(space, session.address, proposal, proposal, call, _anyone)
+    except Reverted:
+        why = not_now(space.value, await times_of(chain, proposal))
+        if why is None:
+            raise
+        raise Problem(409, "not-active", why) from None
     return Relayed.of(job)
 
 

@@ -1,0 +1,45 @@
+"""`dao task create` by an account that may not: it reads what to do, before anything is stored."""
+
+import asyncio
+from pathlib import Path
+
+from dao.chain.deploy import TOKEN, grant
+from dao.chain.handover import hand_over
+from dao.core.types import Wei, hex_of
+from dao.devnet import dev_signer
+from tests.cli.command import Dao
+from tests.cli.conftest import Devnet
+from tests.support import Network
+
+NOBODY = hex_of(dev_signer(2).address)
+
+
+def create(folder: Path, *network: object) -> tuple[object, ...]:
+    options = ("--app", folder / "app", "--shards", folder / "shards", "--superlink", NOBODY)
+    return ("task", "create", *options, *network, "--store", folder / "store")
+
+
+def test_create__on_the_devnet_by_another_account__is_told_of_account_0(
+    devnet: Devnet, tmp_path: Path
+) -> None:
+    said = devnet.dao.refused(*create(tmp_path, *devnet.network), "--dev-account", 2)
+    assert said == (
+        f"account {NOBODY}: may not create a task on behalf of the DAO; on this devnet, --dev-account 0 may"
+    )
+    assert not (tmp_path / "store").exists()
+
+
+def test_create__where_members_govern__is_told_of_proposals(own_network: Network, tmp_path: Path) -> None:
+    async def govern() -> None:
+        async with own_network.chain() as chain, own_network.dao(chain) as deployer:
+            await grant(chain, deployer, {dev_signer(2).address: Wei(TOKEN)})
+            await hand_over(chain, deployer)
+
+    asyncio.run(govern())
+    own_network.deployment.save(tmp_path / "deployment.json")
+    network = ("--rpc", own_network.anvil.ws, "--deployment", tmp_path / "deployment.json")
+    said = Dao(tmp_path).refused(*create(tmp_path, *network), "--dev-account", 0)
+    assert said.endswith(
+        "it takes a proposal that members accept: give --draft FILE, then dao propose --file FILE"
+    )
+    assert not (tmp_path / "store").exists()
