@@ -6,6 +6,8 @@ import { defineConfig } from "hardhat/config";
 
 const require = createRequire(import.meta.url);
 
+const fuzz = { runs: 256, seed: "0xc0ffee" };
+
 export default defineConfig({
   plugins: [hardhatEthers, hardhatNodeTestRunner],
   solidity: {
@@ -32,8 +34,11 @@ export default defineConfig({
   },
   test: {
     solidity: {
-      fuzz: { runs: 256, seed: "0xc0ffee" },
-      invariant: { runs: 64, depth: 64, failOnRevert: false },
+      profiles: {
+        default: { fuzz, invariant: { runs: 64, depth: 64, failOnRevert: false } },
+        // by hand, see docs/contracts.md
+        long: { fuzz, invariant: { runs: 10_000, depth: 32, failOnRevert: false } },
+      },
     },
   },
 });

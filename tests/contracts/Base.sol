@@ -23,8 +23,10 @@ interface Vm {
     function prank(address sender) external;
     function prevrandao(bytes32 value) external;
     function recordLogs() external;
+    function revertToState(uint256 snapshot) external returns (bool);
     function roll(uint256 number) external;
     function sign(uint256 key, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
+    function snapshotState() external returns (uint256);
     function warp(uint256 time) external;
 }
 

@@ -20,14 +20,67 @@ abstract contract Books is Base {
         mapping(uint64 round => uint256) inTree; // bit of each node under the root
         mapping(uint64 round => uint256) forced; // bit of each node, before the result
         mapping(uint64 round => bytes32) forcedHash;
-        mapping(uint64 round => uint256) contesting; // bit of each node
+        mapping(uint64 round => uint256) contested; // bit of each node, after the result
+        mapping(uint64 round => uint256) contesting; // those that nobody has dismissed
         mapping(uint64 round => uint256) finalizations;
         I.TaskRules next; // rules of the next round
         mapping(uint64 round => I.TaskRules) rules; // those that it opened with
     }
 
+    /// @dev What a call of the handler may come to. Which of them a sequence reached is counted, so that a test can say
+    /// whether sequences reach all.
+    enum Path {
+        Opened,
+        OpenedBesideOtherRules,
+        Closed,
+        ForcedBeforeClosing,
+        ForcedBeforeResult,
+        Contested,
+        Posted,
+        Dismissed,
+        Challenged,
+        LetStand,
+        Overruled,
+        VoidedUndismissed,
+        VoidedUndecided,
+        VoidedWithParent,
+        VoidedForItsSum,
+        Finalized,
+        AbortedOpen,
+        AbortedClosed,
+        AbortedWithParent,
+        Claimed,
+        RulesChanged,
+        SuperlinkSet,
+        Funded,
+        TaskClosed,
+        Expelled,
+        Joined,
+        Left,
+        Expired,
+        Staked,
+        Registered,
+        Unbonded,
+        Withdrawn,
+        Slashed,
+        Delegated,
+        Paused,
+        Unpaused
+    }
+
+    mapping(Path => uint256) internal reached;
+    bool internal broken;
     uint64[2] internal tasks;
     mapping(uint64 task => Book) internal books;
+
+    /// @dev What must be so after a call; a call that reverts instead would be taken for a refused one.
+    function holds(bool condition) internal {
+        if (!condition) broken = true;
+    }
+
+    function reach(Path path) internal {
+        ++reached[path];
+    }
 
     function book() internal view returns (Book storage) {
         return books[task];

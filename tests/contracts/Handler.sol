@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
+
 import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
 import { Books } from "./Books.sol";
 
 /// @dev Any participant does anything, in any order, at any time, right or wrong; beside the contracts, the handler
-/// keeps its own account of what must be so. A call that the contracts refuse leaves no trace in either.
+/// keeps its own account of what must be so. A call that the contracts refuse leaves no trace in either. Most calls are
+/// for a round and a Supernode that they can be for, and some wait until it is time: what takes several steps in a row
+/// would otherwise hardly ever come about.
 abstract contract Handler is Books {
     uint256 internal constant COUNT = 4;
     address internal constant SLASHER = address(0x51a);
@@ -19,10 +23,10 @@ abstract contract Handler is Books {
         I.TaskRules memory r = rules();
         r.admittedOnly = true;
         r.quorum = 1;
-        tasks = [task, create(r, 45 ether)];
+        tasks = [task, create(r, 24 ether)];
         books[task].funded = 1000 ether;
         books[task].next = rules();
-        books[tasks[1]].funded = 45 ether;
+        books[tasks[1]].funded = 24 ether;
         books[tasks[1]].next = r;
         for (uint256 i = 0; i < COUNT; ++i) {
             vm.prank(DAO);
@@ -51,7 +55,7 @@ abstract contract Handler is Books {
             CHALLENGE,
             RESOLVE
         ];
-        skip(times[seed % 8]);
+        skip(times[mix(seed, 0) % 8]);
     }
 
     // Stake
@@ -59,6 +63,7 @@ abstract contract Handler is Books {
     function stake(uint256 i, uint256 amount) external {
         vm.prank(owner(i % COUNT));
         registry.addStake(node(i % COUNT), amount % 300 ether);
+        reach(Path.Staked);
     }
 
     function registerAnother(uint256 i, uint256 salt) external {
@@ -67,17 +72,21 @@ abstract contract Handler is Books {
         bytes memory signature = operatorSignature(to, vm.addr(operatorKey), operatorKey);
         vm.prank(to);
         registry.register(vm.addr(operatorKey), MINIMUM, signature);
+        reach(Path.Registered);
     }
 
     function unbond(uint256 i, uint256 amount) external {
         uint256 active = registry.stakeOf(node(i % COUNT));
         vm.prank(owner(i % COUNT));
-        registry.unbond(node(i % COUNT), amount % 16 == 0 ? active : amount % (1 + active / 8));
+        registry.unbond(node(i % COUNT), amount % 8 == 0 ? active : amount % (1 + active / 8));
+        reach(Path.Unbonded);
     }
 
-    function withdraw(uint256 i, bool late) external {
-        if (late) skip(UNBONDING);
-        registry.withdraw(node(i % COUNT));
+    function withdraw(uint256 i, uint256 late) external {
+        i = first(i, isLeaving);
+        if (odd(late) && isLeaving(i)) skip(UNBONDING);
+        registry.withdraw(node(i));
+        reach(Path.Withdrawn);
     }
 
     function slash(uint256 i, uint256 amount, uint256 paid) external {
@@ -88,119 +97,145 @@ abstract contract Handler is Books {
             ANYONE,
             paid % 20 ether
         );
+        reach(Path.Slashed);
     }
 
     function delegate(uint256 i, uint256 to) external {
         vm.prank(owner(i % COUNT));
         registry.delegate(owner(to % COUNT));
+        reach(Path.Delegated);
     }
 
     function pause(uint256 seed) public {
-        bool first = seed & 1 == 0;
-        bool paused = first ? coordinator.paused() : registry.paused();
+        bool tasks_ = seed & 1 == 0;
+        bool paused = tasks_ ? coordinator.paused() : registry.paused();
         if (!paused && seed % 16 > 1) return;
         vm.prank(DAO);
-        if (first) paused ? coordinator.unpause() : coordinator.pause();
+        if (tasks_) paused ? coordinator.unpause() : coordinator.pause();
         else paused ? registry.unpause() : registry.pause();
+        reach(paused ? Path.Unpaused : Path.Paused);
     }
 
     // Tasks
 
     function fund(uint256 seed, uint256 amount) external on(seed) {
-        amount %= 30 ether;
+        amount %= 12 ether;
         vm.prank(DAO);
         distributor.fund(task, amount);
         book().funded += amount;
+        reach(Path.Funded);
     }
 
+    /// @dev Seldom, for nothing follows; at times once all that is in flight has ended.
     function closeTask(uint256 seed) external on(seed) {
-        if (seed % 64 > 1) return;
+        uint256 dice = mix(seed, 0) % 16;
+        if (dice > 5 || last() < 2) return;
+        if (dice != 0) endAll();
         vm.prank(DAO);
         coordinator.closeTask(task, DAO);
         book().funded = distributor.totalOf(task);
+        reach(Path.TaskClosed);
     }
 
     function setSuperlink(uint256 seed) external on(seed) {
         vm.prank(DAO);
         coordinator.setSuperlink(task, superlink);
+        reach(Path.SuperlinkSet);
     }
 
-    /// @dev Some of what may change, sometimes against the rules of rules; no window longer than those of the start.
+    /// @dev All that may change, sometimes against the rules of rules.
     function changeRules(uint256 seed) external on(seed) {
         I.TaskRules memory r = book().next;
-        r.roundBudget = uint128((seed >> 8) % (2 * BUDGET));
-        r.challengeBond = uint128((seed >> 16) % BOND);
-        r.minStake = uint128((seed >> 24) % STAKE);
-        r.quorum = 1 + uint32((seed >> 32) % 2);
-        r.forcePeriod = FORCE - uint32((seed >> 40) % 50);
-        r.challengePeriod = CHALLENGE - uint32((seed >> 48) % 500);
-        r.revealPeriod = REVEAL - uint32((seed >> 56) % 20);
+        r.commitPeriod = vary(seed, 1, COMMIT);
+        r.revealPeriod = vary(seed, 2, REVEAL);
+        r.resultPeriod = vary(seed, 3, RESULT);
+        r.forcePeriod = uint32(1 + (mix(seed, 4) % (uint256(r.revealPeriod) + r.resultPeriod + 10)));
+        r.challengePeriod = vary(seed, 5, CHALLENGE);
+        r.resolvePeriod = vary(seed, 6, RESOLVE);
+        r.quorum = uint32(1 + (mix(seed, 7) % 2));
+        r.minStake = uint128(MINIMUM - 5 ether + (mix(seed, 8) % STAKE));
+        r.maxStake = uint128(MINIMUM + (mix(seed, 9) % (9 * STAKE)));
+        r.roundBudget = uint128(mix(seed, 10) % (2 * BUDGET));
+        r.superlinkBond = uint128(mix(seed, 11) % 1050 ether);
+        r.challengeBond = mix(seed, 12) % 16 == 0 ? 0 : uint128(mix(seed, 12) % (2 * BOND));
         vm.prank(DAO);
         coordinator.changeRules(task, r);
         book().next = r;
+        reach(Path.RulesChanged);
     }
 
-    function admit(uint256 i, bool admitted) external {
+    function admit(uint256 i, uint256 admitted) external {
         vm.prank(DAO);
-        coordinator.admit(tasks[1], owner(i % COUNT), admitted);
+        coordinator.admit(tasks[1], owner(i % COUNT), odd(admitted));
+        if (!odd(admitted)) reach(Path.Expelled);
     }
 
     function joinTask(uint256 seed, uint256 i) external on(seed) {
-        join(i % COUNT);
+        join(first(i, isOutside));
+        reach(Path.Joined);
     }
 
-    function leaveTask(uint256 seed, uint256 i) external on(seed) {
-        if (seed % 8 > 1) return;
+    function leaveTask(uint256 seed, uint256 i) external on(seed >> 2) {
+        if (seed % 4 > 1) return;
         vm.prank(owner(i % COUNT));
         coordinator.leave(task, node(i % COUNT));
+        reach(Path.Left);
     }
 
     function expire(uint256 seed, uint256 i) external on(seed) {
-        coordinator.expire(task, node(i % COUNT));
+        coordinator.expire(task, node(first(i, isPoor)));
+        reach(Path.Expired);
     }
 
     // The round
 
     /// @dev The next step of the task's round in good order, so that many rounds come to an end.
-    function advance(uint256 seed, uint256 pay, uint256 fault) external on(seed) {
+    function advance(uint256 seed, uint256 pay, uint256 fault) public on(seed) {
         I.Phase at = phase(last());
-        if (at == I.Phase.Open) closeCommits(seed, 1, true);
-        else if (at == I.Phase.Closed) postResult(seed, pay, fault, false);
-        else openRound(seed);
+        if (isInProgress(last()) && isOrphan(last()) && odd(fault)) abortRound(seed, 0, 0);
+        else if (at == I.Phase.Open) closeCommits(seed, mix(pay, fault), 1);
+        else if (at == I.Phase.Closed) postResult(seed, pay, fault, 0);
+        else if (!isFrozen(uint64(head()))) openRound(seed);
+        else if (pay % 4 == 0) resolveRound(seed, fault);
     }
 
     function openRound(uint256 seed) public on(seed) {
-        book().rules[open()] = book().next;
+        uint64 round = open();
+        book().rules[round] = book().next;
+        reach(Path.Opened);
+        if (besideOthers(round)) reach(Path.OpenedBesideOtherRules);
     }
 
-    function closeCommits(uint256 seed, uint256 nodes, bool late) public on(seed) {
+    function closeCommits(uint256 seed, uint256 nodes, uint256 late) public on(seed) {
         uint64 round = last();
-        if (late) skip(COMMIT);
-        nodes = nodes % 4 == 0 ? (nodes >> 2) & 15 : joined() & ~books[task].forced[round];
+        if (odd(late) && phase(round) == I.Phase.Open) skip(book().rules[round].commitPeriod);
+        uint256 some = nodes >> 3;
+        if (nodes % 8 == 0) nodes = some & 15;
+        else nodes = joined() & ~book().forced[round] & (nodes % 8 < 3 ? some : 15);
         bytes32 root = commitsRoot(round, nodes);
         vm.prank(superlink);
         coordinator.closeCommits(task, round, root, uint32(bits(nodes)));
         book().inTree[round] = nodes;
+        reach(Path.Closed);
     }
 
     function commit(uint256 seed, uint256 i) external on(seed) {
-        uint64 round = pick(seed);
-        i %= COUNT;
-        force(round, i);
-        I.Phase at = phase(round);
-        if (at == I.Phase.Open || at == I.Phase.Closed) {
-            bytes32 hash = book().forcedHash[round];
-            book().forced[round] |= 1 << i;
-            book().forcedHash[round] = keccak256(abi.encode(hash, node(i), commitment(i, round)));
-        } else {
-            book().contesting[round] |= 1 << i;
+        uint64 round = odd(mix(seed, 1)) ? last() : pick(seed, isStanding);
+        commitTo(round, uncommitted(round, i));
+    }
+
+    /// @dev A forced commit right after a result, which it therefore contests.
+    function contest(uint256 seed, uint256 pay, uint256 i) external on(seed) {
+        for (uint256 step = 0; step < 3 && !isContestable(last()); ++step) {
+            advance(seed, mix(pay, step), mix(seed, step));
         }
+        commitTo(last(), uncommitted(last(), i));
     }
 
     /// @dev Mostly a result that pays its budget or less; sometimes one that does not add up.
-    function postResult(uint256 seed, uint256 pay, uint256 fault, bool late) public on(seed) {
+    function postResult(uint256 seed, uint256 pay, uint256 fault, uint256 late) public on(seed) {
         uint64 round = last();
-        if (late) skip(REVEAL);
+        if (odd(late) && phase(round) == I.Phase.Closed) skip(book().rules[round].revealPeriod);
         Book storage b = book();
         I.Round memory r = coordinator.roundOf(task, round);
         uint256[4] memory amounts = b.posted[uint64(r.parent)].amounts;
@@ -209,9 +244,9 @@ abstract contract Handler is Books {
         uint256 paid = pay % (budget + 1);
         amounts[(pay >> 128) % COUNT] += paid;
         total += paid;
-        fault %= 16;
-        if (fault == 0) total += budget + 1;
-        if (fault == 1) total /= 2;
+        fault %= 8;
+        if (fault == 1 && total != paid) total = total - paid - 1;
+        else if (fault < 2) total += budget + 1;
         if (fault == 2) amounts[0] += 100 ether;
         uint32 all = r.commits + uint32(coordinator.forcedCountOf(task, round));
         I.Result memory posted_ = result(round);
@@ -219,52 +254,74 @@ abstract contract Handler is Books {
         posted_.rewardRoot = rewardRoot(amounts);
         posted_.rewardTotal = uint128(total);
         posted_.forcedHash = fault == 3 ? bytes32(0) : b.forcedHash[round];
-        posted_.revealed = late ? all / 2 : all;
+        posted_.revealed = odd(late) ? all / 2 : all;
         posted_.inputs = posted_.revealed;
         post(round, posted_);
         b.posted[round].result = posted_;
         b.posted[round].amounts = amounts;
+        reach(Path.Posted);
     }
 
     function dismiss(uint256 seed, uint256 i) external on(seed) {
-        uint64 round = pick(seed);
+        uint64 round = pick(seed, mix(seed, 2) % 4 == 0 ? isStanding : isDismissible);
         Book storage b = book();
+        uint256 right = b.contesting[round] & b.inTree[round];
         i %= COUNT;
-        while (seed & 4 == 0 && b.contesting[round] != 0 && b.contesting[round] & (1 << i) == 0)
-            i = (i + 1) % COUNT;
+        while (mix(seed, 1) % 8 != 0 && right != 0 && right & (1 << i) == 0) i = (i + 1) % COUNT;
         (, bytes32[] memory proof) = tree(round, i, b.inTree[round]);
         I.Result memory posted_ = b.posted[round].result;
         coordinator.dismiss(task, round, node(i), commitment(i, round), i, proof, posted_);
-        check(b.inTree[round] & b.contesting[round] & (1 << i) != 0);
+        holds(b.inTree[round] & b.contesting[round] & (1 << i) != 0);
         b.contesting[round] &= ~(1 << i);
+        reach(Path.Dismissed);
     }
 
     function challengeRound(uint256 seed) external on(seed) {
-        challenge(pick(seed));
+        challenge(pick(seed, isPosted));
+        reach(Path.Challenged);
     }
 
-    function resolveRound(uint256 seed, bool valid) external on(seed) {
-        resolve(pick(seed), valid);
+    function resolveRound(uint256 seed, uint256 valid) public on(seed) {
+        resolve(pick(seed, isFrozen), odd(valid));
+        reach(odd(valid) ? Path.LetStand : Path.Overruled);
     }
 
-    function finalizeRound(uint256 seed, bool late) external on(seed) {
-        if (late) skip(CHALLENGE);
-        finalizeOne(pick(seed));
+    function finalizeRound(uint256 seed, uint256 late) external on(seed) {
+        // those that are contested, too: they must not become final
+        uint64 round = pick(seed, isRipe);
+        I.TaskRules memory r = book().rules[round];
+        if (late % 4 != 0 && isRipe(round)) skip(Math.max(r.challengePeriod, r.forcePeriod));
+        finalizeOne(round);
     }
 
-    function abortRound(uint256 seed, bool late, bool bySuperlink) external on(seed) {
-        if (late) skip(COMMIT + REVEAL + RESULT);
-        uint64 round = pick(seed);
-        if (bySuperlink) vm.prank(superlink);
+    function abortRound(uint256 seed, uint256 late, uint256 bySuperlink) public on(seed) {
+        uint64 round = pick(seed, isInProgress);
+        I.TaskRules memory r = book().rules[round];
+        if (odd(late) && isInProgress(round)) skip(uint256(r.commitPeriod) + r.revealPeriod + r.resultPeriod);
+        I.Phase at = phase(round);
+        bool withParent = isOrphan(round);
+        if (odd(bySuperlink)) vm.prank(superlink);
         coordinator.abort(task, round);
+        if (withParent) reach(Path.AbortedWithParent);
+        else reach(at == I.Phase.Open ? Path.AbortedOpen : Path.AbortedClosed);
     }
 
-    function voidRound(uint256 seed) external on(seed) {
-        coordinator.voidRound(task, pick(seed));
+    function voidRound(uint256 seed, uint256 late) external on(seed) {
+        uint64 round = pick(seed, isVoidWithParent);
+        bool withParent = isVoidWithParent(round);
+        if (!withParent) round = pick(seed, isVoidable);
+        bool undismissed = book().contesting[round] != 0;
+        I.TaskRules memory r = book().rules[round];
+        if (odd(late) && !withParent && isVoidable(round))
+            skip(undismissed ? r.challengePeriod : r.resolvePeriod);
+        coordinator.voidRound(task, round);
+        if (withParent) reach(Path.VoidedWithParent);
+        else reach(undismissed ? Path.VoidedUndismissed : Path.VoidedUndecided);
     }
 
     function claim(uint256 seed, uint256 i) external on(seed) {
-        claimOne(i % COUNT);
+        claimOne(first(i, isOwed));
+        reach(Path.Claimed);
     }
 
     // What is so
@@ -273,10 +330,9 @@ abstract contract Handler is Books {
     function unwind() internal {
         if (!coordinator.paused()) pause(0);
         if (!registry.paused()) pause(1);
-        skip(COMMIT + REVEAL + RESULT + CHALLENGE + RESOLVE);
         for (uint256 t = 0; t < 2; ++t) {
             task = tasks[t];
-            for (uint64 round = 1; round <= last(); ++round) end(round);
+            endAll();
             I.Task memory state = coordinator.taskOf(task);
             eq(state.inFlight, 0);
             for (uint256 i = 0; i < COUNT; ++i) {
@@ -295,6 +351,18 @@ abstract contract Handler is Books {
     }
 
     // Parts of the above
+
+    /// @dev Every round of the task ends once the periods of the slowest have passed.
+    function endAll() private {
+        uint256 time;
+        for (uint64 round = 1; round <= last(); ++round) {
+            I.TaskRules storage r = book().rules[round];
+            uint256 untilPosted = uint256(r.commitPeriod) + r.revealPeriod + r.resultPeriod;
+            time = Math.max(time, untilPosted + r.challengePeriod + r.resolvePeriod);
+        }
+        skip(time);
+        for (uint64 round = 1; round <= last(); ++round) end(round);
+    }
 
     function end(uint64 round) private {
         I.Phase at = phase(round);
@@ -323,7 +391,8 @@ abstract contract Handler is Books {
     function finalizeOne(uint64 round) private {
         Book storage b = book();
         coordinator.finalize(task, round, b.posted[round].result);
-        if (phase(round) != I.Phase.Finalized) return;
+        if (phase(round) != I.Phase.Finalized) return reach(Path.VoidedForItsSum);
+        reach(Path.Finalized);
         ++b.finalizations[round];
         b.active = round;
     }
@@ -334,25 +403,150 @@ abstract contract Handler is Books {
         uint256 before = token.balanceOf(owner(i));
         distributor.claim(task, owner(i), amounts[i], rewardProof(amounts, i));
         b.claimed += token.balanceOf(owner(i)) - before;
-        eq(distributor.claimedOf(task, owner(i)), amounts[i]);
+        holds(distributor.claimedOf(task, owner(i)) == amounts[i]);
+    }
+
+    /// @dev Whether a round in flight plays by other rules than this one.
+    function besideOthers(uint64 round) private view returns (bool) {
+        bytes32 own = keccak256(abi.encode(book().rules[round]));
+        while (--round != 0) {
+            if (phase(round) >= I.Phase.Finalized) continue;
+            if (keccak256(abi.encode(book().rules[round])) != own) return true;
+        }
+        return false;
     }
 
     function last() private view returns (uint64) {
         return coordinator.taskOf(task).lastRound;
     }
 
-    /// @dev One of the last three rounds, or the oldest that is posted and undecided.
-    function pick(uint256 seed) private view returns (uint64 round) {
-        uint64 newest = last();
-        if (seed & 2 == 0) return newest < 3 ? newest : newest - uint64((seed >> 8) % 3);
-        for (round = books[task].active + 1; round < newest; ++round) {
-            I.Phase at = phase(round);
-            if (at == I.Phase.Posted || at == I.Phase.Frozen) break;
+    function commitTo(uint64 round, uint256 i) private {
+        force(round, i);
+        I.Phase at = phase(round);
+        if (at == I.Phase.Open || at == I.Phase.Closed) {
+            bytes32 hash = book().forcedHash[round];
+            book().forced[round] |= 1 << i;
+            book().forcedHash[round] = keccak256(abi.encode(hash, node(i), commitment(i, round)));
+            reach(at == I.Phase.Open ? Path.ForcedBeforeClosing : Path.ForcedBeforeResult);
+        } else {
+            book().contesting[round] |= 1 << i;
+            book().contested[round] |= 1 << i;
+            reach(Path.Contested);
         }
+    }
+
+    // Which round, and whose turn
+
+    /// @dev A round for which the call is meant; now and then, or where there is none, any of the last three.
+    function pick(
+        uint256 seed,
+        function(uint64) view returns (bool) isMeant
+    ) private view returns (uint64 round) {
+        uint64 newest = last();
+        uint256 dice = mix(seed, 99);
+        if (newest != 0 && dice % 8 != 0) {
+            uint64 start = uint64((dice >> 8) % newest);
+            for (uint64 i = 0; i < newest; ++i) {
+                round = 1 + ((start + i) % newest);
+                if (isMeant(round)) return round;
+            }
+        }
+        return newest < 3 ? newest : newest - uint64((dice >> 8) % 3);
+    }
+
+    /// @dev The first Supernode from number `i` on for which the call is meant; where there is none, number `i`.
+    function first(uint256 i, function(uint256) view returns (bool) isMeant) private view returns (uint256) {
+        for (uint256 k = 0; k < COUNT; ++k)
+            if (isMeant(((i % COUNT) + k) % COUNT)) return ((i % COUNT) + k) % COUNT;
+        return i % COUNT;
+    }
+
+    /// @dev The first from number `i` on whose commit of the round is not on chain.
+    function uncommitted(uint64 round, uint256 i) private view returns (uint256) {
+        uint256 done = book().forced[round] | book().contested[round];
+        i %= COUNT;
+        for (uint256 k = 0; k < COUNT && done & (1 << i) != 0; ++k) i = (i + 1) % COUNT;
+        return i;
+    }
+
+    function isInProgress(uint64 round) private view returns (bool) {
+        I.Phase at = phase(round);
+        return at == I.Phase.Open || at == I.Phase.Closed;
+    }
+
+    function isPosted(uint64 round) private view returns (bool) {
+        return phase(round) == I.Phase.Posted;
+    }
+
+    function isFrozen(uint64 round) private view returns (bool) {
+        return phase(round) == I.Phase.Frozen;
+    }
+
+    function isStanding(uint64 round) private view returns (bool) {
+        return isPosted(round) || isFrozen(round);
+    }
+
+    function isContestable(uint64 round) private view returns (bool) {
+        uint256 end_ = coordinator.roundOf(task, round).closedAt + book().rules[round].forcePeriod;
+        return isStanding(round) && block.timestamp < end_;
+    }
+
+    function isDismissible(uint64 round) private view returns (bool) {
+        return isStanding(round) && book().contesting[round] & book().inTree[round] != 0;
+    }
+
+    function isVoidable(uint64 round) private view returns (bool) {
+        return isFrozen(round) || (isPosted(round) && book().contesting[round] != 0);
+    }
+
+    function isVoidWithParent(uint64 round) private view returns (bool) {
+        return isStanding(round) && isOrphan(round);
+    }
+
+    /// @dev Whether the round that it builds on is void.
+    function isOrphan(uint64 round) private view returns (bool) {
+        return phase(coordinator.roundOf(task, round).parent) == I.Phase.Void;
+    }
+
+    function isRipe(uint64 round) private view returns (bool) {
+        return isPosted(round) && coordinator.roundOf(task, round).parent == book().active;
+    }
+
+    function isOutside(uint256 i) private view returns (bool) {
+        return !coordinator.isJoined(task, node(i));
+    }
+
+    function isPoor(uint256 i) private view returns (bool) {
+        return !isOutside(i) && registry.stakeOf(node(i)) < book().next.minStake;
+    }
+
+    function isLeaving(uint256 i) private view returns (bool) {
+        return registry.supernode(node(i)).unbonding != 0;
+    }
+
+    function isOwed(uint256 i) private view returns (bool) {
+        return book().posted[book().active].amounts[i] > distributor.claimedOf(task, owner(i));
+    }
+
+    // Chance
+
+    /// @dev Another number for each salt: what is small, or zero, decides as much as what is large.
+    function mix(uint256 seed, uint256 salt) private pure returns (uint256) {
+        return uint256(keccak256(abi.encode(seed, salt)));
+    }
+
+    /// @dev A period of up to twice the usual one, or now and then a hundred times that.
+    function vary(uint256 seed, uint256 salt, uint32 usual) private pure returns (uint32) {
+        uint256 dice = mix(seed, salt);
+        return uint32((1 + ((dice >> 8) % (2 * uint256(usual)))) * (dice % 32 == 0 ? 100 : 1));
     }
 
     function joined() private view returns (uint256 nodes) {
         for (uint256 i = 0; i < COUNT; ++i) if (coordinator.isJoined(task, node(i))) nodes |= 1 << i;
+    }
+
+    function odd(uint256 seed) private pure returns (bool) {
+        return seed & 1 == 1;
     }
 
     function bits(uint256 set) private pure returns (uint256 count) {
