@@ -24,6 +24,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds before a crashed process is st
 _LONGEST_LINE = 1 << 20
 _TAIL = 4096  # bytes of the log that an error may quote from
 LARGEST_LOG = 16 << 20  # bytes; when it is larger, its end is kept beside it and it starts anew
+_BOUND_SECONDS = 5.0  # between looks at its size while the app is idle
 _ENDING = 2.0  # seconds for a process that has closed its line to end by itself
 
 # numpy comes first, from the app's environment; then one module of ours, without the packages it lies beside
@@ -77,6 +78,8 @@ class AppProcess:
         self._silence = silence
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
+        self._bounding: asyncio.TimerHandle | None = None
+        self._is_cut = False  # whether the log began anew while this process ran
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
         self._calls = 0
@@ -107,6 +110,9 @@ class AppProcess:
     async def stop(self) -> None:
         """Kill the process and everything it started."""
         process, self._process = self._process, None
+        if self._bounding is not None:
+            self._bounding.cancel()
+            self._bounding = None
         if process is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -159,6 +165,13 @@ class AppProcess:
                 f"{command.python}: cannot run the app's interpreter: {error.strerror}"
             ) from error
         self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_LINE)
+        self._keep_bounded()
+        self._is_cut = False
+
+    def _keep_bounded(self) -> None:
+        """Look after the log now and, between calls too, from time to time."""
+        self._is_cut |= _bound(self.command.log)
+        self._bounding = asyncio.get_running_loop().call_later(_BOUND_SECONDS, self._keep_bounded)
 
     async def _ask(
         self, name: str, arguments: Mapping[str, object], limit: float, on_progress: Callable[[object], None]
@@ -198,7 +211,7 @@ class AppProcess:
                 raise AppCrashed(f"{name}: sent a line longer than {_LONGEST_LINE} bytes") from error
             if not line.endswith(b"\n"):
                 raise await self._ended(name)
-            _bound(self.command.log)  # at least with every sign of life
+            self._is_cut |= _bound(self.command.log)  # at least with every sign of life
             try:
                 message = json.loads(line)
                 if message.get("id") != self._calls:
@@ -226,22 +239,36 @@ class AppProcess:
         return AppCrashed(f"{name}: the app's process ended{how}; {self._quote()}")
 
     def _quote(self) -> str:
-        with self.command.log.open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
-            lines = [line.strip() for line in log.read().decode(errors="replace").split("\n")]
+        lines = [line.strip() for line in self._tail().decode(errors="replace").split("\n")]
         words = " | ".join([line for line in lines if line][-3:])
         return f"{f'its last words: {words[-600:]}' if words else 'it said nothing'}{self._more(' ({})')}"
+
+    def _tail(self) -> bytes:
+        """The end of the log, with what was moved out of it last where that is needed."""
+        tail = b""
+        for path in (self.command.log, _older(self.command.log)):
+            if len(tail) < _TAIL and (self._is_cut or path == self.command.log):
+                with path.open("rb") as log:
+                    log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL + len(tail)))
+                    tail = log.read(_TAIL) + tail
+        return tail
 
     def _more(self, words: str) -> str:
         return words.format(self.command.log) if self.command.keeps_log else ""
 
 
-def _bound(log: Path) -> None:
+def _bound(log: Path) -> bool:
     """Move the end of a log that has grown too large to a second file; whoever writes it appends, and goes on."""
     with contextlib.suppress(OSError):  # a log that cannot be bounded must not end a round
         if log.stat().st_size <= LARGEST_LOG:
-            return
+            return False
         with log.open("r+b") as file:
             file.seek(-LARGEST_LOG // 16, os.SEEK_END)
-            log.with_name(f"{log.name}.1").write_bytes(file.read())
+            _older(log).write_bytes(file.read())
             file.truncate(0)
+        return True
+    return False
+
+
+def _older(log: Path) -> Path:
+    return log.with_name(f"{log.name}.1")

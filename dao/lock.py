@@ -34,7 +34,10 @@ def runtime_folder() -> Path:
     hint = f"expected one of your own (chmod 700), or another by {RUNTIME_VARIABLE}"
     try:
         folder = folder.expanduser()
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.parent.mkdir(
+            mode=0o700, parents=True, exist_ok=True
+        )  # who may write there may replace the folder
+        folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
     except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
         why = error.strerror if isinstance(error, OSError) else error
@@ -121,9 +124,11 @@ def _sweep(folder: Path) -> None:
     for path in folder.glob("*.lock"):
         with contextlib.suppress(OSError):
             lock = os.open(path, _FLAGS)
-            if _taken(lock, fcntl.LOCK_EX):
-                _remove(path, lock)
-            os.close(lock)
+            try:
+                if _taken(lock, fcntl.LOCK_EX):
+                    _remove(path, lock)
+            finally:
+                os.close(lock)
 
 
 def _remove(path: Path, lock: int) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dao import files
-from dao.core.errors import AppError
+from dao.core.errors import AppCrashed, AppError, AppTimeout
 from dao.core.gradient import TOLERANCE, Gradient, relative_distance
 from dao.core.layout import Layout
 from dao.evaluator import Evaluated, Evaluator
@@ -40,7 +40,7 @@ async def try_loss(evaluator: Evaluator, base: Path, shard: Path, other: Evaluat
 
 
 def _expect_near(apart: float) -> None:
-    if apart > TOLERANCE:
+    if not apart <= TOLERANCE:  # whatever is no number is not near
         raise AppError(
             f"app: two gradients of one model and shard are {apart:.1e} apart, at most {TOLERANCE:.0e} may be, or "
             "every audit fails: something in model(), data() or loss() is by chance; give it a fixed seed"
@@ -59,6 +59,8 @@ async def _evaluated(evaluator: Evaluator, base: Path, shard: Path) -> Evaluated
     with nameless(shard) as link:
         try:
             return await evaluator.gate_gradient(base, link)
+        except (AppTimeout, AppCrashed):  # not for the name
+            raise
         except AppError as error:
             failed = error
     try:

@@ -9,7 +9,7 @@ from dao.audit.report import Missing
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted
-from dao.core.commitment import forced_hash
+from dao.core.commitment import forced_hash, result_hash
 from dao.core.errors import ContentError, DecodeError
 from dao.core.manifest import MAX_BYTES, Manifest, parse_manifest
 from dao.core.types import Address, Digest, Domain, Result, RoundId, RoundState, Rules, TaskId
@@ -84,6 +84,8 @@ async def read_record(chain: Chain, task: TaskId, round_: RoundId) -> Record:
         posted = (await history.events_of(state.parent, at)).posted
         if posted is None:
             raise Missing(f"round {state.parent}, the parent: its result is not in this node's history")
+        if result_hash(posted.result) != (await coordinator.round_of(task, state.parent, at)).result_hash:
+            raise Missing(f"round {state.parent}, the parent: {HIDDEN.format('the event of its result')}")
         parent = posted.result
     return Record(
         domain=chain.domain,

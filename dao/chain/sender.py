@@ -64,11 +64,28 @@ class Refusals:
     error: Answered
 
 
+class Quiet:
+    """How long the chain has had no new block."""
+
+    def __init__(self, chain: Chain) -> None:
+        self._chain = chain
+        self._head, self._since = chain.head(), asyncio.get_running_loop().time()
+
+    def is_long(self) -> bool:
+        """Whether it was quiet for _REPEAT seconds; after that it counts from now."""
+        head, now = self._chain.head(), asyncio.get_running_loop().time()
+        is_long = head == self._head and now - self._since >= _REPEAT
+        if is_long or head != self._head:
+            self._head, self._since = head, now
+        return is_long
+
+
 class Sender:
     """An account's way to the chain: `async with Sender(chain, signer, path) as sender`.
 
-    Every transaction is written down before it is broadcast, and on disk a moment later. What a crash or a reorg undid is sent again with the same
-    content; what is stuck is replaced at a higher fee, up to `max_fee` wei per gas. One process per account.
+    Every transaction is written down before it is broadcast, and on disk a moment later. What a crash or a reorg undid
+    is sent again with the same content; what is stuck is replaced at a higher fee, up to `max_fee` wei per gas. One
+    process per account.
     """
 
     def __init__(self, chain: Chain, signer: Signer, path: Path, max_fee: Wei = MAX_FEE) -> None:
@@ -82,6 +99,8 @@ class Sender:
         self._keeper: asyncio.Task[None] | None = None
         self._reorgs = -1  # of the chain, when mined entries were last checked
         self._refused: dict[int, Refusals] = {}  # by entry
+        self._unsent: set[int] = set()  # entries of this run that no node has said to have taken
+        self._unsure: set[int] = set()  # those of them of which a broadcast got no answer
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -136,9 +155,10 @@ class Sender:
                     told(entry.attempts[-1].hash)
                 return await self._receipt(await self._drive(entry, fresh=fresh))
         except TimeoutError:
-            if entry is not None and (refusals := self._refused.get(entry.id)) is not None:
+            if entry is not None and entry.id in self._unsent - self._unsure and entry.id in self._refused:
+                error = self._refused[entry.id].error
                 self._forget(entry)
-                raise refusals.error from None
+                raise error from None
             raise RpcError(f"{call.label}: not final after {limit:.0f} s; it is still looked after") from None
 
     async def _prepare(self, call: Call, key: str | None, most_gas: int | None = None) -> Entry:
@@ -147,6 +167,7 @@ class Sender:
             self._account.gas(call, most_gas), self._account.fees(), self._next_nonce()
         )
         entry = self._outbox.remember(key, call, nonce, gas, self._account.sign(call, nonce, gas, fees))
+        self._unsent.add(entry.id)
         await asyncio.shield(self._disk)
         self._disk = asyncio.ensure_future(asyncio.to_thread(self._outbox.sync))
         return entry
@@ -157,7 +178,7 @@ class Sender:
     async def _drive(self, entry: Entry, *, fresh: bool = False) -> Entry:
         """Bring an entry into a final block, whatever it takes."""
         told = await self._broadcast(entry, fresh=fresh) if entry.state is State.PENDING else Told.TAKEN
-        since, reorgs = self._chain.head().number, self._reorgs
+        since, reorgs, quiet = self._chain.head().number, self._reorgs, Quiet(self._chain)
         pause, refused_pause = _FIRST_PAUSE, _REFUSED_PAUSE
         while True:
             receipt = await self._mined(entry)
@@ -171,8 +192,8 @@ class Sender:
                 await asyncio.sleep(refused_pause)
                 moved, refused_pause = False, min(2 * refused_pause, _REPEAT)
             elif not undone and (receipt is not None or told is not Told.NONCE_USED):
-                moved = await self._wait(pause)
-                pause = min(2 * pause, _LAST_PAUSE)
+                await self._wait(pause)
+                moved, pause = not quiet.is_long(), min(2 * pause, _LAST_PAUSE)
             passed = self._chain.head().number - since
             is_cheap = passed >= _STUCK or (passed > 0 and told is Told.TOO_CHEAP)
             if receipt is None and (undone or not moved or is_cheap or told is Told.NONCE_USED):
@@ -190,48 +211,63 @@ class Sender:
         try:
             await self._chain.request(SEND, hex_of(entry.attempts[-1].raw))
         except Answered as error:
-            if NONCE_USED.search(error.reason):
-                return Told.NONCE_USED
             if TOO_CHEAP.search(error.reason):
                 return Told.TOO_CHEAP
-            if KNOWN.search(error.reason):
-                return Told.TAKEN
+            if NONCE_USED.search(error.reason) or KNOWN.search(error.reason):
+                self._unsent.discard(entry.id)
+                return Told.TAKEN if KNOWN.search(error.reason) else Told.NONCE_USED
             since = before.since if before else asyncio.get_running_loop().time()
             self._refused[entry.id] = Refusals(before.times + 1 if before else 1, since, error)
-            if self._is_over(entry, fresh=fresh):
+            if self._is_over(entry, fresh=fresh) and not await self._is_known(entry):
                 self._forget(entry)
                 raise self._account.no_money(call) if NO_MONEY.search(error.reason) else error from None
             _log.warning("%s: %s; tried again soon", call.label, error.reason)
             return Told.REFUSED
         except RpcError as error:
+            self._unsure.add(entry.id)
             _log.warning("%s: %s", call.label, error)
+            return Told.TAKEN
+        self._unsent.discard(entry.id)
         return Told.TAKEN
 
     def _is_over(self, entry: Entry, *, fresh: bool) -> bool:
         """Whether an entry that was refused is given up: it is wrong, or the node could not take it for _CANNOT.
 
-        One that is not fresh was wrong only when the node says so again: its first broadcast may have got no answer.
+        Never one that was taken once, or is of an earlier run: with the entry forgotten, the same thing could be sent
+        with another nonce, and be paid twice. One that is not fresh was wrong only when the node says so again.
         """
         refusals = self._refused[entry.id]
-        if entry.state is not State.PENDING:  # it was mined once
+        if entry.id not in self._unsent:
             return False
         if is_passing(refusals.error) and not (fresh and NO_MONEY.search(refusals.error.reason)):
             return asyncio.get_running_loop().time() - refusals.since >= _CANNOT
         return fresh or refusals.times >= _SURE
 
+    async def _is_known(self, entry: Entry) -> bool:
+        """Whether the node has an entry after all: its answer to a broadcast may have been lost."""
+        found = [
+            await self._chain.request("eth_getTransactionByHash", hex_of(attempt.hash)) is not None
+            for attempt in entry.attempts
+        ]
+        if any(found):
+            self._unsent.discard(entry.id)
+        return any(found)
+
     def _forget(self, entry: Entry) -> None:
         """Remove an entry that no node takes: its nonce is the next one's."""
         self._outbox.forget(entry)
         self._refused.pop(entry.id, None)
+        self._unsent.discard(entry.id)
+        self._unsure.discard(entry.id)
         self._account.forget_nonce()
 
-    async def _wait(self, pause: float) -> bool:
-        """Wait for a new head; False when there was none for long."""
+    async def _wait(self, pause: float) -> None:
+        """Wait for a new head, not for ever."""
         if self._chain.pushes:
-            return await self._chain.changed(_REPEAT)
-        self._chain.hurry()
-        await self._chain.changed(pause)
-        return True
+            await self._chain.changed(_REPEAT)
+        else:
+            self._chain.hurry()
+            await self._chain.changed(pause)
 
     async def _unstick(self, entry: Entry, *, raise_fees: bool) -> tuple[Entry, Told]:
         """Do what may help an entry that is not mined: broadcast it again, at a higher fee or with another nonce."""

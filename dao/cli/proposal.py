@@ -99,6 +99,8 @@ class _Tried:
         try:
             with self._console.status(f"data() and loss() are tried on {shard.name}"):
                 await try_loss(pair[0], model, shard, pair[1])
+        except AppTimeout as error:
+            raise AppTimeout(f"{error}; give it more by --trial") from None
         finally:
             for evaluator in pair:
                 await evaluator.stop()

@@ -51,7 +51,12 @@ class Scene:
 
 
 def command(
-    nodes: Annotated[int, typer.Option(min=1, max=50, help="Supernodes; roles repeat every five.")] = 5,
+    nodes: Annotated[
+        int,
+        typer.Option(
+            min=1, max=50, help="Supernodes of the demonstration, without --app; roles repeat every five."
+        ),
+    ] = 5,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; each uses up a validation shard.")] = 5,
     app: Annotated[
         Path | None, typer.Option(help="Folder of an app of your own, with --data and --shards.")

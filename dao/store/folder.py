@@ -75,8 +75,12 @@ class FolderSource:
         """As Source.resolve."""
         try:
             size = self.path_of(digest).stat().st_size
-        except OSError:
+        except FileNotFoundError:
             raise NotFound(
                 f"{name_of(digest)} in {self.root}: it is not here; fetch it from another source"
+            ) from None
+        except OSError as error:
+            raise ContentError(
+                f"{name_of(digest)} in {self.root}: cannot be read: {error.strerror}; check the disk and its permissions"
             ) from None
         return Cid(ContentCodec.RAW if size <= CHUNK else ContentCodec.DAG_PB, digest)

@@ -87,6 +87,8 @@ async def require_free(address: str) -> None:
     try:
         found = await loop.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
         errors = [_bind(family, place) for family, _, _, _, place in found]
+    except UnicodeError:  # a part of the name that is empty, or too long
+        errors = [OSError(errno.EINVAL, "no name of a host")]
     except OSError as error:
         errors = [error]
     failed = [error for error in errors if error is not None]

@@ -6,14 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dao.chain import sender as sender_module
-from dao.chain.account import is_passing
 from dao.chain.client import Chain
 from dao.chain.contracts import Registry, Token
 from dao.chain.events import Reorg
 from dao.chain.records import Event
-from dao.chain.rpc import Answered
-from dao.chain.sender import SEND
 from dao.chain.signer import Signer
 from dao.core.errors import ConfigError, RpcError
 from dao.core.types import BlockNumber, Timestamp, Wei
@@ -142,88 +138,6 @@ async def test_node__loses_the_answer_to_a_broadcast__sent_once(
     assert count(network.anvil, signer) == 2
 
 
-WRONG = {"code": -32000, "message": "oversized data"}
-FULL = {"code": -32000, "message": "txpool is full"}
-
-
-async def test_node__lost_a_broadcast_and_refuses_it_for_good__given_up_with_its_reason(
-    network: Network, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sender_module, "_REPEAT", 0.3)
-    monkeypatch.setattr(sender_module, "_REFUSED_PAUSE", 0.01)
-
-    signer = Signer.ephemeral()
-    async with (
-        await connected(network, proxy.ws, patience=0.2) as chain,
-        network.sender(chain, signer) as sender,
-    ):
-        call = Token(chain).approve(network.deployment.token, Wei(1))
-        proxy.instead = {SEND: [None, *[WRONG] * 20]}
-        with pytest.raises(Answered, match="oversized data"):
-            await sender.send(call, "key", limit=SECONDS)
-        assert proxy.asked[SEND] == 1 + 3
-        assert sender._outbox.pending() == []
-        proxy.instead = {}
-        await sender.send(call, "key", limit=SECONDS)
-    assert count(network.anvil, signer) == 1
-
-
-async def test_node__lost_a_broadcast_and_cannot_take_it_yet__taken_later(
-    network: Network, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sender_module, "_REPEAT", 0.3)
-    monkeypatch.setattr(sender_module, "_REFUSED_PAUSE", 0.01)
-
-    signer = Signer.ephemeral()
-    async with (
-        await connected(network, proxy.ws, patience=0.2) as chain,
-        network.sender(chain, signer) as sender,
-    ):
-        proxy.instead = {SEND: [None, *[FULL] * 5]}
-        await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), "key", limit=SECONDS)
-    assert count(network.anvil, signer) == 1
-
-
-async def test_node__gives_up_what_nobody_waits_for__the_next_is_sent_and_does_not_fail_by_it(
-    network: Network, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sender_module, "_REPEAT", 0.3)
-    monkeypatch.setattr(sender_module, "_REFUSED_PAUSE", 0.01)
-
-    signer = Signer.ephemeral()
-    async with (
-        await connected(network, proxy.ws, patience=0.2) as chain,
-        network.sender(chain, signer) as sender,
-    ):
-        first, second = (Token(chain).approve(network.deployment.token, Wei(number)) for number in (1, 2))
-        proxy.instead = {SEND: [None, *[WRONG] * 3]}
-        with pytest.raises(RpcError, match="still looked after"):
-            await sender.send(first, "first", limit=0.25)
-        await sender.send(second, "second", limit=SECONDS)
-        assert sender._outbox.find("first") is None
-    assert count(network.anvil, signer) == 1
-
-
-@pytest.mark.parametrize("status", [401, 402, 403, 404, 429])
-async def test_node__is_behind_a_wall__a_broadcast_is_refused_for_now(
-    network: Network, proxy: Proxy, status: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sender_module, "_CANNOT", 0.1)
-    signer = Signer.ephemeral()
-    async with (
-        await connected(network, proxy.http, patience=0.5) as chain,
-        network.sender(chain, signer) as sender,
-    ):
-        call = Token(chain).approve(network.deployment.token, Wei(1))
-        proxy.status = status
-        with pytest.raises(Answered) as refused:
-            await sender.send(call, "key", limit=SECONDS)
-        assert (refused.value.method, is_passing(refused.value)) == (SEND, True)
-        proxy.status = 0
-        await sender.send(call, "key", limit=SECONDS)
-    assert count(network.anvil, signer) == 1
-
-
 async def test_node__becomes_another_chain__nothing_read_or_written_until_it_is_ours(
     network: Network, proxy: Proxy, url: str
 ) -> None:
@@ -348,28 +262,3 @@ async def test_node__killed_and_started_again__one_line_at_once_and_one_when_it_
     lost, back = lines()
     assert lost.startswith(f"the chain is lost, and looked for until it is back: {url}: ")
     assert back.startswith(f"{url}: the chain is back after ")
-
-
-@pytest.mark.parametrize(
-    "error", [FULL, {"code": -32603, "message": "Internal error"}, {"code": 429, "message": "slow down"}]
-)
-async def test_node__cannot_take_a_broadcast_for_a_while__taken_within_the_limit(
-    network: Network, proxy: Proxy, url: str, monkeypatch: pytest.MonkeyPatch, error: dict[str, object]
-) -> None:
-    monkeypatch.setattr(sender_module, "_REFUSED_PAUSE", 0.01)
-    signer = Signer.ephemeral()
-    async with await connected(network, url, patience=0.2) as chain, network.sender(chain, signer) as sender:
-        proxy.instead = {SEND: [error] * 8}
-        await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), limit=SECONDS)
-    assert count(network.anvil, signer) == 1
-
-
-async def test_node__cannot_take_a_broadcast_until_time_is_up__its_reason_and_nothing_is_left(
-    network: Network, proxy: Proxy, url: str
-) -> None:
-    signer = Signer.ephemeral()
-    async with await connected(network, url) as chain, network.sender(chain, signer) as sender:
-        proxy.instead = {SEND: [FULL] * 1000}
-        with pytest.raises(Answered, match="txpool is full"):
-            await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), limit=0.2)
-        assert sender._outbox.pending() == []

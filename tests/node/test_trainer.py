@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dao import appprocess
 from dao.apphost import make_model, open_model
 from dao.core.errors import AppCrashed, AppError, AppTimeout
 from node.trainer import Trainer
@@ -58,14 +57,6 @@ def head_of(shapes: dict[str, list[int]]) -> bytes:
     text = json.dumps(fields, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text
-
-
-COUNTING = """
-
-class Counting:
-    def state_dict(self):
-        return {"norm.num_batches_tracked": np.zeros((), np.int64)}
-"""
 
 
 class Home:
@@ -160,33 +151,6 @@ async def test_train__app_raises__says_where_and_goes_on(home):
         await home.train(trainer)
     assert pid_of(trainer) == pid
     assert "Traceback" in home.log.read_text()
-
-
-async def test_train__app_raises_in_a_library__says_which_line_of_the_app_led_to_it(home):
-    trainer = home.trainer("import json\njson.loads('{')", keeps_log=False)
-    with pytest.raises(AppError, match=r"JSONDecodeError: .* \(app.py line \d+\)$"):
-        await home.train(trainer)
-
-
-async def test_train__app_is_killed__says_by_which_signal(home):
-    trainer = home.trainer("os.kill(os.getpid(), 9)", keeps_log=False)
-    with pytest.raises(AppCrashed, match=r"process ended by signal 9; it said nothing$"):
-        await home.train(trainer)
-
-
-async def test_train__app_that_never_stops_talking__its_log_is_bounded(home, monkeypatch):
-    monkeypatch.setattr(appprocess, "LARGEST_LOG", 1 << 16)
-    words = "for _ in range(40):\n    print('x' * 10_000, flush=True)\n    yield {}\nprint('the last words')"
-    await home.train(home.trainer(words))
-    kept = home.log.with_name("app.log.1").read_text()
-    assert 1 << 12 <= len(kept) < 400_000 > home.log.stat().st_size
-    assert (kept + home.log.read_text()).endswith("the last words\n")
-
-
-async def test_shapes__batch_norm_counts__are_refused_with_the_way_out(home):
-    home.write(APP.replace("def model():", "def model():\n    return Counting()\n\ndef other():") + COUNTING)
-    with pytest.raises(AppError, match=r"'norm.num_batches_tracked': is int64, .*track_running_stats=False"):
-        await home.trainer().create(home.out)
 
 
 async def test_train__app_exits__is_an_error_of_the_app(home):
@@ -429,9 +393,6 @@ async def test_create__app__writes_its_own_first_model(home):
 
 def test_daemon_side__imports__no_torch():
     code = "import sys, node.trainer; sys.exit('torch' in sys.modules)"
-    assert (
-        subprocess.run(
-            [sys.executable, "-c", code], cwd=Path(__file__).parents[2], timeout=60, check=False
-        ).returncode
-        == 0
-    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, timeout=60, check=False)
+    assert done.returncode == 0

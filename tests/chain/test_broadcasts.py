@@ -1,0 +1,172 @@
+"""A chain's node that refuses broadcasts, for good or for now, or loses its answers: sent once, or given up with a reason."""
+
+import asyncio
+
+import pytest
+
+from dao.chain import sender as sender_module
+from dao.chain.account import is_passing
+from dao.chain.contracts import Token
+from dao.chain.rpc import Answered
+from dao.chain.sender import SEND
+from dao.chain.signer import Signer
+from dao.core.errors import RpcError
+from dao.core.types import Wei
+from tests.chain.proxy import Proxy
+from tests.chain.test_faults import SECONDS, connected, proxy, url
+from tests.chain.test_sender import count
+from tests.support import Network
+
+__all__ = ["proxy", "url"]
+
+WRONG = {"code": -32000, "message": "oversized data"}
+FULL = {"code": -32000, "message": "txpool is full"}
+
+
+async def test_node__lost_a_broadcast_and_refuses_it_for_good__given_up_with_its_reason(
+    network: Network, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "_REPEAT", 0.3)
+    monkeypatch.setattr(sender_module, "_REFUSED_PAUSE", 0.01)
+
+    signer = Signer.ephemeral()
+    async with (
+        await connected(network, proxy.ws, patience=0.2) as chain,
+        network.sender(chain, signer) as sender,
+    ):
+        call = Token(chain).approve(network.deployment.token, Wei(1))
+        proxy.instead = {SEND: [None, *[WRONG] * 20]}
+        with pytest.raises(Answered, match="oversized data"):
+            await sender.send(call, "key", limit=SECONDS)
+        assert proxy.asked[SEND] == 1 + 3
+        assert sender._outbox.pending() == []
+        proxy.instead = {}
+        await sender.send(call, "key", limit=SECONDS)
+    assert count(network.anvil, signer) == 1
+
+
+async def test_node__lost_a_broadcast_and_cannot_take_it_yet__taken_later(
+    network: Network, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "_REPEAT", 0.3)
+    monkeypatch.setattr(sender_module, "_REFUSED_PAUSE", 0.01)
+
+    signer = Signer.ephemeral()
+    async with (
+        await connected(network, proxy.ws, patience=0.2) as chain,
+        network.sender(chain, signer) as sender,
+    ):
+        proxy.instead = {SEND: [None, *[FULL] * 5]}
+        await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), "key", limit=SECONDS)
+    assert count(network.anvil, signer) == 1
+
+
+async def test_node__gives_up_what_nobody_waits_for__the_next_is_sent_and_does_not_fail_by_it(
+    network: Network, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "_REPEAT", 0.3)
+    monkeypatch.setattr(sender_module, "_REFUSED_PAUSE", 0.01)
+
+    signer = Signer.ephemeral()
+    async with (
+        await connected(network, proxy.ws, patience=0.2) as chain,
+        network.sender(chain, signer) as sender,
+    ):
+        first, second = (Token(chain).approve(network.deployment.token, Wei(number)) for number in (1, 2))
+        proxy.instead = {SEND: [None, *[WRONG] * 3]}
+        with pytest.raises(RpcError, match="still looked after"):
+            await sender.send(first, "first", limit=0.25)
+        await sender.send(second, "second", limit=SECONDS)
+        assert sender._outbox.find("first") is None
+    assert count(network.anvil, signer) == 1
+
+
+async def test_node__lost_a_broadcast_of_a_quiet_chain__sent_again(
+    network: Network, proxy: Proxy, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "_REPEAT", 0.3)
+    signer = Signer.ephemeral()
+    async with await connected(network, url, patience=0.2) as chain, network.sender(chain, signer) as sender:
+        proxy.instead = {SEND: [None]}
+        await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), limit=SECONDS)
+    assert count(network.anvil, signer) == 1
+
+
+@pytest.mark.parametrize("error", [WRONG, FULL], ids=["for good", "for now"])
+@pytest.mark.parametrize("answered", [True, False])
+async def test_node__has_taken_it_and_refuses_it_when_sent_again__is_never_sent_as_another(
+    proxy: Proxy, network: Network, monkeypatch: pytest.MonkeyPatch, error: dict[str, object], answered: bool
+) -> None:
+    monkeypatch.setattr(sender_module, "_REPEAT", 0.2)
+    monkeypatch.setattr(sender_module, "_REFUSED_PAUSE", 0.01)
+    monkeypatch.setattr(sender_module, "_CANNOT", 0.1)
+    anvil, signer = network.anvil, Signer.ephemeral()
+    async with (
+        await connected(network, proxy.ws, patience=0.3) as chain,
+        network.sender(chain, signer) as sender,
+    ):
+        anvil.request("evm_setAutomine", False)
+        try:
+            call = Token(chain).approve(network.deployment.token, Wei(1))
+            proxy.lost[SEND] = 0 if answered else 1
+            first = asyncio.create_task(sender.send(call, "key", limit=SECONDS))
+            async with asyncio.timeout(SECONDS):
+                while proxy.asked[SEND] == 0:  # noqa: ASYNC110  (of another process)
+                    await asyncio.sleep(0.01)
+            proxy.instead = {SEND: [error] * 1000}
+            async with asyncio.timeout(SECONDS):
+                while len(proxy.instead[SEND]) > 990:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            assert not first.done()
+            proxy.instead = {}
+            anvil.request("evm_mine")
+            assert await first == await sender.send(call, "key", limit=SECONDS)
+        finally:
+            anvil.request("evm_setAutomine", True)
+    assert count(anvil, signer) == 1
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 429])
+async def test_node__is_behind_a_wall__a_broadcast_is_refused_for_now(
+    network: Network, proxy: Proxy, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "_CANNOT", 0.1)
+    signer = Signer.ephemeral()
+    async with (
+        await connected(network, proxy.http, patience=0.5) as chain,
+        network.sender(chain, signer) as sender,
+    ):
+        call = Token(chain).approve(network.deployment.token, Wei(1))
+        proxy.status = status
+        with pytest.raises(Answered) as refused:
+            await sender.send(call, "key", limit=SECONDS)
+        assert (refused.value.method, is_passing(refused.value)) == (SEND, True)
+        proxy.status = 0
+        await sender.send(call, "key", limit=SECONDS)
+    assert count(network.anvil, signer) == 1
+
+
+@pytest.mark.parametrize(
+    "error", [FULL, {"code": -32603, "message": "Internal error"}, {"code": 429, "message": "slow down"}]
+)
+async def test_node__cannot_take_a_broadcast_for_a_while__taken_within_the_limit(
+    network: Network, proxy: Proxy, url: str, monkeypatch: pytest.MonkeyPatch, error: dict[str, object]
+) -> None:
+    monkeypatch.setattr(sender_module, "_REPEAT", 0.3)  # where its answer comes too late
+    monkeypatch.setattr(sender_module, "_REFUSED_PAUSE", 0.01)
+    signer = Signer.ephemeral()
+    async with await connected(network, url, patience=0.2) as chain, network.sender(chain, signer) as sender:
+        proxy.instead = {SEND: [error] * 8}
+        await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), limit=SECONDS)
+    assert count(network.anvil, signer) == 1
+
+
+async def test_node__cannot_take_a_broadcast_until_time_is_up__its_reason_and_nothing_is_left(
+    network: Network, proxy: Proxy, url: str
+) -> None:
+    signer = Signer.ephemeral()
+    async with await connected(network, url) as chain, network.sender(chain, signer) as sender:
+        proxy.instead = {SEND: [FULL] * 1000}
+        with pytest.raises(Answered, match="txpool is full"):
+            await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), limit=0.2)
+        assert sender._outbox.pending() == []
