@@ -33,7 +33,7 @@ contract RuleBook {
         uint256 untilResult = uint256(r.revealPeriod) + r.resultPeriod;
         _rule(r.forcePeriod != 0 && r.forcePeriod <= untilResult, "forcePeriod");
         // whatever is at fault in a round can still be slashed when the round is decided: stake may begin to leave as the
-        // round opens, and commits may close until anyone may abort
+        // round opens, and commits may close until somebody aborts, which anyone may from then on
         uint256 untilClosed = uint256(r.commitPeriod) + r.resultPeriod;
         uint256 untilDecided = untilClosed + untilResult + r.challengePeriod + r.resolvePeriod;
         _rule(_registry.unbondingPeriod() > untilDecided, "unbondingPeriod");

@@ -1,8 +1,10 @@
 """An app that would end each round, or fail each audit, is told so before anybody depends on it."""
 
 import asyncio
+import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,15 @@ def evaluator_in(folder: Path, code: str) -> Evaluator:
     return Evaluator(folder, Path(sys.executable), folder / "scratch", limit=60, threads=1)
 
 
+@contextmanager
+def turned_on(switch: Path) -> Iterator[None]:
+    switch.touch()
+    try:
+        yield
+    finally:
+        switch.unlink()
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def switched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Evaluator, Path]]:
     """One warm process whose app goes by chance where the files of a folder tell it to."""
@@ -79,35 +90,31 @@ async def test_try_loss__app_without_chance__passes(
 async def test_try_loss__by_chance__is_told(
     switched: tuple[Evaluator, Path], base: Path, shard: Path, where: str
 ) -> None:
-    switch = switched[1] / where
-    switch.touch()
-    with pytest.raises(AppError, match=r"apart, at most 1e-03 may be, .* give it a fixed seed"):
+    with (
+        turned_on(switched[1] / where),
+        pytest.raises(AppError, match=r"apart, at most 1e-03 may be, .* give it a fixed seed"),
+    ):
         await try_loss(switched[0], base, shard)
-    switch.unlink()
 
 
 async def test_try_loss__model_made_by_chance__is_told_by_a_second_process(
     switched: tuple[Evaluator, Path], base: Path, shard: Path
 ) -> None:
-    switch = switched[1] / "model"
-    switch.touch()
     other = Evaluator(switched[1], Path(sys.executable), switched[1] / "other", limit=60, threads=1)
     try:
-        with pytest.raises(AppError, match="give it a fixed seed"):
+        with turned_on(switched[1] / "model"), pytest.raises(AppError, match="give it a fixed seed"):
             await try_loss(switched[0], base, shard, other)
     finally:
         await other.stop()
-        switch.unlink()
 
 
 async def test_try_loss__data_goes_by_the_files_name__is_told(
     switched: tuple[Evaluator, Path], base: Path, shard: Path
 ) -> None:
-    switch = switched[1] / "ending"
-    switch.touch()
-    with pytest.raises(AppError, match=r"has no name but its digest: .*unknown kind of file"):
-        await try_loss(switched[0], base, shard)
-    shard = await asyncio.to_thread(shard.rename, shard.with_name("shard.other"))
-    with pytest.raises(AppError, match=r"^gradient: ValueError: unknown kind of file"):
-        await try_loss(switched[0], base, shard)
-    switch.unlink()
+    other = shard.with_name("shard.other")
+    await asyncio.to_thread(shutil.copy, shard, other)
+    with turned_on(switched[1] / "ending"):
+        with pytest.raises(AppError, match=r"has no name but its digest: .*unknown kind of file"):
+            await try_loss(switched[0], base, shard)
+        with pytest.raises(AppError, match=r"^gradient: ValueError: unknown kind of file"):
+            await try_loss(switched[0], base, other)

@@ -80,22 +80,23 @@ def test_create__app_fails_in_training__is_refused_and_nothing_stored(
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "limit", "said"),
     [
-        ("alpha=0.1", "alpha=0.0", "train(), tried on a.csv, left the model as it was"),
+        ("alpha=0.1", "alpha=0.0", 120, "train(), tried on a.csv, left the model as it was"),
         (
             "    for weight",
             "    time.sleep(60)\n    for weight",
-            "had not ended after 5 s, and was not waited for",
+            10,
+            "had not ended after 10 s, and was not waited for",
         ),
     ],
     ids=["learns nothing", "slow"],
 )
 def test_create__training_is_odd__said_on_a_line_and_made(
-    dao: Dao, create: tuple[object, ...], old: str, new: str, said: str
+    dao: Dao, create: tuple[object, ...], old: str, new: str, limit: int, said: str
 ) -> None:
     change(create, old, new)
-    done = dao.run(*create, "--trial", 5)
+    done = dao.run(*create, "--trial", limit)
     assert done.stderr.startswith("dao: train(), tried on a.csv, ")
     assert said in done.stderr
     assert done.stderr.count("\n") == 1

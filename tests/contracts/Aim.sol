@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
+
+import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { Books } from "./Books.sol";
+
+/// @dev Two tasks with four Supernodes, and what the handler's calls are for: the round and the Supernode that a call can be for, chance, and the trees that
+/// go with a result.
+abstract contract Aim is Books {
+    uint256 internal constant COUNT = 4;
+    address internal constant SLASHER = address(0x51a);
+
+    function setUp() public virtual override {
+        super.setUp();
+        registerKey(key(3), STAKE);
+        for (uint256 i = 0; i < COUNT; ++i) give(owner(i), 1000 ether);
+        vm.prank(DAO);
+        registry.setSlasher(SLASHER, true);
+        I.TaskRules memory r = rules();
+        r.admittedOnly = true;
+        r.quorum = 1;
+        tasks = [task, create(r, 24 ether)];
+        books[task].funded = 1000 ether;
+        books[task].next = rules();
+        books[tasks[1]].funded = 24 ether;
+        books[tasks[1]].next = r;
+        for (uint256 i = 0; i < COUNT; ++i) {
+            vm.prank(DAO);
+            coordinator.admit(tasks[1], owner(i), true);
+            vm.prank(owner(i));
+            coordinator.join(tasks[1], node(i));
+        }
+        skip(1);
+    }
+
+    /// @dev Whether a round in flight plays by other rules than this one.
+    function besideOthers(uint64 round) internal view returns (bool) {
+        bytes32 own = keccak256(abi.encode(book().rules[round]));
+        while (--round != 0) {
+            if (phase(round) >= I.Phase.Finalized) continue;
+            if (keccak256(abi.encode(book().rules[round])) != own) return true;
+        }
+        return false;
+    }
+
+    function last() internal view returns (uint64) {
+        return coordinator.taskOf(task).lastRound;
+    }
+
+    // Which round, and whose turn
+
+    /// @dev A round for which the call is meant; now and then, or where there is none, any of the last three.
+    function pick(
+        uint256 seed,
+        function(uint64) view returns (bool) isMeant
+    ) internal view returns (uint64 round) {
+        uint64 newest = last();
+        uint256 dice = mix(seed, 99);
+        if (newest != 0 && dice % 8 != 0) {
+            uint64 start = uint64((dice >> 8) % newest);
+            for (uint64 i = 0; i < newest; ++i) {
+                round = 1 + ((start + i) % newest);
+                if (isMeant(round)) return round;
+            }
+        }
+        return newest < 3 ? newest : newest - uint64((dice >> 8) % 3);
+    }
+
+    /// @dev The first Supernode from number `i` on for which the call is meant; where there is none, number `i`.
+    function first(uint256 i, function(uint256) view returns (bool) isMeant) internal view returns (uint256) {
+        for (uint256 k = 0; k < COUNT; ++k)
+            if (isMeant(((i % COUNT) + k) % COUNT)) return ((i % COUNT) + k) % COUNT;
+        return i % COUNT;
+    }
+
+    /// @dev The first from number `i` on whose commit of the round is not on chain.
+    function uncommitted(uint64 round, uint256 i) internal view returns (uint256) {
+        uint256 done = book().forced[round] | book().contested[round];
+        i %= COUNT;
+        for (uint256 k = 0; k < COUNT && done & (1 << i) != 0; ++k) i = (i + 1) % COUNT;
+        return i;
+    }
+
+    function isInProgress(uint64 round) internal view returns (bool) {
+        I.Phase at = phase(round);
+        return at == I.Phase.Open || at == I.Phase.Closed;
+    }
+
+    function isPosted(uint64 round) internal view returns (bool) {
+        return phase(round) == I.Phase.Posted;
+    }
+
+    function isFrozen(uint64 round) internal view returns (bool) {
+        return phase(round) == I.Phase.Frozen;
+    }
+
+    function isStanding(uint64 round) internal view returns (bool) {
+        return isPosted(round) || isFrozen(round);
+    }
+
+    function isContestable(uint64 round) internal view returns (bool) {
+        uint256 end_ = coordinator.roundOf(task, round).closedAt + book().rules[round].forcePeriod;
+        return isStanding(round) && block.timestamp < end_;
+    }
+
+    function isDismissible(uint64 round) internal view returns (bool) {
+        return isStanding(round) && book().contesting[round] & book().inTree[round] != 0;
+    }
+
+    function isVoidable(uint64 round) internal view returns (bool) {
+        return isFrozen(round) || (isPosted(round) && book().contesting[round] != 0);
+    }
+
+    function isVoidWithParent(uint64 round) internal view returns (bool) {
+        return isStanding(round) && isOrphan(round);
+    }
+
+    /// @dev Whether the round that it builds on is void.
+    function isOrphan(uint64 round) internal view returns (bool) {
+        return phase(coordinator.roundOf(task, round).parent) == I.Phase.Void;
+    }
+
+    function isRipe(uint64 round) internal view returns (bool) {
+        return isPosted(round) && coordinator.roundOf(task, round).parent == book().active;
+    }
+
+    function isOutside(uint256 i) internal view returns (bool) {
+        return !coordinator.isJoined(task, node(i));
+    }
+
+    function isPoor(uint256 i) internal view returns (bool) {
+        return !isOutside(i) && registry.stakeOf(node(i)) < book().next.minStake;
+    }
+
+    function isLeaving(uint256 i) internal view returns (bool) {
+        return registry.supernode(node(i)).unbonding != 0;
+    }
+
+    function isOwed(uint256 i) internal view returns (bool) {
+        return book().posted[book().active].amounts[i] > distributor.claimedOf(task, owner(i));
+    }
+
+    // Chance
+
+    /// @dev Another number for each salt: what is small, or zero, decides as much as what is large.
+    function mix(uint256 seed, uint256 salt) internal pure returns (uint256) {
+        return uint256(keccak256(abi.encode(seed, salt)));
+    }
+
+    /// @dev A period of up to twice the usual one, or now and then a hundred times that.
+    function vary(uint256 seed, uint256 salt, uint32 usual) internal pure returns (uint32) {
+        uint256 dice = mix(seed, salt);
+        return uint32((1 + ((dice >> 8) % (2 * uint256(usual)))) * (dice % 32 == 0 ? 100 : 1));
+    }
+
+    function joined() internal view returns (uint256 nodes) {
+        for (uint256 i = 0; i < COUNT; ++i) if (coordinator.isJoined(task, node(i))) nodes |= 1 << i;
+    }
+
+    function odd(uint256 seed) internal pure returns (bool) {
+        return seed & 1 == 1;
+    }
+
+    function bits(uint256 set) internal pure returns (uint256 count) {
+        for (; set != 0; set >>= 1) count += set & 1;
+    }
+
+    function commitsRoot(uint64 round, uint256 nodes) internal pure returns (bytes32 root) {
+        (root, ) = tree(round, 0, nodes);
+    }
+
+    function tree(
+        uint64 round,
+        uint256 index,
+        uint256 nodes
+    ) internal pure returns (bytes32 root, bytes32[] memory proof) {
+        bytes32[] memory row = new bytes32[](COUNT);
+        for (uint256 i = 0; i < COUNT; ++i) {
+            if (nodes & (1 << i) != 0) row[i] = sha256(abi.encodePacked(node(i), commitment(i, round)));
+        }
+        return climb(row, index);
+    }
+
+    function rewardLeaf(uint256[4] memory amounts, uint256 i) internal view returns (bytes32) {
+        return distributor.leaf(task, owner(i), amounts[i]);
+    }
+
+    function rewardRoot(uint256[4] memory amounts) internal view returns (bytes32) {
+        bytes32 left = pair(rewardLeaf(amounts, 0), rewardLeaf(amounts, 1));
+        return pair(left, pair(rewardLeaf(amounts, 2), rewardLeaf(amounts, 3)));
+    }
+
+    function rewardProof(
+        uint256[4] memory amounts,
+        uint256 i
+    ) internal view returns (bytes32[] memory proof) {
+        proof = new bytes32[](2);
+        proof[0] = rewardLeaf(amounts, i ^ 1);
+        proof[1] =
+            i < 2
+                ? pair(rewardLeaf(amounts, 2), rewardLeaf(amounts, 3))
+                : pair(rewardLeaf(amounts, 0), rewardLeaf(amounts, 1));
+    }
+}
