@@ -160,7 +160,9 @@ def state_of(model: Any) -> dict[str, Any]:
         if str(tensor.dtype).rpartition(".")[2] != "float32":
             counts = name.rpartition(".")[2] == "num_batches_tracked"  # of a batch normalisation
             how = (
-                "make its layer with track_running_stats=False" if counts else "keep it out of the state_dict"
+                "make its layer with track_running_stats=False"
+                if counts
+                else "convert it, or keep it out of the state_dict"
             )
             raise HostError(f"tensor {name!r}: is {tensor.dtype}, expected float32; {how}")
     return state

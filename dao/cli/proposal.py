@@ -61,7 +61,7 @@ async def publish(
         raise ConfigError(f"--model {model}: expected a safetensors file; without, the app makes the model")
     with tempfile.TemporaryDirectory(prefix="proposal-") as folder:
         tried = _Tried(Path(folder), await asyncio.to_thread(unpack, bundled, Path(folder) / "app"), python)
-        first = model or await tried.created()
+        first = model or await tried.created(trial)
         layout = (await asyncio.to_thread(files.open_model, first)).layout
         if trial is not None:
             await tried.loss(first, shards.paths[0], trial)
@@ -81,12 +81,18 @@ class _Tried:
         self._folder, self._app, self._python = folder, app, python or Path(sys.executable)
         self._console = Console(stderr=True)
 
-    async def created(self) -> Path:
-        """The untrained model."""
+    async def created(self, limit: float | None) -> Path:
+        """The untrained model; AppTimeout where that takes longer than `limit` seconds."""
         model = self._folder / "model.safetensors"
         with self._console.status("the app makes its first model"):
             async with self._trainer(None) as trainer:
-                await trainer.create(model)
+                try:
+                    async with asyncio.timeout(limit):
+                        await trainer.create(model)
+                except TimeoutError:
+                    raise AppTimeout(
+                        f"model(): the app took longer than {limit:.0f} s; give it more by --trial"
+                    ) from None
         return model
 
     async def loss(self, model: Path, shard: Path, limit: float) -> None:

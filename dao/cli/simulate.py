@@ -85,6 +85,8 @@ def command(
     """
     writable(json, "--json")
     writable(plot, "--plot")
+    if plot is not None and plot.suffix.lower() != ".png":
+        raise ConfigError(f"--plot {plot}: expected a name that ends in .png")
     with tempfile.TemporaryDirectory(prefix="commonweight-") as folder:
         scene = _scene(nodes, app, data or [], shards, test, app_python, Path(folder))
         state = asyncio.run(_simulate(scene, rounds, Path(folder), Console()))

@@ -111,7 +111,7 @@ def create(
 ) -> None:
     """Create a task through the DAO's timelock: what to train, on whose rules, for how much.
 
-    The app is tried on a shard: a loss gradient twice, as Superlink and auditor take it, and a training. Then it is
+    The app is tried on a shard: its loss gradient thrice, as Superlink and auditor take it, and a training. Then it is
     bundled and stored together with the first model; the rules bind the digests of both, and the root over the shards.
     Funds for the rounds come from the DAO's tokens. Where members govern, nobody creates a task alone:
     write a draft, and propose that.

@@ -20,7 +20,7 @@ class LinkSource:
     def __init__(self, link: Link, cache: DiskStore, once: bool = False) -> None:
         self.name = f"Superlink {link.address}"
         self._link, self._cache = link, cache
-        self._is_checked, self._away = not once, ""
+        self._once, self._is_checked, self._away = once, not once, ""
         self._checking = asyncio.Lock()
 
     async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
@@ -36,6 +36,8 @@ class LinkSource:
                 cid = await self._link.download(content, incoming)
                 return await asyncio.to_thread(self._cache.keep, incoming, cid)
         except (WireError, DecodeError) as error:  # no answer, or nonsense: another source may have it
+            if self._once and isinstance(error, Unreachable):
+                self._away = str(error)
             raise ContentError(f"{name_of(content)}: {error}") from None
 
     async def _check(self) -> None:

@@ -102,6 +102,12 @@ def test_create__training_is_odd__said_on_a_line_and_made(
     assert done.stderr.count("\n") == 1
 
 
+def test_create__model_hangs__is_told_by_its_limit(dao: Dao, create: tuple[object, ...]) -> None:
+    change(create, "    torch.manual_seed(0)", "    time.sleep(60)")
+    said = dao.refused(*create, "--trial", 2)
+    assert said == "model(): the app took longer than 2 s; give it more by --trial"
+
+
 def test_create__loss_by_chance__is_refused(dao: Dao, create: tuple[object, ...]) -> None:
     change(create, 'model(batch["x"])', 'model(batch["x"] + torch.rand(2))')
     assert "give it a fixed seed" in dao.refused(*create)

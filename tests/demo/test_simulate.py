@@ -112,6 +112,7 @@ def test_simulate__own_app_and_data__pays_who_helped(tmp_path: Path) -> None:
 
 def test_simulate__parts_of_an_own_scene__one_clear_line(tmp_path: Path) -> None:
     assert "--app: expected the folder of an app" in run("--data", tmp_path, code=1).stderr
+    assert "p.svg: expected a name that ends in .png" in run("--plot", tmp_path / "p.svg", code=1).stderr
     assert "expected --data for each contributor" in run("--app", tmp_path, code=1).stderr
     nothing = ("--app", tmp_path, "--shards", tmp_path, "--data", tmp_path / "none.csv")
     assert "none.csv: expected a contributor's data" in run(*nothing, code=1).stderr

@@ -344,6 +344,23 @@ async def test_link_source__once__superlink_away_is_asked_a_single_time(
     assert asked == ["127.0.0.1:1"]
 
 
+async def test_link_source__once__superlink_that_went_away_is_not_asked_again(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = await network.serve()
+    cid = await network.superlink.disk.put_bytes(b"data")
+    source = LinkSource(
+        network.stranger(service.address, limit=0.2), DiskStore(tmp_path / "mine", sync=False), once=True
+    )
+    assert (await source.get(cid)).read_bytes() == b"data"
+    await service.stop(0)
+    with pytest.raises(ContentError, match="does not answer"):
+        await source.get(cid_of_bytes(b"x"))
+    monkeypatch.setattr(Link, "download", None)  # it must not come to that
+    with pytest.raises(ContentError, match="does not answer"):
+        await source.get(cid_of_bytes(b"y"))
+
+
 async def test_link_source__superlink_gone__content_error_naming_it(network: Network, tmp_path: Path) -> None:
     mine = DiskStore(tmp_path / "mine", sync=False)
     source = LinkSource(network.stranger("127.0.0.1:1", limit=0.1), mine)
