@@ -264,8 +264,9 @@ def _bound(log: Path) -> bool:
             return False
         with log.open("r+b") as file:
             file.seek(-LARGEST_LOG // 16, os.SEEK_END)
-            _older(log).write_bytes(file.read())
+            end = file.read()
             file.truncate(0)
+        _older(log).write_bytes(end)
         return True
     return False
 

@@ -319,6 +319,7 @@ class Node:
 
     async def reveal(self, link: Link, round_: RoundId, cid: Cid, root: Digest, sent: bytes) -> None:
         path = self.world.home / f"node-{self.index}-{round_}"
+        path.parent.mkdir(parents=True, exist_ok=True)  # its Superlink may never have been started
         path.write_bytes(sent)
         try:
             self.acks.append(await link.reveal(self.world.task, round_, cid, root, self.salt, path))

@@ -85,7 +85,7 @@ async def test_app__ends_its_process_each_time__is_absent_with_its_last_words(wo
     await victim.running.says("no update yet", f"round={round_}", since=said)
     await closes_without(world, round_)
     reason = await went_without(world, round_)
-    assert "the app's process ended; its last words: " in reason
+    assert "the app's process ended with status 9; its last words: " in reason
     assert "out of memory, giving up" in reason
     await all_counted(world)
 

@@ -32,7 +32,9 @@ async def test_train__app_that_never_stops_talking__its_log_is_bounded_and_its_l
     home, monkeypatch
 ):
     monkeypatch.setattr(appprocess, "LARGEST_LOG", 1 << 16)
-    words = "for _ in range(40):\n    print('x' * 10_000, flush=True)\n    yield {}\nprint('the last words')\nos._exit(3)"
+    words = "for _ in range(40):\n    print('x' * 10_000, flush=True)\n    yield {}\n"
+    words += "while os.fstat(1).st_size > 1 << 16:\n    yield {}\n    time.sleep(0.01)\n"
+    words += "print('the last words')\nos._exit(3)"
     with pytest.raises(AppCrashed, match=r"status 3; its last words: .*the last words \("):
         await home.train(home.trainer(words))
     kept = home.log.with_name("app.log.1")
