@@ -6,16 +6,19 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from aggregator.caretaker import Caretaker
+from aggregator.compute import RoundComputer
+from aggregator.finalizer import Finalizer
 from aggregator.intake import Intake
-from aggregator.journal import Journal
-from aggregator.publish import Publisher
-from aggregator.shortage import Shortage
+from aggregator.journal import SuperlinkJournal
+from aggregator.publisher import Publisher
+from aggregator.readiness import Readiness
 from aggregator.status import StatusStream
-from aggregator.superlink import Superlink, Tools
-from aggregator.watch import Watch
-from aggregator.work import Work
-from dao import app as apps
+from aggregator.superlink import Superlink, SuperlinkDeps
+from aggregator.task_watcher import TaskWatcher
+from dao.app import bundle as apps
+from dao.app.gradient_client import Evaluator
+from dao.app.preflight import try_loss
+from dao.app.shards import Shards, read_shards
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.deployment import Deployment
@@ -23,20 +26,17 @@ from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.chain.track import BlockRef
 from dao.core.errors import ConfigError
-from dao.core.rounds import UNDECIDED
+from dao.core.round_machine import UNDECIDED
 from dao.core.types import Address, RoundId, Rules, TaskId, hex_of
-from dao.evaluator import Evaluator
-from dao.lock import chain_name, only_daemon
-from dao.shards import Shards, read_shards
-from dao.store.base import Source, Store
+from dao.runtime.locks import chain_name, only_daemon
 from dao.store.disk import DiskStore
 from dao.store.folder import FolderSource
 from dao.store.gateway import GatewaySource
 from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
-from dao.trial import try_loss
-from dao.wire.service import Service, serve
-from dao.wire.transport import Certificate, require_free
+from dao.store.source import Source, Store
+from dao.wire.grpc_options import Certificate, require_free
+from dao.wire.superlink_service import Service, serve
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningSuperlink:
     """A Superlink that takes calls; `play` runs its rounds."""
 
     superlink: Superlink
-    caretaker: Caretaker
+    caretaker: Finalizer
     service: Service
 
     async def play(self, rounds: int | None) -> None:
@@ -88,7 +88,7 @@ class Running:
 @asynccontextmanager
 async def open_superlink(
     settings: Settings, signer: Signer, evaluator: Evaluator | None = None
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[RunningSuperlink]:
     """Make everything ready: chain, content, shards, the app's process, the wire.
 
     `evaluator` takes the place of one of its own. ConfigError when the task is not this Superlink's, its shards are
@@ -113,21 +113,23 @@ async def open_superlink(
             stack.push_async_callback(evaluator.stop)
         # also warms the app's process up, and finds out now whether app, model and shards fit
         await try_loss(evaluator, await store.get(rules.base_model), shards.paths[0])
-        watch = await stack.enter_async_context(Watch(chain, settings.task))
+        watch = await stack.enter_async_context(TaskWatcher(chain, settings.task))
         sender = await stack.enter_async_context(Sender(chain, signer, home / "transactions.db"))
-        journal = Journal(home / "journal.db")
+        journal = SuperlinkJournal(home / "journal.db")
         stack.push_async_callback(journal.close)
         intake = Intake(chain.domain, settings.task, signer, journal, store, watch.members, status.emit)
         publisher = Publisher(store)
-        work = Work(evaluator, publisher, home / "scratch")
-        shortage = Shortage(chain, settings.task, signer.address, watch, status.emit)
-        tools = Tools(chain, sender, watch, journal, intake, work, publisher, shards, shortage, status.emit)
+        work = RoundComputer(evaluator, publisher, home / "scratch")
+        shortage = Readiness(chain, settings.task, signer.address, watch, status.emit)
+        tools = SuperlinkDeps(
+            chain, sender, watch, journal, intake, work, publisher, shards, shortage, status.emit
+        )
         service = await serve(intake, settings.listen, chain.domain, signer.address, settings.certificate)
         stack.push_async_callback(service.stop)
         status.emit("serving", task=settings.task, address=service.address)
         await shortage.look()  # also where a round is in flight, whose end would show it
-        caretaker = Caretaker(chain, settings.task, sender, watch, journal, status.emit)
-        yield Running(Superlink(settings.task, rules.base_model, tools), caretaker, service)
+        caretaker = Finalizer(chain, settings.task, sender, watch, journal, status.emit)
+        yield RunningSuperlink(Superlink(settings.task, rules.base_model, tools), caretaker, service)
 
 
 async def _rules(chain: Chain, task: TaskId, signer: Signer) -> Rules:

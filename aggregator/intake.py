@@ -10,20 +10,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from aggregator.collection import Collection
-from aggregator.journal import HeldCommit, HeldReveal, Journal
+from aggregator.journal import HeldCommit, HeldReveal, SuperlinkJournal
 from dao.chain.signer import Signer, recover
+from dao.content.tensor_files import open_update, update_limit
 from dao.core.commitment import commitment as commitment_of
 from dao.core.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
+from dao.core.formats.json_form import Signature
+from dao.core.formats.signed_messages import commit_digest, receipt_digest
 from dao.core.merkle import body_root
-from dao.core.messages import commit_digest, receipt_digest
-from dao.core.record import Signature
 from dao.core.settle import Failure
 from dao.core.types import Address, Digest, Domain, RoundId, Status, TaskId, hex_of
-from dao.failpoint import failpoint
-from dao.files import open_update, update_limit
+from dao.runtime.failpoint import failpoint
 from dao.store.layered import LayeredStore
 from dao.wire.messages import Ack, Inclusion, RevealHeader
-from dao.wire.service import Receive
+from dao.wire.superlink_service import Receive
 
 KEPT = 4  # rounds whose proofs of inclusion may still be asked for
 PATIENCE = 10.0  # seconds that a call waits for the Superlink to see what its caller saw on chain
@@ -38,7 +38,7 @@ class Intake:
         domain: Domain,
         task: TaskId,
         signer: Signer,
-        journal: Journal,
+        journal: SuperlinkJournal,
         store: LayeredStore,
         members: Callable[[], frozenset[Address]],
         tell: Callable[..., None],

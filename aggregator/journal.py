@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dao.core.record import Signature
+from dao.core.formats.json_form import Signature
 from dao.core.settle import Failure
 from dao.core.types import Address, Digest, RoundId, Status, TaskId
 
@@ -52,7 +52,7 @@ class HeldReveal:
     failure: Failure | None
 
 
-class Journal:
+class SuperlinkJournal:
     """One SQLite file. Reads block for a moment; writes are awaited until they are on disk."""
 
     def __init__(self, path: Path) -> None:

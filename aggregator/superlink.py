@@ -11,29 +11,35 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
 
-from aggregator.case import absent_from, base_at, commits_of
 from aggregator.collection import Collection
+from aggregator.compute import BaseModel, GateGradient, RoundComputer, RoundInputs, Settlement
+from aggregator.inputs import absent_from, base_at, commits_of
 from aggregator.intake import Intake
-from aggregator.journal import HeldCommit, Journal
-from aggregator.publish import Publisher
-from aggregator.shortage import MISSING, Shortage
-from aggregator.watch import Watch
-from aggregator.work import Base, Case, Gate, Settlement, Work
+from aggregator.journal import HeldCommit, SuperlinkJournal
+from aggregator.publisher import Publisher
+from aggregator.readiness import MISSING, Readiness
+from aggregator.task_watcher import TaskWatcher
+from dao.app.shards import Shards
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted, RoundOpened
+from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender, TxReceipt
 from dao.core.commitment import forced_hash
 from dao.core.errors import DaoError, Reverted, RuleError
-from dao.core.manifest import Shard
-from dao.core.record import Cid as CidText
-from dao.core.record import Signature
-from dao.core.rounds import abort_after, commit_deadline, draw_shard, result_deadline, reveal_deadline
+from dao.core.formats.json_form import Cid as CidText
+from dao.core.formats.json_form import Signature
+from dao.core.formats.manifest import Shard
+from dao.core.round_machine import (
+    abort_after,
+    commit_deadline,
+    draw_shard,
+    result_deadline,
+    reveal_deadline,
+)
 from dao.core.settle import commits_root
 from dao.core.types import Digest, Phase, RoundId, RoundState, TaskId, Timestamp, hex_of
-from dao.failpoint import failpoint
-from dao.history import History
-from dao.shards import Shards
+from dao.runtime.failpoint import failpoint
 from dao.store.cid import Cid
 
 RETRY = 1  # seconds of block time
@@ -52,29 +58,29 @@ class TaskOver(RuleError):  # noqa: N818  (a leaf of the tree)
 
 
 @dataclass(frozen=True)
-class Tools:
+class SuperlinkDeps:
     """What the Superlink works with."""
 
     chain: Chain
     sender: Sender
-    watch: Watch
-    journal: Journal
+    watch: TaskWatcher
+    journal: SuperlinkJournal
     intake: Intake
-    work: Work
+    work: RoundComputer
     publisher: Publisher
     shards: Shards
-    shortage: Shortage
+    shortage: Readiness
     tell: Callable[..., None]
 
 
 class Superlink:
     """Plays the rounds of one task, each by the rules that it opened with; `base_model` is the task's."""
 
-    def __init__(self, task: TaskId, base_model: Digest, tools: Tools) -> None:
+    def __init__(self, task: TaskId, base_model: Digest, tools: SuperlinkDeps) -> None:
         self._task, self._base_model, self._tools = task, base_model, tools
         self._chain, self._watch, self._tell = tools.chain, tools.watch, tools.tell
-        self._coordinator, self._history = Coordinator(tools.chain), History(tools.chain, task)
-        self._base: Base | None = None  # of the next round, where its parent is the last one posted
+        self._coordinator, self._history = Coordinator(tools.chain), RoundReader(tools.chain, task)
+        self._base: BaseModel | None = None  # of the next round, where its parent is the last one posted
         self._syncing: asyncio.Task[None] | None = None
 
     async def run(self, rounds: int | None = None) -> None:
@@ -123,7 +129,7 @@ class Superlink:
 
     # open
 
-    async def _open(self) -> tuple[RoundOpened, Base]:
+    async def _open(self) -> tuple[RoundOpened, BaseModel]:
         """Open a round, or find the one that is in progress: ours, once another Superlink's is over."""
         round_ = await self._opened_round()
         opened = (await self._history.events_of(round_, self._chain.final())).opened
@@ -166,14 +172,14 @@ class Superlink:
                 f"task {self._task}: all {rules.shards} validation shards are used; propose another task"
             )
 
-    async def _base_of(self, parent: RoundId) -> Base:
+    async def _base_of(self, parent: RoundId) -> BaseModel:
         if self._base is None or (self._base.previous.round if self._base.previous else 0) != parent:
             self._base = await base_at(
                 self._chain, self._history, self._tools.publisher, self._base_model, parent
             )
         return self._base
 
-    async def _collect(self, opened: RoundOpened, base: Base) -> Collection:
+    async def _collect(self, opened: RoundOpened, base: BaseModel) -> Collection:
         """Take what nodes send for the round from now on, beside what the journal holds of it."""
         at, collection = self._chain.final(), self._tools.intake.collection(opened.round)
         rules = await self._coordinator.rules_of_round(self._task, opened.round, at)
@@ -268,12 +274,12 @@ class Superlink:
         closed: CommitsClosed,
         index: int,
         collection: Collection,
-        base: Base,
-        gating: "asyncio.Task[Gate]",
+        base: BaseModel,
+        gating: "asyncio.Task[GateGradient]",
     ) -> tuple[Settlement, ResultPosted]:
         """Settle and post; again, if a forced commit came in between. RoundLost, after an abort, when time is up."""
         round_ = collection.round
-        case: Case | None = None
+        case: RoundInputs | None = None
         while True:
             due = await self._reveals(closed, collection)
             gate = await asyncio.shield(gating)  # meanwhile it may show who only is late
@@ -312,9 +318,11 @@ class Superlink:
                 return result_deadline(collection.rules, state)
             await self._watch.wait(deadline, collection.changed())
 
-    def _case(self, closed: CommitsClosed, index: int, collection: Collection, base: Base) -> Case:
+    def _case(
+        self, closed: CommitsClosed, index: int, collection: Collection, base: BaseModel
+    ) -> RoundInputs:
         deployment, shards = self._chain.deployment, self._tools.shards
-        return Case(
+        return RoundInputs(
             domain=self._chain.domain,
             distributor=deployment.distributor,
             task=self._task,

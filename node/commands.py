@@ -12,21 +12,21 @@ from dao.chain.contracts import Coordinator, Registry, Token
 from dao.chain.deployment import keep_deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.config import FILE, PASSWORD_VARIABLE
 from dao.core.errors import ConfigError, KeyFileError, RuleError
-from dao.core.messages import operator_digest
+from dao.core.formats.signed_messages import operator_digest
 from dao.core.reasons import in_tokens
 from dao.core.types import ZERO_ADDRESS, Address, TaskId, Timestamp, Wei, hex_of
-from dao.gov.timing import moment
+from dao.gov.schedule import moment
+from dao.runtime.config import FILE, PASSWORD_VARIABLE
+from node.daemon import Contents, alone, connected, operator, outbox
 from node.rewards import claim_due, finalize_due
-from node.service import Contents, alone, connected, operator, outbox
 from node.settings import NodeSettings, TaskSettings, put_aside, write_task
 
 SCRYPT_WORK = 262_144
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimOutcome:
     """What a claim paid, and what had to be finalized first."""
 
     task: TaskId
@@ -114,7 +114,7 @@ async def leave(settings: NodeSettings, task: TaskId, owner: Signer | None = Non
 
 async def claim(
     settings: NodeSettings, payer: Signer | None = None, tasks: Sequence[TaskId] = ()
-) -> list[Claimed]:
+) -> list[ClaimOutcome]:
     """Have the node's owner paid what it earned in these tasks; none: all of this node's.
 
     `payer` pays for gas, the operator where it is None. Rounds whose challenge window is over are finalized first, so
@@ -133,7 +133,7 @@ async def claim(
             store, _ = contents.of_task(given[task], is_awaited=True)
             finalized = await finalize_due(chain, sender, task)
             amount = await claim_due(chain, sender, store, task, owner)
-            paid.append(Claimed(task, finalized, amount))
+            paid.append(ClaimOutcome(task, finalized, amount))
     return paid
 
 

@@ -1,400 +1,224 @@
-"""A Supernode in one task: `_take_part` is one round, top to bottom.
-
-Whatever is done, the journal knows it first, and a daemon that starts again goes on from there. The chain is the
-authority: phases, roots and results are read at a final block, and the Superlink is only asked for what can be checked.
-"""
+"""The process of a Supernode: opens everything it acts through, runs its tasks, and ends cleanly when told to."""
 
 import asyncio
-import hashlib
-import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import suppress
-from dataclasses import dataclass
+import contextlib
+import gc
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack
+from functools import partial
 from pathlib import Path
-from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
-from dao.app import MAX_BYTES, unpack
-from dao.chain.signer import Signer, recover
-from dao.core import reasons
-from dao.core.errors import AppCrashed, ContentError, DaoError, NotFound, Reorged, RuleError, Unreachable
-from dao.core.merkle import verify
-from dao.core.messages import receipt_digest
-from dao.core.rounds import commit_deadline, counted_stake, force_deadline, reveal_deadline
-from dao.core.settle import ROWS_DEPTH
-from dao.core.types import Digest, Domain, Phase, RoundId, RoundState, Rules, TaskId, hex_of
-from dao.journal import Journal, SignedCommit, Step
+from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator
+from dao.chain.deployment import Deployment
+from dao.chain.sender import Sender
+from dao.chain.signer import Signer
+from dao.core.errors import ConfigError, DaoError, Reverted
+from dao.core.types import Address, Domain, TaskId, hex_of
+from dao.runtime.backoff import pauses
+from dao.runtime.config import PASSWORD_VARIABLE
+from dao.runtime.locks import chain_name, only_daemon
+from dao.runtime.open_files import allow_open_files
+from dao.store.disk import DiskStore
+from dao.store.gateway import GatewaySource
+from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
-from dao.wire.link import Link
-from dao.wire.messages import Inclusion
-from node.outcome import Outcomes
-from node.retry import pauses
-from node.trainer import Trained, Trainer
-from node.update import write_update
-from node.view import Clock, TaskView
+from dao.store.source import Source
+from dao.wire.grpc_options import Tls
+from dao.wire.superlink_client import SuperlinkClient
+from dao.wire.superlink_source import SuperlinkSource
+from node.journal import SignedCommit, SupernodeJournal
+from node.outcomes import Outcomes
+from node.settings import NodeSettings, TaskSettings
+from node.supernode import Supernode, SupernodeDeps
+from node.task_view import Clock, TaskView
+from node.trainer import Trainer
 
-T = TypeVar("T")
-RESERVE = 0.1  # part of the commit period that training leaves for the commit
-ASK_LIMIT = 30.0  # seconds to ask the Superlink for a proof, before the commit is forced
-AGAIN = 0.05  # seconds until a round that the chain moved under is looked at anew
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds until an app that cannot be had is asked for again
-LATE_LIMIT = 5.0  # seconds to ask for it where nothing can be forced any more, before the commit is opened
-MOST_MISSED = 50  # rounds back for which the journal says that this daemon was away
-AWAY = "this daemon was not there while commits were open; keep it running"
-SLOW = (
-    "the commits were closed before the update was ready; train faster, or take part in tasks with more time"
-)
+FORCE_LIMIT = 120.0  # seconds
+LONGEST_PAUSE = 60.0  # seconds until a task that failed is taken up again
 _log = structlog.get_logger()
 
-
-class _Moved(Exception):  # noqa: N818 (no error)
-    """The round's state on chain is not, or was not all along, what was being worked on."""
+TrainerOf = Callable[[TaskId, TaskSettings, Path], Trainer]
 
 
-@dataclass(frozen=True)
-class Means:
-    """What a Supernode acts through. `force` sends a commit to the chain, `trainer_of` takes the app's folder."""
+async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) -> None:
+    """Run a Supernode until SIGTERM or SIGINT. DaoError where it cannot begin: what is wrong, in one line.
 
-    signer: Signer
-    domain: Domain
-    view: TaskView
-    clock: Clock
-    journal: Journal
-    store: LayeredStore
-    link: Link
-    force: Callable[[SignedCommit], Coroutine[Any, Any, None]]
-    trainer_of: Callable[[Path], Trainer]
-    apps: Path  # folder of unpacked apps
-    scratch: Path  # folder of what is being trained
-    by_ipfs: bool  # reveal by IPFS rather than in a stream
-
-
-class Supernode:
-    """One node's part in one task."""
-
-    def __init__(self, task: TaskId, means: Means, outcomes: Outcomes) -> None:
-        self._task, self._means, self._outcomes = task, means, outcomes
-        self._node = means.signer.address
-        self._view, self._clock, self._journal = means.view, means.clock, means.journal
-        self._log = _log.bind(task=task)
-        self._trainer: Trainer | None = None
-        self._problem = ""  # what is in this round's way, as far as it has gone
-
-    async def run(self) -> None:
-        """Take part in round after round, until cancelled."""
-        self._outcomes.release()  # what an earlier process could not
-        try:
-            async for round_ in self._rounds():
-                self._log.info("round", round=round_)
-                await self._take_part(round_)
-        finally:
-            if self._trainer is not None:
-                await self._trainer.stop()
-
-    async def _rounds(self) -> AsyncIterator[RoundId]:
-        """Rounds that have something left to do, in order: those the journal has not seen the end of, then new ones."""
-        last = await self._view.last_round()
-        notes = self._journal.notes(self._task)
-        seen = max((note.round for note in notes), default=RoundId(max(last - 1, 0)))
-        is_idle = last == seen and all(note.step is Step.ENDED for note in notes)
-        await self._get_ready(last, is_idle)
-        for note in reversed(notes):
-            if note.step is not Step.ENDED and note.round <= last:
-                yield note.round
-        seen = RoundId(max(min(seen, last), last - MOST_MISSED))
-        while True:
-            last = await self._view.next_round(seen)
-            for number in range(seen + 1, last + 1):
-                yield RoundId(number)
-            seen = last
-
-    async def _get_ready(self, last: RoundId, is_idle: bool) -> None:
-        """Load the app with the data; while idle, ask for an app that cannot be had until it can, or a round opens."""
-        for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
-            try:
-                await (await self._ready_trainer(await self._view.rules())).start()
-            except DaoError as error:  # it is tried again in each round
-                self._log.warning("not ready", last_round=last, error=str(error))
-                if not is_idle or not isinstance(error, ContentError):
-                    return
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._view.next_round(last), pause)
-                    return
-            else:
-                self._log.info("ready", last_round=last)
-                return
-
-    async def _take_part(self, round_: RoundId) -> None:
-        """One round, from wherever it stands; anew when the chain moved before something was done."""
-        missed, self._problem = AWAY, ""
-        while True:
-            try:
-                return await self._play(round_, missed)
-            except (_Moved, Reorged):
-                missed = self._problem or SLOW
-                await asyncio.sleep(AGAIN)
-
-    async def _play(self, round_: RoundId, missed: str) -> None:
-        """One round. Every part looks at the journal first, so that all of it may be done again."""
-        state = await self._view.leaves(round_, {Phase.NONE})
-        rules = await self._view.rules_of(round_)  # whatever is decided meanwhile
-        self._journal.see(self._task, round_, state.open_block)
-        commit = self._journal.commit_of(self._task, round_)
-
-        if state.phase is Phase.OPEN:
-            try:
-                commit = await self._while_open(round_, state, rules)
-                state = await self._view.after(round_, state)
-            except Reorged:
-                raise
-            except DaoError as error:
-                missed = str(error)
-        if commit is None:
-            found = await self._view.round(round_)
-            if found.phase in (Phase.NONE, Phase.OPEN) and _opening(found) != _opening(state):
-                raise _Moved  # a reorg took its opening or closing back
-            self._end(round_, missed)
-            return
-        if state.phase is Phase.CLOSED:
-            await self._while_closed(commit, state, rules)
-            looking = asyncio.create_task(self._look_ahead(round_))
-            try:
-                state = await self._view.after(round_, state)
-            finally:
-                looking.cancel()
-                await asyncio.gather(looking, return_exceptions=True)
-
-        match state.phase:
-            case Phase.POSTED | Phase.FROZEN | Phase.FINALIZED:
-                self._outcomes.conclude(round_, commit)
-            case Phase.ABORTED:
-                why = reasons.NO_RESULT if state.closed_at else reasons.not_closed(rules.quorum)
-                self._end(round_, f"{why}; {self._problem}".rstrip("; "))
-            case Phase.VOID:
-                self._end(round_, "the round is void: its result did not stand, so nobody earns")
-            case _:
-                raise _Moved  # a reorg took a step of the round back
-
-    async def _while_open(self, round_: RoundId, opened: RoundState, rules: Rules) -> SignedCommit:
-        """Train, sign, hand in; DaoError when there can be no commit."""
-        commit = self._journal.commit_of(self._task, round_)
-        if commit is None:
-            commit = await self._while(round_, opened, self._commit(round_, opened, rules))
-        if commit.receipt is None:
-            await self._while(round_, opened, self._hand_in(commit, opened, rules))
-        return commit
-
-    async def _while_closed(self, commit: SignedCommit, closed: RoundState, rules: Rules) -> None:
-        """See that the commit counts, and open it: as far as we know, it may count all the same."""
-        self._problem = await self._be_counted(commit, closed, rules)
-        unopened = await self._while(commit.round, closed, self._reveal(commit, closed, rules))
-        self._problem = unopened and (self._problem or unopened)
-
-    async def _commit(self, round_: RoundId, opened: RoundState, rules: Rules) -> SignedCommit:
-        """Train and sign; once more where what failed may come right in time."""
-        await self._check_seat(rules, opened)
-        deadline = commit_deadline(rules, opened)
-        for pause in pauses():
-            try:
-                return await self._train_and_sign(round_, opened, rules, deadline)
-            except (ContentError, AppCrashed) as error:
-                if self._clock.now() + pause >= deadline:
-                    raise
-                self._problem = str(error)
-                self._log.warning("no update yet", round=round_, error=self._problem)
-            await asyncio.sleep(pause)
-        raise AssertionError  # pauses do not end
-
-    async def _train_and_sign(
-        self, round_: RoundId, opened: RoundState, rules: Rules, deadline: float
-    ) -> SignedCommit:
-        trainer, base = await asyncio.gather(self._ready_trainer(rules), self._base_model(opened, rules))
-        scratch = self._means.scratch
-        scratch.mkdir(parents=True, exist_ok=True)
-        trained, update = (
-            scratch / f"{self._task}-trained",
-            self._means.store.local.tmp / f"{self._task}-update",
+    `trainer_of` (task, its settings, the app's folder) makes another trainer than the app's own.
+    """
+    tasks = settings.tasks()
+    if not tasks:
+        raise ConfigError(
+            f"{settings.home}: takes part in no task; dao node join TASK --data PATH --superlink HOST:PORT"
         )
-        limit = deadline - self._clock.now() - RESERVE * rules.commit_period
-        told = await trainer.train(
-            base, trained, seed=self._seed(round_), round=round_, limit=max(limit, 1.0)
-        )
-        begun = monotonic()
-        root = await asyncio.to_thread(write_update, base, trained, rules.codec, rules.body_depth, update)
-        cid = await self._means.store.local.put_file(update, move=True)
-        took = monotonic() - begun
-        self._journal.pin(self._task, round_, cid)
-        await self._means.store.local.pin(cid)
-        salt = Digest(secrets.token_bytes(32))
-        commit = self._journal.sign(self._task, round_, cid, root, salt, self._means.signer.sign)
-        self._journal.reach(self._task, round_, Step.SIGNED, facts=_facts(told))
-        self._problem = ""
-        self._log.info(
-            "committed",
-            round=round_,
-            cid=str(cid),
-            seconds=round(told.train_s, 3),
-            around=[round(told.load_s, 3), round(told.store_s, 3)],
-            encoding=round(took, 3),
-        )
-        return commit
-
-    async def _check_seat(self, rules: Rules, opened: RoundState) -> None:
-        """RuleError when this node may not commit to the round."""
-        joined, stake = await self._view.seat(self._node, opened)
-        if not joined:
-            raise RuleError(
-                f"this node has not joined task {self._task}; its owner does that: dao node join {self._task}"
+    signer = operator(settings)
+    allow_open_files()
+    gc.freeze()  # what is imported stays: no search for garbage need look at it
+    with alone(settings, signer.address):
+        async with AsyncExitStack() as stack:
+            running = await _open(settings, signer, tasks, trainer_of or partial(_trainer, settings), stack)
+            _log.info(
+                "supernode", operator=hex_of(signer.address), tasks=list(tasks), chain=settings.chain.url
             )
-        if not counted_stake(rules, stake):
-            raise RuleError(reasons.ineligible(stake, rules.min_stake))
+            await _until_told(asyncio.create_task(_together(running)))
 
-    async def _ready_trainer(self, rules: Rules) -> Trainer:
-        """The trainer of the app that the DAO voted for: no other code is run."""
-        if self._trainer is None:
-            if not await self._means.store.has(rules.app_hash):
-                self._log.info("fetching the app", superlink=self._means.link.address)
-            try:
-                bundle = await self._means.store.get(rules.app_hash, MAX_BYTES)
-            except NotFound as error:
-                name = hex_of(rules.app_hash)[:10]
-                raise NotFound(f"the app {name}… cannot be had: {error.why}") from None
-            folder = self._means.apps / rules.app_hash.hex()
-            await asyncio.to_thread(unpack, bundle.read_bytes(), folder)
-            self._trainer = self._means.trainer_of(folder)
-        return self._trainer
 
-    async def _base_model(self, opened: RoundState, rules: Rules) -> Path:
-        if not opened.parent:
-            return await self._outcomes.model(rules.base_model)
-        return await self._outcomes.model((await self._view.result(opened.parent)).model_digest)
+def operator(settings: NodeSettings) -> Signer:
+    """Open the operator's keystore; KeyFileError says what is wrong with it."""
+    return Signer.load(settings.at(settings.key.keystore), settings.password_file(), PASSWORD_VARIABLE)
 
-    def _seed(self, round_: RoundId) -> int:
-        domain = self._means.domain
-        what = (b"train", domain.chain_id.to_bytes(32, "big"), domain.coordinator, self._node)
-        numbers = self._task.to_bytes(8, "big") + round_.to_bytes(8, "big")
-        return int.from_bytes(hashlib.sha256(b"".join(what) + numbers).digest()[:4], "big")
 
-    async def _hand_in(self, commit: SignedCommit, opened: RoundState, rules: Rules) -> None:
-        """Give the commit to the Superlink until it has signed for it."""
-        for pause in pauses():
-            try:
-                receipt = await self._means.link.commit(
-                    self._task, commit.round, commit.commitment, commit.signature
-                )
-                bound = receipt_digest(
-                    self._means.domain, self._task, commit.round, self._node, commit.commitment
-                )
-                if recover(bound, receipt) != rules.superlink:
-                    raise RuleError(
-                        "the receipt is not signed by the round's Superlink; is its address right?"
-                    )
-            except DaoError as error:
-                self._log.warning("commit not taken", round=commit.round, error=str(error))
-            else:
-                self._journal.receive(self._task, commit.round, receipt)
-                return
-            if self._clock.now() + pause >= commit_deadline(rules, opened):
-                return
-            await asyncio.sleep(pause)
+def alone(settings: NodeSettings, account: Address) -> AbstractContextManager[None]:
+    """Hold the locks of a node's folder and of an account on its chain; LockedError when another process does."""
+    deployment = Deployment.load(settings.at(settings.chain.deployment))
+    return only_daemon(settings.home, account, chain_name(deployment.chain_id, settings.chain.url))
 
-    # Closed
 
-    async def _be_counted(self, commit: SignedCommit, closed: RoundState, rules: Rules) -> str:
-        """See the commit in the tree that the chain has the root of, or force it; "" or what is wrong."""
-        left = force_deadline(rules, closed) - self._clock.now()
-        patience = min(ASK_LIMIT, left / 2) if left > 0 else LATE_LIMIT
-        root = (await self._view.closing(commit.round, closed)).root
+def outbox(settings: NodeSettings, account: Address) -> Path:
+    """Return the file of an account's transactions."""
+    return settings.home / f"outbox-{hex_of(account)}.sqlite"
+
+
+@contextlib.asynccontextmanager
+async def connected(settings: NodeSettings) -> AsyncIterator[Chain]:
+    """Connect to the chain of a node's settings."""
+    deployment = Deployment.load(settings.at(settings.chain.deployment))
+    async with await Chain.connect(settings.chain.url, deployment, settings.chain.confirmations) as chain:
+        yield chain
+
+
+class Contents:
+    """Where a node's content is and comes from: its disk, Superlinks, its IPFS node, gateways."""
+
+    def __init__(
+        self, settings: NodeSettings, domain: Domain, signer: Signer | None, stack: AsyncExitStack
+    ) -> None:
+        self._settings, self._domain, self._signer, self._stack = settings, domain, signer, stack
+        self.disk = DiskStore(settings.at(settings.content.folder), sync=settings.content.sync)
+        gateways = [GatewaySource(url, self.disk) for url in settings.content.gateways]
+        for gateway in gateways:
+            stack.push_async_callback(gateway.close)
+        kubo = [] if settings.content.kubo is None else [KuboStore(settings.content.kubo, self.disk)]
+        for store in kubo:
+            stack.callback(store.close)
+        self._others: list[Source] = [*kubo, *gateways]
+        self._replicas = kubo
+
+    def of_task(self, given: TaskSettings, is_awaited: bool = False) -> tuple[LayeredStore, SuperlinkClient]:
+        """Return the content of a task, and the link to its Superlink; ConfigError for a bad address.
+
+        `is_awaited`: somebody sits there and waits, so that sources which are away are given up after seconds.
+        """
+        authorities = given.authorities and self._settings.at(given.authorities)
+        tls = Tls(authorities) if given.tls else None
+        link = SuperlinkClient(
+            given.superlink, self._signer, self._domain, tls, limit=3.0 if is_awaited else 10.0
+        )
+        self._stack.push_async_callback(link.close)
+        sources = [SuperlinkSource(link, self.disk), *self._others]
+        return LayeredStore(self.disk, sources, self._replicas, attempts=1 if is_awaited else 3), link
+
+
+async def _open(
+    settings: NodeSettings,
+    signer: Signer,
+    tasks: dict[TaskId, TaskSettings],
+    trainer_of: TrainerOf,
+    stack: AsyncExitStack,
+) -> list[Callable[[], Coroutine[Any, Any, None]]]:
+    """Open the chain, the journal and the content; return what is to run at the same time."""
+    chain = await stack.enter_async_context(connected(settings))
+    sender = await stack.enter_async_context(Sender(chain, signer, outbox(settings, signer.address)))
+    journal = SupernodeJournal(settings.home / "journal.sqlite", chain.domain, signer.address)
+    stack.callback(journal.close)
+    contents = Contents(settings, chain.domain, signer, stack)
+    clock = Clock(chain)
+    running: list[Callable[[], Coroutine[Any, Any, None]]] = [clock.run]
+    for task, given in tasks.items():
+        store, link = contents.of_task(given)
+        means = SupernodeDeps(
+            signer=signer,
+            domain=chain.domain,
+            view=TaskView(chain, task),
+            clock=clock,
+            journal=journal,
+            store=store,
+            link=link,
+            force=partial(_force, Coordinator(chain), sender),
+            trainer_of=partial(trainer_of, task, given),
+            apps=settings.home / "apps",
+            scratch=settings.at(settings.scratch),
+            by_ipfs=settings.reveal == "ipfs",
+        )
+        outcomes = Outcomes(
+            task, signer.address, means.view, clock, journal, store, means.force, settings.content.keep_bytes
+        )
+        stack.push_async_callback(outcomes.close)
+        running.append(partial(_keep_going, task, partial(Supernode, task, means, outcomes)))
+    return running
+
+
+def _trainer(settings: NodeSettings, task: TaskId, given: TaskSettings, app: Path) -> Trainer:
+    """The trainer of an app, with this node's data for the task."""
+    python = None if given.python is None else settings.at(given.python)
+    log = settings.home / f"app-{task}.log"
+    return Trainer.of(app, settings.at(given.data), log, python=python, threads=settings.threads)
+
+
+async def _force(coordinator: Coordinator, sender: Sender, commit: SignedCommit) -> None:
+    """Send a commit to the chain; a second time changes nothing."""
+    call = coordinator.commit(commit.task, commit.round, sender.address, commit.commitment, commit.signature)
+    try:
+        await sender.send(call, key=f"commit:{commit.task}:{commit.round}", limit=FORCE_LIMIT)
+    except Reverted as error:
+        if error.error != "AlreadyCommitted":
+            raise
+
+
+async def _keep_going(task: TaskId, supernode: Callable[[], Supernode]) -> None:
+    """Run a task; when it fails, say so and take it up again a little later."""
+    for pause in pauses(longest=LONGEST_PAUSE):
         try:
-            where = await self._proof(commit, patience)
-            row = self._node + commit.commitment
-            if where.count != closed.commits or not verify(root, row, where.index, where.proof, ROWS_DEPTH):
-                raise RuleError("the Superlink's proof does not lead to the root on chain")
-            how = "in the tree"
-        except DaoError as error:
-            self._log.warning("commit left out, so it is forced", round=commit.round, error=str(error))
-            try:
-                await self._means.force(commit)
-            except DaoError as failure:
-                self._log.error("commit not forced", round=commit.round, error=str(failure))
-                return f"the Superlink left the commit out ({error}), and it could not be forced: {failure}"
-            how = f"forced: {error}"
-        self._journal.reach(self._task, commit.round, Step.COUNTED, facts={"counted": how})
-        return ""
-
-    async def _proof(self, commit: SignedCommit, patience: float) -> Inclusion:
-        """Ask where the commit stands in the tree, for `patience` seconds and no longer: the chain must hear in time."""
-        try:
-            async with asyncio.timeout(patience):
-                return await self._means.link.inclusion(self._task, commit.round, limit=patience)
-        except TimeoutError:
-            raise Unreachable(f"the Superlink gave no proof within {patience:.0f} s") from None
-
-    async def _reveal(self, commit: SignedCommit, closed: RoundState, rules: Rules) -> str:
-        """Open the commit until the Superlink has the update; "" or what is wrong."""
-        store, by_ipfs = self._means.store, self._means.by_ipfs
-        for pause in pauses():
-            try:
-                content = await store.local.get(commit.cid)
-                if by_ipfs:
-                    await store.pin(commit.cid)
-                    by_ipfs = bool(await store.publish(commit.cid))
-                ack = await self._means.link.reveal(
-                    self._task,
-                    commit.round,
-                    commit.cid,
-                    commit.body_root,
-                    commit.salt,
-                    None if by_ipfs else content,
-                )
-                problem = "" if ack.accepted else f"the Superlink did not take the update: {ack.reason}"
-            except DaoError as error:
-                problem = str(error)
-            if not problem:
-                self._journal.reach(self._task, commit.round, Step.REVEALED)
-                link = self._means.link
-                self._log.info("revealed", round=commit.round, sent=link.sent, received=link.received)
-                return ""
-            self._log.warning("update not taken", round=commit.round, error=problem)
-            by_ipfs = False  # it may not be able to fetch it
-            if self._clock.now() + pause >= reveal_deadline(rules, closed):
-                return problem
-            await asyncio.sleep(pause)
-        raise AssertionError  # pauses do not end
-
-    async def _look_ahead(self, round_: RoundId) -> None:
-        """Fetch the new model while its result is still being computed."""
-        try:
-            self._outcomes.look_ahead(await self._means.link.model(self._task, round_))
-        except DaoError as error:  # it is fetched when the chain names it
-            self._log.debug("no model ahead", round=round_, error=str(error))
-
-    # all along
-
-    async def _while(self, round_: RoundId, state: RoundState, work: Coroutine[Any, Any, T]) -> T:
-        """Do some work for as long as the round's state is this one; _Moved when it changed first."""
-        doing, leaving = asyncio.create_task(work), asyncio.create_task(self._view.after(round_, state))
-        try:
-            await asyncio.wait({doing, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if not doing.done():
-                raise _Moved
-            return doing.result()
-        finally:
-            for task in (doing, leaving):
-                task.cancel()
-            await asyncio.gather(doing, leaving, return_exceptions=True)
-
-    def _end(self, round_: RoundId, reason: str) -> None:
-        self._journal.reach(self._task, round_, Step.ENDED, reason)
-        self._outcomes.release()
-        self._log.warning("nothing earned", round=round_, reason=reason)
+            await supernode().run()
+        except (DaoError, OSError) as error:
+            _log.error("task interrupted", task=task, error=str(error), again_in=round(pause, 1))
+        except Exception:  # noqa: BLE001
+            # a fault of ours, or a trap of someone's: it must not end the other tasks
+            _log.exception("task failed", task=task, again_in=round(pause, 1))
+        except asyncio.CancelledError:
+            if (me := asyncio.current_task()) is None or me.cancelling():
+                raise
+            _log.exception("task cut off", task=task, again_in=round(pause, 1))
+        await asyncio.sleep(pause)
 
 
-def _opening(state: RoundState) -> tuple[object, ...]:
-    return state.phase, state.open_block, state.opened_at
+async def _together(running: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for run in running:
+            group.create_task(run())
 
 
-def _facts(trained: Trained) -> dict[str, object]:
-    return {"metrics": dict(trained.metrics), "train_s": round(trained.train_s, 3)}
+async def _until_told(work: asyncio.Task[None]) -> None:
+    """Wait for work that does not end by itself, and cancel it at SIGTERM or SIGINT."""
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+
+    def tell() -> None:
+        told.set()
+        work.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, tell)
+    try:
+        await work
+    except asyncio.CancelledError:
+        if not told.is_set():
+            raise
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+        _log.info("stopped")

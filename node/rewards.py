@@ -8,11 +8,11 @@ from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.events import Finalized, ResultPosted
 from dao.chain.sender import Sender
 from dao.core.errors import ContentError, NotFound, Reverted, RuleError
-from dao.core.manifest import MAX_BYTES, Manifest, parse_manifest
-from dao.core.rewards import RewardTree
-from dao.core.rounds import is_finalize_time
+from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
+from dao.core.reward_tree import RewardTree
+from dao.core.round_machine import is_finalize_time
 from dao.core.types import ZERO_DIGEST, Address, Digest, Result, RoundId, TaskId, Wei
-from dao.store.base import Source
+from dao.store.source import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from dao.config import ContentSettings, FromHome, HomeSettings, Section, one_line
 from dao.core.errors import ConfigError
 from dao.core.types import TaskId
+from dao.runtime.config import ContentSettings, FromHome, HomeSettings, Section, one_line
 
 TASKS = "tasks"  # folder of files NUMBER.toml
 LEFT = ".left"  # of a task that the node has left, in place of .toml: rewards may still wait there

@@ -11,11 +11,11 @@ from dao.chain.contracts import Coordinator, Registry
 from dao.chain.deployment import Deployment
 from dao.core.errors import ContentError, DaoError
 from dao.core.types import ZERO_ADDRESS, Address, Domain, TaskId, hex_of
-from dao.journal import Journal, RoundNote
-from dao.lock import is_running
-from dao.store.base import Source
+from dao.runtime.locks import is_running
+from dao.store.source import Source
+from node.daemon import Contents, connected, operator
+from node.journal import RoundNote, SupernodeJournal
 from node.rewards import standing
-from node.service import Contents, connected, operator
 from node.settings import NodeSettings, TaskSettings
 
 LIMIT = 20.0  # seconds for all that is asked of chain and Superlinks
@@ -71,7 +71,7 @@ async def status(settings: NodeSettings, last: int = 10) -> NodeStatus:
     """Find out how a node is and what came of its last rounds. DaoError only where its own files are wrong."""
     node = operator(settings).address
     deployment = Deployment.load(settings.at(settings.chain.deployment))
-    journal = Journal(
+    journal = SupernodeJournal(
         settings.home / "journal.sqlite", Domain(deployment.chain_id, deployment.coordinator), node
     )
     try:

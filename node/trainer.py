@@ -1,4 +1,4 @@
-"""The daemon's side of training: one warm `node.runner` per app, asked in the daemon's words."""
+"""The daemon's side of training: one warm `node.training_worker` per app, asked in the daemon's words."""
 
 import base64
 import sys
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from dao.appprocess import SILENCE, AppCommand, AppProcess
+from dao.app.process import SILENCE, AppCommand, AppProcess
 from dao.core.errors import AppError
-from dao.core.layout import Layout, model_header
+from dao.core.formats.layout import Layout, model_header
 
 CREATE_LIMIT = MEASURE_LIMIT = 600.0  # seconds
 
@@ -49,7 +49,9 @@ class Trainer:
         which the process is killed, `keeps_log` whether errors may point to the log.
         """
         setup = [("load", {"app": str(app), "data": None if data is None else str(data)})]
-        command = AppCommand("node.runner", log, setup, python or Path(sys.executable), threads, keeps_log)
+        command = AppCommand(
+            "node.training_worker", log, setup, python or Path(sys.executable), threads, keeps_log
+        )
         return cls(AppProcess(command, silence=silence))
 
     async def start(self) -> None:

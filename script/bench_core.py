@@ -16,14 +16,14 @@ from functools import partial
 import numpy as np
 
 from dao.core.aggregate import aggregate
-from dao.core.gradient import Gradient, dot, norm, quantise, relative_distance
-from dao.core.layout import Layout, Model, depth_for, model_size, parse_model, write_model
+from dao.core.engine.chunking import CHUNK, Each
+from dao.core.formats.gradient import Gradient, dot, norm, quantise, relative_distance
+from dao.core.formats.layout import Layout, Model, depth_for, model_size, parse_model, write_model
+from dao.core.formats.update import Update, decode_update, encode_body, update_prefix
 from dao.core.merkle import body_root
 from dao.core.score import scores
-from dao.core.spans import CHUNK, Each
 from dao.core.types import Address, Codec
-from dao.core.update import Update, decode_update, encode_body, update_prefix
-from dao.core.weigh import Entry, weigh
+from dao.core.weigh import UpdateEntry, weigh
 
 WIDTH = 1024
 NODES = 4
@@ -61,7 +61,7 @@ def main() -> None:
     gradient = Gradient(quantise(step))
     # the same direction with another sign here and there, so that all pass the gate and the arithmetic is real
     entries = [
-        Entry(Address(bytes([i]) * 20), 100 + i, Update(layout, Codec.INT8, body.copy()))
+        UpdateEntry(Address(bytes([i]) * 20), 100 + i, Update(layout, Codec.INT8, body.copy()))
         for i in range(NODES)
     ]
     file = update_prefix(layout, Codec.INT8) + body.tobytes()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from dao.devnet import Anvil, running_anvil
+from dao.devnet.anvil import Anvil, running_anvil
 from tests.support import Network, deploy_network
 
 # a machine with much to do is no failure

@@ -13,9 +13,9 @@ from dao.chain.deploy import TOKEN, Params, create_task, deploy, grant
 from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.messages import operator_digest
+from dao.core.formats.signed_messages import operator_digest
 from dao.core.types import Codec, Digest, Rules, TaskId, Wei
-from dao.devnet import Anvil, dev_signer
+from dao.devnet.anvil import Anvil, dev_signer
 
 GAS_MONEY = Wei(10 * TOKEN)
 

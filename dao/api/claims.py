@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dao.api.problems import Problem
-from dao.api.services import Services
+from dao.api.dependencies import Dependencies
+from dao.api.http.problems import Problem
 from dao.chain.contracts import Distributor
-from dao.core.rewards import RewardTree
+from dao.core.reward_tree import RewardTree
 from dao.core.types import Address, Digest, TaskId, Wei
 from dao.index.reads import Reads
 
@@ -20,7 +20,7 @@ class Claimable:
     proof: tuple[Digest, ...]
 
 
-async def claimable(services: Services, task: TaskId, owner: Address) -> Claimable:
+async def claimable(services: Dependencies, task: TaskId, owner: Address) -> Claimable:
     """Find it. Problem: 404 no such task, 409 nothing to claim, 503 while content or the index is behind."""
     chain, domain = services.link.chain(), services.link.deployment
 

@@ -10,22 +10,22 @@ from mcp.server.fastmcp.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import BaseModel, Field, ValidationError
 
-from dao.api.content import open_content
-from dao.api.index import Index
-from dao.api.link import Link
-from dao.api.live import Live
+from dao.api.auth.sessions import Sessions
+from dao.api.chain_connection import ChainConnection
+from dao.api.daemon import follow
+from dao.api.dependencies import Dependencies
+from dao.api.http.problems import Problem, mistakes, problem_of
+from dao.api.index_follower import Index
+from dao.api.live.sse import Live
+from dao.api.manifest_sources import open_content
 from dao.api.models.base import MOST
-from dao.api.network import kept_names
-from dao.api.problems import Problem, mistakes, problem_of
-from dao.api.routes import decisions, drafts, state, tasks
-from dao.api.serve import follow
-from dao.api.services import Services
-from dao.api.sessions import Sessions
+from dao.api.routes import decisions, drafts, service, tasks
 from dao.api.settings import NAMES, ApiSettings
+from dao.api.token_names import kept_names
 from dao.core.errors import DaoError
 from dao.core.types import Domain, RoundId, TaskId
 from dao.index.database import open_database
-from dao.index.reads.views import ProposalState
+from dao.index.reads.records import ProposalPhase
 
 INSTRUCTIONS = (
     "Reads a DAO whose members train a model together, and drafts proposals to it. Amounts are wei of its token "
@@ -44,15 +44,15 @@ Answer = dict[str, Any]
 
 
 @asynccontextmanager
-async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
+async def open_services(settings: ApiSettings) -> AsyncIterator[Dependencies]:
     """What the tools work with: the index, which follows the chain beside a running API or without one, and no key."""
     deployment = settings.network()
     domain = Domain(deployment.chain_id, deployment.coordinator)
     index = await asyncio.to_thread(Index, open_database(settings.database()), deployment)
     try:
         async with open_content(settings, domain) as content:
-            link = Link(settings.chain.url, deployment, settings.chain.confirmations)
-            services = Services(settings, link, Sessions(()), index, Live())
+            link = ChainConnection(settings.chain.url, deployment, settings.chain.confirmations)
+            services = Dependencies(settings, link, Sessions(()), index, Live())
             services.names = kept_names(settings.home / NAMES, deployment.token)
             following = asyncio.create_task(follow(services, None, content))
             try:
@@ -75,7 +75,7 @@ class _Server(FastMCP):
             raise ToolError(f"{mistakes(error.__cause__.errors())} [invalid]") from None
 
 
-def server(services: Services) -> FastMCP:
+def server(services: Dependencies) -> FastMCP:
     """The tools over the services of an API."""
     made: FastMCP = _Server("commonweight", instructions=INSTRUCTIONS, log_level="WARNING")
     tool = made.tool(annotations=_READS)
@@ -93,7 +93,7 @@ def server(services: Services) -> FastMCP:
     @tool
     async def read_network() -> Answer:
         """The DAO's token, contracts, treasury, and how it decides: delays, threshold, quorum."""
-        return await answered(state.network(services))
+        return await answered(service.network(services))
 
     @tool
     async def list_tasks(cursor: Cursor = None, limit: Limit = 20) -> Answer:
@@ -110,12 +110,12 @@ def server(services: Services) -> FastMCP:
 
     @tool
     async def list_proposals(
-        state: Annotated[ProposalState | None, Field(description="Only those in this state.")] = None,
+        service: Annotated[ProposalPhase | None, Field(description="Only those in this state.")] = None,
         cursor: Cursor = None,
         limit: Limit = 20,
     ) -> Answer:
         """What is to be decided and what was, the newest first, without texts and actions."""
-        return await answered(decisions.list_proposals(services, state, cursor, limit))
+        return await answered(decisions.list_proposals(services, service, cursor, limit))
 
     @tool
     async def read_proposal(
@@ -150,7 +150,7 @@ def server(services: Services) -> FastMCP:
     return made
 
 
-async def _round(services: Services, task: int, number: int | None) -> BaseModel:
+async def _round(services: Dependencies, task: int, number: int | None) -> BaseModel:
     """A round, or a task's newest; Problem 404 where there is none."""
     if number is None:
         found, _ = await services.read(lambda reads: reads.rounds(TaskId(task), limit=1))
@@ -160,7 +160,7 @@ async def _round(services: Services, task: int, number: int | None) -> BaseModel
     return await tasks.read_round(task, RoundId(number), services)
 
 
-async def _linked(services: Services) -> None:
+async def _linked(services: Dependencies) -> None:
     """Give the chain some time to be reached for the first time."""
     try:
         async with asyncio.timeout(_WAIT):

@@ -9,7 +9,9 @@ from pydantic import Field, field_validator
 
 from dao.chain.deployment import Deployment, keep_deployment
 from dao.chain.signer import Signer
-from dao.config import (
+from dao.core.errors import ConfigError
+from dao.core.types import Address
+from dao.runtime.config import (
     FILE,
     PASSWORD_VARIABLE,
     ContentSettings,
@@ -20,8 +22,6 @@ from dao.config import (
     Section,
     is_host_port,
 )
-from dao.core.errors import ConfigError
-from dao.core.types import Address
 
 LISTEN = "127.0.0.1:8460"
 NAMES = "token.json"  # in the home folder: what the token is called

@@ -5,17 +5,17 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from dao import app as apps
-from dao.audit import statements
-from dao.audit.contents import Contents
-from dao.audit.record import Record, read_manifest, read_record
-from dao.audit.report import Check, Differs, Missing, Outcome
+from dao.app import bundle as apps
+from dao.app.gradient_client import Evaluator
+from dao.audit import statement_checks
+from dao.audit.content_checks import ContentChecks
+from dao.audit.evidence import Evidence, read_manifest, read_record
+from dao.audit.findings import Check, Differs, Missing, Outcome
 from dao.chain.client import Chain
 from dao.core.errors import DaoError, DecodeError, RuleError
-from dao.core.manifest import Manifest
+from dao.core.formats.manifest import Manifest
 from dao.core.types import RoundId, TaskId
-from dao.evaluator import Evaluator
-from dao.store.base import Source
+from dao.store.source import Source
 
 CHECKS = (
     *(
@@ -81,7 +81,7 @@ class _Auditor:
     ) -> None:
         self._chain, self._source, self._task, self._round = chain, source, task, round_
         self._scratch, self._given = scratch, evaluator
-        self._record: Record | None = None
+        self._record: Evidence | None = None
         self._manifest: Manifest | None = None
         self._previous: Manifest | None = None
         self._started: Evaluator | None = None
@@ -104,14 +104,14 @@ class _Auditor:
         yield await _made("record", self._read_record)
         if (record := self._record) is None:
             return
-        yield await _made("result hash", lambda: statements.check_posted(record))
+        yield await _made("result hash", lambda: statement_checks.check_posted(record))
         yield await _made("manifest", self._read_manifest)
         yield await _made("parent", self._read_parent)
         if (manifest := self._manifest) is None:
             return
         for name, step in self._statements(record, manifest):
             yield await _made(name, step)
-        contents = Contents(record, manifest, self._previous, self._source, self._scratch)
+        contents = ContentChecks(record, manifest, self._previous, self._source, self._scratch)
 
         async def app() -> str:
             contents.evaluator = await self._app(contents, python, limit)
@@ -137,7 +137,7 @@ class _Auditor:
         self._previous = await read_manifest(self._source, parent.manifest_digest)
         return f"round {self._previous.round}"
 
-    def _need_record(self) -> Record:
+    def _need_record(self) -> Evidence:
         if self._record is None:
             raise Missing("needs the chain's record")
         return self._record
@@ -150,21 +150,24 @@ class _Auditor:
 
         return without if self._need_record().parent is not None and self._previous is None else step
 
-    def _statements(self, record: Record, manifest: Manifest) -> list[tuple[str, Step]]:
+    def _statements(self, record: Evidence, manifest: Manifest) -> list[tuple[str, Step]]:
         previous = self._previous
         return [
-            ("round", lambda: statements.check_head(record, manifest)),
-            ("commits", lambda: statements.check_commits(record, manifest)),
-            ("forced commits", lambda: statements.check_forced(record, manifest)),
-            ("signatures", lambda: statements.check_signatures(record, manifest)),
-            ("members", lambda: statements.check_members(record, manifest)),
-            ("commitments", lambda: statements.check_reveals(record, manifest)),
-            ("shard draw", self._on_parent(lambda: statements.check_draw(record, manifest, previous))),
-            ("payouts", self._on_parent(lambda: statements.check_settlement(record, manifest, previous))),
-            ("result", lambda: statements.check_result(record, manifest)),
+            ("round", lambda: statement_checks.check_head(record, manifest)),
+            ("commits", lambda: statement_checks.check_commits(record, manifest)),
+            ("forced commits", lambda: statement_checks.check_forced(record, manifest)),
+            ("signatures", lambda: statement_checks.check_signatures(record, manifest)),
+            ("members", lambda: statement_checks.check_members(record, manifest)),
+            ("commitments", lambda: statement_checks.check_reveals(record, manifest)),
+            ("shard draw", self._on_parent(lambda: statement_checks.check_draw(record, manifest, previous))),
+            (
+                "payouts",
+                self._on_parent(lambda: statement_checks.check_settlement(record, manifest, previous)),
+            ),
+            ("result", lambda: statement_checks.check_result(record, manifest)),
         ]
 
-    def _contents(self, contents: Contents) -> list[tuple[str, Step]]:
+    def _contents(self, contents: ContentChecks) -> list[tuple[str, Step]]:
         return [
             ("base model", contents.check_base),
             ("updates", contents.check_updates),
@@ -177,7 +180,7 @@ class _Auditor:
             ("losses", contents.check_losses),
         ]
 
-    async def _app(self, contents: Contents, python: Path, limit: float) -> Evaluator:
+    async def _app(self, contents: ContentChecks, python: Path, limit: float) -> Evaluator:
         path = await contents.fetch("app", contents.record.rules.app_hash, apps.MAX_BYTES)
         content = await asyncio.to_thread(path.read_bytes)
         folder = await asyncio.to_thread(apps.unpack, content, self._scratch / "app")

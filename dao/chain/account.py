@@ -7,7 +7,7 @@ import re
 from dao.chain.client import Chain, is_away
 from dao.chain.contracts import Call
 from dao.chain.fees import GWEI, Fees, first_fees, raised_fees
-from dao.chain.outbox import Attempt
+from dao.chain.outbox import TxAttempt
 from dao.chain.rpc import Answered
 from dao.chain.signer import Signer, Transaction
 from dao.core.errors import RpcError, RuleError
@@ -46,7 +46,7 @@ class NoMoney(RpcError):  # noqa: N818  (a leaf of the tree of errors)
     """An account cannot pay for a transaction, which is not sent."""
 
 
-class Account:
+class SenderAccount:
     """One account on one chain; `max_fee` caps what it offers, in wei per gas."""
 
     def __init__(self, chain: Chain, signer: Signer, max_fee: Wei) -> None:
@@ -102,12 +102,12 @@ class Account:
         """How many transactions the account has sent, "latest" or "pending"."""
         return int(await self._chain.request("eth_getTransactionCount", hex_of(self.address), when), 16)
 
-    def sign(self, call: Call, nonce: int, gas: int, fees: Fees) -> Attempt:
+    def sign(self, call: Call, nonce: int, gas: int, fees: Fees) -> TxAttempt:
         """Sign a transaction."""
         raw = self._signer.sign_transaction(
             Transaction(self._chain.chain_id, nonce, call.to, call.data, gas, fees.max_fee, fees.tip)
         )
-        return Attempt(keccak256(raw), raw, fees)
+        return TxAttempt(keccak256(raw), raw, fees)
 
     def request(self, call: Call) -> dict[str, str]:
         """The call as eth_call and eth_estimateGas take it."""

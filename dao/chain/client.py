@@ -7,9 +7,9 @@ from typing import Any, Self, TypeVar
 
 from dao.chain import events
 from dao.chain.deployment import Deployment
+from dao.chain.event_types import Event
 from dao.chain.heads import Heads
-from dao.chain.interface import Function, load
-from dao.chain.records import Event
+from dao.chain.interface import FunctionAbi, load
 from dao.chain.reverts import reverted
 from dao.chain.rpc import PATIENCE, TIMEOUT, Answered, Rpc
 from dao.chain.track import BlockRef
@@ -210,7 +210,7 @@ class Chain:
             await asyncio.sleep(pause)
             pause *= 2
 
-    async def call(self, to: Address, function: Function, *args: object, at: At) -> tuple[Any, ...]:
+    async def call(self, to: Address, function: FunctionAbi, *args: object, at: At) -> tuple[Any, ...]:
         """Call a view at a block: one value per output.
 
         Reverted when the contract refuses; Reorged when the block, given with its hash, is gone.

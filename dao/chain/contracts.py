@@ -36,7 +36,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Supernode:
+class SupernodeStake:
     """What the registry holds of an operator (ISupernodeRegistry.Supernode); no owner: the zero address."""
 
     owner: Address
@@ -238,9 +238,9 @@ class Registry(Votes):
     def __init__(self, chain: Chain) -> None:
         super().__init__(chain, chain.deployment.registry)
 
-    async def supernode(self, operator: Address, at: At) -> Supernode:
+    async def supernode(self, operator: Address, at: At) -> SupernodeStake:
         """What is held of an operator."""
-        return Supernode(*await self._read("supernode", operator, at=at))
+        return SupernodeStake(*await self._read("supernode", operator, at=at))
 
     async def owner_of(self, operator: Address, at: At) -> Address:
         """The owner, or the zero address where the operator is not registered."""

@@ -6,8 +6,8 @@ from typing import Any, Self
 
 from dao.chain import events
 from dao.chain.client import Chain
+from dao.chain.event_types import Event, TaskEvent
 from dao.chain.events import Reorg
-from dao.chain.records import Event, TaskEvent
 from dao.chain.track import BlockRef
 from dao.core.errors import ChainError, Reorged
 from dao.core.types import BlockNumber, TaskId

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dao.core.address import address_of
 from dao.core.errors import ConfigError, DecodeError
+from dao.core.formats.address import address_of
 from dao.core.types import Address, BlockNumber, hex_of
 
 _MAX_FILE = 64 * 1024

@@ -6,7 +6,8 @@ from functools import cache
 from typing import Any
 
 from dao.chain import interface
-from dao.chain.decisions import (
+from dao.chain.event_types import Event, RoundEvent, SharedEvent, TaskEvent
+from dao.chain.governance_events import (
     Approval,
     CallScheduled,
     DelegateChanged,
@@ -31,7 +32,6 @@ from dao.chain.decisions import (
     VotingDelaySet,
     VotingPeriodSet,
 )
-from dao.chain.records import Event, RoundEvent, SharedEvent, TaskEvent
 from dao.core.commitment import closing_hash
 from dao.core.errors import RpcError
 from dao.core.types import (
@@ -358,7 +358,7 @@ def _read(kind: type[Event], name: str, value: Any) -> Any:
 
 
 @cache
-def _by_topic() -> dict[Digest, tuple[type[Event], interface.Event]]:
+def _by_topic() -> dict[Digest, tuple[type[Event], interface.EventAbi]]:
     found = {}
     for contract, kinds in EVENTS.items():
         events = interface.load(contract).events

@@ -4,14 +4,6 @@ from collections.abc import AsyncIterator
 
 from dao.chain.client import At, Chain
 from dao.chain.contracts import Call, Coordinator, Registry, Token
-from dao.chain.decisions import (
-    Approval,
-    CallScheduled,
-    ProposalCreated,
-    ProposalQueued,
-    RoleGranted,
-    RoleRevoked,
-)
 from dao.chain.deploy import timelock_execute
 from dao.chain.events import SlasherSet
 from dao.chain.governance import (
@@ -23,6 +15,14 @@ from dao.chain.governance import (
     Governor,
     Timelock,
     VotingPower,
+)
+from dao.chain.governance_events import (
+    Approval,
+    CallScheduled,
+    ProposalCreated,
+    ProposalQueued,
+    RoleGranted,
+    RoleRevoked,
 )
 from dao.chain.sender import Sender
 from dao.chain.track import BlockRef

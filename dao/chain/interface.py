@@ -50,7 +50,7 @@ _codec = ABICodec(_registry)
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
+class FunctionAbi:
     """A function: `inputs` and `outputs` are ABI types, `names` the inputs' names."""
 
     name: str
@@ -68,7 +68,7 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class EventAbi:
     """An event; `topic` is its signature's hash, `fields` are (name, type, indexed)."""
 
     name: str
@@ -89,7 +89,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ErrorAbi:
     """A custom error of a contract."""
 
     name: str
@@ -104,9 +104,9 @@ class Interface:
     name: str
     bytecode: bytes
     constructor: tuple[str, ...]
-    functions: Mapping[str, Function]
-    events: Mapping[str, Event]
-    refusals: Mapping[bytes, Refusal]
+    functions: Mapping[str, FunctionAbi]
+    events: Mapping[str, EventAbi]
+    refusals: Mapping[bytes, ErrorAbi]
 
     def create(self, *args: object) -> bytes:
         """Encode the contract's creation with the arguments of its constructor."""
@@ -137,9 +137,9 @@ def load(name: str) -> Interface:
 
 
 @cache
-def refusals() -> Mapping[bytes, Refusal]:
+def refusals() -> Mapping[bytes, ErrorAbi]:
     """Every custom error of every contract, by selector."""
-    found: dict[bytes, Refusal] = {}
+    found: dict[bytes, ErrorAbi] = {}
     for name in CONTRACTS:
         found.update(load(name).refusals)
     return found
@@ -177,15 +177,17 @@ def _signature(entry: Mapping[str, Any]) -> bytes:
     return keccak256(f"{entry['name']}({','.join(_types(entry['inputs']))})".encode())
 
 
-def _function(entry: Mapping[str, Any]) -> Function:
-    return Function(entry["name"], _signature(entry)[:4], _types(entry["inputs"]), _types(entry["outputs"]))
+def _function(entry: Mapping[str, Any]) -> FunctionAbi:
+    return FunctionAbi(
+        entry["name"], _signature(entry)[:4], _types(entry["inputs"]), _types(entry["outputs"])
+    )
 
 
-def _event(entry: Mapping[str, Any]) -> Event:
+def _event(entry: Mapping[str, Any]) -> EventAbi:
     fields = tuple((field["name"], _type(field), field["indexed"]) for field in entry["inputs"])
-    return Event(entry["name"], _signature(entry), fields)
+    return EventAbi(entry["name"], _signature(entry), fields)
 
 
-def _refusal(entry: Mapping[str, Any]) -> tuple[bytes, Refusal]:
+def _refusal(entry: Mapping[str, Any]) -> tuple[bytes, ErrorAbi]:
     names = tuple(field["name"] for field in entry["inputs"])
-    return _signature(entry)[:4], Refusal(entry["name"], names, _types(entry["inputs"]))
+    return _signature(entry)[:4], ErrorAbi(entry["name"], names, _types(entry["inputs"]))

@@ -30,7 +30,7 @@ CREATE INDEX IF NOT EXISTS nonces ON sent (chain, account, nonce);
 _COLUMNS = "id, key, label, nonce, target, data, gas, state, receipt"
 
 
-class State(StrEnum):
+class TxState(StrEnum):
     """What became of a transaction."""
 
     PENDING = "pending"
@@ -39,7 +39,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class TxAttempt:
     """A signed transaction: all attempts of one entry differ in their fees only."""
 
     hash: Digest
@@ -48,7 +48,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OutboxEntry:
     """A transaction that was to be sent; `receipt` is the node's JSON, once mined; `attempts` oldest first."""
 
     id: int
@@ -56,9 +56,9 @@ class Entry:
     call: Call
     nonce: int
     gas: int
-    state: State
+    state: TxState
     receipt: dict[str, Any] | None
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[TxAttempt, ...]
 
 
 class Outbox:
@@ -94,23 +94,23 @@ class Outbox:
         except OSError as error:
             raise ConfigError(f"{self._log}: not written ({error.strerror}); check the disk") from error
 
-    def remember(self, key: str | None, call: Call, nonce: int, gas: int, attempt: Attempt) -> Entry:
+    def remember(self, key: str | None, call: Call, nonce: int, gas: int, attempt: TxAttempt) -> OutboxEntry:
         """Write an entry and its first attempt. It takes a failed entry's key."""
         with self._writing():
             self._db.execute(
                 "UPDATE sent SET key = NULL WHERE chain = ? AND account = ? AND key = ? AND state = ?",
-                (*self._scope, key, State.FAILED),
+                (*self._scope, key, TxState.FAILED),
             )
             row = self._db.execute(
                 "INSERT INTO sent (chain, account, key, label, nonce, target, data, gas, state) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*self._scope, key, call.label, nonce, call.to, call.data, gas, State.PENDING),
+                (*self._scope, key, call.label, nonce, call.to, call.data, gas, TxState.PENDING),
             ).lastrowid
             assert row is not None  # noqa: S101  (an INSERT has one)
             self._add(row, attempt, 0)
-        return Entry(row, key, call, nonce, gas, State.PENDING, None, (attempt,))
+        return OutboxEntry(row, key, call, nonce, gas, TxState.PENDING, None, (attempt,))
 
-    def add_attempt(self, entry: Entry, attempt: Attempt, nonce: int | None = None) -> Entry:
+    def add_attempt(self, entry: OutboxEntry, attempt: TxAttempt, nonce: int | None = None) -> OutboxEntry:
         """Write another attempt; with `nonce`, the earlier ones can no longer be mined and go."""
         with self._writing():
             if nonce is not None:
@@ -119,7 +119,7 @@ class Outbox:
             self._add(entry.id, attempt, len(entry.attempts))
         return self._entry(entry.id)
 
-    def settle(self, entry: Entry, state: State, receipt: dict[str, Any] | None) -> Entry:
+    def settle(self, entry: OutboxEntry, state: TxState, receipt: dict[str, Any] | None) -> OutboxEntry:
         """Note what became of an entry."""
         self._db.execute(
             "UPDATE sent SET state = ?, receipt = ? WHERE id = ?",
@@ -127,27 +127,27 @@ class Outbox:
         )
         return self._entry(entry.id)
 
-    def forget(self, entry: Entry) -> None:
+    def forget(self, entry: OutboxEntry) -> None:
         """Remove an entry that no node has taken."""
         self._db.execute("DELETE FROM sent WHERE id = ?", (entry.id,))
 
-    def find(self, key: str) -> Entry | None:
+    def find(self, key: str) -> OutboxEntry | None:
         """The entry with this key, unless it failed."""
         found = self._select("key = ? AND state != 'failed'", key)
         return found[0] if found else None
 
-    def at_nonce(self, nonce: int) -> Entry | None:
+    def at_nonce(self, nonce: int) -> OutboxEntry | None:
         """The newest entry with this nonce."""
         found = self._select("nonce = ?", nonce)
         return found[-1] if found else None
 
-    def pending(self) -> list[Entry]:
+    def pending(self) -> list[OutboxEntry]:
         """What is not known to be mined, by nonce."""
-        return self._select("state = ?", State.PENDING)
+        return self._select("state = ?", TxState.PENDING)
 
-    def mined(self, count: int) -> list[Entry]:
+    def mined(self, count: int) -> list[OutboxEntry]:
         """The last `count` entries that succeeded, by nonce."""
-        found = self._select("state = ? ORDER BY nonce DESC LIMIT ?", State.MINED, count)
+        found = self._select("state = ? ORDER BY nonce DESC LIMIT ?", TxState.MINED, count)
         return found[::-1]
 
     def next_nonce(self) -> int:
@@ -166,30 +166,30 @@ class Outbox:
             raise
         self._db.execute("COMMIT")
 
-    def _add(self, row: int, attempt: Attempt, number: int) -> None:
+    def _add(self, row: int, attempt: TxAttempt, number: int) -> None:
         fees = attempt.fees
         self._db.execute(
             "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?)",
             (row, number, attempt.hash, attempt.raw, fees.max_fee, fees.tip),
         )
 
-    def _entry(self, row: int) -> Entry:
+    def _entry(self, row: int) -> OutboxEntry:
         (found,) = self._select("id = ?", row)
         return found
 
-    def _select(self, where: str, *values: object) -> list[Entry]:
+    def _select(self, where: str, *values: object) -> list[OutboxEntry]:
         order = "" if "ORDER BY" in where else "ORDER BY nonce, id"
         query = f"SELECT {_COLUMNS} FROM sent WHERE chain = ? AND account = ? AND {where} {order}"  # noqa: S608
         return [self._read(*row) for row in self._db.execute(query, (*self._scope, *values))]
 
-    def _read(self, row: int, key: str | None, label: str, nonce: int, *rest: Any) -> Entry:
+    def _read(self, row: int, key: str | None, label: str, nonce: int, *rest: Any) -> OutboxEntry:
         target, data, gas, state, receipt = rest
         query = "SELECT hash, raw, max_fee, tip FROM attempts WHERE sent = ? ORDER BY number"
         attempts = tuple(
-            Attempt(Digest(digest), raw, Fees(Wei(max_fee), Wei(tip)))
+            TxAttempt(Digest(digest), raw, Fees(Wei(max_fee), Wei(tip)))
             for digest, raw, max_fee, tip in self._db.execute(query, (row,))
         )
         call = Call(None if target is None else Address(target), data, label)
-        return Entry(
-            row, key, call, nonce, gas, State(state), json.loads(receipt) if receipt else None, attempts
+        return OutboxEntry(
+            row, key, call, nonce, gas, TxState(state), json.loads(receipt) if receipt else None, attempts
         )

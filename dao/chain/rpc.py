@@ -10,7 +10,7 @@ from aiohttp import ClientConnectorError, ClientError, ClientResponseError, Clie
 from web3 import AsyncHTTPProvider
 from web3.types import RPCEndpoint
 
-from dao.chain.transport import NOTHING, Disconnected, Push, SocketProvider
+from dao.chain.websocket import NOTHING, Disconnected, Push, SocketProvider
 from dao.core.errors import ChainError, ConfigError, RpcError
 
 TIMEOUT = 5.0  # seconds for one attempt

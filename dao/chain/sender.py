@@ -9,12 +9,21 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Self
 
-from dao.chain.account import KNOWN, NO_MONEY, NONCE_USED, PLAIN_GAS, TOO_CHEAP, Account, NoMoney, is_passing
+from dao.chain.account import (
+    KNOWN,
+    NO_MONEY,
+    NONCE_USED,
+    PLAIN_GAS,
+    TOO_CHEAP,
+    NoMoney,
+    SenderAccount,
+    is_passing,
+)
 from dao.chain.client import Chain
 from dao.chain.contracts import Call
+from dao.chain.event_types import Event
 from dao.chain.fees import GWEI
-from dao.chain.outbox import Entry, Outbox, State
-from dao.chain.records import Event
+from dao.chain.outbox import Outbox, OutboxEntry, TxState
 from dao.chain.reverts import reverted
 from dao.chain.rpc import Answered
 from dao.chain.signer import Signer
@@ -91,7 +100,7 @@ class Sender:
     def __init__(self, chain: Chain, signer: Signer, path: Path, max_fee: Wei = MAX_FEE) -> None:
         self.address = signer.address
         self._chain = chain
-        self._account = Account(chain, signer, max_fee)
+        self._account = SenderAccount(chain, signer, max_fee)
         self._path = path
         self._lock = asyncio.Lock()
         self._outbox: Outbox
@@ -144,7 +153,7 @@ class Sender:
         NoMoney when the account has none: then it is not sent; RpcError when time is up otherwise (then the transaction
         is still looked after).
         """
-        entry: Entry | None = None
+        entry: OutboxEntry | None = None
         try:
             async with asyncio.timeout(limit), self._lock:
                 await self._catch_up()
@@ -161,7 +170,7 @@ class Sender:
                 raise error from None
             raise RpcError(f"{call.label}: not final after {limit:.0f} s; it is still looked after") from None
 
-    async def _prepare(self, call: Call, key: str | None, most_gas: int | None = None) -> Entry:
+    async def _prepare(self, call: Call, key: str | None, most_gas: int | None = None) -> OutboxEntry:
         """Choose gas, fees and nonce, sign, and write it down; the disk has it while the next block is mined."""
         gas, fees, nonce = await asyncio.gather(
             self._account.gas(call, most_gas), self._account.fees(), self._next_nonce()
@@ -175,9 +184,9 @@ class Sender:
     async def _next_nonce(self) -> int:
         return await self._account.next_nonce(self._outbox.next_nonce())
 
-    async def _drive(self, entry: Entry, *, fresh: bool = False) -> Entry:
+    async def _drive(self, entry: OutboxEntry, *, fresh: bool = False) -> OutboxEntry:
         """Bring an entry into a final block, whatever it takes."""
-        told = await self._broadcast(entry, fresh=fresh) if entry.state is State.PENDING else Told.TAKEN
+        told = await self._broadcast(entry, fresh=fresh) if entry.state is TxState.PENDING else Told.TAKEN
         since, reorgs, quiet = self._chain.head().number, self._reorgs, Quiet(self._chain)
         pause, refused_pause = _FIRST_PAUSE, _REFUSED_PAUSE
         while True:
@@ -185,7 +194,7 @@ class Sender:
             if receipt is not None and self._chain.final().number >= int(receipt["blockNumber"], 16):
                 if entry.receipt == receipt:
                     return entry
-                state = State.MINED if int(receipt["status"], 16) else State.FAILED
+                state = TxState.MINED if int(receipt["status"], 16) else TxState.FAILED
                 return self._outbox.settle(entry, state, receipt)
             moved, undone = True, self._chain.reorgs != reorgs
             if told is Told.REFUSED and receipt is None and not undone:
@@ -201,7 +210,7 @@ class Sender:
                 entry, told = await self._unstick(entry, raise_fees=is_cheap)
             reorgs = self._chain.reorgs if undone else reorgs
 
-    async def _broadcast(self, entry: Entry, *, fresh: bool = False) -> Told:
+    async def _broadcast(self, entry: OutboxEntry, *, fresh: bool = False) -> Told:
         """Give the newest attempt to the node; what it says.
 
         A `fresh` entry that it refuses for good is forgotten, and Answered says why. Any other is tried again later: it
@@ -230,7 +239,7 @@ class Sender:
         self._unsent.discard(entry.id)
         return Told.TAKEN
 
-    def _is_over(self, entry: Entry, *, fresh: bool) -> bool:
+    def _is_over(self, entry: OutboxEntry, *, fresh: bool) -> bool:
         """Whether an entry that was refused is given up: it is wrong, or the node could not take it for _CANNOT.
 
         Never one that was taken once, or is of an earlier run: with the entry forgotten, the same thing could be sent
@@ -243,7 +252,7 @@ class Sender:
             return asyncio.get_running_loop().time() - refusals.since >= _CANNOT
         return fresh or refusals.times >= _SURE
 
-    async def _is_known(self, entry: Entry) -> bool:
+    async def _is_known(self, entry: OutboxEntry) -> bool:
         """Whether the node has an entry after all: its answer to a broadcast may have been lost."""
         found = [
             await self._chain.request("eth_getTransactionByHash", hex_of(attempt.hash)) is not None
@@ -253,7 +262,7 @@ class Sender:
             self._unsent.discard(entry.id)
         return any(found)
 
-    def _forget(self, entry: Entry) -> None:
+    def _forget(self, entry: OutboxEntry) -> None:
         """Remove an entry that no node takes: its nonce is the next one's."""
         self._outbox.forget(entry)
         self._refused.pop(entry.id, None)
@@ -269,7 +278,7 @@ class Sender:
             self._chain.hurry()
             await self._chain.changed(pause)
 
-    async def _unstick(self, entry: Entry, *, raise_fees: bool) -> tuple[Entry, Told]:
+    async def _unstick(self, entry: OutboxEntry, *, raise_fees: bool) -> tuple[OutboxEntry, Told]:
         """Do what may help an entry that is not mined: broadcast it again, at a higher fee or with another nonce."""
         account, call, old = self._account, entry.call, entry.attempts[-1].fees
         if await self._mined(entry) is not None:
@@ -289,18 +298,18 @@ class Sender:
                 entry = self._outbox.add_attempt(entry, attempt)
         return entry, await self._broadcast(entry)
 
-    async def _fill_gap(self, entry: Entry) -> None:
+    async def _fill_gap(self, entry: OutboxEntry) -> None:
         """Send what is missing before an entry: what succeeded with that nonce, else nothing to oneself."""
         for nonce in range(await self._account.count("latest"), entry.nonce):
             earlier = self._outbox.at_nonce(nonce)
-            if earlier is None or earlier.state is State.FAILED:
+            if earlier is None or earlier.state is TxState.FAILED:
                 call = Call(self.address, b"", f"nothing, for nonce {nonce}")
                 attempt = self._account.sign(call, nonce, PLAIN_GAS, await self._account.fees())
                 earlier = self._outbox.remember(None, call, nonce, PLAIN_GAS, attempt)
             with contextlib.suppress(Answered, NoMoney):  # that of another entry; it is filled again
                 await self._broadcast(earlier)
 
-    async def _is_lost(self, entry: Entry) -> bool:
+    async def _is_lost(self, entry: OutboxEntry) -> bool:
         """Whether the nonce is used, and by none of our attempts: asked several times, for a node may be behind."""
         for _ in range(_SURE):
             if await self._account.count("latest") <= entry.nonce or await self._mined(entry) is not None:
@@ -308,7 +317,7 @@ class Sender:
             await self._chain.changed(_LAST_PAUSE)
         return True
 
-    async def _mined(self, entry: Entry) -> dict[str, Any] | None:
+    async def _mined(self, entry: OutboxEntry) -> dict[str, Any] | None:
         """The receipt of whichever attempt was mined, in a block that has been seen."""
         for attempt in reversed(entry.attempts):
             receipt = await self._chain.request("eth_getTransactionReceipt", hex_of(attempt.hash))
@@ -323,11 +332,11 @@ class Sender:
                 return found
         return None
 
-    async def _receipt(self, entry: Entry) -> TxReceipt:
+    async def _receipt(self, entry: OutboxEntry) -> TxReceipt:
         receipt = entry.receipt
         assert receipt is not None  # noqa: S101  (a settled entry has one)
         block = BlockNumber(int(receipt["blockNumber"], 16))
-        if entry.state is State.FAILED:
+        if entry.state is TxState.FAILED:
             raise await self._why(entry, block)
         created = receipt.get("contractAddress")
         return TxReceipt(
@@ -338,7 +347,7 @@ class Sender:
             Address(bytes.fromhex(created[2:])) if created else None,
         )
 
-    async def _why(self, entry: Entry, block: BlockNumber) -> Reverted:
+    async def _why(self, entry: OutboxEntry, block: BlockNumber) -> Reverted:
         """Ask why a mined transaction was refused: repeat it before its block, or after what else was in that."""
         request = self._account.request(entry.call) | {"gas": hex(entry.gas)}
         try:
@@ -370,7 +379,7 @@ class Sender:
             for entry, receipt in zip(entries, receipts, strict=True):
                 if receipt is None:
                     _log.warning("%s: its block is gone; sent again", entry.call.label)
-                    self._outbox.settle(entry, State.PENDING, None)
+                    self._outbox.settle(entry, TxState.PENDING, None)
             self._reorgs = reorgs
         for entry in self._outbox.pending():
             try:

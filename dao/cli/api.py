@@ -10,7 +10,7 @@ import typer
 from dao.api.settings import LISTEN, ApiSettings
 from dao.api.settings import init as init_home
 from dao.chain.deployment import Deployment
-from dao.cli.network import (
+from dao.cli.chain_options import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
     DeploymentOption,
@@ -19,10 +19,10 @@ from dao.cli.network import (
     expanded,
 )
 from dao.cli.output import log_to_stderr, print_json
-from dao.config import FILE, default_home
 from dao.core.errors import ConfigError
 from dao.core.types import hex_of
-from dao.devnet import CHAIN_ID
+from dao.devnet.anvil import CHAIN_ID
+from dao.runtime.config import FILE, default_home
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -120,7 +120,7 @@ async def _offer(settings: ApiSettings) -> None:
 
 
 async def _until_told(settings: ApiSettings) -> None:
-    from dao.api.serve import open_api
+    from dao.api.daemon import open_api
     from dao.cli.serving import until_told
 
     async def serve() -> None:

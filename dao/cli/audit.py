@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from dao.audit import Check, audit, exit_code
-from dao.audit.record import has_result
+from dao.audit.evidence import has_result
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
-from dao.cli.network import (
+from dao.chain.rounds import PARALLEL
+from dao.cli.chain_options import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
     DeploymentOption,
@@ -20,8 +21,7 @@ from dao.cli.network import (
     RpcOption,
     connected,
 )
-from dao.cli.output import print_json
-from dao.cli.sources import (
+from dao.cli.content_options import (
     AuthoritiesOption,
     GatewayOption,
     IpfsOption,
@@ -30,9 +30,9 @@ from dao.cli.sources import (
     SuperlinkOption,
     TlsOption,
 )
+from dao.cli.output import print_json
 from dao.core.errors import ConfigError, DaoError
 from dao.core.types import RoundId, TaskId
-from dao.history import PARALLEL
 
 VERDICTS = ("all holds", "something differs", "not everything could be checked")
 

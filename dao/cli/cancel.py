@@ -1,7 +1,6 @@
 """`dao cancel`: withdraw a proposal of one's own."""
 
-from dao.cli.deciding import ProposalArgument, YesOption
-from dao.cli.network import (
+from dao.cli.chain_options import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
     DeploymentOption,
@@ -12,7 +11,8 @@ from dao.cli.network import (
     Paying,
     RpcOption,
 )
-from dao.cli.ways import decide, own
+from dao.cli.member import ProposalArgument, YesOption
+from dao.cli.member_session import decide, own
 
 
 def command(

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dao.cli.deciding import ApiOption, Outcome, YesOption, agree, finish
-from dao.cli.network import (
+from dao.cli.chain_options import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
     DeploymentOption,
@@ -17,11 +16,12 @@ from dao.cli.network import (
     Paying,
     RpcOption,
 )
-from dao.cli.ways import acting
-from dao.core.address import address_of
+from dao.cli.member import ApiOption, Outcome, YesOption, agree, finish
+from dao.cli.member_session import acting
 from dao.core.errors import ConfigError
+from dao.core.formats.address import address_of
 from dao.core.types import hex_of
-from dao.gov.words import delegation
+from dao.gov.describe import delegation
 
 
 class Of(StrEnum):

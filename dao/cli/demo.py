@@ -16,14 +16,14 @@ from rich.live import Live
 
 from dao.cli.output import writable
 from dao.core.errors import ConfigError
+from dao.demo.demo_network import open_world
+from dao.demo.demo_report import write_json, write_plot
+from dao.demo.demo_state import DemoState
 from dao.demo.images import APP, SHARDS, deal
-from dao.demo.plan import Member, Role, members
-from dao.demo.report import write_json, write_plot
+from dao.demo.plan import DemoMember, Role, members
 from dao.demo.show import Show, Stage, play
-from dao.demo.state import DemoState
 from dao.demo.stay import stay
-from dao.demo.view import render, summary
-from dao.demo.world import open_world
+from dao.demo.terminal_view import render, summary
 
 
 def command(
@@ -88,7 +88,7 @@ async def _run(
     assert task is not None  # noqa: S101  (for mypy)
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
     funded = SHARDS if keep else rounds
-    guest = [Member(nodes, "Guest", Role.GOOD)] if keep else []
+    guest = [DemoMember(nodes, "Guest", Role.GOOD)] if keep else []
     dealt = await asyncio.to_thread(deal, [*people, *guest], folder / "data")
     names = [person.name for person in people]
     async with open_world(folder, APP, dealt, names, funded, guest=keep) as world:

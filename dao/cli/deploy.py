@@ -11,7 +11,7 @@ from dao.chain.deploy import Params, deploy, grant
 from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.handover import hand_over
 from dao.chain.sender import Sender
-from dao.cli.network import (
+from dao.cli.chain_options import (
     RPC_DEFAULT,
     DevAccountOption,
     JsonOption,
@@ -22,10 +22,10 @@ from dao.cli.network import (
     account_folder,
 )
 from dao.cli.output import print_fields, print_json, tokens
-from dao.core.address import address_of
 from dao.core.errors import ConfigError
+from dao.core.formats.address import address_of
 from dao.core.types import Address, Wei, hex_of
-from dao.lock import chain_name, only_daemon
+from dao.runtime.locks import chain_name, only_daemon
 
 DAY = 86_400
 

@@ -15,14 +15,14 @@ from dao.chain.client import Chain
 from dao.chain.deploy import Params, deploy, grant
 from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
-from dao.cli.holding import held, holder, stop_holder
-from dao.cli.network import Paying, account_folder, expanded, paying
+from dao.cli.chain_options import Paying, account_folder, expanded, paying
 from dao.cli.output import tokens
-from dao.config import DEVNET
-from dao.core.address import address_of
 from dao.core.errors import ConfigError, DaoError, RpcError
+from dao.core.formats.address import address_of
 from dao.core.types import Address, hex_of
-from dao.devnet import SWIFT, Anvil, dev_signer, leave_to_founders, start_anvil
+from dao.devnet.anvil import SWIFT, Anvil, dev_signer, leave_to_founders, start_anvil
+from dao.runtime.config import DEVNET
+from dao.runtime.running import held, holder, stop_holder
 
 app = typer.Typer(no_args_is_help=True)
 READY_SECONDS, PORT = 60.0, 8545

@@ -14,12 +14,12 @@ from rich.text import Text
 
 from dao.chain.signer import Signer
 from dao.cli.output import log_to_stderr, tokens
-from dao.config import default_home
 from dao.core.errors import ConfigError
 from dao.core.reasons import decimal
 from dao.core.types import TaskId, Wei, hex_of
-from dao.gov.timing import moment
-from dao.wire.transport import checked_address
+from dao.gov.schedule import moment
+from dao.runtime.config import default_home
+from dao.wire.grpc_options import checked_address
 from node.settings import NodeSettings, TaskSettings
 from node.status import NodeStatus
 
@@ -137,7 +137,7 @@ def leave(
 @app.command()
 def start(home: Home = None) -> None:
     """Run the node until Ctrl-C or SIGTERM; it logs to stderr. Example: dao node start."""
-    from node.service import run_node
+    from node.daemon import run_node
 
     log_to_stderr()
     _run(run_node(_settings(home)))

@@ -9,11 +9,10 @@ import typer
 
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
-from dao.chain.decisions import ProposalCreated
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Governor, ProposalState
-from dao.cli.deciding import Found, plain, words_of
-from dao.cli.network import (
+from dao.chain.governance_events import ProposalCreated
+from dao.cli.chain_options import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
     DeploymentOption,
@@ -21,11 +20,12 @@ from dao.cli.network import (
     RpcOption,
     connected,
 )
+from dao.cli.member import Found, plain, words_of
 from dao.cli.output import amount, print_fields, print_json, print_table
-from dao.cli.paid import found_of, proposal_of, proposals_of
+from dao.cli.paid_member import found_of, proposal_of, proposals_of
 from dao.core.errors import ConfigError
 from dao.core.types import Rules, TaskId, Timestamp, hex_of
-from dao.gov.timing import OVER, moment
+from dao.gov.schedule import OVER, moment
 
 STATES = tuple(state.name.lower() for state in ProposalState if state is not ProposalState.EXPIRED)
 _FIELDS = (
@@ -77,7 +77,7 @@ def command(
 async def _list(state: str | None, limit: int, api: str | None, *where: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     if api is not None:
-        from dao.cli.relayed import reading
+        from dao.cli.relayed_member import reading
 
         async with reading(api) as source:
             async for item in source.everything("/proposals", state=state):
@@ -97,7 +97,7 @@ async def _list(state: str | None, limit: int, api: str | None, *where: Any) -> 
 
 async def _one(text: str, api: str | None, *where: Any) -> dict[str, Any]:
     if api is not None:
-        from dao.cli.relayed import deployment_of, find, reading, rules_of
+        from dao.cli.relayed_member import deployment_of, find, reading, rules_of
 
         async with reading(api) as source:
             found = await find(source, text)

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from dao.cli import wanted
-from dao.cli.deciding import ApiOption, Outcome, YesOption, agree, finish
-from dao.cli.network import (
+from dao.cli import action_options
+from dao.cli.chain_options import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
     DeploymentOption,
@@ -19,7 +18,8 @@ from dao.cli.network import (
     Paying,
     RpcOption,
 )
-from dao.cli.ways import acting
+from dao.cli.member import ApiOption, Outcome, YesOption, agree, finish
+from dao.cli.member_session import acting
 from dao.core.errors import ConfigError
 from dao.gov.actions import ChangeRules, proposal_id
 
@@ -61,14 +61,14 @@ def command(
         _Many,
         _many(
             *("--set", "NAME=VALUE"),
-            f"Change how is decided: {', '.join(wanted.SETTINGS)} (seconds; tokens of votes; percent).",
+            f"Change how is decided: {', '.join(action_options.SETTINGS)} (seconds; tokens of votes; percent).",
         ),
     ] = None,
     rule: Annotated[
         _Many,
         _many(
             *("--rule", "TASK:NAME=VALUE"),
-            f"Change a rule of a task's coming rounds: {', '.join(wanted.RULES)} (seconds; commits; tokens).",
+            f"Change a rule of a task's coming rounds: {', '.join(action_options.RULES)} (seconds; commits; tokens).",
         ),
     ] = None,
     api: ApiOption = None,
@@ -97,13 +97,13 @@ def command(
         "resolve": resolve,
         "setting": setting,
     }
-    filed = wanted.from_file(file) if file is not None else ("", "", [])
+    filed = action_options.from_file(file) if file is not None else ("", "", [])
     actions = [*filed[2]]
     for name, values in given.items():
-        actions += [wanted.OPTIONS[name](value) for value in values or ()]
+        actions += [action_options.OPTIONS[name](value) for value in values or ()]
     heading = (title or filed[0]).strip()
     body = _body(text) or filed[1]
-    changes = wanted.changes(rule or ())
+    changes = action_options.changes(rule or ())
     if not actions and not changes:
         raise ConfigError("nothing to propose: expected --file, --grant or another action; see --help")
     if not heading or "\n" in heading or len(heading) > MAX_TITLE:

@@ -1,7 +1,6 @@
 """`dao queue`: put an accepted proposal into the timelock."""
 
-from dao.cli.deciding import ApiOption, ProposalArgument, YesOption
-from dao.cli.network import (
+from dao.cli.chain_options import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
     DeploymentOption,
@@ -12,7 +11,8 @@ from dao.cli.network import (
     Paying,
     RpcOption,
 )
-from dao.cli.ways import acting, decide
+from dao.cli.member import ApiOption, ProposalArgument, YesOption
+from dao.cli.member_session import acting, decide
 
 
 def command(

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from dao.audit.record import read_manifest
+from dao.audit.evidence import read_manifest
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
+from dao.chain.event_types import RoundEvent
 from dao.chain.events import CommitsClosed, Finalized, ResultPosted, RoundOpened
-from dao.chain.records import RoundEvent
-from dao.cli.network import (
+from dao.cli.chain_options import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
     DeploymentOption,
@@ -19,8 +19,7 @@ from dao.cli.network import (
     RpcOption,
     connected,
 )
-from dao.cli.output import amount, print_fields, print_json, print_table
-from dao.cli.sources import (
+from dao.cli.content_options import (
     AuthoritiesOption,
     GatewayOption,
     IpfsOption,
@@ -29,8 +28,9 @@ from dao.cli.sources import (
     SuperlinkOption,
     TlsOption,
 )
+from dao.cli.output import amount, print_fields, print_json, print_table
 from dao.core.errors import ConfigError
-from dao.core.manifest import Manifest
+from dao.core.formats.manifest import Manifest
 from dao.core.types import Digest, RoundId, TaskId, Timestamp, hex_of
 
 app = typer.Typer(no_args_is_help=True)

@@ -13,12 +13,19 @@ from pydantic import Field
 from aggregator.daemon import Settings, open_superlink
 from dao.chain.deployment import Deployment
 from dao.chain.signer import Signer
-from dao.cli.sources import store_folder
-from dao.config import PASSWORD_VARIABLE, ContentSettings, FromHome, HomeSettings, Listen, Section
+from dao.cli.content_options import store_folder
 from dao.core.errors import ConfigError
 from dao.core.types import TaskId
-from dao.limits import allow_open_files
-from dao.wire.transport import Certificate
+from dao.runtime.config import (
+    PASSWORD_VARIABLE,
+    ContentSettings,
+    FromHome,
+    HomeSettings,
+    Listen,
+    Section,
+)
+from dao.runtime.open_files import allow_open_files
+from dao.wire.grpc_options import Certificate
 
 
 class TlsSettings(Section):

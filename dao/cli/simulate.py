@@ -15,22 +15,22 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from dao.app import bundle, unpack
+from dao.app.bundle import bundle, unpack
+from dao.app.gradient_client import Evaluator
+from dao.app.preflight import try_loss
+from dao.app.shards import read_shards
 from dao.chain.signer import Signer
 from dao.cli.output import writable
 from dao.core.errors import ConfigError
-from dao.core.layout import Model, model_size, write_model
-from dao.core.manifest import Manifest
+from dao.core.formats.layout import Model, model_size, write_model
+from dao.core.formats.manifest import Manifest
 from dao.core.types import Address, RoundId, Wei, hex_of
+from dao.demo.demo_report import write_json, write_plot
+from dao.demo.demo_state import MEMORY, DemoState, RoundView, Seat, SeatRound
 from dao.demo.images import APP, deal
-from dao.demo.plan import Member, Role, members
-from dao.demo.report import write_json, write_plot
-from dao.demo.round import TASK, Rounds, commit, load
-from dao.demo.state import MEMORY, DemoState, NodeRound, RoundView, Seat
-from dao.demo.view import summary
-from dao.evaluator import Evaluator
-from dao.shards import read_shards
-from dao.trial import try_loss
+from dao.demo.plan import DemoMember, Role, members
+from dao.demo.simulation import TASK, Simulation, commit, load
+from dao.demo.terminal_view import summary
 from node.trainer import Trainer
 
 STAKE, BUDGET = Wei(100 * 10**18), Wei(1000 * 10**18)
@@ -43,7 +43,7 @@ class Scene:
     """Who trains what with which data; `test` is for the app's own metrics."""
 
     app: Path
-    people: Sequence[Member]
+    people: Sequence[DemoMember]
     data: Sequence[Path]
     shards: Path
     test: Path | None
@@ -118,7 +118,7 @@ def _scene(
     for path in (*data, *([test] if test else [])):
         if not path.exists():
             raise ConfigError(f"{path}: expected a contributor's data or the test's, and there is nothing")
-    people = [Member(index, path.name, Role.OWN) for index, path in enumerate(data)]
+    people = [DemoMember(index, path.name, Role.OWN) for index, path in enumerate(data)]
     own = unpack(bundle(app), folder / "app")  # as others will have it
     return Scene(own, people, data, shards, test, python or Path(sys.executable))
 
@@ -142,7 +142,7 @@ async def _simulate(scene: Scene, rounds: int, folder: Path, console: Console) -
         trainers = await _trainers(running, scene, folder)
         with console.status("starting a process for each Supernode"):
             await asyncio.gather(evaluator.start(), *(trainer.start() for trainer in trainers))
-        settling = Rounds(evaluator, shards, folder / "superlink", BUDGET)
+        settling = Simulation(evaluator, shards, folder / "superlink", BUDGET)
         await trainers[0].create(folder / "model.safetensors")
         with console.status("data() and loss() are tried on a shard"):
             await try_loss(evaluator, folder / "model.safetensors", shards.paths[0])
@@ -206,7 +206,7 @@ def _view(manifest: Manifest, measured: Mapping[str, object], seconds: float) ->
         budget_wei=manifest.budget_wei,
         refunded_wei=manifest.refunded_wei,
         nodes={
-            hex_of(n.node): NodeRound(
+            hex_of(n.node): SeatRound(
                 committed=True,
                 revealed=True,
                 status=str(n.status),

@@ -10,8 +10,7 @@ import typer
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.deployment import Deployment
 from dao.chain.signer import Signer
-from dao.cli.holding import holder
-from dao.cli.network import (
+from dao.cli.chain_options import (
     RPC_DEFAULT,
     ContractsOption,
     DevAccountOption,
@@ -23,10 +22,11 @@ from dao.cli.network import (
 )
 from dao.cli.output import amount, log_to_stderr, print_fields, print_json, tokens
 from dao.cli.serving import SuperlinkSettings, operator, serve, until_told
-from dao.config import FILE, default_home
 from dao.core.errors import ConfigError, DaoError
 from dao.core.types import TaskId, Wei, hex_of
-from dao.gov.timing import moment
+from dao.gov.schedule import moment
+from dao.runtime.config import FILE, default_home
+from dao.runtime.running import holder
 from node.settings import NodeSettings
 
 app = typer.Typer(no_args_is_help=True)

@@ -11,7 +11,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.deploy import create_task
 from dao.chain.governance import PROPOSER_ROLE, Timelock
-from dao.cli.network import (
+from dao.cli.chain_options import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
     DeploymentOption,
@@ -26,10 +26,10 @@ from dao.cli.network import (
     paying,
 )
 from dao.cli.output import amount, print_fields, print_json, print_table, tokens, writable
-from dao.core.address import address_of
 from dao.core.errors import ConfigError, RuleError
+from dao.core.formats.address import address_of
 from dao.core.types import RULE_AMOUNTS, Address, Codec, Rules, TaskId, Wei, hex_of
-from dao.devnet import CHAIN_ID, dev_signer
+from dao.devnet.anvil import CHAIN_ID, dev_signer
 
 app = typer.Typer(no_args_is_help=True)
 HOUR, DAY = 3600, 86_400
@@ -118,8 +118,8 @@ def create(
 
     Example: dao task create --app apps/mnist --shards shards --superlink 0x7099… --dev-account 0 --rounds 5
     """
-    from dao.cli.proposal import publish, write_draft
-    from dao.shards import read_shards
+    from dao.app.shards import read_shards
+    from dao.cli.task_content import publish, write_draft
 
     link = address_of(superlink, "--superlink")
     amounts = {

@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from dao.chain.governance import Support
-from dao.cli.deciding import ApiOption, Found, Outcome, ProposalArgument, Way, YesOption
-from dao.cli.network import (
+from dao.cli.chain_options import (
     DEPLOYMENT_DEFAULT,
     RPC_DEFAULT,
     DeploymentOption,
@@ -17,7 +16,8 @@ from dao.cli.network import (
     Paying,
     RpcOption,
 )
-from dao.cli.ways import acting, decide
+from dao.cli.member import ApiOption, Found, Outcome, ProposalArgument, Way, YesOption
+from dao.cli.member_session import acting, decide
 from dao.core.errors import ConfigError
 from dao.gov.units import amount
 

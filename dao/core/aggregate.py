@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dao.core.engine.chunking import Each, Scratch, Sink, Span, sweep
+from dao.core.engine.reference import loops_for
 from dao.core.errors import RuleError
-from dao.core.layout import Model, put_chunks
-from dao.core.loops import loops_for
+from dao.core.formats.layout import Model, put_chunks
+from dao.core.formats.update import weighted_sum
 from dao.core.merkle import root_of
-from dao.core.spans import Each, Scratch, Sink, Span, sweep
 from dao.core.types import Digest
-from dao.core.update import weighted_sum
-from dao.core.weigh import UNITS, Entry
+from dao.core.weigh import UNITS, UpdateEntry
 
 
 def aggregate(
-    entries: Sequence[Entry],
+    entries: Sequence[UpdateEntry],
     weights: Sequence[int],
     weight_sum: int,
     base: Model,

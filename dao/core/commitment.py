@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import astuple
 
-from dao.core.abi import encode
+from dao.core.formats.abi import encode
 from dao.core.keccak import keccak256
 from dao.core.types import ZERO_DIGEST, Address, Digest, Result
 

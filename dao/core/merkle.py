@@ -6,8 +6,8 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
+from dao.core.engine.reference import loops_for
 from dao.core.errors import RuleError
-from dao.core.loops import loops_for
 from dao.core.types import ZERO_DIGEST, Digest
 
 MAX_DEPTH = 64

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dao.core.engine.chunking import Each
 from dao.core.exact import quotient
-from dao.core.gradient import Gradient, dots
-from dao.core.spans import Each
+from dao.core.formats.gradient import Gradient, dots
 from dao.core.types import MicroScore
-from dao.core.weigh import MILLION, Entry
+from dao.core.weigh import MILLION, UpdateEntry
 
 PRODUCT_GRID = 1 << 80
 
 
 def scores(
-    entries: Sequence[Entry], weights: Sequence[int], weight_sum: int, gradient: Gradient, each: Each = map
+    entries: Sequence[UpdateEntry],
+    weights: Sequence[int],
+    weight_sum: int,
+    gradient: Gradient,
+    each: Each = map,
 ) -> list[MicroScore]:
     """Return each entry's score in millionths of the loss, signed; 0 where the weight is 0."""
     counted = [entry.update for entry, weight in zip(entries, weights, strict=True) if weight]

@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 from math import isfinite
 
 from dao.core import reasons
-from dao.core.canonical import MAX_INTEGER
 from dao.core.commitment import forced_hash
 from dao.core.errors import RuleError
-from dao.core.manifest import Absent, Account, Manifest, Memory, Node, Roots, Shard
+from dao.core.formats.canonical import MAX_INTEGER
+from dao.core.formats.json_form import MAX_TEXT, Cid, Signature
+from dao.core.formats.manifest import Absent, Account, Manifest, Memory, Node, Roots, Shard
 from dao.core.merkle import Tree
 from dao.core.payout import Pay, Payout, pay
-from dao.core.record import MAX_TEXT, Cid, Signature
-from dao.core.rewards import reward_root
+from dao.core.reward_tree import reward_root
 from dao.core.types import (
     Address,
     Codec,
@@ -30,7 +30,7 @@ from dao.core.types import (
     Wei,
     hex_of,
 )
-from dao.core.weigh import Weighed, gate_threshold
+from dao.core.weigh import NodeWeight, gate_threshold
 
 ROWS_DEPTH = 20  # of the trees with a row for each node
 FAILED = (Status.LATE, Status.WITHHELD, Status.INVALID)
@@ -62,7 +62,7 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RoundFacts:
     """What chain, content and arithmetic say of a round as a whole; the CIDs of gradients are None when it has none."""
 
     domain: Domain
@@ -107,10 +107,10 @@ def loss_micros(loss: float) -> int:
 
 
 def settle(
-    facts: Facts,
+    facts: RoundFacts,
     previous: Manifest | None,
     commits: Sequence[Commit],
-    weighed: Mapping[Address, Weighed],
+    weighed: Mapping[Address, NodeWeight],
     scores: Mapping[Address, MicroScore],
     absent: Mapping[Address, Address],
 ) -> Manifest:
@@ -203,7 +203,7 @@ def result(
 
 
 def _check(
-    rows: Sequence[Commit], weighed: Mapping[Address, Weighed], scores: Mapping[Address, MicroScore]
+    rows: Sequence[Commit], weighed: Mapping[Address, NodeWeight], scores: Mapping[Address, MicroScore]
 ) -> None:
     for name, keys in ("node", {row.node for row in rows}), ("owner", {row.owner for row in rows}):
         if len(keys) != len(rows):
@@ -220,7 +220,7 @@ def _check(
 
 def _node(
     row: Commit,
-    weighed: Weighed | None,
+    weighed: NodeWeight | None,
     score: MicroScore,
     owed: MicroScore,
     money: Pay,
@@ -263,7 +263,7 @@ def _node(
     )
 
 
-def _reason(weighed: Weighed, score: MicroScore, owed: MicroScore, money: Pay, needed: int) -> str:
+def _reason(weighed: NodeWeight, score: MicroScore, owed: MicroScore, money: Pay, needed: int) -> str:
     counted = reasons.weighed(
         weighed.status, weighed.unit_weight, weighed.weight, weighed.cosine, weighed.memory, needed
     )
@@ -283,7 +283,7 @@ def _next_accounts(accounts: Mapping[Address, Account], payout: Payout) -> dict[
     return {owner: account for owner, account in both.items() if account.cumulative_wei or account.debt}
 
 
-def _next_memories(previous: Manifest | None, weighed: Mapping[Address, Weighed]) -> tuple[Memory, ...]:
+def _next_memories(previous: Manifest | None, weighed: Mapping[Address, NodeWeight]) -> tuple[Memory, ...]:
     """Memories after the round; those that are zero are left out."""
     memories = {memory.node: memory.memory for memory in previous.memories} if previous else {}
     memories |= {node: weight.memory for node, weight in weighed.items()}

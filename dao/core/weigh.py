@@ -6,20 +6,20 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from dao.core.engine.chunking import CHUNK, Each, Scratch, Span, sweep
+from dao.core.engine.reference import loops_for
 from dao.core.errors import RuleError
-from dao.core.gradient import Gradient, dots, norm, span_dots, sums
-from dao.core.loops import loops_for
-from dao.core.spans import CHUNK, Each, Scratch, Span, sweep
+from dao.core.formats.gradient import Gradient, dots, norm, span_dots, sums
+from dao.core.formats.update import Update, weighted_sum
 from dao.core.types import Address, Status, hex_of
-from dao.core.update import Update, weighted_sum
 
 UNITS = 1 << 20  # the weights of a round add up to at most this
 MILLION = 10**6
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A node with a valid update; `stake` as it counts (`dao.core.rounds.counted_stake`)."""
+class UpdateEntry:
+    """A node with a valid update; `stake` as it counts (`dao.core.round_machine.counted_stake`)."""
 
     node: Address
     stake: int
@@ -27,7 +27,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class NodeWeight:
     """What a node's update weighs, and why.
 
     `norm` is in units of 2^-32; `cosine` to the gate gradient and its `memory` over rounds are millionths.
@@ -46,7 +46,7 @@ class Weighed:
 class Weighing:
     """The weights of a round, in the order of the entries; `weight_sum` is the unit weight of all that passed the gate."""
 
-    nodes: tuple[Weighed, ...]
+    nodes: tuple[NodeWeight, ...]
     weight_sum: int
 
     @property
@@ -61,7 +61,7 @@ def gate_threshold(values: int) -> int:
 
 
 def weigh(
-    entries: Sequence[Entry], gate_gradient: Gradient, memories: Mapping[Address, int], each: Each = map
+    entries: Sequence[UpdateEntry], gate_gradient: Gradient, memories: Mapping[Address, int], each: Each = map
 ) -> Weighing:
     """Weigh a round's updates: unit weights, gate, clip to the median norm, clip to the median projection.
 
@@ -80,7 +80,7 @@ def weigh(
         memory = cosine + _half(memories.get(entry.node, 0))
         unit_weight = entry.stake * UNITS // stakes
         status, weight = (Status.OK, unit_weight) if memory > threshold else (Status.GATED, 0)
-        nodes.append(Weighed(entry.node, unit_weight, weight, size, cosine, memory, status))
+        nodes.append(NodeWeight(entry.node, unit_weight, weight, size, cosine, memory, status))
     weight_sum = sum(node.weight for node in nodes)
     nodes = _clip(nodes, [node.norm for node in nodes], weighing=[node.weight > 0 for node in nodes])
     projections = _projections(entries, nodes, each)
@@ -88,7 +88,7 @@ def weigh(
     return Weighing(tuple(nodes), weight_sum)
 
 
-def _check(entries: Sequence[Entry]) -> None:
+def _check(entries: Sequence[UpdateEntry]) -> None:
     if len({entry.node for entry in entries}) != len(entries):
         raise RuleError("entries: expected one for each node")
     for entry in entries:
@@ -101,7 +101,7 @@ def _half(memory: int) -> int:
     return memory // 2 if memory > 0 else -(-memory // 2)
 
 
-def _clip(nodes: Sequence[Weighed], sizes: Sequence[int], weighing: Sequence[bool]) -> list[Weighed]:
+def _clip(nodes: Sequence[NodeWeight], sizes: Sequence[int], weighing: Sequence[bool]) -> list[NodeWeight]:
     """Lower the weight of each `weighing` node whose size is above their median to what makes it the median."""
     among = [(size, node.unit_weight) for node, size, on in zip(nodes, sizes, weighing, strict=True) if on]
     if not among:
@@ -127,7 +127,7 @@ def weighted_median(pairs: Iterable[tuple[int, int]]) -> int:
     raise RuleError("median: expected at least one value")
 
 
-def _projections(entries: Sequence[Entry], nodes: Sequence[Weighed], each: Each) -> list[int]:
+def _projections(entries: Sequence[UpdateEntry], nodes: Sequence[NodeWeight], each: Each) -> list[int]:
     """Each weighing node's product with the weighted sum of all, as a part of its weight; 0 for the others."""
     weighing = [i for i, node in enumerate(nodes) if node.weight]
     projections = [0] * len(nodes)

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from dao.core.manifest import Manifest
+from dao.core.formats.manifest import Manifest
 from dao.core.types import hex_of
-from dao.demo.state import DemoState, NodeRound, RoundView
+from dao.demo.demo_state import DemoState, RoundView, SeatRound
 
 PHASES = {"opened": "training and commits", "closed": "reveals", "working": "aggregating and scoring"}
 
@@ -44,7 +44,7 @@ def apply(state: DemoState, event: Mapping[str, Any]) -> RoundView | None:
     if name in PHASES:
         view.phase, view.deadline = PHASES[name], event.get("deadline")
     if name in ("committed", "revealed"):
-        part = view.nodes.setdefault(event["node"], NodeRound())
+        part = view.nodes.setdefault(event["node"], SeatRound())
         part.committed = True
         part.revealed = part.revealed or name == "revealed"
     if name == "posted":
@@ -62,10 +62,10 @@ def settled(view: RoundView, manifest: Manifest) -> None:
     """Fill in what the manifest says of each node."""
     view.budget_wei, view.refunded_wei = manifest.budget_wei, manifest.refunded_wei
     for node in manifest.nodes:
-        part = view.nodes.setdefault(hex_of(node.node), NodeRound())
+        part = view.nodes.setdefault(hex_of(node.node), SeatRound())
         part.committed = True
         part.status, part.reason = str(node.status), node.reason
         part.weight, part.score, part.reward_wei = node.weight, node.score, node.reward_wei
     for absent in manifest.absent:
-        part = view.nodes.setdefault(hex_of(absent.node), NodeRound())
+        part = view.nodes.setdefault(hex_of(absent.node), SeatRound())
         part.status, part.reason = "late", absent.reason

@@ -19,10 +19,10 @@ def load(app: str, data: str | None) -> None:
 
 def train(base: str, out: str, seed: int, round: int) -> dict[str, Any]:  # noqa: A002
     """Write the base model with noise on it."""
-    from dao import apphost
+    from dao.app import worker
 
-    source = apphost.open_model(Path(base))
-    target = apphost.make_model(Path(out), source.head)
+    source = worker.open_model(Path(base))
+    target = worker.make_model(Path(out), source.head)
     dice = np.random.Generator(np.random.Philox(seed + round))
     for name, values in source.tensors.items():
         target.tensors[name][...] = values + dice.normal(0, NOISE, values.shape).astype(np.float32)
@@ -40,6 +40,6 @@ def interpreter(path: Path) -> Path:
 
 if __name__ == "__main__":
     sys.path[0] = str(ROOT)
-    from dao.apphost import connect
+    from dao.app.worker import connect
 
     connect().serve({"load": load, "train": train})

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from dao.demo.plan import Member, Role
+from dao.demo.plan import DemoMember, Role
 
 APP = Path(__file__).resolve().parents[2] / "apps" / "mnist"
 TEST, SHARD, SHARDS = 600, 160, 10  # images: kept for the test, in a validation shard; number of shards
@@ -25,7 +25,7 @@ class Dealt:
     test: Path
 
 
-def deal(members: Sequence[Member], folder: Path, seed: int = 1) -> Dealt:
+def deal(members: Sequence[DemoMember], folder: Path, seed: int = 1) -> Dealt:
     """Write everyone's images below `folder`; the same bytes for the same members and seed.
 
     Nobody trains or scores on the test images, and no image has two holders.

@@ -20,7 +20,7 @@ NAMES = ("Ada", "Ben", "Cleo", "Dov", "Eve", "Finn", "Gita", "Hugo", "Iris", "Ju
 
 
 @dataclass(frozen=True)
-class Member:
+class DemoMember:
     """One contributor: `index` counts from 0."""
 
     index: int
@@ -28,11 +28,11 @@ class Member:
     role: Role
 
 
-def members(count: int) -> Sequence[Member]:
+def members(count: int) -> Sequence[DemoMember]:
     """The first `count` contributors; roles repeat every five, names get a number when they run out."""
     found = []
     for index in range(count):
         lap, place = divmod(index, len(NAMES))
         name = NAMES[place] + (str(lap + 1) if lap else "")
-        found.append(Member(index, name, CYCLE[index % len(CYCLE)]))
+        found.append(DemoMember(index, name, CYCLE[index % len(CYCLE)]))
     return found

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dao.core.errors import DaoError
-from dao.devnet import WATCHED
+from dao.devnet.anvil import WATCHED
 
 STOP_SECONDS = 10.0
 DAO = Path(sys.executable).parent / "dao"

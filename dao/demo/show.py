@@ -9,28 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dao.app.gradient_client import Evaluator
 from dao.audit import Outcome, audit
 from dao.chain.contracts import Distributor
 from dao.chain.events import Claimed
 from dao.chain.sender import Sender
 from dao.core.errors import DaoError
-from dao.core.manifest import Manifest, parse_manifest
-from dao.core.rewards import RewardTree
+from dao.core.formats.manifest import Manifest, parse_manifest
+from dao.core.reward_tree import RewardTree
 from dao.core.types import RoundId, TaskId, hex_of
 from dao.demo import gas
+from dao.demo.demo_network import Keys, World, named, write_config
+from dao.demo.demo_state import DemoState, RoundView, Seat
 from dao.demo.follow import StatusReader, apply, settled
 from dao.demo.images import APP
-from dao.demo.plan import Member, Role
+from dao.demo.plan import DemoMember, Role
 from dao.demo.processes import Daemon
 from dao.demo.site import open_site
-from dao.demo.state import DemoState, RoundView, Seat
-from dao.demo.world import Keys, World, named, write_config
-from dao.evaluator import Evaluator
+from dao.devnet.kubo_daemon import start_kubo
 from dao.store.cid import Cid
 from dao.store.disk import DiskStore
-from dao.store.kubo_daemon import start_kubo
-from dao.wire.link import Link
-from dao.wire.source import LinkSource
+from dao.wire.superlink_client import SuperlinkClient
+from dao.wire.superlink_source import SuperlinkSource
 from node.settings import NodeSettings, TaskSettings, write_task
 from node.trainer import Trainer
 
@@ -46,7 +46,7 @@ Show = Callable[[DemoState], None]
 class Auditor:
     """Whoever checks: content from the Superlink, kept in a store of its own, and warm processes to compute with."""
 
-    source: LinkSource
+    source: SuperlinkSource
     evaluator: Evaluator
     measurer: Trainer
 
@@ -76,7 +76,7 @@ Then = Callable[[Stage], Awaitable[None]]
 
 
 async def play(
-    world: World, people: list[Member], rounds: int, *, kubo: bool, show: Show, then: Then | None = None
+    world: World, people: list[DemoMember], rounds: int, *, kubo: bool, show: Show, then: Then | None = None
 ) -> DemoState:
     """Start the daemons, follow `rounds` rounds to their final state, claim; DaoError when something ends badly.
 
@@ -107,7 +107,7 @@ async def play(
 
 
 async def _start(
-    stack: AsyncExitStack, world: World, people: list[Member], rounds: int, *, kubo: bool
+    stack: AsyncExitStack, world: World, people: list[DemoMember], rounds: int, *, kubo: bool
 ) -> list[Daemon]:
     """Supernodes first, so that all are there when the Superlink opens the first round."""
     apis = await _ipfs(stack, world) if kubo else {}
@@ -157,14 +157,14 @@ async def _ipfs(stack: AsyncExitStack, world: World) -> dict[Path, str]:
 
 
 async def _auditor(stack: AsyncExitStack, world: World) -> Auditor:
-    link = Link(world.address, None, world.chain.domain)
+    link = SuperlinkClient(world.address, None, world.chain.domain)
     stack.push_async_callback(link.close)
     folder = world.folder / "auditor"
     evaluator = Evaluator(APP, Path(sys.executable), folder / "scratch", limit=GRADIENT_LIMIT)
     stack.push_async_callback(evaluator.stop)
     measurer = Trainer.of(APP, None, folder / "measure.log")
     stack.push_async_callback(measurer.stop)
-    return Auditor(LinkSource(link, DiskStore(folder / "store", sync=False)), evaluator, measurer)
+    return Auditor(SuperlinkSource(link, DiskStore(folder / "store", sync=False)), evaluator, measurer)
 
 
 async def _follow(

@@ -5,10 +5,10 @@ from contextlib import AsyncExitStack
 
 from dao.api.settings import init
 from dao.chain.deploy import TOKEN
-from dao.config import FILE
+from dao.demo.demo_network import GAS_MONEY, SCRYPT_WORK, World, free_port
 from dao.demo.processes import Daemon
-from dao.demo.world import GAS_MONEY, SCRYPT_WORK, World, free_port
-from dao.devnet import FOUNDER_WEI, FOUNDERS, MNEMONIC
+from dao.devnet.anvil import FOUNDER_WEI, FOUNDERS, MNEMONIC
+from dao.runtime.config import FILE
 
 START_LIMIT = 60.0  # seconds until the API must serve
 LOOK = 0.1

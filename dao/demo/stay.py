@@ -7,13 +7,13 @@ from rich.console import Console
 
 from dao.chain.events import Joined
 from dao.core.types import hex_of
+from dao.demo.demo_network import World
+from dao.demo.demo_state import Seat
 from dao.demo.images import SHARDS
-from dao.demo.plan import Member, Role
+from dao.demo.plan import DemoMember, Role
 from dao.demo.show import Stage
 from dao.demo.site import how_to_vote
-from dao.demo.state import Seat
-from dao.demo.view import tokens
-from dao.demo.world import World
+from dao.demo.terminal_view import tokens
 
 LOOK = 30.0  # seconds at most between looks at who has joined
 TRIES = 3  # rounds for a newcomer who is late
@@ -58,7 +58,7 @@ async def _welcome(stage: Stage, console: Console, event: Joined) -> None:
     """Play rounds until the newcomer's update came, a few at most."""
     state, operator = stage.state, hex_of(event.operator)
     if operator not in [seat.operator for seat in state.seats]:  # else it comes back
-        member = Member(len(state.seats), f"guest {len(state.seats)}", Role.GOOD)
+        member = DemoMember(len(state.seats), f"guest {len(state.seats)}", Role.GOOD)
         state.seats.append(Seat(member, hex_of(event.owner), operator))
     console.print(f"{operator} has joined")
     for _ in range(TRIES):

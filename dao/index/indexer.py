@@ -9,15 +9,15 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from dao.chain.client import Chain
+from dao.chain.event_types import Event
 from dao.chain.events import decode_log
-from dao.chain.records import Event
 from dao.core.errors import ChainError, Reorged
 from dao.core.types import BlockNumber, Timestamp
 from dao.index.database import one_line
 from dao.index.manifests import Manifests
-from dao.index.reduce import KINDS, Change, changes_of
+from dao.index.reducer import KINDS, Change, changes_of
 from dao.index.writer import Block, MovedError, Writer
-from dao.store.base import Source
+from dao.store.source import Source
 
 BATCH = 1000  # events of one transaction, about
 TOLD = 64  # changes that are told one by one; more are told as one

@@ -11,19 +11,19 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dao.chain.deployment import Deployment
-from dao.core.canonical import read_json
 from dao.core.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
-from dao.core.manifest import MAX_BYTES, Manifest, parse_manifest
-from dao.core.record import form_of
-from dao.core.rewards import reward_root
+from dao.core.formats.canonical import read_json
+from dao.core.formats.json_form import form_of
+from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
+from dao.core.reward_tree import reward_root
 from dao.core.settle import FAILED, commits_root, result, scores_root
 from dao.core.types import Digest, Result, RoundId, TaskId
 from dao.index import schema
 from dao.index.database import WRITE, one_line
-from dao.index.reduce import Change
-from dao.index.training import plain
-from dao.store.base import Source
+from dao.index.reducer import Change
+from dao.index.training_changes import plain
 from dao.store.cid import Cid
+from dao.store.source import Source
 
 _SOON, _LATE = 2.0, 600.0  # seconds until a manifest that was missing is looked for again
 _LIMIT = 120.0  # seconds for one

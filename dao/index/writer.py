@@ -9,28 +9,28 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, and_, delete, func, insert, select, tuple_, update
 
 from dao.chain.deployment import Deployment
-from dao.chain.records import Event
+from dao.chain.event_types import Event
 from dao.core.errors import ConfigError
 from dao.core.types import BlockNumber, Digest, Phase, Timestamp
-from dao.failpoint import failpoint
-from dao.index import schema, state
+from dao.index import rows, schema
 from dao.index.database import WRITE
-from dao.index.reduce import apply, keys_of
-from dao.index.state import Book, Key, S, Settings
+from dao.index.reducer import apply, keys_of
+from dao.index.rows import Key, S, SettingsRow, UnitOfWork
+from dao.runtime.failpoint import failpoint
 
 KEPT_BLOCKS = 1024  # of which the hashes are known, for a reorg to be seen after a restart
 _KEYS = 200  # asked for at once
 
 TABLES: dict[type, Table] = {
-    state.Task: schema.task_states,
-    state.Round: schema.rounds,
-    state.Member: schema.members,
-    state.Admission: schema.admissions,
-    state.Claim: schema.claims,
-    state.Supernode: schema.supernodes,
-    state.Account: schema.accounts,
-    state.Settings: schema.settings,
-    state.Proposal: schema.proposal_states,
+    rows.TaskRow: schema.task_states,
+    rows.RoundRow: schema.rounds,
+    rows.MemberRow: schema.members,
+    rows.AdmissionRow: schema.admissions,
+    rows.ClaimRow: schema.claims,
+    rows.SupernodeRow: schema.supernodes,
+    rows.AccountRow: schema.accounts,
+    rows.SettingsRow: schema.settings,
+    rows.ProposalRow: schema.proposal_states,
 }
 
 
@@ -82,7 +82,7 @@ class Writer:
             self._take_turn(connection, before)
             stored = _Stored(connection)
             known = stored.read({key for event in events for key in keys_of(event, self._network)})
-            book = Book(self._network, stored, known)
+            book = UnitOfWork(self._network, stored, known)
             for event in events:
                 apply(event, book)
             self._write(connection, book)
@@ -126,7 +126,7 @@ class Writer:
             raise MovedError
 
     @staticmethod
-    def _write(connection: Connection, book: Book) -> None:
+    def _write(connection: Connection, book: UnitOfWork) -> None:
         rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for kind, key, block, timestamp, value in book.versions():
             table = TABLES[kind]
@@ -152,11 +152,11 @@ class _Stored:
         found: S | None = self.read([(kind, key)])[kind, key]
         return found
 
-    def settings_at(self, when: Timestamp) -> Settings:
+    def settings_at(self, when: Timestamp) -> SettingsRow:
         table = schema.settings
         query = select(table).where(table.c.timestamp <= when).order_by(table.c.block.desc()).limit(1)
         row = self._connection.execute(query).mappings().first()
-        found: Settings = state_of(Settings, row) if row is not None else Settings()
+        found: SettingsRow = state_of(SettingsRow, row) if row is not None else SettingsRow()
         return found
 
     def read(self, wanted: Iterable[tuple[type, Key]]) -> dict[tuple[type, Key], Any]:
@@ -174,7 +174,7 @@ class _Stored:
 def state_of(kind: Any, row: Any) -> Any:
     """Read a state from a row of its table."""
     values = {name: row[name] for name in _fields(kind)}
-    if kind is state.Round:
+    if kind is rows.RoundRow:
         values["phase"] = Phase(values["phase"])
     return kind(**values)
 

@@ -84,7 +84,7 @@ def root_codec(block: Buffer) -> ContentCodec:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class DagLink:
     """A child in the tree."""
 
     cid: Cid
@@ -102,7 +102,7 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-def encode_node(links: list[Link]) -> bytes:
+def encode_node(links: list[DagLink]) -> bytes:
     """Encode a dag-pb node with its UnixFS file entry, to the byte as Kubo does."""
     block = bytearray()
     for link in links:
@@ -113,11 +113,11 @@ def encode_node(links: list[Link]) -> bytes:
     return bytes(block + b"\x0a" + varint(len(data)) + data)
 
 
-def link_of_node(links: list[Link]) -> Link:
+def link_of_node(links: list[DagLink]) -> DagLink:
     """Return the link to the node over these children."""
     block = encode_node(links)
     cid = Cid(ContentCodec.DAG_PB, Digest(hashlib.sha256(block).digest()))
-    return Link(cid, sum(link.size for link in links), len(block) + sum(link.total for link in links))
+    return DagLink(cid, sum(link.size for link in links), len(block) + sum(link.total for link in links))
 
 
 class TreeBuilder:
@@ -125,13 +125,13 @@ class TreeBuilder:
 
     def __init__(self, max_links: int = MAX_LINKS) -> None:
         self._max_links = max_links
-        self._levels: list[list[Link]] = [[]]
+        self._levels: list[list[DagLink]] = [[]]
 
     def add(self, digest: bytes, size: int) -> None:
         """Append a leaf of `size` bytes."""
-        self._push(0, Link(Cid(ContentCodec.RAW, Digest(digest)), size, size))
+        self._push(0, DagLink(Cid(ContentCodec.RAW, Digest(digest)), size, size))
 
-    def _push(self, level: int, link: Link) -> None:
+    def _push(self, level: int, link: DagLink) -> None:
         if level == len(self._levels):
             self._levels.append([])
         links = self._levels[level]

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from dao.core.errors import ContentError, NotFound
 from dao.core.types import Digest
-from dao.store.base import MAX_CONTENT
 from dao.store.cid import CHUNK, Cid, digest_of_content, name_of
 from dao.store.folder import READ, FolderSource
 from dao.store.hashing import check_size, cid_of_file
-from dao.store.incoming import Incoming, put_in_place, sync_folder
+from dao.store.partial_file import PartialFile, put_in_place, sync_folder
+from dao.store.source import MAX_CONTENT
 
 _STALE_SECONDS = 24 * 3600  # a temporary file of that age belongs to nobody
 
@@ -35,16 +35,16 @@ class DiskStore(FolderSource):
         for folder in (self._objects, self._pins, self._aside, self.tmp):
             folder.mkdir(parents=True, exist_ok=True)
 
-    def incoming(self, what: str, max_bytes: int = MAX_CONTENT) -> Incoming:
+    def incoming(self, what: str, max_bytes: int = MAX_CONTENT) -> PartialFile:
         """Return a file to write content into, on this disk and within its cap."""
-        return Incoming(self.tmp / secrets.token_hex(16), min(max_bytes, self.max_bytes), what)
+        return PartialFile(self.tmp / secrets.token_hex(16), min(max_bytes, self.max_bytes), what)
 
-    def resumable(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Incoming:
+    def resumable(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> PartialFile:
         """Return the file of a download that may go on where an earlier one broke off."""
         path = self.tmp / f"{digest_of_content(content).hex()}.part"
-        return Incoming(path, min(max_bytes, self.max_bytes), f"content {name_of(content)}", resume=True)
+        return PartialFile(path, min(max_bytes, self.max_bytes), f"content {name_of(content)}", resume=True)
 
-    def keep(self, incoming: Incoming, cid: Cid) -> Path:
+    def keep(self, incoming: PartialFile, cid: Cid) -> Path:
         """Give written and checked content its place; return it. Blocks."""
         path = self._place_of(cid)
         incoming.place(path, self._sync)
@@ -125,7 +125,7 @@ class DiskStore(FolderSource):
 
     async def put_from(
         self,
-        receive: Callable[[Incoming], Awaitable[None]],
+        receive: Callable[[PartialFile], Awaitable[None]],
         wanted: Cid | Digest,
         max_bytes: int = MAX_CONTENT,
     ) -> Cid:

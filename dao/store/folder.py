@@ -6,9 +6,9 @@ from pathlib import Path
 
 from dao.core.errors import ContentError, Mismatch, NotFound
 from dao.core.types import Digest
-from dao.store.base import MAX_CONTENT
 from dao.store.cid import CHUNK, Cid, ContentCodec, digest_of_content, is_named, name_of
 from dao.store.hashing import check_size, cid_of_file
+from dao.store.source import MAX_CONTENT
 
 READ = (
     os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -10,11 +10,11 @@ from typing import TypeVar
 
 from dao.core.errors import ContentError, Mismatch, NotFound
 from dao.core.types import Digest
-from dao.store.base import MAX_CONTENT
 from dao.store.cid import CHUNK, Cid, ContentCodec, cid_of_bytes, name_of, root_codec
 from dao.store.disk import DiskStore
 from dao.store.hashing import check_size, cid_of_file
 from dao.store.kubo_api import DeclinedError, KuboApi
+from dao.store.source import MAX_CONTENT
 
 _THREADS = 64  # most of them wait: one who names content that nobody has may not hold up the rest
 _ADD = {  # IPFS profile unixfs-v1-2025, spelled out: an operator's own defaults may differ

@@ -9,9 +9,9 @@ import structlog
 
 from dao.core.errors import ContentError, Mismatch, NotFound, TooLarge
 from dao.core.types import Digest
-from dao.store.base import MAX_CONTENT, Source, Store
 from dao.store.cid import Cid, digest_of_content, is_named, name_of
 from dao.store.disk import DiskStore
+from dao.store.source import MAX_CONTENT, Source, Store
 
 _log = structlog.get_logger()
 

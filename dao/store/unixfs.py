@@ -7,7 +7,7 @@ blocks there are and how long each is: a hostile root cannot make a reader fetch
 from dataclasses import dataclass
 
 from dao.core.errors import DecodeError
-from dao.store.cid import CHUNK, MAX_LINKS, Cid, ContentCodec, Link, encode_node
+from dao.store.cid import CHUNK, MAX_LINKS, Cid, ContentCodec, DagLink, encode_node
 
 MAX_BLOCK = 64 + MAX_LINKS * 64  # bytes of a node: a link takes at most 55, its size in the data 11
 _LINK_HEAD = b"\x0a\x24"
@@ -23,7 +23,7 @@ class Part:
     full: int  # bytes of a full block of its level; a chunk for a leaf
 
 
-def parse_node(block: bytes) -> list[Link]:
+def parse_node(block: bytes) -> list[DagLink]:
     """Return a node's links; DecodeError unless the block is a node as `encode_node` writes it."""
     try:
         links = _links(block)
@@ -36,7 +36,7 @@ def parse_node(block: bytes) -> list[Link]:
     return links
 
 
-def _links(block: bytes) -> list[Link]:
+def _links(block: bytes) -> list[DagLink]:
     if len(block) > MAX_BLOCK:
         raise ValueError
     found: list[tuple[Cid, int]] = []
@@ -54,7 +54,7 @@ def _links(block: bytes) -> list[Link]:
     while at < len(block):
         size, at = _varint(block, at + 1)
         sizes.append(size)
-    return [Link(cid, size, total) for (cid, total), size in zip(found, sizes, strict=True)]
+    return [DagLink(cid, size, total) for (cid, total), size in zip(found, sizes, strict=True)]
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

@@ -10,13 +10,13 @@ import grpc
 from dao.core.errors import Mismatch, Refused, TooLarge, Unreachable
 from dao.core.types import Digest
 from dao.store.cid import Cid, digest_of_content, name_of
-from dao.store.incoming import Incoming
-from dao.wire import door as doors
-from dao.wire.auth import unsigned_call
-from dao.wire.door import SILENCE_SECONDS
+from dao.store.partial_file import PartialFile
+from dao.wire import data_channel as doors
+from dao.wire.call_status import error_of
+from dao.wire.data_channel import SILENCE_SECONDS
+from dao.wire.grpc_options import EOF, MIN_RATE
 from dao.wire.messages import Door, FetchRequest, read_content, write_fetch
-from dao.wire.refusal import error_of
-from dao.wire.transport import EOF, MIN_RATE
+from dao.wire.signed_calls import unsigned_call
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all
 Sign = Callable[[bytes], Awaitable[bytes]]
@@ -58,7 +58,7 @@ class Download:
         self.received = 0  # bytes of content
         self._heard = False  # whether the Superlink has said anything
 
-    async def run(self, content: Cid | Digest, incoming: Incoming) -> Cid:
+    async def run(self, content: Cid | Digest, incoming: PartialFile) -> Cid:
         """Write the content; return its CID. NotFound, Mismatch, TooLarge, DecodeError, Refused or Unreachable."""
         await asyncio.to_thread(incoming.take_up)
         while True:
@@ -71,7 +71,7 @@ class Download:
                 if not resumed:  # else what was there before may be to blame
                     raise
 
-    async def _until_whole(self, content: Cid | Digest, incoming: Incoming) -> None:
+    async def _until_whole(self, content: Cid | Digest, incoming: PartialFile) -> None:
         failures, by_door = 0, self.by_door
         while True:
             before = incoming.size
@@ -100,7 +100,7 @@ class Download:
                 raise said
             await asyncio.sleep(_PAUSE_SECONDS * 2 ** (failures - 1))
 
-    async def _stream(self, content: Cid | Digest, incoming: Incoming, by_door: bool) -> None:
+    async def _stream(self, content: Cid | Digest, incoming: PartialFile, by_door: bool) -> None:
         what = f"{name_of(content)} from Superlink {self._superlink}"
         asked = FetchRequest(digest_of_content(content), incoming.size, by_door)
         body = write_fetch(asked)
@@ -140,7 +140,7 @@ class Download:
         self._heard = True
         return first
 
-    async def _through(self, door: Door, incoming: Incoming, size: int) -> None:
+    async def _through(self, door: Door, incoming: PartialFile, size: int) -> None:
         """Take the bytes from a connection of their own, hashed and written by one thread."""
         try:
             line = await doors.connect(self._superlink.rpartition(":")[0], door)
@@ -164,7 +164,7 @@ class Download:
             raise _NoDoor from None  # as when too many others knock at it; next time it may be better
 
     async def _pieces(
-        self, call: Any, incoming: Incoming, size: int, what: str
+        self, call: Any, incoming: PartialFile, size: int, what: str
     ) -> AsyncGenerator[bytes, None]:
         taken = incoming.size
         while True:

@@ -10,7 +10,7 @@ HEALTH = "grpc.health.v1.Health"
 SERVED = ("", "commonweight.Superlink")
 
 
-class Health:
+class HealthService:
     """Says that the Superlink serves, until `end`; `admit` holds a call until its caller is due for one."""
 
     def __init__(self, admit: Callable[[Any], Awaitable[None]]) -> None:

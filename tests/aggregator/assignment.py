@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from dao.app import bundle
+from dao.app.bundle import bundle
+from dao.app.shards import read_shards
 from dao.chain.signer import Signer
-from dao.core.layout import Layout, model_size, write_model
-from dao.shards import read_shards
+from dao.core.formats.layout import Layout, model_size, write_model
 from dao.store.disk import DiskStore
 from tests.support import RULES
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from dao.evaluator import Evaluator
+from dao.app.gradient_client import Evaluator
 from tests.aggregator.assignment import Assignment
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from aggregator.daemon import Running
-from aggregator.journal import HeldCommit, Journal
+from aggregator.daemon import RunningSuperlink
+from aggregator.journal import HeldCommit, SuperlinkJournal
+from dao.app.gradient_client import Evaluator
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
-from dao.core.record import Signature
+from dao.core.formats.json_form import Signature
 from dao.core.types import Phase, RoundId, Status, Wei
-from dao.evaluator import Evaluator
-from dao.wire.link import Link
+from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Made, World, reached
 from tests.support import Network
@@ -25,18 +25,18 @@ FIRST = RoundId(1)
 
 
 async def made_by(
-    world: World, running: Running, chain: Chain, stack: AsyncExitStack
-) -> list[tuple[Made, Link]]:
+    world: World, running: RunningSuperlink, chain: Chain, stack: AsyncExitStack
+) -> list[tuple[Made, SuperlinkClient]]:
     """Every node's update, and its link to the Superlink."""
     made = []
     for node in world.nodes:
-        link = Link(running.service.address, node.signer, chain.domain)
+        link = SuperlinkClient(running.service.address, node.signer, chain.domain)
         stack.push_async_callback(link.close)
         made.append((await node.make(chain, link, FIRST), link))
     return made
 
 
-def told_of(running: Running, what: str) -> asyncio.Event:
+def told_of(running: RunningSuperlink, what: str) -> asyncio.Event:
     """Set when the Superlink is about to send this transaction."""
     sending, attempt = asyncio.Event(), running.superlink._attempt
 
@@ -77,7 +77,7 @@ async def test_closing__stopped_before_its_block_and_one_more_commit_in_the_jour
             await written.wait()
             await ended(playing)
         # as when commits were closed while it was being written down: refused, and yet in the journal
-        journal, late = Journal(tmp_path / "journal.sqlite"), made[2][0]
+        journal, late = SuperlinkJournal(tmp_path / "journal.sqlite"), made[2][0]
         held = HeldCommit(late.commitment, Signature(late.signature))
         await journal.add_commit(world.task, FIRST, world.nodes[2].signer.address, held)
         await journal.close()
@@ -90,7 +90,7 @@ async def test_closing__stopped_before_its_block_and_one_more_commit_in_the_jour
             collection = await world.collection(running, FIRST)
             await collection.closed.wait()
             for node, (one, _) in list(zip(world.nodes, made, strict=True))[:2]:
-                link = Link(running.service.address, node.signer, chain.domain)
+                link = SuperlinkClient(running.service.address, node.signer, chain.domain)
                 links.push_async_callback(link.close)
                 await node.reveal(link, FIRST, one.cid, one.root, one.update)
             await playing

@@ -4,7 +4,7 @@ import asyncio
 
 from aggregator.collection import Collection
 from dao.chain.events import RoundOpened
-from dao.core.layout import Layout
+from dao.core.formats.layout import Layout
 from dao.core.types import ZERO_DIGEST, BlockNumber, RoundId, TaskId, Timestamp
 from tests.support import RULES
 

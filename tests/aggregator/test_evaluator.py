@@ -10,8 +10,8 @@ import pytest_asyncio
 import torch
 from safetensors.torch import save_file
 
+from dao.app.gradient_client import POINTS, Evaluator
 from dao.core.errors import AppCrashed, AppError, AppTimeout
-from dao.evaluator import POINTS, Evaluator
 
 APP = """
 import torch

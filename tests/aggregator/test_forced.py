@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from aggregator.daemon import Running
+from aggregator.daemon import RunningSuperlink
+from dao.app.gradient_client import Evaluator
 from dao.audit import exit_code
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.events import Contested, Dismissed, Finalized, Voided
 from dao.chain.track import BlockRef
 from dao.core.errors import NotFound, RuleError, WireError
-from dao.core.manifest import Manifest
+from dao.core.formats.manifest import Manifest
 from dao.core.types import Phase, RoundId, Status
-from dao.evaluator import Evaluator
-from dao.wire.link import Link
+from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Made, Node, Patient, World, holds, reached
 from tests.audit.stage import audit_of, failed
@@ -33,7 +33,7 @@ REFUNDED = 100  # budgets that a new task is funded with
 class Stubborn(Node):
     """Commits on chain when the Superlink does not take its commit, or leaves it out."""
 
-    async def commit(self, chain: Chain, link: Link, made: Made) -> None:
+    async def commit(self, chain: Chain, link: SuperlinkClient, made: Made) -> None:
         try:
             await super().commit(chain, link, made)
         except (WireError, NotFound):
@@ -57,7 +57,7 @@ def make(network: Network, assignment: Assignment, evaluator: Evaluator, tmp_pat
     return make
 
 
-async def play(world: World, running: Running, *others: Any) -> Manifest:
+async def play(world: World, running: RunningSuperlink, *others: Any) -> Manifest:
     """Play one more round beside what else happens; its manifest."""
     round_ = (await world.task_state()).last_round + 1
     async with asyncio.TaskGroup() as group:
@@ -103,7 +103,7 @@ async def wait_out(world: World, round_: int) -> None:
     world.skip(world.rules.force_period)
 
 
-def leave_out(running: Running, node: Node) -> asyncio.Event:
+def leave_out(running: RunningSuperlink, node: Node) -> asyncio.Event:
     """Have the Superlink give this node a receipt and forget the commit; the event is set then."""
     intake, done = running.superlink._tools.intake, asyncio.Event()
     honest = intake.on_commit
@@ -119,7 +119,7 @@ def leave_out(running: Running, node: Node) -> asyncio.Event:
     return done
 
 
-async def close_early(world: World, running: Running, left_out: asyncio.Event) -> None:
+async def close_early(world: World, running: RunningSuperlink, left_out: asyncio.Event) -> None:
     """Let the commit period pass once two nodes have committed and the third was left out."""
     collection = await world.collection(running, (await world.task_state()).last_round + 1)
     await left_out.wait()
@@ -162,7 +162,7 @@ async def test_round__superlink_leaves_a_commit_out__is_forced_while_closed_and_
 
 
 @asynccontextmanager
-async def cared_for(running: Running) -> AsyncIterator[None]:
+async def cared_for(running: RunningSuperlink) -> AsyncIterator[None]:
     """The Superlink looks after its posted rounds."""
     caring = asyncio.create_task(running.caretaker.run())
     try:
@@ -224,7 +224,7 @@ async def test_contest__commit_is_in_the_tree__is_dismissed_and_the_round_become
     kept: list[Made] = []
 
     class Anxious(Node):
-        async def commit(self, chain: Chain, link: Link, made: Made) -> None:
+        async def commit(self, chain: Chain, link: SuperlinkClient, made: Made) -> None:
             kept.append(made)
             await super().commit(chain, link, made)
 

@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from aggregator.journal import Journal
+from aggregator.journal import SuperlinkJournal
+from dao.app.gradient_client import Evaluator
 from dao.audit import exit_code
 from dao.chain.client import Chain
 from dao.chain.contracts import Distributor
 from dao.chain.events import Aborted, Finalized, ResultPosted, RoundOpened
 from dao.chain.signer import Signer
 from dao.core.errors import Refused, Reverted, Unreachable
-from dao.core.rewards import reward_proof
+from dao.core.reward_tree import reward_proof
 from dao.core.types import Digest, Phase, RoundId
-from dao.evaluator import Evaluator
-from dao.failpoint import VARIABLE
+from dao.runtime.failpoint import VARIABLE
 from dao.store.cid import Cid
-from dao.wire.link import Link
+from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Made, Node, World
 from tests.audit.stage import audit_of
@@ -48,21 +48,23 @@ FAILPOINTS = (  # in the order in which a round comes by
 class Steady(Node):
     """Tries again for as long as the Superlink is away."""
 
-    async def make(self, chain: Chain, link: Link, round_: RoundId) -> Made:
+    async def make(self, chain: Chain, link: SuperlinkClient, round_: RoundId) -> Made:
         while True:
             try:
                 return await super().make(chain, link, round_)
             except Unreachable:
                 continue
 
-    async def commit(self, chain: Chain, link: Link, made: Made) -> None:
+    async def commit(self, chain: Chain, link: SuperlinkClient, made: Made) -> None:
         while True:
             try:
                 return await super().commit(chain, link, made)
             except Unreachable:
                 continue
 
-    async def reveal(self, link: Link, round_: RoundId, cid: Cid, root: Digest, sent: bytes) -> None:
+    async def reveal(
+        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+    ) -> None:
         while (
             await self.world.state(round_)
         ).phase is Phase.CLOSED:  # it may have the update and not live to say so
@@ -157,7 +159,7 @@ async def test_superlink__killed_at_every_step__completes_its_rounds_and_pays_on
     assert not [event for event in await world.past(Aborted) if event.round < 3]
     assert [len((await world.manifest(round_)).nodes) for round_ in (1, 2)] == [3, 3]
     assert await claim_all(world, 2) == 2 * budget
-    journal = Journal(home / "journal.db")
+    journal = SuperlinkJournal(home / "journal.db")
     assert not any(journal.equivocations(world.task, RoundId(round_)) for round_ in (1, 2))
     await journal.close()
     for round_ in (1, 2):

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from aggregator.publish import Publisher
+from aggregator.publisher import Publisher
 from dao.core.types import Digest
 from dao.store.cid import Cid
 from dao.store.disk import DiskStore

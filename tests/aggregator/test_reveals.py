@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 
 from aggregator.collection import Collection
+from dao.app.gradient_client import Evaluator
 from dao.audit import exit_code
-from dao.core.canonical import canonical_json
-from dao.core.layout import Layout
-from dao.core.manifest import Manifest
-from dao.core.manifest import Node as Row
+from dao.content.tensor_files import update_limit
+from dao.core.formats.canonical import canonical_json
+from dao.core.formats.layout import Layout
+from dao.core.formats.manifest import Manifest
+from dao.core.formats.manifest import Node as Row
+from dao.core.formats.update import MAGIC, update_prefix
 from dao.core.types import Codec, Digest, RoundId, Status
-from dao.core.update import MAGIC, update_prefix
-from dao.evaluator import Evaluator
-from dao.files import update_limit
 from dao.store.cid import Cid, cid_of_bytes
-from dao.wire.link import Link
 from dao.wire.messages import RevealHeader
+from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import SHAPES, Assignment
 from tests.aggregator.world import Node, Patient, World
 from tests.audit.stage import audit_of
@@ -91,7 +91,9 @@ async def until_over(collection: Collection) -> None:
 class Other(Node):
     """Reveals another content than it committed to."""
 
-    async def reveal(self, link: Link, round_: RoundId, cid: Cid, root: Digest, sent: bytes) -> None:
+    async def reveal(
+        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+    ) -> None:
         other = with_byte(sent, 1, 7)
         await super().reveal(link, round_, cid_of_bytes(other), root, other)
 
@@ -101,7 +103,9 @@ class Late(Node):
 
     running: Any = None
 
-    async def reveal(self, link: Link, round_: RoundId, cid: Cid, root: Digest, sent: bytes) -> None:
+    async def reveal(
+        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+    ) -> None:
         collection = await self.world.collection(self.running, round_)
         await until_over(collection)
         await super().reveal(link, round_, cid, root, sent)
@@ -114,7 +118,9 @@ class Slow(Late):
         super().__init__(*args)
         self.began = asyncio.Event()
 
-    async def reveal(self, link: Link, round_: RoundId, cid: Cid, root: Digest, sent: bytes) -> None:
+    async def reveal(
+        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+    ) -> None:
         async def pieces() -> AsyncIterator[bytes]:
             yield sent[:100]
             self.began.set()

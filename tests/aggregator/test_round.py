@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from dao.app.gradient_client import Evaluator
 from dao.chain.signer import Signer
 from dao.core.errors import Refused
 from dao.core.types import Phase, RoundId, Status
-from dao.evaluator import Evaluator
+from dao.devnet.kubo_daemon import start_kubo
 from dao.store.cid import Cid
 from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore
-from dao.store.kubo_daemon import start_kubo
-from dao.wire.link import Link
+from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Patient, World
 from tests.support import Network
@@ -44,11 +44,11 @@ async def test_round__scores_not_computed_yet__members_can_have_the_new_model(
     world = await World.make(network, assignment, tmp_path, patient)
     async with world.superlink() as running, network.chain() as chain:
         playing = asyncio.create_task(world.play(running))
-        member = Link(running.service.address, world.nodes[0].signer, chain.domain)
+        member = SuperlinkClient(running.service.address, world.nodes[0].signer, chain.domain)
         told = await member.model(world.task, RoundId(1), 60)
         assert (await world.state(1)).phase is Phase.CLOSED
         await member.fetch(told, tmp_path / "model")
-        stranger = Link(running.service.address, Signer.ephemeral(), chain.domain)
+        stranger = SuperlinkClient(running.service.address, Signer.ephemeral(), chain.domain)
         with pytest.raises(Refused):
             await stranger.model(world.task, RoundId(1), 1)
         patient.score.set()

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.daemon import Running, open_superlink
+from aggregator.daemon import RunningSuperlink, open_superlink
+from dao.app.gradient_client import Evaluator
 from dao.audit import exit_code
 from dao.chain.contracts import Call, Coordinator, Distributor
 from dao.chain.deploy import TOKEN, timelock_execute
 from dao.chain.events import Aborted, ResultPosted
 from dao.core.errors import ConfigError
 from dao.core.types import Phase, RoundId, Wei
-from dao.evaluator import Evaluator
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World
 from tests.audit.stage import audit_of
@@ -73,7 +73,7 @@ async def test_rounds__rules_changed_while_one_is_open__each_by_its_own_and_audi
 
 
 @asynccontextmanager
-async def successor(world: World, home: Path) -> AsyncIterator[Running]:
+async def successor(world: World, home: Path) -> AsyncIterator[RunningSuperlink]:
     """Another Superlink, which the DAO has chosen; it can read what the first one stored."""
     other = await world.network.new_member(RULES.superlink_bond)
     call = None

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from dao.app.shards import read_shards
 from dao.core.errors import ConfigError
-from dao.shards import read_shards
 
 
 def test_read_shards__two_equal__are_named(tmp_path: Path) -> None:

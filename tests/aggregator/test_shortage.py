@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from aggregator import shortage
+from aggregator import readiness
+from dao.app.gradient_client import Evaluator
 from dao.chain.contracts import Registry, Token
 from dao.chain.deploy import TOKEN
 from dao.core.types import Phase, Wei
-from dao.evaluator import Evaluator
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World, enlisted
 from tests.support import RULES, Network
@@ -44,7 +44,7 @@ async def test_round__members_missing__told_once_a_change_and_opens_when_the_las
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(shortage, "PAUSES", (86_400,))  # what wakes it is the chain
+    monkeypatch.setattr(readiness, "PAUSES", (86_400,))  # what wakes it is the chain
     world = await World.make(network, assignment, tmp_path, evaluator, members=0, quorum=2)
     told = Told(tmp_path)
     async with world.superlink() as running, asyncio.timeout(90):
@@ -75,7 +75,7 @@ async def test_round__bond_and_member_missing__both_are_told_and_it_opens_when_t
         async with network.sender(chain, world.bonded.owner) as owner:
             await owner.send(Token(chain).approve(network.deployment.registry, TOKEN))
             await owner.send(Registry(chain).add_stake(world.bonded.operator.address, TOKEN))
-        world.skip(shortage.LONGEST)
+        world.skip(readiness.LONGEST)
         await world.reaches(1, Phase.OPEN)
         playing.cancel()
     assert len(told.events("waiting")) == 2

@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 import torch
 
+from dao.app.gradient_client import Evaluator
+from dao.app.preflight import try_loss
 from dao.core.errors import AppError
-from dao.evaluator import Evaluator
-from dao.trial import try_loss
 from tests.aggregator.test_evaluator import network, save, shard
 
 __all__ = ["shard"]

@@ -11,28 +11,28 @@ from typing import Any, TypeVar
 import numpy as np
 
 from aggregator.collection import Collection
-from aggregator.daemon import Running, Settings, open_superlink
+from aggregator.daemon import RunningSuperlink, Settings, open_superlink
+from dao.app.gradient_client import Evaluated, Evaluator
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry, Token
 from dao.chain.deploy import grant
-from dao.chain.records import Event
+from dao.chain.event_types import Event
+from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
 from dao.chain.track import BlockRef
+from dao.content.tensor_files import open_model
 from dao.core.commitment import commitment
 from dao.core.errors import NotFound
-from dao.core.layout import Layout, Model, model_size, write_model
-from dao.core.manifest import Manifest, parse_manifest
+from dao.core.formats.layout import Layout, Model, model_size, write_model
+from dao.core.formats.manifest import Manifest, parse_manifest
+from dao.core.formats.signed_messages import commit_digest, operator_digest
+from dao.core.formats.update import encode_body, update_prefix
 from dao.core.merkle import body_root
-from dao.core.messages import commit_digest, operator_digest
 from dao.core.types import Digest, Phase, Result, RoundId, RoundState, Rules, TaskId, TaskState
-from dao.core.update import encode_body, update_prefix
-from dao.evaluator import Evaluated, Evaluator
-from dao.files import open_model
-from dao.history import History
 from dao.store.cid import Cid, cid_of_bytes
 from dao.store.disk import DiskStore
-from dao.wire.link import Link
 from dao.wire.messages import Ack
+from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import SHAPES, Assignment, samples
 from tests.support import RULES, Member, Network
 
@@ -134,13 +134,13 @@ class World:
         )
 
     @asynccontextmanager
-    async def superlink(self, ipfs: str | None = None) -> AsyncIterator[Running]:
+    async def superlink(self, ipfs: str | None = None) -> AsyncIterator[RunningSuperlink]:
         self.network.anvil.fund(self.bonded.operator.address, 10**20)  # type: ignore[arg-type]
         settings = replace(self.settings(), ipfs=ipfs)
         async with open_superlink(settings, self.bonded.operator, self.evaluator) as running:
             yield running
 
-    async def play(self, running: Running, rounds: int = 1) -> None:
+    async def play(self, running: RunningSuperlink, rounds: int = 1) -> None:
         """Play rounds with the nodes as they are scripted."""
         async with self.network.chain() as chain:
             first = (await Coordinator(chain).task_of(self.task, chain.head())).last_round + 1
@@ -174,11 +174,11 @@ class World:
 
             await holds(chain, is_there)
 
-    async def collection(self, running: Running, round_: int) -> Collection:
+    async def collection(self, running: RunningSuperlink, round_: int) -> Collection:
         """What the Superlink holds of a round, once it has begun."""
         return await running.superlink._tools.intake._collection(self.task, RoundId(round_))
 
-    async def hasten(self, running: Running, round_: int, commits: int, reveals: int) -> None:
+    async def hasten(self, running: RunningSuperlink, round_: int, commits: int, reveals: int) -> None:
         """Let a round's periods pass at once, when so many commits and reveals have come."""
         collection = await self.collection(running, round_)
         await reached(collection, lambda: len(collection.commits.keys() | collection.forced) >= commits)
@@ -196,7 +196,7 @@ class World:
     async def result(self, round_: int) -> Result:
         """What the Superlink posted."""
         async with self.network.chain() as chain:
-            history = History(chain, self.task)
+            history = RoundReader(chain, self.task)
             async with asyncio.timeout(60):
                 # while Anvil mines a block, it answers calls at the one before with the new state, logs without it
                 while (posted := (await history.events_of(RoundId(round_), chain.head())).posted) is None:
@@ -276,14 +276,14 @@ class Node:
         return update_prefix(base.layout, self.world.rules.codec) + body.tobytes()
 
     async def take_part(self, chain: Chain, address: str, rounds: range) -> None:
-        link = Link(address, self.signer, chain.domain)
+        link = SuperlinkClient(address, self.signer, chain.domain)
         try:
             for number in rounds:
                 await self.play(chain, link, RoundId(number))
         finally:
             await link.close()
 
-    async def play(self, chain: Chain, link: Link, round_: RoundId) -> None:
+    async def play(self, chain: Chain, link: SuperlinkClient, round_: RoundId) -> None:
         if not self.commits:
             return
         made = await self.make(chain, link, round_)
@@ -291,7 +291,7 @@ class Node:
         if self.reveals:
             await self.reveal(link, round_, made.cid, made.root, self.revealed(made.update))
 
-    async def make(self, chain: Chain, link: Link, round_: RoundId) -> "Made":
+    async def make(self, chain: Chain, link: SuperlinkClient, round_: RoundId) -> "Made":
         """This round's update, and the signed commit to it."""
         update = self.content(self, await self.base(chain, link, round_))
         root, cid = self.root_of(update), cid_of_bytes(update)
@@ -299,7 +299,7 @@ class Node:
         digest = commit_digest(chain.domain, self.world.task, round_, self.signer.address, committed)
         return Made(round_, update, cid, root, committed, self.signer.sign(digest))
 
-    async def commit(self, chain: Chain, link: Link, made: "Made") -> None:
+    async def commit(self, chain: Chain, link: SuperlinkClient, made: "Made") -> None:
         """Hand the commit in, and wait until commits are closed."""
         if self.forces:
             await self.force(chain, made)
@@ -317,7 +317,9 @@ class Node:
             )
             await sender.send(call)
 
-    async def reveal(self, link: Link, round_: RoundId, cid: Cid, root: Digest, sent: bytes) -> None:
+    async def reveal(
+        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+    ) -> None:
         path = self.world.home / f"node-{self.index}-{round_}"
         path.parent.mkdir(parents=True, exist_ok=True)  # its Superlink may never have been started
         path.write_bytes(sent)
@@ -334,7 +336,7 @@ class Node:
         rows = np.frombuffer(update, np.uint8, offset=prefix).reshape(layout.chunks, -1)
         return body_root(rows, RULES.body_depth)
 
-    async def base(self, chain: Chain, link: Link, round_: RoundId) -> Model:
+    async def base(self, chain: Chain, link: SuperlinkClient, round_: RoundId) -> Model:
         coordinator = Coordinator(chain)
 
         async def is_open(at: BlockRef) -> bool:
@@ -344,7 +346,7 @@ class Node:
         state = await coordinator.round_of(self.world.task, round_, chain.head())
         if state.parent == 0:
             return open_model(self.world.assignment.base)
-        events = await History(chain, self.world.task).events_of(state.parent, chain.head())
+        events = await RoundReader(chain, self.world.task).events_of(state.parent, chain.head())
         assert events.posted is not None
         path = self.world.home / f"model-{self.index}-{round_}"
         await link.fetch(events.posted.result.model_digest, path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dao.devnet import Anvil, running_anvil
+from dao.devnet.anvil import Anvil, running_anvil
 from tests.api.stage import Stage, build
 
 

@@ -9,15 +9,15 @@ from typing import Any
 
 import httpx
 
-from dao.api.serve import Running, open_api
+from dao.api.daemon import RunningApi, open_api
 from dao.api.settings import ApiSettings, init
-from dao.api.signing import digest_of
-from dao.api.siwe import signed_digest
 from dao.chain.deploy import TOKEN, Params, grant
 from dao.chain.handover import hand_over
 from dao.chain.signer import Signer
 from dao.core.types import BlockNumber, Wei, hex_of
-from dao.devnet import Anvil
+from dao.devnet.anvil import Anvil
+from dao.gov.siwe import signed_digest
+from dao.gov.typed_data import digest_of
 from tests.support import Network, deploy_network
 
 BASE = "/api/v1"
@@ -41,7 +41,7 @@ class Stage:
         return ApiSettings.load(self.home, **{**changes, "api": {**rates, **changes.get("api", {})}})
 
     @asynccontextmanager
-    async def open(self, **changes: Any) -> AsyncIterator[Running]:
+    async def open(self, **changes: Any) -> AsyncIterator[RunningApi]:
         async with open_api(self.settings(**changes)) as running:
             await asyncio.wait_for(running.ready(), LIMIT)
             yield running
@@ -116,7 +116,7 @@ class Member:
         return await self.mined(await self.post("/relay/vote", body, 202))
 
 
-async def caught_up(stage: Stage, running: Running) -> None:
+async def caught_up(stage: Stage, running: RunningApi) -> None:
     """Wait until what the chain has now can be read."""
     head = int(await asyncio.to_thread(stage.network.anvil.request, "eth_blockNumber"), 16)
     async with asyncio.timeout(LIMIT):
@@ -129,7 +129,7 @@ def checked(answer: httpx.Response, code: int) -> Any:
 
 
 @asynccontextmanager
-async def member(running: Running, signer: Signer) -> AsyncIterator[Member]:
+async def member(running: RunningApi, signer: Signer) -> AsyncIterator[Member]:
     async with httpx.AsyncClient(base_url=running.url, timeout=LIMIT) as http:
         yield Member(signer, http)
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from dao.api.app import ROUTES
-from dao.api.signing import digest_of
-from dao.api.siwe import signed_digest
+from dao.api.application import ROUTES
 from dao.chain.signer import Signer
 from dao.core.types import hex_of
+from dao.gov.siwe import signed_digest
+from dao.gov.typed_data import digest_of
 from tests.api.stage import BASE, PARAMS, Member, Stage, caught_up, member
 
 PREPARING = [

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from dao.core.types import Wei
-from dao.devnet import start_anvil
+from dao.devnet.anvil import start_anvil
 from tests.api.stage import BASE, LIMIT, Stage, member
 from tests.api.test_access import delegation
 
@@ -114,7 +114,7 @@ async def test_start__the_chains_node_is_away__serves_and_connects_later(own_sta
     anvil = own_stage.network.anvil
     state = anvil.request("anvil_dumpState")
     anvil.kill()
-    from dao.api.serve import open_api
+    from dao.api.daemon import open_api
 
     async with open_api(own_stage.settings()) as running, member(running, own_stage.members[0]) as who:
         assert (await who.get("/health"))["stale"] is True

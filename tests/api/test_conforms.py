@@ -17,10 +17,10 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from dao.api.app import ROUTES
-from dao.api.siwe import signed_digest
+from dao.api.application import ROUTES
 from dao.core.types import hex_of
-from dao.devnet import Anvil
+from dao.devnet.anvil import Anvil
+from dao.gov.siwe import signed_digest
 from tests.api.stage import BASE
 from tests.api.trained import Trained, served, train
 

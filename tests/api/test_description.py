@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from dao.api.app import create_app
-from dao.api.limits import Limiter, Rate
-from dao.api.services import Services
+from dao.api.application import create_app
+from dao.api.dependencies import Dependencies
+from dao.api.http.rate_limits import Limiter, Rate
 from dao.api.settings import ApiSettings
 
 METHODS = ("get", "post")
@@ -28,7 +28,7 @@ class Nothing:
 
 @pytest.fixture(scope="module")
 def description() -> Any:
-    return create_app(cast("Services", Nothing()), {}).openapi()
+    return create_app(cast("Dependencies", Nothing()), {}).openapi()
 
 
 def operations(description: Any) -> Iterator[tuple[str, Any]]:

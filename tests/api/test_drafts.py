@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from dao.api import drafts
 from dao.chain.contracts import Coordinator
 from dao.chain.deploy import TOKEN, timelock_execute
 from dao.core.types import Address, TaskId, Wei, hex_of
+from dao.gov import drafts
+from dao.gov.action_json import kind_of
 from dao.gov.actions import (
     Admit,
     CreateTask,
@@ -16,7 +17,6 @@ from dao.gov.actions import (
     SetVotingDelay,
     SetVotingPeriod,
 )
-from dao.gov.forms import kind_of
 from tests.api.stage import Stage, member
 from tests.support import RULES, Network
 

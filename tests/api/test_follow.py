@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 
-from dao.api.serve import Running
+from dao.api.daemon import RunningApi
 from dao.chain.deploy import TOKEN
 from dao.core.types import Wei
-from dao.devnet import start_anvil
+from dao.devnet.anvil import start_anvil
 from tests.api.stage import BASE, ETHER, LIMIT, PARAMS, Member, Stage, caught_up, member
 
 
@@ -34,7 +34,7 @@ class Heard:
 
 
 @asynccontextmanager
-async def listening(running: Running, last: str | None = None) -> AsyncIterator[Heard]:
+async def listening(running: RunningApi, last: str | None = None) -> AsyncIterator[Heard]:
     heard = Heard()
 
     async def listen() -> None:
@@ -159,7 +159,7 @@ async def test_reads__the_chains_node_is_away__go_on_stale_also_after_a_restart(
                 assert unchanging(after) == unchanging(before)
             form = {"account": who.address, "task": 1}
             assert (await who.post("/prepare/claim", form, 503))["type"] == "chain-unreachable"
-    from dao.api.serve import open_api
+    from dao.api.daemon import open_api
 
     async with (
         open_api(own_stage.settings()) as running,

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from dao.api import kept as module
-from dao.api.kept import Answers, Kept
+from dao.api.http import response_cache as module
+from dao.api.http.response_cache import CachedResponse, ResponseCache
 from dao.index.reads import Reads
 from tests.api.stage import BASE, Stage, caught_up, member
 
@@ -35,11 +35,11 @@ async def test_reads__not_found__asked_again(stage: Stage, monkeypatch: Any) -> 
 
 
 def test_answers__more_than_fit__the_oldest_make_room() -> None:
-    answers = Answers(3 * (module._ROOM + 100))
+    answers = ResponseCache(3 * (module._ROOM + 100))
     for number in range(5):
-        answers.keep(str(number), Kept({}, bytes(100), None))
+        answers.keep(str(number), CachedResponse({}, bytes(100), None))
         answers.find("0")
     assert len(answers) == 3
     assert [name for name in map(str, range(5)) if answers.find(name)] == ["0", "3", "4"]
-    answers.keep("large", Kept({}, bytes(module.LARGEST + 1), None))
+    answers.keep("large", CachedResponse({}, bytes(module.LARGEST + 1), None))
     assert answers.find("large") is None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dao.api.ledger import DAY, Job, JobState, Ledger, Space
+from dao.api.relay.relay_jobs import DAY, JobState, RelayJob, RelayJobs, Space
 from dao.chain.contracts import Call
 from dao.core.types import Address, Wei
 
@@ -15,19 +15,19 @@ SIGNER = Address(bytes([1] * 20))
 CALL = Call(Address(bytes([2] * 20)), b"data", "vote")
 
 
-def job(nonce: int = 0, data: bytes = b"data", cost: int = 5) -> Job:
-    return Job.of(Space.GOVERNOR, SIGNER, nonce, replace(CALL, data=data), Wei(cost))
+def job(nonce: int = 0, data: bytes = b"data", cost: int = 5) -> RelayJob:
+    return RelayJob.of(Space.GOVERNOR, SIGNER, nonce, replace(CALL, data=data), Wei(cost))
 
 
 def test_ledger__opened_again__the_same_jobs(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "relay.db")
+    ledger = RelayJobs(tmp_path / "relay.db")
     first, second = ledger.add(job(0)), ledger.add(job(1, b"other"))
     ledger.tell(first, "0xaa")
     ledger.tell(first, "0xbb")  # the first stays
     mined = replace(first, state=JobState.MINED, mined="0xbb", block=7, cost=Wei(3), told="0xaa")
     ledger.settle(mined)
     ledger.close()
-    again = Ledger(tmp_path / "relay.db")
+    again = RelayJobs(tmp_path / "relay.db")
     assert again.pending() == [second]
     assert again.find(first.id) == again.find("0xaa") == again.find("0xbb") == mined
     assert again.find("0xcc") is None
@@ -37,7 +37,7 @@ def test_ledger__opened_again__the_same_jobs(tmp_path: Path) -> None:
 
 
 def test_add__a_nonce_twice__refused_unless_the_first_failed(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "relay.db")
+    ledger = RelayJobs(tmp_path / "relay.db")
     first = ledger.add(job(0))
     with pytest.raises(sqlite3.IntegrityError):
         ledger.add(job(0, b"other"))
@@ -52,12 +52,12 @@ def test_add__a_nonce_twice__refused_unless_the_first_failed(tmp_path: Path) -> 
 
 
 def test_ledger__old_jobs__forgotten(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "relay.db")
+    ledger = RelayJobs(tmp_path / "relay.db")
     old = ledger.add(replace(job(0), created=time.time() - 31 * DAY))
     ledger.settle(replace(old, state=JobState.MINED))
     waiting = ledger.add(replace(job(1), created=time.time() - 31 * DAY))
     ledger.close()
-    again = Ledger(tmp_path / "relay.db")
+    again = RelayJobs(tmp_path / "relay.db")
     assert again.find(old.id) is None
     assert again.pending() == [waiting]
     again.close()

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.api.limits import Limiter, Rate, caller_of
-from dao.api.problems import Problem
+from dao.api.http.problems import Problem
+from dao.api.http.rate_limits import Limiter, Rate, caller_of
 
 
 @dataclass

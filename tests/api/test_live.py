@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from dao.api import live as module
-from dao.api.live import EventStream, Live
-from dao.api.problems import Problem
+from dao.api.http.problems import Problem
+from dao.api.live import sse as module
+from dao.api.live.sse import EventStream, Live
 
 LIMIT = 5.0
 

@@ -14,7 +14,7 @@ from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from dao.chain.deploy import TOKEN
-from dao.devnet import Anvil
+from dao.devnet.anvil import Anvil
 from tests.api.stage import BASE, LIMIT, Stage, caught_up, member
 from tests.api.trained import Trained, train
 

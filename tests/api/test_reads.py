@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from dao.api import drafts
 from dao.chain.contracts import Distributor, Token
 from dao.chain.deploy import TOKEN
 from dao.core.types import hex_of
-from dao.devnet import Anvil
+from dao.devnet.anvil import Anvil
+from dao.gov import drafts
 from dao.gov.actions import CreateTask, Wei
 from tests.api.stage import LIMIT, PARAMS, Member, caught_up, member
 from tests.api.trained import SCRIPT, Trained, train

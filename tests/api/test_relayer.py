@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from dao.api import relayer as module
-from dao.api.ledger import JobState, Ledger, Space
-from dao.api.problems import Problem
-from dao.api.relayer import MAX_DATA, Budget, Relayer
+from dao.api.http.problems import Problem
+from dao.api.relay import relayer as module
+from dao.api.relay.relay_jobs import JobState, RelayJobs, Space
+from dao.api.relay.relayer import MAX_DATA, Budget, Relayer
 from dao.chain.account import NoMoney
 from dao.chain.contracts import Call
 from dao.chain.rpc import Answered
@@ -70,13 +70,13 @@ async def settled(relayer: Relayer, job: str) -> None:
 
 
 @pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Relayer, Sender, Ledger]]:
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Relayer, Sender, RelayJobs]]:
     monkeypatch.setattr(module, "_AGAIN_SECONDS", 0.01)
     monkeypatch.setattr(module, "_AGAIN_MOST", 0.01)
     monkeypatch.setattr(module, "_TOLD_SECONDS", 0.01)
 
-    def make(**fails: Callable[[], Exception]) -> tuple[Relayer, Sender, Ledger]:
-        sender, ledger = Sender(fails), Ledger(tmp_path / "ledger.db")
+    def make(**fails: Callable[[], Exception]) -> tuple[Relayer, Sender, RelayJobs]:
+        sender, ledger = Sender(fails), RelayJobs(tmp_path / "ledger.db")
         budget = Budget(Wei(10**18), 20, MAX_GAS)
         return Relayer(cast("Any", Chain()), cast("Any", sender), ledger, budget), sender, ledger
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from dao.chain.deploy import TOKEN
-from dao.devnet import Anvil
-from dao.gov.timing import moment
+from dao.devnet.anvil import Anvil
+from dao.gov.schedule import moment
 from tests.api.stage import BASE, DELAY, LIMIT, PARAMS, Member, caught_up, member
 from tests.api.trained import Trained, train
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from dao.api import sessions
-from dao.api.problems import Problem
-from dao.api.sessions import NONCE_SECONDS, SESSION_SECONDS, Sessions, Site
-from dao.api.siwe import SignIn, signed_digest
+from dao.api.auth import sessions
+from dao.api.auth.sessions import NONCE_SECONDS, SESSION_SECONDS, Sessions, Site
+from dao.api.http.problems import Problem
 from dao.chain.signer import Signer
 from dao.core.types import Address
+from dao.gov.siwe import SignIn, signed_digest
 
 SITE = Site("dao.example", "https://dao.example", 31337)
 SIGNER = Signer.ephemeral()

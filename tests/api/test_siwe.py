@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.api.siwe import SignIn, parse
-from dao.core.address import address_of, checksummed
 from dao.core.errors import DecodeError
+from dao.core.formats.address import address_of, checksummed
 from dao.core.types import Address, hex_of
+from dao.gov.siwe import SignIn, parse
 
 SIGN_IN = SignIn(
     "dao.example:8460",

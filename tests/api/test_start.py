@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from dao.api.serve import open_api
+from dao.api.daemon import open_api
 from dao.chain.deployment import Deployment
-from dao.core.address import address_of
 from dao.core.errors import ConfigError
+from dao.core.formats.address import address_of
 from dao.core.types import Address, Wei
 from tests.api.stage import Stage
 from tests.cli.command import Dao

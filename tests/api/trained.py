@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 
-from dao.api.serve import Running
+from dao.api.daemon import RunningApi
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Token
 from dao.chain.governance import Actions, Governor, Support
 from dao.chain.signer import Signer
-from dao.core.manifest import Manifest, dump_manifest
+from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.settle import result
 from dao.core.types import BlockNumber, RoundId, TaskId, Wei
-from dao.devnet import Anvil
+from dao.devnet.anvil import Anvil
 from dao.gov.actions import proposal_id
 from dao.store.cid import Cid, cid_of_bytes
 from dao.store.disk import DiskStore
@@ -101,7 +101,7 @@ async def _pass(network: Network, chain: Chain, seconds: int) -> None:
 
 
 @contextmanager
-def served(stage: Stage) -> Iterator[Running]:
+def served(stage: Stage) -> Iterator[RunningApi]:
     """An API that runs in a thread of its own, for clients that block."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, daemon=True)

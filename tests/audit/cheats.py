@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from dao.core.gradient import LEAF, gradient_prefix
-from dao.core.manifest import Absent, Account, Manifest, Node
+from dao.app.shards import read_shards
+from dao.core.formats.gradient import LEAF, gradient_prefix
+from dao.core.formats.json_form import Cid as CidText
+from dao.core.formats.manifest import Absent, Account, Manifest, Node
 from dao.core.merkle import body_root
-from dao.core.record import Cid as CidText
 from dao.core.types import MicroScore, Result, Status, Wei
-from dao.shards import read_shards
 from dao.store.disk import DiskStore
 from tests.audit.stage import Stage
 from tests.support import RULES

@@ -3,7 +3,7 @@
 import pytest
 import pytest_asyncio
 
-from dao.evaluator import Evaluator
+from dao.app.gradient_client import Evaluator
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.conftest import assignment, evaluator
 from tests.audit.stage import Stage

@@ -9,25 +9,25 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dao.app.gradient_client import Evaluator
 from dao.audit import Check, Outcome, audit
 from dao.audit.auditor import CHECKS
-from dao.audit.statements import weighed_of
+from dao.audit.statement_checks import weighed_of
 from dao.chain.client import Chain
 from dao.chain.interface import load
-from dao.core.canonical import canonical_json, read_json
-from dao.core.layout import Model
-from dao.core.manifest import MAX_BYTES, Manifest, dump_manifest
-from dao.core.recheck import commits_of, facts_of
+from dao.chain.rounds import RoundReader
+from dao.core.formats.canonical import canonical_json, read_json
+from dao.core.formats.layout import Model
+from dao.core.formats.manifest import MAX_BYTES, Manifest, dump_manifest
+from dao.core.formats.update import update_prefix
+from dao.core.replay import commits_of, facts_of
 from dao.core.settle import FAILED, ForcedCommits, settle
 from dao.core.settle import result as result_of
 from dao.core.types import Codec, Phase, Result, RoundId, hex_of
-from dao.core.update import update_prefix
-from dao.evaluator import Evaluator
-from dao.history import History
-from dao.store.base import Source
 from dao.store.cid import Cid, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
+from dao.store.source import Source
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Node, World
 from tests.support import Network
@@ -107,7 +107,7 @@ class Stage:
                 group.create_task(world.hasten(running, TAMPERED, 7, 6))
         manifest, honest = await world.manifest(TAMPERED), await world.result(TAMPERED)
         async with network.chain() as chain:
-            events = (await History(chain, world.task).events_of(RoundId(TAMPERED), chain.head())).forced
+            events = (await RoundReader(chain, world.task).events_of(RoundId(TAMPERED), chain.head())).forced
         network.anvil.request("anvil_rollback", 1)
         assert (await world.state(TAMPERED)).phase is Phase.CLOSED
         network.anvil.request("anvil_impersonateAccount", hex_of(world.bonded.operator.address))

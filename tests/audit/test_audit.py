@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from dao.audit import Outcome, exit_code, statements
+from dao.audit import Outcome, exit_code, statement_checks
 from dao.audit.auditor import CHECKS
 from dao.chain.contracts import Coordinator
-from dao.core.canonical import canonical_json
 from dao.core.errors import Reverted
-from dao.core.manifest import MAX_BYTES, dump_manifest
-from dao.core.recheck import differences
+from dao.core.formats.canonical import canonical_json
+from dao.core.formats.manifest import MAX_BYTES, dump_manifest
+from dao.core.formats.update import MAGIC
+from dao.core.replay import differences
 from dao.core.types import RoundId, Status
-from dao.core.update import MAGIC
 from dao.store.cid import Cid, cid_of_bytes
 from dao.store.disk import DiskStore
 from tests.audit.cheats import CHEATS, Cheat, node_of, with_node
@@ -161,7 +161,7 @@ async def test_audit__check_fails_by_an_error_of_its_own__is_unchecked_and_the_o
     def broken(*_: object) -> str:
         raise TypeError("unhashable\ntype")
 
-    monkeypatch.setattr(statements, "check_members", broken)
+    monkeypatch.setattr(statement_checks, "check_members", broken)
     checks = await stage.audit(stage.manifest)
     assert (failed(checks), unchecked(checks)) == (set(), {"members"})
     assert exit_code([*checks.values()]) == 2

@@ -7,11 +7,11 @@ import pytest
 from dao.audit import exit_code
 from dao.audit.auditor import CHECKS
 from dao.chain.client import Chain
+from dao.chain.event_types import Event
 from dao.chain.events import CommitsClosed, ForcedCommit, Joined, ResultPosted, topic_of
-from dao.chain.records import Event
 from dao.cli.audit import _chosen
 from dao.core.errors import ConfigError
-from dao.core.manifest import dump_manifest
+from dao.core.formats.manifest import dump_manifest
 from tests.audit.stage import TAMPERED, Stage, audit_of, failed, unchecked
 from tests.chain.proxy import Proxy
 

@@ -15,13 +15,13 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from dao.apphost import load_app, load_weights
+from dao.app.gradient_client import Evaluator
+from dao.app.shards import read_shards
+from dao.app.worker import load_app, load_weights
 from dao.chain.signer import Signer
-from dao.core.layout import FLOAT, Model
+from dao.core.formats.layout import FLOAT, Model
 from dao.core.types import Address, RoundId, Wei
-from dao.demo.round import Rounds, commit, load
-from dao.evaluator import Evaluator
-from dao.shards import read_shards
+from dao.demo.simulation import Simulation, commit, load
 
 APP = Path(__file__).parent / "app"
 NODES, ROUNDS = 10, 12
@@ -97,7 +97,7 @@ class Arena:
         """All rounds as the network settles them."""
         self._plays += 1
         shards = read_shards(self._folder / "shards")
-        rounds = Rounds(self._evaluator, shards, self._folder / f"play-{self._plays}", Wei(10**18))
+        rounds = Simulation(self._evaluator, shards, self._folder / f"play-{self._plays}", Wei(10**18))
         await rounds.begin(self._folder / "model.safetensors")
         signers: dict[str, Signer] = {}
         rewards: Counter[str] = Counter()

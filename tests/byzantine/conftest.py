@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dao.evaluator import Evaluator
+from dao.app.gradient_client import Evaluator
 from tests.byzantine.arena import APP, Arena
 
 

@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from dao.devnet import Anvil
+from dao.devnet.anvil import Anvil
 
 AWAY = {"code": -32001, "message": "header not found"}
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Registry, Token
 from dao.chain.cursor import EventCursor
+from dao.chain.event_types import Event
 from dao.chain.events import Reorg, StakeAdded
-from dao.chain.records import Event
 from dao.chain.sender import Sender, TxReceipt
 from dao.core.types import Address, BlockNumber, Wei
 from tests.support import Network

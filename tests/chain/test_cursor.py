@@ -8,11 +8,11 @@ import pytest
 from dao.chain import client, cursor
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.cursor import EventCursor
+from dao.chain.event_types import Event
 from dao.chain.events import EVENTS, Funded, Joined, Registered, Reorg, RoundOpened, StakeAdded, TaskCreated
-from dao.chain.records import Event
 from dao.core.errors import Reorged
 from dao.core.types import BlockNumber
-from dao.devnet import start_anvil
+from dao.devnet.anvil import start_anvil
 from tests.chain.stakes import Stakes, replay, stakes
 from tests.support import Network, deploy_network
 

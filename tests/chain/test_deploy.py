@@ -18,7 +18,7 @@ from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.core.errors import ConfigError, Reverted, RpcError
 from dao.core.types import Address, Wei, hex_of
-from dao.devnet import Anvil, dev_signer, running_anvil, start_anvil
+from dao.devnet.anvil import Anvil, dev_signer, running_anvil, start_anvil
 from tests.support import GAS_MONEY, RULES, Network
 
 PARAMS = Params(minimum_stake=Wei(7 * TOKEN), unbonding_period=86_400)
@@ -148,7 +148,7 @@ def test_anvil__state_file__survives_a_kill(tmp_path: Path) -> None:
 
 def test_anvil__its_starter_killed__ends_too(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from pathlib import Path; from dao.devnet import start_anvil\n"
+        "import sys, time; from pathlib import Path; from dao.devnet.anvil import start_anvil\n"
         "anvil = start_anvil(Path(sys.argv[1])); print(anvil.process.pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen(

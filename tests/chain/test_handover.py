@@ -7,16 +7,16 @@ import pytest
 
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator, Registry, Token, rules_fields
-from dao.chain.decisions import Approval
 from dao.chain.deploy import TOKEN, grant, timelock_execute
 from dao.chain.events import topic_of
 from dao.chain.governance import ADMIN_ROLE, PROPOSER_ROLE, Actions, Governor, Support, Timelock
+from dao.chain.governance_events import Approval
 from dao.chain.handover import faults, hand_over
 from dao.chain.interface import load
 from dao.core.errors import ChainError, Reverted
 from dao.core.keccak import keccak256
 from dao.core.types import Address, BlockNumber, Digest, Wei, hex_of
-from dao.devnet import dev_signer
+from dao.devnet.anvil import dev_signer
 from dao.gov.actions import proposal_id
 from tests.support import RULES, Network
 

@@ -11,9 +11,9 @@ from hexbytes import HexBytes
 from web3 import Web3
 
 from dao.chain import contracts, events
+from dao.chain.event_types import Event, SharedEvent
 from dao.chain.interface import CONTRACTS, FOLDER, load, refusals
 from dao.chain.interface import encode as encode_values
-from dao.chain.records import Event, SharedEvent
 from dao.chain.reverts import SENTENCES, reverted
 from dao.core.errors import ChainError, DecodeError, RpcError
 from dao.core.types import Address, Digest, Result, Rules, Timestamp

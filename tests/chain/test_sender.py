@@ -9,12 +9,12 @@ import pytest
 from dao.chain import sender as sender_module
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator, Token
-from dao.chain.outbox import Outbox, State
+from dao.chain.outbox import Outbox, TxState
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.core.errors import Reverted, RpcError, RuleError
 from dao.core.types import BlockNumber, TaskId, Wei, hex_of
-from dao.devnet import Anvil, running_anvil, start_anvil
+from dao.devnet.anvil import Anvil, running_anvil, start_anvil
 from tests.chain.stakes import stakes
 from tests.support import GAS_MONEY, Network, deploy_network
 
@@ -162,7 +162,7 @@ async def test_send__stuck__replaced_a_tenth_higher_with_its_nonce(tmp_path: Pat
             receipt = await asyncio.wait_for(sending, SECONDS)
             entry = outbox.find("stuck")
             assert entry is not None
-            assert (entry.nonce, entry.state) == (1, State.MINED)
+            assert (entry.nonce, entry.state) == (1, TxState.MINED)
             assert receipt.hash == entry.attempts[-1].hash
             assert count(anvil, signer) == 2
             outbox.close()

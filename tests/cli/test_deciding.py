@@ -16,7 +16,7 @@ from dao.chain.deploy import TOKEN, Params, grant
 from dao.chain.handover import faults, hand_over
 from dao.chain.signer import Signer
 from dao.core.types import Wei, hex_of
-from dao.devnet import Anvil
+from dao.devnet.anvil import Anvil
 from tests.aggregator.assignment import Assignment
 from tests.cli.command import LIMIT, Dao
 from tests.support import Network, deploy_network

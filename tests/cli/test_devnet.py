@@ -96,7 +96,7 @@ def test_commands__devnet_at_another_port__find_it(devnet: Devnet, tmp_path: Pat
 def test_deploy__by_a_keystore__is_a_network_of_its_own(devnet: Devnet, tmp_path: Path) -> None:
     from dao.chain.signer import Signer
     from dao.core.types import hex_of
-    from dao.devnet import dev_signer
+    from dao.devnet.anvil import dev_signer
 
     password = tmp_path / "password"
     password.touch(0o600)
@@ -136,7 +136,7 @@ def test_deploy__founders_or_periods_that_cannot_be__refused(devnet: Devnet, tmp
 
 
 def test_dev_account__another_chain__refused() -> None:
-    from dao.cli.network import Paying
+    from dao.cli.chain_options import Paying
     from dao.core.errors import ConfigError
 
     with pytest.raises(ConfigError, match="only good for the devnet"):

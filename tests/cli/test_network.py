@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from dao.chain.signer import Signer
 from dao.core.types import hex_of
-from dao.devnet import dev_signer
+from dao.devnet.anvil import dev_signer
 from tests.aggregator.assignment import SHARDS, Assignment, samples
 from tests.cli.command import Daemon
 from tests.cli.conftest import Devnet

@@ -7,15 +7,15 @@ from typing import Any
 import httpx
 import pytest
 
-from dao.api.signing import _types
-from dao.bench.happenings import NETWORK, address
+from bench.synthetic_events import NETWORK, address
 from dao.chain.governance import Actions, Support
 from dao.chain.signer import Signer
-from dao.cli.deciding import Found
-from dao.cli.relayed import Api, Relayed
+from dao.cli.member import Found
+from dao.cli.relayed_member import Api, RelayedMember
 from dao.core.errors import Refused, Unreachable
 from dao.core.types import Wei, hex_of
 from dao.gov.actions import proposal_id
+from dao.gov.typed_data import _types
 
 URL = "https://dao.example"
 SIGNER = Signer.ephemeral()
@@ -50,9 +50,9 @@ class Answers:
         answer = self.answers[request.url.path]
         return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
 
-    def way(self) -> Relayed:
+    def way(self) -> RelayedMember:
         http = httpx.AsyncClient(base_url=URL, transport=httpx.MockTransport(self))
-        return Relayed(Api(URL, http), NETWORK, SIGNER)
+        return RelayedMember(Api(URL, http), NETWORK, SIGNER)
 
 
 CHANGES: dict[str, Callable[[Any], object]] = {
@@ -101,7 +101,7 @@ async def test_find__content_of_another_number__refused() -> None:
     [("https://evil.example", "evil.example"), (URL, "evil.example"), (f"{URL}:1", "dao.example")],
 )
 async def test_sign_in__text_of_another_site__nothing_is_signed(uri: str, domain: str) -> None:
-    from dao.api.siwe import SignIn
+    from dao.gov.siwe import SignIn
 
     text = SignIn(domain, SIGNER.address, "Sign in.", uri, 1, 31337, "a" * 16, 0, 600).text()
     api = Answers(auth__nonce={"message": text})

@@ -6,7 +6,7 @@ from pathlib import Path
 from dao.chain.deploy import TOKEN, grant
 from dao.chain.handover import hand_over
 from dao.core.types import Wei, hex_of
-from dao.devnet import dev_signer
+from dao.devnet.anvil import dev_signer
 from tests.cli.command import Dao
 from tests.cli.conftest import Devnet
 from tests.support import Network

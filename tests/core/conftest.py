@@ -17,5 +17,7 @@ def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     """Choose the loops that models of any size get."""
     is_compiled = getattr(request, "param", "plain") == "compiled"
     if is_compiled:
-        import_module("dao.core.compiled")  # compiles for seconds the first time, which is no test's time
-    monkeypatch.setattr("dao.core.loops.COMPILED_FROM", 0 if is_compiled else 1 << 40)
+        import_module(
+            "dao.core.engine.numba_backend"
+        )  # compiles for seconds the first time, which is no test's time
+    monkeypatch.setattr("dao.core.engine.reference.COMPILED_FROM", 0 if is_compiled else 1 << 40)

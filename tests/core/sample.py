@@ -11,11 +11,11 @@ import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dao.core.gradient import Gradient, quantise
-from dao.core.layout import Layout, Model, model_size, write_model
-from dao.core.spans import Span
+from dao.core.engine.chunking import Span
+from dao.core.formats.gradient import Gradient, quantise
+from dao.core.formats.layout import Layout, Model, model_size, write_model
+from dao.core.formats.update import Update, encode_body
 from dao.core.types import Address, Codec
-from dao.core.update import Update, encode_body
 
 T = TypeVar("T")
 Floats = NDArray[np.float32]
@@ -38,7 +38,7 @@ def backwards(function: Callable[[Span], T], spans: Iterable[Span]) -> Iterator[
 def short_spans(chunks: int) -> Iterator[None]:
     """Cut small models into several spans."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dao.core.spans.SPAN", chunks)
+        patch.setattr("dao.core.engine.chunking.SPAN", chunks)
         yield
 
 

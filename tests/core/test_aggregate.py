@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.aggregate import aggregate
+from dao.core.engine.chunking import Each
 from dao.core.errors import RuleError
-from dao.core.layout import Layout, Model, model_size, parse_model, write_model
+from dao.core.formats.layout import Layout, Model, model_size, parse_model, write_model
+from dao.core.formats.update import Update
 from dao.core.merkle import Tree
-from dao.core.spans import Each
 from dao.core.types import Codec, Digest
-from dao.core.update import Update
-from dao.core.weigh import Entry
+from dao.core.weigh import UpdateEntry
 from tests.core.sample import (
     backwards,
     node_at,
@@ -34,12 +34,12 @@ codecs = st.sampled_from(list(Codec))
 three_weights = st.lists(st.integers(0, 2**20 // 3), min_size=3, max_size=3)
 
 
-def entries_of(layout: Layout, seed: int, codec: Codec = Codec.INT8, count: int = 3) -> list[Entry]:
-    return [Entry(node_at(i), 1, random_update(layout, seed + i, codec)) for i in range(count)]
+def entries_of(layout: Layout, seed: int, codec: Codec = Codec.INT8, count: int = 3) -> list[UpdateEntry]:
+    return [UpdateEntry(node_at(i), 1, random_update(layout, seed + i, codec)) for i in range(count)]
 
 
 def run(
-    entries: list[Entry], weights: list[int], weight_sum: int, base: Model, each: Each = map
+    entries: list[UpdateEntry], weights: list[int], weight_sum: int, base: Model, each: Each = map
 ) -> tuple[Digest, bytes]:
     out = bytearray(model_size(base.layout))
     values = write_model(base.layout, out).flat
@@ -82,7 +82,7 @@ def test_aggregate__other_order_spans_and_threads__same_bytes(
 def test_aggregate__node_split_into_copies__same_bytes(seed: int, other: int, parts: list[int]) -> None:
     base, entries = random_model(LAYOUT, seed), entries_of(LAYOUT, seed, count=2)
     parts = [part % (2**19 // len(parts)) for part in parts]
-    copies = [Entry(node_at(10 + i), 1, entries[1].update) for i in range(len(parts))]
+    copies = [UpdateEntry(node_at(10 + i), 1, entries[1].update) for i in range(len(parts))]
     whole = run(entries, [other, sum(parts)], 2**20, base)
     assert run([entries[0], *copies], [other, *parts], 2**20, base) == whole
 
@@ -105,7 +105,7 @@ def test_aggregate__one_update_alone__the_base_and_its_values(seed: int) -> None
 
 
 @pytest.mark.parametrize("entries", [[], entries_of(LAYOUT, 1)])
-def test_aggregate__nobody_passed__the_model_stays_to_the_bit(entries: list[Entry]) -> None:
+def test_aggregate__nobody_passed__the_model_stays_to_the_bit(entries: list[UpdateEntry]) -> None:
     base = random_model(LAYOUT, 1)
     base.flat[:3] = [1e-45, -0.0, 3e38]
     root, data = run(entries, [0] * len(entries), 0, base)
@@ -118,7 +118,7 @@ def test_aggregate__the_largest_values_and_weights__exact(sign: int) -> None:
     layout = Layout.of({"a": (256,)})
     body = np.full((1, 260), 127 * sign, np.int8).view(np.uint8)
     body[:, 256:] = 31
-    entries = [Entry(node_at(i), 1, Update(layout, Codec.INT8, body)) for i in range(2)]
+    entries = [UpdateEntry(node_at(i), 1, Update(layout, Codec.INT8, body)) for i in range(2)]
     root, data = run(entries, [2**20 - 1, 1], 2**20, Model(layout, np.zeros(256, np.float32)))
     assert set(parse_model(data).flat) == {np.float32(sign * 63.5)}
     assert root == Tree([(sign * 127 * 2**51).to_bytes(8, "big", signed=True) * 256], DEPTH).root

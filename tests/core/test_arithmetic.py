@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from dao.core.aggregate import aggregate
 from dao.core.errors import DaoError, DecodeError
-from dao.core.gradient import decode_gradient, dot, gradient_prefix, norm, quantise
-from dao.core.layout import Layout, Model, depth_for, model_size, parse_model, write_model
+from dao.core.formats.gradient import decode_gradient, dot, gradient_prefix, norm, quantise
+from dao.core.formats.layout import Layout, Model, depth_for, model_size, parse_model, write_model
+from dao.core.formats.update import Update, decode_update, encode_body, update_prefix
 from dao.core.merkle import Tree, body_root, verify
 from dao.core.score import scores
 from dao.core.types import Address, Codec
-from dao.core.update import Update, decode_update, encode_body, update_prefix
-from dao.core.weigh import Entry, weigh
+from dao.core.weigh import UpdateEntry, weigh
 
 LAYOUT = Layout.of({"a.bias": (3,), "a.weight": (5, 17), "b": (130,)})  # none a multiple of a block
 
@@ -72,7 +72,7 @@ def test_aggregate__any_order__the_rounded_sum_of_integers(seeds: list[int], dat
     updates = [update_of(seed)[0] for seed in seeds]
     weights = data.draw(st.lists(st.integers(0, 1 << 17), min_size=len(seeds), max_size=len(seeds)))
     weight_sum = max(1, sum(weights))
-    entries = [Entry(Address(bytes([i]) * 20), 1, update) for i, update in enumerate(updates)]
+    entries = [UpdateEntry(Address(bytes([i]) * 20), 1, update) for i, update in enumerate(updates)]
     base, out = model_of(0, 0.1), bytearray(model_size(LAYOUT))
     root = aggregate(
         entries, weights, weight_sum, base, write_model(LAYOUT, out).flat, depth_for(LAYOUT.chunks)
@@ -113,8 +113,8 @@ def test_products__of_updates_and_gradients__exact(one: int, other: int) -> None
 def test_scores__one_node_split_in_four__the_same_in_all() -> None:
     (useful, _), (other, _) = update_of(1), update_of(2)
     gradient, _ = gradient_of(1)  # the direction of the first update
-    whole = [Entry(Address(b"a" * 20), 400, useful), Entry(Address(b"z" * 20), 400, other)]
-    split = [Entry(Address(bytes([i]) * 20), 100, useful) for i in range(4)] + [whole[1]]
+    whole = [UpdateEntry(Address(b"a" * 20), 400, useful), UpdateEntry(Address(b"z" * 20), 400, other)]
+    split = [UpdateEntry(Address(bytes([i]) * 20), 100, useful) for i in range(4)] + [whole[1]]
     results = []
     for entries in (whole, split):
         weighing = weigh(entries, gradient, {})
@@ -126,7 +126,7 @@ def test_scores__one_node_split_in_four__the_same_in_all() -> None:
 
 def test_weigh__noise__gated_and_real_training_not() -> None:
     gradient, _ = gradient_of(1)
-    entries = [Entry(Address(bytes([seed]) * 20), 1, update_of(seed)[0]) for seed in (1, 77)]
+    entries = [UpdateEntry(Address(bytes([seed]) * 20), 1, update_of(seed)[0]) for seed in (1, 77)]
     real, noise = weigh(entries, gradient, {}).nodes
     assert real.weight > 0
     assert noise.weight == 0

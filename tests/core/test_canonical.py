@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.canonical import MAX_INTEGER, MAX_VALUES, canonical_json, read_canonical, read_json
 from dao.core.errors import DecodeError, TooLarge
+from dao.core.formats.canonical import MAX_INTEGER, MAX_VALUES, canonical_json, read_canonical, read_json
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 values = st.recursive(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.errors import DecodeError, RuleError
-from dao.core.gradient import (
+from dao.core.formats.gradient import (
     LEAF,
     Gradient,
     decode_gradient,
@@ -24,9 +24,9 @@ from dao.core.gradient import (
     square,
     write_rows,
 )
-from dao.core.layout import Layout, Model
+from dao.core.formats.layout import Layout, Model
+from dao.core.formats.update import Update
 from dao.core.types import Codec
-from dao.core.update import Update
 from tests.core.sample import (
     backwards,
     model_of,

@@ -8,9 +8,9 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.abi import encode, uint
 from dao.core.commitment import commitment, forced_hash, result_hash
 from dao.core.errors import RuleError
+from dao.core.formats.abi import encode, uint
 from dao.core.keccak import keccak256
 from dao.core.types import ZERO_DIGEST, Address, Digest, Result, Wei
 

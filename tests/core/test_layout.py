@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from dao.core.errors import DecodeError
-from dao.core.layout import (
+from dao.core.formats.layout import (
     MAX_HEADER,
     Layout,
     Model,

@@ -6,25 +6,25 @@ import numpy as np
 import pytest
 from numba import types
 
-from dao.core import compiled
-from dao.core.compiled import COMPILED
-from dao.core.kernels import kernel, read_only
-from dao.core.loops import PLAIN
-from dao.core.spans import Scratch
+from dao.core.engine import numba_backend
+from dao.core.engine.chunking import Scratch
+from dao.core.engine.numba_backend import COMPILED
+from dao.core.engine.numba_kernels import kernel, read_only
+from dao.core.engine.reference import PLAIN
 
 ROWS = np.arange(5 * 260, dtype=np.uint16).astype(np.uint8).reshape(5, 260)
 TOTAL = np.arange(-512, 512, dtype=np.int64).reshape(4, 256) * 10**15
 
 
 def test_hashes__compiled__those_of_hashlib() -> None:
-    assert compiled.HAS_HASHERS  # where hashlib's libcrypto is not another one
+    assert numba_backend.HAS_HASHERS  # where hashlib's libcrypto is not another one
     assert COMPILED.hash_rows(ROWS) == b"".join(sha256(row.tobytes()).digest() for row in ROWS)
     sums = [b"".join(int(value).to_bytes(8, "big", signed=True) for value in row) for row in TOTAL]
     assert COMPILED.hash_sums(TOTAL, Scratch()) == b"".join(sha256(row).digest() for row in sums)
 
 
 def test_hashes__another_libcrypto__hashlib_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiled, "HAS_HASHERS", False)
+    monkeypatch.setattr(numba_backend, "HAS_HASHERS", False)
     assert COMPILED.hash_rows(ROWS) == PLAIN.hash_rows(ROWS)
     assert COMPILED.hash_sums(TOTAL, Scratch()) == PLAIN.hash_sums(TOTAL, Scratch())
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dao.core.canonical import MAX_INTEGER
 from dao.core.errors import DecodeError, TooLarge
-from dao.core.manifest import MAX_BYTES, Manifest, canonical_json, dump_manifest, parse_manifest
-from dao.core.record import MAX_TEXT, Cid, Count, Decimal, Signature, form_of
+from dao.core.formats.canonical import MAX_INTEGER
+from dao.core.formats.json_form import MAX_TEXT, Cid, Count, Decimal, Signature, form_of
+from dao.core.formats.manifest import MAX_BYTES, Manifest, canonical_json, dump_manifest, parse_manifest
 from dao.core.types import Address, Digest, MicroScore, RoundId, TaskId, Wei
 
 numbers = st.integers(-MAX_INTEGER, MAX_INTEGER)

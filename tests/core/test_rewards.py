@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.errors import RuleError
-from dao.core.rewards import RewardTree, reward_leaf, reward_proof, reward_root
+from dao.core.reward_tree import RewardTree, reward_leaf, reward_proof, reward_root
 from dao.core.types import ZERO_DIGEST, Address, Digest, TaskId, Wei
 
 addresses = st.binary(min_size=20, max_size=20).map(Address)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core import rounds
+from dao.core import round_machine
 from dao.core.errors import RuleError
 from dao.core.types import (
     ZERO_ADDRESS,
@@ -134,30 +134,30 @@ def test_record__fields__as_in_solidity(record: type, struct: str) -> None:
 
 
 def test_deadlines__an_example__add_up() -> None:
-    assert rounds.commit_deadline(RULES, OPEN) == OPENED + 100
-    assert rounds.abort_after(RULES, OPEN) == OPENED + 150
-    assert rounds.abort_after(RULES, OPEN, by_superlink=True) == OPENED + 100
-    assert rounds.reveal_deadline(RULES, CLOSED) == OPENED + 130
-    assert rounds.force_deadline(RULES, CLOSED) == OPENED + 160
-    assert rounds.result_deadline(RULES, CLOSED) == OPENED + 180
-    assert rounds.abort_after(RULES, CLOSED, by_superlink=True) == OPENED + 181
-    assert rounds.challenge_deadline(RULES, POSTED) == OPENED + 190
-    assert rounds.finalize_after(RULES, POSTED) == OPENED + 190
-    assert rounds.finalize_after(replace(RULES, force_period=95), POSTED) == OPENED + 195
-    assert rounds.resolve_deadline(RULES, FROZEN) == OPENED + 230
+    assert round_machine.commit_deadline(RULES, OPEN) == OPENED + 100
+    assert round_machine.abort_after(RULES, OPEN) == OPENED + 150
+    assert round_machine.abort_after(RULES, OPEN, by_superlink=True) == OPENED + 100
+    assert round_machine.reveal_deadline(RULES, CLOSED) == OPENED + 130
+    assert round_machine.force_deadline(RULES, CLOSED) == OPENED + 160
+    assert round_machine.result_deadline(RULES, CLOSED) == OPENED + 180
+    assert round_machine.abort_after(RULES, CLOSED, by_superlink=True) == OPENED + 181
+    assert round_machine.challenge_deadline(RULES, POSTED) == OPENED + 190
+    assert round_machine.finalize_after(RULES, POSTED) == OPENED + 190
+    assert round_machine.finalize_after(replace(RULES, force_period=95), POSTED) == OPENED + 195
+    assert round_machine.resolve_deadline(RULES, FROZEN) == OPENED + 230
 
 
 @pytest.mark.parametrize(
     ("allowed", "round_", "first", "last"),
     [
-        (rounds.is_commit_time, OPEN, 0, 99),
-        (rounds.is_force_time, OPEN, 0, 99),
-        (rounds.is_force_time, CLOSED, 100, 159),
-        (rounds.is_force_time, POSTED, 150, 159),
-        (rounds.is_force_time, replace(FROZEN, posted_at=Timestamp(OPENED + 151)), 151, 159),
-        (rounds.is_reveal_time, CLOSED, 100, 129),
-        (rounds.is_challenge_time, POSTED, 150, 189),
-        (rounds.is_resolve_time, FROZEN, 160, 229),
+        (round_machine.is_commit_time, OPEN, 0, 99),
+        (round_machine.is_force_time, OPEN, 0, 99),
+        (round_machine.is_force_time, CLOSED, 100, 159),
+        (round_machine.is_force_time, POSTED, 150, 159),
+        (round_machine.is_force_time, replace(FROZEN, posted_at=Timestamp(OPENED + 151)), 151, 159),
+        (round_machine.is_reveal_time, CLOSED, 100, 129),
+        (round_machine.is_challenge_time, POSTED, 150, 189),
+        (round_machine.is_resolve_time, FROZEN, 160, 229),
     ],
 )
 def test_window__its_seconds__allowed_and_no_other(
@@ -172,10 +172,10 @@ def test_window__its_seconds__allowed_and_no_other(
 @pytest.mark.parametrize(
     ("allowed", "round_", "first"),
     [
-        (rounds.is_abort_time, OPEN, 150),
-        (rounds.is_abort_time, CLOSED, 181),
-        (rounds.is_finalize_time, POSTED, 190),
-        (rounds.is_void_time, FROZEN, 230),
+        (round_machine.is_abort_time, OPEN, 150),
+        (round_machine.is_abort_time, CLOSED, 181),
+        (round_machine.is_finalize_time, POSTED, 190),
+        (round_machine.is_void_time, FROZEN, 230),
     ],
 )
 def test_end__from_its_first_second__allowed_for_good(
@@ -194,7 +194,7 @@ def test_end__from_its_first_second__allowed_for_good(
 def test_close__commits_and_time__all_or_deadline_with_quorum(
     commits: int, second: int, allowed: bool
 ) -> None:
-    assert rounds.is_close_time(RULES, OPEN, commits, Timestamp(OPENED + second)) is allowed
+    assert round_machine.is_close_time(RULES, OPEN, commits, Timestamp(OPENED + second)) is allowed
 
 
 @pytest.mark.parametrize(
@@ -212,31 +212,33 @@ def test_close__commits_and_time__all_or_deadline_with_quorum(
 def test_result__reveals_and_time__all_or_deadline(
     revealed: int, forced: int, second: int, allowed: bool
 ) -> None:
-    assert rounds.is_result_time(RULES, CLOSED, revealed, forced, Timestamp(OPENED + second)) is allowed
+    assert (
+        round_machine.is_result_time(RULES, CLOSED, revealed, forced, Timestamp(OPENED + second)) is allowed
+    )
 
 
 def test_void__contested__from_the_end_of_the_challenge_period() -> None:
     contested = Timestamp(OPENED + 155)
-    assert not rounds.is_void_time(RULES, POSTED, Timestamp(OPENED + 194), contested)
-    assert rounds.is_void_time(RULES, POSTED, Timestamp(OPENED + 195), contested)
-    assert rounds.is_void_time(RULES, FROZEN, Timestamp(OPENED + 195), contested)
-    assert not rounds.is_void_time(RULES, POSTED, Timestamp(OPENED + 10**8))
-    assert not rounds.is_void_time(RULES, CLOSED, Timestamp(OPENED + 10**8), contested)
+    assert not round_machine.is_void_time(RULES, POSTED, Timestamp(OPENED + 194), contested)
+    assert round_machine.is_void_time(RULES, POSTED, Timestamp(OPENED + 195), contested)
+    assert round_machine.is_void_time(RULES, FROZEN, Timestamp(OPENED + 195), contested)
+    assert not round_machine.is_void_time(RULES, POSTED, Timestamp(OPENED + 10**8))
+    assert not round_machine.is_void_time(RULES, CLOSED, Timestamp(OPENED + 10**8), contested)
 
 
 def allowed_of(rules: Rules, round_: RoundState, now: Timestamp) -> set[str]:
     """What may happen in a second when nobody fails to do its part."""
     steps = {
-        "commit": rounds.is_commit_time(rules, round_, now),
-        "force": rounds.is_force_time(rules, round_, now),
-        "reveal": rounds.is_reveal_time(rules, round_, now),
-        "close": rounds.is_close_time(rules, round_, rules.quorum, now),
-        "result": rounds.is_result_time(rules, round_, 0, 0, now),
-        "abort": rounds.is_abort_time(rules, round_, now),
-        "challenge": rounds.is_challenge_time(rules, round_, now),
-        "resolve": rounds.is_resolve_time(rules, round_, now),
-        "finalize": rounds.is_finalize_time(rules, round_, now),
-        "void": rounds.is_void_time(rules, round_, now),
+        "commit": round_machine.is_commit_time(rules, round_, now),
+        "force": round_machine.is_force_time(rules, round_, now),
+        "reveal": round_machine.is_reveal_time(rules, round_, now),
+        "close": round_machine.is_close_time(rules, round_, rules.quorum, now),
+        "result": round_machine.is_result_time(rules, round_, 0, 0, now),
+        "abort": round_machine.is_abort_time(rules, round_, now),
+        "challenge": round_machine.is_challenge_time(rules, round_, now),
+        "resolve": round_machine.is_resolve_time(rules, round_, now),
+        "finalize": round_machine.is_finalize_time(rules, round_, now),
+        "void": round_machine.is_void_time(rules, round_, now),
     }
     return {step for step, allowed in steps.items() if allowed}
 
@@ -284,10 +286,12 @@ def test_steps__whoever_is_silent__anyone_can_end_the_round(case: Case) -> None:
 @given(any_round())
 def test_steps__contest_in_the_last_second__answered_or_void_in_time(case: Case) -> None:
     rules, round_, now = case
-    if rounds.is_force_time(rules, round_, now) and round_.phase in (Phase.POSTED, Phase.FROZEN):
+    if round_machine.is_force_time(rules, round_, now) and round_.phase in (Phase.POSTED, Phase.FROZEN):
         late = Timestamp(now + rules.challenge_period)
-        assert not rounds.is_void_time(rules, replace(round_, phase=Phase.POSTED), Timestamp(late - 1), now)
-        assert rounds.is_void_time(rules, round_, late, now)
+        assert not round_machine.is_void_time(
+            rules, replace(round_, phase=Phase.POSTED), Timestamp(late - 1), now
+        )
+        assert round_machine.is_void_time(rules, round_, late, now)
 
 
 @given(
@@ -298,18 +302,18 @@ def test_draw_shard__any_seed__one_that_is_left(seed: Digest, shards: tuple[int,
     count, used = shards
     if len(used) == count:
         with pytest.raises(RuleError, match="it is over"):
-            rounds.draw_shard(seed, count, used)
+            round_machine.draw_shard(seed, count, used)
         return
     free = [index for index in range(count) if index not in used]
     drawn = int.from_bytes(sha256(seed + b"shard").digest(), "big") % len(free)
-    assert rounds.draw_shard(seed, count, used) == free[drawn]
-    assert rounds.draw_shard(seed, count, sorted(used, reverse=True)) == free[drawn]
+    assert round_machine.draw_shard(seed, count, used) == free[drawn]
+    assert round_machine.draw_shard(seed, count, sorted(used, reverse=True)) == free[drawn]
 
 
 def test_draw_shard__round_after_round__each_once() -> None:
     used: list[int] = []
     for round_ in range(8):
-        used.append(rounds.draw_shard(Digest(sha256(bytes([round_])).digest()), 8, used))
+        used.append(round_machine.draw_shard(Digest(sha256(bytes([round_])).digest()), 8, used))
     assert sorted(used) == list(range(8))
 
 
@@ -317,5 +321,5 @@ def test_draw_shard__round_after_round__each_once() -> None:
     ("stake", "counted"), [(0, 0), (9, 0), (10, 10), (99, 99), (100, 100), (10**24, 100)]
 )
 def test_counted_stake__any_stake__between_minimum_and_maximum(stake: int, counted: int) -> None:
-    assert rounds.counted_stake(RULES, Wei(stake)) == counted
-    assert rounds.counted_stake(replace(RULES, admitted_only=True), Wei(stake)) == min(counted, 1)
+    assert round_machine.counted_stake(RULES, Wei(stake)) == counted
+    assert round_machine.counted_stake(replace(RULES, admitted_only=True), Wei(stake)) == min(counted, 1)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.gradient import Gradient, quantise
-from dao.core.layout import Layout, Model
+from dao.core.formats.gradient import Gradient, quantise
+from dao.core.formats.layout import Layout, Model
+from dao.core.formats.update import Update, encode_body
 from dao.core.score import scores
 from dao.core.types import Codec
-from dao.core.update import Update, encode_body
-from dao.core.weigh import Entry
+from dao.core.weigh import UpdateEntry
 from tests.core.sample import node_at, plain_dot, q_of, random_gradient, random_update, seeds, values_of
 
 LAYOUT = Layout.of({"a": (70,), "b": (200, 2), "c": ()})
@@ -20,8 +20,8 @@ codecs = st.sampled_from(list(Codec))
 weight_lists = st.lists(st.integers(0, 2**18), min_size=1, max_size=4)
 
 
-def entries_of(seed: int, count: int, codec: Codec = Codec.INT8) -> list[Entry]:
-    return [Entry(node_at(i), 1, random_update(LAYOUT, seed + i, codec, 0.3)) for i in range(count)]
+def entries_of(seed: int, count: int, codec: Codec = Codec.INT8) -> list[UpdateEntry]:
+    return [UpdateEntry(node_at(i), 1, random_update(LAYOUT, seed + i, codec, 0.3)) for i in range(count)]
 
 
 @given(seeds, codecs, weight_lists, st.integers(1, 2**18))
@@ -49,7 +49,7 @@ def test_scores__all_nodes__add_up_to_that_of_the_aggregate(seed: int, weights: 
 @given(seeds, st.lists(st.integers(0, 2**18), min_size=2, max_size=4))
 def test_scores__node_split_into_copies__same_in_all(seed: int, parts: list[int]) -> None:
     (entry,), gradient = entries_of(seed, 1), random_gradient(LAYOUT, seed)
-    copies = [Entry(node_at(10 + i), 1, entry.update) for i in range(len(parts))]
+    copies = [UpdateEntry(node_at(10 + i), 1, entry.update) for i in range(len(parts))]
     whole = scores([entry], [sum(parts)], 2**20, gradient)[0]
     assert abs(sum(scores(copies, parts, 2**20, gradient)) - whole) <= (len(parts) + 1) / 2
 
@@ -59,7 +59,7 @@ def test_scores__step_along_the_gradient__the_loss_it_takes_off() -> None:
     zero = Model(layout, np.zeros(2, np.float32))
     step = Model(layout, np.array([0.5, 0.25], np.float32))
     gradient = Gradient(quantise(Model(layout, np.array([0.25, -0.125], np.float32))))
-    entry = Entry(node_at(1), 1, Update(layout, Codec.INT8, encode_body(zero, step, Codec.INT8)))
+    entry = UpdateEntry(node_at(1), 1, Update(layout, Codec.INT8, encode_body(zero, step, Codec.INT8)))
     assert scores([entry, entry, entry], [4, 2, 0], 8, gradient) == [46_875, 23_438, 0]  # .09375 / 2, / 4
 
 

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dao.core.canonical import MAX_INTEGER
 from dao.core.commitment import forced_hash
 from dao.core.errors import RuleError
-from dao.core.manifest import Manifest, Node, Shard, dump_manifest, parse_manifest
-from dao.core.recheck import commits_of, differences, facts_of
-from dao.core.record import MAX_TEXT, Cid, Signature
-from dao.core.rewards import reward_root
+from dao.core.formats.canonical import MAX_INTEGER
+from dao.core.formats.json_form import MAX_TEXT, Cid, Signature
+from dao.core.formats.manifest import Manifest, Node, Shard, dump_manifest, parse_manifest
+from dao.core.replay import commits_of, differences, facts_of
+from dao.core.reward_tree import reward_root
 from dao.core.settle import (
     Commit,
-    Facts,
     Failure,
+    RoundFacts,
     commits_root,
     inputs_root,
     loss_micros,
@@ -38,12 +38,12 @@ from dao.core.types import (
     TaskId,
     Wei,
 )
-from dao.core.weigh import Weighed
+from dao.core.weigh import NodeWeight
 
 CID = Cid("b" + "a" * 58)
 DISTRIBUTOR = Address(b"\xd1" * 20)
 BUDGET = Wei(1_000)
-FACTS = Facts(
+FACTS = RoundFacts(
     domain=Domain(31337, Address(b"\xc0" * 20)),
     distributor=DISTRIBUTOR,
     task=TaskId(1),
@@ -76,8 +76,8 @@ def weight_at(
     cosine: int = 50_000,
     memory: int = 60_000,
     status: Status = Status.OK,
-) -> Weighed:
-    return Weighed(
+) -> NodeWeight:
+    return NodeWeight(
         node_at(i), unit_weight=100, weight=weight, norm=10**12, cosine=cosine, memory=memory, status=status
     )
 

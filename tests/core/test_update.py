@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.canonical import canonical_json
+from dao.core.engine.chunking import Scratch
+from dao.core.engine.reference import GRID
 from dao.core.errors import DaoError, DecodeError, RuleError
-from dao.core.layout import MAX_HEADER, Layout, Model
-from dao.core.loops import GRID
-from dao.core.spans import Scratch
-from dao.core.types import Codec
-from dao.core.update import (
+from dao.core.formats.canonical import canonical_json
+from dao.core.formats.layout import MAX_HEADER, Layout, Model
+from dao.core.formats.update import (
     MAGIC,
     Update,
     decode_update,
@@ -26,6 +25,7 @@ from dao.core.update import (
     weighted_sum,
     write_body,
 )
+from dao.core.types import Codec
 from tests.core.sample import (
     backwards,
     model_of,

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dao.core.errors import RuleError
-from dao.core.gradient import Gradient, quantise
-from dao.core.layout import Layout, Model
+from dao.core.formats.gradient import Gradient, quantise
+from dao.core.formats.layout import Layout, Model
+from dao.core.formats.update import Update, encode_body
 from dao.core.types import Address, Codec, Status
-from dao.core.update import Update, encode_body
-from dao.core.weigh import Entry, Weighing, gate_threshold, weigh, weighted_median
+from dao.core.weigh import UpdateEntry, Weighing, gate_threshold, weigh, weighted_median
 from tests.core.sample import (
     backwards,
     node_at,
@@ -54,7 +54,7 @@ def plain_median(pairs: Sequence[tuple[int, int]]) -> int:
 
 
 def plain_weigh(
-    entries: Sequence[Entry], gate: Gradient, memories: Mapping[Address, int]
+    entries: Sequence[UpdateEntry], gate: Gradient, memories: Mapping[Address, int]
 ) -> list[tuple[int, ...]]:
     """(unit weight, weight, norm, cosine, memory) of each, then the sum W."""
     g0, us = values_of(gate), [q_of(entry.update) for entry in entries]
@@ -100,10 +100,10 @@ rounds = st.lists(
 )
 
 
-def entries_of(nodes: Sequence[tuple[int, float, float, int]], seed: int, codec: Codec) -> list[Entry]:
+def entries_of(nodes: Sequence[tuple[int, float, float, int]], seed: int, codec: Codec) -> list[UpdateEntry]:
     direction = random_model(LAYOUT, seed)
     return [
-        Entry(node_at(i), stake, along(direction, part, seed + i, size, codec))
+        UpdateEntry(node_at(i), stake, along(direction, part, seed + i, size, codec))
         for i, (stake, part, size, _) in enumerate(nodes)
     ]
 
@@ -152,11 +152,11 @@ def test_weigh__node_split_into_copies__all_weigh_as_before(
     direction = random_model(LAYOUT, seed)
     share = 2**20 // len(nodes) // 60 * 60  # stake that the copies share without a rest, in whole units
     updates = [along(direction, part, seed + i, size) for i, (part, size) in enumerate(nodes)]
-    others = [Entry(node_at(i), share, update) for i, update in enumerate(updates)]
+    others = [UpdateEntry(node_at(i), share, update) for i, update in enumerate(updates)]
     one = others.pop(which % len(nodes))
-    rest = Entry(node_at(99), 2**20 - share * len(nodes), random_update(LAYOUT, seed))
+    rest = UpdateEntry(node_at(99), 2**20 - share * len(nodes), random_update(LAYOUT, seed))
     others += [rest] if rest.stake else []
-    split = [Entry(node_at(100 + i), share // copies, one.update) for i in range(copies)]
+    split = [UpdateEntry(node_at(100 + i), share // copies, one.update) for i in range(copies)]
     before = weigh([one, *others], random_gradient(LAYOUT, seed), {})
     after = weigh([*split, *others], random_gradient(LAYOUT, seed), {})
     assert after.weight_sum == before.weight_sum
@@ -171,7 +171,7 @@ def test_weigh__no_entry__no_weight() -> None:
 
 def test_weigh__gradient_of_zero__all_gated() -> None:
     gate = Gradient(quantise(Model(LAYOUT, np.zeros(LAYOUT.size, np.float32))))
-    weighing = weigh([Entry(node_at(1), 5, random_update(LAYOUT, 1))], gate, {})
+    weighing = weigh([UpdateEntry(node_at(1), 5, random_update(LAYOUT, 1))], gate, {})
     assert numbers_of(weighing)[0][1] == weighing.weight_sum == 0
     assert weighing.nodes[0].status is Status.GATED
     assert weighing.nodes[0].cosine == 0
@@ -180,8 +180,8 @@ def test_weigh__gradient_of_zero__all_gated() -> None:
 def test_weigh__stake_too_small_for_a_unit__weighs_nothing_and_moves_no_median() -> None:
     direction = random_model(LAYOUT, 3)
     entries = [
-        Entry(node_at(1), 10**24, along(direction, 0.9, 1, 0.1)),
-        Entry(node_at(2), 1, along(direction, 0.9, 2, 0.001)),
+        UpdateEntry(node_at(1), 10**24, along(direction, 0.9, 1, 0.1)),
+        UpdateEntry(node_at(2), 1, along(direction, 0.9, 2, 0.001)),
     ]
     weighing = weigh(entries, random_gradient(LAYOUT, 3), {})
     assert weighing.weights == (2**20 - 1, 0)
@@ -190,13 +190,13 @@ def test_weigh__stake_too_small_for_a_unit__weighs_nothing_and_moves_no_median()
 
 @pytest.mark.parametrize(("memory", "half"), [(7, 3), (-7, -3), (-1, 0), (0, 0), (10**6, 500_000)])
 def test_weigh__memory__half_of_it_towards_zero_is_added(memory: int, half: int) -> None:
-    entry = Entry(node_at(1), 1, random_update(LAYOUT, 1))
+    entry = UpdateEntry(node_at(1), 1, random_update(LAYOUT, 1))
     node = weigh([entry], random_gradient(LAYOUT, 2), {entry.node: memory}).nodes[0]
     assert node.memory == node.cosine + half
 
 
 def test_weigh__memory_at_the_threshold__gated_and_one_above_it__not() -> None:
-    entry = Entry(node_at(1), 1, Update(LAYOUT, Codec.INT8, np.zeros((LAYOUT.chunks, 260), np.uint8)))
+    entry = UpdateEntry(node_at(1), 1, Update(LAYOUT, Codec.INT8, np.zeros((LAYOUT.chunks, 260), np.uint8)))
     threshold = gate_threshold(LAYOUT.values)
     gate = random_gradient(LAYOUT, 2)
     at, above = (weigh([entry], gate, {entry.node: 2 * threshold + more}).nodes[0] for more in (0, 2))
@@ -206,7 +206,7 @@ def test_weigh__memory_at_the_threshold__gated_and_one_above_it__not() -> None:
 
 def test_weigh__ten_times_as_large__counts_as_the_median() -> None:
     direction = random_model(LAYOUT, 3)
-    entries = [Entry(node_at(i), 1, along(direction, 0.9, i, 0.1 if i else 1.0)) for i in range(5)]
+    entries = [UpdateEntry(node_at(i), 1, along(direction, 0.9, i, 0.1 if i else 1.0)) for i in range(5)]
     weighing = weigh(entries, random_gradient(LAYOUT, 3), {})
     large = weighing.nodes[0]
     assert large.status is Status.CLIPPED
@@ -216,7 +216,7 @@ def test_weigh__ten_times_as_large__counts_as_the_median() -> None:
 def test_weigh__against_the_gradient_or_noise__gated() -> None:
     direction = random_model(LAYOUT, 3)
     parts = [0.9, 0.9, -0.9, 0.0]
-    entries = [Entry(node_at(i), 1, along(direction, part, i, 0.1)) for i, part in enumerate(parts)]
+    entries = [UpdateEntry(node_at(i), 1, along(direction, part, i, 0.1)) for i, part in enumerate(parts)]
     statuses = [node.status for node in weigh(entries, random_gradient(LAYOUT, 3), {}).nodes]
     assert statuses[2:] == [Status.GATED, Status.GATED]
     assert Status.GATED not in statuses[:2]
@@ -234,7 +234,8 @@ def test_weigh__entries_against_the_rules__refused(
     nodes: tuple[int, ...], stakes: tuple[int, ...], message: str
 ) -> None:
     entries = [
-        Entry(node_at(n), stake, random_update(LAYOUT, 1)) for n, stake in zip(nodes, stakes, strict=True)
+        UpdateEntry(node_at(n), stake, random_update(LAYOUT, 1))
+        for n, stake in zip(nodes, stakes, strict=True)
     ]
     with pytest.raises(RuleError, match=message):
         weigh(entries, random_gradient(LAYOUT, 1), {})
@@ -243,7 +244,9 @@ def test_weigh__entries_against_the_rules__refused(
 def test_weigh__gradient_of_another_size__refused() -> None:
     with pytest.raises(RuleError, match="gradient: expected 3 chunks"):
         weigh(
-            [Entry(node_at(1), 1, random_update(LAYOUT, 1))], random_gradient(Layout.of({"a": (1,)}), 1), {}
+            [UpdateEntry(node_at(1), 1, random_update(LAYOUT, 1))],
+            random_gradient(Layout.of({"a": (1,)}), 1),
+            {},
         )
 
 

@@ -15,8 +15,8 @@ from dao.api.settings import ApiSettings
 from dao.cli import COMMANDS, command_line
 from dao.cli.node import OWNER_PASSWORD
 from dao.cli.serving import SuperlinkSettings
-from dao.config import HOME_VARIABLE, PASSWORD_VARIABLE, HomeSettings
-from dao.lock import RUNTIME_VARIABLE
+from dao.runtime.config import HOME_VARIABLE, PASSWORD_VARIABLE, HomeSettings
+from dao.runtime.locks import RUNTIME_VARIABLE
 from node.settings import NodeSettings, TaskSettings
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from dao.devnet import running_anvil
+from dao.devnet.anvil import running_anvil
 from tests.faults.world import World, open_world
 from tests.support import Network, deploy_network
 

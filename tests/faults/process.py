@@ -19,7 +19,7 @@ LOOK = 0.02  # seconds between looks at what tells nobody when it changes
 PROGRAM = (sys.executable, "-c", "from dao.cli import main; main()")
 ROOT = Path(__file__).parents[2]
 FORKS = multiprocessing.get_context("forkserver")  # to import it all takes longer than most of what is tried
-FORKS.set_forkserver_preload(["dao.cli.node", "dao.cli.superlink", "node.service", "aggregator.daemon"])
+FORKS.set_forkserver_preload(["dao.cli.node", "dao.cli.superlink", "node.daemon", "aggregator.daemon"])
 
 
 class Process:

@@ -6,7 +6,7 @@ import signal
 import psutil
 import pytest
 
-from dao.core.manifest import Manifest
+from dao.core.formats.manifest import Manifest
 from dao.core.types import RoundId
 from tests.faults.world import World, row_of
 

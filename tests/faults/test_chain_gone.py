@@ -12,8 +12,8 @@ import pytest_asyncio
 
 from dao.core import reasons
 from dao.core.types import Phase
-from dao.devnet import Anvil, start_anvil
-from dao.journal import Step
+from dao.devnet.anvil import Anvil, start_anvil
+from node.journal import Step
 from tests.faults.process import LIMIT, until
 from tests.faults.world import World, open_world
 from tests.support import deploy_network

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dao.core.types import Phase
-from dao.journal import Step
+from node.journal import Step
 from tests.faults.process import ROOT
 from tests.faults.world import World
 

@@ -12,9 +12,9 @@ from aggregator.intake import Intake
 from dao.chain.events import Finalized, ForcedCommit
 from dao.cli.serving import SuperlinkSettings, serve
 from dao.core.errors import RuleError
-from dao.core.messages import receipt_digest
+from dao.core.formats.signed_messages import receipt_digest
 from dao.core.types import Address, Digest, Phase, RoundId, TaskId
-from dao.journal import Step
+from node.journal import Step
 from tests.faults.world import World, open_world, row_of
 from tests.support import Network
 

@@ -4,7 +4,7 @@ import pytest
 
 from dao.chain.events import ForcedCommit
 from dao.core.types import Phase, Status
-from dao.journal import Step
+from node.journal import Step
 from tests.faults.world import World, row_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]

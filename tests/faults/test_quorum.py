@@ -6,7 +6,7 @@ import pytest
 
 from dao.core import reasons
 from dao.core.types import Phase
-from dao.journal import Step
+from node.journal import Step
 from tests.faults.process import until
 from tests.faults.world import open_world
 from tests.support import Network

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from dao.app.gradient_client import Evaluator
 from dao.audit import audit, exit_code
 from dao.chain.contracts import Coordinator, Token
 from dao.chain.deploy import TOKEN, Params, grant
@@ -15,8 +16,7 @@ from dao.chain.governance import Actions, Governor, ProposalState, Support
 from dao.chain.handover import hand_over
 from dao.chain.signer import Signer
 from dao.core.types import Phase, RoundId, Timestamp, Wei
-from dao.devnet import running_anvil
-from dao.evaluator import Evaluator
+from dao.devnet.anvil import running_anvil
 from dao.gov.actions import proposal_id
 from dao.store.disk import DiskStore
 from tests.faults.process import LIMIT

@@ -4,7 +4,7 @@ import psutil
 import pytest
 
 from dao.core.types import Phase, RoundId
-from dao.journal import Step
+from node.journal import Step
 from tests.faults.world import World
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]

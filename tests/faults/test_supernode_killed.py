@@ -4,10 +4,10 @@ import signal
 
 import pytest
 
-from dao.core.manifest import Manifest
+from dao.core.formats.manifest import Manifest
 from dao.core.types import RoundId
-from dao.failpoint import VARIABLE
-from dao.journal import FAILPOINTS
+from dao.runtime.failpoint import VARIABLE
+from node.journal import FAILPOINTS
 from tests.faults.world import Supernode, World, row_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]

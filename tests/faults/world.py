@@ -12,22 +12,22 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from aggregator.journal import Journal as SuperlinkJournal
-from dao.app import bundle
+from aggregator.journal import SuperlinkJournal
+from dao.app.bundle import bundle
+from dao.app.shards import read_shards
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.events import Claimed, CommitsClosed, Finalized
+from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
 from dao.core.errors import Reverted
-from dao.core.layout import Layout, model_size, write_model
-from dao.core.manifest import Manifest, Node, parse_manifest
+from dao.core.formats.layout import Layout, model_size, write_model
+from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Domain, Phase, RoundId, RoundState, Rules, Status, TaskId, Wei, hex_of
 from dao.demo.follow import StatusReader
-from dao.history import History
-from dao.journal import Journal, Step
-from dao.shards import read_shards
 from dao.store.disk import DiskStore
 from node import status as node_status
+from node.journal import Step, SupernodeJournal
 from node.rewards import claim, standing
 from node.settings import NodeSettings, TaskSettings, write_task
 from tests.faults.desk import Desk, Training
@@ -108,7 +108,7 @@ class Supernode(Daemon):
         """Wait until the node's journal has a step of a round, or a later one."""
         at, enough = self.home / "journal.sqlite", [*Step][[*Step].index(step) :]
         await until(at.exists)
-        with closing(Journal(at, self.domain, self.member.operator.address)) as journal:
+        with closing(SupernodeJournal(at, self.domain, self.member.operator.address)) as journal:
             await until(lambda: any(n.round == round_ and n.step in enough for n in journal.notes()))
 
     async def ends(self, round_: int) -> node_status.RoundStatus:
@@ -208,7 +208,7 @@ class World:
     async def posted(self, round_: RoundId) -> Manifest:
         """Wait for a round's result; its manifest."""
         await self.reaches(round_, *POSTED)
-        history = History(self.chain, self.task)
+        history = RoundReader(self.chain, self.task)
         async with asyncio.timeout(LIMIT):
             # while Anvil mines a block, it answers calls at the one before with the new state, and logs without it
             while (posted := (await history.events_of(round_, self.chain.head())).posted) is None:

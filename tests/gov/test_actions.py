@@ -6,12 +6,12 @@ import pytest
 
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Governor
-from dao.core.address import checksummed
+from dao.core.formats.address import checksummed
 from dao.core.keccak import keccak256
 from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, RoundId, TaskId, Wei
 from dao.gov import actions as do
+from dao.gov.describe import delegation, describe
 from dao.gov.units import amount, duration
-from dao.gov.words import delegation, describe
 from tests.support import RULES, Network
 
 TOKEN = 10**18

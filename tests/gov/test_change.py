@@ -3,16 +3,16 @@
 from dataclasses import fields, replace
 
 from dao.core.types import Codec, Rules, TaskId, Wei
-from dao.gov import change
+from dao.gov import rules_diff
 from dao.gov.actions import ChangeRules
-from dao.gov.change import changed, stated
-from dao.gov.words import describe
+from dao.gov.describe import describe
+from dao.gov.rules_diff import changed, stated
 from tests.gov.test_actions import ANN, PLACES, TOKEN
 from tests.support import RULES, digest
 
 
 def test_change__every_rule__has_a_name() -> None:
-    assert {*change._NAMES, *change._FIXED} == {field.name for field in fields(Rules)}
+    assert {*rules_diff._NAMES, *rules_diff._FIXED} == {field.name for field in fields(Rules)}
 
 
 def test_changed__some_rules__those_alone_from_and_to() -> None:

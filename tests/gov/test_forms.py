@@ -6,8 +6,8 @@ import pytest
 
 from dao.core.errors import DecodeError
 from dao.core.types import Address, Wei
+from dao.gov.action_json import fields_of, kind_of, read_action
 from dao.gov.actions import Grant, Known, Unknown
-from dao.gov.forms import fields_of, kind_of, read_action
 from tests.gov.test_actions import ACTIONS, ANN
 
 

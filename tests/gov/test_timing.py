@@ -2,7 +2,7 @@
 
 import pytest
 
-from dao.gov.timing import Times, is_over, not_now
+from dao.gov.schedule import Times, is_over, not_now
 
 START, END, ETA = 1_764_000_000, 1_764_000_060, 1_764_000_100
 FROM_TO = "from 2025-11-24 16:00:00 UTC to 2025-11-24 16:01:00 UTC"

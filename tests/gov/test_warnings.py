@@ -19,7 +19,7 @@ from dao.gov.actions import (
     SetVotingDelay,
     SetVotingPeriod,
 )
-from dao.gov.warnings import Pace, undecidable, warning_of
+from dao.gov.risks import DecisionPace, undecidable, warning_of
 from tests.support import RULES
 
 SUPPLY = Wei(4000 * TOKEN)
@@ -57,7 +57,7 @@ def test_warning_of__what_a_dao_may_want__nothing(action: Action) -> None:
 
 
 HOUR, DAY = 3600, 86_400
-PACE = Pace(voting_delay=HOUR, voting_period=2 * DAY, late_extension=DAY // 2, timelock_delay=DAY)
+PACE = DecisionPace(voting_delay=HOUR, voting_period=2 * DAY, late_extension=DAY // 2, timelock_delay=DAY)
 TASK, OTHER = TaskId(1), TaskId(2)
 NEVER = "could not be decided in time, and would void the result"
 LATE = "could not be decided in time when the quorum is reached late"

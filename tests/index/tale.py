@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dao.bench.happenings import NETWORK, TOKEN, address, log_of, result_of
-from dao.chain import decisions, events
-from dao.chain.records import Event
+from bench.synthetic_events import NETWORK, TOKEN, address, log_of, result_of
+from dao.chain import events, governance_events
+from dao.chain.event_types import Event
 from dao.chain.track import BlockRef
 from dao.core.keccak import keccak256
 from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, RoundId, TaskId, Timestamp, Wei
@@ -103,15 +103,15 @@ Events = Iterator[tuple[type[Event], tuple[Any, ...]]]
 
 def _founding() -> Events:
     net, supply = NETWORK, 10**9 * TOKEN
-    yield decisions.Transfer, (ZERO_ADDRESS, net.timelock, Wei(supply))
-    yield decisions.DelegateChanged, (net.token, net.timelock, ZERO_ADDRESS, net.timelock)
-    yield decisions.DelegateVotesChanged, (net.token, net.timelock, Wei(0), Wei(supply))
-    yield decisions.MinDelayChange, (0, 2**200)  # which nothing keeps from being absurd
-    yield decisions.VotingDelaySet, (0, 1)
-    yield decisions.VotingPeriodSet, (0, 9)
-    yield decisions.ProposalThresholdSet, (0, TOKEN)
-    yield decisions.QuorumNumeratorUpdated, (0, 4)
-    yield decisions.LateQuorumVoteExtensionSet, (0, 3)
+    yield governance_events.Transfer, (ZERO_ADDRESS, net.timelock, Wei(supply))
+    yield governance_events.DelegateChanged, (net.token, net.timelock, ZERO_ADDRESS, net.timelock)
+    yield governance_events.DelegateVotesChanged, (net.token, net.timelock, Wei(0), Wei(supply))
+    yield governance_events.MinDelayChange, (0, 2**200)  # which nothing keeps from being absurd
+    yield governance_events.VotingDelaySet, (0, 1)
+    yield governance_events.VotingPeriodSet, (0, 9)
+    yield governance_events.ProposalThresholdSet, (0, TOKEN)
+    yield governance_events.QuorumNumeratorUpdated, (0, 4)
+    yield governance_events.LateQuorumVoteExtensionSet, (0, 3)
 
 
 def _task(tale: Tale, state: State) -> Events:
@@ -247,9 +247,9 @@ def _transfer(tale: Tale, state: State) -> Events:
     state.balances[sender] -= value
     if receiver != ZERO_ADDRESS:
         state.balances[receiver] = state.balances.get(receiver, 0) + value
-    yield decisions.Transfer, (sender, receiver, Wei(value))
+    yield governance_events.Transfer, (sender, receiver, Wei(value))
     if sender == NETWORK.timelock:  # whose votes are what no quorum counts
-        yield decisions.DelegateVotesChanged, (NETWORK.token, sender, Wei(old), Wei(old - value))
+        yield governance_events.DelegateVotesChanged, (NETWORK.token, sender, Wei(old), Wei(old - value))
 
 
 def _delegate(tale: Tale, state: State) -> Events:
@@ -257,13 +257,16 @@ def _delegate(tale: Tale, state: State) -> Events:
     who, to = tale.dice.choice(PEOPLE), tale.dice.choice((*PEOPLE, ZERO_ADDRESS))
     old = state.delegates.get((contract, who), ZERO_ADDRESS)
     state.delegates[contract, who] = to
-    yield decisions.DelegateChanged, (contract, who, old, to)
+    yield governance_events.DelegateChanged, (contract, who, old, to)
 
 
 def _votes(tale: Tale, state: State) -> Events:
     contract = tale.dice.choice((NETWORK.token, NETWORK.registry))
     who = tale.dice.choice(PEOPLE)
-    yield decisions.DelegateVotesChanged, (contract, who, Wei(0), Wei(tale.dice.randrange(10**9 * TOKEN)))
+    yield (
+        governance_events.DelegateVotesChanged,
+        (contract, who, Wei(0), Wei(tale.dice.randrange(10**9 * TOKEN))),
+    )
 
 
 def _proposal(tale: Tale, state: State) -> Events:
@@ -273,7 +276,7 @@ def _proposal(tale: Tale, state: State) -> Events:
     lists = ((PEOPLE[0],), (Wei(0),), ("",), (b"\1\2\3",))
     texts = "# Title\n\nwith \0", "", "\n\n<script>"
     what = (number, PEOPLE[0], *lists, Timestamp(now + 1), Timestamp(now + 9), tale.dice.choice(texts))
-    yield decisions.ProposalCreated, what
+    yield governance_events.ProposalCreated, what
 
 
 def _of_proposal(tale: Tale, state: State) -> Events:
@@ -286,27 +289,45 @@ def _of_proposal(tale: Tale, state: State) -> Events:
         if (number, voter) not in state.voted:
             state.voted.add((number, voter))
             vote = (voter, number, tale.dice.randrange(3), weight, "why \0 not")
-            yield (decisions.VoteCastWithParams, (*vote, b"\0")) if turn else (decisions.VoteCast, vote)
+            yield (
+                (governance_events.VoteCastWithParams, (*vote, b"\0"))
+                if turn
+                else (governance_events.VoteCast, vote)
+            )
     elif turn == 3:
-        yield decisions.ProposalExtended, (number, Timestamp(tale.head.timestamp + 20))
+        yield governance_events.ProposalExtended, (number, Timestamp(tale.head.timestamp + 20))
     elif turn == 4:
-        yield decisions.ProposalQueued, (number, Timestamp(tale.head.timestamp + 5))
+        yield governance_events.ProposalQueued, (number, Timestamp(tale.head.timestamp + 5))
     else:
         state.proposals[number] = "ended"
-        yield (decisions.ProposalExecuted if turn == 5 else decisions.ProposalCanceled), (number,)
+        yield (
+            (governance_events.ProposalExecuted if turn == 5 else governance_events.ProposalCanceled),
+            (number,),
+        )
 
 
 def _setting(tale: Tale, state: State) -> Events:
     kinds = (
-        *(decisions.VotingDelaySet, decisions.VotingPeriodSet, decisions.ProposalThresholdSet),
-        *(decisions.QuorumNumeratorUpdated, decisions.LateQuorumVoteExtensionSet, decisions.MinDelayChange),
+        *(
+            governance_events.VotingDelaySet,
+            governance_events.VotingPeriodSet,
+            governance_events.ProposalThresholdSet,
+        ),
+        *(
+            governance_events.QuorumNumeratorUpdated,
+            governance_events.LateQuorumVoteExtensionSet,
+            governance_events.MinDelayChange,
+        ),
     )
     yield tale.dice.choice(kinds), (0, tale.dice.randrange(50))
 
 
 def _pause(tale: Tale, state: State) -> Events:
     contract = tale.dice.choice((NETWORK.registry, NETWORK.coordinator))
-    yield tale.dice.choice((decisions.Paused, decisions.Unpaused)), (contract, NETWORK.timelock)
+    yield (
+        tale.dice.choice((governance_events.Paused, governance_events.Unpaused)),
+        (contract, NETWORK.timelock),
+    )
 
 
 HAPPENINGS: tuple[Callable[[Tale, State], Events], ...] = (

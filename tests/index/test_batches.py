@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
-from dao.bench.happenings import NETWORK
+from bench.synthetic_events import NETWORK
 from dao.chain.client import Chain
 from dao.chain.track import BlockRef
 from dao.core.errors import Reorged
@@ -20,7 +20,7 @@ from dao.index import indexer as module
 from dao.index import schema, writer
 from dao.index.database import WRITE, migrate, open_database
 from dao.index.indexer import Indexer
-from dao.index.reduce import KINDS
+from dao.index.reducer import KINDS
 from dao.index.writer import Block, Writer
 from tests.index.tale import Tale
 from tests.index.world import LIMIT, facts_of

@@ -7,7 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
 
-from dao.bench.happenings import NETWORK
+from bench.synthetic_events import NETWORK
 from dao.core.errors import ConfigError
 from dao.core.types import Address
 from dao.index import schema

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine
 
 from dao.chain.contracts import Coordinator
-from dao.core.manifest import Manifest, dump_manifest
+from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.settle import result as result_of
 from dao.core.types import RoundId, Wei
-from dao.devnet import Anvil
+from dao.devnet.anvil import Anvil
 from dao.index import manifests as module
 from dao.store.cid import Cid, cid_of_bytes
 from dao.store.disk import DiskStore

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine
 
-from dao.bench.happenings import NETWORK, History, operator_of, owner_of
-from dao.bench.index import fill
+from bench.index_load import fill
+from bench.synthetic_events import NETWORK, SyntheticHistory, operator_of, owner_of
 from dao.core.errors import DecodeError
 from dao.core.types import RoundId, TaskId
 from dao.index.reads import Reads
-from dao.index.reads.views import Page
+from dao.index.reads.records import RecordPage
 
-Read = Callable[[Reads, str | None, int], Page[object]]
+Read = Callable[[Reads, str | None, int], RecordPage[object]]
 FIRST = TaskId(1)
 LISTS: dict[str, Read] = {
     "tasks": lambda reads, *page: reads.tasks(*page),
@@ -34,7 +34,7 @@ def proposal(reads: Reads) -> int:
 
 @pytest.fixture
 def reads(database: Engine) -> Reads:
-    fill(database, 3000, History(members=30, tasks=3))
+    fill(database, 3000, SyntheticHistory(members=30, tasks=3))
     return Reads(database)
 
 

@@ -7,9 +7,9 @@ from sqlalchemy import Engine
 
 from dao.chain.contracts import Coordinator
 from dao.chain.deploy import TOKEN, timelock_execute
-from dao.core.rounds import abort_after
+from dao.core.round_machine import abort_after
 from dao.core.types import RoundId, Timestamp, Wei
-from dao.devnet import Anvil
+from dao.devnet.anvil import Anvil
 from tests.index.world import indexing
 from tests.support import Network, deploy_network
 

@@ -12,13 +12,13 @@ from dao.chain.governance import Actions, Governor, Support, VotingPower
 from dao.chain.handover import hand_over
 from dao.chain.signer import Signer
 from dao.core.commitment import result_hash
-from dao.core.manifest import dump_manifest
-from dao.core.rewards import RewardTree
+from dao.core.formats.manifest import dump_manifest
+from dao.core.reward_tree import RewardTree
 from dao.core.settle import result as result_of
 from dao.core.types import Phase, RoundId, Timestamp, Wei
-from dao.devnet import Anvil
+from dao.devnet.anvil import Anvil
 from dao.gov.actions import proposal_id
-from dao.index.reads.views import ProposalState
+from dao.index.reads.records import ProposalPhase
 from dao.store.cid import Cid, cid_of_bytes
 from dao.store.disk import DiskStore
 from tests.index.world import Indexed, indexing, manifest_of, root_of, until
@@ -32,7 +32,7 @@ def network(anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Network:
     return deploy_network(anvil, tmp_path_factory.mktemp("network"), PARAMS)
 
 
-async def check_proposal(indexed: Indexed, number: int) -> ProposalState:
+async def check_proposal(indexed: Indexed, number: int) -> ProposalPhase:
     """Its state, after a comparison of all that the governor tells of it."""
     await indexed.caught_up()
     at, governor = indexed.chain.head(), Governor(indexed.chain)
@@ -46,9 +46,9 @@ async def check_proposal(indexed: Indexed, number: int) -> ProposalState:
         await governor.deadline_of(number, at),
     )
     assert (shown.eta or 0) == await governor.eta_of(number, at)
-    if shown.state is not ProposalState.PENDING:
+    if shown.state is not ProposalPhase.PENDING:
         assert shown.quorum == await governor.quorum_at(shown.starts_at, at)
-    for state in ProposalState:
+    for state in ProposalPhase:
         listed = [item.proposal for item in indexed.reads.proposals(state).items]
         assert (number in listed) == (state is shown.state)
     return shown.state
@@ -74,23 +74,23 @@ async def test_decision__from_proposal_to_execution__as_the_governor_tells(
         number = proposal_id(actions, text)
         async with network.sender(chain, voters[0]) as one, network.sender(chain, voters[2]) as two:
             await one.send(governor.propose(actions, text))
-            assert await check_proposal(indexed, number) is ProposalState.PENDING
+            assert await check_proposal(indexed, number) is ProposalPhase.PENDING
             await two.send(governor.propose(actions, "another"))
             await indexed.pass_time(network, 11)
-            assert await check_proposal(indexed, number) is ProposalState.ACTIVE
+            assert await check_proposal(indexed, number) is ProposalPhase.ACTIVE
             await two.send(governor.vote(number, Support.AGAINST, "too much"))
             await one.send(governor.vote(number, Support.FOR))
             await two.send(Token(chain).delegate(voters[0].address))  # after the snapshot
-            assert await check_proposal(indexed, number) is ProposalState.ACTIVE
+            assert await check_proposal(indexed, number) is ProposalPhase.ACTIVE
             await indexed.pass_time(network, 101)
-            assert await check_proposal(indexed, number) is ProposalState.SUCCEEDED
+            assert await check_proposal(indexed, number) is ProposalPhase.SUCCEEDED
             await one.send(governor.queue(actions, text))
-            assert await check_proposal(indexed, number) is ProposalState.QUEUED
+            assert await check_proposal(indexed, number) is ProposalPhase.QUEUED
             await indexed.pass_time(network, 6)
             await two.send(governor.execute(actions, text))
-            assert await check_proposal(indexed, number) is ProposalState.EXECUTED
+            assert await check_proposal(indexed, number) is ProposalPhase.EXECUTED
         other = proposal_id(actions, "another")
-        assert await check_proposal(indexed, other) is ProposalState.DEFEATED
+        assert await check_proposal(indexed, other) is ProposalPhase.DEFEATED
 
         shown = reads.proposal(number)
         assert shown is not None

@@ -14,12 +14,12 @@ from sqlalchemy import Engine
 from dao.chain.contracts import Coordinator, Registry, Token
 from dao.chain.deploy import TOKEN, Params
 from dao.chain.governance import Actions, Governor, Support
-from dao.core.messages import commit_digest
+from dao.core.formats.signed_messages import commit_digest
 from dao.core.types import BlockNumber, Digest, RoundId, TaskId, Wei
-from dao.devnet import Anvil
-from dao.failpoint import VARIABLE
+from dao.devnet.anvil import Anvil
 from dao.gov.actions import proposal_id
 from dao.index.database import migrate, open_database
+from dao.runtime.failpoint import VARIABLE
 from tests.chain.proxy import Proxy
 from tests.index.world import LIMIT, facts_of, indexing
 from tests.support import Member, Network, deploy_network

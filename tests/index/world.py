@@ -9,9 +9,9 @@ from hashlib import sha256
 from sqlalchemy import Engine, select
 
 from dao.chain.client import Chain
-from dao.core.manifest import Manifest, Shard
-from dao.core.record import Cid, Signature
-from dao.core.settle import Commit, Facts, commits_root, settle
+from dao.core.formats.json_form import Cid, Signature
+from dao.core.formats.manifest import Manifest, Shard
+from dao.core.settle import Commit, RoundFacts, commits_root, settle
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -24,13 +24,13 @@ from dao.core.types import (
     TaskId,
     Wei,
 )
-from dao.core.weigh import Weighed
+from dao.core.weigh import NodeWeight
 from dao.index import schema
 from dao.index.indexer import Indexer
 from dao.index.reads import Reads
-from dao.index.reduce import Change
-from dao.store.base import Source
+from dao.index.reducer import Change
 from dao.store.cid import cid_of_bytes
+from dao.store.source import Source
 from tests.support import RULES, Member, Network
 
 LIMIT = 60.0
@@ -111,7 +111,7 @@ def manifest_of(
 ) -> Manifest:
     """Settle a round in which each member's Supernode got a score."""
     deployment = network.deployment
-    facts = Facts(
+    facts = RoundFacts(
         domain=Domain(deployment.chain_id, deployment.coordinator),
         distributor=deployment.distributor,
         task=task,
@@ -134,7 +134,9 @@ def manifest_of(
     )
     commits = [_commit(member) for member in scores]
     weighed = {
-        member.operator.address: Weighed(member.operator.address, 100, 100, 10**12, 50_000, 60_000, Status.OK)
+        member.operator.address: NodeWeight(
+            member.operator.address, 100, 100, 10**12, 50_000, 60_000, Status.OK
+        )
         for member in scores
     }
     by_node = {member.operator.address: MicroScore(score) for member, score in scores.items()}

@@ -14,7 +14,7 @@ from dao.core.types import Address, Digest, TaskId
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
-from node.outcome import Outcomes
+from node.outcomes import Outcomes
 
 pytestmark = pytest.mark.asyncio
 

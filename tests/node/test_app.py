@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.app import MAX_BYTES, app_digest, bundle, read_bundle, unpack
-from dao.core.canonical import canonical_json
+from dao.app.bundle import MAX_BYTES, app_digest, bundle, read_bundle, unpack
 from dao.core.errors import AppError, DaoError, DecodeError
+from dao.core.formats.canonical import canonical_json
 from dao.store.cid import cid_of_bytes
 
 PARTS = st.text("abcAB._- /\\é\0:", min_size=1, max_size=6)

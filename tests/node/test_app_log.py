@@ -2,7 +2,7 @@
 
 import pytest
 
-from dao import appprocess
+from dao.app import process
 from dao.core.errors import AppCrashed, AppError
 from tests.node.test_trainer import APP, home, until
 
@@ -31,7 +31,7 @@ async def test_train__app_is_killed__says_by_which_signal(home):
 async def test_train__app_that_never_stops_talking__its_log_is_bounded_and_its_last_words_quoted(
     home, monkeypatch
 ):
-    monkeypatch.setattr(appprocess, "LARGEST_LOG", 1 << 16)
+    monkeypatch.setattr(process, "LARGEST_LOG", 1 << 16)
     words = "for _ in range(40):\n    print('x' * 10_000, flush=True)\n    yield {}\n"
     words += "while os.fstat(1).st_size > 1 << 16:\n    yield {}\n    time.sleep(0.01)\n"
     words += "print('the last words')\nos._exit(3)"
@@ -42,8 +42,8 @@ async def test_train__app_that_never_stops_talking__its_log_is_bounded_and_its_l
 
 
 async def test_process__talks_between_calls__its_log_is_bounded(home, monkeypatch):
-    monkeypatch.setattr(appprocess, "LARGEST_LOG", 1 << 16)
-    monkeypatch.setattr(appprocess, "_BOUND_SECONDS", 0.05)
+    monkeypatch.setattr(process, "LARGEST_LOG", 1 << 16)
+    monkeypatch.setattr(process, "_BOUND_SECONDS", 0.05)
     talk = "import threading\nthreading.Thread(target=lambda: print('y' * 200_000, flush=True)).start()"
     await home.train(home.trainer(talk))
     await until(home.log.with_name("app.log.1").exists)

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from dao.config import FILE, HomeSettings, default_home
 from dao.core.errors import ConfigError
 from dao.core.types import TaskId
+from dao.runtime.config import FILE, HomeSettings, default_home
 from node.settings import NodeSettings, TaskSettings, put_aside, write_task
 
 

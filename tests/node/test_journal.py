@@ -12,11 +12,11 @@ import pytest
 
 from dao.chain.signer import Signer, recover
 from dao.core.errors import ConfigError, RuleError
-from dao.core.messages import commit_digest
+from dao.core.formats.signed_messages import commit_digest
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId
-from dao.failpoint import VARIABLE
-from dao.journal import FAILPOINTS, Journal, Step
+from dao.runtime.failpoint import VARIABLE
 from dao.store.cid import cid_of_bytes
+from node.journal import FAILPOINTS, Step, SupernodeJournal
 
 DOMAIN = Domain(31337, Address(b"c" * 20))
 TASK, ROUND = TaskId(1), RoundId(2)
@@ -24,11 +24,11 @@ KEY = b"k" * 32
 ROOT = Digest(b"r" * 32)
 
 
-def opened(path: Path) -> Journal:
-    return Journal(path, DOMAIN, Signer(KEY).address)
+def opened(path: Path) -> SupernodeJournal:
+    return SupernodeJournal(path, DOMAIN, Signer(KEY).address)
 
 
-def sign(journal: Journal, salt: int = 0, round_: RoundId = ROUND):
+def sign(journal: SupernodeJournal, salt: int = 0, round_: RoundId = ROUND):
     return journal.sign(
         TASK, round_, cid_of_bytes(b"update"), ROOT, Digest(bytes([salt]) * 32), Signer(KEY).sign
     )
@@ -113,9 +113,9 @@ def test_sign__ten_threads_at_once__one_signature(journal):
 
 def test_journal__another_node_or_chain__is_refused(journal, path):
     with pytest.raises(ConfigError, match="use another home folder"):
-        Journal(path, DOMAIN, Address(b"x" * 20))
+        SupernodeJournal(path, DOMAIN, Address(b"x" * 20))
     with pytest.raises(ConfigError, match="of chain 31337"):
-        Journal(path, Domain(1, DOMAIN.coordinator), Signer(KEY).address)
+        SupernodeJournal(path, Domain(1, DOMAIN.coordinator), Signer(KEY).address)
 
 
 def test_reach__facts_of_several_steps__add_up_and_the_last_reason_stays(journal):

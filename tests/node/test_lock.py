@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from dao import lock
 from dao.core.errors import LockedError
 from dao.core.types import Address
-from dao.lock import RUNTIME_VARIABLE, chain_name, only_daemon, runtime_folder
+from dao.runtime import locks
+from dao.runtime.locks import RUNTIME_VARIABLE, chain_name, only_daemon, runtime_folder
 
 OPERATOR = Address(b"o" * 20)
 CHAIN = "1"
@@ -119,17 +119,17 @@ def test_only_daemon__the_file_goes_between_its_opening_and_its_lock__another_is
     homes, runtime, monkeypatch
 ):
     """Whoever held the lock removed the file that the next had opened: a lock of that would keep nobody away."""
-    taken = lock._taken
+    taken = locks._taken
 
     def late(descriptor, how):
         for path in runtime.glob("*.lock"):
             path.unlink()
-            monkeypatch.setattr(lock, "_taken", taken)
+            monkeypatch.setattr(locks, "_taken", taken)
         return taken(descriptor, how)
 
-    monkeypatch.setattr(lock, "_taken", late)
+    monkeypatch.setattr(locks, "_taken", late)
     with only_daemon(homes[0], OPERATOR, CHAIN):
-        assert lock._taken is taken
+        assert locks._taken is taken
         with pytest.raises(LockedError, match="in use"):
             only_daemon(homes[1], OPERATOR, CHAIN).__enter__()
 

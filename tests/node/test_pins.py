@@ -12,12 +12,12 @@ import pytest
 from dao.chain.signer import Signer
 from dao.core.errors import ContentError
 from dao.core.types import Address, Digest, Domain, Phase, RoundId, TaskId
-from dao.journal import Journal, Step
 from dao.store.cid import Cid, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
-from node.daemon import Supernode
-from node.outcome import Outcomes
+from node.journal import Step, SupernodeJournal
+from node.outcomes import Outcomes
+from node.supernode import Supernode
 
 pytestmark = pytest.mark.asyncio
 
@@ -47,7 +47,7 @@ class Replica(DiskStore):
 class Node:
     """What a Supernode keeps, and `base`, a model that is pinned beside it."""
 
-    journal: Journal
+    journal: SupernodeJournal
     disk: DiskStore
     replica: Replica
     store: LayeredStore
@@ -79,14 +79,14 @@ class Node:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    journal = Journal(tmp_path / "journal", Domain(1, Address(bytes(20))), SIGNER.address)
+def journal(tmp_path: Path) -> Iterator[SupernodeJournal]:
+    journal = SupernodeJournal(tmp_path / "journal", Domain(1, Address(bytes(20))), SIGNER.address)
     yield journal
     journal.close()
 
 
 @pytest.fixture
-async def node(journal: Journal, tmp_path: Path) -> AsyncIterator[Node]:
+async def node(journal: SupernodeJournal, tmp_path: Path) -> AsyncIterator[Node]:
     disk, replica = DiskStore(tmp_path / "own", sync=False), Replica(tmp_path / "ipfs")
     store, nobody = LayeredStore(disk, replicas=[replica]), cast("Any", None)
     outcomes = Outcomes(TASK, SIGNER.address, nobody, nobody, journal, store, nobody, 1 << 20)
@@ -150,7 +150,7 @@ async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned
         assert (node.disk.root / "pins" / lost.digest.hex()).exists()
         raise OSError("no room on the disk")
 
-    monkeypatch.setattr("node.daemon.write_update", write)
+    monkeypatch.setattr("node.supernode.write_update", write)
     lost = cid_of_bytes(b"update")
     means = SimpleNamespace(
         signer=SimpleNamespace(address=SIGNER.address, sign=fail),

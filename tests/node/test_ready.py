@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from dao.core.errors import AppError, NotFound
 from dao.core.types import TaskId
 from dao.store.layered import LayeredStore
-from node.daemon import Means, Supernode
+from node.supernode import Supernode, SupernodeDeps
 
 pytestmark = pytest.mark.asyncio
 
@@ -63,7 +63,7 @@ class Unfit:
 
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("node.daemon.unpack", lambda *_: None)
+    monkeypatch.setattr("node.supernode.unpack", lambda *_: None)
     made = tmp_path / "bundle"
     made.write_bytes(b"")
     return made
@@ -84,7 +84,7 @@ async def said(content: Content, apps: Path, waits: int = 1) -> list[dict[str, A
     )
     outcomes = cast("Any", SimpleNamespace(release=lambda: None))
     with capture_logs() as logs:
-        running = asyncio.create_task(Supernode(TaskId(1), cast("Means", means), outcomes).run())
+        running = asyncio.create_task(Supernode(TaskId(1), cast("SupernodeDeps", means), outcomes).run())
         await asyncio.wait_for(view.asked.wait(), 60)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
@@ -101,7 +101,7 @@ async def test_start__app_cannot_be_had__says_whom_it_asks_and_that_it_is_not_re
 async def test_start__app_cannot_be_had_and_no_round_opens__asked_for_again_until_it_can(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("node.daemon.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("node.supernode.FIRST_PAUSE", 0.01)
     logs = await said(Content(bundle, misses=2), tmp_path, waits=3)
     errors = [line["error"] for line in logs if line["event"] == "not ready"]
     missing = "the app 0x00000000… cannot be had: nobody answers"

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from dao.core.errors import ContentError
 from dao.core.types import TaskId
-from node import service
+from node import daemon
 
 
 async def cut_off() -> None:
@@ -35,7 +35,7 @@ async def without_content() -> None:
 async def test_task__fails__is_taken_up_again_and_the_others_go_on(
     fails: Callable[[], Awaitable[None]], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "pauses", lambda **_: [0.0, 0.0])
+    monkeypatch.setattr(daemon, "pauses", lambda **_: [0.0, 0.0])
     began = asyncio.Event()
     starts = 0
 
@@ -54,9 +54,9 @@ async def test_task__fails__is_taken_up_again_and_the_others_go_on(
         await began.wait()
         other.set()
 
-    keeping = partial(service._keep_going, TaskId(1), cast("Any", Task))
+    keeping = partial(daemon._keep_going, TaskId(1), cast("Any", Task))
     with capture_logs() as logs:
-        running = asyncio.create_task(service._together([keeping, beside]))
+        running = asyncio.create_task(daemon._together([keeping, beside]))
         async with asyncio.timeout(10):
             await other.wait()
         running.cancel()

@@ -12,12 +12,12 @@ from dao.chain.client import Chain
 from dao.cli.node import _show
 from dao.core.errors import ContentError, NotFound
 from dao.core.types import Address, Domain
-from dao.store.base import Source
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
-from dao.wire.link import Link
-from dao.wire.source import LinkSource
+from dao.store.source import Source
+from dao.wire.superlink_client import SuperlinkClient
+from dao.wire.superlink_source import SuperlinkSource
 from node import status
 
 
@@ -39,11 +39,11 @@ async def test_rewards__no_source_has_the_manifest_in_time__the_superlink_is_nam
 async def test_content__superlink_refuses_connections__one_line_that_names_it_and_no_internals(
     tmp_path: Path,
 ) -> None:
-    link = Link("127.0.0.1:1", None, Domain(1, Address(bytes(20))), limit=0.2)
+    link = SuperlinkClient("127.0.0.1:1", None, Domain(1, Address(bytes(20))), limit=0.2)
     disk = DiskStore(tmp_path)
     cid = cid_of_bytes(b"content")
     with pytest.raises(NotFound) as told:
-        await LayeredStore(disk, [LinkSource(link, disk)], attempts=1).get(cid)
+        await LayeredStore(disk, [SuperlinkSource(link, disk)], attempts=1).get(cid)
     await link.close()
     assert told.value.why == "Superlink 127.0.0.1:1 does not answer; check that it runs, and the address"
     assert str(told.value) == f"{cid}: cannot be had: {told.value.why}"

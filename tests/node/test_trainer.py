@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dao.apphost import make_model, open_model
+from dao.app.worker import make_model, open_model
 from dao.core.errors import AppCrashed, AppError, AppTimeout
 from node.trainer import Trainer
 
@@ -319,7 +319,7 @@ async def test_restart__crashes_again_and_again__waits_longer_each_time(home, mo
         waits.append(seconds)
         await real(0)
 
-    monkeypatch.setattr("dao.appprocess.asyncio.sleep", sleep)
+    monkeypatch.setattr("dao.app.process.asyncio.sleep", sleep)
     home.write("import os; os._exit(1)")
     trainer = home.trainer()
     for _ in range(4):

@@ -7,17 +7,17 @@ import numpy as np
 import shapiq
 from numpy.typing import NDArray
 
+from dao.app.gradient_client import Evaluator
 from dao.core.aggregate import aggregate
-from dao.core.layout import Model, depth_for, model_size, write_model
-from dao.core.weigh import Entry
-from dao.evaluator import Evaluator
+from dao.core.formats.layout import Model, depth_for, model_size, write_model
+from dao.core.weigh import UpdateEntry
 
 
 async def exact_shapley(
     evaluator: Evaluator,
     shard: Path,
     base: Model,
-    entries: Sequence[Entry],
+    entries: Sequence[UpdateEntry],
     weights: Sequence[int],
     weight_sum: int,
     scratch: Path,

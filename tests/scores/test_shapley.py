@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dao.app import app_digest, bundle
+from dao.app.bundle import app_digest, bundle
+from dao.app.gradient_client import Evaluator
+from dao.app.shards import read_shards
 from dao.chain.signer import Signer
-from dao.core.layout import FLOAT, Model
+from dao.core.formats.layout import FLOAT, Model
+from dao.core.formats.update import decode_update
 from dao.core.types import Address, Codec, RoundId, Status, Wei
-from dao.core.update import decode_update
-from dao.core.weigh import Entry
+from dao.core.weigh import UpdateEntry
 from dao.demo.images import APP, deal
 from dao.demo.plan import Role, members
-from dao.demo.round import Rounds, commit
-from dao.evaluator import Evaluator
-from dao.shards import read_shards
+from dao.demo.simulation import Simulation, commit
 from node.trainer import Trainer
 from tests.scores.oracle import exact_shapley
 
@@ -47,7 +47,7 @@ async def test_scores__five_rounds_of_the_demonstration__exact_shapley_and_the_g
         if member.role is not Role.FREE_RIDER
     ]
     evaluator = Evaluator(APP, Path(sys.executable), tmp_path / "evaluator", limit=60, threads=1)
-    settling = Rounds(evaluator, shards, tmp_path / "superlink", Wei(10**18))
+    settling = Simulation(evaluator, shards, tmp_path / "superlink", Wei(10**18))
     signers = [Signer.ephemeral() for _ in people]
     earned: Counter[Address] = Counter()
     scored, exact, report = [], [], []
@@ -73,7 +73,7 @@ async def test_scores__five_rounds_of_the_demonstration__exact_shapley_and_the_g
             told = [rows[signer.address] for signer in signers]
             scored.append([row.score / 10**6 for row in told])
             entries = [
-                Entry(c.commit.node, STAKE, decode_update(c.content, base.model.layout, Codec.INT8))
+                UpdateEntry(c.commit.node, STAKE, decode_update(c.content, base.model.layout, Codec.INT8))
                 for c in commits
             ]
             weights, shard = [row.weight for row in told], shards.paths[manifest.shard.index]

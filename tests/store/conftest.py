@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from dao.core.errors import ConfigError
+from dao.devnet.kubo_daemon import Kubo, find_kubo, start_kubo
 from dao.store.disk import DiskStore
-from dao.store.kubo_daemon import Kubo, find_kubo, start_kubo
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from dao.core.errors import ContentError, DecodeError
 from dao.core.types import Digest
+from dao.devnet.kubo_daemon import Kubo, find_kubo
 from dao.store.cid import CHUNK, Cid, CidHasher, ContentCodec, cid_of_bytes, encode_node, root_codec
-from dao.store.kubo_daemon import Kubo, find_kubo
 
 
 def hashed(data: bytes, chunk: int, max_links: int) -> Cid:

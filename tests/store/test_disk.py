@@ -10,10 +10,10 @@ from dao.store.cid import CHUNK, Cid, ContentCodec, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.folder import FolderSource
 from dao.store.hashing import cid_of_file
-from dao.store.incoming import Incoming
+from dao.store.partial_file import PartialFile
 
 
-def pouring(pieces: AsyncIterator[bytes]) -> Callable[[Incoming], Awaitable[None]]:
+def pouring(pieces: AsyncIterator[bytes]) -> Callable[[PartialFile], Awaitable[None]]:
     return lambda incoming: incoming.take(pieces)
 
 

@@ -10,11 +10,11 @@ import pytest
 
 from dao.core.errors import ConfigError, ContentError, Mismatch, NotFound, TooLarge
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, Cid, ContentCodec, Link, cid_of_bytes, encode_node
+from dao.devnet.kubo_daemon import Kubo
+from dao.store.cid import CHUNK, Cid, ContentCodec, DagLink, cid_of_bytes, encode_node
 from dao.store.disk import DiskStore
 from dao.store.gateway import GatewaySource
 from dao.store.kubo import KuboStore
-from dao.store.kubo_daemon import Kubo
 
 Answers = Callable[[str], bytes]
 
@@ -23,7 +23,7 @@ def raw(data: bytes) -> Cid:
     return Cid(ContentCodec.RAW, Digest(hashlib.sha256(data).digest()))
 
 
-def node(*links: Link) -> tuple[Cid, bytes]:
+def node(*links: DagLink) -> tuple[Cid, bytes]:
     block = encode_node(list(links))
     return Cid(ContentCodec.DAG_PB, Digest(hashlib.sha256(block).digest())), block
 
@@ -78,7 +78,7 @@ async def test_gateway__of_a_real_kubo__same_bytes(
 
 async def test_gateway__block_changed_on_its_way__mismatch(disk: DiskStore) -> None:
     parts = [os.urandom(CHUNK), os.urandom(CHUNK), b"end"]
-    root, block = node(*(Link(raw(part), len(part), len(part)) for part in parts))
+    root, block = node(*(DagLink(raw(part), len(part), len(part)) for part in parts))
     blocks = {str(raw(part)): part for part in parts} | {str(root): block}
     async with gateway(lambda cid: found(blocks[cid]), disk) as source:
         assert (await source.get(root)).read_bytes() == b"".join(parts)
@@ -92,15 +92,15 @@ async def test_gateway__block_changed_on_its_way__mismatch(disk: DiskStore) -> N
 async def test_gateway__hostile_roots__refused_with_few_blocks(disk: DiskStore) -> None:
     asked: list[str] = []
     leaf, empty = os.urandom(CHUNK), b""
-    many = [Link(raw(leaf), CHUNK, CHUNK)] * 1024
+    many = [DagLink(raw(leaf), CHUNK, CHUNK)] * 1024
     roots = [
-        node(*[Link(raw(empty), 0, 0)] * 1024),  # nothing, without end
+        node(*[DagLink(raw(empty), 0, 0)] * 1024),  # nothing, without end
         node(
-            *[Link(Cid(ContentCodec.DAG_PB, raw(leaf).digest), CHUNK << 10, CHUNK << 10)] * 1024
+            *[DagLink(Cid(ContentCodec.DAG_PB, raw(leaf).digest), CHUNK << 10, CHUNK << 10)] * 1024
         ),  # a petabyte
-        node(Link(raw(leaf), CHUNK, CHUNK)),  # a second name for one leaf
+        node(DagLink(raw(leaf), CHUNK, CHUNK)),  # a second name for one leaf
         node(*many, *many),  # too wide
-        node(Link(raw(leaf), 5, 5), Link(raw(leaf), CHUNK, CHUNK)),
+        node(DagLink(raw(leaf), 5, 5), DagLink(raw(leaf), CHUNK, CHUNK)),
     ]
     blocks = {str(root): block for root, block in roots}
 
@@ -117,7 +117,7 @@ async def test_gateway__hostile_roots__refused_with_few_blocks(disk: DiskStore) 
 
 async def test_gateway__leaf_shorter_than_its_parent_says__mismatch(disk: DiskStore) -> None:
     leaf, end = os.urandom(CHUNK - 1), b"end"
-    root, block = node(Link(raw(leaf), CHUNK, CHUNK), Link(raw(end), 3, 3))
+    root, block = node(DagLink(raw(leaf), CHUNK, CHUNK), DagLink(raw(end), 3, 3))
     blocks = {str(raw(leaf)): leaf, str(raw(end)): end, str(root): block}
     async with gateway(lambda cid: found(blocks[cid]), disk) as source:
         with pytest.raises(Mismatch, match="its parent says"):
@@ -126,7 +126,7 @@ async def test_gateway__leaf_shorter_than_its_parent_says__mismatch(disk: DiskSt
 
 async def test_gateway__above_the_cap__too_large_after_one_block(disk: DiskStore) -> None:
     data = os.urandom(CHUNK)
-    root, block = node(*[Link(raw(data), CHUNK, CHUNK)] * 3)
+    root, block = node(*[DagLink(raw(data), CHUNK, CHUNK)] * 3)
     async with gateway(lambda cid: found(block), disk) as source:
         with pytest.raises(TooLarge, match="allowed here"):
             await source.get(root, max_bytes=3 * CHUNK - 1)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from dao.core.errors import ConfigError, ContentError, Mismatch, NotFound, TooLarge
+from dao.devnet.kubo_daemon import Kubo, start_kubo
 from dao.store.cid import CHUNK, Cid, ContentCodec, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore
-from dao.store.kubo_daemon import Kubo, start_kubo
 
 pytestmark = pytest.mark.kubo
 
@@ -221,7 +221,7 @@ async def test_kubo_resolve__raw_and_tree__told_apart(stores: tuple[KuboStore, K
 async def test_kubo_daemon__its_starter_is_killed__ends_too(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys, pathlib\n"
-        "from dao.store.kubo_daemon import start_kubo\n"
+        "from dao.devnet.kubo_daemon import start_kubo\n"
         "async def main():\n"
         "    print((await start_kubo(pathlib.Path(sys.argv[1]))).api, flush=True)\n"
         "    await asyncio.sleep(60)\n"

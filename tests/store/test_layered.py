@@ -7,10 +7,10 @@ import pytest
 
 from dao.core.errors import ContentError, Mismatch, NotFound, TooLarge
 from dao.core.types import Digest
-from dao.store.base import MAX_CONTENT
 from dao.store.cid import Cid, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
+from dao.store.source import MAX_CONTENT
 
 
 class Scripted:

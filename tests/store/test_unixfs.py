@@ -7,21 +7,21 @@ from hypothesis import strategies as st
 
 from dao.core.errors import DecodeError
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, MAX_LINKS, Cid, ContentCodec, Link, encode_node, varint
+from dao.store.cid import CHUNK, MAX_LINKS, Cid, ContentCodec, DagLink, encode_node, varint
 from dao.store.unixfs import MAX_BLOCK, Part, parse_node, parts_of, root_part
 
 
-def leaf(size: int = CHUNK, codec: ContentCodec = ContentCodec.RAW) -> Link:
-    return Link(Cid(codec, Digest(bytes(range(32)))), size, size + (codec is ContentCodec.DAG_PB) * 99)
+def leaf(size: int = CHUNK, codec: ContentCodec = ContentCodec.RAW) -> DagLink:
+    return DagLink(Cid(codec, Digest(bytes(range(32)))), size, size + (codec is ContentCodec.DAG_PB) * 99)
 
 
-def root_of(*links: Link) -> tuple[Cid, bytes]:
+def root_of(*links: DagLink) -> tuple[Cid, bytes]:
     return Cid(ContentCodec.DAG_PB, Digest(bytes(32))), encode_node(list(links))
 
 
 links_strategy = st.lists(
     st.builds(
-        Link,
+        DagLink,
         st.builds(Cid, st.sampled_from(ContentCodec), st.binary(min_size=32, max_size=32)),
         st.integers(0, 1 << 50),
         st.integers(0, 1 << 50),
@@ -32,12 +32,12 @@ links_strategy = st.lists(
 
 
 @given(links_strategy)
-def test_parse_node__what_we_encode__round_trips(links: list[Link]) -> None:
+def test_parse_node__what_we_encode__round_trips(links: list[DagLink]) -> None:
     assert parse_node(encode_node(links)) == links
 
 
 def test_parse_node__largest_node__within_the_cap() -> None:
-    block = encode_node([Link(leaf().cid, 1 << 45, 1 << 45)] * MAX_LINKS)
+    block = encode_node([DagLink(leaf().cid, 1 << 45, 1 << 45)] * MAX_LINKS)
     assert len(block) <= MAX_BLOCK
     assert len(parse_node(block)) == MAX_LINKS
 
@@ -50,7 +50,7 @@ def test_parse_node__any_bytes__decode_error(block: bytes) -> None:
 
 @given(links_strategy, st.data())
 def test_parse_node__one_byte_changed__another_node_or_decode_error(
-    links: list[Link], draw: st.DataObject
+    links: list[DagLink], draw: st.DataObject
 ) -> None:
     block = bytearray(encode_node(links))
     index = draw.draw(st.integers(0, len(block) - 1))
@@ -102,7 +102,7 @@ def test_root_part__sizes_and_levels__as_the_root_states() -> None:
         [leaf(1 << 50), leaf(1 << 50)],
     ],
 )
-def test_parts_of__another_shape__refused(links: list[Link]) -> None:
+def test_parts_of__another_shape__refused(links: list[DagLink]) -> None:
     cid, block = root_of(*links)
     with pytest.raises(DecodeError, match="dag-pb"):
         parts_of(block, root_part(cid, block))

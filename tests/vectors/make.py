@@ -10,11 +10,11 @@ from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
-from dao.core import rounds
-from dao.core.address import address_of
+from dao.core import round_machine
 from dao.core.commitment import commitment
-from dao.core.messages import TYPES, digest, typed_data
-from dao.core.rewards import RewardTree
+from dao.core.formats.address import address_of
+from dao.core.formats.signed_messages import TYPES, digest, typed_data
+from dao.core.reward_tree import RewardTree
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -181,16 +181,16 @@ def _round_row(dice: Dice, *, early: bool) -> dict[str, object]:
         "closed_at": closed,
         "posted_at": posted,
         "frozen_at": frozen,
-        "commit_deadline": rounds.commit_deadline(rules, opening),
-        "abort_open_after": rounds.abort_after(rules, opening),
-        "abort_open_after_by_superlink": rounds.abort_after(rules, opening, by_superlink=True),
-        "force_deadline": rounds.force_deadline(rules, waiting),
-        "reveal_deadline": rounds.reveal_deadline(rules, waiting),
-        "result_deadline": rounds.result_deadline(rules, waiting),
-        "abort_closed_after": rounds.abort_after(rules, waiting),
-        "challenge_deadline": rounds.challenge_deadline(rules, standing),
-        "finalize_after": rounds.finalize_after(rules, standing),
-        "resolve_deadline": rounds.resolve_deadline(rules, at(Phase.FROZEN, frozen)),
+        "commit_deadline": round_machine.commit_deadline(rules, opening),
+        "abort_open_after": round_machine.abort_after(rules, opening),
+        "abort_open_after_by_superlink": round_machine.abort_after(rules, opening, by_superlink=True),
+        "force_deadline": round_machine.force_deadline(rules, waiting),
+        "reveal_deadline": round_machine.reveal_deadline(rules, waiting),
+        "result_deadline": round_machine.result_deadline(rules, waiting),
+        "abort_closed_after": round_machine.abort_after(rules, waiting),
+        "challenge_deadline": round_machine.challenge_deadline(rules, standing),
+        "finalize_after": round_machine.finalize_after(rules, standing),
+        "resolve_deadline": round_machine.resolve_deadline(rules, at(Phase.FROZEN, frozen)),
     }
 
 
@@ -201,7 +201,7 @@ def _shard_row(dice: Dice) -> dict[str, object]:
         "seed": hex_of(seed),
         "shards": shards,
         "used": used,
-        "index": rounds.draw_shard(seed, shards, used),
+        "index": round_machine.draw_shard(seed, shards, used),
     }
 
 

@@ -7,8 +7,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from dao.bench.chromium import browser as running_browser
-from dao.devnet import Anvil, running_anvil
+from bench.chromium import browser as running_browser
+from dao.devnet.anvil import Anvil, running_anvil
 from tests.api.stage import Stage, build
 from tests.web.reader import PATIENCE
 

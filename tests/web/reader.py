@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, expect
 
-from dao.api.serve import Running
+from dao.api.daemon import RunningApi
 from tests.web.wallet import Wallet
 
 PATIENCE = 60_000  # ms for whatever is waited for
@@ -130,7 +130,7 @@ class Reader:
 
 @asynccontextmanager
 async def reading(
-    browser: Browser, running: Running, wallet: Wallet | None = None, **options: Any
+    browser: Browser, running: RunningApi, wallet: Wallet | None = None, **options: Any
 ) -> AsyncIterator[Reader]:
     """Open the page for the length of a block; no error may have come to its console by then."""
     context = await browser.new_context(locale="en-GB", **options)

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from playwright.async_api import Browser, expect
 
-from dao.api.serve import open_api
+from dao.api.daemon import open_api
 from dao.chain.governance import Governor, Support
 from dao.core.types import Wei
-from dao.devnet import start_anvil
+from dao.devnet.anvil import start_anvil
 from tests.api.stage import ETHER, Stage
 from tests.web.decisions import propose
 from tests.web.reader import reading

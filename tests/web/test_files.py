@@ -5,8 +5,8 @@ from pathlib import Path
 
 from hatchling.builders.wheel import WheelBuilder
 
-from dao.api.page import FOLDER, load
-from dao.bench.chromium import ROOT
+from bench.chromium import ROOT
+from dao.api.http.static_files import FOLDER, load
 
 LARGEST = 200_000  # bytes, compressed
 

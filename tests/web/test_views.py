@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from dao.chain.governance import Governor, Support
-from dao.core.address import checksummed
-from dao.devnet import Anvil
+from dao.core.formats.address import checksummed
+from dao.devnet.anvil import Anvil
 from tests.api.stage import Stage
 from tests.api.trained import SCRIPT, Trained, train
 from tests.web.decisions import propose

@@ -7,12 +7,12 @@ from typing import Any
 
 from playwright.async_api import BrowserContext
 
-from dao.api.signing import digest_of
-from dao.api.siwe import signed_digest
 from dao.chain.signer import Signer
-from dao.core.address import checksummed
+from dao.core.formats.address import checksummed
 from dao.core.types import hex_of
-from dao.devnet import CHAIN_ID, Anvil
+from dao.devnet.anvil import CHAIN_ID, Anvil
+from dao.gov.siwe import signed_digest
+from dao.gov.typed_data import digest_of
 
 _SCRIPT = """
 const provider = {

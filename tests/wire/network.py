@@ -11,15 +11,15 @@ import grpc
 
 from dao.chain.signer import Signer
 from dao.core.errors import RuleError
-from dao.core.messages import receipt_digest
+from dao.core.formats.signed_messages import receipt_digest
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId
 from dao.store.disk import DiskStore
+from dao.wire import grpc_options
 from dao.wire import superlink_pb2 as pb
-from dao.wire import transport
-from dao.wire.limits import Limits
-from dao.wire.link import Link
+from dao.wire.call_limits import CallLimits
 from dao.wire.messages import Ack, Inclusion, RevealHeader
-from dao.wire.service import Receive, Service, serve
+from dao.wire.superlink_client import SuperlinkClient
+from dao.wire.superlink_service import Receive, Service, serve
 
 DOMAIN = Domain(31337, Address(b"\x11" * 20))
 TASK, ROUND = TaskId(1), RoundId(7)
@@ -129,7 +129,7 @@ class Network:
         self.superlink, self._stack = superlink, stack
 
     async def serve(
-        self, address: str = "127.0.0.1:0", limits: Limits | None = None, **options: Any
+        self, address: str = "127.0.0.1:0", limits: CallLimits | None = None, **options: Any
     ) -> Service:
         service = await serve(
             self.superlink, address, DOMAIN, self.superlink.signer.address, limits=limits, **options
@@ -152,8 +152,8 @@ class Network:
 
         server = grpc.aio.server()
         for name, method in (
-            (transport.HELLO, grpc.unary_unary_rpc_method_handler(hello)),
-            (transport.FETCH, grpc.unary_stream_rpc_method_handler(fetch)),
+            (grpc_options.HELLO, grpc.unary_unary_rpc_method_handler(hello)),
+            (grpc_options.FETCH, grpc.unary_stream_rpc_method_handler(fetch)),
         ):
             _, service, what = name.split("/")
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {what: method}),))
@@ -162,16 +162,18 @@ class Network:
         self._stack.push_async_callback(server.stop, 0)
         return f"127.0.0.1:{port}"
 
-    def link(self, address: str, member: bool = True, signer: Signer | None = None, **options: Any) -> Link:
+    def link(
+        self, address: str, member: bool = True, signer: Signer | None = None, **options: Any
+    ) -> SuperlinkClient:
         signer = signer or Signer.ephemeral()
         if member:
             self.superlink.members.add(signer.address)
-        link = Link(address, signer, options.pop("domain", DOMAIN), **options)
+        link = SuperlinkClient(address, signer, options.pop("domain", DOMAIN), **options)
         self._stack.push_async_callback(link.close)
         return link
 
-    def stranger(self, address: str, **options: Any) -> Link:
-        link = Link(address, None, DOMAIN, **options)
+    def stranger(self, address: str, **options: Any) -> SuperlinkClient:
+        link = SuperlinkClient(address, None, DOMAIN, **options)
         self._stack.push_async_callback(link.close)
         return link
 

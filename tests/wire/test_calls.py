@@ -10,13 +10,13 @@ import pytest
 
 from dao.chain.signer import Signer, recover
 from dao.core.errors import ConfigError, Refused, Unreachable
-from dao.core.messages import receipt_digest
+from dao.core.formats.signed_messages import receipt_digest
 from dao.core.types import Address, Digest, Domain, RoundId
-from dao.wire import auth, transport
+from dao.wire import grpc_options, signed_calls
 from dao.wire import superlink_pb2 as pb
-from dao.wire.limits import Limits
-from dao.wire.link import Link
+from dao.wire.call_limits import CallLimits
 from dao.wire.messages import Inclusion, read_welcome
+from dao.wire.superlink_client import SuperlinkClient
 from tests.wire.network import COMMITMENT, DOMAIN, ROUND, SIGNATURE, TASK, Network
 
 NOW = 1_800_000_000
@@ -63,7 +63,7 @@ async def test_commit__handler_hangs__ended_at_the_limit(network: Network) -> No
         await asyncio.Event().wait()
 
     network.superlink.before_commit = hang
-    link = network.link((await network.serve(limits=Limits(call_seconds=0.1))).address)
+    link = network.link((await network.serve(limits=CallLimits(call_seconds=0.1))).address)
     with pytest.raises(Unreachable, match="took longer than it may"):
         await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
 
@@ -124,11 +124,11 @@ async def test_link__clock_that_never_fits__unreachable_at_the_limit(network: Ne
 async def test_serve__clock_set__goes_on_evenly(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise a clock set forward and back would make calls good whose nonces are forgotten."""
     clock = SimpleNamespace(time=lambda: NOW, monotonic=lambda: 50)
-    monkeypatch.setattr(auth, "time", clock)
+    monkeypatch.setattr(signed_calls, "time", clock)
     service = await network.serve()
     clock.time, clock.monotonic = lambda: NOW - 3600, lambda: 52
     async with grpc.aio.insecure_channel(service.address) as channel:
-        hello = channel.unary_unary(transport.HELLO, None, None)
+        hello = channel.unary_unary(grpc_options.HELLO, None, None)
         assert read_welcome(await hello(b"", timeout=10)).now == NOW + 2
 
 
@@ -138,20 +138,20 @@ async def test_call__recorded_and_sent_again__refused(network: Network) -> None:
     body = pb.CommitRequest(
         task=TASK, round=ROUND, commitment=COMMITMENT, signature=SIGNATURE
     ).SerializeToString()
-    recorded = await link._signed(transport.COMMIT, body, 10)
+    recorded = await link._signed(grpc_options.COMMIT, body, 10)
     async with grpc.aio.insecure_channel(service.address) as channel:
-        send = channel.unary_unary(transport.COMMIT, None, None)
+        send = channel.unary_unary(grpc_options.COMMIT, None, None)
         assert await send(recorded, timeout=10)
         with pytest.raises(grpc.aio.AioRpcError, match="nonce: the call was made before"):
             await send(recorded, timeout=10)
         with pytest.raises(grpc.aio.AioRpcError, match="method"):
-            await channel.unary_unary(transport.INCLUSION, None, None)(recorded, timeout=10)
-        second = await link._signed(transport.COMMIT, body, 10)
+            await channel.unary_unary(grpc_options.INCLUSION, None, None)(recorded, timeout=10)
+        second = await link._signed(grpc_options.COMMIT, body, 10)
         await service.stop(0)
         again = await network.serve(service.address)
     async with grpc.aio.insecure_channel(again.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError, match="another run of a Superlink"):
-            await channel.unary_unary(transport.COMMIT, None, None)(second, timeout=10)
+            await channel.unary_unary(grpc_options.COMMIT, None, None)(second, timeout=10)
     assert sum(network.superlink.calls.values()) == 1
 
 
@@ -162,11 +162,11 @@ async def test_call__larger_than_a_message__refused(network: Network) -> None:
     ) as channel:
         for size, words in ((5 << 20, "larger than max"), (1 << 20, "expected at most")):
             with pytest.raises(grpc.aio.AioRpcError, match=words):
-                await channel.unary_unary(transport.COMMIT, None, None)(bytes(size), timeout=10)
+                await channel.unary_unary(grpc_options.COMMIT, None, None)(bytes(size), timeout=10)
 
 
 async def test_inclusion__commits_close__answered_at_once(network: Network) -> None:
-    service = await network.serve(limits=Limits(wait_seconds=30))
+    service = await network.serve(limits=CallLimits(wait_seconds=30))
     link = network.link(service.address)
     asking = asyncio.create_task(link.inclusion(TASK, ROUND, 30))
     await network.superlink.waiting.wait()
@@ -176,7 +176,7 @@ async def test_inclusion__commits_close__answered_at_once(network: Network) -> N
 
 
 async def test_model__computed__answered_at_once(network: Network) -> None:
-    service = await network.serve(limits=Limits(wait_seconds=30))
+    service = await network.serve(limits=CallLimits(wait_seconds=30))
     asking = asyncio.create_task(network.link(service.address).model(TASK, ROUND, 30))
     await network.superlink.waiting.wait()
     assert not asking.done()
@@ -191,7 +191,7 @@ async def test_model__never__unreachable_at_the_limit(network: Network) -> None:
 
 
 async def test_inclusion__wait_ends_at_the_service__asked_again(network: Network) -> None:
-    service = await network.serve(limits=Limits(wait_seconds=0.05))
+    service = await network.serve(limits=CallLimits(wait_seconds=0.05))
     link = network.link(service.address)
     asking = asyncio.create_task(link.inclusion(TASK, ROUND, 30))
     for _ in range(3):
@@ -245,7 +245,7 @@ async def test_link__nobody_there__unreachable_with_what_to_do(network: Network)
 )
 async def test_link__no_address__config_error(address: str) -> None:
     with pytest.raises(ConfigError, match="expected host:port"):
-        Link(address, None, DOMAIN)
+        SuperlinkClient(address, None, DOMAIN)
 
 
 async def test_serve__address_taken__config_error(network: Network) -> None:

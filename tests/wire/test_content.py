@@ -12,11 +12,11 @@ from dao.core.types import Digest, TaskId
 from dao.store.cid import CHUNK, Cid, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
-from dao.wire import transport
-from dao.wire.limits import Limits
-from dao.wire.link import Link
+from dao.wire import grpc_options
+from dao.wire.call_limits import CallLimits
 from dao.wire.messages import Ack, RevealHeader, write_reveal
-from dao.wire.source import LinkSource
+from dao.wire.superlink_client import SuperlinkClient
+from dao.wire.superlink_source import SuperlinkSource
 from tests.wire.network import ROUND, TASK, Network
 
 BODY_ROOT, SALT = Digest(b"\x66" * 32), Digest(b"\x77" * 32)
@@ -29,7 +29,7 @@ def update(tmp_path: Path) -> tuple[Path, Cid]:
     return path, cid_of_bytes(path.read_bytes())
 
 
-def reveal(link: Link, cid: Cid, content: Path | None, task: TaskId = TASK) -> Any:
+def reveal(link: SuperlinkClient, cid: Cid, content: Path | None, task: TaskId = TASK) -> Any:
     return link.reveal(task, ROUND, cid, BODY_ROOT, SALT, content)
 
 
@@ -100,7 +100,7 @@ async def test_reveal__size_is_a_lie__refused(
     service = await network.serve()
     link = network.link(service.address)
     header = RevealHeader(TASK, ROUND, cid_of_bytes(b"x"), BODY_ROOT, SALT, declared, False)
-    first = await link._signed(transport.REVEAL, write_reveal(header), 10)
+    first = await link._signed(grpc_options.REVEAL, write_reveal(header), 10)
 
     async def messages() -> AsyncIterator[bytes]:
         yield first
@@ -109,7 +109,7 @@ async def test_reveal__size_is_a_lie__refused(
 
     async with grpc.aio.insecure_channel(service.address) as channel:
         with pytest.raises(grpc.aio.AioRpcError, match=words):
-            await channel.stream_unary(transport.REVEAL, None, None)(messages(), timeout=10)
+            await channel.stream_unary(grpc_options.REVEAL, None, None)(messages(), timeout=10)
     assert not network.superlink.revealed
     assert not list(network.superlink.disk.tmp.iterdir())
 
@@ -118,13 +118,13 @@ async def test_reveal__size_is_a_lie__refused(
 async def test_reveal__falls_silent__ended_and_others_served(
     network: Network, update: tuple[Path, Cid], sends_header: bool
 ) -> None:
-    service = await network.serve(limits=Limits(silence_seconds=0.3, reveals=2))
+    service = await network.serve(limits=CallLimits(silence_seconds=0.3, reveals=2))
     slow, link = network.link(service.address), network.link(service.address)
     header = RevealHeader(TASK, ROUND, update[1], BODY_ROOT, SALT, 100, False)
     async with grpc.aio.insecure_channel(service.address) as channel:
-        call = channel.stream_unary(transport.REVEAL, None, None)(timeout=10)  # type: ignore[call-arg]
+        call = channel.stream_unary(grpc_options.REVEAL, None, None)(timeout=10)  # type: ignore[call-arg]
         if sends_header:
-            await call.write(await slow._signed(transport.REVEAL, write_reveal(header), 10))
+            await call.write(await slow._signed(grpc_options.REVEAL, write_reveal(header), 10))
         assert (await reveal(link, update[1], update[0])).accepted
         with pytest.raises(grpc.aio.AioRpcError, match="took longer than it may"):
             await call
@@ -133,14 +133,14 @@ async def test_reveal__falls_silent__ended_and_others_served(
 async def test_reveal__too_many_of_one_node__refused_and_others_served(
     network: Network, update: tuple[Path, Cid]
 ) -> None:
-    service = await network.serve(limits=Limits(node_reveals=1))
+    service = await network.serve(limits=CallLimits(node_reveals=1))
     slow, link = network.link(service.address, limit=1), network.link(service.address)
     header = write_reveal(RevealHeader(TASK, ROUND, update[1], BODY_ROOT, SALT, 100, False))
     async with grpc.aio.insecure_channel(service.address) as channel:
-        stream: Any = channel.stream_unary(transport.REVEAL, None, None)
+        stream: Any = channel.stream_unary(grpc_options.REVEAL, None, None)
         calls = [stream(timeout=10) for _ in range(3)]
         for call in calls:
-            await call.write(await slow._signed(transport.REVEAL, header, 10))
+            await call.write(await slow._signed(grpc_options.REVEAL, header, 10))
         done, _ = await asyncio.wait(
             [asyncio.ensure_future(_code(call)) for call in calls], return_when="FIRST_COMPLETED"
         )
@@ -284,26 +284,26 @@ async def test_fetch__two_into_one_file__second_refused(network: Network, tmp_pa
 @pytest.mark.parametrize("offset", [5, 1 << 62])
 async def test_fetch__offset_past_the_end__refused(network: Network, tmp_path: Path, offset: int) -> None:
     from dao.wire import superlink_pb2 as pb
-    from dao.wire.auth import unsigned_call
+    from dao.wire.signed_calls import unsigned_call
 
     service = await network.serve()
     cid = await network.superlink.disk.put_bytes(b"four")
     body = pb.FetchRequest(digest=cid.digest, offset=offset).SerializeToString()
     async with grpc.aio.insecure_channel(service.address) as channel:
-        call: Any = channel.unary_stream(transport.FETCH, None, None)(unsigned_call(body), timeout=10)
+        call: Any = channel.unary_stream(grpc_options.FETCH, None, None)(unsigned_call(body), timeout=10)
         with pytest.raises(grpc.aio.AioRpcError, match=r"FetchRequest.offset"):
             await call.read()
 
 
 async def test_fetch__nobody_reads__place_given_to_others(network: Network, tmp_path: Path) -> None:
     from dao.wire import superlink_pb2 as pb
-    from dao.wire.auth import unsigned_call
+    from dao.wire.signed_calls import unsigned_call
 
-    service = await network.serve(limits=Limits(silence_seconds=0.2, public_fetches=1))
+    service = await network.serve(limits=CallLimits(silence_seconds=0.2, public_fetches=1))
     cid = await network.superlink.disk.put_bytes(os.urandom(64 * CHUNK))
     body = pb.FetchRequest(digest=cid.digest).SerializeToString()
     async with grpc.aio.insecure_channel(service.address) as channel:
-        slow: Any = channel.unary_stream(transport.FETCH, None, None)(unsigned_call(body), timeout=60)
+        slow: Any = channel.unary_stream(grpc_options.FETCH, None, None)(unsigned_call(body), timeout=60)
         await slow.read()  # and no more
         await network.stranger(service.address).fetch(cid, tmp_path / "model")
     assert (tmp_path / "model").stat().st_size == 64 * CHUNK
@@ -316,7 +316,7 @@ async def test_link_source__in_a_layered_store__fetched_once_and_kept(
     data = os.urandom(2 * CHUNK)
     cid = await network.superlink.disk.put_bytes(data)
     mine = DiskStore(tmp_path / "mine", sync=False)
-    source = LinkSource(network.link(service.address), mine)
+    source = SuperlinkSource(network.link(service.address), mine)
     store = LayeredStore(mine, [source], attempts=1)
     assert await store.resolve(cid.digest) == cid
     await service.stop(0)
@@ -328,16 +328,16 @@ async def test_link_source__once__superlink_away_is_asked_a_single_time(
     network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    health = Link.health
+    health = SuperlinkClient.health
 
-    async def counting(link: Link) -> bool:
+    async def counting(link: SuperlinkClient) -> bool:
         asked.append(link.address)
         return await health(link)
 
-    monkeypatch.setattr(Link, "health", counting)
-    monkeypatch.setattr(Link, "download", None)  # it must not come to that
+    monkeypatch.setattr(SuperlinkClient, "health", counting)
+    monkeypatch.setattr(SuperlinkClient, "download", None)  # it must not come to that
     mine = DiskStore(tmp_path / "mine", sync=False)
-    source = LinkSource(network.stranger("127.0.0.1:1", limit=0.1), mine, once=True)
+    source = SuperlinkSource(network.stranger("127.0.0.1:1", limit=0.1), mine, once=True)
     for content in (b"x", b"y"):
         with pytest.raises(ContentError, match=r"Superlink 127.0.0.1:1: no answer"):
             await source.get(cid_of_bytes(content))
@@ -349,21 +349,21 @@ async def test_link_source__once__superlink_that_went_away_is_not_asked_again(
 ) -> None:
     service = await network.serve()
     cid = await network.superlink.disk.put_bytes(b"data")
-    source = LinkSource(
+    source = SuperlinkSource(
         network.stranger(service.address, limit=0.2), DiskStore(tmp_path / "mine", sync=False), once=True
     )
     assert (await source.get(cid)).read_bytes() == b"data"
     await service.stop(0)
     with pytest.raises(ContentError, match="does not answer"):
         await source.get(cid_of_bytes(b"x"))
-    monkeypatch.setattr(Link, "download", None)  # it must not come to that
+    monkeypatch.setattr(SuperlinkClient, "download", None)  # it must not come to that
     with pytest.raises(ContentError, match="does not answer"):
         await source.get(cid_of_bytes(b"y"))
 
 
 async def test_link_source__superlink_gone__content_error_naming_it(network: Network, tmp_path: Path) -> None:
     mine = DiskStore(tmp_path / "mine", sync=False)
-    source = LinkSource(network.stranger("127.0.0.1:1", limit=0.1), mine)
+    source = SuperlinkSource(network.stranger("127.0.0.1:1", limit=0.1), mine)
     with pytest.raises(ContentError, match=r"Superlink 127.0.0.1:1"):
         await source.get(cid_of_bytes(b"x"))
     with pytest.raises(NotFound, match=r"Superlink 127.0.0.1:1"):

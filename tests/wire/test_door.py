@@ -11,12 +11,12 @@ import pytest
 from dao.core.errors import Mismatch, Refused, TooLarge, Unreachable
 from dao.core.types import Digest
 from dao.store.cid import CHUNK, Cid, cid_of_bytes
-from dao.wire import door, transport
-from dao.wire.auth import unsigned_call
-from dao.wire.limits import Limits
-from dao.wire.link import Link
+from dao.wire import data_channel, grpc_options
+from dao.wire.call_limits import CallLimits
+from dao.wire.grpc_options import Tls
 from dao.wire.messages import Ack, Door, FetchRequest, read_content, write_fetch
-from dao.wire.transport import Tls
+from dao.wire.signed_calls import unsigned_call
+from dao.wire.superlink_client import SuperlinkClient
 from tests.wire.network import ROUND, TASK, Network
 from tests.wire.test_tls import self_made
 
@@ -44,18 +44,18 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         hosts.append(host)
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(door, "connect", no_way)
+    monkeypatch.setattr(data_channel, "connect", no_way)
     return hosts
 
 
-async def reveal(link: Link, content: Path) -> Ack:
+async def reveal(link: SuperlinkClient, content: Path) -> Ack:
     return await link.reveal(TASK, ROUND, cid_of_bytes(DATA), Digest(bytes(32)), Digest(bytes(32)), content)
 
 
 async def ask(channel: grpc.aio.Channel, cid: Cid, offset: int = 0) -> tuple[Any, Door]:
     """A fetch under way, and the door it names."""
     request = unsigned_call(write_fetch(FetchRequest(cid.digest, offset, by_door=True)))
-    call: Any = channel.unary_stream(transport.FETCH, None, None)(request, timeout=20)
+    call: Any = channel.unary_stream(grpc_options.FETCH, None, None)(request, timeout=20)
     found = read_content(await call.read())
     assert found.door is not None
     assert found.size == len(DATA)
@@ -85,9 +85,9 @@ async def test_door__large_content__does_not_go_over_grpc(network: Network, cid:
 
 async def test_door__small_content__goes_over_grpc(network: Network, tmp_path: Path) -> None:
     cable = await network.cable((await network.serve()).address, [])
-    small = await network.superlink.disk.put_bytes(DATA[: door.FROM - 1])
+    small = await network.superlink.disk.put_bytes(DATA[: data_channel.FROM - 1])
     await network.link(cable.address).fetch(small, tmp_path / "model")
-    assert cable.carried > door.FROM
+    assert cable.carried > data_channel.FROM
 
 
 async def test_door__cannot_be_reached__over_grpc_and_not_tried_again(
@@ -107,8 +107,8 @@ async def test_door__ticket__good_once_and_for_its_part(
     async with grpc.aio.insecure_channel(service.address) as channel:
         call, found = await ask(channel, cid, 3 * CHUNK)
         assert await asyncio.to_thread(show, found.port, found.ticket) == DATA[3 * CHUNK :]
-        assert await call.read() is transport.EOF
-        monkeypatch.setattr(door, "_PATIENCE", 0.1)
+        assert await call.read() is grpc_options.EOF
+        monkeypatch.setattr(data_channel, "_PATIENCE", 0.1)
         for ticket in (found.ticket, bytes(16), b"short"):
             assert await asyncio.to_thread(show, found.port, ticket) == b""
 
@@ -116,7 +116,7 @@ async def test_door__ticket__good_once_and_for_its_part(
 async def test_door__nobody_comes__call_ended(
     network: Network, cid: Cid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "_PATIENCE", 0.1)
+    monkeypatch.setattr(data_channel, "_PATIENCE", 0.1)
     service = await network.serve()
     async with grpc.aio.insecure_channel(service.address) as channel:
         call, found = await ask(channel, cid)
@@ -126,10 +126,10 @@ async def test_door__nobody_comes__call_ended(
 
 
 async def test_door__nobody_reads__place_given_to_others(network: Network, cid: Cid, tmp_path: Path) -> None:
-    service = await network.serve(limits=Limits(silence_seconds=0.2, public_fetches=1))
+    service = await network.serve(limits=CallLimits(silence_seconds=0.2, public_fetches=1))
     async with grpc.aio.insecure_channel(service.address) as channel:
         call, found = await ask(channel, cid)
-        line = await door.connect("127.0.0.1", found)
+        line = await data_channel.connect("127.0.0.1", found)
         with line:  # and read nothing
             await network.stranger(service.address).fetch(cid, tmp_path / "model")
         with pytest.raises(grpc.aio.AioRpcError):
@@ -141,7 +141,7 @@ async def test_door__call_given_up__connection_closed(network: Network, cid: Cid
     service = await network.serve()
     async with grpc.aio.insecure_channel(service.address) as channel:
         call, found = await ask(channel, cid)
-        with await door.connect("127.0.0.1", found) as line:
+        with await data_channel.connect("127.0.0.1", found) as line:
             call.cancel()
             line.setblocking(True)
             line.settimeout(10)
@@ -156,13 +156,13 @@ async def test_door__call_given_up__connection_closed(network: Network, cid: Cid
 async def test_door__breaks__goes_on_where_it_was(
     network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, offsets = door.send, []
+    whole, offsets = data_channel.send, []
 
     def half(line: socket.socket, path: Path, offset: int, size: int) -> None:
         offsets.append(offset)
         whole(line, path, offset, offset + 6 * CHUNK if len(offsets) < 3 else size)
 
-    monkeypatch.setattr(door, "send", half)
+    monkeypatch.setattr(data_channel, "send", half)
     link = network.link((await network.serve()).address)
     await link.fetch(cid, tmp_path / "model")
     assert (tmp_path / "model").read_bytes() == DATA
@@ -192,7 +192,7 @@ async def test_door__given_up_and_called_again__goes_on_where_it_was(
 async def test_door__closed_before_a_byte_came__this_content_over_grpc(
     network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, refused = door.send, []
+    whole, refused = data_channel.send, []
 
     def first_refused(line: socket.socket, path: Path, offset: int, size: int) -> None:
         if not refused:
@@ -200,7 +200,7 @@ async def test_door__closed_before_a_byte_came__this_content_over_grpc(
             raise ConnectionResetError
         whole(line, path, offset, size)
 
-    monkeypatch.setattr(door, "send", first_refused)
+    monkeypatch.setattr(data_channel, "send", first_refused)
     cable = await network.cable((await network.serve()).address, [])
     link = network.link(cable.address)
     await link.fetch(cid, tmp_path / "once")
@@ -214,7 +214,7 @@ async def test_door__closed_before_a_byte_came__this_content_over_grpc(
 async def test_door__one_host_holds_all_places__loses_them_to_others(
     network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "_STRANGERS", 4)
+    monkeypatch.setattr(data_channel, "_STRANGERS", 4)
     cable = await network.cable((await network.serve()).address, [])
     link = network.link(cable.address)
     async with grpc.aio.insecure_channel(cable.address) as channel:
@@ -261,7 +261,7 @@ async def test_door__superlink_stopped_on_the_way__unreachable(
         loop.call_soon_threadsafe(arrived.set)
         line.recv(1)
 
-    monkeypatch.setattr(door, "send", never)
+    monkeypatch.setattr(data_channel, "send", never)
     service = await network.serve()
     link = network.link(service.address, limit=0.5)
     fetching = asyncio.create_task(link.fetch(cid, tmp_path / "model"))
@@ -282,7 +282,7 @@ async def test_door__large_update__does_not_go_over_grpc(network: Network, updat
 async def test_door__cannot_be_reached__update_over_grpc_and_not_tried_again(
     network: Network, update: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(door, "_PATIENCE", 0.1)
+    monkeypatch.setattr(data_channel, "_PATIENCE", 0.1)
     link = network.link((await network.serve()).address)
     for _ in range(2):
         assert (await reveal(link, update)).accepted
@@ -294,7 +294,7 @@ async def test_door__cannot_be_reached__update_over_grpc_and_not_tried_again(
 async def test_door__breaks_on_the_way__update_over_grpc(
     network: Network, update: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
-    whole = door.send
+    whole = data_channel.send
 
     def part(line: socket.socket, path: Path, offset: int, _: int) -> None:
         whole(line, path, offset, min(size, len(DATA)))
@@ -302,7 +302,7 @@ async def test_door__breaks_on_the_way__update_over_grpc(
             line.sendall(b"more")
         raise ConnectionResetError
 
-    monkeypatch.setattr(door, "send", part)
+    monkeypatch.setattr(data_channel, "send", part)
     link = network.link((await network.serve()).address)
     assert (await reveal(link, update)).accepted
     assert network.superlink.disk.path_of(cid_of_bytes(DATA)).read_bytes() == DATA

@@ -6,12 +6,12 @@ import contextlib
 from dao.chain.signer import Signer
 from dao.core.errors import DaoError
 from dao.core.types import Address
-from dao.wire.limits import Limits
-from dao.wire.link import Link
+from dao.wire.call_limits import CallLimits
+from dao.wire.superlink_client import SuperlinkClient
 from tests.wire.network import COMMITMENT, ROUND, SIGNATURE, TASK, Network
 
 
-async def flood(link: Link, calls: int) -> None:
+async def flood(link: SuperlinkClient, calls: int) -> None:
     async def one() -> None:
         with contextlib.suppress(DaoError):
             await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
@@ -20,7 +20,7 @@ async def flood(link: Link, calls: int) -> None:
 
 
 async def test_service__one_floods__held_to_its_rate_while_others_pass(network: Network) -> None:
-    limits = Limits(connection_rate=20, burst=0.5, max_wait=60)
+    limits = CallLimits(connection_rate=20, burst=0.5, max_wait=60)
     service = await network.serve(limits=limits)
     noisy, quiet = Signer.ephemeral(), Signer.ephemeral()
     loud = network.link(service.address, signer=noisy, limit=30)
@@ -50,7 +50,7 @@ async def test_service__one_node_on_many_connections__few_in_work_at_once(networ
             working -= 1
 
     network.superlink.before_commit = work
-    service = await network.serve(limits=Limits(node_calls=2, node_queue=3, calls=3))
+    service = await network.serve(limits=CallLimits(node_calls=2, node_queue=3, calls=3))
     links = [network.link(service.address, signer=noisy, limit=20) for _ in range(10)]
     flooding = [asyncio.create_task(flood(link, 3)) for link in links]
     other = network.link(service.address, signer=quiet)
@@ -63,7 +63,7 @@ async def test_service__one_node_on_many_connections__few_in_work_at_once(networ
 
 
 async def test_service__calls_without_a_signature__paced_like_others(network: Network) -> None:
-    service = await network.serve(limits=Limits(connection_rate=20, burst=0.0, max_wait=0.0))
+    service = await network.serve(limits=CallLimits(connection_rate=20, burst=0.0, max_wait=0.0))
     link = network.link(service.address, limit=5)
     answers = await asyncio.gather(*(link.health() for _ in range(50)), return_exceptions=True)
     assert True in answers

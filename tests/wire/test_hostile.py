@@ -9,15 +9,15 @@ from typing import Any
 import grpc
 import pytest
 
-from dao.audit.contents import Contents
-from dao.audit.report import Missing
+from dao.audit.content_checks import ContentChecks
+from dao.audit.findings import Missing
 from dao.core.errors import ContentError, Mismatch
 from dao.store.cid import CHUNK, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.wire import download
 from dao.wire.messages import Content, Door, write_content
-from dao.wire.source import LinkSource
+from dao.wire.superlink_source import SuperlinkSource
 from tests.wire.network import Network
 
 DATA = os.urandom(2 * CHUNK)
@@ -52,11 +52,11 @@ async def test_fetch__broken_off_and_then_smaller__mismatch(
 NONSENSE = [b"\xff\xff\xff", b"", write_content(Content(1, Door(0, bytes(16))))]
 
 
-async def _source(network: Network, answer: bytes, mine: DiskStore) -> LinkSource:
+async def _source(network: Network, answer: bytes, mine: DiskStore) -> SuperlinkSource:
     async def fetch(_: bytes, context: Any) -> None:
         await context.write(answer)
 
-    return LinkSource(network.link(await network.hostile(fetch)), mine)
+    return SuperlinkSource(network.link(await network.hostile(fetch)), mine)
 
 
 @pytest.mark.parametrize("answer", NONSENSE, ids=["no message", "no size", "no port"])
@@ -78,4 +78,4 @@ async def test_audit__nonsense_for_a_content__not_checked(network: Network, tmp_
     store = LayeredStore(mine, [await _source(network, NONSENSE[0], mine)], attempts=1)
     nothing: Any = None
     with pytest.raises(Missing, match=r"shard 1: .*no such message"):
-        await Contents(nothing, nothing, None, store, tmp_path).fetch("shard 1", CID)
+        await ContentChecks(nothing, nothing, None, store, tmp_path).fetch("shard 1", CID)

@@ -2,13 +2,13 @@ import asyncio
 
 import pytest
 
-from dao.wire import limits
-from dao.wire.limits import Limits, Pace, Places
-from dao.wire.refusal import Refusal, Why
+from dao.wire import call_limits
+from dao.wire.call_limits import CallLimits, CallPace, CallPlaces
+from dao.wire.call_status import Refusal, Why
 
 
 async def test_pace__within_the_burst__no_wait() -> None:
-    pace = Pace(rate=1.0, burst=9.0, max_wait=0.0)
+    pace = CallPace(rate=1.0, burst=9.0, max_wait=0.0)
     for _ in range(10):
         await pace.wait("a")
     with pytest.raises(Refusal, match="slow down") as refused:
@@ -17,7 +17,7 @@ async def test_pace__within_the_burst__no_wait() -> None:
 
 
 async def test_pace__one_floods__another_passes_at_once() -> None:
-    pace = Pace(rate=1.0, burst=0.0, max_wait=1000.0)
+    pace = CallPace(rate=1.0, burst=0.0, max_wait=1000.0)
     flood = [asyncio.create_task(pace.wait("flood")) for _ in range(100)]
     await asyncio.sleep(0)
     await asyncio.wait_for(pace.wait("other"), 0.5)
@@ -28,15 +28,15 @@ async def test_pace__one_floods__another_passes_at_once() -> None:
 
 
 async def test_pace__many_keys__memory_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "_MAX_BUCKETS", 10)
-    pace = Pace(rate=100.0, burst=1.0, max_wait=1.0)
+    monkeypatch.setattr(call_limits, "_MAX_BUCKETS", 10)
+    pace = CallPace(rate=100.0, burst=1.0, max_wait=1.0)
     for key in range(50):
         await pace.wait(str(key))
     assert len(pace._next) == 10
 
 
 async def test_places__one_key_full__waits_then_refused_and_others_pass() -> None:
-    places = Places(per_key=2, queue=1, total=10, what="calls")
+    places = CallPlaces(per_key=2, queue=1, total=10, what="calls")
     release, entered = asyncio.Event(), asyncio.Semaphore(0)
 
     async def hold(key: str) -> None:
@@ -60,7 +60,7 @@ async def test_places__one_key_full__waits_then_refused_and_others_pass() -> Non
 
 
 async def test_places__all_taken__next_in_line_gets_one() -> None:
-    places = Places(per_key=1, queue=0, total=1, what="calls")
+    places = CallPlaces(per_key=1, queue=0, total=1, what="calls")
     async with places.take("a"):
         waiting = asyncio.create_task(asyncio.wait_for(places.take("b").__aenter__(), 10))
         await asyncio.sleep(0)
@@ -69,7 +69,7 @@ async def test_places__all_taken__next_in_line_gets_one() -> None:
 
 
 async def test_places__waiter_cancelled__place_is_free_again() -> None:
-    places = Places(per_key=1, queue=1, total=5, what="calls")
+    places = CallPlaces(per_key=1, queue=1, total=5, what="calls")
     async with places.take("a"):
         waiting = asyncio.create_task(places.take("a").__aenter__())
         await asyncio.sleep(0)
@@ -82,5 +82,5 @@ async def test_places__waiter_cancelled__place_is_free_again() -> None:
 
 
 def test_limits__stream_time__grows_with_its_size() -> None:
-    granted = Limits(silence_seconds=10, min_rate=100)
+    granted = CallLimits(silence_seconds=10, min_rate=100)
     assert granted.stream_seconds(1000) == 20

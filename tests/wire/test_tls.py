@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from dao.core.errors import ConfigError, Unreachable
-from dao.wire.transport import Certificate, Tls
+from dao.wire.grpc_options import Certificate, Tls
 from tests.wire.network import COMMITMENT, ROUND, SIGNATURE, TASK, Network
 
 

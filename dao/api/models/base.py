@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from pydantic import Field
 
-from dao.api.forms import ReadAddress, ReadNumber, Shown
+from dao.api.http.json_types import ReadAddress, ReadNumber, Shown
 
 MOST = 200  # items of a page
 USUAL = 50

@@ -6,16 +6,16 @@ from typing import Any
 
 from pydantic import Field
 
-from dao.api import drafts
-from dao.api.forms import AddressText, BytesText, DigestText, NumberText, Shown, WeiText
+from dao.api.http.json_types import AddressText, BytesText, DigestText, NumberText, Shown, WeiText
 from dao.api.models.base import Answer, Page
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions
 from dao.core.types import Rules, TaskId
-from dao.gov.forms import kind_of
-from dao.gov.words import describe
-from dao.index.reads import views
-from dao.index.reads.views import ProposalState
+from dao.gov import drafts
+from dao.gov.action_json import kind_of
+from dao.gov.describe import describe
+from dao.index.reads import records
+from dao.index.reads.records import ProposalPhase
 
 
 class Action(Shown):
@@ -33,7 +33,7 @@ class Proposal(Shown):
     """A proposal. Votes count as of `starts_at` and are cast after it, until `ends_at` inclusive."""
 
     id: NumberText
-    state: ProposalState
+    state: ProposalPhase
     title: str
     proposer: AddressText
     created_at: int
@@ -52,7 +52,7 @@ class Proposal(Shown):
     canceled_tx: DigestText | None
 
     @classmethod
-    def fields_of(cls, view: views.Proposal) -> dict[str, Any]:
+    def fields_of(cls, view: records.ProposalRecord) -> dict[str, Any]:
         """What is shown of a proposal."""
         return {
             "id": view.proposal,
@@ -69,12 +69,12 @@ class Proposal(Shown):
             "abstain_wei": view.abstain,
             "created_tx": view.created_tx,
             "queued_tx": view.queued_tx,
-            "executed_tx": view.ended_tx if view.state is ProposalState.EXECUTED else None,
-            "canceled_tx": view.ended_tx if view.state is ProposalState.CANCELED else None,
+            "executed_tx": view.ended_tx if view.state is ProposalPhase.EXECUTED else None,
+            "canceled_tx": view.ended_tx if view.state is ProposalPhase.CANCELED else None,
         }
 
     @classmethod
-    def of(cls, view: views.Proposal) -> "Proposal":
+    def of(cls, view: records.ProposalRecord) -> "Proposal":
         """Show a proposal as lists do."""
         return cls.model_validate(cls.fields_of(view))
 

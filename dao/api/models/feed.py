@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from dao.api.forms import AddressText, DigestText, NumberText, Shown
+from dao.api.http.json_types import AddressText, DigestText, NumberText, Shown
 from dao.api.models.base import Page
 
 Topic = Literal["round", "proposal", "vote", "task", "supernode", "account", "status"]

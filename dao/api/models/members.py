@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import Field
 
-from dao.api.forms import AddressText, DigestText, Micro, NumberText, Shown, WeiText
+from dao.api.http.json_types import AddressText, DigestText, Micro, NumberText, Shown, WeiText
 from dao.api.models.base import Answer, Page, fields
 from dao.api.models.training import PhaseText, RoundNode
-from dao.index.reads import views
+from dao.index.reads import records
 
 
 class NodeRound(RoundNode):
@@ -19,7 +19,7 @@ class NodeRound(RoundNode):
     opened_at: int
 
     @classmethod
-    def of(cls, view: views.NodeRound) -> "NodeRound":
+    def of(cls, view: records.NodeRoundRecord) -> "NodeRound":
         """Show it."""
         return cls.model_validate(fields(view.node) | fields(view))
 
@@ -45,7 +45,7 @@ class TaskNode(Shown):
     last: NodeRound | None
 
     @classmethod
-    def of(cls, view: views.TaskNode) -> "TaskNode":
+    def of(cls, view: records.TaskNodeRecord) -> "TaskNode":
         """Show it."""
         return cls.model_validate(
             {
@@ -82,7 +82,7 @@ class SupernodeAnswer(Answer):
     tasks: list[TaskNode]
 
     @classmethod
-    def fields_of(cls, view: views.Supernode) -> dict[str, Any]:
+    def fields_of(cls, view: records.SupernodeRecord) -> dict[str, Any]:
         """What is shown of it."""
         return {
             "operator": view.operator,

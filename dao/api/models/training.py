@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from dao.api.forms import AddressText, DigestText, Micro, Shown, WeiText
+from dao.api.http.json_types import AddressText, DigestText, Micro, Shown, WeiText
 from dao.api.models.base import Answer, Page
 from dao.core.types import Codec, Phase
-from dao.index.reads import views
+from dao.index.reads import records
 
 _PHASES = Literal["open", "closed", "posted", "frozen", "finalized", "aborted", "void"]
 NODE_STATUS = Literal["ok", "late", "withheld", "invalid", "clipped", "gated", "absent", "forced"]
@@ -20,7 +20,7 @@ def _phase(value: Any) -> Any:
 PhaseText = Annotated[_PHASES, BeforeValidator(_phase)]
 
 
-class Rules(Shown):
+class TaskRules(Shown):
     """A task's rules: periods in seconds, amounts in wei of tokens."""
 
     superlink: AddressText
@@ -64,7 +64,7 @@ class Task(Shown):
     finalized_round: int = Field(validation_alias="finalized")
     in_flight: int = Field(description="Rounds that are not decided yet.")
     model: DigestText = Field(description="Of the head round's model, or the base model.")
-    rules: Rules
+    rules: TaskRules
 
 
 class TaskAnswer(Task, Answer):
@@ -127,7 +127,7 @@ class Round(Shown):
     refunded_wei: WeiText | None = None
 
     @classmethod
-    def fields_of(cls, view: views.Round) -> dict[str, Any]:
+    def fields_of(cls, view: records.RoundRecord) -> dict[str, Any]:
         """What is shown of a round."""
         names = set(cls.model_fields) - {"manifest", "model", "manifest_refused"}
         found = {name: getattr(view, name) for name in names if hasattr(view, name)}
@@ -153,7 +153,7 @@ class Round(Shown):
         }
 
     @classmethod
-    def of(cls, view: views.Round) -> "Round":
+    def of(cls, view: records.RoundRecord) -> "Round":
         """Show a round."""
         return cls.model_validate(cls.fields_of(view))
 

@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from dao.api import claims
-from dao.api.forms import Body, ReadAddress, shown_address
-from dao.api.problems import responses
+from dao.api.dependencies import Given
+from dao.api.http.json_types import Body, ReadAddress, shown_address
+from dao.api.http.problems import responses
 from dao.api.routes.prepare import Prepared, prepared
-from dao.api.services import Given
 from dao.chain.contracts import Distributor
 from dao.core.types import TaskId
 from dao.gov.units import amount

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from dao.api import drafts
+from dao.api.dependencies import Given
+from dao.api.http.problems import Problem, read_responses
 from dao.api.models.base import USUAL, AddressPath, CursorQuery, LimitQuery, ProposalPath
 from dao.api.models.decisions import (
     Proposal,
@@ -14,17 +15,16 @@ from dao.api.models.decisions import (
     VoterAnswer,
     actions_of,
 )
-from dao.api.problems import Problem, read_responses
-from dao.api.services import Given
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions
 from dao.core.types import Rules, TaskId, Wei
-from dao.index.reads import Reads, views
-from dao.index.reads.views import ProposalState
+from dao.gov import drafts
+from dao.index.reads import Reads, records
+from dao.index.reads.records import ProposalPhase
 
-_OVER = (ProposalState.EXECUTED, ProposalState.CANCELED, ProposalState.DEFEATED)
+_OVER = (ProposalPhase.EXECUTED, ProposalPhase.CANCELED, ProposalPhase.DEFEATED)
 router = APIRouter(prefix="/proposals", tags=["decisions"])
-StateQuery = Annotated[ProposalState | None, Query(description="Only those in this state.")]
+StateQuery = Annotated[ProposalPhase | None, Query(description="Only those in this state.")]
 
 
 @router.get("", responses=read_responses())
@@ -59,7 +59,7 @@ async def list_votes(
 ) -> VotePage:
     """List the votes on a proposal, the newest first."""
 
-    def read(reads: Reads) -> views.Page[views.Vote]:
+    def read(reads: Reads) -> records.RecordPage[records.VoteRecord]:
         return reads.votes(_proposal(reads, proposal).proposal, cursor, limit)
 
     return await services.page(VotePage, read)
@@ -69,7 +69,7 @@ async def list_votes(
 async def read_voter(proposal: ProposalPath, address: AddressPath, services: Given) -> VoterAnswer:
     """Read how many votes an account has on a proposal, and what it voted."""
 
-    def read(reads: Reads) -> tuple[Wei, views.Vote | None]:
+    def read(reads: Reads) -> tuple[Wei, records.VoteRecord | None]:
         since = _proposal(reads, proposal).starts_at
         return reads.votes_at(address, since), reads.vote_of(proposal, address)
 
@@ -78,7 +78,7 @@ async def read_voter(proposal: ProposalPath, address: AddressPath, services: Giv
 
 
 def _rules(
-    reads: Reads, proposal: views.Proposal, calls: Actions, deployment: Deployment
+    reads: Reads, proposal: records.ProposalRecord, calls: Actions, deployment: Deployment
 ) -> tuple[tuple[TaskId, Rules], ...]:
     """What the proposal changes the rules of tasks from: as they are, or as they were once it is over."""
     tasks = drafts.tasks_of(drafts.decoded(calls, deployment))
@@ -87,7 +87,7 @@ def _rules(
     return tuple((task, rules) for task, rules in found if rules is not None)
 
 
-def _proposal(reads: Reads, proposal: int) -> views.Proposal:
+def _proposal(reads: Reads, proposal: int) -> records.ProposalRecord:
     found = reads.proposal(proposal)
     if found is None:
         raise Problem(404, "not-found", "there is no such proposal, or not yet")

@@ -5,16 +5,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import Field
 
-from dao.api import drafts
-from dao.api.forms import AddressText, Body, BytesText, NumberText, ReadAddress, Shown, WeiText
-from dao.api.ledger import Space
-from dao.api.problems import Problem, responses
+from dao.api.dependencies import Given
+from dao.api.http.json_types import AddressText, Body, BytesText, NumberText, ReadAddress, Shown, WeiText
+from dao.api.http.problems import Problem, responses
+from dao.api.relay.relay_jobs import Space
 from dao.api.routes.prepare import Prepared, next_nonce, prepared
-from dao.api.services import Given
-from dao.api.signing import Signing
 from dao.chain.client import Chain
 from dao.chain.governance import Governor
+from dao.gov import drafts
 from dao.gov.actions import proposal_id
+from dao.gov.typed_data import Signing
 
 router = APIRouter(tags=["prepare"])
 DEADLINE_SECONDS = 3600  # of a signed proposal, in block time

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from dao.api.forms import ReadAddress, ReadNumber
+from dao.api.dependencies import Given
+from dao.api.http.json_types import ReadAddress, ReadNumber
+from dao.api.http.problems import read_responses
 from dao.api.models.base import USUAL, LimitQuery
 from dao.api.models.feed import HappeningPage, Topic
-from dao.api.problems import read_responses
-from dao.api.services import Given
 from dao.core.types import TaskId
-from dao.index.reads import Reads, views
+from dao.index.reads import Reads, records
 from dao.index.reads.reader import dump_cursor, read_cursor
 
 router = APIRouter(tags=["network"])
@@ -28,7 +28,7 @@ async def list_activity(
 ) -> HappeningPage:
     """List the contracts' events, the newest first."""
 
-    def read(reads: Reads) -> views.Page[views.Event]:
+    def read(reads: Reads) -> records.RecordPage[records.EventRecord]:
         found = reads.events(
             before=None if cursor is None else read_cursor(cursor, int)[0],
             topics=topic or (),
@@ -38,6 +38,6 @@ async def list_activity(
             limit=limit + 1,
         )
         items = tuple(found[:limit])
-        return views.Page(items, dump_cursor([items[-1].place]) if len(found) > limit else None)
+        return records.RecordPage(items, dump_cursor([items[-1].place]) if len(found) > limit else None)
 
     return await services.page(HappeningPage, read)

@@ -2,7 +2,9 @@
 
 from fastapi import APIRouter
 
-from dao.api.forms import shown_address
+from dao.api.dependencies import Given
+from dao.api.http.json_types import shown_address
+from dao.api.http.problems import Problem, read_responses
 from dao.api.models.base import USUAL, AddressPath, CursorQuery, LimitQuery, fields
 from dao.api.models.members import (
     AccountAnswer,
@@ -13,10 +15,8 @@ from dao.api.models.members import (
     SupernodeAnswer,
     TreasuryAnswer,
 )
-from dao.api.problems import Problem, read_responses
-from dao.api.services import Given
 from dao.core.types import Address
-from dao.index.reads import Reads, views
+from dao.index.reads import Reads, records
 
 router = APIRouter(tags=["members"])
 _NEWEST = 20  # votes and payments that come with what they are of
@@ -35,7 +35,7 @@ async def read_supernode(operator: AddressPath, services: Given) -> SupernodeAns
 async def read_account(address: AddressPath, services: Given) -> AccountAnswer:
     """Read an account: tokens, stake, votes, delegation, its Supernodes and its newest votes."""
 
-    def read(reads: Reads) -> tuple[views.Account, list[AccountVote]]:
+    def read(reads: Reads) -> tuple[records.AccountRecord, list[AccountVote]]:
         return reads.account(address), list(_votes(reads, address, None, _NEWEST).items)
 
     (found, votes), as_of = await services.read(read)
@@ -90,7 +90,7 @@ async def list_payments(
     return await services.page(PaymentPage, lambda reads: reads.payments(cursor, limit))
 
 
-def _votes(reads: Reads, voter: Address, cursor: str | None, limit: int) -> views.Page[AccountVote]:
+def _votes(reads: Reads, voter: Address, cursor: str | None, limit: int) -> records.RecordPage[AccountVote]:
     """An account's votes, with the titles of what it voted on."""
     found = reads.votes_of(voter, cursor, limit)
     titles = reads.titles({vote.proposal for vote in found.items})
@@ -108,4 +108,4 @@ def _votes(reads: Reads, voter: Address, cursor: str | None, limit: int) -> view
         )
         for vote in found.items
     ]
-    return views.Page(tuple(votes), found.next)
+    return records.RecordPage(tuple(votes), found.next)

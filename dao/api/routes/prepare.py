@@ -5,17 +5,17 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter
 from pydantic import Field
 
-from dao.api.forms import AddressText, Body, BytesText, ReadAddress, ReadNumber, Shown, WeiText
-from dao.api.ledger import Space
-from dao.api.problems import responses
+from dao.api.dependencies import Dependencies, Given
+from dao.api.http.json_types import AddressText, Body, BytesText, ReadAddress, ReadNumber, Shown, WeiText
+from dao.api.http.problems import responses
+from dao.api.relay.relay_jobs import Space
 from dao.api.routes.relay import MAX_REASON
-from dao.api.services import Given, Services
-from dao.api.signing import Signing
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Registry, Token
 from dao.chain.governance import Governor, Support
 from dao.core.types import Address
-from dao.gov.words import delegation
+from dao.gov.describe import delegation
+from dao.gov.typed_data import Signing
 
 router = APIRouter(prefix="/prepare", tags=["prepare"])
 EXPIRY_SECONDS = 3600  # of what is signed, in block time
@@ -128,7 +128,7 @@ def title_of(description: str) -> str:
     return description.strip().split("\n", 1)[0].lstrip("# ").strip()[:200] or "untitled"
 
 
-def next_nonce(services: Services, space: Space, account: Address, on_chain: int) -> int:
+def next_nonce(services: Dependencies, space: Space, account: Address, on_chain: int) -> int:
     """The nonce of what an account signs next, after what waits to be relayed."""
     relayer = services.relayer
     return on_chain if relayer is None else relayer.next_nonce(space, account, on_chain)

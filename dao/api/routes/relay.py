@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path
 from pydantic import Field
 
-from dao.api import signing
-from dao.api.forms import (
+from dao.api.auth.sessions import Session
+from dao.api.dependencies import Changing, Dependencies, Given, require
+from dao.api.http.json_types import (
     AddressText,
     Body,
     NumberText,
@@ -18,19 +19,18 @@ from dao.api.forms import (
     Seconds,
     Shown,
 )
-from dao.api.ledger import Job, JobState, Space
-from dao.api.problems import Problem, responses
-from dao.api.relayer import Relayer
-from dao.api.services import Changing, Given, Services, require
-from dao.api.sessions import Session
-from dao.api.signing import Signing
+from dao.api.http.problems import Problem, responses
+from dao.api.relay.relay_jobs import JobState, RelayJob, Space
+from dao.api.relay.relayer import Relayer
 from dao.chain.contracts import Call, Registry, Token
 from dao.chain.governance import Actions, Governor, Support
 from dao.chain.interface import decode, load
 from dao.core.errors import Reverted
 from dao.core.types import Timestamp
+from dao.gov import typed_data
 from dao.gov.actions import proposal_id
-from dao.gov.timing import not_now, times_of
+from dao.gov.schedule import not_now, times_of
+from dao.gov.typed_data import Signing
 
 router = APIRouter(prefix="/relay", tags=["relay"])
 MAX_REASON = 4000  # characters
@@ -100,7 +100,7 @@ class Relayed(Shown):
     )
 
     @classmethod
-    def of(cls, job: Job) -> "Relayed":
+    def of(cls, job: RelayJob) -> "Relayed":
         """Show a job."""
         return cls.model_validate(
             {
@@ -117,7 +117,7 @@ class Relayed(Shown):
         )
 
 
-def relayer_of(services: Services) -> Relayer:
+def relayer_of(services: Dependencies) -> Relayer:
     """The relayer; Problem 503 where there is none."""
     services.link.chain()
     if services.relayer is None:
@@ -131,7 +131,7 @@ async def relay_delegate(body: DelegateBody, session: Changing, services: Given)
     relayer, chain = relayer_of(services), services.link.chain()
     votes = Token(chain) if body.contract == "token" else Registry(chain)
     typed = await Signing(chain).delegation(votes.address, body.delegatee, body.nonce, body.expiry)
-    signing.which([typed], body.signature, session.address)
+    typed_data.which([typed], body.signature, session.address)
     on_chain = await votes.nonce_of(session.address, chain.head())
     call = votes.delegate_by_sig(body.delegatee, body.nonce, Timestamp(body.expiry), body.signature)
     return Relayed.of(
@@ -141,7 +141,7 @@ async def relay_delegate(body: DelegateBody, session: Changing, services: Given)
             body.nonce,
             on_chain,
             call,
-            lambda: signing.check_tokens(chain, body.contract, session.address),
+            lambda: typed_data.check_tokens(chain, body.contract, session.address),
         )
     )
 
@@ -158,7 +158,7 @@ async def relay_vote(body: VoteBody, session: Changing, services: Given) -> Rela
         await Signing(chain).ballot(body.proposal, Support(body.support), body.voter, nonce, body.reason)
         for nonce in nonces
     ]
-    nonce = nonces[signing.which(messages, body.signature, body.voter)]
+    nonce = nonces[typed_data.which(messages, body.signature, body.voter)]
     call = governor.vote_by_sig(
         body.proposal, Support(body.support), body.voter, body.reason or None, body.signature
     )
@@ -169,7 +169,7 @@ async def relay_vote(body: VoteBody, session: Changing, services: Given) -> Rela
             nonce,
             on_chain,
             call,
-            lambda: signing.check_votes(chain, body.proposal, body.voter),
+            lambda: typed_data.check_votes(chain, body.proposal, body.voter),
         )
     )
 
@@ -186,7 +186,7 @@ async def relay_propose(body: ProposeBody, session: Changing, services: Given) -
         await Signing(chain).proposal(body.proposer, actions, body.description, nonce, body.deadline)
         for nonce in nonces
     ]
-    nonce = nonces[signing.which(messages, body.signature, body.proposer)]
+    nonce = nonces[typed_data.which(messages, body.signature, body.proposer)]
     call = governor.propose_by_sig(
         body.proposer, actions, body.description, Timestamp(body.deadline), body.signature
     )
@@ -196,7 +196,7 @@ async def relay_propose(body: ProposeBody, session: Changing, services: Given) -
         nonce,
         on_chain,
         call,
-        lambda: signing.check_threshold(chain, body.proposer),
+        lambda: typed_data.check_threshold(chain, body.proposer),
     )
     return Relayed.of(job)
 
@@ -220,7 +220,7 @@ async def relay_execute(body: ProposalBody, session: Changing, services: Given) 
 
 
 async def _for_anyone(
-    services: Services, space: Space, session: Session, proposal: int, call: Call
+    services: Dependencies, space: Space, session: Session, proposal: int, call: Call
 ) -> Relayed:
     """Relay what needs no signature; once, whoever asks. Problem 409 says from when on, where it is not the time."""
     relayer, chain = relayer_of(services), services.link.chain()
@@ -238,7 +238,7 @@ async def _anyone() -> None:
     """Pass: the simulation says whether it is time."""
 
 
-def _proposal_of(job: Job) -> int | None:
+def _proposal_of(job: RelayJob) -> int | None:
     """The proposal that a job is about, from its call."""
     if job.space.is_open:
         return job.nonce  # see Space

@@ -2,13 +2,13 @@
 
 from fastapi import APIRouter
 
+from dao.api.dependencies import Given
+from dao.api.http.problems import Problem, read_responses
 from dao.api.models.base import USUAL, AddressPath, CursorQuery, LimitQuery, RoundPath, TaskPath, fields
 from dao.api.models.members import NodeRound, NodeRoundPage, TaskNode, TaskNodePage
 from dao.api.models.training import Round, RoundAnswer, RoundNodePage, RoundPage, TaskAnswer, TaskPage
-from dao.api.problems import Problem, read_responses
-from dao.api.services import Given
 from dao.core.types import RoundId, TaskId
-from dao.index.reads import Reads, views
+from dao.index.reads import Reads, records
 
 router = APIRouter(prefix="/tasks", tags=["training"])
 FIRST_NODES = 100  # that come with a round
@@ -33,7 +33,7 @@ async def list_rounds(
 ) -> RoundPage:
     """List a task's rounds, the newest first."""
 
-    def read(reads: Reads) -> views.Page[views.Round]:
+    def read(reads: Reads) -> records.RecordPage[records.RoundRecord]:
         return reads.rounds(_task(reads, task).task, cursor, limit)
 
     return await services.page(RoundPage, read, Round.of)
@@ -43,7 +43,7 @@ async def list_rounds(
 async def read_round(task: TaskPath, number: RoundPath, services: Given) -> RoundAnswer:
     """Read a round, with the first of its Supernodes."""
 
-    def read(reads: Reads) -> tuple[views.Round, views.Page[views.RoundNode]]:
+    def read(reads: Reads) -> tuple[records.RoundRecord, records.RecordPage[records.RoundNodeRecord]]:
         nodes = reads.nodes(TaskId(task), RoundId(number), limit=FIRST_NODES)
         return _round(reads, task, number), nodes
 
@@ -62,7 +62,7 @@ async def list_round_nodes(
 ) -> RoundNodePage:
     """List a round's Supernodes, by address."""
 
-    def read(reads: Reads) -> views.Page[views.RoundNode]:
+    def read(reads: Reads) -> records.RecordPage[records.RoundNodeRecord]:
         _round(reads, task, number)
         return reads.nodes(TaskId(task), RoundId(number), cursor, limit)
 
@@ -75,7 +75,7 @@ async def list_supernodes(
 ) -> TaskNodePage:
     """List all that ever took part in a task, by address: stakes, earnings, and how their last round went."""
 
-    def read(reads: Reads) -> views.Page[views.TaskNode]:
+    def read(reads: Reads) -> records.RecordPage[records.TaskNodeRecord]:
         return reads.supernodes(_task(reads, task).task, cursor, limit)
 
     return await services.page(TaskNodePage, read, TaskNode.of)
@@ -91,20 +91,20 @@ async def list_history(
 ) -> NodeRoundPage:
     """List a Supernode's rounds in a task, the newest first, as far as their manifests are known."""
 
-    def read(reads: Reads) -> views.Page[views.NodeRound]:
+    def read(reads: Reads) -> records.RecordPage[records.NodeRoundRecord]:
         return reads.supernode_history(_task(reads, task).task, operator, cursor, limit)
 
     return await services.page(NodeRoundPage, read, NodeRound.of)
 
 
-def _task(reads: Reads, task: int) -> views.Task:
+def _task(reads: Reads, task: int) -> records.TaskRecord:
     found = reads.task(TaskId(task))
     if found is None:
         raise Problem(404, "not-found", f"there is no task {task}")
     return found
 
 
-def _round(reads: Reads, task: int, number: int) -> views.Round:
+def _round(reads: Reads, task: int, number: int) -> records.RoundRecord:
     found = reads.round(TaskId(task), RoundId(number))
     if found is None:
         raise Problem(404, "not-found", f"there is no round {number} of task {task}")

@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, not_, select
 
 from dao.core.types import Address, Timestamp, Wei
 from dao.index import schema
-from dao.index.reads import views
+from dao.index.reads import records
 from dao.index.reads.reader import LIMIT, Reader, newest, now, page, read_cursor
-from dao.index.reads.views import ProposalState
-from dao.index.state import Settings
+from dao.index.reads.records import ProposalPhase
+from dao.index.rows import SettingsRow
 from dao.index.writer import state_of
 
 _MADE = schema.proposals
@@ -24,8 +24,8 @@ class DecisionReads(Reader):
     """Reads of proposals and votes."""
 
     def proposals(
-        self, state: ProposalState | None = None, cursor: str | None = None, limit: int = LIMIT
-    ) -> views.Page[views.Proposal]:
+        self, state: ProposalPhase | None = None, cursor: str | None = None, limit: int = LIMIT
+    ) -> records.RecordPage[records.ProposalRecord]:
         """All proposals, or those in a state, the newest first."""
         query = _proposals().order_by(_MADE.c.place.desc())
         if cursor is not None:
@@ -35,7 +35,7 @@ class DecisionReads(Reader):
                 query = query.where(_is_in(state, now(connection)))
             return page(connection, query, limit, partial(_read, connection), lambda row: (row.place,))
 
-    def proposal(self, proposal: int) -> views.Proposal | None:
+    def proposal(self, proposal: int) -> records.ProposalRecord | None:
         """One proposal."""
         with self._moment() as connection:
             rows = connection.execute(_proposals().where(_MADE.c.proposal == proposal)).all()
@@ -47,22 +47,26 @@ class DecisionReads(Reader):
         with self._moment() as connection:
             return {row.proposal: _title(row.description) for row in connection.execute(query)}
 
-    def votes(self, proposal: int, cursor: str | None = None, limit: int = LIMIT) -> views.Page[views.Vote]:
+    def votes(
+        self, proposal: int, cursor: str | None = None, limit: int = LIMIT
+    ) -> records.RecordPage[records.VoteRecord]:
         """The votes on a proposal, the newest first."""
         return self._votes(_VOTES.c.proposal == proposal, cursor, limit)
 
     def votes_of(
         self, voter: Address, cursor: str | None = None, limit: int = LIMIT
-    ) -> views.Page[views.Vote]:
+    ) -> records.RecordPage[records.VoteRecord]:
         """The votes of an account, the newest first."""
         return self._votes(_VOTES.c.voter == voter, cursor, limit)
 
-    def vote_of(self, proposal: int, voter: Address) -> views.Vote | None:
+    def vote_of(self, proposal: int, voter: Address) -> records.VoteRecord | None:
         """An account's vote on a proposal."""
         found = self._votes(and_(_VOTES.c.proposal == proposal, _VOTES.c.voter == voter), None, 1)
         return next(iter(found.items), None)
 
-    def _votes(self, which: ColumnElement[bool], cursor: str | None, limit: int) -> views.Page[views.Vote]:
+    def _votes(
+        self, which: ColumnElement[bool], cursor: str | None, limit: int
+    ) -> records.RecordPage[records.VoteRecord]:
         query = select(_VOTES).where(which).order_by(_VOTES.c.place.desc())
         if cursor is not None:
             query = query.where(_VOTES.c.place < min(read_cursor(cursor, int)[0], 2**62))
@@ -70,36 +74,36 @@ class DecisionReads(Reader):
             return page(connection, query, limit, _read_votes, lambda row: (row.place,))
 
 
-def state_at(row: Any, when: Timestamp) -> ProposalState:
+def state_at(row: Any, when: Timestamp) -> ProposalPhase:
     """Where a proposal stands at a time, as the governor tells it."""
     if row.executed:
-        return ProposalState.EXECUTED
+        return ProposalPhase.EXECUTED
     if row.canceled:
-        return ProposalState.CANCELED
+        return ProposalPhase.CANCELED
     if when <= row.starts_at:
-        return ProposalState.PENDING
+        return ProposalPhase.PENDING
     if when <= row.ends_at:
-        return ProposalState.ACTIVE
+        return ProposalPhase.ACTIVE
     if not row.passing:
-        return ProposalState.DEFEATED
-    return ProposalState.QUEUED if row.eta else ProposalState.SUCCEEDED
+        return ProposalPhase.DEFEATED
+    return ProposalPhase.QUEUED if row.eta else ProposalPhase.SUCCEEDED
 
 
-def _is_in(state: ProposalState, when: Timestamp) -> ColumnElement[bool]:
+def _is_in(state: ProposalPhase, when: Timestamp) -> ColumnElement[bool]:
     """`state_at` as a condition."""
     c = _STATE.c
     begun, ended = c.starts_at < when, c.ends_at < when
     voted = and_(begun, ended)
     live = {
-        ProposalState.PENDING: not_(begun),
-        ProposalState.ACTIVE: and_(begun, not_(ended)),
-        ProposalState.DEFEATED: and_(voted, not_(c.passing)),
-        ProposalState.SUCCEEDED: and_(voted, c.passing, c.eta == 0),
-        ProposalState.QUEUED: and_(voted, c.passing, c.eta != 0),
+        ProposalPhase.PENDING: not_(begun),
+        ProposalPhase.ACTIVE: and_(begun, not_(ended)),
+        ProposalPhase.DEFEATED: and_(voted, not_(c.passing)),
+        ProposalPhase.SUCCEEDED: and_(voted, c.passing, c.eta == 0),
+        ProposalPhase.QUEUED: and_(voted, c.passing, c.eta != 0),
     }
-    if state is ProposalState.EXECUTED:
+    if state is ProposalPhase.EXECUTED:
         return c.executed
-    if state is ProposalState.CANCELED:
+    if state is ProposalPhase.CANCELED:
         return and_(c.canceled, not_(c.executed))
     return and_(not_(c.executed), not_(c.canceled), live[state])
 
@@ -110,14 +114,14 @@ def _proposals() -> Select[Any]:
     return select(_MADE, *state).select_from(both)
 
 
-def _read(connection: Connection, rows: Sequence[Any]) -> list[views.Proposal]:
+def _read(connection: Connection, rows: Sequence[Any]) -> list[records.ProposalRecord]:
     when = now(connection)
     return [_proposal(row, when, _quorum(connection, row)) for row in rows]
 
 
-def _proposal(row: Any, when: Timestamp, quorum: Wei) -> views.Proposal:
+def _proposal(row: Any, when: Timestamp, quorum: Wei) -> records.ProposalRecord:
     actions = json.loads(row.actions)
-    return views.Proposal(
+    return records.ProposalRecord(
         proposal=row.proposal,
         state=state_at(row, when),
         title=_title(row.description),
@@ -147,7 +151,7 @@ def _quorum(connection: Connection, row: Any) -> Wei:
     table = schema.settings
     query = select(table).where(table.c.timestamp <= row.starts_at).order_by(table.c.block.desc()).limit(1)
     found = connection.execute(query).mappings().first()
-    settings: Settings = state_of(Settings, found) if found is not None else Settings()
+    settings: SettingsRow = state_of(SettingsRow, found) if found is not None else SettingsRow()
     return settings.quorum
 
 
@@ -157,8 +161,10 @@ def _title(description: str) -> str:
     return next((line for line in lines if line), "")[:200]
 
 
-def _read_votes(rows: Sequence[Any]) -> list[views.Vote]:
+def _read_votes(rows: Sequence[Any]) -> list[records.VoteRecord]:
     return [
-        views.Vote(row.proposal, row.voter, row.support, row.weight, row.reason, row.timestamp, row.tx_hash)
+        records.VoteRecord(
+            row.proposal, row.voter, row.support, row.weight, row.reason, row.timestamp, row.tx_hash
+        )
         for row in rows
     ]

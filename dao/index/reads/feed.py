@@ -7,9 +7,9 @@ from sqlalchemy import or_, select
 
 from dao.core.types import Address, BlockNumber, Digest, TaskId, Timestamp
 from dao.index import schema
-from dao.index.reads import views
+from dao.index.reads import records
 from dao.index.reads.reader import LIMIT, MOST, Reader
-from dao.index.reduce import TOPIC_OF
+from dao.index.reducer import TOPIC_OF
 
 _EVENTS = schema.events
 
@@ -17,13 +17,13 @@ _EVENTS = schema.events
 class FeedReads(Reader):
     """Reads of events."""
 
-    def status(self) -> views.Status | None:
+    def status(self) -> records.IndexStatus | None:
         """The last block that is indexed; None before the first."""
         with self._moment() as connection:
             row = connection.execute(select(schema.position)).first()
         if row is None or not row.timestamp:
             return None
-        return views.Status(BlockNumber(row.block), Digest(row.hash), Timestamp(row.timestamp))
+        return records.IndexStatus(BlockNumber(row.block), Digest(row.hash), Timestamp(row.timestamp))
 
     def events(
         self,
@@ -35,7 +35,7 @@ class FeedReads(Reader):
         proposal: int | None = None,
         address: Address | None = None,
         limit: int = LIMIT,
-    ) -> Sequence[views.Event]:
+    ) -> Sequence[records.EventRecord]:
         """Events after a place, the oldest first; without `after` the newest ones, the newest first."""
         columns = _EVENTS.c
         query = select(_EVENTS).limit(max(1, min(limit, MOST)))
@@ -58,8 +58,8 @@ class FeedReads(Reader):
             return [_event(row) for row in connection.execute(query)]
 
 
-def _event(row: Any) -> views.Event:
-    return views.Event(
+def _event(row: Any) -> records.EventRecord:
+    return records.EventRecord(
         place=row.place,
         block=row.block,
         timestamp=row.timestamp,

@@ -5,9 +5,9 @@ from sqlalchemy import and_, or_, select
 from dao.chain.deployment import Deployment
 from dao.core.types import Address, BlockNumber, Timestamp, Wei
 from dao.index import schema
-from dao.index.reads import views
+from dao.index.reads import records
 from dao.index.reads.reader import LIMIT, Reader, newest, page, read_cursor
-from dao.index.state import Settings
+from dao.index.rows import SettingsRow
 from dao.index.writer import state_of
 
 _ACCOUNTS = schema.accounts
@@ -17,15 +17,15 @@ _NOTHING = Wei(0)
 class HoldingReads(Reader):
     """Reads of accounts and tokens."""
 
-    def network(self, deployment: Deployment) -> views.Network:
+    def network(self, deployment: Deployment) -> records.NetworkRecord:
         """How the DAO decides, and what there is of its tokens."""
         table = schema.settings
         with self._moment() as connection:
             row = connection.execute(select(table).order_by(table.c.block.desc()).limit(1)).mappings().first()
-            now: Settings = state_of(Settings, row) if row is not None else Settings()
+            now: SettingsRow = state_of(SettingsRow, row) if row is not None else SettingsRow()
             where = _ACCOUNTS.c.address == deployment.timelock, newest(_ACCOUNTS, deployment.timelock)
             treasury = connection.execute(select(_ACCOUNTS.c.balance).where(*where)).scalar()
-        return views.Network(
+        return records.NetworkRecord(
             voting_delay=now.voting_delay,
             voting_period=now.voting_period,
             threshold=now.threshold,
@@ -39,7 +39,7 @@ class HoldingReads(Reader):
             staking_paused=now.staking_paused,
         )
 
-    def account(self, address: Address) -> views.Account:
+    def account(self, address: Address) -> records.AccountRecord:
         """One account: of nothing, where it never was in an event."""
         stakes = schema.supernodes
         with self._moment() as connection:
@@ -48,10 +48,10 @@ class HoldingReads(Reader):
             columns = stakes.c.operator, stakes.c.active, stakes.c.unbonding
             owned = select(*columns).where(stakes.c.owner == address, newest(stakes))
             rows = connection.execute(owned.order_by(stakes.c.operator)).all()
-            supernodes = tuple(views.Stake(*found) for found in rows)
+            supernodes = tuple(records.StakeRecord(*found) for found in rows)
         if row is None:
-            return views.Account(address, _NOTHING, _NOTHING, _NOTHING, None, None, 0, ())
-        return views.Account(
+            return records.AccountRecord(address, _NOTHING, _NOTHING, _NOTHING, None, None, 0, ())
+        return records.AccountRecord(
             address=address,
             balance=row.balance,
             staked=row.staked,
@@ -69,7 +69,9 @@ class HoldingReads(Reader):
         with self._moment() as connection:
             return Wei(connection.execute(query).scalar() or 0)
 
-    def delegates(self, cursor: str | None = None, limit: int = LIMIT) -> views.Page[views.Delegate]:
+    def delegates(
+        self, cursor: str | None = None, limit: int = LIMIT
+    ) -> records.RecordPage[records.DelegateRecord]:
         """All accounts with votes, the most first."""
         columns = _ACCOUNTS.c
         query = (
@@ -84,11 +86,11 @@ class HoldingReads(Reader):
         with self._moment() as connection:
             return page(
                 *(connection, query, limit),
-                lambda rows: [views.Delegate(*row) for row in rows],
+                lambda rows: [records.DelegateRecord(*row) for row in rows],
                 lambda row: (row.votes, row.address),
             )
 
-    def treasury(self, deployment: Deployment) -> views.Treasury:
+    def treasury(self, deployment: Deployment) -> records.TreasuryRecord:
         """The DAO's tokens, and what its tasks' escrows have left."""
         state = schema.task_states
         with self._moment() as connection:
@@ -99,10 +101,12 @@ class HoldingReads(Reader):
                 state, and_(state.c.task == schema.tasks.c.task, newest(state, schema.tasks.c.task))
             )
             rows = connection.execute(select(*columns).select_from(of).order_by(schema.tasks.c.task)).all()
-        escrow = tuple(views.Escrow(row.task, Wei(row.funded - row.rewarded)) for row in rows)
-        return views.Treasury(Wei(balance or 0), escrow)
+        escrow = tuple(records.EscrowRecord(row.task, Wei(row.funded - row.rewarded)) for row in rows)
+        return records.TreasuryRecord(Wei(balance or 0), escrow)
 
-    def payments(self, cursor: str | None = None, limit: int = LIMIT) -> views.Page[views.Payment]:
+    def payments(
+        self, cursor: str | None = None, limit: int = LIMIT
+    ) -> records.RecordPage[records.PaymentRecord]:
         """What the treasury paid out, grants above all, the newest first."""
         columns = schema.payments.c
         query = select(schema.payments).order_by(columns.place.desc())
@@ -112,7 +116,7 @@ class HoldingReads(Reader):
             return page(
                 *(connection, query, limit),
                 lambda rows: [
-                    views.Payment(
+                    records.PaymentRecord(
                         row.receiver, row.amount, BlockNumber(row.block), row.timestamp, row.tx_hash
                     )
                     for row in rows

@@ -12,7 +12,7 @@ from dao.core.errors import DecodeError
 from dao.core.types import Timestamp
 from dao.index import schema
 from dao.index.database import DatabaseError, one_line
-from dao.index.reads.views import Page
+from dao.index.reads.records import RecordPage
 
 T = TypeVar("T")
 LIMIT = 50  # items of a page, unless told
@@ -63,12 +63,12 @@ def page(
     limit: int,
     made: Callable[[Sequence[Any]], Sequence[T]],
     key: Callable[[Any], Sequence[Any]],
-) -> Page[T]:
+) -> RecordPage[T]:
     """The first rows of an ordered query, read by `made` together; `key` of the last row is where the next ones go on."""
     limit = max(1, min(limit, MOST))
     rows = connection.execute(query.limit(limit + 1)).all()
     more = len(rows) > limit
-    return Page(tuple(made(rows[:limit])), dump_cursor(key(rows[limit - 1])) if more else None)
+    return RecordPage(tuple(made(rows[:limit])), dump_cursor(key(rows[limit - 1])) if more else None)
 
 
 def dump_cursor(key: Sequence[Any]) -> str:

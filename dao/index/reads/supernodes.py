@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Select, and_, select
 
 from dao.core.types import Address, Phase, TaskId, Wei
 from dao.index import schema
-from dao.index.reads import views
+from dao.index.reads import records
 from dao.index.reads.reader import LIMIT, Reader, newest, page, read_cursor
 from dao.index.reads.training import OF_ROUND, read_nodes
 
@@ -24,7 +24,7 @@ class SupernodeReads(Reader):
 
     def supernodes(
         self, task: TaskId, cursor: str | None = None, limit: int = LIMIT
-    ) -> views.Page[views.TaskNode]:
+    ) -> records.RecordPage[records.TaskNodeRecord]:
         """All that ever took part in a task, by address."""
         query = _members().where(_MEMBERS.c.task == task).order_by(_MEMBERS.c.operator)
         if cursor is not None:
@@ -36,7 +36,7 @@ class SupernodeReads(Reader):
                 lambda row: (row.operator,),
             )
 
-    def supernode(self, operator: Address) -> views.Supernode | None:
+    def supernode(self, operator: Address) -> records.SupernodeRecord | None:
         """An operator, with all its tasks."""
         with self._moment() as connection:
             where = _STAKES.c.operator == operator, newest(_STAKES, operator)
@@ -47,7 +47,7 @@ class SupernodeReads(Reader):
             tasks = [
                 _task_nodes(connection, row.task, [row])[0] for row in sorted(rows, key=lambda row: row.task)
             ]
-            return views.Supernode(
+            return records.SupernodeRecord(
                 operator=operator,
                 owner=found.owner,
                 registered_at=found.registered_at,
@@ -60,7 +60,7 @@ class SupernodeReads(Reader):
 
     def supernode_history(
         self, task: TaskId, operator: Address, cursor: str | None = None, limit: int = LIMIT
-    ) -> views.Page[views.NodeRound]:
+    ) -> records.RecordPage[records.NodeRoundRecord]:
         """What became of a Supernode in each round that has a manifest, the newest first."""
         query = _history(task, operator)
         if cursor is not None:
@@ -91,14 +91,14 @@ def _history(task: TaskId, operator: Address) -> Select[Any]:
     return _of_nodes().where(*where).order_by(_NODES.c.round.desc())
 
 
-def _node_rounds(rows: Sequence[Any]) -> list[views.NodeRound]:
+def _node_rounds(rows: Sequence[Any]) -> list[records.NodeRoundRecord]:
     return [
-        views.NodeRound(row.task, row.round, Phase(row.phase), row.opened_at, node)
+        records.NodeRoundRecord(row.task, row.round, Phase(row.phase), row.opened_at, node)
         for row, node in zip(rows, read_nodes(rows), strict=True)
     ]
 
 
-def _task_nodes(connection: Connection, task: TaskId, rows: Sequence[Any]) -> list[views.TaskNode]:
+def _task_nodes(connection: Connection, task: TaskId, rows: Sequence[Any]) -> list[records.TaskNodeRecord]:
     owners, operators = [row.owner for row in rows], [row.operator for row in rows]
     standing, final = _manifests(connection, task)
     earned, promised = _cumulative(connection, standing, owners), _cumulative(connection, final, owners)
@@ -111,7 +111,7 @@ def _task_nodes(connection: Connection, task: TaskId, rows: Sequence[Any]) -> li
         paid = claimed.get(row.owner, 0)
         cumulative, debt = earned.get(row.owner, (0, 0))
         found.append(
-            views.TaskNode(
+            records.TaskNodeRecord(
                 task=task,
                 operator=row.operator,
                 owner=row.owner,
@@ -158,7 +158,7 @@ def _cumulative(
 
 def _last(
     connection: Connection, task: TaskId, manifest: int | None, operators: Sequence[Address]
-) -> dict[Address, views.NodeRound]:
+) -> dict[Address, records.NodeRoundRecord]:
     """The newest round of each Supernode: mostly that of the task's newest known manifest."""
     if manifest is None:
         return {}

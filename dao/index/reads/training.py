@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
-from dao.core import rounds as machine
-from dao.core.record import form_of
+from dao.core import round_machine as machine
+from dao.core.formats.json_form import form_of
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -25,7 +25,7 @@ from dao.core.types import (
     Wei,
 )
 from dao.index import schema
-from dao.index.reads import views
+from dao.index.reads import records
 from dao.index.reads.reader import LIMIT, Reader, newest, page, read_cursor
 
 _ROUNDS = schema.rounds
@@ -41,7 +41,7 @@ OF_ROUND: ColumnElement[bool] = and_(
 class TrainingReads(Reader):
     """Reads of tasks and rounds."""
 
-    def tasks(self, cursor: str | None = None, limit: int = LIMIT) -> views.Page[views.Task]:
+    def tasks(self, cursor: str | None = None, limit: int = LIMIT) -> records.RecordPage[records.TaskRecord]:
         """All tasks, the newest first."""
         query = _tasks().order_by(schema.tasks.c.task.desc())
         if cursor is not None:
@@ -52,7 +52,7 @@ class TrainingReads(Reader):
                 connection, query, limit, lambda rows: _read_tasks(connection, rows), lambda row: (row.task,)
             )
 
-    def task(self, task: TaskId) -> views.Task | None:
+    def task(self, task: TaskId) -> records.TaskRecord | None:
         """One task."""
         with self._moment() as connection:
             found = _read_tasks(
@@ -71,7 +71,9 @@ class TrainingReads(Reader):
             found = connection.execute(query.order_by(rules.c.version.desc()).limit(1)).scalar()
             return None if found is None else rules_of(found)
 
-    def rounds(self, task: TaskId, cursor: str | None = None, limit: int = LIMIT) -> views.Page[views.Round]:
+    def rounds(
+        self, task: TaskId, cursor: str | None = None, limit: int = LIMIT
+    ) -> records.RecordPage[records.RoundRecord]:
         """A task's rounds, the newest first."""
         query = _rounds().where(_ROUNDS.c.task == task).order_by(_ROUNDS.c.round.desc())
         if cursor is not None:
@@ -86,7 +88,7 @@ class TrainingReads(Reader):
                 lambda row: (row.round,),
             )
 
-    def round(self, task: TaskId, round_: RoundId) -> views.Round | None:
+    def round(self, task: TaskId, round_: RoundId) -> records.RoundRecord | None:
         """One round."""
         query = _rounds().where(_ROUNDS.c.task == task, _ROUNDS.c.round == round_)
         with self._moment() as connection:
@@ -95,7 +97,7 @@ class TrainingReads(Reader):
 
     def nodes(
         self, task: TaskId, round_: RoundId, cursor: str | None = None, limit: int = LIMIT
-    ) -> views.Page[views.RoundNode]:
+    ) -> records.RecordPage[records.RoundNodeRecord]:
         """The Supernodes of a round, by address: as its manifest says, else all that could commit."""
         after = read_cursor(cursor, bytes)[0] if cursor is not None else b""
         with self._moment() as connection:
@@ -151,7 +153,7 @@ def _tasks() -> Select[Any]:
     return select(made.c.task, made.c.created_at, rules.c.rules, *columns).select_from(joined)
 
 
-def _read_tasks(connection: Connection, rows: Sequence[Any]) -> list[views.Task]:
+def _read_tasks(connection: Connection, rows: Sequence[Any]) -> list[records.TaskRecord]:
     heads = {(row.task, row.head) for row in rows if row.head}
     models: dict[int, Digest] = {}
     for task, head in heads:
@@ -160,9 +162,9 @@ def _read_tasks(connection: Connection, rows: Sequence[Any]) -> list[views.Task]
     return [_task(row, models.get(row.task)) for row in rows]
 
 
-def _task(row: Any, model: Digest | None) -> views.Task:
+def _task(row: Any, model: Digest | None) -> records.TaskRecord:
     rules = rules_of(row.rules)
-    return views.Task(
+    return records.TaskRecord(
         task=row.task,
         created_at=row.created_at,
         closed=row.closed,
@@ -200,18 +202,18 @@ def _rounds() -> Select[Any]:
     return select(_ROUNDS, *rest).select_from(joined).where(newest(_ROUNDS))
 
 
-def _read_rounds(_: Connection, rows: Sequence[Any]) -> list[views.Round]:
+def _read_rounds(_: Connection, rows: Sequence[Any]) -> list[records.RoundRecord]:
     return [_round(row) for row in rows]
 
 
-def _round(row: Any) -> views.Round:
+def _round(row: Any) -> records.RoundRecord:
     manifest = None
     if row.refusal == "":
         losses = row.loss_before, row.loss_after
-        manifest = views.Manifest(
+        manifest = records.ManifestRecord(
             row.cid, row.base_model, row.model, row.shard, *losses, row.budget, row.refunded
         )
-    return views.Round(
+    return records.RoundRecord(
         task=row.task,
         round=row.round,
         phase=Phase(row.phase),
@@ -236,7 +238,7 @@ def _round(row: Any) -> views.Round:
     )
 
 
-def _deadlines(row: Any) -> views.Deadlines:
+def _deadlines(row: Any) -> records.DeadlinesRecord:
     rules = rules_of(row.rules)
     state = RoundState(
         open_block=BlockNumber(row.open_block),
@@ -252,7 +254,7 @@ def _deadlines(row: Any) -> views.Deadlines:
     )
     closed, posted = bool(row.closed_at), bool(row.posted_at)
     frozen = state.phase is Phase.FROZEN
-    return views.Deadlines(
+    return records.DeadlinesRecord(
         commit=machine.commit_deadline(rules, state),
         reveal=machine.reveal_deadline(rules, state) if closed else None,
         result=machine.result_deadline(rules, state) if closed else None,
@@ -284,9 +286,9 @@ def _candidates(task: TaskId, round_: RoundId, after: bytes) -> Select[Any]:
     )
 
 
-def _read_candidates(rows: Sequence[Any]) -> list[views.RoundNode]:
+def _read_candidates(rows: Sequence[Any]) -> list[records.RoundNodeRecord]:
     return [
-        views.RoundNode(
+        records.RoundNodeRecord(
             operator=row.node,
             owner=row.owner,
             status="forced" if row.commitment is not None else None,
@@ -301,10 +303,10 @@ def _read_candidates(rows: Sequence[Any]) -> list[views.RoundNode]:
     ]
 
 
-def read_nodes(rows: Sequence[Any]) -> list[views.RoundNode]:
+def read_nodes(rows: Sequence[Any]) -> list[records.RoundNodeRecord]:
     """Nodes from rows of their manifest."""
     return [
-        views.RoundNode(
+        records.RoundNodeRecord(
             operator=row.node,
             owner=row.owner,
             status=row.status,

@@ -1,0 +1,110 @@
+"""`script/bench`: measures rounds of real networks and prints a line for each; see --help of its commands."""
+
+import argparse
+import asyncio
+import json
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench.overhead import overhead
+from dao.core.errors import DaoError
+
+
+def main() -> None:
+    """Run one of the commands."""
+    parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    sizes = commands.add_parser(
+        "overhead", help="rounds of a model of N megabytes that is not really trained"
+    )
+    sizes.add_argument("--mb", default="1,25,100", help="sizes of the model in 10^6 bytes, as 1,25,100")
+    many = commands.add_parser("nodes", help="a round of many Supernodes on this machine")
+    many.add_argument("--mb", default="1", help="size of the model in 10^6 bytes")
+    for command, nodes in ((sizes, 4), (many, 50)):
+        command.add_argument("--nodes", type=int, default=nodes, help=f"Supernodes, {nodes} by default")
+        command.add_argument("--rounds", type=int, default=3, help="rounds to measure, after one to warm up")
+        command.add_argument("--json", type=Path, help="write the figures to this file")
+        command.add_argument("--home", type=Path, help="keep daemons' folders and logs here; must not exist")
+    index = commands.add_parser("index", help="an index that is filled from zero, and read")
+    index.add_argument("--events", type=int, default=100_000, help="how many, 100000 by default")
+    index.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
+    index.add_argument("--json", type=Path, help="write the figures to this file")
+    api = commands.add_parser("api", help="reads of an API over a filled index, at a steady rate")
+    api.add_argument("--events", type=int, default=100_000, help="in the index, 100000 by default")
+    api.add_argument("--rate", type=int, default=100, help="requests a second, 100 by default")
+    api.add_argument("--seconds", type=int, default=30, help="how long, 30 by default")
+    api.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
+    api.add_argument("--json", type=Path, help="write the figures to this file")
+    page = commands.add_parser("page", help="the page in a real browser")
+    page.add_argument("--json", type=Path, help="write the figures to this file")
+    given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # no daemon outlives it
+    if given.command == "page":
+        _page(given)
+        return
+    if given.command in ("index", "api"):
+        _reads(given)
+        return
+    try:
+        rows = [
+            _in_folder(given.home and given.home / f"{mb}-mb", mb, given)
+            for mb in map(int, given.mb.split(","))
+        ]
+    except DaoError as error:
+        sys.exit(f"script/bench: {error}")
+    _write(given, rows)
+
+
+def _reads(given: argparse.Namespace) -> None:
+    """Measure the index, or the API."""
+    from bench import api_load, index_load
+
+    try:
+        if given.command == "index":
+            row = index_load.measure(given.events, given.database)
+        else:
+            row = api_load.measure(given.events, given.rate, given.seconds, given.database)
+    except DaoError as error:
+        sys.exit(f"script/bench: {error}")
+    sys.stdout.write(json.dumps(row) + "\n")
+    _write(given, [row])
+
+
+def _page(given: argparse.Namespace) -> None:
+    """Measure the page."""
+    from bench.page_load import measure
+
+    try:
+        row = asyncio.run(measure())
+    except DaoError as error:
+        sys.exit(f"script/bench: {error}")
+    sys.stdout.write(json.dumps(row) + "\n")
+    _write(given, [row])
+
+
+def _write(given: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
+    if given.json:
+        given.json.write_text(json.dumps({"rows": rows}, indent=2) + "\n", encoding="utf-8")
+
+
+def _in_folder(home: Path | None, mb: int, given: argparse.Namespace) -> dict[str, Any]:
+    """Measure one size in a folder of its own."""
+    folder = home or Path(tempfile.mkdtemp(prefix="commonweight-bench-"))
+    folder.mkdir(parents=True, exist_ok=home is None)
+    app = "light" if given.command == "nodes" else "overhead"
+    try:
+        row = asyncio.run(overhead(folder, app, mb, given.nodes, given.rounds))
+    finally:
+        if home is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    sys.stdout.write(json.dumps(row) + "\n")
+    sys.stdout.flush()
+    return row
+
+
+if __name__ == "__main__":
+    main()

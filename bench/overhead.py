@@ -1,0 +1,178 @@
+"""Measures rounds without training: real daemons, chain, wire and disk, and a model that is moved by one pass over it."""
+
+import asyncio
+import os
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bench.process_sampler import Sampler, core_seconds, family_of, machine_seconds
+from bench.synthetic_task import make_app, make_data
+from bench.timeline import NodeLog, Timeline
+from dao.chain.cursor import EventCursor
+from dao.chain.events import RoundOpened
+from dao.core.errors import DaoError
+from dao.demo import gas
+from dao.demo.demo_network import Keys, World, open_world, write_config
+from dao.demo.follow import StatusReader
+from dao.demo.processes import Daemon
+from node.settings import NodeSettings, TaskSettings, write_task
+
+ROUND_LIMIT = 300.0  # seconds
+LOOK = 0.1  # seconds between looks at the logs
+WARM_UP = 1  # rounds before those that count
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Seconds that processes had of the cores, up to a moment."""
+
+    superlink: float
+    nodes: float
+    chain: float
+    machine: float
+    clock: float
+
+
+async def overhead(folder: Path, app_name: str, mb: int, nodes: int, rounds: int) -> dict[str, Any]:
+    """Play `rounds` rounds, after one to warm up, of a model of `mb` million bytes; return their figures."""
+    total = rounds + WARM_UP
+    app = make_app(folder, app_name, mb)
+    dealt = make_data(folder / "data", nodes, total)
+    names = [f"node-{index:02}" for index in range(nodes)]
+    async with AsyncExitStack() as stack:
+        world = await stack.enter_async_context(open_world(folder, app, dealt, names, total))
+        return await _Bench(world, names, stack).play(mb, rounds)
+
+
+class _Bench:
+    """One network, from its first daemon to its last round."""
+
+    def __init__(self, world: World, names: Sequence[str], stack: AsyncExitStack) -> None:
+        self._world, self._names, self._stack = world, names, stack
+        self._daemons: list[Daemon] = []
+        self._timeline = Timeline()
+        self._read = [NodeLog(keys.home / "daemon.log") for keys in world.nodes]
+        self._reader = StatusReader(world.superlink.home / "status.jsonl")
+        self._cores: dict[int, Cores] = {}  # when a round was first seen to be over
+
+    async def play(self, mb: int, rounds: int) -> dict[str, Any]:
+        world, total = self._world, rounds + WARM_UP
+        for name, keys, data in zip(self._names, world.nodes, world.dealt.members, strict=True):
+            write_config(world, keys, trains=True)
+            settings = NodeSettings.load(keys.home)
+            write_task(settings, world.task, TaskSettings(data=data, superlink=world.address))
+            await self._start(name, ["node", "start"], keys)
+        write_config(world, world.superlink)
+        arguments = ["superlink", "start", "--task", str(world.task), "--rounds", str(total)]
+        arguments += ["--shards", str(world.dealt.shards), "--listen", world.address]
+        arguments += ["--store", str(world.content)]
+        superlink = await self._start("superlink", arguments, world.superlink)
+        sampler = Sampler(superlink.pid)
+        for work in (sampler.run(), self._watch()):
+            self._stack.push_async_callback(_end, asyncio.create_task(work))
+        load = os.getloadavg()[0]
+        for number in range(1, total + 1):
+            await self._until(partial(self._timeline.ended, number), ROUND_LIMIT, f"round {number}")
+            self._cores[number] = self._used()
+        return await self._row(mb, rounds, sampler, load)
+
+    async def _start(self, name: str, arguments: list[str], keys: Keys) -> Daemon:
+        daemon = await Daemon.start(name, [*arguments, "--home", str(keys.home)], keys.home / "daemon.log")
+        self._stack.push_async_callback(daemon.stop)
+        self._daemons.append(daemon)
+        return daemon
+
+    def _logs(self) -> list[NodeLog]:
+        return [log.read_on() for log in self._read]
+
+    async def _until(self, is_so: Callable[[list[NodeLog]], object], limit: float, what: str) -> None:
+        """Follow the Superlink's status until something is so of the nodes' logs."""
+        end = time.monotonic() + limit
+        while True:
+            for event in self._reader.events():
+                self._timeline.told(event)
+            if is_so(self._logs()):
+                return
+            for daemon in self._daemons:
+                daemon.check()
+            if time.monotonic() > end:
+                raise DaoError(f"{what}: not within {limit:.0f} s; see the logs in {self._world.folder}")
+            await asyncio.sleep(LOOK)
+
+    async def _watch(self) -> None:
+        """Note when rounds open, as the chain says it."""
+        chain = self._world.chain
+        cursor = EventCursor(chain, chain.deployment.block, (RoundOpened,), self._world.task)
+        async for event in cursor:
+            if isinstance(event, RoundOpened):
+                self._timeline.opened(event.round, time.time())
+
+    def _used(self) -> Cores:
+        families = [family_of(daemon.pid) for daemon in self._daemons]
+        return Cores(
+            core_seconds(families[-1]),
+            sum(map(core_seconds, families[:-1])),
+            core_seconds(family_of(self._world.anvil.process.pid)),
+            machine_seconds(),
+            time.time(),
+        )
+
+    async def _row(self, mb: int, rounds: int, sampler: Sampler, load: float) -> dict[str, Any]:
+        world, logs = self._world, self._logs()
+        counted = range(WARM_UP + 1, WARM_UP + rounds + 1)
+        first, last = self._cores[WARM_UP], self._cores[counted[-1]]
+        seconds = {
+            n: (self._timeline.ended(n, logs) or 0.0) - self._timeline.rounds[n].opened
+            for n in self._timeline.rounds
+        }
+        spent = await gas.superlink_gas(world.chain, world.task)
+        ours = last.superlink - first.superlink + last.nodes - first.nodes + last.chain - first.chain
+        elapsed = last.clock - first.clock
+        return {
+            "mb": mb,
+            "nodes": len(world.nodes),
+            "model_bytes": (world.folder / "first-model.safetensors").stat().st_size,
+            "rounds_s": [round(seconds[n], 3) for n in counted],
+            "first_round_s": round(seconds[1], 3),
+            "upload_bytes_per_node": _per_round(logs, "sent", counted),
+            "download_bytes_per_node": _per_round(logs, "received", counted),
+            "superlink_peak_mb": round(sampler.peak / 1e6, 1),
+            "superlink_gas": round(statistics.mean(spent[n] for n in spent if n in counted)),
+            "core_seconds": {
+                "superlink": round((last.superlink - first.superlink) / rounds, 3),
+                "nodes": round((last.nodes - first.nodes) / rounds, 3),
+                "chain": round((last.chain - first.chain) / rounds, 3),
+            },
+            "others_cores": round((last.machine - first.machine - ours) / elapsed, 2),
+            "load": load,
+            "steps": {
+                n: [
+                    (round(at - self._timeline.rounds[n].opened, 3), what)
+                    for at, what in self._timeline.rounds[n].steps
+                ]
+                for n in counted
+            },
+        }
+
+
+def _per_round(logs: Sequence[NodeLog], counter: str, counted: range) -> int:
+    """Bytes of content that a node sent or received in a round, the mean; counters stand in the `revealed` events."""
+    totals = []
+    for log in logs:
+        held = {
+            int(event["round"]): int(event[counter]) for event in log.events if event["event"] == "revealed"
+        }
+        totals.append((held[counted[-1]] - held[counted[0] - 1]) / len(counted))
+    return round(statistics.mean(totals))
+
+
+async def _end(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

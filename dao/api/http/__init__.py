@@ -1,0 +1,1 @@
+"""HTTP beside the routes: middleware, problems, JSON types, caching, static files."""

@@ -1,0 +1,26 @@
+"""The API's description (OpenAPI), as generated clients need it: every error is one model, every reference resolves."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from dao.api.http.problems import ProblemBody
+
+_REPLACED = ("HTTPValidationError", "ValidationError")  # the framework's; ours is a problem
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Write the description of an app's routes."""
+    found = get_openapi(
+        title=app.title,
+        version=app.version,
+        openapi_version=app.openapi_version,
+        description=app.description,
+        routes=app.routes,
+    )
+    schemas = found["components"]["schemas"]
+    for name in _REPLACED:
+        schemas.pop(name, None)
+    schemas[ProblemBody.__name__] = ProblemBody.model_json_schema()
+    return found

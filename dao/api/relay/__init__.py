@@ -1,0 +1,1 @@
+"""The relayer, which pays the gas of what members sign."""

@@ -1,0 +1,140 @@
+"""Training apps as content: a folder of text files becomes one canonical bundle, whose digest the DAO votes for.
+
+An app is a folder with `app.py`, which defines
+
+- `model()`: an object with `state_dict` and `load_state_dict` of float32 tensors, such as a torch `nn.Module`;
+- `data(path)`: whatever `train` and `loss` take as data;
+- `train(model, data, *, seed, round)`: trains in place; it may yield its progress and return or yield its metrics;
+- `loss(model, batch)`: the mean loss, a scalar that torch can differentiate;
+- `metrics(model, data)`, optional: figures for people to read, such as the accuracy.
+
+Hidden files and `__pycache__` are no part of an app.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from dao.core.errors import AppError, DaoError, DecodeError
+from dao.core.formats.canonical import canonical_json, read_canonical
+from dao.core.types import Digest
+from dao.store.cid import cid_of_bytes
+
+FORMAT = "app/1"
+MAX_BYTES = 4 << 20
+MAX_FILES = 1000
+MAX_PATH = 200  # letters
+
+
+def bundle(folder: Path) -> bytes:
+    """Write a folder as content. AppError names the file that cannot be part of an app and says why."""
+    files: dict[str, str] = {}
+    size = 0
+    for path in _walk(folder):
+        name = path.relative_to(folder).as_posix()
+        size += path.stat().st_size
+        if size > MAX_BYTES or len(files) == MAX_FILES:
+            raise AppError(
+                f"app {folder}: expected at most {MAX_FILES} files and {MAX_BYTES} bytes; keep data elsewhere"
+            )
+        files[name] = _text(path, name)
+    try:
+        content = canonical_json({"files": files, "format": FORMAT})
+        read_bundle(content)
+    except DaoError as error:
+        raise AppError(f"app {folder}: {error}") from None
+    return content
+
+
+def read_bundle(content: bytes) -> dict[str, str]:
+    """Return path and text of each file; DecodeError names what does not follow the format."""
+    obj = read_canonical(content, "app", MAX_BYTES)
+    files = obj.get("files")
+    if obj.keys() != {"files", "format"} or obj["format"] != FORMAT or not isinstance(files, dict):
+        raise DecodeError(f"app: expected the fields files and format, with format {FORMAT!r}")
+    if len(files) > MAX_FILES or "app.py" not in files:
+        raise DecodeError(f"app: expected app.py and at most {MAX_FILES} files, got {len(files)}")
+    names = {name.casefold() for name in files}
+    if len(names) != len(files):
+        raise DecodeError("app: expected file names that differ in more than case")
+    for name, text in files.items():
+        _check_name(name)
+        if not isinstance(text, str) or "\0" in text:
+            raise DecodeError(f"app file {name!r}: expected text")
+        if any(str(parent).casefold() in names for parent in PurePosixPath(name).parents):
+            raise DecodeError(f"app file {name!r}: a folder it is in is a file too")
+    return files
+
+
+def app_digest(content: bytes) -> Digest:
+    """Return the digest that a task's rules name a bundle by."""
+    return cid_of_bytes(content).digest
+
+
+def unpack(content: bytes, into: Path) -> Path:
+    """Make the folder `into` hold exactly the files of a bundle, and return it; DecodeError for a bad bundle.
+
+    What stands there is left alone where it is this bundle already, and replaced as a whole otherwise.
+    """
+    files = read_bundle(content)
+    if into.exists():
+        try:
+            if bundle(into) == content:
+                return into
+        except AppError:
+            pass
+    into.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=into.parent, prefix=".app-"))
+    try:
+        for name, text in files.items():
+            (fresh / name).parent.mkdir(parents=True, exist_ok=True)
+            (fresh / name).write_text(text, encoding="utf-8", newline="")
+        if into.exists():
+            shutil.rmtree(into)
+        fresh.rename(into)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return into
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise AppError(f"app {folder}: expected a readable folder: {error.strerror}") from None
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name == "__pycache__":
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path))
+        elif entry.is_file(follow_symlinks=False):
+            yield Path(entry.path)
+        else:
+            raise AppError(f"app file {entry.path}: is a link or device; expected a regular file")
+
+
+def _text(path: Path, name: str) -> str:
+    try:
+        return path.read_bytes().decode()
+    except UnicodeDecodeError:
+        raise AppError(
+            f"app file {name!r}: is not UTF-8 text; keep binary data out of the app's folder"
+        ) from None
+
+
+def _check_name(name: str) -> None:
+    parts = name.split("/")
+    if (
+        len(name) > MAX_PATH
+        or not name.isprintable()
+        or any(letter in name for letter in '\\:*?"<>|')
+        or any(
+            part in ("", "__pycache__") or part.startswith(".") or part.endswith((".", " ")) for part in parts
+        )
+    ):
+        raise DecodeError(
+            f"app file {name[:MAX_PATH]!r}: expected a relative path of at most {MAX_PATH} printable letters, "
+            "with / between its parts and none hidden"
+        )

@@ -1,0 +1,101 @@
+"""The loss gradients of a task's app, from a warm process in the app's own environment (`dao.app.gradient_worker`)."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dao.app.process import AppCommand, AppProcess
+from dao.core.errors import DecodeError
+
+POINTS = (0.2113248654051871, 0.7886751345948129)  # Gauss-Legendre nodes on [0, 1]
+THREADS = min(8, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """A gradient as it comes out of the app."""
+
+    path: Path  # float32 values in the order of a model file, without its header
+    loss: float  # mean loss where the gradient was taken
+
+
+class Evaluator:
+    """One warm process for one app; calls go one at a time. Errors are those of `dao.app.process`."""
+
+    def __init__(
+        self,
+        app: Path,
+        python: Path,
+        scratch: Path,
+        *,
+        limit: float,
+        threads: int = THREADS,
+        keeps_log: bool = True,
+    ) -> None:
+        """`app` is its unpacked folder, `python` its interpreter; gradients go to `scratch`; `limit` s a call.
+
+        `keeps_log`: the scratch folder stays, so that errors may point to the app's log in it.
+        """
+        scratch.mkdir(parents=True, exist_ok=True)
+        self._scratch = scratch
+        self._limit = limit
+        self._process = AppProcess(
+            AppCommand(
+                "dao.app.gradient_worker",
+                scratch / "app.log",
+                (("open", {"folder": str(app), "threads": threads}),),
+                python,
+                threads,
+                keeps_log,
+            )
+        )
+
+    async def start(self) -> None:
+        """Import the app now, not at the first gradient."""
+        await self._process.start()
+
+    async def stop(self) -> None:
+        """End the process."""
+        await self._process.stop()
+
+    async def gate_gradient(self, base: Path, shard: Path) -> Evaluated:
+        """Minus the loss gradient at the base model. The file holds until the next gradient."""
+        return await self._gradient(base, None, (0.0,), shard)
+
+    async def reference_gradient(self, base: Path, model: Path, shard: Path) -> Evaluated:
+        """Minus the loss gradient, averaged over the two points between base and model. The file holds as above."""
+        return await self._gradient(base, model, POINTS, shard)
+
+    async def loss(self, model: Path, shard: Path) -> float:
+        """Mean loss over the shard."""
+        answer = await self._process.call(
+            "loss", {"model": str(model), "shard": str(shard)}, limit=self._limit
+        )
+        return _loss_in(answer)
+
+    async def _gradient(
+        self, base: Path, model: Path | None, points: Sequence[float], shard: Path
+    ) -> Evaluated:
+        path = (
+            self._scratch / "gradient.f32"
+        )  # one, kept mapped by the process: fresh pages cost as much as the sums
+        answer = await self._process.call(
+            "gradient",
+            {
+                "base": str(base),
+                "model": str(model) if model else None,
+                "points": points,
+                "shard": str(shard),
+                "output": str(path),
+            },
+            limit=self._limit,
+        )
+        return Evaluated(path, _loss_in(answer))
+
+
+def _loss_in(answer: object) -> float:
+    loss = answer.get("loss") if isinstance(answer, dict) else None
+    if not isinstance(loss, float | int):
+        raise DecodeError(f"app: answered {answer!r:.80} for a loss; expected a number")
+    return float(loss)

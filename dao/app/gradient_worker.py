@@ -1,0 +1,158 @@
+"""Inside the app's own interpreter: losses and loss gradients of a task's app, by torch, for Superlink and auditor.
+
+The other end of the line is `dao.app.gradient_client`. One module with its parameters is all the memory that a model takes here:
+model files are mapped, and a gradient accumulates straight in the mapped file that it is handed over in.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dao.app.worker import (
+    Floats,
+    HostError,
+    ModelFile,
+    connect,
+    load_app,
+    load_weights,
+    open_model,
+    same_layout,
+    state_of,
+)
+
+BATCH = 64  # samples; a constant of the protocol, for it changes the bits of a gradient
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+
+
+class Evaluation:
+    """The app and its model, warm between calls, and the shard read last."""
+
+    def __init__(self) -> None:
+        self._app: Any = None
+        self._model: Any = None
+        self._state: dict[str, torch.Tensor] = {}
+        self._shard: tuple[str, Any] = ("", None)
+        self._output: tuple[str, mmap.mmap | None] = ("", None)
+
+    def open(self, folder: str, threads: int) -> None:
+        """Import the app and make its model."""
+        keep_memory()
+        torch.set_num_threads(threads)
+        # does what use_deterministic_algorithms does, without its 86 MB of imports
+        torch.set_deterministic_debug_mode("error")
+        self._app = load_app(Path(folder))
+        self._model = self._app.model().eval()  # no dropout: a model has one loss
+        self._state = state_of(self._model)
+        for name, parameter in self._model.named_parameters():
+            if parameter.requires_grad and name not in self._state:
+                raise HostError(
+                    f"model(): parameter {name!r} is not in its state_dict: it could not be trained together; leave "
+                    "state_dict as torch has it"
+                )
+
+    def loss(self, model: str, shard: str) -> dict[str, float]:
+        """Mean loss over the shard at a model."""
+        self._place(open_model(Path(model)))
+        with torch.no_grad():
+            return {"loss": sum(part * self._loss(batch).item() for part, batch in self._batches(shard))}
+
+    def gradient(
+        self, base: str, model: str | None, points: Sequence[float], shard: str, output: str
+    ) -> dict[str, float]:
+        """Write minus the loss gradient, the mean over base + point * (model - base), to `output`; tell the mean loss.
+
+        `output` becomes float32 in the order of a model file, without its header.
+        """
+        start, end = open_model(Path(base)), open_model(Path(model)) if model else None
+        gradients = self._gradients(output)
+        total = 0.0
+        for point in points:
+            self._place(start, end, point)
+            for part, batch in self._batches(shard):
+                loss = self._loss(batch)
+                torch.autograd.backward(loss, torch.full_like(loss, -part / len(points)))
+                total += part / len(points) * loss.item()
+        for name, gradient in gradients.items():
+            held = self._state[name].grad
+            if held is not None and held.data_ptr() != gradient.data_ptr():
+                gradient.copy_(held.to_dense())  # sparse ones are not added in place
+        return {"loss": total}
+
+    def _place(self, base: ModelFile, model: ModelFile | None = None, point: float = 0.0) -> None:
+        """Set the parameters to base + point * (model - base)."""
+        if model is None:
+            load_weights(self._model, base.tensors)
+            return
+        same_layout(self._state, base.tensors)
+        same_layout(self._state, model.tensors)
+        for name, tensor in self._state.items():
+            start, end = _tensor_of(base.tensors[name]), _tensor_of(model.tensors[name])
+            torch.lerp(start, end, point, out=tensor.detach())
+
+    def _batches(self, shard: str) -> Iterator[tuple[float, Any]]:
+        """The shard's batches in order, each with its part of the whole."""
+        if self._shard[0] != shard:
+            self._shard = (shard, self._app.data(shard))
+        data = self._shard[1]
+        columns = dict(data) if isinstance(data, Mapping) else None
+        lengths = {len(column) for column in columns.values()} if columns is not None else {len(data)}
+        if len(lengths) != 1 or 0 in lengths:
+            raise HostError(f"data(): gave columns of {sorted(lengths)} rows, expected one length above 0")
+        (rows,) = lengths
+        for first in range(0, rows, BATCH):
+            part = slice(first, min(first + BATCH, rows))
+            batch = data[part] if columns is None else {name: c[part] for name, c in columns.items()}
+            yield (part.stop - first) / rows, batch
+
+    def _loss(self, batch: Any) -> torch.Tensor:
+        loss = self._app.loss(self._model, batch)
+        if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
+            raise HostError("loss(): expected a tensor of one value, the mean over the batch")
+        if not torch.isfinite(loss):
+            raise HostError(f"loss(): gave {loss.item()}; the model or the shard is out of range")
+        return loss
+
+    def _gradients(self, output: str) -> dict[str, torch.Tensor]:
+        """Zeros in the output file, one view per tensor, which autograd then adds to in place."""
+        size = sum(tensor.numel() for tensor in self._state.values())
+        if self._output[0] != output:
+            with Path(output).open("w+b") as file:
+                file.truncate(4 * size)
+                self._output = (output, mmap.mmap(file.fileno(), 4 * size))
+        values = torch.frombuffer(self._output[1], dtype=torch.float32)
+        values.zero_()
+        views, first = {}, 0
+        for name, tensor in self._state.items():
+            views[name] = values[first : first + tensor.numel()].view(tensor.shape)
+            first += tensor.numel()
+        parameters = dict(self._model.named_parameters())
+        for name, view in views.items():
+            if name in parameters:
+                parameters[name].grad = view
+        return views
+
+
+def keep_memory() -> None:
+    """Have the C library keep freed memory for the next batch: fetching it anew takes half of a large model's time."""
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def _tensor_of(values: Floats) -> torch.Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a mapping that cannot be written to, which nobody does
+        return torch.from_numpy(values)
+
+
+def main() -> None:
+    """Answer the evaluator's calls until it is gone."""
+    evaluation = Evaluation()
+    connect().serve({"open": evaluation.open, "loss": evaluation.loss, "gradient": evaluation.gradient})

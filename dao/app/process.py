@@ -1,0 +1,275 @@
+"""Keeps one process of a training app alive: starts it warm, asks it, watches it, and starts it again when it dies.
+
+The process runs in the app's own Python environment, with `dao.app.worker` at its end of the line. It is never trusted:
+what it prints goes to a log, what it answers is bounded, and a silent or slow one is killed with all it started.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dao.core.errors import AppCrashed, AppError, AppTimeout
+
+ROOT = Path(__file__).resolve().parents[1]  # where the packages dao, node and aggregator are
+SILENCE = 60.0  # seconds without a sign of life after which a process is given up
+START_LIMIT = 180.0  # seconds to import the app and load its data
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds before a crashed process is started again
+_LONGEST_LINE = 1 << 20
+_TAIL = 4096  # bytes of the log that an error may quote from
+LARGEST_LOG = 16 << 20  # bytes; when it is larger, its end is kept beside it and it starts anew
+_BOUND_SECONDS = 5.0  # between looks at its size while the app is idle
+_ENDING = 2.0  # seconds for a process that has closed its line to end by itself
+
+# numpy comes first, from the app's environment; then one module of ours, without the packages it lies beside
+_BOOT = """
+import sys
+sys.path[:] = [entry for entry in sys.path if entry]
+import numpy
+root, module = sys.argv[1:3]
+sys.path.insert(0, root)
+main = __import__(module, fromlist=["main"]).main
+sys.path.remove(root)
+main()
+"""
+
+Call = tuple[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True)
+class AppCommand:
+    """How to start the process of an app: `module` of this project is run by the app's interpreter.
+
+    `setup` are the calls that bring a fresh process to where it can work (load the app, load the data); they are
+    repeated after every start. `threads` bounds the threads of the numeric libraries (None: as they choose).
+    `keeps_log`: the log outlives the process, so that errors may point to it.
+    """
+
+    module: str
+    log: Path
+    setup: Sequence[Call]
+    python: Path
+    threads: int | None
+    keeps_log: bool = True
+
+    def environment(self) -> dict[str, str]:
+        """The daemon's environment without its settings and secrets."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("COMMONWEIGHT_")}
+        environment["PYTHONUNBUFFERED"] = "1"
+        # threads that wait by spinning take the cores from whatever else runs here, and double a gradient's cost
+        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        if self.threads is not None:
+            names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+            environment.update(dict.fromkeys(names, str(self.threads)))
+        return environment
+
+
+class AppProcess:
+    """One warm process. Calls go one at a time; a call on a dead process starts it again, after a growing pause."""
+
+    def __init__(self, command: AppCommand, *, silence: float = SILENCE) -> None:
+        self.command = command
+        self._silence = silence
+        self._turn = asyncio.Lock()
+        self._process: asyncio.subprocess.Process | None = None
+        self._bounding: asyncio.TimerHandle | None = None
+        self._is_cut = False  # whether the log began anew while this process ran
+        self._reader: asyncio.StreamReader
+        self._writer: asyncio.StreamWriter
+        self._calls = 0
+        self._crashes = 0
+
+    async def start(self) -> None:
+        """Bring the process up, so that the first call need not wait; AppCrashed, AppTimeout or AppError if it fails."""
+        async with self._turn:
+            await self._ensure()
+
+    async def call(
+        self,
+        name: str,
+        arguments: Mapping[str, object],
+        *,
+        limit: float,
+        on_progress: Callable[[object], None] = lambda _: None,
+    ) -> Any:
+        """Ask the process and return its answer (plain JSON).
+
+        `limit` is in seconds, without the start of the process. AppError: the app raised; the process lives on.
+        AppCrashed: the process ended or broke the line's rules. AppTimeout: too slow or silent; it was killed.
+        """
+        async with self._turn:
+            await self._ensure()
+            return await self._ask(name, arguments, limit, on_progress)
+
+    async def stop(self) -> None:
+        """Kill the process and everything it started."""
+        process, self._process = self._process, None
+        if self._bounding is not None:
+            self._bounding.cancel()
+            self._bounding = None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+        await process.wait()
+
+    async def _ensure(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            return
+        await self.stop()
+        if self._crashes:
+            await asyncio.sleep(min(FIRST_PAUSE * 2 ** (self._crashes - 1), LONGEST_PAUSE))
+        await self._spawn()
+        for name, arguments in self.command.setup:
+            try:
+                await self._ask(name, arguments, START_LIMIT, lambda _: None)
+            except BaseException:
+                await self.stop()
+                raise
+        self._crashes = 0
+
+    async def _spawn(self) -> None:
+        ours, theirs = socket.socketpair()
+        command = self.command
+        try:
+            with command.log.open("ab") as log, theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    *(
+                        command.python,
+                        "-c",
+                        _BOOT,
+                        ROOT,
+                        command.module,
+                        str(theirs.fileno()),
+                        str(os.getpid()),
+                    ),
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=command.environment(),
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                )
+        except OSError as error:
+            ours.close()
+            raise AppCrashed(
+                f"{command.python}: cannot run the app's interpreter: {error.strerror}"
+            ) from error
+        self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_LINE)
+        self._keep_bounded()
+        self._is_cut = False
+
+    def _keep_bounded(self) -> None:
+        """Look after the log now and, between calls too, from time to time."""
+        self._is_cut |= _bound(self.command.log)
+        self._bounding = asyncio.get_running_loop().call_later(_BOUND_SECONDS, self._keep_bounded)
+
+    async def _ask(
+        self, name: str, arguments: Mapping[str, object], limit: float, on_progress: Callable[[object], None]
+    ) -> Any:
+        self._calls += 1
+        try:
+            async with asyncio.timeout(limit):
+                self._writer.write(
+                    json.dumps({"id": self._calls, "call": name, "args": arguments}).encode() + b"\n"
+                )
+                await self._writer.drain()
+                return await self._answer(name, on_progress)
+        except TimeoutError as error:
+            await self._give_up()
+            raise AppTimeout(f"{name}: the app took longer than {limit:.0f} s; {self._quote()}") from error
+        except (AppCrashed, AppTimeout):
+            await self._give_up()
+            raise
+        except ConnectionError as error:
+            crashed = await self._ended(name)
+            await self._give_up()
+            raise crashed from error
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
+
+    async def _answer(self, name: str, on_progress: Callable[[object], None]) -> Any:
+        while True:
+            try:
+                async with asyncio.timeout(self._silence):
+                    line = await self._reader.readline()
+            except TimeoutError as error:
+                raise AppTimeout(
+                    f"{name}: no sign of life for {self._silence:.0f} s; {self._quote()}"
+                ) from error
+            except ValueError as error:
+                raise AppCrashed(f"{name}: sent a line longer than {_LONGEST_LINE} bytes") from error
+            if not line.endswith(b"\n"):
+                raise await self._ended(name)
+            self._is_cut |= _bound(self.command.log)  # at least with every sign of life
+            try:
+                message = json.loads(line)
+                if message.get("id") != self._calls:
+                    continue
+                if "error" in message:
+                    raise AppError(f"{name}: {message['error']}{self._more('; more in {}')}")
+                if "result" in message:
+                    return message["result"]
+                on_progress(message["progress"])
+            except (ValueError, AttributeError, KeyError) as error:
+                raise AppCrashed(f"{name}: sent {line[:80]!r}, which is no answer") from error
+
+    async def _give_up(self) -> None:
+        await self.stop()
+        self._crashes += 1
+
+    async def _ended(self, name: str) -> AppCrashed:
+        """Say how the process ended, which closes its line a moment before."""
+        how = ""
+        if self._process is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_ENDING):
+                    code = await self._process.wait()
+                    how = f" by signal {-code}" if code < 0 else f" with status {code}"
+        return AppCrashed(f"{name}: the app's process ended{how}; {self._quote()}")
+
+    def _quote(self) -> str:
+        lines = [line.strip() for line in self._tail().decode(errors="replace").split("\n")]
+        words = " | ".join([line for line in lines if line][-3:])
+        return f"{f'its last words: {words[-600:]}' if words else 'it said nothing'}{self._more(' ({})')}"
+
+    def _tail(self) -> bytes:
+        """The end of the log, with what was moved out of it last where that is needed."""
+        tail = b""
+        for path in (self.command.log, _older(self.command.log)):
+            if len(tail) < _TAIL and (self._is_cut or path == self.command.log):
+                with path.open("rb") as log:
+                    log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL + len(tail)))
+                    tail = log.read(_TAIL) + tail
+        return tail
+
+    def _more(self, words: str) -> str:
+        return words.format(self.command.log) if self.command.keeps_log else ""
+
+
+def _bound(log: Path) -> bool:
+    """Move the end of a log that has grown too large to a second file; whoever writes it appends, and goes on."""
+    with contextlib.suppress(OSError):  # a log that cannot be bounded must not end a round
+        if log.stat().st_size <= LARGEST_LOG:
+            return False
+        with log.open("r+b") as file:
+            file.seek(-LARGEST_LOG // 16, os.SEEK_END)
+            end = file.read()
+            file.truncate(0)
+        _older(log).write_bytes(end)
+        return True
+    return False
+
+
+def _older(log: Path) -> Path:
+    return log.with_name(f"{log.name}.1")

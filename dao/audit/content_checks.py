@@ -1,0 +1,266 @@
+"""Checks that need the round's content: updates, shard, models, gradients. All arithmetic is the core's."""
+
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import TypeVar
+
+from dao.app.gradient_client import Evaluated, Evaluator
+from dao.app.shards import DEPTH
+from dao.audit.evidence import Evidence, fetch
+from dao.audit.findings import Differs, Missing, expect
+from dao.audit.statement_checks import weighed_of
+from dao.content import tensor_files
+from dao.core.errors import AppError, DecodeError
+from dao.core.formats.gradient import TOLERANCE, Gradient, gradient_size, relative_distance
+from dao.core.formats.layout import Model
+from dao.core.formats.manifest import Manifest, Node
+from dao.core.formats.update import Update
+from dao.core.merkle import body_root, verify
+from dao.core.round_machine import counted_stake
+from dao.core.score import scores
+from dao.core.settle import FAILED, inputs_root, loss_micros, scores_root
+from dao.core.types import Address, Digest, Status, hex_of
+from dao.core.weigh import UpdateEntry, Weighing, weigh
+from dao.store.cid import Cid
+from dao.store.source import Source
+
+T = TypeVar("T")
+
+
+class ContentChecks:
+    """What the checks have fetched and opened so far; each check leaves here what the next ones need."""
+
+    def __init__(
+        self, record: Evidence, manifest: Manifest, previous: Manifest | None, source: Source, scratch: Path
+    ) -> None:
+        self.record, self.manifest, self.previous = record, manifest, previous
+        self.source, self.scratch = source, scratch
+        self.evaluator: Evaluator | None = None
+        self._base: tuple[Path, Model] | None = None
+        self._model: Path | None = None
+        self._shard: Path | None = None
+        self._updates: dict[Address, Update] | None = None
+        self._gate: Gradient | None = None
+        self._reference: Gradient | None = None
+
+    # fetching
+
+    async def fetch(self, what: str, content: Cid | Digest, limit: int | None = None) -> Path:
+        """A content's file, as `dao.audit.evidence.fetch` has it."""
+        return await fetch(self.source, what, content, limit)
+
+    @property
+    def base(self) -> tuple[Path, Model]:
+        """The base model's file and values."""
+        return _needed(self._base, "the base model")
+
+    @property
+    def updates(self) -> dict[Address, Update]:
+        """Updates by node, of all that count."""
+        return _needed(self._updates, "the updates")
+
+    @property
+    def counted(self) -> list[Node]:
+        """Nodes whose update was weighed."""
+        return [node for node in self.manifest.nodes if node.status not in FAILED]
+
+    def entries(self) -> list[UpdateEntry]:
+        """The updates as the arithmetic takes them."""
+        rules, updates = self.record.rules, self.updates
+        return [
+            UpdateEntry(node.node, counted_stake(rules, node.stake), updates[node.node])
+            for node in self.counted
+        ]
+
+    # checks, in order
+
+    async def check_base(self) -> str:
+        """The base model is there, and has the number of values stated."""
+        path = await self.fetch("base model", Cid.parse(self.manifest.base_model))
+        model = await asyncio.to_thread(tensor_files.open_model, path)
+        self._base = (path, model)
+        values = model.layout.values
+        expect(
+            self.manifest.values == values, f"{self.manifest.values} values stated, the model has {values}"
+        )
+        return f"{model.layout.size} values, {self.manifest.base_model}"
+
+    async def check_updates(self) -> str:
+        """Every update that counts is there, decodes, and has the body root stated; every invalid one is invalid."""
+        layout, codec = self.base[1].layout, self.record.rules.codec
+        limit, depth = tensor_files.update_limit(layout, codec), self.record.rules.body_depth
+        opened: dict[Address, Update] = {}
+        for node in self.manifest.nodes:
+            if node.cid is None:
+                continue
+            who = f"node {hex_of(node.node)}"
+            try:
+                path = await self.fetch(f"{who}: update", Cid.parse(node.cid), limit)
+                update = await asyncio.to_thread(tensor_files.open_update, path, layout, codec)
+                root = await asyncio.to_thread(body_root, update.body, depth)
+            except DecodeError as error:
+                expect(
+                    node.status is Status.INVALID,
+                    f"{who}: is {node.status}, but its update is not valid: {error}",
+                )
+                continue
+            is_valid = root == node.body_root and counted_stake(self.record.rules, node.stake) > 0
+            expect(
+                is_valid or node.status is Status.INVALID,
+                f"{who}: body root {hex_of(root)}, another is stated",
+            )
+            expect(
+                not is_valid or node.status is not Status.INVALID, f"{who}: stated as invalid, and is valid"
+            )
+            if is_valid:
+                opened[node.node] = update
+        missing = [node for node in self.counted if node.node not in opened]
+        if missing:
+            raise Differs(f"node {hex_of(missing[0].node)}: counted without a valid update")
+        self._updates = opened
+        return f"{len(opened)} updates, {len(self.manifest.nodes) - len(opened)} without"
+
+    async def check_shard(self) -> str:
+        """The shard is under the task's validation root, and there."""
+        shard, root = self.manifest.shard, self.record.rules.validation_root
+        digest = Cid.parse(shard.cid).digest
+        is_drawn = verify(root, digest, shard.index, shard.proof, DEPTH)
+        expect(is_drawn, f"shard {shard.index}: {shard.cid} is not under the task's validation root")
+        self._shard = await self.fetch(f"shard {shard.index}", Cid.parse(shard.cid))
+        return f"shard {shard.index}, {shard.cid}"
+
+    async def check_gate(self) -> str:
+        """The gate gradient is the app's at the base model, within the tolerance."""
+        published = await self._gradient("gate gradient", self.manifest.gate_gradient)
+        if published is None:
+            return "none, as there is no valid update"
+        self._gate = published
+        evaluator, shard = _needed(self.evaluator, "the app"), _needed(self._shard, "the shard")
+        evaluated = await _evaluated(evaluator.gate_gradient(self.base[0], shard))
+        return await self._compare("gate gradient", published, evaluated)
+
+    async def check_weights(self) -> str:
+        """Weights, gate and clip follow bit by bit from updates, stakes, memories and the gate gradient."""
+        entries = self.entries()
+        if entries:
+            gate = _needed(self._gate, "the gate gradient")
+            memories = (
+                {memory.node: memory.memory for memory in self.previous.memories} if self.previous else {}
+            )
+            computed = await asyncio.to_thread(weigh, entries, gate, memories, tensor_files.each)
+        else:
+            computed = Weighing((), 0)
+        stated = {node.node: weighed_of(node) for node in self.counted}
+        for weighed in computed.nodes:
+            for name in ("unit_weight", "weight", "norm", "cosine", "memory", "status"):
+                said, true = getattr(stated[weighed.node], name), getattr(weighed, name)
+                expect(said == true, f"node {hex_of(weighed.node)}: {name} {said} stated, computed {true}")
+        said, true = self.manifest.weight_sum, computed.weight_sum
+        expect(said == true, f"weight sum {said} stated, computed {true}")
+        rows = [(node.node, node.body_root or Digest(b""), node.weight) for node in self.counted]
+        expect(
+            inputs_root(rows) == self.record.result.inputs_root,
+            "the result states another root over the inputs",
+        )
+        return f"{len(stated)} weights, sum {true}"
+
+    async def check_model(self) -> str:
+        """The new model and the aggregate's root follow bit by bit from weights and updates."""
+        out = self.scratch / "model"
+        weighing = Weighing(tuple(weighed_of(node) for node in self.counted), self.manifest.weight_sum)
+        root = await asyncio.to_thread(
+            tensor_files.write_model,
+            self.entries(),
+            weighing,
+            self.base[1],
+            out,
+            self.record.rules.body_depth,
+        )
+        cid = await asyncio.to_thread(tensor_files.cid_of, out)
+        self._model = out
+        expect(root == self.record.result.aggregate_root, f"aggregate root {hex_of(root)}, another is stated")
+        expect(cid.digest == self.record.result.model_digest, f"the model is {cid}, another is stated")
+        return f"{cid}, aggregate {hex_of(root)}"
+
+    async def check_reference(self) -> str:
+        """The reference gradient is the app's between the two models, within the tolerance, and bound by its root."""
+        published = await self._gradient("reference gradient", self.manifest.gradient)
+        stated = self.record.result.gradient_root
+        if published is None:
+            expect(stated == bytes(32), "no reference gradient, but a root of one is stated")
+            return "none, as there is no valid update"
+        root = await asyncio.to_thread(body_root, published.body, self.record.rules.body_depth)
+        expect(root == stated, f"reference gradient: root {hex_of(root)}, another is stated")
+        self._reference = published
+        model, shard = _needed(self._model, "the new model"), _needed(self._shard, "the shard")
+        evaluator = _needed(self.evaluator, "the app")
+        evaluated = await _evaluated(evaluator.reference_gradient(self.base[0], model, shard))
+        return await self._compare("reference gradient", published, evaluated)
+
+    async def check_scores(self) -> str:
+        """Scores follow bit by bit from updates, weights and the reference gradient."""
+        entries = self.entries()
+        weights = [node.weight for node in self.counted]
+        computed = []
+        if entries:
+            reference = _needed(self._reference, "the reference gradient")
+            computed = await asyncio.to_thread(
+                scores, entries, weights, self.manifest.weight_sum, reference, tensor_files.each
+            )
+        for node, score in zip(self.counted, computed, strict=True):
+            expect(
+                node.score == score, f"node {hex_of(node.node)}: score {node.score} stated, computed {score}"
+            )
+        root = scores_root((node.node, node.score) for node in self.counted)
+        expect(root == self.record.result.score_root, "the result states another root over the scores")
+        return f"{len(computed)} scores, {sum(computed)} millionths of loss"
+
+    async def check_losses(self) -> str:
+        """The losses before and after are the app's, within the tolerance."""
+        evaluator, shard = _needed(self.evaluator, "the app"), _needed(self._shard, "the shard")
+        model = _needed(self._model, "the new model")
+        stated = (
+            ("before", self.base[0], self.manifest.loss_before),
+            ("after", model, self.manifest.loss_after),
+        )
+        for when, path, said in stated:
+            loss = loss_micros(await _evaluated(evaluator.loss(path, shard)))
+            is_near = abs(said - loss) <= max(TOLERANCE * abs(loss), 1)
+            expect(is_near, f"loss {when} the round: {said} millionths stated, computed {loss}")
+        return f"{self.manifest.loss_before} to {self.manifest.loss_after} millionths"
+
+    # parts
+
+    async def _gradient(self, what: str, cid: str | None) -> Gradient | None:
+        expect((cid is None) == (not self.counted), f"{what}: expected one just when there is a valid update")
+        if cid is None:
+            return None
+        layout = self.base[1].layout
+        path = await self.fetch(what, Cid.parse(cid), gradient_size(layout.values))
+        return await asyncio.to_thread(tensor_files.open_gradient, path, layout)
+
+    async def _compare(self, what: str, published: Gradient, evaluated: Evaluated) -> str:
+        out = self.scratch / "gradient"
+        computed = await asyncio.to_thread(
+            tensor_files.write_gradient, evaluated.path, self.base[1].layout, out
+        )
+        distance = await asyncio.to_thread(relative_distance, published, computed, tensor_files.each)
+        expect(
+            distance <= TOLERANCE,
+            f"{what}: {distance:.2e} from the computed one, at most {TOLERANCE:.0e} may be",
+        )
+        return f"{distance:.1e} from the computed one"
+
+
+def _needed(value: T | None, what: str) -> T:
+    if value is None:
+        raise Missing(f"needs {what}, which an earlier check did not get")
+    return value
+
+
+async def _evaluated(work: Awaitable[T]) -> T:
+    try:
+        return await work
+    except AppError as error:
+        raise Missing(f"the app could not be evaluated here: {error}") from None

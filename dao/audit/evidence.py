@@ -1,0 +1,120 @@
+"""What an audit reads before it compares: the chain's record of a round, and the manifests of it and its parent."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dao.audit.findings import Missing
+from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator
+from dao.chain.events import CommitsClosed, ResultPosted
+from dao.chain.rounds import Member, RoundEvents, RoundReader
+from dao.core.commitment import forced_hash, result_hash
+from dao.core.errors import ContentError, DecodeError
+from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
+from dao.core.types import Address, Digest, Domain, Result, RoundId, RoundState, Rules, TaskId
+from dao.store.cid import Cid
+from dao.store.source import MAX_CONTENT, Source
+
+HIDDEN = (
+    "the node of the chain does not show {} as the contracts have it; use another, or check deployment.block"
+)
+PROVABLE = 1 << 28  # bytes that are read to show that a content has too many
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A posted round as the chain has it."""
+
+    domain: Domain
+    distributor: Address
+    task: TaskId
+    round: RoundId
+    rules: Rules
+    state: RoundState
+    events: RoundEvents
+    closed: CommitsClosed
+    posted: ResultPosted
+    parent: Result | None
+    members: Mapping[Address, Member]
+
+    @property
+    def result(self) -> Result:
+        """What the Superlink stated."""
+        return self.posted.result
+
+    @property
+    def base_model(self) -> Digest:
+        """The digest of the model that the round starts from."""
+        return self.parent.model_digest if self.parent else self.rules.base_model
+
+
+def has_result(state: RoundState) -> bool:
+    """Whether a result was posted, whatever has become of it."""
+    return state.posted_at > 0
+
+
+async def read_record(chain: Chain, task: TaskId, round_: RoundId) -> Evidence:
+    """Read all that the chain says of a round; Missing when it has no result, ChainError when the chain's node fails."""
+    at, coordinator, history = chain.final(), Coordinator(chain), RoundReader(chain, task)
+    rules, state, events = await asyncio.gather(
+        coordinator.rules_of_round(task, round_, at),
+        coordinator.round_of(task, round_, at),
+        history.events_of(round_, at),
+    )
+    if not has_result(state) and events.posted is None:
+        raise Missing(f"round {round_}: is {state.phase.name.lower()} and has no result to audit")
+    if events.closed is None or events.posted is None:
+        raise Missing(f"round {round_}: {HIDDEN.format('the events of its closing and result')}")
+    members, forced, contested = await asyncio.gather(
+        history.members_of(events.opened, at),
+        coordinator.forced_hash_of(task, round_, at),
+        coordinator.contested_count_of(task, round_, at),
+    )
+    if len(members) != state.eligible:
+        shown = f"who had joined ({len(members)} of {state.eligible})"
+        raise Missing(f"round {round_}: {HIDDEN.format(shown)}")
+    if forced_hash((event.node, event.commitment) for event in events.forced) != forced:
+        raise Missing(f"round {round_}: {HIDDEN.format('its forced commits')}")
+    if contested > len(events.contests):
+        raise Missing(f"round {round_}: {HIDDEN.format('what was forced after its result')}")
+    parent = None
+    if state.parent:
+        posted = (await history.events_of(state.parent, at)).posted
+        if posted is None:
+            raise Missing(f"round {state.parent}, the parent: its result is not in this node's history")
+        if result_hash(posted.result) != (await coordinator.round_of(task, state.parent, at)).result_hash:
+            raise Missing(f"round {state.parent}, the parent: {HIDDEN.format('the event of its result')}")
+        parent = posted.result
+    return Evidence(
+        domain=chain.domain,
+        distributor=chain.deployment.distributor,
+        task=task,
+        round=round_,
+        rules=rules,
+        state=state,
+        events=events,
+        closed=events.closed,
+        posted=events.posted,
+        parent=parent,
+        members=members,
+    )
+
+
+async def fetch(source: Source, what: str, content: Cid | Digest, limit: int | None = None) -> Path:
+    """A content's file; Missing names what it is. DecodeError when it has more bytes than `limit`."""
+    try:
+        path = await source.get(content, max(limit, PROVABLE) if limit else MAX_CONTENT)
+    except ContentError as error:
+        raise Missing(f"{what}: {error}") from None
+    size = path.stat().st_size
+    if limit is not None and size > limit:
+        raise DecodeError(f"{what}: it has {size} bytes, expected at most {limit}")
+    return path
+
+
+async def read_manifest(source: Source, digest: Digest) -> Manifest:
+    """Fetch and read a manifest by the digest on chain; Missing when it cannot be had, DecodeError when malformed."""
+    path = await fetch(source, "manifest", digest, MAX_BYTES)
+    return parse_manifest(await asyncio.to_thread(path.read_bytes))

@@ -1,0 +1,193 @@
+"""Checks of a manifest against the chain: no content but the manifests is needed."""
+
+from dao.audit.evidence import HIDDEN, Evidence
+from dao.audit.findings import Differs, Missing, expect
+from dao.chain.signer import recover
+from dao.core.commitment import commitment, forced_hash, result_hash
+from dao.core.errors import DecodeError
+from dao.core.formats.manifest import Manifest, Node
+from dao.core.formats.signed_messages import commit_digest
+from dao.core.replay import commits_of, differences, facts_of
+from dao.core.round_machine import counted_stake, draw_shard
+from dao.core.settle import FAILED, commits_root, result, settle
+from dao.core.types import Address, Digest, Status, hex_of
+from dao.core.weigh import NodeWeight
+from dao.store.cid import Cid
+
+FORCED = "a forced commit must be counted"
+
+
+def check_posted(record: Evidence) -> str:
+    """The chain keeps the hash of what was posted; where it does not, its node shows another event than was emitted."""
+    found = result_hash(record.result)
+    if found != record.state.result_hash:
+        raise Missing(HIDDEN.format("the event of the result"))
+    return f"{hex_of(found)}, {record.state.phase.name.lower()}"
+
+
+def check_head(record: Evidence, manifest: Manifest) -> str:
+    """The manifest is of this round, its seed, budget and models those of the chain."""
+    stated = {
+        "chain_id": (manifest.chain_id, record.domain.chain_id),
+        "coordinator": (manifest.coordinator, record.domain.coordinator),
+        "task": (manifest.task, record.task),
+        "round": (manifest.round, record.round),
+        "parent": (manifest.parent, record.state.parent),
+        "codec": (manifest.codec, record.rules.codec),
+        "seed": (manifest.seed, record.closed.seed),
+        "budget_wei": (manifest.budget_wei, record.rules.round_budget),
+        "base_model": (_digest(manifest.base_model), record.base_model),
+        "model": (_digest(manifest.model), record.result.model_digest),
+    }
+    for name, (said, true) in stated.items():
+        expect(said == true, f"manifest.{name}: stated {_shown(said)}, the chain says {_shown(true)}")
+    return f"round {record.round} on {record.state.parent}, seed {hex_of(record.closed.seed)}"
+
+
+def check_commits(record: Evidence, manifest: Manifest) -> str:
+    """The commits in the manifest are those under the root that commits were closed with."""
+    rows = [(node.node, node.commitment) for node in manifest.nodes if not node.forced]
+    root, closed = commits_root(rows), record.closed
+    expect(len(rows) == closed.commits, f"{len(rows)} commits stated, closed with {closed.commits}")
+    expect(
+        root == closed.root, f"root of the stated commits {hex_of(root)}, closed with {hex_of(closed.root)}"
+    )
+    expect(record.result.commits_root == root, "the result states another root than commits were closed with")
+    return f"{len(rows)} under {hex_of(root)}"
+
+
+def check_forced(record: Evidence, manifest: Manifest) -> str:
+    """Every forced commit before the result is counted; every one after it was in the tree."""
+    nodes = {node.node: node for node in manifest.nodes}
+    for event in record.events.forced:
+        node = nodes.get(event.node)
+        expect(node is not None, f"node {hex_of(event.node)}: forced its commit and is left out; {FORCED}")
+        if node is not None and node.forced:
+            expect(
+                node.commitment == event.commitment,
+                f"node {hex_of(event.node)}: another commitment than it forced is stated",
+            )
+    forced = {event.node for event in record.events.forced}
+    for stated in (node for node in manifest.nodes if node.forced):
+        expect(stated.node in forced, f"node {hex_of(stated.node)}: stated as forced, and is not on chain")
+    hashed = forced_hash((event.node, event.commitment) for event in record.events.forced)
+    expect(hashed == record.result.forced_hash, "the result states another hash of forced commits")
+    for event in record.events.contests:
+        node = nodes.get(event.node)
+        expect(
+            node is not None and not node.forced and node.commitment == event.commitment,
+            f"node {hex_of(event.node)}: forced a commit after the result that is not in the tree; the round is void",
+        )
+    return f"{len(forced)} before the result, {len(record.events.contests)} after it"
+
+
+def check_signatures(record: Evidence, manifest: Manifest) -> str:
+    """Every commit is signed by its node."""
+    for node in manifest.nodes:
+        digest = commit_digest(record.domain, record.task, record.round, node.node, node.commitment)
+        try:
+            signer: Address | None = recover(digest, node.signature)
+        except DecodeError:
+            signer = None
+        expect(signer == node.node, f"node {hex_of(node.node)}: its commit is not signed by it")
+    return f"{len(manifest.nodes)} commits signed by their nodes"
+
+
+def check_members(record: Evidence, manifest: Manifest) -> str:
+    """Nodes, owners and stakes are those of the chain when the round opened; nobody is left out."""
+    for node in manifest.nodes:
+        member = record.members.get(node.node)
+        expect(member is not None, f"node {hex_of(node.node)}: had not joined when the round opened")
+        if member is not None:
+            expect(
+                node.owner == member.owner, f"node {hex_of(node.node)}: its owner is {hex_of(member.owner)}"
+            )
+            expect(
+                node.stake == member.stake,
+                f"node {hex_of(node.node)}: stake {node.stake} stated, the chain says {member.stake}",
+            )
+    committed = {node.node for node in manifest.nodes}
+    absent = {
+        operator: member.owner
+        for operator, member in record.members.items()
+        if operator not in committed and counted_stake(record.rules, member.stake)
+    }
+    stated = {row.node: row.owner for row in manifest.absent}
+    for operator in sorted(absent.keys() ^ stated.keys()):
+        words = "absent, and not" if operator in absent else "not absent, and"
+        raise Differs(f"node {hex_of(operator)}: {words} stated so")
+    for operator, owner in stated.items():
+        expect(owner == absent[operator], f"node {hex_of(operator)}: its owner is {hex_of(absent[operator])}")
+    return f"{len(committed)} committed, {len(absent)} absent, stakes before block {record.state.open_block}"
+
+
+def check_reveals(record: Evidence, manifest: Manifest) -> str:
+    """What was revealed is what was committed; a node without a weight has a reason that holds."""
+    revealed = 0
+    for node in manifest.nodes:
+        who, arrived = f"node {hex_of(node.node)}", node.status not in (Status.LATE, Status.WITHHELD)
+        eligible = counted_stake(record.rules, node.stake) > 0
+        expect(eligible or node.status in FAILED, f"{who}: counted with a stake below the task's minimum")
+        if node.cid is None or node.body_root is None or node.salt is None:
+            is_bare = node.cid is None and node.body_root is None and node.salt is None
+            expect(is_bare and not arrived, f"{who}: is {node.status}, but without all of its reveal")
+            continue
+        bound = commitment(_digest(node.cid), node.body_root, node.salt)
+        expect(bound == node.commitment, f"{who}: the reveal is not what it committed to")
+        revealed += 1
+    return f"{revealed} reveals bound by their commitments"
+
+
+def check_draw(record: Evidence, manifest: Manifest, previous: Manifest | None) -> str:
+    """The shard is the one that the seed draws from those its ancestors left."""
+    used = previous.used_shards if previous else ()
+    drawn = draw_shard(record.closed.seed, record.rules.shards, used)
+    expect(manifest.shard.index == drawn, f"shard {manifest.shard.index} stated, the seed draws {drawn}")
+    retired = tuple(sorted({*used, drawn}))
+    expect(manifest.used_shards == retired, f"used shards {manifest.used_shards} stated, they are {retired}")
+    return f"shard {drawn} of {record.rules.shards - len(used)} left"
+
+
+def check_settlement(record: Evidence, manifest: Manifest, previous: Manifest | None) -> str:
+    """Payouts, debts, accounts, memories and roots follow from the stated weights and scores."""
+    weighed = {node.node: weighed_of(node) for node in manifest.nodes if node.status not in FAILED}
+    forced = [(event.node, event.commitment) for event in record.events.forced]
+    computed = settle(
+        facts_of(manifest, record.distributor, forced),
+        previous,
+        commits_of(manifest),
+        weighed,
+        {node.node: node.score for node in manifest.nodes if node.status not in FAILED},
+        {row.node: row.owner for row in manifest.absent},
+    )
+    for difference in differences(manifest, computed):
+        raise Differs(difference)
+    return f"{manifest.budget_wei - manifest.refunded_wei} of {manifest.budget_wei} wei paid"
+
+
+def check_result(record: Evidence, manifest: Manifest) -> str:
+    """The result on chain states what the manifest does."""
+    forced = [(event.node, event.commitment) for event in record.events.forced]
+    posted = record.result
+    computed = result(manifest, forced, posted.model_digest, posted.manifest_digest)
+    for name in type(posted).__dataclass_fields__:
+        said, true = getattr(posted, name), getattr(computed, name)
+        expect(said == true, f"{name}: posted {_shown(said)}, the manifest gives {_shown(true)}")
+    for node in manifest.nodes:
+        expect(bool(node.reason) or node.reward_wei > 0, f"node {hex_of(node.node)}: no reward and no reason")
+    return f"inputs {posted.inputs}, revealed {posted.revealed}, weight sum {posted.weight_sum}"
+
+
+def weighed_of(node: Node) -> NodeWeight:
+    """What a manifest states of an update's weight."""
+    return NodeWeight(
+        node.node, node.unit_weight, node.weight, node.norm, node.cosine, node.memory, node.status
+    )
+
+
+def _digest(cid: str) -> Digest:
+    return Cid.parse(cid).digest
+
+
+def _shown(value: object) -> str:
+    return hex_of(value) if isinstance(value, bytes) else str(value)

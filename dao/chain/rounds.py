@@ -1,0 +1,115 @@
+"""What the chain says of a round: who may take part with what stake, forced commits, seed, result."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator, Registry
+from dao.chain.events import CommitsClosed, ForcedCommit, Joined, Left, ResultPosted, RoundOpened
+from dao.chain.track import BlockRef
+from dao.core.errors import ChainError
+from dao.core.types import Address, BlockNumber, Phase, RoundId, TaskId, Wei
+
+E = TypeVar("E", RoundOpened, CommitsClosed, ResultPosted, ForcedCommit)
+PARALLEL = 32  # reads at a time
+SETTLED = 64  # blocks below which what was read is not read again
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A Supernode that may commit to a round; `stake` at the end of the block before the round opened."""
+
+    owner: Address
+    stake: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class RoundEvents:
+    """A round's events up to some block: `forced` before its result, in order, and `contests` after it."""
+
+    opened: RoundOpened
+    closed: CommitsClosed | None
+    posted: ResultPosted | None
+    forced: tuple[ForcedCommit, ...]
+    contests: tuple[ForcedCommit, ...]
+
+
+class RoundReader:
+    """Reads of one task; membership is read on from where the last round's was."""
+
+    def __init__(self, chain: Chain, task: TaskId) -> None:
+        self._chain = chain
+        self._task = task
+        self._coordinator, self._registry = Coordinator(chain), Registry(chain)
+        self._settled = BlockNumber(chain.deployment.block - 1)
+        self._changes: list[Joined | Left] = []
+
+    async def events_of(self, round_: RoundId, at: BlockRef) -> RoundEvents:
+        """A round's events up to a block; ChainError when it had not been opened."""
+        state = await self._coordinator.round_of(self._task, round_, at)
+        if state.phase is Phase.NONE:
+            raise ChainError(
+                f"task {self._task} round {round_}: not opened at block {at.number}; see its rounds"
+            )
+        opened, closed, posted, forced = await asyncio.gather(
+            self._past(RoundOpened, round_, at, state.open_block),
+            self._past(CommitsClosed, round_, at, state.open_block),
+            self._past(ResultPosted, round_, at, state.open_block),
+            self._past(ForcedCommit, round_, at, state.open_block),
+        )
+        if not opened:
+            raise ChainError(f"round {round_}: no event of its opening; use a node with more history")
+        end = (posted[0].block, posted[0].log_index) if posted else (at.number + 1, 0)
+        before = tuple(event for event in forced if (event.block, event.log_index) < end)
+        return RoundEvents(
+            opened[0],
+            closed[0] if closed else None,
+            posted[0] if posted else None,
+            before,
+            tuple(forced[len(before) :]),
+        )
+
+    async def members_of(self, opened: RoundOpened, at: BlockRef) -> Mapping[Address, Member]:
+        """Supernodes that had joined when the round opened, with owner and stake, by operator."""
+        owners: dict[Address, Address] = {}
+        for event in await self._changes_until(opened):
+            if isinstance(event, Joined):
+                owners[event.operator] = event.owner
+            else:
+                owners.pop(event.operator, None)
+        before = BlockNumber(opened.block - 1)
+        turn = asyncio.Semaphore(PARALLEL)
+
+        async def stake_of(operator: Address) -> Wei:
+            async with turn:
+                return await self._registry.stake_at(operator, before, at)
+
+        stakes = await asyncio.gather(*map(stake_of, owners))
+        return {
+            operator: Member(owner, stake)
+            for (operator, owner), stake in zip(owners.items(), stakes, strict=True)
+        }
+
+    async def _changes_until(self, opened: RoundOpened) -> list[Joined | Left]:
+        if opened.block <= self._settled:  # an older round than the last one read
+            self._settled, self._changes = BlockNumber(self._chain.deployment.block - 1), []
+        first = BlockNumber(self._settled + 1)
+        joined, left = await asyncio.gather(
+            self._chain.past(Joined, task=self._task, from_block=first, to_block=opened.block),
+            self._chain.past(Left, task=self._task, from_block=first, to_block=opened.block),
+        )
+        new: list[Joined | Left] = sorted([*joined, *left], key=lambda event: (event.block, event.log_index))
+        changes = self._changes + [
+            event for event in new if (event.block, event.log_index) < (opened.block, opened.log_index)
+        ]
+        settled = BlockNumber(max(self._settled, opened.block - SETTLED))
+        self._changes = [event for event in changes if event.block <= settled]
+        self._settled = settled
+        return changes
+
+    async def _past(self, kind: type[E], round_: RoundId, at: BlockRef, first: BlockNumber) -> list[E]:
+        return await self._chain.past(
+            kind, task=self._task, round=round_, from_block=first, to_block=at.number
+        )

@@ -1,0 +1,164 @@
+"""The content of a task before it is proposed: app, first model and shards, put where others can have them."""
+
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from dao.app.bundle import bundle, unpack
+from dao.app.gradient_client import Evaluator
+from dao.app.preflight import try_loss
+from dao.app.shards import Shards
+from dao.content import tensor_files
+from dao.core.errors import AppTimeout, ConfigError
+from dao.core.formats.layout import depth_for
+from dao.core.types import Digest, Rules, Wei
+from dao.gov.action_json import kind_of
+from dao.gov.actions import CreateTask
+from dao.store.cid import Cid
+from dao.store.disk import DiskStore
+from dao.store.kubo import KuboStore
+from dao.store.source import Store
+from node.trainer import Trainer
+
+
+@dataclass(frozen=True, slots=True)
+class TaskContent:
+    """What a task's rules bind, and what follows from it."""
+
+    app: Cid
+    base_model: Cid
+    validation_root: Digest
+    shards: int
+    values: int
+    body_depth: int
+
+
+async def publish(
+    app: Path,
+    model: Path | None,
+    shards: Shards,
+    store: Path,
+    ipfs: str | None,
+    python: Path | None,
+    trial: float | None,
+) -> TaskContent:
+    """Bundle the app, make its first model unless `model` is one, store and pin both.
+
+    Before anything is stored, the app is tried on a shard, with `trial` seconds for each function, or not at all when
+    None. The shards are stored nowhere: only the Superlink has them. Raises AppError, ConfigError, ContentError,
+    DecodeError.
+    """
+    bundled = await asyncio.to_thread(bundle, app)
+    if model is not None and not await asyncio.to_thread(model.is_file):
+        raise ConfigError(f"--model {model}: expected a safetensors file; without, the app makes the model")
+    with tempfile.TemporaryDirectory(prefix="proposal-") as folder:
+        tried = _Tried(Path(folder), await asyncio.to_thread(unpack, bundled, Path(folder) / "app"), python)
+        first = model or await tried.created(trial)
+        layout = (await asyncio.to_thread(tensor_files.open_model, first)).layout
+        if trial is not None:
+            await tried.loss(first, shards.paths[0], trial)
+            await tried.training(first, shards.paths[0], trial)
+        bundle_file = Path(folder) / "bundle.json"
+        await asyncio.to_thread(bundle_file.write_bytes, bundled)
+        app_cid, model_cid = await _keep([bundle_file, first], store, ipfs)
+    return TaskContent(
+        app_cid, model_cid, shards.root, len(shards.paths), layout.size, max(1, depth_for(layout.chunks))
+    )
+
+
+class _Tried:
+    """An app as others will have it, unpacked from its bundle, run for its proposer to see whether it works."""
+
+    def __init__(self, folder: Path, app: Path, python: Path | None) -> None:
+        self._folder, self._app, self._python = folder, app, python or Path(sys.executable)
+        self._console = Console(stderr=True)
+
+    async def created(self, limit: float | None) -> Path:
+        """The untrained model; AppTimeout where that takes longer than `limit` seconds."""
+        model = self._folder / "model.safetensors"
+        with self._console.status("the app makes its first model"):
+            async with self._trainer(None) as trainer:
+                try:
+                    async with asyncio.timeout(limit):
+                        await trainer.create(model)
+                except TimeoutError:
+                    raise AppTimeout(
+                        f"model(): the app took longer than {limit:.0f} s; give it more by --trial"
+                    ) from None
+        return model
+
+    async def loss(self, model: Path, shard: Path, limit: float) -> None:
+        """Take a gradient on a shard in two processes, as Superlink and auditor will."""
+        scratch = self._folder / "evaluated"
+        pair = [
+            Evaluator(self._app, self._python, scratch / str(n), limit=limit, keeps_log=False)
+            for n in range(2)
+        ]
+        try:
+            with self._console.status(f"data() and loss() are tried on {shard.name}"):
+                await try_loss(pair[0], model, shard, pair[1])
+        except AppTimeout as error:
+            raise AppTimeout(f"{error}; give it more by --trial") from None
+        finally:
+            for evaluator in pair:
+                await evaluator.stop()
+
+    async def training(self, model: Path, shard: Path, limit: float) -> None:
+        """Train on a shard as if it were a contributor's data; say what is odd."""
+        out, odd = self._folder / "trained.safetensors", None
+        with self._console.status(f"train() is tried on {shard.name}"):
+            async with self._trainer(shard) as trainer:
+                try:
+                    await trainer.train(model, out, seed=1, round=1, limit=limit)
+                except AppTimeout:
+                    odd = f"had not ended after {limit:.0f} s, and was not waited for"
+        if odd is None:
+            before = await asyncio.to_thread(tensor_files.open_model, model)
+            after = await asyncio.to_thread(tensor_files.open_model, out)
+            if np.array_equal(before.flat, after.flat):
+                odd = "left the model as it was"
+        if odd is not None:
+            sys.stderr.write(f"dao: train(), tried on {shard.name}, {odd}\n")
+
+    @asynccontextmanager
+    async def _trainer(self, data: Path | None) -> AsyncIterator[Trainer]:
+        trainer = Trainer.of(self._app, data, self._folder / "app.log", python=self._python, keeps_log=False)
+        try:
+            yield trainer
+        finally:
+            await trainer.stop()
+
+
+def write_draft(file: Path, rules: Rules, funds: Wei) -> None:
+    """Write a task for `dao propose --file`."""
+    from dao.gov.drafts import shown
+
+    action = CreateTask(rules, funds)
+    told = {"actions": [{"kind": kind_of(action), "fields": shown(action)}]}
+    file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+async def _keep(contents: list[Path], store: Path, ipfs: str | None) -> list[Cid]:
+    """Store and pin contents in a folder and, where there is one, an IPFS node."""
+    disk = DiskStore(store)
+    kubo = None if ipfs is None else KuboStore(ipfs, disk)
+    try:
+        keepers: list[Store] = [disk] if kubo is None else [disk, kubo]
+        cids = []
+        for content in contents:
+            for keeper in keepers:
+                cid = await keeper.put_file(content)
+                await keeper.pin(cid)
+            cids.append(cid)
+        return cids
+    finally:
+        if kubo is not None:
+            kubo.close()

@@ -1,0 +1,1 @@
+"""The content of a task as files: tensors mapped from disk."""

@@ -1,0 +1,116 @@
+"""Models, updates and gradients as files, mapped rather than read: the shell of the core's arithmetic.
+
+Everything here blocks: call it in a thread. A mapped file must not be shortened by anyone; content in a store is not.
+"""
+
+import math
+import mmap
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from dao.core.aggregate import aggregate
+from dao.core.formats.gradient import LEAF, Gradient, decode_gradient, gradient_prefix, write_rows
+from dao.core.formats.layout import FLOAT, MAX_HEADER, Layout, Model, model_header, parse_model
+from dao.core.formats.update import Update, decode_update, update_size
+from dao.core.types import Codec, Digest
+from dao.core.weigh import UpdateEntry, Weighing
+from dao.store.cid import Cid
+from dao.store.hashing import cid_of_file
+
+_pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="arithmetic")
+each = _pool.map
+
+
+def map_file(path: Path) -> mmap.mmap:
+    """Map a file to read."""
+    with path.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def open_model(path: Path) -> Model:
+    """Read a model's file; DecodeError, naming the tensor, when it is malformed or not finite."""
+    model = parse_model(map_file(path))
+    model.check_finite(each)
+    return model
+
+
+def open_update(path: Path, layout: Layout, codec: Codec) -> Update:
+    """Read an update's file; DecodeError names the tensor."""
+    return decode_update(map_file(path), layout, codec, each)
+
+
+def open_gradient(path: Path, layout: Layout) -> Gradient:
+    """Read a gradient's file; DecodeError says what is wrong."""
+    return decode_gradient(map_file(path), layout.values, each)
+
+
+def write_gradient(floats: Path, layout: Layout, out: Path) -> Gradient:
+    """Quantise the evaluator's float32 values, which stand as in a model file, into a gradient's file.
+
+    RuleError, naming the tensor, for a value that is not finite or too large.
+    """
+    values = Model(layout, np.frombuffer(map_file(floats), FLOAT))
+    with new_file(out, gradient_prefix(layout.values), (layout.chunks, LEAF), np.uint8) as rows:
+        write_rows(values, rows, each)
+    return Gradient(map_rows(out, rows))
+
+
+def write_model(
+    entries: Sequence[UpdateEntry], weighing: Weighing, base: Model, out: Path, depth: int
+) -> Digest:
+    """Aggregate into the new model's file; return the root over the aggregate."""
+    with new_file(out, model_header(base.layout), (base.layout.size,), FLOAT) as values:
+        return aggregate(entries, weighing.weights, weighing.weight_sum, base, values, depth, each)
+
+
+def cid_of(path: Path) -> Cid:
+    """The CID of a file's bytes."""
+    with path.open("rb") as file:
+        return cid_of_file(file.fileno(), os.fstat(file.fileno()).st_size)
+
+
+def update_limit(layout: Layout, codec: Codec) -> int:
+    """How many bytes of what claims to be an update are worth reading: its size, and room for another header."""
+    return update_size(layout, codec) + MAX_HEADER
+
+
+class FileArray:
+    """An array in a file, set by writing there: to a mapping of it, every page is a fault, ten times the cost."""
+
+    def __init__(self, descriptor: int, start: int, shape: tuple[int, ...], dtype: DTypeLike) -> None:
+        """The array begins `start` bytes into the file."""
+        self.shape = shape
+        self.start, self._descriptor, self._dtype = start, descriptor, np.dtype(dtype)
+        self._row = self._dtype.itemsize * math.prod(shape[1:])  # bytes
+        self._writing = threading.Lock()  # the system lets one write at a time, and has others spin
+
+    def __setitem__(self, rows: slice, values: NDArray[Any], /) -> None:
+        left = np.ascontiguousarray(values, self._dtype).view(np.uint8).reshape(-1).data
+        at = self.start + rows.start * self._row
+        with self._writing:
+            while left:
+                written = os.pwrite(self._descriptor, left, at)
+                left, at = left[written:], at + written
+
+
+@contextmanager
+def new_file(path: Path, prefix: bytes, shape: tuple[int, ...], dtype: DTypeLike) -> Iterator[FileArray]:
+    """Write a new file, a prefix and then an array; what stood there stays whole for whoever has it open."""
+    with suppress(FileNotFoundError):
+        path.unlink()
+    with path.open("xb", buffering=0) as file:
+        file.write(prefix)
+        yield FileArray(file.fileno(), len(prefix), shape, dtype)
+
+
+def map_rows(path: Path, written: FileArray) -> NDArray[np.uint8]:
+    """Map the rows of bytes that were written to a file, to read."""
+    return np.frombuffer(map_file(path), np.uint8, offset=written.start).reshape(written.shape)

@@ -1,0 +1,107 @@
+"""The loops of `dao.core.engine.reference` and of int8 updates for large models: compiled, without the interpreter's lock.
+
+Where a value is in a compiled loop's way (one that does not fit, mostly), the plain one is run, which says so.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dao.core.engine import numba_kernels
+from dao.core.engine.chunking import Scratch
+from dao.core.engine.reference import Digits, Exponents, Loops, Sums
+from dao.core.formats.codec import Int8, Rows
+
+try:
+    from dao.core.engine import openssl_sha256
+
+    HAS_HASHERS = True
+except ImportError:  # another libcrypto: slower, no less right
+    HAS_HASHERS = False
+
+
+class CompiledLoops(Loops):
+    """As `Loops`."""
+
+    digit = np.int16
+
+    def hash_rows(self, rows: NDArray[np.uint8]) -> bytes:
+        if not HAS_HASHERS:
+            return super().hash_rows(rows)
+        found = np.empty((len(rows), 32), np.uint8)
+        openssl_sha256.hash_rows(rows, found)
+        return found.tobytes()
+
+    def hash_sums(self, total: Sums, scratch: Scratch) -> bytes:
+        if not HAS_HASHERS:
+            return super().hash_sums(total, scratch)
+        found = scratch.array("hashes", len(total), np.uint8, 32)
+        openssl_sha256.hash_sums(total, found)
+        return found.tobytes()
+
+    def move(
+        self, total: Sums, divisor: int, base: NDArray[np.float32], scratch: Scratch
+    ) -> NDArray[np.floating]:
+        moved = scratch.array("moved", len(total), np.float32)
+        if numba_kernels.move(total, divisor, base, moved):
+            return moved
+        return super().move(total, divisor, base, scratch)
+
+    def quantise_sums(self, total: Sums, scratch: Scratch) -> tuple[Digits, Exponents]:
+        digits = scratch.array("digits", len(total), np.int16)
+        exponents = scratch.array("exponents", len(total), np.uint8, 1).reshape(-1)
+        if not numba_kernels.quantise_sums(total, digits, exponents):
+            super().quantise_sums(total, scratch)
+        return digits, exponents
+
+    def quantise_floats(self, values: NDArray[np.float32], rows: NDArray[np.uint8], scratch: Scratch) -> None:
+        if not numba_kernels.quantise_floats(values, rows):
+            super().quantise_floats(values, rows, scratch)
+
+    def read_digits(self, rows: NDArray[np.uint8], digits: Digits, exponents: Exponents) -> None:
+        numba_kernels.read_digits(rows, digits, exponents)
+
+    def dot_digits(self, left: Digits, right: Digits, exponents: Exponents) -> int:
+        bins = _bins()
+        numba_kernels.dot_digits(left, right, exponents, bins)
+        return _sum_of(bins)
+
+
+class CompiledInt8(Int8):
+    """As `Int8`."""
+
+    def encode(
+        self, before: NDArray[np.float32], after: NDArray[np.float32], rows: Rows, scratch: Scratch
+    ) -> None:
+        if not numba_kernels.encode(before, after, rows):
+            super().encode(before, after, rows, scratch)
+
+    def first_bad(self, rows: Rows) -> tuple[int, str] | None:
+        return None if numba_kernels.check(rows) else super().first_bad(rows)
+
+    def add(self, rows: Rows, weight: int, total: Sums, scratch: Scratch) -> None:  # noqa: ARG002
+        numba_kernels.add(rows, weight, total)
+
+    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> int:  # noqa: ARG002
+        bins = _bins()
+        numba_kernels.dot(rows, digits, exponents, bins)
+        return _sum_of(bins)
+
+    def square(self, rows: Rows, scratch: Scratch) -> int:  # noqa: ARG002
+        bins = _bins()
+        numba_kernels.square(rows, bins)
+        return _sum_of(bins)
+
+
+COMPILED = CompiledLoops()
+INT8 = CompiledInt8()
+
+
+def _bins() -> NDArray[np.int64]:
+    """One sum for each exponent that a product may have, up to twice 47."""
+    return np.zeros(95, np.int64)
+
+
+def _sum_of(bins: NDArray[np.int64]) -> int:
+    return sum(int(bins[shift]) << shift for shift in np.flatnonzero(bins).tolist())

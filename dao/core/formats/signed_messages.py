@@ -1,0 +1,99 @@
+"""The messages that are signed, as EIP-712 digests (for our keys) and typed data (for wallets)."""
+
+from collections.abc import Mapping
+from functools import cache
+
+from dao.core.formats.abi import encode, uint
+from dao.core.keccak import keccak256
+from dao.core.types import Address, Digest, Domain, RoundId, TaskId, Timestamp, hex_of
+
+Values = Mapping[str, int | bytes | str]
+
+DOMAIN_TYPE = (
+    ("name", "string"),
+    ("version", "string"),
+    ("chainId", "uint256"),
+    ("verifyingContract", "address"),
+)
+TYPES: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "Commit": (("task", "uint64"), ("round", "uint64"), ("node", "address"), ("commitment", "bytes32")),
+    "Receipt": (("task", "uint64"), ("round", "uint64"), ("node", "address"), ("commitment", "bytes32")),
+    "Request": (("method", "string"), ("bodyHash", "bytes32"), ("nonce", "bytes32"), ("expiry", "uint64")),
+    "Operator": (("owner", "address"), ("operator", "address")),
+}
+_NAME, _VERSION = "Commonweight", "1"
+
+
+def commit_digest(domain: Domain, task: TaskId, round_: RoundId, node: Address, commitment: Digest) -> Digest:
+    """What an operator signs to commit."""
+    return digest("Commit", domain, {"task": task, "round": round_, "node": node, "commitment": commitment})
+
+
+def receipt_digest(
+    domain: Domain, task: TaskId, round_: RoundId, node: Address, commitment: Digest
+) -> Digest:
+    """What a Superlink signs when it has taken a commit."""
+    return digest("Receipt", domain, {"task": task, "round": round_, "node": node, "commitment": commitment})
+
+
+def request_digest(
+    domain: Domain, method: str, body_hash: Digest, nonce: Digest, expiry: Timestamp
+) -> Digest:
+    """What an operator signs with every call: `body_hash` = sha256 of the body, `expiry` in Unix seconds."""
+    return digest(
+        "Request", domain, {"method": method, "bodyHash": body_hash, "nonce": nonce, "expiry": expiry}
+    )
+
+
+def operator_digest(chain_id: int, registry: Address, owner: Address, operator: Address) -> Digest:
+    """What an operator signs to serve an owner, in the registry's domain."""
+    return digest("Operator", Domain(chain_id, registry), {"owner": owner, "operator": operator})
+
+
+def digest(kind: str, domain: Domain, values: Values) -> Digest:
+    """Compute keccak256(0x1901, domain separator, struct hash) (EIP-712); RuleError for a value out of range."""
+    words = [_encoded(kind, name, type_, values[name]) for name, type_ in TYPES[kind]]
+    struct = keccak256(_type_hash(kind, TYPES[kind]) + encode(*words))
+    return keccak256(b"\x19\x01" + _separator(domain) + struct)
+
+
+def typed_data(kind: str, domain: Domain, values: Values) -> dict[str, object]:
+    """Write a message as `eth_signTypedData_v4` takes it; `digest` of the same arguments is what is signed."""
+    return {
+        "types": {
+            "EIP712Domain": [{"name": name, "type": type_} for name, type_ in DOMAIN_TYPE],
+            kind: [{"name": name, "type": type_} for name, type_ in TYPES[kind]],
+        },
+        "primaryType": kind,
+        "domain": {
+            "name": _NAME,
+            "version": _VERSION,
+            "chainId": domain.chain_id,
+            "verifyingContract": hex_of(domain.coordinator),
+        },
+        "message": {name: _shown(values[name]) for name, _ in TYPES[kind]},
+    }
+
+
+def _shown(value: int | bytes | str) -> int | str:
+    return hex_of(value) if isinstance(value, bytes) else value
+
+
+def _encoded(kind: str, name: str, type_: str, value: int | bytes | str) -> int | bytes:
+    if isinstance(value, str):
+        return keccak256(value.encode())
+    return uint(value, int(type_[4:]), f"{kind}.{name}") if isinstance(value, int) else value
+
+
+@cache
+def _type_hash(kind: str, fields: tuple[tuple[str, str], ...]) -> Digest:
+    members = ",".join(f"{type_} {name}" for name, type_ in fields)
+    return keccak256(f"{kind}({members})".encode())
+
+
+@cache
+def _separator(domain: Domain) -> Digest:
+    names = keccak256(_NAME.encode()), keccak256(_VERSION.encode())
+    return keccak256(
+        encode(_type_hash("EIP712Domain", DOMAIN_TYPE), *names, domain.chain_id, domain.coordinator)
+    )

@@ -1,0 +1,66 @@
+"""What the demonstration knows at a moment: filled by the watcher, shown by the view, written by the report."""
+
+from dataclasses import dataclass, field
+
+from dao.demo.plan import DemoMember
+
+MEMORY = "memory"  # the store of what is played without a chain
+
+
+@dataclass
+class SeatRound:
+    """One Supernode in one round."""
+
+    committed: bool = False
+    revealed: bool = False
+    status: str = ""
+    weight: int = 0
+    score: int = 0  # millionths of loss
+    reward_wei: int = 0
+    reason: str = ""
+
+
+@dataclass
+class RoundView:
+    """One round as it stands."""
+
+    round: int
+    phase: str = "opening"
+    deadline: float | None = None  # Unix seconds
+    started: float = 0.0
+    seconds: float = 0.0  # from opening to the posted result
+    accuracy: float | None = None  # on a test that nobody trains or scores on, 0..1
+    loss: float | None = None
+    budget_wei: int = 0
+    refunded_wei: int = 0
+    gas_superlink: int = 0
+    gas_participants: int = 0
+    audit: str = ""
+    nodes: dict[str, SeatRound] = field(default_factory=dict)  # operator address → its part
+
+
+@dataclass
+class Seat:
+    """One Supernode of the demonstration and its keys' addresses (0x…)."""
+
+    member: DemoMember
+    owner: str
+    operator: str
+
+
+@dataclass
+class DemoState:
+    """All of it."""
+
+    task: int
+    store: str
+    rounds_wanted: int
+    seats: list[Seat]
+    rounds: list[RoundView] = field(default_factory=list)
+    claimed_wei: dict[str, int] = field(default_factory=dict)  # owner → wei
+    note: str = ""
+    page: str = ""  # its address, where it is served
+
+    def total_wei(self, operator: str) -> int:
+        """What this Supernode earned so far."""
+        return sum(r.nodes[operator].reward_wei for r in self.rounds if operator in r.nodes)

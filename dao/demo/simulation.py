@@ -1,0 +1,154 @@
+"""One round computed as the Superlink computes it, from updates to manifest, without chain or wire between."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aggregator.compute import BaseModel, RoundComputer, RoundInputs
+from aggregator.publisher import Publisher
+from dao.app.gradient_client import Evaluator
+from dao.app.shards import Shards
+from dao.chain.signer import Signer
+from dao.content import tensor_files
+from dao.core.commitment import commitment
+from dao.core.formats.json_form import Cid as CidText
+from dao.core.formats.json_form import Signature
+from dao.core.formats.layout import Model, depth_for, parse_model
+from dao.core.formats.manifest import Manifest, Shard
+from dao.core.formats.signed_messages import commit_digest
+from dao.core.formats.update import encode_body, update_prefix
+from dao.core.merkle import body_root
+from dao.core.round_machine import draw_shard
+from dao.core.settle import Commit
+from dao.core.types import (
+    ZERO_ADDRESS,
+    ZERO_DIGEST,
+    Address,
+    Codec,
+    Digest,
+    Domain,
+    RoundId,
+    Rules,
+    TaskId,
+    Wei,
+)
+from dao.store.cid import cid_of_bytes
+from dao.store.disk import DiskStore
+from dao.store.layered import LayeredStore
+
+TASK = TaskId(1)
+DOMAIN = Domain(31337, ZERO_ADDRESS)
+CODEC = Codec.INT8
+LIMIT = 60.0  # seconds for replicas, of which there are none
+
+
+@dataclass(frozen=True)
+class Committed:
+    """A node's update, committed and revealed."""
+
+    commit: Commit
+    content: bytes
+
+
+def commit(
+    signer: Signer, owner: Address, stake: Wei, number: RoundId, base: Model, trained: Model
+) -> Committed:
+    """Quantise what training changed, and commit to it as a Supernode does."""
+    body = encode_body(base, trained, CODEC)
+    content = update_prefix(base.layout, CODEC) + body.tobytes()
+    root, cid = body_root(body, depth_for(base.layout.chunks)), cid_of_bytes(content)
+    salt = Digest(hashlib.sha256(signer.address + number.to_bytes(8, "big")).digest())
+    promise = commitment(cid.digest, root, salt)
+    signature = Signature(signer.sign(commit_digest(DOMAIN, TASK, number, signer.address, promise)))
+    row = Commit(
+        node=signer.address,
+        owner=owner,
+        stake=stake,
+        commitment=promise,
+        signature=signature,
+        forced=False,
+        cid=CidText(str(cid)),
+        body_root=root,
+        salt=salt,
+        failure=None,
+    )
+    return Committed(row, content)
+
+
+class Simulation:
+    """Settles round after round with the Superlink's own arithmetic, from the app's first model on."""
+
+    def __init__(self, evaluator: Evaluator, shards: Shards, folder: Path, budget: Wei) -> None:
+        """Keep content and scratch files below `folder`; each round has `budget` to pay."""
+        self._shards = shards
+        self._publisher = Publisher(LayeredStore(DiskStore(folder / "store")))
+        self._work = RoundComputer(evaluator, self._publisher, folder / "scratch")
+        self._budget = budget
+        self.base: BaseModel
+
+    async def begin(self, model: Path) -> None:
+        """Start from a model file."""
+        cid = await self._publisher.put_copy(model)
+        stored = self._publisher.path_of(cid)
+        self.base = BaseModel(None, cid, stored, await asyncio.to_thread(tensor_files.open_model, stored))
+
+    async def settle(self, number: RoundId, commits: Sequence[Committed]) -> Manifest:
+        """Weigh, aggregate, score and pay a round; `base` is then what it led to."""
+        for committed in commits:
+            await self._publisher.put_bytes(committed.content)
+        previous = self.base.previous
+        seed = Digest(hashlib.sha256(b"simulated round" + number.to_bytes(8, "big")).digest())
+        index = draw_shard(seed, len(self._shards.paths), previous.used_shards if previous else ())
+        shard = self._shards.paths[index]
+        case = RoundInputs(
+            domain=DOMAIN,
+            distributor=ZERO_ADDRESS,
+            task=TASK,
+            round=number,
+            rules=_rules(self._budget, depth_for(self.base.model.layout.chunks)),
+            base=self.base,
+            seed=seed,
+            shard=Shard(index, CidText(str(self._shards.cids[index])), self._shards.proof(index)),
+            shard_path=shard,
+            commits=[committed.commit for committed in commits],
+            absent={},
+            forced=(),
+        )
+        gate = await self._work.gate(self.base, shard)
+        settlement = await self._work.settle(case, gate, announce=lambda _: None)
+        await self._publisher.settled(LIMIT)
+        self.base = settlement.base
+        return settlement.manifest
+
+
+def _rules(budget: Wei, depth: int) -> Rules:
+    """A task's rules: all stake counts as it is; nothing here asks for the periods, bonds and contents."""
+    return Rules(
+        superlink=ZERO_ADDRESS,
+        commit_period=0,
+        reveal_period=0,
+        result_period=0,
+        force_period=0,
+        challenge_period=0,
+        resolve_period=0,
+        quorum=1,
+        shards=0,
+        body_depth=depth,
+        codec=CODEC,
+        admitted_only=False,
+        min_stake=Wei(1),
+        max_stake=Wei(2**128 - 1),
+        round_budget=budget,
+        superlink_bond=Wei(0),
+        challenge_bond=Wei(0),
+        app_hash=ZERO_DIGEST,
+        base_model=ZERO_DIGEST,
+        validation_root=ZERO_DIGEST,
+    )
+
+
+def load(path: Path) -> Model:
+    """Read a model file; DecodeError when it is none."""
+    return parse_model(path.read_bytes())

@@ -1,0 +1,121 @@
+"""The demonstration on a terminal: the round as it stands, each Supernode's part in it, and progress."""
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from dao.demo.demo_state import MEMORY, DemoState, RoundView, Seat, SeatRound
+
+TOKEN = 10**18
+BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def tokens(wei: int) -> str:
+    """Return an amount in whole tokens with two decimals."""
+    return f"{wei / TOKEN:,.2f}"
+
+
+def sparkline(values: list[float]) -> str:
+    """Return values in 0..1 as block characters."""
+    return "".join(BLOCKS[min(8, max(1, round(v * 8)))] for v in values)
+
+
+def progress_text(part: SeatRound) -> Text:
+    """Where a Supernode stands in the running round."""
+    if part.status:
+        style = {"ok": "green", "clipped": "green", "gated": "yellow"}.get(part.status, "red")
+        return Text(part.status, style=style)
+    if part.revealed:
+        return Text("revealed", style="cyan")
+    if part.committed:
+        return Text("committed", style="blue")
+    return Text("training", style="dim")
+
+
+def _row(state: DemoState, seat: Seat, now: SeatRound, last: SeatRound | None) -> list[RenderableType]:
+    shown = now if now.status else last
+    score = f"{shown.score / 1e6:+.4f}" if shown else ""
+    reward = tokens(shown.reward_wei) if shown else ""
+    return [
+        seat.member.name,
+        Text(str(seat.member.role), style="dim"),
+        progress_text(now),
+        score,
+        reward,
+        tokens(state.total_wei(seat.operator)),
+        Text(shown.reason if shown else "", style="dim"),
+    ]
+
+
+def _headline(state: DemoState, view: RoundView | None, now: float) -> Text:
+    if view is None:
+        return Text(state.note or "starting", style="bold")
+    left = (
+        "" if view.deadline is None else f" · at most {max(0, view.deadline - now):.0f} s left in this phase"
+    )
+    line = Text(f"Round {view.round} of {state.rounds_wanted} · {view.phase}", style="bold")
+    line.append(left, style="dim")
+    return line
+
+
+def render(state: DemoState, now: float) -> RenderableType:
+    """Everything worth seeing at `now` (Unix seconds)."""
+    view = state.rounds[-1] if state.rounds else None
+    previous = state.rounds[-2] if len(state.rounds) > 1 else None
+    table = Table(box=None, pad_edge=False, expand=True)
+    for column in ("Supernode", "data", "now"):
+        table.add_column(column, no_wrap=True)
+    for column in ("score", "reward", "earned"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("why", ratio=1, overflow="ellipsis", no_wrap=True)
+    for seat in state.seats:
+        part = view.nodes.get(seat.operator, SeatRound()) if view else SeatRound()
+        last = previous.nodes.get(seat.operator) if previous else None
+        table.add_row(*_row(state, seat, part, last))
+    done = [r for r in state.rounds if r.accuracy is not None]
+    trend = Text("accuracy ")
+    if done:
+        trend.append(sparkline([r.accuracy or 0.0 for r in done]), style="green")
+        trend.append(f" {100 * (done[-1].accuracy or 0):.1f}%", style="bold green")
+    else:
+        trend.append("after the first round", style="dim")
+    bar = ProgressBar(total=max(1, state.rounds_wanted), completed=len(done))
+    parts: list[RenderableType] = [_headline(state, view, now), Text(), table, Text(), trend, bar]
+    if state.note:
+        parts.append(Text(state.note, style="dim"))
+    title = f"Commonweight · task {state.task} · content on {state.store}"
+    return Panel(Group(*parts), title=title, subtitle=state.page and f"page: {state.page}", padding=(1, 2))
+
+
+def summary(state: DemoState) -> RenderableType:
+    """What is worth keeping at the end; without a chain there are no gas, audits and claims."""
+    on_chain = state.store != MEMORY
+    rounds = Table(title="Rounds", title_justify="left", box=None, pad_edge=False)
+    for column in ("round", "accuracy", "loss", "seconds", "paid", "refunded"):
+        rounds.add_column(column, justify="right")
+    if on_chain:
+        rounds.add_column("gas of the Superlink", justify="right")
+        rounds.add_column("gas of participants", justify="right")
+        rounds.add_column("audit")
+    for r in state.rounds:
+        accuracy = "" if r.accuracy is None else f"{100 * r.accuracy:.1f}%"
+        loss = "" if r.loss is None else f"{r.loss:.4f}"
+        audit = Text(r.audit, style="green" if r.audit == "ok" else "red")
+        paid, back = tokens(r.budget_wei - r.refunded_wei), tokens(r.refunded_wei)
+        chain = (f"{r.gas_superlink:,}", str(r.gas_participants), audit) if on_chain else ()
+        rounds.add_row(str(r.round), accuracy, loss, f"{r.seconds:.1f}", paid, back, *chain)
+    title = "Earned and claimed (tokens)" if on_chain else "Earned (tokens)"
+    earned = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in ("Supernode", "data"):
+        earned.add_column(column)
+    for column in ("earned", "claimed") if on_chain else ("earned",):
+        earned.add_column(column, justify="right")
+    earned.add_column("in the last round")
+    for seat in state.seats:
+        last = state.rounds[-1].nodes.get(seat.operator, SeatRound()) if state.rounds else SeatRound()
+        total = tokens(state.total_wei(seat.operator))
+        claimed = (tokens(state.claimed_wei.get(seat.owner, 0)),) if on_chain else ()
+        earned.add_row(seat.member.name, str(seat.member.role), total, *claimed, last.reason)
+    return Group(rounds, Text(), earned)

@@ -1,0 +1,1 @@
+"""A development network on this machine: Anvil as its chain, Kubo as its IPFS node."""

@@ -1,0 +1,48 @@
+"""Actions as JSON, as the API and the command line take and show them: a kind, and fields by their names."""
+
+import re
+from typing import Any
+
+from dao.core.errors import DecodeError
+from dao.core.formats.address import address_of
+from dao.core.formats.json_form import form_of
+from dao.core.types import hex_of
+from dao.gov.actions import KINDS, Action, Known, Unknown
+
+_ADDRESS = 42  # characters
+_NAMES = {re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower(): kind for kind in KINDS}
+
+
+def kind_of(action: Action) -> str:
+    """The name of an action's kind: "create_task", "grant", …, "unknown"."""
+    return next((name for name, kind in _NAMES.items() if isinstance(action, kind)), "unknown")
+
+
+def fields_of(action: Action) -> dict[str, object]:
+    """The fields: wei as decimal text, digests and addresses as 0x and hex digits, rules as an object."""
+    if isinstance(action, Unknown):
+        return {
+            "target": hex_of(action.target),
+            "value": str(action.value),
+            "calldata": hex_of(action.calldata),
+        }
+    kind: Any = type(action)
+    written: dict[str, object] = form_of(kind).write(action)
+    return written
+
+
+def read_action(kind: str, fields: object) -> Known:
+    """Read what `fields_of` writes, hex digits in any case, addresses as people write them; DecodeError names what is wrong."""
+    if kind not in _NAMES:
+        raise DecodeError(f"action {kind[:80]!r}: expected one of {' '.join(_NAMES)}")
+    known: Any = _NAMES[kind]
+    action: Known = form_of(known).read(_lowered(fields, kind), kind)
+    return action
+
+
+def _lowered(value: object, path: str) -> object:
+    if isinstance(value, dict):
+        return {name: _lowered(inner, f"{path}.{name}") for name, inner in value.items()}
+    if not isinstance(value, str) or not value.startswith(("0x", "0X")):
+        return value
+    return hex_of(address_of(value, path)) if len(value) == _ADDRESS else value.lower()

@@ -1,0 +1,142 @@
+"""What a proposal's settings would do that its words do not say.
+
+What the governor refuses, what locks the DAO, and what lets no challenge be decided in time.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from dao.core.types import Rules, TaskId, Wei
+from dao.gov.actions import (
+    Action,
+    ChangeRules,
+    CreateTask,
+    SetLateExtension,
+    SetQuorum,
+    SetThreshold,
+    SetTimelockDelay,
+    SetVotingDelay,
+    SetVotingPeriod,
+)
+from dao.gov.units import amount, duration
+
+LONGEST = 365 * 86_400  # seconds of a delay that are believed to be meant
+SHORTEST = 60  # seconds in which anyone can be expected to vote
+_DELAYS = {
+    SetVotingDelay: "set_voting_delay",
+    SetVotingPeriod: "set_voting_period",
+    SetLateExtension: "set_late_extension",
+    SetTimelockDelay: "set_timelock_delay",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionPace:
+    """The settings that say how long a decision takes, in seconds."""
+
+    voting_delay: int
+    voting_period: int
+    late_extension: int
+    timelock_delay: int
+
+    @property
+    def seconds(self) -> int:
+        """From a proposal to its execution, if nobody loses a moment."""
+        return self.voting_delay + self.voting_period + self.timelock_delay
+
+    @property
+    def late_seconds(self) -> int:
+        """The same where the quorum is reached in the last moment."""
+        return self.seconds + self.late_extension
+
+    def after(self, actions: Sequence[Action]) -> "DecisionPace":
+        """The pace once the actions are executed."""
+        pace = self
+        for action in actions:
+            match action:
+                case SetVotingDelay(seconds):
+                    pace = replace(pace, voting_delay=seconds)
+                case SetVotingPeriod(seconds):
+                    pace = replace(pace, voting_period=seconds)
+                case SetLateExtension(seconds):
+                    pace = replace(pace, late_extension=seconds)
+                case SetTimelockDelay(seconds):
+                    pace = replace(pace, timelock_delay=seconds)
+        return pace
+
+
+def is_about_time(action: Action) -> bool:
+    """Whether an action says how long a decision takes, and so which challenges are decided in time."""
+    return type(action) in _DELAYS
+
+
+def undecidable(actions: Sequence[Action], pace: DecisionPace, tasks: Mapping[TaskId, Rules]) -> list[str]:
+    """What a proposal says of rules and decisions by which a challenge is not decided in time, and so voids the result.
+
+    `pace` is that of decisions before the proposal; `tasks` has the rules of the tasks that are open, which matter only
+    where the proposal changes the pace.
+    """
+    pace = pace.after(actions)
+    found = []
+    for action in actions:
+        match action:
+            case CreateTask(rules):
+                found += _too_slow("create_task", "a challenge", pace, rules.resolve_period)
+            case ChangeRules(task, rules):
+                found += _too_slow("change_rules", f"a challenge in task {task}", pace, rules.resolve_period)
+    setting = next((_DELAYS[type(action)] for action in reversed(actions) if is_about_time(action)), None)
+    if setting is not None:
+        stated = {action.task for action in actions if isinstance(action, ChangeRules)}
+        for task, rules in tasks.items():
+            if task not in stated:
+                found += _too_slow(setting, f"a challenge in task {task}", pace, rules.resolve_period)
+    return found
+
+
+def _too_slow(label: str, what: str, pace: DecisionPace, within: int) -> list[str]:
+    """The warning that challenges must be decided within fewer seconds than a decision takes; none where they need not."""
+    # voting ends after its last second, and a challenge is decided before that of its period
+    if within <= pace.seconds + 1:
+        when, takes = "", duration(pace.seconds)
+        of = "voting delay, voting period and timelock delay together"
+    elif within <= pace.late_seconds + 1:
+        when, takes = " when the quorum is reached late", duration(pace.late_seconds)
+        of = "voting delay, voting period, extension and timelock delay together"
+    else:
+        return []
+    said = f"{label}: {what} could not be decided in time{when}, and would void the result, right or wrong"
+    return [f"{said}: resolve_period is {duration(within)}, and a decision takes {takes} ({of})"]
+
+
+def warning_of(action: Action, supply: Wei) -> str | None:  # noqa: PLR0911  (a case each)
+    """Why the governor would refuse a setting when it is executed, or how it would lock the DAO; None for neither.
+
+    `supply` is that of the votes that count. What locks the DAO cannot be taken back by a proposal.
+    """
+    match action:
+        case SetQuorum(percent) if percent > 100:
+            return f"set_quorum: refused: expected at most 100 percent, got {percent}"
+        case SetQuorum(100):
+            return "set_quorum: with 100 percent nothing is accepted while the votes of a single token are missing"
+        case SetQuorum(0):
+            return "set_quorum: with 0 percent a single vote for it is enough to decide anything"
+        case SetVotingPeriod(0):
+            return "set_voting_period: refused: expected at least 1 second, got 0"
+        case SetVotingPeriod(seconds) if seconds < SHORTEST:
+            return f"set_voting_period: in {duration(seconds)} hardly anyone can vote, so nothing is decided any more"
+        case SetThreshold(votes) if votes > supply:
+            return (
+                f"set_threshold: nobody could propose any more: a proposer would need {amount(votes)} of votes, "
+                f"and all that count are {amount(supply)}"
+            )
+        case (
+            SetVotingDelay(seconds)
+            | SetVotingPeriod(seconds)
+            | SetLateExtension(seconds)
+            | SetTimelockDelay(seconds)
+        ) if seconds > LONGEST:
+            return (
+                f"{_DELAYS[type(action)]}: {duration(seconds)} is more than a year, and every decision waits for it, "
+                "one to shorten it as well"
+            )
+    return None

@@ -1,0 +1,100 @@
+"""Sign-in with Ethereum (EIP-4361): the text that a wallet signs, read strictly and checked field by field."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dao.core.errors import DecodeError
+from dao.core.formats.address import address_of, checksummed
+from dao.core.keccak import keccak256
+from dao.core.types import Address, Digest
+
+MAX_MESSAGE = 2000  # characters
+
+_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)"
+_MESSAGE = re.compile(
+    r"(?P<domain>[A-Za-z0-9.:\[\]-]{1,255}) wants you to sign in with your Ethereum account:\n"
+    r"(?P<address>0x[0-9a-fA-F]{40})\n"
+    r"\n"
+    r"(?P<statement>[\x20-\x7e]{1,400})\n"
+    r"\n"
+    r"URI: (?P<uri>[!-~]{1,300})\n"
+    r"Version: (?P<version>[0-9]{1,3})\n"
+    r"Chain ID: (?P<chain_id>[0-9]{1,20})\n"
+    r"Nonce: (?P<nonce>[A-Za-z0-9]{8,100})\n"
+    rf"Issued At: (?P<issued_at>{_TIME})\n"
+    rf"Expiration Time: (?P<expires_at>{_TIME})",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """What an account declares by its signature; times in Unix seconds."""
+
+    domain: str
+    address: Address
+    statement: str
+    uri: str
+    version: int
+    chain_id: int
+    nonce: str
+    issued_at: float
+    expires_at: float
+
+    def text(self) -> str:
+        """Write it as it is signed."""
+        return (
+            f"{self.domain} wants you to sign in with your Ethereum account:\n{checksummed(self.address)}\n\n"
+            f"{self.statement}\n\nURI: {self.uri}\nVersion: {self.version}\nChain ID: {self.chain_id}\n"
+            f"Nonce: {self.nonce}\nIssued At: {_written(self.issued_at)}\n"
+            f"Expiration Time: {_written(self.expires_at)}"
+        )
+
+
+def parse(message: str) -> SignIn:
+    """Read the text; DecodeError for anything else than it, to the letter.
+
+    What EIP-4361 leaves open is not: a statement and an end are a must, other fields are refused, and the address
+    has its checksum (EIP-55).
+    """
+    found = _MESSAGE.fullmatch(message) if len(message) <= MAX_MESSAGE else None
+    if found is None:
+        raise DecodeError(
+            "message: expected an EIP-4361 text with statement, URI, Version, Chain ID, Nonce, Issued At and "
+            "Expiration Time, in this order and nothing else"
+        )
+    fields = found.groupdict()
+    address = address_of(fields["address"])
+    if checksummed(address) != fields["address"]:
+        raise DecodeError(f"message: expected the address as {checksummed(address)} (EIP-55)")
+    return SignIn(
+        fields["domain"],
+        address,
+        fields["statement"],
+        fields["uri"],
+        int(fields["version"]),
+        int(fields["chain_id"]),
+        fields["nonce"],
+        _read(fields["issued_at"]),
+        _read(fields["expires_at"]),
+    )
+
+
+def signed_digest(message: str) -> Digest:
+    """What a wallet's personal_sign signs for a text (EIP-191)."""
+    from eth_account.messages import encode_defunct
+
+    signable = encode_defunct(text=message)
+    return keccak256(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def _read(text: str) -> float:
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError) as error:
+        raise DecodeError(f"message: {text} is no time (RFC 3339)") from error
+
+
+def _written(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

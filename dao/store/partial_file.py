@@ -1,0 +1,158 @@
+"""A content on its way into a file: written and hashed in one pass, in place only when all of it is right."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Self
+
+from dao.core.errors import ContentError, Mismatch
+from dao.core.types import Digest
+from dao.store.cid import CHUNK, Buffer, Cid, CidHasher, is_named, name_of
+from dao.store.hashing import check_size
+
+_INLINE = 16 << 10  # bytes: below this, handing work to a thread costs more than the work
+
+
+class PartialFile:
+    """One file being written; leave the `with` block before `place` and no trace of it stays.
+
+    With `resume` the file stays instead, and another Incoming at the same path goes on where this one ended.
+    """
+
+    def __init__(self, path: Path, max_bytes: int, what: str, resume: bool = False) -> None:
+        self.path, self.max_bytes = path, max_bytes
+        self._what, self._resume = what, resume
+        self._hasher = CidHasher()
+        self._file = -1
+        self._lock = (
+            threading.Lock()
+        )  # a thread may still write while its caller is cancelled and closes the file
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._hasher.size
+
+    def __enter__(self) -> Self:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | (0 if self._resume else os.O_EXCL)
+        try:
+            self._file = os.open(self.path, flags, 0o600)
+            if self._resume:
+                self._own()
+        except OSError as error:
+            self._close()
+            raise ContentError(f"{self._what}: cannot write {self.path}: {error.strerror}") from None
+        return self
+
+    def _own(self) -> None:
+        """Take a file that another may be writing, or may just have put in its place."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lost = os.fstat(self._file).st_nlink == 0 or not os.path.samestat(
+                os.fstat(self._file), self.path.stat()
+            )
+        except (BlockingIOError, FileNotFoundError):
+            lost = True
+        if lost:
+            self._close()
+            raise ContentError(f"{self._what}: another download writes {self.path}; wait for it")
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._close()
+        if not self._resume:
+            with contextlib.suppress(FileNotFoundError):
+                self.path.unlink()
+
+    def _close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+        self._file = -1
+
+    def take_up(self) -> None:
+        """Read what an earlier download left, so that writing goes on behind it. Blocks."""
+        with self._lock:
+            while self._file >= 0 and (data := os.read(self._file, CHUNK)):
+                self._hasher.update(data)
+        if self.size > self.max_bytes:
+            self.restart()
+
+    def restart(self) -> None:
+        """Forget all that was written."""
+        with self._lock:
+            if self._file >= 0:
+                os.ftruncate(self._file, 0)
+                os.lseek(self._file, 0, os.SEEK_SET)
+            self._hasher = CidHasher()
+
+    def write(self, data: Buffer) -> None:
+        """Take the next bytes; TooLarge when they pass the cap. Blocks."""
+        view = memoryview(data).cast("B")
+        with self._lock:
+            if self._file < 0:
+                raise ContentError(f"{self._what}: nobody waits for it any more")
+            check_size(self.size + len(view) or 1, self.max_bytes, self._what)
+            self._hasher.update(view)
+            while len(view):
+                view = view[os.write(self._file, view) :]
+
+    def check(self, wanted: Cid | Digest | None) -> Cid:
+        """Return the CID of what was written; Mismatch when another was wanted."""
+        check_size(self.size, self.max_bytes, self._what)
+        found = self._hasher.finish()
+        if wanted is not None and not is_named(found, wanted):
+            raise Mismatch(
+                f"{self._what}: expected {name_of(wanted)}, got {self.size} bytes that are {found}"
+            )
+        return found
+
+    def place(self, target: Path, sync: bool, mode: int = 0o444) -> None:
+        """Move the file to its place, in one step. Blocks."""
+        with self._lock:
+            if self._file < 0:
+                raise ContentError(f"{self._what}: nobody waits for it any more")
+            os.fchmod(self._file, mode)
+            if sync:
+                os.fsync(self._file)
+            put_in_place(self.path, target, sync)
+
+    async def take(self, chunks: AsyncIterator[bytes]) -> None:
+        """Write all chunks; the next one is awaited while the last is written."""
+        writing: asyncio.Task[None] | None = None
+        try:
+            async for chunk in chunks:
+                if writing is not None:
+                    await writing
+                    writing = None
+                if len(chunk) <= _INLINE:
+                    self.write(chunk)
+                else:
+                    writing = asyncio.create_task(asyncio.to_thread(self.write, chunk))
+        finally:
+            if writing is not None:
+                await writing
+
+
+def put_in_place(source: Path, target: Path, sync: bool) -> None:
+    """Rename a file; with `sync`, what it is called survives a power failure too. ContentError when it cannot be."""
+    try:
+        source.replace(target)
+        if sync:
+            sync_folder(target.parent)
+    except OSError as error:
+        raise ContentError(
+            f"store: cannot write {target}: {error.strerror}; check the disk and its permissions"
+        ) from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power failure. Blocks."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,80 @@
+"""Trains: the program that runs in the app's own environment, started and watched by `node.trainer`.
+
+It answers `load` and then `train` for each round; beside these, `shapes` and `create` make the first model of a task,
+and `measure` gives an app's own metrics, for people to read.
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dao.app import worker
+
+
+class Runner:
+    """One app with its model and its data, kept warm between rounds."""
+
+    def __init__(self, host: worker.Host) -> None:
+        self._host = host
+        self._app: Any = None
+        self._model: Any = None
+        self._data: Any = None
+
+    def load(self, app: str, data: str | None) -> None:
+        """Import the app, build its model, load its data."""
+        self._app = worker.load_app(Path(app))
+        self._model = self._app.model()
+        self._data = None if data is None else self._app.data(data)
+
+    def shapes(self) -> dict[str, list[int]]:
+        """Answer with the shape of each tensor of the app's model."""
+        return {name: list(tensor.shape) for name, tensor in worker.state_of(self._model).items()}
+
+    def train(self, base: str, out: str, seed: int, round: int) -> dict[str, object]:  # noqa: A002
+        """Train from the model file `base` and write the model file `out`; answers with seconds and metrics."""
+        started = time.monotonic()
+        source = worker.open_model(Path(base))
+        worker.load_weights(self._model, source.tensors)
+        loaded = time.monotonic()
+        metrics = self._watched(self._app.train(self._model, self._data, seed=seed, round=round))
+        trained = time.monotonic()
+        worker.store_weights(self._model, worker.make_model(Path(out), source.head).tensors)
+        return {
+            "metrics": worker.plain(metrics),
+            "load_s": loaded - started,
+            "train_s": trained - loaded,
+            "store_s": time.monotonic() - trained,
+        }
+
+    def create(self, out: str, head: str) -> None:
+        """Write the app's untrained model under a file head (base64), which is that of the `shapes`."""
+        target = worker.make_model(Path(out), base64.b64decode(head))
+        worker.store_weights(self._model, target.tensors)
+
+    def measure(self, model: str, data: str) -> object:
+        """Answer with the app's own metrics of a model file on some data, {} for an app that has none."""
+        worker.load_weights(self._model, worker.open_model(Path(model)).tensors)
+        metrics = getattr(self._app, "metrics", None)
+        return worker.plain(metrics(self._model, self._app.data(data)) if metrics else {})
+
+    def _watched(self, outcome: object) -> Mapping[str, object]:
+        """Follow a `train` that yields its progress to its end; what it returns is its metrics."""
+        if isinstance(outcome, Mapping):
+            return outcome
+        last: object = {}
+        if isinstance(outcome, Iterable):
+            for last in outcome:
+                self._host.progress(last)
+        return last if isinstance(last, Mapping) else {}
+
+
+def main() -> None:
+    """Serve the daemon that started this process."""
+    host = worker.connect()
+    runner = Runner(host)
+    calls = (runner.load, runner.shapes, runner.train, runner.create, runner.measure)
+    host.serve({call.__name__: call for call in calls})
