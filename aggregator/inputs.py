@@ -10,7 +10,7 @@ from dao.chain.rounds import RoundReader
 from dao.content import tensor_files
 from dao.core import reasons
 from dao.core.errors import ChainError
-from dao.core.formats.json_form import Cid as CidText
+from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
 from dao.core.round_machine import counted_stake
 from dao.core.settle import Commit, Failure
@@ -66,7 +66,7 @@ def _commit(collection: Collection, node: Address) -> Commit:
         commitment=held.commitment,
         signature=held.signature,
         forced=not in_tree,
-        cid=CidText(reveal.cid) if reveal else None,
+        cid=Cid.parse(reveal.cid) if reveal else None,
         body_root=reveal.body_root if reveal else None,
         salt=reveal.salt if reveal else None,
         failure=_failure(collection, node),

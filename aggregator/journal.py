@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dao.core.formats.json_form import Signature
 from dao.core.settle import Failure
-from dao.core.types import Address, Digest, RoundId, Status, TaskId
+from dao.core.types import Address, Digest, RoundId, Signature, Status, TaskId
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS commits (

@@ -27,8 +27,7 @@ from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender, TxReceipt
 from dao.core.commitment import forced_hash
 from dao.core.errors import DaoError, Reverted, RuleError
-from dao.core.formats.json_form import Cid as CidText
-from dao.core.formats.json_form import Signature
+from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Shard
 from dao.core.round_machine import (
     abort_after,
@@ -38,9 +37,8 @@ from dao.core.round_machine import (
     reveal_deadline,
 )
 from dao.core.settle import commits_root
-from dao.core.types import Digest, Phase, RoundId, RoundState, TaskId, Timestamp, hex_of
+from dao.core.types import Digest, Phase, RoundId, RoundState, Signature, TaskId, Timestamp, hex_of
 from dao.runtime.failpoint import failpoint
-from dao.store.cid import Cid
 
 RETRY = 1  # seconds of block time
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts while something is in trouble
@@ -330,7 +328,7 @@ class Superlink:
             rules=collection.rules,
             base=base,
             seed=closed.seed,
-            shard=Shard(index, CidText(str(shards.cids[index])), shards.proof(index)),
+            shard=Shard(index, shards.cids[index], shards.proof(index)),
             shard_path=self._tools.publisher.path_of(shards.cids[index]),
             commits=commits_of(collection),
             absent=absent_from(collection),

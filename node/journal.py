@@ -17,10 +17,10 @@ from types import MappingProxyType
 
 from dao.core.commitment import commitment
 from dao.core.errors import ConfigError, RuleError
+from dao.core.formats.cid import Cid
 from dao.core.formats.signed_messages import commit_digest
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId, hex_of
 from dao.runtime.failpoint import failpoint
-from dao.store.cid import Cid
 
 _PATIENCE = 30.0  # seconds to wait for another process's transaction
 # `pins`: what is pinned, or about to be, and not yet unpinned everywhere; `idle`: what of it no open round has signed

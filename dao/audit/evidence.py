@@ -12,9 +12,9 @@ from dao.chain.events import CommitsClosed, ResultPosted
 from dao.chain.rounds import Member, RoundEvents, RoundReader
 from dao.core.commitment import forced_hash, result_hash
 from dao.core.errors import ContentError, DecodeError
+from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
 from dao.core.types import Address, Digest, Domain, Result, RoundId, RoundState, Rules, TaskId
-from dao.store.cid import Cid
 from dao.store.source import MAX_CONTENT, Source
 
 HIDDEN = (

@@ -10,9 +10,8 @@ from dao.core.formats.signed_messages import commit_digest
 from dao.core.replay import commits_of, differences, facts_of
 from dao.core.round_machine import counted_stake, draw_shard
 from dao.core.settle import FAILED, commits_root, result, settle
-from dao.core.types import Address, Digest, Status, hex_of
+from dao.core.types import Address, Status, hex_of
 from dao.core.weigh import NodeWeight
-from dao.store.cid import Cid
 
 FORCED = "a forced commit must be counted"
 
@@ -36,8 +35,8 @@ def check_head(record: Evidence, manifest: Manifest) -> str:
         "codec": (manifest.codec, record.rules.codec),
         "seed": (manifest.seed, record.closed.seed),
         "budget_wei": (manifest.budget_wei, record.rules.round_budget),
-        "base_model": (_digest(manifest.base_model), record.base_model),
-        "model": (_digest(manifest.model), record.result.model_digest),
+        "base_model": (manifest.base_model.digest, record.base_model),
+        "model": (manifest.model.digest, record.result.model_digest),
     }
     for name, (said, true) in stated.items():
         expect(said == true, f"manifest.{name}: stated {_shown(said)}, the chain says {_shown(true)}")
@@ -132,7 +131,7 @@ def check_reveals(record: Evidence, manifest: Manifest) -> str:
             is_bare = node.cid is None and node.body_root is None and node.salt is None
             expect(is_bare and not arrived, f"{who}: is {node.status}, but without all of its reveal")
             continue
-        bound = commitment(_digest(node.cid), node.body_root, node.salt)
+        bound = commitment(node.cid.digest, node.body_root, node.salt)
         expect(bound == node.commitment, f"{who}: the reveal is not what it committed to")
         revealed += 1
     return f"{revealed} reveals bound by their commitments"
@@ -183,10 +182,6 @@ def weighed_of(node: Node) -> NodeWeight:
     return NodeWeight(
         node.node, node.unit_weight, node.weight, node.norm, node.cosine, node.memory, node.status
     )
-
-
-def _digest(cid: str) -> Digest:
-    return Cid.parse(cid).digest
 
 
 def _shown(value: object) -> str:

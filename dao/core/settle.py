@@ -12,7 +12,8 @@ from dao.core import reasons
 from dao.core.commitment import forced_hash
 from dao.core.errors import RuleError
 from dao.core.formats.canonical import MAX_INTEGER
-from dao.core.formats.json_form import MAX_TEXT, Cid, Signature
+from dao.core.formats.cid import Cid
+from dao.core.formats.json_form import MAX_TEXT
 from dao.core.formats.manifest import Absent, Account, Manifest, Memory, Node, Roots, Shard
 from dao.core.merkle import Tree
 from dao.core.payout import Pay, Payout, pay
@@ -25,6 +26,7 @@ from dao.core.types import (
     MicroScore,
     Result,
     RoundId,
+    Signature,
     Status,
     TaskId,
     Wei,

@@ -16,6 +16,7 @@ MicroScore = NewType("MicroScore", int)  # millionths of a loss; signed
 
 Digest = NewType("Digest", bytes)  # 32 bytes
 Address = NewType("Address", bytes)  # 20 bytes
+Signature = NewType("Signature", bytes)  # 65 bytes: r, s, v
 
 ZERO_DIGEST = Digest(bytes(32))
 ZERO_ADDRESS = Address(bytes(20))

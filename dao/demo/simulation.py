@@ -13,8 +13,6 @@ from dao.app.shards import Shards
 from dao.chain.signer import Signer
 from dao.content import tensor_files
 from dao.core.commitment import commitment
-from dao.core.formats.json_form import Cid as CidText
-from dao.core.formats.json_form import Signature
 from dao.core.formats.layout import Model, depth_for, parse_model
 from dao.core.formats.manifest import Manifest, Shard
 from dao.core.formats.signed_messages import commit_digest
@@ -31,6 +29,7 @@ from dao.core.types import (
     Domain,
     RoundId,
     Rules,
+    Signature,
     TaskId,
     Wei,
 )
@@ -69,7 +68,7 @@ def commit(
         commitment=promise,
         signature=signature,
         forced=False,
-        cid=CidText(str(cid)),
+        cid=cid,
         body_root=root,
         salt=salt,
         failure=None,
@@ -110,7 +109,7 @@ class Simulation:
             rules=_rules(self._budget, depth_for(self.base.model.layout.chunks)),
             base=self.base,
             seed=seed,
-            shard=Shard(index, CidText(str(self._shards.cids[index])), self._shards.proof(index)),
+            shard=Shard(index, self._shards.cids[index], self._shards.proof(index)),
             shard_path=shard,
             commits=[committed.commit for committed in commits],
             absent={},

@@ -23,13 +23,14 @@ from dao.chain.track import BlockRef
 from dao.content.tensor_files import open_model
 from dao.core.commitment import commitment
 from dao.core.errors import NotFound
+from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Layout, Model, model_size, write_model
 from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.formats.signed_messages import commit_digest, operator_digest
 from dao.core.formats.update import encode_body, update_prefix
 from dao.core.merkle import body_root
 from dao.core.types import Digest, Phase, Result, RoundId, RoundState, Rules, TaskId, TaskState
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.wire.messages import Ack
 from dao.wire.superlink_client import SuperlinkClient

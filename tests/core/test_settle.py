@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from dao.core.commitment import forced_hash
 from dao.core.errors import RuleError
 from dao.core.formats.canonical import MAX_INTEGER
-from dao.core.formats.json_form import MAX_TEXT, Cid, Signature
+from dao.core.formats.cid import Cid, ContentCodec
+from dao.core.formats.json_form import MAX_TEXT
 from dao.core.formats.manifest import Manifest, Node, Shard, dump_manifest, parse_manifest
 from dao.core.replay import commits_of, differences, facts_of
 from dao.core.reward_tree import reward_root
@@ -34,13 +35,14 @@ from dao.core.types import (
     Domain,
     MicroScore,
     RoundId,
+    Signature,
     Status,
     TaskId,
     Wei,
 )
 from dao.core.weigh import NodeWeight
 
-CID = Cid("b" + "a" * 58)
+CID = Cid(ContentCodec.RAW, Digest(b"\x0c" * 32))
 DISTRIBUTOR = Address(b"\xd1" * 20)
 BUDGET = Wei(1_000)
 FACTS = RoundFacts(

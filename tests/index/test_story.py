@@ -19,7 +19,7 @@ from dao.core.types import Phase, RoundId, Timestamp, Wei
 from dao.devnet.anvil import Anvil
 from dao.gov.actions import proposal_id
 from dao.index.reads.records import ProposalPhase
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from tests.index.world import Indexed, indexing, manifest_of, root_of, until
 from tests.support import Network, deploy_network
@@ -138,7 +138,7 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
             seed = closed.events[0].seed  # type: ignore[attr-defined]
             manifest = manifest_of(network, task, seed, {members[0]: 3000, members[1]: 1000})
             content = dump_manifest(manifest)
-            model = Cid.parse(manifest.model).digest
+            model = manifest.model.digest
             result = result_of(manifest, (), model, cid_of_bytes(content).digest)
             await sender.send(coordinator.post_result(task, RoundId(1), seed, result))
             await indexed.caught_up()

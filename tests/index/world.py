@@ -9,7 +9,6 @@ from hashlib import sha256
 from sqlalchemy import Engine, select
 
 from dao.chain.client import Chain
-from dao.core.formats.json_form import Cid, Signature
 from dao.core.formats.manifest import Manifest, Shard
 from dao.core.settle import Commit, RoundFacts, commits_root, settle
 from dao.core.types import (
@@ -20,6 +19,7 @@ from dao.core.types import (
     Domain,
     MicroScore,
     RoundId,
+    Signature,
     Status,
     TaskId,
     Wei,
@@ -34,7 +34,7 @@ from dao.store.source import Source
 from tests.support import RULES, Member, Network
 
 LIMIT = 60.0
-MODEL = Cid(str(cid_of_bytes(b"model")))
+MODEL = cid_of_bytes(b"model")
 
 
 @dataclass
