@@ -9,6 +9,7 @@ from pathlib import Path
 from aggregator.publisher import Publisher
 from dao.app.gradient_client import Evaluator
 from dao.content import tensor_files
+from dao.core.commits import CommitRecord, NodeCommitment
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout, Model
@@ -16,7 +17,7 @@ from dao.core.formats.manifest import Manifest, Shard, dump_manifest
 from dao.core.merkle import body_root
 from dao.core.round_machine import counted_stake
 from dao.core.score import scores
-from dao.core.settle import Commit, ForcedCommits, RoundFacts, loss_micros, result, settle
+from dao.core.settle import RoundFacts, loss_micros, result, settle
 from dao.core.types import ZERO_DIGEST, Address, Digest, Domain, MicroScore, Result, RoundId, Rules, TaskId
 from dao.core.weigh import UpdateEntry, Weighing, weigh
 
@@ -53,9 +54,9 @@ class RoundInputs:
     seed: Digest
     shard: Shard
     shard_path: Path
-    commits: Sequence[Commit]
+    commits: Sequence[CommitRecord]
     absent: dict[Address, Address]  # node → owner
-    forced: ForcedCommits
+    forced: Sequence[NodeCommitment]
 
 
 @dataclass(frozen=True)
@@ -202,11 +203,11 @@ def entries_of(case: RoundInputs, publisher: Publisher) -> list[UpdateEntry]:
     return [
         UpdateEntry(
             commit.node,
-            counted_stake(rules, commit.stake),
-            tensor_files.open_update(publisher.path_of(commit.cid), layout, rules.codec),
+            counted_stake(rules, commit.member.stake),
+            tensor_files.open_update(publisher.path_of(commit.reveal.cid), layout, rules.codec),
         )
         for commit in case.commits
-        if commit.failure is None and commit.cid is not None
+        if commit.failure is None and commit.reveal is not None
     ]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dao.core.settle import Failure
+from dao.core.commits import Failure
 from dao.core.types import Address, Digest, RoundId, Signature, Status, TaskId
 
 SCHEMA = """

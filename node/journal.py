@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
-from dao.core.commitment import commitment
+from dao.core.commits import compute_commitment
 from dao.core.errors import ConfigError, RuleError
 from dao.core.formats.cid import Cid
 from dao.core.formats.signed_messages import commit_digest
@@ -126,7 +126,7 @@ class SupernodeJournal:
 
         RuleError when another commit of this round is signed already: two would cost the stake.
         """
-        bound = commitment(cid.digest, body_root, salt)
+        bound = compute_commitment(cid.digest, body_root, salt)
         failpoint("before-signed")
         with self._transaction(synced=True):
             known = self.commit_of(task, round_)

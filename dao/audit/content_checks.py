@@ -11,6 +11,7 @@ from dao.audit.evidence import Evidence, fetch
 from dao.audit.findings import Differs, Missing, expect
 from dao.audit.statement_checks import weighed_of
 from dao.content import tensor_files
+from dao.core.commits import FAILED
 from dao.core.errors import AppError, DecodeError
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import TOLERANCE, Gradient, gradient_size, relative_distance
@@ -20,7 +21,7 @@ from dao.core.formats.update import Update
 from dao.core.merkle import body_root, verify
 from dao.core.round_machine import counted_stake
 from dao.core.score import scores
-from dao.core.settle import FAILED, inputs_root, loss_micros, scores_root
+from dao.core.settle import inputs_root, loss_micros, scores_root
 from dao.core.types import Address, Digest, Status, hex_of
 from dao.core.weigh import UpdateEntry, Weighing, weigh
 from dao.store.source import Source

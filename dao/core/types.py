@@ -137,6 +137,14 @@ class RoundState:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """A Supernode that may commit to a round; `stake` at the end of the block before the round opened."""
+
+    owner: Address
+    stake: Wei
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a Superlink states of a round (ITrainingCoordinator.Result)."""
 

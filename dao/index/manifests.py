@@ -11,13 +11,14 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dao.chain.deployment import Deployment
+from dao.core.commits import FAILED, compute_commits_root
 from dao.core.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
 from dao.core.formats.canonical import read_json
 from dao.core.formats.cid import Cid
 from dao.core.formats.json_form import form_of
 from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
 from dao.core.reward_tree import reward_root
-from dao.core.settle import FAILED, commits_root, result, scores_root
+from dao.core.settle import result, scores_root
 from dao.core.types import Digest, Result, RoundId, TaskId
 from dao.index import schema
 from dao.index.database import WRITE, one_line
@@ -150,8 +151,8 @@ class Manifests:
             if field.name != "revealed":  # which needs the forced commits, too
                 yield field.name, getattr(stated, field.name) == getattr(posted, field.name)
         inputs = [node for node in manifest.nodes if node.status not in FAILED]
-        commits = ((node.node, node.commitment) for node in manifest.nodes if not node.forced)
-        yield "commits", commits_root(commits) == posted.commits_root
+        commits = (node for node in manifest.nodes if not node.forced)
+        yield "commits", compute_commits_root(commits) == posted.commits_root
         yield "scores", scores_root((node.node, node.score) for node in inputs) == posted.score_root
         yield "accounts", self._rewards_root(manifest) == posted.reward_root
         yield "sum of rewards", sum(a.cumulative_wei for a in manifest.accounts) == posted.reward_total

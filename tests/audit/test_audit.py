@@ -129,9 +129,9 @@ async def test_audit__content_cannot_be_read__is_unchecked(
         "gate gradient": manifest.gate_gradient,
         "gradient": manifest.gradient,
         "shard": manifest.shard.cid,
-        "app": str(await store.resolve(rules.app_hash)),
-        "manifest": str(cid_of_bytes(dump_manifest(manifest))),
-        "parent": str(cid_of_bytes(dump_manifest(stage.previous))),
+        "app": await store.resolve(rules.app_hash),
+        "manifest": cid_of_bytes(dump_manifest(manifest)),
+        "parent": cid_of_bytes(dump_manifest(stage.previous)),
         "model": manifest.model,
     }
     cid = cids[kind]

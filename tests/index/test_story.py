@@ -11,9 +11,9 @@ from dao.chain.deploy import TOKEN, Params, grant
 from dao.chain.governance import Actions, Governor, Support, VotingPower
 from dao.chain.handover import hand_over
 from dao.chain.signer import Signer
-from dao.core.commitment import result_hash
 from dao.core.formats.manifest import dump_manifest
 from dao.core.reward_tree import RewardTree
+from dao.core.settle import compute_result_hash
 from dao.core.settle import result as result_of
 from dao.core.types import Phase, RoundId, Timestamp, Wei
 from dao.devnet.anvil import Anvil
@@ -172,7 +172,7 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
         round_, shown = await coordinator.round_of(task, RoundId(1), at), reads.round(task, RoundId(1))
         assert shown is not None
         assert shown.result is not None
-        assert result_hash(shown.result) == round_.result_hash
+        assert compute_result_hash(shown.result) == round_.result_hash
         assert (shown.phase, shown.opened_at, shown.closed_at, shown.posted_at) == (
             *(round_.phase, round_.opened_at, round_.closed_at, round_.posted_at),
         )
