@@ -11,7 +11,7 @@ from dao.chain.contracts import Coordinator, Registry
 from dao.chain.deployment import Deployment
 from dao.core.errors import ContentError, DaoError
 from dao.core.types import ZERO_ADDRESS, Address, Domain, TaskId, hex_of
-from dao.runtime.locks import is_running
+from dao.runtime.locks import find_holder
 from dao.store.source import Source
 from node.daemon import Contents, connected, operator
 from node.journal import RoundNote, SupernodeJournal
@@ -80,7 +80,10 @@ async def status(settings: NodeSettings, last: int = 10) -> NodeStatus:
         journal.close()
     given = settings.known_tasks()
     found = NodeStatus(
-        hex_of(node), is_running(settings.home), rounds=rounds, tasks=[TaskStatus(task) for task in given]
+        hex_of(node),
+        find_holder(settings.home / "lock") is not None,
+        rounds=rounds,
+        tasks=[TaskStatus(task) for task in given],
     )
     try:
         async with asyncio.timeout(LIMIT), connected(settings) as chain:

@@ -1,11 +1,8 @@
 """A Superlink as a process: its settings, its key, and its run until it is told to stop."""
 
 import asyncio
-import contextlib
 import gc
-import signal
 import sys
-from collections.abc import Awaitable
 from pathlib import Path
 
 from pydantic import Field
@@ -54,6 +51,8 @@ class SuperlinkSettings(HomeSettings):
 
 async def serve(settings: SuperlinkSettings, *, leave: bool) -> None:
     """Open the Superlink, play its rounds and, unless it is to leave then, serve until cancelled."""
+    allow_open_files()
+    gc.freeze()  # what is imported stays: no search for garbage need look at it
     if settings.task is None or settings.shards is None:
         raise ConfigError(
             "superlink: which task, with which shards? Give --task and --shards, or set them in config.toml"
@@ -81,17 +80,6 @@ async def serve(settings: SuperlinkSettings, *, leave: bool) -> None:
         print("all rounds are final", flush=True)
         if not leave:
             await asyncio.Event().wait()
-
-
-async def until_told(work: Awaitable[None]) -> None:
-    """Do work, and cancel it at SIGTERM or SIGINT."""
-    allow_open_files()
-    gc.freeze()  # what is imported stays: no search for garbage need look at it
-    doing, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, doing.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await doing
 
 
 def operator(settings: SuperlinkSettings) -> Signer:

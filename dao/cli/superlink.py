@@ -21,12 +21,13 @@ from dao.cli.chain_options import (
     expanded,
 )
 from dao.cli.output import amount, log_to_stderr, print_fields, print_json, tokens
-from dao.cli.serving import SuperlinkSettings, operator, serve, until_told
+from dao.cli.serving import SuperlinkSettings, operator, serve
 from dao.core.errors import ConfigError, DaoError
 from dao.core.types import TaskId, Wei, hex_of
 from dao.gov.schedule import moment
 from dao.runtime.config import FILE, default_home
-from dao.runtime.running import holder
+from dao.runtime.locks import find_holder
+from dao.runtime.signals import run_until_signal
 from node.settings import NodeSettings
 
 app = typer.Typer(no_args_is_help=True)
@@ -173,7 +174,7 @@ def start(
         content={"kubo": ipfs} if ipfs else None,
     )
     log_to_stderr()
-    asyncio.run(until_told(serve(settings, leave=leave)))
+    asyncio.run(run_until_signal(serve(settings, leave=leave)))
 
 
 @app.command()
@@ -188,7 +189,7 @@ def status(
     """
     settings = _settings(home)
     events = _events(settings.home / "status.jsonl")
-    process = holder(settings.home / "lock")
+    process = find_holder(settings.home / "lock")
     serving = next((event for event in reversed(events) if event["event"] == "serving"), None)
     fields: dict[str, object] = {
         "running": process is not None,

@@ -12,8 +12,10 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from dao.core.errors import Refused, Unreachable
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest, Domain, RoundId, TaskId, Timestamp, hex_of
-from dao.store.cid import Cid, name_of
+from dao.runtime.backoff import pauses
+from dao.store.cid import name_of
 from dao.store.partial_file import PartialFile
 from dao.store.source import MAX_CONTENT
 from dao.wire import data_channel as doors
@@ -249,8 +251,8 @@ class SuperlinkClient:
         self, method: str, body: bytes, send: Callable[[bytes, float], Awaitable[bytes]], limit: float
     ) -> bytes:
         """Sign and send until there is an answer: every call may be made twice, for a second one changes nothing."""
-        end, pause, breaks = _now() + limit, _PAUSE_SECONDS, 0
-        while True:
+        end, breaks = _now() + limit, 0
+        for pause in pauses(_PAUSE_SECONDS, _MAX_PAUSE_SECONDS, spread=0):
             try:
                 signed = await self._signed(method, body, end - _now())
                 return await send(signed, end - _now())
@@ -263,7 +265,7 @@ class SuperlinkClient:
             if not again or _now() + pause >= end:
                 raise said
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+        raise AssertionError  # pauses do not end
 
     async def _signed(self, method: str, body: bytes, limit: float) -> bytes:
         if self._signer is None:
