@@ -13,10 +13,11 @@ import pytest
 
 from dao.chain.signer import Signer, recover
 from dao.core.errors import ConfigError, RuleError
+from dao.core.formats.cid import Cid
 from dao.core.formats.signed_messages import commit_digest
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId
 from dao.runtime.failpoint import VARIABLE
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from node.journal import FAILPOINTS, SignedCommit, Step, SupernodeJournal
 
 DOMAIN = Domain(31337, Address(b"c" * 20))
