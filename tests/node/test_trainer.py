@@ -216,12 +216,6 @@ async def test_train__app_returns_garbage__is_an_error(home: Home) -> None:
         await home.train(home.trainer("return {str(i): 'x' * 200 for i in range(5000)}"))
 
 
-async def test_train__app_prints_much__goes_to_the_log_only(home: Home) -> None:
-    trained = await home.train(home.trainer("print('x' * 1_000_000)\nsys.stderr.write('y' * 1_000_000)"))
-    assert trained.metrics == {}
-    assert home.log.stat().st_size >= 2_000_000
-
-
 async def test_train__other_layout__names_the_tensor(home: Home) -> None:
     home.write(APP.replace("np.zeros((2, 3)", "np.zeros((2, 4)"))
     with pytest.raises(
