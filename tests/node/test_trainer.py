@@ -396,6 +396,7 @@ async def test_create__app__writes_its_own_first_model(home: Home) -> None:
 
 def test_daemon_side__imports__no_torch() -> None:
     code = "import sys, node.trainer; sys.exit('torch' in sys.modules)"
-    root = Path(__file__).parents[2]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], timeout=60, check=False
+    )
     assert done.returncode == 0
