@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -99,9 +99,7 @@ async def home(tmp_path: Path) -> AsyncIterator[Home]:
 
 
 def pid_of(trainer: Trainer) -> int:
-    process = trainer._process._process
-    assert process is not None
-    return process.pid
+    return cast(asyncio.subprocess.Process, trainer._process._process).pid
 
 
 def ended(pid: int) -> bool:
