@@ -52,9 +52,9 @@ class Intake:
 
     # what the Superlink says
 
-    def collection(self, round_: RoundId) -> Collection | None:
+    def collection(self, round_id: RoundId) -> Collection | None:
         """What is held of a recent round, None when it has not begun."""
-        return self._rounds.get(round_)
+        return self._rounds.get(round_id)
 
     def begin(self, collection: Collection) -> None:
         """Take what comes for a round from now on."""
@@ -76,49 +76,49 @@ class Intake:
         return path if path.exists() else None
 
     async def on_commit(
-        self, node: Address, task: TaskId, round_: RoundId, commitment: Digest, signature: bytes
+        self, node: Address, task: TaskId, round_id: RoundId, commitment: Digest, signature: bytes
     ) -> bytes:
         """Take a node's commit; return the receipt's signature. RuleError when it is not in time or not a member's."""
-        collection = await self._collection(task, round_)
+        collection = await self._collection(task, round_id)
         if node not in collection.members:
-            raise RuleError(f"node {hex_of(node)}: had not joined task {task} when round {round_} opened")
-        if recover(commit_digest(self._domain, task, round_, node, commitment), signature) != node:
+            raise RuleError(f"node {hex_of(node)}: had not joined task {task} when round {round_id} opened")
+        if recover(commit_digest(self._domain, task, round_id, node, commitment), signature) != node:
             raise RuleError("commit: expected it signed by the node that sends it")
         async with collection.turn_of(node):
             await self._keep(node, collection, HeldCommit(commitment, Signature(signature)))
-        return self._signer.sign(receipt_digest(self._domain, task, round_, node, commitment))
+        return self._signer.sign(receipt_digest(self._domain, task, round_id, node, commitment))
 
     async def _keep(self, node: Address, collection: Collection, commit: HeldCommit) -> None:
-        task, round_ = collection.task, collection.round
+        task, round_id = collection.task, collection.round
         held = collection.commits.get(node)
         if held is not None and held.commitment == commit.commitment:
             return
         if held is not None:
-            await self._journal.add_equivocation(task, round_, node, commit)
-            self._tell("equivocation", round=round_, node=node)
+            await self._journal.add_equivocation(task, round_id, node, commit)
+            self._tell("equivocation", round=round_id, node=node)
             raise RuleError(
-                f"round {round_}: this node has committed to another update; two commits are a fault"
+                f"round {round_id}: this node has committed to another update; two commits are a fault"
             )
         if collection.accepting:
-            await self._journal.add_commit(task, round_, node, commit)
+            await self._journal.add_commit(task, round_id, node, commit)
             failpoint("superlink-commit-journalled")
         if not collection.accepting:  # perhaps only since a moment ago
-            raise RuleError(f"round {round_}: commits are closed; commit on chain while that is possible")
+            raise RuleError(f"round {round_id}: commits are closed; commit on chain while that is possible")
         collection.commits[node] = commit
-        self._tell("committed", round=round_, node=node)
+        self._tell("committed", round=round_id, node=node)
         collection.notify()
 
-    async def on_inclusion(self, node: Address, task: TaskId, round_: RoundId) -> Inclusion:
+    async def on_inclusion(self, node: Address, task: TaskId, round_id: RoundId) -> Inclusion:
         """Wait until commits are closed; NotFound when the node's is not in the tree."""
-        collection = await self._collection(task, round_)
+        collection = await self._collection(task, round_id)
         await collection.closed.wait()
         return collection.inclusion_of(node)
 
-    async def on_model(self, node: Address, task: TaskId, round_: RoundId) -> Digest:
+    async def on_model(self, node: Address, task: TaskId, round_id: RoundId) -> Digest:
         """Wait until the round's new model is in the store."""
-        collection = await self._collection(task, round_)
+        collection = await self._collection(task, round_id)
         if node not in collection.members:
-            raise RuleError(f"node {hex_of(node)}: takes no part in round {round_}")
+            raise RuleError(f"node {hex_of(node)}: takes no part in round {round_id}")
         while collection.model is None:
             await collection.changed()
         return collection.model
@@ -187,21 +187,21 @@ class Intake:
         await self._store.local.put_from(receive, header.cid, limit)
         return self._store.local.path_of(header.cid)
 
-    async def _collection(self, task: TaskId, round_: RoundId) -> Collection:
+    async def _collection(self, task: TaskId, round_id: RoundId) -> Collection:
         """The collection of a round that may only be about to begin here; RuleError when there is none."""
         if task != self._task:
             raise RuleError(f"task {task}: this Superlink serves task {self._task}")
         try:
             async with asyncio.timeout(PATIENCE):
-                while round_ not in self._rounds and round_ > max(self._rounds, default=0):
+                while round_id not in self._rounds and round_id > max(self._rounds, default=0):
                     await self._begun.wait()
         except TimeoutError:
             raise RuleError(
-                f"round {round_}: not open at this Superlink; is it in step with the chain?"
+                f"round {round_id}: not open at this Superlink; is it in step with the chain?"
             ) from None
-        if round_ not in self._rounds:
-            raise RuleError(f"round {round_}: over; this Superlink is in round {max(self._rounds)}")
-        return self._rounds[round_]
+        if round_id not in self._rounds:
+            raise RuleError(f"round {round_id}: over; this Superlink is in round {max(self._rounds)}")
+        return self._rounds[round_id]
 
 
 def failure_of(path: Path, header: RevealHeader, collection: Collection) -> Failure | None:

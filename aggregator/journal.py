@@ -70,74 +70,76 @@ class SuperlinkJournal:
             await self._writer
         self._db.close()
 
-    async def add_commit(self, task: TaskId, round_: RoundId, node: Address, commit: HeldCommit) -> None:
+    async def add_commit(self, task: TaskId, round_id: RoundId, node: Address, commit: HeldCommit) -> None:
         """Keep a commit; one that is there already stays."""
         await self._write(
             (
                 "INSERT OR IGNORE INTO commits VALUES (?, ?, ?, ?, ?)",
-                (task, round_, node, commit.commitment, commit.signature),
+                (task, round_id, node, commit.commitment, commit.signature),
             )
         )
 
     async def add_equivocation(
-        self, task: TaskId, round_: RoundId, node: Address, commit: HeldCommit
+        self, task: TaskId, round_id: RoundId, node: Address, commit: HeldCommit
     ) -> None:
         """Keep a node's further signed commit of the same round: together with the first it proves a fault."""
         await self._write(
             (
                 "INSERT OR IGNORE INTO equivocations VALUES (?, ?, ?, ?, ?)",
-                (task, round_, node, commit.commitment, commit.signature),
+                (task, round_id, node, commit.commitment, commit.signature),
             )
         )
 
-    async def set_closing(self, task: TaskId, round_: RoundId, nodes: Iterable[Address]) -> None:
+    async def set_closing(self, task: TaskId, round_id: RoundId, nodes: Iterable[Address]) -> None:
         """Keep whose commits the round is closed with, in place of what was kept before."""
         await self._write(
-            ("INSERT OR IGNORE INTO closed VALUES (?, ?)", (task, round_)),
-            ("DELETE FROM closings WHERE task = ? AND round = ?", (task, round_)),
-            *(("INSERT INTO closings VALUES (?, ?, ?)", (task, round_, node)) for node in nodes),
+            ("INSERT OR IGNORE INTO closed VALUES (?, ?)", (task, round_id)),
+            ("DELETE FROM closings WHERE task = ? AND round = ?", (task, round_id)),
+            *(("INSERT INTO closings VALUES (?, ?, ?)", (task, round_id, node)) for node in nodes),
         )
 
-    async def add_reveal(self, task: TaskId, round_: RoundId, node: Address, reveal: HeldReveal) -> None:
+    async def add_reveal(self, task: TaskId, round_id: RoundId, node: Address, reveal: HeldReveal) -> None:
         """Keep a reveal; one that is there already stays."""
         failure = (reveal.failure.status.value, reveal.failure.detail) if reveal.failure else (None, "")
         await self._write(
             (
                 "INSERT OR IGNORE INTO reveals VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (task, round_, node, reveal.cid, reveal.body_root, reveal.salt, *failure),
+                (task, round_id, node, reveal.cid, reveal.body_root, reveal.salt, *failure),
             )
         )
 
-    def commits(self, task: TaskId, round_: RoundId) -> dict[Address, HeldCommit]:
+    def commits(self, task: TaskId, round_id: RoundId) -> dict[Address, HeldCommit]:
         """Commits of a round."""
         rows = self._db.execute(
-            "SELECT node, commitment, signature FROM commits WHERE task = ? AND round = ?", (task, round_)
+            "SELECT node, commitment, signature FROM commits WHERE task = ? AND round = ?", (task, round_id)
         )
         return {Address(n): HeldCommit(Digest(c), Signature(s)) for n, c, s in rows}
 
-    def equivocations(self, task: TaskId, round_: RoundId) -> list[tuple[Address, HeldCommit]]:
+    def equivocations(self, task: TaskId, round_id: RoundId) -> list[tuple[Address, HeldCommit]]:
         """Further commits of a round's nodes, beside those in `commits`."""
         rows = self._db.execute(
             "SELECT node, commitment, signature FROM equivocations WHERE task = ? AND round = ?",
-            (task, round_),
+            (task, round_id),
         )
         return [(Address(n), HeldCommit(Digest(c), Signature(s))) for n, c, s in rows]
 
-    def closing(self, task: TaskId, round_: RoundId) -> frozenset[Address]:
+    def closing(self, task: TaskId, round_id: RoundId) -> frozenset[Address]:
         """Whose commits the round is closed with; none before that."""
-        rows = self._db.execute("SELECT node FROM closings WHERE task = ? AND round = ?", (task, round_))
+        rows = self._db.execute("SELECT node FROM closings WHERE task = ? AND round = ?", (task, round_id))
         return frozenset(Address(node) for (node,) in rows)
 
-    def is_closing(self, task: TaskId, round_: RoundId) -> bool:
+    def is_closing(self, task: TaskId, round_id: RoundId) -> bool:
         """Whether `set_closing` was called for the round."""
-        row = self._db.execute("SELECT 1 FROM closed WHERE task = ? AND round = ?", (task, round_)).fetchone()
+        row = self._db.execute(
+            "SELECT 1 FROM closed WHERE task = ? AND round = ?", (task, round_id)
+        ).fetchone()
         return row is not None
 
-    def reveals(self, task: TaskId, round_: RoundId) -> Mapping[Address, HeldReveal]:
+    def reveals(self, task: TaskId, round_id: RoundId) -> Mapping[Address, HeldReveal]:
         """Reveals of a round."""
         rows = self._db.execute(
             "SELECT node, cid, body_root, salt, status, detail FROM reveals WHERE task = ? AND round = ?",
-            (task, round_),
+            (task, round_id),
         )
         return {
             Address(node): HeldReveal(

@@ -116,7 +116,7 @@ class SupernodeJournal:
     def sign(
         self,
         task: TaskId,
-        round_: RoundId,
+        round_id: RoundId,
         cid: Cid,
         body_root: Digest,
         salt: Digest,
@@ -129,70 +129,70 @@ class SupernodeJournal:
         bound = commitment(cid.digest, body_root, salt)
         failpoint("before-signed")
         with self._transaction(synced=True):
-            known = self.commit_of(task, round_)
+            known = self.commit_of(task, round_id)
             if known is None:
-                signature = sign(commit_digest(self._domain, task, round_, self._node, bound))
+                signature = sign(commit_digest(self._domain, task, round_id, self._node, bound))
                 self._db.execute(
                     "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-                    (task, round_, str(cid), body_root, salt, bound, signature),
+                    (task, round_id, str(cid), body_root, salt, bound, signature),
                 )
-                self._step(task, round_, Step.SIGNED)
+                self._step(task, round_id, Step.SIGNED)
                 failpoint("during-signed")
-                known = SignedCommit(task, round_, cid, body_root, salt, bound, signature, None)
+                known = SignedCommit(task, round_id, cid, body_root, salt, bound, signature, None)
         failpoint("after-signed")
         if known.commitment != bound:
             raise RuleError(
-                f"task {task} round {round_}: another commit is signed already; it stays the only one"
+                f"task {task} round {round_id}: another commit is signed already; it stays the only one"
             )
         return known
 
-    def commit_of(self, task: TaskId, round_: RoundId) -> SignedCommit | None:
+    def commit_of(self, task: TaskId, round_id: RoundId) -> SignedCommit | None:
         """Return the round's signed commit, or None."""
         row = self._db.execute(
             "SELECT cid, body_root, salt, commitment, signature, receipt FROM commits WHERE task = ? AND round = ?",
-            (task, round_),
+            (task, round_id),
         ).fetchone()
-        return row and SignedCommit(task, round_, Cid.parse(row[0]), *row[1:])
+        return row and SignedCommit(task, round_id, Cid.parse(row[0]), *row[1:])
 
-    def see(self, task: TaskId, round_: RoundId, block: int) -> RoundNote:
+    def see(self, task: TaskId, round_id: RoundId, block: int) -> RoundNote:
         """Note that a round opened in this block, once; return what is known of it."""
         failpoint("before-seen")
         with self._transaction():
             self._db.execute(
                 "INSERT INTO rounds VALUES (?, ?, ?, ?, '', '{}') ON CONFLICT DO UPDATE SET block = excluded.block",
-                (task, round_, block, Step.SEEN),
+                (task, round_id, block, Step.SEEN),
             )
             failpoint("during-seen")
         failpoint("after-seen")
-        return self.note_of(task, round_)
+        return self.note_of(task, round_id)
 
-    def receive(self, task: TaskId, round_: RoundId, receipt: bytes) -> None:
+    def receive(self, task: TaskId, round_id: RoundId, receipt: bytes) -> None:
         """Keep the Superlink's receipt: with it, leaving the commit out is a proven fault."""
-        with self._stepping(task, round_, Step.RECEIVED):
+        with self._stepping(task, round_id, Step.RECEIVED):
             self._db.execute(
-                "UPDATE commits SET receipt = ? WHERE task = ? AND round = ?", (receipt, task, round_)
+                "UPDATE commits SET receipt = ? WHERE task = ? AND round = ?", (receipt, task, round_id)
             )
 
     def reach(
         self,
         task: TaskId,
-        round_: RoundId,
+        round_id: RoundId,
         step: Step,
         reason: str = "",
         facts: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
         """Note a step of a round that was seen, and add facts (JSON values) for people."""
-        with self._stepping(task, round_, step):
-            known = self.note_of(task, round_)
+        with self._stepping(task, round_id, step):
+            known = self.note_of(task, round_id)
             self._db.execute(
                 "UPDATE rounds SET reason = ?, facts = ? WHERE task = ? AND round = ?",
-                (reason or known.reason, json.dumps({**known.facts, **facts}), task, round_),
+                (reason or known.reason, json.dumps({**known.facts, **facts}), task, round_id),
             )
 
-    def pin(self, task: TaskId, round_: RoundId, cid: Cid) -> None:
+    def pin(self, task: TaskId, round_id: RoundId, cid: Cid) -> None:
         """Note that a round's update is about to be pinned, so that it is unpinned whatever becomes of the round."""
         with self._transaction():
-            self._db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?, ?)", (task, round_, str(cid)))
+            self._db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?, ?)", (task, round_id, str(cid)))
 
     def idle_pins(self) -> list[Cid]:
         """Return the updates that may be unpinned, of all tasks: no round that has not ended has signed them."""
@@ -203,11 +203,13 @@ class SupernodeJournal:
         with self._transaction():
             self._db.execute("DELETE FROM pins WHERE cid = ? AND cid IN (SELECT cid FROM idle)", (str(cid),))
 
-    def note_of(self, task: TaskId, round_: RoundId) -> RoundNote:
+    def note_of(self, task: TaskId, round_id: RoundId) -> RoundNote:
         """Return what is known of a round; RuleError when it was never seen."""
-        row = self._db.execute(f"{_NOTES} WHERE task = ? AND round = ?", (task, round_)).fetchone()
+        row = self._db.execute(f"{_NOTES} WHERE task = ? AND round = ?", (task, round_id)).fetchone()
         if row is None:
-            raise RuleError(f"task {task} round {round_}: not in the journal; expected a round that was seen")
+            raise RuleError(
+                f"task {task} round {round_id}: not in the journal; expected a round that was seen"
+            )
         return _note(row)
 
     def notes(self, task: TaskId | None = None, last: int = 1000) -> list[RoundNote]:
@@ -218,16 +220,16 @@ class SupernodeJournal:
         return [_note(row) for row in rows]
 
     @contextmanager
-    def _stepping(self, task: TaskId, round_: RoundId, step: Step) -> Iterator[None]:
+    def _stepping(self, task: TaskId, round_id: RoundId, step: Step) -> Iterator[None]:
         failpoint(f"before-{step}")
         with self._transaction():
-            self._step(task, round_, step)
+            self._step(task, round_id, step)
             yield
             failpoint(f"during-{step}")
         failpoint(f"after-{step}")
 
-    def _step(self, task: TaskId, round_: RoundId, step: Step) -> None:
-        self._db.execute("UPDATE rounds SET step = ? WHERE task = ? AND round = ?", (step, task, round_))
+    def _step(self, task: TaskId, round_id: RoundId, step: Step) -> None:
+        self._db.execute("UPDATE rounds SET step = ? WHERE task = ? AND round = ?", (step, task, round_id))
 
     @contextmanager
     def _transaction(self, synced: bool = False) -> Iterator[None]:
@@ -243,5 +245,5 @@ class SupernodeJournal:
 
 
 def _note(row: tuple[int, int, int, str, str, str]) -> RoundNote:
-    task, round_, block, step, reason, facts = row
-    return RoundNote(TaskId(task), RoundId(round_), block, Step(step), reason, json.loads(facts))
+    task, round_id, block, step, reason, facts = row
+    return RoundNote(TaskId(task), RoundId(round_id), block, Step(step), reason, json.loads(facts))

@@ -103,29 +103,29 @@ class SuperlinkClient:
             )
         return self._opened
 
-    async def commit(self, task: TaskId, round_: RoundId, commitment: Digest, signature: bytes) -> bytes:
+    async def commit(self, task: TaskId, round_id: RoundId, commitment: Digest, signature: bytes) -> bytes:
         """Hand in a commit, signed by the operator; return the signature of the Superlink's receipt."""
-        body = write_commit(CommitRequest(task, round_, commitment, signature))
+        body = write_commit(CommitRequest(task, round_id, commitment, signature))
         return read_receipt(await self._unary(grpc_options.COMMIT, body))
 
-    async def inclusion(self, task: TaskId, round_: RoundId, limit: float = 600.0) -> Inclusion:
+    async def inclusion(self, task: TaskId, round_id: RoundId, limit: float = 600.0) -> Inclusion:
         """Wait until commits are closed, `limit` seconds at most; return where ours stands in their tree."""
         return await self._waited(
-            grpc_options.INCLUSION, task, round_, limit, read_inclusion, "commits not closed"
+            grpc_options.INCLUSION, task, round_id, limit, read_inclusion, "commits not closed"
         )
 
-    async def model(self, task: TaskId, round_: RoundId, limit: float = 600.0) -> Digest:
+    async def model(self, task: TaskId, round_id: RoundId, limit: float = 600.0) -> Digest:
         """Wait until a round's new model is computed, `limit` seconds at most; the chain tells later if it stands."""
-        return await self._waited(grpc_options.MODEL, task, round_, limit, read_model, "no model")
+        return await self._waited(grpc_options.MODEL, task, round_id, limit, read_model, "no model")
 
     async def reveal(
-        self, task: TaskId, round_: RoundId, cid: Cid, body_root: Digest, salt: Digest, content: Path | None
+        self, task: TaskId, round_id: RoundId, cid: Cid, body_root: Digest, salt: Digest, content: Path | None
     ) -> Ack:
         """Open a commit: send the update in `content`, or None where the Superlink is to fetch it by IPFS."""
         size = 0 if content is None else await grpc_options.size_of(content)
         by_ipfs = content is None
         by_door = self._by_door and not by_ipfs
-        header = RevealHeader(task, round_, cid, body_root, salt, size, by_ipfs, by_door)
+        header = RevealHeader(task, round_id, cid, body_root, salt, size, by_ipfs, by_door)
         stream: Any = self._channel.stream_unary(grpc_options.REVEAL, None, None)
 
         async def send(signed: bytes, left: float) -> bytes:
@@ -220,7 +220,7 @@ class SuperlinkClient:
         self,
         method: str,
         task: TaskId,
-        round_: RoundId,
+        round_id: RoundId,
         limit: float,
         read: Callable[[bytes], T | None],
         otherwise: str,
@@ -229,12 +229,12 @@ class SuperlinkClient:
         end = _now() + limit
         while (left := end - _now()) > 0:
             wait = min(left, _WAIT_SECONDS)
-            body = pb.WaitRequest(task=task, round=round_, wait_ms=int(wait * 1000)).SerializeToString()
+            body = pb.WaitRequest(task=task, round=round_id, wait_ms=int(wait * 1000)).SerializeToString()
             found = read(await self._unary(method, body, wait + self._limit))
             if found is not None:
                 return found
         raise Unreachable(
-            f"round {round_} at Superlink {self.address}: {otherwise} within {limit:g} s; ask again"
+            f"round {round_id} at Superlink {self.address}: {otherwise} within {limit:g} s; ask again"
         )
 
     async def _unary(self, method: str, body: bytes, limit: float | None = None) -> bytes:

@@ -62,16 +62,16 @@ class Handler(Protocol):
         ...
 
     async def on_commit(
-        self, node: Address, task: TaskId, round_: RoundId, commitment: Digest, signature: bytes
+        self, node: Address, task: TaskId, round_id: RoundId, commitment: Digest, signature: bytes
     ) -> bytes:
         """Take a commit; return the signature of its receipt. The same commit again gives the same."""
         ...
 
-    async def on_inclusion(self, node: Address, task: TaskId, round_: RoundId) -> Inclusion:
+    async def on_inclusion(self, node: Address, task: TaskId, round_id: RoundId) -> Inclusion:
         """Wait until commits are closed, for as long as it takes: the call's limit cancels it, and it is asked again."""
         ...
 
-    async def on_model(self, node: Address, task: TaskId, round_: RoundId) -> Digest:
+    async def on_model(self, node: Address, task: TaskId, round_id: RoundId) -> Digest:
         """Wait until a round's new model is computed, likewise; return its digest."""
         ...
 

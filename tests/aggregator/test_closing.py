@@ -38,14 +38,14 @@ async def made_by(
 
 def told_of(running: RunningSuperlink, what: str) -> asyncio.Event:
     """Set when the Superlink is about to send this transaction."""
-    sending, attempt = asyncio.Event(), running.superlink._attempt
+    sending, attempt = asyncio.Event(), running.superlink._send_once
 
     async def watched(call: Any, name: str, round_: RoundId) -> Any:
         if name == what:
             sending.set()
         return await attempt(call, name, round_)
 
-    running.superlink._attempt = watched  # type: ignore[method-assign]
+    running.superlink._send_once = watched  # type: ignore[method-assign]
     return sending
 
 
@@ -70,14 +70,14 @@ async def test_closing__stopped_before_its_block_and_one_more_commit_in_the_jour
             for one, link in made[:2]:
                 await link.commit(world.task, FIRST, one.commitment, one.signature)
             rpc("evm_setAutomine", False)
-            outbox, written = running.superlink._tools.sender._outbox, asyncio.Event()
+            outbox, written = running.superlink._deps.sender._outbox, asyncio.Event()
             remember = outbox.remember
             monkeypatch.setattr(outbox, "remember", lambda *given: (remember(*given), written.set())[0])
             world.skip(300)
             await written.wait()
             await ended(playing)
         # as when commits were closed while it was being written down: refused, and yet in the journal
-        journal, late = SuperlinkJournal(tmp_path / "journal.sqlite"), made[2][0]
+        journal, late = SuperlinkJournal(tmp_path / "journal.db"), made[2][0]
         held = HeldCommit(late.commitment, Signature(late.signature))
         await journal.add_commit(world.task, FIRST, world.nodes[2].signer.address, held)
         await journal.close()

@@ -77,7 +77,7 @@ async def test_round__superlink_refuses_a_commit__is_forced_while_open_and_count
 ) -> None:
     world = await make()
     async with world.superlink() as running:
-        intake, ignored = running.superlink._tools.intake, world.nodes[2].signer.address
+        intake, ignored = running.superlink._deps.intake, world.nodes[2].signer.address
         honest = intake.on_commit
 
         async def deaf(node: Any, *args: Any) -> bytes:
@@ -105,7 +105,7 @@ async def wait_out(world: World, round_: int) -> None:
 
 def leave_out(running: RunningSuperlink, node: Node) -> asyncio.Event:
     """Have the Superlink give this node a receipt and forget the commit; the event is set then."""
-    intake, done = running.superlink._tools.intake, asyncio.Event()
+    intake, done = running.superlink._deps.intake, asyncio.Event()
     honest = intake.on_commit
 
     async def forgetful(sender: Any, task: Any, round_: RoundId, *args: Any) -> bytes:
@@ -164,7 +164,7 @@ async def test_round__superlink_leaves_a_commit_out__is_forced_while_closed_and_
 @asynccontextmanager
 async def cared_for(running: RunningSuperlink) -> AsyncIterator[None]:
     """The Superlink looks after its posted rounds."""
-    caring = asyncio.create_task(running.caretaker.run())
+    caring = asyncio.create_task(running.finalizer.run())
     try:
         yield
     finally:
@@ -194,7 +194,7 @@ async def test_contest__commit_was_left_out__voids_the_round_and_what_follows_an
         left_out = leave_out(running, stubborn)
         first = await play(world, running, close_early(world, running, left_out))
         assert is_absent(first, stubborn)
-        del running.superlink._tools.intake.on_commit  # from now on it is honest
+        del running.superlink._deps.intake.on_commit  # from now on it is honest
         stubborn.reveals = True
         second = await play(world, running)
         assert (second.parent, second.base_model) == (1, first.model)

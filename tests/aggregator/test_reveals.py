@@ -129,7 +129,7 @@ class Slow(Late):
             yield sent[100:]
 
         asked = RevealHeader(self.world.task, round_, cid, root, self.salt, len(sent), by_ipfs=False)
-        intake = self.running.superlink._tools.intake
+        intake = self.running.superlink._deps.intake
         try:
             await intake.on_reveal(self.signer.address, asked, lambda incoming: incoming.take(pieces()))
         except Exception as error:  # noqa: BLE001

@@ -1,7 +1,6 @@
 """A network with a task to train, its Superlink, and nodes that follow a script, for tests of rounds and audits."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from aggregator.collection import Collection
-from aggregator.daemon import RunningSuperlink, Settings, open_superlink
+from aggregator.daemon import RunningSuperlink, open_superlink
+from aggregator.settings import SuperlinkSettings
 from dao.app.gradient_client import Evaluated, Evaluator
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry, Token
@@ -122,21 +122,23 @@ class World:
         world.nodes = [Node(world, member, index) for index, member in enumerate(self.members)]
         return world
 
-    def settings(self) -> Settings:
-        return Settings(
-            home=self.home,
-            task=self.task,
-            url=self.network.anvil.ws,
-            deployment=self.network.deployment,
-            shards=self.assignment.shards,
-            python=Path(sys.executable),
-            stores=(self.assignment.store,),
-        )
+    def settings(self, **changes: Any) -> SuperlinkSettings:
+        self.home.mkdir(parents=True, exist_ok=True)
+        deployment = self.home / "deployment.json"
+        self.network.deployment.save(deployment)
+        settings: dict[str, Any] = {
+            "task": self.task,
+            "chain": {"url": self.network.anvil.ws, "deployment": deployment},
+            "shards": self.assignment.shards,
+            "stores": (self.assignment.store,),
+            "listen": "127.0.0.1:0",
+        }
+        return SuperlinkSettings.load(**{"home": self.home, **settings, **changes})
 
     @asynccontextmanager
     async def superlink(self, ipfs: str | None = None) -> AsyncIterator[RunningSuperlink]:
         self.network.anvil.fund(self.bonded.operator.address, 10**20)  # type: ignore[arg-type]
-        settings = replace(self.settings(), ipfs=ipfs)
+        settings = self.settings(content={"kubo": ipfs})
         async with open_superlink(settings, self.bonded.operator, self.evaluator) as running:
             yield running
 
@@ -176,7 +178,7 @@ class World:
 
     async def collection(self, running: RunningSuperlink, round_: int) -> Collection:
         """What the Superlink holds of a round, once it has begun."""
-        return await running.superlink._tools.intake._collection(self.task, RoundId(round_))
+        return await running.superlink._deps.intake._collection(self.task, RoundId(round_))
 
     async def hasten(self, running: RunningSuperlink, round_: int, commits: int, reveals: int) -> None:
         """Let a round's periods pass at once, when so many commits and reveals have come."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import pytest
 import pytest_asyncio
 
+from aggregator.daemon import run_superlink
 from aggregator.intake import Intake
+from aggregator.settings import SuperlinkSettings
 from dao.chain.events import Finalized, ForcedCommit
-from dao.cli.serving import SuperlinkSettings, serve
 from dao.core.errors import RuleError
 from dao.core.formats.signed_messages import receipt_digest
 from dao.core.types import Address, Digest, Phase, RoundId, TaskId
@@ -39,7 +40,8 @@ async def played(
             conduct = Conduct(world.nodes[0].member.operator.address)
             patch.setenv("COMMONWEIGHT_RUNTIME", str(world.superlink.runtime))
             patch.setattr(Intake, "on_commit", on_commit_of(conduct, Intake.on_commit))
-            serving = asyncio.create_task(serve(SuperlinkSettings.load(world.superlink.home), leave=False))
+            settings = SuperlinkSettings.load(world.superlink.home)
+            serving = asyncio.create_task(run_superlink(settings, leave=False, say=print))
             await asyncio.gather(*(node.start() for node in world.nodes))
             yield world, conduct
             world.show()

@@ -28,7 +28,7 @@ from dao.demo.follow import StatusReader
 from dao.store.disk import DiskStore
 from node import status as node_status
 from node.journal import Step, SupernodeJournal
-from node.rewards import claim, standing
+from node.rewards import claim, read_standing
 from node.settings import NodeSettings, TaskSettings, write_task
 from tests.faults.desk import Desk, Training
 from tests.faults.process import LIMIT, LOOK, Process, until
@@ -102,11 +102,11 @@ class Supernode(Daemon):
         return hex_of(self.member.operator.address)
 
     async def status(self) -> node_status.NodeStatus:
-        return await node_status.status(NodeSettings.load(self.home))
+        return await node_status.read_status(NodeSettings.load(self.home))
 
     async def steps(self, round_: int, step: Step) -> None:
         """Wait until the node's journal has a step of a round, or a later one."""
-        at, enough = self.home / "journal.sqlite", [*Step][[*Step].index(step) :]
+        at, enough = self.home / "journal.db", [*Step][[*Step].index(step) :]
         await until(at.exists)
         with closing(SupernodeJournal(at, self.domain, self.member.operator.address)) as journal:
             await until(lambda: any(n.round == round_ and n.step in enough for n in journal.notes()))
@@ -269,9 +269,9 @@ class World:
         """Pay a node's owner what is due, and try to have it paid again."""
         owner, store = node.member.owner, DiskStore(self.superlink.home / "store")
         async with self.network.sender(self.chain, owner) as sender:
-            held = await standing(self.chain, store, self.task, owner.address)
+            held = await read_standing(self.chain, store, self.task, owner.address)
             await claim(self.chain, sender, held)
-            assert (await standing(self.chain, store, self.task, owner.address)).claimable == 0
+            assert (await read_standing(self.chain, store, self.task, owner.address)).claimable == 0
             again = Distributor(self.chain).claim(held.task, held.owner, held.final, held.proof)
             with pytest.raises(Reverted):
                 await sender.send(again)

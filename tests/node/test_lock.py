@@ -15,7 +15,7 @@ CHAIN = "1"
 HOLDER = """
 import sys
 from pathlib import Path
-from dao.lock import only_daemon
+from dao.runtime.locks import only_daemon
 with only_daemon(Path(sys.argv[1]), b"o" * 20, "1"):
     print("held", flush=True)
     sys.stdin.read()

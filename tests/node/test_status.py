@@ -27,10 +27,10 @@ async def test_rewards__no_source_has_the_manifest_in_time__the_superlink_is_nam
     async def searching(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(status, "standing", searching)
+    monkeypatch.setattr(status, "read_standing", searching)
     task = status.TaskStatus(1)
     with pytest.raises(ContentError, match="does its Superlink run"):
-        await status.ask_rewards(
+        await status.read_rewards(
             cast("Chain", None), cast("Source", None), task, Address(bytes(20)), limit=0.01
         )
     assert task.claimable_wei is None

@@ -88,6 +88,6 @@ async def test_start__operator_without_gas__told(
     world = await World.make(network, assignment, tmp_path, evaluator, members=1)
     async with world.superlink() as running:
         network.anvil.fund(world.bonded.operator.address, Wei(1000))
-        await running.superlink._tools.shortage.look()
+        await running.superlink._deps.readiness.check()
     (event,) = Told(tmp_path).events("waiting")
     assert event["reason"].startswith("the operator has 0.000000000000001 ether")
