@@ -13,9 +13,9 @@ from typing import NoReturn
 
 from aggregator.collection import Collection
 from aggregator.compute import BaseModel, GateGradient, RoundComputer, RoundInputs, Settlement
-from aggregator.inputs import absent_from, base_at, commits_of
+from aggregator.inputs import absent_from, base_at, commits_of, restore_reveals
 from aggregator.intake import Intake
-from aggregator.journal import HeldCommit, SuperlinkJournal
+from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
 from aggregator.readiness import MISSING, SuperlinkReadiness
 from dao.app.shards import Shards
@@ -25,10 +25,8 @@ from dao.chain.events import CommitsClosed, ResultPosted, RoundOpened
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender, TxReceipt
 from dao.chain.task_follower import TaskFollower
-from dao.core.commitment import forced_hash
+from dao.core.commits import SignedCommit, compute_commits_root, compute_forced_hash
 from dao.core.errors import DaoError, Reverted, RuleError
-from dao.core.formats.json_form import Cid as CidText
-from dao.core.formats.json_form import Signature
 from dao.core.formats.manifest import Shard
 from dao.core.round_machine import (
     abort_after,
@@ -37,10 +35,8 @@ from dao.core.round_machine import (
     result_deadline,
     reveal_deadline,
 )
-from dao.core.settle import commits_root
-from dao.core.types import Digest, Phase, RoundId, RoundState, TaskId, Timestamp, hex_of
+from dao.core.types import Digest, Phase, RoundId, RoundState, Signature, TaskId, Timestamp, hex_of
 from dao.runtime.failpoint import failpoint
-from dao.store.cid import Cid
 
 RETRY = 1  # seconds of block time
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts while there is trouble
@@ -114,6 +110,7 @@ class Superlink:
             gating.cancel()
             with suppress(asyncio.CancelledError, DaoError):
                 await gating
+        collection.release_updates()
         self._base = settlement.base if posted.result == settlement.result else None
         self._syncing = asyncio.create_task(self._deps.publisher.sync(settlement.base.cid))
         self._report(
@@ -185,13 +182,14 @@ class Superlink:
             members = await self._reader.members_of(opened, at)
             collection = Collection(self._task, opened, rules, base.model.layout, members)
             collection.commits.update(self._deps.journal.commits(self._task, opened.round))
-            for node, reveal in self._deps.journal.reveals(self._task, opened.round).items():
-                if await self._deps.publisher.is_whole(Cid.parse(reveal.cid)):
-                    collection.reveals[node] = reveal
-            collection.accepting = not self._deps.journal.is_closing(self._task, opened.round)
+            collection.reveals.update(self._deps.journal.reveals(self._task, opened.round))
+            await restore_reveals(collection, self._deps.publisher)
+            collection.accepts_commits = not self._deps.journal.is_closing(self._task, opened.round)
             self._deps.intake.begin(collection)
-        elif collection.opened != opened:  # after a reorg others may take part, by other rules
-            collection.reopen(opened, rules, await self._reader.members_of(opened, at))
+        else:
+            if collection.opened != opened:  # after a reorg others may take part, by other rules
+                collection.reopen(opened, rules, await self._reader.members_of(opened, at))
+            await restore_reveals(collection, self._deps.publisher)
         deadline = opened.timestamp + collection.rules.commit_period
         self._report(
             "opened",
@@ -213,7 +211,9 @@ class Superlink:
                 version = self._follower.version
                 state = await self._read_round(collection, Phase.OPEN, Phase.CLOSED)
             count = len(collection.commits.keys() | collection.forced.keys())
-            is_complete = state.phase is Phase.CLOSED or not collection.accepting or count >= opened.eligible
+            is_complete = (
+                state.phase is Phase.CLOSED or not collection.accepts_commits or count >= opened.eligible
+            )
             deadline = commit_deadline(collection.rules, state)
             if is_complete or self._follower.now() >= deadline:
                 return
@@ -222,7 +222,7 @@ class Superlink:
     async def _close(self, collection: Collection) -> CommitsClosed:
         """Close with all commits that are here and not forced; RoundLost, after an abort, where that cannot be."""
         round_id, journal = collection.round, self._deps.journal
-        collection.accepting = False
+        collection.accepts_commits = False
         nodes = journal.closing(self._task, round_id)  # their root may be on its way to the chain
         is_journalled = journal.is_closing(self._task, round_id) and nodes <= collection.commits.keys()
         while (closed := await self._closed_event(collection)) is None:
@@ -234,11 +234,11 @@ class Superlink:
                     await self._abort(collection, state, why)
                 await journal.set_closing(self._task, round_id, nodes)
             failpoint("superlink-closing")
-            root = commits_root((node, collection.commits[node].commitment) for node in nodes)
+            root = compute_commits_root(collection.commits[node] for node in nodes)
             call = self._coordinator.close_commits(self._task, round_id, root, len(nodes))
             is_journalled = await self._send_once(call, "close", round_id) is not None
         nodes = journal.closing(self._task, round_id)
-        root = commits_root((node, collection.commits[node].commitment) for node in nodes)
+        root = compute_commits_root(collection.commits[node] for node in nodes)
         state = await self._read_round(collection, Phase.CLOSED)
         if closed.root != root:
             await self._abort(
@@ -284,8 +284,8 @@ class Superlink:
             before, inputs = inputs, self._round_inputs(closed, index, collection, base)
             if before is None or (before.commits, before.forced) != (inputs.commits, inputs.forced):
                 self._report("working", round=round_id, step="settlement")
-                for reveal in collection.reveals.values():
-                    self._deps.publisher.publish(Cid.parse(reveal.cid))
+                for stored in collection.reveals.values():
+                    self._deps.publisher.publish(stored.reveal.cid)
                 settlement = await self._deps.computer.settle(inputs, gate, collection.announce)
                 await self._deps.publisher.settled((due - self._follower.now()) / 2)
             failpoint("superlink-published")
@@ -311,8 +311,8 @@ class Superlink:
             if self._follower.now() > result_deadline(collection.rules, state):
                 await self._abort(collection, state, "no result was posted in time")
             deadline = reveal_deadline(collection.rules, state)
-            collection.revealing = self._follower.now() < deadline
-            if not collection.revealing or collection.expected <= collection.reveals.keys():
+            collection.accepts_reveals = self._follower.now() < deadline
+            if not collection.accepts_reveals or collection.expected <= collection.reveals.keys():
                 return result_deadline(collection.rules, state)
             await self._follower.wait(deadline, collection.changed())
 
@@ -328,11 +328,12 @@ class Superlink:
             rules=collection.rules,
             base=base,
             seed=closed.seed,
-            shard=Shard(index, CidText(str(shards.cids[index])), shards.proof(index)),
+            shard=Shard(index, shards.cids[index], shards.proof(index)),
             shard_path=self._deps.publisher.path_of(shards.cids[index]),
             commits=commits_of(collection),
+            updates=collection.updates(),
             absent=absent_from(collection),
-            forced=[(node, held.commitment) for node, held in collection.forced.items()],
+            forced=[*collection.forced.values()],
         )
 
     # The chain
@@ -346,12 +347,14 @@ class Superlink:
             raise RoundLost(
                 f"round {collection.round}: {state.phase.name.lower()} on {state.parent}, head {task.head}"
             )
-        forced = [(node, commit.commitment) for node, commit in collection.forced.items()]
+        forced_hash = compute_forced_hash(collection.forced.values())
         # by the hash, not the number: after a reorg there may be as many in another order
-        if await self._coordinator.forced_hash_of(self._task, collection.round, at) != forced_hash(forced):
+        if await self._coordinator.forced_hash_of(self._task, collection.round, at) != forced_hash:
             events = await self._reader.events_of(collection.round, at)
             collection.forced = {
-                event.node: HeldCommit(event.commitment, Signature(event.signature))
+                event.node: SignedCommit(
+                    event.task, event.round, event.node, event.commitment, Signature(event.signature)
+                )
                 for event in events.forced
             }
             collection.notify()

@@ -17,6 +17,7 @@ from dao.chain.daemon_home import connect_chain, journal_file, lock_home, open_o
 from dao.chain.final_reader import FinalReader
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
+from dao.core.commits import SignedCommit
 from dao.core.errors import ConfigError, DaoError, Reverted
 from dao.core.types import Domain, TaskId, hex_of
 from dao.runtime.backoff import pauses
@@ -29,7 +30,7 @@ from dao.store.source import Source
 from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
 from dao.wire.superlink_source import SuperlinkSource
-from node.journal import SignedCommit, SupernodeJournal
+from node.journal import SupernodeJournal
 from node.outcomes import Outcomes
 from node.readiness import SupernodeReadiness
 from node.settings import NodeSettings, TaskSettings
@@ -132,7 +133,7 @@ async def _open(
             update_maker=UpdateMaker(
                 task, signer, domain, reader, clock, journal, store, readiness, outcomes, scratch
             ),
-            submission=Submission(task, node, domain, reader, clock, journal, store, client, force, by_ipfs),
+            submission=Submission(task, domain, reader, clock, journal, store, client, force, by_ipfs),
             outcomes=outcomes,
         )
         running.append(partial(_keep_going, task, partial(Supernode, task, deps)))
@@ -148,7 +149,7 @@ def _trainer(settings: NodeSettings, task: TaskId, task_settings: TaskSettings, 
 
 async def _force(coordinator: Coordinator, sender: Sender, commit: SignedCommit) -> None:
     """Send a commit to the chain; a second time changes nothing."""
-    call = coordinator.commit(commit.task, commit.round, sender.address, commit.commitment, commit.signature)
+    call = coordinator.commit(commit.task, commit.round, commit.node, commit.commitment, commit.signature)
     try:
         await sender.send(call, key=f"commit:{commit.task}:{commit.round}", limit=FORCE_LIMIT)
     except Reverted as error:

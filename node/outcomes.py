@@ -11,15 +11,16 @@ import structlog
 
 from dao.chain.block_clock import BlockClock
 from dao.chain.final_reader import FinalReader
+from dao.core.commits import SignedCommit
 from dao.core.errors import ContentError, DaoError, DecodeError, Reorged
+from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import MAX_BYTES, Manifest, Node, parse_manifest
 from dao.core.round_machine import force_deadline
 from dao.core.types import Address, Digest, Phase, RoundId, TaskId, hex_of
 from dao.runtime.backoff import pauses
-from dao.store.cid import Cid
 from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT
-from node.journal import SignedCommit, Step, SupernodeJournal
+from node.journal import CommitEntry, Step, SupernodeJournal
 
 PATIENCE = 600.0  # seconds to get a manifest
 MODELS = 2  # kept: the newest two, for the last result may yet be void
@@ -75,10 +76,10 @@ class Outcomes:
         fetching = self._fetch(digest, max(sizes, default=MAX_CONTENT))
         fetching.add_done_callback(lambda task: task.cancelled() or task.exception())
 
-    def conclude(self, round_id: RoundId, commit: SignedCommit) -> None:
+    def conclude(self, round_id: RoundId, entry: CommitEntry) -> None:
         """Begin to conclude a posted round."""
         if round_id not in self._running:
-            self._running[round_id] = asyncio.create_task(self._conclude(round_id, commit))
+            self._running[round_id] = asyncio.create_task(self._conclude(round_id, entry))
             self._running[round_id].add_done_callback(lambda _: self._running.pop(round_id))
 
     def release(self) -> None:
@@ -94,12 +95,12 @@ class Outcomes:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _conclude(self, round_id: RoundId, commit: SignedCommit) -> None:
+    async def _conclude(self, round_id: RoundId, entry: CommitEntry) -> None:
         try:
             async with asyncio.timeout(PATIENCE):
                 manifest = await self._read_manifest(round_id)
             row = next((row for row in manifest.nodes if row.node == self._node), None)
-            if row is not None and row.commitment == commit.commitment:
+            if row is not None and row.commitment == entry.commit.commitment:
                 self._journal.reach(self._task, round_id, Step.ENDED, row.reason, _facts(row))
                 self._log.info(
                     "outcome",
@@ -109,9 +110,11 @@ class Outcomes:
                     reason=row.reason,
                 )
             else:
-                self._journal.reach(self._task, round_id, Step.ENDED, await self._contest(round_id, commit))
-            before, self._concluded = self._concluded, commit.cid
-            if before not in (None, commit.cid):
+                self._journal.reach(
+                    self._task, round_id, Step.ENDED, await self._contest(round_id, entry.commit)
+                )
+            before, self._concluded = self._concluded, entry.reveal.cid
+            if before not in (None, entry.reveal.cid):
                 await self._store.local.drop(before)
             await self._release()
         except (DaoError, TimeoutError) as error:
@@ -133,7 +136,7 @@ class Outcomes:
                 while idle := self._journal.idle_pins():  # anew: a round may have signed the same again
                     if not await self._store.unpin(idle[0]):
                         return
-                    self._journal.unpinned(idle[0])
+                    self._journal.forget_pin(idle[0])
         except (DaoError, OSError) as error:
             self._log.warning("updates not unpinned", error=str(error))
 

@@ -10,17 +10,18 @@ import structlog
 from dao.chain.block_clock import BlockClock
 from dao.chain.final_reader import FinalReader
 from dao.chain.signer import recover
+from dao.core.commits import SignedCommit
+from dao.core.constants import ROWS_DEPTH
 from dao.core.errors import DaoError, RuleError, Unreachable
 from dao.core.formats.signed_messages import receipt_digest
 from dao.core.merkle import verify
 from dao.core.round_machine import commit_deadline, force_deadline, reveal_deadline
-from dao.core.settle import ROWS_DEPTH
-from dao.core.types import Address, Domain, RoundState, Rules, TaskId
+from dao.core.types import Domain, RoundState, Rules, TaskId
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from dao.wire.messages import Inclusion
 from dao.wire.superlink_client import SuperlinkClient
-from node.journal import SignedCommit, Step, SupernodeJournal
+from node.journal import CommitEntry, Step, SupernodeJournal
 
 PROOF_LIMIT = 30.0  # seconds to ask the Superlink for a proof, before the commit is forced
 LATE_LIMIT = 5.0  # seconds to ask for it where nothing can be forced any more, before the commit is revealed
@@ -34,7 +35,6 @@ class Submission:
     """One node's submissions to one task's Superlink; `by_ipfs`: it fetches updates from IPFS, not from a stream."""
 
     task: TaskId
-    node: Address
     domain: Domain
     reader: FinalReader
     clock: BlockClock
@@ -48,10 +48,8 @@ class Submission:
         """Send the commit until the Superlink has signed a receipt, at most until commits close."""
         for pause in pauses():
             try:
-                receipt = await self.client.commit(
-                    self.task, commit.round, commit.commitment, commit.signature
-                )
-                digest = receipt_digest(self.domain, self.task, commit.round, self.node, commit.commitment)
+                receipt = await self.client.commit(commit)
+                digest = receipt_digest(self.domain, self.task, commit.round, commit.node, commit.commitment)
                 if recover(digest, receipt) != rules.superlink:
                     raise RuleError(
                         "the receipt is not signed by the round's Superlink; is its address right?"
@@ -72,7 +70,7 @@ class Submission:
         root = (await self.reader.closed_event(commit.round, closed)).root
         try:
             inclusion = await self._ask_proof(commit, limit)
-            row = self.node + commit.commitment
+            row = commit.node + commit.commitment
             if inclusion.count != closed.commits or not verify(
                 root, row, inclusion.index, inclusion.proof, ROWS_DEPTH
             ):
@@ -99,32 +97,27 @@ class Submission:
         except TimeoutError:
             raise Unreachable(f"the Superlink gave no proof within {limit:.0f} s") from None
 
-    async def reveal(self, commit: SignedCommit, closed: RoundState, rules: Rules) -> str:
+    async def reveal(self, entry: CommitEntry, closed: RoundState, rules: Rules) -> str:
         """Reveal the commit until the Superlink has the update; return "" or what is wrong."""
-        by_ipfs = self.by_ipfs
+        cid, round_id, by_ipfs = entry.reveal.cid, entry.commit.round, self.by_ipfs
         for pause in pauses():
             try:
-                content = await self.store.local.get(commit.cid)
+                content = await self.store.local.get(cid)
                 if by_ipfs:
-                    await self.store.pin(commit.cid)
-                    by_ipfs = bool(await self.store.publish(commit.cid))
+                    await self.store.pin(cid)
+                    by_ipfs = bool(await self.store.publish(cid))
                 ack = await self.client.reveal(
-                    self.task,
-                    commit.round,
-                    commit.cid,
-                    commit.body_root,
-                    commit.salt,
-                    None if by_ipfs else content,
+                    self.task, round_id, entry.reveal, None if by_ipfs else content
                 )
                 problem = "" if ack.accepted else f"the Superlink did not take the update: {ack.reason}"
             except DaoError as error:
                 problem = str(error)
             if not problem:
-                self.journal.reach(self.task, commit.round, Step.REVEALED)
+                self.journal.reach(self.task, round_id, Step.REVEALED)
                 sent, received = self.client.sent, self.client.received
-                _log.info("revealed", task=self.task, round=commit.round, sent=sent, received=received)
+                _log.info("revealed", task=self.task, round=round_id, sent=sent, received=received)
                 return ""
-            _log.warning("update not taken", task=self.task, round=commit.round, error=problem)
+            _log.warning("update not taken", task=self.task, round=round_id, error=problem)
             by_ipfs = False  # the Superlink may not be able to fetch it
             if self.clock.now() + pause >= reveal_deadline(rules, closed):
                 return problem

@@ -16,7 +16,7 @@ from dao.core import reasons
 from dao.core.errors import DaoError, Reorged
 from dao.core.types import Phase, RoundId, RoundState, Rules, TaskId
 from dao.wire.superlink_client import SuperlinkClient
-from node.journal import SignedCommit, Step, SupernodeJournal
+from node.journal import CommitEntry, Step, SupernodeJournal
 from node.outcomes import Outcomes
 from node.readiness import SupernodeReadiness
 from node.submission import Submission
@@ -103,27 +103,27 @@ class Supernode:
         state = await self._reader.wait_leaving(round_id, {Phase.NONE})
         rules = await self._reader.rules_of(round_id)  # of this round, whatever is decided meanwhile
         self._journal.see(self._task, round_id, state.open_block)
-        commit = self._journal.commit_of(self._task, round_id)
+        entry = self._journal.commit_of(self._task, round_id)
 
         if state.phase is Phase.OPEN:
             try:
-                commit = await self._commit(round_id, state, rules)
+                entry = await self._commit(round_id, state, rules)
                 state = await self._reader.wait_change(round_id, state)
             except Reorged:
                 raise
             except DaoError as error:
                 missed = str(error)
-        if commit is None:
+        if entry is None:
             await self._check_opening(round_id, state)
             self._end(round_id, missed)
             return
         if state.phase is Phase.CLOSED:
-            await self._count_and_reveal(commit, state, rules)
+            await self._count_and_reveal(entry, state, rules)
             state = await self._wait_result(round_id, state)
 
         match state.phase:
             case Phase.POSTED | Phase.FROZEN | Phase.FINALIZED:
-                self._outcomes.conclude(round_id, commit)
+                self._outcomes.conclude(round_id, entry)
             case Phase.ABORTED:
                 why = reasons.NO_RESULT if state.closed_at else reasons.not_closed(rules.quorum)
                 self._end(round_id, f"{why}; {self._problem}".rstrip("; "))
@@ -132,22 +132,23 @@ class Supernode:
             case _:
                 raise _Moved  # a reorg took a step of the round back
 
-    async def _commit(self, round_id: RoundId, opened: RoundState, rules: Rules) -> SignedCommit:
+    async def _commit(self, round_id: RoundId, opened: RoundState, rules: Rules) -> CommitEntry:
         """Train, sign and hand in while the round is open; DaoError when there can be no commit."""
-        deps, commit = self._deps, self._journal.commit_of(self._task, round_id)
-        if commit is None:
+        deps, entry = self._deps, self._journal.commit_of(self._task, round_id)
+        if entry is None:
             making = deps.update_maker.make_commit(round_id, opened, rules, self._note_problem)
-            commit = await self._while_unchanged(round_id, opened, making)
-        if commit.receipt is None:
-            await self._while_unchanged(round_id, opened, deps.submission.hand_in(commit, opened, rules))
-        return commit
+            entry = await self._while_unchanged(round_id, opened, making)
+        if entry.receipt is None:
+            handing_in = deps.submission.hand_in(entry.commit, opened, rules)
+            await self._while_unchanged(round_id, opened, handing_in)
+        return entry
 
-    async def _count_and_reveal(self, commit: SignedCommit, closed: RoundState, rules: Rules) -> None:
+    async def _count_and_reveal(self, entry: CommitEntry, closed: RoundState, rules: Rules) -> None:
         """Ensure that the commit counts, and reveal it in any case: as far as we know, it may count all the same."""
         submission = self._deps.submission
-        self._problem = await submission.secure_counting(commit, closed, rules)
-        revealing = submission.reveal(commit, closed, rules)
-        unrevealed = await self._while_unchanged(commit.round, closed, revealing)
+        self._problem = await submission.secure_counting(entry.commit, closed, rules)
+        revealing = submission.reveal(entry, closed, rules)
+        unrevealed = await self._while_unchanged(entry.commit.round, closed, revealing)
         self._problem = unrevealed and (self._problem or unrevealed)
 
     async def _wait_result(self, round_id: RoundId, closed: RoundState) -> RoundState:

@@ -16,6 +16,7 @@ from dao.chain.final_reader import FinalReader
 from dao.chain.signer import Signer
 from dao.content.tensor_files import each, map_file, map_rows, new_file
 from dao.core import reasons
+from dao.core.commits import Reveal
 from dao.core.errors import AppCrashed, ContentError, RuleError
 from dao.core.formats.layout import parse_model
 from dao.core.formats.update import leaf_size, update_prefix, write_body
@@ -24,7 +25,7 @@ from dao.core.round_machine import commit_deadline, counted_stake
 from dao.core.types import Codec, Digest, Domain, RoundId, RoundState, Rules, TaskId
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
-from node.journal import SignedCommit, Step, SupernodeJournal
+from node.journal import CommitEntry, Step, SupernodeJournal
 from node.outcomes import Outcomes
 from node.readiness import SupernodeReadiness
 from node.trainer import Trained
@@ -50,7 +51,7 @@ class UpdateMaker:
 
     async def make_commit(
         self, round_id: RoundId, opened: RoundState, rules: Rules, note_problem: Callable[[str], None]
-    ) -> SignedCommit:
+    ) -> CommitEntry:
         """Train and sign, again until the deadline; `note_problem` hears what failed, and "" once it is signed.
 
         DaoError when there can be no commit.
@@ -59,7 +60,7 @@ class UpdateMaker:
         deadline = commit_deadline(rules, opened)
         for pause in pauses():
             try:
-                commit = await self.train_and_sign(round_id, opened, rules, deadline)
+                entry = await self.train_and_sign(round_id, opened, rules, deadline)
             except (ContentError, AppCrashed) as error:
                 if self.clock.now() + pause >= deadline:
                     raise
@@ -67,13 +68,13 @@ class UpdateMaker:
                 _log.warning("no update yet", task=self.task, round=round_id, error=str(error))
             else:
                 note_problem("")
-                return commit
+                return entry
             await asyncio.sleep(pause)
         raise AssertionError  # pauses do not end
 
     async def train_and_sign(
         self, round_id: RoundId, opened: RoundState, rules: Rules, deadline: float
-    ) -> SignedCommit:
+    ) -> CommitEntry:
         """Train from the round's base model; journal, pin and sign what changed."""
         trainer, base = await asyncio.gather(self.readiness.trainer(rules), self._base_model(opened, rules))
         self.scratch.mkdir(parents=True, exist_ok=True)
@@ -88,8 +89,8 @@ class UpdateMaker:
         encoding = monotonic() - begun
         self.journal.pin(self.task, round_id, cid)
         await self.store.local.pin(cid)
-        salt = Digest(secrets.token_bytes(32))
-        commit = self.journal.sign(self.task, round_id, cid, root, salt, self.signer.sign)
+        reveal = Reveal(cid, root, Digest(secrets.token_bytes(32)))
+        entry = self.journal.sign(self.task, round_id, reveal, self.signer.sign)
         self.journal.reach(self.task, round_id, Step.SIGNED, facts=_facts(trained))
         _log.info(
             "committed",
@@ -100,7 +101,7 @@ class UpdateMaker:
             around=[round(trained.load_s, 3), round(trained.store_s, 3)],
             encoding=round(encoding, 3),
         )
-        return commit
+        return entry
 
     async def _check_seat(self, rules: Rules, opened: RoundState) -> None:
         """RuleError when this node may not commit to the round."""

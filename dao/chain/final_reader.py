@@ -12,8 +12,8 @@ from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed
 from dao.chain.rounds import RoundReader
 from dao.chain.track import BlockRef
-from dao.core.commitment import result_hash
 from dao.core.errors import ChainError, Reorged, Reverted
+from dao.core.settle import compute_result_hash
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -74,7 +74,7 @@ class FinalReader:
         while True:
             state = await self.state_of(round_id)
             result = self._results.get(round_id)
-            if result is not None and result_hash(result) == state.result_hash:
+            if result is not None and compute_result_hash(result) == state.result_hash:
                 return result
             if state.result_hash == ZERO_DIGEST:
                 raise Reorged(

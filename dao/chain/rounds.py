@@ -9,21 +9,13 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed, ForcedCommit, Joined, Left, ResultPosted, RoundOpened
 from dao.chain.track import BlockRef
-from dao.core.commitment import result_hash
 from dao.core.errors import ChainError
-from dao.core.types import Address, BlockNumber, Phase, Result, RoundId, RoundState, TaskId, Wei
+from dao.core.settle import compute_result_hash
+from dao.core.types import Address, BlockNumber, Member, Phase, Result, RoundId, RoundState, TaskId, Wei
 
 E = TypeVar("E", RoundOpened, CommitsClosed, ResultPosted, ForcedCommit)
 PARALLEL = 32  # reads at a time
 SETTLED = 64  # blocks before an opening that a reorg may still take back, so that they are read again
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A Supernode that may commit to a round; `stake` at the end of the block before the round opened."""
-
-    owner: Address
-    stake: Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +73,7 @@ class RoundReader:
         """Return the result that a posted round's state is of; None where the chain's node does not show it."""
         events = await self._past(ResultPosted, round_id, at, posted.open_block)
         results = (event.result for event in events)
-        return next((result for result in results if result_hash(result) == posted.result_hash), None)
+        return next((result for result in results if compute_result_hash(result) == posted.result_hash), None)
 
     async def members_of(self, opened: RoundOpened, at: BlockRef) -> Mapping[Address, Member]:
         """Return the Supernodes that had joined when the round opened, with owner and stake, by operator."""

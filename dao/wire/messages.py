@@ -6,9 +6,10 @@ from typing import TypeVar
 from google.protobuf.message import DecodeError as BadProtobuf
 from google.protobuf.message import Message
 
+from dao.core.commits import Reveal, SignedCommit
 from dao.core.errors import DecodeError
-from dao.core.types import Address, Digest, RoundId, TaskId, Timestamp
-from dao.store.cid import Cid
+from dao.core.formats.cid import Cid
+from dao.core.types import Address, Digest, RoundId, Signature, TaskId, Timestamp
 from dao.wire import superlink_pb2 as pb
 
 MAX_BODY = 4096  # bytes of a call's own message
@@ -31,16 +32,6 @@ class Welcome:
 
 
 @dataclass(frozen=True, slots=True)
-class CommitRequest:
-    """A commit on its way to the Superlink."""
-
-    task: TaskId
-    round: RoundId
-    commitment: Digest
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Inclusion:
     """Where a commit stands in the commits tree of its round, with the proof from the leaf up."""
 
@@ -50,14 +41,12 @@ class Inclusion:
 
 
 @dataclass(frozen=True, slots=True)
-class RevealHeader:
-    """What opens a commit, and how the update itself comes: in this stream, or by IPFS."""
+class RevealRequest:
+    """A reveal, and how its update comes: in this stream, or by IPFS."""
 
     task: TaskId
     round: RoundId
-    cid: Cid
-    body_root: Digest
-    salt: Digest
+    reveal: Reveal
     size: int  # bytes that follow; 0 when it comes by IPFS
     by_ipfs: bool
     by_door: bool = False  # they may go over a connection of their own
@@ -132,27 +121,28 @@ def read_welcome(data: bytes) -> Welcome:
     )
 
 
-def write_commit(commit: CommitRequest) -> bytes:
+def write_commit(commit: SignedCommit) -> bytes:
     """Write the body of Commit."""
     return pb.CommitRequest(
         task=commit.task, round=commit.round, commitment=commit.commitment, signature=commit.signature
     ).SerializeToString()
 
 
-def read_commit(data: bytes) -> CommitRequest:
-    """Read the body of Commit."""
+def read_commit(node: Address, data: bytes) -> SignedCommit:
+    """Read the body of Commit, which this node sent; its signature is yet to be checked."""
     message = parse(pb.CommitRequest, data)
-    return CommitRequest(
+    return SignedCommit(
         TaskId(message.task),
         RoundId(message.round),
+        node,
         Digest(of_length(message.commitment, 32, "CommitRequest.commitment")),
-        of_length(message.signature, 65, "CommitRequest.signature"),
+        Signature(of_length(message.signature, 65, "CommitRequest.signature")),
     )
 
 
-def read_receipt(data: bytes) -> bytes:
+def read_receipt(data: bytes) -> Signature:
     """Read the answer to Commit: the receipt's signature."""
-    return of_length(parse(pb.Receipt, data).signature, 65, "Receipt.signature")
+    return Signature(of_length(parse(pb.Receipt, data).signature, 65, "Receipt.signature"))
 
 
 def write_inclusion(inclusion: Inclusion | None) -> bytes:
@@ -188,33 +178,36 @@ def read_model(data: bytes) -> Digest | None:
     return Digest(of_length(digest, 32, "ModelAnswer.digest")) if digest else None
 
 
-def write_reveal(header: RevealHeader) -> bytes:
+def write_reveal(request: RevealRequest) -> bytes:
     """Write the body that opens a Reveal."""
     return pb.RevealRequest(
-        task=header.task,
-        round=header.round,
-        cid=bytes(header.cid),
-        body_root=header.body_root,
-        salt=header.salt,
-        size=header.size,
-        by_ipfs=header.by_ipfs,
-        by_door=header.by_door,
+        task=request.task,
+        round=request.round,
+        cid=bytes(request.reveal.cid),
+        body_root=request.reveal.body_root,
+        salt=request.reveal.salt,
+        size=request.size,
+        by_ipfs=request.by_ipfs,
+        by_door=request.by_door,
     ).SerializeToString()
 
 
-def read_reveal(data: bytes) -> RevealHeader:
+def read_reveal(data: bytes) -> RevealRequest:
     """Read the body that opens a Reveal."""
     message = parse(pb.RevealRequest, data)
     if message.by_ipfs == (message.size > 0):
         raise DecodeError(
             f"RevealRequest.size: {message.size}, expected 0 exactly where the update comes by IPFS"
         )
-    return RevealHeader(
-        TaskId(message.task),
-        RoundId(message.round),
+    reveal = Reveal(
         Cid.from_bytes(message.cid),
         Digest(of_length(message.body_root, 32, "RevealRequest.body_root")),
         Digest(of_length(message.salt, 32, "RevealRequest.salt")),
+    )
+    return RevealRequest(
+        TaskId(message.task),
+        RoundId(message.round),
+        reveal,
         message.size,
         message.by_ipfs,
         message.by_door,

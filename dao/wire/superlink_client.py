@@ -11,9 +11,11 @@ from typing import Any, TypeVar, cast
 import grpc
 from grpc_health.v1 import health_pb2
 
+from dao.core.commits import Reveal, SignedCommit
 from dao.core.errors import Refused, Unreachable
-from dao.core.types import Digest, Domain, RoundId, TaskId, Timestamp, hex_of
-from dao.store.cid import Cid, name_of
+from dao.core.formats.cid import Cid
+from dao.core.types import Digest, Domain, RoundId, Signature, TaskId, Timestamp, hex_of
+from dao.store.cid import name_of
 from dao.store.partial_file import PartialFile
 from dao.store.source import MAX_CONTENT
 from dao.wire import data_channel as doors
@@ -25,9 +27,8 @@ from dao.wire.download import Download, Progress
 from dao.wire.health import HEALTH, SERVED
 from dao.wire.messages import (
     Ack,
-    CommitRequest,
     Inclusion,
-    RevealHeader,
+    RevealRequest,
     Welcome,
     read_ack,
     read_door,
@@ -103,10 +104,9 @@ class SuperlinkClient:
             )
         return self._opened
 
-    async def commit(self, task: TaskId, round_id: RoundId, commitment: Digest, signature: bytes) -> bytes:
-        """Hand in a commit, signed by the operator; return the signature of the Superlink's receipt."""
-        body = write_commit(CommitRequest(task, round_id, commitment, signature))
-        return read_receipt(await self._unary(grpc_options.COMMIT, body))
+    async def commit(self, commit: SignedCommit) -> Signature:
+        """Hand in a commit of this operator; return the signature of the Superlink's receipt."""
+        return read_receipt(await self._unary(grpc_options.COMMIT, write_commit(commit)))
 
     async def inclusion(self, task: TaskId, round_id: RoundId, limit: float = 600.0) -> Inclusion:
         """Wait until commits are closed, `limit` seconds at most; return where ours stands in their tree."""
@@ -118,14 +118,12 @@ class SuperlinkClient:
         """Wait until a round's new model is computed, `limit` seconds at most; the chain tells later if it stands."""
         return await self._waited(grpc_options.MODEL, task, round_id, limit, read_model, "no model")
 
-    async def reveal(
-        self, task: TaskId, round_id: RoundId, cid: Cid, body_root: Digest, salt: Digest, content: Path | None
-    ) -> Ack:
-        """Open a commit: send the update in `content`, or None where the Superlink is to fetch it by IPFS."""
+    async def reveal(self, task: TaskId, round_id: RoundId, reveal: Reveal, content: Path | None) -> Ack:
+        """Reveal a commit: send the update in `content`, or None where the Superlink is to fetch it by IPFS."""
         size = 0 if content is None else await grpc_options.size_of(content)
         by_ipfs = content is None
         by_door = self._by_door and not by_ipfs
-        header = RevealHeader(task, round_id, cid, body_root, salt, size, by_ipfs, by_door)
+        request = RevealRequest(task, round_id, reveal, size, by_ipfs, by_door)
         stream: Any = self._channel.stream_unary(grpc_options.REVEAL, None, None)
 
         async def send(signed: bytes, left: float) -> bytes:
@@ -147,10 +145,10 @@ class SuperlinkClient:
 
         limit = self._limit + size / grpc_options.MIN_RATE
         try:
-            return read_ack(await self._retried(grpc_options.REVEAL, write_reveal(header), send, limit))
+            return read_ack(await self._retried(grpc_options.REVEAL, write_reveal(request), send, limit))
         except OSError:  # the door could not be reached, or it broke
-            header = replace(header, by_door=False)
-        return read_ack(await self._retried(grpc_options.REVEAL, write_reveal(header), send, limit))
+            request = replace(request, by_door=False)
+        return read_ack(await self._retried(grpc_options.REVEAL, write_reveal(request), send, limit))
 
     async def _send(self, call: Any, content: Path, size: int, door: bytes | None) -> None:
         """Send a content through a door, or in the call."""

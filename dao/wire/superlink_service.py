@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 import grpc
 import structlog
 
+from dao.core.commits import SignedCommit
 from dao.core.errors import ConfigError, DecodeError
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId
 from dao.store.partial_file import PartialFile
@@ -28,7 +29,7 @@ from dao.wire.messages import (
     Door,
     FetchRequest,
     Inclusion,
-    RevealHeader,
+    RevealRequest,
     parse,
     read_commit,
     read_fetch,
@@ -61,10 +62,8 @@ class Handler(Protocol):
         """Tell whether this node may call; asked with every call, so it must be cheap."""
         ...
 
-    async def on_commit(
-        self, node: Address, task: TaskId, round_id: RoundId, commitment: Digest, signature: bytes
-    ) -> bytes:
-        """Take a commit; return the signature of its receipt. The same commit again gives the same."""
+    async def on_commit(self, commit: SignedCommit) -> bytes:
+        """Take a commit of its node; return the signature of its receipt. The same commit again gives the same."""
         ...
 
     async def on_inclusion(self, node: Address, task: TaskId, round_id: RoundId) -> Inclusion:
@@ -75,8 +74,8 @@ class Handler(Protocol):
         """Wait until a round's new model is computed, likewise; return its digest."""
         ...
 
-    async def on_reveal(self, node: Address, header: RevealHeader, receive: Receive) -> Ack:
-        """Take a reveal. `receive` gives exactly `header.size` bytes; it is not for an update that comes by IPFS."""
+    async def on_reveal(self, node: Address, request: RevealRequest, receive: Receive) -> Ack:
+        """Take a reveal. `receive` gives exactly `request.size` bytes; it is not for an update that comes by IPFS."""
         ...
 
     async def content(self, digest: Digest) -> Path | None:
@@ -233,11 +232,9 @@ class _Calls:
         async def work() -> bytes:
             await self.admit(context)
             node, body = await self.open(grpc_options.COMMIT, request)
-            commit = read_commit(body)
+            commit = read_commit(node, body)
             async with asyncio.timeout(self.limits.call_seconds), self._unary.take(node):
-                signature = await self._handler.on_commit(
-                    node, commit.task, commit.round, commit.commitment, commit.signature
-                )
+                signature = await self._handler.on_commit(commit)
             return pb.Receipt(signature=signature).SerializeToString()
 
         return await self.guarded(context, work())
@@ -274,26 +271,26 @@ class _Calls:
             async with asyncio.timeout(self.limits.silence_seconds):
                 first = await anext(messages, b"")
             node, body = await self.open(grpc_options.REVEAL, first)
-            header = read_reveal(body)
-            if header.size > self.limits.max_content:
+            request = read_reveal(body)
+            if request.size > self.limits.max_content:
                 raise DecodeError(
-                    f"RevealRequest.size: {header.size}, expected at most {self.limits.max_content}"
+                    f"RevealRequest.size: {request.size}, expected at most {self.limits.max_content}"
                 )
 
             async def receive(incoming: PartialFile) -> None:
-                if header.by_door and self.doorman.is_open and header.size >= FROM:
-                    await self.doorman.receive(header.size, incoming.write, tell)
+                if request.by_door and self.doorman.is_open and request.size >= FROM:
+                    await self.doorman.receive(request.size, incoming.write, tell)
                 else:
                     await context.send_initial_metadata((grpc_options.GO_ON,))
-                    await incoming.take(_exactly(messages, header.size, self.limits.silence_seconds))
+                    await incoming.take(_exactly(messages, request.size, self.limits.silence_seconds))
 
             async def tell(door: Door) -> None:
                 await context.send_initial_metadata(
                     (grpc_options.GO_ON, (grpc_options.DOOR, write_door(door)))
                 )
 
-            async with asyncio.timeout(self.limits.stream_seconds(header.size)), self._reveals.take(node):
-                return write_ack(await self._handler.on_reveal(node, header, receive))
+            async with asyncio.timeout(self.limits.stream_seconds(request.size)), self._reveals.take(node):
+                return write_ack(await self._handler.on_reveal(node, request, receive))
 
         return await self.guarded(context, work())
 

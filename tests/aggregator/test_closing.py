@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from aggregator.daemon import RunningSuperlink
-from aggregator.journal import HeldCommit, SuperlinkJournal
+from aggregator.journal import SuperlinkJournal
 from dao.app.gradient_client import Evaluator
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
-from dao.core.formats.json_form import Signature
 from dao.core.types import Phase, RoundId, Status, Wei
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment
@@ -68,7 +67,7 @@ async def test_closing__stopped_before_its_block_and_one_more_commit_in_the_jour
             playing = asyncio.create_task(running.superlink.run(1))
             made = await made_by(world, running, chain, links)
             for one, link in made[:2]:
-                await link.commit(world.task, FIRST, one.commitment, one.signature)
+                await link.commit(one.commit)
             rpc("evm_setAutomine", False)
             outbox, written = running.superlink._deps.sender._outbox, asyncio.Event()
             remember = outbox.remember
@@ -78,8 +77,7 @@ async def test_closing__stopped_before_its_block_and_one_more_commit_in_the_jour
             await ended(playing)
         # as when commits were closed while it was being written down: refused, and yet in the journal
         journal, late = SuperlinkJournal(tmp_path / "journal.db"), made[2][0]
-        held = HeldCommit(late.commitment, Signature(late.signature))
-        await journal.add_commit(world.task, FIRST, world.nodes[2].signer.address, held)
+        await journal.add_commit(late.commit)
         await journal.close()
         async with world.superlink() as running:
             sending = told_of(running, "close")
@@ -117,7 +115,7 @@ async def test_forced_commits__a_reorg_swaps_them__the_result_states_them_as_the
         for node, (one, _) in list(zip(world.nodes, made, strict=True))[:2]:
             async with network.sender(chain, node.signer) as sender:
                 call = Coordinator(chain).commit(
-                    world.task, FIRST, node.signer.address, one.commitment, one.signature
+                    world.task, FIRST, one.commit.node, one.commit.commitment, one.commit.signature
                 )
                 receipt = await sender.send(call)
                 first = first or receipt.block
@@ -130,7 +128,7 @@ async def test_forced_commits__a_reorg_swaps_them__the_result_states_them_as_the
         async with asyncio.timeout(60):
             await reached(collection, lambda: [*collection.forced] == before[::-1])
         one, link = made[2]
-        await link.commit(world.task, FIRST, one.commitment, one.signature)
+        await link.commit(one.commit)
         await collection.closed.wait()
         for node, (one, link) in zip(world.nodes, made, strict=True):
             await node.reveal(link, FIRST, one.cid, one.root, one.update)

@@ -15,6 +15,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.events import Contested, Dismissed, Finalized, Voided
 from dao.chain.track import BlockRef
+from dao.core.commits import SignedCommit
 from dao.core.errors import NotFound, RuleError, WireError
 from dao.core.formats.manifest import Manifest
 from dao.core.types import Phase, RoundId, Status
@@ -80,10 +81,10 @@ async def test_round__superlink_refuses_a_commit__is_forced_while_open_and_count
         intake, ignored = running.superlink._deps.intake, world.nodes[2].signer.address
         honest = intake.on_commit
 
-        async def deaf(node: Any, *args: Any) -> bytes:
-            if node == ignored:
+        async def deaf(commit: SignedCommit) -> bytes:
+            if commit.node == ignored:
                 raise RuleError("commit: not today")
-            return await honest(node, *args)
+            return await honest(commit)
 
         intake.on_commit = deaf
         manifest = await play(world, running)
@@ -108,10 +109,10 @@ def leave_out(running: RunningSuperlink, node: Node) -> asyncio.Event:
     intake, done = running.superlink._deps.intake, asyncio.Event()
     honest = intake.on_commit
 
-    async def forgetful(sender: Any, task: Any, round_: RoundId, *args: Any) -> bytes:
-        signature = await honest(sender, task, round_, *args)
-        if sender == node.signer.address:
-            intake.collection(round_).commits.pop(sender, None)
+    async def forgetful(commit: SignedCommit) -> bytes:
+        signature = await honest(commit)
+        if commit.node == node.signer.address:
+            intake.collection(commit.round).commits.pop(commit.node, None)
             done.set()
         return signature
 

@@ -12,14 +12,16 @@ from aggregator.collection import Collection
 from dao.app.gradient_client import Evaluator
 from dao.audit import exit_code
 from dao.content.tensor_files import update_limit
+from dao.core.commits import Reveal
 from dao.core.formats.canonical import canonical_json
+from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Layout
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.manifest import Node as Row
 from dao.core.formats.update import MAGIC, update_prefix
 from dao.core.types import Codec, Digest, RoundId, Status
-from dao.store.cid import Cid, cid_of_bytes
-from dao.wire.messages import RevealHeader
+from dao.store.cid import cid_of_bytes
+from dao.wire.messages import RevealRequest
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import SHAPES, Assignment
 from tests.aggregator.world import Node, Patient, World
@@ -84,7 +86,7 @@ INVALID: dict[str, tuple[Spoil, str]] = {
 
 async def until_over(collection: Collection) -> None:
     """Wait until the Superlink takes no more reveals."""
-    while collection.revealing:  # noqa: ASYNC110  (nothing tells of a time that is over)
+    while collection.accepts_reveals:  # noqa: ASYNC110  (nothing tells of a time that is over)
         await asyncio.sleep(0.01)
 
 
@@ -128,10 +130,11 @@ class Slow(Late):
             await until_over(collection)
             yield sent[100:]
 
-        asked = RevealHeader(self.world.task, round_, cid, root, self.salt, len(sent), by_ipfs=False)
+        reveal = Reveal(cid, root, self.salt)
+        request = RevealRequest(self.world.task, round_, reveal, len(sent), by_ipfs=False)
         intake = self.running.superlink._deps.intake
         try:
-            await intake.on_reveal(self.signer.address, asked, lambda incoming: incoming.take(pieces()))
+            await intake.on_reveal(self.signer.address, request, lambda incoming: incoming.take(pieces()))
         except Exception as error:  # noqa: BLE001
             self.acks.append(error)
 

@@ -21,15 +21,16 @@ from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
 from dao.chain.track import BlockRef
 from dao.content.tensor_files import open_model
-from dao.core.commitment import commitment
+from dao.core.commits import Reveal, SignedCommit
 from dao.core.errors import NotFound
+from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Layout, Model, model_size, write_model
 from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.formats.signed_messages import commit_digest, operator_digest
 from dao.core.formats.update import encode_body, update_prefix
 from dao.core.merkle import body_root
-from dao.core.types import Digest, Phase, Result, RoundId, RoundState, Rules, TaskId, TaskState
-from dao.store.cid import Cid, cid_of_bytes
+from dao.core.types import Digest, Phase, Result, RoundId, RoundState, Rules, Signature, TaskId, TaskState
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.wire.messages import Ack
 from dao.wire.superlink_client import SuperlinkClient
@@ -232,8 +233,7 @@ class Made:
     update: bytes
     cid: Cid
     root: Digest
-    commitment: Digest
-    signature: bytes
+    commit: SignedCommit
 
 
 class Node:
@@ -297,9 +297,11 @@ class Node:
         """This round's update, and the signed commit to it."""
         update = self.content(self, await self.base(chain, link, round_))
         root, cid = self.root_of(update), cid_of_bytes(update)
-        committed = commitment(cid.digest, root, self.salt)
-        digest = commit_digest(chain.domain, self.world.task, round_, self.signer.address, committed)
-        return Made(round_, update, cid, root, committed, self.signer.sign(digest))
+        task, node = self.world.task, self.signer.address
+        commitment = Reveal(cid, root, self.salt).commitment
+        digest = commit_digest(chain.domain, task, round_, node, commitment)
+        signature = Signature(self.signer.sign(digest))
+        return Made(round_, update, cid, root, SignedCommit(task, round_, node, commitment, signature))
 
     async def commit(self, chain: Chain, link: SuperlinkClient, made: "Made") -> None:
         """Hand the commit in, and wait until commits are closed."""
@@ -308,14 +310,20 @@ class Node:
             with suppress(NotFound):  # it is not in the tree
                 await link.inclusion(self.world.task, made.round)
         else:
-            await link.commit(self.world.task, made.round, made.commitment, made.signature)
+            await link.commit(made.commit)
             await link.inclusion(self.world.task, made.round)
 
     async def force(self, chain: Chain, made: "Made") -> None:
         """Commit on chain."""
         async with self.world.network.sender(chain, self.signer) as sender:
             call = Coordinator(chain).commit(
-                *(self.world.task, made.round, self.signer.address, made.commitment, made.signature)
+                *(
+                    self.world.task,
+                    made.round,
+                    made.commit.node,
+                    made.commit.commitment,
+                    made.commit.signature,
+                )
             )
             await sender.send(call)
 
@@ -326,7 +334,8 @@ class Node:
         path.parent.mkdir(parents=True, exist_ok=True)  # its Superlink may never have been started
         path.write_bytes(sent)
         try:
-            self.acks.append(await link.reveal(self.world.task, round_, cid, root, self.salt, path))
+            reveal = Reveal(cid, root, self.salt)
+            self.acks.append(await link.reveal(self.world.task, round_, reveal, path))
         except Exception as error:  # noqa: BLE001  (a test looks at it)
             self.acks.append(error)
 

@@ -12,9 +12,10 @@ from aggregator.daemon import run_superlink
 from aggregator.intake import Intake
 from aggregator.settings import SuperlinkSettings
 from dao.chain.events import Finalized, ForcedCommit
+from dao.core.commits import SignedCommit
 from dao.core.errors import RuleError
 from dao.core.formats.signed_messages import receipt_digest
-from dao.core.types import Address, Digest, Phase, RoundId, TaskId
+from dao.core.types import Address, Phase, RoundId
 from node.journal import Step
 from tests.faults.world import World, open_world, row_of
 from tests.support import Network
@@ -51,14 +52,14 @@ async def played(
 
 
 def on_commit_of(conduct: Conduct, honest):
-    async def on_commit(
-        intake: Intake, node: Address, task: TaskId, round_: RoundId, commitment: Digest, signature: bytes
-    ) -> bytes:
-        if node == conduct.node and conduct.how == "refuse":
+    async def on_commit(intake: Intake, commit: SignedCommit) -> bytes:
+        how = conduct.how if commit.node == conduct.node else "honest"
+        if how == "refuse":
             raise RuleError("commit: not today")
-        if node == conduct.node and conduct.how == "forget":
-            return intake._signer.sign(receipt_digest(intake._domain, task, round_, node, commitment))
-        return await honest(intake, node, task, round_, commitment, signature)
+        if how == "forget":
+            bound = commit.task, commit.round, commit.node, commit.commitment
+            return intake._signer.sign(receipt_digest(intake._domain, *bound))
+        return await honest(intake, commit)
 
     return on_commit
 

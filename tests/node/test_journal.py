@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dao.chain.signer import Signer, recover
+from dao.core.commits import Reveal
 from dao.core.errors import ConfigError, RuleError
 from dao.core.formats.signed_messages import commit_digest
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId
@@ -29,22 +30,21 @@ def opened(path: Path) -> SupernodeJournal:
 
 
 def sign(journal: SupernodeJournal, salt: int = 0, round_: RoundId = ROUND):
-    return journal.sign(
-        TASK, round_, cid_of_bytes(b"update"), ROOT, Digest(bytes([salt]) * 32), Signer(KEY).sign
-    )
+    reveal = Reveal(cid_of_bytes(b"update"), ROOT, Digest(bytes([salt]) * 32))
+    return journal.sign(TASK, round_, reveal, Signer(KEY).sign)
 
 
 def sign_in_process(path: Path, salt: int) -> bytes | None:
     journal = opened(path)
     try:
-        return sign(journal, salt).signature
+        return sign(journal, salt).commit.signature
     except RuleError:
         return None
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite"
+    return tmp_path / "journal.db"
 
 
 @pytest.fixture
@@ -56,11 +56,11 @@ def journal(path: Path):
 
 def test_sign__first_commit__is_recorded_with_a_signature_of_the_node(journal, path):
     journal.see(TASK, ROUND, 10)
-    commit = sign(journal)
-    digest = commit_digest(DOMAIN, TASK, ROUND, Signer(KEY).address, commit.commitment)
-    assert recover(digest, commit.signature) == Signer(KEY).address
+    entry = sign(journal)
+    digest = commit_digest(DOMAIN, TASK, ROUND, Signer(KEY).address, entry.commit.commitment)
+    assert recover(digest, entry.commit.signature) == Signer(KEY).address
     again = opened(path)
-    assert again.commit_of(TASK, ROUND) == commit
+    assert again.commit_of(TASK, ROUND) == entry
     assert again.note_of(TASK, ROUND).step == Step.SIGNED
     again.close()
 
@@ -68,7 +68,7 @@ def test_sign__first_commit__is_recorded_with_a_signature_of_the_node(journal, p
 def test_sign__same_commit_twice__gives_the_recorded_signature(journal):
     first = sign(journal)
     journal.receive(TASK, ROUND, b"receipt")
-    assert sign(journal).signature == first.signature
+    assert sign(journal).commit.signature == first.commit.signature
     assert sign(journal).receipt == b"receipt"
 
 
@@ -77,7 +77,7 @@ def test_sign__second_commit__is_refused(journal):
     with pytest.raises(RuleError, match="another commit is signed already"):
         sign(journal, salt=1)
     assert journal.commit_of(TASK, ROUND) == first
-    assert sign(journal, salt=1, round_=RoundId(3)).round == 3
+    assert sign(journal, salt=1, round_=RoundId(3)).commit.round == 3
 
 
 def test_sign__signer_fails__records_nothing(journal):
@@ -85,7 +85,7 @@ def test_sign__signer_fails__records_nothing(journal):
         raise KeyError("no key")
 
     with pytest.raises(KeyError):
-        journal.sign(TASK, ROUND, cid_of_bytes(b"update"), ROOT, ROOT, fails)
+        journal.sign(TASK, ROUND, Reveal(cid_of_bytes(b"update"), ROOT, ROOT), fails)
     assert journal.commit_of(TASK, ROUND) is None
     assert sign(journal)
 
@@ -102,7 +102,7 @@ def test_sign__ten_threads_at_once__one_signature(journal):
     def attempt(salt):
         start.wait(10)
         try:
-            return sign(journal, salt).signature
+            return sign(journal, salt).commit.signature
         except RuleError:
             return None
 
@@ -165,12 +165,12 @@ def test_pins__round_not_ended__are_kept_and_those_never_signed_are_not(journal)
     for step in (Step.SIGNED, Step.RECEIVED, Step.COUNTED, Step.REVEALED):
         journal.reach(TASK, ROUND, step)
         assert idle(journal) == {lost}
-    journal.unpinned(signed)
-    journal.unpinned(lost)
+    journal.forget_pin(signed)
+    journal.forget_pin(lost)
     assert idle(journal) == set()
     journal.reach(TASK, ROUND, Step.ENDED)
     assert idle(journal) == {signed}
-    journal.unpinned(signed)
+    journal.forget_pin(signed)
     assert idle(journal) == set()
 
 
@@ -181,7 +181,7 @@ def test_pins__next_round_signs_the_same_update__are_kept_until_it_ends(journal)
         journal.pin(TASK, round_, cid)
         sign(journal, round_=round_)
     journal.reach(TASK, ROUND, Step.ENDED)
-    journal.unpinned(cid)
+    journal.forget_pin(cid)
     assert idle(journal) == set()
     journal.reach(TASK, following, Step.ENDED)
     assert idle(journal) == {cid}

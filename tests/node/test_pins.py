@@ -10,9 +10,11 @@ from typing import Any, cast
 import pytest
 
 from dao.chain.signer import Signer
+from dao.core.commits import Reveal
 from dao.core.errors import ContentError
+from dao.core.formats.cid import Cid
 from dao.core.types import Address, Digest, Domain, Phase, RoundId, TaskId
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from node.journal import Step, SupernodeJournal
@@ -61,7 +63,7 @@ class Node:
         self.journal.see(TASK, round_, 10)
         self.journal.pin(TASK, round_, cid)
         if signed:
-            self.journal.sign(TASK, round_, cid, ROOT, ROOT, SIGNER.sign)
+            self.journal.sign(TASK, round_, Reveal(cid, ROOT, ROOT), SIGNER.sign)
         await self.store.pin(cid)
         return cid
 
@@ -215,7 +217,7 @@ async def test_release__next_round_signs_the_same_meanwhile__stays_pinned(node: 
     node.journal.see(TASK, following, 20)
     node.journal.pin(TASK, following, cid)
     await node.disk.pin(cid)
-    node.journal.sign(TASK, following, cid, ROOT, ROOT, SIGNER.sign)
+    node.journal.sign(TASK, following, Reveal(cid, ROOT, ROOT), SIGNER.sign)
     node.replica.answers.set()
     await asyncio.gather(*node.outcomes._releasing)
     assert (await node.held(cid))[0]

@@ -2,6 +2,7 @@ import asyncio
 import itertools
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from dao.wire import superlink_pb2 as pb
 from dao.wire.call_limits import CallLimits
 from dao.wire.messages import Inclusion, read_welcome
 from dao.wire.superlink_client import SuperlinkClient
-from tests.wire.network import COMMITMENT, DOMAIN, ROUND, SIGNATURE, TASK, Network
+from tests.wire.network import COMMIT, COMMITMENT, DOMAIN, ROUND, SIGNATURE, TASK, Network
 
 NOW = 1_800_000_000
 
@@ -26,7 +27,7 @@ async def test_commit__by_a_member__receipt_of_the_superlink(network: Network) -
     service = await network.serve()
     signer = Signer.ephemeral()
     link = network.link(service.address, signer=signer)
-    receipt = await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+    receipt = await link.commit(COMMIT)
     signed = receipt_digest(DOMAIN, TASK, ROUND, signer.address, COMMITMENT)
     assert recover(signed, receipt) == network.superlink.signer.address
 
@@ -34,9 +35,7 @@ async def test_commit__by_a_member__receipt_of_the_superlink(network: Network) -
 async def test_commit__many_at_once__each_answered(network: Network) -> None:
     service = await network.serve()
     links = [network.link(service.address) for _ in range(20)]
-    receipts = await asyncio.gather(
-        *(link.commit(TASK, ROUND, COMMITMENT, SIGNATURE) for link in links for _ in range(10))
-    )
+    receipts = await asyncio.gather(*(link.commit(COMMIT) for link in links for _ in range(10)))
     assert len(set(receipts)) == 20
     assert set(network.superlink.calls.values()) == {10}
 
@@ -44,7 +43,7 @@ async def test_commit__many_at_once__each_answered(network: Network) -> None:
 async def test_commit__handler_refuses__its_words_arrive(network: Network) -> None:
     link = network.link((await network.serve()).address)
     with pytest.raises(Refused, match=r"Superlink 127.0.0.1:\d+: round 8: not open; the open one is 7"):
-        await link.commit(TASK, RoundId(8), COMMITMENT, SIGNATURE)
+        await link.commit(replace(COMMIT, round=RoundId(8)))
 
 
 async def test_commit__handler_fails__its_words_stay(network: Network) -> None:
@@ -54,7 +53,7 @@ async def test_commit__handler_fails__its_words_stay(network: Network) -> None:
     network.superlink.before_commit = fail
     link = network.link((await network.serve()).address)
     with pytest.raises(Refused, match="the Superlink itself failed") as refused:
-        await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+        await link.commit(COMMIT)
     assert "secret" not in str(refused.value)
 
 
@@ -65,18 +64,18 @@ async def test_commit__handler_hangs__ended_at_the_limit(network: Network) -> No
     network.superlink.before_commit = hang
     link = network.link((await network.serve(limits=CallLimits(call_seconds=0.1))).address)
     with pytest.raises(Unreachable, match="took longer than it may"):
-        await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+        await link.commit(COMMIT)
 
 
 async def test_commit__no_member__refused(network: Network) -> None:
     link = network.link((await network.serve()).address, member=False)
     with pytest.raises(Refused, match="no Supernode of this Superlink's tasks; register"):
-        await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+        await link.commit(COMMIT)
 
 
 async def test_commit__no_key__refused_before_it_leaves(network: Network) -> None:
     with pytest.raises(Refused, match="needs an operator key"):
-        await network.stranger((await network.serve()).address).commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+        await network.stranger((await network.serve()).address).commit(COMMIT)
 
 
 async def test_commit__other_deployment__both_named(network: Network) -> None:
@@ -85,14 +84,14 @@ async def test_commit__other_deployment__both_named(network: Network) -> None:
         with pytest.raises(
             Refused, match=r"it serves coordinator 0x1111.* on chain 31337, expected coordinator"
         ):
-            await network.link(service.address, domain=domain).commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+            await network.link(service.address, domain=domain).commit(COMMIT)
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
 async def test_commit__clock_off_by_an_hour__accepted(network: Network, hours: int) -> None:
     """Expiry is counted on the Superlink's clock, which the node learns with Hello."""
     service = await network.serve(now=lambda: time.time() + hours * 3600)
-    assert await network.link(service.address).commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+    assert await network.link(service.address).commit(COMMIT)
 
 
 @pytest.mark.parametrize("jump", [-3600, 90, 3600])
@@ -104,7 +103,7 @@ async def test_link__clock_jumps_after_hello__says_hello_again(
     link = network.link(service.address)
     cid = await network.superlink.disk.put_bytes(b"model")
     calls = [
-        lambda: link.commit(TASK, ROUND, COMMITMENT, SIGNATURE),
+        lambda: link.commit(COMMIT),
         lambda: link.fetch(cid, tmp_path / "model"),
     ]
     await calls[0]()
@@ -117,7 +116,7 @@ async def test_link__clock_that_never_fits__unreachable_at_the_limit(network: Ne
     hours = itertools.count(0, 3600)
     link = network.link((await network.serve(now=lambda: NOW + next(hours))).address, limit=0.3)
     with pytest.raises(Unreachable, match="a clock was set; try again"):
-        await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+        await link.commit(COMMIT)
     assert not network.superlink.calls
 
 
@@ -221,9 +220,9 @@ async def test_inclusion__superlink_restarts_meanwhile__answered(network: Networ
 async def test_link__superlink_restarts__comes_back_by_itself(network: Network) -> None:
     service = await network.serve()
     link = network.link(service.address)
-    first = await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+    first = await link.commit(COMMIT)
     await service.stop(0)
-    calling = asyncio.create_task(link.commit(TASK, ROUND, COMMITMENT, SIGNATURE))
+    calling = asyncio.create_task(link.commit(COMMIT))
     await asyncio.sleep(0)
     await network.serve(service.address)
     assert await asyncio.wait_for(calling, 20) == first
@@ -232,7 +231,7 @@ async def test_link__superlink_restarts__comes_back_by_itself(network: Network) 
 async def test_link__nobody_there__unreachable_with_what_to_do(network: Network) -> None:
     link = network.link("127.0.0.1:1", limit=0.3)
     for call in (
-        link.commit(TASK, ROUND, COMMITMENT, SIGNATURE),
+        link.commit(COMMIT),
         link.health(),
         link.inclusion(TASK, ROUND, 0.2),
     ):

@@ -7,14 +7,16 @@ from typing import Any
 import grpc
 import pytest
 
+from dao.core.commits import Reveal
 from dao.core.errors import ContentError, DaoError, Mismatch, NotFound, Refused, TooLarge
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest, TaskId
-from dao.store.cid import CHUNK, Cid, cid_of_bytes
+from dao.store.cid import CHUNK, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.wire import grpc_options
 from dao.wire.call_limits import CallLimits
-from dao.wire.messages import Ack, RevealHeader, write_reveal
+from dao.wire.messages import Ack, RevealRequest, write_reveal
 from dao.wire.superlink_client import SuperlinkClient
 from dao.wire.superlink_source import SuperlinkSource
 from tests.wire.network import ROUND, TASK, Network
@@ -30,7 +32,7 @@ def update(tmp_path: Path) -> tuple[Path, Cid]:
 
 
 def reveal(link: SuperlinkClient, cid: Cid, content: Path | None, task: TaskId = TASK) -> Any:
-    return link.reveal(task, ROUND, cid, BODY_ROOT, SALT, content)
+    return link.reveal(task, ROUND, Reveal(cid, BODY_ROOT, SALT), content)
 
 
 @pytest.mark.parametrize("size", [1, CHUNK, 9 * CHUNK + 1])
@@ -42,14 +44,18 @@ async def test_reveal__content_streamed__stored_and_acknowledged(
     path.write_bytes(os.urandom(size))
     cid = cid_of_bytes(path.read_bytes())
     assert await reveal(link, cid, path) == Ack(True)
-    assert network.superlink.revealed == [RevealHeader(TASK, ROUND, cid, BODY_ROOT, SALT, size, False)]
+    assert network.superlink.revealed == [
+        RevealRequest(TASK, ROUND, Reveal(cid, BODY_ROOT, SALT), size, False)
+    ]
     assert (await network.superlink.disk.get(cid)).read_bytes() == path.read_bytes()
 
 
 async def test_reveal__by_ipfs__header_only(network: Network, update: tuple[Path, Cid]) -> None:
     link = network.link((await network.serve()).address)
     assert (await reveal(link, update[1], None)).accepted
-    assert network.superlink.revealed == [RevealHeader(TASK, ROUND, update[1], BODY_ROOT, SALT, 0, True)]
+    assert network.superlink.revealed == [
+        RevealRequest(TASK, ROUND, Reveal(update[1], BODY_ROOT, SALT), 0, True)
+    ]
 
 
 async def test_reveal__not_accepted__reason_before_all_is_sent(network: Network, tmp_path: Path) -> None:
@@ -99,7 +105,7 @@ async def test_reveal__size_is_a_lie__refused(
 ) -> None:
     service = await network.serve()
     link = network.link(service.address)
-    header = RevealHeader(TASK, ROUND, cid_of_bytes(b"x"), BODY_ROOT, SALT, declared, False)
+    header = RevealRequest(TASK, ROUND, Reveal(cid_of_bytes(b"x"), BODY_ROOT, SALT), declared, False)
     first = await link._signed(grpc_options.REVEAL, write_reveal(header), 10)
 
     async def messages() -> AsyncIterator[bytes]:
@@ -120,7 +126,7 @@ async def test_reveal__falls_silent__ended_and_others_served(
 ) -> None:
     service = await network.serve(limits=CallLimits(silence_seconds=0.3, reveals=2))
     slow, link = network.link(service.address), network.link(service.address)
-    header = RevealHeader(TASK, ROUND, update[1], BODY_ROOT, SALT, 100, False)
+    header = RevealRequest(TASK, ROUND, Reveal(update[1], BODY_ROOT, SALT), 100, False)
     async with grpc.aio.insecure_channel(service.address) as channel:
         call = channel.stream_unary(grpc_options.REVEAL, None, None)(timeout=10)  # type: ignore[call-arg]
         if sends_header:
@@ -135,7 +141,7 @@ async def test_reveal__too_many_of_one_node__refused_and_others_served(
 ) -> None:
     service = await network.serve(limits=CallLimits(node_reveals=1))
     slow, link = network.link(service.address, limit=1), network.link(service.address)
-    header = write_reveal(RevealHeader(TASK, ROUND, update[1], BODY_ROOT, SALT, 100, False))
+    header = write_reveal(RevealRequest(TASK, ROUND, Reveal(update[1], BODY_ROOT, SALT), 100, False))
     async with grpc.aio.insecure_channel(service.address) as channel:
         stream: Any = channel.stream_unary(grpc_options.REVEAL, None, None)
         calls = [stream(timeout=10) for _ in range(3)]

@@ -8,9 +8,11 @@ from typing import Any
 import grpc
 import pytest
 
+from dao.core.commits import Reveal
 from dao.core.errors import Mismatch, Refused, TooLarge, Unreachable
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, Cid, cid_of_bytes
+from dao.store.cid import CHUNK, cid_of_bytes
 from dao.wire import data_channel, grpc_options
 from dao.wire.call_limits import CallLimits
 from dao.wire.grpc_options import Tls
@@ -49,7 +51,8 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 async def reveal(link: SuperlinkClient, content: Path) -> Ack:
-    return await link.reveal(TASK, ROUND, cid_of_bytes(DATA), Digest(bytes(32)), Digest(bytes(32)), content)
+    opened = Reveal(cid_of_bytes(DATA), Digest(bytes(32)), Digest(bytes(32)))
+    return await link.reveal(TASK, ROUND, opened, content)
 
 
 async def ask(channel: grpc.aio.Channel, cid: Cid, offset: int = 0) -> tuple[Any, Door]:

@@ -8,13 +8,13 @@ from dao.core.errors import DaoError
 from dao.core.types import Address
 from dao.wire.call_limits import CallLimits
 from dao.wire.superlink_client import SuperlinkClient
-from tests.wire.network import COMMITMENT, ROUND, SIGNATURE, TASK, Network
+from tests.wire.network import COMMIT, Network
 
 
 async def flood(link: SuperlinkClient, calls: int) -> None:
     async def one() -> None:
         with contextlib.suppress(DaoError):
-            await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+            await link.commit(COMMIT)
 
     await asyncio.gather(*(one() for _ in range(calls)))
 
@@ -28,7 +28,7 @@ async def test_service__one_floods__held_to_its_rate_while_others_pass(network: 
     started = asyncio.get_running_loop().time()
     flooding = asyncio.create_task(flood(loud, 500))
     for _ in range(5):
-        await asyncio.gather(*(link.commit(TASK, ROUND, COMMITMENT, SIGNATURE) for link in links[:4]))
+        await asyncio.gather(*(link.commit(COMMIT) for link in links[:4]))
     elapsed = asyncio.get_running_loop().time() - started
     assert network.superlink.calls[quiet.address] == 20
     assert network.superlink.calls[noisy.address] <= 20 * (elapsed + 0.5) + 2
@@ -55,7 +55,7 @@ async def test_service__one_node_on_many_connections__few_in_work_at_once(networ
     flooding = [asyncio.create_task(flood(link, 3)) for link in links]
     other = network.link(service.address, signer=quiet)
     for _ in range(5):
-        assert await other.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+        assert await other.commit(COMMIT)
     release.set()
     await asyncio.gather(*flooding)
     assert most == 2
