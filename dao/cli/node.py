@@ -19,7 +19,7 @@ from dao.core.errors import ConfigError
 from dao.core.reasons import decimal
 from dao.core.types import TaskId, Wei, hex_of
 from dao.runtime.config import default_home
-from dao.wire.grpc_options import checked_address
+from dao.wire.grpc_options import check_address
 from node.settings import NodeSettings, TaskSettings
 from node.status import NodeStatus
 
@@ -114,7 +114,7 @@ def join(
     settings = _settings(home)
     given = TaskSettings(
         data=data.absolute(),
-        superlink=checked_address(superlink),
+        superlink=check_address(superlink),
         tls=tls or authorities is not None,
         authorities=authorities and authorities.absolute(),
         python=python and python.absolute(),

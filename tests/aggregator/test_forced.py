@@ -34,14 +34,14 @@ REFUNDED = 100  # budgets that a new task is funded with
 class Stubborn(Node):
     """Commits on chain when the Superlink does not take its commit, or leaves it out."""
 
-    async def commit(self, chain: Chain, link: SuperlinkClient, made: Made) -> None:
+    async def commit(self, chain: Chain, client: SuperlinkClient, made: Made) -> None:
         try:
-            await super().commit(chain, link, made)
+            await super().commit(chain, client, made)
         except (WireError, NotFound):
             await self.force(chain, made)
             await self.counted(made)
             with pytest.raises(NotFound):
-                await link.inclusion(self.world.task, made.round)
+                await client.inclusion(self.world.task, made.round)
 
     async def counted(self, made: Made) -> None:
         """Hook: the forced commit is on chain."""
@@ -60,12 +60,12 @@ def make(network: Network, assignment: Assignment, evaluator: Evaluator, tmp_pat
 
 async def play(world: World, running: RunningSuperlink, *others: Any) -> Manifest:
     """Play one more round beside what else happens; its manifest."""
-    round_ = (await world.task_state()).last_round + 1
+    round_id = (await world.task_state()).last_round + 1
     async with asyncio.TaskGroup() as group:
         group.create_task(world.play(running))
         for other in others:
             group.create_task(other)
-    return await world.manifest(round_)
+    return await world.manifest(round_id)
 
 
 def status_of(manifest: Manifest, node: Node) -> Any:
@@ -98,9 +98,9 @@ def is_absent(manifest: Manifest, node: Node) -> bool:
     return node.signer.address in {row.node for row in manifest.absent}
 
 
-async def wait_out(world: World, round_: int) -> None:
+async def wait_out(world: World, round_id: int) -> None:
     """Let the time for forced commits pass once a round is closed."""
-    await world.reaches(round_, Phase.CLOSED)
+    await world.reaches(round_id, Phase.CLOSED)
     world.skip(world.rules.force_period)
 
 
@@ -225,9 +225,9 @@ async def test_contest__commit_is_in_the_tree__is_dismissed_and_the_round_become
     kept: list[Made] = []
 
     class Anxious(Node):
-        async def commit(self, chain: Chain, link: SuperlinkClient, made: Made) -> None:
+        async def commit(self, chain: Chain, client: SuperlinkClient, made: Made) -> None:
             kept.append(made)
-            await super().commit(chain, link, made)
+            await super().commit(chain, client, made)
 
     world.nodes[2] = anxious = Anxious(world, stubborn.member, 2)
     async with world.superlink() as running, world.network.chain() as chain, cared_for(running):

@@ -94,10 +94,10 @@ class Other(Node):
     """Reveals another content than it committed to."""
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
         other = with_byte(sent, 1, 7)
-        await super().reveal(link, round_, cid_of_bytes(other), root, other)
+        await super().reveal(client, round_id, cid_of_bytes(other), root, other)
 
 
 class Late(Node):
@@ -106,11 +106,11 @@ class Late(Node):
     running: Any = None
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
-        collection = await self.world.collection(self.running, round_)
+        collection = await self.world.collection(self.running, round_id)
         await until_over(collection)
-        await super().reveal(link, round_, cid, root, sent)
+        await super().reveal(client, round_id, cid, root, sent)
 
 
 class Slow(Late):
@@ -121,17 +121,17 @@ class Slow(Late):
         self.began = asyncio.Event()
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
         async def pieces() -> AsyncIterator[bytes]:
             yield sent[:100]
             self.began.set()
-            collection = await self.world.collection(self.running, round_)
+            collection = await self.world.collection(self.running, round_id)
             await until_over(collection)
             yield sent[100:]
 
         reveal = Reveal(cid, root, self.salt)
-        request = RevealRequest(self.world.task, round_, reveal, len(sent), by_ipfs=False)
+        request = RevealRequest(self.world.task, round_id, reveal, len(sent), by_ipfs=False)
         intake = self.running.superlink._deps.intake
         try:
             await intake.on_reveal(self.signer.address, request, lambda incoming: incoming.take(pieces()))

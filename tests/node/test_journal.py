@@ -29,9 +29,9 @@ def opened(path: Path) -> SupernodeJournal:
     return SupernodeJournal(path, DOMAIN, Signer(KEY).address)
 
 
-def sign(journal: SupernodeJournal, salt: int = 0, round_: RoundId = ROUND):
+def sign(journal: SupernodeJournal, salt: int = 0, round_id: RoundId = ROUND):
     reveal = Reveal(cid_of_bytes(b"update"), ROOT, Digest(bytes([salt]) * 32))
-    return journal.sign(TASK, round_, reveal, Signer(KEY).sign)
+    return journal.sign(TASK, round_id, reveal, Signer(KEY).sign)
 
 
 def sign_in_process(path: Path, salt: int) -> bytes | None:
@@ -77,7 +77,7 @@ def test_sign__second_commit__is_refused(journal):
     with pytest.raises(RuleError, match="another commit is signed already"):
         sign(journal, salt=1)
     assert journal.commit_of(TASK, ROUND) == first
-    assert sign(journal, salt=1, round_=RoundId(3)).commit.round == 3
+    assert sign(journal, salt=1, round_id=RoundId(3)).commit.round == 3
 
 
 def test_sign__signer_fails__records_nothing(journal):
@@ -176,10 +176,10 @@ def test_pins__round_not_ended__are_kept_and_those_never_signed_are_not(journal)
 
 def test_pins__next_round_signs_the_same_update__are_kept_until_it_ends(journal):
     following, cid = RoundId(ROUND + 1), cid_of_bytes(b"update")
-    for round_ in (ROUND, following):
-        journal.see(TASK, round_, 10)
-        journal.pin(TASK, round_, cid)
-        sign(journal, round_=round_)
+    for round_id in (ROUND, following):
+        journal.see(TASK, round_id, 10)
+        journal.pin(TASK, round_id, cid)
+        sign(journal, round_id=round_id)
     journal.reach(TASK, ROUND, Step.ENDED)
     journal.forget_pin(cid)
     assert idle(journal) == set()

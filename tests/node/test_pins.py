@@ -57,13 +57,13 @@ class Node:
     outcomes: Outcomes
     base: Cid
 
-    async def signs(self, round_: RoundId, update: bytes, *, signed: bool = True) -> Cid:
+    async def signs(self, round_id: RoundId, update: bytes, *, signed: bool = True) -> Cid:
         """What the daemon does with a trained update, and at the reveal by IPFS; a kill may come before it is signed."""
         cid = await self.disk.put_bytes(update)
-        self.journal.see(TASK, round_, 10)
-        self.journal.pin(TASK, round_, cid)
+        self.journal.see(TASK, round_id, 10)
+        self.journal.pin(TASK, round_id, cid)
         if signed:
-            self.journal.sign(TASK, round_, Reveal(cid, ROOT, ROOT), SIGNER.sign)
+            self.journal.sign(TASK, round_id, Reveal(cid, ROOT, ROOT), SIGNER.sign)
         await self.store.pin(cid)
         return cid
 

@@ -52,12 +52,12 @@ class Superlink:
         bound = commit.task, commit.round, commit.node, commit.commitment
         return self.signer.sign(receipt_digest(DOMAIN, *bound))
 
-    async def on_inclusion(self, node: Address, task: TaskId, round_: RoundId) -> Inclusion:
+    async def on_inclusion(self, node: Address, task: TaskId, round_id: RoundId) -> Inclusion:
         self.waiting.set()
         await self.closed.wait()
         return Inclusion(2, 3, (Digest(b"\x44" * 32),) * 20)
 
-    async def on_model(self, node: Address, task: TaskId, round_: RoundId) -> Digest:
+    async def on_model(self, node: Address, task: TaskId, round_id: RoundId) -> Digest:
         self.waiting.set()
         await self.closed.wait()
         return Digest(b"\x55" * 32)
@@ -163,20 +163,20 @@ class Network:
         self._stack.push_async_callback(server.stop, 0)
         return f"127.0.0.1:{port}"
 
-    def link(
+    def client(
         self, address: str, member: bool = True, signer: Signer | None = None, **options: Any
     ) -> SuperlinkClient:
         signer = signer or Signer.ephemeral()
         if member:
             self.superlink.members.add(signer.address)
-        link = SuperlinkClient(address, signer, options.pop("domain", DOMAIN), **options)
-        self._stack.push_async_callback(link.close)
-        return link
+        client = SuperlinkClient(address, signer, options.pop("domain", DOMAIN), **options)
+        self._stack.push_async_callback(client.close)
+        return client
 
     def stranger(self, address: str, **options: Any) -> SuperlinkClient:
-        link = SuperlinkClient(address, None, DOMAIN, **options)
-        self._stack.push_async_callback(link.close)
-        return link
+        client = SuperlinkClient(address, None, DOMAIN, **options)
+        self._stack.push_async_callback(client.close)
+        return client
 
     async def cable(self, address: str, breaks: list[int]) -> Cable:
         cable = Cable(address, breaks)
