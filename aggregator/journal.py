@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from dao.core.commits import Failure, Reveal, SignedCommit
+from dao.core.errors import DaoError
 from dao.core.formats.cid import Cid
 from dao.core.formats.update import Update
 from dao.core.types import Address, Digest, RoundId, Status, TaskId
+from dao.runtime.sqlite import Database
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS commits (
@@ -49,10 +51,7 @@ class SuperlinkJournal:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(SCHEMA)
+        self._db = Database(path, SCHEMA)
         self._waiting: list[tuple[tuple[Statement, ...], asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
 
@@ -139,21 +138,16 @@ class SuperlinkJournal:
             error: Exception | None = None
             try:
                 await asyncio.to_thread(self._transaction, [s for statements, _ in batch for s in statements])
-            except sqlite3.Error as failed:
+            except (DaoError, sqlite3.Error) as failed:
                 error = failed
             for _, written in batch:
                 if not written.done():
                     written.set_exception(error) if error else written.set_result(None)
 
     def _transaction(self, statements: Sequence[Statement]) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._db.transaction():
             for statement, row in statements:
                 self._db.execute(statement, row)
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
 
 
 def _row(commit: SignedCommit) -> tuple[Any, ...]:

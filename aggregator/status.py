@@ -11,7 +11,7 @@ from dao.chain.daemon_home import connect_chain, open_operator
 from dao.core.errors import DaoError
 from dao.core.reasons import in_tokens
 from dao.core.types import TaskId, hex_of
-from dao.runtime.running import holder
+from dao.runtime.locks import find_holder
 
 TAIL = 256 << 10  # bytes of the status stream that are read
 
@@ -27,7 +27,7 @@ class SuperlinkStatus:
 async def read_status(settings: SuperlinkSettings, last: int) -> SuperlinkStatus:
     """Read whether it runs, its bond and task on chain, and its last events; `trouble` names what could not be read."""
     events = _read_events(settings.home / "status.jsonl")
-    is_running = holder(settings.home / "lock") is not None
+    is_running = find_holder(settings.home / "lock") is not None
     serving = next((event for event in reversed(events) if event["event"] == "serving"), None)
     number = settings.task or (serving and serving["task"])
     task = None if number is None else TaskId(number)

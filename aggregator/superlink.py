@@ -36,6 +36,7 @@ from dao.core.round_machine import (
     reveal_deadline,
 )
 from dao.core.types import Digest, Phase, RoundId, RoundState, Signature, TaskId, Timestamp, hex_of
+from dao.runtime.backoff import pause_after
 from dao.runtime.failpoint import failpoint
 
 RETRY = 1  # seconds of block time
@@ -79,20 +80,20 @@ class Superlink:
 
     async def run(self, rounds: int | None = None) -> None:
         """Play `rounds` rounds to their posted result, or (None) all until the task is over."""
-        played, pause = 0, 0.0
+        played = failures = 0
         while rounds is None or played < rounds:
             try:
                 await self.play()
-                played, pause = played + 1, 0.0
+                played, failures = played + 1, 0
             except TaskOver as over:
                 self._report("over", reason=str(over))
                 return
             except RoundLost as lost:
                 self._report("lost", reason=str(lost))
             except TROUBLE as error:
-                pause = min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE)
+                failures += 1
                 self._report("trouble", error=str(error))
-                await asyncio.sleep(pause)
+                await asyncio.sleep(pause_after(failures, FIRST_PAUSE, LONGEST_PAUSE))
 
     async def play(self) -> None:
         """Play one round from wherever it stands. RoundLost when it ends otherwise; any DaoError may be retried."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import signal
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -22,6 +21,7 @@ from dao.core.errors import ConfigError, DaoError, Reverted
 from dao.core.types import Domain, TaskId, hex_of
 from dao.runtime.backoff import pauses
 from dao.runtime.open_files import allow_open_files
+from dao.runtime.signals import run_until_signal
 from dao.store.disk import DiskStore
 from dao.store.gateway import GatewaySource
 from dao.store.kubo import KuboStore
@@ -65,7 +65,10 @@ async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) 
             _log.info(
                 "supernode", operator=hex_of(signer.address), tasks=list(tasks), chain=settings.chain.url
             )
-            await _until_told(asyncio.create_task(_run_together(running)))
+            try:
+                await run_until_signal(_run_together(running))
+            finally:
+                _log.info("stopped")
 
 
 class Contents:
@@ -178,25 +181,3 @@ async def _run_together(running: Sequence[Callable[[], Coroutine[Any, Any, None]
     async with asyncio.TaskGroup() as group:
         for run in running:
             group.create_task(run())
-
-
-async def _until_told(work: asyncio.Task[None]) -> None:
-    """Wait for work that does not end by itself, and cancel it at SIGTERM or SIGINT."""
-    loop = asyncio.get_running_loop()
-    told = asyncio.Event()
-
-    def tell() -> None:
-        told.set()
-        work.cancel()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, tell)
-    try:
-        await work
-    except asyncio.CancelledError:
-        if not told.is_set():
-            raise
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-        _log.info("stopped")

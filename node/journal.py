@@ -6,8 +6,6 @@ failure may take the last steps back, which are then done again.
 """
 
 import json
-import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,28 +14,28 @@ from pathlib import Path
 from types import MappingProxyType
 
 from dao.core.commits import Reveal, SignedCommit
-from dao.core.errors import ConfigError, RuleError
+from dao.core.errors import RuleError
 from dao.core.formats.cid import Cid
 from dao.core.formats.signed_messages import commit_digest
-from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId, hex_of
+from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId
 from dao.runtime.failpoint import failpoint
+from dao.runtime.sqlite import Database, Owner
 
 _PATIENCE = 30.0  # seconds to wait for another process's transaction
 # `pins`: contents that are pinned, or about to be, and not yet unpinned everywhere; `idle`: of no open signed round
 _SCHEMA = """
-CREATE TABLE whose (chain INTEGER NOT NULL, coordinator BLOB NOT NULL, node BLOB NOT NULL) STRICT;
-CREATE TABLE commits (
+CREATE TABLE IF NOT EXISTS commits (
     task INTEGER NOT NULL, round INTEGER NOT NULL, cid TEXT NOT NULL, body_root BLOB NOT NULL, salt BLOB NOT NULL,
     commitment BLOB NOT NULL, signature BLOB NOT NULL, receipt BLOB, PRIMARY KEY (task, round)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE rounds (
+CREATE TABLE IF NOT EXISTS rounds (
     task INTEGER NOT NULL, round INTEGER NOT NULL, block INTEGER NOT NULL, step TEXT NOT NULL, reason TEXT NOT NULL,
     facts TEXT NOT NULL, PRIMARY KEY (task, round)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE pins (
+CREATE TABLE IF NOT EXISTS pins (
     task INTEGER NOT NULL, round INTEGER NOT NULL, cid TEXT NOT NULL, PRIMARY KEY (task, round, cid)
 ) STRICT, WITHOUT ROWID;
-CREATE VIEW idle AS SELECT DISTINCT cid FROM pins WHERE cid NOT IN (
+CREATE VIEW IF NOT EXISTS idle AS SELECT DISTINCT cid FROM pins WHERE cid NOT IN (
     SELECT cid FROM pins JOIN commits USING (task, round, cid) LEFT JOIN rounds USING (task, round)
     WHERE step IS NOT 'ended'
 );
@@ -86,23 +84,8 @@ class SupernodeJournal:
     def __init__(self, path: Path, domain: Domain, node: Address) -> None:
         """Open or create; ConfigError when the file is another chain's, coordinator's or node's."""
         self._domain, self._node = domain, node
-        self._one = threading.RLock()  # a connection has one transaction
-        self._db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        whose = (domain.chain_id, domain.coordinator, node)
-        with self._transaction():
-            if not self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'whose'").fetchone():
-                for statement in _SCHEMA.split(";\n"):
-                    self._db.execute(statement)
-                self._db.execute("INSERT INTO whose VALUES (?, ?, ?)", whose)
-            found = self._db.execute("SELECT * FROM whose").fetchone()
-        if found != whose:
-            self._db.close()
-            chain, coordinator, owner = found
-            raise ConfigError(
-                f"journal {path}: belongs to node {hex_of(owner)} on coordinator {hex_of(coordinator)} of chain {chain}; "
-                "use another home folder"
-            )
+        owner: Owner = {"chain": domain.chain_id, "coordinator": domain.coordinator, "node": node}
+        self._db = Database(path, _SCHEMA, synchronous="NORMAL", patience=_PATIENCE, owner=owner)
 
     def close(self) -> None:
         """Close the file."""
@@ -230,15 +213,8 @@ class SupernodeJournal:
 
     @contextmanager
     def _transaction(self, synced: bool = False) -> Iterator[None]:
-        with self._one:
-            self._db.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        with self._db.transaction("FULL" if synced else "NORMAL"):
+            yield
 
 
 def _note(row: tuple[int, int, int, str, str, str]) -> RoundNote:

@@ -11,7 +11,7 @@ from dao.chain.contracts import Coordinator, Registry
 from dao.chain.daemon_home import connect_chain, journal_file, load_deployment, open_operator
 from dao.core.errors import ContentError, DaoError
 from dao.core.types import ZERO_ADDRESS, Address, Domain, TaskId, hex_of
-from dao.runtime.locks import is_running
+from dao.runtime.locks import find_holder
 from dao.store.source import Source
 from node.daemon import Contents
 from node.journal import RoundNote, SupernodeJournal
@@ -78,7 +78,10 @@ async def read_status(settings: NodeSettings, last: int = 10) -> NodeStatus:
         journal.close()
     tasks = settings.known_tasks()
     status = NodeStatus(
-        hex_of(node), is_running(settings.home), rounds=rounds, tasks=[TaskStatus(task) for task in tasks]
+        hex_of(node),
+        find_holder(settings.home / "lock") is not None,
+        rounds=rounds,
+        tasks=[TaskStatus(task) for task in tasks],
     )
     try:
         async with asyncio.timeout(LIMIT), connect_chain(settings) as chain:

@@ -1,6 +1,7 @@
 """`dao superlink`: run the aggregator of a task."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,10 +21,10 @@ from dao.cli.chain_options import (
     expanded,
 )
 from dao.cli.output import amount, log_to_stderr, print_fields, print_json, tokens
-from dao.cli.serving import until_told
 from dao.core.errors import ConfigError
 from dao.core.types import hex_of
 from dao.runtime.config import default_home
+from dao.runtime.signals import run_until_signal
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -168,7 +169,8 @@ def start(
         content={"kubo": ipfs} if ipfs else None,
     )
     log_to_stderr()
-    asyncio.run(until_told(run_superlink(settings, leave=leave, say=lambda line: print(line, flush=True))))
+    say = partial(print, flush=True)
+    asyncio.run(run_until_signal(run_superlink(settings, leave=leave, say=say)))
 
 
 @app.command()

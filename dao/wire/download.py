@@ -10,6 +10,7 @@ import grpc
 from dao.core.errors import Mismatch, Refused, TooLarge, Unreachable
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest
+from dao.runtime.backoff import pause_after
 from dao.store.cid import digest_of_content, name_of
 from dao.store.partial_file import PartialFile
 from dao.wire import data_channel
@@ -99,7 +100,7 @@ class Download:
             failures = 1 if incoming.size > before else failures + 1
             if failures >= _FAILURES:
                 raise failure
-            await asyncio.sleep(_PAUSE_SECONDS * 2 ** (failures - 1))
+            await asyncio.sleep(pause_after(failures, _PAUSE_SECONDS))
 
     async def _stream(self, content: Cid | Digest, incoming: PartialFile, by_channel: bool) -> None:
         what = f"{name_of(content)} from Superlink {self._superlink}"

@@ -15,6 +15,7 @@ from dao.core.commits import Reveal, SignedCommit
 from dao.core.errors import Refused, Unreachable
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest, Domain, RoundId, Signature, TaskId, Timestamp, hex_of
+from dao.runtime.backoff import pauses
 from dao.store.cid import name_of
 from dao.store.partial_file import PartialFile
 from dao.store.source import MAX_CONTENT
@@ -255,8 +256,8 @@ class SuperlinkClient:
         self, method: str, body: bytes, send: Callable[[bytes, float], Awaitable[bytes]], limit: float
     ) -> bytes:
         """Sign and send until there is an answer: every call may be made twice, for a second one changes nothing."""
-        end, pause, breaks = _now() + limit, _PAUSE_SECONDS, 0
-        while True:
+        end, breaks = _now() + limit, 0
+        for pause in pauses(_PAUSE_SECONDS, _MAX_PAUSE_SECONDS, spread=0):
             try:
                 signed = await self._signed(method, body, end - _now())
                 return await send(signed, end - _now())
@@ -269,7 +270,7 @@ class SuperlinkClient:
             if not again or _now() + pause >= end:
                 raise said
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+        raise AssertionError  # pauses do not end
 
     async def _signed(self, method: str, body: bytes, limit: float) -> bytes:
         if self._signer is None:

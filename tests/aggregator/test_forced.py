@@ -84,7 +84,8 @@ async def test_round__superlink_refuses_a_commit__is_forced_while_open_and_count
         async def deaf(commit: SignedCommit) -> bytes:
             if commit.node == ignored:
                 raise RuleError("commit: not today")
-            return await honest(commit)
+            receipt: bytes = await honest(commit)
+            return receipt
 
         intake.on_commit = deaf
         manifest = await play(world, running)
@@ -112,11 +113,13 @@ def leave_out(running: RunningSuperlink, node: Node) -> asyncio.Event:
     async def forgetful(commit: SignedCommit) -> bytes:
         signature = await honest(commit)
         if commit.node == node.signer.address:
-            intake.collection(commit.round).commits.pop(commit.node, None)
+            collection = intake.collection(commit.round)
+            assert collection is not None
+            collection.commits.pop(commit.node, None)
             done.set()
         return signature
 
-    intake.on_commit = forgetful
+    intake.on_commit = forgetful  # type: ignore[method-assign]
     return done
 
 

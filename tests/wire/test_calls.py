@@ -2,6 +2,7 @@ import asyncio
 import itertools
 import re
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -102,7 +103,7 @@ async def test_link__clock_jumps_after_hello__says_hello_again(
     service = await network.serve(now=lambda: NOW + off)
     client = network.client(service.address)
     cid = await network.superlink.disk.put_bytes(b"model")
-    calls = [
+    calls: list[Callable[[], Awaitable[object]]] = [
         lambda: client.commit(COMMIT),
         lambda: client.fetch(cid, tmp_path / "model"),
     ]
