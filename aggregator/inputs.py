@@ -4,15 +4,16 @@ import asyncio
 from dataclasses import replace
 
 from aggregator.collection import Collection
-from aggregator.compute import BaseModel
+from aggregator.compute import BaseModel, RoundInputs
 from aggregator.publisher import Publisher
+from dao.app.shards import Shards
 from dao.chain.client import Chain
 from dao.chain.rounds import RoundReader
 from dao.content import tensor_files
 from dao.core import reasons
 from dao.core.commits import CommitRecord, Failure
 from dao.core.errors import ChainError
-from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
+from dao.core.formats.manifest import MAX_BYTES, Manifest, Shard, parse_manifest
 from dao.core.round_machine import counted_stake
 from dao.core.types import Address, Digest, RoundId, Status
 
@@ -52,6 +53,33 @@ async def restore_reveals(collection: Collection, publisher: Publisher) -> None:
             path = publisher.path_of(stored.reveal.cid)
             update = await asyncio.to_thread(tensor_files.open_update, path, layout, codec)
             collection.reveals[node] = replace(stored, update=update)
+
+
+def assemble_inputs(
+    chain: Chain,
+    shards: Shards,
+    publisher: Publisher,
+    collection: Collection,
+    base: BaseModel,
+    seed: Digest,
+    index: int,
+) -> RoundInputs:
+    """Assemble the inputs of a closed round; `index` is that of the shard which its seed drew."""
+    return RoundInputs(
+        domain=chain.domain,
+        distributor=chain.deployment.distributor,
+        task=collection.task,
+        round=collection.round,
+        rules=collection.rules,
+        base=base,
+        seed=seed,
+        shard=Shard(index, shards.cids[index], shards.proof(index)),
+        shard_path=publisher.path_of(shards.cids[index]),
+        commits=commits_of(collection),
+        updates=collection.updates(),
+        absent=absent_from(collection),
+        forced=[*collection.forced.values()],
+    )
 
 
 def commits_of(collection: Collection) -> list[CommitRecord]:

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from aggregator.collection import Collection
 from aggregator.compute import BaseModel, GateGradient, RoundComputer, RoundInputs, Settlement
-from aggregator.inputs import absent_from, base_at, commits_of, restore_reveals
+from aggregator.inputs import assemble_inputs, base_at, restore_reveals
 from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
@@ -27,7 +27,6 @@ from dao.chain.sender import Sender, TxReceipt
 from dao.chain.task_follower import TaskFollower
 from dao.core.commits import SignedCommit, compute_commits_root, compute_forced_hash
 from dao.core.errors import DaoError, Reverted, RuleError
-from dao.core.formats.manifest import Shard
 from dao.core.round_machine import (
     abort_after,
     commit_deadline,
@@ -282,13 +281,16 @@ class Superlink:
         while True:
             due = await self._wait_reveals(closed, collection)
             gate = await asyncio.shield(gating)  # a reveal that comes meanwhile is late, not withheld
-            before, inputs = inputs, self._round_inputs(closed, index, collection, base)
+            before = inputs
+            inputs = assemble_inputs(
+                self._chain, self._deps.shards, self._deps.publisher, collection, base, closed.seed, index
+            )
             if before is None or (before.commits, before.forced) != (inputs.commits, inputs.forced):
                 self._report("working", round=round_id, step="settlement")
                 for stored in collection.reveals.values():
                     self._deps.publisher.publish(stored.reveal.cid)
                 settlement = await self._deps.computer.settle(inputs, gate, collection.announce)
-                await self._deps.publisher.settled((due - self._follower.now()) / 2)
+                await self._deps.publisher.wait_settled((due - self._follower.now()) / 2)
             failpoint("superlink-published")
             call = self._coordinator.post_result(self._task, round_id, closed.seed, settlement.result)
             receipt = await self._send_once(call, "post", round_id)
@@ -316,26 +318,6 @@ class Superlink:
             if not collection.accepts_reveals or collection.expected <= collection.reveals.keys():
                 return result_deadline(collection.rules, state)
             await self._follower.wait(deadline, collection.changed())
-
-    def _round_inputs(
-        self, closed: CommitsClosed, index: int, collection: Collection, base: BaseModel
-    ) -> RoundInputs:
-        deployment, shards = self._chain.deployment, self._deps.shards
-        return RoundInputs(
-            domain=self._chain.domain,
-            distributor=deployment.distributor,
-            task=self._task,
-            round=collection.round,
-            rules=collection.rules,
-            base=base,
-            seed=closed.seed,
-            shard=Shard(index, shards.cids[index], shards.proof(index)),
-            shard_path=self._deps.publisher.path_of(shards.cids[index]),
-            commits=commits_of(collection),
-            updates=collection.updates(),
-            absent=absent_from(collection),
-            forced=[*collection.forced.values()],
-        )
 
     # The chain
 

@@ -107,7 +107,7 @@ class Simulation:
         )
         gate = await self._computer.gate(self.base, shard)
         settlement = await self._computer.settle(inputs, gate, announce=lambda _: None)
-        await self._publisher.settled(LIMIT)
+        await self._publisher.wait_settled(LIMIT)
         self.base = settlement.base
         return settlement.manifest
 
