@@ -88,7 +88,7 @@ class RoundComputer:
         self, inputs: RoundInputs, gate: GateGradient, announce: Callable[[Digest], None]
     ) -> Settlement:
         """Compute and publish all of a round but its chain's part; `announce` the new model once it can be had."""
-        entries = entries_of(inputs)
+        entries = _build_entries(inputs)
         weighing = await asyncio.to_thread(_weigh, inputs, entries, gate)
         aggregate_root, scratch_model = await self._aggregate(inputs, entries, weighing)
         try:
@@ -199,7 +199,7 @@ class _Graded:
     scores: dict[Address, MicroScore]
 
 
-def entries_of(inputs: RoundInputs) -> list[UpdateEntry]:
+def _build_entries(inputs: RoundInputs) -> list[UpdateEntry]:
     """Return the updates that count, with the stake behind each."""
     return [
         UpdateEntry(

@@ -150,9 +150,10 @@ class Finalizer:
             return None
         dismissed = {e.node for e in await self._chain.past(Dismissed, task=self._task, round=round_id)}
         events = await self._reader.events_of(round_id, at)
-        commits = self._journal.commits(self._task, round_id)
+        commits = self._journal.read_commits(self._task, round_id)
         rows = [
-            node + commits[node].commitment for node in sorted(self._journal.closing(self._task, round_id))
+            node + commits[node].commitment
+            for node in sorted(self._journal.read_closing(self._task, round_id))
         ]
         unanswered = []
         for contest in events.contests:

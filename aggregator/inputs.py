@@ -18,7 +18,7 @@ from dao.core.round_machine import counted_stake
 from dao.core.types import Address, Digest, RoundId, Status
 
 
-async def base_at(
+async def read_base(
     chain: Chain, reader: RoundReader, publisher: Publisher, base_model: Digest, parent: RoundId
 ) -> BaseModel:
     """What a round whose parent is `parent` (0: none) starts from, by what the chain says of that one.
@@ -26,16 +26,16 @@ async def base_at(
     `base_model`: the task's.
     """
     if parent == 0:
-        return await _base(publisher, None, base_model)
+        return await _open_base(publisher, None, base_model)
     posted = (await reader.events_of(parent, chain.final())).posted
     if posted is None:
         raise ChainError(f"round {parent}: is a parent, but has no result; use a node with more history")
     path = await publisher.fetch(posted.result.manifest_digest, MAX_BYTES)
     manifest = parse_manifest(await asyncio.to_thread(path.read_bytes))
-    return await _base(publisher, manifest, posted.result.model_digest)
+    return await _open_base(publisher, manifest, posted.result.model_digest)
 
 
-async def _base(publisher: Publisher, previous: Manifest | None, digest: Digest) -> BaseModel:
+async def _open_base(publisher: Publisher, previous: Manifest | None, digest: Digest) -> BaseModel:
     path = await publisher.fetch(digest)
     cid = await publisher.resolve(digest)
     return BaseModel(previous, cid, path, await asyncio.to_thread(tensor_files.open_model, path))
@@ -75,19 +75,19 @@ def assemble_inputs(
         seed=seed,
         shard=Shard(index, shards.cids[index], shards.proof(index)),
         shard_path=publisher.path_of(shards.cids[index]),
-        commits=commits_of(collection),
+        commits=_build_records(collection),
         updates=collection.updates(),
-        absent=absent_from(collection),
+        absent=_find_absent(collection),
         forced=[*collection.forced.values()],
     )
 
 
-def commits_of(collection: Collection) -> list[CommitRecord]:
+def _build_records(collection: Collection) -> list[CommitRecord]:
     """Return every commit of the round with what it revealed."""
-    return [_commit(collection, node) for node in sorted(collection.expected)]
+    return [_build_record(collection, node) for node in sorted(collection.expected)]
 
 
-def absent_from(collection: Collection) -> dict[Address, Address]:
+def _find_absent(collection: Collection) -> dict[Address, Address]:
     """Return the members that could have committed and did not: node to owner."""
     expected, rules = collection.expected, collection.rules
     return {
@@ -97,18 +97,18 @@ def absent_from(collection: Collection) -> dict[Address, Address]:
     }
 
 
-def _commit(collection: Collection, node: Address) -> CommitRecord:
+def _build_record(collection: Collection, node: Address) -> CommitRecord:
     in_tree, stored = collection.is_in_tree(node), collection.reveals.get(node)
     return CommitRecord(
         member=collection.members[node],
         commit=(collection.commits if in_tree else collection.forced)[node],
         forced=not in_tree,
         reveal=stored.reveal if stored else None,
-        failure=_failure(collection, node),
+        failure=_find_failure(collection, node),
     )
 
 
-def _failure(collection: Collection, node: Address) -> Failure | None:
+def _find_failure(collection: Collection, node: Address) -> Failure | None:
     stored, stake = collection.reveals.get(node), collection.members[node].stake
     if stored is None:
         late = node in collection.late | collection.arriving

@@ -50,7 +50,7 @@ class Intake:
 
     # For the Superlink
 
-    def collection(self, round_id: RoundId) -> Collection | None:
+    def get_collection(self, round_id: RoundId) -> Collection | None:
         """Return the collection of a recent round, None when it has not begun."""
         return self._rounds.get(round_id)
 
@@ -76,7 +76,7 @@ class Intake:
     async def on_commit(self, commit: SignedCommit) -> bytes:
         """Take a node's commit; return the receipt's signature. RuleError when it is not in time or not a member's."""
         task, round_id, node = commit.task, commit.round, commit.node
-        collection = await self._collection(task, round_id)
+        collection = await self._wait_collection(task, round_id)
         if node not in collection.members:
             raise RuleError(f"node {hex_of(node)}: had not joined task {task} when round {round_id} opened")
         digest = commit_digest(self._domain, task, round_id, node, commit.commitment)
@@ -109,13 +109,13 @@ class Intake:
 
     async def on_inclusion(self, node: Address, task: TaskId, round_id: RoundId) -> Inclusion:
         """Wait until commits are closed; NotFound when the node's is not in the tree."""
-        collection = await self._collection(task, round_id)
+        collection = await self._wait_collection(task, round_id)
         await collection.closed.wait()
         return collection.inclusion_of(node)
 
     async def on_model(self, node: Address, task: TaskId, round_id: RoundId) -> Digest:
         """Wait until the round's new model is in the store."""
-        collection = await self._collection(task, round_id)
+        collection = await self._wait_collection(task, round_id)
         if node not in collection.members:
             raise RuleError(f"node {hex_of(node)}: takes no part in round {round_id}")
         while collection.model is None:
@@ -124,7 +124,7 @@ class Intake:
 
     async def on_reveal(self, node: Address, request: RevealRequest, receive: Receive) -> Ack:
         """Take a node's update; return whether it counts. RuleError when it is not the committed one, or not in time."""
-        collection = await self._collection(request.task, request.round)
+        collection = await self._wait_collection(request.task, request.round)
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 await collection.closed.wait()
@@ -190,7 +190,7 @@ class Intake:
         await self._store.local.put_from(receive, cid, limit)
         return self._store.local.path_of(cid)
 
-    async def _collection(self, task: TaskId, round_id: RoundId) -> Collection:
+    async def _wait_collection(self, task: TaskId, round_id: RoundId) -> Collection:
         """Return the collection of a round, which may be about to begin here; RuleError when there is none."""
         if task != self._task:
             raise RuleError(f"task {task}: this Superlink serves task {self._task}")

@@ -88,17 +88,17 @@ class SuperlinkJournal:
             )
         )
 
-    def commits(self, task: TaskId, round_id: RoundId) -> dict[Address, SignedCommit]:
+    def read_commits(self, task: TaskId, round_id: RoundId) -> dict[Address, SignedCommit]:
         """Return the commits of a round, by node."""
         rows = self._db.execute("SELECT * FROM commits WHERE task = ? AND round = ?", (task, round_id))
         return {commit.node: commit for commit in (SignedCommit(*row) for row in rows)}
 
-    def equivocations(self, task: TaskId, round_id: RoundId) -> list[SignedCommit]:
-        """Return further commits of a round's nodes, beside those in `commits`."""
+    def read_equivocations(self, task: TaskId, round_id: RoundId) -> list[SignedCommit]:
+        """Return further commits of a round's nodes, beside those in `read_commits`."""
         rows = self._db.execute("SELECT * FROM equivocations WHERE task = ? AND round = ?", (task, round_id))
         return [SignedCommit(*row) for row in rows]
 
-    def closing(self, task: TaskId, round_id: RoundId) -> frozenset[Address]:
+    def read_closing(self, task: TaskId, round_id: RoundId) -> frozenset[Address]:
         """Return whose commits the round is closed with; none before that."""
         rows = self._db.execute("SELECT node FROM closings WHERE task = ? AND round = ?", (task, round_id))
         return frozenset(Address(node) for (node,) in rows)
@@ -110,7 +110,7 @@ class SuperlinkJournal:
         ).fetchone()
         return row is not None
 
-    def reveals(self, task: TaskId, round_id: RoundId) -> Mapping[Address, StoredReveal]:
+    def read_reveals(self, task: TaskId, round_id: RoundId) -> Mapping[Address, StoredReveal]:
         """Return the reveals of a round, by node, with no update decoded."""
         rows = self._db.execute(
             "SELECT node, cid, body_root, salt, status, detail FROM reveals WHERE task = ? AND round = ?",

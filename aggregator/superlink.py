@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from aggregator.collection import Collection
 from aggregator.compute import BaseModel, GateGradient, RoundComputer, RoundInputs, Settlement
-from aggregator.inputs import assemble_inputs, base_at, restore_reveals
+from aggregator.inputs import assemble_inputs, read_base, restore_reveals
 from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
@@ -169,20 +169,20 @@ class Superlink:
 
     async def _read_base(self, parent: RoundId) -> BaseModel:
         if self._base is None or (self._base.previous.round if self._base.previous else 0) != parent:
-            self._base = await base_at(
+            self._base = await read_base(
                 self._chain, self._reader, self._deps.publisher, self._base_model, parent
             )
         return self._base
 
     async def _collect(self, opened: RoundOpened, base: BaseModel) -> Collection:
         """Begin to take what nodes send for the round, beside what the journal has of it."""
-        at, collection = self._chain.final(), self._deps.intake.collection(opened.round)
+        at, collection = self._chain.final(), self._deps.intake.get_collection(opened.round)
         rules = await self._coordinator.rules_of_round(self._task, opened.round, at)
         if collection is None:
             members = await self._reader.members_of(opened, at)
             collection = Collection(self._task, opened, rules, base.model.layout, members)
-            collection.commits.update(self._deps.journal.commits(self._task, opened.round))
-            collection.reveals.update(self._deps.journal.reveals(self._task, opened.round))
+            collection.commits.update(self._deps.journal.read_commits(self._task, opened.round))
+            collection.reveals.update(self._deps.journal.read_reveals(self._task, opened.round))
             await restore_reveals(collection, self._deps.publisher)
             collection.accepts_commits = not self._deps.journal.is_closing(self._task, opened.round)
             self._deps.intake.begin(collection)
@@ -223,7 +223,7 @@ class Superlink:
         """Close with all commits that are here and not forced; RoundLost, after an abort, where that cannot be."""
         round_id, journal = collection.round, self._deps.journal
         collection.accepts_commits = False
-        nodes = journal.closing(self._task, round_id)  # their root may be on its way to the chain
+        nodes = journal.read_closing(self._task, round_id)  # their root may be on its way to the chain
         is_journalled = journal.is_closing(self._task, round_id) and nodes <= collection.commits.keys()
         while (closed := await self._closed_event(collection)) is None:
             state = await self._read_round(collection, Phase.OPEN)
@@ -237,7 +237,7 @@ class Superlink:
             root = compute_commits_root(collection.commits[node] for node in nodes)
             call = self._coordinator.close_commits(self._task, round_id, root, len(nodes))
             is_journalled = await self._send_once(call, "close", round_id) is not None
-        nodes = journal.closing(self._task, round_id)
+        nodes = journal.read_closing(self._task, round_id)
         root = compute_commits_root(collection.commits[node] for node in nodes)
         state = await self._read_round(collection, Phase.CLOSED)
         if closed.root != root:

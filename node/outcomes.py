@@ -57,7 +57,7 @@ class Outcomes:
         self._concluded: Cid | None = None  # the update of the last round, which a reorg may ask for again
         self._log = _log.bind(task=task)
 
-    async def model(self, digest: Digest) -> Path:
+    async def get_model(self, digest: Digest) -> Path:
         """Return a model's file, checked since this process started; ContentError when no source has it."""
         self._waiters[digest] += 1
         try:
@@ -145,7 +145,7 @@ class Outcomes:
         ahead: Digest | None = None
         for pause in pauses():
             try:
-                result = await self._reader.result_of(round_id)
+                result = await self._reader.read_result(round_id)
                 if result.model_digest != ahead:  # once: later, it would make newer models give way
                     ahead = result.model_digest
                     self._fetch(ahead)
@@ -165,7 +165,9 @@ class Outcomes:
 
     async def _contest(self, round_id: RoundId, commit: SignedCommit) -> str:
         """Contest a result that lacks our commit, where there is still time; return the reason for the journal."""
-        rules, state = await asyncio.gather(self._reader.rules_of(round_id), self._reader.state_of(round_id))
+        rules, state = await asyncio.gather(
+            self._reader.read_rules_of(round_id), self._reader.read_state(round_id)
+        )
         if self._clock.now() >= force_deadline(rules, state):
             return "the result lacks your commit, and it is too late to force it; keep the daemon running"
         await self._force(commit)

@@ -41,7 +41,7 @@ class SupernodeReadiness:
         """Start the app with the data; while idle, ask for a missing app until it is here, or a round opens."""
         for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
             try:
-                await (await self.trainer(await self._reader.rules())).start()
+                await (await self.get_trainer(await self._reader.read_rules())).start()
             except DaoError as error:  # each round tries it again
                 self._log.warning("not ready", last_round=last_round, error=str(error))
                 if not is_idle or not isinstance(error, ContentError):
@@ -53,7 +53,7 @@ class SupernodeReadiness:
                 self._log.info("ready", last_round=last_round)
                 return
 
-    async def trainer(self, rules: Rules) -> Trainer:
+    async def get_trainer(self, rules: Rules) -> Trainer:
         """Return the trainer of the app that the DAO voted for: no other code is run."""
         if self._trainer is None:
             if not await self._store.has(rules.app_hash):

@@ -67,7 +67,7 @@ class Submission:
         """Verify that the commit is in the tree under the root on chain, else force it; return "" or what is wrong."""
         left = force_deadline(rules, closed) - self.clock.now()
         limit = min(PROOF_LIMIT, left / 2) if left > 0 else LATE_LIMIT
-        root = (await self.reader.closed_event(commit.round, closed)).root
+        root = (await self.reader.read_closed_event(commit.round, closed)).root
         try:
             inclusion = await self._ask_proof(commit, limit)
             row = commit.node + commit.commitment

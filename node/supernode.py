@@ -70,7 +70,7 @@ class Supernode:
 
     async def _rounds(self) -> AsyncIterator[RoundId]:
         """Yield rounds with something left to do, in order: those that the journal has no end of, then new ones."""
-        last = await self._reader.last_round()
+        last = await self._reader.read_last_round()
         notes = self._journal.notes(self._task)
         seen = max((note.round for note in notes), default=RoundId(max(last - 1, 0)))
         is_idle = last == seen and all(note.step is Step.ENDED for note in notes)
@@ -101,7 +101,7 @@ class Supernode:
         Every step looks at the journal first, so that all of it may be done again.
         """
         state = await self._reader.wait_leaving(round_id, {Phase.NONE})
-        rules = await self._reader.rules_of(round_id)  # of this round, whatever is decided meanwhile
+        rules = await self._reader.read_rules_of(round_id)  # of this round, whatever is decided meanwhile
         self._journal.see(self._task, round_id, state.open_block)
         entry = self._journal.commit_of(self._task, round_id)
 
@@ -168,7 +168,7 @@ class Supernode:
 
     async def _check_opening(self, round_id: RoundId, state: RoundState) -> None:
         """_Moved when a reorg took the opening or closing in `state` back."""
-        now = await self._reader.state_of(round_id)
+        now = await self._reader.read_state(round_id)
         if now.phase in (Phase.NONE, Phase.OPEN) and _opening(now) != _opening(state):
             raise _Moved
 

@@ -76,12 +76,14 @@ class UpdateMaker:
         self, round_id: RoundId, opened: RoundState, rules: Rules, deadline: float
     ) -> CommitEntry:
         """Train from the round's base model; journal, pin and sign what changed."""
-        trainer, base = await asyncio.gather(self.readiness.trainer(rules), self._base_model(opened, rules))
+        trainer, base = await asyncio.gather(
+            self.readiness.get_trainer(rules), self._get_base_model(opened, rules)
+        )
         self.scratch.mkdir(parents=True, exist_ok=True)
         model, update = self.scratch / f"{self.task}-trained", self.store.local.tmp / f"{self.task}-update"
         limit = deadline - self.clock.now() - RESERVE * rules.commit_period
         trained = await trainer.train(
-            base, model, seed=self._seed(round_id), round=round_id, limit=max(limit, 1.0)
+            base, model, seed=self._compute_seed(round_id), round=round_id, limit=max(limit, 1.0)
         )
         begun = monotonic()
         root = await asyncio.to_thread(write_update, base, model, rules.codec, rules.body_depth, update)
@@ -105,7 +107,7 @@ class UpdateMaker:
 
     async def _check_seat(self, rules: Rules, opened: RoundState) -> None:
         """RuleError when this node may not commit to the round."""
-        joined, stake = await self.reader.seat_of(self.signer.address, opened)
+        joined, stake = await self.reader.read_seat(self.signer.address, opened)
         if not joined:
             raise RuleError(
                 f"this node has not joined task {self.task}; its owner does that: dao node join {self.task}"
@@ -113,12 +115,12 @@ class UpdateMaker:
         if not counted_stake(rules, stake):
             raise RuleError(reasons.ineligible(stake, rules.min_stake))
 
-    async def _base_model(self, opened: RoundState, rules: Rules) -> Path:
+    async def _get_base_model(self, opened: RoundState, rules: Rules) -> Path:
         if not opened.parent:
-            return await self.outcomes.model(rules.base_model)
-        return await self.outcomes.model((await self.reader.result_of(opened.parent)).model_digest)
+            return await self.outcomes.get_model(rules.base_model)
+        return await self.outcomes.get_model((await self.reader.read_result(opened.parent)).model_digest)
 
-    def _seed(self, round_id: RoundId) -> int:
+    def _compute_seed(self, round_id: RoundId) -> int:
         domain = self.domain
         parts = (b"train", domain.chain_id.to_bytes(32, "big"), domain.coordinator, self.signer.address)
         numbers = self.task.to_bytes(8, "big") + round_id.to_bytes(8, "big")

@@ -42,26 +42,26 @@ class FinalReader:
         self._rounds = RoundReader(chain, task)
         self._results: dict[RoundId, Result] = {}
 
-    async def rules(self) -> Rules:
+    async def read_rules(self) -> Rules:
         """Return the rules of the task's next round."""
         return await self._read(lambda at: self._coordinator.rules_of(self._task, at))
 
-    async def rules_of(self, round_id: RoundId) -> Rules:
+    async def read_rules_of(self, round_id: RoundId) -> Rules:
         """Return the rules that a round opened with; Reorged where there is no such round any more."""
         try:
             return await self._read(lambda at: self._coordinator.rules_of_round(self._task, round_id, at))
         except Reverted:
             raise Reorged(f"task {self._task} round {round_id}: its opening is gone; wait for it") from None
 
-    async def last_round(self) -> RoundId:
+    async def read_last_round(self) -> RoundId:
         """Return the newest round, 0 before the first."""
         return (await self._read(lambda at: self._coordinator.task_of(self._task, at))).last_round
 
-    async def state_of(self, round_id: RoundId) -> RoundState:
+    async def read_state(self, round_id: RoundId) -> RoundState:
         """Return a round's state; its phase is NONE before it opens."""
         return await self._read(lambda at: self._coordinator.round_of(self._task, round_id, at))
 
-    async def seat_of(self, node: Address, opened: RoundState) -> tuple[bool, Wei]:
+    async def read_seat(self, node: Address, opened: RoundState) -> tuple[bool, Wei]:
         """Return whether a node is a member, and its stake at the end of the block before the round opened."""
         before = BlockNumber(opened.open_block - 1)
         return await asyncio.gather(
@@ -69,10 +69,10 @@ class FinalReader:
             self._read(lambda at: self._registry.stake_at(node, before, at)),
         )
 
-    async def result_of(self, round_id: RoundId) -> Result:
+    async def read_result(self, round_id: RoundId) -> Result:
         """Return the standing result of a posted round; Reorged where it has none any more."""
         while True:
-            state = await self.state_of(round_id)
+            state = await self.read_state(round_id)
             result = self._results.get(round_id)
             if result is not None and compute_result_hash(result) == state.result_hash:
                 return result
@@ -86,30 +86,30 @@ class FinalReader:
                 return result
             await self._chain.changed(_RETRY)
 
-    async def closed_event(self, round_id: RoundId, closed: RoundState) -> CommitsClosed:
+    async def read_closed_event(self, round_id: RoundId, closed: RoundState) -> CommitsClosed:
         """Return the event that closed a round into this state; Reorged when the round left the state."""
         while True:
             event = await self._read(partial(self._rounds.find_closed, round_id, closed))
             if event is not None:
                 return event
-            if (await self.state_of(round_id)).closing != closed.closing:
+            if (await self.read_state(round_id)).closing != closed.closing:
                 raise Reorged(f"task {self._task} round {round_id}: is not closed any more as it was")
             await self._chain.changed(_RETRY)
 
     async def wait_next_round(self, after: RoundId) -> RoundId:
         """Wait until there is a round after this one; return the newest."""
-        return await self._wait_until(self.last_round, lambda last: last > after)
+        return await self._wait_until(self.read_last_round, lambda last: last > after)
 
     async def wait_change(self, round_id: RoundId, state: RoundState) -> RoundState:
         """Wait until a round is in another phase than in `state`, or in the same one by another block."""
         return await self._wait_until(
-            lambda: self.state_of(round_id), lambda now: _phase_entry(now) != _phase_entry(state)
+            lambda: self.read_state(round_id), lambda now: _phase_entry(now) != _phase_entry(state)
         )
 
     async def wait_leaving(self, round_id: RoundId, phases: Collection[Phase]) -> RoundState:
         """Wait until a round is in none of these phases."""
         return await self._wait_until(
-            lambda: self.state_of(round_id), lambda state: state.phase not in phases
+            lambda: self.read_state(round_id), lambda state: state.phase not in phases
         )
 
     async def _wait_until(self, read: Callable[[], Awaitable[T]], is_enough: Callable[[T], bool]) -> T:

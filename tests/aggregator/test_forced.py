@@ -113,7 +113,7 @@ def leave_out(running: RunningSuperlink, node: Node) -> asyncio.Event:
     async def forgetful(commit: SignedCommit) -> bytes:
         signature = await honest(commit)
         if commit.node == node.signer.address:
-            collection = intake.collection(commit.round)
+            collection = intake.get_collection(commit.round)
             assert collection is not None
             collection.commits.pop(commit.node, None)
             done.set()

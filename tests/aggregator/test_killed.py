@@ -160,7 +160,7 @@ async def test_superlink__killed_at_every_step__completes_its_rounds_and_pays_on
     assert [len((await world.manifest(round_id)).nodes) for round_id in (1, 2)] == [3, 3]
     assert await claim_all(world, 2) == 2 * budget
     journal = SuperlinkJournal(home / "journal.db")
-    assert not any(journal.equivocations(world.task, RoundId(round_id)) for round_id in (1, 2))
+    assert not any(journal.read_equivocations(world.task, RoundId(round_id)) for round_id in (1, 2))
     await journal.close()
     for round_id in (1, 2):
         checks = await audit_of(world, round_id, tmp_path / "cache")

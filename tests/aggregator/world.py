@@ -179,7 +179,7 @@ class World:
 
     async def collection(self, running: RunningSuperlink, round_id: int) -> Collection:
         """What the Superlink holds of a round, once it has begun."""
-        return await running.superlink._deps.intake._collection(self.task, RoundId(round_id))
+        return await running.superlink._deps.intake._wait_collection(self.task, RoundId(round_id))
 
     async def hasten(self, running: RunningSuperlink, round_id: int, commits: int, reveals: int) -> None:
         """Let a round's periods pass at once, when so many commits and reveals have come."""

@@ -237,7 +237,7 @@ class World:
 
     def equivocations(self, round_id: RoundId) -> list[Any]:
         """Second commits that the Superlink was given."""
-        return SuperlinkJournal(self.superlink.home / "journal.db").equivocations(self.task, round_id)
+        return SuperlinkJournal(self.superlink.home / "journal.db").read_equivocations(self.task, round_id)
 
     async def accounts(self, round_id: RoundId) -> None:
         """Once the rounds up to this one are final, have everyone claim, and claim again: each wei is paid once.

@@ -108,7 +108,7 @@ class Reader:
     async def wait_leaving(self, *_: object) -> SimpleNamespace:
         return self._state
 
-    async def rules_of(self, _: object) -> SimpleNamespace:
+    async def read_rules_of(self, _: object) -> SimpleNamespace:
         return SimpleNamespace(quorum=2)
 
 
@@ -164,7 +164,7 @@ async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned
         for one in (
             SimpleNamespace(address=SIGNER.address, sign=fail),
             SimpleNamespace(now=lambda: 0.0),
-            SimpleNamespace(trainer=trainer),
+            SimpleNamespace(get_trainer=trainer),
             None,
         )
     )

@@ -23,10 +23,10 @@ class Reader:
     def __init__(self, waits: int) -> None:
         self.asked, self._waits = asyncio.Event(), waits
 
-    async def last_round(self) -> int:
+    async def read_last_round(self) -> int:
         return 0
 
-    async def rules(self) -> Any:
+    async def read_rules(self) -> Any:
         return SimpleNamespace(app_hash=bytes(32))
 
     async def wait_next_round(self, _: int) -> int:
