@@ -56,6 +56,8 @@ class Intake:
 
     def begin(self, collection: Collection) -> None:
         """Take commits and reveals of a round from now on."""
+        for earlier in self._rounds.values():  # also of a round that was lost
+            earlier.release_updates()
         self._rounds[collection.round] = collection
         for old in sorted(self._rounds)[:-KEPT]:
             del self._rounds[old]
