@@ -25,9 +25,9 @@ async def call(reader: Reader, module: str, function: str, *arguments: object) -
 async def test_amount__commas__only_where_they_part_thousands(stage: Stage, browser: Browser) -> None:
     async with stage.open() as running, reading(browser, running) as reader:
         for text, tokens in (("1,000.5", 1000.5), ("1000.5", 1000.5), ("1,234,567", 1_234_567), (" 2 ", 2)):
-            assert int(await call(reader, "format", "weiOf", text)) == int(tokens * 2) * TOKEN // 2
+            assert int(await call(reader, "parse", "parseTokens", text)) == int(tokens * 2) * TOKEN // 2
         for text in ("1,5", "1,00", "10,00.5", ",100", "1,,000", "1000,000", "1.000,5", "1,000,", ""):
-            assert await call(reader, "format", "weiOf", text) is None, text
+            assert await call(reader, "parse", "parseTokens", text) is None, text
 
         await reader.follow("Propose")
         await reader.page.get_by_label("Kind of action").select_option("Pay a grant")
