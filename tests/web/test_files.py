@@ -25,6 +25,11 @@ def test_modules__of_our_own__are_short() -> None:
     assert {path for path, count in lines.items() if count > 400} == set()
 
 
+def test_modules__their_first_line__is_a_sentence() -> None:
+    first = {path: path.read_text().split("\n", 1)[0] for path in JS.rglob("*.js")}
+    assert {path for path, line in first.items() if not re.fullmatch(r"/\*\* [A-Z].*\. \*/", line)} == set()
+
+
 def test_page__its_files__name_no_other_site() -> None:
     for path in FOLDER.rglob("*.*"):
         if "vendor" not in path.parts:

@@ -7,8 +7,9 @@ const EXPIRY = 30_000; // ms after which a card of what went well, or was declin
 let number = 0;
 
 /**
- * Does `work(card)` under a card of this name. Returns its result; or null when it failed, which the card says, or when
- * the member declined. `card.step(text)` says how it goes, `card.finish(text)` that it has gone through.
+ * Does `work(card)` under a card of this name. Returns its result; or null when it failed, which the card
+ * says, or when the member declined. `card.step(text)` says how it goes, `card.finish(text)` that it has gone
+ * through.
  */
 export async function follow(name, work) {
   const card = startCard(name);

@@ -9,7 +9,10 @@ const LIMIT = 20_000; // ms
 
 let csrf = null;
 
-/** A refusal of the API, or that it cannot be reached (status 0). `kind` is the problem's type, as "relay-dry". */
+/**
+ * A refusal of the API, or that it cannot be reached (status 0). `kind` is the problem's type, as
+ * "relay-dry".
+ */
 export class Problem extends Error {
   constructor({ status = 0, title = "", detail = "", type = "", error = null } = {}, retryAfter = null) {
     super(writeSentence(detail || title || `the API answered with status ${status}`, error));

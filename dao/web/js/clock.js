@@ -1,8 +1,7 @@
-/**
- * Tells the chain's time: the later of the API's clock and the newest block's time, which tests and quiet chains may move.
- */
+/** Tells the chain's time: the API's clock or the newest block's time, whichever is later. */
 
 let skew = 0; // ms that the API's clock is ahead of this machine's
+// A quiet chain's newest block is old, and the blocks of a test may be ahead of every clock.
 let head = { time: 0, heardAt: 0 }; // the newest block: seconds; ms
 
 /** Takes the time of an HTTP answer. */

@@ -1,4 +1,4 @@
-/** Keeps what is being typed until the tab is closed, so that a failure, a reload or another view loses nothing. */
+/** Keeps what is being typed until the tab is closed: a failure or another view loses nothing. */
 
 import { useState } from "./html.js";
 

@@ -1,7 +1,4 @@
-/**
- * Hears by server-sent events what changes, and says how fresh the page is: live, stale (the API has lost its chain) or
- * lost (the page has lost the API). It reconnects by itself, and then everything is read again.
- */
+/** Hears by server-sent events what changes, and says whether the page is live, stale or lost. */
 
 import { get, getEventsUrl } from "./api.js";
 import { hearBlock } from "./clock.js";
@@ -18,7 +15,10 @@ let wait = FIRST_WAIT;
 let heardAt = performance.now();
 let timer = null;
 
-/** Starts to listen: `onEvent` gets {kind, …} for what changed, {kind: "all"} when anything may have. */
+/**
+ * Starts to listen: `onEvent` gets {kind, …} for what changed, {kind: "all"} when anything may have. It
+ * reconnects by itself, and then anything may have.
+ */
 export function listen(onEvent) {
   const open = () => {
     clearTimeout(timer);
@@ -36,7 +36,7 @@ export function listen(onEvent) {
       timer = setTimeout(open, wait);
       wait = Math.min(LAST_WAIT, wait * 2);
     };
-    for (const kind of KINDS) source.addEventListener(kind, (event) => takeEvent(kind, event, onEvent));
+    for (const kind of KINDS) source.addEventListener(kind, (event) => readEvent(kind, event, onEvent));
   };
   const hurry = () => (getState().link === "lost" ? open() : checkHealth(onEvent));
   addEventListener("online", hurry);
@@ -47,7 +47,7 @@ export function listen(onEvent) {
   open();
 }
 
-function takeEvent(kind, event, onEvent) {
+function readEvent(kind, event, onEvent) {
   heardAt = performance.now();
   const data = { ...JSON.parse(event.data), kind };
   if (data.timestamp) hearBlock(data.timestamp);
@@ -67,7 +67,9 @@ function setLink(link) {
   update({ link, staleSince: link === "live" ? null : (getState().staleSince ?? Date.now()) });
 }
 
-/** Asks the API how it is; `reopen` is called when the stream was silent and the API does not answer either. */
+/**
+ * Asks the API how it is; `reopen` is called when the stream was silent and the API does not answer either.
+ */
 async function checkHealth(onEvent, reopen) {
   try {
     const health = await get("health");

@@ -6,7 +6,7 @@ import { h } from "../vendor/preact/preact.mjs";
 export { createContext, render } from "../vendor/preact/preact.mjs";
 export * from "../vendor/preact/hooks.mjs";
 
-// Characters that turn the direction of the text after them: with one, a title could show its neighbours backwards.
+// Characters that turn the direction of the text after them: a title with one could show its neighbours reversed.
 const TURNS = /[\u202a-\u202e\u2066-\u2069]/g;
 
 /** Removes from a stranger's text what would turn the text around it. */

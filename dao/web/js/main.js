@@ -3,7 +3,7 @@
 import { App } from "./components/app.js";
 import { listen } from "./events.js";
 import { html, render } from "./html.js";
-import { openPage, refreshPage, takeEvent } from "./page_loader.js";
+import { openPage, refreshPage, handleEvent } from "./page_loader.js";
 import { findRoute } from "./router.js";
 import { resumeSession } from "./session.js";
 import { getState, StoreProvider, subscribe } from "./store.js";
@@ -28,4 +28,4 @@ addEventListener("hashchange", openAddress);
 followSession();
 resumeSession().catch(() => null);
 openAddress();
-listen(takeEvent);
+listen(handleEvent);

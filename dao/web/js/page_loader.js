@@ -41,7 +41,7 @@ export function refreshPage() {
 }
 
 /** Takes an event of the API: loads again what it concerns. */
-export function takeEvent(event) {
+export function handleEvent(event) {
   const isAnything = event.kind === "all" || event.kind === "reorg";
   if (event.kind === "status") return update({ head: event });
   if (isAnything || event.kind === "proposal") loadNetwork().catch(() => null);

@@ -6,9 +6,9 @@ let lastAnswer = Promise.resolve();
 let number = 0;
 
 /**
- * Asks: `title`, `lines` (sentences), `options` (labels of which one is chosen), `exact` (the bytes behind the words, folded),
- * and what the buttons say. Resolves to false for no, else to true, or the index of the chosen option. A second question
- * waits for the first one's answer.
+ * Asks: `title`, `lines` (sentences), `options` (labels of which one is chosen), `exact` (the bytes behind
+ * the words, folded), and what the buttons say. Resolves to false for no, else to true, or the index of the
+ * chosen option. A second question waits for the first one's answer.
  */
 export function askMember({ title, lines = [], options = null, exact = null, yes, no = "Cancel" }) {
   const putQuestion = () =>

@@ -28,7 +28,9 @@ export function setSession(session) {
   update({ session });
 }
 
-/** Connects the wallet, signs in where its account is not signed in yet, and returns the account's address. */
+/**
+ * Connects the wallet, signs in where its account is not signed in yet, and returns the account's address.
+ */
 export async function requireAccount() {
   const address = await connectWallet();
   const { session } = getState();
@@ -55,7 +57,7 @@ async function signIn(address) {
     title: "Sign in",
     lines: [
       `You prove to ${invitation.domain} that ${invitation.address} is yours.`,
-      "It sends nothing and costs nothing. The API then hands on what you sign, and nothing else.",
+      "It sends nothing and costs nothing. The API then relays what you sign, and nothing else.",
       `You stay signed in until ${formatMoment(invitation.expires_at)}, or until you sign out.`,
     ],
     exact: invitation.message,

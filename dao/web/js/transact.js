@@ -1,7 +1,4 @@
-/**
- * Does what the member asked for: the API prepares it, the member reads it in words and signs it, and the relayer sends it at
- * its own cost; where the relayer cannot, the member may send it and pay.
- */
+/** Has the API prepare an action, the member sign it, and the relayer send it, or the member who pays. */
 
 import { follow } from "./activity.js";
 import { get, post, Problem } from "./api.js";
@@ -24,8 +21,9 @@ const OBSTACLES = {
 const running = new Set();
 
 /**
- * Performs an action: `prepare` of the API with `body`; `relay(prepared, signature)` returns the body for the relayer, and
- * without it the member pays. Resolves to what the API prepared, or to null when the action did not go through.
+ * Performs an action: `prepare` of the API with `body`; `relay(prepared, signature)` returns the body for the
+ * relayer, and without it the member pays. Resolves to what the API prepared, or to null when the action did
+ * not go through.
  */
 export async function transact({ name, prepare, body, relay = null }) {
   const key = JSON.stringify([prepare, body]);

@@ -1,7 +1,4 @@
-/**
- * Says in words what a wallet is about to sign, from the typed data itself. Data of an unknown kind, or for another chain or
- * contract, are refused.
- */
+/** Says in words what a wallet is about to sign, and refuses what is not for this DAO's contracts. */
 
 import { formatMoment, isSameAddress, shorten } from "./format.js";
 import { getState } from "./store.js";
@@ -17,8 +14,8 @@ const DESCRIBERS = {
 };
 
 /**
- * Returns {title, lines} for typed data (EIP-712); `apiWords` are the API's sentences for it. Throws an Error where a
- * signature would not be for a contract of this DAO.
+ * Returns {title, lines} for typed data (EIP-712); `apiWords` are the API's sentences for it. Throws an Error
+ * where a signature would not be for a contract of this DAO.
  */
 export function describeTypedData(typed, apiWords) {
   const { network } = getState();

@@ -1,4 +1,4 @@
-/** Talks to the member's wallet (EIP-1193), found as EIP-6963 says, and puts its refusals into one sentence. */
+/** Talks to the member's wallet (EIP-1193, found by EIP-6963), and says its refusals in a sentence. */
 
 import { formatPlural } from "./format.js";
 import { chooseOne } from "./questions.js";

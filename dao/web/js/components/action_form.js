@@ -6,8 +6,8 @@ import { html } from "../html.js";
 import { Field, TaskOptions } from "./field.js";
 
 /**
- * The form of an action {id, kind, values}; `onChange(action)` takes it as it becomes, `onRemove` takes it away, null where it
- * has to stay.
+ * The form of an action {id, kind, values}; `onChange(action)` takes it as it becomes, `onRemove` takes it
+ * away, null where it has to stay.
  */
 export function ActionForm({ action, legend, tasks, schema, onChange, onRemove }) {
   const { id, kind, values } = action;
@@ -30,12 +30,14 @@ export function ActionForm({ action, legend, tasks, schema, onChange, onRemove }
         value=${kind}
         onChange=${({ target }) => onChange({ id, kind: target.value, values: {} })}
       >
-        ${Object.entries(KINDS).map(([name, { label }]) => html`<option key=${name} value=${name}>${label}</option>`)}
+        ${Object.entries(KINDS).map(
+          ([name, { label }]) => html`<option key=${name} value=${name}>${label}</option>`,
+        )}
       </select>
       ${
         rules === "all" &&
         tasks.length > 0 &&
-        html`<${RulesToCopy} key="copy-${kind}" id="copy-${id}" tasks=${tasks} onTask=${(task) => fill(takeRules(task))} />`
+        html`<${RulesToCopy} id="copy-${id}" tasks=${tasks} onTask=${(task) => fill(takeRules(task))} />`
       }
       ${listGroups(action, schema).map(
         ({ heading, fields }) => html`

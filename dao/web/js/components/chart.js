@@ -27,8 +27,8 @@ function loadSheet() {
 }
 
 /**
- * A chart under its title. `x` are rounds, `series` are {label, values: [number|null]}, `format` writes a value;
- * `hasBars` draws bars, which begin at zero.
+ * A chart under its title. `x` are rounds, `series` are {label, values: [number|null]}, `format` writes a
+ * value; `hasBars` draws bars, which begin at zero.
  */
 export function Chart(props) {
   const { label, unit, x } = props;
@@ -92,7 +92,10 @@ function getData({ x, series }) {
   return [x, ...series.map((one) => one.values)];
 }
 
-/** Returns a range from zero to the values that are furthest from it, with some room; 0 to 1 where all are zero. */
+/**
+ * Returns a range from zero to the values that are furthest from it, with some room; 0 to 1 where all are
+ * zero.
+ */
 function rangeFromZero(_, low, high) {
   const [from, to] = [Math.min(low ?? 0, 0), Math.max(high ?? 0, 0)];
   if (from === to) return [0, 1];

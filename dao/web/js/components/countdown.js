@@ -20,14 +20,18 @@ export function useChainTime() {
   return getChainTime();
 }
 
-/** The time left until `until`, as in "4 min 5 s left"; then `over`, and the view is loaded again until it shows what came. */
+/**
+ * The time left until `until`, as in "4 min 5 s left"; then `over`, and the view is loaded again until it
+ * shows what came.
+ */
 export function TimeLeft({ until, after = "left", over = "time is over" }) {
   const left = until - useChainTime();
   const turn = left > 0 ? null : Math.floor(-left / AGAIN);
   useEffect(() => {
     if (turn !== null) refreshPage();
   }, [turn]);
-  return html`<span class="time-left">${left > 0 ? `${formatDuration(Math.ceil(left))} ${after}` : over}</span>`;
+  const words = left > 0 ? `${formatDuration(Math.ceil(left))} ${after}` : over;
+  return html`<span class="time-left">${words}</span>`;
 }
 
 /** A bar of how much of the time between `from` and `until` has passed. */

@@ -1,4 +1,4 @@
-/** Draws what is around a view: the header, the state of the connection, the footer, and cards of what the member does. */
+/** Draws the frame around a view: header, connection, footer, and cards of what the member does. */
 
 import { removeCard } from "../activity.js";
 import { formatCount } from "../format.js";
@@ -20,7 +20,9 @@ export function Header() {
     <header class="top">
       <a class="wordmark" href="#/"><img src="icon.svg" alt="" width="26" height="26" />Commonweight</a>
       <nav aria-label="Main">
-        ${LINKS.map(([href, label]) => html`<a key=${href} href=${href} aria-current=${getCurrent(href)}>${label}</a>`)}
+        ${LINKS.map(
+          ([href, label]) => html`<a key=${href} href=${href} aria-current=${getCurrent(href)}>${label}</a>`,
+        )}
         <a
           href="#/me"
           id="account"
@@ -54,7 +56,8 @@ export function Footer() {
   return html`
     <footer class="bottom">
       <p>
-        ${`${network.name} on chain ${network.chain_id}, block ${formatCount(block)}, `}<${Moment} at=${timestamp} />
+        ${`${network.name} on chain ${network.chain_id}, block ${formatCount(block)}, `}
+        <${Moment} at=${timestamp} />
       </p>
       <p>Governor <code>${governor}</code></p>
       <p><a href="api/v1/openapi.json">The API</a> gives everything that this page shows.</p>

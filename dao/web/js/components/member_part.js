@@ -9,8 +9,6 @@ import { SupportMark } from "./tally.js";
 
 const REASON_LENGTH = 1000; // characters
 const LABELS = ["Vote against", "Vote for", "Abstain"]; // by the number of the support
-const NO_VOTES =
-  "You had no votes when voting opened. Delegate under your account, to yourself or someone else; that counts for proposals whose voting opens later.";
 
 /** The member's part; `voter` is what the API says of the member here, null when signed out. */
 export function MemberPart({ proposal, voter }) {
@@ -43,7 +41,8 @@ export function MemberPart({ proposal, voter }) {
 }
 
 function OwnVote({ vote }) {
-  return html`<p>You voted <${SupportMark} support=${vote.support} /> with <${Amount} wei=${vote.weight_wei} />.</p>`;
+  const { support, weight_wei: wei } = vote;
+  return html`<p>You voted <${SupportMark} support=${support} /> with <${Amount} wei=${wei} />.</p>`;
 }
 
 function DelegateInTime() {
@@ -70,10 +69,19 @@ function Step({ action, label, id, children }) {
   `;
 }
 
+function NoVotes() {
+  return html`
+    <${Notice} tone="warn">
+      You had no votes when voting opened. Delegate under your account, to yourself or someone else; that counts for
+      proposals whose voting opens later.
+    </${Notice}>
+  `;
+}
+
 function Ballot({ id, voter }) {
   const key = `reason-${id}`;
   const [reason, setReason] = useDraft(key, "");
-  if (voter && BigInt(voter.weight_wei) === 0n) return html`<${Notice} tone="warn">${NO_VOTES}</${Notice}>`;
+  if (voter && BigInt(voter.weight_wei) === 0n) return html`<${NoVotes} />`;
   const vote = async (support) => {
     const relay = ({ typed_data: [typed] }, signature) => ({
       proposal: id,

@@ -1,4 +1,4 @@
-/** Small parts that every view is made of: amounts, times, marks, figures, sections, notices. */
+/** Draws the small parts of every view: amounts, times, marks, figures, sections, notices. */
 
 import { formatCount, formatMoment, formatTokens } from "../format.js";
 import { html } from "../html.js";
@@ -14,7 +14,9 @@ export function Amount({ wei }) {
   const { network } = useStore();
   if (wei === null || wei === undefined) return html`<${Nothing} />`;
   const unit = ` ${network?.symbol ?? "tokens"}`;
-  return html`<span class="number" title="${wei} wei">${formatTokens(wei)}<span class="unit">${unit}</span></span>`;
+  return html`
+    <span class="number" title="${wei} wei">${formatTokens(wei)}<span class="unit">${unit}</span></span>
+  `;
 }
 
 /** A time of the chain. */

@@ -1,4 +1,4 @@
-/** Shows what a proposal would execute, in the API's words, and what speaks against it, while it is being typed. */
+/** Shows what a proposal being typed would execute, in the API's words, and what speaks against it. */
 
 import { post } from "../api.js";
 import { readFields } from "../forms/fields.js";
@@ -11,7 +11,10 @@ const TRANSIENT = [0, 429, 503]; // statuses that another try may not get
 const NO_ANSWER = { result: null, problem: null, isUntried: false };
 const UNTRIED = /^set_(voting|late|threshold|quorum)/; // the governor takes these only while it executes them
 
-/** Returns the preview of a draft: {missing, result, problem, isUntried}, that of the draft before while the API is asked. */
+/**
+ * Returns the preview of a draft: {missing, result, problem, isUntried}, that of the draft before while the
+ * API is asked.
+ */
 function usePreview({ title, description, actions }, schema) {
   const [answer, setAnswer] = useState(NO_ANSWER);
   const [attempt, setAttempt] = useState(0);

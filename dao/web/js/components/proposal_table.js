@@ -56,6 +56,12 @@ const COLUMNS = [
 /** Proposals as a table; `empty` is said when there are none. */
 export function ProposalTable({ proposals, empty = "Nothing has been proposed yet." }) {
   return html`
-    <${Table} caption="Proposals" columns=${COLUMNS} rows=${proposals} getKey=${({ id }) => id} empty=${empty} />
+    <${Table}
+      caption="Proposals"
+      columns=${COLUMNS}
+      rows=${proposals}
+      getKey=${({ id }) => id}
+      empty=${empty}
+    />
   `;
 }

@@ -1,4 +1,4 @@
-/** Draws a running round: its phase, the time left, who has committed; and the marks of phases and statuses. */
+/** Draws a running round: its phase, the time left, who has committed; and the marks of a round. */
 
 import { capitalize, formatChange, formatCount, formatLoss } from "../format.js";
 import { html } from "../html.js";
@@ -126,7 +126,8 @@ function Committed({ round }) {
           ${nodes.slice(0, SHOWN).map(
             ({ operator, status }) => html`
               <li key=${operator}>
-                <${Address} address=${operator} href="#/supernodes/${operator}" />${" "}<${StatusMark} status=${status} />
+                <${Address} address=${operator} href="#/supernodes/${operator}" />${" "}
+                <${StatusMark} status=${status} />
               </li>
             `,
           )}

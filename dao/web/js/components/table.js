@@ -3,8 +3,8 @@
 import { html } from "../html.js";
 
 /**
- * A table. `columns` are {head, cell(row), isNumber?, isWide?}; `getKey(row)` tells rows apart when they move; `empty` is said
- * when there are none.
+ * A table. `columns` are {head, cell(row), isNumber?, isWide?}; `getKey(row)` tells rows apart when they
+ * move; `empty` is said when there are none.
  */
 export function Table({ caption, columns, rows, getKey, empty = "Nothing yet." }) {
   if (!rows.length) return html`<p class="empty">${empty}</p>`;
@@ -15,7 +15,9 @@ export function Table({ caption, columns, rows, getKey, empty = "Nothing yet." }
         <tr role="row">
           ${columns.map(
             (column) => html`
-              <th key=${column.head} scope="col" role="columnheader" class=${getClass(column)}>${column.head}</th>
+              <th key=${column.head} scope="col" role="columnheader" class=${getClass(column)}>
+                ${column.head}
+              </th>
             `,
           )}
         </tr>

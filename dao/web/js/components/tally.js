@@ -1,4 +1,4 @@
-/** Shows how the votes on a proposal stand: a bar of them with the quorum as a line, and the numbers beside it. */
+/** Shows how the votes on a proposal stand: a bar with the quorum as a line, and the numbers. */
 
 import { computeRatio, formatPercent } from "../format.js";
 import { html } from "../html.js";
@@ -67,7 +67,8 @@ function Quorum({ quorum, reached, missing }) {
 /** A bar of the votes with a line at the quorum. Screen readers skip it: the text beside it says the same. */
 function TallyBar({ proposal }) {
   const { cast } = countVotes(proposal);
-  const room = (BigInt(proposal.quorum_wei) * 11n) / 10n; // so that the line of the quorum does not hide at the end
+  // Some room, so that the line of the quorum does not hide at the end.
+  const room = (BigInt(proposal.quorum_wei) * 11n) / 10n;
   const whole = cast > room ? cast : room;
   const getPercent = (wei) => computeRatio(wei, whole) * 100;
   const line = `${getPercent(proposal.quorum_wei)}%`;

@@ -1,4 +1,4 @@
-/** Makes the fields of an action from the API's schema and the page's labels, and reads what was typed into them. */
+/** Makes an action's fields from the API's schema and the page's labels, and reads what was typed. */
 
 import { KINDS, RULE_GROUPS } from "./kinds.js";
 import { findType, TYPES } from "./types.js";
@@ -6,8 +6,9 @@ import { findType, TYPES } from "./types.js";
 const UNITS = /_(wei|seconds)$/;
 
 /**
- * Returns the groups of fields to show for an action: [{heading, fields}]. A field is {name, label, type, hint, start, options};
- * the name of a rule begins with "rules.". Rules to change are shown once the task is chosen whose rules they are.
+ * Returns the groups of fields to show for an action: [{heading, fields}]. A field is {name, label, type,
+ * hint, start, options}; the name of a rule begins with "rules.". Rules to change are shown once the task is
+ * chosen whose rules they are.
  */
 export function listGroups({ kind, values }, schema) {
   const { fields, rules } = KINDS[kind];
@@ -58,7 +59,10 @@ function makeField(name, words, schema = {}) {
   };
 }
 
-/** Returns {fields}, an action's fields as the API takes them, or {missing}: the labels of those that cannot be read. */
+/**
+ * Returns {fields}, an action's fields as the API takes them, or {missing}: the labels of those that cannot
+ * be read.
+ */
 export function readFields(action, schema) {
   const { kind, values } = action;
   const shown = listGroups(action, schema).flatMap(({ fields }) => fields);

@@ -1,11 +1,9 @@
-/**
- * Names what the API's schema does not carry yet: the kinds of action with their fields, and for every field its label, what a
- * form starts with, and which rules a proposal may change.
- */
+/** Names what the API's schema lacks: the kinds of action, and for every field its label and first value. */
 
 /**
- * The rules of a task, by what they are about. Which rules there are, and what each of them is, the schema says; a rule of the
- * schema that is missing here stands under "Other rules". Rules of a fixed group never change once a task exists.
+ * The rules of a task, by what they are about. Which rules there are, and what each of them is, the schema
+ * says; a rule of the schema that is missing here stands under "Other rules". Rules of a fixed group never
+ * change once a task exists.
  */
 export const RULE_GROUPS = [
   {
@@ -40,8 +38,8 @@ export const RULE_GROUPS = [
     heading: "What it pays",
     rules: {
       round_budget_wei: { label: "Budget of a round", start: "10" },
-      min_stake_wei: { label: "Least stake of a Supernode", start: "1" },
-      max_stake_wei: { label: "Stake from which more gives no more weight", start: "1000" },
+      min_stake_wei: { label: "Minimum stake of a Supernode", start: "1" },
+      max_stake_wei: { label: "Stake above which weight no longer grows", start: "1000" },
       superlink_bond_wei: { label: "Bond of the Superlink", start: "5" },
       challenge_bond_wei: { label: "Bond of a challenge", start: "5" },
     },
@@ -49,7 +47,7 @@ export const RULE_GROUPS = [
   {
     heading: "How long it takes",
     rules: {
-      quorum: { label: "Least commits for a round", start: "1" },
+      quorum: { label: "Minimum of commits in a round", start: "1" },
       commit_period_seconds: { label: "Time to commit", start: "10 min" },
       reveal_period_seconds: { label: "Time to reveal", start: "5 min" },
       result_period_seconds: { label: "Time for the result", start: "10 min" },
@@ -65,8 +63,9 @@ const AMOUNT = { label: "Amount", type: "tokens" };
 const makeDuration = (label, start) => ({ seconds: { label, start, type: "duration" } });
 
 /**
- * The kinds of action by the API's names, each with its fields beside `rules`. `rules` says how it deals with a task's rules:
- * "all" asks for each, "changeable" asks for those that may change and takes the others over from the chosen task.
+ * The kinds of action by the API's names, each with its fields beside `rules`. `rules` says how it deals with
+ * a task's rules: "all" asks for each, "changeable" asks for those that may change and takes the others over
+ * from the chosen task.
  */
 export const KINDS = {
   create_task: {
@@ -123,8 +122,8 @@ export const KINDS = {
     fields: { percent: { label: "Percent of the supply", type: "count", start: "4" } },
   },
   set_late_extension: {
-    label: "Change the time left to vote once the quorum is reached",
-    fields: makeDuration("Least time left", "1 day"),
+    label: "Change the time left to vote after the quorum is reached",
+    fields: makeDuration("Minimum time left", "1 day"),
   },
   set_timelock_delay: {
     label: "Change the time between decision and execution",
@@ -146,7 +145,10 @@ export function labelPaths(text) {
   });
 }
 
-/** Returns the label of a field by its path in the API's words, where units are left out; undefined for an unknown one. */
+/**
+ * Returns the label of a field by its path in the API's words, where units are left out; undefined for an
+ * unknown one.
+ */
 function findLabel(path) {
   const [kind, ...rest] = path.split(".");
   if (!rest.length) return OTHER_LABELS[kind];

@@ -5,8 +5,8 @@ import { get } from "../api.js";
 let reading = null;
 
 /**
- * Returns the schema of a draft, read once: `rules` are the properties of a task's rules by their names, as JSON Schemas;
- * `titleLength` and `descriptionLength` are characters, `actions` how many actions fit.
+ * Returns the schema of a draft, read once: `rules` are the properties of a task's rules by their names, as
+ * JSON Schemas; `titleLength` and `descriptionLength` are characters, `actions` how many actions fit.
  */
 export async function readSchema() {
   reading ??= get("openapi.json").catch((problem) => {

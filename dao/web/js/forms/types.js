@@ -8,8 +8,9 @@ const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
 const parseNumber = (digits) => (text) => (/^\d+$/.test(text) && text.length <= digits ? Number(text) : null);
 
 /**
- * The types. `parse(text)` returns the API's value, or null for what cannot be read; `write(value)` returns what to type for it;
- * `getExpected()` says what is expected, `explain(value)` what was read, and `inputMode` is a keyboard's.
+ * The types. `parse(text)` returns the API's value, or null for what cannot be read; `write(value)` returns
+ * what to type for it; `getExpected()` says what is expected, `explain(value)` what was read, and `inputMode`
+ * is a keyboard's.
  */
 export const TYPES = {
   tokens: {

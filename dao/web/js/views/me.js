@@ -34,22 +34,23 @@ export function isAffectedBy({ kind }) {
 export function View({ data: { account, delegates } }) {
   const { session } = useStore();
   if (!account || account.address !== session?.address) return html`<${Welcome} />`;
+  const leave = () => attempt("Sign out", signOut, "Signed out.");
   return html`
     <div class="heading">
       <h1>Your account</h1>
-      <button type="button" class="plain" onClick=${() => attempt("Sign out", signOut, "Signed out.")}>Sign out</button>
+      <button type="button" class="plain" onClick=${leave}>Sign out</button>
     </div>
     <p class="byline"><${AddressPicture} address=${account.address} /><code>${account.address}</code></p>
     <${Figures}>
       <${Figure} name="Balance"><${Amount} wei=${account.balance_wei} /></${Figure}>
       <${Figure} name="Staked"><${Amount} wei=${account.staked_wei} /></${Figure}>
-      <${Figure} name="Votes" note="your own where you kept them, and what others gave you">
+      <${Figure} name="Votes" note="your own if you kept them, and those delegated to you">
         <${Amount} wei=${account.votes_wei} />
       </${Figure}>
     </${Figures}>
     <${Section} heading="Delegation">
       <${Delegation} account=${account} />
-      <h3>Who has most votes</h3>
+      <h3>Who has the most votes</h3>
       <${DelegateTable} delegates=${delegates} />
     </${Section}>
     ${
@@ -63,16 +64,14 @@ export function View({ data: { account, delegates } }) {
 }
 
 function Welcome() {
+  const enter = () => attempt("Sign in", requireAccount, "Signed in.");
   return html`
     <h1>Your account</h1>
     <p class="prose">
-      Connect a wallet to vote, delegate and propose. It needs no ether: you sign, and the DAO's relayer sends it.
+      Connect a wallet to vote, delegate and propose. It needs no ether: you sign, and the DAO's relayer sends
+      what you signed.
     </p>
-    <p>
-      <button type="button" class="main" onClick=${() => attempt("Sign in", requireAccount, "Signed in.")}>
-        Connect and sign in
-      </button>
-    </p>
+    <p><button type="button" class="main" onClick=${enter}>Connect and sign in</button></p>
     <p class="soft">Reading needs no wallet.</p>
   `;
 }

@@ -46,10 +46,11 @@ export function View({ data: { tasks, treasury, proposals, running } }) {
   return html`
     <div class="lead">
       <h1>A model, trained together</h1>
-      <p>Data never leaves its owner. What each one adds is measured, and paid. The DAO decides the rest, here.</p>
+      <p>
+        Data never leaves its owner. What each one adds is measured, and paid. The DAO decides the rest, here.
+      </p>
     </div>
-    ${network.tasks_paused && html`<${Notice} tone="warn">The DAO has paused new tasks, members and rounds.</${Notice}>`}
-    ${network.staking_paused && html`<${Notice} tone="warn">The DAO has paused new stakes.</${Notice}>`}
+    <${PauseNotices} network=${network} />
     ${
       running.length
         ? running.map(
@@ -69,10 +70,19 @@ export function View({ data: { tasks, treasury, proposals, running } }) {
     ${
       treasury.grants.length > 0 &&
       html`
-      <${Section} heading="Paid by the treasury lately"><${PaymentTable} payments=${treasury.grants} /></${Section}>
+      <${Section} heading="Latest payments">
+        <${PaymentTable} payments=${treasury.grants} />
+      </${Section}>
     `
     }
   `;
+}
+
+function PauseNotices({ network }) {
+  return [
+    network.tasks_paused && "The DAO has paused new tasks, members and rounds.",
+    network.staking_paused && "The DAO has paused new stakes.",
+  ].map((sentence) => sentence && html`<${Notice} tone="warn">${sentence}</${Notice}>`);
 }
 
 function TreasurySection({ treasury, tasks, proposals }) {

@@ -1,4 +1,4 @@
-/** Shows one proposal: what would be done, how the votes stand, who voted why, and what the member can do now. */
+/** Shows one proposal: its actions, how the votes stand, who voted why, what the member can do now. */
 
 import { get } from "../api.js";
 import { Address } from "../components/address.js";
@@ -71,7 +71,7 @@ function Description({ proposal: { description, title } }) {
 }
 
 function ActionList({ actions }) {
-  if (!actions.length) return html`<p class="empty">Nothing on chain: it asks for an opinion.</p>`;
+  if (!actions.length) return html`<p class="empty">Nothing on chain: the proposal asks for an opinion.</p>`;
   return html`
     <ol class="actions">
       ${actions.map(
@@ -104,7 +104,9 @@ function Standing({ proposal }) {
       <p class="left"><${NextTime} proposal=${proposal} /></p>
       ${state === "active" && html`<${TimeBar} from=${starts} until=${ends} label="Voting time passed" />`}
       <${Figures}>
-        <${Figure} name=${state === "pending" ? "Voting begins" : "Voting began"}><${Moment} at=${starts} /></${Figure}>
+        <${Figure} name=${state === "pending" ? "Voting begins" : "Voting began"}>
+          <${Moment} at=${starts} />
+        </${Figure}>
         <${Figure} name="Voting ends"><${Moment} at=${ends} /></${Figure}>
         ${eta && html`<${Figure} name="Executable from"><${Moment} at=${eta} /></${Figure}>`}
       </${Figures}>

@@ -1,4 +1,4 @@
-/** Makes a proposal: a form for what it does, and beside it what would be executed, as the API sees it now. */
+/** Makes a proposal: a form, and beside it what would be executed, as the API sees it now. */
 
 import { get } from "../api.js";
 import { ActionForm } from "../components/action_form.js";
@@ -37,6 +37,7 @@ export function View({ data: { tasks, account, schema } }) {
   const startAnew = () => {
     setDraft(EMPTY);
     forgetDraft(KEY);
+    document.getElementById("main").focus({ preventScroll: true });
     scrollTo(0, 0);
   };
   return html`
@@ -44,7 +45,13 @@ export function View({ data: { tasks, account, schema } }) {
     <h1>Propose</h1>
     <${Threshold} account=${account} />
     <div class="columns">
-      <${ProposalForm} draft=${draft} onChange=${setDraft} onClear=${startAnew} tasks=${tasks} schema=${schema} />
+      <${ProposalForm}
+        draft=${draft}
+        onChange=${setDraft}
+        onClear=${startAnew}
+        tasks=${tasks}
+        schema=${schema}
+      />
       <div class="side"><${Preview} draft=${draft} schema=${schema} /></div>
     </div>
   `;
@@ -56,7 +63,8 @@ function Threshold({ account }) {
   if (!account || BigInt(account.votes_wei) >= BigInt(needed)) {
     return html`
       <p class="soft">
-        To propose you need votes of <${Amount} wei=${needed} />. What you type stays in this tab until it is proposed.
+        To propose you need votes of <${Amount} wei=${needed} />. What you type stays in this tab until it is
+        proposed.
       </p>
     `;
   }

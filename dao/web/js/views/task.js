@@ -1,4 +1,4 @@
-/** Shows one task: its running round, what rounds changed and paid, why each Supernode earned what it did, its rules. */
+/** Shows one task: its running round, its past rounds, its Supernodes and their earnings, its rules. */
 
 import { get } from "../api.js";
 import { Address } from "../components/address.js";
@@ -191,7 +191,7 @@ function Rules({ task: { task, rules, superlink, model } }) {
       <${Figure} name="Who may join">
         ${rules.admitted_only ? "members that the DAO admits" : "whoever stakes"}
       </${Figure}>
-      <${Figure} name="Least commits">${formatCount(rules.quorum)}</${Figure}>
+      <${Figure} name="Minimum of commits">${formatCount(rules.quorum)}</${Figure}>
       <${Figure} name="Commit time">${formatDuration(rules.commit_period_seconds)}</${Figure}>
       <${Figure} name="Reveal time">${formatDuration(rules.reveal_period_seconds)}</${Figure}>
       <${Figure} name="Challenge time">${formatDuration(rules.challenge_period_seconds)}</${Figure}>
