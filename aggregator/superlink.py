@@ -23,8 +23,9 @@ from dao.app.shards import Shards
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted, RoundOpened
+from dao.chain.receipts import TxReceipt
 from dao.chain.rounds import RoundReader
-from dao.chain.sender import Sender, TxReceipt
+from dao.chain.sender import Sender
 from dao.core.commitment import forced_hash
 from dao.core.errors import DaoError, Reverted, RuleError
 from dao.core.formats.json_form import Cid as CidText

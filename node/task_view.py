@@ -7,10 +7,10 @@ from typing import TypeVar
 
 import structlog
 
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed, ResultPosted
-from dao.chain.track import BlockRef
 from dao.core.commitment import result_hash
 from dao.core.errors import ChainError, Reorged, Reverted
 from dao.core.types import (

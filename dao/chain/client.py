@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Self, TypeVar
 
 from dao.chain import events
+from dao.chain.blocks import BlockRef
 from dao.chain.deployment import Deployment
 from dao.chain.event_types import Event
-from dao.chain.heads import Heads
+from dao.chain.heads import HeadFollower
 from dao.chain.interface import FunctionAbi, load
 from dao.chain.reverts import reverted
-from dao.chain.rpc import PATIENCE, TIMEOUT, Answered, Rpc
-from dao.chain.track import BlockRef
+from dao.chain.rpc import PATIENCE, TIMEOUT, NodeError, Rpc
 from dao.core.errors import ConfigError, Reorged, RpcError
 from dao.core.types import Address, BlockNumber, Digest, Domain, RoundId, TaskId, Timestamp, hex_of
 
@@ -34,7 +34,7 @@ class Chain:
     `confirmations`: how many blocks must stand on one before it is acted on; 0 acts on the head.
     """
 
-    def __init__(self, rpc: Rpc, heads: Heads, deployment: Deployment | None) -> None:
+    def __init__(self, rpc: Rpc, heads: HeadFollower, deployment: Deployment | None) -> None:
         """Use `connect`."""
         self._rpc = rpc
         self._heads = heads
@@ -58,7 +58,7 @@ class Chain:
         works with other contracts than the deployment names.
         """
         rpc = Rpc(url, limit, patience)
-        heads = Heads(rpc, confirmations, poll)
+        heads = HeadFollower(rpc, confirmations, poll)
         await heads.start(deployment.chain_id if deployment else None)
         chain = cls(rpc, heads, deployment)
         try:
@@ -196,7 +196,7 @@ class Chain:
         while True:
             try:
                 return await self.request(method, *params)
-            except Answered as error:
+            except NodeError as error:
                 if error.revert is not None:
                     raise reverted(label, error.revert, error.reason) from None
                 if not is_away(error):
@@ -250,7 +250,7 @@ class Chain:
                 found += await self.request(
                     "eth_getLogs", {**where, "fromBlock": hex(first), "toBlock": hex(end)}
                 )
-            except Answered as error:
+            except NodeError as error:
                 if end == first or not _TOO_MANY.search(error.reason):
                     raise
                 span = max(1, (end - first + 1) // 2)
@@ -322,6 +322,6 @@ class Chain:
         return block.timestamp
 
 
-def is_away(error: Answered) -> bool:
+def is_away(error: NodeError) -> bool:
     """Whether the node says that it does not have a block."""
     return error.code != _NO_METHOD and _AWAY.search(error.reason) is not None

@@ -5,10 +5,10 @@ from collections import deque
 from typing import Any, Self
 
 from dao.chain import events
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.event_types import Event, TaskEvent
 from dao.chain.events import Reorg
-from dao.chain.track import BlockRef
 from dao.core.errors import ChainError, Reorged
 from dao.core.types import BlockNumber, TaskId
 

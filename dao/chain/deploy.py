@@ -11,7 +11,8 @@ from dao.chain.deployment import Deployment
 from dao.chain.events import TaskCreated
 from dao.chain.governance import Timelock
 from dao.chain.interface import load
-from dao.chain.sender import Sender, TxReceipt
+from dao.chain.receipts import TxReceipt
+from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.core.errors import ChainError
 from dao.core.keccak import keccak256

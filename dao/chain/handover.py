@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+from dao.chain.blocks import BlockRef
 from dao.chain.client import At, Chain
 from dao.chain.contracts import Call, Coordinator, Registry, Token
 from dao.chain.deploy import timelock_execute
@@ -25,7 +26,6 @@ from dao.chain.governance_events import (
     RoleRevoked,
 )
 from dao.chain.sender import Sender
-from dao.chain.track import BlockRef
 from dao.core.errors import ChainError
 from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, Digest, hex_of
 

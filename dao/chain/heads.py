@@ -5,8 +5,8 @@ import contextlib
 import logging
 from typing import Any
 
+from dao.chain.blocks import BlockRef, RecentBlocks, read_block
 from dao.chain.rpc import Rpc
-from dao.chain.track import BlockRef, Track, block_ref
 from dao.core.errors import ChainError, RpcError
 from dao.core.types import BlockNumber, Digest, hex_of
 
@@ -17,7 +17,7 @@ _BEGIN = 16  # blocks below the head that are fetched at the start
 _GAP = 64  # blocks that are fetched one by one to link a new head; behind by more, history starts anew
 
 
-class Heads:
+class HeadFollower:
     """The newest blocks as one node shows them; `confirmations` blocks stand on a final one."""
 
     def __init__(self, rpc: Rpc, confirmations: int, poll: float) -> None:
@@ -29,7 +29,7 @@ class Heads:
         self._pushed: asyncio.Queue[Any] = asyncio.Queue()
         self._pulse = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
-        self._track: Track
+        self._track: RecentBlocks
         self._final: BlockRef
 
     @property
@@ -88,7 +88,7 @@ class Heads:
             if seen is not None:
                 return seen
             header = await self._rpc.request("eth_getBlockByNumber", hex(which), False)
-        return block_ref(header) if header is not None else None
+        return read_block(header) if header is not None else None
 
     async def is_canonical(self, block: BlockRef) -> bool:
         """Whether a block that was seen is still part of the chain."""
@@ -96,7 +96,7 @@ class Heads:
             return self._track.holds(block)
         return await self._is_there(block)
 
-    async def _begin(self) -> Track:
+    async def _begin(self) -> RecentBlocks:
         """Start from the head and the few blocks below it, which a reorg would replace."""
         tip = await self._latest()
         numbers = range(tip.number - 1, max(-1, tip.number - 1 - _BEGIN), -1)
@@ -105,10 +105,10 @@ class Heads:
         )
         run = [tip]
         for header in headers:
-            if header is None or (block := block_ref(header)).hash != run[-1].parent:
+            if header is None or (block := read_block(header)).hash != run[-1].parent:
                 break
             run.append(block)
-        track = Track(run.pop())
+        track = RecentBlocks(run.pop())
         for block in reversed(run):
             track.extend(block)
         return track
@@ -135,7 +135,7 @@ class Heads:
         except TimeoutError:
             header = None
         if header is not None:
-            return block_ref(header)
+            return read_block(header)
         if not self._rpc.pushes:
             await self._rpc.check_chain()
         return await self._latest()
@@ -153,7 +153,7 @@ class Heads:
             return False
         if head.number - track.tip.number > _GAP:
             self.reorgs += not await self._is_there(track.tip)
-            self._track = Track(head)
+            self._track = RecentBlocks(head)
             return True
         branch = [head]
         while not track.links(branch[-1]) and branch[-1].number > track.lowest:
@@ -163,14 +163,14 @@ class Heads:
             branch.append(parent)
         self.reorgs += branch[-1].number <= track.tip.number
         if not track.links(branch[-1]):
-            self._track = track = Track(branch.pop())
+            self._track = track = RecentBlocks(branch.pop())
         for block in reversed(branch):
             track.extend(block)
         return True
 
     async def _is_there(self, block: BlockRef) -> bool:
         header = await self._rpc.request("eth_getBlockByNumber", hex(block.number), False)
-        return header is None or block_ref(header).hash == block.hash
+        return header is None or read_block(header).hash == block.hash
 
     async def _settle(self) -> None:
         """Move the final block on; it goes back only where it is no longer part of the chain."""
@@ -186,4 +186,4 @@ class Heads:
         return found
 
     async def _latest(self) -> BlockRef:
-        return block_ref(await self._rpc.request("eth_getBlockByNumber", "latest", False))
+        return read_block(await self._rpc.request("eth_getBlockByNumber", "latest", False))

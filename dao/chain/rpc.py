@@ -22,7 +22,7 @@ _NO_ACCESS = (401, 402, 403, 404, 429)  # HTTP: what was asked did not reach the
 _log = logging.getLogger(__name__)
 
 
-class Answered(RpcError):  # noqa: N818  (a leaf of the tree of errors)
+class NodeError(RpcError):
     """The node answered `method` with an error: `code`, its `reason`, and its `data` ("" when it gave none)."""
 
     def __init__(self, method: str, error: Any) -> None:
@@ -92,7 +92,7 @@ class Rpc:
     async def request(self, method: str, *params: object, patience: float | None = None) -> Any:
         """Ask, and ask again while the node is away, hangs or throttles, for `patience` seconds in all.
 
-        Raises Answered for an error that another attempt would not change, RpcError when patience is over.
+        Raises NodeError for an error that another attempt would not change, RpcError when patience is over.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + (self.patience if patience is None else patience)
@@ -100,7 +100,7 @@ class Rpc:
         while True:
             try:
                 return await self._attempt(method, params, min(self.timeout, end - loop.time()))
-            except Answered as error:
+            except NodeError as error:
                 if not error.throttled:
                     raise
                 trouble: RpcError = error
@@ -163,7 +163,7 @@ class Rpc:
             answer: Any = await self._provider.make_request(RPCEndpoint(method), params)
         except ClientResponseError as error:
             if error.status in _NO_ACCESS:
-                raise Answered(method, {"code": error.status, "message": error.message}) from None
+                raise NodeError(method, {"code": error.status, "message": error.message}) from None
             raise RpcError(f"{self.url}: HTTP {error.status} to {method}; throttled or in trouble") from None
         except ClientConnectorError:
             raise Disconnected(f"{self.url}: {NOTHING}") from None
@@ -174,7 +174,7 @@ class Rpc:
         if not isinstance(answer, dict):
             raise RpcError(f"{self.url}: answered {method} with no JSON-RPC object; is it a chain's node?")
         if answer.get("error") is not None:
-            raise Answered(method, answer["error"])
+            raise NodeError(method, answer["error"])
         return answer.get("result")
 
     async def _open(self) -> None:

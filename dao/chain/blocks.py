@@ -20,7 +20,7 @@ class BlockRef:
     base_fee: Wei
 
 
-class Track:
+class RecentBlocks:
     """A run of linked blocks that ends at the head, at most KEEP long. Not safe for threads; does no I/O."""
 
     def __init__(self, tip: BlockRef) -> None:
@@ -61,7 +61,7 @@ class Track:
             self._lowest += 1
 
 
-def block_ref(header: Any) -> BlockRef:
+def read_block(header: Any) -> BlockRef:
     """Read a block's header as JSON-RPC gives it; RpcError when a field is missing or malformed."""
     try:
         return BlockRef(
