@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 
 from aggregator.journal import HeldCommit, HeldReveal
 from dao.chain.events import RoundOpened
-from dao.chain.rounds import Member
+from dao.core.constants import ROWS_DEPTH
 from dao.core.errors import NotFound
 from dao.core.formats.layout import Layout
 from dao.core.merkle import Tree
-from dao.core.settle import ROWS_DEPTH
-from dao.core.types import Address, Digest, RoundId, Rules, TaskId, hex_of
+from dao.core.types import Address, Digest, Member, RoundId, Rules, TaskId, hex_of
 from dao.wire.messages import Inclusion
 
 

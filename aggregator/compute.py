@@ -9,17 +9,17 @@ from pathlib import Path
 from aggregator.publisher import Publisher
 from dao.app.gradient_client import Evaluator
 from dao.content import tensor_files
+from dao.core.commits import CommitRecord, NodeCommitment
+from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient
-from dao.core.formats.json_form import Cid as CidText
 from dao.core.formats.layout import Layout, Model
 from dao.core.formats.manifest import Manifest, Shard, dump_manifest
 from dao.core.merkle import body_root
 from dao.core.round_machine import counted_stake
 from dao.core.score import scores
-from dao.core.settle import Commit, ForcedCommits, RoundFacts, loss_micros, result, settle
+from dao.core.settle import RoundFacts, loss_micros, result, settle
 from dao.core.types import ZERO_DIGEST, Address, Digest, Domain, MicroScore, Result, RoundId, Rules, TaskId
 from dao.core.weigh import UpdateEntry, Weighing, weigh
-from dao.store.cid import Cid
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class RoundInputs:
     seed: Digest
     shard: Shard
     shard_path: Path
-    commits: Sequence[Commit]
+    commits: Sequence[CommitRecord]
     absent: dict[Address, Address]  # node → owner
-    forced: ForcedCommits
+    forced: Sequence[NodeCommitment]
 
 
 @dataclass(frozen=True)
@@ -162,10 +162,10 @@ class RoundComputer:
             values=case.base.model.layout.values,
             seed=case.seed,
             budget=case.rules.round_budget,
-            base_model=_text(case.base.cid),
-            model=_text(new.cid),
-            gate_gradient=_text(gate.cid) if graded.cid else None,
-            gradient=_text(graded.cid) if graded.cid else None,
+            base_model=case.base.cid,
+            model=new.cid,
+            gate_gradient=gate.cid if graded.cid else None,
+            gradient=graded.cid,
             aggregate_root=aggregate_root,
             gradient_root=graded.root,
             shard=case.shard,
@@ -203,11 +203,11 @@ def entries_of(case: RoundInputs, publisher: Publisher) -> list[UpdateEntry]:
     return [
         UpdateEntry(
             commit.node,
-            counted_stake(rules, commit.stake),
-            tensor_files.open_update(publisher.path_of(Cid.parse(commit.cid)), layout, rules.codec),
+            counted_stake(rules, commit.member.stake),
+            tensor_files.open_update(publisher.path_of(commit.reveal.cid), layout, rules.codec),
         )
         for commit in case.commits
-        if commit.failure is None and commit.cid is not None
+        if commit.failure is None and commit.reveal is not None
     ]
 
 
@@ -215,7 +215,3 @@ def _weigh(case: RoundInputs, entries: Sequence[UpdateEntry], gate: GateGradient
     previous = case.base.previous
     memories = {memory.node: memory.memory for memory in previous.memories} if previous else {}
     return weigh(entries, gate.gradient, memories, tensor_files.each)
-
-
-def _text(cid: Cid) -> CidText:
-    return CidText(str(cid))

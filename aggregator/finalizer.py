@@ -12,6 +12,7 @@ from dao.chain.contracts import Call, Coordinator
 from dao.chain.events import Dismissed
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
+from dao.core.constants import ROWS_DEPTH
 from dao.core.errors import ChainError, Reverted
 from dao.core.merkle import Tree
 from dao.core.round_machine import (
@@ -21,7 +22,6 @@ from dao.core.round_machine import (
     is_void_time,
     resolve_deadline,
 )
-from dao.core.settle import ROWS_DEPTH
 from dao.core.types import Phase, Result, RoundId, RoundState, Rules, TaskId, Timestamp
 from dao.runtime.failpoint import failpoint
 

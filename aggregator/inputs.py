@@ -9,11 +9,11 @@ from dao.chain.client import Chain
 from dao.chain.rounds import RoundReader
 from dao.content import tensor_files
 from dao.core import reasons
+from dao.core.commits import CommitRecord, Failure, Reveal, SignedCommit
 from dao.core.errors import ChainError
-from dao.core.formats.json_form import Cid as CidText
+from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
 from dao.core.round_machine import counted_stake
-from dao.core.settle import Commit, Failure
 from dao.core.types import Address, Digest, RoundId, Status
 
 
@@ -40,7 +40,7 @@ async def _base(publisher: Publisher, previous: Manifest | None, digest: Digest)
     return BaseModel(previous, cid, path, await asyncio.to_thread(tensor_files.open_model, path))
 
 
-def commits_of(collection: Collection) -> list[Commit]:
+def commits_of(collection: Collection) -> list[CommitRecord]:
     """Every commit of the round with what it revealed."""
     return [_commit(collection, node) for node in sorted(collection.expected)]
 
@@ -55,20 +55,15 @@ def absent_from(collection: Collection) -> dict[Address, Address]:
     }
 
 
-def _commit(collection: Collection, node: Address) -> Commit:
+def _commit(collection: Collection, node: Address) -> CommitRecord:
     in_tree = collection.is_in_tree(node)
     held = (collection.commits if in_tree else collection.forced)[node]
     member, reveal = collection.members[node], collection.reveals.get(node)
-    return Commit(
-        node=node,
-        owner=member.owner,
-        stake=member.stake,
-        commitment=held.commitment,
-        signature=held.signature,
+    return CommitRecord(
+        member=member,
+        commit=SignedCommit(collection.task, collection.round, node, held.commitment, held.signature),
         forced=not in_tree,
-        cid=CidText(reveal.cid) if reveal else None,
-        body_root=reveal.body_root if reveal else None,
-        salt=reveal.salt if reveal else None,
+        reveal=Reveal(Cid.parse(reveal.cid), reveal.body_root, reveal.salt) if reveal else None,
         failure=_failure(collection, node),
     )
 

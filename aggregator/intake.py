@@ -13,13 +13,12 @@ from aggregator.collection import Collection
 from aggregator.journal import HeldCommit, HeldReveal, SuperlinkJournal
 from dao.chain.signer import Signer, recover
 from dao.content.tensor_files import open_update, update_limit
-from dao.core.commitment import commitment as commitment_of
+from dao.core.commits import Failure
+from dao.core.commits import compute_commitment as commitment_of
 from dao.core.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
-from dao.core.formats.json_form import Signature
 from dao.core.formats.signed_messages import commit_digest, receipt_digest
 from dao.core.merkle import body_root
-from dao.core.settle import Failure
-from dao.core.types import Address, Digest, Domain, RoundId, Status, TaskId, hex_of
+from dao.core.types import Address, Digest, Domain, RoundId, Signature, Status, TaskId, hex_of
 from dao.runtime.failpoint import failpoint
 from dao.store.layered import LayeredStore
 from dao.wire.messages import Ack, Inclusion, RevealHeader

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dao.core.commits import Failure
 from dao.core.errors import DaoError
-from dao.core.formats.json_form import Signature
-from dao.core.settle import Failure
-from dao.core.types import Address, Digest, RoundId, Status, TaskId
+from dao.core.types import Address, Digest, RoundId, Signature, Status, TaskId
 from dao.runtime.sqlite import Database
 
 SCHEMA = """

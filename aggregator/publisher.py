@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from dao.core.errors import ContentError
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest
-from dao.store.cid import Cid
 from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT
 

@@ -6,7 +6,7 @@ goes on from there. Waits end by block time.
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
@@ -26,10 +26,9 @@ from dao.chain.events import CommitsClosed, ResultPosted, RoundOpened
 from dao.chain.receipts import TxReceipt
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
-from dao.core.commitment import forced_hash
+from dao.core.commits import SignedCommit, compute_commits_root, compute_forced_hash
 from dao.core.errors import DaoError, Reverted, RuleError
-from dao.core.formats.json_form import Cid as CidText
-from dao.core.formats.json_form import Signature
+from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Shard
 from dao.core.round_machine import (
     abort_after,
@@ -38,11 +37,9 @@ from dao.core.round_machine import (
     result_deadline,
     reveal_deadline,
 )
-from dao.core.settle import commits_root
-from dao.core.types import Digest, Phase, RoundId, RoundState, TaskId, Timestamp, hex_of
+from dao.core.types import Address, Digest, Phase, RoundId, RoundState, Signature, TaskId, Timestamp, hex_of
 from dao.runtime.backoff import pause_after
 from dao.runtime.failpoint import failpoint
-from dao.store.cid import Cid
 
 RETRY = 1  # seconds of block time
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts while something is in trouble
@@ -238,11 +235,11 @@ class Superlink:
                     await self._abort(collection, state, why)
                 await journal.set_closing(self._task, round_, nodes)
             failpoint("superlink-closing")
-            root = commits_root((node, collection.commits[node].commitment) for node in nodes)
+            root = compute_commits_root(_signed(collection, collection.commits, nodes))
             call = self._coordinator.close_commits(self._task, round_, root, len(nodes))
             is_kept = await self._attempt(call, "close", round_) is not None
         nodes = journal.closing(self._task, round_)
-        root = commits_root((node, collection.commits[node].commitment) for node in nodes)
+        root = compute_commits_root(_signed(collection, collection.commits, nodes))
         state = await self._look(collection, Phase.CLOSED)
         if closed.root != root:
             await self._abort(
@@ -332,11 +329,11 @@ class Superlink:
             rules=collection.rules,
             base=base,
             seed=closed.seed,
-            shard=Shard(index, CidText(str(shards.cids[index])), shards.proof(index)),
+            shard=Shard(index, shards.cids[index], shards.proof(index)),
             shard_path=self._tools.publisher.path_of(shards.cids[index]),
             commits=commits_of(collection),
             absent=absent_from(collection),
-            forced=[(node, held.commitment) for node, held in collection.forced.items()],
+            forced=_signed(collection, collection.forced, collection.forced),
         )
 
     # the chain
@@ -350,9 +347,11 @@ class Superlink:
             raise RoundLost(
                 f"round {collection.round}: {state.phase.name.lower()} on {state.parent}, head {task.head}"
             )
-        held = [(node, commit.commitment) for node, commit in collection.forced.items()]
+        held = _signed(collection, collection.forced, collection.forced)
         # by the hash, not the number: after a reorg as many may stand there in another order
-        if await self._coordinator.forced_hash_of(self._task, collection.round, at) != forced_hash(held):
+        if await self._coordinator.forced_hash_of(self._task, collection.round, at) != compute_forced_hash(
+            held
+        ):
             events = await self._history.events_of(collection.round, at)
             collection.forced = {
                 event.node: HeldCommit(event.commitment, Signature(event.signature))
@@ -385,3 +384,12 @@ class Superlink:
         await self._attempt(self._coordinator.abort(self._task, round_), "abort", round_)
         self._tell("aborted", round=round_, reason=why)
         raise RoundLost(f"round {round_}: aborted: {why}")
+
+
+def _signed(
+    collection: Collection, held: Mapping[Address, HeldCommit], nodes: Iterable[Address]
+) -> list[SignedCommit]:
+    return [
+        SignedCommit(collection.task, collection.round, node, held[node].commitment, held[node].signature)
+        for node in nodes
+    ]

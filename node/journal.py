@@ -13,13 +13,13 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
-from dao.core.commitment import commitment
+from dao.core.commits import compute_commitment
 from dao.core.errors import RuleError
+from dao.core.formats.cid import Cid
 from dao.core.formats.signed_messages import commit_digest
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId
 from dao.runtime.failpoint import failpoint
 from dao.runtime.sqlite import Database, Owner
-from dao.store.cid import Cid
 
 _PATIENCE = 30.0  # seconds to wait for another process's transaction
 # `pins`: what is pinned, or about to be, and not yet unpinned everywhere; `idle`: what of it no open round has signed
@@ -109,7 +109,7 @@ class SupernodeJournal:
 
         RuleError when another commit of this round is signed already: two would cost the stake.
         """
-        bound = commitment(cid.digest, body_root, salt)
+        bound = compute_commitment(cid.digest, body_root, salt)
         failpoint("before-signed")
         with self._transaction(synced=True):
             known = self.commit_of(task, round_)

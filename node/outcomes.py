@@ -10,11 +10,11 @@ from typing import Any
 import structlog
 
 from dao.core.errors import ContentError, DaoError, DecodeError, Reorged
+from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import MAX_BYTES, Manifest, Node, parse_manifest
 from dao.core.round_machine import force_deadline
 from dao.core.types import Address, Digest, Phase, RoundId, TaskId, hex_of
 from dao.runtime.backoff import pauses
-from dao.store.cid import Cid
 from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT
 from node.journal import SignedCommit, Step, SupernodeJournal

@@ -19,11 +19,11 @@ import structlog
 from dao.app.bundle import MAX_BYTES, unpack
 from dao.chain.signer import Signer, recover
 from dao.core import reasons
+from dao.core.constants import ROWS_DEPTH
 from dao.core.errors import AppCrashed, ContentError, DaoError, NotFound, Reorged, RuleError, Unreachable
 from dao.core.formats.signed_messages import receipt_digest
 from dao.core.merkle import verify
 from dao.core.round_machine import commit_deadline, counted_stake, force_deadline, reveal_deadline
-from dao.core.settle import ROWS_DEPTH
 from dao.core.types import Digest, Domain, Phase, RoundId, RoundState, Rules, TaskId, hex_of
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore

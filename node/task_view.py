@@ -11,8 +11,8 @@ from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed, ResultPosted
-from dao.core.commitment import result_hash
 from dao.core.errors import ChainError, Reorged, Reverted
+from dao.core.settle import compute_result_hash
 from dao.core.types import (
     Address,
     BlockNumber,
@@ -95,7 +95,7 @@ class TaskView:
         while True:
             state = await self.round(round_)
             known = self._results.get(round_)
-            if known is not None and result_hash(known) == state.result_hash:
+            if known is not None and compute_result_hash(known) == state.result_hash:
                 return known
             if state.result_hash == Digest(bytes(32)):
                 raise Reorged(f"task {self._task} round {round_}: its result is gone; wait for the next one")

@@ -32,7 +32,7 @@ from dao.chain.governance_events import (
     VotingDelaySet,
     VotingPeriodSet,
 )
-from dao.core.commitment import closing_hash
+from dao.core.commits import compute_closing_hash
 from dao.core.errors import RpcError
 from dao.core.types import (
     Address,
@@ -133,7 +133,7 @@ class CommitsClosed(RoundEvent):
     @property
     def closing(self) -> Digest:
         """What the state of a round says that was closed by this event."""
-        return closing_hash(self.root, self.seed)
+        return compute_closing_hash(self.root, self.seed)
 
 
 @dataclass(frozen=True, slots=True)

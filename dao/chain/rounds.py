@@ -10,19 +10,11 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed, ForcedCommit, Joined, Left, ResultPosted, RoundOpened
 from dao.core.errors import ChainError
-from dao.core.types import Address, BlockNumber, Phase, RoundId, TaskId, Wei
+from dao.core.types import Address, BlockNumber, Member, Phase, RoundId, TaskId, Wei
 
 E = TypeVar("E", RoundOpened, CommitsClosed, ResultPosted, ForcedCommit)
 PARALLEL = 32  # reads at a time
 SETTLED = 64  # blocks below which what was read is not read again
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A Supernode that may commit to a round; `stake` at the end of the block before the round opened."""
-
-    owner: Address
-    stake: Wei
 
 
 @dataclass(frozen=True, slots=True)

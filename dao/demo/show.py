@@ -15,6 +15,7 @@ from dao.chain.contracts import Distributor
 from dao.chain.events import Claimed
 from dao.chain.sender import Sender
 from dao.core.errors import DaoError
+from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.reward_tree import RewardTree
 from dao.core.types import RoundId, TaskId, hex_of
@@ -27,7 +28,6 @@ from dao.demo.plan import DemoMember, Role
 from dao.demo.processes import Daemon
 from dao.demo.site import open_site
 from dao.devnet.kubo_daemon import start_kubo
-from dao.store.cid import Cid
 from dao.store.disk import DiskStore
 from dao.wire.superlink_client import SuperlinkClient
 from dao.wire.superlink_source import SuperlinkSource

@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 
 from dao.core.errors import ContentError, Mismatch, NotFound
+from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, Cid, ContentCodec, digest_of_content, is_named, name_of
+from dao.store.cid import CHUNK, digest_of_content, is_named, name_of
 from dao.store.hashing import check_size, cid_of_file
 from dao.store.source import MAX_CONTENT
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import httpx
 
 from dao.core.errors import ConfigError, ContentError, DecodeError, Mismatch, NotFound, TooLarge
+from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, Cid, ContentCodec, name_of, root_codec
+from dao.store.cid import CHUNK, name_of, root_codec
 from dao.store.disk import DiskStore
 from dao.store.source import MAX_CONTENT
 from dao.store.unixfs import Part, parts_of, root_part

@@ -5,7 +5,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from dao.core.errors import ContentError, Mismatch, TooLarge
-from dao.store.cid import CHUNK, Cid, TreeBuilder
+from dao.core.formats.cid import Cid
+from dao.store.cid import CHUNK, TreeBuilder
 
 _LANES = min(4, os.cpu_count() or 1)
 _pool = ThreadPoolExecutor(_LANES, thread_name_prefix="hash")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from dao.core.errors import ContentError, Mismatch, NotFound
+from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, Cid, ContentCodec, cid_of_bytes, name_of, root_codec
+from dao.store.cid import CHUNK, cid_of_bytes, name_of, root_codec
 from dao.store.disk import DiskStore
 from dao.store.hashing import check_size, cid_of_file
 from dao.store.kubo_api import DeclinedError, KuboApi

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Self
 
 from dao.core.errors import ContentError, Mismatch
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, Buffer, Cid, CidHasher, is_named, name_of
+from dao.store.cid import CHUNK, Buffer, CidHasher, is_named, name_of
 from dao.store.hashing import check_size
 
 _INLINE = 16 << 10  # bytes: below this, handing work to a thread costs more than the work

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Protocol
 
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest
-from dao.store.cid import Cid
 
 MAX_CONTENT = 8 << 30  # bytes of one content, unless a caller knows better
 

@@ -7,7 +7,8 @@ blocks there are and how long each is: a hostile root cannot make a reader fetch
 from dataclasses import dataclass
 
 from dao.core.errors import DecodeError
-from dao.store.cid import CHUNK, MAX_LINKS, Cid, ContentCodec, DagLink, encode_node
+from dao.core.formats.cid import Cid, ContentCodec
+from dao.store.cid import CHUNK, MAX_LINKS, DagLink, encode_node
 
 MAX_BLOCK = 64 + MAX_LINKS * 64  # bytes of a node: a link takes at most 55, its size in the data 11
 _LINK_HEAD = b"\x0a\x24"

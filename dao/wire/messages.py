@@ -7,8 +7,8 @@ from google.protobuf.message import DecodeError as BadProtobuf
 from google.protobuf.message import Message
 
 from dao.core.errors import DecodeError
+from dao.core.formats.cid import Cid
 from dao.core.types import Address, Digest, RoundId, TaskId, Timestamp
-from dao.store.cid import Cid
 from dao.wire import superlink_pb2 as pb
 
 MAX_BODY = 4096  # bytes of a call's own message

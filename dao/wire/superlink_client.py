@@ -12,9 +12,10 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from dao.core.errors import Refused, Unreachable
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest, Domain, RoundId, TaskId, Timestamp, hex_of
 from dao.runtime.backoff import pauses
-from dao.store.cid import Cid, name_of
+from dao.store.cid import name_of
 from dao.store.partial_file import PartialFile
 from dao.store.source import MAX_CONTENT
 from dao.wire import data_channel as doors

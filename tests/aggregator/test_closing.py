@@ -12,8 +12,7 @@ from aggregator.journal import HeldCommit, SuperlinkJournal
 from dao.app.gradient_client import Evaluator
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
-from dao.core.formats.json_form import Signature
-from dao.core.types import Phase, RoundId, Status, Wei
+from dao.core.types import Phase, RoundId, Signature, Status, Wei
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Made, World, reached

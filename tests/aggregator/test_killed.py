@@ -19,10 +19,10 @@ from dao.chain.contracts import Distributor
 from dao.chain.events import Aborted, Finalized, ResultPosted, RoundOpened
 from dao.chain.signer import Signer
 from dao.core.errors import Refused, Reverted, Unreachable
+from dao.core.formats.cid import Cid
 from dao.core.reward_tree import reward_proof
 from dao.core.types import Digest, Phase, RoundId
 from dao.runtime.failpoint import VARIABLE
-from dao.store.cid import Cid
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Made, Node, World

@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 from aggregator.publisher import Publisher
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest
-from dao.store.cid import Cid
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 

@@ -13,12 +13,13 @@ from dao.app.gradient_client import Evaluator
 from dao.audit import exit_code
 from dao.content.tensor_files import update_limit
 from dao.core.formats.canonical import canonical_json
+from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Layout
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.manifest import Node as Row
 from dao.core.formats.update import MAGIC, update_prefix
 from dao.core.types import Codec, Digest, RoundId, Status
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.wire.messages import RevealHeader
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import SHAPES, Assignment

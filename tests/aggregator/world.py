@@ -21,15 +21,16 @@ from dao.chain.event_types import Event
 from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
 from dao.content.tensor_files import open_model
-from dao.core.commitment import commitment
+from dao.core.commits import compute_commitment
 from dao.core.errors import NotFound
+from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Layout, Model, model_size, write_model
 from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.formats.signed_messages import commit_digest, operator_digest
 from dao.core.formats.update import encode_body, update_prefix
 from dao.core.merkle import body_root
 from dao.core.types import Digest, Phase, Result, RoundId, RoundState, Rules, TaskId, TaskState
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.wire.messages import Ack
 from dao.wire.superlink_client import SuperlinkClient
@@ -295,7 +296,7 @@ class Node:
         """This round's update, and the signed commit to it."""
         update = self.content(self, await self.base(chain, link, round_))
         root, cid = self.root_of(update), cid_of_bytes(update)
-        committed = commitment(cid.digest, root, self.salt)
+        committed = compute_commitment(cid.digest, root, self.salt)
         digest = commit_digest(chain.domain, self.world.task, round_, self.signer.address, committed)
         return Made(round_, update, cid, root, committed, self.signer.sign(digest))
 

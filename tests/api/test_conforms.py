@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 from dao.api.application import ROUTES
 from dao.core.types import hex_of
 from dao.devnet.anvil import Anvil
-from dao.gov.siwe import signed_digest
+from dao.gov.siwe import compute_text_digest
 from tests.api.stage import BASE
 from tests.api.trained import Trained, served, train
 
@@ -72,7 +72,7 @@ class Site:
         said = session.post(f"{self.url}{BASE}/auth/nonce", json=body, timeout=60).json()
         body = {
             "message": said["message"],
-            "signature": hex_of(signer.sign(signed_digest(said["message"]))),
+            "signature": hex_of(signer.sign(compute_text_digest(said["message"]))),
         }
         found = session.post(f"{self.url}{BASE}/auth/verify", json=body, timeout=60).json()
         session.headers["X-CSRF-Token"] = found["csrf"]

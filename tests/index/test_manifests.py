@@ -13,7 +13,7 @@ from dao.core.settle import result as result_of
 from dao.core.types import RoundId, Wei
 from dao.devnet.anvil import Anvil
 from dao.index import manifests as module
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from tests.index.world import indexing, manifest_of, root_of, until
 from tests.support import Network, deploy_network
@@ -67,7 +67,7 @@ async def test_manifest__other_than_posted__refused_with_the_reason(
                 content = change(good)
                 await store.put_bytes(content)
                 digest = cid_of_bytes(content).digest
-                posted = result_of(good, (), Cid.parse(good.model).digest, digest)
+                posted = result_of(good, (), good.model.digest, digest)
                 await sender.send(coordinator.post_result(task, round_, seed, posted))
                 await indexed.caught_up()
                 await until(indexed, lambda: reads.rounds(task).items[0].refusal is not None)

@@ -8,8 +8,9 @@ import grpc
 import pytest
 
 from dao.core.errors import ContentError, DaoError, Mismatch, NotFound, Refused, TooLarge
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest, TaskId
-from dao.store.cid import CHUNK, Cid, cid_of_bytes
+from dao.store.cid import CHUNK, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.wire import grpc_options

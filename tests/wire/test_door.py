@@ -9,8 +9,9 @@ import grpc
 import pytest
 
 from dao.core.errors import Mismatch, Refused, TooLarge, Unreachable
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, Cid, cid_of_bytes
+from dao.store.cid import CHUNK, cid_of_bytes
 from dao.wire import data_channel, grpc_options
 from dao.wire.call_limits import CallLimits
 from dao.wire.grpc_options import Tls

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.errors import DecodeError
+from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest, RoundId, TaskId
-from dao.store.cid import Cid, ContentCodec
 from dao.wire import messages
 from dao.wire import superlink_pb2 as pb
 from dao.wire.messages import Ack, CommitRequest, Inclusion, RevealHeader

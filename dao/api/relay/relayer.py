@@ -68,10 +68,6 @@ class Relayer:
         """The nonce that a signer's next message is to have, after those that wait here."""
         return max([on_chain, *(nonce + 1 for nonce in self._ledger.waiting(space, signer))])
 
-    def nonces(self, space: Space, signer: Address, on_chain: int) -> list[int]:
-        """The nonces that a message of a signer may have: the next one, and those lately used, as it may come again."""
-        return [*range(self.next_nonce(space, signer, on_chain), max(-1, on_chain - AHEAD - 1), -1)]
-
     def find(self, name: str) -> RelayJob | None:
         """A job by its id or its transaction's hash."""
         return self._ledger.find(name)
