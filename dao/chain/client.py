@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Self, TypeVar
 
-from dao.chain import events
 from dao.chain.blocks import BlockRef
+from dao.chain.contract_table import list_emitters
 from dao.chain.deployment import Deployment
+from dao.chain.event_codec import decode_log, topic_of
 from dao.chain.event_types import Event
 from dao.chain.heads import HeadFollower
 from dao.chain.interface import FunctionAbi, load
@@ -266,7 +267,7 @@ class Chain:
             digest = log["blockHash"]
             if digest not in times:
                 times[digest] = await self._time_of(log)
-            event = events.decode_log(log, times[digest])
+            event = decode_log(log, times[digest])
             if event is not None:
                 found.append(event)
         return found
@@ -287,7 +288,7 @@ class Chain:
         """
         where = self.filter_of((kind,), task, round)
         if owner is not None:
-            where["topics"] = [hex_of(events.topic_of(kind)), hex_of(owner.rjust(32, b"\0"))]
+            where["topics"] = [hex_of(topic_of(kind)), hex_of(owner.rjust(32, b"\0"))]
         first = self.deployment.block if from_block is None else from_block
         last = self.final().number if to_block is None else to_block
         found = await self.decode(await self.logs(where, (first, last)))
@@ -297,19 +298,10 @@ class Chain:
         self, kinds: tuple[type[Event], ...], task: TaskId | None = None, round_: RoundId | None = None
     ) -> dict[str, object]:
         """The address and topics of eth_getLogs for kinds of events, of one task and round where these have them."""
-        deployment = self.deployment
-        addresses = {
-            "TrainingCoordinator": deployment.coordinator,
-            "SupernodeRegistry": deployment.registry,
-            "RewardDistributor": deployment.distributor,
-            "DaoToken": deployment.token,
-            "DaoGovernor": deployment.governor,
-            "TimelockController": deployment.timelock,
-        }
-        names = {name for kind in kinds for name in events.contracts_of(kind)}
-        topics: list[object] = [[hex_of(events.topic_of(kind)) for kind in kinds]]
+        topics: list[object] = [[hex_of(topic_of(kind)) for kind in kinds]]
         topics += [f"0x{number:064x}" for number in (task, round_) if number is not None]
-        return {"address": [hex_of(addresses[name]) for name in sorted(names)], "topics": topics}
+        emitters = [getattr(self.deployment, row.field) for row in list_emitters(kinds)]
+        return {"address": list(map(hex_of, emitters)), "topics": topics}
 
     async def _time_of(self, log: Any) -> Timestamp:
         if log.get("blockTimestamp") is not None:

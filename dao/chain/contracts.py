@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 from dao.chain.client import At, Chain
-from dao.chain.events import rules_of
+from dao.chain.contract_table import FIELDS
 from dao.chain.interface import Interface, load
+from dao.chain.structs import rules_fields, rules_of
 from dao.core.types import (
     Address,
     BlockNumber,
-    Codec,
     Digest,
     Phase,
     Result,
@@ -46,17 +46,23 @@ class SupernodeStake:
 
 
 class Contract:
-    """A contract at its address: what the classes here have in common."""
+    """A contract of the network, at its address; `name` is its row's in CONTRACTS, and set by each class below."""
 
-    name: ClassVar[str]
+    name: str
 
-    def __init__(self, chain: Chain, address: Address) -> None:
-        self.address = address
+    def __init__(self, chain: Chain, name: str | None = None) -> None:
+        self.name = name or self.name
+        self.address: Address = getattr(chain.deployment, FIELDS[self.name])
         self._chain = chain
         self._interface: Interface = load(self.name)
 
+    @property
+    def has_owner(self) -> bool:
+        """Whether some settings may be changed by one account alone."""
+        return "owner" in self._interface.functions
+
     async def owner(self, at: At) -> Address:
-        """Who may change its settings, where it has an owner: the timelock."""
+        """Return the account that may change its settings; it should be the timelock."""
         return Address(await self._read("owner", at=at))
 
     async def _read(self, function: str, *args: object, at: At) -> Any:
@@ -72,9 +78,6 @@ class Coordinator(Contract):
     """TrainingCoordinator: tasks and rounds."""
 
     name = "TrainingCoordinator"
-
-    def __init__(self, chain: Chain) -> None:
-        super().__init__(chain, chain.deployment.coordinator)
 
     async def rules_of(self, task: TaskId, at: At) -> Rules:
         """The rules that a task's next round opens with; Reverted when there is no such task."""
@@ -235,9 +238,6 @@ class Registry(Votes):
 
     name = "SupernodeRegistry"
 
-    def __init__(self, chain: Chain) -> None:
-        super().__init__(chain, chain.deployment.registry)
-
     async def supernode(self, operator: Address, at: At) -> SupernodeStake:
         """What is held of an operator."""
         return SupernodeStake(*await self._read("supernode", operator, at=at))
@@ -292,9 +292,6 @@ class Distributor(Contract):
 
     name = "RewardDistributor"
 
-    def __init__(self, chain: Chain) -> None:
-        super().__init__(chain, chain.deployment.distributor)
-
     async def funded_of(self, task: TaskId, at: At) -> Wei:
         """What went into a task's escrow, less refunds."""
         return Wei(await self._read("fundedOf", task, at=at))
@@ -329,9 +326,6 @@ class Token(Votes):
 
     name = "DaoToken"
 
-    def __init__(self, chain: Chain) -> None:
-        super().__init__(chain, chain.deployment.token)
-
     async def balance_of(self, account: Address, at: At) -> Wei:
         """What an account holds."""
         return Wei(await self._read("balanceOf", account, at=at))
@@ -351,8 +345,3 @@ class Token(Votes):
     def approve(self, spender: Address, amount: Wei) -> Call:
         """By the holder."""
         return self._call("approve", spender, amount)
-
-
-def rules_fields(rules: Rules) -> tuple[object, ...]:
-    """TaskRules as the ABI has them."""
-    return tuple(value.number if isinstance(value, Codec) else value for value in astuple(rules))

@@ -4,9 +4,9 @@ import logging
 from collections import deque
 from typing import Any, Self
 
-from dao.chain import events
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
+from dao.chain.contract_table import EVENTS
 from dao.chain.event_types import Event, TaskEvent
 from dao.chain.events import Reorg
 from dao.core.errors import ChainError, Reorged
@@ -21,8 +21,6 @@ _REMEMBERED = 1024  # blocks
 _WAIT = 60.0  # seconds until the chain is looked at again without a new head
 _RETRY = 1.0  # seconds after a failure
 
-ALL: tuple[type[Event], ...] = tuple(kind for kinds in events.EVENTS.values() for kind in kinds)
-
 
 class EventCursor:
     """An endless async iterator over events from a block on, as far as they are final.
@@ -35,7 +33,7 @@ class EventCursor:
         self,
         chain: Chain,
         from_block: BlockNumber,
-        kinds: tuple[type[Event], ...] = ALL,
+        kinds: tuple[type[Event], ...] = EVENTS,
         task: TaskId | None = None,
     ) -> None:
         self._chain = chain

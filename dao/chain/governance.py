@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from dao.chain.client import At, Chain
+from dao.chain.client import At
 from dao.chain.contracts import Call, Contract
 from dao.chain.interface import encode
 from dao.core.keccak import keccak256
@@ -70,9 +70,6 @@ class VotingPower(Contract):
 
     name = "VotingPower"
 
-    def __init__(self, chain: Chain) -> None:
-        super().__init__(chain, chain.deployment.voting_power)
-
     async def votes_of(self, account: Address, at: At) -> Wei:
         """An account's votes."""
         return Wei(await self._read("getVotes", account, at=at))
@@ -94,9 +91,6 @@ class Governor(Contract):
     """DaoGovernor: proposals, and the votes on them."""
 
     name = "DaoGovernor"
-
-    def __init__(self, chain: Chain) -> None:
-        super().__init__(chain, chain.deployment.governor)
 
     async def state_of(self, proposal: int, at: At) -> ProposalState:
         """Where a proposal stands; Reverted when there is none."""
@@ -225,9 +219,6 @@ class Timelock(Contract):
     """TimelockController: owns everything, and does what the DAO decided after a delay."""
 
     name = "TimelockController"
-
-    def __init__(self, chain: Chain) -> None:
-        super().__init__(chain, chain.deployment.timelock)
 
     async def min_delay(self, at: At) -> int:
         """The least delay, in seconds."""

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 from dao.chain.blocks import BlockRef
 from dao.chain.client import At, Chain
-from dao.chain.contracts import Call, Coordinator, Registry, Token
+from dao.chain.contract_table import CONTRACTS
+from dao.chain.contracts import Call, Contract, Token
 from dao.chain.deploy import timelock_execute
 from dao.chain.events import SlasherSet
 from dao.chain.governance import (
@@ -135,8 +136,11 @@ async def _ties(chain: Chain, at: At) -> list[tuple[str, Address, Address]]:
     d = chain.deployment
     governor, power = Governor(chain), VotingPower(chain)
     return [
-        ("the registry's owner", await Registry(chain).owner(at), d.timelock),
-        ("the coordinator's owner", await Coordinator(chain).owner(at), d.timelock),
+        *[
+            (f"the {row.field}'s owner", await contract.owner(at), d.timelock)
+            for row in CONTRACTS
+            if (contract := Contract(chain, row.name)).has_owner
+        ],
         ("the governor's timelock", await governor.timelock(at), d.timelock),
         ("what the governor counts", await governor.votes(at), d.voting_power),
         *[

@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from dao.chain.client import Chain
-from dao.chain.contracts import Call, Coordinator, Registry, Token, rules_fields
+from dao.chain.contract_table import FIELDS
+from dao.chain.contracts import Call, Coordinator, Registry, Token
 from dao.chain.deploy import TOKEN, grant, timelock_execute
-from dao.chain.events import topic_of
+from dao.chain.event_codec import topic_of
 from dao.chain.governance import ADMIN_ROLE, PROPOSER_ROLE, Actions, Governor, Support, Timelock
 from dao.chain.governance_events import Approval
 from dao.chain.handover import faults, hand_over
 from dao.chain.interface import load
+from dao.chain.structs import rules_fields
 from dao.core.errors import ChainError, Reverted
 from dao.core.keccak import keccak256
 from dao.core.types import Address, BlockNumber, Digest, Wei, hex_of
@@ -72,14 +74,6 @@ OWNED: dict[
     },
 }
 SOURCES = Path(__file__).parents[2] / "contracts"
-PLACES = {
-    "TrainingCoordinator": "coordinator",
-    "SupernodeRegistry": "registry",
-    "RewardDistributor": "distributor",
-    "DaoGovernor": "governor",
-    "TimelockController": "timelock",
-    "DaoToken": "token",
-}
 
 
 async def test_hand_over__done__the_deployer_can_do_nothing(own_network: Network) -> None:
@@ -95,7 +89,7 @@ async def test_hand_over__done__the_deployer_can_do_nothing(own_network: Network
         for contract, functions in arguments.items():
             for name, values in functions.items():
                 data = load(contract).functions[name].encode(*values)
-                target = getattr(own_network.deployment, PLACES[contract])
+                target = getattr(own_network.deployment, FIELDS[contract])
                 with pytest.raises(Reverted):
                     await deployer.send(Call(target, data, name))
         at = chain.head()
