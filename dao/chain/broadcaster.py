@@ -34,7 +34,7 @@ class Broadcaster:
         self._unsent.add(entry.id)
 
     async def broadcast(self, entry: OutboxEntry, *, fresh: bool = False) -> NodeAnswer:
-        """Give the newest attempt to the node, and return what it says.
+        """Give the newest attempt to the node, and return its answer.
 
         A `fresh` entry that it refuses for good is forgotten, and NodeError (or NoMoney) says why. Any other is tried
         again later: it may be in the chain already, or the node is away, or cannot take it now.

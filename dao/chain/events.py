@@ -20,7 +20,7 @@ from dao.core.types import (
 
 @dataclass(frozen=True, slots=True)
 class TaskCreated(TaskEvent):
-    """The DAO created a task."""
+    """A task exists."""
 
     app_hash: Digest
     rules: Rules
@@ -101,7 +101,7 @@ class CommitsClosed(RoundEvent):
 
     @property
     def closing(self) -> Digest:
-        """What the state of a round says that was closed by this event."""
+        """The closing hash, as the state of a round that this event closed has it."""
         return compute_closing_hash(self.root, self.seed)
 
 

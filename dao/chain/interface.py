@@ -1,4 +1,4 @@
-"""The contracts' interfaces as codecs: calls, results, logs and errors between Python values and ABI bytes."""
+"""The contracts' interfaces as codecs between Python values and ABI bytes: calls, results, logs, errors."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -55,7 +55,7 @@ class FunctionAbi:
         return self.selector + encode(self.inputs, args, self.name)
 
     def decode(self, data: bytes) -> tuple[Any, ...]:
-        """Decode what a call returned: one value per output."""
+        """Decode the result of a call: one value per output."""
         return decode(self.outputs, data, self.name)
 
 

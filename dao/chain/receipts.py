@@ -1,4 +1,4 @@
-"""Where a transaction was mined, what it caused there, and why a contract refused it."""
+"""Reads the receipts of transactions: the block, the events caused, the reason of a refusal."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +59,7 @@ async def read_receipt(chain: Chain, entry: OutboxEntry, request: dict[str, str]
 
 
 async def _explain(chain: Chain, entry: OutboxEntry, request: dict[str, str], block: BlockNumber) -> Reverted:
-    """Ask why a mined transaction was refused: repeat it before its block, or after what else was in that."""
+    """Find out why a mined transaction was refused: repeat it before its block, or at the end of that."""
     repeated = request | {"gas": hex(entry.gas)}
     try:
         for at in (BlockNumber(block - 1), block):

@@ -1,4 +1,4 @@
-"""What to do next for a transaction until it is in the chain for good: decided over plain data, without I/O or clock."""
+"""Decides the next step for a transaction until it is final, over plain data, without I/O or clock."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from dao.chain.rpc import NodeError
 from dao.core.types import BlockNumber
 
 STUCK = 3  # blocks without the transaction until it is replaced
-SURE = 3  # times that the chain must say that another took the nonce, or that it will never take an entry
+SURE = 3  # times that a node must say that another took the nonce, or that it will never take an entry
 CANNOT = 60.0  # seconds that a node is asked again which cannot take an entry now
 
 NO_MONEY = re.compile(r"insufficient (funds|balance)", re.IGNORECASE)
@@ -24,7 +24,7 @@ _NO_ENTRY = range(401, 405)  # HTTP: a wall before the node, or its bill
 
 
 class NodeAnswer(Enum):
-    """What a node says to a transaction."""
+    """A node's answer to the broadcast of a transaction."""
 
     TAKEN = auto()  # it is in the pool or in the chain, or the node did not say
     NONCE_USED = auto()
@@ -54,7 +54,7 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known of a transaction at one moment; `receipt` is the node's JSON, None where it is in no block."""
+    """Facts about a transaction at one moment; `receipt` is the node's JSON, None where it is in no block."""
 
     receipt: Mapping[str, Any] | None
     final: BlockNumber
@@ -74,7 +74,7 @@ class Refusals:
 
 
 def decide(entry: OutboxEntry, seen: Seen) -> Action:
-    """Return what brings an entry, which was broadcast, closer to a final block."""
+    """Return the step that brings an entry, which was broadcast, closer to a final block."""
     if seen.receipt is not None:
         if seen.final >= int(seen.receipt["blockNumber"], 16):
             return Action.DONE if entry.receipt == seen.receipt else Action.SETTLE
@@ -88,12 +88,12 @@ def decide(entry: OutboxEntry, seen: Seen) -> Action:
 
 
 def get_outcome(receipt: Mapping[str, Any]) -> TxState:
-    """Return what became of a transaction that has a receipt."""
+    """Return the state of a transaction that has a receipt."""
     return TxState.MINED if int(receipt["status"], 16) else TxState.FAILED
 
 
 def read_answer(error: NodeError) -> NodeAnswer:
-    """Return what a node means by the error with which it answers a broadcast."""
+    """Return the meaning of the error with which a node answers a broadcast."""
     if _TOO_CHEAP.search(error.reason):
         return NodeAnswer.TOO_CHEAP
     if _KNOWN.search(error.reason):

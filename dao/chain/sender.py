@@ -25,14 +25,14 @@ LIMIT = 300.0  # seconds until `send` gives up waiting
 MAX_FEE = Wei(500 * GWEI)
 _FIRST_PAUSE, _LAST_PAUSE = 0.005, 0.5  # seconds between questions where nothing is pushed
 _REPEAT = 15.0  # seconds without a block until it is broadcast again
-_REFUSED_PAUSE = 0.5  # seconds until what was refused is broadcast again, doubled each time up to _REPEAT
+_REFUSED_PAUSE = 0.5  # seconds until a refused entry is broadcast again, doubled each time up to _REPEAT
 _WATCHED = 64  # newest entries that are looked after when blocks vanish
 
 _log = logging.getLogger(__name__)
 
 
 class _Watch:
-    """What has happened on the chain since an entry was last broadcast, and waits for more."""
+    """Observes the chain since an entry was last broadcast, and waits for more."""
 
     def __init__(self, chain: Chain, reorgs: int, answer: NodeAnswer) -> None:
         self.answer = answer
@@ -44,7 +44,7 @@ class _Watch:
         self._refused_pauses = pauses(_REFUSED_PAUSE, _REPEAT, spread=0)
 
     def see(self, receipt: dict[str, Any] | None) -> Seen:
-        """Return what is known of the entry, whose receipt was just read."""
+        """Return the facts about the entry, whose receipt was just read."""
         before, self._reorgs = self._reorgs, self._chain.reorgs
         self._is_mined = receipt is not None
         passed = self._chain.head().number - self._sent_at
@@ -82,9 +82,9 @@ class _Watch:
 class Sender:
     """An account's way to the chain: `async with Sender(chain, signer, path) as sender`.
 
-    Every transaction is written down before it is broadcast, and on disk a moment later. What a crash or a reorg undid
-    is sent again with the same content; what is stuck is replaced at a higher fee, up to `max_fee` wei per gas. One
-    process per account.
+    Every transaction is written down before it is broadcast, and on disk a moment later. One that a crash or a reorg
+    undid is sent again with the same content; one that is stuck is replaced at a higher fee, up to `max_fee` wei per
+    gas. One process per account.
     """
 
     def __init__(self, chain: Chain, signer: Signer, path: Path, max_fee: Wei = MAX_FEE) -> None:
@@ -107,7 +107,7 @@ class Sender:
         await self.close()
 
     async def start(self) -> None:
-        """Open the file and take up what is pending in it."""
+        """Open the file and take up its pending entries."""
         genesis = await self._chain.block(BlockNumber(0))
         if genesis is None:
             raise RpcError(f"{self._chain.url}: does not have the first block; use another node")
@@ -117,7 +117,7 @@ class Sender:
         self._keeper = asyncio.create_task(self._keep(), name="sender")
 
     async def close(self) -> None:
-        """Stop looking after transactions; what is pending is taken up by the next `start`."""
+        """Stop looking after transactions; the next `start` takes up the pending ones."""
         if self._keeper is not None:
             self._keeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -215,7 +215,7 @@ class Sender:
         return self._outbox.add_attempt(entry, account.sign(call, entry.nonce, entry.gas, fees))
 
     async def _fill_gap(self, entry: OutboxEntry) -> None:
-        """Send what is missing before an entry: what succeeded with that nonce, else nothing to oneself."""
+        """Send the transactions missing before an entry: one that succeeded with that nonce, else nothing to oneself."""
         for nonce in range(await self._account.count("latest"), entry.nonce):
             earlier = self._outbox.at_nonce(nonce)
             if earlier is None or earlier.state is TxState.FAILED:
@@ -235,7 +235,7 @@ class Sender:
         return True
 
     async def _keep(self) -> None:
-        """Take up what is pending, and send again what a reorg undoes."""
+        """Take up pending entries, and send again those that a reorg undoes."""
         while True:
             try:
                 async with self._lock:

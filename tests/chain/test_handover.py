@@ -123,7 +123,7 @@ async def test_hand_over__an_operation_left_behind__said(own_network: Network) -
         timelock = Timelock(chain)
         trap = timelock.grant_role(PROPOSER_ROLE, DEPLOYER.address)
         await deployer.send(timelock.schedule([trap], Digest(bytes(32)), 5))
-        with pytest.raises(ChainError, match="scheduled by nobody's vote"):
+        with pytest.raises(ChainError, match="scheduled without a vote"):
             await hand_over(chain, deployer)
 
 
@@ -186,12 +186,12 @@ async def pass_time(network: Network, chain: Chain, seconds: int) -> None:
     await chain.reach(BlockNumber(int(await chain.request("eth_blockNumber"), 16)), limit=30)
 
 
-async def test_faults__cancelled_after_its_vote_and_scheduled_again__is_by_nobodys_vote(
+async def test_faults__cancelled_after_its_vote_and_scheduled_again__is_without_a_vote(
     own_network: Network,
 ) -> None:
     """The operation has the id of one that was voted on: members think that it was cancelled."""
     actions, text = Actions.of([Call(ANYONE, b"", "nothing")]), "# Nothing"
-    governor_only = "scheduled by nobody's vote"
+    governor_only = "scheduled without a vote"
     async with own_network.chain() as chain, own_network.dao(chain) as deployer:
         timelock, governor, token = Timelock(chain), Governor(chain), Token(chain)
         await timelock_execute(
