@@ -44,7 +44,7 @@ def told_of(running: RunningSuperlink, what: str) -> asyncio.Event:
             sending.set()
         return await attempt(call, name, round_)
 
-    running.superlink._attempt = watched  # type: ignore[method-assign]
+    running.superlink._attempt = watched  # type: ignore[method-assign, assignment]
     return sending
 
 
@@ -71,7 +71,13 @@ async def test_closing__stopped_before_its_block_and_one_more_commit_in_the_jour
             rpc("evm_setAutomine", False)
             outbox, written = running.superlink._tools.sender._outbox, asyncio.Event()
             remember = outbox.remember
-            monkeypatch.setattr(outbox, "remember", lambda *given: (remember(*given), written.set())[0])
+
+            def remember_and_tell(*given: Any) -> Any:
+                entry = remember(*given)
+                written.set()
+                return entry
+
+            monkeypatch.setattr(outbox, "remember", remember_and_tell)
             world.skip(300)
             await written.wait()
             await ended(playing)

@@ -83,7 +83,8 @@ async def test_round__superlink_refuses_a_commit__is_forced_while_open_and_count
         async def deaf(node: Any, *args: Any) -> bytes:
             if node == ignored:
                 raise RuleError("commit: not today")
-            return await honest(node, *args)
+            receipt: bytes = await honest(node, *args)
+            return receipt
 
         intake.on_commit = deaf
         manifest = await play(world, running)
@@ -111,11 +112,13 @@ def leave_out(running: RunningSuperlink, node: Node) -> asyncio.Event:
     async def forgetful(sender: Any, task: Any, round_: RoundId, *args: Any) -> bytes:
         signature = await honest(sender, task, round_, *args)
         if sender == node.signer.address:
-            intake.collection(round_).commits.pop(sender, None)
+            collection = intake.collection(round_)
+            assert collection is not None
+            collection.commits.pop(sender, None)
             done.set()
         return signature
 
-    intake.on_commit = forgetful
+    intake.on_commit = forgetful  # type: ignore[method-assign, assignment]
     return done
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ from dao.audit import exit_code
 from dao.content.tensor_files import update_limit
 from dao.core.formats.canonical import canonical_json
 from dao.core.formats.cid import Cid
-from dao.core.formats.layout import Layout
+from dao.core.formats.layout import Layout, Model
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.manifest import Node as Row
 from dao.core.formats.update import MAGIC, update_prefix
 from dao.core.types import Codec, Digest, RoundId, Status
 from dao.store.cid import cid_of_bytes
-from dao.wire.messages import RevealHeader
+from dao.wire.messages import Ack, RevealHeader
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import SHAPES, Assignment
 from tests.aggregator.world import Node, Patient, World
@@ -61,6 +62,10 @@ def with_float(update: bytes, value: float) -> bytes:
     """The float32 update with another first value."""
     first = len(update_prefix(LAYOUT, Codec.FLOAT32))
     return update[:first] + np.array(value, ">f4").tobytes() + update[first + 4 :]
+
+
+def honest_with_float(value: float, node: Node, base: Model) -> bytes:
+    return with_float(Node.honest(node, base), value)
 
 
 Spoil = Callable[[bytes], bytes]
@@ -181,7 +186,9 @@ async def test_round__nodes_of_every_bad_kind__are_named_and_the_others_paid(
                 if node not in tardy
             ]
             group.create_task(running.superlink.run(1))
-            await asyncio.gather(*prompt, nodes["slow"].began.wait())
+            slow = nodes["slow"]
+            assert isinstance(slow, Slow)
+            await asyncio.gather(*prompt, slow.began.wait())
             world.skip(world.rules.reveal_period)
             await asyncio.gather(*late)
             patient.go.set()
@@ -196,6 +203,7 @@ async def test_round__nodes_of_every_bad_kind__are_named_and_the_others_paid(
     for name, (_, words) in INVALID.items():
         assert words in rows[name].reason, name
         (ack,) = nodes[name].acks
+        assert isinstance(ack, Ack)
         assert words in ack.reason
         assert not ack.accepted
     assert "root" in rows["another root"].reason
@@ -216,7 +224,7 @@ async def test_round__float32_values_out_of_range__name_their_tensor(
 ) -> None:
     world = await World.make(network, assignment, tmp_path, evaluator, 7, codec=Codec.FLOAT32)
     for node, value in zip(world.nodes[2:], FLOATS.values(), strict=True):
-        node.content = lambda node, base, value=value: with_float(Node.honest(node, base), value)
+        node.content = partial(honest_with_float, value)
     async with world.superlink() as running:
         await world.play(running)
     manifest = await world.manifest(1)

@@ -123,6 +123,6 @@ async def test_errors__of_the_api__one_line_that_says_what_to_do() -> None:
     )
     for answer in (httpx.Response(200, text="<html>"), httpx.Response(502, text="")):
         api = Answers(relay__queue=answer, **shown)
-        with pytest.raises((Refused, Unreachable)) as caught:
+        with pytest.raises((Refused, Unreachable)) as either:
             await api.way().queue(FOUND)
-        assert "\n" not in str(caught.value)
+        assert "\n" not in str(either.value)

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -27,7 +29,8 @@ async def test_clocks__of_all_are_an_hour_off_this_way_or_that__the_round_goes_o
     for node in world.nodes:
         (await node.desk.asked(round_)).begin()
     await world.counted(round_, *world.nodes)
-    told = [(await node.ends(round_)).facts["metrics"]["clock"] for node in world.nodes]
+    metrics = [cast(Mapping[str, float], (await node.ends(round_)).facts["metrics"]) for node in world.nodes]
+    told = [each["clock"] for each in metrics]
     told.append((await world.superlink.said("posted", round=round_))["time"])
     assert [round((clock - time.time()) / HOUR) * HOUR for clock in told] == [*off]
 

@@ -1,7 +1,7 @@
 """A Superlink that leaves a node's commit out: the node takes it to the chain, where it must be counted."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -19,6 +19,9 @@ from tests.faults.world import World, open_world, row_of
 from tests.support import Network
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+
+
+OnCommit = Callable[[Intake, Address, TaskId, RoundId, Digest, bytes], Awaitable[bytes]]
 
 
 @dataclass
@@ -48,7 +51,7 @@ async def played(
                 await serving
 
 
-def on_commit_of(conduct: Conduct, honest):
+def on_commit_of(conduct: Conduct, honest: OnCommit) -> OnCommit:
     async def on_commit(
         intake: Intake, node: Address, task: TaskId, round_: RoundId, commitment: Digest, signature: bytes
     ) -> bytes:

@@ -13,7 +13,7 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS words (word TEXT PRIMARY KEY);
 CREATE VIEW IF NOT EXISTS lengths AS SELECT length(word) AS n FROM words;
 """
-OWNER = {"chain": 1, "node": b"n" * 20}
+OWNER: dict[str, int | bytes] = {"chain": 1, "node": b"n" * 20}
 
 
 def words(database: Database) -> list[str]:

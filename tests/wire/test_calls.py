@@ -2,6 +2,7 @@ import asyncio
 import itertools
 import re
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -103,7 +104,7 @@ async def test_link__clock_jumps_after_hello__says_hello_again(
     service = await network.serve(now=lambda: NOW + off)
     link = network.link(service.address)
     cid = await network.superlink.disk.put_bytes(b"model")
-    calls = [
+    calls: list[Callable[[], Awaitable[object]]] = [
         lambda: link.commit(TASK, ROUND, COMMITMENT, SIGNATURE),
         lambda: link.fetch(cid, tmp_path / "model"),
     ]

@@ -193,7 +193,7 @@ async def test_door__given_up_and_called_again__goes_on_where_it_was(
 async def test_door__closed_before_a_byte_came__this_content_over_grpc(
     network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, refused = data_channel.send, []
+    whole, refused = data_channel.send, list[int]()
 
     def first_refused(line: socket.socket, path: Path, offset: int, size: int) -> None:
         if not refused:
