@@ -20,13 +20,13 @@ from dao.app import bundle as apps
 from dao.app.gradient_client import Evaluator
 from dao.app.preflight import try_loss
 from dao.app.shards import Shards, read_shards
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.daemon_home import connect_chain, journal_file, lock_home, open_operator, outbox_file
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.chain.task_follower import TaskFollower
-from dao.chain.track import BlockRef
 from dao.core.errors import ConfigError
 from dao.core.round_machine import UNDECIDED
 from dao.core.types import Address, RoundId, Rules, TaskId, hex_of

@@ -11,10 +11,10 @@ import pytest
 from aggregator.daemon import RunningSuperlink
 from dao.app.gradient_client import Evaluator
 from dao.audit import exit_code
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.events import Contested, Dismissed, Finalized, Voided
-from dao.chain.track import BlockRef
 from dao.core.commits import SignedCommit
 from dao.core.errors import NotFound, RuleError, WireError
 from dao.core.formats.manifest import Manifest

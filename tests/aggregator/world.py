@@ -13,13 +13,13 @@ from aggregator.collection import Collection
 from aggregator.daemon import RunningSuperlink, open_superlink
 from aggregator.settings import SuperlinkSettings
 from dao.app.gradient_client import Evaluated, Evaluator
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry, Token
 from dao.chain.deploy import grant
 from dao.chain.event_types import Event
 from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
-from dao.chain.track import BlockRef
 from dao.content.tensor_files import open_model
 from dao.core.commits import Reveal, SignedCommit
 from dao.core.errors import NotFound

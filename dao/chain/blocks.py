@@ -1,4 +1,4 @@
-"""The newest blocks of the chain, linked by their hashes: what is known, what a new head changes, what is gone."""
+"""The newest blocks of the chain, linked by their hashes, and how a new head changes them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +20,8 @@ class BlockRef:
     base_fee: Wei
 
 
-class Track:
-    """A run of linked blocks that ends at the head, at most KEEP long. Not safe for threads; does no I/O."""
+class RecentBlocks:
+    """A run of linked blocks that ends at the head, at most KEEP long. Not thread-safe; without I/O."""
 
     def __init__(self, tip: BlockRef) -> None:
         self._blocks = {tip.number: tip}
@@ -35,11 +35,11 @@ class Track:
 
     @property
     def lowest(self) -> int:
-        """The number of the oldest block that is kept."""
+        """The number of the oldest block of the run."""
         return self._lowest
 
     def at(self, number: int) -> BlockRef | None:
-        """The block of this number, or None where it is older than what is kept, or not there yet."""
+        """Return the block of this number, or None where it is older than the run, or not there yet."""
         return self._blocks.get(BlockNumber(number))
 
     def holds(self, block: BlockRef) -> bool:
@@ -52,7 +52,7 @@ class Track:
         return parent is not None and parent.hash == block.parent
 
     def extend(self, block: BlockRef) -> None:
-        """Make a block whose parent is in the run the head; what stood at its height and above is gone."""
+        """Make a block whose parent is in the run the head, in place of those at its height and above."""
         for number in range(block.number, self._tip.number + 1):
             del self._blocks[BlockNumber(number)]
         self._blocks[block.number] = self._tip = block
@@ -61,7 +61,7 @@ class Track:
             self._lowest += 1
 
 
-def block_ref(header: Any) -> BlockRef:
+def read_block(header: Any) -> BlockRef:
     """Read a block's header as JSON-RPC gives it; RpcError when a field is missing or malformed."""
     try:
         return BlockRef(

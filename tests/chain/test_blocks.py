@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dao.chain.blocks import KEEP, BlockRef, RecentBlocks, read_block
 from dao.chain.fees import Fees, first_fees, raised_fees
-from dao.chain.track import KEEP, BlockRef, Track, block_ref
 from dao.core.errors import RpcError
 from dao.core.types import BlockNumber, Digest, Timestamp, Wei
 
@@ -18,45 +18,45 @@ def block(number: int, parent: BlockRef | None, fork: int = 0) -> BlockRef:
 
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 8)), max_size=12))
-def test_track__any_reorgs__equals_a_plain_list(moves: list[tuple[int, int]]) -> None:
+def test_recent_blocks__any_reorgs__equals_a_plain_list(moves: list[tuple[int, int]]) -> None:
     chain = [block(0, None)]
-    track = Track(chain[0])
+    recent = RecentBlocks(chain[0])
     for fork, (depth, length) in enumerate(moves):
         gone = chain[max(1, len(chain) - depth) :]
         del chain[max(1, len(chain) - depth) :]
         for _ in range(length):
             chain.append(block(len(chain), chain[-1], fork % 250))
-            assert track.links(chain[-1])
-            track.extend(chain[-1])
-        assert track.tip == chain[-1]
-        assert all(track.holds(known) and track.at(known.number) == known for known in chain)
-        assert not any(track.holds(lost) for lost in gone if lost not in chain)
-        assert track.at(len(chain)) is None
+            assert recent.links(chain[-1])
+            recent.extend(chain[-1])
+        assert recent.tip == chain[-1]
+        assert all(recent.holds(known) and recent.at(known.number) == known for known in chain)
+        assert not any(recent.holds(lost) for lost in gone if lost not in chain)
+        assert recent.at(len(chain)) is None
 
 
-def test_track__long_run__keeps_the_newest() -> None:
-    track = Track(block(5, None))
+def test_recent_blocks__long_run__keeps_the_newest() -> None:
+    recent = RecentBlocks(block(5, None))
     for number in range(6, 5 + KEEP + 10):
-        track.extend(block(number, track.tip))
-    assert track.lowest == track.tip.number - KEEP + 1
-    assert track.at(track.lowest) is not None
-    assert track.at(track.lowest - 1) is None
+        recent.extend(block(number, recent.tip))
+    assert recent.lowest == recent.tip.number - KEEP + 1
+    assert recent.at(recent.lowest) is not None
+    assert recent.at(recent.lowest - 1) is None
 
 
-def test_track__block_of_another_parent__does_not_link() -> None:
-    track = Track(block(5, None))
-    assert not track.links(block(6, block(5, None, 1)))
-    assert not track.links(block(7, track.tip))
+def test_recent_blocks__block_of_another_parent__does_not_link() -> None:
+    recent = RecentBlocks(block(5, None))
+    assert not recent.links(block(6, block(5, None, 1)))
+    assert not recent.links(block(7, recent.tip))
 
 
-def test_block_ref__malformed__refused() -> None:
+def test_read_block__malformed__refused() -> None:
     good = {"number": "0x1", "hash": "0x" + "11" * 32, "parentHash": "0x" + "22" * 32, "timestamp": "0x5"}
-    assert block_ref(good).base_fee == 0
-    assert block_ref({**good, "baseFeePerGas": "0x10"}).base_fee == 16
+    assert read_block(good).base_fee == 0
+    assert read_block({**good, "baseFeePerGas": "0x10"}).base_fee == 16
     bad: object
     for bad in (None, [], {}, {**good, "number": None}, {**good, "hash": "0xzz"}, {**good, "timestamp": 5}):
         with pytest.raises(RpcError, match="block"):
-            block_ref(bad)
+            read_block(bad)
 
 
 fees = st.builds(Fees, st.integers(1, 10**12).map(Wei), st.integers(0, 10**10).map(Wei))
