@@ -25,16 +25,13 @@ from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.chain.track import BlockRef
+from dao.content.assembly import ContentSources
 from dao.core.errors import ConfigError
 from dao.core.round_machine import UNDECIDED
 from dao.core.types import Address, RoundId, Rules, TaskId, hex_of
 from dao.runtime.locks import chain_name, only_daemon
 from dao.store.disk import DiskStore
-from dao.store.folder import FolderSource
-from dao.store.gateway import GatewaySource
-from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
-from dao.store.source import Source, Store
 from dao.wire.grpc_options import Certificate, require_free
 from dao.wire.superlink_service import Service, serve
 
@@ -168,19 +165,11 @@ async def _shards(folder: Path, rules: Rules) -> Shards:
 
 
 def _store(settings: Settings, stack: AsyncExitStack) -> LayeredStore:
-    local = DiskStore(settings.home / "store", sync=False)
-    sources: list[Source] = [FolderSource(folder) for folder in settings.stores]
-    replicas: list[Store] = []
-    if settings.ipfs:
-        kubo = KuboStore(settings.ipfs, local)
-        stack.callback(kubo.close)
-        sources.append(kubo)
-        replicas.append(kubo)
-    for url in settings.gateways:
-        gateway = GatewaySource(url, local)
-        stack.push_async_callback(gateway.close)
-        sources.append(gateway)
-    return LayeredStore(local, sources, replicas)
+    disk = DiskStore(settings.home / "store", sync=False)
+    sources = ContentSources(
+        disk, stack, folders=settings.stores, ipfs=settings.ipfs, gateways=settings.gateways
+    )
+    return sources.store()
 
 
 async def _app(store: LayeredStore, rules: Rules, home: Path) -> Path:

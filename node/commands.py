@@ -16,7 +16,7 @@ from dao.core.errors import ConfigError, KeyFileError, RuleError
 from dao.core.formats.signed_messages import operator_digest
 from dao.core.reasons import in_tokens
 from dao.core.types import ZERO_ADDRESS, Address, TaskId, Timestamp, Wei, hex_of
-from dao.gov.schedule import moment
+from dao.gov.schedule import format_time
 from dao.runtime.config import FILE, PASSWORD_VARIABLE
 from node.daemon import Contents, alone, connected, operator, outbox
 from node.rewards import claim_due, finalize_due
@@ -35,25 +35,25 @@ class ClaimOutcome:
 
 
 def init(
-    home: Path, url: str | None = None, deployment: Path | None = None, *, work: int = SCRYPT_WORK
+    home: Path, rpc: str | None = None, deployment: Path | None = None, *, work: int = SCRYPT_WORK
 ) -> Address:
     """Make a home folder with an operator key, a password unless COMMONWEIGHT_PASSWORD has one, and settings.
 
-    Only this user can read it. `deployment` is the network's file, which is copied; `url`, the address of a node of its
+    Only this user can read it. `deployment` is the network's file, which is copied; `rpc`, the address of a node of its
     chain, is written down, or what the settings have without. KeyFileError when there is a key already.
     """
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
-    told = {"chain": {"url": url}} if url is not None and not (home / FILE).exists() else {}
+    told = {"chain": {"rpc": rpc}} if rpc is not None and not (home / FILE).exists() else {}
     settings = NodeSettings.load(home, **told)
     if settings.at(settings.key.keystore).exists():
         raise KeyFileError(f"{home}: has an operator's key already; choose another folder by --home")
     if deployment is not None:
         keep_deployment(deployment, home)
-    password = os.environ.get(PASSWORD_VARIABLE) or _new_password(settings.at(settings.key.password))
+    password = os.environ.get(PASSWORD_VARIABLE) or _new_password(settings.at(settings.key.password_file))
     signer = Signer.create(settings.at(settings.key.keystore), password, work)
     if not (home / FILE).exists():
-        (home / FILE).write_text(f'[chain]\nurl = "{settings.chain.url}"\n', encoding="utf-8")
+        (home / FILE).write_text(f'[chain]\nrpc = "{settings.chain.rpc}"\n', encoding="utf-8")
     return signer.address
 
 
@@ -149,7 +149,11 @@ async def unbond(settings: NodeSettings, owner: Signer, amount: Wei | None = Non
         _check_owner(node, held.owner, owner.address)
         if not held.active:
             under_way = f"{in_tokens(held.unbonding)} tokens are taken out already; withdraw them from"
-            why = f"{under_way} {moment(held.release_time)} on" if held.unbonding else "nothing to take out"
+            why = (
+                f"{under_way} {format_time(held.release_time)} on"
+                if held.unbonding
+                else "nothing to take out"
+            )
             raise RuleError(f"operator {hex_of(node)}: nothing is staked behind it; {why}")
         await sender.send(registry.unbond(node, held.active if amount is None else amount))
         return (await registry.supernode(node, chain.final())).release_time

@@ -17,6 +17,7 @@ from dao.chain.contracts import Coordinator
 from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
+from dao.content.assembly import ContentSources
 from dao.core.errors import ConfigError, DaoError, Reverted
 from dao.core.types import Address, Domain, TaskId, hex_of
 from dao.runtime.backoff import pauses
@@ -24,13 +25,9 @@ from dao.runtime.config import PASSWORD_VARIABLE
 from dao.runtime.locks import chain_name, only_daemon
 from dao.runtime.open_files import allow_open_files
 from dao.store.disk import DiskStore
-from dao.store.gateway import GatewaySource
-from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
-from dao.store.source import Source
 from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
-from dao.wire.superlink_source import SuperlinkSource
 from node.journal import SignedCommit, SupernodeJournal
 from node.outcomes import Outcomes
 from node.settings import NodeSettings, TaskSettings
@@ -62,7 +59,7 @@ async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) 
         async with AsyncExitStack() as stack:
             running = await _open(settings, signer, tasks, trainer_of or partial(_trainer, settings), stack)
             _log.info(
-                "supernode", operator=hex_of(signer.address), tasks=list(tasks), chain=settings.chain.url
+                "supernode", operator=hex_of(signer.address), tasks=list(tasks), chain=settings.chain.rpc
             )
             await _until_told(asyncio.create_task(_together(running)))
 
@@ -75,7 +72,7 @@ def operator(settings: NodeSettings) -> Signer:
 def alone(settings: NodeSettings, account: Address) -> AbstractContextManager[None]:
     """Hold the locks of a node's folder and of an account on its chain; LockedError when another process does."""
     deployment = Deployment.load(settings.at(settings.chain.deployment))
-    return only_daemon(settings.home, account, chain_name(deployment.chain_id, settings.chain.url))
+    return only_daemon(settings.home, account, chain_name(deployment.chain_id, settings.chain.rpc))
 
 
 def outbox(settings: NodeSettings, account: Address) -> Path:
@@ -87,7 +84,7 @@ def outbox(settings: NodeSettings, account: Address) -> Path:
 async def connected(settings: NodeSettings) -> AsyncIterator[Chain]:
     """Connect to the chain of a node's settings."""
     deployment = Deployment.load(settings.at(settings.chain.deployment))
-    async with await Chain.connect(settings.chain.url, deployment, settings.chain.confirmations) as chain:
+    async with await Chain.connect(settings.chain.rpc, deployment, settings.chain.confirmations) as chain:
         yield chain
 
 
@@ -99,28 +96,22 @@ class Contents:
     ) -> None:
         self._settings, self._domain, self._signer, self._stack = settings, domain, signer, stack
         self.disk = DiskStore(settings.at(settings.content.folder), sync=settings.content.sync)
-        gateways = [GatewaySource(url, self.disk) for url in settings.content.gateways]
-        for gateway in gateways:
-            stack.push_async_callback(gateway.close)
-        kubo = [] if settings.content.kubo is None else [KuboStore(settings.content.kubo, self.disk)]
-        for store in kubo:
-            stack.callback(store.close)
-        self._others: list[Source] = [*kubo, *gateways]
-        self._replicas = kubo
+        self._sources = ContentSources(
+            self.disk, stack, ipfs=settings.content.ipfs, gateways=settings.content.gateways
+        )
 
     def of_task(self, given: TaskSettings, is_awaited: bool = False) -> tuple[LayeredStore, SuperlinkClient]:
         """Return the content of a task, and the link to its Superlink; ConfigError for a bad address.
 
         `is_awaited`: somebody sits there and waits, so that sources which are away are given up after seconds.
         """
-        authorities = given.authorities and self._settings.at(given.authorities)
-        tls = Tls(authorities) if given.tls else None
+        ca_file = given.ca_file and self._settings.at(given.ca_file)
+        tls = Tls(ca_file) if given.tls else None
         link = SuperlinkClient(
             given.superlink, self._signer, self._domain, tls, limit=3.0 if is_awaited else 10.0
         )
         self._stack.push_async_callback(link.close)
-        sources = [SuperlinkSource(link, self.disk), *self._others]
-        return LayeredStore(self.disk, sources, self._replicas, attempts=1 if is_awaited else 3), link
+        return self._sources.store(link, attempts=1 if is_awaited else 3), link
 
 
 async def _open(
@@ -164,7 +155,7 @@ async def _open(
 
 def _trainer(settings: NodeSettings, task: TaskId, given: TaskSettings, app: Path) -> Trainer:
     """The trainer of an app, with this node's data for the task."""
-    python = None if given.python is None else settings.at(given.python)
+    python = None if given.app_python is None else settings.at(given.app_python)
     log = settings.home / f"app-{task}.log"
     return Trainer.of(app, settings.at(given.data), log, python=python, threads=settings.threads)
 

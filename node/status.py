@@ -86,7 +86,7 @@ async def status(settings: NodeSettings, last: int = 10) -> NodeStatus:
         async with asyncio.timeout(LIMIT), connected(settings) as chain:
             await _ask_chain(settings, chain, found, given)
     except TimeoutError:
-        found.trouble = f"{settings.chain.url}: no answer within {LIMIT:.0f} s; is the chain's node running?"
+        found.trouble = f"{settings.chain.rpc}: no answer within {LIMIT:.0f} s; is the chain's node running?"
     except DaoError as error:
         found.trouble = str(error)
     return found

@@ -13,7 +13,7 @@ from pydantic import Field
 from aggregator.daemon import Settings, open_superlink
 from dao.chain.deployment import Deployment
 from dao.chain.signer import Signer
-from dao.cli.content_options import store_folder
+from dao.content.assembly import check_store_folder
 from dao.core.errors import ConfigError
 from dao.core.types import TaskId
 from dao.runtime.config import (
@@ -46,7 +46,7 @@ class SuperlinkSettings(HomeSettings):
     listen: Listen = "127.0.0.1:8600"
     rounds: int | None = Field(default=None, ge=1)  # None: until the task is over
     stores: tuple[FromHome, ...] = ()  # folders of other disk stores to read from
-    python: FromHome | None = None  # interpreter of the app's environment; None: this one
+    app_python: FromHome | None = None  # interpreter of the app's environment; None: this one
     evaluation_limit: float = Field(default=600.0, gt=0)  # seconds for one gradient
     tls: TlsSettings | None = None
     content: ContentSettings = ContentSettings()
@@ -63,14 +63,14 @@ async def serve(settings: SuperlinkSettings, *, leave: bool) -> None:
     given = Settings(
         home=settings.home,
         task=TaskId(settings.task),
-        url=settings.chain.url,
+        url=settings.chain.rpc,
         deployment=Deployment.load(settings.at(settings.chain.deployment)),
         shards=settings.at(settings.shards),
-        python=settings.at(settings.python) if settings.python else Path(sys.executable),
+        python=settings.at(settings.app_python) if settings.app_python else Path(sys.executable),
         listen=settings.listen,
         confirmations=settings.chain.confirmations,
-        stores=tuple(store_folder(settings.at(folder)) for folder in settings.stores),
-        ipfs=settings.content.kubo,
+        stores=tuple(check_store_folder(settings.at(folder), "--store") for folder in settings.stores),
+        ipfs=settings.content.ipfs,
         gateways=settings.content.gateways,
         evaluation_limit=settings.evaluation_limit,
         certificate=certificate,

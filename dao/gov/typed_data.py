@@ -12,8 +12,8 @@ from dao.chain.signer import recover
 from dao.core.errors import DecodeError, Reverted
 from dao.core.keccak import keccak256
 from dao.core.types import ZERO_ADDRESS, Address, Digest, Timestamp, Wei, hex_of
-from dao.gov.schedule import NO_VOTES, VOTED, not_now, times_of
-from dao.gov.units import amount
+from dao.gov.schedule import NO_VOTES, VOTED, explain_refusal, read_times
+from dao.gov.units import format_tokens
 
 Typed = dict[str, Any]  # as eth_signTypedData_v4 takes it
 
@@ -170,10 +170,10 @@ async def check_votes(chain: Chain, proposal: int, voter: Address) -> None:
     """Problem where a vote would not count: 404 no such proposal, 409 not the time or voted already, 403 no votes."""
     governor, at = Governor(chain), chain.head()
     try:
-        times = await times_of(chain, proposal)
+        times = await read_times(chain, proposal)
     except Reverted as error:
         raise Problem(404, "not-found", "there is no such proposal", error=error.error) from None
-    why = not_now("vote", times)
+    why = explain_refusal("vote", times)
     if why is not None:
         raise Problem(409, "not-active", why)
     if await governor.has_voted(proposal, voter, at):
@@ -188,7 +188,9 @@ async def check_threshold(chain: Chain, proposer: Address) -> None:
     needed = max(1, await Governor(chain).threshold(at))
     votes = await VotingPower(chain).past_votes_of(proposer, Timestamp(at.timestamp - 1), at)
     if votes < needed:
-        has = f"a proposal needs {amount(Wei(needed))} of votes, this account has {amount(votes)}"
+        has = (
+            f"a proposal needs {format_tokens(Wei(needed))} of votes, this account has {format_tokens(votes)}"
+        )
         raise Problem(403, "no-votes", f"{has}; votes count once they are delegated, to oneself or another")
 
 

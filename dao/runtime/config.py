@@ -1,6 +1,6 @@
 """Settings of a daemon: the file `config.toml` of its home folder, then COMMONWEIGHT_… variables, then its own flags.
 
-A variable names a field by its path: COMMONWEIGHT_CHAIN__URL is `url` in the table `[chain]`.
+A variable names a field by its path: COMMONWEIGHT_CHAIN__RPC is `rpc` in the table `[chain]`.
 """
 
 import json
@@ -63,15 +63,15 @@ class Section(BaseModel):
 class ChainSettings(Section):
     """Which chain, through which of its nodes, and how deep a block is before it is acted on."""
 
-    url: str = Field(default_factory=devnet_url, pattern="^(ws|http)s?://")
+    rpc: str = Field(default_factory=devnet_url, pattern="^(ws|http)s?://")
     deployment: FromHome = Path("deployment.json")
     confirmations: int = Field(default=0, ge=0, le=1000)
 
 
 class ContentSettings(Section):
-    """Where content is had from: `kubo` is the multiaddr of an IPFS node's API."""
+    """Where content comes from: `ipfs` is the API of an IPFS node, as a multiaddr."""
 
-    kubo: str | None = None
+    ipfs: str | None = None
     gateways: tuple[str, ...] = ()
 
 
@@ -79,7 +79,7 @@ class KeySettings(Section):
     """The operator's key: a keystore and the password's file; without that file COMMONWEIGHT_PASSWORD has it."""
 
     keystore: FromHome = Path("operator.json")
-    password: FromHome = Path("password")
+    password_file: FromHome = Path("password")
 
 
 class HomeSettings(BaseSettings):
@@ -126,7 +126,7 @@ class HomeSettings(BaseSettings):
 
     def password_file(self) -> Path | None:
         """Return the password's file, or None where there is none and the variable must have it."""
-        path = self.at(self.key.password)
+        path = self.at(self.key.password_file)
         return path if path.exists() else None
 
 
