@@ -11,7 +11,7 @@ from typing import TypeVar
 from dao.core.errors import ContentError, Mismatch, NotFound
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, cid_of_bytes, name_of, root_codec
+from dao.store.cid import CHUNK, cid_of_bytes, detect_codec, name_of
 from dao.store.disk import DiskStore
 from dao.store.hashing import check_size, cid_of_file
 from dao.store.kubo_api import DeclinedError, KuboApi
@@ -117,7 +117,7 @@ class KuboStore:
             raise NotFound(
                 f"{what}: not found: {error}; connect to a node that has it, or ask another source"
             ) from None
-        return Cid(root_codec(block), digest)  # the content is checked when it is read
+        return Cid(detect_codec(block), digest)  # the content is checked when it is read
 
     async def put_bytes(self, data: bytes) -> Cid:
         cid = await asyncio.to_thread(cid_of_bytes, data)

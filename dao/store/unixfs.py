@@ -69,7 +69,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     raise ValueError
 
 
-def root_part(root: Cid, block: bytes) -> Part:
+def read_root(root: Cid, block: bytes) -> Part:
     """Return the whole content as a part, read off its root block; DecodeError when it is not a root."""
     if root.codec is ContentCodec.RAW:
         if not 0 < len(block) <= CHUNK:
@@ -85,7 +85,7 @@ def root_part(root: Cid, block: bytes) -> Part:
     return Part(root, 0, size, full)
 
 
-def parts_of(block: bytes, part: Part) -> list[Part]:
+def read_parts(block: bytes, part: Part) -> list[Part]:
     """Return the children of the node that holds `part`; DecodeError unless they are shaped as the protocol says.
 
     Every child but the last is full: the size of a part fixes their number, their sizes and their codecs.
