@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from dao.chain.contract_table import NAMES
 from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.interface import decode, load
 from dao.core.errors import DecodeError
@@ -12,15 +13,6 @@ from dao.gov.rules_diff import changed, stated
 from dao.gov.units import amount, decimal, duration
 
 _NOTHING: Mapping[TaskId, Rules] = {}
-_CONTRACTS = {
-    "token": "DaoToken",
-    "registry": "SupernodeRegistry",
-    "coordinator": "TrainingCoordinator",
-    "distributor": "RewardDistributor",
-    "timelock": "TimelockController",
-    "voting_power": "VotingPower",
-    "governor": "DaoGovernor",
-}
 
 
 def describe(  # noqa: C901, PLR0911, PLR0912  (a case each)
@@ -108,7 +100,7 @@ def _rules(rules: Rules) -> str:
 def _call(target: Address, calldata: bytes, deployment: Deployment) -> str:
     """The function and its arguments where the target is one of the network's contracts, else the bytes."""
     plain = f"{len(calldata)} bytes of a kind that is not known here, selector {hex_of(calldata[:4])}"
-    for place, contract in _CONTRACTS.items():
+    for place, contract in NAMES.items():
         if getattr(deployment, place) != target:
             continue
         for function in load(contract).functions.values():

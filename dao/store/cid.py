@@ -26,13 +26,13 @@ def name_of(content: Cid | Digest) -> str:
     return str(content) if isinstance(content, Cid) else "0x" + content.hex()
 
 
-def is_named(found: Cid, wanted: Cid | Digest) -> bool:
-    """Tell whether content with this CID is the one that was asked for."""
-    return found == wanted if isinstance(wanted, Cid) else found.digest == wanted
+def is_named(cid: Cid, content: Cid | Digest) -> bool:
+    """Tell whether this is the CID of the content that a CID or a digest names."""
+    return cid == content if isinstance(content, Cid) else cid.digest == content
 
 
 def root_codec(block: Buffer) -> ContentCodec:
-    """Tell what a root block is by its first byte: no content of the protocol starts like a dag-pb node."""
+    """Return a root block's codec by its first byte: no content of the protocol starts like a dag-pb node."""
     return ContentCodec.DAG_PB if bytes(memoryview(block)[:1]) in (b"\x12", b"\x0a") else ContentCodec.RAW
 
 
@@ -74,7 +74,7 @@ def link_of_node(links: list[DagLink]) -> DagLink:
 
 
 class TreeBuilder:
-    """Builds the tree over leaves given in order, keeping at most `max_links` links a level."""
+    """Builds the tree over leaves given in order, with at most `max_links` links a level in memory."""
 
     def __init__(self, max_links: int = MAX_LINKS) -> None:
         self._max_links = max_links
@@ -106,7 +106,7 @@ class TreeBuilder:
 
 
 class CidHasher:
-    """Computes the CID of bytes that come in pieces of any length, without keeping them."""
+    """Computes the CID of bytes that come in pieces of any length, without storing them."""
 
     def __init__(self, chunk: int = CHUNK, max_links: int = MAX_LINKS) -> None:
         self._chunk = chunk

@@ -13,6 +13,7 @@ from aggregator.collection import Collection
 from dao.app.gradient_client import Evaluator
 from dao.audit import exit_code
 from dao.content.tensor_files import update_limit
+from dao.core.commits import Reveal
 from dao.core.formats.canonical import canonical_json
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Layout, Model
@@ -21,7 +22,7 @@ from dao.core.formats.manifest import Node as Row
 from dao.core.formats.update import MAGIC, update_prefix
 from dao.core.types import Codec, Digest, RoundId, Status
 from dao.store.cid import cid_of_bytes
-from dao.wire.messages import Ack, RevealHeader
+from dao.wire.messages import Ack, RevealRequest
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import SHAPES, Assignment
 from tests.aggregator.world import Node, Patient, World
@@ -90,7 +91,7 @@ INVALID: dict[str, tuple[Spoil, str]] = {
 
 async def until_over(collection: Collection) -> None:
     """Wait until the Superlink takes no more reveals."""
-    while collection.revealing:  # noqa: ASYNC110  (nothing tells of a time that is over)
+    while collection.accepts_reveals:  # noqa: ASYNC110  (nothing tells of a time that is over)
         await asyncio.sleep(0.01)
 
 
@@ -98,10 +99,10 @@ class Other(Node):
     """Reveals another content than it committed to."""
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
         other = with_byte(sent, 1, 7)
-        await super().reveal(link, round_, cid_of_bytes(other), root, other)
+        await super().reveal(client, round_id, cid_of_bytes(other), root, other)
 
 
 class Late(Node):
@@ -110,11 +111,11 @@ class Late(Node):
     running: Any = None
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
-        collection = await self.world.collection(self.running, round_)
+        collection = await self.world.collection(self.running, round_id)
         await until_over(collection)
-        await super().reveal(link, round_, cid, root, sent)
+        await super().reveal(client, round_id, cid, root, sent)
 
 
 class Slow(Late):
@@ -125,19 +126,20 @@ class Slow(Late):
         self.began = asyncio.Event()
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
         async def pieces() -> AsyncIterator[bytes]:
             yield sent[:100]
             self.began.set()
-            collection = await self.world.collection(self.running, round_)
+            collection = await self.world.collection(self.running, round_id)
             await until_over(collection)
             yield sent[100:]
 
-        asked = RevealHeader(self.world.task, round_, cid, root, self.salt, len(sent), by_ipfs=False)
-        intake = self.running.superlink._tools.intake
+        reveal = Reveal(cid, root, self.salt)
+        request = RevealRequest(self.world.task, round_id, reveal, len(sent), by_ipfs=False)
+        intake = self.running.superlink._deps.intake
         try:
-            await intake.on_reveal(self.signer.address, asked, lambda incoming: incoming.take(pieces()))
+            await intake.on_reveal(self.signer.address, request, lambda incoming: incoming.take(pieces()))
         except Exception as error:  # noqa: BLE001
             self.acks.append(error)
 

@@ -7,8 +7,9 @@ import pytest
 from dao.audit import exit_code
 from dao.audit.auditor import CHECKS
 from dao.chain.client import Chain
+from dao.chain.event_codec import topic_of
 from dao.chain.event_types import Event
-from dao.chain.events import CommitsClosed, ForcedCommit, Joined, ResultPosted, topic_of
+from dao.chain.events import CommitsClosed, ForcedCommit, Joined, ResultPosted
 from dao.cli.audit import _chosen
 from dao.core.errors import ConfigError
 from dao.core.formats.manifest import dump_manifest

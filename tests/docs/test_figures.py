@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dao.cli.serving import SuperlinkSettings
 from pydantic import BaseModel
 
 from dao.api.settings import ApiSettings
 from dao.app import bundle, process
 from dao.chain.deploy import Params
 from dao.chain.sender import MAX_FEE
-from dao.cli.serving import SuperlinkSettings
 from dao.core.formats import layout, manifest
 from dao.runtime.config import HomeSettings
 from dao.store.source import MAX_CONTENT

@@ -12,13 +12,14 @@ from pathlib import Path
 import pytest
 
 from dao.chain.signer import Signer, recover
+from dao.core.commits import Reveal
 from dao.core.errors import ConfigError, RuleError
 from dao.core.formats.cid import Cid
 from dao.core.formats.signed_messages import commit_digest
-from dao.core.types import Address, Digest, Domain, RoundId, TaskId
+from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId
 from dao.runtime.failpoint import VARIABLE
 from dao.store.cid import cid_of_bytes
-from node.journal import FAILPOINTS, SignedCommit, Step, SupernodeJournal
+from node.journal import FAILPOINTS, CommitEntry, Step, SupernodeJournal
 
 DOMAIN = Domain(31337, Address(b"c" * 20))
 TASK, ROUND = TaskId(1), RoundId(2)
@@ -30,23 +31,22 @@ def opened(path: Path) -> SupernodeJournal:
     return SupernodeJournal(path, DOMAIN, Signer(KEY).address)
 
 
-def sign(journal: SupernodeJournal, salt: int = 0, round_: RoundId = ROUND) -> SignedCommit:
-    return journal.sign(
-        TASK, round_, cid_of_bytes(b"update"), ROOT, Digest(bytes([salt]) * 32), Signer(KEY).sign
-    )
+def sign(journal: SupernodeJournal, salt: int = 0, round_id: RoundId = ROUND) -> CommitEntry:
+    reveal = Reveal(cid_of_bytes(b"update"), ROOT, Digest(bytes([salt]) * 32))
+    return journal.sign(TASK, round_id, reveal, Signer(KEY).sign)
 
 
 def sign_in_process(path: Path, salt: int) -> bytes | None:
     journal = opened(path)
     try:
-        return sign(journal, salt).signature
+        return sign(journal, salt).commit.signature
     except RuleError:
         return None
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite"
+    return tmp_path / "journal.db"
 
 
 @pytest.fixture
@@ -60,19 +60,19 @@ def test_sign__first_commit__is_recorded_with_a_signature_of_the_node(
     journal: SupernodeJournal, path: Path
 ) -> None:
     journal.see(TASK, ROUND, 10)
-    commit = sign(journal)
-    digest = commit_digest(DOMAIN, TASK, ROUND, Signer(KEY).address, commit.commitment)
-    assert recover(digest, commit.signature) == Signer(KEY).address
+    entry = sign(journal)
+    digest = commit_digest(DOMAIN, TASK, ROUND, Signer(KEY).address, entry.commit.commitment)
+    assert recover(digest, entry.commit.signature) == Signer(KEY).address
     again = opened(path)
-    assert again.commit_of(TASK, ROUND) == commit
+    assert again.commit_of(TASK, ROUND) == entry
     assert again.note_of(TASK, ROUND).step == Step.SIGNED
     again.close()
 
 
 def test_sign__same_commit_twice__gives_the_recorded_signature(journal: SupernodeJournal) -> None:
     first = sign(journal)
-    journal.receive(TASK, ROUND, b"receipt")
-    assert sign(journal).signature == first.signature
+    journal.receive(TASK, ROUND, Signature(b"receipt"))
+    assert sign(journal).commit.signature == first.commit.signature
     assert sign(journal).receipt == b"receipt"
 
 
@@ -81,7 +81,7 @@ def test_sign__second_commit__is_refused(journal: SupernodeJournal) -> None:
     with pytest.raises(RuleError, match="another commit is signed already"):
         sign(journal, salt=1)
     assert journal.commit_of(TASK, ROUND) == first
-    assert sign(journal, salt=1, round_=RoundId(3)).round == 3
+    assert sign(journal, salt=1, round_id=RoundId(3)).commit.round == 3
 
 
 def test_sign__signer_fails__records_nothing(journal: SupernodeJournal) -> None:
@@ -89,9 +89,9 @@ def test_sign__signer_fails__records_nothing(journal: SupernodeJournal) -> None:
         raise KeyError("no key")
 
     with pytest.raises(KeyError):
-        journal.sign(TASK, ROUND, cid_of_bytes(b"update"), ROOT, ROOT, fails)
+        journal.sign(TASK, ROUND, Reveal(cid_of_bytes(b"update"), ROOT, ROOT), fails)
     assert journal.commit_of(TASK, ROUND) is None
-    assert sign(journal).signature
+    assert sign(journal).commit.signature
 
 
 def test_sign__ten_processes_at_once__one_signature(path: Path) -> None:
@@ -106,7 +106,7 @@ def test_sign__ten_threads_at_once__one_signature(journal: SupernodeJournal) -> 
     def attempt(salt: int) -> bytes | None:
         start.wait(10)
         try:
-            return sign(journal, salt).signature
+            return sign(journal, salt).commit.signature
         except RuleError:
             return None
 
@@ -171,23 +171,23 @@ def test_pins__round_not_ended__are_kept_and_those_never_signed_are_not(journal:
     for step in (Step.SIGNED, Step.RECEIVED, Step.COUNTED, Step.REVEALED):
         journal.reach(TASK, ROUND, step)
         assert idle(journal) == {lost}
-    journal.unpinned(signed)
-    journal.unpinned(lost)
+    journal.forget_pin(signed)
+    journal.forget_pin(lost)
     assert idle(journal) == set()
     journal.reach(TASK, ROUND, Step.ENDED)
     assert idle(journal) == {signed}
-    journal.unpinned(signed)
+    journal.forget_pin(signed)
     assert idle(journal) == set()
 
 
 def test_pins__next_round_signs_the_same_update__are_kept_until_it_ends(journal: SupernodeJournal) -> None:
     following, cid = RoundId(ROUND + 1), cid_of_bytes(b"update")
-    for round_ in (ROUND, following):
-        journal.see(TASK, round_, 10)
-        journal.pin(TASK, round_, cid)
-        sign(journal, round_=round_)
+    for round_id in (ROUND, following):
+        journal.see(TASK, round_id, 10)
+        journal.pin(TASK, round_id, cid)
+        sign(journal, round_id=round_id)
     journal.reach(TASK, ROUND, Step.ENDED)
-    journal.unpinned(cid)
+    journal.forget_pin(cid)
     assert idle(journal) == set()
     journal.reach(TASK, following, Step.ENDED)
     assert idle(journal) == {cid}
@@ -224,7 +224,7 @@ def test_journal__killed_at_a_step__goes_on_with_one_signature(path: Path, name:
     before = journal.commit_of(TASK, ROUND)
     journal.see(TASK, ROUND, 10)
     after = sign(journal, 7)
-    assert before is None or before.signature == after.signature
+    assert before is None or before.commit.signature == after.commit.signature
     assert (before is None) == (
         name in ("before-seen", "during-seen", "after-seen", "before-signed", "during-signed")
     )

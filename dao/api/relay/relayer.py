@@ -9,12 +9,15 @@ from dataclasses import dataclass, replace
 
 from dao.api.http.problems import Problem, arguments_of
 from dao.api.relay.relay_jobs import DAY, JobState, RelayJob, RelayJobs, Space
-from dao.chain.account import ESTIMATE, NO_MONEY, NoMoney, is_passing
+from dao.chain.account import ESTIMATE, NoMoney
+from dao.chain.broadcaster import SEND
 from dao.chain.client import Chain
 from dao.chain.contracts import Call
 from dao.chain.fees import GWEI
-from dao.chain.rpc import Answered
-from dao.chain.sender import SEND, Sender, TxReceipt
+from dao.chain.receipts import TxReceipt
+from dao.chain.rpc import NodeError
+from dao.chain.send_policy import NO_MONEY, is_passing
+from dao.chain.sender import Sender
 from dao.core.errors import ChainError, Reverted, RuleError
 from dao.core.types import Address, Wei, hex_of
 from dao.runtime.backoff import pause_after
@@ -136,7 +139,7 @@ class Relayer:
             request = {"from": hex_of(self.address), "to": hex_of(call.to or b""), "data": hex_of(call.data)}
             try:
                 found = await self._chain.ask(ESTIMATE, request, self._chain.head().number, call.label)
-            except Answered as error:
+            except NodeError as error:
                 raise (_dry() if NO_MONEY.search(error.reason) else error) from None
             gas = int(found, 16) * 6 // 5
         if gas > self._budget.max_gas:
@@ -195,10 +198,10 @@ class Relayer:
         before = await self._balance()
         try:
             receipt = await self._sender.send(
-                job.call, f"relay:{job.number}", told=told, most_gas=self._budget.max_gas
+                job.call, f"relay:{job.number}", on_hash=told, most_gas=self._budget.max_gas
             )
-        except (RuleError, Answered) as error:
-            if isinstance(error, Answered) and (error.method != SEND or is_passing(error)):
+        except (RuleError, NodeError) as error:
+            if isinstance(error, NodeError) and (error.method != SEND or is_passing(error)):
                 raise  # it may yet be sent
             return _failed(job, error)
         except Reverted as error:
@@ -249,7 +252,7 @@ class Relayer:
 
 def _is_unsent(error: ChainError) -> bool:
     """Whether the node refused a transaction, or its estimate, so that nothing of it is under way."""
-    return isinstance(error, NoMoney) or (isinstance(error, Answered) and error.method in (SEND, ESTIMATE))
+    return isinstance(error, NoMoney) or (isinstance(error, NodeError) and error.method in (SEND, ESTIMATE))
 
 
 def _failed(job: RelayJob, error: Exception) -> RelayJob:
