@@ -28,10 +28,10 @@ class ClaimOutcome:
 
 
 def init(
-    home: Path, url: str | None = None, deployment: Path | None = None, *, work: int = SCRYPT_WORK
+    home: Path, rpc: str | None = None, deployment: Path | None = None, *, work: int = SCRYPT_WORK
 ) -> Address:
     """Create a node's home folder; arguments and errors as `create_home` has them."""
-    return create_home(NodeSettings, home, url, deployment, work)
+    return create_home(NodeSettings, home, rpc, deployment, work)
 
 
 async def join(settings: NodeSettings, owner: Signer, task: TaskId, task_settings: TaskSettings) -> None:

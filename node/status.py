@@ -87,7 +87,7 @@ async def read_status(settings: NodeSettings, last: int = 10) -> NodeStatus:
         async with asyncio.timeout(LIMIT), connect_chain(settings) as chain:
             await _read_chain(settings, chain, status, tasks)
     except TimeoutError:
-        status.trouble = f"{settings.chain.url}: no answer within {LIMIT:.0f} s; is the chain's node running?"
+        status.trouble = f"{settings.chain.rpc}: no answer within {LIMIT:.0f} s; is the chain's node running?"
     except DaoError as error:
         status.trouble = str(error)
     return status

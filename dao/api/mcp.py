@@ -51,7 +51,7 @@ async def open_services(settings: ApiSettings) -> AsyncIterator[Dependencies]:
     index = await asyncio.to_thread(Index, open_database(settings.database()), deployment)
     try:
         async with open_content(settings, domain) as content:
-            link = ChainConnection(settings.chain.url, deployment, settings.chain.confirmations)
+            link = ChainConnection(settings.chain.rpc, deployment, settings.chain.confirmations)
             services = Dependencies(settings, link, Sessions(()), index, Live())
             services.names = kept_names(settings.home / NAMES, deployment.token)
             following = asyncio.create_task(follow(services, None, content))

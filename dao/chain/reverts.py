@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from dao.chain.interface import decode, refusals
+from dao.chain.task_rules import TASK_RULES
 from dao.core.errors import DecodeError, Reverted
 from dao.core.reasons import in_tokens
 from dao.core.types import Phase, hex_of
@@ -70,30 +71,9 @@ SENTENCES: Mapping[str, str] = {
 }
 
 
-# What the contracts ask of a rule (contracts/RuleBook.sol)
-_FIXED = "the same for the whole life of a task"
-_PERIOD = "at least 1 second"
-_RULES: Mapping[str, str] = {
-    "superlink": "an address other than zero; another Superlink takes over by replaceSuperlink alone",
-    "commitPeriod": _PERIOD,
-    "revealPeriod": _PERIOD,
-    "resultPeriod": _PERIOD,
-    "challengePeriod": _PERIOD,
-    "resolvePeriod": _PERIOD,
-    "forcePeriod": f"{_PERIOD}, and not more than revealPeriod and resultPeriod together",
-    "unbondingPeriod": "the periods of a round together, with resultPeriod twice, to be shorter than it; shorten one",
-    "quorum": f"1 to {1 << 20:,} Supernodes",
-    "shards": f"1 to {1 << 16:,}, {_FIXED}",
-    "bodyDepth": f"1 to 24, {_FIXED}",
-    "codec": f"0 (int8) or 1 (float32), {_FIXED}",
-    "minStake": "more than zero and at least the registry's minimum stake",
-    "maxStake": "at least minStake",
-    "roundBudget": "more than zero",
-    "challengeBond": "more than zero, or anyone could freeze results for nothing",
-    "appHash": f"one that is not zero, {_FIXED}",
-    "baseModel": f"one that is not zero, {_FIXED}",
-    "validationRoot": f"one that is not zero, {_FIXED}",
-    "admittedOnly": _FIXED,
+# what the contracts expect of a rule, or of what rules depend on, by its name there
+_REQUIREMENTS: Mapping[str, str] = {rule.solidity_name: rule.requirement for rule in TASK_RULES} | {
+    "unbondingPeriod": "the periods of a round together, with resultPeriod twice, to be shorter than it; shorten one"
 }
 
 
@@ -135,7 +115,7 @@ def _explain(data: bytes) -> tuple[str, tuple[object, ...], str]:
         for name, value in zip(refusal.names, arguments, strict=True)
     }
     if refusal.name == "BadRules":
-        shown["expected"] = _RULES.get(shown["what"], "another value")
+        shown["expected"] = _REQUIREMENTS.get(shown["what"], "another value")
     listed = ", ".join(f"{name} {value}" for name, value in shown.items())
     sentence = SENTENCES.get(refusal.name, listed or "no details")
     if shown.get("expectedStates") == _NEW:

@@ -8,13 +8,15 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.live import Live
 
-from dao.cli.output import writable
+from dao.cli import options
+from dao.cli.options import OUT, DemoNodesOption
+from dao.cli.output import require_writable
 from dao.core.errors import ConfigError
 from dao.demo.demo_network import open_world
 from dao.demo.demo_report import write_json, write_plot
@@ -27,18 +29,19 @@ from dao.demo.terminal_view import render, summary
 
 
 def command(
-    nodes: Annotated[int, typer.Option(min=1, max=50, help="Supernodes; roles repeat every five.")] = 5,
-    rounds: Annotated[int, typer.Option(min=1, max=SHARDS, help="Rounds; each uses up a shard.")] = 5,
-    store: Annotated[
-        Literal["disk", "kubo"], typer.Option(help="Where content is kept and exchanged.")
-    ] = "disk",
-    json: Annotated[Path | None, typer.Option(help="Write the results as JSON.")] = None,
+    nodes: DemoNodesOption = 5,
+    rounds: Annotated[int, options.rounds(most=SHARDS)] = 5,
+    with_ipfs: Annotated[
+        bool,
+        typer.Option("--with-ipfs", help="Give each daemon an IPFS node, and exchange content over these."),
+    ] = False,
+    out: Annotated[Path | None, OUT] = None,
     keep: Annotated[
         bool,
         typer.Option("--keep", help="Stay up, serve the members' page, and say how to join and to vote."),
     ] = False,
     home: Annotated[
-        Path | None, typer.Option(help="Keep keys, data, logs and content here; must not exist.")
+        Path | None, options.own_home("a temporary one; without, it must not exist, and it stays")
     ] = None,
 ) -> None:
     """Run a DAO on this machine: a chain, one Superlink and some Supernodes, each a process with its own key and data.
@@ -46,10 +49,10 @@ def command(
     They train a digit classifier on real images, commit, reveal, are scored and paid; every round is audited, and the
     owners claim. Two have good data, one a tenth of it, one 40% wrong labels, one trains nothing and sends noise.
 
-    Example: dao demo --rounds 3 --json results.json
+    Example: dao demo --rounds 3 --out results.json
     """
     console = Console()
-    writable(json, "--json")
+    require_writable(out, "--out")
     with ExitStack() as stack:
         if home is not None and home.exists():
             raise ConfigError(f"--home {home}: expected a folder that does not exist yet")
@@ -64,11 +67,11 @@ def command(
             plot = Path.cwd() / "commonweight-demo.png"
             write_plot(state, plot)
             console.print(f"plot: {plot}")
-            if json:
-                write_json(state, json)
+            if out:
+                write_json(state, out)
 
         try:
-            asyncio.run(_run(nodes, rounds, store == "kubo", folder, console, done, keep=keep))
+            asyncio.run(_run(nodes, rounds, with_ipfs, folder, console, done, keep=keep))
         except asyncio.CancelledError:  # told to end
             raise typer.Exit(128 + signal.SIGTERM) from None
 
@@ -76,7 +79,7 @@ def command(
 async def _run(
     nodes: int,
     rounds: int,
-    kubo: bool,
+    with_ipfs: bool,
     folder: Path,
     console: Console,
     done: Callable[[DemoState], None],
@@ -102,7 +105,7 @@ async def _run(
                     stage.show = _lines(console)
                     await stay(stage, console)
 
-            await play(world, people, rounds, kubo=kubo, show=show, then=then)
+            await play(world, people, rounds, with_ipfs=with_ipfs, show=show, then=then)
 
 
 def _live(stack: ExitStack, console: Console) -> Show:

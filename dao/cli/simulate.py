@@ -20,7 +20,9 @@ from dao.app.gradient_client import Evaluator
 from dao.app.preflight import try_loss
 from dao.app.shards import read_shards
 from dao.chain.signer import Signer
-from dao.cli.output import writable
+from dao.cli import options
+from dao.cli.options import OUT, AppPythonOption, DemoNodesOption
+from dao.cli.output import require_writable
 from dao.core.errors import ConfigError
 from dao.core.formats.layout import Model, model_size, write_model
 from dao.core.formats.manifest import Manifest
@@ -51,48 +53,38 @@ class Scene:
 
 
 def command(
-    nodes: Annotated[
-        int,
-        typer.Option(
-            min=1, max=50, help="Supernodes of the demonstration, without --app; roles repeat every five."
-        ),
-    ] = 5,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds; each uses up a validation shard.")] = 5,
-    app: Annotated[
-        Path | None, typer.Option(help="Folder of an app of your own, with --data and --shards.")
-    ] = None,
-    data: Annotated[
-        list[Path] | None, typer.Option(help="What a contributor has, as data() reads it; repeat for each.")
-    ] = None,
-    shards: Annotated[Path | None, typer.Option(help="Folder of the validation shards.")] = None,
+    nodes: DemoNodesOption = 5,
+    rounds: Annotated[int, options.rounds()] = 5,
+    app: Annotated[Path | None, options.APP] = None,
+    data: Annotated[list[Path] | None, options.DATA] = None,
+    shards: Annotated[Path | None, options.SHARDS] = None,
     test: Annotated[
-        Path | None, typer.Option(help="What the app's metrics() are taken on after each round.")
+        Path | None, typer.Option(help="Data on which the app's metrics() are taken after each round.")
     ] = None,
-    app_python: Annotated[
-        Path | None, typer.Option(help="Interpreter of the app's environment; without, this one.")
-    ] = None,
-    json: Annotated[Path | None, typer.Option(help="Write the results as JSON.")] = None,
+    app_python: AppPythonOption = None,
+    out: Annotated[Path | None, OUT] = None,
     plot: Annotated[Path | None, typer.Option(help="Write accuracy and earnings as a PNG.")] = None,
 ) -> None:
     """Train together on this machine, without a chain: what would each contributor earn?
 
     Without --app, a digit classifier on real images and five kinds of contributors: two with good data, one with a
-    tenth of it, one with 40% wrong labels, one that trains nothing and sends noise. Training and gradients run in
-    processes of their own; formats, gate, clip, aggregate, scores and payouts are the protocol's.
+    tenth of it, one with 40% wrong labels, one that trains nothing and sends noise. With --app, name --data once for
+    each contributor, and --shards. Training and gradients run in processes of their own; formats, gate, clip, aggregate,
+    scores and payouts are the protocol's.
 
     Example: dao simulate --rounds 3 --plot earned.png
     Example: dao simulate --app tumour --data a.csv --data b.csv --shards shards --test test.csv
     """
-    writable(json, "--json")
-    writable(plot, "--plot")
+    require_writable(out, "--out")
+    require_writable(plot, "--plot")
     if plot is not None and plot.suffix.lower() != ".png":
         raise ConfigError(f"--plot {plot}: expected a name that ends in .png")
     with tempfile.TemporaryDirectory(prefix="commonweight-") as folder:
         scene = _scene(nodes, app, data or [], shards, test, app_python, Path(folder))
         state = asyncio.run(_simulate(scene, rounds, Path(folder), Console()))
     Console().print(summary(state))
-    if json:
-        write_json(state, json)
+    if out:
+        write_json(state, out)
     if plot:
         write_plot(state, plot)
 

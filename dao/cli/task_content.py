@@ -21,7 +21,7 @@ from dao.core.errors import AppTimeout, ConfigError
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import depth_for
 from dao.core.types import Digest, Rules, Wei
-from dao.gov.action_json import kind_of
+from dao.gov.action_json import get_kind
 from dao.gov.actions import CreateTask
 from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore
@@ -142,7 +142,7 @@ def write_draft(file: Path, rules: Rules, funds: Wei) -> None:
     from dao.gov.drafts import shown
 
     action = CreateTask(rules, funds)
-    told = {"actions": [{"kind": kind_of(action), "fields": shown(action)}]}
+    told = {"actions": [{"kind": get_kind(action), "fields": shown(action)}]}
     file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 

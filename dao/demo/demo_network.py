@@ -162,16 +162,16 @@ async def _stake(anvil: Anvil, chain: Chain, dao: Sender, wanted: Sequence[tuple
             await sender.send(call)
 
 
-def write_config(world: World, keys: Keys, kubo: str | None = None, *, trains: bool = False) -> None:
+def write_config(world: World, keys: Keys, ipfs: str | None = None, *, trains: bool = False) -> None:
     """Write a daemon's settings file; who trains does so on one thread, for all share this machine."""
     lines = [
-        *(["threads = 1", f'reveal = "{"ipfs" if kubo else "stream"}"'] if trains else []),
+        *(["threads = 1", f'reveal = "{"ipfs" if ipfs else "stream"}"'] if trains else []),
         "[chain]",
-        f'url = "{world.anvil.ws}"',
+        f'rpc = "{world.anvil.ws}"',
         f'deployment = "{world.deployment}"',
         "[content]",
         *(["sync = false"] if trains else []),
-        *([f'kubo = "{kubo}"'] if kubo else []),
+        *([f'ipfs = "{ipfs}"'] if ipfs else []),
     ]
     (keys.home / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -76,16 +76,22 @@ Then = Callable[[Stage], Awaitable[None]]
 
 
 async def play(
-    world: World, people: list[DemoMember], rounds: int, *, kubo: bool, show: Show, then: Then | None = None
+    world: World,
+    people: list[DemoMember],
+    rounds: int,
+    *,
+    with_ipfs: bool,
+    show: Show,
+    then: Then | None = None,
 ) -> DemoState:
     """Start the daemons, follow `rounds` rounds to their final state, claim; DaoError when something ends badly.
 
     `then` is called while the daemons still run.
     """
     seats = [Seat(person, *named(keys)) for person, keys in zip(people, world.nodes, strict=True)]
-    state = DemoState(world.task, "kubo" if kubo else "disk", rounds, seats, note="starting the daemons")
+    state = DemoState(world.task, "kubo" if with_ipfs else "disk", rounds, seats, note="starting the daemons")
     async with AsyncExitStack() as stack:
-        daemons = await _start(stack, world, people, rounds, kubo=kubo)
+        daemons = await _start(stack, world, people, rounds, with_ipfs=with_ipfs)
         if world.guest is not None:
             state.page = await open_site(stack, world)
         auditor = await _auditor(stack, world)
@@ -107,10 +113,10 @@ async def play(
 
 
 async def _start(
-    stack: AsyncExitStack, world: World, people: list[DemoMember], rounds: int, *, kubo: bool
+    stack: AsyncExitStack, world: World, people: list[DemoMember], rounds: int, *, with_ipfs: bool
 ) -> list[Daemon]:
     """Supernodes first, so that all are there when the Superlink opens the first round."""
-    apis = await _ipfs(stack, world) if kubo else {}
+    apis = await _ipfs(stack, world) if with_ipfs else {}
     daemons = []
     for person, keys, data in zip(people, world.nodes, world.dealt.members, strict=False):
         write_config(world, keys, apis.get(keys.home), trains=True)
@@ -120,7 +126,7 @@ async def _start(
 
             python = interpreter(keys.home / "python")
         settings = NodeSettings.load(keys.home)
-        write_task(settings, world.task, TaskSettings(data=data, superlink=world.address, python=python))
+        write_task(settings, world.task, TaskSettings(data=data, superlink=world.address, app_python=python))
         daemons.append(await _daemon(stack, person.name, ["node", "start"], keys))
     write_config(world, world.superlink, apis.get(world.superlink.home))
     daemons.append(await _superlink(world, rounds))

@@ -27,7 +27,7 @@ def how_to_join(world: World) -> str:
     return "\n".join(
         (
             f". {sys.prefix}/bin/activate",
-            f"dao node init --home {home}/node --url {world.anvil.ws} --deployment {world.deployment}",
+            f"dao node init --home {home}/node --rpc {world.anvil.ws} --deployment {world.deployment}",
             f"dao node register --home {home}/node {owner} --stake 100",
             f"dao node join {world.task} --home {home}/node {owner} --data {data} --superlink {world.address}",
             f"dao node start --home {home}/node",

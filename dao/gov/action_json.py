@@ -13,12 +13,12 @@ _ADDRESS = 42  # characters
 _NAMES = {re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower(): kind for kind in KINDS}
 
 
-def kind_of(action: Action) -> str:
+def get_kind(action: Action) -> str:
     """The name of an action's kind: "create_task", "grant", …, "unknown"."""
     return next((name for name, kind in _NAMES.items() if isinstance(action, kind)), "unknown")
 
 
-def fields_of(action: Action) -> dict[str, object]:
+def write_fields(action: Action) -> dict[str, object]:
     """The fields: wei as decimal text, digests and addresses as 0x and hex digits, rules as an object."""
     if isinstance(action, Unknown):
         return {
@@ -32,7 +32,7 @@ def fields_of(action: Action) -> dict[str, object]:
 
 
 def read_action(kind: str, fields: object) -> Known:
-    """Read what `fields_of` writes, hex digits in any case, addresses as people write them; DecodeError names what is wrong."""
+    """Read what `write_fields` writes, hex digits in any case, addresses as people write them; DecodeError names what is wrong."""
     if kind not in _NAMES:
         raise DecodeError(f"action {kind[:80]!r}: expected one of {' '.join(_NAMES)}")
     known: Any = _NAMES[kind]

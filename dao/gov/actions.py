@@ -228,7 +228,7 @@ KINDS: Mapping[type[Known], _Kind] = {
 }
 
 
-def call_of(action: Action, deployment: Deployment) -> tuple[Address, Wei, bytes]:
+def encode_action(action: Action, deployment: Deployment) -> tuple[Address, Wei, bytes]:
     """The call that does it: target, wei of ether, calldata; DecodeError for values that do not fit."""
     if isinstance(action, Unknown):
         return action.target, action.value, action.calldata
@@ -245,13 +245,13 @@ def encode_actions(actions: Sequence[Action], deployment: Deployment) -> Actions
     for action in actions:
         funds = action.funds if isinstance(action, CreateTask) else getattr(action, "amount", Wei(0))
         if isinstance(action, CreateTask | Fund) and funds:
-            calls.append(call_of(Approve(deployment.distributor, funds), deployment))
-        calls.append(call_of(action, deployment))
+            calls.append(encode_action(Approve(deployment.distributor, funds), deployment))
+        calls.append(encode_action(action, deployment))
     targets, values, calldatas = zip(*calls, strict=True) if calls else ((), (), ())
     return Actions(tuple(targets), tuple(values), tuple(calldatas))
 
 
-def decode(target: Address, value: Wei, calldata: bytes, deployment: Deployment) -> Action:
+def decode_action(target: Address, value: Wei, calldata: bytes, deployment: Deployment) -> Action:
     """What a call of the timelock does; Unknown unless it is, to the byte, the call of one of the known kinds."""
     unknown = Unknown(target, value, calldata)
     kind: Any = _by_selector(deployment).get((target, calldata[:4]))
@@ -262,12 +262,12 @@ def decode(target: Address, value: Wei, calldata: bytes, deployment: Deployment)
     try:
         arguments: list[Any] = list(decode_values(function.inputs, calldata[4:], kind.__name__))
         action: Known = kind(*(rules_of(v) if isinstance(v, tuple) else v for v in arguments))
-        return action if call_of(action, deployment)[2] == calldata else unknown
+        return action if encode_action(action, deployment)[2] == calldata else unknown
     except DecodeError:
         return unknown
 
 
-def proposal_id(actions: Actions, description: str) -> int:
+def compute_proposal_id(actions: Actions, description: str) -> int:
     """A proposal's number (IGovernor.hashProposal): of its calls and its description, so it is known beforehand."""
     fields = (
         *(list(actions.targets), list(actions.values), list(actions.calldatas)),

@@ -11,16 +11,16 @@ from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions, Governor, Timelock
 from dao.chain.reverts import reverted
 from dao.chain.rpc import NodeError
+from dao.chain.task_rules import TASK_RULES
 from dao.core.errors import Reverted
 from dao.core.types import Rules, TaskId, Wei, hex_of
-from dao.gov.action_json import fields_of, kind_of, read_action
-from dao.gov.actions import Action, ChangeRules, CreateTask, SetThreshold, decode, encode_actions
-from dao.gov.describe import describe
-from dao.gov.risks import DecisionPace, is_about_time, undecidable, warning_of
+from dao.gov.action_json import get_kind, read_action, write_fields
+from dao.gov.actions import Action, ChangeRules, CreateTask, SetThreshold, decode_action, encode_actions
+from dao.gov.describe import describe_action
+from dao.gov.risks import DecisionPace, changes_pace, warn_of, warn_of_slow_decisions
 
-_WEI = (
-    *("funds", "amount", "votes", "value"),
-    *("min_stake", "max_stake", "round_budget", "superlink_bond", "challenge_bond"),
+_SUFFIXES = {rule.name: rule.unit.suffix for rule in TASK_RULES} | dict.fromkeys(
+    ("funds", "amount", "votes", "value"), "_wei"
 )
 _NO_METHOD = (-32601, -32602)
 
@@ -42,14 +42,14 @@ def read(kind: str, fields: dict[str, Any]) -> Action:
 
 def shown(action: Action) -> dict[str, Any]:
     """An action's fields with their units in their names: amount_wei, commit_period_seconds."""
-    found: dict[str, Any] = _renamed(fields_of(action), _with_unit)
+    found: dict[str, Any] = _renamed(write_fields(action), _with_unit)
     return found
 
 
 def decoded(actions: Actions, deployment: Deployment) -> list[Action]:
     """What each call of a proposal does."""
     calls = zip(actions.targets, actions.values, actions.calldatas, strict=True)
-    return [decode(target, value, data, deployment) for target, value, data in calls]
+    return [decode_action(target, value, data, deployment) for target, value, data in calls]
 
 
 async def draft(chain: Chain, title: str, text: str, wanted: Sequence[Action]) -> Draft:
@@ -58,11 +58,11 @@ async def draft(chain: Chain, title: str, text: str, wanted: Sequence[Action]) -
     kinds = decoded(actions, chain.deployment)
     description = description_of(title, text)
     current = await _current(chain, kinds)
-    words = [describe(action, chain.deployment, current) for action in kinds]
+    words = [describe_action(action, chain.deployment, current) for action in kinds]
     supply = await _supply(chain, kinds)
-    warnings = [why for why in (warning_of(action, supply) for action in kinds) if why is not None]
+    warnings = [why for why in (warn_of(action, supply) for action in kinds) if why is not None]
     warnings += await _undecidable(chain, kinds)
-    warnings += await _tried(chain, actions, [kind_of(action) for action in kinds])
+    warnings += await _tried(chain, actions, [get_kind(action) for action in kinds])
     return Draft(actions, description, words, warnings)
 
 
@@ -87,7 +87,7 @@ async def _supply(chain: Chain, actions: Sequence[Action]) -> Wei:
 
 async def _undecidable(chain: Chain, actions: Sequence[Action]) -> list[str]:
     """What lets no challenge be decided in time, where actions are about that at all."""
-    about_time = any(map(is_about_time, actions))
+    about_time = any(map(changes_pace, actions))
     if not about_time and not any(isinstance(action, CreateTask | ChangeRules) for action in actions):
         return []
     governor, at = Governor(chain), chain.head()
@@ -103,7 +103,7 @@ async def _undecidable(chain: Chain, actions: Sequence[Action]) -> list[str]:
         for task in map(TaskId, range(1, await coordinator.task_count(at) + 1)):
             if not (await coordinator.task_of(task, at)).closed:
                 tasks[task] = await coordinator.rules_of(task, at)
-    return undecidable(actions, pace, tasks)
+    return warn_of_slow_decisions(actions, pace, tasks)
 
 
 async def _current(chain: Chain, actions: Sequence[Action]) -> dict[TaskId, Rules]:
@@ -170,9 +170,7 @@ def _renamed(value: Any, rename: Any) -> Any:
 
 
 def _with_unit(name: str) -> str:
-    if name in _WEI:
-        return f"{name}_wei"
-    return f"{name}_seconds" if name.endswith("_period") else name
+    return name + _SUFFIXES.get(name, "")
 
 
 def _plain(name: str) -> str:

@@ -1,6 +1,6 @@
 """Settings of a daemon: its flags, else COMMONWEIGHT_… variables, else the file `config.toml` of its home folder.
 
-A variable names a field by its path: COMMONWEIGHT_CHAIN__URL is `url` in the table `[chain]`.
+A variable names a field by its path: COMMONWEIGHT_CHAIN__RPC is `rpc` in the table `[chain]`.
 """
 
 import json
@@ -65,15 +65,15 @@ class Section(BaseModel):
 class ChainSettings(Section):
     """The chain, the node to read it through, and the depth at which a block is final."""
 
-    url: str = Field(default_factory=devnet_url, pattern="^(ws|http)s?://")
+    rpc: str = Field(default_factory=devnet_url, pattern="^(ws|http)s?://")
     deployment: FromHome = Path("deployment.json")
     confirmations: int = Field(default=0, ge=0, le=1000)
 
 
 class ContentSettings(Section):
-    """The sources of content: `kubo` is the multiaddr of an IPFS node's API."""
+    """Where content comes from: `ipfs` is the API of an IPFS node, as a multiaddr."""
 
-    kubo: str | None = None
+    ipfs: str | None = None
     gateways: tuple[str, ...] = ()
 
 
@@ -81,7 +81,7 @@ class KeySettings(Section):
     """The operator's key: a keystore and the file of its password; without that, COMMONWEIGHT_PASSWORD is it."""
 
     keystore: FromHome = Path("operator.json")
-    password: FromHome = Path("password")
+    password_file: FromHome = Path("password")
 
 
 class HomeSettings(BaseSettings):
@@ -127,8 +127,8 @@ class HomeSettings(BaseSettings):
         return self.home / path
 
     def password_file(self) -> Path | None:
-        """Return the password's file, or None where there is none: then the variable must be set."""
-        path = self.at(self.key.password)
+        """Return the password's file, or None where there is none and the variable must have it."""
+        path = self.at(self.key.password_file)
         return path if path.exists() else None
 
 

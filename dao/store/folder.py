@@ -4,7 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from dao.core.errors import ConfigError, ContentError, Mismatch, NotFound
+from dao.core.errors import ContentError, Mismatch, NotFound
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
 from dao.store.cid import CHUNK, digest_of_content, is_named, name_of
@@ -85,11 +85,3 @@ class FolderSource:
                 f"{name_of(digest)} in {self.root}: cannot be read: {error.strerror}; check the disk and its permissions"
             ) from None
         return Cid(ContentCodec.RAW if size <= CHUNK else ContentCodec.DAG_PB, digest)
-
-
-def store_folder(folder: Path) -> Path:
-    """Return the folder of a store; ConfigError where there is none: it is not created."""
-    folder = folder.expanduser()
-    if not (folder / "objects").is_dir():
-        raise ConfigError(f"--store {folder}: not the folder of a store; a Superlink's is HOME/store")
-    return folder

@@ -98,7 +98,7 @@ def prepare(world: World) -> str:
         f'shards = "{world.assignment.shards}"',
         f'stores = ["{world.assignment.store}"]',
         "[chain]",
-        f'url = "{world.network.anvil.ws}"',
+        f'rpc = "{world.network.anvil.ws}"',
     )
     (world.home / "config.toml").write_text("\n".join(lines))
     world.network.deployment.save(world.home / "deployment.json")

@@ -19,7 +19,7 @@ from dao.core.errors import ChainError, Reverted
 from dao.core.keccak import keccak256
 from dao.core.types import Address, BlockNumber, Digest, Wei, hex_of
 from dao.devnet.anvil import dev_signer
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from tests.support import RULES, Network
 
 DEPLOYER, FOUNDER = dev_signer(0), dev_signer(3)
@@ -203,7 +203,7 @@ async def test_faults__cancelled_after_its_vote_and_scheduled_again__is_without_
             await pass_time(own_network, chain, 1)
             await founder.send(governor.propose(actions, text))
             await pass_time(own_network, chain, await governor.voting_delay(chain.head()) + 1)
-            await founder.send(governor.vote(proposal_id(actions, text), Support.FOR))
+            await founder.send(governor.vote(compute_proposal_id(actions, text), Support.FOR))
             await pass_time(own_network, chain, await governor.voting_period(chain.head()) + 1)
             await founder.send(governor.queue(actions, text))
         assert not [fault async for fault in faults(chain, chain.head()) if governor_only in fault]

@@ -129,7 +129,7 @@ def test_decision__from_delegation_to_execution__by_either_way(town: Town, tmp_p
         )
     )
     said = dao.run(
-        *("propose", "--file", file, "--set", "quorum=5", *town.free, *poor.key, "--yes", "--json")
+        *("propose", "--file", file, "--set", "voting-quorum=5", *town.free, *poor.key, "--yes", "--json")
     )
     assert "Pay 7 tokens of the treasury to" in said.stderr
     assert "quorum of 5 percent" in said.stderr
@@ -224,10 +224,19 @@ def test_task__drafted_by_command__created_by_the_members(town: Town, tmp_path: 
             made.base,
             "--shards",
             made.shards,
-            "--store",
+            "--content-folder",
             made.store,
         ),
-        *("--superlink", member.address, "--rounds", 2, "--round-budget", "10", "--draft", draft),
+        *(
+            "--superlink-operator",
+            member.address,
+            "--fund-rounds",
+            2,
+            "--round-budget",
+            "10",
+            "--draft",
+            draft,
+        ),
     )
     assert told["draft"] == str(draft)
     dao.run("delegate", *town.paid, *member.key, "--yes")

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from aggregator.settings import SuperlinkSettings
 from dao.api.settings import ApiSettings
 from dao.cli import COMMANDS, command_line
-from dao.cli.node import OWNER_PASSWORD
+from dao.cli.options import OWNER_PASSWORD
 from dao.runtime.config import HOME_VARIABLE, PASSWORD_VARIABLE, HomeSettings
 from dao.runtime.locks import RUNTIME_VARIABLE
 from node.settings import NodeSettings, TaskSettings

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dao.cli.serving import SuperlinkSettings
 from pydantic import BaseModel
 
+from aggregator.settings import SuperlinkSettings
 from dao.api.settings import ApiSettings
 from dao.app import bundle, process
 from dao.chain.deploy import Params

@@ -360,7 +360,7 @@ async def _key(home: Path) -> Signer:
 
 def _write_config(home: Path, network: Network, first: str) -> None:
     network.deployment.save(home / "deployment.json")
-    lines = [first, "[chain]", f'url = "{network.anvil.ws}"']
+    lines = [first, "[chain]", f'rpc = "{network.anvil.ws}"']
     (home / "config.toml").write_text("\n".join(lines) + "\n")
 
 

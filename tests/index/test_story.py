@@ -17,7 +17,7 @@ from dao.core.settle import compute_result_hash
 from dao.core.settle import result as result_of
 from dao.core.types import Phase, RoundId, Timestamp, Wei
 from dao.devnet.anvil import Anvil
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from dao.index.reads.records import ProposalPhase
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
@@ -71,7 +71,7 @@ async def test_decision__from_proposal_to_execution__as_the_governor_tells(
         governor, receiver = Governor(chain), Signer.ephemeral().address
         actions = Actions.of([Token(chain).transfer(receiver, Wei(7 * TOKEN))])
         text = "# A grant\n\nFor \0 and <b>others</b>"
-        number = proposal_id(actions, text)
+        number = compute_proposal_id(actions, text)
         async with network.sender(chain, voters[0]) as one, network.sender(chain, voters[2]) as two:
             await one.send(governor.propose(actions, text))
             assert await check_proposal(indexed, number) is ProposalPhase.PENDING
@@ -89,7 +89,7 @@ async def test_decision__from_proposal_to_execution__as_the_governor_tells(
             await indexed.pass_time(network, 6)
             await two.send(governor.execute(actions, text))
             assert await check_proposal(indexed, number) is ProposalPhase.EXECUTED
-        other = proposal_id(actions, "another")
+        other = compute_proposal_id(actions, "another")
         assert await check_proposal(indexed, other) is ProposalPhase.DEFEATED
 
         shown = reads.proposal(number)

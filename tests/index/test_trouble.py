@@ -17,7 +17,7 @@ from dao.chain.governance import Actions, Governor, Support
 from dao.core.formats.signed_messages import commit_digest
 from dao.core.types import BlockNumber, Digest, RoundId, TaskId, Wei
 from dao.devnet.anvil import Anvil
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from dao.index.database import migrate, open_database
 from dao.runtime.failpoint import VARIABLE
 from tests.chain.proxy import Proxy
@@ -88,7 +88,7 @@ async def live(network: Network) -> Lived:
             )
             await sender.send(coordinator.commit(task, RoundId(1), operator, COMMITMENT, signature))
         actions, text = Actions.of([Token(chain).transfer(one.owner.address, Wei(1))]), f"# {begin}"
-        number = proposal_id(actions, text)
+        number = compute_proposal_id(actions, text)
         async with network.sender(chain, one.owner) as sender:
             await sender.send(Token(chain).delegate(one.owner.address))
             await pass_time(1)

@@ -13,7 +13,7 @@ from dao.api.routes.prepare import Prepared, next_nonce, prepared
 from dao.chain.client import Chain
 from dao.chain.governance import Governor
 from dao.gov import drafts
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from dao.gov.typed_data import TypedDataBuilder
 
 router = APIRouter(tags=["prepare"])
@@ -84,7 +84,7 @@ async def preview(form: DraftForm, services: Given) -> DraftShown:
             "targets": made.actions.targets,
             "values": made.actions.values,
             "calldatas": made.actions.calldatas,
-            "proposal_id": proposal_id(made.actions, made.description),
+            "proposal_id": compute_proposal_id(made.actions, made.description),
             "words": made.words,
             "warnings": made.warnings,
         }
@@ -116,7 +116,7 @@ async def prepare_propose(form: ProposeForm, services: Given) -> PreparedProposa
                 "description": made.description,
                 "deadline": deadline,
             },
-            "proposal_id": proposal_id(made.actions, made.description),
+            "proposal_id": compute_proposal_id(made.actions, made.description),
             "warnings": made.warnings,
         }
     )
