@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
 ALL = {
     str(path.relative_to(ROOT)): path.read_text()
-    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 }
 SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CALL = re.compile(r"(?:^|[(;&|])\s*(dao [^\n|&;()<>]*)", re.MULTILINE)
