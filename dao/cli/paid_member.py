@@ -18,7 +18,7 @@ LIMIT = 600.0  # seconds for a transaction
 
 
 class PaidMember:
-    """A Member whose acts a Sender sends."""
+    """An ActingMember whose acts a Sender sends."""
 
     def __init__(self, chain: Chain, sender: Sender) -> None:
         self.account = sender.address
@@ -27,27 +27,27 @@ class PaidMember:
         self._sender = sender
 
     async def find(self, text: str) -> PublishedProposal:
-        """See Member."""
+        """See ActingMember."""
         return proposal_in(await find_proposal(self._chain, text))
 
     async def rules(self, task: TaskId) -> Rules:
-        """See Member."""
+        """See ActingMember."""
         return await Coordinator(self._chain).rules_of(task, self._chain.head())
 
     async def holds(self, contract: str) -> bool:
-        """See Member."""
+        """See ActingMember."""
         at = self._chain.head()
         if contract == "token":
             return await Token(self._chain).balance_of(self.account, at) > 0
         return await Registry(self._chain).delegate_of(self.account, at) != ZERO_ADDRESS
 
     async def delegate(self, contract: str, to: Address) -> Outcome:
-        """See Member."""
+        """See ActingMember."""
         votes = Token(self._chain) if contract == "token" else Registry(self._chain)
         return await self._send(votes.delegate(to))
 
     async def votes(self, proposal: PublishedProposal) -> Wei:
-        """See Member."""
+        """See ActingMember."""
         why = explain_refusal("vote", await read_times(self._chain, proposal.number))
         if why is not None:
             raise RuleError(why)
@@ -61,25 +61,25 @@ class PaidMember:
         return votes
 
     async def vote(self, proposal: PublishedProposal, support: Support, reason: str) -> Outcome:
-        """See Member."""
+        """See ActingMember."""
         call = Governor(self._chain).vote(proposal.number, support, reason)
         return await self._send_in_time("vote", proposal, call)
 
     async def draft(self, title: str, text: str, actions: Sequence[Action]) -> Draft:
-        """See Member."""
+        """See ActingMember."""
         return await draft(self._chain, title, text, actions)
 
     async def propose(self, draft: Draft) -> Outcome:
-        """See Member."""
+        """See ActingMember."""
         return await self._send(Governor(self._chain).propose(draft.actions, draft.description))
 
     async def queue(self, proposal: PublishedProposal) -> Outcome:
-        """See Member."""
+        """See ActingMember."""
         call = Governor(self._chain).queue(proposal.actions, proposal.description)
         return await self._send_in_time("queue", proposal, call)
 
     async def execute(self, proposal: PublishedProposal) -> Outcome:
-        """See Member."""
+        """See ActingMember."""
         call = Governor(self._chain).execute(proposal.actions, proposal.description)
         return await self._send_in_time("execute", proposal, call)
 

@@ -29,7 +29,7 @@ _POLL = 0.3  # seconds between reads of a relayed transaction's status
 
 
 class RelayedMember:
-    """A Member whose acts an API relays."""
+    """An ActingMember whose acts an API relays."""
 
     def __init__(self, api: ApiClient, deployment: Deployment, signer: Signer) -> None:
         self.account = signer.address
@@ -39,20 +39,20 @@ class RelayedMember:
         self._draft_form: dict[str, Any] = {}  # of the last draft
 
     async def find(self, text: str) -> PublishedProposal:
-        """See Member."""
+        """See ActingMember."""
         return await find_proposal(self._api, text)
 
     async def rules(self, task: TaskId) -> Rules:
-        """See Member."""
+        """See ActingMember."""
         return await read_rules(self._api, task)
 
     async def holds(self, contract: str) -> bool:
-        """See Member."""
+        """See ActingMember."""
         account = await self._api.get(f"/accounts/{hex_of(self.account)}")
         return int(account["balance_wei" if contract == "token" else "staked_wei"]) > 0
 
     async def delegate(self, contract: str, to: Address) -> Outcome:
-        """See Member."""
+        """See ActingMember."""
         form = {"account": hex_of(self.account), "contract": contract, "delegatee": hex_of(to)}
         typed = await self._prepare("/prepare/delegate", form)
         verifier: Address = getattr(self.deployment, contract)
@@ -64,7 +64,7 @@ class RelayedMember:
         )
 
     async def votes(self, proposal: PublishedProposal) -> Wei:
-        """See Member."""
+        """See ActingMember."""
         why = explain_refusal("vote", await self._read_times(proposal))
         voter = await self._api.get(f"/proposals/{proposal.number}/voters/{hex_of(self.account)}")
         votes = Wei(int(voter["weight_wei"]))
@@ -75,7 +75,7 @@ class RelayedMember:
         return votes
 
     async def vote(self, proposal: PublishedProposal, support: Support, reason: str) -> Outcome:
-        """See Member."""
+        """See ActingMember."""
         voter, number = hex_of(self.account), str(proposal.number)
         form = {"account": voter, "proposal": number, "support": int(support), "reason": reason}
         typed = await self._prepare("/prepare/vote", form)
@@ -88,7 +88,7 @@ class RelayedMember:
         return await self._relay("vote", {**body, "signature": signature})
 
     async def draft(self, title: str, text: str, actions: Sequence[Action]) -> Draft:
-        """See Member. The words are this program's own."""
+        """See ActingMember. The words are this program's own."""
         encoded = encode_actions(actions, self.deployment)
         forms = [{"kind": get_kind(action), "fields": drafts.shown(action)} for action in actions]
         body = {"title": title, "description": text, "actions": forms}
@@ -100,7 +100,7 @@ class RelayedMember:
         )
 
     async def propose(self, draft: Draft) -> Outcome:
-        """See Member."""
+        """See ActingMember."""
         proposer = hex_of(self.account)
         prepared = await self._api.post("/prepare/propose", {**self._draft_form, "account": proposer})
         typed = prepared["typed_data"][0]
@@ -122,11 +122,11 @@ class RelayedMember:
         return await self._relay("propose", {**body, "signature": signature})
 
     async def queue(self, proposal: PublishedProposal) -> Outcome:
-        """See Member."""
+        """See ActingMember."""
         return await self._relay_in_time("queue", proposal)
 
     async def execute(self, proposal: PublishedProposal) -> Outcome:
-        """See Member."""
+        """See ActingMember."""
         return await self._relay_in_time("execute", proposal)
 
     async def _relay_in_time(self, act: str, proposal: PublishedProposal) -> Outcome:
