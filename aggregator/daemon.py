@@ -16,7 +16,7 @@ from aggregator.status import StatusStream
 from aggregator.superlink import Superlink, SuperlinkDeps
 from aggregator.task_watcher import TaskWatcher
 from dao.app import bundle as apps
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.app.preflight import try_loss
 from dao.app.shards import Shards, read_shards
 from dao.chain.client import Chain
@@ -84,7 +84,7 @@ class RunningSuperlink:
 
 @asynccontextmanager
 async def open_superlink(
-    settings: Settings, signer: Signer, evaluator: Evaluator | None = None
+    settings: Settings, signer: Signer, evaluator: GradientClient | None = None
 ) -> AsyncIterator[RunningSuperlink]:
     """Make everything ready: chain, content, shards, the app's process, the wire.
 
@@ -106,7 +106,9 @@ async def open_superlink(
         store = _store(settings, stack)
         if evaluator is None:
             folder = await _app(store, rules, home)
-            evaluator = Evaluator(folder, settings.python, home / "scratch", limit=settings.evaluation_limit)
+            evaluator = GradientClient(
+                folder, settings.python, home / "scratch", limit=settings.evaluation_limit
+            )
             stack.push_async_callback(evaluator.stop)
         # also warms the app's process up, and finds out now whether app, model and shards fit
         await try_loss(evaluator, await store.get(rules.base_model), shards.paths[0])

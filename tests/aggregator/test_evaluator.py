@@ -10,7 +10,7 @@ import pytest_asyncio
 import torch
 from safetensors.torch import save_file
 
-from dao.app.gradient_client import POINTS, Evaluator
+from dao.app.gradient_client import POINTS, GradientClient
 from dao.core.errors import AppCrashed, AppError, AppTimeout
 
 APP = """
@@ -89,24 +89,26 @@ def models(tmp_path: Path) -> tuple[dict[str, torch.Tensor], dict[str, torch.Ten
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def warm(tmp_path_factory) -> AsyncIterator[Evaluator]:
+async def warm(tmp_path_factory) -> AsyncIterator[GradientClient]:
     """One process for the tests that leave it whole: torch takes seconds to import."""
     folder = tmp_path_factory.mktemp("warm")
     (folder / "app.py").write_text(APP)
-    evaluator = Evaluator(folder, Path(sys.executable), folder / "scratch", limit=60, threads=1)
+    evaluator = GradientClient(folder, Path(sys.executable), folder / "scratch", limit=60, threads=1)
     yield evaluator
     await evaluator.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def make(tmp_path: Path) -> AsyncIterator[Callable[..., Evaluator]]:
+async def make(tmp_path: Path) -> AsyncIterator[Callable[..., GradientClient]]:
     made = []
 
-    def start(text: str = APP, limit: float = 60) -> Evaluator:
+    def start(text: str = APP, limit: float = 60) -> GradientClient:
         folder = tmp_path / "app"
         folder.mkdir()
         (folder / "app.py").write_text(text)
-        made.append(Evaluator(folder, Path(sys.executable), tmp_path / "scratch", limit=limit, threads=1))
+        made.append(
+            GradientClient(folder, Path(sys.executable), tmp_path / "scratch", limit=limit, threads=1)
+        )
         return made[-1]
 
     yield start
