@@ -5,9 +5,9 @@ from pathlib import Path
 
 from dao.content.tensor_files import cid_of
 from dao.core.errors import ConfigError
+from dao.core.formats.cid import Cid
 from dao.core.merkle import Tree
 from dao.core.types import Digest
-from dao.store.cid import Cid
 
 DEPTH = 16  # of the tree; docs/protocol.md, "Trees"
 

@@ -11,7 +11,9 @@ from dao.audit.evidence import Evidence, fetch
 from dao.audit.findings import Differs, Missing, expect
 from dao.audit.statement_checks import weighed_of
 from dao.content import tensor_files
+from dao.core.commits import FAILED
 from dao.core.errors import AppError, DecodeError
+from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import TOLERANCE, Gradient, gradient_size, relative_distance
 from dao.core.formats.layout import Model
 from dao.core.formats.manifest import Manifest, Node
@@ -19,10 +21,9 @@ from dao.core.formats.update import Update
 from dao.core.merkle import body_root, verify
 from dao.core.round_machine import counted_stake
 from dao.core.score import scores
-from dao.core.settle import FAILED, inputs_root, loss_micros, scores_root
+from dao.core.settle import inputs_root, loss_micros, scores_root
 from dao.core.types import Address, Digest, Status, hex_of
 from dao.core.weigh import UpdateEntry, Weighing, weigh
-from dao.store.cid import Cid
 from dao.store.source import Source
 
 T = TypeVar("T")
@@ -77,7 +78,7 @@ class ContentChecks:
 
     async def check_base(self) -> str:
         """The base model is there, and has the number of values stated."""
-        path = await self.fetch("base model", Cid.parse(self.manifest.base_model))
+        path = await self.fetch("base model", self.manifest.base_model)
         model = await asyncio.to_thread(tensor_files.open_model, path)
         self._base = (path, model)
         values = model.layout.values
@@ -96,7 +97,7 @@ class ContentChecks:
                 continue
             who = f"node {hex_of(node.node)}"
             try:
-                path = await self.fetch(f"{who}: update", Cid.parse(node.cid), limit)
+                path = await self.fetch(f"{who}: update", node.cid, limit)
                 update = await asyncio.to_thread(tensor_files.open_update, path, layout, codec)
                 root = await asyncio.to_thread(body_root, update.body, depth)
             except DecodeError as error:
@@ -124,10 +125,9 @@ class ContentChecks:
     async def check_shard(self) -> str:
         """The shard is under the task's validation root, and there."""
         shard, root = self.manifest.shard, self.record.rules.validation_root
-        digest = Cid.parse(shard.cid).digest
-        is_drawn = verify(root, digest, shard.index, shard.proof, DEPTH)
+        is_drawn = verify(root, shard.cid.digest, shard.index, shard.proof, DEPTH)
         expect(is_drawn, f"shard {shard.index}: {shard.cid} is not under the task's validation root")
-        self._shard = await self.fetch(f"shard {shard.index}", Cid.parse(shard.cid))
+        self._shard = await self.fetch(f"shard {shard.index}", shard.cid)
         return f"shard {shard.index}, {shard.cid}"
 
     async def check_gate(self) -> str:
@@ -232,12 +232,12 @@ class ContentChecks:
 
     # parts
 
-    async def _gradient(self, what: str, cid: str | None) -> Gradient | None:
+    async def _gradient(self, what: str, cid: Cid | None) -> Gradient | None:
         expect((cid is None) == (not self.counted), f"{what}: expected one just when there is a valid update")
         if cid is None:
             return None
         layout = self.base[1].layout
-        path = await self.fetch(what, Cid.parse(cid), gradient_size(layout.values))
+        path = await self.fetch(what, cid, gradient_size(layout.values))
         return await asyncio.to_thread(tensor_files.open_gradient, path, layout)
 
     async def _compare(self, what: str, published: Gradient, evaluated: GradientFile) -> str:

@@ -1,4 +1,4 @@
-"""Why a contract refused, in a sentence: its custom error and arguments, read from the revert's bytes."""
+"""Explains a contract's refusal in a sentence: its custom error and arguments, read from the revert's bytes."""
 
 from collections.abc import Mapping
 
@@ -88,7 +88,7 @@ _TWICE = "this very proposal was made before and is {current}; with another titl
 
 
 def reverted(label: str, data: bytes, fallback: str = "") -> Reverted:
-    """Say why the call named `label` was refused, given the revert's bytes; `fallback` is the node's own word."""
+    """Return why the call named `label` was refused, by the revert's bytes; `fallback` is the node's own reason."""
     if not data:
         return Reverted(f"{label}: refused without a reason{f' ({fallback})' if fallback else ''}")
     try:

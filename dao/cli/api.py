@@ -107,7 +107,8 @@ async def _offer_mcp(settings: ApiSettings) -> None:
 
 async def _serve(settings: ApiSettings) -> None:
     from dao.api.daemon import open_api
-    from dao.cli.serving import until_told
+    from dao.runtime.open_files import allow_open_files
+    from dao.runtime.signals import run_until_signal
 
     async def serve() -> None:
         async with open_api(settings) as running:
@@ -116,7 +117,9 @@ async def _serve(settings: ApiSettings) -> None:
             print(f"API at {running.url}", flush=True)
             await running.wait()
 
-    await until_told(serve())
+    allow_open_files()
+    gc.freeze()
+    await run_until_signal(serve())
 
 
 def _settings(home: Path | None, **flags: object) -> ApiSettings:

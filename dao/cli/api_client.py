@@ -12,14 +12,14 @@ from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.governance import Actions
 from dao.chain.signer import Signer
 from dao.cli.chain_proposals import index_of
-from dao.cli.member import PublishedProposal
+from dao.cli.dao_member import PublishedProposal
 from dao.cli.output import printable
 from dao.core.errors import ConfigError, Refused, Unreachable
 from dao.core.formats.address import address_of
 from dao.core.types import BlockNumber, Rules, TaskId, Wei, hex_of
 from dao.gov import drafts
 from dao.gov.actions import ChangeRules
-from dao.gov.siwe import parse, signed_digest
+from dao.gov.siwe import compute_text_digest, parse
 
 BASE = "/api/v1"
 _TIMEOUT = 60.0  # seconds for one request
@@ -61,7 +61,7 @@ class ApiClient:
             raise Refused(
                 f"{self.url}: wants a sign-in to {request.uri}; nothing was signed, use --api {request.uri}"
             )
-        signature = signer.sign(signed_digest(answer["message"]))
+        signature = signer.sign(compute_text_digest(answer["message"]))
         session = await self.post(
             "/auth/verify", {"message": answer["message"], "signature": hex_of(signature)}
         )

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dao.chain.block_clock import format_time
 from dao.chain.signer import Signer
 from dao.cli import options
 from dao.cli.chain_options import RPC_DEFAULT
@@ -34,9 +35,8 @@ from dao.cli.output import log_to_stderr, parse_tokens, print_json
 from dao.core.errors import ConfigError
 from dao.core.reasons import decimal, in_tokens
 from dao.core.types import TaskId, Wei, hex_of
-from dao.gov.schedule import format_time
 from dao.runtime.config import default_home
-from dao.wire.grpc_options import checked_address
+from dao.wire.grpc_options import check_address
 from node.settings import NodeSettings, TaskSettings
 from node.status import NodeStatus
 
@@ -129,7 +129,7 @@ def join(
     settings = _settings(home)
     task_settings = TaskSettings(
         data=data.absolute(),
-        superlink=checked_address(superlink),
+        superlink=check_address(superlink),
         tls=tls or ca_file is not None,
         ca_file=ca_file and ca_file.absolute(),
         app_python=app_python and app_python.absolute(),
@@ -169,7 +169,7 @@ def status(home: HomeOption = None, last: LastOption = 10, json: JsonOption = Fa
 
     Example: dao node status --last 20
     """
-    from node.status import status as read_status
+    from node.status import read_status
 
     node_status = asyncio.run(read_status(_settings(home), last))
     if json:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dao.chain.block_clock import format_time
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.deployment import Deployment
@@ -14,7 +15,7 @@ from dao.chain.governance import Governor, ProposalState
 from dao.chain.governance_events import ProposalCreated
 from dao.cli.chain_options import ChainOptions, open_chain
 from dao.cli.chain_proposals import find_proposal, proposal_in, read_proposals
-from dao.cli.member import PublishedProposal
+from dao.cli.dao_member import PublishedProposal
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import ApiOption, JsonOption, LastOption
 from dao.cli.output import print_fields, print_json, print_table, printable
@@ -22,7 +23,7 @@ from dao.core.errors import ConfigError
 from dao.core.reasons import in_tokens
 from dao.core.types import Rules, TaskId, Timestamp, hex_of
 from dao.gov.describe import describe_calls
-from dao.gov.schedule import OVER, format_time
+from dao.gov.schedule import OVER
 
 STATES = tuple(state.name.lower() for state in ProposalState if state is not ProposalState.EXPIRED)
 _FIELDS = (

@@ -126,8 +126,8 @@ def _summary(manifest: Manifest) -> dict[str, object]:
     return {
         "seed": hex_of(manifest.seed),
         "shard": manifest.shard.index,
-        "base_model": manifest.base_model,
-        "model": manifest.model,
+        "base_model": str(manifest.base_model),
+        "model": str(manifest.model),
         "loss_before": manifest.loss_before / MILLION,
         "loss_after": manifest.loss_after / MILLION,
         "budget": in_tokens(manifest.budget_wei),

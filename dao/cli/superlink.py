@@ -1,17 +1,18 @@
 """`dao superlink`: run the aggregator of a task."""
 
 import asyncio
-import json as jsons
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from dao.chain.contracts import Coordinator, Registry
-from dao.chain.deployment import Deployment
+from aggregator.settings import SuperlinkSettings
+from dao.chain.block_clock import format_time
+from dao.chain.daemon_home import load_deployment
 from dao.chain.signer import Signer
 from dao.cli import options
-from dao.cli.chain_options import RPC_DEFAULT, ChainOptions, OwnerAccount, absolute, open_chain
+from dao.cli.chain_options import RPC_DEFAULT, OwnerAccount, absolute
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import (
     AmountOption,
@@ -24,17 +25,13 @@ from dao.cli.options import (
     StoreOption,
 )
 from dao.cli.output import log_to_stderr, parse_tokens, print_fields, print_json
-from dao.cli.serving import SuperlinkSettings, operator, serve, until_told
-from dao.core.errors import ConfigError, DaoError
+from dao.core.errors import ConfigError
 from dao.core.reasons import in_tokens
-from dao.core.types import TaskId, Wei, hex_of
-from dao.gov.schedule import format_time
-from dao.runtime.config import FILE, default_home
-from dao.runtime.running import holder
-from node.settings import NodeSettings
+from dao.core.types import hex_of
+from dao.runtime.config import default_home
+from dao.runtime.signals import run_until_signal
 
 app = typer.Typer(no_args_is_help=True)
-TAIL = 256 << 10  # bytes of the status file that are looked at
 
 HomeOption = Annotated[Path | None, options.home("superlink")]
 
@@ -50,11 +47,9 @@ def init(
 
     Example: dao superlink init --rpc ws://127.0.0.1:8545 --deployment deployment.json
     """
-    from node import commands
+    from aggregator import commands
 
     folder = _home(home)
-    if (folder / FILE).exists():
-        raise ConfigError(f"{folder}: already is a daemon's folder; choose another one by --home")
     address = commands.init(folder, rpc, deployment)
     if json:
         print_json({"operator": hex_of(address), "home": str(folder)})
@@ -70,7 +65,7 @@ def register(stake: Annotated[str, options.stake()], *, owner: OwnerAccount, hom
 
     Example: dao superlink register --owner-keystore owner.json --owner-password-file owner.password --stake 500
     """
-    from node import commands
+    from aggregator import commands
 
     wei = parse_tokens(stake, "--stake", or_none=False)
     settings, signer = _open_owner(home, owner)
@@ -85,7 +80,7 @@ def unbond(amount: AmountOption = None, *, owner: OwnerAccount, home: HomeOption
 
     Example: dao superlink unbond --owner-keystore owner.json --owner-password-file owner.password
     """
-    from node import commands
+    from aggregator import commands
 
     wei = None if amount is None else parse_tokens(amount, "--amount", or_none=False)
     settings, signer = _open_owner(home, owner)
@@ -100,7 +95,7 @@ def withdraw(owner: OwnerAccount, *, home: HomeOption = None) -> None:
 
     Example: dao superlink withdraw --owner-keystore owner.json --owner-password-file owner.password
     """
-    from node import commands
+    from aggregator import commands
 
     settings, signer = _open_owner(home, owner)
     print(f"{in_tokens(asyncio.run(commands.withdraw(settings, signer)))} tokens sent to the owner")
@@ -129,6 +124,8 @@ def start(
 
     Example: dao superlink start --task 1 --shards shards --listen 0.0.0.0:8600
     """
+    from aggregator.daemon import run_superlink
+
     settings = _settings(
         home,
         task=task,
@@ -140,7 +137,8 @@ def start(
         content={"ipfs": ipfs} if ipfs else None,
     )
     log_to_stderr()
-    asyncio.run(until_told(serve(settings, leave=leave)))
+    say = partial(print, flush=True)
+    asyncio.run(run_until_signal(run_superlink(settings, leave=leave, say=say)))
 
 
 @app.command()
@@ -153,61 +151,21 @@ def status(
 
     Example: dao superlink status --last 20
     """
-    settings = _settings(home)
-    events = _events(settings.home / "status.jsonl")
-    process = holder(settings.home / "lock")
-    serving = next((event for event in reversed(events) if event["event"] == "serving"), None)
-    fields: dict[str, object] = {
-        "running": process is not None,
-        "address": serving["address"] if serving and process is not None else None,
-        "task": settings.task or (serving and serving["task"]),
-    }
-    try:
-        fields |= asyncio.run(_on_chain(settings, fields["task"]))
-    except DaoError as error:
-        fields["trouble"] = str(error)
+    from aggregator.status import read_status
+
+    found = asyncio.run(read_status(_settings(home), last))
     if json:
-        print_json({**fields, "events": events[-last:]})
+        print_json({**found.fields, "events": found.events})
         return
-    print_fields({name: "-" if value is None else value for name, value in fields.items()})
-    for event in events[-last:]:
+    print_fields({name: "-" if value is None else value for name, value in found.fields.items()})
+    for event in found.events:
         print(" ".join(f"{name}={value}" for name, value in event.items()))
 
 
-async def _on_chain(settings: SuperlinkSettings, task: Any) -> dict[str, object]:
-    """What the chain says of the operator and its task."""
-    address = operator(settings).address
-    network = ChainOptions(settings.chain.rpc, settings.at(settings.chain.deployment))
-    async with open_chain(network) as chain:
-        at, coordinator = chain.final(), Coordinator(chain)
-        held = await Registry(chain).supernode(address, at)
-        found: dict[str, object] = {"operator": hex_of(address), "stake": in_tokens(held.active)}
-        if task is not None:
-            state = await coordinator.task_of(TaskId(task), at)
-            round_ = await coordinator.round_of(TaskId(task), state.last_round, at)
-            bond = (await coordinator.rules_of(TaskId(task), at)).superlink_bond
-            found |= {"bond": in_tokens(bond), "round": state.last_round, "phase": round_.phase.name.lower()}
-        gas = int(await chain.request("eth_getBalance", hex_of(address), "latest"), 16)
-        return found | {"gas_money": in_tokens(Wei(gas))}
-
-
-def _events(path: Path) -> list[dict[str, Any]]:
-    """The newest events of a status file, oldest first."""
-    if not path.exists():
-        return []
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - TAIL))
-        lines = file.read().splitlines()[1 if size > TAIL else 0 :]
-    return [jsons.loads(line) for line in lines if line.endswith(b"}")]
-
-
-def _open_owner(home: Path | None, owner: OwnerAccount) -> tuple[NodeSettings, Signer]:
-    """Return the settings, as staking takes them, and the owner's key."""
+def _open_owner(home: Path | None, owner: OwnerAccount) -> tuple[SuperlinkSettings, Signer]:
+    """Return the settings, and the owner's key."""
     settings = _settings(home)
-    network = Deployment.load(settings.at(settings.chain.deployment))
-    signer = owner.signer(network.chain_id)
-    return NodeSettings.model_construct(home=settings.home, chain=settings.chain, key=settings.key), signer
+    return settings, owner.signer(load_deployment(settings).chain_id)
 
 
 def _home(home: Path | None) -> Path:

@@ -18,11 +18,11 @@ from dao.app.preflight import try_loss
 from dao.app.shards import Shards
 from dao.content import tensor_files
 from dao.core.errors import AppTimeout, ConfigError
+from dao.core.formats.cid import Cid
 from dao.core.formats.layout import depth_for
 from dao.core.types import Digest, Rules, Wei
 from dao.gov.action_json import get_kind
 from dao.gov.actions import CreateTask
-from dao.store.cid import Cid
 from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore
 from dao.store.source import Store

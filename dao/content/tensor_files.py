@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from dao.core.aggregate import aggregate
+from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import LEAF, Gradient, decode_gradient, gradient_prefix, write_rows
 from dao.core.formats.layout import FLOAT, MAX_HEADER, Layout, Model, model_header, parse_model
 from dao.core.formats.update import Update, decode_update, update_size
 from dao.core.types import Codec, Digest
 from dao.core.weigh import UpdateEntry, Weighing
-from dao.store.cid import Cid
 from dao.store.hashing import cid_of_file
 
 _pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="arithmetic")

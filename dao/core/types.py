@@ -16,6 +16,7 @@ MicroScore = NewType("MicroScore", int)  # millionths of a loss; signed
 
 Digest = NewType("Digest", bytes)  # 32 bytes
 Address = NewType("Address", bytes)  # 20 bytes
+Signature = NewType("Signature", bytes)  # 65 bytes: r, s, v
 
 ZERO_DIGEST = Digest(bytes(32))
 ZERO_ADDRESS = Address(bytes(20))
@@ -130,6 +131,14 @@ class RoundState:
     phase: Phase
     closing: Digest
     result_hash: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A Supernode that may commit to a round; `stake` at the end of the block before the round opened."""
+
+    owner: Address
+    stake: Wei
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from typing import Any
 from dao.app.gradient_client import GradientClient
 from dao.audit import Outcome, audit
 from dao.chain.events import ResultPosted
+from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.types import Digest, RoundId
 from dao.demo.demo_network import DemoNetwork
 from dao.demo.images import APP
-from dao.store.cid import Cid
 from dao.store.disk import DiskStore
 from dao.wire.superlink_client import SuperlinkClient
 from dao.wire.superlink_source import SuperlinkSource

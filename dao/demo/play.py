@@ -11,6 +11,7 @@ from dao.chain.contracts import Distributor
 from dao.chain.events import Claimed
 from dao.chain.sender import Sender
 from dao.core.errors import DaoError
+from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest
 from dao.core.reward_tree import RewardTree
 from dao.core.types import RoundId, TaskId, hex_of
@@ -23,7 +24,6 @@ from dao.demo.plan import DemoMember
 from dao.demo.processes import Daemon
 from dao.demo.site import open_site
 from dao.demo.status_reader import StatusReader, apply_event, apply_manifest
-from dao.store.cid import Cid
 
 POLL = 0.1  # seconds between reads of the Superlink's status
 STALL = 600.0  # seconds without an event after which the demonstration is given up

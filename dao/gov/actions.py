@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from dao.chain.contracts import rules_fields
+from dao.chain.contract_table import NAMES
 from dao.chain.deployment import Deployment
-from dao.chain.events import rules_of
 from dao.chain.governance import Actions
 from dao.chain.interface import decode as decode_values
 from dao.chain.interface import encode, load
+from dao.chain.structs import rules_fields, rules_of
 from dao.core.errors import DecodeError
 from dao.core.keccak import keccak256
 from dao.core.types import Address, RoundId, Rules, TaskId, Wei
@@ -197,31 +197,34 @@ Action = Known | Unknown
 @dataclass(frozen=True, slots=True)
 class _Kind:
     address: str  # field of Deployment
-    contract: str
     function: str
+
+    @property
+    def contract(self) -> str:
+        return NAMES[self.address]
 
 
 KINDS: Mapping[type[Known], _Kind] = {
-    CreateTask: _Kind("coordinator", "TrainingCoordinator", "createTask"),
-    CloseTask: _Kind("coordinator", "TrainingCoordinator", "closeTask"),
-    ChangeRules: _Kind("coordinator", "TrainingCoordinator", "changeRules"),
-    Admit: _Kind("coordinator", "TrainingCoordinator", "admit"),
-    ReplaceSuperlink: _Kind("coordinator", "TrainingCoordinator", "setSuperlink"),
-    Resolve: _Kind("coordinator", "TrainingCoordinator", "resolve"),
-    PauseTasks: _Kind("coordinator", "TrainingCoordinator", "pause"),
-    UnpauseTasks: _Kind("coordinator", "TrainingCoordinator", "unpause"),
-    Grant: _Kind("token", "DaoToken", "transfer"),
-    Approve: _Kind("token", "DaoToken", "approve"),
-    Fund: _Kind("distributor", "RewardDistributor", "fund"),
-    PauseStaking: _Kind("registry", "SupernodeRegistry", "pause"),
-    UnpauseStaking: _Kind("registry", "SupernodeRegistry", "unpause"),
-    SetSlasher: _Kind("registry", "SupernodeRegistry", "setSlasher"),
-    SetVotingDelay: _Kind("governor", "DaoGovernor", "setVotingDelay"),
-    SetVotingPeriod: _Kind("governor", "DaoGovernor", "setVotingPeriod"),
-    SetThreshold: _Kind("governor", "DaoGovernor", "setProposalThreshold"),
-    SetQuorum: _Kind("governor", "DaoGovernor", "updateQuorumNumerator"),
-    SetLateExtension: _Kind("governor", "DaoGovernor", "setLateQuorumVoteExtension"),
-    SetTimelockDelay: _Kind("timelock", "TimelockController", "updateDelay"),
+    CreateTask: _Kind("coordinator", "createTask"),
+    CloseTask: _Kind("coordinator", "closeTask"),
+    ChangeRules: _Kind("coordinator", "changeRules"),
+    Admit: _Kind("coordinator", "admit"),
+    ReplaceSuperlink: _Kind("coordinator", "setSuperlink"),
+    Resolve: _Kind("coordinator", "resolve"),
+    PauseTasks: _Kind("coordinator", "pause"),
+    UnpauseTasks: _Kind("coordinator", "unpause"),
+    Grant: _Kind("token", "transfer"),
+    Approve: _Kind("token", "approve"),
+    Fund: _Kind("distributor", "fund"),
+    PauseStaking: _Kind("registry", "pause"),
+    UnpauseStaking: _Kind("registry", "unpause"),
+    SetSlasher: _Kind("registry", "setSlasher"),
+    SetVotingDelay: _Kind("governor", "setVotingDelay"),
+    SetVotingPeriod: _Kind("governor", "setVotingPeriod"),
+    SetThreshold: _Kind("governor", "setProposalThreshold"),
+    SetQuorum: _Kind("governor", "updateQuorumNumerator"),
+    SetLateExtension: _Kind("governor", "setLateQuorumVoteExtension"),
+    SetTimelockDelay: _Kind("timelock", "updateDelay"),
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
+from dao.chain.contract_table import NAMES
 from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.governance import Actions
 from dao.chain.interface import decode, load
@@ -14,15 +15,6 @@ from dao.gov.rules_diff import CHANGEABLE, describe_changes, describe_rules
 from dao.gov.units import format_decimal, format_duration, format_tokens
 
 _NOTHING: Mapping[TaskId, Rules] = {}
-_CONTRACTS = {
-    "token": "DaoToken",
-    "registry": "SupernodeRegistry",
-    "coordinator": "TrainingCoordinator",
-    "distributor": "RewardDistributor",
-    "timelock": "TimelockController",
-    "voting_power": "VotingPower",
-    "governor": "DaoGovernor",
-}
 
 
 def describe_action(  # noqa: C901, PLR0911, PLR0912  (a case each)
@@ -115,7 +107,7 @@ def describe_delegation(what: str, to: Address, own: Address) -> str:
 def _call(target: Address, calldata: bytes, deployment: Deployment) -> str:
     """The function and its arguments where the target is one of the network's contracts, else the bytes."""
     fallback = f"{len(calldata)} bytes of a kind that is not known here, selector {hex_of(calldata[:4])}"
-    for place, contract in _CONTRACTS.items():
+    for place, contract in NAMES.items():
         if getattr(deployment, place) != target:
             continue
         for function in load(contract).functions.values():

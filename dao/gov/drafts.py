@@ -10,7 +10,7 @@ from dao.chain.contracts import Coordinator, Token
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions, Governor, Timelock
 from dao.chain.reverts import reverted
-from dao.chain.rpc import Answered
+from dao.chain.rpc import NodeError
 from dao.chain.task_rules import TASK_RULES
 from dao.core.errors import Reverted
 from dao.core.types import Rules, TaskId, Wei, hex_of
@@ -134,7 +134,7 @@ async def _tried(chain: Chain, actions: Actions, labels: Sequence[str]) -> list[
     block = hex(chain.head().number)
     try:
         [answer] = await chain.request("eth_simulateV1", {"blockStateCalls": [{"calls": calls}]}, block)
-    except Answered as error:
+    except NodeError as error:
         if error.code not in _NO_METHOD:
             raise
         return await _tried_alone(chain, calls, labels)

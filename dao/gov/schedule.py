@@ -1,14 +1,13 @@
 """The times at which a proposal is voted on, queued, executed and withdrawn, and words for acts out of time."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from dao.chain.block_clock import format_time
 from dao.chain.client import Chain
 from dao.chain.governance import Governor
 
 VOTED = "this account has voted on this proposal, and a vote is final"
 NO_VOTES = "this account had no votes when the voting began; delegate for the next one"
-_NEVER = 2**37  # seconds
 _FITS = {"vote": "active", "queue": "succeeded", "execute": "queued", "cancel": "pending"}
 OVER = {  # nothing follows these
     "canceled": "was withdrawn already",
@@ -68,12 +67,3 @@ def explain_refusal(act: str, times: Times) -> str | None:  # noqa: PLR0911  (a 
 def is_too_late(act: str, state: str) -> bool:
     """Return whether a proposal can never be queued or executed any more."""
     return state in OVER or (act == "queue" and state == "queued")
-
-
-def format_time(seconds: int) -> str:
-    """Write a Unix time as people do."""
-    return (
-        datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        if seconds < _NEVER
-        else "never"
-    )

@@ -11,18 +11,19 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dao.chain.deployment import Deployment
+from dao.core.commits import FAILED, compute_commits_root
 from dao.core.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
 from dao.core.formats.canonical import read_json
+from dao.core.formats.cid import Cid
 from dao.core.formats.json_form import form_of
 from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
 from dao.core.reward_tree import reward_root
-from dao.core.settle import FAILED, commits_root, result, scores_root
+from dao.core.settle import result, scores_root
 from dao.core.types import Digest, Result, RoundId, TaskId
 from dao.index import schema
 from dao.index.database import WRITE, one_line
 from dao.index.reducer import Change
 from dao.index.training_changes import plain
-from dao.store.cid import Cid
 from dao.store.source import Source
 
 _SOON, _LATE = 2.0, 600.0  # seconds until a manifest that was missing is looked for again
@@ -145,13 +146,13 @@ class Manifests:
 
     def _ties(self, manifest: Manifest, posted: Result) -> Iterator[tuple[str, bool]]:
         """What binds a manifest to the result, and whether it does."""
-        stated = result(manifest, (), Cid.parse(manifest.model).digest, posted.manifest_digest)
+        stated = result(manifest, (), manifest.model.digest, posted.manifest_digest)
         for field in fields(Result):
             if field.name != "revealed":  # which needs the forced commits, too
                 yield field.name, getattr(stated, field.name) == getattr(posted, field.name)
         inputs = [node for node in manifest.nodes if node.status not in FAILED]
-        commits = ((node.node, node.commitment) for node in manifest.nodes if not node.forced)
-        yield "commits", commits_root(commits) == posted.commits_root
+        commits = (node for node in manifest.nodes if not node.forced)
+        yield "commits", compute_commits_root(commits) == posted.commits_root
         yield "scores", scores_root((node.node, node.score) for node in inputs) == posted.score_root
         yield "accounts", self._rewards_root(manifest) == posted.reward_root
         yield "sum of rewards", sum(a.cumulative_wei for a in manifest.accounts) == posted.reward_total
@@ -177,8 +178,8 @@ class Manifests:
 
 def _facts(manifest: Manifest) -> dict[str, Any]:
     return {
-        "base_model": manifest.base_model,
-        "model": manifest.model,
+        "base_model": str(manifest.base_model),
+        "model": str(manifest.model),
         "shard": manifest.shard.index,
         "loss_before": manifest.loss_before,
         "loss_after": manifest.loss_after,

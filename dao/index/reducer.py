@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from dao.chain import events, governance_events
-from dao.chain.cursor import ALL
+from dao.chain.contract_table import EVENTS
 from dao.chain.deployment import Deployment
 from dao.chain.event_types import Event, RoundEvent, TaskEvent
 from dao.core.errors import RpcError
@@ -34,7 +34,7 @@ NOT_INDEXED = (
     governance_events.CallScheduled,
     governance_events.TimelockChange,
 )
-KINDS: tuple[type[Event], ...] = tuple(dict.fromkeys(kind for kind in ALL if kind not in NOT_INDEXED))
+KINDS: tuple[type[Event], ...] = tuple(dict.fromkeys(kind for kind in EVENTS if kind not in NOT_INDEXED))
 
 _TAKEN_BY: Mapping[type[Event], Callable[[Any, UnitOfWork], None]] = {
     events.TaskCreated: training_changes.created,

@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 
 from dao.chain import events as on
-from dao.core.commitment import result_hash
 from dao.core.formats.json_form import form_of
+from dao.core.settle import compute_result_hash
 from dao.core.types import Phase, Result, RoundId, Rules, TaskId, Wei
 from dao.index.rows import AdmissionRow, ClaimRow, MemberRow, RoundRow, TaskRow, UnitOfWork
 from dao.index.schema import PLACES
@@ -158,7 +158,7 @@ def _posted(event: on.ResultPosted, state: RoundRow) -> RoundRow:
         state,
         phase=Phase.POSTED,
         posted_at=event.timestamp,
-        result_hash=result_hash(result),
+        result_hash=compute_result_hash(result),
         model_digest=result.model_digest,
         manifest_digest=result.manifest_digest,
         result=result_text(result),

@@ -7,7 +7,8 @@ blocks there are and how long each is: a hostile root cannot make a reader fetch
 from dataclasses import dataclass
 
 from dao.core.errors import DecodeError
-from dao.store.cid import CHUNK, MAX_LINKS, Cid, ContentCodec, DagLink, encode_node
+from dao.core.formats.cid import Cid, ContentCodec
+from dao.store.cid import CHUNK, MAX_LINKS, DagLink, encode_node
 
 MAX_BLOCK = 64 + MAX_LINKS * 64  # bytes of a node: a link takes at most 55, its size in the data 11
 _LINK_HEAD = b"\x0a\x24"
@@ -39,22 +40,22 @@ def parse_node(block: bytes) -> list[DagLink]:
 def _links(block: bytes) -> list[DagLink]:
     if len(block) > MAX_BLOCK:
         raise ValueError
-    found: list[tuple[Cid, int]] = []
+    children: list[tuple[Cid, int]] = []
     at = 0
-    while block[at] == 0x12 and len(found) < MAX_LINKS:
+    while block[at] == 0x12 and len(children) < MAX_LINKS:
         length, at = _varint(block, at + 1)
         entry, at = block[at : at + length], at + length
         total, end = _varint(entry, 41)
         if entry[:2] != _LINK_HEAD or entry[38:41] != b"\x12\x00\x18" or end != len(entry):
             raise ValueError
-        found.append((Cid.from_bytes(entry[2:38]), total))
+        children.append((Cid.from_bytes(entry[2:38]), total))
     length, at = _varint(block, at + 1)
     _, at = _varint(block, at + 3)  # the sum of the sizes: compared by encoding again
     sizes = []
     while at < len(block):
         size, at = _varint(block, at + 1)
         sizes.append(size)
-    return [DagLink(cid, size, total) for (cid, total), size in zip(found, sizes, strict=True)]
+    return [DagLink(cid, size, total) for (cid, total), size in zip(children, sizes, strict=True)]
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from dao.core.settle import result
 from dao.core.types import BlockNumber, RoundId, TaskId, Wei
 from dao.devnet.anvil import Anvil
 from dao.gov.actions import compute_proposal_id
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from tests.api.stage import LIMIT, PARAMS, Stage, govern
 from tests.index.world import manifest_of, root_of
@@ -71,7 +71,7 @@ async def _play(
                 manifest = replace(manifest, nodes=tuple(nodes))
             content = dump_manifest(manifest)
             await store.put_bytes(content)
-            posted = result(manifest, (), Cid.parse(manifest.model).digest, cid_of_bytes(content).digest)
+            posted = result(manifest, (), manifest.model.digest, cid_of_bytes(content).digest)
             await sender.send(coordinator.post_result(task, number, seed, posted))
             manifests.append(manifest)
             if number == 1:

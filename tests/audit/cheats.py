@@ -8,7 +8,6 @@ import numpy as np
 
 from dao.app.shards import read_shards
 from dao.core.formats.gradient import LEAF, gradient_prefix
-from dao.core.formats.json_form import Cid as CidText
 from dao.core.formats.manifest import Absent, Account, Manifest, Node
 from dao.core.merkle import body_root
 from dao.core.types import MicroScore, Result, Status, Wei
@@ -162,7 +161,7 @@ async def shard_chosen(stage: Stage) -> tuple[Manifest, None]:
     shards = read_shards(stage.world.assignment.shards)
     index = next(i for i in range(len(shards.paths)) if i not in stage.manifest.used_shards)
     cid = await DiskStore(stage.folder).put_file(shards.paths[index])
-    shard = replace(stage.manifest.shard, index=index, cid=CidText(str(cid)), proof=shards.proof(index))
+    shard = replace(stage.manifest.shard, index=index, cid=cid, proof=shards.proof(index))
     used = tuple(sorted({*stage.previous.used_shards, index}))
     return replace(stage.manifest, shard=shard, used_shards=used), None
 

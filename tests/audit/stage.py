@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -16,15 +16,17 @@ from dao.audit.statement_checks import weighed_of
 from dao.chain.client import Chain
 from dao.chain.interface import load
 from dao.chain.rounds import RoundReader
+from dao.core.commits import FAILED, NodeCommitment
 from dao.core.formats.canonical import canonical_json, read_json
+from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Model
 from dao.core.formats.manifest import MAX_BYTES, Manifest, dump_manifest
 from dao.core.formats.update import update_prefix
 from dao.core.replay import commits_of, facts_of
-from dao.core.settle import FAILED, ForcedCommits, settle
 from dao.core.settle import result as result_of
+from dao.core.settle import settle
 from dao.core.types import Codec, Phase, Result, RoundId, hex_of
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.store.source import Source
@@ -85,7 +87,7 @@ class Stage:
     manifest: Manifest
     previous: Manifest
     honest: Result
-    forced: ForcedCommits
+    forced: Sequence[NodeCommitment]
     folder: Path  # content of the cheat, beside what the Superlink stored
     cache: Path  # of the auditor
 
@@ -111,24 +113,23 @@ class Stage:
         network.anvil.request("anvil_rollback", 1)
         assert (await world.state(TAMPERED)).phase is Phase.CLOSED
         network.anvil.request("anvil_impersonateAccount", hex_of(world.bonded.operator.address))
-        forced = [(event.node, event.commitment) for event in events]
         shutil.copytree(world.home / "store", folder / "cheat")
         return cls(
-            world, manifest, await world.manifest(1), honest, forced, folder / "cheat", folder / "audit"
+            world, manifest, await world.manifest(1), honest, events, folder / "cheat", folder / "audit"
         )
 
-    async def put(self, content: bytes) -> str:
+    async def put(self, content: bytes | bytearray) -> Cid:
         """Publish content; return its CID."""
-        return str(await DiskStore(self.folder).put_bytes(content))
+        return await DiskStore(self.folder).put_bytes(bytes(content))
 
-    async def content(self, cid: str | None) -> bytearray:
+    async def content(self, cid: Cid | None) -> bytearray:
         """Bytes that the honest Superlink published."""
         assert cid is not None
-        return bytearray((await DiskStore(self.folder).get(Cid.parse(cid))).read_bytes())
+        return bytearray((await DiskStore(self.folder).get(cid)).read_bytes())
 
     def stated(self, manifest: Manifest, **changes: Any) -> Result:
         """The result that goes with a manifest."""
-        model = Cid.parse(manifest.model).digest
+        model = manifest.model.digest
         made = result_of(manifest, self.forced, model, cid_of_bytes(dump_manifest(manifest)).digest)
         return replace(made, **changes)
 

@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from dao.chain.client import Chain
-from dao.chain.contracts import Call, Coordinator, Registry, Token, rules_fields
+from dao.chain.contract_table import FIELDS
+from dao.chain.contracts import Call, Coordinator, Registry, Token
 from dao.chain.deploy import TOKEN, grant, timelock_execute
-from dao.chain.events import topic_of
+from dao.chain.event_codec import topic_of
 from dao.chain.governance import ADMIN_ROLE, PROPOSER_ROLE, Actions, Governor, Support, Timelock
 from dao.chain.governance_events import Approval
 from dao.chain.handover import faults, hand_over
 from dao.chain.interface import load
+from dao.chain.structs import rules_fields
 from dao.core.errors import ChainError, Reverted
 from dao.core.keccak import keccak256
 from dao.core.types import Address, BlockNumber, Digest, Wei, hex_of
@@ -72,14 +74,6 @@ OWNED: dict[
     },
 }
 SOURCES = Path(__file__).parents[2] / "contracts"
-PLACES = {
-    "TrainingCoordinator": "coordinator",
-    "SupernodeRegistry": "registry",
-    "RewardDistributor": "distributor",
-    "DaoGovernor": "governor",
-    "TimelockController": "timelock",
-    "DaoToken": "token",
-}
 
 
 async def test_hand_over__done__the_deployer_can_do_nothing(own_network: Network) -> None:
@@ -95,7 +89,7 @@ async def test_hand_over__done__the_deployer_can_do_nothing(own_network: Network
         for contract, functions in arguments.items():
             for name, values in functions.items():
                 data = load(contract).functions[name].encode(*values)
-                target = getattr(own_network.deployment, PLACES[contract])
+                target = getattr(own_network.deployment, FIELDS[contract])
                 with pytest.raises(Reverted):
                     await deployer.send(Call(target, data, name))
         at = chain.head()
@@ -129,7 +123,7 @@ async def test_hand_over__an_operation_left_behind__said(own_network: Network) -
         timelock = Timelock(chain)
         trap = timelock.grant_role(PROPOSER_ROLE, DEPLOYER.address)
         await deployer.send(timelock.schedule([trap], Digest(bytes(32)), 5))
-        with pytest.raises(ChainError, match="scheduled by nobody's vote"):
+        with pytest.raises(ChainError, match="scheduled without a vote"):
             await hand_over(chain, deployer)
 
 
@@ -192,12 +186,12 @@ async def pass_time(network: Network, chain: Chain, seconds: int) -> None:
     await chain.reach(BlockNumber(int(await chain.request("eth_blockNumber"), 16)), limit=30)
 
 
-async def test_faults__cancelled_after_its_vote_and_scheduled_again__is_by_nobodys_vote(
+async def test_faults__cancelled_after_its_vote_and_scheduled_again__is_without_a_vote(
     own_network: Network,
 ) -> None:
     """The operation has the id of one that was voted on: members think that it was cancelled."""
     actions, text = Actions.of([Call(ANYONE, b"", "nothing")]), "# Nothing"
-    governor_only = "scheduled by nobody's vote"
+    governor_only = "scheduled without a vote"
     async with own_network.chain() as chain, own_network.dao(chain) as deployer:
         timelock, governor, token = Timelock(chain), Governor(chain), Token(chain)
         await timelock_execute(

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import typer.main
@@ -29,9 +29,9 @@ WITHOUT_VARIABLE = {
 
 def all_options() -> Iterator[tuple[str, TyperOption]]:
     for words in all_commands():
-        command: typer.main.TyperCommand = typer.main.get_command(command_line(words))  # type: ignore[assignment]
+        command: Any = typer.main.get_command(command_line(words))
         for word in words:
-            command = command.commands[word]  # type: ignore[attr-defined]
+            command = command.commands[word]
         for parameter in command.params:
             if isinstance(parameter, TyperOption):
                 yield " ".join(words), parameter

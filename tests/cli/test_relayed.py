@@ -11,12 +11,12 @@ from bench.synthetic_events import NETWORK, address
 from dao.chain.governance import Actions, Support
 from dao.chain.signer import Signer
 from dao.cli.api_client import ApiClient
-from dao.cli.member import PublishedProposal
+from dao.cli.dao_member import PublishedProposal
 from dao.cli.relayed_member import RelayedMember
 from dao.core.errors import Refused, Unreachable
 from dao.core.types import Wei, hex_of
 from dao.gov.actions import compute_proposal_id
-from dao.gov.typed_data import _types
+from dao.gov.typed_data import _list_types
 
 URL = "https://dao.example"
 SIGNER = Signer.ephemeral()
@@ -27,7 +27,7 @@ ME = hex_of(SIGNER.address)
 
 def ballot() -> Any:
     return {
-        "types": _types("Ballot"),
+        "types": _list_types("Ballot"),
         "primaryType": "Ballot",
         "domain": {
             "name": "DaoGovernor",
@@ -124,6 +124,6 @@ async def test_errors__of_the_api__one_line_that_says_what_to_do() -> None:
     )
     for answer in (httpx.Response(200, text="<html>"), httpx.Response(502, text="")):
         api = Answers(relay__queue=answer, **shown)
-        with pytest.raises((Refused, Unreachable)) as caught:
+        with pytest.raises((Refused, Unreachable)) as either:
             await api.member().queue(PROPOSAL)
-        assert "\n" not in str(caught.value)
+        assert "\n" not in str(either.value)

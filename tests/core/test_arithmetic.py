@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dao.core.aggregate import aggregate
 from dao.core.errors import DaoError, DecodeError
-from dao.core.formats.gradient import decode_gradient, dot, gradient_prefix, norm, quantise
+from dao.core.formats.gradient import Gradient, decode_gradient, dot, gradient_prefix, norm, quantise
 from dao.core.formats.layout import Layout, Model, depth_for, model_size, parse_model, write_model
 from dao.core.formats.update import Update, decode_update, encode_body, update_prefix
 from dao.core.merkle import Tree, body_root, verify
@@ -40,7 +40,7 @@ def integers(update: Update) -> list[int]:
     return [int(q) for q in update.q(0, LAYOUT.chunks).reshape(-1)]
 
 
-def gradient_of(seed: int) -> tuple[object, list[int]]:
+def gradient_of(seed: int) -> tuple[Gradient, list[int]]:
     rows = quantise(model_of(seed, 0.5))
     gradient = decode_gradient(gradient_prefix(LAYOUT.values) + rows.tobytes(), LAYOUT.values)
     values: list[int] = []

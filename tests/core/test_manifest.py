@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from dao.core.errors import DecodeError, TooLarge
 from dao.core.formats.canonical import MAX_INTEGER
-from dao.core.formats.json_form import MAX_TEXT, Cid, Count, Decimal, Signature, form_of
+from dao.core.formats.cid import Cid, ContentCodec
+from dao.core.formats.json_form import MAX_TEXT, Count, Decimal, form_of
 from dao.core.formats.manifest import MAX_BYTES, Manifest, canonical_json, dump_manifest, parse_manifest
-from dao.core.types import Address, Digest, MicroScore, RoundId, TaskId, Wei
+from dao.core.types import Address, Digest, MicroScore, RoundId, Signature, TaskId, Wei
 
+CID = "bafkreid7qoywk77r7rj3slobqfekdvs57qwuwh5d2z3sqsw52iabe3mqne"
 numbers = st.integers(-MAX_INTEGER, MAX_INTEGER)
 counts = st.integers(0, MAX_INTEGER)
 LEAVES: dict[Any, st.SearchStrategy[Any]] = {
@@ -29,7 +31,7 @@ LEAVES: dict[Any, st.SearchStrategy[Any]] = {
     Wei: st.integers(0, 2**256 - 1),
     bool: st.booleans(),
     str: st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
-    Cid: st.from_regex("b[a-z2-7]{58}", fullmatch=True),
+    Cid: st.builds(Cid, st.sampled_from(ContentCodec), st.binary(min_size=32, max_size=32)),
     Digest: st.binary(min_size=32, max_size=32),
     Address: st.binary(min_size=20, max_size=20),
     Signature: st.binary(min_size=65, max_size=65),
@@ -79,7 +81,7 @@ def test_manifest__any__reads_back_and_is_canonical(manifest: Manifest) -> None:
 def example() -> dict[str, Any]:
     """A manifest as docs/protocol.md writes it."""
     address, other, digest = "0x" + "01" * 20, "0x" + "02" * 20, "0x" + "0a" * 32
-    cid = "b" + "a" * 58
+    cid = CID
     node = {
         "node": address,
         "owner": other,
@@ -234,6 +236,8 @@ WRONG: list[tuple[tuple[str | int, ...], object]] = [
     (("nodes", 0, "cid"), ""),
     (("nodes", 0, "cid"), "Qm" + "a" * 44),
     (("nodes", 0, "cid"), "b" + "a" * 59),
+    (("nodes", 0, "cid"), "b" + "a" * 58),  # base32, but no CIDv1
+    (("nodes", 0, "cid"), CID.upper()),
     (("nodes", 0), []),
     (("nodes",), {}),
     (("nodes",), None),

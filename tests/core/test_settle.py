@@ -8,39 +8,39 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dao.core.commitment import forced_hash
+from dao.core.commits import (
+    CommitRecord,
+    Failure,
+    Reveal,
+    SignedCommit,
+    compute_commits_root,
+    compute_forced_hash,
+)
 from dao.core.errors import RuleError
 from dao.core.formats.canonical import MAX_INTEGER
-from dao.core.formats.json_form import MAX_TEXT, Cid, Signature
+from dao.core.formats.cid import Cid, ContentCodec
+from dao.core.formats.json_form import MAX_TEXT
 from dao.core.formats.manifest import Manifest, Node, Shard, dump_manifest, parse_manifest
 from dao.core.replay import commits_of, differences, facts_of
 from dao.core.reward_tree import reward_root
-from dao.core.settle import (
-    Commit,
-    Failure,
-    RoundFacts,
-    commits_root,
-    inputs_root,
-    loss_micros,
-    result,
-    scores_root,
-    settle,
-)
+from dao.core.settle import RoundFacts, inputs_root, loss_micros, result, scores_root, settle
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
     Codec,
     Digest,
     Domain,
+    Member,
     MicroScore,
     RoundId,
+    Signature,
     Status,
     TaskId,
     Wei,
 )
 from dao.core.weigh import NodeWeight
 
-CID = Cid("b" + "a" * 58)
+CID = Cid(ContentCodec.RAW, Digest(b"\x0c" * 32))
 DISTRIBUTOR = Address(b"\xd1" * 20)
 BUDGET = Wei(1_000)
 FACTS = RoundFacts(
@@ -86,17 +86,16 @@ def owner_at(i: int) -> Address:
     return Address(bytes([0xF0 - i]) * 20)
 
 
-def commit_at(i: int, failure: Failure | None = None, *, forced: bool = False) -> Commit:
-    return Commit(
-        node=node_at(i),
-        owner=owner_at(i),
-        stake=Wei(10**18 * i),
-        commitment=Digest(bytes([i]) * 32),
-        signature=Signature(bytes(65)),
+def signed_at(i: int) -> SignedCommit:
+    return SignedCommit(TaskId(1), RoundId(1), node_at(i), Digest(bytes([i]) * 32), Signature(bytes(65)))
+
+
+def commit_at(i: int, failure: Failure | None = None, *, forced: bool = False) -> CommitRecord:
+    return CommitRecord(
+        member=Member(owner_at(i), Wei(10**18 * i)),
+        commit=signed_at(i),
         forced=forced,
-        cid=CID,
-        body_root=Digest(sha256(bytes([i])).digest()),
-        salt=ZERO_DIGEST,
+        reveal=Reveal(CID, Digest(sha256(bytes([i])).digest()), ZERO_DIGEST),
         failure=failure,
     )
 
@@ -140,14 +139,14 @@ def plain_root(rows: list[bytes]) -> bytes:
 
 
 def test_roots__rows_in_any_order__leaves_as_in_the_protocol() -> None:
-    commits = [(node_at(i), Digest(bytes([i]) * 32)) for i in (3, 1, 2)]
-    assert commits_root(commits) == plain_root([node_at(i) + bytes([i]) * 32 for i in (1, 2, 3)])
+    commits = [signed_at(i) for i in (3, 1, 2)]
+    assert compute_commits_root(commits) == plain_root([node_at(i) + bytes([i]) * 32 for i in (1, 2, 3)])
     inputs = [(node_at(i), Digest(bytes([9 - i]) * 32), i) for i in (3, 1, 2)]
     leaves = [bytes([9 - i]) * 32 + node_at(i) + i.to_bytes(4, "big") for i in (1, 2, 3)]
     assert inputs_root(inputs) == plain_root(leaves)
     scores = [(node_at(2), MicroScore(-1)), (node_at(1), MicroScore(2**63 - 1))]
     assert scores_root(scores) == plain_root([node_at(1) + b"\x7f" + b"\xff" * 7, node_at(2) + b"\xff" * 8])
-    assert commits_root([]) == plain_root([])
+    assert compute_commits_root([]) == plain_root([])
 
 
 @pytest.mark.parametrize("score", [2**63, -(2**63) - 1])
@@ -178,8 +177,10 @@ def test_settle__first_round__pays_by_score_and_binds_all() -> None:
     assert (manifest.parent, manifest.used_shards, manifest.refunded_wei) == (0, (3,), 0)
     assert manifest.reward_total_wei == 1000
     roots = manifest.roots
-    assert roots.commits == commits_root((n.node, n.commitment) for n in manifest.nodes)
-    assert roots.inputs == inputs_root((n.node, commit_at(n.node[0]).body_root, 100) for n in manifest.nodes)  # type: ignore[misc]
+    assert roots.commits == compute_commits_root(manifest.nodes)
+    assert roots.inputs == inputs_root(
+        (n.node, Digest(sha256(n.node[:1]).digest()), 100) for n in manifest.nodes
+    )
     assert roots.scores == scores_root((n.node, n.score) for n in manifest.nodes)
     rewards = {owner_at(1): Wei(750), owner_at(2): Wei(250)}
     assert roots.rewards == reward_root(31337, DISTRIBUTOR, TaskId(1), rewards)
@@ -217,7 +218,7 @@ def test_settle__failed_commits__in_the_commits_tree_alone() -> None:
     }
     before = settled({2: -700})
     manifest = settled({1: 10}, failures, previous=before)
-    assert manifest.roots.commits == commits_root((node_at(i), Digest(bytes([i]) * 32)) for i in (1, 2, 3, 4))
+    assert manifest.roots.commits == compute_commits_root(signed_at(i) for i in (1, 2, 3, 4))
     assert manifest.roots.scores == scores_root([(node_at(1), MicroScore(10))])
     assert [row(manifest, i).status for i in (2, 3, 4)] == [Status.LATE, Status.WITHHELD, Status.INVALID]
     assert "tensor fc.bias: expected 10 values, got 11" in row(manifest, 4).reason
@@ -250,7 +251,7 @@ def test_settle__every_zero_reward__has_a_reason() -> None:
 
 
 def test_settle__forced_commits__outside_the_tree_and_chained() -> None:
-    forced = ((node_at(2), Digest(bytes([2]) * 32)), (node_at(1), Digest(bytes([1]) * 32)))
+    forced = (signed_at(2), signed_at(1))
     commits = [
         commit_at(1),
         commit_at(2, forced=True),
@@ -258,8 +259,8 @@ def test_settle__forced_commits__outside_the_tree_and_chained() -> None:
     weighed = {node_at(1): weight_at(1), node_at(2): weight_at(2)}
     scores = {node_at(1): MicroScore(1), node_at(2): MicroScore(1)}
     manifest = settle(replace(FACTS, forced=forced), None, commits, weighed, scores, {})
-    assert manifest.roots.commits == commits_root([(node_at(1), Digest(bytes([1]) * 32))])
-    assert manifest.forced_hash == forced_hash(forced)
+    assert manifest.roots.commits == compute_commits_root([signed_at(1)])
+    assert manifest.forced_hash == compute_forced_hash(forced)
     told = result(manifest, forced, ZERO_DIGEST, ZERO_DIGEST)
     assert (told.inputs, told.revealed) == (2, 3)
 
@@ -284,13 +285,20 @@ def test_result__settled_round__states_its_roots() -> None:
 
 
 def test_settle__two_nodes_of_one_owner__refused() -> None:
-    twin = replace(commit_at(2), owner=owner_at(1))
+    twin = replace(commit_at(2), member=commit_at(1).member)
     weighed = {node_at(1): weight_at(1), node_at(2): weight_at(2)}
     scores = {node_at(1): MicroScore(1), node_at(2): MicroScore(1)}
     with pytest.raises(RuleError, match="one for each owner"):
         settle(FACTS, None, [commit_at(1), twin], weighed, scores, {})
     with pytest.raises(RuleError, match="one for each node"):
-        settle(FACTS, None, [commit_at(1), replace(commit_at(1), owner=owner_at(2))], weighed, scores, {})
+        settle(
+            FACTS,
+            None,
+            [commit_at(1), replace(commit_at(1), member=commit_at(2).member)],
+            weighed,
+            scores,
+            {},
+        )
 
 
 def test_settle__what_does_not_fit_together__refused_by_node() -> None:
@@ -305,7 +313,7 @@ def test_settle__what_does_not_fit_together__refused_by_node() -> None:
         with pytest.raises(RuleError, match=r"node 0x0101.*expected a failure, or a weight and a score"):
             settle(FACTS, None, commits, weighed, scores, {})
     with pytest.raises(RuleError, match="expected content, body root and salt"):
-        settle(FACTS, None, [replace(commit_at(1), salt=None)], weight, score, {})
+        settle(FACTS, None, [replace(commit_at(1), reveal=None)], weight, score, {})
 
 
 def test_settle__weight_of_a_stranger__refused() -> None:

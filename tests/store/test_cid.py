@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.errors import ContentError, DecodeError
+from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
 from dao.devnet.kubo_daemon import Kubo, find_kubo
-from dao.store.cid import CHUNK, Cid, CidHasher, ContentCodec, cid_of_bytes, encode_node, root_codec
+from dao.store.cid import CHUNK, CidHasher, cid_of_bytes, encode_node, root_codec
 
 
 def hashed(data: bytes, chunk: int, max_links: int) -> Cid:

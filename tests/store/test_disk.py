@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from dao.core.errors import ContentError, Mismatch, NotFound, TooLarge
-from dao.store.cid import CHUNK, Cid, ContentCodec, cid_of_bytes
+from dao.core.formats.cid import Cid, ContentCodec
+from dao.store.cid import CHUNK, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.folder import FolderSource
 from dao.store.hashing import cid_of_file

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from dao.core.errors import ConfigError, ContentError, Mismatch, NotFound, TooLarge
+from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
 from dao.devnet.kubo_daemon import Kubo
-from dao.store.cid import CHUNK, Cid, ContentCodec, DagLink, cid_of_bytes, encode_node
+from dao.store.cid import CHUNK, DagLink, cid_of_bytes, encode_node
 from dao.store.disk import DiskStore
 from dao.store.gateway import GatewaySource
 from dao.store.kubo import KuboStore

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from dao.core.errors import ConfigError, ContentError, Mismatch, NotFound, TooLarge
+from dao.core.formats.cid import Cid, ContentCodec
 from dao.devnet.kubo_daemon import Kubo, start_kubo
-from dao.store.cid import CHUNK, Cid, ContentCodec, cid_of_bytes
+from dao.store.cid import CHUNK, cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore
 

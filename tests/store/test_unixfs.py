@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.errors import DecodeError
+from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, MAX_LINKS, Cid, ContentCodec, DagLink, encode_node, varint
+from dao.store.cid import CHUNK, MAX_LINKS, DagLink, encode_node, varint
 from dao.store.unixfs import MAX_BLOCK, Part, parse_node, parts_of, root_part
 
 

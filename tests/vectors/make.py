@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from dao.core import round_machine
-from dao.core.commitment import commitment
+from dao.core.commits import compute_commitment
 from dao.core.formats.address import address_of
 from dao.core.formats.signed_messages import TYPES, digest, typed_data
 from dao.core.reward_tree import RewardTree
@@ -91,7 +91,7 @@ def commitments() -> dict[str, object]:
                 "cid_digest": hex_of(cid),
                 "body_root": hex_of(root),
                 "salt": hex_of(salt),
-                "commitment": hex_of(commitment(cid, root, salt)),
+                "commitment": hex_of(compute_commitment(cid, root, salt)),
             }
             for cid, root, salt in parts
         ]

@@ -9,14 +9,18 @@ from dataclasses import dataclass, replace
 
 from dao.api.http.problems import Problem, arguments_of
 from dao.api.relay.relay_jobs import DAY, JobState, RelayJob, RelayJobs, Space
-from dao.chain.account import ESTIMATE, NO_MONEY, NoMoney, is_passing
+from dao.chain.account import ESTIMATE, NoMoney
+from dao.chain.broadcaster import SEND
 from dao.chain.client import Chain
 from dao.chain.contracts import Call
 from dao.chain.fees import GWEI
-from dao.chain.rpc import Answered
-from dao.chain.sender import SEND, Sender, TxReceipt
+from dao.chain.receipts import TxReceipt
+from dao.chain.rpc import NodeError
+from dao.chain.send_policy import NO_MONEY, is_passing
+from dao.chain.sender import Sender
 from dao.core.errors import ChainError, Reverted, RuleError
 from dao.core.types import Address, Wei, hex_of
+from dao.runtime.backoff import pause_after
 
 WAITING = 200  # jobs that may wait
 MAX_DATA = 100 * 1024  # bytes of a call: nodes take transactions of up to 128 KiB
@@ -63,10 +67,6 @@ class Relayer:
     def next_nonce(self, space: Space, signer: Address, on_chain: int) -> int:
         """The nonce that a signer's next message is to have, after those that wait here."""
         return max([on_chain, *(nonce + 1 for nonce in self._ledger.waiting(space, signer))])
-
-    def nonces(self, space: Space, signer: Address, on_chain: int) -> list[int]:
-        """The nonces that a message of a signer may have: the next one, and those lately used, as it may come again."""
-        return [*range(self.next_nonce(space, signer, on_chain), max(-1, on_chain - AHEAD - 1), -1)]
 
     def find(self, name: str) -> RelayJob | None:
         """A job by its id or its transaction's hash."""
@@ -139,7 +139,7 @@ class Relayer:
             request = {"from": hex_of(self.address), "to": hex_of(call.to or b""), "data": hex_of(call.data)}
             try:
                 found = await self._chain.ask(ESTIMATE, request, self._chain.head().number, call.label)
-            except Answered as error:
+            except NodeError as error:
                 raise (_dry() if NO_MONEY.search(error.reason) else error) from None
             gas = int(found, 16) * 6 // 5
         if gas > self._budget.max_gas:
@@ -198,10 +198,10 @@ class Relayer:
         before = await self._balance()
         try:
             receipt = await self._sender.send(
-                job.call, f"relay:{job.number}", told=told, most_gas=self._budget.max_gas
+                job.call, f"relay:{job.number}", on_hash=told, most_gas=self._budget.max_gas
             )
-        except (RuleError, Answered) as error:
-            if isinstance(error, Answered) and (error.method != SEND or is_passing(error)):
+        except (RuleError, NodeError) as error:
+            if isinstance(error, NodeError) and (error.method != SEND or is_passing(error)):
                 raise  # it may yet be sent
             return _failed(job, error)
         except Reverted as error:
@@ -232,7 +232,7 @@ class Relayer:
 
     async def _until(self, job: RelayJob) -> RelayJob:
         """Do a job again until the chain's node lets it be done, or has refused it, unsent, for _REFUSED_SECONDS."""
-        loop, refused_since, pause = asyncio.get_running_loop(), None, _AGAIN_SECONDS
+        loop, refused_since, refusals = asyncio.get_running_loop(), None, 0
         while True:
             began = loop.time()
             try:
@@ -240,19 +240,19 @@ class Relayer:
             except ChainError as error:
                 _log.warning("relayer: %s", error)
                 if not _is_unsent(error):
-                    refused_since, pause = None, _AGAIN_SECONDS
+                    refused_since, refusals = None, 0
                 elif refused_since is None:
-                    refused_since = began
+                    refused_since, refusals = began, 1
                 elif loop.time() - refused_since >= _REFUSED_SECONDS:
                     return _failed(job, error)
                 else:
-                    pause = min(2 * pause, _AGAIN_MOST)
-            await asyncio.sleep(pause)
+                    refusals += 1
+            await asyncio.sleep(pause_after(max(1, refusals), _AGAIN_SECONDS, _AGAIN_MOST))
 
 
 def _is_unsent(error: ChainError) -> bool:
     """Whether the node refused a transaction, or its estimate, so that nothing of it is under way."""
-    return isinstance(error, NoMoney) or (isinstance(error, Answered) and error.method in (SEND, ESTIMATE))
+    return isinstance(error, NoMoney) or (isinstance(error, NodeError) and error.method in (SEND, ESTIMATE))
 
 
 def _failed(job: RelayJob, error: Exception) -> RelayJob:

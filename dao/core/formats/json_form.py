@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, NewType, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from dao.core.errors import DecodeError
 from dao.core.formats.canonical import MAX_INTEGER
-from dao.core.types import Address, Digest, MicroScore, RoundId, TaskId, Wei, bytes_of, hex_of
+from dao.core.formats.cid import Cid
+from dao.core.types import Address, Digest, MicroScore, RoundId, Signature, TaskId, Wei, bytes_of, hex_of
 
-Cid = NewType("Cid", str)  # CIDv1, base32, sha2-256
-Signature = NewType("Signature", bytes)  # 65 bytes: r, s, v
 Count = Annotated[int, "0 to 2^53 - 1"]
 Decimal = Annotated[int, "0 to 2^256 - 1, written as text"]
 
@@ -140,6 +140,13 @@ def _bool() -> Form:
     return Form(read, bool)
 
 
+def _read_cid(value: object, path: str) -> Cid:
+    if isinstance(value, str):
+        with suppress(DecodeError):
+            return Cid.parse(value)
+    raise _wrong(path, "a CIDv1 in base32", value)
+
+
 _FORMS: dict[Any, Form] = {
     int: _number(-MAX_INTEGER),
     MicroScore: _number(-MAX_INTEGER),
@@ -150,7 +157,7 @@ _FORMS: dict[Any, Form] = {
     Wei: _decimal(),
     bool: _bool(),
     str: Form(_text(f".{{0,{MAX_TEXT}}}", f"text of at most {MAX_TEXT} characters"), str),
-    Cid: Form(_text("b[a-z2-7]{58}", "a CIDv1 in base32"), str),
+    Cid: Form(_read_cid, str),
     Digest: _bytes(32),
     Address: _bytes(20),
     Signature: _bytes(65),

@@ -6,8 +6,9 @@ from typing import Any
 
 from dao.core.errors import DecodeError
 from dao.core.formats.canonical import canonical_json, read_json
-from dao.core.formats.json_form import Cid, Count, Decimal, Signature, form_of
-from dao.core.types import Address, Codec, Digest, MicroScore, RoundId, Status, TaskId, Wei
+from dao.core.formats.cid import Cid
+from dao.core.formats.json_form import Count, Decimal, form_of
+from dao.core.types import Address, Codec, Digest, MicroScore, RoundId, Signature, Status, TaskId, Wei
 
 __all__ = [
     "FORMAT",
