@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import TypeVar
 
-from dao.app.gradient_client import Evaluated, Evaluator
+from dao.app.gradient_client import GradientClient, GradientFile
 from dao.app.shards import DEPTH
 from dao.audit.evidence import Evidence, fetch
 from dao.audit.findings import Differs, Missing, expect
@@ -37,7 +37,7 @@ class ContentChecks:
     ) -> None:
         self.record, self.manifest, self.previous = record, manifest, previous
         self.source, self.scratch = source, scratch
-        self.evaluator: Evaluator | None = None
+        self.evaluator: GradientClient | None = None
         self._base: tuple[Path, Model] | None = None
         self._model: Path | None = None
         self._shard: Path | None = None
@@ -240,7 +240,7 @@ class ContentChecks:
         path = await self.fetch(what, cid, gradient_size(layout.values))
         return await asyncio.to_thread(tensor_files.open_gradient, path, layout)
 
-    async def _compare(self, what: str, published: Gradient, evaluated: Evaluated) -> str:
+    async def _compare(self, what: str, published: Gradient, evaluated: GradientFile) -> str:
         out = self.scratch / "gradient"
         computed = await asyncio.to_thread(
             tensor_files.write_gradient, evaluated.path, self.base[1].layout, out

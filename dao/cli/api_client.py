@@ -12,7 +12,7 @@ from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.governance import Actions
 from dao.chain.signer import Signer
 from dao.cli.chain_proposals import index_of
-from dao.cli.member import PublishedProposal
+from dao.cli.dao_member import PublishedProposal
 from dao.cli.output import printable
 from dao.core.errors import ConfigError, Refused, Unreachable
 from dao.core.formats.address import address_of

@@ -15,7 +15,7 @@ from dao.chain.governance import Governor, ProposalState
 from dao.chain.governance_events import ProposalCreated
 from dao.cli.chain_options import ChainOptions, open_chain
 from dao.cli.chain_proposals import find_proposal, proposal_in, read_proposals
-from dao.cli.member import PublishedProposal
+from dao.cli.dao_member import PublishedProposal
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import ApiOption, JsonOption, LastOption
 from dao.cli.output import print_fields, print_json, print_table, printable

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from dao.chain.governance import Support
-from dao.cli.member import ActingMember, Outcome, PublishedProposal
+from dao.cli.dao_member import DaoMember, Outcome, PublishedProposal
 from dao.cli.member_session import MemberOptions, ProposalArgument, open_member, run_on_proposal
 from dao.cli.option_groups import with_option_groups
 from dao.core.errors import ConfigError
@@ -36,10 +36,10 @@ def command(
     if len(reason) > MAX_REASON:
         raise ConfigError(f"--reason: expected at most {MAX_REASON} characters")
 
-    async def vote(member: ActingMember, proposal: PublishedProposal) -> Outcome:
+    async def vote(member: DaoMember, proposal: PublishedProposal) -> Outcome:
         return {"vote": choice, **await member.vote(proposal, support, reason)}
 
-    async def describe_vote(member: ActingMember, proposal: PublishedProposal) -> list[str]:
+    async def describe_vote(member: DaoMember, proposal: PublishedProposal) -> list[str]:
         weight = f"Your vote counts {format_tokens(await member.votes(proposal))}, and is final."
         return [weight, *([f"Your reason, public for good: {reason}"] if reason else [])]
 

@@ -1,4 +1,4 @@
-"""Actions as JSON, as the API and the command line take and show them: a kind, and fields by their names."""
+"""Writes and reads actions as JSON: a kind, and fields by their names."""
 
 import re
 from typing import Any
@@ -14,12 +14,12 @@ _NAMES = {re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower(): kind for kind
 
 
 def get_kind(action: Action) -> str:
-    """The name of an action's kind: "create_task", "grant", …, "unknown"."""
+    """Return the name of an action's kind: "create_task", "grant", …, "unknown"."""
     return next((name for name, kind in _NAMES.items() if isinstance(action, kind)), "unknown")
 
 
 def write_fields(action: Action) -> dict[str, object]:
-    """The fields: wei as decimal text, digests and addresses as 0x and hex digits, rules as an object."""
+    """Write the fields: wei as decimal text, digests and addresses as 0x and hex digits, rules as an object."""
     if isinstance(action, Unknown):
         return {
             "target": hex_of(action.target),

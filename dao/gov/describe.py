@@ -106,7 +106,7 @@ def describe_delegation(what: str, to: Address, own: Address) -> str:
 
 def _call(target: Address, calldata: bytes, deployment: Deployment) -> str:
     """The function and its arguments where the target is one of the network's contracts, else the bytes."""
-    plain = f"{len(calldata)} bytes of a kind that is not known here, selector {hex_of(calldata[:4])}"
+    fallback = f"{len(calldata)} bytes of a kind that is not known here, selector {hex_of(calldata[:4])}"
     for place, contract in NAMES.items():
         if getattr(deployment, place) != target:
             continue
@@ -116,7 +116,7 @@ def _call(target: Address, calldata: bytes, deployment: Deployment) -> str:
             try:
                 values = decode(function.inputs, calldata[4:], function.name)
             except DecodeError:
-                return plain
+                return fallback
             shown = ", ".join(hex_of(v) if isinstance(v, bytes) else str(v) for v in values)
             return f"{function.name}({shown})"
-    return plain
+    return fallback

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aggregator.journal import SuperlinkJournal
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import exit_code
 from dao.chain.client import Chain
 from dao.chain.contracts import Distributor
@@ -133,7 +133,7 @@ async def test_failpoints__all_in_the_source__are_tried() -> None:
 
 
 async def test_superlink__killed_at_every_step__completes_its_rounds_and_pays_once(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     home = tmp_path / "superlink"
     home.mkdir()

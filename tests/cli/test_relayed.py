@@ -11,7 +11,7 @@ from bench.synthetic_events import NETWORK, address
 from dao.chain.governance import Actions, Support
 from dao.chain.signer import Signer
 from dao.cli.api_client import ApiClient
-from dao.cli.member import PublishedProposal
+from dao.cli.dao_member import PublishedProposal
 from dao.cli.relayed_member import RelayedMember
 from dao.core.errors import Refused, Unreachable
 from dao.core.types import Wei, hex_of

@@ -24,7 +24,7 @@ from dao.core.errors import Reverted
 from dao.core.formats.layout import Layout, model_size, write_model
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Domain, Phase, RoundId, RoundState, Rules, Status, TaskId, Wei, hex_of
-from dao.demo.follow import StatusReader
+from dao.demo.status_reader import StatusReader
 from dao.store.disk import DiskStore
 from node import status as node_status
 from node.journal import Step, SupernodeJournal
