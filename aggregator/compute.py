@@ -14,12 +14,12 @@ from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout, Model
 from dao.core.formats.manifest import Manifest, Shard, dump_manifest
-from dao.core.merkle import body_root
-from dao.core.round_machine import counted_stake
-from dao.core.score import scores
-from dao.core.settle import RoundFacts, loss_micros, result, settle
+from dao.core.merkle import compute_body_root
+from dao.core.round_machine import compute_counted_stake
+from dao.core.score import compute_scores
+from dao.core.settle import RoundFacts, compute_loss_micros, compute_result, settle_round
 from dao.core.types import ZERO_DIGEST, Address, Digest, Domain, MicroScore, Result, RoundId, Rules, TaskId
-from dao.core.weigh import UpdateEntry, Weighing, weigh
+from dao.core.weigh import UpdateEntry, Weighing, compute_weights
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,8 @@ class RoundComputer:
             weights = weighing.weights, weighing.weight_sum
             return await asyncio.gather(
                 self._publisher.put_file(path),
-                asyncio.to_thread(body_root, gradient.body, case.rules.body_depth),
-                asyncio.to_thread(scores, entries, *weights, gradient, tensor_files.each),
+                asyncio.to_thread(compute_body_root, gradient.body, case.rules.body_depth),
+                asyncio.to_thread(compute_scores, entries, *weights, gradient, tensor_files.each),
             )
 
         loss, (cid, root, micros) = await asyncio.gather(
@@ -170,17 +170,17 @@ class RoundComputer:
             gradient_root=graded.root,
             shard=case.shard,
             weight_sum=weighing.weight_sum,
-            loss_before=loss_micros(gate.loss),
-            loss_after=loss_micros(graded.loss),
+            loss_before=compute_loss_micros(gate.loss),
+            loss_after=compute_loss_micros(graded.loss),
             forced=case.forced,
         )
         weighed = {node.node: node for node in weighing.nodes}
-        manifest = settle(facts, case.base.previous, case.commits, weighed, graded.scores, case.absent)
+        manifest = settle_round(facts, case.base.previous, case.commits, weighed, graded.scores, case.absent)
         manifest_cid = await self._publisher.put_bytes(dump_manifest(manifest))
         return Settlement(
             manifest,
             manifest_cid,
-            result(manifest, case.forced, new.cid.digest, manifest_cid.digest),
+            compute_result(manifest, case.forced, new.cid.digest, manifest_cid.digest),
             BaseModel(manifest, new.cid, new.path, new.model),
         )
 
@@ -203,7 +203,7 @@ def entries_of(case: RoundInputs, publisher: Publisher) -> list[UpdateEntry]:
     return [
         UpdateEntry(
             commit.node,
-            counted_stake(rules, commit.member.stake),
+            compute_counted_stake(rules, commit.member.stake),
             tensor_files.open_update(publisher.path_of(commit.reveal.cid), layout, rules.codec),
         )
         for commit in case.commits
@@ -214,4 +214,4 @@ def entries_of(case: RoundInputs, publisher: Publisher) -> list[UpdateEntry]:
 def _weigh(case: RoundInputs, entries: Sequence[UpdateEntry], gate: GateGradient) -> Weighing:
     previous = case.base.previous
     memories = {memory.node: memory.memory for memory in previous.memories} if previous else {}
-    return weigh(entries, gate.gradient, memories, tensor_files.each)
+    return compute_weights(entries, gate.gradient, memories, tensor_files.each)

@@ -10,10 +10,11 @@ from dao.chain.rounds import RoundReader
 from dao.content import tensor_files
 from dao.core import reasons
 from dao.core.commits import CommitRecord, Failure, Reveal, SignedCommit
+from dao.core.constants import MAX_MANIFEST
 from dao.core.errors import ChainError
 from dao.core.formats.cid import Cid
-from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
-from dao.core.round_machine import counted_stake
+from dao.core.formats.manifest import Manifest, parse_manifest
+from dao.core.round_machine import compute_counted_stake
 from dao.core.types import Address, Digest, RoundId, Status
 
 
@@ -29,7 +30,7 @@ async def base_at(
     posted = (await history.events_of(parent, chain.final())).posted
     if posted is None:
         raise ChainError(f"round {parent}: is a parent, but has no result; use a node with more history")
-    path = await publisher.fetch(posted.result.manifest_digest, MAX_BYTES)
+    path = await publisher.fetch(posted.result.manifest_digest, MAX_MANIFEST)
     manifest = parse_manifest(await asyncio.to_thread(path.read_bytes))
     return await _base(publisher, manifest, posted.result.model_digest)
 
@@ -51,7 +52,7 @@ def absent_from(collection: Collection) -> dict[Address, Address]:
     return {
         node: member.owner
         for node, member in collection.members.items()
-        if node not in expected and counted_stake(rules, member.stake)
+        if node not in expected and compute_counted_stake(rules, member.stake)
     }
 
 
@@ -73,6 +74,6 @@ def _failure(collection: Collection, node: Address) -> Failure | None:
     if reveal is None:
         late = node in collection.late | collection.arriving
         return Failure(Status.LATE if late else Status.WITHHELD, collection.refused.get(node, ""))
-    if counted_stake(collection.rules, stake) == 0:
-        return Failure(Status.INVALID, reasons.ineligible(stake, collection.rules.min_stake))
+    if compute_counted_stake(collection.rules, stake) == 0:
+        return Failure(Status.INVALID, reasons.explain_stake(stake, collection.rules.min_stake))
     return reveal.failure

@@ -12,12 +12,12 @@ from pathlib import Path
 from aggregator.collection import Collection
 from aggregator.journal import HeldCommit, HeldReveal, SuperlinkJournal
 from dao.chain.signer import Signer, recover
-from dao.content.tensor_files import open_update, update_limit
+from dao.content.tensor_files import compute_update_limit, open_update
 from dao.core.commits import Failure
 from dao.core.commits import compute_commitment as commitment_of
 from dao.core.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
-from dao.core.formats.signed_messages import commit_digest, receipt_digest
-from dao.core.merkle import body_root
+from dao.core.formats.signed_messages import compute_commit_digest, compute_receipt_digest
+from dao.core.merkle import compute_body_root
 from dao.core.types import Address, Digest, Domain, RoundId, Signature, Status, TaskId, hex_of
 from dao.runtime.failpoint import failpoint
 from dao.store.layered import LayeredStore
@@ -81,11 +81,11 @@ class Intake:
         collection = await self._collection(task, round_)
         if node not in collection.members:
             raise RuleError(f"node {hex_of(node)}: had not joined task {task} when round {round_} opened")
-        if recover(commit_digest(self._domain, task, round_, node, commitment), signature) != node:
+        if recover(compute_commit_digest(self._domain, task, round_, node, commitment), signature) != node:
             raise RuleError("commit: expected it signed by the node that sends it")
         async with collection.turn_of(node):
             await self._keep(node, collection, HeldCommit(commitment, Signature(signature)))
-        return self._signer.sign(receipt_digest(self._domain, task, round_, node, commitment))
+        return self._signer.sign(compute_receipt_digest(self._domain, task, round_, node, commitment))
 
     async def _keep(self, node: Address, collection: Collection, commit: HeldCommit) -> None:
         task, round_ = collection.task, collection.round
@@ -170,7 +170,7 @@ class Intake:
 
     async def _receive(self, collection: Collection, header: RevealHeader, receive: Receive) -> Path:
         """The update's file, with the bytes of its CID, and not many more than an update has."""
-        limit = update_limit(collection.layout, collection.rules.codec)
+        limit = compute_update_limit(collection.layout, collection.rules.codec)
         large = f"update: expected one to this model, of at most {limit} bytes"
         if header.by_ipfs:  # in words of our own: the reason is published, and our folders need not be
             try:
@@ -209,6 +209,6 @@ def failure_of(path: Path, header: RevealHeader, collection: Collection) -> Fail
         update = open_update(path, collection.layout, collection.rules.codec)
     except DecodeError as error:
         return Failure(Status.INVALID, str(error))
-    if body_root(update.body, collection.rules.body_depth) != header.body_root:
+    if compute_body_root(update.body, collection.rules.body_depth) != header.body_root:
         return Failure(Status.INVALID, "its body has another root than was committed to")
     return None

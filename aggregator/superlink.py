@@ -30,11 +30,11 @@ from dao.core.errors import DaoError, Reverted, RuleError
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Shard
 from dao.core.round_machine import (
-    abort_after,
-    commit_deadline,
+    compute_commit_deadline,
+    compute_earliest_abort,
+    compute_result_deadline,
+    compute_reveal_deadline,
     draw_shard,
-    result_deadline,
-    reveal_deadline,
 )
 from dao.core.types import Address, Digest, Phase, RoundId, RoundState, Signature, TaskId, Timestamp, hex_of
 from dao.runtime.failpoint import failpoint
@@ -142,7 +142,7 @@ class Superlink:
                     rules = await self._coordinator.rules_of_round(self._task, task.last_round, at)
                     if rules.superlink == self._tools.sender.address:
                         return task.last_round
-                    due = abort_after(rules, last)
+                    due = compute_earliest_abort(rules, last)
                     if self._watch.now() < due:
                         await self._watch.wait(due)
                         continue
@@ -213,7 +213,7 @@ class Superlink:
                 state = await self._look(collection, Phase.OPEN, Phase.CLOSED)
             count = len(collection.commits.keys() | collection.forced.keys())
             is_complete = state.phase is Phase.CLOSED or not collection.accepting or count >= opened.eligible
-            deadline = commit_deadline(collection.rules, state)
+            deadline = compute_commit_deadline(collection.rules, state)
             if is_complete or self._watch.now() >= deadline:
                 return
             await self._watch.wait(deadline, collection.changed())
@@ -251,7 +251,7 @@ class Superlink:
             commits=closed.commits,
             forced=[*collection.forced],
             seed=closed.seed,
-            deadline=reveal_deadline(collection.rules, state),
+            deadline=compute_reveal_deadline(collection.rules, state),
         )
         return closed
 
@@ -307,12 +307,12 @@ class Superlink:
                 state = await self._look(collection, Phase.CLOSED)
             if state.closing != closed.closing:
                 raise RoundLost(f"round {collection.round}: a reorg closed it anew, with another seed")
-            if self._watch.now() > result_deadline(collection.rules, state):
+            if self._watch.now() > compute_result_deadline(collection.rules, state):
                 await self._abort(collection, state, "no result was posted in time")
-            deadline = reveal_deadline(collection.rules, state)
+            deadline = compute_reveal_deadline(collection.rules, state)
             collection.revealing = self._watch.now() < deadline
             if not collection.revealing or collection.expected <= collection.reveals.keys():
-                return result_deadline(collection.rules, state)
+                return compute_result_deadline(collection.rules, state)
             await self._watch.wait(deadline, collection.changed())
 
     def _case(
@@ -376,7 +376,7 @@ class Superlink:
 
     async def _abort(self, collection: Collection, state: RoundState, why: str) -> NoReturn:
         """Abort the round once that may be done; RoundLost."""
-        round_, due = collection.round, abort_after(collection.rules, state, by_superlink=True)
+        round_, due = collection.round, compute_earliest_abort(collection.rules, state, by_superlink=True)
         while self._watch.now() < due:
             await self._watch.wait(due)
         await self._attempt(self._coordinator.abort(self._task, round_), "abort", round_)

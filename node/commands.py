@@ -13,8 +13,8 @@ from dao.chain.deployment import keep_deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.core.errors import ConfigError, KeyFileError, RuleError
-from dao.core.formats.signed_messages import operator_digest
-from dao.core.reasons import in_tokens
+from dao.core.formats.signed_messages import compute_operator_digest
+from dao.core.reasons import format_tokens
 from dao.core.types import ZERO_ADDRESS, Address, TaskId, Timestamp, Wei, hex_of
 from dao.gov.schedule import moment
 from dao.runtime.config import FILE, PASSWORD_VARIABLE
@@ -70,7 +70,7 @@ async def register(settings: NodeSettings, owner: Signer, amount: Wei | None = N
         _check_owner(node.address, held.owner, owner.address)
         if amount is None and held.owner != ZERO_ADDRESS:  # a second time would take as much again, unasked
             raise RuleError(
-                f"--stake: not given, and {in_tokens(held.active)} tokens are staked already; expected how many"
+                f"--stake: not given, and {format_tokens(held.active)} tokens are staked already; expected how many"
                 " to add to them, such as --stake 100"
             )
         wanted = amount if amount is not None else await registry.minimum_stake(at)
@@ -78,7 +78,7 @@ async def register(settings: NodeSettings, owner: Signer, amount: Wei | None = N
         if balance < wanted:
             least = " (the network's least, as no --stake was given)" if amount is None else ""
             raise RuleError(
-                f"owner {hex_of(owner.address)}: has {in_tokens(balance)} tokens, expected {in_tokens(wanted)}"
+                f"owner {hex_of(owner.address)}: has {format_tokens(balance)} tokens, expected {format_tokens(wanted)}"
                 f" to stake{least}; have some sent to it"
             )
         if await token.allowance(owner.address, registry.address, at) < wanted:
@@ -86,7 +86,7 @@ async def register(settings: NodeSettings, owner: Signer, amount: Wei | None = N
         if held.owner == owner.address:
             await sender.send(registry.add_stake(node.address, wanted))
         else:
-            consent = operator_digest(chain.chain_id, registry.address, owner.address, node.address)
+            consent = compute_operator_digest(chain.chain_id, registry.address, owner.address, node.address)
             await sender.send(registry.register(node.address, wanted, node.sign(consent)))
         return await registry.stake_of(node.address, chain.final())
 
@@ -148,7 +148,7 @@ async def unbond(settings: NodeSettings, owner: Signer, amount: Wei | None = Non
         held = await registry.supernode(node, chain.final())
         _check_owner(node, held.owner, owner.address)
         if not held.active:
-            under_way = f"{in_tokens(held.unbonding)} tokens are taken out already; withdraw them from"
+            under_way = f"{format_tokens(held.unbonding)} tokens are taken out already; withdraw them from"
             why = f"{under_way} {moment(held.release_time)} on" if held.unbonding else "nothing to take out"
             raise RuleError(f"operator {hex_of(node)}: nothing is staked behind it; {why}")
         await sender.send(registry.unbond(node, held.active if amount is None else amount))

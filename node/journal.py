@@ -18,7 +18,7 @@ from types import MappingProxyType
 from dao.core.commits import compute_commitment
 from dao.core.errors import ConfigError, RuleError
 from dao.core.formats.cid import Cid
-from dao.core.formats.signed_messages import commit_digest
+from dao.core.formats.signed_messages import compute_commit_digest
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId, hex_of
 from dao.runtime.failpoint import failpoint
 
@@ -131,7 +131,7 @@ class SupernodeJournal:
         with self._transaction(synced=True):
             known = self.commit_of(task, round_)
             if known is None:
-                signature = sign(commit_digest(self._domain, task, round_, self._node, bound))
+                signature = sign(compute_commit_digest(self._domain, task, round_, self._node, bound))
                 self._db.execute(
                     "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
                     (task, round_, str(cid), body_root, salt, bound, signature),

@@ -9,10 +9,11 @@ from typing import Any
 
 import structlog
 
+from dao.core.constants import MAX_MANIFEST
 from dao.core.errors import ContentError, DaoError, DecodeError, Reorged
 from dao.core.formats.cid import Cid
-from dao.core.formats.manifest import MAX_BYTES, Manifest, Node, parse_manifest
-from dao.core.round_machine import force_deadline
+from dao.core.formats.manifest import Manifest, Node, parse_manifest
+from dao.core.round_machine import compute_force_deadline
 from dao.core.types import Address, Digest, Phase, RoundId, TaskId, hex_of
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
@@ -139,7 +140,7 @@ class Outcomes:
                 if result.model_digest != ahead:  # once: later, it would make newer models give way
                     ahead = result.model_digest
                     self._fetch(ahead)
-                content = await self._store.get(result.manifest_digest, MAX_BYTES)
+                content = await self._store.get(result.manifest_digest, MAX_MANIFEST)
                 manifest = parse_manifest(await asyncio.to_thread(content.read_bytes))
                 if (manifest.task, manifest.round) != (self._task, round_):
                     raise DecodeError(
@@ -156,7 +157,7 @@ class Outcomes:
     async def _left_out(self, round_: RoundId, commit: SignedCommit) -> str:
         """Contest a result that lacks our commit, where there is still time; return what is to be said of it."""
         rules, state = await asyncio.gather(self._view.rules_of(round_), self._view.round(round_))
-        if self._clock.now() >= force_deadline(rules, state):
+        if self._clock.now() >= compute_force_deadline(rules, state):
             return "the result lacks your commit, and it is too late to force it; keep the daemon running"
         await self._force(commit)
         return "the result lacks your commit, which is on chain now: unless it is shown to be there, the round is void"

@@ -21,9 +21,14 @@ from dao.chain.signer import Signer, recover
 from dao.core import reasons
 from dao.core.constants import ROWS_DEPTH
 from dao.core.errors import AppCrashed, ContentError, DaoError, NotFound, Reorged, RuleError, Unreachable
-from dao.core.formats.signed_messages import receipt_digest
+from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.merkle import verify
-from dao.core.round_machine import commit_deadline, counted_stake, force_deadline, reveal_deadline
+from dao.core.round_machine import (
+    compute_commit_deadline,
+    compute_counted_stake,
+    compute_force_deadline,
+    compute_reveal_deadline,
+)
 from dao.core.types import Digest, Domain, Phase, RoundId, RoundState, Rules, TaskId, hex_of
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
@@ -170,7 +175,7 @@ class Supernode:
             case Phase.POSTED | Phase.FROZEN | Phase.FINALIZED:
                 self._outcomes.conclude(round_, commit)
             case Phase.ABORTED:
-                why = reasons.NO_RESULT if state.closed_at else reasons.not_closed(rules.quorum)
+                why = reasons.NO_RESULT if state.closed_at else reasons.explain_no_closing(rules.quorum)
                 self._end(round_, f"{why}; {self._problem}".rstrip("; "))
             case Phase.VOID:
                 self._end(round_, "the round is void: its result did not stand, so nobody earns")
@@ -195,7 +200,7 @@ class Supernode:
     async def _commit(self, round_: RoundId, opened: RoundState, rules: Rules) -> SignedCommit:
         """Train and sign; once more where what failed may come right in time."""
         await self._check_seat(rules, opened)
-        deadline = commit_deadline(rules, opened)
+        deadline = compute_commit_deadline(rules, opened)
         for pause in pauses():
             try:
                 return await self._train_and_sign(round_, opened, rules, deadline)
@@ -248,8 +253,8 @@ class Supernode:
             raise RuleError(
                 f"this node has not joined task {self._task}; its owner does that: dao node join {self._task}"
             )
-        if not counted_stake(rules, stake):
-            raise RuleError(reasons.ineligible(stake, rules.min_stake))
+        if not compute_counted_stake(rules, stake):
+            raise RuleError(reasons.explain_stake(stake, rules.min_stake))
 
     async def _ready_trainer(self, rules: Rules) -> Trainer:
         """The trainer of the app that the DAO voted for: no other code is run."""
@@ -284,7 +289,7 @@ class Supernode:
                 receipt = await self._means.link.commit(
                     self._task, commit.round, commit.commitment, commit.signature
                 )
-                bound = receipt_digest(
+                bound = compute_receipt_digest(
                     self._means.domain, self._task, commit.round, self._node, commit.commitment
                 )
                 if recover(bound, receipt) != rules.superlink:
@@ -296,7 +301,7 @@ class Supernode:
             else:
                 self._journal.receive(self._task, commit.round, receipt)
                 return
-            if self._clock.now() + pause >= commit_deadline(rules, opened):
+            if self._clock.now() + pause >= compute_commit_deadline(rules, opened):
                 return
             await asyncio.sleep(pause)
 
@@ -304,7 +309,7 @@ class Supernode:
 
     async def _be_counted(self, commit: SignedCommit, closed: RoundState, rules: Rules) -> str:
         """See the commit in the tree that the chain has the root of, or force it; "" or what is wrong."""
-        left = force_deadline(rules, closed) - self._clock.now()
+        left = compute_force_deadline(rules, closed) - self._clock.now()
         patience = min(ASK_LIMIT, left / 2) if left > 0 else LATE_LIMIT
         root = (await self._view.closing(commit.round, closed)).root
         try:
@@ -359,7 +364,7 @@ class Supernode:
                 return ""
             self._log.warning("update not taken", round=commit.round, error=problem)
             by_ipfs = False  # it may not be able to fetch it
-            if self._clock.now() + pause >= reveal_deadline(rules, closed):
+            if self._clock.now() + pause >= compute_reveal_deadline(rules, closed):
                 return problem
             await asyncio.sleep(pause)
         raise AssertionError  # pauses do not end

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from dao.app.gradient_client import Evaluated, Evaluator
 from dao.content import tensor_files
+from dao.core.constants import TOLERANCE
+from dao.core.engine.products import compute_distance
 from dao.core.errors import AppCrashed, AppError, AppTimeout
-from dao.core.formats.gradient import TOLERANCE, Gradient, relative_distance
+from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout
 
 NAMELESS = "in a round, a shard's file has no name but its digest: data() must go by what is in it, not by its ending"
@@ -35,7 +37,7 @@ async def try_loss(evaluator: Evaluator, base: Path, shard: Path, other: Evaluat
         first, loss = await _gradient(evaluator, base, shard, layout, Path(folder) / "first")
         for again in (evaluator, other) if other else (evaluator,):
             second, lost = await _gradient(again, base, shard, layout, Path(folder) / "second")
-            distance = await asyncio.to_thread(relative_distance, second, first, tensor_files.each)
+            distance = await asyncio.to_thread(compute_distance, second, first, tensor_files.each)
             _expect_near(max(distance, abs(lost - loss) / max(abs(loss), 1e-6)))
 
 

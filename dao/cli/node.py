@@ -15,7 +15,7 @@ from rich.text import Text
 from dao.chain.signer import Signer
 from dao.cli.output import log_to_stderr, tokens
 from dao.core.errors import ConfigError
-from dao.core.reasons import decimal
+from dao.core.reasons import format_millionths
 from dao.core.types import TaskId, Wei, hex_of
 from dao.gov.schedule import moment
 from dao.runtime.config import default_home
@@ -253,7 +253,7 @@ def _show(found: NodeStatus, console: Console) -> None:
             overflow="fold" if column == "why" else "ellipsis",  # which may name a file
         )
     for row in found.rounds:
-        score = "" if row.score is None else decimal(row.score)
+        score = "" if row.score is None else format_millionths(row.score)
         cells = (
             str(row.task),
             str(row.round),

@@ -12,7 +12,7 @@ from structlog.typing import Processor
 
 from dao.chain.deploy import TOKEN
 from dao.core.errors import ConfigError
-from dao.core.reasons import in_tokens
+from dao.core.reasons import format_tokens
 from dao.core.types import Wei, hex_of
 
 
@@ -31,7 +31,7 @@ def tokens(text: str, what: str, *, or_none: bool = True) -> Wei:
 
 def amount(wei: int) -> str:
     """Write wei as whole tokens, exactly."""
-    return in_tokens(wei)
+    return format_tokens(wei)
 
 
 def writable(path: Path | None, what: str) -> None:

@@ -1,6 +1,6 @@
 """Amounts and times in words."""
 
-from dao.core.reasons import in_tokens
+from dao.core.reasons import format_tokens
 from dao.core.types import Wei
 
 _TOKEN = 10**18
@@ -21,5 +21,5 @@ def duration(seconds: int) -> str:
 
 def decimal(value: int) -> str:
     """Units of 10^18 as a decimal number: "1,000.5"."""
-    whole, point, rest = in_tokens(value).partition(".")
+    whole, point, rest = format_tokens(value).partition(".")
     return f"{int(whole):,}{point}{rest}"

@@ -12,7 +12,7 @@ from aggregator.intake import Intake
 from dao.chain.events import Finalized, ForcedCommit
 from dao.cli.serving import SuperlinkSettings, serve
 from dao.core.errors import RuleError
-from dao.core.formats.signed_messages import receipt_digest
+from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.types import Address, Digest, Phase, RoundId, TaskId
 from node.journal import Step
 from tests.faults.world import World, open_world, row_of
@@ -55,7 +55,7 @@ def on_commit_of(conduct: Conduct, honest):
         if node == conduct.node and conduct.how == "refuse":
             raise RuleError("commit: not today")
         if node == conduct.node and conduct.how == "forget":
-            return intake._signer.sign(receipt_digest(intake._domain, task, round_, node, commitment))
+            return intake._signer.sign(compute_receipt_digest(intake._domain, task, round_, node, commitment))
         return await honest(intake, node, task, round_, commitment, signature)
 
     return on_commit

@@ -25,7 +25,7 @@ async def test_quorum__one_of_two_commits__says_that_commits_were_not_closed(
         await alone.steps(round_, Step.RECEIVED)
         world.skip(world.rules.commit_period)
         await world.reaches(round_, Phase.ABORTED)
-        assert (await alone.ends(round_)).reason == reasons.not_closed(2)
+        assert (await alone.ends(round_)).reason == reasons.explain_no_closing(2)
         assert "commits were closed before the update was ready" in (await other.ends(round_)).reason
         await until(lambda: not [*(alone.home / "content" / "pins").iterdir()])
         following, _ = await world.play()

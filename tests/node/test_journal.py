@@ -12,7 +12,7 @@ import pytest
 
 from dao.chain.signer import Signer, recover
 from dao.core.errors import ConfigError, RuleError
-from dao.core.formats.signed_messages import commit_digest
+from dao.core.formats.signed_messages import compute_commit_digest
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId
 from dao.runtime.failpoint import VARIABLE
 from dao.store.cid import cid_of_bytes
@@ -57,7 +57,7 @@ def journal(path: Path):
 def test_sign__first_commit__is_recorded_with_a_signature_of_the_node(journal, path):
     journal.see(TASK, ROUND, 10)
     commit = sign(journal)
-    digest = commit_digest(DOMAIN, TASK, ROUND, Signer(KEY).address, commit.commitment)
+    digest = compute_commit_digest(DOMAIN, TASK, ROUND, Signer(KEY).address, commit.commitment)
     assert recover(digest, commit.signature) == Signer(KEY).address
     again = opened(path)
     assert again.commit_of(TASK, ROUND) == commit

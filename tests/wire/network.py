@@ -11,7 +11,7 @@ import grpc
 
 from dao.chain.signer import Signer
 from dao.core.errors import RuleError
-from dao.core.formats.signed_messages import receipt_digest
+from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId
 from dao.store.disk import DiskStore
 from dao.wire import grpc_options
@@ -49,7 +49,7 @@ class Superlink:
             await self.before_commit(node)
         if round_ != ROUND:
             raise RuleError(f"round {round_}: not open; the open one is {ROUND}")
-        return self.signer.sign(receipt_digest(DOMAIN, task, round_, node, commitment))
+        return self.signer.sign(compute_receipt_digest(DOMAIN, task, round_, node, commitment))
 
     async def on_inclusion(self, node: Address, task: TaskId, round_: RoundId) -> Inclusion:
         self.waiting.set()
