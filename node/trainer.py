@@ -1,4 +1,4 @@
-"""The daemon's side of training: one warm `node.training_worker` per app, asked in the daemon's words."""
+"""Trains from the daemon's side: calls one warm `node.training_worker` process per app."""
 
 import base64
 import sys
@@ -16,7 +16,7 @@ CREATE_LIMIT = MEASURE_LIMIT = 600.0  # seconds
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to: the app's metrics, and seconds to load the base model, to train, to store the result."""
+    """The outcome of a training: the app's metrics, and seconds to load the base model, to train, to store the result."""
 
     metrics: Mapping[str, object]
     load_s: float
@@ -74,7 +74,7 @@ class Trainer:
     ) -> Trained:
         """Train from the model file `base` into the model file `out`, within `limit` seconds.
 
-        `out` may exist: it is written over, and must not be mapped by anyone who still reads the last round's.
+        `out` may exist: it is written over, and must not be mapped by a reader of the last round's.
         AppError (AppCrashed, AppTimeout) says what went wrong in one line.
         """
         arguments = {"base": str(base), "out": str(out), "seed": seed, "round": round}

@@ -1,4 +1,4 @@
-"""Trains: the program that runs in the app's own environment, started and watched by `node.trainer`.
+"""Trains in a process of its own, in the app's environment; `node.trainer` starts and watches it.
 
 It answers `load` and then `train` for each round; beside these, `shapes` and `create` make the first model of a task,
 and `measure` gives an app's own metrics, for people to read.

@@ -14,7 +14,7 @@ from dao.api.auth.sessions import Sessions
 from dao.api.chain_connection import ChainConnection
 from dao.api.daemon import follow
 from dao.api.dependencies import Dependencies
-from dao.api.http.problems import Problem, mistakes, problem_of
+from dao.api.http.problems import Problem, get_problem, mistakes
 from dao.api.index_follower import Index
 from dao.api.live.sse import Live
 from dao.api.manifest_sources import open_content
@@ -87,7 +87,7 @@ def server(services: Dependencies) -> FastMCP:
                 await _linked(services)
             return (await asked).model_dump(mode="json")
         except DaoError as error:
-            problem = problem_of(error)
+            problem = get_problem(error)
             raise ToolError(f"{problem} [{problem.kind}]") from None
 
     @tool

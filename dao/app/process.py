@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from dao.core.errors import AppCrashed, AppError, AppTimeout
+from dao.runtime.backoff import pause_after
 
 ROOT = Path(__file__).resolve().parents[1]  # where the packages dao, node and aggregator are
 SILENCE = 60.0  # seconds without a sign of life after which a process is given up
@@ -127,7 +128,7 @@ class AppProcess:
             return
         await self.stop()
         if self._crashes:
-            await asyncio.sleep(min(FIRST_PAUSE * 2 ** (self._crashes - 1), LONGEST_PAUSE))
+            await asyncio.sleep(pause_after(self._crashes, FIRST_PAUSE, LONGEST_PAUSE))
         await self._spawn()
         for name, arguments in self.command.setup:
             try:

@@ -2,9 +2,6 @@
 
 import json
 import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +11,7 @@ from dao.chain.contracts import Call
 from dao.chain.fees import Fees
 from dao.core.errors import ConfigError
 from dao.core.types import Address, Digest, Wei
+from dao.runtime.sqlite import Database
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sent (
@@ -68,16 +66,7 @@ class Outbox:
         """Open or create the file; ConfigError when it cannot be."""
         self._scope = (chain, account)
         self._log = path.with_name(path.name + "-wal")
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.executescript(_SCHEMA)
-        except sqlite3.Error as error:
-            raise ConfigError(
-                f"{path}: cannot keep transactions here ({error}); choose another file"
-            ) from error
+        self._db = Database(path, _SCHEMA, synchronous="NORMAL")
 
     def close(self) -> None:
         """Close the file."""
@@ -96,7 +85,7 @@ class Outbox:
 
     def remember(self, key: str | None, call: Call, nonce: int, gas: int, attempt: TxAttempt) -> OutboxEntry:
         """Write an entry and its first attempt. It takes a failed entry's key."""
-        with self._writing():
+        with self._db.transaction():
             self._db.execute(
                 "UPDATE sent SET key = NULL WHERE chain = ? AND account = ? AND key = ? AND state = ?",
                 (*self._scope, key, TxState.FAILED),
@@ -112,7 +101,7 @@ class Outbox:
 
     def add_attempt(self, entry: OutboxEntry, attempt: TxAttempt, nonce: int | None = None) -> OutboxEntry:
         """Write another attempt; with `nonce`, the earlier ones can no longer be mined and go."""
-        with self._writing():
+        with self._db.transaction():
             if nonce is not None:
                 self._db.execute("DELETE FROM attempts WHERE sent = ?", (entry.id,))
                 self._db.execute("UPDATE sent SET nonce = ? WHERE id = ?", (nonce, entry.id))
@@ -155,16 +144,6 @@ class Outbox:
         query = "SELECT MAX(nonce) FROM sent WHERE chain = ? AND account = ?"
         (highest,) = self._db.execute(query, self._scope).fetchone()
         return 0 if highest is None else int(highest) + 1
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def _add(self, row: int, attempt: TxAttempt, number: int) -> None:
         fees = attempt.fees

@@ -84,7 +84,7 @@ def start(
         api = settings.api.model_copy(update={"listen": listen})
         settings = settings.model_copy(update={"api": api})
     log_to_stderr()
-    asyncio.run(_until_told(settings))
+    asyncio.run(_serve(settings))
 
 
 @app.command()
@@ -119,9 +119,10 @@ async def _offer(settings: ApiSettings) -> None:
         await server(services).run_stdio_async()
 
 
-async def _until_told(settings: ApiSettings) -> None:
+async def _serve(settings: ApiSettings) -> None:
     from dao.api.daemon import open_api
-    from dao.cli.serving import until_told
+    from dao.runtime.open_files import allow_open_files
+    from dao.runtime.signals import run_until_signal
 
     async def serve() -> None:
         async with open_api(settings) as running:
@@ -130,7 +131,9 @@ async def _until_told(settings: ApiSettings) -> None:
             print(f"API at {running.url}", flush=True)
             await running.wait()
 
-    await until_told(serve())
+    allow_open_files()
+    gc.freeze()
+    await run_until_signal(serve())
 
 
 def _settings(home: Path | None) -> ApiSettings:

@@ -12,7 +12,7 @@ import typer
 from dao.core.errors import ConfigError
 from dao.core.types import Domain
 from dao.store.disk import DiskStore
-from dao.store.folder import FolderSource
+from dao.store.folder import FolderSource, store_folder
 from dao.store.gateway import GatewaySource
 from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
@@ -81,11 +81,3 @@ class Sources:
                 stack.push_async_callback(gateway.close)
                 found.append(gateway)
             yield LayeredStore(cache, found, attempts=1)
-
-
-def store_folder(folder: Path) -> Path:
-    """The folder of a store: ConfigError where there is none, rather than make one."""
-    folder = folder.expanduser()
-    if not (folder / "objects").is_dir():
-        raise ConfigError(f"--store {folder}: not the folder of a store; a Superlink's is HOME/store")
-    return folder

@@ -22,7 +22,7 @@ from dao.core.formats.address import address_of
 from dao.core.types import Address, hex_of
 from dao.devnet.anvil import SWIFT, Anvil, dev_signer, leave_to_founders, start_anvil
 from dao.runtime.config import DEVNET
-from dao.runtime.running import held, holder, stop_holder
+from dao.runtime.locks import find_holder, hold_lock, stop_holder
 
 app = typer.Typer(no_args_is_help=True)
 READY_SECONDS, PORT = 60.0, 8545
@@ -64,7 +64,7 @@ def up(
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with held(home / "lock", f"devnet {home}"):
+        with hold_lock(home / "lock", f"devnet {home}"):
             _run(home, port, block_time, governed)
     except KeyboardInterrupt:
         return
@@ -106,7 +106,7 @@ def fund(
 def network_of(home: Path) -> dict[str, Any]:
     """What `up` wrote to HOME/network.json; ConfigError when it is not running."""
     path = home / "network.json"
-    if holder(home / "lock") is None or not path.exists():
+    if find_holder(home / "lock") is None or not path.exists():
         raise ConfigError(f"devnet {home}: is not running; start it by dao devnet up")
     network: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return network

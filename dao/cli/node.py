@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dao.chain.block_clock import moment
 from dao.chain.signer import Signer
 from dao.cli.output import log_to_stderr, tokens
 from dao.core.errors import ConfigError
 from dao.core.reasons import format_millionths
 from dao.core.types import TaskId, Wei, hex_of
-from dao.gov.schedule import moment
 from dao.runtime.config import default_home
-from dao.wire.grpc_options import checked_address
+from dao.wire.grpc_options import check_address
 from node.settings import NodeSettings, TaskSettings
 from node.status import NodeStatus
 
@@ -114,7 +114,7 @@ def join(
     settings = _settings(home)
     given = TaskSettings(
         data=data.absolute(),
-        superlink=checked_address(superlink),
+        superlink=check_address(superlink),
         tls=tls or authorities is not None,
         authorities=authorities and authorities.absolute(),
         python=python and python.absolute(),
@@ -150,9 +150,9 @@ def status(
     last: Annotated[int, typer.Option(min=1, max=1000, help="Rounds to show.")] = 10,
 ) -> None:
     """Show stake, rewards, and what came of the last rounds and why. Example: dao node status --last 20."""
-    from node.status import status as find_out
+    from node.status import read_status
 
-    found = _run(find_out(_settings(home), last))
+    found = _run(read_status(_settings(home), last))
     if as_json:
         typer.echo(json.dumps(found.document(), indent=2))
     else:

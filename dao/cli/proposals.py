@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from dao.chain.block_clock import moment
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.deployment import Deployment
@@ -25,7 +26,7 @@ from dao.cli.output import amount, print_fields, print_json, print_table
 from dao.cli.paid_member import found_of, proposal_of, proposals_of
 from dao.core.errors import ConfigError
 from dao.core.types import Rules, TaskId, Timestamp, hex_of
-from dao.gov.schedule import OVER, moment
+from dao.gov.schedule import OVER
 
 STATES = tuple(state.name.lower() for state in ProposalState if state is not ProposalState.EXPIRED)
 _FIELDS = (

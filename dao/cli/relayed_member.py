@@ -24,8 +24,8 @@ from dao.gov.action_json import kind_of
 from dao.gov.actions import Action, ChangeRules, encode_actions
 from dao.gov.drafts import Draft
 from dao.gov.schedule import NO_VOTES, VOTED, Times, is_over, not_now
-from dao.gov.siwe import parse, signed_digest
-from dao.gov.typed_data import actions_hash, digest_of, is_of
+from dao.gov.siwe import compute_text_digest, parse
+from dao.gov.typed_data import compute_digest, hash_actions, is_exactly
 
 BASE = "/api/v1"
 LIMIT = 300.0  # seconds until what was relayed is in the chain
@@ -69,7 +69,7 @@ class Api:
             raise Refused(
                 f"{self.url}: wants a sign-in to {wanted.uri}; nothing was signed, use --api {wanted.uri}"
             )
-        signature = signer.sign(signed_digest(said["message"]))
+        signature = signer.sign(compute_text_digest(said["message"]))
         session = await self.post(
             "/auth/verify", {"message": said["message"], "signature": hex_of(signature)}
         )
@@ -156,6 +156,7 @@ class RelayedMember:
         kind = "ExtendedBallot" if reason else "Ballot"
         signature = self._sign(typed, kind, self.deployment.governor, values)
         body = {"proposal": number, "support": int(support), "voter": voter, "reason": reason}
+        body["nonce"] = typed["message"]["nonce"]
         return await self._relay("vote", {**body, "signature": signature})
 
     async def draft(self, title: str, text: str, actions: Sequence[Action]) -> Draft:
@@ -176,12 +177,13 @@ class RelayedMember:
         told = await self._api.post("/prepare/propose", {**self._form, "account": proposer})
         values = {
             "proposer": proposer,
-            "actions": hex_of(actions_hash(draft.actions)),
+            "actions": hex_of(hash_actions(draft.actions)),
             "description": draft.description,
         }
         signature = self._sign(told["typed_data"][0], "Propose", self.deployment.governor, values)
         body = {
             "proposer": proposer,
+            "nonce": told["typed_data"][0]["message"]["nonce"],
             "targets": [hex_of(target) for target in draft.actions.targets],
             "values": [str(value) for value in draft.actions.values],
             "calldatas": [hex_of(data) for data in draft.actions.calldatas],
@@ -223,9 +225,9 @@ class RelayedMember:
 
     def _sign(self, typed: Any, kind: str, contract: Address, values: dict[str, Any]) -> str:
         """Sign what was asked for; Refused when the API has prepared anything else."""
-        if not is_of(typed, kind, self.deployment.chain_id, contract, values):
+        if not is_exactly(typed, kind, self.deployment.chain_id, contract, values):
             raise Refused(f"{self._api.url}: prepared another {kind} than asked for; nothing was signed")
-        return hex_of(self._signer.sign(digest_of(typed)))
+        return hex_of(self._signer.sign(compute_digest(typed)))
 
     async def _relay(self, what: str, body: Any) -> Outcome:
         """Hand it over, and wait until it is in the chain."""

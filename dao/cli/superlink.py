@@ -1,14 +1,15 @@
 """`dao superlink`: run the aggregator of a task."""
 
 import asyncio
-import json as jsons
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from dao.chain.contracts import Coordinator, Registry
-from dao.chain.deployment import Deployment
+from aggregator.settings import SuperlinkSettings
+from dao.chain.block_clock import moment
+from dao.chain.daemon_home import load_deployment
 from dao.chain.signer import Signer
 from dao.cli.chain_options import (
     RPC_DEFAULT,
@@ -17,20 +18,15 @@ from dao.cli.chain_options import (
     JsonOption,
     Paying,
     UrlOption,
-    connected,
     expanded,
 )
 from dao.cli.output import amount, log_to_stderr, print_fields, print_json, tokens
-from dao.cli.serving import SuperlinkSettings, operator, serve, until_told
-from dao.core.errors import ConfigError, DaoError
-from dao.core.types import TaskId, Wei, hex_of
-from dao.gov.schedule import moment
-from dao.runtime.config import FILE, default_home
-from dao.runtime.running import holder
-from node.settings import NodeSettings
+from dao.core.errors import ConfigError
+from dao.core.types import hex_of
+from dao.runtime.config import default_home
+from dao.runtime.signals import run_until_signal
 
 app = typer.Typer(no_args_is_help=True)
-TAIL = 256 << 10  # bytes of the status file that are looked at
 
 HomeOption = Annotated[
     Path | None,
@@ -61,11 +57,9 @@ def init(
 
     Example: dao superlink init --url ws://127.0.0.1:8545 --deployment deployment.json
     """
-    from node import commands
+    from aggregator import commands
 
     folder = _home(home)
-    if (folder / FILE).exists():
-        raise ConfigError(f"{folder}: already is a daemon's folder; choose another one by --home")
     address = commands.init(folder, url, deployment)
     if json:
         print_json({"operator": hex_of(address), "home": str(folder)})
@@ -86,7 +80,7 @@ def register(
 
     Example: dao superlink register --owner-keystore owner.json --owner-password-file owner.password --stake 500
     """
-    from node import commands
+    from aggregator import commands
 
     wanted = tokens(stake, "--stake", or_none=False)
     settings, owner = _staked(home, owner_keystore, owner_password_file, dev_account)
@@ -108,7 +102,7 @@ def unbond(
 
     Example: dao superlink unbond --owner-keystore owner.json --owner-password-file owner.password
     """
-    from node import commands
+    from aggregator import commands
 
     wanted = None if stake is None else tokens(stake, "--stake", or_none=False)
     settings, owner = _staked(home, owner_keystore, owner_password_file, dev_account)
@@ -127,7 +121,7 @@ def withdraw(
 
     Example: dao superlink withdraw --owner-keystore owner.json --owner-password-file owner.password
     """
-    from node import commands
+    from aggregator import commands
 
     settings, owner = _staked(home, owner_keystore, owner_password_file, dev_account)
     print(f"{amount(asyncio.run(commands.withdraw(settings, owner)))} tokens sent to the owner")
@@ -162,6 +156,8 @@ def start(
 
     Example: dao superlink start --task 1 --shards shards --listen 0.0.0.0:8600
     """
+    from aggregator.daemon import run_superlink
+
     settings = _settings(
         home,
         task=task,
@@ -173,7 +169,8 @@ def start(
         content={"kubo": ipfs} if ipfs else None,
     )
     log_to_stderr()
-    asyncio.run(until_told(serve(settings, leave=leave)))
+    say = partial(print, flush=True)
+    asyncio.run(run_until_signal(run_superlink(settings, leave=leave, say=say)))
 
 
 @app.command()
@@ -186,64 +183,26 @@ def status(
 
     Example: dao superlink status --last 20
     """
-    settings = _settings(home)
-    events = _events(settings.home / "status.jsonl")
-    process = holder(settings.home / "lock")
-    serving = next((event for event in reversed(events) if event["event"] == "serving"), None)
-    fields: dict[str, object] = {
-        "running": process is not None,
-        "address": serving["address"] if serving and process is not None else None,
-        "task": settings.task or (serving and serving["task"]),
-    }
-    try:
-        fields |= asyncio.run(_on_chain(settings, fields["task"]))
-    except DaoError as error:
-        fields["trouble"] = str(error)
+    from aggregator.status import read_status
+
+    found = asyncio.run(read_status(_settings(home), last))
     if json:
-        print_json({**fields, "events": events[-last:]})
+        print_json({**found.fields, "events": found.events})
         return
-    print_fields({name: "-" if value is None else value for name, value in fields.items()})
-    for event in events[-last:]:
+    print_fields({name: "-" if value is None else value for name, value in found.fields.items()})
+    for event in found.events:
         print(" ".join(f"{name}={value}" for name, value in event.items()))
-
-
-async def _on_chain(settings: SuperlinkSettings, task: Any) -> dict[str, object]:
-    """What the chain says of the operator and its task."""
-    address = operator(settings).address
-    async with connected(settings.chain.url, settings.at(settings.chain.deployment)) as chain:
-        at, coordinator = chain.final(), Coordinator(chain)
-        held = await Registry(chain).supernode(address, at)
-        found: dict[str, object] = {"operator": hex_of(address), "stake": amount(held.active)}
-        if task is not None:
-            state = await coordinator.task_of(TaskId(task), at)
-            round_ = await coordinator.round_of(TaskId(task), state.last_round, at)
-            bond = (await coordinator.rules_of(TaskId(task), at)).superlink_bond
-            found |= {"bond": amount(bond), "round": state.last_round, "phase": round_.phase.name.lower()}
-        gas = int(await chain.request("eth_getBalance", hex_of(address), "latest"), 16)
-        return found | {"gas_money": amount(Wei(gas))}
-
-
-def _events(path: Path) -> list[dict[str, Any]]:
-    """The newest events of a status file, oldest first."""
-    if not path.exists():
-        return []
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - TAIL))
-        lines = file.read().splitlines()[1 if size > TAIL else 0 :]
-    return [jsons.loads(line) for line in lines if line.endswith(b"}")]
 
 
 def _staked(
     home: Path | None, keystore: Path | None, password_file: Path | None, dev_account: int | None
-) -> tuple[NodeSettings, Signer]:
-    """The settings, as staking takes them, and the owner's key."""
+) -> tuple[SuperlinkSettings, Signer]:
+    """The settings, and the owner's key."""
     settings = _settings(home)
-    network = Deployment.load(settings.at(settings.chain.deployment))
     owner = Paying(
         keystore, password_file, dev_account, "--owner-keystore", "COMMONWEIGHT_OWNER_PASSWORD"
-    ).signer(network.chain_id)
-    return NodeSettings.model_construct(home=settings.home, chain=settings.chain, key=settings.key), owner
+    ).signer(load_deployment(settings).chain_id)
+    return settings, owner
 
 
 def _home(home: Path | None) -> Path:

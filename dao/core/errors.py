@@ -7,6 +7,7 @@ DaoError
 ├── ChainError           the chain, or the node that speaks for it
 │   ├── RpcError         no answer, a wrong answer, another chain id, a stale head
 │   ├── Reverted         a contract refused; carries its error and arguments
+│   │   └── UnknownProposal  the governor has no proposal of this number
 │   └── Reorged          a block that was relied on is gone
 ├── ContentError         content by CID
 │   ├── NotFound         no source has it
@@ -14,6 +15,10 @@ DaoError
 │   └── TooLarge         more bytes than the cap
 ├── DecodeError          bytes that do not follow docs/protocol.md; names the tensor or field
 ├── RuleError            well-formed, but against the rules of the protocol
+│   ├── BadSignature     a signature is not the account's, or is of another message
+│   ├── NoVotes          an account has too few votes for what it signed
+│   ├── AlreadyVoted     an account has voted on this proposal
+│   └── NotActive        it is not the time to vote on, queue or execute a proposal
 ├── WireError            between Supernode and Superlink
 │   ├── Refused          the other side answered no, and why
 │   └── Unreachable      no answer within the limit
@@ -63,6 +68,10 @@ class Reverted(ChainError):
         self.arguments = arguments
 
 
+class UnknownProposal(Reverted):
+    """The governor has no proposal of this number."""
+
+
 class Reorged(ChainError):
     """A block that was relied on is no longer part of the chain."""
 
@@ -93,6 +102,22 @@ class DecodeError(DaoError):
 
 class RuleError(DaoError):
     """A well-formed thing is against the rules of the protocol."""
+
+
+class BadSignature(RuleError):
+    """A signature is not the account's, or is of another message."""
+
+
+class NoVotes(RuleError):
+    """An account has too few votes for what it signed."""
+
+
+class AlreadyVoted(RuleError):
+    """An account has voted on this proposal, and a vote is final."""
+
+
+class NotActive(RuleError):
+    """It is not the time to vote on, queue or execute a proposal."""
 
 
 class WireError(DaoError):

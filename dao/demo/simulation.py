@@ -16,7 +16,7 @@ from dao.core.commits import CommitRecord, Reveal, SignedCommit
 from dao.core.formats.layout import Model, compute_depth, parse_model
 from dao.core.formats.manifest import Manifest, Shard
 from dao.core.formats.signed_messages import compute_commit_digest
-from dao.core.formats.update import encode_update_prefix, encode_update_rows
+from dao.core.formats.update import Update, decode_update, encode_update_prefix, encode_update_rows
 from dao.core.merkle import compute_body_root
 from dao.core.round_machine import draw_shard
 from dao.core.types import (
@@ -72,7 +72,7 @@ class Simulation:
         """Keep content and scratch files below `folder`; each round has `budget` to pay."""
         self._shards = shards
         self._publisher = Publisher(LayeredStore(DiskStore(folder / "store")))
-        self._work = RoundComputer(evaluator, self._publisher, folder / "scratch")
+        self._computer = RoundComputer(evaluator, self._publisher, folder / "scratch")
         self._budget = budget
         self.base: BaseModel
 
@@ -90,7 +90,7 @@ class Simulation:
         seed = Digest(hashlib.sha256(b"simulated round" + number.to_bytes(8, "big")).digest())
         index = draw_shard(seed, len(self._shards.paths), previous.used_shards if previous else ())
         shard = self._shards.paths[index]
-        case = RoundInputs(
+        inputs = RoundInputs(
             domain=DOMAIN,
             distributor=ZERO_ADDRESS,
             task=TASK,
@@ -101,14 +101,18 @@ class Simulation:
             shard=Shard(index, self._shards.cids[index], self._shards.proof(index)),
             shard_path=shard,
             commits=[committed.commit for committed in commits],
+            updates={one.commit.node: self._decode(one.content) for one in commits},
             absent={},
             forced=(),
         )
-        gate = await self._work.gate(self.base, shard)
-        settlement = await self._work.settle(case, gate, announce=lambda _: None)
-        await self._publisher.settled(LIMIT)
+        gate = await self._computer.gate(self.base, shard)
+        settlement = await self._computer.settle(inputs, gate, announce=lambda _: None)
+        await self._publisher.wait_settled(LIMIT)
         self.base = settlement.base
         return settlement.manifest
+
+    def _decode(self, content: bytes) -> Update:
+        return decode_update(content, self.base.model.layout, CODEC, tensor_files.each)
 
 
 def _rules(budget: Wei, depth: int) -> Rules:

@@ -1,14 +1,13 @@
 """When a proposal is voted on, queued, executed and withdrawn, in words for whoever comes too early or too late."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from dao.chain.block_clock import moment
 from dao.chain.client import Chain
 from dao.chain.governance import Governor
 
 VOTED = "this account has voted on this proposal, and a vote is final"
 NO_VOTES = "this account had no votes when the voting began; delegate for the next one"
-_NEVER = 2**37  # seconds
 _FITS = {"vote": "active", "queue": "succeeded", "execute": "queued", "cancel": "pending"}
 OVER = {  # nothing follows these
     "canceled": "was withdrawn already",
@@ -66,12 +65,3 @@ def not_now(act: str, times: Times) -> str | None:  # noqa: PLR0911  (a case eac
 def is_over(act: str, state: str) -> bool:
     """Whether the time to queue or execute a proposal is past, whatever happens."""
     return state in OVER or (act == "queue" and state == "queued")
-
-
-def moment(seconds: int) -> str:
-    """A Unix time as people write it."""
-    return (
-        datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-        if seconds < _NEVER
-        else "never"
-    )

@@ -81,7 +81,7 @@ def parse(message: str) -> SignIn:
     )
 
 
-def signed_digest(message: str) -> Digest:
+def compute_text_digest(message: str) -> Digest:
     """What a wallet's personal_sign signs for a text (EIP-191)."""
     from eth_account.messages import encode_defunct
 

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ContentError, Mismatch, NotFound
+from dao.core.errors import ConfigError, ContentError, Mismatch, NotFound
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
 from dao.store.cid import digest_of_content, is_named, name_of
@@ -86,3 +86,11 @@ class FolderSource:
                 f"{name_of(digest)} in {self.root}: cannot be read: {error.strerror}; check the disk and its permissions"
             ) from None
         return Cid(ContentCodec.RAW if size <= CONTENT_LEAF else ContentCodec.DAG_PB, digest)
+
+
+def store_folder(folder: Path) -> Path:
+    """Return the folder of a store; ConfigError where there is none: it is not created."""
+    folder = folder.expanduser()
+    if not (folder / "objects").is_dir():
+        raise ConfigError(f"--store {folder}: not the folder of a store; a Superlink's is HOME/store")
+    return folder

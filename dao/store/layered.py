@@ -10,6 +10,7 @@ import structlog
 from dao.core.errors import ContentError, Mismatch, NotFound, TooLarge
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest
+from dao.runtime.backoff import pause_after
 from dao.store.cid import digest_of_content, is_named, name_of
 from dao.store.disk import DiskStore
 from dao.store.source import MAX_CONTENT, Source, Store
@@ -58,7 +59,7 @@ class LayeredStore:
         too_large = 0
         for attempt in range(self._attempts if self.sources else 0):
             if attempt:
-                await asyncio.sleep(self._pause * 2 ** (attempt - 1))
+                await asyncio.sleep(pause_after(attempt, self._pause))
             too_large = 0
             for source in self.sources:
                 try:

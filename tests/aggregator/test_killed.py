@@ -48,27 +48,27 @@ FAILPOINTS = (  # in the order in which a round comes by
 class Steady(Node):
     """Tries again for as long as the Superlink is away."""
 
-    async def make(self, chain: Chain, link: SuperlinkClient, round_: RoundId) -> Made:
+    async def make(self, chain: Chain, client: SuperlinkClient, round_id: RoundId) -> Made:
         while True:
             try:
-                return await super().make(chain, link, round_)
+                return await super().make(chain, client, round_id)
             except Unreachable:
                 continue
 
-    async def commit(self, chain: Chain, link: SuperlinkClient, made: Made) -> None:
+    async def commit(self, chain: Chain, client: SuperlinkClient, made: Made) -> None:
         while True:
             try:
-                return await super().commit(chain, link, made)
+                return await super().commit(chain, client, made)
             except Unreachable:
                 continue
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
         while (
-            await self.world.state(round_)
+            await self.world.state(round_id)
         ).phase is Phase.CLOSED:  # it may have the update and not live to say so
-            await super().reveal(link, round_, cid, root, sent)
+            await super().reveal(client, round_id, cid, root, sent)
             if not isinstance(self.acks[-1], Unreachable | Refused):
                 return
 
@@ -109,9 +109,9 @@ def prepare(world: World) -> str:
     return address
 
 
-async def claim_all(world: World, round_: int) -> int:
+async def claim_all(world: World, round_id: int) -> int:
     """Have every owner paid, and try it a second time; the sum of what was paid."""
-    manifest, distributor = await world.manifest(round_), world.network.deployment.distributor
+    manifest, distributor = await world.manifest(round_id), world.network.deployment.distributor
     owed = {account.owner: account.cumulative_wei for account in manifest.accounts}
     paid = 0
     async with world.network.chain() as chain:
@@ -157,11 +157,11 @@ async def test_superlink__killed_at_every_step__completes_its_rounds_and_pays_on
     for kind in (RoundOpened, ResultPosted, Finalized):
         assert [event.round for event in await world.past(kind) if event.round < 3] == [1, 2]
     assert not [event for event in await world.past(Aborted) if event.round < 3]
-    assert [len((await world.manifest(round_)).nodes) for round_ in (1, 2)] == [3, 3]
+    assert [len((await world.manifest(round_id)).nodes) for round_id in (1, 2)] == [3, 3]
     assert await claim_all(world, 2) == 2 * budget
     journal = SuperlinkJournal(home / "journal.db")
-    assert not any(journal.equivocations(world.task, RoundId(round_)) for round_ in (1, 2))
+    assert not any(journal.read_equivocations(world.task, RoundId(round_id)) for round_id in (1, 2))
     await journal.close()
-    for round_ in (1, 2):
-        checks = await audit_of(world, round_, tmp_path / "cache")
+    for round_id in (1, 2):
+        checks = await audit_of(world, round_id, tmp_path / "cache")
         assert exit_code([*checks.values()]) == 0, checks

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,17 @@ from aggregator.collection import Collection
 from dao.app.gradient_client import Evaluator
 from dao.audit import exit_code
 from dao.content.tensor_files import compute_update_limit
+from dao.core.commits import Reveal
 from dao.core.constants import UPDATE_MAGIC
 from dao.core.formats.canonical import write_canonical
 from dao.core.formats.cid import Cid
-from dao.core.formats.layout import Layout
+from dao.core.formats.layout import Layout, Model
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.manifest import Node as Row
 from dao.core.formats.update import encode_update_prefix
 from dao.core.types import Codec, Digest, RoundId, Status
 from dao.store.cid import cid_of_bytes
-from dao.wire.messages import RevealHeader
+from dao.wire.messages import Ack, RevealRequest
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import SHAPES, Assignment
 from tests.aggregator.world import Node, Patient, World
@@ -64,6 +66,10 @@ def with_float(update: bytes, value: float) -> bytes:
     return update[:first] + np.array(value, ">f4").tobytes() + update[first + 4 :]
 
 
+def honest_with_float(value: float, node: Node, base: Model) -> bytes:
+    return with_float(Node.honest(node, base), value)
+
+
 Spoil = Callable[[bytes], bytes]
 # what a node commits to in place of its update, and what the manifest says of it
 INVALID: dict[str, tuple[Spoil, str]] = {
@@ -86,7 +92,7 @@ INVALID: dict[str, tuple[Spoil, str]] = {
 
 async def until_over(collection: Collection) -> None:
     """Wait until the Superlink takes no more reveals."""
-    while collection.revealing:  # noqa: ASYNC110  (nothing tells of a time that is over)
+    while collection.accepts_reveals:  # noqa: ASYNC110  (nothing tells of a time that is over)
         await asyncio.sleep(0.01)
 
 
@@ -94,10 +100,10 @@ class Other(Node):
     """Reveals another content than it committed to."""
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
         other = with_byte(sent, 1, 7)
-        await super().reveal(link, round_, cid_of_bytes(other), root, other)
+        await super().reveal(client, round_id, cid_of_bytes(other), root, other)
 
 
 class Late(Node):
@@ -106,11 +112,11 @@ class Late(Node):
     running: Any = None
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
-        collection = await self.world.collection(self.running, round_)
+        collection = await self.world.collection(self.running, round_id)
         await until_over(collection)
-        await super().reveal(link, round_, cid, root, sent)
+        await super().reveal(client, round_id, cid, root, sent)
 
 
 class Slow(Late):
@@ -121,19 +127,20 @@ class Slow(Late):
         self.began = asyncio.Event()
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
         async def pieces() -> AsyncIterator[bytes]:
             yield sent[:100]
             self.began.set()
-            collection = await self.world.collection(self.running, round_)
+            collection = await self.world.collection(self.running, round_id)
             await until_over(collection)
             yield sent[100:]
 
-        asked = RevealHeader(self.world.task, round_, cid, root, self.salt, len(sent), by_ipfs=False)
-        intake = self.running.superlink._tools.intake
+        reveal = Reveal(cid, root, self.salt)
+        request = RevealRequest(self.world.task, round_id, reveal, len(sent), by_ipfs=False)
+        intake = self.running.superlink._deps.intake
         try:
-            await intake.on_reveal(self.signer.address, asked, lambda incoming: incoming.take(pieces()))
+            await intake.on_reveal(self.signer.address, request, lambda incoming: incoming.take(pieces()))
         except Exception as error:  # noqa: BLE001
             self.acks.append(error)
 
@@ -182,7 +189,9 @@ async def test_round__nodes_of_every_bad_kind__are_named_and_the_others_paid(
                 if node not in tardy
             ]
             group.create_task(running.superlink.run(1))
-            await asyncio.gather(*prompt, nodes["slow"].began.wait())
+            slow = nodes["slow"]
+            assert isinstance(slow, Slow)
+            await asyncio.gather(*prompt, slow.began.wait())
             world.skip(world.rules.reveal_period)
             await asyncio.gather(*late)
             patient.go.set()
@@ -197,6 +206,7 @@ async def test_round__nodes_of_every_bad_kind__are_named_and_the_others_paid(
     for name, (_, words) in INVALID.items():
         assert words in rows[name].reason, name
         (ack,) = nodes[name].acks
+        assert isinstance(ack, Ack)
         assert words in ack.reason
         assert not ack.accepted
     assert "root" in rows["another root"].reason
@@ -217,7 +227,7 @@ async def test_round__float32_values_out_of_range__name_their_tensor(
 ) -> None:
     world = await World.make(network, assignment, tmp_path, evaluator, 7, codec=Codec.FLOAT32)
     for node, value in zip(world.nodes[2:], FLOATS.values(), strict=True):
-        node.content = lambda node, base, value=value: with_float(Node.honest(node, base), value)
+        node.content = partial(honest_with_float, value)
     async with world.superlink() as running:
         await world.play(running)
     manifest = await world.manifest(1)

@@ -52,8 +52,8 @@ async def test_round__scores_not_computed_yet__members_can_have_the_new_model(
             await stranger.model(world.task, RoundId(1), 1)
         patient.score.set()
         await playing
-        for link in (member, stranger):
-            await link.close()
+        for client in (member, stranger):
+            await client.close()
     assert (await world.result(1)).model_digest == told
 
 

@@ -16,6 +16,7 @@ from dao.chain.deploy import TOKEN, timelock_execute
 from dao.chain.events import Aborted, ResultPosted
 from dao.core.errors import ConfigError
 from dao.core.types import Phase, RoundId, Wei
+from dao.store.disk import DiskStore
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World
 from tests.audit.stage import audit_of
@@ -79,7 +80,8 @@ async def successor(world: World, home: Path) -> AsyncIterator[RunningSuperlink]
     call = None
     async with world.network.chain() as chain:
         call = Coordinator(chain).set_superlink(world.task, other.operator.address)
-    settings = replace(world.settings(), home=home, stores=(world.assignment.store, world.home / "store"))
+    first = DiskStore(world.home / "store")  # which may not have begun yet
+    settings = world.settings(home=home, stores=(world.assignment.store, first.root))
     with pytest.raises(ConfigError, match="its Superlink is"):
         async with open_superlink(settings, other.operator, world.evaluator):
             pass

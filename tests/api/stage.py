@@ -16,8 +16,8 @@ from dao.chain.handover import hand_over
 from dao.chain.signer import Signer
 from dao.core.types import BlockNumber, Wei, hex_of
 from dao.devnet.anvil import Anvil
-from dao.gov.siwe import signed_digest
-from dao.gov.typed_data import digest_of
+from dao.gov.siwe import compute_text_digest
+from dao.gov.typed_data import compute_digest
 from tests.support import Network, deploy_network
 
 BASE = "/api/v1"
@@ -71,13 +71,13 @@ class Member:
 
     async def sign_in(self) -> None:
         said = await self.post("/auth/nonce", {"address": self.address})
-        signature = self.signer.sign(signed_digest(said["message"]))
+        signature = self.signer.sign(compute_text_digest(said["message"]))
         body = {"message": said["message"], "signature": hex_of(signature)}
         session = await self.post("/auth/verify", body)
         self.http.headers["X-CSRF-Token"] = session["csrf"]
 
     def sign(self, typed: Any) -> str:
-        return hex_of(self.signer.sign(digest_of(typed)))
+        return hex_of(self.signer.sign(compute_digest(typed)))
 
     async def mined(self, relayed: Any) -> Any:
         """Wait for a relayed message to be in the chain."""
@@ -105,11 +105,13 @@ class Member:
 
     async def vote(self, proposal: str, support: int, reason: str = "") -> Any:
         form = {"account": self.address, "proposal": proposal, "support": support, "reason": reason}
-        typed = (await self.post("/prepare/vote", form))["typed_data"][0]
+        prepared = await self.post("/prepare/vote", form)
+        (typed,) = prepared["typed_data"]
         body = {
             "proposal": proposal,
             "support": support,
             "voter": self.address,
+            "nonce": prepared["nonce"],
             "reason": reason,
             "signature": self.sign(typed),
         }

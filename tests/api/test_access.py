@@ -8,8 +8,8 @@ import pytest
 from dao.api.application import ROUTES
 from dao.chain.signer import Signer
 from dao.core.types import hex_of
-from dao.gov.siwe import signed_digest
-from dao.gov.typed_data import digest_of
+from dao.gov.siwe import compute_text_digest
+from dao.gov.typed_data import compute_digest
 from tests.api.stage import BASE, PARAMS, Member, Stage, caught_up, member
 
 PREPARING = [
@@ -41,9 +41,16 @@ async def bodies(who: Member) -> dict[str, Any]:
     signature, zero = "0x" + "11" * 64 + "1b", "0x" + "00" * 20
     return {
         "/relay/delegate": await delegation(who),
-        "/relay/vote": {"proposal": "1", "support": 1, "voter": who.address, "signature": signature},
+        "/relay/vote": {
+            "proposal": "1",
+            "support": 1,
+            "voter": who.address,
+            "nonce": "0",
+            "signature": signature,
+        },
         "/relay/propose": {
             "proposer": who.address,
+            "nonce": "0",
             "targets": [zero],
             "values": ["0"],
             "calldatas": ["0x"],
@@ -114,7 +121,7 @@ async def test_logout__a_session__is_over(stage: Stage) -> None:
 async def test_verify__the_cookie__no_script_reads_it_and_no_site_sends_it(stage: Stage) -> None:
     async with stage.open() as running, member(running, stage.members[0]) as who:
         said = await who.post("/auth/nonce", {"address": who.address})
-        signature = hex_of(who.signer.sign(signed_digest(said["message"])))
+        signature = hex_of(who.signer.sign(compute_text_digest(said["message"])))
         body = {"message": said["message"], "signature": signature}
         answer = await who.http.post(f"{BASE}/auth/verify", json=body)
         words = {word.strip().lower() for word in answer.headers["set-cookie"].split(";")}
@@ -149,14 +156,12 @@ async def test_relay__forged_malleable_or_garbled__refused(stage: Stage) -> None
         raw = bytes.fromhex(body["signature"][2:])
         high = (order - int.from_bytes(raw[32:64], "big")).to_bytes(32, "big")
         twin = raw[:32] + high + bytes([27 + 28 - raw[64]])
-        forged = Signer.ephemeral().sign(digest_of(await _typed(who)))
+        forged = Signer.ephemeral().sign(compute_digest(await _typed(who)))
         for signature in (twin, forged, bytes(65), b"\xff" * 65):
             problem = await who.post("/relay/delegate", {**body, "signature": hex_of(signature)}, 422)
             assert problem["type"] == "bad-signature"
-        for signature in ("0x", "0x12", hex_of(raw) + "00", "zz", hex_of(raw[:64])):
-            assert (await who.post("/relay/delegate", {**body, "signature": signature}, 422))[
-                "type"
-            ] == "invalid"
+        for text in ("0x", "0x12", hex_of(raw) + "00", "zz", hex_of(raw[:64])):
+            assert (await who.post("/relay/delegate", {**body, "signature": text}, 422))["type"] == "invalid"
 
 
 async def _typed(who: Member) -> Any:
@@ -237,16 +242,21 @@ async def test_relay__votes_and_proposals_signed_for_another_chain_by_another_or
         number = ready["proposal_id"]
         ballot = {"account": who.address, "proposal": number, "support": 1, "reason": "yes"}
         typed = (await who.post("/prepare/vote", ballot))["typed_data"][0]
-        form = {"proposal": number, "support": 1, "voter": who.address, "reason": "yes"}
+        nonce = typed["message"]["nonce"]
+        form = {"proposal": number, "support": 1, "voter": who.address, "nonce": nonce, "reason": "yes"}
         await refused(who, ben, "/relay/vote", form, typed)
-        for change in ({"support": 0}, {"reason": "no"}):
+        for change in ({"support": 0}, {"reason": "no"}, {"nonce": "7"}):
             problem = await who.post("/relay/vote", {**form, **change, "signature": who.sign(typed)}, 422)
             assert problem["type"] == "bad-signature"
+        early = {**typed, "message": {**typed["message"], "nonce": "7"}}
+        problem = await who.post("/relay/vote", {**form, "nonce": "7", "signature": who.sign(early)}, 409)
+        assert (problem["type"], problem["detail"]) == ("nonce", f"nonce: expected {nonce}, got 7")
         good = {**form, "signature": who.sign(typed)}
         first = await who.mined(await who.post("/relay/vote", good, 202))
         assert (await who.post("/relay/vote", good, 202))["tx_hash"] == first["tx_hash"]
-        again = (await who.post("/prepare/vote", {**ballot, "support": 0}))["typed_data"][0]
-        body = {**form, "support": 0, "signature": who.sign(again)}
+        again = await who.post("/prepare/vote", {**ballot, "support": 0})
+        signature = who.sign(again["typed_data"][0])
+        body = {**form, "support": 0, "nonce": again["nonce"], "signature": signature}
         assert (await who.post("/relay/vote", body, 409))["type"] == "voted"
 
 
@@ -256,5 +266,5 @@ async def refused(who: Member, other: Signer, path: str, form: dict[str, Any], t
         foreign = {**typed, "domain": {**typed["domain"], name: value}}
         problem = await who.post(path, {**form, "signature": who.sign(foreign)}, 422)
         assert problem["type"] == "bad-signature"
-    forged = hex_of(other.sign(digest_of(typed)))
+    forged = hex_of(other.sign(compute_digest(typed)))
     assert (await who.post(path, {**form, "signature": forged}, 422))["type"] == "bad-signature"

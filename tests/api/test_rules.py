@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
+from dao.chain.block_clock import moment
 from dao.chain.deploy import TOKEN
 from dao.devnet.anvil import Anvil
-from dao.gov.schedule import moment
 from tests.api.stage import BASE, DELAY, LIMIT, PARAMS, Member, caught_up, member
 from tests.api.trained import Trained, train
 

@@ -9,7 +9,7 @@ from dao.api.auth.sessions import NONCE_SECONDS, SESSION_SECONDS, Sessions, Site
 from dao.api.http.problems import Problem
 from dao.chain.signer import Signer
 from dao.core.types import Address
-from dao.gov.siwe import SignIn, signed_digest
+from dao.gov.siwe import SignIn, compute_text_digest
 
 SITE = Site("dao.example", "https://dao.example", 31337)
 SIGNER = Signer.ephemeral()
@@ -35,7 +35,7 @@ def known(clock: Clock) -> Sessions:
 
 def signed(said: SignIn, signer: Signer = SIGNER) -> tuple[str, bytes]:
     text = said.text()
-    return text, signer.sign(signed_digest(text))
+    return text, signer.sign(compute_text_digest(text))
 
 
 def refused(known: Sessions, said: SignIn, signer: Signer = SIGNER) -> str:

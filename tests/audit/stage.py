@@ -119,9 +119,9 @@ class Stage:
             world, manifest, await world.manifest(1), honest, events, folder / "cheat", folder / "audit"
         )
 
-    async def put(self, content: bytes) -> Cid:
+    async def put(self, content: bytes | bytearray) -> Cid:
         """Publish content; return its CID."""
-        return await DiskStore(self.folder).put_bytes(content)
+        return await DiskStore(self.folder).put_bytes(bytes(content))
 
     async def content(self, cid: Cid | None) -> bytearray:
         """Bytes that the honest Superlink published."""

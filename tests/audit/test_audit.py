@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,8 @@ async def test_audit__result_not_as_in_the_manifest__is_named(
 ) -> None:
     true = getattr(stage.honest, field)
     other = digest(7) if isinstance(true, bytes) else true - 1
-    result = replace(stage.honest, **{field: other})
+    changes: dict[str, Any] = {field: other}
+    result = replace(stage.honest, **changes)
     if field == "revealed":
         result = replace(result, inputs=result.inputs - 1)  # the chain wants it to be no more
     checks = await stage.audit(stage.manifest, result)
@@ -71,7 +73,8 @@ async def test_audit__result_not_as_in_the_manifest__is_named(
 
 @pytest.mark.parametrize("field", ["commits_root", "forced_hash"])
 async def test_post_result__commits_not_as_closed__is_refused_by_the_chain(stage: Stage, field: str) -> None:
-    result = replace(stage.honest, **{field: digest(7)})
+    changes: dict[str, Any] = {field: digest(7)}
+    result = replace(stage.honest, **changes)
     world = stage.world
     async with world.network.chain() as chain, world.network.sender(chain, world.bonded.operator) as sender:
         coordinator, seed = Coordinator(chain), stage.manifest.seed

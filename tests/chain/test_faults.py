@@ -3,6 +3,7 @@ import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,8 @@ async def test_connect__no_contracts__refused(network: Network, proxy: Proxy, ur
 async def test_connect__another_contract_than_the_coordinator_works_with__named(
     network: Network, url: str, name: str
 ) -> None:
-    wrong = replace(network.deployment, **{name: network.deployment.timelock})
+    changes: dict[str, Any] = {name: network.deployment.timelock}
+    wrong = replace(network.deployment, **changes)
     said, true = (getattr(deployment, name).hex() for deployment in (wrong, network.deployment))
     with pytest.raises(
         ConfigError, match=f"deployment.{name}: 0x{said}, but the coordinator works with 0x{true}"

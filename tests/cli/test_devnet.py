@@ -34,7 +34,7 @@ def test_fund__twice__adds_tokens_and_sets_ether(devnet: Devnet) -> None:
 
 def test_up__is_running_already__one_line(devnet: Devnet) -> None:
     for more in ([], ["--detach"]):
-        assert "is running already" in devnet.dao.refused("devnet", "up", "--home", devnet.home, *more)
+        assert "in use by another process" in devnet.dao.refused("devnet", "up", "--home", devnet.home, *more)
 
 
 def test_fund__bad_input__one_line(devnet: Devnet, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_logs__of_libraries_and_of_a_superlink__one_format_one_line_each(dao: Da
     program = """
 import logging, sys
 from pathlib import Path
-from aggregator.status import StatusStream
+from aggregator.status_stream import StatusStream
 from dao.cli.output import log_to_stderr
 
 log_to_stderr()

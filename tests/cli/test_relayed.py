@@ -15,7 +15,7 @@ from dao.cli.relayed_member import Api, RelayedMember
 from dao.core.errors import Refused, Unreachable
 from dao.core.types import Wei, hex_of
 from dao.gov.actions import proposal_id
-from dao.gov.typed_data import _types
+from dao.gov.typed_data import _list_types
 
 URL = "https://dao.example"
 SIGNER = Signer.ephemeral()
@@ -26,7 +26,7 @@ ME = hex_of(SIGNER.address)
 
 def ballot() -> Any:
     return {
-        "types": _types("Ballot"),
+        "types": _list_types("Ballot"),
         "primaryType": "Ballot",
         "domain": {
             "name": "DaoGovernor",
@@ -123,6 +123,6 @@ async def test_errors__of_the_api__one_line_that_says_what_to_do() -> None:
     )
     for answer in (httpx.Response(200, text="<html>"), httpx.Response(502, text="")):
         api = Answers(relay__queue=answer, **shown)
-        with pytest.raises((Refused, Unreachable)) as caught:
+        with pytest.raises((Refused, Unreachable)) as either:
             await api.way().queue(FOUND)
-        assert "\n" not in str(caught.value)
+        assert "\n" not in str(either.value)

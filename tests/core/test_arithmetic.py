@@ -16,7 +16,7 @@ from dao.core.engine.products import (
     compute_update_square,
 )
 from dao.core.errors import DaoError, DecodeError
-from dao.core.formats.gradient import decode_gradient, encode_gradient_prefix, quantise_gradient
+from dao.core.formats.gradient import Gradient, decode_gradient, encode_gradient_prefix, quantise_gradient
 from dao.core.formats.layout import Layout, Model, compute_depth, compute_model_size, parse_model, write_model
 from dao.core.formats.update import Update, decode_update, encode_update_prefix, encode_update_rows
 from dao.core.merkle import Tree, compute_body_root, verify
@@ -46,7 +46,7 @@ def integers(update: Update) -> list[int]:
     return [int(q) for q in update.q(0, LAYOUT.chunks).reshape(-1)]
 
 
-def gradient_of(seed: int) -> tuple[object, list[int]]:
+def gradient_of(seed: int) -> tuple[Gradient, list[int]]:
     rows = quantise_gradient(model_of(seed, 0.5))
     gradient = decode_gradient(encode_gradient_prefix(LAYOUT.values) + rows.tobytes(), LAYOUT.values)
     values: list[int] = []

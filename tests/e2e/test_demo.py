@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import psutil
@@ -16,15 +17,16 @@ DAO = Path(sys.executable).parent / "dao"
 LIMIT = 240.0
 
 
-def results(tmp_path: Path, *options: str) -> dict:
+def results(tmp_path: Path, *options: str) -> dict[str, Any]:
     out = tmp_path / "out.json"
     command = [str(DAO), "demo", "--home", str(tmp_path / "home"), "--json", str(out), *options]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LIMIT, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return json.loads(out.read_text())
+    document: dict[str, Any] = json.loads(out.read_text())
+    return document
 
 
-def check(document: dict, nodes: int, rounds: int) -> None:
+def check(document: dict[str, Any], nodes: int, rounds: int) -> None:
     """Every round audited, every wei accounted for, every zero with its reason, no gas for participants."""
     assert len(document["rounds"]) == rounds
     owed: dict[str, int] = {}

@@ -82,11 +82,11 @@ async def outcomes(world: World, rounds: list[RoundId], cache: Path) -> list[int
     evaluator = Evaluator(APP, Path(sys.executable), cache, limit=LIMIT, threads=1)
     codes = []
     try:
-        for round_ in rounds:
+        for round_id in rounds:
             python = Path(sys.executable)
             checks = [
                 check
-                async for check in audit(world.chain, source, world.task, round_, python, LIMIT, evaluator)
+                async for check in audit(world.chain, source, world.task, round_id, python, LIMIT, evaluator)
             ]
             print(*checks, sep="\n")  # noqa: T201
             codes.append(exit_code(checks))

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from dao.chain.contracts import Coordinator
 from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.settle import compute_result as result_of
-from dao.core.types import RoundId, Wei
+from dao.core.types import MicroScore, RoundId, Wei
 from dao.devnet.anvil import Anvil
 from dao.index import manifests as module
 from dao.store.cid import cid_of_bytes
@@ -36,7 +36,7 @@ CASES: dict[str, tuple[Change, str]] = {
     "another amount": (_other_amount, "other than posted"),
     "another score": (
         lambda manifest: dump_manifest(
-            replace(manifest, nodes=(replace(manifest.nodes[0], score=7), *manifest.nodes[1:]))
+            replace(manifest, nodes=(replace(manifest.nodes[0], score=MicroScore(7)), *manifest.nodes[1:]))
         ),
         "scores",
     ),

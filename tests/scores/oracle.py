@@ -44,7 +44,8 @@ async def exact_shapley(
     bits = 1 << np.arange(players)
 
     def game(coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
-        return losses[0] - losses[coalitions @ bits]
+        worth: NDArray[np.float64] = losses[0] - losses[coalitions @ bits]
+        return worth
 
     values = shapiq.ExactComputer(n_players=players, game=game)("SV")
     return np.array([values[(player,)] for player in range(players)])

@@ -48,11 +48,12 @@ async def test_scores__five_rounds_of_the_demonstration__exact_shapley_and_the_g
     ]
     evaluator = Evaluator(APP, Path(sys.executable), tmp_path / "evaluator", limit=60, threads=1)
     settling = Simulation(evaluator, shards, tmp_path / "superlink", Wei(10**18))
+    processes: list[Trainer | Evaluator] = [*trainers, evaluator]
     signers = [Signer.ephemeral() for _ in people]
     earned: Counter[Address] = Counter()
     scored, exact, report = [], [], []
     try:
-        await asyncio.gather(*(process.start() for process in (*trainers, evaluator)))
+        await asyncio.gather(*(process.start() for process in processes))
         await trainers[0].create(tmp_path / "model")
         await settling.begin(tmp_path / "model")
         for number in range(1, ROUNDS + 1):
@@ -93,7 +94,7 @@ async def test_scores__five_rounds_of_the_demonstration__exact_shapley_and_the_g
             report.append((round(measured["accuracy"], 3), [str(row.status) for row in told]))
             assert told[-1].status is Status.GATED
     finally:
-        for process in (*trainers, evaluator):
+        for process in processes:
             await process.stop()
 
     shares = [earned[Address(bytes([index]) * 20)] / sum(earned.values()) for index in range(5)]

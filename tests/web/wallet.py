@@ -11,8 +11,8 @@ from dao.chain.signer import Signer
 from dao.core.formats.address import checksummed
 from dao.core.types import hex_of
 from dao.devnet.anvil import CHAIN_ID, Anvil
-from dao.gov.siwe import signed_digest
-from dao.gov.typed_data import digest_of
+from dao.gov.siwe import compute_text_digest
+from dao.gov.typed_data import compute_digest
 
 _SCRIPT = """
 const provider = {
@@ -72,9 +72,9 @@ class Wallet:
                 self.chain = int(params[0]["chainId"], 16)
             case "personal_sign":
                 text = bytes.fromhex(params[0].removeprefix("0x")).decode()
-                found = hex_of(self.signer.sign(signed_digest(text)))
+                found = hex_of(self.signer.sign(compute_text_digest(text)))
             case "eth_signTypedData_v4":
-                found = hex_of(self.signer.sign(digest_of(json.loads(params[1]))))
+                found = hex_of(self.signer.sign(compute_digest(json.loads(params[1]))))
             case "eth_sendTransaction":
                 self.anvil.request("anvil_impersonateAccount", params[0]["from"])
                 found = self.anvil.request(method, *params)

@@ -12,7 +12,7 @@ from dao.api.http.problems import Problem
 from dao.chain.signer import recover
 from dao.core.errors import DecodeError
 from dao.core.types import Address
-from dao.gov.siwe import SignIn, parse, signed_digest
+from dao.gov.siwe import SignIn, compute_text_digest, parse
 
 NONCE_SECONDS = 300
 SESSION_SECONDS = 12 * 3600
@@ -78,7 +78,7 @@ class Sessions:
         said = parse(message)
         self._check(said)
         try:
-            signer = recover(signed_digest(message), signature)
+            signer = recover(compute_text_digest(message), signature)
         except DecodeError as error:
             raise _refused("bad-signature", str(error)) from None
         if signer != said.address:

@@ -11,7 +11,19 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from dao.core.errors import ChainError, DaoError, DecodeError, NotFound, Reverted, RuleError
+from dao.core.errors import (
+    AlreadyVoted,
+    BadSignature,
+    ChainError,
+    DaoError,
+    DecodeError,
+    NotActive,
+    NotFound,
+    NoVotes,
+    Reverted,
+    RuleError,
+    UnknownProposal,
+)
 from dao.core.types import hex_of
 from dao.index.database import DatabaseError
 
@@ -19,6 +31,16 @@ MEDIA_TYPE = "application/problem+json"
 BLANK = "about:blank"
 _PARTS = ("body", "path", "query", "header", "cookie")
 _SHOWN = 5  # mistakes in one request that are told
+
+_PROBLEMS: tuple[tuple[type[DaoError], int, str], ...] = (  # the first that fits
+    (BadSignature, 422, "bad-signature"),
+    (NoVotes, 403, "no-votes"),
+    (NotActive, 409, "not-active"),
+    (AlreadyVoted, 409, "voted"),
+    (DecodeError, 422, "invalid"),
+    (RuleError, 422, "invalid"),
+    (NotFound, 404, "not-found"),
+)
 
 _log = logging.getLogger(__name__)
 
@@ -57,23 +79,24 @@ def response(problem: Problem) -> Response:
     return JSONResponse(body | problem.extra, problem.status, headers, MEDIA_TYPE)
 
 
-def problem_of(error: DaoError) -> Problem:
-    """What an error of the project means to a caller of the API."""
+def get_problem(error: DaoError) -> Problem:
+    """Translate an error of the project into what it means to a caller of the API."""
     match error:
         case Problem():
             return error
+        case UnknownProposal():
+            return Problem(404, "not-found", str(error), error=error.error)
         case Reverted():
             return Problem(422, "reverted", str(error), error=error.error or None, args=arguments_of(error))
-        case DecodeError() | RuleError():
-            return Problem(422, "invalid", str(error))
-        case NotFound():
-            return Problem(404, "not-found", str(error))
         case ChainError() | DatabaseError():
             _log.warning("%s", error)
             away = isinstance(error, DatabaseError)
             kind = "database-unreachable" if away else "chain-unreachable"
             words = "the index cannot be read now" if away else "the chain's node does not answer"
             return Problem(503, kind, f"{words}; try again soon", retry_after=5)
+    for kind_of_error, status, kind in _PROBLEMS:
+        if isinstance(error, kind_of_error):
+            return Problem(status, kind, str(error))
     _log.error("%s: %s", type(error).__name__, error)
     return Problem(500, "internal", "the request failed; the operator's log says why")
 
@@ -95,7 +118,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(DaoError)
     async def of_ours(_: Request, error: DaoError) -> Response:
-        return response(problem_of(error))
+        return response(get_problem(error))
 
     @app.exception_handler(RequestValidationError)
     async def of_input(_: Request, error: RequestValidationError) -> Response:

@@ -17,6 +17,7 @@ from dao.chain.rpc import Answered
 from dao.chain.sender import SEND, Sender, TxReceipt
 from dao.core.errors import ChainError, Reverted, RuleError
 from dao.core.types import Address, Wei, hex_of
+from dao.runtime.backoff import pause_after
 
 WAITING = 200  # jobs that may wait
 MAX_DATA = 100 * 1024  # bytes of a call: nodes take transactions of up to 128 KiB
@@ -63,10 +64,6 @@ class Relayer:
     def next_nonce(self, space: Space, signer: Address, on_chain: int) -> int:
         """The nonce that a signer's next message is to have, after those that wait here."""
         return max([on_chain, *(nonce + 1 for nonce in self._ledger.waiting(space, signer))])
-
-    def nonces(self, space: Space, signer: Address, on_chain: int) -> list[int]:
-        """The nonces that a message of a signer may have: the next one, and those lately used, as it may come again."""
-        return [*range(self.next_nonce(space, signer, on_chain), max(-1, on_chain - AHEAD - 1), -1)]
 
     def find(self, name: str) -> RelayJob | None:
         """A job by its id or its transaction's hash."""
@@ -232,7 +229,7 @@ class Relayer:
 
     async def _until(self, job: RelayJob) -> RelayJob:
         """Do a job again until the chain's node lets it be done, or has refused it, unsent, for _REFUSED_SECONDS."""
-        loop, refused_since, pause = asyncio.get_running_loop(), None, _AGAIN_SECONDS
+        loop, refused_since, refusals = asyncio.get_running_loop(), None, 0
         while True:
             began = loop.time()
             try:
@@ -240,14 +237,14 @@ class Relayer:
             except ChainError as error:
                 _log.warning("relayer: %s", error)
                 if not _is_unsent(error):
-                    refused_since, pause = None, _AGAIN_SECONDS
+                    refused_since, refusals = None, 0
                 elif refused_since is None:
-                    refused_since = began
+                    refused_since, refusals = began, 1
                 elif loop.time() - refused_since >= _REFUSED_SECONDS:
                     return _failed(job, error)
                 else:
-                    pause = min(2 * pause, _AGAIN_MOST)
-            await asyncio.sleep(pause)
+                    refusals += 1
+            await asyncio.sleep(pause_after(max(1, refusals), _AGAIN_SECONDS, _AGAIN_MOST))
 
 
 def _is_unsent(error: ChainError) -> bool:

@@ -14,7 +14,7 @@ from dao.chain.client import Chain
 from dao.chain.governance import Governor
 from dao.gov import drafts
 from dao.gov.actions import proposal_id
-from dao.gov.typed_data import Signing
+from dao.gov.typed_data import TypedDataBuilder
 
 router = APIRouter(tags=["prepare"])
 DEADLINE_SECONDS = 3600  # of a signed proposal, in block time
@@ -58,6 +58,7 @@ class DraftShown(Shown):
 class ProposalShown(Shown):
     """What goes to /relay/propose beside the signature."""
 
+    nonce: NumberText
     targets: list[AddressText]
     values: list[WeiText]
     calldatas: list[BytesText]
@@ -99,13 +100,16 @@ async def prepare_propose(form: ProposeForm, services: Given) -> PreparedProposa
     on_chain = await governor.nonce_of(form.account, chain.head())
     nonce = next_nonce(services, Space.GOVERNOR, form.account, on_chain)
     deadline = chain.head().timestamp + DEADLINE_SECONDS
-    typed = await Signing(chain).proposal(form.account, made.actions, made.description, nonce, deadline)
+    typed = await TypedDataBuilder(chain).build_proposal(
+        form.account, made.actions, made.description, nonce, deadline
+    )
     words = [f"Propose “{form.title}” to the DAO, which then decides by vote:", *made.words]
     base = prepared(chain, words, governor.propose(made.actions, made.description), typed)
     return PreparedProposal.model_validate(
         {
             **base.model_dump(),
             "proposal": {
+                "nonce": base.nonce,
                 "targets": made.actions.targets,
                 "values": made.actions.values,
                 "calldatas": made.actions.calldatas,

@@ -6,7 +6,16 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from dao.api.dependencies import Dependencies, Given
-from dao.api.http.json_types import AddressText, Body, BytesText, ReadAddress, ReadNumber, Shown, WeiText
+from dao.api.http.json_types import (
+    AddressText,
+    Body,
+    BytesText,
+    NumberText,
+    ReadAddress,
+    ReadNumber,
+    Shown,
+    WeiText,
+)
 from dao.api.http.problems import responses
 from dao.api.relay.relay_jobs import Space
 from dao.api.routes.relay import MAX_REASON
@@ -15,7 +24,7 @@ from dao.chain.contracts import Call, Registry, Token
 from dao.chain.governance import Governor, Support
 from dao.core.types import Address
 from dao.gov.describe import delegation
-from dao.gov.typed_data import Signing
+from dao.gov.typed_data import TypedDataBuilder
 
 router = APIRouter(prefix="/prepare", tags=["prepare"])
 EXPIRY_SECONDS = 3600  # of what is signed, in block time
@@ -60,6 +69,9 @@ class Prepared(Shown):
 
     words: list[str]
     typed_data: list[dict[str, Any]]
+    nonce: NumberText | None = Field(
+        description="Of the typed data, and of the request to relay it; null where there is none."
+    )
     transaction: TransactionShown
 
 
@@ -71,7 +83,7 @@ async def prepare_delegate(form: DelegateForm, services: Given) -> Prepared:
     on_chain = await votes.nonce_of(form.account, chain.head())
     nonce = next_nonce(services, Space(form.contract), form.account, on_chain)
     expiry = chain.head().timestamp + EXPIRY_SECONDS
-    typed = await Signing(chain).delegation(votes.address, form.delegatee, nonce, expiry)
+    typed = await TypedDataBuilder(chain).build_delegation(votes.address, form.delegatee, nonce, expiry)
     what = f"the tokens {'in your wallet' if form.contract == 'token' else 'that you have staked'}"
     said = delegation(what, form.delegatee, form.account)
     words = [f"{said} No tokens move; you can change it at any time."]
@@ -86,7 +98,9 @@ async def prepare_vote(form: VoteForm, services: Given) -> Prepared:
     on_chain = await governor.nonce_of(form.account, chain.head())
     nonce = next_nonce(services, Space.GOVERNOR, form.account, on_chain)
     _, description = await services.proposals.get(chain, form.proposal)
-    typed = await Signing(chain).ballot(form.proposal, support, form.account, nonce, form.reason)
+    typed = await TypedDataBuilder(chain).build_ballot(
+        form.proposal, support, form.account, nonce, form.reason
+    )
     how = {Support.AGAINST: "against", Support.FOR: "for", Support.ABSTAIN: "to abstain on"}[support]
     words = [f"Vote {how} the proposal “{title_of(description)}”. A vote is final."]
     if form.reason:
@@ -137,4 +151,7 @@ def next_nonce(services: Dependencies, space: Space, account: Address, on_chain:
 def prepared(chain: Chain, words: list[str], call: Call, *typed: dict[str, Any]) -> Prepared:
     """What a wallet needs for a call, and the typed data that may be signed instead."""
     transaction = {"to": call.to, "data": call.data, "value": "0", "chainId": chain.chain_id}
-    return Prepared.model_validate({"words": words, "typed_data": typed, "transaction": transaction})
+    nonce = typed[0]["message"]["nonce"] if typed else None
+    return Prepared.model_validate(
+        {"words": words, "typed_data": typed, "nonce": nonce, "transaction": transaction}
+    )

@@ -1,5 +1,6 @@
 """Relaying: what a member signed is checked, simulated, and sent at the relayer's cost."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path
@@ -25,12 +26,12 @@ from dao.api.relay.relayer import Relayer
 from dao.chain.contracts import Call, Registry, Token
 from dao.chain.governance import Actions, Governor, Support
 from dao.chain.interface import decode, load
-from dao.core.errors import Reverted
+from dao.core.errors import NotActive, Reverted
 from dao.core.types import Timestamp
-from dao.gov import typed_data
 from dao.gov.actions import proposal_id
+from dao.gov.eligibility import check_threshold, check_tokens, check_votes
 from dao.gov.schedule import not_now, times_of
-from dao.gov.typed_data import Signing
+from dao.gov.typed_data import TypedDataBuilder, check_signature
 
 router = APIRouter(prefix="/relay", tags=["relay"])
 MAX_REASON = 4000  # characters
@@ -56,6 +57,7 @@ class VoteBody(Body):
     proposal: ReadNumber
     support: Annotated[int, Field(ge=0, le=2)]
     voter: ReadAddress
+    nonce: ReadNumber
     reason: Annotated[str, Field(max_length=MAX_REASON)] = ""
     signature: ReadSignature
 
@@ -64,6 +66,7 @@ class ProposeBody(Body):
     """A signed Propose."""
 
     proposer: ReadAddress
+    nonce: ReadNumber
     targets: Annotated[list[ReadAddress], Field(min_length=1, max_length=MAX_ACTIONS)]
     values: Annotated[list[ReadWei], Field(min_length=1, max_length=MAX_ACTIONS)]
     calldatas: Annotated[list[ReadBytes], Field(min_length=1, max_length=MAX_ACTIONS)]
@@ -128,50 +131,32 @@ def relayer_of(services: Dependencies) -> Relayer:
 @router.post("/delegate", status_code=202, responses=_PROBLEMS)
 async def relay_delegate(body: DelegateBody, session: Changing, services: Given) -> Relayed:
     """Delegate votes without gas: those in the wallet at the token, staked ones at the registry."""
-    relayer, chain = relayer_of(services), services.link.chain()
+    relayer, chain, account = relayer_of(services), services.link.chain(), session.address
     votes = Token(chain) if body.contract == "token" else Registry(chain)
-    typed = await Signing(chain).delegation(votes.address, body.delegatee, body.nonce, body.expiry)
-    typed_data.which([typed], body.signature, session.address)
-    on_chain = await votes.nonce_of(session.address, chain.head())
-    call = votes.delegate_by_sig(body.delegatee, body.nonce, Timestamp(body.expiry), body.signature)
-    return Relayed.of(
-        await relayer.submit(
-            Space(body.contract),
-            session.address,
-            body.nonce,
-            on_chain,
-            call,
-            lambda: typed_data.check_tokens(chain, body.contract, session.address),
-        )
+    typed = await TypedDataBuilder(chain).build_delegation(
+        votes.address, body.delegatee, body.nonce, body.expiry
     )
+    check_signature(typed, body.signature, account)
+    on_chain = await votes.nonce_of(account, chain.head())
+    call = votes.delegate_by_sig(body.delegatee, body.nonce, Timestamp(body.expiry), body.signature)
+    check = partial(check_tokens, chain, body.contract, account)
+    return Relayed.of(await relayer.submit(Space(body.contract), account, body.nonce, on_chain, call, check))
 
 
 @router.post("/vote", status_code=202, responses=_PROBLEMS)
 async def relay_vote(body: VoteBody, session: Changing, services: Given) -> Relayed:
     """Vote without gas."""
     require(session, body.voter)
-    relayer, chain = relayer_of(services), services.link.chain()
+    relayer, chain, support = relayer_of(services), services.link.chain(), Support(body.support)
     governor = Governor(chain)
+    typed = await TypedDataBuilder(chain).build_ballot(
+        body.proposal, support, body.voter, body.nonce, body.reason
+    )
+    check_signature(typed, body.signature, body.voter)
     on_chain = await governor.nonce_of(body.voter, chain.head())
-    nonces = relayer.nonces(Space.GOVERNOR, body.voter, on_chain)
-    messages = [
-        await Signing(chain).ballot(body.proposal, Support(body.support), body.voter, nonce, body.reason)
-        for nonce in nonces
-    ]
-    nonce = nonces[typed_data.which(messages, body.signature, body.voter)]
-    call = governor.vote_by_sig(
-        body.proposal, Support(body.support), body.voter, body.reason or None, body.signature
-    )
-    return Relayed.of(
-        await relayer.submit(
-            Space.GOVERNOR,
-            body.voter,
-            nonce,
-            on_chain,
-            call,
-            lambda: typed_data.check_votes(chain, body.proposal, body.voter),
-        )
-    )
+    call = governor.vote_by_sig(body.proposal, support, body.voter, body.reason or None, body.signature)
+    check = partial(check_votes, chain, body.proposal, body.voter)
+    return Relayed.of(await relayer.submit(Space.GOVERNOR, body.voter, body.nonce, on_chain, call, check))
 
 
 @router.post("/propose", status_code=202, responses=_PROBLEMS)
@@ -180,25 +165,16 @@ async def relay_propose(body: ProposeBody, session: Changing, services: Given) -
     require(session, body.proposer)
     relayer, chain, actions = relayer_of(services), services.link.chain(), body.actions()
     governor = Governor(chain)
+    typed = await TypedDataBuilder(chain).build_proposal(
+        body.proposer, actions, body.description, body.nonce, body.deadline
+    )
+    check_signature(typed, body.signature, body.proposer)
     on_chain = await governor.nonce_of(body.proposer, chain.head())
-    nonces = relayer.nonces(Space.GOVERNOR, body.proposer, on_chain)
-    messages = [
-        await Signing(chain).proposal(body.proposer, actions, body.description, nonce, body.deadline)
-        for nonce in nonces
-    ]
-    nonce = nonces[typed_data.which(messages, body.signature, body.proposer)]
     call = governor.propose_by_sig(
         body.proposer, actions, body.description, Timestamp(body.deadline), body.signature
     )
-    job = await relayer.submit(
-        Space.GOVERNOR,
-        body.proposer,
-        nonce,
-        on_chain,
-        call,
-        lambda: typed_data.check_threshold(chain, body.proposer),
-    )
-    return Relayed.of(job)
+    check = partial(check_threshold, chain, body.proposer)
+    return Relayed.of(await relayer.submit(Space.GOVERNOR, body.proposer, body.nonce, on_chain, call, check))
 
 
 @router.post("/queue", status_code=202, responses=_PROBLEMS)
@@ -230,7 +206,7 @@ async def _for_anyone(
         why = not_now(space.value, await times_of(chain, proposal))
         if why is None:
             raise
-        raise Problem(409, "not-active", why) from None
+        raise NotActive(why) from None
     return Relayed.of(job)
 
 

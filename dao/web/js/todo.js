@@ -63,6 +63,7 @@ function ballot(id, voter) {
         proposal: id,
         support,
         voter: typed.message.voter,
+        nonce: typed.message.nonce,
         reason,
         signature,
       }),

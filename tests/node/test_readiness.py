@@ -11,24 +11,25 @@ from structlog.testing import capture_logs
 from dao.core.errors import AppError, NotFound
 from dao.core.types import TaskId
 from dao.store.layered import LayeredStore
-from node.supernode import Supernode, SupernodeDeps
+from node.readiness import SupernodeReadiness
+from node.supernode import Supernode
 
 pytestmark = pytest.mark.asyncio
 
 
-class View:
+class Reader:
     """A task without rounds; `asked` once the node has waited for the first one so many times."""
 
     def __init__(self, waits: int) -> None:
         self.asked, self._waits = asyncio.Event(), waits
 
-    async def last_round(self) -> int:
+    async def read_last_round(self) -> int:
         return 0
 
-    async def rules(self) -> Any:
+    async def read_rules(self) -> Any:
         return SimpleNamespace(app_hash=bytes(32))
 
-    async def next_round(self, _: int) -> int:
+    async def wait_next_round(self, _: int) -> int:
         self._waits -= 1
         if not self._waits:
             self.asked.set()
@@ -63,7 +64,7 @@ class Unfit:
 
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("node.supernode.unpack", lambda *_: None)
+    monkeypatch.setattr("node.readiness.unpack", lambda *_: None)
     made = tmp_path / "bundle"
     made.write_bytes(b"")
     return made
@@ -71,21 +72,18 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def said(content: Content, apps: Path, waits: int = 1) -> list[dict[str, Any]]:
     """What a node logs until it waits for a round, or has done so several times."""
-    view = View(waits)
-    means = SimpleNamespace(
-        signer=SimpleNamespace(address=bytes(20)),
-        view=view,
-        clock=None,
+    reader: Any = Reader(waits)
+    client: Any = SimpleNamespace(address="superlink.example:8600")
+    store, trainer = cast("LayeredStore", content), cast("Any", Unfit())
+    deps = SimpleNamespace(
+        reader=reader,
         journal=SimpleNamespace(notes=lambda _: []),
-        store=cast("LayeredStore", content),
-        link=SimpleNamespace(address="superlink.example:8600"),
-        trainer_of=lambda _: Unfit(),
-        apps=apps,
+        readiness=SupernodeReadiness(TaskId(1), reader, store, client, lambda _: trainer, apps),
+        outcomes=SimpleNamespace(release=lambda: None),
     )
-    outcomes = cast("Any", SimpleNamespace(release=lambda: None))
     with capture_logs() as logs:
-        running = asyncio.create_task(Supernode(TaskId(1), cast("SupernodeDeps", means), outcomes).run())
-        await asyncio.wait_for(view.asked.wait(), 60)
+        running = asyncio.create_task(Supernode(TaskId(1), cast("Any", deps)).run())
+        await asyncio.wait_for(reader.asked.wait(), 60)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
     return cast("list[dict[str, Any]]", logs)
@@ -101,7 +99,7 @@ async def test_start__app_cannot_be_had__says_whom_it_asks_and_that_it_is_not_re
 async def test_start__app_cannot_be_had_and_no_round_opens__asked_for_again_until_it_can(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("node.supernode.FIRST_PAUSE", 0.01)
+    monkeypatch.setattr("node.readiness.FIRST_PAUSE", 0.01)
     logs = await said(Content(bundle, misses=2), tmp_path, waits=3)
     errors = [line["error"] for line in logs if line["event"] == "not ready"]
     missing = "the app 0x00000000… cannot be had: nobody answers"

@@ -1,10 +1,11 @@
-"""Wakes the Superlink when the chain says something of its task, and tells block time between blocks."""
+"""Follows the events of one task: wakes all who wait for news of it, and keeps who has joined it."""
 
 import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Self
 
+from dao.chain.block_clock import BlockClock
 from dao.chain.client import Chain
 from dao.chain.cursor import EventCursor
 from dao.chain.event_types import Event, RoundEvent
@@ -32,51 +33,55 @@ KINDS: tuple[type[Event], ...] = (
 )
 
 
-class TaskWatcher:
+class TaskFollower:
     """Follows one task from its network's first block; `async with` it.
 
-    `version` grows with every event, reorg and nudge: what was read of the chain under an older one may have changed.
+    `version` grows with every event, reorg and nudge: a read under an older version may be out of date.
     """
 
     def __init__(self, chain: Chain, task: TaskId) -> None:
-        self._chain, self._task = chain, task
-        self._pulse, self._tick = asyncio.Event(), asyncio.Event()
-        self._head = chain.head()
-        self._seen = asyncio.get_running_loop().time()
+        self._chain, self._task, self._clock = chain, task, BlockClock(chain)
+        self._woken = asyncio.Event()
         self._changes: list[Joined | Left] = []
         self._members: frozenset[Address] = frozenset()
-        self._followers: list[asyncio.Task[None]] = []
+        self._running: list[asyncio.Task[None]] = []
         self.version = 0
-        self.touched: set[RoundId] | None = None  # rounds with news; None: all may have
+        self.touched: set[RoundId] | None = None  # rounds with news; None: any round may have news
 
     async def __aenter__(self) -> Self:
-        self._followers = [
+        self._running = [
             asyncio.create_task(self._follow_events(), name="task events"),
-            asyncio.create_task(self._follow_heads(), name="block time"),
+            asyncio.create_task(self._clock.run(), name="block time"),
         ]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for follower in self._followers:
-            follower.cancel()
+        for task in self._running:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await follower
+                await task
 
     def now(self) -> Timestamp:
-        """Block time as it is by now: that of the head, and what has passed since it came. No clock is asked."""
-        return Timestamp(self._head.timestamp + int(asyncio.get_running_loop().time() - self._seen))
+        """Return the block time of this moment, in whole seconds."""
+        return Timestamp(int(self._clock.now()))
 
     def members(self) -> frozenset[Address]:
-        """Supernodes that take part in the task now."""
+        """Return the Supernodes that take part in the task now."""
         return self._members
 
+    def nudge(self) -> None:
+        """Wake all waiters; a read that is under way counts as out of date."""
+        self.version += 1
+        woken, self._woken = self._woken, asyncio.Event()
+        woken.set()
+
     async def wait(self, until: Timestamp, *others: Awaitable[object]) -> None:
-        """Wait for news of the task or one of `others`, at most until a block time."""
-        pulse = self._pulse
-        tasks = [asyncio.ensure_future(one) for one in (pulse.wait(), *others)]
+        """Wait for news of the task or for one of `others`, at most until a block time."""
+        woken = self._woken
+        tasks = [asyncio.ensure_future(one) for one in (woken.wait(), *others)]
         try:
             while (left := until - self.now()) > 0:
-                tick = asyncio.ensure_future(self._tick.wait())  # of the head that `left` was told by
+                tick = asyncio.ensure_future(self._clock.next_block())  # `left` may shrink with a block
                 tasks.append(tick)
                 done, _ = await asyncio.wait(tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
                 tasks.remove(tick)
@@ -92,31 +97,17 @@ class TaskWatcher:
         async for event in cursor:
             if isinstance(event, Reorg):
                 self._changes = [change for change in self._changes if change.block <= event.to_block]
-                self._members = _joined(self._changes)
+                self._members = _members_after(self._changes)
                 self.touched = None
             elif isinstance(event, Joined | Left):
                 self._changes.append(event)
-                self._members = _joined(self._changes)
+                self._members = _members_after(self._changes)
             elif isinstance(event, RoundEvent) and self.touched is not None:
                 self.touched.add(event.round)
             self.nudge()
 
-    def nudge(self) -> None:
-        """Have those who wait look again, and those who are about to."""
-        self.version += 1
-        pulse, self._pulse = self._pulse, asyncio.Event()
-        pulse.set()
 
-    async def _follow_heads(self) -> None:
-        while True:
-            await self._chain.changed(60.0)
-            if self._chain.head() is not self._head:
-                self._head, self._seen = self._chain.head(), asyncio.get_running_loop().time()
-                tick, self._tick = self._tick, asyncio.Event()
-                tick.set()
-
-
-def _joined(changes: list[Joined | Left]) -> frozenset[Address]:
-    """Who is left after joining and leaving in this order."""
+def _members_after(changes: list[Joined | Left]) -> frozenset[Address]:
+    """Return who is a member after joining and leaving in this order."""
     last = {change.operator: isinstance(change, Joined) for change in changes}
     return frozenset(operator for operator, joined in last.items() if joined)

@@ -29,9 +29,9 @@ async def test_settled__a_replica_hangs__ends_and_the_replica_has_the_content_la
     publisher = Publisher(LayeredStore(DiskStore(tmp_path / "own"), replicas=[replica]))
     cid = await publisher.put_bytes(b"manifest")
     async with asyncio.timeout(10):
-        await publisher.settled(0.01)
+        await publisher.wait_settled(0.01)
     assert not await DiskStore(replica.root).has(cid)
     replica.go.set()
     async with asyncio.timeout(10):
-        await publisher.settled(10)
+        await publisher.wait_settled(10)
     assert await replica.has(cid)

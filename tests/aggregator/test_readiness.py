@@ -19,7 +19,7 @@ from tests.support import RULES, Network
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-class Told:
+class StatusLog:
     """What the Superlink's `status.jsonl` says."""
 
     def __init__(self, home: Path) -> None:
@@ -46,7 +46,7 @@ async def test_round__members_missing__told_once_a_change_and_opens_when_the_las
 ) -> None:
     monkeypatch.setattr(readiness, "PAUSES", (86_400,))  # what wakes it is the chain
     world = await World.make(network, assignment, tmp_path, evaluator, members=0, quorum=2)
-    told = Told(tmp_path)
+    told = StatusLog(tmp_path)
     async with world.superlink() as running, asyncio.timeout(90):
         playing = asyncio.create_task(running.superlink.run(1))
         assert await told.waits(1) == "0 of the 2 Supernodes of a quorum have joined"
@@ -65,7 +65,7 @@ async def test_round__bond_and_member_missing__both_are_told_and_it_opens_when_t
     world = await World.make(
         network, assignment, tmp_path, evaluator, members=0, superlink_bond=Wei(RULES.superlink_bond + TOKEN)
     )
-    told = Told(tmp_path)
+    told = StatusLog(tmp_path)
     async with world.superlink() as running, network.chain() as chain, asyncio.timeout(90):
         playing = asyncio.create_task(running.superlink.run(1))
         bond = "the bond is 5 tokens of 6; its owner adds the rest: dao superlink register"
@@ -88,6 +88,6 @@ async def test_start__operator_without_gas__told(
     world = await World.make(network, assignment, tmp_path, evaluator, members=1)
     async with world.superlink() as running:
         network.anvil.fund(world.bonded.operator.address, Wei(1000))
-        await running.superlink._tools.shortage.look()
-    (event,) = Told(tmp_path).events("waiting")
+        await running.superlink._deps.readiness.check()
+    (event,) = StatusLog(tmp_path).events("waiting")
     assert event["reason"].startswith("the operator has 0.000000000000001 ether")

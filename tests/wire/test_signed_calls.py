@@ -16,7 +16,7 @@ from dao.wire import grpc_options
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_status import Refusal, Why
 from dao.wire.messages import MAX_BODY
-from dao.wire.signed_calls import MAX_NONCES, RequestVerifier, sign_call, unsigned_call
+from dao.wire.signed_calls import MAX_NONCES, RequestVerifier, sign_call, wrap_unsigned
 
 DOMAIN = Domain(31337, Address(b"\x11" * 20))
 SESSION = b"\x55" * 16
@@ -38,7 +38,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def gate(clock: Clock) -> RequestVerifier:
+def verifier(clock: Clock) -> RequestVerifier:
     return RequestVerifier(DOMAIN, SESSION, lambda node: node == SIGNER.address, clock)
 
 
@@ -55,32 +55,32 @@ def changed(data: bytes, **fields: Any) -> bytes:
     return signed.SerializeToString()
 
 
-def test_gate__signed_by_a_member__opens_with_node_and_body(gate: RequestVerifier) -> None:
-    assert gate.open(grpc_options.COMMIT, call()) == (SIGNER.address, b"body")
-    assert gate.open(grpc_options.COMMIT, call(b"")) == (SIGNER.address, b"")
+def test_gate__signed_by_a_member__opens_with_node_and_body(verifier: RequestVerifier) -> None:
+    assert verifier.open(grpc_options.COMMIT, call()) == (SIGNER.address, b"body")
+    assert verifier.open(grpc_options.COMMIT, call(b"")) == (SIGNER.address, b"")
 
 
-def test_gate__replayed__refused(gate: RequestVerifier) -> None:
+def test_gate__replayed__refused(verifier: RequestVerifier) -> None:
     data = call()
-    gate.open(grpc_options.COMMIT, data)
+    verifier.open(grpc_options.COMMIT, data)
     with pytest.raises(Refusal, match="nonce: the call was made before"):
-        gate.open(grpc_options.COMMIT, data)
+        verifier.open(grpc_options.COMMIT, data)
 
 
-def test_gate__replayed_after_its_expiry__refused_as_expired(gate: RequestVerifier, clock: Clock) -> None:
+def test_gate__replayed_after_its_expiry__refused_as_expired(verifier: RequestVerifier, clock: Clock) -> None:
     data = call()
-    gate.open(grpc_options.COMMIT, data)
+    verifier.open(grpc_options.COMMIT, data)
     clock.now += 60
-    gate.open(grpc_options.COMMIT, call(expiry=NOW + 100))  # the first nonce is forgotten
+    verifier.open(grpc_options.COMMIT, call(expiry=NOW + 100))  # the first nonce is forgotten
     with pytest.raises(Refusal, match="expired"):
-        gate.open(grpc_options.COMMIT, data)
+        verifier.open(grpc_options.COMMIT, data)
 
 
-def test_gate__to_another_method__refused(gate: RequestVerifier) -> None:
+def test_gate__to_another_method__refused(verifier: RequestVerifier) -> None:
     with pytest.raises(
         Refusal, match=r"method '/commonweight.Superlink/Commit': .* was made to /commonweight.Content"
     ):
-        gate.open(grpc_options.REVEAL, call())
+        verifier.open(grpc_options.REVEAL, call())
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_gate__to_another_method__refused(gate: RequestVerifier) -> None:
     ],
 )
 def test_gate__one_thing_changed__refused_by_name(
-    gate: RequestVerifier, fields: dict[str, Any], words: str, why: Why
+    verifier: RequestVerifier, fields: dict[str, Any], words: str, why: Why
 ) -> None:
     with pytest.raises(Refusal, match=words) as refused:
-        gate.open(grpc_options.COMMIT, changed(call(), **fields))
+        verifier.open(grpc_options.COMMIT, changed(call(), **fields))
     assert refused.value.why is why
 
 
@@ -117,46 +117,46 @@ def test_gate__one_thing_changed__refused_by_name(
     "domain", [replace(DOMAIN, chain_id=1), replace(DOMAIN, coordinator=Address(bytes(20)))]
 )
 def test_gate__signed_for_another_domain_and_relabelled__refused(
-    gate: RequestVerifier, domain: Domain
+    verifier: RequestVerifier, domain: Domain
 ) -> None:
     data = changed(call(domain=domain), chain_id=DOMAIN.chain_id, coordinator=DOMAIN.coordinator)
     with pytest.raises(Refusal, match="signature: not made by node"):
-        gate.open(grpc_options.COMMIT, data)
+        verifier.open(grpc_options.COMMIT, data)
 
 
 def test_gate__signed_by_another_for_a_member__refused_and_the_nonce_still_good(
-    gate: RequestVerifier,
+    verifier: RequestVerifier,
 ) -> None:
     data = call()
     stranger = Signer.ephemeral()
     with pytest.raises(Refusal, match="signature: not made by node"):
-        gate.open(grpc_options.COMMIT, changed(data, signature=stranger.sign(Digest(bytes(32)))))
-    assert gate.open(grpc_options.COMMIT, data)
+        verifier.open(grpc_options.COMMIT, changed(data, signature=stranger.sign(Digest(bytes(32)))))
+    assert verifier.open(grpc_options.COMMIT, data)
     with pytest.raises(Refusal, match="no Supernode"):
-        gate.open(grpc_options.COMMIT, call(signer=stranger))
+        verifier.open(grpc_options.COMMIT, call(signer=stranger))
 
 
-def test_gate__other_half_of_the_curve__refused(gate: RequestVerifier) -> None:
+def test_gate__other_half_of_the_curve__refused(verifier: RequestVerifier) -> None:
     data = call()
     signature = pb.Signed.FromString(data).signature
     order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
     other = (order - int.from_bytes(signature[32:64], "big")).to_bytes(32, "big")
     flipped = signature[:32] + other + bytes([55 - signature[64]])
     with pytest.raises(Refusal, match="lower half"):
-        gate.open(grpc_options.COMMIT, changed(data, signature=flipped))
+        verifier.open(grpc_options.COMMIT, changed(data, signature=flipped))
 
 
 def test_gate__many_calls_of_one_node__bounded_until_they_expire(clock: Clock) -> None:
     other = Signer.ephemeral()
-    gate = RequestVerifier(DOMAIN, SESSION, lambda _: True, clock)
-    gate._nonces[SIGNER.address] = {n.to_bytes(32, "big"): NOW + 60 for n in range(MAX_NONCES)}
+    verifier = RequestVerifier(DOMAIN, SESSION, lambda _: True, clock)
+    verifier._nonces[SIGNER.address] = {n.to_bytes(32, "big"): NOW + 60 for n in range(MAX_NONCES)}
     with pytest.raises(Refusal, match="have not expired; wait") as refused:
-        gate.open(grpc_options.COMMIT, call())
+        verifier.open(grpc_options.COMMIT, call())
     assert refused.value.why is Why.BUSY
-    assert gate.open(grpc_options.COMMIT, call(signer=other))
+    assert verifier.open(grpc_options.COMMIT, call(signer=other))
     clock.now += 61
-    assert gate.open(grpc_options.COMMIT, call(expiry=NOW + 100))
-    assert sum(map(len, gate._nonces.values())) == 1
+    assert verifier.open(grpc_options.COMMIT, call(expiry=NOW + 100))
+    assert sum(map(len, verifier._nonces.values())) == 1
 
 
 @pytest.mark.parametrize(
@@ -170,35 +170,35 @@ def test_gate__many_calls_of_one_node__bounded_until_they_expire(clock: Clock) -
         (changed(call(), nonce=bytes(31)), "Signed.nonce: 31 bytes"),
     ],
 )
-def test_gate__malformed__decode_error(gate: RequestVerifier, data: bytes, words: str) -> None:
+def test_gate__malformed__decode_error(verifier: RequestVerifier, data: bytes, words: str) -> None:
     with pytest.raises(DecodeError, match=words):
-        gate.open(grpc_options.COMMIT, data)
+        verifier.open(grpc_options.COMMIT, data)
 
 
 @given(st.binary(max_size=300))
 def test_gate__any_bytes__refused(data: bytes) -> None:
-    gate = RequestVerifier(DOMAIN, SESSION, lambda _: True, Clock())
+    verifier = RequestVerifier(DOMAIN, SESSION, lambda _: True, Clock())
     with pytest.raises(DaoError):
-        gate.open(grpc_options.COMMIT, data)
+        verifier.open(grpc_options.COMMIT, data)
 
 
 @given(st.integers(0, 10_000), st.integers(1, 255))
 def test_gate__any_byte_changed__never_opens_with_another_body(index: int, flip: int) -> None:
     data = bytearray(call())
     data[index % len(data)] ^= flip
-    gate = RequestVerifier(DOMAIN, SESSION, lambda _: True, Clock())
+    verifier = RequestVerifier(DOMAIN, SESSION, lambda _: True, Clock())
     with contextlib.suppress(DaoError):
-        assert gate.open(grpc_options.COMMIT, bytes(data)) == (
+        assert verifier.open(grpc_options.COMMIT, bytes(data)) == (
             SIGNER.address,
             b"body",
         )  # an unknown field, say
 
 
-def test_gate__unsigned__only_where_allowed(gate: RequestVerifier) -> None:
-    assert gate.open_unsigned(unsigned_call(b"body")) == b"body"
-    assert gate.open_unsigned(call()) is None
+def test_gate__unsigned__only_where_allowed(verifier: RequestVerifier) -> None:
+    assert verifier.open_unsigned(wrap_unsigned(b"body")) == b"body"
+    assert verifier.open_unsigned(call()) is None
     with pytest.raises(DecodeError, match="node"):
-        gate.open(grpc_options.COMMIT, unsigned_call(b"body"))
+        verifier.open(grpc_options.COMMIT, wrap_unsigned(b"body"))
 
 
 def test_sign_call__twice__nonces_differ() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
+from dao.core.commits import Reveal
 from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import Mismatch, Refused, TooLarge, Unreachable
 from dao.core.formats.cid import Cid
@@ -16,8 +17,8 @@ from dao.store.cid import cid_of_bytes
 from dao.wire import data_channel, grpc_options
 from dao.wire.call_limits import CallLimits
 from dao.wire.grpc_options import Tls
-from dao.wire.messages import Ack, Door, FetchRequest, read_content, write_fetch
-from dao.wire.signed_calls import unsigned_call
+from dao.wire.messages import Ack, DataChannel, FetchRequest, read_content, write_fetch
+from dao.wire.signed_calls import wrap_unsigned
 from dao.wire.superlink_client import SuperlinkClient
 from tests.wire.network import ROUND, TASK, Network
 from tests.wire.test_tls import self_made
@@ -39,10 +40,10 @@ def update(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A door that nobody can reach; the hosts at which it was tried."""
+    """A data channel that cannot be reached; the hosts at which it was tried."""
     hosts: list[str] = []
 
-    async def no_way(host: str, _: Door) -> socket.socket:
+    async def no_way(host: str, _: DataChannel) -> socket.socket:
         hosts.append(host)
         raise ConnectionRefusedError
 
@@ -50,18 +51,19 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return hosts
 
 
-async def reveal(link: SuperlinkClient, content: Path) -> Ack:
-    return await link.reveal(TASK, ROUND, cid_of_bytes(DATA), Digest(bytes(32)), Digest(bytes(32)), content)
+async def reveal(client: SuperlinkClient, content: Path) -> Ack:
+    opened = Reveal(cid_of_bytes(DATA), Digest(bytes(32)), Digest(bytes(32)))
+    return await client.reveal(TASK, ROUND, opened, content)
 
 
-async def ask(channel: grpc.aio.Channel, cid: Cid, offset: int = 0) -> tuple[Any, Door]:
-    """A fetch under way, and the door it names."""
-    request = unsigned_call(write_fetch(FetchRequest(cid.digest, offset, by_door=True)))
+async def ask(channel: grpc.aio.Channel, cid: Cid, offset: int = 0) -> tuple[Any, DataChannel]:
+    """A fetch under way, and the data channel that it names."""
+    request = wrap_unsigned(write_fetch(FetchRequest(cid.digest, offset, by_channel=True)))
     call: Any = channel.unary_stream(grpc_options.FETCH, None, None)(request, timeout=20)
     found = read_content(await call.read())
-    assert found.door is not None
+    assert found.channel is not None
     assert found.size == len(DATA)
-    return call, found.door
+    return call, found.channel
 
 
 def show(port: int, ticket: bytes) -> bytes:
@@ -74,35 +76,37 @@ def show(port: int, ticket: bytes) -> bytes:
             return b""
 
 
-async def test_door__large_content__does_not_go_over_grpc(network: Network, cid: Cid, tmp_path: Path) -> None:
+async def test_data_channel__large_content__does_not_go_over_grpc(
+    network: Network, cid: Cid, tmp_path: Path
+) -> None:
     cable = await network.cable((await network.serve()).address, [])
-    link = network.link(cable.address)
+    client = network.client(cable.address)
     seen: list[tuple[int, int]] = []
-    await link.fetch(cid, tmp_path / "model", on_progress=lambda done, whole: seen.append((done, whole)))
+    await client.fetch(cid, tmp_path / "model", on_progress=lambda done, whole: seen.append((done, whole)))
     assert (tmp_path / "model").read_bytes() == DATA
     assert cable.carried < 10_000
     assert seen[-1] == (len(DATA), len(DATA))
-    assert link.received == len(DATA)
+    assert client.received == len(DATA)
 
 
-async def test_door__small_content__goes_over_grpc(network: Network, tmp_path: Path) -> None:
+async def test_data_channel__small_content__goes_over_grpc(network: Network, tmp_path: Path) -> None:
     cable = await network.cable((await network.serve()).address, [])
-    small = await network.superlink.disk.put_bytes(DATA[: data_channel.FROM - 1])
-    await network.link(cable.address).fetch(small, tmp_path / "model")
-    assert cable.carried > data_channel.FROM
+    small = await network.superlink.disk.put_bytes(DATA[: data_channel.MIN_SIZE - 1])
+    await network.client(cable.address).fetch(small, tmp_path / "model")
+    assert cable.carried > data_channel.MIN_SIZE
 
 
-async def test_door__cannot_be_reached__over_grpc_and_not_tried_again(
+async def test_data_channel__cannot_be_reached__over_grpc_and_not_tried_again(
     network: Network, cid: Cid, tmp_path: Path, tried: list[str]
 ) -> None:
-    link = network.link((await network.serve()).address)
+    client = network.client((await network.serve()).address)
     for name in ("once", "again"):
-        await link.fetch(cid, tmp_path / name)
+        await client.fetch(cid, tmp_path / name)
         assert (tmp_path / name).read_bytes() == DATA
     assert tried == ["127.0.0.1"]
 
 
-async def test_door__ticket__good_once_and_for_its_part(
+async def test_data_channel__ticket__good_once_and_for_its_part(
     network: Network, cid: Cid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service = await network.serve()
@@ -115,7 +119,7 @@ async def test_door__ticket__good_once_and_for_its_part(
             assert await asyncio.to_thread(show, found.port, ticket) == b""
 
 
-async def test_door__nobody_comes__call_ended(
+async def test_data_channel__nobody_comes__call_ended(
     network: Network, cid: Cid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(data_channel, "_PATIENCE", 0.1)
@@ -127,7 +131,9 @@ async def test_door__nobody_comes__call_ended(
         assert await asyncio.to_thread(show, found.port, found.ticket) == b""
 
 
-async def test_door__nobody_reads__place_given_to_others(network: Network, cid: Cid, tmp_path: Path) -> None:
+async def test_data_channel__nobody_reads__place_given_to_others(
+    network: Network, cid: Cid, tmp_path: Path
+) -> None:
     service = await network.serve(limits=CallLimits(silence_seconds=0.2, public_fetches=1))
     async with grpc.aio.insecure_channel(service.address) as channel:
         call, found = await ask(channel, cid)
@@ -139,7 +145,7 @@ async def test_door__nobody_reads__place_given_to_others(network: Network, cid: 
     assert (tmp_path / "model").read_bytes() == DATA
 
 
-async def test_door__call_given_up__connection_closed(network: Network, cid: Cid) -> None:
+async def test_data_channel__call_given_up__connection_closed(network: Network, cid: Cid) -> None:
     service = await network.serve()
     async with grpc.aio.insecure_channel(service.address) as channel:
         call, found = await ask(channel, cid)
@@ -155,7 +161,7 @@ async def test_door__call_given_up__connection_closed(network: Network, cid: Cid
             assert got < len(DATA)
 
 
-async def test_door__breaks__goes_on_where_it_was(
+async def test_data_channel__breaks__goes_on_where_it_was(
     network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole, offsets = data_channel.send, []
@@ -165,20 +171,20 @@ async def test_door__breaks__goes_on_where_it_was(
         whole(line, path, offset, offset + 6 * CONTENT_LEAF if len(offsets) < 3 else size)
 
     monkeypatch.setattr(data_channel, "send", half)
-    link = network.link((await network.serve()).address)
-    await link.fetch(cid, tmp_path / "model")
+    client = network.client((await network.serve()).address)
+    await client.fetch(cid, tmp_path / "model")
     assert (tmp_path / "model").read_bytes() == DATA
     assert offsets[0] == 0
     assert offsets[1] >= 5 * CONTENT_LEAF
 
 
-async def test_door__given_up_and_called_again__goes_on_where_it_was(
+async def test_data_channel__given_up_and_called_again__goes_on_where_it_was(
     network: Network, cid: Cid, tmp_path: Path
 ) -> None:
-    link = network.link((await network.serve()).address)
+    client = network.client((await network.serve()).address)
     half = asyncio.Event()
     fetching = asyncio.create_task(
-        link.fetch(
+        client.fetch(
             cid, tmp_path / "model", on_progress=lambda done, _: half.set() if done < len(DATA) else None
         )
     )
@@ -187,14 +193,14 @@ async def test_door__given_up_and_called_again__goes_on_where_it_was(
     with pytest.raises(asyncio.CancelledError):
         await fetching
     assert (tmp_path / "model.part").stat().st_size >= CONTENT_LEAF
-    await link.fetch(cid, tmp_path / "model")
+    await client.fetch(cid, tmp_path / "model")
     assert (tmp_path / "model").read_bytes() == DATA
 
 
-async def test_door__closed_before_a_byte_came__this_content_over_grpc(
+async def test_data_channel__closed_before_a_byte_came__this_content_over_grpc(
     network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, refused = data_channel.send, []
+    whole, refused = data_channel.send, list[int]()
 
     def first_refused(line: socket.socket, path: Path, offset: int, size: int) -> None:
         if not refused:
@@ -204,21 +210,21 @@ async def test_door__closed_before_a_byte_came__this_content_over_grpc(
 
     monkeypatch.setattr(data_channel, "send", first_refused)
     cable = await network.cable((await network.serve()).address, [])
-    link = network.link(cable.address)
-    await link.fetch(cid, tmp_path / "once")
+    client = network.client(cable.address)
+    await client.fetch(cid, tmp_path / "once")
     assert cable.carried > len(DATA)
-    await link.fetch(cid, tmp_path / "again")
+    await client.fetch(cid, tmp_path / "again")
     assert cable.carried < 2 * len(DATA)
     assert (tmp_path / "once").read_bytes() == (tmp_path / "again").read_bytes() == DATA
     assert refused == [0]
 
 
-async def test_door__one_host_holds_all_places__loses_them_to_others(
+async def test_data_channel__one_host_holds_all_places__loses_them_to_others(
     network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(data_channel, "_STRANGERS", 4)
     cable = await network.cable((await network.serve()).address, [])
-    link = network.link(cable.address)
+    client = network.client(cable.address)
     async with grpc.aio.insecure_channel(cable.address) as channel:
         call, found = await ask(channel, cid)
         call.cancel()
@@ -231,7 +237,7 @@ async def test_door__one_host_holds_all_places__loses_them_to_others(
         first, *crowd = [knock(f"127.0.0.{last}") for last in (2, 3, 3, 3, 3, 3)]
         for line in crowd[:2]:
             assert await asyncio.to_thread(line.recv, 1) == b""
-        await link.fetch(cid, tmp_path / "model")
+        await client.fetch(cid, tmp_path / "model")
         assert await asyncio.to_thread(crowd[2].recv, 1) == b""
         for line in (first, *crowd[3:]):
             line.setblocking(False)
@@ -241,18 +247,20 @@ async def test_door__one_host_holds_all_places__loses_them_to_others(
     assert (tmp_path / "model").read_bytes() == DATA
 
 
-async def test_door__other_bytes_or_too_many__refused(network: Network, cid: Cid, tmp_path: Path) -> None:
+async def test_data_channel__other_bytes_or_too_many__refused(
+    network: Network, cid: Cid, tmp_path: Path
+) -> None:
     path = network.superlink.disk.path_of(cid)
     path.unlink()
     path.write_bytes(DATA[::-1])
-    link = network.link((await network.serve()).address)
+    client = network.client((await network.serve()).address)
     with pytest.raises(Mismatch):
-        await link.fetch(cid, tmp_path / "model")
+        await client.fetch(cid, tmp_path / "model")
     with pytest.raises(TooLarge):
-        await link.fetch(cid, tmp_path / "model", len(DATA) - 1)
+        await client.fetch(cid, tmp_path / "model", len(DATA) - 1)
 
 
-async def test_door__superlink_stopped_on_the_way__unreachable(
+async def test_data_channel__superlink_stopped_on_the_way__unreachable(
     network: Network, cid: Cid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrived = asyncio.Event()
@@ -265,35 +273,35 @@ async def test_door__superlink_stopped_on_the_way__unreachable(
 
     monkeypatch.setattr(data_channel, "send", never)
     service = await network.serve()
-    link = network.link(service.address, limit=0.5)
-    fetching = asyncio.create_task(link.fetch(cid, tmp_path / "model"))
+    client = network.client(service.address, limit=0.5)
+    fetching = asyncio.create_task(client.fetch(cid, tmp_path / "model"))
     await arrived.wait()
     await service.stop(0)
     with pytest.raises(Unreachable):
         await fetching
 
 
-async def test_door__large_update__does_not_go_over_grpc(network: Network, update: Path) -> None:
+async def test_data_channel__large_update__does_not_go_over_grpc(network: Network, update: Path) -> None:
     cable = await network.cable((await network.serve()).address, [])
-    link = network.link(cable.address)
-    assert (await reveal(link, update)).accepted
+    client = network.client(cable.address)
+    assert (await reveal(client, update)).accepted
     assert network.superlink.disk.path_of(cid_of_bytes(DATA)).read_bytes() == DATA
-    assert (link.sent, cable.sent < 10_000) == (len(DATA), True)
+    assert (client.sent, cable.sent < 10_000) == (len(DATA), True)
 
 
-async def test_door__cannot_be_reached__update_over_grpc_and_not_tried_again(
+async def test_data_channel__cannot_be_reached__update_over_grpc_and_not_tried_again(
     network: Network, update: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(data_channel, "_PATIENCE", 0.1)
-    link = network.link((await network.serve()).address)
+    client = network.client((await network.serve()).address)
     for _ in range(2):
-        assert (await reveal(link, update)).accepted
+        assert (await reveal(client, update)).accepted
     assert tried == ["127.0.0.1"]
     assert len(network.superlink.revealed) == 2
 
 
 @pytest.mark.parametrize("size", [CONTENT_LEAF, len(DATA) + 1])
-async def test_door__breaks_on_the_way__update_over_grpc(
+async def test_data_channel__breaks_on_the_way__update_over_grpc(
     network: Network, update: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     whole = data_channel.send
@@ -305,25 +313,25 @@ async def test_door__breaks_on_the_way__update_over_grpc(
         raise ConnectionResetError
 
     monkeypatch.setattr(data_channel, "send", part)
-    link = network.link((await network.serve()).address)
-    assert (await reveal(link, update)).accepted
+    client = network.client((await network.serve()).address)
+    assert (await reveal(client, update)).accepted
     assert network.superlink.disk.path_of(cid_of_bytes(DATA)).read_bytes() == DATA
 
 
-async def test_door__another_update_than_announced__refused_and_not_kept(
+async def test_data_channel__another_update_than_announced__refused_and_not_kept(
     network: Network, tmp_path: Path
 ) -> None:
     other = tmp_path / "other"
     other.write_bytes(DATA[::-1])
-    link = network.link((await network.serve()).address)
+    client = network.client((await network.serve()).address)
     with pytest.raises(Refused, match="expected"):
-        await reveal(link, other)
+        await reveal(client, other)
     assert not network.superlink.disk.path_of(cid_of_bytes(DATA)).exists()
 
 
-async def test_door__with_tls__there_is_none(network: Network, cid: Cid, tmp_path: Path) -> None:
+async def test_data_channel__with_tls__there_is_none(network: Network, cid: Cid, tmp_path: Path) -> None:
     certificate = self_made(tmp_path, "superlink")
     service = await network.serve(certificate=certificate)
-    await network.link(service.address, tls=Tls(certificate.chain)).fetch(cid, tmp_path / "model")
+    await network.client(service.address, tls=Tls(certificate.chain)).fetch(cid, tmp_path / "model")
     assert (tmp_path / "model").read_bytes() == DATA
     assert cid == cid_of_bytes(DATA)

@@ -44,7 +44,7 @@ async def outcomes(source: Counted, tmp_path: Path) -> AsyncIterator[Outcomes]:
     store = LayeredStore(DiskStore(tmp_path / "own"), [source], pause=0.01)
     nobody = cast("Any", None)
     made = Outcomes(TaskId(1), Address(bytes(20)), nobody, nobody, nobody, store, nobody, 1 << 20)
-    await made.model(digest_of(BASE))
+    await made.get_model(digest_of(BASE))
     yield made
     await made.close()
 
@@ -57,14 +57,14 @@ async def test_look_ahead__the_right_model__is_there_when_the_chain_names_it(
     outcomes: Outcomes, source: Counted
 ) -> None:
     outcomes.look_ahead(digest_of(NEW))
-    assert (await outcomes.model(digest_of(NEW))).read_bytes() == NEW
+    assert (await outcomes.get_model(digest_of(NEW))).read_bytes() == NEW
     assert source.fetched == 2
 
 
 async def test_look_ahead__another_model__the_one_on_chain_is_used(outcomes: Outcomes) -> None:
     outcomes.look_ahead(digest_of(b"no such content"))
     with capture_logs() as said:
-        assert (await outcomes.model(digest_of(NEW))).read_bytes() == NEW
+        assert (await outcomes.get_model(digest_of(NEW))).read_bytes() == NEW
     assert [event["digest"] for event in said if event["event"] == "model"] == ["0x" + digest_of(NEW).hex()]
 
 
@@ -76,7 +76,7 @@ async def test_look_ahead__larger_than_the_base__only_fetched_when_the_chain_nam
     with pytest.raises(TooLarge, match="more than the 1000 allowed"):
         await fetching
     assert not DiskStore(tmp_path / "own").path_of(digest_of(LARGE)).exists()
-    assert (await outcomes.model(digest_of(LARGE))).read_bytes() == LARGE
+    assert (await outcomes.get_model(digest_of(LARGE))).read_bytes() == LARGE
 
 
 async def test_model__others_are_asked_for_meanwhile__is_not_given_up(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ async def test_model__others_are_asked_for_meanwhile__is_not_given_up(tmp_path: 
     store = LayeredStore(DiskStore(tmp_path / "own"), [source], pause=0.01)
     nobody = cast("Any", None)
     outcomes = Outcomes(TaskId(1), Address(bytes(20)), nobody, nobody, nobody, store, nobody, 1 << 20)
-    waiting = asyncio.create_task(outcomes.model(digest_of(BASE)))
+    waiting = asyncio.create_task(outcomes.get_model(digest_of(BASE)))
     await asyncio.sleep(0)
     outcomes.look_ahead(digest_of(NEW))
     outcomes.look_ahead(digest_of(LARGE))

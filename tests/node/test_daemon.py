@@ -56,7 +56,7 @@ async def test_task__fails__is_taken_up_again_and_the_others_go_on(
 
     keeping = partial(daemon._keep_going, TaskId(1), cast("Any", Task))
     with capture_logs() as logs:
-        running = asyncio.create_task(daemon._together([keeping, beside]))
+        running = asyncio.create_task(daemon._run_together([keeping, beside]))
         async with asyncio.timeout(10):
             await other.wait()
         running.cancel()
