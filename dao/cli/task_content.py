@@ -19,7 +19,7 @@ from dao.app.shards import Shards
 from dao.content import tensor_files
 from dao.core.errors import AppTimeout, ConfigError
 from dao.core.formats.cid import Cid
-from dao.core.formats.layout import depth_for
+from dao.core.formats.layout import compute_depth
 from dao.core.types import Digest, Rules, Wei
 from dao.gov.action_json import get_kind
 from dao.gov.actions import CreateTask
@@ -72,7 +72,7 @@ async def publish(
         await asyncio.to_thread(bundle_file.write_bytes, bundled)
         app_cid, model_cid = await _store([bundle_file, first], folder, ipfs)
     return TaskContent(
-        app_cid, model_cid, shards.root, len(shards.paths), layout.size, max(1, depth_for(layout.chunks))
+        app_cid, model_cid, shards.root, len(shards.paths), layout.size, max(1, compute_depth(layout.chunks))
     )
 
 

@@ -12,13 +12,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dao.chain.deployment import Deployment
 from dao.core.commits import FAILED, compute_commits_root
+from dao.core.constants import MAX_MANIFEST
 from dao.core.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
 from dao.core.formats.canonical import read_json
 from dao.core.formats.cid import Cid
-from dao.core.formats.json_form import form_of
-from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
-from dao.core.reward_tree import reward_root
-from dao.core.settle import result, scores_root
+from dao.core.formats.json_form import get_form
+from dao.core.formats.manifest import Manifest, parse_manifest
+from dao.core.reward_tree import compute_reward_root
+from dao.core.settle import compute_result, compute_scores_root
 from dao.core.types import Digest, Result, RoundId, TaskId
 from dao.index import schema
 from dao.index.database import WRITE, one_line
@@ -114,11 +115,11 @@ class Manifests:
             return [Wanted(*row) for row in connection.execute(query)]
 
     async def _read(self, item: Wanted) -> None:
-        posted: Result = form_of(Result).read(read_json(item.result.encode(), "result", 1 << 16), "result")
+        posted: Result = get_form(Result).read(read_json(item.result.encode(), "result", 1 << 16), "result")
         manifest, cid, refusal = None, None, ""
         try:
             async with self._slots, asyncio.timeout(_LIMIT):
-                path = await self._source.get(posted.manifest_digest, MAX_BYTES)
+                path = await self._source.get(posted.manifest_digest, MAX_MANIFEST)
                 cid = await self._source.resolve(posted.manifest_digest)
                 manifest = await asyncio.to_thread(self._checked, path, item, posted)
         except (TooLarge, DecodeError, RuleError) as error:
@@ -146,20 +147,20 @@ class Manifests:
 
     def _ties(self, manifest: Manifest, posted: Result) -> Iterator[tuple[str, bool]]:
         """What binds a manifest to the result, and whether it does."""
-        stated = result(manifest, (), manifest.model.digest, posted.manifest_digest)
+        stated = compute_result(manifest, (), manifest.model.digest, posted.manifest_digest)
         for field in fields(Result):
             if field.name != "revealed":  # which needs the forced commits, too
                 yield field.name, getattr(stated, field.name) == getattr(posted, field.name)
         inputs = [node for node in manifest.nodes if node.status not in FAILED]
         commits = (node for node in manifest.nodes if not node.forced)
         yield "commits", compute_commits_root(commits) == posted.commits_root
-        yield "scores", scores_root((node.node, node.score) for node in inputs) == posted.score_root
+        yield "scores", compute_scores_root((node.node, node.score) for node in inputs) == posted.score_root
         yield "accounts", self._rewards_root(manifest) == posted.reward_root
         yield "sum of rewards", sum(a.cumulative_wei for a in manifest.accounts) == posted.reward_total
 
     def _rewards_root(self, manifest: Manifest) -> Digest:
         amounts = {account.owner: account.cumulative_wei for account in manifest.accounts}
-        return reward_root(self._chain_id, self._network.distributor, manifest.task, amounts)
+        return compute_reward_root(self._chain_id, self._network.distributor, manifest.task, amounts)
 
     def keep(self, item: Wanted, manifest: Manifest | None, cid: Cid | None, refusal: str) -> None:
         """Write what was read of a result's manifest, or why it is refused."""

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from dao.chain import events as on
-from dao.core.formats.json_form import form_of
+from dao.core.formats.json_form import get_form
 from dao.core.settle import compute_result_hash
 from dao.core.types import Phase, Result, RoundId, Rules, TaskId, Wei
 from dao.index.rows import AdmissionRow, ClaimRow, MemberRow, RoundRow, TaskRow, UnitOfWork
@@ -145,11 +145,11 @@ def plain(text: str) -> str:
 
 def result_text(result: Result) -> str:
     """A result as the table has it."""
-    return json.dumps(form_of(Result).write(result), sort_keys=True)
+    return json.dumps(get_form(Result).write(result), sort_keys=True)
 
 
 def _rules_text(rules: Rules) -> str:
-    return json.dumps(form_of(Rules).write(rules), sort_keys=True)
+    return json.dumps(get_form(Rules).write(rules), sort_keys=True)
 
 
 def _posted(event: on.ResultPosted, state: RoundRow) -> RoundRow:

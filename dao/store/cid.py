@@ -7,12 +7,11 @@ holds up to 1,024 of the level below (docs/protocol.md, "Content"; IPFS profile 
 import hashlib
 from dataclasses import dataclass
 
+from dao.core.constants import CONTENT_LEAF, CONTENT_LINKS
 from dao.core.errors import ContentError
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
 
-CHUNK = 1 << 20  # bytes of a leaf
-MAX_LINKS = 1024  # children of a node
 Buffer = bytes | bytearray | memoryview
 
 
@@ -76,7 +75,7 @@ def encode_link(links: list[DagLink]) -> DagLink:
 class TreeBuilder:
     """Builds the tree over leaves given in order, with at most `max_links` links a level in memory."""
 
-    def __init__(self, max_links: int = MAX_LINKS) -> None:
+    def __init__(self, max_links: int = CONTENT_LINKS) -> None:
         self._max_links = max_links
         self._levels: list[list[DagLink]] = [[]]
 
@@ -108,7 +107,7 @@ class TreeBuilder:
 class CidHasher:
     """Computes the CID of bytes that come in pieces of any length, without storing them."""
 
-    def __init__(self, chunk: int = CHUNK, max_links: int = MAX_LINKS) -> None:
+    def __init__(self, chunk: int = CONTENT_LEAF, max_links: int = CONTENT_LINKS) -> None:
         self._chunk = chunk
         self._tree = TreeBuilder(max_links)
         self._leaf = hashlib.sha256()

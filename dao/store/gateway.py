@@ -11,10 +11,11 @@ from pathlib import Path
 
 import httpx
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ConfigError, ContentError, DecodeError, Mismatch, NotFound, TooLarge
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, detect_codec, name_of
+from dao.store.cid import detect_codec, name_of
 from dao.store.disk import DiskStore
 from dao.store.source import MAX_CONTENT
 from dao.store.unixfs import Part, read_parts, read_root
@@ -121,8 +122,8 @@ class GatewaySource:
                     raise NotFound(f"{what}: HTTP status {answer.status_code}; ask another source")
                 async for piece in answer.aiter_raw():
                     block += piece
-                    if len(block) > CHUNK:
-                        raise Mismatch(f"{what}: more than {CHUNK} bytes, which no block has")
+                    if len(block) > CONTENT_LEAF:
+                        raise Mismatch(f"{what}: more than {CONTENT_LEAF} bytes, which no block has")
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise ContentError(f"{what}: {reason}; check the gateway's address and connection") from None

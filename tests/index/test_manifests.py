@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from dao.chain.contracts import Coordinator
 from dao.core.formats.manifest import Manifest, dump_manifest
-from dao.core.settle import result as result_of
+from dao.core.settle import compute_result as result_of
 from dao.core.types import MicroScore, RoundId, Wei
 from dao.devnet.anvil import Anvil
 from dao.index import manifests as module

@@ -13,8 +13,8 @@ from dao.chain.handover import hand_over
 from dao.chain.signer import Signer
 from dao.core.formats.manifest import dump_manifest
 from dao.core.reward_tree import RewardTree
+from dao.core.settle import compute_result as result_of
 from dao.core.settle import compute_result_hash
-from dao.core.settle import result as result_of
 from dao.core.types import Phase, RoundId, Timestamp, Wei
 from dao.devnet.anvil import Anvil
 from dao.gov.actions import compute_proposal_id

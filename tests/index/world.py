@@ -11,7 +11,7 @@ from sqlalchemy import Engine, select
 from dao.chain.client import Chain
 from dao.core.commits import CommitRecord, Reveal, SignedCommit, compute_commits_root
 from dao.core.formats.manifest import Manifest, Shard
-from dao.core.settle import RoundFacts, settle
+from dao.core.settle import RoundFacts, settle_round
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -142,7 +142,7 @@ def manifest_of(
         for member in scores
     }
     by_node = {member.operator.address: MicroScore(score) for member, score in scores.items()}
-    return settle(facts, previous, commits, weighed, by_node, {})
+    return settle_round(facts, previous, commits, weighed, by_node, {})
 
 
 def commitment_of(operator: Address) -> Digest:

@@ -12,7 +12,7 @@ from dao.api.http.problems import responses
 from dao.api.routes.prepare import Prepared, prepared
 from dao.chain.contracts import Distributor
 from dao.core.types import TaskId
-from dao.gov.units import format_tokens
+from dao.gov.units import format_amount
 
 router = APIRouter(prefix="/prepare", tags=["prepare"])
 
@@ -33,7 +33,7 @@ async def prepare_claim(form: ClaimForm, services: Given) -> Prepared:
     chain = services.link.chain()
     whom = "you" if owner == form.account else shown_address(owner)
     words = [
-        f"Have {format_tokens(held.unpaid)} of rewards paid to {whom}, for all final rounds of task {form.task}."
+        f"Have {format_amount(held.unpaid)} of rewards paid to {whom}, for all final rounds of task {form.task}."
     ]
     call = Distributor(chain).claim(TaskId(form.task), owner, held.total, held.proof)
     return prepared(chain, words, call)

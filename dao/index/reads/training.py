@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
 from dao.core import round_machine as machine
-from dao.core.formats.json_form import form_of
+from dao.core.formats.json_form import get_form
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -186,7 +186,7 @@ def _task(row: Any, model: Digest | None) -> records.TaskRecord:
 @lru_cache(1024)
 def rules_of(text: str) -> Rules:
     """Rules from their row."""
-    rules: Rules = form_of(Rules).read(json.loads(text), "rules")
+    rules: Rules = get_form(Rules).read(json.loads(text), "rules")
     return rules
 
 
@@ -232,7 +232,7 @@ def _round(row: Any) -> records.RoundRecord:
         seed=row.seed,
         challenger=row.challenger,
         challenge=row.challenge,
-        result=form_of(Result).read(json.loads(row.result), "result") if row.result else None,
+        result=get_form(Result).read(json.loads(row.result), "result") if row.result else None,
         manifest=manifest,
         refusal=row.refusal or None,
     )
@@ -255,12 +255,12 @@ def _deadlines(row: Any) -> records.DeadlinesRecord:
     closed, posted = bool(row.closed_at), bool(row.posted_at)
     frozen = state.phase is Phase.FROZEN
     return records.DeadlinesRecord(
-        commit=machine.commit_deadline(rules, state),
-        reveal=machine.reveal_deadline(rules, state) if closed else None,
-        result=machine.result_deadline(rules, state) if closed else None,
-        force=machine.force_deadline(rules, state) if closed else None,
-        challenge=machine.challenge_deadline(rules, state) if posted and not frozen else None,
-        resolve=machine.resolve_deadline(rules, state) if frozen else None,
+        commit=machine.compute_commit_deadline(rules, state),
+        reveal=machine.compute_reveal_deadline(rules, state) if closed else None,
+        result=machine.compute_result_deadline(rules, state) if closed else None,
+        force=machine.compute_force_deadline(rules, state) if closed else None,
+        challenge=machine.compute_challenge_deadline(rules, state) if posted and not frozen else None,
+        resolve=machine.compute_resolve_deadline(rules, state) if frozen else None,
     )
 
 
