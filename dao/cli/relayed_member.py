@@ -24,7 +24,7 @@ from dao.gov.action_json import kind_of
 from dao.gov.actions import Action, ChangeRules, encode_actions
 from dao.gov.drafts import Draft
 from dao.gov.schedule import NO_VOTES, VOTED, Times, is_over, not_now
-from dao.gov.siwe import compute_text_digest, parse
+from dao.gov.siwe import compute_text_digest, parse_sign_in
 from dao.gov.typed_data import compute_digest, hash_actions, is_exactly
 
 BASE = "/api/v1"
@@ -64,7 +64,7 @@ class Api:
     async def sign_in(self, signer: Signer) -> None:
         """Open a session; Refused when the API would have another site's text signed."""
         said = await self.post("/auth/nonce", {"address": hex_of(signer.address)})
-        wanted = parse(said["message"])
+        wanted = parse_sign_in(said["message"])
         if (wanted.uri.rstrip("/"), wanted.domain) != (self.url, urlsplit(self.url).netloc):
             raise Refused(
                 f"{self.url}: wants a sign-in to {wanted.uri}; nothing was signed, use --api {wanted.uri}"
@@ -162,13 +162,13 @@ class RelayedMember:
     async def draft(self, title: str, text: str, actions: Sequence[Action]) -> Draft:
         """See Way. The words are this program's own."""
         encoded = encode_actions(actions, self.deployment)
-        forms = [{"kind": kind_of(action), "fields": drafts.shown(action)} for action in actions]
+        forms = [{"kind": kind_of(action), "fields": drafts.show_fields(action)} for action in actions]
         body = {"title": title, "description": text, "actions": forms}
         warnings = (await self._api.post("/drafts/preview", body))["warnings"]
         words = await words_of(encoded, self.deployment, self.rules)
         self._form = body
         return Draft(
-            encoded, drafts.description_of(title, text), words, [plain(str(line)) for line in warnings]
+            encoded, drafts.write_description(title, text), words, [plain(str(line)) for line in warnings]
         )
 
     async def propose(self, draft: Draft) -> Outcome:

@@ -139,10 +139,10 @@ class _Tried:
 
 def write_draft(file: Path, rules: Rules, funds: Wei) -> None:
     """Write a task for `dao propose --file`."""
-    from dao.gov.drafts import shown
+    from dao.gov.drafts import show_fields
 
     action = CreateTask(rules, funds)
-    told = {"actions": [{"kind": kind_of(action), "fields": shown(action)}]}
+    told = {"actions": [{"kind": kind_of(action), "fields": show_fields(action)}]}
     file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
