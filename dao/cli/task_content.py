@@ -141,10 +141,10 @@ class _AppTrial:
 
 def write_draft(file: Path, rules: Rules, funds: Wei) -> None:
     """Write a task for `dao propose --file`."""
-    from dao.gov.drafts import shown
+    from dao.gov.drafts import show_fields
 
     action = CreateTask(rules, funds)
-    draft = {"actions": [{"kind": get_kind(action), "fields": shown(action)}]}
+    draft = {"actions": [{"kind": get_kind(action), "fields": show_fields(action)}]}
     file.write_text(json.dumps(draft, indent=2) + "\n", encoding="utf-8")
 
 
