@@ -16,7 +16,7 @@ from dao.chain.block_clock import moment
 from dao.chain.signer import Signer
 from dao.cli.output import log_to_stderr, tokens
 from dao.core.errors import ConfigError
-from dao.core.reasons import format_millionths
+from dao.core.formats.reasons import format_millionths
 from dao.core.types import TaskId, Wei, hex_of
 from dao.runtime.config import default_home
 from dao.wire.grpc_options import check_address

@@ -1,6 +1,6 @@
 """Amounts and times in words."""
 
-from dao.core.reasons import format_tokens
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import Wei
 
 _TOKEN = 10**18
