@@ -9,7 +9,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor, Registry
 from dao.chain.task_follower import TaskFollower
 from dao.core.errors import Reverted
-from dao.core.reasons import format_tokens
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import Address, TaskId, Timestamp, hex_of
 
 MISSING = ("QuorumMissed", "BondTooSmall", "NotFunded")  # errors of openRound that are nobody's failure

@@ -9,7 +9,7 @@ from aggregator.settings import SuperlinkSettings
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.daemon_home import connect_chain, open_operator
 from dao.core.errors import DaoError
-from dao.core.reasons import format_tokens
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import TaskId, hex_of
 from dao.runtime.locks import find_holder
 

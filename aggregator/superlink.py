@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from aggregator.collection import Collection
-from aggregator.compute import BaseModel, GateGradient, RoundComputer, RoundInputs, Settlement
-from aggregator.inputs import assemble_inputs, read_base, restore_reveals
+from aggregator.compute import GateGradient, RoundBase, RoundComputer, RoundJob, Settlement
+from aggregator.inputs import assemble_job, read_base, restore_reveals
 from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
@@ -75,7 +75,7 @@ class Superlink:
         self._task, self._base_model, self._deps = task, base_model, deps
         self._chain, self._follower, self._report = deps.chain, deps.follower, deps.report
         self._coordinator, self._reader = Coordinator(deps.chain), RoundReader(deps.chain, task)
-        self._base: BaseModel | None = None  # of the next round, where its parent is the last one posted
+        self._base: RoundBase | None = None  # of the next round, where its parent is the last one posted
         self._syncing: asyncio.Task[None] | None = None
 
     async def run(self, rounds: int | None = None) -> None:
@@ -125,7 +125,7 @@ class Superlink:
 
     # Open
 
-    async def _open(self) -> tuple[RoundOpened, BaseModel]:
+    async def _open(self) -> tuple[RoundOpened, RoundBase]:
         """Open a round, or find the one in progress: ours, once another Superlink's is over."""
         round_id = await self._open_or_resume()
         opened = (await self._reader.events_of(round_id, self._chain.final())).opened
@@ -168,14 +168,14 @@ class Superlink:
                 f"task {self._task}: all {rules.shards} validation shards are used; propose another task"
             )
 
-    async def _read_base(self, parent: RoundId) -> BaseModel:
+    async def _read_base(self, parent: RoundId) -> RoundBase:
         if self._base is None or (self._base.previous.round if self._base.previous else 0) != parent:
             self._base = await read_base(
                 self._chain, self._reader, self._deps.publisher, self._base_model, parent
             )
         return self._base
 
-    async def _collect(self, opened: RoundOpened, base: BaseModel) -> Collection:
+    async def _collect(self, opened: RoundOpened, base: RoundBase) -> Collection:
         """Begin to take what nodes send for the round, beside what the journal has of it."""
         at, collection = self._chain.final(), self._deps.intake.get_collection(opened.round)
         rules = await self._coordinator.rules_of_round(self._task, opened.round, at)
@@ -273,24 +273,27 @@ class Superlink:
         closed: CommitsClosed,
         index: int,
         collection: Collection,
-        base: BaseModel,
+        base: RoundBase,
         gating: "asyncio.Task[GateGradient]",
     ) -> tuple[Settlement, ResultPosted]:
         """Settle and post; again where a forced commit came in between. RoundLost, after an abort, when time is up."""
         round_id = collection.round
-        inputs: RoundInputs | None = None
+        job: RoundJob | None = None
         while True:
             due = await self._wait_reveals(closed, collection)
             gate = await asyncio.shield(gating)  # a reveal that comes meanwhile is late, not withheld
-            before = inputs
-            inputs = assemble_inputs(
+            before = job
+            job = assemble_job(
                 self._chain, self._deps.shards, self._deps.publisher, collection, base, closed.seed, index
             )
-            if before is None or (before.commits, before.forced) != (inputs.commits, inputs.forced):
+            if before is None or (before.inputs.commits, before.inputs.forced) != (
+                job.inputs.commits,
+                job.inputs.forced,
+            ):
                 self._report("working", round=round_id, step="settlement")
                 for stored in collection.reveals.values():
                     self._deps.publisher.publish(stored.reveal.cid)
-                settlement = await self._deps.computer.settle(inputs, gate, collection.announce)
+                settlement = await self._deps.computer.settle(job, gate, collection.announce)
                 await self._deps.publisher.wait_settled((due - self._follower.now()) / 2)
             failpoint("superlink-published")
             call = self._coordinator.post_result(self._task, round_id, closed.seed, settlement.result)

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import structlog
 
 from dao.chain.final_reader import FinalReader
-from dao.core import reasons
 from dao.core.errors import DaoError, Reorged
+from dao.core.formats import reasons
 from dao.core.types import Phase, RoundId, RoundState, Rules, TaskId
 from dao.wire.superlink_client import SuperlinkClient
 from node.journal import CommitEntry, Step, SupernodeJournal

@@ -15,9 +15,9 @@ from dao.chain.block_clock import BlockClock
 from dao.chain.final_reader import FinalReader
 from dao.chain.signer import Signer
 from dao.content.tensor_files import each, map_file, map_rows, new_file
-from dao.core import reasons
 from dao.core.commits import Reveal
 from dao.core.errors import AppCrashed, ContentError, RuleError
+from dao.core.formats import reasons
 from dao.core.formats.layout import parse_model
 from dao.core.formats.update import encode_update_prefix, get_leaf_size, write_update_rows
 from dao.core.merkle import compute_body_root

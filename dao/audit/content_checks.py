@@ -8,7 +8,8 @@ from typing import TypeVar
 from dao.app.gradient_client import GradientClient, GradientFile
 from dao.audit.evidence import Evidence, fetch
 from dao.audit.findings import Differs, Missing, expect
-from dao.audit.statement_checks import weighed_of
+from dao.audit.replay import build_outcome
+from dao.audit.statement_checks import get_inputs
 from dao.content import tensor_files
 from dao.core.commits import FAILED
 from dao.core.constants import SHARDS_DEPTH, TOLERANCE
@@ -21,10 +22,15 @@ from dao.core.formats.manifest import Manifest, Node
 from dao.core.formats.update import Update
 from dao.core.merkle import compute_body_root, verify
 from dao.core.round_machine import compute_counted_stake
-from dao.core.score import compute_scores
 from dao.core.settle import compute_inputs_root, compute_loss_micros, compute_scores_root
+from dao.core.transition import (
+    compute_gradient_root,
+    compute_round_scores,
+    compute_round_weights,
+    get_entries,
+)
 from dao.core.types import Address, Digest, Status, hex_of
-from dao.core.weigh import UpdateEntry, Weighing, compute_weights
+from dao.core.weigh import UpdateEntry
 from dao.store.source import Source
 
 T = TypeVar("T")
@@ -36,7 +42,8 @@ class ContentChecks:
     def __init__(
         self, record: Evidence, manifest: Manifest, previous: Manifest | None, source: Source, scratch: Path
     ) -> None:
-        self.record, self.manifest, self.previous = record, manifest, previous
+        self.record, self.manifest = record, manifest
+        self.inputs, self.outcome = get_inputs(record, manifest, previous), build_outcome(manifest)
         self.source, self.scratch = source, scratch
         self.evaluator: GradientClient | None = None
         self._base: tuple[Path, Model] | None = None
@@ -69,11 +76,7 @@ class ContentChecks:
 
     def entries(self) -> list[UpdateEntry]:
         """The updates as the arithmetic takes them."""
-        rules, updates = self.record.rules, self.updates
-        return [
-            UpdateEntry(node.node, compute_counted_stake(rules, node.stake), updates[node.node])
-            for node in self.counted
-        ]
+        return get_entries(self.inputs, self.updates)
 
     # checks, in order
 
@@ -144,15 +147,11 @@ class ContentChecks:
     async def check_weights(self) -> str:
         """Weights, gate and clip follow bit by bit from updates, stakes, memories and the gate gradient."""
         entries = self.entries()
-        if entries:
-            gate = _needed(self._gate, "the gate gradient")
-            memories = (
-                {memory.node: memory.memory for memory in self.previous.memories} if self.previous else {}
-            )
-            computed = await asyncio.to_thread(compute_weights, entries, gate, memories, tensor_files.each)
-        else:
-            computed = Weighing((), 0)
-        stated = {node.node: weighed_of(node) for node in self.counted}
+        gate = _needed(self._gate, "the gate gradient") if entries else None
+        computed = await asyncio.to_thread(
+            compute_round_weights, self.inputs, entries, gate, tensor_files.each
+        )
+        stated = {weight.node: weight for weight in self.outcome.weighing.nodes}
         for weighed in computed.nodes:
             for name in ("unit_weight", "weight", "norm", "cosine", "memory", "status"):
                 said, true = getattr(stated[weighed.node], name), getattr(weighed, name)
@@ -169,14 +168,13 @@ class ContentChecks:
     async def check_model(self) -> str:
         """The new model and the aggregate's root follow bit by bit from weights and updates."""
         out = self.scratch / "model"
-        weighing = Weighing(tuple(weighed_of(node) for node in self.counted), self.manifest.weight_sum)
         root = await asyncio.to_thread(
-            tensor_files.write_model,
+            tensor_files.write_new_model,
+            self.inputs,
             self.entries(),
-            weighing,
+            self.outcome.weighing,
             self.base[1],
             out,
-            self.record.rules.body_depth,
         )
         cid = await asyncio.to_thread(tensor_files.compute_cid, out)
         self._model = out
@@ -191,7 +189,7 @@ class ContentChecks:
         if published is None:
             expect(stated == bytes(32), "no reference gradient, but a root of one is stated")
             return "none, as there is no valid update"
-        root = await asyncio.to_thread(compute_body_root, published.body, self.record.rules.body_depth)
+        root = await asyncio.to_thread(compute_gradient_root, self.inputs, published)
         expect(root == stated, f"reference gradient: root {hex_of(root)}, another is stated")
         self._reference = published
         model, shard = _needed(self._model, "the new model"), _needed(self._shard, "the shard")
@@ -202,20 +200,18 @@ class ContentChecks:
     async def check_scores(self) -> str:
         """Scores follow bit by bit from updates, weights and the reference gradient."""
         entries = self.entries()
-        weights = [node.weight for node in self.counted]
-        computed = []
-        if entries:
-            reference = _needed(self._reference, "the reference gradient")
-            computed = await asyncio.to_thread(
-                compute_scores, entries, weights, self.manifest.weight_sum, reference, tensor_files.each
-            )
-        for node, score in zip(self.counted, computed, strict=True):
+        reference = _needed(self._reference, "the reference gradient") if entries else None
+        computed = await asyncio.to_thread(
+            compute_round_scores, entries, self.outcome.weighing, reference, tensor_files.each
+        )
+        for node in self.counted:
+            score = computed[node.node]
             expect(
                 node.score == score, f"node {hex_of(node.node)}: score {node.score} stated, computed {score}"
             )
         root = compute_scores_root((node.node, node.score) for node in self.counted)
         expect(root == self.record.result.score_root, "the result states another root over the scores")
-        return f"{len(computed)} scores, {sum(computed)} millionths of loss"
+        return f"{len(computed)} scores, {sum(computed.values())} millionths of loss"
 
     async def check_losses(self) -> str:
         """The losses before and after are the app's, within the tolerance."""

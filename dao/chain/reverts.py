@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dao.chain.interface import decode, refusals
 from dao.chain.task_rules import TASK_RULES
 from dao.core.errors import DecodeError, Reverted
-from dao.core.reasons import format_tokens
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import Phase, hex_of
 
 _ERROR = bytes.fromhex("08c379a0")  # Error(string)

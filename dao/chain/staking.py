@@ -6,8 +6,8 @@ from dao.chain.contracts import Registry, Token
 from dao.chain.daemon_home import open_operator, open_sender
 from dao.chain.signer import Signer
 from dao.core.errors import RuleError
+from dao.core.formats.reasons import format_tokens
 from dao.core.formats.signed_messages import compute_operator_digest
-from dao.core.reasons import format_tokens
 from dao.core.types import ZERO_ADDRESS, Address, Timestamp, Wei, hex_of
 from dao.runtime.config import HomeSettings
 

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from dao.core.aggregate import compute_aggregate
 from dao.core.constants import GRADIENT_LEAF, MAX_HEADER
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient, decode_gradient, encode_gradient_prefix, write_gradient_rows
 from dao.core.formats.layout import FLOAT, Layout, Model, encode_model_header, parse_model
 from dao.core.formats.update import Update, compute_update_size, decode_update
+from dao.core.transition import RoundInputs, compute_round_model
 from dao.core.types import Codec, Digest
 from dao.core.weigh import UpdateEntry, Weighing
 from dao.store.hashing import cid_of_file
@@ -66,12 +66,12 @@ def write_gradient(floats: Path, layout: Layout, out: Path) -> Gradient:
     return Gradient(map_rows(out, rows))
 
 
-def write_model(
-    entries: Sequence[UpdateEntry], weighing: Weighing, base: Model, out: Path, depth: int
+def write_new_model(
+    inputs: RoundInputs, entries: Sequence[UpdateEntry], weighing: Weighing, base: Model, out: Path
 ) -> Digest:
     """Aggregate into the new model's file; return the root over the aggregate."""
     with new_file(out, encode_model_header(base.layout), (base.layout.size,), FLOAT) as values:
-        return compute_aggregate(entries, weighing.weights, weighing.weight_sum, base, values, depth, each)
+        return compute_round_model(inputs, entries, weighing, base, values, each)
 
 
 def compute_cid(path: Path) -> Cid:

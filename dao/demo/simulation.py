@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aggregator.compute import BaseModel, RoundComputer, RoundInputs
+from aggregator.compute import RoundBase, RoundComputer, RoundJob
 from aggregator.publisher import Publisher
 from dao.app.gradient_client import GradientClient
 from dao.app.shards import Shards
@@ -19,6 +19,7 @@ from dao.core.formats.signed_messages import compute_commit_digest
 from dao.core.formats.update import Update, decode_update, encode_update_prefix, encode_update_rows
 from dao.core.merkle import compute_body_root
 from dao.core.round_machine import draw_shard
+from dao.core.transition import RoundInputs, get_post_state
 from dao.core.types import (
     ZERO_ADDRESS,
     ZERO_DIGEST,
@@ -74,21 +75,21 @@ class Simulation:
         self._publisher = Publisher(LayeredStore(DiskStore(folder / "store")))
         self._computer = RoundComputer(evaluator, self._publisher, folder / "scratch")
         self._budget = budget
-        self.base: BaseModel
+        self.base: RoundBase
 
     async def begin(self, model: Path) -> None:
         """Start from a model file."""
         cid = await self._publisher.put_copy(model)
         stored = self._publisher.path_of(cid)
-        self.base = BaseModel(None, cid, stored, await asyncio.to_thread(tensor_files.open_model, stored))
+        self.base = RoundBase(None, cid, stored, await asyncio.to_thread(tensor_files.open_model, stored))
 
     async def settle(self, number: RoundId, commits: Sequence[Committed]) -> Manifest:
         """Weigh, aggregate, score and pay a round; `base` is then what it led to."""
         for committed in commits:
             await self._publisher.put_bytes(committed.content)
-        previous = self.base.previous
+        state = get_post_state(self.base.previous)
         seed = Digest(hashlib.sha256(b"simulated round" + number.to_bytes(8, "big")).digest())
-        index = draw_shard(seed, len(self._shards.paths), previous.used_shards if previous else ())
+        index = draw_shard(seed, len(self._shards.paths), state.used_shards)
         shard = self._shards.paths[index]
         inputs = RoundInputs(
             domain=DOMAIN,
@@ -96,17 +97,19 @@ class Simulation:
             task=TASK,
             round=number,
             rules=_rules(self._budget, compute_depth(self.base.model.layout.chunks)),
-            base=self.base,
+            state=state,
+            base_model=self.base.cid,
+            values=self.base.model.layout.values,
             seed=seed,
             shard=Shard(index, self._shards.cids[index], self._shards.proof(index)),
-            shard_path=shard,
             commits=[committed.commit for committed in commits],
-            updates={one.commit.node: self._decode(one.content) for one in commits},
             absent={},
             forced=(),
         )
+        updates = {one.commit.node: self._decode(one.content) for one in commits}
         gate = await self._computer.gate(self.base, shard)
-        settlement = await self._computer.settle(inputs, gate, announce=lambda _: None)
+        job = RoundJob(inputs, self.base, updates, shard)
+        settlement = await self._computer.settle(job, gate, announce=lambda _: None)
         await self._publisher.wait_settled(LIMIT)
         self.base = settlement.base
         return settlement.manifest

@@ -12,20 +12,20 @@ from typing import Any
 from dao.app.gradient_client import GradientClient
 from dao.audit import Check, Outcome, audit
 from dao.audit.auditor import CHECKS
-from dao.audit.statement_checks import weighed_of
+from dao.audit.replay import build_inputs, build_outcome
 from dao.chain.client import Chain
 from dao.chain.interface import load
 from dao.chain.rounds import RoundReader
-from dao.core.commits import FAILED, NodeCommitment
+from dao.core.commits import NodeCommitment
 from dao.core.constants import MAX_MANIFEST
 from dao.core.formats.canonical import read_json, write_canonical
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Model
 from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.formats.update import encode_update_prefix
-from dao.core.replay import commits_of, facts_of
 from dao.core.settle import compute_result as result_of
 from dao.core.settle import settle_round
+from dao.core.transition import get_post_state
 from dao.core.types import Codec, Phase, Result, RoundId, hex_of
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
@@ -33,7 +33,7 @@ from dao.store.layered import LayeredStore
 from dao.store.source import Source
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Node, World
-from tests.support import Network
+from tests.support import RULES, Network
 
 TAMPERED = 2  # the round
 
@@ -136,16 +136,14 @@ class Stage:
 
     def resettled(self, manifest: Manifest) -> Manifest:
         """A manifest whose payouts, accounts and roots follow from the weights and scores that it states."""
-        counted = [node for node in manifest.nodes if node.status not in FAILED]
-        facts = facts_of(manifest, self.world.network.deployment.distributor, self.forced)
-        return settle_round(
-            facts,
-            self.previous,
-            commits_of(manifest),
-            {node.node: weighed_of(node) for node in counted},
-            {node.node: node.score for node in counted},
-            {row.node: row.owner for row in manifest.absent},
+        inputs = build_inputs(
+            manifest,
+            RULES,
+            self.world.network.deployment.distributor,
+            get_post_state(self.previous),
+            self.forced,
         )
+        return settle_round(inputs, build_outcome(manifest))
 
     @asynccontextmanager
     async def posted(self, result: Result, manifest: bytes) -> AsyncIterator[None]:

@@ -9,13 +9,13 @@ import pytest
 
 from dao.audit import Outcome, exit_code, statement_checks
 from dao.audit.auditor import CHECKS
+from dao.audit.replay import find_differences
 from dao.chain.contracts import Coordinator
 from dao.core.constants import MAX_MANIFEST, UPDATE_MAGIC
 from dao.core.errors import Reverted
 from dao.core.formats.canonical import write_canonical
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import dump_manifest
-from dao.core.replay import differences
 from dao.core.types import RoundId, Status
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
@@ -33,7 +33,7 @@ async def test_audit__honest_rounds__all_checks_hold(stage: Stage) -> None:
     ):
         assert exit_code([*checks.values()]) == 0, [c for c in checks.values() if c.outcome is not Outcome.OK]
     assert stage.stated(stage.manifest) == stage.honest
-    assert differences(stage.manifest, stage.resettled(stage.manifest)) == []
+    assert find_differences(stage.manifest, stage.resettled(stage.manifest)) == []
 
 
 @pytest.mark.parametrize("cheat", CHEATS, ids=lambda cheat: cheat.__name__)

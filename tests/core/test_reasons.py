@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core import reasons
+from dao.core.formats import reasons
 from dao.core.types import MicroScore, Status, Wei
 
 

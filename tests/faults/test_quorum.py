@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dao.core import reasons
+from dao.core.formats import reasons
 from dao.core.types import Phase
 from node.journal import Step
 from tests.faults.process import until
