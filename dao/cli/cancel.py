@@ -23,6 +23,7 @@ def command(
     """Withdraw a proposal of your own before voting on it begins.
 
     Your account pays the gas: a governor takes no signature for this, so there is no --api.
+
     Example: dao cancel 8127 --keystore me.json
     """
     options = MemberOptions(network=network, account=account, yes=yes, json=json)
