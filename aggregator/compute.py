@@ -15,12 +15,12 @@ from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout, Model
 from dao.core.formats.manifest import Manifest, Shard, dump_manifest
 from dao.core.formats.update import Update
-from dao.core.merkle import body_root
-from dao.core.round_machine import counted_stake
-from dao.core.score import scores
-from dao.core.settle import RoundFacts, loss_micros, result, settle
+from dao.core.merkle import compute_body_root
+from dao.core.round_machine import compute_counted_stake
+from dao.core.score import compute_scores
+from dao.core.settle import RoundFacts, compute_loss_micros, compute_result, settle_round
 from dao.core.types import ZERO_DIGEST, Address, Digest, Domain, MicroScore, Result, RoundId, Rules, TaskId
-from dao.core.weigh import UpdateEntry, Weighing, weigh
+from dao.core.weigh import UpdateEntry, Weighing, compute_weights
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ class RoundComputer:
             weights = weighing.weights, weighing.weight_sum
             return await asyncio.gather(
                 self._publisher.put_file(path),
-                asyncio.to_thread(body_root, gradient.body, inputs.rules.body_depth),
-                asyncio.to_thread(scores, entries, *weights, gradient, tensor_files.each),
+                asyncio.to_thread(compute_body_root, gradient.body, inputs.rules.body_depth),
+                asyncio.to_thread(compute_scores, entries, *weights, gradient, tensor_files.each),
             )
 
         loss, (cid, root, micros) = await asyncio.gather(
@@ -172,17 +172,19 @@ class RoundComputer:
             gradient_root=graded.root,
             shard=inputs.shard,
             weight_sum=weighing.weight_sum,
-            loss_before=loss_micros(gate.loss),
-            loss_after=loss_micros(graded.loss),
+            loss_before=compute_loss_micros(gate.loss),
+            loss_after=compute_loss_micros(graded.loss),
             forced=inputs.forced,
         )
         weighed = {node.node: node for node in weighing.nodes}
-        manifest = settle(facts, inputs.base.previous, inputs.commits, weighed, graded.scores, inputs.absent)
+        manifest = settle_round(
+            facts, inputs.base.previous, inputs.commits, weighed, graded.scores, inputs.absent
+        )
         manifest_cid = await self._publisher.put_bytes(dump_manifest(manifest))
         return Settlement(
             manifest,
             manifest_cid,
-            result(manifest, inputs.forced, new.cid.digest, manifest_cid.digest),
+            compute_result(manifest, inputs.forced, new.cid.digest, manifest_cid.digest),
             BaseModel(manifest, new.cid, new.path, new.model),
         )
 
@@ -203,7 +205,7 @@ def _build_entries(inputs: RoundInputs) -> list[UpdateEntry]:
     """Return the updates that count, with the stake behind each."""
     return [
         UpdateEntry(
-            commit.node, counted_stake(inputs.rules, commit.member.stake), inputs.updates[commit.node]
+            commit.node, compute_counted_stake(inputs.rules, commit.member.stake), inputs.updates[commit.node]
         )
         for commit in inputs.commits
         if commit.failure is None
@@ -213,4 +215,4 @@ def _build_entries(inputs: RoundInputs) -> list[UpdateEntry]:
 def _weigh(inputs: RoundInputs, entries: Sequence[UpdateEntry], gate: GateGradient) -> Weighing:
     previous = inputs.base.previous
     memories = {memory.node: memory.memory for memory in previous.memories} if previous else {}
-    return weigh(entries, gate.gradient, memories, tensor_files.each)
+    return compute_weights(entries, gate.gradient, memories, tensor_files.each)

@@ -12,9 +12,10 @@ from dao.chain.rounds import RoundReader
 from dao.content import tensor_files
 from dao.core import reasons
 from dao.core.commits import CommitRecord, Failure
+from dao.core.constants import MAX_MANIFEST
 from dao.core.errors import ChainError
-from dao.core.formats.manifest import MAX_BYTES, Manifest, Shard, parse_manifest
-from dao.core.round_machine import counted_stake
+from dao.core.formats.manifest import Manifest, Shard, parse_manifest
+from dao.core.round_machine import compute_counted_stake
 from dao.core.types import Address, Digest, RoundId, Status
 
 
@@ -30,7 +31,7 @@ async def read_base(
     posted = (await reader.events_of(parent, chain.final())).posted
     if posted is None:
         raise ChainError(f"round {parent}: is a parent, but has no result; use a node with more history")
-    path = await publisher.fetch(posted.result.manifest_digest, MAX_BYTES)
+    path = await publisher.fetch(posted.result.manifest_digest, MAX_MANIFEST)
     manifest = parse_manifest(await asyncio.to_thread(path.read_bytes))
     return await _open_base(publisher, manifest, posted.result.model_digest)
 
@@ -93,7 +94,7 @@ def _find_absent(collection: Collection) -> dict[Address, Address]:
     return {
         node: member.owner
         for node, member in collection.members.items()
-        if node not in expected and counted_stake(rules, member.stake)
+        if node not in expected and compute_counted_stake(rules, member.stake)
     }
 
 
@@ -113,6 +114,6 @@ def _find_failure(collection: Collection, node: Address) -> Failure | None:
     if stored is None:
         late = node in collection.late | collection.arriving
         return Failure(Status.LATE if late else Status.WITHHELD, collection.rejected.get(node, ""))
-    if counted_stake(collection.rules, stake) == 0:
-        return Failure(Status.INVALID, reasons.ineligible(stake, collection.rules.min_stake))
+    if compute_counted_stake(collection.rules, stake) == 0:
+        return Failure(Status.INVALID, reasons.explain_stake(stake, collection.rules.min_stake))
     return stored.failure

@@ -29,11 +29,11 @@ from dao.chain.task_follower import TaskFollower
 from dao.core.commits import SignedCommit, compute_commits_root, compute_forced_hash
 from dao.core.errors import DaoError, Reverted, RuleError
 from dao.core.round_machine import (
-    abort_after,
-    commit_deadline,
+    compute_commit_deadline,
+    compute_earliest_abort,
+    compute_result_deadline,
+    compute_reveal_deadline,
     draw_shard,
-    result_deadline,
-    reveal_deadline,
 )
 from dao.core.types import Digest, Phase, RoundId, RoundState, Signature, TaskId, Timestamp, hex_of
 from dao.runtime.backoff import pause_after
@@ -141,7 +141,7 @@ class Superlink:
                     rules = await self._coordinator.rules_of_round(self._task, task.last_round, at)
                     if rules.superlink == self._deps.sender.address:
                         return task.last_round
-                    due = abort_after(rules, last)
+                    due = compute_earliest_abort(rules, last)
                     if self._follower.now() < due:
                         await self._follower.wait(due)
                         continue
@@ -215,7 +215,7 @@ class Superlink:
             is_complete = (
                 state.phase is Phase.CLOSED or not collection.accepts_commits or count >= opened.eligible
             )
-            deadline = commit_deadline(collection.rules, state)
+            deadline = compute_commit_deadline(collection.rules, state)
             if is_complete or self._follower.now() >= deadline:
                 return
             await self._follower.wait(deadline, collection.changed())
@@ -253,7 +253,7 @@ class Superlink:
             commits=closed.commits,
             forced=[*collection.forced],
             seed=closed.seed,
-            deadline=reveal_deadline(collection.rules, state),
+            deadline=compute_reveal_deadline(collection.rules, state),
         )
         return closed
 
@@ -312,12 +312,12 @@ class Superlink:
                 state = await self._read_round(collection, Phase.CLOSED)
             if state.closing != closed.closing:
                 raise RoundLost(f"round {collection.round}: a reorg closed it anew, with another seed")
-            if self._follower.now() > result_deadline(collection.rules, state):
+            if self._follower.now() > compute_result_deadline(collection.rules, state):
                 await self._abort(collection, state, "no result was posted in time")
-            deadline = reveal_deadline(collection.rules, state)
+            deadline = compute_reveal_deadline(collection.rules, state)
             collection.accepts_reveals = self._follower.now() < deadline
             if not collection.accepts_reveals or collection.expected <= collection.reveals.keys():
-                return result_deadline(collection.rules, state)
+                return compute_result_deadline(collection.rules, state)
             await self._follower.wait(deadline, collection.changed())
 
     # The chain
@@ -362,7 +362,7 @@ class Superlink:
 
     async def _abort(self, collection: Collection, state: RoundState, why: str) -> NoReturn:
         """Abort the round as soon as the rules allow it; raises RoundLost."""
-        round_id, due = collection.round, abort_after(collection.rules, state, by_superlink=True)
+        round_id, due = collection.round, compute_earliest_abort(collection.rules, state, by_superlink=True)
         while self._follower.now() < due:
             await self._follower.wait(due)
         await self._send_once(self._coordinator.abort(self._task, round_id), "abort", round_id)

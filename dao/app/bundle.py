@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from dao.core.errors import AppError, DaoError, DecodeError
-from dao.core.formats.canonical import canonical_json, read_canonical
+from dao.core.formats.canonical import read_canonical, write_canonical
 from dao.core.types import Digest
 from dao.store.cid import cid_of_bytes
 
@@ -41,7 +41,7 @@ def bundle(folder: Path) -> bytes:
             )
         files[name] = _text(path, name)
     try:
-        content = canonical_json({"files": files, "format": FORMAT})
+        content = write_canonical({"files": files, "format": FORMAT})
         read_bundle(content)
     except DaoError as error:
         raise AppError(f"app {folder}: {error}") from None

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dao.app.process import AppCommand, AppProcess
+from dao.core.constants import GAUSS_LEGENDRE
 from dao.core.errors import DecodeError
 
-POINTS = (0.2113248654051871, 0.7886751345948129)  # Gauss-Legendre nodes on [0, 1]
 THREADS = min(8, os.cpu_count() or 1)
 
 
@@ -65,7 +65,7 @@ class GradientClient:
 
     async def reference_gradient(self, base: Path, model: Path, shard: Path) -> GradientFile:
         """Compute minus the loss gradient, averaged over two points between base and model; the file is as above."""
-        return await self._gradient(base, model, POINTS, shard)
+        return await self._gradient(base, model, GAUSS_LEGENDRE, shard)
 
     async def loss(self, model: Path, shard: Path) -> float:
         """Compute the mean loss over the shard."""

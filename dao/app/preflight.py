@@ -8,8 +8,10 @@ from pathlib import Path
 
 from dao.app.gradient_client import GradientClient, GradientFile
 from dao.content import tensor_files
+from dao.core.constants import TOLERANCE
+from dao.core.engine.products import compute_distance
 from dao.core.errors import AppCrashed, AppError, AppTimeout
-from dao.core.formats.gradient import TOLERANCE, Gradient, relative_distance
+from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout
 
 NAMELESS = "in a round, a shard's file has no name but its digest: data() must go by what is in it, not by its ending"
@@ -37,7 +39,7 @@ async def try_loss(
         first, loss = await _write_gradient(gradients, base, shard, layout, Path(folder) / "first")
         for client in (gradients, other) if other else (gradients,):
             second, second_loss = await _write_gradient(client, base, shard, layout, Path(folder) / "second")
-            distance = await asyncio.to_thread(relative_distance, second, first, tensor_files.each)
+            distance = await asyncio.to_thread(compute_distance, second, first, tensor_files.each)
             _require_near(max(distance, abs(second_loss - loss) / max(abs(loss), 1e-6)))
 
 

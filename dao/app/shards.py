@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from dao.content.tensor_files import cid_of
+from dao.content.tensor_files import compute_cid
+from dao.core.constants import SHARDS_DEPTH
 from dao.core.errors import ConfigError
 from dao.core.formats.cid import Cid
 from dao.core.merkle import Tree
 from dao.core.types import Digest
-
-DEPTH = 16  # of the tree; docs/protocol.md, "Trees"
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,9 @@ def read_shards(folder: Path) -> Shards:
         paths = tuple(
             sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
         )
-        if not 0 < len(paths) <= 1 << DEPTH:
-            raise ConfigError(f"shards {folder}: expected 1 to {1 << DEPTH} files, got {len(paths)}")
-        cids = tuple(cid_of(path) for path in paths)
+        if not 0 < len(paths) <= 1 << SHARDS_DEPTH:
+            raise ConfigError(f"shards {folder}: expected 1 to {1 << SHARDS_DEPTH} files, got {len(paths)}")
+        cids = tuple(compute_cid(path) for path in paths)
     except OSError as error:
         raise ConfigError(f"shards {folder}: expected readable files: {error.strerror}") from None
     first: dict[Cid, Path] = {}
@@ -50,4 +49,4 @@ def read_shards(folder: Path) -> Shards:
             raise ConfigError(
                 f"shards {folder}: {twin.name} and {path.name} are equal; each round needs rows of its own"
             )
-    return Shards(paths, cids, Tree([cid.digest for cid in cids], DEPTH))
+    return Shards(paths, cids, Tree([cid.digest for cid in cids], SHARDS_DEPTH))

@@ -6,10 +6,10 @@ from dao.chain.signer import recover
 from dao.core.commits import FAILED, compute_commits_root, compute_forced_hash
 from dao.core.errors import DecodeError
 from dao.core.formats.manifest import Manifest, Node
-from dao.core.formats.signed_messages import commit_digest
+from dao.core.formats.signed_messages import compute_commit_digest
 from dao.core.replay import commits_of, differences, facts_of, reveal_of
-from dao.core.round_machine import counted_stake, draw_shard
-from dao.core.settle import compute_result_hash, result, settle
+from dao.core.round_machine import compute_counted_stake, draw_shard
+from dao.core.settle import compute_result, compute_result_hash, settle_round
 from dao.core.types import Address, Status, hex_of
 from dao.core.weigh import NodeWeight
 
@@ -83,7 +83,7 @@ def check_forced(record: Evidence, manifest: Manifest) -> str:
 def check_signatures(record: Evidence, manifest: Manifest) -> str:
     """Every commit is signed by its node."""
     for node in manifest.nodes:
-        digest = commit_digest(record.domain, record.task, record.round, node.node, node.commitment)
+        digest = compute_commit_digest(record.domain, record.task, record.round, node.node, node.commitment)
         try:
             signer: Address | None = recover(digest, node.signature)
         except DecodeError:
@@ -109,7 +109,7 @@ def check_members(record: Evidence, manifest: Manifest) -> str:
     absent = {
         operator: member.owner
         for operator, member in record.members.items()
-        if operator not in committed and counted_stake(record.rules, member.stake)
+        if operator not in committed and compute_counted_stake(record.rules, member.stake)
     }
     stated = {row.node: row.owner for row in manifest.absent}
     for operator in sorted(absent.keys() ^ stated.keys()):
@@ -125,7 +125,7 @@ def check_reveals(record: Evidence, manifest: Manifest) -> str:
     revealed = 0
     for node in manifest.nodes:
         who, arrived = f"node {hex_of(node.node)}", node.status not in (Status.LATE, Status.WITHHELD)
-        eligible = counted_stake(record.rules, node.stake) > 0
+        eligible = compute_counted_stake(record.rules, node.stake) > 0
         expect(eligible or node.status in FAILED, f"{who}: counted with a stake below the task's minimum")
         reveal = reveal_of(node)
         if reveal is None:
@@ -150,7 +150,7 @@ def check_draw(record: Evidence, manifest: Manifest, previous: Manifest | None) 
 def check_settlement(record: Evidence, manifest: Manifest, previous: Manifest | None) -> str:
     """Payouts, debts, accounts, memories and roots follow from the stated weights and scores."""
     weighed = {node.node: weighed_of(node) for node in manifest.nodes if node.status not in FAILED}
-    computed = settle(
+    computed = settle_round(
         facts_of(manifest, record.distributor, record.events.forced),
         previous,
         commits_of(manifest),
@@ -166,7 +166,7 @@ def check_settlement(record: Evidence, manifest: Manifest, previous: Manifest | 
 def check_result(record: Evidence, manifest: Manifest) -> str:
     """The result on chain states what the manifest does."""
     posted = record.result
-    computed = result(manifest, record.events.forced, posted.model_digest, posted.manifest_digest)
+    computed = compute_result(manifest, record.events.forced, posted.model_digest, posted.manifest_digest)
     for name in type(posted).__dataclass_fields__:
         said, true = getattr(posted, name), getattr(computed, name)
         expect(said == true, f"{name}: posted {_shown(said)}, the manifest gives {_shown(true)}")

@@ -40,7 +40,7 @@ class Waited(Enum):
     LONG = auto()  # without a block for long, or with the pause after a refusal over
 
 
-class Action(Enum):
+class SendStep(Enum):
     """The next step for a transaction."""
 
     DONE = auto()  # it is final, and that is written down
@@ -73,18 +73,18 @@ class Refusals:
     error: NodeError
 
 
-def decide(entry: OutboxEntry, seen: Seen) -> Action:
+def decide(entry: OutboxEntry, seen: Seen) -> SendStep:
     """Return the step that brings an entry, which was broadcast, closer to a final block."""
     if seen.receipt is not None:
         if seen.final >= int(seen.receipt["blockNumber"], 16):
-            return Action.DONE if entry.receipt == seen.receipt else Action.SETTLE
-        return Action.LOOK if seen.is_undone else Action.WAIT
+            return SendStep.DONE if entry.receipt == seen.receipt else SendStep.SETTLE
+        return SendStep.LOOK if seen.is_undone else SendStep.WAIT
     if not seen.is_undone and seen.waited is Waited.NOT and seen.answer is not NodeAnswer.NONCE_USED:
-        return Action.PAUSE if seen.answer is NodeAnswer.REFUSED else Action.WAIT
+        return SendStep.PAUSE if seen.answer is NodeAnswer.REFUSED else SendStep.WAIT
     if seen.passed >= STUCK or (seen.passed > 0 and seen.answer is NodeAnswer.TOO_CHEAP):
-        return Action.RAISE_FEES
+        return SendStep.RAISE_FEES
     is_due = seen.is_undone or seen.waited is Waited.LONG or seen.answer is NodeAnswer.NONCE_USED
-    return Action.SEND_AGAIN if is_due else Action.WAIT
+    return SendStep.SEND_AGAIN if is_due else SendStep.WAIT
 
 
 def get_outcome(receipt: Mapping[str, Any]) -> TxState:

@@ -15,7 +15,7 @@ from dao.chain.fees import GWEI
 from dao.chain.outbox import Outbox, OutboxEntry, TxState
 from dao.chain.receipts import TxReceipt, find_receipt, read_receipt
 from dao.chain.rpc import NodeError
-from dao.chain.send_policy import SURE, Action, NodeAnswer, Seen, Waited, decide, get_outcome
+from dao.chain.send_policy import SURE, NodeAnswer, Seen, SendStep, Waited, decide, get_outcome
 from dao.chain.signer import Signer
 from dao.core.errors import ChainError, RpcError
 from dao.core.types import BlockNumber, Digest, Wei, hex_of
@@ -182,20 +182,20 @@ class Sender:
         while True:
             receipt = await find_receipt(self._chain, entry)
             match decide(entry, watch.see(receipt)):
-                case Action.DONE:
+                case SendStep.DONE:
                     return entry
-                case Action.SETTLE:
+                case SendStep.SETTLE:
                     assert receipt is not None  # noqa: S101  (it is settled by its receipt)
                     return self._outbox.settle(entry, get_outcome(receipt), receipt)
-                case Action.WAIT:
+                case SendStep.WAIT:
                     await watch.wait()
-                case Action.PAUSE:
+                case SendStep.PAUSE:
                     await watch.wait_refused()
-                case (Action.SEND_AGAIN | Action.RAISE_FEES) as action:
+                case (SendStep.SEND_AGAIN | SendStep.RAISE_FEES) as action:
                     watch.start_again()
-                    entry = await self._replace(entry, raise_fees=action is Action.RAISE_FEES)
+                    entry = await self._replace(entry, raise_fees=action is SendStep.RAISE_FEES)
                     watch.answer = await self._broadcaster.broadcast(entry)
-                case Action.LOOK:
+                case SendStep.LOOK:
                     continue
 
     async def _replace(self, entry: OutboxEntry, *, raise_fees: bool) -> OutboxEntry:

@@ -90,13 +90,13 @@ class RelayedMember:
     async def draft(self, title: str, text: str, actions: Sequence[Action]) -> Draft:
         """See DaoMember. The words are this program's own."""
         encoded = encode_actions(actions, self.deployment)
-        forms = [{"kind": get_kind(action), "fields": drafts.shown(action)} for action in actions]
+        forms = [{"kind": get_kind(action), "fields": drafts.show_fields(action)} for action in actions]
         body = {"title": title, "description": text, "actions": forms}
         warnings = (await self._api.post("/drafts/preview", body))["warnings"]
         words = await describe_calls(encoded, self.deployment, self.rules)
         self._draft_form = body
         return Draft(
-            encoded, drafts.description_of(title, text), words, [printable(str(line)) for line in warnings]
+            encoded, drafts.write_description(title, text), words, [printable(str(line)) for line in warnings]
         )
 
     async def propose(self, draft: Draft) -> Outcome:

@@ -24,7 +24,7 @@ from dao.cli import options
 from dao.cli.options import OUT, AppPythonOption, DemoNodesOption
 from dao.cli.output import require_writable
 from dao.core.errors import ConfigError
-from dao.core.formats.layout import Model, model_size, write_model
+from dao.core.formats.layout import Model, compute_model_size, write_model
 from dao.core.formats.manifest import Manifest
 from dao.core.types import Address, RoundId, Wei, hex_of
 from dao.demo.demo_report import write_json, write_plot
@@ -186,7 +186,7 @@ async def _train(seat: Seat, trainer: Trainer, base: Path, before: Model, out: P
         await trainer.train(base, out, seed=1000 * number + seat.member.index, round=number, limit=LIMIT)
         return load(out)
     dice = np.random.Generator(np.random.Philox(1000 * number + seat.member.index))
-    noisy = write_model(before.layout, bytearray(model_size(before.layout)))
+    noisy = write_model(before.layout, bytearray(compute_model_size(before.layout)))
     values = before.span(0, before.layout.chunks)
     noisy.put(0, values + dice.normal(0, NOISE, values.shape).astype(np.float32))
     return noisy

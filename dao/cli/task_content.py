@@ -19,7 +19,7 @@ from dao.app.shards import Shards
 from dao.content import tensor_files
 from dao.core.errors import AppTimeout, ConfigError
 from dao.core.formats.cid import Cid
-from dao.core.formats.layout import depth_for
+from dao.core.formats.layout import compute_depth
 from dao.core.types import Digest, Rules, Wei
 from dao.gov.action_json import get_kind
 from dao.gov.actions import CreateTask
@@ -72,7 +72,7 @@ async def publish(
         await asyncio.to_thread(bundle_file.write_bytes, bundled)
         app_cid, model_cid = await _store([bundle_file, first], folder, ipfs)
     return TaskContent(
-        app_cid, model_cid, shards.root, len(shards.paths), layout.size, max(1, depth_for(layout.chunks))
+        app_cid, model_cid, shards.root, len(shards.paths), layout.size, max(1, compute_depth(layout.chunks))
     )
 
 
@@ -141,10 +141,10 @@ class _AppTrial:
 
 def write_draft(file: Path, rules: Rules, funds: Wei) -> None:
     """Write a task for `dao propose --file`."""
-    from dao.gov.drafts import shown
+    from dao.gov.drafts import show_fields
 
     action = CreateTask(rules, funds)
-    draft = {"actions": [{"kind": get_kind(action), "fields": shown(action)}]}
+    draft = {"actions": [{"kind": get_kind(action), "fields": show_fields(action)}]}
     file.write_text(json.dumps(draft, indent=2) + "\n", encoding="utf-8")
 
 

@@ -9,7 +9,7 @@ from dao.cli.dao_member import DaoMember, Outcome, PublishedProposal
 from dao.cli.member_session import MemberOptions, ProposalArgument, open_member, run_on_proposal
 from dao.cli.option_groups import with_option_groups
 from dao.core.errors import ConfigError
-from dao.gov.units import format_tokens
+from dao.gov.units import format_amount
 
 CHOICES = {"for": Support.FOR, "against": Support.AGAINST, "abstain": Support.ABSTAIN}
 _VERBS = {Support.FOR: "for", Support.AGAINST: "against", Support.ABSTAIN: "to abstain on"}
@@ -40,7 +40,7 @@ def command(
         return {"vote": choice, **await member.vote(proposal, support, reason)}
 
     async def describe_vote(member: DaoMember, proposal: PublishedProposal) -> list[str]:
-        weight = f"Your vote counts {format_tokens(await member.votes(proposal))}, and is final."
+        weight = f"Your vote counts {format_amount(await member.votes(proposal))}, and is final."
         return [weight, *([f"Your reason, public for good: {reason}"] if reason else [])]
 
     heading = f"Vote {_VERBS[support]} {{}}, which would:"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from dao.core.commits import FAILED, CommitRecord, Failure, NodeCommitment, Reveal, SignedCommit
-from dao.core.formats.json_form import form_of
+from dao.core.formats.json_form import get_form
 from dao.core.formats.manifest import Manifest, Node
 from dao.core.settle import RoundFacts
 from dao.core.types import Address, Domain, Member
@@ -59,7 +59,7 @@ def reveal_of(node: Node) -> Reveal | None:
 
 def differences(stated: Manifest, computed: Manifest) -> list[str]:
     """Say where two manifests differ, a line for each field, the words of reasons and the losses left out."""
-    write = form_of(Manifest).write
+    write = get_form(Manifest).write
     return list(_differences(write(stated), write(computed), "manifest"))
 
 

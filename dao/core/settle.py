@@ -17,17 +17,15 @@ from dao.core.commits import (
     compute_commits_root,
     compute_forced_hash,
 )
-from dao.core.constants import ROWS_DEPTH
+from dao.core.constants import MAX_INTEGER, MAX_TEXT, ROWS_DEPTH
 from dao.core.errors import RuleError
 from dao.core.formats.abi import encode
-from dao.core.formats.canonical import MAX_INTEGER
 from dao.core.formats.cid import Cid
-from dao.core.formats.json_form import MAX_TEXT
 from dao.core.formats.manifest import Absent, Account, Manifest, Memory, Node, Roots, Shard
 from dao.core.keccak import keccak256
 from dao.core.merkle import Tree
-from dao.core.payout import Pay, Payout, pay
-from dao.core.reward_tree import reward_root
+from dao.core.payout import Pay, Payout, compute_payout
+from dao.core.reward_tree import compute_reward_root
 from dao.core.types import (
     Address,
     Codec,
@@ -41,7 +39,7 @@ from dao.core.types import (
     Wei,
     hex_of,
 )
-from dao.core.weigh import NodeWeight, gate_threshold
+from dao.core.weigh import NodeWeight, compute_gate_threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +70,22 @@ class RoundFacts:
     forced: Sequence[NodeCommitment]
 
 
-def inputs_root(inputs: Iterable[tuple[Address, Digest, int]]) -> Digest:
+def compute_inputs_root(inputs: Iterable[tuple[Address, Digest, int]]) -> Digest:
     """Root over (node, body root, weight), in any order: what the aggregate is the sum of."""
     return _rows_root(root + node + weight.to_bytes(4, "big") for node, root, weight in sorted(inputs))
 
 
-def scores_root(scores: Iterable[tuple[Address, MicroScore]]) -> Digest:
+def compute_scores_root(scores: Iterable[tuple[Address, MicroScore]]) -> Digest:
     """Root over (node, score), in any order; RuleError for a score outside int64."""
     return _rows_root(node + _int64(node, score) for node, score in sorted(scores))
 
 
-def loss_micros(loss: float) -> int:
+def compute_loss_micros(loss: float) -> int:
     """A mean loss in whole millionths, the largest number of a manifest where it is not finite or larger."""
     return max(-MAX_INTEGER, min(round(loss * 10**6), MAX_INTEGER)) if isfinite(loss) else MAX_INTEGER
 
 
-def settle(
+def settle_round(
     facts: RoundFacts,
     previous: Manifest | None,
     commits: Sequence[CommitRecord],
@@ -106,8 +104,10 @@ def settle(
         raise RuleError(f"previous manifest: expected an earlier round of task {facts.task}")
     before = {account.owner: account for account in previous.accounts} if previous else {}
     owed = {owner: MicroScore(account.debt) for owner, account in before.items()}
-    payout = pay(facts.budget, {row.member.owner: scores.get(row.node, MicroScore(0)) for row in rows}, owed)
-    needed = gate_threshold(facts.values)
+    payout = compute_payout(
+        facts.budget, {row.member.owner: scores.get(row.node, MicroScore(0)) for row in rows}, owed
+    )
+    needed = compute_gate_threshold(facts.values)
     nodes = tuple(
         _node(
             row,
@@ -148,18 +148,18 @@ def settle(
         memories=_next_memories(previous, weighed),
         roots=Roots(
             commits=compute_commits_root(node for node in nodes if not node.forced),
-            inputs=inputs_root((node.node, _body_root(node), node.weight) for node in inputs),
+            inputs=compute_inputs_root((node.node, _body_root(node), node.weight) for node in inputs),
             aggregate=facts.aggregate_root,
             gradient=facts.gradient_root,
-            scores=scores_root((node.node, node.score) for node in inputs),
-            rewards=reward_root(facts.domain.chain_id, facts.distributor, facts.task, cumulative),
+            scores=compute_scores_root((node.node, node.score) for node in inputs),
+            rewards=compute_reward_root(facts.domain.chain_id, facts.distributor, facts.task, cumulative),
         ),
         reward_total_wei=Wei(sum(cumulative.values())),
         forced_hash=compute_forced_hash(facts.forced),
     )
 
 
-def result(
+def compute_result(
     manifest: Manifest, forced: Sequence[NodeCommitment], model_digest: Digest, manifest_digest: Digest
 ) -> Result:
     """Write what the chain is told of a settled round, with the digests of the model's and the manifest's content."""
@@ -233,7 +233,7 @@ def _node(
         debt=money.debt,
         share=money.share,
         reward_wei=money.reward,
-        reason=reasons.failed(failure.status, failure.detail)[:MAX_TEXT],
+        reason=reasons.explain_failure(failure.status, failure.detail)[:MAX_TEXT],
     )
     if weighed is None:
         return node
@@ -250,12 +250,12 @@ def _node(
 
 
 def _reason(weighed: NodeWeight, score: MicroScore, owed: MicroScore, money: Pay, needed: int) -> str:
-    counted = reasons.weighed(
+    counted = reasons.explain_weight(
         weighed.status, weighed.unit_weight, weighed.weight, weighed.cosine, weighed.memory, needed
     )
     if weighed.weight == 0:
         return counted
-    return f"{counted}; {reasons.earned(score, money.share, owed, money.debt, money.reward)}"
+    return f"{counted}; {reasons.explain_pay(score, money.share, owed, money.debt, money.reward)}"
 
 
 def _next_accounts(accounts: Mapping[Address, Account], payout: Payout) -> dict[Address, Account]:

@@ -15,8 +15,8 @@ from dao.chain.deploy import TOKEN, Params, create_task, deploy, grant
 from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.formats.layout import depth_for, parse_model
-from dao.core.formats.signed_messages import operator_digest
+from dao.core.formats.layout import compute_depth, parse_model
+from dao.core.formats.signed_messages import compute_operator_digest
 from dao.core.types import Codec, Rules, TaskId, Wei, hex_of
 from dao.demo.images import DemoData
 from dao.devnet.anvil import SWIFT, Anvil, dev_signer, leave_to_founders, running_anvil
@@ -128,7 +128,7 @@ async def _store_content(folder: Path, app: Path, validation: Path, superlink: D
         resolve_period=120,  # a vote takes less
         quorum=max(1, nodes // 2),
         shards=len(shards.paths),
-        body_depth=depth_for(parse_model(values).layout.chunks),
+        body_depth=compute_depth(parse_model(values).layout.chunks),
         codec=Codec.INT8,
         admitted_only=False,
         min_stake=TOKEN,
@@ -156,7 +156,7 @@ async def _stake(anvil: Anvil, chain: Chain, dao: Sender, stakes: Sequence[tuple
     for keys, amount in stakes:
         anvil.fund(keys.owner.address, GAS_MONEY)
         anvil.fund(keys.operator.address, GAS_MONEY)
-        consent = operator_digest(chain.chain_id, registry, keys.owner.address, keys.operator.address)
+        consent = compute_operator_digest(chain.chain_id, registry, keys.owner.address, keys.operator.address)
         async with Sender(chain, keys.owner, keys.home / "owner.db") as sender:
             await sender.send(Token(chain).approve(registry, amount))
             call = Registry(chain).register(keys.operator.address, amount, keys.operator.sign(consent))

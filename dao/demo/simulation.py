@@ -13,11 +13,11 @@ from dao.app.shards import Shards
 from dao.chain.signer import Signer
 from dao.content import tensor_files
 from dao.core.commits import CommitRecord, Reveal, SignedCommit
-from dao.core.formats.layout import Model, depth_for, parse_model
+from dao.core.formats.layout import Model, compute_depth, parse_model
 from dao.core.formats.manifest import Manifest, Shard
-from dao.core.formats.signed_messages import commit_digest
-from dao.core.formats.update import Update, decode_update, encode_body, update_prefix
-from dao.core.merkle import body_root
+from dao.core.formats.signed_messages import compute_commit_digest
+from dao.core.formats.update import Update, decode_update, encode_update_prefix, encode_update_rows
+from dao.core.merkle import compute_body_root
 from dao.core.round_machine import draw_shard
 from dao.core.types import (
     ZERO_ADDRESS,
@@ -55,12 +55,12 @@ def commit(
     signer: Signer, owner: Address, stake: Wei, number: RoundId, base: Model, trained: Model
 ) -> Committed:
     """Quantise what training changed, and commit to it as a Supernode does."""
-    body = encode_body(base, trained, CODEC)
-    content = update_prefix(base.layout, CODEC) + body.tobytes()
-    root, cid = body_root(body, depth_for(base.layout.chunks)), cid_of_bytes(content)
+    body = encode_update_rows(base, trained, CODEC)
+    content = encode_update_prefix(base.layout, CODEC) + body.tobytes()
+    root, cid = compute_body_root(body, compute_depth(base.layout.chunks)), cid_of_bytes(content)
     salt = Digest(hashlib.sha256(signer.address + number.to_bytes(8, "big")).digest())
     reveal = Reveal(cid, root, salt)
-    digest = commit_digest(DOMAIN, TASK, number, signer.address, reveal.commitment)
+    digest = compute_commit_digest(DOMAIN, TASK, number, signer.address, reveal.commitment)
     signed = SignedCommit(TASK, number, signer.address, reveal.commitment, Signature(signer.sign(digest)))
     return Committed(CommitRecord(Member(owner, stake), signed, False, reveal, None), content)
 
@@ -95,7 +95,7 @@ class Simulation:
             distributor=ZERO_ADDRESS,
             task=TASK,
             round=number,
-            rules=_rules(self._budget, depth_for(self.base.model.layout.chunks)),
+            rules=_rules(self._budget, compute_depth(self.base.model.layout.chunks)),
             base=self.base,
             seed=seed,
             shard=Shard(index, self._shards.cids[index], self._shards.proof(index)),

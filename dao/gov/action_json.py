@@ -5,7 +5,7 @@ from typing import Any
 
 from dao.core.errors import DecodeError
 from dao.core.formats.address import address_of
-from dao.core.formats.json_form import form_of
+from dao.core.formats.json_form import get_form
 from dao.core.types import hex_of
 from dao.gov.actions import KINDS, Action, Known, Unknown
 
@@ -27,7 +27,7 @@ def write_fields(action: Action) -> dict[str, object]:
             "calldata": hex_of(action.calldata),
         }
     kind: Any = type(action)
-    written: dict[str, object] = form_of(kind).write(action)
+    written: dict[str, object] = get_form(kind).write(action)
     return written
 
 
@@ -36,7 +36,7 @@ def read_action(kind: str, fields: object) -> Known:
     if kind not in _NAMES:
         raise DecodeError(f"action {kind[:80]!r}: expected one of {' '.join(_NAMES)}")
     known: Any = _NAMES[kind]
-    action: Known = form_of(known).read(_lowered(fields, kind), kind)
+    action: Known = get_form(known).read(_lowered(fields, kind), kind)
     return action
 
 

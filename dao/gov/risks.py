@@ -15,7 +15,7 @@ from dao.gov.actions import (
     SetVotingDelay,
     SetVotingPeriod,
 )
-from dao.gov.units import format_duration, format_tokens
+from dao.gov.units import format_amount, format_duration
 
 LONGEST = 365 * 86_400  # seconds; a longer delay is likely a mistake
 SHORTEST = 60  # seconds in which anyone can be expected to vote
@@ -127,8 +127,8 @@ def warn_of(action: Action, supply: Wei) -> str | None:  # noqa: PLR0911  (a cas
             return f"set_voting_period: in {format_duration(seconds)} hardly anyone can vote, so nothing is decided any more"
         case SetThreshold(votes) if votes > supply:
             return (
-                f"set_threshold: nobody could propose any more: a proposer would need {format_tokens(votes)} of votes, "
-                f"and all that count are {format_tokens(supply)}"
+                f"set_threshold: nobody could propose any more: a proposer would need {format_amount(votes)} of votes, "
+                f"and all that count are {format_amount(supply)}"
             )
         case (
             SetVotingDelay(seconds)

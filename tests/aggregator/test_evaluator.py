@@ -10,7 +10,8 @@ import pytest_asyncio
 import torch
 from safetensors.torch import save_file
 
-from dao.app.gradient_client import POINTS, GradientClient
+from dao.app.gradient_client import GradientClient
+from dao.core.constants import GAUSS_LEGENDRE
 from dao.core.errors import AppCrashed, AppError, AppTimeout
 
 APP = """
@@ -147,7 +148,7 @@ async def test_reference_gradient__two_points__is_their_mean(
     base, model, base_path, model_path = models
     await warm.gate_gradient(base_path, shard)  # nothing of an earlier gradient may stay
     evaluated = await warm.reference_gradient(base_path, model_path, shard)
-    expected = expected_gradient(base, model, POINTS, shard)
+    expected = expected_gradient(base, model, GAUSS_LEGENDRE, shard)
     np.testing.assert_allclose(np.fromfile(evaluated.path, "<f4"), expected, rtol=0, atol=1e-7)
 
 

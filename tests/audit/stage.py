@@ -17,14 +17,15 @@ from dao.chain.client import Chain
 from dao.chain.interface import load
 from dao.chain.rounds import RoundReader
 from dao.core.commits import FAILED, NodeCommitment
-from dao.core.formats.canonical import canonical_json, read_json
+from dao.core.constants import MAX_MANIFEST
+from dao.core.formats.canonical import read_json, write_canonical
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Model
-from dao.core.formats.manifest import MAX_BYTES, Manifest, dump_manifest
-from dao.core.formats.update import update_prefix
+from dao.core.formats.manifest import Manifest, dump_manifest
+from dao.core.formats.update import encode_update_prefix
 from dao.core.replay import commits_of, facts_of
-from dao.core.settle import result as result_of
-from dao.core.settle import settle
+from dao.core.settle import compute_result as result_of
+from dao.core.settle import settle_round
 from dao.core.types import Codec, Phase, Result, RoundId, hex_of
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
@@ -64,7 +65,7 @@ def unchecked(checks: dict[str, Check]) -> set[str]:
 def opposed(node: Node, base: Model) -> bytes:
     """The honest update backwards."""
     honest = Node.honest(node, base)
-    prefix = len(update_prefix(base.layout, Codec.INT8))
+    prefix = len(encode_update_prefix(base.layout, Codec.INT8))
     content = bytearray(honest)
     for place in range(prefix, len(content)):
         if (place - prefix) % 260 < 256:
@@ -75,7 +76,7 @@ def opposed(node: Node, base: Model) -> bytes:
 def out_of_range(node: Node, base: Model) -> bytes:
     """An update with a value that int8 does not have."""
     content = bytearray(Node.honest(node, base))
-    content[len(update_prefix(base.layout, Codec.INT8))] = 0x80
+    content[len(encode_update_prefix(base.layout, Codec.INT8))] = 0x80
     return bytes(content)
 
 
@@ -137,7 +138,7 @@ class Stage:
         """A manifest whose payouts, accounts and roots follow from the weights and scores that it states."""
         counted = [node for node in manifest.nodes if node.status not in FAILED]
         facts = facts_of(manifest, self.world.network.deployment.distributor, self.forced)
-        return settle(
+        return settle_round(
             facts,
             self.previous,
             commits_of(manifest),
@@ -172,7 +173,7 @@ class Stage:
             content = dump_manifest(manifest)
             stated = result or self.stated(manifest)
         else:
-            content = manifest if isinstance(manifest, bytes) else canonical_json(manifest)
+            content = manifest if isinstance(manifest, bytes) else write_canonical(manifest)
             stated = result or self.honest
         stated = replace(stated, manifest_digest=cid_of_bytes(content).digest)
         async with self.posted(stated, content):
@@ -180,4 +181,4 @@ class Stage:
 
     def as_json(self) -> dict[str, Any]:
         """The honest manifest as anyone reads it."""
-        return read_json(dump_manifest(self.manifest), "manifest", MAX_BYTES)
+        return read_json(dump_manifest(self.manifest), "manifest", MAX_MANIFEST)

@@ -11,10 +11,10 @@ from dao.chain.send_policy import (
     CANNOT,
     STUCK,
     SURE,
-    Action,
     NodeAnswer,
     Refusals,
     Seen,
+    SendStep,
     Waited,
     decide,
     get_outcome,
@@ -51,17 +51,17 @@ def seen(
 @pytest.mark.parametrize(
     ("written", "final", "is_undone", "action"),
     [
-        (None, 10, False, Action.SETTLE),
-        (None, 11, True, Action.SETTLE),
-        (RECEIPT, 10, False, Action.DONE),
-        (RECEIPT | {"blockHash": "0x2"}, 10, False, Action.SETTLE),  # mined again, elsewhere
-        (None, 9, False, Action.WAIT),
-        (None, 9, True, Action.LOOK),
+        (None, 10, False, SendStep.SETTLE),
+        (None, 11, True, SendStep.SETTLE),
+        (RECEIPT, 10, False, SendStep.DONE),
+        (RECEIPT | {"blockHash": "0x2"}, 10, False, SendStep.SETTLE),  # mined again, elsewhere
+        (None, 9, False, SendStep.WAIT),
+        (None, 9, True, SendStep.LOOK),
     ],
 )
 @pytest.mark.parametrize("answer", NodeAnswer)
 def test_decide__in_a_block__settled_once_that_is_final(
-    written: dict[str, Any] | None, final: int, is_undone: bool, action: Action, answer: NodeAnswer
+    written: dict[str, Any] | None, final: int, is_undone: bool, action: SendStep, answer: NodeAnswer
 ) -> None:
     now = seen(answer, receipt=RECEIPT, final=final, is_undone=is_undone, passed=9)
     assert decide(entry(written), now) is action
@@ -71,29 +71,29 @@ def test_decide__in_a_block__settled_once_that_is_final(
     ("now", "action"),
     [
         # just broadcast: one wait at least, however many blocks came meanwhile
-        (seen(TAKEN), Action.WAIT),
-        (seen(TAKEN, passed=STUCK), Action.WAIT),
-        (seen(CHEAP, passed=1), Action.WAIT),
-        (seen(REFUSED, passed=STUCK), Action.PAUSE),
+        (seen(TAKEN), SendStep.WAIT),
+        (seen(TAKEN, passed=STUCK), SendStep.WAIT),
+        (seen(CHEAP, passed=1), SendStep.WAIT),
+        (seen(REFUSED, passed=STUCK), SendStep.PAUSE),
         # but what no wait can mend is mended at once
-        (seen(USED), Action.SEND_AGAIN),
-        (seen(TAKEN, is_undone=True), Action.SEND_AGAIN),
-        (seen(REFUSED, is_undone=True), Action.SEND_AGAIN),
+        (seen(USED), SendStep.SEND_AGAIN),
+        (seen(TAKEN, is_undone=True), SendStep.SEND_AGAIN),
+        (seen(REFUSED, is_undone=True), SendStep.SEND_AGAIN),
         # a block came without it
-        (seen(TAKEN, Waited.BLOCK, 1), Action.WAIT),
-        (seen(TAKEN, Waited.BLOCK, STUCK - 1), Action.WAIT),
-        (seen(TAKEN, Waited.BLOCK, STUCK), Action.RAISE_FEES),
-        (seen(CHEAP, Waited.BLOCK, 0), Action.WAIT),
-        (seen(CHEAP, Waited.BLOCK, 1), Action.RAISE_FEES),
+        (seen(TAKEN, Waited.BLOCK, 1), SendStep.WAIT),
+        (seen(TAKEN, Waited.BLOCK, STUCK - 1), SendStep.WAIT),
+        (seen(TAKEN, Waited.BLOCK, STUCK), SendStep.RAISE_FEES),
+        (seen(CHEAP, Waited.BLOCK, 0), SendStep.WAIT),
+        (seen(CHEAP, Waited.BLOCK, 1), SendStep.RAISE_FEES),
         # nothing came for long, or the pause after a refusal is over
-        (seen(TAKEN, Waited.LONG), Action.SEND_AGAIN),
-        (seen(CHEAP, Waited.LONG), Action.SEND_AGAIN),
-        (seen(REFUSED, Waited.LONG), Action.SEND_AGAIN),
-        (seen(REFUSED, Waited.LONG, STUCK), Action.RAISE_FEES),
-        (seen(TAKEN, Waited.BLOCK, STUCK, is_undone=True), Action.RAISE_FEES),
+        (seen(TAKEN, Waited.LONG), SendStep.SEND_AGAIN),
+        (seen(CHEAP, Waited.LONG), SendStep.SEND_AGAIN),
+        (seen(REFUSED, Waited.LONG), SendStep.SEND_AGAIN),
+        (seen(REFUSED, Waited.LONG, STUCK), SendStep.RAISE_FEES),
+        (seen(TAKEN, Waited.BLOCK, STUCK, is_undone=True), SendStep.RAISE_FEES),
     ],
 )
-def test_decide__in_no_block__waits_or_sends_it_again(now: Seen, action: Action) -> None:
+def test_decide__in_no_block__waits_or_sends_it_again(now: Seen, action: SendStep) -> None:
     assert decide(entry(), now) is action
 
 

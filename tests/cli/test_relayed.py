@@ -104,7 +104,7 @@ async def test_find__content_of_another_number__refused() -> None:
 async def test_sign_in__text_of_another_site__nothing_is_signed(uri: str, domain: str) -> None:
     from dao.gov.siwe import SignIn
 
-    text = SignIn(domain, SIGNER.address, "Sign in.", uri, 1, 31337, "a" * 16, 0, 600).text()
+    text = SignIn(domain, SIGNER.address, "Sign in.", uri, 1, 31337, "a" * 16, 0, 600).dump()
     api = Answers(auth__nonce={"message": text})
     with pytest.raises(Refused, match="nothing was signed"):
         await api.member()._api.sign_in(SIGNER)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, select
 from dao.chain.client import Chain
 from dao.core.commits import CommitRecord, Reveal, SignedCommit, compute_commits_root
 from dao.core.formats.manifest import Manifest, Shard
-from dao.core.settle import RoundFacts, settle
+from dao.core.settle import RoundFacts, settle_round
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -28,9 +28,9 @@ from dao.core.types import (
 from dao.core.types import Member as AsMember
 from dao.core.weigh import NodeWeight
 from dao.index import schema
+from dao.index.change_notices import ChangeNotice
 from dao.index.indexer import Indexer
 from dao.index.reads import Reads
-from dao.index.reducer import Change
 from dao.store.cid import cid_of_bytes
 from dao.store.source import Source
 from tests.support import RULES, Member, Network
@@ -46,10 +46,10 @@ class Indexed:
     chain: Chain
     reads: Reads
     indexer: Indexer = field(init=False)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[ChangeNotice] = field(default_factory=list)
     _told: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def tell(self, change: Change) -> None:
+    def tell(self, change: ChangeNotice) -> None:
         self.changes.append(change)
         self._told.set()
 
@@ -142,7 +142,7 @@ def manifest_of(
         for member in scores
     }
     by_node = {member.operator.address: MicroScore(score) for member, score in scores.items()}
-    return settle(facts, previous, commits, weighed, by_node, {})
+    return settle_round(facts, previous, commits, weighed, by_node, {})
 
 
 def commitment_of(operator: Address) -> Digest:

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from dao.app.bundle import MAX_BYTES, bundle, compute_app_digest, read_bundle, unpack
 from dao.core.errors import AppError, DaoError, DecodeError
-from dao.core.formats.canonical import canonical_json
+from dao.core.formats.canonical import write_canonical
 from dao.store.cid import cid_of_bytes
 
 PARTS = st.text("abcAB._- /\\é\0:", min_size=1, max_size=6)
 
 
 def made(files: Mapping[str, object], **more: object) -> bytes:
-    return canonical_json({"files": files, "format": "app/1", **more})
+    return write_canonical({"files": files, "format": "app/1", **more})
 
 
 @pytest.fixture
