@@ -29,5 +29,5 @@ def command(
     options = MemberOptions(network=network, account=account, yes=yes, json=json)
     heading = "Withdraw {}, which would:"
     run_on_proposal(
-        open_paid_member(options), proposal, heading, lambda member, found: member.cancel(found), options
+        open_paid_member(options), proposal, heading, lambda member, it: member.cancel(it), options
     )
