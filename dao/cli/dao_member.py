@@ -1,4 +1,4 @@
-"""What a member can do, whoever pays for it: the interface of PaidMember and RelayedMember."""
+"""The interface of a member of the DAO, which PaidMember and RelayedMember implement; and a published proposal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

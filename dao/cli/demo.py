@@ -41,7 +41,7 @@ def command(
         typer.Option("--keep", help="Stay up, serve the members' page, and say how to join and to vote."),
     ] = False,
     home: Annotated[
-        Path | None, options.own_home("a temporary one; without, it must not exist, and it stays")
+        Path | None, options.own_home("a temporary one; any other must not exist yet, and stays")
     ] = None,
 ) -> None:
     """Run a DAO on this machine: a chain, one Superlink and some Supernodes, each a process with its own key and data.

@@ -11,5 +11,5 @@ def command(proposal: ProposalArgument, options: MemberOptions) -> None:
     Example: dao execute 8127 --api https://dao.example --keystore me.json
     """
     run_on_proposal(
-        open_member(options), proposal, "Execute {}:", lambda member, found: member.execute(found), options
+        open_member(options), proposal, "Execute {}:", lambda member, it: member.execute(it), options
     )

@@ -183,7 +183,7 @@ def status(home: HomeOption = None, last: LastOption = 10, json: JsonOption = Fa
 def claim(
     task: Annotated[
         list[int] | None,
-        typer.Argument(metavar="TASK…", help="Numbers of tasks.", show_default="all of this node's"),
+        typer.Argument(metavar="TASK", help="Numbers of tasks.", show_default="all of this node's"),
     ] = None,
     *,
     payer: OptionalOwner,

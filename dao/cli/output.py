@@ -1,4 +1,4 @@
-"""What commands read and print: amounts in whole tokens, fields and tables, JSON; and the format of logs."""
+"""Reads amounts, prints fields, tables and JSON, and sets the format of logs."""
 
 import json
 import logging

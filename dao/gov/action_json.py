@@ -35,8 +35,8 @@ def read_action(kind: str, fields: object) -> Known:
     """Read what `write_fields` writes, hex digits in any case, addresses as people write them; DecodeError names what is wrong."""
     if kind not in _NAMES:
         raise DecodeError(f"action {kind[:80]!r}: expected one of {' '.join(_NAMES)}")
-    known: Any = _NAMES[kind]
-    action: Known = get_form(known).read(_lowered(fields, kind), kind)
+    action_type: Any = _NAMES[kind]
+    action: Known = get_form(action_type).read(_lowered(fields, kind), kind)
     return action
 
 
