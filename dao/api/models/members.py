@@ -98,9 +98,7 @@ class AccountAnswer(Answer):
 
     address: AddressText
     balance_wei: WeiText = Field(validation_alias="balance")
-    staked_wei: WeiText = Field(
-        validation_alias="staked", description="Stake on its way out is in it."
-    )
+    staked_wei: WeiText = Field(validation_alias="staked", description="Stake on its way out is in it.")
     votes_wei: WeiText = Field(
         validation_alias="votes", description="That it casts: its own unless it delegated them, and others'."
     )
