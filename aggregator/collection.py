@@ -1,99 +1,109 @@
-"""What the Superlink holds of one round: who may take part, commits, the tree they close with, reveals."""
+"""Collects one round at the Superlink: who may take part, commits, the tree they close with, reveals."""
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from aggregator.journal import HeldCommit, HeldReveal
+from aggregator.journal import StoredReveal
 from dao.chain.events import RoundOpened
-from dao.chain.rounds import Member
+from dao.core.commits import SignedCommit, build_commit_tree
 from dao.core.errors import NotFound
 from dao.core.formats.layout import Layout
+from dao.core.formats.update import Update
 from dao.core.merkle import Tree
-from dao.core.settle import ROWS_DEPTH
-from dao.core.types import Address, Digest, RoundId, Rules, TaskId, hex_of
+from dao.core.types import Address, Digest, Member, RoundId, Rules, TaskId, hex_of
 from dao.wire.messages import Inclusion
 
 
 @dataclass(eq=False)
 class Collection:
-    """Grows while the round runs; `notify` wakes whoever awaits `changed`."""
+    """Grows while the round runs; `notify` wakes all who await `changed`."""
 
     task: TaskId
     opened: RoundOpened
     rules: Rules
     layout: Layout
     members: Mapping[Address, Member]
-    commits: dict[Address, HeldCommit] = field(default_factory=dict)
-    forced: dict[Address, HeldCommit] = field(default_factory=dict)  # on chain, in the order of their events
-    reveals: dict[Address, HeldReveal] = field(default_factory=dict)
-    refused: dict[Address, str] = field(default_factory=dict)  # why a reveal that was tried did not count
-    arriving: set[Address] = field(default_factory=set)  # whose update is being received
+    commits: dict[Address, SignedCommit] = field(default_factory=dict)
+    forced: dict[Address, SignedCommit] = field(
+        default_factory=dict
+    )  # on chain, in the order of their events
+    reveals: dict[Address, StoredReveal] = field(default_factory=dict)
+    rejected: dict[Address, str] = field(
+        default_factory=dict
+    )  # why a node's last rejected reveal did not count
+    arriving: set[Address] = field(default_factory=set)  # nodes whose update is being received
     late: set[Address] = field(default_factory=set)
-    accepting: bool = True  # commits
-    revealing: bool = True
+    accepts_commits: bool = True
+    accepts_reveals: bool = True
     tree: Tree | None = None
     closed: asyncio.Event = field(default_factory=asyncio.Event)  # set with the tree
     model: Digest | None = None  # the new one, as soon as it is computed
-    _places: dict[Address, int] = field(default_factory=dict)  # in the tree
-    _turns: dict[Address, asyncio.Lock] = field(default_factory=dict)
+    _indexes: dict[Address, int] = field(default_factory=dict)  # in the tree
+    _locks: dict[Address, asyncio.Lock] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def round(self) -> RoundId:
-        """The round."""
+        """Return the round."""
         return self.opened.round
 
     def reopen(self, opened: RoundOpened, rules: Rules, members: Mapping[Address, Member]) -> None:
-        """Go on with a round that opened anew: the commits of those who take part stand."""
+        """Go on with a round that opened again: the commits of its members stand."""
         self.opened, self.rules, self.members = opened, rules, members
-        self.commits = {node: held for node, held in self.commits.items() if node in members}
+        self.commits = {node: commit for node, commit in self.commits.items() if node in members}
 
     def close(self, nodes: frozenset[Address]) -> None:
         """Take no more commits; the tree is over those of `nodes`."""
-        self.accepting = False
-        order = sorted(nodes)
-        self.tree = Tree([node + self.commits[node].commitment for node in order], ROWS_DEPTH)
-        self._places = {node: place for place, node in enumerate(order)}
+        self.accepts_commits = False
+        self.tree = build_commit_tree(self.commits[node] for node in nodes)
+        self._indexes = {node: index for index, node in enumerate(sorted(nodes))}
         self.closed.set()
 
     def is_in_tree(self, node: Address) -> bool:
-        """Whether the node's commit is in the tree."""
-        return node in self._places
+        """Return whether the node's commit is in the tree."""
+        return node in self._indexes
 
     def inclusion_of(self, node: Address) -> Inclusion:
-        """Where a node's commit stands in the tree; NotFound when it is not there."""
-        if self.tree is None or node not in self._places:
+        """Return where a node's commit is in the tree, with its proof; NotFound when it is not there."""
+        if self.tree is None or node not in self._indexes:
             raise NotFound(
                 f"node {hex_of(node)}: its commit is not in the tree of round {self.round}; commit on chain"
             )
-        place = self._places[node]
-        return Inclusion(place, len(self._places), tuple(self.tree.proof(place)))
+        index = self._indexes[node]
+        return Inclusion(index, len(self._indexes), tuple(self.tree.proof(index)))
 
-    def commitment_of(self, node: Address) -> Digest | None:
-        """What a node has to reveal: its commit in the tree, or else its forced one; None without either."""
-        held = (self.commits if node in self._places else self.forced).get(node)
-        return held.commitment if held else None
+    def commit_of(self, node: Address) -> SignedCommit | None:
+        """Return the commit that a node has to reveal: in the tree, or else forced; None without either."""
+        return (self.commits if node in self._indexes else self.forced).get(node)
+
+    def updates(self) -> dict[Address, Update]:
+        """Return the decoded updates, by node."""
+        return {node: stored.update for node, stored in self.reveals.items() if stored.update is not None}
+
+    def release_updates(self) -> None:
+        """Let go of the decoded updates and the files that they map; the reveals stay."""
+        self.reveals = {node: replace(stored, update=None) for node, stored in self.reveals.items()}
 
     @property
     def expected(self) -> frozenset[Address]:
-        """Who has to reveal."""
-        return frozenset(self._places) | self.forced.keys()
+        """Return the nodes that have to reveal."""
+        return frozenset(self._indexes) | self.forced.keys()
 
     def announce(self, model: Digest) -> None:
-        """Tell nodes of the new model, so that they have it when its result is posted."""
+        """Publish the digest of the new model, so that nodes have the model when its result is posted."""
         self.model = model
         self.notify()
 
-    def turn_of(self, node: Address) -> asyncio.Lock:
-        """Held while something of a node is taken: one thing at a time."""
-        return self._turns.setdefault(node, asyncio.Lock())
+    def lock_of(self, node: Address) -> asyncio.Lock:
+        """Return the lock under which a node's commit or reveal is taken: one at a time."""
+        return self._locks.setdefault(node, asyncio.Lock())
 
     def notify(self) -> None:
-        """Wake whoever awaits `changed`."""
+        """Wake all who await `changed`."""
         event, self._changed = self._changed, asyncio.Event()
         event.set()
 
     def changed(self) -> Awaitable[object]:
-        """What ends with the next change after this call, whenever it is awaited."""
+        """Return an awaitable that ends with the next change after this call, whenever it is awaited."""
         return self._changed.wait()

@@ -2,24 +2,25 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from aggregator.publisher import Publisher
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.content import tensor_files
+from dao.core.commits import CommitRecord, NodeCommitment
+from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient
-from dao.core.formats.json_form import Cid as CidText
 from dao.core.formats.layout import Layout, Model
 from dao.core.formats.manifest import Manifest, Shard, dump_manifest
-from dao.core.merkle import body_root
-from dao.core.round_machine import counted_stake
-from dao.core.score import scores
-from dao.core.settle import Commit, ForcedCommits, RoundFacts, loss_micros, result, settle
+from dao.core.formats.update import Update
+from dao.core.merkle import compute_body_root
+from dao.core.round_machine import compute_counted_stake
+from dao.core.score import compute_scores
+from dao.core.settle import RoundFacts, compute_loss_micros, compute_result, settle_round
 from dao.core.types import ZERO_DIGEST, Address, Digest, Domain, MicroScore, Result, RoundId, Rules, TaskId
-from dao.core.weigh import UpdateEntry, Weighing, weigh
-from dao.store.cid import Cid
+from dao.core.weigh import UpdateEntry, Weighing, compute_weights
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,10 @@ class RoundInputs:
     seed: Digest
     shard: Shard
     shard_path: Path
-    commits: Sequence[Commit]
+    commits: Sequence[CommitRecord]
+    updates: Mapping[Address, Update]  # of the valid reveals, decoded
     absent: dict[Address, Address]  # node → owner
-    forced: ForcedCommits
+    forced: Sequence[NodeCommitment]
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Settlement:
 class RoundComputer:
     """Computes rounds with one evaluator; what comes out goes to the publisher."""
 
-    def __init__(self, evaluator: Evaluator, publisher: Publisher, scratch: Path) -> None:
+    def __init__(self, evaluator: GradientClient, publisher: Publisher, scratch: Path) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         self._evaluator, self._publisher, self._scratch = evaluator, publisher, scratch
 
@@ -83,32 +85,32 @@ class RoundComputer:
         return GateGradient(await self._publisher.put_file(path), gradient, evaluated.loss)
 
     async def settle(
-        self, case: RoundInputs, gate: GateGradient, announce: Callable[[Digest], None]
+        self, inputs: RoundInputs, gate: GateGradient, announce: Callable[[Digest], None]
     ) -> Settlement:
         """Compute and publish all of a round but its chain's part; `announce` the new model once it can be had."""
-        entries = await asyncio.to_thread(entries_of, case, self._publisher)
-        weighing = await asyncio.to_thread(_weigh, case, entries, gate)
-        aggregate_root, scratch_model = await self._aggregate(case, entries, weighing)
+        entries = _build_entries(inputs)
+        weighing = await asyncio.to_thread(_weigh, inputs, entries, gate)
+        aggregate_root, scratch_model = await self._aggregate(inputs, entries, weighing)
         try:
             new, graded = await asyncio.gather(
-                self._keep_model(case, scratch_model, announce),
-                self._grade(case, entries, weighing, scratch_model),
+                self._keep_model(inputs, scratch_model, announce),
+                self._grade(inputs, entries, weighing, scratch_model),
             )
         finally:
             scratch_model.unlink()
-        return await self._close(case, gate, weighing, aggregate_root, new, graded)
+        return await self._close(inputs, gate, weighing, aggregate_root, new, graded)
 
     async def _aggregate(
-        self, case: RoundInputs, entries: Sequence[UpdateEntry], weighing: Weighing
+        self, inputs: RoundInputs, entries: Sequence[UpdateEntry], weighing: Weighing
     ) -> tuple[Digest, Path]:
         path = self._scratch / "model"
         root = await asyncio.to_thread(
-            tensor_files.write_model, entries, weighing, case.base.model, path, case.rules.body_depth
+            tensor_files.write_model, entries, weighing, inputs.base.model, path, inputs.rules.body_depth
         )
         return root, path
 
     async def _keep_model(
-        self, case: RoundInputs, path: Path, announce: Callable[[Digest], None]
+        self, inputs: RoundInputs, path: Path, announce: Callable[[Digest], None]
     ) -> BaseModel:
         """Store the new model under another name of the same file, which the evaluator has open meanwhile."""
         link = path.with_name("model.store")
@@ -118,35 +120,35 @@ class RoundComputer:
         announce(cid.digest)
         stored = self._publisher.path_of(cid)
         return BaseModel(
-            case.base.previous, cid, stored, await asyncio.to_thread(tensor_files.open_model, stored)
+            inputs.base.previous, cid, stored, await asyncio.to_thread(tensor_files.open_model, stored)
         )
 
     async def _grade(
-        self, case: RoundInputs, entries: Sequence[UpdateEntry], weighing: Weighing, model: Path
+        self, inputs: RoundInputs, entries: Sequence[UpdateEntry], weighing: Weighing, model: Path
     ) -> "_Graded":
         """Reference gradient, its root, the loss after the round, scores."""
         if not entries:
-            loss = await self._evaluator.loss(model, case.shard_path)
+            loss = await self._evaluator.loss(model, inputs.shard_path)
             return _Graded(None, ZERO_DIGEST, loss, {})
-        evaluated = await self._evaluator.reference_gradient(case.base.path, model, case.shard_path)
+        evaluated = await self._evaluator.reference_gradient(inputs.base.path, model, inputs.shard_path)
 
         async def score() -> tuple[Cid, Digest, list[MicroScore]]:
-            path, gradient = await self._quantise(evaluated.path, case.base.model.layout, "reference.cwg")
+            path, gradient = await self._quantise(evaluated.path, inputs.base.model.layout, "reference.cwg")
             weights = weighing.weights, weighing.weight_sum
             return await asyncio.gather(
                 self._publisher.put_file(path),
-                asyncio.to_thread(body_root, gradient.body, case.rules.body_depth),
-                asyncio.to_thread(scores, entries, *weights, gradient, tensor_files.each),
+                asyncio.to_thread(compute_body_root, gradient.body, inputs.rules.body_depth),
+                asyncio.to_thread(compute_scores, entries, *weights, gradient, tensor_files.each),
             )
 
         loss, (cid, root, micros) = await asyncio.gather(
-            self._evaluator.loss(model, case.shard_path), score()
+            self._evaluator.loss(model, inputs.shard_path), score()
         )
         return _Graded(cid, root, loss, dict(zip([entry.node for entry in entries], micros, strict=True)))
 
     async def _close(
         self,
-        case: RoundInputs,
+        inputs: RoundInputs,
         gate: GateGradient,
         weighing: Weighing,
         aggregate_root: Digest,
@@ -154,33 +156,35 @@ class RoundComputer:
         graded: "_Graded",
     ) -> Settlement:
         facts = RoundFacts(
-            domain=case.domain,
-            distributor=case.distributor,
-            task=case.task,
-            round=case.round,
-            codec=case.rules.codec,
-            values=case.base.model.layout.values,
-            seed=case.seed,
-            budget=case.rules.round_budget,
-            base_model=_text(case.base.cid),
-            model=_text(new.cid),
-            gate_gradient=_text(gate.cid) if graded.cid else None,
-            gradient=_text(graded.cid) if graded.cid else None,
+            domain=inputs.domain,
+            distributor=inputs.distributor,
+            task=inputs.task,
+            round=inputs.round,
+            codec=inputs.rules.codec,
+            values=inputs.base.model.layout.values,
+            seed=inputs.seed,
+            budget=inputs.rules.round_budget,
+            base_model=inputs.base.cid,
+            model=new.cid,
+            gate_gradient=gate.cid if graded.cid else None,
+            gradient=graded.cid,
             aggregate_root=aggregate_root,
             gradient_root=graded.root,
-            shard=case.shard,
+            shard=inputs.shard,
             weight_sum=weighing.weight_sum,
-            loss_before=loss_micros(gate.loss),
-            loss_after=loss_micros(graded.loss),
-            forced=case.forced,
+            loss_before=compute_loss_micros(gate.loss),
+            loss_after=compute_loss_micros(graded.loss),
+            forced=inputs.forced,
         )
         weighed = {node.node: node for node in weighing.nodes}
-        manifest = settle(facts, case.base.previous, case.commits, weighed, graded.scores, case.absent)
+        manifest = settle_round(
+            facts, inputs.base.previous, inputs.commits, weighed, graded.scores, inputs.absent
+        )
         manifest_cid = await self._publisher.put_bytes(dump_manifest(manifest))
         return Settlement(
             manifest,
             manifest_cid,
-            result(manifest, case.forced, new.cid.digest, manifest_cid.digest),
+            compute_result(manifest, inputs.forced, new.cid.digest, manifest_cid.digest),
             BaseModel(manifest, new.cid, new.path, new.model),
         )
 
@@ -197,25 +201,18 @@ class _Graded:
     scores: dict[Address, MicroScore]
 
 
-def entries_of(case: RoundInputs, publisher: Publisher) -> list[UpdateEntry]:
-    """Updates that count, mapped from the store. Blocks."""
-    layout, rules = case.base.model.layout, case.rules
+def _build_entries(inputs: RoundInputs) -> list[UpdateEntry]:
+    """Return the updates that count, with the stake behind each."""
     return [
         UpdateEntry(
-            commit.node,
-            counted_stake(rules, commit.stake),
-            tensor_files.open_update(publisher.path_of(Cid.parse(commit.cid)), layout, rules.codec),
+            commit.node, compute_counted_stake(inputs.rules, commit.member.stake), inputs.updates[commit.node]
         )
-        for commit in case.commits
-        if commit.failure is None and commit.cid is not None
+        for commit in inputs.commits
+        if commit.failure is None
     ]
 
 
-def _weigh(case: RoundInputs, entries: Sequence[UpdateEntry], gate: GateGradient) -> Weighing:
-    previous = case.base.previous
+def _weigh(inputs: RoundInputs, entries: Sequence[UpdateEntry], gate: GateGradient) -> Weighing:
+    previous = inputs.base.previous
     memories = {memory.node: memory.memory for memory in previous.memories} if previous else {}
-    return weigh(entries, gate.gradient, memories, tensor_files.each)
-
-
-def _text(cid: Cid) -> CidText:
-    return CidText(str(cid))
+    return compute_weights(entries, gate.gradient, memories, tensor_files.each)

@@ -1,7 +1,8 @@
-"""Puts a Superlink together from its settings, and runs it until it has nothing left to do or is told to stop."""
+"""The process of a Superlink: opens everything it acts through, plays its rounds, and serves until it is stopped."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import gc
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,51 +12,47 @@ from aggregator.finalizer import Finalizer
 from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
-from aggregator.readiness import Readiness
-from aggregator.status import StatusStream
+from aggregator.readiness import SuperlinkReadiness
+from aggregator.settings import SuperlinkSettings
+from aggregator.status_stream import StatusStream
 from aggregator.superlink import Superlink, SuperlinkDeps
-from aggregator.task_watcher import TaskWatcher
 from dao.app import bundle as apps
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.app.preflight import try_loss
 from dao.app.shards import Shards, read_shards
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
-from dao.chain.deployment import Deployment
+from dao.chain.daemon_home import connect_chain, journal_file, lock_home, open_operator, outbox_file
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.chain.track import BlockRef
+from dao.chain.task_follower import TaskFollower
+from dao.content.assembly import ContentSources
 from dao.core.errors import ConfigError
 from dao.core.round_machine import UNDECIDED
 from dao.core.types import Address, RoundId, Rules, TaskId, hex_of
-from dao.runtime.locks import chain_name, only_daemon
+from dao.runtime.open_files import allow_open_files
 from dao.store.disk import DiskStore
-from dao.store.folder import FolderSource
-from dao.store.gateway import GatewaySource
-from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
-from dao.store.source import Source, Store
-from dao.wire.grpc_options import Certificate, require_free
+from dao.wire.grpc_options import require_free
 from dao.wire.superlink_service import Service, serve
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a Superlink's operator decides."""
+async def run_superlink(settings: SuperlinkSettings, *, leave: bool, say: Callable[[str], None]) -> None:
+    """Play the rounds of the settings and then, unless it is to leave, serve their content until cancelled.
 
-    home: Path  # journal, status, store, scratch files
-    task: TaskId
-    url: str  # of the chain's node
-    deployment: Deployment
-    shards: Path  # folder of the task's validation shards
-    python: Path  # interpreter of the app's environment
-    listen: str = "127.0.0.1:0"  # host:port
-    confirmations: int = 0
-    stores: tuple[Path, ...] = ()  # folders of disk stores to read from
-    ipfs: str | None = None  # API of an IPFS node, as /ip4/127.0.0.1/tcp/5001/http
-    gateways: tuple[str, ...] = ()
-    evaluation_limit: float = 600.0  # seconds for one gradient
-    certificate: Certificate | None = None
+    `say` gets a line once it serves, and one when all rounds are final. DaoError where it cannot start: what is
+    wrong, in one line.
+    """
+    allow_open_files()
+    gc.freeze()  # what is imported stays: the garbage collector need not look at it
+    task, _ = settings.served_task()
+    async with open_superlink(settings, open_operator(settings)) as running:
+        say(f"superlink of task {task} serving at {running.service.address}")
+        await running.play(settings.rounds)
+        say("all rounds are final")
+        if not leave:
+            await asyncio.Event().wait()
 
 
 @dataclass(frozen=True)
@@ -63,77 +60,85 @@ class RunningSuperlink:
     """A Superlink that takes calls; `play` runs its rounds."""
 
     superlink: Superlink
-    caretaker: Finalizer
+    finalizer: Finalizer
     service: Service
 
     async def play(self, rounds: int | None) -> None:
-        """Play rounds (None: until the task is over), then see the posted ones to their end."""
-        caring = asyncio.create_task(self.caretaker.run(), name="caretaker")
-        playing = asyncio.create_task(self._play(rounds), name="rounds")
+        """Play rounds (None: until the task is over), then bring the posted ones to their end."""
+        tasks = [
+            asyncio.create_task(self.finalizer.run(), name="finalizer"),
+            asyncio.create_task(self._play(rounds), name="rounds"),
+        ]
         try:
-            done, _ = await asyncio.wait({caring, playing}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 task.result()
         finally:
-            for task in (caring, playing):
+            for task in tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
 
     async def _play(self, rounds: int | None) -> None:
         await self.superlink.run(rounds)
-        await self.caretaker.finished()
+        await self.finalizer.wait_idle()
 
 
 @asynccontextmanager
 async def open_superlink(
-    settings: Settings, signer: Signer, evaluator: Evaluator | None = None
+    settings: SuperlinkSettings, signer: Signer, evaluator: GradientClient | None = None
 ) -> AsyncIterator[RunningSuperlink]:
-    """Make everything ready: chain, content, shards, the app's process, the wire.
+    """Open chain, content, shards, the app's process and the wire.
 
-    `evaluator` takes the place of one of its own. ConfigError when the task is not this Superlink's, its shards are
+    `evaluator` takes the place of the app's own. ConfigError when the task is not this Superlink's, its shards are
     others, or it cannot listen; LockedError when it runs already.
     """
-    home = settings.home
+    home, stores, (task, shard_folder) = settings.home, settings.store_folders(), settings.served_task()
     home.mkdir(parents=True, exist_ok=True)
     status = StatusStream(home / "status.jsonl")
     async with AsyncExitStack() as stack:
-        name = chain_name(settings.deployment.chain_id, settings.url)
-        stack.enter_context(only_daemon(home, signer.address, name))
-        await require_free(settings.listen)  # rather than after all that takes long
-        chain = await stack.enter_async_context(
-            await Chain.connect(settings.url, settings.deployment, settings.confirmations)
-        )
-        rules = await _rules(chain, settings.task, signer)
-        shards = await _shards(settings.shards, rules)
-        store = _store(settings, stack)
+        stack.enter_context(lock_home(settings, signer.address))
+        await require_free(settings.listen)  # before all that takes long
+        chain = await stack.enter_async_context(connect_chain(settings))
+        rules = await _read_rules(chain, task, signer)
+        shards = await _read_shards(shard_folder, rules)
+        store = _open_store(settings, stores, stack)
         if evaluator is None:
-            folder = await _app(store, rules, home)
-            evaluator = Evaluator(folder, settings.python, home / "scratch", limit=settings.evaluation_limit)
+            folder, limit = await _fetch_app(store, rules, home), settings.evaluation_limit
+            evaluator = GradientClient(folder, settings.app_interpreter(), home / "scratch", limit=limit)
             stack.push_async_callback(evaluator.stop)
         # also warms the app's process up, and finds out now whether app, model and shards fit
         await try_loss(evaluator, await store.get(rules.base_model), shards.paths[0])
-        watch = await stack.enter_async_context(TaskWatcher(chain, settings.task))
-        sender = await stack.enter_async_context(Sender(chain, signer, home / "transactions.db"))
-        journal = SuperlinkJournal(home / "journal.db")
+        follower = await stack.enter_async_context(TaskFollower(chain, task))
+        outbox = outbox_file(settings, signer.address)
+        sender = await stack.enter_async_context(Sender(chain, signer, outbox))
+        journal = SuperlinkJournal(journal_file(settings))
         stack.push_async_callback(journal.close)
-        intake = Intake(chain.domain, settings.task, signer, journal, store, watch.members, status.emit)
         publisher = Publisher(store)
-        work = RoundComputer(evaluator, publisher, home / "scratch")
-        shortage = Readiness(chain, settings.task, signer.address, watch, status.emit)
-        tools = SuperlinkDeps(
-            chain, sender, watch, journal, intake, work, publisher, shards, shortage, status.emit
+        deps = SuperlinkDeps(
+            chain=chain,
+            sender=sender,
+            follower=follower,
+            journal=journal,
+            intake=Intake(chain.domain, task, signer, journal, store, follower.members, status.emit),
+            computer=RoundComputer(evaluator, publisher, home / "scratch"),
+            publisher=publisher,
+            shards=shards,
+            readiness=SuperlinkReadiness(chain, task, signer.address, follower, status.emit),
+            report=status.emit,
         )
-        service = await serve(intake, settings.listen, chain.domain, signer.address, settings.certificate)
+        service = await serve(
+            deps.intake, settings.listen, chain.domain, signer.address, settings.certificate()
+        )
         stack.push_async_callback(service.stop)
-        status.emit("serving", task=settings.task, address=service.address)
-        await shortage.look()  # also where a round is in flight, whose end would show it
-        caretaker = Finalizer(chain, settings.task, sender, watch, journal, status.emit)
-        yield RunningSuperlink(Superlink(settings.task, rules.base_model, tools), caretaker, service)
+        status.emit("serving", task=task, address=service.address)
+        await deps.readiness.check()  # also where a round is in flight, whose end would show it
+        finalizer = Finalizer(chain, task, sender, follower, journal, status.emit)
+        yield RunningSuperlink(Superlink(task, rules.base_model, deps), finalizer, service)
 
 
-async def _rules(chain: Chain, task: TaskId, signer: Signer) -> Rules:
-    """The rules of the task's next round; ConfigError when neither that nor a round in flight is this Superlink's."""
+async def _read_rules(chain: Chain, task: TaskId, signer: Signer) -> Rules:
+    """Return the rules of the task's next round; ConfigError unless that or a round in flight is this Superlink's."""
     at, coordinator = chain.final(), Coordinator(chain)
     rules = await coordinator.rules_of(task, at)
     if rules.superlink != signer.address and not await _is_needed(coordinator, task, signer.address, at):
@@ -145,19 +150,19 @@ async def _rules(chain: Chain, task: TaskId, signer: Signer) -> Rules:
 
 
 async def _is_needed(coordinator: Coordinator, task: TaskId, superlink: Address, at: BlockRef) -> bool:
-    """Whether a round in flight opened with this Superlink."""
+    """Return whether a round in flight opened with this Superlink."""
     state = await coordinator.task_of(task, at)
-    left, round_ = state.in_flight, state.last_round
-    while left and round_:
-        if (await coordinator.round_of(task, round_, at)).phase in UNDECIDED:
-            if (await coordinator.rules_of_round(task, round_, at)).superlink == superlink:
+    left, round_id = state.in_flight, state.last_round
+    while left and round_id:
+        if (await coordinator.round_of(task, round_id, at)).phase in UNDECIDED:
+            if (await coordinator.rules_of_round(task, round_id, at)).superlink == superlink:
                 return True
             left -= 1
-        round_ = RoundId(round_ - 1)
+        round_id = RoundId(round_id - 1)
     return False
 
 
-async def _shards(folder: Path, rules: Rules) -> Shards:
+async def _read_shards(folder: Path, rules: Rules) -> Shards:
     shards = await asyncio.to_thread(read_shards, folder)
     if len(shards.paths) != rules.shards or shards.root != rules.validation_root:
         raise ConfigError(
@@ -167,23 +172,13 @@ async def _shards(folder: Path, rules: Rules) -> Shards:
     return shards
 
 
-def _store(settings: Settings, stack: AsyncExitStack) -> LayeredStore:
-    local = DiskStore(settings.home / "store", sync=False)
-    sources: list[Source] = [FolderSource(folder) for folder in settings.stores]
-    replicas: list[Store] = []
-    if settings.ipfs:
-        kubo = KuboStore(settings.ipfs, local)
-        stack.callback(kubo.close)
-        sources.append(kubo)
-        replicas.append(kubo)
-    for url in settings.gateways:
-        gateway = GatewaySource(url, local)
-        stack.push_async_callback(gateway.close)
-        sources.append(gateway)
-    return LayeredStore(local, sources, replicas)
+def _open_store(settings: SuperlinkSettings, folders: list[Path], stack: AsyncExitStack) -> LayeredStore:
+    content = settings.content
+    disk = DiskStore(settings.home / "store", sync=False)
+    return ContentSources(disk, stack, folders=folders, ipfs=content.ipfs, gateways=content.gateways).store()
 
 
-async def _app(store: LayeredStore, rules: Rules, home: Path) -> Path:
+async def _fetch_app(store: LayeredStore, rules: Rules, home: Path) -> Path:
     path = await store.get(rules.app_hash, apps.MAX_BYTES)
     content = await asyncio.to_thread(path.read_bytes)
     return await asyncio.to_thread(apps.unpack, content, home / "apps" / rules.app_hash.hex())

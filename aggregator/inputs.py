@@ -1,83 +1,119 @@
-"""Puts together what a round's arithmetic begins with: the base model, and what became of each node's commit."""
+"""Assembles what a round's arithmetic begins with: the base model, the updates, and what became of each commit."""
 
 import asyncio
+from dataclasses import replace
 
 from aggregator.collection import Collection
-from aggregator.compute import BaseModel
+from aggregator.compute import BaseModel, RoundInputs
 from aggregator.publisher import Publisher
+from dao.app.shards import Shards
 from dao.chain.client import Chain
 from dao.chain.rounds import RoundReader
 from dao.content import tensor_files
 from dao.core import reasons
+from dao.core.commits import CommitRecord, Failure
+from dao.core.constants import MAX_MANIFEST
 from dao.core.errors import ChainError
-from dao.core.formats.json_form import Cid as CidText
-from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
-from dao.core.round_machine import counted_stake
-from dao.core.settle import Commit, Failure
+from dao.core.formats.manifest import Manifest, Shard, parse_manifest
+from dao.core.round_machine import compute_counted_stake
 from dao.core.types import Address, Digest, RoundId, Status
 
 
-async def base_at(
-    chain: Chain, history: RoundReader, publisher: Publisher, base_model: Digest, parent: RoundId
+async def read_base(
+    chain: Chain, reader: RoundReader, publisher: Publisher, base_model: Digest, parent: RoundId
 ) -> BaseModel:
     """What a round whose parent is `parent` (0: none) starts from, by what the chain says of that one.
 
     `base_model`: the task's.
     """
     if parent == 0:
-        return await _base(publisher, None, base_model)
-    posted = (await history.events_of(parent, chain.final())).posted
+        return await _open_base(publisher, None, base_model)
+    posted = (await reader.events_of(parent, chain.final())).posted
     if posted is None:
         raise ChainError(f"round {parent}: is a parent, but has no result; use a node with more history")
-    path = await publisher.fetch(posted.result.manifest_digest, MAX_BYTES)
+    path = await publisher.fetch(posted.result.manifest_digest, MAX_MANIFEST)
     manifest = parse_manifest(await asyncio.to_thread(path.read_bytes))
-    return await _base(publisher, manifest, posted.result.model_digest)
+    return await _open_base(publisher, manifest, posted.result.model_digest)
 
 
-async def _base(publisher: Publisher, previous: Manifest | None, digest: Digest) -> BaseModel:
+async def _open_base(publisher: Publisher, previous: Manifest | None, digest: Digest) -> BaseModel:
     path = await publisher.fetch(digest)
     cid = await publisher.resolve(digest)
     return BaseModel(previous, cid, path, await asyncio.to_thread(tensor_files.open_model, path))
 
 
-def commits_of(collection: Collection) -> list[Commit]:
-    """Every commit of the round with what it revealed."""
-    return [_commit(collection, node) for node in sorted(collection.expected)]
+async def restore_reveals(collection: Collection, publisher: Publisher) -> None:
+    """Decode the updates that are not decoded, as after a restart; forget reveals whose content is here no longer."""
+    layout, codec = collection.layout, collection.rules.codec
+    for node, stored in list(collection.reveals.items()):
+        if stored.update is not None:
+            continue
+        if not await publisher.is_whole(stored.reveal.cid):
+            del collection.reveals[node]
+        elif stored.failure is None:
+            path = publisher.path_of(stored.reveal.cid)
+            update = await asyncio.to_thread(tensor_files.open_update, path, layout, codec)
+            collection.reveals[node] = replace(stored, update=update)
 
 
-def absent_from(collection: Collection) -> dict[Address, Address]:
-    """Who could have committed and did not: node to owner."""
+def assemble_inputs(
+    chain: Chain,
+    shards: Shards,
+    publisher: Publisher,
+    collection: Collection,
+    base: BaseModel,
+    seed: Digest,
+    index: int,
+) -> RoundInputs:
+    """Assemble the inputs of a closed round; `index` is that of the shard which its seed drew."""
+    return RoundInputs(
+        domain=chain.domain,
+        distributor=chain.deployment.distributor,
+        task=collection.task,
+        round=collection.round,
+        rules=collection.rules,
+        base=base,
+        seed=seed,
+        shard=Shard(index, shards.cids[index], shards.proof(index)),
+        shard_path=publisher.path_of(shards.cids[index]),
+        commits=_build_records(collection),
+        updates=collection.updates(),
+        absent=_find_absent(collection),
+        forced=[*collection.forced.values()],
+    )
+
+
+def _build_records(collection: Collection) -> list[CommitRecord]:
+    """Return every commit of the round with what it revealed."""
+    return [_build_record(collection, node) for node in sorted(collection.expected)]
+
+
+def _find_absent(collection: Collection) -> dict[Address, Address]:
+    """Return the members that could have committed and did not: node to owner."""
     expected, rules = collection.expected, collection.rules
     return {
         node: member.owner
         for node, member in collection.members.items()
-        if node not in expected and counted_stake(rules, member.stake)
+        if node not in expected and compute_counted_stake(rules, member.stake)
     }
 
 
-def _commit(collection: Collection, node: Address) -> Commit:
-    in_tree = collection.is_in_tree(node)
-    held = (collection.commits if in_tree else collection.forced)[node]
-    member, reveal = collection.members[node], collection.reveals.get(node)
-    return Commit(
-        node=node,
-        owner=member.owner,
-        stake=member.stake,
-        commitment=held.commitment,
-        signature=held.signature,
+def _build_record(collection: Collection, node: Address) -> CommitRecord:
+    in_tree, stored = collection.is_in_tree(node), collection.reveals.get(node)
+    return CommitRecord(
+        member=collection.members[node],
+        commit=(collection.commits if in_tree else collection.forced)[node],
         forced=not in_tree,
-        cid=CidText(reveal.cid) if reveal else None,
-        body_root=reveal.body_root if reveal else None,
-        salt=reveal.salt if reveal else None,
-        failure=_failure(collection, node),
+        reveal=stored.reveal if stored else None,
+        failure=_find_failure(collection, node),
     )
 
 
-def _failure(collection: Collection, node: Address) -> Failure | None:
-    reveal, stake = collection.reveals.get(node), collection.members[node].stake
-    if reveal is None:
+def _find_failure(collection: Collection, node: Address) -> Failure | None:
+    stored, stake = collection.reveals.get(node), collection.members[node].stake
+    if stored is None:
         late = node in collection.late | collection.arriving
-        return Failure(Status.LATE if late else Status.WITHHELD, collection.refused.get(node, ""))
-    if counted_stake(collection.rules, stake) == 0:
-        return Failure(Status.INVALID, reasons.ineligible(stake, collection.rules.min_stake))
-    return reveal.failure
+        return Failure(Status.LATE if late else Status.WITHHELD, collection.rejected.get(node, ""))
+    if compute_counted_stake(collection.rules, stake) == 0:
+        return Failure(Status.INVALID, reasons.explain_stake(stake, collection.rules.min_stake))
+    return stored.failure

@@ -1,19 +1,22 @@
-"""What the Superlink may not forget over a restart: the commits it gave receipts for, what it closed with, the reveals.
+"""Records what a Superlink must know after a restart: commits with a receipt, those a round was closed with, reveals.
 
-Everything is on disk before anyone is told. Writes that wait together go to disk together, so that a thousand commits
-at once do not wait for a thousand disk flushes.
+All of it is on disk before anything is answered. Writes that wait together go to disk together, so that a thousand
+commits at once do not wait for a thousand disk flushes.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dao.core.formats.json_form import Signature
-from dao.core.settle import Failure
+from dao.core.commits import Failure, Reveal, SignedCommit
+from dao.core.errors import DaoError
+from dao.core.formats.cid import Cid
+from dao.core.formats.update import Update
 from dao.core.types import Address, Digest, RoundId, Status, TaskId
+from dao.runtime.sqlite import Database
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS commits (
@@ -35,21 +38,12 @@ Statement = tuple[str, tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class HeldCommit:
-    """A commit as its node signed it."""
+class StoredReveal:
+    """A reveal whose content is in the store; `failure` says why it has no weight, None for a valid update."""
 
-    commitment: Digest
-    signature: Signature
-
-
-@dataclass(frozen=True, slots=True)
-class HeldReveal:
-    """A reveal whose content arrived; `failure` says why it has no weight, None for a valid update."""
-
-    cid: str
-    body_root: Digest
-    salt: Digest
+    reveal: Reveal
     failure: Failure | None
+    update: Update | None = field(default=None, compare=False, repr=False)  # decoded; on disk it is content
 
 
 class SuperlinkJournal:
@@ -57,10 +51,7 @@ class SuperlinkJournal:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(SCHEMA)
+        self._db = Database(path, SCHEMA)
         self._waiting: list[tuple[tuple[Statement, ...], asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
 
@@ -70,84 +61,71 @@ class SuperlinkJournal:
             await self._writer
         self._db.close()
 
-    async def add_commit(self, task: TaskId, round_: RoundId, node: Address, commit: HeldCommit) -> None:
-        """Keep a commit; one that is there already stays."""
+    async def add_commit(self, commit: SignedCommit) -> None:
+        """Record a commit; one of the same node and round that is there already stays."""
+        await self._write(("INSERT OR IGNORE INTO commits VALUES (?, ?, ?, ?, ?)", _row(commit)))
+
+    async def add_equivocation(self, commit: SignedCommit) -> None:
+        """Record a node's further signed commit of the same round: together with the first it proves a fault."""
+        await self._write(("INSERT OR IGNORE INTO equivocations VALUES (?, ?, ?, ?, ?)", _row(commit)))
+
+    async def set_closing(self, task: TaskId, round_id: RoundId, nodes: Iterable[Address]) -> None:
+        """Record whose commits the round is closed with, in place of an earlier record."""
         await self._write(
-            (
-                "INSERT OR IGNORE INTO commits VALUES (?, ?, ?, ?, ?)",
-                (task, round_, node, commit.commitment, commit.signature),
-            )
+            ("INSERT OR IGNORE INTO closed VALUES (?, ?)", (task, round_id)),
+            ("DELETE FROM closings WHERE task = ? AND round = ?", (task, round_id)),
+            *(("INSERT INTO closings VALUES (?, ?, ?)", (task, round_id, node)) for node in nodes),
         )
 
-    async def add_equivocation(
-        self, task: TaskId, round_: RoundId, node: Address, commit: HeldCommit
-    ) -> None:
-        """Keep a node's further signed commit of the same round: together with the first it proves a fault."""
-        await self._write(
-            (
-                "INSERT OR IGNORE INTO equivocations VALUES (?, ?, ?, ?, ?)",
-                (task, round_, node, commit.commitment, commit.signature),
-            )
-        )
-
-    async def set_closing(self, task: TaskId, round_: RoundId, nodes: Iterable[Address]) -> None:
-        """Keep whose commits the round is closed with, in place of what was kept before."""
-        await self._write(
-            ("INSERT OR IGNORE INTO closed VALUES (?, ?)", (task, round_)),
-            ("DELETE FROM closings WHERE task = ? AND round = ?", (task, round_)),
-            *(("INSERT INTO closings VALUES (?, ?, ?)", (task, round_, node)) for node in nodes),
-        )
-
-    async def add_reveal(self, task: TaskId, round_: RoundId, node: Address, reveal: HeldReveal) -> None:
-        """Keep a reveal; one that is there already stays."""
-        failure = (reveal.failure.status.value, reveal.failure.detail) if reveal.failure else (None, "")
+    async def add_reveal(self, task: TaskId, round_id: RoundId, node: Address, stored: StoredReveal) -> None:
+        """Record a reveal; one that is there already stays."""
+        reveal = str(stored.reveal.cid), stored.reveal.body_root, stored.reveal.salt
+        failure = (stored.failure.status.value, stored.failure.detail) if stored.failure else (None, "")
         await self._write(
             (
                 "INSERT OR IGNORE INTO reveals VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (task, round_, node, reveal.cid, reveal.body_root, reveal.salt, *failure),
+                (task, round_id, node, *reveal, *failure),
             )
         )
 
-    def commits(self, task: TaskId, round_: RoundId) -> dict[Address, HeldCommit]:
-        """Commits of a round."""
-        rows = self._db.execute(
-            "SELECT node, commitment, signature FROM commits WHERE task = ? AND round = ?", (task, round_)
-        )
-        return {Address(n): HeldCommit(Digest(c), Signature(s)) for n, c, s in rows}
+    def read_commits(self, task: TaskId, round_id: RoundId) -> dict[Address, SignedCommit]:
+        """Return the commits of a round, by node."""
+        rows = self._db.execute("SELECT * FROM commits WHERE task = ? AND round = ?", (task, round_id))
+        return {commit.node: commit for commit in (SignedCommit(*row) for row in rows)}
 
-    def equivocations(self, task: TaskId, round_: RoundId) -> list[tuple[Address, HeldCommit]]:
-        """Further commits of a round's nodes, beside those in `commits`."""
-        rows = self._db.execute(
-            "SELECT node, commitment, signature FROM equivocations WHERE task = ? AND round = ?",
-            (task, round_),
-        )
-        return [(Address(n), HeldCommit(Digest(c), Signature(s))) for n, c, s in rows]
+    def read_equivocations(self, task: TaskId, round_id: RoundId) -> list[SignedCommit]:
+        """Return further commits of a round's nodes, beside those in `read_commits`."""
+        rows = self._db.execute("SELECT * FROM equivocations WHERE task = ? AND round = ?", (task, round_id))
+        return [SignedCommit(*row) for row in rows]
 
-    def closing(self, task: TaskId, round_: RoundId) -> frozenset[Address]:
-        """Whose commits the round is closed with; none before that."""
-        rows = self._db.execute("SELECT node FROM closings WHERE task = ? AND round = ?", (task, round_))
+    def read_closing(self, task: TaskId, round_id: RoundId) -> frozenset[Address]:
+        """Return whose commits the round is closed with; none before that."""
+        rows = self._db.execute("SELECT node FROM closings WHERE task = ? AND round = ?", (task, round_id))
         return frozenset(Address(node) for (node,) in rows)
 
-    def is_closing(self, task: TaskId, round_: RoundId) -> bool:
-        """Whether `set_closing` was called for the round."""
-        row = self._db.execute("SELECT 1 FROM closed WHERE task = ? AND round = ?", (task, round_)).fetchone()
+    def is_closing(self, task: TaskId, round_id: RoundId) -> bool:
+        """Return whether `set_closing` was called for the round."""
+        row = self._db.execute(
+            "SELECT 1 FROM closed WHERE task = ? AND round = ?", (task, round_id)
+        ).fetchone()
         return row is not None
 
-    def reveals(self, task: TaskId, round_: RoundId) -> Mapping[Address, HeldReveal]:
-        """Reveals of a round."""
+    def read_reveals(self, task: TaskId, round_id: RoundId) -> Mapping[Address, StoredReveal]:
+        """Return the reveals of a round, by node, with no update decoded."""
         rows = self._db.execute(
             "SELECT node, cid, body_root, salt, status, detail FROM reveals WHERE task = ? AND round = ?",
-            (task, round_),
+            (task, round_id),
         )
         return {
-            Address(node): HeldReveal(
-                cid, Digest(root), Digest(salt), Failure(Status(status), detail) if status else None
+            Address(node): StoredReveal(
+                Reveal(Cid.parse(cid), Digest(root), Digest(salt)),
+                Failure(Status(status), detail) if status else None,
             )
             for node, cid, root, salt, status, detail in rows
         }
 
     async def _write(self, *statements: Statement) -> None:
-        """Execute these together, and perhaps with others'."""
+        """Execute these in one transaction, which may have the statements of others, too."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((statements, written))
         if self._writer is None or self._writer.done():
@@ -160,18 +138,17 @@ class SuperlinkJournal:
             error: Exception | None = None
             try:
                 await asyncio.to_thread(self._transaction, [s for statements, _ in batch for s in statements])
-            except sqlite3.Error as failed:
+            except (DaoError, sqlite3.Error) as failed:
                 error = failed
             for _, written in batch:
                 if not written.done():
                     written.set_exception(error) if error else written.set_result(None)
 
     def _transaction(self, statements: Sequence[Statement]) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._db.transaction():
             for statement, row in statements:
                 self._db.execute(statement, row)
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
+
+
+def _row(commit: SignedCommit) -> tuple[Any, ...]:
+    return commit.task, commit.round, commit.node, commit.commitment, commit.signature

@@ -1,4 +1,4 @@
-"""Keeps what a round's auditors need: stored, pinned, and given to replicas, most often before the result is posted."""
+"""Publishes what a round's auditors need: stored, pinned, replicated, most often before the result is posted."""
 
 import asyncio
 import os
@@ -6,14 +6,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from dao.core.errors import ContentError
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest
-from dao.store.cid import Cid
 from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT
 
 
 class Publisher:
-    """Puts content into the store; replicas get it in the background, and `settled` waits for them."""
+    """Puts content into the store; replicas get it in the background, and `wait_settled` waits for them."""
 
     def __init__(self, store: LayeredStore) -> None:
         self._store = store
@@ -22,15 +22,15 @@ class Publisher:
         self._unsynced: set[Path] = set()
 
     def path_of(self, cid: Cid) -> Path:
-        """Where a content that was put is."""
+        """Return the file of a stored content."""
         return self._store.local.path_of(cid)
 
     async def fetch(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
-        """A content's file, from here or from wherever it can be had, checked."""
+        """Return a content's file, checked, from here or from any source that has it."""
         return await self._store.get(content, max_bytes)
 
     async def is_whole(self, cid: Cid) -> bool:
-        """Whether a content is here with the right bytes."""
+        """Return whether a content is here with the right bytes."""
         try:
             await self._store.local.get(cid)
         except ContentError:
@@ -38,7 +38,7 @@ class Publisher:
         return True
 
     async def resolve(self, digest: Digest) -> Cid:
-        """The CID of a content that is here."""
+        """Return the CID of a content that is here."""
         return await self._store.resolve(digest)
 
     async def put_file(self, path: Path) -> Cid:
@@ -69,10 +69,10 @@ class Publisher:
             self._replicating.add(replicating)
             replicating.add_done_callback(self._replicating.discard)
 
-    async def settled(self, patience: float) -> None:
+    async def wait_settled(self, patience: float) -> None:
         """Wait until all is pinned here, which raises what went wrong, and up to `patience` s until replicas have it.
 
-        One that takes longer gets it later: whoever checks the round can have it from here meanwhile.
+        A replica that takes longer gets it later: auditors can fetch it from here meanwhile.
         """
         pinning, self._pinning = self._pinning, []
         await asyncio.gather(*pinning)
@@ -80,27 +80,27 @@ class Publisher:
             await asyncio.wait(self._replicating, timeout=max(0.0, patience))
 
     async def sync(self, model: Cid) -> None:
-        """Have what was published survive a power failure. Not awaited before a result: it takes the disk's time.
+        """Sync what was published to the disk, against a power failure. A result need not wait for it.
 
-        All but the model is then left to the disk: the memory that held it is free for the next round's at once, and
-        fresh memory costs a virtual machine ten times what it costs to write there.
+        All but the model then leaves the page cache: its memory is free for the next round, and fresh memory costs a
+        virtual machine ten times what it costs to write there.
         """
         paths, self._unsynced = self._unsynced, set()
         for path in paths:
-            await asyncio.to_thread(_sync, path, is_wanted=path == self.path_of(model))
+            await asyncio.to_thread(_sync, path, stays_cached=path == self.path_of(model))
 
     async def _replicate(self, cid: Cid, pinned: "asyncio.Task[None]") -> None:
         await asyncio.wait([pinned])
-        with suppress(ContentError):  # of the local disk: `settled` says so
+        with suppress(ContentError):  # of the local disk: `wait_settled` raises it
             await self._store.pin(cid)
 
 
-def _sync(path: Path, is_wanted: bool) -> None:
+def _sync(path: Path, stays_cached: bool) -> None:
     for place in (path, path.parent):
         descriptor = os.open(place, os.O_RDONLY)
         try:
             os.fsync(descriptor)
-            if place == path and not is_wanted and hasattr(os, "posix_fadvise"):
+            if place == path and not stays_cached and hasattr(os, "posix_fadvise"):
                 os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
             os.close(descriptor)

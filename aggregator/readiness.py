@@ -1,57 +1,62 @@
-"""What the next round cannot open without and others must bring: told once, not each time that it is looked for."""
+"""Checks the preconditions of the next round (quorum, bond, escrow, gas) and reports each change once."""
 
 import asyncio
 from collections.abc import Callable
 from itertools import chain as one_after_the_other
 from itertools import repeat
 
-from aggregator.task_watcher import TaskWatcher
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor, Registry
+from dao.chain.task_follower import TaskFollower
 from dao.core.errors import Reverted
-from dao.core.reasons import in_tokens
+from dao.core.reasons import format_tokens
 from dao.core.types import Address, TaskId, Timestamp, hex_of
 
-MISSING = ("QuorumMissed", "BondTooSmall", "NotFunded")  # refusals of openRound that are nobody's failure
-PAUSES = (1, 2, 4, 8, 16)  # seconds of block time from one look to the next
-LONGEST = 30  # after these: the task's events wake sooner, but say nothing of bond and money
+MISSING = ("QuorumMissed", "BondTooSmall", "NotFunded")  # errors of openRound that are nobody's failure
+PAUSES = (1, 2, 4, 8, 16)  # seconds of block time from one check to the next
+LONGEST = 30  # after these: events of the task wake sooner, but there are none of bond and money
 ROUND_GAS = 250_000  # of a round's transactions
 
 
-class Readiness:
-    """Looks for what a Superlink lacks, and tells `waiting` with the reason when that is another one than before."""
+class SuperlinkReadiness:
+    """Checks what a Superlink lacks, and reports `waiting` with the reason when the reason changes."""
 
     def __init__(
-        self, chain: Chain, task: TaskId, superlink: Address, watch: TaskWatcher, tell: Callable[..., None]
+        self,
+        chain: Chain,
+        task: TaskId,
+        superlink: Address,
+        follower: TaskFollower,
+        report: Callable[..., None],
     ) -> None:
         self._chain, self._task, self._superlink = chain, task, superlink
-        self._watch, self._tell = watch, tell
-        self.over()
+        self._follower, self._report = follower, report
+        self.reset()
 
-    def over(self) -> None:
-        """Begin anew: what was missing is there."""
+    def reset(self) -> None:
+        """Forget the reason and the pauses: nothing is missing any more."""
         self._reason = ""
         self._pauses = one_after_the_other(PAUSES, repeat(LONGEST))
 
-    async def look(self) -> None:
-        """Find out whether something is missing, and tell what, unless that is known."""
-        self._note(await self._missing())
+    async def check(self) -> None:
+        """Read whether something is missing, and report it unless it was reported."""
+        self._note(await self._read_missing())
 
-    async def wait(self, refusal: Reverted, version: int) -> None:
-        """Wait, after a round was refused, for news of the task since the watch's `version`, or a growing pause."""
-        self._note(await self._missing() or [str(refusal)])
-        if version == self._watch.version:
-            await self._watch.wait(Timestamp(self._watch.now() + next(self._pauses)))
+    async def wait(self, error: Reverted, version: int) -> None:
+        """Wait, after a round could not open, for news since the follower's `version`, or a growing pause."""
+        self._note(await self._read_missing() or [str(error)])
+        if version == self._follower.version:
+            await self._follower.wait(Timestamp(self._follower.now() + next(self._pauses)))
 
     def _note(self, missing: list[str]) -> None:
         reason = "; ".join(missing)
         if reason != self._reason:
-            self.over()
+            self.reset()
             self._reason = reason
             if reason:
-                self._tell("waiting", reason=reason)
+                self._report("waiting", reason=reason)
 
-    async def _missing(self) -> list[str]:
+    async def _read_missing(self) -> list[str]:
         at, coordinator = self._chain.head(), Coordinator(self._chain)
         state, rules, stake, available, balance, price = await asyncio.gather(
             coordinator.task_of(self._task, at),
@@ -63,22 +68,22 @@ class Readiness:
         )
         if state.closed or rules.superlink != self._superlink:
             return []  # no round of ours comes
-        held, found = int(balance, 16), []
+        gas_money, missing = int(balance, 16), []
         if state.active < rules.quorum:
-            found.append(f"{state.active} of the {rules.quorum} Supernodes of a quorum have joined")
+            missing.append(f"{state.active} of the {rules.quorum} Supernodes of a quorum have joined")
         if stake < rules.superlink_bond:
-            found.append(
-                f"the bond is {in_tokens(stake)} tokens of {in_tokens(rules.superlink_bond)}; "
+            missing.append(
+                f"the bond is {format_tokens(stake)} tokens of {format_tokens(rules.superlink_bond)}; "
                 "its owner adds the rest: dao superlink register"
             )
         needed = (state.in_flight + 1) * rules.round_budget
         if available < needed:
-            found.append(
-                f"the task has {in_tokens(available)} tokens left of {in_tokens(needed)} for its rounds in flight and "
+            missing.append(
+                f"the task has {format_tokens(available)} tokens left of {format_tokens(needed)} for its rounds in flight and "
                 "one more; the DAO funds it"
             )
-        if held < ROUND_GAS * int(price, 16):
-            found.append(
-                f"the operator has {in_tokens(held)} ether, too little for a round's gas; send it some"
+        if gas_money < ROUND_GAS * int(price, 16):
+            missing.append(
+                f"the operator has {format_tokens(gas_money)} ether, too little for a round's gas; send it some"
             )
-        return found
+        return missing

@@ -1,54 +1,74 @@
-"""Tells people what the Superlink is doing: one JSON line for each thing that happens, in a file others may follow.
-
-The same goes to the log, where a list is only counted.
-"""
+"""Answers "how is my Superlink?": from its status stream, and from the chain where that answers."""
 
 import json
-import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import structlog
+from aggregator.settings import SuperlinkSettings
+from dao.chain.contracts import Coordinator, Registry
+from dao.chain.daemon_home import connect_chain, open_operator
+from dao.core.errors import DaoError
+from dao.core.reasons import format_tokens
+from dao.core.types import TaskId, hex_of
+from dao.runtime.locks import find_holder
 
-from dao.core.types import Address, hex_of
-
-_log = structlog.get_logger()
-WARNINGS = ("waiting", "trouble", "aborted", "lost", "contested", "void", "equivocation")
-LIMIT = 8 << 20  # bytes; a longer file is put aside as NAME.1
-
-
-class StatusStream:
-    """`status.jsonl` in the Superlink's home: `{"time": seconds, "event": name, …}` a line.
-
-    Events: `opened`, `committed`, `closed`, `revealed`, `working`, `posted`, `finalized`, `aborted`, `contested`,
-    `dismissed`, `void`, `equivocation`, `transaction`, `waiting`, `trouble`, `lost`, `over`. Deadlines are
-    block times in Unix seconds.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-
-    def emit(self, event: str, **fields: object) -> None:
-        """Append an event; bytes are written as hex digits."""
-        line = json.dumps({"time": round(time.time(), 3), "event": event, **fields}, default=_text)
-        if self._path.exists() and self._path.stat().st_size > LIMIT:
-            self._path.replace(self._path.with_name(self._path.name + ".1"))
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-        tell = _log.warning if event in WARNINGS else _log.info
-        tell(event, **{name: _short(value) for name, value in fields.items()})
+TAIL = 256 << 10  # bytes of the status stream that are read
 
 
-def _short(value: object) -> object:
-    if isinstance(value, int | float | str) or value is None:
-        return value
-    return len(value) if isinstance(value, list) else _text(value)
+@dataclass(frozen=True, slots=True)
+class SuperlinkStatus:
+    """A Superlink: `fields` by name, amounts in tokens as text, and its newest events, oldest first."""
+
+    fields: dict[str, object]
+    events: list[dict[str, Any]]
 
 
-def _text(value: object) -> str:
-    return hex_of(value) if isinstance(value, bytes) else str(value)
+async def read_status(settings: SuperlinkSettings, last: int) -> SuperlinkStatus:
+    """Read whether it runs, its bond and task on chain, and its last events; `trouble` names what could not be read."""
+    events = _read_events(settings.home / "status.jsonl")
+    is_running = find_holder(settings.home / "lock") is not None
+    serving = next((event for event in reversed(events) if event["event"] == "serving"), None)
+    number = settings.task or (serving and serving["task"])
+    task = None if number is None else TaskId(number)
+    fields: dict[str, object] = {
+        "running": is_running,
+        "address": serving["address"] if serving and is_running else None,
+        "task": task,
+    }
+    try:
+        fields |= await _read_chain(settings, task)
+    except DaoError as error:
+        fields["trouble"] = str(error)
+    return SuperlinkStatus(fields, events[-last:])
 
 
-def named(nodes: list[Address]) -> list[str]:
-    """Write addresses as they stand in JSON."""
-    return [hex_of(node) for node in nodes]
+async def _read_chain(settings: SuperlinkSettings, task: TaskId | None) -> dict[str, object]:
+    """Read what the chain says of the operator and its task."""
+    operator = open_operator(settings).address
+    async with connect_chain(settings) as chain:
+        at, coordinator = chain.final(), Coordinator(chain)
+        stake = await Registry(chain).supernode(operator, at)
+        fields: dict[str, object] = {"operator": hex_of(operator), "stake": format_tokens(stake.active)}
+        if task is not None:
+            state = await coordinator.task_of(task, at)
+            newest = await coordinator.round_of(task, state.last_round, at)
+            bond = (await coordinator.rules_of(task, at)).superlink_bond
+            fields |= {
+                "bond": format_tokens(bond),
+                "round": state.last_round,
+                "phase": newest.phase.name.lower(),
+            }
+        gas = await chain.request("eth_getBalance", hex_of(operator), "latest")
+        return fields | {"gas_money": format_tokens(int(gas, 16))}
+
+
+def _read_events(path: Path) -> list[dict[str, Any]]:
+    """Return the newest events of a status stream, oldest first."""
+    if not path.exists():
+        return []
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - TAIL))
+        lines = file.read().splitlines()[1 if size > TAIL else 0 :]
+    return [json.loads(line) for line in lines if line.endswith(b"}")]

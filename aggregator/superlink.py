@@ -1,7 +1,7 @@
-"""One round, top to bottom, and then the next: open, commits, seed, reveals, settlement, result.
+"""A Superlink in its task: `play` is one round, top to bottom: open, commits, seed, reveals, settlement, result.
 
-The chain is the authority: each step first reads where the round stands, so that a Superlink that was killed anywhere
-goes on from there. Waits end by block time.
+The chain is the authority: each step first reads the round's state, so that a Superlink that was killed anywhere goes on
+from there. Deadlines are compared with block time, never with the local clock.
 """
 
 import asyncio
@@ -13,112 +13,108 @@ from typing import NoReturn
 
 from aggregator.collection import Collection
 from aggregator.compute import BaseModel, GateGradient, RoundComputer, RoundInputs, Settlement
-from aggregator.inputs import absent_from, base_at, commits_of
+from aggregator.inputs import assemble_inputs, read_base, restore_reveals
 from aggregator.intake import Intake
-from aggregator.journal import HeldCommit, SuperlinkJournal
+from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
-from aggregator.readiness import MISSING, Readiness
-from aggregator.task_watcher import TaskWatcher
+from aggregator.readiness import MISSING, SuperlinkReadiness
 from dao.app.shards import Shards
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted, RoundOpened
+from dao.chain.receipts import TxReceipt
 from dao.chain.rounds import RoundReader
-from dao.chain.sender import Sender, TxReceipt
-from dao.core.commitment import forced_hash
+from dao.chain.sender import Sender
+from dao.chain.task_follower import TaskFollower
+from dao.core.commits import SignedCommit, compute_commits_root, compute_forced_hash
 from dao.core.errors import DaoError, Reverted, RuleError
-from dao.core.formats.json_form import Cid as CidText
-from dao.core.formats.json_form import Signature
-from dao.core.formats.manifest import Shard
 from dao.core.round_machine import (
-    abort_after,
-    commit_deadline,
+    compute_commit_deadline,
+    compute_earliest_abort,
+    compute_result_deadline,
+    compute_reveal_deadline,
     draw_shard,
-    result_deadline,
-    reveal_deadline,
 )
-from dao.core.settle import commits_root
-from dao.core.types import Digest, Phase, RoundId, RoundState, TaskId, Timestamp, hex_of
+from dao.core.types import Digest, Phase, RoundId, RoundState, Signature, TaskId, Timestamp, hex_of
+from dao.runtime.backoff import pause_after
 from dao.runtime.failpoint import failpoint
-from dao.store.cid import Cid
 
 RETRY = 1  # seconds of block time
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts while something is in trouble
-
-
-TROUBLE = (DaoError, OSError, sqlite3.Error)  # that may be over at the next attempt: an outage, a full disk
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts while there is trouble
+TROUBLE = (DaoError, OSError, sqlite3.Error)  # may be over at the next attempt: an outage, a full disk
 
 
 class RoundLost(RuleError):  # noqa: N818  (a leaf of the tree)
-    """The round ended without our result: aborted, void, or posted by an earlier self."""
+    """The round ended without our result: aborted, void, or posted before a restart."""
 
 
 class TaskOver(RuleError):  # noqa: N818  (a leaf of the tree)
-    """No round of this task can be played by this Superlink any more."""
+    """This Superlink can play no further round of this task."""
 
 
 @dataclass(frozen=True)
 class SuperlinkDeps:
-    """What the Superlink works with."""
+    """What the Superlink acts through; `report` takes events, as `StatusStream.emit` does."""
 
     chain: Chain
     sender: Sender
-    watch: TaskWatcher
+    follower: TaskFollower
     journal: SuperlinkJournal
     intake: Intake
-    work: RoundComputer
+    computer: RoundComputer
     publisher: Publisher
     shards: Shards
-    shortage: Readiness
-    tell: Callable[..., None]
+    readiness: SuperlinkReadiness
+    report: Callable[..., None]
 
 
 class Superlink:
     """Plays the rounds of one task, each by the rules that it opened with; `base_model` is the task's."""
 
-    def __init__(self, task: TaskId, base_model: Digest, tools: SuperlinkDeps) -> None:
-        self._task, self._base_model, self._tools = task, base_model, tools
-        self._chain, self._watch, self._tell = tools.chain, tools.watch, tools.tell
-        self._coordinator, self._history = Coordinator(tools.chain), RoundReader(tools.chain, task)
+    def __init__(self, task: TaskId, base_model: Digest, deps: SuperlinkDeps) -> None:
+        self._task, self._base_model, self._deps = task, base_model, deps
+        self._chain, self._follower, self._report = deps.chain, deps.follower, deps.report
+        self._coordinator, self._reader = Coordinator(deps.chain), RoundReader(deps.chain, task)
         self._base: BaseModel | None = None  # of the next round, where its parent is the last one posted
         self._syncing: asyncio.Task[None] | None = None
 
     async def run(self, rounds: int | None = None) -> None:
         """Play `rounds` rounds to their posted result, or (None) all until the task is over."""
-        played, pause = 0, 0.0
+        played = failures = 0
         while rounds is None or played < rounds:
             try:
                 await self.play()
-                played, pause = played + 1, 0.0
+                played, failures = played + 1, 0
             except TaskOver as over:
-                self._tell("over", reason=str(over))
+                self._report("over", reason=str(over))
                 return
             except RoundLost as lost:
-                self._tell("lost", reason=str(lost))
+                self._report("lost", reason=str(lost))
             except TROUBLE as error:
-                pause = min(max(2 * pause, FIRST_PAUSE), LONGEST_PAUSE)
-                self._tell("trouble", error=str(error))
-                await asyncio.sleep(pause)
+                failures += 1
+                self._report("trouble", error=str(error))
+                await asyncio.sleep(pause_after(failures, FIRST_PAUSE, LONGEST_PAUSE))
 
     async def play(self) -> None:
         """Play one round from wherever it stands. RoundLost when it ends otherwise; any DaoError may be retried."""
         opened, base = await self._open()
         collection = await self._collect(opened, base)
-        await self._gather(opened, collection)
+        await self._wait_commits(opened, collection)
         closed = await self._close(collection)
         used = base.previous.used_shards if base.previous else ()
         index = draw_shard(closed.seed, collection.rules.shards, used)
-        shard = await self._tools.publisher.put_copy(self._tools.shards.paths[index])
-        gating = asyncio.create_task(self._tools.work.gate(base, self._tools.publisher.path_of(shard)))
+        shard = await self._deps.publisher.put_copy(self._deps.shards.paths[index])
+        gating = asyncio.create_task(self._deps.computer.gate(base, self._deps.publisher.path_of(shard)))
         try:
             settlement, posted = await self._settle(closed, index, collection, base, gating)
         finally:
             gating.cancel()
             with suppress(asyncio.CancelledError, DaoError):
                 await gating
+        collection.release_updates()
         self._base = settlement.base if posted.result == settlement.result else None
-        self._syncing = asyncio.create_task(self._tools.publisher.sync(settlement.base.cid))
-        self._tell(
+        self._syncing = asyncio.create_task(self._deps.publisher.sync(settlement.base.cid))
+        self._report(
             "posted",
             round=posted.round,
             model=settlement.base.cid,
@@ -127,15 +123,15 @@ class Superlink:
             loss_after=settlement.manifest.loss_after,
         )
 
-    # open
+    # Open
 
     async def _open(self) -> tuple[RoundOpened, BaseModel]:
-        """Open a round, or find the one that is in progress: ours, once another Superlink's is over."""
-        round_ = await self._opened_round()
-        opened = (await self._history.events_of(round_, self._chain.final())).opened
-        return opened, await self._base_of(opened.parent)
+        """Open a round, or find the one in progress: ours, once another Superlink's is over."""
+        round_id = await self._open_or_resume()
+        opened = (await self._reader.events_of(round_id, self._chain.final())).opened
+        return opened, await self._read_base(opened.parent)
 
-    async def _opened_round(self) -> RoundId:
+    async def _open_or_resume(self) -> RoundId:
         while True:
             at = self._chain.final()
             task = await self._coordinator.task_of(self._task, at)
@@ -143,59 +139,60 @@ class Superlink:
             if last.phase in (Phase.OPEN, Phase.CLOSED):
                 if last.parent == task.head:
                     rules = await self._coordinator.rules_of_round(self._task, task.last_round, at)
-                    if rules.superlink == self._tools.sender.address:
+                    if rules.superlink == self._deps.sender.address:
                         return task.last_round
-                    due = abort_after(rules, last)
-                    if self._watch.now() < due:
-                        await self._watch.wait(due)
+                    due = compute_earliest_abort(rules, last)
+                    if self._follower.now() < due:
+                        await self._follower.wait(due)
                         continue
                 abort = self._coordinator.abort(self._task, task.last_round)
-                await self._attempt(abort, "abort", task.last_round)
+                await self._send_once(abort, "abort", task.last_round)
                 continue
             await self._check_task(task.closed, task.head)
-            round_ = RoundId(task.last_round + 1)
-            if await self._attempt(self._coordinator.open_round(self._task), "open", round_):
-                self._tools.shortage.over()
+            round_id = RoundId(task.last_round + 1)
+            if await self._send_once(self._coordinator.open_round(self._task), "open", round_id):
+                self._deps.readiness.reset()
                 failpoint("superlink-opened")
-                return round_
+                return round_id
 
     async def _check_task(self, closed: bool, head: RoundId) -> None:
         """TaskOver when no further round can be opened and played."""
         if closed:
             raise TaskOver(f"task {self._task}: closed by the DAO")
         rules = await self._coordinator.rules_of(self._task, self._chain.final())
-        if rules.superlink != self._tools.sender.address:
+        if rules.superlink != self._deps.sender.address:
             raise TaskOver(f"task {self._task}: the DAO gave it to Superlink {hex_of(rules.superlink)}")
-        base = await self._base_of(head)
+        base = await self._read_base(head)
         if base.previous and len(base.previous.used_shards) == rules.shards:
             raise TaskOver(
                 f"task {self._task}: all {rules.shards} validation shards are used; propose another task"
             )
 
-    async def _base_of(self, parent: RoundId) -> BaseModel:
+    async def _read_base(self, parent: RoundId) -> BaseModel:
         if self._base is None or (self._base.previous.round if self._base.previous else 0) != parent:
-            self._base = await base_at(
-                self._chain, self._history, self._tools.publisher, self._base_model, parent
+            self._base = await read_base(
+                self._chain, self._reader, self._deps.publisher, self._base_model, parent
             )
         return self._base
 
     async def _collect(self, opened: RoundOpened, base: BaseModel) -> Collection:
-        """Take what nodes send for the round from now on, beside what the journal holds of it."""
-        at, collection = self._chain.final(), self._tools.intake.collection(opened.round)
+        """Begin to take what nodes send for the round, beside what the journal has of it."""
+        at, collection = self._chain.final(), self._deps.intake.get_collection(opened.round)
         rules = await self._coordinator.rules_of_round(self._task, opened.round, at)
         if collection is None:
-            members = await self._history.members_of(opened, at)
+            members = await self._reader.members_of(opened, at)
             collection = Collection(self._task, opened, rules, base.model.layout, members)
-            collection.commits.update(self._tools.journal.commits(self._task, opened.round))
-            for node, reveal in self._tools.journal.reveals(self._task, opened.round).items():
-                if await self._tools.publisher.is_whole(Cid.parse(reveal.cid)):
-                    collection.reveals[node] = reveal
-            collection.accepting = not self._tools.journal.is_closing(self._task, opened.round)
-            self._tools.intake.begin(collection)
-        elif collection.opened != opened:  # after a reorg others may take part, by other rules
-            collection.reopen(opened, rules, await self._history.members_of(opened, at))
+            collection.commits.update(self._deps.journal.read_commits(self._task, opened.round))
+            collection.reveals.update(self._deps.journal.read_reveals(self._task, opened.round))
+            await restore_reveals(collection, self._deps.publisher)
+            collection.accepts_commits = not self._deps.journal.is_closing(self._task, opened.round)
+            self._deps.intake.begin(collection)
+        else:
+            if collection.opened != opened:  # after a reorg others may take part, by other rules
+                collection.reopen(opened, rules, await self._reader.members_of(opened, at))
+            await restore_reveals(collection, self._deps.publisher)
         deadline = opened.timestamp + collection.rules.commit_period
-        self._tell(
+        self._report(
             "opened",
             round=opened.round,
             parent=opened.parent,
@@ -205,69 +202,71 @@ class Superlink:
         )
         return collection
 
-    # commits
+    # Commits
 
-    async def _gather(self, opened: RoundOpened, collection: Collection) -> None:
+    async def _wait_commits(self, opened: RoundOpened, collection: Collection) -> None:
         """Wait for commits: until all that are eligible have committed, else to the deadline."""
         version = -1
         while True:
-            while version != self._watch.version:  # it may change while the chain is read
-                version = self._watch.version
-                state = await self._look(collection, Phase.OPEN, Phase.CLOSED)
+            while version != self._follower.version:  # until no news came while the round was read
+                version = self._follower.version
+                state = await self._read_round(collection, Phase.OPEN, Phase.CLOSED)
             count = len(collection.commits.keys() | collection.forced.keys())
-            is_complete = state.phase is Phase.CLOSED or not collection.accepting or count >= opened.eligible
-            deadline = commit_deadline(collection.rules, state)
-            if is_complete or self._watch.now() >= deadline:
+            is_complete = (
+                state.phase is Phase.CLOSED or not collection.accepts_commits or count >= opened.eligible
+            )
+            deadline = compute_commit_deadline(collection.rules, state)
+            if is_complete or self._follower.now() >= deadline:
                 return
-            await self._watch.wait(deadline, collection.changed())
+            await self._follower.wait(deadline, collection.changed())
 
     async def _close(self, collection: Collection) -> CommitsClosed:
-        """Close commits with all that are held and not forced; RoundLost, after an abort, where that cannot be."""
-        round_, journal = collection.round, self._tools.journal
-        collection.accepting = False
-        nodes = journal.closing(self._task, round_)  # whose root may be on its way to the chain
-        is_kept = journal.is_closing(self._task, round_) and nodes <= collection.commits.keys()
-        while (closed := await self._closing(collection)) is None:
-            state = await self._look(collection, Phase.OPEN)
-            if not is_kept:
+        """Close with all commits that are here and not forced; RoundLost, after an abort, where that cannot be."""
+        round_id, journal = collection.round, self._deps.journal
+        collection.accepts_commits = False
+        nodes = journal.read_closing(self._task, round_id)  # their root may be on its way to the chain
+        is_journalled = journal.is_closing(self._task, round_id) and nodes <= collection.commits.keys()
+        while (closed := await self._closed_event(collection)) is None:
+            state = await self._read_round(collection, Phase.OPEN)
+            if not is_journalled:
                 nodes = frozenset(collection.commits.keys() - collection.forced.keys())
                 if len(nodes) + len(collection.forced) < collection.rules.quorum:
                     why = f"fewer commits than the quorum of {collection.rules.quorum}"
                     await self._abort(collection, state, why)
-                await journal.set_closing(self._task, round_, nodes)
+                await journal.set_closing(self._task, round_id, nodes)
             failpoint("superlink-closing")
-            root = commits_root((node, collection.commits[node].commitment) for node in nodes)
-            call = self._coordinator.close_commits(self._task, round_, root, len(nodes))
-            is_kept = await self._attempt(call, "close", round_) is not None
-        nodes = journal.closing(self._task, round_)
-        root = commits_root((node, collection.commits[node].commitment) for node in nodes)
-        state = await self._look(collection, Phase.CLOSED)
+            root = compute_commits_root(collection.commits[node] for node in nodes)
+            call = self._coordinator.close_commits(self._task, round_id, root, len(nodes))
+            is_journalled = await self._send_once(call, "close", round_id) is not None
+        nodes = journal.read_closing(self._task, round_id)
+        root = compute_commits_root(collection.commits[node] for node in nodes)
+        state = await self._read_round(collection, Phase.CLOSED)
         if closed.root != root:
             await self._abort(
                 collection, state, "the commits that it was closed with are not in this journal"
             )
         failpoint("superlink-closed")
         collection.close(nodes)
-        self._tell(
+        self._report(
             "closed",
-            round=round_,
+            round=round_id,
             commits=closed.commits,
             forced=[*collection.forced],
             seed=closed.seed,
-            deadline=reveal_deadline(collection.rules, state),
+            deadline=compute_reveal_deadline(collection.rules, state),
         )
         return closed
 
-    async def _closing(self, collection: Collection) -> CommitsClosed | None:
-        """The event that a closed round's state goes back to; None for an open one."""
-        while (state := await self._look(collection, Phase.OPEN, Phase.CLOSED)).phase is Phase.CLOSED:
-            closed = (await self._history.events_of(collection.round, self._chain.final())).closed
-            if closed is not None and closed.closing == state.closing:
+    async def _closed_event(self, collection: Collection) -> CommitsClosed | None:
+        """Return the event that closed the round into its state; None for an open one."""
+        while (state := await self._read_round(collection, Phase.OPEN, Phase.CLOSED)).phase is Phase.CLOSED:
+            closed = await self._reader.find_closed(collection.round, state, self._chain.final())
+            if closed is not None:
                 return closed
-            await self._watch.wait(Timestamp(self._watch.now() + RETRY))
+            await self._follower.wait(Timestamp(self._follower.now() + RETRY))
         return None
 
-    # reveals, settlement, result
+    # Reveals, settlement, result
 
     async def _settle(
         self,
@@ -277,70 +276,54 @@ class Superlink:
         base: BaseModel,
         gating: "asyncio.Task[GateGradient]",
     ) -> tuple[Settlement, ResultPosted]:
-        """Settle and post; again, if a forced commit came in between. RoundLost, after an abort, when time is up."""
-        round_ = collection.round
-        case: RoundInputs | None = None
+        """Settle and post; again where a forced commit came in between. RoundLost, after an abort, when time is up."""
+        round_id = collection.round
+        inputs: RoundInputs | None = None
         while True:
-            due = await self._reveals(closed, collection)
-            gate = await asyncio.shield(gating)  # meanwhile it may show who only is late
-            before, case = case, self._case(closed, index, collection, base)
-            if before is None or (before.commits, before.forced) != (case.commits, case.forced):
-                self._tell("working", round=round_, step="settlement")
-                for reveal in collection.reveals.values():
-                    self._tools.publisher.publish(Cid.parse(reveal.cid))
-                settlement = await self._tools.work.settle(case, gate, collection.announce)
-                await self._tools.publisher.settled((due - self._watch.now()) / 2)
+            due = await self._wait_reveals(closed, collection)
+            gate = await asyncio.shield(gating)  # a reveal that comes meanwhile is late, not withheld
+            before = inputs
+            inputs = assemble_inputs(
+                self._chain, self._deps.shards, self._deps.publisher, collection, base, closed.seed, index
+            )
+            if before is None or (before.commits, before.forced) != (inputs.commits, inputs.forced):
+                self._report("working", round=round_id, step="settlement")
+                for stored in collection.reveals.values():
+                    self._deps.publisher.publish(stored.reveal.cid)
+                settlement = await self._deps.computer.settle(inputs, gate, collection.announce)
+                await self._deps.publisher.wait_settled((due - self._follower.now()) / 2)
             failpoint("superlink-published")
-            call = self._coordinator.post_result(self._task, round_, closed.seed, settlement.result)
-            receipt = await self._attempt(call, "post", round_)
+            call = self._coordinator.post_result(self._task, round_id, closed.seed, settlement.result)
+            receipt = await self._send_once(call, "post", round_id)
             for event in receipt.events if receipt else ():
                 if isinstance(event, ResultPosted):
                     failpoint("superlink-posted")
                     return settlement, event
 
-    async def _reveals(self, closed: CommitsClosed, collection: Collection) -> Timestamp:
-        """Wait for reveals: until all that committed have revealed, else to the deadline; tell the result's deadline.
+    async def _wait_reveals(self, closed: CommitsClosed, collection: Collection) -> Timestamp:
+        """Wait until all that committed have revealed, else to the deadline; return the result's deadline.
 
         RoundLost, after an abort, where that is over.
         """
         version = -1
         while True:
-            while version != self._watch.version:  # it may change while the chain is read
-                version = self._watch.version
-                state = await self._look(collection, Phase.CLOSED)
+            while version != self._follower.version:  # until no news came while the round was read
+                version = self._follower.version
+                state = await self._read_round(collection, Phase.CLOSED)
             if state.closing != closed.closing:
                 raise RoundLost(f"round {collection.round}: a reorg closed it anew, with another seed")
-            if self._watch.now() > result_deadline(collection.rules, state):
+            if self._follower.now() > compute_result_deadline(collection.rules, state):
                 await self._abort(collection, state, "no result was posted in time")
-            deadline = reveal_deadline(collection.rules, state)
-            collection.revealing = self._watch.now() < deadline
-            if not collection.revealing or collection.expected <= collection.reveals.keys():
-                return result_deadline(collection.rules, state)
-            await self._watch.wait(deadline, collection.changed())
+            deadline = compute_reveal_deadline(collection.rules, state)
+            collection.accepts_reveals = self._follower.now() < deadline
+            if not collection.accepts_reveals or collection.expected <= collection.reveals.keys():
+                return compute_result_deadline(collection.rules, state)
+            await self._follower.wait(deadline, collection.changed())
 
-    def _case(
-        self, closed: CommitsClosed, index: int, collection: Collection, base: BaseModel
-    ) -> RoundInputs:
-        deployment, shards = self._chain.deployment, self._tools.shards
-        return RoundInputs(
-            domain=self._chain.domain,
-            distributor=deployment.distributor,
-            task=self._task,
-            round=collection.round,
-            rules=collection.rules,
-            base=base,
-            seed=closed.seed,
-            shard=Shard(index, CidText(str(shards.cids[index])), shards.proof(index)),
-            shard_path=self._tools.publisher.path_of(shards.cids[index]),
-            commits=commits_of(collection),
-            absent=absent_from(collection),
-            forced=[(node, held.commitment) for node, held in collection.forced.items()],
-        )
+    # The chain
 
-    # the chain
-
-    async def _look(self, collection: Collection, *phases: Phase) -> RoundState:
-        """Read how the round stands, and its forced commits; RoundLost when it is in none of these phases."""
+    async def _read_round(self, collection: Collection, *phases: Phase) -> RoundState:
+        """Read the round's state and its forced commits; RoundLost when it is in none of these phases."""
         at = self._chain.final()
         task = await self._coordinator.task_of(self._task, at)
         state = await self._coordinator.round_of(self._task, collection.round, at)
@@ -348,38 +331,40 @@ class Superlink:
             raise RoundLost(
                 f"round {collection.round}: {state.phase.name.lower()} on {state.parent}, head {task.head}"
             )
-        held = [(node, commit.commitment) for node, commit in collection.forced.items()]
-        # by the hash, not the number: after a reorg as many may stand there in another order
-        if await self._coordinator.forced_hash_of(self._task, collection.round, at) != forced_hash(held):
-            events = await self._history.events_of(collection.round, at)
+        forced_hash = compute_forced_hash(collection.forced.values())
+        # by the hash, not the number: after a reorg there may be as many in another order
+        if await self._coordinator.forced_hash_of(self._task, collection.round, at) != forced_hash:
+            events = await self._reader.events_of(collection.round, at)
             collection.forced = {
-                event.node: HeldCommit(event.commitment, Signature(event.signature))
+                event.node: SignedCommit(
+                    event.task, event.round, event.node, event.commitment, Signature(event.signature)
+                )
                 for event in events.forced
             }
             collection.notify()
         return state
 
-    async def _attempt(self, call: Call, what: str, round_: RoundId) -> TxReceipt | None:
-        """Send a call of this round, once however often it is tried; None, after a moment, when it is refused."""
-        key = f"{what} {hex_of(self._chain.deployment.coordinator)} {self._task} {round_}"
-        version = self._watch.version  # who joins while the chain is asked is not waited for
+    async def _send_once(self, call: Call, what: str, round_id: RoundId) -> TxReceipt | None:
+        """Send a call of this round, once however often it is tried; None, after a moment, when it reverts."""
+        key = f"{what} {hex_of(self._chain.deployment.coordinator)} {self._task} {round_id}"
+        version = self._follower.version  # news that comes while the call is sent ends the wait at once
         try:
-            receipt = await self._tools.sender.send(call, key)
+            receipt = await self._deps.sender.send(call, key)
         except Reverted as error:
             if what == "open" and error.error in MISSING:
-                await self._tools.shortage.wait(error, version)
+                await self._deps.readiness.wait(error, version)
                 return None
-            self._tell("trouble", round=round_, error=str(error))
-            await self._watch.wait(Timestamp(self._watch.now() + RETRY))
+            self._report("trouble", round=round_id, error=str(error))
+            await self._follower.wait(Timestamp(self._follower.now() + RETRY))
             return None
-        self._tell("transaction", round=round_, label=call.label, gas=receipt.gas_used)
+        self._report("transaction", round=round_id, label=call.label, gas=receipt.gas_used)
         return receipt
 
     async def _abort(self, collection: Collection, state: RoundState, why: str) -> NoReturn:
-        """Abort the round once that may be done; RoundLost."""
-        round_, due = collection.round, abort_after(collection.rules, state, by_superlink=True)
-        while self._watch.now() < due:
-            await self._watch.wait(due)
-        await self._attempt(self._coordinator.abort(self._task, round_), "abort", round_)
-        self._tell("aborted", round=round_, reason=why)
-        raise RoundLost(f"round {round_}: aborted: {why}")
+        """Abort the round as soon as the rules allow it; raises RoundLost."""
+        round_id, due = collection.round, compute_earliest_abort(collection.rules, state, by_superlink=True)
+        while self._follower.now() < due:
+            await self._follower.wait(due)
+        await self._send_once(self._coordinator.abort(self._task, round_id), "abort", round_id)
+        self._report("aborted", round=round_id, reason=why)
+        raise RoundLost(f"round {round_id}: aborted: {why}")

@@ -33,7 +33,7 @@ _LIMIT = 30.0  # seconds for an answer
 _WARM = 2.0  # seconds that do not count
 _CONFIG = """\
 [chain]
-url = "ws://127.0.0.1:9"
+rpc = "ws://127.0.0.1:9"
 [api]
 listen = "127.0.0.1:0"
 database = "{database}"

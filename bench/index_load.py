@@ -24,8 +24,8 @@ from bench.synthetic_events import (
     owner_of,
     time_of,
 )
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
-from dao.chain.track import BlockRef
 from dao.core.errors import ConfigError
 from dao.core.types import BlockNumber, RoundId, TaskId, Wei
 from dao.index.database import migrate, open_database

@@ -1,52 +1,50 @@
-"""The process of a Supernode: opens everything it acts through, runs its tasks, and ends cleanly when told to."""
+"""The process of a Supernode: opens everything it acts through, and runs its tasks until it is stopped."""
 
 import asyncio
-import contextlib
 import gc
-import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from dao.chain.client import Chain
+from dao.chain.block_clock import BlockClock
 from dao.chain.contracts import Coordinator
-from dao.chain.deployment import Deployment
+from dao.chain.daemon_home import connect_chain, journal_file, lock_home, open_operator, outbox_file
+from dao.chain.final_reader import FinalReader
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
+from dao.content.assembly import ContentSources
+from dao.core.commits import SignedCommit
 from dao.core.errors import ConfigError, DaoError, Reverted
-from dao.core.types import Address, Domain, TaskId, hex_of
+from dao.core.types import Domain, TaskId, hex_of
 from dao.runtime.backoff import pauses
-from dao.runtime.config import PASSWORD_VARIABLE
-from dao.runtime.locks import chain_name, only_daemon
 from dao.runtime.open_files import allow_open_files
+from dao.runtime.signals import run_until_signal
 from dao.store.disk import DiskStore
-from dao.store.gateway import GatewaySource
-from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
-from dao.store.source import Source
 from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
-from dao.wire.superlink_source import SuperlinkSource
-from node.journal import SignedCommit, SupernodeJournal
+from node.journal import SupernodeJournal
 from node.outcomes import Outcomes
+from node.readiness import SupernodeReadiness
 from node.settings import NodeSettings, TaskSettings
+from node.submission import Submission
 from node.supernode import Supernode, SupernodeDeps
-from node.task_view import Clock, TaskView
 from node.trainer import Trainer
+from node.update_maker import UpdateMaker
 
 FORCE_LIMIT = 120.0  # seconds
-LONGEST_PAUSE = 60.0  # seconds until a task that failed is taken up again
+LONGEST_PAUSE = 60.0  # seconds until a task that failed runs again
 _log = structlog.get_logger()
 
 TrainerOf = Callable[[TaskId, TaskSettings, Path], Trainer]
 
 
 async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) -> None:
-    """Run a Supernode until SIGTERM or SIGINT. DaoError where it cannot begin: what is wrong, in one line.
+    """Run a Supernode until SIGTERM or SIGINT. DaoError where it cannot start: what is wrong, in one line.
 
     `trainer_of` (task, its settings, the app's folder) makes another trainer than the app's own.
     """
@@ -55,40 +53,19 @@ async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) 
         raise ConfigError(
             f"{settings.home}: takes part in no task; dao node join TASK --data PATH --superlink HOST:PORT"
         )
-    signer = operator(settings)
+    signer = open_operator(settings)
     allow_open_files()
-    gc.freeze()  # what is imported stays: no search for garbage need look at it
-    with alone(settings, signer.address):
+    gc.freeze()  # what is imported stays: the garbage collector need not look at it
+    with lock_home(settings, signer.address):
         async with AsyncExitStack() as stack:
             running = await _open(settings, signer, tasks, trainer_of or partial(_trainer, settings), stack)
             _log.info(
-                "supernode", operator=hex_of(signer.address), tasks=list(tasks), chain=settings.chain.url
+                "supernode", operator=hex_of(signer.address), tasks=list(tasks), chain=settings.chain.rpc
             )
-            await _until_told(asyncio.create_task(_together(running)))
-
-
-def operator(settings: NodeSettings) -> Signer:
-    """Open the operator's keystore; KeyFileError says what is wrong with it."""
-    return Signer.load(settings.at(settings.key.keystore), settings.password_file(), PASSWORD_VARIABLE)
-
-
-def alone(settings: NodeSettings, account: Address) -> AbstractContextManager[None]:
-    """Hold the locks of a node's folder and of an account on its chain; LockedError when another process does."""
-    deployment = Deployment.load(settings.at(settings.chain.deployment))
-    return only_daemon(settings.home, account, chain_name(deployment.chain_id, settings.chain.url))
-
-
-def outbox(settings: NodeSettings, account: Address) -> Path:
-    """Return the file of an account's transactions."""
-    return settings.home / f"outbox-{hex_of(account)}.sqlite"
-
-
-@contextlib.asynccontextmanager
-async def connected(settings: NodeSettings) -> AsyncIterator[Chain]:
-    """Connect to the chain of a node's settings."""
-    deployment = Deployment.load(settings.at(settings.chain.deployment))
-    async with await Chain.connect(settings.chain.url, deployment, settings.chain.confirmations) as chain:
-        yield chain
+            try:
+                await run_until_signal(_run_together(running))
+            finally:
+                _log.info("stopped")
 
 
 class Contents:
@@ -99,28 +76,22 @@ class Contents:
     ) -> None:
         self._settings, self._domain, self._signer, self._stack = settings, domain, signer, stack
         self.disk = DiskStore(settings.at(settings.content.folder), sync=settings.content.sync)
-        gateways = [GatewaySource(url, self.disk) for url in settings.content.gateways]
-        for gateway in gateways:
-            stack.push_async_callback(gateway.close)
-        kubo = [] if settings.content.kubo is None else [KuboStore(settings.content.kubo, self.disk)]
-        for store in kubo:
-            stack.callback(store.close)
-        self._others: list[Source] = [*kubo, *gateways]
-        self._replicas = kubo
+        self._sources = ContentSources(
+            self.disk, stack, ipfs=settings.content.ipfs, gateways=settings.content.gateways
+        )
 
     def of_task(self, given: TaskSettings, is_awaited: bool = False) -> tuple[LayeredStore, SuperlinkClient]:
-        """Return the content of a task, and the link to its Superlink; ConfigError for a bad address.
+        """Return the content of a task, and the client of its Superlink; ConfigError for a bad address.
 
         `is_awaited`: somebody sits there and waits, so that sources which are away are given up after seconds.
         """
-        authorities = given.authorities and self._settings.at(given.authorities)
-        tls = Tls(authorities) if given.tls else None
-        link = SuperlinkClient(
+        ca_file = given.ca_file and self._settings.at(given.ca_file)
+        tls = Tls(ca_file) if given.tls else None
+        client = SuperlinkClient(
             given.superlink, self._signer, self._domain, tls, limit=3.0 if is_awaited else 10.0
         )
-        self._stack.push_async_callback(link.close)
-        sources = [SuperlinkSource(link, self.disk), *self._others]
-        return LayeredStore(self.disk, sources, self._replicas, attempts=1 if is_awaited else 3), link
+        self._stack.push_async_callback(client.close)
+        return self._sources.store(client, attempts=1 if is_awaited else 3), client
 
 
 async def _open(
@@ -131,47 +102,48 @@ async def _open(
     stack: AsyncExitStack,
 ) -> list[Callable[[], Coroutine[Any, Any, None]]]:
     """Open the chain, the journal and the content; return what is to run at the same time."""
-    chain = await stack.enter_async_context(connected(settings))
-    sender = await stack.enter_async_context(Sender(chain, signer, outbox(settings, signer.address)))
-    journal = SupernodeJournal(settings.home / "journal.sqlite", chain.domain, signer.address)
+    chain = await stack.enter_async_context(connect_chain(settings))
+    sender = await stack.enter_async_context(Sender(chain, signer, outbox_file(settings, signer.address)))
+    journal = SupernodeJournal(journal_file(settings), chain.domain, signer.address)
     stack.callback(journal.close)
     contents = Contents(settings, chain.domain, signer, stack)
-    clock = Clock(chain)
+    clock, node, domain = BlockClock(chain), signer.address, chain.domain
+    force = partial(_force, Coordinator(chain), sender)
+    scratch, by_ipfs = settings.at(settings.scratch), settings.reveal == "ipfs"
     running: list[Callable[[], Coroutine[Any, Any, None]]] = [clock.run]
-    for task, given in tasks.items():
-        store, link = contents.of_task(given)
-        means = SupernodeDeps(
-            signer=signer,
-            domain=chain.domain,
-            view=TaskView(chain, task),
-            clock=clock,
-            journal=journal,
-            store=store,
-            link=link,
-            force=partial(_force, Coordinator(chain), sender),
-            trainer_of=partial(trainer_of, task, given),
-            apps=settings.home / "apps",
-            scratch=settings.at(settings.scratch),
-            by_ipfs=settings.reveal == "ipfs",
+    for task, task_settings in tasks.items():
+        store, client = contents.of_task(task_settings)
+        reader = FinalReader(chain, task)
+        readiness = SupernodeReadiness(
+            task, reader, store, client, partial(trainer_of, task, task_settings), settings.home / "apps"
         )
-        outcomes = Outcomes(
-            task, signer.address, means.view, clock, journal, store, means.force, settings.content.keep_bytes
-        )
+        outcomes = Outcomes(task, node, reader, clock, journal, store, force, settings.content.keep_bytes)
         stack.push_async_callback(outcomes.close)
-        running.append(partial(_keep_going, task, partial(Supernode, task, means, outcomes)))
+        deps = SupernodeDeps(
+            reader=reader,
+            journal=journal,
+            client=client,
+            readiness=readiness,
+            update_maker=UpdateMaker(
+                task, signer, domain, reader, clock, journal, store, readiness, outcomes, scratch
+            ),
+            submission=Submission(task, domain, reader, clock, journal, store, client, force, by_ipfs),
+            outcomes=outcomes,
+        )
+        running.append(partial(_keep_going, task, partial(Supernode, task, deps)))
     return running
 
 
-def _trainer(settings: NodeSettings, task: TaskId, given: TaskSettings, app: Path) -> Trainer:
-    """The trainer of an app, with this node's data for the task."""
-    python = None if given.python is None else settings.at(given.python)
+def _trainer(settings: NodeSettings, task: TaskId, task_settings: TaskSettings, app: Path) -> Trainer:
+    """Return the trainer of an app, with this node's data for the task."""
+    python = None if task_settings.app_python is None else settings.at(task_settings.app_python)
     log = settings.home / f"app-{task}.log"
-    return Trainer.of(app, settings.at(given.data), log, python=python, threads=settings.threads)
+    return Trainer.of(app, settings.at(task_settings.data), log, python=python, threads=settings.threads)
 
 
 async def _force(coordinator: Coordinator, sender: Sender, commit: SignedCommit) -> None:
     """Send a commit to the chain; a second time changes nothing."""
-    call = coordinator.commit(commit.task, commit.round, sender.address, commit.commitment, commit.signature)
+    call = coordinator.commit(commit.task, commit.round, commit.node, commit.commitment, commit.signature)
     try:
         await sender.send(call, key=f"commit:{commit.task}:{commit.round}", limit=FORCE_LIMIT)
     except Reverted as error:
@@ -180,7 +152,7 @@ async def _force(coordinator: Coordinator, sender: Sender, commit: SignedCommit)
 
 
 async def _keep_going(task: TaskId, supernode: Callable[[], Supernode]) -> None:
-    """Run a task; when it fails, say so and take it up again a little later."""
+    """Run a task; when it fails, log it and run the task again a little later."""
     for pause in pauses(longest=LONGEST_PAUSE):
         try:
             await supernode().run()
@@ -190,35 +162,13 @@ async def _keep_going(task: TaskId, supernode: Callable[[], Supernode]) -> None:
             # a fault of ours, or a trap of someone's: it must not end the other tasks
             _log.exception("task failed", task=task, again_in=round(pause, 1))
         except asyncio.CancelledError:
-            if (me := asyncio.current_task()) is None or me.cancelling():
+            if (this := asyncio.current_task()) is None or this.cancelling():
                 raise
             _log.exception("task cut off", task=task, again_in=round(pause, 1))
         await asyncio.sleep(pause)
 
 
-async def _together(running: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
+async def _run_together(running: Sequence[Callable[[], Coroutine[Any, Any, None]]]) -> None:
     async with asyncio.TaskGroup() as group:
         for run in running:
             group.create_task(run())
-
-
-async def _until_told(work: asyncio.Task[None]) -> None:
-    """Wait for work that does not end by itself, and cancel it at SIGTERM or SIGINT."""
-    loop = asyncio.get_running_loop()
-    told = asyncio.Event()
-
-    def tell() -> None:
-        told.set()
-        work.cancel()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, tell)
-    try:
-        await work
-    except asyncio.CancelledError:
-        if not told.is_set():
-            raise
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-        _log.info("stopped")

@@ -1,13 +1,11 @@
-"""What a Supernode has signed and how each of its rounds went, on disk before anything of it leaves the machine.
+"""Records what a Supernode has signed and how each of its rounds went, on disk before any of it leaves the machine.
 
-A round has at most one signed commit, whoever asks and however often the process dies: the row is written and synced
-first, and its primary key is the round. A daemon that starts again reads here what is left to do. Only signatures are
-synced: a power failure may take the last steps back, which are then done again.
+A round has at most one signed commit, however often the process dies: the row is written and synced first, and its
+primary key is the round. A daemon that starts again reads here what is left to do. Only signatures are synced: a power
+failure may take the last steps back, which are then done again.
 """
 
 import json
-import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,29 +13,29 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 
-from dao.core.commitment import commitment
-from dao.core.errors import ConfigError, RuleError
-from dao.core.formats.signed_messages import commit_digest
-from dao.core.types import Address, Digest, Domain, RoundId, TaskId, hex_of
+from dao.core.commits import Reveal, SignedCommit
+from dao.core.errors import RuleError
+from dao.core.formats.cid import Cid
+from dao.core.formats.signed_messages import compute_commit_digest
+from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId
 from dao.runtime.failpoint import failpoint
-from dao.store.cid import Cid
+from dao.runtime.sqlite import Database, Owner
 
 _PATIENCE = 30.0  # seconds to wait for another process's transaction
-# `pins`: what is pinned, or about to be, and not yet unpinned everywhere; `idle`: what of it no open round has signed
+# `pins`: contents that are pinned, or about to be, and not yet unpinned everywhere; `idle`: of no open signed round
 _SCHEMA = """
-CREATE TABLE whose (chain INTEGER NOT NULL, coordinator BLOB NOT NULL, node BLOB NOT NULL) STRICT;
-CREATE TABLE commits (
+CREATE TABLE IF NOT EXISTS commits (
     task INTEGER NOT NULL, round INTEGER NOT NULL, cid TEXT NOT NULL, body_root BLOB NOT NULL, salt BLOB NOT NULL,
     commitment BLOB NOT NULL, signature BLOB NOT NULL, receipt BLOB, PRIMARY KEY (task, round)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE rounds (
+CREATE TABLE IF NOT EXISTS rounds (
     task INTEGER NOT NULL, round INTEGER NOT NULL, block INTEGER NOT NULL, step TEXT NOT NULL, reason TEXT NOT NULL,
     facts TEXT NOT NULL, PRIMARY KEY (task, round)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE pins (
+CREATE TABLE IF NOT EXISTS pins (
     task INTEGER NOT NULL, round INTEGER NOT NULL, cid TEXT NOT NULL, PRIMARY KEY (task, round, cid)
 ) STRICT, WITHOUT ROWID;
-CREATE VIEW idle AS SELECT DISTINCT cid FROM pins WHERE cid NOT IN (
+CREATE VIEW IF NOT EXISTS idle AS SELECT DISTINCT cid FROM pins WHERE cid NOT IN (
     SELECT cid FROM pins JOIN commits USING (task, round, cid) LEFT JOIN rounds USING (task, round)
     WHERE step IS NOT 'ended'
 );
@@ -60,22 +58,17 @@ FAILPOINTS = tuple(f"{when}-{step}" for step in Step for when in ("before", "dur
 
 
 @dataclass(frozen=True, slots=True)
-class SignedCommit:
-    """A commit whose signature may have left; `receipt` is the Superlink's signature for it."""
+class CommitEntry:
+    """A signed commit, which may have left the machine; its reveal; and the Superlink's signature for it."""
 
-    task: TaskId
-    round: RoundId
-    cid: Cid
-    body_root: Digest
-    salt: Digest
-    commitment: Digest
-    signature: bytes
-    receipt: bytes | None
+    commit: SignedCommit
+    reveal: Reveal
+    receipt: Signature | None
 
 
 @dataclass(frozen=True, slots=True)
 class RoundNote:
-    """What the journal has on a round: the block it opened in, the step, why it ended, and facts for people (JSON)."""
+    """A round in the journal: the block it opened in, the step, why it ended, and facts for people (JSON)."""
 
     task: TaskId
     round: RoundId
@@ -91,123 +84,112 @@ class SupernodeJournal:
     def __init__(self, path: Path, domain: Domain, node: Address) -> None:
         """Open or create; ConfigError when the file is another chain's, coordinator's or node's."""
         self._domain, self._node = domain, node
-        self._one = threading.RLock()  # a connection has one transaction
-        self._db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        whose = (domain.chain_id, domain.coordinator, node)
-        with self._transaction():
-            if not self._db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'whose'").fetchone():
-                for statement in _SCHEMA.split(";\n"):
-                    self._db.execute(statement)
-                self._db.execute("INSERT INTO whose VALUES (?, ?, ?)", whose)
-            found = self._db.execute("SELECT * FROM whose").fetchone()
-        if found != whose:
-            self._db.close()
-            chain, coordinator, owner = found
-            raise ConfigError(
-                f"journal {path}: belongs to node {hex_of(owner)} on coordinator {hex_of(coordinator)} of chain {chain}; "
-                "use another home folder"
-            )
+        owner: Owner = {"chain": domain.chain_id, "coordinator": domain.coordinator, "node": node}
+        self._db = Database(path, _SCHEMA, synchronous="NORMAL", patience=_PATIENCE, owner=owner)
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
     def sign(
-        self,
-        task: TaskId,
-        round_: RoundId,
-        cid: Cid,
-        body_root: Digest,
-        salt: Digest,
-        sign: Callable[[Digest], bytes],
-    ) -> SignedCommit:
-        """Sign the commit of a round, recorded before it is returned; the same again gives the recorded one.
+        self, task: TaskId, round_id: RoundId, reveal: Reveal, sign: Callable[[Digest], bytes]
+    ) -> CommitEntry:
+        """Sign the commit that `reveal` opens, recorded before it is returned; the same again gives the recorded one.
 
         RuleError when another commit of this round is signed already: two would cost the stake.
         """
-        bound = commitment(cid.digest, body_root, salt)
+        commitment = reveal.commitment
         failpoint("before-signed")
         with self._transaction(synced=True):
-            known = self.commit_of(task, round_)
-            if known is None:
-                signature = sign(commit_digest(self._domain, task, round_, self._node, bound))
+            entry = self.commit_of(task, round_id)
+            if entry is None:
+                signature = Signature(
+                    sign(compute_commit_digest(self._domain, task, round_id, self._node, commitment))
+                )
                 self._db.execute(
                     "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-                    (task, round_, str(cid), body_root, salt, bound, signature),
+                    (task, round_id, str(reveal.cid), reveal.body_root, reveal.salt, commitment, signature),
                 )
-                self._step(task, round_, Step.SIGNED)
+                self._step(task, round_id, Step.SIGNED)
                 failpoint("during-signed")
-                known = SignedCommit(task, round_, cid, body_root, salt, bound, signature, None)
+                entry = CommitEntry(
+                    SignedCommit(task, round_id, self._node, commitment, signature), reveal, None
+                )
         failpoint("after-signed")
-        if known.commitment != bound:
+        if entry.commit.commitment != commitment:
             raise RuleError(
-                f"task {task} round {round_}: another commit is signed already; it stays the only one"
+                f"task {task} round {round_id}: another commit is signed already; it stays the only one"
             )
-        return known
+        return entry
 
-    def commit_of(self, task: TaskId, round_: RoundId) -> SignedCommit | None:
+    def commit_of(self, task: TaskId, round_id: RoundId) -> CommitEntry | None:
         """Return the round's signed commit, or None."""
         row = self._db.execute(
             "SELECT cid, body_root, salt, commitment, signature, receipt FROM commits WHERE task = ? AND round = ?",
-            (task, round_),
+            (task, round_id),
         ).fetchone()
-        return row and SignedCommit(task, round_, Cid.parse(row[0]), *row[1:])
+        if row is None:
+            return None
+        cid, body_root, salt, commitment, signature, receipt = row
+        commit = SignedCommit(task, round_id, self._node, commitment, signature)
+        return CommitEntry(commit, Reveal(Cid.parse(cid), body_root, salt), receipt)
 
-    def see(self, task: TaskId, round_: RoundId, block: int) -> RoundNote:
-        """Note that a round opened in this block, once; return what is known of it."""
+    def see(self, task: TaskId, round_id: RoundId, block: int) -> RoundNote:
+        """Record that a round opened in this block, once; return the round's note."""
         failpoint("before-seen")
         with self._transaction():
             self._db.execute(
                 "INSERT INTO rounds VALUES (?, ?, ?, ?, '', '{}') ON CONFLICT DO UPDATE SET block = excluded.block",
-                (task, round_, block, Step.SEEN),
+                (task, round_id, block, Step.SEEN),
             )
             failpoint("during-seen")
         failpoint("after-seen")
-        return self.note_of(task, round_)
+        return self.note_of(task, round_id)
 
-    def receive(self, task: TaskId, round_: RoundId, receipt: bytes) -> None:
-        """Keep the Superlink's receipt: with it, leaving the commit out is a proven fault."""
-        with self._stepping(task, round_, Step.RECEIVED):
+    def receive(self, task: TaskId, round_id: RoundId, receipt: Signature) -> None:
+        """Record the Superlink's receipt: with it, leaving the commit out is a proven fault."""
+        with self._stepping(task, round_id, Step.RECEIVED):
             self._db.execute(
-                "UPDATE commits SET receipt = ? WHERE task = ? AND round = ?", (receipt, task, round_)
+                "UPDATE commits SET receipt = ? WHERE task = ? AND round = ?", (receipt, task, round_id)
             )
 
     def reach(
         self,
         task: TaskId,
-        round_: RoundId,
+        round_id: RoundId,
         step: Step,
         reason: str = "",
         facts: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
-        """Note a step of a round that was seen, and add facts (JSON values) for people."""
-        with self._stepping(task, round_, step):
-            known = self.note_of(task, round_)
+        """Record a step of a round that was seen, and add facts (JSON values) for people."""
+        with self._stepping(task, round_id, step):
+            note = self.note_of(task, round_id)
             self._db.execute(
                 "UPDATE rounds SET reason = ?, facts = ? WHERE task = ? AND round = ?",
-                (reason or known.reason, json.dumps({**known.facts, **facts}), task, round_),
+                (reason or note.reason, json.dumps({**note.facts, **facts}), task, round_id),
             )
 
-    def pin(self, task: TaskId, round_: RoundId, cid: Cid) -> None:
-        """Note that a round's update is about to be pinned, so that it is unpinned whatever becomes of the round."""
+    def pin(self, task: TaskId, round_id: RoundId, cid: Cid) -> None:
+        """Record that a round's update is about to be pinned, so that it is unpinned whatever becomes of the round."""
         with self._transaction():
-            self._db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?, ?)", (task, round_, str(cid)))
+            self._db.execute("INSERT OR IGNORE INTO pins VALUES (?, ?, ?)", (task, round_id, str(cid)))
 
     def idle_pins(self) -> list[Cid]:
         """Return the updates that may be unpinned, of all tasks: no round that has not ended has signed them."""
         return [Cid.parse(cid) for (cid,) in self._db.execute("SELECT cid FROM idle")]
 
-    def unpinned(self, cid: Cid) -> None:
-        """Note that an update is pinned nowhere; nothing happens where a round has signed it meanwhile."""
+    def forget_pin(self, cid: Cid) -> None:
+        """Record that an update is pinned nowhere; nothing happens where a round has signed it meanwhile."""
         with self._transaction():
             self._db.execute("DELETE FROM pins WHERE cid = ? AND cid IN (SELECT cid FROM idle)", (str(cid),))
 
-    def note_of(self, task: TaskId, round_: RoundId) -> RoundNote:
-        """Return what is known of a round; RuleError when it was never seen."""
-        row = self._db.execute(f"{_NOTES} WHERE task = ? AND round = ?", (task, round_)).fetchone()
+    def note_of(self, task: TaskId, round_id: RoundId) -> RoundNote:
+        """Return a round's note; RuleError when it was never seen."""
+        row = self._db.execute(f"{_NOTES} WHERE task = ? AND round = ?", (task, round_id)).fetchone()
         if row is None:
-            raise RuleError(f"task {task} round {round_}: not in the journal; expected a round that was seen")
+            raise RuleError(
+                f"task {task} round {round_id}: not in the journal; expected a round that was seen"
+            )
         return _note(row)
 
     def notes(self, task: TaskId | None = None, last: int = 1000) -> list[RoundNote]:
@@ -218,30 +200,23 @@ class SupernodeJournal:
         return [_note(row) for row in rows]
 
     @contextmanager
-    def _stepping(self, task: TaskId, round_: RoundId, step: Step) -> Iterator[None]:
+    def _stepping(self, task: TaskId, round_id: RoundId, step: Step) -> Iterator[None]:
         failpoint(f"before-{step}")
         with self._transaction():
-            self._step(task, round_, step)
+            self._step(task, round_id, step)
             yield
             failpoint(f"during-{step}")
         failpoint(f"after-{step}")
 
-    def _step(self, task: TaskId, round_: RoundId, step: Step) -> None:
-        self._db.execute("UPDATE rounds SET step = ? WHERE task = ? AND round = ?", (step, task, round_))
+    def _step(self, task: TaskId, round_id: RoundId, step: Step) -> None:
+        self._db.execute("UPDATE rounds SET step = ? WHERE task = ? AND round = ?", (step, task, round_id))
 
     @contextmanager
     def _transaction(self, synced: bool = False) -> Iterator[None]:
-        with self._one:
-            self._db.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
+        with self._db.transaction("FULL" if synced else "NORMAL"):
+            yield
 
 
 def _note(row: tuple[int, int, int, str, str, str]) -> RoundNote:
-    task, round_, block, step, reason, facts = row
-    return RoundNote(TaskId(task), RoundId(round_), block, Step(step), reason, json.loads(facts))
+    task, round_id, block, step, reason, facts = row
+    return RoundNote(TaskId(task), RoundId(round_id), block, Step(step), reason, json.loads(facts))

@@ -1,4 +1,4 @@
-"""Settings of a Supernode: those of its home folder, and a small file for each task it takes part in."""
+"""Settings of a Supernode: those of its home folder, and a small file for each task that it is in."""
 
 import tomllib
 from pathlib import Path
@@ -11,21 +11,21 @@ from dao.core.types import TaskId
 from dao.runtime.config import ContentSettings, FromHome, HomeSettings, Section, one_line
 
 TASKS = "tasks"  # folder of files NUMBER.toml
-LEFT = ".left"  # of a task that the node has left, in place of .toml: rewards may still wait there
+LEFT = ".left"  # instead of .toml for a task that the node has left: rewards may still wait there
 
 
 class TaskSettings(Section):
-    """What this node brings to one task, and where its Superlink is."""
+    """This node's data for one task, and the task's Superlink."""
 
     data: FromHome  # what the app's `data` reads
     superlink: str  # host:port
     tls: bool = False
-    authorities: FromHome | None = None  # PEM file of those trusted for TLS; None: the usual ones
-    python: FromHome | None = None  # interpreter of the app's environment; None: this one
+    ca_file: FromHome | None = None  # PEM file of those trusted for TLS; None: the usual ones
+    app_python: FromHome | None = None  # interpreter of the app's environment; None: this one
 
 
 class NodeContentSettings(ContentSettings):
-    """Where content is had from, where it is kept, and how much of it."""
+    """The sources of content, the folder that stores it, and its limit."""
 
     folder: FromHome = Path("content")
     keep_bytes: int = Field(default=20 << 30, ge=1 << 20)
@@ -45,11 +45,11 @@ class NodeSettings(HomeSettings):
         return self._tasks(".toml")
 
     def known_tasks(self) -> dict[TaskId, TaskSettings]:
-        """As `tasks`, and those that the node has left."""
+        """Read the files as `tasks` does, and those of tasks that the node has left."""
         return self._tasks(LEFT) | self.tasks()
 
     def task_file(self, task: TaskId) -> Path:
-        """Return where a task's file is."""
+        """Return the path of a task's file."""
         return self.home / TASKS / f"{task}.toml"
 
     def _tasks(self, ending: str) -> dict[TaskId, TaskSettings]:
@@ -69,17 +69,17 @@ def _read_task(path: Path) -> TaskSettings:
         raise ConfigError(f"{path}: expected TOML: {error}") from None
 
 
-def write_task(settings: NodeSettings, task: TaskId, given: TaskSettings) -> None:
+def write_task(settings: NodeSettings, task: TaskId, task_settings: TaskSettings) -> None:
     """Write a task's file; ConfigError for a setting that is no printable text."""
     path = settings.task_file(task)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [f"{name} = {_toml(value)}" for name, value in given if value is not None]
+    lines = [f"{name} = {_toml(value)}" for name, value in task_settings if value is not None]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     path.with_suffix(LEFT).unlink(missing_ok=True)
 
 
 def put_aside(settings: NodeSettings, task: TaskId) -> None:
-    """Keep the file of a task that the node has left, under a name by which only `known_tasks` finds it."""
+    """Rename the file of a task that the node has left, so that only `known_tasks` finds it."""
     path = settings.task_file(task)
     if path.exists():
         path.replace(path.with_suffix(LEFT))

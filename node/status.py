@@ -1,4 +1,4 @@
-"""Answers "how is my node?" and "why did I earn nothing?": from the journal, and from the chain where it answers."""
+"""Answers "how is my node?" and "why did I earn nothing?": from the journal, and from the chain where that answers."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,17 +8,17 @@ from typing import Any
 
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
-from dao.chain.deployment import Deployment
+from dao.chain.daemon_home import connect_chain, journal_file, load_deployment, open_operator
 from dao.core.errors import ContentError, DaoError
 from dao.core.types import ZERO_ADDRESS, Address, Domain, TaskId, hex_of
-from dao.runtime.locks import is_running
+from dao.runtime.locks import find_holder
 from dao.store.source import Source
-from node.daemon import Contents, connected, operator
+from node.daemon import Contents
 from node.journal import RoundNote, SupernodeJournal
-from node.rewards import standing
+from node.rewards import read_standing
 from node.settings import NodeSettings, TaskSettings
 
-LIMIT = 20.0  # seconds for all that is asked of chain and Superlinks
+LIMIT = 20.0  # seconds for all answers of chain and Superlinks
 
 
 @dataclass
@@ -37,7 +37,7 @@ class RoundStatus:
 
 @dataclass
 class TaskStatus:
-    """One task; wei as text, None where it could not be found out (`trouble` says why)."""
+    """One task; wei as text, None where it could not be read (`trouble` says why)."""
 
     task: int
     joined: bool | None = None
@@ -67,61 +67,59 @@ class NodeStatus:
         return asdict(self)
 
 
-async def status(settings: NodeSettings, last: int = 10) -> NodeStatus:
-    """Find out how a node is and what came of its last rounds. DaoError only where its own files are wrong."""
-    node = operator(settings).address
-    deployment = Deployment.load(settings.at(settings.chain.deployment))
-    journal = SupernodeJournal(
-        settings.home / "journal.sqlite", Domain(deployment.chain_id, deployment.coordinator), node
-    )
+async def read_status(settings: NodeSettings, last: int = 10) -> NodeStatus:
+    """Read how a node is and what came of its last rounds. DaoError only where its own files are wrong."""
+    node, deployment = open_operator(settings).address, load_deployment(settings)
+    domain = Domain(deployment.chain_id, deployment.coordinator)
+    journal = SupernodeJournal(journal_file(settings), domain, node)
     try:
-        rounds = [_round(note) for note in journal.notes(last=last)]
+        rounds = [_round_status(note) for note in journal.notes(last=last)]
     finally:
         journal.close()
-    given = settings.known_tasks()
-    found = NodeStatus(
-        hex_of(node), is_running(settings.home), rounds=rounds, tasks=[TaskStatus(task) for task in given]
+    tasks = settings.known_tasks()
+    status = NodeStatus(
+        hex_of(node),
+        find_holder(settings.home / "lock") is not None,
+        rounds=rounds,
+        tasks=[TaskStatus(task) for task in tasks],
     )
     try:
-        async with asyncio.timeout(LIMIT), connected(settings) as chain:
-            await _ask_chain(settings, chain, found, given)
+        async with asyncio.timeout(LIMIT), connect_chain(settings) as chain:
+            await _read_chain(settings, chain, status, tasks)
     except TimeoutError:
-        found.trouble = f"{settings.chain.url}: no answer within {LIMIT:.0f} s; is the chain's node running?"
+        status.trouble = f"{settings.chain.rpc}: no answer within {LIMIT:.0f} s; is the chain's node running?"
     except DaoError as error:
-        found.trouble = str(error)
-    return found
+        status.trouble = str(error)
+    return status
 
 
-async def _ask_chain(
-    settings: NodeSettings, chain: Chain, found: NodeStatus, given: Mapping[TaskId, TaskSettings]
+async def _read_chain(
+    settings: NodeSettings, chain: Chain, status: NodeStatus, tasks: Mapping[TaskId, TaskSettings]
 ) -> None:
-    node, at = operator(settings).address, chain.final()
-    held, gas = await asyncio.gather(
+    node, at = open_operator(settings).address, chain.final()
+    stake, gas = await asyncio.gather(
         Registry(chain).supernode(node, at), chain.request("eth_getBalance", hex_of(node), hex(at.number))
     )
-    found.block, found.gas_wei = at.number, str(int(gas, 16))
-    found.owner = None if held.owner == ZERO_ADDRESS else hex_of(held.owner)
-    found.stake_wei, found.unbonding_wei, found.release_time = (
-        str(held.active),
-        str(held.unbonding),
-        held.release_time,
-    )
+    status.block, status.gas_wei = at.number, str(int(gas, 16))
+    status.owner = None if stake.owner == ZERO_ADDRESS else hex_of(stake.owner)
+    status.stake_wei, status.unbonding_wei = str(stake.active), str(stake.unbonding)
+    status.release_time = stake.release_time
     async with AsyncExitStack() as stack:
         contents = Contents(settings, chain.domain, None, stack)
-        for task in found.tasks:
+        for task in status.tasks:
             try:
                 task.joined = await Coordinator(chain).is_joined(TaskId(task.task), node, at)
-                store, _ = contents.of_task(given[TaskId(task.task)], is_awaited=True)
-                await ask_rewards(chain, store, task, held.owner, LIMIT / 2 / len(found.tasks))
+                store, _ = contents.of_task(tasks[TaskId(task.task)], is_awaited=True)
+                await read_rewards(chain, store, task, stake.owner, LIMIT / 2 / len(status.tasks))
             except DaoError as error:
                 task.trouble = str(error)
 
 
-async def ask_rewards(chain: Chain, store: Source, task: TaskStatus, owner: Address, limit: float) -> None:
-    """Find out an owner's rewards within `limit` seconds; else ContentError, for the chain answered at once."""
+async def read_rewards(chain: Chain, store: Source, task: TaskStatus, owner: Address, limit: float) -> None:
+    """Read an owner's rewards within `limit` seconds; else ContentError, for the chain answered at once."""
     try:
         async with asyncio.timeout(limit):
-            rewards = await standing(chain, store, TaskId(task.task), owner)
+            rewards = await read_standing(chain, store, TaskId(task.task), owner)
     except TimeoutError:
         raise ContentError(
             f"the manifest of its last final round cannot be had within {limit:.0f} s; does its Superlink run?"
@@ -129,7 +127,7 @@ async def ask_rewards(chain: Chain, store: Source, task: TaskStatus, owner: Addr
     task.claimable_wei, task.claimed_wei = str(rewards.claimable), str(rewards.claimed)
 
 
-def _round(note: RoundNote) -> RoundStatus:
+def _round_status(note: RoundNote) -> RoundStatus:
     facts = dict(note.facts)
     score = facts.pop("score", None)
     state = facts.pop("status", None)

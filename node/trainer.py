@@ -1,4 +1,4 @@
-"""The daemon's side of training: one warm `node.training_worker` per app, asked in the daemon's words."""
+"""Trains from the daemon's side: calls one warm `node.training_worker` process per app."""
 
 import base64
 import sys
@@ -9,14 +9,14 @@ from typing import Any, Self
 
 from dao.app.process import SILENCE, AppCommand, AppProcess
 from dao.core.errors import AppError
-from dao.core.formats.layout import Layout, model_header
+from dao.core.formats.layout import Layout, encode_model_header
 
 CREATE_LIMIT = MEASURE_LIMIT = 600.0  # seconds
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training came to: the app's metrics, and seconds to load the base model, to train, to store the result."""
+    """The outcome of a training: the app's metrics, and seconds to load the base model, to train, to store the result."""
 
     metrics: Mapping[str, object]
     load_s: float
@@ -74,7 +74,7 @@ class Trainer:
     ) -> Trained:
         """Train from the model file `base` into the model file `out`, within `limit` seconds.
 
-        `out` may exist: it is written over, and must not be mapped by anyone who still reads the last round's.
+        `out` may exist: it is written over, and must not be mapped by a reader of the last round's.
         AppError (AppCrashed, AppTimeout) says what went wrong in one line.
         """
         arguments = {"base": str(base), "out": str(out), "seed": seed, "round": round}
@@ -96,6 +96,6 @@ class Trainer:
     async def create(self, out: Path) -> None:
         """Write the app's untrained model to `out`, as a task's first base model is."""
         shapes = await self._process.call("shapes", {}, limit=CREATE_LIMIT)
-        head = model_header(Layout.of({name: tuple(shape) for name, shape in shapes.items()}))
+        head = encode_model_header(Layout.of({name: tuple(shape) for name, shape in shapes.items()}))
         arguments = {"out": str(out), "head": base64.b64encode(head).decode()}
         await self._process.call("create", arguments, limit=CREATE_LIMIT)

@@ -7,22 +7,20 @@ import { basename, join } from "node:path";
 
 import config from "../hardhat.config.js";
 
-const CONTRACTS = [
-    "DaoToken",
-    "SupernodeRegistry",
-    "TrainingCoordinator",
-    "RewardDistributor",
-    "DisputeManager",
-    "VotingPower",
-    "DaoGovernor",
-    "TimelockController",
-];
+const TABLE = "dao/chain/contract_table.py"; // its rows name the contracts
 const OUTSIDE = { TimelockController: "@openzeppelin/contracts/governance/TimelockController.sol" };
 const TARGET = "dao/chain/abi";
 const CACHE = "build/abi";
 
 const require = createRequire(import.meta.url);
 let compiler; // 0.5 s to load: only when something has changed
+
+function contractNames() {
+    const rows = readFileSync(TABLE, "utf8").matchAll(/ContractRow\(\s*"\w+",\s*"(\w+)"/g);
+    const names = [...rows].map(([, name]) => name);
+    if (!names.length) throw new Error(`${TABLE}: has no row ContractRow("field", "Name", …)`);
+    return names;
+}
 
 function findSources(folder, found = {}) {
     for (const entry of existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : []) {
@@ -94,9 +92,10 @@ function main(args) {
 
     const found = findSources("contracts");
     const wanted = {};
-    for (const name of CONTRACTS) {
+    for (const name of contractNames()) {
         const unit = OUTSIDE[name] ?? found[name];
-        if (unit) wanted[name + ".json"] = compile(unit, name);
+        if (!unit) throw new Error(`${name}: has a row in ${TABLE} and no source in contracts/`);
+        wanted[name + ".json"] = compile(unit, name);
     }
 
     mkdirSync(TARGET, { recursive: true });

@@ -38,13 +38,20 @@ def postgres() -> Iterator[str]:
             package = _copy(package, folder)
             shutil.chown(data, user)
         binaries = package / INSTALLED / "bin"
-        initdb = [binaries / "initdb", "--auth=trust", "--encoding=utf8", "--no-sync", "-U", "postgres"]
+        initdb: list[str | Path] = [
+            binaries / "initdb",
+            "--auth=trust",
+            "--encoding=utf8",
+            "--no-sync",
+            "-U",
+            "postgres",
+        ]
         made = subprocess.run(
             [*initdb, "-D", data], user=user, capture_output=True, text=True, timeout=LIMIT, check=False
         )
         assert made.returncode == 0, made.stderr
         options = [word for setting in UNSAFE for word in ("-c", setting)]
-        command = [binaries / "postgres", "-D", data, "-k", data, "-h", "", *options]
+        command: list[str | Path] = [binaries / "postgres", "-D", data, "-k", data, "-h", "", *options]
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(command, user=user, stdout=log, stderr=log)
         uri = f"postgresql://postgres@/postgres?host={data}"

@@ -72,7 +72,7 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
     deployment, signer = settings.network(), settings.relayer()
     async with contextlib.AsyncExitStack() as stack:
         if signer is not None:
-            chain = chain_name(deployment.chain_id, settings.chain.url)
+            chain = chain_name(deployment.chain_id, settings.chain.rpc)
             stack.enter_context(only_daemon(settings.home, signer.address, chain))
         listening = stack.enter_context(_listen(settings))
         index = await asyncio.to_thread(IndexFollower, open_database(settings.database()), deployment)
@@ -80,7 +80,7 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
         domain = Domain(deployment.chain_id, deployment.coordinator)
         content = await stack.enter_async_context(open_content(settings, domain))
         port = listening.getsockname()[1]
-        connection = ChainConnection(settings.chain.url, deployment, settings.chain.confirmations)
+        connection = ChainConnection(settings.chain.rpc, deployment, settings.chain.confirmations)
         sessions = Sessions(list_sites(settings, port, deployment.chain_id))
         deps = Dependencies(settings, connection, sessions, index, EventHub())
         deps.token_names = load_names(settings.home / NAMES_FILE, deployment.token)

@@ -51,7 +51,7 @@ async def open_dependencies(settings: ApiSettings) -> AsyncIterator[Dependencies
     index = await asyncio.to_thread(IndexFollower, open_database(settings.database()), deployment)
     try:
         async with open_content(settings, domain) as content:
-            connection = ChainConnection(settings.chain.url, deployment, settings.chain.confirmations)
+            connection = ChainConnection(settings.chain.rpc, deployment, settings.chain.confirmations)
             deps = Dependencies(settings, connection, Sessions(()), index, EventHub())
             deps.token_names = load_names(settings.home / NAMES_FILE, deployment.token)
             following = asyncio.create_task(follow(deps, None, content))

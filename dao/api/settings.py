@@ -27,7 +27,7 @@ LISTEN = "127.0.0.1:8460"
 NAMES_FILE = "token.json"  # in the home folder: the token's name and symbol
 _CONFIG = """\
 [chain]
-url = "{url}"
+rpc = "{rpc}"
 
 [api]
 listen = "{listen}"
@@ -43,7 +43,7 @@ listen = "{listen}"
 # Where manifests come from: folders of stores (a Superlink's is its HOME/store), Superlinks, an IPFS node, gateways.
 # stores = ["/home/dao/.commonweight/superlink/store"]
 # superlinks = ["127.0.0.1:8600"]
-# kubo = "/ip4/127.0.0.1/tcp/5001/http"
+# ipfs = "/ip4/127.0.0.1/tcp/5001/http"
 
 [relay]
 # Wei of gas that the relayer spends in a day at most, and what it relays for one account in a day.
@@ -85,7 +85,7 @@ class ContentTable(ContentSettings):
     stores: tuple[FromHome, ...] = ()  # folders of disk stores
     superlinks: tuple[str, ...] = ()  # host:port
     tls: bool = False  # towards Superlinks
-    authorities: FromHome | None = None  # PEM file of those trusted for TLS; None: the usual ones
+    ca_file: FromHome | None = None  # PEM file of those trusted for TLS; None: the usual ones
     folder: FromHome = Path("content")
 
 
@@ -127,15 +127,15 @@ class ApiSettings(HomeSettings):
         return Signer.load(self.at(self.key.keystore), self.password_file(), PASSWORD_VARIABLE)
 
 
-def init(home: Path, url: str, deployment: Path, listen: str = LISTEN, *, work: int = 262_144) -> Address:
+def init(home: Path, rpc: str, deployment: Path, listen: str = LISTEN, *, work: int = 262_144) -> Address:
     """Make a home folder, for this user only: config.toml, the network's file and the relayer's key; its address.
 
     ConfigError where the folder is one already; KeyFileError where it has a key.
     """
     if (home / FILE).exists():
         raise ConfigError(f"{home}: already is a daemon's folder; choose another one by --home")
-    if not url.isprintable() or '"' in url:
-        raise ConfigError(f"--rpc: expected an address, got {url!r}")
+    if not rpc.isprintable() or '"' in rpc:
+        raise ConfigError(f"--rpc: expected an address, got {rpc!r}")
     if not is_host_port(listen):
         raise ConfigError(f"--listen: expected host:port, such as {LISTEN}, got {listen[:80]!r}")
     Deployment.load(deployment)
@@ -143,9 +143,9 @@ def init(home: Path, url: str, deployment: Path, listen: str = LISTEN, *, work: 
     home.chmod(0o700)
     settings = ApiSettings.load(home)
     keep_deployment(deployment, home)
-    password = os.environ.get(PASSWORD_VARIABLE) or _new_password(settings.at(settings.key.password))
+    password = os.environ.get(PASSWORD_VARIABLE) or _new_password(settings.at(settings.key.password_file))
     signer = Signer.create(settings.at(settings.key.keystore), password, work)
-    text = _CONFIG.format(url=url, listen=listen, budget=BUDGET)
+    text = _CONFIG.format(rpc=rpc, listen=listen, budget=BUDGET)
     (home / FILE).write_text(text, encoding="utf-8")
     return signer.address
 

@@ -9,12 +9,14 @@ from dao.audit.findings import Missing
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted
-from dao.chain.rounds import Member, RoundEvents, RoundReader
-from dao.core.commitment import forced_hash, result_hash
+from dao.chain.rounds import RoundEvents, RoundReader
+from dao.core.commits import compute_forced_hash
+from dao.core.constants import MAX_MANIFEST
 from dao.core.errors import ContentError, DecodeError
-from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
-from dao.core.types import Address, Digest, Domain, Result, RoundId, RoundState, Rules, TaskId
-from dao.store.cid import Cid
+from dao.core.formats.cid import Cid
+from dao.core.formats.manifest import Manifest, parse_manifest
+from dao.core.settle import compute_result_hash
+from dao.core.types import Address, Digest, Domain, Member, Result, RoundId, RoundState, Rules, TaskId
 from dao.store.source import MAX_CONTENT, Source
 
 HIDDEN = (
@@ -75,7 +77,7 @@ async def read_record(chain: Chain, task: TaskId, round_: RoundId) -> Evidence:
     if len(members) != state.eligible:
         shown = f"who had joined ({len(members)} of {state.eligible})"
         raise Missing(f"round {round_}: {HIDDEN.format(shown)}")
-    if forced_hash((event.node, event.commitment) for event in events.forced) != forced:
+    if compute_forced_hash(events.forced) != forced:
         raise Missing(f"round {round_}: {HIDDEN.format('its forced commits')}")
     if contested > len(events.contests):
         raise Missing(f"round {round_}: {HIDDEN.format('what was forced after its result')}")
@@ -84,7 +86,10 @@ async def read_record(chain: Chain, task: TaskId, round_: RoundId) -> Evidence:
         posted = (await history.events_of(state.parent, at)).posted
         if posted is None:
             raise Missing(f"round {state.parent}, the parent: its result is not in this node's history")
-        if result_hash(posted.result) != (await coordinator.round_of(task, state.parent, at)).result_hash:
+        if (
+            compute_result_hash(posted.result)
+            != (await coordinator.round_of(task, state.parent, at)).result_hash
+        ):
             raise Missing(f"round {state.parent}, the parent: {HIDDEN.format('the event of its result')}")
         parent = posted.result
     return Evidence(
@@ -116,5 +121,5 @@ async def fetch(source: Source, what: str, content: Cid | Digest, limit: int | N
 
 async def read_manifest(source: Source, digest: Digest) -> Manifest:
     """Fetch and read a manifest by the digest on chain; Missing when it cannot be had, DecodeError when malformed."""
-    path = await fetch(source, "manifest", digest, MAX_BYTES)
+    path = await fetch(source, "manifest", digest, MAX_MANIFEST)
     return parse_manifest(await asyncio.to_thread(path.read_bytes))

@@ -3,23 +3,22 @@
 from dao.audit.evidence import HIDDEN, Evidence
 from dao.audit.findings import Differs, Missing, expect
 from dao.chain.signer import recover
-from dao.core.commitment import commitment, forced_hash, result_hash
+from dao.core.commits import FAILED, compute_commits_root, compute_forced_hash
 from dao.core.errors import DecodeError
 from dao.core.formats.manifest import Manifest, Node
-from dao.core.formats.signed_messages import commit_digest
-from dao.core.replay import commits_of, differences, facts_of
-from dao.core.round_machine import counted_stake, draw_shard
-from dao.core.settle import FAILED, commits_root, result, settle
-from dao.core.types import Address, Digest, Status, hex_of
+from dao.core.formats.signed_messages import compute_commit_digest
+from dao.core.replay import commits_of, differences, facts_of, reveal_of
+from dao.core.round_machine import compute_counted_stake, draw_shard
+from dao.core.settle import compute_result, compute_result_hash, settle_round
+from dao.core.types import Address, Status, hex_of
 from dao.core.weigh import NodeWeight
-from dao.store.cid import Cid
 
 FORCED = "a forced commit must be counted"
 
 
 def check_posted(record: Evidence) -> str:
     """The chain keeps the hash of what was posted; where it does not, its node shows another event than was emitted."""
-    found = result_hash(record.result)
+    found = compute_result_hash(record.result)
     if found != record.state.result_hash:
         raise Missing(HIDDEN.format("the event of the result"))
     return f"{hex_of(found)}, {record.state.phase.name.lower()}"
@@ -36,8 +35,8 @@ def check_head(record: Evidence, manifest: Manifest) -> str:
         "codec": (manifest.codec, record.rules.codec),
         "seed": (manifest.seed, record.closed.seed),
         "budget_wei": (manifest.budget_wei, record.rules.round_budget),
-        "base_model": (_digest(manifest.base_model), record.base_model),
-        "model": (_digest(manifest.model), record.result.model_digest),
+        "base_model": (manifest.base_model.digest, record.base_model),
+        "model": (manifest.model.digest, record.result.model_digest),
     }
     for name, (said, true) in stated.items():
         expect(said == true, f"manifest.{name}: stated {_shown(said)}, the chain says {_shown(true)}")
@@ -46,8 +45,8 @@ def check_head(record: Evidence, manifest: Manifest) -> str:
 
 def check_commits(record: Evidence, manifest: Manifest) -> str:
     """The commits in the manifest are those under the root that commits were closed with."""
-    rows = [(node.node, node.commitment) for node in manifest.nodes if not node.forced]
-    root, closed = commits_root(rows), record.closed
+    rows = [node for node in manifest.nodes if not node.forced]
+    root, closed = compute_commits_root(rows), record.closed
     expect(len(rows) == closed.commits, f"{len(rows)} commits stated, closed with {closed.commits}")
     expect(
         root == closed.root, f"root of the stated commits {hex_of(root)}, closed with {hex_of(closed.root)}"
@@ -70,7 +69,7 @@ def check_forced(record: Evidence, manifest: Manifest) -> str:
     forced = {event.node for event in record.events.forced}
     for stated in (node for node in manifest.nodes if node.forced):
         expect(stated.node in forced, f"node {hex_of(stated.node)}: stated as forced, and is not on chain")
-    hashed = forced_hash((event.node, event.commitment) for event in record.events.forced)
+    hashed = compute_forced_hash(record.events.forced)
     expect(hashed == record.result.forced_hash, "the result states another hash of forced commits")
     for event in record.events.contests:
         node = nodes.get(event.node)
@@ -84,7 +83,7 @@ def check_forced(record: Evidence, manifest: Manifest) -> str:
 def check_signatures(record: Evidence, manifest: Manifest) -> str:
     """Every commit is signed by its node."""
     for node in manifest.nodes:
-        digest = commit_digest(record.domain, record.task, record.round, node.node, node.commitment)
+        digest = compute_commit_digest(record.domain, record.task, record.round, node.node, node.commitment)
         try:
             signer: Address | None = recover(digest, node.signature)
         except DecodeError:
@@ -110,7 +109,7 @@ def check_members(record: Evidence, manifest: Manifest) -> str:
     absent = {
         operator: member.owner
         for operator, member in record.members.items()
-        if operator not in committed and counted_stake(record.rules, member.stake)
+        if operator not in committed and compute_counted_stake(record.rules, member.stake)
     }
     stated = {row.node: row.owner for row in manifest.absent}
     for operator in sorted(absent.keys() ^ stated.keys()):
@@ -126,14 +125,14 @@ def check_reveals(record: Evidence, manifest: Manifest) -> str:
     revealed = 0
     for node in manifest.nodes:
         who, arrived = f"node {hex_of(node.node)}", node.status not in (Status.LATE, Status.WITHHELD)
-        eligible = counted_stake(record.rules, node.stake) > 0
+        eligible = compute_counted_stake(record.rules, node.stake) > 0
         expect(eligible or node.status in FAILED, f"{who}: counted with a stake below the task's minimum")
-        if node.cid is None or node.body_root is None or node.salt is None:
+        reveal = reveal_of(node)
+        if reveal is None:
             is_bare = node.cid is None and node.body_root is None and node.salt is None
             expect(is_bare and not arrived, f"{who}: is {node.status}, but without all of its reveal")
             continue
-        bound = commitment(_digest(node.cid), node.body_root, node.salt)
-        expect(bound == node.commitment, f"{who}: the reveal is not what it committed to")
+        expect(reveal.commitment == node.commitment, f"{who}: the reveal is not what it committed to")
         revealed += 1
     return f"{revealed} reveals bound by their commitments"
 
@@ -151,9 +150,8 @@ def check_draw(record: Evidence, manifest: Manifest, previous: Manifest | None) 
 def check_settlement(record: Evidence, manifest: Manifest, previous: Manifest | None) -> str:
     """Payouts, debts, accounts, memories and roots follow from the stated weights and scores."""
     weighed = {node.node: weighed_of(node) for node in manifest.nodes if node.status not in FAILED}
-    forced = [(event.node, event.commitment) for event in record.events.forced]
-    computed = settle(
-        facts_of(manifest, record.distributor, forced),
+    computed = settle_round(
+        facts_of(manifest, record.distributor, record.events.forced),
         previous,
         commits_of(manifest),
         weighed,
@@ -167,9 +165,8 @@ def check_settlement(record: Evidence, manifest: Manifest, previous: Manifest | 
 
 def check_result(record: Evidence, manifest: Manifest) -> str:
     """The result on chain states what the manifest does."""
-    forced = [(event.node, event.commitment) for event in record.events.forced]
     posted = record.result
-    computed = result(manifest, forced, posted.model_digest, posted.manifest_digest)
+    computed = compute_result(manifest, record.events.forced, posted.model_digest, posted.manifest_digest)
     for name in type(posted).__dataclass_fields__:
         said, true = getattr(posted, name), getattr(computed, name)
         expect(said == true, f"{name}: posted {_shown(said)}, the manifest gives {_shown(true)}")
@@ -183,10 +180,6 @@ def weighed_of(node: Node) -> NodeWeight:
     return NodeWeight(
         node.node, node.unit_weight, node.weight, node.norm, node.cosine, node.memory, node.status
     )
-
-
-def _digest(cid: str) -> Digest:
-    return Cid.parse(cid).digest
 
 
 def _shown(value: object) -> str:

@@ -1,10 +1,7 @@
-"""What an account has sent, on disk before it is broadcast, so that a restart neither forgets it nor repeats it."""
+"""Transactions of an account, on disk before they are broadcast: a restart neither forgets nor repeats one."""
 
 import json
 import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +11,7 @@ from dao.chain.contracts import Call
 from dao.chain.fees import Fees
 from dao.core.errors import ConfigError
 from dao.core.types import Address, Digest, Wei
+from dao.runtime.sqlite import Database
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sent (
@@ -31,11 +29,11 @@ _COLUMNS = "id, key, label, nonce, target, data, gas, state, receipt"
 
 
 class TxState(StrEnum):
-    """What became of a transaction."""
+    """The state of a transaction."""
 
     PENDING = "pending"
     MINED = "mined"
-    FAILED = "failed"  # mined, and the contract refused
+    FAILED = "failed"  # mined, and refused by the contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,7 @@ class TxAttempt:
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """A transaction that was to be sent; `receipt` is the node's JSON, once mined; `attempts` oldest first."""
+    """A transaction; `receipt` is the node's JSON, once mined; `attempts` oldest first."""
 
     id: int
     key: str | None
@@ -68,25 +66,16 @@ class Outbox:
         """Open or create the file; ConfigError when it cannot be."""
         self._scope = (chain, account)
         self._log = path.with_name(path.name + "-wal")
-        try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._db.executescript(_SCHEMA)
-        except sqlite3.Error as error:
-            raise ConfigError(
-                f"{path}: cannot keep transactions here ({error}); choose another file"
-            ) from error
+        self._db = Database(path, _SCHEMA, synchronous="NORMAL")
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
     def sync(self) -> None:
-        """Bring what was written down to the disk. Slow, and safe in another thread.
+        """Bring all that was written to the disk. Slow, and safe in another thread.
 
-        What is written outlives this process anyway; this is for the machine's end. ConfigError when it fails.
+        It outlives this process anyway; this is for the machine's end. ConfigError when it fails.
         """
         try:
             with self._log.open("rb") as log:
@@ -96,7 +85,7 @@ class Outbox:
 
     def remember(self, key: str | None, call: Call, nonce: int, gas: int, attempt: TxAttempt) -> OutboxEntry:
         """Write an entry and its first attempt. It takes a failed entry's key."""
-        with self._writing():
+        with self._db.transaction():
             self._db.execute(
                 "UPDATE sent SET key = NULL WHERE chain = ? AND account = ? AND key = ? AND state = ?",
                 (*self._scope, key, TxState.FAILED),
@@ -112,7 +101,7 @@ class Outbox:
 
     def add_attempt(self, entry: OutboxEntry, attempt: TxAttempt, nonce: int | None = None) -> OutboxEntry:
         """Write another attempt; with `nonce`, the earlier ones can no longer be mined and go."""
-        with self._writing():
+        with self._db.transaction():
             if nonce is not None:
                 self._db.execute("DELETE FROM attempts WHERE sent = ?", (entry.id,))
                 self._db.execute("UPDATE sent SET nonce = ? WHERE id = ?", (nonce, entry.id))
@@ -120,7 +109,7 @@ class Outbox:
         return self._entry(entry.id)
 
     def settle(self, entry: OutboxEntry, state: TxState, receipt: dict[str, Any] | None) -> OutboxEntry:
-        """Note what became of an entry."""
+        """Write the outcome of an entry."""
         self._db.execute(
             "UPDATE sent SET state = ?, receipt = ? WHERE id = ?",
             (state, json.dumps(receipt) if receipt is not None else None, entry.id),
@@ -132,39 +121,28 @@ class Outbox:
         self._db.execute("DELETE FROM sent WHERE id = ?", (entry.id,))
 
     def find(self, key: str) -> OutboxEntry | None:
-        """The entry with this key, unless it failed."""
-        found = self._select("key = ? AND state != 'failed'", key)
-        return found[0] if found else None
+        """Return the entry with this key, unless it failed."""
+        entries = self._select("key = ? AND state != 'failed'", key)
+        return entries[0] if entries else None
 
     def at_nonce(self, nonce: int) -> OutboxEntry | None:
-        """The newest entry with this nonce."""
-        found = self._select("nonce = ?", nonce)
-        return found[-1] if found else None
+        """Return the newest entry with this nonce."""
+        entries = self._select("nonce = ?", nonce)
+        return entries[-1] if entries else None
 
     def pending(self) -> list[OutboxEntry]:
-        """What is not known to be mined, by nonce."""
+        """Return the entries that are not known to be mined, by nonce."""
         return self._select("state = ?", TxState.PENDING)
 
     def mined(self, count: int) -> list[OutboxEntry]:
-        """The last `count` entries that succeeded, by nonce."""
-        found = self._select("state = ? ORDER BY nonce DESC LIMIT ?", TxState.MINED, count)
-        return found[::-1]
+        """Return the last `count` entries that succeeded, by nonce."""
+        return self._select("state = ? ORDER BY nonce DESC LIMIT ?", TxState.MINED, count)[::-1]
 
     def next_nonce(self) -> int:
-        """One more than the highest nonce used."""
+        """Return one more than the highest nonce used."""
         query = "SELECT MAX(nonce) FROM sent WHERE chain = ? AND account = ?"
         (highest,) = self._db.execute(query, self._scope).fetchone()
         return 0 if highest is None else int(highest) + 1
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
     def _add(self, row: int, attempt: TxAttempt, number: int) -> None:
         fees = attempt.fees
@@ -174,8 +152,7 @@ class Outbox:
         )
 
     def _entry(self, row: int) -> OutboxEntry:
-        (found,) = self._select("id = ?", row)
-        return found
+        return self._select("id = ?", row)[0]
 
     def _select(self, where: str, *values: object) -> list[OutboxEntry]:
         order = "" if "ORDER BY" in where else "ORDER BY nonce, id"

@@ -1,28 +1,21 @@
-"""What the chain says of a round: who may take part with what stake, forced commits, seed, result."""
+"""Reads what the chain records of a round: its members and their stake, forced commits, closing, result."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed, ForcedCommit, Joined, Left, ResultPosted, RoundOpened
-from dao.chain.track import BlockRef
 from dao.core.errors import ChainError
-from dao.core.types import Address, BlockNumber, Phase, RoundId, TaskId, Wei
+from dao.core.settle import compute_result_hash
+from dao.core.types import Address, BlockNumber, Member, Phase, Result, RoundId, RoundState, TaskId, Wei
 
 E = TypeVar("E", RoundOpened, CommitsClosed, ResultPosted, ForcedCommit)
 PARALLEL = 32  # reads at a time
-SETTLED = 64  # blocks below which what was read is not read again
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A Supernode that may commit to a round; `stake` at the end of the block before the round opened."""
-
-    owner: Address
-    stake: Wei
+SETTLED = 64  # blocks before an opening that a reorg may still take back, so that they are read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +30,7 @@ class RoundEvents:
 
 
 class RoundReader:
-    """Reads of one task; membership is read on from where the last round's was."""
+    """Reads of one task, each at a block; membership is read on from where the last round's ended."""
 
     def __init__(self, chain: Chain, task: TaskId) -> None:
         self._chain = chain
@@ -46,21 +39,21 @@ class RoundReader:
         self._settled = BlockNumber(chain.deployment.block - 1)
         self._changes: list[Joined | Left] = []
 
-    async def events_of(self, round_: RoundId, at: BlockRef) -> RoundEvents:
-        """A round's events up to a block; ChainError when it had not been opened."""
-        state = await self._coordinator.round_of(self._task, round_, at)
+    async def events_of(self, round_id: RoundId, at: BlockRef) -> RoundEvents:
+        """Return a round's events up to a block; ChainError when it had not been opened."""
+        state = await self._coordinator.round_of(self._task, round_id, at)
         if state.phase is Phase.NONE:
             raise ChainError(
-                f"task {self._task} round {round_}: not opened at block {at.number}; see its rounds"
+                f"task {self._task} round {round_id}: not opened at block {at.number}; see its rounds"
             )
         opened, closed, posted, forced = await asyncio.gather(
-            self._past(RoundOpened, round_, at, state.open_block),
-            self._past(CommitsClosed, round_, at, state.open_block),
-            self._past(ResultPosted, round_, at, state.open_block),
-            self._past(ForcedCommit, round_, at, state.open_block),
+            self._past(RoundOpened, round_id, at, state.open_block),
+            self._past(CommitsClosed, round_id, at, state.open_block),
+            self._past(ResultPosted, round_id, at, state.open_block),
+            self._past(ForcedCommit, round_id, at, state.open_block),
         )
         if not opened:
-            raise ChainError(f"round {round_}: no event of its opening; use a node with more history")
+            raise ChainError(f"round {round_id}: no event of its opening; use a node with more history")
         end = (posted[0].block, posted[0].log_index) if posted else (at.number + 1, 0)
         before = tuple(event for event in forced if (event.block, event.log_index) < end)
         return RoundEvents(
@@ -71,8 +64,19 @@ class RoundReader:
             tuple(forced[len(before) :]),
         )
 
+    async def find_closed(self, round_id: RoundId, closed: RoundState, at: BlockRef) -> CommitsClosed | None:
+        """Return the event that closed a round into this state; None where the chain's node does not show it."""
+        events = await self._past(CommitsClosed, round_id, at, closed.open_block)
+        return next((event for event in events if event.closing == closed.closing), None)
+
+    async def find_result(self, round_id: RoundId, posted: RoundState, at: BlockRef) -> Result | None:
+        """Return the result that a posted round's state is of; None where the chain's node does not show it."""
+        events = await self._past(ResultPosted, round_id, at, posted.open_block)
+        results = (event.result for event in events)
+        return next((result for result in results if compute_result_hash(result) == posted.result_hash), None)
+
     async def members_of(self, opened: RoundOpened, at: BlockRef) -> Mapping[Address, Member]:
-        """Supernodes that had joined when the round opened, with owner and stake, by operator."""
+        """Return the Supernodes that had joined when the round opened, with owner and stake, by operator."""
         owners: dict[Address, Address] = {}
         for event in await self._changes_until(opened):
             if isinstance(event, Joined):
@@ -80,10 +84,10 @@ class RoundReader:
             else:
                 owners.pop(event.operator, None)
         before = BlockNumber(opened.block - 1)
-        turn = asyncio.Semaphore(PARALLEL)
+        limit = asyncio.Semaphore(PARALLEL)
 
         async def stake_of(operator: Address) -> Wei:
-            async with turn:
+            async with limit:
                 return await self._registry.stake_at(operator, before, at)
 
         stakes = await asyncio.gather(*map(stake_of, owners))
@@ -109,7 +113,7 @@ class RoundReader:
         self._settled = settled
         return changes
 
-    async def _past(self, kind: type[E], round_: RoundId, at: BlockRef, first: BlockNumber) -> list[E]:
+    async def _past(self, kind: type[E], round_id: RoundId, at: BlockRef, first: BlockNumber) -> list[E]:
         return await self._chain.past(
-            kind, task=self._task, round=round_, from_block=first, to_block=at.number
+            kind, task=self._task, round=round_id, from_block=first, to_block=at.number
         )

@@ -1,16 +1,17 @@
 """How an auditor settles a round again: what a manifest states as arguments of `settle`, and where two differ."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from dao.core.formats.json_form import form_of
-from dao.core.formats.manifest import Manifest
-from dao.core.settle import FAILED, Commit, Failure, ForcedCommits, RoundFacts
-from dao.core.types import Address, Domain
+from dao.core.commits import FAILED, CommitRecord, Failure, NodeCommitment, Reveal, SignedCommit
+from dao.core.formats.json_form import get_form
+from dao.core.formats.manifest import Manifest, Node
+from dao.core.settle import RoundFacts
+from dao.core.types import Address, Domain, Member
 
 NOT_COMPARED = ("reason", "loss_before", "loss_after")  # for people; no check binds them
 
 
-def facts_of(manifest: Manifest, distributor: Address, forced: ForcedCommits) -> RoundFacts:
+def facts_of(manifest: Manifest, distributor: Address, forced: Sequence[NodeCommitment]) -> RoundFacts:
     """What a manifest states of its round as a whole; replace by `dataclasses.replace` what was computed anew."""
     return RoundFacts(
         domain=Domain(manifest.chain_id, manifest.coordinator),
@@ -35,28 +36,30 @@ def facts_of(manifest: Manifest, distributor: Address, forced: ForcedCommits) ->
     )
 
 
-def commits_of(manifest: Manifest) -> list[Commit]:
+def commits_of(manifest: Manifest) -> list[CommitRecord]:
     """What a manifest states that each node committed and revealed."""
     return [
-        Commit(
-            node=node.node,
-            owner=node.owner,
-            stake=node.stake,
-            commitment=node.commitment,
-            signature=node.signature,
+        CommitRecord(
+            member=Member(node.owner, node.stake),
+            commit=SignedCommit(manifest.task, manifest.round, node.node, node.commitment, node.signature),
             forced=node.forced,
-            cid=node.cid,
-            body_root=node.body_root,
-            salt=node.salt,
+            reveal=reveal_of(node),
             failure=Failure(node.status, node.reason) if node.status in FAILED else None,
         )
         for node in manifest.nodes
     ]
 
 
+def reveal_of(node: Node) -> Reveal | None:
+    """What a manifest states that a node revealed; None unless all of it is there."""
+    if node.cid is None or node.body_root is None or node.salt is None:
+        return None
+    return Reveal(node.cid, node.body_root, node.salt)
+
+
 def differences(stated: Manifest, computed: Manifest) -> list[str]:
     """Say where two manifests differ, a line for each field, the words of reasons and the losses left out."""
-    write = form_of(Manifest).write
+    write = get_form(Manifest).write
     return list(_differences(write(stated), write(computed), "manifest"))
 
 

@@ -5,18 +5,27 @@ the other.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from math import isfinite
 
 from dao.core import reasons
-from dao.core.commitment import forced_hash
+from dao.core.commits import (
+    FAILED,
+    CommitRecord,
+    Failure,
+    NodeCommitment,
+    compute_commits_root,
+    compute_forced_hash,
+)
+from dao.core.constants import MAX_INTEGER, MAX_TEXT, ROWS_DEPTH
 from dao.core.errors import RuleError
-from dao.core.formats.canonical import MAX_INTEGER
-from dao.core.formats.json_form import MAX_TEXT, Cid, Signature
+from dao.core.formats.abi import encode
+from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Absent, Account, Manifest, Memory, Node, Roots, Shard
+from dao.core.keccak import keccak256
 from dao.core.merkle import Tree
-from dao.core.payout import Pay, Payout, pay
-from dao.core.reward_tree import reward_root
+from dao.core.payout import Pay, Payout, compute_payout
+from dao.core.reward_tree import compute_reward_root
 from dao.core.types import (
     Address,
     Codec,
@@ -30,40 +39,15 @@ from dao.core.types import (
     Wei,
     hex_of,
 )
-from dao.core.weigh import NodeWeight, gate_threshold
-
-ROWS_DEPTH = 20  # of the trees with a row for each node
-FAILED = (Status.LATE, Status.WITHHELD, Status.INVALID)
-ForcedCommits = Sequence[tuple[Address, Digest]]  # (node, commitment), in the order of their events
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a commit has no weight: late, withheld or invalid, and for invalid in what."""
-
-    status: Status
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """One node's commit and what it revealed; `stake` as the round saw it, `forced` as in the manifest."""
-
-    node: Address
-    owner: Address
-    stake: Wei
-    commitment: Digest
-    signature: Signature
-    forced: bool
-    cid: Cid | None
-    body_root: Digest | None
-    salt: Digest | None
-    failure: Failure | None
+from dao.core.weigh import NodeWeight, compute_gate_threshold
 
 
 @dataclass(frozen=True, slots=True)
 class RoundFacts:
-    """What chain, content and arithmetic say of a round as a whole; the CIDs of gradients are None when it has none."""
+    """What chain, content and arithmetic say of a round as a whole; the CIDs of gradients are None when it has none.
+
+    `forced` are the forced commits in the order of their events.
+    """
 
     domain: Domain
     distributor: Address
@@ -83,33 +67,28 @@ class RoundFacts:
     weight_sum: int
     loss_before: int
     loss_after: int
-    forced: ForcedCommits
+    forced: Sequence[NodeCommitment]
 
 
-def commits_root(commits: Iterable[tuple[Address, Digest]]) -> Digest:
-    """Root over (node, commitment), in any order, without those that count only by a forced commit."""
-    return _rows_root(node + commitment for node, commitment in sorted(commits))
-
-
-def inputs_root(inputs: Iterable[tuple[Address, Digest, int]]) -> Digest:
+def compute_inputs_root(inputs: Iterable[tuple[Address, Digest, int]]) -> Digest:
     """Root over (node, body root, weight), in any order: what the aggregate is the sum of."""
     return _rows_root(root + node + weight.to_bytes(4, "big") for node, root, weight in sorted(inputs))
 
 
-def scores_root(scores: Iterable[tuple[Address, MicroScore]]) -> Digest:
+def compute_scores_root(scores: Iterable[tuple[Address, MicroScore]]) -> Digest:
     """Root over (node, score), in any order; RuleError for a score outside int64."""
     return _rows_root(node + _int64(node, score) for node, score in sorted(scores))
 
 
-def loss_micros(loss: float) -> int:
+def compute_loss_micros(loss: float) -> int:
     """A mean loss in whole millionths, the largest number of a manifest where it is not finite or larger."""
     return max(-MAX_INTEGER, min(round(loss * 10**6), MAX_INTEGER)) if isfinite(loss) else MAX_INTEGER
 
 
-def settle(
+def settle_round(
     facts: RoundFacts,
     previous: Manifest | None,
-    commits: Sequence[Commit],
+    commits: Sequence[CommitRecord],
     weighed: Mapping[Address, NodeWeight],
     scores: Mapping[Address, MicroScore],
     absent: Mapping[Address, Address],
@@ -125,15 +104,17 @@ def settle(
         raise RuleError(f"previous manifest: expected an earlier round of task {facts.task}")
     before = {account.owner: account for account in previous.accounts} if previous else {}
     owed = {owner: MicroScore(account.debt) for owner, account in before.items()}
-    payout = pay(facts.budget, {row.owner: scores.get(row.node, MicroScore(0)) for row in rows}, owed)
-    needed = gate_threshold(facts.values)
+    payout = compute_payout(
+        facts.budget, {row.member.owner: scores.get(row.node, MicroScore(0)) for row in rows}, owed
+    )
+    needed = compute_gate_threshold(facts.values)
     nodes = tuple(
         _node(
             row,
             weighed.get(row.node),
             scores.get(row.node, MicroScore(0)),
-            owed.get(row.owner, MicroScore(0)),
-            payout.owners[row.owner],
+            owed.get(row.member.owner, MicroScore(0)),
+            payout.owners[row.member.owner],
             needed,
         )
         for row in rows
@@ -166,23 +147,23 @@ def settle(
         accounts=tuple(accounts[owner] for owner in sorted(accounts)),
         memories=_next_memories(previous, weighed),
         roots=Roots(
-            commits=commits_root((node.node, node.commitment) for node in nodes if not node.forced),
-            inputs=inputs_root((node.node, _body_root(node), node.weight) for node in inputs),
+            commits=compute_commits_root(node for node in nodes if not node.forced),
+            inputs=compute_inputs_root((node.node, _body_root(node), node.weight) for node in inputs),
             aggregate=facts.aggregate_root,
             gradient=facts.gradient_root,
-            scores=scores_root((node.node, node.score) for node in inputs),
-            rewards=reward_root(facts.domain.chain_id, facts.distributor, facts.task, cumulative),
+            scores=compute_scores_root((node.node, node.score) for node in inputs),
+            rewards=compute_reward_root(facts.domain.chain_id, facts.distributor, facts.task, cumulative),
         ),
         reward_total_wei=Wei(sum(cumulative.values())),
-        forced_hash=forced_hash(facts.forced),
+        forced_hash=compute_forced_hash(facts.forced),
     )
 
 
-def result(
-    manifest: Manifest, forced: ForcedCommits, model_digest: Digest, manifest_digest: Digest
+def compute_result(
+    manifest: Manifest, forced: Sequence[NodeCommitment], model_digest: Digest, manifest_digest: Digest
 ) -> Result:
     """Write what the chain is told of a settled round, with the digests of the model's and the manifest's content."""
-    forced_nodes = {node for node, _ in forced}
+    forced_nodes = {commit.node for commit in forced}
     arrived = [node for node in manifest.nodes if node.status not in (Status.LATE, Status.WITHHELD)]
     return Result(
         commits_root=manifest.roots.commits,
@@ -202,10 +183,15 @@ def result(
     )
 
 
+def compute_result_hash(result: Result) -> Digest:
+    """Return what the coordinator stores of a result: keccak256(abi.encode(Result))."""
+    return keccak256(encode(*astuple(result)))
+
+
 def _check(
-    rows: Sequence[Commit], weighed: Mapping[Address, NodeWeight], scores: Mapping[Address, MicroScore]
+    rows: Sequence[CommitRecord], weighed: Mapping[Address, NodeWeight], scores: Mapping[Address, MicroScore]
 ) -> None:
-    for name, keys in ("node", {row.node for row in rows}), ("owner", {row.owner for row in rows}):
+    for name, keys in ("node", {row.node for row in rows}), ("owner", {row.member.owner for row in rows}):
         if len(keys) != len(rows):
             raise RuleError(f"commits: expected one for each {name}; drop what is not of this round")
     if strangers := (weighed.keys() | scores.keys()) - {row.node for row in rows}:
@@ -214,29 +200,29 @@ def _check(
         counts = row.failure is None
         if counts != (row.node in weighed) or counts != (row.node in scores):
             raise RuleError(f"node {hex_of(row.node)}: expected a failure, or a weight and a score")
-        if counts and None in (row.cid, row.body_root, row.salt):
+        if counts and row.reveal is None:
             raise RuleError(f"node {hex_of(row.node)}: expected content, body root and salt beside a weight")
 
 
 def _node(
-    row: Commit,
+    row: CommitRecord,
     weighed: NodeWeight | None,
     score: MicroScore,
     owed: MicroScore,
     money: Pay,
     needed: int,
 ) -> Node:
-    failure = row.failure or Failure(Status.INVALID)
+    failure, reveal = row.failure or Failure(Status.INVALID), row.reveal
     node = Node(
         node=row.node,
-        owner=row.owner,
-        stake=row.stake,
-        commitment=row.commitment,
-        signature=row.signature,
+        owner=row.member.owner,
+        stake=row.member.stake,
+        commitment=row.commit.commitment,
+        signature=row.commit.signature,
         forced=row.forced,
-        cid=row.cid,
-        body_root=row.body_root,
-        salt=row.salt,
+        cid=reveal.cid if reveal else None,
+        body_root=reveal.body_root if reveal else None,
+        salt=reveal.salt if reveal else None,
         status=failure.status,
         unit_weight=0,
         weight=0,
@@ -247,7 +233,7 @@ def _node(
         debt=money.debt,
         share=money.share,
         reward_wei=money.reward,
-        reason=reasons.failed(failure.status, failure.detail)[:MAX_TEXT],
+        reason=reasons.explain_failure(failure.status, failure.detail)[:MAX_TEXT],
     )
     if weighed is None:
         return node
@@ -264,12 +250,12 @@ def _node(
 
 
 def _reason(weighed: NodeWeight, score: MicroScore, owed: MicroScore, money: Pay, needed: int) -> str:
-    counted = reasons.weighed(
+    counted = reasons.explain_weight(
         weighed.status, weighed.unit_weight, weighed.weight, weighed.cosine, weighed.memory, needed
     )
     if weighed.weight == 0:
         return counted
-    return f"{counted}; {reasons.earned(score, money.share, owed, money.debt, money.reward)}"
+    return f"{counted}; {reasons.explain_pay(score, money.share, owed, money.debt, money.reward)}"
 
 
 def _next_accounts(accounts: Mapping[Address, Account], payout: Payout) -> dict[Address, Account]:

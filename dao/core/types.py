@@ -16,6 +16,7 @@ MicroScore = NewType("MicroScore", int)  # millionths of a loss; signed
 
 Digest = NewType("Digest", bytes)  # 32 bytes
 Address = NewType("Address", bytes)  # 20 bytes
+Signature = NewType("Signature", bytes)  # 65 bytes: r, s, v
 
 ZERO_DIGEST = Digest(bytes(32))
 ZERO_ADDRESS = Address(bytes(20))
@@ -101,9 +102,6 @@ class Rules:
     validation_root: Digest
 
 
-RULE_AMOUNTS = ("round_budget", "min_stake", "max_stake", "superlink_bond", "challenge_bond")  # in wei
-
-
 @dataclass(frozen=True, slots=True)
 class TaskState:
     """What a task has come to (ITrainingCoordinator.Task)."""
@@ -133,6 +131,14 @@ class RoundState:
     phase: Phase
     closing: Digest
     result_hash: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A Supernode that may commit to a round; `stake` at the end of the block before the round opened."""
+
+    owner: Address
+    stake: Wei
 
 
 @dataclass(frozen=True, slots=True)

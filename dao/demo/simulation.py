@@ -8,20 +8,17 @@ from pathlib import Path
 
 from aggregator.compute import BaseModel, RoundComputer, RoundInputs
 from aggregator.publisher import Publisher
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.app.shards import Shards
 from dao.chain.signer import Signer
 from dao.content import tensor_files
-from dao.core.commitment import commitment
-from dao.core.formats.json_form import Cid as CidText
-from dao.core.formats.json_form import Signature
-from dao.core.formats.layout import Model, depth_for, parse_model
+from dao.core.commits import CommitRecord, Reveal, SignedCommit
+from dao.core.formats.layout import Model, compute_depth, parse_model
 from dao.core.formats.manifest import Manifest, Shard
-from dao.core.formats.signed_messages import commit_digest
-from dao.core.formats.update import encode_body, update_prefix
-from dao.core.merkle import body_root
+from dao.core.formats.signed_messages import compute_commit_digest
+from dao.core.formats.update import Update, decode_update, encode_update_prefix, encode_update_rows
+from dao.core.merkle import compute_body_root
 from dao.core.round_machine import draw_shard
-from dao.core.settle import Commit
 from dao.core.types import (
     ZERO_ADDRESS,
     ZERO_DIGEST,
@@ -29,8 +26,10 @@ from dao.core.types import (
     Codec,
     Digest,
     Domain,
+    Member,
     RoundId,
     Rules,
+    Signature,
     TaskId,
     Wei,
 )
@@ -48,7 +47,7 @@ LIMIT = 60.0  # seconds for replicas, of which there are none
 class Committed:
     """A node's update, committed and revealed."""
 
-    commit: Commit
+    commit: CommitRecord
     content: bytes
 
 
@@ -56,35 +55,24 @@ def commit(
     signer: Signer, owner: Address, stake: Wei, number: RoundId, base: Model, trained: Model
 ) -> Committed:
     """Quantise what training changed, and commit to it as a Supernode does."""
-    body = encode_body(base, trained, CODEC)
-    content = update_prefix(base.layout, CODEC) + body.tobytes()
-    root, cid = body_root(body, depth_for(base.layout.chunks)), cid_of_bytes(content)
+    body = encode_update_rows(base, trained, CODEC)
+    content = encode_update_prefix(base.layout, CODEC) + body.tobytes()
+    root, cid = compute_body_root(body, compute_depth(base.layout.chunks)), cid_of_bytes(content)
     salt = Digest(hashlib.sha256(signer.address + number.to_bytes(8, "big")).digest())
-    promise = commitment(cid.digest, root, salt)
-    signature = Signature(signer.sign(commit_digest(DOMAIN, TASK, number, signer.address, promise)))
-    row = Commit(
-        node=signer.address,
-        owner=owner,
-        stake=stake,
-        commitment=promise,
-        signature=signature,
-        forced=False,
-        cid=CidText(str(cid)),
-        body_root=root,
-        salt=salt,
-        failure=None,
-    )
-    return Committed(row, content)
+    reveal = Reveal(cid, root, salt)
+    digest = compute_commit_digest(DOMAIN, TASK, number, signer.address, reveal.commitment)
+    signed = SignedCommit(TASK, number, signer.address, reveal.commitment, Signature(signer.sign(digest)))
+    return Committed(CommitRecord(Member(owner, stake), signed, False, reveal, None), content)
 
 
 class Simulation:
     """Settles round after round with the Superlink's own arithmetic, from the app's first model on."""
 
-    def __init__(self, evaluator: Evaluator, shards: Shards, folder: Path, budget: Wei) -> None:
+    def __init__(self, evaluator: GradientClient, shards: Shards, folder: Path, budget: Wei) -> None:
         """Keep content and scratch files below `folder`; each round has `budget` to pay."""
         self._shards = shards
         self._publisher = Publisher(LayeredStore(DiskStore(folder / "store")))
-        self._work = RoundComputer(evaluator, self._publisher, folder / "scratch")
+        self._computer = RoundComputer(evaluator, self._publisher, folder / "scratch")
         self._budget = budget
         self.base: BaseModel
 
@@ -102,25 +90,29 @@ class Simulation:
         seed = Digest(hashlib.sha256(b"simulated round" + number.to_bytes(8, "big")).digest())
         index = draw_shard(seed, len(self._shards.paths), previous.used_shards if previous else ())
         shard = self._shards.paths[index]
-        case = RoundInputs(
+        inputs = RoundInputs(
             domain=DOMAIN,
             distributor=ZERO_ADDRESS,
             task=TASK,
             round=number,
-            rules=_rules(self._budget, depth_for(self.base.model.layout.chunks)),
+            rules=_rules(self._budget, compute_depth(self.base.model.layout.chunks)),
             base=self.base,
             seed=seed,
-            shard=Shard(index, CidText(str(self._shards.cids[index])), self._shards.proof(index)),
+            shard=Shard(index, self._shards.cids[index], self._shards.proof(index)),
             shard_path=shard,
             commits=[committed.commit for committed in commits],
+            updates={one.commit.node: self._decode(one.content) for one in commits},
             absent={},
             forced=(),
         )
-        gate = await self._work.gate(self.base, shard)
-        settlement = await self._work.settle(case, gate, announce=lambda _: None)
-        await self._publisher.settled(LIMIT)
+        gate = await self._computer.gate(self.base, shard)
+        settlement = await self._computer.settle(inputs, gate, announce=lambda _: None)
+        await self._publisher.wait_settled(LIMIT)
         self.base = settlement.base
         return settlement.manifest
+
+    def _decode(self, content: bytes) -> Update:
+        return decode_update(content, self.base.model.layout, CODEC, tensor_files.each)
 
 
 def _rules(budget: Wei, depth: int) -> Rules:

@@ -10,17 +10,17 @@ from dao.chain.contracts import Coordinator, Token
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions, Governor, Timelock
 from dao.chain.reverts import reverted
-from dao.chain.rpc import Answered
+from dao.chain.rpc import NodeError
+from dao.chain.task_rules import TASK_RULES
 from dao.core.errors import Reverted
 from dao.core.types import Rules, TaskId, Wei, hex_of
-from dao.gov.action_json import fields_of, kind_of, read_action
-from dao.gov.actions import Action, ChangeRules, CreateTask, SetThreshold, decode, encode_actions
-from dao.gov.describe import describe
-from dao.gov.risks import DecisionPace, is_about_time, undecidable, warning_of
+from dao.gov.action_json import get_kind, read_action, write_fields
+from dao.gov.actions import Action, ChangeRules, CreateTask, SetThreshold, decode_action, encode_actions
+from dao.gov.describe import describe_action
+from dao.gov.risks import DecisionPace, changes_pace, warn_of, warn_of_slow_decisions
 
-_WEI = (
-    *("funds", "amount", "votes", "value"),
-    *("min_stake", "max_stake", "round_budget", "superlink_bond", "challenge_bond"),
+_SUFFIXES = {rule.name: rule.unit.suffix for rule in TASK_RULES} | dict.fromkeys(
+    ("funds", "amount", "votes", "value"), "_wei"
 )
 _NO_METHOD = (-32601, -32602)
 
@@ -42,14 +42,14 @@ def read(kind: str, fields: dict[str, Any]) -> Action:
 
 def show_fields(action: Action) -> dict[str, Any]:
     """Show an action's fields with their units in their names: amount_wei, commit_period_seconds."""
-    fields: dict[str, Any] = _rename(fields_of(action), _add_unit)
+    fields: dict[str, Any] = _rename(write_fields(action), _add_unit)
     return fields
 
 
 def decode_calls(actions: Actions, deployment: Deployment) -> list[Action]:
     """Decode each call of a proposal."""
     calls = zip(actions.targets, actions.values, actions.calldatas, strict=True)
-    return [decode(target, value, data, deployment) for target, value, data in calls]
+    return [decode_action(target, value, data, deployment) for target, value, data in calls]
 
 
 async def draft(chain: Chain, title: str, text: str, actions: Sequence[Action]) -> Draft:
@@ -58,11 +58,11 @@ async def draft(chain: Chain, title: str, text: str, actions: Sequence[Action]) 
     decoded = decode_calls(calls, chain.deployment)
     description = write_description(title, text)
     current = await _read_rules(chain, decoded)
-    words = [describe(action, chain.deployment, current) for action in decoded]
+    words = [describe_action(action, chain.deployment, current) for action in decoded]
     supply = await _read_supply(chain, decoded)
-    warnings = [line for line in (warning_of(action, supply) for action in decoded) if line is not None]
+    warnings = [line for line in (warn_of(action, supply) for action in decoded) if line is not None]
     warnings += await _check_pace(chain, decoded)
-    warnings += await _try_calls(chain, calls, [kind_of(action) for action in decoded])
+    warnings += await _try_calls(chain, calls, [get_kind(action) for action in decoded])
     return Draft(calls, description, words, warnings)
 
 
@@ -87,7 +87,7 @@ async def _read_supply(chain: Chain, actions: Sequence[Action]) -> Wei:
 
 async def _check_pace(chain: Chain, actions: Sequence[Action]) -> list[str]:
     """List what would let no challenge be decided in time, where actions concern that at all."""
-    about_time = any(map(is_about_time, actions))
+    about_time = any(map(changes_pace, actions))
     if not about_time and not any(isinstance(action, CreateTask | ChangeRules) for action in actions):
         return []
     governor, at = Governor(chain), chain.head()
@@ -103,7 +103,7 @@ async def _check_pace(chain: Chain, actions: Sequence[Action]) -> list[str]:
         for task in map(TaskId, range(1, await coordinator.task_count(at) + 1)):
             if not (await coordinator.task_of(task, at)).closed:
                 tasks[task] = await coordinator.rules_of(task, at)
-    return undecidable(actions, pace, tasks)
+    return warn_of_slow_decisions(actions, pace, tasks)
 
 
 async def _read_rules(chain: Chain, actions: Sequence[Action]) -> dict[TaskId, Rules]:
@@ -134,7 +134,7 @@ async def _try_calls(chain: Chain, actions: Actions, labels: Sequence[str]) -> l
     block = hex(chain.head().number)
     try:
         [answer] = await chain.request("eth_simulateV1", {"blockStateCalls": [{"calls": requests}]}, block)
-    except Answered as error:
+    except NodeError as error:
         if error.code not in _NO_METHOD:
             raise
         return await _try_alone(chain, requests, labels)
@@ -167,9 +167,7 @@ def _rename(value: Any, rename: Any) -> Any:
 
 
 def _add_unit(name: str) -> str:
-    if name in _WEI:
-        return f"{name}_wei"
-    return f"{name}_seconds" if name.endswith("_period") else name
+    return name + _SUFFIXES.get(name, "")
 
 
 def _strip_unit(name: str) -> str:

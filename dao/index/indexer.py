@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from dao.chain.client import Chain
+from dao.chain.event_codec import decode_log
 from dao.chain.event_types import Event
-from dao.chain.events import decode_log
 from dao.core.errors import ChainError, Reorged
 from dao.core.types import BlockNumber, Timestamp
 from dao.index.change_notices import ChangeNotice, list_notices

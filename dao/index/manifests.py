@@ -11,18 +11,20 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dao.chain.deployment import Deployment
+from dao.core.commits import FAILED, compute_commits_root
+from dao.core.constants import MAX_MANIFEST
 from dao.core.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
 from dao.core.formats.canonical import read_json
-from dao.core.formats.json_form import form_of
-from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
-from dao.core.reward_tree import reward_root
-from dao.core.settle import FAILED, commits_root, result, scores_root
+from dao.core.formats.cid import Cid
+from dao.core.formats.json_form import get_form
+from dao.core.formats.manifest import Manifest, parse_manifest
+from dao.core.reward_tree import compute_reward_root
+from dao.core.settle import compute_result, compute_scores_root
 from dao.core.types import Digest, Result, RoundId, TaskId
 from dao.index import schema
 from dao.index.change_notices import ChangeNotice
 from dao.index.database import WRITE, one_line
 from dao.index.training_reducer import strip_nuls
-from dao.store.cid import Cid
 from dao.store.source import Source
 
 _SOON, _LATE = 2.0, 600.0  # seconds until the next try to read a missing manifest, doubled each time
@@ -112,11 +114,11 @@ class ManifestReader:
             return [UnreadResult(*row) for row in connection.execute(query)]
 
     async def _read(self, item: UnreadResult) -> None:
-        posted: Result = form_of(Result).read(read_json(item.result.encode(), "result", 1 << 16), "result")
+        posted: Result = get_form(Result).read(read_json(item.result.encode(), "result", 1 << 16), "result")
         manifest, cid, refusal = None, None, ""
         try:
             async with self._slots, asyncio.timeout(_LIMIT):
-                path = await self._source.get(posted.manifest_digest, MAX_BYTES)
+                path = await self._source.get(posted.manifest_digest, MAX_MANIFEST)
                 cid = await self._source.resolve(posted.manifest_digest)
                 manifest = await asyncio.to_thread(self._parse, path, item, posted)
         except (TooLarge, DecodeError, RuleError) as error:
@@ -144,20 +146,20 @@ class ManifestReader:
 
     def _compare(self, manifest: Manifest, posted: Result) -> Iterator[tuple[str, bool]]:
         """Compare a manifest with the result: each field that binds it, and whether it agrees."""
-        stated = result(manifest, (), Cid.parse(manifest.model).digest, posted.manifest_digest)
+        stated = compute_result(manifest, (), manifest.model.digest, posted.manifest_digest)
         for field in fields(Result):
             if field.name != "revealed":  # it depends on the forced commits, too
                 yield field.name, getattr(stated, field.name) == getattr(posted, field.name)
         inputs = [node for node in manifest.nodes if node.status not in FAILED]
-        commits = ((node.node, node.commitment) for node in manifest.nodes if not node.forced)
-        yield "commits", commits_root(commits) == posted.commits_root
-        yield "scores", scores_root((node.node, node.score) for node in inputs) == posted.score_root
+        commits = (node for node in manifest.nodes if not node.forced)
+        yield "commits", compute_commits_root(commits) == posted.commits_root
+        yield "scores", compute_scores_root((node.node, node.score) for node in inputs) == posted.score_root
         yield "accounts", self._compute_reward_root(manifest) == posted.reward_root
         yield "sum of rewards", sum(a.cumulative_wei for a in manifest.accounts) == posted.reward_total
 
     def _compute_reward_root(self, manifest: Manifest) -> Digest:
         amounts = {account.owner: account.cumulative_wei for account in manifest.accounts}
-        return reward_root(self._chain_id, self._network.distributor, manifest.task, amounts)
+        return compute_reward_root(self._chain_id, self._network.distributor, manifest.task, amounts)
 
     def store(self, item: UnreadResult, manifest: Manifest | None, cid: Cid | None, refusal: str) -> None:
         """Store a result's manifest, or the reason why it is rejected."""
@@ -175,8 +177,8 @@ class ManifestReader:
 def _make_totals(manifest: Manifest) -> dict[str, Any]:
     """Make the columns that describe a manifest as a whole."""
     return {
-        "base_model": manifest.base_model,
-        "model": manifest.model,
+        "base_model": str(manifest.base_model),
+        "model": str(manifest.model),
         "shard": manifest.shard.index,
         "loss_before": manifest.loss_before,
         "loss_after": manifest.loss_after,

@@ -10,7 +10,7 @@ from typing import Any
 
 from dao.chain import events
 from dao.chain import governance_events as governance
-from dao.chain.cursor import ALL
+from dao.chain.contract_table import EVENTS
 from dao.chain.deployment import Deployment
 from dao.chain.event_types import Event, RoundEvent, TaskEvent
 from dao.core.errors import RpcError
@@ -42,7 +42,7 @@ NOT_INDEXED = (
         governance.TimelockChange,
     ),
 )
-KINDS: tuple[type[Event], ...] = tuple(dict.fromkeys(kind for kind in ALL if kind not in NOT_INDEXED))
+KINDS: tuple[type[Event], ...] = tuple(dict.fromkeys(kind for kind in EVENTS if kind not in NOT_INDEXED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 
 from dao.chain import events as on
-from dao.core.commitment import result_hash
-from dao.core.formats.json_form import form_of
+from dao.core.formats.json_form import get_form
+from dao.core.settle import compute_result_hash
 from dao.core.types import Phase, Result, RoundId, Rules, TaskId, Wei
 from dao.index.rows import AdmissionRow, ClaimRow, MemberRow, RoundRow, TaskRow
 from dao.index.schema import PLACES
@@ -146,11 +146,11 @@ def strip_nuls(text: str) -> str:
 
 def dump_result(result: Result) -> str:
     """Dump a result as the table stores it."""
-    return json.dumps(form_of(Result).write(result), sort_keys=True)
+    return json.dumps(get_form(Result).write(result), sort_keys=True)
 
 
 def _dump_rules(rules: Rules) -> str:
-    return json.dumps(form_of(Rules).write(rules), sort_keys=True)
+    return json.dumps(get_form(Rules).write(rules), sort_keys=True)
 
 
 def _post_result(event: on.ResultPosted, row: RoundRow) -> RoundRow:
@@ -159,7 +159,7 @@ def _post_result(event: on.ResultPosted, row: RoundRow) -> RoundRow:
         row,
         phase=Phase.POSTED,
         posted_at=event.timestamp,
-        result_hash=result_hash(result),
+        result_hash=compute_result_hash(result),
         model_digest=result.model_digest,
         manifest_digest=result.manifest_digest,
         result=dump_result(result),

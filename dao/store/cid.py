@@ -4,63 +4,15 @@ A content of up to one chunk is one raw leaf. A longer one is a balanced UnixFS 
 holds up to 1,024 of the level below (docs/protocol.md, "Content"; IPFS profile `unixfs-v1-2025`).
 """
 
-import base64
 import hashlib
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import Self
 
-from dao.core.errors import ContentError, DecodeError
+from dao.core.constants import CONTENT_LEAF, CONTENT_LINKS
+from dao.core.errors import ContentError
+from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
 
-CHUNK = 1 << 20  # bytes of a leaf
-MAX_LINKS = 1024  # children of a node
 Buffer = bytes | bytearray | memoryview
-_HEAD = b"\x01%c\x12\x20"  # version 1, codec, sha2-256, 32 bytes
-
-
-class ContentCodec(IntEnum):
-    """What the root block of a content is."""
-
-    RAW = 0x55  # the content itself
-    DAG_PB = 0x70  # a node of the tree over its chunks
-
-
-@dataclass(frozen=True, slots=True)
-class Cid:
-    """The name of one content; `str()` gives the base32 form that IPFS tools print."""
-
-    codec: ContentCodec
-    digest: Digest  # sha256 of the root block
-
-    def __bytes__(self) -> bytes:
-        return _HEAD % self.codec + self.digest
-
-    def __str__(self) -> str:
-        return "b" + base64.b32encode(bytes(self)).decode().rstrip("=").lower()
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read a CIDv1 in base32; DecodeError unless it is one that this protocol uses, written in its one way."""
-        try:
-            return cls.from_bytes(base64.b32decode(text[1:].upper() + "=" * (-len(text[1:]) % 8)), text)
-        except ValueError:  # not base32
-            raise _refused(text) from None
-
-    @classmethod
-    def from_bytes(cls, data: bytes, text: str | None = None) -> Self:
-        """Read a CIDv1 in binary; DecodeError as in `parse`."""
-        if len(data) == 36 and data[1] in (ContentCodec.RAW, ContentCodec.DAG_PB):
-            cid = cls(ContentCodec(data[1]), Digest(data[4:]))
-            if bytes(cid) == data and text in (None, str(cid)):
-                return cid
-        raise _refused(text if text is not None else data.hex())
-
-
-def _refused(text: str) -> DecodeError:
-    return DecodeError(
-        f"CID {text[:80]!r}: expected a CIDv1 in base32, sha2-256, of a raw leaf or a dag-pb node"
-    )
 
 
 def digest_of_content(content: Cid | Digest) -> Digest:
@@ -73,13 +25,13 @@ def name_of(content: Cid | Digest) -> str:
     return str(content) if isinstance(content, Cid) else "0x" + content.hex()
 
 
-def is_named(found: Cid, wanted: Cid | Digest) -> bool:
-    """Tell whether content with this CID is the one that was asked for."""
-    return found == wanted if isinstance(wanted, Cid) else found.digest == wanted
+def is_named(cid: Cid, content: Cid | Digest) -> bool:
+    """Tell whether this is the CID of the content that a CID or a digest names."""
+    return cid == content if isinstance(content, Cid) else cid.digest == content
 
 
-def root_codec(block: Buffer) -> ContentCodec:
-    """Tell what a root block is by its first byte: no content of the protocol starts like a dag-pb node."""
+def detect_codec(block: Buffer) -> ContentCodec:
+    """Return a root block's codec by its first byte: no content of the protocol starts like a dag-pb node."""
     return ContentCodec.DAG_PB if bytes(memoryview(block)[:1]) in (b"\x12", b"\x0a") else ContentCodec.RAW
 
 
@@ -92,7 +44,7 @@ class DagLink:
     total: int  # bytes of all blocks below it, its own included
 
 
-def varint(number: int) -> bytes:
+def encode_varint(number: int) -> bytes:
     """Encode as protobuf does: seven bits a byte, the least first."""
     out = bytearray()
     while number > 0x7F:
@@ -106,24 +58,24 @@ def encode_node(links: list[DagLink]) -> bytes:
     """Encode a dag-pb node with its UnixFS file entry, to the byte as Kubo does."""
     block = bytearray()
     for link in links:
-        entry = b"\x0a\x24" + bytes(link.cid) + b"\x12\x00\x18" + varint(link.total)
-        block += b"\x12" + varint(len(entry)) + entry
-    data = b"\x08\x02\x18" + varint(sum(link.size for link in links))
-    data += b"".join(b"\x20" + varint(link.size) for link in links)
-    return bytes(block + b"\x0a" + varint(len(data)) + data)
+        entry = b"\x0a\x24" + bytes(link.cid) + b"\x12\x00\x18" + encode_varint(link.total)
+        block += b"\x12" + encode_varint(len(entry)) + entry
+    data = b"\x08\x02\x18" + encode_varint(sum(link.size for link in links))
+    data += b"".join(b"\x20" + encode_varint(link.size) for link in links)
+    return bytes(block + b"\x0a" + encode_varint(len(data)) + data)
 
 
-def link_of_node(links: list[DagLink]) -> DagLink:
-    """Return the link to the node over these children."""
+def encode_link(links: list[DagLink]) -> DagLink:
+    """Encode the node over these children, and return the link to it."""
     block = encode_node(links)
     cid = Cid(ContentCodec.DAG_PB, Digest(hashlib.sha256(block).digest()))
     return DagLink(cid, sum(link.size for link in links), len(block) + sum(link.total for link in links))
 
 
 class TreeBuilder:
-    """Builds the tree over leaves given in order, keeping at most `max_links` links a level."""
+    """Builds the tree over leaves given in order, with at most `max_links` links a level in memory."""
 
-    def __init__(self, max_links: int = MAX_LINKS) -> None:
+    def __init__(self, max_links: int = CONTENT_LINKS) -> None:
         self._max_links = max_links
         self._levels: list[list[DagLink]] = [[]]
 
@@ -136,7 +88,7 @@ class TreeBuilder:
             self._levels.append([])
         links = self._levels[level]
         if len(links) == self._max_links:
-            self._push(level + 1, link_of_node(links))
+            self._push(level + 1, encode_link(links))
             links.clear()
         links.append(link)
 
@@ -146,16 +98,16 @@ class TreeBuilder:
             raise ContentError("empty content has no CID in this protocol: expected at least one byte")
         level = 0
         while level + 1 < len(self._levels):  # a push may add a level
-            self._push(level + 1, link_of_node(self._levels[level]))
+            self._push(level + 1, encode_link(self._levels[level]))
             level += 1
         top = self._levels[-1]
-        return top[0].cid if len(top) == 1 else link_of_node(top).cid
+        return top[0].cid if len(top) == 1 else encode_link(top).cid
 
 
 class CidHasher:
-    """Computes the CID of bytes that come in pieces of any length, without keeping them."""
+    """Computes the CID of bytes that come in pieces of any length, without storing them."""
 
-    def __init__(self, chunk: int = CHUNK, max_links: int = MAX_LINKS) -> None:
+    def __init__(self, chunk: int = CONTENT_LEAF, max_links: int = CONTENT_LINKS) -> None:
         self._chunk = chunk
         self._tree = TreeBuilder(max_links)
         self._leaf = hashlib.sha256()

@@ -6,8 +6,8 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ConfigError, ContentError
-from dao.store.cid import CHUNK
 
 _CONNECT_SECONDS = 5.0
 _SILENCE_SECONDS = 30.0  # without a byte, although the call as a whole may take longer
@@ -21,13 +21,13 @@ class DeclinedError(ContentError):
 
 
 class KuboApi:
-    """Blocking calls to Kubo. ContentError when it cannot be reached or breaks off, DeclinedError when it says no."""
+    """Blocking calls to Kubo. ContentError when it cannot be reached or breaks off, DeclinedError when it refuses."""
 
     def __init__(self, address: str, name: str) -> None:
         self._address, self._name = address, name
         self._local = threading.local()
         self._clients: list[Any] = []
-        self._client()  # an address that is none is refused at once
+        self._client()  # an invalid address is refused at once
 
     def _client(self) -> Any:
         client = getattr(self._local, "client", None)
@@ -37,7 +37,7 @@ class KuboApi:
                 import ipfshttpclient
             warnings.filterwarnings("ignore", "The 'strict' parameter is no longer needed", FutureWarning)
             try:
-                client = ipfshttpclient.Client(self._address, session=True, chunk_size=CHUNK)
+                client = ipfshttpclient.Client(self._address, session=True, chunk_size=CONTENT_LEAF)
             except ipfshttpclient.exceptions.AddressError:
                 raise ConfigError(
                     f"IPFS node {self._address!r}: expected a multiaddr such as /ip4/127.0.0.1/tcp/5001/http"
@@ -63,7 +63,7 @@ class KuboApi:
     def stream(
         self, path: str, argument: str, seconds: float, options: Mapping[str, str] = _NONE
     ) -> Generator[Iterator[bytes], None, None]:
-        """Call and give the answer's bytes as they come."""
+        """Call and yield the answer's bytes as they come."""
         pieces = self._twice(
             lambda: self._request(path, argument, seconds, _SILENCE_SECONDS, options, stream=True)
         )
@@ -91,7 +91,7 @@ class KuboApi:
             yield from pieces
 
     def _twice(self, call: Callable[[], T]) -> T:
-        """Call again once where the connection was a kept one that Kubo has closed since."""
+        """Call again once where the connection was an open one that Kubo has closed since."""
         from ipfshttpclient.exceptions import ConnectionError as NoConnection
         from ipfshttpclient.exceptions import ProtocolError
 
@@ -125,7 +125,6 @@ class KuboApi:
             KeyError,
             ValueError,
         ) as error:
-            said = str(error)[:200]
             raise ContentError(
-                f"{self._name}: the call failed: {said}; check that `ipfs daemon` runs there"
+                f"{self._name}: the call failed: {str(error)[:200]}; check that `ipfs daemon` runs there"
             ) from None

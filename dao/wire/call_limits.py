@@ -1,4 +1,4 @@
-"""Keeps one caller from taking what belongs to the others: rates per connection and host, places per node."""
+"""Limits each caller, so that none takes the share of others: rates per connection and host, places per node."""
 
 import asyncio
 from collections import OrderedDict
@@ -14,7 +14,7 @@ _MAX_BUCKETS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """What a Superlink grants. Times in seconds, sizes in bytes."""
+    """The limits of a Superlink. Times in seconds, sizes in bytes."""
 
     connection_rate: float = (
         50.0  # calls a second over one connection; more wait, and so hold up only themselves
@@ -41,7 +41,7 @@ class CallLimits:
     max_content: int = 8 << 30
 
     def stream_seconds(self, size: int) -> float:
-        """How long a stream of this size may take."""
+        """Return the seconds that a stream of this size may take."""
         return self.silence_seconds + size / self.min_rate
 
 

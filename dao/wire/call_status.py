@@ -1,4 +1,4 @@
-"""Why a call is refused, and how that crosses the wire: as a gRPC status with one line of words."""
+"""Maps errors to gRPC statuses with a message of one line, and back: how a refusal crosses the wire."""
 
 from enum import Enum
 
@@ -29,7 +29,7 @@ class Why(Enum):
     AGAINST_RULES = grpc.StatusCode.FAILED_PRECONDITION
     ABSENT = grpc.StatusCode.NOT_FOUND
     LATE = grpc.StatusCode.DEADLINE_EXCEEDED  # the call took longer than it may
-    GONE = grpc.StatusCode.CANCELLED  # nobody listens any more
+    GONE = grpc.StatusCode.CANCELLED  # the caller is gone
     FAILED = grpc.StatusCode.INTERNAL  # our own failure
 
 
@@ -41,18 +41,18 @@ class Refusal(Refused):
         self.why = why
 
 
-_TOLD: dict[tuple[type[DaoError], ...], Why] = {  # errors whose words are for the caller
+_PUBLIC: dict[tuple[type[DaoError], ...], Why] = {  # errors whose message is for the caller
     (DecodeError,): Why.MALFORMED,
     (NotFound,): Why.ABSENT,
     (RuleError, Refused, Mismatch, TooLarge): Why.AGAINST_RULES,
 }
 
 
-def refusal_of(error: Exception) -> Refusal:
-    """Return what the caller is told of an error; of our own failures (Why.FAILED) not their words."""
+def to_refusal(error: Exception) -> Refusal:
+    """Return an error as the caller reads it; without its message where it is our own failure (Why.FAILED)."""
     if isinstance(error, Refusal):
         return error
-    for kinds, why in _TOLD.items():
+    for kinds, why in _PUBLIC.items():
         if isinstance(error, kinds):
             return Refusal(why, str(error))
     if isinstance(error, TimeoutError):
@@ -63,11 +63,11 @@ def refusal_of(error: Exception) -> Refusal:
 
 
 def is_broken(status: grpc.aio.AioRpcError) -> bool:
-    """Tell whether gRPC could not go on sending; it does not say why: the connection, or a refusal on its way."""
+    """Return whether gRPC could not go on sending; it does not say why: the connection, or a refusal on its way."""
     return status.code() is grpc.StatusCode.INTERNAL and "from Core" in (status.details() or "")
 
 
-def error_of(status: grpc.aio.AioRpcError, superlink: str) -> DaoError:
+def to_error(status: grpc.aio.AioRpcError, superlink: str) -> DaoError:
     """Return the error that a caller gets for a gRPC status."""
     words, code = " ".join((status.details() or "").split())[:_MAX_WORDS], status.code()
     if is_broken(status):

@@ -1,8 +1,8 @@
-"""A door beside gRPC for large content, either way: whoever shows a ticket there gets a file's bytes, or sends them.
+"""Moves large content beside gRPC, either way: a connection that shows a ticket gets a file's bytes, or sends them.
 
 In a gRPC stream the copies at both ends cost more than all else of a large content. The signed calls `Fetch` and
-`Reveal` give out the tickets, each good once, and hold their limits until the last byte has gone. What goes through is
-public, and known by its digest: a door is for links without TLS, and where it cannot be reached the bytes go over gRPC.
+`Reveal` issue the tickets, each good once, and hold their limits until the last byte has gone. The bytes are public and
+known by their digest: a data channel exists only without TLS, and where it cannot be reached they go over gRPC.
 """
 
 import asyncio
@@ -14,40 +14,40 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dao.store.cid import CHUNK
-from dao.wire.messages import TICKET_BYTES, Door
+from dao.core.constants import CONTENT_LEAF
+from dao.wire.messages import TICKET_BYTES, DataChannel
 
-FROM = 4 << 20  # bytes; fewer are not worth a connection
-SILENCE_SECONDS = 30.0  # that a Supernode waits for the next byte to come or go
+MIN_SIZE = 4 << 20  # bytes; fewer are not worth a connection
+SILENCE_SECONDS = 30.0  # a Supernode waits so long for the next byte to come or go
 _STRANGERS = 256  # connections at a time that have shown no ticket yet; more push out others
 _PATIENCE = 10.0  # seconds for a ticket to be shown
 _CONNECT_SECONDS = 3.0
-_PAUSE_SECONDS = 0.5  # where no connection can be taken
+_PAUSE_SECONDS = 0.5  # while no connection can be accepted
 
-Tell = Callable[[Door], Awaitable[None]]
+Announce = Callable[[DataChannel], Awaitable[None]]
 Take = Callable[[memoryview], None]
-Work = Callable[[socket.socket], None]  # blocks; OSError when the line breaks
+Work = Callable[[socket.socket], None]  # blocks; OSError when the connection breaks
 
 
-class Doorman:
-    """The Superlink's side: opens the door at a port of its own, and does there what tickets were given out for."""
+class ChannelServer:
+    """The Superlink's side: listens at a port of its own, and moves there what tickets were issued for."""
 
-    def __init__(self, silence: float, lines: int) -> None:
-        """`silence`: seconds that may pass without a byte; `lines`: tickets that may be in use at once."""
+    def __init__(self, silence: float, connections: int) -> None:
+        """`silence`: seconds that may pass without a byte; `connections`: tickets that may be in use at once."""
         self._silence = silence
-        self._threads = ThreadPoolExecutor(lines, thread_name_prefix="door")
+        self._threads = ThreadPoolExecutor(connections, thread_name_prefix="data-channel")
         self._expected: dict[bytes, asyncio.Future[socket.socket]] = {}
-        self._strangers: dict[asyncio.Task[None], str] = {}  # and their hosts, the longest here first
+        self._strangers: dict[asyncio.Task[None], str] = {}  # and their hosts, the oldest first
         self._listening: socket.socket | None = None
-        self._welcoming: asyncio.Task[None] | None = None
+        self._accepting: asyncio.Task[None] | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a door."""
+        """Return whether the server listens."""
         return self._listening is not None
 
     def open(self, host: str) -> None:
-        """Listen at a free port of the host; where there is none, everything goes over gRPC."""
+        """Listen at a free port of the host; without one, everything goes over gRPC."""
         host = host.strip("[]")
         with contextlib.suppress(OSError):
             if ":" in host:
@@ -56,11 +56,11 @@ class Doorman:
             else:
                 self._listening = socket.create_server((host, 0))
             self._listening.setblocking(False)
-            self._welcoming = asyncio.create_task(self._welcome(self._listening))
+            self._accepting = asyncio.create_task(self._accept(self._listening))
 
     async def close(self) -> None:
-        """Take no more connections; those under way end with the calls that wait for them."""
-        tasks = [*self._strangers, *([self._welcoming] if self._welcoming else [])]
+        """Accept no more connections; those under way end with the calls that wait for them."""
+        tasks = [*self._strangers, *([self._accepting] if self._accepting else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -68,51 +68,51 @@ class Doorman:
             self._listening.close()
         self._threads.shutdown(wait=False)
 
-    async def send(self, path: Path, offset: int, size: int, tell: Tell) -> None:
-        """Give out a ticket by `tell`, and send its holder the bytes from `offset` up to `size`.
+    async def send(self, path: Path, offset: int, size: int, announce: Announce) -> None:
+        """Issue a ticket by `announce`, and send its holder the bytes from `offset` up to `size`.
 
-        TimeoutError when nobody comes, or nothing is taken for long; OSError when the connection breaks.
+        TimeoutError when no holder comes, or takes nothing for long; OSError when the connection breaks.
         """
-        await self._carry(tell, lambda line: send(line, path, offset, size))
+        await self._carry(announce, lambda connection: send(connection, path, offset, size))
 
-    async def receive(self, size: int, take: Take, tell: Tell) -> None:
-        """Give out a ticket by `tell`, and take `size` bytes from its holder, in pieces as they come; errors as above."""
-        await self._carry(tell, lambda line: receive(line, size, take))
+    async def receive(self, size: int, take: Take, announce: Announce) -> None:
+        """Issue a ticket by `announce`, and take `size` bytes from its holder, in pieces as they come; errors as above."""
+        await self._carry(announce, lambda connection: receive(connection, size, take))
 
-    async def _carry(self, tell: Tell, work: Work) -> None:
+    async def _carry(self, announce: Announce, work: Work) -> None:
         assert self._listening is not None  # noqa: S101  (see is_open)
         ticket = secrets.token_bytes(TICKET_BYTES)
-        coming = self._expected[ticket] = asyncio.get_running_loop().create_future()
+        arriving = self._expected[ticket] = asyncio.get_running_loop().create_future()
         try:
-            await tell(Door(self._listening.getsockname()[1], ticket))
+            await announce(DataChannel(self._listening.getsockname()[1], ticket))
             async with asyncio.timeout(_PATIENCE):
-                line = await coming
+                connection = await arriving
         except BaseException:
-            if coming.done() and not coming.cancelled():
-                coming.result().close()
+            if arriving.done() and not arriving.cancelled():
+                arriving.result().close()
             raise
         finally:
             self._expected.pop(ticket, None)
-            coming.cancel()
-        await carry(line, work, self._silence, self._threads)
+            arriving.cancel()
+        await carry(connection, work, self._silence, self._threads)
 
-    async def _welcome(self, listening: socket.socket) -> None:
+    async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                line, address = await loop.sock_accept(listening)
+                connection, address = await loop.sock_accept(listening)
             except OSError:  # too many files are open
                 await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             if len(self._strangers) >= _STRANGERS:
-                self._turn_away()
-            task = asyncio.create_task(self._admit(line))
+                self._drop_stranger()
+            task = asyncio.create_task(self._admit(connection))
             self._strangers[task] = address[0]
             task.add_done_callback(lambda task: self._strangers.pop(task, None))
-            await asyncio.sleep(0)  # an accept that need not wait lets nobody else have a turn
+            await asyncio.sleep(0)  # an accept that need not wait would let no other task run
 
-    def _turn_away(self) -> None:
-        """Close the oldest connection of the host that has most: whoever holds a ticket shows it at once.
+    def _drop_stranger(self) -> None:
+        """Close the oldest connection of the host that has most: the holder of a ticket shows it at once.
 
         A fixed number for each host would be too few for many nodes behind one address.
         """
@@ -121,81 +121,81 @@ class Doorman:
         del self._strangers[oldest]
         oldest.cancel()
 
-    async def _admit(self, line: socket.socket) -> None:
-        """Hand a line that shows a good ticket to whoever waits for it; close any other."""
+    async def _admit(self, connection: socket.socket) -> None:
+        """Hand a connection that shows a good ticket to the call that waits for it; close any other."""
         loop, ticket = asyncio.get_running_loop(), b""
         waiting: asyncio.Future[socket.socket] | None = None
         try:
             async with asyncio.timeout(_PATIENCE):
                 while len(ticket) < TICKET_BYTES and (
-                    got := await loop.sock_recv(line, TICKET_BYTES - len(ticket))
+                    received := await loop.sock_recv(connection, TICKET_BYTES - len(ticket))
                 ):
-                    ticket += got
+                    ticket += received
             waiting = self._expected.pop(ticket, None)
         except (OSError, TimeoutError):
             pass
         finally:
             if waiting is None or waiting.done():
-                line.close()
+                connection.close()
             else:
-                waiting.set_result(line)
+                waiting.set_result(connection)
 
 
-async def connect(host: str, door: Door) -> socket.socket:
-    """Knock at a door, and show the ticket; OSError or TimeoutError when there is none for us."""
+async def connect(host: str, channel: DataChannel) -> socket.socket:
+    """Connect to a channel, and show the ticket; OSError or TimeoutError when it cannot be reached."""
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(_CONNECT_SECONDS):
         family, kind, protocol, _, address = (
-            await loop.getaddrinfo(host.strip("[]"), door.port, type=socket.SOCK_STREAM)
+            await loop.getaddrinfo(host.strip("[]"), channel.port, type=socket.SOCK_STREAM)
         )[0]
-        line = socket.socket(family, kind, protocol)
+        connection = socket.socket(family, kind, protocol)
         try:
-            line.setblocking(False)
-            await loop.sock_connect(line, address)
-            await loop.sock_sendall(line, door.ticket)
+            connection.setblocking(False)
+            await loop.sock_connect(connection, address)
+            await loop.sock_sendall(connection, channel.ticket)
         except BaseException:
-            line.close()
+            connection.close()
             raise
-    return line
+    return connection
 
 
 async def carry(
-    line: socket.socket, work: Work, silence: float, threads: ThreadPoolExecutor | None = None
+    connection: socket.socket, work: Work, silence: float, threads: ThreadPoolExecutor | None = None
 ) -> None:
-    """Do the work on a line in a thread, and close it; when cancelled, not before the thread is out of it."""
-    line.settimeout(silence)
-    with line:
-        working = asyncio.get_running_loop().run_in_executor(threads, work, line)
+    """Do the work on a connection in a thread, and close it; when cancelled, not before the thread has ended."""
+    connection.settimeout(silence)
+    with connection:
+        working = asyncio.get_running_loop().run_in_executor(threads, work, connection)
         try:
             await asyncio.shield(working)
         except asyncio.CancelledError:
             with contextlib.suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
             await asyncio.wait([working])
             working.exception()
             raise
 
 
-def send(line: socket.socket, path: Path, offset: int, size: int) -> None:
-    """Have the kernel send a file's bytes from `offset` up to `size`. Blocks; OSError when the line breaks."""
+def send(connection: socket.socket, path: Path, offset: int, size: int) -> None:
+    """Have the kernel send a file's bytes from `offset` up to `size`. Blocks; OSError when the connection breaks."""
     with path.open("rb") as file:
         while offset < size:
-            sent = line.sendfile(file, offset, min(16 * CHUNK, size - offset))
+            sent = connection.sendfile(file, offset, min(16 * CONTENT_LEAF, size - offset))
             if not sent:
                 raise OSError(f"{path.name}: it became shorter")
             offset += sent
 
 
-def receive(line: socket.socket, size: int, take: Take) -> None:
-    """Hand on `size` bytes in pieces as they come. Blocks; OSError when the line breaks."""
-    buffer = memoryview(bytearray(min(CHUNK, size)))
+def receive(connection: socket.socket, size: int, take: Take) -> None:
+    """Pass on `size` bytes in pieces as they come. Blocks; OSError when the connection breaks."""
+    buffer = memoryview(bytearray(min(CONTENT_LEAF, size)))
     while size:
-        piece = buffer[: min(CHUNK, size)]
+        piece = buffer[: min(CONTENT_LEAF, size)]
         filled = 0
         while filled < len(piece):
-            got = line.recv_into(piece[filled:])
-            if not got:
+            received = connection.recv_into(piece[filled:])
+            if not received:
                 raise ConnectionResetError("it ended early")
-            filled += got
+            filled += received
         take(piece)
         size -= filled

@@ -1,4 +1,4 @@
-"""A content's way from a Superlink into a file: resumed where it broke off, checked before it counts."""
+"""Downloads a content from a Superlink into a file: resumed where it broke off, checked before it counts."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -8,15 +8,17 @@ from typing import Any
 import grpc
 
 from dao.core.errors import Mismatch, Refused, TooLarge, Unreachable
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest
-from dao.store.cid import Cid, digest_of_content, name_of
+from dao.runtime.backoff import pause_after
+from dao.store.cid import digest_of_content, name_of
 from dao.store.partial_file import PartialFile
-from dao.wire import data_channel as doors
-from dao.wire.call_status import error_of
+from dao.wire import data_channel
+from dao.wire.call_status import to_error
 from dao.wire.data_channel import SILENCE_SECONDS
 from dao.wire.grpc_options import EOF, MIN_RATE
-from dao.wire.messages import Door, FetchRequest, read_content, write_fetch
-from dao.wire.signed_calls import unsigned_call
+from dao.wire.messages import DataChannel, FetchRequest, read_content, write_fetch
+from dao.wire.signed_calls import wrap_unsigned
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all
 Sign = Callable[[bytes], Awaitable[bytes]]
@@ -31,15 +33,15 @@ _RESUMED = (
 )
 
 
-class _NoDoor(Exception):  # noqa: N818  (it ends one attempt)
-    """The door that was named cannot be reached from here, or nothing came through it."""
+class _NoChannel(Exception):  # noqa: N818  (it ends one attempt)
+    """The data channel cannot be reached from here, or nothing came over it."""
 
 
 class Download:
     """Fetches one content over `call`, gRPC's method; `sign` signs requests, None asks as anyone may.
 
-    `renew` is called when what was signed is for an earlier run of the Superlink, or another time. `by_door`: large
-    content may come through its door; False afterwards where that could not be reached.
+    `renew` is called when a signature was for an earlier run of the Superlink, or another time. `by_channel`: large
+    content may come over a data channel; False afterwards where that could not be reached.
     """
 
     def __init__(
@@ -50,13 +52,13 @@ class Download:
         renew: Callable[[], None],
         limit: float,
         on_progress: Progress | None,
-        by_door: bool,
+        by_channel: bool,
     ) -> None:
         self._superlink, self._call, self._sign, self._limit = superlink, call, sign, limit
         self._renew, self._on_progress = renew, on_progress
-        self.by_door = by_door
+        self.by_channel = by_channel
         self.received = 0  # bytes of content
-        self._heard = False  # whether the Superlink has said anything
+        self._has_answered = False
 
     async def run(self, content: Cid | Digest, incoming: PartialFile) -> Cid:
         """Write the content; return its CID. NotFound, Mismatch, TooLarge, DecodeError, Refused or Unreachable."""
@@ -72,81 +74,80 @@ class Download:
                     raise
 
     async def _until_whole(self, content: Cid | Digest, incoming: PartialFile) -> None:
-        failures, by_door = 0, self.by_door
+        failures, by_channel = 0, self.by_channel
         while True:
             before = incoming.size
             try:
-                await self._stream(content, incoming, by_door)
+                await self._stream(content, incoming, by_channel)
             except grpc.aio.AioRpcError as error:
-                said = error_of(error, self._superlink)
+                failure = to_error(error, self._superlink)
                 if error.code() is grpc.StatusCode.PERMISSION_DENIED and self._sign is not None:
                     self._sign = None  # not a member yet: ask as anyone may
                     continue
                 if error.code() not in _RESUMED:
-                    raise said from None
+                    raise failure from None
                 if error.code() is grpc.StatusCode.ABORTED:
                     self._renew()
-            except _NoDoor:
-                by_door = False
+            except _NoChannel:
+                by_channel = False
                 continue
             except (TimeoutError, OSError):
-                said = Unreachable(
+                failure = Unreachable(
                     f"{name_of(content)} from Superlink {self._superlink}: it fell silent; try again"
                 )
             else:
                 return
             failures = 1 if incoming.size > before else failures + 1
             if failures >= _FAILURES:
-                raise said
-            await asyncio.sleep(_PAUSE_SECONDS * 2 ** (failures - 1))
+                raise failure
+            await asyncio.sleep(pause_after(failures, _PAUSE_SECONDS))
 
-    async def _stream(self, content: Cid | Digest, incoming: PartialFile, by_door: bool) -> None:
+    async def _stream(self, content: Cid | Digest, incoming: PartialFile, by_channel: bool) -> None:
         what = f"{name_of(content)} from Superlink {self._superlink}"
-        asked = FetchRequest(digest_of_content(content), incoming.size, by_door)
-        body = write_fetch(asked)
-        request = unsigned_call(body) if self._sign is None else await self._sign(body)
+        body = write_fetch(FetchRequest(digest_of_content(content), incoming.size, by_channel))
+        request = wrap_unsigned(body) if self._sign is None else await self._sign(body)
         call = self._call(
             request, timeout=SILENCE_SECONDS + incoming.max_bytes / MIN_RATE, wait_for_ready=True
         )
         try:
-            first = await self._first(call)
-            found = read_content(b"" if first is EOF else first)
-            size = found.size
+            first = await self._read_first(call)
+            answer = read_content(b"" if first is EOF else first)
+            size = answer.size
             if size > incoming.max_bytes:
                 raise TooLarge(f"{what}: {size} bytes are more than the {incoming.max_bytes} allowed here")
             if size < incoming.size:
                 raise Mismatch(f"{what}: {size} bytes, of which {incoming.size} have come already")
-            if found.door is not None and by_door:
-                await self._through(found.door, incoming, size)
+            if answer.channel is not None and by_channel:
+                await self._receive_by_channel(answer.channel, incoming, size)
             else:
-                async with aclosing(self._pieces(call, incoming, size, what)) as pieces:
+                async with aclosing(self._read_pieces(call, incoming, size, what)) as pieces:
                     await incoming.take(pieces)
             if incoming.size != size:
                 raise Mismatch(f"{what}: it ended after {incoming.size} bytes of {size}")
         finally:
             call.cancel()
 
-    async def _first(self, call: Any) -> Any:
-        """What the stream begins with; Unreachable where the Superlink has never said a word."""
+    async def _read_first(self, call: Any) -> Any:
+        """Return the stream's first message; Unreachable where the Superlink has never answered."""
         try:
             async with asyncio.timeout(self._limit):
                 first = await call.read()
         except TimeoutError:
-            if self._heard:
+            if self._has_answered:
                 raise
             raise Unreachable(
                 f"Superlink {self._superlink} does not answer; check that it runs, and the address"
             ) from None
-        self._heard = True
+        self._has_answered = True
         return first
 
-    async def _through(self, door: Door, incoming: PartialFile, size: int) -> None:
-        """Take the bytes from a connection of their own, hashed and written by one thread."""
+    async def _receive_by_channel(self, channel: DataChannel, incoming: PartialFile, size: int) -> None:
+        """Take the bytes from a data channel, hashed and written by one thread."""
         try:
-            line = await doors.connect(self._superlink.rpartition(":")[0], door)
+            connection = await data_channel.connect(self._superlink.rpartition(":")[0], channel)
         except OSError:
-            self.by_door = False
-            raise _NoDoor from None
+            self.by_channel = False
+            raise _NoChannel from None
         loop, before = asyncio.get_running_loop(), incoming.size
 
         def take(piece: memoryview) -> None:
@@ -157,13 +158,15 @@ class Download:
 
         left = size - before
         try:
-            await doors.carry(line, lambda line: doors.receive(line, left, take), SILENCE_SECONDS)
+            await data_channel.carry(
+                connection, lambda line: data_channel.receive(line, left, take), SILENCE_SECONDS
+            )
         except OSError:
             if incoming.size > before:
                 raise
-            raise _NoDoor from None  # as when too many others knock at it; next time it may be better
+            raise _NoChannel from None  # as when too many others connect to it; next time it may be better
 
-    async def _pieces(
+    async def _read_pieces(
         self, call: Any, incoming: PartialFile, size: int, what: str
     ) -> AsyncGenerator[bytes, None]:
         taken = incoming.size

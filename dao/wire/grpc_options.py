@@ -1,4 +1,4 @@
-"""What both ends of the wire share: names of methods, gRPC's settings, and pieces of files."""
+"""Options that both ends of the wire share: names of methods, gRPC's settings, and pieces of files."""
 
 import asyncio
 import errno
@@ -12,9 +12,9 @@ from typing import Any
 
 import grpc
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ConfigError, ContentError
 from dao.runtime.config import is_host_port
-from dao.store.cid import CHUNK
 
 HELLO = "/commonweight.Superlink/Hello"
 COMMIT = "/commonweight.Superlink/Commit"
@@ -24,9 +24,9 @@ REVEAL = "/commonweight.Content/Reveal"
 FETCH = "/commonweight.Content/Fetch"
 
 GO_ON = ("commonweight-go-on", "1")  # a Superlink's metadata once it wants the content of a reveal
-DOOR = "commonweight-door-bin"  # beside it: the Door that the content is to go through
+CHANNEL = "commonweight-door-bin"  # beside it: the DataChannel that the content is to go over
 
-PIECE = CHUNK  # bytes of a message of content
+PIECE = CONTENT_LEAF  # bytes of a message of content
 MIN_RATE = 64 * 1024.0  # bytes a second of a stream, on the whole
 MAX_MESSAGE = PIECE + 64 * 1024  # bytes of any message, well below gRPC's own limit of 4 MiB
 EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # its stubs leave it out
@@ -70,7 +70,7 @@ def read_pem(path: Path, what: str) -> bytes:
     return data
 
 
-def checked_address(address: str) -> str:
+def check_address(address: str) -> str:
     """Return an address `host:port` as it is; ConfigError when it is none."""
     if not is_host_port(address):
         raise ConfigError(f"address {address[:200]!r}: expected host:port, such as superlink.example:9900")
@@ -78,15 +78,15 @@ def checked_address(address: str) -> str:
 
 
 async def require_free(address: str) -> None:
-    """ConfigError when `host:port` is none, or cannot be listened at, which gRPC would tell in lines of its own.
+    """ConfigError when `host:port` is none, or cannot be listened at, which gRPC would log in lines of its own.
 
     A host of several addresses, as localhost is, may lack some of them, but no other process may have the port at one.
     """
-    host, _, port = checked_address(address).rpartition(":")
+    host, _, port = check_address(address).rpartition(":")
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
-        errors = [_bind(family, place) for family, _, _, _, place in found]
+        addresses = await loop.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        errors = [_bind(family, place) for family, _, _, _, place in addresses]
     except UnicodeError:  # a part of the name that is empty, or too long
         errors = [OSError(errno.EINVAL, "no name of a host")]
     except OSError as error:
@@ -101,7 +101,7 @@ async def require_free(address: str) -> None:
 
 
 def _bind(family: int, place: Any) -> OSError | None:
-    """What keeps a socket from listening there, tried as gRPC does it."""
+    """Return the error that keeps a socket from listening there, tried as gRPC does it; None: it can."""
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -111,7 +111,7 @@ def _bind(family: int, place: Any) -> OSError | None:
     return None
 
 
-async def size_of(path: Path) -> int:
+async def read_size(path: Path) -> int:
     """Return a file's bytes; ContentError when it cannot be read."""
     try:
         return (await asyncio.get_running_loop().run_in_executor(_readers, path.stat)).st_size
@@ -119,8 +119,8 @@ async def size_of(path: Path) -> int:
         raise ContentError(f"file {path}: cannot be read: {error.strerror}") from None
 
 
-async def pieces_of(path: Path, offset: int = 0) -> AsyncGenerator[bytes, None]:
-    """Give a file's bytes from `offset` in pieces, read one ahead in a thread. ContentError when it cannot be read."""
+async def read_pieces(path: Path, offset: int = 0) -> AsyncGenerator[bytes, None]:
+    """Yield a file's bytes from `offset` in pieces, read one ahead in a thread. ContentError when it cannot be read."""
     loop = asyncio.get_running_loop()
     try:
         descriptor = await loop.run_in_executor(_readers, os.open, path, os.O_RDONLY | os.O_CLOEXEC)

@@ -11,7 +11,7 @@ SERVED = ("", "commonweight.Superlink")
 
 
 class HealthService:
-    """Says that the Superlink serves, until `end`; `admit` holds a call until its caller is due for one."""
+    """Reports that the Superlink serves, until `end`; `admit` delays a call until its caller is due for one."""
 
     def __init__(self, admit: Callable[[Any], Awaitable[None]]) -> None:
         self._admit = admit

@@ -1,4 +1,4 @@
-"""The messages of the wire as plain data, read strictly: every length and range is checked before use."""
+"""Reads and writes the messages of the wire strictly: every length and range is checked before use."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -6,9 +6,10 @@ from typing import TypeVar
 from google.protobuf.message import DecodeError as BadProtobuf
 from google.protobuf.message import Message
 
+from dao.core.commits import Reveal, SignedCommit
 from dao.core.errors import DecodeError
-from dao.core.types import Address, Digest, RoundId, TaskId, Timestamp
-from dao.store.cid import Cid
+from dao.core.formats.cid import Cid
+from dao.core.types import Address, Digest, RoundId, Signature, TaskId, Timestamp
 from dao.wire import superlink_pb2 as pb
 
 MAX_BODY = 4096  # bytes of a call's own message
@@ -21,7 +22,7 @@ M = TypeVar("M", bound=Message)
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """What a Superlink tells a caller before its first signed call."""
+    """A Superlink's answer to Hello, before the first signed call."""
 
     session: bytes
     now: Timestamp  # on the Superlink's clock
@@ -31,18 +32,8 @@ class Welcome:
 
 
 @dataclass(frozen=True, slots=True)
-class CommitRequest:
-    """A commit on its way to the Superlink."""
-
-    task: TaskId
-    round: RoundId
-    commitment: Digest
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
 class Inclusion:
-    """Where a commit stands in the commits tree of its round, with the proof from the leaf up."""
+    """Where a commit is in the commits tree of its round, with the proof from the leaf up."""
 
     index: int
     count: int
@@ -50,22 +41,20 @@ class Inclusion:
 
 
 @dataclass(frozen=True, slots=True)
-class RevealHeader:
-    """What opens a commit, and how the update itself comes: in this stream, or by IPFS."""
+class RevealRequest:
+    """A reveal, and how its update comes: in this stream, or by IPFS."""
 
     task: TaskId
     round: RoundId
-    cid: Cid
-    body_root: Digest
-    salt: Digest
+    reveal: Reveal
     size: int  # bytes that follow; 0 when it comes by IPFS
     by_ipfs: bool
-    by_door: bool = False  # they may go over a connection of their own
+    by_channel: bool = False  # they may go over a data channel
 
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """Whether a reveal counts, and else why not."""
+    """Whether a reveal counts, and why not."""
 
     accepted: bool
     reason: str = ""
@@ -73,16 +62,16 @@ class Ack:
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """Which content, from which byte on, and whether its bytes may come over a connection of their own."""
+    """A request for a content from a byte on; `by_channel`: its bytes may come over a data channel."""
 
     digest: Digest
     offset: int
-    by_door: bool
+    by_channel: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """Where large content goes without gRPC between: a TCP port of the same host, and what to show there."""
+class DataChannel:
+    """Where large content goes beside gRPC: a TCP port of the same host, and the ticket to send there."""
 
     port: int
     ticket: bytes
@@ -90,10 +79,10 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What opens the answer to Fetch: the bytes of the whole content, and the door they come through, if any."""
+    """The first answer to Fetch: the bytes of the whole content, and the channel that they come over, if any."""
 
     size: int
-    door: Door | None = None
+    channel: DataChannel | None = None
 
 
 def parse(kind: type[M], data: bytes, limit: int = MAX_BODY) -> M:
@@ -107,7 +96,7 @@ def parse(kind: type[M], data: bytes, limit: int = MAX_BODY) -> M:
         raise DecodeError(f"{name}: {len(data)} bytes that are no such message") from None
 
 
-def of_length(value: bytes, length: int, what: str) -> bytes:
+def check_length(value: bytes, length: int, what: str) -> bytes:
     """Return the value; DecodeError names `what` when it has another length."""
     if len(value) != length:
         raise DecodeError(f"{what}: {len(value)} bytes, expected {length}")
@@ -124,35 +113,36 @@ def read_welcome(data: bytes) -> Welcome:
     """Read the answer to Hello."""
     message = parse(pb.Welcome, data)
     return Welcome(
-        of_length(message.session, SESSION_BYTES, "Welcome.session"),
+        check_length(message.session, SESSION_BYTES, "Welcome.session"),
         Timestamp(message.now),
         message.chain_id,
-        Address(of_length(message.coordinator, 20, "Welcome.coordinator")),
-        Address(of_length(message.superlink, 20, "Welcome.superlink")),
+        Address(check_length(message.coordinator, 20, "Welcome.coordinator")),
+        Address(check_length(message.superlink, 20, "Welcome.superlink")),
     )
 
 
-def write_commit(commit: CommitRequest) -> bytes:
+def write_commit(commit: SignedCommit) -> bytes:
     """Write the body of Commit."""
     return pb.CommitRequest(
         task=commit.task, round=commit.round, commitment=commit.commitment, signature=commit.signature
     ).SerializeToString()
 
 
-def read_commit(data: bytes) -> CommitRequest:
-    """Read the body of Commit."""
+def read_commit(node: Address, data: bytes) -> SignedCommit:
+    """Read the body of Commit, which this node sent; its signature is yet to be checked."""
     message = parse(pb.CommitRequest, data)
-    return CommitRequest(
+    return SignedCommit(
         TaskId(message.task),
         RoundId(message.round),
-        Digest(of_length(message.commitment, 32, "CommitRequest.commitment")),
-        of_length(message.signature, 65, "CommitRequest.signature"),
+        node,
+        Digest(check_length(message.commitment, 32, "CommitRequest.commitment")),
+        Signature(check_length(message.signature, 65, "CommitRequest.signature")),
     )
 
 
-def read_receipt(data: bytes) -> bytes:
+def read_receipt(data: bytes) -> Signature:
     """Read the answer to Commit: the receipt's signature."""
-    return of_length(parse(pb.Receipt, data).signature, 65, "Receipt.signature")
+    return Signature(check_length(parse(pb.Receipt, data).signature, 65, "Receipt.signature"))
 
 
 def write_inclusion(inclusion: Inclusion | None) -> bytes:
@@ -173,7 +163,7 @@ def read_inclusion(data: bytes) -> Inclusion | None:
         raise DecodeError(
             f"InclusionAnswer: leaf {message.index} of {message.count}, {len(message.proof)} digests"
         )
-    proof = tuple(Digest(of_length(digest, 32, "InclusionAnswer.proof")) for digest in message.proof)
+    proof = tuple(Digest(check_length(digest, 32, "InclusionAnswer.proof")) for digest in message.proof)
     return Inclusion(message.index, message.count, proof)
 
 
@@ -185,39 +175,42 @@ def write_model(digest: Digest | None) -> bytes:
 def read_model(data: bytes) -> Digest | None:
     """Read the answer to Model."""
     digest = parse(pb.ModelAnswer, data).digest
-    return Digest(of_length(digest, 32, "ModelAnswer.digest")) if digest else None
+    return Digest(check_length(digest, 32, "ModelAnswer.digest")) if digest else None
 
 
-def write_reveal(header: RevealHeader) -> bytes:
-    """Write the body that opens a Reveal."""
+def write_reveal(request: RevealRequest) -> bytes:
+    """Write the first body of a Reveal."""
     return pb.RevealRequest(
-        task=header.task,
-        round=header.round,
-        cid=bytes(header.cid),
-        body_root=header.body_root,
-        salt=header.salt,
-        size=header.size,
-        by_ipfs=header.by_ipfs,
-        by_door=header.by_door,
+        task=request.task,
+        round=request.round,
+        cid=bytes(request.reveal.cid),
+        body_root=request.reveal.body_root,
+        salt=request.reveal.salt,
+        size=request.size,
+        by_ipfs=request.by_ipfs,
+        by_channel=request.by_channel,
     ).SerializeToString()
 
 
-def read_reveal(data: bytes) -> RevealHeader:
-    """Read the body that opens a Reveal."""
+def read_reveal(data: bytes) -> RevealRequest:
+    """Read the first body of a Reveal."""
     message = parse(pb.RevealRequest, data)
     if message.by_ipfs == (message.size > 0):
         raise DecodeError(
             f"RevealRequest.size: {message.size}, expected 0 exactly where the update comes by IPFS"
         )
-    return RevealHeader(
+    reveal = Reveal(
+        Cid.from_bytes(message.cid),
+        Digest(check_length(message.body_root, 32, "RevealRequest.body_root")),
+        Digest(check_length(message.salt, 32, "RevealRequest.salt")),
+    )
+    return RevealRequest(
         TaskId(message.task),
         RoundId(message.round),
-        Cid.from_bytes(message.cid),
-        Digest(of_length(message.body_root, 32, "RevealRequest.body_root")),
-        Digest(of_length(message.salt, 32, "RevealRequest.salt")),
+        reveal,
         message.size,
         message.by_ipfs,
-        message.by_door,
+        message.by_channel,
     )
 
 
@@ -232,48 +225,48 @@ def read_ack(data: bytes) -> Ack:
     return Ack(message.accepted, message.reason[:MAX_REASON])
 
 
-def write_fetch(asked: FetchRequest) -> bytes:
+def write_fetch(request: FetchRequest) -> bytes:
     """Write the body of Fetch."""
     return pb.FetchRequest(
-        digest=asked.digest, offset=asked.offset, by_door=asked.by_door
+        digest=request.digest, offset=request.offset, by_channel=request.by_channel
     ).SerializeToString()
 
 
 def read_fetch(data: bytes) -> FetchRequest:
     """Read the body of Fetch."""
     message = parse(pb.FetchRequest, data)
-    digest = Digest(of_length(message.digest, 32, "FetchRequest.digest"))
-    return FetchRequest(digest, message.offset, message.by_door)
+    digest = Digest(check_length(message.digest, 32, "FetchRequest.digest"))
+    return FetchRequest(digest, message.offset, message.by_channel)
 
 
-def write_door(door: Door) -> bytes:
-    """Write the door that a reveal's content is to go through."""
-    return _door(door).SerializeToString()
+def write_channel(channel: DataChannel) -> bytes:
+    """Write the channel that a reveal's content is to go over."""
+    return _channel_message(channel).SerializeToString()
 
 
-def read_door(data: bytes) -> Door:
-    """Read it."""
-    return _door_in(parse(pb.Door, data))
+def read_channel(data: bytes) -> DataChannel:
+    """Read the channel that a reveal's content is to go over."""
+    return _read_channel(parse(pb.DataChannel, data))
 
 
 def write_content(content: Content) -> bytes:
-    """Write what opens the answer to Fetch."""
-    door = None if content.door is None else _door(content.door)
-    return pb.Content(size=content.size, door=door).SerializeToString()
+    """Write the first answer to Fetch."""
+    channel = None if content.channel is None else _channel_message(content.channel)
+    return pb.Content(size=content.size, channel=channel).SerializeToString()
 
 
 def read_content(data: bytes) -> Content:
-    """Read what opens the answer to Fetch."""
+    """Read the first answer to Fetch."""
     message = parse(pb.Content, data)
     size = _above_zero(message.size, "Content.size")
-    return Content(size, _door_in(message.door) if message.HasField("door") else None)
+    return Content(size, _read_channel(message.channel) if message.HasField("channel") else None)
 
 
-def _door(door: Door) -> pb.Door:
-    return pb.Door(port=door.port, ticket=door.ticket)
+def _channel_message(channel: DataChannel) -> pb.DataChannel:
+    return pb.DataChannel(port=channel.port, ticket=channel.ticket)
 
 
-def _door_in(message: pb.Door) -> Door:
+def _read_channel(message: pb.DataChannel) -> DataChannel:
     if not 0 < message.port <= 65535:
-        raise DecodeError(f"Door.port: {message.port}, expected a port")
-    return Door(message.port, of_length(message.ticket, TICKET_BYTES, "Door.ticket"))
+        raise DecodeError(f"DataChannel.port: {message.port}, expected a port")
+    return DataChannel(message.port, check_length(message.ticket, TICKET_BYTES, "DataChannel.ticket"))

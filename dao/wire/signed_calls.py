@@ -1,4 +1,4 @@
-"""Signs calls and checks them: who calls, for which chain, contract and method, with which body, once."""
+"""Signs calls and verifies them: by which node, for which chain, contract, method and body, and only once."""
 
 import hashlib
 import hmac
@@ -9,14 +9,14 @@ from itertools import takewhile
 from typing import Protocol
 
 from dao.chain.signer import recover
+from dao.core.constants import MAX_AHEAD
 from dao.core.errors import DecodeError
-from dao.core.formats.signed_messages import request_digest
+from dao.core.formats.signed_messages import compute_request_digest
 from dao.core.types import Address, Digest, Domain, Timestamp, hex_of
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_status import Refusal, Why
-from dao.wire.messages import MAX_BODY, SESSION_BYTES, of_length, parse
+from dao.wire.messages import MAX_BODY, SESSION_BYTES, check_length, parse
 
-MAX_AHEAD = 300  # seconds from now to the expiry of a call, at most
 MAX_NONCES = 20_000  # of one node, not yet expired
 _MAX_SIGNED = MAX_BODY + 512
 
@@ -47,16 +47,16 @@ def sign_call(
         chain_id=domain.chain_id,
         coordinator=domain.coordinator,
         node=signer.address,
-        signature=signer.sign(request_digest(domain, method, body_hash, nonce, expiry)),
+        signature=signer.sign(compute_request_digest(domain, method, body_hash, nonce, expiry)),
     ).SerializeToString()
 
 
-def unsigned_call(body: bytes) -> bytes:
-    """Return a Signed message without a signature, for what anyone may ask."""
+def wrap_unsigned(body: bytes) -> bytes:
+    """Return a Signed message without a signature, for a call that anyone may make."""
     return pb.Signed(body=body).SerializeToString()
 
 
-def steady_clock() -> Callable[[], float]:
+def make_steady_clock() -> Callable[[], float]:
     """Return a clock of Unix seconds that goes on evenly from now, whatever is done to the machine's clock.
 
     Set forward and back again, that one would make calls good whose nonces were forgotten as expired.
@@ -79,9 +79,9 @@ class RequestVerifier:
         self._swept = now()
 
     def open(self, method: str, data: bytes) -> tuple[Address, bytes]:
-        """Return who calls and the call's body; Refusal or DecodeError when it may not pass."""
+        """Return the calling node and the call's body; Refusal or DecodeError when it may not pass."""
         signed = parse(pb.Signed, data, _MAX_SIGNED)
-        node = Address(of_length(signed.node, 20, "Signed.node"))
+        node = Address(check_length(signed.node, 20, "Signed.node"))
         self._check_address(method, signed)
         self._check_time(signed)
         if not self._is_member(node):
@@ -95,13 +95,13 @@ class RequestVerifier:
         return node, signed.body
 
     def open_unsigned(self, data: bytes) -> bytes | None:
-        """Return the body of a call that nobody signed; None when somebody did."""
+        """Return the body of an unsigned call; None for a signed one."""
         signed = parse(pb.Signed, data, _MAX_SIGNED)
         return None if signed.signature else signed.body
 
     def _check_address(self, method: str, signed: pb.Signed) -> None:
         domain = self._domain
-        of_length(signed.nonce, 32, "Signed.nonce")
+        check_length(signed.nonce, 32, "Signed.nonce")
         if signed.nonce[:SESSION_BYTES] != self._session:
             raise Refusal(
                 Why.STALE,
@@ -110,8 +110,8 @@ class RequestVerifier:
         if signed.chain_id != domain.chain_id:
             raise _unsigned(f"chain {signed.chain_id}: this Superlink serves chain {domain.chain_id}")
         if signed.coordinator != domain.coordinator:
-            given = hex_of(signed.coordinator[:32])
-            raise _unsigned(f"coordinator {given}: this Superlink serves {hex_of(domain.coordinator)}")
+            theirs = hex_of(signed.coordinator[:32])
+            raise _unsigned(f"coordinator {theirs}: this Superlink serves {hex_of(domain.coordinator)}")
         if signed.method != method:
             raise _unsigned(
                 f"method {signed.method[:80]!r}: the call is signed for it, but was made to {method}"
@@ -141,14 +141,14 @@ class RequestVerifier:
             )
 
     def _check_signature(self, method: str, node: Address, signed: pb.Signed) -> None:
-        digest = request_digest(
+        digest = compute_request_digest(
             self._domain, method, Digest(signed.body_hash), Digest(signed.nonce), Timestamp(signed.expiry)
         )
         try:
-            made_by = recover(digest, signed.signature)
+            signer = recover(digest, signed.signature)
         except DecodeError as error:
             raise _unsigned(str(error)) from None
-        if not hmac.compare_digest(made_by, node):
+        if not hmac.compare_digest(signer, node):
             raise _unsigned(f"signature: not made by node {hex_of(node)} over this call")
 
     def _sweep(self) -> None:

@@ -11,26 +11,27 @@ from typing import Any, TypeVar, cast
 import grpc
 from grpc_health.v1 import health_pb2
 
+from dao.core.commits import Reveal, SignedCommit
 from dao.core.errors import Refused, Unreachable
-from dao.core.types import Digest, Domain, RoundId, TaskId, Timestamp, hex_of
-from dao.store.cid import Cid, name_of
+from dao.core.formats.cid import Cid
+from dao.core.types import Digest, Domain, RoundId, Signature, TaskId, Timestamp, hex_of
+from dao.runtime.backoff import pauses
+from dao.store.cid import name_of
 from dao.store.partial_file import PartialFile
 from dao.store.source import MAX_CONTENT
-from dao.wire import data_channel as doors
-from dao.wire import grpc_options
+from dao.wire import data_channel, grpc_options
 from dao.wire import superlink_pb2 as pb
-from dao.wire.call_status import error_of, is_broken
+from dao.wire.call_status import is_broken, to_error
 from dao.wire.data_channel import SILENCE_SECONDS
 from dao.wire.download import Download, Progress
 from dao.wire.health import HEALTH, SERVED
 from dao.wire.messages import (
     Ack,
-    CommitRequest,
     Inclusion,
-    RevealHeader,
+    RevealRequest,
     Welcome,
     read_ack,
-    read_door,
+    read_channel,
     read_inclusion,
     read_model,
     read_receipt,
@@ -55,7 +56,10 @@ _RECONNECT = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1000),
     ("grpc.max_reconnect_backoff_ms", 2000),
-    ("grpc.use_local_subchannel_pool", 1),  # a connection of its own, even beside other links in this process
+    (
+        "grpc.use_local_subchannel_pool",
+        1,
+    ),  # a connection of its own, even beside other clients in this process
 ]
 
 
@@ -64,8 +68,8 @@ class SuperlinkClient:
 
     Without a signer only `fetch` and `health` work. `limit` (seconds) bounds each call, retries included; a stream
     may take longer by its size at 64 KiB a second. Errors: Refused with the Superlink's words, Unreachable.
-    `sent` and `received` count the bytes of content that went over it. `by_door`: large content may come over a
-    connection of its own (`dao.wire.data_channel`), where that can be reached and nothing is to be secret.
+    `sent` and `received` count the bytes of content that it carried. `by_channel`: large content may come over a
+    data channel (`dao.wire.data_channel`), where that can be reached and nothing is to be secret.
     """
 
     def __init__(
@@ -75,15 +79,15 @@ class SuperlinkClient:
         domain: Domain,
         tls: grpc_options.Tls | None = None,
         limit: float = 10.0,
-        by_door: bool = True,
+        by_channel: bool = True,
     ) -> None:
-        self.address = grpc_options.checked_address(address)
+        self.address = grpc_options.check_address(address)
         self._signer, self._domain, self._limit = signer, domain, limit
         self._credentials = None if tls is None else _credentials(tls)
         self._opened: grpc.aio.Channel | None = None
         self._session: tuple[Welcome, float] | None = None  # and the moment it came
         self._greeting = asyncio.Lock()
-        self._by_door = by_door and tls is None
+        self._by_channel = by_channel and tls is None
         self.sent = self.received = 0
 
     async def close(self) -> None:
@@ -103,29 +107,26 @@ class SuperlinkClient:
             )
         return self._opened
 
-    async def commit(self, task: TaskId, round_: RoundId, commitment: Digest, signature: bytes) -> bytes:
-        """Hand in a commit, signed by the operator; return the signature of the Superlink's receipt."""
-        body = write_commit(CommitRequest(task, round_, commitment, signature))
-        return read_receipt(await self._unary(grpc_options.COMMIT, body))
+    async def commit(self, commit: SignedCommit) -> Signature:
+        """Hand in a commit of this operator; return the signature of the Superlink's receipt."""
+        return read_receipt(await self._unary(grpc_options.COMMIT, write_commit(commit)))
 
-    async def inclusion(self, task: TaskId, round_: RoundId, limit: float = 600.0) -> Inclusion:
-        """Wait until commits are closed, `limit` seconds at most; return where ours stands in their tree."""
-        return await self._waited(
-            grpc_options.INCLUSION, task, round_, limit, read_inclusion, "commits not closed"
+    async def inclusion(self, task: TaskId, round_id: RoundId, limit: float = 600.0) -> Inclusion:
+        """Wait until commits are closed, `limit` seconds at most; return where ours is in their tree."""
+        return await self._wait_for(
+            grpc_options.INCLUSION, task, round_id, limit, read_inclusion, "commits not closed"
         )
 
-    async def model(self, task: TaskId, round_: RoundId, limit: float = 600.0) -> Digest:
+    async def model(self, task: TaskId, round_id: RoundId, limit: float = 600.0) -> Digest:
         """Wait until a round's new model is computed, `limit` seconds at most; the chain tells later if it stands."""
-        return await self._waited(grpc_options.MODEL, task, round_, limit, read_model, "no model")
+        return await self._wait_for(grpc_options.MODEL, task, round_id, limit, read_model, "no model")
 
-    async def reveal(
-        self, task: TaskId, round_: RoundId, cid: Cid, body_root: Digest, salt: Digest, content: Path | None
-    ) -> Ack:
-        """Open a commit: send the update in `content`, or None where the Superlink is to fetch it by IPFS."""
-        size = 0 if content is None else await grpc_options.size_of(content)
+    async def reveal(self, task: TaskId, round_id: RoundId, reveal: Reveal, content: Path | None) -> Ack:
+        """Reveal a commit: send the update in `content`, or None where the Superlink is to fetch it by IPFS."""
+        size = 0 if content is None else await grpc_options.read_size(content)
         by_ipfs = content is None
-        by_door = self._by_door and not by_ipfs
-        header = RevealHeader(task, round_, cid, body_root, salt, size, by_ipfs, by_door)
+        by_channel = self._by_channel and not by_ipfs
+        request = RevealRequest(task, round_id, reveal, size, by_ipfs, by_channel)
         stream: Any = self._channel.stream_unary(grpc_options.REVEAL, None, None)
 
         async def send(signed: bytes, left: float) -> bytes:
@@ -135,11 +136,11 @@ class SuperlinkClient:
                     await call.write(signed)
                     metadata = tuple(await call.initial_metadata()) if content is not None else ()
                     if content is not None and grpc_options.GO_ON in metadata:
-                        await self._send(call, content, size, dict(metadata).get(grpc_options.DOOR))
+                        await self._send(call, content, size, dict(metadata).get(grpc_options.CHANNEL))
                     await call.done_writing()
                 return cast("bytes", await call)
             except OSError:
-                if call.done():  # it knows why the door was closed
+                if call.done():  # its status says why the channel was closed
                     return cast("bytes", await call)
                 raise
             finally:
@@ -147,23 +148,27 @@ class SuperlinkClient:
 
         limit = self._limit + size / grpc_options.MIN_RATE
         try:
-            return read_ack(await self._retried(grpc_options.REVEAL, write_reveal(header), send, limit))
-        except OSError:  # the door could not be reached, or it broke
-            header = replace(header, by_door=False)
-        return read_ack(await self._retried(grpc_options.REVEAL, write_reveal(header), send, limit))
+            return read_ack(await self._retried(grpc_options.REVEAL, write_reveal(request), send, limit))
+        except OSError:  # the channel could not be reached, or it broke
+            request = replace(request, by_channel=False)
+        return read_ack(await self._retried(grpc_options.REVEAL, write_reveal(request), send, limit))
 
-    async def _send(self, call: Any, content: Path, size: int, door: bytes | None) -> None:
-        """Send a content through a door, or in the call."""
-        if door is not None:
+    async def _send(self, call: Any, content: Path, size: int, channel: bytes | None) -> None:
+        """Send a content over a data channel, or in the call."""
+        if channel is not None:
             try:
-                line = await doors.connect(self.address.rpartition(":")[0], read_door(door))
+                connection = await data_channel.connect(
+                    self.address.rpartition(":")[0], read_channel(channel)
+                )
             except OSError:
-                self._by_door = False
+                self._by_channel = False
                 raise
-            await doors.carry(line, lambda line: doors.send(line, content, 0, size), SILENCE_SECONDS)
+            await data_channel.carry(
+                connection, lambda line: data_channel.send(line, content, 0, size), SILENCE_SECONDS
+            )
             self.sent += size
             return
-        async with aclosing(grpc_options.pieces_of(content)) as pieces:
+        async with aclosing(grpc_options.read_pieces(content)) as pieces:
             async for piece in pieces:
                 await call.write(piece)
                 self.sent += len(piece)
@@ -194,47 +199,49 @@ class SuperlinkClient:
             None if self._signer is None else lambda body: self._signed(grpc_options.FETCH, body, self._limit)
         )
         call = self._channel.unary_stream(grpc_options.FETCH, None, None)
-        download = Download(self.address, call, signer, self._forget, self._limit, on_progress, self._by_door)
+        download = Download(
+            self.address, call, signer, self._forget, self._limit, on_progress, self._by_channel
+        )
         try:
             return await download.run(content, incoming)
         finally:
-            self._by_door = download.by_door
+            self._by_channel = download.by_channel
             self.received += download.received
 
     async def health(self) -> bool:
-        """Tell whether the Superlink says that it serves. Unreachable when it says nothing."""
+        """Return whether the Superlink says that it serves. Unreachable when it does not answer."""
         check = self._channel.unary_unary(
             f"/{HEALTH}/Check",
             request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
             response_deserializer=health_pb2.HealthCheckResponse.FromString,
         )
         try:
-            said = await check(
+            answer = await check(
                 health_pb2.HealthCheckRequest(service=SERVED[-1]), timeout=self._limit, wait_for_ready=True
             )
         except grpc.aio.AioRpcError as error:
-            raise error_of(error, self.address) from None
-        return bool(said.status == health_pb2.HealthCheckResponse.SERVING)
+            raise to_error(error, self.address) from None
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
-    async def _waited(
+    async def _wait_for(
         self,
         method: str,
         task: TaskId,
-        round_: RoundId,
+        round_id: RoundId,
         limit: float,
         read: Callable[[bytes], T | None],
         otherwise: str,
     ) -> T:
-        """Ask until there is an answer."""
+        """Repeat a call that waits until it has an answer."""
         end = _now() + limit
         while (left := end - _now()) > 0:
             wait = min(left, _WAIT_SECONDS)
-            body = pb.WaitRequest(task=task, round=round_, wait_ms=int(wait * 1000)).SerializeToString()
-            found = read(await self._unary(method, body, wait + self._limit))
-            if found is not None:
-                return found
+            body = pb.WaitRequest(task=task, round=round_id, wait_ms=int(wait * 1000)).SerializeToString()
+            answer = read(await self._unary(method, body, wait + self._limit))
+            if answer is not None:
+                return answer
         raise Unreachable(
-            f"round {round_} at Superlink {self.address}: {otherwise} within {limit:g} s; ask again"
+            f"round {round_id} at Superlink {self.address}: {otherwise} within {limit:g} s; ask again"
         )
 
     async def _unary(self, method: str, body: bytes, limit: float | None = None) -> bytes:
@@ -249,13 +256,13 @@ class SuperlinkClient:
         self, method: str, body: bytes, send: Callable[[bytes, float], Awaitable[bytes]], limit: float
     ) -> bytes:
         """Sign and send until there is an answer: every call may be made twice, for a second one changes nothing."""
-        end, pause, breaks = _now() + limit, _PAUSE_SECONDS, 0
-        while True:
+        end, breaks = _now() + limit, 0
+        for pause in pauses(_PAUSE_SECONDS, _MAX_PAUSE_SECONDS, spread=0):
             try:
                 signed = await self._signed(method, body, end - _now())
                 return await send(signed, end - _now())
             except grpc.aio.AioRpcError as error:
-                said, code = error_of(error, self.address), error.code()
+                said, code = to_error(error, self.address), error.code()
                 breaks += is_broken(error)
                 again = code in _RETRIED or (is_broken(error) and breaks < _MAX_BREAKS)
             if code is grpc.StatusCode.ABORTED:
@@ -263,12 +270,12 @@ class SuperlinkClient:
             if not again or _now() + pause >= end:
                 raise said
             await asyncio.sleep(pause)
-            pause = min(2 * pause, _MAX_PAUSE_SECONDS)
+        raise AssertionError  # pauses do not end
 
     async def _signed(self, method: str, body: bytes, limit: float) -> bytes:
         if self._signer is None:
             raise Refused(
-                f"Superlink {self.address}: {method} needs an operator key; open this link with one"
+                f"Superlink {self.address}: {method} needs an operator key; open this client with one"
             )
         welcome, came = await self._welcome(limit)
         expiry = Timestamp(
@@ -277,7 +284,7 @@ class SuperlinkClient:
         return sign_call(self._signer, self._domain, welcome.session, method, body, expiry)
 
     def _forget(self) -> None:
-        """Say Hello again before the next call: the Superlink has restarted, or its time is not what we think."""
+        """Say Hello again before the next call: the Superlink has restarted, or its clock was set."""
         self._session = None
 
     async def _welcome(self, limit: float) -> tuple[Welcome, float]:

@@ -93,7 +93,7 @@ class ModelAnswer(_message.Message):
     def __init__(self, digest: _Optional[bytes] = ...) -> None: ...
 
 class RevealRequest(_message.Message):
-    __slots__ = ("task", "round", "cid", "body_root", "salt", "size", "by_ipfs", "by_door")
+    __slots__ = ("task", "round", "cid", "body_root", "salt", "size", "by_ipfs", "by_channel")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     CID_FIELD_NUMBER: _ClassVar[int]
@@ -101,7 +101,7 @@ class RevealRequest(_message.Message):
     SALT_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     BY_IPFS_FIELD_NUMBER: _ClassVar[int]
-    BY_DOOR_FIELD_NUMBER: _ClassVar[int]
+    BY_CHANNEL_FIELD_NUMBER: _ClassVar[int]
     task: int
     round: int
     cid: bytes
@@ -109,8 +109,8 @@ class RevealRequest(_message.Message):
     salt: bytes
     size: int
     by_ipfs: bool
-    by_door: bool
-    def __init__(self, task: _Optional[int] = ..., round: _Optional[int] = ..., cid: _Optional[bytes] = ..., body_root: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., size: _Optional[int] = ..., by_ipfs: _Optional[bool] = ..., by_door: _Optional[bool] = ...) -> None: ...
+    by_channel: bool
+    def __init__(self, task: _Optional[int] = ..., round: _Optional[int] = ..., cid: _Optional[bytes] = ..., body_root: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., size: _Optional[int] = ..., by_ipfs: _Optional[bool] = ..., by_channel: _Optional[bool] = ...) -> None: ...
 
 class Ack(_message.Message):
     __slots__ = ("accepted", "reason")
@@ -121,16 +121,16 @@ class Ack(_message.Message):
     def __init__(self, accepted: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class FetchRequest(_message.Message):
-    __slots__ = ("digest", "offset", "by_door")
+    __slots__ = ("digest", "offset", "by_channel")
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     OFFSET_FIELD_NUMBER: _ClassVar[int]
-    BY_DOOR_FIELD_NUMBER: _ClassVar[int]
+    BY_CHANNEL_FIELD_NUMBER: _ClassVar[int]
     digest: bytes
     offset: int
-    by_door: bool
-    def __init__(self, digest: _Optional[bytes] = ..., offset: _Optional[int] = ..., by_door: _Optional[bool] = ...) -> None: ...
+    by_channel: bool
+    def __init__(self, digest: _Optional[bytes] = ..., offset: _Optional[int] = ..., by_channel: _Optional[bool] = ...) -> None: ...
 
-class Door(_message.Message):
+class DataChannel(_message.Message):
     __slots__ = ("port", "ticket")
     PORT_FIELD_NUMBER: _ClassVar[int]
     TICKET_FIELD_NUMBER: _ClassVar[int]
@@ -139,9 +139,9 @@ class Door(_message.Message):
     def __init__(self, port: _Optional[int] = ..., ticket: _Optional[bytes] = ...) -> None: ...
 
 class Content(_message.Message):
-    __slots__ = ("size", "door")
+    __slots__ = ("size", "channel")
     SIZE_FIELD_NUMBER: _ClassVar[int]
-    DOOR_FIELD_NUMBER: _ClassVar[int]
+    CHANNEL_FIELD_NUMBER: _ClassVar[int]
     size: int
-    door: Door
-    def __init__(self, size: _Optional[int] = ..., door: _Optional[_Union[Door, _Mapping]] = ...) -> None: ...
+    channel: DataChannel
+    def __init__(self, size: _Optional[int] = ..., channel: _Optional[_Union[DataChannel, _Mapping]] = ...) -> None: ...

@@ -1,4 +1,4 @@
-"""The Superlink's end of the wire: checks each call, holds it to its limits, and hands it to a handler."""
+"""The Superlink's end of the wire: checks each call, applies its limits, and passes it to a handler."""
 
 import asyncio
 import secrets
@@ -12,34 +12,35 @@ from typing import Any, Protocol, TypeVar
 import grpc
 import structlog
 
+from dao.core.commits import SignedCommit
 from dao.core.errors import ConfigError, DecodeError
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId
 from dao.store.partial_file import PartialFile
 from dao.wire import grpc_options
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_limits import CallLimits, CallPace, CallPlaces
-from dao.wire.call_status import Refusal, Why, refusal_of
-from dao.wire.data_channel import FROM, Doorman
+from dao.wire.call_status import Refusal, Why, to_refusal
+from dao.wire.data_channel import MIN_SIZE, ChannelServer
 from dao.wire.health import HealthService
 from dao.wire.messages import (
     SESSION_BYTES,
     Ack,
     Content,
-    Door,
+    DataChannel,
     FetchRequest,
     Inclusion,
-    RevealHeader,
+    RevealRequest,
     parse,
     read_commit,
     read_fetch,
     read_reveal,
     write_ack,
+    write_channel,
     write_content,
-    write_door,
     write_inclusion,
     write_model,
 )
-from dao.wire.signed_calls import RequestVerifier, steady_clock
+from dao.wire.signed_calls import RequestVerifier, make_steady_clock
 
 _log = structlog.get_logger()
 _NAME = "commonweight.Superlink"
@@ -53,30 +54,28 @@ Receive = Callable[
 class Handler(Protocol):
     """What a Superlink does with calls that have passed the checks.
 
-    To refuse one, raise RuleError, DecodeError, Mismatch or TooLarge: the caller reads its words. Any other error
-    is logged, and the caller is told of a failure without its words.
+    To refuse one, raise RuleError, DecodeError, Mismatch or TooLarge: the caller reads its message. Any other error
+    is logged, and the caller gets a failure without its message.
     """
 
     def is_member(self, node: Address) -> bool:
-        """Tell whether this node may call; asked with every call, so it must be cheap."""
+        """Return whether this node may call; it is called with every call, so it must be cheap."""
         ...
 
-    async def on_commit(
-        self, node: Address, task: TaskId, round_: RoundId, commitment: Digest, signature: bytes
-    ) -> bytes:
-        """Take a commit; return the signature of its receipt. The same commit again gives the same."""
+    async def on_commit(self, commit: SignedCommit) -> bytes:
+        """Take a commit of its node; return the signature of its receipt. The same commit again gives the same."""
         ...
 
-    async def on_inclusion(self, node: Address, task: TaskId, round_: RoundId) -> Inclusion:
-        """Wait until commits are closed, for as long as it takes: the call's limit cancels it, and it is asked again."""
+    async def on_inclusion(self, node: Address, task: TaskId, round_id: RoundId) -> Inclusion:
+        """Wait until commits are closed, for as long as it takes: the call's limit cancels it, and it is repeated."""
         ...
 
-    async def on_model(self, node: Address, task: TaskId, round_: RoundId) -> Digest:
+    async def on_model(self, node: Address, task: TaskId, round_id: RoundId) -> Digest:
         """Wait until a round's new model is computed, likewise; return its digest."""
         ...
 
-    async def on_reveal(self, node: Address, header: RevealHeader, receive: Receive) -> Ack:
-        """Take a reveal. `receive` gives exactly `header.size` bytes; it is not for an update that comes by IPFS."""
+    async def on_reveal(self, node: Address, request: RevealRequest, receive: Receive) -> Ack:
+        """Take a reveal. `receive` gives exactly `request.size` bytes; it is not for an update that comes by IPFS."""
         ...
 
     async def content(self, digest: Digest) -> Path | None:
@@ -91,12 +90,12 @@ class Service:
     address: str
     _server: grpc.aio.Server
     _health: HealthService
-    _doorman: Doorman
+    _channels: ChannelServer
 
     async def stop(self, grace: float = 5.0) -> None:
         """Take no more calls; those under way have `grace` seconds to end."""
         await self._health.end()
-        await self._doorman.close()
+        await self._channels.close()
         await self._server.stop(grace)
 
 
@@ -111,11 +110,11 @@ async def serve(
 ) -> Service:
     """Open the wire at `host:port` (port 0: any free one). ConfigError when the address cannot be had.
 
-    `superlink` is the account that signs receipts. `now`: another clock than a steady one. Without a certificate, calls are signed but not secret, and large
-    content can be had through a door (`dao.wire.data_channel`) at another free port of the host.
+    `superlink` is the account that signs receipts. `now`: another clock than a steady one. Without a certificate, calls
+    are signed but not secret, and large content goes over data channels at another free port of the host.
     """
     await grpc_options.require_free(address)
-    calls = _Calls(handler, domain, superlink, limits or CallLimits(), now or steady_clock())
+    calls = _Calls(handler, domain, superlink, limits or CallLimits(), now or make_steady_clock())
     server = grpc.aio.server(
         options=[
             *grpc_options.OPTIONS,
@@ -141,10 +140,10 @@ async def serve(
     if not port:  # taken since
         raise ConfigError(f"address {address}: cannot be listened at; expected a free port of this machine")
     if certificate is None:
-        calls.doorman.open(host)
+        calls.channels.open(host)
     await server.start()
     await health.begin()
-    return Service(f"{host}:{port}", server, health, calls.doorman)
+    return Service(f"{host}:{port}", server, health, calls.channels)
 
 
 class _Calls:
@@ -160,11 +159,11 @@ class _Calls:
     ) -> None:
         self._handler, self._domain, self._superlink, self._now = handler, domain, superlink, now
         self.limits = limits
-        self.doorman = Doorman(
+        self.channels = ChannelServer(
             limits.silence_seconds, limits.fetches + limits.public_fetches + limits.reveals
         )
         self._session = secrets.token_bytes(SESSION_BYTES)
-        self._gate = RequestVerifier(domain, self._session, handler.is_member, now)
+        self._verifier = RequestVerifier(domain, self._session, handler.is_member, now)
         self._connections = CallPace(limits.connection_rate, limits.burst, limits.max_wait)
         self._nodes = CallPace(limits.node_rate, limits.burst, limits.max_wait)
         self._hosts = CallPace(limits.host_rate, limits.burst, limits.max_wait)
@@ -202,16 +201,16 @@ class _Calls:
 
     async def open(self, method: str, request: bytes) -> tuple[Address, bytes]:
         """Return who makes a call and its body, once that node is due for a call."""
-        node, body = self._gate.open(method, request)
+        node, body = self._verifier.open(method, request)
         await self._nodes.wait(node.hex())
         return node, body
 
     async def guarded(self, context: Context, work: Awaitable[T]) -> T:
-        """Do the work of a call; end the call with what its caller may know when that fails."""
+        """Do the work of a call; when that fails, end the call with what its caller may know."""
         try:
             return await work
-        except Exception as error:  # noqa: BLE001  (whatever it is, the caller is to get an answer)
-            refusal = refusal_of(error)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the caller gets an answer)
+            refusal = to_refusal(error)
             if refusal.why is Why.FAILED:
                 _log.error(
                     "call failed", peer=context.peer(), traceback=traceback.format_exc()
@@ -233,38 +232,36 @@ class _Calls:
         async def work() -> bytes:
             await self.admit(context)
             node, body = await self.open(grpc_options.COMMIT, request)
-            commit = read_commit(body)
+            commit = read_commit(node, body)
             async with asyncio.timeout(self.limits.call_seconds), self._unary.take(node):
-                signature = await self._handler.on_commit(
-                    node, commit.task, commit.round, commit.commitment, commit.signature
-                )
+                signature = await self._handler.on_commit(commit)
             return pb.Receipt(signature=signature).SerializeToString()
 
         return await self.guarded(context, work())
 
     async def inclusion(self, request: bytes, context: Context) -> bytes:
-        found = self._waited(grpc_options.INCLUSION, request, context, self._handler.on_inclusion)
-        return write_inclusion(await self.guarded(context, found))
+        work = self._wait_for(grpc_options.INCLUSION, request, context, self._handler.on_inclusion)
+        return write_inclusion(await self.guarded(context, work))
 
     async def model(self, request: bytes, context: Context) -> bytes:
-        found = self._waited(grpc_options.MODEL, request, context, self._handler.on_model)
-        return write_model(await self.guarded(context, found))
+        work = self._wait_for(grpc_options.MODEL, request, context, self._handler.on_model)
+        return write_model(await self.guarded(context, work))
 
-    async def _waited(
+    async def _wait_for(
         self,
         method: str,
         request: bytes,
         context: Context,
         wait: Callable[[Address, TaskId, RoundId], Awaitable[T]],
     ) -> T | None:
-        """What a node waits for, None where that has not come when its time is up."""
+        """Return what a node waits for, None where that has not come when its time is up."""
         await self.admit(context)
         node, body = await self.open(method, request)
-        asked = parse(pb.WaitRequest, body)
+        waiting = parse(pb.WaitRequest, body)
         async with self._waits.take(node):
             try:
-                async with asyncio.timeout(min(asked.wait_ms / 1000, self.limits.wait_seconds)):
-                    return await wait(node, TaskId(asked.task), RoundId(asked.round))
+                async with asyncio.timeout(min(waiting.wait_ms / 1000, self.limits.wait_seconds)):
+                    return await wait(node, TaskId(waiting.task), RoundId(waiting.round))
             except TimeoutError:
                 return None
 
@@ -274,61 +271,61 @@ class _Calls:
             async with asyncio.timeout(self.limits.silence_seconds):
                 first = await anext(messages, b"")
             node, body = await self.open(grpc_options.REVEAL, first)
-            header = read_reveal(body)
-            if header.size > self.limits.max_content:
+            request = read_reveal(body)
+            if request.size > self.limits.max_content:
                 raise DecodeError(
-                    f"RevealRequest.size: {header.size}, expected at most {self.limits.max_content}"
+                    f"RevealRequest.size: {request.size}, expected at most {self.limits.max_content}"
                 )
 
             async def receive(incoming: PartialFile) -> None:
-                if header.by_door and self.doorman.is_open and header.size >= FROM:
-                    await self.doorman.receive(header.size, incoming.write, tell)
+                if request.by_channel and self.channels.is_open and request.size >= MIN_SIZE:
+                    await self.channels.receive(request.size, incoming.write, announce)
                 else:
                     await context.send_initial_metadata((grpc_options.GO_ON,))
-                    await incoming.take(_exactly(messages, header.size, self.limits.silence_seconds))
+                    await incoming.take(_exactly(messages, request.size, self.limits.silence_seconds))
 
-            async def tell(door: Door) -> None:
+            async def announce(channel: DataChannel) -> None:
                 await context.send_initial_metadata(
-                    (grpc_options.GO_ON, (grpc_options.DOOR, write_door(door)))
+                    (grpc_options.GO_ON, (grpc_options.CHANNEL, write_channel(channel)))
                 )
 
-            async with asyncio.timeout(self.limits.stream_seconds(header.size)), self._reveals.take(node):
-                return write_ack(await self._handler.on_reveal(node, header, receive))
+            async with asyncio.timeout(self.limits.stream_seconds(request.size)), self._reveals.take(node):
+                return write_ack(await self._handler.on_reveal(node, request, receive))
 
         return await self.guarded(context, work())
 
     async def fetch(self, request: bytes, context: Context) -> None:
         async def work() -> None:
             await self.admit(context)
-            body = self._gate.open_unsigned(request)
+            body = self._verifier.open_unsigned(request)
             if body is None:
                 node, body = await self.open(grpc_options.FETCH, request)
                 place = self._fetches.take(node)
             else:
                 place = self._public.take(_host_of(context.peer()))
-            asked = read_fetch(body)
+            fetch = read_fetch(body)
             async with place:
-                path = await self._handler.content(asked.digest)
+                path = await self._handler.content(fetch.digest)
                 if path is None:
-                    raise Refusal(Why.ABSENT, f"content 0x{asked.digest.hex()}: not here; ask another source")
-                await self._send(path, asked, context)
+                    raise Refusal(Why.ABSENT, f"content 0x{fetch.digest.hex()}: not here; ask another source")
+                await self._send(path, fetch, context)
 
         await self.guarded(context, work())
 
-    async def _send(self, path: Path, asked: FetchRequest, context: Context) -> None:
-        size, offset = await grpc_options.size_of(path), asked.offset
+    async def _send(self, path: Path, fetch: FetchRequest, context: Context) -> None:
+        size, offset = await grpc_options.read_size(path), fetch.offset
         if offset > size:
             raise DecodeError(f"FetchRequest.offset: {offset}, expected at most {size}")
 
-        async def tell(door: Door | None = None) -> None:
-            await context.write(write_content(Content(size, door)))
+        async def announce(channel: DataChannel | None = None) -> None:
+            await context.write(write_content(Content(size, channel)))
 
         async with asyncio.timeout(self.limits.stream_seconds(size - offset)):
-            if asked.by_door and self.doorman.is_open and size - offset >= FROM:
-                await self.doorman.send(path, offset, size, tell)
+            if fetch.by_channel and self.channels.is_open and size - offset >= MIN_SIZE:
+                await self.channels.send(path, offset, size, announce)
                 return
-            await tell()
-            async with aclosing(grpc_options.pieces_of(path, offset)) as pieces:
+            await announce()
+            async with aclosing(grpc_options.read_pieces(path, offset)) as pieces:
                 async for piece in pieces:
                     async with asyncio.timeout(self.limits.silence_seconds):
                         await context.write(piece)

@@ -4,22 +4,23 @@ import asyncio
 from pathlib import Path
 
 from dao.core.errors import ContentError, DecodeError, Mismatch, Unreachable, WireError
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest
-from dao.store.cid import Cid, name_of
+from dao.store.cid import name_of
 from dao.store.disk import DiskStore
 from dao.store.source import MAX_CONTENT
 from dao.wire.superlink_client import SuperlinkClient
 
 
 class SuperlinkSource:
-    """What the Superlink of a link offers; what it gives is kept in `cache`.
+    """The content of one Superlink, with downloads stored in `cache`.
 
-    With `once`, a Superlink that cannot be reached is not asked again: somebody waits for a command to end.
+    With `once`, a Superlink that cannot be reached is not asked again: a person waits for a command to end.
     """
 
-    def __init__(self, link: SuperlinkClient, cache: DiskStore, once: bool = False) -> None:
-        self.name = f"Superlink {link.address}"
-        self._link, self._cache = link, cache
+    def __init__(self, client: SuperlinkClient, cache: DiskStore, once: bool = False) -> None:
+        self.name = f"Superlink {client.address}"
+        self._client, self._cache = client, cache
         self._once, self._is_checked, self._away = once, not once, ""
         self._checking = asyncio.Lock()
 
@@ -33,7 +34,7 @@ class SuperlinkSource:
         try:
             await self._check()
             with self._cache.resumable(content, max_bytes) as incoming:
-                cid = await self._link.download(content, incoming)
+                cid = await self._client.download(content, incoming)
                 return await asyncio.to_thread(self._cache.keep, incoming, cid)
         except (WireError, DecodeError) as error:  # no answer, or nonsense: another source may have it
             if self._once and isinstance(error, Unreachable):
@@ -45,7 +46,7 @@ class SuperlinkSource:
         async with self._checking:
             if not self._is_checked:
                 try:
-                    await self._link.health()
+                    await self._client.health()
                 except Unreachable as error:
                     self._away = str(error)
                 self._is_checked = True
@@ -53,7 +54,7 @@ class SuperlinkSource:
             raise Unreachable(self._away)
 
     async def has(self, content: Cid | Digest) -> bool:
-        """Tell whether it can be had, by fetching it."""
+        """Return whether the Superlink has it, by fetching it."""
         try:
             await self.get(content)
         except ContentError:

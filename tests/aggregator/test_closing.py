@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 
 from aggregator.daemon import RunningSuperlink
-from aggregator.journal import HeldCommit, SuperlinkJournal
-from dao.app.gradient_client import Evaluator
+from aggregator.journal import SuperlinkJournal
+from dao.app.gradient_client import GradientClient
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
-from dao.core.formats.json_form import Signature
 from dao.core.types import Phase, RoundId, Status, Wei
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment
@@ -30,22 +29,22 @@ async def made_by(
     """Every node's update, and its link to the Superlink."""
     made = []
     for node in world.nodes:
-        link = SuperlinkClient(running.service.address, node.signer, chain.domain)
-        stack.push_async_callback(link.close)
-        made.append((await node.make(chain, link, FIRST), link))
+        client = SuperlinkClient(running.service.address, node.signer, chain.domain)
+        stack.push_async_callback(client.close)
+        made.append((await node.make(chain, client, FIRST), client))
     return made
 
 
 def told_of(running: RunningSuperlink, what: str) -> asyncio.Event:
     """Set when the Superlink is about to send this transaction."""
-    sending, attempt = asyncio.Event(), running.superlink._attempt
+    sending, attempt = asyncio.Event(), running.superlink._send_once
 
-    async def watched(call: Any, name: str, round_: RoundId) -> Any:
+    async def watched(call: Any, name: str, round_id: RoundId) -> Any:
         if name == what:
             sending.set()
-        return await attempt(call, name, round_)
+        return await attempt(call, name, round_id)
 
-    running.superlink._attempt = watched  # type: ignore[method-assign]
+    running.superlink._send_once = watched  # type: ignore[method-assign, assignment]
     return sending
 
 
@@ -57,7 +56,7 @@ async def ended(playing: "asyncio.Task[None]") -> None:
 async def test_closing__stopped_before_its_block_and_one_more_commit_in_the_journal__closed_as_sent(
     network: Network,
     assignment: Assignment,
-    evaluator: Evaluator,
+    evaluator: GradientClient,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -67,19 +66,24 @@ async def test_closing__stopped_before_its_block_and_one_more_commit_in_the_jour
         async with world.superlink() as running:
             playing = asyncio.create_task(running.superlink.run(1))
             made = await made_by(world, running, chain, links)
-            for one, link in made[:2]:
-                await link.commit(world.task, FIRST, one.commitment, one.signature)
+            for one, client in made[:2]:
+                await client.commit(one.commit)
             rpc("evm_setAutomine", False)
-            outbox, written = running.superlink._tools.sender._outbox, asyncio.Event()
+            outbox, written = running.superlink._deps.sender._outbox, asyncio.Event()
             remember = outbox.remember
-            monkeypatch.setattr(outbox, "remember", lambda *given: (remember(*given), written.set())[0])
+
+            def remember_and_tell(*given: Any) -> Any:
+                entry = remember(*given)
+                written.set()
+                return entry
+
+            monkeypatch.setattr(outbox, "remember", remember_and_tell)
             world.skip(300)
             await written.wait()
             await ended(playing)
         # as when commits were closed while it was being written down: refused, and yet in the journal
-        journal, late = SuperlinkJournal(tmp_path / "journal.sqlite"), made[2][0]
-        held = HeldCommit(late.commitment, Signature(late.signature))
-        await journal.add_commit(world.task, FIRST, world.nodes[2].signer.address, held)
+        journal, late = SuperlinkJournal(tmp_path / "journal.db"), made[2][0]
+        await journal.add_commit(late.commit)
         await journal.close()
         async with world.superlink() as running:
             sending = told_of(running, "close")
@@ -90,9 +94,9 @@ async def test_closing__stopped_before_its_block_and_one_more_commit_in_the_jour
             collection = await world.collection(running, FIRST)
             await collection.closed.wait()
             for node, (one, _) in list(zip(world.nodes, made, strict=True))[:2]:
-                link = SuperlinkClient(running.service.address, node.signer, chain.domain)
-                links.push_async_callback(link.close)
-                await node.reveal(link, FIRST, one.cid, one.root, one.update)
+                client = SuperlinkClient(running.service.address, node.signer, chain.domain)
+                links.push_async_callback(client.close)
+                await node.reveal(client, FIRST, one.cid, one.root, one.update)
             await playing
     manifest = await world.manifest(FIRST)
     assert {row.node for row in manifest.nodes} == {node.signer.address for node in world.nodes[:2]}
@@ -102,7 +106,7 @@ async def test_closing__stopped_before_its_block_and_one_more_commit_in_the_jour
 async def test_forced_commits__a_reorg_swaps_them__the_result_states_them_as_the_chain_does(
     network: Network,
     assignment: Assignment,
-    evaluator: Evaluator,
+    evaluator: GradientClient,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -117,7 +121,7 @@ async def test_forced_commits__a_reorg_swaps_them__the_result_states_them_as_the
         for node, (one, _) in list(zip(world.nodes, made, strict=True))[:2]:
             async with network.sender(chain, node.signer) as sender:
                 call = Coordinator(chain).commit(
-                    world.task, FIRST, node.signer.address, one.commitment, one.signature
+                    world.task, FIRST, one.commit.node, one.commit.commitment, one.commit.signature
                 )
                 receipt = await sender.send(call)
                 first = first or receipt.block
@@ -129,11 +133,11 @@ async def test_forced_commits__a_reorg_swaps_them__the_result_states_them_as_the
         network.anvil.request("anvil_reorg", depth, [[sent[1], 0], [sent[0], 0]])
         async with asyncio.timeout(60):
             await reached(collection, lambda: [*collection.forced] == before[::-1])
-        one, link = made[2]
-        await link.commit(world.task, FIRST, one.commitment, one.signature)
+        one, client = made[2]
+        await client.commit(one.commit)
         await collection.closed.wait()
-        for node, (one, link) in zip(world.nodes, made, strict=True):
-            await node.reveal(link, FIRST, one.cid, one.root, one.update)
+        for node, (one, client) in zip(world.nodes, made, strict=True):
+            await node.reveal(client, FIRST, one.cid, one.root, one.update)
         await playing
     assert (await world.state(FIRST)).phase is Phase.POSTED
     assert len((await world.manifest(FIRST)).nodes) == 3

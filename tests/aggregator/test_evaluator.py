@@ -10,7 +10,8 @@ import pytest_asyncio
 import torch
 from safetensors.torch import save_file
 
-from dao.app.gradient_client import POINTS, Evaluator
+from dao.app.gradient_client import GradientClient
+from dao.core.constants import GAUSS_LEGENDRE
 from dao.core.errors import AppCrashed, AppError, AppTimeout
 
 APP = """
@@ -29,6 +30,9 @@ def train(model, data, *, seed, round):
 def loss(model, batch):
     return torch.nn.functional.cross_entropy(model(batch["x"]), batch["y"].long())
 """
+Make = Callable[..., GradientClient]
+Models = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], Path, Path]  # base, model, and their files
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROWS = 150  # three batches, the last one shorter
 
@@ -66,7 +70,7 @@ def expected_gradient(
         net = network()
         net.load_state_dict({name: base[name] + point * (model[name] - base[name]) for name in base})
         net.zero_grad()
-        loss_of(net, data).backward()
+        loss_of(net, data).backward()  # type: ignore[no-untyped-call]
         for name, parameter in net.named_parameters():
             assert parameter.grad is not None
             total[name] -= parameter.grad / len(points)
@@ -82,31 +86,33 @@ def shard(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def models(tmp_path: Path) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], Path, Path]:
+def models(tmp_path: Path) -> Models:
     torch.manual_seed(1)
     base, model = network().state_dict(), network().state_dict()
     return base, model, save(tmp_path / "base", base), save(tmp_path / "model", model)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def warm(tmp_path_factory) -> AsyncIterator[Evaluator]:
+async def warm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GradientClient]:
     """One process for the tests that leave it whole: torch takes seconds to import."""
     folder = tmp_path_factory.mktemp("warm")
     (folder / "app.py").write_text(APP)
-    evaluator = Evaluator(folder, Path(sys.executable), folder / "scratch", limit=60, threads=1)
+    evaluator = GradientClient(folder, Path(sys.executable), folder / "scratch", limit=60, threads=1)
     yield evaluator
     await evaluator.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def make(tmp_path: Path) -> AsyncIterator[Callable[..., Evaluator]]:
+async def make(tmp_path: Path) -> AsyncIterator[Make]:
     made = []
 
-    def start(text: str = APP, limit: float = 60) -> Evaluator:
+    def start(text: str = APP, limit: float = 60) -> GradientClient:
         folder = tmp_path / "app"
         folder.mkdir()
         (folder / "app.py").write_text(text)
-        made.append(Evaluator(folder, Path(sys.executable), tmp_path / "scratch", limit=limit, threads=1))
+        made.append(
+            GradientClient(folder, Path(sys.executable), tmp_path / "scratch", limit=limit, threads=1)
+        )
         return made[-1]
 
     yield start
@@ -114,7 +120,7 @@ async def make(tmp_path: Path) -> AsyncIterator[Callable[..., Evaluator]]:
         await evaluator.stop()
 
 
-async def test_open__parameter_that_the_state_does_not_hold__refused(make) -> None:
+async def test_open__parameter_that_the_state_does_not_hold__refused(make: Make) -> None:
     own = "    return {name[2:]: tensor for name, tensor in super().state_dict(**_).items()}"
     named = f"class Named(torch.nn.Sequential):\n  def state_dict(self, **_):\n{own}\n\ndef model():\n    return Named("
     evaluator = make(APP.replace("def model():\n    return torch.nn.Sequential(", named))
@@ -124,7 +130,9 @@ async def test_open__parameter_that_the_state_does_not_hold__refused(make) -> No
         await evaluator.start()
 
 
-async def test_gate_gradient__three_batches__is_minus_torchs_mean_gradient(warm, models, shard) -> None:
+async def test_gate_gradient__three_batches__is_minus_torchs_mean_gradient(
+    warm: GradientClient, models: Models, shard: Path
+) -> None:
     base, model, base_path, _ = models
     evaluated = await warm.gate_gradient(base_path, shard)
     values = np.fromfile(evaluated.path, "<f4")
@@ -134,15 +142,19 @@ async def test_gate_gradient__three_batches__is_minus_torchs_mean_gradient(warm,
     assert np.any(values)
 
 
-async def test_reference_gradient__two_points__is_their_mean(warm, models, shard) -> None:
+async def test_reference_gradient__two_points__is_their_mean(
+    warm: GradientClient, models: Models, shard: Path
+) -> None:
     base, model, base_path, model_path = models
     await warm.gate_gradient(base_path, shard)  # nothing of an earlier gradient may stay
     evaluated = await warm.reference_gradient(base_path, model_path, shard)
-    expected = expected_gradient(base, model, POINTS, shard)
+    expected = expected_gradient(base, model, GAUSS_LEGENDRE, shard)
     np.testing.assert_allclose(np.fromfile(evaluated.path, "<f4"), expected, rtol=0, atol=1e-7)
 
 
-async def test_loss__dropout_in_the_app__is_the_mean_without_it(warm, models, shard) -> None:
+async def test_loss__dropout_in_the_app__is_the_mean_without_it(
+    warm: GradientClient, models: Models, shard: Path
+) -> None:
     from safetensors.torch import load_file
 
     _, model, _, model_path = models
@@ -153,7 +165,9 @@ async def test_loss__dropout_in_the_app__is_the_mean_without_it(warm, models, sh
     assert (await warm.gate_gradient(model_path, shard)).loss == pytest.approx(loss, abs=1e-6)
 
 
-async def test_gradient__again_in_another_process__has_the_same_bytes(make, models, shard) -> None:
+async def test_gradient__again_in_another_process__has_the_same_bytes(
+    make: Make, models: Models, shard: Path
+) -> None:
     _, _, base_path, model_path = models
     evaluator = make()
     first = (await evaluator.reference_gradient(base_path, model_path, shard)).path.read_bytes()
@@ -161,7 +175,9 @@ async def test_gradient__again_in_another_process__has_the_same_bytes(make, mode
     assert (await evaluator.reference_gradient(base_path, model_path, shard)).path.read_bytes() == first
 
 
-async def test_gradient__process_killed__next_call_works(make, models, shard, tmp_path) -> None:
+async def test_gradient__process_killed__next_call_works(
+    make: Make, models: Models, shard: Path, tmp_path: Path
+) -> None:
     _, _, base_path, _ = models
     once = tmp_path / "once"
     dying = f"import os\n    if not os.path.exists({str(once)!r}): open({str(once)!r}, 'w'); os.kill(os.getpid(), 9)"
@@ -181,13 +197,15 @@ async def test_gradient__process_killed__next_call_works(make, models, shard, tm
     ],
     ids=["loss per sample", "no data", "not finite", "other shapes"],
 )
-async def test_gate_gradient__app_against_the_rules__says_what(make, models, shard, change, words) -> None:
+async def test_gate_gradient__app_against_the_rules__says_what(
+    make: Make, models: Models, shard: Path, change: tuple[str, str], words: str
+) -> None:
     _, _, base_path, _ = models
     with pytest.raises(AppError, match=words):
         await make(APP.replace(*change)).gate_gradient(base_path, shard)
 
 
-async def test_gate_gradient__app_hangs__times_out(make, models, shard) -> None:
+async def test_gate_gradient__app_hangs__times_out(make: Make, models: Models, shard: Path) -> None:
     _, _, base_path, _ = models
     evaluator = make(
         APP.replace("    return load_file(path)", "    import time; time.sleep(3600)"), limit=0.2

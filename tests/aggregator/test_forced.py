@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from aggregator.daemon import RunningSuperlink
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import exit_code
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.events import Contested, Dismissed, Finalized, Voided
-from dao.chain.track import BlockRef
+from dao.core.commits import SignedCommit
 from dao.core.errors import NotFound, RuleError, WireError
 from dao.core.formats.manifest import Manifest
 from dao.core.types import Phase, RoundId, Status
@@ -33,21 +34,21 @@ REFUNDED = 100  # budgets that a new task is funded with
 class Stubborn(Node):
     """Commits on chain when the Superlink does not take its commit, or leaves it out."""
 
-    async def commit(self, chain: Chain, link: SuperlinkClient, made: Made) -> None:
+    async def commit(self, chain: Chain, client: SuperlinkClient, made: Made) -> None:
         try:
-            await super().commit(chain, link, made)
+            await super().commit(chain, client, made)
         except (WireError, NotFound):
             await self.force(chain, made)
             await self.counted(made)
             with pytest.raises(NotFound):
-                await link.inclusion(self.world.task, made.round)
+                await client.inclusion(self.world.task, made.round)
 
     async def counted(self, made: Made) -> None:
         """Hook: the forced commit is on chain."""
 
 
 @pytest.fixture
-def make(network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path) -> Any:
+def make(network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path) -> Any:
     async def make(**changes: Any) -> World:
         """Three nodes, of which the last is stubborn."""
         world = await World.make(network, assignment, tmp_path / "superlink", evaluator, **changes)
@@ -59,12 +60,12 @@ def make(network: Network, assignment: Assignment, evaluator: Evaluator, tmp_pat
 
 async def play(world: World, running: RunningSuperlink, *others: Any) -> Manifest:
     """Play one more round beside what else happens; its manifest."""
-    round_ = (await world.task_state()).last_round + 1
+    round_id = (await world.task_state()).last_round + 1
     async with asyncio.TaskGroup() as group:
         group.create_task(world.play(running))
         for other in others:
             group.create_task(other)
-    return await world.manifest(round_)
+    return await world.manifest(round_id)
 
 
 def status_of(manifest: Manifest, node: Node) -> Any:
@@ -77,13 +78,14 @@ async def test_round__superlink_refuses_a_commit__is_forced_while_open_and_count
 ) -> None:
     world = await make()
     async with world.superlink() as running:
-        intake, ignored = running.superlink._tools.intake, world.nodes[2].signer.address
+        intake, ignored = running.superlink._deps.intake, world.nodes[2].signer.address
         honest = intake.on_commit
 
-        async def deaf(node: Any, *args: Any) -> bytes:
-            if node == ignored:
+        async def deaf(commit: SignedCommit) -> bytes:
+            if commit.node == ignored:
                 raise RuleError("commit: not today")
-            return await honest(node, *args)
+            receipt: bytes = await honest(commit)
+            return receipt
 
         intake.on_commit = deaf
         manifest = await play(world, running)
@@ -97,25 +99,27 @@ def is_absent(manifest: Manifest, node: Node) -> bool:
     return node.signer.address in {row.node for row in manifest.absent}
 
 
-async def wait_out(world: World, round_: int) -> None:
+async def wait_out(world: World, round_id: int) -> None:
     """Let the time for forced commits pass once a round is closed."""
-    await world.reaches(round_, Phase.CLOSED)
+    await world.reaches(round_id, Phase.CLOSED)
     world.skip(world.rules.force_period)
 
 
 def leave_out(running: RunningSuperlink, node: Node) -> asyncio.Event:
     """Have the Superlink give this node a receipt and forget the commit; the event is set then."""
-    intake, done = running.superlink._tools.intake, asyncio.Event()
+    intake, done = running.superlink._deps.intake, asyncio.Event()
     honest = intake.on_commit
 
-    async def forgetful(sender: Any, task: Any, round_: RoundId, *args: Any) -> bytes:
-        signature = await honest(sender, task, round_, *args)
-        if sender == node.signer.address:
-            intake.collection(round_).commits.pop(sender, None)
+    async def forgetful(commit: SignedCommit) -> bytes:
+        signature = await honest(commit)
+        if commit.node == node.signer.address:
+            collection = intake.get_collection(commit.round)
+            assert collection is not None
+            collection.commits.pop(commit.node, None)
             done.set()
         return signature
 
-    intake.on_commit = forgetful
+    intake.on_commit = forgetful  # type: ignore[method-assign]
     return done
 
 
@@ -129,7 +133,7 @@ async def close_early(world: World, running: RunningSuperlink, left_out: asyncio
 
 @pytest.mark.parametrize("moment", ["before the reveals", "before the result"])
 async def test_round__superlink_leaves_a_commit_out__is_forced_while_closed_and_counted(
-    make: Any, evaluator: Evaluator, tmp_path: Path, moment: str
+    make: Any, evaluator: GradientClient, tmp_path: Path, moment: str
 ) -> None:
     """The second moment finds a Superlink with a result, which the chain refuses."""
     world = await make()
@@ -164,7 +168,7 @@ async def test_round__superlink_leaves_a_commit_out__is_forced_while_closed_and_
 @asynccontextmanager
 async def cared_for(running: RunningSuperlink) -> AsyncIterator[None]:
     """The Superlink looks after its posted rounds."""
-    caring = asyncio.create_task(running.caretaker.run())
+    caring = asyncio.create_task(running.finalizer.run())
     try:
         yield
     finally:
@@ -194,7 +198,7 @@ async def test_contest__commit_was_left_out__voids_the_round_and_what_follows_an
         left_out = leave_out(running, stubborn)
         first = await play(world, running, close_early(world, running, left_out))
         assert is_absent(first, stubborn)
-        del running.superlink._tools.intake.on_commit  # from now on it is honest
+        del running.superlink._deps.intake.on_commit  # from now on it is honest
         stubborn.reveals = True
         second = await play(world, running)
         assert (second.parent, second.base_model) == (1, first.model)
@@ -224,9 +228,9 @@ async def test_contest__commit_is_in_the_tree__is_dismissed_and_the_round_become
     kept: list[Made] = []
 
     class Anxious(Node):
-        async def commit(self, chain: Chain, link: SuperlinkClient, made: Made) -> None:
+        async def commit(self, chain: Chain, client: SuperlinkClient, made: Made) -> None:
             kept.append(made)
-            await super().commit(chain, link, made)
+            await super().commit(chain, client, made)
 
     world.nodes[2] = anxious = Anxious(world, stubborn.member, 2)
     async with world.superlink() as running, world.network.chain() as chain, cared_for(running):

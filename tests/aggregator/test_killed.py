@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 
 from aggregator.journal import SuperlinkJournal
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import exit_code
 from dao.chain.client import Chain
 from dao.chain.contracts import Distributor
 from dao.chain.events import Aborted, Finalized, ResultPosted, RoundOpened
 from dao.chain.signer import Signer
 from dao.core.errors import Refused, Reverted, Unreachable
-from dao.core.reward_tree import reward_proof
+from dao.core.formats.cid import Cid
+from dao.core.reward_tree import compute_reward_proof
 from dao.core.types import Digest, Phase, RoundId
 from dao.runtime.failpoint import VARIABLE
-from dao.store.cid import Cid
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Made, Node, World
@@ -48,27 +48,27 @@ FAILPOINTS = (  # in the order in which a round comes by
 class Steady(Node):
     """Tries again for as long as the Superlink is away."""
 
-    async def make(self, chain: Chain, link: SuperlinkClient, round_: RoundId) -> Made:
+    async def make(self, chain: Chain, client: SuperlinkClient, round_id: RoundId) -> Made:
         while True:
             try:
-                return await super().make(chain, link, round_)
+                return await super().make(chain, client, round_id)
             except Unreachable:
                 continue
 
-    async def commit(self, chain: Chain, link: SuperlinkClient, made: Made) -> None:
+    async def commit(self, chain: Chain, client: SuperlinkClient, made: Made) -> None:
         while True:
             try:
-                return await super().commit(chain, link, made)
+                return await super().commit(chain, client, made)
             except Unreachable:
                 continue
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
         while (
-            await self.world.state(round_)
+            await self.world.state(round_id)
         ).phase is Phase.CLOSED:  # it may have the update and not live to say so
-            await super().reveal(link, round_, cid, root, sent)
+            await super().reveal(client, round_id, cid, root, sent)
             if not isinstance(self.acks[-1], Unreachable | Refused):
                 return
 
@@ -98,7 +98,7 @@ def prepare(world: World) -> str:
         f'shards = "{world.assignment.shards}"',
         f'stores = ["{world.assignment.store}"]',
         "[chain]",
-        f'url = "{world.network.anvil.ws}"',
+        f'rpc = "{world.network.anvil.ws}"',
     )
     (world.home / "config.toml").write_text("\n".join(lines))
     world.network.deployment.save(world.home / "deployment.json")
@@ -109,16 +109,16 @@ def prepare(world: World) -> str:
     return address
 
 
-async def claim_all(world: World, round_: int) -> int:
+async def claim_all(world: World, round_id: int) -> int:
     """Have every owner paid, and try it a second time; the sum of what was paid."""
-    manifest, distributor = await world.manifest(round_), world.network.deployment.distributor
+    manifest, distributor = await world.manifest(round_id), world.network.deployment.distributor
     owed = {account.owner: account.cumulative_wei for account in manifest.accounts}
     paid = 0
     async with world.network.chain() as chain:
         contract = Distributor(chain)
         for member in world.members:
             owner = member.owner.address
-            proof = reward_proof(chain.chain_id, distributor, world.task, owed, owner)
+            proof = compute_reward_proof(chain.chain_id, distributor, world.task, owed, owner)
             async with world.network.sender(chain, member.owner) as sender:
                 await sender.send(contract.claim(world.task, owner, owed[owner], proof))
                 with pytest.raises(Reverted):
@@ -133,7 +133,7 @@ async def test_failpoints__all_in_the_source__are_tried() -> None:
 
 
 async def test_superlink__killed_at_every_step__completes_its_rounds_and_pays_once(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     home = tmp_path / "superlink"
     home.mkdir()
@@ -157,11 +157,11 @@ async def test_superlink__killed_at_every_step__completes_its_rounds_and_pays_on
     for kind in (RoundOpened, ResultPosted, Finalized):
         assert [event.round for event in await world.past(kind) if event.round < 3] == [1, 2]
     assert not [event for event in await world.past(Aborted) if event.round < 3]
-    assert [len((await world.manifest(round_)).nodes) for round_ in (1, 2)] == [3, 3]
+    assert [len((await world.manifest(round_id)).nodes) for round_id in (1, 2)] == [3, 3]
     assert await claim_all(world, 2) == 2 * budget
     journal = SuperlinkJournal(home / "journal.db")
-    assert not any(journal.equivocations(world.task, RoundId(round_)) for round_ in (1, 2))
+    assert not any(journal.read_equivocations(world.task, RoundId(round_id)) for round_id in (1, 2))
     await journal.close()
-    for round_ in (1, 2):
-        checks = await audit_of(world, round_, tmp_path / "cache")
+    for round_id in (1, 2):
+        checks = await audit_of(world, round_id, tmp_path / "cache")
         assert exit_code([*checks.values()]) == 0, checks

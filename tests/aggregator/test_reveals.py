@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,20 @@ import numpy as np
 import pytest
 
 from aggregator.collection import Collection
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import exit_code
-from dao.content.tensor_files import update_limit
-from dao.core.formats.canonical import canonical_json
-from dao.core.formats.layout import Layout
+from dao.content.tensor_files import compute_update_limit
+from dao.core.commits import Reveal
+from dao.core.constants import UPDATE_MAGIC
+from dao.core.formats.canonical import write_canonical
+from dao.core.formats.cid import Cid
+from dao.core.formats.layout import Layout, Model
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.manifest import Node as Row
-from dao.core.formats.update import MAGIC, update_prefix
+from dao.core.formats.update import encode_update_prefix
 from dao.core.types import Codec, Digest, RoundId, Status
-from dao.store.cid import Cid, cid_of_bytes
-from dao.wire.messages import RevealHeader
+from dao.store.cid import cid_of_bytes
+from dao.wire.messages import Ack, RevealRequest
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import SHAPES, Assignment
 from tests.aggregator.world import Node, Patient, World
@@ -33,8 +37,8 @@ LAYOUT = Layout.of(SHAPES)
 
 def header(codec: str, tensors: Any) -> bytes:
     """The start of an update that says this of itself."""
-    words = canonical_json({"codec": codec, "tensors": tensors})
-    return MAGIC + len(words).to_bytes(4, "big") + words
+    words = write_canonical({"codec": codec, "tensors": tensors})
+    return UPDATE_MAGIC + len(words).to_bytes(4, "big") + words
 
 
 def tensors(**changes: Any) -> list[list[Any]]:
@@ -46,20 +50,24 @@ def tensors(**changes: Any) -> list[list[Any]]:
 
 
 def body(update: bytes, codec: Codec = Codec.INT8) -> bytes:
-    return update[len(update_prefix(LAYOUT, codec)) :]
+    return update[len(encode_update_prefix(LAYOUT, codec)) :]
 
 
 def with_byte(update: bytes, place: int, byte: int) -> bytes:
     """The update with one byte of its body changed; from the end where `place` is negative."""
-    first = len(update_prefix(LAYOUT, Codec.INT8))
+    first = len(encode_update_prefix(LAYOUT, Codec.INT8))
     where = place % (len(update) - first) + first
     return update[:where] + bytes([byte]) + update[where + 1 :]
 
 
 def with_float(update: bytes, value: float) -> bytes:
     """The float32 update with another first value."""
-    first = len(update_prefix(LAYOUT, Codec.FLOAT32))
+    first = len(encode_update_prefix(LAYOUT, Codec.FLOAT32))
     return update[:first] + np.array(value, ">f4").tobytes() + update[first + 4 :]
+
+
+def honest_with_float(value: float, node: Node, base: Model) -> bytes:
+    return with_float(Node.honest(node, base), value)
 
 
 Spoil = Callable[[bytes], bytes]
@@ -75,8 +83,8 @@ INVALID: dict[str, tuple[Spoil, str]] = {
     "cut off": (lambda u: u[:-1], "bytes"),
     "longer": (lambda u: u + b"\0", "bytes"),
     "not an update": (lambda _: b'{"format":"manifest/1"}', "update"),
-    "endless header": (lambda u: MAGIC + b"\xff\xff\xff\xff" + body(u), "header"),
-    "nested header": (lambda _: MAGIC + (10**6).to_bytes(4, "big") + b"[" * 10**6, "header"),
+    "endless header": (lambda u: UPDATE_MAGIC + b"\xff\xff\xff\xff" + body(u), "header"),
+    "nested header": (lambda _: UPDATE_MAGIC + (10**6).to_bytes(4, "big") + b"[" * 10**6, "header"),
     "many tensors": (lambda _: header("int8", [[f"{i:06}", []] for i in range(60_000)]), "tensor"),
     "endless shape": (lambda u: header("int8", tensors(**{"0_bias": [2**52, 2**52]})) + body(u), "0.bias"),
 }
@@ -84,7 +92,7 @@ INVALID: dict[str, tuple[Spoil, str]] = {
 
 async def until_over(collection: Collection) -> None:
     """Wait until the Superlink takes no more reveals."""
-    while collection.revealing:  # noqa: ASYNC110  (nothing tells of a time that is over)
+    while collection.accepts_reveals:  # noqa: ASYNC110  (nothing tells of a time that is over)
         await asyncio.sleep(0.01)
 
 
@@ -92,10 +100,10 @@ class Other(Node):
     """Reveals another content than it committed to."""
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
         other = with_byte(sent, 1, 7)
-        await super().reveal(link, round_, cid_of_bytes(other), root, other)
+        await super().reveal(client, round_id, cid_of_bytes(other), root, other)
 
 
 class Late(Node):
@@ -104,11 +112,11 @@ class Late(Node):
     running: Any = None
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
-        collection = await self.world.collection(self.running, round_)
+        collection = await self.world.collection(self.running, round_id)
         await until_over(collection)
-        await super().reveal(link, round_, cid, root, sent)
+        await super().reveal(client, round_id, cid, root, sent)
 
 
 class Slow(Late):
@@ -119,19 +127,20 @@ class Slow(Late):
         self.began = asyncio.Event()
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
         async def pieces() -> AsyncIterator[bytes]:
             yield sent[:100]
             self.began.set()
-            collection = await self.world.collection(self.running, round_)
+            collection = await self.world.collection(self.running, round_id)
             await until_over(collection)
             yield sent[100:]
 
-        asked = RevealHeader(self.world.task, round_, cid, root, self.salt, len(sent), by_ipfs=False)
-        intake = self.running.superlink._tools.intake
+        reveal = Reveal(cid, root, self.salt)
+        request = RevealRequest(self.world.task, round_id, reveal, len(sent), by_ipfs=False)
+        intake = self.running.superlink._deps.intake
         try:
-            await intake.on_reveal(self.signer.address, asked, lambda incoming: incoming.take(pieces()))
+            await intake.on_reveal(self.signer.address, request, lambda incoming: incoming.take(pieces()))
         except Exception as error:  # noqa: BLE001
             self.acks.append(error)
 
@@ -155,12 +164,12 @@ def cast(world: World) -> dict[str, Node]:
     nodes["other bytes"].revealed = lambda update: with_byte(update, 1, 7)
     nodes["another root"].declared_root = lambda _: digest(9)
     nodes["too large"].declared_root = lambda _: digest(9)
-    nodes["too large"].content = lambda *_: bytes(update_limit(LAYOUT, Codec.INT8) + 1)
+    nodes["too large"].content = lambda *_: bytes(compute_update_limit(LAYOUT, Codec.INT8) + 1)
     return nodes
 
 
 async def test_round__nodes_of_every_bad_kind__are_named_and_the_others_paid(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     patient = Patient(evaluator)
     world = await World.make(network, assignment, tmp_path, patient, 7 + len(INVALID) + 3)
@@ -180,7 +189,9 @@ async def test_round__nodes_of_every_bad_kind__are_named_and_the_others_paid(
                 if node not in tardy
             ]
             group.create_task(running.superlink.run(1))
-            await asyncio.gather(*prompt, nodes["slow"].began.wait())
+            slow = nodes["slow"]
+            assert isinstance(slow, Slow)
+            await asyncio.gather(*prompt, slow.began.wait())
             world.skip(world.rules.reveal_period)
             await asyncio.gather(*late)
             patient.go.set()
@@ -195,6 +206,7 @@ async def test_round__nodes_of_every_bad_kind__are_named_and_the_others_paid(
     for name, (_, words) in INVALID.items():
         assert words in rows[name].reason, name
         (ack,) = nodes[name].acks
+        assert isinstance(ack, Ack)
         assert words in ack.reason
         assert not ack.accepted
     assert "root" in rows["another root"].reason
@@ -211,11 +223,11 @@ FLOATS = {"nan": np.nan, "infinity": -np.inf, "denormal": 1e-42, "off the grid":
 
 
 async def test_round__float32_values_out_of_range__name_their_tensor(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path, evaluator, 7, codec=Codec.FLOAT32)
     for node, value in zip(world.nodes[2:], FLOATS.values(), strict=True):
-        node.content = lambda node, base, value=value: with_float(Node.honest(node, base), value)
+        node.content = partial(honest_with_float, value)
     async with world.superlink() as running:
         await world.play(running)
     manifest = await world.manifest(1)

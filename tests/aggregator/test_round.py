@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.chain.signer import Signer
 from dao.core.errors import Refused
 from dao.core.types import Phase, RoundId, Status
 from dao.devnet.kubo_daemon import start_kubo
-from dao.store.cid import Cid
 from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore
 from dao.wire.superlink_client import SuperlinkClient
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_rounds__honest_nodes__are_posted_one_upon_the_other(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path, evaluator)
     async with world.superlink() as running:
@@ -37,7 +36,7 @@ async def test_rounds__honest_nodes__are_posted_one_upon_the_other(
 
 
 async def test_round__scores_not_computed_yet__members_can_have_the_new_model(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     patient = Patient(evaluator)
     patient.score.clear()
@@ -53,14 +52,14 @@ async def test_round__scores_not_computed_yet__members_can_have_the_new_model(
             await stranger.model(world.task, RoundId(1), 1)
         patient.score.set()
         await playing
-        for link in (member, stranger):
-            await link.close()
+        for client in (member, stranger):
+            await client.close()
     assert (await world.result(1)).model_digest == told
 
 
 @pytest.mark.kubo
 async def test_round__superlink_with_an_ipfs_node__all_that_an_auditor_needs_is_kept_there(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     kubo = await start_kubo(tmp_path / "kubo")
     store = KuboStore(kubo.api, DiskStore(tmp_path / "cache"))
@@ -72,7 +71,7 @@ async def test_round__superlink_with_an_ipfs_node__all_that_an_auditor_needs_is_
         updates = [node.cid for node in manifest.nodes]
         for cid in (*updates, manifest.model, manifest.gate_gradient, manifest.gradient, manifest.shard.cid):
             assert cid is not None
-            assert await store.has(Cid.parse(cid)), cid
+            assert await store.has(cid), cid
     finally:
         store.close()
         await kubo.stop()

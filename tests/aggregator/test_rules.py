@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from aggregator.daemon import RunningSuperlink, open_superlink
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import exit_code
 from dao.chain.contracts import Call, Coordinator, Distributor
 from dao.chain.deploy import TOKEN, timelock_execute
 from dao.chain.events import Aborted, ResultPosted
 from dao.core.errors import ConfigError
 from dao.core.types import Phase, RoundId, Wei
+from dao.store.disk import DiskStore
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World
 from tests.audit.stage import audit_of
@@ -36,7 +37,7 @@ async def open_round(world: World) -> None:
 
 
 async def test_rounds__rules_changed_while_one_is_open__each_by_its_own_and_audits_pass(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path / "superlink", evaluator)
     changed = replace(
@@ -79,7 +80,8 @@ async def successor(world: World, home: Path) -> AsyncIterator[RunningSuperlink]
     call = None
     async with world.network.chain() as chain:
         call = Coordinator(chain).set_superlink(world.task, other.operator.address)
-    settings = replace(world.settings(), home=home, stores=(world.assignment.store, world.home / "store"))
+    first = DiskStore(world.home / "store")  # which may not have begun yet
+    settings = world.settings(home=home, stores=(world.assignment.store, first.root))
     with pytest.raises(ConfigError, match="its Superlink is"):
         async with open_superlink(settings, other.operator, world.evaluator):
             pass
@@ -90,7 +92,7 @@ async def successor(world: World, home: Path) -> AsyncIterator[RunningSuperlink]
 
 
 async def test_superlink__replaced_while_its_round_is_open__ends_it_then_the_other_plays(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path / "first", evaluator)
     await open_round(world)
@@ -114,7 +116,7 @@ async def test_superlink__replaced_while_its_round_is_open__ends_it_then_the_oth
 
 
 async def test_superlink__replaced_and_gone__its_round_is_aborted_when_due_and_another_played(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path / "first", evaluator)
     await open_round(world)

@@ -5,20 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.daemon import Settings, open_superlink
+from aggregator.daemon import open_superlink
+from aggregator.settings import SuperlinkSettings
 from dao.chain.deployment import Deployment
 from dao.chain.signer import Signer
 from dao.core.errors import ConfigError
-from dao.core.types import Address, BlockNumber, TaskId
+from dao.core.types import Address, BlockNumber
 
 
 async def test_superlink__the_port_is_taken__refused_before_the_chain_is_asked(tmp_path: Path) -> None:
     nowhere = Address(bytes(20))
-    deployment = Deployment(1, BlockNumber(0), *[nowhere] * 7)
+    Deployment(1, BlockNumber(0), *[nowhere] * 7).save(tmp_path / "deployment.json")
     with socket.create_server(("127.0.0.1", 0)) as other:
-        settings = Settings(
-            *(tmp_path, TaskId(1), "ws://127.0.0.1:9", deployment, tmp_path, Path("python")),
-            listen=f"127.0.0.1:{other.getsockname()[1]}",
+        listen = f"127.0.0.1:{other.getsockname()[1]}"
+        settings = SuperlinkSettings.load(
+            tmp_path, task=1, chain={"url": "ws://127.0.0.1:9"}, shards=tmp_path, listen=listen
         )
         with pytest.raises(ConfigError, match="cannot be listened at: Address already in use"):
             async with open_superlink(settings, Signer.ephemeral()):

@@ -1,7 +1,6 @@
 """A network with a task to train, its Superlink, and nodes that follow a script, for tests of rounds and audits."""
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -11,25 +10,27 @@ from typing import Any, TypeVar
 import numpy as np
 
 from aggregator.collection import Collection
-from aggregator.daemon import RunningSuperlink, Settings, open_superlink
-from dao.app.gradient_client import Evaluated, Evaluator
+from aggregator.daemon import RunningSuperlink, open_superlink
+from aggregator.settings import SuperlinkSettings
+from dao.app.gradient_client import GradientClient, GradientFile
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry, Token
 from dao.chain.deploy import grant
 from dao.chain.event_types import Event
 from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
-from dao.chain.track import BlockRef
 from dao.content.tensor_files import open_model
-from dao.core.commitment import commitment
+from dao.core.commits import Reveal, SignedCommit
 from dao.core.errors import NotFound
-from dao.core.formats.layout import Layout, Model, model_size, write_model
+from dao.core.formats.cid import Cid
+from dao.core.formats.layout import Layout, Model, compute_model_size, write_model
 from dao.core.formats.manifest import Manifest, parse_manifest
-from dao.core.formats.signed_messages import commit_digest, operator_digest
-from dao.core.formats.update import encode_body, update_prefix
-from dao.core.merkle import body_root
-from dao.core.types import Digest, Phase, Result, RoundId, RoundState, Rules, TaskId, TaskState
-from dao.store.cid import Cid, cid_of_bytes
+from dao.core.formats.signed_messages import compute_commit_digest, compute_operator_digest
+from dao.core.formats.update import encode_update_prefix, encode_update_rows
+from dao.core.merkle import compute_body_root
+from dao.core.types import Digest, Phase, Result, RoundId, RoundState, Rules, Signature, TaskId, TaskState
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.wire.messages import Ack
 from dao.wire.superlink_client import SuperlinkClient
@@ -39,20 +40,20 @@ from tests.support import RULES, Member, Network
 E = TypeVar("E", bound=Event)
 
 
-class Patient(Evaluator):
+class Patient(GradientClient):
     """Lets rounds wait before their gate gradient, or before their scores, so that a test can be there in time."""
 
-    def __init__(self, evaluator: Evaluator) -> None:
+    def __init__(self, evaluator: GradientClient) -> None:
         self._evaluator = evaluator
         self.go, self.score = asyncio.Event(), asyncio.Event()
         self.go.set()
         self.score.set()
 
-    async def gate_gradient(self, base: Path, shard: Path) -> Evaluated:
+    async def gate_gradient(self, base: Path, shard: Path) -> GradientFile:
         await self.go.wait()
         return await self._evaluator.gate_gradient(base, shard)
 
-    async def reference_gradient(self, base: Path, model: Path, shard: Path) -> Evaluated:
+    async def reference_gradient(self, base: Path, model: Path, shard: Path) -> GradientFile:
         await self.score.wait()
         return await self._evaluator.reference_gradient(base, model, shard)
 
@@ -69,7 +70,7 @@ async def enlisted(network: Network, task: TaskId, count: int) -> list[Member]:
 
         async def enlist(owner: Signer, operator: Signer) -> None:
             registry = network.deployment.registry
-            consent = operator_digest(chain.chain_id, registry, owner.address, operator.address)
+            consent = compute_operator_digest(chain.chain_id, registry, owner.address, operator.address)
             async with network.sender(chain, owner) as sender:
                 await sender.send(Token(chain).approve(registry, RULES.min_stake))
                 call = Registry(chain).register(operator.address, RULES.min_stake, operator.sign(consent))
@@ -91,7 +92,7 @@ class World:
     rules: Rules
     bonded: Member
     members: list[Member]
-    evaluator: Evaluator
+    evaluator: GradientClient
     nodes: list["Node"] = field(default_factory=list)
 
     @classmethod
@@ -100,7 +101,7 @@ class World:
         network: Network,
         assignment: Assignment,
         home: Path,
-        evaluator: Evaluator,
+        evaluator: GradientClient,
         members: int = 3,
         operator: Signer | None = None,
         **changes: Any,
@@ -122,21 +123,23 @@ class World:
         world.nodes = [Node(world, member, index) for index, member in enumerate(self.members)]
         return world
 
-    def settings(self) -> Settings:
-        return Settings(
-            home=self.home,
-            task=self.task,
-            url=self.network.anvil.ws,
-            deployment=self.network.deployment,
-            shards=self.assignment.shards,
-            python=Path(sys.executable),
-            stores=(self.assignment.store,),
-        )
+    def settings(self, **changes: Any) -> SuperlinkSettings:
+        self.home.mkdir(parents=True, exist_ok=True)
+        deployment = self.home / "deployment.json"
+        self.network.deployment.save(deployment)
+        settings: dict[str, Any] = {
+            "task": self.task,
+            "chain": {"url": self.network.anvil.ws, "deployment": deployment},
+            "shards": self.assignment.shards,
+            "stores": (self.assignment.store,),
+            "listen": "127.0.0.1:0",
+        }
+        return SuperlinkSettings.load(**{"home": self.home, **settings, **changes})
 
     @asynccontextmanager
     async def superlink(self, ipfs: str | None = None) -> AsyncIterator[RunningSuperlink]:
         self.network.anvil.fund(self.bonded.operator.address, 10**20)  # type: ignore[arg-type]
-        settings = replace(self.settings(), ipfs=ipfs)
+        settings = self.settings(content={"kubo": ipfs})
         async with open_superlink(settings, self.bonded.operator, self.evaluator) as running:
             yield running
 
@@ -165,22 +168,22 @@ class World:
         async with self.network.chain() as chain:
             return await chain.past(kind, task=self.task)
 
-    async def reaches(self, round_: int, phase: Phase) -> None:
+    async def reaches(self, round_id: int, phase: Phase) -> None:
         """Wait until a round is in a phase."""
         async with self.network.chain() as chain:
 
             async def is_there(at: BlockRef) -> bool:
-                return (await Coordinator(chain).round_of(self.task, RoundId(round_), at)).phase is phase
+                return (await Coordinator(chain).round_of(self.task, RoundId(round_id), at)).phase is phase
 
             await holds(chain, is_there)
 
-    async def collection(self, running: RunningSuperlink, round_: int) -> Collection:
+    async def collection(self, running: RunningSuperlink, round_id: int) -> Collection:
         """What the Superlink holds of a round, once it has begun."""
-        return await running.superlink._tools.intake._collection(self.task, RoundId(round_))
+        return await running.superlink._deps.intake._wait_collection(self.task, RoundId(round_id))
 
-    async def hasten(self, running: RunningSuperlink, round_: int, commits: int, reveals: int) -> None:
+    async def hasten(self, running: RunningSuperlink, round_id: int, commits: int, reveals: int) -> None:
         """Let a round's periods pass at once, when so many commits and reveals have come."""
-        collection = await self.collection(running, round_)
+        collection = await self.collection(running, round_id)
         await reached(collection, lambda: len(collection.commits.keys() | collection.forced) >= commits)
         if commits < len(collection.members):
             self.skip(collection.rules.commit_period)
@@ -189,22 +192,22 @@ class World:
         if reveals < len(collection.expected):
             self.skip(collection.rules.reveal_period)
 
-    async def state(self, round_: int) -> RoundState:
+    async def state(self, round_id: int) -> RoundState:
         async with self.network.chain() as chain:
-            return await Coordinator(chain).round_of(self.task, RoundId(round_), chain.head())
+            return await Coordinator(chain).round_of(self.task, RoundId(round_id), chain.head())
 
-    async def result(self, round_: int) -> Result:
+    async def result(self, round_id: int) -> Result:
         """What the Superlink posted."""
         async with self.network.chain() as chain:
             history = RoundReader(chain, self.task)
             async with asyncio.timeout(60):
                 # while Anvil mines a block, it answers calls at the one before with the new state, logs without it
-                while (posted := (await history.events_of(RoundId(round_), chain.head())).posted) is None:
+                while (posted := (await history.events_of(RoundId(round_id), chain.head())).posted) is None:
                     await chain.changed(1)
         return posted.result
 
-    async def manifest(self, round_: int) -> Manifest:
-        path = await DiskStore(self.home / "store").get((await self.result(round_)).manifest_digest)
+    async def manifest(self, round_id: int) -> Manifest:
+        path = await DiskStore(self.home / "store").get((await self.result(round_id)).manifest_digest)
         return parse_manifest(path.read_bytes())
 
 
@@ -230,8 +233,7 @@ class Made:
     update: bytes
     cid: Cid
     root: Digest
-    commitment: Digest
-    signature: bytes
+    commit: SignedCommit
 
 
 class Node:
@@ -251,7 +253,7 @@ class Node:
 
     def honest(self, base: Model) -> bytes:
         """A few steps of gradient descent on this node's own samples, by numpy."""
-        trained = bytearray(model_size(base.layout))
+        trained = bytearray(compute_model_size(base.layout))
         model = write_model(base.layout, trained)
         model.flat[:] = base.flat
         t, data = model.tensors, samples(self.index)
@@ -272,59 +274,68 @@ class Node:
         return self.encode(base, model)
 
     def encode(self, base: Model, trained: Model) -> bytes:
-        body = encode_body(base, trained, self.world.rules.codec)
-        return update_prefix(base.layout, self.world.rules.codec) + body.tobytes()
+        body = encode_update_rows(base, trained, self.world.rules.codec)
+        return encode_update_prefix(base.layout, self.world.rules.codec) + body.tobytes()
 
     async def take_part(self, chain: Chain, address: str, rounds: range) -> None:
-        link = SuperlinkClient(address, self.signer, chain.domain)
+        client = SuperlinkClient(address, self.signer, chain.domain)
         try:
             for number in rounds:
-                await self.play(chain, link, RoundId(number))
+                await self.play(chain, client, RoundId(number))
         finally:
-            await link.close()
+            await client.close()
 
-    async def play(self, chain: Chain, link: SuperlinkClient, round_: RoundId) -> None:
+    async def play(self, chain: Chain, client: SuperlinkClient, round_id: RoundId) -> None:
         if not self.commits:
             return
-        made = await self.make(chain, link, round_)
-        await self.commit(chain, link, made)
+        made = await self.make(chain, client, round_id)
+        await self.commit(chain, client, made)
         if self.reveals:
-            await self.reveal(link, round_, made.cid, made.root, self.revealed(made.update))
+            await self.reveal(client, round_id, made.cid, made.root, self.revealed(made.update))
 
-    async def make(self, chain: Chain, link: SuperlinkClient, round_: RoundId) -> "Made":
+    async def make(self, chain: Chain, client: SuperlinkClient, round_id: RoundId) -> "Made":
         """This round's update, and the signed commit to it."""
-        update = self.content(self, await self.base(chain, link, round_))
+        update = self.content(self, await self.base(chain, client, round_id))
         root, cid = self.root_of(update), cid_of_bytes(update)
-        committed = commitment(cid.digest, root, self.salt)
-        digest = commit_digest(chain.domain, self.world.task, round_, self.signer.address, committed)
-        return Made(round_, update, cid, root, committed, self.signer.sign(digest))
+        task, node = self.world.task, self.signer.address
+        commitment = Reveal(cid, root, self.salt).commitment
+        digest = compute_commit_digest(chain.domain, task, round_id, node, commitment)
+        signature = Signature(self.signer.sign(digest))
+        return Made(round_id, update, cid, root, SignedCommit(task, round_id, node, commitment, signature))
 
-    async def commit(self, chain: Chain, link: SuperlinkClient, made: "Made") -> None:
+    async def commit(self, chain: Chain, client: SuperlinkClient, made: "Made") -> None:
         """Hand the commit in, and wait until commits are closed."""
         if self.forces:
             await self.force(chain, made)
             with suppress(NotFound):  # it is not in the tree
-                await link.inclusion(self.world.task, made.round)
+                await client.inclusion(self.world.task, made.round)
         else:
-            await link.commit(self.world.task, made.round, made.commitment, made.signature)
-            await link.inclusion(self.world.task, made.round)
+            await client.commit(made.commit)
+            await client.inclusion(self.world.task, made.round)
 
     async def force(self, chain: Chain, made: "Made") -> None:
         """Commit on chain."""
         async with self.world.network.sender(chain, self.signer) as sender:
             call = Coordinator(chain).commit(
-                *(self.world.task, made.round, self.signer.address, made.commitment, made.signature)
+                *(
+                    self.world.task,
+                    made.round,
+                    made.commit.node,
+                    made.commit.commitment,
+                    made.commit.signature,
+                )
             )
             await sender.send(call)
 
     async def reveal(
-        self, link: SuperlinkClient, round_: RoundId, cid: Cid, root: Digest, sent: bytes
+        self, client: SuperlinkClient, round_id: RoundId, cid: Cid, root: Digest, sent: bytes
     ) -> None:
-        path = self.world.home / f"node-{self.index}-{round_}"
+        path = self.world.home / f"node-{self.index}-{round_id}"
         path.parent.mkdir(parents=True, exist_ok=True)  # its Superlink may never have been started
         path.write_bytes(sent)
         try:
-            self.acks.append(await link.reveal(self.world.task, round_, cid, root, self.salt, path))
+            reveal = Reveal(cid, root, self.salt)
+            self.acks.append(await client.reveal(self.world.task, round_id, reveal, path))
         except Exception as error:  # noqa: BLE001  (a test looks at it)
             self.acks.append(error)
 
@@ -332,22 +343,22 @@ class Node:
         if self.declared_root is not None:
             return self.declared_root(update)
         layout = Layout.of(SHAPES)
-        prefix = len(update_prefix(layout, self.world.rules.codec))
+        prefix = len(encode_update_prefix(layout, self.world.rules.codec))
         rows = np.frombuffer(update, np.uint8, offset=prefix).reshape(layout.chunks, -1)
-        return body_root(rows, RULES.body_depth)
+        return compute_body_root(rows, RULES.body_depth)
 
-    async def base(self, chain: Chain, link: SuperlinkClient, round_: RoundId) -> Model:
+    async def base(self, chain: Chain, client: SuperlinkClient, round_id: RoundId) -> Model:
         coordinator = Coordinator(chain)
 
         async def is_open(at: BlockRef) -> bool:
-            return (await coordinator.round_of(self.world.task, round_, at)).phase is not Phase.NONE
+            return (await coordinator.round_of(self.world.task, round_id, at)).phase is not Phase.NONE
 
         await holds(chain, is_open)
-        state = await coordinator.round_of(self.world.task, round_, chain.head())
+        state = await coordinator.round_of(self.world.task, round_id, chain.head())
         if state.parent == 0:
             return open_model(self.world.assignment.base)
         events = await RoundReader(chain, self.world.task).events_of(state.parent, chain.head())
         assert events.posted is not None
-        path = self.world.home / f"model-{self.index}-{round_}"
-        await link.fetch(events.posted.result.model_digest, path)
+        path = self.world.home / f"model-{self.index}-{round_id}"
+        await client.fetch(events.posted.result.model_digest, path)
         return open_model(path)

@@ -160,10 +160,8 @@ async def test_relay__forged_malleable_or_garbled__refused(stage: Stage) -> None
         for signature in (twin, forged, bytes(65), b"\xff" * 65):
             problem = await who.post("/relay/delegate", {**body, "signature": hex_of(signature)}, 422)
             assert problem["type"] == "bad-signature"
-        for signature in ("0x", "0x12", hex_of(raw) + "00", "zz", hex_of(raw[:64])):
-            assert (await who.post("/relay/delegate", {**body, "signature": signature}, 422))[
-                "type"
-            ] == "invalid"
+        for text in ("0x", "0x12", hex_of(raw) + "00", "zz", hex_of(raw[:64])):
+            assert (await who.post("/relay/delegate", {**body, "signature": text}, 422))["type"] == "invalid"
 
 
 async def _typed(who: Member) -> Any:

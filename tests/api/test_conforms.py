@@ -1,6 +1,6 @@
 """Whatever is asked, the answer is as the API's description has it: made-up requests over every route, by Schemathesis."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -86,7 +86,7 @@ def site(anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sit
         yield Site(running.url, trained)
 
 
-def cases_of(operation: Any) -> st.SearchStrategy[schemathesis.Case]:
+def cases_of(operation: Any) -> st.SearchStrategy[schemathesis.Case[Any]]:
     """Requests that the description allows, and such that it does not."""
     good = operation.as_strategy()
     takes = operation.body or operation.path_parameters or operation.query
@@ -94,10 +94,8 @@ def cases_of(operation: Any) -> st.SearchStrategy[schemathesis.Case]:
 
 
 def test_routes__all__are_in_the_description(site: Site) -> None:
-    described = {
-        (operation.ok().method.upper(), operation.ok().full_path)
-        for operation in site.schema.get_all_operations()
-    }
+    operations: Iterable[Any] = site.schema.get_all_operations()
+    described = {(each.ok().method.upper(), each.ok().full_path) for each in operations}
     assert described == set(ALL)
 
 
@@ -111,7 +109,7 @@ def test_answers__to_made_up_requests__as_described(
 
     @EXAMPLES
     @given(cases_of(operation), st.booleans())
-    def ask(case: schemathesis.Case, known: bool) -> None:
+    def ask(case: schemathesis.Case[Any], known: bool) -> None:
         if known:
             for part in (case.path_parameters, case.body if isinstance(case.body, dict) else {}):
                 part.update({name: value for name, value in site.known.items() if name in part})

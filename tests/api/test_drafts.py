@@ -1,13 +1,15 @@
 """Drafts: what a proposal would do, in words, and what the contracts would say to it."""
 
 from dataclasses import replace
+from typing import Any
 
 from dao.chain.contracts import Coordinator
 from dao.chain.deploy import TOKEN, timelock_execute
 from dao.core.types import Address, TaskId, Wei, hex_of
 from dao.gov import drafts
-from dao.gov.action_json import kind_of
+from dao.gov.action_json import get_kind
 from dao.gov.actions import (
+    Action,
     Admit,
     CreateTask,
     Grant,
@@ -25,7 +27,7 @@ MISTYPED = "0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 
 
 def test_read__what_is_shown__the_same_action_with_units_in_names() -> None:
-    actions = [
+    actions: list[Action] = [
         CreateTask(RULES, Wei(TOKEN)),
         Grant(TO, Wei(3)),
         Admit(TaskId(1), TO, admitted=True),
@@ -33,7 +35,7 @@ def test_read__what_is_shown__the_same_action_with_units_in_names() -> None:
         SetVotingDelay(60),
     ]
     for action in actions:
-        assert drafts.read(kind_of(action), drafts.show_fields(action)) == action
+        assert drafts.read(get_kind(action), drafts.show_fields(action)) == action
     assert drafts.show_fields(actions[1]) == {"to": hex_of(TO), "amount_wei": "3"}
     rules = drafts.show_fields(actions[0])["rules"]
     assert {"commit_period_seconds", "min_stake_wei", "quorum"} <= set(rules)
@@ -51,7 +53,7 @@ async def test_preview__a_task__its_funds_are_approved_before(stage: Stage) -> N
 
 
 async def test_preview__what_would_be_refused__warned_in_the_contracts_words(stage: Stage) -> None:
-    form = {
+    form: dict[str, Any] = {
         "title": "Too much",
         "description": "<img src=x onerror=alert(1)>",
         "actions": [
@@ -62,7 +64,7 @@ async def test_preview__what_would_be_refused__warned_in_the_contracts_words(sta
     async with stage.open() as running, member(running, stage.members[0]) as anyone:
         draft = await anyone.post("/drafts/preview", form)
         assert "ERC20InsufficientBalance" in draft["warnings"][0]
-        form["actions"] = [form["actions"][1]]  # type: ignore[index]
+        form["actions"] = [form["actions"][1]]
         assert "WrongPhase" in (await anyone.post("/drafts/preview", form))["warnings"][0]
         answer = await anyone.http.post("/api/v1/drafts/preview", json=form)
         assert answer.headers["content-type"] == "application/json"  # data, whatever the text is
@@ -70,7 +72,7 @@ async def test_preview__what_would_be_refused__warned_in_the_contracts_words(sta
 
 
 async def test_preview__settings_of_the_governor__no_warning_and_the_rest_is_tried(stage: Stage) -> None:
-    settings = [
+    settings: list[dict[str, Any]] = [
         {"kind": kind, "fields": {"seconds": 60}}
         for kind in ("set_voting_delay", "set_voting_period", "set_late_extension", "set_timelock_delay")
     ]
@@ -113,8 +115,13 @@ async def test_prepare__mistyped_fields__named_as_they_were_sent(stage: Stage) -
 
 
 async def test_preview__settings_that_are_refused_or_lock_the_dao__warned(stage: Stage) -> None:
-    actions = [SetQuorum(400), SetVotingPeriod(0), SetQuorum(99), SetThreshold(Wei(10**9 * TOKEN))]
-    wanted = [{"kind": kind_of(action), "fields": drafts.show_fields(action)} for action in actions]
+    actions: list[Action] = [
+        SetQuorum(400),
+        SetVotingPeriod(0),
+        SetQuorum(99),
+        SetThreshold(Wei(10**9 * TOKEN)),
+    ]
+    wanted = [{"kind": get_kind(action), "fields": drafts.show_fields(action)} for action in actions]
     async with stage.open() as running, member(running, stage.members[0]) as anyone:
         draft = await anyone.post("/drafts/preview", {"title": "Too much", "actions": wanted})
     assert draft["warnings"] == [

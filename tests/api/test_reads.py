@@ -8,10 +8,10 @@ import pytest
 
 from dao.chain.contracts import Distributor, Token
 from dao.chain.deploy import TOKEN
-from dao.core.types import hex_of
+from dao.core.types import Wei, hex_of
 from dao.devnet.anvil import Anvil
 from dao.gov import drafts
-from dao.gov.actions import CreateTask, Wei
+from dao.gov.actions import CreateTask
 from tests.api.stage import LIMIT, PARAMS, Member, caught_up, member
 from tests.api.trained import SCRIPT, Trained, train
 from tests.postgres import postgres

@@ -13,9 +13,9 @@ from dao.api.relay import relayer as module
 from dao.api.relay.relay_jobs import JobState, NonceSpace, RelayJobs
 from dao.api.relay.relayer import MAX_DATA, Budget, Relayer
 from dao.chain.account import NoMoney
+from dao.chain.broadcaster import SEND
 from dao.chain.contracts import Call
-from dao.chain.rpc import Answered
-from dao.chain.sender import SEND
+from dao.chain.rpc import NodeError
 from dao.core.errors import RpcError, RuleError
 from dao.core.types import Address, Wei
 
@@ -45,7 +45,7 @@ class Sender:
         self.sent: list[str] = []
         self._fails = fails
 
-    async def send(self, call: Call, key: str, told: Any = None, most_gas: int | None = None) -> Any:
+    async def send(self, call: Call, key: str, on_hash: Any = None, most_gas: int | None = None) -> Any:
         assert most_gas == MAX_GAS
         self.sent.append(call.label)
         if call.label in self._fails:
@@ -54,8 +54,8 @@ class Sender:
         return SimpleNamespace(hash=bytes(32), block=1, gas_used=1)
 
 
-def answer(method: str, message: str, code: int = -32000) -> Answered:
-    return Answered(method, {"code": code, "message": message})
+def answer(method: str, message: str, code: int = -32000) -> NodeError:
+    return NodeError(method, {"code": code, "message": message})
 
 
 async def pass_() -> None:

@@ -1,6 +1,7 @@
 """The EIP-4361 text is read to the letter."""
 
 import string
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -43,7 +44,7 @@ def test_parse__what_was_written__the_same(
     assert parse_sign_in(said.dump()) == said
 
 
-CHANGES = {
+CHANGES: dict[str, Callable[[str], str]] = {
     "another line": lambda text: text + "\nResources:\n- https://evil.example",
     "request id": lambda text: text + "\nRequest ID: 1",
     "end of line": lambda text: text + "\n",

@@ -13,11 +13,11 @@ from dao.chain.contracts import Coordinator, Token
 from dao.chain.governance import Actions, Governor, Support
 from dao.chain.signer import Signer
 from dao.core.formats.manifest import Manifest, dump_manifest
-from dao.core.settle import result
+from dao.core.settle import compute_result
 from dao.core.types import BlockNumber, RoundId, TaskId, Wei
 from dao.devnet.anvil import Anvil
-from dao.gov.actions import proposal_id
-from dao.store.cid import Cid, cid_of_bytes
+from dao.gov.actions import compute_proposal_id
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from tests.api.stage import LIMIT, PARAMS, Stage, govern
 from tests.index.world import manifest_of, root_of
@@ -71,7 +71,7 @@ async def _play(
                 manifest = replace(manifest, nodes=tuple(nodes))
             content = dump_manifest(manifest)
             await store.put_bytes(content)
-            posted = result(manifest, (), Cid.parse(manifest.model).digest, cid_of_bytes(content).digest)
+            posted = compute_result(manifest, (), manifest.model.digest, cid_of_bytes(content).digest)
             await sender.send(coordinator.post_result(task, number, seed, posted))
             manifests.append(manifest)
             if number == 1:
@@ -86,7 +86,7 @@ async def _propose(network: Network, owner: Signer) -> int:
         await sender.send(token.delegate(owner.address))
         await _pass(network, chain, 1)
         actions, text = Actions.of([token.transfer(owner.address, Wei(7))]), "# Seven wei\n\nFor the work."
-        number = proposal_id(actions, text)
+        number = compute_proposal_id(actions, text)
         await sender.send(governor.propose(actions, text))
         await _pass(network, chain, PARAMS.voting_delay + 1)
         await sender.send(governor.vote(number, Support.FOR, "why not"))

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from dao.app.shards import read_shards
-from dao.core.formats.gradient import LEAF, gradient_prefix
-from dao.core.formats.json_form import Cid as CidText
+from dao.core.constants import GRADIENT_LEAF
+from dao.core.formats.gradient import encode_gradient_prefix
 from dao.core.formats.manifest import Absent, Account, Manifest, Node
-from dao.core.merkle import body_root
+from dao.core.merkle import compute_body_root
 from dao.core.types import MicroScore, Result, Status, Wei
 from dao.store.disk import DiskStore
 from tests.audit.stage import Stage
@@ -56,8 +56,8 @@ async def gate_changed(stage: Stage) -> tuple[Manifest, None]:
 async def gate_changed_a_little(stage: Stage) -> tuple[Manifest, None]:
     """Within the tolerance: all that follows from it must still follow."""
     content = await stage.content(stage.manifest.gate_gradient)
-    first = len(gradient_prefix(stage.manifest.values))
-    for low in range(first + 1, first + LEAF - 1, 2):
+    first = len(encode_gradient_prefix(stage.manifest.values))
+    for low in range(first + 1, first + GRADIENT_LEAF - 1, 2):
         content[low] ^= 2
     return replace(stage.manifest, gate_gradient=await stage.put(content)), None
 
@@ -65,8 +65,10 @@ async def gate_changed_a_little(stage: Stage) -> tuple[Manifest, None]:
 async def reference_changed(stage: Stage) -> tuple[Manifest, None]:
     content = await stage.content(stage.manifest.gradient)
     content[-1] += 1
-    prefix = len(gradient_prefix(stage.manifest.values))
-    root = body_root(np.frombuffer(content, np.uint8, offset=prefix).reshape(-1, LEAF), RULES.body_depth)
+    prefix = len(encode_gradient_prefix(stage.manifest.values))
+    root = compute_body_root(
+        np.frombuffer(content, np.uint8, offset=prefix).reshape(-1, GRADIENT_LEAF), RULES.body_depth
+    )
     roots = replace(stage.manifest.roots, gradient=root)
     return replace(stage.manifest, gradient=await stage.put(content), roots=roots), None
 
@@ -162,7 +164,7 @@ async def shard_chosen(stage: Stage) -> tuple[Manifest, None]:
     shards = read_shards(stage.world.assignment.shards)
     index = next(i for i in range(len(shards.paths)) if i not in stage.manifest.used_shards)
     cid = await DiskStore(stage.folder).put_file(shards.paths[index])
-    shard = replace(stage.manifest.shard, index=index, cid=CidText(str(cid)), proof=shards.proof(index))
+    shard = replace(stage.manifest.shard, index=index, cid=cid, proof=shards.proof(index))
     used = tuple(sorted({*stage.previous.used_shards, index}))
     return replace(stage.manifest, shard=shard, used_shards=used), None
 

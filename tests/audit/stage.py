@@ -3,28 +3,31 @@
 import asyncio
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import Check, Outcome, audit
 from dao.audit.auditor import CHECKS
 from dao.audit.statement_checks import weighed_of
 from dao.chain.client import Chain
 from dao.chain.interface import load
 from dao.chain.rounds import RoundReader
-from dao.core.formats.canonical import canonical_json, read_json
+from dao.core.commits import FAILED, NodeCommitment
+from dao.core.constants import MAX_MANIFEST
+from dao.core.formats.canonical import read_json, write_canonical
+from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Model
-from dao.core.formats.manifest import MAX_BYTES, Manifest, dump_manifest
-from dao.core.formats.update import update_prefix
+from dao.core.formats.manifest import Manifest, dump_manifest
+from dao.core.formats.update import encode_update_prefix
 from dao.core.replay import commits_of, facts_of
-from dao.core.settle import FAILED, ForcedCommits, settle
-from dao.core.settle import result as result_of
+from dao.core.settle import compute_result as result_of
+from dao.core.settle import settle_round
 from dao.core.types import Codec, Phase, Result, RoundId, hex_of
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.store.source import Source
@@ -62,7 +65,7 @@ def unchecked(checks: dict[str, Check]) -> set[str]:
 def opposed(node: Node, base: Model) -> bytes:
     """The honest update backwards."""
     honest = Node.honest(node, base)
-    prefix = len(update_prefix(base.layout, Codec.INT8))
+    prefix = len(encode_update_prefix(base.layout, Codec.INT8))
     content = bytearray(honest)
     for place in range(prefix, len(content)):
         if (place - prefix) % 260 < 256:
@@ -73,7 +76,7 @@ def opposed(node: Node, base: Model) -> bytes:
 def out_of_range(node: Node, base: Model) -> bytes:
     """An update with a value that int8 does not have."""
     content = bytearray(Node.honest(node, base))
-    content[len(update_prefix(base.layout, Codec.INT8))] = 0x80
+    content[len(encode_update_prefix(base.layout, Codec.INT8))] = 0x80
     return bytes(content)
 
 
@@ -85,13 +88,13 @@ class Stage:
     manifest: Manifest
     previous: Manifest
     honest: Result
-    forced: ForcedCommits
+    forced: Sequence[NodeCommitment]
     folder: Path  # content of the cheat, beside what the Superlink stored
     cache: Path  # of the auditor
 
     @classmethod
     async def make(
-        cls, network: Network, assignment: Assignment, evaluator: Evaluator, folder: Path
+        cls, network: Network, assignment: Assignment, evaluator: GradientClient, folder: Path
     ) -> "Stage":
         """Play two rounds, the second with a node of each kind, and take its result back."""
         world = await World.make(
@@ -111,24 +114,23 @@ class Stage:
         network.anvil.request("anvil_rollback", 1)
         assert (await world.state(TAMPERED)).phase is Phase.CLOSED
         network.anvil.request("anvil_impersonateAccount", hex_of(world.bonded.operator.address))
-        forced = [(event.node, event.commitment) for event in events]
         shutil.copytree(world.home / "store", folder / "cheat")
         return cls(
-            world, manifest, await world.manifest(1), honest, forced, folder / "cheat", folder / "audit"
+            world, manifest, await world.manifest(1), honest, events, folder / "cheat", folder / "audit"
         )
 
-    async def put(self, content: bytes) -> str:
+    async def put(self, content: bytes | bytearray) -> Cid:
         """Publish content; return its CID."""
-        return str(await DiskStore(self.folder).put_bytes(content))
+        return await DiskStore(self.folder).put_bytes(bytes(content))
 
-    async def content(self, cid: str | None) -> bytearray:
+    async def content(self, cid: Cid | None) -> bytearray:
         """Bytes that the honest Superlink published."""
         assert cid is not None
-        return bytearray((await DiskStore(self.folder).get(Cid.parse(cid))).read_bytes())
+        return bytearray((await DiskStore(self.folder).get(cid)).read_bytes())
 
     def stated(self, manifest: Manifest, **changes: Any) -> Result:
         """The result that goes with a manifest."""
-        model = Cid.parse(manifest.model).digest
+        model = manifest.model.digest
         made = result_of(manifest, self.forced, model, cid_of_bytes(dump_manifest(manifest)).digest)
         return replace(made, **changes)
 
@@ -136,7 +138,7 @@ class Stage:
         """A manifest whose payouts, accounts and roots follow from the weights and scores that it states."""
         counted = [node for node in manifest.nodes if node.status not in FAILED]
         facts = facts_of(manifest, self.world.network.deployment.distributor, self.forced)
-        return settle(
+        return settle_round(
             facts,
             self.previous,
             commits_of(manifest),
@@ -171,7 +173,7 @@ class Stage:
             content = dump_manifest(manifest)
             stated = result or self.stated(manifest)
         else:
-            content = manifest if isinstance(manifest, bytes) else canonical_json(manifest)
+            content = manifest if isinstance(manifest, bytes) else write_canonical(manifest)
             stated = result or self.honest
         stated = replace(stated, manifest_digest=cid_of_bytes(content).digest)
         async with self.posted(stated, content):
@@ -179,4 +181,4 @@ class Stage:
 
     def as_json(self) -> dict[str, Any]:
         """The honest manifest as anyone reads it."""
-        return read_json(dump_manifest(self.manifest), "manifest", MAX_BYTES)
+        return read_json(dump_manifest(self.manifest), "manifest", MAX_MANIFEST)

@@ -3,19 +3,21 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dao.audit import Outcome, exit_code, statement_checks
 from dao.audit.auditor import CHECKS
 from dao.chain.contracts import Coordinator
+from dao.core.constants import MAX_MANIFEST, UPDATE_MAGIC
 from dao.core.errors import Reverted
-from dao.core.formats.canonical import canonical_json
-from dao.core.formats.manifest import MAX_BYTES, dump_manifest
-from dao.core.formats.update import MAGIC
+from dao.core.formats.canonical import write_canonical
+from dao.core.formats.cid import Cid
+from dao.core.formats.manifest import dump_manifest
 from dao.core.replay import differences
 from dao.core.types import RoundId, Status
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from tests.audit.cheats import CHEATS, Cheat, node_of, with_node
 from tests.audit.stage import TAMPERED, Stage, audit_of, failed, unchecked
@@ -61,7 +63,8 @@ async def test_audit__result_not_as_in_the_manifest__is_named(
 ) -> None:
     true = getattr(stage.honest, field)
     other = digest(7) if isinstance(true, bytes) else true - 1
-    result = replace(stage.honest, **{field: other})
+    changes: dict[str, Any] = {field: other}
+    result = replace(stage.honest, **changes)
     if field == "revealed":
         result = replace(result, inputs=result.inputs - 1)  # the chain wants it to be no more
     checks = await stage.audit(stage.manifest, result)
@@ -70,7 +73,8 @@ async def test_audit__result_not_as_in_the_manifest__is_named(
 
 @pytest.mark.parametrize("field", ["commits_root", "forced_hash"])
 async def test_post_result__commits_not_as_closed__is_refused_by_the_chain(stage: Stage, field: str) -> None:
-    result = replace(stage.honest, **{field: digest(7)})
+    changes: dict[str, Any] = {field: digest(7)}
+    result = replace(stage.honest, **changes)
     world = stage.world
     async with world.network.chain() as chain, world.network.sender(chain, world.bonded.operator) as sender:
         coordinator, seed = Coordinator(chain), stage.manifest.seed
@@ -78,13 +82,13 @@ async def test_post_result__commits_not_as_closed__is_refused_by_the_chain(stage
             await sender.send(coordinator.post_result(world.task, RoundId(TAMPERED), seed, result))
 
 
-async def audit_without(stage: Stage, cid: str, folder: Path, *, corrupt: bool) -> tuple[set[str], int]:
+async def audit_without(stage: Stage, cid: Cid, folder: Path, *, corrupt: bool) -> tuple[set[str], int]:
     """Audit the honest round where one content is gone, or has another byte; what is unchecked, and the exit code."""
     sources = [folder / "superlink", folder / "proposer"]
     shutil.copytree(stage.folder, sources[0])
     shutil.copytree(stage.world.assignment.store, sources[1])
     for source in sources:
-        path = DiskStore(source).path_of(Cid.parse(cid))
+        path = DiskStore(source).path_of(cid)
         if corrupt and path.exists():
             path.chmod(0o644)
             content = bytearray(path.read_bytes())
@@ -128,9 +132,9 @@ async def test_audit__content_cannot_be_read__is_unchecked(
         "gate gradient": manifest.gate_gradient,
         "gradient": manifest.gradient,
         "shard": manifest.shard.cid,
-        "app": str(await store.resolve(rules.app_hash)),
-        "manifest": str(cid_of_bytes(dump_manifest(manifest))),
-        "parent": str(cid_of_bytes(dump_manifest(stage.previous))),
+        "app": await store.resolve(rules.app_hash),
+        "manifest": cid_of_bytes(dump_manifest(manifest)),
+        "parent": cid_of_bytes(dump_manifest(stage.previous)),
         "model": manifest.model,
     }
     cid = cids[kind]
@@ -141,14 +145,14 @@ async def test_audit__content_cannot_be_read__is_unchecked(
 
 
 async def test_audit__manifest_too_large__is_named(stage: Stage) -> None:
-    checks = await stage.audit(bytes(MAX_BYTES + 1))
+    checks = await stage.audit(bytes(MAX_MANIFEST + 1))
     assert failed(checks) == {"manifest"}
     assert exit_code([*checks.values()]) == 1
 
 
 async def test_audit__invalid_update_with_lists_as_names__is_invalid_as_stated(stage: Stage) -> None:
-    header = canonical_json({"codec": "int8", "tensors": [[["w"], [64]]]})
-    content = MAGIC + len(header).to_bytes(4, "big") + header + bytes(260)
+    header = write_canonical({"codec": "int8", "tensors": [[["w"], [64]]]})
+    content = UPDATE_MAGIC + len(header).to_bytes(4, "big") + header + bytes(260)
     manifest = with_node(stage.manifest, Status.INVALID, cid=await stage.put(content))
     checks = await stage.audit(replace(manifest, loss_after=stage.manifest.loss_after * 2))
     assert checks["updates"].outcome is Outcome.OK

@@ -2,13 +2,13 @@
 
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from dao.audit import exit_code
-from dao.core.formats.canonical import MAX_INTEGER
+from dao.core.constants import MAX_INTEGER
 from dao.core.formats.manifest import dump_manifest
 from dao.core.types import Status, hex_of
 from tests.audit.stage import Stage, failed
@@ -73,7 +73,7 @@ def changed(path: str, value: Any, other_cid: str) -> Any:
 def other_than(manifest: dict[str, Any], value: Any) -> str:
     """The CID of a content that is there, and another one."""
     cids: list[str] = [manifest["shard"]["cid"], manifest["gate_gradient"]]
-    return cids[value == cids[0]]
+    return cids[int(value == cids[0])]
 
 
 def fields(stage: Stage, *statuses: Status) -> list[str]:
@@ -147,7 +147,7 @@ async def test_manifest__any_row_dropped__is_caught(stage: Stage) -> None:
     ],
     ids=["cut off", "new line", "white space", "another key", "nested"],
 )
-async def test_manifest__not_canonical__is_caught(stage: Stage, spoil) -> None:
+async def test_manifest__not_canonical__is_caught(stage: Stage, spoil: Callable[[bytes], bytes]) -> None:
     checks = await stage.audit(spoil(dump_manifest(stage.manifest)))
     assert failed(checks) == {"manifest"}
     assert exit_code([*checks.values()]) == 1

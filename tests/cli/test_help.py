@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-import typer
+import typer.core
 import typer.main
 
 from dao.cli import COMMANDS, command_line
@@ -21,11 +21,18 @@ def all_commands() -> list[tuple[str, ...]]:
     return found
 
 
+def command_of(words: tuple[str, ...]) -> typer.core.TyperCommand:
+    command = typer.main.get_command(command_line(words))
+    for word in words:
+        assert isinstance(command, typer.core.TyperGroup)
+        command = command.commands[word]
+    assert isinstance(command, typer.core.TyperCommand)
+    return command
+
+
 @pytest.mark.parametrize("words", all_commands(), ids=" ".join)
 def test_help__every_command__has_a_purpose_and_explains_every_option(words: tuple[str, ...]) -> None:
-    command: typer.main.TyperCommand = typer.main.get_command(command_line(words))  # type: ignore[assignment]
-    for word in words:
-        command = command.commands[word]  # type: ignore[attr-defined]
+    command = command_of(words)
     assert command.help
     for parameter in command.params:
         if isinstance(parameter, typer.core.TyperOption):
@@ -34,9 +41,7 @@ def test_help__every_command__has_a_purpose_and_explains_every_option(words: tup
 
 @pytest.mark.parametrize("words", all_commands(), ids=" ".join)
 def test_help__every_command__shows_an_example(words: tuple[str, ...]) -> None:
-    command: typer.main.TyperCommand = typer.main.get_command(command_line(words))  # type: ignore[assignment]
-    for word in words:
-        command = command.commands[word]  # type: ignore[attr-defined]
+    command = command_of(words)
     assert f"Example: dao {' '.join(words)}" in " ".join((command.help or "").split())
 
 

@@ -8,14 +8,18 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.commitment import commitment, forced_hash, result_hash
+from dao.core.commits import SignedCommit, compute_commitment, compute_forced_hash
 from dao.core.errors import RuleError
-from dao.core.formats.abi import encode, uint
+from dao.core.formats.abi import check_uint, encode
 from dao.core.keccak import keccak256
-from dao.core.types import ZERO_DIGEST, Address, Digest, Result, Wei
+from dao.core.settle import compute_result_hash
+from dao.core.types import ZERO_DIGEST, Address, Digest, Result, RoundId, TaskId, Wei
 
 digests = st.binary(min_size=32, max_size=32).map(Digest)
 addresses = st.binary(min_size=20, max_size=20).map(Address)
+commits = st.builds(
+    SignedCommit, st.just(TaskId(1)), st.just(RoundId(1)), addresses, digests, st.just(bytes(65))
+)
 words = st.integers(0, 2**256 - 1)
 
 
@@ -44,27 +48,29 @@ def test_encode__bytes_of_another_length__refused(length: int) -> None:
 
 
 def test_uint__outside_its_bits__refused_by_name() -> None:
-    assert uint(2**32 - 1, 32, "weight") == 2**32 - 1
+    assert check_uint(2**32 - 1, 32, "weight") == 2**32 - 1
     with pytest.raises(RuleError, match="weight: expected 0 to 2\\^32"):
-        uint(2**32, 32, "weight")
+        check_uint(2**32, 32, "weight")
 
 
 @given(digests, digests, digests)
 def test_commitment__any_parts__equals_eth_abi(cid: Digest, root: Digest, salt: Digest) -> None:
-    assert commitment(cid, root, salt) == keccak(abi_encode(["bytes32"] * 3, [cid, root, salt]))
+    assert compute_commitment(cid, root, salt) == keccak(abi_encode(["bytes32"] * 3, [cid, root, salt]))
 
 
-@given(st.lists(st.tuples(addresses, digests), max_size=5), st.tuples(addresses, digests))
+@given(st.lists(commits, max_size=5), commits)
 def test_forced_hash__one_more_commit__continues_the_chain(
-    commits: list[tuple[Address, Digest]], last: tuple[Address, Digest]
+    commits: list[SignedCommit], last: SignedCommit
 ) -> None:
-    before = forced_hash(commits)
-    expected = keccak(abi_encode(["bytes32", "address", "bytes32"], [before, "0x" + last[0].hex(), last[1]]))
-    assert forced_hash([*commits, last]) == forced_hash([last], start=before) == expected
+    before = compute_forced_hash(commits)
+    expected = keccak(
+        abi_encode(["bytes32", "address", "bytes32"], [before, "0x" + last.node.hex(), last.commitment])
+    )
+    assert compute_forced_hash([*commits, last]) == compute_forced_hash([last], start=before) == expected
 
 
 def test_forced_hash__none__zero() -> None:
-    assert forced_hash([]) == ZERO_DIGEST
+    assert compute_forced_hash([]) == ZERO_DIGEST
 
 
 @given(st.lists(digests, min_size=9, max_size=9), st.lists(st.integers(0, 2**32 - 1), min_size=4, max_size=4))
@@ -74,4 +80,4 @@ def test_result_hash__any_result__equals_eth_abi_of_the_struct(
     result = Result(*roots, *counts[:3], Wei(counts[3]))  # type: ignore[call-arg,arg-type]  # (9 digests, then numbers)
     struct = "(" + ",".join(["bytes32"] * 9 + ["uint32"] * 3 + ["uint128"]) + ")"
     assert len(fields(Result)) == 13
-    assert result_hash(result) == keccak(abi_encode([struct], [astuple(result)]))
+    assert compute_result_hash(result) == keccak(abi_encode([struct], [astuple(result)]))

@@ -8,23 +8,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dao.core.commitment import forced_hash
+from dao.core.commits import (
+    CommitRecord,
+    Failure,
+    Reveal,
+    SignedCommit,
+    compute_commits_root,
+    compute_forced_hash,
+)
+from dao.core.constants import MAX_INTEGER, MAX_TEXT
 from dao.core.errors import RuleError
-from dao.core.formats.canonical import MAX_INTEGER
-from dao.core.formats.json_form import MAX_TEXT, Cid, Signature
+from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.formats.manifest import Manifest, Node, Shard, dump_manifest, parse_manifest
 from dao.core.replay import commits_of, differences, facts_of
-from dao.core.reward_tree import reward_root
+from dao.core.reward_tree import compute_reward_root
 from dao.core.settle import (
-    Commit,
-    Failure,
     RoundFacts,
-    commits_root,
-    inputs_root,
-    loss_micros,
-    result,
-    scores_root,
-    settle,
+    compute_inputs_root,
+    compute_loss_micros,
+    compute_result,
+    compute_scores_root,
+    settle_round,
 )
 from dao.core.types import (
     ZERO_DIGEST,
@@ -32,15 +36,17 @@ from dao.core.types import (
     Codec,
     Digest,
     Domain,
+    Member,
     MicroScore,
     RoundId,
+    Signature,
     Status,
     TaskId,
     Wei,
 )
 from dao.core.weigh import NodeWeight
 
-CID = Cid("b" + "a" * 58)
+CID = Cid(ContentCodec.RAW, Digest(b"\x0c" * 32))
 DISTRIBUTOR = Address(b"\xd1" * 20)
 BUDGET = Wei(1_000)
 FACTS = RoundFacts(
@@ -86,17 +92,16 @@ def owner_at(i: int) -> Address:
     return Address(bytes([0xF0 - i]) * 20)
 
 
-def commit_at(i: int, failure: Failure | None = None, *, forced: bool = False) -> Commit:
-    return Commit(
-        node=node_at(i),
-        owner=owner_at(i),
-        stake=Wei(10**18 * i),
-        commitment=Digest(bytes([i]) * 32),
-        signature=Signature(bytes(65)),
+def signed_at(i: int) -> SignedCommit:
+    return SignedCommit(TaskId(1), RoundId(1), node_at(i), Digest(bytes([i]) * 32), Signature(bytes(65)))
+
+
+def commit_at(i: int, failure: Failure | None = None, *, forced: bool = False) -> CommitRecord:
+    return CommitRecord(
+        member=Member(owner_at(i), Wei(10**18 * i)),
+        commit=signed_at(i),
         forced=forced,
-        cid=CID,
-        body_root=Digest(sha256(bytes([i])).digest()),
-        salt=ZERO_DIGEST,
+        reveal=Reveal(CID, Digest(sha256(bytes([i])).digest()), ZERO_DIGEST),
         failure=failure,
     )
 
@@ -112,7 +117,7 @@ def settled(
     commits += [commit_at(i, failure) for i, failure in (failures or {}).items()]
     facts = replace(FACTS, round=RoundId(previous.round + 1 if previous else 1), **changes)  # type: ignore[arg-type]
     weighed = {node_at(i): weight_at(i) for i in scores}
-    return settle(
+    return settle_round(
         facts, previous, commits, weighed, {node_at(i): MicroScore(s) for i, s in scores.items()}, {}
     )
 
@@ -140,20 +145,22 @@ def plain_root(rows: list[bytes]) -> bytes:
 
 
 def test_roots__rows_in_any_order__leaves_as_in_the_protocol() -> None:
-    commits = [(node_at(i), Digest(bytes([i]) * 32)) for i in (3, 1, 2)]
-    assert commits_root(commits) == plain_root([node_at(i) + bytes([i]) * 32 for i in (1, 2, 3)])
+    commits = [signed_at(i) for i in (3, 1, 2)]
+    assert compute_commits_root(commits) == plain_root([node_at(i) + bytes([i]) * 32 for i in (1, 2, 3)])
     inputs = [(node_at(i), Digest(bytes([9 - i]) * 32), i) for i in (3, 1, 2)]
     leaves = [bytes([9 - i]) * 32 + node_at(i) + i.to_bytes(4, "big") for i in (1, 2, 3)]
-    assert inputs_root(inputs) == plain_root(leaves)
+    assert compute_inputs_root(inputs) == plain_root(leaves)
     scores = [(node_at(2), MicroScore(-1)), (node_at(1), MicroScore(2**63 - 1))]
-    assert scores_root(scores) == plain_root([node_at(1) + b"\x7f" + b"\xff" * 7, node_at(2) + b"\xff" * 8])
-    assert commits_root([]) == plain_root([])
+    assert compute_scores_root(scores) == plain_root(
+        [node_at(1) + b"\x7f" + b"\xff" * 7, node_at(2) + b"\xff" * 8]
+    )
+    assert compute_commits_root([]) == plain_root([])
 
 
 @pytest.mark.parametrize("score", [2**63, -(2**63) - 1])
 def test_scores_root__score_outside_int64__refused_by_node(score: int) -> None:
     with pytest.raises(RuleError, match=r"node 0x0101.*within int64"):
-        scores_root([(node_at(1), MicroScore(score))])
+        compute_scores_root([(node_at(1), MicroScore(score))])
 
 
 @pytest.mark.parametrize(
@@ -168,7 +175,7 @@ def test_scores_root__score_outside_int64__refused_by_node(score: int) -> None:
     ],
 )
 def test_loss_micros__any_loss__fits_a_manifest(loss: float, micros: int) -> None:
-    assert loss_micros(loss) == micros
+    assert compute_loss_micros(loss) == micros
 
 
 def test_settle__first_round__pays_by_score_and_binds_all() -> None:
@@ -178,11 +185,13 @@ def test_settle__first_round__pays_by_score_and_binds_all() -> None:
     assert (manifest.parent, manifest.used_shards, manifest.refunded_wei) == (0, (3,), 0)
     assert manifest.reward_total_wei == 1000
     roots = manifest.roots
-    assert roots.commits == commits_root((n.node, n.commitment) for n in manifest.nodes)
-    assert roots.inputs == inputs_root((n.node, commit_at(n.node[0]).body_root, 100) for n in manifest.nodes)  # type: ignore[misc]
-    assert roots.scores == scores_root((n.node, n.score) for n in manifest.nodes)
+    assert roots.commits == compute_commits_root(manifest.nodes)
+    assert roots.inputs == compute_inputs_root(
+        (n.node, Digest(sha256(n.node[:1]).digest()), 100) for n in manifest.nodes
+    )
+    assert roots.scores == compute_scores_root((n.node, n.score) for n in manifest.nodes)
     rewards = {owner_at(1): Wei(750), owner_at(2): Wei(250)}
-    assert roots.rewards == reward_root(31337, DISTRIBUTOR, TaskId(1), rewards)
+    assert roots.rewards == compute_reward_root(31337, DISTRIBUTOR, TaskId(1), rewards)
     assert (roots.aggregate, roots.gradient) == (FACTS.aggregate_root, FACTS.gradient_root)
     assert parse_manifest(dump_manifest(manifest)) == manifest
 
@@ -202,7 +211,7 @@ def test_settle__next_rounds__carry_accounts_debts_memories_and_shards_on() -> N
 
 def test_settle__nothing_in_an_account_or_memory__left_out() -> None:
     weighed = {node_at(1): weight_at(1, memory=0)}
-    manifest = settle(FACTS, None, [commit_at(1)], weighed, {node_at(1): MicroScore(0)}, {})
+    manifest = settle_round(FACTS, None, [commit_at(1)], weighed, {node_at(1): MicroScore(0)}, {})
     assert (manifest.accounts, manifest.memories, manifest.refunded_wei) == ((), (), BUDGET)
     before = settled({1: -5})
     paid_off = settled({1: 5}, previous=before)
@@ -217,12 +226,12 @@ def test_settle__failed_commits__in_the_commits_tree_alone() -> None:
     }
     before = settled({2: -700})
     manifest = settled({1: 10}, failures, previous=before)
-    assert manifest.roots.commits == commits_root((node_at(i), Digest(bytes([i]) * 32)) for i in (1, 2, 3, 4))
-    assert manifest.roots.scores == scores_root([(node_at(1), MicroScore(10))])
+    assert manifest.roots.commits == compute_commits_root(signed_at(i) for i in (1, 2, 3, 4))
+    assert manifest.roots.scores == compute_scores_root([(node_at(1), MicroScore(10))])
     assert [row(manifest, i).status for i in (2, 3, 4)] == [Status.LATE, Status.WITHHELD, Status.INVALID]
     assert "tensor fc.bias: expected 10 values, got 11" in row(manifest, 4).reason
     assert (row(manifest, 2).debt, accounts(manifest)[2]) == (700, (0, 700))
-    told = result(manifest, (), ZERO_DIGEST, ZERO_DIGEST)
+    told = compute_result(manifest, (), ZERO_DIGEST, ZERO_DIGEST)
     assert (told.inputs, told.revealed) == (1, 2)
 
 
@@ -235,7 +244,7 @@ def test_settle__every_zero_reward__has_a_reason() -> None:
     scores = {node_at(i): MicroScore(s) for i, s in {1: 900, 2: 0, 3: 100, 4: 0, 5: 50}.items()}
     facts = replace(FACTS, round=RoundId(2))
     commits = [commit_at(i) for i in (1, 2, 3, 4, 5)] + [commit_at(6, Failure(Status.INVALID, "y" * 5000))]
-    manifest = settle(facts, before, commits, weighed, scores, {node_at(7): owner_at(7)})
+    manifest = settle_round(facts, before, commits, weighed, scores, {node_at(7): owner_at(7)})
     reasons = {node.node[0]: node.reason for node in manifest.nodes}
     assert reasons[1] == (
         "your update counted in full; you earned your part of the budget for a score of 0.0009"
@@ -250,23 +259,23 @@ def test_settle__every_zero_reward__has_a_reason() -> None:
 
 
 def test_settle__forced_commits__outside_the_tree_and_chained() -> None:
-    forced = ((node_at(2), Digest(bytes([2]) * 32)), (node_at(1), Digest(bytes([1]) * 32)))
+    forced = (signed_at(2), signed_at(1))
     commits = [
         commit_at(1),
         commit_at(2, forced=True),
     ]  # the first is in the tree and forced its commit as well
     weighed = {node_at(1): weight_at(1), node_at(2): weight_at(2)}
     scores = {node_at(1): MicroScore(1), node_at(2): MicroScore(1)}
-    manifest = settle(replace(FACTS, forced=forced), None, commits, weighed, scores, {})
-    assert manifest.roots.commits == commits_root([(node_at(1), Digest(bytes([1]) * 32))])
-    assert manifest.forced_hash == forced_hash(forced)
-    told = result(manifest, forced, ZERO_DIGEST, ZERO_DIGEST)
+    manifest = settle_round(replace(FACTS, forced=forced), None, commits, weighed, scores, {})
+    assert manifest.roots.commits == compute_commits_root([signed_at(1)])
+    assert manifest.forced_hash == compute_forced_hash(forced)
+    told = compute_result(manifest, forced, ZERO_DIGEST, ZERO_DIGEST)
     assert (told.inputs, told.revealed) == (2, 3)
 
 
 def test_settle__nobody__refunded_with_roots_of_nothing() -> None:
     facts = replace(FACTS, gate_gradient=None, gradient=None, gradient_root=ZERO_DIGEST, weight_sum=0)
-    manifest = settle(facts, None, [], {}, {}, {})
+    manifest = settle_round(facts, None, [], {}, {}, {})
     assert manifest.refunded_wei == BUDGET
     assert manifest.roots.inputs == manifest.roots.commits == plain_root([])
     assert manifest.roots.rewards == ZERO_DIGEST
@@ -275,7 +284,7 @@ def test_settle__nobody__refunded_with_roots_of_nothing() -> None:
 def test_result__settled_round__states_its_roots() -> None:
     manifest = settled({1: 3, 2: 1})
     model, digest = Digest(b"\x01" * 32), Digest(b"\x02" * 32)
-    told = result(manifest, (), model, digest)
+    told = compute_result(manifest, (), model, digest)
     assert (told.commits_root, told.inputs_root) == (manifest.roots.commits, manifest.roots.inputs)
     assert (told.aggregate_root, told.gradient_root) == (manifest.roots.aggregate, manifest.roots.gradient)
     assert (told.score_root, told.reward_root) == (manifest.roots.scores, manifest.roots.rewards)
@@ -284,13 +293,20 @@ def test_result__settled_round__states_its_roots() -> None:
 
 
 def test_settle__two_nodes_of_one_owner__refused() -> None:
-    twin = replace(commit_at(2), owner=owner_at(1))
+    twin = replace(commit_at(2), member=commit_at(1).member)
     weighed = {node_at(1): weight_at(1), node_at(2): weight_at(2)}
     scores = {node_at(1): MicroScore(1), node_at(2): MicroScore(1)}
     with pytest.raises(RuleError, match="one for each owner"):
-        settle(FACTS, None, [commit_at(1), twin], weighed, scores, {})
+        settle_round(FACTS, None, [commit_at(1), twin], weighed, scores, {})
     with pytest.raises(RuleError, match="one for each node"):
-        settle(FACTS, None, [commit_at(1), replace(commit_at(1), owner=owner_at(2))], weighed, scores, {})
+        settle_round(
+            FACTS,
+            None,
+            [commit_at(1), replace(commit_at(1), member=commit_at(2).member)],
+            weighed,
+            scores,
+            {},
+        )
 
 
 def test_settle__what_does_not_fit_together__refused_by_node() -> None:
@@ -303,23 +319,23 @@ def test_settle__what_does_not_fit_together__refused_by_node() -> None:
         ([failed], {}, score),
     ):
         with pytest.raises(RuleError, match=r"node 0x0101.*expected a failure, or a weight and a score"):
-            settle(FACTS, None, commits, weighed, scores, {})
+            settle_round(FACTS, None, commits, weighed, scores, {})
     with pytest.raises(RuleError, match="expected content, body root and salt"):
-        settle(FACTS, None, [replace(commit_at(1), salt=None)], weight, score, {})
+        settle_round(FACTS, None, [replace(commit_at(1), reveal=None)], weight, score, {})
 
 
 def test_settle__weight_of_a_stranger__refused() -> None:
     weighed = {node_at(1): weight_at(1), node_at(9): weight_at(9)}
     scores = {node_at(1): MicroScore(1), node_at(9): MicroScore(1)}
     with pytest.raises(RuleError, match=r"node 0x0909.*expected a commit"):
-        settle(FACTS, None, [commit_at(1)], weighed, scores, {})
+        settle_round(FACTS, None, [commit_at(1)], weighed, scores, {})
 
 
 def test_settle__round_that_does_not_follow__refused() -> None:
     first = settled({1: 1})
     for facts in (replace(FACTS, task=TaskId(2), round=RoundId(2)), FACTS):
         with pytest.raises(RuleError, match="previous manifest: expected an earlier round of task"):
-            settle(facts, first, [], {}, {}, {})
+            settle_round(facts, first, [], {}, {}, {})
 
 
 rounds_of_scores = st.lists(
@@ -353,7 +369,7 @@ def test_recheck__what_a_manifest_states__settles_to_the_same() -> None:
     commits = commits_of(manifest)
     weighed = {n.node: weight_at(n.node[0]) for n in manifest.nodes if n.node != node_at(4)}
     scores = {node_at(1): MicroScore(10), node_at(3): MicroScore(20)}
-    again = settle(facts_of(manifest, DISTRIBUTOR, ()), first, commits, weighed, scores, {})
+    again = settle_round(facts_of(manifest, DISTRIBUTOR, ()), first, commits, weighed, scores, {})
     assert differences(manifest, again) == []
 
 

@@ -43,14 +43,14 @@ class Desk:
         while not self._asked.empty():
             self._asked.get_nowait()._writer.close()
 
-    async def asked(self, round_: int | None = None) -> Training:
+    async def asked(self, round_id: int | None = None) -> Training:
         """Wait until the app asks (for a round, where one is given; others are told to train)."""
         async with asyncio.timeout(LIMIT):
             while True:
                 training = await self._asked.get()
                 if training.is_over:
                     continue
-                if round_ is None or training.round == round_:
+                if round_id is None or training.round == round_id:
                     return training
                 training.begin()
 

@@ -37,7 +37,7 @@ class Process:
     async def start(cls, name: str, arguments: Sequence[object], extra: Mapping[str, str]) -> "Process":
         """Start it with more variables; a path among them makes it a Python that has imported nothing yet."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith("COMMONWEIGHT_")}
-        environment = clean | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | extra
+        environment = clean | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **extra}
         reader, writer = FORKS.Pipe(duplex=False)
         given = (tuple(map(str, arguments)), environment, "PYTHONPATH" in extra, writer)
         process = FORKS.Process(target=_run, args=given, daemon=True)

@@ -13,13 +13,13 @@ from tests.faults.world import World, row_of
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
 
-async def went_without(world: World, round_: RoundId) -> str:
+async def went_without(world: World, round_id: RoundId) -> str:
     """The first node is absent from the round and the second is paid; why, in one line, as the first node tells."""
     victim, other = world.nodes
-    manifest = await world.counted(round_, other)
+    manifest = await world.counted(round_id, other)
     assert [row.node for row in manifest.absent] == [victim.member.operator.address]
     assert victim.running.runs
-    reason = (await victim.ends(round_)).reason
+    reason = (await victim.ends(round_id)).reason
     assert len(reason.splitlines()) == 1
     assert "Traceback" not in reason
     return reason
@@ -31,106 +31,106 @@ async def all_counted(world: World) -> Manifest:
     return await world.counted(following, *world.nodes)
 
 
-async def closes_without(world: World, round_: RoundId) -> None:
+async def closes_without(world: World, round_id: RoundId) -> None:
     """Let the commit period pass, once the second node has committed."""
-    await world.superlink.said("committed", round=round_, node=world.nodes[1].address)
+    await world.superlink.said("committed", round=round_id, node=world.nodes[1].address)
     world.skip(world.rules.commit_period)
 
 
 async def test_trainer__killed_while_training__is_started_again_in_the_same_round(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     victim, daemon = world.nodes[0], world.nodes[0].running.pid
     os.kill(mine.pid, signal.SIGKILL)
-    again = await victim.desk.asked(round_)
+    again = await victim.desk.asked(round_id)
     assert again.pid != mine.pid
     again.begin()
     theirs.begin()
-    await world.counted(round_, *world.nodes)
+    await world.counted(round_id, *world.nodes)
     assert victim.running.runs
     assert victim.running.pid == daemon
 
 
 async def test_trainer__killed_between_rounds__is_started_again_for_the_next(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     mine.begin()
-    await world.superlink.said("committed", round=round_, node=world.nodes[0].address)
+    await world.superlink.said("committed", round=round_id, node=world.nodes[0].address)
     os.kill(mine.pid, signal.SIGKILL)
     psutil.wait_procs([psutil.Process(mine.pid)] if psutil.pid_exists(mine.pid) else [], timeout=10)
     theirs.begin()
-    await world.counted(round_, *world.nodes)
+    await world.counted(round_id, *world.nodes)
     manifest = await all_counted(world)
-    assert manifest.round == round_ + 1
+    assert manifest.round == round_id + 1
 
 
 async def test_app__raises__is_absent_with_its_words(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     mine.begin("raise")
     theirs.begin()
-    reason = (await world.nodes[0].ends(round_)).reason
-    await closes_without(world, round_)
-    assert await went_without(world, round_) == reason
+    reason = (await world.nodes[0].ends(round_id)).reason
+    await closes_without(world, round_id)
+    assert await went_without(world, round_id) == reason
     assert reason.startswith("train: ValueError: no such column: age (app.py line ")
     assert str(world.nodes[0].home) in reason
     await all_counted(world)
 
 
 async def test_app__ends_its_process_each_time__is_absent_with_its_last_words(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     theirs.begin()
     mine.begin("exit")
     victim = world.nodes[0]
-    again = await victim.desk.asked(round_)
+    again = await victim.desk.asked(round_id)
     said = len(victim.running.lines)
     again.begin("exit")
-    await victim.running.says("no update yet", f"round={round_}", since=said)
-    await closes_without(world, round_)
-    reason = await went_without(world, round_)
+    await victim.running.says("no update yet", f"round={round_id}", since=said)
+    await closes_without(world, round_id)
+    reason = await went_without(world, round_id)
     assert "the app's process ended with status 9; its last words: " in reason
     assert "out of memory, giving up" in reason
     await all_counted(world)
 
 
 async def test_app__hangs__is_absent_and_trains_in_the_next_round(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     theirs.begin()
     mine.begin("hang")
-    await closes_without(world, round_)
-    reason = await went_without(world, round_)
+    await closes_without(world, round_id)
+    reason = await went_without(world, round_id)
     assert reason.startswith("the commits were closed before the update was ready; train faster")
     await all_counted(world)
     assert not psutil.pid_exists(mine.pid)
 
 
 async def test_app__hangs_until_its_time_is_up__is_killed_and_says_so(world: World) -> None:
-    round_, (_, theirs) = await world.begin()
+    round_id, (_, theirs) = await world.begin()
     victim = world.nodes[0]
     await victim.kill()
     world.skip(world.rules.commit_period * 9 // 10)  # the app has a second of what is left
     await victim.start()
     theirs.begin()
-    (await victim.desk.asked(round_)).begin("hang")
-    reason = (await victim.ends(round_)).reason
+    (await victim.desk.asked(round_id)).begin("hang")
+    reason = (await victim.ends(round_id)).reason
     assert reason.startswith("train: the app took longer than ")
-    await closes_without(world, round_)
-    assert await went_without(world, round_) == reason
+    await closes_without(world, round_id)
+    assert await went_without(world, round_id) == reason
     await all_counted(world)
 
 
 async def test_app__writes_garbage_into_the_line__is_killed_and_trains_again(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     victim = world.nodes[0]
     mine.begin("garbage")
-    said = await victim.running.says("no update yet", f"round={round_}", "which is no answer")
+    said = await victim.running.says("no update yet", f"round={round_id}", "which is no answer")
     assert "not json" in said
-    (await victim.desk.asked(round_)).begin()
+    (await victim.desk.asked(round_id)).begin()
     theirs.begin()
-    await world.counted(round_, *world.nodes)
+    await world.counted(round_id, *world.nodes)
 
 
 async def test_app__prints_garbage__is_counted(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     mine.begin("chatter")
     theirs.begin()
-    manifest = await world.counted(round_, *world.nodes)
+    manifest = await world.counted(round_id, *world.nodes)
     assert row_of(manifest, world.nodes[0]).weight > 0
     assert b"\x1b[31m{]" in (world.nodes[0].home / f"app-{world.task}.log").read_bytes()

@@ -73,31 +73,31 @@ async def shared(machine: Machine, tmp_path_factory: pytest.TempPathFactory) -> 
 
 async def all_there(world: World) -> None:
     """The next round is played to its end, and no daemon was started again."""
-    round_, _ = await world.play()
-    await world.counted(round_, *world.nodes)
-    await world.accounts(round_)
+    round_id, _ = await world.play()
+    await world.counted(round_id, *world.nodes)
+    await world.accounts(round_id)
     assert all(daemon.running.runs for daemon in (world.superlink, *world.nodes))
 
 
 async def test_chain__killed_in_each_phase__daemons_reconnect_and_finish_the_round(
     world: World, machine: Machine
 ) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     last = await machine.saved()
     await machine.kill()
     mine.begin()  # commits need no chain
     await machine.start(world, last)
-    await world.superlink.said("committed", round=round_, node=world.nodes[0].address)
+    await world.superlink.said("committed", round=round_id, node=world.nodes[0].address)
     late = world.nodes[0]
-    await late.steps(round_, Step.RECEIVED)
+    await late.steps(round_id, Step.RECEIVED)
     late.running.halt()
     theirs.begin()
-    await world.superlink.said("revealed", round=round_, node=world.nodes[1].address)
+    await world.superlink.said("revealed", round=round_id, node=world.nodes[1].address)
     last = await machine.saved()
     await machine.kill()
     late.running.wake()
     await machine.start(world, last)
-    await world.counted(round_, *world.nodes)
+    await world.counted(round_id, *world.nodes)
     last = await machine.saved()
     await machine.kill()
     await machine.start(world, last)
@@ -107,15 +107,15 @@ async def test_chain__killed_in_each_phase__daemons_reconnect_and_finish_the_rou
 async def test_chain__comes_back_without_its_last_blocks__the_round_is_played_again_from_there(
     world: World, machine: Machine
 ) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     earlier = await machine.saved()
     mine.begin()
     theirs.begin()
-    lost = await world.counted(round_, *world.nodes)
-    await world.begin(after=round_)  # that round is gone with the blocks, while it is trained for
+    lost = await world.counted(round_id, *world.nodes)
+    await world.begin(after=round_id)  # that round is gone with the blocks, while it is trained for
     await machine.kill()
     await machine.start(world, earlier)
-    again = await world.counted(round_, *world.nodes)
+    again = await world.counted(round_id, *world.nodes)
     assert [row.commitment for row in again.nodes] == [row.commitment for row in lost.nodes]
     await all_there(world)
 
@@ -123,18 +123,18 @@ async def test_chain__comes_back_without_its_last_blocks__the_round_is_played_ag
 async def test_chain__back_after_the_deadline_of_the_result__the_round_is_aborted_and_refunded(
     world: World, machine: Machine
 ) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     late = world.nodes[0]
     mine.begin()
-    await late.steps(round_, Step.RECEIVED)
+    await late.steps(round_id, Step.RECEIVED)
     late.running.halt()
     theirs.begin()
-    await world.reaches(round_, Phase.CLOSED)
+    await world.reaches(round_id, Phase.CLOSED)
     last = await machine.saved()
     await machine.kill()
     await machine.start(world, last)
     world.skip(world.rules.reveal_period + world.rules.result_period + 1)
     late.running.wake()
-    await world.reaches(round_, Phase.ABORTED)
-    assert (await late.ends(round_)).reason.startswith(reasons.NO_RESULT)
+    await world.reaches(round_id, Phase.ABORTED)
+    assert (await late.ends(round_id)).reason.startswith(reasons.NO_RESULT)
     await all_there(world)

@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -21,29 +23,32 @@ def wrong(seconds: int) -> dict[str, str]:
 
 
 async def test_clocks__of_all_are_an_hour_off_this_way_or_that__the_round_goes_on(world: World) -> None:
-    round_, _ = await world.begin()
+    round_id, _ = await world.begin()
     daemons, off = (*world.nodes, world.superlink), (-HOUR, HOUR, -HOUR)
     await asyncio.gather(*(daemon.restart(**wrong(each)) for daemon, each in zip(daemons, off, strict=True)))
     for node in world.nodes:
-        (await node.desk.asked(round_)).begin()
-    await world.counted(round_, *world.nodes)
-    told = [(await node.ends(round_)).facts["metrics"]["clock"] for node in world.nodes]
-    told.append((await world.superlink.said("posted", round=round_))["time"])
+        (await node.desk.asked(round_id)).begin()
+    await world.counted(round_id, *world.nodes)
+    metrics = [
+        cast(Mapping[str, float], (await node.ends(round_id)).facts["metrics"]) for node in world.nodes
+    ]
+    told = [each["clock"] for each in metrics]
+    told.append((await world.superlink.said("posted", round=round_id))["time"])
     assert [round((clock - time.time()) / HOUR) * HOUR for clock in told] == [*off]
 
 
 async def test_deadline__block_time_passes_it__commits_close_at_once(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     victim, other = world.nodes
     theirs.begin()
-    await other.steps(round_, Step.RECEIVED)
+    await other.steps(round_id, Step.RECEIVED)
     world.skip(world.rules.commit_period - 30)
-    assert (await world.round(round_)).phase is Phase.OPEN
+    assert (await world.round(round_id)).phase is Phase.OPEN
     world.skip(30)
-    await world.reaches(round_, Phase.CLOSED, Phase.POSTED, limit=20)
-    await world.counted(round_, other)
+    await world.reaches(round_id, Phase.CLOSED, Phase.POSTED, limit=20)
+    await world.counted(round_id, other)
     mine.begin()
-    assert (await victim.ends(round_)).reason.startswith(
+    assert (await victim.ends(round_id)).reason.startswith(
         "the commits were closed before the update was ready"
     )
 
@@ -51,8 +56,8 @@ async def test_deadline__block_time_passes_it__commits_close_at_once(world: Worl
 async def test_block_time__an_hour_ahead_of_every_clock__rounds_go_on(world: World) -> None:
     await world.begin()
     world.skip(HOUR)
-    round_ = (await world.newest()) + 1
-    following, waiting = await world.begin(after=round_ - 1)
+    round_id = (await world.newest()) + 1
+    following, waiting = await world.begin(after=round_id - 1)
     for training in waiting:
         training.begin()
     await world.counted(following, *world.nodes)

@@ -1,24 +1,29 @@
 """A Superlink that leaves a node's commit out: the node takes it to the chain, where it must be counted."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
 
+from aggregator.daemon import run_superlink
 from aggregator.intake import Intake
+from aggregator.settings import SuperlinkSettings
 from dao.chain.events import Finalized, ForcedCommit
-from dao.cli.serving import SuperlinkSettings, serve
+from dao.core.commits import SignedCommit
 from dao.core.errors import RuleError
-from dao.core.formats.signed_messages import receipt_digest
-from dao.core.types import Address, Digest, Phase, RoundId, TaskId
+from dao.core.formats.signed_messages import compute_receipt_digest
+from dao.core.types import Address, Phase, RoundId
 from node.journal import Step
 from tests.faults.world import World, open_world, row_of
 from tests.support import Network
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
+
+
+OnCommit = Callable[[Intake, SignedCommit], Awaitable[bytes]]
 
 
 @dataclass
@@ -39,7 +44,8 @@ async def played(
             conduct = Conduct(world.nodes[0].member.operator.address)
             patch.setenv("COMMONWEIGHT_RUNTIME", str(world.superlink.runtime))
             patch.setattr(Intake, "on_commit", on_commit_of(conduct, Intake.on_commit))
-            serving = asyncio.create_task(serve(SuperlinkSettings.load(world.superlink.home), leave=False))
+            settings = SuperlinkSettings.load(world.superlink.home)
+            serving = asyncio.create_task(run_superlink(settings, leave=False, say=print))
             await asyncio.gather(*(node.start() for node in world.nodes))
             yield world, conduct
             world.show()
@@ -48,26 +54,26 @@ async def played(
                 await serving
 
 
-def on_commit_of(conduct: Conduct, honest):
-    async def on_commit(
-        intake: Intake, node: Address, task: TaskId, round_: RoundId, commitment: Digest, signature: bytes
-    ) -> bytes:
-        if node == conduct.node and conduct.how == "refuse":
+def on_commit_of(conduct: Conduct, honest: OnCommit) -> OnCommit:
+    async def on_commit(intake: Intake, commit: SignedCommit) -> bytes:
+        how = conduct.how if commit.node == conduct.node else "honest"
+        if how == "refuse":
             raise RuleError("commit: not today")
-        if node == conduct.node and conduct.how == "forget":
-            return intake._signer.sign(receipt_digest(intake._domain, task, round_, node, commitment))
-        return await honest(intake, node, task, round_, commitment, signature)
+        if how == "forget":
+            bound = commit.task, commit.round, commit.node, commit.commitment
+            return intake._signer.sign(compute_receipt_digest(intake._domain, *bound))
+        return await honest(intake, commit)
 
     return on_commit
 
 
-async def tried(world: World, conduct: Conduct, round_: RoundId) -> None:
+async def tried(world: World, conduct: Conduct, round_id: RoundId) -> None:
     """The ignored node has tried to hand its commit in."""
     victim = world.nodes[0]
     if conduct.how == "refuse":
-        await victim.running.says("commit not taken", f"round={round_}", "not today")
+        await victim.running.says("commit not taken", f"round={round_id}", "not today")
     else:
-        await victim.steps(round_, Step.RECEIVED)
+        await victim.steps(round_id, Step.RECEIVED)
 
 
 @pytest.mark.parametrize("how", ["refuse", "forget"])
@@ -76,24 +82,24 @@ async def test_ignored__commit__is_forced_on_chain_and_counted(
 ) -> None:
     world, conduct = played
     victim, other = world.nodes
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     conduct.how = how
     theirs.begin()
-    await other.steps(round_, Step.RECEIVED)
+    await other.steps(round_id, Step.RECEIVED)
     other.running.halt()  # or else the result may be posted before the forced commit
     mine.begin()
-    await tried(world, conduct, round_)
+    await tried(world, conduct, round_id)
     world.skip(world.rules.commit_period)
-    await victim.running.says("commit left out, so it is forced", f"round={round_}")
-    await victim.steps(round_, Step.COUNTED)
+    await victim.running.says("commit left out, so it is forced", f"round={round_id}")
+    await victim.steps(round_id, Step.COUNTED)
     conduct.how = "honest"
     other.running.wake()
-    manifest = await world.counted(round_, victim, other)
+    manifest = await world.counted(round_id, victim, other)
     assert row_of(manifest, victim).forced
     assert not row_of(manifest, other).forced
-    (forced,) = await world.chain.past(ForcedCommit, task=world.task, round=round_)
+    (forced,) = await world.chain.past(ForcedCommit, task=world.task, round=round_id)
     assert forced.node == conduct.node
-    assert str((await victim.ends(round_)).facts["counted"]).startswith("forced: ")
+    assert str((await victim.ends(round_id)).facts["counted"]).startswith("forced: ")
 
 
 async def test_ignored__result_without_it__is_contested_void_and_the_budget_returned(
@@ -101,24 +107,24 @@ async def test_ignored__result_without_it__is_contested_void_and_the_budget_retu
 ) -> None:
     world, conduct = played
     victim, other = world.nodes
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     conduct.how = "forget"
     mine.begin()
-    await tried(world, conduct, round_)
+    await tried(world, conduct, round_id)
     victim.running.halt()
     theirs.begin()
-    await other.steps(round_, Step.RECEIVED)
+    await other.steps(round_id, Step.RECEIVED)
     world.skip(world.rules.commit_period)
-    await world.reaches(round_, Phase.POSTED)
+    await world.reaches(round_id, Phase.POSTED)
     conduct.how = "honest"
     victim.running.wake()
-    assert "the result lacks your commit, which is on chain now" in (await victim.ends(round_)).reason
-    await world.reaches(round_, Phase.VOID)
-    following, waiting = await world.begin(after=RoundId(round_ + 1))
+    assert "the result lacks your commit, which is on chain now" in (await victim.ends(round_id)).reason
+    await world.reaches(round_id, Phase.VOID)
+    following, waiting = await world.begin(after=RoundId(round_id + 1))
     for training in waiting:
         training.begin()
     manifest = await world.counted(following, victim, other)
-    assert manifest.parent < round_
+    assert manifest.parent < round_id
     await world.accounts(following)
     final = await world.chain.past(Finalized, task=world.task)
-    assert round_ not in [event.round for event in final]
+    assert round_id not in [event.round for event in final]

@@ -11,56 +11,56 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180
 
 
 async def test_cut__while_committing__commits_when_it_is_mended(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     world.proxy.cut()
     mine.begin()
     theirs.begin()
     await world.proxy.refused()
     world.proxy.mend()
-    manifest = await world.counted(round_, *world.nodes)
+    manifest = await world.counted(round_id, *world.nodes)
     assert not row_of(manifest, world.nodes[0]).forced
 
 
 async def test_cut__while_revealing__reveals_when_it_is_mended(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     mine.begin()
-    await world.nodes[0].steps(round_, Step.RECEIVED)
+    await world.nodes[0].steps(round_id, Step.RECEIVED)
     world.proxy.cut()
     theirs.begin()
-    await world.reaches(round_, Phase.CLOSED)
+    await world.reaches(round_id, Phase.CLOSED)
     await world.proxy.refused()
     world.proxy.mend()
-    manifest = await world.counted(round_, *world.nodes)
+    manifest = await world.counted(round_id, *world.nodes)
     assert not row_of(manifest, world.nodes[0]).forced
 
 
 async def test_cut__until_the_commit_is_forced__it_counts_once(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     mine.begin()
-    await world.nodes[0].steps(round_, Step.RECEIVED)
+    await world.nodes[0].steps(round_id, Step.RECEIVED)
     world.proxy.cut()
     theirs.begin()
-    await world.nodes[0].running.says("commit left out, so it is forced", f"round={round_}")
-    await world.nodes[0].steps(round_, Step.COUNTED)
+    await world.nodes[0].running.says("commit left out, so it is forced", f"round={round_id}")
+    await world.nodes[0].steps(round_id, Step.COUNTED)
     world.proxy.mend()
-    manifest = await world.counted(round_, *world.nodes)
-    (forced,) = await world.chain.past(ForcedCommit, task=world.task, round=round_)
+    manifest = await world.counted(round_id, *world.nodes)
+    (forced,) = await world.chain.past(ForcedCommit, task=world.task, round=round_id)
     assert forced.node == world.nodes[0].member.operator.address
     assert len(manifest.nodes) == 2
-    await world.accounts(round_)
+    await world.accounts(round_id)
 
 
 async def test_cut__too_long_to_force__reveals_what_is_in_the_tree(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     mine.begin()
-    await world.nodes[0].steps(round_, Step.RECEIVED)
+    await world.nodes[0].steps(round_id, Step.RECEIVED)
     world.proxy.cut()
     theirs.begin()
-    await world.reaches(round_, Phase.CLOSED)
+    await world.reaches(round_id, Phase.CLOSED)
     world.skip(world.rules.force_period)
-    await world.nodes[0].running.says("commit not forced", f"round={round_}")
+    await world.nodes[0].running.says("commit not forced", f"round={round_id}")
     world.proxy.mend()
-    manifest = await world.counted(round_, *world.nodes)
+    manifest = await world.counted(round_id, *world.nodes)
     assert not row_of(manifest, world.nodes[0]).forced
 
 
@@ -68,17 +68,17 @@ async def test_cut__until_reveals_are_over__costs_the_round_and_says_why(
     world: World,
 ) -> None:
     victim, other = world.nodes
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     mine.begin()
-    await victim.steps(round_, Step.RECEIVED)
+    await victim.steps(round_id, Step.RECEIVED)
     world.proxy.cut()
     theirs.begin()
-    await world.superlink.said("revealed", round=round_, node=other.address)
+    await world.superlink.said("revealed", round=round_id, node=other.address)
     world.skip(world.rules.reveal_period)
-    manifest = await world.counted(round_, other)
+    manifest = await world.counted(round_id, other)
     assert row_of(manifest, victim).status is Status.WITHHELD
     world.proxy.mend()
-    told = await victim.ends(round_)
+    told = await victim.ends(round_id)
     assert (told.status, told.reward_wei) == ("withheld", "0")
     assert told.reason
     following, _ = await world.play()

@@ -20,13 +20,13 @@ async def test_quorum__one_of_two_commits__says_that_commits_were_not_closed(
     async with open_world(living_network, tmp_path, quorum=2) as world:
         await world.start()
         alone, other = world.nodes
-        round_, (mine, _) = await world.begin()
+        round_id, (mine, _) = await world.begin()
         mine.begin()
-        await alone.steps(round_, Step.RECEIVED)
+        await alone.steps(round_id, Step.RECEIVED)
         world.skip(world.rules.commit_period)
-        await world.reaches(round_, Phase.ABORTED)
-        assert (await alone.ends(round_)).reason == reasons.not_closed(2)
-        assert "commits were closed before the update was ready" in (await other.ends(round_)).reason
+        await world.reaches(round_id, Phase.ABORTED)
+        assert (await alone.ends(round_id)).reason == reasons.explain_no_closing(2)
+        assert "commits were closed before the update was ready" in (await other.ends(round_id)).reason
         await until(lambda: not [*(alone.home / "content" / "pins").iterdir()])
         following, _ = await world.play()
-        assert following > round_
+        assert following > round_id

@@ -14,12 +14,12 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180
 DEPTHS = range(6)
 
 
-async def take_back(world: World, round_: RoundId, blocks: int) -> None:
+async def take_back(world: World, round_id: RoundId, blocks: int) -> None:
     """Replace by empty ones the round's last block, so many before it, and what came since."""
     at = [
         event.block
         for kind in (RoundOpened, CommitsClosed)
-        for event in await world.chain.past(kind, task=world.task, round=round_)
+        for event in await world.chain.past(kind, task=world.task, round=round_id)
     ]
     head = int(world.network.anvil.request("eth_blockNumber"), 16)
     await asyncio.to_thread(world.network.anvil.request, "anvil_reorg", head - max(at) + 1 + blocks, [])
@@ -44,13 +44,13 @@ async def at_work(world: World, last: RoundId) -> AsyncIterator[None]:
 @pytest.mark.parametrize("blocks", DEPTHS)
 async def test_reorg__while_nodes_train__the_round_is_played_and_paid_once(world: World, blocks: int) -> None:
     await world.play()
-    round_, waiting = await world.begin()
-    await take_back(world, round_, blocks)
+    round_id, waiting = await world.begin()
+    await take_back(world, round_id, blocks)
     for training in waiting:
         training.begin()
-    async with at_work(world, round_):
-        await world.counted(round_, *world.nodes)
-    await world.accounts(round_)
+    async with at_work(world, round_id):
+        await world.counted(round_id, *world.nodes)
+    await world.accounts(round_id)
 
 
 @pytest.mark.parametrize("blocks", DEPTHS)
@@ -58,17 +58,17 @@ async def test_reorg__while_nodes_reveal__the_round_is_played_and_paid_once(
     world: World, blocks: int
 ) -> None:
     await world.play()
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     early, late = world.nodes
     theirs.begin()
-    await late.running.says("committed", f"round={round_}")
-    await world.superlink.said("committed", round=round_, node=late.address)
+    await late.running.says("committed", f"round={round_id}")
+    await world.superlink.said("committed", round=round_id, node=late.address)
     late.running.halt()
     mine.begin()
-    await world.superlink.said("revealed", round=round_, node=early.address)
-    assert (await world.round(round_)).phase is Phase.CLOSED
-    await take_back(world, round_, blocks)
+    await world.superlink.said("revealed", round=round_id, node=early.address)
+    assert (await world.round(round_id)).phase is Phase.CLOSED
+    await take_back(world, round_id, blocks)
     late.running.wake()
-    async with at_work(world, round_):
-        await world.counted(round_, *world.nodes)
-    await world.accounts(round_)
+    async with at_work(world, round_id):
+        await world.counted(round_id, *world.nodes)
+    await world.accounts(round_id)

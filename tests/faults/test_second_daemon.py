@@ -25,7 +25,7 @@ async def refused(world: World, role: str, home: Path) -> str:
 async def test_second__daemon_on_a_home_or_key_in_use__is_refused_and_the_first_goes_on(
     world: World, tmp_path: Path
 ) -> None:
-    round_, waiting = await world.begin()
+    round_id, waiting = await world.begin()
     first, lead, copy = world.nodes[0], world.superlink, tmp_path / "copy"
     shutil.copytree(first.home, copy)
     said = len(first.running.lines)
@@ -41,4 +41,4 @@ async def test_second__daemon_on_a_home_or_key_in_use__is_refused_and_the_first_
     assert len(first.running.lines) == said
     for training in waiting:
         training.begin()
-    await world.counted(round_, *world.nodes)
+    await world.counted(round_id, *world.nodes)

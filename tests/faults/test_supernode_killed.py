@@ -16,11 +16,11 @@ TRAINED = ("before-signed", "during-signed", "after-signed")  # what was trained
 REVEALED = "before-ended"  # from here on there may be a result
 
 
-async def finished(world: World, round_: RoundId) -> Manifest:
+async def finished(world: World, round_id: RoundId) -> Manifest:
     """Both nodes are counted and paid in the round, and know it."""
-    manifest = await world.counted(round_, *world.nodes)
+    manifest = await world.counted(round_id, *world.nodes)
     for node in world.nodes:
-        row = await node.ends(round_)
+        row = await node.ends(round_id)
         assert (row.status, int(row.reward_wei)) == (
             row_of(manifest, node).status,
             row_of(manifest, node).reward_wei,
@@ -28,42 +28,42 @@ async def finished(world: World, round_: RoundId) -> Manifest:
     return manifest
 
 
-async def committed(world: World, round_: RoundId, node: Supernode) -> str:
+async def committed(world: World, round_id: RoundId, node: Supernode) -> str:
     """Wait until the Superlink has a node's commit; the commitment it signed for."""
-    await world.superlink.said("committed", round=round_, node=node.address)
-    await node.running.says("committed", f"round={round_}")
+    await world.superlink.said("committed", round=round_id, node=node.address)
+    await node.running.says("committed", f"round={round_id}")
     return node.address
 
 
 async def test_kill__posted__learns_of_its_reward_and_takes_part_in_the_next_round(world: World) -> None:
-    round_, (mine, theirs) = await world.begin()
+    round_id, (mine, theirs) = await world.begin()
     victim, other = world.nodes
     theirs.begin()
-    await committed(world, round_, other)
+    await committed(world, round_id, other)
     other.running.halt()
     mine.begin()
-    await world.superlink.said("revealed", round=round_, node=victim.address)
+    await world.superlink.said("revealed", round=round_id, node=victim.address)
     victim.running.halt()
     other.running.wake()
-    await world.posted(round_)
+    await world.posted(round_id)
     await victim.restart()
-    await finished(world, round_)
+    await finished(world, round_id)
     following, _ = await world.play()
-    assert following == round_ + 1
+    assert following == round_id + 1
     await finished(world, following)
 
 
 async def test_kill__away_for_a_whole_round__says_so_and_is_in_the_next(world: World) -> None:
-    round_, (_, theirs) = await world.begin()
+    round_id, (_, theirs) = await world.begin()
     victim, other = world.nodes
     await victim.kill()
     theirs.begin()
-    await committed(world, round_, other)
+    await committed(world, round_id, other)
     world.skip(world.rules.commit_period)
-    manifest = await world.counted(round_, other)
+    manifest = await world.counted(round_id, other)
     assert [row.node for row in manifest.absent] == [victim.member.operator.address]
     await victim.start()
-    assert "was not there while commits were open" in (await victim.ends(round_)).reason
+    assert "was not there while commits were open" in (await victim.ends(round_id)).reason
     following, _ = await world.play()
     await finished(world, following)
 
@@ -71,32 +71,32 @@ async def test_kill__away_for_a_whole_round__says_so_and_is_in_the_next(world: W
 async def test_failpoints__power_is_lost_at_each_while_commits_are_open__one_commit_is_paid(
     world: World,
 ) -> None:
-    round_, (_, theirs) = await world.begin()
+    round_id, (_, theirs) = await world.begin()
     victim = world.nodes[0]
     await victim.kill()
     for point in OPEN:
         await victim.start(**{VARIABLE: point})
         if point in TRAINED:
-            (await victim.desk.asked(round_)).begin()
+            (await victim.desk.asked(round_id)).begin()
         assert await victim.running.ended() == -signal.SIGKILL, point
     await victim.start()
     theirs.begin()
-    await finished(world, round_)
+    await finished(world, round_id)
 
 
 async def test_failpoints__power_is_lost_at_each_once_commits_are_closed__one_commit_is_paid(
     world: World,
 ) -> None:
-    round_, (_, theirs) = await world.begin()
+    round_id, (_, theirs) = await world.begin()
     victim, other = world.nodes
     theirs.begin()
-    await committed(world, round_, other)
+    await committed(world, round_id, other)
     other.running.halt()  # so that the round stays closed until it reveals
     await victim.restart(**{VARIABLE: CLOSED[0]})
-    (await victim.desk.asked(round_)).begin()
+    (await victim.desk.asked(round_id)).begin()
     for following in (*CLOSED[1:], ""):
         assert await victim.running.ended() == -signal.SIGKILL
         await victim.start(**{VARIABLE: following})
         if following == REVEALED:
             other.running.wake()
-    await finished(world, round_)
+    await finished(world, round_id)

@@ -21,14 +21,14 @@ from dao.chain.events import Claimed, CommitsClosed, Finalized
 from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
 from dao.core.errors import Reverted
-from dao.core.formats.layout import Layout, model_size, write_model
+from dao.core.formats.layout import Layout, compute_model_size, write_model
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Domain, Phase, RoundId, RoundState, Rules, Status, TaskId, Wei, hex_of
-from dao.demo.follow import StatusReader
+from dao.demo.status_reader import StatusReader
 from dao.store.disk import DiskStore
 from node import status as node_status
 from node.journal import Step, SupernodeJournal
-from node.rewards import claim, standing
+from node.rewards import claim, read_standing
 from node.settings import NodeSettings, TaskSettings, write_task
 from tests.faults.desk import Desk, Training
 from tests.faults.process import LIMIT, LOOK, Process, until
@@ -102,20 +102,20 @@ class Supernode(Daemon):
         return hex_of(self.member.operator.address)
 
     async def status(self) -> node_status.NodeStatus:
-        return await node_status.status(NodeSettings.load(self.home))
+        return await node_status.read_status(NodeSettings.load(self.home))
 
-    async def steps(self, round_: int, step: Step) -> None:
+    async def steps(self, round_id: int, step: Step) -> None:
         """Wait until the node's journal has a step of a round, or a later one."""
-        at, enough = self.home / "journal.sqlite", [*Step][[*Step].index(step) :]
+        at, enough = self.home / "journal.db", [*Step][[*Step].index(step) :]
         await until(at.exists)
         with closing(SupernodeJournal(at, self.domain, self.member.operator.address)) as journal:
-            await until(lambda: any(n.round == round_ and n.step in enough for n in journal.notes()))
+            await until(lambda: any(n.round == round_id and n.step in enough for n in journal.notes()))
 
-    async def ends(self, round_: int) -> node_status.RoundStatus:
+    async def ends(self, round_id: int) -> node_status.RoundStatus:
         """Wait until it has what came of a round; what `dao node status` shows of it."""
-        await self.steps(round_, Step.ENDED)
+        await self.steps(round_id, Step.ENDED)
         rows = (await self.status()).rounds
-        return next(row for row in rows if row.round == round_)
+        return next(row for row in rows if row.round == round_id)
 
 
 @dataclass
@@ -187,31 +187,31 @@ class World:
 
     async def play(self) -> tuple[RoundId, Manifest]:
         """Play a round without a fault."""
-        round_, waiting = await self.begin()
+        round_id, waiting = await self.begin()
         for training in waiting:
             training.begin()
-        return round_, await self.posted(round_)
+        return round_id, await self.posted(round_id)
 
-    async def round(self, round_: RoundId) -> RoundState:
-        return await Coordinator(self.chain).round_of(self.task, round_, self.chain.head().number)
+    async def round(self, round_id: RoundId) -> RoundState:
+        return await Coordinator(self.chain).round_of(self.task, round_id, self.chain.head().number)
 
     async def newest(self) -> RoundId:
         return (await Coordinator(self.chain).task_of(self.task, self.chain.head().number)).last_round
 
-    async def reaches(self, round_: RoundId, *phases: Phase, limit: float = LIMIT) -> RoundState:
+    async def reaches(self, round_id: RoundId, *phases: Phase, limit: float = LIMIT) -> RoundState:
         """Wait until a round is in one of these phases."""
         async with asyncio.timeout(limit):
-            while (state := await self.round(round_)).phase not in phases:
+            while (state := await self.round(round_id)).phase not in phases:
                 await self.chain.changed(limit)
         return state
 
-    async def posted(self, round_: RoundId) -> Manifest:
+    async def posted(self, round_id: RoundId) -> Manifest:
         """Wait for a round's result; its manifest."""
-        await self.reaches(round_, *POSTED)
+        await self.reaches(round_id, *POSTED)
         history = RoundReader(self.chain, self.task)
         async with asyncio.timeout(LIMIT):
             # while Anvil mines a block, it answers calls at the one before with the new state, and logs without it
-            while (posted := (await history.events_of(round_, self.chain.head())).posted) is None:
+            while (posted := (await history.events_of(round_id, self.chain.head())).posted) is None:
                 await self.chain.changed(1)
         content = await DiskStore(self.superlink.home / "store").get(posted.result.manifest_digest)
         return parse_manifest(content.read_bytes())
@@ -224,30 +224,30 @@ class World:
 
     # what must hold of a round
 
-    async def counted(self, round_: RoundId, *nodes: Supernode) -> Manifest:
+    async def counted(self, round_id: RoundId, *nodes: Supernode) -> Manifest:
         """The round has a result in which these nodes count, are paid, and never signed twice."""
-        manifest = await self.posted(round_)
+        manifest = await self.posted(round_id)
         assert sum(row.reward_wei for row in manifest.nodes) + manifest.refunded_wei == manifest.budget_wei
         for node in nodes:
             row = row_of(manifest, node)
             assert row.status in COUNTED, row
             assert row.reward_wei > 0, row
-        assert not self.equivocations(round_)
+        assert not self.equivocations(round_id)
         return manifest
 
-    def equivocations(self, round_: RoundId) -> list[Any]:
+    def equivocations(self, round_id: RoundId) -> list[Any]:
         """Second commits that the Superlink was given."""
-        return SuperlinkJournal(self.superlink.home / "journal.db").equivocations(self.task, round_)
+        return SuperlinkJournal(self.superlink.home / "journal.db").read_equivocations(self.task, round_id)
 
-    async def accounts(self, round_: RoundId) -> None:
+    async def accounts(self, round_id: RoundId) -> None:
         """Once the rounds up to this one are final, have everyone claim, and claim again: each wei is paid once.
 
         Their results are by the seeds that the chain has in the end.
         """
         self.skip(self.rules.force_period)
-        await self.reaches(round_, Phase.FINALIZED)
+        await self.reaches(round_id, Phase.FINALIZED)
         async with asyncio.timeout(LIMIT):
-            while not await self.chain.past(Finalized, task=self.task, round=round_):  # Anvil: state first
+            while not await self.chain.past(Finalized, task=self.task, round=round_id):  # Anvil: state first
                 await self.chain.changed(1)
         for node in self.nodes:
             await self._claim(node)
@@ -269,9 +269,9 @@ class World:
         """Pay a node's owner what is due, and try to have it paid again."""
         owner, store = node.member.owner, DiskStore(self.superlink.home / "store")
         async with self.network.sender(self.chain, owner) as sender:
-            held = await standing(self.chain, store, self.task, owner.address)
+            held = await read_standing(self.chain, store, self.task, owner.address)
             await claim(self.chain, sender, held)
-            assert (await standing(self.chain, store, self.task, owner.address)).claimable == 0
+            assert (await read_standing(self.chain, store, self.task, owner.address)).claimable == 0
             again = Distributor(self.chain).claim(held.task, held.owner, held.final, held.proof)
             with pytest.raises(Reverted):
                 await sender.send(again)
@@ -331,7 +331,7 @@ async def _rules(folder: Path, superlink: Signer, **changes: Any) -> Rules:
     for index in range(SHARDS):
         save_file(rows(1000 + index), shards / f"{index:03}.safetensors")
     layout = Layout.of({"mean": (VALUES,)})
-    first = bytearray(model_size(layout))
+    first = bytearray(compute_model_size(layout))
     write_model(layout, first)
     made = read_shards(shards)
     rules = replace(
@@ -360,7 +360,7 @@ async def _key(home: Path) -> Signer:
 
 def _write_config(home: Path, network: Network, first: str) -> None:
     network.deployment.save(home / "deployment.json")
-    lines = [first, "[chain]", f'url = "{network.anvil.ws}"']
+    lines = [first, "[chain]", f'rpc = "{network.anvil.ws}"']
     (home / "config.toml").write_text("\n".join(lines) + "\n")
 
 

@@ -29,7 +29,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     uri: str = request.getfixturevalue("postgresql")
     name = f"index_{next(_numbers)}"
     with psycopg.connect(uri, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[call-overload]  # a name cannot be a parameter
+        connection.execute(f"CREATE DATABASE {name}")  # a name cannot be a parameter
     return uri.replace("/postgres?", f"/{name}?")
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from bench.synthetic_events import NETWORK
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
-from dao.chain.track import BlockRef
 from dao.core.errors import Reorged
 from dao.core.types import BlockNumber
 from dao.index import indexer as module

@@ -9,11 +9,11 @@ from sqlalchemy import Engine
 
 from dao.chain.contracts import Coordinator
 from dao.core.formats.manifest import Manifest, dump_manifest
-from dao.core.settle import result as result_of
-from dao.core.types import RoundId, Wei
+from dao.core.settle import compute_result as result_of
+from dao.core.types import MicroScore, RoundId, Wei
 from dao.devnet.anvil import Anvil
 from dao.index import manifests as module
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from tests.index.world import indexing, manifest_of, root_of, until
 from tests.support import Network, deploy_network
@@ -36,7 +36,7 @@ CASES: dict[str, tuple[Change, str]] = {
     "another amount": (_other_amount, "other than posted"),
     "another score": (
         lambda manifest: dump_manifest(
-            replace(manifest, nodes=(replace(manifest.nodes[0], score=7), *manifest.nodes[1:]))
+            replace(manifest, nodes=(replace(manifest.nodes[0], score=MicroScore(7)), *manifest.nodes[1:]))
         ),
         "scores",
     ),
@@ -67,7 +67,7 @@ async def test_manifest__other_than_posted__refused_with_the_reason(
                 content = change(good)
                 await store.put_bytes(content)
                 digest = cid_of_bytes(content).digest
-                posted = result_of(good, (), Cid.parse(good.model).digest, digest)
+                posted = result_of(good, (), good.model.digest, digest)
                 await sender.send(coordinator.post_result(task, round_, seed, posted))
                 await indexed.caught_up()
                 await until(indexed, lambda: reads.list_rounds(task).items[0].refusal is not None)

@@ -1,6 +1,6 @@
 """Reads of a made-up history: pages that add up to the list, and cursors that are none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from sqlalchemy import Engine
@@ -10,7 +10,7 @@ from bench.synthetic_events import NETWORK, SyntheticHistory, operator_of, owner
 from dao.core.errors import DecodeError
 from dao.core.types import RoundId, TaskId
 from dao.index.reads import Reads
-from dao.index.reads.records import RecordPage
+from dao.index.reads.records import EventRecord, RecordPage
 
 Read = Callable[[Reads, str | None, int], RecordPage[object]]
 FIRST = TaskId(1)
@@ -74,11 +74,12 @@ def test_events__after_and_before_a_place__in_order_and_of_what_is_asked(reads: 
     assert tuple(everything[-500:][::-1]) == tuple(newest)
     assert reads.list_events(before=newest[-1].place, limit=7)[0] == everything[-501]
     who, number = owner_of(3), proposal(reads)
-    for found, fits in (
+    cases: Sequence[tuple[Sequence[EventRecord], Callable[[EventRecord], bool]]] = (
         (reads.list_events(0, topics=["vote"], limit=500), lambda event: event.topic == "vote"),
         (reads.list_events(0, task=TaskId(2), limit=500), lambda event: event.task == 2),
         (reads.list_events(0, proposal=number, limit=500), lambda event: event.proposal == number),
-    ):
+    )
+    for found, fits in cases:
         assert list(found) == [event for event in everything if fits(event)][:500]
     assert {event.kind for event in reads.list_events(0, address=who, limit=500)} >= {
         "Transfer",

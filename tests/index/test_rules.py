@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 
 from dao.chain.contracts import Coordinator
 from dao.chain.deploy import TOKEN, timelock_execute
-from dao.core.round_machine import abort_after
+from dao.core.round_machine import compute_earliest_abort
 from dao.core.types import RoundId, Timestamp, Wei
 from dao.devnet.anvil import Anvil
 from tests.index.world import indexing
@@ -35,7 +35,9 @@ async def test_rules__changed_while_a_round_is_open__each_round_has_its_own(
             assert shown is not None
             assert shown.rules == after
             opened = await coordinator.round_of(task, RoundId(1), chain.head())
-            await indexed.pass_time(network, abort_after(before, opened) - chain.head().timestamp + 1)
+            await indexed.pass_time(
+                network, compute_earliest_abort(before, opened) - chain.head().timestamp + 1
+            )
             await sender.send(coordinator.abort(task, RoundId(1)))
             await timelock_execute(
                 chain,

@@ -11,16 +11,16 @@ from dao.chain.deploy import TOKEN, Params, grant
 from dao.chain.governance import Actions, Governor, Support, VotingPower
 from dao.chain.handover import hand_over
 from dao.chain.signer import Signer
-from dao.core.commitment import result_hash
 from dao.core.formats.manifest import dump_manifest
 from dao.core.reward_tree import RewardTree
-from dao.core.settle import result as result_of
+from dao.core.settle import compute_result as result_of
+from dao.core.settle import compute_result_hash
 from dao.core.types import Phase, RoundId, Timestamp, Wei
 from dao.devnet.anvil import Anvil
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from dao.index.reads.reader import make_record
 from dao.index.reads.records import ProposalPhase, RoundNodeRecord
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from tests.index.world import Indexed, indexing, manifest_of, root_of, until
 from tests.support import Network, deploy_network
@@ -72,7 +72,7 @@ async def test_decision__from_proposal_to_execution__as_the_governor_tells(
         governor, receiver = Governor(chain), Signer.ephemeral().address
         actions = Actions.of([Token(chain).transfer(receiver, Wei(7 * TOKEN))])
         text = "# A grant\n\nFor \0 and <b>others</b>"
-        number = proposal_id(actions, text)
+        number = compute_proposal_id(actions, text)
         async with network.sender(chain, voters[0]) as one, network.sender(chain, voters[2]) as two:
             await one.send(governor.propose(actions, text))
             assert await check_proposal(indexed, number) is ProposalPhase.PENDING
@@ -90,7 +90,7 @@ async def test_decision__from_proposal_to_execution__as_the_governor_tells(
             await indexed.pass_time(network, 6)
             await two.send(governor.execute(actions, text))
             assert await check_proposal(indexed, number) is ProposalPhase.EXECUTED
-        other = proposal_id(actions, "another")
+        other = compute_proposal_id(actions, "another")
         assert await check_proposal(indexed, other) is ProposalPhase.DEFEATED
 
         shown = reads.find_proposal(number)
@@ -139,7 +139,7 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
             seed = closed.events[0].seed  # type: ignore[attr-defined]
             manifest = manifest_of(network, task, seed, {members[0]: 3000, members[1]: 1000})
             content = dump_manifest(manifest)
-            model = Cid.parse(manifest.model).digest
+            model = manifest.model.digest
             result = result_of(manifest, (), model, cid_of_bytes(content).digest)
             await sender.send(coordinator.post_result(task, RoundId(1), seed, result))
             await indexed.caught_up()
@@ -173,7 +173,7 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
         round_, shown = await coordinator.round_of(task, RoundId(1), at), reads.find_round(task, RoundId(1))
         assert shown is not None
         assert shown.result is not None
-        assert result_hash(shown.result) == round_.result_hash
+        assert compute_result_hash(shown.result) == round_.result_hash
         assert (shown.phase, shown.opened_at, shown.closed_at, shown.posted_at) == (
             *(round_.phase, round_.opened_at, round_.closed_at, round_.posted_at),
         )

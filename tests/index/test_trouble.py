@@ -14,10 +14,10 @@ from sqlalchemy import Engine
 from dao.chain.contracts import Coordinator, Registry, Token
 from dao.chain.deploy import TOKEN, Params
 from dao.chain.governance import Actions, Governor, Support
-from dao.core.formats.signed_messages import commit_digest
+from dao.core.formats.signed_messages import compute_commit_digest
 from dao.core.types import BlockNumber, Digest, RoundId, TaskId, Wei
 from dao.devnet.anvil import Anvil
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from dao.index.database import migrate, open_database
 from dao.runtime.failpoint import VARIABLE
 from tests.chain.proxy import Proxy
@@ -84,11 +84,11 @@ async def live(network: Network) -> Lived:
         async with network.sender(chain, other.operator) as sender:
             operator = other.operator.address
             signature = other.operator.sign(
-                commit_digest(chain.domain, task, RoundId(1), operator, COMMITMENT)
+                compute_commit_digest(chain.domain, task, RoundId(1), operator, COMMITMENT)
             )
             await sender.send(coordinator.commit(task, RoundId(1), operator, COMMITMENT, signature))
         actions, text = Actions.of([Token(chain).transfer(one.owner.address, Wei(1))]), f"# {begin}"
-        number = proposal_id(actions, text)
+        number = compute_proposal_id(actions, text)
         async with network.sender(chain, one.owner) as sender:
             await sender.send(Token(chain).delegate(one.owner.address))
             await pass_time(1)

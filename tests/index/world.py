@@ -9,9 +9,9 @@ from hashlib import sha256
 from sqlalchemy import Engine, select
 
 from dao.chain.client import Chain
-from dao.core.formats.json_form import Cid, Signature
+from dao.core.commits import CommitRecord, Reveal, SignedCommit, compute_commits_root
 from dao.core.formats.manifest import Manifest, Shard
-from dao.core.settle import Commit, RoundFacts, commits_root, settle
+from dao.core.settle import RoundFacts, settle_round
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -20,10 +20,12 @@ from dao.core.types import (
     Domain,
     MicroScore,
     RoundId,
+    Signature,
     Status,
     TaskId,
     Wei,
 )
+from dao.core.types import Member as AsMember
 from dao.core.weigh import NodeWeight
 from dao.index import schema
 from dao.index.change_notices import ChangeNotice
@@ -34,7 +36,7 @@ from dao.store.source import Source
 from tests.support import RULES, Member, Network
 
 LIMIT = 60.0
-MODEL = Cid(str(cid_of_bytes(b"model")))
+MODEL = cid_of_bytes(b"model")
 
 
 @dataclass
@@ -140,23 +142,26 @@ def manifest_of(
         for member in scores
     }
     by_node = {member.operator.address: MicroScore(score) for member, score in scores.items()}
-    return settle(facts, previous, commits, weighed, by_node, {})
+    return settle_round(facts, previous, commits, weighed, by_node, {})
 
 
 def commitment_of(operator: Address) -> Digest:
     return Digest(sha256(operator).digest())
 
 
-def _commit(member: Member) -> Commit:
+def _commit(member: Member) -> CommitRecord:
     operator = member.operator.address
-    digest = commitment_of(operator)
-    return Commit(
-        *(operator, member.owner.address, Wei(10**18), digest, Signature(bytes(65)), False),
-        *(MODEL, digest, ZERO_DIGEST, None),
+    facts = AsMember(member.owner.address, Wei(10**18))
+    return CommitRecord(
+        facts, _signed(operator), False, Reveal(MODEL, commitment_of(operator), ZERO_DIGEST), None
     )
+
+
+def _signed(operator: Address) -> SignedCommit:
+    return SignedCommit(TaskId(1), RoundId(1), operator, commitment_of(operator), Signature(bytes(65)))
 
 
 def root_of(members: list[Member]) -> Digest:
     """The commits root of a round in which all of them committed."""
     operators = [member.operator.address for member in members]
-    return commits_root((operator, commitment_of(operator)) for operator in operators)
+    return compute_commits_root(map(_signed, operators))

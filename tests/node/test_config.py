@@ -13,29 +13,29 @@ class Settings(HomeSettings):
 
 
 @pytest.fixture(autouse=True)
-def no_variables(monkeypatch):
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COMMONWEIGHT_HOME", raising=False)
 
 
-def test_load__no_file__gives_the_defaults(tmp_path):
+def test_load__no_file__gives_the_defaults(tmp_path: Path) -> None:
     settings = Settings.load(tmp_path)
-    assert (settings.threads, settings.chain.url) == (2, "ws://127.0.0.1:8545")
+    assert (settings.threads, settings.chain.rpc) == (2, "ws://127.0.0.1:8545")
     assert settings.at(settings.chain.deployment) == tmp_path / "deployment.json"
     assert settings.password_file() is None
 
 
-def test_load__file_variable_flag__the_later_wins(tmp_path, monkeypatch):
-    (tmp_path / FILE).write_text('threads = 3\n[chain]\nurl = "http://a"\nconfirmations = 1\n')
+def test_load__file_variable_flag__the_later_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / FILE).write_text('threads = 3\n[chain]\nrpc = "http://a"\nconfirmations = 1\n')
     settings = Settings.load(tmp_path, threads=None)
-    assert (settings.threads, settings.chain.url, settings.chain.confirmations) == (3, "http://a", 1)
+    assert (settings.threads, settings.chain.rpc, settings.chain.confirmations) == (3, "http://a", 1)
     monkeypatch.setenv("COMMONWEIGHT_THREADS", "4")
     monkeypatch.setenv("COMMONWEIGHT_CHAIN__CONFIRMATIONS", "5")
     settings = Settings.load(tmp_path)
-    assert (settings.threads, settings.chain.url, settings.chain.confirmations) == (4, "http://a", 5)
+    assert (settings.threads, settings.chain.rpc, settings.chain.confirmations) == (4, "http://a", 5)
     assert Settings.load(tmp_path, threads=6).threads == 6
 
 
-def test_load__absolute_path__is_kept(tmp_path):
+def test_load__absolute_path__is_kept(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('[key]\nkeystore = "/keys/operator.json"\n')
     assert Settings.load(tmp_path).at(Settings.load(tmp_path).key.keystore) == Path("/keys/operator.json")
 
@@ -45,12 +45,12 @@ def test_load__absolute_path__is_kept(tmp_path):
     [
         ("thread = 3", "thread: there is no such setting"),
         ("threads = 'many'", "threads: expected a whole number"),
-        ("[chain]\nurl = 'ftp://x'", r"chain\.url: "),
+        ("[chain]\nrpc = 'ftp://x'", r"chain\.rpc: "),
         ("[chain]\nport = 1", r"chain\.port: "),
         ("threads =", "expected TOML"),
     ],
 )
-def test_load__wrong_file__names_the_setting_in_one_line(tmp_path, text, named):
+def test_load__wrong_file__names_the_setting_in_one_line(tmp_path: Path, text: str, named: str) -> None:
     (tmp_path / FILE).write_text(text)
     with pytest.raises(ConfigError, match=named) as caught:
         Settings.load(tmp_path)
@@ -58,7 +58,7 @@ def test_load__wrong_file__names_the_setting_in_one_line(tmp_path, text, named):
     assert str(tmp_path) in str(caught.value)
 
 
-def test_known_tasks__a_task_is_left_and_joined_again__its_settings_stay_to_claim_by(tmp_path):
+def test_known_tasks__a_task_is_left_and_joined_again__its_settings_stay_to_claim_by(tmp_path: Path) -> None:
     settings, given = NodeSettings.load(tmp_path), TaskSettings(data=Path("mine.csv"), superlink="link:8600")
     write_task(settings, TaskId(3), given)
     put_aside(settings, TaskId(3))
@@ -69,7 +69,7 @@ def test_known_tasks__a_task_is_left_and_joined_again__its_settings_stay_to_clai
     assert [path.name for path in (tmp_path / "tasks").iterdir()] == ["3.toml"]
 
 
-def test_default_home__variable__wins(tmp_path, monkeypatch):
+def test_default_home__variable__wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert default_home("node") == Path.home() / ".commonweight" / "node"
     monkeypatch.setenv("COMMONWEIGHT_HOME", str(tmp_path))
     assert default_home("node") == tmp_path

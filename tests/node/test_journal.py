@@ -5,18 +5,21 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from dao.chain.signer import Signer, recover
+from dao.core.commits import Reveal
 from dao.core.errors import ConfigError, RuleError
-from dao.core.formats.signed_messages import commit_digest
-from dao.core.types import Address, Digest, Domain, RoundId, TaskId
+from dao.core.formats.cid import Cid
+from dao.core.formats.signed_messages import compute_commit_digest
+from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId
 from dao.runtime.failpoint import VARIABLE
 from dao.store.cid import cid_of_bytes
-from node.journal import FAILPOINTS, Step, SupernodeJournal
+from node.journal import FAILPOINTS, CommitEntry, Step, SupernodeJournal
 
 DOMAIN = Domain(31337, Address(b"c" * 20))
 TASK, ROUND = TaskId(1), RoundId(2)
@@ -28,81 +31,82 @@ def opened(path: Path) -> SupernodeJournal:
     return SupernodeJournal(path, DOMAIN, Signer(KEY).address)
 
 
-def sign(journal: SupernodeJournal, salt: int = 0, round_: RoundId = ROUND):
-    return journal.sign(
-        TASK, round_, cid_of_bytes(b"update"), ROOT, Digest(bytes([salt]) * 32), Signer(KEY).sign
-    )
+def sign(journal: SupernodeJournal, salt: int = 0, round_id: RoundId = ROUND) -> CommitEntry:
+    reveal = Reveal(cid_of_bytes(b"update"), ROOT, Digest(bytes([salt]) * 32))
+    return journal.sign(TASK, round_id, reveal, Signer(KEY).sign)
 
 
 def sign_in_process(path: Path, salt: int) -> bytes | None:
     journal = opened(path)
     try:
-        return sign(journal, salt).signature
+        return sign(journal, salt).commit.signature
     except RuleError:
         return None
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "journal.sqlite"
+    return tmp_path / "journal.db"
 
 
 @pytest.fixture
-def journal(path: Path):
+def journal(path: Path) -> Iterator[SupernodeJournal]:
     journal = opened(path)
     yield journal
     journal.close()
 
 
-def test_sign__first_commit__is_recorded_with_a_signature_of_the_node(journal, path):
+def test_sign__first_commit__is_recorded_with_a_signature_of_the_node(
+    journal: SupernodeJournal, path: Path
+) -> None:
     journal.see(TASK, ROUND, 10)
-    commit = sign(journal)
-    digest = commit_digest(DOMAIN, TASK, ROUND, Signer(KEY).address, commit.commitment)
-    assert recover(digest, commit.signature) == Signer(KEY).address
+    entry = sign(journal)
+    digest = compute_commit_digest(DOMAIN, TASK, ROUND, Signer(KEY).address, entry.commit.commitment)
+    assert recover(digest, entry.commit.signature) == Signer(KEY).address
     again = opened(path)
-    assert again.commit_of(TASK, ROUND) == commit
+    assert again.commit_of(TASK, ROUND) == entry
     assert again.note_of(TASK, ROUND).step == Step.SIGNED
     again.close()
 
 
-def test_sign__same_commit_twice__gives_the_recorded_signature(journal):
+def test_sign__same_commit_twice__gives_the_recorded_signature(journal: SupernodeJournal) -> None:
     first = sign(journal)
-    journal.receive(TASK, ROUND, b"receipt")
-    assert sign(journal).signature == first.signature
+    journal.receive(TASK, ROUND, Signature(b"receipt"))
+    assert sign(journal).commit.signature == first.commit.signature
     assert sign(journal).receipt == b"receipt"
 
 
-def test_sign__second_commit__is_refused(journal):
+def test_sign__second_commit__is_refused(journal: SupernodeJournal) -> None:
     first = sign(journal)
     with pytest.raises(RuleError, match="another commit is signed already"):
         sign(journal, salt=1)
     assert journal.commit_of(TASK, ROUND) == first
-    assert sign(journal, salt=1, round_=RoundId(3)).round == 3
+    assert sign(journal, salt=1, round_id=RoundId(3)).commit.round == 3
 
 
-def test_sign__signer_fails__records_nothing(journal):
-    def fails(_digest):
+def test_sign__signer_fails__records_nothing(journal: SupernodeJournal) -> None:
+    def fails(_digest: bytes) -> bytes:
         raise KeyError("no key")
 
     with pytest.raises(KeyError):
-        journal.sign(TASK, ROUND, cid_of_bytes(b"update"), ROOT, ROOT, fails)
+        journal.sign(TASK, ROUND, Reveal(cid_of_bytes(b"update"), ROOT, ROOT), fails)
     assert journal.commit_of(TASK, ROUND) is None
-    assert sign(journal)
+    assert sign(journal).commit.signature
 
 
-def test_sign__ten_processes_at_once__one_signature(path):
+def test_sign__ten_processes_at_once__one_signature(path: Path) -> None:
     with ProcessPoolExecutor(10, mp_context=multiprocessing.get_context("forkserver")) as pool:
         signatures = list(pool.map(sign_in_process, [path] * 10, range(10)))
     assert len([signature for signature in signatures if signature]) == 1
 
 
-def test_sign__ten_threads_at_once__one_signature(journal):
+def test_sign__ten_threads_at_once__one_signature(journal: SupernodeJournal) -> None:
     start = threading.Barrier(10)
 
-    def attempt(salt):
+    def attempt(salt: int) -> bytes | None:
         start.wait(10)
         try:
-            return sign(journal, salt).signature
+            return sign(journal, salt).commit.signature
         except RuleError:
             return None
 
@@ -111,14 +115,14 @@ def test_sign__ten_threads_at_once__one_signature(journal):
     assert len([signature for signature in signatures if signature]) == 1
 
 
-def test_journal__another_node_or_chain__is_refused(journal, path):
+def test_journal__another_node_or_chain__is_refused(journal: SupernodeJournal, path: Path) -> None:
     with pytest.raises(ConfigError, match="use another home folder"):
         SupernodeJournal(path, DOMAIN, Address(b"x" * 20))
-    with pytest.raises(ConfigError, match="of chain 31337"):
+    with pytest.raises(ConfigError, match=r"belongs to chain 31337, coordinator 0x6363.* not to chain 1,"):
         SupernodeJournal(path, Domain(1, DOMAIN.coordinator), Signer(KEY).address)
 
 
-def test_reach__facts_of_several_steps__add_up_and_the_last_reason_stays(journal):
+def test_reach__facts_of_several_steps__add_up_and_the_last_reason_stays(journal: SupernodeJournal) -> None:
     journal.see(TASK, ROUND, 10)
     journal.reach(TASK, ROUND, Step.REVEALED, facts={"seconds": 1.5})
     journal.reach(TASK, ROUND, Step.ENDED, "gated: no use", {"score": -3})
@@ -128,21 +132,23 @@ def test_reach__facts_of_several_steps__add_up_and_the_last_reason_stays(journal
     assert note.facts == {"seconds": 1.5, "score": -3, "audit": "ok"}
 
 
-def test_see__round_seen_before__keeps_its_step(journal):
+def test_see__round_seen_before__keeps_its_step(journal: SupernodeJournal) -> None:
     journal.see(TASK, ROUND, 10)
     journal.reach(TASK, ROUND, Step.REVEALED)
     assert journal.see(TASK, ROUND, 12).step == Step.REVEALED
     assert journal.note_of(TASK, ROUND).block == 12
 
 
-def test_notes__many_rounds__newest_first_and_bounded(journal):
+def test_notes__many_rounds__newest_first_and_bounded(journal: SupernodeJournal) -> None:
     for number in range(1, 6):
         journal.see(TASK, RoundId(number), 10 * number)
     assert [note.round for note in journal.notes(TASK, last=2)] == [5, 4]
     assert journal.notes(TaskId(9)) == []
 
 
-def test_journal__durability__signatures_are_synced_and_steps_are_not(journal, path):
+def test_journal__durability__signatures_are_synced_and_steps_are_not(
+    journal: SupernodeJournal, path: Path
+) -> None:
     journal.see(TASK, ROUND, 10)
     sign(journal)
     assert journal._db.execute("PRAGMA synchronous").fetchone() == (2,)  # as the last transaction was
@@ -151,11 +157,11 @@ def test_journal__durability__signatures_are_synced_and_steps_are_not(journal, p
     assert sqlite3.connect(path).execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def idle(journal):
+def idle(journal: SupernodeJournal) -> set[Cid]:
     return set(journal.idle_pins())
 
 
-def test_pins__round_not_ended__are_kept_and_those_never_signed_are_not(journal):
+def test_pins__round_not_ended__are_kept_and_those_never_signed_are_not(journal: SupernodeJournal) -> None:
     signed, lost = cid_of_bytes(b"update"), cid_of_bytes(b"killed before it was signed")
     journal.see(TASK, ROUND, 10)
     journal.pin(TASK, ROUND, lost)
@@ -165,23 +171,23 @@ def test_pins__round_not_ended__are_kept_and_those_never_signed_are_not(journal)
     for step in (Step.SIGNED, Step.RECEIVED, Step.COUNTED, Step.REVEALED):
         journal.reach(TASK, ROUND, step)
         assert idle(journal) == {lost}
-    journal.unpinned(signed)
-    journal.unpinned(lost)
+    journal.forget_pin(signed)
+    journal.forget_pin(lost)
     assert idle(journal) == set()
     journal.reach(TASK, ROUND, Step.ENDED)
     assert idle(journal) == {signed}
-    journal.unpinned(signed)
+    journal.forget_pin(signed)
     assert idle(journal) == set()
 
 
-def test_pins__next_round_signs_the_same_update__are_kept_until_it_ends(journal):
+def test_pins__next_round_signs_the_same_update__are_kept_until_it_ends(journal: SupernodeJournal) -> None:
     following, cid = RoundId(ROUND + 1), cid_of_bytes(b"update")
-    for round_ in (ROUND, following):
-        journal.see(TASK, round_, 10)
-        journal.pin(TASK, round_, cid)
-        sign(journal, round_=round_)
+    for round_id in (ROUND, following):
+        journal.see(TASK, round_id, 10)
+        journal.pin(TASK, round_id, cid)
+        sign(journal, round_id=round_id)
     journal.reach(TASK, ROUND, Step.ENDED)
-    journal.unpinned(cid)
+    journal.forget_pin(cid)
     assert idle(journal) == set()
     journal.reach(TASK, following, Step.ENDED)
     assert idle(journal) == {cid}
@@ -203,7 +209,7 @@ journal.reach(TASK, ROUND, Step.ENDED, "done")
 
 
 @pytest.mark.parametrize("name", FAILPOINTS)
-def test_journal__killed_at_a_step__goes_on_with_one_signature(path, name):
+def test_journal__killed_at_a_step__goes_on_with_one_signature(path: Path, name: str) -> None:
     root = Path(__file__).parents[2]
     code = CRASHER.format(root=str(root), path=str(path))
     killed = subprocess.run(
@@ -218,7 +224,7 @@ def test_journal__killed_at_a_step__goes_on_with_one_signature(path, name):
     before = journal.commit_of(TASK, ROUND)
     journal.see(TASK, ROUND, 10)
     after = sign(journal, 7)
-    assert before is None or before.signature == after.signature
+    assert before is None or before.commit.signature == after.commit.signature
     assert (before is None) == (
         name in ("before-seen", "during-seen", "after-seen", "before-signed", "during-signed")
     )

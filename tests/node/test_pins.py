@@ -10,14 +10,17 @@ from typing import Any, cast
 import pytest
 
 from dao.chain.signer import Signer
+from dao.core.commits import Reveal
 from dao.core.errors import ContentError
+from dao.core.formats.cid import Cid
 from dao.core.types import Address, Digest, Domain, Phase, RoundId, TaskId
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from node.journal import Step, SupernodeJournal
 from node.outcomes import Outcomes
 from node.supernode import Supernode
+from node.update_maker import UpdateMaker
 
 pytestmark = pytest.mark.asyncio
 
@@ -54,13 +57,13 @@ class Node:
     outcomes: Outcomes
     base: Cid
 
-    async def signs(self, round_: RoundId, update: bytes, *, signed: bool = True) -> Cid:
+    async def signs(self, round_id: RoundId, update: bytes, *, signed: bool = True) -> Cid:
         """What the daemon does with a trained update, and at the reveal by IPFS; a kill may come before it is signed."""
         cid = await self.disk.put_bytes(update)
-        self.journal.see(TASK, round_, 10)
-        self.journal.pin(TASK, round_, cid)
+        self.journal.see(TASK, round_id, 10)
+        self.journal.pin(TASK, round_id, cid)
         if signed:
-            self.journal.sign(TASK, round_, cid, ROOT, ROOT, SIGNER.sign)
+            self.journal.sign(TASK, round_id, Reveal(cid, ROOT, ROOT), SIGNER.sign)
         await self.store.pin(cid)
         return cid
 
@@ -96,16 +99,16 @@ async def node(journal: SupernodeJournal, tmp_path: Path) -> AsyncIterator[Node]
     await outcomes.close()
 
 
-class View:
+class Reader:
     """A round that has come to its end without a result."""
 
     def __init__(self, phase: Phase) -> None:
         self._state = SimpleNamespace(phase=phase, open_block=10, closed_at=0)
 
-    async def leaves(self, *_: object) -> SimpleNamespace:
+    async def wait_leaving(self, *_: object) -> SimpleNamespace:
         return self._state
 
-    async def rules_of(self, _: object) -> SimpleNamespace:
+    async def read_rules_of(self, _: object) -> SimpleNamespace:
         return SimpleNamespace(quorum=2)
 
 
@@ -114,8 +117,8 @@ async def test_take_part__round_ends_without_a_result__its_update_is_unpinned(
     node: Node, phase: Phase
 ) -> None:
     cid = await node.signs(ROUND, b"update")
-    means = SimpleNamespace(signer=SIGNER, view=View(phase), clock=None, journal=node.journal)
-    await Supernode(TASK, cast("Any", means), node.outcomes)._take_part(ROUND)
+    deps = SimpleNamespace(reader=Reader(phase), journal=node.journal, outcomes=node.outcomes)
+    await Supernode(TASK, cast("Any", deps)).take_part(ROUND)
     await asyncio.gather(*node.outcomes._releasing)
     assert node.journal.note_of(TASK, ROUND).step is Step.ENDED
     assert await node.held(cid) == (False, False)
@@ -150,23 +153,29 @@ async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned
         assert (node.disk.root / "pins" / lost.digest.hex()).exists()
         raise OSError("no room on the disk")
 
-    monkeypatch.setattr("node.supernode.write_update", write)
+    monkeypatch.setattr("node.update_maker.write_update", write)
     lost = cid_of_bytes(b"update")
-    means = SimpleNamespace(
-        signer=SimpleNamespace(address=SIGNER.address, sign=fail),
-        view=None,
-        clock=SimpleNamespace(now=lambda: 0.0),
-        journal=node.journal,
-        store=node.store,
-        domain=Domain(1, Address(bytes(20))),
-        scratch=tmp_path,
+
+    async def trainer(_: object) -> SimpleNamespace:
+        return SimpleNamespace(train=train)
+
+    signer, clock, readiness, nobody = (
+        cast("Any", one)
+        for one in (
+            SimpleNamespace(address=SIGNER.address, sign=fail),
+            SimpleNamespace(now=lambda: 0.0),
+            SimpleNamespace(get_trainer=trainer),
+            None,
+        )
+    )
+    maker = UpdateMaker(
+        *(TASK, signer, Domain(1, Address(bytes(20))), nobody, clock),
+        *(node.journal, node.store, readiness, node.outcomes, tmp_path),
     )
     rules = SimpleNamespace(base_model=node.base.digest, commit_period=60, codec=None, body_depth=3)
-    supernode = Supernode(TASK, cast("Any", means), node.outcomes)
-    supernode._trainer = cast("Any", SimpleNamespace(train=train))
     node.journal.see(TASK, ROUND, 10)
     with pytest.raises(OSError, match="no room"):
-        await supernode._train_and_sign(ROUND, cast("Any", SimpleNamespace(parent=0)), cast("Any", rules), 60)
+        await maker.train_and_sign(ROUND, cast("Any", SimpleNamespace(parent=0)), cast("Any", rules), 60)
     await node.released()
     assert (await node.held(lost))[0] is False
 
@@ -177,9 +186,10 @@ async def test_release__killed_between_the_end_and_unpinning__is_unpinned_at_the
     cid = await node.signs(ROUND, b"update")
     node.journal.reach(TASK, ROUND, Step.ENDED)
     await node.disk.unpin(cid)  # and killed before the IPFS node heard
-    means = SimpleNamespace(signer=SIGNER, view=None, clock=None, journal=node.journal)
+    nothing = SimpleNamespace(stop=lambda: asyncio.sleep(0))
+    deps = SimpleNamespace(reader=None, journal=node.journal, readiness=nothing, outcomes=node.outcomes)
     with pytest.raises(AttributeError):  # it has no chain
-        await Supernode(TASK, cast("Any", means), node.outcomes).run()
+        await Supernode(TASK, cast("Any", deps)).run()
     await asyncio.gather(*node.outcomes._releasing)
     assert await node.held(cid) == (False, False)
 
@@ -207,7 +217,7 @@ async def test_release__next_round_signs_the_same_meanwhile__stays_pinned(node: 
     node.journal.see(TASK, following, 20)
     node.journal.pin(TASK, following, cid)
     await node.disk.pin(cid)
-    node.journal.sign(TASK, following, cid, ROOT, ROOT, SIGNER.sign)
+    node.journal.sign(TASK, following, Reveal(cid, ROOT, ROOT), SIGNER.sign)
     node.replica.answers.set()
     await asyncio.gather(*node.outcomes._releasing)
     assert (await node.held(cid))[0]

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from dao.chain.client import Chain
-from dao.cli.node import _show
+from dao.cli.node import _print_status
 from dao.core.errors import ContentError, NotFound
 from dao.core.types import Address, Domain
 from dao.store.cid import cid_of_bytes
@@ -27,10 +27,10 @@ async def test_rewards__no_source_has_the_manifest_in_time__the_superlink_is_nam
     async def searching(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(status, "standing", searching)
+    monkeypatch.setattr(status, "read_standing", searching)
     task = status.TaskStatus(1)
     with pytest.raises(ContentError, match="does its Superlink run"):
-        await status.ask_rewards(
+        await status.read_rewards(
             cast("Chain", None), cast("Source", None), task, Address(bytes(20)), limit=0.01
         )
     assert task.claimable_wei is None
@@ -39,12 +39,12 @@ async def test_rewards__no_source_has_the_manifest_in_time__the_superlink_is_nam
 async def test_content__superlink_refuses_connections__one_line_that_names_it_and_no_internals(
     tmp_path: Path,
 ) -> None:
-    link = SuperlinkClient("127.0.0.1:1", None, Domain(1, Address(bytes(20))), limit=0.2)
+    client = SuperlinkClient("127.0.0.1:1", None, Domain(1, Address(bytes(20))), limit=0.2)
     disk = DiskStore(tmp_path)
     cid = cid_of_bytes(b"content")
     with pytest.raises(NotFound) as told:
-        await LayeredStore(disk, [SuperlinkSource(link, disk)], attempts=1).get(cid)
-    await link.close()
+        await LayeredStore(disk, [SuperlinkSource(client, disk)], attempts=1).get(cid)
+    await client.close()
     assert told.value.why == "Superlink 127.0.0.1:1 does not answer; check that it runs, and the address"
     assert str(told.value) == f"{cid}: cannot be had: {told.value.why}"
 
@@ -57,7 +57,7 @@ def test_show__narrow_terminal__wraps_a_path_and_cuts_nothing_of_it() -> None:
     )
     found = status.NodeStatus("0x01", False, tasks=[status.TaskStatus(1, trouble=trouble)], rounds=[row])
     out = io.StringIO()
-    _show(found, Console(file=out, width=80))
+    _print_status(found, Console(file=out, width=80))
     lines = out.getvalue().splitlines()
     assert f"[{path}]" in "".join("".join(lines).split())
     assert f"task 1: not known while the chain does not answer, ? tokens to claim; {trouble}" in lines

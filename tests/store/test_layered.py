@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from dao.core.errors import ContentError, Mismatch, NotFound, TooLarge
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest
-from dao.store.cid import Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT

@@ -10,21 +10,23 @@ from typing import Any
 import grpc
 
 from dao.chain.signer import Signer
+from dao.core.commits import SignedCommit
 from dao.core.errors import RuleError
-from dao.core.formats.signed_messages import receipt_digest
-from dao.core.types import Address, Digest, Domain, RoundId, TaskId
+from dao.core.formats.signed_messages import compute_receipt_digest
+from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId
 from dao.store.disk import DiskStore
 from dao.wire import grpc_options
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_limits import CallLimits
-from dao.wire.messages import Ack, Inclusion, RevealHeader
+from dao.wire.messages import Ack, Inclusion, RevealRequest
 from dao.wire.superlink_client import SuperlinkClient
 from dao.wire.superlink_service import Receive, Service, serve
 
 DOMAIN = Domain(31337, Address(b"\x11" * 20))
 TASK, ROUND = TaskId(1), RoundId(7)
 Fetch = Callable[[bytes, Any], Awaitable[None]]  # a request and gRPC's context, in which it is answered
-COMMITMENT, SIGNATURE = Digest(b"\x22" * 32), b"\x33" * 65
+COMMITMENT, SIGNATURE = Digest(b"\x22" * 32), Signature(b"\x33" * 65)
+COMMIT = SignedCommit(TASK, ROUND, Address(bytes(20)), COMMITMENT, SIGNATURE)  # its node is the call's
 
 
 class Superlink:
@@ -35,38 +37,37 @@ class Superlink:
         self.members: set[Address] = set()
         self.calls: Counter[Address] = Counter()
         self.closed, self.waiting = asyncio.Event(), asyncio.Event()
-        self.revealed: list[RevealHeader] = []
+        self.revealed: list[RevealRequest] = []
         self.before_commit: Callable[[Address], Awaitable[None]] | None = None
 
     def is_member(self, node: Address) -> bool:
         return node in self.members
 
-    async def on_commit(
-        self, node: Address, task: TaskId, round_: RoundId, commitment: Digest, signature: bytes
-    ) -> bytes:
-        self.calls[node] += 1
+    async def on_commit(self, commit: SignedCommit) -> bytes:
+        self.calls[commit.node] += 1
         if self.before_commit is not None:
-            await self.before_commit(node)
-        if round_ != ROUND:
-            raise RuleError(f"round {round_}: not open; the open one is {ROUND}")
-        return self.signer.sign(receipt_digest(DOMAIN, task, round_, node, commitment))
+            await self.before_commit(commit.node)
+        if commit.round != ROUND:
+            raise RuleError(f"round {commit.round}: not open; the open one is {ROUND}")
+        bound = commit.task, commit.round, commit.node, commit.commitment
+        return self.signer.sign(compute_receipt_digest(DOMAIN, *bound))
 
-    async def on_inclusion(self, node: Address, task: TaskId, round_: RoundId) -> Inclusion:
+    async def on_inclusion(self, node: Address, task: TaskId, round_id: RoundId) -> Inclusion:
         self.waiting.set()
         await self.closed.wait()
         return Inclusion(2, 3, (Digest(b"\x44" * 32),) * 20)
 
-    async def on_model(self, node: Address, task: TaskId, round_: RoundId) -> Digest:
+    async def on_model(self, node: Address, task: TaskId, round_id: RoundId) -> Digest:
         self.waiting.set()
         await self.closed.wait()
         return Digest(b"\x55" * 32)
 
-    async def on_reveal(self, node: Address, header: RevealHeader, receive: Receive) -> Ack:
-        if header.task != TASK:
-            return Ack(False, f"task {header.task}: not ours")
-        if not header.by_ipfs:
-            await self.disk.put_from(receive, header.cid, header.size)
-        self.revealed.append(header)
+    async def on_reveal(self, node: Address, request: RevealRequest, receive: Receive) -> Ack:
+        if request.task != TASK:
+            return Ack(False, f"task {request.task}: not ours")
+        if not request.by_ipfs:
+            await self.disk.put_from(receive, request.reveal.cid, request.size)
+        self.revealed.append(request)
         return Ack(True)
 
     async def content(self, digest: Digest) -> Path | None:
@@ -162,20 +163,20 @@ class Network:
         self._stack.push_async_callback(server.stop, 0)
         return f"127.0.0.1:{port}"
 
-    def link(
+    def client(
         self, address: str, member: bool = True, signer: Signer | None = None, **options: Any
     ) -> SuperlinkClient:
         signer = signer or Signer.ephemeral()
         if member:
             self.superlink.members.add(signer.address)
-        link = SuperlinkClient(address, signer, options.pop("domain", DOMAIN), **options)
-        self._stack.push_async_callback(link.close)
-        return link
+        client = SuperlinkClient(address, signer, options.pop("domain", DOMAIN), **options)
+        self._stack.push_async_callback(client.close)
+        return client
 
     def stranger(self, address: str, **options: Any) -> SuperlinkClient:
-        link = SuperlinkClient(address, None, DOMAIN, **options)
-        self._stack.push_async_callback(link.close)
-        return link
+        client = SuperlinkClient(address, None, DOMAIN, **options)
+        self._stack.push_async_callback(client.close)
+        return client
 
     async def cable(self, address: str, breaks: list[int]) -> Cable:
         cable = Cable(address, breaks)

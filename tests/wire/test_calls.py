@@ -2,6 +2,8 @@ import asyncio
 import itertools
 import re
 import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,14 +12,14 @@ import pytest
 
 from dao.chain.signer import Signer, recover
 from dao.core.errors import ConfigError, Refused, Unreachable
-from dao.core.formats.signed_messages import receipt_digest
+from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.types import Address, Digest, Domain, RoundId
 from dao.wire import grpc_options, signed_calls
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_limits import CallLimits
 from dao.wire.messages import Inclusion, read_welcome
 from dao.wire.superlink_client import SuperlinkClient
-from tests.wire.network import COMMITMENT, DOMAIN, ROUND, SIGNATURE, TASK, Network
+from tests.wire.network import COMMIT, COMMITMENT, DOMAIN, ROUND, SIGNATURE, TASK, Network
 
 NOW = 1_800_000_000
 
@@ -25,26 +27,24 @@ NOW = 1_800_000_000
 async def test_commit__by_a_member__receipt_of_the_superlink(network: Network) -> None:
     service = await network.serve()
     signer = Signer.ephemeral()
-    link = network.link(service.address, signer=signer)
-    receipt = await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
-    signed = receipt_digest(DOMAIN, TASK, ROUND, signer.address, COMMITMENT)
+    client = network.client(service.address, signer=signer)
+    receipt = await client.commit(COMMIT)
+    signed = compute_receipt_digest(DOMAIN, TASK, ROUND, signer.address, COMMITMENT)
     assert recover(signed, receipt) == network.superlink.signer.address
 
 
 async def test_commit__many_at_once__each_answered(network: Network) -> None:
     service = await network.serve()
-    links = [network.link(service.address) for _ in range(20)]
-    receipts = await asyncio.gather(
-        *(link.commit(TASK, ROUND, COMMITMENT, SIGNATURE) for link in links for _ in range(10))
-    )
+    links = [network.client(service.address) for _ in range(20)]
+    receipts = await asyncio.gather(*(client.commit(COMMIT) for client in links for _ in range(10)))
     assert len(set(receipts)) == 20
     assert set(network.superlink.calls.values()) == {10}
 
 
 async def test_commit__handler_refuses__its_words_arrive(network: Network) -> None:
-    link = network.link((await network.serve()).address)
+    client = network.client((await network.serve()).address)
     with pytest.raises(Refused, match=r"Superlink 127.0.0.1:\d+: round 8: not open; the open one is 7"):
-        await link.commit(TASK, RoundId(8), COMMITMENT, SIGNATURE)
+        await client.commit(replace(COMMIT, round=RoundId(8)))
 
 
 async def test_commit__handler_fails__its_words_stay(network: Network) -> None:
@@ -52,9 +52,9 @@ async def test_commit__handler_fails__its_words_stay(network: Network) -> None:
         raise OSError("secret of the operator")
 
     network.superlink.before_commit = fail
-    link = network.link((await network.serve()).address)
+    client = network.client((await network.serve()).address)
     with pytest.raises(Refused, match="the Superlink itself failed") as refused:
-        await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+        await client.commit(COMMIT)
     assert "secret" not in str(refused.value)
 
 
@@ -63,20 +63,20 @@ async def test_commit__handler_hangs__ended_at_the_limit(network: Network) -> No
         await asyncio.Event().wait()
 
     network.superlink.before_commit = hang
-    link = network.link((await network.serve(limits=CallLimits(call_seconds=0.1))).address)
+    client = network.client((await network.serve(limits=CallLimits(call_seconds=0.1))).address)
     with pytest.raises(Unreachable, match="took longer than it may"):
-        await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+        await client.commit(COMMIT)
 
 
 async def test_commit__no_member__refused(network: Network) -> None:
-    link = network.link((await network.serve()).address, member=False)
+    client = network.client((await network.serve()).address, member=False)
     with pytest.raises(Refused, match="no Supernode of this Superlink's tasks; register"):
-        await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+        await client.commit(COMMIT)
 
 
 async def test_commit__no_key__refused_before_it_leaves(network: Network) -> None:
     with pytest.raises(Refused, match="needs an operator key"):
-        await network.stranger((await network.serve()).address).commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+        await network.stranger((await network.serve()).address).commit(COMMIT)
 
 
 async def test_commit__other_deployment__both_named(network: Network) -> None:
@@ -85,14 +85,14 @@ async def test_commit__other_deployment__both_named(network: Network) -> None:
         with pytest.raises(
             Refused, match=r"it serves coordinator 0x1111.* on chain 31337, expected coordinator"
         ):
-            await network.link(service.address, domain=domain).commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+            await network.client(service.address, domain=domain).commit(COMMIT)
 
 
 @pytest.mark.parametrize("hours", [-1, 1])
 async def test_commit__clock_off_by_an_hour__accepted(network: Network, hours: int) -> None:
     """Expiry is counted on the Superlink's clock, which the node learns with Hello."""
     service = await network.serve(now=lambda: time.time() + hours * 3600)
-    assert await network.link(service.address).commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+    assert await network.client(service.address).commit(COMMIT)
 
 
 @pytest.mark.parametrize("jump", [-3600, 90, 3600])
@@ -101,11 +101,11 @@ async def test_link__clock_jumps_after_hello__says_hello_again(
 ) -> None:
     off = 0.0
     service = await network.serve(now=lambda: NOW + off)
-    link = network.link(service.address)
+    client = network.client(service.address)
     cid = await network.superlink.disk.put_bytes(b"model")
-    calls = [
-        lambda: link.commit(TASK, ROUND, COMMITMENT, SIGNATURE),
-        lambda: link.fetch(cid, tmp_path / "model"),
+    calls: list[Callable[[], Awaitable[object]]] = [
+        lambda: client.commit(COMMIT),
+        lambda: client.fetch(cid, tmp_path / "model"),
     ]
     await calls[0]()
     for call in calls:
@@ -115,9 +115,9 @@ async def test_link__clock_jumps_after_hello__says_hello_again(
 
 async def test_link__clock_that_never_fits__unreachable_at_the_limit(network: Network) -> None:
     hours = itertools.count(0, 3600)
-    link = network.link((await network.serve(now=lambda: NOW + next(hours))).address, limit=0.3)
+    client = network.client((await network.serve(now=lambda: NOW + next(hours))).address, limit=0.3)
     with pytest.raises(Unreachable, match="a clock was set; try again"):
-        await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+        await client.commit(COMMIT)
     assert not network.superlink.calls
 
 
@@ -134,11 +134,11 @@ async def test_serve__clock_set__goes_on_evenly(network: Network, monkeypatch: p
 
 async def test_call__recorded_and_sent_again__refused(network: Network) -> None:
     service = await network.serve()
-    link = network.link(service.address)
+    client = network.client(service.address)
     body = pb.CommitRequest(
         task=TASK, round=ROUND, commitment=COMMITMENT, signature=SIGNATURE
     ).SerializeToString()
-    recorded = await link._signed(grpc_options.COMMIT, body, 10)
+    recorded = await client._signed(grpc_options.COMMIT, body, 10)
     async with grpc.aio.insecure_channel(service.address) as channel:
         send = channel.unary_unary(grpc_options.COMMIT, None, None)
         assert await send(recorded, timeout=10)
@@ -146,7 +146,7 @@ async def test_call__recorded_and_sent_again__refused(network: Network) -> None:
             await send(recorded, timeout=10)
         with pytest.raises(grpc.aio.AioRpcError, match="method"):
             await channel.unary_unary(grpc_options.INCLUSION, None, None)(recorded, timeout=10)
-        second = await link._signed(grpc_options.COMMIT, body, 10)
+        second = await client._signed(grpc_options.COMMIT, body, 10)
         await service.stop(0)
         again = await network.serve(service.address)
     async with grpc.aio.insecure_channel(again.address) as channel:
@@ -167,8 +167,8 @@ async def test_call__larger_than_a_message__refused(network: Network) -> None:
 
 async def test_inclusion__commits_close__answered_at_once(network: Network) -> None:
     service = await network.serve(limits=CallLimits(wait_seconds=30))
-    link = network.link(service.address)
-    asking = asyncio.create_task(link.inclusion(TASK, ROUND, 30))
+    client = network.client(service.address)
+    asking = asyncio.create_task(client.inclusion(TASK, ROUND, 30))
     await network.superlink.waiting.wait()
     assert not asking.done()
     network.superlink.closed.set()
@@ -177,7 +177,7 @@ async def test_inclusion__commits_close__answered_at_once(network: Network) -> N
 
 async def test_model__computed__answered_at_once(network: Network) -> None:
     service = await network.serve(limits=CallLimits(wait_seconds=30))
-    asking = asyncio.create_task(network.link(service.address).model(TASK, ROUND, 30))
+    asking = asyncio.create_task(network.client(service.address).model(TASK, ROUND, 30))
     await network.superlink.waiting.wait()
     assert not asking.done()
     network.superlink.closed.set()
@@ -185,15 +185,15 @@ async def test_model__computed__answered_at_once(network: Network) -> None:
 
 
 async def test_model__never__unreachable_at_the_limit(network: Network) -> None:
-    link = network.link((await network.serve()).address)
+    client = network.client((await network.serve()).address)
     with pytest.raises(Unreachable, match=r"no model within 0\.2 s"):
-        await link.model(TASK, ROUND, 0.2)
+        await client.model(TASK, ROUND, 0.2)
 
 
 async def test_inclusion__wait_ends_at_the_service__asked_again(network: Network) -> None:
     service = await network.serve(limits=CallLimits(wait_seconds=0.05))
-    link = network.link(service.address)
-    asking = asyncio.create_task(link.inclusion(TASK, ROUND, 30))
+    client = network.client(service.address)
+    asking = asyncio.create_task(client.inclusion(TASK, ROUND, 30))
     for _ in range(3):
         await network.superlink.waiting.wait()
         network.superlink.waiting.clear()
@@ -202,15 +202,15 @@ async def test_inclusion__wait_ends_at_the_service__asked_again(network: Network
 
 
 async def test_inclusion__never__unreachable_at_the_limit(network: Network) -> None:
-    link = network.link((await network.serve()).address)
+    client = network.client((await network.serve()).address)
     with pytest.raises(Unreachable, match=r"commits not closed within 0.2 s"):
-        await link.inclusion(TASK, ROUND, 0.2)
+        await client.inclusion(TASK, ROUND, 0.2)
 
 
 async def test_inclusion__superlink_restarts_meanwhile__answered(network: Network) -> None:
     service = await network.serve()
-    link = network.link(service.address)
-    asking = asyncio.create_task(link.inclusion(TASK, ROUND, 30))
+    client = network.client(service.address)
+    asking = asyncio.create_task(client.inclusion(TASK, ROUND, 30))
     await network.superlink.waiting.wait()
     await service.stop(0)
     network.superlink.closed.set()
@@ -220,21 +220,21 @@ async def test_inclusion__superlink_restarts_meanwhile__answered(network: Networ
 
 async def test_link__superlink_restarts__comes_back_by_itself(network: Network) -> None:
     service = await network.serve()
-    link = network.link(service.address)
-    first = await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+    client = network.client(service.address)
+    first = await client.commit(COMMIT)
     await service.stop(0)
-    calling = asyncio.create_task(link.commit(TASK, ROUND, COMMITMENT, SIGNATURE))
+    calling = asyncio.create_task(client.commit(COMMIT))
     await asyncio.sleep(0)
     await network.serve(service.address)
     assert await asyncio.wait_for(calling, 20) == first
 
 
 async def test_link__nobody_there__unreachable_with_what_to_do(network: Network) -> None:
-    link = network.link("127.0.0.1:1", limit=0.3)
+    client = network.client("127.0.0.1:1", limit=0.3)
     for call in (
-        link.commit(TASK, ROUND, COMMITMENT, SIGNATURE),
-        link.health(),
-        link.inclusion(TASK, ROUND, 0.2),
+        client.commit(COMMIT),
+        client.health(),
+        client.inclusion(TASK, ROUND, 0.2),
     ):
         with pytest.raises(Unreachable, match=r"Superlink 127.0.0.1:1: no answer .*check that it runs"):
             await call

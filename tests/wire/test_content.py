@@ -7,14 +7,17 @@ from typing import Any
 import grpc
 import pytest
 
+from dao.core.commits import Reveal
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ContentError, DaoError, Mismatch, NotFound, Refused, TooLarge
+from dao.core.formats.cid import Cid
 from dao.core.types import Digest, TaskId
-from dao.store.cid import CHUNK, Cid, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.wire import grpc_options
 from dao.wire.call_limits import CallLimits
-from dao.wire.messages import Ack, RevealHeader, write_reveal
+from dao.wire.messages import Ack, RevealRequest, write_reveal
 from dao.wire.superlink_client import SuperlinkClient
 from dao.wire.superlink_source import SuperlinkSource
 from tests.wire.network import ROUND, TASK, Network
@@ -25,62 +28,66 @@ BODY_ROOT, SALT = Digest(b"\x66" * 32), Digest(b"\x77" * 32)
 @pytest.fixture
 def update(tmp_path: Path) -> tuple[Path, Cid]:
     path = tmp_path / "update"
-    path.write_bytes(os.urandom(3 * CHUNK + 5))
+    path.write_bytes(os.urandom(3 * CONTENT_LEAF + 5))
     return path, cid_of_bytes(path.read_bytes())
 
 
-def reveal(link: SuperlinkClient, cid: Cid, content: Path | None, task: TaskId = TASK) -> Any:
-    return link.reveal(task, ROUND, cid, BODY_ROOT, SALT, content)
+def reveal(client: SuperlinkClient, cid: Cid, content: Path | None, task: TaskId = TASK) -> Any:
+    return client.reveal(task, ROUND, Reveal(cid, BODY_ROOT, SALT), content)
 
 
-@pytest.mark.parametrize("size", [1, CHUNK, 9 * CHUNK + 1])
+@pytest.mark.parametrize("size", [1, CONTENT_LEAF, 9 * CONTENT_LEAF + 1])
 async def test_reveal__content_streamed__stored_and_acknowledged(
     network: Network, tmp_path: Path, size: int
 ) -> None:
-    link = network.link((await network.serve()).address, by_door=False)
+    client = network.client((await network.serve()).address, by_channel=False)
     path = tmp_path / "update"
     path.write_bytes(os.urandom(size))
     cid = cid_of_bytes(path.read_bytes())
-    assert await reveal(link, cid, path) == Ack(True)
-    assert network.superlink.revealed == [RevealHeader(TASK, ROUND, cid, BODY_ROOT, SALT, size, False)]
+    assert await reveal(client, cid, path) == Ack(True)
+    assert network.superlink.revealed == [
+        RevealRequest(TASK, ROUND, Reveal(cid, BODY_ROOT, SALT), size, False)
+    ]
     assert (await network.superlink.disk.get(cid)).read_bytes() == path.read_bytes()
 
 
 async def test_reveal__by_ipfs__header_only(network: Network, update: tuple[Path, Cid]) -> None:
-    link = network.link((await network.serve()).address)
-    assert (await reveal(link, update[1], None)).accepted
-    assert network.superlink.revealed == [RevealHeader(TASK, ROUND, update[1], BODY_ROOT, SALT, 0, True)]
+    client = network.client((await network.serve()).address)
+    assert (await reveal(client, update[1], None)).accepted
+    assert network.superlink.revealed == [
+        RevealRequest(TASK, ROUND, Reveal(update[1], BODY_ROOT, SALT), 0, True)
+    ]
 
 
 async def test_reveal__not_accepted__reason_before_all_is_sent(network: Network, tmp_path: Path) -> None:
-    link = network.link((await network.serve()).address)
+    client = network.client((await network.serve()).address)
     path = tmp_path / "update"
     with path.open("wb") as file:
-        file.truncate(64 * CHUNK)
-    assert await reveal(link, cid_of_bytes(b"x"), path, TaskId(9)) == Ack(False, "task 9: not ours")
+        file.truncate(64 * CONTENT_LEAF)
+    assert await reveal(client, cid_of_bytes(b"x"), path, TaskId(9)) == Ack(False, "task 9: not ours")
 
 
 async def test_reveal__other_content_than_named__refused(network: Network, update: tuple[Path, Cid]) -> None:
-    link = network.link((await network.serve()).address)
+    client = network.client((await network.serve()).address)
     with pytest.raises(Refused, match=r"expected .*, got"):
-        await reveal(link, cid_of_bytes(b"other"), update[0])
+        await reveal(client, cid_of_bytes(b"other"), update[0])
     assert not network.superlink.revealed
     assert not list(network.superlink.disk.tmp.iterdir())
 
 
 async def test_reveal__file_gone__content_error(network: Network, tmp_path: Path) -> None:
-    link = network.link((await network.serve()).address)
+    client = network.client((await network.serve()).address)
     (tmp_path / "folder").mkdir()
     with pytest.raises(ContentError, match="folder: cannot be read"):
-        await reveal(link, cid_of_bytes(b"x"), tmp_path / "folder")
+        await reveal(client, cid_of_bytes(b"x"), tmp_path / "folder")
     with pytest.raises(ContentError, match="absent: cannot be read"):
-        await reveal(link, cid_of_bytes(b"x"), tmp_path / "absent")
+        await reveal(client, cid_of_bytes(b"x"), tmp_path / "absent")
 
 
 async def test_reveal__no_member__refused_while_it_sends(network: Network, update: tuple[Path, Cid]) -> None:
-    link = network.link((await network.serve()).address, member=False)
+    client = network.client((await network.serve()).address, member=False)
     with pytest.raises(Refused, match="no Supernode"):
-        await reveal(link, update[1], update[0])
+        await reveal(client, update[1], update[0])
 
 
 @pytest.mark.parametrize(
@@ -91,16 +98,16 @@ async def test_reveal__no_member__refused_while_it_sends(network: Network, updat
         (100, [bytes(100), b""], "an empty piece"),
         (100, [], "ended after 0 bytes"),
         (1 << 62, [], "RevealRequest.size: 4611686018427387904, expected at most"),
-        (10 * CHUNK, [bytes(2 * CHUNK)], "larger than max"),
+        (10 * CONTENT_LEAF, [bytes(2 * CONTENT_LEAF)], "larger than max"),
     ],
 )
 async def test_reveal__size_is_a_lie__refused(
     network: Network, declared: int, pieces: list[bytes], words: str
 ) -> None:
     service = await network.serve()
-    link = network.link(service.address)
-    header = RevealHeader(TASK, ROUND, cid_of_bytes(b"x"), BODY_ROOT, SALT, declared, False)
-    first = await link._signed(grpc_options.REVEAL, write_reveal(header), 10)
+    client = network.client(service.address)
+    header = RevealRequest(TASK, ROUND, Reveal(cid_of_bytes(b"x"), BODY_ROOT, SALT), declared, False)
+    first = await client._signed(grpc_options.REVEAL, write_reveal(header), 10)
 
     async def messages() -> AsyncIterator[bytes]:
         yield first
@@ -119,13 +126,13 @@ async def test_reveal__falls_silent__ended_and_others_served(
     network: Network, update: tuple[Path, Cid], sends_header: bool
 ) -> None:
     service = await network.serve(limits=CallLimits(silence_seconds=0.3, reveals=2))
-    slow, link = network.link(service.address), network.link(service.address)
-    header = RevealHeader(TASK, ROUND, update[1], BODY_ROOT, SALT, 100, False)
+    slow, client = network.client(service.address), network.client(service.address)
+    header = RevealRequest(TASK, ROUND, Reveal(update[1], BODY_ROOT, SALT), 100, False)
     async with grpc.aio.insecure_channel(service.address) as channel:
         call = channel.stream_unary(grpc_options.REVEAL, None, None)(timeout=10)  # type: ignore[call-arg]
         if sends_header:
             await call.write(await slow._signed(grpc_options.REVEAL, write_reveal(header), 10))
-        assert (await reveal(link, update[1], update[0])).accepted
+        assert (await reveal(client, update[1], update[0])).accepted
         with pytest.raises(grpc.aio.AioRpcError, match="took longer than it may"):
             await call
 
@@ -134,8 +141,8 @@ async def test_reveal__too_many_of_one_node__refused_and_others_served(
     network: Network, update: tuple[Path, Cid]
 ) -> None:
     service = await network.serve(limits=CallLimits(node_reveals=1))
-    slow, link = network.link(service.address, limit=1), network.link(service.address)
-    header = write_reveal(RevealHeader(TASK, ROUND, update[1], BODY_ROOT, SALT, 100, False))
+    slow, client = network.client(service.address, limit=1), network.client(service.address)
+    header = write_reveal(RevealRequest(TASK, ROUND, Reveal(update[1], BODY_ROOT, SALT), 100, False))
     async with grpc.aio.insecure_channel(service.address) as channel:
         stream: Any = channel.stream_unary(grpc_options.REVEAL, None, None)
         calls = [stream(timeout=10) for _ in range(3)]
@@ -145,7 +152,7 @@ async def test_reveal__too_many_of_one_node__refused_and_others_served(
             [asyncio.ensure_future(_code(call)) for call in calls], return_when="FIRST_COMPLETED"
         )
         assert [task.result() for task in done] == [grpc.StatusCode.RESOURCE_EXHAUSTED]
-        assert (await reveal(link, update[1], update[0])).accepted
+        assert (await reveal(client, update[1], update[0])).accepted
 
 
 async def _code(call: Any) -> grpc.StatusCode:
@@ -156,8 +163,8 @@ async def _code(call: Any) -> grpc.StatusCode:
 async def test_reveal__connection_breaks__sent_again(network: Network, update: tuple[Path, Cid]) -> None:
     service = await network.serve()
     cable = await network.cable(service.address, [300])  # after Hello, more or less
-    link = network.link(cable.address)
-    assert (await reveal(link, update[1], update[0])).accepted
+    client = network.client(cable.address)
+    assert (await reveal(client, update[1], update[0])).accepted
 
 
 async def test_fetch__superlink_restarted_since_the_last_call__says_hello_again(
@@ -165,11 +172,11 @@ async def test_fetch__superlink_restarted_since_the_last_call__says_hello_again(
 ) -> None:
     cid = await network.superlink.disk.put_bytes(b"model")
     service = await network.serve()
-    link = network.link(service.address)
-    await link.fetch(cid, tmp_path / "before")
+    client = network.client(service.address)
+    await client.fetch(cid, tmp_path / "before")
     await service.stop(0)
     await network.serve(service.address)
-    await link.fetch(cid, tmp_path / "after")
+    await client.fetch(cid, tmp_path / "after")
     assert (tmp_path / "after").read_bytes() == b"model"
 
 
@@ -177,19 +184,19 @@ async def test_fetch__by_a_member_and_by_anyone__checked_and_in_place(
     network: Network, tmp_path: Path
 ) -> None:
     service = await network.serve()
-    data = os.urandom(5 * CHUNK + 3)
+    data = os.urandom(5 * CONTENT_LEAF + 3)
     cid = await network.superlink.disk.put_bytes(data)
     seen: list[tuple[int, int]] = []
-    for number, link in enumerate(
+    for number, client in enumerate(
         (
-            network.link(service.address),
+            network.client(service.address),
             network.stranger(service.address),
-            network.link(service.address, member=False),
+            network.client(service.address, member=False),
         )
     ):
         into = tmp_path / str(number)
         assert (
-            await link.fetch(cid.digest, into, len(data), lambda done, whole: seen.append((done, whole)))
+            await client.fetch(cid.digest, into, len(data), lambda done, whole: seen.append((done, whole)))
             == cid
         )
         assert into.read_bytes() == data
@@ -199,42 +206,44 @@ async def test_fetch__by_a_member_and_by_anyone__checked_and_in_place(
 
 
 async def test_fetch__absent__not_found(network: Network, tmp_path: Path) -> None:
-    link = network.link((await network.serve()).address)
+    client = network.client((await network.serve()).address)
     with pytest.raises(NotFound, match="not here; ask another source"):
-        await link.fetch(cid_of_bytes(b"x"), tmp_path / "x")
+        await client.fetch(cid_of_bytes(b"x"), tmp_path / "x")
 
 
 async def test_fetch__above_the_cap__too_large(network: Network, tmp_path: Path) -> None:
-    link = network.link((await network.serve()).address)
+    client = network.client((await network.serve()).address)
     cid = await network.superlink.disk.put_bytes(bytes(101))
     with pytest.raises(TooLarge, match="101 bytes are more than the 100"):
-        await link.fetch(cid, tmp_path / "x", 100)
+        await client.fetch(cid, tmp_path / "x", 100)
     assert not (tmp_path / "x").exists()
 
 
 async def test_fetch__connection_breaks__goes_on_where_it_was(network: Network, tmp_path: Path) -> None:
     service = await network.serve()
-    data = os.urandom(16 * CHUNK)
+    data = os.urandom(16 * CONTENT_LEAF)
     cid = await network.superlink.disk.put_bytes(data)
-    cable = await network.cable(service.address, [6 * CHUNK, 6 * CHUNK])
-    link = network.link(cable.address, by_door=False)
-    await link.fetch(cid, tmp_path / "model")
+    cable = await network.cable(service.address, [6 * CONTENT_LEAF, 6 * CONTENT_LEAF])
+    client = network.client(cable.address, by_channel=False)
+    await client.fetch(cid, tmp_path / "model")
     assert (tmp_path / "model").read_bytes() == data
-    assert cable.carried < 24 * CHUNK  # not three times from the start
+    assert cable.carried < 24 * CONTENT_LEAF  # not three times from the start
 
 
 async def test_fetch__given_up_and_called_again__goes_on_where_it_was(
     network: Network, tmp_path: Path
 ) -> None:
     service = await network.serve()
-    data = os.urandom(16 * CHUNK)
+    data = os.urandom(16 * CONTENT_LEAF)
     cid = await network.superlink.disk.put_bytes(data)
     cable = await network.cable(service.address, [])
-    link = network.link(cable.address, by_door=False)
+    client = network.client(cable.address, by_channel=False)
     half = asyncio.Event()
     fetching = asyncio.create_task(
-        link.fetch(
-            cid, tmp_path / "model", on_progress=lambda done, _: half.set() if done >= 8 * CHUNK else None
+        client.fetch(
+            cid,
+            tmp_path / "model",
+            on_progress=lambda done, _: half.set() if done >= 8 * CONTENT_LEAF else None,
         )
     )
     await half.wait()
@@ -242,39 +251,39 @@ async def test_fetch__given_up_and_called_again__goes_on_where_it_was(
     with pytest.raises(asyncio.CancelledError):
         await fetching
     there = (tmp_path / "model.part").stat().st_size
-    assert there >= 6 * CHUNK  # two pieces may have been on their way
+    assert there >= 6 * CONTENT_LEAF  # two pieces may have been on their way
     first: list[int] = []
-    await link.fetch(cid, tmp_path / "model", on_progress=lambda done, _: first.append(done))
-    assert first[0] == there + min(CHUNK, len(data) - there)
+    await client.fetch(cid, tmp_path / "model", on_progress=lambda done, _: first.append(done))
+    assert first[0] == there + min(CONTENT_LEAF, len(data) - there)
     assert (tmp_path / "model").read_bytes() == data
 
 
-@pytest.mark.parametrize("stale", [b"something else", bytes(9 * CHUNK)])
+@pytest.mark.parametrize("stale", [b"something else", bytes(9 * CONTENT_LEAF)])
 async def test_fetch__stale_part__started_anew(network: Network, tmp_path: Path, stale: bytes) -> None:
-    link = network.link((await network.serve()).address)
-    data = os.urandom(3 * CHUNK)
+    client = network.client((await network.serve()).address)
+    data = os.urandom(3 * CONTENT_LEAF)
     cid = await network.superlink.disk.put_bytes(data)
     (tmp_path / "model.part").write_bytes(stale)
-    await link.fetch(cid, tmp_path / "model")
+    await client.fetch(cid, tmp_path / "model")
     assert (tmp_path / "model").read_bytes() == data
 
 
 async def test_fetch__superlink_sends_other_bytes__mismatch(network: Network, tmp_path: Path) -> None:
-    link = network.link((await network.serve()).address)
-    cid = await network.superlink.disk.put_bytes(os.urandom(2 * CHUNK))
+    client = network.client((await network.serve()).address)
+    cid = await network.superlink.disk.put_bytes(os.urandom(2 * CONTENT_LEAF))
     path = network.superlink.disk.path_of(cid)
     path.chmod(0o600)
-    path.write_bytes(os.urandom(2 * CHUNK))
+    path.write_bytes(os.urandom(2 * CONTENT_LEAF))
     with pytest.raises(Mismatch, match=str(cid)):
-        await link.fetch(cid, tmp_path / "model")
+        await client.fetch(cid, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 
 async def test_fetch__two_into_one_file__second_refused(network: Network, tmp_path: Path) -> None:
-    link = network.link((await network.serve()).address)
-    cid = await network.superlink.disk.put_bytes(os.urandom(4 * CHUNK))
+    client = network.client((await network.serve()).address)
+    cid = await network.superlink.disk.put_bytes(os.urandom(4 * CONTENT_LEAF))
     results = await asyncio.gather(
-        *(link.fetch(cid, tmp_path / "model") for _ in range(2)), return_exceptions=True
+        *(client.fetch(cid, tmp_path / "model") for _ in range(2)), return_exceptions=True
     )
     assert cid in results
     assert (tmp_path / "model").exists()
@@ -284,39 +293,39 @@ async def test_fetch__two_into_one_file__second_refused(network: Network, tmp_pa
 @pytest.mark.parametrize("offset", [5, 1 << 62])
 async def test_fetch__offset_past_the_end__refused(network: Network, tmp_path: Path, offset: int) -> None:
     from dao.wire import superlink_pb2 as pb
-    from dao.wire.signed_calls import unsigned_call
+    from dao.wire.signed_calls import wrap_unsigned
 
     service = await network.serve()
     cid = await network.superlink.disk.put_bytes(b"four")
     body = pb.FetchRequest(digest=cid.digest, offset=offset).SerializeToString()
     async with grpc.aio.insecure_channel(service.address) as channel:
-        call: Any = channel.unary_stream(grpc_options.FETCH, None, None)(unsigned_call(body), timeout=10)
+        call: Any = channel.unary_stream(grpc_options.FETCH, None, None)(wrap_unsigned(body), timeout=10)
         with pytest.raises(grpc.aio.AioRpcError, match=r"FetchRequest.offset"):
             await call.read()
 
 
 async def test_fetch__nobody_reads__place_given_to_others(network: Network, tmp_path: Path) -> None:
     from dao.wire import superlink_pb2 as pb
-    from dao.wire.signed_calls import unsigned_call
+    from dao.wire.signed_calls import wrap_unsigned
 
     service = await network.serve(limits=CallLimits(silence_seconds=0.2, public_fetches=1))
-    cid = await network.superlink.disk.put_bytes(os.urandom(64 * CHUNK))
+    cid = await network.superlink.disk.put_bytes(os.urandom(64 * CONTENT_LEAF))
     body = pb.FetchRequest(digest=cid.digest).SerializeToString()
     async with grpc.aio.insecure_channel(service.address) as channel:
-        slow: Any = channel.unary_stream(grpc_options.FETCH, None, None)(unsigned_call(body), timeout=60)
+        slow: Any = channel.unary_stream(grpc_options.FETCH, None, None)(wrap_unsigned(body), timeout=60)
         await slow.read()  # and no more
         await network.stranger(service.address).fetch(cid, tmp_path / "model")
-    assert (tmp_path / "model").stat().st_size == 64 * CHUNK
+    assert (tmp_path / "model").stat().st_size == 64 * CONTENT_LEAF
 
 
 async def test_link_source__in_a_layered_store__fetched_once_and_kept(
     network: Network, tmp_path: Path
 ) -> None:
     service = await network.serve()
-    data = os.urandom(2 * CHUNK)
+    data = os.urandom(2 * CONTENT_LEAF)
     cid = await network.superlink.disk.put_bytes(data)
     mine = DiskStore(tmp_path / "mine", sync=False)
-    source = SuperlinkSource(network.link(service.address), mine)
+    source = SuperlinkSource(network.client(service.address), mine)
     store = LayeredStore(mine, [source], attempts=1)
     assert await store.resolve(cid.digest) == cid
     await service.stop(0)
@@ -330,9 +339,9 @@ async def test_link_source__once__superlink_away_is_asked_a_single_time(
     asked = []
     health = SuperlinkClient.health
 
-    async def counting(link: SuperlinkClient) -> bool:
-        asked.append(link.address)
-        return await health(link)
+    async def counting(client: SuperlinkClient) -> bool:
+        asked.append(client.address)
+        return await health(client)
 
     monkeypatch.setattr(SuperlinkClient, "health", counting)
     monkeypatch.setattr(SuperlinkClient, "download", None)  # it must not come to that

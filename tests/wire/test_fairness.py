@@ -8,13 +8,13 @@ from dao.core.errors import DaoError
 from dao.core.types import Address
 from dao.wire.call_limits import CallLimits
 from dao.wire.superlink_client import SuperlinkClient
-from tests.wire.network import COMMITMENT, ROUND, SIGNATURE, TASK, Network
+from tests.wire.network import COMMIT, Network
 
 
-async def flood(link: SuperlinkClient, calls: int) -> None:
+async def flood(client: SuperlinkClient, calls: int) -> None:
     async def one() -> None:
         with contextlib.suppress(DaoError):
-            await link.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+            await client.commit(COMMIT)
 
     await asyncio.gather(*(one() for _ in range(calls)))
 
@@ -23,12 +23,12 @@ async def test_service__one_floods__held_to_its_rate_while_others_pass(network: 
     limits = CallLimits(connection_rate=20, burst=0.5, max_wait=60)
     service = await network.serve(limits=limits)
     noisy, quiet = Signer.ephemeral(), Signer.ephemeral()
-    loud = network.link(service.address, signer=noisy, limit=30)
-    links = [network.link(service.address, signer=quiet) for _ in range(10)]
+    loud = network.client(service.address, signer=noisy, limit=30)
+    links = [network.client(service.address, signer=quiet) for _ in range(10)]
     started = asyncio.get_running_loop().time()
     flooding = asyncio.create_task(flood(loud, 500))
     for _ in range(5):
-        await asyncio.gather(*(link.commit(TASK, ROUND, COMMITMENT, SIGNATURE) for link in links[:4]))
+        await asyncio.gather(*(client.commit(COMMIT) for client in links[:4]))
     elapsed = asyncio.get_running_loop().time() - started
     assert network.superlink.calls[quiet.address] == 20
     assert network.superlink.calls[noisy.address] <= 20 * (elapsed + 0.5) + 2
@@ -51,11 +51,11 @@ async def test_service__one_node_on_many_connections__few_in_work_at_once(networ
 
     network.superlink.before_commit = work
     service = await network.serve(limits=CallLimits(node_calls=2, node_queue=3, calls=3))
-    links = [network.link(service.address, signer=noisy, limit=20) for _ in range(10)]
-    flooding = [asyncio.create_task(flood(link, 3)) for link in links]
-    other = network.link(service.address, signer=quiet)
+    links = [network.client(service.address, signer=noisy, limit=20) for _ in range(10)]
+    flooding = [asyncio.create_task(flood(client, 3)) for client in links]
+    other = network.client(service.address, signer=quiet)
     for _ in range(5):
-        assert await other.commit(TASK, ROUND, COMMITMENT, SIGNATURE)
+        assert await other.commit(COMMIT)
     release.set()
     await asyncio.gather(*flooding)
     assert most == 2
@@ -64,7 +64,7 @@ async def test_service__one_node_on_many_connections__few_in_work_at_once(networ
 
 async def test_service__calls_without_a_signature__paced_like_others(network: Network) -> None:
     service = await network.serve(limits=CallLimits(connection_rate=20, burst=0.0, max_wait=0.0))
-    link = network.link(service.address, limit=5)
-    answers = await asyncio.gather(*(link.health() for _ in range(50)), return_exceptions=True)
+    client = network.client(service.address, limit=5)
+    answers = await asyncio.gather(*(client.health() for _ in range(50)), return_exceptions=True)
     assert True in answers
     assert sum("slow down" in str(answer) for answer in answers) > 10

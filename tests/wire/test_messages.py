@@ -1,25 +1,29 @@
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dao.core.commits import Reveal, SignedCommit
 from dao.core.errors import DecodeError
-from dao.core.types import Digest, RoundId, TaskId
-from dao.store.cid import Cid, ContentCodec
+from dao.core.formats.cid import Cid, ContentCodec
+from dao.core.types import Address, Digest, RoundId, TaskId
 from dao.wire import messages
 from dao.wire import superlink_pb2 as pb
-from dao.wire.messages import Ack, CommitRequest, Inclusion, RevealHeader
+from dao.wire.messages import Ack, Inclusion, RevealRequest
 
 u64 = st.integers(0, 2**64 - 1)
 digests = st.binary(min_size=32, max_size=32).map(Digest)
 tasks, rounds = u64.map(TaskId), u64.map(RoundId)
-cids = st.builds(Cid, st.sampled_from(ContentCodec), digests)
+reveals = st.builds(Reveal, st.builds(Cid, st.sampled_from(ContentCodec), digests), digests, digests)
+NODE = Address(b"\x11" * 20)
+read_commit = partial(messages.read_commit, NODE)
 READERS: list[Callable[[bytes], Any]] = [
     messages.read_welcome,
-    messages.read_commit,
+    read_commit,
     messages.read_receipt,
     messages.read_inclusion,
     messages.read_reveal,
@@ -29,17 +33,17 @@ READERS: list[Callable[[bytes], Any]] = [
 ]
 
 
-@given(st.builds(CommitRequest, tasks, rounds, digests, st.binary(min_size=65, max_size=65)))
-def test_commit__any__round_trips(commit: CommitRequest) -> None:
-    assert messages.read_commit(messages.write_commit(commit)) == commit
+@given(st.builds(SignedCommit, tasks, rounds, st.just(NODE), digests, st.binary(min_size=65, max_size=65)))
+def test_commit__any__round_trips(commit: SignedCommit) -> None:
+    assert read_commit(messages.write_commit(commit)) == commit
 
 
 @given(
-    st.builds(RevealHeader, tasks, rounds, cids, digests, digests, st.integers(1, 2**64 - 1), st.just(False))
-    | st.builds(RevealHeader, tasks, rounds, cids, digests, digests, st.just(0), st.just(True))
+    st.builds(RevealRequest, tasks, rounds, reveals, st.integers(1, 2**64 - 1), st.just(False))
+    | st.builds(RevealRequest, tasks, rounds, reveals, st.just(0), st.just(True))
 )
-def test_reveal__any__round_trips(header: RevealHeader) -> None:
-    assert messages.read_reveal(messages.write_reveal(header)) == header
+def test_reveal__any__round_trips(request_: RevealRequest) -> None:
+    assert messages.read_reveal(messages.write_reveal(request_)) == request_
 
 
 @given(st.integers(0, 1000), st.integers(1, 1000), st.lists(digests, max_size=20))
@@ -73,8 +77,8 @@ def test_readers__larger_than_the_cap__refused_unread(read: Callable[[bytes], An
 @pytest.mark.parametrize(
     ("read", "message", "words"),
     [
-        (messages.read_commit, pb.CommitRequest(commitment=bytes(31)), "CommitRequest.commitment: 31 bytes"),
-        (messages.read_commit, pb.CommitRequest(commitment=bytes(32)), "CommitRequest.signature: 0 bytes"),
+        (read_commit, pb.CommitRequest(commitment=bytes(31)), "CommitRequest.commitment: 31 bytes"),
+        (read_commit, pb.CommitRequest(commitment=bytes(32)), "CommitRequest.signature: 0 bytes"),
         (messages.read_receipt, pb.Receipt(signature=bytes(64)), "Receipt.signature: 64 bytes"),
         (messages.read_inclusion, pb.InclusionAnswer(ready=True, index=3, count=3), "leaf 3 of 3"),
         (

@@ -12,8 +12,8 @@ from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions
 from dao.core.types import Rules, TaskId
 from dao.gov import drafts
-from dao.gov.action_json import kind_of
-from dao.gov.describe import describe
+from dao.gov.action_json import get_kind
+from dao.gov.describe import describe_action
 from dao.index.reads.records import ProposalPhase
 
 
@@ -102,8 +102,8 @@ def list_actions(
     return tuple(
         Action.model_validate(
             {
-                "kind": kind_of(action),
-                "words": describe(action, deployment, dict(current)),
+                "kind": get_kind(action),
+                "words": describe_action(action, deployment, dict(current)),
                 "target": target,
                 "value_wei": value,
                 "calldata": data,

@@ -1,11 +1,13 @@
 """Tasks, their rules and their rounds."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AliasPath, BeforeValidator, Field
+from pydantic import AliasPath, BeforeValidator, Field, create_model
 
 from dao.api.http.json_types import AddressText, DigestText, Micro, ResponseModel, WeiText
 from dao.api.models.base import Answer, Page
+from dao.chain.task_rules import TASK_RULES, Unit
 from dao.core.types import Codec, Phase
 
 _PHASES = Literal["open", "closed", "posted", "frozen", "finalized", "aborted", "void"]
@@ -19,29 +21,29 @@ def _show_phase(value: Any) -> Any:
 PhaseText = Annotated[_PHASES, BeforeValidator(_show_phase)]
 
 
-class TaskRules(ResponseModel):
-    """A task's rules: periods in seconds, amounts in wei of tokens."""
+_RULE_TYPES: Mapping[Unit, Any] = {
+    Unit.TOKENS: WeiText,
+    Unit.ADDRESS: AddressText,
+    Unit.DIGEST: DigestText,
+    Unit.CODEC: Codec,
+    Unit.YES_OR_NO: bool,
+}
 
-    superlink: AddressText
-    commit_period_seconds: int = Field(validation_alias="commit_period")
-    reveal_period_seconds: int = Field(validation_alias="reveal_period")
-    result_period_seconds: int = Field(validation_alias="result_period")
-    force_period_seconds: int = Field(validation_alias="force_period")
-    challenge_period_seconds: int = Field(validation_alias="challenge_period")
-    resolve_period_seconds: int = Field(validation_alias="resolve_period")
-    quorum: int = Field(description="Commits that a round needs.")
-    shards: int
-    body_depth: int
-    codec: Codec
-    admitted_only: bool
-    min_stake_wei: WeiText = Field(validation_alias="min_stake")
-    max_stake_wei: WeiText = Field(validation_alias="max_stake")
-    round_budget_wei: WeiText = Field(validation_alias="round_budget")
-    superlink_bond_wei: WeiText = Field(validation_alias="superlink_bond")
-    challenge_bond_wei: WeiText = Field(validation_alias="challenge_bond")
-    app_hash: DigestText
-    base_model: DigestText
-    validation_root: DigestText
+if TYPE_CHECKING:
+    TaskRules = ResponseModel
+else:
+    TaskRules = create_model(
+        "TaskRules",
+        __base__=ResponseModel,
+        __doc__="A task's rules: periods in seconds, amounts in wei of tokens.",
+        **{
+            rule.json_name: (
+                _RULE_TYPES.get(rule.unit, int),
+                Field(validation_alias=rule.name, description=f"{rule.help}."),
+            )
+            for rule in TASK_RULES
+        },
+    )
 
 
 class Task(ResponseModel):

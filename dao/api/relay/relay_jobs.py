@@ -1,7 +1,6 @@
 """The relayer's jobs and their outcomes, in a file: so that nothing is paid twice, or beyond the budget."""
 
 import json
-import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from dao.chain.contracts import Call
 from dao.core.keccak import keccak256
 from dao.core.types import Address, Wei, hex_of
+from dao.runtime.sqlite import Database
 
 DAY = 86_400
 _STORED = 30 * DAY  # seconds, of jobs that are done
@@ -93,9 +93,7 @@ class RelayJobs:
     """The file of jobs, for one process; every write is on disk when it returns."""
 
     def __init__(self, path: Path) -> None:
-        self._file = sqlite3.connect(path, isolation_level=None)
-        self._file.execute("PRAGMA journal_mode=WAL")
-        self._file.executescript(_SCHEMA)
+        self._file = Database(path, _SCHEMA)
         self._file.execute(
             "DELETE FROM jobs WHERE state != 'pending' AND created < ?", (time.time() - _STORED,)
         )

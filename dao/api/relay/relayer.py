@@ -9,14 +9,18 @@ from dataclasses import dataclass, replace
 
 from dao.api.http.problems import Problem, name_arguments
 from dao.api.relay.relay_jobs import DAY, JobState, NonceSpace, RelayJob, RelayJobs
-from dao.chain.account import ESTIMATE, NO_MONEY, NoMoney, is_passing
+from dao.chain.account import ESTIMATE, NoMoney
+from dao.chain.broadcaster import SEND
 from dao.chain.client import Chain
 from dao.chain.contracts import Call
 from dao.chain.fees import GWEI
-from dao.chain.rpc import Answered
-from dao.chain.sender import SEND, Sender, TxReceipt
+from dao.chain.receipts import TxReceipt
+from dao.chain.rpc import NodeError
+from dao.chain.send_policy import NO_MONEY, is_passing
+from dao.chain.sender import Sender
 from dao.core.errors import ChainError, Reverted, RuleError
 from dao.core.types import Address, Wei, hex_of
+from dao.runtime.backoff import pause_after
 
 MAX_PENDING = 200  # jobs
 MAX_DATA = 100 * 1024  # bytes of a call: nodes take transactions of up to 128 KiB
@@ -134,7 +138,7 @@ class Relayer:
             request = {"from": hex_of(self.address), "to": hex_of(call.to or b""), "data": hex_of(call.data)}
             try:
                 estimate = await self._chain.ask(ESTIMATE, request, self._chain.head().number, call.label)
-            except Answered as error:
+            except NodeError as error:
                 raise (_make_dry_problem() if NO_MONEY.search(error.reason) else error) from None
             gas = int(estimate, 16) * 6 // 5
         if gas > self._budget.max_gas:
@@ -192,10 +196,10 @@ class Relayer:
         before = await self._read_balance()
         try:
             receipt = await self._sender.send(
-                job.call, f"relay:{job.number}", told=record_hash, most_gas=self._budget.max_gas
+                job.call, f"relay:{job.number}", on_hash=record_hash, most_gas=self._budget.max_gas
             )
-        except (RuleError, Answered) as error:
-            if isinstance(error, Answered) and (error.method != SEND or is_passing(error)):
+        except (RuleError, NodeError) as error:
+            if isinstance(error, NodeError) and (error.method != SEND or is_passing(error)):
                 raise  # it may yet be sent
             return _fail(job, error)
         except Reverted as error:
@@ -226,7 +230,7 @@ class Relayer:
 
     async def _send_until_settled(self, job: RelayJob) -> RelayJob:
         """Send a job until the chain's node takes it, or has rejected it for _REJECTED_SECONDS."""
-        loop, rejected_since, pause = asyncio.get_running_loop(), None, _RETRY_SECONDS
+        loop, rejected_since, rejections = asyncio.get_running_loop(), None, 0
         while True:
             began = loop.time()
             try:
@@ -234,19 +238,19 @@ class Relayer:
             except ChainError as error:
                 _log.warning("relayer: %s", error)
                 if not _is_unsent(error):
-                    rejected_since, pause = None, _RETRY_SECONDS
+                    rejected_since, rejections = None, 0
                 elif rejected_since is None:
-                    rejected_since = began
+                    rejected_since, rejections = began, 1
                 elif loop.time() - rejected_since >= _REJECTED_SECONDS:
                     return _fail(job, error)
                 else:
-                    pause = min(2 * pause, _RETRY_MAX)
-            await asyncio.sleep(pause)
+                    rejections += 1
+            await asyncio.sleep(pause_after(max(1, rejections), _RETRY_SECONDS, _RETRY_MAX))
 
 
 def _is_unsent(error: ChainError) -> bool:
     """Whether the node rejected a transaction or its estimate, so that nothing of it is under way."""
-    return isinstance(error, NoMoney) or (isinstance(error, Answered) and error.method in (SEND, ESTIMATE))
+    return isinstance(error, NoMoney) or (isinstance(error, NodeError) and error.method in (SEND, ESTIMATE))
 
 
 def _fail(job: RelayJob, error: Exception) -> RelayJob:

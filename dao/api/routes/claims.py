@@ -14,7 +14,7 @@ from dao.api.routes.prepare import Prepared, make_prepared
 from dao.chain.contracts import Distributor
 from dao.core.reward_tree import RewardTree
 from dao.core.types import Address, Digest, TaskId, Wei
-from dao.gov.units import amount
+from dao.gov.units import format_amount
 from dao.index.reads import Reads
 
 router = APIRouter(prefix="/prepare", tags=["prepare"])
@@ -45,7 +45,7 @@ async def prepare_claim(form: ClaimForm, deps: Deps) -> Prepared:
     chain = deps.get_chain()
     payee = "you" if owner == form.account else show_address(owner)
     words = [
-        f"Have {amount(claimable.unpaid)} of rewards paid to {payee}, for all final rounds of task {form.task}."
+        f"Have {format_amount(claimable.unpaid)} of rewards paid to {payee}, for all final rounds of task {form.task}."
     ]
     call = Distributor(chain).claim(TaskId(form.task), owner, claimable.total, claimable.proof)
     return make_prepared(chain, words, call)

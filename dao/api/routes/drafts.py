@@ -21,7 +21,7 @@ from dao.api.routes.prepare import Prepared, get_next_nonce, make_prepared
 from dao.chain.client import Chain
 from dao.chain.governance import Governor
 from dao.gov import drafts
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from dao.gov.typed_data import TypedDataBuilder
 
 router = APIRouter(tags=["prepare"])
@@ -92,7 +92,7 @@ async def preview(form: DraftForm, deps: Deps) -> DraftShown:
             "targets": draft.actions.targets,
             "values": draft.actions.values,
             "calldatas": draft.actions.calldatas,
-            "proposal_id": proposal_id(draft.actions, draft.description),
+            "proposal_id": compute_proposal_id(draft.actions, draft.description),
             "words": draft.words,
             "warnings": draft.warnings,
         }
@@ -124,7 +124,7 @@ async def prepare_propose(form: ProposeForm, deps: Deps) -> PreparedProposal:
                 "description": draft.description,
                 "deadline": deadline,
             },
-            "proposal_id": proposal_id(draft.actions, draft.description),
+            "proposal_id": compute_proposal_id(draft.actions, draft.description),
             "warnings": draft.warnings,
         }
     )

@@ -23,7 +23,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Call, Registry, Token
 from dao.chain.governance import Governor, Support
 from dao.core.types import Address
-from dao.gov.describe import delegation
+from dao.gov.describe import describe_delegation
 from dao.gov.typed_data import TypedDataBuilder
 
 router = APIRouter(prefix="/prepare", tags=["prepare"])
@@ -85,7 +85,7 @@ async def prepare_delegate(form: DelegateForm, deps: Deps) -> Prepared:
     expiry = chain.head().timestamp + EXPIRY_SECONDS
     typed = await TypedDataBuilder(chain).build_delegation(votes.address, form.delegatee, nonce, expiry)
     tokens = f"the tokens {'in your wallet' if form.contract == 'token' else 'that you have staked'}"
-    sentence = delegation(tokens, form.delegatee, form.account)
+    sentence = describe_delegation(tokens, form.delegatee, form.account)
     words = [f"{sentence} No tokens move; you can change it at any time."]
     return make_prepared(chain, words, votes.delegate(form.delegatee), typed)
 

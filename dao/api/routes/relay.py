@@ -29,9 +29,9 @@ from dao.chain.governance import Actions, Governor, Support
 from dao.chain.interface import decode, load
 from dao.core.errors import NotActive, Reverted
 from dao.core.types import Timestamp
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from dao.gov.eligibility import check_threshold, check_tokens, check_votes
-from dao.gov.schedule import not_now, times_of
+from dao.gov.schedule import explain_refusal, read_times
 from dao.gov.typed_data import TypedDataBuilder, check_signature
 
 router = APIRouter(prefix="/relay", tags=["relay"])
@@ -198,7 +198,7 @@ async def _relay_for_anyone(
     try:
         job = await relayer.submit(space, session.address, proposal, proposal, call, _check_nothing)
     except Reverted:
-        reason = not_now(space.value, await times_of(chain, proposal))
+        reason = explain_refusal(space.value, await read_times(chain, proposal))
         if reason is None:
             raise
         raise NotActive(reason) from None
@@ -221,7 +221,7 @@ def _find_proposal(job: RelayJob) -> int | None:
     if function.name != "proposeBySig":
         return int(values[0])
     _, *calls, description, _, _ = values
-    return proposal_id(Actions(*map(tuple, calls)), description)
+    return compute_proposal_id(Actions(*map(tuple, calls)), description)
 
 
 @router.get("/{name}", name="relayed", responses=describe_problems(404, 422, 429))

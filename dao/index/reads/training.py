@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
 from dao.core import round_machine as machine
-from dao.core.formats.json_form import form_of
+from dao.core.formats.json_form import get_form
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -167,7 +167,7 @@ def _make_task(row: Any, model: Digest | None) -> records.TaskRecord:
 @lru_cache(1024)
 def parse_rules(text: str) -> Rules:
     """Parse rules from their JSON."""
-    rules: Rules = form_of(Rules).read(json.loads(text), "rules")
+    rules: Rules = get_form(Rules).read(json.loads(text), "rules")
     return rules
 
 
@@ -192,7 +192,7 @@ def _make_round(row: Any) -> records.RoundRecord:
         posted_at=row.posted_at or None,
         ended_at=row.ended_at or None,
         deadlines=_compute_deadlines(row),
-        result=form_of(Result).read(json.loads(row.result), "result") if row.result else None,
+        result=get_form(Result).read(json.loads(row.result), "result") if row.result else None,
         manifest=make_record(records.ManifestRecord, row) if row.refusal == "" else None,
         refusal=row.refusal or None,
     )
@@ -215,12 +215,12 @@ def _compute_deadlines(row: Any) -> records.DeadlinesRecord:
     is_closed, is_posted = bool(row.closed_at), bool(row.posted_at)
     is_frozen = state.phase is Phase.FROZEN
     return records.DeadlinesRecord(
-        commit=machine.commit_deadline(rules, state),
-        reveal=machine.reveal_deadline(rules, state) if is_closed else None,
-        result=machine.result_deadline(rules, state) if is_closed else None,
-        force=machine.force_deadline(rules, state) if is_closed else None,
-        challenge=machine.challenge_deadline(rules, state) if is_posted and not is_frozen else None,
-        resolve=machine.resolve_deadline(rules, state) if is_frozen else None,
+        commit=machine.compute_commit_deadline(rules, state),
+        reveal=machine.compute_reveal_deadline(rules, state) if is_closed else None,
+        result=machine.compute_result_deadline(rules, state) if is_closed else None,
+        force=machine.compute_force_deadline(rules, state) if is_closed else None,
+        challenge=machine.compute_challenge_deadline(rules, state) if is_posted and not is_frozen else None,
+        resolve=machine.compute_resolve_deadline(rules, state) if is_frozen else None,
     )
 
 

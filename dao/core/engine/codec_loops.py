@@ -1,0 +1,180 @@
+"""The two ways to write a chunk of an update, int8 and float32, with their exact arithmetic."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dao.core.constants import (
+    BLOCK,
+    BLOCKS,
+    CHUNK,
+    FLOAT32_POWER,
+    UPDATE_DIGITS,
+    UPDATE_MAX_EXPONENT,
+    VALUE_POWER,
+)
+from dao.core.engine.chunking import Scratch
+from dao.core.engine.exact import Unfit, scale, sum_shifted
+from dao.core.engine.reference import VALUE_GRID, Digits, Exponents, Sums
+from dao.core.types import Codec
+
+Rows = NDArray[np.uint8]  # (chunks, leaf)
+Floats = NDArray[np.float32]  # (n, CHUNK)
+
+
+class CodecLoops(ABC):
+    """What a codec does with rows, one chunk each. Values are integers on the grid 2^-32, below 2^38."""
+
+    leaf: ClassVar[int]  # bytes
+
+    @abstractmethod
+    def encode(self, before: Floats, after: Floats, rows: Rows, scratch: Scratch) -> None:
+        """Write `after - before` into rows. Raises Unfit, in units of the grid, for a value that does not fit."""
+
+    @abstractmethod
+    def first_bad(self, rows: Rows) -> tuple[int, str] | None:
+        """Return where (index of a value) and why rows break the format, or None."""
+
+    @abstractmethod
+    def values(self, rows: Rows) -> Sums:
+        """Return the values q, (n, CHUNK)."""
+
+    @abstractmethod
+    def add(self, rows: Rows, weight: int, total: Sums, scratch: Scratch) -> None:
+        """Add `weight * q` to a total, (n, CHUNK)."""
+
+    @abstractmethod
+    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> int:
+        """Return the sum of `q * (digits << exponents)`, for 16-bit digits (n, CHUNK) and exponents (n,)."""
+
+    @abstractmethod
+    def square(self, rows: Rows, scratch: Scratch) -> int:
+        """Return the sum of `q * q`."""
+
+    @abstractmethod
+    def digits(self, rows: Rows) -> NDArray[Any]:
+        """Return the stored numbers, (n, CHUNK), as a view."""
+
+
+class Int8Loops(CodecLoops):
+    """256 int8, then an exponent byte for each block of 64: q = v << e."""
+
+    leaf = CHUNK + BLOCKS
+
+    def encode(self, before: Floats, after: Floats, rows: Rows, scratch: Scratch) -> None:
+        values, room = _difference(before, after, scratch)
+        exponents = scale(
+            values.reshape(-1, BLOCK),
+            UPDATE_DIGITS,
+            UPDATE_MAX_EXPONENT,
+            VALUE_POWER,
+            room.reshape(-1, BLOCK),
+        )
+        self.digits(rows)[:] = values
+        rows[:, CHUNK:] = exponents.reshape(-1, BLOCKS)
+
+    def first_bad(self, rows: Rows) -> tuple[int, str] | None:
+        digits, exponents = self.digits(rows), rows[:, CHUNK:]
+        if digits.min() == -128:
+            return int((digits == -128).argmax()), "expected values from -127 to 127, got -128"
+        if exponents.max() > UPDATE_MAX_EXPONENT:
+            block = int((exponents > UPDATE_MAX_EXPONENT).argmax())
+            got = exponents[block // BLOCKS, block % BLOCKS]
+            return block * BLOCK, f"expected exponents from 0 to {UPDATE_MAX_EXPONENT}, got {got}"
+        return None
+
+    def digits(self, rows: Rows) -> NDArray[np.int8]:
+        return rows[:, :CHUNK].view(np.int8)
+
+    def values(self, rows: Rows) -> Sums:
+        total = np.zeros((len(rows), CHUNK), np.int64)
+        self.add(rows, 1, total, Scratch())
+        return total
+
+    def add(self, rows: Rows, weight: int, total: Sums, scratch: Scratch) -> None:
+        scaled = self._blocks(rows, scratch.array("scaled", len(rows), np.int64))
+        scaled *= (np.int64(weight) << rows[:, CHUNK:].astype(np.int64))[:, :, np.newaxis]
+        total += scaled.reshape(total.shape)
+
+    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> int:
+        # at most 64 * 127 * 32,767 < 2^28
+        blocks = self._blocks(rows, scratch.array("factor", len(rows), np.float64))
+        dots = np.vecdot(blocks, digits.reshape(-1, BLOCKS, BLOCK))
+        return sum_shifted(dots, rows[:, CHUNK:] + exponents[:, np.newaxis])
+
+    def square(self, rows: Rows, scratch: Scratch) -> int:
+        # at most 64 * 127^2 < 2^20, which float32 holds
+        blocks = self._blocks(rows, scratch.array("factor", len(rows), np.float32))
+        return sum_shifted(np.vecdot(blocks, blocks), 2 * rows[:, CHUNK:])
+
+    def _blocks(self, rows: Rows, out: NDArray[Any]) -> NDArray[Any]:
+        """Write the digits into `out`, (n, CHUNK), and return it in blocks."""
+        out[:] = self.digits(rows)
+        return out.reshape(-1, BLOCKS, BLOCK)
+
+
+class Float32Loops(CodecLoops):
+    """256 big-endian float32, each an integer of the grid: for tests and small models."""
+
+    leaf = 4 * CHUNK
+    _limit = 2.0**FLOAT32_POWER
+
+    def encode(self, before: Floats, after: Floats, rows: Rows, scratch: Scratch) -> None:
+        values, _ = _difference(before, after, scratch)
+        values /= VALUE_GRID
+        np.rint(values, out=values)
+        stored = np.multiply(values, VALUE_GRID).astype(">f4")
+        unfit = ~(np.abs(stored) < self._limit * VALUE_GRID)
+        if unfit.any():
+            index = int(unfit.argmax())
+            raise Unfit(index, float(values.flat[index]))
+        self.digits(rows)[:] = stored
+
+    def first_bad(self, rows: Rows) -> tuple[int, str] | None:
+        stored = self.digits(rows).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            good = (np.abs(stored) < self._limit * VALUE_GRID) & (
+                np.rint(stored / VALUE_GRID) == stored / VALUE_GRID
+            )
+        if good.all():
+            return None
+        index = int(good.argmin())
+        return index, f"expected a multiple of 2^-32 between -64 and 64, got {stored.flat[index]}"
+
+    def digits(self, rows: Rows) -> NDArray[np.float32]:
+        return rows.view(">f4")
+
+    def values(self, rows: Rows) -> Sums:
+        return (self.digits(rows).astype(np.float64) / VALUE_GRID).astype(np.int64)
+
+    def add(self, rows: Rows, weight: int, total: Sums, scratch: Scratch) -> None:  # noqa: ARG002
+        total += weight * self.values(rows)
+
+    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> int:  # noqa: ARG002
+        # at most 256 * 2^38 * 2^15 = 2^61
+        return sum_shifted(np.vecdot(self.values(rows), digits.astype(np.int64)), exponents)
+
+    def square(self, rows: Rows, scratch: Scratch) -> int:  # noqa: ARG002
+        values = self.values(rows)
+        high, low = values >> 19, values & ((1 << 19) - 1)  # both within 2^19: no sum reaches 2^63
+        terms = np.stack([np.vecdot(high, high), 2 * np.vecdot(high, low), np.vecdot(low, low)])
+        return sum_shifted(terms, np.broadcast_to([[38], [19], [0]], terms.shape))
+
+
+CODEC_LOOPS: dict[Codec, CodecLoops] = {Codec.INT8: Int8Loops(), Codec.FLOAT32: Float32Loops()}
+
+
+def _difference(
+    before: Floats, after: Floats, scratch: Scratch
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return `after - before`, (n, CHUNK), and room of the same shape, both in scratch."""
+    delta, room = (scratch.array(name, len(after), np.float64) for name in ("delta", "room"))
+    np.copyto(delta, after)  # faster than having the subtraction convert
+    np.copyto(room, before)
+    with np.errstate(invalid="ignore"):
+        delta -= room
+    return delta, room

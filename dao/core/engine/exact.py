@@ -1,0 +1,78 @@
+"""Exact integer arithmetic on arrays: sums of shifted integers, quotients rounded half to even, power-of-two scales."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dao.core.errors import RuleError
+
+LOW = (1 << 32) - 1
+
+
+def sum_shifted(integers: NDArray[Any], shifts: NDArray[np.integer]) -> int:
+    """Return the exact sum of `integers << shifts` (int64, or float64 that hold integers; at most 2^20 of them)."""
+    whole = integers.reshape(-1).astype(np.int64)
+    bins = shifts.reshape(-1)
+    # float64 sums of fewer than 2^20 halves below 2^32 are exact
+    highs = np.bincount(bins, weights=whole >> 32)
+    lows = np.bincount(bins, weights=whole & LOW)
+    used = np.flatnonzero((highs != 0) | (lows != 0)).tolist()  # a handful of all the shifts there may be
+    return sum(((int(highs[shift]) << 32) + int(lows[shift])) << shift for shift in used)
+
+
+def divide(dividend: int, divisor: int) -> int:
+    """Return `dividend / divisor`, rounded half to even, for a positive divisor."""
+    whole, rest = divmod(dividend, divisor)
+    return whole + (2 * rest > divisor or (2 * rest == divisor and whole & 1))
+
+
+def divide_all(dividends: NDArray[np.int64], divisor: int, out: NDArray[np.float64]) -> None:
+    """Write each `dividend / divisor`, rounded half to even, into `out`: exact for quotients below 2^53.
+
+    The divisor is positive and at most 2^20.
+    """
+    if max(int(dividends.max()), -int(dividends.min())) < divisor << 31:
+        # The dividend is exact in float64, and a float64 below 2^31 lies within 2^-23 of its real quotient, while a
+        # quotient that is no half lies 2^-21 or more from every half: rounding twice rounds as once.
+        np.copyto(out, dividends)  # faster than having the division convert
+        out /= divisor
+        np.rint(out, out=out)
+    else:
+        whole, rest = np.divmod(dividends, divisor)
+        whole += (2 * rest > divisor) | ((2 * rest == divisor) & (whole & 1 == 1))
+        out[:] = whole
+
+
+def scale(
+    groups: NDArray[Any], digits: int, most: int, power: int = 0, room: NDArray[Any] | None = None
+) -> NDArray[np.uint8]:
+    """Scale float groups (n, k), times 2^power, in place to integers that fit `digits` bits and a sign.
+
+    Returns the exponents (n,): each is the least of 0 to `most` for which all of `rint(value / 2^e)`, half to even, lie
+    strictly between -2^digits and 2^digits. Raises Unfit where there is none, or a value is not finite. `room` is
+    scratch like the groups.
+    """
+    largest = np.ldexp(np.abs(groups, out=room).max(axis=1), power)
+    # largest = fraction * 2^magnitude, fraction in [1/2, 1): it rounds to 2^digits from 2^digits - 1/2 on
+    fraction, magnitude = np.frexp(largest)
+    exponents = np.maximum(magnitude - digits + (fraction >= 1 - 2.0 ** -(digits + 1)), 0)
+    unfit = ~(np.isfinite(largest) & (exponents <= most))
+    if unfit.any():
+        group = int(unfit.argmax())
+        index = int(np.abs(groups[group]).argmax())
+        raise Unfit(group * groups.shape[1] + index, float(groups[group, index]) * 2.0**power)
+    groups *= np.ldexp(np.ones_like(largest), power - exponents)[:, np.newaxis]
+    np.rint(groups, out=groups)
+    return np.asarray(exponents, np.uint8)
+
+
+class Unfit(RuleError):  # noqa: N818  (a leaf of the tree)
+    """A value does not fit, whatever the exponent."""
+
+    def __init__(self, index: int, value: float) -> None:
+        super().__init__(f"value {index}: expected it finite and to fit the largest exponent, got {value}")
+        self.index = index
+        self.value = value

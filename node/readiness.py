@@ -1,0 +1,75 @@
+"""Gets a task's app ready before a round opens: fetched, unpacked, started with the node's data."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
+
+from dao.app.bundle import MAX_BYTES, unpack
+from dao.chain.final_reader import FinalReader
+from dao.core.errors import ContentError, DaoError, NotFound
+from dao.core.types import RoundId, Rules, TaskId, hex_of
+from dao.runtime.backoff import pauses
+from dao.store.layered import LayeredStore
+from dao.wire.superlink_client import SuperlinkClient
+from node.trainer import Trainer
+
+FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds until a missing app is asked for again
+_log = structlog.get_logger()
+
+
+class SupernodeReadiness:
+    """The app of one task. `trainer_of` takes the folder of an app, each in its own below `apps`."""
+
+    def __init__(
+        self,
+        task: TaskId,
+        reader: FinalReader,
+        store: LayeredStore,
+        client: SuperlinkClient,
+        trainer_of: Callable[[Path], Trainer],
+        apps: Path,
+    ) -> None:
+        self._reader, self._store, self._client = reader, store, client
+        self._trainer_of, self._apps = trainer_of, apps
+        self._log = _log.bind(task=task)
+        self._trainer: Trainer | None = None
+
+    async def prepare(self, last_round: RoundId, is_idle: bool) -> None:
+        """Start the app with the data; while idle, ask for a missing app until it is here, or a round opens."""
+        for pause in pauses(FIRST_PAUSE, LONGEST_PAUSE):
+            try:
+                await (await self.get_trainer(await self._reader.read_rules())).start()
+            except DaoError as error:  # each round tries it again
+                self._log.warning("not ready", last_round=last_round, error=str(error))
+                if not is_idle or not isinstance(error, ContentError):
+                    return
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._reader.wait_next_round(last_round), pause)
+                    return
+            else:
+                self._log.info("ready", last_round=last_round)
+                return
+
+    async def get_trainer(self, rules: Rules) -> Trainer:
+        """Return the trainer of the app that the DAO voted for: no other code is run."""
+        if self._trainer is None:
+            if not await self._store.has(rules.app_hash):
+                self._log.info("fetching the app", superlink=self._client.address)
+            try:
+                bundle = await self._store.get(rules.app_hash, MAX_BYTES)
+            except NotFound as error:
+                name = hex_of(rules.app_hash)[:10]
+                raise NotFound(f"the app {name}… cannot be had: {error.why}") from None
+            folder = self._apps / rules.app_hash.hex()
+            await asyncio.to_thread(unpack, bundle.read_bytes(), folder)
+            self._trainer = self._trainer_of(folder)
+        return self._trainer
+
+    async def stop(self) -> None:
+        """Stop the app's process."""
+        trainer, self._trainer = self._trainer, None
+        if trainer is not None:
+            await trainer.stop()

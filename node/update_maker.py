@@ -1,0 +1,143 @@
+"""Trains a round's update and signs the commit to it; tries again where what failed may come right in time."""
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+import structlog
+
+from dao.chain.block_clock import BlockClock
+from dao.chain.final_reader import FinalReader
+from dao.chain.signer import Signer
+from dao.content.tensor_files import each, map_file, map_rows, new_file
+from dao.core import reasons
+from dao.core.commits import Reveal
+from dao.core.errors import AppCrashed, ContentError, RuleError
+from dao.core.formats.layout import parse_model
+from dao.core.formats.update import encode_update_prefix, get_leaf_size, write_update_rows
+from dao.core.merkle import compute_body_root
+from dao.core.round_machine import compute_commit_deadline, compute_counted_stake
+from dao.core.types import Codec, Digest, Domain, RoundId, RoundState, Rules, TaskId
+from dao.runtime.backoff import pauses
+from dao.store.layered import LayeredStore
+from node.journal import CommitEntry, Step, SupernodeJournal
+from node.outcomes import Outcomes
+from node.readiness import SupernodeReadiness
+from node.trainer import Trained
+
+RESERVE = 0.1  # part of the commit period that training leaves for the commit
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class UpdateMaker:
+    """Makes the updates of one node in one task; `scratch` is the folder of what is being trained."""
+
+    task: TaskId
+    signer: Signer
+    domain: Domain
+    reader: FinalReader
+    clock: BlockClock
+    journal: SupernodeJournal
+    store: LayeredStore
+    readiness: SupernodeReadiness
+    outcomes: Outcomes
+    scratch: Path
+
+    async def make_commit(
+        self, round_id: RoundId, opened: RoundState, rules: Rules, note_problem: Callable[[str], None]
+    ) -> CommitEntry:
+        """Train and sign, again until the deadline; `note_problem` hears what failed, and "" once it is signed.
+
+        DaoError when there can be no commit.
+        """
+        await self._check_seat(rules, opened)
+        deadline = compute_commit_deadline(rules, opened)
+        for pause in pauses():
+            try:
+                entry = await self.train_and_sign(round_id, opened, rules, deadline)
+            except (ContentError, AppCrashed) as error:
+                if self.clock.now() + pause >= deadline:
+                    raise
+                note_problem(str(error))
+                _log.warning("no update yet", task=self.task, round=round_id, error=str(error))
+            else:
+                note_problem("")
+                return entry
+            await asyncio.sleep(pause)
+        raise AssertionError  # pauses do not end
+
+    async def train_and_sign(
+        self, round_id: RoundId, opened: RoundState, rules: Rules, deadline: float
+    ) -> CommitEntry:
+        """Train from the round's base model; journal, pin and sign what changed."""
+        trainer, base = await asyncio.gather(
+            self.readiness.get_trainer(rules), self._get_base_model(opened, rules)
+        )
+        self.scratch.mkdir(parents=True, exist_ok=True)
+        model, update = self.scratch / f"{self.task}-trained", self.store.local.tmp / f"{self.task}-update"
+        limit = deadline - self.clock.now() - RESERVE * rules.commit_period
+        trained = await trainer.train(
+            base, model, seed=self._compute_seed(round_id), round=round_id, limit=max(limit, 1.0)
+        )
+        begun = monotonic()
+        root = await asyncio.to_thread(write_update, base, model, rules.codec, rules.body_depth, update)
+        cid = await self.store.local.put_file(update, move=True)
+        encoding = monotonic() - begun
+        self.journal.pin(self.task, round_id, cid)
+        await self.store.local.pin(cid)
+        reveal = Reveal(cid, root, Digest(secrets.token_bytes(32)))
+        entry = self.journal.sign(self.task, round_id, reveal, self.signer.sign)
+        self.journal.reach(self.task, round_id, Step.SIGNED, facts=_facts(trained))
+        _log.info(
+            "committed",
+            task=self.task,
+            round=round_id,
+            cid=str(cid),
+            seconds=round(trained.train_s, 3),
+            around=[round(trained.load_s, 3), round(trained.store_s, 3)],
+            encoding=round(encoding, 3),
+        )
+        return entry
+
+    async def _check_seat(self, rules: Rules, opened: RoundState) -> None:
+        """RuleError when this node may not commit to the round."""
+        joined, stake = await self.reader.read_seat(self.signer.address, opened)
+        if not joined:
+            raise RuleError(
+                f"this node has not joined task {self.task}; its owner does that: dao node join {self.task}"
+            )
+        if not compute_counted_stake(rules, stake):
+            raise RuleError(reasons.explain_stake(stake, rules.min_stake))
+
+    async def _get_base_model(self, opened: RoundState, rules: Rules) -> Path:
+        if not opened.parent:
+            return await self.outcomes.get_model(rules.base_model)
+        return await self.outcomes.get_model((await self.reader.read_result(opened.parent)).model_digest)
+
+    def _compute_seed(self, round_id: RoundId) -> int:
+        domain = self.domain
+        parts = (b"train", domain.chain_id.to_bytes(32, "big"), domain.coordinator, self.signer.address)
+        numbers = self.task.to_bytes(8, "big") + round_id.to_bytes(8, "big")
+        return int.from_bytes(hashlib.sha256(b"".join(parts) + numbers).digest()[:4], "big")
+
+
+def write_update(base: Path, trained: Path, codec: Codec, depth: int, out: Path) -> Digest:
+    """Write the update from model file `base` to model file `trained`; return its body root. Blocks.
+
+    DecodeError, naming the tensor, when the models differ in layout or the change cannot be encoded.
+    """
+    before, after = parse_model(map_file(base)), parse_model(map_file(trained))
+    shape = before.layout.chunks, get_leaf_size(codec)
+    with new_file(out, encode_update_prefix(before.layout, codec), shape, np.uint8) as rows:
+        write_update_rows(before, after, codec, rows, each)
+    return compute_body_root(map_rows(out, rows), depth)
+
+
+def _facts(trained: Trained) -> dict[str, object]:
+    return {"metrics": dict(trained.metrics), "train_s": round(trained.train_s, 3)}

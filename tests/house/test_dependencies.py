@@ -1,0 +1,87 @@
+"""What is imported is declared in pyproject.toml, and what is declared is imported."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+DISTRIBUTIONS = packages_distributions()
+OURS = {"dao", "node", "aggregator", "bench", "tests"}
+# for mypy alone, which brings it
+TYPES = {"_typeshed"}
+# declared for a reason other than an import
+NOT_IMPORTED = {
+    "multiaddr": "a version with which ipfshttpclient works",
+    "aiosqlite": "the driver that SQLAlchemy takes for SQLite",
+    "psycopg": "the driver that SQLAlchemy takes for PostgreSQL",
+}
+
+
+def name_of(requirement: str) -> str:
+    """The distribution that a requirement names, as indexes normalise it (PEP 503)."""
+    name = re.split(r"[^A-Za-z0-9._-]", requirement)[0]
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+DEPENDENCIES = {name_of(requirement) for requirement in PROJECT["dependencies"]}
+EXTRAS = {
+    extra: {name_of(requirement) for requirement in requirements}
+    for extra, requirements in PROJECT["optional-dependencies"].items()
+}
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """The top-level packages that a file imports, early or late, but for Python's own and ours."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module]
+        yield from {name.partition(".")[0] for name in names} - sys.stdlib_module_names - OURS - TYPES
+
+
+def imports_under(*folders: str) -> dict[str, Path]:
+    """The packages that are imported under folders, each with one of the files that does."""
+    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    return {name: path for path in paths for name in imports_of(path)}
+
+
+@pytest.mark.parametrize(
+    ("folders", "declared"),
+    [
+        (["dao", "node", "aggregator"], DEPENDENCIES | EXTRAS["demo"]),
+        (["bench", "script"], DEPENDENCIES | EXTRAS["dev"]),
+        (["tests"], DEPENDENCIES | EXTRAS["demo"] | EXTRAS["dev"]),
+        (["apps"], DEPENDENCIES),
+    ],
+    ids=["packages", "bench", "tests", "apps"],
+)
+def test_imports__each__is_declared(folders: list[str], declared: set[str]) -> None:
+    undeclared = {
+        name: str(path.relative_to(ROOT))
+        for name, path in imports_under(*folders).items()
+        if not declared & {name_of(each) for each in DISTRIBUTIONS.get(name, [name])}
+    }
+    assert not undeclared
+
+
+def test_imports__of_the_demonstration__nowhere_else() -> None:
+    for path in (path for folder in ("dao", "node", "aggregator") for path in (ROOT / folder).rglob("*.py")):
+        assert path.parent == ROOT / "dao/demo" or not EXTRAS["demo"] & set(imports_of(path)), path
+
+
+def test_dependencies__each__is_imported() -> None:
+    imported = {
+        name_of(each)
+        for name in imports_under("dao", "node", "aggregator")
+        for each in DISTRIBUTIONS.get(name, [name])
+    }
+    assert DEPENDENCIES - imported == set(NOT_IMPORTED)

@@ -1,0 +1,66 @@
+"""The tasks of one daemon: what ends one of them does not end it for ever, nor the others."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, cast
+
+import pytest
+from structlog.testing import capture_logs
+
+from dao.core.errors import ContentError
+from dao.core.types import TaskId
+from node import daemon
+
+
+async def cut_off() -> None:
+    """Waits for what someone else cancels."""
+    waited_for = asyncio.get_running_loop().create_future()
+    waited_for.cancel()
+    await waited_for
+
+
+async def at_fault() -> None:
+    raise ValueError("negative count")
+
+
+async def without_content() -> None:
+    raise ContentError("model: nobody has it")
+
+
+@pytest.mark.parametrize(
+    ("fails", "said"),
+    [(cut_off, "task cut off"), (at_fault, "task failed"), (without_content, "task interrupted")],
+)
+async def test_task__fails__is_taken_up_again_and_the_others_go_on(
+    fails: Callable[[], Awaitable[None]], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon, "pauses", lambda **_: [0.0, 0.0])
+    began = asyncio.Event()
+    starts = 0
+
+    class Task:
+        async def run(self) -> None:
+            nonlocal starts
+            starts += 1
+            if starts == 1:
+                await fails()
+            began.set()
+            await asyncio.Event().wait()
+
+    other = asyncio.Event()
+
+    async def beside() -> None:
+        await began.wait()
+        other.set()
+
+    keeping = partial(daemon._keep_going, TaskId(1), cast("Any", Task))
+    with capture_logs() as logs:
+        running = asyncio.create_task(daemon._run_together([keeping, beside]))
+        async with asyncio.timeout(10):
+            await other.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert [line["event"] for line in logs if line["log_level"] == "error"] == [said]
+    assert starts == 2

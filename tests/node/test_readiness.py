@@ -1,0 +1,113 @@
+"""What a node's log says at its start: `ready` is said of a node that is."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from structlog.testing import capture_logs
+
+from dao.core.errors import AppError, NotFound
+from dao.core.types import TaskId
+from dao.store.layered import LayeredStore
+from node.readiness import SupernodeReadiness
+from node.supernode import Supernode
+
+pytestmark = pytest.mark.asyncio
+
+
+class Reader:
+    """A task without rounds; `asked` once the node has waited for the first one so many times."""
+
+    def __init__(self, waits: int) -> None:
+        self.asked, self._waits = asyncio.Event(), waits
+
+    async def read_last_round(self) -> int:
+        return 0
+
+    async def read_rules(self) -> Any:
+        return SimpleNamespace(app_hash=bytes(32))
+
+    async def wait_next_round(self, _: int) -> int:
+        self._waits -= 1
+        if not self._waits:
+            self.asked.set()
+        return await asyncio.Future()
+
+
+class Content:
+    """A store that has the app, or not for the first few times."""
+
+    def __init__(self, bundle: Path, misses: int) -> None:
+        self._bundle, self._misses = bundle, misses
+
+    async def has(self, _: bytes) -> bool:
+        return not self._misses
+
+    async def get(self, _: bytes, __: int) -> Path:
+        if self._misses:
+            self._misses -= 1
+            raise NotFound("0x00: cannot be had: nobody answers", "nobody answers")
+        return self._bundle
+
+
+class Unfit:
+    """The trainer of an app that cannot read the node's data."""
+
+    async def start(self) -> None:
+        raise AppError("load: FileNotFoundError: mine.csv")
+
+    async def stop(self) -> None:
+        pass
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("node.readiness.unpack", lambda *_: None)
+    made = tmp_path / "bundle"
+    made.write_bytes(b"")
+    return made
+
+
+async def said(content: Content, apps: Path, waits: int = 1) -> list[dict[str, Any]]:
+    """What a node logs until it waits for a round, or has done so several times."""
+    reader: Any = Reader(waits)
+    client: Any = SimpleNamespace(address="superlink.example:8600")
+    store, trainer = cast("LayeredStore", content), cast("Any", Unfit())
+    deps = SimpleNamespace(
+        reader=reader,
+        journal=SimpleNamespace(notes=lambda _: []),
+        readiness=SupernodeReadiness(TaskId(1), reader, store, client, lambda _: trainer, apps),
+        outcomes=SimpleNamespace(release=lambda: None),
+    )
+    with capture_logs() as logs:
+        running = asyncio.create_task(Supernode(TaskId(1), cast("Any", deps)).run())
+        await asyncio.wait_for(reader.asked.wait(), 60)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    return cast("list[dict[str, Any]]", logs)
+
+
+async def test_start__app_cannot_be_had__says_whom_it_asks_and_that_it_is_not_ready(tmp_path: Path) -> None:
+    asked, found = await said(Content(tmp_path, misses=1), tmp_path)
+    assert (asked["event"], asked["superlink"]) == ("fetching the app", "superlink.example:8600")
+    assert (found["event"], found["log_level"]) == ("not ready", "warning")
+    assert found["error"] == "the app 0x00000000… cannot be had: nobody answers"
+
+
+async def test_start__app_cannot_be_had_and_no_round_opens__asked_for_again_until_it_can(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.readiness.FIRST_PAUSE", 0.01)
+    logs = await said(Content(bundle, misses=2), tmp_path, waits=3)
+    errors = [line["error"] for line in logs if line["event"] == "not ready"]
+    missing = "the app 0x00000000… cannot be had: nobody answers"
+    assert errors == [missing, missing, "load: FileNotFoundError: mine.csv"]  # which asking does not change
+
+
+async def test_start__app_cannot_read_the_data__says_so_before_any_round(
+    bundle: Path, tmp_path: Path
+) -> None:
+    (found,) = await said(Content(bundle, misses=0), tmp_path)
+    assert (found["event"], found["error"]) == ("not ready", "load: FileNotFoundError: mine.csv")
