@@ -8,7 +8,7 @@ from safetensors.numpy import save_file
 
 from dao.demo.images import DemoData
 
-APPS = Path(__file__).resolve().parents[2] / "apps"
+APPS = Path(__file__).resolve().parents[1] / "apps"
 ROWS, WIDTH = 1, 32  # of a shard: its gradient touches every value, and costs as little as that can
 
 
