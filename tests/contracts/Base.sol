@@ -18,6 +18,7 @@ interface Vm {
     function addr(uint256 key) external pure returns (address);
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
     function expectEmit() external;
+    function getCode(string calldata artifact) external view returns (bytes memory);
     function getRecordedLogs() external returns (Log[] memory);
     function getNonce(address account) external view returns (uint64);
     function prank(address sender) external;
@@ -62,11 +63,12 @@ abstract contract Base {
     function setUp() public virtual {
         vm.warp(1_800_000_000);
         vm.roll(1000);
-        token = new DaoToken("Commonweight", "CWT", DAO, SUPPLY);
-        registry = new SupernodeRegistry(token, MINIMUM, UNBONDING, DAO);
+        token = newToken("Commonweight", "CWT", DAO, SUPPLY);
+        registry = newRegistry(token, MINIMUM, UNBONDING, DAO);
         address next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
-        distributor = new RewardDistributor(token, next);
-        coordinator = new TrainingCoordinator(token, registry, distributor, DAO);
+        distributor = RewardDistributor(deploy("RewardDistributor", abi.encode(token, next)));
+        bytes memory arguments = abi.encode(token, registry, distributor, DAO);
+        coordinator = TrainingCoordinator(deploy("TrainingCoordinator", arguments));
         eq(address(coordinator), next);
 
         superlink = vm.addr(SUPERLINK_KEY);
@@ -83,6 +85,37 @@ abstract contract Base {
             join(i);
         }
         skip(1);
+    }
+
+    // Deployment, of the bytecode that a network gets (hardhat.config.js)
+
+    function deploy(string memory name, bytes memory arguments) internal returns (address made) {
+        bytes memory code = bytes.concat(vm.getCode(string.concat(name, ".sol:", name)), arguments);
+        assembly ("memory-safe") {
+            made := create(0, add(code, 32), mload(code))
+            if iszero(made) {
+                returndatacopy(0, 0, returndatasize())
+                revert(0, returndatasize())
+            }
+        }
+    }
+
+    function newToken(
+        string memory name,
+        string memory symbol,
+        address holder,
+        uint256 supply
+    ) internal returns (DaoToken) {
+        return DaoToken(deploy("DaoToken", abi.encode(name, symbol, holder, supply)));
+    }
+
+    function newRegistry(
+        DaoToken token_,
+        uint256 minimum,
+        uint256 unbonding,
+        address owner_
+    ) internal returns (SupernodeRegistry) {
+        return SupernodeRegistry(deploy("SupernodeRegistry", abi.encode(token_, minimum, unbonding, owner_)));
     }
 
     function rules() internal view returns (I.TaskRules memory) {

@@ -1,10 +1,10 @@
-// What the chain costs: a normal round at most 250,000 gas from the first on, for any number of Supernodes.
+// What the chain costs: a normal round at most 245,000 gas from the first on, for any number of Supernodes.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { RewardTree, World, ether } from "./fixture.js";
 
-const LIMIT = 250_000n;
+const LIMIT = 245_000n;
 
 for (const count of [5, 50]) {
   test(`test_gas__normal_round_of_${count}__within_limit`, async (t) => {
