@@ -2,7 +2,8 @@
 pragma solidity ^0.8.28;
 
 import { DaoToken } from "../../contracts/DaoToken.sol";
-import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { IRounds } from "../../contracts/interfaces/IRounds.sol";
+import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { RewardDistributor } from "../../contracts/RewardDistributor.sol";
 import { SupernodeRegistry } from "../../contracts/SupernodeRegistry.sol";
 import { TrainingCoordinator } from "../../contracts/TrainingCoordinator.sol";
@@ -118,9 +119,9 @@ abstract contract Base {
         return SupernodeRegistry(deploy("SupernodeRegistry", abi.encode(token_, minimum, unbonding, owner_)));
     }
 
-    function rules() internal view returns (I.TaskRules memory) {
+    function rules() internal view returns (ITasks.TaskRules memory) {
         return
-            I.TaskRules({
+            ITasks.TaskRules({
                 superlink: superlink,
                 commitPeriod: COMMIT,
                 revealPeriod: REVEAL,
@@ -144,7 +145,7 @@ abstract contract Base {
             });
     }
 
-    function create(I.TaskRules memory r, uint256 funds) internal returns (uint64) {
+    function create(ITasks.TaskRules memory r, uint256 funds) internal returns (uint64) {
         vm.prank(DAO);
         return coordinator.createTask(r, funds);
     }
@@ -251,9 +252,9 @@ abstract contract Base {
         coordinator.commit(task, round, node(i), value, signCommit(round, i, value));
     }
 
-    function result(uint64 round) internal view returns (I.Result memory) {
+    function result(uint64 round) internal view returns (IRounds.Result memory) {
         return
-            I.Result({
+            IRounds.Result({
                 commitsRoot: commitsRoot(round),
                 inputsRoot: keccak256(abi.encode("inputs", round)),
                 aggregateRoot: keccak256(abi.encode("aggregate", round)),
@@ -274,7 +275,7 @@ abstract contract Base {
         post(round, result(round));
     }
 
-    function post(uint64 round, I.Result memory r) internal {
+    function post(uint64 round, IRounds.Result memory r) internal {
         vm.prank(superlink);
         coordinator.postResult(task, round, bytes32(block.prevrandao), r);
     }
@@ -314,7 +315,7 @@ abstract contract Base {
         vm.roll(block.number + 1);
     }
 
-    function phase(uint64 round) internal view returns (I.Phase) {
+    function phase(uint64 round) internal view returns (IRounds.Phase) {
         return coordinator.roundOf(task, round).phase;
     }
 
@@ -322,7 +323,7 @@ abstract contract Base {
         return coordinator.taskOf(task).head;
     }
 
-    // The tree of commits: all nodes, in the order of their numbers, which the contract does not look at
+    // The tree of commits: all nodes, in the order of their numbers; the contract asks for no order
 
     function commitsRoot(uint64 round) internal pure returns (bytes32 root) {
         (root, ) = tree(round, 0);
@@ -377,7 +378,7 @@ abstract contract Base {
         require(a == b, "words differ");
     }
 
-    function eq(I.Phase a, I.Phase b) internal pure {
+    function eq(IRounds.Phase a, IRounds.Phase b) internal pure {
         eq(uint256(a), uint256(b));
     }
 
