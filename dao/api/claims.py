@@ -6,7 +6,7 @@ from functools import lru_cache
 from dao.api.dependencies import Dependencies
 from dao.api.http.problems import Problem
 from dao.chain.contracts import Distributor
-from dao.core.reward_tree import RewardTree
+from dao.core.formats.reward_tree import RewardTree
 from dao.core.types import Address, Digest, TaskId, Wei
 from dao.index.reads import Reads
 

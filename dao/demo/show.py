@@ -17,7 +17,7 @@ from dao.chain.sender import Sender
 from dao.core.errors import DaoError
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, parse_manifest
-from dao.core.reward_tree import RewardTree
+from dao.core.formats.reward_tree import RewardTree
 from dao.core.types import RoundId, TaskId, hex_of
 from dao.demo import gas
 from dao.demo.demo_network import Keys, World, named, write_config
