@@ -1,4 +1,11 @@
-"""The new model: base model plus the weighted mean of the updates, the same bytes on every machine and in any order."""
+"""The new model: base model plus the weighted mean of the updates, the same bytes on every machine and in any order.
+
+With the weights w, their bound W and the updates' integers q, (chunks, CHUNK) int64 on the grid 2^-32:
+
+    A = sum over i of w_i q_i              (chunks, CHUNK) int64
+    T = A / W, rounded half to even        (chunks, CHUNK) int64
+    model = float32(base + T * 2^-32)      (size,) float32
+"""
 
 from __future__ import annotations
 
@@ -27,7 +34,7 @@ def compute_aggregate(
     """Write the new model's values into `out`, float32 in the order of the file; return the root over the weighted sums.
 
     Weights are 0 or more and add up to at most `weight_sum`, itself at most 2^20; where that is 0, the model stays.
-    Raises RuleError for other weights, an update of another layout, or an `out` of another shape than (values,).
+    Raises RuleError for other weights, an update of another layout, or an `out` of another shape than (size,).
     """
     if not 0 <= sum(weights) <= weight_sum <= WEIGHT_UNITS or min(weights, default=0) < 0:
         raise RuleError(
@@ -42,7 +49,8 @@ def compute_aggregate(
     loops = get_loops(base.layout.chunks)
 
     def step(span: Span, scratch: Scratch) -> bytes:
-        total, model = compute_weighted_sum(updates, weights, span, scratch), base.span(*span)
+        total = compute_weighted_sum(updates, weights, span, scratch)  # (n, CHUNK) int64
+        model = base.span(*span)  # (n, CHUNK) float32
         moved = loops.move(total, weight_sum, model, scratch) if weight_sum else model
         put_chunks(base.layout, out, span[0], moved)
         return loops.hash_sums(total, scratch)

@@ -21,6 +21,7 @@ GRADIENT_MAX_EXPONENT = 47
 GRADIENT_LEAF = 2 * CHUNK + 1  # bytes
 
 # the gradients of a round
+BATCH = 64  # samples: it changes the bits of a gradient
 GAUSS_LEGENDRE = (0.2113248654051871, 0.7886751345948129)  # nodes on [0, 1], each of weight 1/2
 TOLERANCE = 1e-3  # relative distance at most of two machines' gradients, and of their losses
 
@@ -32,7 +33,6 @@ GATE_DEVIATIONS = 5  # standard deviations of a random direction's cosine that a
 # trees
 ROWS_DEPTH = 20  # of commits, inputs and scores: room for 2^20 nodes
 SHARDS_DEPTH = 16
-MAX_DEPTH = 64  # of any body tree
 
 # formats
 UPDATE_MAGIC, GRADIENT_MAGIC = b"CWU1", b"CWG1"

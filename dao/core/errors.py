@@ -1,32 +1,44 @@
-"""The errors of the project, as one tree.
+"""The errors of the project, as one tree; those in brackets stand where they are raised.
 
 ```
 DaoError
-├── ConfigError          a setting is missing, unknown or out of range
-├── KeyFileError         a key file is absent, readable by others, or does not open
-├── ChainError           the chain, or the node that speaks for it
-│   ├── RpcError         no answer, a wrong answer, another chain id, a stale head
-│   ├── Reverted         a contract refused; carries its error and arguments
-│   │   └── UnknownProposal  the governor has no proposal of this number
-│   └── Reorged          a block that was relied on is gone
-├── ContentError         content by CID
-│   ├── NotFound         no source has it
-│   ├── Mismatch         the bytes are not those of the CID
-│   └── TooLarge         more bytes than the cap
-├── DecodeError          bytes that do not follow docs/protocol.md; names the tensor or field
-├── RuleError            well-formed, but against the rules of the protocol
-│   ├── BadSignature     a signature is not the account's, or is of another message
-│   ├── NoVotes          an account has too few votes for what it signed
-│   ├── AlreadyVoted     an account has voted on this proposal
-│   └── NotActive        it is not the time to vote on, queue or execute a proposal
-├── WireError            between Supernode and Superlink
-│   ├── Refused          the other side answered no, and why
-│   └── Unreachable      no answer within the limit
-├── AppError             the training app of a task
-│   ├── AppCrashed       its process ended
-│   └── AppTimeout       its process took longer than allowed
-├── LockedError          another daemon holds this home or this operator key
-└── AuditError           a round could not be audited
+├── ConfigError               a setting is missing, unknown or out of range
+├── KeyFileError              a key file is absent, readable by others, or does not open
+├── ChainError                the chain, or the node that speaks for it
+│   ├── RpcError              no answer, a wrong answer, another chain id, a stale head
+│   │   ├── (Answered)        the chain's node answered with an error; carries its code, reason and data
+│   │   ├── (Disconnected)    the connection to the chain's node ended
+│   │   └── (NoMoney)         an account cannot pay for a transaction
+│   ├── Reverted              a contract refused; carries its error and arguments
+│   │   └── UnknownProposal   the governor has no proposal of this number
+│   └── Reorged               a block that was relied on is gone
+├── ContentError              content by CID
+│   ├── NotFound              no source has it; carries why
+│   ├── Mismatch              the bytes are not those of the CID
+│   ├── TooLarge              more bytes than the cap
+│   └── (DeclinedError)       the IPFS node answered that it cannot do this
+├── DecodeError               bytes that do not follow docs/protocol.md; names the tensor or field
+├── RuleError                 well-formed, but against the rules of the protocol
+│   ├── BadSignature          a signature is not the account's, or is of another message
+│   ├── NoVotes               an account has too few votes for what it signed
+│   ├── AlreadyVoted          an account has voted on this proposal
+│   ├── NotActive             it is not the time to vote on, queue or execute a proposal
+│   ├── (Unfit)               a value fits no exponent; carries its index and value
+│   ├── (RoundLost)           the round ended without the Superlink's result
+│   └── (TaskOver)            no further round of the task can be played
+├── WireError                 between Supernode and Superlink
+│   ├── Refused               the other side answered no, and why
+│   │   └── (Refusal)         a call that the Superlink refuses; carries the kind of refusal
+│   └── Unreachable           no answer within the limit
+├── AppError                  the training app of a task
+│   ├── AppCrashed            its process ended
+│   └── AppTimeout            its process took longer than allowed
+├── LockedError               another daemon holds this home or this operator key
+├── AuditError                a round could not be audited
+│   ├── (Differs)             what was stated is not what chain and content say
+│   └── (Missing)             a check cannot be made without something that could not be had
+├── (DatabaseError)           the index's database cannot be read or written
+└── (Problem)                 an answer of the API, as RFC 9457 has it
 ```
 A message is one line: the thing, what was expected, what to do.
 """

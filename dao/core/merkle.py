@@ -6,10 +6,11 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from dao.core.constants import MAX_DEPTH
 from dao.core.engine.backend import get_loops
 from dao.core.errors import RuleError
 from dao.core.types import ZERO_DIGEST, Digest
+
+MAX_DEPTH = 64
 
 
 def _absent() -> tuple[bytes, ...]:

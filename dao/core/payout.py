@@ -1,4 +1,10 @@
-"""How a round's budget is paid: debts first, then shares of what is positive, exact to the wei."""
+"""How a round's budget is paid: debts first, then shares of what is positive, exact to the wei.
+
+    available = score - debt;  share = max(available, 0);  debt after the round = max(-available, 0)
+
+Paying max(score, 0) alone would pay for noise: half of what is random is positive. The budget is divided in proportion
+to the shares by largest remainder (Hamilton's method).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,8 +34,8 @@ def compute_payout(
 ) -> Payout:
     """Divide `budget` by score, after debts; an owner without a score keeps its debt and is not in the result.
 
-    A negative score is a debt that later scores pay off first: paying for `max(score, 0)` alone would pay for noise.
-    The wei that rounding leaves go one each by largest remainder, ties by the lower owner address.
+    Scores and debts are millionths of the loss. The wei that rounding leaves go one each by largest remainder, ties by
+    the lower owner address.
     """
     available = {owner: score - debts.get(owner, 0) for owner, score in scores.items()}
     shares = {owner: max(left, 0) for owner, left in available.items()}
@@ -42,7 +48,7 @@ def compute_payout(
 
 
 def _divide(budget: int, shares: Mapping[Address, int]) -> dict[Address, int]:
-    """Largest remainder: parts of `budget` in the proportion of `shares`, all 0 when these are."""
+    """Return parts of `budget` in the proportion of `shares`, all 0 when these are."""
     total = sum(shares.values())
     if total == 0:
         return dict.fromkeys(shares, 0)

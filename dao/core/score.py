@@ -1,4 +1,16 @@
-"""What each update was worth: its exact part of the round's loss reduction, given the reference gradient."""
+"""What each update was worth: its Aumann-Shapley value of the round's loss reduction, exact given the reference gradient.
+
+Along the straight line w(t) = base + t * step from the base model to the new one, t from 0 to 1, the loss L falls by
+
+    L(base) - L(base + step) = integral of <g(w(t)), step> dt        with g = -grad L, step = sum over i of (w_i / W) u_i
+
+and the part of node i, the value of Aumann and Shapley (Values of Non-Atomic Games, 1974), is linear in its update:
+
+    score_i = (w_i / W) <G, u_i>        with G = (g(w(a)) + g(w(b))) / 2, about the integral of g(w(t))
+
+a and b are the two Gauss-Legendre nodes on [0, 1] (constants.GAUSS_LEGENDRE), exact where L is a polynomial of degree 4
+on the line. Scores add up to the whole over any split of an update, so that copies and parts earn what the update earns.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +32,10 @@ def compute_scores(
     gradient: Gradient,
     each: Each = map,
 ) -> list[MicroScore]:
-    """Return each entry's score in millionths of the loss, signed; 0 where the weight is 0."""
+    """Return each entry's score in millionths of the loss, signed, rounded half to even; 0 where the weight is 0.
+
+    `gradient` is G, (chunks, CHUNK) on the grid 2^-48; updates, (chunks, CHUNK), are on 2^-32, products on 2^-80.
+    """
     counted = [entry.update for entry, weight in zip(entries, weights, strict=True) if weight]
     products = iter(compute_dots(gradient, counted, each))
     return [

@@ -17,10 +17,10 @@ from dao.core.errors import RuleError
 from dao.core.formats import reasons
 from dao.core.formats.abi import encode
 from dao.core.formats.manifest import Absent, Account, Manifest, Memory, Node, Roots
+from dao.core.formats.reward_tree import compute_reward_root
 from dao.core.keccak import keccak256
 from dao.core.merkle import Tree
 from dao.core.payout import Pay, Payout, compute_payout
-from dao.core.reward_tree import compute_reward_root
 from dao.core.state import PreState, RoundInputs, RoundOutcome
 from dao.core.types import (
     Address,

@@ -1,4 +1,16 @@
-"""The weights of a round: linear in stake, 0 without a clear sign of real training, clipped to the median."""
+"""The weights of a round: linear in stake, 0 without a clear sign of real training, clipped to the median.
+
+    w0 = floor(s * 2^20 / sum of s)                           of a node whose stake counts s
+    gate: 0 unless memory > 5 / sqrt(values)                  memory = <g0, u> / (|g0| |u|) + memory before / 2
+    clip: w1 = w0 * min(1, m1 / |u|)                          m1: median of the norms
+          w = w1 * min(1, m2 / t), t = <D, u> * w1 / w0       m2: median of the positive t; D: sum of w1 * u, quantised
+
+with u the update, g0 the gate gradient and medians weighted by w0. The gate is the cosine test of FLTrust (Cao, Fang, Liu
+and Gong, NDSS 2021) with a gradient on rows that no node has seen. A random direction's cosine has the standard
+deviation 1 / sqrt(values): noise passes five of them once in 3.5 million rounds, once in 130,000 with its memory, while a
+weak but real direction adds up. Clipping to the median norm is that of Andrew, Thakkar, McMahan and Ramaswamy (Differentially Private
+Learning with Adaptive Clipping, NeurIPS 2021), without noise: who is not half of the stake cannot raise the median.
+"""
 
 from __future__ import annotations
 
@@ -29,23 +41,20 @@ class UpdateEntry:
 
     node: Address
     stake: int
-    update: Update
+    update: Update  # (chunks, CHUNK), in 2^-32
 
 
 @dataclass(frozen=True, slots=True)
 class NodeWeight:
-    """What a node's update weighs, and why.
-
-    `norm` is in units of 2^-32; `cosine` to the gate gradient and its `memory` over rounds are millionths.
-    """
+    """What a node's update weighs, and why."""
 
     node: Address
-    unit_weight: int
-    weight: int
-    norm: int
-    cosine: int
-    memory: int
-    status: Status
+    unit_weight: int  # w0, in 2^-20 of the round's stake, as all weights
+    weight: int  # w
+    norm: int  # |u|, in 2^-32
+    cosine: int  # to the gate gradient, in millionths
+    memory: int  # of its cosines, in millionths
+    status: Status  # ok, clipped or gated
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,7 @@ class Weighing:
     @property
     def weights(self) -> tuple[int, ...]:
         """The weights alone."""
-        return tuple(weighed.weight for weighed in self.nodes)
+        return tuple(node.weight for node in self.nodes)
 
 
 def compute_gate_threshold(values: int) -> int:
@@ -88,9 +97,9 @@ def compute_weights(
         status, weight = (Status.OK, unit_weight) if memory > threshold else (Status.GATED, 0)
         nodes.append(NodeWeight(entry.node, unit_weight, weight, size, cosine, memory, status))
     weight_sum = sum(node.weight for node in nodes)
-    nodes = _clip(nodes, [node.norm for node in nodes], weighing=[node.weight > 0 for node in nodes])
-    projections = _projections(entries, nodes, each)
-    nodes = _clip(nodes, projections, weighing=[projection > 0 for projection in projections])
+    nodes = _clip(nodes, [node.norm for node in nodes], counts=[node.weight > 0 for node in nodes])
+    projections = _compute_projections(entries, nodes, each)
+    nodes = _clip(nodes, projections, counts=[projection > 0 for projection in projections])
     return Weighing(tuple(nodes), weight_sum)
 
 
@@ -103,26 +112,26 @@ def _check(entries: Sequence[UpdateEntry]) -> None:
 
 
 def _half(memory: int) -> int:
-    """Half of it, rounded towards zero."""
+    """Return half of it, rounded towards zero."""
     return memory // 2 if memory > 0 else -(-memory // 2)
 
 
-def _clip(nodes: Sequence[NodeWeight], sizes: Sequence[int], weighing: Sequence[bool]) -> list[NodeWeight]:
-    """Lower the weight of each `weighing` node whose size is above their median to what makes it the median."""
-    among = [(size, node.unit_weight) for node, size, on in zip(nodes, sizes, weighing, strict=True) if on]
-    if not among:
+def _clip(nodes: Sequence[NodeWeight], sizes: Sequence[int], counts: Sequence[bool]) -> list[NodeWeight]:
+    """Lower the weight of each node that counts and whose size is above their median to what makes it the median."""
+    rows = list(zip(nodes, sizes, counts, strict=True))
+    if not any(counts):
         return list(nodes)
-    median = compute_weighted_median(among)
+    median = compute_weighted_median((size, node.unit_weight) for node, size, does in rows if does)
     return [
         replace(node, weight=node.weight * median // size, status=Status.CLIPPED)
-        if on and size > median
+        if does and size > median
         else node
-        for node, size, on in zip(nodes, sizes, weighing, strict=True)
+        for node, size, does in rows
     ]
 
 
 def compute_weighted_median(pairs: Iterable[tuple[int, int]]) -> int:
-    """Return the least of (value, weight) at which the weights of the values up to it reach half of them all."""
+    """Return the lower weighted median of (value, weight): the least value at which the weights up to it reach half."""
     ordered = sorted(pairs)
     half = sum(weight for _, weight in ordered)
     reached = 0
@@ -133,14 +142,15 @@ def compute_weighted_median(pairs: Iterable[tuple[int, int]]) -> int:
     raise RuleError("median: expected at least one value")
 
 
-def _projections(entries: Sequence[UpdateEntry], nodes: Sequence[NodeWeight], each: Each) -> list[int]:
-    """Each weighing node's product with the weighted sum of all, as a part of its weight; 0 for the others."""
-    weighing = [i for i, node in enumerate(nodes) if node.weight]
+def _compute_projections(
+    entries: Sequence[UpdateEntry], nodes: Sequence[NodeWeight], each: Each
+) -> list[int]:
+    """Return t of each node, the product of its update with the weighted sum D; 0 where the weight is 0."""
+    places = [i for i, node in enumerate(nodes) if node.weight]
     projections = [0] * len(nodes)
-    if not weighing:
+    if not places:
         return projections
-    updates = [entries[i].update for i in weighing]
-    weights = [nodes[i].weight for i in weighing]
+    updates, weights = [entries[i].update for i in places], [nodes[i].weight for i in places]
     loops = get_loops(updates[0].layout.chunks)
 
     def part(span: Span, scratch: Scratch) -> list[int]:
@@ -150,6 +160,6 @@ def _projections(entries: Sequence[UpdateEntry], nodes: Sequence[NodeWeight], ea
         return compute_span_dots(digits, exponents, updates, span, scratch)
 
     products = add_up(sweep(part, updates[0].layout.chunks, each), len(updates))
-    for i, product in zip(weighing, products, strict=True):
+    for i, product in zip(places, products, strict=True):
         projections[i] = product * nodes[i].weight // nodes[i].unit_weight
     return projections

@@ -18,7 +18,7 @@ from dao.core.formats.canonical import read_json
 from dao.core.formats.cid import Cid
 from dao.core.formats.json_form import get_form
 from dao.core.formats.manifest import Manifest, parse_manifest
-from dao.core.reward_tree import compute_reward_root
+from dao.core.formats.reward_tree import compute_reward_root
 from dao.core.settle import compute_result, compute_scores_root
 from dao.core.types import Digest, Result, RoundId, TaskId
 from dao.index import schema

@@ -20,7 +20,7 @@ from dao.chain.events import Aborted, Finalized, ResultPosted, RoundOpened
 from dao.chain.signer import Signer
 from dao.core.errors import Refused, Reverted, Unreachable
 from dao.core.formats.cid import Cid
-from dao.core.reward_tree import compute_reward_proof
+from dao.core.formats.reward_tree import RewardTree
 from dao.core.types import Digest, Phase, RoundId
 from dao.runtime.failpoint import VARIABLE
 from dao.wire.superlink_client import SuperlinkClient
@@ -118,7 +118,7 @@ async def claim_all(world: World, round_id: int) -> int:
         contract = Distributor(chain)
         for member in world.members:
             owner = member.owner.address
-            proof = compute_reward_proof(chain.chain_id, distributor, world.task, owed, owner)
+            proof = RewardTree.of(chain.chain_id, distributor, world.task, owed).proof(owner)
             async with world.network.sender(chain, member.owner) as sender:
                 await sender.send(contract.claim(world.task, owner, owed[owner], proof))
                 with pytest.raises(Reverted):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.errors import RuleError
-from dao.core.reward_tree import RewardTree, compute_reward_leaf, compute_reward_proof, compute_reward_root
+from dao.core.formats.reward_tree import RewardTree, compute_reward_leaf, compute_reward_root
 from dao.core.types import ZERO_DIGEST, Address, Digest, TaskId, Wei
 
 addresses = st.binary(min_size=20, max_size=20).map(Address)
@@ -94,7 +94,7 @@ def test_reward_root__one_owner__its_leaf_and_an_empty_proof() -> None:
     assert compute_reward_root(CHAIN, DISTRIBUTOR, TASK, {owner: Wei(5)}) == compute_reward_leaf(
         CHAIN, DISTRIBUTOR, TASK, owner, Wei(5)
     )
-    assert compute_reward_proof(CHAIN, DISTRIBUTOR, TASK, {owner: Wei(5)}, owner) == ()
+    assert RewardTree.of(CHAIN, DISTRIBUTOR, TASK, {owner: Wei(5)}).proof(owner) == ()
 
 
 def test_reward_root__nobody__zero() -> None:
@@ -103,7 +103,7 @@ def test_reward_root__nobody__zero() -> None:
 
 def test_reward_proof__owner_without_reward__refused_by_name() -> None:
     with pytest.raises(RuleError, match=r"owner 0x0101.*earned nothing"):
-        compute_reward_proof(CHAIN, DISTRIBUTOR, TASK, {}, Address(b"\x01" * 20))
+        RewardTree.of(CHAIN, DISTRIBUTOR, TASK, {}).proof(Address(b"\x01" * 20))
 
 
 def test_reward_tree__ten_thousand_owners__every_proof_verifies() -> None:

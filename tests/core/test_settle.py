@@ -22,7 +22,7 @@ from dao.core.constants import MAX_INTEGER, MAX_TEXT
 from dao.core.errors import RuleError
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.formats.manifest import Manifest, Node, Shard, dump_manifest, parse_manifest
-from dao.core.reward_tree import compute_reward_root
+from dao.core.formats.reward_tree import compute_reward_root
 from dao.core.settle import (
     compute_inputs_root,
     compute_loss_micros,

@@ -1,6 +1,8 @@
 """Digests and addresses in text, codecs by number, and errors of one line."""
 
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 from dao.core import errors
 from dao.core.errors import DaoError, DecodeError, Reverted
 from dao.core.types import Codec, bytes_of, digest_of, hex_of
+
+ROOT = Path(__file__).parents[2]
 
 
 @given(st.binary(min_size=32, max_size=32))
@@ -49,8 +53,23 @@ def test_reverted__through_another_process__keeps_its_error() -> None:
     assert (str(error), error.error, error.arguments) == ("commit refused", "TooLate", (5,))
 
 
+def read_drawn_tree() -> dict[str, str]:
+    """Each error of the docstring's tree with its parent."""
+    parents: dict[str, str] = {}
+    path: list[str] = []
+    for line in (errors.__doc__ or "").splitlines():
+        if match := re.match(r"([│ ├└─]*)\(?([A-Z]\w+Error|[A-Z]\w+)\)?(?= {2,}|$)", line):
+            del path[len(match[1]) // 4 :]
+            parents[match[2]] = path[-1] if path else "Exception"
+            path.append(match[2])
+    return parents
+
+
 def test_errors__the_tree_in_the_docstring__is_the_tree() -> None:
-    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type)}
-    drawn = {word for line in (errors.__doc__ or "").splitlines() for word in line.split()[:3]} & kinds
-    assert drawn == kinds
-    assert all(issubclass(getattr(errors, name), DaoError) for name in kinds)
+    files = [path for room in ("dao", "node", "aggregator") for path in (ROOT / room).rglob("*.py")]
+    text = "\n".join(path.read_text() for path in files)
+    classes = dict(re.findall(r"^class (\w+)\((\w+)\):", text, re.MULTILINE))
+    tree = {"DaoError": "Exception"}
+    while more := {kind: parent for kind, parent in classes.items() if parent in tree and kind not in tree}:
+        tree |= more
+    assert read_drawn_tree() == tree

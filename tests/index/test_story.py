@@ -12,7 +12,7 @@ from dao.chain.governance import Actions, Governor, Support, VotingPower
 from dao.chain.handover import hand_over
 from dao.chain.signer import Signer
 from dao.core.formats.manifest import dump_manifest
-from dao.core.reward_tree import RewardTree
+from dao.core.formats.reward_tree import RewardTree
 from dao.core.settle import compute_result as result_of
 from dao.core.settle import compute_result_hash
 from dao.core.types import Phase, RoundId, Timestamp, Wei

@@ -13,8 +13,8 @@ from pathlib import Path
 from dao.core import round_machine
 from dao.core.commits import compute_commitment
 from dao.core.formats.address import address_of
+from dao.core.formats.reward_tree import RewardTree
 from dao.core.formats.signed_messages import TYPES, build_typed_data, compute_digest
-from dao.core.reward_tree import RewardTree
 from dao.core.types import (
     ZERO_DIGEST,
     Address,

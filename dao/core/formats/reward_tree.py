@@ -72,10 +72,3 @@ def compute_reward_root(
 ) -> Digest:
     """Return the root of a task's cumulative amounts."""
     return RewardTree.of(chain_id, distributor, task, cumulative).root
-
-
-def compute_reward_proof(
-    chain_id: int, distributor: Address, task: TaskId, cumulative: Mapping[Address, Wei], owner: Address
-) -> tuple[Digest, ...]:
-    """Return one owner's proof; build a RewardTree for those of many."""
-    return RewardTree.of(chain_id, distributor, task, cumulative).proof(owner)

@@ -1,0 +1,108 @@
+"""The constants of the protocol are those of docs/protocol.md, and of the contracts where they appear there."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+from dao.app import gradient_worker
+from dao.core import constants
+
+ROOT = Path(__file__).parents[2]
+PAGE = " ".join((ROOT / "docs" / "protocol.md").read_text().split())
+STATED = {  # how the page states each; the group is its value
+    "BLOCK": r"A \*block\* is (\d+) values",
+    "CHUNK": r"a \*chunk\* (\d+) values",
+    "BLOCKS": r"256 values = (\d+) blocks",
+    "VALUE_POWER": r"Grid of values: 2\^-(\d+)",
+    "GRADIENT_POWER": r"Grid of gradients: 2\^-(\d+)",
+    "PRODUCT_POWER": r"`dot = <G, u>` \(integer, grid 2\^-(\d+)\)",
+    "UPDATE_MAX_EXPONENT": r"least `e` in 0\.\.(\d+) for which `rint\(x / 2\^e\)` of all 64",
+    "FLOAT32_POWER": r"an integer of magnitude `< 2\^(\d+)`",
+    "GRADIENT_MAX_EXPONENT": r"least `e` in 0\.\.(\d+) for which `rint\(y / 2\^e\)`",
+    "GRADIENT_LEAF": r"gradient \| (\d+): 256 int16, exponent byte",
+    "BATCH": r"in batches of (\d+) in order",
+    "TOLERANCE": r"relative L2 distance at most (10\^-3)",
+    "WEIGHT_UNITS": r"`unit weight w0 = floor\(s \* (2\^20) / sum of s\)`",
+    "MILLION": r"`cosine = floor\(dot0 \* (10\^6) / ",
+    "GATE_DEVIATIONS": r"`memory > floor\((\d+) \* 10\^6 / isqrt\(values\)\)`",
+    "ROWS_DEPTH": r"the nodes of `inputs` \| (\d+) \|",
+    "SHARDS_DEPTH": r"shard content digest 32 \| (\d+) \|",
+    "UPDATE_MAGIC": r"update \| `(\w{4})`",
+    "GRADIENT_MAGIC": r"gradient \| `(\w{4})`",
+    "MANIFEST_FORMAT": r'\{"format":"(manifest/\d)"',
+    "MAX_MANIFEST": r"At most (32 MiB), a text in it",
+    "MAX_TEXT": r"a text in it ([\d,]+) characters",
+    "MAX_HEADER": r"A header has at most (1 MiB)",
+    "MAX_TENSORS": r"a model 1 to ([\d,]+) tensors",
+    "MAX_RANK": r"tensors of at most (\d+) dimensions",
+    "MAX_VALUES": r"none of them 0, and (2\^40) values",
+    "MAX_JSON_VALUES": r"one object of at most (2\^20) values",
+    "MAX_JSON_DEPTH": r"at most (\d+) objects and lists in one another",
+    "CONTENT_LEAF": r"Up to 1 MiB \(([\d,]+) bytes\) content is one raw leaf",
+    "CONTENT_LINKS": r"at most ([\d,]+) links a node",
+    "DOMAIN_NAME": r'Domain `\{name: "(\w+)"',
+    "DOMAIN_VERSION": r'version: "(\d)", chainId, verifyingContract: TrainingCoordinator',
+    "MAX_AHEAD": r"(\d+) ahead at most",
+}
+IN_WORDS = {"UPDATE_DIGITS", "GRADIENT_DIGITS", "GAUSS_LEGENDRE", "MAX_INTEGER"}  # as tested below
+SOLIDITY = {  # constant of a contract and its value here
+    ("TrainingCoordinator", "MAX_WEIGHT_SUM"): constants.WEIGHT_UNITS,
+    ("TrainingCoordinator", "COMMITS_DEPTH"): constants.ROWS_DEPTH,
+    ("RuleBook", "MAX_COMMITS"): 1 << constants.ROWS_DEPTH,
+    ("RuleBook", "MAX_SHARDS"): 1 << constants.SHARDS_DEPTH,
+}
+
+
+def read_value(text: str) -> object:
+    """A number as a page or a contract writes it: 1,024, 2^20, 10^-3, 32 MiB, 1 << 16; else the text."""
+    if match := re.fullmatch(r"(\d+)\^(-?\d+)", text):
+        return float(match[1]) ** int(match[2])
+    if match := re.fullmatch(r"(\d+) << (\d+)", text):
+        return int(match[1]) << int(match[2])
+    if match := re.fullmatch(r"(\d+) MiB", text):
+        return int(match[1]) << 20
+    return int(text.replace(",", "")) if re.fullmatch(r"[\d,]+", text) else text
+
+
+def as_written(value: object) -> object:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+@pytest.mark.parametrize("name", STATED)
+def test_constant__in_the_protocol__is_what_the_page_states(name: str) -> None:
+    values = {read_value(value) for value in re.findall(STATED[name], PAGE)}
+    value = as_written(getattr(constants, name))
+    assert values == {value if name != "DOMAIN_VERSION" else 1}
+
+
+def test_constants__all__are_compared_with_the_page() -> None:
+    assert {name for name in vars(constants) if name.isupper()} == STATED.keys() | IN_WORDS
+
+
+def test_constants__stated_in_words__are_those_of_the_page() -> None:
+    for digits in (constants.UPDATE_DIGITS, constants.GRADIENT_DIGITS):
+        assert f"lies in -{2**digits - 1}..{2**digits - 1}" in PAGE
+    assert "integers within 2^53 - 1" in PAGE
+    assert constants.MAX_INTEGER == 2**53 - 1
+    low, high = constants.GAUSS_LEGENDRE
+    assert f"`a = {low}`, `b = {high}`" in PAGE
+    assert math.isclose(low, (1 - 3**-0.5) / 2, abs_tol=1e-16)
+    assert math.isclose(high, (1 + 3**-0.5) / 2, abs_tol=1e-16)
+
+
+@pytest.mark.parametrize(("contract", "name"), SOLIDITY)
+def test_constant__in_a_contract__is_the_same(contract: str, name: str) -> None:
+    source = (ROOT / "contracts" / f"{contract}.sol").read_text()
+    (value,) = re.findall(rf"constant {name} = ([^;]+);", source)
+    assert read_value(value) == SOLIDITY[contract, name]
+
+
+def test_domain__in_the_coordinator__has_the_same_name_and_version() -> None:
+    source = (ROOT / "contracts" / "TrainingCoordinator.sol").read_text()
+    assert f'EIP712("{constants.DOMAIN_NAME}", "{constants.DOMAIN_VERSION}")' in source
+
+
+def test_batch__of_the_worker_that_imports_no_core__is_the_same() -> None:
+    assert gradient_worker.BATCH == constants.BATCH
