@@ -16,7 +16,7 @@ export async function readSchema() {
   const { schemas } = (await reading).components;
   const resolve = (schema) => (schema.$ref ? resolve(schemas[schema.$ref.split("/").pop()]) : schema);
   const { title, description, actions } = schemas.DraftForm.properties;
-  const rules = Object.entries(schemas.Rules.properties).map(([name, schema]) => [name, resolve(schema)]);
+  const rules = Object.entries(schemas.TaskRules.properties).map(([name, schema]) => [name, resolve(schema)]);
   return {
     rules: Object.fromEntries(rules),
     titleLength: title.maxLength,
