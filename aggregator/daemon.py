@@ -17,7 +17,7 @@ from aggregator.settings import SuperlinkSettings
 from aggregator.status_stream import StatusStream
 from aggregator.superlink import Superlink, SuperlinkDeps
 from dao.app import bundle as apps
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.app.preflight import try_loss
 from dao.app.shards import Shards, read_shards
 from dao.chain.blocks import BlockRef
@@ -86,7 +86,7 @@ class RunningSuperlink:
 
 @asynccontextmanager
 async def open_superlink(
-    settings: SuperlinkSettings, signer: Signer, evaluator: Evaluator | None = None
+    settings: SuperlinkSettings, signer: Signer, evaluator: GradientClient | None = None
 ) -> AsyncIterator[RunningSuperlink]:
     """Open chain, content, shards, the app's process and the wire.
 
@@ -105,7 +105,7 @@ async def open_superlink(
         store = _open_store(settings, stores, stack)
         if evaluator is None:
             folder, limit = await _fetch_app(store, rules, home), settings.evaluation_limit
-            evaluator = Evaluator(folder, settings.app_interpreter(), home / "scratch", limit=limit)
+            evaluator = GradientClient(folder, settings.app_interpreter(), home / "scratch", limit=limit)
             stack.push_async_callback(evaluator.stop)
         # also warms the app's process up, and finds out now whether app, model and shards fit
         await try_loss(evaluator, await store.get(rules.base_model), shards.paths[0])

@@ -17,10 +17,10 @@ from dao.core.errors import ChainError, Reverted
 from dao.core.merkle import Tree
 from dao.core.round_machine import (
     UNDECIDED,
-    finalize_after,
+    compute_earliest_finalize,
+    compute_resolve_deadline,
     is_finalize_time,
     is_void_time,
-    resolve_deadline,
 )
 from dao.core.types import Phase, Result, RoundId, RoundState, Rules, TaskId, Timestamp
 from dao.runtime.failpoint import failpoint
@@ -133,9 +133,9 @@ class Finalizer:
         if posted.contested_at is not None:
             return posted.contested_at + rules.challenge_period
         if state.phase is Phase.FROZEN:
-            return resolve_deadline(rules, state)
+            return compute_resolve_deadline(rules, state)
         if not is_finalize_time(rules, state, now):
-            return finalize_after(rules, state)
+            return compute_earliest_finalize(rules, state)
         if parent is None:  # it comes first, and its end is news
             return now + IDLE
         call = self._coordinator.finalize(self._task, round_id, await self._read_result(round_id, state))

@@ -4,23 +4,25 @@ import asyncio
 from dataclasses import replace
 
 from aggregator.collection import Collection
-from aggregator.compute import BaseModel, RoundInputs
+from aggregator.compute import RoundBase, RoundJob
 from aggregator.publisher import Publisher
 from dao.app.shards import Shards
 from dao.chain.client import Chain
 from dao.chain.rounds import RoundReader
 from dao.content import tensor_files
-from dao.core import reasons
 from dao.core.commits import CommitRecord, Failure
+from dao.core.constants import MAX_MANIFEST
 from dao.core.errors import ChainError
-from dao.core.formats.manifest import MAX_BYTES, Manifest, Shard, parse_manifest
-from dao.core.round_machine import counted_stake
+from dao.core.formats import reasons
+from dao.core.formats.manifest import Manifest, Shard, parse_manifest
+from dao.core.round_machine import compute_counted_stake
+from dao.core.transition import RoundInputs, get_post_state
 from dao.core.types import Address, Digest, RoundId, Status
 
 
 async def read_base(
     chain: Chain, reader: RoundReader, publisher: Publisher, base_model: Digest, parent: RoundId
-) -> BaseModel:
+) -> RoundBase:
     """What a round whose parent is `parent` (0: none) starts from, by what the chain says of that one.
 
     `base_model`: the task's.
@@ -30,15 +32,15 @@ async def read_base(
     posted = (await reader.events_of(parent, chain.final())).posted
     if posted is None:
         raise ChainError(f"round {parent}: is a parent, but has no result; use a node with more history")
-    path = await publisher.fetch(posted.result.manifest_digest, MAX_BYTES)
+    path = await publisher.fetch(posted.result.manifest_digest, MAX_MANIFEST)
     manifest = parse_manifest(await asyncio.to_thread(path.read_bytes))
     return await _open_base(publisher, manifest, posted.result.model_digest)
 
 
-async def _open_base(publisher: Publisher, previous: Manifest | None, digest: Digest) -> BaseModel:
+async def _open_base(publisher: Publisher, previous: Manifest | None, digest: Digest) -> RoundBase:
     path = await publisher.fetch(digest)
     cid = await publisher.resolve(digest)
-    return BaseModel(previous, cid, path, await asyncio.to_thread(tensor_files.open_model, path))
+    return RoundBase(previous, cid, path, await asyncio.to_thread(tensor_files.open_model, path))
 
 
 async def restore_reveals(collection: Collection, publisher: Publisher) -> None:
@@ -55,31 +57,32 @@ async def restore_reveals(collection: Collection, publisher: Publisher) -> None:
             collection.reveals[node] = replace(stored, update=update)
 
 
-def assemble_inputs(
+def assemble_job(
     chain: Chain,
     shards: Shards,
     publisher: Publisher,
     collection: Collection,
-    base: BaseModel,
+    base: RoundBase,
     seed: Digest,
     index: int,
-) -> RoundInputs:
-    """Assemble the inputs of a closed round; `index` is that of the shard which its seed drew."""
-    return RoundInputs(
+) -> RoundJob:
+    """Assemble the inputs of a closed round and their content; `index` is that of the shard which its seed drew."""
+    inputs = RoundInputs(
         domain=chain.domain,
         distributor=chain.deployment.distributor,
         task=collection.task,
         round=collection.round,
         rules=collection.rules,
-        base=base,
+        state=get_post_state(base.previous),
+        base_model=base.cid,
+        values=base.model.layout.values,
         seed=seed,
         shard=Shard(index, shards.cids[index], shards.proof(index)),
-        shard_path=publisher.path_of(shards.cids[index]),
         commits=_build_records(collection),
-        updates=collection.updates(),
         absent=_find_absent(collection),
         forced=[*collection.forced.values()],
     )
+    return RoundJob(inputs, base, collection.updates(), publisher.path_of(shards.cids[index]))
 
 
 def _build_records(collection: Collection) -> list[CommitRecord]:
@@ -93,7 +96,7 @@ def _find_absent(collection: Collection) -> dict[Address, Address]:
     return {
         node: member.owner
         for node, member in collection.members.items()
-        if node not in expected and counted_stake(rules, member.stake)
+        if node not in expected and compute_counted_stake(rules, member.stake)
     }
 
 
@@ -113,6 +116,6 @@ def _find_failure(collection: Collection, node: Address) -> Failure | None:
     if stored is None:
         late = node in collection.late | collection.arriving
         return Failure(Status.LATE if late else Status.WITHHELD, collection.rejected.get(node, ""))
-    if counted_stake(collection.rules, stake) == 0:
-        return Failure(Status.INVALID, reasons.ineligible(stake, collection.rules.min_stake))
+    if compute_counted_stake(collection.rules, stake) == 0:
+        return Failure(Status.INVALID, reasons.explain_stake(stake, collection.rules.min_stake))
     return stored.failure

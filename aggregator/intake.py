@@ -12,11 +12,11 @@ from pathlib import Path
 from aggregator.collection import Collection
 from aggregator.journal import StoredReveal, SuperlinkJournal
 from dao.chain.signer import Signer, recover
-from dao.content.tensor_files import open_update, update_limit
+from dao.content.tensor_files import compute_update_limit, open_update
 from dao.core.commits import Failure, Reveal, SignedCommit
 from dao.core.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
-from dao.core.formats.signed_messages import commit_digest, receipt_digest
-from dao.core.merkle import body_root
+from dao.core.formats.signed_messages import compute_commit_digest, compute_receipt_digest
+from dao.core.merkle import compute_body_root
 from dao.core.types import Address, Digest, Domain, RoundId, Status, TaskId, hex_of
 from dao.runtime.failpoint import failpoint
 from dao.store.layered import LayeredStore
@@ -81,12 +81,14 @@ class Intake:
         collection = await self._wait_collection(task, round_id)
         if node not in collection.members:
             raise RuleError(f"node {hex_of(node)}: had not joined task {task} when round {round_id} opened")
-        digest = commit_digest(self._domain, task, round_id, node, commit.commitment)
+        digest = compute_commit_digest(self._domain, task, round_id, node, commit.commitment)
         if recover(digest, commit.signature) != node:
             raise RuleError("commit: expected it signed by the node that sends it")
         async with collection.lock_of(node):
             await self._record_commit(commit, collection)
-        return self._signer.sign(receipt_digest(self._domain, task, round_id, node, commit.commitment))
+        return self._signer.sign(
+            compute_receipt_digest(self._domain, task, round_id, node, commit.commitment)
+        )
 
     async def _record_commit(self, commit: SignedCommit, collection: Collection) -> None:
         first = collection.commits.get(commit.node)
@@ -173,7 +175,7 @@ class Intake:
     async def _receive(self, collection: Collection, request: RevealRequest, receive: Receive) -> Path:
         """Store the update, checked against its CID and the size of an update; return its file."""
         cid = request.reveal.cid
-        limit = update_limit(collection.layout, collection.rules.codec)
+        limit = compute_update_limit(collection.layout, collection.rules.codec)
         large = f"update: expected one to this model, of at most {limit} bytes"
         if (
             request.by_ipfs
@@ -215,7 +217,7 @@ def decode_reveal(path: Path, reveal: Reveal, collection: Collection) -> StoredR
         update = open_update(path, collection.layout, collection.rules.codec)
     except DecodeError as error:
         return StoredReveal(reveal, Failure(Status.INVALID, str(error)))
-    if body_root(update.body, collection.rules.body_depth) != reveal.body_root:
+    if compute_body_root(update.body, collection.rules.body_depth) != reveal.body_root:
         detail = "its body has another root than was committed to"
         return StoredReveal(reveal, Failure(Status.INVALID, detail))
     return StoredReveal(reveal, None, update)

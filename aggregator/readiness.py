@@ -9,7 +9,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor, Registry
 from dao.chain.task_follower import TaskFollower
 from dao.core.errors import Reverted
-from dao.core.reasons import in_tokens
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import Address, TaskId, Timestamp, hex_of
 
 MISSING = ("QuorumMissed", "BondTooSmall", "NotFunded")  # errors of openRound that are nobody's failure
@@ -73,17 +73,17 @@ class SuperlinkReadiness:
             missing.append(f"{state.active} of the {rules.quorum} Supernodes of a quorum have joined")
         if stake < rules.superlink_bond:
             missing.append(
-                f"the bond is {in_tokens(stake)} tokens of {in_tokens(rules.superlink_bond)}; "
+                f"the bond is {format_tokens(stake)} tokens of {format_tokens(rules.superlink_bond)}; "
                 "its owner adds the rest: dao superlink register"
             )
         needed = (state.in_flight + 1) * rules.round_budget
         if available < needed:
             missing.append(
-                f"the task has {in_tokens(available)} tokens left of {in_tokens(needed)} for its rounds in flight and "
+                f"the task has {format_tokens(available)} tokens left of {format_tokens(needed)} for its rounds in flight and "
                 "one more; the DAO funds it"
             )
         if gas_money < ROUND_GAS * int(price, 16):
             missing.append(
-                f"the operator has {in_tokens(gas_money)} ether, too little for a round's gas; send it some"
+                f"the operator has {format_tokens(gas_money)} ether, too little for a round's gas; send it some"
             )
         return missing

@@ -9,7 +9,7 @@ from aggregator.settings import SuperlinkSettings
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.daemon_home import connect_chain, open_operator
 from dao.core.errors import DaoError
-from dao.core.reasons import in_tokens
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import TaskId, hex_of
 from dao.runtime.locks import find_holder
 
@@ -49,18 +49,18 @@ async def _read_chain(settings: SuperlinkSettings, task: TaskId | None) -> dict[
     async with connect_chain(settings) as chain:
         at, coordinator = chain.final(), Coordinator(chain)
         stake = await Registry(chain).supernode(operator, at)
-        fields: dict[str, object] = {"operator": hex_of(operator), "stake": in_tokens(stake.active)}
+        fields: dict[str, object] = {"operator": hex_of(operator), "stake": format_tokens(stake.active)}
         if task is not None:
             state = await coordinator.task_of(task, at)
             newest = await coordinator.round_of(task, state.last_round, at)
             bond = (await coordinator.rules_of(task, at)).superlink_bond
             fields |= {
-                "bond": in_tokens(bond),
+                "bond": format_tokens(bond),
                 "round": state.last_round,
                 "phase": newest.phase.name.lower(),
             }
         gas = await chain.request("eth_getBalance", hex_of(operator), "latest")
-        return fields | {"gas_money": in_tokens(int(gas, 16))}
+        return fields | {"gas_money": format_tokens(int(gas, 16))}
 
 
 def _read_events(path: Path) -> list[dict[str, Any]]:

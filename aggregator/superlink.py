@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from aggregator.collection import Collection
-from aggregator.compute import BaseModel, GateGradient, RoundComputer, RoundInputs, Settlement
-from aggregator.inputs import assemble_inputs, read_base, restore_reveals
+from aggregator.compute import GateGradient, RoundBase, RoundComputer, RoundJob, Settlement
+from aggregator.inputs import assemble_job, read_base, restore_reveals
 from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
@@ -29,11 +29,11 @@ from dao.chain.task_follower import TaskFollower
 from dao.core.commits import SignedCommit, compute_commits_root, compute_forced_hash
 from dao.core.errors import DaoError, Reverted, RuleError
 from dao.core.round_machine import (
-    abort_after,
-    commit_deadline,
+    compute_commit_deadline,
+    compute_earliest_abort,
+    compute_result_deadline,
+    compute_reveal_deadline,
     draw_shard,
-    result_deadline,
-    reveal_deadline,
 )
 from dao.core.types import Digest, Phase, RoundId, RoundState, Signature, TaskId, Timestamp, hex_of
 from dao.runtime.backoff import pause_after
@@ -75,7 +75,7 @@ class Superlink:
         self._task, self._base_model, self._deps = task, base_model, deps
         self._chain, self._follower, self._report = deps.chain, deps.follower, deps.report
         self._coordinator, self._reader = Coordinator(deps.chain), RoundReader(deps.chain, task)
-        self._base: BaseModel | None = None  # of the next round, where its parent is the last one posted
+        self._base: RoundBase | None = None  # of the next round, where its parent is the last one posted
         self._syncing: asyncio.Task[None] | None = None
 
     async def run(self, rounds: int | None = None) -> None:
@@ -125,7 +125,7 @@ class Superlink:
 
     # Open
 
-    async def _open(self) -> tuple[RoundOpened, BaseModel]:
+    async def _open(self) -> tuple[RoundOpened, RoundBase]:
         """Open a round, or find the one in progress: ours, once another Superlink's is over."""
         round_id = await self._open_or_resume()
         opened = (await self._reader.events_of(round_id, self._chain.final())).opened
@@ -141,7 +141,7 @@ class Superlink:
                     rules = await self._coordinator.rules_of_round(self._task, task.last_round, at)
                     if rules.superlink == self._deps.sender.address:
                         return task.last_round
-                    due = abort_after(rules, last)
+                    due = compute_earliest_abort(rules, last)
                     if self._follower.now() < due:
                         await self._follower.wait(due)
                         continue
@@ -168,14 +168,14 @@ class Superlink:
                 f"task {self._task}: all {rules.shards} validation shards are used; propose another task"
             )
 
-    async def _read_base(self, parent: RoundId) -> BaseModel:
+    async def _read_base(self, parent: RoundId) -> RoundBase:
         if self._base is None or (self._base.previous.round if self._base.previous else 0) != parent:
             self._base = await read_base(
                 self._chain, self._reader, self._deps.publisher, self._base_model, parent
             )
         return self._base
 
-    async def _collect(self, opened: RoundOpened, base: BaseModel) -> Collection:
+    async def _collect(self, opened: RoundOpened, base: RoundBase) -> Collection:
         """Begin to take what nodes send for the round, beside what the journal has of it."""
         at, collection = self._chain.final(), self._deps.intake.get_collection(opened.round)
         rules = await self._coordinator.rules_of_round(self._task, opened.round, at)
@@ -215,7 +215,7 @@ class Superlink:
             is_complete = (
                 state.phase is Phase.CLOSED or not collection.accepts_commits or count >= opened.eligible
             )
-            deadline = commit_deadline(collection.rules, state)
+            deadline = compute_commit_deadline(collection.rules, state)
             if is_complete or self._follower.now() >= deadline:
                 return
             await self._follower.wait(deadline, collection.changed())
@@ -253,7 +253,7 @@ class Superlink:
             commits=closed.commits,
             forced=[*collection.forced],
             seed=closed.seed,
-            deadline=reveal_deadline(collection.rules, state),
+            deadline=compute_reveal_deadline(collection.rules, state),
         )
         return closed
 
@@ -273,24 +273,27 @@ class Superlink:
         closed: CommitsClosed,
         index: int,
         collection: Collection,
-        base: BaseModel,
+        base: RoundBase,
         gating: "asyncio.Task[GateGradient]",
     ) -> tuple[Settlement, ResultPosted]:
         """Settle and post; again where a forced commit came in between. RoundLost, after an abort, when time is up."""
         round_id = collection.round
-        inputs: RoundInputs | None = None
+        job: RoundJob | None = None
         while True:
             due = await self._wait_reveals(closed, collection)
             gate = await asyncio.shield(gating)  # a reveal that comes meanwhile is late, not withheld
-            before = inputs
-            inputs = assemble_inputs(
+            before = job
+            job = assemble_job(
                 self._chain, self._deps.shards, self._deps.publisher, collection, base, closed.seed, index
             )
-            if before is None or (before.commits, before.forced) != (inputs.commits, inputs.forced):
+            if before is None or (before.inputs.commits, before.inputs.forced) != (
+                job.inputs.commits,
+                job.inputs.forced,
+            ):
                 self._report("working", round=round_id, step="settlement")
                 for stored in collection.reveals.values():
                     self._deps.publisher.publish(stored.reveal.cid)
-                settlement = await self._deps.computer.settle(inputs, gate, collection.announce)
+                settlement = await self._deps.computer.settle(job, gate, collection.announce)
                 await self._deps.publisher.wait_settled((due - self._follower.now()) / 2)
             failpoint("superlink-published")
             call = self._coordinator.post_result(self._task, round_id, closed.seed, settlement.result)
@@ -312,12 +315,12 @@ class Superlink:
                 state = await self._read_round(collection, Phase.CLOSED)
             if state.closing != closed.closing:
                 raise RoundLost(f"round {collection.round}: a reorg closed it anew, with another seed")
-            if self._follower.now() > result_deadline(collection.rules, state):
+            if self._follower.now() > compute_result_deadline(collection.rules, state):
                 await self._abort(collection, state, "no result was posted in time")
-            deadline = reveal_deadline(collection.rules, state)
+            deadline = compute_reveal_deadline(collection.rules, state)
             collection.accepts_reveals = self._follower.now() < deadline
             if not collection.accepts_reveals or collection.expected <= collection.reveals.keys():
-                return result_deadline(collection.rules, state)
+                return compute_result_deadline(collection.rules, state)
             await self._follower.wait(deadline, collection.changed())
 
     # The chain
@@ -362,7 +365,7 @@ class Superlink:
 
     async def _abort(self, collection: Collection, state: RoundState, why: str) -> NoReturn:
         """Abort the round as soon as the rules allow it; raises RoundLost."""
-        round_id, due = collection.round, abort_after(collection.rules, state, by_superlink=True)
+        round_id, due = collection.round, compute_earliest_abort(collection.rules, state, by_superlink=True)
         while self._follower.now() < due:
             await self._follower.wait(due)
         await self._send_once(self._coordinator.abort(self._task, round_id), "abort", round_id)

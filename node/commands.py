@@ -73,7 +73,7 @@ async def claim(
         owner = await owner_of(chain, open_operator(settings).address)
         contents = Contents(settings, chain.domain, None, stack)
         for task in tasks or known_tasks:
-            store, _ = contents.of_task(known_tasks[task], is_awaited=True)
+            store, _ = contents.open_task(known_tasks[task], is_awaited=True)
             finalized = await finalize_due(chain, sender, task)
             amount = await claim_due(chain, sender, store, task, owner)
             outcomes.append(ClaimOutcome(task, finalized, amount))

@@ -69,7 +69,7 @@ async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) 
 
 
 class Contents:
-    """Where a node's content is and comes from: its disk, Superlinks, its IPFS node, gateways."""
+    """A node's content: its disk, and the Superlinks, IPFS node and gateways that it comes from."""
 
     def __init__(
         self, settings: NodeSettings, domain: Domain, signer: Signer | None, stack: AsyncExitStack
@@ -80,16 +80,16 @@ class Contents:
             self.disk, stack, ipfs=settings.content.ipfs, gateways=settings.content.gateways
         )
 
-    def of_task(self, given: TaskSettings, is_awaited: bool = False) -> tuple[LayeredStore, SuperlinkClient]:
+    def open_task(
+        self, task_settings: TaskSettings, is_awaited: bool = False
+    ) -> tuple[LayeredStore, SuperlinkClient]:
         """Return the content of a task, and the client of its Superlink; ConfigError for a bad address.
 
-        `is_awaited`: somebody sits there and waits, so that sources which are away are given up after seconds.
+        `is_awaited`: a person waits for the end, so that sources which do not answer are given up after seconds.
         """
-        ca_file = given.ca_file and self._settings.at(given.ca_file)
-        tls = Tls(ca_file) if given.tls else None
-        client = SuperlinkClient(
-            given.superlink, self._signer, self._domain, tls, limit=3.0 if is_awaited else 10.0
-        )
+        ca_file = task_settings.ca_file and self._settings.at(task_settings.ca_file)
+        tls, limit = Tls(ca_file) if task_settings.tls else None, 3.0 if is_awaited else 10.0
+        client = SuperlinkClient(task_settings.superlink, self._signer, self._domain, tls, limit=limit)
         self._stack.push_async_callback(client.close)
         return self._sources.store(client, attempts=1 if is_awaited else 3), client
 
@@ -112,7 +112,7 @@ async def _open(
     scratch, by_ipfs = settings.at(settings.scratch), settings.reveal == "ipfs"
     running: list[Callable[[], Coroutine[Any, Any, None]]] = [clock.run]
     for task, task_settings in tasks.items():
-        store, client = contents.of_task(task_settings)
+        store, client = contents.open_task(task_settings)
         reader = FinalReader(chain, task)
         readiness = SupernodeReadiness(
             task, reader, store, client, partial(trainer_of, task, task_settings), settings.home / "apps"

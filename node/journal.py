@@ -16,7 +16,7 @@ from types import MappingProxyType
 from dao.core.commits import Reveal, SignedCommit
 from dao.core.errors import RuleError
 from dao.core.formats.cid import Cid
-from dao.core.formats.signed_messages import commit_digest
+from dao.core.formats.signed_messages import compute_commit_digest
 from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId
 from dao.runtime.failpoint import failpoint
 from dao.runtime.sqlite import Database, Owner
@@ -104,7 +104,7 @@ class SupernodeJournal:
             entry = self.commit_of(task, round_id)
             if entry is None:
                 signature = Signature(
-                    sign(commit_digest(self._domain, task, round_id, self._node, commitment))
+                    sign(compute_commit_digest(self._domain, task, round_id, self._node, commitment))
                 )
                 self._db.execute(
                     "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",

@@ -12,10 +12,11 @@ import structlog
 from dao.chain.block_clock import BlockClock
 from dao.chain.final_reader import FinalReader
 from dao.core.commits import SignedCommit
+from dao.core.constants import MAX_MANIFEST
 from dao.core.errors import ContentError, DaoError, DecodeError, Reorged
 from dao.core.formats.cid import Cid
-from dao.core.formats.manifest import MAX_BYTES, Manifest, Node, parse_manifest
-from dao.core.round_machine import force_deadline
+from dao.core.formats.manifest import Manifest, Node, parse_manifest
+from dao.core.round_machine import compute_force_deadline
 from dao.core.types import Address, Digest, Phase, RoundId, TaskId, hex_of
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
@@ -149,7 +150,7 @@ class Outcomes:
                 if result.model_digest != ahead:  # once: later, it would make newer models give way
                     ahead = result.model_digest
                     self._fetch(ahead)
-                content = await self._store.get(result.manifest_digest, MAX_BYTES)
+                content = await self._store.get(result.manifest_digest, MAX_MANIFEST)
                 manifest = parse_manifest(await asyncio.to_thread(content.read_bytes))
                 if (manifest.task, manifest.round) != (self._task, round_id):
                     raise DecodeError(
@@ -168,7 +169,7 @@ class Outcomes:
         rules, state = await asyncio.gather(
             self._reader.read_rules_of(round_id), self._reader.read_state(round_id)
         )
-        if self._clock.now() >= force_deadline(rules, state):
+        if self._clock.now() >= compute_force_deadline(rules, state):
             return "the result lacks your commit, and it is too late to force it; keep the daemon running"
         await self._force(commit)
         return "the result lacks your commit, which is on chain now: unless it is shown to be there, the round is void"

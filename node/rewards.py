@@ -7,8 +7,9 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.events import Finalized, ResultPosted
 from dao.chain.sender import Sender
+from dao.core.constants import MAX_MANIFEST
 from dao.core.errors import ContentError, NotFound, Reverted, RuleError
-from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
+from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.reward_tree import RewardTree
 from dao.core.round_machine import is_finalize_time
 from dao.core.types import ZERO_DIGEST, Address, Digest, Result, RoundId, TaskId, Wei
@@ -104,7 +105,7 @@ async def _read_manifest(chain: Chain, store: Source, task: TaskId, round_id: Ro
     if not posted:
         raise ContentError(f"task {task} round {round_id}: its result is not on chain any more; try again")
     try:
-        path = await store.get(posted[-1].result.manifest_digest, MAX_BYTES)
+        path = await store.get(posted[-1].result.manifest_digest, MAX_MANIFEST)
     except NotFound as error:
         raise NotFound(f"the manifest of round {round_id} cannot be had: {error.why}") from None
     return parse_manifest(await asyncio.to_thread(path.read_bytes))

@@ -109,7 +109,7 @@ async def _read_chain(
         for task in status.tasks:
             try:
                 task.joined = await Coordinator(chain).is_joined(TaskId(task.task), node, at)
-                store, _ = contents.of_task(tasks[TaskId(task.task)], is_awaited=True)
+                store, _ = contents.open_task(tasks[TaskId(task.task)], is_awaited=True)
                 await read_rewards(chain, store, task, stake.owner, LIMIT / 2 / len(status.tasks))
             except DaoError as error:
                 task.trouble = str(error)

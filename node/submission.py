@@ -13,9 +13,9 @@ from dao.chain.signer import recover
 from dao.core.commits import SignedCommit
 from dao.core.constants import ROWS_DEPTH
 from dao.core.errors import DaoError, RuleError, Unreachable
-from dao.core.formats.signed_messages import receipt_digest
+from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.merkle import verify
-from dao.core.round_machine import commit_deadline, force_deadline, reveal_deadline
+from dao.core.round_machine import compute_commit_deadline, compute_force_deadline, compute_reveal_deadline
 from dao.core.types import Domain, RoundState, Rules, TaskId
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
@@ -49,7 +49,9 @@ class Submission:
         for pause in pauses():
             try:
                 receipt = await self.client.commit(commit)
-                digest = receipt_digest(self.domain, self.task, commit.round, commit.node, commit.commitment)
+                digest = compute_receipt_digest(
+                    self.domain, self.task, commit.round, commit.node, commit.commitment
+                )
                 if recover(digest, receipt) != rules.superlink:
                     raise RuleError(
                         "the receipt is not signed by the round's Superlink; is its address right?"
@@ -59,13 +61,13 @@ class Submission:
             else:
                 self.journal.receive(self.task, commit.round, receipt)
                 return
-            if self.clock.now() + pause >= commit_deadline(rules, opened):
+            if self.clock.now() + pause >= compute_commit_deadline(rules, opened):
                 return
             await asyncio.sleep(pause)
 
     async def secure_counting(self, commit: SignedCommit, closed: RoundState, rules: Rules) -> str:
         """Verify that the commit is in the tree under the root on chain, else force it; return "" or what is wrong."""
-        left = force_deadline(rules, closed) - self.clock.now()
+        left = compute_force_deadline(rules, closed) - self.clock.now()
         limit = min(PROOF_LIMIT, left / 2) if left > 0 else LATE_LIMIT
         root = (await self.reader.read_closed_event(commit.round, closed)).root
         try:
@@ -119,7 +121,7 @@ class Submission:
                 return ""
             _log.warning("update not taken", task=self.task, round=round_id, error=problem)
             by_ipfs = False  # the Superlink may not be able to fetch it
-            if self.clock.now() + pause >= reveal_deadline(rules, closed):
+            if self.clock.now() + pause >= compute_reveal_deadline(rules, closed):
                 return problem
             await asyncio.sleep(pause)
         raise AssertionError  # pauses do not end

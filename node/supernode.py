@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import structlog
 
 from dao.chain.final_reader import FinalReader
-from dao.core import reasons
 from dao.core.errors import DaoError, Reorged
+from dao.core.formats import reasons
 from dao.core.types import Phase, RoundId, RoundState, Rules, TaskId
 from dao.wire.superlink_client import SuperlinkClient
 from node.journal import CommitEntry, Step, SupernodeJournal
@@ -125,7 +125,7 @@ class Supernode:
             case Phase.POSTED | Phase.FROZEN | Phase.FINALIZED:
                 self._outcomes.conclude(round_id, entry)
             case Phase.ABORTED:
-                why = reasons.NO_RESULT if state.closed_at else reasons.not_closed(rules.quorum)
+                why = reasons.NO_RESULT if state.closed_at else reasons.explain_no_closing(rules.quorum)
                 self._end(round_id, f"{why}; {self._problem}".rstrip("; "))
             case Phase.VOID:
                 self._end(round_id, "the round is void: its result did not stand, so nobody earns")

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from dao.app.process import SILENCE, AppCommand, AppProcess
 from dao.core.errors import AppError
-from dao.core.formats.layout import Layout, model_header
+from dao.core.formats.layout import Layout, encode_model_header
 
 CREATE_LIMIT = MEASURE_LIMIT = 600.0  # seconds
 
@@ -96,6 +96,6 @@ class Trainer:
     async def create(self, out: Path) -> None:
         """Write the app's untrained model to `out`, as a task's first base model is."""
         shapes = await self._process.call("shapes", {}, limit=CREATE_LIMIT)
-        head = model_header(Layout.of({name: tuple(shape) for name, shape in shapes.items()}))
+        head = encode_model_header(Layout.of({name: tuple(shape) for name, shape in shapes.items()}))
         arguments = {"out": str(out), "head": base64.b64encode(head).decode()}
         await self._process.call("create", arguments, limit=CREATE_LIMIT)

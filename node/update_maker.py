@@ -15,13 +15,13 @@ from dao.chain.block_clock import BlockClock
 from dao.chain.final_reader import FinalReader
 from dao.chain.signer import Signer
 from dao.content.tensor_files import each, map_file, map_rows, new_file
-from dao.core import reasons
 from dao.core.commits import Reveal
 from dao.core.errors import AppCrashed, ContentError, RuleError
+from dao.core.formats import reasons
 from dao.core.formats.layout import parse_model
-from dao.core.formats.update import leaf_size, update_prefix, write_body
-from dao.core.merkle import body_root
-from dao.core.round_machine import commit_deadline, counted_stake
+from dao.core.formats.update import encode_update_prefix, get_leaf_size, write_update_rows
+from dao.core.merkle import compute_body_root
+from dao.core.round_machine import compute_commit_deadline, compute_counted_stake
 from dao.core.types import Codec, Digest, Domain, RoundId, RoundState, Rules, TaskId
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
@@ -57,7 +57,7 @@ class UpdateMaker:
         DaoError when there can be no commit.
         """
         await self._check_seat(rules, opened)
-        deadline = commit_deadline(rules, opened)
+        deadline = compute_commit_deadline(rules, opened)
         for pause in pauses():
             try:
                 entry = await self.train_and_sign(round_id, opened, rules, deadline)
@@ -112,8 +112,8 @@ class UpdateMaker:
             raise RuleError(
                 f"this node has not joined task {self.task}; its owner does that: dao node join {self.task}"
             )
-        if not counted_stake(rules, stake):
-            raise RuleError(reasons.ineligible(stake, rules.min_stake))
+        if not compute_counted_stake(rules, stake):
+            raise RuleError(reasons.explain_stake(stake, rules.min_stake))
 
     async def _get_base_model(self, opened: RoundState, rules: Rules) -> Path:
         if not opened.parent:
@@ -133,10 +133,10 @@ def write_update(base: Path, trained: Path, codec: Codec, depth: int, out: Path)
     DecodeError, naming the tensor, when the models differ in layout or the change cannot be encoded.
     """
     before, after = parse_model(map_file(base)), parse_model(map_file(trained))
-    shape = before.layout.chunks, leaf_size(codec)
-    with new_file(out, update_prefix(before.layout, codec), shape, np.uint8) as rows:
-        write_body(before, after, codec, rows, each)
-    return body_root(map_rows(out, rows), depth)
+    shape = before.layout.chunks, get_leaf_size(codec)
+    with new_file(out, encode_update_prefix(before.layout, codec), shape, np.uint8) as rows:
+        write_update_rows(before, after, codec, rows, each)
+    return compute_body_root(map_rows(out, rows), depth)
 
 
 def _facts(trained: Trained) -> dict[str, object]:

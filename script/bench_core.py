@@ -15,15 +15,17 @@ from functools import partial
 
 import numpy as np
 
-from dao.core.aggregate import aggregate
-from dao.core.engine.chunking import CHUNK, Each
-from dao.core.formats.gradient import Gradient, dot, norm, quantise, relative_distance
-from dao.core.formats.layout import Layout, Model, depth_for, model_size, parse_model, write_model
-from dao.core.formats.update import Update, decode_update, encode_body, update_prefix
-from dao.core.merkle import body_root
-from dao.core.score import scores
+from dao.core.aggregate import compute_aggregate
+from dao.core.constants import CHUNK
+from dao.core.engine.chunking import Each
+from dao.core.engine.products import compute_distance, compute_dots, compute_update_square
+from dao.core.formats.gradient import Gradient, quantise_gradient
+from dao.core.formats.layout import Layout, Model, compute_depth, compute_model_size, parse_model, write_model
+from dao.core.formats.update import Update, decode_update, encode_update_prefix, encode_update_rows
+from dao.core.merkle import compute_body_root
+from dao.core.score import compute_scores
 from dao.core.types import Address, Codec
-from dao.core.weigh import UpdateEntry, weigh
+from dao.core.weigh import UpdateEntry, compute_weights
 
 WIDTH = 1024
 NODES = 4
@@ -49,45 +51,45 @@ def main() -> None:
     rows = megabytes * 250_000 // (2 * WIDTH)
     layout = Layout.of({"body.weight": (rows, WIDTH), "head.bias": (10,), "head.weight": (rows, WIDTH)})
     rng = np.random.Generator(np.random.Philox(7))
-    base = write_model(layout, bytearray(model_size(layout)))
-    trained = write_model(layout, bytearray(model_size(layout)))
+    base = write_model(layout, bytearray(compute_model_size(layout)))
+    trained = write_model(layout, bytearray(compute_model_size(layout)))
     base.flat[:] = rng.standard_normal(layout.size, np.float32)
     np.add(base.flat, rng.standard_normal(layout.size, np.float32) * np.float32(1e-3), out=trained.flat)
     step = Model(layout, trained.flat - base.flat)
-    depth = depth_for(layout.chunks)
+    depth = compute_depth(layout.chunks)
 
-    body = encode_body(base, trained, Codec.INT8)
+    body = encode_update_rows(base, trained, Codec.INT8)
     update = Update(layout, Codec.INT8, body)
-    gradient = Gradient(quantise(step))
+    gradient = Gradient(quantise_gradient(step))
     # the same direction with another sign here and there, so that all pass the gate and the arithmetic is real
     entries = [
         UpdateEntry(Address(bytes([i]) * 20), 100 + i, Update(layout, Codec.INT8, body.copy()))
         for i in range(NODES)
     ]
-    file = update_prefix(layout, Codec.INT8) + body.tobytes()
-    out = bytearray(model_size(layout))
-    weighing = weigh(entries, gradient, {})
+    file = encode_update_prefix(layout, Codec.INT8) + body.tobytes()
+    out = bytearray(compute_model_size(layout))
+    weighing = compute_weights(entries, gradient, {})
     model_file = bytes(out)
     new = write_model(layout, out).flat
 
     def steps(each: Each) -> dict[str, Callable[[], object]]:
         return {
-            "encode_body": partial(encode_body, base, trained, Codec.INT8, each),
-            "body_root": partial(body_root, body, depth),
+            "encode_body": partial(encode_update_rows, base, trained, Codec.INT8, each),
+            "body_root": partial(compute_body_root, body, depth),
             "decode_update": partial(decode_update, file, layout, Codec.INT8, each),
             "parse_model": partial(parse_model, bytes(out)),
             "check_finite": partial(base.check_finite, each),
-            "quantise": partial(quantise, step, each),
-            "gradient root": partial(body_root, gradient.body, depth),
-            "dot": partial(dot, gradient, update, each),
-            "norm": partial(norm, update, each),
-            "distance": partial(relative_distance, gradient, gradient, each),
-            f"weigh {NODES}": partial(weigh, entries, gradient, {}, each),
+            "quantise": partial(quantise_gradient, step, each),
+            "gradient root": partial(compute_body_root, gradient.body, depth),
+            "dot": partial(compute_dots, gradient, [update], each),
+            "norm": partial(compute_update_square, update, each),
+            "distance": partial(compute_distance, gradient, gradient, each),
+            f"weigh {NODES}": partial(compute_weights, entries, gradient, {}, each),
             f"aggregate {NODES}": partial(
-                aggregate, entries, weighing.weights, weighing.weight_sum, base, new, depth, each
+                compute_aggregate, entries, weighing.weights, weighing.weight_sum, base, new, depth, each
             ),
             f"scores {NODES}": partial(
-                scores, entries, weighing.weights, weighing.weight_sum, gradient, each
+                compute_scores, entries, weighing.weights, weighing.weight_sum, gradient, each
             ),
         }
 

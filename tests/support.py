@@ -13,7 +13,7 @@ from dao.chain.deploy import TOKEN, Params, create_task, deploy, grant
 from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.formats.signed_messages import operator_digest
+from dao.core.formats.signed_messages import compute_operator_digest
 from dao.core.types import Codec, Digest, Rules, TaskId, Wei
 from dao.devnet.anvil import Anvil, dev_signer
 
@@ -97,7 +97,7 @@ class Network:
             async with self.dao(chain) as dao:
                 await grant(chain, dao, {member.owner.address: Wei(2 * stake)})
             async with self.sender(chain, member.owner) as sender:
-                consent = operator_digest(
+                consent = compute_operator_digest(
                     chain.chain_id, self.deployment.registry, member.owner.address, member.operator.address
                 )
                 await sender.send(Token(chain).approve(self.deployment.registry, stake))

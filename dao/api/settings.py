@@ -1,4 +1,4 @@
-"""Settings of the API: config.toml of its home folder, variables, flags; and how such a folder is made."""
+"""The API's settings, from the config.toml of its home folder, variables and flags; and how `init` makes such a folder."""
 
 import os
 import secrets
@@ -24,7 +24,7 @@ from dao.runtime.config import (
 )
 
 LISTEN = "127.0.0.1:8460"
-NAMES = "token.json"  # in the home folder: what the token is called
+NAMES_FILE = "token.json"  # in the home folder: the token's name and symbol
 _CONFIG = """\
 [chain]
 rpc = "{rpc}"
@@ -60,7 +60,7 @@ class RelayerKey(KeySettings):
 
 
 class ApiTable(Section):
-    """Where it serves, for whom, and how often each may ask."""
+    """Where the API serves, for which pages, and its limits of requests."""
 
     listen: Listen = LISTEN
     origins: tuple[str, ...] = ()  # of the page; none: those of `listen`
@@ -80,7 +80,7 @@ class ApiTable(Section):
 
 
 class ContentTable(ContentSettings):
-    """Where manifests are read from, and where what was fetched is kept."""
+    """Where manifests are read from, and where fetched ones are stored."""
 
     stores: tuple[FromHome, ...] = ()  # folders of disk stores
     superlinks: tuple[str, ...] = ()  # host:port
@@ -90,7 +90,7 @@ class ContentTable(ContentSettings):
 
 
 class RelayTable(Section):
-    """What the relayer may spend: wei in a day, and how often for one account in a day."""
+    """What the relayer may spend in a day: wei, and jobs of one account."""
 
     enabled: bool = True
     budget_per_day: int = Field(default=BUDGET, ge=0)
@@ -107,18 +107,18 @@ class ApiSettings(HomeSettings):
     relay: RelayTable = RelayTable()
 
     def network(self) -> Deployment:
-        """The contracts; ConfigError where the file is missing."""
+        """Load the contracts; ConfigError where the file is missing."""
         return Deployment.load(self.at(self.chain.deployment))
 
     def address(self) -> tuple[str, int]:
-        """Host and port to listen at."""
+        """Get host and port to listen at."""
         host, _, port = self.api.listen.rpartition(":")
         return host.strip("[]"), int(port)
 
     def database(self) -> str:
-        """Where the index is: a URL, or a file of the home folder."""
-        given = self.api.database
-        return given if "://" in given else str(self.at(Path(given).expanduser()))
+        """Get the index's database: a URL, or a file of the home folder."""
+        name = self.api.database
+        return name if "://" in name else str(self.at(Path(name).expanduser()))
 
     def relayer(self) -> Signer | None:
         """Open the relayer's keystore; None where it is not to relay."""

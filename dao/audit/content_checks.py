@@ -5,25 +5,32 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import TypeVar
 
-from dao.app.gradient_client import Evaluated, Evaluator
-from dao.app.shards import DEPTH
+from dao.app.gradient_client import GradientClient, GradientFile
 from dao.audit.evidence import Evidence, fetch
 from dao.audit.findings import Differs, Missing, expect
-from dao.audit.statement_checks import weighed_of
+from dao.audit.replay import build_outcome
+from dao.audit.statement_checks import get_inputs
 from dao.content import tensor_files
 from dao.core.commits import FAILED
+from dao.core.constants import SHARDS_DEPTH, TOLERANCE
+from dao.core.engine.products import compute_distance
 from dao.core.errors import AppError, DecodeError
 from dao.core.formats.cid import Cid
-from dao.core.formats.gradient import TOLERANCE, Gradient, gradient_size, relative_distance
+from dao.core.formats.gradient import Gradient, compute_gradient_size
 from dao.core.formats.layout import Model
 from dao.core.formats.manifest import Manifest, Node
 from dao.core.formats.update import Update
-from dao.core.merkle import body_root, verify
-from dao.core.round_machine import counted_stake
-from dao.core.score import scores
-from dao.core.settle import inputs_root, loss_micros, scores_root
+from dao.core.merkle import compute_body_root, verify
+from dao.core.round_machine import compute_counted_stake
+from dao.core.settle import compute_inputs_root, compute_loss_micros, compute_scores_root
+from dao.core.transition import (
+    compute_gradient_root,
+    compute_round_scores,
+    compute_round_weights,
+    get_entries,
+)
 from dao.core.types import Address, Digest, Status, hex_of
-from dao.core.weigh import UpdateEntry, Weighing, weigh
+from dao.core.weigh import UpdateEntry
 from dao.store.source import Source
 
 T = TypeVar("T")
@@ -35,9 +42,10 @@ class ContentChecks:
     def __init__(
         self, record: Evidence, manifest: Manifest, previous: Manifest | None, source: Source, scratch: Path
     ) -> None:
-        self.record, self.manifest, self.previous = record, manifest, previous
+        self.record, self.manifest = record, manifest
+        self.inputs, self.outcome = get_inputs(record, manifest, previous), build_outcome(manifest)
         self.source, self.scratch = source, scratch
-        self.evaluator: Evaluator | None = None
+        self.evaluator: GradientClient | None = None
         self._base: tuple[Path, Model] | None = None
         self._model: Path | None = None
         self._shard: Path | None = None
@@ -68,11 +76,7 @@ class ContentChecks:
 
     def entries(self) -> list[UpdateEntry]:
         """The updates as the arithmetic takes them."""
-        rules, updates = self.record.rules, self.updates
-        return [
-            UpdateEntry(node.node, counted_stake(rules, node.stake), updates[node.node])
-            for node in self.counted
-        ]
+        return get_entries(self.inputs, self.updates)
 
     # checks, in order
 
@@ -90,7 +94,7 @@ class ContentChecks:
     async def check_updates(self) -> str:
         """Every update that counts is there, decodes, and has the body root stated; every invalid one is invalid."""
         layout, codec = self.base[1].layout, self.record.rules.codec
-        limit, depth = tensor_files.update_limit(layout, codec), self.record.rules.body_depth
+        limit, depth = tensor_files.compute_update_limit(layout, codec), self.record.rules.body_depth
         opened: dict[Address, Update] = {}
         for node in self.manifest.nodes:
             if node.cid is None:
@@ -99,14 +103,14 @@ class ContentChecks:
             try:
                 path = await self.fetch(f"{who}: update", node.cid, limit)
                 update = await asyncio.to_thread(tensor_files.open_update, path, layout, codec)
-                root = await asyncio.to_thread(body_root, update.body, depth)
+                root = await asyncio.to_thread(compute_body_root, update.body, depth)
             except DecodeError as error:
                 expect(
                     node.status is Status.INVALID,
                     f"{who}: is {node.status}, but its update is not valid: {error}",
                 )
                 continue
-            is_valid = root == node.body_root and counted_stake(self.record.rules, node.stake) > 0
+            is_valid = root == node.body_root and compute_counted_stake(self.record.rules, node.stake) > 0
             expect(
                 is_valid or node.status is Status.INVALID,
                 f"{who}: body root {hex_of(root)}, another is stated",
@@ -125,7 +129,7 @@ class ContentChecks:
     async def check_shard(self) -> str:
         """The shard is under the task's validation root, and there."""
         shard, root = self.manifest.shard, self.record.rules.validation_root
-        is_drawn = verify(root, shard.cid.digest, shard.index, shard.proof, DEPTH)
+        is_drawn = verify(root, shard.cid.digest, shard.index, shard.proof, SHARDS_DEPTH)
         expect(is_drawn, f"shard {shard.index}: {shard.cid} is not under the task's validation root")
         self._shard = await self.fetch(f"shard {shard.index}", shard.cid)
         return f"shard {shard.index}, {shard.cid}"
@@ -143,15 +147,11 @@ class ContentChecks:
     async def check_weights(self) -> str:
         """Weights, gate and clip follow bit by bit from updates, stakes, memories and the gate gradient."""
         entries = self.entries()
-        if entries:
-            gate = _needed(self._gate, "the gate gradient")
-            memories = (
-                {memory.node: memory.memory for memory in self.previous.memories} if self.previous else {}
-            )
-            computed = await asyncio.to_thread(weigh, entries, gate, memories, tensor_files.each)
-        else:
-            computed = Weighing((), 0)
-        stated = {node.node: weighed_of(node) for node in self.counted}
+        gate = _needed(self._gate, "the gate gradient") if entries else None
+        computed = await asyncio.to_thread(
+            compute_round_weights, self.inputs, entries, gate, tensor_files.each
+        )
+        stated = {weight.node: weight for weight in self.outcome.weighing.nodes}
         for weighed in computed.nodes:
             for name in ("unit_weight", "weight", "norm", "cosine", "memory", "status"):
                 said, true = getattr(stated[weighed.node], name), getattr(weighed, name)
@@ -160,7 +160,7 @@ class ContentChecks:
         expect(said == true, f"weight sum {said} stated, computed {true}")
         rows = [(node.node, node.body_root or Digest(b""), node.weight) for node in self.counted]
         expect(
-            inputs_root(rows) == self.record.result.inputs_root,
+            compute_inputs_root(rows) == self.record.result.inputs_root,
             "the result states another root over the inputs",
         )
         return f"{len(stated)} weights, sum {true}"
@@ -168,16 +168,15 @@ class ContentChecks:
     async def check_model(self) -> str:
         """The new model and the aggregate's root follow bit by bit from weights and updates."""
         out = self.scratch / "model"
-        weighing = Weighing(tuple(weighed_of(node) for node in self.counted), self.manifest.weight_sum)
         root = await asyncio.to_thread(
-            tensor_files.write_model,
+            tensor_files.write_new_model,
+            self.inputs,
             self.entries(),
-            weighing,
+            self.outcome.weighing,
             self.base[1],
             out,
-            self.record.rules.body_depth,
         )
-        cid = await asyncio.to_thread(tensor_files.cid_of, out)
+        cid = await asyncio.to_thread(tensor_files.compute_cid, out)
         self._model = out
         expect(root == self.record.result.aggregate_root, f"aggregate root {hex_of(root)}, another is stated")
         expect(cid.digest == self.record.result.model_digest, f"the model is {cid}, another is stated")
@@ -190,7 +189,7 @@ class ContentChecks:
         if published is None:
             expect(stated == bytes(32), "no reference gradient, but a root of one is stated")
             return "none, as there is no valid update"
-        root = await asyncio.to_thread(body_root, published.body, self.record.rules.body_depth)
+        root = await asyncio.to_thread(compute_gradient_root, self.inputs, published)
         expect(root == stated, f"reference gradient: root {hex_of(root)}, another is stated")
         self._reference = published
         model, shard = _needed(self._model, "the new model"), _needed(self._shard, "the shard")
@@ -201,20 +200,18 @@ class ContentChecks:
     async def check_scores(self) -> str:
         """Scores follow bit by bit from updates, weights and the reference gradient."""
         entries = self.entries()
-        weights = [node.weight for node in self.counted]
-        computed = []
-        if entries:
-            reference = _needed(self._reference, "the reference gradient")
-            computed = await asyncio.to_thread(
-                scores, entries, weights, self.manifest.weight_sum, reference, tensor_files.each
-            )
-        for node, score in zip(self.counted, computed, strict=True):
+        reference = _needed(self._reference, "the reference gradient") if entries else None
+        computed = await asyncio.to_thread(
+            compute_round_scores, entries, self.outcome.weighing, reference, tensor_files.each
+        )
+        for node in self.counted:
+            score = computed[node.node]
             expect(
                 node.score == score, f"node {hex_of(node.node)}: score {node.score} stated, computed {score}"
             )
-        root = scores_root((node.node, node.score) for node in self.counted)
+        root = compute_scores_root((node.node, node.score) for node in self.counted)
         expect(root == self.record.result.score_root, "the result states another root over the scores")
-        return f"{len(computed)} scores, {sum(computed)} millionths of loss"
+        return f"{len(computed)} scores, {sum(computed.values())} millionths of loss"
 
     async def check_losses(self) -> str:
         """The losses before and after are the app's, within the tolerance."""
@@ -225,7 +222,7 @@ class ContentChecks:
             ("after", model, self.manifest.loss_after),
         )
         for when, path, said in stated:
-            loss = loss_micros(await _evaluated(evaluator.loss(path, shard)))
+            loss = compute_loss_micros(await _evaluated(evaluator.loss(path, shard)))
             is_near = abs(said - loss) <= max(TOLERANCE * abs(loss), 1)
             expect(is_near, f"loss {when} the round: {said} millionths stated, computed {loss}")
         return f"{self.manifest.loss_before} to {self.manifest.loss_after} millionths"
@@ -237,15 +234,15 @@ class ContentChecks:
         if cid is None:
             return None
         layout = self.base[1].layout
-        path = await self.fetch(what, cid, gradient_size(layout.values))
+        path = await self.fetch(what, cid, compute_gradient_size(layout.values))
         return await asyncio.to_thread(tensor_files.open_gradient, path, layout)
 
-    async def _compare(self, what: str, published: Gradient, evaluated: Evaluated) -> str:
+    async def _compare(self, what: str, published: Gradient, evaluated: GradientFile) -> str:
         out = self.scratch / "gradient"
         computed = await asyncio.to_thread(
             tensor_files.write_gradient, evaluated.path, self.base[1].layout, out
         )
-        distance = await asyncio.to_thread(relative_distance, published, computed, tensor_files.each)
+        distance = await asyncio.to_thread(compute_distance, published, computed, tensor_files.each)
         expect(
             distance <= TOLERANCE,
             f"{what}: {distance:.2e} from the computed one, at most {TOLERANCE:.0e} may be",

@@ -11,9 +11,10 @@ from dao.chain.contracts import Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted
 from dao.chain.rounds import RoundEvents, RoundReader
 from dao.core.commits import compute_forced_hash
+from dao.core.constants import MAX_MANIFEST
 from dao.core.errors import ContentError, DecodeError
 from dao.core.formats.cid import Cid
-from dao.core.formats.manifest import MAX_BYTES, Manifest, parse_manifest
+from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.settle import compute_result_hash
 from dao.core.types import Address, Digest, Domain, Member, Result, RoundId, RoundState, Rules, TaskId
 from dao.store.source import MAX_CONTENT, Source
@@ -120,5 +121,5 @@ async def fetch(source: Source, what: str, content: Cid | Digest, limit: int | N
 
 async def read_manifest(source: Source, digest: Digest) -> Manifest:
     """Fetch and read a manifest by the digest on chain; Missing when it cannot be had, DecodeError when malformed."""
-    path = await fetch(source, "manifest", digest, MAX_BYTES)
+    path = await fetch(source, "manifest", digest, MAX_MANIFEST)
     return parse_manifest(await asyncio.to_thread(path.read_bytes))

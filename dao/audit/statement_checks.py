@@ -2,16 +2,16 @@
 
 from dao.audit.evidence import HIDDEN, Evidence
 from dao.audit.findings import Differs, Missing, expect
+from dao.audit.replay import build_inputs, build_outcome, find_differences, get_reveal
 from dao.chain.signer import recover
 from dao.core.commits import FAILED, compute_commits_root, compute_forced_hash
 from dao.core.errors import DecodeError
-from dao.core.formats.manifest import Manifest, Node
-from dao.core.formats.signed_messages import commit_digest
-from dao.core.replay import commits_of, differences, facts_of, reveal_of
-from dao.core.round_machine import counted_stake, draw_shard
-from dao.core.settle import compute_result_hash, result, settle
+from dao.core.formats.manifest import Manifest
+from dao.core.formats.signed_messages import compute_commit_digest
+from dao.core.round_machine import compute_counted_stake, draw_shard
+from dao.core.settle import compute_result_hash
+from dao.core.transition import RoundInputs, compute_result, get_post_state, settle_round
 from dao.core.types import Address, Status, hex_of
-from dao.core.weigh import NodeWeight
 
 FORCED = "a forced commit must be counted"
 
@@ -83,7 +83,7 @@ def check_forced(record: Evidence, manifest: Manifest) -> str:
 def check_signatures(record: Evidence, manifest: Manifest) -> str:
     """Every commit is signed by its node."""
     for node in manifest.nodes:
-        digest = commit_digest(record.domain, record.task, record.round, node.node, node.commitment)
+        digest = compute_commit_digest(record.domain, record.task, record.round, node.node, node.commitment)
         try:
             signer: Address | None = recover(digest, node.signature)
         except DecodeError:
@@ -109,7 +109,7 @@ def check_members(record: Evidence, manifest: Manifest) -> str:
     absent = {
         operator: member.owner
         for operator, member in record.members.items()
-        if operator not in committed and counted_stake(record.rules, member.stake)
+        if operator not in committed and compute_counted_stake(record.rules, member.stake)
     }
     stated = {row.node: row.owner for row in manifest.absent}
     for operator in sorted(absent.keys() ^ stated.keys()):
@@ -125,9 +125,9 @@ def check_reveals(record: Evidence, manifest: Manifest) -> str:
     revealed = 0
     for node in manifest.nodes:
         who, arrived = f"node {hex_of(node.node)}", node.status not in (Status.LATE, Status.WITHHELD)
-        eligible = counted_stake(record.rules, node.stake) > 0
+        eligible = compute_counted_stake(record.rules, node.stake) > 0
         expect(eligible or node.status in FAILED, f"{who}: counted with a stake below the task's minimum")
-        reveal = reveal_of(node)
+        reveal = get_reveal(node)
         if reveal is None:
             is_bare = node.cid is None and node.body_root is None and node.salt is None
             expect(is_bare and not arrived, f"{who}: is {node.status}, but without all of its reveal")
@@ -139,7 +139,7 @@ def check_reveals(record: Evidence, manifest: Manifest) -> str:
 
 def check_draw(record: Evidence, manifest: Manifest, previous: Manifest | None) -> str:
     """The shard is the one that the seed draws from those its ancestors left."""
-    used = previous.used_shards if previous else ()
+    used = get_post_state(previous).used_shards
     drawn = draw_shard(record.closed.seed, record.rules.shards, used)
     expect(manifest.shard.index == drawn, f"shard {manifest.shard.index} stated, the seed draws {drawn}")
     retired = tuple(sorted({*used, drawn}))
@@ -149,16 +149,8 @@ def check_draw(record: Evidence, manifest: Manifest, previous: Manifest | None) 
 
 def check_settlement(record: Evidence, manifest: Manifest, previous: Manifest | None) -> str:
     """Payouts, debts, accounts, memories and roots follow from the stated weights and scores."""
-    weighed = {node.node: weighed_of(node) for node in manifest.nodes if node.status not in FAILED}
-    computed = settle(
-        facts_of(manifest, record.distributor, record.events.forced),
-        previous,
-        commits_of(manifest),
-        weighed,
-        {node.node: node.score for node in manifest.nodes if node.status not in FAILED},
-        {row.node: row.owner for row in manifest.absent},
-    )
-    for difference in differences(manifest, computed):
+    computed = settle_round(get_inputs(record, manifest, previous), build_outcome(manifest))
+    for difference in find_differences(manifest, computed):
         raise Differs(difference)
     return f"{manifest.budget_wei - manifest.refunded_wei} of {manifest.budget_wei} wei paid"
 
@@ -166,7 +158,7 @@ def check_settlement(record: Evidence, manifest: Manifest, previous: Manifest | 
 def check_result(record: Evidence, manifest: Manifest) -> str:
     """The result on chain states what the manifest does."""
     posted = record.result
-    computed = result(manifest, record.events.forced, posted.model_digest, posted.manifest_digest)
+    computed = compute_result(manifest, record.events.forced, posted.model_digest, posted.manifest_digest)
     for name in type(posted).__dataclass_fields__:
         said, true = getattr(posted, name), getattr(computed, name)
         expect(said == true, f"{name}: posted {_shown(said)}, the manifest gives {_shown(true)}")
@@ -175,11 +167,10 @@ def check_result(record: Evidence, manifest: Manifest) -> str:
     return f"inputs {posted.inputs}, revealed {posted.revealed}, weight sum {posted.weight_sum}"
 
 
-def weighed_of(node: Node) -> NodeWeight:
-    """What a manifest states of an update's weight."""
-    return NodeWeight(
-        node.node, node.unit_weight, node.weight, node.norm, node.cosine, node.memory, node.status
-    )
+def get_inputs(record: Evidence, manifest: Manifest, previous: Manifest | None) -> RoundInputs:
+    """Return the inputs of a round's transition: those that the manifest states, by the rules that the chain has."""
+    state = get_post_state(previous)
+    return build_inputs(manifest, record.rules, record.distributor, state, record.events.forced)
 
 
 def _shown(value: object) -> str:

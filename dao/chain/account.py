@@ -5,7 +5,7 @@ import contextlib
 
 from dao.chain.client import Chain, is_away
 from dao.chain.contracts import Call
-from dao.chain.fees import GWEI, Fees, first_fees, raised_fees
+from dao.chain.fees import GWEI, Fees, compute_fees, compute_raised_fees
 from dao.chain.outbox import TxAttempt
 from dao.chain.rpc import NodeError
 from dao.chain.send_policy import NO_MONEY
@@ -61,11 +61,11 @@ class SenderAccount:
 
     async def choose_fees(self) -> Fees:
         """Return fees that a block should take now."""
-        return first_fees(self._chain.head().base_fee, await self._usual_tip(), self._max_fee)
+        return compute_fees(self._chain.head().base_fee, await self._usual_tip(), self._max_fee)
 
     async def raise_fees(self, fees: Fees) -> Fees | None:
         """Return fees that replace a transaction with these, or None where the cap does not allow it."""
-        return raised_fees(fees, self._chain.head().base_fee, await self._usual_tip(), self._max_fee)
+        return compute_raised_fees(fees, self._chain.head().base_fee, await self._usual_tip(), self._max_fee)
 
     async def next_nonce(self, used_below: int) -> int:
         """Return the next nonce, when all below `used_below` are known to be used."""

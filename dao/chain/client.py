@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar
 from dao.chain.blocks import BlockRef
 from dao.chain.contract_table import list_emitters
 from dao.chain.deployment import Deployment
-from dao.chain.event_codec import decode_log, topic_of
+from dao.chain.event_codec import decode_log, get_topic
 from dao.chain.event_types import Event
 from dao.chain.heads import HeadFollower
 from dao.chain.interface import FunctionAbi, load
@@ -287,7 +287,7 @@ class Chain:
         """
         where = self.filter_of((kind,), task, round)
         if owner is not None:
-            where["topics"] = [hex_of(topic_of(kind)), hex_of(owner.rjust(32, b"\0"))]
+            where["topics"] = [hex_of(get_topic(kind)), hex_of(owner.rjust(32, b"\0"))]
         first = self.deployment.block if from_block is None else from_block
         last = self.final().number if to_block is None else to_block
         events = await self.decode(await self.logs(where, (first, last)))
@@ -297,7 +297,7 @@ class Chain:
         self, kinds: tuple[type[Event], ...], task: TaskId | None = None, round_id: RoundId | None = None
     ) -> dict[str, object]:
         """Return the address and topics of eth_getLogs for kinds of events, of one task and round where these have them."""
-        topics: list[object] = [[hex_of(topic_of(kind)) for kind in kinds]]
+        topics: list[object] = [[hex_of(get_topic(kind)) for kind in kinds]]
         topics += [f"0x{number:064x}" for number in (task, round_id) if number is not None]
         emitters = [getattr(self.deployment, row.field) for row in list_emitters(kinds)]
         return {"address": list(map(hex_of, emitters)), "topics": topics}

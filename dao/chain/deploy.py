@@ -63,7 +63,7 @@ async def deploy(url: str, signer: Signer, params: Params, path: Path) -> Deploy
         # have if the account sends nothing else in between
         nonce = int(await chain.request("eth_getTransactionCount", hex_of(signer.address), "latest"), 16)
         distributor, _ = await _create(
-            sender, "RewardDistributor", token, created_address(signer.address, nonce + 1)
+            sender, "RewardDistributor", token, compute_created_address(signer.address, nonce + 1)
         )
         coordinator, _ = await _create(sender, "TrainingCoordinator", token, registry, distributor, timelock)
         power, _ = await _create(sender, "VotingPower", token, registry, timelock, distributor)
@@ -78,7 +78,7 @@ async def deploy(url: str, signer: Signer, params: Params, path: Path) -> Deploy
         return deployment
 
 
-def created_address(account: Address, nonce: int) -> Address:
+def compute_created_address(account: Address, nonce: int) -> Address:
     """Return the address of the contract that a transaction of this nonce creates: the end of keccak256(rlp)."""
     number = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
     encoded = number if len(number) == 1 and number[0] < 0x80 else bytes([0x80 + len(number)]) + number

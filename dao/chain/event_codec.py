@@ -12,7 +12,7 @@ from dao.core.errors import RpcError
 from dao.core.types import Address, BlockNumber, Digest, Result, Timestamp
 
 
-def topic_of(kind: type[Event]) -> Digest:
+def get_topic(kind: type[Event]) -> Digest:
     """Return the first topic of an event's logs."""
     return next(topic for topic, (event, _) in _by_topic().items() if event is kind)
 

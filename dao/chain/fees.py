@@ -15,18 +15,18 @@ class Fees:
     tip: Wei
 
 
-def first_fees(base_fee: Wei, tip: Wei, cap: Wei) -> Fees:
+def compute_fees(base_fee: Wei, tip: Wei, cap: Wei) -> Fees:
     """Return fees that last six full blocks of rising base fee, within the cap."""
     max_fee = Wei(min(2 * base_fee + tip, cap))
     return Fees(max_fee, Wei(min(tip, max_fee)))
 
 
-def raised_fees(fees: Fees, base_fee: Wei, tip: Wei, cap: Wei) -> Fees | None:
+def compute_raised_fees(fees: Fees, base_fee: Wei, tip: Wei, cap: Wei) -> Fees | None:
     """Return fees with which nodes let a transaction replace its like: both a tenth higher, or today's if these are more.
 
     None where the cap does not allow it.
     """
-    usual = first_fees(base_fee, tip, cap)
+    usual = compute_fees(base_fee, tip, cap)
     max_fee = max(_tenth_more(fees.max_fee), usual.max_fee)
     new_tip = max(_tenth_more(fees.tip), usual.tip)
     if max_fee > cap or new_tip > max_fee:

@@ -42,7 +42,7 @@ async def hand_over(chain: Chain, sender: Sender, min_delay: int | None = None) 
     """Give the timelock's roles to the governor, and execution to anyone; the sender, its deployer, has none afterwards.
 
     `min_delay` (seconds) becomes the timelock's delay. An interrupted hand-over can be repeated. ChainError when
-    afterwards anyone else could still do something; see `faults`.
+    afterwards anyone else could still do something; see `find_faults`.
     """
     timelock, governor = Timelock(chain), chain.deployment.governor
     calls: list[Call] = [] if min_delay is None else [timelock.update_delay(min_delay)]
@@ -56,12 +56,12 @@ async def hand_over(chain: Chain, sender: Sender, min_delay: int | None = None) 
         ),
     ]
     receipt = await timelock_execute(chain, sender, calls, "hand-over")
-    remaining = [fault async for fault in faults(chain, receipt.block)]
+    remaining = [fault async for fault in find_faults(chain, receipt.block)]
     if remaining:
         raise ChainError(f"hand-over: {'; '.join(remaining)}; do not use this network")
 
 
-async def faults(chain: Chain, at: At) -> AsyncIterator[str]:
+async def find_faults(chain: Chain, at: At) -> AsyncIterator[str]:
     """Yield all that keeps a network from being governed by its members alone, a sentence each."""
     deployment = chain.deployment
     block = at.number if isinstance(at, BlockRef) else at

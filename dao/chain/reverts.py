@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dao.chain.interface import decode, refusals
 from dao.chain.task_rules import TASK_RULES
 from dao.core.errors import DecodeError, Reverted
-from dao.core.reasons import in_tokens
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import Phase, hex_of
 
 _ERROR = bytes.fromhex("08c379a0")  # Error(string)
@@ -133,4 +133,4 @@ def _shown(name: str, value: object, is_tokens: bool) -> str:
         return hex_of(value)
     if name == "phase" and isinstance(value, int):
         return Phase(value).name.capitalize()
-    return in_tokens(value) if is_tokens and isinstance(value, int) else str(value)
+    return format_tokens(value) if is_tokens and isinstance(value, int) else str(value)

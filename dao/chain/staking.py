@@ -6,8 +6,8 @@ from dao.chain.contracts import Registry, Token
 from dao.chain.daemon_home import open_operator, open_sender
 from dao.chain.signer import Signer
 from dao.core.errors import RuleError
-from dao.core.formats.signed_messages import operator_digest
-from dao.core.reasons import in_tokens
+from dao.core.formats.reasons import format_tokens
+from dao.core.formats.signed_messages import compute_operator_digest
 from dao.core.types import ZERO_ADDRESS, Address, Timestamp, Wei, hex_of
 from dao.runtime.config import HomeSettings
 
@@ -25,7 +25,7 @@ async def register(settings: HomeSettings, owner: Signer, amount: Wei | None = N
         _check_owner(operator.address, stake.owner, owner.address)
         if amount is None and stake.owner != ZERO_ADDRESS:  # a second time would take as much again, unasked
             raise RuleError(
-                f"--stake: not given, and {in_tokens(stake.active)} tokens are staked already; expected how many"
+                f"--stake: not given, and {format_tokens(stake.active)} tokens are staked already; expected how many"
                 " to add to them, such as --stake 100"
             )
         tokens = amount if amount is not None else await registry.minimum_stake(at)
@@ -33,7 +33,7 @@ async def register(settings: HomeSettings, owner: Signer, amount: Wei | None = N
         if balance < tokens:
             least = " (the network's least, as no --stake was given)" if amount is None else ""
             raise RuleError(
-                f"owner {hex_of(owner.address)}: has {in_tokens(balance)} tokens, expected {in_tokens(tokens)}"
+                f"owner {hex_of(owner.address)}: has {format_tokens(balance)} tokens, expected {format_tokens(tokens)}"
                 f" to stake{least}; have some sent to it"
             )
         if await token.allowance(owner.address, registry.address, at) < tokens:
@@ -41,7 +41,9 @@ async def register(settings: HomeSettings, owner: Signer, amount: Wei | None = N
         if stake.owner == owner.address:
             await sender.send(registry.add_stake(operator.address, tokens))
         else:
-            consent = operator_digest(chain.chain_id, registry.address, owner.address, operator.address)
+            consent = compute_operator_digest(
+                chain.chain_id, registry.address, owner.address, operator.address
+            )
             await sender.send(registry.register(operator.address, tokens, operator.sign(consent)))
         return await registry.stake_of(operator.address, chain.final())
 
@@ -57,7 +59,7 @@ async def unbond(settings: HomeSettings, owner: Signer, amount: Wei | None = Non
         stake = await registry.supernode(operator, chain.final())
         _check_owner(operator, stake.owner, owner.address)
         if not stake.active:
-            under_way = f"{in_tokens(stake.unbonding)} tokens are taken out already; withdraw them from"
+            under_way = f"{format_tokens(stake.unbonding)} tokens are taken out already; withdraw them from"
             why = (
                 f"{under_way} {format_time(stake.release_time)} on"
                 if stake.unbonding

@@ -99,10 +99,10 @@ def mcp(home: HomeOption = None) -> None:
 
 
 async def _offer_mcp(settings: ApiSettings) -> None:
-    from dao.api.mcp import open_services, server
+    from dao.api.mcp import make_server, open_dependencies
 
-    async with open_services(settings) as services:
-        await server(services).run_stdio_async()
+    async with open_dependencies(settings) as deps:
+        await make_server(deps).run_stdio_async()
 
 
 async def _serve(settings: ApiSettings) -> None:

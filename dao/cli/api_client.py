@@ -12,14 +12,14 @@ from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.governance import Actions
 from dao.chain.signer import Signer
 from dao.cli.chain_proposals import index_of
-from dao.cli.member import PublishedProposal
+from dao.cli.dao_member import PublishedProposal
 from dao.cli.output import printable
 from dao.core.errors import ConfigError, Refused, Unreachable
 from dao.core.formats.address import address_of
 from dao.core.types import BlockNumber, Rules, TaskId, Wei, hex_of
 from dao.gov import drafts
 from dao.gov.actions import ChangeRules
-from dao.gov.siwe import compute_text_digest, parse
+from dao.gov.siwe import compute_text_digest, parse_sign_in
 
 BASE = "/api/v1"
 _TIMEOUT = 60.0  # seconds for one request
@@ -56,7 +56,7 @@ class ApiClient:
     async def sign_in(self, signer: Signer) -> None:
         """Open a session; Refused when the API would have another site's text signed."""
         answer = await self.post("/auth/nonce", {"address": hex_of(signer.address)})
-        request = parse(answer["message"])
+        request = parse_sign_in(answer["message"])
         if (request.uri.rstrip("/"), request.domain) != (self.url, urlsplit(self.url).netloc):
             raise Refused(
                 f"{self.url}: wants a sign-in to {request.uri}; nothing was signed, use --api {request.uri}"

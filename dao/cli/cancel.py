@@ -23,10 +23,11 @@ def command(
     """Withdraw a proposal of your own before voting on it begins.
 
     Your account pays the gas: a governor takes no signature for this, so there is no --api.
+
     Example: dao cancel 8127 --keystore me.json
     """
     options = MemberOptions(network=network, account=account, yes=yes, json=json)
     heading = "Withdraw {}, which would:"
     run_on_proposal(
-        open_paid_member(options), proposal, heading, lambda member, found: member.cancel(found), options
+        open_paid_member(options), proposal, heading, lambda member, it: member.cancel(it), options
     )

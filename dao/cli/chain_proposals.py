@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dao.chain.client import Chain
 from dao.chain.governance import Actions
 from dao.chain.governance_events import ProposalCreated
-from dao.cli.member import PublishedProposal
+from dao.cli.dao_member import PublishedProposal
 from dao.core.errors import ConfigError
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dao.cli.confirmation import require_consent
-from dao.cli.member import Outcome
+from dao.cli.dao_member import Outcome
 from dao.cli.member_session import MemberOptions, open_member, run
 from dao.cli.option_groups import with_option_groups
 from dao.core.errors import ConfigError

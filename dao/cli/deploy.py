@@ -89,11 +89,11 @@ def command(
             f"--late-extension {late_extension}: expected at most --voting-period {voting_period}"
         )
     founders = _founders(founder or [], params.supply)
-    made = asyncio.run(_deploy(rpc, account, params, founders, timelock_delay, out))
+    deployment = asyncio.run(_deploy(rpc, account, params, founders, timelock_delay, out))
     fields: dict[str, object] = {
         "deployment": str(out),
-        "chain_id": made.chain_id,
-        **{name: hex_of(getattr(made, name)) for name in ADDRESSES},
+        "chain_id": deployment.chain_id,
+        **{name: hex_of(getattr(deployment, name)) for name in ADDRESSES},
         "handed_over": True,
     }
     (print_json if json else print_fields)(fields)
@@ -112,12 +112,12 @@ async def _deploy(
     home = account_folder(out, signer.address)
     with only_daemon(home, signer.address, name):
         database = home / f"{out.name}.db"
-        made = await deploy(rpc, signer, params, database)
-        async with await Chain.connect(rpc, made) as chain, Sender(chain, signer, database) as sender:
+        deployment = await deploy(rpc, signer, params, database)
+        async with await Chain.connect(rpc, deployment) as chain, Sender(chain, signer, database) as sender:
             await grant(chain, sender, founders, "founders")
             await hand_over(chain, sender, timelock_delay)
-    made.save(out)
-    return made
+    deployment.save(out)
+    return deployment
 
 
 def _founders(texts: list[str], supply: Wei) -> dict[Address, Wei]:

@@ -155,12 +155,15 @@ async def _ensure_contracts(anvil: Anvil, home: Path, governed: bool) -> Deploym
             return deployment
     signer = dev_signer(0)
     database = account_folder(path, signer.address) / "transactions.db"
-    made = await deploy(anvil.ws, signer, SWIFT if governed else Params(), database)
+    deployment = await deploy(anvil.ws, signer, SWIFT if governed else Params(), database)
     if governed:
-        async with await Chain.connect(anvil.ws, made) as chain, Sender(chain, signer, database) as sender:
+        async with (
+            await Chain.connect(anvil.ws, deployment) as chain,
+            Sender(chain, signer, database) as sender,
+        ):
             await leave_to_founders(chain, sender)
-    made.save(path)
-    return made
+    deployment.save(path)
+    return deployment
 
 
 async def _fund(home: Path, accounts: list[Address], wei: int, gas: int) -> None:

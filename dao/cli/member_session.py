@@ -16,7 +16,7 @@ from dao.cli.chain_options import (
     open_sender,
 )
 from dao.cli.confirmation import require_consent
-from dao.cli.member import ActingMember, Outcome, PublishedProposal
+from dao.cli.dao_member import DaoMember, Outcome, PublishedProposal
 from dao.cli.options import ApiOption, JsonOption
 from dao.cli.output import print_fields, print_json
 from dao.gov.describe import describe_calls
@@ -24,7 +24,7 @@ from dao.gov.describe import describe_calls
 if TYPE_CHECKING:
     from dao.cli.paid_member import PaidMember
 
-M = TypeVar("M", bound=ActingMember)
+M = TypeVar("M", bound=DaoMember)
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Sign without asking.")]
 ProposalArgument = Annotated[
     str,
@@ -44,7 +44,7 @@ class MemberOptions:
 
 
 @asynccontextmanager
-async def open_member(options: MemberOptions) -> AsyncIterator[ActingMember]:
+async def open_member(options: MemberOptions) -> AsyncIterator[DaoMember]:
     """Open a member that acts through the API where one is named, else with transactions of its account."""
     if options.api is None:
         async with open_paid_member(options) as paid:

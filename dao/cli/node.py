@@ -33,7 +33,7 @@ from dao.cli.options import (
 )
 from dao.cli.output import log_to_stderr, parse_tokens, print_json
 from dao.core.errors import ConfigError
-from dao.core.reasons import decimal, in_tokens
+from dao.core.formats.reasons import format_millionths
 from dao.core.types import TaskId, Wei, hex_of
 from dao.runtime.config import default_home
 from dao.wire.grpc_options import check_address
@@ -102,7 +102,7 @@ def register(
     amount, settings, signer = _wei(stake, "--stake"), _settings(home), owner.signer()
     total = asyncio.run(commands.register(settings, signer, amount))
     least = "" if amount else "; the least that the network takes, as no --stake was given"
-    typer.echo(f"stake {in_tokens(total)} tokens behind this node, owner {hex_of(signer.address)}{least}")
+    typer.echo(f"stake {format_tokens(total)} tokens behind this node, owner {hex_of(signer.address)}{least}")
 
 
 @app.command()
@@ -183,7 +183,7 @@ def status(home: HomeOption = None, last: LastOption = 10, json: JsonOption = Fa
 def claim(
     task: Annotated[
         list[int] | None,
-        typer.Argument(metavar="TASK…", help="Numbers of tasks.", show_default="all of this node's"),
+        typer.Argument(metavar="TASK", help="Numbers of tasks.", show_default="all of this node's"),
     ] = None,
     *,
     payer: OptionalOwner,
@@ -198,7 +198,7 @@ def claim(
     signer, tasks = payer.signer(), [TaskId(number) for number in task or ()]
     for paid in asyncio.run(commands.claim(_settings(home), signer, tasks)):
         first = f"; finalized rounds {', '.join(map(str, paid.finalized))} first" if paid.finalized else ""
-        done = f"paid {in_tokens(paid.paid)} tokens to the owner" if paid.paid else "nothing to claim"
+        done = f"paid {format_tokens(paid.paid)} tokens to the owner" if paid.paid else "nothing to claim"
         typer.echo(f"task {paid.task}: {done}{first}")
 
 
@@ -226,7 +226,7 @@ def withdraw(payer: OptionalOwner, *, home: HomeOption = None) -> None:
     from node import commands
 
     sent = asyncio.run(commands.withdraw(_settings(home), payer.signer()))
-    typer.echo(f"{in_tokens(sent)} tokens sent to the owner")
+    typer.echo(f"{format_tokens(sent)} tokens sent to the owner")
 
 
 def _settings(home: Path | None) -> NodeSettings:
@@ -245,10 +245,10 @@ def _print_status(status: NodeStatus, console: Console) -> None:
     if status.trouble:
         console.print(status.trouble, style="red", markup=False, soft_wrap=True)
     else:
-        stake = f"stake {in_tokens(int(status.stake_wei or 0))} tokens"
+        stake = f"stake {format_tokens(int(status.stake_wei or 0))} tokens"
         console.print(f"owner {status.owner or 'none yet: dao node register'}, {stake}, block {status.block}")
     for task in status.tasks:
-        claimable = "?" if task.claimable_wei is None else in_tokens(int(task.claimable_wei))
+        claimable = "?" if task.claimable_wei is None else format_tokens(int(task.claimable_wei))
         joined = {True: "joined", False: "not joined", None: "not known while the chain does not answer"}[
             task.joined
         ]
@@ -263,14 +263,14 @@ def _print_status(status: NodeStatus, console: Console) -> None:
             overflow="fold" if column == "why" else "ellipsis",  # a reason may name a file
         )
     for row in status.rounds:
-        score = "" if row.score is None else decimal(row.score)
+        score = "" if row.score is None else format_millionths(row.score)
         cells = (
             str(row.task),
             str(row.round),
             row.step,
             row.status or "",
             score,
-            in_tokens(int(row.reward_wei)),
+            format_tokens(int(row.reward_wei)),
         )
         table.add_row(*cells, Text(row.reason))
     console.print(table)

@@ -1,4 +1,4 @@
-"""Lets a command take a group of options as one dataclass: its fields become the command's options."""
+"""Lets a command take a group of options as one dataclass, whose fields become the command's options."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -16,10 +16,10 @@ def with_option_groups(function: Command) -> Command:
     sees has the options, and the function gets the dataclasses.
     """
     hints = get_type_hints(function, include_extras=True)
-    given = inspect.signature(function).parameters.values()
-    groups = {one.name: hints[one.name] for one in given if is_dataclass(hints[one.name])}
+    parameters = inspect.signature(function).parameters.values()
+    groups = {one.name: hints[one.name] for one in parameters if is_dataclass(hints[one.name])}
     expanded: list[inspect.Parameter] = []
-    for one in given:
+    for one in parameters:
         if one.name in groups:
             expanded += _parameters_of(groups[one.name])
         else:
@@ -27,8 +27,8 @@ def with_option_groups(function: Command) -> Command:
 
     @wraps(function)
     def command(**values: Any) -> None:
-        made = {name: _make(group, values) for name, group in groups.items()}
-        function(**values, **made)
+        records = {name: _make_record(group, values) for name, group in groups.items()}
+        function(**values, **records)
 
     command.__signature__ = inspect.Signature(expanded)  # type: ignore[attr-defined]
     command.__annotations__ = {one.name: one.annotation for one in expanded}
@@ -49,12 +49,12 @@ def _parameter(name: str, annotation: object, default: object) -> inspect.Parame
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _make(group: Any, values: dict[str, Any]) -> Any:
+def _make_record(group: Any, values: dict[str, Any]) -> Any:
     """Take the group's options out of all `values`."""
     hints: Mapping[str, Any] = get_type_hints(group)
     return group(
         **{
-            field.name: _make(hints[field.name], values)
+            field.name: _make_record(hints[field.name], values)
             if is_dataclass(hints[field.name])
             else values.pop(field.name)
             for field in fields(group)

@@ -19,7 +19,7 @@ DeploymentOption = Annotated[
 ]
 CopiedDeploymentOption = Annotated[
     Path | None,
-    typer.Option("--deployment", help=_DEPLOYMENT, show_default="put deployment.json into the folder later"),
+    typer.Option("--deployment", help=_DEPLOYMENT, show_default="none is copied"),
 ]
 KeystoreOption = Annotated[
     Path | None, typer.Option("--keystore", help="Keystore of the account that pays and signs (mode 0600).")

@@ -1,4 +1,4 @@
-"""What commands read and print: amounts in whole tokens, fields and tables, JSON; and the format of logs."""
+"""Reads amounts, prints fields, tables and JSON, and sets the format of logs."""
 
 import json
 import logging
@@ -12,6 +12,7 @@ from structlog.typing import Processor
 
 from dao.chain.deploy import TOKEN
 from dao.core.errors import ConfigError
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import Wei, hex_of
 
 

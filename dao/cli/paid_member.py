@@ -7,7 +7,7 @@ from dao.chain.contracts import Call, Coordinator, Registry, Token
 from dao.chain.governance import Governor, Support, VotingPower
 from dao.chain.sender import Sender
 from dao.cli.chain_proposals import find_proposal, proposal_in
-from dao.cli.member import Outcome, PublishedProposal
+from dao.cli.dao_member import Outcome, PublishedProposal
 from dao.core.errors import Reverted, RuleError
 from dao.core.types import ZERO_ADDRESS, Address, Rules, TaskId, Wei, hex_of
 from dao.gov.actions import Action
@@ -18,7 +18,7 @@ LIMIT = 600.0  # seconds for a transaction
 
 
 class PaidMember:
-    """An ActingMember whose acts a Sender sends."""
+    """A DaoMember whose acts a Sender sends."""
 
     def __init__(self, chain: Chain, sender: Sender) -> None:
         self.account = sender.address
@@ -27,27 +27,27 @@ class PaidMember:
         self._sender = sender
 
     async def find(self, text: str) -> PublishedProposal:
-        """See ActingMember."""
+        """See DaoMember."""
         return proposal_in(await find_proposal(self._chain, text))
 
     async def rules(self, task: TaskId) -> Rules:
-        """See ActingMember."""
+        """See DaoMember."""
         return await Coordinator(self._chain).rules_of(task, self._chain.head())
 
     async def holds(self, contract: str) -> bool:
-        """See ActingMember."""
+        """See DaoMember."""
         at = self._chain.head()
         if contract == "token":
             return await Token(self._chain).balance_of(self.account, at) > 0
         return await Registry(self._chain).delegate_of(self.account, at) != ZERO_ADDRESS
 
     async def delegate(self, contract: str, to: Address) -> Outcome:
-        """See ActingMember."""
+        """See DaoMember."""
         votes = Token(self._chain) if contract == "token" else Registry(self._chain)
         return await self._send(votes.delegate(to))
 
     async def votes(self, proposal: PublishedProposal) -> Wei:
-        """See ActingMember."""
+        """See DaoMember."""
         why = explain_refusal("vote", await read_times(self._chain, proposal.number))
         if why is not None:
             raise RuleError(why)
@@ -61,25 +61,25 @@ class PaidMember:
         return votes
 
     async def vote(self, proposal: PublishedProposal, support: Support, reason: str) -> Outcome:
-        """See ActingMember."""
+        """See DaoMember."""
         call = Governor(self._chain).vote(proposal.number, support, reason)
         return await self._send_in_time("vote", proposal, call)
 
     async def draft(self, title: str, text: str, actions: Sequence[Action]) -> Draft:
-        """See ActingMember."""
+        """See DaoMember."""
         return await draft(self._chain, title, text, actions)
 
     async def propose(self, draft: Draft) -> Outcome:
-        """See ActingMember."""
+        """See DaoMember."""
         return await self._send(Governor(self._chain).propose(draft.actions, draft.description))
 
     async def queue(self, proposal: PublishedProposal) -> Outcome:
-        """See ActingMember."""
+        """See DaoMember."""
         call = Governor(self._chain).queue(proposal.actions, proposal.description)
         return await self._send_in_time("queue", proposal, call)
 
     async def execute(self, proposal: PublishedProposal) -> Outcome:
-        """See ActingMember."""
+        """See DaoMember."""
         call = Governor(self._chain).execute(proposal.actions, proposal.description)
         return await self._send_in_time("execute", proposal, call)
 

@@ -15,12 +15,12 @@ from dao.chain.governance import Governor, ProposalState
 from dao.chain.governance_events import ProposalCreated
 from dao.cli.chain_options import ChainOptions, open_chain
 from dao.cli.chain_proposals import find_proposal, proposal_in, read_proposals
-from dao.cli.member import PublishedProposal
+from dao.cli.dao_member import PublishedProposal
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import ApiOption, JsonOption, LastOption
 from dao.cli.output import print_fields, print_json, print_table, printable
 from dao.core.errors import ConfigError
-from dao.core.reasons import in_tokens
+from dao.core.reasons import format_tokens
 from dao.core.types import Rules, TaskId, Timestamp, hex_of
 from dao.gov.describe import describe_calls
 from dao.gov.schedule import OVER
@@ -142,7 +142,7 @@ async def _fields(chain: Chain, event: ProposalCreated) -> dict[str, Any]:
 
 
 def _row(fields: Mapping[str, Any]) -> dict[str, object]:
-    tally = (in_tokens(int(fields[f"{name}_wei"])) for name in ("for", "against", "abstain", "quorum"))
+    tally = (format_tokens(int(fields[f"{name}_wei"])) for name in ("for", "against", "abstain", "quorum"))
     names = "for", "against", "abstain", "quorum"
     return {
         "proposal": fields["id"][:_SHOWN],

@@ -8,7 +8,7 @@ import typer
 
 from dao.cli import action_options as read
 from dao.cli.confirmation import require_consent
-from dao.cli.member import Outcome
+from dao.cli.dao_member import Outcome
 from dao.cli.member_session import MemberOptions, open_member, run
 from dao.cli.option_groups import with_option_groups
 from dao.cli.rule_options import CHANGEABLE_NAMES

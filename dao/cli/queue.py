@@ -11,6 +11,4 @@ def command(proposal: ProposalArgument, options: MemberOptions) -> None:
     Example: dao queue 8127 --api https://dao.example --keystore me.json
     """
     heading = "Put {} into the timelock, which then may:"
-    run_on_proposal(
-        open_member(options), proposal, heading, lambda member, found: member.queue(found), options
-    )
+    run_on_proposal(open_member(options), proposal, heading, lambda member, it: member.queue(it), options)

@@ -12,7 +12,7 @@ from dao.chain.governance import Support
 from dao.chain.signer import Signer
 from dao.cli.api_client import BASE, ApiClient, find_proposal, open_api, read_deployment, read_rules
 from dao.cli.chain_options import PayingAccount
-from dao.cli.member import Outcome, PublishedProposal
+from dao.cli.dao_member import Outcome, PublishedProposal
 from dao.cli.output import printable
 from dao.core.errors import Refused, RuleError, Unreachable
 from dao.core.types import Address, Rules, TaskId, Wei, hex_of
@@ -29,7 +29,7 @@ _POLL = 0.3  # seconds between reads of a relayed transaction's status
 
 
 class RelayedMember:
-    """An ActingMember whose acts an API relays."""
+    """A DaoMember whose acts an API relays."""
 
     def __init__(self, api: ApiClient, deployment: Deployment, signer: Signer) -> None:
         self.account = signer.address
@@ -39,20 +39,20 @@ class RelayedMember:
         self._draft_form: dict[str, Any] = {}  # of the last draft
 
     async def find(self, text: str) -> PublishedProposal:
-        """See ActingMember."""
+        """See DaoMember."""
         return await find_proposal(self._api, text)
 
     async def rules(self, task: TaskId) -> Rules:
-        """See ActingMember."""
+        """See DaoMember."""
         return await read_rules(self._api, task)
 
     async def holds(self, contract: str) -> bool:
-        """See ActingMember."""
+        """See DaoMember."""
         account = await self._api.get(f"/accounts/{hex_of(self.account)}")
         return int(account["balance_wei" if contract == "token" else "staked_wei"]) > 0
 
     async def delegate(self, contract: str, to: Address) -> Outcome:
-        """See ActingMember."""
+        """See DaoMember."""
         form = {"account": hex_of(self.account), "contract": contract, "delegatee": hex_of(to)}
         typed = await self._prepare("/prepare/delegate", form)
         verifier: Address = getattr(self.deployment, contract)
@@ -64,7 +64,7 @@ class RelayedMember:
         )
 
     async def votes(self, proposal: PublishedProposal) -> Wei:
-        """See ActingMember."""
+        """See DaoMember."""
         why = explain_refusal("vote", await self._read_times(proposal))
         voter = await self._api.get(f"/proposals/{proposal.number}/voters/{hex_of(self.account)}")
         votes = Wei(int(voter["weight_wei"]))
@@ -75,7 +75,7 @@ class RelayedMember:
         return votes
 
     async def vote(self, proposal: PublishedProposal, support: Support, reason: str) -> Outcome:
-        """See ActingMember."""
+        """See DaoMember."""
         voter, number = hex_of(self.account), str(proposal.number)
         form = {"account": voter, "proposal": number, "support": int(support), "reason": reason}
         typed = await self._prepare("/prepare/vote", form)
@@ -88,19 +88,19 @@ class RelayedMember:
         return await self._relay("vote", {**body, "signature": signature})
 
     async def draft(self, title: str, text: str, actions: Sequence[Action]) -> Draft:
-        """See ActingMember. The words are this program's own."""
+        """See DaoMember. The words are this program's own."""
         encoded = encode_actions(actions, self.deployment)
-        forms = [{"kind": get_kind(action), "fields": drafts.shown(action)} for action in actions]
+        forms = [{"kind": get_kind(action), "fields": drafts.show_fields(action)} for action in actions]
         body = {"title": title, "description": text, "actions": forms}
         warnings = (await self._api.post("/drafts/preview", body))["warnings"]
         words = await describe_calls(encoded, self.deployment, self.rules)
         self._draft_form = body
         return Draft(
-            encoded, drafts.description_of(title, text), words, [printable(str(line)) for line in warnings]
+            encoded, drafts.write_description(title, text), words, [printable(str(line)) for line in warnings]
         )
 
     async def propose(self, draft: Draft) -> Outcome:
-        """See ActingMember."""
+        """See DaoMember."""
         proposer = hex_of(self.account)
         prepared = await self._api.post("/prepare/propose", {**self._draft_form, "account": proposer})
         typed = prepared["typed_data"][0]
@@ -122,11 +122,11 @@ class RelayedMember:
         return await self._relay("propose", {**body, "signature": signature})
 
     async def queue(self, proposal: PublishedProposal) -> Outcome:
-        """See ActingMember."""
+        """See DaoMember."""
         return await self._relay_in_time("queue", proposal)
 
     async def execute(self, proposal: PublishedProposal) -> Outcome:
-        """See ActingMember."""
+        """See DaoMember."""
         return await self._relay_in_time("execute", proposal)
 
     async def _relay_in_time(self, act: str, proposal: PublishedProposal) -> Outcome:

@@ -18,7 +18,7 @@ from dao.cli.options import JsonOption, TaskArgument
 from dao.cli.output import print_fields, print_json, print_table
 from dao.core.errors import ConfigError
 from dao.core.formats.manifest import Manifest
-from dao.core.reasons import in_tokens
+from dao.core.reasons import format_tokens
 from dao.core.types import Digest, RoundId, TaskId, Timestamp, hex_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -130,8 +130,8 @@ def _summary(manifest: Manifest) -> dict[str, object]:
         "model": str(manifest.model),
         "loss_before": manifest.loss_before / MILLION,
         "loss_after": manifest.loss_after / MILLION,
-        "budget": in_tokens(manifest.budget_wei),
-        "refunded": in_tokens(manifest.refunded_wei),
+        "budget": format_tokens(manifest.budget_wei),
+        "refunded": format_tokens(manifest.refunded_wei),
     }
 
 
@@ -143,7 +143,7 @@ def _nodes(manifest: Manifest) -> list[dict[str, object]]:
             str(node.status),
             node.weight,
             node.score / MILLION,
-            in_tokens(node.reward_wei),
+            format_tokens(node.reward_wei),
             node.reason,
         )
         for node in manifest.nodes

@@ -26,7 +26,7 @@ from dao.cli.options import (
 )
 from dao.cli.output import log_to_stderr, parse_tokens, print_fields, print_json
 from dao.core.errors import ConfigError
-from dao.core.reasons import in_tokens
+from dao.core.reasons import format_tokens
 from dao.core.types import hex_of
 from dao.runtime.config import default_home
 from dao.runtime.signals import run_until_signal
@@ -70,7 +70,7 @@ def register(stake: Annotated[str, options.stake()], *, owner: OwnerAccount, hom
     wei = parse_tokens(stake, "--stake", or_none=False)
     settings, signer = _open_owner(home, owner)
     total = asyncio.run(commands.register(settings, signer, wei))
-    print(f"stake {in_tokens(total)} tokens behind this Superlink, owner {hex_of(signer.address)}")
+    print(f"stake {format_tokens(total)} tokens behind this Superlink, owner {hex_of(signer.address)}")
 
 
 @app.command()
@@ -98,7 +98,7 @@ def withdraw(owner: OwnerAccount, *, home: HomeOption = None) -> None:
     from aggregator import commands
 
     settings, signer = _open_owner(home, owner)
-    print(f"{in_tokens(asyncio.run(commands.withdraw(settings, signer)))} tokens sent to the owner")
+    print(f"{format_tokens(asyncio.run(commands.withdraw(settings, signer)))} tokens sent to the owner")
 
 
 @app.command()

@@ -20,7 +20,7 @@ from dao.cli.output import print_fields, print_json, print_table, require_writab
 from dao.cli.rule_options import RuleOptions, read_rule_options
 from dao.core.errors import ConfigError, RuleError
 from dao.core.formats.address import address_of
-from dao.core.reasons import in_tokens
+from dao.core.reasons import format_tokens
 from dao.core.types import Address, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import CHAIN_ID, dev_signer
 
@@ -208,6 +208,6 @@ def _rule_fields(rules: Rules) -> dict[str, object]:
 def _in_tokens(fields: dict[str, object]) -> dict[str, object]:
     """Return the fields with amounts in whole tokens, for people."""
     return {
-        name.removesuffix("_wei"): in_tokens(int(str(value))) if name.endswith("_wei") else value
+        name.removesuffix("_wei"): format_tokens(int(str(value))) if name.endswith("_wei") else value
         for name, value in fields.items()
     }

@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from dao.chain.governance import Support
-from dao.cli.member import ActingMember, Outcome, PublishedProposal
+from dao.cli.dao_member import DaoMember, Outcome, PublishedProposal
 from dao.cli.member_session import MemberOptions, ProposalArgument, open_member, run_on_proposal
 from dao.cli.option_groups import with_option_groups
 from dao.core.errors import ConfigError
-from dao.gov.units import format_tokens
+from dao.gov.units import format_amount
 
 CHOICES = {"for": Support.FOR, "against": Support.AGAINST, "abstain": Support.ABSTAIN}
 _VERBS = {Support.FOR: "for", Support.AGAINST: "against", Support.ABSTAIN: "to abstain on"}
@@ -36,11 +36,11 @@ def command(
     if len(reason) > MAX_REASON:
         raise ConfigError(f"--reason: expected at most {MAX_REASON} characters")
 
-    async def vote(member: ActingMember, proposal: PublishedProposal) -> Outcome:
+    async def vote(member: DaoMember, proposal: PublishedProposal) -> Outcome:
         return {"vote": choice, **await member.vote(proposal, support, reason)}
 
-    async def describe_vote(member: ActingMember, proposal: PublishedProposal) -> list[str]:
-        weight = f"Your vote counts {format_tokens(await member.votes(proposal))}, and is final."
+    async def describe_vote(member: DaoMember, proposal: PublishedProposal) -> list[str]:
+        weight = f"Your vote counts {format_amount(await member.votes(proposal))}, and is final."
         return [weight, *([f"Your reason, public for good: {reason}"] if reason else [])]
 
     heading = f"Vote {_VERBS[support]} {{}}, which would:"

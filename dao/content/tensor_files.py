@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from dao.core.aggregate import aggregate
+from dao.core.constants import GRADIENT_LEAF, MAX_HEADER
 from dao.core.formats.cid import Cid
-from dao.core.formats.gradient import LEAF, Gradient, decode_gradient, gradient_prefix, write_rows
-from dao.core.formats.layout import FLOAT, MAX_HEADER, Layout, Model, model_header, parse_model
-from dao.core.formats.update import Update, decode_update, update_size
+from dao.core.formats.gradient import Gradient, decode_gradient, encode_gradient_prefix, write_gradient_rows
+from dao.core.formats.layout import FLOAT, Layout, Model, encode_model_header, parse_model
+from dao.core.formats.update import Update, compute_update_size, decode_update
+from dao.core.transition import RoundInputs, compute_round_model
 from dao.core.types import Codec, Digest
 from dao.core.weigh import UpdateEntry, Weighing
 from dao.store.hashing import cid_of_file
@@ -58,28 +59,30 @@ def write_gradient(floats: Path, layout: Layout, out: Path) -> Gradient:
     RuleError, naming the tensor, for a value that is not finite or too large.
     """
     values = Model(layout, np.frombuffer(map_file(floats), FLOAT))
-    with new_file(out, gradient_prefix(layout.values), (layout.chunks, LEAF), np.uint8) as rows:
-        write_rows(values, rows, each)
+    with new_file(
+        out, encode_gradient_prefix(layout.values), (layout.chunks, GRADIENT_LEAF), np.uint8
+    ) as rows:
+        write_gradient_rows(values, rows, each)
     return Gradient(map_rows(out, rows))
 
 
-def write_model(
-    entries: Sequence[UpdateEntry], weighing: Weighing, base: Model, out: Path, depth: int
+def write_new_model(
+    inputs: RoundInputs, entries: Sequence[UpdateEntry], weighing: Weighing, base: Model, out: Path
 ) -> Digest:
     """Aggregate into the new model's file; return the root over the aggregate."""
-    with new_file(out, model_header(base.layout), (base.layout.size,), FLOAT) as values:
-        return aggregate(entries, weighing.weights, weighing.weight_sum, base, values, depth, each)
+    with new_file(out, encode_model_header(base.layout), (base.layout.size,), FLOAT) as values:
+        return compute_round_model(inputs, entries, weighing, base, values, each)
 
 
-def cid_of(path: Path) -> Cid:
+def compute_cid(path: Path) -> Cid:
     """The CID of a file's bytes."""
     with path.open("rb") as file:
         return cid_of_file(file.fileno(), os.fstat(file.fileno()).st_size)
 
 
-def update_limit(layout: Layout, codec: Codec) -> int:
+def compute_update_limit(layout: Layout, codec: Codec) -> int:
     """How many bytes of what claims to be an update are worth reading: its size, and room for another header."""
-    return update_size(layout, codec) + MAX_HEADER
+    return compute_update_size(layout, codec) + MAX_HEADER
 
 
 class FileArray:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dao.core.constants import WEIGHT_UNITS
+from dao.core.engine.backend import get_loops
 from dao.core.engine.chunking import Each, Scratch, Sink, Span, sweep
-from dao.core.engine.reference import loops_for
+from dao.core.engine.products import compute_weighted_sum
 from dao.core.errors import RuleError
 from dao.core.formats.layout import Model, put_chunks
-from dao.core.formats.update import weighted_sum
-from dao.core.merkle import root_of
+from dao.core.merkle import compute_root
 from dao.core.types import Digest
-from dao.core.weigh import UNITS, UpdateEntry
+from dao.core.weigh import UpdateEntry
 
 
-def aggregate(
+def compute_aggregate(
     entries: Sequence[UpdateEntry],
     weights: Sequence[int],
     weight_sum: int,
@@ -28,7 +29,7 @@ def aggregate(
     Weights are 0 or more and add up to at most `weight_sum`, itself at most 2^20; where that is 0, the model stays.
     Raises RuleError for other weights, an update of another layout, or an `out` of another shape than (values,).
     """
-    if not 0 <= sum(weights) <= weight_sum <= UNITS or min(weights, default=0) < 0:
+    if not 0 <= sum(weights) <= weight_sum <= WEIGHT_UNITS or min(weights, default=0) < 0:
         raise RuleError(
             f"weights: expected at least 0, adding up to {weight_sum} or less, got {sum(weights)}"
         )
@@ -38,12 +39,12 @@ def aggregate(
     if out.shape != (base.layout.size,):
         raise RuleError(f"model: expected room for {base.layout.size} values, got {out.shape}")
     updates = [entry.update for entry in entries]
-    loops = loops_for(base.layout.chunks)
+    loops = get_loops(base.layout.chunks)
 
     def step(span: Span, scratch: Scratch) -> bytes:
-        total, model = weighted_sum(updates, weights, span, scratch), base.span(*span)
+        total, model = compute_weighted_sum(updates, weights, span, scratch), base.span(*span)
         moved = loops.move(total, weight_sum, model, scratch) if weight_sum else model
         put_chunks(base.layout, out, span[0], moved)
         return loops.hash_sums(total, scratch)
 
-    return root_of(b"".join(sweep(step, base.layout.chunks, each)), depth)
+    return compute_root(b"".join(sweep(step, base.layout.chunks, each)), depth)

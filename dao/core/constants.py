@@ -1,3 +1,58 @@
-"""Every constant of the protocol."""
+"""Every constant of the protocol: change one, and another network begins. docs/protocol.md says each in its place."""
 
-ROWS_DEPTH = 20  # of the trees with a row for each node: room for 2^20 nodes
+# values in order
+BLOCK = 64  # values that share an exponent in an update
+CHUNK = 256  # values of one leaf
+BLOCKS = CHUNK // BLOCK  # of a chunk
+
+# the grids: a value is an integer times 2^-VALUE_POWER, and so on
+VALUE_POWER = 32
+GRADIENT_POWER = 48
+PRODUCT_POWER = VALUE_POWER + GRADIENT_POWER  # of a gradient with an update
+
+# an update's int8 value: 7 bits and a sign, shifted by an exponent; a float32 value: below 2^38 of the grid
+UPDATE_DIGITS = 7
+UPDATE_MAX_EXPONENT = 31
+FLOAT32_POWER = 38
+
+# a gradient's value: 15 bits and a sign, shifted by the exponent of its chunk
+GRADIENT_DIGITS = 15
+GRADIENT_MAX_EXPONENT = 47
+GRADIENT_LEAF = 2 * CHUNK + 1  # bytes
+
+# the gradients of a round
+GAUSS_LEGENDRE = (0.2113248654051871, 0.7886751345948129)  # nodes on [0, 1], each of weight 1/2
+TOLERANCE = 1e-3  # relative distance at most of two machines' gradients, and of their losses
+
+# weights and scores
+WEIGHT_UNITS = 1 << 20  # the weights of a round add up to at most this
+MILLION = 10**6  # cosines, memories, losses and scores are millionths
+GATE_DEVIATIONS = 5  # standard deviations of a random direction's cosine that a memory must exceed
+
+# trees
+ROWS_DEPTH = 20  # of commits, inputs and scores: room for 2^20 nodes
+SHARDS_DEPTH = 16
+MAX_DEPTH = 64  # of any body tree
+
+# formats
+UPDATE_MAGIC, GRADIENT_MAGIC = b"CWU1", b"CWG1"
+MANIFEST_FORMAT = "manifest/1"
+MAX_MANIFEST = 1 << 25  # bytes: about 30,000 nodes
+MAX_HEADER = 1 << 20  # bytes
+MAX_TENSORS = 100_000
+MAX_RANK = 32
+MAX_VALUES = 1 << 40
+MAX_TEXT = 1_000  # characters of a text in a manifest
+
+# JSON
+MAX_INTEGER = (1 << 53) - 1  # a larger integer is a decimal string
+MAX_JSON_VALUES = 1 << 20  # of one object, whatever its size in bytes: bounds the memory that reading takes
+MAX_JSON_DEPTH = 64  # of objects and lists in one another: deeper ones can crash a parser
+
+# content
+CONTENT_LEAF = 1 << 20  # bytes
+CONTENT_LINKS = 1024  # children of a node
+
+# signed messages
+DOMAIN_NAME, DOMAIN_VERSION = "Commonweight", "1"
+MAX_AHEAD = 300  # seconds from now to the expiry of a call, at most

@@ -6,11 +6,10 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from dao.core.engine.reference import loops_for
+from dao.core.constants import MAX_DEPTH
+from dao.core.engine.backend import get_loops
 from dao.core.errors import RuleError
 from dao.core.types import ZERO_DIGEST, Digest
-
-MAX_DEPTH = 64
 
 
 def _absent() -> tuple[bytes, ...]:
@@ -24,15 +23,15 @@ def _absent() -> tuple[bytes, ...]:
 ABSENT = _absent()
 
 
-def root_of(hashes: bytes, depth: int) -> Digest:
+def compute_root(hashes: bytes, depth: int) -> Digest:
     """Return the root over hashes of leaves that lie side by side; RuleError when the tree has no room for them."""
     *_, root = _levels(hashes, depth)
     return Digest(root)
 
 
-def body_root(body: NDArray[np.uint8], depth: int) -> Digest:
+def compute_body_root(body: NDArray[np.uint8], depth: int) -> Digest:
     """Return the root over the rows of a C-contiguous array, (chunks, leaf)."""
-    return root_of(loops_for(len(body)).hash_rows(body), depth)
+    return compute_root(get_loops(len(body)).hash_rows(body), depth)
 
 
 class Tree:
@@ -79,7 +78,7 @@ def _levels(hashes: bytes, depth: int) -> Iterator[bytes]:
         raise RuleError(
             f"tree of depth {depth}: expected a depth up to {MAX_DEPTH} with room for {leaves} leaves"
         )
-    loops = loops_for(leaves)
+    loops = get_loops(leaves)
     for height in range(depth):
         yield hashes
         if len(hashes) % 64:

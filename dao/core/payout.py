@@ -23,7 +23,9 @@ class Payout:
     refunded: Wei
 
 
-def pay(budget: Wei, scores: Mapping[Address, MicroScore], debts: Mapping[Address, MicroScore]) -> Payout:
+def compute_payout(
+    budget: Wei, scores: Mapping[Address, MicroScore], debts: Mapping[Address, MicroScore]
+) -> Payout:
     """Divide `budget` by score, after debts; an owner without a score keeps its debt and is not in the result.
 
     A negative score is a debt that later scores pay off first: paying for `max(score, 0)` alone would pay for noise.

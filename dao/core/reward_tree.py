@@ -10,7 +10,9 @@ from dao.core.keccak import keccak256
 from dao.core.types import ZERO_DIGEST, Address, Digest, TaskId, Wei, hex_of
 
 
-def reward_leaf(chain_id: int, distributor: Address, task: TaskId, owner: Address, cumulative: Wei) -> Digest:
+def compute_reward_leaf(
+    chain_id: int, distributor: Address, task: TaskId, owner: Address, cumulative: Wei
+) -> Digest:
     """Hash one owner's cumulative amount, twice, so that no inner node can pass for a leaf."""
     return keccak256(keccak256(encode(chain_id, distributor, task, owner, cumulative)))
 
@@ -28,7 +30,7 @@ class RewardTree:
     ) -> "RewardTree":
         """Build the tree of a task's cumulative amounts; zero amounts have no leaf."""
         leaves = {
-            owner: reward_leaf(chain_id, distributor, task, owner, amount)
+            owner: compute_reward_leaf(chain_id, distributor, task, owner, amount)
             for owner, amount in cumulative.items()
             if amount > 0
         }
@@ -65,14 +67,14 @@ def _parents(level: tuple[Digest, ...]) -> tuple[Digest, ...]:
     return (*pairs, *level[2 * len(pairs) :])
 
 
-def reward_root(
+def compute_reward_root(
     chain_id: int, distributor: Address, task: TaskId, cumulative: Mapping[Address, Wei]
 ) -> Digest:
     """Return the root of a task's cumulative amounts."""
     return RewardTree.of(chain_id, distributor, task, cumulative).root
 
 
-def reward_proof(
+def compute_reward_proof(
     chain_id: int, distributor: Address, task: TaskId, cumulative: Mapping[Address, Wei], owner: Address
 ) -> tuple[Digest, ...]:
     """Return one owner's proof; build a RewardTree for those of many."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dao.core.constants import MILLION, PRODUCT_POWER
 from dao.core.engine.chunking import Each
-from dao.core.exact import quotient
-from dao.core.formats.gradient import Gradient, dots
+from dao.core.engine.exact import divide
+from dao.core.engine.products import compute_dots
+from dao.core.formats.gradient import Gradient
 from dao.core.types import MicroScore
-from dao.core.weigh import MILLION, UpdateEntry
-
-PRODUCT_GRID = 1 << 80
+from dao.core.weigh import UpdateEntry
 
 
-def scores(
+def compute_scores(
     entries: Sequence[UpdateEntry],
     weights: Sequence[int],
     weight_sum: int,
@@ -22,8 +22,8 @@ def scores(
 ) -> list[MicroScore]:
     """Return each entry's score in millionths of the loss, signed; 0 where the weight is 0."""
     counted = [entry.update for entry, weight in zip(entries, weights, strict=True) if weight]
-    products = iter(dots(gradient, counted, each))
+    products = iter(compute_dots(gradient, counted, each))
     return [
-        MicroScore(quotient(next(products) * weight * MILLION, weight_sum * PRODUCT_GRID) if weight else 0)
+        MicroScore(divide(next(products) * weight * MILLION, weight_sum << PRODUCT_POWER) if weight else 0)
         for weight in weights
     ]

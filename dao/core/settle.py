@@ -1,14 +1,9 @@
-"""All of a round after weights, aggregate and scores are known: roots, money, manifest, result.
-
-The Superlink settles a round to post it, the auditor to compare: both by `settle` and `result`, so neither repeats
-the other.
-"""
+"""The end of a round's transition, when weights, aggregate and scores are known: money, roots, manifest, result."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import astuple, replace
 from math import isfinite
 
-from dao.core import reasons
 from dao.core.commits import (
     FAILED,
     CommitRecord,
@@ -17,149 +12,110 @@ from dao.core.commits import (
     compute_commits_root,
     compute_forced_hash,
 )
-from dao.core.constants import ROWS_DEPTH
+from dao.core.constants import MAX_INTEGER, MAX_TEXT, ROWS_DEPTH
 from dao.core.errors import RuleError
+from dao.core.formats import reasons
 from dao.core.formats.abi import encode
-from dao.core.formats.canonical import MAX_INTEGER
-from dao.core.formats.cid import Cid
-from dao.core.formats.json_form import MAX_TEXT
-from dao.core.formats.manifest import Absent, Account, Manifest, Memory, Node, Roots, Shard
+from dao.core.formats.manifest import Absent, Account, Manifest, Memory, Node, Roots
 from dao.core.keccak import keccak256
 from dao.core.merkle import Tree
-from dao.core.payout import Pay, Payout, pay
-from dao.core.reward_tree import reward_root
+from dao.core.payout import Pay, Payout, compute_payout
+from dao.core.reward_tree import compute_reward_root
+from dao.core.state import PreState, RoundInputs, RoundOutcome
 from dao.core.types import (
     Address,
-    Codec,
     Digest,
-    Domain,
     MicroScore,
     Result,
-    RoundId,
     Status,
-    TaskId,
     Wei,
     hex_of,
 )
-from dao.core.weigh import NodeWeight, gate_threshold
+from dao.core.weigh import NodeWeight, compute_gate_threshold
 
 
-@dataclass(frozen=True, slots=True)
-class RoundFacts:
-    """What chain, content and arithmetic say of a round as a whole; the CIDs of gradients are None when it has none.
-
-    `forced` are the forced commits in the order of their events.
-    """
-
-    domain: Domain
-    distributor: Address
-    task: TaskId
-    round: RoundId
-    codec: Codec
-    values: int
-    seed: Digest
-    budget: Wei
-    base_model: Cid
-    model: Cid
-    gate_gradient: Cid | None
-    gradient: Cid | None
-    aggregate_root: Digest
-    gradient_root: Digest
-    shard: Shard
-    weight_sum: int
-    loss_before: int
-    loss_after: int
-    forced: Sequence[NodeCommitment]
-
-
-def inputs_root(inputs: Iterable[tuple[Address, Digest, int]]) -> Digest:
+def compute_inputs_root(inputs: Iterable[tuple[Address, Digest, int]]) -> Digest:
     """Root over (node, body root, weight), in any order: what the aggregate is the sum of."""
     return _rows_root(root + node + weight.to_bytes(4, "big") for node, root, weight in sorted(inputs))
 
 
-def scores_root(scores: Iterable[tuple[Address, MicroScore]]) -> Digest:
+def compute_scores_root(scores: Iterable[tuple[Address, MicroScore]]) -> Digest:
     """Root over (node, score), in any order; RuleError for a score outside int64."""
     return _rows_root(node + _int64(node, score) for node, score in sorted(scores))
 
 
-def loss_micros(loss: float) -> int:
+def compute_loss_micros(loss: float) -> int:
     """A mean loss in whole millionths, the largest number of a manifest where it is not finite or larger."""
     return max(-MAX_INTEGER, min(round(loss * 10**6), MAX_INTEGER)) if isfinite(loss) else MAX_INTEGER
 
 
-def settle(
-    facts: RoundFacts,
-    previous: Manifest | None,
-    commits: Sequence[CommitRecord],
-    weighed: Mapping[Address, NodeWeight],
-    scores: Mapping[Address, MicroScore],
-    absent: Mapping[Address, Address],
-) -> Manifest:
-    """Settle a round: pay its budget, carry accounts and memories on from `previous` (None: no parent), bind all.
+def settle_round(inputs: RoundInputs, outcome: RoundOutcome) -> Manifest:
+    """Settle a round: pay its budget, carry accounts and memories on from its parent's, bind all by roots.
 
-    `weighed` and `scores` are by node, for all whose commit did not fail; `absent` is node to owner. RuleError where
-    commits, weights and scores do not fit together.
+    RuleError where commits, weights and scores do not fit together, or the state is of no earlier round of the task.
     """
-    rows = sorted(commits, key=lambda commit: commit.node)
-    _check(rows, weighed, scores)
-    if previous and (previous.task != facts.task or previous.round >= facts.round):
-        raise RuleError(f"previous manifest: expected an earlier round of task {facts.task}")
-    before = {account.owner: account for account in previous.accounts} if previous else {}
-    owed = {owner: MicroScore(account.debt) for owner, account in before.items()}
-    payout = pay(facts.budget, {row.member.owner: scores.get(row.node, MicroScore(0)) for row in rows}, owed)
-    needed = gate_threshold(facts.values)
+    records = sorted(inputs.commits, key=lambda record: record.node)
+    weights = {weight.node: weight for weight in outcome.weighing.nodes}
+    state, scores, rules = inputs.state, outcome.scores, inputs.rules
+    _check(records, weights, scores)
+    if state.task not in (None, inputs.task) or state.round >= inputs.round:
+        raise RuleError(f"previous manifest: expected an earlier round of task {inputs.task}")
+    earned = {record.member.owner: scores.get(record.node, MicroScore(0)) for record in records}
+    owed = state.debts
+    payout = compute_payout(rules.round_budget, earned, owed)
+    needed = compute_gate_threshold(inputs.values)
     nodes = tuple(
-        _node(
-            row,
-            weighed.get(row.node),
-            scores.get(row.node, MicroScore(0)),
-            owed.get(row.member.owner, MicroScore(0)),
-            payout.owners[row.member.owner],
+        _build_node(
+            record,
+            weights.get(record.node),
+            earned[record.member.owner],
+            owed.get(record.member.owner, MicroScore(0)),
+            payout.owners[record.member.owner],
             needed,
         )
-        for row in rows
+        for record in records
     )
-    inputs = [node for node in nodes if node.status not in FAILED]
-    accounts = _next_accounts(before, payout)
+    counted = [node for node in nodes if node.status not in FAILED]
+    accounts = _compute_accounts(state, payout)
     cumulative = {owner: account.cumulative_wei for owner, account in accounts.items()}
     return Manifest(
-        chain_id=facts.domain.chain_id,
-        coordinator=facts.domain.coordinator,
-        task=facts.task,
-        round=facts.round,
-        parent=previous.round if previous else RoundId(0),
-        codec=facts.codec,
-        values=facts.values,
-        seed=facts.seed,
-        base_model=facts.base_model,
-        model=facts.model,
-        gate_gradient=facts.gate_gradient,
-        gradient=facts.gradient,
-        shard=facts.shard,
-        used_shards=tuple(sorted({*(previous.used_shards if previous else ()), facts.shard.index})),
+        chain_id=inputs.domain.chain_id,
+        coordinator=inputs.domain.coordinator,
+        task=inputs.task,
+        round=inputs.round,
+        parent=state.round,
+        codec=rules.codec,
+        values=inputs.values,
+        seed=inputs.seed,
+        base_model=inputs.base_model,
+        model=outcome.model,
+        gate_gradient=outcome.gate_gradient,
+        gradient=outcome.gradient,
+        shard=inputs.shard,
+        used_shards=tuple(sorted({*state.used_shards, inputs.shard.index})),
         nodes=nodes,
-        absent=tuple(Absent(node, owner, reasons.ABSENT) for node, owner in sorted(absent.items())),
-        weight_sum=facts.weight_sum,
-        loss_before=facts.loss_before,
-        loss_after=facts.loss_after,
-        budget_wei=facts.budget,
+        absent=tuple(Absent(node, owner, reasons.ABSENT) for node, owner in sorted(inputs.absent.items())),
+        weight_sum=outcome.weighing.weight_sum,
+        loss_before=outcome.loss_before,
+        loss_after=outcome.loss_after,
+        budget_wei=rules.round_budget,
         refunded_wei=payout.refunded,
         accounts=tuple(accounts[owner] for owner in sorted(accounts)),
-        memories=_next_memories(previous, weighed),
+        memories=_compute_memories(state, weights),
         roots=Roots(
             commits=compute_commits_root(node for node in nodes if not node.forced),
-            inputs=inputs_root((node.node, _body_root(node), node.weight) for node in inputs),
-            aggregate=facts.aggregate_root,
-            gradient=facts.gradient_root,
-            scores=scores_root((node.node, node.score) for node in inputs),
-            rewards=reward_root(facts.domain.chain_id, facts.distributor, facts.task, cumulative),
+            inputs=compute_inputs_root((node.node, _body_root(node), node.weight) for node in counted),
+            aggregate=outcome.aggregate_root,
+            gradient=outcome.gradient_root,
+            scores=compute_scores_root((node.node, node.score) for node in counted),
+            rewards=compute_reward_root(inputs.domain.chain_id, inputs.distributor, inputs.task, cumulative),
         ),
         reward_total_wei=Wei(sum(cumulative.values())),
-        forced_hash=compute_forced_hash(facts.forced),
+        forced_hash=compute_forced_hash(inputs.forced),
     )
 
 
-def result(
+def compute_result(
     manifest: Manifest, forced: Sequence[NodeCommitment], model_digest: Digest, manifest_digest: Digest
 ) -> Result:
     """Write what the chain is told of a settled round, with the digests of the model's and the manifest's content."""
@@ -189,37 +145,42 @@ def compute_result_hash(result: Result) -> Digest:
 
 
 def _check(
-    rows: Sequence[CommitRecord], weighed: Mapping[Address, NodeWeight], scores: Mapping[Address, MicroScore]
+    records: Sequence[CommitRecord],
+    weights: Mapping[Address, NodeWeight],
+    scores: Mapping[Address, MicroScore],
 ) -> None:
-    for name, keys in ("node", {row.node for row in rows}), ("owner", {row.member.owner for row in rows}):
-        if len(keys) != len(rows):
+    nodes, owners = {record.node for record in records}, {record.member.owner for record in records}
+    for name, keys in ("node", nodes), ("owner", owners):
+        if len(keys) != len(records):
             raise RuleError(f"commits: expected one for each {name}; drop what is not of this round")
-    if strangers := (weighed.keys() | scores.keys()) - {row.node for row in rows}:
+    if strangers := (weights.keys() | scores.keys()) - nodes:
         raise RuleError(f"node {hex_of(min(strangers))}: expected a commit beside its weight or score")
-    for row in rows:
-        counts = row.failure is None
-        if counts != (row.node in weighed) or counts != (row.node in scores):
-            raise RuleError(f"node {hex_of(row.node)}: expected a failure, or a weight and a score")
-        if counts and row.reveal is None:
-            raise RuleError(f"node {hex_of(row.node)}: expected content, body root and salt beside a weight")
+    for record in records:
+        counts = record.failure is None
+        if counts != (record.node in weights) or counts != (record.node in scores):
+            raise RuleError(f"node {hex_of(record.node)}: expected a failure, or a weight and a score")
+        if counts and record.reveal is None:
+            raise RuleError(
+                f"node {hex_of(record.node)}: expected content, body root and salt beside a weight"
+            )
 
 
-def _node(
-    row: CommitRecord,
-    weighed: NodeWeight | None,
+def _build_node(
+    record: CommitRecord,
+    weight: NodeWeight | None,
     score: MicroScore,
     owed: MicroScore,
-    money: Pay,
+    pay: Pay,
     needed: int,
 ) -> Node:
-    failure, reveal = row.failure or Failure(Status.INVALID), row.reveal
+    failure, reveal = record.failure or Failure(Status.INVALID), record.reveal
     node = Node(
-        node=row.node,
-        owner=row.member.owner,
-        stake=row.member.stake,
-        commitment=row.commit.commitment,
-        signature=row.commit.signature,
-        forced=row.forced,
+        node=record.node,
+        owner=record.member.owner,
+        stake=record.member.stake,
+        commitment=record.commit.commitment,
+        signature=record.commit.signature,
+        forced=record.forced,
         cid=reveal.cid if reveal else None,
         body_root=reveal.body_root if reveal else None,
         salt=reveal.salt if reveal else None,
@@ -230,49 +191,48 @@ def _node(
         cosine=0,
         memory=0,
         score=score,
-        debt=money.debt,
-        share=money.share,
-        reward_wei=money.reward,
-        reason=reasons.failed(failure.status, failure.detail)[:MAX_TEXT],
+        debt=pay.debt,
+        share=pay.share,
+        reward_wei=pay.reward,
+        reason=reasons.explain_failure(failure.status, failure.detail)[:MAX_TEXT],
     )
-    if weighed is None:
+    if weight is None:
         return node
     return replace(
         node,
-        status=weighed.status,
-        unit_weight=weighed.unit_weight,
-        weight=weighed.weight,
-        norm=weighed.norm,
-        cosine=weighed.cosine,
-        memory=weighed.memory,
-        reason=_reason(weighed, score, owed, money, needed),
+        status=weight.status,
+        unit_weight=weight.unit_weight,
+        weight=weight.weight,
+        norm=weight.norm,
+        cosine=weight.cosine,
+        memory=weight.memory,
+        reason=_explain(weight, score, owed, pay, needed),
     )
 
 
-def _reason(weighed: NodeWeight, score: MicroScore, owed: MicroScore, money: Pay, needed: int) -> str:
-    counted = reasons.weighed(
-        weighed.status, weighed.unit_weight, weighed.weight, weighed.cosine, weighed.memory, needed
+def _explain(weight: NodeWeight, score: MicroScore, owed: MicroScore, pay: Pay, needed: int) -> str:
+    counted = reasons.explain_weight(
+        weight.status, weight.unit_weight, weight.weight, weight.cosine, weight.memory, needed
     )
-    if weighed.weight == 0:
+    if weight.weight == 0:
         return counted
-    return f"{counted}; {reasons.earned(score, money.share, owed, money.debt, money.reward)}"
+    return f"{counted}; {reasons.explain_pay(score, pay.share, owed, pay.debt, pay.reward)}"
 
 
-def _next_accounts(accounts: Mapping[Address, Account], payout: Payout) -> dict[Address, Account]:
-    """Accounts after the round; those that would be all zero are left out."""
-    cumulative = {owner: account.cumulative_wei for owner, account in accounts.items()}
+def _compute_accounts(state: PreState, payout: Payout) -> dict[Address, Account]:
+    """Return the accounts after the round; those that would be all zero are left out."""
+    cumulative = {owner: account.cumulative_wei for owner, account in state.accounts.items()}
     paid = {
-        owner: Account(owner, Wei(cumulative.get(owner, 0) + money.reward), money.debt)
-        for owner, money in payout.owners.items()
+        owner: Account(owner, Wei(cumulative.get(owner, 0) + pay.reward), pay.debt)
+        for owner, pay in payout.owners.items()
     }
-    both = {**accounts, **paid}
+    both = {**state.accounts, **paid}
     return {owner: account for owner, account in both.items() if account.cumulative_wei or account.debt}
 
 
-def _next_memories(previous: Manifest | None, weighed: Mapping[Address, NodeWeight]) -> tuple[Memory, ...]:
-    """Memories after the round; those that are zero are left out."""
-    memories = {memory.node: memory.memory for memory in previous.memories} if previous else {}
-    memories |= {node: weight.memory for node, weight in weighed.items()}
+def _compute_memories(state: PreState, weights: Mapping[Address, NodeWeight]) -> tuple[Memory, ...]:
+    """Return the memories after the round; those that are zero are left out."""
+    memories = {**state.memories, **{node: weight.memory for node, weight in weights.items()}}
     return tuple(Memory(node, memory) for node, memory in sorted(memories.items()) if memory)
 
 

@@ -18,6 +18,7 @@ Digest = NewType("Digest", bytes)  # 32 bytes
 Address = NewType("Address", bytes)  # 20 bytes
 Signature = NewType("Signature", bytes)  # 65 bytes: r, s, v
 
+NO_ROUND = RoundId(0)  # the parent of a task's first round
 ZERO_DIGEST = Digest(bytes(32))
 ZERO_ADDRESS = Address(bytes(20))
 
@@ -117,7 +118,7 @@ class TaskState:
 class RoundState:
     """What a round has come to (ITrainingCoordinator.Round); a time that has not come is 0.
 
-    Until the result, the chain shows what commits were closed with (dao.core.commitment.closing_hash), and the result's
+    Until the result, the chain shows what commits were closed with (dao.core.commits.compute_closing_hash), and the result's
     hash from then on.
     """
 

@@ -6,20 +6,26 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from dao.core.engine.chunking import CHUNK, Each, Scratch, Span, sweep
-from dao.core.engine.reference import loops_for
+from dao.core.constants import CHUNK, GATE_DEVIATIONS, MILLION, WEIGHT_UNITS
+from dao.core.engine.backend import get_loops
+from dao.core.engine.chunking import Each, Scratch, Span, sweep
+from dao.core.engine.products import (
+    add_up,
+    compute_dots,
+    compute_gradient_square,
+    compute_span_dots,
+    compute_update_square,
+    compute_weighted_sum,
+)
 from dao.core.errors import RuleError
-from dao.core.formats.gradient import Gradient, dots, norm, span_dots, sums
-from dao.core.formats.update import Update, weighted_sum
+from dao.core.formats.gradient import Gradient
+from dao.core.formats.update import Update
 from dao.core.types import Address, Status, hex_of
-
-UNITS = 1 << 20  # the weights of a round add up to at most this
-MILLION = 10**6
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateEntry:
-    """A node with a valid update; `stake` as it counts (`dao.core.round_machine.counted_stake`)."""
+    """A node with a valid update; `stake` as it counts (`dao.core.round_machine.compute_counted_stake`)."""
 
     node: Address
     stake: int
@@ -55,12 +61,12 @@ class Weighing:
         return tuple(weighed.weight for weighed in self.nodes)
 
 
-def gate_threshold(values: int) -> int:
+def compute_gate_threshold(values: int) -> int:
     """Return what a memory must exceed, in millionths: five standard deviations of a random direction's cosine."""
-    return 5 * MILLION // math.isqrt(values)
+    return GATE_DEVIATIONS * MILLION // math.isqrt(values)
 
 
-def weigh(
+def compute_weights(
     entries: Sequence[UpdateEntry], gate_gradient: Gradient, memories: Mapping[Address, int], each: Each = map
 ) -> Weighing:
     """Weigh a round's updates: unit weights, gate, clip to the median norm, clip to the median projection.
@@ -69,16 +75,16 @@ def weigh(
     Raises RuleError when a node has two entries or no stake, or sizes differ.
     """
     _check(entries)
-    gate_norm = norm(gate_gradient, each)
-    threshold = gate_threshold(gate_gradient.chunks * CHUNK)
+    gate_norm = math.isqrt(compute_gradient_square(gate_gradient, each))
+    threshold = compute_gate_threshold(gate_gradient.chunks * CHUNK)
     stakes = sum(entry.stake for entry in entries)
-    products = dots(gate_gradient, [entry.update for entry in entries], each)
+    products = compute_dots(gate_gradient, [entry.update for entry in entries], each)
     nodes = []
     for entry, product in zip(entries, products, strict=True):
-        size = norm(entry.update, each)
+        size = math.isqrt(compute_update_square(entry.update, each))
         cosine = product * MILLION // (gate_norm * size) if gate_norm and size else 0
         memory = cosine + _half(memories.get(entry.node, 0))
-        unit_weight = entry.stake * UNITS // stakes
+        unit_weight = entry.stake * WEIGHT_UNITS // stakes
         status, weight = (Status.OK, unit_weight) if memory > threshold else (Status.GATED, 0)
         nodes.append(NodeWeight(entry.node, unit_weight, weight, size, cosine, memory, status))
     weight_sum = sum(node.weight for node in nodes)
@@ -106,7 +112,7 @@ def _clip(nodes: Sequence[NodeWeight], sizes: Sequence[int], weighing: Sequence[
     among = [(size, node.unit_weight) for node, size, on in zip(nodes, sizes, weighing, strict=True) if on]
     if not among:
         return list(nodes)
-    median = weighted_median(among)
+    median = compute_weighted_median(among)
     return [
         replace(node, weight=node.weight * median // size, status=Status.CLIPPED)
         if on and size > median
@@ -115,7 +121,7 @@ def _clip(nodes: Sequence[NodeWeight], sizes: Sequence[int], weighing: Sequence[
     ]
 
 
-def weighted_median(pairs: Iterable[tuple[int, int]]) -> int:
+def compute_weighted_median(pairs: Iterable[tuple[int, int]]) -> int:
     """Return the least of (value, weight) at which the weights of the values up to it reach half of them all."""
     ordered = sorted(pairs)
     half = sum(weight for _, weight in ordered)
@@ -135,13 +141,15 @@ def _projections(entries: Sequence[UpdateEntry], nodes: Sequence[NodeWeight], ea
         return projections
     updates = [entries[i].update for i in weighing]
     weights = [nodes[i].weight for i in weighing]
-    loops = loops_for(updates[0].layout.chunks)
+    loops = get_loops(updates[0].layout.chunks)
 
     def part(span: Span, scratch: Scratch) -> list[int]:
-        digits, exponents = loops.quantise_sums(weighted_sum(updates, weights, span, scratch), scratch)
-        return span_dots(digits, exponents, updates, span, scratch)
+        digits, exponents = loops.quantise_sums(
+            compute_weighted_sum(updates, weights, span, scratch), scratch
+        )
+        return compute_span_dots(digits, exponents, updates, span, scratch)
 
-    products = sums(sweep(part, updates[0].layout.chunks, each), len(updates))
+    products = add_up(sweep(part, updates[0].layout.chunks, each), len(updates))
     for i, product in zip(weighing, products, strict=True):
         projections[i] = product * nodes[i].weight // nodes[i].unit_weight
     return projections

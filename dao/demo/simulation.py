@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aggregator.compute import BaseModel, RoundComputer, RoundInputs
+from aggregator.compute import RoundBase, RoundComputer, RoundJob
 from aggregator.publisher import Publisher
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.app.shards import Shards
 from dao.chain.signer import Signer
 from dao.content import tensor_files
 from dao.core.commits import CommitRecord, Reveal, SignedCommit
-from dao.core.formats.layout import Model, depth_for, parse_model
+from dao.core.formats.layout import Model, compute_depth, parse_model
 from dao.core.formats.manifest import Manifest, Shard
-from dao.core.formats.signed_messages import commit_digest
-from dao.core.formats.update import Update, decode_update, encode_body, update_prefix
-from dao.core.merkle import body_root
+from dao.core.formats.signed_messages import compute_commit_digest
+from dao.core.formats.update import Update, decode_update, encode_update_prefix, encode_update_rows
+from dao.core.merkle import compute_body_root
 from dao.core.round_machine import draw_shard
+from dao.core.transition import RoundInputs, get_post_state
 from dao.core.types import (
     ZERO_ADDRESS,
     ZERO_DIGEST,
@@ -55,12 +56,12 @@ def commit(
     signer: Signer, owner: Address, stake: Wei, number: RoundId, base: Model, trained: Model
 ) -> Committed:
     """Quantise what training changed, and commit to it as a Supernode does."""
-    body = encode_body(base, trained, CODEC)
-    content = update_prefix(base.layout, CODEC) + body.tobytes()
-    root, cid = body_root(body, depth_for(base.layout.chunks)), cid_of_bytes(content)
+    body = encode_update_rows(base, trained, CODEC)
+    content = encode_update_prefix(base.layout, CODEC) + body.tobytes()
+    root, cid = compute_body_root(body, compute_depth(base.layout.chunks)), cid_of_bytes(content)
     salt = Digest(hashlib.sha256(signer.address + number.to_bytes(8, "big")).digest())
     reveal = Reveal(cid, root, salt)
-    digest = commit_digest(DOMAIN, TASK, number, signer.address, reveal.commitment)
+    digest = compute_commit_digest(DOMAIN, TASK, number, signer.address, reveal.commitment)
     signed = SignedCommit(TASK, number, signer.address, reveal.commitment, Signature(signer.sign(digest)))
     return Committed(CommitRecord(Member(owner, stake), signed, False, reveal, None), content)
 
@@ -68,45 +69,47 @@ def commit(
 class Simulation:
     """Settles round after round with the Superlink's own arithmetic, from the app's first model on."""
 
-    def __init__(self, evaluator: Evaluator, shards: Shards, folder: Path, budget: Wei) -> None:
+    def __init__(self, evaluator: GradientClient, shards: Shards, folder: Path, budget: Wei) -> None:
         """Keep content and scratch files below `folder`; each round has `budget` to pay."""
         self._shards = shards
         self._publisher = Publisher(LayeredStore(DiskStore(folder / "store")))
         self._computer = RoundComputer(evaluator, self._publisher, folder / "scratch")
         self._budget = budget
-        self.base: BaseModel
+        self.base: RoundBase
 
     async def begin(self, model: Path) -> None:
         """Start from a model file."""
         cid = await self._publisher.put_copy(model)
         stored = self._publisher.path_of(cid)
-        self.base = BaseModel(None, cid, stored, await asyncio.to_thread(tensor_files.open_model, stored))
+        self.base = RoundBase(None, cid, stored, await asyncio.to_thread(tensor_files.open_model, stored))
 
     async def settle(self, number: RoundId, commits: Sequence[Committed]) -> Manifest:
         """Weigh, aggregate, score and pay a round; `base` is then what it led to."""
         for committed in commits:
             await self._publisher.put_bytes(committed.content)
-        previous = self.base.previous
+        state = get_post_state(self.base.previous)
         seed = Digest(hashlib.sha256(b"simulated round" + number.to_bytes(8, "big")).digest())
-        index = draw_shard(seed, len(self._shards.paths), previous.used_shards if previous else ())
+        index = draw_shard(seed, len(self._shards.paths), state.used_shards)
         shard = self._shards.paths[index]
         inputs = RoundInputs(
             domain=DOMAIN,
             distributor=ZERO_ADDRESS,
             task=TASK,
             round=number,
-            rules=_rules(self._budget, depth_for(self.base.model.layout.chunks)),
-            base=self.base,
+            rules=_rules(self._budget, compute_depth(self.base.model.layout.chunks)),
+            state=state,
+            base_model=self.base.cid,
+            values=self.base.model.layout.values,
             seed=seed,
             shard=Shard(index, self._shards.cids[index], self._shards.proof(index)),
-            shard_path=shard,
             commits=[committed.commit for committed in commits],
-            updates={one.commit.node: self._decode(one.content) for one in commits},
             absent={},
             forced=(),
         )
+        updates = {one.commit.node: self._decode(one.content) for one in commits}
         gate = await self._computer.gate(self.base, shard)
-        settlement = await self._computer.settle(inputs, gate, announce=lambda _: None)
+        job = RoundJob(inputs, self.base, updates, shard)
+        settlement = await self._computer.settle(job, gate, announce=lambda _: None)
         await self._publisher.wait_settled(LIMIT)
         self.base = settlement.base
         return settlement.manifest

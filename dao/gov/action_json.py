@@ -1,11 +1,11 @@
-"""Actions as JSON, as the API and the command line take and show them: a kind, and fields by their names."""
+"""Writes and reads actions as JSON: a kind, and fields by their names."""
 
 import re
 from typing import Any
 
 from dao.core.errors import DecodeError
 from dao.core.formats.address import address_of
-from dao.core.formats.json_form import form_of
+from dao.core.formats.json_form import get_form
 from dao.core.types import hex_of
 from dao.gov.actions import KINDS, Action, Known, Unknown
 
@@ -14,12 +14,12 @@ _NAMES = {re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower(): kind for kind
 
 
 def get_kind(action: Action) -> str:
-    """The name of an action's kind: "create_task", "grant", …, "unknown"."""
+    """Return the name of an action's kind: "create_task", "grant", …, "unknown"."""
     return next((name for name, kind in _NAMES.items() if isinstance(action, kind)), "unknown")
 
 
 def write_fields(action: Action) -> dict[str, object]:
-    """The fields: wei as decimal text, digests and addresses as 0x and hex digits, rules as an object."""
+    """Write the fields: wei as decimal text, digests and addresses as 0x and hex digits, rules as an object."""
     if isinstance(action, Unknown):
         return {
             "target": hex_of(action.target),
@@ -27,7 +27,7 @@ def write_fields(action: Action) -> dict[str, object]:
             "calldata": hex_of(action.calldata),
         }
     kind: Any = type(action)
-    written: dict[str, object] = form_of(kind).write(action)
+    written: dict[str, object] = get_form(kind).write(action)
     return written
 
 
@@ -35,8 +35,8 @@ def read_action(kind: str, fields: object) -> Known:
     """Read what `write_fields` writes, hex digits in any case, addresses as people write them; DecodeError names what is wrong."""
     if kind not in _NAMES:
         raise DecodeError(f"action {kind[:80]!r}: expected one of {' '.join(_NAMES)}")
-    known: Any = _NAMES[kind]
-    action: Known = form_of(known).read(_lowered(fields, kind), kind)
+    action_type: Any = _NAMES[kind]
+    action: Known = get_form(action_type).read(_lowered(fields, kind), kind)
     return action
 
 

@@ -1,4 +1,4 @@
-"""What a proposal may do, as plain records, each one call of the timelock; calls of any other kind stay Unknown."""
+"""The actions of proposals as plain records, encoded as calls of the timelock and decoded; other calls are Unknown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from dao.core.types import Address, RoundId, Rules, TaskId, Wei
 
 @dataclass(frozen=True, slots=True)
 class CreateTask:
-    """A new task under rules; `funds` come from the treasury, which must Approve the distributor for them before."""
+    """Create a task; `funds` come from the treasury, which must Approve the distributor for them before."""
 
     rules: Rules
     funds: Wei
@@ -34,7 +34,7 @@ class CloseTask:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRules:
-    """Other rules for the rounds of a task that open from then on; it states all of them."""
+    """Change the rules of a task for the rounds that open from then on; it states all of them."""
 
     task: TaskId
     rules: Rules
@@ -42,7 +42,7 @@ class ChangeRules:
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """Let an owner take part in a task for admitted members only, or no longer."""
+    """Admit an owner to a task that is for admitted owners only, or remove it."""
 
     task: TaskId
     owner: Address
@@ -51,7 +51,7 @@ class Admit:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceSuperlink:
-    """Another Superlink serves the rounds of a task that open from then on."""
+    """Have another Superlink serve the rounds of a task that open from then on."""
 
     task: TaskId
     superlink: Address
@@ -59,7 +59,7 @@ class ReplaceSuperlink:
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """Decide a frozen result: it stands, or it is void."""
+    """Decide the challenge of a result: it stands, or it is void."""
 
     task: TaskId
     round: RoundId
@@ -76,7 +76,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Let a contract take tokens of the treasury, as CreateTask and Fund make the distributor do."""
+    """Let a contract take tokens of the treasury, as CreateTask and Fund need it of the distributor."""
 
     spender: Address
     amount: Wei
@@ -155,7 +155,7 @@ class SetLateExtension:
 
 @dataclass(frozen=True, slots=True)
 class SetTimelockDelay:
-    """Seconds between what is decided and what is done."""
+    """Seconds between decision and execution."""
 
     seconds: int
 
@@ -196,12 +196,12 @@ Action = Known | Unknown
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    place: str  # field of Deployment
+    address: str  # field of Deployment
     function: str
 
     @property
     def contract(self) -> str:
-        return NAMES[self.place]
+        return NAMES[self.address]
 
 
 KINDS: Mapping[type[Known], _Kind] = {
@@ -229,18 +229,18 @@ KINDS: Mapping[type[Known], _Kind] = {
 
 
 def encode_action(action: Action, deployment: Deployment) -> tuple[Address, Wei, bytes]:
-    """The call that does it: target, wei of ether, calldata; DecodeError for values that do not fit."""
+    """Return the call that does it: target, wei of ether, calldata; DecodeError for values that do not fit."""
     if isinstance(action, Unknown):
         return action.target, action.value, action.calldata
     kind = KINDS[type(action)]
     values = [getattr(action, name) for name in action.__slots__]
     arguments = [rules_fields(value) if isinstance(value, Rules) else value for value in values]
     data = load(kind.contract).functions[kind.function].encode(*arguments)
-    return getattr(deployment, kind.place), Wei(0), data
+    return getattr(deployment, kind.address), Wei(0), data
 
 
 def encode_actions(actions: Sequence[Action], deployment: Deployment) -> Actions:
-    """All calls of a proposal. CreateTask and Fund bring the approval of their tokens along."""
+    """Encode all calls of a proposal. CreateTask and Fund are preceded by the approval of their tokens."""
     calls = []
     for action in actions:
         funds = action.funds if isinstance(action, CreateTask) else getattr(action, "amount", Wei(0))
@@ -252,13 +252,13 @@ def encode_actions(actions: Sequence[Action], deployment: Deployment) -> Actions
 
 
 def decode_action(target: Address, value: Wei, calldata: bytes, deployment: Deployment) -> Action:
-    """What a call of the timelock does; Unknown unless it is, to the byte, the call of one of the known kinds."""
+    """Decode a call of the timelock; Unknown unless it is, to the byte, the call of one of the known kinds."""
     unknown = Unknown(target, value, calldata)
     kind: Any = _by_selector(deployment).get((target, calldata[:4]))
     if kind is None or value:
         return unknown
-    found = KINDS[kind]
-    function = load(found.contract).functions[found.function]
+    call = KINDS[kind]
+    function = load(call.contract).functions[call.function]
     try:
         arguments: list[Any] = list(decode_values(function.inputs, calldata[4:], kind.__name__))
         action: Known = kind(*(rules_of(v) if isinstance(v, tuple) else v for v in arguments))
@@ -268,7 +268,7 @@ def decode_action(target: Address, value: Wei, calldata: bytes, deployment: Depl
 
 
 def compute_proposal_id(actions: Actions, description: str) -> int:
-    """A proposal's number (IGovernor.hashProposal): of its calls and its description, so it is known beforehand."""
+    """Compute a proposal's number from its calls and its description (IGovernor.hashProposal)."""
     fields = (
         *(list(actions.targets), list(actions.values), list(actions.calldatas)),
         keccak256(description.encode()),
@@ -281,7 +281,7 @@ def compute_proposal_id(actions: Actions, description: str) -> int:
 def _by_selector(deployment: Deployment) -> Mapping[tuple[Address, bytes], type[Known]]:
     return {
         (
-            getattr(deployment, kind.place),
+            getattr(deployment, kind.address),
             load(kind.contract).functions[kind.function].selector,
         ): action
         for action, kind in KINDS.items()

@@ -12,7 +12,7 @@ from dao.core.formats.address import checksummed
 from dao.core.types import ZERO_ADDRESS, Address, Rules, TaskId, hex_of
 from dao.gov import actions as do
 from dao.gov.rules_diff import CHANGEABLE, describe_changes, describe_rules
-from dao.gov.units import format_decimal, format_duration, format_tokens
+from dao.gov.units import format_amount, format_decimal, format_duration
 
 _NOTHING: Mapping[TaskId, Rules] = {}
 
@@ -31,7 +31,7 @@ def describe_action(  # noqa: C901, PLR0911, PLR0912  (a case each)
 
     match action:
         case do.CreateTask(rules, funds):
-            return f"Create a task with {format_tokens(funds)} in escrow: {describe_rules(rules)}."
+            return f"Create a task with {format_amount(funds)} in escrow: {describe_rules(rules)}."
         case do.CloseTask(task, refund_to):
             return f"Close task {task} for good; what is left of its escrow goes to {who(refund_to)}."
         case do.ChangeRules(task, rules):
@@ -48,11 +48,11 @@ def describe_action(  # noqa: C901, PLR0911, PLR0912  (a case each)
             verdict = verdict if valid else "make its result void; the challenger's bond goes back"
             return f"Decide the challenge of round {round_id} of task {task}: {verdict}."
         case do.Grant(to, value):
-            return f"Pay {format_tokens(value)} of the treasury to {who(to)}."
+            return f"Pay {format_amount(value)} of the treasury to {who(to)}."
         case do.Approve(spender, value):
-            return f"Let {who(spender)} take {format_tokens(value)} of the treasury."
+            return f"Let {who(spender)} take {format_amount(value)} of the treasury."
         case do.Fund(task, value):
-            return f"Move {format_tokens(value)} of the treasury into the escrow of task {task}."
+            return f"Move {format_amount(value)} of the treasury into the escrow of task {task}."
         case do.PauseTasks():
             return "Stop new tasks, new members of tasks and new rounds; rounds in flight end."
         case do.UnpauseTasks():
@@ -68,7 +68,7 @@ def describe_action(  # noqa: C901, PLR0911, PLR0912  (a case each)
         case do.SetVotingPeriod(seconds):
             return f"Let members vote for {format_duration(seconds)}."
         case do.SetThreshold(votes):
-            return f"Ask of a proposer {format_tokens(votes)} of votes."
+            return f"Ask of a proposer {format_amount(votes)} of votes."
         case do.SetQuorum(percent):
             return f"Ask of a proposal a quorum of {percent} percent of the supply that counts."
         case do.SetLateExtension(seconds):
@@ -106,7 +106,7 @@ def describe_delegation(what: str, to: Address, own: Address) -> str:
 
 def _call(target: Address, calldata: bytes, deployment: Deployment) -> str:
     """The function and its arguments where the target is one of the network's contracts, else the bytes."""
-    plain = f"{len(calldata)} bytes of a kind that is not known here, selector {hex_of(calldata[:4])}"
+    fallback = f"{len(calldata)} bytes of a kind that is not known here, selector {hex_of(calldata[:4])}"
     for place, contract in NAMES.items():
         if getattr(deployment, place) != target:
             continue
@@ -116,7 +116,7 @@ def _call(target: Address, calldata: bytes, deployment: Deployment) -> str:
             try:
                 values = decode(function.inputs, calldata[4:], function.name)
             except DecodeError:
-                return plain
+                return fallback
             shown = ", ".join(hex_of(v) if isinstance(v, bytes) else str(v) for v in values)
             return f"{function.name}({shown})"
-    return plain
+    return fallback

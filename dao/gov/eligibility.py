@@ -6,7 +6,7 @@ from dao.chain.governance import Governor, VotingPower
 from dao.core.errors import AlreadyVoted, NotActive, NoVotes, Reverted, UnknownProposal
 from dao.core.types import ZERO_ADDRESS, Address, Timestamp, Wei, hex_of
 from dao.gov.schedule import NO_VOTES, VOTED, explain_refusal, read_times
-from dao.gov.units import format_tokens
+from dao.gov.units import format_amount
 
 
 async def check_tokens(chain: Chain, contract: str, account: Address) -> None:
@@ -42,6 +42,6 @@ async def check_threshold(chain: Chain, proposer: Address) -> None:
     votes = await VotingPower(chain).past_votes_of(proposer, Timestamp(at.timestamp - 1), at)
     if votes < needed:
         has = (
-            f"a proposal needs {format_tokens(Wei(needed))} of votes, this account has {format_tokens(votes)}"
+            f"a proposal needs {format_amount(Wei(needed))} of votes, this account has {format_amount(votes)}"
         )
         raise NoVotes(f"{has}; votes count once they are delegated, to oneself or another")

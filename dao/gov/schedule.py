@@ -1,4 +1,4 @@
-"""When a proposal is voted on, queued, executed and withdrawn, in words for whoever comes too early or too late."""
+"""The times at which a proposal is voted on, queued, executed and withdrawn, and words for acts out of time."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ OVER = {  # nothing follows these
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Where a proposal stands at `now`; `eta`: from when on it may be executed, 0 or None where it is not queued."""
+    """A proposal's state and times at `now`; `eta`: when it may be executed, 0 or None where it is not queued."""
 
     state: str
     starts_at: int
@@ -29,7 +29,7 @@ class Times:
 
 
 async def read_times(chain: Chain, proposal: int) -> Times:
-    """Where a proposal stands; Reverted when there is none."""
+    """Read a proposal's state and times; Reverted when there is none."""
     governor, at = Governor(chain), chain.head()
     return Times(
         (await governor.state_of(proposal, at)).name.lower(),
@@ -41,7 +41,7 @@ async def read_times(chain: Chain, proposal: int) -> Times:
 
 
 def explain_refusal(act: str, times: Times) -> str | None:  # noqa: PLR0911  (a case each)
-    """Why a proposal cannot be voted on, queued, executed or withdrawn ("cancel") now; None when it can."""
+    """Return why a proposal cannot be voted on, queued, executed or withdrawn ("cancel") now; None when it can."""
     state, voting = times.state, f"from {format_time(times.starts_at)} to {format_time(times.ends_at)}"
     if state == _FITS[act]:
         if act == "execute" and times.eta and times.eta > times.now:
@@ -65,5 +65,5 @@ def explain_refusal(act: str, times: Times) -> str | None:  # noqa: PLR0911  (a 
 
 
 def is_too_late(act: str, state: str) -> bool:
-    """Whether the time to queue or execute a proposal is past, whatever happens."""
+    """Return whether a proposal can never be queued or executed any more."""
     return state in OVER or (act == "queue" and state == "queued")

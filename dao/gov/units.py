@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
-
 from dao.chain.task_rules import Unit
-from dao.core.reasons import in_tokens
 from dao.core.types import Wei, hex_of
+from dao.core.formats.reasons import format_tokens
+from dao.core.types import Wei
 
 _TOKEN = 10**18
 
 
-def format_tokens(value: Wei) -> str:
+def format_amount(value: Wei) -> str:
     """Write tokens exactly: "1,000.5 tokens"."""
     return f"{format_decimal(value)} {'token' if value == _TOKEN else 'tokens'}"
 
@@ -25,13 +25,13 @@ def format_duration(seconds: int) -> str:
 
 def format_decimal(value: int) -> str:
     """Write units of 10^18 as a decimal number: "1,000.5"."""
-    whole, point, rest = in_tokens(value).partition(".")
+    whole, point, rest = format_tokens(value).partition(".")
     return f"{int(whole):,}{point}{rest}"
 
 
 _FORMATS: Mapping[Unit, Callable[[Any], str]] = {
     Unit.SECONDS: format_duration,
-    Unit.TOKENS: format_tokens,
+    Unit.TOKENS: format_amount,
     Unit.ADDRESS: hex_of,
     Unit.DIGEST: hex_of,
     Unit.YES_OR_NO: lambda yes: "yes" if yes else "no",

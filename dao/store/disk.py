@@ -9,10 +9,11 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ContentError, NotFound
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, digest_of_content, name_of
+from dao.store.cid import digest_of_content, name_of
 from dao.store.folder import READ, FolderSource
 from dao.store.hashing import check_size, cid_of_file
 from dao.store.partial_file import PartialFile, put_in_place, sync_folder
@@ -118,7 +119,7 @@ class DiskStore(FolderSource):
 
     def _copy(self, descriptor: int, what: str) -> Cid:
         with self.incoming(what) as incoming:
-            while data := os.read(descriptor, CHUNK):
+            while data := os.read(descriptor, CONTENT_LEAF):
                 incoming.write(data)
             cid = incoming.check(None)
             self.keep(incoming, cid)

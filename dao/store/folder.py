@@ -4,10 +4,11 @@ import asyncio
 import os
 from pathlib import Path
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ContentError, Mismatch, NotFound
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, digest_of_content, is_named, name_of
+from dao.store.cid import digest_of_content, is_named, name_of
 from dao.store.hashing import check_size, cid_of_file
 from dao.store.source import MAX_CONTENT
 
@@ -84,4 +85,4 @@ class FolderSource:
             raise ContentError(
                 f"{name_of(digest)} in {self.root}: cannot be read: {error.strerror}; check the disk and its permissions"
             ) from None
-        return Cid(ContentCodec.RAW if size <= CHUNK else ContentCodec.DAG_PB, digest)
+        return Cid(ContentCodec.RAW if size <= CONTENT_LEAF else ContentCodec.DAG_PB, digest)

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import httpx
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ConfigError, ContentError, DecodeError, Mismatch, NotFound, TooLarge
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, name_of, root_codec
+from dao.store.cid import detect_codec, name_of
 from dao.store.disk import DiskStore
 from dao.store.source import MAX_CONTENT
-from dao.store.unixfs import Part, parts_of, root_part
+from dao.store.unixfs import Part, read_parts, read_root
 
 _PARALLEL = 8  # blocks requested at once
 _CONNECT_SECONDS, _SILENCE_SECONDS = 5.0, 30.0
@@ -70,7 +71,7 @@ class GatewaySource:
         what = f"{name_of(content)} from {self.name}"
         cid, block = await self._root(content)
         try:
-            root = root_part(cid, block)
+            root = read_root(cid, block)
         except DecodeError as error:
             raise Mismatch(f"{what}: not a content of this protocol: {error}") from None
         if root.size > max_bytes:
@@ -86,7 +87,7 @@ class GatewaySource:
             yield block
             return
         try:
-            waiting = parts_of(block, part)
+            waiting = read_parts(block, part)
         except DecodeError as error:
             raise Mismatch(f"{part.cid} from {self.name}: not a content of this protocol: {error}") from None
         waiting.reverse()
@@ -110,7 +111,7 @@ class GatewaySource:
         """Fetch the root block; for a bare digest, its first byte tells the codec."""
         cid = content if isinstance(content, Cid) else Cid(ContentCodec.RAW, content)
         block = await self._block(cid, None)
-        return (cid if isinstance(content, Cid) else Cid(root_codec(block), content)), block
+        return (cid if isinstance(content, Cid) else Cid(detect_codec(block), content)), block
 
     async def _block(self, cid: Cid, size: int | None) -> bytes:
         what = f"block {cid} from {self.name}"
@@ -121,8 +122,8 @@ class GatewaySource:
                     raise NotFound(f"{what}: HTTP status {answer.status_code}; ask another source")
                 async for piece in answer.aiter_raw():
                     block += piece
-                    if len(block) > CHUNK:
-                        raise Mismatch(f"{what}: more than {CHUNK} bytes, which no block has")
+                    if len(block) > CONTENT_LEAF:
+                        raise Mismatch(f"{what}: more than {CONTENT_LEAF} bytes, which no block has")
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise ContentError(f"{what}: {reason}; check the gateway's address and connection") from None

@@ -4,9 +4,10 @@ import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ContentError, Mismatch, TooLarge
 from dao.core.formats.cid import Cid
-from dao.store.cid import CHUNK, TreeBuilder
+from dao.store.cid import TreeBuilder
 
 _LANES = min(4, os.cpu_count() or 1)
 _pool = ThreadPoolExecutor(_LANES, thread_name_prefix="hash")
@@ -18,9 +19,9 @@ def cid_of_file(descriptor: int, size: int) -> Cid:
     It reads into a buffer instead of mapping the file, for a mapped file that another program shortens would kill
     the process. Mismatch when the file is shorter, ContentError when `size` is 0.
     """
-    leaves = -(-size // CHUNK)
+    leaves = -(-size // CONTENT_LEAF)
     lanes = min(_LANES, -(-leaves // 4))  # a thread costs more than a few chunks
-    starts = [range(lane * CHUNK, size, max(lanes, 1) * CHUNK) for lane in range(lanes)]
+    starts = [range(lane * CONTENT_LEAF, size, max(lanes, 1) * CONTENT_LEAF) for lane in range(lanes)]
     others = [_pool.submit(_digests, descriptor, size, lane) for lane in starts[1:]]
     digests: list[bytes] = [b""] * leaves
     try:
@@ -32,15 +33,15 @@ def cid_of_file(descriptor: int, size: int) -> Cid:
                 other.exception()
     tree = TreeBuilder()
     for index, digest in enumerate(digests):
-        tree.add(digest, min(CHUNK, size - index * CHUNK))
+        tree.add(digest, min(CONTENT_LEAF, size - index * CONTENT_LEAF))
     return tree.root()
 
 
 def _digests(descriptor: int, size: int, starts: range) -> list[bytes]:
-    buffer = memoryview(bytearray(CHUNK))
+    buffer = memoryview(bytearray(CONTENT_LEAF))
     digests = []
     for start in starts:
-        length = min(CHUNK, size - start)
+        length = min(CONTENT_LEAF, size - start)
         if read_at(descriptor, buffer[:length], start) < length:
             raise Mismatch(f"file of {size} bytes: it became shorter while it was read")
         digests.append(hashlib.sha256(buffer[:length]).digest())

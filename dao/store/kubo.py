@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ContentError, Mismatch, NotFound
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, cid_of_bytes, name_of, root_codec
+from dao.store.cid import cid_of_bytes, detect_codec, name_of
 from dao.store.disk import DiskStore
 from dao.store.hashing import check_size, cid_of_file
 from dao.store.kubo_api import DeclinedError, KuboApi
@@ -21,7 +22,7 @@ _THREADS = 64  # most of them wait: requests for content that no node has must n
 _ADD = {  # IPFS profile unixfs-v1-2025, spelled out: an operator's own defaults may differ
     "cid-version": "1",
     "raw-leaves": "true",
-    "chunker": f"size-{CHUNK}",
+    "chunker": f"size-{CONTENT_LEAF}",
     "max-file-links": "1024",
     "hash": "sha2-256",
     "cid-base": "base32",
@@ -111,17 +112,17 @@ class KuboStore:
                 block = bytearray()
                 for piece in pieces:
                     block += piece
-                    check_size(len(block), 2 * CHUNK, what)
+                    check_size(len(block), 2 * CONTENT_LEAF, what)
                     limit.check()
         except DeclinedError as error:
             raise NotFound(
                 f"{what}: not found: {error}; connect to a node that has it, or ask another source"
             ) from None
-        return Cid(root_codec(block), digest)  # the content is checked when it is read
+        return Cid(detect_codec(block), digest)  # the content is checked when it is read
 
     async def put_bytes(self, data: bytes) -> Cid:
         cid = await asyncio.to_thread(cid_of_bytes, data)
-        pieces = [data[start : start + CHUNK] for start in range(0, len(data), CHUNK)]
+        pieces = [data[start : start + CONTENT_LEAF] for start in range(0, len(data), CONTENT_LEAF)]
         return await self._run(lambda limit: self._add(cid, lambda: iter(pieces), limit))
 
     async def put_file(self, path: Path, move: bool = False) -> Cid:
@@ -140,7 +141,7 @@ class KuboStore:
 
                 def pieces() -> Iterator[bytes]:
                     file.seek(0)
-                    while piece := file.read(CHUNK):
+                    while piece := file.read(CONTENT_LEAF):
                         limit.check()
                         yield piece
 

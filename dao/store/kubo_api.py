@@ -6,8 +6,8 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ConfigError, ContentError
-from dao.store.cid import CHUNK
 
 _CONNECT_SECONDS = 5.0
 _SILENCE_SECONDS = 30.0  # without a byte, although the call as a whole may take longer
@@ -37,7 +37,7 @@ class KuboApi:
                 import ipfshttpclient
             warnings.filterwarnings("ignore", "The 'strict' parameter is no longer needed", FutureWarning)
             try:
-                client = ipfshttpclient.Client(self._address, session=True, chunk_size=CHUNK)
+                client = ipfshttpclient.Client(self._address, session=True, chunk_size=CONTENT_LEAF)
             except ipfshttpclient.exceptions.AddressError:
                 raise ConfigError(
                     f"IPFS node {self._address!r}: expected a multiaddr such as /ip4/127.0.0.1/tcp/5001/http"

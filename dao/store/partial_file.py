@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ContentError, Mismatch
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, Buffer, CidHasher, is_named, name_of
+from dao.store.cid import Buffer, CidHasher, is_named, name_of
 from dao.store.hashing import check_size
 
 _INLINE = 16 << 10  # bytes: below this, handing work to a thread costs more than the work
@@ -77,7 +78,7 @@ class PartialFile:
     def take_up(self) -> None:
         """Read the bytes of an earlier download, so that writing goes on behind them. Blocks."""
         with self._lock:
-            while self._file >= 0 and (data := os.read(self._file, CHUNK)):
+            while self._file >= 0 and (data := os.read(self._file, CONTENT_LEAF)):
                 self._hasher.update(data)
         if self.size > self.max_bytes:
             self.restart()

@@ -6,11 +6,12 @@ blocks there are and how long each is: a hostile root cannot make a reader fetch
 
 from dataclasses import dataclass
 
+from dao.core.constants import CONTENT_LEAF, CONTENT_LINKS
 from dao.core.errors import DecodeError
 from dao.core.formats.cid import Cid, ContentCodec
-from dao.store.cid import CHUNK, MAX_LINKS, DagLink, encode_node
+from dao.store.cid import DagLink, encode_node
 
-MAX_BLOCK = 64 + MAX_LINKS * 64  # bytes of a node: a link takes at most 55, its size in the data 11
+MAX_BLOCK = 64 + CONTENT_LINKS * 64  # bytes of a node: a link takes at most 55, its size in the data 11
 _LINK_HEAD = b"\x0a\x24"
 
 
@@ -42,7 +43,7 @@ def _links(block: bytes) -> list[DagLink]:
         raise ValueError
     children: list[tuple[Cid, int]] = []
     at = 0
-    while block[at] == 0x12 and len(children) < MAX_LINKS:
+    while block[at] == 0x12 and len(children) < CONTENT_LINKS:
         length, at = _varint(block, at + 1)
         entry, at = block[at : at + length], at + length
         total, end = _varint(entry, 41)
@@ -69,29 +70,29 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     raise ValueError
 
 
-def root_part(root: Cid, block: bytes) -> Part:
+def read_root(root: Cid, block: bytes) -> Part:
     """Return the whole content as a part, read off its root block; DecodeError when it is not a root."""
     if root.codec is ContentCodec.RAW:
-        if not 0 < len(block) <= CHUNK:
-            raise DecodeError(f"raw root of {len(block)} bytes: expected 1 to {CHUNK}")
-        return Part(root, 0, len(block), CHUNK)
-    size, full = sum(link.size for link in parse_node(block)), CHUNK
-    if size <= CHUNK:
+        if not 0 < len(block) <= CONTENT_LEAF:
+            raise DecodeError(f"raw root of {len(block)} bytes: expected 1 to {CONTENT_LEAF}")
+        return Part(root, 0, len(block), CONTENT_LEAF)
+    size, full = sum(link.size for link in parse_node(block)), CONTENT_LEAF
+    if size <= CONTENT_LEAF:
         raise DecodeError(
-            f"dag-pb root over {size} bytes: expected more than the {CHUNK} that a raw leaf holds"
+            f"dag-pb root over {size} bytes: expected more than the {CONTENT_LEAF} that a raw leaf holds"
         )
     while full < size:
-        full *= MAX_LINKS
+        full *= CONTENT_LINKS
     return Part(root, 0, size, full)
 
 
-def parts_of(block: bytes, part: Part) -> list[Part]:
+def read_parts(block: bytes, part: Part) -> list[Part]:
     """Return the children of the node that holds `part`; DecodeError unless they are shaped as the protocol says.
 
     Every child but the last is full: the size of a part fixes their number, their sizes and their codecs.
     """
-    full = part.full // MAX_LINKS
-    codec = ContentCodec.RAW if full == CHUNK else ContentCodec.DAG_PB
+    full = part.full // CONTENT_LINKS
+    codec = ContentCodec.RAW if full == CONTENT_LEAF else ContentCodec.DAG_PB
     links = parse_node(block)
     parts = [
         Part(link.cid, part.offset + start, min(full, part.size - start), full)

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from dao.store.cid import CHUNK
+from dao.core.constants import CONTENT_LEAF
 from dao.wire.messages import TICKET_BYTES, DataChannel
 
 MIN_SIZE = 4 << 20  # bytes; fewer are not worth a connection
@@ -180,7 +180,7 @@ def send(connection: socket.socket, path: Path, offset: int, size: int) -> None:
     """Have the kernel send a file's bytes from `offset` up to `size`. Blocks; OSError when the connection breaks."""
     with path.open("rb") as file:
         while offset < size:
-            sent = connection.sendfile(file, offset, min(16 * CHUNK, size - offset))
+            sent = connection.sendfile(file, offset, min(16 * CONTENT_LEAF, size - offset))
             if not sent:
                 raise OSError(f"{path.name}: it became shorter")
             offset += sent
@@ -188,9 +188,9 @@ def send(connection: socket.socket, path: Path, offset: int, size: int) -> None:
 
 def receive(connection: socket.socket, size: int, take: Take) -> None:
     """Pass on `size` bytes in pieces as they come. Blocks; OSError when the connection breaks."""
-    buffer = memoryview(bytearray(min(CHUNK, size)))
+    buffer = memoryview(bytearray(min(CONTENT_LEAF, size)))
     while size:
-        piece = buffer[: min(CHUNK, size)]
+        piece = buffer[: min(CONTENT_LEAF, size)]
         filled = 0
         while filled < len(piece):
             received = connection.recv_into(piece[filled:])

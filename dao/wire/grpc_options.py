@@ -12,9 +12,9 @@ from typing import Any
 
 import grpc
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ConfigError, ContentError
 from dao.runtime.config import is_host_port
-from dao.store.cid import CHUNK
 
 HELLO = "/commonweight.Superlink/Hello"
 COMMIT = "/commonweight.Superlink/Commit"
@@ -26,7 +26,7 @@ FETCH = "/commonweight.Content/Fetch"
 GO_ON = ("commonweight-go-on", "1")  # a Superlink's metadata once it wants the content of a reveal
 CHANNEL = "commonweight-door-bin"  # beside it: the DataChannel that the content is to go over
 
-PIECE = CHUNK  # bytes of a message of content
+PIECE = CONTENT_LEAF  # bytes of a message of content
 MIN_RATE = 64 * 1024.0  # bytes a second of a stream, on the whole
 MAX_MESSAGE = PIECE + 64 * 1024  # bytes of any message, well below gRPC's own limit of 4 MiB
 EOF: Any = grpc.aio.EOF  # type: ignore[attr-defined]  # its stubs leave it out

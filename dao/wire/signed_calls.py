@@ -9,14 +9,14 @@ from itertools import takewhile
 from typing import Protocol
 
 from dao.chain.signer import recover
+from dao.core.constants import MAX_AHEAD
 from dao.core.errors import DecodeError
-from dao.core.formats.signed_messages import request_digest
+from dao.core.formats.signed_messages import compute_request_digest
 from dao.core.types import Address, Digest, Domain, Timestamp, hex_of
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_status import Refusal, Why
 from dao.wire.messages import MAX_BODY, SESSION_BYTES, check_length, parse
 
-MAX_AHEAD = 300  # seconds from now to the expiry of a call, at most
 MAX_NONCES = 20_000  # of one node, not yet expired
 _MAX_SIGNED = MAX_BODY + 512
 
@@ -47,7 +47,7 @@ def sign_call(
         chain_id=domain.chain_id,
         coordinator=domain.coordinator,
         node=signer.address,
-        signature=signer.sign(request_digest(domain, method, body_hash, nonce, expiry)),
+        signature=signer.sign(compute_request_digest(domain, method, body_hash, nonce, expiry)),
     ).SerializeToString()
 
 
@@ -141,7 +141,7 @@ class RequestVerifier:
             )
 
     def _check_signature(self, method: str, node: Address, signed: pb.Signed) -> None:
-        digest = request_digest(
+        digest = compute_request_digest(
             self._domain, method, Digest(signed.body_hash), Digest(signed.nonce), Timestamp(signed.expiry)
         )
         try:

@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 from dao.app.bundle import bundle
 from dao.app.shards import read_shards
 from dao.chain.signer import Signer
-from dao.core.formats.layout import Layout, model_size, write_model
+from dao.core.formats.layout import Layout, compute_model_size, write_model
 from dao.store.disk import DiskStore
 from tests.support import RULES
 
@@ -69,7 +69,7 @@ class Assignment:
         made.shards.mkdir()
         (made.app / "app.py").write_text(APP)
         layout = Layout.of(SHAPES)
-        buffer = bytearray(model_size(layout))
+        buffer = bytearray(compute_model_size(layout))
         model = write_model(layout, buffer)
         generator = np.random.Generator(np.random.Philox(5))
         model.flat[:] = 0.3 * generator.standard_normal(layout.size)

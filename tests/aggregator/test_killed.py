@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aggregator.journal import SuperlinkJournal
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import exit_code
 from dao.chain.client import Chain
 from dao.chain.contracts import Distributor
@@ -20,7 +20,7 @@ from dao.chain.events import Aborted, Finalized, ResultPosted, RoundOpened
 from dao.chain.signer import Signer
 from dao.core.errors import Refused, Reverted, Unreachable
 from dao.core.formats.cid import Cid
-from dao.core.reward_tree import reward_proof
+from dao.core.reward_tree import compute_reward_proof
 from dao.core.types import Digest, Phase, RoundId
 from dao.runtime.failpoint import VARIABLE
 from dao.wire.superlink_client import SuperlinkClient
@@ -118,7 +118,7 @@ async def claim_all(world: World, round_id: int) -> int:
         contract = Distributor(chain)
         for member in world.members:
             owner = member.owner.address
-            proof = reward_proof(chain.chain_id, distributor, world.task, owed, owner)
+            proof = compute_reward_proof(chain.chain_id, distributor, world.task, owed, owner)
             async with world.network.sender(chain, member.owner) as sender:
                 await sender.send(contract.claim(world.task, owner, owed[owner], proof))
                 with pytest.raises(Reverted):
@@ -133,7 +133,7 @@ async def test_failpoints__all_in_the_source__are_tried() -> None:
 
 
 async def test_superlink__killed_at_every_step__completes_its_rounds_and_pays_once(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     home = tmp_path / "superlink"
     home.mkdir()

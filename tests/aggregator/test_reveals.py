@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 
 from aggregator.collection import Collection
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import exit_code
-from dao.content.tensor_files import update_limit
+from dao.content.tensor_files import compute_update_limit
 from dao.core.commits import Reveal
-from dao.core.formats.canonical import canonical_json
+from dao.core.constants import UPDATE_MAGIC
+from dao.core.formats.canonical import write_canonical
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Layout, Model
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.manifest import Node as Row
-from dao.core.formats.update import MAGIC, update_prefix
+from dao.core.formats.update import encode_update_prefix
 from dao.core.types import Codec, Digest, RoundId, Status
 from dao.store.cid import cid_of_bytes
 from dao.wire.messages import Ack, RevealRequest
@@ -36,8 +37,8 @@ LAYOUT = Layout.of(SHAPES)
 
 def header(codec: str, tensors: Any) -> bytes:
     """The start of an update that says this of itself."""
-    words = canonical_json({"codec": codec, "tensors": tensors})
-    return MAGIC + len(words).to_bytes(4, "big") + words
+    words = write_canonical({"codec": codec, "tensors": tensors})
+    return UPDATE_MAGIC + len(words).to_bytes(4, "big") + words
 
 
 def tensors(**changes: Any) -> list[list[Any]]:
@@ -49,19 +50,19 @@ def tensors(**changes: Any) -> list[list[Any]]:
 
 
 def body(update: bytes, codec: Codec = Codec.INT8) -> bytes:
-    return update[len(update_prefix(LAYOUT, codec)) :]
+    return update[len(encode_update_prefix(LAYOUT, codec)) :]
 
 
 def with_byte(update: bytes, place: int, byte: int) -> bytes:
     """The update with one byte of its body changed; from the end where `place` is negative."""
-    first = len(update_prefix(LAYOUT, Codec.INT8))
+    first = len(encode_update_prefix(LAYOUT, Codec.INT8))
     where = place % (len(update) - first) + first
     return update[:where] + bytes([byte]) + update[where + 1 :]
 
 
 def with_float(update: bytes, value: float) -> bytes:
     """The float32 update with another first value."""
-    first = len(update_prefix(LAYOUT, Codec.FLOAT32))
+    first = len(encode_update_prefix(LAYOUT, Codec.FLOAT32))
     return update[:first] + np.array(value, ">f4").tobytes() + update[first + 4 :]
 
 
@@ -82,8 +83,8 @@ INVALID: dict[str, tuple[Spoil, str]] = {
     "cut off": (lambda u: u[:-1], "bytes"),
     "longer": (lambda u: u + b"\0", "bytes"),
     "not an update": (lambda _: b'{"format":"manifest/1"}', "update"),
-    "endless header": (lambda u: MAGIC + b"\xff\xff\xff\xff" + body(u), "header"),
-    "nested header": (lambda _: MAGIC + (10**6).to_bytes(4, "big") + b"[" * 10**6, "header"),
+    "endless header": (lambda u: UPDATE_MAGIC + b"\xff\xff\xff\xff" + body(u), "header"),
+    "nested header": (lambda _: UPDATE_MAGIC + (10**6).to_bytes(4, "big") + b"[" * 10**6, "header"),
     "many tensors": (lambda _: header("int8", [[f"{i:06}", []] for i in range(60_000)]), "tensor"),
     "endless shape": (lambda u: header("int8", tensors(**{"0_bias": [2**52, 2**52]})) + body(u), "0.bias"),
 }
@@ -163,12 +164,12 @@ def cast(world: World) -> dict[str, Node]:
     nodes["other bytes"].revealed = lambda update: with_byte(update, 1, 7)
     nodes["another root"].declared_root = lambda _: digest(9)
     nodes["too large"].declared_root = lambda _: digest(9)
-    nodes["too large"].content = lambda *_: bytes(update_limit(LAYOUT, Codec.INT8) + 1)
+    nodes["too large"].content = lambda *_: bytes(compute_update_limit(LAYOUT, Codec.INT8) + 1)
     return nodes
 
 
 async def test_round__nodes_of_every_bad_kind__are_named_and_the_others_paid(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     patient = Patient(evaluator)
     world = await World.make(network, assignment, tmp_path, patient, 7 + len(INVALID) + 3)
@@ -222,7 +223,7 @@ FLOATS = {"nan": np.nan, "infinity": -np.inf, "denormal": 1e-42, "off the grid":
 
 
 async def test_round__float32_values_out_of_range__name_their_tensor(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path, evaluator, 7, codec=Codec.FLOAT32)
     for node, value in zip(world.nodes[2:], FLOATS.values(), strict=True):

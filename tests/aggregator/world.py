@@ -12,7 +12,7 @@ import numpy as np
 from aggregator.collection import Collection
 from aggregator.daemon import RunningSuperlink, open_superlink
 from aggregator.settings import SuperlinkSettings
-from dao.app.gradient_client import Evaluated, Evaluator
+from dao.app.gradient_client import GradientClient, GradientFile
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry, Token
@@ -24,11 +24,11 @@ from dao.content.tensor_files import open_model
 from dao.core.commits import Reveal, SignedCommit
 from dao.core.errors import NotFound
 from dao.core.formats.cid import Cid
-from dao.core.formats.layout import Layout, Model, model_size, write_model
+from dao.core.formats.layout import Layout, Model, compute_model_size, write_model
 from dao.core.formats.manifest import Manifest, parse_manifest
-from dao.core.formats.signed_messages import commit_digest, operator_digest
-from dao.core.formats.update import encode_body, update_prefix
-from dao.core.merkle import body_root
+from dao.core.formats.signed_messages import compute_commit_digest, compute_operator_digest
+from dao.core.formats.update import encode_update_prefix, encode_update_rows
+from dao.core.merkle import compute_body_root
 from dao.core.types import Digest, Phase, Result, RoundId, RoundState, Rules, Signature, TaskId, TaskState
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
@@ -40,20 +40,20 @@ from tests.support import RULES, Member, Network
 E = TypeVar("E", bound=Event)
 
 
-class Patient(Evaluator):
+class Patient(GradientClient):
     """Lets rounds wait before their gate gradient, or before their scores, so that a test can be there in time."""
 
-    def __init__(self, evaluator: Evaluator) -> None:
+    def __init__(self, evaluator: GradientClient) -> None:
         self._evaluator = evaluator
         self.go, self.score = asyncio.Event(), asyncio.Event()
         self.go.set()
         self.score.set()
 
-    async def gate_gradient(self, base: Path, shard: Path) -> Evaluated:
+    async def gate_gradient(self, base: Path, shard: Path) -> GradientFile:
         await self.go.wait()
         return await self._evaluator.gate_gradient(base, shard)
 
-    async def reference_gradient(self, base: Path, model: Path, shard: Path) -> Evaluated:
+    async def reference_gradient(self, base: Path, model: Path, shard: Path) -> GradientFile:
         await self.score.wait()
         return await self._evaluator.reference_gradient(base, model, shard)
 
@@ -70,7 +70,7 @@ async def enlisted(network: Network, task: TaskId, count: int) -> list[Member]:
 
         async def enlist(owner: Signer, operator: Signer) -> None:
             registry = network.deployment.registry
-            consent = operator_digest(chain.chain_id, registry, owner.address, operator.address)
+            consent = compute_operator_digest(chain.chain_id, registry, owner.address, operator.address)
             async with network.sender(chain, owner) as sender:
                 await sender.send(Token(chain).approve(registry, RULES.min_stake))
                 call = Registry(chain).register(operator.address, RULES.min_stake, operator.sign(consent))
@@ -92,7 +92,7 @@ class World:
     rules: Rules
     bonded: Member
     members: list[Member]
-    evaluator: Evaluator
+    evaluator: GradientClient
     nodes: list["Node"] = field(default_factory=list)
 
     @classmethod
@@ -101,7 +101,7 @@ class World:
         network: Network,
         assignment: Assignment,
         home: Path,
-        evaluator: Evaluator,
+        evaluator: GradientClient,
         members: int = 3,
         operator: Signer | None = None,
         **changes: Any,
@@ -253,7 +253,7 @@ class Node:
 
     def honest(self, base: Model) -> bytes:
         """A few steps of gradient descent on this node's own samples, by numpy."""
-        trained = bytearray(model_size(base.layout))
+        trained = bytearray(compute_model_size(base.layout))
         model = write_model(base.layout, trained)
         model.flat[:] = base.flat
         t, data = model.tensors, samples(self.index)
@@ -274,8 +274,8 @@ class Node:
         return self.encode(base, model)
 
     def encode(self, base: Model, trained: Model) -> bytes:
-        body = encode_body(base, trained, self.world.rules.codec)
-        return update_prefix(base.layout, self.world.rules.codec) + body.tobytes()
+        body = encode_update_rows(base, trained, self.world.rules.codec)
+        return encode_update_prefix(base.layout, self.world.rules.codec) + body.tobytes()
 
     async def take_part(self, chain: Chain, address: str, rounds: range) -> None:
         client = SuperlinkClient(address, self.signer, chain.domain)
@@ -299,7 +299,7 @@ class Node:
         root, cid = self.root_of(update), cid_of_bytes(update)
         task, node = self.world.task, self.signer.address
         commitment = Reveal(cid, root, self.salt).commitment
-        digest = commit_digest(chain.domain, task, round_id, node, commitment)
+        digest = compute_commit_digest(chain.domain, task, round_id, node, commitment)
         signature = Signature(self.signer.sign(digest))
         return Made(round_id, update, cid, root, SignedCommit(task, round_id, node, commitment, signature))
 
@@ -343,9 +343,9 @@ class Node:
         if self.declared_root is not None:
             return self.declared_root(update)
         layout = Layout.of(SHAPES)
-        prefix = len(update_prefix(layout, self.world.rules.codec))
+        prefix = len(encode_update_prefix(layout, self.world.rules.codec))
         rows = np.frombuffer(update, np.uint8, offset=prefix).reshape(layout.chunks, -1)
-        return body_root(rows, RULES.body_depth)
+        return compute_body_root(rows, RULES.body_depth)
 
     async def base(self, chain: Chain, client: SuperlinkClient, round_id: RoundId) -> Model:
         coordinator = Coordinator(chain)

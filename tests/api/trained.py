@@ -13,7 +13,7 @@ from dao.chain.contracts import Coordinator, Token
 from dao.chain.governance import Actions, Governor, Support
 from dao.chain.signer import Signer
 from dao.core.formats.manifest import Manifest, dump_manifest
-from dao.core.settle import result
+from dao.core.settle import compute_result
 from dao.core.types import BlockNumber, RoundId, TaskId, Wei
 from dao.devnet.anvil import Anvil
 from dao.gov.actions import compute_proposal_id
@@ -71,7 +71,7 @@ async def _play(
                 manifest = replace(manifest, nodes=tuple(nodes))
             content = dump_manifest(manifest)
             await store.put_bytes(content)
-            posted = result(manifest, (), manifest.model.digest, cid_of_bytes(content).digest)
+            posted = compute_result(manifest, (), manifest.model.digest, cid_of_bytes(content).digest)
             await sender.send(coordinator.post_result(task, number, seed, posted))
             manifests.append(manifest)
             if number == 1:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from dao.app.shards import read_shards
-from dao.core.formats.gradient import LEAF, gradient_prefix
+from dao.core.constants import GRADIENT_LEAF
+from dao.core.formats.gradient import encode_gradient_prefix
 from dao.core.formats.manifest import Absent, Account, Manifest, Node
-from dao.core.merkle import body_root
+from dao.core.merkle import compute_body_root
 from dao.core.types import MicroScore, Result, Status, Wei
 from dao.store.disk import DiskStore
 from tests.audit.stage import Stage
@@ -55,8 +56,8 @@ async def gate_changed(stage: Stage) -> tuple[Manifest, None]:
 async def gate_changed_a_little(stage: Stage) -> tuple[Manifest, None]:
     """Within the tolerance: all that follows from it must still follow."""
     content = await stage.content(stage.manifest.gate_gradient)
-    first = len(gradient_prefix(stage.manifest.values))
-    for low in range(first + 1, first + LEAF - 1, 2):
+    first = len(encode_gradient_prefix(stage.manifest.values))
+    for low in range(first + 1, first + GRADIENT_LEAF - 1, 2):
         content[low] ^= 2
     return replace(stage.manifest, gate_gradient=await stage.put(content)), None
 
@@ -64,8 +65,10 @@ async def gate_changed_a_little(stage: Stage) -> tuple[Manifest, None]:
 async def reference_changed(stage: Stage) -> tuple[Manifest, None]:
     content = await stage.content(stage.manifest.gradient)
     content[-1] += 1
-    prefix = len(gradient_prefix(stage.manifest.values))
-    root = body_root(np.frombuffer(content, np.uint8, offset=prefix).reshape(-1, LEAF), RULES.body_depth)
+    prefix = len(encode_gradient_prefix(stage.manifest.values))
+    root = compute_body_root(
+        np.frombuffer(content, np.uint8, offset=prefix).reshape(-1, GRADIENT_LEAF), RULES.body_depth
+    )
     roots = replace(stage.manifest.roots, gradient=root)
     return replace(stage.manifest, gradient=await stage.put(content), roots=roots), None
 

@@ -9,22 +9,23 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import Check, Outcome, audit
 from dao.audit.auditor import CHECKS
-from dao.audit.statement_checks import weighed_of
+from dao.audit.replay import build_inputs, build_outcome
 from dao.chain.client import Chain
 from dao.chain.interface import load
 from dao.chain.rounds import RoundReader
-from dao.core.commits import FAILED, NodeCommitment
-from dao.core.formats.canonical import canonical_json, read_json
+from dao.core.commits import NodeCommitment
+from dao.core.constants import MAX_MANIFEST
+from dao.core.formats.canonical import read_json, write_canonical
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Model
-from dao.core.formats.manifest import MAX_BYTES, Manifest, dump_manifest
-from dao.core.formats.update import update_prefix
-from dao.core.replay import commits_of, facts_of
-from dao.core.settle import result as result_of
-from dao.core.settle import settle
+from dao.core.formats.manifest import Manifest, dump_manifest
+from dao.core.formats.update import encode_update_prefix
+from dao.core.settle import compute_result as result_of
+from dao.core.settle import settle_round
+from dao.core.transition import get_post_state
 from dao.core.types import Codec, Phase, Result, RoundId, hex_of
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
@@ -32,7 +33,7 @@ from dao.store.layered import LayeredStore
 from dao.store.source import Source
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Node, World
-from tests.support import Network
+from tests.support import RULES, Network
 
 TAMPERED = 2  # the round
 
@@ -64,7 +65,7 @@ def unchecked(checks: dict[str, Check]) -> set[str]:
 def opposed(node: Node, base: Model) -> bytes:
     """The honest update backwards."""
     honest = Node.honest(node, base)
-    prefix = len(update_prefix(base.layout, Codec.INT8))
+    prefix = len(encode_update_prefix(base.layout, Codec.INT8))
     content = bytearray(honest)
     for place in range(prefix, len(content)):
         if (place - prefix) % 260 < 256:
@@ -75,7 +76,7 @@ def opposed(node: Node, base: Model) -> bytes:
 def out_of_range(node: Node, base: Model) -> bytes:
     """An update with a value that int8 does not have."""
     content = bytearray(Node.honest(node, base))
-    content[len(update_prefix(base.layout, Codec.INT8))] = 0x80
+    content[len(encode_update_prefix(base.layout, Codec.INT8))] = 0x80
     return bytes(content)
 
 
@@ -93,7 +94,7 @@ class Stage:
 
     @classmethod
     async def make(
-        cls, network: Network, assignment: Assignment, evaluator: Evaluator, folder: Path
+        cls, network: Network, assignment: Assignment, evaluator: GradientClient, folder: Path
     ) -> "Stage":
         """Play two rounds, the second with a node of each kind, and take its result back."""
         world = await World.make(
@@ -135,16 +136,14 @@ class Stage:
 
     def resettled(self, manifest: Manifest) -> Manifest:
         """A manifest whose payouts, accounts and roots follow from the weights and scores that it states."""
-        counted = [node for node in manifest.nodes if node.status not in FAILED]
-        facts = facts_of(manifest, self.world.network.deployment.distributor, self.forced)
-        return settle(
-            facts,
-            self.previous,
-            commits_of(manifest),
-            {node.node: weighed_of(node) for node in counted},
-            {node.node: node.score for node in counted},
-            {row.node: row.owner for row in manifest.absent},
+        inputs = build_inputs(
+            manifest,
+            RULES,
+            self.world.network.deployment.distributor,
+            get_post_state(self.previous),
+            self.forced,
         )
+        return settle_round(inputs, build_outcome(manifest))
 
     @asynccontextmanager
     async def posted(self, result: Result, manifest: bytes) -> AsyncIterator[None]:
@@ -172,7 +171,7 @@ class Stage:
             content = dump_manifest(manifest)
             stated = result or self.stated(manifest)
         else:
-            content = manifest if isinstance(manifest, bytes) else canonical_json(manifest)
+            content = manifest if isinstance(manifest, bytes) else write_canonical(manifest)
             stated = result or self.honest
         stated = replace(stated, manifest_digest=cid_of_bytes(content).digest)
         async with self.posted(stated, content):
@@ -180,4 +179,4 @@ class Stage:
 
     def as_json(self) -> dict[str, Any]:
         """The honest manifest as anyone reads it."""
-        return read_json(dump_manifest(self.manifest), "manifest", MAX_BYTES)
+        return read_json(dump_manifest(self.manifest), "manifest", MAX_MANIFEST)

@@ -9,13 +9,13 @@ import pytest
 
 from dao.audit import Outcome, exit_code, statement_checks
 from dao.audit.auditor import CHECKS
+from dao.audit.replay import find_differences
 from dao.chain.contracts import Coordinator
+from dao.core.constants import MAX_MANIFEST, UPDATE_MAGIC
 from dao.core.errors import Reverted
-from dao.core.formats.canonical import canonical_json
+from dao.core.formats.canonical import write_canonical
 from dao.core.formats.cid import Cid
-from dao.core.formats.manifest import MAX_BYTES, dump_manifest
-from dao.core.formats.update import MAGIC
-from dao.core.replay import differences
+from dao.core.formats.manifest import dump_manifest
 from dao.core.types import RoundId, Status
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
@@ -33,7 +33,7 @@ async def test_audit__honest_rounds__all_checks_hold(stage: Stage) -> None:
     ):
         assert exit_code([*checks.values()]) == 0, [c for c in checks.values() if c.outcome is not Outcome.OK]
     assert stage.stated(stage.manifest) == stage.honest
-    assert differences(stage.manifest, stage.resettled(stage.manifest)) == []
+    assert find_differences(stage.manifest, stage.resettled(stage.manifest)) == []
 
 
 @pytest.mark.parametrize("cheat", CHEATS, ids=lambda cheat: cheat.__name__)
@@ -145,14 +145,14 @@ async def test_audit__content_cannot_be_read__is_unchecked(
 
 
 async def test_audit__manifest_too_large__is_named(stage: Stage) -> None:
-    checks = await stage.audit(bytes(MAX_BYTES + 1))
+    checks = await stage.audit(bytes(MAX_MANIFEST + 1))
     assert failed(checks) == {"manifest"}
     assert exit_code([*checks.values()]) == 1
 
 
 async def test_audit__invalid_update_with_lists_as_names__is_invalid_as_stated(stage: Stage) -> None:
-    header = canonical_json({"codec": "int8", "tensors": [[["w"], [64]]]})
-    content = MAGIC + len(header).to_bytes(4, "big") + header + bytes(260)
+    header = write_canonical({"codec": "int8", "tensors": [[["w"], [64]]]})
+    content = UPDATE_MAGIC + len(header).to_bytes(4, "big") + header + bytes(260)
     manifest = with_node(stage.manifest, Status.INVALID, cid=await stage.put(content))
     checks = await stage.audit(replace(manifest, loss_after=stage.manifest.loss_after * 2))
     assert checks["updates"].outcome is Outcome.OK

@@ -7,7 +7,7 @@ import pytest
 from dao.audit import exit_code
 from dao.audit.auditor import CHECKS
 from dao.chain.client import Chain
-from dao.chain.event_codec import topic_of
+from dao.chain.event_codec import get_topic
 from dao.chain.event_types import Event
 from dao.chain.events import CommitsClosed, ForcedCommit, Joined, ResultPosted
 from dao.cli.audit import _select_rounds
@@ -30,7 +30,7 @@ async def test_audit__events_are_hidden__nothing_holds_and_nobody_is_accused(
         stage.posted(stage.honest, dump_manifest(stage.manifest)),
         Proxy(network.anvil).running() as proxy,
     ):
-        proxy.hidden = frozenset({topic_of(kind)})
+        proxy.hidden = frozenset({get_topic(kind)})
         async with await Chain.connect(proxy.ws, network.deployment) as chain:
             assert TAMPERED in await _select_rounds(chain, stage.world.task, "all")
             checks = await audit_of(stage.world, TAMPERED, tmp_path, stage.folder, chain=chain)

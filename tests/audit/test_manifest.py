@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dao.audit import exit_code
-from dao.core.formats.canonical import MAX_INTEGER
+from dao.core.constants import MAX_INTEGER
 from dao.core.formats.manifest import dump_manifest
 from dao.core.types import Status, hex_of
 from tests.audit.stage import Stage, failed

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.chain.blocks import KEEP, BlockRef, RecentBlocks, read_block
-from dao.chain.fees import Fees, first_fees, raised_fees
+from dao.chain.fees import Fees, compute_fees, compute_raised_fees
 from dao.core.errors import RpcError
 from dao.core.types import BlockNumber, Digest, Timestamp, Wei
 
@@ -67,7 +67,7 @@ def test_raised_fees__any__both_a_tenth_higher_within_the_cap(
     old: Fees, base: int, tip: int, cap: int
 ) -> None:
     old = replace(old, tip=min(old.tip, old.max_fee))
-    new = raised_fees(old, Wei(base), Wei(tip), Wei(cap))
+    new = compute_raised_fees(old, Wei(base), Wei(tip), Wei(cap))
     if new is None:
         assert cap < max(old.max_fee * 11 // 10 + 1, 2 * base + tip) or old.tip * 11 // 10 + 1 > cap
     else:
@@ -78,5 +78,5 @@ def test_raised_fees__any__both_a_tenth_higher_within_the_cap(
 
 @given(st.integers(0, 10**12), st.integers(0, 10**10), st.integers(1, 10**13))
 def test_first_fees__any__within_the_cap(base: int, tip: int, cap: int) -> None:
-    first = first_fees(Wei(base), Wei(tip), Wei(cap))
+    first = compute_fees(Wei(base), Wei(tip), Wei(cap))
     assert 0 <= first.tip <= first.max_fee <= cap

@@ -15,7 +15,7 @@ from dao.chain import events
 from dao.chain.contract_table import CONTRACTS, FIELDS, ContractRow
 from dao.chain.contracts import Contract, Votes
 from dao.chain.deployment import ADDRESSES, Deployment
-from dao.chain.event_codec import decode_log, topic_of
+from dao.chain.event_codec import decode_log, get_topic
 from dao.chain.event_types import Event, SharedEvent
 from dao.chain.interface import FOLDER, load, refusals
 from dao.chain.interface import encode as encode_values
@@ -245,7 +245,7 @@ def test_codec__wrong_types_and_short_data__refused_with_the_name() -> None:
 
 
 def test_decode_log__malformed__refused() -> None:
-    topic = "0x" + topic_of(events.RoundOpened).hex()
+    topic = "0x" + get_topic(events.RoundOpened).hex()
     for log in ({}, {"topics": [topic]}, {"topics": [topic], "data": "0xzz"}):
         with pytest.raises((RpcError, DecodeError)):
             decode_log(log, Timestamp(0))
@@ -256,4 +256,4 @@ def test_decode_log__malformed__refused() -> None:
 def test_addresses__decoded__are_bytes() -> None:
     values = load("SupernodeRegistry").functions["ownerOf"].decode(bytes(12) + b"\7" * 20)
     assert values == (Address(b"\7" * 20),)
-    assert Digest(load("TrainingCoordinator").events["Aborted"].topic) == topic_of(events.Aborted)
+    assert Digest(load("TrainingCoordinator").events["Aborted"].topic) == get_topic(events.Aborted)

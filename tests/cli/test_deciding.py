@@ -13,7 +13,7 @@ import pytest
 
 from dao.api.settings import init
 from dao.chain.deploy import TOKEN, Params, grant
-from dao.chain.handover import faults, hand_over
+from dao.chain.handover import find_faults, hand_over
 from dao.chain.signer import Signer
 from dao.core.types import Wei, hex_of
 from dao.devnet.anvil import Anvil
@@ -61,7 +61,7 @@ class Town:
     async def faults(self) -> list[str]:
         """What keeps the network from being its members' alone."""
         async with self.network.chain() as chain:
-            return [fault async for fault in faults(chain, chain.head())]
+            return [fault async for fault in find_faults(chain, chain.head())]
 
     def _answer(self) -> Any:
         return httpx.get(f"{self.free[1]}/api/v1/network", timeout=LIMIT).json()

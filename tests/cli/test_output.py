@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 
 from dao.cli.output import parse_tokens
 from dao.core.errors import ConfigError
-from dao.core.reasons import in_tokens
+from dao.core.reasons import format_tokens
 from tests.cli.command import Dao
 
 
 @given(st.integers(0, 10**40))
 def test_in_tokens__any_wei__reads_back_exactly(wei: int) -> None:
-    assert parse_tokens(in_tokens(wei), "stake") == wei
+    assert parse_tokens(format_tokens(wei), "stake") == wei
 
 
 def test_in_tokens__below_zero__has_its_sign() -> None:
-    assert in_tokens(-1500000000000000000) == "-1.5"
+    assert format_tokens(-1500000000000000000) == "-1.5"
 
 
 @pytest.mark.parametrize(

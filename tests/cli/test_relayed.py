@@ -11,7 +11,7 @@ from bench.synthetic_events import NETWORK, address
 from dao.chain.governance import Actions, Support
 from dao.chain.signer import Signer
 from dao.cli.api_client import ApiClient
-from dao.cli.member import PublishedProposal
+from dao.cli.dao_member import PublishedProposal
 from dao.cli.relayed_member import RelayedMember
 from dao.core.errors import Refused, Unreachable
 from dao.core.types import Wei, hex_of
@@ -104,7 +104,7 @@ async def test_find__content_of_another_number__refused() -> None:
 async def test_sign_in__text_of_another_site__nothing_is_signed(uri: str, domain: str) -> None:
     from dao.gov.siwe import SignIn
 
-    text = SignIn(domain, SIGNER.address, "Sign in.", uri, 1, 31337, "a" * 16, 0, 600).text()
+    text = SignIn(domain, SIGNER.address, "Sign in.", uri, 1, 31337, "a" * 16, 0, 600).dump()
     api = Answers(auth__nonce={"message": text})
     with pytest.raises(Refused, match="nothing was signed"):
         await api.member()._api.sign_in(SIGNER)

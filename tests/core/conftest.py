@@ -20,4 +20,4 @@ def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
         import_module(
             "dao.core.engine.numba_backend"
         )  # compiles for seconds the first time, which is no test's time
-    monkeypatch.setattr("dao.core.engine.reference.COMPILED_FROM", 0 if is_compiled else 1 << 40)
+    monkeypatch.setattr("dao.core.engine.backend.COMPILED_FROM", 0 if is_compiled else 1 << 40)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from dao.core.engine.chunking import Span
-from dao.core.formats.gradient import Gradient, quantise
-from dao.core.formats.layout import Layout, Model, model_size, write_model
-from dao.core.formats.update import Update, encode_body
+from dao.core.formats.gradient import Gradient, quantise_gradient
+from dao.core.formats.layout import Layout, Model, compute_model_size, write_model
+from dao.core.formats.update import Update, encode_update_rows
 from dao.core.types import Address, Codec
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ def short_spans(chunks: int) -> Iterator[None]:
 
 def model_of(tensors: Mapping[str, Any]) -> Model:
     layout = Layout.of({name: np.shape(values) for name, values in tensors.items()})
-    model = write_model(layout, bytearray(model_size(layout)))
+    model = write_model(layout, bytearray(compute_model_size(layout)))
     for name, values in model.tensors.items():
         values[...] = tensors[name]
     return model
@@ -65,11 +65,11 @@ def random_model(layout: Layout, seed: int, scale: float = 1.0) -> Model:
 
 def random_update(layout: Layout, seed: int, codec: Codec = Codec.INT8, scale: float = 0.1) -> Update:
     base = Model(layout, np.zeros(layout.size, np.float32))
-    return Update(layout, codec, encode_body(base, random_model(layout, seed, scale), codec))
+    return Update(layout, codec, encode_update_rows(base, random_model(layout, seed, scale), codec))
 
 
 def random_gradient(layout: Layout, seed: int, scale: float = 1.0) -> Gradient:
-    return Gradient(quantise(random_model(layout, seed, scale)))
+    return Gradient(quantise_gradient(random_model(layout, seed, scale)))
 
 
 def node_at(index: int) -> Address:

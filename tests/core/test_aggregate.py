@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.aggregate import aggregate
+from dao.core.aggregate import compute_aggregate
 from dao.core.engine.chunking import Each
 from dao.core.errors import RuleError
-from dao.core.formats.layout import Layout, Model, model_size, parse_model, write_model
+from dao.core.formats.layout import Layout, Model, compute_model_size, parse_model, write_model
 from dao.core.formats.update import Update
 from dao.core.merkle import Tree
 from dao.core.types import Codec, Digest
@@ -41,9 +41,9 @@ def entries_of(layout: Layout, seed: int, codec: Codec = Codec.INT8, count: int 
 def run(
     entries: list[UpdateEntry], weights: list[int], weight_sum: int, base: Model, each: Each = map
 ) -> tuple[Digest, bytes]:
-    out = bytearray(model_size(base.layout))
+    out = bytearray(compute_model_size(base.layout))
     values = write_model(base.layout, out).flat
-    return aggregate(entries, weights, weight_sum, base, values, DEPTH, each), bytes(out)
+    return compute_aggregate(entries, weights, weight_sum, base, values, DEPTH, each), bytes(out)
 
 
 @given(shapes, seeds, codecs, three_weights, st.integers(0, 2**18))
@@ -140,10 +140,10 @@ def test_aggregate__update_of_another_layout__refused() -> None:
 def test_aggregate__room_for_another_model__refused() -> None:
     base = random_model(LAYOUT, 1)
     with pytest.raises(RuleError, match="expected room for"):
-        aggregate([], [], 0, base, np.empty(10, np.float32), DEPTH)
+        compute_aggregate([], [], 0, base, np.empty(10, np.float32), DEPTH)
 
 
 def test_aggregate__tree_without_room__refused() -> None:
     base = random_model(LAYOUT, 1)
     with pytest.raises(RuleError, match="tree of depth 1"):
-        aggregate([], [], 0, base, np.empty(LAYOUT.size, np.float32), 1)
+        compute_aggregate([], [], 0, base, np.empty(LAYOUT.size, np.float32), 1)

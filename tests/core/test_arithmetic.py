@@ -2,37 +2,43 @@
 
 from fractions import Fraction
 from hashlib import sha256
+from math import isqrt
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dao.core.aggregate import aggregate
+from dao.core.aggregate import compute_aggregate
+from dao.core.engine.products import (
+    compute_dots,
+    compute_gradient_square,
+    compute_update_square,
+)
 from dao.core.errors import DaoError, DecodeError
-from dao.core.formats.gradient import Gradient, decode_gradient, dot, gradient_prefix, norm, quantise
-from dao.core.formats.layout import Layout, Model, depth_for, model_size, parse_model, write_model
-from dao.core.formats.update import Update, decode_update, encode_body, update_prefix
-from dao.core.merkle import Tree, body_root, verify
-from dao.core.score import scores
+from dao.core.formats.gradient import Gradient, decode_gradient, encode_gradient_prefix, quantise_gradient
+from dao.core.formats.layout import Layout, Model, compute_depth, compute_model_size, parse_model, write_model
+from dao.core.formats.update import Update, decode_update, encode_update_prefix, encode_update_rows
+from dao.core.merkle import Tree, compute_body_root, verify
+from dao.core.score import compute_scores
 from dao.core.types import Address, Codec
-from dao.core.weigh import UpdateEntry, weigh
+from dao.core.weigh import UpdateEntry, compute_weights
 
 LAYOUT = Layout.of({"a.bias": (3,), "a.weight": (5, 17), "b": (130,)})  # none a multiple of a block
 
 
 def model_of(seed: int, scale: float) -> Model:
     dice = np.random.Generator(np.random.Philox(seed))
-    model = write_model(LAYOUT, bytearray(model_size(LAYOUT)))
+    model = write_model(LAYOUT, bytearray(compute_model_size(LAYOUT)))
     model.put(0, (dice.normal(0, scale, (LAYOUT.chunks, 256))).astype(np.float32))
     return model
 
 
 def update_of(seed: int, codec: Codec = Codec.INT8, scale: float = 0.02) -> tuple[Update, bytes]:
     base, delta = model_of(0, 0.1), model_of(seed, scale)
-    trained = write_model(LAYOUT, bytearray(model_size(LAYOUT)))
+    trained = write_model(LAYOUT, bytearray(compute_model_size(LAYOUT)))
     trained.put(0, base.span(0, LAYOUT.chunks) + delta.span(0, LAYOUT.chunks))
-    content = update_prefix(LAYOUT, codec) + encode_body(base, trained, codec).tobytes()
+    content = encode_update_prefix(LAYOUT, codec) + encode_update_rows(base, trained, codec).tobytes()
     return decode_update(content, LAYOUT, codec), content
 
 
@@ -41,8 +47,8 @@ def integers(update: Update) -> list[int]:
 
 
 def gradient_of(seed: int) -> tuple[Gradient, list[int]]:
-    rows = quantise(model_of(seed, 0.5))
-    gradient = decode_gradient(gradient_prefix(LAYOUT.values) + rows.tobytes(), LAYOUT.values)
+    rows = quantise_gradient(model_of(seed, 0.5))
+    gradient = decode_gradient(encode_gradient_prefix(LAYOUT.values) + rows.tobytes(), LAYOUT.values)
     values: list[int] = []
     for row in rows:
         digits = np.frombuffer(row[:512].tobytes(), ">i2")
@@ -73,18 +79,18 @@ def test_aggregate__any_order__the_rounded_sum_of_integers(seeds: list[int], dat
     weights = data.draw(st.lists(st.integers(0, 1 << 17), min_size=len(seeds), max_size=len(seeds)))
     weight_sum = max(1, sum(weights))
     entries = [UpdateEntry(Address(bytes([i]) * 20), 1, update) for i, update in enumerate(updates)]
-    base, out = model_of(0, 0.1), bytearray(model_size(LAYOUT))
-    root = aggregate(
-        entries, weights, weight_sum, base, write_model(LAYOUT, out).flat, depth_for(LAYOUT.chunks)
+    base, out = model_of(0, 0.1), bytearray(compute_model_size(LAYOUT))
+    root = compute_aggregate(
+        entries, weights, weight_sum, base, write_model(LAYOUT, out).flat, compute_depth(LAYOUT.chunks)
     )
-    other = bytearray(model_size(LAYOUT))
-    again = aggregate(
+    other = bytearray(compute_model_size(LAYOUT))
+    again = compute_aggregate(
         entries[::-1],
         weights[::-1],
         weight_sum,
         base,
         write_model(LAYOUT, other).flat,
-        depth_for(LAYOUT.chunks),
+        compute_depth(LAYOUT.chunks),
     )
     assert (root, bytes(out)) == (again, bytes(other))
     columns = zip(*(integers(update) for update in updates), strict=True)
@@ -97,7 +103,7 @@ def test_aggregate__any_order__the_rounded_sum_of_integers(seeds: list[int], dat
         b"".join(t.to_bytes(8, "big", signed=True) for t in sums[i : i + 256])
         for i in range(0, len(sums), 256)
     ]
-    assert root == Tree(leaves, depth_for(LAYOUT.chunks)).root
+    assert root == Tree(leaves, compute_depth(LAYOUT.chunks)).root
 
 
 @given(one=st.integers(1, 10**6), other=st.integers(1, 10**6))
@@ -105,9 +111,17 @@ def test_aggregate__any_order__the_rounded_sum_of_integers(seeds: list[int], dat
 def test_products__of_updates_and_gradients__exact(one: int, other: int) -> None:
     (update, _), (gradient, g) = update_of(one), gradient_of(other)
     q = integers(update)
-    assert dot(gradient, update) == sum(a * b for a, b in zip(g, q, strict=True))
-    assert norm(update) ** 2 <= sum(a * a for a in q) < (norm(update) + 1) ** 2
-    assert norm(gradient) ** 2 <= sum(a * a for a in g) < (norm(gradient) + 1) ** 2
+    assert compute_dots(gradient, [update])[0] == sum(a * b for a, b in zip(g, q, strict=True))
+    assert (
+        isqrt(compute_update_square(update)) ** 2
+        <= sum(a * a for a in q)
+        < (isqrt(compute_update_square(update)) + 1) ** 2
+    )
+    assert (
+        isqrt(compute_gradient_square(gradient)) ** 2
+        <= sum(a * a for a in g)
+        < (isqrt(compute_gradient_square(gradient)) + 1) ** 2
+    )
 
 
 def test_scores__one_node_split_in_four__the_same_in_all() -> None:
@@ -117,8 +131,8 @@ def test_scores__one_node_split_in_four__the_same_in_all() -> None:
     split = [UpdateEntry(Address(bytes([i]) * 20), 100, useful) for i in range(4)] + [whole[1]]
     results = []
     for entries in (whole, split):
-        weighing = weigh(entries, gradient, {})
-        worth = scores(entries, weighing.weights, weighing.weight_sum, gradient)
+        weighing = compute_weights(entries, gradient, {})
+        worth = compute_scores(entries, weighing.weights, weighing.weight_sum, gradient)
         results.append(sum(worth) - worth[-1])
     assert results[0] > 0
     assert abs(results[0] - results[1]) <= max(4, results[0] // 10**5)  # four roundings
@@ -127,7 +141,7 @@ def test_scores__one_node_split_in_four__the_same_in_all() -> None:
 def test_weigh__noise__gated_and_real_training_not() -> None:
     gradient, _ = gradient_of(1)
     entries = [UpdateEntry(Address(bytes([seed]) * 20), 1, update_of(seed)[0]) for seed in (1, 77)]
-    real, noise = weigh(entries, gradient, {}).nodes
+    real, noise = compute_weights(entries, gradient, {}).nodes
     assert real.weight > 0
     assert noise.weight == 0
 
@@ -148,7 +162,7 @@ def test_encode__not_finite__refused_by_the_tensors_name(value: float) -> None:
     base, trained = model_of(0, 0.1), model_of(0, 0.1)
     trained.tensors["a.weight"].reshape(-1)[7] = value
     with pytest.raises(DaoError, match=r"a\.weight"):
-        encode_body(base, trained, Codec.INT8)
+        encode_update_rows(base, trained, Codec.INT8)
 
 
 @given(count=st.integers(1, 40), data=st.data())
@@ -164,5 +178,5 @@ def test_tree__proofs__hold_for_their_leaf_only(count: int, data: st.DataObject)
 
 def test_body_root__of_an_update__that_of_its_rows() -> None:
     update, _ = update_of(5)
-    depth = depth_for(LAYOUT.chunks)
-    assert body_root(update.body, depth) == Tree([bytes(row) for row in update.body], depth).root
+    depth = compute_depth(LAYOUT.chunks)
+    assert compute_body_root(update.body, depth) == Tree([bytes(row) for row in update.body], depth).root

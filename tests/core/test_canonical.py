@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dao.core.constants import MAX_INTEGER, MAX_JSON_VALUES
 from dao.core.errors import DecodeError, TooLarge
-from dao.core.formats.canonical import MAX_INTEGER, MAX_VALUES, canonical_json, read_canonical, read_json
+from dao.core.formats.canonical import read_canonical, read_json, write_canonical
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 values = st.recursive(
@@ -21,19 +22,19 @@ objects = st.dictionaries(texts, values, max_size=5)
 
 @given(objects)
 def test_canonical_json__any_object__reads_back(obj: dict[str, object]) -> None:
-    data = canonical_json(obj)
+    data = write_canonical(obj)
     assert read_canonical(data, "it", len(data)) == read_json(data, "it", len(data)) == obj
 
 
 @given(objects)
 def test_canonical_json__keys_in_another_order__same_bytes(obj: dict[str, object]) -> None:
-    assert canonical_json(dict(reversed(obj.items()))) == canonical_json(obj)
+    assert write_canonical(dict(reversed(obj.items()))) == write_canonical(obj)
 
 
 def test_canonical_json__keys_and_text__sorted_by_code_point_and_plain() -> None:
     obj = {"b": [1, None, True], "a": 'ü"\n', "é": {}, "Z": -1, "\U0001f600": "/", "\uffff": 0}
     expected = '{"Z":-1,"a":"ü\\"\\n","b":[1,null,true],"é":{},"\uffff":0,"\U0001f600":"/"}'
-    assert canonical_json(obj) == expected.encode()
+    assert write_canonical(obj) == expected.encode()
 
 
 @pytest.mark.parametrize(
@@ -49,14 +50,14 @@ def test_canonical_json__keys_and_text__sorted_by_code_point_and_plain() -> None
 )
 def test_canonical_json__what_is_not_of_it__refused_by_name(obj: dict[str, object], message: str) -> None:
     with pytest.raises(DecodeError, match=message):
-        canonical_json(obj)
+        write_canonical(obj)
 
 
 def test_canonical_json__object_within_itself__refused() -> None:
     obj: dict[str, object] = {}
     obj["a"] = obj
     with pytest.raises(DecodeError, match="in one another"):
-        canonical_json(obj)
+        write_canonical(obj)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_read_json__one_byte_more_than_the_cap__too_large() -> None:
 
 
 def test_read_json__punctuation_within_text__does_not_count() -> None:
-    text = '[{,\\"\\\\' * (MAX_VALUES // 2)
+    text = '[{,\\"\\\\' * (MAX_JSON_VALUES // 2)
     data = json.dumps({"a": text}).encode()
     assert read_json(data, "it", len(data)) == {"a": text}
 
@@ -136,7 +137,7 @@ SIZE = 2**24
         b'{"a":' + b"]" * SIZE,
         b'{"a":[' + b'"",' * (SIZE // 3) + b'""]}',
         b'"' + b"\\," * (SIZE // 2),
-        b"{" + b'"a":1,' * (MAX_VALUES // 4) + b'"a":1}',
+        b"{" + b'"a":1,' * (MAX_JSON_VALUES // 4) + b'"a":1}',
     ],
     ids=["nesting", "objects", "ends", "texts", "escapes", "one key"],
 )

@@ -7,24 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.exact import Unfit, quotient, quotients, scale, shifted_sum
+from dao.core.engine.exact import Unfit, divide, divide_all, scale, sum_shifted
 from tests.core.sample import plain_scale
 
 
 @given(st.lists(st.tuples(st.integers(-(2**62), 2**62), st.integers(0, 78)), min_size=1, max_size=50))
 def test_shifted_sum__int64__exact(terms: list[tuple[int, int]]) -> None:
     integers, shifts = (np.array(part) for part in zip(*terms, strict=True))
-    assert shifted_sum(integers, shifts) == sum(integer << shift for integer, shift in terms)
+    assert sum_shifted(integers, shifts) == sum(integer << shift for integer, shift in terms)
 
 
 def test_shifted_sum__as_many_as_a_span_has_at_their_largest__exact() -> None:
     integers = np.full(2**17, -(2**62) - 1)
-    assert shifted_sum(integers, np.full(2**17, 78, np.uint8)) == -(2**62 + 1) * 2**17 << 78
+    assert sum_shifted(integers, np.full(2**17, 78, np.uint8)) == -(2**62 + 1) * 2**17 << 78
 
 
 def quotients_of(dividends: list[int], divisor: int) -> list[int]:
     out = np.empty(len(dividends))
-    quotients(np.array(dividends), divisor, out)
+    divide_all(np.array(dividends), divisor, out)
     return [int(value) for value in out]
 
 
@@ -52,7 +52,7 @@ def test_quotients__next_to_a_half__rounded_half_to_even(whole: int, divisor: in
 @given(st.integers(), st.integers(min_value=1), st.integers(-2, 2))
 def test_quotient__next_to_a_half__rounded_half_to_even(whole: int, divisor: int, near: int) -> None:
     dividend = whole * divisor + divisor // 2 + near
-    assert quotient(dividend, divisor) == round(Fraction(dividend, divisor))
+    assert divide(dividend, divisor) == round(Fraction(dividend, divisor))
 
 
 groups = st.lists(st.lists(st.floats(-(2.0**37), 2.0**37), min_size=4, max_size=4), min_size=1, max_size=4)

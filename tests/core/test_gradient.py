@@ -3,26 +3,28 @@
 import math
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
+from math import isqrt
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dao.core.constants import GRADIENT_LEAF
+from dao.core.engine.products import (
+    compute_distance,
+    compute_dots,
+    compute_gradient_square,
+    compute_update_square,
+)
 from dao.core.errors import DecodeError, RuleError
 from dao.core.formats.gradient import (
-    LEAF,
     Gradient,
+    compute_gradient_size,
     decode_gradient,
-    dot,
-    dots,
-    gradient_prefix,
-    gradient_size,
-    norm,
-    quantise,
-    relative_distance,
-    square,
-    write_rows,
+    encode_gradient_prefix,
+    quantise_gradient,
+    write_gradient_rows,
 )
 from dao.core.formats.layout import Layout, Model
 from dao.core.formats.update import Update
@@ -50,7 +52,7 @@ CHUNKS = LAYOUT.chunks
 
 
 def file_of(gradient: Gradient) -> bytes:
-    return gradient_prefix(gradient.chunks * 256) + gradient.body.tobytes()
+    return encode_gradient_prefix(gradient.chunks * 256) + gradient.body.tobytes()
 
 
 @given(shapes, seeds, st.sampled_from([2.0**-60, 2.0**-20, 1.0, 100.0]))
@@ -58,8 +60,8 @@ def test_quantise__any_values__those_of_the_protocol(
     sizes: dict[str, tuple[int, ...]], seed: int, scale: float
 ) -> None:
     model = random_model(Layout.of(sizes), seed, scale)
-    gradient = Gradient(quantise(model))
-    assert gradient.body.shape == (model.layout.chunks, LEAF)
+    gradient = Gradient(quantise_gradient(model))
+    assert gradient.body.shape == (model.layout.chunks, GRADIENT_LEAF)
     assert values_of(gradient) == plain_gradient([Fraction(value) * 2**48 for value in padded(model)])
     decoded = decode_gradient(file_of(gradient), model.layout.values)
     assert np.array_equal(decoded.body, gradient.body)
@@ -67,7 +69,7 @@ def test_quantise__any_values__those_of_the_protocol(
 
 def test_quantise__denormals__as_any_value() -> None:
     model = model_of({"a": [1e-45, 1e-40, 2.0**-49, 3 * 2.0**-49, -(2.0**-126)]})
-    assert values_of(Gradient(quantise(model)))[:5] == [0, 0, 0, 2, 0]
+    assert values_of(Gradient(quantise_gradient(model)))[:5] == [0, 0, 0, 2, 0]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 16384.0, -(2.0**100)])
@@ -77,18 +79,18 @@ def test_quantise__value_that_does_not_fit__its_tensor_is_named(bad: float) -> N
     with pytest.raises(
         RuleError, match=r"tensor 'b': expected a gradient that is finite and below 16,383, got"
     ):
-        quantise(model)
+        quantise_gradient(model)
 
 
 def test_quantise__the_largest__fits() -> None:
     largest = np.nextafter(np.float32(16383.75), np.float32(0))
-    gradient = Gradient(quantise(model_of({"a": [largest, -largest]})))
+    gradient = Gradient(quantise_gradient(model_of({"a": [largest, -largest]})))
     assert values_of(gradient)[:2] == [32767 << 47, -32767 << 47]
 
 
 def test_quantise__out_of_another_shape__refused() -> None:
     with pytest.raises(RuleError, match="gradient rows"):
-        write_rows(random_model(LAYOUT, 1), np.empty((CHUNKS + 1, LEAF), np.uint8))
+        write_gradient_rows(random_model(LAYOUT, 1), np.empty((CHUNKS + 1, GRADIENT_LEAF), np.uint8))
 
 
 @given(seeds, st.integers(0, LAYOUT.values - 1))
@@ -107,7 +109,7 @@ def test_decode_gradient__exponent_above_47__refused(seed: int, chunk: int, expo
         decode_gradient(file_of(gradient), LAYOUT.values)
 
 
-@given(st.integers(0, len(gradient_prefix(LAYOUT.values)) - 1), st.integers(0, 7))
+@given(st.integers(0, len(encode_gradient_prefix(LAYOUT.values)) - 1), st.integers(0, 7))
 def test_decode_gradient__bit_of_the_prefix_flipped__refused(byte: int, bit: int) -> None:
     data = bytearray(file_of(random_gradient(LAYOUT, 1)))
     data[byte] ^= 1 << bit
@@ -123,7 +125,7 @@ def test_decode_gradient__too_short__refused(cut: slice) -> None:
 
 def test_decode_gradient__too_long__refused() -> None:
     data = file_of(random_gradient(LAYOUT, 1))
-    assert len(data) == gradient_size(LAYOUT.values)
+    assert len(data) == compute_gradient_size(LAYOUT.values)
     with pytest.raises(DecodeError, match=f"expected {len(data)} bytes in all, got {len(data) + 1}"):
         decode_gradient(data + b"\0", LAYOUT.values)
 
@@ -132,20 +134,28 @@ def test_decode_gradient__too_long__refused() -> None:
 def test_dot__any__exact(sizes: dict[str, tuple[int, ...]], seed: int, codec: Codec) -> None:
     layout = Layout.of(sizes)
     gradient, update = random_gradient(layout, seed), random_update(layout, seed + 1, codec)
-    assert dot(gradient, update) == plain_dot(values_of(gradient), q_of(update))
-    assert norm(update) == plain_norm(q_of(update))
-    assert square(update) == plain_dot(q_of(update), q_of(update))
-    assert norm(gradient) == plain_norm(values_of(gradient))
+    assert compute_dots(gradient, [update])[0] == plain_dot(values_of(gradient), q_of(update))
+    assert isqrt(compute_update_square(update)) == plain_norm(q_of(update))
+    assert compute_update_square(update) == plain_dot(q_of(update), q_of(update))
+    assert isqrt(compute_gradient_square(gradient)) == plain_norm(values_of(gradient))
 
 
 @given(seeds, codecs, st.integers(1, 2))
 def test_dots__other_spans_order_and_threads__same(seed: int, codec: Codec, chunks: int) -> None:
     gradient = random_gradient(LAYOUT, seed)
     updates = [random_update(LAYOUT, seed + i, codec) for i in range(3)]
-    expected = dots(gradient, updates), norm(updates[0]), norm(gradient)
+    expected = (
+        compute_dots(gradient, updates),
+        isqrt(compute_update_square(updates[0])),
+        isqrt(compute_gradient_square(gradient)),
+    )
     with short_spans(chunks), ThreadPoolExecutor(3) as pool:
         for each in (backwards, pool.map):
-            assert (dots(gradient, updates, each), norm(updates[0], each), norm(gradient, each)) == expected
+            assert (
+                compute_dots(gradient, updates, each),
+                isqrt(compute_update_square(updates[0], each)),
+                isqrt(compute_gradient_square(gradient, each)),
+            ) == expected
 
 
 @pytest.mark.parametrize("codec", list(Codec))
@@ -153,7 +163,7 @@ def test_dots__other_spans_order_and_threads__same(seed: int, codec: Codec, chun
 def test_dot__the_largest_values__no_overflow(codec: Codec, sign: int) -> None:
     chunks = 512
     layout = Layout.of({"a": (256 * chunks,)})
-    gradient = Gradient(np.empty((chunks, LEAF), np.uint8))
+    gradient = Gradient(np.empty((chunks, GRADIENT_LEAF), np.uint8))
     gradient.digits[:] = 32767 * sign
     gradient.exponents[:] = 47
     if codec is Codec.INT8:
@@ -164,33 +174,33 @@ def test_dot__the_largest_values__no_overflow(codec: Codec, sign: int) -> None:
         body = np.full((chunks, 256), 63.999996, ">f4").view(np.uint8)
         q = int(np.float32(63.999996) * 2**32)
     update = Update(layout, codec, body)
-    assert dot(gradient, update) == sign * 32767 * 2**47 * q * layout.values
-    assert square(update) == q * q * layout.values
-    assert square(gradient) == (32767 << 47) ** 2 * layout.values
+    assert compute_dots(gradient, [update])[0] == sign * 32767 * 2**47 * q * layout.values
+    assert compute_update_square(update) == q * q * layout.values
+    assert compute_gradient_square(gradient) == (32767 << 47) ** 2 * layout.values
 
 
 @given(seeds, st.sampled_from([0.0, 1e-6, 1e-3, 1.0]))
 def test_relative_distance__two_gradients__that_of_their_values(seed: int, amount: float) -> None:
     reference = random_gradient(LAYOUT, seed)
     moved = Model(LAYOUT, random_model(LAYOUT, seed).flat + np.float32(amount))
-    found = Gradient(quantise(moved))
+    found = Gradient(quantise_gradient(moved))
     a, b = values_of(found), values_of(reference)
     difference = [x - y for x, y in zip(a, b, strict=True)]
     expected = math.sqrt(Fraction(plain_dot(difference, difference), plain_dot(b, b)))
-    assert relative_distance(found, reference) == pytest.approx(expected, rel=1e-12)
-    assert relative_distance(reference, reference) == 0
+    assert compute_distance(found, reference) == pytest.approx(expected, rel=1e-12)
+    assert compute_distance(reference, reference) == 0
 
 
 def test_relative_distance__zero_gradients__zero_or_infinite() -> None:
-    zero = Gradient(np.zeros((CHUNKS, LEAF), np.uint8))
-    assert relative_distance(zero, zero) == 0
-    assert relative_distance(random_gradient(LAYOUT, 1), zero) == math.inf
-    assert relative_distance(zero, random_gradient(LAYOUT, 1)) == 1
+    zero = Gradient(np.zeros((CHUNKS, GRADIENT_LEAF), np.uint8))
+    assert compute_distance(zero, zero) == 0
+    assert compute_distance(random_gradient(LAYOUT, 1), zero) == math.inf
+    assert compute_distance(zero, random_gradient(LAYOUT, 1)) == 1
 
 
 def test_products__other_sizes__refused() -> None:
     small = Layout.of({"a": (3,)})
     with pytest.raises(RuleError, match="gradient: expected 1 chunks like the other vector, got 3"):
-        dot(random_gradient(LAYOUT, 1), random_update(small, 1))
+        compute_dots(random_gradient(LAYOUT, 1), [random_update(small, 1)])
     with pytest.raises(RuleError, match="gradient: expected"):
-        relative_distance(random_gradient(small, 1), random_gradient(LAYOUT, 1))
+        compute_distance(random_gradient(small, 1), random_gradient(LAYOUT, 1))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dao.core.commits import SignedCommit, compute_commitment, compute_forced_hash
 from dao.core.errors import RuleError
-from dao.core.formats.abi import encode, uint
+from dao.core.formats.abi import check_uint, encode
 from dao.core.keccak import keccak256
 from dao.core.settle import compute_result_hash
 from dao.core.types import ZERO_DIGEST, Address, Digest, Result, RoundId, TaskId, Wei
@@ -48,9 +48,9 @@ def test_encode__bytes_of_another_length__refused(length: int) -> None:
 
 
 def test_uint__outside_its_bits__refused_by_name() -> None:
-    assert uint(2**32 - 1, 32, "weight") == 2**32 - 1
+    assert check_uint(2**32 - 1, 32, "weight") == 2**32 - 1
     with pytest.raises(RuleError, match="weight: expected 0 to 2\\^32"):
-        uint(2**32, 32, "weight")
+        check_uint(2**32, 32, "weight")
 
 
 @given(digests, digests, digests)

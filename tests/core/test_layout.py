@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
+from dao.core.constants import MAX_HEADER
 from dao.core.errors import DecodeError
 from dao.core.formats.layout import (
-    MAX_HEADER,
     Layout,
     Model,
-    depth_for,
-    model_header,
-    model_size,
+    compute_depth,
+    compute_model_size,
+    encode_model_header,
     parse_model,
     write_model,
 )
@@ -61,11 +61,11 @@ def test_write_model__any_names__bytes_of_the_safetensors_library(
 ) -> None:
     tensors = tensors_of(sizes, seed)
     layout = Layout.of(sizes)
-    out = bytearray(model_size(layout))
+    out = bytearray(compute_model_size(layout))
     for name, values in write_model(layout, out).tensors.items():
         values[...] = tensors[name]
     assert bytes(out) == save(tensors)
-    assert bytes(out).startswith(model_header(layout))
+    assert bytes(out).startswith(encode_model_header(layout))
 
 
 def test_parse_model__good_file__no_copy() -> None:
@@ -116,7 +116,7 @@ def test_span__no_padding_in_between__a_view() -> None:
 
 @pytest.mark.parametrize(("chunks", "depth"), [(1, 0), (2, 1), (3, 2), (4, 2), (97_657, 17), (2**17 + 1, 18)])
 def test_depth_for__chunks__least_with_room(chunks: int, depth: int) -> None:
-    assert depth_for(chunks) == depth
+    assert compute_depth(chunks) == depth
 
 
 def header_of(**changes: Any) -> bytes:
@@ -284,13 +284,13 @@ def test_layout__against_the_rules__refused(tensors: Any, message: str) -> None:
 def test_model_header__too_long__refused() -> None:
     layout = Layout.of({f"{i:06}": (1,) for i in range(50_000)})
     with pytest.raises(DecodeError, match="model header: expected at most 1048576 bytes"):
-        model_header(layout)
+        encode_model_header(layout)
 
 
 def test_write_model__buffer_of_another_size__refused() -> None:
     layout = Layout.of(SHAPES)
     with pytest.raises(DecodeError, match="expected a buffer of"):
-        write_model(layout, bytearray(model_size(layout) + 1))
+        write_model(layout, bytearray(compute_model_size(layout) + 1))
 
 
 @pytest.mark.parametrize("values", [np.zeros(6, np.float32), np.zeros(7), np.zeros((7, 1), np.float32)])

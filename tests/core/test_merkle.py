@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.errors import RuleError
-from dao.core.merkle import Tree, body_root, root_of, verify
+from dao.core.merkle import Tree, compute_body_root, compute_root, verify
 from dao.core.types import Digest
 from tests.vectors import make_merkle
 
@@ -40,7 +40,7 @@ def test_body_root__rows__root_of_their_tree(leaves: list[bytes]) -> None:
         else np.zeros((0, 3), np.uint8)
     )
     hashes = b"".join(sha256(leaf).digest() for leaf in leaves)
-    assert body_root(rows, 9) == root_of(hashes, 9) == Tree(leaves, 9).root
+    assert compute_body_root(rows, 9) == compute_root(hashes, 9) == Tree(leaves, 9).root
 
 
 def test_tree__no_leaf__root_of_absent_ones() -> None:

@@ -17,7 +17,7 @@ domains = st.builds(Domain, st.integers(1, 2**63), addresses)
 
 
 def signed_hash(kind: str, domain: Domain, values: signed_messages.Values) -> bytes:
-    message = encode_typed_data(full_message=signed_messages.typed_data(kind, domain, values))
+    message = encode_typed_data(full_message=signed_messages.build_typed_data(kind, domain, values))
     return keccak(b"\x19" + message.version + message.header + message.body)
 
 
@@ -26,10 +26,13 @@ def signed_hash(kind: str, domain: Domain, values: signed_messages.Values) -> by
 def test_commit_and_receipt__any_values__equal_eth_account(
     kind: str, domain: Domain, task: int, round_: int, node: Address, commitment: Digest
 ) -> None:
-    compute = {"Commit": signed_messages.commit_digest, "Receipt": signed_messages.receipt_digest}[kind]
+    compute = {
+        "Commit": signed_messages.compute_commit_digest,
+        "Receipt": signed_messages.compute_receipt_digest,
+    }[kind]
     values: signed_messages.Values = {"task": task, "round": round_, "node": node, "commitment": commitment}
     digest = compute(domain, TaskId(task), RoundId(round_), node, commitment)
-    assert digest == signed_messages.digest(kind, domain, values) == signed_hash(kind, domain, values)
+    assert digest == signed_messages.compute_digest(kind, domain, values) == signed_hash(kind, domain, values)
 
 
 @given(domains, st.text(), digests, digests, uint64s)
@@ -42,7 +45,7 @@ def test_request__any_values__equal_eth_account(
         "nonce": nonce,
         "expiry": expiry,
     }
-    digest = signed_messages.request_digest(domain, method, body_hash, nonce, Timestamp(expiry))
+    digest = signed_messages.compute_request_digest(domain, method, body_hash, nonce, Timestamp(expiry))
     assert digest == signed_hash("Request", domain, values)
 
 
@@ -51,7 +54,7 @@ def test_operator__any_values__equal_eth_account(
     chain_id: int, registry: Address, owner: Address, operator: Address
 ) -> None:
     values: signed_messages.Values = {"owner": owner, "operator": operator}
-    digest = signed_messages.operator_digest(chain_id, registry, owner, operator)
+    digest = signed_messages.compute_operator_digest(chain_id, registry, owner, operator)
     assert digest == signed_hash("Operator", Domain(chain_id, registry), values)
 
 
@@ -62,14 +65,14 @@ COMMITMENT = Digest(b"\x03" * 32)
 def test_commit__one_axis_changed__another_digest() -> None:
     here = Domain(1, NODE)
     digests = {
-        signed_messages.commit_digest(here, TaskId(1), RoundId(1), NODE, COMMITMENT),
-        signed_messages.commit_digest(Domain(2, NODE), TaskId(1), RoundId(1), NODE, COMMITMENT),
-        signed_messages.commit_digest(Domain(1, OTHER), TaskId(1), RoundId(1), NODE, COMMITMENT),
-        signed_messages.commit_digest(here, TaskId(2), RoundId(1), NODE, COMMITMENT),
-        signed_messages.commit_digest(here, TaskId(1), RoundId(2), NODE, COMMITMENT),
-        signed_messages.commit_digest(here, TaskId(1), RoundId(1), OTHER, COMMITMENT),
-        signed_messages.commit_digest(here, TaskId(1), RoundId(1), NODE, Digest(b"\x04" * 32)),
-        signed_messages.receipt_digest(here, TaskId(1), RoundId(1), NODE, COMMITMENT),
+        signed_messages.compute_commit_digest(here, TaskId(1), RoundId(1), NODE, COMMITMENT),
+        signed_messages.compute_commit_digest(Domain(2, NODE), TaskId(1), RoundId(1), NODE, COMMITMENT),
+        signed_messages.compute_commit_digest(Domain(1, OTHER), TaskId(1), RoundId(1), NODE, COMMITMENT),
+        signed_messages.compute_commit_digest(here, TaskId(2), RoundId(1), NODE, COMMITMENT),
+        signed_messages.compute_commit_digest(here, TaskId(1), RoundId(2), NODE, COMMITMENT),
+        signed_messages.compute_commit_digest(here, TaskId(1), RoundId(1), OTHER, COMMITMENT),
+        signed_messages.compute_commit_digest(here, TaskId(1), RoundId(1), NODE, Digest(b"\x04" * 32)),
+        signed_messages.compute_receipt_digest(here, TaskId(1), RoundId(1), NODE, COMMITMENT),
     }
     assert len(digests) == 8
 
@@ -77,4 +80,4 @@ def test_commit__one_axis_changed__another_digest() -> None:
 @pytest.mark.parametrize("task", [-1, 2**64])
 def test_commit__task_outside_uint64__refused_by_name(task: int) -> None:
     with pytest.raises(RuleError, match=r"Commit\.task: expected 0 to 2\^64"):
-        signed_messages.commit_digest(Domain(1, NODE), TaskId(task), RoundId(1), NODE, COMMITMENT)
+        signed_messages.compute_commit_digest(Domain(1, NODE), TaskId(task), RoundId(1), NODE, COMMITMENT)

@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dao.core.payout import pay
+from dao.core.payout import compute_payout
 from dao.core.types import Address, MicroScore, Wei
 
 addresses = st.binary(min_size=20, max_size=20).map(Address)
@@ -35,7 +35,7 @@ Case = tuple[Wei, dict[Address, MicroScore], dict[Address, MicroScore]]
 @given(rounds())
 def test_pay__any_round__rewards_and_refund_are_the_budget(case: Case) -> None:
     budget, scores, debts = case
-    payout = pay(budget, scores, debts)
+    payout = compute_payout(budget, scores, debts)
     assert payout.owners.keys() == scores.keys()
     assert sum(pay_.reward for pay_ in payout.owners.values()) + payout.refunded == budget
     assert all(pay_.reward >= 0 for pay_ in payout.owners.values())
@@ -45,7 +45,7 @@ def test_pay__any_round__rewards_and_refund_are_the_budget(case: Case) -> None:
 @given(rounds())
 def test_pay__any_round__each_within_one_wei_of_its_exact_part(case: Case) -> None:
     budget, scores, debts = case
-    owners = pay(budget, scores, debts).owners
+    owners = compute_payout(budget, scores, debts).owners
     total = sum(pay_.share for pay_ in owners.values())
     for pay_ in owners.values():
         exact = Fraction(budget * pay_.share, total) if total else Fraction(0)
@@ -55,7 +55,7 @@ def test_pay__any_round__each_within_one_wei_of_its_exact_part(case: Case) -> No
 @given(rounds())
 def test_pay__any_round__debt_is_paid_off_first(case: Case) -> None:
     budget, scores, debts = case
-    for owner, pay_ in pay(budget, scores, debts).owners.items():
+    for owner, pay_ in compute_payout(budget, scores, debts).owners.items():
         assert pay_.share - pay_.debt == scores[owner] - debts.get(owner, 0)
         assert min(pay_.share, pay_.debt) == 0 <= max(pay_.share, pay_.debt)
 
@@ -65,7 +65,7 @@ def test_pay__another_order__same_payout(case: Case, random: Random) -> None:
     budget, scores, debts = case
     shuffled = list(scores.items())
     random.shuffle(shuffled)
-    assert pay(budget, dict(shuffled), debts) == pay(budget, scores, debts)
+    assert compute_payout(budget, dict(shuffled), debts) == compute_payout(budget, scores, debts)
 
 
 @given(rounds(), st.integers(1, 10**7), st.data())
@@ -74,14 +74,14 @@ def test_pay__higher_score__no_less_reward(case: Case, more: int, data: st.DataO
     assume(scores)
     owner = data.draw(st.sampled_from(sorted(scores)))
     higher = {**scores, owner: MicroScore(scores[owner] + more)}
-    before, after = pay(budget, scores, debts).owners, pay(budget, higher, debts).owners
+    before, after = compute_payout(budget, scores, debts).owners, compute_payout(budget, higher, debts).owners
     assert after[owner].reward >= before[owner].reward
     assert after[owner].debt <= before[owner].debt
 
 
 @given(rounds())
 def test_pay__higher_share_than_another__no_less_reward(case: Case) -> None:
-    owners = sorted(pay(*case).owners.values(), key=lambda pay_: pay_.share)
+    owners = sorted(compute_payout(*case).owners.values(), key=lambda pay_: pay_.share)
     for lower, higher in pairwise(owners):
         assert lower.reward <= higher.reward + (lower.share == higher.share)
 
@@ -92,15 +92,17 @@ def test_pay__score_split_over_identities__gains_at_most_one_wei_each(case: Case
     whole, twins = Address(b"\xee" * 20), [Address(b"\xdd" * 19 + bytes([i])) for i in range(len(parts))]
     assume(whole not in scores and not scores.keys() & set(twins))
     assume(whole not in debts and not debts.keys() & set(twins))
-    alone = pay(budget, {**scores, whole: MicroScore(sum(parts))}, debts).owners
-    split = pay(budget, {**scores, **dict(zip(twins, map(MicroScore, parts), strict=True))}, debts).owners
+    alone = compute_payout(budget, {**scores, whole: MicroScore(sum(parts))}, debts).owners
+    split = compute_payout(
+        budget, {**scores, **dict(zip(twins, map(MicroScore, parts), strict=True))}, debts
+    ).owners
     assert sum(split[twin].reward for twin in twins) <= alone[whole].reward + len(parts)
 
 
 @given(rounds())
 def test_pay__negative_part_hidden_in_a_split__still_a_debt(case: Case) -> None:
     budget, scores, debts = case
-    owners = pay(budget, scores, debts).owners
+    owners = compute_payout(budget, scores, debts).owners
     for owner, score in scores.items():
         if score < 0:
             assert owners[owner].reward == 0
@@ -108,20 +110,20 @@ def test_pay__negative_part_hidden_in_a_split__still_a_debt(case: Case) -> None:
 
 
 def test_pay__nobody__refunded() -> None:
-    assert pay(Wei(10), {}, micros(a=3)).refunded == 10
+    assert compute_payout(Wei(10), {}, micros(a=3)).refunded == 10
 
 
 def test_pay__all_zero_or_in_debt__refunded() -> None:
-    payout = pay(Wei(10), micros(a=0, b=-5, c=7), micros(c=7))
+    payout = compute_payout(Wei(10), micros(a=0, b=-5, c=7), micros(c=7))
     assert payout.refunded == 10
     assert [payout.owners[owner].debt for owner in (A, B, C)] == [0, 5, 0]
 
 
 def test_pay__equal_remainders__lower_address_first() -> None:
-    payout = pay(Wei(5), micros(c=1, b=1, a=1), {})
+    payout = compute_payout(Wei(5), micros(c=1, b=1, a=1), {})
     assert [payout.owners[owner].reward for owner in (A, B, C)] == [2, 2, 1]
 
 
 def test_pay__largest_remainder__gets_the_wei() -> None:
-    payout = pay(Wei(10), micros(a=50, b=31, c=19), {})  # 5.0, 3.1, 1.9
+    payout = compute_payout(Wei(10), micros(a=50, b=31, c=19), {})  # 5.0, 3.1, 1.9
     assert [payout.owners[owner].reward for owner in (A, B, C)] == [5, 3, 2]

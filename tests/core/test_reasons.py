@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core import reasons
+from dao.core.formats import reasons
 from dao.core.types import MicroScore, Status, Wei
 
 
@@ -21,29 +21,29 @@ from dao.core.types import MicroScore, Status, Wei
     ],
 )
 def test_decimal__millionths__as_people_write_them(micros: int, text: str) -> None:
-    assert reasons.decimal(micros) == text
+    assert reasons.format_millionths(micros) == text
 
 
 @given(st.integers(-(2**63), 2**63))
 def test_decimal__any__reads_back(micros: int) -> None:
-    text = reasons.decimal(micros)
+    text = reasons.format_millionths(micros)
     whole, _, part = text.lstrip("-").partition(".")
     assert (-1 if text[0] == "-" else 1) * (int(whole) * 10**6 + int(part.ljust(6, "0"))) == micros
 
 
 def test_weighed__gated__says_how_far_off() -> None:
-    assert reasons.weighed(Status.GATED, 10, 0, 1000, 1000, 32_000) == (
+    assert reasons.explain_weight(Status.GATED, 10, 0, 1000, 1000, 32_000) == (
         "your update did not point where the validation data points: cosine 0.001, needed more than 0.032; "
         "an update without real training looks like this"
     )
-    remembered = reasons.weighed(Status.GATED, 10, 0, 1000, -4000, 32_000)
+    remembered = reasons.explain_weight(Status.GATED, 10, 0, 1000, -4000, 32_000)
     assert "cosine 0.001, -0.004 with earlier rounds, needed more than 0.032" in remembered
 
 
 def test_weighed__counted__says_how_much() -> None:
-    assert reasons.weighed(Status.OK, 10, 10, 0, 0, 0) == "your update counted in full"
-    assert reasons.weighed(Status.CLIPPED, 3, 2, 0, 0, 0).endswith("counted 66.66% of its weight")
-    assert "too small a part" in reasons.weighed(Status.OK, 0, 0, 0, 0, 0)
+    assert reasons.explain_weight(Status.OK, 10, 10, 0, 0, 0) == "your update counted in full"
+    assert reasons.explain_weight(Status.CLIPPED, 3, 2, 0, 0, 0).endswith("counted 66.66% of its weight")
+    assert "too small a part" in reasons.explain_weight(Status.OK, 0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_weighed__counted__says_how_much() -> None:
     ],
 )
 def test_failed__each_status__says_why(status: Status, text: str) -> None:
-    assert text in reasons.failed(status, "tensor fc.bias: expected 10 values")
+    assert text in reasons.explain_failure(status, "tensor fc.bias: expected 10 values")
 
 
 def test_ineligible__stake__says_how_much_is_asked() -> None:
-    assert "stake was 5 wei when the round opened, the task asks for at least 7" in reasons.ineligible(
+    assert "stake was 5 wei when the round opened, the task asks for at least 7" in reasons.explain_stake(
         Wei(5), Wei(7)
     )
 
@@ -79,7 +79,7 @@ def test_ineligible__stake__says_how_much_is_asked() -> None:
 def test_earned__each_case__says_why(
     score: int, share: int, owed: int, debt: int, reward: int, text: str
 ) -> None:
-    sentence = reasons.earned(
+    sentence = reasons.explain_pay(
         MicroScore(score), MicroScore(share), MicroScore(owed), MicroScore(debt), Wei(reward)
     )
     assert text in sentence

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.errors import RuleError
-from dao.core.reward_tree import RewardTree, reward_leaf, reward_proof, reward_root
+from dao.core.reward_tree import RewardTree, compute_reward_leaf, compute_reward_proof, compute_reward_root
 from dao.core.types import ZERO_DIGEST, Address, Digest, TaskId, Wei
 
 addresses = st.binary(min_size=20, max_size=20).map(Address)
@@ -38,7 +38,7 @@ def tree_of(cumulative: dict[Address, Wei]) -> RewardTree:
 def test_reward_tree__every_owner__proof_verifies(cumulative: dict[Address, Wei]) -> None:
     tree = tree_of(cumulative)
     for owner, amount in cumulative.items():
-        leaf = reward_leaf(CHAIN, DISTRIBUTOR, TASK, owner, amount)
+        leaf = compute_reward_leaf(CHAIN, DISTRIBUTOR, TASK, owner, amount)
         assert openzeppelin_verify(tree.proof(owner), tree.root, leaf)
 
 
@@ -51,9 +51,11 @@ def test_reward_tree__another_amount_or_owner__does_not_verify(
     proof, amount = tree.proof(owner), cumulative[owner]
     stranger = Address(bytes(b ^ 0xFF for b in owner))
     assert not openzeppelin_verify(
-        proof, tree.root, reward_leaf(CHAIN, DISTRIBUTOR, TASK, owner, Wei(amount + 1))
+        proof, tree.root, compute_reward_leaf(CHAIN, DISTRIBUTOR, TASK, owner, Wei(amount + 1))
     )
-    assert not openzeppelin_verify(proof, tree.root, reward_leaf(CHAIN, DISTRIBUTOR, TASK, stranger, amount))
+    assert not openzeppelin_verify(
+        proof, tree.root, compute_reward_leaf(CHAIN, DISTRIBUTOR, TASK, stranger, amount)
+    )
     assert not openzeppelin_verify([*proof, tree.root], tree.root, tree.leaves[owner])
 
 
@@ -73,33 +75,35 @@ def test_reward_leaf__any_row__equals_eth_abi(
 ) -> None:
     row = [chain_id, "0x" + distributor.hex(), task, "0x" + owner.hex(), amount]
     encoded = abi_encode(["uint256", "address", "uint256", "address", "uint256"], row)
-    assert reward_leaf(chain_id, distributor, TaskId(task), owner, Wei(amount)) == keccak(keccak(encoded))
+    assert compute_reward_leaf(chain_id, distributor, TaskId(task), owner, Wei(amount)) == keccak(
+        keccak(encoded)
+    )
 
 
 def test_reward_root__three_leaves__odd_one_moves_up() -> None:
     cumulative = {Address(bytes([i]) * 20): Wei(i) for i in (1, 2, 3)}
     first, second, third = sorted(
-        reward_leaf(CHAIN, DISTRIBUTOR, TASK, owner, amount) for owner, amount in cumulative.items()
+        compute_reward_leaf(CHAIN, DISTRIBUTOR, TASK, owner, amount) for owner, amount in cumulative.items()
     )
     root = keccak(b"".join(sorted([keccak(first + second), third])))
-    assert reward_root(CHAIN, DISTRIBUTOR, TASK, cumulative) == root
+    assert compute_reward_root(CHAIN, DISTRIBUTOR, TASK, cumulative) == root
 
 
 def test_reward_root__one_owner__its_leaf_and_an_empty_proof() -> None:
     owner = Address(b"\x01" * 20)
-    assert reward_root(CHAIN, DISTRIBUTOR, TASK, {owner: Wei(5)}) == reward_leaf(
+    assert compute_reward_root(CHAIN, DISTRIBUTOR, TASK, {owner: Wei(5)}) == compute_reward_leaf(
         CHAIN, DISTRIBUTOR, TASK, owner, Wei(5)
     )
-    assert reward_proof(CHAIN, DISTRIBUTOR, TASK, {owner: Wei(5)}, owner) == ()
+    assert compute_reward_proof(CHAIN, DISTRIBUTOR, TASK, {owner: Wei(5)}, owner) == ()
 
 
 def test_reward_root__nobody__zero() -> None:
-    assert reward_root(CHAIN, DISTRIBUTOR, TASK, {Address(bytes(20)): Wei(0)}) == ZERO_DIGEST
+    assert compute_reward_root(CHAIN, DISTRIBUTOR, TASK, {Address(bytes(20)): Wei(0)}) == ZERO_DIGEST
 
 
 def test_reward_proof__owner_without_reward__refused_by_name() -> None:
     with pytest.raises(RuleError, match=r"owner 0x0101.*earned nothing"):
-        reward_proof(CHAIN, DISTRIBUTOR, TASK, {}, Address(b"\x01" * 20))
+        compute_reward_proof(CHAIN, DISTRIBUTOR, TASK, {}, Address(b"\x01" * 20))
 
 
 def test_reward_tree__ten_thousand_owners__every_proof_verifies() -> None:

@@ -134,17 +134,17 @@ def test_record__fields__as_in_solidity(record: type, struct: str) -> None:
 
 
 def test_deadlines__an_example__add_up() -> None:
-    assert round_machine.commit_deadline(RULES, OPEN) == OPENED + 100
-    assert round_machine.abort_after(RULES, OPEN) == OPENED + 150
-    assert round_machine.abort_after(RULES, OPEN, by_superlink=True) == OPENED + 100
-    assert round_machine.reveal_deadline(RULES, CLOSED) == OPENED + 130
-    assert round_machine.force_deadline(RULES, CLOSED) == OPENED + 160
-    assert round_machine.result_deadline(RULES, CLOSED) == OPENED + 180
-    assert round_machine.abort_after(RULES, CLOSED, by_superlink=True) == OPENED + 181
-    assert round_machine.challenge_deadline(RULES, POSTED) == OPENED + 190
-    assert round_machine.finalize_after(RULES, POSTED) == OPENED + 190
-    assert round_machine.finalize_after(replace(RULES, force_period=95), POSTED) == OPENED + 195
-    assert round_machine.resolve_deadline(RULES, FROZEN) == OPENED + 230
+    assert round_machine.compute_commit_deadline(RULES, OPEN) == OPENED + 100
+    assert round_machine.compute_earliest_abort(RULES, OPEN) == OPENED + 150
+    assert round_machine.compute_earliest_abort(RULES, OPEN, by_superlink=True) == OPENED + 100
+    assert round_machine.compute_reveal_deadline(RULES, CLOSED) == OPENED + 130
+    assert round_machine.compute_force_deadline(RULES, CLOSED) == OPENED + 160
+    assert round_machine.compute_result_deadline(RULES, CLOSED) == OPENED + 180
+    assert round_machine.compute_earliest_abort(RULES, CLOSED, by_superlink=True) == OPENED + 181
+    assert round_machine.compute_challenge_deadline(RULES, POSTED) == OPENED + 190
+    assert round_machine.compute_earliest_finalize(RULES, POSTED) == OPENED + 190
+    assert round_machine.compute_earliest_finalize(replace(RULES, force_period=95), POSTED) == OPENED + 195
+    assert round_machine.compute_resolve_deadline(RULES, FROZEN) == OPENED + 230
 
 
 @pytest.mark.parametrize(
@@ -321,5 +321,7 @@ def test_draw_shard__round_after_round__each_once() -> None:
     ("stake", "counted"), [(0, 0), (9, 0), (10, 10), (99, 99), (100, 100), (10**24, 100)]
 )
 def test_counted_stake__any_stake__between_minimum_and_maximum(stake: int, counted: int) -> None:
-    assert round_machine.counted_stake(RULES, Wei(stake)) == counted
-    assert round_machine.counted_stake(replace(RULES, admitted_only=True), Wei(stake)) == min(counted, 1)
+    assert round_machine.compute_counted_stake(RULES, Wei(stake)) == counted
+    assert round_machine.compute_counted_stake(replace(RULES, admitted_only=True), Wei(stake)) == min(
+        counted, 1
+    )

@@ -1,5 +1,6 @@
 """Settling a round: roots over the right rows, money carried on, and the same manifest for whoever settles."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from random import Random
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dao.audit.replay import build_inputs, build_outcome, find_differences
 from dao.core.commits import (
     CommitRecord,
     Failure,
@@ -16,14 +18,19 @@ from dao.core.commits import (
     compute_commits_root,
     compute_forced_hash,
 )
+from dao.core.constants import MAX_INTEGER, MAX_TEXT
 from dao.core.errors import RuleError
-from dao.core.formats.canonical import MAX_INTEGER
 from dao.core.formats.cid import Cid, ContentCodec
-from dao.core.formats.json_form import MAX_TEXT
 from dao.core.formats.manifest import Manifest, Node, Shard, dump_manifest, parse_manifest
-from dao.core.replay import commits_of, differences, facts_of
-from dao.core.reward_tree import reward_root
-from dao.core.settle import RoundFacts, inputs_root, loss_micros, result, scores_root, settle
+from dao.core.reward_tree import compute_reward_root
+from dao.core.settle import (
+    compute_inputs_root,
+    compute_loss_micros,
+    compute_result,
+    compute_scores_root,
+    settle_round,
+)
+from dao.core.transition import PreState, RoundInputs, RoundOutcome, get_post_state
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -33,37 +40,81 @@ from dao.core.types import (
     Member,
     MicroScore,
     RoundId,
+    Rules,
     Signature,
     Status,
     TaskId,
     Wei,
 )
-from dao.core.weigh import NodeWeight
+from dao.core.weigh import NodeWeight, Weighing
 
 CID = Cid(ContentCodec.RAW, Digest(b"\x0c" * 32))
 DISTRIBUTOR = Address(b"\xd1" * 20)
 BUDGET = Wei(1_000)
-FACTS = RoundFacts(
+RULES = Rules(
+    superlink=Address(bytes(20)),
+    commit_period=1,
+    reveal_period=1,
+    result_period=1,
+    force_period=1,
+    challenge_period=1,
+    resolve_period=1,
+    quorum=1,
+    shards=9,
+    body_depth=7,
+    codec=Codec.INT8,
+    admitted_only=False,
+    min_stake=Wei(1),
+    max_stake=Wei(10**24),
+    round_budget=BUDGET,
+    superlink_bond=Wei(0),
+    challenge_bond=Wei(1),
+    app_hash=ZERO_DIGEST,
+    base_model=CID.digest,
+    validation_root=ZERO_DIGEST,
+)
+INPUTS = RoundInputs(
     domain=Domain(31337, Address(b"\xc0" * 20)),
     distributor=DISTRIBUTOR,
     task=TaskId(1),
     round=RoundId(1),
-    codec=Codec.INT8,
+    rules=RULES,
+    state=PreState(),
+    base_model=CID,
     values=25_600,
     seed=Digest(b"\x05" * 32),
-    budget=BUDGET,
-    base_model=CID,
+    shard=Shard(3, CID, (ZERO_DIGEST,) * 16),
+    commits=(),
+    absent={},
+    forced=(),
+)
+OUTCOME = RoundOutcome(
+    weighing=Weighing((), 2**20),
+    scores={},
+    aggregate_root=Digest(b"\xa0" * 32),
+    gradient_root=Digest(b"\x60" * 32),
     model=CID,
     gate_gradient=CID,
     gradient=CID,
-    aggregate_root=Digest(b"\xa0" * 32),
-    gradient_root=Digest(b"\x60" * 32),
-    shard=Shard(3, CID, (ZERO_DIGEST,) * 16),
-    weight_sum=2**20,
     loss_before=2_300_000,
     loss_after=2_200_000,
-    forced=(),
 )
+
+
+def settle(
+    commits: Sequence[CommitRecord],
+    weights: Mapping[Address, NodeWeight],
+    scores: Mapping[Address, MicroScore],
+    previous: Manifest | None = None,
+    inputs: RoundInputs = INPUTS,
+    outcome: RoundOutcome = OUTCOME,
+) -> Manifest:
+    """Settle a round of these commits, weights and scores on a parent."""
+    weighing = Weighing(tuple(weights.values()), outcome.weighing.weight_sum)
+    return settle_round(
+        replace(inputs, commits=commits, state=get_post_state(previous)),
+        replace(outcome, weighing=weighing, scores=scores),
+    )
 
 
 def node_at(i: int) -> Address:
@@ -109,11 +160,10 @@ def settled(
     """Settle a round in which node i has scores[i], or failed."""
     commits = [commit_at(i) for i in scores]
     commits += [commit_at(i, failure) for i, failure in (failures or {}).items()]
-    facts = replace(FACTS, round=RoundId(previous.round + 1 if previous else 1), **changes)  # type: ignore[arg-type]
-    weighed = {node_at(i): weight_at(i) for i in scores}
-    return settle(
-        facts, previous, commits, weighed, {node_at(i): MicroScore(s) for i, s in scores.items()}, {}
-    )
+    inputs = replace(INPUTS, round=RoundId(previous.round + 1 if previous else 1), **changes)  # type: ignore[arg-type]
+    weights = {node_at(i): weight_at(i) for i in scores}
+    micros = {node_at(i): MicroScore(score) for i, score in scores.items()}
+    return settle(commits, weights, micros, previous, inputs)
 
 
 def row(manifest: Manifest, i: int) -> Node:
@@ -143,16 +193,18 @@ def test_roots__rows_in_any_order__leaves_as_in_the_protocol() -> None:
     assert compute_commits_root(commits) == plain_root([node_at(i) + bytes([i]) * 32 for i in (1, 2, 3)])
     inputs = [(node_at(i), Digest(bytes([9 - i]) * 32), i) for i in (3, 1, 2)]
     leaves = [bytes([9 - i]) * 32 + node_at(i) + i.to_bytes(4, "big") for i in (1, 2, 3)]
-    assert inputs_root(inputs) == plain_root(leaves)
+    assert compute_inputs_root(inputs) == plain_root(leaves)
     scores = [(node_at(2), MicroScore(-1)), (node_at(1), MicroScore(2**63 - 1))]
-    assert scores_root(scores) == plain_root([node_at(1) + b"\x7f" + b"\xff" * 7, node_at(2) + b"\xff" * 8])
+    assert compute_scores_root(scores) == plain_root(
+        [node_at(1) + b"\x7f" + b"\xff" * 7, node_at(2) + b"\xff" * 8]
+    )
     assert compute_commits_root([]) == plain_root([])
 
 
 @pytest.mark.parametrize("score", [2**63, -(2**63) - 1])
 def test_scores_root__score_outside_int64__refused_by_node(score: int) -> None:
     with pytest.raises(RuleError, match=r"node 0x0101.*within int64"):
-        scores_root([(node_at(1), MicroScore(score))])
+        compute_scores_root([(node_at(1), MicroScore(score))])
 
 
 @pytest.mark.parametrize(
@@ -167,7 +219,7 @@ def test_scores_root__score_outside_int64__refused_by_node(score: int) -> None:
     ],
 )
 def test_loss_micros__any_loss__fits_a_manifest(loss: float, micros: int) -> None:
-    assert loss_micros(loss) == micros
+    assert compute_loss_micros(loss) == micros
 
 
 def test_settle__first_round__pays_by_score_and_binds_all() -> None:
@@ -178,20 +230,20 @@ def test_settle__first_round__pays_by_score_and_binds_all() -> None:
     assert manifest.reward_total_wei == 1000
     roots = manifest.roots
     assert roots.commits == compute_commits_root(manifest.nodes)
-    assert roots.inputs == inputs_root(
+    assert roots.inputs == compute_inputs_root(
         (n.node, Digest(sha256(n.node[:1]).digest()), 100) for n in manifest.nodes
     )
-    assert roots.scores == scores_root((n.node, n.score) for n in manifest.nodes)
+    assert roots.scores == compute_scores_root((n.node, n.score) for n in manifest.nodes)
     rewards = {owner_at(1): Wei(750), owner_at(2): Wei(250)}
-    assert roots.rewards == reward_root(31337, DISTRIBUTOR, TaskId(1), rewards)
-    assert (roots.aggregate, roots.gradient) == (FACTS.aggregate_root, FACTS.gradient_root)
+    assert roots.rewards == compute_reward_root(31337, DISTRIBUTOR, TaskId(1), rewards)
+    assert (roots.aggregate, roots.gradient) == (OUTCOME.aggregate_root, OUTCOME.gradient_root)
     assert parse_manifest(dump_manifest(manifest)) == manifest
 
 
 def test_settle__next_rounds__carry_accounts_debts_memories_and_shards_on() -> None:
     first = settled({1: 3000, 2: -500})
     assert accounts(first) == {1: (1000, 0), 2: (0, 500)}
-    second = settled({2: 300}, previous=first, shard=replace(FACTS.shard, index=1))
+    second = settled({2: 300}, previous=first, shard=replace(INPUTS.shard, index=1))
     assert accounts(second) == {1: (1000, 0), 2: (0, 200)}
     assert (second.parent, second.used_shards, second.refunded_wei) == (1, (1, 3), 1000)
     assert [memory.node for memory in second.memories] == [node_at(1), node_at(2)]
@@ -203,7 +255,7 @@ def test_settle__next_rounds__carry_accounts_debts_memories_and_shards_on() -> N
 
 def test_settle__nothing_in_an_account_or_memory__left_out() -> None:
     weighed = {node_at(1): weight_at(1, memory=0)}
-    manifest = settle(FACTS, None, [commit_at(1)], weighed, {node_at(1): MicroScore(0)}, {})
+    manifest = settle([commit_at(1)], weighed, {node_at(1): MicroScore(0)})
     assert (manifest.accounts, manifest.memories, manifest.refunded_wei) == ((), (), BUDGET)
     before = settled({1: -5})
     paid_off = settled({1: 5}, previous=before)
@@ -219,11 +271,11 @@ def test_settle__failed_commits__in_the_commits_tree_alone() -> None:
     before = settled({2: -700})
     manifest = settled({1: 10}, failures, previous=before)
     assert manifest.roots.commits == compute_commits_root(signed_at(i) for i in (1, 2, 3, 4))
-    assert manifest.roots.scores == scores_root([(node_at(1), MicroScore(10))])
+    assert manifest.roots.scores == compute_scores_root([(node_at(1), MicroScore(10))])
     assert [row(manifest, i).status for i in (2, 3, 4)] == [Status.LATE, Status.WITHHELD, Status.INVALID]
     assert "tensor fc.bias: expected 10 values, got 11" in row(manifest, 4).reason
     assert (row(manifest, 2).debt, accounts(manifest)[2]) == (700, (0, 700))
-    told = result(manifest, (), ZERO_DIGEST, ZERO_DIGEST)
+    told = compute_result(manifest, (), ZERO_DIGEST, ZERO_DIGEST)
     assert (told.inputs, told.revealed) == (1, 2)
 
 
@@ -234,9 +286,9 @@ def test_settle__every_zero_reward__has_a_reason() -> None:
         node_at(3): weight_at(3, weight=50, status=Status.CLIPPED),
     }
     scores = {node_at(i): MicroScore(s) for i, s in {1: 900, 2: 0, 3: 100, 4: 0, 5: 50}.items()}
-    facts = replace(FACTS, round=RoundId(2))
+    inputs = replace(INPUTS, round=RoundId(2), absent={node_at(7): owner_at(7)})
     commits = [commit_at(i) for i in (1, 2, 3, 4, 5)] + [commit_at(6, Failure(Status.INVALID, "y" * 5000))]
-    manifest = settle(facts, before, commits, weighed, scores, {node_at(7): owner_at(7)})
+    manifest = settle(commits, weighed, scores, before, inputs)
     reasons = {node.node[0]: node.reason for node in manifest.nodes}
     assert reasons[1] == (
         "your update counted in full; you earned your part of the budget for a score of 0.0009"
@@ -258,16 +310,18 @@ def test_settle__forced_commits__outside_the_tree_and_chained() -> None:
     ]  # the first is in the tree and forced its commit as well
     weighed = {node_at(1): weight_at(1), node_at(2): weight_at(2)}
     scores = {node_at(1): MicroScore(1), node_at(2): MicroScore(1)}
-    manifest = settle(replace(FACTS, forced=forced), None, commits, weighed, scores, {})
+    manifest = settle(commits, weighed, scores, inputs=replace(INPUTS, forced=forced))
     assert manifest.roots.commits == compute_commits_root([signed_at(1)])
     assert manifest.forced_hash == compute_forced_hash(forced)
-    told = result(manifest, forced, ZERO_DIGEST, ZERO_DIGEST)
+    told = compute_result(manifest, forced, ZERO_DIGEST, ZERO_DIGEST)
     assert (told.inputs, told.revealed) == (2, 3)
 
 
 def test_settle__nobody__refunded_with_roots_of_nothing() -> None:
-    facts = replace(FACTS, gate_gradient=None, gradient=None, gradient_root=ZERO_DIGEST, weight_sum=0)
-    manifest = settle(facts, None, [], {}, {}, {})
+    outcome = replace(
+        OUTCOME, weighing=Weighing((), 0), gate_gradient=None, gradient=None, gradient_root=ZERO_DIGEST
+    )
+    manifest = settle([], {}, {}, outcome=outcome)
     assert manifest.refunded_wei == BUDGET
     assert manifest.roots.inputs == manifest.roots.commits == plain_root([])
     assert manifest.roots.rewards == ZERO_DIGEST
@@ -276,7 +330,7 @@ def test_settle__nobody__refunded_with_roots_of_nothing() -> None:
 def test_result__settled_round__states_its_roots() -> None:
     manifest = settled({1: 3, 2: 1})
     model, digest = Digest(b"\x01" * 32), Digest(b"\x02" * 32)
-    told = result(manifest, (), model, digest)
+    told = compute_result(manifest, (), model, digest)
     assert (told.commits_root, told.inputs_root) == (manifest.roots.commits, manifest.roots.inputs)
     assert (told.aggregate_root, told.gradient_root) == (manifest.roots.aggregate, manifest.roots.gradient)
     assert (told.score_root, told.reward_root) == (manifest.roots.scores, manifest.roots.rewards)
@@ -289,16 +343,9 @@ def test_settle__two_nodes_of_one_owner__refused() -> None:
     weighed = {node_at(1): weight_at(1), node_at(2): weight_at(2)}
     scores = {node_at(1): MicroScore(1), node_at(2): MicroScore(1)}
     with pytest.raises(RuleError, match="one for each owner"):
-        settle(FACTS, None, [commit_at(1), twin], weighed, scores, {})
+        settle([commit_at(1), twin], weighed, scores)
     with pytest.raises(RuleError, match="one for each node"):
-        settle(
-            FACTS,
-            None,
-            [commit_at(1), replace(commit_at(1), member=commit_at(2).member)],
-            weighed,
-            scores,
-            {},
-        )
+        settle([commit_at(1), replace(commit_at(1), member=commit_at(2).member)], weighed, scores)
 
 
 def test_settle__what_does_not_fit_together__refused_by_node() -> None:
@@ -311,23 +358,23 @@ def test_settle__what_does_not_fit_together__refused_by_node() -> None:
         ([failed], {}, score),
     ):
         with pytest.raises(RuleError, match=r"node 0x0101.*expected a failure, or a weight and a score"):
-            settle(FACTS, None, commits, weighed, scores, {})
+            settle(commits, weighed, scores)
     with pytest.raises(RuleError, match="expected content, body root and salt"):
-        settle(FACTS, None, [replace(commit_at(1), reveal=None)], weight, score, {})
+        settle([replace(commit_at(1), reveal=None)], weight, score)
 
 
 def test_settle__weight_of_a_stranger__refused() -> None:
     weighed = {node_at(1): weight_at(1), node_at(9): weight_at(9)}
     scores = {node_at(1): MicroScore(1), node_at(9): MicroScore(1)}
     with pytest.raises(RuleError, match=r"node 0x0909.*expected a commit"):
-        settle(FACTS, None, [commit_at(1)], weighed, scores, {})
+        settle([commit_at(1)], weighed, scores)
 
 
 def test_settle__round_that_does_not_follow__refused() -> None:
     first = settled({1: 1})
-    for facts in (replace(FACTS, task=TaskId(2), round=RoundId(2)), FACTS):
+    for inputs in (replace(INPUTS, task=TaskId(2), round=RoundId(2)), INPUTS):
         with pytest.raises(RuleError, match="previous manifest: expected an earlier round of task"):
-            settle(facts, first, [], {}, {}, {})
+            settle([], {}, {}, first, inputs)
 
 
 rounds_of_scores = st.lists(
@@ -358,17 +405,15 @@ def test_settle__any_rounds__money_adds_up_whoever_settles(
 def test_recheck__what_a_manifest_states__settles_to_the_same() -> None:
     first = settled({1: 3000, 2: -500})
     manifest = settled({1: 10, 3: 20}, {4: Failure(Status.INVALID, "x")}, previous=first)
-    commits = commits_of(manifest)
-    weighed = {n.node: weight_at(n.node[0]) for n in manifest.nodes if n.node != node_at(4)}
-    scores = {node_at(1): MicroScore(10), node_at(3): MicroScore(20)}
-    again = settle(facts_of(manifest, DISTRIBUTOR, ()), first, commits, weighed, scores, {})
-    assert differences(manifest, again) == []
+    inputs = build_inputs(manifest, RULES, DISTRIBUTOR, get_post_state(first), ())
+    again = settle_round(inputs, build_outcome(manifest))
+    assert find_differences(manifest, again) == []
 
 
 def test_recheck__a_score_and_a_row_changed__said_by_field() -> None:
     manifest = settled({1: 10, 3: 20})
-    other = settled({1: 11, 3: 20}, loss_after=1)
-    assert "manifest.nodes[0].score: stated 10, computed 11" in differences(manifest, other)
-    assert not any("reason" in line or "loss" in line for line in differences(manifest, other))
+    other = replace(settled({1: 11, 3: 20}), loss_after=1)
+    assert "manifest.nodes[0].score: stated 10, computed 11" in find_differences(manifest, other)
+    assert not any("reason" in line or "loss" in line for line in find_differences(manifest, other))
     fewer = replace(manifest, nodes=manifest.nodes[:1])
-    assert differences(manifest, fewer) == ["manifest.nodes: stated 2 rows, computed 1 rows"]
+    assert find_differences(manifest, fewer) == ["manifest.nodes: stated 2 rows, computed 1 rows"]

@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dao.core.constants import MAX_HEADER, UPDATE_MAGIC
 from dao.core.engine.chunking import Scratch
-from dao.core.engine.reference import GRID
+from dao.core.engine.products import compute_weighted_sum
+from dao.core.engine.reference import VALUE_GRID
 from dao.core.errors import DaoError, DecodeError, RuleError
-from dao.core.formats.canonical import canonical_json
-from dao.core.formats.layout import MAX_HEADER, Layout, Model
+from dao.core.formats.canonical import write_canonical
+from dao.core.formats.layout import Layout, Model
 from dao.core.formats.update import (
-    MAGIC,
     Update,
+    compute_update_size,
     decode_update,
-    encode_body,
-    leaf_size,
-    update_prefix,
-    update_size,
-    weighted_sum,
-    write_body,
+    encode_update_prefix,
+    encode_update_rows,
+    get_leaf_size,
+    write_update_rows,
 )
 from dao.core.types import Codec
 from tests.core.sample import (
@@ -45,7 +45,7 @@ LAYOUT = Layout.of({"a": (70,), "b": (200, 2), "c": ()})
 
 
 def file_of(update: Update) -> bytes:
-    return update_prefix(update.layout, update.codec) + update.body.tobytes()
+    return encode_update_prefix(update.layout, update.codec) + update.body.tobytes()
 
 
 @given(shapes, seeds, seeds, codecs)
@@ -54,8 +54,8 @@ def test_encode_body__any_models__values_of_the_protocol(
 ) -> None:
     layout = Layout.of(sizes)
     base, trained = random_model(layout, one, 0.2), random_model(layout, other, 0.2)
-    body = encode_body(base, trained, codec)
-    assert body.shape == (layout.chunks, leaf_size(codec))
+    body = encode_update_rows(base, trained, codec)
+    assert body.shape == (layout.chunks, get_leaf_size(codec))
     assert q_of(Update(layout, codec, body)) == plain_q(base, trained, codec)
 
 
@@ -65,7 +65,7 @@ def test_decode_update__encoded__same_rows_without_a_copy(
 ) -> None:
     update = random_update(Layout.of(sizes), seed, codec)
     data = bytearray(file_of(update))
-    assert len(data) == update_size(update.layout, codec)
+    assert len(data) == compute_update_size(update.layout, codec)
     decoded = decode_update(data, update.layout, codec)
     assert np.array_equal(decoded.body, update.body)
     assert np.shares_memory(decoded.body, np.frombuffer(data, np.uint8))
@@ -77,9 +77,9 @@ def test_encode_body__int8__error_of_half_a_step_at_most(
 ) -> None:
     layout = Layout.of(sizes)
     base, trained = random_model(layout, one, 0.2), random_model(layout, other, 0.2)
-    body = encode_body(base, trained, Codec.INT8)
+    body = encode_update_rows(base, trained, Codec.INT8)
     step = np.ldexp(1.0, body[:, 256:].astype(int)).repeat(64, axis=1)
-    delta = np.subtract(padded(trained), padded(base)).reshape(-1, 256) / GRID
+    delta = np.subtract(padded(trained), padded(base)).reshape(-1, 256) / VALUE_GRID
     error = np.abs(Update(layout, Codec.INT8, body).q(0, layout.chunks) - delta)
     assert (error <= step / 2).all()
     largest = np.abs(delta).reshape(-1, 64).max(axis=1).repeat(64).reshape(-1, 256)
@@ -94,11 +94,11 @@ def test_encode_body__other_spans_order_threads_and_buffer__same_bytes(
 ) -> None:
     layout = Layout.of({"a": (700,), "b": (33, 20), "c": (5,)})
     base, trained = random_model(layout, seed, 0.2), random_model(layout, seed + 1, 0.2)
-    expected = encode_body(base, trained, codec)
+    expected = encode_update_rows(base, trained, codec)
     out = np.empty_like(expected)
     with short_spans(chunks), ThreadPoolExecutor(3) as pool:
-        assert np.array_equal(encode_body(base, trained, codec, each=pool.map), expected)
-        write_body(base, trained, codec, out, backwards)
+        assert np.array_equal(encode_update_rows(base, trained, codec, each=pool.map), expected)
+        write_update_rows(base, trained, codec, out, backwards)
         decode_update(file_of(Update(layout, codec, out)), layout, codec, pool.map)
     assert np.array_equal(out, expected)
 
@@ -110,13 +110,13 @@ def test_encode_body__value_that_does_not_fit__its_tensor_is_named(codec: Codec,
     trained = Model(LAYOUT, base.flat.copy())
     trained.tensors["b"][199, 1] = bad
     with pytest.raises(RuleError, match=f"tensor 'b': expected training to change .*, got {bad}"):
-        encode_body(base, trained, codec)
+        encode_update_rows(base, trained, codec)
 
 
 def test_encode_body__infinite_on_both_sides__refused() -> None:
     model = model_of({"a": [np.inf]})
     with pytest.raises(RuleError, match=r"tensor 'a'.*got nan"):
-        encode_body(model, model, Codec.INT8)
+        encode_update_rows(model, model, Codec.INT8)
 
 
 @pytest.mark.parametrize(
@@ -125,14 +125,16 @@ def test_encode_body__infinite_on_both_sides__refused() -> None:
 )
 def test_encode_body__the_largest__fits(codec: Codec, largest: float) -> None:
     base = model_of({"a": np.zeros(3)})
-    update = Update(base.layout, codec, encode_body(base, model_of({"a": [largest, -largest, 0]}), codec))
+    update = Update(
+        base.layout, codec, encode_update_rows(base, model_of({"a": [largest, -largest, 0]}), codec)
+    )
     assert q_of(update)[0] == -q_of(update)[1] > 63.4 * 2**32
     assert decode_update(file_of(update), base.layout, codec).q(0, 1)[0, 0] == q_of(update)[0]
 
 
 def test_encode_body__denormals__nothing() -> None:
     base = model_of({"a": np.zeros(3)})
-    assert not encode_body(base, model_of({"a": [1e-45, -1e-40, 1e-38]}), Codec.INT8).any()
+    assert not encode_update_rows(base, model_of({"a": [1e-45, -1e-40, 1e-38]}), Codec.INT8).any()
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_layout__another_one__refused_in_models_and_updates(
 ) -> None:
     other = Layout.of(tensors)
     with pytest.raises(RuleError, match=f"trained model: {message}"):
-        encode_body(random_model(LAYOUT, 1), random_model(other, 1), Codec.INT8)
+        encode_update_rows(random_model(LAYOUT, 1), random_model(other, 1), Codec.INT8)
     with pytest.raises(DecodeError, match=f"update header: {message}"):
         decode_update(file_of(random_update(other, 1)), LAYOUT, Codec.INT8)
 
@@ -156,7 +158,7 @@ def test_layout__another_one__refused_in_models_and_updates(
 def test_encode_body__out_of_another_shape__refused() -> None:
     model = random_model(LAYOUT, 1)
     with pytest.raises(RuleError, match=r"rows: expected \(3, 260\) bytes, got \(3, 259\)"):
-        write_body(model, model, Codec.INT8, np.empty((3, 259), np.uint8))
+        write_update_rows(model, model, Codec.INT8, np.empty((3, 259), np.uint8))
 
 
 @given(seeds, st.data())
@@ -182,9 +184,9 @@ def test_decode_update__exponent_above_31__refused(seed: int, block: int, expone
 @given(st.sampled_from(LAYOUT.padding().tolist()), codecs, st.sampled_from([1, 127, -127]))
 def test_decode_update__value_in_the_padding__refused(value: int, codec: Codec, written: int) -> None:
     update = random_update(LAYOUT, 1, codec)
-    update.coding.digits(update.body)[value // 256, value % 256] = written / 2
+    update.loops.digits(update.body)[value // 256, value % 256] = written / 2
     if codec is Codec.INT8:
-        update.coding.digits(update.body)[value // 256, value % 256] = written
+        update.loops.digits(update.body)[value // 256, value % 256] = written
     with pytest.raises(DecodeError, match=f"tensor '{LAYOUT.name_at(value)}': expected zeros in the padding"):
         decode_update(file_of(update), LAYOUT, codec)
 
@@ -192,7 +194,7 @@ def test_decode_update__value_in_the_padding__refused(value: int, codec: Codec, 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 64.0, -64.0, 2.0**-33, 1.5 * 2.0**-32, 1e-45])
 def test_decode_update__float_off_the_grid__refused(bad: float) -> None:
     update = random_update(LAYOUT, 1, Codec.FLOAT32)
-    update.coding.digits(update.body)[1, 3] = bad
+    update.loops.digits(update.body)[1, 3] = bad
     with pytest.raises(DecodeError, match="tensor 'b': expected a multiple of 2"):
         decode_update(file_of(update), LAYOUT, Codec.FLOAT32)
 
@@ -206,7 +208,7 @@ def test_decode_update__another_length__refused(codec: Codec, change: Callable[[
         decode_update(change(file_of(random_update(LAYOUT, 1, codec))), LAYOUT, codec)
 
 
-@given(st.integers(0, len(update_prefix(LAYOUT, Codec.INT8)) - 1), st.integers(0, 7))
+@given(st.integers(0, len(encode_update_prefix(LAYOUT, Codec.INT8)) - 1), st.integers(0, 7))
 def test_decode_update__bit_of_the_prefix_flipped__refused(byte: int, bit: int) -> None:
     data = bytearray(file_of(random_update(LAYOUT, 1)))
     data[byte] ^= 1 << bit
@@ -220,7 +222,7 @@ def test_decode_update__another_codec__refused() -> None:
         decode_update(file_of(random_update(LAYOUT, 1)), LAYOUT, Codec.FLOAT32)
 
 
-GOOD = canonical_json({"codec": "int8", "tensors": [[name, list(shape)] for name, shape in LAYOUT.tensors]})
+GOOD = write_canonical({"codec": "int8", "tensors": [[name, list(shape)] for name, shape in LAYOUT.tensors]})
 HEADERS = {
     "white space": GOOD.replace(b":", b": "),
     "another field": GOOD.replace(b'{"codec', b'{"more":1,"codec'),
@@ -254,14 +256,16 @@ HEADERS = {
 @pytest.mark.parametrize("case", HEADERS)
 def test_decode_update__bad_header__refused(case: str) -> None:
     header = HEADERS[case]
-    data = MAGIC + len(header).to_bytes(4, "big") + header + bytes(3 * 260)
+    data = UPDATE_MAGIC + len(header).to_bytes(4, "big") + header + bytes(3 * 260)
     with pytest.raises(DecodeError, match=r"update header|codec|tensor"):
         decode_update(data, LAYOUT, Codec.INT8)
 
 
 BOMBS: dict[str, Callable[[], bytes]] = {
-    "header longer than the file": lambda: MAGIC + b"\xff" * 4 + GOOD,
-    "header longer than any": lambda: MAGIC + (MAX_HEADER + 1).to_bytes(4, "big") + bytes(MAX_HEADER + 1),
+    "header longer than the file": lambda: UPDATE_MAGIC + b"\xff" * 4 + GOOD,
+    "header longer than any": lambda: (
+        UPDATE_MAGIC + (MAX_HEADER + 1).to_bytes(4, "big") + bytes(MAX_HEADER + 1)
+    ),
     "a hundred thousand tensors": lambda: (
         b'{"codec":"int8","tensors":[' + b",".join([b'["a",[]]'] * 100_000) + b"]}"
     ),
@@ -277,7 +281,9 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("case", BOMBS)
 def test_decode_update__bomb__refused_within_a_second(case: str) -> None:
     header = BOMBS[case]()
-    data = header if header.startswith(MAGIC) else MAGIC + len(header).to_bytes(4, "big") + header
+    data = (
+        header if header.startswith(UPDATE_MAGIC) else UPDATE_MAGIC + len(header).to_bytes(4, "big") + header
+    )
     start = time.thread_time()
     with pytest.raises(DecodeError) as refused:
         decode_update(data, LAYOUT, Codec.INT8)
@@ -288,7 +294,7 @@ def test_decode_update__bomb__refused_within_a_second(case: str) -> None:
 @given(seeds, codecs, st.lists(st.integers(0, 2**18), min_size=3, max_size=3))
 def test_weighted_sum__any_weights__exact(seed: int, codec: Codec, weights: list[int]) -> None:
     updates = [random_update(LAYOUT, seed + i, codec) for i in range(3)]
-    total = weighted_sum(updates, weights, (0, LAYOUT.chunks), Scratch())
+    total = compute_weighted_sum(updates, weights, (0, LAYOUT.chunks), Scratch())
     columns = zip(*map(q_of, updates), strict=True)
     assert [int(value) for value in total.flat] == [
         sum(w * q for w, q in zip(weights, column, strict=True)) for column in columns
@@ -300,5 +306,5 @@ def test_weighted_sum__the_largest_values_and_weights__no_overflow() -> None:
     body[:, 256:] = 31
     layout = Layout.of({"a": (256,)})
     update = decode_update(file_of(Update(layout, Codec.INT8, body)), layout, Codec.INT8)
-    total = weighted_sum([update, update], [2**20 - 1, 1], (0, 1), Scratch())
+    total = compute_weighted_sum([update, update], [2**20 - 1, 1], (0, 1), Scratch())
     assert set(total.flat) == {-127 * 2**51}

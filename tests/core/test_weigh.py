@@ -11,11 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dao.core.errors import RuleError
-from dao.core.formats.gradient import Gradient, quantise
+from dao.core.formats.gradient import Gradient, quantise_gradient
 from dao.core.formats.layout import Layout, Model
-from dao.core.formats.update import Update, encode_body
+from dao.core.formats.update import Update, encode_update_rows
 from dao.core.types import Address, Codec, Status
-from dao.core.weigh import UpdateEntry, Weighing, gate_threshold, weigh, weighted_median
+from dao.core.weigh import (
+    UpdateEntry,
+    Weighing,
+    compute_gate_threshold,
+    compute_weighted_median,
+    compute_weights,
+)
 from tests.core.sample import (
     backwards,
     node_at,
@@ -43,7 +49,7 @@ def along(direction: Model, part: float, seed: int, size: float, codec: Codec = 
     mixed = part * unit + (1 - abs(part)) * noise / np.linalg.norm(noise)
     trained = Model(LAYOUT, (size * mixed).astype(np.float32))
     return Update(
-        LAYOUT, codec, encode_body(Model(LAYOUT, np.zeros(LAYOUT.size, np.float32)), trained, codec)
+        LAYOUT, codec, encode_update_rows(Model(LAYOUT, np.zeros(LAYOUT.size, np.float32)), trained, codec)
     )
 
 
@@ -116,12 +122,12 @@ def test_weigh__any_round__numbers_of_the_protocol(
     gate = random_gradient(LAYOUT, seed)
     entries = entries_of(nodes, seed, codec)
     memories = {node_at(i): memory for i, (*_, memory) in enumerate(nodes) if memory % 3}
-    weighing = weigh(entries, gate, memories)
+    weighing = compute_weights(entries, gate, memories)
     assert numbers_of(weighing) == plain_weigh(entries, gate, memories)
     assert sum(weighing.weights) <= weighing.weight_sum <= 2**20
     for entry, node in zip(entries, weighing.nodes, strict=True):
         assert node.node == entry.node
-        gated = node.memory <= gate_threshold(LAYOUT.values)
+        gated = node.memory <= compute_gate_threshold(LAYOUT.values)
         clipped = not gated and node.weight < node.unit_weight
         assert node.status is (Status.GATED if gated else Status.CLIPPED if clipped else Status.OK)
 
@@ -132,11 +138,11 @@ def test_weigh__other_order_spans_and_threads__same(
     nodes: list[tuple[int, float, float, int]], seed: int, chunks: int, dice: "np.random.Generator"
 ) -> None:
     gate, entries = random_gradient(LAYOUT, seed), entries_of(nodes, seed, Codec.INT8)
-    expected = {node.node: node for node in weigh(entries, gate, {}).nodes}
+    expected = {node.node: node for node in compute_weights(entries, gate, {}).nodes}
     dice.shuffle(entries)
     with short_spans(chunks), ThreadPoolExecutor(3) as pool:
         for each in (backwards, pool.map):
-            assert {node.node: node for node in weigh(entries, gate, {}, each).nodes} == expected
+            assert {node.node: node for node in compute_weights(entries, gate, {}, each).nodes} == expected
 
 
 @settings(deadline=None)
@@ -157,8 +163,8 @@ def test_weigh__node_split_into_copies__all_weigh_as_before(
     rest = UpdateEntry(node_at(99), 2**20 - share * len(nodes), random_update(LAYOUT, seed))
     others += [rest] if rest.stake else []
     split = [UpdateEntry(node_at(100 + i), share // copies, one.update) for i in range(copies)]
-    before = weigh([one, *others], random_gradient(LAYOUT, seed), {})
-    after = weigh([*split, *others], random_gradient(LAYOUT, seed), {})
+    before = compute_weights([one, *others], random_gradient(LAYOUT, seed), {})
+    after = compute_weights([*split, *others], random_gradient(LAYOUT, seed), {})
     assert after.weight_sum == before.weight_sum
     now = [sum(after.weights[:copies]), *after.weights[copies:]]
     for weight, other in zip(before.weights, now, strict=True):
@@ -166,12 +172,12 @@ def test_weigh__node_split_into_copies__all_weigh_as_before(
 
 
 def test_weigh__no_entry__no_weight() -> None:
-    assert weigh([], random_gradient(LAYOUT, 1), {}) == Weighing((), 0)
+    assert compute_weights([], random_gradient(LAYOUT, 1), {}) == Weighing((), 0)
 
 
 def test_weigh__gradient_of_zero__all_gated() -> None:
-    gate = Gradient(quantise(Model(LAYOUT, np.zeros(LAYOUT.size, np.float32))))
-    weighing = weigh([UpdateEntry(node_at(1), 5, random_update(LAYOUT, 1))], gate, {})
+    gate = Gradient(quantise_gradient(Model(LAYOUT, np.zeros(LAYOUT.size, np.float32))))
+    weighing = compute_weights([UpdateEntry(node_at(1), 5, random_update(LAYOUT, 1))], gate, {})
     assert numbers_of(weighing)[0][1] == weighing.weight_sum == 0
     assert weighing.nodes[0].status is Status.GATED
     assert weighing.nodes[0].cosine == 0
@@ -183,7 +189,7 @@ def test_weigh__stake_too_small_for_a_unit__weighs_nothing_and_moves_no_median()
         UpdateEntry(node_at(1), 10**24, along(direction, 0.9, 1, 0.1)),
         UpdateEntry(node_at(2), 1, along(direction, 0.9, 2, 0.001)),
     ]
-    weighing = weigh(entries, random_gradient(LAYOUT, 3), {})
+    weighing = compute_weights(entries, random_gradient(LAYOUT, 3), {})
     assert weighing.weights == (2**20 - 1, 0)
     assert [node.status for node in weighing.nodes] == [Status.OK, Status.OK]
 
@@ -191,15 +197,17 @@ def test_weigh__stake_too_small_for_a_unit__weighs_nothing_and_moves_no_median()
 @pytest.mark.parametrize(("memory", "half"), [(7, 3), (-7, -3), (-1, 0), (0, 0), (10**6, 500_000)])
 def test_weigh__memory__half_of_it_towards_zero_is_added(memory: int, half: int) -> None:
     entry = UpdateEntry(node_at(1), 1, random_update(LAYOUT, 1))
-    node = weigh([entry], random_gradient(LAYOUT, 2), {entry.node: memory}).nodes[0]
+    node = compute_weights([entry], random_gradient(LAYOUT, 2), {entry.node: memory}).nodes[0]
     assert node.memory == node.cosine + half
 
 
 def test_weigh__memory_at_the_threshold__gated_and_one_above_it__not() -> None:
     entry = UpdateEntry(node_at(1), 1, Update(LAYOUT, Codec.INT8, np.zeros((LAYOUT.chunks, 260), np.uint8)))
-    threshold = gate_threshold(LAYOUT.values)
+    threshold = compute_gate_threshold(LAYOUT.values)
     gate = random_gradient(LAYOUT, 2)
-    at, above = (weigh([entry], gate, {entry.node: 2 * threshold + more}).nodes[0] for more in (0, 2))
+    at, above = (
+        compute_weights([entry], gate, {entry.node: 2 * threshold + more}).nodes[0] for more in (0, 2)
+    )
     assert (at.memory, at.status) == (threshold, Status.GATED)
     assert (above.memory, above.status, above.weight) == (threshold + 1, Status.OK, 2**20)
 
@@ -207,7 +215,7 @@ def test_weigh__memory_at_the_threshold__gated_and_one_above_it__not() -> None:
 def test_weigh__ten_times_as_large__counts_as_the_median() -> None:
     direction = random_model(LAYOUT, 3)
     entries = [UpdateEntry(node_at(i), 1, along(direction, 0.9, i, 0.1 if i else 1.0)) for i in range(5)]
-    weighing = weigh(entries, random_gradient(LAYOUT, 3), {})
+    weighing = compute_weights(entries, random_gradient(LAYOUT, 3), {})
     large = weighing.nodes[0]
     assert large.status is Status.CLIPPED
     assert large.weight * large.norm <= weighing.nodes[1].norm * weighing.nodes[1].unit_weight * 1.1
@@ -217,7 +225,7 @@ def test_weigh__against_the_gradient_or_noise__gated() -> None:
     direction = random_model(LAYOUT, 3)
     parts = [0.9, 0.9, -0.9, 0.0]
     entries = [UpdateEntry(node_at(i), 1, along(direction, part, i, 0.1)) for i, part in enumerate(parts)]
-    statuses = [node.status for node in weigh(entries, random_gradient(LAYOUT, 3), {}).nodes]
+    statuses = [node.status for node in compute_weights(entries, random_gradient(LAYOUT, 3), {}).nodes]
     assert statuses[2:] == [Status.GATED, Status.GATED]
     assert Status.GATED not in statuses[:2]
 
@@ -238,12 +246,12 @@ def test_weigh__entries_against_the_rules__refused(
         for n, stake in zip(nodes, stakes, strict=True)
     ]
     with pytest.raises(RuleError, match=message):
-        weigh(entries, random_gradient(LAYOUT, 1), {})
+        compute_weights(entries, random_gradient(LAYOUT, 1), {})
 
 
 def test_weigh__gradient_of_another_size__refused() -> None:
     with pytest.raises(RuleError, match="gradient: expected 3 chunks"):
-        weigh(
+        compute_weights(
             [UpdateEntry(node_at(1), 1, random_update(LAYOUT, 1))],
             random_gradient(Layout.of({"a": (1,)}), 1),
             {},
@@ -252,14 +260,14 @@ def test_weigh__gradient_of_another_size__refused() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), min_size=1))
 def test_weighted_median__any__least_that_reaches_half(pairs: list[tuple[int, int]]) -> None:
-    assert weighted_median(pairs) == plain_median(pairs)
+    assert compute_weighted_median(pairs) == plain_median(pairs)
 
 
 def test_weighted_median__nothing__refused() -> None:
     with pytest.raises(RuleError, match="median"):
-        weighted_median([])
+        compute_weighted_median([])
 
 
 @pytest.mark.parametrize(("values", "threshold"), [(256, 312_500), (25_000_000, 1000), (1024, 156_250)])
 def test_gate_threshold__values__five_deviations(values: int, threshold: int) -> None:
-    assert gate_threshold(values) == threshold
+    assert compute_gate_threshold(values) == threshold

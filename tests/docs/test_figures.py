@@ -14,7 +14,7 @@ from dao.api.settings import ApiSettings
 from dao.app import bundle, process
 from dao.chain.deploy import Params
 from dao.chain.sender import MAX_FEE
-from dao.core.formats import layout, manifest
+from dao.core import constants
 from dao.runtime.config import HomeSettings
 from dao.store.source import MAX_CONTENT
 from dao.wire.call_limits import CallLimits
@@ -27,10 +27,10 @@ UNSET = ("", "none", "as they choose", "its own", "until the task is over", "the
 
 # rows of operations.md's limits: what they are of, and words that they must have
 LIMITS = {
-    "a model": f"{layout.MAX_TENSORS:,} tensors",
+    "a model": f"{constants.MAX_TENSORS:,} tensors",
     "one content, models included": f"{MAX_CONTENT // GIB} GiB",
     "an app": f"{bundle.MAX_BYTES // MIB} MiB of text",
-    "a manifest": f"{manifest.MAX_BYTES // MIB} MiB",
+    "a manifest": f"{constants.MAX_MANIFEST // MIB} MiB",
     "calls to a Superlink": (
         f"{CALLS.node_rate:.0f} a second for each node, {CALLS.host_rate:,.0f} from each host; "
         f"{CALLS.calls} at work at once"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from dao.core import reasons
+from dao.core.formats import reasons
 from dao.core.types import Phase
 from dao.devnet.anvil import Anvil, start_anvil
 from node.journal import Step

@@ -14,7 +14,7 @@ from aggregator.settings import SuperlinkSettings
 from dao.chain.events import Finalized, ForcedCommit
 from dao.core.commits import SignedCommit
 from dao.core.errors import RuleError
-from dao.core.formats.signed_messages import receipt_digest
+from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.types import Address, Phase, RoundId
 from node.journal import Step
 from tests.faults.world import World, open_world, row_of
@@ -61,7 +61,7 @@ def on_commit_of(conduct: Conduct, honest: OnCommit) -> OnCommit:
             raise RuleError("commit: not today")
         if how == "forget":
             bound = commit.task, commit.round, commit.node, commit.commitment
-            return intake._signer.sign(receipt_digest(intake._domain, *bound))
+            return intake._signer.sign(compute_receipt_digest(intake._domain, *bound))
         return await honest(intake, commit)
 
     return on_commit

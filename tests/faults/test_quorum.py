@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dao.core import reasons
+from dao.core.formats import reasons
 from dao.core.types import Phase
 from node.journal import Step
 from tests.faults.process import until
@@ -25,7 +25,7 @@ async def test_quorum__one_of_two_commits__says_that_commits_were_not_closed(
         await alone.steps(round_id, Step.RECEIVED)
         world.skip(world.rules.commit_period)
         await world.reaches(round_id, Phase.ABORTED)
-        assert (await alone.ends(round_id)).reason == reasons.not_closed(2)
+        assert (await alone.ends(round_id)).reason == reasons.explain_no_closing(2)
         assert "commits were closed before the update was ready" in (await other.ends(round_id)).reason
         await until(lambda: not [*(alone.home / "content" / "pins").iterdir()])
         following, _ = await world.play()

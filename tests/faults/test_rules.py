@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import audit, exit_code
 from dao.chain.contracts import Coordinator, Token
 from dao.chain.deploy import TOKEN, Params, grant
@@ -79,7 +79,7 @@ async def decide(world: World, voter: Signer, actions: Actions) -> None:
 async def outcomes(world: World, rounds: list[RoundId], cache: Path) -> list[int]:
     """What an auditor's process would exit with, for each round."""
     source = DiskStore(world.superlink.home / "store")
-    evaluator = Evaluator(APP, Path(sys.executable), cache, limit=LIMIT, threads=1)
+    evaluator = GradientClient(APP, Path(sys.executable), cache, limit=LIMIT, threads=1)
     codes = []
     try:
         for round_id in rounds:

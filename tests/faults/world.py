@@ -21,10 +21,10 @@ from dao.chain.events import Claimed, CommitsClosed, Finalized
 from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
 from dao.core.errors import Reverted
-from dao.core.formats.layout import Layout, model_size, write_model
+from dao.core.formats.layout import Layout, compute_model_size, write_model
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Domain, Phase, RoundId, RoundState, Rules, Status, TaskId, Wei, hex_of
-from dao.demo.follow import StatusReader
+from dao.demo.status_reader import StatusReader
 from dao.store.disk import DiskStore
 from node import status as node_status
 from node.journal import Step, SupernodeJournal
@@ -331,7 +331,7 @@ async def _rules(folder: Path, superlink: Signer, **changes: Any) -> Rules:
     for index in range(SHARDS):
         save_file(rows(1000 + index), shards / f"{index:03}.safetensors")
     layout = Layout.of({"mean": (VALUES,)})
-    first = bytearray(model_size(layout))
+    first = bytearray(compute_model_size(layout))
     write_model(layout, first)
     made = read_shards(shards)
     rules = replace(

@@ -11,7 +11,7 @@ from dao.core.keccak import keccak256
 from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, RoundId, TaskId, Wei
 from dao.gov import actions as do
 from dao.gov.describe import describe_action, describe_delegation
-from dao.gov.units import format_duration, format_tokens
+from dao.gov.units import format_amount, format_duration
 from tests.support import RULES, Network
 
 TOKEN = 10**18
@@ -83,9 +83,9 @@ def test_unknown__own_contract__function_and_arguments_in_words() -> None:
 
 
 def test_words__amounts_and_times__exact_with_units() -> None:
-    assert format_tokens(Wei(1234 * TOKEN + TOKEN // 2)) == "1,234.5 tokens"
-    assert format_tokens(Wei(TOKEN)) == "1 token"
-    assert format_tokens(Wei(1)) == "0.000000000000000001 tokens"
+    assert format_amount(Wei(1234 * TOKEN + TOKEN // 2)) == "1,234.5 tokens"
+    assert format_amount(Wei(TOKEN)) == "1 token"
+    assert format_amount(Wei(1)) == "0.000000000000000001 tokens"
     assert [format_duration(s) for s in (0, 1, 90, 60, 7200, 86_400)] == [
         *("0 seconds", "1 second", "90 seconds", "1 minute", "2 hours", "1 day")
     ]

@@ -11,11 +11,10 @@ from sqlalchemy import Engine, select
 from dao.chain.client import Chain
 from dao.core.commits import CommitRecord, Reveal, SignedCommit, compute_commits_root
 from dao.core.formats.manifest import Manifest, Shard
-from dao.core.settle import RoundFacts, settle
+from dao.core.transition import RoundInputs, RoundOutcome, get_post_state, settle_round
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
-    Codec,
     Digest,
     Domain,
     MicroScore,
@@ -26,11 +25,11 @@ from dao.core.types import (
     Wei,
 )
 from dao.core.types import Member as AsMember
-from dao.core.weigh import NodeWeight
+from dao.core.weigh import NodeWeight, Weighing
 from dao.index import schema
+from dao.index.change_notices import ChangeNotice
 from dao.index.indexer import Indexer
 from dao.index.reads import Reads
-from dao.index.reducer import Change
 from dao.store.cid import cid_of_bytes
 from dao.store.source import Source
 from tests.support import RULES, Member, Network
@@ -46,10 +45,10 @@ class Indexed:
     chain: Chain
     reads: Reads
     indexer: Indexer = field(init=False)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[ChangeNotice] = field(default_factory=list)
     _told: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def tell(self, change: Change) -> None:
+    def tell(self, change: ChangeNotice) -> None:
         self.changes.append(change)
         self._told.set()
 
@@ -113,36 +112,36 @@ def manifest_of(
 ) -> Manifest:
     """Settle a round in which each member's Supernode got a score."""
     deployment = network.deployment
-    facts = RoundFacts(
+    weights = tuple(
+        NodeWeight(member.operator.address, 100, 100, 10**12, 50_000, 60_000, Status.OK) for member in scores
+    )
+    inputs = RoundInputs(
         domain=Domain(deployment.chain_id, deployment.coordinator),
         distributor=deployment.distributor,
         task=task,
         round=RoundId(previous.round + 1 if previous else 1),
-        codec=Codec.INT8,
+        rules=RULES,
+        state=get_post_state(previous),
+        base_model=MODEL,
         values=25_600,
         seed=seed,
-        budget=RULES.round_budget,
-        base_model=MODEL,
+        shard=Shard(3, MODEL, (ZERO_DIGEST,) * 16),
+        commits=[_commit(member) for member in scores],
+        absent={},
+        forced=(),
+    )
+    outcome = RoundOutcome(
+        weighing=Weighing(weights, 100 * len(scores)),
+        scores={member.operator.address: MicroScore(score) for member, score in scores.items()},
+        aggregate_root=Digest(b"\xa0" * 32),
+        gradient_root=Digest(b"\x60" * 32),
         model=MODEL,
         gate_gradient=MODEL,
         gradient=MODEL,
-        aggregate_root=Digest(b"\xa0" * 32),
-        gradient_root=Digest(b"\x60" * 32),
-        shard=Shard(3, MODEL, (ZERO_DIGEST,) * 16),
-        weight_sum=100 * len(scores),
         loss_before=2_300_000,
         loss_after=2_200_000,
-        forced=(),
     )
-    commits = [_commit(member) for member in scores]
-    weighed = {
-        member.operator.address: NodeWeight(
-            member.operator.address, 100, 100, 10**12, 50_000, 60_000, Status.OK
-        )
-        for member in scores
-    }
-    by_node = {member.operator.address: MicroScore(score) for member, score in scores.items()}
-    return settle(facts, previous, commits, weighed, by_node, {})
+    return settle_round(inputs, outcome)
 
 
 def commitment_of(operator: Address) -> Digest:

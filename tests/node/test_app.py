@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.app.bundle import MAX_BYTES, app_digest, bundle, read_bundle, unpack
+from dao.app.bundle import MAX_BYTES, bundle, compute_app_digest, read_bundle, unpack
 from dao.core.errors import AppError, DaoError, DecodeError
-from dao.core.formats.canonical import canonical_json
+from dao.core.formats.canonical import write_canonical
 from dao.store.cid import cid_of_bytes
 
 PARTS = st.text("abcAB._- /\\é\0:", min_size=1, max_size=6)
 
 
 def made(files: Mapping[str, object], **more: object) -> bytes:
-    return canonical_json({"files": files, "format": "app/1", **more})
+    return write_canonical({"files": files, "format": "app/1", **more})
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_bundle__folder__is_canonical_and_comes_back_to_the_byte(folder: Path, t
     copy = unpack(content, tmp_path / "copies" / "one")
     assert (copy / "app.py").read_bytes() == (folder / "app.py").read_bytes()
     assert bundle(copy) == content
-    assert app_digest(content) == cid_of_bytes(content).digest
+    assert compute_app_digest(content) == cid_of_bytes(content).digest
 
 
 def test_bundle__hidden_files_and_caches__are_left_out(folder: Path) -> None:

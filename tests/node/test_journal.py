@@ -15,7 +15,7 @@ from dao.chain.signer import Signer, recover
 from dao.core.commits import Reveal
 from dao.core.errors import ConfigError, RuleError
 from dao.core.formats.cid import Cid
-from dao.core.formats.signed_messages import commit_digest
+from dao.core.formats.signed_messages import compute_commit_digest
 from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId
 from dao.runtime.failpoint import VARIABLE
 from dao.store.cid import cid_of_bytes
@@ -61,7 +61,7 @@ def test_sign__first_commit__is_recorded_with_a_signature_of_the_node(
 ) -> None:
     journal.see(TASK, ROUND, 10)
     entry = sign(journal)
-    digest = commit_digest(DOMAIN, TASK, ROUND, Signer(KEY).address, entry.commit.commitment)
+    digest = compute_commit_digest(DOMAIN, TASK, ROUND, Signer(KEY).address, entry.commit.commitment)
     assert recover(digest, entry.commit.signature) == Signer(KEY).address
     again = opened(path)
     assert again.commit_of(TASK, ROUND) == entry

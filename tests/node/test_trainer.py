@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from dao.app.worker import make_model, open_model
+from dao.app.worker import create_model_file, open_model_file
 from dao.core.errors import AppCrashed, AppError, AppTimeout
 from node.trainer import Trained, Trainer
 
@@ -72,7 +72,7 @@ class Home:
         self.data.write_text("2")
         self.trainers: list[Trainer] = []
         self.write(APP)
-        for name, tensor in make_model(self.base, head_of(SHAPES)).tensors.items():
+        for name, tensor in create_model_file(self.base, head_of(SHAPES)).tensors.items():
             tensor[...] = np.arange(tensor.size).reshape(tensor.shape) + len(name)
 
     def write(self, code: str) -> None:
@@ -120,7 +120,7 @@ async def test_train__numpy_app__writes_base_plus_what_it_learned(home: Home) ->
     trained = await home.train(home.trainer(), on_progress=seen.append)
     assert seen == [{"epoch": 1, "loss": None}, 0.5, {"loss": 0.25, "seed": 7, "round": 3}]
     assert trained.metrics == {"loss": 0.25, "seed": 7, "round": 3}
-    base, out = open_model(home.base), open_model(home.out)
+    base, out = open_model_file(home.base), open_model_file(home.out)
     assert out.head == base.head == head_of(SHAPES)
     for name in SHAPES:
         np.testing.assert_array_equal(out.tensors[name], base.tensors[name] + 2)
@@ -331,7 +331,7 @@ async def test_restart__crashes_again_and_again__waits_longer_each_time(
 
 async def test_measure__model_file__gives_the_apps_own_metrics(home: Home) -> None:
     trainer = home.trainer()
-    values = sum(float(t.sum()) for t in open_model(home.base).tensors.values())
+    values = sum(float(t.sum()) for t in open_model_file(home.base).tensors.values())
     assert await trainer.measure(home.base, home.data) == {"sum": values, "data": 2.0}
 
 
@@ -374,7 +374,7 @@ async def test_train__torch_app__trains_from_the_model_file(home: Home) -> None:
     trainer = home.trainer(threads=1)
     shapes = {"0.bias": [2], "0.weight": [2, 1, 3, 3], "2.bias": [2], "2.weight": [2, 8]}
     home.base.unlink()
-    for name, tensor in make_model(home.base, head_of(shapes)).tensors.items():
+    for name, tensor in create_model_file(home.base, head_of(shapes)).tensors.items():
         tensor[...] = 0.1 * len(name)
     losses = []
     await home.train(trainer, on_progress=lambda value: losses.append(value["loss"]))
@@ -387,7 +387,7 @@ async def test_train__torch_app__trains_from_the_model_file(home: Home) -> None:
 
 async def test_create__app__writes_its_own_first_model(home: Home) -> None:
     await home.trainer().create(home.out)
-    model = open_model(home.out)
+    model = open_model_file(home.out)
     assert {name: list(tensor.shape) for name, tensor in model.tensors.items()} == SHAPES
     assert model.tensors["bias"].tolist() == [1, 1, 1]
 

@@ -7,14 +7,14 @@ import numpy as np
 import shapiq
 from numpy.typing import NDArray
 
-from dao.app.gradient_client import Evaluator
-from dao.core.aggregate import aggregate
-from dao.core.formats.layout import Model, depth_for, model_size, write_model
+from dao.app.gradient_client import GradientClient
+from dao.core.aggregate import compute_aggregate
+from dao.core.formats.layout import Model, compute_depth, compute_model_size, write_model
 from dao.core.weigh import UpdateEntry
 
 
 async def exact_shapley(
-    evaluator: Evaluator,
+    evaluator: GradientClient,
     shard: Path,
     base: Model,
     entries: Sequence[UpdateEntry],
@@ -30,14 +30,14 @@ async def exact_shapley(
     losses = np.empty(1 << players)
     for coalition in range(1 << players):
         counted = [weight if coalition >> i & 1 else 0 for i, weight in enumerate(weights)]
-        out = bytearray(model_size(base.layout))
-        aggregate(
+        out = bytearray(compute_model_size(base.layout))
+        compute_aggregate(
             entries,
             counted,
             weight_sum,
             base,
             write_model(base.layout, out).flat,
-            depth_for(base.layout.chunks),
+            compute_depth(base.layout.chunks),
         )
         scratch.write_bytes(out)  # noqa: ASYNC240  (a test has the loop for itself)
         losses[coalition] = await evaluator.loss(scratch, shard)

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ContentError, DecodeError
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
 from dao.devnet.kubo_daemon import Kubo, find_kubo
-from dao.store.cid import CHUNK, CidHasher, cid_of_bytes, encode_node, root_codec
+from dao.store.cid import CidHasher, cid_of_bytes, detect_codec, encode_node
 
 
 def hashed(data: bytes, chunk: int, max_links: int) -> Cid:
@@ -20,7 +21,7 @@ def hashed(data: bytes, chunk: int, max_links: int) -> Cid:
     return hasher.finish()
 
 
-def named_by_kubo(data: bytes, kubo: Kubo, chunk: int = CHUNK, max_links: int = 1024) -> str:
+def named_by_kubo(data: bytes, kubo: Kubo, chunk: int = CONTENT_LEAF, max_links: int = 1024) -> str:
     options = ["--cid-version=1", "--raw-leaves", f"--chunker=size-{chunk}", f"--max-file-links={max_links}"]
     run = subprocess.run(
         [find_kubo(), "add", "-Q", "--only-hash", *options],
@@ -38,14 +39,16 @@ def test_cid__known_contents__equal_what_kubo_0_43_prints() -> None:
     pattern = bytes(range(256)) * (20 * 4096)
     assert str(cid_of_bytes(pattern)) == "bafybeihp3ppygmrgkthnd3eksg2py4xheen7enilug43eaierlsgqb37cy"
     assert (
-        str(cid_of_bytes(pattern[: CHUNK + 1]))
+        str(cid_of_bytes(pattern[: CONTENT_LEAF + 1]))
         == "bafybeidilpoket5zygjfcrvh76gvmez7iwgzmf55stwnofqxvprkyjlf7y"
     )
     assert str(hashed(pattern[:70], 1, 4)) == "bafybeihtyrhfxh2um7o6g7lmhdn23awby6s325p6crtfzi2ajsr4mxsh7y"
 
 
 @pytest.mark.kubo
-@pytest.mark.parametrize("size", [1, 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 20_000_000])
+@pytest.mark.parametrize(
+    "size", [1, 2, CONTENT_LEAF - 1, CONTENT_LEAF, CONTENT_LEAF + 1, 2 * CONTENT_LEAF, 20_000_000]
+)
 def test_cid__any_size__equals_kubo(size: int, kubos: tuple[Kubo, Kubo]) -> None:
     data = os.urandom(size)
     assert str(cid_of_bytes(data)) == named_by_kubo(data, kubos[0])
@@ -69,7 +72,7 @@ def test_cid_hasher__any_pieces__same_cid(data: bytes, draw: st.DataObject) -> N
 
 
 def test_cid__one_chunk__digest_is_its_sha256() -> None:
-    data = os.urandom(CHUNK)
+    data = os.urandom(CONTENT_LEAF)
     assert cid_of_bytes(data) == Cid(ContentCodec.RAW, Digest(hashlib.sha256(data).digest()))
     assert cid_of_bytes(data + b"!").codec is ContentCodec.DAG_PB
 
@@ -111,6 +114,6 @@ def test_cid_parse__any_text__cid_or_decode_error(text: str) -> None:
 
 
 def test_root_codec__contents_and_nodes__told_apart() -> None:
-    assert root_codec(encode_node([])) is ContentCodec.DAG_PB
+    assert detect_codec(encode_node([])) is ContentCodec.DAG_PB
     for start in (b"{", b"\x08\x00", b"\xf8\x01", b"CWU1", b"CWG1"):
-        assert root_codec(start) is ContentCodec.RAW
+        assert detect_codec(start) is ContentCodec.RAW

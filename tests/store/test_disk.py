@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ContentError, Mismatch, NotFound, TooLarge
 from dao.core.formats.cid import Cid, ContentCodec
-from dao.store.cid import CHUNK, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.folder import FolderSource
 from dao.store.hashing import cid_of_file
@@ -27,7 +28,7 @@ def leftovers(disk: DiskStore) -> list[Path]:
     return list(disk.tmp.iterdir())
 
 
-@pytest.mark.parametrize("size", [1, CHUNK, CHUNK + 1, 9 * CHUNK + 5])
+@pytest.mark.parametrize("size", [1, CONTENT_LEAF, CONTENT_LEAF + 1, 9 * CONTENT_LEAF + 5])
 async def test_disk__put_and_get__same_bytes(disk: DiskStore, size: int) -> None:
     data = b"\0" + os.urandom(
         size - 1
@@ -48,7 +49,7 @@ async def test_disk__synced__same_bytes(tmp_path: Path) -> None:
 
 async def test_disk_put_file__move__is_a_rename(disk: DiskStore, tmp_path: Path) -> None:
     path = tmp_path / "model"
-    path.write_bytes(os.urandom(3 * CHUNK))
+    path.write_bytes(os.urandom(3 * CONTENT_LEAF))
     inode = path.stat().st_ino
     cid = await disk.put_file(path, move=True)
     assert not path.exists()
@@ -95,7 +96,7 @@ async def test_disk_get__absent__not_found(disk: DiskStore) -> None:
     assert not await disk.has(cid)
 
 
-@pytest.mark.parametrize("size", [10, 6 * CHUNK])
+@pytest.mark.parametrize("size", [10, 6 * CONTENT_LEAF])
 async def test_disk_get__corrupt_file__set_aside_and_can_be_put_again(
     disk: DiskStore, size: int, corrupt: Callable[[Path], None]
 ) -> None:
@@ -149,8 +150,8 @@ async def test_disk_get__corrupt_file_cannot_be_set_aside__still_a_mismatch(
 
 
 async def test_disk_get__cut_short_or_emptied__mismatch(disk: DiskStore) -> None:
-    for length in (0, CHUNK):
-        cid = await disk.put_bytes(os.urandom(2 * CHUNK))
+    for length in (0, CONTENT_LEAF):
+        cid = await disk.put_bytes(os.urandom(2 * CONTENT_LEAF))
         disk.path_of(cid).chmod(0o600)
         os.truncate(disk.path_of(cid), length)
         with pytest.raises(Mismatch):
@@ -178,8 +179,8 @@ async def test_disk__above_the_cap__too_large(tmp_path: Path) -> None:
 
 
 async def test_disk_put_from__right_content__stored(disk: DiskStore) -> None:
-    data = os.urandom(3 * CHUNK)
-    pieces = data[:10], data[10 : CHUNK + 5], data[CHUNK + 5 :]
+    data = os.urandom(3 * CONTENT_LEAF)
+    pieces = data[:10], data[10 : CONTENT_LEAF + 5], data[CONTENT_LEAF + 5 :]
     assert await disk.put_from(pouring(stream(*pieces)), cid_of_bytes(data)) == cid_of_bytes(data)
     assert (await disk.get(cid_of_bytes(data))).read_bytes() == data
 
@@ -191,10 +192,10 @@ async def test_disk_put_from__wrong_or_endless__nothing_kept(disk: DiskStore) ->
 
     async def endless() -> AsyncIterator[bytes]:
         while True:
-            yield bytes(CHUNK)
+            yield bytes(CONTENT_LEAF)
 
     with pytest.raises(TooLarge, match="allowed"):
-        await disk.put_from(pouring(endless()), wanted, max_bytes=5 * CHUNK)
+        await disk.put_from(pouring(endless()), wanted, max_bytes=5 * CONTENT_LEAF)
     assert not await disk.has(wanted)
     assert not leftovers(disk)
 
@@ -203,7 +204,7 @@ async def test_disk_put_from__cancelled__nothing_kept(disk: DiskStore) -> None:
     started = asyncio.Event()
 
     async def stalling() -> AsyncIterator[bytes]:
-        yield bytes(CHUNK)
+        yield bytes(CONTENT_LEAF)
         started.set()
         await asyncio.Event().wait()
 
@@ -216,7 +217,7 @@ async def test_disk_put_from__cancelled__nothing_kept(disk: DiskStore) -> None:
 
 
 async def test_disk__same_content_at_once__one_file(disk: DiskStore) -> None:
-    data = os.urandom(2 * CHUNK)
+    data = os.urandom(2 * CONTENT_LEAF)
     cids = await asyncio.gather(*(disk.put_bytes(data) for _ in range(8)))
     assert set(cids) == {cid_of_bytes(data)}
     assert len(list((disk.root / "objects").glob("*/*"))) == 1
@@ -259,9 +260,9 @@ async def test_disk_prune__forgotten_files__removed(disk: DiskStore, corrupt: Ca
 
 
 def test_cid_of_file__large__equals_the_streamed_cid(tmp_path: Path) -> None:
-    data = os.urandom(33 * CHUNK + 17)
+    data = os.urandom(33 * CONTENT_LEAF + 17)
     (tmp_path / "file").write_bytes(data)
     with (tmp_path / "file").open("rb") as file:
         assert cid_of_file(file.fileno(), len(data)) == cid_of_bytes(data)
         with pytest.raises(Mismatch, match="shorter"):
-            cid_of_file(file.fileno(), len(data) + CHUNK)
+            cid_of_file(file.fileno(), len(data) + CONTENT_LEAF)

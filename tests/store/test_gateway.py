@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ConfigError, ContentError, Mismatch, NotFound, TooLarge
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
 from dao.devnet.kubo_daemon import Kubo
-from dao.store.cid import CHUNK, DagLink, cid_of_bytes, encode_node
+from dao.store.cid import DagLink, cid_of_bytes, encode_node
 from dao.store.disk import DiskStore
 from dao.store.gateway import GatewaySource
 from dao.store.kubo import KuboStore
@@ -59,7 +60,7 @@ async def gateway(answer: Answers, disk: DiskStore, seconds: float = 10) -> Asyn
 
 
 @pytest.mark.kubo
-@pytest.mark.parametrize("size", [1, CHUNK, CHUNK + 1, 20_000_000])
+@pytest.mark.parametrize("size", [1, CONTENT_LEAF, CONTENT_LEAF + 1, 20_000_000])
 async def test_gateway__of_a_real_kubo__same_bytes(
     kubos: tuple[Kubo, Kubo], tmp_path: Path, disk: DiskStore, size: int
 ) -> None:
@@ -78,7 +79,7 @@ async def test_gateway__of_a_real_kubo__same_bytes(
 
 
 async def test_gateway__block_changed_on_its_way__mismatch(disk: DiskStore) -> None:
-    parts = [os.urandom(CHUNK), os.urandom(CHUNK), b"end"]
+    parts = [os.urandom(CONTENT_LEAF), os.urandom(CONTENT_LEAF), b"end"]
     root, block = node(*(DagLink(raw(part), len(part), len(part)) for part in parts))
     blocks = {str(raw(part)): part for part in parts} | {str(root): block}
     async with gateway(lambda cid: found(blocks[cid]), disk) as source:
@@ -92,16 +93,17 @@ async def test_gateway__block_changed_on_its_way__mismatch(disk: DiskStore) -> N
 
 async def test_gateway__hostile_roots__refused_with_few_blocks(disk: DiskStore) -> None:
     asked: list[str] = []
-    leaf, empty = os.urandom(CHUNK), b""
-    many = [DagLink(raw(leaf), CHUNK, CHUNK)] * 1024
+    leaf, empty = os.urandom(CONTENT_LEAF), b""
+    many = [DagLink(raw(leaf), CONTENT_LEAF, CONTENT_LEAF)] * 1024
     roots = [
         node(*[DagLink(raw(empty), 0, 0)] * 1024),  # nothing, without end
         node(
-            *[DagLink(Cid(ContentCodec.DAG_PB, raw(leaf).digest), CHUNK << 10, CHUNK << 10)] * 1024
+            *[DagLink(Cid(ContentCodec.DAG_PB, raw(leaf).digest), CONTENT_LEAF << 10, CONTENT_LEAF << 10)]
+            * 1024
         ),  # a petabyte
-        node(DagLink(raw(leaf), CHUNK, CHUNK)),  # a second name for one leaf
+        node(DagLink(raw(leaf), CONTENT_LEAF, CONTENT_LEAF)),  # a second name for one leaf
         node(*many, *many),  # too wide
-        node(DagLink(raw(leaf), 5, 5), DagLink(raw(leaf), CHUNK, CHUNK)),
+        node(DagLink(raw(leaf), 5, 5), DagLink(raw(leaf), CONTENT_LEAF, CONTENT_LEAF)),
     ]
     blocks = {str(root): block for root, block in roots}
 
@@ -117,8 +119,8 @@ async def test_gateway__hostile_roots__refused_with_few_blocks(disk: DiskStore) 
 
 
 async def test_gateway__leaf_shorter_than_its_parent_says__mismatch(disk: DiskStore) -> None:
-    leaf, end = os.urandom(CHUNK - 1), b"end"
-    root, block = node(DagLink(raw(leaf), CHUNK, CHUNK), DagLink(raw(end), 3, 3))
+    leaf, end = os.urandom(CONTENT_LEAF - 1), b"end"
+    root, block = node(DagLink(raw(leaf), CONTENT_LEAF, CONTENT_LEAF), DagLink(raw(end), 3, 3))
     blocks = {str(raw(leaf)): leaf, str(raw(end)): end, str(root): block}
     async with gateway(lambda cid: found(blocks[cid]), disk) as source:
         with pytest.raises(Mismatch, match="its parent says"):
@@ -126,11 +128,11 @@ async def test_gateway__leaf_shorter_than_its_parent_says__mismatch(disk: DiskSt
 
 
 async def test_gateway__above_the_cap__too_large_after_one_block(disk: DiskStore) -> None:
-    data = os.urandom(CHUNK)
-    root, block = node(*[DagLink(raw(data), CHUNK, CHUNK)] * 3)
+    data = os.urandom(CONTENT_LEAF)
+    root, block = node(*[DagLink(raw(data), CONTENT_LEAF, CONTENT_LEAF)] * 3)
     async with gateway(lambda cid: found(block), disk) as source:
         with pytest.raises(TooLarge, match="allowed here"):
-            await source.get(root, max_bytes=3 * CHUNK - 1)
+            await source.get(root, max_bytes=3 * CONTENT_LEAF - 1)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +142,7 @@ async def test_gateway__above_the_cap__too_large_after_one_block(disk: DiskStore
         (b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n", NotFound),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\ncontent-encoding: gzip\r\n\r\nwanted", None),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\nw", Mismatch),
-        (found(bytes(2 * CHUNK)), Mismatch),
+        (found(bytes(2 * CONTENT_LEAF)), Mismatch),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nwanted", ContentError),  # and nothing more
         (b"garbage\r\n\r\n", ContentError),
         (b"", ContentError),

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ConfigError, ContentError, Mismatch, NotFound, TooLarge
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.devnet.kubo_daemon import Kubo, start_kubo
-from dao.store.cid import CHUNK, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore
 
@@ -28,7 +29,7 @@ def stores(kubos: tuple[Kubo, Kubo], tmp_path: Path) -> Iterator[tuple[KuboStore
         store.close()
 
 
-@pytest.mark.parametrize("size", [1, CHUNK, CHUNK + 1, 20_000_000])
+@pytest.mark.parametrize("size", [1, CONTENT_LEAF, CONTENT_LEAF + 1, 20_000_000])
 async def test_kubo__put_here_get_there__same_bytes(stores: tuple[KuboStore, KuboStore], size: int) -> None:
     here, there = stores
     data = b"\1" + os.urandom(
@@ -47,7 +48,7 @@ async def test_kubo_put_file__move__file_becomes_part_of_the_cache(
     stores: tuple[KuboStore, KuboStore], tmp_path: Path
 ) -> None:
     here, there = stores
-    data = os.urandom(3 * CHUNK)
+    data = os.urandom(3 * CONTENT_LEAF)
     for name, move in (("kept", False), ("moved", True)):
         (tmp_path / name).write_bytes(data)
         cid = await here.put_file(tmp_path / name, move)
@@ -69,16 +70,16 @@ async def test_kubo__empty_or_no_file__refused(stores: tuple[KuboStore, KuboStor
 async def test_kubo__corrupt_cache__fetched_again(
     stores: tuple[KuboStore, KuboStore], tmp_path: Path, corrupt: Callable[[Path], None]
 ) -> None:
-    data = os.urandom(CHUNK + 9)
+    data = os.urandom(CONTENT_LEAF + 9)
     cid = await stores[0].put_bytes(data)
     corrupt(await stores[1].get(cid))
     assert (await stores[1].get(cid)).read_bytes() == data
 
 
 async def test_kubo_get__above_the_cap__too_large(stores: tuple[KuboStore, KuboStore]) -> None:
-    cid = await stores[0].put_bytes(os.urandom(3 * CHUNK))
-    with pytest.raises(TooLarge, match=f"{2 * CHUNK} allowed"):
-        await stores[1].get(cid, max_bytes=2 * CHUNK)
+    cid = await stores[0].put_bytes(os.urandom(3 * CONTENT_LEAF))
+    with pytest.raises(TooLarge, match=f"{2 * CONTENT_LEAF} allowed"):
+        await stores[1].get(cid, max_bytes=2 * CONTENT_LEAF)
 
 
 async def test_kubo_get__tree_of_another_shape__mismatch(
@@ -88,7 +89,7 @@ async def test_kubo_get__tree_of_another_shape__mismatch(
     from dao.store.kubo import _ADD
 
     options = _ADD | {"chunker": "size-262144"}
-    other = stores[0]._api.add(lambda: iter([bytes(CHUNK), b"more"]), 10, options)
+    other = stores[0]._api.add(lambda: iter([bytes(CONTENT_LEAF), b"more"]), 10, options)
     with pytest.raises(Mismatch, match=other):
         await stores[1].get(Cid.parse(other))
 
@@ -109,7 +110,7 @@ async def test_kubo__nobody_has_it__not_found_within_the_limit(
 
 
 async def test_kubo_pin__collected_garbage__pinned_stays(stores: tuple[KuboStore, KuboStore]) -> None:
-    kept, dropped = [await stores[0].put_bytes(os.urandom(2 * CHUNK)) for _ in range(2)]
+    kept, dropped = [await stores[0].put_bytes(os.urandom(2 * CONTENT_LEAF)) for _ in range(2)]
     await stores[0].pin(kept)
     await stores[0].pin(kept.digest)
     await asyncio.to_thread(stores[0]._api.ask, "/repo/gc", "", 30, {"quiet": "true"})
@@ -214,7 +215,7 @@ async def test_kubo__impostor_on_the_port__content_error_within_the_limit(
 
 
 async def test_kubo_resolve__raw_and_tree__told_apart(stores: tuple[KuboStore, KuboStore]) -> None:
-    small, large = await stores[0].put_bytes(b"{}"), await stores[0].put_bytes(bytes(CHUNK + 1))
+    small, large = await stores[0].put_bytes(b"{}"), await stores[0].put_bytes(bytes(CONTENT_LEAF + 1))
     assert (await stores[1].resolve(small.digest)).codec is ContentCodec.RAW
     assert (await stores[1].resolve(large.digest)).codec is ContentCodec.DAG_PB
 

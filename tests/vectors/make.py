@@ -13,7 +13,7 @@ from pathlib import Path
 from dao.core import round_machine
 from dao.core.commits import compute_commitment
 from dao.core.formats.address import address_of
-from dao.core.formats.signed_messages import TYPES, digest, typed_data
+from dao.core.formats.signed_messages import TYPES, build_typed_data, compute_digest
 from dao.core.reward_tree import RewardTree
 from dao.core.types import (
     ZERO_DIGEST,
@@ -112,14 +112,14 @@ def messages() -> dict[str, object]:
                 values[name] = ["Commit", "Reveal", "", "Zustimmung ü"][dice.below(4)]
             else:
                 values[name] = dice.address() if type_ == "address" else dice.digest()
-        data = typed_data(kind, domain, values)
+        data = build_typed_data(kind, domain, values)
         shown = {name: str(value) if isinstance(value, int) else value for name, value in values.items()}
         rows.append(
             {
                 "kind": kind,
                 "domain": data["domain"],
                 "message": {k: hex_of(v) if isinstance(v, bytes) else v for k, v in shown.items()},
-                "digest": hex_of(digest(kind, domain, values)),
+                "digest": hex_of(compute_digest(kind, domain, values)),
             }
         )
     types = {kind: [{"name": n, "type": t} for n, t in members] for kind, members in TYPES.items()}
@@ -181,16 +181,18 @@ def _round_row(dice: Dice, *, early: bool) -> dict[str, object]:
         "closed_at": closed,
         "posted_at": posted,
         "frozen_at": frozen,
-        "commit_deadline": round_machine.commit_deadline(rules, opening),
-        "abort_open_after": round_machine.abort_after(rules, opening),
-        "abort_open_after_by_superlink": round_machine.abort_after(rules, opening, by_superlink=True),
-        "force_deadline": round_machine.force_deadline(rules, waiting),
-        "reveal_deadline": round_machine.reveal_deadline(rules, waiting),
-        "result_deadline": round_machine.result_deadline(rules, waiting),
-        "abort_closed_after": round_machine.abort_after(rules, waiting),
-        "challenge_deadline": round_machine.challenge_deadline(rules, standing),
-        "finalize_after": round_machine.finalize_after(rules, standing),
-        "resolve_deadline": round_machine.resolve_deadline(rules, at(Phase.FROZEN, frozen)),
+        "commit_deadline": round_machine.compute_commit_deadline(rules, opening),
+        "abort_open_after": round_machine.compute_earliest_abort(rules, opening),
+        "abort_open_after_by_superlink": round_machine.compute_earliest_abort(
+            rules, opening, by_superlink=True
+        ),
+        "force_deadline": round_machine.compute_force_deadline(rules, waiting),
+        "reveal_deadline": round_machine.compute_reveal_deadline(rules, waiting),
+        "result_deadline": round_machine.compute_result_deadline(rules, waiting),
+        "abort_closed_after": round_machine.compute_earliest_abort(rules, waiting),
+        "challenge_deadline": round_machine.compute_challenge_deadline(rules, standing),
+        "finalize_after": round_machine.compute_earliest_finalize(rules, standing),
+        "resolve_deadline": round_machine.compute_resolve_deadline(rules, at(Phase.FROZEN, frozen)),
     }
 
 

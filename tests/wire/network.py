@@ -12,7 +12,7 @@ import grpc
 from dao.chain.signer import Signer
 from dao.core.commits import SignedCommit
 from dao.core.errors import RuleError
-from dao.core.formats.signed_messages import receipt_digest
+from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId
 from dao.store.disk import DiskStore
 from dao.wire import grpc_options
@@ -50,7 +50,7 @@ class Superlink:
         if commit.round != ROUND:
             raise RuleError(f"round {commit.round}: not open; the open one is {ROUND}")
         bound = commit.task, commit.round, commit.node, commit.commitment
-        return self.signer.sign(receipt_digest(DOMAIN, *bound))
+        return self.signer.sign(compute_receipt_digest(DOMAIN, *bound))
 
     async def on_inclusion(self, node: Address, task: TaskId, round_id: RoundId) -> Inclusion:
         self.waiting.set()

@@ -12,7 +12,7 @@ import pytest
 
 from dao.chain.signer import Signer, recover
 from dao.core.errors import ConfigError, Refused, Unreachable
-from dao.core.formats.signed_messages import receipt_digest
+from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.types import Address, Digest, Domain, RoundId
 from dao.wire import grpc_options, signed_calls
 from dao.wire import superlink_pb2 as pb
@@ -29,7 +29,7 @@ async def test_commit__by_a_member__receipt_of_the_superlink(network: Network) -
     signer = Signer.ephemeral()
     client = network.client(service.address, signer=signer)
     receipt = await client.commit(COMMIT)
-    signed = receipt_digest(DOMAIN, TASK, ROUND, signer.address, COMMITMENT)
+    signed = compute_receipt_digest(DOMAIN, TASK, ROUND, signer.address, COMMITMENT)
     assert recover(signed, receipt) == network.superlink.signer.address
 
 

@@ -8,10 +8,11 @@ import grpc
 import pytest
 
 from dao.core.commits import Reveal
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ContentError, DaoError, Mismatch, NotFound, Refused, TooLarge
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest, TaskId
-from dao.store.cid import CHUNK, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.wire import grpc_options
@@ -27,7 +28,7 @@ BODY_ROOT, SALT = Digest(b"\x66" * 32), Digest(b"\x77" * 32)
 @pytest.fixture
 def update(tmp_path: Path) -> tuple[Path, Cid]:
     path = tmp_path / "update"
-    path.write_bytes(os.urandom(3 * CHUNK + 5))
+    path.write_bytes(os.urandom(3 * CONTENT_LEAF + 5))
     return path, cid_of_bytes(path.read_bytes())
 
 
@@ -35,7 +36,7 @@ def reveal(client: SuperlinkClient, cid: Cid, content: Path | None, task: TaskId
     return client.reveal(task, ROUND, Reveal(cid, BODY_ROOT, SALT), content)
 
 
-@pytest.mark.parametrize("size", [1, CHUNK, 9 * CHUNK + 1])
+@pytest.mark.parametrize("size", [1, CONTENT_LEAF, 9 * CONTENT_LEAF + 1])
 async def test_reveal__content_streamed__stored_and_acknowledged(
     network: Network, tmp_path: Path, size: int
 ) -> None:
@@ -62,7 +63,7 @@ async def test_reveal__not_accepted__reason_before_all_is_sent(network: Network,
     client = network.client((await network.serve()).address)
     path = tmp_path / "update"
     with path.open("wb") as file:
-        file.truncate(64 * CHUNK)
+        file.truncate(64 * CONTENT_LEAF)
     assert await reveal(client, cid_of_bytes(b"x"), path, TaskId(9)) == Ack(False, "task 9: not ours")
 
 
@@ -97,7 +98,7 @@ async def test_reveal__no_member__refused_while_it_sends(network: Network, updat
         (100, [bytes(100), b""], "an empty piece"),
         (100, [], "ended after 0 bytes"),
         (1 << 62, [], "RevealRequest.size: 4611686018427387904, expected at most"),
-        (10 * CHUNK, [bytes(2 * CHUNK)], "larger than max"),
+        (10 * CONTENT_LEAF, [bytes(2 * CONTENT_LEAF)], "larger than max"),
     ],
 )
 async def test_reveal__size_is_a_lie__refused(
@@ -183,7 +184,7 @@ async def test_fetch__by_a_member_and_by_anyone__checked_and_in_place(
     network: Network, tmp_path: Path
 ) -> None:
     service = await network.serve()
-    data = os.urandom(5 * CHUNK + 3)
+    data = os.urandom(5 * CONTENT_LEAF + 3)
     cid = await network.superlink.disk.put_bytes(data)
     seen: list[tuple[int, int]] = []
     for number, client in enumerate(
@@ -220,27 +221,29 @@ async def test_fetch__above_the_cap__too_large(network: Network, tmp_path: Path)
 
 async def test_fetch__connection_breaks__goes_on_where_it_was(network: Network, tmp_path: Path) -> None:
     service = await network.serve()
-    data = os.urandom(16 * CHUNK)
+    data = os.urandom(16 * CONTENT_LEAF)
     cid = await network.superlink.disk.put_bytes(data)
-    cable = await network.cable(service.address, [6 * CHUNK, 6 * CHUNK])
+    cable = await network.cable(service.address, [6 * CONTENT_LEAF, 6 * CONTENT_LEAF])
     client = network.client(cable.address, by_channel=False)
     await client.fetch(cid, tmp_path / "model")
     assert (tmp_path / "model").read_bytes() == data
-    assert cable.carried < 24 * CHUNK  # not three times from the start
+    assert cable.carried < 24 * CONTENT_LEAF  # not three times from the start
 
 
 async def test_fetch__given_up_and_called_again__goes_on_where_it_was(
     network: Network, tmp_path: Path
 ) -> None:
     service = await network.serve()
-    data = os.urandom(16 * CHUNK)
+    data = os.urandom(16 * CONTENT_LEAF)
     cid = await network.superlink.disk.put_bytes(data)
     cable = await network.cable(service.address, [])
     client = network.client(cable.address, by_channel=False)
     half = asyncio.Event()
     fetching = asyncio.create_task(
         client.fetch(
-            cid, tmp_path / "model", on_progress=lambda done, _: half.set() if done >= 8 * CHUNK else None
+            cid,
+            tmp_path / "model",
+            on_progress=lambda done, _: half.set() if done >= 8 * CONTENT_LEAF else None,
         )
     )
     await half.wait()
@@ -248,17 +251,17 @@ async def test_fetch__given_up_and_called_again__goes_on_where_it_was(
     with pytest.raises(asyncio.CancelledError):
         await fetching
     there = (tmp_path / "model.part").stat().st_size
-    assert there >= 6 * CHUNK  # two pieces may have been on their way
+    assert there >= 6 * CONTENT_LEAF  # two pieces may have been on their way
     first: list[int] = []
     await client.fetch(cid, tmp_path / "model", on_progress=lambda done, _: first.append(done))
-    assert first[0] == there + min(CHUNK, len(data) - there)
+    assert first[0] == there + min(CONTENT_LEAF, len(data) - there)
     assert (tmp_path / "model").read_bytes() == data
 
 
-@pytest.mark.parametrize("stale", [b"something else", bytes(9 * CHUNK)])
+@pytest.mark.parametrize("stale", [b"something else", bytes(9 * CONTENT_LEAF)])
 async def test_fetch__stale_part__started_anew(network: Network, tmp_path: Path, stale: bytes) -> None:
     client = network.client((await network.serve()).address)
-    data = os.urandom(3 * CHUNK)
+    data = os.urandom(3 * CONTENT_LEAF)
     cid = await network.superlink.disk.put_bytes(data)
     (tmp_path / "model.part").write_bytes(stale)
     await client.fetch(cid, tmp_path / "model")
@@ -267,10 +270,10 @@ async def test_fetch__stale_part__started_anew(network: Network, tmp_path: Path,
 
 async def test_fetch__superlink_sends_other_bytes__mismatch(network: Network, tmp_path: Path) -> None:
     client = network.client((await network.serve()).address)
-    cid = await network.superlink.disk.put_bytes(os.urandom(2 * CHUNK))
+    cid = await network.superlink.disk.put_bytes(os.urandom(2 * CONTENT_LEAF))
     path = network.superlink.disk.path_of(cid)
     path.chmod(0o600)
-    path.write_bytes(os.urandom(2 * CHUNK))
+    path.write_bytes(os.urandom(2 * CONTENT_LEAF))
     with pytest.raises(Mismatch, match=str(cid)):
         await client.fetch(cid, tmp_path / "model")
     assert not (tmp_path / "model").exists()
@@ -278,7 +281,7 @@ async def test_fetch__superlink_sends_other_bytes__mismatch(network: Network, tm
 
 async def test_fetch__two_into_one_file__second_refused(network: Network, tmp_path: Path) -> None:
     client = network.client((await network.serve()).address)
-    cid = await network.superlink.disk.put_bytes(os.urandom(4 * CHUNK))
+    cid = await network.superlink.disk.put_bytes(os.urandom(4 * CONTENT_LEAF))
     results = await asyncio.gather(
         *(client.fetch(cid, tmp_path / "model") for _ in range(2)), return_exceptions=True
     )
@@ -306,20 +309,20 @@ async def test_fetch__nobody_reads__place_given_to_others(network: Network, tmp_
     from dao.wire.signed_calls import wrap_unsigned
 
     service = await network.serve(limits=CallLimits(silence_seconds=0.2, public_fetches=1))
-    cid = await network.superlink.disk.put_bytes(os.urandom(64 * CHUNK))
+    cid = await network.superlink.disk.put_bytes(os.urandom(64 * CONTENT_LEAF))
     body = pb.FetchRequest(digest=cid.digest).SerializeToString()
     async with grpc.aio.insecure_channel(service.address) as channel:
         slow: Any = channel.unary_stream(grpc_options.FETCH, None, None)(wrap_unsigned(body), timeout=60)
         await slow.read()  # and no more
         await network.stranger(service.address).fetch(cid, tmp_path / "model")
-    assert (tmp_path / "model").stat().st_size == 64 * CHUNK
+    assert (tmp_path / "model").stat().st_size == 64 * CONTENT_LEAF
 
 
 async def test_link_source__in_a_layered_store__fetched_once_and_kept(
     network: Network, tmp_path: Path
 ) -> None:
     service = await network.serve()
-    data = os.urandom(2 * CHUNK)
+    data = os.urandom(2 * CONTENT_LEAF)
     cid = await network.superlink.disk.put_bytes(data)
     mine = DiskStore(tmp_path / "mine", sync=False)
     source = SuperlinkSource(network.client(service.address), mine)

@@ -9,10 +9,11 @@ import grpc
 import pytest
 
 from dao.core.commits import Reveal
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import Mismatch, Refused, TooLarge, Unreachable
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest
-from dao.store.cid import CHUNK, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.wire import data_channel, grpc_options
 from dao.wire.call_limits import CallLimits
 from dao.wire.grpc_options import Tls
@@ -22,7 +23,7 @@ from dao.wire.superlink_client import SuperlinkClient
 from tests.wire.network import ROUND, TASK, Network
 from tests.wire.test_tls import self_made
 
-DATA = os.urandom(16 * CHUNK + 5)
+DATA = os.urandom(16 * CONTENT_LEAF + 5)
 
 
 @pytest.fixture
@@ -110,8 +111,8 @@ async def test_data_channel__ticket__good_once_and_for_its_part(
 ) -> None:
     service = await network.serve()
     async with grpc.aio.insecure_channel(service.address) as channel:
-        call, found = await ask(channel, cid, 3 * CHUNK)
-        assert await asyncio.to_thread(show, found.port, found.ticket) == DATA[3 * CHUNK :]
+        call, found = await ask(channel, cid, 3 * CONTENT_LEAF)
+        assert await asyncio.to_thread(show, found.port, found.ticket) == DATA[3 * CONTENT_LEAF :]
         assert await call.read() is grpc_options.EOF
         monkeypatch.setattr(data_channel, "_PATIENCE", 0.1)
         for ticket in (found.ticket, bytes(16), b"short"):
@@ -154,7 +155,7 @@ async def test_data_channel__call_given_up__connection_closed(network: Network, 
             line.settimeout(10)
             got = 0
             with pytest.raises(ConnectionResetError):  # noqa: PT012
-                while piece := await asyncio.to_thread(line.recv, CHUNK):
+                while piece := await asyncio.to_thread(line.recv, CONTENT_LEAF):
                     got += len(piece)
                 raise ConnectionResetError
             assert got < len(DATA)
@@ -167,14 +168,14 @@ async def test_data_channel__breaks__goes_on_where_it_was(
 
     def half(line: socket.socket, path: Path, offset: int, size: int) -> None:
         offsets.append(offset)
-        whole(line, path, offset, offset + 6 * CHUNK if len(offsets) < 3 else size)
+        whole(line, path, offset, offset + 6 * CONTENT_LEAF if len(offsets) < 3 else size)
 
     monkeypatch.setattr(data_channel, "send", half)
     client = network.client((await network.serve()).address)
     await client.fetch(cid, tmp_path / "model")
     assert (tmp_path / "model").read_bytes() == DATA
     assert offsets[0] == 0
-    assert offsets[1] >= 5 * CHUNK
+    assert offsets[1] >= 5 * CONTENT_LEAF
 
 
 async def test_data_channel__given_up_and_called_again__goes_on_where_it_was(
@@ -191,7 +192,7 @@ async def test_data_channel__given_up_and_called_again__goes_on_where_it_was(
     fetching.cancel()
     with pytest.raises(asyncio.CancelledError):
         await fetching
-    assert (tmp_path / "model.part").stat().st_size >= CHUNK
+    assert (tmp_path / "model.part").stat().st_size >= CONTENT_LEAF
     await client.fetch(cid, tmp_path / "model")
     assert (tmp_path / "model").read_bytes() == DATA
 
@@ -299,7 +300,7 @@ async def test_data_channel__cannot_be_reached__update_over_grpc_and_not_tried_a
     assert len(network.superlink.revealed) == 2
 
 
-@pytest.mark.parametrize("size", [CHUNK, len(DATA) + 1])
+@pytest.mark.parametrize("size", [CONTENT_LEAF, len(DATA) + 1])
 async def test_data_channel__breaks_on_the_way__update_over_grpc(
     network: Network, update: Path, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from dao.audit.content_checks import ContentChecks
 from dao.audit.findings import Missing
+from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ContentError, Mismatch
-from dao.store.cid import CHUNK, cid_of_bytes
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.wire import download
@@ -20,7 +21,7 @@ from dao.wire.messages import Content, DataChannel, write_content
 from dao.wire.superlink_source import SuperlinkSource
 from tests.wire.network import Network
 
-DATA = os.urandom(2 * CHUNK)
+DATA = os.urandom(2 * CONTENT_LEAF)
 CID = cid_of_bytes(DATA)
 
 
@@ -40,11 +41,11 @@ async def test_fetch__broken_off_and_then_smaller__mismatch(
 
     async def fetch(_: bytes, context: Any) -> None:
         await context.write(write_content(next(answers)))
-        await context.write(DATA[:CHUNK])
+        await context.write(DATA[:CONTENT_LEAF])
         await context.abort(grpc.StatusCode.UNAVAILABLE, "later")
 
     client = network.client(await network.hostile(fetch))
-    with pytest.raises(Mismatch, match=f"1 bytes, of which {CHUNK} have come already"):
+    with pytest.raises(Mismatch, match=f"1 bytes, of which {CONTENT_LEAF} have come already"):
         await client.fetch(CID, tmp_path / "model")
     assert (tmp_path / "model.part").stat().st_size == 0
 

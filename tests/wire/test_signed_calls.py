@@ -8,14 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.chain.signer import Signer
+from dao.core.constants import MAX_AHEAD
 from dao.core.errors import DaoError, DecodeError
-from dao.core.formats.signed_messages import request_digest
+from dao.core.formats.signed_messages import compute_request_digest
 from dao.core.types import Address, Digest, Domain, Timestamp
 from dao.wire import grpc_options
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_status import Refusal, Why
 from dao.wire.messages import MAX_BODY
-from dao.wire.signed_calls import MAX_AHEAD, MAX_NONCES, RequestVerifier, sign_call, wrap_unsigned
+from dao.wire.signed_calls import MAX_NONCES, RequestVerifier, sign_call, wrap_unsigned
 
 DOMAIN = Domain(31337, Address(b"\x11" * 20))
 SESSION = b"\x55" * 16
@@ -204,7 +205,7 @@ def test_sign_call__twice__nonces_differ() -> None:
     first, second = (pb.Signed.FromString(call()) for _ in range(2))
     assert first.nonce != second.nonce
     assert first.nonce.startswith(SESSION)
-    signed = request_digest(
+    signed = compute_request_digest(
         DOMAIN, grpc_options.COMMIT, Digest(first.body_hash), Digest(first.nonce), Timestamp(first.expiry)
     )
     assert SIGNER.sign(signed) == first.signature

@@ -6,9 +6,10 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from dao.core.constants import CHUNK
+
 T = TypeVar("T")
 
-CHUNK = 256  # values of one leaf
 SPAN = 512  # chunks: 131,072 values, 1 MiB as float64
 LARGE = (
     8192  # chunks of a vector from which spans are twice as long: there are enough of them for every thread
@@ -54,7 +55,7 @@ class Scratch:
         return memory[:size].view(dtype).reshape(chunks, width)
 
 
-def spans(chunks: int) -> list[Span]:
+def cut_spans(chunks: int) -> list[Span]:
     """Cut `chunks` into spans of at most SPAN, twice that of large vectors."""
     size = SPAN if chunks < LARGE else 2 * SPAN
     return [(start, min(start + size, chunks)) for start in range(0, chunks, size)]
@@ -73,4 +74,4 @@ def sweep(function: Callable[[Span, Scratch], T], chunks: int, each: Each) -> It
         free.append(scratch)
         return result
 
-    return each(run, spans(chunks))
+    return each(run, cut_spans(chunks))

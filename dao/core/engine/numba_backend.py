@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from dao.core.engine import numba_kernels
 from dao.core.engine.chunking import Scratch
+from dao.core.engine.codec_loops import Int8Loops, Rows
 from dao.core.engine.reference import Digits, Exponents, Loops, Sums
-from dao.core.formats.codec import Int8, Rows
 
 try:
     from dao.core.engine import openssl_sha256
@@ -68,8 +68,8 @@ class CompiledLoops(Loops):
         return _sum_of(bins)
 
 
-class CompiledInt8(Int8):
-    """As `Int8`."""
+class CompiledInt8Loops(Int8Loops):
+    """As `Int8Codec`."""
 
     def encode(
         self, before: NDArray[np.float32], after: NDArray[np.float32], rows: Rows, scratch: Scratch
@@ -95,7 +95,7 @@ class CompiledInt8(Int8):
 
 
 COMPILED = CompiledLoops()
-INT8 = CompiledInt8()
+INT8 = CompiledInt8Loops()
 
 
 def _bins() -> NDArray[np.int64]:

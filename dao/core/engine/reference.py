@@ -11,15 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from dao.core.engine.chunking import LARGE, Scratch
-from dao.core.exact import quotients, scale, shifted_sum
+from dao.core.constants import GRADIENT_DIGITS, GRADIENT_MAX_EXPONENT, GRADIENT_POWER, VALUE_POWER
+from dao.core.engine.chunking import Scratch
+from dao.core.engine.exact import divide_all, scale, sum_shifted
 
-COMPILED_FROM = LARGE  # chunks; below, loading the compiled loops costs more than they save
-DIGITS = 15  # bits of a quantised value beside its sign
-MAX_EXPONENT = 47
-GRID_POWER = 32
-GRID = 2.0**-GRID_POWER
-SCALE = 2.0**48  # of gradients
+VALUE_GRID = 2.0**-VALUE_POWER
+GRADIENT_SCALE = 2.0**GRADIENT_POWER
 
 Sums = NDArray[np.int64]  # (n, CHUNK)
 Digits = NDArray[Any]  # (n, CHUNK), integers of 16 bits, of the loops' own type
@@ -47,8 +44,8 @@ class Loops:
     ) -> NDArray[np.floating]:
         """Return `base + total / divisor`, the quotient rounded half to even to the grid 2^-32."""
         values = scratch.array("values", len(total), np.float64)
-        quotients(total, divisor, values)
-        values *= GRID
+        divide_all(total, divisor, values)
+        values *= VALUE_GRID
         values += base
         return values
 
@@ -56,14 +53,14 @@ class Loops:
         """Turn sums into 16-bit integers and an exponent a row; Unfit for a value that does not fit."""
         digits, room = (scratch.array(name, len(total), np.float64) for name in ("digits", "room"))
         digits[:] = total
-        return digits, scale(digits, DIGITS, MAX_EXPONENT, room=room)
+        return digits, scale(digits, GRADIENT_DIGITS, GRADIENT_MAX_EXPONENT, room=room)
 
     def quantise_floats(self, values: NDArray[np.float32], rows: NDArray[np.uint8], scratch: Scratch) -> None:
         """Write values, times 2^48, as rows of a gradient: 16-bit integers and an exponent; Unfit where one does not fit."""
         digits, room = (scratch.array(name, len(values), np.float32) for name in ("scaled", "room"))
         with np.errstate(over="ignore"):
-            np.multiply(values, np.float32(SCALE), out=digits)  # exact: a power of two
-        rows[:, -1] = scale(digits, DIGITS, MAX_EXPONENT, room=room)
+            np.multiply(values, np.float32(GRADIENT_SCALE), out=digits)  # exact: a power of two
+        rows[:, -1] = scale(digits, GRADIENT_DIGITS, GRADIENT_MAX_EXPONENT, room=room)
         rows[:, :-1].view(">i2")[:] = digits
 
     def read_digits(self, rows: NDArray[np.uint8], digits: Digits, exponents: Exponents) -> None:
@@ -73,16 +70,7 @@ class Loops:
 
     def dot_digits(self, left: Digits, right: Digits, exponents: Exponents) -> int:
         """Return the sum of `left * right << exponents`, exponents up to 94."""
-        return shifted_sum(np.vecdot(left, right), exponents)  # at most 256 * 32,767^2 < 2^38
+        return sum_shifted(np.vecdot(left, right), exponents)  # at most 256 * 32,767^2 < 2^38
 
 
 PLAIN = Loops()
-
-
-def loops_for(chunks: int) -> Loops:
-    """Return the loops for a vector of this many chunks."""
-    if chunks < COMPILED_FROM:
-        return PLAIN
-    from dao.core.engine.numba_backend import COMPILED
-
-    return COMPILED

@@ -5,7 +5,7 @@ from dao.core.errors import RuleError
 WORD = 32
 
 
-def uint(value: int, bits: int, what: str) -> int:
+def check_uint(value: int, bits: int, what: str) -> int:
     """Return `value` where it is a `uint<bits>`; RuleError names `what`."""
     if not 0 <= value < 1 << bits:
         raise RuleError(f"{what}: expected 0 to 2^{bits} - 1, got {value}")
@@ -22,7 +22,7 @@ def encode(*values: int | bytes) -> bytes:
 
 def _word(value: int | bytes) -> bytes:
     if isinstance(value, int):
-        return uint(value, 256, "number").to_bytes(WORD, "big")
+        return check_uint(value, 256, "number").to_bytes(WORD, "big")
     if len(value) not in (20, WORD):
         raise RuleError(f"bytes: expected 20 (address) or 32 (bytes32), got {len(value)}")
     return value.rjust(WORD, b"\0")

@@ -7,16 +7,13 @@ from typing import cast
 
 import numpy as np
 
+from dao.core.constants import MAX_INTEGER, MAX_JSON_DEPTH, MAX_JSON_VALUES
 from dao.core.errors import DecodeError, TooLarge
-
-MAX_INTEGER = 2**53 - 1  # a larger integer is a decimal string
-MAX_VALUES = 2**20  # of one object, whatever its size in bytes: bounds the memory that reading takes
-MAX_DEPTH = 64  # of objects and lists in one another: deeper ones can crash a parser
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def canonical_json(obj: Mapping[str, object]) -> bytes:
+def write_canonical(obj: Mapping[str, object]) -> bytes:
     """Write an object: UTF-8, keys sorted by code point, no white space, no floats, no newline at the end.
 
     Raises DecodeError, naming the field, for a float, an integer beyond 2^53 - 1 or anything else not of JSON.
@@ -52,14 +49,14 @@ def read_json(data: bytes, what: str, cap: int) -> dict[str, object]:
 def read_canonical(data: bytes, what: str, cap: int) -> dict[str, object]:
     """Read an object as `read_json` does, and refuse whatever `canonical_json` would have written otherwise."""
     obj = read_json(data, what, cap)
-    if canonical_json(obj) != data:
+    if write_canonical(obj) != data:
         raise DecodeError(f"{what}: expected canonical JSON (sorted keys, no white space, plain UTF-8)")
     return obj
 
 
 def _check(value: object, path: str, depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise DecodeError(f"{path[:80]}: expected at most {MAX_DEPTH} objects and lists in one another")
+    if depth > MAX_JSON_DEPTH:
+        raise DecodeError(f"{path[:80]}: expected at most {MAX_JSON_DEPTH} objects and lists in one another")
     if isinstance(value, dict):
         for key, inner in value.items():
             if not isinstance(key, str):
@@ -78,15 +75,17 @@ def _check(value: object, path: str, depth: int) -> None:
 def _check_shape(data: bytes, what: str) -> None:
     """Refuse too many values and too deep a nesting before any parser sees them; text within strings counts nothing."""
     plain = data.replace(b"\\\\", b"").replace(b'\\"', b"")
-    if plain.count(b'"') > 4 * MAX_VALUES:  # a value and its key
-        raise DecodeError(f"{what}: expected at most {2 * MAX_VALUES} texts, got more")
+    if plain.count(b'"') > 4 * MAX_JSON_VALUES:  # a value and its key
+        raise DecodeError(f"{what}: expected at most {2 * MAX_JSON_VALUES} texts, got more")
     skeleton = b"".join(plain.split(b'"')[::2])
-    if max(_count(skeleton, b",[{"), _count(skeleton, b"]}")) > MAX_VALUES:
-        raise DecodeError(f"{what}: expected at most {MAX_VALUES} values, got more")
+    if max(_count(skeleton, b",[{"), _count(skeleton, b"]}")) > MAX_JSON_VALUES:
+        raise DecodeError(f"{what}: expected at most {MAX_JSON_VALUES} values, got more")
     brackets = np.frombuffer(skeleton.translate(None, _NOT_BRACKETS), np.uint8)
     opens = (brackets == ord("[")) | (brackets == ord("{"))
-    if np.cumsum(np.where(opens, 1, -1), dtype=np.int32).max(initial=0) > MAX_DEPTH:
-        raise DecodeError(f"{what}: expected at most {MAX_DEPTH} objects and lists in one another, got more")
+    if np.cumsum(np.where(opens, 1, -1), dtype=np.int32).max(initial=0) > MAX_JSON_DEPTH:
+        raise DecodeError(
+            f"{what}: expected at most {MAX_JSON_DEPTH} objects and lists in one another, got more"
+        )
 
 
 def _count(data: bytes, marks: bytes) -> int:

@@ -9,15 +9,13 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
+from dao.core.constants import MAX_INTEGER, MAX_TEXT
 from dao.core.errors import DecodeError
-from dao.core.formats.canonical import MAX_INTEGER
 from dao.core.formats.cid import Cid
 from dao.core.types import Address, Digest, MicroScore, RoundId, Signature, TaskId, Wei, bytes_of, hex_of
 
 Count = Annotated[int, "0 to 2^53 - 1"]
 Decimal = Annotated[int, "0 to 2^256 - 1, written as text"]
-
-MAX_TEXT = 1_000  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +27,15 @@ class Form:
 
 
 @cache
-def form_of(kind: Any) -> Form:
+def get_form(kind: Any) -> Form:
     """Return the form of a field's type: one of this module's, an enum, a tuple, an optional or a dataclass."""
     if kind in _FORMS:
         return _FORMS[kind]
     if get_origin(kind) is tuple:
-        return _list_form(form_of(get_args(kind)[0]))
+        return _list_form(get_form(get_args(kind)[0]))
     if get_origin(kind) in (Union, UnionType):
         (inner,) = (arg for arg in get_args(kind) if arg is not NoneType)
-        return _optional_form(form_of(inner))
+        return _optional_form(get_form(inner))
     if is_dataclass(kind):
         return _object_form(kind)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
@@ -50,7 +48,7 @@ def _wrong(path: str, expected: str, value: object) -> DecodeError:
 
 
 def _object_form(kind: Any) -> Form:
-    forms = {name: form_of(hint) for name, hint in get_type_hints(kind, include_extras=True).items()}
+    forms = {name: get_form(hint) for name, hint in get_type_hints(kind, include_extras=True).items()}
 
     def read(value: object, path: str) -> Any:
         if not isinstance(value, dict):

@@ -13,18 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dao.core.engine.chunking import CHUNK, Each, Sink
+from dao.core.constants import BLOCK, CHUNK, MAX_HEADER, MAX_RANK, MAX_TENSORS, MAX_VALUES
+from dao.core.engine.chunking import Each, Sink
 from dao.core.errors import DecodeError
 from dao.core.formats.canonical import read_json
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-BLOCK = 64  # values that share an exponent in an update
-MAX_HEADER = 1 << 20  # bytes
-MAX_TENSORS = 100_000
-MAX_RANK = 32
-MAX_VALUES = 1 << 40
 
 Shape = tuple[int, ...]
 FLOAT = np.dtype("<f4")
@@ -147,7 +143,7 @@ class Layout:
         return np.asarray(np.repeat(stops, counts) + within, np.int64)
 
 
-def depth_for(chunks: int) -> int:
+def compute_depth(chunks: int) -> int:
     """Return the least depth of a tree with room for `chunks` leaves."""
     return max(chunks - 1, 0).bit_length()
 
@@ -211,7 +207,7 @@ def put_chunks(layout: Layout, flat: Sink, start: int, chunks: NDArray[np.floati
         flat[run.raw : run.raw + run.size] = padded[run.padded - low : run.padded - low + run.size]
 
 
-def model_header(layout: Layout) -> bytes:
+def encode_model_header(layout: Layout) -> bytes:
     """Return a model file's bytes before the values: those that the safetensors library writes.
 
     Raises DecodeError when they exceed MAX_HEADER.
@@ -235,14 +231,14 @@ def model_header(layout: Layout) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
-def model_size(layout: Layout) -> int:
+def compute_model_size(layout: Layout) -> int:
     """Return the length of a model file in bytes."""
-    return len(model_header(layout)) + 4 * layout.size
+    return len(encode_model_header(layout)) + 4 * layout.size
 
 
 def write_model(layout: Layout, out: WriteableBuffer) -> Model:
     """Write the header into a buffer of `model_size` bytes; return the model whose values are the rest of it."""
-    header = model_header(layout)
+    header = encode_model_header(layout)
     view = memoryview(out).cast("B")
     if len(view) != len(header) + 4 * layout.size:
         raise DecodeError(
@@ -268,7 +264,7 @@ def parse_model(data: ReadableBuffer) -> Model:
     layout = _read_layout(header)
     if 8 + length + 4 * layout.size != len(view):
         raise DecodeError(f"model: expected {8 + length + 4 * layout.size} bytes, got {len(view)}")
-    if model_header(layout)[8:] != header:
+    if encode_model_header(layout)[8:] != header:
         raise DecodeError("model header: expected it as the safetensors library writes it, with sorted names")
     return Model(layout, np.frombuffer(view, FLOAT, offset=8 + length))
 

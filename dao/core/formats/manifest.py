@@ -4,31 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dao.core.constants import MANIFEST_FORMAT, MAX_MANIFEST
 from dao.core.errors import DecodeError
-from dao.core.formats.canonical import canonical_json, read_json
+from dao.core.formats.canonical import read_json, write_canonical
 from dao.core.formats.cid import Cid
-from dao.core.formats.json_form import Count, Decimal, form_of
+from dao.core.formats.json_form import Count, Decimal, get_form
 from dao.core.types import Address, Codec, Digest, MicroScore, RoundId, Signature, Status, TaskId, Wei
-
-__all__ = [
-    "FORMAT",
-    "MAX_BYTES",
-    "Absent",
-    "Account",
-    "Cid",
-    "Manifest",
-    "Memory",
-    "Node",
-    "Roots",
-    "Shard",
-    "Signature",
-    "canonical_json",
-    "dump_manifest",
-    "parse_manifest",
-]
-
-FORMAT = "manifest/1"
-MAX_BYTES = 2**25  # about 30,000 nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +119,15 @@ class Manifest:
 
 def dump_manifest(manifest: Manifest) -> bytes:
     """Write a manifest as canonical JSON; DecodeError for a value that its field cannot hold."""
-    return canonical_json({"format": FORMAT, **form_of(Manifest).write(manifest)})
+    return write_canonical({"format": MANIFEST_FORMAT, **get_form(Manifest).write(manifest)})
 
 
 def parse_manifest(data: bytes) -> Manifest:
     """Read a manifest, strictly; DecodeError or TooLarge name the field that does not follow docs/protocol.md."""
-    obj = read_json(data, "manifest", MAX_BYTES)
-    if obj.pop("format", None) != FORMAT:
-        raise DecodeError(f"manifest.format: expected {FORMAT}; other formats need another release")
-    manifest: Manifest = form_of(Manifest).read(obj, "manifest")
+    obj = read_json(data, "manifest", MAX_MANIFEST)
+    if obj.pop("format", None) != MANIFEST_FORMAT:
+        raise DecodeError(f"manifest.format: expected {MANIFEST_FORMAT}; other formats need another release")
+    manifest: Manifest = get_form(Manifest).read(obj, "manifest")
     _check_rising(manifest.used_shards, "used_shards")
     _check_rising([node.node for node in manifest.nodes], "nodes")
     _check_rising([node.node for node in manifest.absent], "absent")

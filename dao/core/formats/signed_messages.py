@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from functools import cache
 
-from dao.core.formats.abi import encode, uint
+from dao.core.constants import DOMAIN_NAME, DOMAIN_VERSION
+from dao.core.formats.abi import check_uint, encode
 from dao.core.keccak import keccak256
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId, Timestamp, hex_of
 
@@ -21,43 +22,48 @@ TYPES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "Request": (("method", "string"), ("bodyHash", "bytes32"), ("nonce", "bytes32"), ("expiry", "uint64")),
     "Operator": (("owner", "address"), ("operator", "address")),
 }
-_NAME, _VERSION = "Commonweight", "1"
 
 
-def commit_digest(domain: Domain, task: TaskId, round_: RoundId, node: Address, commitment: Digest) -> Digest:
+def compute_commit_digest(
+    domain: Domain, task: TaskId, round_: RoundId, node: Address, commitment: Digest
+) -> Digest:
     """What an operator signs to commit."""
-    return digest("Commit", domain, {"task": task, "round": round_, "node": node, "commitment": commitment})
+    return compute_digest(
+        "Commit", domain, {"task": task, "round": round_, "node": node, "commitment": commitment}
+    )
 
 
-def receipt_digest(
+def compute_receipt_digest(
     domain: Domain, task: TaskId, round_: RoundId, node: Address, commitment: Digest
 ) -> Digest:
     """What a Superlink signs when it has taken a commit."""
-    return digest("Receipt", domain, {"task": task, "round": round_, "node": node, "commitment": commitment})
+    return compute_digest(
+        "Receipt", domain, {"task": task, "round": round_, "node": node, "commitment": commitment}
+    )
 
 
-def request_digest(
+def compute_request_digest(
     domain: Domain, method: str, body_hash: Digest, nonce: Digest, expiry: Timestamp
 ) -> Digest:
     """What an operator signs with every call: `body_hash` = sha256 of the body, `expiry` in Unix seconds."""
-    return digest(
+    return compute_digest(
         "Request", domain, {"method": method, "bodyHash": body_hash, "nonce": nonce, "expiry": expiry}
     )
 
 
-def operator_digest(chain_id: int, registry: Address, owner: Address, operator: Address) -> Digest:
+def compute_operator_digest(chain_id: int, registry: Address, owner: Address, operator: Address) -> Digest:
     """What an operator signs to serve an owner, in the registry's domain."""
-    return digest("Operator", Domain(chain_id, registry), {"owner": owner, "operator": operator})
+    return compute_digest("Operator", Domain(chain_id, registry), {"owner": owner, "operator": operator})
 
 
-def digest(kind: str, domain: Domain, values: Values) -> Digest:
+def compute_digest(kind: str, domain: Domain, values: Values) -> Digest:
     """Compute keccak256(0x1901, domain separator, struct hash) (EIP-712); RuleError for a value out of range."""
     words = [_encoded(kind, name, type_, values[name]) for name, type_ in TYPES[kind]]
     struct = keccak256(_type_hash(kind, TYPES[kind]) + encode(*words))
     return keccak256(b"\x19\x01" + _separator(domain) + struct)
 
 
-def typed_data(kind: str, domain: Domain, values: Values) -> dict[str, object]:
+def build_typed_data(kind: str, domain: Domain, values: Values) -> dict[str, object]:
     """Write a message as `eth_signTypedData_v4` takes it; `digest` of the same arguments is what is signed."""
     return {
         "types": {
@@ -66,8 +72,8 @@ def typed_data(kind: str, domain: Domain, values: Values) -> dict[str, object]:
         },
         "primaryType": kind,
         "domain": {
-            "name": _NAME,
-            "version": _VERSION,
+            "name": DOMAIN_NAME,
+            "version": DOMAIN_VERSION,
             "chainId": domain.chain_id,
             "verifyingContract": hex_of(domain.coordinator),
         },
@@ -82,7 +88,7 @@ def _shown(value: int | bytes | str) -> int | str:
 def _encoded(kind: str, name: str, type_: str, value: int | bytes | str) -> int | bytes:
     if isinstance(value, str):
         return keccak256(value.encode())
-    return uint(value, int(type_[4:]), f"{kind}.{name}") if isinstance(value, int) else value
+    return check_uint(value, int(type_[4:]), f"{kind}.{name}") if isinstance(value, int) else value
 
 
 @cache
@@ -93,7 +99,7 @@ def _type_hash(kind: str, fields: tuple[tuple[str, str], ...]) -> Digest:
 
 @cache
 def _separator(domain: Domain) -> Digest:
-    names = keccak256(_NAME.encode()), keccak256(_VERSION.encode())
+    names = keccak256(DOMAIN_NAME.encode()), keccak256(DOMAIN_VERSION.encode())
     return keccak256(
         encode(_type_hash("EIP712Domain", DOMAIN_TYPE), *names, domain.chain_id, domain.coordinator)
     )

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dao.core.engine.chunking import CHUNK, Each, Scratch, Sink, Span, spans, sweep
-from dao.core.engine.reference import GRID
+from dao.core.constants import CHUNK, MAX_HEADER, UPDATE_MAGIC, VALUE_POWER
+from dao.core.engine.backend import get_codec_loops
+from dao.core.engine.chunking import Each, Scratch, Sink, Span, cut_spans, sweep
+from dao.core.engine.codec_loops import CODEC_LOOPS, CodecLoops, Rows
+from dao.core.engine.exact import Unfit
 from dao.core.errors import DecodeError, RuleError
-from dao.core.exact import Unfit
-from dao.core.formats.canonical import canonical_json, read_json
-from dao.core.formats.codec import CODINGS, Coding, Rows, coding_of
-from dao.core.formats.layout import MAX_HEADER, Layout, Model
+from dao.core.formats.canonical import read_json, write_canonical
+from dao.core.formats.layout import Layout, Model
 from dao.core.types import Codec
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
-
-MAGIC = b"CWU1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,60 +31,60 @@ class Update:
     body: Rows  # (chunks, leaf)
 
     @property
-    def coding(self) -> Coding:
+    def loops(self) -> CodecLoops:
         """The arithmetic on rows of its codec."""
-        return coding_of(self.codec, self.layout.chunks)
+        return get_codec_loops(self.codec, self.layout.chunks)
 
     def q(self, start: int, stop: int) -> NDArray[np.int64]:
         """Return the values of a span, (n, CHUNK), in units of 2^-32."""
-        return self.coding.values(self.body[start:stop])
+        return self.loops.values(self.body[start:stop])
 
 
-def leaf_size(codec: Codec) -> int:
+def get_leaf_size(codec: Codec) -> int:
     """Return the bytes of one chunk."""
-    return CODINGS[codec].leaf
+    return CODEC_LOOPS[codec].leaf
 
 
-def update_prefix(layout: Layout, codec: Codec) -> bytes:
+def encode_update_prefix(layout: Layout, codec: Codec) -> bytes:
     """Return an update file's bytes before the body."""
     tensors = [[name, list(shape)] for name, shape in layout.tensors]
-    header = canonical_json({"codec": codec.value, "tensors": tensors})
-    return MAGIC + len(header).to_bytes(4, "big") + header
+    header = write_canonical({"codec": codec.value, "tensors": tensors})
+    return UPDATE_MAGIC + len(header).to_bytes(4, "big") + header
 
 
-def update_size(layout: Layout, codec: Codec) -> int:
+def compute_update_size(layout: Layout, codec: Codec) -> int:
     """Return the length of an update file in bytes."""
-    return len(update_prefix(layout, codec)) + layout.chunks * leaf_size(codec)
+    return len(encode_update_prefix(layout, codec)) + layout.chunks * get_leaf_size(codec)
 
 
-def encode_body(base: Model, trained: Model, codec: Codec, each: Each = map) -> Rows:
+def encode_update_rows(base: Model, trained: Model, codec: Codec, each: Each = map) -> Rows:
     """Return `trained - base` as rows, (chunks, leaf); errors are those of `write_body`."""
-    rows = np.empty((base.layout.chunks, leaf_size(codec)), np.uint8)
-    write_body(base, trained, codec, rows, each)
+    rows = np.empty((base.layout.chunks, get_leaf_size(codec)), np.uint8)
+    write_update_rows(base, trained, codec, rows, each)
     return rows
 
 
-def write_body(base: Model, trained: Model, codec: Codec, out: Sink, each: Each = map) -> None:
+def write_update_rows(base: Model, trained: Model, codec: Codec, out: Sink, each: Each = map) -> None:
     """Write `trained - base` as rows, (chunks, leaf), into `out`.
 
     Raises RuleError when the layouts differ, or naming the tensor when a difference is not finite or too large: from
     63.75 on for int8, 64 for float32.
     """
     layout = base.layout
-    coding = coding_of(codec, layout.chunks)
+    loops = get_codec_loops(codec, layout.chunks)
     if trained.layout != layout:
         raise RuleError(f"trained model: {_difference(layout, trained.layout)}")
-    if out.shape != (layout.chunks, coding.leaf):
-        raise RuleError(f"rows: expected {(layout.chunks, coding.leaf)} bytes, got {out.shape}")
+    if out.shape != (layout.chunks, loops.leaf):
+        raise RuleError(f"rows: expected {(layout.chunks, loops.leaf)} bytes, got {out.shape}")
 
     def encode(span: Span, scratch: Scratch) -> None:
-        rows = scratch.array("rows", span[1] - span[0], np.uint8, coding.leaf)
+        rows = scratch.array("rows", span[1] - span[0], np.uint8, loops.leaf)
         try:
-            coding.encode(base.span(*span), trained.span(*span), rows, scratch)
+            loops.encode(base.span(*span), trained.span(*span), rows, scratch)
         except Unfit as unfit:
             name = layout.name_at(span[0] * CHUNK + unfit.index)
             raise RuleError(
-                f"tensor {name[:80]!r}: expected training to change values by less than 63.75, got {unfit.value * GRID}"
+                f"tensor {name[:80]!r}: expected training to change values by less than 63.75, got {unfit.value * 2.0**-VALUE_POWER}"
             ) from None
         out[slice(*span)] = rows
 
@@ -100,46 +98,34 @@ def decode_update(data: ReadableBuffer, layout: Layout, codec: Codec, each: Each
     but the exact one, a value or exponent out of range, and values in the padding.
     """
     view = memoryview(data).cast("B")
-    coding, prefix = coding_of(codec, layout.chunks), update_prefix(layout, codec)
+    loops, prefix = get_codec_loops(codec, layout.chunks), encode_update_prefix(layout, codec)
     if view[: len(prefix)] != prefix:
         _refuse_prefix(view, layout, codec)
-    if len(view) != len(prefix) + layout.chunks * coding.leaf:
-        expected = len(prefix) + layout.chunks * coding.leaf
+    if len(view) != len(prefix) + layout.chunks * loops.leaf:
+        expected = len(prefix) + layout.chunks * loops.leaf
         raise DecodeError(f"update body: expected {expected} bytes in all, got {len(view)}")
-    body = np.frombuffer(view, np.uint8, offset=len(prefix)).reshape(-1, coding.leaf)
+    body = np.frombuffer(view, np.uint8, offset=len(prefix)).reshape(-1, loops.leaf)
 
     def first_bad(span: Span) -> tuple[int, str] | None:
-        bad = coding.first_bad(body[slice(*span)])
+        bad = loops.first_bad(body[slice(*span)])
         return bad and (span[0] * CHUNK + bad[0], bad[1])
 
-    for bad in each(first_bad, spans(layout.chunks)):
+    for bad in each(first_bad, cut_spans(layout.chunks)):
         if bad:
             raise DecodeError(f"tensor {layout.name_at(bad[0])[:80]!r}: {bad[1]}")
     padding = layout.padding()
-    filled = coding.digits(body)[padding // CHUNK, padding % CHUNK] != 0
+    filled = loops.digits(body)[padding // CHUNK, padding % CHUNK] != 0
     if filled.any():
         name = layout.name_at(int(padding[filled.argmax()]))
         raise DecodeError(f"tensor {name[:80]!r}: expected zeros in the padding after it, got another value")
     return Update(layout, codec, body)
 
 
-def weighted_sum(
-    updates: Sequence[Update], weights: Sequence[int], span: Span, scratch: Scratch
-) -> NDArray[np.int64]:
-    """Return the sum of `weight * q` over a span, (n, CHUNK), in scratch; weights of 0 or more, in all up to 2^20."""
-    total = scratch.array("total", span[1] - span[0], np.int64)
-    total.view(np.uint8).fill(0)
-    for update, weight in zip(updates, weights, strict=True):
-        if weight:
-            update.coding.add(update.body[slice(*span)], weight, total, scratch)
-    return total
-
-
 def _refuse_prefix(view: memoryview, layout: Layout, codec: Codec) -> None:
     """Say how a prefix differs from the one expected."""
     length = int.from_bytes(view[4:8], "big")
-    if view[:4] != MAGIC:
-        raise DecodeError(f"update: expected it to begin with {MAGIC!r}, got {bytes(view[:4])!r}")
+    if view[:4] != UPDATE_MAGIC:
+        raise DecodeError(f"update: expected it to begin with {UPDATE_MAGIC!r}, got {bytes(view[:4])!r}")
     if length > MAX_HEADER or 8 + length > len(view):
         raise DecodeError(
             f"update header: expected at most {MAX_HEADER} and the {len(view)} bytes there are, got {length}"

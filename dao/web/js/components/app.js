@@ -36,10 +36,15 @@ export function App() {
   `;
 }
 
+/** The open view, or the sentence why it cannot be shown. */
 function Page({ page }) {
-  const [error] = useErrorBoundary((problem) => console.error(problem));
   const { number, name = "", view, args, data } = page;
-  const failure = error ? error.message : page.failure;
+  const undrawable = useRef(null); // data that the view failed to draw; newer data are tried again
+  const [error] = useErrorBoundary((problem) => {
+    undrawable.current = data;
+    console.error(problem);
+  });
+  const failure = error && undrawable.current === data ? error.message : page.failure;
   return html`
     <div data-key="view-${number}" class="view ${name}">
       ${

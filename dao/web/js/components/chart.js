@@ -96,7 +96,7 @@ function getData({ x, series }) {
  * Returns a range from zero to the values that are furthest from it, with some room; 0 to 1 where all are
  * zero.
  */
-function rangeFromZero(_, low, high) {
+function computeRange(_, low, high) {
   const [from, to] = [Math.min(low ?? 0, 0), Math.max(high ?? 0, 0)];
   if (from === to) return [0, 1];
   const room = (to - from) * 0.08;
@@ -132,7 +132,7 @@ function makeOptions(uPlot, { unit, series, hasBars, format }, width) {
     cursor: { y: false, drag: { x: false, y: false } },
     scales: {
       x: { time: false, range: (_, low, high) => [low - 0.6, high + 0.6] },
-      y: hasBars ? { range: rangeFromZero } : {},
+      y: hasBars ? { range: computeRange } : {},
     },
     axes: [
       { ...axis, grid: { show: false }, incrs: INCREMENTS },

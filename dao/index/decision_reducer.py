@@ -1,4 +1,4 @@
-"""What events of proposals, votes and the DAO's settings change."""
+"""Turns events of proposals, votes and the DAO's settings into rows."""
 
 import json
 from dataclasses import replace
@@ -6,12 +6,13 @@ from dataclasses import replace
 from dao.chain import governance_events as on
 from dao.chain.governance import Support
 from dao.core.types import Wei, hex_of
-from dao.index.rows import ProposalRow, SettingsRow, UnitOfWork
+from dao.index.rows import ProposalRow, SettingsRow
 from dao.index.schema import PLACES
-from dao.index.training_changes import plain
+from dao.index.training_reducer import strip_nuls
+from dao.index.unit_of_work import UnitOfWork
 
-FOREVER = 2**62  # seconds: what no integer of a database exceeds
-Setting = (
+FOREVER = 2**62  # seconds: fits into an integer of every database
+SettingEvent = (
     on.VotingDelaySet
     | on.VotingPeriodSet
     | on.ProposalThresholdSet
@@ -21,14 +22,14 @@ Setting = (
 )
 
 
-def proposed(event: on.ProposalCreated, book: UnitOfWork) -> None:
-    """A proposal is made."""
+def create_proposal(event: on.ProposalCreated, uow: UnitOfWork) -> None:
+    """Create a proposal."""
     actions = {
         "targets": [hex_of(target) for target in event.targets],
         "values": [str(value) for value in event.values],
         "calldatas": [hex_of(data) for data in event.calldatas],
     }
-    book.add(
+    uow.add(
         "proposals",
         proposal=event.proposal_id,
         place=event.block * PLACES + event.log_index,
@@ -37,14 +38,14 @@ def proposed(event: on.ProposalCreated, book: UnitOfWork) -> None:
         proposer=event.proposer,
         starts_at=event.vote_start,
         actions=json.dumps(actions),
-        description=plain(event.description),
+        description=strip_nuls(event.description),
     )
-    book.put(ProposalRow(event.vote_start, event.vote_end), event.proposal_id)
+    uow.put(ProposalRow(event.vote_start, event.vote_end), event.proposal_id)
 
 
-def voted(event: on.VoteCast | on.VoteCastWithParams, book: UnitOfWork) -> None:
-    """A delegate voted."""
-    book.add(
+def count_vote(event: on.VoteCast | on.VoteCastWithParams, uow: UnitOfWork) -> None:
+    """Add a vote and count it."""
+    uow.add(
         "votes",
         proposal=event.proposal_id,
         place=event.block * PLACES + event.log_index,
@@ -53,42 +54,42 @@ def voted(event: on.VoteCast | on.VoteCastWithParams, book: UnitOfWork) -> None:
         voter=event.voter,
         support=event.support,
         weight=event.weight,
-        reason=plain(event.reason),
+        reason=strip_nuls(event.reason),
     )
-    state = book.get(ProposalRow, event.proposal_id)
+    row = uow.get(ProposalRow, event.proposal_id)
     match event.support:
         case Support.FOR:
-            state = replace(state, in_favour=Wei(state.in_favour + event.weight))
+            row = replace(row, in_favour=Wei(row.in_favour + event.weight))
         case Support.AGAINST:
-            state = replace(state, against=Wei(state.against + event.weight))
+            row = replace(row, against=Wei(row.against + event.weight))
         case _:
-            state = replace(state, abstain=Wei(state.abstain + event.weight))
-    # voting begins after the snapshot, so what counts as of then does not change any more
-    quorum = state.quorum if state.quorum is not None else book.settings_at(state.starts_at).quorum
-    passing = state.in_favour > state.against and state.in_favour + state.abstain >= quorum
-    book.put(replace(state, quorum=quorum, passing=passing), event.proposal_id)
+            row = replace(row, abstain=Wei(row.abstain + event.weight))
+    # voting begins after the snapshot, so the settings of the snapshot are final
+    quorum = row.quorum if row.quorum is not None else uow.get_settings_at(row.starts_at).quorum
+    passing = row.in_favour > row.against and row.in_favour + row.abstain >= quorum
+    uow.put(replace(row, quorum=quorum, passing=passing), event.proposal_id)
 
 
-def proposal_changed(
+def change_proposal(
     event: on.ProposalQueued | on.ProposalExecuted | on.ProposalCanceled | on.ProposalExtended,
-    book: UnitOfWork,
+    uow: UnitOfWork,
 ) -> None:
-    """A proposal goes on, or ends."""
-    state = book.get(ProposalRow, event.proposal_id)
+    """Queue, execute, cancel or extend a proposal."""
+    row = uow.get(ProposalRow, event.proposal_id)
     match event:
         case on.ProposalQueued():
-            state = replace(state, eta=event.eta_seconds, queued_tx=event.tx_hash)
+            row = replace(row, eta=event.eta_seconds, queued_tx=event.tx_hash)
         case on.ProposalExecuted():
-            state = replace(state, executed=True, ended_tx=event.tx_hash)
+            row = replace(row, executed=True, ended_tx=event.tx_hash)
         case on.ProposalCanceled():
-            state = replace(state, canceled=True, ended_tx=event.tx_hash)
+            row = replace(row, canceled=True, ended_tx=event.tx_hash)
         case on.ProposalExtended():
-            state = replace(state, ends_at=event.extended_deadline)
-    book.put(state, event.proposal_id)
+            row = replace(row, ends_at=event.extended_deadline)
+    uow.put(row, event.proposal_id)
 
 
-def setting_changed(event: Setting, book: UnitOfWork) -> None:
-    """The DAO decides in another way."""
+def change_setting(event: SettingEvent, uow: UnitOfWork) -> None:
+    """Change one of the DAO's settings."""
 
     def change(now: SettingsRow) -> SettingsRow:
         match event:
@@ -105,4 +106,4 @@ def setting_changed(event: Setting, book: UnitOfWork) -> None:
             case on.MinDelayChange():
                 return replace(now, timelock_delay=min(event.new_duration, FOREVER))
 
-    book.change_settings(change)
+    uow.change_settings(change)

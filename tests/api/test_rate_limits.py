@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.api.http.problems import Problem
-from dao.api.http.rate_limits import Limiter, Rate, caller_of
+from dao.api.http.rate_limits import Rate, RateLimiter, identify_caller
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Clock:
 
 def test_take__beyond_the_burst__says_when_to_come_again() -> None:
     clock = Clock()
-    limiter = Limiter(Rate(per_second=0.5, burst=2), clock=clock)
+    limiter = RateLimiter(Rate(per_second=0.5, burst=2), clock=clock)
     limiter.take("a", "requests")
     limiter.take("a", "requests")
     with pytest.raises(Problem) as problem:
@@ -34,7 +34,7 @@ def test_take__beyond_the_burst__says_when_to_come_again() -> None:
 @given(st.lists(st.floats(0, 3), max_size=60))
 def test_wait__any_times__never_more_than_rate_and_burst(pauses: list[float]) -> None:
     clock = Clock()
-    limiter = Limiter(Rate(2, 5), clock=clock)
+    limiter = RateLimiter(Rate(2, 5), clock=clock)
     passed = 0
     for pause in pauses:
         clock.now += pause
@@ -43,7 +43,7 @@ def test_wait__any_times__never_more_than_rate_and_burst(pauses: list[float]) ->
 
 
 def test_limiter__more_callers_than_fit__the_oldest_forgotten() -> None:
-    limiter = Limiter(Rate(1, 1), kept=100, clock=Clock())
+    limiter = RateLimiter(Rate(1, 1), max_buckets=100, clock=Clock())
     for number in range(1000):
         limiter.wait(str(number))
     assert len(limiter) == 100
@@ -66,4 +66,4 @@ TRUSTED = frozenset({"10.0.0.1"})
     ],
 )
 def test_caller_of__peers_and_proxies__who_asks(peer: str, forwarded: str | None, caller: str) -> None:
-    assert caller_of(peer, forwarded, TRUSTED) == caller
+    assert identify_caller(peer, forwarded, TRUSTED) == caller

@@ -7,7 +7,7 @@ import pytest
 
 from dao.api.http.problems import Problem
 from dao.api.live import sse as module
-from dao.api.live.sse import EventStream, Live
+from dao.api.live.sse import EventHub, EventStream
 
 LIMIT = 5.0
 
@@ -22,68 +22,68 @@ def names(text: bytes) -> list[tuple[str, str]]:
 
 
 async def test_listen__events_told__in_order_after_the_status() -> None:
-    live = Live()
-    listener = live.listen("a", None, {"block": 1})
+    hub = EventHub()
+    listener = hub.listen("a", None, {"block": 1})
     for number in range(3):
-        live.tell("round", {"kind": "round", "round": number})
-    text = await listener.next(LIMIT)
+        hub.publish("round", {"kind": "round", "round": number})
+    text = await listener.get_next(LIMIT)
     assert [kind for _, kind in names(text)] == ["status", "round", "round", "round"]
     assert b'data: {"kind":"round","round":2}\n\n' in text
 
 
 async def test_listen__again_with_the_last_id__what_was_missed() -> None:
-    live = Live()
-    live.tell("round", {"kind": "round", "round": 1})
-    listener = live.listen("a", None, {})
-    last = names(await listener.next(LIMIT))[-1][0]
-    live.leave(listener)
-    live.tell("round", {"kind": "round", "round": 2})
-    live.tell("vote", {"kind": "vote"})
-    again = live.listen("a", last, {})
-    assert [kind for _, kind in names(await again.next(LIMIT))] == ["status", "round", "vote"]
+    hub = EventHub()
+    hub.publish("round", {"kind": "round", "round": 1})
+    listener = hub.listen("a", None, {})
+    last = names(await listener.get_next(LIMIT))[-1][0]
+    hub.leave(listener)
+    hub.publish("round", {"kind": "round", "round": 2})
+    hub.publish("vote", {"kind": "vote"})
+    again = hub.listen("a", last, {})
+    assert [kind for _, kind in names(await again.get_next(LIMIT))] == ["status", "round", "vote"]
 
 
 @pytest.mark.parametrize("last", ["nonsense", "00000000-1", "-", "{epoch}-99", "{epoch}-x", "{epoch}-0"])
 async def test_listen__with_an_id_that_is_not_known__told_to_read_everything(
     last: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "KEPT", 2)
-    live = Live()
-    live._recent = type(live._recent)(maxlen=2)
+    monkeypatch.setattr(module, "HISTORY", 2)
+    hub = EventHub()
+    hub._recent = type(hub._recent)(maxlen=2)
     for _ in range(5):
-        live.tell("round", {})
-    listener = live.listen("a", last.format(epoch=live._epoch), {})
-    text = await listener.next(LIMIT)
+        hub.publish("round", {})
+    listener = hub.listen("a", last.format(epoch=hub._epoch), {})
+    text = await listener.get_next(LIMIT)
     assert [kind for _, kind in names(text)] == ["status", "reorg"]
     assert b'"missed":true' in text
 
 
 async def test_tell__a_listener_that_does_not_read__let_go_and_the_others_served() -> None:
-    live = Live()
-    slow, quick = live.listen("a", None, {}), live.listen("b", None, {})
+    hub = EventHub()
+    slow, quick = hub.listen("a", None, {}), hub.listen("b", None, {})
     got = 0
     for number in range(1000):
-        live.tell("round", {"round": number})
-        got += (await quick.next(LIMIT)).count(b"event: round")
+        hub.publish("round", {"round": number})
+        got += (await quick.get_next(LIMIT)).count(b"event: round")
     assert got == 1000
     assert slow.dropped.is_set()
     assert not quick.dropped.is_set()
-    live.leave(slow)
-    assert (live.dropped, len(live)) == (1, 1)
+    hub.leave(slow)
+    assert (hub.dropped, len(hub)) == (1, 1)
 
 
 async def test_listen__too_many__refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LISTENERS", 3)
-    monkeypatch.setattr(module, "PER_CALLER", 2)
-    live = Live()
-    live.listen("a", None, {})
-    live.listen("a", None, {})
+    monkeypatch.setattr(module, "MAX_LISTENERS", 3)
+    monkeypatch.setattr(module, "MAX_PER_CALLER", 2)
+    hub = EventHub()
+    hub.listen("a", None, {})
+    hub.listen("a", None, {})
     with pytest.raises(Problem) as problem:
-        live.listen("a", None, {})
+        hub.listen("a", None, {})
     assert problem.value.status == 429
-    live.listen("b", None, {})
+    hub.listen("b", None, {})
     with pytest.raises(Problem) as problem:
-        live.listen("c", None, {})
+        hub.listen("c", None, {})
     assert problem.value.status == 503
 
 
@@ -114,32 +114,32 @@ class Line:
 
 
 async def test_event_stream__the_line_closes__the_listener_leaves() -> None:
-    live, line = Live(), Line()
-    serving = asyncio.create_task(EventStream(live, live.listen("a", None, {}))({}, line.receive, line.send))
+    hub, line = EventHub(), Line()
+    serving = asyncio.create_task(EventStream(hub, hub.listen("a", None, {}))({}, line.receive, line.send))
     await asyncio.sleep(0)
     line.closed.set()
     await asyncio.wait_for(serving, LIMIT)
-    assert len(live) == 0
+    assert len(hub) == 0
 
 
 async def test_event_stream__the_line_is_full__the_listener_is_let_go() -> None:
-    live, line = Live(), Line()
-    serving = asyncio.create_task(EventStream(live, live.listen("a", None, {}))({}, line.receive, line.send))
+    hub, line = EventHub(), Line()
+    serving = asyncio.create_task(EventStream(hub, hub.listen("a", None, {}))({}, line.receive, line.send))
     await line.until(b"status")
     line.full.set()
     for number in range(1000):
-        live.tell("round", {"round": number})
+        hub.publish("round", {"round": number})
         await asyncio.sleep(0)
     await asyncio.wait_for(serving, LIMIT)
-    assert (len(live), live.dropped) == (0, 1)
+    assert (len(hub), hub.dropped) == (0, 1)
 
 
 async def test_event_stream__nothing_happens__a_heartbeat() -> None:
-    live, line = Live(), Line()
-    stream = EventStream(live, live.listen("a", None, {}), heartbeat=0.01)
+    hub, line = EventHub(), Line()
+    stream = EventStream(hub, hub.listen("a", None, {}), heartbeat=0.01)
     serving = asyncio.create_task(stream({}, line.receive, line.send))
     await line.until(b": still here")
-    live.end()
+    hub.close()
     await asyncio.wait_for(serving, LIMIT)
     with pytest.raises(Problem, match="too many listeners"):
-        live.listen("b", None, {})
+        hub.listen("b", None, {})

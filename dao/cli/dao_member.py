@@ -1,4 +1,4 @@
-"""What a member can do, whoever pays for it: the interface of PaidMember and RelayedMember."""
+"""The interface of a member of the DAO, which PaidMember and RelayedMember implement; and a published proposal."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,8 +37,8 @@ class PublishedProposal:
         return compute_proposal_id(self.actions, self.description) == self.number
 
 
-class ActingMember(Protocol):
-    """A member, who acts by transactions of its own account or by signatures that an API's relayer sends.
+class DaoMember(Protocol):
+    """A member of the DAO, who acts by transactions of its own account or by signatures that an API's relayer sends.
 
     Each act waits until it is in the chain, and returns its transaction.
     """

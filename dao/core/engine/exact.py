@@ -12,7 +12,7 @@ from dao.core.errors import RuleError
 LOW = (1 << 32) - 1
 
 
-def shifted_sum(integers: NDArray[Any], shifts: NDArray[np.integer]) -> int:
+def sum_shifted(integers: NDArray[Any], shifts: NDArray[np.integer]) -> int:
     """Return the exact sum of `integers << shifts` (int64, or float64 that hold integers; at most 2^20 of them)."""
     whole = integers.reshape(-1).astype(np.int64)
     bins = shifts.reshape(-1)
@@ -23,13 +23,13 @@ def shifted_sum(integers: NDArray[Any], shifts: NDArray[np.integer]) -> int:
     return sum(((int(highs[shift]) << 32) + int(lows[shift])) << shift for shift in used)
 
 
-def quotient(dividend: int, divisor: int) -> int:
+def divide(dividend: int, divisor: int) -> int:
     """Return `dividend / divisor`, rounded half to even, for a positive divisor."""
     whole, rest = divmod(dividend, divisor)
     return whole + (2 * rest > divisor or (2 * rest == divisor and whole & 1))
 
 
-def quotients(dividends: NDArray[np.int64], divisor: int, out: NDArray[np.float64]) -> None:
+def divide_all(dividends: NDArray[np.int64], divisor: int, out: NDArray[np.float64]) -> None:
     """Write each `dividend / divisor`, rounded half to even, into `out`: exact for quotients below 2^53.
 
     The divisor is positive and at most 2^20.

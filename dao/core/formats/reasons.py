@@ -9,7 +9,7 @@ UNHEARD = "your stake is too small a part of the round's stake to weigh one unit
 NO_RESULT = "the round was aborted: no result came in time"
 
 
-def not_closed(quorum: int) -> str:
+def explain_no_closing(quorum: int) -> str:
     """Why a round ended before anyone could reveal."""
     return (
         "the round was aborted: its commits were not closed in time; "
@@ -17,21 +17,21 @@ def not_closed(quorum: int) -> str:
     )
 
 
-def decimal(micros: int) -> str:
+def format_millionths(micros: int) -> str:
     """Write millionths as people do: 0.001, -0.000312, 2."""
     whole, part = divmod(abs(micros), 10**6)
     text = f"{whole}.{part:06d}".rstrip("0").rstrip(".")
     return "-" + text if micros < 0 else text
 
 
-def in_tokens(wei: int) -> str:
+def format_tokens(wei: int) -> str:
     """Write wei as whole tokens, exactly and without zeros at the end."""
     whole, part = divmod(abs(wei), 10**18)
     digits = f"{whole}.{part:018}".rstrip("0").rstrip(".")
     return f"-{digits}" if wei < 0 else digits
 
 
-def failed(status: Status, detail: str) -> str:
+def explain_failure(status: Status, detail: str) -> str:
     """Why a commit has no weight at all (`late`, `withheld`, `invalid`); `detail` says what was wrong, if known."""
     if status is Status.INVALID:
         return f"your update is not valid: {detail}"
@@ -39,39 +39,41 @@ def failed(status: Status, detail: str) -> str:
     return f"{sentence}; a reveal was refused: {detail}" if detail else sentence
 
 
-def ineligible(stake: Wei, minimum: Wei) -> str:
+def explain_stake(stake: Wei, minimum: Wei) -> str:
     """Say in what an update is not valid whose node had too little stake."""
     return f"the stake was {stake} wei when the round opened, the task asks for at least {minimum}; add stake"
 
 
-def weighed(status: Status, unit_weight: int, weight: int, cosine: int, memory: int, needed: int) -> str:
+def explain_weight(
+    status: Status, unit_weight: int, weight: int, cosine: int, memory: int, needed: int
+) -> str:
     """How an update counted (`ok`, `clipped`, `gated`); cosine, memory and the threshold in millionths."""
     if status is Status.GATED:
-        remembered = "" if memory == cosine else f", {decimal(memory)} with earlier rounds"
+        remembered = "" if memory == cosine else f", {format_millionths(memory)} with earlier rounds"
         return (
             "your update did not point where the validation data points: "
-            f"cosine {decimal(cosine)}{remembered}, needed more than {decimal(needed)}; "
+            f"cosine {format_millionths(cosine)}{remembered}, needed more than {format_millionths(needed)}; "
             "an update without real training looks like this"
         )
     if unit_weight == 0:
         return UNHEARD
     if status is Status.CLIPPED:
-        percent = decimal(weight * 10**8 // unit_weight // 10**4 * 10**4)
+        percent = format_millionths(weight * 10**8 // unit_weight // 10**4 * 10**4)
         return f"your update was larger than the median, so it counted {percent}% of its weight"
     return "your update counted in full"
 
 
-def earned(score: MicroScore, share: MicroScore, owed: MicroScore, debt: MicroScore, reward: Wei) -> str:
+def explain_pay(score: MicroScore, share: MicroScore, owed: MicroScore, debt: MicroScore, reward: Wei) -> str:
     """What a score brought an owner that owed `owed` before the round and owes `debt` after it."""
     if reward > 0:
-        repaid = f" after {decimal(owed)} of it paid off your debt" if owed else ""
-        return f"you earned your part of the budget for a score of {decimal(score)}{repaid}"
+        repaid = f" after {format_millionths(owed)} of it paid off your debt" if owed else ""
+        return f"you earned your part of the budget for a score of {format_millionths(score)}{repaid}"
     if share > 0:
-        return f"your share of {decimal(share)} is worth less than 1 wei of the round's budget"
+        return f"your share of {format_millionths(share)} is worth less than 1 wei of the round's budget"
     if score > 0 and debt == 0:
-        return f"score of {decimal(score)} paid off the last of your debt; the next one earns"
+        return f"score of {format_millionths(score)} paid off the last of your debt; the next one earns"
     if score > 0:
-        return f"score of {decimal(score)} paid off debt, {decimal(debt)} of it is left to pay off first"
+        return f"score of {format_millionths(score)} paid off debt, {format_millionths(debt)} of it is left to pay off first"
     if score < 0:
-        return f"score of {decimal(score)} is a debt, now {decimal(debt)}, that later scores pay off first"
+        return f"score of {format_millionths(score)} is a debt, now {format_millionths(debt)}, that later scores pay off first"
     return "you earned nothing because the score was not positive"

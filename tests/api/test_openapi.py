@@ -7,7 +7,7 @@ import pytest
 
 from dao.api.application import create_app
 from dao.api.dependencies import Dependencies
-from dao.api.http.rate_limits import Limiter, Rate
+from dao.api.http.rate_limits import Rate, RateLimiter
 from dao.api.settings import ApiSettings
 
 METHODS = ("get", "post")
@@ -22,8 +22,8 @@ class Nothing:
     class metrics:  # noqa: N801
         observe = None
 
-    def limiter(self, _: float) -> Limiter:
-        return Limiter(Rate(1, 1))
+    def make_limiter(self, _: float) -> RateLimiter:
+        return RateLimiter(Rate(1, 1))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What happens in the demonstration, as the Superlink's status tells it: each event moves the shown state on."""
+"""Reads the Superlink's status file, and applies its events to the state that is shown."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,7 @@ class StatusReader:
         self._path, self._read = path, 0
 
     def events(self) -> Iterator[Mapping[str, Any]]:
-        """What was added since the last call, whole lines only."""
+        """Yield the events that were added since the last call, whole lines only."""
         if not self._path.exists():
             return
         with self._path.open("rb") as file:
@@ -31,8 +31,8 @@ class StatusReader:
                 yield json.loads(line)
 
 
-def apply(state: DemoState, event: Mapping[str, Any]) -> RoundView | None:
-    """Move the state on by one event; returns the round of events that belong to one that is shown."""
+def apply_event(state: DemoState, event: Mapping[str, Any]) -> RoundView | None:
+    """Apply an event to the state; return its round, or None where it has none or that is not shown."""
     name, number = event["event"], int(event.get("round", 0))
     if name == "opened" and all(view.round != number for view in state.rounds):
         state.rounds.append(RoundView(number, started=event["time"]))
@@ -58,8 +58,8 @@ def apply(state: DemoState, event: Mapping[str, Any]) -> RoundView | None:
     return view
 
 
-def settled(view: RoundView, manifest: Manifest) -> None:
-    """Fill in what the manifest says of each node."""
+def apply_manifest(view: RoundView, manifest: Manifest) -> None:
+    """Fill in the results of each node."""
     view.budget_wei, view.refunded_wei = manifest.budget_wei, manifest.refunded_wei
     for node in manifest.nodes:
         part = view.nodes.setdefault(hex_of(node.node), SeatRound())

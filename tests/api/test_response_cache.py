@@ -13,7 +13,7 @@ async def test_reads__again_while_nothing_changed__the_same_bytes_without_the_da
 ) -> None:
     async with stage.open() as running, member(running, stage.members[0]) as who:
         first = await who.http.get(f"{BASE}/delegates")
-        monkeypatch.setattr(Reads, "delegates", None)  # nobody can ask it any more
+        monkeypatch.setattr(Reads, "list_delegates", None)  # nobody can ask it any more
         again = await who.http.get(f"{BASE}/delegates")
         assert (again.status_code, again.content) == (200, first.content)
         assert {**again.headers, "date": ""} == {**first.headers, "date": ""}
@@ -30,16 +30,16 @@ async def test_reads__again_while_nothing_changed__the_same_bytes_without_the_da
 async def test_reads__not_found__asked_again(stage: Stage, monkeypatch: Any) -> None:
     async with stage.open() as running, member(running, stage.members[0]) as who:
         await who.get("/tasks/9", 404)
-        monkeypatch.setattr(Reads, "task", None)
+        monkeypatch.setattr(Reads, "find_task", None)
         await who.get("/tasks/9", 500)
 
 
-def test_answers__more_than_fit__the_oldest_make_room() -> None:
-    answers = ResponseCache(3 * (module._ROOM + 100))
+def test_response_cache__more_than_fit__the_oldest_make_room() -> None:
+    cache = ResponseCache(3 * (module._OVERHEAD + 100))
     for number in range(5):
-        answers.keep(str(number), CachedResponse({}, bytes(100), None))
-        answers.find("0")
-    assert len(answers) == 3
-    assert [name for name in map(str, range(5)) if answers.find(name)] == ["0", "3", "4"]
-    answers.keep("large", CachedResponse({}, bytes(module.LARGEST + 1), None))
-    assert answers.find("large") is None
+        cache.store(str(number), CachedResponse({}, bytes(100), None))
+        cache.find("0")
+    assert len(cache) == 3
+    assert [name for name in map(str, range(5)) if cache.find(name)] == ["0", "3", "4"]
+    cache.store("large", CachedResponse({}, bytes(module.MAX_BODY + 1), None))
+    assert cache.find("large") is None

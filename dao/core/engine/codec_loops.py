@@ -8,21 +8,25 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dao.core.engine import reference
-from dao.core.engine.chunking import CHUNK, Scratch
-from dao.core.engine.reference import GRID, GRID_POWER, Digits, Exponents, Sums
-from dao.core.exact import Unfit, scale, shifted_sum
-from dao.core.formats.layout import BLOCK
+from dao.core.constants import (
+    BLOCK,
+    BLOCKS,
+    CHUNK,
+    FLOAT32_POWER,
+    UPDATE_DIGITS,
+    UPDATE_MAX_EXPONENT,
+    VALUE_POWER,
+)
+from dao.core.engine.chunking import Scratch
+from dao.core.engine.exact import Unfit, scale, sum_shifted
+from dao.core.engine.reference import VALUE_GRID, Digits, Exponents, Sums
 from dao.core.types import Codec
-
-MAX_EXPONENT = 31
-BLOCKS = CHUNK // BLOCK
 
 Rows = NDArray[np.uint8]  # (chunks, leaf)
 Floats = NDArray[np.float32]  # (n, CHUNK)
 
 
-class Coding(ABC):
+class CodecLoops(ABC):
     """What a codec does with rows, one chunk each. Values are integers on the grid 2^-32, below 2^38."""
 
     leaf: ClassVar[int]  # bytes
@@ -56,14 +60,20 @@ class Coding(ABC):
         """Return the stored numbers, (n, CHUNK), as a view."""
 
 
-class Int8(Coding):
+class Int8Loops(CodecLoops):
     """256 int8, then an exponent byte for each block of 64: q = v << e."""
 
     leaf = CHUNK + BLOCKS
 
     def encode(self, before: Floats, after: Floats, rows: Rows, scratch: Scratch) -> None:
         values, room = _difference(before, after, scratch)
-        exponents = scale(values.reshape(-1, BLOCK), 7, MAX_EXPONENT, GRID_POWER, room.reshape(-1, BLOCK))
+        exponents = scale(
+            values.reshape(-1, BLOCK),
+            UPDATE_DIGITS,
+            UPDATE_MAX_EXPONENT,
+            VALUE_POWER,
+            room.reshape(-1, BLOCK),
+        )
         self.digits(rows)[:] = values
         rows[:, CHUNK:] = exponents.reshape(-1, BLOCKS)
 
@@ -71,10 +81,10 @@ class Int8(Coding):
         digits, exponents = self.digits(rows), rows[:, CHUNK:]
         if digits.min() == -128:
             return int((digits == -128).argmax()), "expected values from -127 to 127, got -128"
-        if exponents.max() > MAX_EXPONENT:
-            block = int((exponents > MAX_EXPONENT).argmax())
+        if exponents.max() > UPDATE_MAX_EXPONENT:
+            block = int((exponents > UPDATE_MAX_EXPONENT).argmax())
             got = exponents[block // BLOCKS, block % BLOCKS]
-            return block * BLOCK, f"expected exponents from 0 to {MAX_EXPONENT}, got {got}"
+            return block * BLOCK, f"expected exponents from 0 to {UPDATE_MAX_EXPONENT}, got {got}"
         return None
 
     def digits(self, rows: Rows) -> NDArray[np.int8]:
@@ -94,12 +104,12 @@ class Int8(Coding):
         # at most 64 * 127 * 32,767 < 2^28
         blocks = self._blocks(rows, scratch.array("factor", len(rows), np.float64))
         dots = np.vecdot(blocks, digits.reshape(-1, BLOCKS, BLOCK))
-        return shifted_sum(dots, rows[:, CHUNK:] + exponents[:, np.newaxis])
+        return sum_shifted(dots, rows[:, CHUNK:] + exponents[:, np.newaxis])
 
     def square(self, rows: Rows, scratch: Scratch) -> int:
         # at most 64 * 127^2 < 2^20, which float32 holds
         blocks = self._blocks(rows, scratch.array("factor", len(rows), np.float32))
-        return shifted_sum(np.vecdot(blocks, blocks), 2 * rows[:, CHUNK:])
+        return sum_shifted(np.vecdot(blocks, blocks), 2 * rows[:, CHUNK:])
 
     def _blocks(self, rows: Rows, out: NDArray[Any]) -> NDArray[Any]:
         """Write the digits into `out`, (n, CHUNK), and return it in blocks."""
@@ -107,18 +117,18 @@ class Int8(Coding):
         return out.reshape(-1, BLOCKS, BLOCK)
 
 
-class Float32(Coding):
+class Float32Loops(CodecLoops):
     """256 big-endian float32, each an integer of the grid: for tests and small models."""
 
     leaf = 4 * CHUNK
-    _limit = 2.0**38
+    _limit = 2.0**FLOAT32_POWER
 
     def encode(self, before: Floats, after: Floats, rows: Rows, scratch: Scratch) -> None:
         values, _ = _difference(before, after, scratch)
-        values /= GRID
+        values /= VALUE_GRID
         np.rint(values, out=values)
-        stored = np.multiply(values, GRID).astype(">f4")
-        unfit = ~(np.abs(stored) < self._limit * GRID)
+        stored = np.multiply(values, VALUE_GRID).astype(">f4")
+        unfit = ~(np.abs(stored) < self._limit * VALUE_GRID)
         if unfit.any():
             index = int(unfit.argmax())
             raise Unfit(index, float(values.flat[index]))
@@ -127,7 +137,9 @@ class Float32(Coding):
     def first_bad(self, rows: Rows) -> tuple[int, str] | None:
         stored = self.digits(rows).astype(np.float64)
         with np.errstate(invalid="ignore"):
-            good = (np.abs(stored) < self._limit * GRID) & (np.rint(stored / GRID) == stored / GRID)
+            good = (np.abs(stored) < self._limit * VALUE_GRID) & (
+                np.rint(stored / VALUE_GRID) == stored / VALUE_GRID
+            )
         if good.all():
             return None
         index = int(good.argmin())
@@ -137,32 +149,23 @@ class Float32(Coding):
         return rows.view(">f4")
 
     def values(self, rows: Rows) -> Sums:
-        return (self.digits(rows).astype(np.float64) / GRID).astype(np.int64)
+        return (self.digits(rows).astype(np.float64) / VALUE_GRID).astype(np.int64)
 
     def add(self, rows: Rows, weight: int, total: Sums, scratch: Scratch) -> None:  # noqa: ARG002
         total += weight * self.values(rows)
 
     def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> int:  # noqa: ARG002
         # at most 256 * 2^38 * 2^15 = 2^61
-        return shifted_sum(np.vecdot(self.values(rows), digits.astype(np.int64)), exponents)
+        return sum_shifted(np.vecdot(self.values(rows), digits.astype(np.int64)), exponents)
 
     def square(self, rows: Rows, scratch: Scratch) -> int:  # noqa: ARG002
         values = self.values(rows)
         high, low = values >> 19, values & ((1 << 19) - 1)  # both within 2^19: no sum reaches 2^63
         terms = np.stack([np.vecdot(high, high), 2 * np.vecdot(high, low), np.vecdot(low, low)])
-        return shifted_sum(terms, np.broadcast_to([[38], [19], [0]], terms.shape))
+        return sum_shifted(terms, np.broadcast_to([[38], [19], [0]], terms.shape))
 
 
-CODINGS: dict[Codec, Coding] = {Codec.INT8: Int8(), Codec.FLOAT32: Float32()}
-
-
-def coding_of(codec: Codec, chunks: int) -> Coding:
-    """Return the arithmetic of a codec for updates of this many chunks."""
-    if codec is not Codec.INT8 or chunks < reference.COMPILED_FROM:
-        return CODINGS[codec]
-    from dao.core.engine.numba_backend import INT8
-
-    return INT8
+CODEC_LOOPS: dict[Codec, CodecLoops] = {Codec.INT8: Int8Loops(), Codec.FLOAT32: Float32Loops()}
 
 
 def _difference(

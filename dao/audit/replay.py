@@ -1,0 +1,95 @@
+"""How an auditor plays a round again: what a manifest states as input and outcome, and where two manifests differ."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from dao.core.commits import FAILED, CommitRecord, Failure, NodeCommitment, Reveal, SignedCommit
+from dao.core.formats.json_form import get_form
+from dao.core.formats.manifest import Manifest, Node
+from dao.core.transition import PreState, RoundInputs, RoundOutcome
+from dao.core.types import Address, Domain, Member, Rules
+from dao.core.weigh import NodeWeight, Weighing
+
+NOT_COMPARED = ("reason", "loss_before", "loss_after")  # for people; no check binds them
+
+
+def build_inputs(
+    manifest: Manifest, rules: Rules, distributor: Address, state: PreState, forced: Sequence[NodeCommitment]
+) -> RoundInputs:
+    """Return the inputs that a manifest states; codec and budget too are those stated."""
+    return RoundInputs(
+        domain=Domain(manifest.chain_id, manifest.coordinator),
+        distributor=distributor,
+        task=manifest.task,
+        round=manifest.round,
+        rules=replace(rules, codec=manifest.codec, round_budget=manifest.budget_wei),
+        state=state,
+        base_model=manifest.base_model,
+        values=manifest.values,
+        seed=manifest.seed,
+        shard=manifest.shard,
+        commits=[_build_record(manifest, node) for node in manifest.nodes],
+        absent={absent.node: absent.owner for absent in manifest.absent},
+        forced=forced,
+    )
+
+
+def build_outcome(manifest: Manifest) -> RoundOutcome:
+    """Return the outcome of a round's arithmetic that a manifest states."""
+    counted = [node for node in manifest.nodes if node.status not in FAILED]
+    return RoundOutcome(
+        weighing=Weighing(tuple(map(get_weight, counted)), manifest.weight_sum),
+        scores={node.node: node.score for node in counted},
+        aggregate_root=manifest.roots.aggregate,
+        gradient_root=manifest.roots.gradient,
+        model=manifest.model,
+        gate_gradient=manifest.gate_gradient,
+        gradient=manifest.gradient,
+        loss_before=manifest.loss_before,
+        loss_after=manifest.loss_after,
+    )
+
+
+def get_weight(node: Node) -> NodeWeight:
+    """Return what a manifest states of an update's weight."""
+    return NodeWeight(
+        node.node, node.unit_weight, node.weight, node.norm, node.cosine, node.memory, node.status
+    )
+
+
+def get_reveal(node: Node) -> Reveal | None:
+    """Return what a manifest states that a node revealed; None unless all of it is there."""
+    if node.cid is None or node.body_root is None or node.salt is None:
+        return None
+    return Reveal(node.cid, node.body_root, node.salt)
+
+
+def _build_record(manifest: Manifest, node: Node) -> CommitRecord:
+    return CommitRecord(
+        member=Member(node.owner, node.stake),
+        commit=SignedCommit(manifest.task, manifest.round, node.node, node.commitment, node.signature),
+        forced=node.forced,
+        reveal=get_reveal(node),
+        failure=Failure(node.status, node.reason) if node.status in FAILED else None,
+    )
+
+
+def find_differences(stated: Manifest, computed: Manifest) -> list[str]:
+    """Say where two manifests differ, a line for each field, the words of reasons and the losses left out."""
+    write = get_form(Manifest).write
+    return list(_compare(write(stated), write(computed), "manifest"))
+
+
+def _compare(stated: object, computed: object, path: str) -> Iterator[str]:
+    if isinstance(stated, dict) and isinstance(computed, dict):
+        for key in (key for key in stated if key not in NOT_COMPARED):
+            yield from _compare(stated[key], computed[key], f"{path}.{key}")
+    elif isinstance(stated, list) and isinstance(computed, list) and len(stated) == len(computed):
+        for index, (one, other) in enumerate(zip(stated, computed, strict=True)):
+            yield from _compare(one, other, f"{path}[{index}]")
+    elif stated != computed:
+        yield f"{path}: stated {_shorten(stated)}, computed {_shorten(computed)}"
+
+
+def _shorten(value: object) -> str:
+    return f"{len(value)} rows" if isinstance(value, list) else repr(value)[:80]

@@ -1,0 +1,79 @@
+"""What a round's transition takes, the state before it and its inputs, and what its arithmetic gives to be settled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dao.core.commits import CommitRecord, NodeCommitment
+from dao.core.formats.cid import Cid
+from dao.core.formats.manifest import Account, Manifest, Shard
+from dao.core.types import NO_ROUND, Address, Digest, Domain, MicroScore, RoundId, Rules, TaskId
+from dao.core.weigh import Weighing
+
+
+@dataclass(frozen=True, slots=True)
+class PreState:
+    """What a round inherits from its parent, round 0 of no task where it is a task's first."""
+
+    task: TaskId | None = None
+    round: RoundId = NO_ROUND
+    accounts: Mapping[Address, Account] = field(default_factory=dict)  # by owner
+    memories: Mapping[Address, int] = field(default_factory=dict)  # by node, in millionths
+    used_shards: tuple[int, ...] = ()
+
+    @property
+    def debts(self) -> dict[Address, MicroScore]:
+        """What each owner owes, in millionths."""
+        return {owner: MicroScore(account.debt) for owner, account in self.accounts.items()}
+
+
+def get_post_state(manifest: Manifest | None) -> PreState:
+    """Return the state that a settled round leaves to its children; None: there is no such round."""
+    if manifest is None:
+        return PreState()
+    return PreState(
+        manifest.task,
+        manifest.round,
+        {account.owner: account for account in manifest.accounts},
+        {memory.node: memory.memory for memory in manifest.memories},
+        manifest.used_shards,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RoundInputs:
+    """What chain, nodes and shards say of a round before its arithmetic begins.
+
+    `values` is the padded number of the base model's; `absent` is node to owner; `forced` are the forced commits before
+    the result, in the order of their events.
+    """
+
+    domain: Domain
+    distributor: Address
+    task: TaskId
+    round: RoundId
+    rules: Rules
+    state: PreState
+    base_model: Cid
+    values: int
+    seed: Digest
+    shard: Shard
+    commits: Sequence[CommitRecord]
+    absent: Mapping[Address, Address]
+    forced: Sequence[NodeCommitment]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOutcome:
+    """What a round's arithmetic gives; the CIDs of gradients are None when no update counts, losses are millionths."""
+
+    weighing: Weighing
+    scores: Mapping[Address, MicroScore]  # by node, of all whose commit did not fail
+    aggregate_root: Digest
+    gradient_root: Digest
+    model: Cid
+    gate_gradient: Cid | None
+    gradient: Cid | None
+    loss_before: int
+    loss_after: int

@@ -1,0 +1,87 @@
+"""A round as one chain of pure functions, from the updates of its nodes to what is posted of it.
+
+    get_entries -> compute_round_weights -> compute_round_model -> compute_round_scores -> settle_round -> compute_result
+
+The Superlink, the auditor and the simulation all call these. What lies between them is theirs: the gate gradient is taken
+before the weights, the reference gradient after the model, and content is stored and named as it is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from dao.core.aggregate import compute_aggregate
+from dao.core.engine.chunking import Each, Sink
+from dao.core.formats.gradient import Gradient
+from dao.core.formats.layout import Model
+from dao.core.formats.update import Update
+from dao.core.merkle import compute_body_root
+from dao.core.round_machine import compute_counted_stake
+from dao.core.score import compute_scores
+from dao.core.settle import compute_result, settle_round
+from dao.core.state import PreState, RoundInputs, RoundOutcome, get_post_state
+from dao.core.types import ZERO_DIGEST, Address, Digest, MicroScore
+from dao.core.weigh import UpdateEntry, Weighing, compute_weights
+
+__all__ = [
+    "PreState",
+    "RoundInputs",
+    "RoundOutcome",
+    "compute_gradient_root",
+    "compute_result",
+    "compute_round_model",
+    "compute_round_scores",
+    "compute_round_weights",
+    "get_entries",
+    "get_post_state",
+    "settle_round",
+]
+
+
+def get_entries(inputs: RoundInputs, updates: Mapping[Address, Update]) -> list[UpdateEntry]:
+    """Return the updates that count, those of commits without a failure, with their nodes' stakes as they count."""
+    return [
+        UpdateEntry(
+            record.node, compute_counted_stake(inputs.rules, record.member.stake), updates[record.node]
+        )
+        for record in inputs.commits
+        if record.failure is None
+    ]
+
+
+def compute_round_weights(
+    inputs: RoundInputs, entries: Sequence[UpdateEntry], gate_gradient: Gradient | None, each: Each = map
+) -> Weighing:
+    """Weigh the updates; without any there may be no gate gradient, and nothing weighs."""
+    if gate_gradient is None or not entries:
+        return Weighing((), 0)
+    return compute_weights(entries, gate_gradient, inputs.state.memories, each)
+
+
+def compute_round_model(
+    inputs: RoundInputs,
+    entries: Sequence[UpdateEntry],
+    weighing: Weighing,
+    base: Model,
+    out: Sink,
+    each: Each = map,
+) -> Digest:
+    """Write the new model's values, (size,) float32 in the order of the file, into `out`; return the aggregate's root."""
+    return compute_aggregate(
+        entries, weighing.weights, weighing.weight_sum, base, out, inputs.rules.body_depth, each
+    )
+
+
+def compute_gradient_root(inputs: RoundInputs, gradient: Gradient | None) -> Digest:
+    """Return the root of the reference gradient's body; 32 zero bytes without one."""
+    return ZERO_DIGEST if gradient is None else compute_body_root(gradient.body, inputs.rules.body_depth)
+
+
+def compute_round_scores(
+    entries: Sequence[UpdateEntry], weighing: Weighing, gradient: Gradient | None, each: Each = map
+) -> dict[Address, MicroScore]:
+    """Return the score of each node whose update counts; there is a gradient just when there is an update."""
+    if gradient is None or not entries:
+        return {}
+    scores = compute_scores(entries, weighing.weights, weighing.weight_sum, gradient, each)
+    return {entry.node: score for entry, score in zip(entries, scores, strict=True)}
