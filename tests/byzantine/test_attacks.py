@@ -24,10 +24,10 @@ BREAK_THE_MEAN: list[
 def breaks_the_mean(attack: Attack) -> Attack:
     """Add an attack which a network without gate and clip would not stand."""
     BREAK_THE_MEAN.append(attack)
-    return hides_in_the_mean(attack)
+    return spares_the_mean(attack)
 
 
-def hides_in_the_mean(attack: Attack) -> Attack:
+def spares_the_mean(attack: Attack) -> Attack:
     """Add an attack which the plain mean would stand, too."""
     ATTACKS.append(attack)
     return attack
@@ -42,7 +42,7 @@ def sign_flip(seen: Seen) -> Sequence[Delta]:
     return [-delta for delta in seen.trained[:BAD]]
 
 
-@hides_in_the_mean
+@spares_the_mean
 def little_is_enough(seen: Seen) -> Sequence[Delta]:
     """As far from the mean as hides among the honest (ALIE; Baruch et al., arXiv:1902.06156)."""
     needed = NODES // 2 + 1 - BAD
@@ -50,13 +50,13 @@ def little_is_enough(seen: Seen) -> Sequence[Delta]:
     return [np.mean(honest_of(seen), 0) - reach * np.std(honest_of(seen), 0)] * BAD
 
 
-@hides_in_the_mean
+@spares_the_mean
 def further_than_little(seen: Seen) -> Sequence[Delta]:
     """The same at one and a half deviations, as it is often run."""
     return [np.mean(honest_of(seen), 0) - 1.5 * np.std(honest_of(seen), 0)] * BAD
 
 
-@hides_in_the_mean
+@spares_the_mean
 def inner_product(seen: Seen) -> Sequence[Delta]:
     """Against the mean (IPM; Xie et al., arXiv:1903.03936)."""
     return [-0.5 * np.mean(honest_of(seen), 0)] * BAD
@@ -67,7 +67,7 @@ def label_flip(seen: Seen) -> Sequence[Delta]:
     return [seen.relabelled(node) for node in range(BAD)]
 
 
-@hides_in_the_mean
+@spares_the_mean
 def mimic(seen: Seen) -> Sequence[Delta]:
     """All as one of the honest, whose data then count four times (Karimireddy et al., arXiv:2006.09365)."""
     return [seen.trained[BAD]] * BAD
