@@ -37,17 +37,20 @@ library Deadlines {
         return uint256(r.closedAt) + rules.forcePeriod;
     }
 
-    /// @notice Returns the deadlines of a closed round.
+    /// @notice Returns when a result may count commits as not revealed.
     /// @param r the round
     /// @param rules its rules
-    /// @return revealEnd from when on a result may count commits as not revealed
-    /// @return resultEnd the last second in which the result may be posted
-    function resultEnds(
-        RoundState storage r,
-        ITasks.TaskRules storage rules
-    ) internal view returns (uint256 revealEnd, uint256 resultEnd) {
-        revealEnd = uint256(r.closedAt) + rules.revealPeriod;
-        resultEnd = revealEnd + rules.resultPeriod;
+    /// @return the end of the window
+    function revealEnd(RoundState storage r, ITasks.TaskRules storage rules) internal view returns (uint256) {
+        return uint256(r.closedAt) + rules.revealPeriod;
+    }
+
+    /// @notice Returns the last second in which the result may be posted.
+    /// @param reveals the round's `revealEnd`
+    /// @param rules its rules
+    /// @return the last second of the window
+    function resultEnd(uint256 reveals, ITasks.TaskRules storage rules) internal view returns (uint256) {
+        return reveals + rules.resultPeriod;
     }
 
     /// @notice Returns when a posted result can no longer be challenged.

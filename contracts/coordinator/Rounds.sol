@@ -69,7 +69,8 @@ abstract contract Rounds is ForcedCommits {
         _requireSuperlink(rules);
         TaskState storage state = _tasks[task];
         if (state.head != r.parent) revert WrongPhase(task, r.parent, Phase.Void);
-        (uint256 revealEnd, uint256 resultEnd) = r.resultEnds(rules);
+        uint256 revealEnd = r.revealEnd(rules);
+        uint256 resultEnd = Deadlines.resultEnd(revealEnd, rules);
         if (block.timestamp > resultEnd) revert TooLate(resultEnd);
         (bytes32 forcedHash, uint256 forcedCount) = _forcedBefore(task, round, r);
         if (result.forcedHash != forcedHash) revert ForcedCommitIgnored(result.forcedHash, forcedHash);
@@ -127,8 +128,7 @@ abstract contract Rounds is ForcedCommits {
         if (state.head == r.parent) {
             TaskRules storage rules = _rules[task][r.version];
             if (phase == Phase.Closed) {
-                (, uint256 resultEnd) = r.resultEnds(rules);
-                Deadlines.requireFrom(resultEnd + 1);
+                Deadlines.requireFrom(Deadlines.resultEnd(r.revealEnd(rules), rules) + 1);
             } else {
                 uint256 commitEnd = r.commitEnd(rules);
                 Deadlines.requireFrom(
