@@ -20,7 +20,7 @@ from dao.cli.option_groups import with_option_groups
 from dao.cli.options import ApiOption, JsonOption, LastOption
 from dao.cli.output import print_fields, print_json, print_table, printable
 from dao.core.errors import ConfigError
-from dao.core.reasons import format_tokens
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import Rules, TaskId, Timestamp, hex_of
 from dao.gov.describe import describe_calls
 from dao.gov.schedule import OVER

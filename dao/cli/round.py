@@ -18,7 +18,7 @@ from dao.cli.options import JsonOption, TaskArgument
 from dao.cli.output import print_fields, print_json, print_table
 from dao.core.errors import ConfigError
 from dao.core.formats.manifest import Manifest
-from dao.core.reasons import format_tokens
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import Digest, RoundId, TaskId, Timestamp, hex_of
 
 app = typer.Typer(no_args_is_help=True)

@@ -26,7 +26,7 @@ from dao.cli.options import (
 )
 from dao.cli.output import log_to_stderr, parse_tokens, print_fields, print_json
 from dao.core.errors import ConfigError
-from dao.core.reasons import format_tokens
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import hex_of
 from dao.runtime.config import default_home
 from dao.runtime.signals import run_until_signal

@@ -20,7 +20,7 @@ from dao.cli.output import print_fields, print_json, print_table, require_writab
 from dao.cli.rule_options import RuleOptions, read_rule_options
 from dao.core.errors import ConfigError, RuleError
 from dao.core.formats.address import address_of
-from dao.core.reasons import format_tokens
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import Address, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import CHAIN_ID, dev_signer
 

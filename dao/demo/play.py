@@ -13,7 +13,7 @@ from dao.chain.sender import Sender
 from dao.core.errors import DaoError
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest
-from dao.core.reward_tree import RewardTree
+from dao.core.formats.reward_tree import RewardTree
 from dao.core.types import RoundId, TaskId, hex_of
 from dao.demo import gas
 from dao.demo.demo_auditor import DemoAuditor, open_auditor

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+
 from dao.chain.task_rules import Unit
-from dao.core.types import Wei, hex_of
 from dao.core.formats.reasons import format_tokens
-from dao.core.types import Wei
+from dao.core.types import Wei, hex_of
 
 _TOKEN = 10**18
 

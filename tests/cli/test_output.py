@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dao.cli.output import parse_tokens
 from dao.core.errors import ConfigError
-from dao.core.reasons import format_tokens
+from dao.core.formats.reasons import format_tokens
 from tests.cli.command import Dao
 
 

@@ -12,7 +12,7 @@ from dao.api.http.json_types import ReadAddress, RequestModel, show_address
 from dao.api.http.problems import Problem, describe_problems
 from dao.api.routes.prepare import Prepared, make_prepared
 from dao.chain.contracts import Distributor
-from dao.core.reward_tree import RewardTree
+from dao.core.formats.reward_tree import RewardTree
 from dao.core.types import Address, Digest, TaskId, Wei
 from dao.gov.units import format_amount
 from dao.index.reads import Reads
