@@ -13,7 +13,7 @@ __all__ = ["init", "register", "unbond", "withdraw"]
 
 
 def init(
-    home: Path, url: str | None = None, deployment: Path | None = None, *, work: int = SCRYPT_WORK
+    home: Path, rpc: str | None = None, deployment: Path | None = None, *, work: int = SCRYPT_WORK
 ) -> Address:
     """Create a Superlink's home folder; arguments and errors as `create_home` has them.
 
@@ -21,4 +21,4 @@ def init(
     """
     if (home / FILE).exists():
         raise ConfigError(f"{home}: already is a daemon's folder; choose another one by --home")
-    return create_home(SuperlinkSettings, home, url, deployment, work)
+    return create_home(SuperlinkSettings, home, rpc, deployment, work)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aggregator.publisher import Publisher
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.content import tensor_files
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient
@@ -71,7 +71,7 @@ class Settlement:
 class RoundComputer:
     """Computes rounds with one evaluator; what comes out goes to the publisher."""
 
-    def __init__(self, evaluator: Evaluator, publisher: Publisher, scratch: Path) -> None:
+    def __init__(self, evaluator: GradientClient, publisher: Publisher, scratch: Path) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         self._evaluator, self._publisher, self._scratch = evaluator, publisher, scratch
 

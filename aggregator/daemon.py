@@ -17,26 +17,23 @@ from aggregator.settings import SuperlinkSettings
 from aggregator.status_stream import StatusStream
 from aggregator.superlink import Superlink, SuperlinkDeps
 from dao.app import bundle as apps
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.app.preflight import try_loss
 from dao.app.shards import Shards, read_shards
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.daemon_home import connect_chain, journal_file, lock_home, open_operator, outbox_file
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.chain.task_follower import TaskFollower
-from dao.chain.track import BlockRef
+from dao.content.assembly import ContentSources
 from dao.core.errors import ConfigError
 from dao.core.round_machine import UNDECIDED
 from dao.core.types import Address, RoundId, Rules, TaskId, hex_of
 from dao.runtime.open_files import allow_open_files
 from dao.store.disk import DiskStore
-from dao.store.folder import FolderSource
-from dao.store.gateway import GatewaySource
-from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
-from dao.store.source import Source, Store
 from dao.wire.grpc_options import require_free
 from dao.wire.superlink_service import Service, serve
 
@@ -89,7 +86,7 @@ class RunningSuperlink:
 
 @asynccontextmanager
 async def open_superlink(
-    settings: SuperlinkSettings, signer: Signer, evaluator: Evaluator | None = None
+    settings: SuperlinkSettings, signer: Signer, evaluator: GradientClient | None = None
 ) -> AsyncIterator[RunningSuperlink]:
     """Open chain, content, shards, the app's process and the wire.
 
@@ -108,7 +105,7 @@ async def open_superlink(
         store = _open_store(settings, stores, stack)
         if evaluator is None:
             folder, limit = await _fetch_app(store, rules, home), settings.evaluation_limit
-            evaluator = Evaluator(folder, settings.app_python(), home / "scratch", limit=limit)
+            evaluator = GradientClient(folder, settings.app_interpreter(), home / "scratch", limit=limit)
             stack.push_async_callback(evaluator.stop)
         # also warms the app's process up, and finds out now whether app, model and shards fit
         await try_loss(evaluator, await store.get(rules.base_model), shards.paths[0])
@@ -176,19 +173,9 @@ async def _read_shards(folder: Path, rules: Rules) -> Shards:
 
 
 def _open_store(settings: SuperlinkSettings, folders: list[Path], stack: AsyncExitStack) -> LayeredStore:
-    local = DiskStore(settings.home / "store", sync=False)
-    sources: list[Source] = [FolderSource(folder) for folder in folders]
-    replicas: list[Store] = []
-    if settings.content.kubo:
-        kubo = KuboStore(settings.content.kubo, local)
-        stack.callback(kubo.close)
-        sources.append(kubo)
-        replicas.append(kubo)
-    for url in settings.content.gateways:
-        gateway = GatewaySource(url, local)
-        stack.push_async_callback(gateway.close)
-        sources.append(gateway)
-    return LayeredStore(local, sources, replicas)
+    content = settings.content
+    disk = DiskStore(settings.home / "store", sync=False)
+    return ContentSources(disk, stack, folders=folders, ipfs=content.ipfs, gateways=content.gateways).store()
 
 
 async def _fetch_app(store: LayeredStore, rules: Rules, home: Path) -> Path:

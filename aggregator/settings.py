@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pydantic import Field
 
+from dao.content.assembly import check_store_folder
 from dao.core.errors import ConfigError
 from dao.core.types import TaskId
 from dao.runtime.config import ContentSettings, FromHome, HomeSettings, Listen, Section
-from dao.store.folder import store_folder
 from dao.wire.grpc_options import Certificate
 
 
@@ -30,7 +30,7 @@ class SuperlinkSettings(HomeSettings):
     listen: Listen = "127.0.0.1:8600"
     rounds: int | None = Field(default=None, ge=1)  # None: until the task is over
     stores: tuple[FromHome, ...] = ()  # folders of other disk stores to read from
-    python: FromHome | None = None  # interpreter of the app's environment; None: this one
+    app_python: FromHome | None = None  # interpreter of the app's environment; None: this one
     evaluation_limit: float = Field(default=600.0, gt=0)  # seconds for one gradient
     tls: TlsSettings | None = None
     content: ContentSettings = ContentSettings()
@@ -45,13 +45,13 @@ class SuperlinkSettings(HomeSettings):
 
     def store_folders(self) -> list[Path]:
         """Return the folders of other stores to read from; ConfigError for one that is no store."""
-        return [store_folder(self.at(folder)) for folder in self.stores]
+        return [check_store_folder(self.at(folder), "--store") for folder in self.stores]
 
     def certificate(self) -> Certificate | None:
         """Return the files to serve TLS with; None: no TLS."""
         tls = self.tls
         return None if tls is None else Certificate(self.at(tls.certificate), self.at(tls.key))
 
-    def app_python(self) -> Path:
+    def app_interpreter(self) -> Path:
         """Return the interpreter of the app's environment."""
-        return self.at(self.python) if self.python else Path(sys.executable)
+        return self.at(self.app_python) if self.app_python else Path(sys.executable)

@@ -22,8 +22,9 @@ from dao.app.shards import Shards
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted, RoundOpened
+from dao.chain.receipts import TxReceipt
 from dao.chain.rounds import RoundReader
-from dao.chain.sender import Sender, TxReceipt
+from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
 from dao.core.commits import SignedCommit, compute_commits_root, compute_forced_hash
 from dao.core.errors import DaoError, Reverted, RuleError

@@ -18,8 +18,8 @@ from sqlalchemy import Engine, insert, select
 
 from bench.index_load import fill
 from bench.synthetic_events import NETWORK, TOKEN, SyntheticHistory, operator_of, owner_of
-from dao.api.settings import NAMES
-from dao.api.token_names import Names, keep_names
+from dao.api.settings import NAMES_FILE
+from dao.api.token_names import TokenNames, save_names
 from dao.core.errors import ConfigError
 from dao.core.types import Phase, hex_of
 from dao.index import schema
@@ -33,7 +33,7 @@ _LIMIT = 30.0  # seconds for an answer
 _WARM = 2.0  # seconds that do not count
 _CONFIG = """\
 [chain]
-url = "ws://127.0.0.1:9"
+rpc = "ws://127.0.0.1:9"
 [api]
 listen = "127.0.0.1:0"
 database = "{database}"
@@ -53,7 +53,7 @@ def measure(count: int, rate: int, seconds: int, database: str | None) -> dict[s
         where = database or str(home / "index.db")
         engine = open_database(where)
         migrate(engine)
-        if Reads(engine).status() is not None:
+        if Reads(engine).find_status() is not None:
             raise ConfigError("--database: expected an empty one, this one holds an index")
         history = SyntheticHistory()
         fill(engine, count, history)
@@ -62,7 +62,7 @@ def measure(count: int, rate: int, seconds: int, database: str | None) -> dict[s
         dialect = engine.dialect.name
         engine.dispose()
         NETWORK.save(home / "deployment.json")
-        keep_names(home / NAMES, NETWORK.token, Names("Made up", "MUP"))
+        save_names(home / NAMES_FILE, NETWORK.token, TokenNames("Made up", "MUP"))
         (home / FILE).write_text(_CONFIG.format(database=where), encoding="utf-8")
         return {"database": dialect, "events": count, **asyncio.run(_served(home, paths, rate))}
 
@@ -155,8 +155,8 @@ def _summary(times: list[float]) -> dict[str, float]:
 
 def _paths(reads: Reads, history: SyntheticHistory, count: int) -> list[tuple[str, str]]:
     """What is asked, and under which name it counts: what the page's views read, of ever other things."""
-    last = reads.tasks(limit=1).items[0].last_round
-    proposals = [item.proposal for item in reads.proposals(limit=100).items]
+    last = reads.list_tasks(limit=1).items[0].last_round
+    proposals = [item.proposal for item in reads.list_proposals(limit=100).items]
     operators = [hex_of(operator_of(member)) for member in range(history.members)]
     owners = [hex_of(owner_of(member)) for member in range(history.members)]
 

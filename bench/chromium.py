@@ -15,7 +15,7 @@ from playwright.async_api import Browser, async_playwright
 
 from dao.core.errors import ConfigError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 _PACKAGE = ROOT / "node_modules" / "@sparticuz" / "chromium"
 _UNPACK = 'import found from "@sparticuz/chromium"; await found.executablePath()'
 _UNPACK_SECONDS = 120

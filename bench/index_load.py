@@ -24,8 +24,8 @@ from bench.synthetic_events import (
     owner_of,
     time_of,
 )
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
-from dao.chain.track import BlockRef
 from dao.core.errors import ConfigError
 from dao.core.types import BlockNumber, RoundId, TaskId, Wei
 from dao.index.database import migrate, open_database
@@ -103,7 +103,7 @@ def measure(count: int, database: str | None) -> dict[str, Any]:
             made = sum(1 for event in history.events(count) if file.write(json.dumps(log_of(event)) + "\n"))
         engine = open_database(database or Path(folder) / "index.db")
         migrate(engine)
-        if Reads(engine).status() is not None:
+        if Reads(engine).find_status() is not None:
             raise ConfigError("--database: expected an empty one, this one holds an index")
         figures = asyncio.run(_fill(engine, path, made))
         figures["reads"] = reads(engine, history)
@@ -122,7 +122,7 @@ async def _fill(engine: Engine, path: Path, made: int) -> dict[str, Any]:
     before, cpu, start = _megabytes(process), sum(process.cpu_times()[:2]), time.perf_counter()
     async with asyncio.timeout(_LIMIT), asyncio.TaskGroup() as group:
         running = group.create_task(indexer.run())
-        await indexer.reached(BlockNumber(last), _LIMIT)
+        await indexer.wait_for_block(BlockNumber(last), _LIMIT)
         seconds = time.perf_counter() - start
         running.cancel()
     after = [size for block, size in memory if block >= last // 5]
@@ -139,30 +139,30 @@ async def _fill(engine: Engine, path: Path, made: int) -> dict[str, Any]:
 
 def reads(engine: Engine, history: SyntheticHistory) -> dict[str, dict[str, float]]:
     """Milliseconds of each kind of read: median and 99th percentile, one at a time, of various things."""
-    found = Reads(engine)
+    index = Reads(engine)
     task, who = TaskId(1), owner_of(7)
-    proposal = found.proposals(limit=1).items[0].proposal
-    last = found.tasks(limit=1).items[0].last_round
+    proposal = index.list_proposals(limit=1).items[0].proposal
+    last = index.list_tasks(limit=1).items[0].last_round
     kinds: dict[str, Callable[[int], object]] = {
-        "network": lambda _: found.network(NETWORK),
-        "tasks": lambda _: found.tasks(),
-        "rounds": lambda _: found.rounds(task),
-        "round": lambda n: found.round(task, RoundId(1 + n % last)),
-        "nodes": lambda n: found.nodes(task, RoundId(1 + n % last)),
-        "supernodes": lambda _: found.supernodes(task),
-        "supernode": lambda n: found.supernode(operator_of(n % history.members)),
-        "account": lambda n: found.account(owner_of(n % history.members)),
-        "delegates": lambda _: found.delegates(),
-        "treasury": lambda _: found.treasury(NETWORK),
-        "payments": lambda _: found.payments(),
-        "proposals": lambda _: found.proposals(),
-        "proposals_active": lambda _: found.proposals(ProposalPhase.ACTIVE),
-        "proposal": lambda _: found.proposal(proposal),
-        "votes": lambda _: found.votes(proposal),
-        "votes_of": lambda _: found.votes_of(who),
-        "events": found.events,
-        "events_of_votes": lambda _: found.events(topics=["vote"]),
-        "events_of_account": lambda _: found.events(address=who),
+        "network": lambda _: index.get_network(NETWORK),
+        "tasks": lambda _: index.list_tasks(),
+        "rounds": lambda _: index.list_rounds(task),
+        "round": lambda n: index.find_round(task, RoundId(1 + n % last)),
+        "nodes": lambda n: index.list_round_nodes(task, RoundId(1 + n % last)),
+        "supernodes": lambda _: index.list_task_nodes(task),
+        "supernode": lambda n: index.find_supernode(operator_of(n % history.members)),
+        "account": lambda n: index.get_account(owner_of(n % history.members)),
+        "delegates": lambda _: index.list_delegates(),
+        "treasury": lambda _: index.get_treasury(NETWORK),
+        "payments": lambda _: index.list_payments(),
+        "proposals": lambda _: index.list_proposals(),
+        "proposals_active": lambda _: index.list_proposals(ProposalPhase.ACTIVE),
+        "proposal": lambda _: index.find_proposal(proposal),
+        "votes": lambda _: index.list_votes(proposal),
+        "votes_of": lambda _: index.list_votes_of(who),
+        "events": index.list_events,
+        "events_of_votes": lambda _: index.list_events(topics=["vote"]),
+        "events_of_account": lambda _: index.list_events(address=who),
     }
     return {name: _times(read) for name, read in kinds.items()}
 

@@ -18,9 +18,9 @@ from dao.chain.cursor import EventCursor
 from dao.chain.events import RoundOpened
 from dao.core.errors import DaoError
 from dao.demo import gas
-from dao.demo.demo_network import Keys, World, open_world, write_config
-from dao.demo.follow import StatusReader
+from dao.demo.demo_network import DemoKeys, DemoNetwork, open_demo_network, write_config
 from dao.demo.processes import Daemon
+from dao.demo.status_reader import StatusReader
 from node.settings import NodeSettings, TaskSettings, write_task
 
 ROUND_LIMIT = 300.0  # seconds
@@ -43,36 +43,36 @@ async def overhead(folder: Path, app_name: str, mb: int, nodes: int, rounds: int
     """Play `rounds` rounds, after one to warm up, of a model of `mb` million bytes; return their figures."""
     total = rounds + WARM_UP
     app = make_app(folder, app_name, mb)
-    dealt = make_data(folder / "data", nodes, total)
+    data = make_data(folder / "data", nodes, total)
     names = [f"node-{index:02}" for index in range(nodes)]
     async with AsyncExitStack() as stack:
-        world = await stack.enter_async_context(open_world(folder, app, dealt, names, total))
-        return await _Bench(world, names, stack).play(mb, rounds)
+        network = await stack.enter_async_context(open_demo_network(folder, app, data, names, total))
+        return await _Bench(network, names, stack).play(mb, rounds)
 
 
 class _Bench:
     """One network, from its first daemon to its last round."""
 
-    def __init__(self, world: World, names: Sequence[str], stack: AsyncExitStack) -> None:
-        self._world, self._names, self._stack = world, names, stack
+    def __init__(self, network: DemoNetwork, names: Sequence[str], stack: AsyncExitStack) -> None:
+        self._network, self._names, self._stack = network, names, stack
         self._daemons: list[Daemon] = []
         self._timeline = Timeline()
-        self._read = [NodeLog(keys.home / "daemon.log") for keys in world.nodes]
-        self._reader = StatusReader(world.superlink.home / "status.jsonl")
+        self._read = [NodeLog(keys.home / "daemon.log") for keys in network.nodes]
+        self._reader = StatusReader(network.superlink.home / "status.jsonl")
         self._cores: dict[int, Cores] = {}  # when a round was first seen to be over
 
     async def play(self, mb: int, rounds: int) -> dict[str, Any]:
-        world, total = self._world, rounds + WARM_UP
-        for name, keys, data in zip(self._names, world.nodes, world.dealt.members, strict=True):
-            write_config(world, keys, trains=True)
+        network, total = self._network, rounds + WARM_UP
+        for name, keys, data in zip(self._names, network.nodes, network.data.members, strict=True):
+            write_config(network, keys, trains=True)
             settings = NodeSettings.load(keys.home)
-            write_task(settings, world.task, TaskSettings(data=data, superlink=world.address))
+            write_task(settings, network.task, TaskSettings(data=data, superlink=network.address))
             await self._start(name, ["node", "start"], keys)
-        write_config(world, world.superlink)
-        arguments = ["superlink", "start", "--task", str(world.task), "--rounds", str(total)]
-        arguments += ["--shards", str(world.dealt.shards), "--listen", world.address]
-        arguments += ["--store", str(world.content)]
-        superlink = await self._start("superlink", arguments, world.superlink)
+        write_config(network, network.superlink)
+        arguments = ["superlink", "start", "--task", str(network.task), "--rounds", str(total)]
+        arguments += ["--shards", str(network.data.shards), "--listen", network.address]
+        arguments += ["--store", str(network.content)]
+        superlink = await self._start("superlink", arguments, network.superlink)
         sampler = Sampler(superlink.pid)
         for work in (sampler.run(), self._watch()):
             self._stack.push_async_callback(_end, asyncio.create_task(work))
@@ -82,7 +82,7 @@ class _Bench:
             self._cores[number] = self._used()
         return await self._row(mb, rounds, sampler, load)
 
-    async def _start(self, name: str, arguments: list[str], keys: Keys) -> Daemon:
+    async def _start(self, name: str, arguments: list[str], keys: DemoKeys) -> Daemon:
         daemon = await Daemon.start(name, [*arguments, "--home", str(keys.home)], keys.home / "daemon.log")
         self._stack.push_async_callback(daemon.stop)
         self._daemons.append(daemon)
@@ -102,13 +102,13 @@ class _Bench:
             for daemon in self._daemons:
                 daemon.check()
             if time.monotonic() > end:
-                raise DaoError(f"{what}: not within {limit:.0f} s; see the logs in {self._world.folder}")
+                raise DaoError(f"{what}: not within {limit:.0f} s; see the logs in {self._network.folder}")
             await asyncio.sleep(LOOK)
 
     async def _watch(self) -> None:
         """Note when rounds open, as the chain says it."""
-        chain = self._world.chain
-        cursor = EventCursor(chain, chain.deployment.block, (RoundOpened,), self._world.task)
+        chain = self._network.chain
+        cursor = EventCursor(chain, chain.deployment.block, (RoundOpened,), self._network.task)
         async for event in cursor:
             if isinstance(event, RoundOpened):
                 self._timeline.opened(event.round, time.time())
@@ -118,26 +118,26 @@ class _Bench:
         return Cores(
             core_seconds(families[-1]),
             sum(map(core_seconds, families[:-1])),
-            core_seconds(family_of(self._world.anvil.process.pid)),
+            core_seconds(family_of(self._network.anvil.process.pid)),
             machine_seconds(),
             time.time(),
         )
 
     async def _row(self, mb: int, rounds: int, sampler: Sampler, load: float) -> dict[str, Any]:
-        world, logs = self._world, self._logs()
+        network, logs = self._network, self._logs()
         counted = range(WARM_UP + 1, WARM_UP + rounds + 1)
         first, last = self._cores[WARM_UP], self._cores[counted[-1]]
         seconds = {
             n: (self._timeline.ended(n, logs) or 0.0) - self._timeline.rounds[n].opened
             for n in self._timeline.rounds
         }
-        spent = await gas.superlink_gas(world.chain, world.task)
+        spent = await gas.read_superlink_gas(network.chain, network.task)
         ours = last.superlink - first.superlink + last.nodes - first.nodes + last.chain - first.chain
         elapsed = last.clock - first.clock
         return {
             "mb": mb,
-            "nodes": len(world.nodes),
-            "model_bytes": (world.folder / "first-model.safetensors").stat().st_size,
+            "nodes": len(network.nodes),
+            "model_bytes": (network.folder / "first-model.safetensors").stat().st_size,
             "rounds_s": [round(seconds[n], 3) for n in counted],
             "first_round_s": round(seconds[1], 3),
             "upload_bytes_per_node": _per_round(logs, "sent", counted),

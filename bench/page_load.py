@@ -23,7 +23,7 @@ from dao.chain.handover import hand_over
 from dao.chain.sender import Sender
 from dao.core.types import Wei, hex_of
 from dao.devnet.anvil import Anvil, dev_signer, running_anvil
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 
 VOTERS = range(1, 10)  # accounts of the chain, which have ether
 _LOADS = 5
@@ -87,7 +87,7 @@ async def _propose(anvil: Anvil, chain: Chain) -> int:
     await _mined(anvil, await _send(anvil, VOTERS[0], Governor(chain).propose(actions, text)))
     anvil.request("evm_increaseTime", _PARAMS.voting_delay + 1)
     anvil.request("evm_mine")
-    return proposal_id(actions, text)
+    return compute_proposal_id(actions, text)
 
 
 async def _vote(anvil: Anvil, chain: Chain, page: Page, proposal: int, voter: int) -> float:

@@ -10,10 +10,11 @@ from dataclasses import astuple, dataclass, field, fields
 from typing import Any
 
 from dao.chain import events, governance_events
-from dao.chain.contracts import rules_fields
+from dao.chain.contract_table import list_emitters
 from dao.chain.deployment import Deployment
 from dao.chain.event_types import Event, SharedEvent
 from dao.chain.interface import encode, load
+from dao.chain.structs import rules_fields
 from dao.core.keccak import keccak256
 from dao.core.types import (
     ZERO_ADDRESS,
@@ -229,7 +230,7 @@ def result_of(task: int, round_: int, total: int) -> Result:
 def log_of(event: Event) -> dict[str, Any]:
     """An event as JSON-RPC gives its log."""
     kind = type(event)
-    contract = events.contracts_of(kind)[0]
+    contract = list_emitters((kind,))[0].name
     codec = load(contract).events[kind.__name__]
     own = fields(event)[len(fields(SharedEvent if isinstance(event, SharedEvent) else Event)) :]
     values = [_plain(getattr(event, item.name)) for item in own]

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from dao.demo.images import Dealt
+from dao.demo.images import DemoData
 
-APPS = Path(__file__).resolve().parents[2] / "apps"
+APPS = Path(__file__).resolve().parents[1] / "apps"
 ROWS, WIDTH = 1, 32  # of a shard: its gradient touches every value, and costs as little as that can
 
 
@@ -20,12 +20,12 @@ def make_app(folder: Path, name: str, megabytes: int) -> Path:
     return app
 
 
-def make_data(folder: Path, members: int, shards: int) -> Dealt:
+def make_data(folder: Path, members: int, shards: int) -> DemoData:
     """Write a file for each member and shard: rows of numbers between 0 and 1."""
     dice = np.random.Generator(np.random.Philox(1))
     kept = [_rows(folder / "members" / f"{index:03}.safetensors", dice) for index in range(members)]
     validation = [_rows(folder / "shards" / f"{index:03}.safetensors", dice) for index in range(shards)]
-    return Dealt(kept, folder / "shards", validation[0])
+    return DemoData(kept, folder / "shards", validation[0])
 
 
 def _rows(path: Path, dice: np.random.Generator) -> Path:

@@ -10,14 +10,15 @@ import { Nonces } from "@openzeppelin/contracts/utils/Nonces.sol";
 import { Time } from "@openzeppelin/contracts/utils/types/Time.sol";
 
 /// @title The token of a data DAO
-/// @notice Stakes, rewards and wallet votes. The whole supply is minted once: afterwards it can only be burned.
-/// Votes count from a delegation on, and their clock is the block time. The first holder, the treasury, delegates to
-/// itself, so that it is known of any time what was not issued yet.
+/// @notice Stakes, rewards and wallet votes are in this token. The constructor mints the whole supply; afterwards
+/// tokens can only be burned. Tokens vote once their holder has delegated, and the clock of the votes is the block
+/// time. The first holder, the treasury, delegates to itself: so its history of votes tells how much was not issued at
+/// any time.
 contract DaoToken is ERC20, ERC20Burnable, ERC20Permit, ERC20Votes {
     /// @param name_ name of the token, also of its EIP-712 domain (version "1")
     /// @param symbol_ ticker
     /// @param holder receives the whole supply
-    /// @param supply in wei, at most 2^208 - 1
+    /// @param supply tokens in wei, at most 2^208 - 1
     constructor(
         string memory name_,
         string memory symbol_,
@@ -28,21 +29,21 @@ contract DaoToken is ERC20, ERC20Burnable, ERC20Permit, ERC20Votes {
         _mint(holder, supply);
     }
 
-    /// @notice The clock of the votes (ERC-6372): block time in seconds.
+    /// @notice Returns the clock of the votes (ERC-6372): block time in seconds.
     /// @return the current block time
     function clock() public view override returns (uint48) {
         return Time.timestamp();
     }
 
-    /// @notice What `clock` counts (ERC-6372).
+    /// @notice Returns the unit of `clock` (ERC-6372).
     /// @return "mode=timestamp"
     // solhint-disable-next-line func-name-mixedcase
     function CLOCK_MODE() public view override returns (string memory) {
         return ERC6372Utils.timestampClockMode(clock);
     }
 
-    /// @notice The next nonce of an account's permits and delegations by signature.
-    /// @param account who signs
+    /// @notice Returns the next nonce of an account's permits and delegations by signature.
+    /// @param account the signer
     /// @return the nonce
     function nonces(address account) public view override(ERC20Permit, Nonces) returns (uint256) {
         return super.nonces(account);

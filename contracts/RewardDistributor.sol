@@ -8,27 +8,27 @@ import { MerkleProof } from "@openzeppelin/contracts/utils/cryptography/MerklePr
 import { SafeCast } from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import { IRewardDistributor } from "./interfaces/IRewardDistributor.sol";
-import { ITrainingCoordinator } from "./interfaces/ITrainingCoordinator.sol";
+import { ITasks } from "./interfaces/ITasks.sol";
 
 /// @title Escrow of tasks and claims of rewards
 /// @notice Invariants: per task, claimed <= promised (`totalOf`) <= funded; the balance covers funded - claimed of all
-/// tasks. A wrong root can therefore cost no other task a token. Nobody can pause or change anything here but the
-/// coordinator, and it can neither lower what is promised nor take it back.
+/// tasks. A wrong root can therefore cost no other task a token. Only the coordinator can change anything here, nobody
+/// can pause it, and the coordinator can neither lower nor take back what is promised.
 contract RewardDistributor is IRewardDistributor {
     using SafeERC20 for IERC20;
 
     struct Escrow {
-        uint128 funded; // net of refunds
+        uint128 funded; // less refunds
         uint128 total; // promised by the active root
         bytes32 root;
         uint256 claimed;
     }
 
-    /// @dev Stands for no root yet. Whoever funds the task first pays for the slot, so that its first round costs the
-    /// Superlink no more gas than the others; no leaf and no inner node hashes to it.
+    /// @dev The root of a task that has none yet. The first funder pays for the slot, so that the task's first round
+    /// costs the Superlink no more gas than the others; no leaf and no inner node hashes to this value.
     bytes32 private constant NO_ROOT = bytes32(uint256(1));
 
-    /// @notice What rewards are paid in.
+    /// @notice The token that rewards are paid in.
     IERC20 public immutable token;
     /// @notice The TrainingCoordinator.
     address public immutable coordinator;
@@ -41,8 +41,8 @@ contract RewardDistributor is IRewardDistributor {
         _;
     }
 
-    /// @param token_ the DAO's token (with votes, which this contract delegates to itself: what is in escrow votes for
-    /// nobody, and it is known of any time how much it was)
+    /// @param token_ the DAO's token. This contract delegates its votes to itself: tokens in escrow vote for nobody,
+    /// and the history of votes tells how many they were at any time
     /// @param coordinator_ the TrainingCoordinator, whose address the deployment computes ahead of its creation
     constructor(IERC20 token_, address coordinator_) {
         token = token_;
@@ -54,7 +54,7 @@ contract RewardDistributor is IRewardDistributor {
     /// @inheritdoc IRewardDistributor
     function fund(uint256 task, uint256 amount) external {
         uint64 id = SafeCast.toUint64(task);
-        if (ITrainingCoordinator(coordinator).taskOf(id).closed) revert ITrainingCoordinator.TaskIsClosed(id);
+        if (ITasks(coordinator).taskOf(id).closed) revert ITasks.TaskIsClosed(id);
         _fund(msg.sender, task, amount);
     }
 

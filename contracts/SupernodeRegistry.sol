@@ -20,21 +20,21 @@ import { ISupernodeRegistry } from "./interfaces/ISupernodeRegistry.sol";
 
 /// @title Stake of Supernodes and Superlinks, and the votes of staked tokens
 /// @notice Invariants: the balance covers active + unbonding stake; the votes' total supply is exactly that stake;
-/// an owner's voting units are what its Supernodes have staked or are unbonding. Only the owner's own act or a slasher
-/// lowers a stake, and stake leaves for its owner or by a slash, never otherwise.
+/// an owner's voting units are the active and unbonding stake of its Supernodes. Only the owner or a slasher lowers a
+/// stake, and stake leaves to its owner or by a slash, never otherwise.
 contract SupernodeRegistry is ISupernodeRegistry, Votes, Ownable, Pausable {
     using Checkpoints for Checkpoints.Trace208;
     using SafeERC20 for IERC20;
 
     bytes32 private constant OPERATOR_TYPEHASH = keccak256("Operator(address owner,address operator)");
 
-    /// @notice What is staked.
+    /// @notice The token that is staked.
     IERC20 public immutable token;
     /// @inheritdoc ISupernodeRegistry
     uint256 public immutable minimumStake;
     /// @inheritdoc ISupernodeRegistry
     uint256 public immutable unbondingPeriod;
-    /// @notice Who may slash.
+    /// @notice The contracts that may slash.
     mapping(address slasher => bool allowed) public isSlasher;
 
     mapping(address operator => Supernode) private _supernodes;
@@ -43,7 +43,7 @@ contract SupernodeRegistry is ISupernodeRegistry, Votes, Ownable, Pausable {
 
     /// @param token_ the DAO's token (burnable, with votes)
     /// @param minimumStake_ least active stake of a Supernode that has any, in wei
-    /// @param unbondingPeriod_ seconds that stake stays slashable after its owner asked for it
+    /// @param unbondingPeriod_ seconds for which stake stays slashable after its owner unbonded it
     /// @param owner_ the timelock
     constructor(
         IERC20 token_,
@@ -141,12 +141,12 @@ contract SupernodeRegistry is ISupernodeRegistry, Votes, Ownable, Pausable {
         emit SlasherSet(slasher, allowed);
     }
 
-    /// @notice Stop `register` and `addStake`; nothing else.
+    /// @notice Stops `register` and `addStake`, and nothing else. Only the DAO may call.
     function pause() external onlyOwner {
         _pause();
     }
 
-    /// @notice Let `register` and `addStake` work again.
+    /// @notice Lets `register` and `addStake` work again. Only the DAO may call.
     function unpause() external onlyOwner {
         _unpause();
     }
@@ -173,20 +173,20 @@ contract SupernodeRegistry is ISupernodeRegistry, Votes, Ownable, Pausable {
         return _activeByBlock[operator].upperLookupRecent(uint48(blockNumber));
     }
 
-    /// @notice The clock of the votes (ERC-6372): block time in seconds.
+    /// @notice Returns the clock of the votes (ERC-6372): block time in seconds.
     /// @return the current block time
     function clock() public view override returns (uint48) {
         return Time.timestamp();
     }
 
-    /// @notice What `clock` counts (ERC-6372).
+    /// @notice Returns the unit of `clock` (ERC-6372).
     /// @return "mode=timestamp"
     // solhint-disable-next-line func-name-mixedcase
     function CLOCK_MODE() public view override returns (string memory) {
         return ERC6372Utils.timestampClockMode(clock);
     }
 
-    /// @dev Adds the caller's tokens to the active stake: the last step of an entry.
+    /// @dev Adds the caller's tokens to the active stake. Calls out, so it is the last step of a function.
     function _stake(address operator, uint256 amount) private {
         Supernode storage node = _supernodes[operator];
         uint256 active = node.active + amount;
@@ -210,7 +210,7 @@ contract SupernodeRegistry is ISupernodeRegistry, Votes, Ownable, Pausable {
         _transferVotingUnits(account, address(0), amount);
     }
 
-    /// @dev Whom the tokens in its wallet vote for: staking them moves no vote.
+    /// @dev Returns the delegate of the account's wallet, so that staking its tokens moves no vote.
     function _firstDelegate(address account) private view returns (address) {
         address delegatee = IVotes(address(token)).delegates(account);
         return delegatee == address(0) ? account : delegatee;
@@ -222,7 +222,7 @@ contract SupernodeRegistry is ISupernodeRegistry, Votes, Ownable, Pausable {
         if (nodeOwner != msg.sender) revert NotOwnerOf(operator, msg.sender);
     }
 
-    /// @dev Staked tokens vote, unbonding ones included: staking never costs a vote.
+    /// @dev Staked tokens vote, the unbonding ones included: staking never costs a vote.
     function _getVotingUnits(address account) internal view override returns (uint256) {
         return _staked[account];
     }

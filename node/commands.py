@@ -28,10 +28,10 @@ class ClaimOutcome:
 
 
 def init(
-    home: Path, url: str | None = None, deployment: Path | None = None, *, work: int = SCRYPT_WORK
+    home: Path, rpc: str | None = None, deployment: Path | None = None, *, work: int = SCRYPT_WORK
 ) -> Address:
     """Create a node's home folder; arguments and errors as `create_home` has them."""
-    return create_home(NodeSettings, home, url, deployment, work)
+    return create_home(NodeSettings, home, rpc, deployment, work)
 
 
 async def join(settings: NodeSettings, owner: Signer, task: TaskId, task_settings: TaskSettings) -> None:
@@ -73,7 +73,7 @@ async def claim(
         owner = await owner_of(chain, open_operator(settings).address)
         contents = Contents(settings, chain.domain, None, stack)
         for task in tasks or known_tasks:
-            store, _ = contents.of_task(known_tasks[task], is_awaited=True)
+            store, _ = contents.open_task(known_tasks[task], is_awaited=True)
             finalized = await finalize_due(chain, sender, task)
             amount = await claim_due(chain, sender, store, task, owner)
             outcomes.append(ClaimOutcome(task, finalized, amount))

@@ -16,6 +16,7 @@ from dao.chain.daemon_home import connect_chain, journal_file, lock_home, open_o
 from dao.chain.final_reader import FinalReader
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
+from dao.content.assembly import ContentSources
 from dao.core.commits import SignedCommit
 from dao.core.errors import ConfigError, DaoError, Reverted
 from dao.core.types import Domain, TaskId, hex_of
@@ -23,13 +24,9 @@ from dao.runtime.backoff import pauses
 from dao.runtime.open_files import allow_open_files
 from dao.runtime.signals import run_until_signal
 from dao.store.disk import DiskStore
-from dao.store.gateway import GatewaySource
-from dao.store.kubo import KuboStore
 from dao.store.layered import LayeredStore
-from dao.store.source import Source
 from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
-from dao.wire.superlink_source import SuperlinkSource
 from node.journal import SupernodeJournal
 from node.outcomes import Outcomes
 from node.readiness import SupernodeReadiness
@@ -63,7 +60,7 @@ async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) 
         async with AsyncExitStack() as stack:
             running = await _open(settings, signer, tasks, trainer_of or partial(_trainer, settings), stack)
             _log.info(
-                "supernode", operator=hex_of(signer.address), tasks=list(tasks), chain=settings.chain.url
+                "supernode", operator=hex_of(signer.address), tasks=list(tasks), chain=settings.chain.rpc
             )
             try:
                 await run_until_signal(_run_together(running))
@@ -72,35 +69,29 @@ async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) 
 
 
 class Contents:
-    """Where a node's content is and comes from: its disk, Superlinks, its IPFS node, gateways."""
+    """A node's content: its disk, and the Superlinks, IPFS node and gateways that it comes from."""
 
     def __init__(
         self, settings: NodeSettings, domain: Domain, signer: Signer | None, stack: AsyncExitStack
     ) -> None:
         self._settings, self._domain, self._signer, self._stack = settings, domain, signer, stack
         self.disk = DiskStore(settings.at(settings.content.folder), sync=settings.content.sync)
-        gateways = [GatewaySource(url, self.disk) for url in settings.content.gateways]
-        for gateway in gateways:
-            stack.push_async_callback(gateway.close)
-        kubo = [] if settings.content.kubo is None else [KuboStore(settings.content.kubo, self.disk)]
-        for store in kubo:
-            stack.callback(store.close)
-        self._others: list[Source] = [*kubo, *gateways]
-        self._replicas = kubo
+        self._sources = ContentSources(
+            self.disk, stack, ipfs=settings.content.ipfs, gateways=settings.content.gateways
+        )
 
-    def of_task(self, given: TaskSettings, is_awaited: bool = False) -> tuple[LayeredStore, SuperlinkClient]:
+    def open_task(
+        self, task_settings: TaskSettings, is_awaited: bool = False
+    ) -> tuple[LayeredStore, SuperlinkClient]:
         """Return the content of a task, and the client of its Superlink; ConfigError for a bad address.
 
-        `is_awaited`: somebody sits there and waits, so that sources which are away are given up after seconds.
+        `is_awaited`: a person waits for the end, so that sources which do not answer are given up after seconds.
         """
-        authorities = given.authorities and self._settings.at(given.authorities)
-        tls = Tls(authorities) if given.tls else None
-        client = SuperlinkClient(
-            given.superlink, self._signer, self._domain, tls, limit=3.0 if is_awaited else 10.0
-        )
+        ca_file = task_settings.ca_file and self._settings.at(task_settings.ca_file)
+        tls, limit = Tls(ca_file) if task_settings.tls else None, 3.0 if is_awaited else 10.0
+        client = SuperlinkClient(task_settings.superlink, self._signer, self._domain, tls, limit=limit)
         self._stack.push_async_callback(client.close)
-        sources = [SuperlinkSource(client, self.disk), *self._others]
-        return LayeredStore(self.disk, sources, self._replicas, attempts=1 if is_awaited else 3), client
+        return self._sources.store(client, attempts=1 if is_awaited else 3), client
 
 
 async def _open(
@@ -121,7 +112,7 @@ async def _open(
     scratch, by_ipfs = settings.at(settings.scratch), settings.reveal == "ipfs"
     running: list[Callable[[], Coroutine[Any, Any, None]]] = [clock.run]
     for task, task_settings in tasks.items():
-        store, client = contents.of_task(task_settings)
+        store, client = contents.open_task(task_settings)
         reader = FinalReader(chain, task)
         readiness = SupernodeReadiness(
             task, reader, store, client, partial(trainer_of, task, task_settings), settings.home / "apps"
@@ -145,7 +136,7 @@ async def _open(
 
 def _trainer(settings: NodeSettings, task: TaskId, task_settings: TaskSettings, app: Path) -> Trainer:
     """Return the trainer of an app, with this node's data for the task."""
-    python = None if task_settings.python is None else settings.at(task_settings.python)
+    python = None if task_settings.app_python is None else settings.at(task_settings.app_python)
     log = settings.home / f"app-{task}.log"
     return Trainer.of(app, settings.at(task_settings.data), log, python=python, threads=settings.threads)
 

@@ -20,8 +20,8 @@ class TaskSettings(Section):
     data: FromHome  # what the app's `data` reads
     superlink: str  # host:port
     tls: bool = False
-    authorities: FromHome | None = None  # PEM file of those trusted for TLS; None: the usual ones
-    python: FromHome | None = None  # interpreter of the app's environment; None: this one
+    ca_file: FromHome | None = None  # PEM file of those trusted for TLS; None: the usual ones
+    app_python: FromHome | None = None  # interpreter of the app's environment; None: this one
 
 
 class NodeContentSettings(ContentSettings):

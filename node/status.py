@@ -87,7 +87,7 @@ async def read_status(settings: NodeSettings, last: int = 10) -> NodeStatus:
         async with asyncio.timeout(LIMIT), connect_chain(settings) as chain:
             await _read_chain(settings, chain, status, tasks)
     except TimeoutError:
-        status.trouble = f"{settings.chain.url}: no answer within {LIMIT:.0f} s; is the chain's node running?"
+        status.trouble = f"{settings.chain.rpc}: no answer within {LIMIT:.0f} s; is the chain's node running?"
     except DaoError as error:
         status.trouble = str(error)
     return status
@@ -109,7 +109,7 @@ async def _read_chain(
         for task in status.tasks:
             try:
                 task.joined = await Coordinator(chain).is_joined(TaskId(task.task), node, at)
-                store, _ = contents.of_task(tasks[TaskId(task.task)], is_awaited=True)
+                store, _ = contents.open_task(tasks[TaskId(task.task)], is_awaited=True)
                 await read_rewards(chain, store, task, stake.owner, LIMIT / 2 / len(status.tasks))
             except DaoError as error:
                 task.trouble = str(error)

@@ -18,7 +18,7 @@ from dao.app import worker
 class Runner:
     """One app with its model and its data, kept warm between rounds."""
 
-    def __init__(self, host: worker.Host) -> None:
+    def __init__(self, host: worker.CallServer) -> None:
         self._host = host
         self._app: Any = None
         self._model: Any = None
@@ -32,19 +32,19 @@ class Runner:
 
     def shapes(self) -> dict[str, list[int]]:
         """Answer with the shape of each tensor of the app's model."""
-        return {name: list(tensor.shape) for name, tensor in worker.state_of(self._model).items()}
+        return {name: list(tensor.shape) for name, tensor in worker.get_state(self._model).items()}
 
     def train(self, base: str, out: str, seed: int, round: int) -> dict[str, object]:  # noqa: A002
         """Train from the model file `base` and write the model file `out`; answers with seconds and metrics."""
         started = time.monotonic()
-        source = worker.open_model(Path(base))
+        source = worker.open_model_file(Path(base))
         worker.load_weights(self._model, source.tensors)
         loaded = time.monotonic()
         metrics = self._watched(self._app.train(self._model, self._data, seed=seed, round=round))
         trained = time.monotonic()
-        worker.store_weights(self._model, worker.make_model(Path(out), source.head).tensors)
+        worker.store_weights(self._model, worker.create_model_file(Path(out), source.head).tensors)
         return {
-            "metrics": worker.plain(metrics),
+            "metrics": worker.to_json(metrics),
             "load_s": loaded - started,
             "train_s": trained - loaded,
             "store_s": time.monotonic() - trained,
@@ -52,14 +52,14 @@ class Runner:
 
     def create(self, out: str, head: str) -> None:
         """Write the app's untrained model under a file head (base64), which is that of the `shapes`."""
-        target = worker.make_model(Path(out), base64.b64decode(head))
+        target = worker.create_model_file(Path(out), base64.b64decode(head))
         worker.store_weights(self._model, target.tensors)
 
     def measure(self, model: str, data: str) -> object:
         """Answer with the app's own metrics of a model file on some data, {} for an app that has none."""
-        worker.load_weights(self._model, worker.open_model(Path(model)).tensors)
+        worker.load_weights(self._model, worker.open_model_file(Path(model)).tensors)
         metrics = getattr(self._app, "metrics", None)
-        return worker.plain(metrics(self._model, self._app.data(data)) if metrics else {})
+        return worker.to_json(metrics(self._model, self._app.data(data)) if metrics else {})
 
     def _watched(self, outcome: object) -> Mapping[str, object]:
         """Follow a `train` that yields its progress to its end; what it returns is its metrics."""

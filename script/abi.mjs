@@ -1,80 +1,28 @@
-// Compiles each contract by itself, so that neither caches nor neighbours can change its bytecode, with the
-// settings of hardhat.config.js. Run as script/abi.
-import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { basename, join } from "node:path";
+// Compiles the contracts that are deployed, as hardhat.config.js says, and keeps ABI and bytecode of each for Python. Run
+// as script/abi. The tests run the same bytecode, and the compiler only where Hardhat's cache has none of these sources.
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 
-import config from "../hardhat.config.js";
+import hre from "hardhat";
 
-const CONTRACTS = [
-    "DaoToken",
-    "SupernodeRegistry",
-    "TrainingCoordinator",
-    "RewardDistributor",
-    "DisputeManager",
-    "VotingPower",
-    "DaoGovernor",
-    "TimelockController",
-];
-const OUTSIDE = { TimelockController: "@openzeppelin/contracts/governance/TimelockController.sol" };
+import { DEPLOYED } from "../hardhat.config.js";
+
 const TARGET = "dao/chain/abi";
-const CACHE = "build/abi";
 
-const require = createRequire(import.meta.url);
-let compiler; // 0.5 s to load: only when something has changed
-
-function findSources(folder, found = {}) {
-    for (const entry of existsSync(folder) ? readdirSync(folder, { withFileTypes: true }) : []) {
-        const path = join(folder, entry.name);
-        if (entry.isDirectory()) findSources(path, found);
-        else if (entry.name.endsWith(".sol")) found[basename(entry.name, ".sol")] = path;
+async function compile() {
+    const roots = DEPLOYED.map((source) => (source.startsWith("@") ? `npm:${source}` : resolve(source)));
+    await hre.tasks.getTask("build").run({ files: roots, quiet: true });
+    const files = {};
+    for (const source of DEPLOYED) {
+        const name = basename(source, ".sol");
+        files[name + ".json"] = text(name, await hre.artifacts.readArtifact(`${source}:${name}`));
     }
-    return found;
+    return files;
 }
 
-function read(unit) {
-    const path = unit.startsWith("@") ? join("node_modules", unit) : unit;
-    if (!existsSync(path)) throw new Error(`${unit}: imported, but there is no such file`);
-    return readFileSync(path, "utf8");
-}
-
-// All that a source unit imports, itself included, sorted: {name: {content}}.
-function closure(unit, sources = {}) {
-    if (unit in sources) return sources;
-    const content = read(unit);
-    sources[unit] = { content };
-    for (const [, target] of content.matchAll(/^\s*(?:import|\}\s*from)\b[^"';]*["']([^"']+)["']/gm)) {
-        closure(target.startsWith(".") ? join(unit, "..", target) : target, sources);
-    }
-    return Object.fromEntries(Object.entries(sources).sort());
-}
-
-function compile(unit, name) {
-    const { version, settings } = config.solidity.profiles.default;
-    const input = JSON.stringify({
-        language: "Solidity",
-        sources: closure(unit),
-        settings: { ...settings, outputSelection: { [unit]: { [name]: ["abi", "evm.bytecode.object"] } } },
-    });
-    const cached = join(CACHE, createHash("sha256").update(version).update(input).digest("hex") + ".json");
-    if (existsSync(cached)) return readFileSync(cached, "utf8");
-
-    compiler ??= require("solc");
-    if (!compiler.version().startsWith(version)) {
-        throw new Error(`solc is ${compiler.version()}, hardhat.config.js wants ${version}`);
-    }
-    const output = JSON.parse(compiler.compile(input));
-    const errors = (output.errors ?? []).filter((e) => e.severity === "error");
-    if (errors.length) throw new Error(errors.map((e) => e.formattedMessage).join("\n"));
-    const contract = output.contracts[unit]?.[name];
-    if (!contract) throw new Error(`${unit}: has no contract ${name}`);
-    const bytecode = contract.evm.bytecode.object;
+function text(name, { abi, bytecode }) {
     if (bytecode.includes("__$")) throw new Error(`${name}: needs a linked library, which is not supported`);
-    const text = JSON.stringify({ abi: contract.abi.map(sortKeys), bytecode: "0x" + bytecode }) + "\n";
-    mkdirSync(CACHE, { recursive: true });
-    writeFileSync(cached, text);
-    return text;
+    return JSON.stringify({ abi: abi.map(sortKeys), bytecode }) + "\n";
 }
 
 function sortKeys(value) {
@@ -87,18 +35,12 @@ function sortKeys(value) {
     );
 }
 
-function main(args) {
+async function main(args) {
     const check = args.includes("--check");
     const unknown = args.filter((a) => a !== "--check");
     if (unknown.length) throw new Error(`unknown option ${unknown[0]} (there is --check)`);
 
-    const found = findSources("contracts");
-    const wanted = {};
-    for (const name of CONTRACTS) {
-        const unit = OUTSIDE[name] ?? found[name];
-        if (unit) wanted[name + ".json"] = compile(unit, name);
-    }
-
+    const wanted = await compile();
     mkdirSync(TARGET, { recursive: true });
     const present = readdirSync(TARGET).filter((file) => file.endsWith(".json"));
     const stale = present.filter((file) => !(file in wanted));
@@ -120,7 +62,7 @@ function main(args) {
 }
 
 try {
-    process.exitCode = main(process.argv.slice(2));
+    process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
     console.error(`abi: ${error.message}`);
     process.exitCode = 1;

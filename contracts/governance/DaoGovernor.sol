@@ -12,10 +12,10 @@ import { TimelockController } from "@openzeppelin/contracts/governance/TimelockC
 import { IVotes } from "@openzeppelin/contracts/governance/utils/IVotes.sol";
 import { SignatureChecker } from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
-/// @title How the DAO decides
-/// @notice OpenZeppelin's Governor over the votes of VotingPower: a proposal that reaches its quorum and more votes for
-/// than against is queued in the timelock, which owns everything, and executed by anyone after its delay. Members need
-/// no gas: they sign, and anyone sends. All settings are the timelock's to change.
+/// @title The decisions of the DAO
+/// @notice OpenZeppelin's Governor over the votes of VotingPower: a proposal that reaches its quorum, with more votes
+/// for than against, is queued in the timelock, which owns everything, and anyone executes it after the timelock's
+/// delay. Members need no gas: they sign, and anyone sends. Only the timelock changes settings.
 contract DaoGovernor is
     GovernorSettings,
     GovernorCountingSimple,
@@ -23,21 +23,21 @@ contract DaoGovernor is
     GovernorPreventLateQuorum,
     GovernorTimelockControl
 {
-    /// @notice What a proposer signs (EIP-712); `actions` is keccak256(abi.encode(targets, values, calldatas)), and
-    /// `nonce` the one of ballots, too.
+    /// @notice The type of the message that a proposer signs (EIP-712); `actions` is
+    /// keccak256(abi.encode(targets, values, calldatas)), and `nonce` the proposer's, which ballots use, too.
     bytes32 public constant PROPOSE_TYPEHASH = keccak256(
         "Propose(address proposer,bytes32 actions,string description,uint256 nonce,uint256 deadline)"
     );
 
-    /// @notice The proposer's signature was good until this block time.
+    /// @notice The proposer's signature was valid until this block time.
     error ProposalSignatureExpired(uint256 deadline);
 
     /// @param votes the VotingPower
-    /// @param timelock_ the timelock, whose proposer this contract is to be
+    /// @param timelock_ the timelock, which is to make this contract its proposer
     /// @param votingDelay_ seconds from the proposal until the votes are counted and voting begins
     /// @param votingPeriod_ seconds of voting
     /// @param threshold votes that a proposer needs, in wei
-    /// @param quorumPercent of the supply that counts; votes for and abstentions reach it
+    /// @param quorumPercent quorum of votes for and abstentions, in percent of the supply that counts
     /// @param lateExtension least seconds of voting that are left once the quorum is reached
     constructor(
         IVotes votes,
@@ -56,16 +56,16 @@ contract DaoGovernor is
         GovernorTimelockControl(timelock_)
     {}
 
-    /// @notice `propose` for `proposer`, who signed it and needs the votes for it; anyone may send.
-    /// @param proposer whose proposal it is
+    /// @notice Makes a proposal that its proposer signed. The proposer needs the votes for it; anyone may call.
+    /// @param proposer the proposer
     /// @param targets contracts that the timelock calls
-    /// @param values wei of ether that each call carries
-    /// @param calldatas of the calls
+    /// @param values ether in wei that each call carries
+    /// @param calldatas data of each call
     /// @param description title and reasons; part of the proposal's id
-    /// @param deadline last block time at which the signature holds
-    /// @param signature of `Propose` by the proposer (ECDSA, or ERC-1271 where it is a contract)
+    /// @param deadline last block time at which the signature is valid
+    /// @param signature signature of `Propose` by the proposer (ECDSA, or ERC-1271 where it is a contract)
     /// @return the proposal's id
-    // in memory as the Governor's own functions take them: as calldata they are too many for the stack
+    // in memory, as the Governor's own functions take them: as calldata they are too many for the stack
     // solhint-disable gas-calldata-parameters
     function proposeBySig(
         address proposer,
@@ -164,7 +164,7 @@ contract DaoGovernor is
             );
     }
 
-    /// @dev What `propose` asks of its sender.
+    /// @dev Asks of the proposer what `propose` asks of its sender.
     function _requireProposer(address proposer, string memory description) private view {
         if (!_isValidDescriptionForProposer(proposer, description)) {
             revert GovernorRestrictedProposer(proposer);

@@ -4,49 +4,81 @@ pragma solidity ^0.8.28;
 /// @title Escrow and rewards of tasks
 /// @notice Claims of a task never exceed what it was funded with. Nothing can pause a claim.
 interface IRewardDistributor {
-    /// @notice Tokens came into a task's escrow.
+    /// @notice Someone added tokens to a task's escrow.
     event Funded(uint256 indexed task, address indexed from, uint256 amount);
-    /// @notice A root became claimable; `total` is all it has promised since the task began.
+    /// @notice The rewards under a root became claimable; `total` is the sum of all since the task began.
     event Activated(uint256 indexed task, bytes32 root, uint256 total);
-    /// @notice An owner was paid; `cumulative` is all it has been paid of this task.
+    /// @notice An owner was paid; `cumulative` is the sum of all its payments by this task.
     event Claimed(uint256 indexed task, address indexed owner, uint256 amount, uint256 cumulative);
-    /// @notice What no root had promised left the escrow.
+    /// @notice The part of the escrow that no root had promised went back.
     event Refunded(uint256 indexed task, address indexed to, uint256 amount);
 
-    /// @notice Only the TrainingCoordinator may.
+    /// @notice The caller is not the TrainingCoordinator.
     error NotCoordinator(address caller);
     /// @notice The active root does not hold this leaf: take the proof of the last finalized round.
     error BadProof(uint256 task, address owner, uint256 cumulative);
-    /// @notice All of this was claimed already.
+    /// @notice The owner has claimed all of this.
     error NothingToClaim(uint256 task, address owner);
-    /// @notice More than the task's escrow, or than its root has promised.
+    /// @notice The total exceeds the task's escrow, or the sum that its root has promised.
     error ExceedsEscrow(uint256 task, uint256 total, uint256 funded);
-    /// @notice What was promised cannot be taken back.
+    /// @notice The total is below the sum that was promised before.
     error TotalDecreased(uint256 task, uint256 total, uint256 previous);
-    /// @notice Nothing to add.
+    /// @notice The amount is zero.
     error ZeroAmount();
 
-    /// @notice Add to a task's escrow from the caller's tokens.
+    /// @notice Adds tokens of the caller, who approved this contract, to the escrow of a task that is not closed.
+    /// Anyone may call.
+    /// @param task the task
+    /// @param amount tokens in wei
     function fund(uint256 task, uint256 amount) external;
-    /// @notice Coordinator only: add from `from`, which approved this contract.
+    /// @notice Adds tokens of an account that approved this contract to a task's escrow. Only the coordinator may call.
+    /// @param from the account that pays
+    /// @param task the task
+    /// @param amount tokens in wei
     function fundFrom(address from, uint256 task, uint256 amount) external;
-    /// @notice Coordinator only: make `root` (cumulative amounts, adding up to `total`) claimable.
+    /// @notice Makes the rewards under a root claimable, instead of those under the root before. Only the coordinator
+    /// may call.
+    /// @param task the task
+    /// @param root root of the tree of cumulative rewards
+    /// @param total sum of these rewards in wei, not below the one before
     function activate(uint256 task, bytes32 root, uint256 total) external;
-    /// @notice Coordinator only: send what no root has promised to `to`.
+    /// @notice Refunds the part of a task's escrow that no root has promised. Only the coordinator may call.
+    /// @param task the task
+    /// @param to receives the refund
+    /// @return amount the refund in wei
     function refund(uint256 task, address to) external returns (uint256 amount);
-    /// @notice Pay `owner` what `cumulative` exceeds its earlier claims by. Anyone may call; the owner is paid.
+    /// @notice Pays an owner its cumulative reward less its earlier claims. Anyone may call.
+    /// @param task the task
+    /// @param owner the owner, who is paid
+    /// @param cumulative the owner's reward under the active root in wei
+    /// @param proof siblings from the leaf up
     function claim(uint256 task, address owner, uint256 cumulative, bytes32[] calldata proof) external;
 
-    /// @notice All that was paid into a task's escrow, less refunds.
+    /// @notice Returns the sum of all payments into a task's escrow, less refunds.
+    /// @param task the task
+    /// @return tokens in wei
     function fundedOf(uint256 task) external view returns (uint256);
-    /// @notice Sum of all cumulative rewards under the active root.
+    /// @notice Returns the sum of all cumulative rewards under the active root.
+    /// @param task the task
+    /// @return tokens in wei
     function totalOf(uint256 task) external view returns (uint256);
-    /// @notice Escrow that no active root has promised.
+    /// @notice Returns the part of a task's escrow that the active root does not promise.
+    /// @param task the task
+    /// @return tokens in wei
     function availableOf(uint256 task) external view returns (uint256);
-    /// @notice The active reward root of a task.
+    /// @notice Returns the active reward root of a task.
+    /// @param task the task
+    /// @return the root; 0 when there is none
     function rootOf(uint256 task) external view returns (bytes32);
-    /// @notice All that an owner was paid of a task.
+    /// @notice Returns the sum of all payments of a task to an owner.
+    /// @param task the task
+    /// @param owner the owner
+    /// @return tokens in wei
     function claimedOf(uint256 task, address owner) external view returns (uint256);
-    /// @notice The leaf of the reward tree that says so.
+    /// @notice Returns the leaf of the reward tree for an owner's cumulative reward.
+    /// @param task the task
+    /// @param owner the owner
+    /// @param cumulative the reward in wei
+    /// @return the leaf
     function leaf(uint256 task, address owner, uint256 cumulative) external view returns (bytes32);
 }

@@ -2,10 +2,10 @@
 pragma solidity ^0.8.28;
 
 /// @title Stake of Supernodes and Superlinks
-/// @notice An owner (cold key) stakes tokens behind an operator (hot key). The operator signs; it can withdraw nothing.
-/// Balance >= active + unbonding stake, always. Staked tokens keep their votes (IVotes, clock: timestamp).
+/// @notice An owner (cold key) stakes tokens behind an operator (hot key). The operator signs and can withdraw nothing.
+/// Staked tokens keep their votes (IVotes, clock: timestamp). Invariant: balance >= active + unbonding stake.
 interface ISupernodeRegistry {
-    /// @notice What an owner has staked behind an operator, in wei; unbonding stake is released at `releaseTime`.
+    /// @notice The stake of an owner behind an operator, in wei; unbonding stake is released at `releaseTime`.
     struct Supernode {
         address owner;
         uint128 active;
@@ -17,74 +17,102 @@ interface ISupernodeRegistry {
     event Registered(address indexed operator, address indexed owner, uint256 amount);
     /// @notice An owner staked more.
     event StakeAdded(address indexed operator, uint256 amount);
-    /// @notice An owner began to take out `amount`; all that is unbonding is released at `releaseTime`.
+    /// @notice An owner unbonded `amount`; all unbonding stake is released at `releaseTime`.
     event Unbonding(address indexed operator, uint256 amount, uint256 releaseTime);
     /// @notice Released stake went to its owner.
     event Withdrawn(address indexed operator, address indexed owner, uint256 amount);
-    /// @notice Stake was taken: the beneficiary's part was paid, the rest burned.
+    /// @notice Stake was slashed: the beneficiary was paid its part, and the rest was burned.
     event Slashed(
         address indexed operator,
         uint256 amount,
         address indexed beneficiary,
         uint256 beneficiaryAmount
     );
-    /// @notice The DAO let someone slash, or no longer.
+    /// @notice The DAO allowed a slasher, or disallowed it.
     event SlasherSet(address indexed slasher, bool allowed);
 
-    /// @notice Only the Supernode's owner may.
+    /// @notice The caller is not the Supernode's owner.
     error NotOwnerOf(address operator, address caller);
-    /// @notice The operator has an owner, for good: take another key.
+    /// @notice The operator has an owner for good: take another key.
     error AlreadyRegistered(address operator);
     /// @notice The operator has no owner.
     error NotRegistered(address operator);
-    /// @notice The hot key must not be the cold one.
+    /// @notice Operator (hot key) and owner (cold key) must be two accounts.
     error OperatorIsOwner(address account);
     /// @notice The operator did not sign that it serves this owner.
     error BadOperatorSignature(address recovered, address operator);
-    /// @notice Active stake must be nothing or the minimum at least.
+    /// @notice Active stake must be zero or at least the minimum.
     error StakeTooSmall(uint256 amount, uint256 minimum);
-    /// @notice More than 2^128 - 1 wei behind one operator.
+    /// @notice The stake behind the operator would exceed 2^128 - 1 wei.
     error StakeTooLarge(uint256 amount);
-    /// @notice More was asked for than is active.
+    /// @notice The amount exceeds the active stake.
     error InsufficientStake(uint256 asked, uint256 active);
-    /// @notice Nothing is released before this time.
+    /// @notice Unbonding stake is released at this time.
     error StillUnbonding(uint256 releaseTime);
-    /// @notice Nothing is unbonding.
+    /// @notice The Supernode has no unbonding stake.
     error NothingToWithdraw(address operator);
-    /// @notice The DAO did not let the caller slash.
+    /// @notice The caller is not a slasher.
     error NotSlasher(address caller);
-    /// @notice An amount of zero, or nothing left to slash.
+    /// @notice The amount is zero, or no stake is left to slash.
     error ZeroAmount();
 
-    /// @notice Stake `amount` of the caller's tokens behind `operator`; the caller becomes its owner for good.
-    /// @param signature EIP-712 `Operator(address owner,address operator)` by the operator.
+    /// @notice Stakes tokens of the caller, who approved this contract, behind a new operator. The caller becomes its
+    /// owner for good. Anyone may call.
+    /// @param operator the operator's address
+    /// @param amount the stake in wei, at least the minimum
+    /// @param signature EIP-712 `Operator(address owner,address operator)` by the operator
     function register(address operator, uint256 amount, bytes calldata signature) external;
-    /// @notice Stake more of the caller's tokens; by the owner.
+    /// @notice Stakes more tokens of the caller behind its operator. Only the owner may call.
+    /// @param operator the operator
+    /// @param amount the additional stake in wei
     function addStake(address operator, uint256 amount) external;
-    /// @notice Begin to take stake out; it stays slashable for `unbondingPeriod`. A further call restarts the clock for all.
+    /// @notice Unbonds active stake, which stays slashable for `unbondingPeriod`. A further call restarts the period
+    /// for all unbonding stake. Only the owner may call.
+    /// @param operator the operator
+    /// @param amount the stake to unbond in wei
     function unbond(address operator, uint256 amount) external;
-    /// @notice Send released stake to the owner. Anyone may call; cannot be paused.
+    /// @notice Sends released stake to the owner. Anyone may call, also while the contract is paused.
+    /// @param operator the operator
     function withdraw(address operator) external;
-    /// @notice Take up to `amount` (active first, then unbonding); `beneficiaryAmount` is at most half, the rest is burned.
+    /// @notice Slashes stake, active stake first, then unbonding stake; pays a part to a beneficiary and burns the
+    /// rest. Only a slasher may call.
+    /// @param operator the operator
+    /// @param amount the most to slash in wei
+    /// @param beneficiary receives the part that is not burned
+    /// @param beneficiaryAmount that part in wei; more than half of the slashed stake counts as half
+    /// @return slashed the slashed stake in wei
     function slash(
         address operator,
         uint256 amount,
         address beneficiary,
         uint256 beneficiaryAmount
     ) external returns (uint256 slashed);
-    /// @notice The DAO only: let a contract slash, or no longer.
+    /// @notice Allows a contract to slash, or disallows it. Only the DAO may call.
+    /// @param slasher the contract
+    /// @param allowed whether it may slash from now on
     function setSlasher(address slasher, bool allowed) external;
 
-    /// @notice All that is staked behind an operator.
+    /// @notice Returns the owner of an operator and the stake behind it.
+    /// @param operator the operator
+    /// @return the Supernode; all zero when it is not registered
     function supernode(address operator) external view returns (Supernode memory);
-    /// @notice The owner of an operator; zero when it is not registered.
+    /// @notice Returns the owner of an operator.
+    /// @param operator the operator
+    /// @return the owner; zero when the operator is not registered
     function ownerOf(address operator) external view returns (address);
-    /// @notice Active stake now.
+    /// @notice Returns the active stake now.
+    /// @param operator the operator
+    /// @return stake in wei
     function stakeOf(address operator) external view returns (uint256);
-    /// @notice Active stake at the end of block `blockNumber`, which must be past.
+    /// @notice Returns the active stake at the end of a past block.
+    /// @param operator the operator
+    /// @param blockNumber the block
+    /// @return stake in wei
     function stakeAt(address operator, uint256 blockNumber) external view returns (uint256);
-    /// @notice Seconds that stake stays slashable once its owner asked for it.
+    /// @notice Returns for how long stake stays slashable after its owner unbonded it.
+    /// @return the period in seconds
     function unbondingPeriod() external view returns (uint256);
-    /// @notice Least active stake of a Supernode that has any, in wei.
+    /// @notice Returns the least active stake of a Supernode that has any.
+    /// @return stake in wei
     function minimumStake() external view returns (uint256);
 }

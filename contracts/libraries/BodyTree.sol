@@ -4,13 +4,13 @@ pragma solidity ^0.8.28;
 /// @title Proofs in the sha256 trees of docs/protocol.md ("Trees")
 /// @notice The caller fixes depth and leaf length, which replaces prefixes.
 library BodyTree {
-    /// @notice Whether `leaf` (hashed already) is the one at `index` of the tree of depth `depth` with `root`.
+    /// @notice Checks that `leaf` (hashed already) is at `index` of the tree of depth `depth` with `root`.
     /// @param root root of the tree
     /// @param leaf sha256 of the leaf's bytes
     /// @param index position, 0 <= index < 2^depth
     /// @param proof siblings from the leaf up, exactly `depth` of them
     /// @param depth number of levels
-    /// @return whether it is
+    /// @return whether the leaf is there
     function verify(
         bytes32 root,
         bytes32 leaf,

@@ -1,4 +1,4 @@
-"""The web application: routes, what each request passes, the API's description, and the page."""
+"""Creates the web application: routes, middleware, OpenAPI description, and the page."""
 
 from collections.abc import Mapping
 from functools import cache, partial
@@ -8,8 +8,8 @@ from fastapi.routing import APIRoute
 
 from dao.api.dependencies import Dependencies
 from dao.api.http import problems, static_files
-from dao.api.http.middleware import BASE, RequestGuard, RequestLimits
-from dao.api.http.openapi import describe
+from dao.api.http.middleware import BASE, RequestLimits, RequestMiddleware
+from dao.api.http.openapi import build_openapi
 from dao.api.http.problems import Problem
 from dao.api.http.static_files import Asset
 from dao.api.routes import (
@@ -33,8 +33,8 @@ application/problem+json with the contract's own error name. Lists come in pages
 ROUTES = (service, tasks, members, decisions, feed, sign_in, drafts, prepare, claims, relay)
 
 
-def create_app(services: Dependencies, assets: Mapping[str, Asset] | None = None) -> FastAPI:
-    """The application over running services; `assets` are the page's files."""
+def create_app(deps: Dependencies, assets: Mapping[str, Asset] | None = None) -> FastAPI:
+    """Create the application over the parts of an API; `assets` are the page's files."""
     app = FastAPI(
         title="Commonweight",
         version="1",
@@ -43,37 +43,37 @@ def create_app(services: Dependencies, assets: Mapping[str, Asset] | None = None
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        generate_unique_id_function=_operation,
+        generate_unique_id_function=_name_operation,
     )
-    app.state.services = services
-    problems.install(app)
+    app.state.deps = deps
+    problems.install_handlers(app)
     for routes in ROUTES:
         app.include_router(routes.router, prefix=BASE)
-    app.openapi = cache(partial(describe, app))  # type: ignore[method-assign]
+    app.openapi = cache(partial(build_openapi, app))  # type: ignore[method-assign]
     files = static_files.load() if assets is None else assets
 
     @app.get("/{_path:path}", include_in_schema=False)
-    async def site(request: Request, _path: str) -> Response:
-        found = static_files.serve(files, request)
-        if found is None:
+    async def serve_page(request: Request, _path: str) -> Response:
+        response = static_files.serve(files, request)
+        if response is None:
             raise Problem(404, "not-found", "there is nothing at this address")
-        return found
+        return response
 
-    rates = services.settings.api
+    rates = deps.settings.api
     limits = RequestLimits(
-        services.limiter(rates.reads_per_second), services.limiter(rates.writes_per_second)
+        deps.make_limiter(rates.reads_per_second), deps.make_limiter(rates.writes_per_second)
     )
     app.add_middleware(
-        RequestGuard,
+        RequestMiddleware,
         limits=limits,
-        version=lambda: services.version,
+        version=lambda: deps.version,
         trusted=frozenset(rates.trusted_proxies),
-        observe=services.metrics.observe,
-        secure=services.secure,
+        observe=deps.metrics.observe,
+        secure=deps.secure,
     )
     return app
 
 
-def _operation(route: APIRoute) -> str:
+def _name_operation(route: APIRoute) -> str:
     """Name an operation as its function is named, for generated clients."""
     return route.name

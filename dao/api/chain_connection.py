@@ -1,4 +1,4 @@
-"""The connection to the chain's node, which may be away: whoever asks is told at once, and it comes back by itself."""
+"""The connection to the chain's node: while the node is away, requests fail at once; it reconnects by itself."""
 
 import asyncio
 import logging
@@ -13,14 +13,14 @@ from dao.core.types import BlockNumber
 
 PATIENCE = 5.0  # seconds for a request with all its attempts
 LIMIT = 3.0  # seconds for one attempt
-_PAUSE = 1.0  # seconds between looks at the node
-_LOOK = 2.0  # seconds that it has to answer
+_PAUSE = 1.0  # seconds between two checks of the node
+_CHECK_LIMIT = 2.0  # seconds that it has to answer one
 
 _log = logging.getLogger(__name__)
 
 
 class ChainConnection:
-    """A network's chain through one node. `up` says whether the node answered a moment ago."""
+    """A network's chain through one node. `up` says whether the node answered the last check."""
 
     def __init__(self, url: str, deployment: Deployment, confirmations: int) -> None:
         self.deployment = deployment
@@ -39,8 +39,8 @@ class ChainConnection:
         """The newest block that may be acted on; None before the first."""
         return None if self._chain is None else self._chain.final().number
 
-    def chain(self) -> Chain:
-        """The chain, to ask it now; Problem 503 while its node is away."""
+    def get_chain(self) -> Chain:
+        """Get the chain, to ask it now; Problem 503 while its node is away."""
         if self._chain is None or not self.up:
             raise Problem(
                 503,
@@ -53,38 +53,38 @@ class ChainConnection:
     async def run(
         self, work: Callable[[Chain], Coroutine[Any, Any, None]], on_change: Callable[[], None]
     ) -> None:
-        """Connect, as often as it takes, and do `work`; `on_change` is called with each new head and when `up` changes.
+        """Connect, as often as it takes, and do `work`; call `on_change` with each new head and when `up` changes.
 
-        A node of another chain, or without these contracts, is as one that is away: the log says so.
+        A node of another chain, or without these contracts, counts as one that is away: the log says so.
         """
-        chain = await self._connected(on_change)
+        chain = await self._connect(on_change)
         async with chain:
             self._chain, self.up = chain, True
             on_change()
             async with asyncio.TaskGroup() as group:
                 group.create_task(work(chain))
-                group.create_task(self._look(chain, on_change))
-                group.create_task(_heads(chain, on_change))
+                group.create_task(self._check_node(chain, on_change))
+                group.create_task(_watch_heads(chain, on_change))
 
-    async def _connected(self, on_change: Callable[[], None]) -> Chain:
-        told = False
+    async def _connect(self, on_change: Callable[[], None]) -> Chain:
+        is_logged = False
         while True:
             try:
                 return await Chain.connect(
                     self._url, self.deployment, self._confirmations, limit=LIMIT, patience=PATIENCE
                 )
             except RpcError as error:
-                if not told:
+                if not is_logged:
                     _log.warning("%s; reads go on without it", error)
                     on_change()
-                told = True
+                is_logged = True
             await asyncio.sleep(_PAUSE)
 
-    async def _look(self, chain: Chain, on_change: Callable[[], None]) -> None:
+    async def _check_node(self, chain: Chain, on_change: Callable[[], None]) -> None:
         while True:
             up = True
             try:
-                await chain.request("eth_blockNumber", patience=_LOOK)
+                await chain.request("eth_blockNumber", patience=_CHECK_LIMIT)
             except ChainError as error:
                 up = False
                 if self.up:
@@ -95,7 +95,7 @@ class ChainConnection:
             await asyncio.sleep(_PAUSE)
 
 
-async def _heads(chain: Chain, on_change: Callable[[], None]) -> None:
+async def _watch_heads(chain: Chain, on_change: Callable[[], None]) -> None:
     while True:
         if await chain.changed(60.0):
             on_change()

@@ -1,4 +1,4 @@
-"""The API as a running service: settings to open port, with the chain coming and going as it will."""
+"""Assembles the API from its settings, serves it, and follows the chain while its node answers."""
 
 import asyncio
 import contextlib
@@ -13,15 +13,15 @@ import uvicorn
 from dao.api.application import create_app
 from dao.api.auth.sessions import Sessions
 from dao.api.chain_connection import ChainConnection
-from dao.api.dependencies import Dependencies, sites_of
-from dao.api.index_follower import Index
-from dao.api.live.sse import Live
+from dao.api.dependencies import Dependencies, list_sites
+from dao.api.index_follower import IndexFollower
+from dao.api.live.sse import EventHub
 from dao.api.live.sse_publisher import SsePublisher
 from dao.api.manifest_sources import open_content
 from dao.api.relay.relay_jobs import RelayJobs
 from dao.api.relay.relayer import Budget, Relayer
-from dao.api.settings import NAMES, ApiSettings
-from dao.api.token_names import Names, keep_names, kept_names, read_names
+from dao.api.settings import NAMES_FILE, ApiSettings
+from dao.api.token_names import TokenNames, load_names, read_names, save_names
 from dao.chain.client import Chain
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
@@ -31,35 +31,35 @@ from dao.index.database import open_database
 from dao.runtime.locks import chain_name, only_daemon
 from dao.store.source import Source
 
-_LEAVE_SECONDS = 5
+_SHUTDOWN_SECONDS = 5  # for requests under way
 _CONNECTIONS = 2000
 _BACKLOG = 512
-_AGAIN = 1.0  # seconds after a failure of the chain's node
+_RETRY = 1.0  # seconds after a failure of the chain's node
 
 
 @dataclass(frozen=True)
 class RunningApi:
-    """An API that serves; `url` is its address on this machine."""
+    """A running API; `url` is its address on this machine."""
 
     url: str
-    services: Dependencies
+    deps: Dependencies
     _done: "asyncio.Task[None]"
 
     async def ready(self) -> None:
-        """Wait until the chain that there is now is indexed and, where it is to relay, the relayer is there."""
-        services = self.services
-        await services.linked.wait()
-        await services.index.reached(services.link.chain().final().number)
-        if services.settings.relay.enabled:
-            await services.relaying.wait()
+        """Wait until the chain is indexed up to now and, where it is to relay, the relayer runs."""
+        deps = self.deps
+        await deps.chain_ready.wait()
+        await deps.index.wait_for_block(deps.get_chain().final().number)
+        if deps.settings.relay.enabled:
+            await deps.relayer_ready.wait()
 
     async def wait(self) -> None:
-        """Wait until it ends by itself; raises what ended it."""
+        """Wait until it ends by itself, and raise the error that ended it."""
         await self._done
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs the loop."""
+    """Leaves signals to the command that runs the loop."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -72,89 +72,91 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
     deployment, signer = settings.network(), settings.relayer()
     async with contextlib.AsyncExitStack() as stack:
         if signer is not None:
-            chain = chain_name(deployment.chain_id, settings.chain.url)
+            chain = chain_name(deployment.chain_id, settings.chain.rpc)
             stack.enter_context(only_daemon(settings.home, signer.address, chain))
         listening = stack.enter_context(_listen(settings))
-        index = await asyncio.to_thread(Index, open_database(settings.database()), deployment)
+        index = await asyncio.to_thread(IndexFollower, open_database(settings.database()), deployment)
         stack.callback(index.close)
         domain = Domain(deployment.chain_id, deployment.coordinator)
         content = await stack.enter_async_context(open_content(settings, domain))
         port = listening.getsockname()[1]
-        link = ChainConnection(settings.chain.url, deployment, settings.chain.confirmations)
-        sessions = Sessions(sites_of(settings, port, deployment.chain_id))
-        services = Dependencies(settings, link, sessions, index, Live())
-        services.names = kept_names(settings.home / NAMES, deployment.token)
-        _watch(services)
+        connection = ChainConnection(settings.chain.rpc, deployment, settings.chain.confirmations)
+        sessions = Sessions(list_sites(settings, port, deployment.chain_id))
+        deps = Dependencies(settings, connection, sessions, index, EventHub())
+        deps.token_names = load_names(settings.home / NAMES_FILE, deployment.token)
+        _add_metrics(deps)
         server = _Server(
             uvicorn.Config(
-                create_app(services),
+                create_app(deps),
                 log_level="warning",
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
                 limit_concurrency=_CONNECTIONS,
-                timeout_graceful_shutdown=_LEAVE_SECONDS,
+                timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
                 ws="none",
                 lifespan="off",
             )
         )
         serving = asyncio.create_task(server.serve([listening]))
-        linked = asyncio.create_task(follow(services, signer, content))
-        done = asyncio.create_task(_first(serving, linked))
+        following = asyncio.create_task(follow(deps, signer, content))
+        done = asyncio.create_task(_wait_first(serving, following))
         try:
-            yield RunningApi(f"http://{_host(settings)}:{port}", services, done)
+            yield RunningApi(f"http://{_format_host(settings)}:{port}", deps, done)
         finally:
-            services.live.end()
+            deps.event_hub.close()
             server.should_exit = True
-            linked.cancel()
-            await asyncio.gather(serving, linked, done, return_exceptions=True)
+            following.cancel()
+            await asyncio.gather(serving, following, done, return_exceptions=True)
 
 
-async def follow(services: Dependencies, signer: Signer | None, content: Source) -> None:
+async def follow(deps: Dependencies, signer: Signer | None, content: Source) -> None:
     """Follow the chain, and relay where there is a signer, until cancelled."""
-    teller, settings = SsePublisher(services), services.settings
+    publisher, settings = SsePublisher(deps), deps.settings
 
     async def work(chain: Chain) -> None:
         async with asyncio.TaskGroup() as group:
-            group.create_task(services.index.run(chain, content, teller.changed, teller.moved))
+            group.create_task(
+                deps.index.run(chain, content, publisher.publish_change, publisher.schedule_status)
+            )
             if signer is not None:
-                group.create_task(_relaying(services, chain, signer))
-            services.names = await _names(chain)
-            keep_names(settings.home / NAMES, chain.deployment.token, services.names)
-            services.linked.set()
+                group.create_task(_relay(deps, chain, signer))
+            deps.token_names = await _read_names(chain)
+            save_names(settings.home / NAMES_FILE, chain.deployment.token, deps.token_names)
+            deps.chain_ready.set()
 
-    await services.link.run(work, teller.moved)
+    await deps.chain_connection.run(work, publisher.schedule_status)
 
 
-async def _names(chain: Chain) -> Names:
+async def _read_names(chain: Chain) -> TokenNames:
     while True:
         try:
             return await read_names(chain)
-        except ChainError:  # the link tells of it
-            await asyncio.sleep(_AGAIN)
+        except ChainError:  # the connection logs it
+            await asyncio.sleep(_RETRY)
 
 
-async def _relaying(services: Dependencies, chain: Chain, signer: Signer) -> None:
-    settings = services.settings
+async def _relay(deps: Dependencies, chain: Chain, signer: Signer) -> None:
+    settings = deps.settings
     budget = Budget(Wei(settings.relay.budget_per_day), settings.relay.per_account, settings.relay.max_gas)
-    with contextlib.closing(RelayJobs(settings.home / "relay.db")) as ledger:
+    with contextlib.closing(RelayJobs(settings.home / "relay.db")) as jobs:
         async with Sender(chain, signer, settings.home / "transactions.db") as sender:
-            relayer = Relayer(chain, sender, ledger, budget)
+            relayer = Relayer(chain, sender, jobs, budget)
             with contextlib.suppress(ChainError):
                 await relayer.refresh()
-            services.relayer = relayer
-            services.relaying.set()
+            deps.relayer = relayer
+            deps.relayer_ready.set()
             await relayer.run()
 
 
-async def _first(*tasks: "asyncio.Task[None]") -> None:
-    """Raise what ends one of the tasks."""
+async def _wait_first(*tasks: "asyncio.Task[None]") -> None:
+    """Wait until one of the tasks ends, and raise its error."""
     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in ended:
         task.result()
 
 
-def _host(settings: ApiSettings) -> str:
+def _format_host(settings: ApiSettings) -> str:
     host, _ = settings.address()
     return f"[{host}]" if ":" in host else host
 
@@ -178,26 +180,26 @@ def _listen(settings: ApiSettings) -> Iterator[socket.socket]:
         yield listening
 
 
-def _watch(services: Dependencies) -> None:
-    """What the metrics tell of a running service."""
-    watch = services.metrics.watch
-    watch("api_listeners", "Connections that listen to events.", lambda: len(services.live))
-    watch("api_listeners_dropped", "Listeners let go for being too slow.", lambda: services.live.dropped)
-    watch("api_sessions", "Sessions kept.", lambda: len(services.sessions))
-    watch("chain_up", "Whether the chain's node answers.", lambda: float(services.link.up))
-    watch("index_block", "The newest block indexed.", lambda: float(getattr(services.index.at, "number", 0)))
+def _add_metrics(deps: Dependencies) -> None:
+    """Add the metrics of a running API."""
+    watch = deps.metrics.watch
+    watch("api_listeners", "Connections that listen to events.", lambda: len(deps.event_hub))
+    watch("api_listeners_dropped", "Listeners let go for being too slow.", lambda: deps.event_hub.dropped)
+    watch("api_sessions", "Sessions kept.", lambda: len(deps.sessions))
+    watch("chain_up", "Whether the chain's node answers.", lambda: float(deps.chain_connection.up))
+    watch("index_block", "The newest block indexed.", lambda: float(getattr(deps.index.at, "number", 0)))
     watch(
         "index_lag_seconds",
         "Age of the newest block indexed.",
-        lambda: time.time() - getattr(services.index.at, "timestamp", 0),
+        lambda: time.time() - getattr(deps.index.at, "timestamp", 0),
     )
     watch(
         "relayer_balance_wei",
         "Ether of the relayer.",
-        lambda: float(services.relayer.balance if services.relayer else 0),
+        lambda: float(deps.relayer.balance if deps.relayer else 0),
     )
     watch(
         "relayer_remaining_wei",
         "What is left of the relayer's budget of today.",
-        lambda: float(services.relayer.remaining() if services.relayer else 0),
+        lambda: float(deps.relayer.get_remaining() if deps.relayer else 0),
     )

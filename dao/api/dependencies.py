@@ -1,7 +1,8 @@
-"""What the routes work with, and what they may ask of a request: its caller, its session, its right to change things."""
+"""What routes depend on: the parts of the running API, and a request's caller, session and right to change things."""
 
 import asyncio
 import hmac
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
@@ -11,15 +12,16 @@ from fastapi import Cookie, Depends, Header, Request
 from dao.api.auth.sessions import Session, Sessions, Site
 from dao.api.chain_connection import ChainConnection
 from dao.api.http.problems import Problem
-from dao.api.http.rate_limits import Limiter, Rate
-from dao.api.index_follower import Index
-from dao.api.live.sse import Live
+from dao.api.http.rate_limits import Rate, RateLimiter
+from dao.api.index_follower import IndexFollower
+from dao.api.live.sse import EventHub
 from dao.api.metrics import Metrics
 from dao.api.models.base import AsOf, Page
-from dao.api.proposal_log import Proposals
+from dao.api.proposal_log import ProposalLog
 from dao.api.relay.relayer import Relayer
 from dao.api.settings import ApiSettings
-from dao.api.token_names import Names
+from dao.api.token_names import TokenNames
+from dao.chain.client import Chain
 from dao.core.types import Address
 from dao.index.reads import Reads, records
 
@@ -31,62 +33,69 @@ _BURST_SECONDS = 10  # of the rate, that may come at once
 
 @dataclass
 class Dependencies:
-    """One running API. `relayer` is there once the chain is, where it is to relay at all; `names` from then on, too."""
+    """The parts of one running API. `token_names` and, where it relays at all, `relayer` are None until the chain is reached."""
 
     settings: ApiSettings
-    link: ChainConnection
+    chain_connection: ChainConnection
     sessions: Sessions
-    index: Index
-    live: Live
-    names: Names | None = None
-    proposals: Proposals = field(default_factory=Proposals)
+    index: IndexFollower
+    event_hub: EventHub
+    token_names: TokenNames | None = None
+    proposal_log: ProposalLog = field(default_factory=ProposalLog)
     metrics: Metrics = field(default_factory=Metrics)
     relayer: Relayer | None = None
-    linked: asyncio.Event = field(default_factory=asyncio.Event)
-    relaying: asyncio.Event = field(default_factory=asyncio.Event)
+    chain_ready: asyncio.Event = field(default_factory=asyncio.Event)
+    relayer_ready: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def stale(self) -> bool:
-        """Whether what is shown may be behind the chain: its node is away, or the index has not got far enough."""
-        return not self.link.up or self.index.is_behind(self.link.final)
+        """Whether answers may be behind the chain: its node is away, or the index has not caught up."""
+        return not self.chain_connection.up or self.index.is_behind(self.chain_connection.final)
 
     @property
     def version(self) -> str:
-        """What answers stand on: another one, when anything that is shown may have changed."""
+        """The version of everything that answers show: it changes when any of it may have changed."""
         relayed = self.relayer.version if self.relayer is not None else -1
         return f"{self.index.version} {relayed} {self.stale}"
-
-    def as_of(self) -> AsOf:
-        """The block that what is read from now on stands on; Problem 503 before the first."""
-        return self.index.as_of(stale=self.stale)
-
-    async def read(self, work: Callable[[Reads], T]) -> tuple[T, AsOf]:
-        """Read something, and the block it stands on; Problem 503 before anything is indexed."""
-        as_of = self.as_of()
-        return await self.index.read(work), as_of
-
-    async def page(
-        self,
-        kind: type[P],
-        work: Callable[[Reads], records.RecordPage[Any]],
-        show: Callable[[Any], object] = lambda item: item,
-    ) -> P:
-        """Read a page of a list, each item as `show` has it."""
-        found, as_of = await self.read(work)
-        return kind.model_validate({"items": [*map(show, found.items)], "next": found.next, "as_of": as_of})
 
     @property
     def secure(self) -> bool:
         """Whether people open the page by https."""
         return self.sessions.sites[0].uri.startswith("https://")
 
-    def limiter(self, per_second: float) -> Limiter:
-        """A limiter of one rate, with some of it at once."""
-        return Limiter(Rate(per_second, _BURST_SECONDS * per_second))
+    def get_chain(self) -> Chain:
+        """Get the chain, to ask it now; Problem 503 while its node is away."""
+        return self.chain_connection.get_chain()
+
+    def get_status(self) -> dict[str, object]:
+        """Get how far the index is, for `health` and for listeners."""
+        at = self.index.at
+        return {
+            "status": "stale" if self.stale else "ok",
+            "block": at and at.number,
+            "indexed_block": at and at.number,
+            "head_block": self.chain_connection.head,
+            "timestamp": at and at.timestamp,
+            "lag_seconds": at and max(0, int(time.time()) - at.timestamp),
+            "stale": self.stale,
+        }
+
+    async def read(self, work: Callable[[Reads], T]) -> tuple[T, AsOf]:
+        """Read from the index; the result, and the block that it stands on. Problem 503 before the first block."""
+        as_of = self.index.get_as_of(stale=self.stale)
+        return await self.index.read(work), as_of
+
+    async def page(self, kind: type[P], work: Callable[[Reads], records.RecordPage[Any]]) -> P:
+        """Read a page of a list."""
+        return kind.of(*await self.read(work))
+
+    def make_limiter(self, per_second: float) -> RateLimiter:
+        """Make a limiter of one rate, which lets some of it come at once."""
+        return RateLimiter(Rate(per_second, _BURST_SECONDS * per_second))
 
 
-def sites_of(settings: ApiSettings, port: int, chain_id: int) -> tuple[Site, ...]:
-    """Where people open the page: the origins in the settings, else this machine's."""
+def list_sites(settings: ApiSettings, port: int, chain_id: int) -> tuple[Site, ...]:
+    """List the sites at which people open the page: the origins in the settings, else this machine's."""
     host, _ = settings.address()
     local = [f"http://{name}:{port}" for name in dict.fromkeys((host, "127.0.0.1", "localhost"))]
     return tuple(
@@ -94,62 +103,62 @@ def sites_of(settings: ApiSettings, port: int, chain_id: int) -> tuple[Site, ...
     )
 
 
-async def services_of(request: Request) -> Dependencies:  # the framework gives what is not async to a thread
-    """The running API that a request came to."""
-    found: Dependencies = request.app.state.services
-    return found
+async def get_dependencies(request: Request) -> Dependencies:  # async: the framework runs others in a thread
+    """Get the running API that a request came to."""
+    deps: Dependencies = request.app.state.deps
+    return deps
 
 
-Given = Annotated[Dependencies, Depends(services_of)]
+Deps = Annotated[Dependencies, Depends(get_dependencies)]
 
 
-def caller(request: Request) -> str:
-    """Who asks, as limits count."""
-    found: str = request.state.caller
-    return found
+def get_caller(request: Request) -> str:
+    """Get the caller as limits count it."""
+    caller: str = request.state.caller
+    return caller
 
 
-async def session(
-    services: Given, token: Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=False)] = None
+async def get_session(
+    deps: Deps, token: Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=False)] = None
 ) -> Session:
-    """The session of a request; Problem 401 without one."""
-    found = services.sessions.find(token)
-    if found is None:
+    """Get the session of a request; Problem 401 without one."""
+    session = deps.sessions.find(token)
+    if session is None:
         raise Problem(401, "no-session", "sign in first; the session is missing or over")
-    return found
+    return session
 
 
-SignedIn = Annotated[Session, Depends(session)]
+SignedInSession = Annotated[Session, Depends(get_session)]
 
 
-async def same_origin(request: Request, services: Given) -> None:
-    """Problem 403 for a request that another site's page sends."""
+async def check_origin(request: Request, deps: Deps) -> None:
+    """Raise Problem 403 for a request that another site's page sends."""
     origin = request.headers.get("origin")
-    if origin is not None and origin not in {site.uri for site in services.sessions.sites}:
+    if origin is not None and origin not in {site.uri for site in deps.sessions.sites}:
         raise Problem(
             403, "other-origin", "this API answers only its own page; see `origins` in its settings"
         )
 
 
-async def changing(
+async def get_changing_session(
     request: Request,
-    services: Given,
-    signed_in: SignedIn,
+    deps: Deps,
+    session: SignedInSession,
     token: Annotated[str, Header(alias="X-CSRF-Token")] = "",
 ) -> Session:
-    """The session of a request that changes something; Problem 403 unless it comes with the session's CSRF token."""
-    await same_origin(request, services)
-    if not hmac.compare_digest(token.encode(), signed_in.csrf.encode()):
+    """Get the session of a request that changes something; Problem 403 without the session's CSRF token."""
+    await check_origin(request, deps)
+    if not hmac.compare_digest(token.encode(), session.csrf.encode()):
         raise Problem(403, "csrf", "expected the session's token in X-CSRF-Token")
-    return signed_in
+    return session
 
 
-Changing = Annotated[Session, Depends(changing)]
+ChangingSession = Annotated[Session, Depends(get_changing_session)]
 
 
-def require(signed_in: Session, signer: Address) -> None:
-    """Problem 403 where a session is not the signer's."""
-    if signed_in.address != signer:
+def check_account(session: Session, signer: Address) -> None:
+    """Raise Problem 403 where a session is not the signer's."""
+    if session.address != signer:
         raise Problem(
             403, "other-account", "the session is another account's; sign in with the one that signs"
         )

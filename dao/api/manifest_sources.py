@@ -1,48 +1,32 @@
-"""Where manifests are read from: folders, Superlinks, an IPFS node and gateways that the operator named, nobody else."""
+"""Opens the sources of manifests: only folders, Superlinks, an IPFS node and gateways that the operator named."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 
 from dao.api.settings import ApiSettings
-from dao.core.errors import ConfigError
+from dao.content.assembly import ContentSources, check_store_folder
 from dao.core.types import Domain
 from dao.store.disk import DiskStore
-from dao.store.folder import FolderSource
-from dao.store.gateway import GatewaySource
-from dao.store.kubo import KuboStore
-from dao.store.layered import LayeredStore
 from dao.store.source import Source
 from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
-from dao.wire.superlink_source import SuperlinkSource
 
 
 @asynccontextmanager
 async def open_content(settings: ApiSettings, domain: Domain) -> AsyncIterator[Source]:
     """Open all of them as one, which keeps what it fetched; ConfigError for a folder or address that is none."""
-    given = settings.content
+    content = settings.content
     async with AsyncExitStack() as stack:
-        kept = DiskStore(settings.at(given.folder), sync=False)
-        found: list[Source] = [_folder(settings.at(folder)) for folder in given.stores]
-        authorities = given.authorities and settings.at(given.authorities)
-        tls = Tls(authorities) if given.tls or authorities else None
-        for address in given.superlinks:
-            link = SuperlinkClient(address, None, domain, tls)
+        sources = ContentSources(
+            DiskStore(settings.at(content.folder), sync=False),
+            stack,
+            folders=[check_store_folder(settings.at(folder), "content.stores") for folder in content.stores],
+            ipfs=content.ipfs,
+            gateways=content.gateways,
+        )
+        ca_file = content.ca_file and settings.at(content.ca_file)
+        tls = Tls(ca_file) if content.tls or ca_file else None
+        links = [SuperlinkClient(address, None, domain, tls) for address in content.superlinks]
+        for link in links:
             stack.push_async_callback(link.close)
-            found.append(SuperlinkSource(link, kept))
-        if given.kubo:
-            kubo = KuboStore(given.kubo, kept)
-            stack.callback(kubo.close)
-            found.append(kubo)
-        for url in given.gateways:
-            gateway = GatewaySource(url, kept)
-            stack.push_async_callback(gateway.close)
-            found.append(gateway)
-        yield LayeredStore(kept, found, attempts=1)
-
-
-def _folder(folder: Path) -> FolderSource:
-    if not (folder / "objects").is_dir():
-        raise ConfigError(f"content.stores {folder}: not the folder of a store; a Superlink's is HOME/store")
-    return FolderSource(folder)
+        yield sources.store(*links, attempts=1, replicate=False)

@@ -1,4 +1,4 @@
-"""What operators watch, for Prometheus: requests, listeners, the relayer, how far the index is."""
+"""Metrics for Prometheus: requests, listeners, the relayer, how far the index is."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
 
 
 class Metrics:
-    """One service's numbers, in a registry of its own."""
+    """The metrics of one API, in a registry of their own."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -29,11 +29,11 @@ class Metrics:
         )
 
     def watch(self, name: str, text: str, value: Callable[[], float]) -> None:
-        """Have a number asked for whenever the metrics are read."""
+        """Add a gauge, whose value is computed whenever the metrics are read."""
         Gauge(f"commonweight_{name}", text, registry=self._registry).set_function(value)
 
     def observe(self, scope: Scope, status: int) -> None:
-        """Count a request whose answer begins; routes are named as they are written, so their number is fixed."""
+        """Count a request whose answer begins, by its route's path as declared, so that the number of labels is fixed."""
         route = getattr(scope.get("route"), "path", "other")
         method = scope["method"] if scope["method"] in ("GET", "POST") else "other"
         self._requests.labels(method, route, str(status)).inc()
@@ -41,6 +41,6 @@ class Metrics:
         if began is not None:
             self._seconds.labels(route).observe(time.perf_counter() - began)
 
-    def text(self) -> bytes:
-        """All of them, in Prometheus' format."""
+    def dump(self) -> bytes:
+        """Dump all metrics in Prometheus' format."""
         return generate_latest(self._registry)

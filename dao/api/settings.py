@@ -1,4 +1,4 @@
-"""Settings of the API: config.toml of its home folder, variables, flags; and how such a folder is made."""
+"""The API's settings, from the config.toml of its home folder, variables and flags; and how `init` makes such a folder."""
 
 import os
 import secrets
@@ -24,10 +24,10 @@ from dao.runtime.config import (
 )
 
 LISTEN = "127.0.0.1:8460"
-NAMES = "token.json"  # in the home folder: what the token is called
+NAMES_FILE = "token.json"  # in the home folder: the token's name and symbol
 _CONFIG = """\
 [chain]
-url = "{url}"
+rpc = "{rpc}"
 
 [api]
 listen = "{listen}"
@@ -43,7 +43,7 @@ listen = "{listen}"
 # Where manifests come from: folders of stores (a Superlink's is its HOME/store), Superlinks, an IPFS node, gateways.
 # stores = ["/home/dao/.commonweight/superlink/store"]
 # superlinks = ["127.0.0.1:8600"]
-# kubo = "/ip4/127.0.0.1/tcp/5001/http"
+# ipfs = "/ip4/127.0.0.1/tcp/5001/http"
 
 [relay]
 # Wei of gas that the relayer spends in a day at most, and what it relays for one account in a day.
@@ -60,7 +60,7 @@ class RelayerKey(KeySettings):
 
 
 class ApiTable(Section):
-    """Where it serves, for whom, and how often each may ask."""
+    """Where the API serves, for which pages, and its limits of requests."""
 
     listen: Listen = LISTEN
     origins: tuple[str, ...] = ()  # of the page; none: those of `listen`
@@ -80,17 +80,17 @@ class ApiTable(Section):
 
 
 class ContentTable(ContentSettings):
-    """Where manifests are read from, and where what was fetched is kept."""
+    """Where manifests are read from, and where fetched ones are stored."""
 
     stores: tuple[FromHome, ...] = ()  # folders of disk stores
     superlinks: tuple[str, ...] = ()  # host:port
     tls: bool = False  # towards Superlinks
-    authorities: FromHome | None = None  # PEM file of those trusted for TLS; None: the usual ones
+    ca_file: FromHome | None = None  # PEM file of those trusted for TLS; None: the usual ones
     folder: FromHome = Path("content")
 
 
 class RelayTable(Section):
-    """What the relayer may spend: wei in a day, and how often for one account in a day."""
+    """What the relayer may spend in a day: wei, and jobs of one account."""
 
     enabled: bool = True
     budget_per_day: int = Field(default=BUDGET, ge=0)
@@ -107,18 +107,18 @@ class ApiSettings(HomeSettings):
     relay: RelayTable = RelayTable()
 
     def network(self) -> Deployment:
-        """The contracts; ConfigError where the file is missing."""
+        """Load the contracts; ConfigError where the file is missing."""
         return Deployment.load(self.at(self.chain.deployment))
 
     def address(self) -> tuple[str, int]:
-        """Host and port to listen at."""
+        """Get host and port to listen at."""
         host, _, port = self.api.listen.rpartition(":")
         return host.strip("[]"), int(port)
 
     def database(self) -> str:
-        """Where the index is: a URL, or a file of the home folder."""
-        given = self.api.database
-        return given if "://" in given else str(self.at(Path(given).expanduser()))
+        """Get the index's database: a URL, or a file of the home folder."""
+        name = self.api.database
+        return name if "://" in name else str(self.at(Path(name).expanduser()))
 
     def relayer(self) -> Signer | None:
         """Open the relayer's keystore; None where it is not to relay."""
@@ -127,15 +127,15 @@ class ApiSettings(HomeSettings):
         return Signer.load(self.at(self.key.keystore), self.password_file(), PASSWORD_VARIABLE)
 
 
-def init(home: Path, url: str, deployment: Path, listen: str = LISTEN, *, work: int = 262_144) -> Address:
+def init(home: Path, rpc: str, deployment: Path, listen: str = LISTEN, *, work: int = 262_144) -> Address:
     """Make a home folder, for this user only: config.toml, the network's file and the relayer's key; its address.
 
     ConfigError where the folder is one already; KeyFileError where it has a key.
     """
     if (home / FILE).exists():
         raise ConfigError(f"{home}: already is a daemon's folder; choose another one by --home")
-    if not url.isprintable() or '"' in url:
-        raise ConfigError(f"--rpc: expected an address, got {url!r}")
+    if not rpc.isprintable() or '"' in rpc:
+        raise ConfigError(f"--rpc: expected an address, got {rpc!r}")
     if not is_host_port(listen):
         raise ConfigError(f"--listen: expected host:port, such as {LISTEN}, got {listen[:80]!r}")
     Deployment.load(deployment)
@@ -143,9 +143,9 @@ def init(home: Path, url: str, deployment: Path, listen: str = LISTEN, *, work: 
     home.chmod(0o700)
     settings = ApiSettings.load(home)
     keep_deployment(deployment, home)
-    password = os.environ.get(PASSWORD_VARIABLE) or _new_password(settings.at(settings.key.password))
+    password = os.environ.get(PASSWORD_VARIABLE) or _new_password(settings.at(settings.key.password_file))
     signer = Signer.create(settings.at(settings.key.keystore), password, work)
-    text = _CONFIG.format(url=url, listen=listen, budget=BUDGET)
+    text = _CONFIG.format(rpc=rpc, listen=listen, budget=BUDGET)
     (home / FILE).write_text(text, encoding="utf-8")
     return signer.address
 

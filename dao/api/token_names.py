@@ -1,4 +1,4 @@
-"""What the token is called: read from the chain once, and kept in a file for when the chain is away."""
+"""The token's name and symbol: read from the chain once, and saved to a file for when its node is away."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -11,29 +11,29 @@ _LONGEST = 64  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
-    """The token's name and its sign."""
+class TokenNames:
+    """The token's name and symbol."""
 
     name: str
     symbol: str
 
 
-async def read_names(chain: Chain) -> Names:
-    """Read them from the chain; ChainError when its node is away."""
+async def read_names(chain: Chain) -> TokenNames:
+    """Read the names from the chain; ChainError where its node is away."""
     functions, token = load("DaoToken").functions, chain.deployment.token
-    found = [(await chain.call(token, functions[name], at=chain.head()))[0] for name in ("name", "symbol")]
-    return Names(*(str(text)[:_LONGEST] for text in found))
+    texts = [(await chain.call(token, functions[name], at=chain.head()))[0] for name in ("name", "symbol")]
+    return TokenNames(*(str(text)[:_LONGEST] for text in texts))
 
 
-def keep_names(file: Path, token: bytes, names: Names) -> None:
-    """Write the file."""
+def save_names(file: Path, token: bytes, names: TokenNames) -> None:
+    """Save the names to a file."""
     file.write_text(json.dumps({"token": token.hex(), **asdict(names)}) + "\n", encoding="utf-8")
 
 
-def kept_names(file: Path, token: bytes) -> Names | None:
-    """What the file says; None where there is none, or another token's."""
+def load_names(file: Path, token: bytes) -> TokenNames | None:
+    """Load the names from a file; None where there is none, or another token's."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        return Names(str(found["name"]), str(found["symbol"])) if found["token"] == token.hex() else None
+        saved = json.loads(file.read_text(encoding="utf-8"))
+        return TokenNames(str(saved["name"]), str(saved["symbol"])) if saved["token"] == token.hex() else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -1,1 +1,4 @@
-"""Training apps: their content, and the processes in which they train and evaluate. Imports nothing: workers start fast."""
+"""Training apps as content and as processes: `process` and `*_client` are the daemon's ends, `worker` and `*_worker` the child's.
+
+Imports nothing: workers start fast.
+"""

@@ -1,14 +1,14 @@
-"""Training apps as content: a folder of text files becomes one canonical bundle, whose digest the DAO votes for.
+"""Packs a training app, a folder of text files, as one canonical content, whose digest the DAO votes for; and unpacks it.
 
 An app is a folder with `app.py`, which defines
 
 - `model()`: an object with `state_dict` and `load_state_dict` of float32 tensors, such as a torch `nn.Module`;
-- `data(path)`: whatever `train` and `loss` take as data;
+- `data(path)`: the data that `train` and `loss` take;
 - `train(model, data, *, seed, round)`: trains in place; it may yield its progress and return or yield its metrics;
 - `loss(model, batch)`: the mean loss, a scalar that torch can differentiate;
 - `metrics(model, data)`, optional: figures for people to read, such as the accuracy.
 
-Hidden files and `__pycache__` are no part of an app.
+Hidden files and `__pycache__` are not part of an app.
 """
 
 import os
@@ -68,7 +68,7 @@ def read_bundle(content: bytes) -> dict[str, str]:
     return files
 
 
-def app_digest(content: bytes) -> Digest:
+def compute_app_digest(content: bytes) -> Digest:
     """Return the digest that a task's rules name a bundle by."""
     return cid_of_bytes(content).digest
 
@@ -76,7 +76,7 @@ def app_digest(content: bytes) -> Digest:
 def unpack(content: bytes, into: Path) -> Path:
     """Make the folder `into` hold exactly the files of a bundle, and return it; DecodeError for a bad bundle.
 
-    What stands there is left alone where it is this bundle already, and replaced as a whole otherwise.
+    A folder that holds this bundle already is left as it is; any other one is replaced as a whole.
     """
     files = read_bundle(content)
     if into.exists():

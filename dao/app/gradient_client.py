@@ -1,4 +1,4 @@
-"""The loss gradients of a task's app, from a warm process in the app's own environment (`dao.app.gradient_worker`)."""
+"""The daemon's end of gradients: asks the warm process of an app (`dao.app.gradient_worker`) for losses and gradients."""
 
 import os
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ THREADS = min(8, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluated:
-    """A gradient as it comes out of the app."""
+class GradientFile:
+    """A gradient that an app has written."""
 
     path: Path  # float32 values in the order of a model file, without its header
     loss: float  # mean loss where the gradient was taken
 
 
-class Evaluator:
-    """One warm process for one app; calls go one at a time. Errors are those of `dao.app.process`."""
+class GradientClient:
+    """One warm process of one app; one call at a time. Errors are those of `dao.app.process`."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Evaluator:
     ) -> None:
         """`app` is its unpacked folder, `python` its interpreter; gradients go to `scratch`; `limit` s a call.
 
-        `keeps_log`: the scratch folder stays, so that errors may point to the app's log in it.
+        `keeps_log`: the scratch folder stays, so that errors can point to the app's log in it.
         """
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = scratch
@@ -52,34 +52,33 @@ class Evaluator:
         )
 
     async def start(self) -> None:
-        """Import the app now, not at the first gradient."""
+        """Import the app now rather than at the first gradient."""
         await self._process.start()
 
     async def stop(self) -> None:
         """End the process."""
         await self._process.stop()
 
-    async def gate_gradient(self, base: Path, shard: Path) -> Evaluated:
-        """Minus the loss gradient at the base model. The file holds until the next gradient."""
+    async def gate_gradient(self, base: Path, shard: Path) -> GradientFile:
+        """Compute minus the loss gradient at the base model. The file is overwritten by the next gradient."""
         return await self._gradient(base, None, (0.0,), shard)
 
-    async def reference_gradient(self, base: Path, model: Path, shard: Path) -> Evaluated:
-        """Minus the loss gradient, averaged over the two points between base and model. The file holds as above."""
+    async def reference_gradient(self, base: Path, model: Path, shard: Path) -> GradientFile:
+        """Compute minus the loss gradient, averaged over two points between base and model; the file is as above."""
         return await self._gradient(base, model, GAUSS_LEGENDRE, shard)
 
     async def loss(self, model: Path, shard: Path) -> float:
-        """Mean loss over the shard."""
+        """Compute the mean loss over the shard."""
         answer = await self._process.call(
             "loss", {"model": str(model), "shard": str(shard)}, limit=self._limit
         )
-        return _loss_in(answer)
+        return _read_loss(answer)
 
     async def _gradient(
         self, base: Path, model: Path | None, points: Sequence[float], shard: Path
-    ) -> Evaluated:
-        path = (
-            self._scratch / "gradient.f32"
-        )  # one, kept mapped by the process: fresh pages cost as much as the sums
+    ) -> GradientFile:
+        # one file, which the process keeps mapped: fresh pages cost as much as the sums
+        path = self._scratch / "gradient.f32"
         answer = await self._process.call(
             "gradient",
             {
@@ -91,10 +90,10 @@ class Evaluator:
             },
             limit=self._limit,
         )
-        return Evaluated(path, _loss_in(answer))
+        return GradientFile(path, _read_loss(answer))
 
 
-def _loss_in(answer: object) -> float:
+def _read_loss(answer: object) -> float:
     loss = answer.get("loss") if isinstance(answer, dict) else None
     if not isinstance(loss, float | int):
         raise DecodeError(f"app: answered {answer!r:.80} for a loss; expected a number")

@@ -1,7 +1,7 @@
-"""Inside the app's own interpreter: losses and loss gradients of a task's app, by torch, for Superlink and auditor.
+"""Computes losses and loss gradients of a task's app with torch, inside the app's own interpreter.
 
-The other end of the line is `dao.app.gradient_client`. One module with its parameters is all the memory that a model takes here:
-model files are mapped, and a gradient accumulates straight in the mapped file that it is handed over in.
+The daemon's end is `dao.app.gradient_client`. A model takes the memory of one module with its parameters: model files
+are mapped, and a gradient accumulates in the mapped file that it is handed over in.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from typing import Any
 import torch
 
 from dao.app.worker import (
+    ConventionError,
     Floats,
-    HostError,
     ModelFile,
     connect,
+    get_state,
     load_app,
     load_weights,
-    open_model,
-    same_layout,
-    state_of,
+    open_model_file,
+    require_same_layout,
 )
 
 BATCH = 64  # samples; a constant of the protocol, for it changes the bits of a gradient
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
-class Evaluation:
-    """The app and its model, warm between calls, and the shard read last."""
+class GradientWorker:
+    """The app and its model, kept warm between calls, and the newest shard."""
 
     def __init__(self) -> None:
         self._app: Any = None
@@ -49,28 +49,28 @@ class Evaluation:
         torch.set_deterministic_debug_mode("error")
         self._app = load_app(Path(folder))
         self._model = self._app.model().eval()  # no dropout: a model has one loss
-        self._state = state_of(self._model)
+        self._state = get_state(self._model)
         for name, parameter in self._model.named_parameters():
             if parameter.requires_grad and name not in self._state:
-                raise HostError(
+                raise ConventionError(
                     f"model(): parameter {name!r} is not in its state_dict: it could not be trained together; leave "
                     "state_dict as torch has it"
                 )
 
     def loss(self, model: str, shard: str) -> dict[str, float]:
         """Mean loss over the shard at a model."""
-        self._place(open_model(Path(model)))
+        self._place(open_model_file(Path(model)))
         with torch.no_grad():
             return {"loss": sum(part * self._loss(batch).item() for part, batch in self._batches(shard))}
 
     def gradient(
         self, base: str, model: str | None, points: Sequence[float], shard: str, output: str
     ) -> dict[str, float]:
-        """Write minus the loss gradient, the mean over base + point * (model - base), to `output`; tell the mean loss.
+        """Write minus the loss gradient, the mean over base + point * (model - base), to `output`; return the mean loss.
 
         `output` becomes float32 in the order of a model file, without its header.
         """
-        start, end = open_model(Path(base)), open_model(Path(model)) if model else None
+        start, end = open_model_file(Path(base)), open_model_file(Path(model)) if model else None
         gradients = self._gradients(output)
         total = 0.0
         for point in points:
@@ -80,9 +80,9 @@ class Evaluation:
                 torch.autograd.backward(loss, torch.full_like(loss, -part / len(points)))
                 total += part / len(points) * loss.item()
         for name, gradient in gradients.items():
-            held = self._state[name].grad
-            if held is not None and held.data_ptr() != gradient.data_ptr():
-                gradient.copy_(held.to_dense())  # sparse ones are not added in place
+            own = self._state[name].grad
+            if own is not None and own.data_ptr() != gradient.data_ptr():
+                gradient.copy_(own.to_dense())  # sparse ones are not added in place
         return {"loss": total}
 
     def _place(self, base: ModelFile, model: ModelFile | None = None, point: float = 0.0) -> None:
@@ -90,21 +90,23 @@ class Evaluation:
         if model is None:
             load_weights(self._model, base.tensors)
             return
-        same_layout(self._state, base.tensors)
-        same_layout(self._state, model.tensors)
+        require_same_layout(self._state, base.tensors)
+        require_same_layout(self._state, model.tensors)
         for name, tensor in self._state.items():
             start, end = _tensor_of(base.tensors[name]), _tensor_of(model.tensors[name])
             torch.lerp(start, end, point, out=tensor.detach())
 
     def _batches(self, shard: str) -> Iterator[tuple[float, Any]]:
-        """The shard's batches in order, each with its part of the whole."""
+        """Yield the shard's batches in order, each with its part of the whole."""
         if self._shard[0] != shard:
             self._shard = (shard, self._app.data(shard))
         data = self._shard[1]
         columns = dict(data) if isinstance(data, Mapping) else None
         lengths = {len(column) for column in columns.values()} if columns is not None else {len(data)}
         if len(lengths) != 1 or 0 in lengths:
-            raise HostError(f"data(): gave columns of {sorted(lengths)} rows, expected one length above 0")
+            raise ConventionError(
+                f"data(): gave columns of {sorted(lengths)} rows, expected one length above 0"
+            )
         (rows,) = lengths
         for first in range(0, rows, BATCH):
             part = slice(first, min(first + BATCH, rows))
@@ -114,13 +116,13 @@ class Evaluation:
     def _loss(self, batch: Any) -> torch.Tensor:
         loss = self._app.loss(self._model, batch)
         if not isinstance(loss, torch.Tensor) or loss.numel() != 1:
-            raise HostError("loss(): expected a tensor of one value, the mean over the batch")
+            raise ConventionError("loss(): expected a tensor of one value, the mean over the batch")
         if not torch.isfinite(loss):
-            raise HostError(f"loss(): gave {loss.item()}; the model or the shard is out of range")
+            raise ConventionError(f"loss(): gave {loss.item()}; the model or the shard is out of range")
         return loss
 
     def _gradients(self, output: str) -> dict[str, torch.Tensor]:
-        """Zeros in the output file, one view per tensor, which autograd then adds to in place."""
+        """Zero the output file; return one view of it per tensor, to which autograd then adds in place."""
         size = sum(tensor.numel() for tensor in self._state.values())
         if self._output[0] != output:
             with Path(output).open("w+b") as file:
@@ -140,7 +142,7 @@ class Evaluation:
 
 
 def keep_memory() -> None:
-    """Have the C library keep freed memory for the next batch: fetching it anew takes half of a large model's time."""
+    """Set the C library to keep freed memory: asking for it anew takes half of a large model's time."""
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(_M_MMAP_THRESHOLD, 1 << 30)
         mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
@@ -148,11 +150,11 @@ def keep_memory() -> None:
 
 def _tensor_of(values: Floats) -> torch.Tensor:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a mapping that cannot be written to, which nobody does
+        warnings.simplefilter("ignore")  # that the mapping is read-only; nothing writes to it
         return torch.from_numpy(values)
 
 
 def main() -> None:
-    """Answer the evaluator's calls until it is gone."""
-    evaluation = Evaluation()
-    connect().serve({"open": evaluation.open, "loss": evaluation.loss, "gradient": evaluation.gradient})
+    """Answer the daemon's calls until it is gone."""
+    worker = GradientWorker()
+    connect().serve({"open": worker.open, "loss": worker.loss, "gradient": worker.gradient})

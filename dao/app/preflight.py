@@ -1,4 +1,4 @@
-"""Tries an app before anybody depends on it: what would end each round, or fail each audit, is found at the start."""
+"""Tries an app's loss before anybody depends on it, and finds faults that would end every round or fail every audit."""
 
 import asyncio
 import tempfile
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dao.app.gradient_client import Evaluated, Evaluator
+from dao.app.gradient_client import GradientClient, GradientFile
 from dao.content import tensor_files
 from dao.core.constants import TOLERANCE
 from dao.core.engine.products import compute_distance
@@ -18,55 +18,57 @@ NAMELESS = "in a round, a shard's file has no name but its digest: data() must g
 
 
 @contextmanager
-def nameless(shard: Path) -> Iterator[Path]:
-    """A link to a shard as rounds have it: without its file's name, and in no folder that tells anything."""
+def link_without_name(shard: Path) -> Iterator[Path]:
+    """Link to a shard as rounds have it: without the name of its file or folder."""
     with tempfile.TemporaryDirectory(prefix="shard-") as folder:
         link = Path(folder) / ("0" * 64)
         link.symlink_to(shard.absolute())
         yield link
 
 
-async def try_loss(evaluator: Evaluator, base: Path, shard: Path, other: Evaluator | None = None) -> None:
-    """Take the loss gradient at a model twice, from a shard as rounds have it, and once more by `other`, if there is one.
+async def try_loss(
+    gradients: GradientClient, base: Path, shard: Path, other: GradientClient | None = None
+) -> None:
+    """Compute the loss gradient at a model twice, on a shard as rounds have it, and once more by `other`, if there is one.
 
-    One process shows what is drawn anew in each call, two show what is drawn at the start. AppError says why a gradient
-    cannot be taken, or that two are further apart than an audit allows; for that they are written to the disk.
+    One process shows chance in each call, two show chance at the start. AppError says why a gradient cannot be computed,
+    or that two are further apart than an audit allows. They are compared on the disk.
     """
     layout = (await asyncio.to_thread(tensor_files.open_model, base)).layout
     with tempfile.TemporaryDirectory(prefix="trial-") as folder:
-        first, loss = await _gradient(evaluator, base, shard, layout, Path(folder) / "first")
-        for again in (evaluator, other) if other else (evaluator,):
-            second, lost = await _gradient(again, base, shard, layout, Path(folder) / "second")
+        first, loss = await _write_gradient(gradients, base, shard, layout, Path(folder) / "first")
+        for client in (gradients, other) if other else (gradients,):
+            second, second_loss = await _write_gradient(client, base, shard, layout, Path(folder) / "second")
             distance = await asyncio.to_thread(compute_distance, second, first, tensor_files.each)
-            _expect_near(max(distance, abs(lost - loss) / max(abs(loss), 1e-6)))
+            _require_near(max(distance, abs(second_loss - loss) / max(abs(loss), 1e-6)))
 
 
-def _expect_near(apart: float) -> None:
-    if not apart <= TOLERANCE:  # whatever is no number is not near
+def _require_near(apart: float) -> None:
+    if not apart <= TOLERANCE:  # NaN is not near
         raise AppError(
             f"app: two gradients of one model and shard are {apart:.1e} apart, at most {TOLERANCE:.0e} may be, or "
             "every audit fails: something in model(), data() or loss() is by chance; give it a fixed seed"
         )
 
 
-async def _gradient(
-    evaluator: Evaluator, base: Path, shard: Path, layout: Layout, out: Path
+async def _write_gradient(
+    gradients: GradientClient, base: Path, shard: Path, layout: Layout, out: Path
 ) -> tuple[Gradient, float]:
-    evaluated = await _evaluated(evaluator, base, shard)
-    return await asyncio.to_thread(tensor_files.write_gradient, evaluated.path, layout, out), evaluated.loss
+    result = await _compute_gradient(gradients, base, shard)
+    return await asyncio.to_thread(tensor_files.write_gradient, result.path, layout, out), result.loss
 
 
-async def _evaluated(evaluator: Evaluator, base: Path, shard: Path) -> Evaluated:
-    """As `Evaluator.gate_gradient`; where it fails just for want of the shard's name, the error says so."""
-    with nameless(shard) as link:
+async def _compute_gradient(gradients: GradientClient, base: Path, shard: Path) -> GradientFile:
+    """As `GradientClient.gate_gradient`; where it fails only because the shard has no name, the error says so."""
+    with link_without_name(shard) as link:
         try:
-            return await evaluator.gate_gradient(base, link)
-        except (AppTimeout, AppCrashed):  # not for the name
+            return await gradients.gate_gradient(base, link)
+        except (AppTimeout, AppCrashed):  # a missing name is not why
             raise
         except AppError as error:
             failed = error
     try:
-        await evaluator.gate_gradient(base, shard)
+        await gradients.gate_gradient(base, shard)
     except AppError:
         raise failed from None
     raise AppError(f"{NAMELESS} ({failed})") from None

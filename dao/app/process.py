@@ -1,7 +1,7 @@
-"""Keeps one process of a training app alive: starts it warm, asks it, watches it, and starts it again when it dies.
+"""The daemon's end of an app's process: starts it warm, calls it, watches it, and starts it again when it dies.
 
-The process runs in the app's own Python environment, with `dao.app.worker` at its end of the line. It is never trusted:
-what it prints goes to a log, what it answers is bounded, and a silent or slow one is killed with all it started.
+The process runs in the app's own Python environment, with `dao.app.worker` at its end. It is never trusted: its output
+goes to a log, its answers are bounded, and a silent or slow one is killed with all that it started.
 """
 
 import asyncio
@@ -18,17 +18,17 @@ from typing import Any
 from dao.core.errors import AppCrashed, AppError, AppTimeout
 from dao.runtime.backoff import pause_after
 
-ROOT = Path(__file__).resolve().parents[1]  # where the packages dao, node and aggregator are
+ROOT = Path(__file__).resolve().parents[2]  # where the packages dao, node and aggregator are
 SILENCE = 60.0  # seconds without a sign of life after which a process is given up
 START_LIMIT = 180.0  # seconds to import the app and load its data
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds before a crashed process is started again
 _LONGEST_LINE = 1 << 20
 _TAIL = 4096  # bytes of the log that an error may quote from
-LARGEST_LOG = 16 << 20  # bytes; when it is larger, its end is kept beside it and it starts anew
+LARGEST_LOG = 16 << 20  # bytes; the end of a larger one is moved to a file beside it, and it starts anew
 _BOUND_SECONDS = 5.0  # between looks at its size while the app is idle
 _ENDING = 2.0  # seconds for a process that has closed its line to end by itself
 
-# numpy comes first, from the app's environment; then one module of ours, without the packages it lies beside
+# import numpy first, from the app's environment; then one module of ours, without the packages beside it
 _BOOT = """
 import sys
 sys.path[:] = [entry for entry in sys.path if entry]
@@ -60,10 +60,10 @@ class AppCommand:
     keeps_log: bool = True
 
     def environment(self) -> dict[str, str]:
-        """The daemon's environment without its settings and secrets."""
+        """Return the daemon's environment without its settings and secrets."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("COMMONWEIGHT_")}
         environment["PYTHONUNBUFFERED"] = "1"
-        # threads that wait by spinning take the cores from whatever else runs here, and double a gradient's cost
+        # threads that wait by spinning take the cores from all others, and double a gradient's cost
         environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         if self.threads is not None:
             names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -72,22 +72,22 @@ class AppCommand:
 
 
 class AppProcess:
-    """One warm process. Calls go one at a time; a call on a dead process starts it again, after a growing pause."""
+    """One warm process; one call at a time. A call to a dead process starts it again, after a growing pause."""
 
     def __init__(self, command: AppCommand, *, silence: float = SILENCE) -> None:
         self.command = command
         self._silence = silence
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
-        self._bounding: asyncio.TimerHandle | None = None
-        self._is_cut = False  # whether the log began anew while this process ran
+        self._log_timer: asyncio.TimerHandle | None = None
+        self._is_log_cut = False  # whether the log began anew while this process ran
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
         self._calls = 0
         self._crashes = 0
 
     async def start(self) -> None:
-        """Bring the process up, so that the first call need not wait; AppCrashed, AppTimeout or AppError if it fails."""
+        """Start the process, so that the first call need not wait; AppCrashed, AppTimeout or AppError if it fails."""
         async with self._turn:
             await self._ensure()
 
@@ -99,10 +99,10 @@ class AppProcess:
         limit: float,
         on_progress: Callable[[object], None] = lambda _: None,
     ) -> Any:
-        """Ask the process and return its answer (plain JSON).
+        """Call a function of the process and return its answer (plain JSON).
 
         `limit` is in seconds, without the start of the process. AppError: the app raised; the process lives on.
-        AppCrashed: the process ended or broke the line's rules. AppTimeout: too slow or silent; it was killed.
+        AppCrashed: the process ended or sent what is no answer. AppTimeout: too slow or silent; it was killed.
         """
         async with self._turn:
             await self._ensure()
@@ -111,9 +111,9 @@ class AppProcess:
     async def stop(self) -> None:
         """Kill the process and everything it started."""
         process, self._process = self._process, None
-        if self._bounding is not None:
-            self._bounding.cancel()
-            self._bounding = None
+        if self._log_timer is not None:
+            self._log_timer.cancel()
+            self._log_timer = None
         if process is None:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -166,13 +166,13 @@ class AppProcess:
                 f"{command.python}: cannot run the app's interpreter: {error.strerror}"
             ) from error
         self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=_LONGEST_LINE)
-        self._keep_bounded()
-        self._is_cut = False
+        self._watch_log()
+        self._is_log_cut = False
 
-    def _keep_bounded(self) -> None:
-        """Look after the log now and, between calls too, from time to time."""
-        self._is_cut |= _bound(self.command.log)
-        self._bounding = asyncio.get_running_loop().call_later(_BOUND_SECONDS, self._keep_bounded)
+    def _watch_log(self) -> None:
+        """Bound the log now, and again every few seconds, between calls too."""
+        self._is_log_cut |= _bound_log(self.command.log)
+        self._log_timer = asyncio.get_running_loop().call_later(_BOUND_SECONDS, self._watch_log)
 
     async def _ask(
         self, name: str, arguments: Mapping[str, object], limit: float, on_progress: Callable[[object], None]
@@ -192,7 +192,7 @@ class AppProcess:
             await self._give_up()
             raise
         except ConnectionError as error:
-            crashed = await self._ended(name)
+            crashed = await self._describe_end(name)
             await self._give_up()
             raise crashed from error
         except asyncio.CancelledError:
@@ -211,14 +211,14 @@ class AppProcess:
             except ValueError as error:
                 raise AppCrashed(f"{name}: sent a line longer than {_LONGEST_LINE} bytes") from error
             if not line.endswith(b"\n"):
-                raise await self._ended(name)
-            self._is_cut |= _bound(self.command.log)  # at least with every sign of life
+                raise await self._describe_end(name)
+            self._is_log_cut |= _bound_log(self.command.log)  # at least with every sign of life
             try:
                 message = json.loads(line)
                 if message.get("id") != self._calls:
                     continue
                 if "error" in message:
-                    raise AppError(f"{name}: {message['error']}{self._more('; more in {}')}")
+                    raise AppError(f"{name}: {message['error']}{self._log_hint('; more in {}')}")
                 if "result" in message:
                     return message["result"]
                 on_progress(message["progress"])
@@ -229,8 +229,8 @@ class AppProcess:
         await self.stop()
         self._crashes += 1
 
-    async def _ended(self, name: str) -> AppCrashed:
-        """Say how the process ended, which closes its line a moment before."""
+    async def _describe_end(self, name: str) -> AppCrashed:
+        """Wait a moment for the process to end, and return an error that says how it did."""
         how = ""
         if self._process is not None:
             with contextlib.suppress(TimeoutError):
@@ -242,24 +242,24 @@ class AppProcess:
     def _quote(self) -> str:
         lines = [line.strip() for line in self._tail().decode(errors="replace").split("\n")]
         words = " | ".join([line for line in lines if line][-3:])
-        return f"{f'its last words: {words[-600:]}' if words else 'it said nothing'}{self._more(' ({})')}"
+        return f"{f'its last words: {words[-600:]}' if words else 'it said nothing'}{self._log_hint(' ({})')}"
 
     def _tail(self) -> bytes:
-        """The end of the log, with what was moved out of it last where that is needed."""
+        """Return the end of the log, preceded by what was moved out of it where that is needed."""
         tail = b""
-        for path in (self.command.log, _older(self.command.log)):
-            if len(tail) < _TAIL and (self._is_cut or path == self.command.log):
+        for path in (self.command.log, _older_log(self.command.log)):
+            if len(tail) < _TAIL and (self._is_log_cut or path == self.command.log):
                 with path.open("rb") as log:
                     log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL + len(tail)))
                     tail = log.read(_TAIL) + tail
         return tail
 
-    def _more(self, words: str) -> str:
+    def _log_hint(self, words: str) -> str:
         return words.format(self.command.log) if self.command.keeps_log else ""
 
 
-def _bound(log: Path) -> bool:
-    """Move the end of a log that has grown too large to a second file; whoever writes it appends, and goes on."""
+def _bound_log(log: Path) -> bool:
+    """Move the end of a log that has grown too large to a second file; its writer appends, and goes on."""
     with contextlib.suppress(OSError):  # a log that cannot be bounded must not end a round
         if log.stat().st_size <= LARGEST_LOG:
             return False
@@ -267,10 +267,10 @@ def _bound(log: Path) -> bool:
             file.seek(-LARGEST_LOG // 16, os.SEEK_END)
             end = file.read()
             file.truncate(0)
-        _older(log).write_bytes(end)
+        _older_log(log).write_bytes(end)
         return True
     return False
 
 
-def _older(log: Path) -> Path:
+def _older_log(log: Path) -> Path:
     return log.with_name(f"{log.name}.1")

@@ -1,4 +1,4 @@
-"""A task's validation shards as a folder of files: their order, their digests, and the tree that the task names."""
+"""Reads a task's validation shards from a folder of files: their order, their digests, and the tree over these."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from dao.core.types import Digest
 
 @dataclass(frozen=True)
 class Shards:
-    """All shards in order. Only the Superlink has them: one is shown to the others in each round, and retired."""
+    """All shards in order. Only the Superlink has them; each round publishes one and retires it."""
 
     paths: tuple[Path, ...]
     cids: tuple[Cid, ...]
@@ -21,16 +21,16 @@ class Shards:
 
     @property
     def root(self) -> Digest:
-        """What a task's rules call `validation_root`."""
+        """The root that is `validation_root` in a task's rules."""
         return self.tree.root
 
     def proof(self, index: int) -> tuple[Digest, ...]:
-        """Siblings of a shard from the leaf up."""
+        """Return the siblings of a shard from the leaf up."""
         return tuple(self.tree.proof(index))
 
 
 def read_shards(folder: Path) -> Shards:
-    """Hash the files of a folder, which stand in the order of their names; hidden ones are none. Blocks.
+    """Hash the files of a folder, in the order of their names, without hidden ones. Blocking.
 
     ConfigError when there are none, too many, two are equal, or one cannot be read.
     """

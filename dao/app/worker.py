@@ -1,7 +1,7 @@
-"""Inside the app's own interpreter: answer the daemon's calls, load the app, move weights between model and file.
+"""The child's end of an app's process: answers the daemon's calls, loads the app, moves weights between model and file.
 
-It runs beside whatever packages the app needs, under any Python from 3.9 on: it imports the standard library and
-numpy, and nothing else of this project. The other end of the line is `dao.app.process`.
+It runs in the app's own environment under any Python from 3.9 on: it imports the standard library and numpy, and
+nothing else of this project. The daemon's end is `dao.app.process`.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _LONGEST = 1 << 19  # bytes of a message; the other side gives up at 1 MiB
 _PR_SET_PDEATHSIG = 1
 
 
-class HostError(Exception):
+class ConventionError(Exception):
     """The app does not keep to the conventions; the message is one line for its author."""
 
 
-class Host:
-    """The child's end of the line: one JSON object a line, one call at a time, in the main thread."""
+class CallServer:
+    """Serves calls over a socket: one JSON object a line, one call at a time, in the main thread."""
 
     def __init__(self, line: socket.socket) -> None:
         self._line = line
@@ -60,16 +60,18 @@ class Host:
             except BaseException as error:  # noqa: BLE001  (an app may raise anything, SystemExit included)
                 traceback.print_exc()
                 sys.stderr.flush()
-                self._send({"id": self._current, "error": _one_line(error)})
+                self._send({"id": self._current, "error": _summarize(error)})
 
     def progress(self, value: object) -> None:
-        """Tell the daemon how far the current call is: a number, a text or a flat mapping of them."""
-        self._send({"id": self._current, "progress": plain(value)})
+        """Report the progress of the current call: a number, a text or a flat mapping of them."""
+        self._send({"id": self._current, "progress": to_json(value)})
 
     def _send(self, message: Mapping[str, object]) -> None:
         data = json.dumps(message, allow_nan=False).encode()
         if len(data) > _LONGEST:
-            raise HostError(f"a message of {len(data)} bytes: at most {_LONGEST}; return less from the app")
+            raise ConventionError(
+                f"a message of {len(data)} bytes: at most {_LONGEST}; return less from the app"
+            )
         with self._sending:
             self._line.sendall(data + b"\n")
 
@@ -82,34 +84,34 @@ class Host:
             os.killpg(0, signal.SIGKILL)
 
     def _beat(self) -> None:
-        still = threading.Event()
-        while not still.wait(HEARTBEAT):
+        never = threading.Event()
+        while not never.wait(HEARTBEAT):
             self._send({"alive": True})
 
 
-def connect() -> Host:
-    """Take the line from this process's arguments (`… FD PARENT`), and die with the daemon that started it."""
+def connect() -> CallServer:
+    """Open the socket that this process's arguments name (`… FD PARENT`), and die with the daemon that started it."""
     fd, parent = (int(argument) for argument in sys.argv[-2:])
     del sys.argv[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         raise SystemExit("the daemon that started this process is gone")
-    return Host(socket.socket(fileno=fd))
+    return CallServer(socket.socket(fileno=fd))
 
 
 def load_app(folder: Path) -> ModuleType:
-    """Import `app.py` of a folder, whose other modules it may import by name; HostError when a function is missing."""
+    """Import `app.py` of a folder, whose other modules it may import by name; ConventionError when a function is missing."""
     spec = importlib.util.spec_from_file_location("app", folder / "app.py")
     if spec is None or spec.loader is None:
-        raise HostError(f"{folder}: expected an app.py")
+        raise ConventionError(f"{folder}: expected an app.py")
     sys.path.insert(0, str(folder))
     app = importlib.util.module_from_spec(spec)
     sys.modules["app"] = app
     spec.loader.exec_module(app)
     missing = [name for name in APP_FUNCTIONS if not callable(getattr(app, name, None))]
     if missing:
-        raise HostError(f"app.py: expected the functions {', '.join(missing)}")
+        raise ConventionError(f"app.py: expected the functions {', '.join(missing)}")
     return app
 
 
@@ -121,14 +123,14 @@ class ModelFile:
     tensors: dict[str, Floats]
 
 
-def open_model(path: Path) -> ModelFile:
-    """Map a model file to read. The daemon has verified it: here nothing is checked again."""
+def open_model_file(path: Path) -> ModelFile:
+    """Map a model file to read. The daemon has verified it; nothing is checked again here."""
     with path.open("rb") as file:
         data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     return _model_in(data, data[: 8 + int.from_bytes(data[:8], "little")])
 
 
-def make_model(path: Path, head: bytes) -> ModelFile:
+def create_model_file(path: Path, head: bytes) -> ModelFile:
     """Map a file to write a model with this head into; a file of the right size is written over where it stands."""
     size = len(head) + 4 * sum(math.prod(field["shape"]) for field in json.loads(head[8:]).values())
     with path.open("a+b") as file:
@@ -151,11 +153,11 @@ def _model_in(data: mmap.mmap, head: bytes) -> ModelFile:
     )
 
 
-def state_of(model: Any) -> dict[str, Any]:
-    """Return the tensors of a model, sorted by name; HostError when one is not float32 or there are none."""
+def get_state(model: Any) -> dict[str, Any]:
+    """Return the tensors of a model, sorted by name; ConventionError when one is not float32 or there are none."""
     state = dict(sorted(model.state_dict().items()))
     if not state:
-        raise HostError("model(): its state_dict is empty; there is nothing to train")
+        raise ConventionError("model(): its state_dict is empty; there is nothing to train")
     for name, tensor in state.items():
         if str(tensor.dtype).rpartition(".")[2] != "float32":
             counts = name.rpartition(".")[2] == "num_batches_tracked"  # of a batch normalisation
@@ -164,14 +166,14 @@ def state_of(model: Any) -> dict[str, Any]:
                 if counts
                 else "convert it, or keep it out of the state_dict"
             )
-            raise HostError(f"tensor {name!r}: is {tensor.dtype}, expected float32; {how}")
+            raise ConventionError(f"tensor {name!r}: is {tensor.dtype}, expected float32; {how}")
     return state
 
 
 def load_weights(model: Any, tensors: Mapping[str, Floats]) -> None:
-    """Copy values into a model, straight into its memory where that is this machine's; HostError for another layout."""
-    state = state_of(model)
-    same_layout(state, tensors)
+    """Copy values into a model, straight into its memory where that is this machine's; ConventionError for another layout."""
+    state = get_state(model)
+    require_same_layout(state, tensors)
     elsewhere = {}
     for name, tensor in state.items():
         if not hasattr(tensor, "detach"):
@@ -185,29 +187,29 @@ def load_weights(model: Any, tensors: Mapping[str, Floats]) -> None:
 
 
 def store_weights(model: Any, tensors: Mapping[str, Floats]) -> None:
-    """Copy a model's values into `tensors`; HostError for another layout."""
-    state = state_of(model)
-    same_layout(state, tensors)
+    """Copy a model's values into `tensors`; ConventionError for another layout."""
+    state = get_state(model)
+    require_same_layout(state, tensors)
     for name, tensor in state.items():
         np.copyto(tensors[name], tensor.detach().cpu().numpy() if hasattr(tensor, "detach") else tensor)
 
 
-def same_layout(state: Mapping[str, Any], tensors: Mapping[str, Floats]) -> None:
-    """Raise HostError, naming the tensor, where a model and a file differ in names or shapes."""
+def require_same_layout(state: Mapping[str, Any], tensors: Mapping[str, Floats]) -> None:
+    """Raise ConventionError, which names the tensor, where a model and a file differ in names or shapes."""
     ours = {name: list(tensor.shape) for name, tensor in state.items()}
     theirs = {name: list(tensor.shape) for name, tensor in tensors.items()}
     for name in sorted(ours.keys() | theirs.keys()):
         if ours.get(name) != theirs.get(name):
-            raise HostError(
+            raise ConventionError(
                 f"tensor {name!r}: the app has shape {ours.get(name)}, the model file {theirs.get(name)}; "
                 "the app and the task's base model do not belong together"
             )
 
 
-def plain(value: object) -> Any:
-    """What of an app's value can go over the line: finite numbers, texts of at most 200 letters, mappings of these."""
+def to_json(value: object) -> Any:
+    """Return what JSON can hold of an app's value: finite numbers, texts of at most 200 letters, mappings of these."""
     if isinstance(value, Mapping):
-        return {str(key)[:200]: plain(item) for key, item in value.items()}
+        return {str(key)[:200]: to_json(item) for key, item in value.items()}
     item = value.item() if hasattr(value, "item") else value
     if isinstance(item, (bool, int)) or item is None:
         return item
@@ -216,11 +218,11 @@ def plain(value: object) -> Any:
     return str(item)[:200]
 
 
-def _one_line(error: BaseException) -> str:
-    """What an error says, and the last line of the app that led to it, if any."""
+def _summarize(error: BaseException) -> str:
+    """Return an error's message, and the last line of the app that led to it, if any."""
     frames = list(traceback.extract_tb(error.__traceback__))
     app = getattr(sys.modules.get("app"), "__file__", None)
     ours = [frame for frame in frames if app and Path(app).parent in Path(frame.filename).parents]
     where = "".join(f" ({Path(f.filename).name} line {f.lineno})" for f in (ours or frames)[-1:])
-    text = str(error) if isinstance(error, HostError) else f"{type(error).__name__}: {error}{where}"
+    text = str(error) if isinstance(error, ConventionError) else f"{type(error).__name__}: {error}{where}"
     return " ".join(text.split())[:2000]

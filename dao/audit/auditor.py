@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from dao.app import bundle as apps
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import statement_checks
 from dao.audit.content_checks import ContentChecks
 from dao.audit.evidence import Evidence, read_manifest, read_record
@@ -52,7 +52,7 @@ async def audit(
     round_id: RoundId,
     python: Path,
     limit: float = 600.0,
-    evaluator: Evaluator | None = None,
+    evaluator: GradientClient | None = None,
 ) -> AsyncIterator[Check]:
     """Yield a round's checks as they are made.
 
@@ -77,14 +77,14 @@ class _Auditor:
         task: TaskId,
         round_id: RoundId,
         scratch: Path,
-        evaluator: Evaluator | None,
+        evaluator: GradientClient | None,
     ) -> None:
         self._chain, self._source, self._task, self._round = chain, source, task, round_id
         self._scratch, self._given = scratch, evaluator
         self._record: Evidence | None = None
         self._manifest: Manifest | None = None
         self._previous: Manifest | None = None
-        self._started: Evaluator | None = None
+        self._started: GradientClient | None = None
 
     async def close(self) -> None:
         if self._started is not None:
@@ -180,13 +180,15 @@ class _Auditor:
             ("losses", contents.check_losses),
         ]
 
-    async def _app(self, contents: ContentChecks, python: Path, limit: float) -> Evaluator:
+    async def _app(self, contents: ContentChecks, python: Path, limit: float) -> GradientClient:
         path = await contents.fetch("app", contents.record.rules.app_hash, apps.MAX_BYTES)
         content = await asyncio.to_thread(path.read_bytes)
         folder = await asyncio.to_thread(apps.unpack, content, self._scratch / "app")
         if self._given is not None:
             return self._given
-        self._started = Evaluator(folder, python, self._scratch / "evaluator", limit=limit, keeps_log=False)
+        self._started = GradientClient(
+            folder, python, self._scratch / "evaluator", limit=limit, keeps_log=False
+        )
         return self._started
 
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import TypeVar
 
-from dao.app.gradient_client import Evaluated, Evaluator
+from dao.app.gradient_client import GradientClient, GradientFile
 from dao.audit.evidence import Evidence, fetch
 from dao.audit.findings import Differs, Missing, expect
 from dao.audit.replay import build_outcome
@@ -45,7 +45,7 @@ class ContentChecks:
         self.record, self.manifest = record, manifest
         self.inputs, self.outcome = get_inputs(record, manifest, previous), build_outcome(manifest)
         self.source, self.scratch = source, scratch
-        self.evaluator: Evaluator | None = None
+        self.evaluator: GradientClient | None = None
         self._base: tuple[Path, Model] | None = None
         self._model: Path | None = None
         self._shard: Path | None = None
@@ -237,7 +237,7 @@ class ContentChecks:
         path = await self.fetch(what, cid, compute_gradient_size(layout.values))
         return await asyncio.to_thread(tensor_files.open_gradient, path, layout)
 
-    async def _compare(self, what: str, published: Gradient, evaluated: Evaluated) -> str:
+    async def _compare(self, what: str, published: Gradient, evaluated: GradientFile) -> str:
         out = self.scratch / "gradient"
         computed = await asyncio.to_thread(
             tensor_files.write_gradient, evaluated.path, self.base[1].layout, out

@@ -41,7 +41,7 @@ class BlockClock:
             ticked.set()
 
 
-def moment(seconds: int) -> str:
+def format_time(seconds: int) -> str:
     """Write a block time, in Unix seconds, for people."""
     if seconds >= _NEVER:
         return "never"

@@ -1,20 +1,22 @@
-"""A view of the chain that only moves forward, but for a reorg: heads as they come, reads that name their block."""
+"""The chain as one of its nodes shows it: heads, reads that name their block, events; it goes back only by a reorg."""
 
 import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any, Self, TypeVar
 
-from dao.chain import events
+from dao.chain.blocks import BlockRef
+from dao.chain.contract_table import list_emitters
 from dao.chain.deployment import Deployment
+from dao.chain.event_codec import decode_log, get_topic
 from dao.chain.event_types import Event
-from dao.chain.heads import Heads
+from dao.chain.heads import HeadFollower
 from dao.chain.interface import FunctionAbi, load
 from dao.chain.reverts import reverted
-from dao.chain.rpc import PATIENCE, TIMEOUT, Answered, Rpc
-from dao.chain.track import BlockRef
+from dao.chain.rpc import PATIENCE, TIMEOUT, NodeError, Rpc
 from dao.core.errors import ConfigError, Reorged, RpcError
 from dao.core.types import Address, BlockNumber, Digest, Domain, RoundId, TaskId, Timestamp, hex_of
+from dao.runtime.backoff import pauses
 
 At = BlockRef | BlockNumber  # a block: by hash, so that a read of a vanished one fails, or by number
 E = TypeVar("E", bound=Event)
@@ -23,7 +25,7 @@ _AWAY = re.compile(
     r"not found|unknown block|outofrange|out of range|not available|header for hash", re.IGNORECASE
 )
 _NO_METHOD = -32601
-_LAG = 5.0  # seconds to wait for a node that is behind
+_FIRST_PAUSE, _LAG = 0.01, 5.0  # seconds to the second question to a node that is behind, and to the last
 _TOO_MANY = re.compile(r"range|results|limit|too many|size|exceed", re.IGNORECASE)
 _SPAN = 2000  # blocks of one eth_getLogs
 
@@ -34,7 +36,7 @@ class Chain:
     `confirmations`: how many blocks must stand on one before it is acted on; 0 acts on the head.
     """
 
-    def __init__(self, rpc: Rpc, heads: Heads, deployment: Deployment | None) -> None:
+    def __init__(self, rpc: Rpc, heads: HeadFollower, deployment: Deployment | None) -> None:
         """Use `connect`."""
         self._rpc = rpc
         self._heads = heads
@@ -58,7 +60,7 @@ class Chain:
         works with other contracts than the deployment names.
         """
         rpc = Rpc(url, limit, patience)
-        heads = Heads(rpc, confirmations, poll)
+        heads = HeadFollower(rpc, confirmations, poll)
         await heads.start(deployment.chain_id if deployment else None)
         chain = cls(rpc, heads, deployment)
         try:
@@ -80,23 +82,23 @@ class Chain:
         await self._heads.close()
 
     async def _expect_network(self, deployment: Deployment) -> None:
-        """What is read with a wrong address would be held against whoever stated something of it."""
+        """Raise unless the deployment is this chain's: reads at a wrong address would accuse honest nodes."""
         coordinator = hex_of(deployment.coordinator)
         if await self.request("eth_getCode", coordinator, "latest") in (None, "0x"):
             raise RpcError(f"{self.url}: no contract at {coordinator}; is this the network's chain?")
         views = load("TrainingCoordinator").functions
         names = ("token", "registry", "distributor")
-        found = await asyncio.gather(
+        answers = await asyncio.gather(
             *(self.call(deployment.coordinator, views[name], at=self.head()) for name in names)
         )
-        for name, (true,) in zip(names, found, strict=True):
-            if true != (said := getattr(deployment, name)):
+        for name, (address,) in zip(names, answers, strict=True):
+            if address != (stated := getattr(deployment, name)):
                 raise ConfigError(
-                    f"deployment.{name}: {hex_of(said)}, but the coordinator works with {hex_of(true)}; get the file "
+                    f"deployment.{name}: {hex_of(stated)}, but the coordinator works with {hex_of(address)}; get the file "
                     "of the network"
                 )
 
-    # what is known
+    # state
 
     @property
     def url(self) -> str:
@@ -110,7 +112,7 @@ class Chain:
 
     @property
     def deployment(self) -> Deployment:
-        """The network's contracts; ConfigError when connected without."""
+        """The network's contracts; ConfigError when it was connected without."""
         if self._deployment is None:
             raise ConfigError("chain: connected without a deployment; name the network's deployment file")
         return self._deployment
@@ -136,25 +138,25 @@ class Chain:
         return self._rpc.pushes
 
     def head(self) -> BlockRef:
-        """The newest block seen."""
+        """Return the newest block seen."""
         return self._heads.head
 
     def final(self) -> BlockRef:
-        """The newest block that may be acted on: `confirmations` deep."""
+        """Return the newest block that may be acted on: `confirmations` deep."""
         return self._heads.final
 
     def block_seen(self, number: int) -> BlockRef | None:
-        """A recent block of the chain by number, without asking."""
+        """Return a recent block by number, without a request."""
         return self._heads.at(number)
 
     # waiting
 
     async def changed(self, limit: float) -> bool:
-        """Wait for the next change of the head, at most `limit` seconds; whether there was one."""
+        """Wait for the next change of the head, at most `limit` seconds; return whether there was one."""
         return await self._heads.changed(limit)
 
     def hurry(self) -> None:
-        """Ask for the head now: there is reason to think that it has changed."""
+        """Ask for the head now, for it may have changed."""
         self._heads.hurry()
 
     async def reach(
@@ -170,16 +172,16 @@ class Chain:
             ):
                 return final
             if not await self.changed(end - loop.time()):
-                wanted = f"block {block}" if block is not None else f"block time {timestamp}"
+                goal = f"block {block}" if block is not None else f"block time {timestamp}"
                 raise RpcError(
                     f"{self.url}: at block {final.number}, time {final.timestamp}, after {limit:.0f} s; "
-                    f"expected {wanted}"
+                    f"expected {goal}"
                 )
 
     # reading
 
     async def request(self, method: str, *params: object, patience: float | None = None) -> Any:
-        """Ask the node, patiently; see Rpc.request."""
+        """Send a request to the node, repeated as Rpc.request says."""
         return await self._rpc.request(method, *params, patience=patience)
 
     async def ask(self, method: str, what: Mapping[str, object], at: At, label: str) -> Any:
@@ -192,11 +194,10 @@ class Chain:
             params.append({"blockHash": hex_of(at.hash)} if isinstance(at, BlockRef) else hex(at))
         loop = asyncio.get_running_loop()
         end = loop.time() + _LAG
-        pause = 0.01
-        while True:
+        for pause in pauses(_FIRST_PAUSE, _LAG, spread=0):
             try:
                 return await self.request(method, *params)
-            except Answered as error:
+            except NodeError as error:
                 if error.revert is not None:
                     raise reverted(label, error.revert, error.reason) from None
                 if not is_away(error):
@@ -208,7 +209,7 @@ class Chain:
                 if loop.time() > end:
                     raise
             await asyncio.sleep(pause)
-            pause *= 2
+        raise AssertionError  # pauses do not end
 
     async def call(self, to: Address, function: FunctionAbi, *args: object, at: At) -> tuple[Any, ...]:
         """Call a view at a block: one value per output.
@@ -225,7 +226,7 @@ class Chain:
         return function.decode(data)
 
     async def block(self, which: BlockNumber | Digest) -> BlockRef | None:
-        """A block by number or hash, or None when the node has none such."""
+        """Return a block by number or hash, or None when the node has none such."""
         return await self._heads.block(which)
 
     async def is_canonical(self, block: BlockRef) -> bool:
@@ -233,43 +234,42 @@ class Chain:
         return await self._heads.is_canonical(block)
 
     async def logs(self, where: Mapping[str, object], at: At | tuple[BlockNumber, BlockNumber]) -> list[Any]:
-        """Raw logs that match `where` (address, topics) in one block or in an inclusive range, halved when too large.
+        """Return raw logs that match `where` (address, topics) in one block or an inclusive range, halved when too large.
 
         Raises Reorged when the one block is gone.
         """
         if isinstance(at, BlockRef):
             one_block = {**where, "blockHash": hex_of(at.hash)}
-            logs: list[Any] = await self.ask("eth_getLogs", one_block, at, "eth_getLogs")
-            return logs
+            return list(await self.ask("eth_getLogs", one_block, at, "eth_getLogs"))
         first, last = at if isinstance(at, tuple) else (at, at)
-        found: list[Any] = []
+        logs = []
         span = _SPAN
         while first <= last:
             end = min(first + span - 1, last)
             try:
-                found += await self.request(
+                logs += await self.request(
                     "eth_getLogs", {**where, "fromBlock": hex(first), "toBlock": hex(end)}
                 )
-            except Answered as error:
+            except NodeError as error:
                 if end == first or not _TOO_MANY.search(error.reason):
                     raise
                 span = max(1, (end - first + 1) // 2)
                 continue
             first = BlockNumber(end + 1)
-        return found
+        return logs
 
     async def decode(self, logs: list[Any]) -> list[Event]:
         """Read raw logs as events, in order; those of no known event are left out."""
-        found = []
+        events = []
         times: dict[str, Timestamp] = {}
         for log in sorted(logs, key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16))):
             digest = log["blockHash"]
             if digest not in times:
                 times[digest] = await self._time_of(log)
-            event = events.decode_log(log, times[digest])
+            event = decode_log(log, times[digest])
             if event is not None:
-                found.append(event)
-        return found
+                events.append(event)
+        return events
 
     async def past(
         self,
@@ -281,35 +281,26 @@ class Chain:
         from_block: BlockNumber | None = None,
         to_block: BlockNumber | None = None,
     ) -> list[E]:
-        """All events of one kind up to a block (else the final one), in order; of a task, round or owner where given.
+        """Return all events of one kind up to a block (else the final one), in order, of one task, round or owner if named.
 
         An `owner` is for events that have it as their first field.
         """
         where = self.filter_of((kind,), task, round)
         if owner is not None:
-            where["topics"] = [hex_of(events.topic_of(kind)), hex_of(owner.rjust(32, b"\0"))]
+            where["topics"] = [hex_of(get_topic(kind)), hex_of(owner.rjust(32, b"\0"))]
         first = self.deployment.block if from_block is None else from_block
         last = self.final().number if to_block is None else to_block
-        found = await self.decode(await self.logs(where, (first, last)))
-        return [event for event in found if isinstance(event, kind)]
+        events = await self.decode(await self.logs(where, (first, last)))
+        return [event for event in events if isinstance(event, kind)]
 
     def filter_of(
-        self, kinds: tuple[type[Event], ...], task: TaskId | None = None, round_: RoundId | None = None
+        self, kinds: tuple[type[Event], ...], task: TaskId | None = None, round_id: RoundId | None = None
     ) -> dict[str, object]:
-        """The address and topics of eth_getLogs for kinds of events, of one task and round where these have them."""
-        deployment = self.deployment
-        addresses = {
-            "TrainingCoordinator": deployment.coordinator,
-            "SupernodeRegistry": deployment.registry,
-            "RewardDistributor": deployment.distributor,
-            "DaoToken": deployment.token,
-            "DaoGovernor": deployment.governor,
-            "TimelockController": deployment.timelock,
-        }
-        names = {name for kind in kinds for name in events.contracts_of(kind)}
-        topics: list[object] = [[hex_of(events.topic_of(kind)) for kind in kinds]]
-        topics += [f"0x{number:064x}" for number in (task, round_) if number is not None]
-        return {"address": [hex_of(addresses[name]) for name in sorted(names)], "topics": topics}
+        """Return the address and topics of eth_getLogs for kinds of events, of one task and round where these have them."""
+        topics: list[object] = [[hex_of(get_topic(kind)) for kind in kinds]]
+        topics += [f"0x{number:064x}" for number in (task, round_id) if number is not None]
+        emitters = [getattr(self.deployment, row.field) for row in list_emitters(kinds)]
+        return {"address": list(map(hex_of, emitters)), "topics": topics}
 
     async def _time_of(self, log: Any) -> Timestamp:
         if log.get("blockTimestamp") is not None:
@@ -322,6 +313,6 @@ class Chain:
         return block.timestamp
 
 
-def is_away(error: Answered) -> bool:
+def is_away(error: NodeError) -> bool:
     """Whether the node says that it does not have a block."""
     return error.code != _NO_METHOD and _AWAY.search(error.reason) is not None

@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 from dao.chain.client import At, Chain
-from dao.chain.events import rules_of
+from dao.chain.contract_table import FIELDS
 from dao.chain.interface import Interface, load
+from dao.chain.structs import rules_fields, rules_of
 from dao.core.types import (
     Address,
     BlockNumber,
-    Codec,
     Digest,
     Phase,
     Result,
@@ -28,7 +28,7 @@ NO_LIMIT = Wei((1 << 256) - 1)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a transaction does; `to` None creates a contract. `label` names it in logs and errors."""
+    """The content of a transaction; `to` None creates a contract. `label` names it in logs and errors."""
 
     to: Address | None
     data: bytes
@@ -37,7 +37,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class SupernodeStake:
-    """What the registry holds of an operator (ISupernodeRegistry.Supernode); no owner: the zero address."""
+    """The stake behind an operator (ISupernodeRegistry.Supernode); without an owner: the zero address."""
 
     owner: Address
     active: Wei
@@ -46,17 +46,23 @@ class SupernodeStake:
 
 
 class Contract:
-    """A contract at its address: what the classes here have in common."""
+    """A contract of the network, at its address; `name` is its row's in CONTRACTS, and set by each class below."""
 
-    name: ClassVar[str]
+    name: str
 
-    def __init__(self, chain: Chain, address: Address) -> None:
-        self.address = address
+    def __init__(self, chain: Chain, name: str | None = None) -> None:
+        self.name = name or self.name
+        self.address: Address = getattr(chain.deployment, FIELDS[self.name])
         self._chain = chain
         self._interface: Interface = load(self.name)
 
+    @property
+    def has_owner(self) -> bool:
+        """Whether some settings may be changed by one account alone."""
+        return "owner" in self._interface.functions
+
     async def owner(self, at: At) -> Address:
-        """Who may change its settings, where it has an owner: the timelock."""
+        """Return the account that may change its settings; it should be the timelock."""
         return Address(await self._read("owner", at=at))
 
     async def _read(self, function: str, *args: object, at: At) -> Any:
@@ -73,217 +79,211 @@ class Coordinator(Contract):
 
     name = "TrainingCoordinator"
 
-    def __init__(self, chain: Chain) -> None:
-        super().__init__(chain, chain.deployment.coordinator)
-
     async def rules_of(self, task: TaskId, at: At) -> Rules:
-        """The rules that a task's next round opens with; Reverted when there is no such task."""
+        """Return the rules that a task's next round opens with; Reverted when there is no such task."""
         return rules_of(await self._read("rulesOf", task, at=at))
 
-    async def rules_of_round(self, task: TaskId, round_: RoundId, at: At) -> Rules:
-        """The rules that a round opened with; Reverted when there is no such round."""
-        return rules_of(await self._read("rulesOfRound", task, round_, at=at))
+    async def rules_of_round(self, task: TaskId, round_id: RoundId, at: At) -> Rules:
+        """Return the rules that a round opened with; Reverted when there is no such round."""
+        return rules_of(await self._read("rulesOfRound", task, round_id, at=at))
 
     async def task_of(self, task: TaskId, at: At) -> TaskState:
-        """What a task has come to; Reverted when there is none."""
+        """Return the state of a task; Reverted when there is none."""
         return TaskState(*await self._read("taskOf", task, at=at))
 
-    async def round_of(self, task: TaskId, round_: RoundId, at: At) -> RoundState:
-        """What a round has come to; phase NONE when there is none."""
-        fields = await self._read("roundOf", task, round_, at=at)
+    async def round_of(self, task: TaskId, round_id: RoundId, at: At) -> RoundState:
+        """Return the state of a round; its phase is NONE when there is none."""
+        fields = await self._read("roundOf", task, round_id, at=at)
         return replace(RoundState(*fields), phase=Phase(fields[7]))
 
-    async def forced_hash_of(self, task: TaskId, round_: RoundId, at: At) -> Digest:
-        """The chain over the round's forced commits, which the result must state."""
-        return Digest(await self._read("forcedHashOf", task, round_, at=at))
+    async def forced_hash_of(self, task: TaskId, round_id: RoundId, at: At) -> Digest:
+        """Return the chained hash of the round's forced commits, which the result must state."""
+        return Digest(await self._read("forcedHashOf", task, round_id, at=at))
 
-    async def contested_count_of(self, task: TaskId, round_: RoundId, at: At) -> int:
-        """How many forced commits after the result nobody has dismissed."""
-        return int(await self._read("contestedCountOf", task, round_, at=at))
+    async def contested_count_of(self, task: TaskId, round_id: RoundId, at: At) -> int:
+        """Return how many forced commits after the result are not dismissed."""
+        return int(await self._read("contestedCountOf", task, round_id, at=at))
 
     async def is_joined(self, task: TaskId, operator: Address, at: At) -> bool:
         """Whether a Supernode takes part in a task."""
         return bool(await self._read("isJoined", task, operator, at=at))
 
     async def task_count(self, at: At) -> int:
-        """How many tasks there are; they are numbered from 1."""
+        """Return the number of tasks; they are numbered from 1."""
         return int(await self._read("taskCount", at=at))
 
     def create_task(self, rules: Rules, funds: Wei) -> Call:
-        """By the DAO, which has approved the distributor for `funds`."""
+        """Create a task with funds in escrow. Only the DAO, which has approved the distributor for `funds`."""
         return self._call("createTask", rules_fields(rules), funds)
 
     def close_task(self, task: TaskId, refund_to: Address) -> Call:
-        """By the DAO."""
+        """Close a task for good and refund its escrow. Only the DAO."""
         return self._call("closeTask", task, refund_to)
 
     def change_rules(self, task: TaskId, rules: Rules) -> Call:
-        """By the DAO, for the rounds that open from then on."""
+        """Change the rules of the rounds that open from then on. Only the DAO."""
         return self._call("changeRules", task, rules_fields(rules))
 
     def set_superlink(self, task: TaskId, superlink: Address) -> Call:
-        """By the DAO, for the rounds that open from then on."""
+        """Change the Superlink of the rounds that open from then on. Only the DAO."""
         return self._call("setSuperlink", task, superlink)
 
     def admit(self, task: TaskId, owner: Address, admitted: bool = True) -> Call:
-        """By the DAO."""
+        """Admit an owner to a task, or (`admitted` False) no longer. Only the DAO."""
         return self._call("admit", task, owner, admitted)
 
-    def resolve(self, task: TaskId, round_: RoundId, valid: bool) -> Call:
-        """By the DAO."""
-        return self._call("resolve", task, round_, valid)
+    def resolve(self, task: TaskId, round_id: RoundId, valid: bool) -> Call:
+        """Decide a challenge: the result is valid, or void. Only the DAO."""
+        return self._call("resolve", task, round_id, valid)
 
     def pause(self) -> Call:
-        """By the DAO."""
+        """Stop new tasks, members and rounds. Only the DAO."""
         return self._call("pause")
 
     def unpause(self) -> Call:
-        """By the DAO."""
+        """Let entries work again. Only the DAO."""
         return self._call("unpause")
 
     def join(self, task: TaskId, operator: Address) -> Call:
-        """By the Supernode's owner."""
+        """Let a Supernode take part in a task. Only its owner."""
         return self._call("join", task, operator)
 
     def leave(self, task: TaskId, operator: Address) -> Call:
-        """By the Supernode's owner or operator."""
+        """Take a Supernode out of a task. Only its owner or operator."""
         return self._call("leave", task, operator)
 
     def expire(self, task: TaskId, operator: Address) -> Call:
-        """By anyone."""
+        """Take out a Supernode that no longer meets the task's rules. Anyone."""
         return self._call("expire", task, operator)
 
     def open_round(self, task: TaskId) -> Call:
-        """By anyone."""
+        """Open the task's next round. Anyone."""
         return self._call("openRound", task)
 
     def commit(
-        self, task: TaskId, round_: RoundId, node: Address, commitment: Digest, signature: bytes
+        self, task: TaskId, round_id: RoundId, node: Address, commitment: Digest, signature: bytes
     ) -> Call:
-        """A node's signed commit, by anyone."""
-        return self._call("commit", task, round_, node, commitment, signature)
+        """Force a node's signed commit into the round. Anyone."""
+        return self._call("commit", task, round_id, node, commitment, signature)
 
-    def close_commits(self, task: TaskId, round_: RoundId, root: Digest, commits: int) -> Call:
-        """By the Superlink."""
-        return self._call("closeCommits", task, round_, root, commits)
+    def close_commits(self, task: TaskId, round_id: RoundId, root: Digest, commits: int) -> Call:
+        """Close the commits with their Merkle root, and draw the seed. Only the Superlink."""
+        return self._call("closeCommits", task, round_id, root, commits)
 
-    def post_result(self, task: TaskId, round_: RoundId, seed: Digest, result: Result) -> Call:
-        """By the Superlink; `seed` is the one that commits were closed with."""
-        return self._call("postResult", task, round_, seed, astuple(result))
+    def post_result(self, task: TaskId, round_id: RoundId, seed: Digest, result: Result) -> Call:
+        """Post the result; `seed` is the one that commits were closed with. Only the Superlink."""
+        return self._call("postResult", task, round_id, seed, astuple(result))
 
     def dismiss(
         self,
         task: TaskId,
-        round_: RoundId,
+        round_id: RoundId,
         node: Address,
         commitment: Digest,
         index: int,
         proof: Sequence[Digest],
         result: Result,
     ) -> Call:
-        """By anyone: the contested commit is number `index` under the posted result's commits root."""
-        return self._call("dismiss", task, round_, node, commitment, index, list(proof), astuple(result))
+        """Answer a contest: the commit is number `index` under the posted result's commits root. Anyone."""
+        return self._call("dismiss", task, round_id, node, commitment, index, list(proof), astuple(result))
 
-    def challenge(self, task: TaskId, round_: RoundId, reason: str) -> Call:
-        """By anyone who has approved the coordinator for the bond."""
-        return self._call("challenge", task, round_, reason)
+    def challenge(self, task: TaskId, round_id: RoundId, reason: str) -> Call:
+        """Freeze the posted result until the DAO decides. Anyone who has approved the coordinator for the bond."""
+        return self._call("challenge", task, round_id, reason)
 
-    def finalize(self, task: TaskId, round_: RoundId, result: Result) -> Call:
-        """By anyone, with the posted result."""
-        return self._call("finalize", task, round_, astuple(result))
+    def finalize(self, task: TaskId, round_id: RoundId, result: Result) -> Call:
+        """Activate the posted result's rewards after the challenge period. Anyone."""
+        return self._call("finalize", task, round_id, astuple(result))
 
-    def abort(self, task: TaskId, round_: RoundId) -> Call:
-        """By anyone, past a deadline."""
-        return self._call("abort", task, round_)
+    def abort(self, task: TaskId, round_id: RoundId) -> Call:
+        """End a round that missed a deadline or its quorum. Anyone."""
+        return self._call("abort", task, round_id)
 
-    def void_round(self, task: TaskId, round_: RoundId) -> Call:
-        """By anyone, when a result does not stand."""
-        return self._call("voidRound", task, round_)
+    def void_round(self, task: TaskId, round_id: RoundId) -> Call:
+        """Void a result that does not stand. Anyone."""
+        return self._call("voidRound", task, round_id)
 
 
 class Votes(Contract):
-    """What token and registry have in common: votes that are delegated, and counted by time (ERC-5805)."""
+    """The votes of token and registry: delegated, and counted by time (ERC-5805)."""
 
     async def delegate_of(self, account: Address, at: At) -> Address:
-        """Whom an account's tokens here vote for; the zero address: nobody."""
+        """Return the delegate of an account's tokens here; the zero address: none."""
         return Address(await self._read("delegates", account, at=at))
 
     async def votes_of(self, account: Address, at: At) -> Wei:
-        """The votes delegated to an account."""
+        """Return the votes delegated to an account."""
         return Wei(await self._read("getVotes", account, at=at))
 
     async def past_votes_of(self, account: Address, when: Timestamp, at: At) -> Wei:
-        """The votes of an account at a time before that of block `at`."""
+        """Return the votes of an account at a time before that of block `at`."""
         return Wei(await self._read("getPastVotes", account, when, at=at))
 
     async def nonce_of(self, account: Address, at: At) -> int:
-        """The nonce of an account's next signature for this contract."""
+        """Return the nonce of an account's next signature for this contract."""
         return int(await self._read("nonces", account, at=at))
 
     def delegate(self, to: Address) -> Call:
-        """By the holder: votes count only once delegated, to oneself or another."""
+        """Delegate the sender's votes; they count only once delegated, to oneself or another."""
         return self._call("delegate", to)
 
     def delegate_by_sig(self, to: Address, nonce: int, expiry: Timestamp, signature: bytes) -> Call:
-        """By anyone, with the holder's 65 bytes of signature of Delegation (EIP-712); good until `expiry`."""
+        """Delegate by the holder's 65-byte signature of Delegation (EIP-712), good until `expiry`. Anyone."""
         r, s, v = signature[:32], signature[32:64], signature[64]
         return self._call("delegateBySig", to, nonce, expiry, v, r, s)
 
 
 class Registry(Votes):
-    """SupernodeRegistry: who stakes behind whom."""
+    """SupernodeRegistry: the stakes of owners behind operators."""
 
     name = "SupernodeRegistry"
 
-    def __init__(self, chain: Chain) -> None:
-        super().__init__(chain, chain.deployment.registry)
-
     async def supernode(self, operator: Address, at: At) -> SupernodeStake:
-        """What is held of an operator."""
+        """Return the stake behind an operator, and its owner."""
         return SupernodeStake(*await self._read("supernode", operator, at=at))
 
     async def owner_of(self, operator: Address, at: At) -> Address:
-        """The owner, or the zero address where the operator is not registered."""
+        """Return the owner, or the zero address where the operator is not registered."""
         return Address(await self._read("ownerOf", operator, at=at))
 
     async def stake_of(self, operator: Address, at: At) -> Wei:
-        """The active stake."""
+        """Return the active stake."""
         return Wei(await self._read("stakeOf", operator, at=at))
 
     async def stake_at(self, operator: Address, block: BlockNumber, at: At) -> Wei:
-        """The active stake at the end of `block`, which lies before `at`."""
+        """Return the active stake at the end of `block`, which lies before `at`."""
         return Wei(await self._read("stakeAt", operator, block, at=at))
 
     async def unbonding_period(self, at: At) -> int:
-        """How long stake stays locked on its way out, in seconds."""
+        """Return how long stake stays locked on its way out, in seconds."""
         return int(await self._read("unbondingPeriod", at=at))
 
     async def minimum_stake(self, at: At) -> Wei:
-        """The least stake of a Supernode."""
+        """Return the least stake of a Supernode."""
         return Wei(await self._read("minimumStake", at=at))
 
     def register(self, operator: Address, amount: Wei, signature: bytes) -> Call:
-        """By the owner, who has approved the registry; `signature` of `operator_digest` by the operator."""
+        """Stake behind a new operator, whose `signature` of `operator_digest` consents. The owner, who has approved the registry."""
         return self._call("register", operator, amount, signature)
 
     def add_stake(self, operator: Address, amount: Wei) -> Call:
-        """By the owner, who has approved the registry."""
+        """Add stake. Only the owner, who has approved the registry."""
         return self._call("addStake", operator, amount)
 
     def unbond(self, operator: Address, amount: Wei) -> Call:
-        """By the owner."""
+        """Start the unbonding of stake. Only the owner."""
         return self._call("unbond", operator, amount)
 
     def withdraw(self, operator: Address) -> Call:
-        """By anyone: released stake goes to the owner."""
+        """Return released stake to the owner. Anyone."""
         return self._call("withdraw", operator)
 
     def pause(self) -> Call:
-        """By the DAO."""
+        """Stop new stakes. Only the DAO."""
         return self._call("pause")
 
     def unpause(self) -> Call:
-        """By the DAO."""
+        """Let stakes in again. Only the DAO."""
         return self._call("unpause")
 
 
@@ -292,35 +292,32 @@ class Distributor(Contract):
 
     name = "RewardDistributor"
 
-    def __init__(self, chain: Chain) -> None:
-        super().__init__(chain, chain.deployment.distributor)
-
     async def funded_of(self, task: TaskId, at: At) -> Wei:
-        """What went into a task's escrow, less refunds."""
+        """Return all funds of a task's escrow, less refunds."""
         return Wei(await self._read("fundedOf", task, at=at))
 
     async def total_of(self, task: TaskId, at: At) -> Wei:
-        """All rewards under the active root, paid ones included."""
+        """Return all rewards under the active root, paid ones included."""
         return Wei(await self._read("totalOf", task, at=at))
 
     async def available_of(self, task: TaskId, at: At) -> Wei:
-        """What no active root has promised."""
+        """Return the funds that no active root has promised."""
         return Wei(await self._read("availableOf", task, at=at))
 
     async def root_of(self, task: TaskId, at: At) -> Digest:
-        """The active reward root."""
+        """Return the active reward root."""
         return Digest(await self._read("rootOf", task, at=at))
 
     async def claimed_of(self, task: TaskId, owner: Address, at: At) -> Wei:
-        """What an owner has been paid."""
+        """Return the rewards that an owner has been paid."""
         return Wei(await self._read("claimedOf", task, owner, at=at))
 
     def fund(self, task: TaskId, amount: Wei) -> Call:
-        """By anyone who has approved the distributor."""
+        """Put tokens into a task's escrow. Anyone who has approved the distributor."""
         return self._call("fund", task, amount)
 
     def claim(self, task: TaskId, owner: Address, cumulative: Wei, proof: Sequence[Digest]) -> Call:
-        """By anyone: the owner is paid."""
+        """Pay an owner its rewards up to `cumulative`. Anyone."""
         return self._call("claim", task, owner, cumulative, list(proof))
 
 
@@ -329,30 +326,22 @@ class Token(Votes):
 
     name = "DaoToken"
 
-    def __init__(self, chain: Chain) -> None:
-        super().__init__(chain, chain.deployment.token)
-
     async def balance_of(self, account: Address, at: At) -> Wei:
-        """What an account holds."""
+        """Return an account's tokens."""
         return Wei(await self._read("balanceOf", account, at=at))
 
     async def allowance(self, owner: Address, spender: Address, at: At) -> Wei:
-        """What `spender` may take of `owner`'s."""
+        """Return how many of `owner`'s tokens `spender` may take."""
         return Wei(await self._read("allowance", owner, spender, at=at))
 
     async def total_supply(self, at: At) -> Wei:
-        """All tokens there are."""
+        """Return all tokens there are."""
         return Wei(await self._read("totalSupply", at=at))
 
     def transfer(self, to: Address, amount: Wei) -> Call:
-        """By the holder."""
+        """Send tokens of the sender."""
         return self._call("transfer", to, amount)
 
     def approve(self, spender: Address, amount: Wei) -> Call:
-        """By the holder."""
+        """Let a spender take tokens of the sender."""
         return self._call("approve", spender, amount)
-
-
-def rules_fields(rules: Rules) -> tuple[object, ...]:
-    """TaskRules as the ABI has them."""
-    return tuple(value.number if isinstance(value, Codec) else value for value in astuple(rules))

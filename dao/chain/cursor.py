@@ -1,14 +1,14 @@
-"""Events in order, each once, without gaps: pushed, caught up after a break, taken back after a reorg."""
+"""Events in order, each once, without gaps: as they come, after a break, and taken back by a reorg."""
 
 import logging
 from collections import deque
 from typing import Any, Self
 
-from dao.chain import events
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
+from dao.chain.contract_table import EVENTS
 from dao.chain.event_types import Event, TaskEvent
 from dao.chain.events import Reorg
-from dao.chain.track import BlockRef
 from dao.core.errors import ChainError, Reorged
 from dao.core.types import BlockNumber, TaskId
 
@@ -18,10 +18,8 @@ _NEAR = (
 )
 _RANGE = 10_000  # blocks of one step while catching up
 _REMEMBERED = 1024  # blocks
-_WAIT = 60.0  # seconds until the chain is looked at again without a new head
+_WAIT = 60.0  # seconds without a new head until the chain is read again
 _RETRY = 1.0  # seconds after a failure
-
-ALL: tuple[type[Event], ...] = tuple(kind for kinds in events.EVENTS.values() for kind in kinds)
 
 
 class EventCursor:
@@ -35,7 +33,7 @@ class EventCursor:
         self,
         chain: Chain,
         from_block: BlockNumber,
-        kinds: tuple[type[Event], ...] = ALL,
+        kinds: tuple[type[Event], ...] = EVENTS,
         task: TaskId | None = None,
     ) -> None:
         self._chain = chain
@@ -57,7 +55,7 @@ class EventCursor:
         return self
 
     async def __anext__(self) -> Event | Reorg:
-        """The next event. Trouble with the node is waited out: put a limit on the wait where there must be one."""
+        """Return the next event, however long the node is in trouble: bound the wait where there must be a limit."""
         while True:
             try:
                 reorg = await self._vanished()
@@ -101,10 +99,10 @@ class EventCursor:
             await chain.changed(_RETRY)
             return
         logs = await chain.logs(self._where, block if last == first else (first, last))
-        found = await chain.decode(logs)
+        events = await chain.decode(logs)
         if not all(self._fits(log) for log in logs):
             raise Reorged(f"blocks {first} to {last}: changed while they were read")
-        self._ready.extend(event for event in found if self._is_wanted(event))
+        self._ready.extend(event for event in events if self._is_of_task(event))
         self._seen.append(block)
         self._next = BlockNumber(last + 1)
 
@@ -112,5 +110,5 @@ class EventCursor:
         seen = self._chain.block_seen(int(log["blockNumber"], 16))
         return seen is None or seen.hash == bytes.fromhex(log["blockHash"][2:])
 
-    def _is_wanted(self, event: Event) -> bool:
+    def _is_of_task(self, event: Event) -> bool:
         return self._task is None or not isinstance(event, TaskEvent) or event.task == self._task

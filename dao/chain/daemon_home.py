@@ -19,26 +19,26 @@ SCRYPT_WORK = 262_144
 
 
 def create_home(
-    kind: type[HomeSettings], home: Path, url: str | None, deployment: Path | None, work: int = SCRYPT_WORK
+    kind: type[HomeSettings], home: Path, rpc: str | None, deployment: Path | None, work: int = SCRYPT_WORK
 ) -> Address:
     """Create a home folder, readable by this user only, with an operator's key, its password and config.toml.
 
     The password is COMMONWEIGHT_PASSWORD's where that is set. `deployment` is the network's file, which is copied;
-    `url`, the address of a node of its chain, is written into the settings unless they exist. Returns the operator;
+    `rpc`, the address of a node of its chain, is written into the settings unless they exist. Returns the operator;
     KeyFileError when there is a key already.
     """
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
-    flags = {"chain": {"url": url}} if url is not None and not (home / FILE).exists() else {}
+    flags = {"chain": {"rpc": rpc}} if rpc is not None and not (home / FILE).exists() else {}
     settings = kind.load(home, **flags)
     if settings.at(settings.key.keystore).exists():
         raise KeyFileError(f"{home}: has an operator's key already; choose another folder by --home")
     if deployment is not None:
         keep_deployment(deployment, home)
-    password = os.environ.get(PASSWORD_VARIABLE) or _write_password(settings.at(settings.key.password))
+    password = os.environ.get(PASSWORD_VARIABLE) or _write_password(settings.at(settings.key.password_file))
     signer = Signer.create(settings.at(settings.key.keystore), password, work)
     if not (home / FILE).exists():
-        (home / FILE).write_text(f'[chain]\nurl = "{settings.chain.url}"\n', encoding="utf-8")
+        (home / FILE).write_text(f'[chain]\nrpc = "{settings.chain.rpc}"\n', encoding="utf-8")
     return signer.address
 
 
@@ -64,7 +64,7 @@ def outbox_file(settings: HomeSettings, account: Address) -> Path:
 
 def lock_home(settings: HomeSettings, account: Address) -> AbstractContextManager[None]:
     """Hold the locks of a home folder and of an account on its chain; LockedError when another process does."""
-    chain = chain_name(load_deployment(settings).chain_id, settings.chain.url)
+    chain = chain_name(load_deployment(settings).chain_id, settings.chain.rpc)
     return only_daemon(settings.home, account, chain)
 
 
@@ -72,7 +72,7 @@ def lock_home(settings: HomeSettings, account: Address) -> AbstractContextManage
 async def connect_chain(settings: HomeSettings) -> AsyncIterator[Chain]:
     """Connect to the chain that the settings name."""
     deployment, confirmations = load_deployment(settings), settings.chain.confirmations
-    async with await Chain.connect(settings.chain.url, deployment, confirmations) as chain:
+    async with await Chain.connect(settings.chain.rpc, deployment, confirmations) as chain:
         yield chain
 
 

@@ -1,4 +1,4 @@
-"""Puts a network's contracts on a chain, and does what the DAO decides through its timelock."""
+"""Deploys a network's contracts, and makes calls through its timelock while the deployer still may."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,8 @@ from dao.chain.deployment import Deployment
 from dao.chain.events import TaskCreated
 from dao.chain.governance import Timelock
 from dao.chain.interface import load
-from dao.chain.sender import Sender, TxReceipt
+from dao.chain.receipts import TxReceipt
+from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.core.errors import ChainError
 from dao.core.keccak import keccak256
@@ -25,9 +26,9 @@ READY_LIMIT = 60.0  # seconds beyond the timelock's delay until an operation mus
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """What a network is made with. Periods in seconds, amounts in wei.
+    """The parameters of a new network. Periods in seconds, amounts in wei.
 
-    The whole supply goes to the timelock, which owns every contract; who deploys proposes and executes there, until
+    The whole supply goes to the timelock, which owns every contract; the deployer proposes and executes there until
     dao.chain.handover.hand_over leaves both to the governor.
     """
 
@@ -58,11 +59,11 @@ async def deploy(url: str, signer: Signer, params: Params, path: Path) -> Deploy
         registry, _ = await _create(
             sender, "SupernodeRegistry", token, params.minimum_stake, params.unbonding_period, timelock
         )
-        # the distributor must know the coordinator and the coordinator the distributor: the first is told an address
-        # that the second will have if the account does nothing else in between
+        # distributor and coordinator must know each other: the first is made with the address that the second will
+        # have if the account sends nothing else in between
         nonce = int(await chain.request("eth_getTransactionCount", hex_of(signer.address), "latest"), 16)
         distributor, _ = await _create(
-            sender, "RewardDistributor", token, created_address(signer.address, nonce + 1)
+            sender, "RewardDistributor", token, compute_created_address(signer.address, nonce + 1)
         )
         coordinator, _ = await _create(sender, "TrainingCoordinator", token, registry, distributor, timelock)
         power, _ = await _create(sender, "VotingPower", token, registry, timelock, distributor)
@@ -77,8 +78,8 @@ async def deploy(url: str, signer: Signer, params: Params, path: Path) -> Deploy
         return deployment
 
 
-def created_address(account: Address, nonce: int) -> Address:
-    """The address of what an account creates with a transaction of this nonce: the end of keccak256(rlp)."""
+def compute_created_address(account: Address, nonce: int) -> Address:
+    """Return the address of the contract that a transaction of this nonce creates: the end of keccak256(rlp)."""
     number = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
     encoded = number if len(number) == 1 and number[0] < 0x80 else bytes([0x80 + len(number)]) + number
     body = b"\x94" + account + encoded
@@ -88,7 +89,7 @@ def created_address(account: Address, nonce: int) -> Address:
 async def timelock_execute(
     chain: Chain, sender: Sender, calls: Sequence[Call], key: str | None = None
 ) -> TxReceipt:
-    """Have the timelock make calls, all or none: schedule them, wait for its delay, execute; the last receipt.
+    """Make calls through the timelock, all or none: schedule, wait for its delay, execute; return the last receipt.
 
     The sender is proposer and executor. With a `key`, an interrupted call can be repeated. Reverted when one call is
     refused.
@@ -135,10 +136,10 @@ async def _create(sender: Sender, contract: str, *args: object) -> tuple[Address
 
 async def _check(chain: Chain, deployment: Deployment) -> None:
     """Fail where the distributor and the coordinator do not know each other."""
-    asked = load("RewardDistributor").functions["coordinator"]
-    (known,) = await chain.call(deployment.distributor, asked, at=chain.head())
-    if known != deployment.coordinator:
+    function = load("RewardDistributor").functions["coordinator"]
+    (coordinator,) = await chain.call(deployment.distributor, function, at=chain.head())
+    if coordinator != deployment.coordinator:
         raise ChainError(
-            f"RewardDistributor: made for a coordinator at {hex_of(known)}, which is at "
+            f"RewardDistributor: made for a coordinator at {hex_of(coordinator)}, which is at "
             f"{hex_of(deployment.coordinator)}; deploy again, from an account that does nothing else meanwhile"
         )

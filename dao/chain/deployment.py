@@ -1,22 +1,23 @@
-"""Where a network's contracts are: what everyone who joins needs to know of it, in one JSON file."""
+"""Where a network's contracts are: all that a member needs to know of it, in one JSON file."""
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from dao.chain.contract_table import CONTRACTS
 from dao.core.errors import ConfigError, DecodeError
 from dao.core.formats.address import address_of
 from dao.core.types import Address, BlockNumber, hex_of
 
 _MAX_FILE = 64 * 1024
 FILE = "deployment.json"  # in a daemon's folder
-ADDRESSES = ("token", "registry", "coordinator", "distributor", "timelock", "voting_power", "governor")
+ADDRESSES = tuple(row.field for row in CONTRACTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """The addresses of one network; `block` is where its history begins."""
+    """The addresses of one network, those of CONTRACTS; `block` is where its history begins."""
 
     chain_id: int
     block: BlockNumber
@@ -53,7 +54,7 @@ class Deployment:
             return cls(
                 _whole(fields, "chain_id"),
                 BlockNumber(_whole(fields, "block")),
-                *(address_of(str(fields.get(name, "")), name) for name in ADDRESSES),
+                **{name: address_of(str(fields.get(name, "")), name) for name in ADDRESSES},
             )
         except DecodeError as error:
             raise ConfigError(f"{path}: {error}") from error

@@ -1,43 +1,12 @@
-"""What the contracts say, as frozen records: one class per event, and how a log becomes one."""
+"""Events of tasks, rounds, stakes and escrows: a frozen record for each."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
-from dao.chain import interface
-from dao.chain.event_types import Event, RoundEvent, SharedEvent, TaskEvent
-from dao.chain.governance_events import (
-    Approval,
-    CallScheduled,
-    DelegateChanged,
-    DelegateVotesChanged,
-    LateQuorumVoteExtensionSet,
-    MinDelayChange,
-    Paused,
-    ProposalCanceled,
-    ProposalCreated,
-    ProposalExecuted,
-    ProposalExtended,
-    ProposalQueued,
-    ProposalThresholdSet,
-    QuorumNumeratorUpdated,
-    RoleGranted,
-    RoleRevoked,
-    TimelockChange,
-    Transfer,
-    Unpaused,
-    VoteCast,
-    VoteCastWithParams,
-    VotingDelaySet,
-    VotingPeriodSet,
-)
+from dao.chain.event_types import Event, RoundEvent, TaskEvent
 from dao.core.commits import compute_closing_hash
-from dao.core.errors import RpcError
 from dao.core.types import (
     Address,
     BlockNumber,
-    Codec,
     Digest,
     Result,
     RoundId,
@@ -51,7 +20,7 @@ from dao.core.types import (
 
 @dataclass(frozen=True, slots=True)
 class TaskCreated(TaskEvent):
-    """The DAO created a task."""
+    """A task exists."""
 
     app_hash: Digest
     rules: Rules
@@ -132,7 +101,7 @@ class CommitsClosed(RoundEvent):
 
     @property
     def closing(self) -> Digest:
-        """What the state of a round says that was closed by this event."""
+        """The closing hash, as the state of a round that this event closed has it."""
         return compute_closing_hash(self.root, self.seed)
 
 
@@ -287,82 +256,3 @@ class Reorg:
     """All events above block `to_block` are void: those blocks are no longer part of the chain."""
 
     to_block: BlockNumber
-
-
-EVENTS: Mapping[str, tuple[type[Event], ...]] = {
-    "TrainingCoordinator": (
-        *(TaskCreated, TaskClosed, RulesChanged, SuperlinkReplaced, Admitted, Joined, Left),
-        *(RoundOpened, ForcedCommit, CommitsClosed, ResultPosted, Contested, Dismissed, Challenged, Resolved),
-        *(Finalized, Aborted, Voided, Paused, Unpaused),
-    ),
-    "SupernodeRegistry": (
-        *(Registered, StakeAdded, Unbonding, Withdrawn, Slashed, SlasherSet),
-        *(DelegateChanged, DelegateVotesChanged, Paused, Unpaused),
-    ),
-    "RewardDistributor": (Funded, Activated, Claimed, Refunded),
-    "DaoToken": (Transfer, Approval, DelegateChanged, DelegateVotesChanged),
-    "DaoGovernor": (
-        *(ProposalCreated, VoteCast, VoteCastWithParams, ProposalQueued, ProposalExecuted, ProposalCanceled),
-        *(ProposalExtended, VotingDelaySet, VotingPeriodSet, ProposalThresholdSet, QuorumNumeratorUpdated),
-        *(LateQuorumVoteExtensionSet, TimelockChange),
-    ),
-    "TimelockController": (MinDelayChange, RoleGranted, RoleRevoked, CallScheduled),
-}
-
-
-def topic_of(kind: type[Event]) -> Digest:
-    """The first topic of an event's logs."""
-    return next(topic for topic, (found, _) in _by_topic().items() if found is kind)
-
-
-def contracts_of(kind: type[Event]) -> tuple[str, ...]:
-    """The names of the contracts that emit an event: several only for a SharedEvent."""
-    return tuple(name for name, kinds in EVENTS.items() if kind in kinds)
-
-
-def decode_log(log: Any, timestamp: Timestamp) -> Event | None:
-    """Read a log as JSON-RPC gives it; None for an event without a class here, RpcError for a malformed log."""
-    try:
-        topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
-        found = _by_topic().get(Digest(topics[0])) if topics else None
-        if found is None:
-            return None
-        kind, codec = found
-        values = codec.decode(topics, bytes.fromhex(log["data"][2:]))
-        place: tuple[Any, ...] = (
-            BlockNumber(int(log["blockNumber"], 16)),
-            Digest(bytes.fromhex(log["blockHash"][2:])),
-            timestamp,
-            int(log["logIndex"], 16),
-            Digest(bytes.fromhex(log["transactionHash"][2:])),
-        )
-        if issubclass(kind, SharedEvent):
-            place += (Address(bytes.fromhex(log["address"][2:])),)
-    except (KeyError, TypeError, ValueError) as error:
-        raise RpcError(f"log: not as JSON-RPC gives one: {error!r}") from error
-    return kind(
-        *place, *(_read(kind, name, value) for (name, _, _), value in zip(codec.fields, values, strict=True))
-    )
-
-
-def rules_of(fields: tuple[Any, ...]) -> Rules:
-    """Read TaskRules as the ABI has them."""
-    values = [*fields[:10], Codec.numbered(fields[10]), *fields[11:]]
-    return Rules(*values)
-
-
-def _read(kind: type[Event], name: str, value: Any) -> Any:
-    if kind in (TaskCreated, RulesChanged) and name == "rules":
-        return rules_of(value)
-    return Result(*value) if kind is ResultPosted and name == "result" else value
-
-
-@cache
-def _by_topic() -> dict[Digest, tuple[type[Event], interface.EventAbi]]:
-    found = {}
-    for contract, kinds in EVENTS.items():
-        events = interface.load(contract).events
-        for kind in kinds:
-            event = events[kind.__name__]
-            found[Digest(event.topic)] = kind, event
-    return found

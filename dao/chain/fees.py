@@ -1,4 +1,4 @@
-"""What a transaction offers for its gas, and what it must offer to take another's place."""
+"""Fees that a transaction offers for its gas, and those with which it may take another's place."""
 
 from dataclasses import dataclass
 
@@ -9,24 +9,24 @@ GWEI = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Fees:
-    """Wei per gas: at most `max_fee` in all, of which `tip` goes to who builds the block."""
+    """Wei per gas: at most `max_fee` in all, of which `tip` goes to the block's builder."""
 
     max_fee: Wei
     tip: Wei
 
 
-def first_fees(base_fee: Wei, tip: Wei, cap: Wei) -> Fees:
-    """Fees that stand six full blocks of rising base fee, within the cap."""
+def compute_fees(base_fee: Wei, tip: Wei, cap: Wei) -> Fees:
+    """Return fees that last six full blocks of rising base fee, within the cap."""
     max_fee = Wei(min(2 * base_fee + tip, cap))
     return Fees(max_fee, Wei(min(tip, max_fee)))
 
 
-def raised_fees(fees: Fees, base_fee: Wei, tip: Wei, cap: Wei) -> Fees | None:
-    """Fees with which nodes let a transaction replace its like: both a tenth higher, or what is usual by now if more.
+def compute_raised_fees(fees: Fees, base_fee: Wei, tip: Wei, cap: Wei) -> Fees | None:
+    """Return fees with which nodes let a transaction replace its like: both a tenth higher, or today's if these are more.
 
     None where the cap does not allow it.
     """
-    usual = first_fees(base_fee, tip, cap)
+    usual = compute_fees(base_fee, tip, cap)
     max_fee = max(_tenth_more(fees.max_fee), usual.max_fee)
     new_tip = max(_tenth_more(fees.tip), usual.tip)
     if max_fee > cap or new_tip > max_fee:

@@ -7,11 +7,11 @@ from typing import TypeVar
 
 import structlog
 
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed
 from dao.chain.rounds import RoundReader
-from dao.chain.track import BlockRef
 from dao.core.errors import ChainError, Reorged, Reverted
 from dao.core.settle import compute_result_hash
 from dao.core.types import (

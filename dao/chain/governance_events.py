@@ -1,4 +1,4 @@
-"""Events of the DAO's decisions: delegations and votes, proposals and their settings, the timelock's roles."""
+"""Events of governance: delegations and votes, proposals and their settings, the timelock's roles."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Approval(Event):
 
 @dataclass(frozen=True, slots=True)
 class DelegateChanged(SharedEvent):
-    """An account's tokens vote for another delegate; the zero address: for nobody."""
+    """An account's tokens vote for another delegate; the zero address: for none."""
 
     delegator: Address
     from_delegate: Address
@@ -112,7 +112,7 @@ class ProposalQueued(Event):
 
 @dataclass(frozen=True, slots=True)
 class ProposalExecuted(Event):
-    """What a proposal asks for is done."""
+    """The calls of a proposal are made."""
 
     proposal_id: int
 
@@ -174,7 +174,7 @@ class LateQuorumVoteExtensionSet(Event):
 
 @dataclass(frozen=True, slots=True)
 class TimelockChange(Event):
-    """Another timelock executes what is decided."""
+    """Another timelock executes proposals."""
 
     old_timelock: Address
     new_timelock: Address
@@ -185,7 +185,7 @@ class TimelockChange(Event):
 
 @dataclass(frozen=True, slots=True)
 class MinDelayChange(Event):
-    """Seconds between what is decided and what is done."""
+    """The least seconds between a decision and its calls."""
 
     old_duration: int
     new_duration: int
@@ -193,7 +193,7 @@ class MinDelayChange(Event):
 
 @dataclass(frozen=True, slots=True)
 class RoleGranted(Event):
-    """An account may do what a role says."""
+    """An account has a role."""
 
     role: Digest
     account: Address
@@ -202,7 +202,7 @@ class RoleGranted(Event):
 
 @dataclass(frozen=True, slots=True)
 class RoleRevoked(Event):
-    """An account may no longer."""
+    """An account has a role no longer."""
 
     role: Digest
     account: Address

@@ -1,9 +1,11 @@
-"""Leaves a network to its governor: whoever deployed it gives every role away, and anyone can check that it did."""
+"""Leaves a network to its governor: the deployer gives every role away, and anyone can check that it did."""
 
 from collections.abc import AsyncIterator
 
+from dao.chain.blocks import BlockRef
 from dao.chain.client import At, Chain
-from dao.chain.contracts import Call, Coordinator, Registry, Token
+from dao.chain.contract_table import CONTRACTS
+from dao.chain.contracts import Call, Contract, Token
 from dao.chain.deploy import timelock_execute
 from dao.chain.events import SlasherSet
 from dao.chain.governance import (
@@ -25,7 +27,6 @@ from dao.chain.governance_events import (
     RoleRevoked,
 )
 from dao.chain.sender import Sender
-from dao.chain.track import BlockRef
 from dao.core.errors import ChainError
 from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, Digest, hex_of
 
@@ -38,10 +39,10 @@ _NAMES = {
 
 
 async def hand_over(chain: Chain, sender: Sender, min_delay: int | None = None) -> None:
-    """Give the timelock's roles to the governor, and execution to anyone; the sender, who deployed, keeps none.
+    """Give the timelock's roles to the governor, and execution to anyone; the sender, its deployer, has none afterwards.
 
     `min_delay` (seconds) becomes the timelock's delay. An interrupted hand-over can be repeated. ChainError when
-    afterwards anyone else could still do something; see `faults`.
+    afterwards anyone else could still do something; see `find_faults`.
     """
     timelock, governor = Timelock(chain), chain.deployment.governor
     calls: list[Call] = [] if min_delay is None else [timelock.update_delay(min_delay)]
@@ -55,28 +56,28 @@ async def hand_over(chain: Chain, sender: Sender, min_delay: int | None = None) 
         ),
     ]
     receipt = await timelock_execute(chain, sender, calls, "hand-over")
-    found = [fault async for fault in faults(chain, receipt.block)]
-    if found:
-        raise ChainError(f"hand-over: {'; '.join(found)}; do not use this network")
+    remaining = [fault async for fault in find_faults(chain, receipt.block)]
+    if remaining:
+        raise ChainError(f"hand-over: {'; '.join(remaining)}; do not use this network")
 
 
-async def faults(chain: Chain, at: At) -> AsyncIterator[str]:
-    """All that keeps a network from being governed by its members alone, a sentence each; nothing: it is."""
+async def find_faults(chain: Chain, at: At) -> AsyncIterator[str]:
+    """Yield all that keeps a network from being governed by its members alone, a sentence each."""
     deployment = chain.deployment
     block = at.number if isinstance(at, BlockRef) else at
-    wanted = {
+    expected_roles = {
         (PROPOSER_ROLE, deployment.governor),
         (CANCELLER_ROLE, deployment.governor),
         (EXECUTOR_ROLE, ZERO_ADDRESS),
         (ADMIN_ROLE, deployment.timelock),
     }
-    held = await _roles(chain, block)
-    for role, account in sorted(held - wanted):
+    roles = await _read_roles(chain, block)
+    for role, account in sorted(roles - expected_roles):
         yield f"{hex_of(account)} is {_NAMES.get(role, hex_of(role))} of the timelock"
-    for role, account in sorted(wanted - held):
+    for role, account in sorted(expected_roles - roles):
         yield f"{hex_of(account)} is not {_NAMES[role]} of the timelock"
-    for operation in await _scheduled_by_others(chain, at):
-        yield f"operation {hex_of(operation)} was scheduled by nobody's vote and can still be executed"
+    for operation in await _find_unvoted(chain, at):
+        yield f"operation {hex_of(operation)} was scheduled without a vote and can still be executed"
     slashers = {event.slasher: event.allowed for event in await chain.past(SlasherSet, to_block=block)}
     for slasher in (slasher for slasher, allowed in slashers.items() if allowed):
         yield f"{hex_of(slasher)} may take anyone's stake"
@@ -84,30 +85,30 @@ async def faults(chain: Chain, at: At) -> AsyncIterator[str]:
     for spender in dict.fromkeys(event.spender for event in approvals):
         if await Token(chain).allowance(deployment.timelock, spender, at):
             yield f"{hex_of(spender)} may take tokens of the treasury"
-    for what, found, expected in await _ties(chain, at):
-        if found != expected:
-            yield f"{what} is {hex_of(found)}, expected {hex_of(expected)}"
+    for name, address, expected in await _read_ties(chain, at):
+        if address != expected:
+            yield f"{name} is {hex_of(address)}, expected {hex_of(expected)}"
 
 
-async def _roles(chain: Chain, block: BlockNumber) -> set[tuple[Digest, Address]]:
+async def _read_roles(chain: Chain, block: BlockNumber) -> set[tuple[Digest, Address]]:
     changes: list[RoleGranted | RoleRevoked] = [
         *await chain.past(RoleGranted, to_block=block),
         *await chain.past(RoleRevoked, to_block=block),
     ]
-    held = set()
+    roles = set()
     for change in sorted(changes, key=lambda change: (change.block, change.log_index)):
         if isinstance(change, RoleGranted):
-            held.add((change.role, change.account))
+            roles.add((change.role, change.account))
         else:
-            held.discard((change.role, change.account))
-    return held
+            roles.discard((change.role, change.account))
+    return roles
 
 
-async def _scheduled_by_others(chain: Chain, at: At) -> list[Digest]:
+async def _find_unvoted(chain: Chain, at: At) -> list[Digest]:
     """Operations that can still be executed, and were scheduled otherwise than by queuing their proposal.
 
-    What was queued may have been cancelled and scheduled again, by someone with that role: the last time counts, and
-    the governor tells of a queued proposal right after its calls, in the same transaction.
+    A queued operation may have been cancelled and scheduled again, by an account with that role: the last time counts,
+    and the governor's event of a queued proposal follows its calls in the same transaction.
     """
     block = at.number if isinstance(at, BlockRef) else at
     timelock = Timelock(chain)
@@ -117,9 +118,11 @@ async def _scheduled_by_others(chain: Chain, at: At) -> list[Digest]:
         return []
     queued = {event.proposal_id: event for event in await chain.past(ProposalQueued, to_block=block)}
     voted = {
-        timelock.operation_of(Actions(made.targets, made.values, made.calldatas), made.description): queuing
-        for made in await chain.past(ProposalCreated, to_block=block)
-        if (queuing := queued.get(made.proposal_id)) is not None
+        timelock.operation_of(
+            Actions(event.targets, event.values, event.calldatas), event.description
+        ): queuing
+        for event in await chain.past(ProposalCreated, to_block=block)
+        if (queuing := queued.get(event.proposal_id)) is not None
     }
     return [
         operation
@@ -130,15 +133,18 @@ async def _scheduled_by_others(chain: Chain, at: At) -> list[Digest]:
     ]
 
 
-async def _ties(chain: Chain, at: At) -> list[tuple[str, Address, Address]]:
-    """Who owns what and refers to what: (what, the address found, the address expected)."""
+async def _read_ties(chain: Chain, at: At) -> list[tuple[str, Address, Address]]:
+    """Return owners and references of the contracts: (name, address, expected address)."""
     d = chain.deployment
     governor, power = Governor(chain), VotingPower(chain)
     return [
-        ("the registry's owner", await Registry(chain).owner(at), d.timelock),
-        ("the coordinator's owner", await Coordinator(chain).owner(at), d.timelock),
+        *[
+            (f"the {row.field}'s owner", await contract.owner(at), d.timelock)
+            for row in CONTRACTS
+            if (contract := Contract(chain, row.name)).has_owner
+        ],
         ("the governor's timelock", await governor.timelock(at), d.timelock),
-        ("what the governor counts", await governor.votes(at), d.voting_power),
+        ("the governor's source of votes", await governor.votes(at), d.voting_power),
         *[
             (f"the {name} of the voting power", await power.part(name, at), expected)
             for name, expected in (

@@ -5,37 +5,37 @@ import contextlib
 import logging
 from typing import Any
 
+from dao.chain.blocks import BlockRef, RecentBlocks, read_block
 from dao.chain.rpc import Rpc
-from dao.chain.track import BlockRef, Track, block_ref
 from dao.core.errors import ChainError, RpcError
 from dao.core.types import BlockNumber, Digest, hex_of
 
 _log = logging.getLogger(__name__)
-_IDLE = 15.0  # seconds without a pushed head until one is asked for
+_IDLE = 15.0  # seconds without a pushed head until one is requested
 _PAUSE = 0.2  # seconds from a failure to the next attempt
 _BEGIN = 16  # blocks below the head that are fetched at the start
 _GAP = 64  # blocks that are fetched one by one to link a new head; behind by more, history starts anew
 
 
-class Heads:
+class HeadFollower:
     """The newest blocks as one node shows them; `confirmations` blocks stand on a final one."""
 
     def __init__(self, rpc: Rpc, confirmations: int, poll: float) -> None:
-        """`poll`: seconds between questions where nothing is pushed."""
+        """`poll`: seconds between requests where no head is pushed."""
         self.confirmations = confirmations
-        self.reorgs = 0  # times that blocks which had been seen were gone
+        self.reorgs = 0  # times that blocks which had been seen have vanished
         self._rpc = rpc
         self._poll = poll
         self._pushed: asyncio.Queue[Any] = asyncio.Queue()
         self._pulse = asyncio.Event()
         self._follower: asyncio.Task[None] | None = None
-        self._track: Track
+        self._recent: RecentBlocks
         self._final: BlockRef
 
     @property
     def head(self) -> BlockRef:
         """The newest block seen."""
-        return self._track.tip
+        return self._recent.tip
 
     @property
     def final(self) -> BlockRef:
@@ -43,15 +43,15 @@ class Heads:
         return self._final
 
     def at(self, number: int) -> BlockRef | None:
-        """A recent block by number, without asking."""
-        return self._track.at(number)
+        """Return a recent block by number, without a request."""
+        return self._recent.at(number)
 
     async def start(self, chain_id: int | None) -> None:
         """Connect and follow; RpcError when the node does not answer or is of another chain."""
         await self._rpc.connect(chain_id, self._pushed.put_nowait)
         try:
-            self._track = await self._begin()
-            self._final = await self._deep()
+            self._recent = await self._read_recent()
+            self._final = await self._read_deep()
         except BaseException:
             await self._rpc.close()
             raise
@@ -66,7 +66,7 @@ class Heads:
         await self._rpc.close()
 
     async def changed(self, limit: float) -> bool:
-        """Wait for the next change, at most `limit` seconds; whether there was one."""
+        """Wait for the next change, at most `limit` seconds; return whether there was one."""
         pulse = self._pulse
         try:
             async with asyncio.timeout(limit):
@@ -76,49 +76,49 @@ class Heads:
         return True
 
     def hurry(self) -> None:
-        """Ask for the head now: there is reason to think that it has changed."""
+        """Ask for the head now, for it may have changed."""
         self._pushed.put_nowait(None)
 
     async def block(self, which: BlockNumber | Digest) -> BlockRef | None:
-        """A block by number or hash, or None when the node has none such."""
+        """Return a block by number or hash, or None when the node has none such."""
         if isinstance(which, bytes):
             header = await self._rpc.request("eth_getBlockByHash", hex_of(which), False)
         else:
-            seen = self._track.at(which)
+            seen = self._recent.at(which)
             if seen is not None:
                 return seen
             header = await self._rpc.request("eth_getBlockByNumber", hex(which), False)
-        return block_ref(header) if header is not None else None
+        return read_block(header) if header is not None else None
 
     async def is_canonical(self, block: BlockRef) -> bool:
         """Whether a block that was seen is still part of the chain."""
-        if block.number >= self._track.lowest:
-            return self._track.holds(block)
+        if block.number >= self._recent.lowest:
+            return self._recent.holds(block)
         return await self._is_there(block)
 
-    async def _begin(self) -> Track:
-        """Start from the head and the few blocks below it, which a reorg would replace."""
-        tip = await self._latest()
+    async def _read_recent(self) -> RecentBlocks:
+        """Read the head and the few blocks below it, which a reorg would replace."""
+        tip = await self._read_head()
         numbers = range(tip.number - 1, max(-1, tip.number - 1 - _BEGIN), -1)
         headers = await asyncio.gather(
             *(self._rpc.request("eth_getBlockByNumber", hex(number), False) for number in numbers)
         )
         run = [tip]
         for header in headers:
-            if header is None or (block := block_ref(header)).hash != run[-1].parent:
+            if header is None or (block := read_block(header)).hash != run[-1].parent:
                 break
             run.append(block)
-        track = Track(run.pop())
+        recent = RecentBlocks(run.pop())
         for block in reversed(run):
-            track.extend(block)
-        return track
+            recent.extend(block)
+        return recent
 
     async def _follow(self) -> None:
         while True:
             try:
-                head = await self._next()
-                if await self._take(head):
-                    await self._settle()
+                head = await self._next_head()
+                if await self._link(head):
+                    await self._move_final()
                     pulse, self._pulse = self._pulse, asyncio.Event()
                     pulse.set()
                 self._rpc.note(None)
@@ -127,63 +127,63 @@ class Heads:
                 await asyncio.sleep(_PAUSE)
                 self._pushed.put_nowait(None)
 
-    async def _next(self) -> BlockRef:
-        """Wait for a head: pushed, or asked for when nothing is pushed, or nothing was for long."""
+    async def _next_head(self) -> BlockRef:
+        """Wait for a head: pushed, or requested where none is pushed, or none was for long."""
         try:
             async with asyncio.timeout(_IDLE if self._rpc.pushes else self._poll):
                 header = await self._pushed.get()
         except TimeoutError:
             header = None
         if header is not None:
-            return block_ref(header)
+            return read_block(header)
         if not self._rpc.pushes:
             await self._rpc.check_chain()
-        return await self._latest()
+        return await self._read_head()
 
-    async def _take(self, head: BlockRef) -> bool:
-        """Link a head to what is known; whether it changes anything.
+    async def _link(self, head: BlockRef) -> bool:
+        """Link a head to the recent blocks; return whether it changes anything.
 
-        A known block is nothing new, however low: only another block at a height that was seen is a reorg.
+        A known block changes nothing, however low: only another block at a height that was seen is a reorg.
         """
-        track = self._track
-        if track.holds(head):
+        recent = self._recent
+        if recent.holds(head):
             return False
-        if head.number < track.lowest:
-            _log.warning("%s: at block %d, behind %d; ignored", self._rpc.url, head.number, track.tip.number)
+        if head.number < recent.lowest:
+            _log.warning("%s: at block %d, behind %d; ignored", self._rpc.url, head.number, recent.tip.number)
             return False
-        if head.number - track.tip.number > _GAP:
-            self.reorgs += not await self._is_there(track.tip)
-            self._track = Track(head)
+        if head.number - recent.tip.number > _GAP:
+            self.reorgs += not await self._is_there(recent.tip)
+            self._recent = RecentBlocks(head)
             return True
         branch = [head]
-        while not track.links(branch[-1]) and branch[-1].number > track.lowest:
+        while not recent.links(branch[-1]) and branch[-1].number > recent.lowest:
             parent = await self.block(branch[-1].parent)
             if parent is None:
                 raise RpcError(f"{self._rpc.url}: has block {branch[-1].number} and not its parent; ignored")
             branch.append(parent)
-        self.reorgs += branch[-1].number <= track.tip.number
-        if not track.links(branch[-1]):
-            self._track = track = Track(branch.pop())
+        self.reorgs += branch[-1].number <= recent.tip.number
+        if not recent.links(branch[-1]):
+            self._recent = recent = RecentBlocks(branch.pop())
         for block in reversed(branch):
-            track.extend(block)
+            recent.extend(block)
         return True
 
     async def _is_there(self, block: BlockRef) -> bool:
         header = await self._rpc.request("eth_getBlockByNumber", hex(block.number), False)
-        return header is None or block_ref(header).hash == block.hash
+        return header is None or read_block(header).hash == block.hash
 
-    async def _settle(self) -> None:
+    async def _move_final(self) -> None:
         """Move the final block on; it goes back only where it is no longer part of the chain."""
-        final = await self._deep()
+        final = await self._read_deep()
         if final.number >= self._final.number or not await self.is_canonical(self._final):
             self._final = final
 
-    async def _deep(self) -> BlockRef:
+    async def _read_deep(self) -> BlockRef:
         number = BlockNumber(max(0, self.head.number - self.confirmations))
-        found = await self.block(number)
-        if found is None:
+        block = await self.block(number)
+        if block is None:
             raise RpcError(f"{self._rpc.url}: does not have block {number}; use a node with more history")
-        return found
+        return block
 
-    async def _latest(self) -> BlockRef:
-        return block_ref(await self._rpc.request("eth_getBlockByNumber", "latest", False))
+    async def _read_head(self) -> BlockRef:
+        return read_block(await self._rpc.request("eth_getBlockByNumber", "latest", False))

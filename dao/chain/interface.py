@@ -1,4 +1,4 @@
-"""The contracts' interfaces as codecs: calls, results, logs and errors between Python values and ABI bytes."""
+"""The contracts' interfaces as codecs between Python values and ABI bytes: calls, results, logs, errors."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,19 +13,11 @@ from eth_abi.exceptions import DecodingError, EncodingError
 from eth_abi.registry import BaseEquals
 from eth_abi.registry import registry as default_registry
 
+from dao.chain.contract_table import CONTRACTS
 from dao.core.errors import ChainError, DecodeError
 from dao.core.keccak import keccak256
 
 FOLDER = Path(__file__).with_name("abi")  # written by script/abi
-CONTRACTS = (
-    "DaoToken",
-    "SupernodeRegistry",
-    "TrainingCoordinator",
-    "RewardDistributor",
-    "TimelockController",
-    "VotingPower",
-    "DaoGovernor",
-)
 
 
 class _RawAddressDecoder(AddressDecoder):
@@ -63,7 +55,7 @@ class FunctionAbi:
         return self.selector + encode(self.inputs, args, self.name)
 
     def decode(self, data: bytes) -> tuple[Any, ...]:
-        """Decode what a call returned: one value per output."""
+        """Decode the result of a call: one value per output."""
         return decode(self.outputs, data, self.name)
 
 
@@ -99,7 +91,7 @@ class ErrorAbi:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """A contract: what it is created from, and what it can be asked and says."""
+    """A contract: the code it is created from, its functions, events and errors."""
 
     name: str
     bytecode: bytes
@@ -115,7 +107,7 @@ class Interface:
 
 @cache
 def load(name: str) -> Interface:
-    """Read the interface of one of CONTRACTS; ChainError when its file is missing."""
+    """Read the interface of one of CONTRACTS, by its name; ChainError when its file is missing."""
     path = FOLDER / f"{name}.json"
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
@@ -138,11 +130,8 @@ def load(name: str) -> Interface:
 
 @cache
 def refusals() -> Mapping[bytes, ErrorAbi]:
-    """Every custom error of every contract, by selector."""
-    found: dict[bytes, ErrorAbi] = {}
-    for name in CONTRACTS:
-        found.update(load(name).refusals)
-    return found
+    """Return every custom error of every contract, by selector."""
+    return {selector: error for row in CONTRACTS for selector, error in load(row.name).refusals.items()}
 
 
 def encode(types: Sequence[str], args: Sequence[object], what: str) -> bytes:

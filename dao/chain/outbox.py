@@ -1,4 +1,4 @@
-"""What an account has sent, on disk before it is broadcast, so that a restart neither forgets it nor repeats it."""
+"""Transactions of an account, on disk before they are broadcast: a restart neither forgets nor repeats one."""
 
 import json
 import os
@@ -29,11 +29,11 @@ _COLUMNS = "id, key, label, nonce, target, data, gas, state, receipt"
 
 
 class TxState(StrEnum):
-    """What became of a transaction."""
+    """The state of a transaction."""
 
     PENDING = "pending"
     MINED = "mined"
-    FAILED = "failed"  # mined, and the contract refused
+    FAILED = "failed"  # mined, and refused by the contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class TxAttempt:
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """A transaction that was to be sent; `receipt` is the node's JSON, once mined; `attempts` oldest first."""
+    """A transaction; `receipt` is the node's JSON, once mined; `attempts` oldest first."""
 
     id: int
     key: str | None
@@ -73,9 +73,9 @@ class Outbox:
         self._db.close()
 
     def sync(self) -> None:
-        """Bring what was written down to the disk. Slow, and safe in another thread.
+        """Bring all that was written to the disk. Slow, and safe in another thread.
 
-        What is written outlives this process anyway; this is for the machine's end. ConfigError when it fails.
+        It outlives this process anyway; this is for the machine's end. ConfigError when it fails.
         """
         try:
             with self._log.open("rb") as log:
@@ -109,7 +109,7 @@ class Outbox:
         return self._entry(entry.id)
 
     def settle(self, entry: OutboxEntry, state: TxState, receipt: dict[str, Any] | None) -> OutboxEntry:
-        """Note what became of an entry."""
+        """Write the outcome of an entry."""
         self._db.execute(
             "UPDATE sent SET state = ?, receipt = ? WHERE id = ?",
             (state, json.dumps(receipt) if receipt is not None else None, entry.id),
@@ -121,26 +121,25 @@ class Outbox:
         self._db.execute("DELETE FROM sent WHERE id = ?", (entry.id,))
 
     def find(self, key: str) -> OutboxEntry | None:
-        """The entry with this key, unless it failed."""
-        found = self._select("key = ? AND state != 'failed'", key)
-        return found[0] if found else None
+        """Return the entry with this key, unless it failed."""
+        entries = self._select("key = ? AND state != 'failed'", key)
+        return entries[0] if entries else None
 
     def at_nonce(self, nonce: int) -> OutboxEntry | None:
-        """The newest entry with this nonce."""
-        found = self._select("nonce = ?", nonce)
-        return found[-1] if found else None
+        """Return the newest entry with this nonce."""
+        entries = self._select("nonce = ?", nonce)
+        return entries[-1] if entries else None
 
     def pending(self) -> list[OutboxEntry]:
-        """What is not known to be mined, by nonce."""
+        """Return the entries that are not known to be mined, by nonce."""
         return self._select("state = ?", TxState.PENDING)
 
     def mined(self, count: int) -> list[OutboxEntry]:
-        """The last `count` entries that succeeded, by nonce."""
-        found = self._select("state = ? ORDER BY nonce DESC LIMIT ?", TxState.MINED, count)
-        return found[::-1]
+        """Return the last `count` entries that succeeded, by nonce."""
+        return self._select("state = ? ORDER BY nonce DESC LIMIT ?", TxState.MINED, count)[::-1]
 
     def next_nonce(self) -> int:
-        """One more than the highest nonce used."""
+        """Return one more than the highest nonce used."""
         query = "SELECT MAX(nonce) FROM sent WHERE chain = ? AND account = ?"
         (highest,) = self._db.execute(query, self._scope).fetchone()
         return 0 if highest is None else int(highest) + 1
@@ -153,8 +152,7 @@ class Outbox:
         )
 
     def _entry(self, row: int) -> OutboxEntry:
-        (found,) = self._select("id = ?", row)
-        return found
+        return self._select("id = ?", row)[0]
 
     def _select(self, where: str, *values: object) -> list[OutboxEntry]:
         order = "" if "ORDER BY" in where else "ORDER BY nonce, id"

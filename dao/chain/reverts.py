@@ -1,8 +1,9 @@
-"""Why a contract refused, in a sentence: its custom error and arguments, read from the revert's bytes."""
+"""Explains a contract's refusal in a sentence: its custom error and arguments, read from the revert's bytes."""
 
 from collections.abc import Mapping
 
 from dao.chain.interface import decode, refusals
+from dao.chain.task_rules import TASK_RULES
 from dao.core.errors import DecodeError, Reverted
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Phase, hex_of
@@ -70,30 +71,9 @@ SENTENCES: Mapping[str, str] = {
 }
 
 
-# What the contracts ask of a rule (contracts/RuleBook.sol)
-_FIXED = "the same for the whole life of a task"
-_PERIOD = "at least 1 second"
-_RULES: Mapping[str, str] = {
-    "superlink": "an address other than zero; another Superlink takes over by replaceSuperlink alone",
-    "commitPeriod": _PERIOD,
-    "revealPeriod": _PERIOD,
-    "resultPeriod": _PERIOD,
-    "challengePeriod": _PERIOD,
-    "resolvePeriod": _PERIOD,
-    "forcePeriod": f"{_PERIOD}, and not more than revealPeriod and resultPeriod together",
-    "unbondingPeriod": "the periods of a round together, with resultPeriod twice, to be shorter than it; shorten one",
-    "quorum": f"1 to {1 << 20:,} Supernodes",
-    "shards": f"1 to {1 << 16:,}, {_FIXED}",
-    "bodyDepth": f"1 to 24, {_FIXED}",
-    "codec": f"0 (int8) or 1 (float32), {_FIXED}",
-    "minStake": "more than zero and at least the registry's minimum stake",
-    "maxStake": "at least minStake",
-    "roundBudget": "more than zero",
-    "challengeBond": "more than zero, or anyone could freeze results for nothing",
-    "appHash": f"one that is not zero, {_FIXED}",
-    "baseModel": f"one that is not zero, {_FIXED}",
-    "validationRoot": f"one that is not zero, {_FIXED}",
-    "admittedOnly": _FIXED,
+# what the contracts expect of a rule, or of what rules depend on, by its name there
+_REQUIREMENTS: Mapping[str, str] = {rule.solidity_name: rule.requirement for rule in TASK_RULES} | {
+    "unbondingPeriod": "the periods of a round together, with resultPeriod twice, to be shorter than it; shorten one"
 }
 
 
@@ -108,7 +88,7 @@ _TWICE = "this very proposal was made before and is {current}; with another titl
 
 
 def reverted(label: str, data: bytes, fallback: str = "") -> Reverted:
-    """Say why the call named `label` was refused, given the revert's bytes; `fallback` is the node's own word."""
+    """Return why the call named `label` was refused, by the revert's bytes; `fallback` is the node's own reason."""
     if not data:
         return Reverted(f"{label}: refused without a reason{f' ({fallback})' if fallback else ''}")
     try:
@@ -135,7 +115,7 @@ def _explain(data: bytes) -> tuple[str, tuple[object, ...], str]:
         for name, value in zip(refusal.names, arguments, strict=True)
     }
     if refusal.name == "BadRules":
-        shown["expected"] = _RULES.get(shown["what"], "another value")
+        shown["expected"] = _REQUIREMENTS.get(shown["what"], "another value")
     listed = ", ".join(f"{name} {value}" for name, value in shown.items())
     sentence = SENTENCES.get(refusal.name, listed or "no details")
     if shown.get("expectedStates") == _NEW:

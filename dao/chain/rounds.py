@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed, ForcedCommit, Joined, Left, ResultPosted, RoundOpened
-from dao.chain.track import BlockRef
 from dao.core.errors import ChainError
 from dao.core.settle import compute_result_hash
 from dao.core.types import Address, BlockNumber, Member, Phase, Result, RoundId, RoundState, TaskId, Wei

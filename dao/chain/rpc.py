@@ -1,9 +1,9 @@
-"""Requests to the chain's node that survive it: retried when it hangs, throttles or restarts, never to another chain."""
+"""Requests to the chain's node, repeated while it hangs, throttles or restarts, and never sent to another chain."""
 
 import asyncio
 import contextlib
 import logging
-import random
+from collections.abc import Iterator
 from typing import Any
 
 from aiohttp import ClientConnectorError, ClientError, ClientResponseError, ClientTimeout
@@ -12,17 +12,18 @@ from web3.types import RPCEndpoint
 
 from dao.chain.websocket import NOTHING, Disconnected, Push, SocketProvider
 from dao.core.errors import ChainError, ConfigError, RpcError
+from dao.runtime.backoff import pauses
 
 TIMEOUT = 5.0  # seconds for one attempt
 PATIENCE = 30.0  # seconds for a request with all its attempts
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE, _SPREAD = 0.05, 5.0, 0.5
 _THROTTLED = (429, -32005, -32029, -32097)
 _TRANSIENT = ("rate limit", "too many requests", "request limit", "timeout", "timed out", "try again")
 _NO_ACCESS = (401, 402, 403, 404, 429)  # HTTP: what was asked did not reach the node
 _log = logging.getLogger(__name__)
 
 
-class Answered(RpcError):  # noqa: N818  (a leaf of the tree of errors)
+class NodeError(RpcError):
     """The node answered `method` with an error: `code`, its `reason`, and its `data` ("" when it gave none)."""
 
     def __init__(self, method: str, error: Any) -> None:
@@ -35,7 +36,7 @@ class Answered(RpcError):  # noqa: N818  (a leaf of the tree of errors)
 
     @property
     def throttled(self) -> bool:
-        """Whether to ask again later."""
+        """Whether the same request may succeed later."""
         reason = self.reason.lower()
         if "results" in reason or "range" in reason:  # some use the code of a limit for these
             return False
@@ -43,7 +44,7 @@ class Answered(RpcError):  # noqa: N818  (a leaf of the tree of errors)
 
     @property
     def revert(self) -> bytes | None:
-        """The bytes of a revert, or None when this is none."""
+        """The bytes of a revert, or None for an error that is none."""
         if self.code == 3 or "revert" in self.reason.lower() or self.data:
             return self.data
         return None
@@ -72,8 +73,8 @@ class Rpc:
     async def connect(self, chain_id: int | None, on_head: Push | None = None) -> None:
         """Connect, and keep it so until `close`.
 
-        `on_head` gets each new header (ws:// only), and None after each reconnection, for what was missed. RpcError
-        when the node does not answer or is of another chain than `chain_id`.
+        `on_head` gets each new header (ws:// only), and None after each reconnection: headers may have been missed.
+        RpcError when the node does not answer or is of another chain than `chain_id`.
         """
         self.chain_id = chain_id or 0
         self._on_head = on_head
@@ -92,39 +93,36 @@ class Rpc:
     async def request(self, method: str, *params: object, patience: float | None = None) -> Any:
         """Ask, and ask again while the node is away, hangs or throttles, for `patience` seconds in all.
 
-        Raises Answered for an error that another attempt would not change, RpcError when patience is over.
+        Raises NodeError for an error that another attempt would not change, RpcError when patience is over.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + (self.patience if patience is None else patience)
-        pause = _FIRST_PAUSE
-        while True:
+        for pause in self._pauses():
             try:
-                return await self._attempt(method, params, min(self.timeout, end - loop.time()))
-            except Answered as error:
+                return await self._ask_once(method, params, min(self.timeout, end - loop.time()))
+            except NodeError as error:
                 if not error.throttled:
                     raise
                 trouble: RpcError = error
             except RpcError as error:
                 trouble = error
-            wait = pause * random.uniform(0.5, 1.5)  # noqa: S311  (spreads those who retry together)
-            if loop.time() + wait >= end:
+            if loop.time() + pause >= end:
                 raise trouble
-            await asyncio.sleep(wait)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            await asyncio.sleep(pause)
+        raise AssertionError  # pauses do not end
 
     async def check_chain(self) -> None:
-        """RpcError when the node is of another chain; nothing else is asked of it until it is of ours again."""
+        """Raise RpcError when the node is of another chain; until it is of ours again, no other request reaches it."""
         try:
             async with asyncio.timeout(self.timeout):
-                found = await self._ask("eth_chainId", ())
-            number = int(found, 16)
+                number = int(await self._ask("eth_chainId", ()), 16)
         except (TimeoutError, TypeError, ValueError):
             number = -1
         if number < 0 or (self.chain_id and number != self.chain_id):
-            wanted = self.chain_id or "a chain id"
+            expected = self.chain_id or "a chain id"
             self._up.clear()
             self._trouble = RpcError(
-                f"{self.url}: answers for chain {number}, expected {wanted}; check the address"
+                f"{self.url}: answers for chain {number}, expected {expected}; check the address"
             )
             raise self._trouble
         self.chain_id = number
@@ -132,16 +130,16 @@ class Rpc:
             self._up.set()
 
     def note(self, trouble: ChainError | None) -> None:
-        """Log once that the node is lost, for whatever reason, and (None) once that it is back."""
+        """Log once that the node is lost, with the reason, and (None) once that it is back."""
         now = asyncio.get_running_loop().time()
         if trouble is not None and self._away_since is None:
             self._away_since = now
-            _log.warning("the chain is lost, and looked for until it is back: %s", trouble)
+            _log.warning("the chain is lost, and asked for until it is back: %s", trouble)
         elif trouble is None and self._away_since is not None:
             _log.warning("%s: the chain is back after %.0f s", self.url, now - self._away_since)
             self._away_since = None
 
-    async def _attempt(self, method: str, params: tuple[object, ...], limit: float) -> Any:
+    async def _ask_once(self, method: str, params: tuple[object, ...], limit: float) -> Any:
         """Ask once, when connected, within `limit` seconds."""
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -163,7 +161,7 @@ class Rpc:
             answer: Any = await self._provider.make_request(RPCEndpoint(method), params)
         except ClientResponseError as error:
             if error.status in _NO_ACCESS:
-                raise Answered(method, {"code": error.status, "message": error.message}) from None
+                raise NodeError(method, {"code": error.status, "message": error.message}) from None
             raise RpcError(f"{self.url}: HTTP {error.status} to {method}; throttled or in trouble") from None
         except ClientConnectorError:
             raise Disconnected(f"{self.url}: {NOTHING}") from None
@@ -174,7 +172,7 @@ class Rpc:
         if not isinstance(answer, dict):
             raise RpcError(f"{self.url}: answered {method} with no JSON-RPC object; is it a chain's node?")
         if answer.get("error") is not None:
-            raise Answered(method, answer["error"])
+            raise NodeError(method, answer["error"])
         return answer.get("result")
 
     async def _open(self) -> None:
@@ -203,24 +201,30 @@ class Rpc:
             await provider.disconnect()
 
     async def _keep(self) -> None:
-        """Reopen the connection whenever it breaks, with growing pauses."""
-        pause = _FIRST_PAUSE
+        """Reopen the connection whenever it breaks."""
         while True:
             if isinstance(self._provider, SocketProvider):
                 await self._provider.closed()
             await self._drop()
+            await self._reopen()
+            self.note(None)
+            if self._on_head is not None:
+                self._on_head(None)
+
+    async def _reopen(self) -> None:
+        """Open the connection, with growing pauses until that works."""
+        for pause in self._pauses():
             try:
                 await self._open()
             except RpcError as error:
                 self._trouble = error
                 self.note(error)
-                await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311
-                pause = min(2 * pause, _LONGEST_PAUSE)
-                continue
-            pause = _FIRST_PAUSE
-            self.note(None)
-            if self._on_head is not None:
-                self._on_head(None)
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    def _pauses(self) -> Iterator[float]:
+        return pauses(_FIRST_PAUSE, _LONGEST_PAUSE, _SPREAD)
 
     def _new_provider(self) -> SocketProvider | AsyncHTTPProvider:
         if self.pushes:
@@ -233,7 +237,7 @@ class Rpc:
 
 
 def _data(data: Any) -> bytes:
-    """The bytes of an error's data, which nodes write in several ways; empty when there are none."""
+    """Return the bytes of an error's data, which nodes write in several ways; empty when there are none."""
     if isinstance(data, dict):
         data = data.get("data", data.get("result"))
     if not isinstance(data, str) or "0x" not in data:

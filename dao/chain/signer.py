@@ -1,4 +1,4 @@
-"""Keys: a keystore file opened once, signatures over digests and transactions, and who made a signature."""
+"""Keys: a keystore file opened once, signatures over digests and transactions, and the signer of a signature."""
 
 import json
 import os
@@ -50,7 +50,7 @@ class Signer:
 
     @classmethod
     def ephemeral(cls) -> "Signer":
-        """A new key that is kept nowhere, for tests and rehearsals."""
+        """Return a new key that is written nowhere, for tests and rehearsals."""
         return cls(secrets.token_bytes(32))
 
     @classmethod
@@ -87,7 +87,7 @@ class Signer:
         return raw[:64] + bytes([27 + raw[64]])
 
     def sign_transaction(self, transaction: Transaction) -> bytes:
-        """Sign a transaction and return what is broadcast; its hash is the keccak256 of that."""
+        """Sign a transaction and return its bytes to broadcast; its hash is their keccak256."""
         from eth_account import Account
 
         fields = {
@@ -107,7 +107,7 @@ class Signer:
 
 
 def recover(digest: Digest, signature: bytes) -> Address:
-    """Return who signed; DecodeError for anything but 65 bytes with v 27 or 28 and s in the lower half."""
+    """Return the signer; DecodeError for anything but 65 bytes with v 27 or 28 and s in the lower half."""
     if len(signature) != 65 or signature[64] not in (27, 28):
         raise DecodeError(f"signature: expected 65 bytes ending in 27 or 28, got {len(signature)} bytes")
     if int.from_bytes(signature[32:64], "big") > _ORDER // 2:
@@ -135,8 +135,9 @@ def _read_private(path: Path) -> str:
     if not mode:
         raise KeyFileError(f"{path}: cannot be read; check that it exists and is yours")
     if text is None:
-        found = f"{stat.S_IMODE(mode):04o}"
-        raise KeyFileError(f"{path}: mode {found} lets others read it, expected 0600; run chmod 600 {path}")
+        raise KeyFileError(
+            f"{path}: mode {stat.S_IMODE(mode):04o} lets others read it, expected 0600; run chmod 600 {path}"
+        )
     return text
 
 
@@ -184,7 +185,7 @@ def _is_keystore(text: str) -> bool:
 
 
 def _decrypt(keystore: str, password: str) -> bytes | None:
-    """Return the key, or None: whoever raises has neither key nor password in its frame."""
+    """Return the key, or None: the caller raises, for its frame has neither key nor password."""
     from eth_account import Account
 
     try:

@@ -1,6 +1,6 @@
 """Puts an owner's stake behind the operator of a home folder, and takes it out: a node's stake, a Superlink's bond."""
 
-from dao.chain.block_clock import moment
+from dao.chain.block_clock import format_time
 from dao.chain.client import Chain
 from dao.chain.contracts import Registry, Token
 from dao.chain.daemon_home import open_operator, open_sender
@@ -60,7 +60,11 @@ async def unbond(settings: HomeSettings, owner: Signer, amount: Wei | None = Non
         _check_owner(operator, stake.owner, owner.address)
         if not stake.active:
             under_way = f"{format_tokens(stake.unbonding)} tokens are taken out already; withdraw them from"
-            why = f"{under_way} {moment(stake.release_time)} on" if stake.unbonding else "nothing to take out"
+            why = (
+                f"{under_way} {format_time(stake.release_time)} on"
+                if stake.unbonding
+                else "nothing to take out"
+            )
             raise RuleError(f"operator {hex_of(operator)}: nothing is staked behind it; {why}")
         await sender.send(registry.unbond(operator, stake.active if amount is None else amount))
         return (await registry.supernode(operator, chain.final())).release_time

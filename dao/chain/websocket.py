@@ -1,4 +1,4 @@
-"""JSON-RPC over one WebSocket, as a web3 provider that waits without spinning, and hands pushes on at once."""
+"""JSON-RPC over one WebSocket, as a web3 provider that waits without spinning and delivers pushes at once."""
 
 import asyncio
 import contextlib
@@ -19,17 +19,17 @@ Push = Callable[[Any], None]
 
 NOTHING = "nothing answers at this address; is the chain's node running?"
 _MAX_MESSAGE = 64 << 20  # bytes of one answer
-_QUIET = 20.0  # seconds until a silent connection is asked whether it is there, and to answer
+_QUIET = 20.0  # seconds until a silent connection is pinged, and until it must have answered
 
 
 class Disconnected(RpcError):  # noqa: N818  (a leaf of the tree of errors)
-    """The connection is gone; what was asked may or may not have happened."""
+    """The connection is gone; the request may or may not have been carried out."""
 
 
 class SocketProvider(AsyncJSONBaseProvider):
     """A web3 provider over a WebSocket.
 
-    web3's own polls its cache in a busy loop and loses pushes that nobody reads; here each request has a future,
+    web3's own polls its cache in a busy loop and loses pushes that are not read; here each request has a future,
     and each subscription a function that is called in the order of arrival.
     """
 
@@ -69,7 +69,7 @@ class SocketProvider(AsyncJSONBaseProvider):
         self._listener = asyncio.create_task(self._read(self._socket), name="chain socket")
 
     async def disconnect(self) -> None:
-        """Close the connection; whoever still waits gets Disconnected."""
+        """Close the connection; requests that still wait raise Disconnected."""
         if self._socket is not None:
             await self._socket.close()
         if self._listener is not None:
@@ -83,11 +83,11 @@ class SocketProvider(AsyncJSONBaseProvider):
             await asyncio.wait([self._listener])
 
     async def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
-        """Ask and wait for the answer, for as long as the connection lasts."""
+        """Send a request and wait for the answer, for as long as the connection lasts."""
         return await self._ask(next(self._ids), method, params)
 
     async def subscribe(self, push: Push, *params: object) -> None:
-        """Have `push` called with each result of an `eth_subscribe`; RpcError when the node refuses."""
+        """Call `push` with each result of an `eth_subscribe`; RpcError when the node refuses."""
         number = next(self._ids)
         self._subscribing[number] = push
         try:
@@ -125,7 +125,7 @@ class SocketProvider(AsyncJSONBaseProvider):
             for answer in self._waiting.values():
                 if not answer.done():
                     answer.set_exception(Disconnected(f"{self._url}: the connection broke"))
-                    answer.exception()  # seen: whoever asked may be gone
+                    answer.exception()  # seen: the caller may be gone
 
     def _take(self, message: Any) -> None:
         if not isinstance(message, dict):

@@ -10,24 +10,24 @@ from dao.core.errors import DaoError
 if TYPE_CHECKING:
     import typer
 
-# name → what `dao --help` says of it; the module dao.cli.NAME has a typer `app` or, for one command, the function `command`
+# the help of each; the module dao.cli.NAME has a typer `app` or, for one command, the function `command`
 COMMANDS = {
     "demo": "Run a whole network on this machine and watch it train, score, pay and be audited.",
     "devnet": "A chain of your own with the contracts on it, to develop and rehearse.",
     "deploy": "Put a network's contracts on a chain.",
     "node": "Run a Supernode beside your own data.",
     "superlink": "Run the aggregator of a task.",
-    "task": "Propose what to train, and see what became of it.",
-    "round": "See how rounds went: nodes, scores, rewards, gas.",
-    "proposals": "See what is to be decided, and what was.",
+    "task": "Create tasks, and show their rules and state.",
+    "round": "Show rounds: nodes, scores, rewards, gas.",
+    "proposals": "List proposals, or show one.",
     "propose": "Propose something to the DAO.",
-    "delegate": "Let your tokens and stake vote, by yourself or by another.",
+    "delegate": "Delegate your votes, to yourself or to another account.",
     "vote": "Vote on a proposal.",
     "cancel": "Withdraw a proposal of your own.",
     "queue": "Put an accepted proposal into the timelock.",
-    "execute": "Carry out what was decided.",
+    "execute": "Execute a queued proposal.",
     "api": "Serve the API, and pay the gas of what members sign.",
-    "audit": "Compute again what a Superlink stated of a round.",
+    "audit": "Recompute rounds, and compare them with what the Superlink stated.",
     "simulate": "Train together on this machine without a chain: what would each contributor earn?",
 }
 
@@ -76,7 +76,7 @@ def main() -> None:
         sys.stderr.write(f"dao: {error}\n")
         sys.exit(1)
     except OSError as error:
-        if error.filename is None:  # nothing that a user named
+        if error.filename is None:  # of no file that a user named
             raise
         sys.stderr.write(f"dao: {error.filename}: {error.strerror}\n")
         sys.exit(1)

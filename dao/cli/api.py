@@ -1,4 +1,4 @@
-"""`dao api`: serves the API, and pays the gas of what members sign."""
+"""`dao api`: serve the API, and pay the gas of what members sign."""
 
 import asyncio
 import gc
@@ -10,14 +10,10 @@ import typer
 from dao.api.settings import LISTEN, ApiSettings
 from dao.api.settings import init as init_home
 from dao.chain.deployment import Deployment
-from dao.cli.chain_options import (
-    DEPLOYMENT_DEFAULT,
-    RPC_DEFAULT,
-    DeploymentOption,
-    JsonOption,
-    UrlOption,
-    expanded,
-)
+from dao.cli import options
+from dao.cli.chain_options import DEPLOYMENT_DEFAULT, ChainOptions, absolute
+from dao.cli.option_groups import with_option_groups
+from dao.cli.options import JsonOption
 from dao.cli.output import log_to_stderr, print_json
 from dao.core.errors import ConfigError
 from dao.core.types import hex_of
@@ -26,20 +22,16 @@ from dao.runtime.config import FILE, default_home
 
 app = typer.Typer(no_args_is_help=True)
 
-HomeOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--home", envvar="COMMONWEIGHT_HOME", help="The API's folder; ~/.commonweight/api by default."
-    ),
-]
+HomeOption = Annotated[Path | None, options.home("api")]
 
 
 @app.command()
+@with_option_groups
 def init(
     home: HomeOption = None,
-    url: UrlOption = RPC_DEFAULT,
-    deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
-    listen: Annotated[str, typer.Option(help="host:port to serve at.")] = LISTEN,
+    *,
+    network: ChainOptions,
+    listen: Annotated[str, options.listen(LISTEN)] = LISTEN,
     json: JsonOption = False,
 ) -> None:
     """Make the API's folder: settings, and the key of the relayer, which needs some ether for gas.
@@ -48,17 +40,17 @@ def init(
 
     Example: dao api init --rpc ws://127.0.0.1:8545 --deployment deployment.json
     """
-    folder, network = expanded(home or default_home("api")), expanded(deployment)
-    if deployment == DEPLOYMENT_DEFAULT and not network.exists() and not (folder / FILE).exists():
+    folder, file = absolute(home or default_home("api")), absolute(network.deployment)
+    if network.deployment == DEPLOYMENT_DEFAULT and not file.exists() and not (folder / FILE).exists():
         raise ConfigError(
             "--deployment: expected the file with the network's contracts; dao devnet up makes one for a network of your own"
         )
-    address = init_home(folder, url, network, listen)
+    address = init_home(folder, network.rpc, file, listen)
     if json:
         print_json({"relayer": hex_of(address), "home": str(folder)})
         return
-    print(f"relayer {hex_of(address)} in {folder}, for the network of {network}")
-    is_devnet = Deployment.load(network).chain_id == CHAIN_ID
+    print(f"relayer {hex_of(address)} in {folder}, for the network of {file}")
+    is_devnet = Deployment.load(file).chain_id == CHAIN_ID
     fund = (
         f"dao devnet fund {hex_of(address)} --tokens 0"
         if is_devnet
@@ -70,19 +62,13 @@ def init(
 @app.command()
 def start(
     home: HomeOption = None,
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Port to serve at, on the host in the settings.")
-    ] = None,
+    listen: Annotated[str | None, options.listen("the settings'")] = None,
 ) -> None:
     """Serve the API until Ctrl-C or SIGTERM: it prints its address once it does, and logs to stderr.
 
-    Example: dao api start --port 8460
+    Example: dao api start --listen 127.0.0.1:8460
     """
-    settings = _settings(home)
-    if port is not None:
-        listen = f"{settings.api.listen.rpartition(':')[0]}:{port}"
-        api = settings.api.model_copy(update={"listen": listen})
-        settings = settings.model_copy(update={"api": api})
+    settings = _settings(home, **({} if listen is None else {"api": {"listen": listen}}))
     log_to_stderr()
     asyncio.run(_serve(settings))
 
@@ -109,14 +95,14 @@ def mcp(home: HomeOption = None) -> None:
     """
     settings = _settings(home)
     log_to_stderr()
-    asyncio.run(_offer(settings))
+    asyncio.run(_offer_mcp(settings))
 
 
-async def _offer(settings: ApiSettings) -> None:
-    from dao.api.mcp import open_services, server
+async def _offer_mcp(settings: ApiSettings) -> None:
+    from dao.api.mcp import make_server, open_dependencies
 
-    async with open_services(settings) as services:
-        await server(services).run_stdio_async()
+    async with open_dependencies(settings) as deps:
+        await make_server(deps).run_stdio_async()
 
 
 async def _serve(settings: ApiSettings) -> None:
@@ -127,7 +113,7 @@ async def _serve(settings: ApiSettings) -> None:
     async def serve() -> None:
         async with open_api(settings) as running:
             gc.collect()
-            gc.freeze()  # programs stay: a collection that looks at them stops all answers for a tenth of a second
+            gc.freeze()  # without: each collection looks at all modules, and stops all answers for a tenth of a second
             print(f"API at {running.url}", flush=True)
             await running.wait()
 
@@ -136,9 +122,9 @@ async def _serve(settings: ApiSettings) -> None:
     await run_until_signal(serve())
 
 
-def _settings(home: Path | None) -> ApiSettings:
-    folder = expanded(home or default_home("api"))
-    settings = ApiSettings.load(folder)
+def _settings(home: Path | None, **flags: object) -> ApiSettings:
+    folder = absolute(home or default_home("api"))
+    settings = ApiSettings.load(folder, **flags)
     if not settings.at(settings.chain.deployment).exists():
         raise ConfigError(f"{folder}: not the folder of an API; dao api init makes one")
     return settings

@@ -1,4 +1,4 @@
-"""`dao audit`: computes again what a Superlink stated of a round, from chain and content alone."""
+"""`dao audit`: recompute a round from chain and content alone, and compare it with what the Superlink stated."""
 
 import asyncio
 import re
@@ -13,23 +13,10 @@ from dao.audit.evidence import has_result
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.rounds import PARALLEL
-from dao.cli.chain_options import (
-    DEPLOYMENT_DEFAULT,
-    RPC_DEFAULT,
-    DeploymentOption,
-    JsonOption,
-    RpcOption,
-    connected,
-)
-from dao.cli.content_options import (
-    AuthoritiesOption,
-    GatewayOption,
-    IpfsOption,
-    Sources,
-    StoreOption,
-    SuperlinkOption,
-    TlsOption,
-)
+from dao.cli.chain_options import ChainOptions, open_chain
+from dao.cli.content_options import ContentOptions
+from dao.cli.option_groups import with_option_groups
+from dao.cli.options import AppPythonOption, EvaluationLimitOption, JsonOption, TaskArgument
 from dao.cli.output import print_json
 from dao.core.errors import ConfigError, DaoError
 from dao.core.types import RoundId, TaskId
@@ -37,23 +24,17 @@ from dao.core.types import RoundId, TaskId
 VERDICTS = ("all holds", "something differs", "not everything could be checked")
 
 
+@with_option_groups
 def command(
-    task: Annotated[int, typer.Argument(metavar="TASK", min=1, help="The task's number.")],
+    task: TaskArgument,
     rounds: Annotated[
-        str, typer.Argument(metavar="ROUND", help="The round's number, or `all` that have a result.")
+        str, typer.Argument(metavar="ROUND", help="Number of the round, or `all` that have a result.")
     ],
-    rpc: RpcOption = RPC_DEFAULT,
-    deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
-    superlink: SuperlinkOption = None,
-    tls: TlsOption = False,
-    authorities: AuthoritiesOption = None,
-    store: StoreOption = None,
-    ipfs: IpfsOption = None,
-    gateway: GatewayOption = None,
-    app_python: Annotated[
-        Path | None, typer.Option(help="Interpreter of the app's environment; without, this one.")
-    ] = None,
-    limit: Annotated[float, typer.Option(min=1, help="Seconds that one gradient may take.")] = 600.0,
+    *,
+    network: ChainOptions,
+    content: ContentOptions,
+    app_python: AppPythonOption = None,
+    evaluation_limit: EvaluationLimitOption = 600.0,
     json: JsonOption = False,
 ) -> None:
     """Compute a round again: commits, draw, updates, weights, model, gradients, scores, payouts, roots.
@@ -64,38 +45,38 @@ def command(
 
     Example: dao audit 1 all --superlink superlink.example:8600
     """
-    sources = Sources(superlink, tls, authorities, store, ipfs, gateway)
     python = app_python or Path(sys.executable)
     try:
-        found = asyncio.run(
-            _audited(rpc, deployment, sources, TaskId(task), rounds, python, limit, quiet=json)
+        checks_of = asyncio.run(
+            _audit(network, content, TaskId(task), rounds, python, evaluation_limit, quiet=json)
         )
     except DaoError as error:
         sys.stderr.write(f"dao: {error}\n")
         raise typer.Exit(2) from None
-    code = exit_code([check for checks in found.values() for check in checks])
+    code = exit_code([check for checks in checks_of.values() for check in checks])
     if json:
-        listed = [
+        rows = [
             {
-                "round": round_,
+                "round": round_id,
                 "exit": exit_code(checks),
                 "checks": [
                     {"name": check.name, "outcome": str(check.outcome), "detail": check.detail}
                     for check in checks
                 ],
             }
-            for round_, checks in found.items()
+            for round_id, checks in checks_of.items()
         ]
-        print_json({"task": task, "exit": code, "rounds": listed})
+        print_json({"task": task, "exit": code, "rounds": rows})
     else:
-        print(f"task {task}: {len(found)} {'round' if len(found) == 1 else 'rounds'}, {VERDICTS[code]}")
+        print(
+            f"task {task}: {len(checks_of)} {'round' if len(checks_of) == 1 else 'rounds'}, {VERDICTS[code]}"
+        )
     raise typer.Exit(code)
 
 
-async def _audited(
-    rpc: str,
-    deployment: Path,
-    sources: Sources,
+async def _audit(
+    network: ChainOptions,
+    content: ContentOptions,
     task: TaskId,
     rounds: str,
     python: Path,
@@ -104,21 +85,21 @@ async def _audited(
     quiet: bool,
 ) -> dict[RoundId, list[Check]]:
     """Make every check of every round, and print each when it is made unless `quiet`."""
-    found: dict[RoundId, list[Check]] = {}
-    async with connected(rpc, deployment) as chain, sources.opened(chain.domain) as source:
-        for round_ in await _chosen(chain, task, rounds):
-            found[round_] = []
+    checks_of: dict[RoundId, list[Check]] = {}
+    async with open_chain(network) as chain, content.open(chain.domain) as source:
+        for round_id in await _select_rounds(chain, task, rounds):
+            checks_of[round_id] = []
             if not quiet:
-                print(f"task {task} round {round_}")
-            async for check in audit(chain, source, task, round_, python, limit):
-                found[round_].append(check)
+                print(f"task {task} round {round_id}")
+            async for check in audit(chain, source, task, round_id, python, limit):
+                checks_of[round_id].append(check)
                 if not quiet:
                     print(f"  {check.outcome:<9} {check.name}: {check.detail}", flush=True)
-    return found
+    return checks_of
 
 
-async def _chosen(chain: Chain, task: TaskId, rounds: str) -> list[RoundId]:
-    """The rounds that are meant; ConfigError when there are none.
+async def _select_rounds(chain: Chain, task: TaskId, rounds: str) -> list[RoundId]:
+    """Return the rounds that `rounds` names; ConfigError when there are none.
 
     Which ones have a result is read from the contracts: by events alone, a node of the chain could hide a round.
     """
@@ -127,14 +108,14 @@ async def _chosen(chain: Chain, task: TaskId, rounds: str) -> list[RoundId]:
     if rounds == "all":
         turn = asyncio.Semaphore(PARALLEL)
 
-        async def is_posted(round_: RoundId) -> bool:
+        async def is_posted(round_id: RoundId) -> bool:
             async with turn:
-                return has_result(await coordinator.round_of(task, round_, at))
+                return has_result(await coordinator.round_of(task, round_id, at))
 
         numbers = [RoundId(number) for number in range(1, last + 1)]
         posted = await asyncio.gather(*map(is_posted, numbers))
-        if chosen := [number for number, has in zip(numbers, posted, strict=True) if has]:
-            return chosen
+        if selected := [number for number, has in zip(numbers, posted, strict=True) if has]:
+            return selected
         raise ConfigError(f"task {task}: no round has a result yet; see dao round ls {task}")
     if not re.fullmatch(r"[1-9]\d{0,18}", rounds, re.ASCII) or int(rounds) > last:
         raise ConfigError(

@@ -1,17 +1,25 @@
-"""How commands reach a network: the options for its chain, its deployment, and the account that pays and signs."""
+"""The options for a network and for the account that signs, and the connections that commands open with them."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
-
-import typer
+from typing import ClassVar
 
 from dao.chain.client import Chain
 from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
+from dao.cli.options import (
+    OWNER_PASSWORD,
+    DeploymentOption,
+    DevAccountOption,
+    KeystoreOption,
+    OptionalOwnerKeystoreOption,
+    OwnerPasswordFileOption,
+    PasswordFileOption,
+    RpcOption,
+)
 from dao.core.errors import ConfigError
 from dao.core.types import Address, hex_of
 from dao.devnet.anvil import CHAIN_ID, dev_signer
@@ -21,96 +29,74 @@ from dao.runtime.locks import chain_name, only_daemon
 RPC_DEFAULT = devnet_url()
 DEPLOYMENT_DEFAULT = DEVNET / "deployment.json"
 
-RpcOption = Annotated[
-    str,
-    typer.Option(
-        "--rpc", envvar="COMMONWEIGHT_CHAIN__URL", help="Address of the chain's node, ws:// or http://."
-    ),
-]
-DeploymentOption = Annotated[
-    Path,
-    typer.Option(
-        "--deployment",
-        envvar="COMMONWEIGHT_CHAIN__DEPLOYMENT",
-        help="File with the network's contracts; the default is the development network's.",
-    ),
-]
-UrlOption = Annotated[
-    str,
-    typer.Option("--url", "--rpc", envvar="COMMONWEIGHT_CHAIN__URL", help="Address of the chain's node."),
-]
-ContractsOption = Annotated[
-    Path | None,
-    typer.Option("--deployment", help="File with the network's contracts; it is copied into the folder."),
-]
-KeystoreOption = Annotated[
-    Path | None, typer.Option("--keystore", help="Keystore of the account that pays and signs (mode 0600).")
-]
-PasswordOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--password-file", help=f"The keystore's password (mode 0600); without, {PASSWORD_VARIABLE} has it."
-    ),
-]
-DevAccountOption = Annotated[
-    int | None,
-    typer.Option(
-        "--dev-account",
-        min=0,
-        max=9,
-        help="Instead of a keystore: a funded account of the devnet, by number.",
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+@dataclass(frozen=True)
+class ChainOptions:
+    """A network: a node of its chain, and the file with the addresses of its contracts."""
+
+    rpc: RpcOption = RPC_DEFAULT
+    deployment: DeploymentOption = DEPLOYMENT_DEFAULT
 
 
 @dataclass(frozen=True)
-class Paying:
-    """Whoever pays and signs: a keystore, or an account of the development network."""
+class PayingAccount:
+    """The account that pays and signs: a keystore, or an account of the development network."""
 
-    keystore: Path | None
-    password_file: Path | None
-    dev_account: int | None
-    option: str = "--keystore"
-    variable: str = PASSWORD_VARIABLE
+    keystore: KeystoreOption = None
+    password_file: PasswordFileOption = None
+    dev_account: DevAccountOption = None
+
+    flag: ClassVar[str] = "--keystore"
+    password_variable: ClassVar[str] = PASSWORD_VARIABLE
 
     def signer(self, chain_id: int) -> Signer:
         """Open the key; ConfigError unless one is named, or for a devnet's key on any other chain."""
         if (self.keystore is None) == (self.dev_account is None):
             raise ConfigError(
-                f"account: expected either {self.option} FILE or, on the devnet, --dev-account NUMBER"
+                f"account: expected either {self.flag} FILE or, on the devnet, --dev-account NUMBER"
             )
         if self.keystore is not None:
-            return Signer.load(self.keystore.expanduser(), self.password_file, self.variable)
+            return Signer.load(self.keystore.expanduser(), self.password_file, self.password_variable)
         if chain_id != CHAIN_ID:
             raise ConfigError(
                 f"--dev-account: its key is public and only good for the devnet (chain {CHAIN_ID}), this is chain "
-                f"{chain_id}; use {self.option}"
+                f"{chain_id}; use {self.flag}"
             )
         return dev_signer(self.dev_account or 0)
 
 
+@dataclass(frozen=True)
+class OwnerAccount(PayingAccount):
+    """The same for the owner of a stake, whose key is not the daemon's."""
+
+    keystore: OptionalOwnerKeystoreOption = None
+    password_file: OwnerPasswordFileOption = None
+
+    flag: ClassVar[str] = "--owner-keystore"
+    password_variable: ClassVar[str] = OWNER_PASSWORD
+
+
 @asynccontextmanager
-async def connected(rpc: str, deployment: Path) -> AsyncIterator[Chain]:
+async def open_chain(network: ChainOptions) -> AsyncIterator[Chain]:
     """Connect to a network."""
-    network = Deployment.load(expanded(deployment))
-    async with await Chain.connect(rpc, network) as chain:
+    deployment = Deployment.load(absolute(network.deployment))
+    async with await Chain.connect(network.rpc, deployment) as chain:
         yield chain
 
 
 @asynccontextmanager
-async def paying(rpc: str, deployment: Path, account: Paying) -> AsyncIterator[tuple[Chain, Sender]]:
+async def open_sender(network: ChainOptions, account: PayingAccount) -> AsyncIterator[tuple[Chain, Sender]]:
     """Connect to a network with an account that sends; LockedError when another process sends for it."""
-    async with connected(rpc, deployment) as chain:
+    async with open_chain(network) as chain:
         signer = account.signer(chain.chain_id)
-        home = account_folder(expanded(deployment), signer.address)
-        with only_daemon(home, signer.address, chain_name(chain.chain_id, rpc)):
+        home = account_folder(absolute(network.deployment), signer.address)
+        with only_daemon(home, signer.address, chain_name(chain.chain_id, network.rpc)):
             async with Sender(chain, signer, home / "transactions.db") as sender:
                 yield chain, sender
 
 
-def expanded(path: Path) -> Path:
-    """A path as people write it, from the root."""
+def absolute(path: Path) -> Path:
+    """Return a path that a user wrote as an absolute one, with `~` expanded."""
     return path.expanduser().absolute()
 
 

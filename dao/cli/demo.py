@@ -1,4 +1,4 @@
-"""`dao demo`: a whole network of real processes on this machine, trained, audited and paid before your eyes."""
+"""`dao demo`: run a whole network of real processes on this machine: train, audit, pay."""
 
 import asyncio
 import shutil
@@ -8,37 +8,40 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.live import Live
 
-from dao.cli.output import writable
+from dao.cli import options
+from dao.cli.options import OUT, DemoNodesOption
+from dao.cli.output import require_writable
 from dao.core.errors import ConfigError
-from dao.demo.demo_network import open_world
+from dao.demo.demo_network import open_demo_network
 from dao.demo.demo_report import write_json, write_plot
 from dao.demo.demo_state import DemoState
 from dao.demo.images import APP, SHARDS, deal
-from dao.demo.plan import DemoMember, Role, members
-from dao.demo.show import Show, Stage, play
+from dao.demo.plan import DemoMember, Role, list_members
+from dao.demo.play import Display, RunningDemo, play
 from dao.demo.stay import stay
-from dao.demo.terminal_view import render, summary
+from dao.demo.terminal_view import render, render_summary
 
 
 def command(
-    nodes: Annotated[int, typer.Option(min=1, max=50, help="Supernodes; roles repeat every five.")] = 5,
-    rounds: Annotated[int, typer.Option(min=1, max=SHARDS, help="Rounds; each uses up a shard.")] = 5,
-    store: Annotated[
-        Literal["disk", "kubo"], typer.Option(help="Where content is kept and exchanged.")
-    ] = "disk",
-    json: Annotated[Path | None, typer.Option(help="Write the results as JSON.")] = None,
+    nodes: DemoNodesOption = 5,
+    rounds: Annotated[int, options.rounds(most=SHARDS)] = 5,
+    with_ipfs: Annotated[
+        bool,
+        typer.Option("--with-ipfs", help="Give each daemon an IPFS node, and exchange content over these."),
+    ] = False,
+    out: Annotated[Path | None, OUT] = None,
     keep: Annotated[
         bool,
         typer.Option("--keep", help="Stay up, serve the members' page, and say how to join and to vote."),
     ] = False,
     home: Annotated[
-        Path | None, typer.Option(help="Keep keys, data, logs and content here; must not exist.")
+        Path | None, options.own_home("a temporary one; any other must not exist yet, and stays")
     ] = None,
 ) -> None:
     """Run a DAO on this machine: a chain, one Superlink and some Supernodes, each a process with its own key and data.
@@ -46,10 +49,10 @@ def command(
     They train a digit classifier on real images, commit, reveal, are scored and paid; every round is audited, and the
     owners claim. Two have good data, one a tenth of it, one 40% wrong labels, one trains nothing and sends noise.
 
-    Example: dao demo --rounds 3 --json results.json
+    Example: dao demo --rounds 3 --out results.json
     """
     console = Console()
-    writable(json, "--json")
+    require_writable(out, "--out")
     with ExitStack() as stack:
         if home is not None and home.exists():
             raise ConfigError(f"--home {home}: expected a folder that does not exist yet")
@@ -59,72 +62,72 @@ def command(
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
         console.print(f"setting up a chain, contracts, data and keys in {folder}; logs are there, too")
 
-        def done(state: DemoState) -> None:
-            console.print(summary(state))
+        def report(state: DemoState) -> None:
+            console.print(render_summary(state))
             plot = Path.cwd() / "commonweight-demo.png"
             write_plot(state, plot)
             console.print(f"plot: {plot}")
-            if json:
-                write_json(state, json)
+            if out:
+                write_json(state, out)
 
         try:
-            asyncio.run(_run(nodes, rounds, store == "kubo", folder, console, done, keep=keep))
-        except asyncio.CancelledError:  # told to end
+            asyncio.run(_play(nodes, rounds, with_ipfs, folder, console, report, keep=keep))
+        except asyncio.CancelledError:  # by SIGTERM
             raise typer.Exit(128 + signal.SIGTERM) from None
 
 
-async def _run(
+async def _play(
     nodes: int,
     rounds: int,
-    kubo: bool,
+    with_ipfs: bool,
     folder: Path,
     console: Console,
-    done: Callable[[DemoState], None],
+    report: Callable[[DemoState], None],
     *,
     keep: bool,
 ) -> None:
-    people = list(members(nodes))
+    seated = list(list_members(nodes))
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None  # noqa: S101  (for mypy)
     loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    funded = SHARDS if keep else rounds
+    funded_rounds = SHARDS if keep else rounds
     guest = [DemoMember(nodes, "Guest", Role.GOOD)] if keep else []
-    dealt = await asyncio.to_thread(deal, [*people, *guest], folder / "data")
-    names = [person.name for person in people]
-    async with open_world(folder, APP, dealt, names, funded, guest=keep) as world:
+    data = await asyncio.to_thread(deal, [*seated, *guest], folder / "data")
+    names = [member.name for member in seated]
+    async with open_demo_network(folder, APP, data, names, funded_rounds, guest=keep) as network:
         with ExitStack() as stack:
-            show = _live(stack, console) if console.is_terminal else _lines(console)
+            display = _open_live(stack, console) if console.is_terminal else _print_rounds(console)
 
-            async def then(stage: Stage) -> None:
+            async def finish(demo: RunningDemo) -> None:
                 stack.close()  # the live view, so that what follows can be read
-                done(stage.state)
+                report(demo.state)
                 if keep:
-                    stage.show = _lines(console)
-                    await stay(stage, console)
+                    demo.display = _print_rounds(console)
+                    await stay(demo, console)
 
-            await play(world, people, rounds, kubo=kubo, show=show, then=then)
+            await play(network, seated, rounds, with_ipfs=with_ipfs, display=display, then=finish)
 
 
-def _live(stack: ExitStack, console: Console) -> Show:
+def _open_live(stack: ExitStack, console: Console) -> Display:
     live = stack.enter_context(Live(console=console, auto_refresh=False, transient=True))
 
-    def show(state: DemoState) -> None:
+    def display(state: DemoState) -> None:
         live.update(render(state, time.time()), refresh=True)
 
-    return show
+    return display
 
 
-def _lines(console: Console) -> Show:
-    """Without a terminal: a line for each round."""
-    told: set[int] = set()
+def _print_rounds(console: Console) -> Display:
+    """Without a terminal: print a line for each round."""
+    printed: set[int] = set()
 
-    def show(state: DemoState) -> None:
+    def display(state: DemoState) -> None:
         for view in state.rounds:
-            if view.accuracy is not None and view.round not in told:
-                told.add(view.round)
+            if view.accuracy is not None and view.round not in printed:
+                printed.add(view.round)
                 console.print(
                     f"round {view.round} of {state.rounds_wanted}: accuracy {100 * view.accuracy:.1f}%, "
                     f"{view.seconds:.1f} s"
                 )
 
-    return show
+    return display

@@ -1,4 +1,4 @@
-"""`dao deploy`: puts a network's contracts on a chain."""
+"""`dao deploy`: put a network's contracts on a chain."""
 
 import asyncio
 from pathlib import Path
@@ -11,17 +11,10 @@ from dao.chain.deploy import Params, deploy, grant
 from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.handover import hand_over
 from dao.chain.sender import Sender
-from dao.cli.chain_options import (
-    RPC_DEFAULT,
-    DevAccountOption,
-    JsonOption,
-    KeystoreOption,
-    PasswordOption,
-    Paying,
-    RpcOption,
-    account_folder,
-)
-from dao.cli.output import print_fields, print_json, tokens
+from dao.cli.chain_options import RPC_DEFAULT, PayingAccount, account_folder
+from dao.cli.option_groups import with_option_groups
+from dao.cli.options import OUT, JsonOption, RpcOption
+from dao.cli.output import parse_tokens, print_fields, print_json
 from dao.core.errors import ConfigError
 from dao.core.formats.address import address_of
 from dao.core.types import Address, Wei, hex_of
@@ -30,24 +23,25 @@ from dao.runtime.locks import chain_name, only_daemon
 DAY = 86_400
 
 
+@with_option_groups
 def command(
-    out: Annotated[Path, typer.Option(help="Where to write the addresses, for everyone who joins.")] = Path(
-        "deployment.json"
-    ),
+    out: Annotated[Path, OUT] = Path("deployment.json"),
     rpc: RpcOption = RPC_DEFAULT,
-    keystore: KeystoreOption = None,
-    password_file: PasswordOption = None,
-    dev_account: DevAccountOption = None,
+    *,
+    account: PayingAccount,
     name: Annotated[str, typer.Option(help="The token's name.")] = "Commonweight",
     symbol: Annotated[str, typer.Option(help="The token's symbol.")] = "CWT",
     supply: Annotated[
         str, typer.Option(help="All tokens there will ever be; the timelock gets them.")
     ] = "1000000000",
-    minimum_stake: Annotated[str, typer.Option(help="Least stake of a Supernode, in tokens.")] = "1",
+    network_min_stake: Annotated[
+        str,
+        typer.Option(help="Stake that a Supernode needs at least, whatever its task asks for, in tokens."),
+    ] = "1",
     unbonding_period: Annotated[
         int, typer.Option(min=1, help="Seconds that stake stays locked on its way out.")
     ] = 7 * DAY,
-    min_delay: Annotated[
+    timelock_delay: Annotated[
         int, typer.Option(min=0, help="Seconds between what the DAO decides and what the timelock does.")
     ] = DAY,
     founder: Annotated[
@@ -57,7 +51,7 @@ def command(
     voting_delay: Annotated[int, typer.Option(min=0, help="Seconds from a proposal to its voting.")] = 3600,
     voting_period: Annotated[int, typer.Option(min=1, help="Seconds of voting.")] = 2 * DAY,
     threshold: Annotated[str, typer.Option(help="Votes that a proposer needs, in tokens.")] = "1",
-    quorum: Annotated[
+    voting_quorum: Annotated[
         int,
         typer.Option(
             min=1, max=100, help="Percent of the tokens outside treasury and escrows that must vote."
@@ -70,7 +64,7 @@ def command(
 ) -> None:
     """Put a network's contracts on a chain, give the founders their tokens, and hand everything over to their votes.
 
-    The account pays the gas and keeps no right to anything: afterwards only proposals that members accept change the
+    Everyone who joins needs the file that --out names: it has the contracts' addresses. The account pays the gas and keeps no right to anything: afterwards only proposals that members accept change the
     network. Founders delegate (to themselves or others) before they vote. An interrupted deployment goes on where it
     was when the command is repeated.
 
@@ -81,13 +75,13 @@ def command(
     params = Params(
         name,
         symbol,
-        tokens(supply, "--supply"),
-        tokens(minimum_stake, "--minimum-stake"),
+        parse_tokens(supply, "--supply"),
+        parse_tokens(network_min_stake, "--network-min-stake"),
         unbonding_period,
         voting_delay=voting_delay,
         voting_period=voting_period,
-        threshold=tokens(threshold, "--threshold"),
-        quorum_percent=quorum,
+        threshold=parse_tokens(threshold, "--threshold"),
+        quorum_percent=voting_quorum,
         late_extension=late_extension,
     )
     if late_extension > voting_period:
@@ -95,31 +89,35 @@ def command(
             f"--late-extension {late_extension}: expected at most --voting-period {voting_period}"
         )
     founders = _founders(founder or [], params.supply)
-    paying = Paying(keystore, password_file, dev_account)
-    made = asyncio.run(_deploy(rpc, paying, params, founders, min_delay, out))
+    deployment = asyncio.run(_deploy(rpc, account, params, founders, timelock_delay, out))
     fields: dict[str, object] = {
         "deployment": str(out),
-        "chain_id": made.chain_id,
-        **{name: hex_of(getattr(made, name)) for name in ADDRESSES},
+        "chain_id": deployment.chain_id,
+        **{name: hex_of(getattr(deployment, name)) for name in ADDRESSES},
         "handed_over": True,
     }
     (print_json if json else print_fields)(fields)
 
 
 async def _deploy(
-    rpc: str, account: Paying, params: Params, founders: dict[Address, Wei], min_delay: int, out: Path
+    rpc: str,
+    account: PayingAccount,
+    params: Params,
+    founders: dict[Address, Wei],
+    timelock_delay: int,
+    out: Path,
 ) -> Deployment:
     async with await Chain.connect(rpc) as chain:
         signer, name = account.signer(chain.chain_id), chain_name(chain.chain_id, rpc)
     home = account_folder(out, signer.address)
     with only_daemon(home, signer.address, name):
         database = home / f"{out.name}.db"
-        made = await deploy(rpc, signer, params, database)
-        async with await Chain.connect(rpc, made) as chain, Sender(chain, signer, database) as sender:
+        deployment = await deploy(rpc, signer, params, database)
+        async with await Chain.connect(rpc, deployment) as chain, Sender(chain, signer, database) as sender:
             await grant(chain, sender, founders, "founders")
-            await hand_over(chain, sender, min_delay)
-    made.save(out)
-    return made
+            await hand_over(chain, sender, timelock_delay)
+    deployment.save(out)
+    return deployment
 
 
 def _founders(texts: list[str], supply: Wei) -> dict[Address, Wei]:
@@ -129,7 +127,10 @@ def _founders(texts: list[str], supply: Wei) -> dict[Address, Wei]:
     founders: dict[Address, Wei] = {}
     for text in texts:
         address, equals, amount = text.partition("=")
-        account, wei = address_of(address, "--founder"), tokens(amount, "--founder") if equals else Wei(0)
+        account, wei = (
+            address_of(address, "--founder"),
+            parse_tokens(amount, "--founder") if equals else Wei(0),
+        )
         if not wei or account in founders:
             raise ConfigError(f"--founder {text}: expected ADDRESS=TOKENS, more than 0, each address once")
         founders[account] = wei

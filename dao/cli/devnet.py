@@ -1,4 +1,4 @@
-"""`dao devnet`: a chain of one's own with the contracts on it, and tokens and gas for whoever needs them there."""
+"""`dao devnet`: run a chain of one's own with the contracts on it, and fund accounts there."""
 
 import asyncio
 import json
@@ -15,8 +15,9 @@ from dao.chain.client import Chain
 from dao.chain.deploy import Params, deploy, grant
 from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
-from dao.cli.chain_options import Paying, account_folder, expanded, paying
-from dao.cli.output import tokens
+from dao.cli.chain_options import ChainOptions, PayingAccount, absolute, account_folder, open_sender
+from dao.cli.options import own_home
+from dao.cli.output import parse_tokens
 from dao.core.errors import ConfigError, DaoError, RpcError
 from dao.core.formats.address import address_of
 from dao.core.types import Address, hex_of
@@ -27,9 +28,7 @@ from dao.runtime.locks import find_holder, hold_lock, stop_holder
 app = typer.Typer(no_args_is_help=True)
 READY_SECONDS, PORT = 60.0, 8545
 
-HomeOption = Annotated[
-    Path, typer.Option("--home", help="Folder of the chain's state and the network's files.")
-]
+HomeOption = Annotated[Path, own_home()]
 
 
 @app.command()
@@ -49,14 +48,14 @@ def up(
         bool, typer.Option(help="Hand a new network over to votes; accounts 1 to 3 get 1000 tokens each.")
     ] = False,
 ) -> None:
-    """Start a chain with the contracts on it, or take up the one that is in HOME. Ctrl-C ends it; its state is kept.
+    """Start a chain with the contracts on it, or resume the one that is in HOME. Ctrl-C ends it; its state is kept.
 
     Writes HOME/deployment.json and HOME/network.json. Account 0 (--dev-account 0) proposes for the DAO, unless the
     network is governed. Its keys are public: nothing of worth belongs here.
 
     Example: dao devnet up --detach
     """
-    home = expanded(home)
+    home = absolute(home)
     home.mkdir(parents=True, exist_ok=True)
     port = _last_port(home) if port is None else port
     if detach:
@@ -72,11 +71,11 @@ def up(
 
 @app.command()
 def down(home: HomeOption = DEVNET) -> None:
-    """End the chain that runs in HOME; `up` takes it up again where it was.
+    """End the chain that runs in HOME; `up` resumes it.
 
     Example: dao devnet down
     """
-    home = expanded(home)
+    home = absolute(home)
     ended = stop_holder(home / "lock", f"devnet {home}")
     print(f"devnet {home}: {'ended' if ended else 'was not running'}")
 
@@ -97,14 +96,14 @@ def fund(
     Example: dao devnet fund 0x70997970c51812dc3a010c7d01b50e0d17dc79c8 --tokens 500
     """
     accounts = [address_of(text, "ADDRESS") for text in addresses]
-    wei, gas = tokens(tokens_each, "--tokens"), tokens(ether, "--ether")
-    asyncio.run(_fund(expanded(home), accounts, wei, gas))
+    wei, gas = parse_tokens(tokens_each, "--tokens"), parse_tokens(ether, "--ether")
+    asyncio.run(_fund(absolute(home), accounts, wei, gas))
     for account in accounts:
         print(f"{hex_of(account)}  {tokens_each} tokens more, {ether} ether")
 
 
-def network_of(home: Path) -> dict[str, Any]:
-    """What `up` wrote to HOME/network.json; ConfigError when it is not running."""
+def read_network(home: Path) -> dict[str, Any]:
+    """Read what `up` wrote to HOME/network.json; ConfigError when it is not running."""
     path = home / "network.json"
     if find_holder(home / "lock") is None or not path.exists():
         raise ConfigError(f"devnet {home}: is not running; start it by dao devnet up")
@@ -117,7 +116,7 @@ def _run(home: Path, port: int, block_time: int, governed: bool) -> None:
     chain = home / "chain"
     anvil = start_anvil(chain, port, state=chain / "state.json", block_time=block_time)
     try:
-        deployment = asyncio.run(_deployed(anvil, home, governed))
+        deployment = asyncio.run(_ensure_contracts(anvil, home, governed))
         network = {
             "rpc": anvil.ws,
             "http": anvil.http,
@@ -138,36 +137,39 @@ def _run(home: Path, port: int, block_time: int, governed: bool) -> None:
 
 
 def _last_port(home: Path) -> int:
-    """The port that the chain in HOME had: nodes know it by that."""
+    """Return the port that the chain in HOME had, which nodes have in their settings."""
     try:
         return int((home / "port").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return PORT
 
 
-async def _deployed(anvil: Anvil, home: Path, governed: bool) -> Deployment:
-    """The contracts of the chain's state, put there where they are not."""
+async def _ensure_contracts(anvil: Anvil, home: Path, governed: bool) -> Deployment:
+    """Return the contracts in the chain's state, and deploy them where there are none."""
     path = home / "deployment.json"
     if path.exists():
-        known = Deployment.load(path)
+        deployment = Deployment.load(path)
         async with await Chain.connect(anvil.ws) as chain:
-            code = await chain.request("eth_getCode", hex_of(known.coordinator), "latest")
+            code = await chain.request("eth_getCode", hex_of(deployment.coordinator), "latest")
         if code not in ("0x", None):
-            return known
+            return deployment
     signer = dev_signer(0)
     database = account_folder(path, signer.address) / "transactions.db"
-    made = await deploy(anvil.ws, signer, SWIFT if governed else Params(), database)
+    deployment = await deploy(anvil.ws, signer, SWIFT if governed else Params(), database)
     if governed:
-        async with await Chain.connect(anvil.ws, made) as chain, Sender(chain, signer, database) as sender:
+        async with (
+            await Chain.connect(anvil.ws, deployment) as chain,
+            Sender(chain, signer, database) as sender,
+        ):
             await leave_to_founders(chain, sender)
-    made.save(path)
-    return made
+    deployment.save(path)
+    return deployment
 
 
 async def _fund(home: Path, accounts: list[Address], wei: int, gas: int) -> None:
-    network = network_of(home)
-    dao = Paying(None, None, 0)
-    async with paying(network["rpc"], Path(network["deployment"]), dao) as (chain, sender):
+    network = read_network(home)
+    options = ChainOptions(network["rpc"], Path(network["deployment"]))
+    async with open_sender(options, PayingAccount(dev_account=0)) as (chain, sender):
         for account in accounts:
             await chain.request("anvil_setBalance", hex_of(account), hex(gas))
         if wei:
@@ -205,7 +207,7 @@ def _detach(home: Path, port: int, block_time: int, governed: bool) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file that readers see whole or not at all."""
+    """Write a file atomically: readers see all of it or nothing."""
     new = path.with_name(path.name + ".new")
     new.write_text(text, encoding="utf-8")
     new.replace(path)

@@ -1,63 +1,99 @@
-"""Opens the way by which a member acts, the API where one is named, else its own account, and takes a step by it."""
+"""The options of a member's commands; opens the member, by an API or by its own account, and runs one act."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from dao.cli.chain_options import DEPLOYMENT_DEFAULT, Paying, expanded, paying
-from dao.cli.member import Found, Outcome, Way, agree, finish, words_of
+import typer
+
+from dao.cli.chain_options import (
+    DEPLOYMENT_DEFAULT,
+    ChainOptions,
+    PayingAccount,
+    absolute,
+    open_sender,
+)
+from dao.cli.confirmation import require_consent
+from dao.cli.dao_member import DaoMember, Outcome, PublishedProposal
+from dao.cli.options import ApiOption, JsonOption
+from dao.cli.output import print_fields, print_json
+from dao.gov.describe import describe_calls
 
 if TYPE_CHECKING:
     from dao.cli.paid_member import PaidMember
 
-W = TypeVar("W", bound=Way)
+M = TypeVar("M", bound=DaoMember)
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Sign without asking.")]
+ProposalArgument = Annotated[
+    str,
+    typer.Argument(metavar="PROPOSAL", help="The proposal's number, or first digits that no other one has."),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberOptions:
+    """How a member acts: through which API or network, with which account, asked or not, printed how."""
+
+    api: ApiOption = None
+    network: ChainOptions
+    account: PayingAccount
+    yes: YesOption = False
+    json: JsonOption = False
 
 
 @asynccontextmanager
-async def acting(api: str | None, rpc: str, deployment: Path, account: Paying) -> AsyncIterator[Way]:
-    """Open the way that was chosen: the API's when it is named."""
-    if api is not None:
-        from dao.cli.relayed_member import relayed
+async def open_member(options: MemberOptions) -> AsyncIterator[DaoMember]:
+    """Open a member that acts through the API where one is named, else with transactions of its account."""
+    if options.api is None:
+        async with open_paid_member(options) as paid:
+            yield paid
+        return
+    from dao.cli.relayed_member import open_relayed_member
 
-        expected = None if deployment == DEPLOYMENT_DEFAULT else expanded(deployment)
-        async with relayed(api, expected, account) as way:
-            yield way
-    else:
-        async with own(rpc, deployment, account) as own_way:
-            yield own_way
+    deployment = options.network.deployment
+    expected = None if deployment == DEPLOYMENT_DEFAULT else absolute(deployment)
+    async with open_relayed_member(options.api, expected, options.account) as relayed:
+        yield relayed
 
 
 @asynccontextmanager
-async def own(rpc: str, deployment: Path, account: Paying) -> AsyncIterator["PaidMember"]:
-    """Open the way of an account that pays."""
+async def open_paid_member(options: MemberOptions) -> AsyncIterator["PaidMember"]:
+    """Open a member that pays for its own transactions."""
     from dao.cli.paid_member import PaidMember
 
-    async with paying(rpc, deployment, account) as (chain, sender):
+    async with open_sender(options.network, options.account) as (chain, sender):
         yield PaidMember(chain, sender)
 
 
-def decide(
-    way: AbstractAsyncContextManager[W],
-    proposal: str,
-    heading: str,
-    act: Callable[[W, Found], Awaitable[Outcome]],
-    *,
-    note: Callable[[W, Found], Awaitable[list[str]]] | None = None,
-    yes: bool,
-    json: bool,
-) -> None:
-    """Do something about a proposal: say under `heading` ("{}" is its title) what it would do, ask, act, print.
+def run(act: Callable[[], Coroutine[Any, Any, Mapping[str, object]]], json: bool) -> None:
+    """Run an act to its end and print its outcome."""
+    (print_json if json else print_fields)(asyncio.run(act()))
 
-    `note` gives what is to be said besides, or raises RuleError where the act would come to nothing.
+
+def run_on_proposal(
+    opening: AbstractAsyncContextManager[M],
+    number: str,
+    heading: str,
+    act: Callable[[M, PublishedProposal], Awaitable[Outcome]],
+    options: MemberOptions,
+    *,
+    note: Callable[[M, PublishedProposal], Awaitable[list[str]]] | None = None,
+) -> None:
+    """Act on a proposal: show under `heading` ("{}" is its title) what it would do, ask, act, print the outcome.
+
+    `note` gives further lines to show, or raises RuleError where the act would come to nothing.
     """
 
-    async def run() -> Outcome:
-        async with way as opened:
-            found = await opened.find(proposal)
-            words = await words_of(found.actions, opened.deployment, opened.rules)
-            notes = await note(opened, found) if note is not None else []
-            agree([heading.format(f"“{found.title}”"), *(f"- {line}" for line in words), *notes], yes)
-            return {"proposal": str(found.number), **await act(opened, found)}
+    async def act_on_it() -> Outcome:
+        async with opening as member:
+            proposal = await member.find(number)
+            words = await describe_calls(proposal.actions, member.deployment, member.rules)
+            notes = await note(member, proposal) if note is not None else []
+            require_consent(
+                [heading.format(f"“{proposal.title}”"), *(f"- {line}" for line in words), *notes], options.yes
+            )
+            return {"proposal": str(proposal.number), **await act(member, proposal)}
 
-    finish(run, json)
+    run(act_on_it, options.json)

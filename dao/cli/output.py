@@ -1,4 +1,4 @@
-"""What commands read and print: amounts in whole tokens, aligned columns, JSON, and logs on stderr."""
+"""Reads amounts, prints fields, tables and JSON, and sets the format of logs."""
 
 import json
 import logging
@@ -16,26 +16,26 @@ from dao.core.formats.reasons import format_tokens
 from dao.core.types import Wei, hex_of
 
 
-def tokens(text: str, what: str, *, or_none: bool = True) -> Wei:
+def parse_tokens(text: str, what: str, *, or_none: bool = True) -> Wei:
     """Read an amount of whole tokens (or ether), as `2.5`, exactly; ConfigError names `what`.
 
-    `or_none`: whether 0 is an amount, too.
+    `or_none`: 0 is an amount, too.
     """
-    found = re.fullmatch(r"(\d{1,40})(?:\.(\d{1,18}))?", text, re.ASCII)
-    wei = Wei(int(found[1]) * TOKEN + int((found[2] or "").ljust(18, "0"))) if found else Wei(0)
-    if found is None or not (wei or or_none):
+    match = re.fullmatch(r"(\d{1,40})(?:\.(\d{1,18}))?", text, re.ASCII)
+    wei = Wei(int(match[1]) * TOKEN + int((match[2] or "").ljust(18, "0"))) if match else Wei(0)
+    if match is None or not (wei or or_none):
         form = "such as 100 or 2.5" if or_none else "above 0, such as 100 or 2.5"
         raise ConfigError(f"{what}: expected an amount of tokens {form}, got {text[:40]!r}")
     return wei
 
 
-def amount(wei: int) -> str:
-    """Write wei as whole tokens, exactly."""
-    return format_tokens(wei)
+def printable(text: str) -> str:
+    """Return a text of others on one line, without the control characters that a terminal would obey."""
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
-def writable(path: Path | None, what: str) -> None:
-    """Find out before hours of work whether its outcome can be written there; ConfigError names `what`."""
+def require_writable(path: Path | None, what: str) -> None:
+    """Check, before hours of work, that its outcome can be written to a path; ConfigError names `what`."""
     if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
         raise ConfigError(f"{what} {path}: expected a file in a folder that exists")
 
@@ -53,7 +53,7 @@ def print_fields(fields: Mapping[str, object]) -> None:
 
 
 def print_table(rows: Sequence[Mapping[str, object]], nothing: str) -> None:
-    """Print rows under the names of their fields, or what there is none of."""
+    """Print rows under the names of their fields; `nothing` where there are none."""
     if not rows:
         print(nothing)
         return
@@ -64,7 +64,7 @@ def print_table(rows: Sequence[Mapping[str, object]], nothing: str) -> None:
 
 
 def log_to_stderr() -> None:
-    """Have daemons log one line an event to stderr, in one format, whoever logs: structlog, or libraries by logging.
+    """Log to stderr, one line an event, in one format for structlog and for libraries that use logging.
 
     A traceback shows no local values, so no secret.
     """

@@ -1,4 +1,4 @@
-"""`dao proposals`: what is to be decided, and what was."""
+"""`dao proposals`: list what the DAO is to decide and has decided, or show one proposal."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -7,25 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-from dao.chain.block_clock import moment
+from dao.chain.block_clock import format_time
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Governor, ProposalState
 from dao.chain.governance_events import ProposalCreated
-from dao.cli.chain_options import (
-    DEPLOYMENT_DEFAULT,
-    RPC_DEFAULT,
-    DeploymentOption,
-    JsonOption,
-    RpcOption,
-    connected,
-)
-from dao.cli.member import Found, plain, words_of
-from dao.cli.output import amount, print_fields, print_json, print_table
-from dao.cli.paid_member import found_of, proposal_of, proposals_of
+from dao.cli.chain_options import ChainOptions, open_chain
+from dao.cli.chain_proposals import find_proposal, proposal_in, read_proposals
+from dao.cli.dao_member import PublishedProposal
+from dao.cli.option_groups import with_option_groups
+from dao.cli.options import ApiOption, JsonOption, LastOption
+from dao.cli.output import print_fields, print_json, print_table, printable
 from dao.core.errors import ConfigError
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import Rules, TaskId, Timestamp, hex_of
+from dao.gov.describe import describe_calls
 from dao.gov.schedule import OVER
 
 STATES = tuple(state.name.lower() for state in ProposalState if state is not ProposalState.EXPIRED)
@@ -37,21 +34,17 @@ _RulesOf = Callable[[TaskId], Awaitable[Rules]]
 _SHOWN = 12  # digits of a number in a table
 
 
+@with_option_groups
 def command(
     proposal: Annotated[
         str | None,
         typer.Argument(metavar="PROPOSAL", help="Show this one whole: its number, or first digits of it."),
     ] = None,
     state: Annotated[str | None, typer.Option(help=f"Only those in this state: {', '.join(STATES)}.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many of the newest to list.")] = 20,
-    api: Annotated[
-        str | None,
-        typer.Option(
-            "--api", envvar="COMMONWEIGHT_API_URL", help="Ask the API at this address instead of the chain."
-        ),
-    ] = None,
-    rpc: RpcOption = RPC_DEFAULT,
-    deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
+    last: LastOption = 20,
+    api: ApiOption = None,
+    *,
+    network: ChainOptions,
     json: JsonOption = False,
 ) -> None:
     """List the DAO's proposals, the newest first; or show one: what it would do, the votes, the quorum, until when.
@@ -61,13 +54,10 @@ def command(
     if state is not None and state not in STATES:
         raise ConfigError(f"--state {state[:40]}: expected one of {' '.join(STATES)}")
     if proposal is not None:
-        whole = asyncio.run(_one(proposal, api, rpc, deployment))
-        if json:
-            print_json(whole)
-        else:
-            _print(whole)
+        fields = asyncio.run(_read_from_chain(proposal, network) if api is None else _read(proposal, api))
+        (print_json if json else _print)(fields)
         return
-    rows = asyncio.run(_list(state, limit, api, rpc, deployment))
+    rows = asyncio.run(_list_from_chain(state, last, network) if api is None else _list(state, last, api))
     if json:
         print_json(rows)
     else:
@@ -75,61 +65,71 @@ def command(
         print_table([_row(row) for row in rows], none)
 
 
-async def _list(state: str | None, limit: int, api: str | None, *where: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    if api is not None:
-        from dao.cli.relayed_member import reading
+async def _list(state: str | None, last: int, url: str) -> list[dict[str, Any]]:
+    from dao.cli.api_client import open_api
 
-        async with reading(api) as source:
-            async for item in source.everything("/proposals", state=state):
-                found.append({name: item[name] for name in _FIELDS})
-                if len(found) == limit:
-                    break
-        return found
-    async with connected(*where) as chain:
-        for event in await proposals_of(chain):
-            told = await _told(chain, event)
-            if state in (None, told["state"]):
-                found.append(told)
-            if len(found) == limit:
+    rows: list[dict[str, Any]] = []
+    async with open_api(url) as api:
+        async for item in api.list_all("/proposals", state=state):
+            rows.append({name: item[name] for name in _FIELDS})
+            if len(rows) == last:
                 break
-    return found
+    return rows
 
 
-async def _one(text: str, api: str | None, *where: Any) -> dict[str, Any]:
-    if api is not None:
-        from dao.cli.relayed_member import deployment_of, find, reading, rules_of
-
-        async with reading(api) as source:
-            found = await find(source, text)
-            told = await source.get(f"/proposals/{found.number}")
-            network = deployment_of(await source.get("/network"))
-            shown = {name: told[name] for name in _FIELDS}
-            return {**shown, **await _content(found, network, told["state"], partial(rules_of, source))}
-    async with connected(*where) as chain:
-        event = await proposal_of(chain, text)
-        told, rules = await _told(chain, event), partial(Coordinator(chain).rules_of, at=chain.head())
-        return {**told, **await _content(found_of(event), chain.deployment, told["state"], rules)}
+async def _list_from_chain(state: str | None, last: int, network: ChainOptions) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    async with open_chain(network) as chain:
+        for event in await read_proposals(chain):
+            row = await _fields(chain, event)
+            if state in (None, row["state"]):
+                rows.append(row)
+            if len(rows) == last:
+                break
+    return rows
 
 
-async def _content(found: Found, network: Deployment, state: str, rules: _RulesOf) -> dict[str, Any]:
-    """Its text and words; once it is over, the rules of now are not those that it was to change."""
-    words = await words_of(found.actions, network, None if state in OVER else rules)
-    return {"description": found.description, "words": [f"- {line}" for line in words]}
+async def _read(digits: str, url: str) -> dict[str, Any]:
+    from dao.cli import api_client as client
+
+    async with client.open_api(url) as api:
+        proposal = await client.find_proposal(api, digits)
+        answer = await api.get(f"/proposals/{proposal.number}")
+        fields = {name: answer[name] for name in _FIELDS}
+        deployment, rules = await client.read_deployment(api), partial(client.read_rules, api)
+        content = await _content(proposal, deployment, answer["state"], rules)
+        return {**fields, **content}
 
 
-async def _told(chain: Chain, event: ProposalCreated) -> dict[str, Any]:
-    """A proposal as the API tells it."""
+async def _read_from_chain(digits: str, network: ChainOptions) -> dict[str, Any]:
+    async with open_chain(network) as chain:
+        event = await find_proposal(chain, digits)
+        fields, rules = await _fields(chain, event), partial(Coordinator(chain).rules_of, at=chain.head())
+        return {
+            **fields,
+            **await _content(proposal_in(event), chain.deployment, fields["state"], rules),
+        }
+
+
+async def _content(
+    proposal: PublishedProposal, deployment: Deployment, state: str, rules: _RulesOf
+) -> dict[str, Any]:
+    """Its text and words; once it is over, the present rules are not those that it was to change."""
+    words = await describe_calls(proposal.actions, deployment, None if state in OVER else rules)
+    return {"description": proposal.description, "words": [f"- {line}" for line in words]}
+
+
+async def _fields(chain: Chain, event: ProposalCreated) -> dict[str, Any]:
+    """A proposal's fields as the API has them."""
     governor, at, number = Governor(chain), chain.head(), event.proposal_id
     tally = await governor.votes_on(number, at)
-    begins = Timestamp(
-        min(event.vote_start, at.timestamp - 1)
-    )  # a quorum is of the past; before voting, as of now
+    # the contract has a quorum of past times only; before voting, the one of now is shown
+    begins = Timestamp(min(event.vote_start, at.timestamp - 1))
     state = await governor.state_of(number, at)
     return {
         "id": str(number),
         "state": state.name.lower(),
-        "title": found_of(event).title,
+        "title": proposal_in(event).title,
         "proposer": hex_of(event.proposer),
         "starts_at": event.vote_start,
         "ends_at": await governor.deadline_of(number, at),
@@ -141,31 +141,31 @@ async def _told(chain: Chain, event: ProposalCreated) -> dict[str, Any]:
     }
 
 
-def _row(told: Mapping[str, Any]) -> dict[str, object]:
-    tally = (amount(int(told[f"{name}_wei"])) for name in ("for", "against", "abstain", "quorum"))
+def _row(fields: Mapping[str, Any]) -> dict[str, object]:
+    tally = (format_tokens(int(fields[f"{name}_wei"])) for name in ("for", "against", "abstain", "quorum"))
     names = "for", "against", "abstain", "quorum"
     return {
-        "proposal": told["id"][:_SHOWN],
-        "state": told["state"],
+        "proposal": fields["id"][:_SHOWN],
+        "state": fields["state"],
         **dict(zip(names, tally, strict=True)),
-        "ends": moment(told["ends_at"]),
-        "title": plain(told["title"])[:60],
+        "ends": format_time(fields["ends_at"]),
+        "title": printable(fields["title"])[:60],
     }
 
 
-def _print(told: Mapping[str, Any]) -> None:
-    row = _row(told)
-    eta = {"can be executed from": moment(told["eta"])} if told["eta"] else {}
+def _print(fields: Mapping[str, Any]) -> None:
+    row = _row(fields)
+    eta = {"can be executed from": format_time(fields["eta"])} if fields["eta"] else {}
     print_fields(
         {
             **row,
-            "proposal": told["id"],
-            "title": plain(told["title"]),
-            "proposer": told["proposer"],
-            "begins": moment(told["starts_at"]),
+            "proposal": fields["id"],
+            "title": printable(fields["title"]),
+            "proposer": fields["proposer"],
+            "begins": format_time(fields["starts_at"]),
             **eta,
         }
     )
-    lines: Sequence[str] = told["words"]
-    print("\nIt would:", *map(plain, lines), sep="\n")
-    print("\nIts text:", *(plain(line) for line in told["description"].splitlines()), sep="\n")
+    lines: Sequence[str] = fields["words"]
+    print("\nIt would:", *map(printable, lines), sep="\n")
+    print("\nIts text:", *(printable(line) for line in fields["description"].splitlines()), sep="\n")

@@ -1,41 +1,14 @@
 """`dao queue`: put an accepted proposal into the timelock."""
 
-from dao.cli.chain_options import (
-    DEPLOYMENT_DEFAULT,
-    RPC_DEFAULT,
-    DeploymentOption,
-    DevAccountOption,
-    JsonOption,
-    KeystoreOption,
-    PasswordOption,
-    Paying,
-    RpcOption,
-)
-from dao.cli.member import ApiOption, ProposalArgument, YesOption
-from dao.cli.member_session import acting, decide
+from dao.cli.member_session import MemberOptions, ProposalArgument, open_member, run_on_proposal
+from dao.cli.option_groups import with_option_groups
 
 
-def command(
-    proposal: ProposalArgument,
-    api: ApiOption = None,
-    rpc: RpcOption = RPC_DEFAULT,
-    deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
-    keystore: KeystoreOption = None,
-    password_file: PasswordOption = None,
-    dev_account: DevAccountOption = None,
-    yes: YesOption = False,
-    json: JsonOption = False,
-) -> None:
+@with_option_groups
+def command(proposal: ProposalArgument, options: MemberOptions) -> None:
     """Put an accepted proposal into the timelock, whose delay begins then. Anyone may, once voting is over.
 
     Example: dao queue 8127 --api https://dao.example --keystore me.json
     """
-    way = acting(api, rpc, deployment, Paying(keystore, password_file, dev_account))
-    decide(
-        way,
-        proposal,
-        "Put {} into the timelock, which then may:",
-        lambda way, found: way.queue(found),
-        yes=yes,
-        json=json,
-    )
+    heading = "Put {} into the timelock, which then may:"
+    run_on_proposal(open_member(options), proposal, heading, lambda member, it: member.queue(it), options)

@@ -1,156 +1,84 @@
-"""A member's acts as signatures that an API's relayer sends: nothing is signed but what was asked for."""
+"""A member that signs and has an API's relayer send; it signs nothing but what it asked for."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
-from urllib.parse import urlsplit
+from typing import Any
 
-import httpx
-
-from dao.chain.deployment import ADDRESSES, Deployment
-from dao.chain.governance import Actions, Support
+from dao.chain.deployment import Deployment
+from dao.chain.governance import Support
 from dao.chain.signer import Signer
-from dao.cli.chain_options import Paying
-from dao.cli.member import Found, Outcome, plain, words_of
-from dao.cli.paid_member import chosen
-from dao.core.errors import ConfigError, Refused, RuleError, Unreachable
-from dao.core.formats.address import address_of
-from dao.core.types import Address, BlockNumber, Rules, TaskId, Wei, hex_of
+from dao.cli.api_client import BASE, ApiClient, find_proposal, open_api, read_deployment, read_rules
+from dao.cli.chain_options import PayingAccount
+from dao.cli.dao_member import Outcome, PublishedProposal
+from dao.cli.output import printable
+from dao.core.errors import Refused, RuleError, Unreachable
+from dao.core.types import Address, Rules, TaskId, Wei, hex_of
 from dao.gov import drafts
-from dao.gov.action_json import kind_of
-from dao.gov.actions import Action, ChangeRules, encode_actions
+from dao.gov.action_json import get_kind
+from dao.gov.actions import Action, encode_actions
+from dao.gov.describe import describe_calls
 from dao.gov.drafts import Draft
-from dao.gov.schedule import NO_VOTES, VOTED, Times, is_over, not_now
-from dao.gov.siwe import compute_text_digest, parse
+from dao.gov.schedule import NO_VOTES, VOTED, Times, explain_refusal, is_too_late
 from dao.gov.typed_data import compute_digest, hash_actions, is_exactly
 
-BASE = "/api/v1"
 LIMIT = 300.0  # seconds until what was relayed is in the chain
-_TIMEOUT = 60.0  # of one request
-_LOOK = 0.3  # seconds between looks at what became of it
-_TRIES, _PAUSE = 5, 10  # where there were too many requests; at most so many seconds between two
-_FULL = 70  # digits: as good as a whole number
-
-
-class Api:
-    """An API by HTTP; every error one line."""
-
-    def __init__(self, url: str, http: httpx.AsyncClient) -> None:
-        self.url = url
-        self._http = http
-
-    async def get(self, path: str, **query: Any) -> Any:
-        """Read."""
-        return await self._ask("GET", path, params={k: v for k, v in query.items() if v is not None})
-
-    async def post(self, path: str, body: Any) -> Any:
-        """Act."""
-        return await self._ask("POST", path, json=body)
-
-    async def everything(self, path: str, **query: Any) -> AsyncIterator[Any]:
-        """All items of a list, page by page."""
-        cursor: str | None = None
-        while True:
-            page = await self.get(path, limit=200, cursor=cursor, **query)
-            for item in page["items"]:
-                yield item
-            cursor = page["next"]
-            if cursor is None:
-                return
-
-    async def sign_in(self, signer: Signer) -> None:
-        """Open a session; Refused when the API would have another site's text signed."""
-        said = await self.post("/auth/nonce", {"address": hex_of(signer.address)})
-        wanted = parse(said["message"])
-        if (wanted.uri.rstrip("/"), wanted.domain) != (self.url, urlsplit(self.url).netloc):
-            raise Refused(
-                f"{self.url}: wants a sign-in to {wanted.uri}; nothing was signed, use --api {wanted.uri}"
-            )
-        signature = signer.sign(compute_text_digest(said["message"]))
-        session = await self.post(
-            "/auth/verify", {"message": said["message"], "signature": hex_of(signature)}
-        )
-        self._http.headers["X-CSRF-Token"] = session["csrf"]
-
-    async def _ask(self, method: str, path: str, **more: Any) -> Any:
-        for _ in range(_TRIES):
-            try:
-                answer = await self._http.request(method, BASE + path, **more)
-            except (httpx.HTTPError, httpx.InvalidURL) as error:
-                raise Unreachable(
-                    f"{self.url}: does not answer ({type(error).__name__}); is an API there?"
-                ) from None
-            wait = answer.headers.get("Retry-After", "")
-            if (
-                answer.status_code != httpx.codes.TOO_MANY_REQUESTS
-                or not wait.isdecimal()
-                or int(wait) > _PAUSE
-            ):
-                break
-            await asyncio.sleep(int(wait))
-        try:
-            told = answer.json() if answer.content else {}
-        except ValueError:
-            raise Refused(f"{self.url}: answers {answer.status_code} and no JSON; is an API there?") from None
-        if answer.is_success:
-            return told
-        kind, detail = (str(told.get(name, "")) for name in ("type", "detail"))
-        advice = "; without --api your account pays" if kind in ("relay-dry", "relay-off") else ""
-        raise Refused(f"{self.url}: {plain(detail)[:500]}{advice} [{plain(kind)[:40]}]")
+_POLL = 0.3  # seconds between reads of a relayed transaction's status
 
 
 class RelayedMember:
-    """The way of a relayer."""
+    """A DaoMember whose acts an API relays."""
 
-    def __init__(self, api: Api, deployment: Deployment, signer: Signer) -> None:
+    def __init__(self, api: ApiClient, deployment: Deployment, signer: Signer) -> None:
         self.account = signer.address
         self.deployment = deployment
         self._api = api
         self._signer = signer
-        self._form: dict[str, Any] = {}  # of the last draft
+        self._draft_form: dict[str, Any] = {}  # of the last draft
 
-    async def find(self, text: str) -> Found:
-        """See Way."""
-        return await find(self._api, text)
+    async def find(self, text: str) -> PublishedProposal:
+        """See DaoMember."""
+        return await find_proposal(self._api, text)
 
     async def rules(self, task: TaskId) -> Rules:
-        """See Way."""
-        return await rules_of(self._api, task)
+        """See DaoMember."""
+        return await read_rules(self._api, task)
 
     async def holds(self, contract: str) -> bool:
-        """See Way."""
+        """See DaoMember."""
         account = await self._api.get(f"/accounts/{hex_of(self.account)}")
         return int(account["balance_wei" if contract == "token" else "staked_wei"]) > 0
 
     async def delegate(self, contract: str, to: Address) -> Outcome:
-        """See Way."""
+        """See DaoMember."""
         form = {"account": hex_of(self.account), "contract": contract, "delegatee": hex_of(to)}
-        typed = await self._prepared("/prepare/delegate", form)
-        where: Address = getattr(self.deployment, contract)
-        signature = self._sign(typed, "Delegation", where, {"delegatee": hex_of(to)})
-        said = typed["message"]
-        body = {"contract": contract, "delegatee": hex_of(to), "nonce": said["nonce"]}
-        return await self._relay("delegate", {**body, "expiry": int(said["expiry"]), "signature": signature})
+        typed = await self._prepare("/prepare/delegate", form)
+        verifier: Address = getattr(self.deployment, contract)
+        signature = self._sign(typed, "Delegation", verifier, {"delegatee": hex_of(to)})
+        message = typed["message"]
+        body = {"contract": contract, "delegatee": hex_of(to), "nonce": message["nonce"]}
+        return await self._relay(
+            "delegate", {**body, "expiry": int(message["expiry"]), "signature": signature}
+        )
 
-    async def votes(self, found: Found) -> Wei:
-        """See Way."""
-        why = not_now("vote", await self._times(found))
-        told = await self._api.get(f"/proposals/{found.number}/voters/{hex_of(self.account)}")
-        votes = Wei(int(told["weight_wei"]))
+    async def votes(self, proposal: PublishedProposal) -> Wei:
+        """See DaoMember."""
+        why = explain_refusal("vote", await self._read_times(proposal))
+        voter = await self._api.get(f"/proposals/{proposal.number}/voters/{hex_of(self.account)}")
+        votes = Wei(int(voter["weight_wei"]))
         if why is None:
-            why = NO_VOTES if not votes else VOTED if told["vote"] is not None else None
+            why = NO_VOTES if not votes else VOTED if voter["vote"] is not None else None
         if why is not None:
             raise RuleError(why)
         return votes
 
-    async def vote(self, found: Found, support: Support, reason: str) -> Outcome:
-        """See Way."""
-        voter, number = hex_of(self.account), str(found.number)
+    async def vote(self, proposal: PublishedProposal, support: Support, reason: str) -> Outcome:
+        """See DaoMember."""
+        voter, number = hex_of(self.account), str(proposal.number)
         form = {"account": voter, "proposal": number, "support": int(support), "reason": reason}
-        typed = await self._prepared("/prepare/vote", form)
+        typed = await self._prepare("/prepare/vote", form)
         values = {"proposalId": number, "support": int(support), "voter": voter}
         values |= {"reason": reason, "params": "0x"} if reason else {}
         kind = "ExtendedBallot" if reason else "Ballot"
@@ -160,67 +88,68 @@ class RelayedMember:
         return await self._relay("vote", {**body, "signature": signature})
 
     async def draft(self, title: str, text: str, actions: Sequence[Action]) -> Draft:
-        """See Way. The words are this program's own."""
+        """See DaoMember. The words are this program's own."""
         encoded = encode_actions(actions, self.deployment)
-        forms = [{"kind": kind_of(action), "fields": drafts.shown(action)} for action in actions]
+        forms = [{"kind": get_kind(action), "fields": drafts.show_fields(action)} for action in actions]
         body = {"title": title, "description": text, "actions": forms}
         warnings = (await self._api.post("/drafts/preview", body))["warnings"]
-        words = await words_of(encoded, self.deployment, self.rules)
-        self._form = body
+        words = await describe_calls(encoded, self.deployment, self.rules)
+        self._draft_form = body
         return Draft(
-            encoded, drafts.description_of(title, text), words, [plain(str(line)) for line in warnings]
+            encoded, drafts.write_description(title, text), words, [printable(str(line)) for line in warnings]
         )
 
     async def propose(self, draft: Draft) -> Outcome:
-        """See Way."""
+        """See DaoMember."""
         proposer = hex_of(self.account)
-        told = await self._api.post("/prepare/propose", {**self._form, "account": proposer})
+        prepared = await self._api.post("/prepare/propose", {**self._draft_form, "account": proposer})
+        typed = prepared["typed_data"][0]
         values = {
             "proposer": proposer,
             "actions": hex_of(hash_actions(draft.actions)),
             "description": draft.description,
         }
-        signature = self._sign(told["typed_data"][0], "Propose", self.deployment.governor, values)
+        signature = self._sign(typed, "Propose", self.deployment.governor, values)
         body = {
             "proposer": proposer,
-            "nonce": told["typed_data"][0]["message"]["nonce"],
+            "nonce": typed["message"]["nonce"],
             "targets": [hex_of(target) for target in draft.actions.targets],
             "values": [str(value) for value in draft.actions.values],
             "calldatas": [hex_of(data) for data in draft.actions.calldatas],
             "description": draft.description,
-            "deadline": int(told["typed_data"][0]["message"]["deadline"]),
+            "deadline": int(typed["message"]["deadline"]),
         }
         return await self._relay("propose", {**body, "signature": signature})
 
-    async def queue(self, found: Found) -> Outcome:
-        """See Way."""
-        return await self._at_its_time("queue", found)
+    async def queue(self, proposal: PublishedProposal) -> Outcome:
+        """See DaoMember."""
+        return await self._relay_in_time("queue", proposal)
 
-    async def execute(self, found: Found) -> Outcome:
-        """See Way."""
-        return await self._at_its_time("execute", found)
+    async def execute(self, proposal: PublishedProposal) -> Outcome:
+        """See DaoMember."""
+        return await self._relay_in_time("execute", proposal)
 
-    async def _at_its_time(self, act: str, found: Found) -> Outcome:
+    async def _relay_in_time(self, act: str, proposal: PublishedProposal) -> Outcome:
         """Have it relayed; RuleError where it is not the time for it."""
-        times = await self._times(found)
-        why = not_now(act, times)
-        # a relayer answers what it has done before with that; too early may be over by the time the index tells of
-        if why is not None and is_over(act, times.state):
+        times = await self._read_times(proposal)
+        why = explain_refusal(act, times)
+        # for a repeated act a relayer answers with the first one's outcome; "too early" may be the index's delay
+        if why is not None and is_too_late(act, times.state):
             raise RuleError(why)
         try:
-            return await self._relay(act, {"proposal": str(found.number)})
+            return await self._relay(act, {"proposal": str(proposal.number)})
         except Refused:
-            why = not_now(act, await self._times(found))
+            why = explain_refusal(act, await self._read_times(proposal))
             if why is None:
                 raise
             raise RuleError(why) from None
 
-    async def _times(self, found: Found) -> Times:
-        told = await self._api.get(f"/proposals/{found.number}")
-        now = told["as_of"]["timestamp"]
-        return Times(told["state"], told["starts_at"], told["ends_at"], told["eta"], now)
+    async def _read_times(self, proposal: PublishedProposal) -> Times:
+        answer = await self._api.get(f"/proposals/{proposal.number}")
+        now = answer["as_of"]["timestamp"]
+        return Times(answer["state"], answer["starts_at"], answer["ends_at"], answer["eta"], now)
 
-    async def _prepared(self, path: str, form: Any) -> Any:
+    async def _prepare(self, path: str, form: Any) -> Any:
         return (await self._api.post(path, form))["typed_data"][0]
 
     def _sign(self, typed: Any, kind: str, contract: Address, values: dict[str, Any]) -> str:
@@ -231,86 +160,31 @@ class RelayedMember:
 
     async def _relay(self, what: str, body: Any) -> Outcome:
         """Hand it over, and wait until it is in the chain."""
-        told = await self._api.post(f"/relay/{what}", body)
+        job = await self._api.post(f"/relay/{what}", body)
         try:
             async with asyncio.timeout(LIMIT):
-                while told["status"] == "pending":
-                    await asyncio.sleep(_LOOK)
-                    told = {**told, **await self._api.get(f"/relay/{told['id']}")}
+                while job["status"] == "pending":
+                    await asyncio.sleep(_POLL)
+                    job = {**job, **await self._api.get(f"/relay/{job['id']}")}
         except TimeoutError:
             raise Unreachable(
-                f"{self._api.url}: not in the chain after {LIMIT:.0f} s; it may come yet: GET {BASE}/relay/{told['id']}"
+                f"{self._api.url}: not in the chain after {LIMIT:.0f} s; it may come yet: GET {BASE}/relay/{job['id']}"
             ) from None
-        if told["status"] != "mined":
-            raise Refused(f"{self._api.url}: {plain(str(told['detail']))[:500]} [{told['error'] or what}]")
-        return {"transaction": told["tx_hash"], "block": told["block"], "paid_by": self._api.url}
+        if job["status"] != "mined":
+            raise Refused(f"{self._api.url}: {printable(str(job['detail']))[:500]} [{job['error'] or what}]")
+        return {"transaction": job["tx_hash"], "block": job["block"], "paid_by": self._api.url}
 
 
 @asynccontextmanager
-async def reading(url: str) -> AsyncIterator[Api]:
-    """Reach an API; ConfigError for what is no address of one."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
-        raise ConfigError(f"--api {url[:100]}: expected an address such as http://127.0.0.1:8460")
-    base = f"{parts.scheme}://{parts.netloc}"
-    try:
-        async with httpx.AsyncClient(base_url=base, timeout=_TIMEOUT) as http:
-            yield Api(base, http)
-    except (LookupError, TypeError, ValueError) as error:
-        raise Refused(
-            f"{base}: answers otherwise than expected ({plain(repr(error))[:200]}); is it of another release?"
-        ) from error
-
-
-@asynccontextmanager
-async def relayed(url: str, expected: Path | None, account: Paying) -> AsyncIterator[RelayedMember]:
+async def open_relayed_member(
+    url: str, expected: Path | None, account: PayingAccount
+) -> AsyncIterator[RelayedMember]:
     """Reach an API and sign in; Refused when its contracts are not those of the deployment that is expected."""
-    async with reading(url) as api:
-        deployment = deployment_of(await api.get("/network"))
-        known = Deployment.load(expected) if expected is not None else deployment
-        if known != replace(deployment, block=known.block):
+    async with open_api(url) as api:
+        deployment = await read_deployment(api)
+        named = Deployment.load(expected) if expected is not None else deployment
+        if named != replace(deployment, block=named.block):
             raise Refused(f"{api.url}: serves other contracts than {expected} names; nothing was signed")
         signer = account.signer(deployment.chain_id)
         await api.sign_in(signer)
         yield RelayedMember(api, deployment, signer)
-
-
-async def rules_of(api: Api, task: TaskId) -> Rules:
-    """The rules of a task's next round."""
-    told = (await api.get(f"/tasks/{task}"))["rules"]
-    action = drafts.read("change_rules", {"task": task, "rules": told})
-    return cast("ChangeRules", action).rules
-
-
-async def find(api: Api, text: str) -> Found:
-    """A proposal that an API has, by its number or first digits; Refused when it is not the one of that number."""
-    if not (text.isdecimal() and len(text) >= _FULL):
-        numbers = [int(item["id"]) async for item in api.everything("/proposals")]
-        text = str(numbers[chosen(numbers, text)])
-    return found_in(api, int(text), await api.get(f"/proposals/{text}"))
-
-
-def found_in(api: Api, number: int, told: Any) -> Found:
-    """What an API says that a proposal does, which its number proves."""
-    calls = told["actions"]
-    actions = Actions(
-        tuple(address_of(call["target"]) for call in calls),
-        tuple(Wei(int(call["value_wei"])) for call in calls),
-        tuple(_bytes(call["calldata"]) for call in calls),
-    )
-    found = Found(number, actions, told["description"])
-    if not found.is_whole:
-        raise Refused(
-            f"{api.url}: text or actions are not those of proposal {number}; ask the chain, without --api"
-        )
-    return found
-
-
-def deployment_of(network: Any) -> Deployment:
-    """Where an API says that the contracts are."""
-    where = (address_of(network["contracts"][name], name) for name in ADDRESSES)
-    return Deployment(int(network["chain_id"]), BlockNumber(0), *where)
-
-
-def _bytes(text: str) -> bytes:
-    return bytes.fromhex(text.removeprefix("0x"))

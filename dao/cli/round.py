@@ -1,4 +1,4 @@
-"""`dao round`: how rounds went, from the chain and their manifests."""
+"""`dao round`: show rounds as the chain and their manifests have them."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -11,26 +11,14 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.event_types import RoundEvent
 from dao.chain.events import CommitsClosed, Finalized, ResultPosted, RoundOpened
-from dao.cli.chain_options import (
-    DEPLOYMENT_DEFAULT,
-    RPC_DEFAULT,
-    DeploymentOption,
-    JsonOption,
-    RpcOption,
-    connected,
-)
-from dao.cli.content_options import (
-    AuthoritiesOption,
-    GatewayOption,
-    IpfsOption,
-    Sources,
-    StoreOption,
-    SuperlinkOption,
-    TlsOption,
-)
-from dao.cli.output import amount, print_fields, print_json, print_table
+from dao.cli.chain_options import ChainOptions, open_chain
+from dao.cli.content_options import ContentOptions
+from dao.cli.option_groups import with_option_groups
+from dao.cli.options import JsonOption, TaskArgument
+from dao.cli.output import print_fields, print_json, print_table
 from dao.core.errors import ConfigError
 from dao.core.formats.manifest import Manifest
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import Digest, RoundId, TaskId, Timestamp, hex_of
 
 app = typer.Typer(no_args_is_help=True)
@@ -42,23 +30,17 @@ STEPS: dict[str, type[RoundEvent]] = {
 }
 MILLION = 1_000_000
 
-TaskArgument = Annotated[int, typer.Argument(metavar="TASK", min=1, help="The task's number.")]
-
 
 @app.command()
-def ls(
-    task: TaskArgument,
-    rpc: RpcOption = RPC_DEFAULT,
-    deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
-    json: JsonOption = False,
-) -> None:
+@with_option_groups
+def ls(task: TaskArgument, *, network: ChainOptions, json: JsonOption = False) -> None:
     """List a task's rounds, as the chain has them.
 
     Example: dao round ls 1
     """
 
     async def read() -> list[dict[str, object]]:
-        async with connected(rpc, deployment) as chain:
+        async with open_chain(network) as chain:
             last = (await Coordinator(chain).task_of(TaskId(task), chain.final())).last_round
             return [await _state(chain, TaskId(task), RoundId(number)) for number in range(1, last + 1)]
 
@@ -70,27 +52,22 @@ def ls(
 
 
 @app.command()
+@with_option_groups
 def show(
     task: TaskArgument,
-    number: Annotated[int, typer.Argument(metavar="ROUND", min=1, help="The round's number.")],
-    rpc: RpcOption = RPC_DEFAULT,
-    deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
-    superlink: SuperlinkOption = None,
-    tls: TlsOption = False,
-    authorities: AuthoritiesOption = None,
-    store: StoreOption = None,
-    ipfs: IpfsOption = None,
-    gateway: GatewayOption = None,
+    number: Annotated[int, typer.Argument(metavar="ROUND", min=1, help="Number of the round.")],
+    *,
+    network: ChainOptions,
+    content: ContentOptions,
     json: JsonOption = False,
 ) -> None:
-    """Show a round: its phase and the gas of each step and, with a source of its manifest, what became of each node.
+    """Show a round: its phase and the gas of each step and, with a source of its manifest, the result of each node.
 
     Example: dao round show 1 3 --superlink superlink.example:8600
     """
-    sources = Sources(superlink, tls, authorities, store, ipfs, gateway)
 
     async def read() -> tuple[dict[str, object], Manifest | None]:
-        async with connected(rpc, deployment) as chain:
+        async with open_chain(network) as chain:
             fields = await _state(chain, TaskId(task), RoundId(number))
             if fields["phase"] == "none":
                 raise ConfigError(f"task {task} round {number}: not opened yet; see dao round ls {task}")
@@ -98,9 +75,9 @@ def show(
             for step, event in events.items():
                 fields[f"gas_{step}"] = await _gas(chain, event.tx_hash)
             posted = events.get("post")
-            if not sources.are_named or not isinstance(posted, ResultPosted):
+            if not content.are_named or not isinstance(posted, ResultPosted):
                 return fields, None
-            async with sources.opened(chain.domain) as source:
+            async with content.open(chain.domain) as source:
                 return fields, await read_manifest(source, posted.result.manifest_digest)
 
     fields, manifest = asyncio.run(read())
@@ -117,10 +94,10 @@ def show(
     print_table(_nodes(manifest), "nobody committed")
 
 
-async def _state(chain: Chain, task: TaskId, round_: RoundId) -> dict[str, object]:
-    state = await Coordinator(chain).round_of(task, round_, chain.final())
+async def _state(chain: Chain, task: TaskId, round_id: RoundId) -> dict[str, object]:
+    state = await Coordinator(chain).round_of(task, round_id, chain.final())
     return {
-        "round": round_,
+        "round": round_id,
         "phase": state.phase.name.lower(),
         "parent": state.parent,
         "commits": state.commits,
@@ -131,13 +108,13 @@ async def _state(chain: Chain, task: TaskId, round_: RoundId) -> dict[str, objec
     }
 
 
-async def _events(chain: Chain, task: TaskId, round_: RoundId) -> dict[str, RoundEvent]:
-    """What happened so far, by step."""
-    found = {}
+async def _events(chain: Chain, task: TaskId, round_id: RoundId) -> dict[str, RoundEvent]:
+    """The events so far, by step."""
+    events = {}
     for step, kind in STEPS.items():
-        for event in await chain.past(kind, task=task, round=round_):
-            found[step] = event
-    return found
+        for event in await chain.past(kind, task=task, round=round_id):
+            events[step] = event
+    return events
 
 
 async def _gas(chain: Chain, transaction: Digest) -> int:
@@ -153,15 +130,22 @@ def _summary(manifest: Manifest) -> dict[str, object]:
         "model": str(manifest.model),
         "loss_before": manifest.loss_before / MILLION,
         "loss_after": manifest.loss_after / MILLION,
-        "budget": amount(manifest.budget_wei),
-        "refunded": amount(manifest.refunded_wei),
+        "budget": format_tokens(manifest.budget_wei),
+        "refunded": format_tokens(manifest.refunded_wei),
     }
 
 
 def _nodes(manifest: Manifest) -> list[dict[str, object]]:
-    """What became of each node: score in loss, reward in tokens."""
+    """The result of each node: score in loss, reward in tokens."""
     committed = [
-        (node.node, str(node.status), node.weight, node.score / MILLION, amount(node.reward_wei), node.reason)
+        (
+            node.node,
+            str(node.status),
+            node.weight,
+            node.score / MILLION,
+            format_tokens(node.reward_wei),
+            node.reason,
+        )
         for node in manifest.nodes
     ]
     absent = [(node.node, "absent", 0, 0.0, "0", node.reason) for node in manifest.absent]

@@ -8,59 +8,49 @@ from typing import Annotated, Any
 import typer
 
 from aggregator.settings import SuperlinkSettings
-from dao.chain.block_clock import moment
+from dao.chain.block_clock import format_time
 from dao.chain.daemon_home import load_deployment
 from dao.chain.signer import Signer
-from dao.cli.chain_options import (
-    RPC_DEFAULT,
-    ContractsOption,
-    DevAccountOption,
+from dao.cli import options
+from dao.cli.chain_options import RPC_DEFAULT, OwnerAccount, absolute
+from dao.cli.option_groups import with_option_groups
+from dao.cli.options import (
+    AmountOption,
+    AppPythonOption,
+    CopiedDeploymentOption,
+    IpfsOption,
     JsonOption,
-    Paying,
-    UrlOption,
-    expanded,
+    LastOption,
+    RpcOption,
+    StoreOption,
 )
-from dao.cli.output import amount, log_to_stderr, print_fields, print_json, tokens
+from dao.cli.output import log_to_stderr, parse_tokens, print_fields, print_json
 from dao.core.errors import ConfigError
+from dao.core.formats.reasons import format_tokens
 from dao.core.types import hex_of
 from dao.runtime.config import default_home
 from dao.runtime.signals import run_until_signal
 
 app = typer.Typer(no_args_is_help=True)
 
-HomeOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--home",
-        envvar="COMMONWEIGHT_HOME",
-        help="The Superlink's folder; ~/.commonweight/superlink by default.",
-    ),
-]
-OwnerOption = Annotated[
-    Path | None,
-    typer.Option("--owner-keystore", help="The owner's key, kept elsewhere: it holds the stake."),
-]
-OwnerPasswordOption = Annotated[
-    Path | None,
-    typer.Option("--owner-password-file", help="Its password; or the variable COMMONWEIGHT_OWNER_PASSWORD."),
-]
+HomeOption = Annotated[Path | None, options.home("superlink")]
 
 
 @app.command()
 def init(
     home: HomeOption = None,
-    url: UrlOption = RPC_DEFAULT,
-    deployment: ContractsOption = None,
+    rpc: RpcOption = RPC_DEFAULT,
+    deployment: CopiedDeploymentOption = None,
     json: JsonOption = False,
 ) -> None:
     """Make the Superlink's folder: a new operator key with a password, both for this user only, and config.toml.
 
-    Example: dao superlink init --url ws://127.0.0.1:8545 --deployment deployment.json
+    Example: dao superlink init --rpc ws://127.0.0.1:8545 --deployment deployment.json
     """
     from aggregator import commands
 
     folder = _home(home)
-    address = commands.init(folder, url, deployment)
+    address = commands.init(folder, rpc, deployment)
     if json:
         print_json({"operator": hex_of(address), "home": str(folder)})
         return
@@ -69,86 +59,64 @@ def init(
 
 
 @app.command()
-def register(
-    stake: Annotated[str, typer.Option(help="Tokens to stake: the bond that the task asks for.")],
-    owner_keystore: OwnerOption = None,
-    owner_password_file: OwnerPasswordOption = None,
-    dev_account: DevAccountOption = None,
-    home: HomeOption = None,
-) -> None:
-    """Stake an owner's tokens behind this Superlink, as its bond; a second time adds to it.
+@with_option_groups
+def register(stake: Annotated[str, options.stake()], *, owner: OwnerAccount, home: HomeOption = None) -> None:
+    """Stake an owner's tokens behind this Superlink, as the bond that its task asks for; a second time adds to it.
 
     Example: dao superlink register --owner-keystore owner.json --owner-password-file owner.password --stake 500
     """
     from aggregator import commands
 
-    wanted = tokens(stake, "--stake", or_none=False)
-    settings, owner = _staked(home, owner_keystore, owner_password_file, dev_account)
-    held = asyncio.run(commands.register(settings, owner, wanted))
-    print(f"stake {amount(held)} tokens behind this Superlink, owner {hex_of(owner.address)}")
+    wei = parse_tokens(stake, "--stake", or_none=False)
+    settings, signer = _open_owner(home, owner)
+    total = asyncio.run(commands.register(settings, signer, wei))
+    print(f"stake {format_tokens(total)} tokens behind this Superlink, owner {hex_of(signer.address)}")
 
 
 @app.command()
-def unbond(
-    stake: Annotated[
-        str | None, typer.Option(help="Tokens to take out of the bond, such as 20; all by default.")
-    ] = None,
-    owner_keystore: OwnerOption = None,
-    owner_password_file: OwnerPasswordOption = None,
-    dev_account: DevAccountOption = None,
-    home: HomeOption = None,
-) -> None:
+@with_option_groups
+def unbond(amount: AmountOption = None, *, owner: OwnerAccount, home: HomeOption = None) -> None:
     """Begin to take the bond out, all of it by default; with less than its task asks for, the Superlink opens no more rounds.
 
     Example: dao superlink unbond --owner-keystore owner.json --owner-password-file owner.password
     """
     from aggregator import commands
 
-    wanted = None if stake is None else tokens(stake, "--stake", or_none=False)
-    settings, owner = _staked(home, owner_keystore, owner_password_file, dev_account)
-    until = asyncio.run(commands.unbond(settings, owner, wanted))
-    print(f"unbonding until block time {until}, {moment(until)}; then: dao superlink withdraw")
+    wei = None if amount is None else parse_tokens(amount, "--amount", or_none=False)
+    settings, signer = _open_owner(home, owner)
+    until = asyncio.run(commands.unbond(settings, signer, wei))
+    print(f"unbonding until block time {until}, {format_time(until)}; then: dao superlink withdraw")
 
 
 @app.command()
-def withdraw(
-    owner_keystore: OwnerOption = None,
-    owner_password_file: OwnerPasswordOption = None,
-    dev_account: DevAccountOption = None,
-    home: HomeOption = None,
-) -> None:
+@with_option_groups
+def withdraw(owner: OwnerAccount, *, home: HomeOption = None) -> None:
     """Send the released bond to its owner, who pays the gas.
 
     Example: dao superlink withdraw --owner-keystore owner.json --owner-password-file owner.password
     """
     from aggregator import commands
 
-    settings, owner = _staked(home, owner_keystore, owner_password_file, dev_account)
-    print(f"{amount(asyncio.run(commands.withdraw(settings, owner)))} tokens sent to the owner")
+    settings, signer = _open_owner(home, owner)
+    print(f"{format_tokens(asyncio.run(commands.withdraw(settings, signer)))} tokens sent to the owner")
 
 
 @app.command()
 def start(
     home: HomeOption = None,
     task: Annotated[int | None, typer.Option(min=1, help="The task to serve.")] = None,
-    shards: Annotated[Path | None, typer.Option(help="Folder of the task's validation shards.")] = None,
-    rounds: Annotated[
-        int | None, typer.Option(min=1, help="Play so many; without, until the task is over.")
-    ] = None,
+    shards: Annotated[Path | None, options.SHARDS] = None,
+    rounds: Annotated[int | None, options.rounds("until the task is over")] = None,
     leave: Annotated[
         bool,
-        typer.Option("--leave", help="End when the rounds are final, rather than serve their content on."),
+        typer.Option(
+            "--leave", help="End when the rounds are final, rather than go on serving their content."
+        ),
     ] = False,
-    listen: Annotated[
-        str | None, typer.Option(help="host:port to serve at; 127.0.0.1:8600 by default.")
-    ] = None,
-    store: Annotated[
-        list[Path] | None, typer.Option(help="Folder of another store to read from; repeatable.")
-    ] = None,
-    ipfs: Annotated[
-        str | None, typer.Option(help="API of an IPFS node: /ip4/127.0.0.1/tcp/5001/http.")
-    ] = None,
-    app_python: Annotated[Path | None, typer.Option(help="Interpreter of the app's environment.")] = None,
+    listen: Annotated[str | None, options.listen("127.0.0.1:8600")] = None,
+    store: StoreOption = None,
+    ipfs: IpfsOption = None,
+    app_python: AppPythonOption = None,
 ) -> None:
     """Run the Superlink until Ctrl-C or SIGTERM: it prints its address once it serves, and logs to stderr.
 
@@ -161,12 +129,12 @@ def start(
     settings = _settings(
         home,
         task=task,
-        shards=shards and expanded(shards),
+        shards=shards and absolute(shards),
         rounds=rounds,
         listen=listen,
-        stores=tuple(expanded(folder) for folder in store) if store else None,
-        python=app_python and expanded(app_python),
-        content={"kubo": ipfs} if ipfs else None,
+        stores=tuple(absolute(folder) for folder in store) if store else None,
+        app_python=app_python and absolute(app_python),
+        content={"ipfs": ipfs} if ipfs else None,
     )
     log_to_stderr()
     say = partial(print, flush=True)
@@ -176,10 +144,10 @@ def start(
 @app.command()
 def status(
     home: HomeOption = None,
-    last: Annotated[int, typer.Option(min=1, max=1000, help="Events to show.")] = 10,
+    last: LastOption = 10,
     json: JsonOption = False,
 ) -> None:
-    """Show whether it runs, its bond and task on chain, and what happened last.
+    """Show whether it runs, its bond and task on chain, and its newest events.
 
     Example: dao superlink status --last 20
     """
@@ -194,19 +162,14 @@ def status(
         print(" ".join(f"{name}={value}" for name, value in event.items()))
 
 
-def _staked(
-    home: Path | None, keystore: Path | None, password_file: Path | None, dev_account: int | None
-) -> tuple[SuperlinkSettings, Signer]:
-    """The settings, and the owner's key."""
+def _open_owner(home: Path | None, owner: OwnerAccount) -> tuple[SuperlinkSettings, Signer]:
+    """Return the settings, and the owner's key."""
     settings = _settings(home)
-    owner = Paying(
-        keystore, password_file, dev_account, "--owner-keystore", "COMMONWEIGHT_OWNER_PASSWORD"
-    ).signer(load_deployment(settings).chain_id)
-    return settings, owner
+    return settings, owner.signer(load_deployment(settings).chain_id)
 
 
 def _home(home: Path | None) -> Path:
-    return expanded(home or default_home("superlink"))
+    return absolute(home or default_home("superlink"))
 
 
 def _settings(home: Path | None, **flags: Any) -> SuperlinkSettings:

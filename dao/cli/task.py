@@ -1,9 +1,9 @@
-"""`dao task`: propose what to train, and see what became of it."""
+"""`dao task`: create a task, and show tasks with their rules."""
 
 import asyncio
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,62 +11,42 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.deploy import create_task
 from dao.chain.governance import PROPOSER_ROLE, Timelock
-from dao.cli.chain_options import (
-    DEPLOYMENT_DEFAULT,
-    RPC_DEFAULT,
-    DeploymentOption,
-    DevAccountOption,
-    JsonOption,
-    KeystoreOption,
-    PasswordOption,
-    Paying,
-    RpcOption,
-    connected,
-    expanded,
-    paying,
-)
-from dao.cli.output import amount, print_fields, print_json, print_table, tokens, writable
+from dao.chain.task_rules import RULES_BY_NAME, Unit
+from dao.cli import options
+from dao.cli.chain_options import ChainOptions, PayingAccount, absolute, open_chain, open_sender
+from dao.cli.option_groups import with_option_groups
+from dao.cli.options import AppPythonOption, IpfsOption, JsonOption, TaskArgument
+from dao.cli.output import print_fields, print_json, print_table, require_writable
+from dao.cli.rule_options import RuleOptions, read_rule_options
 from dao.core.errors import ConfigError, RuleError
 from dao.core.formats.address import address_of
-from dao.core.types import RULE_AMOUNTS, Address, Codec, Rules, TaskId, Wei, hex_of
+from dao.core.formats.reasons import format_tokens
+from dao.core.types import Address, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import CHAIN_ID, dev_signer
 
 app = typer.Typer(no_args_is_help=True)
-HOUR, DAY = 3600, 86_400
-STORE_DEFAULT = Path("~/.commonweight/content")
-
-TaskArgument = Annotated[int, typer.Argument(metavar="TASK", min=1, help="The task's number.")]
-
-
-def _seconds(text: str) -> Any:
-    return typer.Option(min=1, help=f"Seconds {text}.")
+CONTENT_DEFAULT = Path("~/.commonweight/content")
 
 
 @app.command()
+@with_option_groups
 def create(
-    app_folder: Annotated[
-        Path, typer.Option("--app", help="Folder of the app: app.py and other text files.")
+    app_folder: Annotated[Path, options.APP],
+    shards: Annotated[Path, options.SHARDS],
+    superlink: Annotated[
+        str, typer.Option("--superlink-operator", help="Account of the Superlink's operator.")
     ],
-    shards: Annotated[
-        Path, typer.Option(help="Folder of the validation shards, which only the Superlink gets.")
-    ],
-    superlink: Annotated[str, typer.Option(help="Address of the Superlink's operator.")],
-    rpc: RpcOption = RPC_DEFAULT,
-    deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
-    keystore: KeystoreOption = None,
-    password_file: PasswordOption = None,
-    dev_account: DevAccountOption = None,
+    *,
+    network: ChainOptions,
+    account: PayingAccount,
     model: Annotated[
         Path | None, typer.Option(help="The first model, safetensors of float32; without, the app makes it.")
     ] = None,
-    store: Annotated[Path, typer.Option(help="Folder where app and first model are stored.")] = STORE_DEFAULT,
-    ipfs: Annotated[
-        str | None,
-        typer.Option(help="API of an IPFS node to put them in, too: /ip4/127.0.0.1/tcp/5001/http."),
-    ] = None,
-    app_python: Annotated[
-        Path | None, typer.Option(help="Interpreter of the app's environment; without, this one.")
-    ] = None,
+    content_folder: Annotated[
+        Path, typer.Option(help="Folder to keep the app and the first model in, as a store.")
+    ] = CONTENT_DEFAULT,
+    ipfs: IpfsOption = None,
+    app_python: AppPythonOption = None,
     trial: Annotated[
         float,
         typer.Option(
@@ -79,28 +59,8 @@ def create(
             "--untried", help="Do not try the app on a shard first; with --model it is not run at all."
         ),
     ] = False,
-    rounds: Annotated[int, typer.Option(min=0, help="How many rounds to fund now.")] = 10,
-    round_budget: Annotated[str, typer.Option(help="Tokens that a round pays out.")] = "1000",
-    quorum: Annotated[int, typer.Option(min=1, help="Least commits of a round.")] = 3,
-    codec: Annotated[Codec, typer.Option(help="How updates are encoded.")] = Codec.INT8,
-    admitted_only: Annotated[
-        bool, typer.Option(help="Only for owners that the DAO admits, all equal.")
-    ] = False,
-    min_stake: Annotated[str, typer.Option(help="Tokens that a Supernode must stake.")] = "1",
-    max_stake: Annotated[
-        str, typer.Option(help="Tokens of stake above which more does not weigh more.")
-    ] = "1000",
-    superlink_bond: Annotated[str, typer.Option(help="Tokens that the Superlink must stake.")] = "500",
-    challenge_bond: Annotated[str, typer.Option(help="Tokens that a challenge puts at risk; not 0.")] = "500",
-    commit_period: Annotated[int, _seconds("to train and commit")] = HOUR,
-    reveal_period: Annotated[int, _seconds("to reveal")] = HOUR // 2,
-    result_period: Annotated[int, _seconds("for the result, after the reveals")] = HOUR,
-    force_period: Annotated[int, _seconds("after closing in which commits may be forced on chain")] = HOUR
-    // 2,
-    challenge_period: Annotated[int, _seconds("in which a result can be challenged")] = DAY,
-    resolve_period: Annotated[
-        int, _seconds("for the DAO to decide a challenge; longer than a proposal takes")
-    ] = 4 * DAY,
+    fund_rounds: Annotated[int, typer.Option(min=0, help="How many rounds to fund now.")] = 10,
+    rules: RuleOptions,
     draft: Annotated[
         Path | None,
         typer.Option(
@@ -112,115 +72,91 @@ def create(
     """Create a task through the DAO's timelock: what to train, on whose rules, for how much.
 
     The app is tried on a shard: its loss gradient thrice, as Superlink and auditor take it, and a training. Then it is
-    bundled and stored together with the first model; the rules bind the digests of both, and the root over the shards.
-    Funds for the rounds come from the DAO's tokens. Where members govern, nobody creates a task alone:
-    write a draft, and propose that.
+    bundled and stored together with the first model, at the IPFS node too if one is named; the rules bind the digests of
+    both, and the root over the shards, which only the Superlink gets. Funds for the rounds come from the DAO's tokens.
+    Where members govern, nobody creates a task alone: write a draft, and propose that.
 
-    Example: dao task create --app apps/mnist --shards shards --superlink 0x7099… --dev-account 0 --rounds 5
+    Example: dao task create --app apps/mnist --shards shards --superlink-operator 0x7099… --dev-account 0 --fund-rounds 5
     """
     from dao.app.shards import read_shards
     from dao.cli.task_content import publish, write_draft
 
-    link = address_of(superlink, "--superlink")
-    amounts = {
-        name: tokens(text, f"--{name.replace('_', '-')}")
-        for name, text in {
-            "round_budget": round_budget,
-            "min_stake": min_stake,
-            "max_stake": max_stake,
-            "superlink_bond": superlink_bond,
-            "challenge_bond": challenge_bond,
-        }.items()
-    }
-    account = Paying(keystore, password_file, dev_account)
-    writable(draft, "--draft")
+    operator, values = address_of(superlink, "--superlink-operator"), read_rule_options(rules)
+    folder = absolute(content_folder)
+    require_writable(draft, "--draft")
 
-    async def make() -> tuple[Rules, Wei, dict[str, object]]:
-        """Publish the content; the rules, the funds, and what to tell of them."""
+    async def publish_content() -> tuple[Rules, Wei, dict[str, object]]:
+        """Publish the content; return the rules, the funds, and the fields to print."""
         hashed = await asyncio.to_thread(read_shards, shards)
-        if rounds > len(hashed.paths):
+        if fund_rounds > len(hashed.paths):
             raise ConfigError(
-                f"--rounds {rounds}: expected at most one for each of the {len(hashed.paths)} shards in {shards}"
+                f"--fund-rounds {fund_rounds}: expected at most one for each of the {len(hashed.paths)} shards in {shards}"
             )
         content = await publish(
-            app_folder, model, hashed, expanded(store), ipfs, app_python, None if untried else trial
+            app_folder, model, hashed, folder, ipfs, app_python, None if untried else trial
         )
-        rules = Rules(
-            superlink=link,
-            commit_period=commit_period,
-            reveal_period=reveal_period,
-            result_period=result_period,
-            force_period=force_period,
-            challenge_period=challenge_period,
-            resolve_period=resolve_period,
-            quorum=quorum,
+        task_rules = Rules(
+            superlink=operator,
             shards=content.shards,
             body_depth=content.body_depth,
-            codec=codec,
-            admitted_only=admitted_only,
             app_hash=content.app.digest,
             base_model=content.base_model.digest,
             validation_root=content.validation_root,
-            **amounts,
+            **values,
         )
-        funds = Wei(rounds * rules.round_budget)
-        told: dict[str, object] = {
+        funds = Wei(fund_rounds * task_rules.round_budget)
+        fields: dict[str, object] = {
             "app": str(content.app),
             "base_model": str(content.base_model),
             "validation_root": hex_of(content.validation_root),
             "shards": content.shards,
             "values": content.values,
             "funds_wei": str(funds),
-            "store": str(expanded(store)),
+            "store": str(folder),
         }
-        return rules, funds, told
+        return task_rules, funds, fields
 
-    async def propose() -> dict[str, object]:
+    async def create_or_draft() -> dict[str, object]:
         if draft is not None:
-            rules, funds, told = await make()
-            write_draft(draft, rules, funds)
-            return {"draft": str(draft), **told}
-        async with paying(rpc, deployment, account) as (chain, sender):
+            task_rules, funds, fields = await publish_content()
+            write_draft(draft, task_rules, funds)
+            return {"draft": str(draft), **fields}
+        async with open_sender(network, account) as (chain, sender):
             await _require_proposer(chain, sender.address)
-            rules, funds, told = await make()
-            return {"task": await create_task(chain, sender, rules, funds), **told}
+            task_rules, funds, fields = await publish_content()
+            return {"task": await create_task(chain, sender, task_rules, funds), **fields}
 
-    fields = asyncio.run(propose())
+    fields = asyncio.run(create_or_draft())
     (print_json if json else print_fields)(fields if json else _in_tokens(fields))
 
 
 @app.command()
-def show(
-    task: TaskArgument,
-    rpc: RpcOption = RPC_DEFAULT,
-    deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
-    json: JsonOption = False,
-) -> None:
-    """Show the rules of a task's next round and what the task has come to.
+@with_option_groups
+def show(task: TaskArgument, *, network: ChainOptions, json: JsonOption = False) -> None:
+    """Show the rules of a task's next round, and the task's state and funds.
 
     Example: dao task show 1
     """
 
     async def read() -> dict[str, object]:
-        async with connected(rpc, deployment) as chain:
+        async with open_chain(network) as chain:
             rules = await Coordinator(chain).rules_of(TaskId(task), chain.final())
-            return {**await _state(chain, TaskId(task)), **_written(rules)}
+            return {**await _state(chain, TaskId(task)), **_rule_fields(rules)}
 
     fields = asyncio.run(read())
     (print_json if json else print_fields)(fields if json else _in_tokens(fields))
 
 
 @app.command()
-def ls(
-    rpc: RpcOption = RPC_DEFAULT, deployment: DeploymentOption = DEPLOYMENT_DEFAULT, json: JsonOption = False
-) -> None:
+@with_option_groups
+def ls(network: ChainOptions, *, json: JsonOption = False) -> None:
     """List the network's tasks.
 
     Example: dao task ls --json
     """
 
     async def read() -> list[dict[str, object]]:
-        async with connected(rpc, deployment) as chain:
+        async with open_chain(network) as chain:
             count = await Coordinator(chain).task_count(chain.final())
             return [await _state(chain, TaskId(number)) for number in range(1, count + 1)]
 
@@ -258,19 +194,20 @@ async def _state(chain: Chain, task: TaskId) -> dict[str, object]:
     }
 
 
-def _written(rules: Rules) -> dict[str, object]:
-    """The rules with addresses and digests in hex, and amounts as text."""
-    return {
-        (f"{name}_wei" if name in RULE_AMOUNTS else name): (
-            hex_of(value) if isinstance(value, bytes) else str(value) if name in RULE_AMOUNTS else value
-        )
-        for name, value in asdict(rules).items()
-    }
+def _rule_fields(rules: Rules) -> dict[str, object]:
+    """Return the rules with addresses and digests in hex, and amounts as text."""
+    fields: dict[str, object] = {}
+    for name, value in asdict(rules).items():
+        if RULES_BY_NAME[name].unit is Unit.TOKENS:
+            fields[f"{name}_wei"] = str(value)
+        else:
+            fields[name] = hex_of(value) if isinstance(value, bytes) else value
+    return fields
 
 
 def _in_tokens(fields: dict[str, object]) -> dict[str, object]:
-    """The fields with amounts in whole tokens, for people."""
+    """Return the fields with amounts in whole tokens, for people."""
     return {
-        name.removesuffix("_wei"): amount(int(str(value))) if name.endswith("_wei") else value
+        name.removesuffix("_wei"): format_tokens(int(str(value))) if name.endswith("_wei") else value
         for name, value in fields.items()
     }

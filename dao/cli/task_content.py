@@ -1,4 +1,4 @@
-"""The content of a task before it is proposed: app, first model and shards, put where others can have them."""
+"""Tries the app of a task that is to be proposed, and stores its content: the app and the first model."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from dao.app.bundle import bundle, unpack
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.app.preflight import try_loss
 from dao.app.shards import Shards
 from dao.content import tensor_files
@@ -21,7 +21,7 @@ from dao.core.errors import AppTimeout, ConfigError
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import compute_depth
 from dao.core.types import Digest, Rules, Wei
-from dao.gov.action_json import kind_of
+from dao.gov.action_json import get_kind
 from dao.gov.actions import CreateTask
 from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore
@@ -31,7 +31,7 @@ from node.trainer import Trainer
 
 @dataclass(frozen=True, slots=True)
 class TaskContent:
-    """What a task's rules bind, and what follows from it."""
+    """The content that a task's rules bind, and its measures."""
 
     app: Cid
     base_model: Cid
@@ -45,46 +45,48 @@ async def publish(
     app: Path,
     model: Path | None,
     shards: Shards,
-    store: Path,
+    folder: Path,
     ipfs: str | None,
     python: Path | None,
     trial: float | None,
 ) -> TaskContent:
     """Bundle the app, make its first model unless `model` is one, store and pin both.
 
-    Before anything is stored, the app is tried on a shard, with `trial` seconds for each function, or not at all when
-    None. The shards are stored nowhere: only the Superlink has them. Raises AppError, ConfigError, ContentError,
+    Before anything is stored, the app is tried on a shard, with `trial` seconds for each function; None skips that. The
+    shards are not stored: only the Superlink has them. Raises AppError, ConfigError, ContentError,
     DecodeError.
     """
     bundled = await asyncio.to_thread(bundle, app)
     if model is not None and not await asyncio.to_thread(model.is_file):
         raise ConfigError(f"--model {model}: expected a safetensors file; without, the app makes the model")
-    with tempfile.TemporaryDirectory(prefix="proposal-") as folder:
-        tried = _Tried(Path(folder), await asyncio.to_thread(unpack, bundled, Path(folder) / "app"), python)
-        first = model or await tried.created(trial)
+    with tempfile.TemporaryDirectory(prefix="proposal-") as scratch:
+        trial_run = _AppTrial(
+            Path(scratch), await asyncio.to_thread(unpack, bundled, Path(scratch) / "app"), python
+        )
+        first = model or await trial_run.create_model(trial)
         layout = (await asyncio.to_thread(tensor_files.open_model, first)).layout
         if trial is not None:
-            await tried.loss(first, shards.paths[0], trial)
-            await tried.training(first, shards.paths[0], trial)
-        bundle_file = Path(folder) / "bundle.json"
+            await trial_run.try_loss(first, shards.paths[0], trial)
+            await trial_run.try_training(first, shards.paths[0], trial)
+        bundle_file = Path(scratch) / "bundle.json"
         await asyncio.to_thread(bundle_file.write_bytes, bundled)
-        app_cid, model_cid = await _keep([bundle_file, first], store, ipfs)
+        app_cid, model_cid = await _store([bundle_file, first], folder, ipfs)
     return TaskContent(
         app_cid, model_cid, shards.root, len(shards.paths), layout.size, max(1, compute_depth(layout.chunks))
     )
 
 
-class _Tried:
-    """An app as others will have it, unpacked from its bundle, run for its proposer to see whether it works."""
+class _AppTrial:
+    """Runs an app as others will have it, unpacked from its bundle, before anybody depends on it."""
 
     def __init__(self, folder: Path, app: Path, python: Path | None) -> None:
         self._folder, self._app, self._python = folder, app, python or Path(sys.executable)
         self._console = Console(stderr=True)
 
-    async def created(self, limit: float | None) -> Path:
-        """The untrained model; AppTimeout where that takes longer than `limit` seconds."""
+    async def create_model(self, limit: float | None) -> Path:
+        """Write the untrained model; AppTimeout where that takes longer than `limit` seconds."""
         model = self._folder / "model.safetensors"
-        with self._console.status("the app makes its first model"):
+        with self._console.status("making the first model"):
             async with self._trainer(None) as trainer:
                 try:
                     async with asyncio.timeout(limit):
@@ -95,38 +97,38 @@ class _Tried:
                     ) from None
         return model
 
-    async def loss(self, model: Path, shard: Path, limit: float) -> None:
-        """Take a gradient on a shard in two processes, as Superlink and auditor will."""
+    async def try_loss(self, model: Path, shard: Path, limit: float) -> None:
+        """Compute a gradient on a shard in two processes, as Superlink and auditor will."""
         scratch = self._folder / "evaluated"
         pair = [
-            Evaluator(self._app, self._python, scratch / str(n), limit=limit, keeps_log=False)
+            GradientClient(self._app, self._python, scratch / str(n), limit=limit, keeps_log=False)
             for n in range(2)
         ]
         try:
-            with self._console.status(f"data() and loss() are tried on {shard.name}"):
+            with self._console.status(f"trying data() and loss() on {shard.name}"):
                 await try_loss(pair[0], model, shard, pair[1])
         except AppTimeout as error:
             raise AppTimeout(f"{error}; give it more by --trial") from None
         finally:
-            for evaluator in pair:
-                await evaluator.stop()
+            for client in pair:
+                await client.stop()
 
-    async def training(self, model: Path, shard: Path, limit: float) -> None:
-        """Train on a shard as if it were a contributor's data; say what is odd."""
-        out, odd = self._folder / "trained.safetensors", None
-        with self._console.status(f"train() is tried on {shard.name}"):
+    async def try_training(self, model: Path, shard: Path, limit: float) -> None:
+        """Train on a shard as if it were a contributor's data; write to stderr what is odd."""
+        out, oddity = self._folder / "trained.safetensors", None
+        with self._console.status(f"trying train() on {shard.name}"):
             async with self._trainer(shard) as trainer:
                 try:
                     await trainer.train(model, out, seed=1, round=1, limit=limit)
                 except AppTimeout:
-                    odd = f"had not ended after {limit:.0f} s, and was not waited for"
-        if odd is None:
+                    oddity = f"had not ended after {limit:.0f} s, and was not waited for"
+        if oddity is None:
             before = await asyncio.to_thread(tensor_files.open_model, model)
             after = await asyncio.to_thread(tensor_files.open_model, out)
             if np.array_equal(before.flat, after.flat):
-                odd = "left the model as it was"
-        if odd is not None:
-            sys.stderr.write(f"dao: train(), tried on {shard.name}, {odd}\n")
+                oddity = "left the model as it was"
+        if oddity is not None:
+            sys.stderr.write(f"dao: train(), tried on {shard.name}, {oddity}\n")
 
     @asynccontextmanager
     async def _trainer(self, data: Path | None) -> AsyncIterator[Trainer]:
@@ -139,24 +141,24 @@ class _Tried:
 
 def write_draft(file: Path, rules: Rules, funds: Wei) -> None:
     """Write a task for `dao propose --file`."""
-    from dao.gov.drafts import shown
+    from dao.gov.drafts import show_fields
 
     action = CreateTask(rules, funds)
-    told = {"actions": [{"kind": kind_of(action), "fields": shown(action)}]}
-    file.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    draft = {"actions": [{"kind": get_kind(action), "fields": show_fields(action)}]}
+    file.write_text(json.dumps(draft, indent=2) + "\n", encoding="utf-8")
 
 
-async def _keep(contents: list[Path], store: Path, ipfs: str | None) -> list[Cid]:
+async def _store(contents: list[Path], folder: Path, ipfs: str | None) -> list[Cid]:
     """Store and pin contents in a folder and, where there is one, an IPFS node."""
-    disk = DiskStore(store)
+    disk = DiskStore(folder)
     kubo = None if ipfs is None else KuboStore(ipfs, disk)
     try:
-        keepers: list[Store] = [disk] if kubo is None else [disk, kubo]
+        stores: list[Store] = [disk] if kubo is None else [disk, kubo]
         cids = []
         for content in contents:
-            for keeper in keepers:
-                cid = await keeper.put_file(content)
-                await keeper.pin(cid)
+            for store in stores:
+                cid = await store.put_file(content)
+                await store.pin(cid)
             cids.append(cid)
         return cids
     finally:

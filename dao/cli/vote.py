@@ -5,43 +5,28 @@ from typing import Annotated
 import typer
 
 from dao.chain.governance import Support
-from dao.cli.chain_options import (
-    DEPLOYMENT_DEFAULT,
-    RPC_DEFAULT,
-    DeploymentOption,
-    DevAccountOption,
-    JsonOption,
-    KeystoreOption,
-    PasswordOption,
-    Paying,
-    RpcOption,
-)
-from dao.cli.member import ApiOption, Found, Outcome, ProposalArgument, Way, YesOption
-from dao.cli.member_session import acting, decide
+from dao.cli.dao_member import DaoMember, Outcome, PublishedProposal
+from dao.cli.member_session import MemberOptions, ProposalArgument, open_member, run_on_proposal
+from dao.cli.option_groups import with_option_groups
 from dao.core.errors import ConfigError
-from dao.gov.units import amount
+from dao.gov.units import format_amount
 
 CHOICES = {"for": Support.FOR, "against": Support.AGAINST, "abstain": Support.ABSTAIN}
 _VERBS = {Support.FOR: "for", Support.AGAINST: "against", Support.ABSTAIN: "to abstain on"}
 MAX_REASON = 2000  # characters
 
 
+@with_option_groups
 def command(
     proposal: ProposalArgument,
     choice: Annotated[str, typer.Argument(metavar="CHOICE", help="for, against or abstain.")],
+    *,
     reason: Annotated[str, typer.Option(help="Why; public for good.")] = "",
-    api: ApiOption = None,
-    rpc: RpcOption = RPC_DEFAULT,
-    deployment: DeploymentOption = DEPLOYMENT_DEFAULT,
-    keystore: KeystoreOption = None,
-    password_file: PasswordOption = None,
-    dev_account: DevAccountOption = None,
-    yes: YesOption = False,
-    json: JsonOption = False,
+    options: MemberOptions,
 ) -> None:
-    """Vote on a proposal while it is active. What it would do is said before you sign; a vote is final.
+    """Vote on a proposal while it is active. You see what it would do before you sign; a vote is final.
 
-    What counts are the votes that were delegated to you when voting began.
+    Your votes on a proposal are those that were delegated to you when voting opened.
 
     Example: dao vote 8127 for --reason "as we agreed" --api https://dao.example --keystore me.json
     """
@@ -50,13 +35,13 @@ def command(
         raise ConfigError(f"CHOICE {choice[:40]}: expected for, against or abstain")
     if len(reason) > MAX_REASON:
         raise ConfigError(f"--reason: expected at most {MAX_REASON} characters")
-    way = acting(api, rpc, deployment, Paying(keystore, password_file, dev_account))
 
-    async def act(way: Way, found: Found) -> Outcome:
-        return {"vote": choice, **await way.vote(found, support, reason)}
+    async def vote(member: DaoMember, proposal: PublishedProposal) -> Outcome:
+        return {"vote": choice, **await member.vote(proposal, support, reason)}
 
-    async def note(way: Way, found: Found) -> list[str]:
-        counted = f"Your vote counts {amount(await way.votes(found))}, and is final."
-        return [counted, *([f"Your reason, public for good: {reason}"] if reason else [])]
+    async def describe_vote(member: DaoMember, proposal: PublishedProposal) -> list[str]:
+        weight = f"Your vote counts {format_amount(await member.votes(proposal))}, and is final."
+        return [weight, *([f"Your reason, public for good: {reason}"] if reason else [])]
 
-    decide(way, proposal, f"Vote {_VERBS[support]} {{}}, which would:", act, note=note, yes=yes, json=json)
+    heading = f"Vote {_VERBS[support]} {{}}, which would:"
+    run_on_proposal(open_member(options), proposal, heading, vote, options, note=describe_vote)

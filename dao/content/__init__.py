@@ -1,1 +1,1 @@
-"""The content of a task as files: tensors mapped from disk."""
+"""Content between its stores and its users: a store assembled from settings, and model files as tensors on the disk."""

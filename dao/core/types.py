@@ -103,9 +103,6 @@ class Rules:
     validation_root: Digest
 
 
-RULE_AMOUNTS = ("round_budget", "min_stake", "max_stake", "superlink_bond", "challenge_bond")  # in wei
-
-
 @dataclass(frozen=True, slots=True)
 class TaskState:
     """What a task has come to (ITrainingCoordinator.Task)."""

@@ -1,4 +1,4 @@
-"""The demonstration's network before its daemons: chain, contracts, content, a funded task, members with stake."""
+"""Sets up the demonstration's network before its daemons: chain, contracts, content, a funded task, members with stake."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ from dao.chain.signer import Signer
 from dao.core.formats.layout import compute_depth, parse_model
 from dao.core.formats.signed_messages import compute_operator_digest
 from dao.core.types import Codec, Rules, TaskId, Wei, hex_of
-from dao.demo.images import Dealt
+from dao.demo.images import DemoData
 from dao.devnet.anvil import SWIFT, Anvil, dev_signer, leave_to_founders, running_anvil
 from dao.store.disk import DiskStore
 from node.trainer import Trainer
@@ -30,7 +30,7 @@ SCRYPT_WORK = 4096
 
 
 @dataclass(frozen=True)
-class Keys:
+class DemoKeys:
     """An owner and its operator; the operator's keystore and password are in `home`."""
 
     home: Path
@@ -39,59 +39,59 @@ class Keys:
 
 
 @dataclass(frozen=True)
-class World:
-    """What the daemons are started on."""
+class DemoNetwork:
+    """Everything that daemons need to start."""
 
     folder: Path
     anvil: Anvil
     chain: Chain
     task: TaskId
-    dealt: Dealt
-    superlink: Keys
-    nodes: Sequence[Keys]
+    data: DemoData
+    superlink: DemoKeys
+    nodes: Sequence[DemoKeys]
     address: str  # host:port of the Superlink
     content: Path  # a disk store with app and first model
-    guest: Path | None  # home of whoever may join: an owner's keystore and its password
+    guest: Path | None  # home of a newcomer: an owner's keystore and its password
 
     @property
     def deployment(self) -> Path:
-        """The file of the network's addresses."""
+        """The file with the contracts' addresses."""
         return self.folder / "deployment.json"
 
 
 @asynccontextmanager
-async def open_world(
-    folder: Path, app: Path, dealt: Dealt, names: Sequence[str], rounds: int, *, guest: bool = False
-) -> AsyncIterator[World]:
-    """Make all of it in an existing folder, for the app of another; the chain ends with the block.
+async def open_demo_network(
+    folder: Path, app: Path, data: DemoData, names: Sequence[str], rounds: int, *, guest: bool = False
+) -> AsyncIterator[DemoNetwork]:
+    """Set all of it up in an existing folder, for an app in another; the chain ends with the block.
 
-    `names` are the Supernodes', and `dealt` is what they hold. With `guest` there is an owner with the means to join
-    later, and the network is left to its founders' votes.
+    `names` are the Supernodes', `data` is theirs. With `guest` there is an owner with the means to join later, and the
+    network is left to its founders' votes.
     """
     async with AsyncExitStack() as stack:
         anvil = stack.enter_context(running_anvil(folder / "chain", block_time=1))
-        made: Deployment = await deploy(
+        deployment: Deployment = await deploy(
             anvil.ws, dev_signer(0), SWIFT if guest else Params(), folder / "deploy.db"
         )
-        made.save(folder / "deployment.json")
-        chain = await stack.enter_async_context(await Chain.connect(anvil.ws, made))
+        deployment.save(folder / "deployment.json")
+        chain = await stack.enter_async_context(await Chain.connect(anvil.ws, deployment))
         dao = await stack.enter_async_context(Sender(chain, dev_signer(0), folder / "dao.db"))
-        superlink = await _keys(folder / "superlink")
-        nodes = [await _keys(folder / name.lower()) for name in names]
-        rules = await _rules(folder, app, dealt.shards, superlink, len(names))
+        superlink = await _make_keys(folder / "superlink")
+        nodes = [await _make_keys(folder / name.lower()) for name in names]
+        rules = await _store_content(folder, app, data.shards, superlink, len(names))
         task = await create_task(chain, dao, rules, Wei(rounds * BUDGET))
         await _stake(anvil, chain, dao, [(superlink, BOND), *((keys, STAKE) for keys in nodes)])
         await asyncio.gather(*(join(chain, keys, task) for keys in nodes))
-        address = f"127.0.0.1:{free_port()}"
-        visitor = await _guest(anvil, chain, dao, folder / "guest") if guest else None
+        address = f"127.0.0.1:{find_free_port()}"
+        guest_home = await _make_guest(anvil, chain, dao, folder / "guest") if guest else None
         if guest:
             await leave_to_founders(chain, dao)
         content = folder / "content"
-        yield World(folder, anvil, chain, task, dealt, superlink, nodes, address, content, visitor)
+        yield DemoNetwork(folder, anvil, chain, task, data, superlink, nodes, address, content, guest_home)
 
 
-async def _guest(anvil: Anvil, chain: Chain, dao: Sender, home: Path) -> Path:
-    """Make an owner with tokens and gas that has no Supernode yet; returns its home."""
+async def _make_guest(anvil: Anvil, chain: Chain, dao: Sender, home: Path) -> Path:
+    """Make an owner with tokens and gas that has no Supernode yet; return its home."""
     home.mkdir(parents=True)  # noqa: ASYNC240
     write_private(home / "owner-password", PASSWORD)
     owner = await asyncio.to_thread(Signer.create, home / "owner.json", PASSWORD, SCRYPT_WORK)
@@ -100,21 +100,22 @@ async def _guest(anvil: Anvil, chain: Chain, dao: Sender, home: Path) -> Path:
     return home
 
 
-async def join(chain: Chain, keys: Keys, task: TaskId) -> None:
+async def join(chain: Chain, keys: DemoKeys, task: TaskId) -> None:
     """Have an owner's Supernode take part in the task."""
     async with Sender(chain, keys.owner, keys.home / "owner.db") as sender:
         await sender.send(Coordinator(chain).join(task, keys.operator.address))
 
 
-async def _rules(folder: Path, app: Path, validation: Path, superlink: Keys, nodes: int) -> Rules:
+async def _store_content(folder: Path, app: Path, validation: Path, superlink: DemoKeys, nodes: int) -> Rules:
+    """Store the app and its first model; return the task's rules."""
     store = DiskStore(folder / "content")
     app_hash = (await store.put_bytes(bundle(app))).digest
     first = folder / "first-model.safetensors"
-    maker = Trainer.of(app, None, folder / "first-model.log")
+    trainer = Trainer.of(app, None, folder / "first-model.log")
     try:
-        await maker.create(first)
+        await trainer.create(first)
     finally:
-        await maker.stop()
+        await trainer.stop()
     values = first.read_bytes()
     shards = read_shards(validation)
     return Rules(
@@ -141,18 +142,18 @@ async def _rules(folder: Path, app: Path, validation: Path, superlink: Keys, nod
     )
 
 
-async def _keys(home: Path) -> Keys:
+async def _make_keys(home: Path) -> DemoKeys:
     home.mkdir(parents=True)  # noqa: ASYNC240
     write_private(home / "password", PASSWORD)
     operator = await asyncio.to_thread(Signer.create, home / "operator.json", PASSWORD, SCRYPT_WORK)
-    return Keys(home, Signer.ephemeral(), operator)
+    return DemoKeys(home, Signer.ephemeral(), operator)
 
 
-async def _stake(anvil: Anvil, chain: Chain, dao: Sender, wanted: Sequence[tuple[Keys, Wei]]) -> None:
-    """Give the owners tokens and gas, and register their operators with this stake."""
-    await grant(chain, dao, {keys.owner.address: amount for keys, amount in wanted})
+async def _stake(anvil: Anvil, chain: Chain, dao: Sender, stakes: Sequence[tuple[DemoKeys, Wei]]) -> None:
+    """Give owners tokens and gas, and register their operators with these stakes."""
+    await grant(chain, dao, {keys.owner.address: amount for keys, amount in stakes})
     registry = chain.deployment.registry
-    for keys, amount in wanted:
+    for keys, amount in stakes:
         anvil.fund(keys.owner.address, GAS_MONEY)
         anvil.fund(keys.operator.address, GAS_MONEY)
         consent = compute_operator_digest(chain.chain_id, registry, keys.owner.address, keys.operator.address)
@@ -162,16 +163,18 @@ async def _stake(anvil: Anvil, chain: Chain, dao: Sender, wanted: Sequence[tuple
             await sender.send(call)
 
 
-def write_config(world: World, keys: Keys, kubo: str | None = None, *, trains: bool = False) -> None:
-    """Write a daemon's settings file; who trains does so on one thread, for all share this machine."""
+def write_config(
+    network: DemoNetwork, keys: DemoKeys, ipfs: str | None = None, *, trains: bool = False
+) -> None:
+    """Write a daemon's settings. Supernodes (`trains`) train on one thread each, as all share this machine."""
     lines = [
-        *(["threads = 1", f'reveal = "{"ipfs" if kubo else "stream"}"'] if trains else []),
+        *(["threads = 1", f'reveal = "{"ipfs" if ipfs else "stream"}"'] if trains else []),
         "[chain]",
-        f'url = "{world.anvil.ws}"',
-        f'deployment = "{world.deployment}"',
+        f'rpc = "{network.anvil.ws}"',
+        f'deployment = "{network.deployment}"',
         "[content]",
         *(["sync = false"] if trains else []),
-        *([f'kubo = "{kubo}"'] if kubo else []),
+        *([f'ipfs = "{ipfs}"'] if ipfs else []),
     ]
     (keys.home / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
@@ -182,14 +185,14 @@ def write_private(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def free_port() -> int:
-    """A port of loopback that nobody uses now."""
+def find_free_port() -> int:
+    """Return a free port of the loopback address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def named(keys: Keys) -> tuple[str, str]:
-    """Addresses of owner and operator as they stand in JSON."""
+def format_addresses(keys: DemoKeys) -> tuple[str, str]:
+    """Return the addresses of owner and operator as they stand in JSON."""
     return hex_of(keys.owner.address), hex_of(keys.operator.address)

@@ -1,4 +1,4 @@
-"""The demonstration's results as JSON and as a plot."""
+"""Writes the demonstration's results as JSON and as a plot."""
 
 import json
 from pathlib import Path
@@ -22,8 +22,8 @@ def _node(seat: Seat, view: RoundView) -> dict[str, Any]:
     }
 
 
-def document(state: DemoState) -> dict[str, Any]:
-    """The results as plain data; wei are decimal strings, scores millionths of loss."""
+def build_document(state: DemoState) -> dict[str, Any]:
+    """Return the results as JSON has them; wei are decimal strings, scores millionths of loss."""
     return {
         "task": state.task,
         "store": state.store,
@@ -46,12 +46,12 @@ def document(state: DemoState) -> dict[str, Any]:
 
 
 def write_json(state: DemoState, path: Path) -> None:
-    """Write `document` to `path`."""
-    path.write_text(json.dumps(document(state), indent=2) + "\n", encoding="utf-8")
+    """Write the document to a file."""
+    path.write_text(json.dumps(build_document(state), indent=2) + "\n", encoding="utf-8")
 
 
 def write_plot(state: DemoState, path: Path) -> None:
-    """Accuracy per round, and what each Supernode earned, as a PNG."""
+    """Draw the accuracy of each round, and the earnings of each Supernode, as a PNG."""
     import matplotlib as mpl
 
     mpl.use("Agg")

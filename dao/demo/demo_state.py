@@ -1,10 +1,10 @@
-"""What the demonstration knows at a moment: filled by the watcher, shown by the view, written by the report."""
+"""The state of the demonstration: filled from the Superlink's status, shown by the view, written by the report."""
 
 from dataclasses import dataclass, field
 
 from dao.demo.plan import DemoMember
 
-MEMORY = "memory"  # the store of what is played without a chain
+MEMORY = "memory"  # the store of rounds that are played without a chain
 
 
 @dataclass
@@ -22,14 +22,14 @@ class SeatRound:
 
 @dataclass
 class RoundView:
-    """One round as it stands."""
+    """One round, finished or not."""
 
     round: int
     phase: str = "opening"
     deadline: float | None = None  # Unix seconds
     started: float = 0.0
     seconds: float = 0.0  # from opening to the posted result
-    accuracy: float | None = None  # on a test that nobody trains or scores on, 0..1
+    accuracy: float | None = None  # on test data outside training and scoring, 0 to 1
     loss: float | None = None
     budget_wei: int = 0
     refunded_wei: int = 0
@@ -50,7 +50,7 @@ class Seat:
 
 @dataclass
 class DemoState:
-    """All of it."""
+    """Task, seats and rounds."""
 
     task: int
     store: str
@@ -62,5 +62,5 @@ class DemoState:
     page: str = ""  # its address, where it is served
 
     def total_wei(self, operator: str) -> int:
-        """What this Supernode earned so far."""
+        """Return what this Supernode has earned so far."""
         return sum(r.nodes[operator].reward_wei for r in self.rounds if operator in r.nodes)

@@ -1,6 +1,6 @@
-"""What the demonstration's free rider runs in place of an app's interpreter: it trains nothing and sends noise.
+"""Runs in place of an app's interpreter for the demonstration's free rider: trains nothing and sends noise.
 
-Nothing stops an operator from that: the daemon starts what it is told to. It is the score that has to see through it.
+Nothing stops an operator from that: a daemon starts the interpreter that it is given. The score has to see through it.
 """
 
 import sys
@@ -18,19 +18,19 @@ def load(app: str, data: str | None) -> None:
 
 
 def train(base: str, out: str, seed: int, round: int) -> dict[str, Any]:  # noqa: A002
-    """Write the base model with noise on it."""
+    """Write the base model plus noise."""
     from dao.app import worker
 
-    source = worker.open_model(Path(base))
-    target = worker.make_model(Path(out), source.head)
+    source = worker.open_model_file(Path(base))
+    target = worker.create_model_file(Path(out), source.head)
     dice = np.random.Generator(np.random.Philox(seed + round))
     for name, values in source.tensors.items():
         target.tensors[name][...] = values + dice.normal(0, NOISE, values.shape).astype(np.float32)
     return {"metrics": {}, "load_s": 0.0, "train_s": 0.0, "store_s": 0.0}
 
 
-def interpreter(path: Path) -> Path:
-    """Write a program that takes the place of the app's Python, and return its path."""
+def write_interpreter(path: Path) -> Path:
+    """Write a program that takes the place of the app's interpreter, and return its path."""
     path.write_text(
         f'#!/bin/sh\nexec "{sys.executable}" "{Path(__file__).resolve()}" "$@"\n', encoding="utf-8"
     )

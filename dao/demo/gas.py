@@ -1,4 +1,4 @@
-"""Who paid which gas for a round, read off the chain's own receipts."""
+"""Reads the gas of rounds, by payer, from the chain's receipts."""
 
 from collections.abc import Collection, Iterable
 
@@ -7,34 +7,34 @@ from dao.chain.events import CommitsClosed, Finalized, ResultPosted, RoundOpened
 from dao.core.types import Address, Digest, RoundId, TaskId, hex_of
 
 
-async def superlink_gas(chain: Chain, task: TaskId) -> dict[RoundId, int]:
-    """Gas of the transactions that opened, closed, posted and finalized each round."""
+async def read_superlink_gas(chain: Chain, task: TaskId) -> dict[RoundId, int]:
+    """Return the gas of the transactions that opened, closed, posted and finalized each round."""
     transactions: dict[Digest, RoundId] = {}
     for kind in (RoundOpened, CommitsClosed, ResultPosted, Finalized):
         for event in await chain.past(kind, task=task):
             transactions[event.tx_hash] = event.round
     gas: dict[RoundId, int] = {}
-    for transaction, round_ in transactions.items():
+    for transaction, round_id in transactions.items():
         receipt = await chain.request("eth_getTransactionReceipt", hex_of(transaction))
-        gas[round_] = gas.get(round_, 0) + int(receipt["gasUsed"], 16)
+        gas[round_id] = gas.get(round_id, 0) + int(receipt["gasUsed"], 16)
     return gas
 
 
-async def participants_gas(
+async def read_participants_gas(
     chain: Chain, task: TaskId, accounts: Collection[Address], rounds: Iterable[RoundId]
 ) -> dict[RoundId, int]:
-    """Gas that these accounts paid between a round's opening and the next one's (the last: its result)."""
+    """Return the gas that these accounts paid from a round's opening to its result."""
     opened = {event.round: event.block for event in await chain.past(RoundOpened, task=task)}
     posted = {event.round: event.block for event in await chain.past(ResultPosted, task=task)}
     names = {hex_of(account) for account in accounts}
     gas = {}
-    for round_ in rounds:
+    for round_id in rounds:
         paid = 0
-        for number in range(opened[round_], posted[round_] + 1):
+        for number in range(opened[round_id], posted[round_id] + 1):
             block = await chain.request("eth_getBlockByNumber", hex(number), True)
             for transaction in block["transactions"]:
                 if transaction["from"].lower() in names:
                     receipt = await chain.request("eth_getTransactionReceipt", transaction["hash"])
                     paid += int(receipt["gasUsed"], 16)
-        gas[round_] = paid
+        gas[round_id] = paid
     return gas

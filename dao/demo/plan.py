@@ -1,4 +1,4 @@
-"""Who takes part in the demonstration, and what each of them is like."""
+"""The contributors of the demonstration: names and roles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What a contributor brings."""
+    """The quality of a contributor's data."""
 
     GOOD = "good"
     SMALL = "small"  # a tenth of the data
@@ -28,11 +28,11 @@ class DemoMember:
     role: Role
 
 
-def members(count: int) -> Sequence[DemoMember]:
-    """The first `count` contributors; roles repeat every five, names get a number when they run out."""
-    found = []
+def list_members(count: int) -> Sequence[DemoMember]:
+    """Return the first `count` contributors; roles repeat every five, names get a number when they run out."""
+    members = []
     for index in range(count):
         lap, place = divmod(index, len(NAMES))
         name = NAMES[place] + (str(lap + 1) if lap else "")
-        found.append(DemoMember(index, name, CYCLE[index % len(CYCLE)]))
-    return found
+        members.append(DemoMember(index, name, CYCLE[index % len(CYCLE)]))
+    return members

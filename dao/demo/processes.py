@@ -1,4 +1,4 @@
-"""The demonstration's daemons: each a process of its own with a log of its own, and none outlives the demonstration."""
+"""Runs the demonstration's daemons, each in a process with its own log; none outlives the demonstration."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ class Daemon:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=file,
                 stderr=file,
-                start_new_session=True,  # Ctrl-C is for us: we end them, in order
+                start_new_session=True,  # Ctrl-C is for this process, which ends the others in order
             )
         return cls(name, process, log)
 
@@ -42,7 +42,7 @@ class Daemon:
         return self._process.pid
 
     def check(self) -> None:
-        """DaoError, with the last words of its log, when it has ended badly."""
+        """Raise DaoError, with the end of its log, where it has failed."""
         if self._process.returncode:
             words = self.log.read_text(encoding="utf-8", errors="replace").strip()[-300:]
             raise DaoError(
@@ -50,7 +50,7 @@ class Daemon:
             )
 
     async def stop(self) -> None:
-        """Ask it to end, which our own end does as well; kill it, and what it started, when it does not."""
+        """Ask it to end, as the end of this process would; kill it, and what it started, when it does not."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aggregator.compute import RoundBase, RoundComputer, RoundJob
 from aggregator.publisher import Publisher
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.app.shards import Shards
 from dao.chain.signer import Signer
 from dao.content import tensor_files
@@ -69,7 +69,7 @@ def commit(
 class Simulation:
     """Settles round after round with the Superlink's own arithmetic, from the app's first model on."""
 
-    def __init__(self, evaluator: Evaluator, shards: Shards, folder: Path, budget: Wei) -> None:
+    def __init__(self, evaluator: GradientClient, shards: Shards, folder: Path, budget: Wei) -> None:
         """Keep content and scratch files below `folder`; each round has `budget` to pay."""
         self._shards = shards
         self._publisher = Publisher(LayeredStore(DiskStore(folder / "store")))

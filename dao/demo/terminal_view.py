@@ -1,4 +1,4 @@
-"""The demonstration on a terminal: the round as it stands, each Supernode's part in it, and progress."""
+"""Draws the demonstration on a terminal: the current round, each Supernode's part in it, progress, and a summary."""
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
@@ -12,18 +12,18 @@ TOKEN = 10**18
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
-def tokens(wei: int) -> str:
+def format_whole_tokens(wei: int) -> str:
     """Return an amount in whole tokens with two decimals."""
     return f"{wei / TOKEN:,.2f}"
 
 
-def sparkline(values: list[float]) -> str:
+def draw_sparkline(values: list[float]) -> str:
     """Return values in 0..1 as block characters."""
     return "".join(BLOCKS[min(8, max(1, round(v * 8)))] for v in values)
 
 
-def progress_text(part: SeatRound) -> Text:
-    """Where a Supernode stands in the running round."""
+def render_progress(part: SeatRound) -> Text:
+    """Render a Supernode's progress in the current round."""
     if part.status:
         style = {"ok": "green", "clipped": "green", "gated": "yellow"}.get(part.status, "red")
         return Text(part.status, style=style)
@@ -37,14 +37,14 @@ def progress_text(part: SeatRound) -> Text:
 def _row(state: DemoState, seat: Seat, now: SeatRound, last: SeatRound | None) -> list[RenderableType]:
     shown = now if now.status else last
     score = f"{shown.score / 1e6:+.4f}" if shown else ""
-    reward = tokens(shown.reward_wei) if shown else ""
+    reward = format_whole_tokens(shown.reward_wei) if shown else ""
     return [
         seat.member.name,
         Text(str(seat.member.role), style="dim"),
-        progress_text(now),
+        render_progress(now),
         score,
         reward,
-        tokens(state.total_wei(seat.operator)),
+        format_whole_tokens(state.total_wei(seat.operator)),
         Text(shown.reason if shown else "", style="dim"),
     ]
 
@@ -61,7 +61,7 @@ def _headline(state: DemoState, view: RoundView | None, now: float) -> Text:
 
 
 def render(state: DemoState, now: float) -> RenderableType:
-    """Everything worth seeing at `now` (Unix seconds)."""
+    """Render the state at `now` (Unix seconds)."""
     view = state.rounds[-1] if state.rounds else None
     previous = state.rounds[-2] if len(state.rounds) > 1 else None
     table = Table(box=None, pad_edge=False, expand=True)
@@ -77,7 +77,7 @@ def render(state: DemoState, now: float) -> RenderableType:
     done = [r for r in state.rounds if r.accuracy is not None]
     trend = Text("accuracy ")
     if done:
-        trend.append(sparkline([r.accuracy or 0.0 for r in done]), style="green")
+        trend.append(draw_sparkline([r.accuracy or 0.0 for r in done]), style="green")
         trend.append(f" {100 * (done[-1].accuracy or 0):.1f}%", style="bold green")
     else:
         trend.append("after the first round", style="dim")
@@ -89,8 +89,8 @@ def render(state: DemoState, now: float) -> RenderableType:
     return Panel(Group(*parts), title=title, subtitle=state.page and f"page: {state.page}", padding=(1, 2))
 
 
-def summary(state: DemoState) -> RenderableType:
-    """What is worth keeping at the end; without a chain there are no gas, audits and claims."""
+def render_summary(state: DemoState) -> RenderableType:
+    """Render the results at the end; without a chain there are no gas, audits and claims."""
     on_chain = state.store != MEMORY
     rounds = Table(title="Rounds", title_justify="left", box=None, pad_edge=False)
     for column in ("round", "accuracy", "loss", "seconds", "paid", "refunded"):
@@ -103,7 +103,7 @@ def summary(state: DemoState) -> RenderableType:
         accuracy = "" if r.accuracy is None else f"{100 * r.accuracy:.1f}%"
         loss = "" if r.loss is None else f"{r.loss:.4f}"
         audit = Text(r.audit, style="green" if r.audit == "ok" else "red")
-        paid, back = tokens(r.budget_wei - r.refunded_wei), tokens(r.refunded_wei)
+        paid, back = format_whole_tokens(r.budget_wei - r.refunded_wei), format_whole_tokens(r.refunded_wei)
         chain = (f"{r.gas_superlink:,}", str(r.gas_participants), audit) if on_chain else ()
         rounds.add_row(str(r.round), accuracy, loss, f"{r.seconds:.1f}", paid, back, *chain)
     title = "Earned and claimed (tokens)" if on_chain else "Earned (tokens)"
@@ -115,7 +115,7 @@ def summary(state: DemoState) -> RenderableType:
     earned.add_column("in the last round")
     for seat in state.seats:
         last = state.rounds[-1].nodes.get(seat.operator, SeatRound()) if state.rounds else SeatRound()
-        total = tokens(state.total_wei(seat.operator))
-        claimed = (tokens(state.claimed_wei.get(seat.owner, 0)),) if on_chain else ()
+        total = format_whole_tokens(state.total_wei(seat.operator))
+        claimed = (format_whole_tokens(state.claimed_wei.get(seat.owner, 0)),) if on_chain else ()
         earned.add_row(seat.member.name, str(seat.member.role), total, *claimed, last.reason)
     return Group(rounds, Text(), earned)

@@ -24,21 +24,21 @@ from dao.chain.signer import Signer
 from dao.core.errors import ConfigError, RpcError
 from dao.core.types import Address, Wei, hex_of
 
-# Known to everyone: whatever is sent to these accounts on another chain is gone.
+# Publicly known: anything sent to these accounts on another chain is lost.
 MNEMONIC = "test test test test test test test test test test test junk"
 CHAIN_ID = 31337
 FOUNDERS = (1, 2, 3)  # accounts that hold tokens where a network of development is governed
 FOUNDER_WEI = Wei(1000 * TOKEN)
-SWIFT = Params(voting_delay=5, voting_period=60, late_extension=15)  # seconds: nobody wants to wait for days
+SWIFT = Params(voting_delay=5, voting_period=60, late_extension=15)  # seconds, where real networks take days
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
-# Anvil does not end with who started it: a shell waits for our end of a pipe to close, however that comes about.
+# Anvil does not end with the process that started it: a shell waits for our end of a pipe to close, for any reason.
 WATCHED = '"$0" "$@" & p=$!; exec 3<&0; (read -r _ <&3; kill $p) & wait $p'
 
 
 @cache
 def dev_signer(index: int) -> Signer:
-    """The funded account number `index` of every Anvil here."""
+    """Return the funded account number `index` of every Anvil here."""
     from eth_account import Account
 
     Account.enable_unaudited_hdwallet_features()
@@ -47,7 +47,7 @@ def dev_signer(index: int) -> Signer:
 
 
 async def leave_to_founders(chain: Chain, sender: Sender) -> None:
-    """Give the founders their tokens, and the network to their votes: who deployed it keeps nothing."""
+    """Give the founders their tokens, and the network to their votes: the deployer keeps nothing."""
     await grant(chain, sender, {dev_signer(index).address: FOUNDER_WEI for index in FOUNDERS}, "founders")
     await hand_over(chain, sender)
 
@@ -57,10 +57,9 @@ def find_anvil() -> Path:
 
     Raises ConfigError when there is none.
     """
-    found = shutil.which("anvil")
-    if found:
-        return Path(found)
-    modules = Path(__file__).parents[1] / "node_modules" / "@foundry-rs"
+    if program := shutil.which("anvil"):
+        return Path(program)
+    modules = Path(__file__).parents[2] / "node_modules" / "@foundry-rs"
     installed = sorted(modules.glob("anvil-*/bin/anvil*"))
     if installed:
         return installed[0]
@@ -85,7 +84,7 @@ class Anvil:
         return f"http://127.0.0.1:{self.port}"
 
     def request(self, method: str, *params: object) -> Any:
-        """Ask it directly, as for `evm_mine` or `anvil_reorg`; RpcError when it refuses."""
+        """Send a request, such as `evm_mine` or `anvil_reorg`; RpcError when it is refused."""
         answer = _ask(self.port, method, params)
         if "error" in answer:
             raise RpcError(f"anvil: {method}: {answer['error'].get('message')}")
@@ -96,8 +95,8 @@ class Anvil:
         self.request("anvil_setBalance", hex_of(account), hex(balance))
 
     def stop(self) -> None:
-        """End it and wait for its end; its state is saved when it has a file for it."""
-        self._let_go()
+        """End it and wait for its end; its state is saved where it has a file for it."""
+        self._close_pipe()
         try:
             self.process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -108,9 +107,9 @@ class Anvil:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(STOP_SECONDS)
-        self._let_go()
+        self._close_pipe()
 
-    def _let_go(self) -> None:
+    def _close_pipe(self) -> None:
         if self.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.close()
@@ -152,7 +151,7 @@ def start_anvil(
             start_new_session=True,  # Ctrl-C is for us: we end it
         )
     try:
-        return Anvil(_until_ready(process, folder / "anvil.log", port), process)
+        return Anvil(_wait_ready(process, folder / "anvil.log", port), process)
     except BaseException:
         Anvil(port, process).kill()
         raise
@@ -168,21 +167,21 @@ def running_anvil(folder: Path, **options: Any) -> Iterator[Anvil]:
         anvil.stop()
 
 
-def _until_ready(process: "subprocess.Popen[bytes]", log: Path, asked: int) -> int:
+def _wait_ready(process: "subprocess.Popen[bytes]", log: Path, wanted_port: int) -> int:
     """Return the port once it answers."""
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and process.poll() is None:
-        for port in _listening(process.pid):
+        for port in _list_ports(process.pid):
             with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
                 if int(_ask(port, "eth_chainId", ())["result"], 16) == CHAIN_ID:
                     return port
         time.sleep(0.01)
     words = log.read_text(errors="replace")[-300:]
-    taken = f"; is port {asked} free? --port names another one, 0 any" if asked else ""
-    raise RpcError(f"anvil: did not start: {words.strip() or 'it said nothing'}{taken}")
+    hint = f"; is port {wanted_port} free? --port names another one, 0 any" if wanted_port else ""
+    raise RpcError(f"anvil: did not start: {words.strip() or 'its log is empty'}{hint}")
 
 
-def _listening(parent: int) -> list[int]:
+def _list_ports(parent: int) -> list[int]:
     try:
         return [
             connection.laddr.port

@@ -16,7 +16,7 @@ from dao.core.errors import ConfigError, ContentError
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
-# Kubo does not end with who started it: a shell waits for our end of a pipe to close, however that comes about.
+# Kubo does not end with the process that started it: a shell waits for our end of a pipe to close, for any reason.
 _WATCHED = '"$0" daemon & exec >/dev/null; read -r _; kill $!; wait $!'
 
 
@@ -26,9 +26,8 @@ def find_kubo() -> Path:
     Raises ConfigError when there is none.
     """
     beside = Path(sys.executable).parent  # a virtual environment's programs, whether it is activated or not
-    found = shutil.which("ipfs") or shutil.which("ipfs", path=str(beside))
-    if found:
-        return Path(found)
+    if program := shutil.which("ipfs") or shutil.which("ipfs", path=str(beside)):
+        return Path(program)
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "commonweight"
     built = sorted(cache.glob("kubo-*/ipfs"))
     if built:
@@ -55,7 +54,7 @@ class Kubo:
 
     async def stop(self) -> None:
         """End the node and wait for its end."""
-        assert self.process.stdin is not None  # noqa: S101  (a pipe was asked for)
+        assert self.process.stdin is not None  # noqa: S101  (it is a pipe)
         self.process.stdin.close()
         try:
             await asyncio.wait_for(self.process.wait(), STOP_SECONDS)
@@ -68,13 +67,13 @@ class Kubo:
 async def start_kubo(repo: Path) -> Kubo:
     """Start a node whose repository is this folder; it is made when absent.
 
-    It listens on free ports of loopback, knows nobody and asks nobody: `connect` it to others. ConfigError when
+    It listens on free ports of loopback and has no peers: `connect` it to others. ConfigError when
     there is no Kubo, ContentError when it does not start.
     """
     program, env = find_kubo(), os.environ | {"IPFS_PATH": str(repo), "IPFS_TELEMETRY": "off"}
     if not (repo / "config").exists():
         await asyncio.to_thread(repo.mkdir, parents=True, exist_ok=True)
-        made = await asyncio.create_subprocess_exec(
+        init = await asyncio.create_subprocess_exec(
             program,
             "init",
             "--profile=test",
@@ -82,10 +81,10 @@ async def start_kubo(repo: Path) -> Kubo:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        said, _ = await asyncio.wait_for(made.communicate(), START_SECONDS)
-        if made.returncode:
+        output, _ = await asyncio.wait_for(init.communicate(), START_SECONDS)
+        if init.returncode:
             raise ContentError(
-                f"IPFS node in {repo}: `ipfs init` failed: {said.decode(errors='replace')[-300:]}"
+                f"IPFS node in {repo}: `ipfs init` failed: {output.decode(errors='replace')[-300:]}"
             )
         _isolate(repo / "config")
     for stale in ("api", "gateway"):
@@ -97,7 +96,7 @@ async def start_kubo(repo: Path) -> Kubo:
             start_new_session=True,  # Ctrl-C is for us: we end it
         )  # fmt: skip
     try:
-        await asyncio.wait_for(_until_ready(process, repo), START_SECONDS)
+        await asyncio.wait_for(_wait_ready(process, repo), START_SECONDS)
         api, gateway = (repo / "api").read_text().strip(), (repo / "gateway").read_text().strip()
         identity = await _call(api, "id")
         return Kubo(
@@ -119,18 +118,16 @@ def _isolate(config: Path) -> None:
     config.write_text(json.dumps(settings, indent=2))
 
 
-async def _until_ready(process: asyncio.subprocess.Process, repo: Path) -> None:
-    assert process.stdout is not None  # noqa: S101  (a pipe was asked for)
+async def _wait_ready(process: asyncio.subprocess.Process, repo: Path) -> None:
+    assert process.stdout is not None  # noqa: S101  (it is a pipe)
     while line := await process.stdout.readline():
         if b"Daemon is ready" in line:
             return
-    raise ContentError(
-        f"IPFS node in {repo}: it ended before it was ready; its words are in {repo / 'daemon.log'}"
-    )
+    raise ContentError(f"IPFS node in {repo}: it ended before it was ready; see {repo / 'daemon.log'}")
 
 
 async def _drain(process: asyncio.subprocess.Process) -> None:
-    assert process.stdout is not None  # noqa: S101  (a pipe was asked for)
+    assert process.stdout is not None  # noqa: S101  (it is a pipe)
     while await process.stdout.read(1 << 16):
         pass
 
@@ -142,7 +139,6 @@ async def _call(api: str, command: str, argument: str | None = None) -> dict[str
         async with httpx.AsyncClient(timeout=START_SECONDS, trust_env=False) as client:
             answer = await client.post(url, params={} if argument is None else {"arg": argument})
             answer.raise_for_status()
-            said: dict[str, Any] = answer.json()
-            return said
+            return dict(answer.json())
     except (httpx.HTTPError, ValueError) as error:
         raise ContentError(f"IPFS node at {api}: {command} failed: {error}") from None

@@ -1,1 +1,1 @@
-"""What the DAO may decide: a proposal's actions as plain records, as calls of the timelock, and in words."""
+"""Governance: a proposal's actions as records, as calls of the timelock, as JSON and in words; drafts and signatures."""

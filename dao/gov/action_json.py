@@ -1,4 +1,4 @@
-"""Actions as JSON, as the API and the command line take and show them: a kind, and fields by their names."""
+"""Writes and reads actions as JSON: a kind, and fields by their names."""
 
 import re
 from typing import Any
@@ -13,13 +13,13 @@ _ADDRESS = 42  # characters
 _NAMES = {re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower(): kind for kind in KINDS}
 
 
-def kind_of(action: Action) -> str:
-    """The name of an action's kind: "create_task", "grant", …, "unknown"."""
+def get_kind(action: Action) -> str:
+    """Return the name of an action's kind: "create_task", "grant", …, "unknown"."""
     return next((name for name, kind in _NAMES.items() if isinstance(action, kind)), "unknown")
 
 
-def fields_of(action: Action) -> dict[str, object]:
-    """The fields: wei as decimal text, digests and addresses as 0x and hex digits, rules as an object."""
+def write_fields(action: Action) -> dict[str, object]:
+    """Write the fields: wei as decimal text, digests and addresses as 0x and hex digits, rules as an object."""
     if isinstance(action, Unknown):
         return {
             "target": hex_of(action.target),
@@ -32,11 +32,11 @@ def fields_of(action: Action) -> dict[str, object]:
 
 
 def read_action(kind: str, fields: object) -> Known:
-    """Read what `fields_of` writes, hex digits in any case, addresses as people write them; DecodeError names what is wrong."""
+    """Read what `write_fields` writes, hex digits in any case, addresses as people write them; DecodeError names what is wrong."""
     if kind not in _NAMES:
         raise DecodeError(f"action {kind[:80]!r}: expected one of {' '.join(_NAMES)}")
-    known: Any = _NAMES[kind]
-    action: Known = get_form(known).read(_lowered(fields, kind), kind)
+    action_type: Any = _NAMES[kind]
+    action: Known = get_form(action_type).read(_lowered(fields, kind), kind)
     return action
 
 

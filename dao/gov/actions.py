@@ -1,16 +1,16 @@
-"""What a proposal may do, as plain records, each one call of the timelock; calls of any other kind stay Unknown."""
+"""The actions of proposals as plain records, encoded as calls of the timelock and decoded; other calls are Unknown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from dao.chain.contracts import rules_fields
+from dao.chain.contract_table import NAMES
 from dao.chain.deployment import Deployment
-from dao.chain.events import rules_of
 from dao.chain.governance import Actions
 from dao.chain.interface import decode as decode_values
 from dao.chain.interface import encode, load
+from dao.chain.structs import rules_fields, rules_of
 from dao.core.errors import DecodeError
 from dao.core.keccak import keccak256
 from dao.core.types import Address, RoundId, Rules, TaskId, Wei
@@ -18,7 +18,7 @@ from dao.core.types import Address, RoundId, Rules, TaskId, Wei
 
 @dataclass(frozen=True, slots=True)
 class CreateTask:
-    """A new task under rules; `funds` come from the treasury, which must Approve the distributor for them before."""
+    """Create a task; `funds` come from the treasury, which must Approve the distributor for them before."""
 
     rules: Rules
     funds: Wei
@@ -34,7 +34,7 @@ class CloseTask:
 
 @dataclass(frozen=True, slots=True)
 class ChangeRules:
-    """Other rules for the rounds of a task that open from then on; it states all of them."""
+    """Change the rules of a task for the rounds that open from then on; it states all of them."""
 
     task: TaskId
     rules: Rules
@@ -42,7 +42,7 @@ class ChangeRules:
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """Let an owner take part in a task for admitted members only, or no longer."""
+    """Admit an owner to a task that is for admitted owners only, or remove it."""
 
     task: TaskId
     owner: Address
@@ -51,7 +51,7 @@ class Admit:
 
 @dataclass(frozen=True, slots=True)
 class ReplaceSuperlink:
-    """Another Superlink serves the rounds of a task that open from then on."""
+    """Have another Superlink serve the rounds of a task that open from then on."""
 
     task: TaskId
     superlink: Address
@@ -59,7 +59,7 @@ class ReplaceSuperlink:
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """Decide a frozen result: it stands, or it is void."""
+    """Decide the challenge of a result: it stands, or it is void."""
 
     task: TaskId
     round: RoundId
@@ -76,7 +76,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Let a contract take tokens of the treasury, as CreateTask and Fund make the distributor do."""
+    """Let a contract take tokens of the treasury, as CreateTask and Fund need it of the distributor."""
 
     spender: Address
     amount: Wei
@@ -155,7 +155,7 @@ class SetLateExtension:
 
 @dataclass(frozen=True, slots=True)
 class SetTimelockDelay:
-    """Seconds between what is decided and what is done."""
+    """Seconds between decision and execution."""
 
     seconds: int
 
@@ -196,76 +196,79 @@ Action = Known | Unknown
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    place: str  # field of Deployment
-    contract: str
+    address: str  # field of Deployment
     function: str
+
+    @property
+    def contract(self) -> str:
+        return NAMES[self.address]
 
 
 KINDS: Mapping[type[Known], _Kind] = {
-    CreateTask: _Kind("coordinator", "TrainingCoordinator", "createTask"),
-    CloseTask: _Kind("coordinator", "TrainingCoordinator", "closeTask"),
-    ChangeRules: _Kind("coordinator", "TrainingCoordinator", "changeRules"),
-    Admit: _Kind("coordinator", "TrainingCoordinator", "admit"),
-    ReplaceSuperlink: _Kind("coordinator", "TrainingCoordinator", "setSuperlink"),
-    Resolve: _Kind("coordinator", "TrainingCoordinator", "resolve"),
-    PauseTasks: _Kind("coordinator", "TrainingCoordinator", "pause"),
-    UnpauseTasks: _Kind("coordinator", "TrainingCoordinator", "unpause"),
-    Grant: _Kind("token", "DaoToken", "transfer"),
-    Approve: _Kind("token", "DaoToken", "approve"),
-    Fund: _Kind("distributor", "RewardDistributor", "fund"),
-    PauseStaking: _Kind("registry", "SupernodeRegistry", "pause"),
-    UnpauseStaking: _Kind("registry", "SupernodeRegistry", "unpause"),
-    SetSlasher: _Kind("registry", "SupernodeRegistry", "setSlasher"),
-    SetVotingDelay: _Kind("governor", "DaoGovernor", "setVotingDelay"),
-    SetVotingPeriod: _Kind("governor", "DaoGovernor", "setVotingPeriod"),
-    SetThreshold: _Kind("governor", "DaoGovernor", "setProposalThreshold"),
-    SetQuorum: _Kind("governor", "DaoGovernor", "updateQuorumNumerator"),
-    SetLateExtension: _Kind("governor", "DaoGovernor", "setLateQuorumVoteExtension"),
-    SetTimelockDelay: _Kind("timelock", "TimelockController", "updateDelay"),
+    CreateTask: _Kind("coordinator", "createTask"),
+    CloseTask: _Kind("coordinator", "closeTask"),
+    ChangeRules: _Kind("coordinator", "changeRules"),
+    Admit: _Kind("coordinator", "admit"),
+    ReplaceSuperlink: _Kind("coordinator", "setSuperlink"),
+    Resolve: _Kind("coordinator", "resolve"),
+    PauseTasks: _Kind("coordinator", "pause"),
+    UnpauseTasks: _Kind("coordinator", "unpause"),
+    Grant: _Kind("token", "transfer"),
+    Approve: _Kind("token", "approve"),
+    Fund: _Kind("distributor", "fund"),
+    PauseStaking: _Kind("registry", "pause"),
+    UnpauseStaking: _Kind("registry", "unpause"),
+    SetSlasher: _Kind("registry", "setSlasher"),
+    SetVotingDelay: _Kind("governor", "setVotingDelay"),
+    SetVotingPeriod: _Kind("governor", "setVotingPeriod"),
+    SetThreshold: _Kind("governor", "setProposalThreshold"),
+    SetQuorum: _Kind("governor", "updateQuorumNumerator"),
+    SetLateExtension: _Kind("governor", "setLateQuorumVoteExtension"),
+    SetTimelockDelay: _Kind("timelock", "updateDelay"),
 }
 
 
-def call_of(action: Action, deployment: Deployment) -> tuple[Address, Wei, bytes]:
-    """The call that does it: target, wei of ether, calldata; DecodeError for values that do not fit."""
+def encode_action(action: Action, deployment: Deployment) -> tuple[Address, Wei, bytes]:
+    """Return the call that does it: target, wei of ether, calldata; DecodeError for values that do not fit."""
     if isinstance(action, Unknown):
         return action.target, action.value, action.calldata
     kind = KINDS[type(action)]
     values = [getattr(action, name) for name in action.__slots__]
     arguments = [rules_fields(value) if isinstance(value, Rules) else value for value in values]
     data = load(kind.contract).functions[kind.function].encode(*arguments)
-    return getattr(deployment, kind.place), Wei(0), data
+    return getattr(deployment, kind.address), Wei(0), data
 
 
 def encode_actions(actions: Sequence[Action], deployment: Deployment) -> Actions:
-    """All calls of a proposal. CreateTask and Fund bring the approval of their tokens along."""
+    """Encode all calls of a proposal. CreateTask and Fund are preceded by the approval of their tokens."""
     calls = []
     for action in actions:
         funds = action.funds if isinstance(action, CreateTask) else getattr(action, "amount", Wei(0))
         if isinstance(action, CreateTask | Fund) and funds:
-            calls.append(call_of(Approve(deployment.distributor, funds), deployment))
-        calls.append(call_of(action, deployment))
+            calls.append(encode_action(Approve(deployment.distributor, funds), deployment))
+        calls.append(encode_action(action, deployment))
     targets, values, calldatas = zip(*calls, strict=True) if calls else ((), (), ())
     return Actions(tuple(targets), tuple(values), tuple(calldatas))
 
 
-def decode(target: Address, value: Wei, calldata: bytes, deployment: Deployment) -> Action:
-    """What a call of the timelock does; Unknown unless it is, to the byte, the call of one of the known kinds."""
+def decode_action(target: Address, value: Wei, calldata: bytes, deployment: Deployment) -> Action:
+    """Decode a call of the timelock; Unknown unless it is, to the byte, the call of one of the known kinds."""
     unknown = Unknown(target, value, calldata)
     kind: Any = _by_selector(deployment).get((target, calldata[:4]))
     if kind is None or value:
         return unknown
-    found = KINDS[kind]
-    function = load(found.contract).functions[found.function]
+    call = KINDS[kind]
+    function = load(call.contract).functions[call.function]
     try:
         arguments: list[Any] = list(decode_values(function.inputs, calldata[4:], kind.__name__))
         action: Known = kind(*(rules_of(v) if isinstance(v, tuple) else v for v in arguments))
-        return action if call_of(action, deployment)[2] == calldata else unknown
+        return action if encode_action(action, deployment)[2] == calldata else unknown
     except DecodeError:
         return unknown
 
 
-def proposal_id(actions: Actions, description: str) -> int:
-    """A proposal's number (IGovernor.hashProposal): of its calls and its description, so it is known beforehand."""
+def compute_proposal_id(actions: Actions, description: str) -> int:
+    """Compute a proposal's number from its calls and its description (IGovernor.hashProposal)."""
     fields = (
         *(list(actions.targets), list(actions.values), list(actions.calldatas)),
         keccak256(description.encode()),
@@ -278,7 +281,7 @@ def proposal_id(actions: Actions, description: str) -> int:
 def _by_selector(deployment: Deployment) -> Mapping[tuple[Address, bytes], type[Known]]:
     return {
         (
-            getattr(deployment, kind.place),
+            getattr(deployment, kind.address),
             load(kind.contract).functions[kind.function].selector,
         ): action
         for action, kind in KINDS.items()

@@ -1,32 +1,26 @@
-"""A proposal's actions in plain words, with units, for whoever decides on them."""
+"""A proposal's actions in plain words, with units, for the members who decide on them."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
+from dao.chain.contract_table import NAMES
 from dao.chain.deployment import ADDRESSES, Deployment
+from dao.chain.governance import Actions
 from dao.chain.interface import decode, load
-from dao.core.errors import DecodeError
+from dao.core.errors import DecodeError, Refused, Reverted
 from dao.core.formats.address import checksummed
 from dao.core.types import ZERO_ADDRESS, Address, Rules, TaskId, hex_of
 from dao.gov import actions as do
-from dao.gov.rules_diff import changed, stated
-from dao.gov.units import amount, decimal, duration
+from dao.gov.rules_diff import CHANGEABLE, describe_changes, describe_rules
+from dao.gov.units import format_amount, format_decimal, format_duration
 
 _NOTHING: Mapping[TaskId, Rules] = {}
-_CONTRACTS = {
-    "token": "DaoToken",
-    "registry": "SupernodeRegistry",
-    "coordinator": "TrainingCoordinator",
-    "distributor": "RewardDistributor",
-    "timelock": "TimelockController",
-    "voting_power": "VotingPower",
-    "governor": "DaoGovernor",
-}
 
 
-def describe(  # noqa: C901, PLR0911, PLR0912  (a case each)
+def describe_action(  # noqa: C901, PLR0911, PLR0912  (a case each)
     action: do.Action, deployment: Deployment, current: Mapping[TaskId, Rules] = _NOTHING
 ) -> str:
-    """A sentence that says what the action does; addresses of the network's own contracts by their names.
+    """Write a sentence that says what the action does; addresses of the network's own contracts by their names.
 
     `current` are the rules that tasks have, for what a change of them changes.
     """
@@ -37,28 +31,28 @@ def describe(  # noqa: C901, PLR0911, PLR0912  (a case each)
 
     match action:
         case do.CreateTask(rules, funds):
-            return f"Create a task with {amount(funds)} in escrow: {_rules(rules)}."
+            return f"Create a task with {format_amount(funds)} in escrow: {describe_rules(rules)}."
         case do.CloseTask(task, refund_to):
             return f"Close task {task} for good; what is left of its escrow goes to {who(refund_to)}."
         case do.ChangeRules(task, rules):
-            known = current.get(task)
-            what = changed(known, rules) if known else stated(rules)
+            before = current.get(task)
+            what = describe_changes(before, rules) if before else describe_rules(rules, CHANGEABLE)
             return f"Change the rules of task {task} for the rounds that open from then on: {what}."
         case do.Admit(task, owner, admitted):
             verb = "Admit" if admitted else "No longer admit"
             return f"{verb} the owner {who(owner)} to task {task}."
         case do.ReplaceSuperlink(task, superlink):
             return f"Have the Superlink {who(superlink)} serve task {task} from its next round on."
-        case do.Resolve(task, round_, valid):
+        case do.Resolve(task, round_id, valid):
             verdict = "let its result stand; the challenger's bond goes to the treasury"
             verdict = verdict if valid else "make its result void; the challenger's bond goes back"
-            return f"Decide the challenge of round {round_} of task {task}: {verdict}."
+            return f"Decide the challenge of round {round_id} of task {task}: {verdict}."
         case do.Grant(to, value):
-            return f"Pay {amount(value)} of the treasury to {who(to)}."
+            return f"Pay {format_amount(value)} of the treasury to {who(to)}."
         case do.Approve(spender, value):
-            return f"Let {who(spender)} take {amount(value)} of the treasury."
+            return f"Let {who(spender)} take {format_amount(value)} of the treasury."
         case do.Fund(task, value):
-            return f"Move {amount(value)} of the treasury into the escrow of task {task}."
+            return f"Move {format_amount(value)} of the treasury into the escrow of task {task}."
         case do.PauseTasks():
             return "Stop new tasks, new members of tasks and new rounds; rounds in flight end."
         case do.UnpauseTasks():
@@ -70,45 +64,50 @@ def describe(  # noqa: C901, PLR0911, PLR0912  (a case each)
         case do.SetSlasher(slasher, allowed):
             return f"{'Let' if allowed else 'No longer let'} {who(slasher)} take stake of any Supernode."
         case do.SetVotingDelay(seconds):
-            return f"Begin voting {duration(seconds)} after a proposal."
+            return f"Begin voting {format_duration(seconds)} after a proposal."
         case do.SetVotingPeriod(seconds):
-            return f"Let members vote for {duration(seconds)}."
+            return f"Let members vote for {format_duration(seconds)}."
         case do.SetThreshold(votes):
-            return f"Ask of a proposer {amount(votes)} of votes."
+            return f"Ask of a proposer {format_amount(votes)} of votes."
         case do.SetQuorum(percent):
             return f"Ask of a proposal a quorum of {percent} percent of the supply that counts."
         case do.SetLateExtension(seconds):
-            return f"Leave at least {duration(seconds)} to vote once the quorum is reached."
+            return f"Leave at least {format_duration(seconds)} to vote once the quorum is reached."
         case do.SetTimelockDelay(seconds):
-            return f"Wait {duration(seconds)} between what is decided and what is done."
+            return f"Wait {format_duration(seconds)} between what is decided and what is done."
         case do.Unknown(target, value, calldata):
-            ether = f" with {decimal(value)} ether" if value else ""
+            ether = f" with {format_decimal(value)} ether" if value else ""
             return f"Call {who(target)}{ether}: {_call(target, calldata, deployment)}."
 
 
-def delegation(what: str, to: Address, own: Address) -> str:
-    """What delegating the votes of `what` ("your staked tokens") to an account means to its owner."""
+async def describe_calls(
+    actions: Actions, deployment: Deployment, read_rules: Callable[[TaskId], Awaitable[Rules]] | None
+) -> list[str]:
+    """Write a sentence for each call of a proposal.
+
+    `read_rules` reads the rules that a task has; None where a proposal is over, and they are not those that it changed.
+    """
+    calls = zip(actions.targets, actions.values, actions.calldatas, strict=True)
+    decoded = [do.decode_action(*call, deployment) for call in calls]
+    current: dict[TaskId, Rules] = {}
+    for action in decoded:
+        if isinstance(action, do.ChangeRules) and read_rules is not None:
+            with suppress(Reverted, Refused):  # there is no such task
+                current[action.task] = await read_rules(action.task)
+    return [describe_action(action, deployment, current) for action in decoded]
+
+
+def describe_delegation(what: str, to: Address, own: Address) -> str:
+    """Write what delegating the votes of `what` ("your staked tokens") to an account means to its owner."""
     if to == ZERO_ADDRESS:
         return f"Let {what} vote for nobody: their votes count for nothing."
     return f"Let {what} vote as {'you do' if to == own else f'{checksummed(to)} does'}."
 
 
-def _rules(rules: Rules) -> str:
-    members = "admitted owners only" if rules.admitted_only else "anyone with the stake"
-    return (
-        f"{amount(rules.round_budget)} a round for {members}, at least {rules.quorum} commits, "
-        f"stakes counted from {amount(rules.min_stake)} to {amount(rules.max_stake)}; Superlink "
-        f"{hex_of(rules.superlink)} with a bond of {amount(rules.superlink_bond)}; "
-        f"{duration(rules.commit_period)} to commit, {duration(rules.reveal_period)} to reveal, "
-        f"{duration(rules.result_period)} for the result, {duration(rules.challenge_period)} to challenge it "
-        f"for {amount(rules.challenge_bond)}; app {hex_of(rules.app_hash)}, base model {hex_of(rules.base_model)}"
-    )
-
-
 def _call(target: Address, calldata: bytes, deployment: Deployment) -> str:
     """The function and its arguments where the target is one of the network's contracts, else the bytes."""
-    plain = f"{len(calldata)} bytes of a kind that is not known here, selector {hex_of(calldata[:4])}"
-    for place, contract in _CONTRACTS.items():
+    fallback = f"{len(calldata)} bytes of a kind that is not known here, selector {hex_of(calldata[:4])}"
+    for place, contract in NAMES.items():
         if getattr(deployment, place) != target:
             continue
         for function in load(contract).functions.values():
@@ -117,7 +116,7 @@ def _call(target: Address, calldata: bytes, deployment: Deployment) -> str:
             try:
                 values = decode(function.inputs, calldata[4:], function.name)
             except DecodeError:
-                return plain
+                return fallback
             shown = ", ".join(hex_of(v) if isinstance(v, bytes) else str(v) for v in values)
             return f"{function.name}({shown})"
-    return plain
+    return fallback

@@ -1,4 +1,4 @@
-"""Drafts of proposals: actions as JSON to calls and back, in words, and what each would do if it were executed now."""
+"""Drafts proposals: actions from JSON to calls and back, their words, and warnings from trying them on the chain."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,24 +10,24 @@ from dao.chain.contracts import Coordinator, Token
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions, Governor, Timelock
 from dao.chain.reverts import reverted
-from dao.chain.rpc import Answered
+from dao.chain.rpc import NodeError
+from dao.chain.task_rules import TASK_RULES
 from dao.core.errors import Reverted
 from dao.core.types import Rules, TaskId, Wei, hex_of
-from dao.gov.action_json import fields_of, kind_of, read_action
-from dao.gov.actions import Action, ChangeRules, CreateTask, SetThreshold, decode, encode_actions
-from dao.gov.describe import describe
-from dao.gov.risks import DecisionPace, is_about_time, undecidable, warning_of
+from dao.gov.action_json import get_kind, read_action, write_fields
+from dao.gov.actions import Action, ChangeRules, CreateTask, SetThreshold, decode_action, encode_actions
+from dao.gov.describe import describe_action
+from dao.gov.risks import DecisionPace, changes_pace, warn_of, warn_of_slow_decisions
 
-_WEI = (
-    *("funds", "amount", "votes", "value"),
-    *("min_stake", "max_stake", "round_budget", "superlink_bond", "challenge_bond"),
+_SUFFIXES = {rule.name: rule.unit.suffix for rule in TASK_RULES} | dict.fromkeys(
+    ("funds", "amount", "votes", "value"), "_wei"
 )
 _NO_METHOD = (-32601, -32602)
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A proposal before it is one; `words` has a sentence for each call, `warnings` what would go wrong."""
+    """A proposal that is not made yet; `words` has a sentence for each call, `warnings` one for each failure to expect."""
 
     actions: Actions
     description: str
@@ -36,48 +36,48 @@ class Draft:
 
 
 def read(kind: str, fields: dict[str, Any]) -> Action:
-    """Read an action whose fields have their units in their names, as they are shown; DecodeError names the field."""
-    return read_action(kind, _renamed(fields, _plain))
+    """Read an action from fields as `show_fields` writes them, with units in their names; DecodeError names the field."""
+    return read_action(kind, _rename(fields, _strip_unit))
 
 
-def shown(action: Action) -> dict[str, Any]:
-    """An action's fields with their units in their names: amount_wei, commit_period_seconds."""
-    found: dict[str, Any] = _renamed(fields_of(action), _with_unit)
-    return found
+def show_fields(action: Action) -> dict[str, Any]:
+    """Show an action's fields with their units in their names: amount_wei, commit_period_seconds."""
+    fields: dict[str, Any] = _rename(write_fields(action), _add_unit)
+    return fields
 
 
-def decoded(actions: Actions, deployment: Deployment) -> list[Action]:
-    """What each call of a proposal does."""
+def decode_calls(actions: Actions, deployment: Deployment) -> list[Action]:
+    """Decode each call of a proposal."""
     calls = zip(actions.targets, actions.values, actions.calldatas, strict=True)
-    return [decode(target, value, data, deployment) for target, value, data in calls]
+    return [decode_action(target, value, data, deployment) for target, value, data in calls]
 
 
-async def draft(chain: Chain, title: str, text: str, wanted: Sequence[Action]) -> Draft:
-    """Write a proposal, and try its calls one after the other as the timelock would make them now."""
-    actions = encode_actions(wanted, chain.deployment)
-    kinds = decoded(actions, chain.deployment)
-    description = description_of(title, text)
-    current = await _current(chain, kinds)
-    words = [describe(action, chain.deployment, current) for action in kinds]
-    supply = await _supply(chain, kinds)
-    warnings = [why for why in (warning_of(action, supply) for action in kinds) if why is not None]
-    warnings += await _undecidable(chain, kinds)
-    warnings += await _tried(chain, actions, [kind_of(action) for action in kinds])
-    return Draft(actions, description, words, warnings)
+async def draft(chain: Chain, title: str, text: str, actions: Sequence[Action]) -> Draft:
+    """Draft a proposal, and try its calls one after the other as the timelock would make them now."""
+    calls = encode_actions(actions, chain.deployment)
+    decoded = decode_calls(calls, chain.deployment)
+    description = write_description(title, text)
+    current = await _read_rules(chain, decoded)
+    words = [describe_action(action, chain.deployment, current) for action in decoded]
+    supply = await _read_supply(chain, decoded)
+    warnings = [line for line in (warn_of(action, supply) for action in decoded) if line is not None]
+    warnings += await _check_pace(chain, decoded)
+    warnings += await _try_calls(chain, calls, [get_kind(action) for action in decoded])
+    return Draft(calls, description, words, warnings)
 
 
-def description_of(title: str, text: str) -> str:
-    """A proposal's description as it stands on chain: the title first, marked as Markdown marks a heading."""
+def write_description(title: str, text: str) -> str:
+    """Write a proposal's description as it stands on chain: first the title, as a heading of Markdown."""
     return f"# {title.strip()}\n\n{text.strip()}".strip()
 
 
-def tasks_of(actions: Sequence[Action]) -> list[TaskId]:
-    """The tasks whose rules actions change."""
+def list_changed_tasks(actions: Sequence[Action]) -> list[TaskId]:
+    """List the tasks whose rules actions change."""
     return [action.task for action in actions if isinstance(action, ChangeRules)]
 
 
-async def _supply(chain: Chain, actions: Sequence[Action]) -> Wei:
-    """The tokens that have votes, where an action sets the threshold; else it does not matter."""
+async def _read_supply(chain: Chain, actions: Sequence[Action]) -> Wei:
+    """Read how many wei of tokens have votes, where an action sets the threshold; else 0, which nothing reads."""
     if not any(isinstance(action, SetThreshold) for action in actions):
         return Wei(0)
     token, at = Token(chain), chain.head()
@@ -85,9 +85,9 @@ async def _supply(chain: Chain, actions: Sequence[Action]) -> Wei:
     return Wei(await token.total_supply(at) - sum([await token.balance_of(one, at) for one in others]))
 
 
-async def _undecidable(chain: Chain, actions: Sequence[Action]) -> list[str]:
-    """What lets no challenge be decided in time, where actions are about that at all."""
-    about_time = any(map(is_about_time, actions))
+async def _check_pace(chain: Chain, actions: Sequence[Action]) -> list[str]:
+    """List what would let no challenge be decided in time, where actions concern that at all."""
+    about_time = any(map(changes_pace, actions))
     if not about_time and not any(isinstance(action, CreateTask | ChangeRules) for action in actions):
         return []
     governor, at = Governor(chain), chain.head()
@@ -103,78 +103,73 @@ async def _undecidable(chain: Chain, actions: Sequence[Action]) -> list[str]:
         for task in map(TaskId, range(1, await coordinator.task_count(at) + 1)):
             if not (await coordinator.task_of(task, at)).closed:
                 tasks[task] = await coordinator.rules_of(task, at)
-    return undecidable(actions, pace, tasks)
+    return warn_of_slow_decisions(actions, pace, tasks)
 
 
-async def _current(chain: Chain, actions: Sequence[Action]) -> dict[TaskId, Rules]:
-    """The rules of the tasks whose rules actions change, of those there are."""
-    found = {}
-    for task in tasks_of(actions):
+async def _read_rules(chain: Chain, actions: Sequence[Action]) -> dict[TaskId, Rules]:
+    """Read the rules of the tasks whose rules actions change; tasks that do not exist are left out."""
+    current = {}
+    for task in list_changed_tasks(actions):
         with suppress(Reverted):
-            found[task] = await Coordinator(chain).rules_of(task, chain.head())
-    return found
+            current[task] = await Coordinator(chain).rules_of(task, chain.head())
+    return current
 
 
-async def _tried(chain: Chain, actions: Actions, labels: Sequence[str]) -> list[str]:
-    """What would go wrong if the timelock made the calls now, together.
+async def _try_calls(chain: Chain, actions: Actions, labels: Sequence[str]) -> list[str]:
+    """Try the calls together, as the timelock would make them now; list what goes wrong.
 
     The governor takes calls to itself only while it executes a proposal that has them, so those are left out; see
     dao.gov.risks.
     """
     timelock, governor = hex_of(chain.deployment.timelock), chain.deployment.governor
-    made = zip(labels, actions.targets, actions.values, actions.calldatas, strict=True)
+    calls = zip(labels, actions.targets, actions.values, actions.calldatas, strict=True)
     trials = [
         (label, {"from": timelock, "to": hex_of(target), "value": hex(value), "data": hex_of(data)})
-        for label, target, value, data in made
+        for label, target, value, data in calls
         if target != governor
     ]
     if not trials:
         return []
-    labels, calls = [label for label, _ in trials], [call for _, call in trials]
+    labels, requests = [label for label, _ in trials], [request for _, request in trials]
     block = hex(chain.head().number)
     try:
-        [answer] = await chain.request("eth_simulateV1", {"blockStateCalls": [{"calls": calls}]}, block)
-    except Answered as error:
+        [answer] = await chain.request("eth_simulateV1", {"blockStateCalls": [{"calls": requests}]}, block)
+    except NodeError as error:
         if error.code not in _NO_METHOD:
             raise
-        return await _tried_alone(chain, calls, labels)
-    found = []
+        return await _try_alone(chain, requests, labels)
     for label, result in zip(labels, answer["calls"], strict=True):
-        if int(result["status"], 16):
-            continue
-        why = result.get("error") or {}
-        data = why.get("data") or result.get("returnData") or "0x"
-        found.append(str(reverted(label, bytes.fromhex(data[2:]), str(why.get("message", "")))))
-        break  # those after it are not made at all
-    return found
+        if not int(result["status"], 16):  # calls after it are not made at all
+            failure = result.get("error") or {}
+            data = failure.get("data") or result.get("returnData") or "0x"
+            return [str(reverted(label, bytes.fromhex(data[2:]), str(failure.get("message", ""))))]
+    return []
 
 
-async def _tried_alone(chain: Chain, calls: Sequence[dict[str, str]], labels: Sequence[str]) -> list[str]:
-    """The same where the node cannot try calls together: each alone, but for what needs an approval before it."""
-    found = []
+async def _try_alone(chain: Chain, calls: Sequence[dict[str, str]], labels: Sequence[str]) -> list[str]:
+    """Try each call alone, where the node cannot try them together; calls after an approval are left out."""
+    failures = []
     before = ""
     for call, label in zip(calls, labels, strict=True):
         if before != "approve":
             try:
                 await chain.ask("eth_call", call, chain.head().number, label)
             except Reverted as error:
-                found.append(str(error))
+                failures.append(str(error))
         before = label
-    return found
+    return failures
 
 
-def _renamed(value: Any, rename: Any) -> Any:
+def _rename(value: Any, rename: Any) -> Any:
     if isinstance(value, dict):
-        return {rename(name): _renamed(inner, rename) for name, inner in value.items()}
+        return {rename(name): _rename(inner, rename) for name, inner in value.items()}
     return value
 
 
-def _with_unit(name: str) -> str:
-    if name in _WEI:
-        return f"{name}_wei"
-    return f"{name}_seconds" if name.endswith("_period") else name
+def _add_unit(name: str) -> str:
+    return name + _SUFFIXES.get(name, "")
 
 
-def _plain(name: str) -> str:
-    found = name.removesuffix("_wei").removesuffix("_seconds")
-    return found if _with_unit(found) == name else name
+def _strip_unit(name: str) -> str:
+    stripped = name.removesuffix("_wei").removesuffix("_seconds")
+    return stripped if _add_unit(stripped) == name else name

@@ -5,8 +5,8 @@ from dao.chain.contracts import Registry, Token
 from dao.chain.governance import Governor, VotingPower
 from dao.core.errors import AlreadyVoted, NotActive, NoVotes, Reverted, UnknownProposal
 from dao.core.types import ZERO_ADDRESS, Address, Timestamp, Wei, hex_of
-from dao.gov.schedule import NO_VOTES, VOTED, not_now, times_of
-from dao.gov.units import amount
+from dao.gov.schedule import NO_VOTES, VOTED, explain_refusal, read_times
+from dao.gov.units import format_amount
 
 
 async def check_tokens(chain: Chain, contract: str, account: Address) -> None:
@@ -23,10 +23,10 @@ async def check_votes(chain: Chain, proposal: int, voter: Address) -> None:
     """Raise UnknownProposal, NotActive, AlreadyVoted or NoVotes where a vote would not count."""
     governor, at = Governor(chain), chain.head()
     try:
-        times = await times_of(chain, proposal)
+        times = await read_times(chain, proposal)
     except Reverted as error:
         raise UnknownProposal("there is no such proposal", error.error) from None
-    reason = not_now("vote", times)
+    reason = explain_refusal("vote", times)
     if reason is not None:
         raise NotActive(reason)
     if await governor.has_voted(proposal, voter, at):
@@ -41,5 +41,7 @@ async def check_threshold(chain: Chain, proposer: Address) -> None:
     needed = max(1, await Governor(chain).threshold(at))
     votes = await VotingPower(chain).past_votes_of(proposer, Timestamp(at.timestamp - 1), at)
     if votes < needed:
-        has = f"a proposal needs {amount(Wei(needed))} of votes, this account has {amount(votes)}"
+        has = (
+            f"a proposal needs {format_amount(Wei(needed))} of votes, this account has {format_amount(votes)}"
+        )
         raise NoVotes(f"{has}; votes count once they are delegated, to oneself or another")

@@ -1,7 +1,4 @@
-"""What a proposal's settings would do that its words do not say.
-
-What the governor refuses, what locks the DAO, and what lets no challenge be decided in time.
-"""
+"""Warns of settings and rules that the governor would refuse, that would lock the DAO, or by which challenges come to nothing."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,9 +15,9 @@ from dao.gov.actions import (
     SetVotingDelay,
     SetVotingPeriod,
 )
-from dao.gov.units import amount, duration
+from dao.gov.units import format_amount, format_duration
 
-LONGEST = 365 * 86_400  # seconds of a delay that are believed to be meant
+LONGEST = 365 * 86_400  # seconds; a longer delay is likely a mistake
 SHORTEST = 60  # seconds in which anyone can be expected to vote
 _DELAYS = {
     SetVotingDelay: "set_voting_delay",
@@ -41,16 +38,16 @@ class DecisionPace:
 
     @property
     def seconds(self) -> int:
-        """From a proposal to its execution, if nobody loses a moment."""
+        """Seconds from a proposal to its execution at the earliest."""
         return self.voting_delay + self.voting_period + self.timelock_delay
 
     @property
     def late_seconds(self) -> int:
-        """The same where the quorum is reached in the last moment."""
+        """The same where the quorum is reached at the last moment."""
         return self.seconds + self.late_extension
 
     def after(self, actions: Sequence[Action]) -> "DecisionPace":
-        """The pace once the actions are executed."""
+        """Return the pace once the actions are executed."""
         pace = self
         for action in actions:
             match action:
@@ -65,51 +62,55 @@ class DecisionPace:
         return pace
 
 
-def is_about_time(action: Action) -> bool:
-    """Whether an action says how long a decision takes, and so which challenges are decided in time."""
+def changes_pace(action: Action) -> bool:
+    """Return whether an action changes how long a decision takes."""
     return type(action) in _DELAYS
 
 
-def undecidable(actions: Sequence[Action], pace: DecisionPace, tasks: Mapping[TaskId, Rules]) -> list[str]:
-    """What a proposal says of rules and decisions by which a challenge is not decided in time, and so voids the result.
+def warn_of_slow_decisions(
+    actions: Sequence[Action], pace: DecisionPace, tasks: Mapping[TaskId, Rules]
+) -> list[str]:
+    """Warn where challenges could not be decided in time after a proposal, and so would void right results.
 
-    `pace` is that of decisions before the proposal; `tasks` has the rules of the tasks that are open, which matter only
-    where the proposal changes the pace.
+    `pace` is that of decisions before the proposal; `tasks` has the rules of the open tasks, which matter only where the
+    proposal changes the pace.
     """
     pace = pace.after(actions)
-    found = []
+    warnings = []
     for action in actions:
         match action:
             case CreateTask(rules):
-                found += _too_slow("create_task", "a challenge", pace, rules.resolve_period)
+                warnings += _too_slow("create_task", "a challenge", pace, rules.resolve_period)
             case ChangeRules(task, rules):
-                found += _too_slow("change_rules", f"a challenge in task {task}", pace, rules.resolve_period)
-    setting = next((_DELAYS[type(action)] for action in reversed(actions) if is_about_time(action)), None)
+                warnings += _too_slow(
+                    "change_rules", f"a challenge in task {task}", pace, rules.resolve_period
+                )
+    setting = next((_DELAYS[type(action)] for action in reversed(actions) if changes_pace(action)), None)
     if setting is not None:
-        stated = {action.task for action in actions if isinstance(action, ChangeRules)}
+        restated = {action.task for action in actions if isinstance(action, ChangeRules)}
         for task, rules in tasks.items():
-            if task not in stated:
-                found += _too_slow(setting, f"a challenge in task {task}", pace, rules.resolve_period)
-    return found
+            if task not in restated:
+                warnings += _too_slow(setting, f"a challenge in task {task}", pace, rules.resolve_period)
+    return warnings
 
 
 def _too_slow(label: str, what: str, pace: DecisionPace, within: int) -> list[str]:
-    """The warning that challenges must be decided within fewer seconds than a decision takes; none where they need not."""
+    """Warn where a challenge must be decided `within` fewer seconds than a decision takes."""
     # voting ends after its last second, and a challenge is decided before that of its period
     if within <= pace.seconds + 1:
-        when, takes = "", duration(pace.seconds)
+        when, takes = "", format_duration(pace.seconds)
         of = "voting delay, voting period and timelock delay together"
     elif within <= pace.late_seconds + 1:
-        when, takes = " when the quorum is reached late", duration(pace.late_seconds)
+        when, takes = " when the quorum is reached late", format_duration(pace.late_seconds)
         of = "voting delay, voting period, extension and timelock delay together"
     else:
         return []
-    said = f"{label}: {what} could not be decided in time{when}, and would void the result, right or wrong"
-    return [f"{said}: resolve_period is {duration(within)}, and a decision takes {takes} ({of})"]
+    words = f"{label}: {what} could not be decided in time{when}, and would void the result, right or wrong"
+    return [f"{words}: resolve_period is {format_duration(within)}, and a decision takes {takes} ({of})"]
 
 
-def warning_of(action: Action, supply: Wei) -> str | None:  # noqa: PLR0911  (a case each)
-    """Why the governor would refuse a setting when it is executed, or how it would lock the DAO; None for neither.
+def warn_of(action: Action, supply: Wei) -> str | None:  # noqa: PLR0911  (a case each)
+    """Return why the governor would refuse a setting, or how it would lock the DAO; None for neither.
 
     `supply` is that of the votes that count. What locks the DAO cannot be taken back by a proposal.
     """
@@ -123,11 +124,11 @@ def warning_of(action: Action, supply: Wei) -> str | None:  # noqa: PLR0911  (a 
         case SetVotingPeriod(0):
             return "set_voting_period: refused: expected at least 1 second, got 0"
         case SetVotingPeriod(seconds) if seconds < SHORTEST:
-            return f"set_voting_period: in {duration(seconds)} hardly anyone can vote, so nothing is decided any more"
+            return f"set_voting_period: in {format_duration(seconds)} hardly anyone can vote, so nothing is decided any more"
         case SetThreshold(votes) if votes > supply:
             return (
-                f"set_threshold: nobody could propose any more: a proposer would need {amount(votes)} of votes, "
-                f"and all that count are {amount(supply)}"
+                f"set_threshold: nobody could propose any more: a proposer would need {format_amount(votes)} of votes, "
+                f"and all that count are {format_amount(supply)}"
             )
         case (
             SetVotingDelay(seconds)
@@ -136,7 +137,7 @@ def warning_of(action: Action, supply: Wei) -> str | None:  # noqa: PLR0911  (a 
             | SetTimelockDelay(seconds)
         ) if seconds > LONGEST:
             return (
-                f"{_DELAYS[type(action)]}: {duration(seconds)} is more than a year, and every decision waits for it, "
+                f"{_DELAYS[type(action)]}: {format_duration(seconds)} is more than a year, and every decision waits for it, "
                 "one to shorten it as well"
             )
     return None

@@ -1,41 +1,23 @@
-"""What a change of a task's rules changes, in plain words."""
+"""A task's rules in words: all of them, and what a change of them changes."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from dao.core.types import Rules, hex_of
-from dao.gov.units import amount, duration
+from dao.chain.task_rules import TASK_RULES, TaskRule
+from dao.core.types import Rules
+from dao.gov.units import format_value
 
-_Names = Mapping[str, tuple[str, Callable[[Any], str]]]
-_NAMES: _Names = {
-    "round_budget": ("budget per round", amount),
-    "commit_period": ("time to commit", duration),
-    "reveal_period": ("time to reveal", duration),
-    "result_period": ("time for the result", duration),
-    "force_period": ("time to force a commit once commits are closed", duration),
-    "challenge_period": ("time to challenge a result", duration),
-    "resolve_period": ("time to decide a challenge", duration),
-    "quorum": ("least number of commits", str),
-    "min_stake": ("least stake of a Supernode", amount),
-    "max_stake": ("most stake that counts", amount),
-    "superlink_bond": ("bond of the Superlink", amount),
-    "challenge_bond": ("bond of a challenge", amount),
-}
-_FIXED: _Names = {
-    "superlink": ("Superlink", hex_of),
-    "app_hash": ("app", hex_of),
-    "base_model": ("base model", hex_of),
-    "validation_root": ("validation data", hex_of),
-    "shards": ("shards", str),
-    "body_depth": ("body depth", str),
-    "codec": ("codec", str),
-    "admitted_only": ("for admitted owners only", lambda only: "yes" if only else "no"),
-}
+CHANGEABLE = tuple(rule for rule in TASK_RULES if rule.is_changeable)
+FIXED = tuple(rule for rule in TASK_RULES if not rule.is_changeable)
 
 
-def changed(before: Rules, after: Rules) -> str:
-    """Each rule that changes: "budget per round from 10 to 12 tokens; quorum …", and what the contract will refuse."""
-    parts, refused = _changes(_NAMES, before, after), _changes(_FIXED, before, after)
+def describe_rules(rules: Rules, which: Iterable[TaskRule] = TASK_RULES) -> str:
+    """Write each of these rules with its value: "budget per round 10 tokens; time to commit 1 minute; …"."""
+    return "; ".join(f"{rule.label} {_value(rule, rules)}" for rule in which)
+
+
+def describe_changes(before: Rules, after: Rules) -> str:
+    """Write each rule that changes: "budget per round from 10 to 12 tokens; least …", and what the contract will refuse."""
+    parts, refused = _changes(CHANGEABLE, before, after), _changes(FIXED, before, after)
     if refused:
         parts.append(
             f"and what no change of rules may touch, so that it cannot be executed: {', '.join(refused)}"
@@ -43,20 +25,19 @@ def changed(before: Rules, after: Rules) -> str:
     return "; ".join(parts) or "nothing, they are so already"
 
 
-def stated(rules: Rules) -> str:
-    """Every rule that can change, as the change would have it."""
-    return "; ".join(f"{label} {say(getattr(rules, name))}" for name, (label, say) in _NAMES.items())
-
-
-def _changes(names: _Names, before: Rules, after: Rules) -> list[str]:
+def _changes(which: Iterable[TaskRule], before: Rules, after: Rules) -> list[str]:
     return [
-        f"{label} {_from_to(say(getattr(before, name)), say(getattr(after, name)))}"
-        for name, (label, say) in names.items()
-        if getattr(before, name) != getattr(after, name)
+        f"{rule.label} {_from_to(_value(rule, before), _value(rule, after))}"
+        for rule in which
+        if getattr(before, rule.name) != getattr(after, rule.name)
     ]
 
 
+def _value(rule: TaskRule, rules: Rules) -> str:
+    return format_value(getattr(rules, rule.name), rule.unit)
+
+
 def _from_to(before: str, after: str) -> str:
-    """From the one to the other, "from 10 to 12 tokens": a unit that both share is said once."""
+    """Write "from 10 to 12 tokens": a unit that both share is written once."""
     value, _, unit = before.partition(" ")
     return f"from {value if unit and after.partition(' ')[2] == unit else before} to {after}"

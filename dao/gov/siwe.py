@@ -1,4 +1,4 @@
-"""Sign-in with Ethereum (EIP-4361): the text that a wallet signs, read strictly and checked field by field."""
+"""Sign-in with Ethereum (EIP-4361): writes the text that a wallet signs, and parses it strictly."""
 
 import re
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _MESSAGE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """What an account declares by its signature; times in Unix seconds."""
+    """The fields of the text that an account signs; times in Unix seconds."""
 
     domain: str
     address: Address
@@ -42,29 +42,29 @@ class SignIn:
     issued_at: float
     expires_at: float
 
-    def text(self) -> str:
-        """Write it as it is signed."""
+    def dump(self) -> str:
+        """Dump the text as it is signed."""
         return (
             f"{self.domain} wants you to sign in with your Ethereum account:\n{checksummed(self.address)}\n\n"
             f"{self.statement}\n\nURI: {self.uri}\nVersion: {self.version}\nChain ID: {self.chain_id}\n"
-            f"Nonce: {self.nonce}\nIssued At: {_written(self.issued_at)}\n"
-            f"Expiration Time: {_written(self.expires_at)}"
+            f"Nonce: {self.nonce}\nIssued At: {_dump_time(self.issued_at)}\n"
+            f"Expiration Time: {_dump_time(self.expires_at)}"
         )
 
 
-def parse(message: str) -> SignIn:
-    """Read the text; DecodeError for anything else than it, to the letter.
+def parse_sign_in(message: str) -> SignIn:
+    """Parse the text; DecodeError where it differs by a letter.
 
-    What EIP-4361 leaves open is not: a statement and an end are a must, other fields are refused, and the address
-    has its checksum (EIP-55).
+    What EIP-4361 leaves open is fixed here: statement and end are required, other fields are rejected, and the
+    address has its checksum (EIP-55).
     """
-    found = _MESSAGE.fullmatch(message) if len(message) <= MAX_MESSAGE else None
-    if found is None:
+    match = _MESSAGE.fullmatch(message) if len(message) <= MAX_MESSAGE else None
+    if match is None:
         raise DecodeError(
             "message: expected an EIP-4361 text with statement, URI, Version, Chain ID, Nonce, Issued At and "
             "Expiration Time, in this order and nothing else"
         )
-    fields = found.groupdict()
+    fields = match.groupdict()
     address = address_of(fields["address"])
     if checksummed(address) != fields["address"]:
         raise DecodeError(f"message: expected the address as {checksummed(address)} (EIP-55)")
@@ -76,25 +76,25 @@ def parse(message: str) -> SignIn:
         int(fields["version"]),
         int(fields["chain_id"]),
         fields["nonce"],
-        _read(fields["issued_at"]),
-        _read(fields["expires_at"]),
+        _parse_time(fields["issued_at"]),
+        _parse_time(fields["expires_at"]),
     )
 
 
 def compute_text_digest(message: str) -> Digest:
-    """What a wallet's personal_sign signs for a text (EIP-191)."""
+    """Compute the digest that a wallet's personal_sign signs for a text (EIP-191)."""
     from eth_account.messages import encode_defunct
 
     signable = encode_defunct(text=message)
     return keccak256(b"\x19" + signable.version + signable.header + signable.body)
 
 
-def _read(text: str) -> float:
+def _parse_time(text: str) -> float:
     try:
         return datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError) as error:
         raise DecodeError(f"message: {text} is no time (RFC 3339)") from error
 
 
-def _written(seconds: float) -> str:
+def _dump_time(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""The index's database: SQLite in a file, or PostgreSQL by URL; opened, and brought up to date."""
+"""Opens the index's database, SQLite in a file or PostgreSQL by URL, and migrates its tables."""
 
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def open_database(where: Path | str) -> Engine:
     match url.get_backend_name():
         case "sqlite":
             engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS}, pool_size=_CONNECTIONS)
-            event.listen(engine, "connect", _set_up)
+            event.listen(engine, "connect", _configure)
             event.listen(engine, "begin", _begin)
         case "postgresql":
             engine = create_engine(
@@ -52,7 +52,7 @@ def open_database(where: Path | str) -> Engine:
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
-    """Bring the tables up to date; DatabaseError where the database is of a newer release, or cannot be reached."""
+    """Migrate the tables to a revision; DatabaseError where the database is of a newer release or out of reach."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError
@@ -70,14 +70,14 @@ def migrate(engine: Engine, revision: str = "head") -> None:
 
 
 def one_line(error: SQLAlchemyError) -> str:
-    """What a database said, without the statement and its values."""
+    """Reduce a database's error to one line, without the statement and its values."""
     cause = error.__cause__ or getattr(error, "orig", None) or error
     return " ".join(str(cause).split())[:300]
 
 
-def _set_up(connection: Any, _: object) -> None:
+def _configure(connection: Any, _: object) -> None:
     connection.isolation_level = (
-        None  # transactions begin where SQLAlchemy says so, not where sqlite3 guesses
+        None  # transactions begin where SQLAlchemy begins them, not where sqlite3 guesses
     )
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-16000"):

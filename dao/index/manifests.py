@@ -1,4 +1,4 @@
-"""Reads manifests of posted results: content by its digest, limited, and shown only where it is what was posted."""
+"""Reads the manifests of posted results by their digest, and rejects those that differ from what was posted."""
 
 import asyncio
 import logging
@@ -22,23 +22,23 @@ from dao.core.formats.reward_tree import compute_reward_root
 from dao.core.settle import compute_result, compute_scores_root
 from dao.core.types import Digest, Result, RoundId, TaskId
 from dao.index import schema
+from dao.index.change_notices import ChangeNotice
 from dao.index.database import WRITE, one_line
-from dao.index.reducer import Change
-from dao.index.training_changes import plain
+from dao.index.training_reducer import strip_nuls
 from dao.store.source import Source
 
-_SOON, _LATE = 2.0, 600.0  # seconds until a manifest that was missing is looked for again
+_SOON, _LATE = 2.0, 600.0  # seconds until the next try to read a missing manifest, doubled each time
 _LIMIT = 120.0  # seconds for one
 _AT_ONCE = 4
-_LISTED = 256
-_ROWS = 2000
+_LISTED = 256  # results of one look
+_ROWS = 2000  # of one statement
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A posted result whose manifest has not been read."""
+class UnreadResult:
+    """A posted result whose manifest has not been read; `result` is its JSON."""
 
     task: TaskId
     round: RoundId
@@ -46,8 +46,8 @@ class Wanted:
     result: str
 
 
-class Manifests:
-    """The reader of one index."""
+class ManifestReader:
+    """Reads the manifests of one index from a source. It calls `on_change` for each round whose manifest is stored."""
 
     def __init__(
         self,
@@ -55,34 +55,33 @@ class Manifests:
         chain_id: int,
         engine: Engine,
         source: Source,
-        on_change: Callable[[Change], None],
+        on_change: Callable[[ChangeNotice], None],
     ) -> None:
         self._network = network
         self._chain_id = chain_id
         self._engine = engine
         self._source = source
-        self._tell = on_change
-        self._due: dict[
-            Digest, tuple[float, float]
-        ] = {}  # result -> when to look again, and the wait after that
+        self._publish = on_change
+        # result hash → (when to read again, seconds to wait after that)
+        self._due: dict[Digest, tuple[float, float]] = {}
         self._new = asyncio.Event()
         self._slots = asyncio.Semaphore(_AT_ONCE)
 
-    def look(self) -> None:
-        """There may be new results."""
+    def wake(self) -> None:
+        """Look for new results now."""
         self._new.set()
 
     async def run(self) -> None:
-        """Read what is there, and what comes, until cancelled."""
+        """Read the manifests of all results, and of those to come, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             self._new.clear()
             try:
-                wanted = await asyncio.to_thread(self._wanted)
+                unread = await asyncio.to_thread(self._list_unread)
                 self._due = {
-                    item.result_hash: self._due.get(item.result_hash, (0.0, _SOON)) for item in wanted
+                    item.result_hash: self._due.get(item.result_hash, (0.0, _SOON)) for item in unread
                 }
-                ready = [item for item in wanted if self._due[item.result_hash][0] <= loop.time()]
+                ready = [item for item in unread if self._due[item.result_hash][0] <= loop.time()]
                 await asyncio.gather(*(self._read(item) for item in ready))
             except SQLAlchemyError as error:
                 _log.warning("manifests: database: %s", one_line(error))
@@ -95,89 +94,88 @@ class Manifests:
             except TimeoutError:
                 pass
 
-    def _wanted(self) -> list[Wanted]:
-        """Results without a manifest, the newest first."""
-        rounds, read = schema.rounds.c, schema.manifests.c
+    def _list_unread(self) -> list[UnreadResult]:
+        """List the results without a manifest, the newest first."""
+        rounds, manifests = schema.rounds.c, schema.manifests.c
         query = (
             select(rounds.task, rounds.round, rounds.result_hash, rounds.result)
             .distinct()
             .outerjoin(
                 schema.manifests,
-                (read.task == rounds.task)
-                & (read.round == rounds.round)
-                & (read.result_hash == rounds.result_hash),
+                (manifests.task == rounds.task)
+                & (manifests.round == rounds.round)
+                & (manifests.result_hash == rounds.result_hash),
             )
-            .where(rounds.result_hash.is_not(None), read.id.is_(None))
+            .where(rounds.result_hash.is_not(None), manifests.id.is_(None))
             .order_by(rounds.round.desc())
             .limit(_LISTED)
         )
         with self._engine.connect() as connection:
-            return [Wanted(*row) for row in connection.execute(query)]
+            return [UnreadResult(*row) for row in connection.execute(query)]
 
-    async def _read(self, item: Wanted) -> None:
+    async def _read(self, item: UnreadResult) -> None:
         posted: Result = get_form(Result).read(read_json(item.result.encode(), "result", 1 << 16), "result")
         manifest, cid, refusal = None, None, ""
         try:
             async with self._slots, asyncio.timeout(_LIMIT):
                 path = await self._source.get(posted.manifest_digest, MAX_MANIFEST)
                 cid = await self._source.resolve(posted.manifest_digest)
-                manifest = await asyncio.to_thread(self._checked, path, item, posted)
+                manifest = await asyncio.to_thread(self._parse, path, item, posted)
         except (TooLarge, DecodeError, RuleError) as error:
-            refusal = plain(str(error))[:1000]
+            refusal = strip_nuls(str(error))[:1000]
         except (NotFound, ContentError, TimeoutError, OSError) as error:
             _log.debug("manifest of task %d round %d: %s", item.task, item.round, error)
             wait = self._due.get(item.result_hash, (0.0, _SOON))[1]
             now = asyncio.get_running_loop().time()
             self._due[item.result_hash] = now + wait, min(2 * wait, _LATE)
             return
-        await asyncio.to_thread(self.keep, item, manifest, cid, refusal)
+        await asyncio.to_thread(self.store, item, manifest, cid, refusal)
         self._due.pop(item.result_hash, None)
-        self._tell(Change("round", 0, task=item.task, round=item.round))
+        self._publish(ChangeNotice("round", 0, task=item.task, round=item.round))
 
-    def _checked(self, path: Path, item: Wanted, posted: Result) -> Manifest:
-        """The manifest, which must be the round's, state what was posted, and add up; DecodeError or RuleError."""
+    def _parse(self, path: Path, item: UnreadResult, posted: Result) -> Manifest:
+        """Parse a manifest; DecodeError or RuleError unless it is the round's, states what was posted, and adds up."""
         manifest = parse_manifest(path.read_bytes())
         place = (self._chain_id, self._network.coordinator, item.task, item.round)
         if (manifest.chain_id, manifest.coordinator, manifest.task, manifest.round) != place:
             raise RuleError(f"manifest: of task {manifest.task} round {manifest.round}, expected {place[2:]}")
-        faults = [name for name, holds in self._ties(manifest, posted) if not holds]
+        faults = [name for name, holds in self._compare(manifest, posted) if not holds]
         if faults:
             raise RuleError(f"manifest: {', '.join(faults)} other than posted")
         return manifest
 
-    def _ties(self, manifest: Manifest, posted: Result) -> Iterator[tuple[str, bool]]:
-        """What binds a manifest to the result, and whether it does."""
+    def _compare(self, manifest: Manifest, posted: Result) -> Iterator[tuple[str, bool]]:
+        """Compare a manifest with the result: each field that binds it, and whether it agrees."""
         stated = compute_result(manifest, (), manifest.model.digest, posted.manifest_digest)
         for field in fields(Result):
-            if field.name != "revealed":  # which needs the forced commits, too
+            if field.name != "revealed":  # it depends on the forced commits, too
                 yield field.name, getattr(stated, field.name) == getattr(posted, field.name)
         inputs = [node for node in manifest.nodes if node.status not in FAILED]
         commits = (node for node in manifest.nodes if not node.forced)
         yield "commits", compute_commits_root(commits) == posted.commits_root
         yield "scores", compute_scores_root((node.node, node.score) for node in inputs) == posted.score_root
-        yield "accounts", self._rewards_root(manifest) == posted.reward_root
+        yield "accounts", self._compute_reward_root(manifest) == posted.reward_root
         yield "sum of rewards", sum(a.cumulative_wei for a in manifest.accounts) == posted.reward_total
 
-    def _rewards_root(self, manifest: Manifest) -> Digest:
+    def _compute_reward_root(self, manifest: Manifest) -> Digest:
         amounts = {account.owner: account.cumulative_wei for account in manifest.accounts}
         return compute_reward_root(self._chain_id, self._network.distributor, manifest.task, amounts)
 
-    def keep(self, item: Wanted, manifest: Manifest | None, cid: Cid | None, refusal: str) -> None:
-        """Write what was read of a result's manifest, or why it is refused."""
-        where = {"task": item.task, "round": item.round, "result_hash": item.result_hash}
+    def store(self, item: UnreadResult, manifest: Manifest | None, cid: Cid | None, refusal: str) -> None:
+        """Store a result's manifest, or the reason why it is rejected."""
+        key = {"task": item.task, "round": item.round, "result_hash": item.result_hash}
         with self._engine.execution_options(**WRITE).begin() as connection:
             table = schema.manifests
-            connection.execute(
-                delete(table).where(*(table.c[name] == value for name, value in where.items()))
-            )
-            facts = _facts(manifest) if manifest is not None else {}
-            row = {**where, "refusal": refusal, "cid": str(cid) if cid else None, **facts}
-            made = connection.execute(insert(table).values(**row)).inserted_primary_key
-            if manifest is not None and made is not None:
-                _keep_rows(connection, int(made[0]), manifest)
+            connection.execute(delete(table).where(*(table.c[name] == value for name, value in key.items())))
+            totals = _make_totals(manifest) if manifest is not None else {}
+            row = {**key, "refusal": refusal, "cid": str(cid) if cid else None, **totals}
+            primary_key = connection.execute(insert(table).values(**row)).inserted_primary_key
+            if manifest is not None and primary_key is not None:
+                _insert_rows(connection, int(primary_key[0]), manifest)
 
 
-def _facts(manifest: Manifest) -> dict[str, Any]:
+def _make_totals(manifest: Manifest) -> dict[str, Any]:
+    """Make the columns that describe a manifest as a whole."""
     return {
         "base_model": str(manifest.base_model),
         "model": str(manifest.model),
@@ -189,9 +187,9 @@ def _facts(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def _keep_rows(connection: Connection, number: int, manifest: Manifest) -> None:
-    """What it says of each node and owner; a node that did not commit is `absent`."""
-    of = {"manifest": number, "task": manifest.task, "round": manifest.round}
+def _insert_rows(connection: Connection, manifest_id: int, manifest: Manifest) -> None:
+    """Insert a row for each node and owner; a node that did not commit is `absent`."""
+    of = {"manifest": manifest_id, "task": manifest.task, "round": manifest.round}
     nodes = [
         {
             **of,
@@ -203,17 +201,22 @@ def _keep_rows(connection: Connection, number: int, manifest: Manifest) -> None:
             "score": node.score,
             "debt": node.debt,
             "reward": node.reward_wei,
-            "reason": plain(node.reason),
+            "reason": strip_nuls(node.reason),
         }
         for node in manifest.nodes
     ]
-    nothing = {"status": "absent", "stake": 0, "weight": 0, "score": 0, "debt": 0, "reward": 0}
+    absent = {"status": "absent", "stake": 0, "weight": 0, "score": 0, "debt": 0, "reward": 0}
     nodes += [
-        {**of, "node": node.node, "owner": node.owner, **nothing, "reason": plain(node.reason)}
+        {**of, "node": node.node, "owner": node.owner, **absent, "reason": strip_nuls(node.reason)}
         for node in manifest.absent
     ]
     accounts = [
-        {"manifest": number, "owner": owner.owner, "cumulative": owner.cumulative_wei, "debt": owner.debt}
+        {
+            "manifest": manifest_id,
+            "owner": owner.owner,
+            "cumulative": owner.cumulative_wei,
+            "debt": owner.debt,
+        }
         for owner in manifest.accounts
     ]
     for table, rows in ((schema.manifest_nodes, nodes), (schema.manifest_accounts, accounts)):

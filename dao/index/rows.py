@@ -1,13 +1,9 @@
-"""How things stand after a block, as frozen records, and the book in which events change them; no I/O.
+"""The state of each thing after a block, as frozen rows: a row's fields are its table's columns but for key, block, time."""
 
-A record's fields are the columns of its table but for the key, the block and the time.
-"""
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any, TypeVar
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast
-
-from dao.chain.deployment import Deployment
 from dao.core.types import Address, BlockNumber, Digest, Phase, RoundId, Timestamp, Wei
 
 ZERO = Wei(0)
@@ -34,7 +30,7 @@ class TaskRow:
 
 @dataclass(frozen=True, slots=True)
 class RoundRow:
-    """A round; key (task, round). `posted_at` is when it was frozen while it is; `ended_at` 0 while undecided."""
+    """A round; key (task, round). While it is frozen, `posted_at` is when it froze; `ended_at` is 0 until it is decided."""
 
     phase: Phase
     superlink: Address
@@ -68,14 +64,14 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True)
 class AdmissionRow:
-    """Whether an owner may take part; key (task, owner)."""
+    """Whether an owner is admitted to a task; key (task, owner)."""
 
     admitted: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimRow:
-    """What an owner was paid of a task; key (task, owner)."""
+    """The wei that an owner has claimed of a task; key (task, owner)."""
 
     claimed: Wei
 
@@ -94,7 +90,7 @@ class SupernodeRow:
 
 @dataclass(frozen=True, slots=True)
 class AccountRow:
-    """Tokens and votes; key (address). `delegators` are the accounts whose tokens or stake vote by this one."""
+    """An account's tokens and votes; key (address). `delegators` counts accounts whose tokens or stake vote by this one."""
 
     balance: Wei = ZERO
     staked: Wei = ZERO
@@ -108,7 +104,7 @@ class AccountRow:
 
 @dataclass(frozen=True, slots=True)
 class SettingsRow:
-    """How the DAO decides, in seconds, wei and percent; key ()."""
+    """The DAO's settings, in seconds, wei and percent; key ()."""
 
     voting_delay: int = 0
     voting_period: int = 0
@@ -123,13 +119,13 @@ class SettingsRow:
 
     @property
     def quorum(self) -> Wei:
-        """The votes for and abstentions that a proposal must reach whose snapshot this is."""
+        """Votes for and abstentions that a proposal must reach whose snapshot these settings are, in wei."""
         return Wei((self.supply - self.reserved) * self.quorum_percent // 100)
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalRow:
-    """The votes on a proposal; key (proposal). `quorum` is None until its snapshot is past and someone voted."""
+    """The tally of a proposal; key (proposal). `quorum` is None until the first vote."""
 
     starts_at: Timestamp
     ends_at: Timestamp
@@ -160,81 +156,16 @@ S = TypeVar(
 Key = tuple[Any, ...]
 
 
-class Stored(Protocol):
-    """What the database holds of before."""
-
-    def newest(self, kind: type[S], key: Key) -> S | None:
-        """How a thing stood."""
-        ...
-
-    def settings_at(self, when: Timestamp) -> SettingsRow:
-        """The settings at a time."""
-        ...
+def parse_row(kind: type[S], row: Any) -> S:
+    """Parse a row of a kind from a row of the database."""
+    any_kind: Any = kind
+    values = {name: row[name] for name in list_fields(any_kind)}
+    if kind is RoundRow:
+        values["phase"] = Phase(values["phase"])
+    return kind(**values)
 
 
-class UnitOfWork:
-    """Blocks of events on top of what is stored: `get` and `put` states, `add` facts; then take the rows.
-
-    Events come in order; `turn` to each event's block. `known` are states read ahead, with None where there are none.
-    """
-
-    def __init__(
-        self, network: Deployment, stored: Stored, known: dict[tuple[type, Key], Any] | None = None
-    ) -> None:
-        self.network = network
-        self._stored = stored
-        self._states: dict[tuple[type, Key], Any] = known if known is not None else {}
-        self._changed: dict[tuple[type, Key], None] = {}
-        self._block: tuple[BlockNumber, Timestamp] = BlockNumber(0), Timestamp(0)
-        self._versions: list[tuple[type, Key, BlockNumber, Timestamp, Any]] = []
-        self._facts: list[tuple[str, dict[str, Any]]] = []
-
-    def turn(self, block: BlockNumber, timestamp: Timestamp) -> None:
-        """Go on to a block: what changed in the one before stands."""
-        if block != self._block[0]:
-            for kind, key in self._changed:
-                self._versions.append((kind, key, *self._block, self._states[kind, key]))
-            self._changed.clear()
-            self._block = block, timestamp
-
-    def find(self, kind: type[S], *key: Any) -> S | None:
-        """How a thing stands; None: there is none."""
-        if (kind, key) not in self._states:
-            self._states[kind, key] = self._stored.newest(kind, key)
-        return cast("S | None", self._states[kind, key])
-
-    def get(self, kind: type[S], *key: Any) -> S:
-        """How a thing stands that must be there; LookupError when it is not."""
-        found = self.find(kind, *key)
-        if found is None:
-            raise LookupError(f"{kind.__name__} {key}")
-        return found
-
-    def put(self, state: object, *key: Any) -> None:
-        """Say how a thing stands now."""
-        self._states[type(state), key] = state
-        self._changed[type(state), key] = None
-
-    def add(self, table: str, **row: Any) -> None:
-        """Say what happened in this block."""
-        self._facts.append((table, {"block": self._block[0], **row}))
-
-    def change_settings(self, change: Callable[[SettingsRow], SettingsRow]) -> None:
-        """Change the settings."""
-        self.put(change(self.find(SettingsRow) or SettingsRow()))
-
-    def settings_at(self, when: Timestamp) -> SettingsRow:
-        """The settings at the end of a past second."""
-        for kind, _, _, timestamp, state in reversed(self._versions):
-            if kind is SettingsRow and timestamp <= when:
-                return cast("SettingsRow", state)
-        return self._stored.settings_at(when)
-
-    def versions(self) -> Iterator[tuple[type, Key, BlockNumber, Timestamp, Any]]:
-        """Every state that changed, for each block that changed it."""
-        self.turn(BlockNumber(-1), Timestamp(0))
-        return iter(self._versions)
-
-    def facts(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """All that happened, as (table, row)."""
-        return iter(self._facts)
+@cache
+def list_fields(kind: Any) -> tuple[str, ...]:
+    """List the names of a row's fields."""
+    return tuple(field.name for field in fields(kind))

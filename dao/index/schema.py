@@ -1,9 +1,8 @@
 """The tables of the index.
 
-What happened is never changed, only added: a row names the block in which it came about, and a thing that changes (a
-round, an account) has a row for each block that changed it, of which the newest is how it stands. So a reorg is a
-DELETE of the rows above a block, in every table of BOUND. Manifests are content, not history: they are bound to a
-result by its hash and outlive a reorg.
+Rows are added and never changed: each names the block that brought it, and a thing that changes (a round, an account)
+has a row for each block that changed it, of which the newest is its state. So a reorg is a DELETE of the rows above a
+block, in every table of BOUND. Manifests are content, not history: a result's hash binds them, and they outlive a reorg.
 """
 
 from typing import Any
@@ -67,7 +66,7 @@ def _versions(name: str, keys: list[Column[Any]], *columns: Any) -> Table:
     return _table(name, *keys, block, *columns)
 
 
-# where the index stands: one row
+# the index's position (one row), and the newest blocks with their hashes
 
 position = Table(
     "position",
@@ -83,7 +82,7 @@ blocks = Table(
     "blocks", metadata, _key("block", Whole), _has("hash", LargeBinary(32)), _has("timestamp", Whole)
 )
 
-# what happened, in order
+# events, in order
 
 events = Table(
     "events",
@@ -255,7 +254,7 @@ votes = _table(
     Index(None, "voter", "place"),
 )
 
-# content: what manifests say, each bound to a result of a round
+# manifests, each bound to a result of a round by its hash
 
 manifests = Table(
     "manifests",
@@ -264,7 +263,7 @@ manifests = Table(
     _has("task", Whole),
     _has("round", Whole),
     _has("result_hash", LargeBinary(32)),
-    _has("refusal", Text),  # why it is not shown; empty: it is
+    _has("refusal", Text),  # why it is rejected; empty: it is not
     Column("cid", Text),
     Column("base_model", Text),
     Column("model", Text),

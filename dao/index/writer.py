@@ -1,8 +1,8 @@
-"""Writes blocks into the database, and takes them back: each time in one transaction with the index's position."""
+"""Writes blocks into the database and takes them back, each time in one transaction with the index's position."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -11,15 +11,16 @@ from sqlalchemy import Connection, Engine, Table, and_, delete, func, insert, se
 from dao.chain.deployment import Deployment
 from dao.chain.event_types import Event
 from dao.core.errors import ConfigError
-from dao.core.types import BlockNumber, Digest, Phase, Timestamp
+from dao.core.types import BlockNumber, Digest, Timestamp
 from dao.index import rows, schema
 from dao.index.database import WRITE
-from dao.index.reducer import apply, keys_of
-from dao.index.rows import Key, S, SettingsRow, UnitOfWork
+from dao.index.reducer import apply, list_keys
+from dao.index.rows import Key, S, SettingsRow, list_fields, parse_row
+from dao.index.unit_of_work import UnitOfWork
 from dao.runtime.failpoint import failpoint
 
-KEPT_BLOCKS = 1024  # of which the hashes are known, for a reorg to be seen after a restart
-_KEYS = 200  # asked for at once
+HASHED_BLOCKS = 1024  # newest blocks whose hashes are stored, so that a reorg is seen after a restart
+_KEYS = 200  # of one query
 
 TABLES: dict[type, Table] = {
     rows.TaskRow: schema.task_states,
@@ -36,7 +37,7 @@ TABLES: dict[type, Table] = {
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block as the index knows it."""
+    """A block's place in the chain; `timestamp` in Unix seconds, 0 below the network's first block."""
 
     number: BlockNumber
     hash: Digest
@@ -44,18 +45,18 @@ class Block:
 
 
 class MovedError(Exception):
-    """Another process has moved the index on, or back."""
+    """Another process has moved the index on or back."""
 
 
 class Writer:
-    """The one who writes. Blocks; for one thread at a time."""
+    """The index's only writer. Blocking; not thread-safe."""
 
     def __init__(self, engine: Engine, network: Deployment) -> None:
         self._engine = engine.execution_options(**WRITE)
         self._network = network
 
     def begin(self) -> Block:
-        """Where the index stands, begun below the network's first block; ConfigError for another network's database."""
+        """Read the index's position, at first below the network's first block; ConfigError for another network's database."""
         with self._engine.begin() as connection:
             row = connection.execute(select(schema.position)).mappings().first()
             if row is not None:
@@ -63,41 +64,41 @@ class Writer:
                     self._network.chain_id,
                     self._network.coordinator,
                 ):
-                    raise ConfigError("database: holds another network's index; name another database")
+                    raise ConfigError("database: contains another network's index; name another database")
                 return Block(row["block"], row["hash"], row["timestamp"])
-            block = Block(BlockNumber(self._network.block - 1), Digest(bytes(32)), Timestamp(0))
+            block = self.get_genesis()
             connection.execute(
                 insert(schema.position).values(
                     id=1,
                     chain_id=self._network.chain_id,
                     coordinator=self._network.coordinator,
-                    **_columns(block),
+                    **_dump_block(block),
                 )
             )
             return block
 
     def add(self, before: Block, events: Sequence[Event], last: Block) -> None:
-        """Go on from `before` to `last`, with all events between; MovedError when the index is not at `before`."""
+        """Write all events after `before` up to `last`; MovedError where the index is not at `before`."""
         with self._engine.begin() as connection:
             self._take_turn(connection, before)
-            stored = _Stored(connection)
-            known = stored.read({key for event in events for key in keys_of(event, self._network)})
-            book = UnitOfWork(self._network, stored, known)
+            stored = _DatabaseRows(connection)
+            keys = {key for event in events for key in list_keys(event, self._network)}
+            uow = UnitOfWork(self._network, stored, stored.read(keys))
             for event in events:
-                apply(event, book)
-            self._write(connection, book)
+                apply(event, uow)
+            self._write(connection, uow)
             failpoint("index-before-position")
-            seen = {event.block: Block(event.block, event.block_hash, event.timestamp) for event in events}
-            seen[last.number] = last
-            newest = [block for block in seen.values() if block.number > last.number - KEPT_BLOCKS]
-            connection.execute(insert(schema.blocks), [_columns(block) for block in newest])
-            if last.number // KEPT_BLOCKS != before.number // KEPT_BLOCKS:
-                old = schema.blocks.c.block < last.number - KEPT_BLOCKS
+            hashed = {event.block: Block(event.block, event.block_hash, event.timestamp) for event in events}
+            hashed[last.number] = last
+            newest = [block for block in hashed.values() if block.number > last.number - HASHED_BLOCKS]
+            connection.execute(insert(schema.blocks), [_dump_block(block) for block in newest])
+            if last.number // HASHED_BLOCKS != before.number // HASHED_BLOCKS:
+                old = schema.blocks.c.block < last.number - HASHED_BLOCKS
                 connection.execute(delete(schema.blocks).where(old))
-            connection.execute(update(schema.position).values(**_columns(last)))
+            connection.execute(update(schema.position).values(**_dump_block(last)))
 
     def take_back(self, before: Block, to: Block) -> None:
-        """Void all blocks above `to`; MovedError when the index is not at `before`."""
+        """Delete all rows above `to`; MovedError where the index is not at `before`."""
         with self._engine.begin() as connection:
             self._take_turn(connection, before)
             for table in schema.BOUND:
@@ -106,17 +107,17 @@ class Writer:
                 else:
                     above = table.c.block > to.number
                 connection.execute(delete(table).where(above))
-            connection.execute(update(schema.position).values(**_columns(to)))
+            connection.execute(update(schema.position).values(**_dump_block(to)))
 
-    def seen_below(self, number: BlockNumber) -> list[Block]:
-        """The blocks below a number whose hashes are known, the newest first."""
-        known = schema.blocks
-        query = select(known).where(known.c.block < number).order_by(known.c.block.desc())
+    def list_hashed_below(self, number: BlockNumber) -> list[Block]:
+        """List the blocks below a number whose hashes are stored, the newest first."""
+        table = schema.blocks
+        query = select(table).where(table.c.block < number).order_by(table.c.block.desc())
         with self._engine.connect() as connection:
             return [Block(row.block, row.hash, row.timestamp) for row in connection.execute(query)]
 
-    def genesis(self) -> Block:
-        """Below all blocks of the network."""
+    def get_genesis(self) -> Block:
+        """Get the place below all blocks of the network."""
         return Block(BlockNumber(self._network.block - 1), Digest(bytes(32)), Timestamp(0))
 
     @staticmethod
@@ -126,61 +127,53 @@ class Writer:
             raise MovedError
 
     @staticmethod
-    def _write(connection: Connection, book: UnitOfWork) -> None:
-        rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for kind, key, block, timestamp, value in book.versions():
+    def _write(connection: Connection, uow: UnitOfWork) -> None:
+        inserts: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for kind, key, block, timestamp, value in uow.list_versions():
             table = TABLES[kind]
-            row = {name: getattr(value, name) for name in _fields(kind)}
-            row |= zip(_key_names(table), key, strict=True)
+            row = {name: getattr(value, name) for name in list_fields(kind)}
+            row |= zip(_list_keys(table), key, strict=True)
             row["block"] = block
             if "timestamp" in table.c:
                 row["timestamp"] = timestamp
-            rows[table.name].append(row)
-        for name, fact in book.facts():
-            rows[name].append(fact)
-        for name, found in rows.items():
-            connection.execute(insert(schema.metadata.tables[name]), found)
+            inserts[table.name].append(row)
+        for name, fact in uow.list_facts():
+            inserts[name].append(fact)
+        for name, values in inserts.items():
+            connection.execute(insert(schema.metadata.tables[name]), values)
 
 
-class _Stored:
-    """What the database holds."""
+class _DatabaseRows:
+    """The StoredRows of a database, read within the writer's transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def newest(self, kind: type[S], key: Key) -> S | None:
-        found: S | None = self.read([(kind, key)])[kind, key]
-        return found
+    def find_newest(self, kind: type[S], key: Key) -> S | None:
+        row: S | None = self.read([(kind, key)])[kind, key]
+        return row
 
-    def settings_at(self, when: Timestamp) -> SettingsRow:
+    def get_settings_at(self, when: Timestamp) -> SettingsRow:
         table = schema.settings
         query = select(table).where(table.c.timestamp <= when).order_by(table.c.block.desc()).limit(1)
         row = self._connection.execute(query).mappings().first()
-        found: SettingsRow = state_of(SettingsRow, row) if row is not None else SettingsRow()
-        return found
+        return parse_row(SettingsRow, row) if row is not None else SettingsRow()
 
-    def read(self, wanted: Iterable[tuple[type, Key]]) -> dict[tuple[type, Key], Any]:
-        """The newest state for each key, None where there is none."""
-        found: dict[tuple[type, Key], Any] = dict.fromkeys(wanted)
+    def read(self, keys: Iterable[tuple[type, Key]]) -> dict[tuple[type, Key], Any]:
+        """Read the newest row for each key, None where there is none."""
+        newest: dict[tuple[type, Key], Any] = dict.fromkeys(keys)
         for kind, table in TABLES.items():
-            keys = [key for of, key in found if of is kind]
-            for start in range(0, len(keys), _KEYS):
-                for row in self._connection.execute(_newest(kind, keys[start : start + _KEYS])).mappings():
-                    key = tuple(row[name] for name in _key_names(table))
-                    found[kind, key] = state_of(kind, row)
-        return found
+            of_kind = [key for other, key in newest if other is kind]
+            for start in range(0, len(of_kind), _KEYS):
+                query = _select_newest(kind, of_kind[start : start + _KEYS])
+                for row in self._connection.execute(query).mappings():
+                    key = tuple(row[name] for name in _list_keys(table))
+                    newest[kind, key] = parse_row(kind, row)
+        return newest
 
 
-def state_of(kind: Any, row: Any) -> Any:
-    """Read a state from a row of its table."""
-    values = {name: row[name] for name in _fields(kind)}
-    if kind is rows.RoundRow:
-        values["phase"] = Phase(values["phase"])
-    return kind(**values)
-
-
-def _newest(kind: type, keys: Sequence[Key]) -> Any:
-    table, names = TABLES[kind], _key_names(TABLES[kind])
+def _select_newest(kind: type, keys: Sequence[Key]) -> Any:
+    table, names = TABLES[kind], _list_keys(TABLES[kind])
     if not names:
         return select(table).order_by(table.c.block.desc()).limit(1)
     columns = [table.c[name] for name in names]
@@ -193,14 +186,9 @@ def _newest(kind: type, keys: Sequence[Key]) -> Any:
 
 
 @cache
-def _fields(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
-
-
-@cache
-def _key_names(table: Table) -> tuple[str, ...]:
+def _list_keys(table: Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.primary_key if column.name != "block")
 
 
-def _columns(block: Block) -> dict[str, Any]:
+def _dump_block(block: Block) -> dict[str, Any]:
     return {"block": block.number, "hash": block.hash, "timestamp": block.timestamp}

@@ -1,1 +1,1 @@
-"""What every process of the project needs of its system: settings, locks, limits, ends."""
+"""Services of the system for every process: settings, locks, files, pauses, signals."""

@@ -1,6 +1,6 @@
-"""Settings of a daemon: the file `config.toml` of its home folder, then COMMONWEIGHT_… variables, then its own flags.
+"""Settings of a daemon: its flags, else COMMONWEIGHT_… variables, else the file `config.toml` of its home folder.
 
-A variable names a field by its path: COMMONWEIGHT_CHAIN__URL is `url` in the table `[chain]`.
+A variable names a field by its path: COMMONWEIGHT_CHAIN__RPC is `rpc` in the table `[chain]`.
 """
 
 import json
@@ -26,7 +26,7 @@ DEVNET = Path("~/.commonweight/devnet")
 HOME_VARIABLE = "COMMONWEIGHT_HOME"
 PASSWORD_VARIABLE = "COMMONWEIGHT_PASSWORD"  # noqa: S105  (its name only)
 
-FromHome = Annotated[Path, AfterValidator(Path.expanduser)]  # a relative one is meant from the home folder
+FromHome = Annotated[Path, AfterValidator(Path.expanduser)]  # a relative one counts from the home folder
 
 
 def is_host_port(text: str) -> bool:
@@ -37,8 +37,10 @@ def is_host_port(text: str) -> bool:
 
 def _host_port(text: str) -> str:
     if not is_host_port(text):
-        given = {"given": repr(text[:80])}
-        raise PydanticCustomError("host_port", "expected host:port, such as 0.0.0.0:8600, got {given}", given)
+        context = {"text": repr(text[:80])}
+        raise PydanticCustomError(
+            "host_port", "expected host:port, such as 0.0.0.0:8600, got {text}", context
+        )
     return text
 
 
@@ -46,10 +48,10 @@ Listen = Annotated[str, AfterValidator(_host_port)]  # where a daemon serves
 
 
 def devnet_url() -> str:
-    """Return the address of the development network where one runs, else the one it most often has."""
+    """Return the address of the development network where one runs, else its usual address."""
     try:
-        told = json.loads((DEVNET.expanduser() / "network.json").read_bytes())
-        return str(told["rpc"])
+        network = json.loads((DEVNET.expanduser() / "network.json").read_bytes())
+        return str(network["rpc"])
     except (OSError, ValueError, KeyError, TypeError):
         return "ws://127.0.0.1:8545"
 
@@ -61,29 +63,29 @@ class Section(BaseModel):
 
 
 class ChainSettings(Section):
-    """Which chain, through which of its nodes, and how deep a block is before it is acted on."""
+    """The chain, the node to read it through, and the depth at which a block is final."""
 
-    url: str = Field(default_factory=devnet_url, pattern="^(ws|http)s?://")
+    rpc: str = Field(default_factory=devnet_url, pattern="^(ws|http)s?://")
     deployment: FromHome = Path("deployment.json")
     confirmations: int = Field(default=0, ge=0, le=1000)
 
 
 class ContentSettings(Section):
-    """Where content is had from: `kubo` is the multiaddr of an IPFS node's API."""
+    """Where content comes from: `ipfs` is the API of an IPFS node, as a multiaddr."""
 
-    kubo: str | None = None
+    ipfs: str | None = None
     gateways: tuple[str, ...] = ()
 
 
 class KeySettings(Section):
-    """The operator's key: a keystore and the password's file; without that file COMMONWEIGHT_PASSWORD has it."""
+    """The operator's key: a keystore and the file of its password; without that, COMMONWEIGHT_PASSWORD is it."""
 
     keystore: FromHome = Path("operator.json")
-    password: FromHome = Path("password")
+    password_file: FromHome = Path("password")
 
 
 class HomeSettings(BaseSettings):
-    """What every daemon has; `load` reads it."""
+    """The settings that every daemon has; `load` reads them."""
 
     model_config = SettingsConfigDict(
         env_prefix="COMMONWEIGHT_", env_nested_delimiter="__", extra="forbid", frozen=True
@@ -100,9 +102,9 @@ class HomeSettings(BaseSettings):
         class Located(cls):  # type: ignore[misc, valid-type]
             model_config = SettingsConfigDict(toml_file=home / FILE)
 
-        given = {name: value for name, value in flags.items() if value is not None}
+        set_flags = {name: value for name, value in flags.items() if value is not None}
         try:
-            return cast("Self", cls.model_construct(**dict(Located(home=home, **given))))
+            return cast("Self", cls.model_construct(**dict(Located(home=home, **set_flags))))
         except ValidationError as error:
             raise ConfigError(f"{home / FILE}, variables and flags: {one_line(error)}") from None
         except tomllib.TOMLDecodeError as error:
@@ -121,16 +123,16 @@ class HomeSettings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
     def at(self, path: Path) -> Path:
-        """Return a path of these settings: a relative one is meant from the home folder."""
+        """Return a path of these settings: a relative one counts from the home folder."""
         return self.home / path
 
     def password_file(self) -> Path | None:
         """Return the password's file, or None where there is none and the variable must have it."""
-        path = self.at(self.key.password)
+        path = self.at(self.key.password_file)
         return path if path.exists() else None
 
 
-_WRONG = {  # pydantic's kinds of error, in words for who wrote the file
+_WRONG = {  # pydantic's kinds of error, in words for the author of the file
     "extra_forbidden": "there is no such setting; check its spelling",
     "missing": "is missing, and has no default",
     "string_type": 'expected text in quotes, such as "text"',
@@ -148,7 +150,7 @@ def default_home(role: str) -> Path:
 
 
 def one_line(error: ValidationError) -> str:
-    """Say what is wrong with which settings."""
+    """Describe each setting that is wrong, and how."""
     return "; ".join(
         f"{'.'.join(map(str, entry['loc'])) or 'settings'}: {_WRONG.get(entry['type'], entry['msg'])}"
         for entry in error.errors()

@@ -50,7 +50,7 @@ def runtime_folder() -> Path:
 
 
 def chain_name(chain_id: int, url: str) -> str:
-    """Name a chain as the locks do: by its id, and a development chain, whose id is every other's too, by its address."""
+    """Name a chain for its locks: by its id, and a development chain, which shares its id with others, by its address."""
     if chain_id not in _DEVNETS:
         return str(chain_id)
     place = url.partition("//")[2].partition("/")[0].rpartition("@")[2].lower()

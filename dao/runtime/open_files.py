@@ -1,4 +1,4 @@
-"""What the system lets a daemon have."""
+"""Raises the system's limit of open files for a daemon."""
 
 import resource
 

@@ -1,4 +1,4 @@
-"""How every daemon keeps a SQLite file: opened one way, written in whole transactions, its troubles said in one line."""
+"""Opens SQLite files in one way: WAL mode, whole transactions, one owner, errors of one line."""
 
 import sqlite3
 import threading
@@ -92,13 +92,13 @@ class Database(sqlite3.Connection):
             return
         columns = ", ".join(f"{name} {_TYPES[type(value)]} NOT NULL" for name, value in owner.items())
         self.execute(f"CREATE TABLE IF NOT EXISTS {_OWNER} ({columns}) STRICT")
-        found = self.execute(f"SELECT * FROM {_OWNER}").fetchone()  # noqa: S608  (its name only)
-        if found is None:
+        row = self.execute(f"SELECT * FROM {_OWNER}").fetchone()  # noqa: S608  (its name only)
+        if row is None:
             marks = ", ".join("?" * len(owner))
             self.execute(f"INSERT INTO {_OWNER} VALUES ({marks})", tuple(owner.values()))  # noqa: S608
-        elif found != tuple(owner.values()):
+        elif row != tuple(owner.values()):
             raise ConfigError(
-                f"{self.path}: belongs to {_listed(dict(zip(owner, found, strict=True)))}, not to {_listed(owner)}; "
+                f"{self.path}: belongs to {_listed(dict(zip(owner, row, strict=True)))}, not to {_listed(owner)}; "
                 "use another home folder"
             )
 

@@ -25,13 +25,13 @@ def name_of(content: Cid | Digest) -> str:
     return str(content) if isinstance(content, Cid) else "0x" + content.hex()
 
 
-def is_named(found: Cid, wanted: Cid | Digest) -> bool:
-    """Tell whether content with this CID is the one that was asked for."""
-    return found == wanted if isinstance(wanted, Cid) else found.digest == wanted
+def is_named(cid: Cid, content: Cid | Digest) -> bool:
+    """Tell whether this is the CID of the content that a CID or a digest names."""
+    return cid == content if isinstance(content, Cid) else cid.digest == content
 
 
-def root_codec(block: Buffer) -> ContentCodec:
-    """Tell what a root block is by its first byte: no content of the protocol starts like a dag-pb node."""
+def detect_codec(block: Buffer) -> ContentCodec:
+    """Return a root block's codec by its first byte: no content of the protocol starts like a dag-pb node."""
     return ContentCodec.DAG_PB if bytes(memoryview(block)[:1]) in (b"\x12", b"\x0a") else ContentCodec.RAW
 
 
@@ -44,7 +44,7 @@ class DagLink:
     total: int  # bytes of all blocks below it, its own included
 
 
-def varint(number: int) -> bytes:
+def encode_varint(number: int) -> bytes:
     """Encode as protobuf does: seven bits a byte, the least first."""
     out = bytearray()
     while number > 0x7F:
@@ -58,22 +58,22 @@ def encode_node(links: list[DagLink]) -> bytes:
     """Encode a dag-pb node with its UnixFS file entry, to the byte as Kubo does."""
     block = bytearray()
     for link in links:
-        entry = b"\x0a\x24" + bytes(link.cid) + b"\x12\x00\x18" + varint(link.total)
-        block += b"\x12" + varint(len(entry)) + entry
-    data = b"\x08\x02\x18" + varint(sum(link.size for link in links))
-    data += b"".join(b"\x20" + varint(link.size) for link in links)
-    return bytes(block + b"\x0a" + varint(len(data)) + data)
+        entry = b"\x0a\x24" + bytes(link.cid) + b"\x12\x00\x18" + encode_varint(link.total)
+        block += b"\x12" + encode_varint(len(entry)) + entry
+    data = b"\x08\x02\x18" + encode_varint(sum(link.size for link in links))
+    data += b"".join(b"\x20" + encode_varint(link.size) for link in links)
+    return bytes(block + b"\x0a" + encode_varint(len(data)) + data)
 
 
-def link_of_node(links: list[DagLink]) -> DagLink:
-    """Return the link to the node over these children."""
+def encode_link(links: list[DagLink]) -> DagLink:
+    """Encode the node over these children, and return the link to it."""
     block = encode_node(links)
     cid = Cid(ContentCodec.DAG_PB, Digest(hashlib.sha256(block).digest()))
     return DagLink(cid, sum(link.size for link in links), len(block) + sum(link.total for link in links))
 
 
 class TreeBuilder:
-    """Builds the tree over leaves given in order, keeping at most `max_links` links a level."""
+    """Builds the tree over leaves given in order, with at most `max_links` links a level in memory."""
 
     def __init__(self, max_links: int = CONTENT_LINKS) -> None:
         self._max_links = max_links
@@ -88,7 +88,7 @@ class TreeBuilder:
             self._levels.append([])
         links = self._levels[level]
         if len(links) == self._max_links:
-            self._push(level + 1, link_of_node(links))
+            self._push(level + 1, encode_link(links))
             links.clear()
         links.append(link)
 
@@ -98,14 +98,14 @@ class TreeBuilder:
             raise ContentError("empty content has no CID in this protocol: expected at least one byte")
         level = 0
         while level + 1 < len(self._levels):  # a push may add a level
-            self._push(level + 1, link_of_node(self._levels[level]))
+            self._push(level + 1, encode_link(self._levels[level]))
             level += 1
         top = self._levels[-1]
-        return top[0].cid if len(top) == 1 else link_of_node(top).cid
+        return top[0].cid if len(top) == 1 else encode_link(top).cid
 
 
 class CidHasher:
-    """Computes the CID of bytes that come in pieces of any length, without keeping them."""
+    """Computes the CID of bytes that come in pieces of any length, without storing them."""
 
     def __init__(self, chunk: int = CONTENT_LEAF, max_links: int = CONTENT_LINKS) -> None:
         self._chunk = chunk

@@ -1,4 +1,4 @@
-"""Keeps content in a folder of its own, one file each, named by digest and checked whenever it is read."""
+"""Stores content in a folder of its own, one file each, named by digest and checked at every read."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from dao.store.hashing import check_size, cid_of_file
 from dao.store.partial_file import PartialFile, put_in_place, sync_folder
 from dao.store.source import MAX_CONTENT
 
-_STALE_SECONDS = 24 * 3600  # a temporary file of that age belongs to nobody
+_STALE_SECONDS = 24 * 3600  # a temporary file of that age is abandoned
 
 
 class DiskStore(FolderSource):
@@ -38,7 +38,7 @@ class DiskStore(FolderSource):
             folder.mkdir(parents=True, exist_ok=True)
 
     def incoming(self, what: str, max_bytes: int = MAX_CONTENT) -> PartialFile:
-        """Return a file to write content into, on this disk and within its cap."""
+        """Return a file to write content to, on this disk and within its cap."""
         return PartialFile(self.tmp / secrets.token_hex(16), min(max_bytes, self.max_bytes), what)
 
     def resumable(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> PartialFile:
@@ -47,7 +47,7 @@ class DiskStore(FolderSource):
         return PartialFile(path, min(max_bytes, self.max_bytes), f"content {name_of(content)}", resume=True)
 
     def keep(self, incoming: PartialFile, cid: Cid) -> Path:
-        """Give written and checked content its place; return it. Blocks."""
+        """Move written and checked content to its place; return that. Blocks."""
         path = self._place_of(cid)
         incoming.place(path, self._sync)
         return path
@@ -63,7 +63,7 @@ class DiskStore(FolderSource):
     def _get(self, content: Cid | Digest, max_bytes: int) -> Path:
         path = super()._get(content, max_bytes)
         with contextlib.suppress(OSError):
-            os.utime(path)  # when it was last used, for `prune`
+            os.utime(path)  # `prune` drops the longest unused
         return path
 
     def _on_change(self, path: Path) -> str:
@@ -128,13 +128,13 @@ class DiskStore(FolderSource):
     async def put_from(
         self,
         receive: Callable[[PartialFile], Awaitable[None]],
-        wanted: Cid | Digest,
+        expected: Cid | Digest,
         max_bytes: int = MAX_CONTENT,
     ) -> Cid:
-        """Store what `receive` writes. Mismatch or TooLarge when it is not what was wanted: then nothing is kept."""
-        with self.incoming(f"content {name_of(wanted)}", max_bytes) as incoming:
+        """Store the bytes that `receive` writes; Mismatch or TooLarge, and nothing is stored, when they are others."""
+        with self.incoming(f"content {name_of(expected)}", max_bytes) as incoming:
             await receive(incoming)
-            cid = incoming.check(wanted)
+            cid = incoming.check(expected)
             await asyncio.to_thread(self.keep, incoming, cid)
         return cid
 
@@ -149,14 +149,14 @@ class DiskStore(FolderSource):
         (self._pins / digest_of_content(content).hex()).unlink(missing_ok=True)
 
     async def drop(self, content: Cid | Digest) -> None:
-        """Keep a content no longer, unless it is pinned."""
+        """Delete a content unless it is pinned."""
         if not (self._pins / digest_of_content(content).hex()).exists():
             await asyncio.to_thread(self.path_of(content).unlink, missing_ok=True)
 
     async def prune(self, keep_bytes: int) -> int:
-        """Drop what is not pinned, the longest unused first, until at most `keep_bytes` are stored.
+        """Delete unpinned content, the longest unused first, until at most `keep_bytes` are stored.
 
-        Returns the bytes freed. Corrupt files set aside and forgotten temporary files go too.
+        Returns the bytes freed. Corrupt files set aside and abandoned temporary files go too.
         """
         return await asyncio.to_thread(self._prune, keep_bytes)
 

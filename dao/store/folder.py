@@ -1,11 +1,11 @@
-"""Reads the content in a store's folder, which is somebody else's and stays as it is; all is checked when read."""
+"""Reads content in the folder of another's store, which stays as it is; every read is checked."""
 
 import asyncio
 import os
 from pathlib import Path
 
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ConfigError, ContentError, Mismatch, NotFound
+from dao.core.errors import ContentError, Mismatch, NotFound
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
 from dao.store.cid import digest_of_content, is_named, name_of
@@ -18,7 +18,7 @@ READ = (
 
 
 class FolderSource:
-    """Content in `root`, in files `objects/ab/abcd…` named by digest. Nothing here is ever written."""
+    """Content in `root`, in files `objects/ab/abcd…` named by digest. Never writes."""
 
     name = "disk"
 
@@ -48,21 +48,21 @@ class FolderSource:
         try:
             size = os.fstat(descriptor).st_size
             check_size(size or 1, min(max_bytes, self.max_bytes), what)
-            found = cid_of_file(descriptor, size) if size else None
+            cid = cid_of_file(descriptor, size) if size else None
         except Mismatch:
-            found = None
+            cid = None
         except OSError as error:  # a folder in its place, a bad sector
             raise ContentError(f"{what}: cannot be read: {error.strerror}; check the disk") from None
         finally:
             os.close(descriptor)
-        if found is None or found.digest != digest_of_content(content):
+        if cid is None or cid.digest != digest_of_content(content):
             raise Mismatch(f"{what}: its bytes have changed;{self._on_change(path)} fetch it again")
-        if not is_named(found, content):
-            raise Mismatch(f"{what}: the content is {found}, another codec than asked for")
+        if not is_named(cid, content):
+            raise Mismatch(f"{what}: the content is {cid}, another codec than expected")
         return path
 
     def _on_change(self, path: Path) -> str:
-        """What is done about a corrupt file, in words."""
+        """Deal with a corrupt file; return a phrase that says how, "" for not at all."""
         del path
         return ""
 
@@ -70,7 +70,7 @@ class FolderSource:
         """As Source.has."""
         try:
             return self.path_of(content).exists()
-        except OSError:  # nobody may look into the folder
+        except OSError:  # the folder cannot be read
             return False
 
     async def resolve(self, digest: Digest) -> Cid:
@@ -86,11 +86,3 @@ class FolderSource:
                 f"{name_of(digest)} in {self.root}: cannot be read: {error.strerror}; check the disk and its permissions"
             ) from None
         return Cid(ContentCodec.RAW if size <= CONTENT_LEAF else ContentCodec.DAG_PB, digest)
-
-
-def store_folder(folder: Path) -> Path:
-    """Return the folder of a store; ConfigError where there is none: it is not created."""
-    folder = folder.expanduser()
-    if not (folder / "objects").is_dir():
-        raise ConfigError(f"--store {folder}: not the folder of a store; a Superlink's is HOME/store")
-    return folder

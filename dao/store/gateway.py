@@ -15,17 +15,17 @@ from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ConfigError, ContentError, DecodeError, Mismatch, NotFound, TooLarge
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
-from dao.store.cid import name_of, root_codec
+from dao.store.cid import detect_codec, name_of
 from dao.store.disk import DiskStore
 from dao.store.source import MAX_CONTENT
-from dao.store.unixfs import Part, parts_of, root_part
+from dao.store.unixfs import Part, read_parts, read_root
 
-_PARALLEL = 8  # blocks asked for at once
+_PARALLEL = 8  # blocks requested at once
 _CONNECT_SECONDS, _SILENCE_SECONDS = 5.0, 30.0
 
 
 class GatewaySource:
-    """A source over one gateway's URL. What it fetches is kept in `cache`; `timeout` (seconds) bounds a call."""
+    """A source over one gateway's URL. It stores fetched content in `cache`; `timeout` (seconds) bounds a call."""
 
     def __init__(self, url: str, cache: DiskStore, timeout: float = 300.0) -> None:
         parsed = httpx.URL(url)
@@ -35,7 +35,7 @@ class GatewaySource:
         self._cache, self._timeout = cache, timeout
         self._client = httpx.AsyncClient(
             base_url=parsed,
-            follow_redirects=False,  # only the host that the operator chose is asked
+            follow_redirects=False,  # only to the host that the operator chose
             headers={"accept": "application/vnd.ipld.raw", "accept-encoding": "identity"},
             timeout=httpx.Timeout(_SILENCE_SECONDS, connect=_CONNECT_SECONDS, pool=None),
             limits=httpx.Limits(max_connections=_PARALLEL),
@@ -46,7 +46,7 @@ class GatewaySource:
         await self._client.aclose()
 
     async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
-        """As Source.get. What is in the cache is not asked of the gateway."""
+        """As Source.get, from the cache where that has it."""
         if await self._cache.has(content):
             try:
                 return await self._cache.get(content, max_bytes)
@@ -71,7 +71,7 @@ class GatewaySource:
         what = f"{name_of(content)} from {self.name}"
         cid, block = await self._root(content)
         try:
-            root = root_part(cid, block)
+            root = read_root(cid, block)
         except DecodeError as error:
             raise Mismatch(f"{what}: not a content of this protocol: {error}") from None
         if root.size > max_bytes:
@@ -82,12 +82,12 @@ class GatewaySource:
             return await asyncio.to_thread(lambda: self._cache.keep(incoming, incoming.check(content)))
 
     async def _leaves(self, part: Part, block: bytes) -> AsyncGenerator[bytes, None]:
-        """Give the content below a block in order, a few blocks ahead of who reads."""
+        """Yield the content below a block in order, fetched a few blocks ahead of the reader."""
         if part.cid.codec is ContentCodec.RAW:
             yield block
             return
         try:
-            waiting = parts_of(block, part)
+            waiting = read_parts(block, part)
         except DecodeError as error:
             raise Mismatch(f"{part.cid} from {self.name}: not a content of this protocol: {error}") from None
         waiting.reverse()
@@ -111,7 +111,7 @@ class GatewaySource:
         """Fetch the root block; for a bare digest, its first byte tells the codec."""
         cid = content if isinstance(content, Cid) else Cid(ContentCodec.RAW, content)
         block = await self._block(cid, None)
-        return (cid if isinstance(content, Cid) else Cid(root_codec(block), content)), block
+        return (cid if isinstance(content, Cid) else Cid(detect_codec(block), content)), block
 
     async def _block(self, cid: Cid, size: int | None) -> bytes:
         what = f"block {cid} from {self.name}"
@@ -125,8 +125,8 @@ class GatewaySource:
                     if len(block) > CONTENT_LEAF:
                         raise Mismatch(f"{what}: more than {CONTENT_LEAF} bytes, which no block has")
         except httpx.HTTPError as error:
-            said = str(error) or type(error).__name__
-            raise ContentError(f"{what}: {said}; check the gateway's address and connection") from None
+            reason = str(error) or type(error).__name__
+            raise ContentError(f"{what}: {reason}; check the gateway's address and connection") from None
         if hashlib.sha256(block).digest() != cid.digest:
             raise Mismatch(f"{what}: the {len(block)} bytes are not those of the CID; use another gateway")
         if size is not None and cid.codec is ContentCodec.RAW and len(block) != size:

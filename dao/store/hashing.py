@@ -28,7 +28,7 @@ def cid_of_file(descriptor: int, size: int) -> Cid:
         for lane, start in enumerate(starts):
             digests[lane::lanes] = others[lane - 1].result() if lane else _digests(descriptor, size, start)
     finally:
-        for other in others:  # the caller closes the file: nobody may still read it
+        for other in others:  # the caller closes the file: no thread may still read it
             if not other.cancel():
                 other.exception()
     tree = TreeBuilder()
@@ -51,8 +51,8 @@ def _digests(descriptor: int, size: int, starts: range) -> list[bytes]:
 def read_at(descriptor: int, buffer: memoryview, start: int) -> int:
     """Fill the buffer from the file at `start`; return how many bytes there were."""
     filled = 0
-    while filled < len(buffer) and (got := os.preadv(descriptor, [buffer[filled:]], start + filled)):
-        filled += got
+    while filled < len(buffer) and (length := os.preadv(descriptor, [buffer[filled:]], start + filled)):
+        filled += length
     return filled
 
 

@@ -1,4 +1,4 @@
-"""Content in an IPFS network, through the operator's own Kubo: added, fetched, pinned, and never taken on trust."""
+"""Content in an IPFS network, through the operator's own Kubo: added, fetched, pinned, and always checked."""
 
 import asyncio
 import threading
@@ -12,13 +12,13 @@ from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ContentError, Mismatch, NotFound
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
-from dao.store.cid import cid_of_bytes, name_of, root_codec
+from dao.store.cid import cid_of_bytes, detect_codec, name_of
 from dao.store.disk import DiskStore
 from dao.store.hashing import check_size, cid_of_file
 from dao.store.kubo_api import DeclinedError, KuboApi
 from dao.store.source import MAX_CONTENT
 
-_THREADS = 64  # most of them wait: one who names content that nobody has may not hold up the rest
+_THREADS = 64  # most of them wait: requests for content that no node has must not hold up the rest
 _ADD = {  # IPFS profile unixfs-v1-2025, spelled out: an operator's own defaults may differ
     "cid-version": "1",
     "raw-leaves": "true",
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class KuboStore:
-    """A store over Kubo's API, say `/ip4/127.0.0.1/tcp/5001/http`. What it fetches is kept in `cache`.
+    """A store over Kubo's API, say `/ip4/127.0.0.1/tcp/5001/http`. It stores fetched content in `cache`.
 
     `timeout` (seconds) bounds every call. `put` does not pin: without `pin`, Kubo may collect the content.
     """
@@ -48,7 +48,7 @@ class KuboStore:
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubo")
 
     def close(self) -> None:
-        """Let go of the connections; calls that are under way fail."""
+        """Close the connections; calls that are under way fail."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._api.close()
 
@@ -61,7 +61,7 @@ class KuboStore:
             limit.cancelled.set()
 
     async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
-        """As Source.get. What is in the cache is not asked of Kubo."""
+        """As Source.get, from the cache where that has it."""
         if await self._cache.has(content):
             try:
                 return await self._cache.get(content, max_bytes)
@@ -91,12 +91,12 @@ class KuboStore:
     def _has(self, content: Cid | Digest, limit: "_Limit") -> bool:
         try:
             cid = content if isinstance(content, Cid) else self._resolve(content, limit, offline=True)
-            found = self._api.ask(
+            status = self._api.ask(
                 "/files/stat", f"/ipfs/{cid}", limit.left(), {"with-local": "true", "offline": "true"}
             )
         except (DeclinedError, NotFound):
             return False
-        return bool(found.get("Local"))
+        return bool(status.get("Local"))
 
     async def resolve(self, digest: Digest) -> Cid:
         return await self._run(lambda limit: self._resolve(digest, limit))
@@ -118,7 +118,7 @@ class KuboStore:
             raise NotFound(
                 f"{what}: not found: {error}; connect to a node that has it, or ask another source"
             ) from None
-        return Cid(root_codec(block), digest)  # the content is checked when it is read
+        return Cid(detect_codec(block), digest)  # the content is checked when it is read
 
     async def put_bytes(self, data: bytes) -> Cid:
         cid = await asyncio.to_thread(cid_of_bytes, data)
@@ -183,7 +183,7 @@ class KuboStore:
 
 
 class _Limit:
-    """How long a call may still take, and whether anyone waits for it."""
+    """The time that a call has left, and whether its caller still waits."""
 
     def __init__(self, seconds: float, name: str) -> None:
         self.cancelled = threading.Event()

@@ -21,13 +21,13 @@ class DeclinedError(ContentError):
 
 
 class KuboApi:
-    """Blocking calls to Kubo. ContentError when it cannot be reached or breaks off, DeclinedError when it says no."""
+    """Blocking calls to Kubo. ContentError when it cannot be reached or breaks off, DeclinedError when it refuses."""
 
     def __init__(self, address: str, name: str) -> None:
         self._address, self._name = address, name
         self._local = threading.local()
         self._clients: list[Any] = []
-        self._client()  # an address that is none is refused at once
+        self._client()  # an invalid address is refused at once
 
     def _client(self) -> Any:
         client = getattr(self._local, "client", None)
@@ -63,7 +63,7 @@ class KuboApi:
     def stream(
         self, path: str, argument: str, seconds: float, options: Mapping[str, str] = _NONE
     ) -> Generator[Iterator[bytes], None, None]:
-        """Call and give the answer's bytes as they come."""
+        """Call and yield the answer's bytes as they come."""
         pieces = self._twice(
             lambda: self._request(path, argument, seconds, _SILENCE_SECONDS, options, stream=True)
         )
@@ -91,7 +91,7 @@ class KuboApi:
             yield from pieces
 
     def _twice(self, call: Callable[[], T]) -> T:
-        """Call again once where the connection was a kept one that Kubo has closed since."""
+        """Call again once where the connection was an open one that Kubo has closed since."""
         from ipfshttpclient.exceptions import ConnectionError as NoConnection
         from ipfshttpclient.exceptions import ProtocolError
 
@@ -125,7 +125,6 @@ class KuboApi:
             KeyError,
             ValueError,
         ) as error:
-            said = str(error)[:200]
             raise ContentError(
-                f"{self._name}: the call failed: {said}; check that `ipfs daemon` runs there"
+                f"{self._name}: the call failed: {str(error)[:200]}; check that `ipfs daemon` runs there"
             ) from None

@@ -1,4 +1,4 @@
-"""One store out of several: the local disk, and the sources it is filled from, tried in order with limits."""
+"""One store out of several: the local disk, and the sources that fill it, tried in order within limits."""
 
 import asyncio
 import weakref
@@ -19,10 +19,10 @@ _log = structlog.get_logger()
 
 
 class LayeredStore:
-    """Content on `local`, else from the first of `sources` that has it, checked whoever sends it.
+    """Content on `local`, else from the first of `sources` that has it, checked in either case.
 
-    What is put goes to `local` and to each of `replicas` (an IPFS node, say); a replica that fails is logged, and
-    `publish` tells which ones hold a content. A replica is also a source if it is named as one.
+    New content goes to `local` and to each of `replicas` (an IPFS node, say); a replica that fails is logged, and
+    `publish` returns those that have a content. A replica is also a source if it is named as one.
     `attempts` rounds over the sources, `pause` seconds before the second, doubled each time; `parallel` fetches at once.
     """
 
@@ -43,19 +43,19 @@ class LayeredStore:
         self._locks: weakref.WeakValueDictionary[Digest, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
-        """As Source.get; NotFound names every source tried and what it said, but for a disk that just lacks it."""
+        """As Source.get; NotFound names every source tried and its reason, but for a disk that just lacks it."""
         lock = self._locks.setdefault(digest_of_content(content), asyncio.Lock())
-        async with lock:  # one download of a content, whoever asks
+        async with lock:  # one download of a content at a time
             try:
                 return await self.local.get(content, max_bytes)
             except NotFound:
-                said = {} if self.sources else {self.local.name: f"it is not in {self.local.root}"}
+                reasons = {} if self.sources else {self.local.name: f"it is not in {self.local.root}"}
             except Mismatch as error:
-                said = {self.local.name: _without(error, content)}
+                reasons = {self.local.name: _without(error, content)}
             async with self._fetching:
-                return await self._fetch(content, max_bytes, said)
+                return await self._fetch(content, max_bytes, reasons)
 
-    async def _fetch(self, content: Cid | Digest, max_bytes: int, said: dict[str, str]) -> Path:
+    async def _fetch(self, content: Cid | Digest, max_bytes: int, reasons: dict[str, str]) -> Path:
         too_large = 0
         for attempt in range(self._attempts if self.sources else 0):
             if attempt:
@@ -67,10 +67,12 @@ class LayeredStore:
                 except ContentError as error:
                     too_large += isinstance(error, TooLarge)
                     words = _without(error, content)
-                    said[source.name] = words if words.startswith(source.name) else f"{source.name}: {words}"
+                    reasons[source.name] = (
+                        words if words.startswith(source.name) else f"{source.name}: {words}"
+                    )
             if too_large and too_large == len(self.sources):
-                raise TooLarge(f"{name_of(content)}: {'; '.join(said.values())}")
-        why = "; ".join(said.values())
+                raise TooLarge(f"{name_of(content)}: {'; '.join(reasons.values())}")
+        why = "; ".join(reasons.values())
         raise NotFound(f"{name_of(content)}: cannot be had: {why}", why)
 
     async def _from(self, source: Source, content: Cid | Digest, max_bytes: int) -> Path:
@@ -103,9 +105,9 @@ class LayeredStore:
         return cid
 
     async def publish(self, content: Cid | Digest) -> list[str]:
-        """Give the content to every replica that lacks it; return the names of those that hold it now."""
-        done = await asyncio.gather(*(self._replicate(replica, content) for replica in self.replicas))
-        return [replica.name for replica, held in zip(self.replicas, done, strict=True) if held]
+        """Give the content to every replica that lacks it; return the names of those that have it now."""
+        results = await asyncio.gather(*(self._replicate(replica, content) for replica in self.replicas))
+        return [replica.name for replica, has_it in zip(self.replicas, results, strict=True) if has_it]
 
     async def _replicate(self, replica: Store, content: Cid | Digest) -> bool:
         try:
@@ -134,7 +136,7 @@ class LayeredStore:
                 )
 
     async def unpin(self, content: Cid | Digest) -> bool:
-        """Allow the content to be dropped, here and at each replica; False when one of them has to be asked again."""
+        """Allow the content to be dropped, here and at each replica; False when one of them failed: try again."""
         await self.local.unpin(content)
         everywhere = True
         for replica in self.replicas:
@@ -149,5 +151,5 @@ class LayeredStore:
 
 
 def _without(error: ContentError, content: Cid | Digest) -> str:
-    """What an error says, without the name of the content that it begins with."""
+    """Return the message of an error without the name of the content that it begins with."""
     return str(error).removeprefix(f"{name_of(content)}: ")

@@ -1,4 +1,4 @@
-"""A content on its way into a file: written and hashed in one pass, in place only when all of it is right."""
+"""A content that is being written to a file: hashed in the same pass, and put in place only when all of it is right."""
 
 import asyncio
 import contextlib
@@ -20,9 +20,9 @@ _INLINE = 16 << 10  # bytes: below this, handing work to a thread costs more tha
 
 
 class PartialFile:
-    """One file being written; leave the `with` block before `place` and no trace of it stays.
+    """One file being written; leave the `with` block before `place`, and no trace of it stays.
 
-    With `resume` the file stays instead, and another Incoming at the same path goes on where this one ended.
+    With `resume` the file stays instead, and another PartialFile at the same path goes on where this one ended.
     """
 
     def __init__(self, path: Path, max_bytes: int, what: str, resume: bool = False) -> None:
@@ -44,22 +44,22 @@ class PartialFile:
         try:
             self._file = os.open(self.path, flags, 0o600)
             if self._resume:
-                self._own()
+                self._lock_file()
         except OSError as error:
             self._close()
             raise ContentError(f"{self._what}: cannot write {self.path}: {error.strerror}") from None
         return self
 
-    def _own(self) -> None:
-        """Take a file that another may be writing, or may just have put in its place."""
+    def _lock_file(self) -> None:
+        """Lock a file that another download may be writing, or may just have put in its place."""
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            lost = os.fstat(self._file).st_nlink == 0 or not os.path.samestat(
+            is_lost = os.fstat(self._file).st_nlink == 0 or not os.path.samestat(
                 os.fstat(self._file), self.path.stat()
             )
         except (BlockingIOError, FileNotFoundError):
-            lost = True
-        if lost:
+            is_lost = True
+        if is_lost:
             self._close()
             raise ContentError(f"{self._what}: another download writes {self.path}; wait for it")
 
@@ -76,7 +76,7 @@ class PartialFile:
         self._file = -1
 
     def take_up(self) -> None:
-        """Read what an earlier download left, so that writing goes on behind it. Blocks."""
+        """Read the bytes of an earlier download, so that writing goes on behind them. Blocks."""
         with self._lock:
             while self._file >= 0 and (data := os.read(self._file, CONTENT_LEAF)):
                 self._hasher.update(data)
@@ -96,27 +96,27 @@ class PartialFile:
         view = memoryview(data).cast("B")
         with self._lock:
             if self._file < 0:
-                raise ContentError(f"{self._what}: nobody waits for it any more")
+                raise ContentError(f"{self._what}: the download has ended already")
             check_size(self.size + len(view) or 1, self.max_bytes, self._what)
             self._hasher.update(view)
             while len(view):
                 view = view[os.write(self._file, view) :]
 
-    def check(self, wanted: Cid | Digest | None) -> Cid:
-        """Return the CID of what was written; Mismatch when another was wanted."""
+    def check(self, expected: Cid | Digest | None) -> Cid:
+        """Return the CID of the bytes written; Mismatch when they are not the expected content."""
         check_size(self.size, self.max_bytes, self._what)
-        found = self._hasher.finish()
-        if wanted is not None and not is_named(found, wanted):
+        cid = self._hasher.finish()
+        if expected is not None and not is_named(cid, expected):
             raise Mismatch(
-                f"{self._what}: expected {name_of(wanted)}, got {self.size} bytes that are {found}"
+                f"{self._what}: expected {name_of(expected)}, got {self.size} bytes that are {cid}"
             )
-        return found
+        return cid
 
     def place(self, target: Path, sync: bool, mode: int = 0o444) -> None:
         """Move the file to its place, in one step. Blocks."""
         with self._lock:
             if self._file < 0:
-                raise ContentError(f"{self._what}: nobody waits for it any more")
+                raise ContentError(f"{self._what}: the download has ended already")
             os.fchmod(self._file, mode)
             if sync:
                 os.fsync(self._file)

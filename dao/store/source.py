@@ -1,4 +1,4 @@
-"""What every store of content offers: sources give verified files, stores also take content and keep it."""
+"""The interfaces of content: sources give verified files, stores also take content and pin it."""
 
 from pathlib import Path
 from typing import Protocol
@@ -10,11 +10,11 @@ MAX_CONTENT = 8 << 30  # bytes of one content, unless a caller knows better
 
 
 class Source(Protocol):
-    """Where content can be had from. Every call is bounded in time and bytes."""
+    """A place to get content from. Every call is bounded in time and bytes."""
 
     @property
     def name(self) -> str:
-        """What it is called in messages."""
+        """Its name in messages."""
         ...
 
     async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
@@ -25,7 +25,7 @@ class Source(Protocol):
         ...
 
     async def has(self, content: Cid | Digest) -> bool:
-        """Tell whether it holds the content itself, without a check of the bytes."""
+        """Tell whether it has the content itself, without a check of the bytes."""
         ...
 
     async def resolve(self, digest: Digest) -> Cid:

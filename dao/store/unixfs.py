@@ -41,22 +41,22 @@ def parse_node(block: bytes) -> list[DagLink]:
 def _links(block: bytes) -> list[DagLink]:
     if len(block) > MAX_BLOCK:
         raise ValueError
-    found: list[tuple[Cid, int]] = []
+    children: list[tuple[Cid, int]] = []
     at = 0
-    while block[at] == 0x12 and len(found) < CONTENT_LINKS:
+    while block[at] == 0x12 and len(children) < CONTENT_LINKS:
         length, at = _varint(block, at + 1)
         entry, at = block[at : at + length], at + length
         total, end = _varint(entry, 41)
         if entry[:2] != _LINK_HEAD or entry[38:41] != b"\x12\x00\x18" or end != len(entry):
             raise ValueError
-        found.append((Cid.from_bytes(entry[2:38]), total))
+        children.append((Cid.from_bytes(entry[2:38]), total))
     length, at = _varint(block, at + 1)
     _, at = _varint(block, at + 3)  # the sum of the sizes: compared by encoding again
     sizes = []
     while at < len(block):
         size, at = _varint(block, at + 1)
         sizes.append(size)
-    return [DagLink(cid, size, total) for (cid, total), size in zip(found, sizes, strict=True)]
+    return [DagLink(cid, size, total) for (cid, total), size in zip(children, sizes, strict=True)]
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
@@ -70,7 +70,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
     raise ValueError
 
 
-def root_part(root: Cid, block: bytes) -> Part:
+def read_root(root: Cid, block: bytes) -> Part:
     """Return the whole content as a part, read off its root block; DecodeError when it is not a root."""
     if root.codec is ContentCodec.RAW:
         if not 0 < len(block) <= CONTENT_LEAF:
@@ -86,7 +86,7 @@ def root_part(root: Cid, block: bytes) -> Part:
     return Part(root, 0, size, full)
 
 
-def parts_of(block: bytes, part: Part) -> list[Part]:
+def read_parts(block: bytes, part: Part) -> list[Part]:
     """Return the children of the node that holds `part`; DecodeError unless they are shaped as the protocol says.
 
     Every child but the last is full: the size of a part fixes their number, their sizes and their codecs.

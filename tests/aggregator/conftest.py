@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from tests.aggregator.assignment import Assignment
 
 
@@ -19,9 +19,9 @@ def assignment(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def evaluator(
     assignment: Assignment, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Evaluator]:
+) -> AsyncIterator[GradientClient]:
     """One process for a module: torch takes seconds to import."""
-    made = Evaluator(
+    made = GradientClient(
         assignment.app, Path(sys.executable), tmp_path_factory.mktemp("evaluator"), limit=60, threads=1
     )
     yield made

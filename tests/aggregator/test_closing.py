@@ -9,7 +9,7 @@ import pytest
 
 from aggregator.daemon import RunningSuperlink
 from aggregator.journal import SuperlinkJournal
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.core.types import Phase, RoundId, Status, Wei
@@ -56,7 +56,7 @@ async def ended(playing: "asyncio.Task[None]") -> None:
 async def test_closing__stopped_before_its_block_and_one_more_commit_in_the_journal__closed_as_sent(
     network: Network,
     assignment: Assignment,
-    evaluator: Evaluator,
+    evaluator: GradientClient,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -106,7 +106,7 @@ async def test_closing__stopped_before_its_block_and_one_more_commit_in_the_jour
 async def test_forced_commits__a_reorg_swaps_them__the_result_states_them_as_the_chain_does(
     network: Network,
     assignment: Assignment,
-    evaluator: Evaluator,
+    evaluator: GradientClient,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

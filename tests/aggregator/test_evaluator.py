@@ -10,7 +10,7 @@ import pytest_asyncio
 import torch
 from safetensors.torch import save_file
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.core.constants import GAUSS_LEGENDRE
 from dao.core.errors import AppCrashed, AppError, AppTimeout
 
@@ -30,7 +30,7 @@ def train(model, data, *, seed, round):
 def loss(model, batch):
     return torch.nn.functional.cross_entropy(model(batch["x"]), batch["y"].long())
 """
-Make = Callable[..., Evaluator]
+Make = Callable[..., GradientClient]
 Models = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor], Path, Path]  # base, model, and their files
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -93,11 +93,11 @@ def models(tmp_path: Path) -> Models:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def warm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Evaluator]:
+async def warm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GradientClient]:
     """One process for the tests that leave it whole: torch takes seconds to import."""
     folder = tmp_path_factory.mktemp("warm")
     (folder / "app.py").write_text(APP)
-    evaluator = Evaluator(folder, Path(sys.executable), folder / "scratch", limit=60, threads=1)
+    evaluator = GradientClient(folder, Path(sys.executable), folder / "scratch", limit=60, threads=1)
     yield evaluator
     await evaluator.stop()
 
@@ -106,11 +106,13 @@ async def warm(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Evalua
 async def make(tmp_path: Path) -> AsyncIterator[Make]:
     made = []
 
-    def start(text: str = APP, limit: float = 60) -> Evaluator:
+    def start(text: str = APP, limit: float = 60) -> GradientClient:
         folder = tmp_path / "app"
         folder.mkdir()
         (folder / "app.py").write_text(text)
-        made.append(Evaluator(folder, Path(sys.executable), tmp_path / "scratch", limit=limit, threads=1))
+        made.append(
+            GradientClient(folder, Path(sys.executable), tmp_path / "scratch", limit=limit, threads=1)
+        )
         return made[-1]
 
     yield start
@@ -129,7 +131,7 @@ async def test_open__parameter_that_the_state_does_not_hold__refused(make: Make)
 
 
 async def test_gate_gradient__three_batches__is_minus_torchs_mean_gradient(
-    warm: Evaluator, models: Models, shard: Path
+    warm: GradientClient, models: Models, shard: Path
 ) -> None:
     base, model, base_path, _ = models
     evaluated = await warm.gate_gradient(base_path, shard)
@@ -141,7 +143,7 @@ async def test_gate_gradient__three_batches__is_minus_torchs_mean_gradient(
 
 
 async def test_reference_gradient__two_points__is_their_mean(
-    warm: Evaluator, models: Models, shard: Path
+    warm: GradientClient, models: Models, shard: Path
 ) -> None:
     base, model, base_path, model_path = models
     await warm.gate_gradient(base_path, shard)  # nothing of an earlier gradient may stay
@@ -151,7 +153,7 @@ async def test_reference_gradient__two_points__is_their_mean(
 
 
 async def test_loss__dropout_in_the_app__is_the_mean_without_it(
-    warm: Evaluator, models: Models, shard: Path
+    warm: GradientClient, models: Models, shard: Path
 ) -> None:
     from safetensors.torch import load_file
 

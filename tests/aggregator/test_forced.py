@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from aggregator.daemon import RunningSuperlink
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import exit_code
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.events import Contested, Dismissed, Finalized, Voided
-from dao.chain.track import BlockRef
 from dao.core.commits import SignedCommit
 from dao.core.errors import NotFound, RuleError, WireError
 from dao.core.formats.manifest import Manifest
@@ -48,7 +48,7 @@ class Stubborn(Node):
 
 
 @pytest.fixture
-def make(network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path) -> Any:
+def make(network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path) -> Any:
     async def make(**changes: Any) -> World:
         """Three nodes, of which the last is stubborn."""
         world = await World.make(network, assignment, tmp_path / "superlink", evaluator, **changes)
@@ -133,7 +133,7 @@ async def close_early(world: World, running: RunningSuperlink, left_out: asyncio
 
 @pytest.mark.parametrize("moment", ["before the reveals", "before the result"])
 async def test_round__superlink_leaves_a_commit_out__is_forced_while_closed_and_counted(
-    make: Any, evaluator: Evaluator, tmp_path: Path, moment: str
+    make: Any, evaluator: GradientClient, tmp_path: Path, moment: str
 ) -> None:
     """The second moment finds a Superlink with a result, which the chain refuses."""
     world = await make()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aggregator.journal import SuperlinkJournal
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import exit_code
 from dao.chain.client import Chain
 from dao.chain.contracts import Distributor
@@ -98,7 +98,7 @@ def prepare(world: World) -> str:
         f'shards = "{world.assignment.shards}"',
         f'stores = ["{world.assignment.store}"]',
         "[chain]",
-        f'url = "{world.network.anvil.ws}"',
+        f'rpc = "{world.network.anvil.ws}"',
     )
     (world.home / "config.toml").write_text("\n".join(lines))
     world.network.deployment.save(world.home / "deployment.json")
@@ -133,7 +133,7 @@ async def test_failpoints__all_in_the_source__are_tried() -> None:
 
 
 async def test_superlink__killed_at_every_step__completes_its_rounds_and_pays_once(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     home = tmp_path / "superlink"
     home.mkdir()

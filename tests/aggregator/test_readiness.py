@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aggregator import readiness
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.chain.contracts import Registry, Token
 from dao.chain.deploy import TOKEN
 from dao.core.types import Phase, Wei
@@ -40,7 +40,7 @@ class StatusLog:
 async def test_round__members_missing__told_once_a_change_and_opens_when_the_last_one_joins(
     network: Network,
     assignment: Assignment,
-    evaluator: Evaluator,
+    evaluator: GradientClient,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -60,7 +60,7 @@ async def test_round__members_missing__told_once_a_change_and_opens_when_the_las
 
 
 async def test_round__bond_and_member_missing__both_are_told_and_it_opens_when_the_bond_is_there(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(
         network, assignment, tmp_path, evaluator, members=0, superlink_bond=Wei(RULES.superlink_bond + TOKEN)
@@ -83,7 +83,7 @@ async def test_round__bond_and_member_missing__both_are_told_and_it_opens_when_t
 
 
 async def test_start__operator_without_gas__told(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path, evaluator, members=1)
     async with world.superlink() as running:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from aggregator.collection import Collection
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import exit_code
 from dao.content.tensor_files import compute_update_limit
 from dao.core.commits import Reveal
@@ -169,7 +169,7 @@ def cast(world: World) -> dict[str, Node]:
 
 
 async def test_round__nodes_of_every_bad_kind__are_named_and_the_others_paid(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     patient = Patient(evaluator)
     world = await World.make(network, assignment, tmp_path, patient, 7 + len(INVALID) + 3)
@@ -223,7 +223,7 @@ FLOATS = {"nan": np.nan, "infinity": -np.inf, "denormal": 1e-42, "off the grid":
 
 
 async def test_round__float32_values_out_of_range__name_their_tensor(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path, evaluator, 7, codec=Codec.FLOAT32)
     for node, value in zip(world.nodes[2:], FLOATS.values(), strict=True):

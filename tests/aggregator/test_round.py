@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.chain.signer import Signer
 from dao.core.errors import Refused
 from dao.core.types import Phase, RoundId, Status
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_rounds__honest_nodes__are_posted_one_upon_the_other(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path, evaluator)
     async with world.superlink() as running:
@@ -36,7 +36,7 @@ async def test_rounds__honest_nodes__are_posted_one_upon_the_other(
 
 
 async def test_round__scores_not_computed_yet__members_can_have_the_new_model(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     patient = Patient(evaluator)
     patient.score.clear()
@@ -59,7 +59,7 @@ async def test_round__scores_not_computed_yet__members_can_have_the_new_model(
 
 @pytest.mark.kubo
 async def test_round__superlink_with_an_ipfs_node__all_that_an_auditor_needs_is_kept_there(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     kubo = await start_kubo(tmp_path / "kubo")
     store = KuboStore(kubo.api, DiskStore(tmp_path / "cache"))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from aggregator.daemon import RunningSuperlink, open_superlink
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import exit_code
 from dao.chain.contracts import Call, Coordinator, Distributor
 from dao.chain.deploy import TOKEN, timelock_execute
@@ -37,7 +37,7 @@ async def open_round(world: World) -> None:
 
 
 async def test_rounds__rules_changed_while_one_is_open__each_by_its_own_and_audits_pass(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path / "superlink", evaluator)
     changed = replace(
@@ -92,7 +92,7 @@ async def successor(world: World, home: Path) -> AsyncIterator[RunningSuperlink]
 
 
 async def test_superlink__replaced_while_its_round_is_open__ends_it_then_the_other_plays(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path / "first", evaluator)
     await open_round(world)
@@ -116,7 +116,7 @@ async def test_superlink__replaced_while_its_round_is_open__ends_it_then_the_oth
 
 
 async def test_superlink__replaced_and_gone__its_round_is_aborted_when_due_and_another_played(
-    network: Network, assignment: Assignment, evaluator: Evaluator, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path / "first", evaluator)
     await open_round(world)

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 import torch
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.app.preflight import try_loss
 from dao.core.errors import AppError
 from tests.aggregator.test_evaluator import network, save, shard
@@ -49,10 +49,10 @@ def loss(model, batch):
 """
 
 
-def evaluator_in(folder: Path, code: str) -> Evaluator:
+def evaluator_in(folder: Path, code: str) -> GradientClient:
     folder.mkdir(exist_ok=True)
     (folder / "app.py").write_text(code)
-    return Evaluator(folder, Path(sys.executable), folder / "scratch", limit=60, threads=1)
+    return GradientClient(folder, Path(sys.executable), folder / "scratch", limit=60, threads=1)
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def turned_on(switch: Path) -> Iterator[None]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def switched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Evaluator, Path]]:
+async def switched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[GradientClient, Path]]:
     """One warm process whose app goes by chance where the files of a folder tell it to."""
     folder = tmp_path_factory.mktemp("switched")
     evaluator = evaluator_in(folder, f"HERE = {str(folder) + '/'!r}\n{SWITCHES}")
@@ -81,14 +81,14 @@ def base(tmp_path: Path) -> Path:
 
 
 async def test_try_loss__app_without_chance__passes(
-    switched: tuple[Evaluator, Path], base: Path, shard: Path
+    switched: tuple[GradientClient, Path], base: Path, shard: Path
 ) -> None:
     await try_loss(switched[0], base, shard)
 
 
 @pytest.mark.parametrize("where", ["loss", "data"])
 async def test_try_loss__by_chance__is_told(
-    switched: tuple[Evaluator, Path], base: Path, shard: Path, where: str
+    switched: tuple[GradientClient, Path], base: Path, shard: Path, where: str
 ) -> None:
     with (
         turned_on(switched[1] / where),
@@ -98,9 +98,9 @@ async def test_try_loss__by_chance__is_told(
 
 
 async def test_try_loss__model_made_by_chance__is_told_by_a_second_process(
-    switched: tuple[Evaluator, Path], base: Path, shard: Path
+    switched: tuple[GradientClient, Path], base: Path, shard: Path
 ) -> None:
-    other = Evaluator(switched[1], Path(sys.executable), switched[1] / "other", limit=60, threads=1)
+    other = GradientClient(switched[1], Path(sys.executable), switched[1] / "other", limit=60, threads=1)
     try:
         with turned_on(switched[1] / "model"), pytest.raises(AppError, match="give it a fixed seed"):
             await try_loss(switched[0], base, shard, other)
@@ -109,7 +109,7 @@ async def test_try_loss__model_made_by_chance__is_told_by_a_second_process(
 
 
 async def test_try_loss__data_goes_by_the_files_name__is_told(
-    switched: tuple[Evaluator, Path], base: Path, shard: Path
+    switched: tuple[GradientClient, Path], base: Path, shard: Path
 ) -> None:
     other = shard.with_name("shard.other")
     await asyncio.to_thread(shutil.copy, shard, other)

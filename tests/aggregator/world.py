@@ -12,14 +12,14 @@ import numpy as np
 from aggregator.collection import Collection
 from aggregator.daemon import RunningSuperlink, open_superlink
 from aggregator.settings import SuperlinkSettings
-from dao.app.gradient_client import Evaluated, Evaluator
+from dao.app.gradient_client import GradientClient, GradientFile
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry, Token
 from dao.chain.deploy import grant
 from dao.chain.event_types import Event
 from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
-from dao.chain.track import BlockRef
 from dao.content.tensor_files import open_model
 from dao.core.commits import Reveal, SignedCommit
 from dao.core.errors import NotFound
@@ -40,20 +40,20 @@ from tests.support import RULES, Member, Network
 E = TypeVar("E", bound=Event)
 
 
-class Patient(Evaluator):
+class Patient(GradientClient):
     """Lets rounds wait before their gate gradient, or before their scores, so that a test can be there in time."""
 
-    def __init__(self, evaluator: Evaluator) -> None:
+    def __init__(self, evaluator: GradientClient) -> None:
         self._evaluator = evaluator
         self.go, self.score = asyncio.Event(), asyncio.Event()
         self.go.set()
         self.score.set()
 
-    async def gate_gradient(self, base: Path, shard: Path) -> Evaluated:
+    async def gate_gradient(self, base: Path, shard: Path) -> GradientFile:
         await self.go.wait()
         return await self._evaluator.gate_gradient(base, shard)
 
-    async def reference_gradient(self, base: Path, model: Path, shard: Path) -> Evaluated:
+    async def reference_gradient(self, base: Path, model: Path, shard: Path) -> GradientFile:
         await self.score.wait()
         return await self._evaluator.reference_gradient(base, model, shard)
 
@@ -92,7 +92,7 @@ class World:
     rules: Rules
     bonded: Member
     members: list[Member]
-    evaluator: Evaluator
+    evaluator: GradientClient
     nodes: list["Node"] = field(default_factory=list)
 
     @classmethod
@@ -101,7 +101,7 @@ class World:
         network: Network,
         assignment: Assignment,
         home: Path,
-        evaluator: Evaluator,
+        evaluator: GradientClient,
         members: int = 3,
         operator: Signer | None = None,
         **changes: Any,

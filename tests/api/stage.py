@@ -122,7 +122,7 @@ async def caught_up(stage: Stage, running: RunningApi) -> None:
     """Wait until what the chain has now can be read."""
     head = int(await asyncio.to_thread(stage.network.anvil.request, "eth_blockNumber"), 16)
     async with asyncio.timeout(LIMIT):
-        await running.services.index.reached(BlockNumber(head))
+        await running.deps.index.wait_for_block(BlockNumber(head))
 
 
 def checked(answer: httpx.Response, code: int) -> Any:

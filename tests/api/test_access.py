@@ -98,14 +98,14 @@ async def test_changing__as_anyone_but_the_signed_in_member__refused(stage: Stag
             assert (await other.post("/relay/delegate", known["/relay/delegate"], 422))[
                 "type"
             ] == "bad-signature"
-        session = next(iter(running.services.sessions._sessions))
-        old = running.services.sessions._sessions[session]
-        running.services.sessions._clock = lambda: old.expires_at
+        session = next(iter(running.deps.sessions._sessions))
+        old = running.deps.sessions._sessions[session]
+        running.deps.sessions._clock = lambda: old.expires_at
         for path, body in known.items():
             assert (await who.post(path, body, 401))["type"] == "no-session"
-        running.services.sessions._clock = time.time
-        assert running.services.relayer is not None
-        assert running.services.relayer._ledger.pending() == []
+        running.deps.sessions._clock = time.time
+        assert running.deps.relayer is not None
+        assert running.deps.relayer._jobs.list_pending() == []
 
 
 async def test_logout__a_session__is_over(stage: Stage) -> None:

@@ -23,8 +23,8 @@ async def test_relay__no_ether_left__says_so_and_goes_on_once_there_is_some(own_
         assert problem["type"] == "relay-dry"
         assert (await who.get("/network"))["relay"]["balance_wei"] == "0"
         own_stage.network.anvil.fund(relayer.address, Wei(10**18))
-        assert running.services.relayer is not None
-        await running.services.relayer.refresh()
+        assert running.deps.relayer is not None
+        await running.deps.relayer.refresh()
         await who.mined(await who.post("/relay/delegate", body, 202))
 
 
@@ -50,8 +50,8 @@ async def test_relay__the_days_budget_or_an_accounts_is_used_up__says_when_again
         assert remaining < own_stage.settings().relay.budget_per_day
     # the budget is of the day, not of the process
     async with own_stage.open(relay={"per_account": 1}) as running:
-        assert running.services.relayer is not None
-        assert running.services.relayer.remaining() == remaining
+        assert running.deps.relayer is not None
+        assert running.deps.relayer.get_remaining() == remaining
 
 
 async def test_requests__too_many__429_with_the_time_to_wait(own_stage: Stage) -> None:
@@ -136,9 +136,9 @@ async def test_network__asked_again_with_its_tag__304_until_it_changes(own_stage
         same = await who.http.get(f"{BASE}/network", headers=tag)
         assert (same.status_code, same.content) == (304, b"")
         assert same.headers["etag"] == first.headers["etag"]
-        version = running.services.version
+        version = running.deps.version
         own_stage.pass_time(5)
         async with asyncio.timeout(LIMIT):
-            while running.services.version == version:  # noqa: ASYNC110  (read once a second)
+            while running.deps.version == version:  # noqa: ASYNC110  (read once a second)
                 await asyncio.sleep(0.05)
         assert (await who.http.get(f"{BASE}/network", headers=tag)).status_code == 200

@@ -7,7 +7,7 @@ from dao.chain.contracts import Coordinator
 from dao.chain.deploy import TOKEN, timelock_execute
 from dao.core.types import Address, TaskId, Wei, hex_of
 from dao.gov import drafts
-from dao.gov.action_json import kind_of
+from dao.gov.action_json import get_kind
 from dao.gov.actions import (
     Action,
     Admit,
@@ -35,17 +35,17 @@ def test_read__what_is_shown__the_same_action_with_units_in_names() -> None:
         SetVotingDelay(60),
     ]
     for action in actions:
-        assert drafts.read(kind_of(action), drafts.shown(action)) == action
-    assert drafts.shown(actions[1]) == {"to": hex_of(TO), "amount_wei": "3"}
-    rules = drafts.shown(actions[0])["rules"]
+        assert drafts.read(get_kind(action), drafts.show_fields(action)) == action
+    assert drafts.show_fields(actions[1]) == {"to": hex_of(TO), "amount_wei": "3"}
+    rules = drafts.show_fields(actions[0])["rules"]
     assert {"commit_period_seconds", "min_stake_wei", "quorum"} <= set(rules)
-    assert drafts.shown(actions[4]) == {"seconds": 60}
+    assert drafts.show_fields(actions[4]) == {"seconds": 60}
 
 
 async def test_preview__a_task__its_funds_are_approved_before(stage: Stage) -> None:
     action = CreateTask(replace(RULES, superlink=TO), Wei(TOKEN))
     async with stage.open() as running, member(running, stage.members[0]) as anyone:
-        form = {"title": "A task", "actions": [{"kind": "create_task", "fields": drafts.shown(action)}]}
+        form = {"title": "A task", "actions": [{"kind": "create_task", "fields": drafts.show_fields(action)}]}
         draft = await anyone.post("/drafts/preview", form)
     assert draft["warnings"] == []
     assert len(draft["words"]) == len(draft["calldatas"]) == 2
@@ -121,7 +121,7 @@ async def test_preview__settings_that_are_refused_or_lock_the_dao__warned(stage:
         SetQuorum(99),
         SetThreshold(Wei(10**9 * TOKEN)),
     ]
-    wanted = [{"kind": kind_of(action), "fields": drafts.shown(action)} for action in actions]
+    wanted = [{"kind": get_kind(action), "fields": drafts.show_fields(action)} for action in actions]
     async with stage.open() as running, member(running, stage.members[0]) as anyone:
         draft = await anyone.post("/drafts/preview", {"title": "Too much", "actions": wanted})
     assert draft["warnings"] == [
@@ -136,7 +136,7 @@ async def test_preview__settings_that_are_refused_or_lock_the_dao__warned(stage:
 
 async def test_preview__a_task_whose_challenges_are_not_decided_in_time__warned(stage: Stage) -> None:
     task = CreateTask(replace(RULES, superlink=TO, resolve_period=115), Wei(0))
-    form = {"title": "A task", "actions": [{"kind": "create_task", "fields": drafts.shown(task)}]}
+    form = {"title": "A task", "actions": [{"kind": "create_task", "fields": drafts.show_fields(task)}]}
     async with stage.open() as running, member(running, stage.members[0]) as anyone:
         [said] = (await anyone.post("/drafts/preview", form))["warnings"]
     assert said.startswith("create_task: a challenge could not be decided in time, and would void")

@@ -173,7 +173,7 @@ async def test_rules__of_a_task__named_as_in_actions(trained: Trained) -> None:
         action = drafts.read("create_task", {"rules": {**rules}, "funds_wei": "7"})
         assert isinstance(action, CreateTask)
         assert action.funds == Wei(7)
-        assert set(rules) == set(drafts.shown(action)["rules"])
+        assert set(rules) == set(drafts.show_fields(action)["rules"])
 
 
 async def test_reads__of_what_is_not_there__404_or_nothing(trained: Trained) -> None:

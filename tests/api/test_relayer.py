@@ -10,12 +10,12 @@ import pytest
 
 from dao.api.http.problems import Problem
 from dao.api.relay import relayer as module
-from dao.api.relay.relay_jobs import JobState, RelayJobs, Space
+from dao.api.relay.relay_jobs import JobState, NonceSpace, RelayJobs
 from dao.api.relay.relayer import MAX_DATA, Budget, Relayer
 from dao.chain.account import NoMoney
+from dao.chain.broadcaster import SEND
 from dao.chain.contracts import Call
-from dao.chain.rpc import Answered
-from dao.chain.sender import SEND
+from dao.chain.rpc import NodeError
 from dao.core.errors import RpcError, RuleError
 from dao.core.types import Address, Wei
 
@@ -45,7 +45,7 @@ class Sender:
         self.sent: list[str] = []
         self._fails = fails
 
-    async def send(self, call: Call, key: str, told: Any = None, most_gas: int | None = None) -> Any:
+    async def send(self, call: Call, key: str, on_hash: Any = None, most_gas: int | None = None) -> Any:
         assert most_gas == MAX_GAS
         self.sent.append(call.label)
         if call.label in self._fails:
@@ -54,8 +54,8 @@ class Sender:
         return SimpleNamespace(hash=bytes(32), block=1, gas_used=1)
 
 
-def answer(method: str, message: str, code: int = -32000) -> Answered:
-    return Answered(method, {"code": code, "message": message})
+def answer(method: str, message: str, code: int = -32000) -> NodeError:
+    return NodeError(method, {"code": code, "message": message})
 
 
 async def pass_() -> None:
@@ -71,14 +71,14 @@ async def settled(relayer: Relayer, job: str) -> None:
 
 @pytest.fixture
 def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Relayer, Sender, RelayJobs]]:
-    monkeypatch.setattr(module, "_AGAIN_SECONDS", 0.01)
-    monkeypatch.setattr(module, "_AGAIN_MOST", 0.01)
-    monkeypatch.setattr(module, "_TOLD_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_RETRY_MAX", 0.01)
+    monkeypatch.setattr(module, "_HASH_SECONDS", 0.01)
 
     def make(**fails: Callable[[], Exception]) -> tuple[Relayer, Sender, RelayJobs]:
-        sender, ledger = Sender(fails), RelayJobs(tmp_path / "ledger.db")
+        sender, jobs = Sender(fails), RelayJobs(tmp_path / "relay.db")
         budget = Budget(Wei(10**18), 20, MAX_GAS)
-        return Relayer(cast("Any", Chain()), cast("Any", sender), ledger, budget), sender, ledger
+        return Relayer(cast("Any", Chain()), cast("Any", sender), jobs, budget), sender, jobs
 
     return make
 
@@ -93,18 +93,18 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple
 async def test_relayer__the_node_will_never_take_a_job__it_has_failed_and_the_next_is_done(
     make: Any, refused: Callable[[], Exception]
 ) -> None:
-    relayer, sender, ledger = make(second=refused)
+    relayer, sender, jobs = make(second=refused)
     await relayer.refresh()
-    await relayer.submit(Space.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
-    bad = await relayer.submit(Space.GOVERNOR, ONE, 1, 0, Call(CONTRACT, b"2", "second"), pass_)
-    good = await relayer.submit(Space.GOVERNOR, TWO, 0, 0, Call(CONTRACT, b"3", "third"), pass_)
+    await relayer.submit(NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    bad = await relayer.submit(NonceSpace.GOVERNOR, ONE, 1, 0, Call(CONTRACT, b"2", "second"), pass_)
+    good = await relayer.submit(NonceSpace.GOVERNOR, TWO, 0, 0, Call(CONTRACT, b"3", "third"), pass_)
     running = asyncio.create_task(relayer.run())
     await settled(relayer, good.id)
     running.cancel()
     assert sender.sent == ["first", "second", "third"]
     assert relayer.find(bad.id).state is JobState.FAILED
     assert relayer.find(bad.id).detail
-    assert ledger.pending() == []
+    assert jobs.list_pending() == []
 
 
 async def test_relayer__the_node_cannot_just_now__the_job_is_tried_again(make: Any) -> None:
@@ -117,7 +117,7 @@ async def test_relayer__the_node_cannot_just_now__the_job_is_tried_again(make: A
 
     relayer, sender, _ = make(first=fail)
     await relayer.refresh()
-    job = await relayer.submit(Space.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    job = await relayer.submit(NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
     running = asyncio.create_task(relayer.run())
     await settled(relayer, job.id)
     running.cancel()
@@ -148,7 +148,7 @@ async def test_relayer__the_node_refuses_a_broadcast_for_now__the_job_is_tried_a
 
     relayer, sender, _ = make(first=fail)
     await relayer.refresh()
-    job = await relayer.submit(Space.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    job = await relayer.submit(NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
     running = asyncio.create_task(relayer.run())
     await settled(relayer, job.id)
     running.cancel()
@@ -170,24 +170,24 @@ async def test_relayer__the_node_refuses_a_broadcast_for_now__the_job_is_tried_a
 async def test_relayer__the_node_refuses_for_too_long__the_job_has_failed_with_the_reason_and_the_next_is_done(
     make: Any, monkeypatch: pytest.MonkeyPatch, refused: RpcError
 ) -> None:
-    monkeypatch.setattr(module, "_REFUSED_SECONDS", 0.05)
-    relayer, sender, ledger = make(first=lambda: refused)
+    monkeypatch.setattr(module, "_REJECTED_SECONDS", 0.05)
+    relayer, sender, jobs = make(first=lambda: refused)
     await relayer.refresh()
-    bad = await relayer.submit(Space.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
-    good = await relayer.submit(Space.GOVERNOR, TWO, 0, 0, Call(CONTRACT, b"2", "second"), pass_)
+    bad = await relayer.submit(NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    good = await relayer.submit(NonceSpace.GOVERNOR, TWO, 0, 0, Call(CONTRACT, b"2", "second"), pass_)
     running = asyncio.create_task(relayer.run())
     await settled(relayer, good.id)
     running.cancel()
     assert sender.sent.count("first") > 1
     failed = relayer.find(bad.id)
     assert (failed.state, failed.cost, failed.detail) == (JobState.FAILED, 0, str(refused))
-    assert ledger.pending() == []
+    assert jobs.list_pending() == []
 
 
 async def test_relayer__the_chain_is_away__the_job_waits_for_it_however_long(
     make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_REFUSED_SECONDS", 0.0)
+    monkeypatch.setattr(module, "_REJECTED_SECONDS", 0.0)
     left = 10
 
     def fail() -> Exception:
@@ -199,7 +199,7 @@ async def test_relayer__the_chain_is_away__the_job_waits_for_it_however_long(
 
     relayer, sender, _ = make(first=fail)
     await relayer.refresh()
-    job = await relayer.submit(Space.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    job = await relayer.submit(NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
     running = asyncio.create_task(relayer.run())
     await settled(relayer, job.id)
     running.cancel()
@@ -207,9 +207,9 @@ async def test_relayer__the_chain_is_away__the_job_waits_for_it_however_long(
 
 
 async def test_relayer__more_data_than_nodes_take__is_refused_at_once(make: Any) -> None:
-    relayer, _, ledger = make()
+    relayer, _, jobs = make()
     await relayer.refresh()
     call = Call(CONTRACT, bytes(MAX_DATA + 1), "large")
     with pytest.raises(Problem, match=f"at most {MAX_DATA} are relayed"):
-        await relayer.submit(Space.GOVERNOR, ONE, 1, 0, call, pass_)
-    assert ledger.pending() == []
+        await relayer.submit(NonceSpace.GOVERNOR, ONE, 1, 0, call, pass_)
+    assert jobs.list_pending() == []

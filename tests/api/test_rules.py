@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from dao.chain.block_clock import moment
+from dao.chain.block_clock import format_time
 from dao.chain.deploy import TOKEN
 from dao.devnet.anvil import Anvil
 from tests.api.stage import BASE, DELAY, LIMIT, PARAMS, Member, caught_up, member
@@ -50,7 +50,7 @@ async def test_change_rules__from_preview_to_execution__in_words_of_then(trained
         await who.mined(await who.post("/relay/propose", body, 202))
         await in_state(who, number, "pending")
         voting = await who.get(f"/proposals/{number}")
-        from_to = f"from {moment(voting['starts_at'])} to {moment(voting['ends_at'])}"
+        from_to = f"from {format_time(voting['starts_at'])} to {format_time(voting['ends_at'])}"
         for act in ("queue", "execute"):
             early = await who.post(f"/relay/{act}", {"proposal": number}, 409)
             assert early["type"] == "not-active"
@@ -62,7 +62,7 @@ async def test_change_rules__from_preview_to_execution__in_words_of_then(trained
         await caught_up(stage, running)
         await who.mined(await who.post("/relay/queue", {"proposal": number}, 202))
         await in_state(who, number, "queued")
-        eta = moment((await who.get(f"/proposals/{number}"))["eta"])
+        eta = format_time((await who.get(f"/proposals/{number}"))["eta"])
         early = await who.post("/relay/execute", {"proposal": number}, 409)
         assert early["detail"] == f"the proposal is in the timelock until {eta}; it is executed from then on"
         [action] = (await who.get(f"/proposals/{number}"))["actions"]

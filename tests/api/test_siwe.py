@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dao.core.errors import DecodeError
 from dao.core.formats.address import address_of, checksummed
 from dao.core.types import Address, hex_of
-from dao.gov.siwe import SignIn, parse
+from dao.gov.siwe import SignIn, parse_sign_in
 
 SIGN_IN = SignIn(
     "dao.example:8460",
@@ -41,7 +41,7 @@ def test_parse__what_was_written__the_same(
     said = SignIn(
         "example.org", Address(address), statement, "https://example.org", 1, chain, nonce, when, when + 60
     )
-    assert parse(said.text()) == said
+    assert parse_sign_in(said.dump()) == said
 
 
 CHANGES: dict[str, Callable[[str], str]] = {
@@ -65,14 +65,14 @@ CHANGES: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_parse__anything_else__refused(name: str) -> None:
-    text = SIGN_IN.text()
+    text = SIGN_IN.dump()
     changed = CHANGES[name](text)
     assert changed != text
     with pytest.raises(DecodeError):
-        parse(changed)
+        parse_sign_in(changed)
 
 
 @given(st.text(max_size=400))
 def test_parse__any_text__only_decode_errors(text: str) -> None:
     with pytest.raises(DecodeError):
-        parse(text)
+        parse_sign_in(text)

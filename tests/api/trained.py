@@ -16,7 +16,7 @@ from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.settle import compute_result
 from dao.core.types import BlockNumber, RoundId, TaskId, Wei
 from dao.devnet.anvil import Anvil
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from tests.api.stage import LIMIT, PARAMS, Stage, govern
@@ -86,7 +86,7 @@ async def _propose(network: Network, owner: Signer) -> int:
         await sender.send(token.delegate(owner.address))
         await _pass(network, chain, 1)
         actions, text = Actions.of([token.transfer(owner.address, Wei(7))]), "# Seven wei\n\nFor the work."
-        number = proposal_id(actions, text)
+        number = compute_proposal_id(actions, text)
         await sender.send(governor.propose(actions, text))
         await _pass(network, chain, PARAMS.voting_delay + 1)
         await sender.send(governor.vote(number, Support.FOR, "why not"))

@@ -3,7 +3,7 @@
 import pytest
 import pytest_asyncio
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.conftest import assignment, evaluator
 from tests.audit.stage import Stage
@@ -16,7 +16,7 @@ __all__ = ["assignment", "evaluator"]
 async def stage(
     network: Network,
     assignment: Assignment,
-    evaluator: Evaluator,
+    evaluator: GradientClient,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Stage:
     return await Stage.make(network, assignment, evaluator, tmp_path_factory.mktemp("stage"))

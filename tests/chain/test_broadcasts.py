@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
+from dao.chain import send_policy
 from dao.chain import sender as sender_module
-from dao.chain.account import is_passing
+from dao.chain.broadcaster import SEND
 from dao.chain.contracts import Token
-from dao.chain.rpc import Answered
-from dao.chain.sender import SEND
+from dao.chain.rpc import NodeError
+from dao.chain.send_policy import is_passing
 from dao.chain.signer import Signer
 from dao.core.errors import RpcError
 from dao.core.types import Wei
@@ -36,7 +37,7 @@ async def test_node__lost_a_broadcast_and_refuses_it_for_good__given_up_with_its
     ):
         call = Token(chain).approve(network.deployment.token, Wei(1))
         proxy.instead = {SEND: [None, *[WRONG] * 20]}
-        with pytest.raises(Answered, match="oversized data"):
+        with pytest.raises(NodeError, match="oversized data"):
             await sender.send(call, "key", limit=SECONDS)
         assert proxy.asked[SEND] == 1 + 3
         assert sender._outbox.pending() == []
@@ -99,7 +100,7 @@ async def test_node__has_taken_it_and_refuses_it_when_sent_again__is_never_sent_
 ) -> None:
     monkeypatch.setattr(sender_module, "_REPEAT", 0.2)
     monkeypatch.setattr(sender_module, "_REFUSED_PAUSE", 0.01)
-    monkeypatch.setattr(sender_module, "_CANNOT", 0.1)
+    monkeypatch.setattr(send_policy, "CANNOT", 0.1)
     anvil, signer = network.anvil, Signer.ephemeral()
     async with (
         await connected(network, proxy.ws, patience=0.3) as chain,
@@ -130,7 +131,7 @@ async def test_node__has_taken_it_and_refuses_it_when_sent_again__is_never_sent_
 async def test_node__is_behind_a_wall__a_broadcast_is_refused_for_now(
     network: Network, proxy: Proxy, status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender_module, "_CANNOT", 0.1)
+    monkeypatch.setattr(send_policy, "CANNOT", 0.1)
     signer = Signer.ephemeral()
     async with (
         await connected(network, proxy.http, patience=0.5) as chain,
@@ -138,7 +139,7 @@ async def test_node__is_behind_a_wall__a_broadcast_is_refused_for_now(
     ):
         call = Token(chain).approve(network.deployment.token, Wei(1))
         proxy.status = status
-        with pytest.raises(Answered) as refused:
+        with pytest.raises(NodeError) as refused:
             await sender.send(call, "key", limit=SECONDS)
         assert (refused.value.method, is_passing(refused.value)) == (SEND, True)
         proxy.status = 0
@@ -167,6 +168,6 @@ async def test_node__cannot_take_a_broadcast_until_time_is_up__its_reason_and_no
     signer = Signer.ephemeral()
     async with await connected(network, url) as chain, network.sender(chain, signer) as sender:
         proxy.instead = {SEND: [FULL] * 1000}
-        with pytest.raises(Answered, match="txpool is full"):
+        with pytest.raises(NodeError, match="txpool is full"):
             await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), limit=0.2)
         assert sender._outbox.pending() == []

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from dao.chain import client, cursor
+from dao.chain.contract_table import list_emitters
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.cursor import EventCursor
 from dao.chain.event_types import Event
-from dao.chain.events import EVENTS, Funded, Joined, Registered, Reorg, RoundOpened, StakeAdded, TaskCreated
+from dao.chain.events import Funded, Joined, Registered, Reorg, RoundOpened, StakeAdded, TaskCreated
 from dao.core.errors import Reorged
 from dao.core.types import BlockNumber
 from dao.devnet.anvil import start_anvil
@@ -194,7 +195,8 @@ async def test_cursor__kinds_and_task__only_those(network: Network) -> None:
         assert isinstance(found[1], Joined)
         assert (found[1].task, found[1].operator) == (task, members[0].operator.address)
         assert await is_quiet(joined)
-        kinds = (*EVENTS["TrainingCoordinator"], Registered, Funded)
+        (coordinator,) = list_emitters((TaskCreated,))
+        kinds = (*coordinator.events, Registered, Funded)
         mixed, seen = EventCursor(chain, network.deployment.block, kinds, other), list[Event | Reorg]()
         await take_until(mixed, seen, lambda: len(seen) >= 7)
         assert {type(event) for event in seen} == {TaskCreated, Funded, Joined, Registered}

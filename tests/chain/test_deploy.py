@@ -11,7 +11,15 @@ import pytest
 
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor, Registry, Token
-from dao.chain.deploy import TOKEN, Params, create_task, created_address, deploy, grant, timelock_execute
+from dao.chain.deploy import (
+    TOKEN,
+    Params,
+    compute_created_address,
+    create_task,
+    deploy,
+    grant,
+    timelock_execute,
+)
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Timelock
 from dao.chain.sender import Sender
@@ -79,7 +87,7 @@ def test_created_address__any_nonce__as_anvil_says(anvil: Anvil, nonce: int) -> 
     )
     anvil.request("evm_mine")  # whatever is still on its way into a block is in this one
     receipt = anvil.request("eth_getTransactionReceipt", digest)
-    assert receipt["contractAddress"] == hex_of(created_address(account, nonce))
+    assert receipt["contractAddress"] == hex_of(compute_created_address(account, nonce))
 
 
 async def test_grant__many_accounts__each_has_its_tokens(network: Network) -> None:

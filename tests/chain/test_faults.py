@@ -262,5 +262,5 @@ async def test_node__killed_and_started_again__one_line_at_once_and_one_when_it_
     finally:
         await asyncio.to_thread(anvil.kill)
     lost, back = lines()
-    assert lost.startswith(f"the chain is lost, and looked for until it is back: {url}: ")
+    assert lost.startswith(f"the chain is lost, and asked for until it is back: {url}: ")
     assert back.startswith(f"{url}: the chain is back after ")

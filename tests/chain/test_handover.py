@@ -6,18 +6,20 @@ from typing import Any
 import pytest
 
 from dao.chain.client import Chain
-from dao.chain.contracts import Call, Coordinator, Registry, Token, rules_fields
+from dao.chain.contract_table import FIELDS
+from dao.chain.contracts import Call, Coordinator, Registry, Token
 from dao.chain.deploy import TOKEN, grant, timelock_execute
-from dao.chain.events import topic_of
+from dao.chain.event_codec import get_topic
 from dao.chain.governance import ADMIN_ROLE, PROPOSER_ROLE, Actions, Governor, Support, Timelock
 from dao.chain.governance_events import Approval
-from dao.chain.handover import faults, hand_over
+from dao.chain.handover import find_faults, hand_over
 from dao.chain.interface import load
+from dao.chain.structs import rules_fields
 from dao.core.errors import ChainError, Reverted
 from dao.core.keccak import keccak256
 from dao.core.types import Address, BlockNumber, Digest, Wei, hex_of
 from dao.devnet.anvil import dev_signer
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from tests.support import RULES, Network
 
 DEPLOYER, FOUNDER = dev_signer(0), dev_signer(3)
@@ -72,14 +74,6 @@ OWNED: dict[
     },
 }
 SOURCES = Path(__file__).parents[2] / "contracts"
-PLACES = {
-    "TrainingCoordinator": "coordinator",
-    "SupernodeRegistry": "registry",
-    "RewardDistributor": "distributor",
-    "DaoGovernor": "governor",
-    "TimelockController": "timelock",
-    "DaoToken": "token",
-}
 
 
 async def test_hand_over__done__the_deployer_can_do_nothing(own_network: Network) -> None:
@@ -95,12 +89,12 @@ async def test_hand_over__done__the_deployer_can_do_nothing(own_network: Network
         for contract, functions in arguments.items():
             for name, values in functions.items():
                 data = load(contract).functions[name].encode(*values)
-                target = getattr(own_network.deployment, PLACES[contract])
+                target = getattr(own_network.deployment, FIELDS[contract])
                 with pytest.raises(Reverted):
                     await deployer.send(Call(target, data, name))
         at = chain.head()
         assert await Timelock(chain).min_delay(at) == 30
-        assert [fault async for fault in faults(chain, at)] == []
+        assert [fault async for fault in find_faults(chain, at)] == []
 
 
 def test_owned__every_function_with_an_owner__is_tried() -> None:
@@ -129,13 +123,13 @@ async def test_hand_over__an_operation_left_behind__said(own_network: Network) -
         timelock = Timelock(chain)
         trap = timelock.grant_role(PROPOSER_ROLE, DEPLOYER.address)
         await deployer.send(timelock.schedule([trap], Digest(bytes(32)), 5))
-        with pytest.raises(ChainError, match="scheduled by nobody's vote"):
+        with pytest.raises(ChainError, match="scheduled without a vote"):
             await hand_over(chain, deployer)
 
 
 async def test_faults__before_the_hand_over_and_after_theft__each_named(own_network: Network) -> None:
     async with own_network.chain() as chain, own_network.dao(chain) as deployer:
-        before = [fault async for fault in faults(chain, chain.head())]
+        before = [fault async for fault in find_faults(chain, chain.head())]
         deployer_hex, governor = DEPLOYER.address.hex(), own_network.deployment.governor.hex()
         for role in ("proposer", "executor", "canceller"):
             assert any(f"{deployer_hex} is {role} of the timelock" in fault for fault in before)
@@ -147,7 +141,7 @@ async def test_faults__before_the_hand_over_and_after_theft__each_named(own_netw
             Token(chain).delegate(DEPLOYER.address),
         ]
         await timelock_execute(chain, deployer, stolen)
-        after = "\n".join([fault async for fault in faults(chain, chain.head())])
+        after = "\n".join([fault async for fault in find_faults(chain, chain.head())])
         assert "the registry's owner" in after
         assert f"{deployer_hex} is admin of the timelock" in after
         assert "the treasury's delegate" in after
@@ -183,7 +177,7 @@ async def test_faults__taken_back_before_the_hand_over__none(own_network: Networ
             ]
             await timelock_execute(chain, deployer, calls)
         await hand_over(chain, deployer)
-        assert [fault async for fault in faults(chain, chain.head())] == []
+        assert [fault async for fault in find_faults(chain, chain.head())] == []
 
 
 async def pass_time(network: Network, chain: Chain, seconds: int) -> None:
@@ -192,12 +186,12 @@ async def pass_time(network: Network, chain: Chain, seconds: int) -> None:
     await chain.reach(BlockNumber(int(await chain.request("eth_blockNumber"), 16)), limit=30)
 
 
-async def test_faults__cancelled_after_its_vote_and_scheduled_again__is_by_nobodys_vote(
+async def test_faults__cancelled_after_its_vote_and_scheduled_again__is_without_a_vote(
     own_network: Network,
 ) -> None:
     """The operation has the id of one that was voted on: members think that it was cancelled."""
     actions, text = Actions.of([Call(ANYONE, b"", "nothing")]), "# Nothing"
-    governor_only = "scheduled by nobody's vote"
+    governor_only = "scheduled without a vote"
     async with own_network.chain() as chain, own_network.dao(chain) as deployer:
         timelock, governor, token = Timelock(chain), Governor(chain), Token(chain)
         await timelock_execute(
@@ -209,10 +203,10 @@ async def test_faults__cancelled_after_its_vote_and_scheduled_again__is_by_nobod
             await pass_time(own_network, chain, 1)
             await founder.send(governor.propose(actions, text))
             await pass_time(own_network, chain, await governor.voting_delay(chain.head()) + 1)
-            await founder.send(governor.vote(proposal_id(actions, text), Support.FOR))
+            await founder.send(governor.vote(compute_proposal_id(actions, text), Support.FOR))
             await pass_time(own_network, chain, await governor.voting_period(chain.head()) + 1)
             await founder.send(governor.queue(actions, text))
-        assert not [fault async for fault in faults(chain, chain.head()) if governor_only in fault]
+        assert not [fault async for fault in find_faults(chain, chain.head()) if governor_only in fault]
 
         cancel = load("TimelockController").functions["cancel"].encode(timelock.operation_of(actions, text))
         await deployer.send(Call(own_network.deployment.timelock, cancel, "cancel"))
@@ -222,7 +216,7 @@ async def test_faults__cancelled_after_its_vote_and_scheduled_again__is_by_nobod
             timelock.schedule([Call(ANYONE, b"", "nothing")], Digest(salt.to_bytes(32, "big")), 0)
         )
         assert await timelock.is_pending(timelock.operation_of(actions, text), chain.head())
-        assert len([fault async for fault in faults(chain, chain.head()) if governor_only in fault]) == 1
+        assert len([fault async for fault in find_faults(chain, chain.head()) if governor_only in fault]) == 1
 
 
 async def test_past__of_an_owner__no_others_are_read(
@@ -243,7 +237,7 @@ async def test_past__of_an_owner__no_others_are_read(
         monkeypatch.setattr(chain, "logs", noted)
         (approval,) = await chain.past(Approval, owner=treasury)
         assert (approval.owner, approval.value, len(read)) == (treasury, 2, 1)
-        said = [fault async for fault in faults(chain, chain.head())]
+        said = [fault async for fault in find_faults(chain, chain.head())]
         assert any("may take tokens of the treasury" in fault for fault in said)
-        topic = hex_of(topic_of(Approval))
+        topic = hex_of(get_topic(Approval))
         assert len([log for log in read if log["topics"][0] == topic]) == 2

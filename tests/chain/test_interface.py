@@ -10,11 +10,17 @@ import pytest
 from hexbytes import HexBytes
 from web3 import Web3
 
-from dao.chain import contracts, events
+from dao.api.routes.service import Contracts
+from dao.chain import events
+from dao.chain.contract_table import CONTRACTS, FIELDS, ContractRow
+from dao.chain.contracts import Contract, Votes
+from dao.chain.deployment import ADDRESSES, Deployment
+from dao.chain.event_codec import decode_log, get_topic
 from dao.chain.event_types import Event, SharedEvent
-from dao.chain.interface import CONTRACTS, FOLDER, load, refusals
+from dao.chain.interface import FOLDER, load, refusals
 from dao.chain.interface import encode as encode_values
 from dao.chain.reverts import SENTENCES, reverted
+from dao.chain.structs import rules_fields, rules_of
 from dao.core.errors import ChainError, DecodeError, RpcError
 from dao.core.types import Address, Digest, Result, Rules, Timestamp
 from tests.support import RULES
@@ -67,7 +73,15 @@ def own_fields(kind: type[Event]) -> list[str]:
     return [field.name for field in fields(kind)[len(fields(base)) :]]
 
 
-@pytest.mark.parametrize("name", CONTRACTS)
+def test_contract_table__its_rows__are_all_that_there_is() -> None:
+    assert tuple(field.name for field in fields(Deployment) if field.type is Address) == ADDRESSES
+    assert tuple(Contracts.model_fields) == ADDRESSES
+    assert set(FIELDS) == {path.stem for path in FOLDER.glob("*.json")}
+    classes = [*Contract.__subclasses__(), *Votes.__subclasses__()]
+    assert set(FIELDS) == {kind.name for kind in classes if kind is not Votes}
+
+
+@pytest.mark.parametrize("name", FIELDS)
 def test_functions__every_one__encoded_as_by_web3(name: str) -> None:
     oracle = Web3().eth.contract(abi=json.loads((FOLDER / f"{name}.json").read_text())["abi"])
     for function in load(name).functions.values():
@@ -77,11 +91,11 @@ def test_functions__every_one__encoded_as_by_web3(name: str) -> None:
         assert function.encode(*args).hex() == expected[2:], function.name
 
 
-@pytest.mark.parametrize("contract", events.EVENTS)
-def test_events__every_class__decoded_as_by_web3(contract: str) -> None:
-    oracle = Web3().eth.contract(abi=json.loads((FOLDER / f"{contract}.json").read_text())["abi"])
-    for kind in events.EVENTS[contract]:
-        codec = load(contract).events[kind.__name__]
+@pytest.mark.parametrize("row", CONTRACTS, ids=FIELDS)
+def test_events__every_class__decoded_as_by_web3(row: ContractRow) -> None:
+    oracle = Web3().eth.contract(abi=json.loads((FOLDER / f"{row.name}.json").read_text())["abi"])
+    for kind in row.events:
+        codec = load(row.name).events[kind.__name__]
         values = [sample(type_, 1) for _, type_, _ in codec.fields]
         topics = [codec.topic] + [
             encode_values((type_,), (value,), "topic")
@@ -99,7 +113,7 @@ def test_events__every_class__decoded_as_by_web3(contract: str) -> None:
             "transactionHash": "0x" + "22" * 32,
             "address": "0x" + "33" * 20,
         }
-        event = events.decode_log(log, Timestamp(9))
+        event = decode_log(log, Timestamp(9))
         assert type(event) is kind
         assert (event.block, event.timestamp, event.log_index, event.block_hash) == (5, 9, 2, b"\x11" * 32)
         assert not isinstance(event, SharedEvent) or event.contract == b"\x33" * 20
@@ -119,26 +133,26 @@ def test_events__every_class__decoded_as_by_web3(contract: str) -> None:
         theirs = [told["args"][name] for name, _, _ in codec.fields]
         for mine, other in zip(ours, theirs, strict=True):
             if isinstance(mine, Rules):
-                assert contracts.rules_fields(mine) == flat(other)
+                assert rules_fields(mine) == flat(other)
             elif isinstance(mine, Result):
                 assert tuple(getattr(mine, field.name) for field in fields(Result)) == flat(other)
             else:
                 assert mine == flat(other), kind
 
 
-@pytest.mark.parametrize("contract", events.EVENTS)
-def test_events__every_class__has_the_contracts_fields_in_order(contract: str) -> None:
-    for kind in events.EVENTS[contract]:
-        expected = [snake(name) for name, _, _ in load(contract).events[kind.__name__].fields]
+@pytest.mark.parametrize("row", CONTRACTS, ids=FIELDS)
+def test_events__every_class__has_the_contracts_fields_in_order(row: ContractRow) -> None:
+    for kind in row.events:
+        expected = [snake(name) for name, _, _ in load(row.name).events[kind.__name__].fields]
         assert own_fields(kind) == expected
 
 
-@pytest.mark.parametrize("contract", events.EVENTS)
-def test_events__every_one_of_ours__has_a_class(contract: str) -> None:
-    path = SOURCES / "interfaces" / f"I{contract}.sol"
+@pytest.mark.parametrize("row", CONTRACTS, ids=FIELDS)
+def test_events__every_one_of_ours__has_a_class(row: ContractRow) -> None:
+    path = SOURCES / "interfaces" / f"I{row.name}.sol"
     text = path.read_text() if path.exists() else ""
     declared = set(re.findall(r"^\s+event (\w+)\(", text, re.MULTILINE))
-    assert declared <= {kind.__name__ for kind in events.EVENTS[contract]}
+    assert declared <= {kind.__name__ for kind in row.events}
 
 
 @pytest.mark.parametrize(("kind", "struct"), [(Rules, "TaskRules"), (Result, "Result")])
@@ -150,7 +164,7 @@ def test_structs__python_and_solidity__have_the_same_fields_in_order(kind: type,
 
 
 def test_rules__to_the_abi_and_back__the_same() -> None:
-    assert events.rules_of(contracts.rules_fields(RULES)) == RULES
+    assert rules_of(rules_fields(RULES)) == RULES
 
 
 def test_refusals__every_error_of_the_interfaces__has_a_sentence_with_its_arguments() -> None:
@@ -231,15 +245,15 @@ def test_codec__wrong_types_and_short_data__refused_with_the_name() -> None:
 
 
 def test_decode_log__malformed__refused() -> None:
-    topic = "0x" + events.topic_of(events.RoundOpened).hex()
+    topic = "0x" + get_topic(events.RoundOpened).hex()
     for log in ({}, {"topics": [topic]}, {"topics": [topic], "data": "0xzz"}):
         with pytest.raises((RpcError, DecodeError)):
-            events.decode_log(log, Timestamp(0))
-    assert events.decode_log({"topics": [], "data": "0x"}, Timestamp(0)) is None
-    assert events.decode_log({"topics": ["0x" + "ab" * 32], "data": "0x"}, Timestamp(0)) is None
+            decode_log(log, Timestamp(0))
+    assert decode_log({"topics": [], "data": "0x"}, Timestamp(0)) is None
+    assert decode_log({"topics": ["0x" + "ab" * 32], "data": "0x"}, Timestamp(0)) is None
 
 
 def test_addresses__decoded__are_bytes() -> None:
     values = load("SupernodeRegistry").functions["ownerOf"].decode(bytes(12) + b"\7" * 20)
     assert values == (Address(b"\7" * 20),)
-    assert Digest(load("TrainingCoordinator").events["Aborted"].topic) == events.topic_of(events.Aborted)
+    assert Digest(load("TrainingCoordinator").events["Aborted"].topic) == get_topic(events.Aborted)

@@ -67,7 +67,7 @@ async def test_block__until_an_event_in_another_process__below_15_ms(
             network.anvil.request("evm_setAutomine", False)
             for amount in range(1, TIMES + 1):
                 nonce = await account.count("latest")
-                attempt = account.sign(made.call(amount), nonce, 400_000, await account.fees())
+                attempt = account.sign(made.call(amount), nonce, 400_000, await account.choose_fees())
                 network.anvil.request("eth_sendRawTransaction", hex_of(attempt.raw))
                 begin = time.monotonic_ns()
                 network.anvil.request("evm_mine")

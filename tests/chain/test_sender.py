@@ -232,7 +232,7 @@ async def test_restart__after_writing_it_down__sent_once(
         async with network.sender(chain, signer, path) as sender:
             entry = await sender._prepare(call, "key")
             if is_broadcast:
-                await sender._broadcast(entry)
+                await sender._broadcaster.broadcast(entry)
         async with network.sender(chain, signer, path) as sender:
             receipt = await sender.send(call, "key")
             assert receipt.hash == entry.attempts[0].hash
@@ -323,7 +323,7 @@ async def test_nonce__gap__filled(
         calls = approvals(chain)
         await sender.send(next(calls))
         anvil.request("evm_setAutomine", False)
-        stray = sender._account.sign(next(calls), 1, 100_000, await sender._account.fees())
+        stray = sender._account.sign(next(calls), 1, 100_000, await sender._account.choose_fees())
         anvil.request("eth_sendRawTransaction", hex_of(stray.raw))
         sender._account.forget_nonce()
         sending = asyncio.create_task(sender.send(next(calls), "after the gap"))

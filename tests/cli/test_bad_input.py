@@ -7,7 +7,7 @@ import pytest
 from tests.cli.command import Dao
 
 
-@pytest.mark.parametrize("words", [("simulate", "--json"), ("simulate", "--plot"), ("demo", "--json")])
+@pytest.mark.parametrize("words", [("simulate", "--out"), ("simulate", "--plot"), ("demo", "--out")])
 def test_results__a_folder_that_is_not_there__refused_before_the_work(
     dao: Dao, tmp_path: Path, words: tuple[str, str]
 ) -> None:
@@ -45,7 +45,7 @@ def test_home__is_a_file__one_line(dao: Dao, tmp_path: Path) -> None:
 def test_init__wrong_settings__nothing_is_made_and_it_can_be_repeated(dao: Dao, tmp_path: Path) -> None:
     for role in ("node", "superlink"):
         home = tmp_path / role
-        assert "chain.url" in dao.refused(role, "init", "--home", home, "--url", "ftp://x")
+        assert "chain.rpc" in dao.refused(role, "init", "--home", home, "--rpc", "ftp://x")
         assert "not a deployment" in dao.refused(
             role, "init", "--home", home, "--deployment", tmp_path / "no"
         )

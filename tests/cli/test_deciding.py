@@ -13,7 +13,7 @@ import pytest
 
 from dao.api.settings import init
 from dao.chain.deploy import TOKEN, Params, grant
-from dao.chain.handover import faults, hand_over
+from dao.chain.handover import find_faults, hand_over
 from dao.chain.signer import Signer
 from dao.core.types import Wei, hex_of
 from dao.devnet.anvil import Anvil
@@ -61,7 +61,7 @@ class Town:
     async def faults(self) -> list[str]:
         """What keeps the network from being its members' alone."""
         async with self.network.chain() as chain:
-            return [fault async for fault in faults(chain, chain.head())]
+            return [fault async for fault in find_faults(chain, chain.head())]
 
     def _answer(self) -> Any:
         return httpx.get(f"{self.free[1]}/api/v1/network", timeout=LIMIT).json()
@@ -129,7 +129,7 @@ def test_decision__from_delegation_to_execution__by_either_way(town: Town, tmp_p
         )
     )
     said = dao.run(
-        *("propose", "--file", file, "--set", "quorum=5", *town.free, *poor.key, "--yes", "--json")
+        *("propose", "--file", file, "--set", "voting-quorum=5", *town.free, *poor.key, "--yes", "--json")
     )
     assert "Pay 7 tokens of the treasury to" in said.stderr
     assert "quorum of 5 percent" in said.stderr
@@ -224,10 +224,19 @@ def test_task__drafted_by_command__created_by_the_members(town: Town, tmp_path: 
             made.base,
             "--shards",
             made.shards,
-            "--store",
+            "--content-folder",
             made.store,
         ),
-        *("--superlink", member.address, "--rounds", 2, "--round-budget", "10", "--draft", draft),
+        *(
+            "--superlink-operator",
+            member.address,
+            "--fund-rounds",
+            2,
+            "--round-budget",
+            "10",
+            "--draft",
+            draft,
+        ),
     )
     assert told["draft"] == str(draft)
     dao.run("delegate", *town.paid, *member.key, "--yes")

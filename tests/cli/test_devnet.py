@@ -90,7 +90,7 @@ def test_commands__devnet_at_another_port__find_it(devnet: Devnet, tmp_path: Pat
     (usual / "deployment.json").write_bytes((devnet.home / "deployment.json").read_bytes())
     assert isinstance(json.loads(Dao(tmp_path).spawn("task", "ls", "--json").stdout), list)
     Dao(tmp_path).spawn("node", "init", "--home", tmp_path / "node")
-    assert f'url = "{devnet.rpc}"' in (tmp_path / "node" / "config.toml").read_text()
+    assert f'rpc = "{devnet.rpc}"' in (tmp_path / "node" / "config.toml").read_text()
 
 
 def test_deploy__by_a_keystore__is_a_network_of_its_own(devnet: Devnet, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_deploy__by_a_keystore__is_a_network_of_its_own(devnet: Devnet, tmp_path
     key = tmp_path / "key.json"
     signer = Signer.create(key, "secret words", work=4096)
     account = ("--keystore", key, "--password-file", password)
-    founder = ("--founder", f"{hex_of(dev_signer(3).address)}=70.5", "--min-delay", 5)
+    founder = ("--founder", f"{hex_of(dev_signer(3).address)}=70.5", "--timelock-delay", 5)
     deploy = ("deploy", "--rpc", devnet.rpc, "--out", tmp_path / "deployment.json", *founder)
     assert "cannot pay for gas" in devnet.dao.refused(*deploy, *account)
     devnet.dao.run("devnet", "fund", hex_of(signer.address), "--home", devnet.home, "--tokens", 0)
@@ -136,11 +136,11 @@ def test_deploy__founders_or_periods_that_cannot_be__refused(devnet: Devnet, tmp
 
 
 def test_dev_account__another_chain__refused() -> None:
-    from dao.cli.chain_options import Paying
+    from dao.cli.chain_options import PayingAccount
     from dao.core.errors import ConfigError
 
     with pytest.raises(ConfigError, match="only good for the devnet"):
-        Paying(None, None, 0).signer(1)
+        PayingAccount(dev_account=0).signer(1)
 
 
 @pytest.mark.parametrize("role", ["node", "superlink", "api"])
@@ -154,7 +154,7 @@ def test_init__variables_name_the_network__are_kept_and_their_file_is_not_touche
         "environment",
         {
             **devnet.dao.environment,
-            "COMMONWEIGHT_CHAIN__URL": "ws://127.0.0.1:1",
+            "COMMONWEIGHT_CHAIN__RPC": "ws://127.0.0.1:1",
             "COMMONWEIGHT_CHAIN__DEPLOYMENT": str(named),
         },
     )
@@ -162,7 +162,7 @@ def test_init__variables_name_the_network__are_kept_and_their_file_is_not_touche
     assert named.read_text() == "not to be written over"
     deployed = Deployment.load(devnet.home / "deployment.json")
     assert Deployment.load(home / "deployment.json") == deployed
-    assert 'url = "ws://127.0.0.1:1"' in (home / "config.toml").read_text()
+    assert 'rpc = "ws://127.0.0.1:1"' in (home / "config.toml").read_text()
     again = (home / "deployment.json").read_text()
     devnet.dao.run(role, "init", "--home", tmp_path / "other", "--deployment", home / "deployment.json")
     assert (home / "deployment.json").read_text() == again

@@ -38,14 +38,23 @@ class Made:
 def made(devnet: Devnet, tmp_path_factory: pytest.TempPathFactory) -> Made:
     dao, folder = devnet.dao, tmp_path_factory.mktemp("superlink")
     assignment, home = Assignment.make(tmp_path_factory.mktemp("content")), folder / "home"
-    init = ("superlink", "init", "--home", home, "--url", devnet.rpc)
+    init = ("superlink", "init", "--home", home, "--rpc", devnet.rpc)
     operator = dao.json(*init, "--deployment", devnet.home / "deployment.json")["operator"]
     dao.run("devnet", "fund", operator, "--home", devnet.home, "--tokens", 0)
     dao.run("devnet", "fund", hex_of(dev_signer(1).address), "--home", devnet.home)
     staked = dao.run("superlink", "register", "--home", home, "--dev-account", 1, "--stake", "500")
     assert staked.stdout.startswith("stake 500 tokens")
-    options = ["--app", assignment.app, "--shards", assignment.shards, "--superlink", operator]
-    options += ["--store", assignment.store, "--rounds", 2, "--quorum", NODES, "--dev-account", 0]
+    options = ["--app", assignment.app, "--shards", assignment.shards, "--superlink-operator", operator]
+    options += [
+        "--content-folder",
+        assignment.store,
+        "--fund-rounds",
+        2,
+        "--quorum",
+        NODES,
+        "--dev-account",
+        0,
+    ]
     periods = [word for name, seconds in PERIODS.items() for word in (f"--{name}-period", seconds)]
     task = dao.json("task", "create", *options, *periods, *devnet.network)
     return Made(devnet, assignment, home, operator, task)
@@ -80,7 +89,7 @@ def join(made: Made, index: int, folder: Path, address: str) -> Path:
         "init",
         "--home",
         home,
-        "--url",
+        "--rpc",
         made.devnet.rpc,
         "--deployment",
         made.devnet.home / "deployment.json",
@@ -190,11 +199,13 @@ def test_commands__bad_input__one_line_that_says_what_to_do(made: Made, tmp_path
     assert "dao superlink init" in dao.refused("superlink", "start", "--home", tmp_path / "none")
     assert "--task and --shards" in dao.refused("superlink", "start", "--home", made.superlink)
     assert "already is a daemon's folder" in dao.refused("superlink", "init", "--home", made.superlink)
-    options = ["--app", tmp_path, "--shards", made.assignment.shards, "--superlink", made.operator]
-    create = ("task", "create", *options, *network, "--store", tmp_path / "store")
+    options = ["--app", tmp_path, "--shards", made.assignment.shards, "--superlink-operator", made.operator]
+    create = ("task", "create", *options, *network, "--content-folder", tmp_path / "store")
     assert "app.py" in dao.refused(*create, "--dev-account", 0)
     assert "--dev-account NUMBER" in dao.refused(*create)
-    assert "--superlink: expected 0x" in dao.refused(*create, "--dev-account", 0, "--superlink", "me")
+    assert "--superlink-operator: expected 0x" in dao.refused(
+        *create, "--dev-account", 0, "--superlink-operator", "me"
+    )
     assert "--min-stake" in dao.refused(*create, "--dev-account", 0, "--min-stake", "-1")
     whole = (
         "task",
@@ -203,17 +214,17 @@ def test_commands__bad_input__one_line_that_says_what_to_do(made: Made, tmp_path
         made.assignment.app,
         *options[2:],
         *network,
-        "--store",
+        "--content-folder",
         tmp_path / "s",
     )
-    said = dao.refused(*whole, "--dev-account", 0, "--rounds", 999)
-    assert "--rounds 999: expected at most one for each of the" in said
+    said = dao.refused(*whole, "--dev-account", 0, "--fund-rounds", 999)
+    assert "--fund-rounds 999: expected at most one for each of the" in said
 
 
 def test_superlink__unbonds_a_part__is_locked_and_what_stays_is_its_bond(made: Made) -> None:
     dao, owned = made.devnet.dao, ("--home", made.superlink, "--dev-account", 1)
-    dao.run("superlink", "register", *owned, "--stake", 20)
-    assert dao.run("superlink", "unbond", *owned, "--stake", 20).stdout.startswith(
+    dao.run("superlink", "register", *owned, "--amount", 20)
+    assert dao.run("superlink", "unbond", *owned, "--amount", 20).stdout.startswith(
         "unbonding until block time"
     )
     assert "locked until" in dao.refused("superlink", "withdraw", *owned)

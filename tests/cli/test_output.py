@@ -9,26 +9,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.cli.output import amount, tokens
+from dao.cli.output import parse_tokens
 from dao.core.errors import ConfigError
+from dao.core.formats.reasons import format_tokens
 from tests.cli.command import Dao
 
 
 @given(st.integers(0, 10**40))
-def test_amount__any_wei__reads_back_exactly(wei: int) -> None:
-    assert tokens(amount(wei), "stake") == wei
+def test_in_tokens__any_wei__reads_back_exactly(wei: int) -> None:
+    assert parse_tokens(format_tokens(wei), "stake") == wei
 
 
-def test_amount__below_zero__has_its_sign() -> None:
-    assert amount(-1500000000000000000) == "-1.5"
+def test_in_tokens__below_zero__has_its_sign() -> None:
+    assert format_tokens(-1500000000000000000) == "-1.5"
 
 
 @pytest.mark.parametrize(
     "text", ["", "-1", "1e3", "1.", ".5", "1_0", "NaN", "٣", "0." + "0" * 18 + "1", "1 "]
 )
-def test_tokens__anything_but_a_plain_amount__named_and_refused(text: str) -> None:
+def test_parse_tokens__anything_but_a_plain_amount__named_and_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="--stake: expected an amount"):
-        tokens(text, "--stake")
+        parse_tokens(text, "--stake")
 
 
 def test_logs__an_exception_with_a_secret_in_its_frame__shows_the_error_and_not_the_secret(dao: Dao) -> None:

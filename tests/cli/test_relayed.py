@@ -10,17 +10,18 @@ import pytest
 from bench.synthetic_events import NETWORK, address
 from dao.chain.governance import Actions, Support
 from dao.chain.signer import Signer
-from dao.cli.member import Found
-from dao.cli.relayed_member import Api, RelayedMember
+from dao.cli.api_client import ApiClient
+from dao.cli.dao_member import PublishedProposal
+from dao.cli.relayed_member import RelayedMember
 from dao.core.errors import Refused, Unreachable
 from dao.core.types import Wei, hex_of
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from dao.gov.typed_data import _list_types
 
 URL = "https://dao.example"
 SIGNER = Signer.ephemeral()
 ACTIONS = Actions((NETWORK.token,), (Wei(0),), (b"\1\2\3\4",))
-FOUND = Found(proposal_id(ACTIONS, "# Title"), ACTIONS, "# Title")
+PROPOSAL = PublishedProposal(compute_proposal_id(ACTIONS, "# Title"), ACTIONS, "# Title")
 ME = hex_of(SIGNER.address)
 
 
@@ -34,7 +35,7 @@ def ballot() -> Any:
             "chainId": NETWORK.chain_id,
             "verifyingContract": hex_of(NETWORK.governor),
         },
-        "message": {"proposalId": str(FOUND.number), "support": 1, "voter": ME, "nonce": "0"},
+        "message": {"proposalId": str(PROPOSAL.number), "support": 1, "voter": ME, "nonce": "0"},
     }
 
 
@@ -50,9 +51,9 @@ class Answers:
         answer = self.answers[request.url.path]
         return answer if isinstance(answer, httpx.Response) else httpx.Response(200, json=answer)
 
-    def way(self) -> RelayedMember:
+    def member(self) -> RelayedMember:
         http = httpx.AsyncClient(base_url=URL, transport=httpx.MockTransport(self))
-        return RelayedMember(Api(URL, http), NETWORK, SIGNER)
+        return RelayedMember(ApiClient(URL, http), NETWORK, SIGNER)
 
 
 CHANGES: dict[str, Callable[[Any], object]] = {
@@ -75,25 +76,25 @@ async def test_vote__api_prepares_something_else__nothing_is_signed(name: str) -
     CHANGES[name](typed)
     api = Answers(prepare__vote={"typed_data": [typed]})
     with pytest.raises(Refused, match="another Ballot than asked for; nothing was signed"):
-        await api.way().vote(FOUND, Support.FOR, "")
+        await api.member().vote(PROPOSAL, Support.FOR, "")
     assert api.sent == ["/api/v1/prepare/vote"]
 
 
 async def test_vote__what_was_asked_for__relayed_and_awaited() -> None:
     mined = {"id": "0x1", "status": "mined", "tx_hash": "0x2", "block": 3, "detail": "", "error": None}
     api = Answers(prepare__vote={"typed_data": [ballot()]}, relay__vote=mined)
-    did = await api.way().vote(FOUND, Support.FOR, "")
+    did = await api.member().vote(PROPOSAL, Support.FOR, "")
     assert did == {"transaction": "0x2", "block": 3, "paid_by": URL}
 
 
 async def test_find__content_of_another_number__refused() -> None:
     call = {"target": hex_of(NETWORK.token), "value_wei": "0", "calldata": "0x01020304"}
-    number = str(FOUND.number)
+    number = str(PROPOSAL.number)
     api = Answers(**{f"proposals__{number}": {"description": "# Title", "actions": [call]}})
-    assert await api.way().find(number) == FOUND
+    assert await api.member().find(number) == PROPOSAL
     api = Answers(**{f"proposals__{number}": {"description": "# Other", "actions": [call]}})
     with pytest.raises(Refused, match="not those of proposal"):
-        await api.way().find(number)
+        await api.member().find(number)
 
 
 @pytest.mark.parametrize(
@@ -103,10 +104,10 @@ async def test_find__content_of_another_number__refused() -> None:
 async def test_sign_in__text_of_another_site__nothing_is_signed(uri: str, domain: str) -> None:
     from dao.gov.siwe import SignIn
 
-    text = SignIn(domain, SIGNER.address, "Sign in.", uri, 1, 31337, "a" * 16, 0, 600).text()
+    text = SignIn(domain, SIGNER.address, "Sign in.", uri, 1, 31337, "a" * 16, 0, 600).dump()
     api = Answers(auth__nonce={"message": text})
     with pytest.raises(Refused, match="nothing was signed"):
-        await api.way()._api.sign_in(SIGNER)
+        await api.member()._api.sign_in(SIGNER)
     assert api.sent == ["/api/v1/auth/nonce"]
 
 
@@ -114,15 +115,15 @@ async def test_errors__of_the_api__one_line_that_says_what_to_do() -> None:
     problem = {"type": "relay-dry", "detail": "the budget \x1b[31mis used\nup"}
     times = {"starts_at": 0, "ends_at": 1, "eta": None}
     told = {"state": "succeeded", **times, "as_of": {"timestamp": 1}}
-    shown = {f"proposals__{FOUND.number}": told}
+    shown = {f"proposals__{PROPOSAL.number}": told}
     api = Answers(relay__queue=httpx.Response(503, json=problem), **shown)
     with pytest.raises(Refused) as caught:
-        await api.way().queue(FOUND)
+        await api.member().queue(PROPOSAL)
     assert str(caught.value) == (
         f"{URL}: the budget [31mis used up; without --api your account pays [relay-dry]"
     )
     for answer in (httpx.Response(200, text="<html>"), httpx.Response(502, text="")):
         api = Answers(relay__queue=answer, **shown)
         with pytest.raises((Refused, Unreachable)) as either:
-            await api.way().queue(FOUND)
+            await api.member().queue(PROPOSAL)
         assert "\n" not in str(either.value)

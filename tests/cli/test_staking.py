@@ -28,7 +28,7 @@ def node(devnet: Devnet, tmp_path: Path) -> Node:
     password.touch(0o600)
     password.write_text(PASSWORD)
     owner = hex_of(Signer.create(key, PASSWORD, work=4096).address)
-    init = ("node", "init", "--home", home, "--url", devnet.rpc)
+    init = ("node", "init", "--home", home, "--rpc", devnet.rpc)
     devnet.dao.run(*init, "--deployment", devnet.home / "deployment.json")
     devnet.dao.run("devnet", "fund", owner, "--home", devnet.home, "--tokens", 10)
     return Node(home, owner, ("--owner-keystore", key, "--owner-password-file", password, "--home", home))
@@ -88,4 +88,4 @@ def test_unbond__of_a_superlink__nothing_staked_or_anothers_stake__one_line_with
     dao.run("node", "register", *node.owned, "--stake", 2)
     anothers = dao.refused("superlink", "unbond", *home, "--dev-account", 3)
     assert f"belongs to owner {node.owner}, given was the key of 0x" in anothers
-    assert "dao superlink withdraw" in dao.run("superlink", "unbond", *node.owned, "--stake", 1).stdout
+    assert "dao superlink withdraw" in dao.run("superlink", "unbond", *node.owned, "--amount", 1).stdout

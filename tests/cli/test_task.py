@@ -15,8 +15,8 @@ NOBODY = hex_of(dev_signer(2).address)
 
 
 def create(folder: Path, *network: object) -> tuple[object, ...]:
-    options = ("--app", folder / "app", "--shards", folder / "shards", "--superlink", NOBODY)
-    return ("task", "create", *options, *network, "--store", folder / "store")
+    options = ("--app", folder / "app", "--shards", folder / "shards", "--superlink-operator", NOBODY)
+    return ("task", "create", *options, *network, "--content-folder", folder / "store")
 
 
 def test_create__on_the_devnet_by_another_account__is_told_of_account_0(

@@ -40,7 +40,7 @@ def create(tmp_path: Path) -> tuple[object, ...]:
     (app / "app.py").write_text(APP)
     for name in ("a.csv", "b.csv"):
         (shards / name).write_text(f"1,2,{len(name)}\n3,4,{ord(name[0])}\n")
-    places = ("--store", tmp_path / "store", "--draft", tmp_path / "draft.json")
+    places = ("--content-folder", tmp_path / "store", "--draft", tmp_path / "draft.json")
     superlink = hex_of(Signer.ephemeral().address)
     return (
         "task",
@@ -49,9 +49,9 @@ def create(tmp_path: Path) -> tuple[object, ...]:
         app,
         "--shards",
         shards,
-        "--superlink",
+        "--superlink-operator",
         superlink,
-        "--rounds",
+        "--fund-rounds",
         2,
         *places,
     )
@@ -117,5 +117,5 @@ def test_create__more_rounds_than_shards__refused_before_the_app_is_run(
     dao: Dao, create: tuple[object, ...]
 ) -> None:
     change(create, "import time", "import nothing_of_this_name")
-    said = dao.refused(*create, "--rounds", 3)
+    said = dao.refused(*create, "--fund-rounds", 3)
     assert "--rounds 3: expected at most one for each of the 2 shards" in said

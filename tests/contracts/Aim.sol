@@ -3,11 +3,12 @@ pragma solidity ^0.8.28;
 
 import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 
-import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { IRounds } from "../../contracts/interfaces/IRounds.sol";
+import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { Books } from "./Books.sol";
 
-/// @dev Two tasks with four Supernodes, and what the handler's calls are for: the round and the Supernode that a call can be for, chance, and the trees that
-/// go with a result.
+/// @dev Two tasks with four Supernodes, and what the handler aims with: the rounds and Supernodes that a call can succeed
+/// for, chance, and the trees of a result.
 abstract contract Aim is Books {
     uint256 internal constant COUNT = 4;
     address internal constant SLASHER = address(0x51a);
@@ -18,7 +19,7 @@ abstract contract Aim is Books {
         for (uint256 i = 0; i < COUNT; ++i) give(owner(i), 1000 ether);
         vm.prank(DAO);
         registry.setSlasher(SLASHER, true);
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         r.admittedOnly = true;
         r.quorum = 1;
         tasks = [task, create(r, 24 ether)];
@@ -35,11 +36,11 @@ abstract contract Aim is Books {
         skip(1);
     }
 
-    /// @dev Whether a round in flight plays by other rules than this one.
+    /// @dev Returns whether a round in flight has other rules than this one.
     function besideOthers(uint64 round) internal view returns (bool) {
         bytes32 own = keccak256(abi.encode(book().rules[round]));
         while (--round != 0) {
-            if (phase(round) >= I.Phase.Finalized) continue;
+            if (phase(round) >= IRounds.Phase.Finalized) continue;
             if (keccak256(abi.encode(book().rules[round])) != own) return true;
         }
         return false;
@@ -51,7 +52,7 @@ abstract contract Aim is Books {
 
     // Which round, and whose turn
 
-    /// @dev A round for which the call is meant; now and then, or where there is none, any of the last three.
+    /// @dev Returns a round that the call is meant for; now and then, or where there is none, any of the last three.
     function pick(
         uint256 seed,
         function(uint64) view returns (bool) isMeant
@@ -68,14 +69,14 @@ abstract contract Aim is Books {
         return newest < 3 ? newest : newest - uint64((dice >> 8) % 3);
     }
 
-    /// @dev The first Supernode from number `i` on for which the call is meant; where there is none, number `i`.
+    /// @dev Returns the first Supernode from number `i` on that the call is meant for; where there is none, number `i`.
     function first(uint256 i, function(uint256) view returns (bool) isMeant) internal view returns (uint256) {
         for (uint256 k = 0; k < COUNT; ++k)
             if (isMeant(((i % COUNT) + k) % COUNT)) return ((i % COUNT) + k) % COUNT;
         return i % COUNT;
     }
 
-    /// @dev The first from number `i` on whose commit of the round is not on chain.
+    /// @dev Returns the first Supernode from number `i` on whose commit of the round is not on chain.
     function uncommitted(uint64 round, uint256 i) internal view returns (uint256) {
         uint256 done = book().forced[round] | book().contested[round];
         i %= COUNT;
@@ -84,16 +85,16 @@ abstract contract Aim is Books {
     }
 
     function isInProgress(uint64 round) internal view returns (bool) {
-        I.Phase at = phase(round);
-        return at == I.Phase.Open || at == I.Phase.Closed;
+        IRounds.Phase at = phase(round);
+        return at == IRounds.Phase.Open || at == IRounds.Phase.Closed;
     }
 
     function isPosted(uint64 round) internal view returns (bool) {
-        return phase(round) == I.Phase.Posted;
+        return phase(round) == IRounds.Phase.Posted;
     }
 
     function isFrozen(uint64 round) internal view returns (bool) {
-        return phase(round) == I.Phase.Frozen;
+        return phase(round) == IRounds.Phase.Frozen;
     }
 
     function isStanding(uint64 round) internal view returns (bool) {
@@ -119,7 +120,7 @@ abstract contract Aim is Books {
 
     /// @dev Whether the round that it builds on is void.
     function isOrphan(uint64 round) internal view returns (bool) {
-        return phase(coordinator.roundOf(task, round).parent) == I.Phase.Void;
+        return phase(coordinator.roundOf(task, round).parent) == IRounds.Phase.Void;
     }
 
     function isRipe(uint64 round) internal view returns (bool) {
@@ -144,7 +145,7 @@ abstract contract Aim is Books {
 
     // Chance
 
-    /// @dev Another number for each salt: what is small, or zero, decides as much as what is large.
+    /// @dev Returns another number for each salt, so that a small seed, or zero, decides as much as a large one.
     function mix(uint256 seed, uint256 salt) internal pure returns (uint256) {
         return uint256(keccak256(abi.encode(seed, salt)));
     }

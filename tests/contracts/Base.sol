@@ -2,7 +2,8 @@
 pragma solidity ^0.8.28;
 
 import { DaoToken } from "../../contracts/DaoToken.sol";
-import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { IRounds } from "../../contracts/interfaces/IRounds.sol";
+import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { RewardDistributor } from "../../contracts/RewardDistributor.sol";
 import { SupernodeRegistry } from "../../contracts/SupernodeRegistry.sol";
 import { TrainingCoordinator } from "../../contracts/TrainingCoordinator.sol";
@@ -18,6 +19,7 @@ interface Vm {
     function addr(uint256 key) external pure returns (address);
     function computeCreateAddress(address deployer, uint256 nonce) external pure returns (address);
     function expectEmit() external;
+    function getCode(string calldata artifact) external view returns (bytes memory);
     function getRecordedLogs() external returns (Log[] memory);
     function getNonce(address account) external view returns (uint64);
     function prank(address sender) external;
@@ -62,11 +64,12 @@ abstract contract Base {
     function setUp() public virtual {
         vm.warp(1_800_000_000);
         vm.roll(1000);
-        token = new DaoToken("Commonweight", "CWT", DAO, SUPPLY);
-        registry = new SupernodeRegistry(token, MINIMUM, UNBONDING, DAO);
+        token = newToken("Commonweight", "CWT", DAO, SUPPLY);
+        registry = newRegistry(token, MINIMUM, UNBONDING, DAO);
         address next = vm.computeCreateAddress(address(this), vm.getNonce(address(this)) + 1);
-        distributor = new RewardDistributor(token, next);
-        coordinator = new TrainingCoordinator(token, registry, distributor, DAO);
+        distributor = RewardDistributor(deploy("RewardDistributor", abi.encode(token, next)));
+        bytes memory arguments = abi.encode(token, registry, distributor, DAO);
+        coordinator = TrainingCoordinator(deploy("TrainingCoordinator", arguments));
         eq(address(coordinator), next);
 
         superlink = vm.addr(SUPERLINK_KEY);
@@ -85,9 +88,40 @@ abstract contract Base {
         skip(1);
     }
 
-    function rules() internal view returns (I.TaskRules memory) {
+    // Deployment, of the bytecode that a network gets (hardhat.config.js)
+
+    function deploy(string memory name, bytes memory arguments) internal returns (address made) {
+        bytes memory code = bytes.concat(vm.getCode(string.concat(name, ".sol:", name)), arguments);
+        assembly ("memory-safe") {
+            made := create(0, add(code, 32), mload(code))
+            if iszero(made) {
+                returndatacopy(0, 0, returndatasize())
+                revert(0, returndatasize())
+            }
+        }
+    }
+
+    function newToken(
+        string memory name,
+        string memory symbol,
+        address holder,
+        uint256 supply
+    ) internal returns (DaoToken) {
+        return DaoToken(deploy("DaoToken", abi.encode(name, symbol, holder, supply)));
+    }
+
+    function newRegistry(
+        DaoToken token_,
+        uint256 minimum,
+        uint256 unbonding,
+        address owner_
+    ) internal returns (SupernodeRegistry) {
+        return SupernodeRegistry(deploy("SupernodeRegistry", abi.encode(token_, minimum, unbonding, owner_)));
+    }
+
+    function rules() internal view returns (ITasks.TaskRules memory) {
         return
-            I.TaskRules({
+            ITasks.TaskRules({
                 superlink: superlink,
                 commitPeriod: COMMIT,
                 revealPeriod: REVEAL,
@@ -111,7 +145,7 @@ abstract contract Base {
             });
     }
 
-    function create(I.TaskRules memory r, uint256 funds) internal returns (uint64) {
+    function create(ITasks.TaskRules memory r, uint256 funds) internal returns (uint64) {
         vm.prank(DAO);
         return coordinator.createTask(r, funds);
     }
@@ -218,9 +252,9 @@ abstract contract Base {
         coordinator.commit(task, round, node(i), value, signCommit(round, i, value));
     }
 
-    function result(uint64 round) internal view returns (I.Result memory) {
+    function result(uint64 round) internal view returns (IRounds.Result memory) {
         return
-            I.Result({
+            IRounds.Result({
                 commitsRoot: commitsRoot(round),
                 inputsRoot: keccak256(abi.encode("inputs", round)),
                 aggregateRoot: keccak256(abi.encode("aggregate", round)),
@@ -241,7 +275,7 @@ abstract contract Base {
         post(round, result(round));
     }
 
-    function post(uint64 round, I.Result memory r) internal {
+    function post(uint64 round, IRounds.Result memory r) internal {
         vm.prank(superlink);
         coordinator.postResult(task, round, bytes32(block.prevrandao), r);
     }
@@ -281,7 +315,7 @@ abstract contract Base {
         vm.roll(block.number + 1);
     }
 
-    function phase(uint64 round) internal view returns (I.Phase) {
+    function phase(uint64 round) internal view returns (IRounds.Phase) {
         return coordinator.roundOf(task, round).phase;
     }
 
@@ -289,7 +323,7 @@ abstract contract Base {
         return coordinator.taskOf(task).head;
     }
 
-    // The tree of commits: all nodes, in the order of their numbers, which the contract does not look at
+    // The tree of commits: all nodes, in the order of their numbers; the contract asks for no order
 
     function commitsRoot(uint64 round) internal pure returns (bytes32 root) {
         (root, ) = tree(round, 0);
@@ -344,7 +378,7 @@ abstract contract Base {
         require(a == b, "words differ");
     }
 
-    function eq(I.Phase a, I.Phase b) internal pure {
+    function eq(IRounds.Phase a, IRounds.Phase b) internal pure {
         eq(uint256(a), uint256(b));
     }
 

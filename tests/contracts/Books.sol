@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { IRounds } from "../../contracts/interfaces/IRounds.sol";
+import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { Base } from "./Base.sol";
 
-/// @dev What a handler of invariant tests knows must be so of each task, beside the contracts.
+/// @dev The account that a handler of invariant tests keeps of each task, independently of the contracts.
 abstract contract Books is Base {
-    /// @dev What was posted, and who is paid how much in all under its root.
+    /// @dev A posted result, and the sum that each owner is paid under its root.
     struct Posted {
-        I.Result result;
+        IRounds.Result result;
         uint256[4] amounts;
     }
 
@@ -23,12 +24,11 @@ abstract contract Books is Base {
         mapping(uint64 round => uint256) contested; // bit of each node, after the result
         mapping(uint64 round => uint256) contesting; // those that nobody has dismissed
         mapping(uint64 round => uint256) finalizations;
-        I.TaskRules next; // rules of the next round
-        mapping(uint64 round => I.TaskRules) rules; // those that it opened with
+        ITasks.TaskRules next; // rules of the next round
+        mapping(uint64 round => ITasks.TaskRules) rules; // those that it opened with
     }
 
-    /// @dev What a call of the handler may come to. Which of them a sequence reached is counted, so that a test can say
-    /// whether sequences reach all.
+    /// @dev The outcomes of the handler's calls. Each is counted, so that a test can require that sequences reach all.
     enum Path {
         Opened,
         OpenedBesideOtherRules,
@@ -73,7 +73,7 @@ abstract contract Books is Base {
     uint64[2] internal tasks;
     mapping(uint64 task => Book) internal books;
 
-    /// @dev What must be so after a call; a call that reverts instead would be taken for a refused one.
+    /// @dev Records a condition that must hold after a call: a revert instead would pass for a refused call.
     function holds(bool condition) internal {
         if (!condition) broken = true;
     }

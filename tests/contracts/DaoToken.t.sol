@@ -6,7 +6,7 @@ import { Base } from "./Base.sol";
 
 contract DaoTokenTest is Base {
     function test_token__new__holder_has_the_supply() public {
-        DaoToken fresh = new DaoToken("Name", "SYM", CHALLENGER, 7);
+        DaoToken fresh = newToken("Name", "SYM", CHALLENGER, 7);
         eq(fresh.balanceOf(CHALLENGER), 7);
         eq(fresh.totalSupply(), 7);
         eq(keccak256(bytes(fresh.symbol())), keccak256("SYM"));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { IDisputes } from "../../contracts/interfaces/IDisputes.sol";
+import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { RoundCalls } from "./RoundCalls.sol";
 
 contract DisputesTest is RoundCalls {
@@ -11,15 +12,15 @@ contract DisputesTest is RoundCalls {
         uint64 round = posted();
         skip(CHALLENGE - 1);
         vm.expectEmit();
-        emit I.Challenged(task, round, CHALLENGER, "wrong");
+        emit IDisputes.Challenged(task, round, CHALLENGER, "wrong");
         challenge(round);
-        eq(phase(round), I.Phase.Frozen);
+        eq(phase(round), IRounds.Phase.Frozen);
         eq(coordinator.roundOf(task, round).postedAt, block.timestamp);
         eq(token.balanceOf(address(coordinator)), BOND);
         vm.expectEmit();
-        emit I.Resolved(task, round, false);
+        emit IDisputes.Resolved(task, round, false);
         resolve(round, false);
-        eq(phase(round), I.Phase.Void);
+        eq(phase(round), IRounds.Phase.Void);
         eq(token.balanceOf(CHALLENGER), 1000 ether);
         eq(head(), 0);
         eq(coordinator.taskOf(task).inFlight, 0);
@@ -31,10 +32,10 @@ contract DisputesTest is RoundCalls {
         skip(RESOLVE - 1);
         uint256 before = token.balanceOf(DAO);
         vm.expectEmit();
-        emit I.Resolved(task, round, true);
+        emit IDisputes.Resolved(task, round, true);
         resolve(round, true);
         eq(token.balanceOf(DAO), before + BOND);
-        eq(phase(round), I.Phase.Posted);
+        eq(phase(round), IRounds.Phase.Posted);
         uint256 end = block.timestamp + CHALLENGE;
         refuses(ANYONE, finalizeCall(round), tooEarly(end));
         challenge(round);
@@ -50,7 +51,7 @@ contract DisputesTest is RoundCalls {
         vm.warp(end - 1);
         refuses(ANYONE, voidCall(round), tooEarly(end));
         vm.warp(end);
-        refuses(DAO, abi.encodeCall(I.resolve, (task, round, true)), tooLate(end));
+        refuses(DAO, abi.encodeCall(IDisputes.resolve, (task, round, true)), tooLate(end));
         coordinator.voidRound(task, round);
         eq(token.balanceOf(CHALLENGER), 1000 ether);
         eq(token.balanceOf(address(coordinator)), 0);
@@ -60,7 +61,7 @@ contract DisputesTest is RoundCalls {
         uint64 round = posted();
         uint256 end = block.timestamp + CHALLENGE;
         vm.warp(end);
-        refuses(CHALLENGER, abi.encodeCall(I.challenge, (task, round, "late")), tooLate(end));
+        refuses(CHALLENGER, abi.encodeCall(IDisputes.challenge, (task, round, "late")), tooLate(end));
     }
 
     // Abort
@@ -73,7 +74,7 @@ contract DisputesTest is RoundCalls {
         refuses(ANYONE, abortCall(1), tooEarly(commitEnd + RESULT));
         vm.prank(superlink);
         coordinator.abort(task, 1);
-        eq(phase(1), I.Phase.Aborted);
+        eq(phase(1), IRounds.Phase.Aborted);
         open();
         skip(COMMIT + RESULT);
         coordinator.abort(task, 2);
@@ -88,8 +89,8 @@ contract DisputesTest is RoundCalls {
         refuses(superlink, abortCall(1), tooEarly(end + 1));
         vm.warp(end + 1);
         coordinator.abort(task, 1);
-        I.Round memory r = coordinator.roundOf(task, 1);
-        eq(r.phase, I.Phase.Aborted);
+        IRounds.Round memory r = coordinator.roundOf(task, 1);
+        eq(r.phase, IRounds.Phase.Aborted);
         eq(r.closing, keccak256(abi.encode(commitsRoot(1), bytes32(block.prevrandao))));
     }
 
@@ -101,10 +102,10 @@ contract DisputesTest is RoundCalls {
         posted();
         open();
         challenge(1);
-        refuses(ANYONE, voidCall(3), wrongPhase(3, I.Phase.Posted));
+        refuses(ANYONE, voidCall(3), wrongPhase(3, IRounds.Phase.Posted));
         resolve(1, false);
         eq(head(), 0);
-        refuses(ANYONE, voidCall(3), wrongPhase(3, I.Phase.Posted));
+        refuses(ANYONE, voidCall(3), wrongPhase(3, IRounds.Phase.Posted));
         coordinator.abort(task, 4);
         // a new chain stands while the old one is cleared away
         eq(posted(), 5);
@@ -152,6 +153,6 @@ contract DisputesTest is RoundCalls {
         challenge(1);
         resolve(1, false);
         skip(CHALLENGE);
-        refuses(ANYONE, finalizeCall(2), abi.encodeWithSelector(I.ParentNotFinal.selector, task, 1));
+        refuses(ANYONE, finalizeCall(2), abi.encodeWithSelector(IRounds.ParentNotFinal.selector, task, 1));
     }
 }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { IForcedCommits } from "../../contracts/interfaces/IForcedCommits.sol";
+import { IMembers } from "../../contracts/interfaces/IMembers.sol";
+import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { RoundCalls } from "./RoundCalls.sol";
 
 contract ForcedCommitsTest is RoundCalls {
@@ -12,7 +14,7 @@ contract ForcedCommitsTest is RoundCalls {
         bytes32 value = commitment(1, 1);
         bytes memory signature = signCommit(1, 1, value);
         vm.expectEmit();
-        emit I.ForcedCommit(task, 1, node(1), value, signature);
+        emit IForcedCommits.ForcedCommit(task, 1, node(1), value, signature);
         force(1, 1);
         bytes32 first = keccak256(abi.encode(bytes32(0), node(1), value));
         eq(coordinator.forcedHashOf(task, 1), first);
@@ -26,13 +28,13 @@ contract ForcedCommitsTest is RoundCalls {
         open();
         skip(COMMIT);
         close(1, 2);
-        I.Result memory r = result(1);
+        IRounds.Result memory r = result(1);
         force(1, 2);
         bytes32 hash = coordinator.forcedHashOf(task, 1);
         refuses(
             superlink,
             postCall(1, r),
-            abi.encodeWithSelector(I.ForcedCommitIgnored.selector, bytes32(0), hash)
+            abi.encodeWithSelector(IRounds.ForcedCommitIgnored.selector, bytes32(0), hash)
         );
         r.forcedHash = hash;
         post(1, r);
@@ -56,7 +58,12 @@ contract ForcedCommitsTest is RoundCalls {
     function test_commit__twice__refused() public {
         open();
         force(1, 0);
-        bytes memory again = abi.encodeWithSelector(I.AlreadyCommitted.selector, task, 1, node(0));
+        bytes memory again = abi.encodeWithSelector(
+            IForcedCommits.AlreadyCommitted.selector,
+            task,
+            1,
+            node(0)
+        );
         refuses(ANYONE, commitCall(1, 0), again);
         close(1, 2);
         refuses(ANYONE, commitCall(1, 0), again);
@@ -72,9 +79,9 @@ contract ForcedCommitsTest is RoundCalls {
         open();
         vm.roll(block.number + 1);
         join(8);
-        refuses(ANYONE, commitCall(1, 7), abi.encodeWithSelector(I.NotJoined.selector, task, node(7)));
-        refuses(ANYONE, commitCall(1, 8), abi.encodeWithSelector(I.NotJoined.selector, task, node(8)));
-        refuses(ANYONE, commitCall(1, 9), abi.encodeWithSelector(I.NotJoined.selector, task, node(9)));
+        refuses(ANYONE, commitCall(1, 7), abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(7)));
+        refuses(ANYONE, commitCall(1, 8), abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(8)));
+        refuses(ANYONE, commitCall(1, 9), abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(9)));
     }
 
     function test_commit__left_since_the_opening__is_taken_for_that_round_alone() public {
@@ -97,8 +104,8 @@ contract ForcedCommitsTest is RoundCalls {
         post(1);
         vm.roll(block.number + 1);
         open();
-        refuses(ANYONE, commitCall(2, 0), abi.encodeWithSelector(I.NotJoined.selector, task, node(0)));
-        refuses(ANYONE, commitCall(2, 1), abi.encodeWithSelector(I.NotJoined.selector, task, node(1)));
+        refuses(ANYONE, commitCall(2, 0), abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(0)));
+        refuses(ANYONE, commitCall(2, 1), abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(1)));
     }
 
     function test_commit__stake_left_before_the_round__refused() public {
@@ -112,7 +119,7 @@ contract ForcedCommitsTest is RoundCalls {
         refuses(
             ANYONE,
             commitCall(1, 0),
-            abi.encodeWithSelector(I.StakeOutsideRules.selector, 99 ether, 100 ether)
+            abi.encodeWithSelector(IMembers.StakeOutsideRules.selector, 99 ether, 100 ether)
         );
         force(1, 1);
     }
@@ -121,14 +128,21 @@ contract ForcedCommitsTest is RoundCalls {
         open();
         bytes32 value = commitment(0, 1);
         bytes memory other = signCommit(1, 1, value);
-        bytes memory data = abi.encodeCall(I.commit, (task, 1, node(0), value, ""));
-        refuses(ANYONE, data, abi.encodeWithSelector(I.BadSignature.selector, address(0), node(0)));
-        data = abi.encodeCall(I.commit, (task, 1, node(0), value, other));
+        bytes memory data = abi.encodeCall(IForcedCommits.commit, (task, 1, node(0), value, ""));
+        refuses(
+            ANYONE,
+            data,
+            abi.encodeWithSelector(IForcedCommits.BadSignature.selector, address(0), node(0))
+        );
+        data = abi.encodeCall(IForcedCommits.commit, (task, 1, node(0), value, other));
         vm.prank(ANYONE);
         (bool done, ) = address(coordinator).call(data);
         check(!done);
-        data = abi.encodeCall(I.commit, (task, 1, node(0), bytes32(0), signCommit(1, 0, bytes32(0))));
-        refuses(ANYONE, data, abi.encodeWithSelector(I.BadSignature.selector, node(0), node(0)));
+        data = abi.encodeCall(
+            IForcedCommits.commit,
+            (task, 1, node(0), bytes32(0), signCommit(1, 0, bytes32(0)))
+        );
+        refuses(ANYONE, data, abi.encodeWithSelector(IForcedCommits.BadSignature.selector, node(0), node(0)));
     }
 
     // Contests
@@ -136,19 +150,19 @@ contract ForcedCommitsTest is RoundCalls {
     function test_contest__in_the_tree__dismissed() public {
         uint64 round = posted();
         vm.expectEmit();
-        emit I.Contested(task, round, node(1));
+        emit IForcedCommits.Contested(task, round, node(1));
         force(round, 1);
         force(round, 2);
         eq(coordinator.forcedHashOf(task, round), bytes32(0));
         eq(coordinator.forcedCountOf(task, round), 0);
         eq(coordinator.contestedCountOf(task, round), 2);
         vm.expectEmit();
-        emit I.Dismissed(task, round, node(1));
+        emit IForcedCommits.Dismissed(task, round, node(1));
         dismiss(round, 1);
         refuses(
             ANYONE,
             dismissCall(round, 1),
-            abi.encodeWithSelector(I.NotContested.selector, task, round, node(1))
+            abi.encodeWithSelector(IForcedCommits.NotContested.selector, task, round, node(1))
         );
         eq(coordinator.contestedCountOf(task, round), 1);
         skip(CHALLENGE - 1);
@@ -164,18 +178,22 @@ contract ForcedCommitsTest is RoundCalls {
         force(1, 2);
         uint256 end = block.timestamp + CHALLENGE;
         skip(CHALLENGE - 1);
-        refuses(ANYONE, finalizeCall(1), abi.encodeWithSelector(I.StillContested.selector, task, 1, 1));
+        refuses(
+            ANYONE,
+            finalizeCall(1),
+            abi.encodeWithSelector(IForcedCommits.StillContested.selector, task, 1, 1)
+        );
         refuses(ANYONE, voidCall(1), tooEarly(end));
         vm.warp(end);
         refuses(ANYONE, dismissCall(1, 2), tooLate(end));
         vm.expectEmit();
-        emit I.Voided(task, 1);
+        emit IRounds.Voided(task, 1);
         coordinator.voidRound(task, 1);
-        eq(phase(1), I.Phase.Void);
+        eq(phase(1), IRounds.Phase.Void);
         eq(head(), 0);
         // the child in progress goes at once, whoever asks
         vm.expectEmit();
-        emit I.Aborted(task, 2);
+        emit IRounds.Aborted(task, 2);
         coordinator.abort(task, 2);
         eq(coordinator.taskOf(task).inFlight, 0);
         open();
@@ -193,28 +211,49 @@ contract ForcedCommitsTest is RoundCalls {
 
     function test_dismiss__wrong__refused() public {
         uint64 round = posted();
-        bytes memory none = abi.encodeWithSelector(I.NotContested.selector, task, round, node(0));
+        bytes memory none = abi.encodeWithSelector(
+            IForcedCommits.NotContested.selector,
+            task,
+            round,
+            node(0)
+        );
         refuses(ANYONE, dismissCall(round, 0), none);
         force(round, 0);
-        I.Result memory r = result(round);
+        IRounds.Result memory r = result(round);
         bytes32[] memory proof = proofOf(round, 0);
         bytes32 value = commitment(0, round);
         refuses(
             ANYONE,
-            abi.encodeCall(I.dismiss, (task, round, node(0), commitment(1, round), 0, proof, r)),
+            abi.encodeCall(IForcedCommits.dismiss, (task, round, node(0), commitment(1, round), 0, proof, r)),
             none
         );
-        bytes memory bad = abi.encodeWithSelector(I.BadProof.selector);
-        refuses(ANYONE, abi.encodeCall(I.dismiss, (task, round, node(0), value, 1, proof, r)), bad);
-        refuses(ANYONE, abi.encodeCall(I.dismiss, (task, round, node(0), value, 1 << 20, proof, r)), bad);
+        bytes memory bad = abi.encodeWithSelector(IForcedCommits.BadProof.selector);
+        refuses(
+            ANYONE,
+            abi.encodeCall(IForcedCommits.dismiss, (task, round, node(0), value, 1, proof, r)),
+            bad
+        );
+        refuses(
+            ANYONE,
+            abi.encodeCall(IForcedCommits.dismiss, (task, round, node(0), value, 1 << 20, proof, r)),
+            bad
+        );
         proof[3] = bytes32(uint256(proof[3]) ^ 1);
-        refuses(ANYONE, abi.encodeCall(I.dismiss, (task, round, node(0), value, 0, proof, r)), bad);
+        refuses(
+            ANYONE,
+            abi.encodeCall(IForcedCommits.dismiss, (task, round, node(0), value, 0, proof, r)),
+            bad
+        );
         proof = new bytes32[](19);
-        refuses(ANYONE, abi.encodeCall(I.dismiss, (task, round, node(0), value, 0, proof, r)), bad);
+        refuses(
+            ANYONE,
+            abi.encodeCall(IForcedCommits.dismiss, (task, round, node(0), value, 0, proof, r)),
+            bad
+        );
         r.commitsRoot = keccak256("other");
         refuses(
             ANYONE,
-            abi.encodeCall(I.dismiss, (task, round, node(0), value, 0, proof, r)),
+            abi.encodeCall(IForcedCommits.dismiss, (task, round, node(0), value, 0, proof, r)),
             badResult("hash")
         );
     }

@@ -34,9 +34,11 @@ abstract contract Governed is Base {
     function setUp() public virtual override {
         super.setUp();
         address[] memory nobody = new address[](0);
-        timelock = new TimelockController(WAIT, nobody, nobody, address(this));
-        power = new VotingPower(token, registry, address(timelock), address(distributor));
-        governor = new DaoGovernor(power, timelock, DELAY, PERIOD, THRESHOLD, QUORUM, EXTENSION);
+        bytes memory arguments = abi.encode(WAIT, nobody, nobody, address(this));
+        timelock = TimelockController(payable(deploy("TimelockController", arguments)));
+        power = newPower(address(timelock), address(distributor));
+        arguments = abi.encode(power, timelock, DELAY, PERIOD, THRESHOLD, QUORUM, EXTENSION);
+        governor = DaoGovernor(payable(deploy("DaoGovernor", arguments)));
         timelock.grantRole(timelock.PROPOSER_ROLE(), address(governor));
         timelock.grantRole(timelock.CANCELLER_ROLE(), address(governor));
         timelock.grantRole(timelock.EXECUTOR_ROLE(), address(0));
@@ -51,6 +53,10 @@ abstract contract Governed is Base {
         vm.prank(DAO);
         token.transfer(address(timelock), rest);
         skip(1);
+    }
+
+    function newPower(address treasury, address escrow) public returns (VotingPower) {
+        return VotingPower(deploy("VotingPower", abi.encode(token, registry, treasury, escrow)));
     }
 
     // Drafts

@@ -3,13 +3,14 @@ pragma solidity ^0.8.28;
 
 import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 
-import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { IRounds } from "../../contracts/interfaces/IRounds.sol";
+import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { Aim } from "./Aim.sol";
 
-/// @dev Any participant does anything, in any order, at any time, right or wrong; beside the contracts, the handler
-/// keeps its own account of what must be so. A call that the contracts refuse leaves no trace in either. Most calls are
-/// for a round and a Supernode that they can be for, and some wait until it is time: what takes several steps in a row
-/// would otherwise hardly ever come about.
+/// @dev Any participant makes any call, in any order, at any time, right or wrong; the handler keeps an account of its own
+/// beside the contracts. A call that the contracts refuse leaves no trace in either. Most calls aim at a round and a
+/// Supernode that they can succeed for, and some wait until it is time: sequences of several steps would otherwise
+/// hardly ever complete.
 abstract contract Handler is Aim {
     modifier on(uint256 seed) {
         task = tasks[seed & 1];
@@ -100,7 +101,7 @@ abstract contract Handler is Aim {
         reach(Path.Funded);
     }
 
-    /// @dev Seldom, for nothing follows; at times once all that is in flight has ended.
+    /// @dev Closes a task: seldom, for nothing follows; at times once all rounds in flight have ended.
     function closeTask(uint256 seed) external on(seed) {
         uint256 dice = mix(seed, 0) % 16;
         if (dice > 5 || last() < 2) return;
@@ -117,9 +118,9 @@ abstract contract Handler is Aim {
         reach(Path.SuperlinkSet);
     }
 
-    /// @dev All that may change, sometimes against the rules of rules.
+    /// @dev Changes all rules that may change, sometimes against the rule book.
     function changeRules(uint256 seed) external on(seed) {
-        I.TaskRules memory r = book().next;
+        ITasks.TaskRules memory r = book().next;
         r.commitPeriod = vary(seed, 1, COMMIT);
         r.revealPeriod = vary(seed, 2, REVEAL);
         r.resultPeriod = vary(seed, 3, RESULT);
@@ -163,12 +164,12 @@ abstract contract Handler is Aim {
 
     // The round
 
-    /// @dev The next step of the task's round in good order, so that many rounds come to an end.
+    /// @dev Takes the next step of the task's round in good order, so that many rounds come to an end.
     function advance(uint256 seed, uint256 pay, uint256 fault) public on(seed) {
-        I.Phase at = phase(last());
+        IRounds.Phase at = phase(last());
         if (isInProgress(last()) && isOrphan(last()) && odd(fault)) abortRound(seed, 0, 0);
-        else if (at == I.Phase.Open) closeCommits(seed, mix(pay, fault), 1);
-        else if (at == I.Phase.Closed) postResult(seed, pay, fault, 0);
+        else if (at == IRounds.Phase.Open) closeCommits(seed, mix(pay, fault), 1);
+        else if (at == IRounds.Phase.Closed) postResult(seed, pay, fault, 0);
         else if (!isFrozen(uint64(head()))) openRound(seed);
         else if (pay % 4 == 0) resolveRound(seed, fault);
     }
@@ -182,7 +183,7 @@ abstract contract Handler is Aim {
 
     function closeCommits(uint256 seed, uint256 nodes, uint256 late) public on(seed) {
         uint64 round = last();
-        if (odd(late) && phase(round) == I.Phase.Open) skip(book().rules[round].commitPeriod);
+        if (odd(late) && phase(round) == IRounds.Phase.Open) skip(book().rules[round].commitPeriod);
         uint256 some = nodes >> 3;
         if (nodes % 8 == 0) nodes = some & 15;
         else nodes = joined() & ~book().forced[round] & (nodes % 8 < 3 ? some : 15);
@@ -209,9 +210,9 @@ abstract contract Handler is Aim {
     /// @dev Mostly a result that pays its budget or less; sometimes one that does not add up.
     function postResult(uint256 seed, uint256 pay, uint256 fault, uint256 late) public on(seed) {
         uint64 round = last();
-        if (odd(late) && phase(round) == I.Phase.Closed) skip(book().rules[round].revealPeriod);
+        if (odd(late) && phase(round) == IRounds.Phase.Closed) skip(book().rules[round].revealPeriod);
         Book storage b = book();
-        I.Round memory r = coordinator.roundOf(task, round);
+        IRounds.Round memory r = coordinator.roundOf(task, round);
         uint256[4] memory amounts = b.posted[uint64(r.parent)].amounts;
         uint256 total = b.posted[uint64(r.parent)].result.rewardTotal;
         uint256 budget = b.rules[round].roundBudget;
@@ -223,7 +224,7 @@ abstract contract Handler is Aim {
         else if (fault < 2) total += budget + 1;
         if (fault == 2) amounts[0] += 100 ether;
         uint32 all = r.commits + uint32(coordinator.forcedCountOf(task, round));
-        I.Result memory posted_ = result(round);
+        IRounds.Result memory posted_ = result(round);
         posted_.commitsRoot = commitsRoot(round, b.inTree[round]);
         posted_.rewardRoot = rewardRoot(amounts);
         posted_.rewardTotal = uint128(total);
@@ -243,7 +244,7 @@ abstract contract Handler is Aim {
         i %= COUNT;
         while (mix(seed, 1) % 8 != 0 && right != 0 && right & (1 << i) == 0) i = (i + 1) % COUNT;
         (, bytes32[] memory proof) = tree(round, i, b.inTree[round]);
-        I.Result memory posted_ = b.posted[round].result;
+        IRounds.Result memory posted_ = b.posted[round].result;
         coordinator.dismiss(task, round, node(i), commitment(i, round), i, proof, posted_);
         holds(b.inTree[round] & b.contesting[round] & (1 << i) != 0);
         b.contesting[round] &= ~(1 << i);
@@ -263,21 +264,21 @@ abstract contract Handler is Aim {
     function finalizeRound(uint256 seed, uint256 late) external on(seed) {
         // those that are contested, too: they must not become final
         uint64 round = pick(seed, isRipe);
-        I.TaskRules memory r = book().rules[round];
+        ITasks.TaskRules memory r = book().rules[round];
         if (late % 4 != 0 && isRipe(round)) skip(Math.max(r.challengePeriod, r.forcePeriod));
         finalizeOne(round);
     }
 
     function abortRound(uint256 seed, uint256 late, uint256 bySuperlink) public on(seed) {
         uint64 round = pick(seed, isInProgress);
-        I.TaskRules memory r = book().rules[round];
+        ITasks.TaskRules memory r = book().rules[round];
         if (odd(late) && isInProgress(round)) skip(uint256(r.commitPeriod) + r.revealPeriod + r.resultPeriod);
-        I.Phase at = phase(round);
+        IRounds.Phase at = phase(round);
         bool withParent = isOrphan(round);
         if (odd(bySuperlink)) vm.prank(superlink);
         coordinator.abort(task, round);
         if (withParent) reach(Path.AbortedWithParent);
-        else reach(at == I.Phase.Open ? Path.AbortedOpen : Path.AbortedClosed);
+        else reach(at == IRounds.Phase.Open ? Path.AbortedOpen : Path.AbortedClosed);
     }
 
     function voidRound(uint256 seed, uint256 late) external on(seed) {
@@ -285,7 +286,7 @@ abstract contract Handler is Aim {
         bool withParent = isVoidWithParent(round);
         if (!withParent) round = pick(seed, isVoidable);
         bool undismissed = book().contesting[round] != 0;
-        I.TaskRules memory r = book().rules[round];
+        ITasks.TaskRules memory r = book().rules[round];
         if (odd(late) && !withParent && isVoidable(round))
             skip(undismissed ? r.challengePeriod : r.resolvePeriod);
         coordinator.voidRound(task, round);
@@ -298,7 +299,7 @@ abstract contract Handler is Aim {
         reach(Path.Claimed);
     }
 
-    // What is so
+    // The way out
 
     /// @dev Time alone, and anyone: every round ends, every claim is paid, every stake and budget leaves. Paused, too.
     function unwind() internal {
@@ -307,7 +308,7 @@ abstract contract Handler is Aim {
         for (uint256 t = 0; t < 2; ++t) {
             task = tasks[t];
             endAll();
-            I.Task memory state = coordinator.taskOf(task);
+            ITasks.Task memory state = coordinator.taskOf(task);
             eq(state.inFlight, 0);
             for (uint256 i = 0; i < COUNT; ++i) {
                 uint256 owed = book().posted[book().active].amounts[i];
@@ -330,7 +331,7 @@ abstract contract Handler is Aim {
     function endAll() private {
         uint256 time;
         for (uint64 round = 1; round <= last(); ++round) {
-            I.TaskRules storage r = book().rules[round];
+            ITasks.TaskRules storage r = book().rules[round];
             uint256 untilPosted = uint256(r.commitPeriod) + r.revealPeriod + r.resultPeriod;
             time = Math.max(time, untilPosted + r.challengePeriod + r.resolvePeriod);
         }
@@ -339,12 +340,12 @@ abstract contract Handler is Aim {
     }
 
     function end(uint64 round) private {
-        I.Phase at = phase(round);
-        if (at == I.Phase.Open || at == I.Phase.Closed) coordinator.abort(task, round);
-        if (at == I.Phase.Frozen) coordinator.voidRound(task, round);
-        if (at != I.Phase.Posted) return;
-        I.Phase parent = phase(coordinator.roundOf(task, round).parent);
-        if (parent == I.Phase.Void || book().contesting[round] != 0) coordinator.voidRound(task, round);
+        IRounds.Phase at = phase(round);
+        if (at == IRounds.Phase.Open || at == IRounds.Phase.Closed) coordinator.abort(task, round);
+        if (at == IRounds.Phase.Frozen) coordinator.voidRound(task, round);
+        if (at != IRounds.Phase.Posted) return;
+        IRounds.Phase parent = phase(coordinator.roundOf(task, round).parent);
+        if (parent == IRounds.Phase.Void || book().contesting[round] != 0) coordinator.voidRound(task, round);
         else finalizeOne(round);
     }
 
@@ -365,7 +366,7 @@ abstract contract Handler is Aim {
     function finalizeOne(uint64 round) private {
         Book storage b = book();
         coordinator.finalize(task, round, b.posted[round].result);
-        if (phase(round) != I.Phase.Finalized) return reach(Path.VoidedForItsSum);
+        if (phase(round) != IRounds.Phase.Finalized) return reach(Path.VoidedForItsSum);
         reach(Path.Finalized);
         ++b.finalizations[round];
         b.active = round;
@@ -382,12 +383,12 @@ abstract contract Handler is Aim {
 
     function commitTo(uint64 round, uint256 i) private {
         force(round, i);
-        I.Phase at = phase(round);
-        if (at == I.Phase.Open || at == I.Phase.Closed) {
+        IRounds.Phase at = phase(round);
+        if (at == IRounds.Phase.Open || at == IRounds.Phase.Closed) {
             bytes32 hash = book().forcedHash[round];
             book().forced[round] |= 1 << i;
             book().forcedHash[round] = keccak256(abi.encode(hash, node(i), commitment(i, round)));
-            reach(at == I.Phase.Open ? Path.ForcedBeforeClosing : Path.ForcedBeforeResult);
+            reach(at == IRounds.Phase.Open ? Path.ForcedBeforeClosing : Path.ForcedBeforeResult);
         } else {
             book().contesting[round] |= 1 << i;
             book().contested[round] |= 1 << i;

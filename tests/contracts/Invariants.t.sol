@@ -2,10 +2,11 @@
 pragma solidity ^0.8.28;
 
 import { ISupernodeRegistry } from "../../contracts/interfaces/ISupernodeRegistry.sol";
-import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { IRounds } from "../../contracts/interfaces/IRounds.sol";
+import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { Handler } from "./Handler.sol";
 
-/// @dev The sentences at the head of each contract, after any sequence of calls.
+/// @dev The invariants at the head of each contract hold after any sequence of calls.
 contract InvariantsTest is Handler {
     uint256 internal constant OFTEN = 4; // in 64 runs of 64 calls; most paths are reached ten times as often
 
@@ -51,7 +52,7 @@ contract InvariantsTest is Handler {
             this.contest.selector,
             this.advance.selector
         ];
-        // what brings rounds forward, and what rarely can be done, more often than the rest
+        // calls that bring rounds forward, or that rarely succeed, more often than the rest
         uint8[14] memory times = [4, 4, 3, 3, 2, 5, 7, 6, 10, 9, 9, 4, 5, 30];
         bytes4[] memory selectors = new bytes4[](116);
         uint256 next;
@@ -63,8 +64,8 @@ contract InvariantsTest is Handler {
         targets[0] = FuzzSelector(address(this), selectors);
     }
 
-    /// @dev As many calls as each invariant gets by default, drawn likewise: they come to everything that they may come
-    /// to, often enough that the invariants are about all of it.
+    /// @dev As many calls as each invariant gets by default, drawn likewise, reach every path often enough that the
+    /// invariants are about all of them.
     function test_handler__calls_of_a_default_run__reach_every_path() external {
         uint256[] memory times = new uint256[](uint256(type(Path).max) + 1);
         bytes4[] memory selectors = this.targetSelectors()[0].selectors;
@@ -139,16 +140,17 @@ contract InvariantsTest is Handler {
         uint256 bonds;
         for (uint256 t = 0; t < 2; ++t) {
             uint64 task = tasks[t];
-            I.Task memory state = coordinator.taskOf(task);
+            ITasks.Task memory state = coordinator.taskOf(task);
             uint256 inFlight;
             for (uint64 round = 1; round <= state.lastRound; ++round) {
-                I.Round memory r = coordinator.roundOf(task, round);
-                bool inProgress = r.phase == I.Phase.Open || r.phase == I.Phase.Closed;
+                IRounds.Round memory r = coordinator.roundOf(task, round);
+                bool inProgress = r.phase == IRounds.Phase.Open || r.phase == IRounds.Phase.Closed;
                 require(!inProgress || round == state.lastRound, "two rounds in progress");
-                if (inProgress || r.phase == I.Phase.Posted || r.phase == I.Phase.Frozen) ++inFlight;
-                if (r.phase == I.Phase.Frozen) bonds += books[task].rules[round].challengeBond;
+                if (inProgress || r.phase == IRounds.Phase.Posted || r.phase == IRounds.Phase.Frozen)
+                    ++inFlight;
+                if (r.phase == IRounds.Phase.Frozen) bonds += books[task].rules[round].challengeBond;
                 uint256 times = books[task].finalizations[round];
-                require(times == (r.phase == I.Phase.Finalized ? 1 : 0), "not finalized exactly once");
+                require(times == (r.phase == IRounds.Phase.Finalized ? 1 : 0), "not finalized exactly once");
                 if (times == 1) require(final_(task, r.parent), "finalized before its parent");
                 require(r.parent < round, "parent is not earlier");
             }
@@ -163,8 +165,11 @@ contract InvariantsTest is Handler {
             uint64 task = tasks[t];
             uint64 round = coordinator.taskOf(task).head;
             while (!final_(task, round)) {
-                I.Round memory r = coordinator.roundOf(task, round);
-                require(r.phase == I.Phase.Posted || r.phase == I.Phase.Frozen, "the head does not stand");
+                IRounds.Round memory r = coordinator.roundOf(task, round);
+                require(
+                    r.phase == IRounds.Phase.Posted || r.phase == IRounds.Phase.Frozen,
+                    "the head does not stand"
+                );
                 round = r.parent;
             }
         }
@@ -197,16 +202,16 @@ contract InvariantsTest is Handler {
     /// @dev Budgets of the rounds in flight, each by its own rules.
     function reserved(uint64 task) internal view returns (uint256 sum) {
         for (uint64 round = 1; round <= coordinator.taskOf(task).lastRound; ++round) {
-            if (coordinator.roundOf(task, round).phase >= I.Phase.Finalized) continue;
+            if (coordinator.roundOf(task, round).phase >= IRounds.Phase.Finalized) continue;
             sum += books[task].rules[round].roundBudget;
         }
     }
 
-    function same(I.TaskRules memory a, I.TaskRules memory b) internal pure returns (bool) {
+    function same(ITasks.TaskRules memory a, ITasks.TaskRules memory b) internal pure returns (bool) {
         return keccak256(abi.encode(a)) == keccak256(abi.encode(b));
     }
 
     function final_(uint64 task, uint64 round) internal view returns (bool) {
-        return round == 0 || coordinator.roundOf(task, round).phase == I.Phase.Finalized;
+        return round == 0 || coordinator.roundOf(task, round).phase == IRounds.Phase.Finalized;
     }
 }

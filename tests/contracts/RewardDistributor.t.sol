@@ -5,7 +5,7 @@ import { SafeCast } from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import { DaoToken } from "../../contracts/DaoToken.sol";
 import { IRewardDistributor as D } from "../../contracts/interfaces/IRewardDistributor.sol";
-import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { RewardDistributor } from "../../contracts/RewardDistributor.sol";
 import { Base } from "./Base.sol";
 
@@ -44,7 +44,7 @@ contract RewardDistributorTest is Base {
 
     function test_fund__wrong__refused() public {
         no(DAO, abi.encodeCall(D.fund, (task, 0)), abi.encodeWithSelector(D.ZeroAmount.selector));
-        no(DAO, abi.encodeCall(D.fund, (9, 1)), abi.encodeWithSelector(I.UnknownTask.selector, 9));
+        no(DAO, abi.encodeCall(D.fund, (9, 1)), abi.encodeWithSelector(ITasks.UnknownTask.selector, 9));
         uint256 large = 1 << 64;
         no(
             DAO,
@@ -53,7 +53,11 @@ contract RewardDistributorTest is Base {
         );
         vm.prank(DAO);
         coordinator.closeTask(task, DAO);
-        no(DAO, abi.encodeCall(D.fund, (task, 1)), abi.encodeWithSelector(I.TaskIsClosed.selector, task));
+        no(
+            DAO,
+            abi.encodeCall(D.fund, (task, 1)),
+            abi.encodeWithSelector(ITasks.TaskIsClosed.selector, task)
+        );
     }
 
     function test_coordinator__anyone_else__refused() public {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { IDisputes } from "../../contracts/interfaces/IDisputes.sol";
+import { IForcedCommits } from "../../contracts/interfaces/IForcedCommits.sol";
+import { IRounds } from "../../contracts/interfaces/IRounds.sol";
+import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { RoundCalls } from "./RoundCalls.sol";
 
 contract RoundsTest is RoundCalls {
@@ -9,44 +12,44 @@ contract RoundsTest is RoundCalls {
 
     function test_round__normal__runs_through() public {
         vm.expectEmit();
-        emit I.RoundOpened(task, 1, 0, 3);
+        emit IRounds.RoundOpened(task, 1, 0, 3);
         eq(open(), 1);
-        I.Round memory r = coordinator.roundOf(task, 1);
+        IRounds.Round memory r = coordinator.roundOf(task, 1);
         eq(r.openBlock, block.number);
         eq(r.openedAt, block.timestamp);
         eq(r.eligible, 3);
-        eq(r.phase, I.Phase.Open);
+        eq(r.phase, IRounds.Phase.Open);
 
         skip(5);
         vm.prevrandao(keccak256("random"));
         bytes32 root = commitsRoot(1);
         vm.expectEmit();
-        emit I.CommitsClosed(task, 1, 3, root, keccak256("random"));
+        emit IRounds.CommitsClosed(task, 1, 3, root, keccak256("random"));
         close(1);
         r = coordinator.roundOf(task, 1);
         eq(r.closedAt, block.timestamp);
         eq(r.commits, 3);
         eq(r.closing, keccak256(abi.encode(root, keccak256("random"))));
         eq(r.resultHash, bytes32(0));
-        eq(r.phase, I.Phase.Closed);
+        eq(r.phase, IRounds.Phase.Closed);
 
         skip(5);
-        I.Result memory posted_ = result(1);
+        IRounds.Result memory posted_ = result(1);
         vm.expectEmit();
-        emit I.ResultPosted(task, 1, posted_);
+        emit IRounds.ResultPosted(task, 1, posted_);
         post(1);
         r = coordinator.roundOf(task, 1);
         eq(r.postedAt, block.timestamp);
         eq(r.closing, bytes32(0));
         eq(r.resultHash, keccak256(abi.encode(posted_)));
-        eq(r.phase, I.Phase.Posted);
+        eq(r.phase, IRounds.Phase.Posted);
         eq(head(), 1);
 
         skip(CHALLENGE);
         vm.expectEmit();
-        emit I.Finalized(task, 1, posted_.rewardRoot, posted_.rewardTotal);
+        emit IRounds.Finalized(task, 1, posted_.rewardRoot, posted_.rewardTotal);
         finalize(1);
-        eq(phase(1), I.Phase.Finalized);
+        eq(phase(1), IRounds.Phase.Finalized);
         eq(distributor.rootOf(task), posted_.rewardRoot);
         eq(distributor.totalOf(task), posted_.rewardTotal);
         eq(coordinator.taskOf(task).inFlight, 0);
@@ -55,7 +58,7 @@ contract RoundsTest is RoundCalls {
     function test_round__next__starts_on_the_posted_model() public {
         posted();
         vm.expectEmit();
-        emit I.RoundOpened(task, 2, 1, 3);
+        emit IRounds.RoundOpened(task, 2, 1, 3);
         eq(open(), 2);
         eq(coordinator.taskOf(task).inFlight, 2);
     }
@@ -64,13 +67,13 @@ contract RoundsTest is RoundCalls {
 
     function test_open__in_progress_or_frozen__refused() public {
         open();
-        bytes memory data = abi.encodeCall(I.openRound, (task));
-        refuses(ANYONE, data, wrongPhase(1, I.Phase.Open));
+        bytes memory data = abi.encodeCall(IRounds.openRound, (task));
+        refuses(ANYONE, data, wrongPhase(1, IRounds.Phase.Open));
         close(1);
-        refuses(ANYONE, data, wrongPhase(1, I.Phase.Closed));
+        refuses(ANYONE, data, wrongPhase(1, IRounds.Phase.Closed));
         post(1);
         challenge(1);
-        refuses(ANYONE, data, wrongPhase(1, I.Phase.Frozen));
+        refuses(ANYONE, data, wrongPhase(1, IRounds.Phase.Frozen));
         resolve(1, true);
         open();
     }
@@ -85,8 +88,8 @@ contract RoundsTest is RoundCalls {
         coordinator.leave(task, node(1));
         refuses(
             ANYONE,
-            abi.encodeCall(I.openRound, (task)),
-            abi.encodeWithSelector(I.QuorumMissed.selector, 1, 2)
+            abi.encodeCall(IRounds.openRound, (task)),
+            abi.encodeWithSelector(IRounds.QuorumMissed.selector, 1, 2)
         );
     }
 
@@ -101,13 +104,13 @@ contract RoundsTest is RoundCalls {
         registry.unbond(superlink, 1 ether);
         refuses(
             ANYONE,
-            abi.encodeCall(I.openRound, (task)),
-            abi.encodeWithSelector(I.BondTooSmall.selector, 499 ether, 500 ether)
+            abi.encodeCall(IRounds.openRound, (task)),
+            abi.encodeWithSelector(IRounds.BondTooSmall.selector, 499 ether, 500 ether)
         );
     }
 
     function test_open__budgets_in_flight_exceed_the_escrow__refused() public {
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         r.roundBudget = 400 ether;
         task = create(r, 1000 ether);
         for (uint256 i = 0; i < NODES; ++i) join(i);
@@ -115,8 +118,8 @@ contract RoundsTest is RoundCalls {
         posted();
         refuses(
             ANYONE,
-            abi.encodeCall(I.openRound, (task)),
-            abi.encodeWithSelector(I.NotFunded.selector, task, 1000 ether, 1200 ether)
+            abi.encodeCall(IRounds.openRound, (task)),
+            abi.encodeWithSelector(IRounds.NotFunded.selector, task, 1000 ether, 1200 ether)
         );
         vm.prank(DAO);
         distributor.fund(task, 200 ether);
@@ -144,7 +147,7 @@ contract RoundsTest is RoundCalls {
         skip(COMMIT - 1);
         refuses(superlink, closeCall(1, 2), tooEarly(block.timestamp + 1));
         skip(1);
-        refuses(superlink, closeCall(1, 1), abi.encodeWithSelector(I.QuorumMissed.selector, 1, 2));
+        refuses(superlink, closeCall(1, 1), abi.encodeWithSelector(IRounds.QuorumMissed.selector, 1, 2));
         close(1, 2);
     }
 
@@ -160,7 +163,7 @@ contract RoundsTest is RoundCalls {
         refuses(
             node(0),
             closeCall(1, 3),
-            abi.encodeWithSelector(I.NotSuperlink.selector, node(0), superlink)
+            abi.encodeWithSelector(IRounds.NotSuperlink.selector, node(0), superlink)
         );
     }
 
@@ -169,8 +172,12 @@ contract RoundsTest is RoundCalls {
     function test_post__wrong__refused() public {
         open();
         close(1);
-        I.Result memory r = result(1);
-        refuses(ANYONE, postCall(1, r), abi.encodeWithSelector(I.NotSuperlink.selector, ANYONE, superlink));
+        IRounds.Result memory r = result(1);
+        refuses(
+            ANYONE,
+            postCall(1, r),
+            abi.encodeWithSelector(IRounds.NotSuperlink.selector, ANYONE, superlink)
+        );
         r.revealed = 4;
         refuses(superlink, postCall(1, r), badResult("revealed"));
         r = result(1);
@@ -192,7 +199,7 @@ contract RoundsTest is RoundCalls {
         refuses(
             superlink,
             postCall(1, r),
-            abi.encodeWithSelector(I.ForcedCommitIgnored.selector, r.forcedHash, bytes32(0))
+            abi.encodeWithSelector(IRounds.ForcedCommitIgnored.selector, r.forcedHash, bytes32(0))
         );
     }
 
@@ -202,10 +209,10 @@ contract RoundsTest is RoundCalls {
         close(1, 2);
         force(1, 2);
         uint256 revealEnd = block.timestamp + REVEAL;
-        I.Result memory r = result(1);
+        IRounds.Result memory r = result(1);
         r.revealed = 2;
         vm.warp(revealEnd - 1);
-        refuses(superlink, postCall(1, r), abi.encodeWithSelector(I.RevealsMissing.selector, 2, 3));
+        refuses(superlink, postCall(1, r), abi.encodeWithSelector(IRounds.RevealsMissing.selector, 2, 3));
         vm.warp(revealEnd);
         post(1, r);
     }
@@ -213,7 +220,7 @@ contract RoundsTest is RoundCalls {
     function test_post__last_second__accepted_and_no_later() public {
         open();
         close(1);
-        I.Result memory r = result(1);
+        IRounds.Result memory r = result(1);
         uint256 end = block.timestamp + REVEAL + RESULT;
         vm.warp(end + 1);
         refuses(superlink, postCall(1, r), tooLate(end));
@@ -227,14 +234,14 @@ contract RoundsTest is RoundCalls {
         close(2);
         challenge(1);
         resolve(1, false);
-        refuses(superlink, postCall(2, result(2)), wrongPhase(1, I.Phase.Void));
+        refuses(superlink, postCall(2, result(2)), wrongPhase(1, IRounds.Phase.Void));
         coordinator.abort(task, 2);
     }
 
     // Finalize
 
     function test_finalize__both_windows__must_have_passed() public {
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         r.challengePeriod = 10;
         task = create(r, 1000 ether);
         for (uint256 i = 0; i < NODES; ++i) join(i);
@@ -245,22 +252,22 @@ contract RoundsTest is RoundCalls {
         refuses(ANYONE, finalizeCall(1), tooEarly(end));
         vm.warp(end);
         finalize(1);
-        refuses(ANYONE, finalizeCall(1), wrongPhase(1, I.Phase.Finalized));
+        refuses(ANYONE, finalizeCall(1), wrongPhase(1, IRounds.Phase.Finalized));
     }
 
     function test_finalize__other_result__refused() public {
         uint64 round = posted();
         skip(CHALLENGE);
-        I.Result memory r = result(round);
+        IRounds.Result memory r = result(round);
         r.rewardRoot = keccak256("mine");
-        refuses(ANYONE, abi.encodeCall(I.finalize, (task, round, r)), badResult("hash"));
+        refuses(ANYONE, abi.encodeCall(IRounds.finalize, (task, round, r)), badResult("hash"));
     }
 
     function test_finalize__parent_not_final__refused() public {
         posted();
         posted();
         skip(CHALLENGE);
-        refuses(ANYONE, finalizeCall(2), abi.encodeWithSelector(I.ParentNotFinal.selector, task, 1));
+        refuses(ANYONE, finalizeCall(2), abi.encodeWithSelector(IRounds.ParentNotFinal.selector, task, 1));
         finalize(1);
         finalize(2);
         eq(distributor.totalOf(task), 2 * BUDGET);
@@ -269,15 +276,15 @@ contract RoundsTest is RoundCalls {
     function test_finalize__pays_more_than_the_budget__void() public {
         open();
         close(1);
-        I.Result memory r = result(1);
+        IRounds.Result memory r = result(1);
         r.rewardTotal = BUDGET + 1;
         post(1, r);
         posted();
         skip(CHALLENGE);
         vm.expectEmit();
-        emit I.Voided(task, 1);
+        emit IRounds.Voided(task, 1);
         coordinator.finalize(task, 1, r);
-        eq(phase(1), I.Phase.Void);
+        eq(phase(1), IRounds.Phase.Void);
         eq(distributor.totalOf(task), 0);
         coordinator.voidRound(task, 2);
         eq(coordinator.taskOf(task).inFlight, 0);
@@ -287,43 +294,43 @@ contract RoundsTest is RoundCalls {
         finalized();
         open();
         close(2);
-        I.Result memory r = result(2);
+        IRounds.Result memory r = result(2);
         r.rewardTotal = BUDGET - 1;
         post(2, r);
         skip(CHALLENGE);
         coordinator.finalize(task, 2, r);
-        eq(phase(2), I.Phase.Void);
+        eq(phase(2), IRounds.Phase.Void);
         eq(head(), 1);
         eq(distributor.totalOf(task), BUDGET);
     }
 
     // Phases
 
-    function refusesAll(uint64 round, I.Phase at) internal {
+    function refusesAll(uint64 round, IRounds.Phase at) internal {
         bytes memory expected = wrongPhase(round, at);
         refuses(superlink, closeCall(round, 3), expected);
         refuses(ANYONE, commitCall(round, 0), expected);
         refuses(superlink, postCall(round, result(round)), expected);
         refuses(ANYONE, dismissCall(round, 0), expected);
-        refuses(CHALLENGER, abi.encodeCall(I.challenge, (task, round, "")), expected);
-        refuses(DAO, abi.encodeCall(I.resolve, (task, round, true)), expected);
+        refuses(CHALLENGER, abi.encodeCall(IDisputes.challenge, (task, round, "")), expected);
+        refuses(DAO, abi.encodeCall(IDisputes.resolve, (task, round, true)), expected);
         refuses(ANYONE, finalizeCall(round), expected);
         refuses(ANYONE, abortCall(round), expected);
         refuses(ANYONE, voidCall(round), expected);
     }
 
     function test_phases__none_or_ended__nothing_may_happen() public {
-        refusesAll(1, I.Phase.None);
+        refusesAll(1, IRounds.Phase.None);
         finalized();
-        refusesAll(1, I.Phase.Finalized);
+        refusesAll(1, IRounds.Phase.Finalized);
         open();
         skip(COMMIT + RESULT);
         coordinator.abort(task, 2);
-        refusesAll(2, I.Phase.Aborted);
+        refusesAll(2, IRounds.Phase.Aborted);
         posted();
         challenge(3);
         resolve(3, false);
-        refusesAll(3, I.Phase.Void);
+        refusesAll(3, IRounds.Phase.Void);
     }
 
     // Fuzz
@@ -350,7 +357,7 @@ contract RoundsTest is RoundCalls {
         open();
         bytes32 value = commitment(0, 1);
         (bool done, ) = address(coordinator).call(
-            abi.encodeCall(I.commit, (task, 1, node(0), value, signature))
+            abi.encodeCall(IForcedCommits.commit, (task, 1, node(0), value, signature))
         );
         check(!done);
         signer = 1 + (signer % 1e30);
@@ -358,7 +365,7 @@ contract RoundsTest is RoundCalls {
         bytes32 digest = keccak256(abi.encode(task, value));
         (uint8 v, bytes32 r, bytes32 s) = vm.sign(signer, digest);
         (done, ) = address(coordinator).call(
-            abi.encodeCall(I.commit, (task, 1, node(0), value, abi.encodePacked(r, s, v)))
+            abi.encodeCall(IForcedCommits.commit, (task, 1, node(0), value, abi.encodePacked(r, s, v)))
         );
         check(!done);
     }
@@ -368,7 +375,7 @@ contract RoundsTest is RoundCalls {
         open();
         close(1);
         uint256 closed = block.timestamp;
-        I.Result memory r = result(1);
+        IRounds.Result memory r = result(1);
         r.revealed = 2;
         uint256 time = closed + (wait % 400);
         vm.warp(time);

@@ -1,33 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { IMembers } from "../../contracts/interfaces/IMembers.sol";
+import { IRounds } from "../../contracts/interfaces/IRounds.sol";
+import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { RoundCalls } from "./RoundCalls.sol";
 
 /// @dev Rules change for the rounds to come; those that are open or undecided keep their own.
 contract RulesTest is RoundCalls {
-    function change(I.TaskRules memory r) internal {
+    function change(ITasks.TaskRules memory r) internal {
         vm.prank(DAO);
         coordinator.changeRules(task, r);
     }
 
     function changeBudget(uint128 budget) internal {
-        I.TaskRules memory r = coordinator.rulesOf(task);
+        ITasks.TaskRules memory r = coordinator.rulesOf(task);
         r.roundBudget = budget;
         change(r);
     }
 
-    function bad(I.TaskRules memory r, string memory what) internal {
-        bytes memory data = abi.encodeCall(I.changeRules, (task, r));
-        refuses(DAO, data, abi.encodeWithSelector(I.BadRules.selector, what));
+    function bad(ITasks.TaskRules memory r, string memory what) internal {
+        bytes memory data = abi.encodeCall(ITasks.changeRules, (task, r));
+        refuses(DAO, data, abi.encodeWithSelector(ITasks.BadRules.selector, what));
     }
 
-    function same(I.TaskRules memory a, I.TaskRules memory b) internal pure {
+    function same(ITasks.TaskRules memory a, ITasks.TaskRules memory b) internal pure {
         eq(keccak256(abi.encode(a)), keccak256(abi.encode(b)));
     }
 
     /// @dev Everything that may change, to something else.
-    function others() internal view returns (I.TaskRules memory r) {
+    function others() internal view returns (ITasks.TaskRules memory r) {
         r = rules();
         r.commitPeriod = COMMIT / 2;
         r.revealPeriod = REVEAL / 2;
@@ -43,7 +45,7 @@ contract RulesTest is RoundCalls {
         r.challengeBond = BOND / 2;
     }
 
-    function pays(uint64 round, uint128 total) internal view returns (I.Result memory r) {
+    function pays(uint64 round, uint128 total) internal view returns (IRounds.Result memory r) {
         r = result(round);
         r.rewardTotal = total;
     }
@@ -52,15 +54,15 @@ contract RulesTest is RoundCalls {
 
     function test_change_rules__all_that_may__a_version_for_later_rounds() public {
         uint64 round = open();
-        I.TaskRules memory r = others();
+        ITasks.TaskRules memory r = others();
         vm.expectEmit();
-        emit I.RulesChanged(task, 2, r);
+        emit ITasks.RulesChanged(task, 2, r);
         change(r);
         same(coordinator.rulesOf(task), r);
         same(coordinator.rulesOfRound(task, round), rules());
         r.minStake = rules().minStake;
         vm.expectEmit();
-        emit I.RulesChanged(task, 3, r);
+        emit ITasks.RulesChanged(task, 3, r);
         change(r);
         close(round);
         post(round);
@@ -70,11 +72,11 @@ contract RulesTest is RoundCalls {
     }
 
     function test_rules_of_round__no_such_round__refused() public {
-        refuses(ANYONE, abi.encodeCall(I.rulesOfRound, (task, 1)), wrongPhase(1, I.Phase.None));
+        refuses(ANYONE, abi.encodeCall(IRounds.rulesOfRound, (task, 1)), wrongPhase(1, IRounds.Phase.None));
     }
 
     function test_change_rules__what_must_stay__named() public {
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         r.superlink = ANYONE;
         bad(r, "superlink");
         r = rules();
@@ -101,7 +103,7 @@ contract RulesTest is RoundCalls {
     }
 
     function test_change_rules__broken__refused_as_for_a_new_task() public {
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         r.roundBudget = 0;
         bad(r, "roundBudget");
         r = rules();
@@ -123,10 +125,10 @@ contract RulesTest is RoundCalls {
         skip(1);
         close(1, 1); // fewer than the next round's quorum
         uint256 closed = block.timestamp;
-        I.Result memory r = result(1);
+        IRounds.Result memory r = result(1);
         r.revealed = 1;
         vm.warp(closed + REVEAL - 1);
-        refuses(superlink, postCall(1, r), abi.encodeWithSelector(I.RevealsMissing.selector, 1, 2));
+        refuses(superlink, postCall(1, r), abi.encodeWithSelector(IRounds.RevealsMissing.selector, 1, 2));
         vm.warp(closed + FORCE - 1);
         force(1, 1);
         vm.warp(closed + REVEAL + RESULT);
@@ -135,12 +137,12 @@ contract RulesTest is RoundCalls {
         vm.warp(block.timestamp + CHALLENGE - 1);
         refuses(
             ANYONE,
-            abi.encodeCall(I.finalize, (task, 1, pays(1, BUDGET))),
+            abi.encodeCall(IRounds.finalize, (task, 1, pays(1, BUDGET))),
             tooEarly(block.timestamp + 1)
         );
         skip(1);
         coordinator.finalize(task, 1, pays(1, BUDGET));
-        eq(phase(1), I.Phase.Finalized);
+        eq(phase(1), IRounds.Phase.Finalized);
         eq(distributor.totalOf(task), BUDGET);
     }
 
@@ -174,12 +176,12 @@ contract RulesTest is RoundCalls {
     }
 
     function test_next_round__rules_changed__has_the_new_windows_and_bond() public {
-        I.TaskRules memory r = others();
+        ITasks.TaskRules memory r = others();
         r.minStake = rules().minStake;
         change(r);
         open();
         vm.warp(block.timestamp + COMMIT / 2);
-        refuses(superlink, closeCall(1, 2), abi.encodeWithSelector(I.QuorumMissed.selector, 2, 3));
+        refuses(superlink, closeCall(1, 2), abi.encodeWithSelector(IRounds.QuorumMissed.selector, 2, 3));
         close(1);
         uint256 forceEnd = block.timestamp + FORCE / 2;
         post(1, pays(1, BUDGET / 2));
@@ -190,40 +192,40 @@ contract RulesTest is RoundCalls {
         resolve(1, true);
         skip(CHALLENGE / 2);
         coordinator.finalize(task, 1, pays(1, BUDGET / 2));
-        eq(phase(1), I.Phase.Finalized);
+        eq(phase(1), IRounds.Phase.Finalized);
     }
 
     function test_next_round__superlink_without_the_new_bond__refused() public {
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         r.superlinkBond = 1001 ether;
         change(r);
         refuses(
             ANYONE,
-            abi.encodeCall(I.openRound, (task)),
-            abi.encodeWithSelector(I.BondTooSmall.selector, 1000 ether, 1001 ether)
+            abi.encodeCall(IRounds.openRound, (task)),
+            abi.encodeWithSelector(IRounds.BondTooSmall.selector, 1000 ether, 1001 ether)
         );
     }
 
     function test_next_round__quorum_raised__refused_without_it() public {
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         r.quorum = 4;
         change(r);
         refuses(
             ANYONE,
-            abi.encodeCall(I.openRound, (task)),
-            abi.encodeWithSelector(I.QuorumMissed.selector, 3, 4)
+            abi.encodeCall(IRounds.openRound, (task)),
+            abi.encodeWithSelector(IRounds.QuorumMissed.selector, 3, 4)
         );
     }
 
     // Stake
 
     function test_minimum_raised__round_in_flight__member_stays_until_it_is_decided() public {
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         r.minStake = uint128(STAKE + 1);
         uint64 round = posted();
         change(r);
-        bytes memory expire = abi.encodeCall(I.expire, (task, node(0)));
-        refuses(ANYONE, expire, abi.encodeWithSelector(I.StillQualified.selector, task, node(0)));
+        bytes memory expire = abi.encodeCall(IMembers.expire, (task, node(0)));
+        refuses(ANYONE, expire, abi.encodeWithSelector(IMembers.StillQualified.selector, task, node(0)));
         force(round, 0);
         dismiss(round, 0);
         skip(CHALLENGE);
@@ -233,22 +235,22 @@ contract RulesTest is RoundCalls {
         registerKey(key(7), STAKE);
         refuses(
             owner(7),
-            abi.encodeCall(I.join, (task, node(7))),
-            abi.encodeWithSelector(I.StakeOutsideRules.selector, STAKE, STAKE + 1)
+            abi.encodeCall(IMembers.join, (task, node(7))),
+            abi.encodeWithSelector(IMembers.StakeOutsideRules.selector, STAKE, STAKE + 1)
         );
     }
 
     function test_minimum_lowered__newcomer__joins_for_the_next_round() public {
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         open();
         registerKey(key(7), MINIMUM);
         r.minStake = uint128(MINIMUM);
         change(r);
         join(7);
-        refuses(ANYONE, commitCall(1, 7), abi.encodeWithSelector(I.NotJoined.selector, task, node(7)));
+        refuses(ANYONE, commitCall(1, 7), abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(7)));
         // the round in flight asked for more, the next one does not
-        bytes memory expire = abi.encodeCall(I.expire, (task, node(7)));
-        refuses(ANYONE, expire, abi.encodeWithSelector(I.StillQualified.selector, task, node(7)));
+        bytes memory expire = abi.encodeCall(IMembers.expire, (task, node(7)));
+        refuses(ANYONE, expire, abi.encodeWithSelector(IMembers.StillQualified.selector, task, node(7)));
         close(1);
         post(1);
         skip(1);
@@ -268,8 +270,8 @@ contract RulesTest is RoundCalls {
         coordinator.abort(task, 2);
         posted();
         changeBudget(16 ether);
-        bytes memory data = abi.encodeCall(I.openRound, (task));
-        refuses(ANYONE, data, abi.encodeWithSelector(I.NotFunded.selector, task, 35 ether, 36 ether));
+        bytes memory data = abi.encodeCall(IRounds.openRound, (task));
+        refuses(ANYONE, data, abi.encodeWithSelector(IRounds.NotFunded.selector, task, 35 ether, 36 ether));
         vm.prank(DAO);
         distributor.fund(task, 1 ether);
         open();
@@ -287,8 +289,8 @@ contract RulesTest is RoundCalls {
         post(2, pays(2, 15 ether));
         changeBudget(9 ether);
         changeBudget(10 ether);
-        bytes memory data = abi.encodeCall(I.openRound, (task));
-        refuses(ANYONE, data, abi.encodeWithSelector(I.NotFunded.selector, task, 24 ether, 25 ether));
+        bytes memory data = abi.encodeCall(IRounds.openRound, (task));
+        refuses(ANYONE, data, abi.encodeWithSelector(IRounds.NotFunded.selector, task, 24 ether, 25 ether));
         changeBudget(9 ether);
         open();
         skip(CHALLENGE);
@@ -305,12 +307,12 @@ contract RulesTest is RoundCalls {
         changeBudget(5 ether);
         open();
         close(1);
-        I.Result memory r = pays(1, 5 ether + 1);
+        IRounds.Result memory r = pays(1, 5 ether + 1);
         post(1, r);
         changeBudget(BUDGET);
         skip(CHALLENGE);
         coordinator.finalize(task, 1, r);
-        eq(phase(1), I.Phase.Void);
+        eq(phase(1), IRounds.Phase.Void);
     }
 
     // Superlink
@@ -319,28 +321,32 @@ contract RulesTest is RoundCalls {
         registerKey(0x9999, 1000 ether);
         address next = vm.addr(0x9999);
         open();
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         r.superlink = next;
         vm.expectEmit();
-        emit I.SuperlinkReplaced(task, next);
+        emit ITasks.SuperlinkReplaced(task, next);
         vm.expectEmit();
-        emit I.RulesChanged(task, 2, r);
+        emit ITasks.RulesChanged(task, 2, r);
         vm.prank(DAO);
         coordinator.setSuperlink(task, next);
         same(coordinator.rulesOf(task), r);
         same(coordinator.rulesOfRound(task, 1), rules());
-        refuses(next, closeCall(1, 3), abi.encodeWithSelector(I.NotSuperlink.selector, next, superlink));
+        refuses(
+            next,
+            closeCall(1, 3),
+            abi.encodeWithSelector(IRounds.NotSuperlink.selector, next, superlink)
+        );
         close(1);
         refuses(
             next,
             postCall(1, result(1)),
-            abi.encodeWithSelector(I.NotSuperlink.selector, next, superlink)
+            abi.encodeWithSelector(IRounds.NotSuperlink.selector, next, superlink)
         );
         post(1);
         open();
         (address before, bytes memory call) = (superlink, closeCall(2, 3));
         superlink = next;
-        refuses(before, call, abi.encodeWithSelector(I.NotSuperlink.selector, before, next));
+        refuses(before, call, abi.encodeWithSelector(IRounds.NotSuperlink.selector, before, next));
         close(2);
         post(2);
     }

@@ -108,8 +108,8 @@ contract SupernodeRegistryTest is Base {
 
     function test_register__more_than_uint128__refused() public {
         uint256 supply = type(uint128).max;
-        DaoToken big = new DaoToken("Big", "BIG", address(this), 4 * supply);
-        SupernodeRegistry own = new SupernodeRegistry(big, 1, UNBONDING, DAO);
+        DaoToken big = newToken("Big", "BIG", address(this), 4 * supply);
+        SupernodeRegistry own = newRegistry(big, 1, UNBONDING, DAO);
         registry = own;
         big.approve(address(own), type(uint256).max);
         bytes memory signature = operatorSignature(address(this), vm.addr(KEY), KEY);

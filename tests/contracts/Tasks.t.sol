@@ -4,16 +4,23 @@ pragma solidity ^0.8.28;
 import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
 import { Pausable } from "@openzeppelin/contracts/utils/Pausable.sol";
 
-import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { IDisputes } from "../../contracts/interfaces/IDisputes.sol";
+import { IMembers } from "../../contracts/interfaces/IMembers.sol";
+import { IRounds } from "../../contracts/interfaces/IRounds.sol";
+import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { Base } from "./Base.sol";
 
 contract TasksTest is Base {
-    function bad(I.TaskRules memory r, string memory what) internal {
-        refuses(DAO, abi.encodeCall(I.createTask, (r, 0)), abi.encodeWithSelector(I.BadRules.selector, what));
+    function bad(ITasks.TaskRules memory r, string memory what) internal {
+        refuses(
+            DAO,
+            abi.encodeCall(ITasks.createTask, (r, 0)),
+            abi.encodeWithSelector(ITasks.BadRules.selector, what)
+        );
     }
 
     function admittedTask() internal returns (uint64) {
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         r.admittedOnly = true;
         return create(r, 0);
     }
@@ -31,21 +38,21 @@ contract TasksTest is Base {
     // Create
 
     function test_create_task__good__numbers_funds_and_keeps_its_rules() public {
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         vm.expectEmit();
-        emit I.TaskCreated(2, r.appHash, r);
+        emit ITasks.TaskCreated(2, r.appHash, r);
         eq(create(r, 5), 2);
         eq(coordinator.taskCount(), 2);
         eq(distributor.fundedOf(2), 5);
         eq(keccak256(abi.encode(coordinator.rulesOf(2))), keccak256(abi.encode(r)));
-        I.Task memory t = coordinator.taskOf(2);
+        ITasks.Task memory t = coordinator.taskOf(2);
         check(t.active == 0 && t.lastRound == 0 && t.head == 0 && t.inFlight == 0 && !t.closed);
         eq(create(r, 0), 3);
         eq(distributor.fundedOf(3), 0);
     }
 
     function test_create_task__each_rule__named_when_broken() public {
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         r.superlink = address(0);
         bad(r, "superlink");
         r = rules();
@@ -99,7 +106,7 @@ contract TasksTest is Base {
     }
 
     function test_create_task__each_amount_and_digest__named_when_broken() public {
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         r.minStake = 0;
         bad(r, "minStake");
         r.minStake = uint128(MINIMUM - 1);
@@ -131,7 +138,7 @@ contract TasksTest is Base {
     }
 
     function test_create_task__stake_leaves_before_a_decision__refused() public {
-        I.TaskRules memory r = rules();
+        ITasks.TaskRules memory r = rules();
         r.challengePeriod = uint32(UNBONDING) - COMMIT - REVEAL - 2 * RESULT - RESOLVE;
         bad(r, "unbondingPeriod");
         r.challengePeriod -= 1;
@@ -147,17 +154,17 @@ contract TasksTest is Base {
     function test_close_task__nothing_in_flight__refunds_what_is_not_promised() public {
         finalized();
         vm.expectEmit();
-        emit I.TaskClosed(task, 990 ether);
+        emit ITasks.TaskClosed(task, 990 ether);
         vm.prank(DAO);
         coordinator.closeTask(task, ANYONE);
         check(coordinator.taskOf(task).closed);
         eq(token.balanceOf(ANYONE), 990 ether);
-        bytes memory closed = abi.encodeWithSelector(I.TaskIsClosed.selector, task);
-        refuses(DAO, abi.encodeCall(I.closeTask, (task, DAO)), closed);
-        refuses(DAO, abi.encodeCall(I.setSuperlink, (task, ANYONE)), closed);
-        refuses(DAO, abi.encodeCall(I.changeRules, (task, rules())), closed);
-        refuses(ANYONE, abi.encodeCall(I.openRound, (task)), closed);
-        refuses(owner(0), abi.encodeCall(I.join, (task, node(0))), closed);
+        bytes memory closed = abi.encodeWithSelector(ITasks.TaskIsClosed.selector, task);
+        refuses(DAO, abi.encodeCall(ITasks.closeTask, (task, DAO)), closed);
+        refuses(DAO, abi.encodeCall(ITasks.setSuperlink, (task, ANYONE)), closed);
+        refuses(DAO, abi.encodeCall(ITasks.changeRules, (task, rules())), closed);
+        refuses(ANYONE, abi.encodeCall(IRounds.openRound, (task)), closed);
+        refuses(owner(0), abi.encodeCall(IMembers.join, (task, node(0))), closed);
         vm.prank(owner(0));
         coordinator.leave(task, node(0));
         unstake(1);
@@ -169,8 +176,8 @@ contract TasksTest is Base {
         open();
         refuses(
             DAO,
-            abi.encodeCall(I.closeTask, (task, DAO)),
-            abi.encodeWithSelector(I.RoundsInFlight.selector, task, 1)
+            abi.encodeCall(ITasks.closeTask, (task, DAO)),
+            abi.encodeWithSelector(ITasks.RoundsInFlight.selector, task, 1)
         );
     }
 
@@ -179,14 +186,14 @@ contract TasksTest is Base {
     function test_set_superlink__between_rounds__at_once() public {
         finalized();
         vm.expectEmit();
-        emit I.SuperlinkReplaced(task, ANYONE);
+        emit ITasks.SuperlinkReplaced(task, ANYONE);
         vm.prank(DAO);
         coordinator.setSuperlink(task, ANYONE);
         eq(coordinator.rulesOf(task).superlink, ANYONE);
         refuses(
             DAO,
-            abi.encodeCall(I.setSuperlink, (task, address(0))),
-            abi.encodeWithSelector(I.BadRules.selector, "superlink")
+            abi.encodeCall(ITasks.setSuperlink, (task, address(0))),
+            abi.encodeWithSelector(ITasks.BadRules.selector, "superlink")
         );
     }
 
@@ -195,7 +202,7 @@ contract TasksTest is Base {
     function test_join__registered__joins() public {
         registerKey(key(7), STAKE);
         vm.expectEmit();
-        emit I.Joined(task, node(7), owner(7));
+        emit IMembers.Joined(task, node(7), owner(7));
         join(7);
         check(coordinator.isJoined(task, node(7)));
         eq(coordinator.taskOf(task).active, 4);
@@ -204,24 +211,24 @@ contract TasksTest is Base {
     function test_join__wrong__refused() public {
         refuses(
             ANYONE,
-            abi.encodeCall(I.join, (9, node(0))),
-            abi.encodeWithSelector(I.UnknownTask.selector, 9)
+            abi.encodeCall(IMembers.join, (9, node(0))),
+            abi.encodeWithSelector(ITasks.UnknownTask.selector, 9)
         );
         refuses(
             node(0),
-            abi.encodeCall(I.join, (task, node(0))),
-            abi.encodeWithSelector(I.NotOwnerOf.selector, node(0), node(0))
+            abi.encodeCall(IMembers.join, (task, node(0))),
+            abi.encodeWithSelector(IMembers.NotOwnerOf.selector, node(0), node(0))
         );
         refuses(
             owner(0),
-            abi.encodeCall(I.join, (task, node(0))),
-            abi.encodeWithSelector(I.AlreadyJoined.selector, task, owner(0))
+            abi.encodeCall(IMembers.join, (task, node(0))),
+            abi.encodeWithSelector(IMembers.AlreadyJoined.selector, task, owner(0))
         );
         registerKey(key(7), 100 ether - 1);
         refuses(
             owner(7),
-            abi.encodeCall(I.join, (task, node(7))),
-            abi.encodeWithSelector(I.StakeOutsideRules.selector, 100 ether - 1, 100 ether)
+            abi.encodeCall(IMembers.join, (task, node(7))),
+            abi.encodeWithSelector(IMembers.StakeOutsideRules.selector, 100 ether - 1, 100 ether)
         );
         // a second Supernode of the same owner
         give(owner(0), STAKE);
@@ -230,8 +237,8 @@ contract TasksTest is Base {
         registry.register(node(8), STAKE, signature);
         refuses(
             owner(0),
-            abi.encodeCall(I.join, (task, node(8))),
-            abi.encodeWithSelector(I.AlreadyJoined.selector, task, owner(0))
+            abi.encodeCall(IMembers.join, (task, node(8))),
+            abi.encodeWithSelector(IMembers.AlreadyJoined.selector, task, owner(0))
         );
         uint64 other = create(rules(), 0);
         vm.prank(owner(0));
@@ -240,10 +247,10 @@ contract TasksTest is Base {
 
     function test_join__admitted_only__needs_admission() public {
         uint64 t = admittedTask();
-        bytes memory data = abi.encodeCall(I.join, (t, node(0)));
-        refuses(owner(0), data, abi.encodeWithSelector(I.NotAdmitted.selector, t, owner(0)));
+        bytes memory data = abi.encodeCall(IMembers.join, (t, node(0)));
+        refuses(owner(0), data, abi.encodeWithSelector(IMembers.NotAdmitted.selector, t, owner(0)));
         vm.expectEmit();
-        emit I.Admitted(t, owner(0), true);
+        emit IMembers.Admitted(t, owner(0), true);
         admit(t, owner(0), true);
         vm.prank(owner(0));
         coordinator.join(t, node(0));
@@ -254,8 +261,8 @@ contract TasksTest is Base {
         join(7);
         refuses(
             ANYONE,
-            abi.encodeCall(I.expire, (task, node(7))),
-            abi.encodeWithSelector(I.StillQualified.selector, task, node(7))
+            abi.encodeCall(IMembers.expire, (task, node(7))),
+            abi.encodeWithSelector(IMembers.StillQualified.selector, task, node(7))
         );
     }
 
@@ -263,7 +270,7 @@ contract TasksTest is Base {
 
     function test_leave__owner_or_operator__leaves_and_may_come_back() public {
         vm.expectEmit();
-        emit I.Left(task, node(0));
+        emit IMembers.Left(task, node(0));
         vm.prank(owner(0));
         coordinator.leave(task, node(0));
         check(!coordinator.isJoined(task, node(0)));
@@ -277,29 +284,29 @@ contract TasksTest is Base {
     function test_leave__wrong__refused() public {
         refuses(
             ANYONE,
-            abi.encodeCall(I.leave, (task, node(0))),
-            abi.encodeWithSelector(I.NotOwnerOf.selector, node(0), ANYONE)
+            abi.encodeCall(IMembers.leave, (task, node(0))),
+            abi.encodeWithSelector(IMembers.NotOwnerOf.selector, node(0), ANYONE)
         );
         refuses(
             ANYONE,
-            abi.encodeCall(I.leave, (task, ANYONE)),
-            abi.encodeWithSelector(I.NotJoined.selector, task, ANYONE)
+            abi.encodeCall(IMembers.leave, (task, ANYONE)),
+            abi.encodeWithSelector(IMembers.NotJoined.selector, task, ANYONE)
         );
     }
 
     function test_expire__stake_below_minimum__removed() public {
         refuses(
             ANYONE,
-            abi.encodeCall(I.expire, (task, node(0))),
-            abi.encodeWithSelector(I.StillQualified.selector, task, node(0))
+            abi.encodeCall(IMembers.expire, (task, node(0))),
+            abi.encodeWithSelector(IMembers.StillQualified.selector, task, node(0))
         );
         unstake(0);
         coordinator.expire(task, node(0));
         check(!coordinator.isJoined(task, node(0)));
         refuses(
             ANYONE,
-            abi.encodeCall(I.expire, (task, node(0))),
-            abi.encodeWithSelector(I.NotJoined.selector, task, node(0))
+            abi.encodeCall(IMembers.expire, (task, node(0))),
+            abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(0))
         );
     }
 
@@ -310,8 +317,8 @@ contract TasksTest is Base {
         coordinator.join(t, node(0));
         refuses(
             ANYONE,
-            abi.encodeCall(I.expire, (t, node(0))),
-            abi.encodeWithSelector(I.StillQualified.selector, t, node(0))
+            abi.encodeCall(IMembers.expire, (t, node(0))),
+            abi.encodeWithSelector(IMembers.StillQualified.selector, t, node(0))
         );
         admit(t, owner(0), false);
         coordinator.expire(t, node(0));
@@ -322,27 +329,32 @@ contract TasksTest is Base {
 
     function test_owner__anyone_else__refused() public {
         bytes memory expected = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, ANYONE);
-        refuses(ANYONE, abi.encodeCall(I.createTask, (rules(), 0)), expected);
-        refuses(ANYONE, abi.encodeCall(I.closeTask, (task, ANYONE)), expected);
-        refuses(ANYONE, abi.encodeCall(I.setSuperlink, (task, ANYONE)), expected);
-        refuses(ANYONE, abi.encodeCall(I.changeRules, (task, rules())), expected);
-        refuses(ANYONE, abi.encodeCall(I.admit, (task, ANYONE, true)), expected);
-        refuses(ANYONE, abi.encodeCall(I.resolve, (task, 1, true)), expected);
+        refuses(ANYONE, abi.encodeCall(ITasks.createTask, (rules(), 0)), expected);
+        refuses(ANYONE, abi.encodeCall(ITasks.closeTask, (task, ANYONE)), expected);
+        refuses(ANYONE, abi.encodeCall(ITasks.setSuperlink, (task, ANYONE)), expected);
+        refuses(ANYONE, abi.encodeCall(ITasks.changeRules, (task, rules())), expected);
+        refuses(ANYONE, abi.encodeCall(IMembers.admit, (task, ANYONE, true)), expected);
+        refuses(ANYONE, abi.encodeCall(IDisputes.resolve, (task, 1, true)), expected);
         refuses(ANYONE, abi.encodeCall(coordinator.pause, ()), expected);
         refuses(ANYONE, abi.encodeCall(coordinator.unpause, ()), expected);
     }
 
     function test_unknown_task__any__refused() public {
-        bytes memory expected = abi.encodeWithSelector(I.UnknownTask.selector, 9);
-        bytes memory wrongRound = abi.encodeWithSelector(I.WrongPhase.selector, 9, 1, I.Phase.None);
-        refuses(DAO, abi.encodeCall(I.closeTask, (9, DAO)), expected);
-        refuses(DAO, abi.encodeCall(I.setSuperlink, (9, DAO)), expected);
-        refuses(DAO, abi.encodeCall(I.changeRules, (9, rules())), expected);
-        refuses(DAO, abi.encodeCall(I.admit, (9, DAO, true)), expected);
-        refuses(DAO, abi.encodeCall(I.openRound, (9)), expected);
-        refuses(DAO, abi.encodeCall(I.taskOf, (9)), expected);
-        refuses(DAO, abi.encodeCall(I.rulesOf, (9)), expected);
-        refuses(DAO, abi.encodeCall(I.rulesOfRound, (9, 1)), wrongRound);
+        bytes memory expected = abi.encodeWithSelector(ITasks.UnknownTask.selector, 9);
+        bytes memory wrongRound = abi.encodeWithSelector(
+            IRounds.WrongPhase.selector,
+            9,
+            1,
+            IRounds.Phase.None
+        );
+        refuses(DAO, abi.encodeCall(ITasks.closeTask, (9, DAO)), expected);
+        refuses(DAO, abi.encodeCall(ITasks.setSuperlink, (9, DAO)), expected);
+        refuses(DAO, abi.encodeCall(ITasks.changeRules, (9, rules())), expected);
+        refuses(DAO, abi.encodeCall(IMembers.admit, (9, DAO, true)), expected);
+        refuses(DAO, abi.encodeCall(IRounds.openRound, (9)), expected);
+        refuses(DAO, abi.encodeCall(ITasks.taskOf, (9)), expected);
+        refuses(DAO, abi.encodeCall(ITasks.rulesOf, (9)), expected);
+        refuses(DAO, abi.encodeCall(IRounds.rulesOfRound, (9, 1)), wrongRound);
     }
 
     function test_pause__paused__stops_entries_only() public {
@@ -350,9 +362,9 @@ contract TasksTest is Base {
         vm.prank(DAO);
         coordinator.pause();
         bytes memory paused = abi.encodeWithSelector(Pausable.EnforcedPause.selector);
-        refuses(DAO, abi.encodeCall(I.createTask, (rules(), 0)), paused);
-        refuses(owner(0), abi.encodeCall(I.join, (task, node(0))), paused);
-        refuses(ANYONE, abi.encodeCall(I.openRound, (task)), paused);
+        refuses(DAO, abi.encodeCall(ITasks.createTask, (rules(), 0)), paused);
+        refuses(owner(0), abi.encodeCall(IMembers.join, (task, node(0))), paused);
+        refuses(ANYONE, abi.encodeCall(IRounds.openRound, (task)), paused);
         challenge(round);
         resolve(round, true);
         skip(CHALLENGE);

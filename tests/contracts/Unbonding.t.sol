@@ -2,14 +2,15 @@
 pragma solidity ^0.8.28;
 
 import { ISupernodeRegistry as R } from "../../contracts/interfaces/ISupernodeRegistry.sol";
-import { ITrainingCoordinator as I } from "../../contracts/interfaces/ITrainingCoordinator.sol";
+import { IRounds } from "../../contracts/interfaces/IRounds.sol";
+import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { RoundCalls } from "./RoundCalls.sol";
 
-/// @dev How long the stake of a Supernode is there to be slashed for what it did in a round: it begins to leave in the
-/// very block that opens the round, and all others are as slow as they may be.
+/// @dev How long the stake of a Supernode can be slashed for an offence in a round: it unbonds in the very block that opens
+/// the round, and all others are as slow as they may be.
 contract UnbondingTest is RoundCalls {
     /// @dev Its periods are as long as the unbonding period lets them be.
-    function longest() internal view returns (I.TaskRules memory r) {
+    function longest() internal view returns (ITasks.TaskRules memory r) {
         r = rules();
         r.challengePeriod = uint32(UNBONDING) - 1 - COMMIT - RESULT - REVEAL - RESULT - RESOLVE;
     }
@@ -56,10 +57,10 @@ contract UnbondingTest is RoundCalls {
     }
 
     function test_create_task__stake_could_leave_before__refused() public {
-        I.TaskRules memory r = longest();
+        ITasks.TaskRules memory r = longest();
         r.challengePeriod += 1;
-        bytes memory data = abi.encodeCall(I.createTask, (r, 0));
-        refuses(DAO, data, abi.encodeWithSelector(I.BadRules.selector, "unbondingPeriod"));
+        bytes memory data = abi.encodeCall(ITasks.createTask, (r, 0));
+        refuses(DAO, data, abi.encodeWithSelector(ITasks.BadRules.selector, "unbondingPeriod"));
     }
 
     // What no period covers (docs/contracts.md, "What is worth knowing")
@@ -87,6 +88,6 @@ contract UnbondingTest is RoundCalls {
         registry.withdraw(node(0));
         challenge(1);
         resolve(1, false);
-        eq(phase(1), I.Phase.Void);
+        eq(phase(1), IRounds.Phase.Void);
     }
 }

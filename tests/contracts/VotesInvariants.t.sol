@@ -46,7 +46,7 @@ contract VotesInvariantsTest is Governed {
         targets[0] = FuzzSelector(address(this), selectors);
     }
 
-    // What members do
+    // Acts of members
 
     function pass(uint256 seed) external {
         uint256[4] memory times = [uint256(1), DELAY + 1, PERIOD, UNBONDING];
@@ -131,9 +131,9 @@ contract VotesInvariantsTest is Governed {
         execute(drafts[id]);
     }
 
-    // What is so
+    // Invariants
 
-    /// @dev Votes at the token are what is delegated of wallets, and at the registry all stake.
+    /// @dev Votes at the token are those of delegated wallets, and votes at the registry those of all stake.
     function invariant_votes__sum_of_delegated_wallets_and_stakes() external view {
         uint256 votes;
         uint256 expected;

@@ -354,14 +354,20 @@ export class World {
     await assert.rejects(
       async () => (await transaction).wait(),
       (error) => {
-        if (typeof error.data !== "string") throw error;
-        const parsed = contract.interface.parseError(error.data);
+        const data = revertData(error);
+        if (typeof data !== "string") throw error;
+        const parsed = contract.interface.parseError(data);
         assert.equal(parsed?.name ?? error.message, name);
         if (args !== undefined) assert.deepEqual(parsed.args.toArray(), args.map(plain));
         return true;
       },
     );
   }
+}
+
+/** The data that a call reverted with; Hardhat wraps it where it recognises no statement that reverted. */
+export function revertData(error) {
+  return error.data?.data ?? error.data;
 }
 
 function plain(value) {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
-import { Phase, RewardTree, World, digest, ether } from "./fixture.js";
+import { Phase, RewardTree, World, digest, ether, revertData } from "./fixture.js";
 
 const LONG = 100_000;
 const OK = "ok";
@@ -216,7 +216,7 @@ async function attempt(name) {
     return OK;
   } catch (error) {
     const parsed = [coordinator, registry, distributor].map((c) =>
-      c.interface.parseError(error.data ?? "0x"),
+      c.interface.parseError(revertData(error) ?? "0x"),
     );
     return parsed.find((found) => found)?.name ?? error.message;
   }

@@ -6,11 +6,11 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from dao.demo.images import SHARD, SHARDS, TEST, deal
-from dao.demo.plan import Role, members
+from dao.demo.plan import Role, list_members
 
 
 def test_deal__five_members__all_images_once_and_unequal_parts(tmp_path: Path) -> None:
-    people = members(5)
+    people = list_members(5)
     dealt = deal(people, tmp_path)
     held = {person.role: load_file(path) for person, path in zip(people, dealt.members, strict=True)}
     sizes = {role: len(columns["y"]) for role, columns in held.items()}
@@ -25,7 +25,7 @@ def test_deal__five_members__all_images_once_and_unequal_parts(tmp_path: Path) -
 
 
 def test_deal__mislabelled__four_in_ten_labels_differ(tmp_path: Path) -> None:
-    people = members(5)
+    people = list_members(5)
     wrong = next(person for person in people if person.role is Role.MISLABELLED)
     lying = load_file(deal(people, tmp_path / "a").members[wrong.index])["y"]
     honest = [type(p)(p.index, p.name, Role.GOOD if p is wrong else p.role) for p in people]
@@ -34,12 +34,12 @@ def test_deal__mislabelled__four_in_ten_labels_differ(tmp_path: Path) -> None:
 
 
 def test_deal__again__the_same_bytes(tmp_path: Path) -> None:
-    one, two = deal(members(3), tmp_path / "a"), deal(members(3), tmp_path / "b")
+    one, two = deal(list_members(3), tmp_path / "a"), deal(list_members(3), tmp_path / "b")
     assert [p.read_bytes() for p in one.members] == [p.read_bytes() for p in two.members]
     assert one.test.read_bytes() == two.test.read_bytes()
 
 
 def test_members__more_than_five__roles_repeat_and_names_differ() -> None:
-    people = members(23)
+    people = list_members(23)
     assert [person.role for person in people[:5]] == [person.role for person in people[5:10]]
     assert len({person.name for person in people}) == 23

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from aggregator.settings import SuperlinkSettings
 from dao.api.settings import ApiSettings
 from dao.cli import COMMANDS, command_line
-from dao.cli.node import OWNER_PASSWORD
+from dao.cli.options import OWNER_PASSWORD
 from dao.runtime.config import HOME_VARIABLE, PASSWORD_VARIABLE, HomeSettings
 from dao.runtime.locks import RUNTIME_VARIABLE
 from node.settings import NodeSettings, TaskSettings
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = {path.name: path.read_text() for path in (ROOT / "docs").glob("*.md")}
 ALL = {
     str(path.relative_to(ROOT)): path.read_text()
-    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 }
 SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CALL = re.compile(r"(?:^|[(;&|])\s*(dao [^\n|&;()<>]*)", re.MULTILINE)
@@ -135,3 +135,21 @@ def test_docs__links__lead_somewhere() -> None:
 
 def test_docs__each_page__is_in_the_readme() -> None:
     assert not [name for name in PAGES if f"](docs/{name})" not in ALL["README.md"]]
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "SECURITY.md", "docs/development.md"])
+def test_docs__files_that_developers_are_sent_to__are_there(page: str) -> None:
+    for span in SPAN.findall(ALL[page]):
+        if re.fullmatch(r"[\w.*-]+(/[\w.*-]+)+|\w+\.(py|sol|md|toml)", span):
+            assert list(ROOT.glob(span)), (page, span)
+
+
+def test_docs__methods_of_a_rounds_way__are_in_the_files_before_them() -> None:
+    way = PAGES["development.md"].partition("## A round's way")[2].partition("\n## ")[0]
+    for cell in re.split(r"[|\n]", way):
+        file = None
+        for span in SPAN.findall(cell):
+            if span.endswith((".py", ".sol")):
+                file = ROOT / span
+            elif re.fullmatch(r"_?[a-z][a-z_]+", span) and file:
+                assert f"def {span}(" in file.read_text(), (span, file)

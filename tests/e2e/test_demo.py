@@ -19,7 +19,7 @@ LIMIT = 240.0
 
 def results(tmp_path: Path, *options: str) -> dict[str, Any]:
     out = tmp_path / "out.json"
-    command = [str(DAO), "demo", "--home", str(tmp_path / "home"), "--json", str(out), *options]
+    command = [str(DAO), "demo", "--home", str(tmp_path / "home"), "--out", str(out), *options]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LIMIT, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     document: dict[str, Any] = json.loads(out.read_text())
@@ -60,7 +60,7 @@ def test_demo__five_nodes_three_rounds__learns_pays_and_is_audited(tmp_path: Pat
 @pytest.mark.kubo
 @pytest.mark.timeout(LIMIT + 30)
 def test_demo__over_ipfs__the_same(tmp_path: Path) -> None:
-    document = results(tmp_path, "--rounds", "2", "--nodes", "2", "--store", "kubo")
+    document = results(tmp_path, "--rounds", "2", "--nodes", "2", "--with-ipfs")
     check(document, 2, 2)
     assert document["store"] == "kubo"
 

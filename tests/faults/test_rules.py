@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.audit import audit, exit_code
 from dao.chain.contracts import Coordinator, Token
 from dao.chain.deploy import TOKEN, Params, grant
@@ -17,7 +17,7 @@ from dao.chain.handover import hand_over
 from dao.chain.signer import Signer
 from dao.core.types import Phase, RoundId, Timestamp, Wei
 from dao.devnet.anvil import running_anvil
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from dao.store.disk import DiskStore
 from tests.faults.process import LIMIT
 from tests.faults.world import APP, World, open_world
@@ -64,7 +64,7 @@ async def pass_until(world: World, time: int) -> None:
 async def decide(world: World, voter: Signer, actions: Actions) -> None:
     """A proposal's whole life, by one who has the votes."""
     chain, governor, text = world.chain, Governor(world.chain), "# Pay more a round"
-    number = proposal_id(actions, text)
+    number = compute_proposal_id(actions, text)
     async with world.network.sender(chain, voter) as sender:
         made = await sender.send(governor.propose(actions, text))
         await pass_until(world, await governor.snapshot_of(number, made.block) + 1)
@@ -79,7 +79,7 @@ async def decide(world: World, voter: Signer, actions: Actions) -> None:
 async def outcomes(world: World, rounds: list[RoundId], cache: Path) -> list[int]:
     """What an auditor's process would exit with, for each round."""
     source = DiskStore(world.superlink.home / "store")
-    evaluator = Evaluator(APP, Path(sys.executable), cache, limit=LIMIT, threads=1)
+    evaluator = GradientClient(APP, Path(sys.executable), cache, limit=LIMIT, threads=1)
     codes = []
     try:
         for round_id in rounds:

@@ -24,7 +24,7 @@ from dao.core.errors import Reverted
 from dao.core.formats.layout import Layout, compute_model_size, write_model
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Domain, Phase, RoundId, RoundState, Rules, Status, TaskId, Wei, hex_of
-from dao.demo.follow import StatusReader
+from dao.demo.status_reader import StatusReader
 from dao.store.disk import DiskStore
 from node import status as node_status
 from node.journal import Step, SupernodeJournal
@@ -360,7 +360,7 @@ async def _key(home: Path) -> Signer:
 
 def _write_config(home: Path, network: Network, first: str) -> None:
     network.deployment.save(home / "deployment.json")
-    lines = [first, "[chain]", f'url = "{network.anvil.ws}"']
+    lines = [first, "[chain]", f'rpc = "{network.anvil.ws}"']
     (home / "config.toml").write_text("\n".join(lines) + "\n")
 
 

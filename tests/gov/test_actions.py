@@ -10,8 +10,8 @@ from dao.core.formats.address import checksummed
 from dao.core.keccak import keccak256
 from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, RoundId, TaskId, Wei
 from dao.gov import actions as do
-from dao.gov.describe import delegation, describe
-from dao.gov.units import amount, duration
+from dao.gov.describe import describe_action, describe_delegation
+from dao.gov.units import format_amount, format_duration
 from tests.support import RULES, Network
 
 TOKEN = 10**18
@@ -50,9 +50,9 @@ def test_actions__every_kind__is_tried_here() -> None:
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_action__to_a_call_and_back__the_same(action: do.Known) -> None:
-    call = do.call_of(action, PLACES)
-    assert do.decode(*call, PLACES) == action
-    sentence = describe(action, PLACES)
+    call = do.encode_action(action, PLACES)
+    assert do.decode_action(*call, PLACES) == action
+    sentence = describe_action(action, PLACES)
     assert sentence.endswith(".")
     assert "\n" not in sentence
     assert "Unknown" not in sentence
@@ -60,7 +60,7 @@ def test_action__to_a_call_and_back__the_same(action: do.Known) -> None:
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_action__ether_other_target_or_other_bytes__unknown(action: do.Known) -> None:
-    target, value, data = do.call_of(action, PLACES)
+    target, value, data = do.encode_action(action, PLACES)
     for call in (
         (target, Wei(1), data),
         (ANN, value, data),
@@ -68,25 +68,25 @@ def test_action__ether_other_target_or_other_bytes__unknown(action: do.Known) ->
         (target, value, b"\1\2\3\4" + data[4:]),
         *([(target, value, data[:-32])] if len(data) > 4 else []),
     ):
-        found = do.decode(*call, PLACES)
+        found = do.decode_action(*call, PLACES)
         assert found == do.Unknown(*call)
-        assert do.call_of(found, PLACES) == call
-        assert describe(found, PLACES).startswith("Call ")
+        assert do.encode_action(found, PLACES) == call
+        assert describe_action(found, PLACES).startswith("Call ")
 
 
 def test_unknown__own_contract__function_and_arguments_in_words() -> None:
     from dao.chain.interface import load
 
     data = load("DaoGovernor").functions["updateTimelock"].encode(ANN)
-    words = describe(do.decode(PLACES.governor, Wei(0), data, PLACES), PLACES)
+    words = describe_action(do.decode_action(PLACES.governor, Wei(0), data, PLACES), PLACES)
     assert words == f"Call the governor (0x{PLACES.governor.hex()}): updateTimelock(0x{ANN.hex()})."
 
 
 def test_words__amounts_and_times__exact_with_units() -> None:
-    assert amount(Wei(1234 * TOKEN + TOKEN // 2)) == "1,234.5 tokens"
-    assert amount(Wei(TOKEN)) == "1 token"
-    assert amount(Wei(1)) == "0.000000000000000001 tokens"
-    assert [duration(s) for s in (0, 1, 90, 60, 7200, 86_400)] == [
+    assert format_amount(Wei(1234 * TOKEN + TOKEN // 2)) == "1,234.5 tokens"
+    assert format_amount(Wei(TOKEN)) == "1 token"
+    assert format_amount(Wei(1)) == "0.000000000000000001 tokens"
+    assert [format_duration(s) for s in (0, 1, 90, 60, 7200, 86_400)] == [
         *("0 seconds", "1 second", "90 seconds", "1 minute", "2 hours", "1 day")
     ]
 
@@ -95,7 +95,10 @@ def test_encode_actions__funds__bring_their_approval() -> None:
     made = do.encode_actions(
         [do.CreateTask(RULES, Wei(5)), do.CreateTask(RULES, Wei(0)), do.PauseTasks()], PLACES
     )
-    found = [do.decode(*call, PLACES) for call in zip(made.targets, made.values, made.calldatas, strict=True)]
+    found = [
+        do.decode_action(*call, PLACES)
+        for call in zip(made.targets, made.values, made.calldatas, strict=True)
+    ]
     assert found == [
         do.Approve(PLACES.distributor, Wei(5)),
         do.CreateTask(RULES, Wei(5)),
@@ -113,13 +116,15 @@ async def test_proposal_id__as_the_governor_counts_it(network: Network) -> None:
             keccak256("Grüße".encode()),
             at=chain.head(),
         )
-    assert do.proposal_id(made, "Grüße") == told
-    assert do.proposal_id(made, "Gruß") != told
-    assert do.proposal_id(replace(made, values=(Wei(1), *made.values[1:])), "Grüße") != told
+    assert do.compute_proposal_id(made, "Grüße") == told
+    assert do.compute_proposal_id(made, "Gruß") != told
+    assert do.compute_proposal_id(replace(made, values=(Wei(1), *made.values[1:])), "Grüße") != told
 
 
 def test_delegation__to_oneself_another_and_nobody__in_words() -> None:
     what = "your staked tokens"
-    assert delegation(what, ANN, ANN) == "Let your staked tokens vote as you do."
-    assert delegation(what, ANN, BEN) == f"Let your staked tokens vote as {checksummed(ANN)} does."
-    assert delegation(what, ZERO_ADDRESS, ANN).endswith("vote for nobody: their votes count for nothing.")
+    assert describe_delegation(what, ANN, ANN) == "Let your staked tokens vote as you do."
+    assert describe_delegation(what, ANN, BEN) == f"Let your staked tokens vote as {checksummed(ANN)} does."
+    assert describe_delegation(what, ZERO_ADDRESS, ANN).endswith(
+        "vote for nobody: their votes count for nothing."
+    )

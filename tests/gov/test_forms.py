@@ -6,15 +6,15 @@ import pytest
 
 from dao.core.errors import DecodeError
 from dao.core.types import Address, Wei
-from dao.gov.action_json import fields_of, kind_of, read_action
+from dao.gov.action_json import get_kind, read_action, write_fields
 from dao.gov.actions import Grant, Known, Unknown
 from tests.gov.test_actions import ACTIONS, ANN
 
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_form__written_and_read__the_same(action: Known) -> None:
-    fields = json.loads(json.dumps(fields_of(action)))
-    assert read_action(kind_of(action), fields) == action
+    fields = json.loads(json.dumps(write_fields(action)))
+    assert read_action(get_kind(action), fields) == action
 
 
 def test_form__checksummed_address__read() -> None:
@@ -45,5 +45,5 @@ def test_form__wrong__named(kind: str, fields: object, named: str) -> None:
 
 def test_form__unknown__shown_as_bytes() -> None:
     unknown = Unknown(Address(b"\1" * 20), Wei(3), b"\2\3")
-    assert kind_of(unknown) == "unknown"
-    assert fields_of(unknown) == {"target": "0x" + "01" * 20, "value": "3", "calldata": "0x0203"}
+    assert get_kind(unknown) == "unknown"
+    assert write_fields(unknown) == {"target": "0x" + "01" * 20, "value": "3", "calldata": "0x0203"}

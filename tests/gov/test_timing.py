@@ -2,7 +2,7 @@
 
 import pytest
 
-from dao.gov.schedule import Times, is_over, not_now
+from dao.gov.schedule import Times, explain_refusal, is_too_late
 
 START, END, ETA = 1_764_000_000, 1_764_000_060, 1_764_000_100
 FROM_TO = "from 2025-11-24 16:00:00 UTC to 2025-11-24 16:01:00 UTC"
@@ -40,17 +40,17 @@ def times(state: str, now: int = START, eta: int | None = None) -> Times:
     ],
 )
 def test_not_now__too_early_or_too_late__says_when(act: str, state: str, said: str) -> None:
-    assert said in (not_now(act, times(state, eta=ETA)) or "")
+    assert said in (explain_refusal(act, times(state, eta=ETA)) or "")
 
 
 def test_not_now__in_time__nothing() -> None:
     for act, state in (("vote", "active"), ("queue", "succeeded"), ("cancel", "pending")):
-        assert not_now(act, times(state)) is None
-    assert not_now("execute", times("queued", ETA, ETA)) is None
+        assert explain_refusal(act, times(state)) is None
+    assert explain_refusal("execute", times("queued", ETA, ETA)) is None
 
 
 def test_is_over__what_cannot_come_any_more__true() -> None:
-    assert is_over("queue", "queued")
-    assert is_over("execute", "defeated")
-    assert not is_over("execute", "queued")
-    assert not is_over("queue", "active")
+    assert is_too_late("queue", "queued")
+    assert is_too_late("execute", "defeated")
+    assert not is_too_late("execute", "queued")
+    assert not is_too_late("queue", "active")

@@ -19,7 +19,7 @@ from dao.gov.actions import (
     SetVotingDelay,
     SetVotingPeriod,
 )
-from dao.gov.risks import DecisionPace, undecidable, warning_of
+from dao.gov.risks import DecisionPace, warn_of, warn_of_slow_decisions
 from tests.support import RULES
 
 SUPPLY = Wei(4000 * TOKEN)
@@ -42,7 +42,7 @@ YEAR = 365 * 86_400
     ],
 )
 def test_warning_of__what_is_refused_or_locks_the_dao__said(action: Action, said: str) -> None:
-    assert said in (warning_of(action, SUPPLY) or "")
+    assert said in (warn_of(action, SUPPLY) or "")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_warning_of__what_is_refused_or_locks_the_dao__said(action: Action, said
     ],
 )
 def test_warning_of__what_a_dao_may_want__nothing(action: Action) -> None:
-    assert warning_of(action, SUPPLY) is None
+    assert warn_of(action, SUPPLY) is None
 
 
 HOUR, DAY = 3600, 86_400
@@ -86,7 +86,7 @@ def test_undecidable__a_task_or_its_rules__said_where_a_decision_takes_longer(
         (CreateTask(within(seconds), Wei(0)), "create_task: a challenge "),
         (ChangeRules(TASK, within(seconds)), "change_rules: a challenge in task 1 "),
     ):
-        found = undecidable([action], PACE, {OTHER: within(1)})
+        found = warn_of_slow_decisions([action], PACE, {OTHER: within(1)})
         assert len(found) == (said is not None)
         assert all(warning.startswith(label + str(said)) for warning in found)
 
@@ -108,14 +108,14 @@ def test_undecidable__a_task_or_its_rules__said_where_a_decision_takes_longer(
 def test_undecidable__how_is_decided__said_of_each_open_task(
     actions: Sequence[Action], said: tuple[str, str] | None
 ) -> None:
-    found = undecidable(actions, PACE, {TASK: within(4 * DAY), OTHER: within(9 * DAY)})
+    found = warn_of_slow_decisions(actions, PACE, {TASK: within(4 * DAY), OTHER: within(9 * DAY)})
     assert len(found) == (said is not None)
     if said:
         assert found[0].startswith(f"{said[0]}: a challenge in task 1 {said[1]}")
 
 
 def test_undecidable__figures__in_words() -> None:
-    [said] = undecidable([ChangeRules(TASK, within(DAY))], PACE, {})
+    [said] = warn_of_slow_decisions([ChangeRules(TASK, within(DAY))], PACE, {})
     assert said == (
         "change_rules: a challenge in task 1 could not be decided in time, and would void the result, right or wrong: "
         "resolve_period is 1 day, and a decision takes 73 hours "

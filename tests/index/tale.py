@@ -7,8 +7,8 @@ from typing import Any
 
 from bench.synthetic_events import NETWORK, TOKEN, address, log_of, result_of
 from dao.chain import events, governance_events
+from dao.chain.blocks import BlockRef
 from dao.chain.event_types import Event
-from dao.chain.track import BlockRef
 from dao.core.keccak import keccak256
 from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, RoundId, TaskId, Timestamp, Wei
 from tests.support import RULES

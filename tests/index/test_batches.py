@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from bench.synthetic_events import NETWORK
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
-from dao.chain.track import BlockRef
 from dao.core.errors import Reorged
 from dao.core.types import BlockNumber
 from dao.index import indexer as module
@@ -153,10 +153,10 @@ def from_zero(tale: Tale, engine: Engine) -> dict[str, list[str]]:
     moves=MOVES,
     batch=st.integers(1, 12),
     span=st.integers(1, 20),
-    kept=st.integers(1, 8),
+    hashed=st.integers(1, 8),
 )
 def test_index__any_batches_and_reorgs__equals_the_last_chain_from_zero(
-    fresh: Any, seed: int, blocks: int, moves: list[Move], batch: int, span: int, kept: int
+    fresh: Any, seed: int, blocks: int, moves: list[Move], batch: int, span: int, hashed: int
 ) -> None:
     tale = Tale(seed)
     tale.grow(blocks)
@@ -164,7 +164,7 @@ def test_index__any_batches_and_reorgs__equals_the_last_chain_from_zero(
         patch.setattr(module, "BATCH", batch)
         patch.setattr(module, "_FIRST_SPAN", span)
         patch.setattr(module, "_NEAR", 3)
-        patch.setattr(writer, "KEPT_BLOCKS", kept)
+        patch.setattr(writer, "HASHED_BLOCKS", hashed)
         one, other = fresh()
         asyncio.run(follow(tale, moves, one))
     assert facts_of(one) == from_zero(tale, other)

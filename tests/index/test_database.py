@@ -57,7 +57,7 @@ def test_open__what_is_no_database__refused_or_a_file(
 
 def test_read__database_away__one_line(tmp_path_factory: pytest.TempPathFactory) -> None:
     engine = open_database(f"postgresql://nobody@/none?host={tmp_path_factory.mktemp('none')}")
-    for touch in (lambda: migrate(engine), lambda: Reads(engine).tasks()):
+    for touch in (lambda: migrate(engine), lambda: Reads(engine).list_tasks()):
         with pytest.raises(DatabaseError) as caught:
             touch()
         assert "\n" not in str(caught.value)

@@ -70,12 +70,12 @@ async def test_manifest__other_than_posted__refused_with_the_reason(
                 posted = result_of(good, (), good.model.digest, digest)
                 await sender.send(coordinator.post_result(task, round_, seed, posted))
                 await indexed.caught_up()
-                await until(indexed, lambda: reads.rounds(task).items[0].refusal is not None)
-                shown = reads.round(task, round_)
+                await until(indexed, lambda: reads.list_rounds(task).items[0].refusal is not None)
+                shown = reads.find_round(task, round_)
                 assert shown is not None
                 assert shown.manifest is None
                 assert reason in (shown.refusal or ""), shown.refusal
                 assert "\n" not in (shown.refusal or "")
-                assert {node.status for node in reads.nodes(task, round_).items} == {None}
-        assert [node.last for node in reads.supernodes(task).items] == [None, None]
-        assert {node.earned for node in reads.supernodes(task).items} == {0}
+                assert {node.status for node in reads.list_round_nodes(task, round_).items} == {None}
+        assert [node.last for node in reads.list_task_nodes(task).items] == [None, None]
+        assert {node.earned for node in reads.list_task_nodes(task).items} == {0}

@@ -15,21 +15,25 @@ from dao.index.reads.records import EventRecord, RecordPage
 Read = Callable[[Reads, str | None, int], RecordPage[object]]
 FIRST = TaskId(1)
 LISTS: dict[str, Read] = {
-    "tasks": lambda reads, *page: reads.tasks(*page),
-    "rounds": lambda reads, *page: reads.rounds(FIRST, *page),
-    "nodes": lambda reads, *page: reads.nodes(FIRST, RoundId(1), *page),
-    "supernodes": lambda reads, *page: reads.supernodes(FIRST, *page),
-    "delegates": lambda reads, *page: reads.delegates(*page),
-    "payments": lambda reads, *page: reads.payments(*page),
-    "proposals": lambda reads, *page: reads.proposals(None, *page),
-    "in_a_state": lambda reads, *page: reads.proposals(reads.proposals(limit=1).items[0].state, *page),
-    "votes": lambda reads, *page: reads.votes(reads.proposals(limit=1).items[0].proposal, *page),
-    "votes_of": lambda reads, *page: reads.votes_of(reads.votes(proposal(reads)).items[0].voter, *page),
+    "tasks": lambda reads, *page: reads.list_tasks(*page),
+    "rounds": lambda reads, *page: reads.list_rounds(FIRST, *page),
+    "nodes": lambda reads, *page: reads.list_round_nodes(FIRST, RoundId(1), *page),
+    "supernodes": lambda reads, *page: reads.list_task_nodes(FIRST, *page),
+    "delegates": lambda reads, *page: reads.list_delegates(*page),
+    "payments": lambda reads, *page: reads.list_payments(*page),
+    "proposals": lambda reads, *page: reads.list_proposals(None, *page),
+    "in_a_state": lambda reads, *page: reads.list_proposals(
+        reads.list_proposals(limit=1).items[0].state, *page
+    ),
+    "votes": lambda reads, *page: reads.list_votes(reads.list_proposals(limit=1).items[0].proposal, *page),
+    "votes_of": lambda reads, *page: reads.list_votes_of(
+        reads.list_votes(proposal(reads)).items[0].voter, *page
+    ),
 }
 
 
 def proposal(reads: Reads) -> int:
-    return reads.proposals(limit=1).items[0].proposal
+    return reads.list_proposals(limit=1).items[0].proposal
 
 
 @pytest.fixture
@@ -60,49 +64,54 @@ def test_lists__page_by_page__are_the_whole_once(reads: Reads) -> None:
 
 
 def test_events__after_and_before_a_place__in_order_and_of_what_is_asked(reads: Reads) -> None:
-    newest = reads.events(limit=500)
+    newest = reads.list_events(limit=500)
     assert [event.place for event in newest] == sorted((event.place for event in newest), reverse=True)
-    everything = list(reads.events(0, limit=500))
-    while len(more := reads.events(everything[-1].place, limit=500)) > 0:
+    everything = list(reads.list_events(0, limit=500))
+    while len(more := reads.list_events(everything[-1].place, limit=500)) > 0:
         everything += more
     places = [event.place for event in everything]
     assert places == sorted(set(places))
     assert tuple(everything[-500:][::-1]) == tuple(newest)
-    assert reads.events(before=newest[-1].place, limit=7)[0] == everything[-501]
+    assert reads.list_events(before=newest[-1].place, limit=7)[0] == everything[-501]
     who, number = owner_of(3), proposal(reads)
     cases: Sequence[tuple[Sequence[EventRecord], Callable[[EventRecord], bool]]] = (
-        (reads.events(0, topics=["vote"], limit=500), lambda event: event.topic == "vote"),
-        (reads.events(0, task=TaskId(2), limit=500), lambda event: event.task == 2),
-        (reads.events(0, proposal=number, limit=500), lambda event: event.proposal == number),
+        (reads.list_events(0, topics=["vote"], limit=500), lambda event: event.topic == "vote"),
+        (reads.list_events(0, task=TaskId(2), limit=500), lambda event: event.task == 2),
+        (reads.list_events(0, proposal=number, limit=500), lambda event: event.proposal == number),
     )
     for found, fits in cases:
         assert list(found) == [event for event in everything if fits(event)][:500]
-    assert {event.kind for event in reads.events(0, address=who, limit=500)} >= {"Transfer", "Registered"}
+    assert {event.kind for event in reads.list_events(0, address=who, limit=500)} >= {
+        "Transfer",
+        "Registered",
+    }
 
 
 def test_reads__of_what_is_not_there__say_so(reads: Reads) -> None:
     nobody = owner_of(10**6)
-    assert reads.task(TaskId(99)) is None
-    assert reads.round(FIRST, RoundId(10**6)) is None
-    assert reads.rounds(TaskId(99)).items == ()
-    assert reads.nodes(FIRST, RoundId(10**6)).items == ()
-    assert reads.supernode(nobody) is None
-    assert reads.proposal(7) is None
-    assert reads.vote_of(proposal(reads), nobody) is None
-    assert reads.rewards(TaskId(99)) == {}
-    assert reads.rewards(FIRST) is None  # no manifest of a made-up round was ever read
-    assert reads.account(nobody).votes == 0
+    assert reads.find_task(TaskId(99)) is None
+    assert reads.find_round(FIRST, RoundId(10**6)) is None
+    assert reads.list_rounds(TaskId(99)).items == ()
+    assert reads.list_round_nodes(FIRST, RoundId(10**6)).items == ()
+    assert reads.find_supernode(nobody) is None
+    assert reads.find_proposal(7) is None
+    assert reads.find_vote(proposal(reads), nobody) is None
+    assert reads.find_rewards(TaskId(99)) == {}
+    assert reads.find_rewards(FIRST) is None  # no manifest of a made-up round was ever read
+    assert reads.get_account(nobody).votes == 0
 
 
 def test_reads__of_a_made_up_history__add_up(reads: Reads) -> None:
-    network = reads.network(NETWORK)
-    held = [reads.account(owner_of(number)) for number in range(30)]
-    others = [reads.account(address) for address in (NETWORK.timelock, NETWORK.registry, NETWORK.distributor)]
+    network = reads.get_network(NETWORK)
+    held = [reads.get_account(owner_of(number)) for number in range(30)]
+    others = [
+        reads.get_account(address) for address in (NETWORK.timelock, NETWORK.registry, NETWORK.distributor)
+    ]
     assert sum(account.balance for account in (*held, *others)) == network.supply
-    assert network.treasury == reads.treasury(NETWORK).balance == others[0].balance
+    assert network.treasury == reads.get_treasury(NETWORK).balance == others[0].balance
     assert [len(account.supernodes) for account in held] == [1] * 30
-    node = reads.supernode(operator_of(4))
+    node = reads.find_supernode(operator_of(4))
     assert node is not None
     assert (node.owner, node.active) == (owner_of(4), held[4].staked)
-    votes = {item.address: item.votes for item in reads.delegates(limit=500).items}
+    votes = {item.address: item.votes for item in reads.list_delegates(limit=500).items}
     assert votes == {account.address: account.votes for account in held}

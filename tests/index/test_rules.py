@@ -31,7 +31,7 @@ async def test_rules__changed_while_a_round_is_open__each_round_has_its_own(
             after = replace(before, commit_period=45, reveal_period=20, round_budget=Wei(12 * TOKEN))
             await timelock_execute(chain, dao, [coordinator.change_rules(task, after)])
             await indexed.caught_up()
-            shown = reads.task(task)
+            shown = reads.find_task(task)
             assert shown is not None
             assert shown.rules == after
             opened = await coordinator.round_of(task, RoundId(1), chain.head())
@@ -49,13 +49,13 @@ async def test_rules__changed_while_a_round_is_open__each_round_has_its_own(
             )
             await sender.send(coordinator.open_round(task))
         await indexed.caught_up()
-        first, second = reads.round(task, RoundId(1)), reads.round(task, RoundId(2))
+        first, second = reads.find_round(task, RoundId(1)), reads.find_round(task, RoundId(2))
         assert first is not None
         assert second is not None
         assert first.deadlines.commit == Timestamp(first.opened_at + 60)
         assert second.deadlines.commit == Timestamp(second.opened_at + 45)
-        assert [item.round for item in reads.rounds(task).items] == [2, 1]
+        assert [item.round for item in reads.list_rounds(task).items] == [2, 1]
         assert first.superlink == second.superlink == superlink.operator.address
-        shown = reads.task(task)
+        shown = reads.find_task(task)
         assert shown is not None
         assert shown.rules == await coordinator.rules_of(task, chain.head()) == after

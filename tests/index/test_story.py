@@ -17,8 +17,9 @@ from dao.core.settle import compute_result as result_of
 from dao.core.settle import compute_result_hash
 from dao.core.types import Phase, RoundId, Timestamp, Wei
 from dao.devnet.anvil import Anvil
-from dao.gov.actions import proposal_id
-from dao.index.reads.records import ProposalPhase
+from dao.gov.actions import compute_proposal_id
+from dao.index.reads.reader import make_record
+from dao.index.reads.records import ProposalPhase, RoundNodeRecord
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from tests.index.world import Indexed, indexing, manifest_of, root_of, until
@@ -36,7 +37,7 @@ async def check_proposal(indexed: Indexed, number: int) -> ProposalPhase:
     """Its state, after a comparison of all that the governor tells of it."""
     await indexed.caught_up()
     at, governor = indexed.chain.head(), Governor(indexed.chain)
-    shown = indexed.reads.proposal(number)
+    shown = indexed.reads.find_proposal(number)
     assert shown is not None
     assert shown.state == (await governor.state_of(number, at)).name.lower()
     tally = await governor.votes_on(number, at)
@@ -49,7 +50,7 @@ async def check_proposal(indexed: Indexed, number: int) -> ProposalPhase:
     if shown.state is not ProposalPhase.PENDING:
         assert shown.quorum == await governor.quorum_at(shown.starts_at, at)
     for state in ProposalPhase:
-        listed = [item.proposal for item in indexed.reads.proposals(state).items]
+        listed = [item.proposal for item in indexed.reads.list_proposals(state).items]
         assert (number in listed) == (state is shown.state)
     return shown.state
 
@@ -71,7 +72,7 @@ async def test_decision__from_proposal_to_execution__as_the_governor_tells(
         governor, receiver = Governor(chain), Signer.ephemeral().address
         actions = Actions.of([Token(chain).transfer(receiver, Wei(7 * TOKEN))])
         text = "# A grant\n\nFor \0 and <b>others</b>"
-        number = proposal_id(actions, text)
+        number = compute_proposal_id(actions, text)
         async with network.sender(chain, voters[0]) as one, network.sender(chain, voters[2]) as two:
             await one.send(governor.propose(actions, text))
             assert await check_proposal(indexed, number) is ProposalPhase.PENDING
@@ -89,38 +90,38 @@ async def test_decision__from_proposal_to_execution__as_the_governor_tells(
             await indexed.pass_time(network, 6)
             await two.send(governor.execute(actions, text))
             assert await check_proposal(indexed, number) is ProposalPhase.EXECUTED
-        other = proposal_id(actions, "another")
+        other = compute_proposal_id(actions, "another")
         assert await check_proposal(indexed, other) is ProposalPhase.DEFEATED
 
-        shown = reads.proposal(number)
+        shown = reads.find_proposal(number)
         assert shown is not None
         assert (shown.title, shown.proposer) == ("A grant", voters[0].address)
         assert Actions(shown.targets, shown.values, shown.calldatas) == actions
-        assert [(vote.voter, vote.support, vote.reason) for vote in reads.votes(number).items] == [
+        assert [(vote.voter, vote.support, vote.reason) for vote in reads.list_votes(number).items] == [
             (voters[0].address, Support.FOR, ""),
             (voters[2].address, Support.AGAINST, "too much"),
         ]
-        assert [vote.proposal for vote in reads.votes_of(voters[2].address).items] == [number]
+        assert [vote.proposal for vote in reads.list_votes_of(voters[2].address).items] == [number]
         at, power = chain.head(), VotingPower(chain)
         for voter in voters:
-            seen = reads.account(voter.address)
+            seen = reads.get_account(voter.address)
             assert seen.votes == await power.votes_of(voter.address, at)
             assert seen.balance == await Token(chain).balance_of(voter.address, at)
             assert seen.token_delegate == await Token(chain).delegate_of(voter.address, at)
             past = await power.past_votes_of(voter.address, shown.starts_at, at)
-            assert reads.votes_at(voter.address, shown.starts_at) == past
-        assert [(item.address, item.delegators) for item in reads.delegates().items] == [
+            assert reads.get_votes_at(voter.address, shown.starts_at) == past
+        assert [(item.address, item.delegators) for item in reads.list_delegates().items] == [
             (voters[0].address, 3)
         ]
-        seen_network = reads.network(network.deployment)
+        seen_network = reads.get_network(network.deployment)
         assert seen_network.supply == await Token(chain).total_supply(at)
         assert seen_network.voting_period == await governor.voting_period(at)
         assert seen_network.threshold == await governor.threshold(at)
         assert seen_network.timelock_delay == 5
-        assert reads.treasury(network.deployment).balance == await Token(chain).balance_of(
+        assert reads.get_treasury(network.deployment).balance == await Token(chain).balance_of(
             network.deployment.timelock, at
         )
-        assert [item.receiver for item in reads.payments(limit=1).items] == [receiver]
+        assert [item.receiver for item in reads.list_payments(limit=1).items] == [receiver]
 
 
 async def test_training__rounds_with_manifests__as_the_coordinator_tells(
@@ -133,7 +134,7 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
         async with network.sender(chain, superlink.operator) as sender:
             await sender.send(coordinator.open_round(task))
             await indexed.caught_up()
-            assert [node.status for node in reads.nodes(task, RoundId(1)).items] == [None, None]
+            assert [node.status for node in reads.list_round_nodes(task, RoundId(1)).items] == [None, None]
             closed = await sender.send(coordinator.close_commits(task, RoundId(1), root_of(members), 2))
             seed = closed.events[0].seed  # type: ignore[attr-defined]
             manifest = manifest_of(network, task, seed, {members[0]: 3000, members[1]: 1000})
@@ -142,15 +143,15 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
             result = result_of(manifest, (), model, cid_of_bytes(content).digest)
             await sender.send(coordinator.post_result(task, RoundId(1), seed, result))
             await indexed.caught_up()
-            shown = reads.round(task, RoundId(1))
+            shown = reads.find_round(task, RoundId(1))
             assert shown is not None
             assert (shown.phase, shown.result, shown.manifest) == (Phase.POSTED, result, None)
             await store.put_bytes(content)
-            await until(indexed, lambda: reads.rounds(task).items[0].manifest is not None)
+            await until(indexed, lambda: reads.list_rounds(task).items[0].manifest is not None)
             await indexed.pass_time(network, 601)
             await sender.send(coordinator.finalize(task, RoundId(1), result))
             await indexed.caught_up()
-            rewards = reads.rewards(task)
+            rewards = reads.find_rewards(task)
             owner = members[0].owner.address
             assert rewards == {
                 members[0].owner.address: Wei(75 * TOKEN // 10),
@@ -161,7 +162,7 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
             await indexed.caught_up()
 
         at = chain.head()
-        state, seen = await coordinator.task_of(task, at), reads.task(task)
+        state, seen = await coordinator.task_of(task, at), reads.find_task(task)
         assert seen is not None
         assert (seen.active, seen.last_round, seen.head, seen.in_flight, seen.closed) == (
             *(state.active, state.last_round, state.head, state.in_flight, state.closed),
@@ -169,7 +170,7 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
         assert seen.rules == await coordinator.rules_of(task, at)
         assert seen.available == await Distributor(chain).available_of(task, at)
         assert (seen.claimed, seen.finalized, seen.model) == (rewards[owner], 1, model)
-        round_, shown = await coordinator.round_of(task, RoundId(1), at), reads.round(task, RoundId(1))
+        round_, shown = await coordinator.round_of(task, RoundId(1), at), reads.find_round(task, RoundId(1))
         assert shown is not None
         assert shown.result is not None
         assert compute_result_hash(shown.result) == round_.result_hash
@@ -177,18 +178,21 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
             *(round_.phase, round_.opened_at, round_.closed_at, round_.posted_at),
         )
         assert shown.deadlines.challenge == Timestamp(round_.posted_at + 600)
-        nodes = {node.operator: node for node in reads.nodes(task, RoundId(1)).items}
+        nodes = {node.operator: node for node in reads.list_round_nodes(task, RoundId(1)).items}
         assert {
             node.node: (str(node.status), node.score, node.reward_wei, node.reason) for node in manifest.nodes
         } == {key: (node.status, node.score, node.reward, node.reason) for key, node in nodes.items()}
-        first = next(n for n in reads.supernodes(task).items if n.operator == members[0].operator.address)
+        first = next(
+            n for n in reads.list_task_nodes(task).items if n.operator == members[0].operator.address
+        )
         assert (first.earned, first.claimed, first.claimable) == (rewards[owner], rewards[owner], 0)
         assert first.last is not None
-        assert first.last.node == nodes[first.operator]
+        assert make_record(RoundNodeRecord, first.last) == nodes[first.operator]
         operator = members[1].operator.address
-        (history,) = reads.supernode_history(task, operator).items
-        assert (history.round, history.phase, history.node) == (1, Phase.FINALIZED, nodes[operator])
-        held, node = await Registry(chain).supernode(operator, at), reads.supernode(operator)
+        (history,) = reads.list_node_rounds(task, operator).items
+        assert (history.round, history.phase) == (1, Phase.FINALIZED)
+        assert make_record(RoundNodeRecord, history) == nodes[operator]
+        held, node = await Registry(chain).supernode(operator, at), reads.find_supernode(operator)
         assert node is not None
         assert (node.owner, node.active, node.unbonding) == (held.owner, held.active, held.unbonding)
         assert node.tasks[0].claimable == rewards[members[1].owner.address]

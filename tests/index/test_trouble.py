@@ -17,7 +17,7 @@ from dao.chain.governance import Actions, Governor, Support
 from dao.core.formats.signed_messages import compute_commit_digest
 from dao.core.types import BlockNumber, Digest, RoundId, TaskId, Wei
 from dao.devnet.anvil import Anvil
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from dao.index.database import migrate, open_database
 from dao.runtime.failpoint import VARIABLE
 from tests.chain.proxy import Proxy
@@ -88,7 +88,7 @@ async def live(network: Network) -> Lived:
             )
             await sender.send(coordinator.commit(task, RoundId(1), operator, COMMITMENT, signature))
         actions, text = Actions.of([Token(chain).transfer(one.owner.address, Wei(1))]), f"# {begin}"
-        number = proposal_id(actions, text)
+        number = compute_proposal_id(actions, text)
         async with network.sender(chain, one.owner) as sender:
             await sender.send(Token(chain).delegate(one.owner.address))
             await pass_time(1)
@@ -117,7 +117,7 @@ async def test_index__reorg_over_anything__equals_an_index_from_zero(
         for back in (1, 4, None):
             lived = await live(network)
             await indexed.caught_up()
-            shown = indexed.reads.proposal(lived.proposal)
+            shown = indexed.reads.find_proposal(lived.proposal)
             assert shown is not None
             assert shown.in_favour > 0
             depth = height(network) - lived.begin if back is None else back
@@ -125,11 +125,11 @@ async def test_index__reorg_over_anything__equals_an_index_from_zero(
             network.anvil.request("evm_mine")
             await indexed.caught_up()
             assert facts_of(database) == await from_zero(network, tmp_path)
-            assert [change.kind for change in indexed.changes].count("reorg") >= 1
-        assert indexed.reads.proposal(lived.proposal) is None
-        assert indexed.reads.task(lived.task) is None
+            assert [change.topic for change in indexed.changes].count("reorg") >= 1
+        assert indexed.reads.find_proposal(lived.proposal) is None
+        assert indexed.reads.find_task(lived.task) is None
         for member in lived.members:
-            assert indexed.reads.supernode(member.operator.address) is None
+            assert indexed.reads.find_supernode(member.operator.address) is None
 
 
 async def test_index__reorg_over_a_vote__shows_the_vote_that_was_cast_instead(
@@ -143,10 +143,10 @@ async def test_index__reorg_over_a_vote__shows_the_vote_that_was_cast_instead(
         async with network.sender(indexed.chain, owner) as sender:
             await sender.send(Governor(indexed.chain).vote(lived.proposal, Support.AGAINST, "after all"))
         await indexed.caught_up()
-        shown = indexed.reads.proposal(lived.proposal)
+        shown = indexed.reads.find_proposal(lived.proposal)
         assert shown is not None
         assert (shown.in_favour, shown.against > 0) == (0, True)
-        (vote,) = indexed.reads.votes(lived.proposal).items
+        (vote,) = indexed.reads.list_votes(lived.proposal).items
         assert (vote.voter, vote.support, vote.reason) == (owner.address, Support.AGAINST, "after all")
 
 
@@ -196,10 +196,10 @@ async def test_index__node_away_behind_and_back__reads_go_on_and_nothing_is_lost
         proxy.hangs = True
         await proxy.drop()
         assert facts_of(database) == before
-        assert indexed.reads.proposal(lived.proposal) is not None
+        assert indexed.reads.find_proposal(lived.proposal) is not None
         proxy.hangs, proxy.height = False, None
         await proxy.drop()
         await indexed.chain.reach(height(network), limit=LIMIT)
         await indexed.caught_up()
         assert facts_of(database) == await from_zero(network, tmp_path)
-        assert "reorg" not in [change.kind for change in indexed.changes]
+        assert "reorg" not in [change.topic for change in indexed.changes]

@@ -27,9 +27,9 @@ from dao.core.types import (
 from dao.core.types import Member as AsMember
 from dao.core.weigh import NodeWeight, Weighing
 from dao.index import schema
+from dao.index.change_notices import ChangeNotice
 from dao.index.indexer import Indexer
 from dao.index.reads import Reads
-from dao.index.reducer import Change
 from dao.store.cid import cid_of_bytes
 from dao.store.source import Source
 from tests.support import RULES, Member, Network
@@ -45,10 +45,10 @@ class Indexed:
     chain: Chain
     reads: Reads
     indexer: Indexer = field(init=False)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[ChangeNotice] = field(default_factory=list)
     _told: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def tell(self, change: Change) -> None:
+    def tell(self, change: ChangeNotice) -> None:
         self.changes.append(change)
         self._told.set()
 

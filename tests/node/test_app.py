@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.app.bundle import MAX_BYTES, app_digest, bundle, read_bundle, unpack
+from dao.app.bundle import MAX_BYTES, bundle, compute_app_digest, read_bundle, unpack
 from dao.core.errors import AppError, DaoError, DecodeError
 from dao.core.formats.canonical import write_canonical
 from dao.store.cid import cid_of_bytes
@@ -34,7 +34,7 @@ def test_bundle__folder__is_canonical_and_comes_back_to_the_byte(folder: Path, t
     copy = unpack(content, tmp_path / "copies" / "one")
     assert (copy / "app.py").read_bytes() == (folder / "app.py").read_bytes()
     assert bundle(copy) == content
-    assert app_digest(content) == cid_of_bytes(content).digest
+    assert compute_app_digest(content) == cid_of_bytes(content).digest
 
 
 def test_bundle__hidden_files_and_caches__are_left_out(folder: Path) -> None:

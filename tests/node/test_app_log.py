@@ -41,6 +41,12 @@ async def test_train__app_that_never_stops_talking__its_log_is_bounded_and_its_l
     assert 1 << 12 <= kept.stat().st_size < 400_000 > home.log.stat().st_size
 
 
+async def test_train__app_prints_much__goes_to_the_log_only(home: Home) -> None:
+    trained = await home.train(home.trainer("print('x' * 1_000_000)\nsys.stderr.write('y' * 1_000_000)"))
+    assert trained.metrics == {}
+    assert home.log.stat().st_size >= 2_000_000
+
+
 async def test_process__talks_between_calls__its_log_is_bounded(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

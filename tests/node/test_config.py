@@ -19,19 +19,19 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_load__no_file__gives_the_defaults(tmp_path: Path) -> None:
     settings = Settings.load(tmp_path)
-    assert (settings.threads, settings.chain.url) == (2, "ws://127.0.0.1:8545")
+    assert (settings.threads, settings.chain.rpc) == (2, "ws://127.0.0.1:8545")
     assert settings.at(settings.chain.deployment) == tmp_path / "deployment.json"
     assert settings.password_file() is None
 
 
 def test_load__file_variable_flag__the_later_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / FILE).write_text('threads = 3\n[chain]\nurl = "http://a"\nconfirmations = 1\n')
+    (tmp_path / FILE).write_text('threads = 3\n[chain]\nrpc = "http://a"\nconfirmations = 1\n')
     settings = Settings.load(tmp_path, threads=None)
-    assert (settings.threads, settings.chain.url, settings.chain.confirmations) == (3, "http://a", 1)
+    assert (settings.threads, settings.chain.rpc, settings.chain.confirmations) == (3, "http://a", 1)
     monkeypatch.setenv("COMMONWEIGHT_THREADS", "4")
     monkeypatch.setenv("COMMONWEIGHT_CHAIN__CONFIRMATIONS", "5")
     settings = Settings.load(tmp_path)
-    assert (settings.threads, settings.chain.url, settings.chain.confirmations) == (4, "http://a", 5)
+    assert (settings.threads, settings.chain.rpc, settings.chain.confirmations) == (4, "http://a", 5)
     assert Settings.load(tmp_path, threads=6).threads == 6
 
 
@@ -45,7 +45,7 @@ def test_load__absolute_path__is_kept(tmp_path: Path) -> None:
     [
         ("thread = 3", "thread: there is no such setting"),
         ("threads = 'many'", "threads: expected a whole number"),
-        ("[chain]\nurl = 'ftp://x'", r"chain\.url: "),
+        ("[chain]\nrpc = 'ftp://x'", r"chain\.rpc: "),
         ("[chain]\nport = 1", r"chain\.port: "),
         ("threads =", "expected TOML"),
     ],

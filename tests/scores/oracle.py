@@ -7,14 +7,14 @@ import numpy as np
 import shapiq
 from numpy.typing import NDArray
 
-from dao.app.gradient_client import Evaluator
+from dao.app.gradient_client import GradientClient
 from dao.core.aggregate import compute_aggregate
 from dao.core.formats.layout import Model, compute_depth, compute_model_size, write_model
 from dao.core.weigh import UpdateEntry
 
 
 async def exact_shapley(
-    evaluator: Evaluator,
+    evaluator: GradientClient,
     shard: Path,
     base: Model,
     entries: Sequence[UpdateEntry],

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dao.app.bundle import app_digest, bundle
-from dao.app.gradient_client import Evaluator
+from dao.app.bundle import bundle, compute_app_digest
+from dao.app.gradient_client import GradientClient
 from dao.app.shards import read_shards
 from dao.chain.signer import Signer
 from dao.core.formats.layout import FLOAT, Model
@@ -17,7 +17,7 @@ from dao.core.formats.update import decode_update
 from dao.core.types import Address, Codec, RoundId, Status, Wei
 from dao.core.weigh import UpdateEntry
 from dao.demo.images import APP, deal
-from dao.demo.plan import Role, members
+from dao.demo.plan import Role, list_members
 from dao.demo.simulation import Simulation, commit
 from node.trainer import Trainer
 from tests.scores.oracle import exact_shapley
@@ -38,7 +38,7 @@ def noise(base: Model, like: Model, round_: int) -> Model:
 async def test_scores__five_rounds_of_the_demonstration__exact_shapley_and_the_good_ones_earn(
     tmp_path: Path,
 ) -> None:
-    people = members(5)
+    people = list_members(5)
     dealt = deal(people, tmp_path / "data")
     shards = read_shards(dealt.shards)
     trainers = [
@@ -46,9 +46,9 @@ async def test_scores__five_rounds_of_the_demonstration__exact_shapley_and_the_g
         for member, data in zip(people, dealt.members, strict=True)
         if member.role is not Role.FREE_RIDER
     ]
-    evaluator = Evaluator(APP, Path(sys.executable), tmp_path / "evaluator", limit=60, threads=1)
+    evaluator = GradientClient(APP, Path(sys.executable), tmp_path / "evaluator", limit=60, threads=1)
     settling = Simulation(evaluator, shards, tmp_path / "superlink", Wei(10**18))
-    processes: list[Trainer | Evaluator] = [*trainers, evaluator]
+    processes: list[Trainer | GradientClient] = [*trainers, evaluator]
     signers = [Signer.ephemeral() for _ in people]
     earned: Counter[Address] = Counter()
     scored, exact, report = [], [], []
@@ -111,4 +111,4 @@ async def test_scores__five_rounds_of_the_demonstration__exact_shapley_and_the_g
 
 def test_app__as_content__is_small() -> None:
     assert len(bundle(APP)) < 4000
-    assert len(app_digest(bundle(APP))) == 32
+    assert len(compute_app_digest(bundle(APP))) == 32

@@ -12,7 +12,7 @@ from dao.core.errors import ContentError, DecodeError
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
 from dao.devnet.kubo_daemon import Kubo, find_kubo
-from dao.store.cid import CidHasher, cid_of_bytes, encode_node, root_codec
+from dao.store.cid import CidHasher, cid_of_bytes, detect_codec, encode_node
 
 
 def hashed(data: bytes, chunk: int, max_links: int) -> Cid:
@@ -114,6 +114,6 @@ def test_cid_parse__any_text__cid_or_decode_error(text: str) -> None:
 
 
 def test_root_codec__contents_and_nodes__told_apart() -> None:
-    assert root_codec(encode_node([])) is ContentCodec.DAG_PB
+    assert detect_codec(encode_node([])) is ContentCodec.DAG_PB
     for start in (b"{", b"\x08\x00", b"\xf8\x01", b"CWU1", b"CWG1"):
-        assert root_codec(start) is ContentCodec.RAW
+        assert detect_codec(start) is ContentCodec.RAW

@@ -9,8 +9,8 @@ from dao.core.constants import CONTENT_LEAF, CONTENT_LINKS
 from dao.core.errors import DecodeError
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
-from dao.store.cid import DagLink, encode_node, varint
-from dao.store.unixfs import MAX_BLOCK, Part, parse_node, parts_of, root_part
+from dao.store.cid import DagLink, encode_node, encode_varint
+from dao.store.unixfs import MAX_BLOCK, Part, parse_node, read_parts, read_root
 
 
 def leaf(size: int = CONTENT_LEAF, codec: ContentCodec = ContentCodec.RAW) -> DagLink:
@@ -69,7 +69,7 @@ def test_parse_node__one_byte_changed__another_node_or_decode_error(
         encode_node([leaf()])[:-1],
         encode_node([leaf()]) + b"\x00",
         b"\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01" + bytes(40),  # a length past every limit
-        b"\x12" + varint(1 << 40),
+        b"\x12" + encode_varint(1 << 40),
         b"\x12" * (4 << 20),
         encode_node([leaf()] * (CONTENT_LINKS + 1)),
     ],
@@ -83,17 +83,17 @@ def test_parse_node__malformed_or_bomb__refused_at_once(block: bytes) -> None:
 
 def test_root_part__sizes_and_levels__as_the_root_states() -> None:
     raw = Cid(ContentCodec.RAW, Digest(bytes(32)))
-    assert root_part(raw, b"x") == Part(raw, 0, 1, CONTENT_LEAF)
+    assert read_root(raw, b"x") == Part(raw, 0, 1, CONTENT_LEAF)
     cid, block = root_of(leaf(), leaf(7))
-    assert root_part(cid, block) == Part(cid, 0, CONTENT_LEAF + 7, CONTENT_LEAF * CONTENT_LINKS)
-    parts = parts_of(block, root_part(cid, block))
+    assert read_root(cid, block) == Part(cid, 0, CONTENT_LEAF + 7, CONTENT_LEAF * CONTENT_LINKS)
+    parts = read_parts(block, read_root(cid, block))
     assert [(part.offset, part.size, part.full) for part in parts] == [
         (0, CONTENT_LEAF, CONTENT_LEAF),
         (CONTENT_LEAF, 7, CONTENT_LEAF),
     ]
     wide = CONTENT_LEAF * CONTENT_LINKS
     cid, block = root_of(leaf(wide, ContentCodec.DAG_PB), leaf(3, ContentCodec.DAG_PB))
-    parts = parts_of(block, root_part(cid, block))
+    parts = read_parts(block, read_root(cid, block))
     assert [(part.offset, part.size, part.full) for part in parts] == [(0, wide, wide), (wide, 3, wide)]
 
 
@@ -110,11 +110,11 @@ def test_root_part__sizes_and_levels__as_the_root_states() -> None:
 def test_parts_of__another_shape__refused(links: list[DagLink]) -> None:
     cid, block = root_of(*links)
     with pytest.raises(DecodeError, match="dag-pb"):
-        parts_of(block, root_part(cid, block))
+        read_parts(block, read_root(cid, block))
 
 
 def test_root_part__not_a_root__refused() -> None:
     with pytest.raises(DecodeError, match="raw root"):
-        root_part(Cid(ContentCodec.RAW, Digest(bytes(32))), b"")
+        read_root(Cid(ContentCodec.RAW, Digest(bytes(32))), b"")
     with pytest.raises(DecodeError, match="dag-pb root"):
-        root_part(*root_of(leaf(7)))  # one raw leaf would hold it: the content has another CID
+        read_root(*root_of(leaf(7)))  # one raw leaf would hold it: the content has another CID

@@ -5,7 +5,7 @@ from dao.chain.contracts import Token
 from dao.chain.deploy import TOKEN
 from dao.chain.governance import Actions, Governor
 from dao.core.types import Address, BlockNumber, Wei
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from tests.api.stage import PARAMS, Stage
 from tests.support import Network
 
@@ -31,4 +31,4 @@ async def propose(stage: Stage, text: str) -> int:
         actions = Actions.of([Token(chain).transfer(TO, Wei(TOKEN))])
         await sender.send(Governor(chain).propose(actions, text))
         await later(network, chain, PARAMS.voting_delay + 1)
-        return proposal_id(actions, text)
+        return compute_proposal_id(actions, text)

@@ -153,6 +153,22 @@ async def test_reorg__takes_a_vote_back__the_page_does_too(own_stage: Stage, bro
         await expect(reader.page.get_by_text("is reached")).to_be_hidden()
 
 
+async def test_answer__that_cannot_be_drawn__the_page_says_so_until_the_next_one(
+    own_stage: Stage, browser: Browser
+) -> None:
+    async with own_stage.open() as running, reading(browser, running) as reader:
+        main = reader.page.get_by_role("main")
+        await reader.page.route("**/treasury", lambda route: route.fulfill(json={"escrow": []}))
+        await reader.follow("Proposals")
+        await reader.follow("Overview")
+        await expect(main).to_contain_text("This cannot be shown")
+        await reader.page.unroute("**/treasury")
+        await propose(own_stage, "# Good again")
+        await expect(main).to_contain_text("Good again")
+        assert reader.errors
+        reader.errors.clear()
+
+
 async def test_api__ends_and_starts_again__the_page_says_so_and_comes_back_by_itself(
     own_stage: Stage, browser: Browser
 ) -> None:

@@ -27,6 +27,14 @@ _TOO_WIDE = """() => {
   return found;
 }"""
 
+# the frame as it is served, and as it is drawn: what a reader sees of it must not change when the modules are there
+_FRAMES = """async () => {
+  const served = new DOMParser().parseFromString(await (await fetch("/")).text(), "text/html");
+  const links = (page) => [...page.querySelectorAll(".skip, header a")].map((link) => [
+    link.getAttribute("href"), link.id, link.className, link.textContent]);
+  return [links(served), links(document)];
+}"""
+
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # the browser is all tests'
 
 
@@ -35,6 +43,13 @@ async def resized(reader: Reader, width: int) -> None:
     await reader.settled()
     assert await reader.page.evaluate(_TOO_WIDE) == [], width
     assert await reader.fits(), width
+
+
+async def test_frame__before_the_modules_are_there__is_what_they_draw(stage: Stage, browser: Browser) -> None:
+    async with stage.open() as running, reading(browser, running) as reader:
+        served, drawn = await reader.page.evaluate(_FRAMES)
+        assert served == drawn
+        assert len(drawn) == 6
 
 
 async def test_proposal__long_words_and_votes__stay_within_their_columns(

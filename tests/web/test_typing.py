@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from dao.chain.deploy import TOKEN
+from dao.chain.governance import Governor, Support
 from tests.api.stage import Stage
 from tests.web.decisions import propose
 from tests.web.reader import Reader, reading
@@ -25,9 +26,9 @@ async def call(reader: Reader, module: str, function: str, *arguments: object) -
 async def test_amount__commas__only_where_they_part_thousands(stage: Stage, browser: Browser) -> None:
     async with stage.open() as running, reading(browser, running) as reader:
         for text, tokens in (("1,000.5", 1000.5), ("1000.5", 1000.5), ("1,234,567", 1_234_567), (" 2 ", 2)):
-            assert int(await call(reader, "format", "weiOf", text)) == int(tokens * 2) * TOKEN // 2
+            assert int(await call(reader, "parse", "parseTokens", text)) == int(tokens * 2) * TOKEN // 2
         for text in ("1,5", "1,00", "10,00.5", ",100", "1,,000", "1000,000", "1.000,5", "1,000,", ""):
-            assert await call(reader, "format", "weiOf", text) is None, text
+            assert await call(reader, "parse", "parseTokens", text) is None, text
 
         await reader.follow("Propose")
         await reader.page.get_by_label("Kind of action").select_option("Pay a grant")
@@ -54,6 +55,29 @@ async def test_texts__with_what_turns_their_direction__shown_without(stage: Stag
         await expect(reader.page.get_by_role("heading", level=1)).to_have_text("Pay eno yna back")
         await expect(reader.page.get_by_text("Because so.")).to_be_visible()
         assert await reader.page.title() == "Pay eno yna back · Commonweight"
+
+
+async def test_typing__while_the_view_changes__focus_and_text_stay(stage: Stage, browser: Browser) -> None:
+    number = await propose(stage, "# Of which much is said")
+    network = stage.network
+    async with stage.open() as running, reading(browser, running) as reader:
+        page = reader.page
+        await reader.go(f"proposals/{number}")
+        reason = page.get_by_label("Reason")
+        await reason.press_sequentially("As agreed")
+        await page.keyboard.press("Home")
+        await page.get_by_text("Exactly").first.click()
+        await reason.focus()
+        async with network.chain() as chain, network.sender(chain, stage.members[0]) as sender:
+            await sender.send(Governor(chain).vote(number, Support.FOR, "first"))
+        await expect(page.get_by_role("region", name="Votes", exact=True)).to_contain_text("first")
+        await expect(reason).to_be_focused()
+        await page.keyboard.type("Yes. ")
+        await expect(reason).to_have_value("Yes. As agreed")
+        await expect(page.get_by_text("Contract")).to_be_visible()
+        await reader.follow("Overview")
+        await reader.go(f"proposals/{number}")
+        await expect(reason).to_have_value("Yes. As agreed")
 
 
 async def test_delegation__to_nobody__said_before_it_is_signed(stage: Stage, browser: Browser) -> None:

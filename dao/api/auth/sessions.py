@@ -1,4 +1,4 @@
-"""Who has signed in: nonces that are good once, and sessions of which only hashes are kept."""
+"""Sign-ins and their sessions: nonces that are valid once, and tokens of which only hashes are stored."""
 
 import hashlib
 import hmac
@@ -12,19 +12,19 @@ from dao.api.http.problems import Problem
 from dao.chain.signer import recover
 from dao.core.errors import DecodeError
 from dao.core.types import Address
-from dao.gov.siwe import SignIn, compute_text_digest, parse
+from dao.gov.siwe import SignIn, compute_text_digest, parse_sign_in
 
 NONCE_SECONDS = 300
 SESSION_SECONDS = 12 * 3600
 CLOCK_SECONDS = 60  # that a wallet's clock may be ahead
 STATEMENT = "Sign in to take part in this DAO. This costs nothing and moves no tokens."
-_SESSIONS = 10_000  # kept; whoever signed in longest ago is forgotten first
-_USED = 100_000  # nonces used within NONCE_SECONDS; beyond, nobody signs in
+_MAX_SESSIONS = 10_000  # beyond, the oldest one ends
+_MAX_USED = 100_000  # nonces used within NONCE_SECONDS; beyond, nobody signs in
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a sign-in is for: `uri` is the page's origin, `domain` its host and port."""
+    """A site to sign in to: `uri` is the page's origin, `domain` its host and port."""
 
     domain: str
     uri: str
@@ -33,7 +33,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed-in account; `csrf` goes with every request that changes something. `expires_at` in Unix seconds."""
+    """A signed-in account; each request that changes something carries `csrf`. `expires_at` in Unix seconds."""
 
     address: Address
     csrf: str
@@ -41,10 +41,10 @@ class Session:
 
 
 class Sessions:
-    """Sign-ins at the sites of one service, the first the one to name, in memory: after a restart everyone signs in again.
+    """Sign-ins at the sites of one API, the first of which is its usual one. In memory: a restart signs everyone out.
 
-    A nonce is a random number, its end and their MAC with the account: handing them out fills no memory, and only
-    those that were used are remembered, until their end.
+    A nonce is a random number, its end and their MAC with the account: issuing them takes no memory, and only used
+    ones are stored, until their end.
     """
 
     def __init__(self, sites: tuple[Site, ...], clock: Callable[[], float] = time.time) -> None:
@@ -57,8 +57,8 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._sessions)
 
-    def invitation(self, address: Address, site: Site) -> SignIn:
-        """What an account is to sign to sign in at a site, with a new nonce."""
+    def make_sign_in(self, address: Address, site: Site) -> SignIn:
+        """Make the text that an account signs to sign in at a site, with a new nonce."""
         now = int(self._clock())
         begin = f"{secrets.token_hex(8)}{now + NONCE_SECONDS:010x}"
         return SignIn(
@@ -68,31 +68,35 @@ class Sessions:
             site.uri,
             1,
             site.chain_id,
-            begin + self._mac(begin, address),
+            begin + self._compute_mac(begin, address),
             now,
             now + SESSION_SECONDS,
         )
 
-    def sign_in(self, message: str, signature: bytes) -> tuple[str, Session]:
-        """Begin a session: its token and what it is. Problem 401 names what is wrong with the message."""
-        said = parse(message)
-        self._check(said)
+    def sign_in(self, text: str, signature: bytes) -> tuple[str, Session]:
+        """Begin a session; its token, and the session. Problem 401 names what is wrong with the message."""
+        message = parse_sign_in(text)
+        self._check(message)
         try:
-            signer = recover(compute_text_digest(message), signature)
+            signer = recover(compute_text_digest(text), signature)
         except DecodeError as error:
-            raise _refused("bad-signature", str(error)) from None
-        if signer != said.address:
-            raise _refused("bad-signature", "the signature is not by the account that the message names")
-        self._use(said.nonce)
+            raise _make_problem("bad-signature", str(error)) from None
+        if signer != message.address:
+            raise _make_problem("bad-signature", "the signature is not by the account that the message names")
+        self._use(message.nonce)
         token = secrets.token_urlsafe(32)
-        session = Session(said.address, secrets.token_urlsafe(24), min(said.expires_at, self._end()))
+        session = Session(
+            message.address,
+            secrets.token_urlsafe(24),
+            min(message.expires_at, self.get_time() + SESSION_SECONDS),
+        )
         self._sessions[_hash(token)] = session
-        if len(self._sessions) > _SESSIONS:
+        if len(self._sessions) > _MAX_SESSIONS:
             self._sessions.popitem(last=False)
         return token, session
 
     def find(self, token: str | None) -> Session | None:
-        """The session of a token, while it lasts."""
+        """Find the session of a token, until it expires."""
         session = self._sessions.get(_hash(token)) if token else None
         if session is not None and session.expires_at <= self._clock():
             self.end(token)
@@ -104,46 +108,43 @@ class Sessions:
         if token:
             self._sessions.pop(_hash(token), None)
 
-    def _check(self, said: SignIn) -> None:
+    def _check(self, message: SignIn) -> None:
         now = self._clock()
-        site = next((site for site in self.sites if site.domain == said.domain), self.sites[0])
-        for name, found, expected in (
-            ("domain", said.domain, site.domain),
-            ("URI", said.uri, site.uri),
-            ("Version", said.version, 1),
-            ("Chain ID", said.chain_id, site.chain_id),
-            ("statement", said.statement, STATEMENT),
+        site = next((site for site in self.sites if site.domain == message.domain), self.sites[0])
+        for name, value, expected in (
+            ("domain", message.domain, site.domain),
+            ("URI", message.uri, site.uri),
+            ("Version", message.version, 1),
+            ("Chain ID", message.chain_id, site.chain_id),
+            ("statement", message.statement, STATEMENT),
         ):
-            if found != expected:
-                raise _refused("bad-message", f"{name}: expected {expected}, the message has {found}")
-        if said.issued_at > now + CLOCK_SECONDS or said.issued_at < now - NONCE_SECONDS - CLOCK_SECONDS:
-            raise _refused("bad-message", "Issued At: is not now; ask for a new nonce and use its time")
-        if not now < said.expires_at:
-            raise _refused("expired", "Expiration Time: is over; ask for a new nonce")
-        begin, mac = said.nonce[:26], said.nonce[26:]
-        if not hmac.compare_digest(mac, self._mac(begin, said.address)):
-            raise _refused("bad-nonce", "Nonce: was not given to this account here; ask for one")
+            if value != expected:
+                raise _make_problem("bad-message", f"{name}: expected {expected}, the message has {value}")
+        if message.issued_at > now + CLOCK_SECONDS or message.issued_at < now - NONCE_SECONDS - CLOCK_SECONDS:
+            raise _make_problem("bad-message", "Issued At: is not now; ask for a new nonce and use its time")
+        if not now < message.expires_at:
+            raise _make_problem("expired", "Expiration Time: is over; ask for a new nonce")
+        begin, mac = message.nonce[:26], message.nonce[26:]
+        if not hmac.compare_digest(mac, self._compute_mac(begin, message.address)):
+            raise _make_problem("bad-nonce", "Nonce: was not given to this account here; ask for one")
         if int(begin[16:], 16) <= now:
-            raise _refused("expired", "Nonce: is too old; ask for a new one")
-        if said.nonce in self._used:
-            raise _refused("nonce-used", "Nonce: has been used; ask for a new one")
+            raise _make_problem("expired", "Nonce: is too old; ask for a new one")
+        if message.nonce in self._used:
+            raise _make_problem("nonce-used", "Nonce: has been used; ask for a new one")
 
     def _use(self, nonce: str) -> None:
         now = self._clock()
         while self._used and next(iter(self._used.values())) <= now:
             self._used.popitem(last=False)
-        if len(self._used) >= _USED:
+        if len(self._used) >= _MAX_USED:
             raise Problem(503, "busy", "too many sign-ins at once; try again", retry_after=NONCE_SECONDS)
         self._used[nonce] = now + NONCE_SECONDS
 
-    def now(self) -> float:
-        """The time, in Unix seconds."""
+    def get_time(self) -> float:
+        """Get the time, in Unix seconds."""
         return self._clock()
 
-    def _end(self) -> float:
-        return self._clock() + SESSION_SECONDS
-
-    def _mac(self, begin: str, address: Address) -> str:
+    def _compute_mac(self, begin: str, address: Address) -> str:
         return hmac.new(self._key, begin.encode() + address, hashlib.sha256).hexdigest()[:32]
 
 
@@ -151,5 +152,5 @@ def _hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _refused(kind: str, message: str) -> Problem:
+def _make_problem(kind: str, message: str) -> Problem:
     return Problem(401, kind, message)

@@ -1,4 +1,4 @@
-"""What every request passes: limits of rate and size, headers that browsers heed, and answers that need no body."""
+"""The middleware of every request: limits of rate and size, headers for browsers, ETags and the response cache."""
 
 import hashlib
 import secrets
@@ -10,9 +10,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dao.api.http.problems import Problem, response
-from dao.api.http.rate_limits import Limiter, caller_of
-from dao.api.http.response_cache import ResponseCache, send_again
+from dao.api.http.problems import Problem, make_response
+from dao.api.http.rate_limits import RateLimiter, identify_caller
+from dao.api.http.response_cache import ResponseCache, send_cached
 
 BASE = "/api/v1"
 MAX_BODY = 256 * 1024  # bytes of a request
@@ -30,19 +30,19 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_UNTAGGED = ("/auth", "/relay", "/events", "/health", "/metrics")  # they tell of the moment, or of the caller
+_UNTAGGED = ("/auth", "/relay", "/events", "/health", "/metrics")  # they depend on the moment or the caller
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Per caller: what reads, and what costs a signature check, a simulation or gas."""
+    """Limits of one caller: of reads, and of requests that cost a signature check, a simulation or gas."""
 
-    reads: Limiter
-    writes: Limiter
+    reads: RateLimiter
+    writes: RateLimiter
 
 
-class RequestGuard:
-    """ASGI middleware. `version` names what the answers stand on: the same version, the same answers."""
+class RequestMiddleware:
+    """ASGI middleware. `version` changes whenever an answer may: the same version, the same answers."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class RequestGuard:
         self._trusted = trusted
         self._observe = observe
         self._headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
-        self._answers = ResponseCache()
+        self._response_cache = ResponseCache()
         self._salt = secrets.token_hex(8)  # another release may answer otherwise on the same block
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,42 +70,42 @@ class RequestGuard:
             return
         headers = Headers(scope=scope)
         peer = scope["client"][0] if scope.get("client") else "unknown"
-        caller = caller_of(peer, headers.get("x-forwarded-for"), self._trusted)
+        caller = identify_caller(peer, headers.get("x-forwarded-for"), self._trusted)
         scope["state"] = {**scope.get("state", {}), "caller": caller, "began": time.perf_counter()}
-        tag = self._tag(scope)
-        send = self._dressed(scope, send, tag)
+        tag = self._compute_tag(scope)
+        send = self._add_headers(scope, send, tag)
         try:
-            reading = scope["method"] in ("GET", "HEAD", "OPTIONS")
-            (self._limits.reads if reading else self._limits.writes).take(caller, "requests")
-            if tag is not None and tag in _tags(headers.get("if-none-match", "")):
-                await _not_modified(send)
+            is_read = scope["method"] in ("GET", "HEAD", "OPTIONS")
+            (self._limits.reads if is_read else self._limits.writes).take(caller, "requests")
+            if tag is not None and tag in _parse_tags(headers.get("if-none-match", "")):
+                await _send_not_modified(send)
                 return
             if tag is not None:
-                if (kept := self._answers.find(tag)) is not None:
-                    await send_again(kept, scope, send)
+                if (cached := self._response_cache.find(tag)) is not None:
+                    await send_cached(cached, scope, send)
                     return
-                send = self._answers.keeping(tag, scope, send)
-            receive = _bounded(headers, receive)
+                send = self._response_cache.wrap_send(tag, scope, send)
+            receive = _bound_body(headers, receive)
         except Problem as problem:
-            await response(problem)(scope, receive, send)
+            await make_response(problem)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    def _tag(self, scope: Scope) -> str | None:
-        """The ETag of a read, known before it is read; data may be newer than its tag, never older."""
+    def _compute_tag(self, scope: Scope) -> str | None:
+        """Compute the ETag of a read before reading: data may be newer than its tag, never older."""
         path = scope["path"]
         if scope["method"] != "GET" or not path.startswith(BASE):
             return None
         if path.removeprefix(BASE).startswith(_UNTAGGED):
             return None
-        asked = f"{len(path)} {path} {scope['query_string'].decode('latin-1')}"
-        what = f"{self._salt} {self._version()} {asked}"
-        return f'W/"{hashlib.sha256(what.encode()).hexdigest()[:24]}"'
+        target = f"{len(path)} {path} {scope['query_string'].decode('latin-1')}"
+        content = f"{self._salt} {self._version()} {target}"
+        return f'W/"{hashlib.sha256(content.encode()).hexdigest()[:24]}"'
 
-    def _dressed(self, scope: Scope, send: Send, tag: str | None) -> Send:
-        """Send with the headers that belong to every answer."""
+    def _add_headers(self, scope: Scope, send: Send, tag: str | None) -> Send:
+        """Wrap `send` to add the headers of every answer, and to count it."""
 
-        async def sending(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
@@ -117,35 +117,35 @@ class RequestGuard:
                 self._observe(scope, status)
             await send(message)
 
-        return sending
+        return send_with_headers
 
 
-def _tags(text: str) -> set[str]:
-    """The entity tags of If-None-Match; compared weakly (RFC 9110)."""
+def _parse_tags(text: str) -> set[str]:
+    """Parse the entity tags of If-None-Match, which compare weakly (RFC 9110)."""
     return {tag if tag.startswith("W/") else f"W/{tag}" for tag in map(str.strip, text.split(",")) if tag}
 
 
-async def _not_modified(send: Send) -> None:
+async def _send_not_modified(send: Send) -> None:
     await send({"type": "http.response.start", "status": 304, "headers": []})
     await send({"type": "http.response.body", "body": b""})
 
 
-def _bounded(headers: Headers, receive: Receive) -> Callable[[], Awaitable[Message]]:
-    """Receive at most MAX_BODY bytes; Problem 413 beyond."""
-    told = headers.get("content-length", "0")
-    if not told.isdecimal() or int(told) > MAX_BODY:
+def _bound_body(headers: Headers, receive: Receive) -> Callable[[], Awaitable[Message]]:
+    """Wrap `receive` to reject bodies over MAX_BODY bytes with Problem 413."""
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > MAX_BODY:
         raise Problem(413, "too-large", f"the request is larger than {MAX_BODY} bytes")
-    had = brackets = 0
+    size = brackets = 0
 
-    async def receiving() -> Message:
-        nonlocal had, brackets
+    async def receive_bounded() -> Message:
+        nonlocal size, brackets
         message = await receive()
         body = message.get("body", b"")
-        had, brackets = had + len(body), brackets + body.count(b"[") + body.count(b"{")
+        size, brackets = size + len(body), brackets + body.count(b"[") + body.count(b"{")
         if brackets > MAX_BRACKETS:
             raise HTTPException(422, "the request is nested deeper than anything here is")
-        if had > MAX_BODY:  # the framework turns other exceptions in here into a 400
+        if size > MAX_BODY:  # the framework turns other exceptions in here into a 400
             raise HTTPException(413, f"the request is larger than {MAX_BODY} bytes")
         return message
 
-    return receiving
+    return receive_bounded

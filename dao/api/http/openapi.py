@@ -1,4 +1,4 @@
-"""The API's description (OpenAPI), as generated clients need it: every error is one model, every reference resolves."""
+"""Writes the OpenAPI description as generated clients need it: every error is one model, every reference resolves."""
 
 from typing import Any
 
@@ -10,17 +10,17 @@ from dao.api.http.problems import ProblemBody
 _REPLACED = ("HTTPValidationError", "ValidationError")  # the framework's; ours is a problem
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """Write the description of an app's routes."""
-    found = get_openapi(
+def build_openapi(app: FastAPI) -> dict[str, Any]:
+    """Build the description of an app's routes."""
+    description = get_openapi(
         title=app.title,
         version=app.version,
         openapi_version=app.openapi_version,
         description=app.description,
         routes=app.routes,
     )
-    schemas = found["components"]["schemas"]
+    schemas = description["components"]["schemas"]
     for name in _REPLACED:
         schemas.pop(name, None)
     schemas[ProblemBody.__name__] = ProblemBody.model_json_schema()
-    return found
+    return description

@@ -1,4 +1,4 @@
-"""What goes wrong, as application/problem+json (RFC 9457): one shape for every error that a caller may meet."""
+"""Errors as application/problem+json (RFC 9457): one shape for every error that a caller may meet."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from dao.index.database import DatabaseError
 MEDIA_TYPE = "application/problem+json"
 BLANK = "about:blank"
 _PARTS = ("body", "path", "query", "header", "cookie")
-_SHOWN = 5  # mistakes in one request that are told
+_SHOWN = 5  # mistakes in one request that are named
 
 _PROBLEMS: tuple[tuple[type[DaoError], int, str], ...] = (  # the first that fits
     (BadSignature, 422, "bad-signature"),
@@ -69,8 +69,8 @@ class Problem(DaoError):  # noqa: N818  (RFC 9457 calls it so)
         self.extra = extra
 
 
-def response(problem: Problem) -> Response:
-    """Answer with a problem."""
+def make_response(problem: Problem) -> Response:
+    """Make the response that shows a problem."""
     title = HTTPStatus(problem.status).phrase
     body = {"type": problem.kind, "title": title, "status": problem.status, "detail": str(problem)}
     headers = {"Cache-Control": "no-store"}
@@ -80,14 +80,14 @@ def response(problem: Problem) -> Response:
 
 
 def get_problem(error: DaoError) -> Problem:
-    """Translate an error of the project into what it means to a caller of the API."""
+    """Translate an error of the project into a problem."""
     match error:
         case Problem():
             return error
         case UnknownProposal():
             return Problem(404, "not-found", str(error), error=error.error)
         case Reverted():
-            return Problem(422, "reverted", str(error), error=error.error or None, args=arguments_of(error))
+            return Problem(422, "reverted", str(error), error=error.error or None, args=name_arguments(error))
         case ChainError() | DatabaseError():
             _log.warning("%s", error)
             away = isinstance(error, DatabaseError)
@@ -101,70 +101,70 @@ def get_problem(error: DaoError) -> Problem:
     return Problem(500, "internal", "the request failed; the operator's log says why")
 
 
-def arguments_of(error: Reverted) -> dict[str, str]:
-    """The arguments of a contract's error, by name where the error is known."""
+def name_arguments(error: Reverted) -> dict[str, str]:
+    """Name the arguments of a contract's error, by number where the error is unknown."""
     from dao.chain.interface import refusals
 
-    known = next((found for found in refusals().values() if found.name == error.error), None)
-    names = known.names if known else tuple(f"argument{n}" for n in range(len(error.arguments)))
+    abi = next((abi for abi in refusals().values() if abi.name == error.error), None)
+    names = abi.names if abi else tuple(f"argument{n}" for n in range(len(error.arguments)))
     return {
         name: hex_of(value) if isinstance(value, bytes) else str(value)
         for name, value in zip(names, error.arguments, strict=False)
     }
 
 
-def install(app: FastAPI) -> None:
-    """Have the app answer every error as a problem."""
+def install_handlers(app: FastAPI) -> None:
+    """Have the app answer every error as a problem: the one place where errors become problems."""
 
     @app.exception_handler(DaoError)
-    async def of_ours(_: Request, error: DaoError) -> Response:
-        return response(get_problem(error))
+    async def handle_own_error(_: Request, error: DaoError) -> Response:
+        return make_response(get_problem(error))
 
     @app.exception_handler(RequestValidationError)
-    async def of_input(_: Request, error: RequestValidationError) -> Response:
-        return response(Problem(422, "invalid", mistakes(error.errors())))
+    async def handle_invalid_request(_: Request, error: RequestValidationError) -> Response:
+        return make_response(Problem(422, "invalid", describe_mistakes(error.errors())))
 
     @app.exception_handler(HTTPException)
-    async def of_framework(_: Request, error: HTTPException) -> Response:
+    async def handle_http_error(_: Request, error: HTTPException) -> Response:
         if error.status_code == HTTPStatus.BAD_REQUEST:  # a body that is not even text
-            return response(Problem(422, "invalid", "the request's body: expected JSON in UTF-8"))
-        answer = response(Problem(error.status_code, BLANK, str(error.detail)))
-        answer.headers.update(error.headers or {})
-        return answer
+            return make_response(Problem(422, "invalid", "the request's body: expected JSON in UTF-8"))
+        response = make_response(Problem(error.status_code, BLANK, str(error.detail)))
+        response.headers.update(error.headers or {})
+        return response
 
     @app.exception_handler(Exception)
-    async def of_mistakes(_: Request, __: Exception) -> Response:
+    async def handle_bug(_: Request, __: Exception) -> Response:
         # the framework logs the traceback
-        return response(Problem(500, "internal", "the request failed; the operator's log says why"))
+        return make_response(Problem(500, "internal", "the request failed; the operator's log says why"))
 
 
-def mistakes(errors: Any) -> str:
-    """Name each field and what was expected, without repeating what was sent."""
-    said = [f"{_place(error['loc'])}: {_words(error['msg'])}" for error in list(errors)[:_SHOWN]]
-    return "; ".join(said) or "the request is not as the API's description has it"
+def describe_mistakes(errors: Any) -> str:
+    """Name each wrong field and its expected value, without repeating what was sent."""
+    lines = [f"{_name_field(error['loc'])}: {_strip(error['msg'])}" for error in list(errors)[:_SHOWN]]
+    return "; ".join(lines) or "the request is not as the API's description has it"
 
 
-def _place(path: Sequence[object]) -> str:
-    """The field's name: that it stands in the body, the path or the query is plain."""
+def _name_field(path: Sequence[object]) -> str:
+    """Name a field, without the part of the request that it stands in."""
     inside = path[1:] if len(path) > 1 and path[0] in _PARTS else path
     return ".".join(map(str, inside))
 
 
-def _words(message: str) -> str:
+def _strip(message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
-def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problems that a route may answer with, for the API's description."""
+def describe_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the problems that a route may answer with, for OpenAPI."""
     content: Mapping[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
-def read_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """What a read may answer beside its 200."""
+def describe_read(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the responses to a read beside its body, for OpenAPI."""
     tag = {"ETag": {"description": "For If-None-Match.", "schema": {"type": "string"}}}
     same = {
         "description": "Nothing that is read has changed since the ETag in If-None-Match.",
         "headers": tag,
     }
-    return {200: {"headers": tag}, 304: same, **responses(*statuses, 422, 429, 503)}
+    return {200: {"headers": tag}, 304: same, **describe_problems(*statuses, 422, 429, 503)}

@@ -1,4 +1,4 @@
-"""How often someone may ask: token buckets, as many as fit into a fixed memory."""
+"""Limits of requests by caller: token buckets in a fixed memory."""
 
 import ipaddress
 import math
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from dao.api.http.problems import Problem
 
-KEPT = 20_000  # callers remembered; whoever asked longest ago is forgotten first
+MAX_BUCKETS = 20_000  # of one limiter; the one used longest ago goes first
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,14 @@ class Rate:
     burst: float
 
 
-class Limiter:
-    """Buckets of one rate, by caller."""
+class RateLimiter:
+    """Token buckets of one rate, one for each caller."""
 
-    def __init__(self, rate: Rate, kept: int = KEPT, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, rate: Rate, max_buckets: int = MAX_BUCKETS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._rate = rate
-        self._kept = kept
+        self._max_buckets = max_buckets
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # caller → (tokens, when)
 
@@ -37,14 +39,14 @@ class Limiter:
         now, rate = self._clock(), self._rate
         tokens, when = self._buckets.pop(caller, (rate.burst, now))
         tokens = min(rate.burst, tokens + (now - when) * rate.per_second)
-        short = cost - tokens
-        self._buckets[caller] = (tokens if short > 0 else tokens - cost, now)
-        if len(self._buckets) > self._kept:
+        missing = cost - tokens
+        self._buckets[caller] = (tokens if missing > 0 else tokens - cost, now)
+        if len(self._buckets) > self._max_buckets:
             self._buckets.popitem(last=False)
-        return max(0.0, short / rate.per_second)
+        return max(0.0, missing / rate.per_second)
 
     def take(self, caller: str, what: str) -> None:
-        """Take a token; Problem 429 that says when to come again."""
+        """Take a token; Problem 429 says when to try again."""
         wait = self.wait(caller)
         if wait > 0:
             raise Problem(
@@ -52,8 +54,8 @@ class Limiter:
             )
 
 
-def caller_of(peer: str, forwarded: str | None, trusted: frozenset[str]) -> str:
-    """Who asks: the peer's address or, where a trusted proxy asks, the last one that it names.
+def identify_caller(peer: str, forwarded: str | None, trusted: frozenset[str]) -> str:
+    """Identify a caller by the peer's address or, behind a trusted proxy, by the last address that it forwards.
 
     One IPv6 network of 64 bits is one caller.
     """

@@ -1,4 +1,4 @@
-"""Answers that are kept as long as nothing changes: when something does, many pages read the same again."""
+"""In-memory response cache, keyed by the version of everything shown: after a change, many pages read the same again."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from typing import Any
 
 from starlette.types import Message, Scope, Send
 
-MOST = 32 << 20  # bytes of all
-LARGEST = 256 << 10  # bytes of one body
-_ROOM = 2048  # bytes that an answer takes beside its body
+MAX_SIZE = 32 << 20  # bytes of all responses
+MAX_BODY = 256 << 10  # bytes of one body
+_OVERHEAD = 2048  # bytes that a response takes beside its body
 
 
 @dataclass(frozen=True, slots=True)
 class CachedResponse:
-    """An answer, and the route that gave it."""
+    """A response, and the route that gave it."""
 
     start: Message
     body: bytes
@@ -21,53 +21,53 @@ class CachedResponse:
 
 
 class ResponseCache:
-    """The newest answers by their tags, which name what they stand on."""
+    """The newest responses by their ETags; the one used longest ago goes first."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
-        self._kept: OrderedDict[str, CachedResponse] = OrderedDict()
+    def __init__(self, max_size: int = MAX_SIZE) -> None:
+        self._max_size = max_size
+        self._responses: OrderedDict[str, CachedResponse] = OrderedDict()
         self._size = 0
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._responses)
 
     def find(self, tag: str) -> CachedResponse | None:
-        """The answer with a tag."""
-        found = self._kept.get(tag)
-        if found is not None:
-            self._kept.move_to_end(tag)
-        return found
+        """Find the response with a tag."""
+        cached = self._responses.get(tag)
+        if cached is not None:
+            self._responses.move_to_end(tag)
+        return cached
 
-    def keep(self, tag: str, kept: CachedResponse) -> None:
-        """Keep an answer; those asked for longest ago make room."""
-        if tag in self._kept or len(kept.body) > LARGEST:
+    def store(self, tag: str, response: CachedResponse) -> None:
+        """Store a response, unless it is too large."""
+        if tag in self._responses or len(response.body) > MAX_BODY:
             return
-        self._kept[tag] = kept
-        self._size += len(kept.body) + _ROOM
-        while self._size > self._most:
-            _, gone = self._kept.popitem(last=False)
-            self._size -= len(gone.body) + _ROOM
+        self._responses[tag] = response
+        self._size += len(response.body) + _OVERHEAD
+        while self._size > self._max_size:
+            _, oldest = self._responses.popitem(last=False)
+            self._size -= len(oldest.body) + _OVERHEAD
 
-    def keeping(self, tag: str, scope: Scope, send: Send) -> Send:
-        """Send, and keep what is sent where it is whole and good."""
+    def wrap_send(self, tag: str, scope: Scope, send: Send) -> Send:
+        """Wrap `send` to store the response where it is 200 and comes in one piece."""
         start: Message | None = None
 
-        async def sending(message: Message) -> None:
+        async def send_and_store(message: Message) -> None:
             nonlocal start
             if message["type"] == "http.response.start":
-                whole = {**message, "headers": list(message["headers"])}
-                start = whole if message["status"] == 200 else None
+                copy = {**message, "headers": list(message["headers"])}
+                start = copy if message["status"] == 200 else None
             elif start is not None and not message.get("more_body", False):
-                self.keep(tag, CachedResponse(start, message.get("body", b""), scope.get("route")))
+                self.store(tag, CachedResponse(start, message.get("body", b""), scope.get("route")))
             else:
                 start = None
             await send(message)
 
-        return sending
+        return send_and_store
 
 
-async def send_again(kept: CachedResponse, scope: Scope, send: Send) -> None:
-    """Give a kept answer."""
-    scope["route"] = kept.route
-    await send({**kept.start, "headers": list(kept.start["headers"])})
-    await send({"type": "http.response.body", "body": kept.body})
+async def send_cached(cached: CachedResponse, scope: Scope, send: Send) -> None:
+    """Send a cached response."""
+    scope["route"] = cached.route
+    await send({**cached.start, "headers": list(cached.start["headers"])})
+    await send({"type": "http.response.body", "body": cached.body})

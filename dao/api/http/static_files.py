@@ -1,4 +1,4 @@
-"""The page: files of dao/web, read and compressed once, served from memory and never from another folder."""
+"""Serves the page: the files of dao/web, read and compressed once, from memory and from no other folder."""
 
 import gzip
 import hashlib
@@ -10,7 +10,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
-FOLDER = Path(__file__).parents[1] / "web"
+FOLDER = Path(__file__).parents[2] / "web"
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -26,7 +26,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file as it is sent; `packed` is its gzip, None where that is no smaller."""
+    """A file as it is sent; `packed` is its gzip, None where that is not smaller."""
 
     kind: str
     plain: bytes
@@ -35,16 +35,16 @@ class Asset:
 
 
 def load(folder: Path = FOLDER) -> Mapping[str, Asset]:
-    """Read the files of the page by their path on the site; hidden ones and Python are left out."""
-    found = {}
+    """Read the files of the page by their path on the site; it leaves out hidden ones and Python."""
+    assets = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if not path.is_file() or path.suffix == ".py" or any(part[0] in "._" for part in name.parts):
             continue
-        found[f"/{name.as_posix()}"] = _asset(path)
-    if "/index.html" in found:
-        found["/"] = found["/index.html"]
-    return found
+        assets[f"/{name.as_posix()}"] = _load_asset(path)
+    if "/index.html" in assets:
+        assets["/"] = assets["/index.html"]
+    return assets
 
 
 def serve(assets: Mapping[str, Asset], request: Request) -> Response | None:
@@ -61,7 +61,7 @@ def serve(assets: Mapping[str, Asset], request: Request) -> Response | None:
     return Response(body, headers=headers, media_type=asset.kind)
 
 
-def _asset(path: Path) -> Asset:
+def _load_asset(path: Path) -> Asset:
     plain = path.read_bytes()
     packed = gzip.compress(plain, 9, mtime=0)
     kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"

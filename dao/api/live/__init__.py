@@ -1,1 +1,1 @@
-"""Server-sent events: what changed, to whoever listens."""
+"""Server-sent events, which say to listeners what changed."""

@@ -1,46 +1,45 @@
-"""Tells listeners what changed in the index, and how the API is."""
+"""Publishes to listeners what changed in the index, and the API's status."""
 
 import asyncio
 
 from dao.api.dependencies import Dependencies
-from dao.api.http.json_types import shown_address
-from dao.api.routes.service import status_of
-from dao.index.reducer import Change
+from dao.api.http.json_types import show_address
+from dao.index.change_notices import ChangeNotice
 
-_EVERY = 0.1  # seconds between two statuses, when blocks come in a burst
+_EVERY = 0.1  # seconds between two statuses when blocks come in a burst
 
 
 class SsePublisher:
-    """One service's. Call it on the event loop."""
+    """Publishes for one API. Call it on the event loop."""
 
-    def __init__(self, services: Dependencies) -> None:
-        self._services = services
-        self._planned: asyncio.TimerHandle | None = None
+    def __init__(self, deps: Dependencies) -> None:
+        self._deps = deps
+        self._scheduled: asyncio.TimerHandle | None = None
 
-    def changed(self, change: Change) -> None:
-        """Something is to be read again; of a status with `changed`, all that is shown."""
-        if change.kind == "status":
-            self._tell_status(changed=True)
+    def publish_change(self, notice: ChangeNotice) -> None:
+        """Publish what is to be read again: all that is shown, by a status with `changed`, or one thing."""
+        if notice.topic == "status":
+            self._publish_status(changed=True)
             return
-        data: dict[str, object] = {"kind": change.kind, "block": change.block}
-        if change.task is not None:
-            data["task"] = change.task
-        if change.round is not None:
-            data["round"] = change.round
-        if change.proposal is not None:
-            data["proposal"] = str(change.proposal)
-        if change.address is not None:
-            data["address"] = shown_address(change.address)
-        self._services.live.tell(change.kind, data)
+        data: dict[str, object] = {"kind": notice.topic, "block": notice.block}
+        if notice.task is not None:
+            data["task"] = notice.task
+        if notice.round is not None:
+            data["round"] = notice.round
+        if notice.proposal is not None:
+            data["proposal"] = str(notice.proposal)
+        if notice.address is not None:
+            data["address"] = show_address(notice.address)
+        self._deps.event_hub.publish(notice.topic, data)
 
-    def moved(self) -> None:
-        """The status may be another: tell the newest, soon."""
-        if self._planned is None:
-            self._planned = asyncio.get_running_loop().call_later(_EVERY, self._now)
+    def schedule_status(self) -> None:
+        """Publish the newest status soon, as it may have changed."""
+        if self._scheduled is None:
+            self._scheduled = asyncio.get_running_loop().call_later(_EVERY, self._publish_now)
 
-    def _now(self) -> None:
-        self._planned = None
-        self._tell_status()
+    def _publish_now(self) -> None:
+        self._scheduled = None
+        self._publish_status()
 
-    def _tell_status(self, **more: object) -> None:
-        self._services.live.tell("status", {"kind": "status", **status_of(self._services), **more})
+    def _publish_status(self, **more: object) -> None:
+        self._deps.event_hub.publish("status", {"kind": "status", **self._deps.get_status(), **more})

@@ -1,1 +1,1 @@
-"""What reads answer, as the API's description has it: read from the index's records, names with their units."""
+"""The answers to reads: models made of the index's records, with units in the names of their fields."""

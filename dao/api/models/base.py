@@ -1,11 +1,11 @@
-"""What all answers share: the block that they stand on, pages, and the parameters that choose one."""
+"""The parts that answers share: the block that they stand on, pages, and the parameters of requests."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import Path, Query
 from pydantic import Field
 
-from dao.api.http.json_types import ReadAddress, ReadNumber, Shown
+from dao.api.http.json_types import ReadAddress, ReadNumber, ResponseModel
 
 MOST = 200  # items of a page
 USUAL = 50
@@ -22,7 +22,7 @@ ProposalPath = Annotated[ReadNumber, Path(description="A proposal's number.")]
 AddressPath = Annotated[ReadAddress, Path()]
 
 
-class AsOf(Shown):
+class AsOf(ResponseModel):
     """The newest block that an answer is sure to know; it may know a newer one. `stale`: the chain may be ahead."""
 
     block: int
@@ -30,18 +30,29 @@ class AsOf(Shown):
     stale: bool
 
 
-class Answer(Shown):
-    """What the index answers."""
+class Answer(ResponseModel):
+    """An answer from the index."""
 
     as_of: AsOf
 
+    @classmethod
+    def of(cls, record: object, as_of: AsOf, **more: object) -> Self:
+        """Make an answer of a record's values, the block that they stand on, and more values."""
+        return cls.model_validate(Extended(record, as_of=as_of, **more))
+
 
 class Page(Answer):
-    """Some of a list."""
+    """A page of a list."""
 
     next: str | None = Field(description="The `cursor` of what follows; null at the end.")
 
 
-def fields(view: Any) -> dict[str, Any]:
-    """A record's fields by name, to which an answer adds its own."""
-    return {name: getattr(view, name) for name in view.__slots__}
+class Extended:
+    """A record and further attributes, to make a model of both."""
+
+    def __init__(self, record: object, **more: object) -> None:
+        self.__dict__.update(more)
+        self.__record = record
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__record, name)

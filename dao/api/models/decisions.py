@@ -6,19 +6,18 @@ from typing import Any
 
 from pydantic import Field
 
-from dao.api.http.json_types import AddressText, BytesText, DigestText, NumberText, Shown, WeiText
+from dao.api.http.json_types import AddressText, BytesText, DigestText, NumberText, ResponseModel, WeiText
 from dao.api.models.base import Answer, Page
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions
 from dao.core.types import Rules, TaskId
 from dao.gov import drafts
-from dao.gov.action_json import kind_of
-from dao.gov.describe import describe
-from dao.index.reads import records
+from dao.gov.action_json import get_kind
+from dao.gov.describe import describe_action
 from dao.index.reads.records import ProposalPhase
 
 
-class Action(Shown):
+class Action(ResponseModel):
     """A call that a proposal makes: its kind and fields where it is known, else kind `unknown`; always in words."""
 
     kind: str = Field(examples=["grant"])
@@ -29,10 +28,10 @@ class Action(Shown):
     fields: dict[str, Any]
 
 
-class Proposal(Shown):
+class Proposal(ResponseModel):
     """A proposal. Votes count as of `starts_at` and are cast after it, until `ends_at` inclusive."""
 
-    id: NumberText
+    id: NumberText = Field(validation_alias="proposal")
     state: ProposalPhase
     title: str
     proposer: AddressText
@@ -41,42 +40,16 @@ class Proposal(Shown):
     ends_at: int
     eta: int | None = Field(description="When it can be executed, once it is queued.")
     quorum_wei: WeiText = Field(
-        description="Votes for and abstentions that it needs; an estimate while pending."
+        validation_alias="quorum",
+        description="Votes for and abstentions that it needs; an estimate while pending.",
     )
-    for_wei: WeiText
-    against_wei: WeiText
-    abstain_wei: WeiText
+    for_wei: WeiText = Field(validation_alias="in_favour")
+    against_wei: WeiText = Field(validation_alias="against")
+    abstain_wei: WeiText = Field(validation_alias="abstain")
     created_tx: DigestText
     queued_tx: DigestText | None
     executed_tx: DigestText | None
     canceled_tx: DigestText | None
-
-    @classmethod
-    def fields_of(cls, view: records.ProposalRecord) -> dict[str, Any]:
-        """What is shown of a proposal."""
-        return {
-            "id": view.proposal,
-            "state": view.state,
-            "title": view.title,
-            "proposer": view.proposer,
-            "created_at": view.created_at,
-            "starts_at": view.starts_at,
-            "ends_at": view.ends_at,
-            "eta": view.eta,
-            "quorum_wei": view.quorum,
-            "for_wei": view.in_favour,
-            "against_wei": view.against,
-            "abstain_wei": view.abstain,
-            "created_tx": view.created_tx,
-            "queued_tx": view.queued_tx,
-            "executed_tx": view.ended_tx if view.state is ProposalPhase.EXECUTED else None,
-            "canceled_tx": view.ended_tx if view.state is ProposalPhase.CANCELED else None,
-        }
-
-    @classmethod
-    def of(cls, view: records.ProposalRecord) -> "Proposal":
-        """Show a proposal as lists do."""
-        return cls.model_validate(cls.fields_of(view))
 
 
 class ProposalPage(Page):
@@ -92,7 +65,7 @@ class ProposalAnswer(Proposal, Answer):
     actions: list[Action]
 
 
-class Vote(Shown):
+class Vote(ResponseModel):
     """A vote: `support` 0 against, 1 for, 2 abstain."""
 
     proposal: NumberText
@@ -111,7 +84,7 @@ class VotePage(Page):
 
 
 class VoterAnswer(Answer):
-    """What an account has to say on a proposal: `weight_wei` are its votes that count there, `vote` what it said."""
+    """An account's say on a proposal: `weight_wei` are its votes that count there, `vote` is the vote that it cast."""
 
     voter: AddressText
     weight_wei: WeiText
@@ -119,21 +92,23 @@ class VoterAnswer(Answer):
 
 
 @lru_cache(128)
-def actions_of(
+def list_actions(
     calls: Actions, deployment: Deployment, current: tuple[tuple[TaskId, Rules], ...] = ()
 ) -> Sequence[Action]:
-    """The calls of a proposal, decoded and in words; the same ones are read once. `current`: rules that tasks have."""
-    found = zip(calls.targets, calls.values, calls.calldatas, drafts.decoded(calls, deployment), strict=True)
+    """List the calls of a proposal, decoded and in words, once for the same calls; `current` has tasks' rules."""
+    actions = zip(
+        calls.targets, calls.values, calls.calldatas, drafts.decode_calls(calls, deployment), strict=True
+    )
     return tuple(
         Action.model_validate(
             {
-                "kind": kind_of(action),
-                "words": describe(action, deployment, dict(current)),
+                "kind": get_kind(action),
+                "words": describe_action(action, deployment, dict(current)),
                 "target": target,
                 "value_wei": value,
                 "calldata": data,
-                "fields": drafts.shown(action),
+                "fields": drafts.show_fields(action),
             }
         )
-        for target, value, data, action in found
+        for target, value, data, action in actions
     )

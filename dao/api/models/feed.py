@@ -1,17 +1,17 @@
-"""What happened, event by event."""
+"""The feed of events."""
 
 from typing import Literal
 
 from pydantic import Field
 
-from dao.api.http.json_types import AddressText, DigestText, NumberText, Shown
+from dao.api.http.json_types import AddressText, DigestText, NumberText, ResponseModel
 from dao.api.models.base import Page
 
 Topic = Literal["round", "proposal", "vote", "task", "supernode", "account", "status"]
 
 
-class Happening(Shown):
-    """An event of a contract: `kind` is its name there, `topic` what it is about."""
+class Happening(ResponseModel):
+    """An event of a contract: `kind` is its name there, `topic` its subject."""
 
     block: int
     at: int = Field(validation_alias="timestamp")

@@ -1,51 +1,52 @@
 """Tasks, their rules and their rounds."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AliasPath, BeforeValidator, Field, create_model
 
-from dao.api.http.json_types import AddressText, DigestText, Micro, Shown, WeiText
+from dao.api.http.json_types import AddressText, DigestText, Micro, ResponseModel, WeiText
 from dao.api.models.base import Answer, Page
+from dao.chain.task_rules import TASK_RULES, Unit
 from dao.core.types import Codec, Phase
-from dao.index.reads import records
 
 _PHASES = Literal["open", "closed", "posted", "frozen", "finalized", "aborted", "void"]
 NODE_STATUS = Literal["ok", "late", "withheld", "invalid", "clipped", "gated", "absent", "forced"]
 
 
-def _phase(value: Any) -> Any:
+def _show_phase(value: Any) -> Any:
     return value.name.lower() if isinstance(value, Phase) else value
 
 
-PhaseText = Annotated[_PHASES, BeforeValidator(_phase)]
+PhaseText = Annotated[_PHASES, BeforeValidator(_show_phase)]
 
 
-class TaskRules(Shown):
-    """A task's rules: periods in seconds, amounts in wei of tokens."""
+_RULE_TYPES: Mapping[Unit, Any] = {
+    Unit.TOKENS: WeiText,
+    Unit.ADDRESS: AddressText,
+    Unit.DIGEST: DigestText,
+    Unit.CODEC: Codec,
+    Unit.YES_OR_NO: bool,
+}
 
-    superlink: AddressText
-    commit_period_seconds: int = Field(validation_alias="commit_period")
-    reveal_period_seconds: int = Field(validation_alias="reveal_period")
-    result_period_seconds: int = Field(validation_alias="result_period")
-    force_period_seconds: int = Field(validation_alias="force_period")
-    challenge_period_seconds: int = Field(validation_alias="challenge_period")
-    resolve_period_seconds: int = Field(validation_alias="resolve_period")
-    quorum: int = Field(description="Commits that a round needs.")
-    shards: int
-    body_depth: int
-    codec: Codec
-    admitted_only: bool
-    min_stake_wei: WeiText = Field(validation_alias="min_stake")
-    max_stake_wei: WeiText = Field(validation_alias="max_stake")
-    round_budget_wei: WeiText = Field(validation_alias="round_budget")
-    superlink_bond_wei: WeiText = Field(validation_alias="superlink_bond")
-    challenge_bond_wei: WeiText = Field(validation_alias="challenge_bond")
-    app_hash: DigestText
-    base_model: DigestText
-    validation_root: DigestText
+if TYPE_CHECKING:
+    TaskRules = ResponseModel
+else:
+    TaskRules = create_model(
+        "TaskRules",
+        __base__=ResponseModel,
+        __doc__="A task's rules: periods in seconds, amounts in wei of tokens.",
+        **{
+            rule.json_name: (
+                _RULE_TYPES.get(rule.unit, int),
+                Field(validation_alias=rule.name, description=f"{rule.help}."),
+            )
+            for rule in TASK_RULES
+        },
+    )
 
 
-class Task(Shown):
+class Task(ResponseModel):
     """A task. `head_round` is the newest round whose result stands, `finalized_round` the newest final one; 0: none."""
 
     task: int
@@ -77,8 +78,8 @@ class TaskPage(Page):
     items: list[Task]
 
 
-class Deadlines(Shown):
-    """When what a round waits for ends, in Unix seconds; null: not known yet, or over with."""
+class Deadlines(ResponseModel):
+    """The ends of a round's periods, in Unix seconds; null: not known yet, or over."""
 
     commit: int
     reveal: int | None
@@ -88,8 +89,13 @@ class Deadlines(Shown):
     resolve: int | None
 
 
-class Round(Shown):
-    """A round. What the manifest says is null until it is read; losses in millionths."""
+def _of_manifest(name: str) -> Any:
+    """A field that is null until the round's manifest is read."""
+    return Field(None, validation_alias=AliasPath("manifest", name))
+
+
+class Round(ResponseModel):
+    """A round. The manifest's fields are null until it is read; losses in millionths."""
 
     task: int
     round: int
@@ -108,58 +114,27 @@ class Round(Shown):
     deadlines: Deadlines
     seed: DigestText | None
     challenger: AddressText | None
-    challenge: str | None = Field(description="What the challenger says.")
-    model: DigestText | None
-    manifest: DigestText | None
+    challenge: str | None = Field(description="The challenger's reason.")
+    model: DigestText | None = Field(validation_alias="model_digest")
+    manifest: DigestText | None = Field(validation_alias="manifest_digest")
     manifest_refused: str | None = Field(
         validation_alias="refusal",
-        description="Why the posted manifest is not shown: it is not what was posted.",
+        description="Why the manifest is not shown: it differs from what was posted.",
     )
-    manifest_cid: str | None = None
-    model_cid: str | None = None
-    base_model_cid: str | None = None
-    shard: int | None = None
-    loss_before_micro: Micro | None = None
-    loss_after_micro: Micro | None = None
-    loss_change_micro: Micro | None = None
-    budget_wei: WeiText | None = None
-    paid_wei: WeiText | None = None
-    refunded_wei: WeiText | None = None
-
-    @classmethod
-    def fields_of(cls, view: records.RoundRecord) -> dict[str, Any]:
-        """What is shown of a round."""
-        names = set(cls.model_fields) - {"manifest", "model", "manifest_refused"}
-        found = {name: getattr(view, name) for name in names if hasattr(view, name)}
-        posted, made = view.result, view.manifest
-        found |= {
-            "model": posted and posted.model_digest,
-            "manifest": posted and posted.manifest_digest,
-            "refusal": view.refusal,
-        }
-        if made is None:
-            return found
-        return found | {
-            "manifest_cid": made.cid,
-            "model_cid": made.model,
-            "base_model_cid": made.base_model,
-            "shard": made.shard,
-            "loss_before_micro": made.loss_before,
-            "loss_after_micro": made.loss_after,
-            "loss_change_micro": made.loss_after - made.loss_before,
-            "budget_wei": made.budget,
-            "paid_wei": made.budget - made.refunded,
-            "refunded_wei": made.refunded,
-        }
-
-    @classmethod
-    def of(cls, view: records.RoundRecord) -> "Round":
-        """Show a round."""
-        return cls.model_validate(cls.fields_of(view))
+    manifest_cid: str | None = _of_manifest("cid")
+    model_cid: str | None = _of_manifest("model")
+    base_model_cid: str | None = _of_manifest("base_model")
+    shard: int | None = _of_manifest("shard")
+    loss_before_micro: Micro | None = _of_manifest("loss_before")
+    loss_after_micro: Micro | None = _of_manifest("loss_after")
+    loss_change_micro: Micro | None = _of_manifest("loss_change")
+    budget_wei: WeiText | None = _of_manifest("budget")
+    paid_wei: WeiText | None = _of_manifest("paid")
+    refunded_wei: WeiText | None = _of_manifest("refunded")
 
 
-class RoundNode(Shown):
-    """A Supernode in a round; without a manifest only who may commit, and who has by force, is known."""
+class RoundNode(ResponseModel):
+    """A Supernode in a round; without a manifest only eligible and forced ones are known."""
 
     operator: AddressText
     owner: AddressText
@@ -169,7 +144,7 @@ class RoundNode(Shown):
     score_micro: Micro | None = Field(validation_alias="score")
     debt_micro: Micro | None = Field(validation_alias="debt")
     reward_wei: WeiText | None = Field(validation_alias="reward")
-    reason: str = Field(description="In words, why it got what it got.")
+    reason: str = Field(description="In words, the reason for its score and reward.")
 
 
 class RoundNodePage(Page):

@@ -1,4 +1,4 @@
-"""What the relayer was asked for and what became of it, in a file: so that nothing is paid twice, or beyond the budget."""
+"""The relayer's jobs and their outcomes, in a file: so that nothing is paid twice, or beyond the budget."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from dao.core.types import Address, Wei, hex_of
 from dao.runtime.sqlite import Database
 
 DAY = 86_400
-_KEPT = 30 * DAY  # seconds
+_STORED = 30 * DAY  # seconds, of jobs that are done
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -30,8 +30,8 @@ CREATE INDEX IF NOT EXISTS by_time ON jobs (created);
 _FIELDS = "number, id, space, signer, nonce, target, data, label, state, told, mined, block, detail, error, args, cost, created"
 
 
-class Space(StrEnum):
-    """Whose nonces they are: a signer has one sequence in each. Queuing and executing have the proposal's number."""
+class NonceSpace(StrEnum):
+    """The contract or act that counts nonces, one sequence for each signer; for queuing and executing they are proposals."""
 
     TOKEN = "token"  # noqa: S105  (no secret)
     REGISTRY = "registry"
@@ -41,12 +41,12 @@ class Space(StrEnum):
 
     @property
     def is_open(self) -> bool:
-        """Whether anyone may do it: it needs no signature, and its nonces come in no order."""
-        return self in (Space.QUEUE, Space.EXECUTE)
+        """Whether anyone may act: no signature is needed, and nonces come in no order."""
+        return self in (NonceSpace.QUEUE, NonceSpace.EXECUTE)
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     PENDING = "pending"
     MINED = "mined"
@@ -57,11 +57,12 @@ class JobState(StrEnum):
 class RelayJob:
     """One transaction for one signer: `id` names its content, `number` this attempt at it.
 
-    `told` is the hash that the caller heard, `mined` the one in the chain; `cost` in wei, at most until it is mined.
+    `first_hash` is the hash that the caller got, `mined_hash` the one in the chain. `cost` in wei, an upper bound until
+    it is mined.
     """
 
     id: str
-    space: Space
+    space: NonceSpace
     signer: Address
     nonce: int
     call: Call
@@ -69,27 +70,32 @@ class RelayJob:
     created: float
     number: int = 0
     state: JobState = JobState.PENDING
-    told: str | None = None
-    mined: str | None = None
+    first_hash: str | None = None
+    mined_hash: str | None = None
     block: int | None = None
     detail: str = ""
     error: str = ""
     args: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, space: Space, signer: Address, nonce: int, call: Call, cost: Wei) -> "RelayJob":
-        """A new job."""
+    def make(cls, space: NonceSpace, signer: Address, nonce: int, call: Call, cost: Wei) -> "RelayJob":
+        """Make a new job."""
         content = f"{space} {hex_of(signer)} {nonce} ".encode() + (call.to or b"") + call.data
         return cls(hex_of(keccak256(content)), space, signer, nonce, call, cost, time.time())
 
+    @property
+    def tx_hash(self) -> str | None:
+        """The hash of its transaction; None until it is sent."""
+        return self.mined_hash or self.first_hash
+
 
 class RelayJobs:
-    """The file. One process; every write is on disk when it returns."""
+    """The file of jobs, for one process; every write is on disk when it returns."""
 
     def __init__(self, path: Path) -> None:
         self._file = Database(path, _SCHEMA)
         self._file.execute(
-            "DELETE FROM jobs WHERE state != 'pending' AND created < ?", (time.time() - _KEPT,)
+            "DELETE FROM jobs WHERE state != 'pending' AND created < ?", (time.time() - _STORED,)
         )
 
     def close(self) -> None:
@@ -97,7 +103,7 @@ class RelayJobs:
         self._file.close()
 
     def add(self, job: RelayJob) -> RelayJob:
-        """Write a job down. Its (space, signer, nonce) must not be taken by one that did not fail."""
+        """Add a job; IntegrityError where one that did not fail has its (space, signer, nonce)."""
         cursor = self._file.execute(
             "INSERT INTO jobs (id, space, signer, nonce, target, data, label, state, cost, created) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -108,71 +114,71 @@ class RelayJobs:
         )
         return replace(job, number=cursor.lastrowid or 0)
 
-    def tell(self, job: RelayJob, tx_hash: str) -> None:
-        """Note the hash that the caller hears, the first one."""
+    def record_hash(self, job: RelayJob, tx_hash: str) -> None:
+        """Record the first hash of a job's transaction, which its caller gets."""
         self._file.execute(
             "UPDATE jobs SET told = ? WHERE number = ? AND told IS NULL", (tx_hash, job.number)
         )
 
     def settle(self, job: RelayJob) -> None:
-        """Note what became of a job."""
+        """Record the outcome of a job."""
         self._file.execute(
             "UPDATE jobs SET state = ?, mined = ?, block = ?, detail = ?, error = ?, args = ?, cost = ? "
             "WHERE number = ?",
             (
-                *(job.state, job.mined, job.block, job.detail, job.error),
+                *(job.state, job.mined_hash, job.block, job.detail, job.error),
                 *(json.dumps(dict(job.args)), str(job.cost), job.number),
             ),
         )
 
     def find(self, name: str) -> RelayJob | None:
-        """The newest job with this id or transaction hash."""
-        return self._one("id = ?1 OR told = ?1 OR mined = ?1", name)
+        """Find the newest job with this id or transaction hash."""
+        return self._find("id = ?1 OR told = ?1 OR mined = ?1", name)
 
-    def active(self, space: Space, signer: Address, nonce: int) -> RelayJob | None:
-        """The job of a nonce that did not fail; what needs no signature is anyone's."""
+    def find_active(self, space: NonceSpace, signer: Address, nonce: int) -> RelayJob | None:
+        """Find the job of a nonce, unless it failed; where no signature is needed, any signer's."""
         if space.is_open:
-            return self._one("space = ? AND nonce = ? AND state != 'failed'", space, str(nonce))
-        return self._one(
+            return self._find("space = ? AND nonce = ? AND state != 'failed'", space, str(nonce))
+        return self._find(
             "space = ? AND signer = ? AND nonce = ? AND state != 'failed'", space, signer, str(nonce)
         )
 
-    def waiting(self, space: Space, signer: Address) -> list[int]:
-        """The nonces of a signer's pending jobs."""
+    def list_pending_nonces(self, space: NonceSpace, signer: Address) -> list[int]:
+        """List the nonces of a signer's pending jobs."""
         rows = self._file.execute(
             "SELECT nonce FROM jobs WHERE space = ? AND signer = ? AND state = 'pending'", (space, signer)
         )
         return sorted(int(nonce) for (nonce,) in rows)
 
-    def pending(self) -> list[RelayJob]:
-        """What is not done yet, oldest first."""
+    def list_pending(self) -> list[RelayJob]:
+        """List the pending jobs, the oldest first."""
         rows = self._file.execute(f"SELECT {_FIELDS} FROM jobs WHERE state = 'pending' ORDER BY number")  # noqa: S608
-        return [_job(row) for row in rows]
+        return [_parse_job(row) for row in rows]
 
-    def spent(self, since: float) -> Wei:
-        """Wei spent, and set aside for what is pending, since a time."""
+    def sum_costs(self, since: float) -> Wei:
+        """Sum the wei spent since a time, and those reserved for pending jobs."""
         rows = self._file.execute("SELECT cost FROM jobs WHERE created >= ?", (since,))
         return Wei(sum(int(cost) for (cost,) in rows))
 
     def count(self, signer: Address, since: float) -> int:
-        """How much was relayed for a signer since a time, what failed included."""
-        found = self._file.execute(
+        """Count a signer's jobs since a time, failed ones too."""
+        counted = self._file.execute(
             "SELECT count(*) FROM jobs WHERE signer = ? AND created >= ?", (signer, since)
         )
-        return int(found.fetchone()[0])
+        return int(counted.fetchone()[0])
 
-    def _one(self, where: str, *values: object) -> RelayJob | None:
+    def _find(self, where: str, *values: object) -> RelayJob | None:
         query = f"SELECT {_FIELDS} FROM jobs WHERE {where} ORDER BY number DESC LIMIT 1"  # noqa: S608
         row = self._file.execute(query, values).fetchone()
-        return None if row is None else _job(row)
+        return None if row is None else _parse_job(row)
 
 
-def _job(row: tuple[object, ...]) -> RelayJob:
-    number, name, space, signer, nonce, target, data, label, state, told, mined, block, *rest = row
+def _parse_job(row: tuple[object, ...]) -> RelayJob:
+    number, name, space, signer, nonce, target, data, label, state, first_hash, mined_hash, block, *rest = row
     detail, error, args, cost, created = rest
     return RelayJob(
         str(name),
-        Space(str(space)),
+        NonceSpace(str(space)),
         Address(bytes(signer)),  # type: ignore[call-overload]
         int(str(nonce)),
         Call(Address(bytes(target)), bytes(data), str(label)),  # type: ignore[call-overload]
@@ -180,8 +186,8 @@ def _job(row: tuple[object, ...]) -> RelayJob:
         float(created),  # type: ignore[arg-type]
         int(number),  # type: ignore[call-overload]
         JobState(str(state)),
-        None if told is None else str(told),
-        None if mined is None else str(mined),
+        None if first_hash is None else str(first_hash),
+        None if mined_hash is None else str(mined_hash),
         None if block is None else int(block),  # type: ignore[call-overload]
         str(detail),
         str(error),

@@ -4,16 +4,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from dao.api.dependencies import Given
-from dao.api.http.problems import Problem, read_responses
+from dao.api.dependencies import Deps
+from dao.api.http.problems import Problem, describe_read
 from dao.api.models.base import USUAL, AddressPath, CursorQuery, LimitQuery, ProposalPath
 from dao.api.models.decisions import (
-    Proposal,
+    Action,
     ProposalAnswer,
     ProposalPage,
     VotePage,
     VoterAnswer,
-    actions_of,
+    list_actions,
 )
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions
@@ -27,68 +27,67 @@ router = APIRouter(prefix="/proposals", tags=["decisions"])
 StateQuery = Annotated[ProposalPhase | None, Query(description="Only those in this state.")]
 
 
-@router.get("", responses=read_responses())
+@router.get("", responses=describe_read())
 async def list_proposals(
-    services: Given,
+    deps: Deps,
     state: StateQuery = None,
     cursor: CursorQuery = None,
     limit: LimitQuery = USUAL,
 ) -> ProposalPage:
     """List the proposals, the newest first."""
-    return await services.page(ProposalPage, lambda reads: reads.proposals(state, cursor, limit), Proposal.of)
+    return await deps.page(ProposalPage, lambda reads: reads.list_proposals(state, cursor, limit))
 
 
-@router.get("/{proposal}", responses=read_responses(404))
-async def read_proposal(proposal: ProposalPath, services: Given) -> ProposalAnswer:
+@router.get("/{proposal}", responses=describe_read(404))
+async def read_proposal(proposal: ProposalPath, deps: Deps) -> ProposalAnswer:
     """Read a proposal: its text, its actions in words, its tally."""
-    deployment = services.link.deployment
+    deployment = deps.chain_connection.deployment
 
-    def read(reads: Reads) -> dict[str, object]:
-        found = _proposal(reads, proposal)
-        calls = Actions(found.targets, found.values, found.calldatas)
-        actions = actions_of(calls, deployment, _rules(reads, found, calls, deployment))
-        return {**Proposal.fields_of(found), "description": found.description, "actions": list(actions)}
+    def read(reads: Reads) -> tuple[records.ProposalRecord, list[Action]]:
+        record = _get_proposal(reads, proposal)
+        calls = Actions(record.targets, record.values, record.calldatas)
+        return record, list(list_actions(calls, deployment, _list_rules(reads, record, calls, deployment)))
 
-    found, as_of = await services.read(read)
-    return ProposalAnswer.model_validate({**found, "as_of": as_of})
+    (record, actions), as_of = await deps.read(read)
+    return ProposalAnswer.of(record, as_of, actions=actions)
 
 
-@router.get("/{proposal}/votes", responses=read_responses(404))
+@router.get("/{proposal}/votes", responses=describe_read(404))
 async def list_votes(
-    proposal: ProposalPath, services: Given, cursor: CursorQuery = None, limit: LimitQuery = USUAL
+    proposal: ProposalPath, deps: Deps, cursor: CursorQuery = None, limit: LimitQuery = USUAL
 ) -> VotePage:
     """List the votes on a proposal, the newest first."""
 
     def read(reads: Reads) -> records.RecordPage[records.VoteRecord]:
-        return reads.votes(_proposal(reads, proposal).proposal, cursor, limit)
+        return reads.list_votes(_get_proposal(reads, proposal).proposal, cursor, limit)
 
-    return await services.page(VotePage, read)
+    return await deps.page(VotePage, read)
 
 
-@router.get("/{proposal}/voters/{address}", responses=read_responses(404))
-async def read_voter(proposal: ProposalPath, address: AddressPath, services: Given) -> VoterAnswer:
-    """Read how many votes an account has on a proposal, and what it voted."""
+@router.get("/{proposal}/voters/{address}", responses=describe_read(404))
+async def read_voter(proposal: ProposalPath, address: AddressPath, deps: Deps) -> VoterAnswer:
+    """Read an account's votes that count on a proposal, and the vote that it cast."""
 
     def read(reads: Reads) -> tuple[Wei, records.VoteRecord | None]:
-        since = _proposal(reads, proposal).starts_at
-        return reads.votes_at(address, since), reads.vote_of(proposal, address)
+        since = _get_proposal(reads, proposal).starts_at
+        return reads.get_votes_at(address, since), reads.find_vote(proposal, address)
 
-    (weight, vote), as_of = await services.read(read)
+    (weight, vote), as_of = await deps.read(read)
     return VoterAnswer.model_validate({"voter": address, "weight_wei": weight, "vote": vote, "as_of": as_of})
 
 
-def _rules(
+def _list_rules(
     reads: Reads, proposal: records.ProposalRecord, calls: Actions, deployment: Deployment
 ) -> tuple[tuple[TaskId, Rules], ...]:
-    """What the proposal changes the rules of tasks from: as they are, or as they were once it is over."""
-    tasks = drafts.tasks_of(drafts.decoded(calls, deployment))
+    """List the rules that a proposal changes: as they are, or as they were once the proposal is over."""
+    tasks = drafts.list_changed_tasks(drafts.decode_calls(calls, deployment))
     when = proposal.proposal if proposal.state in _OVER else None
-    found = ((task, reads.rules(task, when)) for task in tasks)
-    return tuple((task, rules) for task, rules in found if rules is not None)
+    current = ((task, reads.find_rules(task, when)) for task in tasks)
+    return tuple((task, rules) for task, rules in current if rules is not None)
 
 
-def _proposal(reads: Reads, proposal: int) -> records.ProposalRecord:
-    found = reads.proposal(proposal)
-    if found is None:
+def _get_proposal(reads: Reads, proposal: int) -> records.ProposalRecord:
+    record = reads.find_proposal(proposal)
+    if record is None:
         raise Problem(404, "not-found", "there is no such proposal, or not yet")
-    return found
+    return record

@@ -1,35 +1,43 @@
-"""Drafting proposals: what one would do, before anyone signs it."""
+"""Drafts proposals, and prepares them for signing."""
 
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import Field
 
-from dao.api.dependencies import Given
-from dao.api.http.json_types import AddressText, Body, BytesText, NumberText, ReadAddress, Shown, WeiText
-from dao.api.http.problems import Problem, responses
-from dao.api.relay.relay_jobs import Space
-from dao.api.routes.prepare import Prepared, next_nonce, prepared
+from dao.api.dependencies import Deps
+from dao.api.http.json_types import (
+    AddressText,
+    BytesText,
+    NumberText,
+    ReadAddress,
+    RequestModel,
+    ResponseModel,
+    WeiText,
+)
+from dao.api.http.problems import Problem, describe_problems
+from dao.api.relay.relay_jobs import NonceSpace
+from dao.api.routes.prepare import Prepared, get_next_nonce, make_prepared
 from dao.chain.client import Chain
 from dao.chain.governance import Governor
 from dao.gov import drafts
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from dao.gov.typed_data import TypedDataBuilder
 
 router = APIRouter(tags=["prepare"])
 DEADLINE_SECONDS = 3600  # of a signed proposal, in block time
 MAX_ACTIONS = 10
-_PROBLEMS = responses(413, 422, 429, 503)
+_PROBLEMS = describe_problems(413, 422, 429, 503)
 
 
-class ActionForm(Body):
+class ActionForm(RequestModel):
     """An action by its kind, and its fields."""
 
     kind: Annotated[str, Field(max_length=40, examples=["grant"])]
     fields: Annotated[dict[str, Any], Field(max_length=20, default_factory=dict)]
 
 
-class DraftForm(Body):
+class DraftForm(RequestModel):
     """A proposal to be."""
 
     title: Annotated[str, Field(min_length=1, max_length=200)]
@@ -38,13 +46,13 @@ class DraftForm(Body):
 
 
 class ProposeForm(DraftForm):
-    """A proposal, and who makes it."""
+    """A proposal, and its proposer."""
 
     account: ReadAddress
 
 
-class DraftShown(Shown):
-    """What a proposal does; the lists have an entry for each call, which may be more than the actions asked for."""
+class DraftShown(ResponseModel):
+    """A draft; the lists have an entry for each call, which may be more than the actions of the request."""
 
     description: str
     targets: list[AddressText]
@@ -55,8 +63,8 @@ class DraftShown(Shown):
     warnings: list[str]
 
 
-class ProposalShown(Shown):
-    """What goes to /relay/propose beside the signature."""
+class ProposalShown(ResponseModel):
+    """The fields of a request to /relay/propose but for proposer and signature."""
 
     nonce: NumberText
     targets: list[AddressText]
@@ -67,7 +75,7 @@ class ProposalShown(Shown):
 
 
 class PreparedProposal(Prepared):
-    """As for other actions, and the proposal."""
+    """As for other acts, and the proposal."""
 
     proposal: ProposalShown
     proposal_id: NumberText
@@ -75,55 +83,55 @@ class PreparedProposal(Prepared):
 
 
 @router.post("/drafts/preview", responses=_PROBLEMS)
-async def preview(form: DraftForm, services: Given) -> DraftShown:
+async def preview(form: DraftForm, deps: Deps) -> DraftShown:
     """Preview a proposal: its calls, in words, and whether they would go through if made now."""
-    made = await _drafted(services.link.chain(), form)
+    draft = await _make_draft(deps.get_chain(), form)
     return DraftShown.model_validate(
         {
-            "description": made.description,
-            "targets": made.actions.targets,
-            "values": made.actions.values,
-            "calldatas": made.actions.calldatas,
-            "proposal_id": proposal_id(made.actions, made.description),
-            "words": made.words,
-            "warnings": made.warnings,
+            "description": draft.description,
+            "targets": draft.actions.targets,
+            "values": draft.actions.values,
+            "calldatas": draft.actions.calldatas,
+            "proposal_id": compute_proposal_id(draft.actions, draft.description),
+            "words": draft.words,
+            "warnings": draft.warnings,
         }
     )
 
 
 @router.post("/prepare/propose", responses=_PROBLEMS)
-async def prepare_propose(form: ProposeForm, services: Given) -> PreparedProposal:
+async def prepare_propose(form: ProposeForm, deps: Deps) -> PreparedProposal:
     """Prepare to propose."""
-    chain = services.link.chain()
-    made = await _drafted(chain, form)
+    chain = deps.get_chain()
+    draft = await _make_draft(chain, form)
     governor = Governor(chain)
     on_chain = await governor.nonce_of(form.account, chain.head())
-    nonce = next_nonce(services, Space.GOVERNOR, form.account, on_chain)
+    nonce = get_next_nonce(deps, NonceSpace.GOVERNOR, form.account, on_chain)
     deadline = chain.head().timestamp + DEADLINE_SECONDS
     typed = await TypedDataBuilder(chain).build_proposal(
-        form.account, made.actions, made.description, nonce, deadline
+        form.account, draft.actions, draft.description, nonce, deadline
     )
-    words = [f"Propose “{form.title}” to the DAO, which then decides by vote:", *made.words]
-    base = prepared(chain, words, governor.propose(made.actions, made.description), typed)
+    words = [f"Propose “{form.title}” to the DAO, which then decides by vote:", *draft.words]
+    base = make_prepared(chain, words, governor.propose(draft.actions, draft.description), typed)
     return PreparedProposal.model_validate(
         {
             **base.model_dump(),
             "proposal": {
                 "nonce": base.nonce,
-                "targets": made.actions.targets,
-                "values": made.actions.values,
-                "calldatas": made.actions.calldatas,
-                "description": made.description,
+                "targets": draft.actions.targets,
+                "values": draft.actions.values,
+                "calldatas": draft.actions.calldatas,
+                "description": draft.description,
                 "deadline": deadline,
             },
-            "proposal_id": proposal_id(made.actions, made.description),
-            "warnings": made.warnings,
+            "proposal_id": compute_proposal_id(draft.actions, draft.description),
+            "warnings": draft.warnings,
         }
     )
 
 
-async def _drafted(chain: Chain, form: DraftForm) -> drafts.Draft:
+async def _make_draft(chain: Chain, form: DraftForm) -> drafts.Draft:
     if "\n" in form.title:
         raise Problem(422, "invalid", "title: expected one line")
-    wanted = [drafts.read(action.kind, action.fields) for action in form.actions]
-    return await drafts.draft(chain, form.title, form.description, wanted)
+    actions = [drafts.read(action.kind, action.fields) for action in form.actions]
+    return await drafts.draft(chain, form.title, form.description, actions)

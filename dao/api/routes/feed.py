@@ -1,12 +1,12 @@
-"""What happened, event by event, for whoever wants the story rather than how things stand."""
+"""Lists the contracts' events, for readers who want the history rather than the present state."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from dao.api.dependencies import Given
+from dao.api.dependencies import Deps
 from dao.api.http.json_types import ReadAddress, ReadNumber
-from dao.api.http.problems import read_responses
+from dao.api.http.problems import describe_read
 from dao.api.models.base import USUAL, LimitQuery
 from dao.api.models.feed import HappeningPage, Topic
 from dao.core.types import TaskId
@@ -16,9 +16,9 @@ from dao.index.reads.reader import dump_cursor, read_cursor
 router = APIRouter(tags=["network"])
 
 
-@router.get("/activity", responses=read_responses())
+@router.get("/activity", responses=describe_read())
 async def list_activity(
-    services: Given,
+    deps: Deps,
     topic: Annotated[list[Topic] | None, Query(max_length=7, description="Only of these topics.")] = None,
     task: Annotated[int | None, Query(ge=1, le=2**53 - 1)] = None,
     proposal: Annotated[ReadNumber | None, Query()] = None,
@@ -29,7 +29,7 @@ async def list_activity(
     """List the contracts' events, the newest first."""
 
     def read(reads: Reads) -> records.RecordPage[records.EventRecord]:
-        found = reads.events(
+        events = reads.list_events(
             before=None if cursor is None else read_cursor(cursor, int)[0],
             topics=topic or (),
             task=None if task is None else TaskId(task),
@@ -37,7 +37,7 @@ async def list_activity(
             address=address,
             limit=limit + 1,
         )
-        items = tuple(found[:limit])
-        return records.RecordPage(items, dump_cursor([items[-1].place]) if len(found) > limit else None)
+        items = tuple(events[:limit])
+        return records.RecordPage(items, dump_cursor([items[-1].place]) if len(events) > limit else None)
 
-    return await services.page(HappeningPage, read)
+    return await deps.page(HappeningPage, read)

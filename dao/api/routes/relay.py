@@ -1,4 +1,4 @@
-"""Relaying: what a member signed is checked, simulated, and sent at the relayer's cost."""
+"""Relays what members signed: checks and simulates it, and sends it at the relayer's cost."""
 
 from functools import partial
 from typing import Annotated, Literal
@@ -7,30 +7,31 @@ from fastapi import APIRouter, Path
 from pydantic import Field
 
 from dao.api.auth.sessions import Session
-from dao.api.dependencies import Changing, Dependencies, Given, require
+from dao.api.dependencies import ChangingSession, Dependencies, Deps, check_account
 from dao.api.http.json_types import (
     AddressText,
-    Body,
     NumberText,
     ReadAddress,
     ReadBytes,
     ReadNumber,
     ReadSignature,
     ReadWei,
+    RequestModel,
+    ResponseModel,
     Seconds,
-    Shown,
 )
-from dao.api.http.problems import Problem, responses
-from dao.api.relay.relay_jobs import JobState, RelayJob, Space
+from dao.api.http.problems import Problem, describe_problems
+from dao.api.models.base import Extended
+from dao.api.relay.relay_jobs import JobState, NonceSpace, RelayJob
 from dao.api.relay.relayer import Relayer
 from dao.chain.contracts import Call, Registry, Token
 from dao.chain.governance import Actions, Governor, Support
 from dao.chain.interface import decode, load
 from dao.core.errors import NotActive, Reverted
 from dao.core.types import Timestamp
-from dao.gov.actions import proposal_id
+from dao.gov.actions import compute_proposal_id
 from dao.gov.eligibility import check_threshold, check_tokens, check_votes
-from dao.gov.schedule import not_now, times_of
+from dao.gov.schedule import explain_refusal, read_times
 from dao.gov.typed_data import TypedDataBuilder, check_signature
 
 router = APIRouter(prefix="/relay", tags=["relay"])
@@ -38,10 +39,10 @@ MAX_REASON = 4000  # characters
 MAX_DESCRIPTION = 20_000
 MAX_ACTIONS = 20
 
-_PROBLEMS = responses(401, 403, 404, 409, 413, 422, 429, 503)
+_PROBLEMS = describe_problems(401, 403, 404, 409, 413, 422, 429, 503)
 
 
-class DelegateBody(Body):
+class DelegateBody(RequestModel):
     """A signed Delegation of the token or the registry (ERC-5805)."""
 
     contract: Literal["token", "registry"]
@@ -51,7 +52,7 @@ class DelegateBody(Body):
     signature: ReadSignature
 
 
-class VoteBody(Body):
+class VoteBody(RequestModel):
     """A signed Ballot, or an ExtendedBallot where there is a reason."""
 
     proposal: ReadNumber
@@ -62,7 +63,7 @@ class VoteBody(Body):
     signature: ReadSignature
 
 
-class ProposeBody(Body):
+class ProposeBody(RequestModel):
     """A signed Propose."""
 
     proposer: ReadAddress
@@ -74,24 +75,24 @@ class ProposeBody(Body):
     deadline: Seconds
     signature: ReadSignature
 
-    def actions(self) -> Actions:
-        """What is proposed; Problem 422 where the lists differ in length."""
+    def get_actions(self) -> Actions:
+        """Get the proposed actions; Problem 422 where the lists differ in length."""
         if not len(self.targets) == len(self.values) == len(self.calldatas):
             raise Problem(422, "invalid", "targets, values and calldatas: expected as many of each")
         return Actions(tuple(self.targets), tuple(self.values), tuple(self.calldatas))
 
 
-class ProposalBody(Body):
+class ProposalBody(RequestModel):
     """A proposal by its number."""
 
     proposal: ReadNumber
 
 
-class Relayed(Shown):
-    """What became of it. `id` names it for good; `tx_hash` is null until it is sent, `block` until it is mined."""
+class Relayed(ResponseModel):
+    """A relayed act. `id` names it for good; `tx_hash` is null until it is sent, `block` until it is mined."""
 
     id: str
-    status: JobState
+    status: JobState = Field(validation_alias="state")
     tx_hash: str | None
     block: int | None
     signer: AddressText
@@ -105,33 +106,21 @@ class Relayed(Shown):
     @classmethod
     def of(cls, job: RelayJob) -> "Relayed":
         """Show a job."""
-        return cls.model_validate(
-            {
-                "id": job.id,
-                "status": job.state,
-                "tx_hash": job.mined or job.told,
-                "block": job.block,
-                "signer": job.signer,
-                "detail": job.detail,
-                "error": job.error or None,
-                "args": job.args,
-                "proposal_id": _proposal_of(job),
-            }
-        )
+        return cls.model_validate(Extended(job, error=job.error or None, proposal_id=_find_proposal(job)))
 
 
-def relayer_of(services: Dependencies) -> Relayer:
-    """The relayer; Problem 503 where there is none."""
-    services.link.chain()
-    if services.relayer is None:
+def get_relayer(deps: Dependencies) -> Relayer:
+    """Get the relayer; Problem 503 where there is none, or while the chain's node is away."""
+    deps.get_chain()
+    if deps.relayer is None:
         raise Problem(503, "relay-off", "nothing is relayed here; send the transaction yourself")
-    return services.relayer
+    return deps.relayer
 
 
 @router.post("/delegate", status_code=202, responses=_PROBLEMS)
-async def relay_delegate(body: DelegateBody, session: Changing, services: Given) -> Relayed:
+async def relay_delegate(body: DelegateBody, session: ChangingSession, deps: Deps) -> Relayed:
     """Delegate votes without gas: those in the wallet at the token, staked ones at the registry."""
-    relayer, chain, account = relayer_of(services), services.link.chain(), session.address
+    relayer, chain, account = get_relayer(deps), deps.get_chain(), session.address
     votes = Token(chain) if body.contract == "token" else Registry(chain)
     typed = await TypedDataBuilder(chain).build_delegation(
         votes.address, body.delegatee, body.nonce, body.expiry
@@ -140,14 +129,16 @@ async def relay_delegate(body: DelegateBody, session: Changing, services: Given)
     on_chain = await votes.nonce_of(account, chain.head())
     call = votes.delegate_by_sig(body.delegatee, body.nonce, Timestamp(body.expiry), body.signature)
     check = partial(check_tokens, chain, body.contract, account)
-    return Relayed.of(await relayer.submit(Space(body.contract), account, body.nonce, on_chain, call, check))
+    return Relayed.of(
+        await relayer.submit(NonceSpace(body.contract), account, body.nonce, on_chain, call, check)
+    )
 
 
 @router.post("/vote", status_code=202, responses=_PROBLEMS)
-async def relay_vote(body: VoteBody, session: Changing, services: Given) -> Relayed:
+async def relay_vote(body: VoteBody, session: ChangingSession, deps: Deps) -> Relayed:
     """Vote without gas."""
-    require(session, body.voter)
-    relayer, chain, support = relayer_of(services), services.link.chain(), Support(body.support)
+    check_account(session, body.voter)
+    relayer, chain, support = get_relayer(deps), deps.get_chain(), Support(body.support)
     governor = Governor(chain)
     typed = await TypedDataBuilder(chain).build_ballot(
         body.proposal, support, body.voter, body.nonce, body.reason
@@ -156,14 +147,16 @@ async def relay_vote(body: VoteBody, session: Changing, services: Given) -> Rela
     on_chain = await governor.nonce_of(body.voter, chain.head())
     call = governor.vote_by_sig(body.proposal, support, body.voter, body.reason or None, body.signature)
     check = partial(check_votes, chain, body.proposal, body.voter)
-    return Relayed.of(await relayer.submit(Space.GOVERNOR, body.voter, body.nonce, on_chain, call, check))
+    return Relayed.of(
+        await relayer.submit(NonceSpace.GOVERNOR, body.voter, body.nonce, on_chain, call, check)
+    )
 
 
 @router.post("/propose", status_code=202, responses=_PROBLEMS)
-async def relay_propose(body: ProposeBody, session: Changing, services: Given) -> Relayed:
+async def relay_propose(body: ProposeBody, session: ChangingSession, deps: Deps) -> Relayed:
     """Propose without gas; the proposer needs the votes for it."""
-    require(session, body.proposer)
-    relayer, chain, actions = relayer_of(services), services.link.chain(), body.actions()
+    check_account(session, body.proposer)
+    relayer, chain, actions = get_relayer(deps), deps.get_chain(), body.get_actions()
     governor = Governor(chain)
     typed = await TypedDataBuilder(chain).build_proposal(
         body.proposer, actions, body.description, body.nonce, body.deadline
@@ -174,65 +167,67 @@ async def relay_propose(body: ProposeBody, session: Changing, services: Given) -
         body.proposer, actions, body.description, Timestamp(body.deadline), body.signature
     )
     check = partial(check_threshold, chain, body.proposer)
-    return Relayed.of(await relayer.submit(Space.GOVERNOR, body.proposer, body.nonce, on_chain, call, check))
+    return Relayed.of(
+        await relayer.submit(NonceSpace.GOVERNOR, body.proposer, body.nonce, on_chain, call, check)
+    )
 
 
 @router.post("/queue", status_code=202, responses=_PROBLEMS)
-async def relay_queue(body: ProposalBody, session: Changing, services: Given) -> Relayed:
+async def relay_queue(body: ProposalBody, session: ChangingSession, deps: Deps) -> Relayed:
     """Put an accepted proposal into the timelock, without gas; any member may."""
-    chain = services.link.chain()
-    actions, description = await services.proposals.get(chain, body.proposal)
+    chain = deps.get_chain()
+    actions, description = await deps.proposal_log.get(chain, body.proposal)
     call = Governor(chain).queue(actions, description)
-    return await _for_anyone(services, Space.QUEUE, session, body.proposal, call)
+    return await _relay_for_anyone(deps, NonceSpace.QUEUE, session, body.proposal, call)
 
 
 @router.post("/execute", status_code=202, responses=_PROBLEMS)
-async def relay_execute(body: ProposalBody, session: Changing, services: Given) -> Relayed:
+async def relay_execute(body: ProposalBody, session: ChangingSession, deps: Deps) -> Relayed:
     """Carry out a queued proposal, without gas; any member may."""
-    chain = services.link.chain()
-    actions, description = await services.proposals.get(chain, body.proposal)
+    chain = deps.get_chain()
+    actions, description = await deps.proposal_log.get(chain, body.proposal)
     call = Governor(chain).execute(actions, description)
-    return await _for_anyone(services, Space.EXECUTE, session, body.proposal, call)
+    return await _relay_for_anyone(deps, NonceSpace.EXECUTE, session, body.proposal, call)
 
 
-async def _for_anyone(
-    services: Dependencies, space: Space, session: Session, proposal: int, call: Call
+async def _relay_for_anyone(
+    deps: Dependencies, space: NonceSpace, session: Session, proposal: int, call: Call
 ) -> Relayed:
-    """Relay what needs no signature; once, whoever asks. Problem 409 says from when on, where it is not the time."""
-    relayer, chain = relayer_of(services), services.link.chain()
+    """Relay an act that needs no signature, once for all callers. NotActive says from when on it can be done."""
+    relayer, chain = get_relayer(deps), deps.get_chain()
     try:
-        job = await relayer.submit(space, session.address, proposal, proposal, call, _anyone)
+        job = await relayer.submit(space, session.address, proposal, proposal, call, _check_nothing)
     except Reverted:
-        why = not_now(space.value, await times_of(chain, proposal))
-        if why is None:
+        reason = explain_refusal(space.value, await read_times(chain, proposal))
+        if reason is None:
             raise
-        raise NotActive(why) from None
+        raise NotActive(reason) from None
     return Relayed.of(job)
 
 
-async def _anyone() -> None:
-    """Pass: the simulation says whether it is time."""
+async def _check_nothing() -> None:
+    """Check nothing: the simulation shows whether it is time."""
 
 
-def _proposal_of(job: RelayJob) -> int | None:
-    """The proposal that a job is about, from its call."""
+def _find_proposal(job: RelayJob) -> int | None:
+    """Find the proposal that a job is about, from its call."""
     if job.space.is_open:
-        return job.nonce  # see Space
-    if job.space is not Space.GOVERNOR:
+        return job.nonce  # see NonceSpace
+    if job.space is not NonceSpace.GOVERNOR:
         return None
     functions = load("DaoGovernor").functions.values()
-    function = next(found for found in functions if found.selector == job.call.data[:4])
+    function = next(abi for abi in functions if abi.selector == job.call.data[:4])
     values = decode(function.inputs, job.call.data[4:], function.name)
     if function.name != "proposeBySig":
         return int(values[0])
     _, *calls, description, _, _ = values
-    return proposal_id(Actions(*map(tuple, calls)), description)
+    return compute_proposal_id(Actions(*map(tuple, calls)), description)
 
 
-@router.get("/{name}", responses=responses(404, 422, 429))
-async def relayed(name: Annotated[str, Path(pattern="^0x[0-9a-f]{64}$")], services: Given) -> Relayed:
-    """Tell what became of a relayed message, by its id or its transaction's hash."""
-    job = services.relayer.find(name) if services.relayer is not None else None
+@router.get("/{name}", name="relayed", responses=describe_problems(404, 422, 429))
+async def read_relayed(name: Annotated[str, Path(pattern="^0x[0-9a-f]{64}$")], deps: Deps) -> Relayed:
+    """Read the state of a relayed act, by its id or its transaction's hash."""
+    job = deps.relayer.find(name) if deps.relayer is not None else None
     if job is None:
         raise Problem(404, "not-found", "nothing with this id or hash was relayed here")
     return Relayed.of(job)

@@ -1,21 +1,20 @@
-"""How the API itself is: health, metrics, the network's facts, and the stream of what changes."""
+"""Answers about the service itself: health, metrics, the network, and the stream of changes."""
 
-import time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header, Request, Response
 from pydantic import Field
 
-from dao.api.dependencies import Dependencies, Given, caller
-from dao.api.http.json_types import AddressText, Shown, WeiText
-from dao.api.http.problems import Problem, read_responses, responses
+from dao.api.dependencies import Deps, get_caller
+from dao.api.http.json_types import AddressText, ResponseModel, WeiText
+from dao.api.http.problems import Problem, describe_problems, describe_read
 from dao.api.live.sse import EventStream
 from dao.api.models.base import Answer
 
 router = APIRouter(tags=["network"])
 
 
-class Health(Shown):
+class Health(ResponseModel):
     """`ok` while the index follows the chain; `stale` while the chain's node is away or the index behind."""
 
     status: Literal["ok", "stale"]
@@ -27,8 +26,8 @@ class Health(Shown):
     chain_id: int
 
 
-class Contracts(Shown):
-    """Where the contracts are."""
+class Contracts(ResponseModel):
+    """The addresses of the contracts."""
 
     token: AddressText
     registry: AddressText
@@ -39,20 +38,20 @@ class Contracts(Shown):
     governor: AddressText
 
 
-class Governance(Shown):
-    """How is decided. `quorum_wei`: what a proposal would need if its votes counted as of now."""
+class Governance(ResponseModel):
+    """The settings of votes. `quorum_wei` is that of a proposal whose votes counted as of now."""
 
-    voting_delay_seconds: int
-    voting_period_seconds: int
-    late_extension_seconds: int
-    threshold_wei: WeiText
+    voting_delay_seconds: int = Field(validation_alias="voting_delay")
+    voting_period_seconds: int = Field(validation_alias="voting_period")
+    late_extension_seconds: int = Field(validation_alias="late_extension")
+    threshold_wei: WeiText = Field(validation_alias="threshold")
     quorum_percent: int
-    quorum_wei: WeiText
-    timelock_delay_seconds: int
+    quorum_wei: WeiText = Field(validation_alias="quorum")
+    timelock_delay_seconds: int = Field(validation_alias="timelock_delay")
 
 
-class Relay(Shown):
-    """Who pays for members' signatures; `remaining_today` in wei of gas."""
+class Relay(ResponseModel):
+    """The relayer, which pays for members' signatures; `remaining_today` in wei of gas."""
 
     enabled: bool
     address: AddressText | None
@@ -69,94 +68,71 @@ class NetworkShown(Answer):
     contracts: Contracts
     governance: Governance
     relay: Relay
-    treasury_wei: WeiText
-    total_supply_wei: WeiText
+    treasury_wei: WeiText = Field(validation_alias="treasury")
+    total_supply_wei: WeiText = Field(validation_alias="supply")
     tasks_paused: bool = Field(description="Whether new tasks, members and rounds are stopped.")
     staking_paused: bool
 
 
-@router.get("/health", responses=responses(429))
-async def health(services: Given) -> Health:
-    """Tell how far the index is. Always 200: reads go on without the chain's node."""
-    return Health.model_validate(status_of(services) | {"chain_id": services.link.deployment.chain_id})
+@router.get("/health", name="health", responses=describe_problems(429))
+async def read_health(deps: Deps) -> Health:
+    """Read how far the index is. Always 200: reads go on without the chain's node."""
+    return Health.model_validate(deps.get_status() | {"chain_id": deps.chain_connection.deployment.chain_id})
 
 
 @router.get(
-    "/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}, **responses(429)}
+    "/metrics",
+    name="metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}, **describe_problems(429)},
 )
-async def metrics(services: Given) -> Response:
-    """Tell the operator's numbers, for Prometheus."""
-    return Response(services.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+async def read_metrics(deps: Deps) -> Response:
+    """Read the operator's metrics, for Prometheus."""
+    return Response(deps.metrics.dump(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-@router.get("/network", responses=read_responses())
-async def network(services: Given) -> NetworkShown:
-    """Tell where the contracts are, how is decided, and who pays for signatures."""
-    names, relayer, deployment = services.names, services.relayer, services.link.deployment
+@router.get("/network", name="network", responses=describe_read())
+async def read_network(deps: Deps) -> NetworkShown:
+    """Read the network: its contracts, the settings of its votes, and the relayer."""
+    names, relayer, deployment = deps.token_names, deps.relayer, deps.chain_connection.deployment
     if names is None:
         raise Problem(
             503, "not-indexed", "nothing was read from the chain yet; try again soon", retry_after=2
         )
-    found, as_of = await services.read(lambda reads: reads.network(deployment))
+    record, as_of = await deps.read(lambda reads: reads.get_network(deployment))
     relay = {
         "enabled": relayer is not None,
         "address": relayer and relayer.address,
         "balance_wei": relayer and relayer.balance,
-        "remaining_today": relayer and relayer.remaining(),
+        "remaining_today": relayer and relayer.get_remaining(),
     }
-    return NetworkShown.model_validate(
-        {
-            "chain_id": deployment.chain_id,
-            "name": names.name,
-            "symbol": names.symbol,
-            "contracts": deployment,
-            "governance": {
-                "voting_delay_seconds": found.voting_delay,
-                "voting_period_seconds": found.voting_period,
-                "late_extension_seconds": found.late_extension,
-                "threshold_wei": found.threshold,
-                "quorum_percent": found.quorum_percent,
-                "quorum_wei": found.quorum,
-                "timelock_delay_seconds": found.timelock_delay,
-            },
-            "relay": relay,
-            "treasury_wei": found.treasury,
-            "total_supply_wei": found.supply,
-            "tasks_paused": found.tasks_paused,
-            "staking_paused": found.staking_paused,
-            "as_of": as_of,
-        }
+    return NetworkShown.of(
+        record,
+        as_of,
+        chain_id=deployment.chain_id,
+        name=names.name,
+        symbol=names.symbol,
+        contracts=deployment,
+        governance=record,
+        relay=relay,
     )
 
 
 @router.get(
     "/events",
+    name="events",
     response_class=EventStream,
     status_code=200,
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
-        **responses(422, 429, 503),
+        **describe_problems(422, 429, 503),
     },
 )
-async def events(
+async def stream_events(
     request: Request,
-    services: Given,
+    deps: Deps,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=64)] = None,
 ) -> EventStream:
-    """Listen to what changes, as server-sent events: round, proposal, vote, task, supernode, account, reorg, status."""
-    listener = services.live.listen(caller(request), last_event_id, status_of(services))
-    return EventStream(services.live, listener)
-
-
-def status_of(services: Dependencies) -> dict[str, object]:
-    """How far the index is, for `health` and for listeners."""
-    at = services.index.at
-    return {
-        "status": "stale" if services.stale else "ok",
-        "block": at and at.number,
-        "indexed_block": at and at.number,
-        "head_block": services.link.head,
-        "timestamp": at and at.timestamp,
-        "lag_seconds": at and max(0, int(time.time()) - at.timestamp),
-        "stale": services.stale,
-    }
+    """Listen to changes as server-sent events: round, proposal, vote, task, supernode, account, reorg, status."""
+    listener = deps.event_hub.listen(get_caller(request), last_event_id, deps.get_status())
+    return EventStream(deps.event_hub, listener)

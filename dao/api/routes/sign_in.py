@@ -1,4 +1,4 @@
-"""Sign-in with a wallet (EIP-4361): a nonce, a signed text, a session in a cookie that scripts cannot read."""
+"""Signs in with a wallet (EIP-4361): a nonce, a signed text, a session in a cookie that scripts cannot read."""
 
 from typing import Annotated
 
@@ -6,23 +6,23 @@ from fastapi import APIRouter, Cookie, Depends, Request, Response
 from pydantic import Field
 
 from dao.api.auth.sessions import NONCE_SECONDS, Session, Site
-from dao.api.dependencies import COOKIE, Changing, Given, SignedIn, same_origin
-from dao.api.http.json_types import AddressText, Body, ReadAddress, ReadSignature, Shown
-from dao.api.http.problems import responses
+from dao.api.dependencies import COOKIE, ChangingSession, Deps, SignedInSession, check_origin
+from dao.api.http.json_types import AddressText, ReadAddress, ReadSignature, RequestModel, ResponseModel
+from dao.api.http.problems import describe_problems
 from dao.core.formats.address import checksummed
 from dao.gov.siwe import MAX_MESSAGE
 
 router = APIRouter(prefix="/auth", tags=["sign-in"])
 
 
-class NonceBody(Body):
-    """Who wants to sign in."""
+class NonceBody(RequestModel):
+    """The account that wants to sign in."""
 
     address: ReadAddress
 
 
-class Invitation(Shown):
-    """What the text to sign is made of; `message` is that text. Times in Unix seconds."""
+class Invitation(ResponseModel):
+    """The text to sign as `message`, and its fields. Times in Unix seconds."""
 
     address: AddressText
     nonce: str
@@ -36,83 +36,88 @@ class Invitation(Shown):
     message: str
 
 
-class VerifyBody(Body):
+class VerifyBody(RequestModel):
     """The text, and its signature by personal_sign (EIP-191)."""
 
     message: str = Field(max_length=MAX_MESSAGE)
     signature: ReadSignature
 
 
-class SessionShown(Shown):
-    """Who is signed in; `csrf` goes into X-CSRF-Token of whatever changes something."""
+class SessionShown(ResponseModel):
+    """The session; `csrf` goes into X-CSRF-Token of requests that change something."""
 
     address: AddressText
     csrf: str
     expires_at: int
 
 
-@router.post("/nonce", responses=responses(403, 413, 422, 429), dependencies=[Depends(same_origin)])
-async def nonce(body: NonceBody, request: Request, services: Given) -> Invitation:
+@router.post(
+    "/nonce",
+    name="nonce",
+    responses=describe_problems(403, 413, 422, 429),
+    dependencies=[Depends(check_origin)],
+)
+async def create_nonce(body: NonceBody, request: Request, deps: Deps) -> Invitation:
     """Ask for a nonce, good once and for five minutes."""
-    said = services.sessions.invitation(body.address, _site(request, services))
+    sign_in = deps.sessions.make_sign_in(body.address, _get_site(request, deps))
     return Invitation(
         address=checksummed(body.address),
-        nonce=said.nonce,
-        issued_at=int(said.issued_at),
-        expires_at=int(said.expires_at),
-        nonce_expires_at=int(said.issued_at) + NONCE_SECONDS,
-        domain=said.domain,
-        uri=said.uri,
-        chain_id=said.chain_id,
-        statement=said.statement,
-        message=said.text(),
+        nonce=sign_in.nonce,
+        issued_at=int(sign_in.issued_at),
+        expires_at=int(sign_in.expires_at),
+        nonce_expires_at=int(sign_in.issued_at) + NONCE_SECONDS,
+        domain=sign_in.domain,
+        uri=sign_in.uri,
+        chain_id=sign_in.chain_id,
+        statement=sign_in.statement,
+        message=sign_in.dump(),
     )
 
 
 @router.post(
-    "/verify", responses=responses(401, 403, 413, 422, 429, 503), dependencies=[Depends(same_origin)]
+    "/verify", responses=describe_problems(401, 403, 413, 422, 429, 503), dependencies=[Depends(check_origin)]
 )
-async def verify(body: VerifyBody, response: Response, services: Given) -> SessionShown:
+async def verify(body: VerifyBody, response: Response, deps: Deps) -> SessionShown:
     """Sign in: sets the cookie `session`."""
-    token, session = services.sessions.sign_in(body.message, body.signature)
+    token, session = deps.sessions.sign_in(body.message, body.signature)
     response.set_cookie(
         COOKIE,
         token,
-        max_age=int(session.expires_at - services.sessions.now()),
+        max_age=int(session.expires_at - deps.sessions.get_time()),
         path="/",
-        secure=services.secure,
+        secure=deps.secure,
         httponly=True,
         samesite="strict",
     )
-    return _shown(session)
+    return _show(session)
 
 
-@router.get("/session", responses=responses(401, 422, 429))
-async def session(signed_in: SignedIn) -> SessionShown:
-    """Who is signed in."""
-    return _shown(signed_in)
+@router.get("/session", name="session", responses=describe_problems(401, 422, 429))
+async def read_session(session: SignedInSession) -> SessionShown:
+    """Read the session."""
+    return _show(session)
 
 
-@router.post("/logout", status_code=204, responses=responses(401, 403, 413, 422, 429))
+@router.post("/logout", status_code=204, responses=describe_problems(401, 403, 413, 422, 429))
 async def logout(
-    _: Changing,
+    _: ChangingSession,
     response: Response,
-    services: Given,
+    deps: Deps,
     token: Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=False)] = None,
 ) -> None:
     """Sign out."""
-    services.sessions.end(token)
-    response.delete_cookie(COOKIE, path="/", secure=services.secure, httponly=True, samesite="strict")
+    deps.sessions.end(token)
+    response.delete_cookie(COOKIE, path="/", secure=deps.secure, httponly=True, samesite="strict")
 
 
-def _site(request: Request, services: Given) -> Site:
-    """The site that a page is open at, where it is ours."""
-    sites = services.sessions.sites
+def _get_site(request: Request, deps: Deps) -> Site:
+    """Get the site at which the page is open, or the usual one."""
+    sites = deps.sessions.sites
     host = request.headers.get("host")
     return next((site for site in sites if site.domain == host), sites[0])
 
 
-def _shown(session: Session) -> SessionShown:
+def _show(session: Session) -> SessionShown:
     return SessionShown.model_validate(
         {"address": session.address, "csrf": session.csrf, "expires_at": int(session.expires_at)}
     )

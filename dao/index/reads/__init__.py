@@ -8,4 +8,4 @@ from dao.index.reads.training import TrainingReads
 
 
 class Reads(TrainingReads, SupernodeReads, HoldingReads, DecisionReads, FeedReads):
-    """All reads of one database; see Reader for what holds for each."""
+    """All reads of one database; Reader says what holds for each."""

@@ -1,4 +1,4 @@
-"""What happened, in order, and up to where."""
+"""Reads the feed of events, and the index's position."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -8,24 +8,24 @@ from sqlalchemy import or_, select
 from dao.core.types import Address, BlockNumber, Digest, TaskId, Timestamp
 from dao.index import schema
 from dao.index.reads import records
-from dao.index.reads.reader import LIMIT, MOST, Reader
+from dao.index.reads.reader import LIMIT, MOST, Reader, make_record
 from dao.index.reducer import TOPIC_OF
 
 _EVENTS = schema.events
 
 
 class FeedReads(Reader):
-    """Reads of events."""
+    """Reads events in their order, and the last indexed block."""
 
-    def status(self) -> records.IndexStatus | None:
-        """The last block that is indexed; None before the first."""
-        with self._moment() as connection:
+    def find_status(self) -> records.IndexStatus | None:
+        """Find the last indexed block; None before the first."""
+        with self._snapshot() as connection:
             row = connection.execute(select(schema.position)).first()
         if row is None or not row.timestamp:
             return None
         return records.IndexStatus(BlockNumber(row.block), Digest(row.hash), Timestamp(row.timestamp))
 
-    def events(
+    def list_events(
         self,
         after: int | None = None,
         *,
@@ -36,7 +36,7 @@ class FeedReads(Reader):
         address: Address | None = None,
         limit: int = LIMIT,
     ) -> Sequence[records.EventRecord]:
-        """Events after a place, the oldest first; without `after` the newest ones, the newest first."""
+        """List events after a place, the oldest first; without `after` the newest, the newest first."""
         columns = _EVENTS.c
         query = select(_EVENTS).limit(max(1, min(limit, MOST)))
         query = query.order_by(columns.place.desc() if after is None else columns.place)
@@ -54,20 +54,9 @@ class FeedReads(Reader):
             query = query.where(columns.proposal == proposal)
         if address is not None:
             query = query.where(or_(columns.address == address, columns.other == address))
-        with self._moment() as connection:
-            return [_event(row) for row in connection.execute(query)]
+        with self._snapshot() as connection:
+            return [_make_event(row) for row in connection.execute(query)]
 
 
-def _event(row: Any) -> records.EventRecord:
-    return records.EventRecord(
-        place=row.place,
-        block=row.block,
-        timestamp=row.timestamp,
-        tx_hash=row.tx_hash,
-        kind=row.kind,
-        topic=TOPIC_OF[row.kind],
-        task=row.task,
-        round=row.round,
-        proposal=row.proposal,
-        address=row.address,
-    )
+def _make_event(row: Any) -> records.EventRecord:
+    return make_record(records.EventRecord, row, topic=TOPIC_OF[row.kind])

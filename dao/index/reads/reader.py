@@ -1,4 +1,4 @@
-"""What all reads share: a view of one moment, the newest row of each thing, and pages by opaque cursors."""
+"""The parts that reads share: one snapshot, the newest row of each thing, records made from rows, and pages by cursors."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -13,24 +13,25 @@ from dao.core.types import Timestamp
 from dao.index import schema
 from dao.index.database import DatabaseError, one_line
 from dao.index.reads.records import RecordPage
+from dao.index.rows import SettingsRow, list_fields, parse_row
 
 T = TypeVar("T")
-LIMIT = 50  # items of a page, unless told
+LIMIT = 50  # items of a page by default
 MOST = 500
 _PART = re.compile("[0-9a-f]{1,64}", re.ASCII)
 
 
 class Reader:
-    """Reads a database that an Indexer fills. Every method blocks, sees one moment, and may be called by any thread.
+    """Reads a database that an Indexer fills. Methods block, see one snapshot each, and are thread-safe.
 
-    Raises DatabaseError when the database is away, DecodeError for a cursor that is none of this list.
+    They raise DatabaseError where the database is out of reach, and DecodeError for a cursor of another list.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     @contextmanager
-    def _moment(self) -> Iterator[Connection]:
+    def _snapshot(self) -> Iterator[Connection]:
         try:
             with self._engine.connect() as connection:
                 yield connection
@@ -38,49 +39,66 @@ class Reader:
             raise DatabaseError(f"database: {one_line(error)}; is it up?") from None
 
 
-def newest(table: Table, *keys: Any) -> ColumnElement[bool]:
+def is_newest(table: Table, *keys: Any) -> ColumnElement[bool]:
     """Whether a row is the newest of its thing.
 
-    `keys`, in the table's order, are where the thing's key is known from: values, or another table's columns; a
-    database then finds the one row by its key, instead of looking at each row of the thing.
+    `keys`, in the table's order, give the thing's key: values, or another table's columns. The database then finds
+    the one row by its key, instead of comparing each row of the thing.
     """
     other = table.alias()
     names = [column.name for column in table.primary_key if column.name != "block"]
-    known = keys or [table.c[name] for name in names]
-    same = [other.c[name] == key for name, key in zip(names, known, strict=True)]
+    values = keys or [table.c[name] for name in names]
+    same = [other.c[name] == value for name, value in zip(names, values, strict=True)]
     query = select(func.max(other.c.block)).where(*same)
     return table.c.block == query.correlate_except(other).scalar_subquery()
 
 
-def now(connection: Connection) -> Timestamp:
-    """The time of the last indexed block."""
+def read_time(connection: Connection) -> Timestamp:
+    """Read the time of the last indexed block, in Unix seconds."""
     return Timestamp(connection.execute(select(schema.position.c.timestamp)).scalar() or 0)
 
 
-def page(
+def read_settings(connection: Connection, when: Timestamp | None = None) -> SettingsRow:
+    """Read the DAO's settings at the end of a past second, or those of the last indexed block."""
+    table = schema.settings
+    query = select(table).order_by(table.c.block.desc()).limit(1)
+    if when is not None:
+        query = query.where(table.c.timestamp <= when)
+    row = connection.execute(query).mappings().first()
+    return SettingsRow() if row is None else parse_row(SettingsRow, row)
+
+
+def make_record(kind: type[T], row: Any, **values: Any) -> T:
+    """Make a record of a row's columns of the same names, but for the given values."""
+    any_kind: Any = kind
+    columns = {name: getattr(row, name) for name in list_fields(any_kind) if name not in values}
+    return kind(**columns, **values)
+
+
+def read_page(
     connection: Connection,
     query: Select[Any],
     limit: int,
-    made: Callable[[Sequence[Any]], Sequence[T]],
+    make: Callable[[Sequence[Any]], Sequence[T]],
     key: Callable[[Any], Sequence[Any]],
 ) -> RecordPage[T]:
-    """The first rows of an ordered query, read by `made` together; `key` of the last row is where the next ones go on."""
+    """Read the first rows of an ordered query; `make` turns them into records, `key` of the last row is the next cursor."""
     limit = max(1, min(limit, MOST))
     rows = connection.execute(query.limit(limit + 1)).all()
-    more = len(rows) > limit
-    return RecordPage(tuple(made(rows[:limit])), dump_cursor(key(rows[limit - 1])) if more else None)
+    has_more = len(rows) > limit
+    return RecordPage(tuple(make(rows[:limit])), dump_cursor(key(rows[limit - 1])) if has_more else None)
 
 
 def dump_cursor(key: Sequence[Any]) -> str:
-    """A cursor from the key of a list's last row: numbers and bytes."""
+    """Dump the key of a page's last row, numbers and bytes, as a cursor."""
     return "-".join(value.hex() if isinstance(value, bytes) else f"{value:x}" for value in key)
 
 
 def read_cursor(cursor: str, *kinds: type) -> list[Any]:
-    """The key in a cursor; DecodeError when it does not consist of these kinds (int, bytes)."""
+    """Read the key in a cursor; DecodeError unless it consists of these kinds (int, bytes)."""
     parts = cursor.split("-", len(kinds))
     if len(parts) != len(kinds) or not all(map(_PART.fullmatch, parts)):
-        raise DecodeError("cursor: expected one that an earlier page of this list gave as next")
+        raise DecodeError("cursor: expected the `next` of an earlier page of this list")
     return [
         bytes.fromhex(part if len(part) % 2 == 0 else "0" + part) if kind is bytes else int(part, 16)
         for kind, part in zip(kinds, parts, strict=True)

@@ -1,4 +1,4 @@
-"""What the index answers: frozen records; amounts in wei, times in Unix seconds, None where nothing is known yet."""
+"""The frozen records that reads return: amounts in wei, times in Unix seconds, None where nothing is known yet."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RecordPage(Generic[T]):
-    """Some of a list; `next` is the cursor of what follows, None at the end."""
+    """A page of a list; `next` is the cursor of what follows, None at the end."""
 
     items: tuple[T, ...]
     next: str | None
@@ -40,7 +40,7 @@ class IndexStatus:
 
 @dataclass(frozen=True, slots=True)
 class NetworkRecord:
-    """How the DAO decides, and what there is of its tokens; `quorum` were a proposal's votes counted as of now."""
+    """The DAO's settings and tokens; `quorum` is that of a proposal whose votes counted as of now."""
 
     voting_delay: int
     voting_period: int
@@ -78,7 +78,7 @@ class TaskRecord:
 
 @dataclass(frozen=True, slots=True)
 class DeadlinesRecord:
-    """When what a round waits for ends."""
+    """The ends of a round's periods."""
 
     commit: Timestamp
     reveal: Timestamp | None
@@ -90,7 +90,7 @@ class DeadlinesRecord:
 
 @dataclass(frozen=True, slots=True)
 class ManifestRecord:
-    """What a round's manifest says of it as a whole; `cid` is its own. Losses in millionths."""
+    """A round's manifest as a whole; `cid` is its own. Losses in millionths."""
 
     cid: str
     base_model: str
@@ -101,10 +101,20 @@ class ManifestRecord:
     budget: Wei
     refunded: Wei
 
+    @property
+    def loss_change(self) -> int:
+        """Millionths of the loss that the round added; negative where the model got better."""
+        return self.loss_after - self.loss_before
+
+    @property
+    def paid(self) -> Wei:
+        """Wei of the budget that went to Supernodes."""
+        return Wei(self.budget - self.refunded)
+
 
 @dataclass(frozen=True, slots=True)
 class RoundRecord:
-    """A round; `refusal` says why its manifest is not shown, None where there is none to refuse."""
+    """A round; `refusal` is the reason why its manifest is rejected, None where it is not."""
 
     task: TaskId
     round: RoundId
@@ -128,13 +138,23 @@ class RoundRecord:
     manifest: ManifestRecord | None
     refusal: str | None
 
+    @property
+    def model_digest(self) -> Digest | None:
+        """The digest of the posted model."""
+        return self.result.model_digest if self.result else None
+
+    @property
+    def manifest_digest(self) -> Digest | None:
+        """The digest of the posted manifest."""
+        return self.result.manifest_digest if self.result else None
+
 
 @dataclass(frozen=True, slots=True)
 class RoundNodeRecord:
     """A Supernode in a round.
 
-    `status`: as the manifest says (ok late withheld invalid clipped gated absent); without one `forced` for whoever
-    committed on chain, else None, and so are weight, score, debt and reward. Score and debt in millionths of a loss.
+    `status`: as the manifest says (ok late withheld invalid clipped gated absent); without one `forced` for a node
+    that committed on chain, else None, and so are weight, score, debt and reward. Score and debt in millionths of a loss.
     """
 
     operator: Address
@@ -149,19 +169,18 @@ class RoundNodeRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class NodeRoundRecord:
-    """What became of a Supernode in one of its rounds."""
+class NodeRoundRecord(RoundNodeRecord):
+    """A Supernode in one of its rounds."""
 
     task: TaskId
     round: RoundId
     phase: Phase
     opened_at: Timestamp
-    node: RoundNodeRecord
 
 
 @dataclass(frozen=True, slots=True)
 class TaskNodeRecord:
-    """A Supernode in a task. `earned`: what its owner has earned by the task's head; `claimable` now."""
+    """A Supernode in a task. `earned`: its owner's rewards up to the task's head; `claimable` now."""
 
     task: TaskId
     operator: Address
@@ -200,7 +219,7 @@ class StakeRecord:
 
 @dataclass(frozen=True, slots=True)
 class AccountRecord:
-    """An account: tokens in its wallet, staked (unbonding too), its votes, whom its tokens and its stake vote by."""
+    """An account: tokens in its wallet, staked (unbonding too), its votes, the delegates of its tokens and stake."""
 
     address: Address
     balance: Wei
@@ -234,7 +253,7 @@ class PaymentRecord:
 
 @dataclass(frozen=True, slots=True)
 class EscrowRecord:
-    """What a task's escrow holds that no result has promised."""
+    """The part of a task's escrow that no result has promised."""
 
     task: TaskId
     available: Wei
@@ -287,6 +306,16 @@ class ProposalRecord:
     queued_tx: Digest | None
     ended_tx: Digest | None
 
+    @property
+    def executed_tx(self) -> Digest | None:
+        """The transaction that executed it."""
+        return self.ended_tx if self.state is ProposalPhase.EXECUTED else None
+
+    @property
+    def canceled_tx(self) -> Digest | None:
+        """The transaction that canceled it."""
+        return self.ended_tx if self.state is ProposalPhase.CANCELED else None
+
 
 @dataclass(frozen=True, slots=True)
 class VoteRecord:
@@ -303,7 +332,7 @@ class VoteRecord:
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """What happened. `place` orders all events and is the cursor of those after it; `topic` as Change.kind."""
+    """An event. `place` orders all events and is the cursor of those after it; `topic` as in a ChangeNotice."""
 
     place: int
     block: BlockNumber

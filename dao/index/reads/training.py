@@ -1,4 +1,4 @@
-"""Tasks and their rounds."""
+"""Reads tasks and their rounds."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,6 @@ from dao.core.types import (
     Address,
     BlockNumber,
     Digest,
-    MicroScore,
     Phase,
     Result,
     RoundId,
@@ -26,220 +25,181 @@ from dao.core.types import (
 )
 from dao.index import schema
 from dao.index.reads import records
-from dao.index.reads.reader import LIMIT, Reader, newest, page, read_cursor
+from dao.index.reads.reader import LIMIT, Reader, is_newest, make_record, read_cursor, read_page
 
 _ROUNDS = schema.rounds
-_MADE = schema.manifests
+_MANIFESTS = schema.manifests
 _NODES = schema.manifest_nodes
 OF_ROUND: ColumnElement[bool] = and_(
-    _MADE.c.task == _ROUNDS.c.task,
-    _MADE.c.round == _ROUNDS.c.round,
-    _MADE.c.result_hash == _ROUNDS.c.result_hash,
+    _MANIFESTS.c.task == _ROUNDS.c.task,
+    _MANIFESTS.c.round == _ROUNDS.c.round,
+    _MANIFESTS.c.result_hash == _ROUNDS.c.result_hash,
 )
 
 
 class TrainingReads(Reader):
-    """Reads of tasks and rounds."""
+    """Reads tasks, their rounds, and the Supernodes of a round."""
 
-    def tasks(self, cursor: str | None = None, limit: int = LIMIT) -> records.RecordPage[records.TaskRecord]:
-        """All tasks, the newest first."""
-        query = _tasks().order_by(schema.tasks.c.task.desc())
+    def list_tasks(
+        self, cursor: str | None = None, limit: int = LIMIT
+    ) -> records.RecordPage[records.TaskRecord]:
+        """List all tasks, the newest first."""
+        query = _select_tasks().order_by(schema.tasks.c.task.desc())
         if cursor is not None:
             (before,) = read_cursor(cursor, int)
             query = query.where(schema.tasks.c.task < min(before, 2**62))
-        with self._moment() as connection:
-            return page(
+        with self._snapshot() as connection:
+            return read_page(
                 connection, query, limit, lambda rows: _read_tasks(connection, rows), lambda row: (row.task,)
             )
 
-    def task(self, task: TaskId) -> records.TaskRecord | None:
-        """One task."""
-        with self._moment() as connection:
-            found = _read_tasks(
-                connection, connection.execute(_tasks().where(schema.tasks.c.task == task)).all()
-            )
-            return found[0] if found else None
+    def find_task(self, task: TaskId) -> records.TaskRecord | None:
+        """Find a task."""
+        with self._snapshot() as connection:
+            rows = connection.execute(_select_tasks().where(schema.tasks.c.task == task)).all()
+            return next(iter(_read_tasks(connection, rows)), None)
 
-    def rules(self, task: TaskId, proposal: int | None = None) -> Rules | None:
-        """The rules of a task's next round, or those of the block in which a proposal was made."""
-        rules, made = schema.task_rules, schema.proposals
+    def find_rules(self, task: TaskId, proposal: int | None = None) -> Rules | None:
+        """Find the rules of a task's next round, or those of the block in which a proposal was made."""
+        rules, proposals = schema.task_rules, schema.proposals
         query = select(rules.c.rules).where(rules.c.task == min(task, 2**62))
         if proposal is not None:
-            block = select(made.c.block).where(made.c.proposal == proposal).scalar_subquery()
+            block = select(proposals.c.block).where(proposals.c.proposal == proposal).scalar_subquery()
             query = query.where(rules.c.block <= block)
-        with self._moment() as connection:
-            found = connection.execute(query.order_by(rules.c.version.desc()).limit(1)).scalar()
-            return None if found is None else rules_of(found)
+        with self._snapshot() as connection:
+            text = connection.execute(query.order_by(rules.c.version.desc()).limit(1)).scalar()
+            return None if text is None else parse_rules(text)
 
-    def rounds(
+    def list_rounds(
         self, task: TaskId, cursor: str | None = None, limit: int = LIMIT
     ) -> records.RecordPage[records.RoundRecord]:
-        """A task's rounds, the newest first."""
-        query = _rounds().where(_ROUNDS.c.task == task).order_by(_ROUNDS.c.round.desc())
+        """List a task's rounds, the newest first."""
+        query = _select_rounds().where(_ROUNDS.c.task == task).order_by(_ROUNDS.c.round.desc())
         if cursor is not None:
             (before,) = read_cursor(cursor, int)
             query = query.where(_ROUNDS.c.round < min(before, 2**62))
-        with self._moment() as connection:
-            return page(
-                connection,
-                query,
-                limit,
-                lambda rows: _read_rounds(connection, rows),
-                lambda row: (row.round,),
+        with self._snapshot() as connection:
+            return read_page(
+                connection, query, limit, lambda rows: [*map(_make_round, rows)], lambda row: (row.round,)
             )
 
-    def round(self, task: TaskId, round_: RoundId) -> records.RoundRecord | None:
-        """One round."""
-        query = _rounds().where(_ROUNDS.c.task == task, _ROUNDS.c.round == round_)
-        with self._moment() as connection:
-            found = _read_rounds(connection, connection.execute(query).all())
-            return found[0] if found else None
+    def find_round(self, task: TaskId, round_id: RoundId) -> records.RoundRecord | None:
+        """Find a round."""
+        query = _select_rounds().where(_ROUNDS.c.task == task, _ROUNDS.c.round == round_id)
+        with self._snapshot() as connection:
+            rows = connection.execute(query).all()
+            return next(map(_make_round, rows), None)
 
-    def nodes(
-        self, task: TaskId, round_: RoundId, cursor: str | None = None, limit: int = LIMIT
+    def list_round_nodes(
+        self, task: TaskId, round_id: RoundId, cursor: str | None = None, limit: int = LIMIT
     ) -> records.RecordPage[records.RoundNodeRecord]:
-        """The Supernodes of a round, by address: as its manifest says, else all that could commit."""
+        """List the Supernodes of a round by address: those of its manifest, without one all that could commit."""
         after = read_cursor(cursor, bytes)[0] if cursor is not None else b""
-        with self._moment() as connection:
-            where = newest(_ROUNDS, task, round_), _ROUNDS.c.task == task, _ROUNDS.c.round == round_
+        with self._snapshot() as connection:
+            where = is_newest(_ROUNDS, task, round_id), _ROUNDS.c.task == task, _ROUNDS.c.round == round_id
             query = (
-                select(_MADE.c.id)
-                .select_from(_ROUNDS.join(_MADE, OF_ROUND))
-                .where(*where, _MADE.c.refusal == "")
+                select(_MANIFESTS.c.id)
+                .select_from(_ROUNDS.join(_MANIFESTS, OF_ROUND))
+                .where(*where, _MANIFESTS.c.refusal == "")
             )
             manifest = connection.execute(query).scalar()
             if manifest is not None:
-                rows = select(_NODES).where(_NODES.c.manifest == manifest, _NODES.c.node > after)
-                read = read_nodes
+                nodes = select(_NODES).where(_NODES.c.manifest == manifest, _NODES.c.node > after)
+                make = make_nodes
             else:
-                rows, read = _candidates(task, round_, after), _read_candidates
-            return page(connection, rows.order_by("node"), limit, read, lambda row: (row.node,))
+                nodes, make = _select_candidates(task, round_id, after), _make_candidates
+            return read_page(connection, nodes.order_by("node"), limit, make, lambda row: (row.node,))
 
-    def rewards(self, task: TaskId) -> Mapping[Address, Wei] | None:
-        """What each owner has earned under the task's active reward root, all rounds together, which a proof needs.
+    def find_rewards(self, task: TaskId) -> Mapping[Address, Wei] | None:
+        """Find each owner's cumulative reward in wei under the task's active reward root, as a proof needs it.
 
-        Empty where nothing is final; None where the manifest of the finalized round is not known.
+        Empty where no round is final; None where the manifest of the finalized round is not read.
         """
         state = schema.task_states
-        with self._moment() as connection:
+        with self._snapshot() as connection:
             finalized = connection.execute(
-                select(state.c.finalized).where(state.c.task == task, newest(state, task))
+                select(state.c.finalized).where(state.c.task == task, is_newest(state, task))
             ).scalar()
             if not finalized:
                 return {}
             accounts = schema.manifest_accounts
             where = (
-                newest(_ROUNDS),
+                is_newest(_ROUNDS),
                 _ROUNDS.c.task == task,
                 _ROUNDS.c.round == finalized,
-                _MADE.c.refusal == "",
+                _MANIFESTS.c.refusal == "",
             )
-            made = connection.execute(
-                select(_MADE.c.id).select_from(_ROUNDS.join(_MADE, OF_ROUND)).where(*where)
+            manifest = connection.execute(
+                select(_MANIFESTS.c.id).select_from(_ROUNDS.join(_MANIFESTS, OF_ROUND)).where(*where)
             ).scalar()
-            if made is None:
+            if manifest is None:
                 return None
             rows = connection.execute(
-                select(accounts.c.owner, accounts.c.cumulative).where(accounts.c.manifest == made)
+                select(accounts.c.owner, accounts.c.cumulative).where(accounts.c.manifest == manifest)
             )
             return {Address(row.owner): Wei(row.cumulative) for row in rows}
 
 
-def _tasks() -> Select[Any]:
-    made, state, rules = schema.tasks, schema.task_states, schema.task_rules
+def _select_tasks() -> Select[Any]:
+    tasks, state, rules = schema.tasks, schema.task_states, schema.task_rules
     columns = [column for column in state.c if column.name not in ("task", "block")]
     current = (rules.c.task == state.c.task) & (rules.c.version == state.c.version)
-    joined = made.join(state, (state.c.task == made.c.task) & newest(state, made.c.task)).join(rules, current)
-    return select(made.c.task, made.c.created_at, rules.c.rules, *columns).select_from(joined)
+    joined = tasks.join(state, (state.c.task == tasks.c.task) & is_newest(state, tasks.c.task))
+    query = select(tasks.c.task, tasks.c.created_at, rules.c.rules, *columns)
+    return query.select_from(joined.join(rules, current))
 
 
 def _read_tasks(connection: Connection, rows: Sequence[Any]) -> list[records.TaskRecord]:
     heads = {(row.task, row.head) for row in rows if row.head}
     models: dict[int, Digest] = {}
     for task, head in heads:
-        where = newest(_ROUNDS, task, head), _ROUNDS.c.task == task, _ROUNDS.c.round == head
+        where = is_newest(_ROUNDS, task, head), _ROUNDS.c.task == task, _ROUNDS.c.round == head
         models[task] = connection.execute(select(_ROUNDS.c.model_digest).where(*where)).scalar_one()
-    return [_task(row, models.get(row.task)) for row in rows]
+    return [_make_task(row, models.get(row.task)) for row in rows]
 
 
-def _task(row: Any, model: Digest | None) -> records.TaskRecord:
-    rules = rules_of(row.rules)
-    return records.TaskRecord(
-        task=row.task,
-        created_at=row.created_at,
-        closed=row.closed,
-        superlink=row.superlink,
-        rules=rules,
-        funded=row.funded,
-        rewarded=row.rewarded,
-        claimed=row.claimed,
-        available=Wei(row.funded - row.rewarded),
-        active=row.active,
-        last_round=row.last_round,
-        head=row.head,
-        in_flight=row.in_flight,
-        finalized=row.finalized,
-        model=model or rules.base_model,
-    )
+def _make_task(row: Any, model: Digest | None) -> records.TaskRecord:
+    rules, available = parse_rules(row.rules), Wei(row.funded - row.rewarded)
+    model = model or rules.base_model
+    return make_record(records.TaskRecord, row, rules=rules, available=available, model=model)
 
 
 @lru_cache(1024)
-def rules_of(text: str) -> Rules:
-    """Rules from their row."""
+def parse_rules(text: str) -> Rules:
+    """Parse rules from their JSON."""
     rules: Rules = get_form(Rules).read(json.loads(text), "rules")
     return rules
 
 
-def _rounds() -> Select[Any]:
-    made = [
-        _MADE.c[name]
+def _select_rounds() -> Select[Any]:
+    manifest = [
+        _MANIFESTS.c[name]
         for name in ("refusal", "cid", "base_model", "model", "shard", "loss_before", "loss_after")
     ]
     rules = schema.task_rules
-    rest = [rules.c.rules, *made, _MADE.c.budget, _MADE.c.refunded]
-    its_own = (rules.c.task == _ROUNDS.c.task) & (rules.c.version == _ROUNDS.c.version)
-    joined = _ROUNDS.join(rules, its_own).outerjoin(_MADE, OF_ROUND)
-    return select(_ROUNDS, *rest).select_from(joined).where(newest(_ROUNDS))
+    rest = [rules.c.rules, *manifest, _MANIFESTS.c.budget, _MANIFESTS.c.refunded]
+    of_round = (rules.c.task == _ROUNDS.c.task) & (rules.c.version == _ROUNDS.c.version)
+    joined = _ROUNDS.join(rules, of_round).outerjoin(_MANIFESTS, OF_ROUND)
+    return select(_ROUNDS, *rest).select_from(joined).where(is_newest(_ROUNDS))
 
 
-def _read_rounds(_: Connection, rows: Sequence[Any]) -> list[records.RoundRecord]:
-    return [_round(row) for row in rows]
-
-
-def _round(row: Any) -> records.RoundRecord:
-    manifest = None
-    if row.refusal == "":
-        losses = row.loss_before, row.loss_after
-        manifest = records.ManifestRecord(
-            row.cid, row.base_model, row.model, row.shard, *losses, row.budget, row.refunded
-        )
-    return records.RoundRecord(
-        task=row.task,
-        round=row.round,
+def _make_round(row: Any) -> records.RoundRecord:
+    return make_record(
+        records.RoundRecord,
+        row,
         phase=Phase(row.phase),
-        superlink=row.superlink,
-        parent=row.parent,
-        eligible=row.eligible,
-        commits=row.commits,
-        forced=row.forced,
-        contested=row.contested,
-        open_block=row.open_block,
-        opened_at=row.opened_at,
         closed_at=row.closed_at or None,
         posted_at=row.posted_at or None,
         ended_at=row.ended_at or None,
-        deadlines=_deadlines(row),
-        seed=row.seed,
-        challenger=row.challenger,
-        challenge=row.challenge,
+        deadlines=_compute_deadlines(row),
         result=get_form(Result).read(json.loads(row.result), "result") if row.result else None,
-        manifest=manifest,
+        manifest=make_record(records.ManifestRecord, row) if row.refusal == "" else None,
         refusal=row.refusal or None,
     )
 
 
-def _deadlines(row: Any) -> records.DeadlinesRecord:
-    rules = rules_of(row.rules)
+def _compute_deadlines(row: Any) -> records.DeadlinesRecord:
+    rules = parse_rules(row.rules)
     state = RoundState(
         open_block=BlockNumber(row.open_block),
         opened_at=Timestamp(row.opened_at),
@@ -252,22 +212,22 @@ def _deadlines(row: Any) -> records.DeadlinesRecord:
         closing=ZERO_DIGEST,
         result_hash=ZERO_DIGEST,
     )
-    closed, posted = bool(row.closed_at), bool(row.posted_at)
-    frozen = state.phase is Phase.FROZEN
+    is_closed, is_posted = bool(row.closed_at), bool(row.posted_at)
+    is_frozen = state.phase is Phase.FROZEN
     return records.DeadlinesRecord(
         commit=machine.compute_commit_deadline(rules, state),
-        reveal=machine.compute_reveal_deadline(rules, state) if closed else None,
-        result=machine.compute_result_deadline(rules, state) if closed else None,
-        force=machine.compute_force_deadline(rules, state) if closed else None,
-        challenge=machine.compute_challenge_deadline(rules, state) if posted and not frozen else None,
-        resolve=machine.compute_resolve_deadline(rules, state) if frozen else None,
+        reveal=machine.compute_reveal_deadline(rules, state) if is_closed else None,
+        result=machine.compute_result_deadline(rules, state) if is_closed else None,
+        force=machine.compute_force_deadline(rules, state) if is_closed else None,
+        challenge=machine.compute_challenge_deadline(rules, state) if is_posted and not is_frozen else None,
+        resolve=machine.compute_resolve_deadline(rules, state) if is_frozen else None,
     )
 
 
-def _candidates(task: TaskId, round_: RoundId, after: bytes) -> Select[Any]:
-    """Who had joined before a round opened, with its forced commit."""
+def _select_candidates(task: TaskId, round_id: RoundId, after: bytes) -> Select[Any]:
+    """Select the Supernodes that had joined before a round opened, with their forced commits."""
     member, forced = schema.members, schema.forced_commits
-    of_round = _ROUNDS.c.task == task, _ROUNDS.c.round == round_
+    of_round = _ROUNDS.c.task == task, _ROUNDS.c.round == round_id
     opened = select(_ROUNDS.c.open_block).where(*of_round).limit(1).scalar_subquery()
     other = member.alias()
     last = (
@@ -278,7 +238,7 @@ def _candidates(task: TaskId, round_: RoundId, after: bytes) -> Select[Any]:
         .correlate(member)
         .scalar_subquery()
     )
-    theirs = (forced.c.task == task) & (forced.c.round == round_) & (forced.c.node == member.c.operator)
+    theirs = (forced.c.task == task) & (forced.c.round == round_id) & (forced.c.node == member.c.operator)
     return (
         select(member.c.operator.label("node"), member.c.owner, forced.c.commitment)
         .select_from(member.outerjoin(forced, theirs))
@@ -286,7 +246,7 @@ def _candidates(task: TaskId, round_: RoundId, after: bytes) -> Select[Any]:
     )
 
 
-def _read_candidates(rows: Sequence[Any]) -> list[records.RoundNodeRecord]:
+def _make_candidates(rows: Sequence[Any]) -> list[records.RoundNodeRecord]:
     return [
         records.RoundNodeRecord(
             operator=row.node,
@@ -303,19 +263,6 @@ def _read_candidates(rows: Sequence[Any]) -> list[records.RoundNodeRecord]:
     ]
 
 
-def read_nodes(rows: Sequence[Any]) -> list[records.RoundNodeRecord]:
-    """Nodes from rows of their manifest."""
-    return [
-        records.RoundNodeRecord(
-            operator=row.node,
-            owner=row.owner,
-            status=row.status,
-            stake=row.stake,
-            weight=row.weight,
-            score=MicroScore(row.score),
-            debt=row.debt,
-            reward=row.reward,
-            reason=row.reason,
-        )
-        for row in rows
-    ]
+def make_nodes(rows: Sequence[Any]) -> list[records.RoundNodeRecord]:
+    """Make the records of nodes of a manifest."""
+    return [make_record(records.RoundNodeRecord, row, operator=row.node) for row in rows]

@@ -1,48 +1,49 @@
-/** Shows what the reader has started and how it goes, on every view, until it is closed. */
+/** Follows what the member has started, on cards that stay over every view until they are closed. */
 
-import { h } from "./dom.js";
+import { getState, update } from "./store.js";
 
-const list = document.getElementById("activity");
-const GONE = 30_000; // ms after which what went well, or was declined, leaves by itself, if nothing else is begun before
+const EXPIRY = 30_000; // ms after which a card of what went well, or was declined, leaves by itself
+
+let number = 0;
 
 /**
- * Does `work(card)` under a card of this name; gives what it gives, or null when it failed, which the card says, or the
- * reader said no: then the card says what came of that, if anything. `card.step(text)` says how it goes,
- * `card.done(text)` that it is over.
+ * Does `work(card)` under a card of this name. Returns its result; or null when it failed, which the card
+ * says, or when the member declined. `card.step(text)` says how it goes, `card.finish(text)` that it has gone
+ * through.
  */
 export async function follow(name, work) {
-  const card = start(name);
+  const card = startCard(name);
   try {
     return await work(card);
   } catch (error) {
-    if (error.denied) card.stopped(error.message);
-    else card.failed(error.message);
+    if (error.denied) card.stop(error.message);
+    else card.fail(error.message);
     return null;
   }
 }
 
-function start(name) {
-  const text = h("p", {}, "Preparing…");
-  const close = h("button", { type: "button", class: "close", "aria-label": "Close" }, "×");
-  const card = h("article", { class: "busy", "data-name": name }, h("h3", {}, name), text, close);
-  close.onclick = () => card.remove();
-  for (const other of [...list.children]) {
-    const again = other.className === "bad" && other.dataset.name === name; // what failed is tried again
-    if (again || ["good", "plain"].includes(other.className)) other.remove();
-  }
-  list.append(card);
-  const say = (tone, words) => {
-    card.className = tone;
-    text.textContent = words;
-  };
-  const last = (tone, words) => {
-    say(tone, words);
-    setTimeout(() => card.remove(), GONE);
+/** Removes a card. */
+export function removeCard(id) {
+  update({ cards: getState().cards.filter((card) => card.id !== id) });
+}
+
+function startCard(name) {
+  number += 1;
+  const id = number;
+  const isRetried = (card) => card.tone === "bad" && card.name === name;
+  const isOver = (card) => card.tone === "good" || card.tone === "plain" || isRetried(card);
+  const others = getState().cards.filter((card) => !isOver(card));
+  update({ cards: [...others, { id, name, tone: "busy", text: "Preparing…" }] });
+  const set = (tone, text) =>
+    update({ cards: getState().cards.map((card) => (card.id === id ? { ...card, tone, text } : card)) });
+  const setLast = (tone, text) => {
+    set(tone, text);
+    setTimeout(() => removeCard(id), EXPIRY);
   };
   return {
-    step: (words) => say("busy", words),
-    done: (words) => last("good", words),
-    failed: (words) => say("bad", words),
-    stopped: (words) => (words ? last("plain", words) : card.remove()),
+    step: (text) => set("busy", text),
+    finish: (text) => setLast("good", text),
+    fail: (text) => set("bad", text),
+    stop: (text) => (text ? setLast("plain", text) : removeCard(id)),
   };
 }

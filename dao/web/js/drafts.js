@@ -1,9 +1,10 @@
-/** Keeps what is being typed, so that a failure, a reload or another page loses nothing; until the tab is closed. */
+/** Keeps what is being typed until the tab is closed: a failure or another view loses nothing. */
+
+import { useState } from "./html.js";
 
 const PREFIX = "draft:";
 
-/** The draft under a name, or `empty`. */
-export function draft(name, empty) {
+function readDraft(name, empty) {
   try {
     return JSON.parse(sessionStorage.getItem(PREFIX + name)) ?? empty;
   } catch {
@@ -11,16 +12,25 @@ export function draft(name, empty) {
   }
 }
 
-/** Keeps a draft. */
-export function keep(name, value) {
+function keepDraft(name, value) {
   try {
     sessionStorage.setItem(PREFIX + name, JSON.stringify(value));
   } catch {
-    // a browser that stores nothing loses drafts on reload only
+    // A browser that stores nothing loses drafts on reload only.
   }
 }
 
-/** Forgets a draft that has served. */
-export function forget(name) {
+/** Removes a draft that has served. */
+export function forgetDraft(name) {
   sessionStorage.removeItem(PREFIX + name);
+}
+
+/** Returns the draft under a name, `empty` at first, and a function that changes and keeps it. */
+export function useDraft(name, empty) {
+  const [draft, setDraft] = useState(() => readDraft(name, empty));
+  const changeDraft = (value) => {
+    keepDraft(name, value);
+    setDraft(value);
+  };
+  return [draft, changeDraft];
 }

@@ -1,4 +1,4 @@
-/** Which view an address shows: #/tasks/1 and the like. */
+/** Finds the view for an address: #/tasks/1 and the like. */
 
 import * as me from "./views/me.js";
 import * as overview from "./views/overview.js";
@@ -8,22 +8,27 @@ import * as propose from "./views/propose.js";
 import * as supernode from "./views/supernode.js";
 import * as task from "./views/task.js";
 
+/**
+ * A view exports `load(...args)`, which reads its data from the API; `View({data, args})`, the component that
+ * draws it; `getTitle(data)`; `isAffectedBy(event, ...args)`: whether an event of the API may change the
+ * data; and where a change is news to who cannot see it, `announce(before, after)`: a sentence, or null.
+ */
 const ROUTES = [
-  [/^\/?$/, overview],
-  [/^\/tasks\/(\d+)$/, task],
-  [/^\/supernodes\/(0x[0-9a-fA-F]{40})$/, supernode],
-  [/^\/proposals$/, proposals],
-  [/^\/proposals\/(\d+)$/, proposal],
-  [/^\/propose$/, propose],
-  [/^\/me$/, me],
+  [/^\/?$/, "overview", overview],
+  [/^\/tasks\/(\d+)$/, "task", task],
+  [/^\/supernodes\/(0x[0-9a-fA-F]{40})$/, "supernode", supernode],
+  [/^\/proposals$/, "proposals", proposals],
+  [/^\/proposals\/(\d+)$/, "proposal", proposal],
+  [/^\/propose$/, "propose", propose],
+  [/^\/me$/, "me", me],
 ];
 
-/** The view for an address, with what its path says; null for none. */
-export function viewOf(hash) {
+/** Returns the view of an address, with its name and the parts of its path; null where there is none. */
+export function findRoute(hash) {
   const path = hash.replace(/^#/, "");
-  for (const [pattern, view] of ROUTES) {
+  for (const [pattern, name, view] of ROUTES) {
     const match = pattern.exec(path);
-    if (match) return { view, args: match.slice(1) };
+    if (match) return { view, name, args: match.slice(1) };
   }
   return null;
 }

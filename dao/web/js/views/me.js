@@ -1,132 +1,149 @@
-/** The reader's account: connect, balance, votes, delegation, votes cast, sign out. */
+/** Shows the member's account: sign-in, balance, votes, delegation, Supernodes, votes cast. */
 
-import { act } from "../act.js";
 import { follow } from "../activity.js";
 import { get } from "../api.js";
-import { h } from "../dom.js";
-import { several } from "../format.js";
-import { draft, forget, keep } from "../drafts.js";
-import { amount, button, figures, mark, picture, section, table, when, who } from "../parts.js";
-import { supportMark } from "../proposals.js";
-import { account as signedIn, signOut } from "../session.js";
-import { state } from "../state.js";
+import { Address, AddressPicture } from "../components/address.js";
+import { Amount, Figure, Figures, Mark, Moment, Section } from "../components/parts.js";
+import { Table } from "../components/table.js";
+import { SupportMark } from "../components/tally.js";
+import { forgetDraft, useDraft } from "../drafts.js";
+import { formatPlural } from "../format.js";
+import { html } from "../html.js";
+import { requireAccount, signOut } from "../session.js";
+import { getState, useStore } from "../store.js";
+import { transact } from "../transact.js";
 
-export const name = "me";
 const ADDRESS = "0x[0-9a-fA-F]{40}";
+const DRAFT = "delegatee";
 
 export async function load() {
-  const me = state.session?.address;
+  const me = getState().session?.address;
   if (!me) return { account: null };
   const [account, delegates] = await Promise.all([get(`accounts/${me}`), get("delegates", { limit: 10 })]);
   return { account, delegates: delegates.items };
 }
 
-export function render({ account, delegates }) {
-  if (!account || account.address !== state.session?.address)
-    return { title: "Your account", nodes: welcome() };
-  return {
-    title: "Your account",
-    nodes: [
-      h(
-        "div",
-        { class: "heading" },
-        h("h1", {}, "Your account"),
-        button("Sign out", { class: "plain", onclick: () => attempt("Sign out", signOut, "Signed out.") }),
-      ),
-      h("p", { class: "byline" }, picture(account.address), h("code", {}, account.address)),
-      figures(
-        ["Balance", amount(account.balance_wei)],
-        ["Staked", amount(account.staked_wei)],
-        ["Votes", amount(account.votes_wei), "your own where you kept them, and what others gave you"],
-      ),
-      section("Delegation", delegation(account), h("h3", {}, "Who has most votes"), delegateTable(delegates)),
-      account.supernodes.length > 0 && section("Your Supernodes", supernodes(account.supernodes)),
-      section("Your votes", history(account.vote_history)),
-    ],
-  };
+export function getTitle() {
+  return "Your account";
 }
 
-export function concerns({ kind }) {
+export function isAffectedBy({ kind }) {
   return ["account", "vote", "supernode", "round"].includes(kind);
 }
 
-function welcome() {
-  return [
-    h("h1", {}, "Your account"),
-    h(
-      "p",
-      { class: "prose" },
-      "Connect a wallet to vote, delegate and propose. It needs no ether: you sign, and the DAO's relayer sends it.",
-    ),
-    h(
-      "p",
-      {},
-      button("Connect and sign in", {
-        class: "main",
-        onclick: () => attempt("Sign in", signedIn, "Signed in."),
-      }),
-    ),
-    h("p", { class: "soft" }, "Reading needs no wallet."),
-  ];
+export function View({ data: { account, delegates } }) {
+  const { session } = useStore();
+  if (!account || account.address !== session?.address) return html`<${Welcome} />`;
+  const leave = () => attempt("Sign out", signOut, "Signed out.");
+  return html`
+    <div class="heading">
+      <h1>Your account</h1>
+      <button type="button" class="plain" onClick=${leave}>Sign out</button>
+    </div>
+    <p class="byline"><${AddressPicture} address=${account.address} /><code>${account.address}</code></p>
+    <${Figures}>
+      <${Figure} name="Balance"><${Amount} wei=${account.balance_wei} /></${Figure}>
+      <${Figure} name="Staked"><${Amount} wei=${account.staked_wei} /></${Figure}>
+      <${Figure} name="Votes" note="your own if you kept them, and those delegated to you">
+        <${Amount} wei=${account.votes_wei} />
+      </${Figure}>
+    </${Figures}>
+    <${Section} heading="Delegation">
+      <${Delegation} account=${account} />
+      <h3>Who has the most votes</h3>
+      <${DelegateTable} delegates=${delegates} />
+    </${Section}>
+    ${
+      account.supernodes.length > 0 &&
+      html`
+      <${Section} heading="Your Supernodes"><${SupernodeTable} supernodes=${account.supernodes} /></${Section}>
+    `
+    }
+    <${Section} heading="Your votes"><${VoteTable} votes=${account.vote_history} /></${Section}>
+  `;
 }
 
-function attempt(what, action, done) {
-  return follow(what, async (card) => {
+function Welcome() {
+  const enter = () => attempt("Sign in", requireAccount, "Signed in.");
+  return html`
+    <h1>Your account</h1>
+    <p class="prose">
+      Connect a wallet to vote, delegate and propose. It needs no ether: you sign, and the DAO's relayer sends
+      what you signed.
+    </p>
+    <p><button type="button" class="main" onClick=${enter}>Connect and sign in</button></p>
+    <p class="soft">Reading needs no wallet.</p>
+  `;
+}
+
+/** Does something with the wallet under a card that says how it goes. */
+function attempt(name, action, success) {
+  return follow(name, async (card) => {
     card.step("Waiting for your wallet…");
     await action();
-    card.done(done);
+    card.finish(success);
   });
 }
 
-function delegation(account) {
+function Delegation({ account }) {
   const { token, registry } = account.delegate;
-  const staked = BigInt(account.staked_wei) > 0n;
-  const to = (address) =>
-    !address
-      ? mark("nobody: these votes count for nothing", "warn")
-      : address === account.address
-        ? mark("yourself", "good")
-        : who(address);
-  return [
-    h("p", {}, "The votes of your tokens go to ", to(token), "."),
-    staked && h("p", {}, "The votes of your stake go to ", to(registry), "."),
-    h(
-      "form",
-      { class: "row", onsubmit: (event) => submit(event, account) },
-      h("label", { for: "delegatee" }, "Delegate to"),
-      h("input", {
-        id: "delegatee",
-        required: true,
-        pattern: ADDRESS,
-        autocomplete: "off",
-        spellcheck: "false",
-        placeholder: "0x…",
-        value: draft("delegatee", ""),
-        oninput: ({ target }) => keep("delegatee", target.value),
-      }),
-      button("Delegate", { type: "submit", class: "main" }),
-      token !== account.address &&
-        button("Keep my own votes", { class: "plain", onclick: () => delegate(account, account.address) }),
-    ),
-    h(
-      "p",
-      { class: "soft small" },
-      staked
-        ? "Two signatures, one for your tokens and one for your stake; neither costs anything."
-        : "One signature, which costs nothing.",
-    ),
-  ];
+  const hasStake = BigInt(account.staked_wei) > 0n;
+  return html`
+    <p>The votes of your tokens go to <${Delegatee} address=${token} me=${account.address} />.</p>
+    ${
+      hasStake &&
+      html`<p>The votes of your stake go to <${Delegatee} address=${registry} me=${account.address} />.</p>`
+    }
+    <${DelegationForm} account=${account} hasStake=${hasStake} />
+    <p class="soft small">
+      ${
+        hasStake
+          ? "Two signatures, one for your tokens and one for your stake; neither costs anything."
+          : "One signature, which costs nothing."
+      }
+    </p>
+  `;
 }
 
-function submit(event, account) {
-  event.preventDefault();
-  delegate(account, event.target.querySelector("input").value);
+function Delegatee({ address, me }) {
+  if (!address) return html`<${Mark} tone="warn">nobody: these votes count for nothing</${Mark}>`;
+  if (address === me) return html`<${Mark} tone="good">yourself</${Mark}>`;
+  return html`<${Address} address=${address} />`;
 }
 
-async function delegate(account, delegatee) {
-  const contracts = BigInt(account.staked_wei) > 0n ? ["token", "registry"] : ["token"];
-  for (const contract of contracts) {
-    const done = await act({
+function DelegationForm({ account, hasStake }) {
+  const [delegatee, setDelegatee] = useDraft(DRAFT, "");
+  const submit = (event) => {
+    event.preventDefault();
+    delegate(delegatee, hasStake);
+  };
+  const keepVotes = () => delegate(account.address, hasStake);
+  return html`
+    <form class="row" onSubmit=${submit}>
+      <label for="delegatee">Delegate to</label>
+      <input
+        id="delegatee"
+        required
+        pattern=${ADDRESS}
+        autocomplete="off"
+        spellcheck=${false}
+        placeholder="0x…"
+        value=${delegatee}
+        onInput=${({ target }) => setDelegatee(target.value)}
+      />
+      <button type="submit" class="main">Delegate</button>
+      ${
+        account.delegate.token !== account.address &&
+        html`<button type="button" class="plain" onClick=${keepVotes}>Keep my own votes</button>`
+      }
+    </form>
+  `;
+}
+
+/** Delegates the votes of the member's tokens, and of the stake where there is one. */
+async function delegate(delegatee, hasStake) {
+  for (const contract of hasStake ? ["token", "registry"] : ["token"]) {
+    const prepared = await transact({
       name: contract === "token" ? "Delegate your tokens' votes" : "Delegate your stake's votes",
       prepare: "delegate",
       body: { contract, delegatee },
@@ -138,49 +155,69 @@ async function delegate(account, delegatee) {
         signature,
       }),
     });
-    if (!done) return;
+    if (!prepared) return;
   }
-  forget("delegatee");
+  forgetDraft(DRAFT);
 }
 
-function delegateTable(delegates) {
-  const columns = [
-    { head: "Who", cell: (one) => who(one.address) },
-    { head: "Votes", number: true, cell: (one) => amount(one.votes_wei) },
-    { head: "From", number: true, cell: (one) => several(one.delegators, "account") },
-  ];
-  return table("Delegates by votes", columns, delegates, {
-    key: ({ address }) => address,
-    empty: "Nobody has delegated yet.",
-  });
+const DELEGATE_COLUMNS = [
+  { head: "Who", cell: ({ address }) => html`<${Address} address=${address} />` },
+  { head: "Votes", isNumber: true, cell: (one) => html`<${Amount} wei=${one.votes_wei} />` },
+  { head: "From", isNumber: true, cell: (one) => formatPlural(one.delegators, "account") },
+];
+
+function DelegateTable({ delegates }) {
+  return html`
+    <${Table}
+      caption="Delegates by votes"
+      columns=${DELEGATE_COLUMNS}
+      rows=${delegates}
+      getKey=${({ address }) => address}
+      empty="Nobody has delegated yet."
+    />
+  `;
 }
 
-function supernodes(list) {
-  const columns = [
-    {
-      head: "Supernode",
-      cell: (node) => who(node.operator, `#/supernodes/${node.operator}`),
-    },
-    { head: "Stake", number: true, cell: (node) => amount(node.stake_wei) },
-    { head: "Leaving", number: true, cell: (node) => amount(node.unbonding_wei) },
-  ];
-  return table("Your Supernodes", columns, list, { key: ({ operator }) => operator });
+const SUPERNODE_COLUMNS = [
+  {
+    head: "Supernode",
+    cell: ({ operator }) => html`<${Address} address=${operator} href="#/supernodes/${operator}" />`,
+  },
+  { head: "Stake", isNumber: true, cell: (node) => html`<${Amount} wei=${node.stake_wei} />` },
+  { head: "Leaving", isNumber: true, cell: (node) => html`<${Amount} wei=${node.unbonding_wei} />` },
+];
+
+function SupernodeTable({ supernodes }) {
+  return html`
+    <${Table}
+      caption="Your Supernodes"
+      columns=${SUPERNODE_COLUMNS}
+      rows=${supernodes}
+      getKey=${({ operator }) => operator}
+    />
+  `;
 }
 
-function history(votes) {
-  const columns = [
-    {
-      head: "Proposal",
-      wide: true,
-      cell: (vote) =>
-        h("a", { href: `#/proposals/${vote.proposal}` }, vote.title || `${vote.proposal.slice(0, 8)}…`),
-    },
-    { head: "Vote", cell: (vote) => supportMark(vote.support) },
-    { head: "Votes", number: true, cell: (vote) => amount(vote.weight_wei) },
-    { head: "When", cell: (vote) => when(vote.at) },
-  ];
-  return table("Your votes", columns, votes, {
-    key: ({ proposal }) => proposal,
-    empty: "You have not voted yet.",
-  });
+const VOTE_COLUMNS = [
+  {
+    head: "Proposal",
+    isWide: true,
+    cell: ({ proposal, title }) =>
+      html`<a href="#/proposals/${proposal}">${title || `${proposal.slice(0, 8)}…`}</a>`,
+  },
+  { head: "Vote", cell: ({ support }) => html`<${SupportMark} support=${support} />` },
+  { head: "Votes", isNumber: true, cell: (vote) => html`<${Amount} wei=${vote.weight_wei} />` },
+  { head: "When", cell: ({ at }) => html`<${Moment} at=${at} />` },
+];
+
+function VoteTable({ votes }) {
+  return html`
+    <${Table}
+      caption="Your votes"
+      columns=${VOTE_COLUMNS}
+      rows=${votes}
+      getKey=${({ proposal }) => proposal}
+      empty="You have not voted yet."
+    />
+  `;
 }

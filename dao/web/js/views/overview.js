@@ -1,117 +1,149 @@
-/** The first view: the running rounds live, the tasks, the treasury, the newest proposals. */
+/** Shows the running rounds live, the treasury, the tasks, the newest proposals and payments. */
 
 import { get } from "../api.js";
-import { h } from "../dom.js";
-import { count, several } from "../format.js";
-import { amount, button, figures, notice, rest, section, table, when, who } from "../parts.js";
-import { list as proposalTable } from "../proposals.js";
-import { live, phase, progress } from "../rounds.js";
-import { state } from "../state.js";
+import { Address } from "../components/address.js";
+import { Amount, Figure, Figures, MoreInApi, Moment, Notice, Section } from "../components/parts.js";
+import { ProposalTable } from "../components/proposal_table.js";
+import { describeProgress, LiveRound, PhaseMark } from "../components/rounds.js";
+import { Table } from "../components/table.js";
+import { formatCount, formatPlural } from "../format.js";
+import { html } from "../html.js";
+import { useStore } from "../store.js";
 
-export const name = "overview";
-const SHOWN = 3; // running rounds
+const RUNNING = 3; // rounds that are shown live
 const PAYMENTS = 5;
+const PROPOSALS = 5;
 
 export async function load() {
   const [tasks, treasury, proposals] = await Promise.all([
     get("tasks", { limit: 20 }),
     get("treasury"),
-    get("proposals", { limit: 5 }),
+    get("proposals", { limit: PROPOSALS }),
   ]);
-  const running = tasks.items.filter((task) => !task.closed && task.last_round).slice(0, SHOWN);
-  const rounds = await Promise.all(
-    running.map((task) => get(`tasks/${task.task}/rounds/${task.last_round}`)),
-  );
-  return {
-    tasks,
-    treasury,
-    proposals,
-    running: running.map((task, index) => ({ task, round: rounds[index] })),
-  };
+  const running = tasks.items.filter((task) => !task.closed && task.last_round).slice(0, RUNNING);
+  const readRound = async (task) => ({
+    task,
+    round: await get(`tasks/${task.task}/rounds/${task.last_round}`),
+  });
+  return { tasks, treasury, proposals, running: await Promise.all(running.map(readRound)) };
 }
 
-export function render({ tasks, treasury, proposals, running }) {
-  const nodes = tasks.items.reduce((sum, task) => sum + (task.closed ? 0 : task.active_nodes), 0);
-  const open = proposals.items.filter(({ state: word }) => word === "active").length;
-  return {
-    title: "Commonweight",
-    nodes: [
-      h(
-        "div",
-        { class: "lead" },
-        h("h1", {}, "A model, trained together"),
-        h(
-          "p",
-          {},
-          "Data never leaves its owner. What each one adds is measured, and paid. The DAO decides the rest, here.",
-        ),
-      ),
-      state.network.tasks_paused && notice("The DAO has paused new tasks, members and rounds.", "warn"),
-      state.network.staking_paused && notice("The DAO has paused new stakes.", "warn"),
-      running.length
-        ? running.map(({ task, round }) => live(task, round))
-        : h("p", { class: "empty" }, "No round is running."),
-      section(
-        "Treasury",
-        figures(
-          ["Free to decide on", amount(treasury.balance_wei)],
-          ["Set aside for tasks", amount(escrow(treasury))],
-          ["Supply", amount(state.network.total_supply_wei)],
-          ["Active Supernodes", count(nodes)],
-          ["Open for votes", several(open, "proposal")],
-        ),
-      ),
-      section("Tasks", taskTable(tasks.items), rest(tasks, "tasks")),
-      section(
-        "Newest proposals",
-        proposalTable(proposals.items),
-        h(
-          "p",
-          { class: "more" },
-          h("a", { href: "#/proposals" }, "All proposals"),
-          button("Propose", { href: "#/propose", class: "button" }),
-        ),
-      ),
-      treasury.grants.length > 0 && section("Paid by the treasury lately", paymentTable(treasury.grants)),
-    ],
-  };
+export function getTitle() {
+  return "Commonweight";
 }
 
-export function concerns({ kind }) {
+export function isAffectedBy({ kind }) {
   return ["round", "task", "supernode", "proposal", "vote"].includes(kind);
 }
 
 export function announce(before, after) {
   const known = new Map(before.running.map(({ round }) => [round.task, round]));
-  return after.running.map(({ round }) => progress(known.get(round.task), round)).find(Boolean);
+  return after.running.map(({ round }) => describeProgress(known.get(round.task), round)).find(Boolean);
 }
 
-function escrow(treasury) {
-  return treasury.escrow.reduce((sum, { available_wei: wei }) => sum + BigInt(wei), 0n);
+export function View({ data: { tasks, treasury, proposals, running } }) {
+  const { network } = useStore();
+  return html`
+    <div class="lead">
+      <h1>A model, trained together</h1>
+      <p>
+        Data never leaves its owner. What each one adds is measured, and paid. The DAO decides the rest, here.
+      </p>
+    </div>
+    <${PauseNotices} network=${network} />
+    ${
+      running.length
+        ? running.map(
+            ({ task, round }) => html`<${LiveRound} key=${task.task} task=${task} round=${round} />`,
+          )
+        : html`<p class="empty">No round is running.</p>`
+    }
+    <${TreasurySection} treasury=${treasury} tasks=${tasks.items} proposals=${proposals.items} />
+    <${Section} heading="Tasks">
+      <${TaskTable} tasks=${tasks.items} />
+      <${MoreInApi} page=${tasks} noun="tasks" />
+    </${Section}>
+    <${Section} heading="Newest proposals">
+      <${ProposalTable} proposals=${proposals.items} />
+      <p class="more"><a href="#/proposals">All proposals</a><a href="#/propose" class="button">Propose</a></p>
+    </${Section}>
+    ${
+      treasury.grants.length > 0 &&
+      html`
+      <${Section} heading="Latest payments">
+        <${PaymentTable} payments=${treasury.grants} />
+      </${Section}>
+    `
+    }
+  `;
 }
 
-function paymentTable(payments) {
-  const columns = [
-    { head: "To", cell: ({ to }) => who(to) },
-    { head: "Amount", number: true, cell: (payment) => amount(payment.amount_wei) },
-    { head: "When", cell: ({ at }) => when(at) },
-  ];
-  return table("Payments, newest first", columns, payments.slice(0, PAYMENTS), {
-    key: ({ tx, to }) => tx + to,
-  });
+function PauseNotices({ network }) {
+  return [
+    network.tasks_paused && "The DAO has paused new tasks, members and rounds.",
+    network.staking_paused && "The DAO has paused new stakes.",
+  ].map((sentence) => sentence && html`<${Notice} tone="warn">${sentence}</${Notice}>`);
 }
 
-function taskTable(tasks) {
-  const columns = [
-    { head: "Task", cell: (task) => h("a", { href: `#/tasks/${task.task}` }, `Task ${task.task}`) },
-    { head: "State", cell: (task) => phase(task.closed ? "closed for good" : "open to rounds") },
-    { head: "Rounds", number: true, cell: (task) => count(task.last_round) },
-    { head: "Supernodes", number: true, cell: (task) => count(task.active_nodes) },
-    { head: "Pays each round", number: true, cell: (task) => amount(task.rules.round_budget_wei) },
-    { head: "Left to pay", number: true, cell: (task) => amount(task.available_wei) },
-  ];
-  return table("Tasks", columns, tasks, {
-    key: ({ task }) => task,
-    empty: "The DAO has no task yet; propose one.",
-  });
+function TreasurySection({ treasury, tasks, proposals }) {
+  const { network } = useStore();
+  const escrow = treasury.escrow.reduce((sum, { available_wei: wei }) => sum + BigInt(wei), 0n);
+  const nodes = tasks.reduce((sum, task) => sum + (task.closed ? 0 : task.active_nodes), 0);
+  const open = proposals.filter(({ state }) => state === "active").length;
+  return html`
+    <${Section} heading="Treasury">
+      <${Figures}>
+        <${Figure} name="Free to decide on"><${Amount} wei=${treasury.balance_wei} /></${Figure}>
+        <${Figure} name="Set aside for tasks"><${Amount} wei=${escrow} /></${Figure}>
+        <${Figure} name="Supply"><${Amount} wei=${network.total_supply_wei} /></${Figure}>
+        <${Figure} name="Active Supernodes">${formatCount(nodes)}</${Figure}>
+        <${Figure} name="Open for votes">${formatPlural(open, "proposal")}</${Figure}>
+      </${Figures}>
+    </${Section}>
+  `;
+}
+
+const TASK_COLUMNS = [
+  { head: "Task", cell: ({ task }) => html`<a href="#/tasks/${task}">Task ${task}</a>` },
+  {
+    head: "State",
+    cell: ({ closed }) => html`<${PhaseMark} phase=${closed ? "closed for good" : "open to rounds"} />`,
+  },
+  { head: "Rounds", isNumber: true, cell: (task) => formatCount(task.last_round) },
+  { head: "Supernodes", isNumber: true, cell: (task) => formatCount(task.active_nodes) },
+  {
+    head: "Pays each round",
+    isNumber: true,
+    cell: ({ rules }) => html`<${Amount} wei=${rules.round_budget_wei} />`,
+  },
+  { head: "Left to pay", isNumber: true, cell: (task) => html`<${Amount} wei=${task.available_wei} />` },
+];
+
+function TaskTable({ tasks }) {
+  return html`
+    <${Table}
+      caption="Tasks"
+      columns=${TASK_COLUMNS}
+      rows=${tasks}
+      getKey=${({ task }) => task}
+      empty="The DAO has no task yet; propose one."
+    />
+  `;
+}
+
+const PAYMENT_COLUMNS = [
+  { head: "To", cell: ({ to }) => html`<${Address} address=${to} />` },
+  { head: "Amount", isNumber: true, cell: ({ amount_wei: wei }) => html`<${Amount} wei=${wei} />` },
+  { head: "When", cell: ({ at }) => html`<${Moment} at=${at} />` },
+];
+
+function PaymentTable({ payments }) {
+  return html`
+    <${Table}
+      caption="Payments, newest first"
+      columns=${PAYMENT_COLUMNS}
+      rows=${payments.slice(0, PAYMENTS)}
+      getKey=${({ tx, to }) => tx + to}
+    />
+  `;
 }

@@ -1,17 +1,20 @@
-/** One proposal: what would be done, how the votes stand, who voted why, and what the reader can do now. */
+/** Shows one proposal: its actions, how the votes stand, who voted why, what the member can do now. */
 
 import { get } from "../api.js";
-import { h } from "../dom.js";
-import { todo } from "../todo.js";
-import { amount, figures, rest, section, table, when, who } from "../parts.js";
-import { stateMark, supportMark, tally, timing, titleOf } from "../proposals.js";
-import { state } from "../state.js";
+import { Address } from "../components/address.js";
+import { TimeBar } from "../components/countdown.js";
+import { MemberPart } from "../components/member_part.js";
+import { Amount, ExactList, Figure, Figures, MoreInApi, Moment, Section } from "../components/parts.js";
+import { getProposalTitle, NextTime, StateMark } from "../components/proposal_table.js";
+import { Table } from "../components/table.js";
+import { FullTally, SupportMark } from "../components/tally.js";
+import { html } from "../html.js";
+import { getState } from "../store.js";
 
-export const name = "proposal";
 const VOTES = 50;
 
 export async function load(id) {
-  const me = state.session?.address;
+  const me = getState().session?.address;
   const [proposal, votes, voter] = await Promise.all([
     get(`proposals/${id}`),
     get(`proposals/${id}/votes`, { limit: VOTES }),
@@ -20,112 +23,117 @@ export async function load(id) {
   return { proposal, votes, voter };
 }
 
-export function render({ proposal, votes, voter }) {
-  const title = titleOf(proposal);
-  return {
-    title,
-    nodes: [
-      h("p", { class: "kicker" }, h("a", { href: "#/proposals" }, "Proposals")),
-      h("h1", {}, title),
-      h(
-        "p",
-        { class: "byline" },
-        stateMark(proposal.state),
-        " by ",
-        who(proposal.proposer),
-        h("span", {}, "proposed ", when(proposal.created_at)),
-      ),
-      h(
-        "div",
-        { class: "columns" },
-        h(
-          "div",
-          {},
-          body(proposal),
-          section("What would be done", actions(proposal.actions)),
-          section("Votes", voteTable(votes)),
-        ),
-        h("div", { class: "side" }, standing(proposal), todo(proposal, voter)),
-      ),
-    ],
-  };
+export function getTitle({ proposal }) {
+  return getProposalTitle(proposal);
 }
 
-export function concerns(event, id) {
-  return event.proposal === id || (event.kind === "account" && event.address === state.session?.address);
+export function isAffectedBy(event, id) {
+  const isMine = event.kind === "account" && event.address === getState().session?.address;
+  return event.proposal === id || isMine;
 }
 
 export function announce({ proposal: before }, { proposal: after }) {
   if (before.state !== after.state) return `The proposal is ${after.state}.`;
-  const cast = ({ for_wei, against_wei, abstain_wei }) => `${for_wei} ${against_wei} ${abstain_wei}`;
-  return cast(before) === cast(after) ? null : "A vote was counted.";
+  const listVotes = ({ for_wei, against_wei, abstain_wei }) => `${for_wei} ${against_wei} ${abstain_wei}`;
+  return listVotes(before) === listVotes(after) ? null : "A vote was counted.";
 }
 
-function body({ description, title }) {
-  const text = title && description.startsWith(title) ? description.slice(title.length).trim() : description;
-  return text.replace(`# ${title}`, "").trim()
-    ? h("div", { class: "prose" }, text.replace(`# ${title}`, "").trim())
-    : null;
+export function View({ data: { proposal, votes, voter } }) {
+  return html`
+    <p class="kicker"><a href="#/proposals">Proposals</a></p>
+    <h1>${getProposalTitle(proposal)}</h1>
+    <p class="byline">
+      <${StateMark} state=${proposal.state} />${" by "}<${Address} address=${proposal.proposer} />
+      <span>proposed <${Moment} at=${proposal.created_at} /></span>
+    </p>
+    <div class="columns">
+      <div>
+        <${Description} proposal=${proposal} />
+        <${Section} heading="What would be done"><${ActionList} actions=${proposal.actions} /></${Section}>
+        <${Section} heading="Votes">
+          <${VoteTable} votes=${votes.items} />
+          <${MoreInApi} page=${votes} noun="votes" />
+        </${Section}>
+      </div>
+      <div class="side">
+        <${Standing} proposal=${proposal} />
+        <${MemberPart} proposal=${proposal} voter=${voter} />
+      </div>
+    </div>
+  `;
 }
 
-function actions(list) {
-  if (!list.length) return h("p", { class: "empty" }, "Nothing on chain: it asks for an opinion.");
-  return h(
-    "ol",
-    { class: "actions" },
-    list.map((action) =>
-      h(
-        "li",
-        {},
-        h("p", {}, action.words),
-        h(
-          "details",
-          {},
-          h("summary", {}, "Exactly"),
-          h(
-            "dl",
-            { class: "exact" },
-            h("div", {}, h("dt", {}, "Contract"), h("dd", {}, h("code", {}, action.target))),
-            h("div", {}, h("dt", {}, "Ether"), h("dd", {}, `${action.value_wei} wei`)),
-            h("div", {}, h("dt", {}, "Data"), h("dd", {}, h("code", {}, action.calldata))),
-          ),
-        ),
-      ),
-    ),
-  );
+/** The text of a proposal without its title, which stands above it. */
+function Description({ proposal: { description, title } }) {
+  const text = title && description.startsWith(title) ? description.slice(title.length) : description;
+  const body = text.replace(`# ${title}`, "").trim();
+  return body ? html`<div class="prose">${body}</div>` : null;
 }
 
-function standing(proposal) {
-  const { state: word, starts_at: starts, ends_at: ends } = proposal;
-  return h(
-    "section",
-    { class: "card", "aria-labelledby": "standing" },
-    h("h2", { id: "standing" }, "How it stands"),
-    tally(proposal, { full: true }),
-    h("p", { class: "left" }, timing(proposal)),
-    word === "active" && h("time-bar", { model: { from: starts, until: ends, label: "Voting time passed" } }),
-    figures(
-      [word === "pending" ? "Voting begins" : "Voting began", when(starts)],
-      ["Voting ends", when(ends)],
-      proposal.eta && ["Executable from", when(proposal.eta)],
-    ),
-  );
+function ActionList({ actions }) {
+  if (!actions.length) return html`<p class="empty">Nothing on chain: the proposal asks for an opinion.</p>`;
+  return html`
+    <ol class="actions">
+      ${actions.map(
+        ({ words, target, value_wei: wei, calldata }) => html`
+          <li>
+            <p>${words}</p>
+            <details>
+              <summary>Exactly</summary>
+              <${ExactList}
+                values=${[
+                  ["Contract", target],
+                  ["Ether", `${wei} wei`, false],
+                  ["Data", calldata],
+                ]}
+              />
+            </details>
+          </li>
+        `,
+      )}
+    </ol>
+  `;
 }
 
-function voteTable(page) {
-  const columns = [
-    { head: "Who", cell: (vote) => who(vote.voter) },
-    { head: "Vote", cell: (vote) => supportMark(vote.support) },
-    { head: "Votes", number: true, cell: (vote) => amount(vote.weight_wei) },
-    {
-      head: "Reason",
-      wide: true,
-      cell: (vote) => (vote.reason ? h("q", {}, vote.reason) : h("span", { class: "soft" }, "none given")),
-    },
-    { head: "When", cell: (vote) => when(vote.at) },
-  ];
-  return [
-    table("Votes", columns, page.items, { key: ({ voter }) => voter, empty: "Nobody has voted yet." }),
-    rest(page, "votes"),
-  ];
+function Standing({ proposal }) {
+  const { state, starts_at: starts, ends_at: ends, eta } = proposal;
+  return html`
+    <section class="card" aria-labelledby="standing">
+      <h2 id="standing">How it stands</h2>
+      <${FullTally} proposal=${proposal} />
+      <p class="left"><${NextTime} proposal=${proposal} /></p>
+      ${state === "active" && html`<${TimeBar} from=${starts} until=${ends} label="Voting time passed" />`}
+      <${Figures}>
+        <${Figure} name=${state === "pending" ? "Voting begins" : "Voting began"}>
+          <${Moment} at=${starts} />
+        </${Figure}>
+        <${Figure} name="Voting ends"><${Moment} at=${ends} /></${Figure}>
+        ${eta && html`<${Figure} name="Executable from"><${Moment} at=${eta} /></${Figure}>`}
+      </${Figures}>
+    </section>
+  `;
+}
+
+const VOTE_COLUMNS = [
+  { head: "Who", cell: ({ voter }) => html`<${Address} address=${voter} />` },
+  { head: "Vote", cell: ({ support }) => html`<${SupportMark} support=${support} />` },
+  { head: "Votes", isNumber: true, cell: (vote) => html`<${Amount} wei=${vote.weight_wei} />` },
+  {
+    head: "Reason",
+    isWide: true,
+    cell: ({ reason }) => (reason ? html`<q>${reason}</q>` : html`<span class="soft">none given</span>`),
+  },
+  { head: "When", cell: ({ at }) => html`<${Moment} at=${at} />` },
+];
+
+function VoteTable({ votes }) {
+  return html`
+    <${Table}
+      caption="Votes"
+      columns=${VOTE_COLUMNS}
+      rows=${votes}
+      getKey=${({ voter }) => voter}
+      empty="Nobody has voted yet."
+    />
+  `;
 }

@@ -1,57 +1,56 @@
-/** All proposals, newest first, by state. */
+/** Lists all proposals, newest first, by their state. */
 
 import { get } from "../api.js";
-import { h } from "../dom.js";
-import { button } from "../parts.js";
-import { list } from "../proposals.js";
+import { ProposalTable } from "../components/proposal_table.js";
+import { html } from "../html.js";
+import { refreshPage } from "../page_loader.js";
+import { getState, update, useStore } from "../store.js";
 
-export const name = "proposals";
 const PAGE = 25;
 const STATES = ["active", "pending", "succeeded", "queued", "executed", "defeated", "canceled"];
 
-let wanted = null; // state
-let shown = PAGE;
-
 export async function load() {
+  const { state, limit } = getState().proposalFilter;
   const items = [];
   let cursor = null;
   do {
-    const page = await get("proposals", { state: wanted, cursor, limit: PAGE });
+    const page = await get("proposals", { state, cursor, limit: PAGE });
     items.push(...page.items);
     cursor = page.next;
-  } while (cursor && items.length < shown);
-  return { items, more: cursor !== null };
+  } while (cursor && items.length < limit);
+  return { items, state, hasMore: cursor !== null };
 }
 
-export function render({ items, more }) {
-  const choice = h(
-    "select",
-    { id: "state", onchange: ({ target }) => again({ state: target.value || null }) },
-    h("option", { value: "" }, "all states"),
-    STATES.map((word) => h("option", { value: word }, word)),
-  );
-  return {
-    title: "Proposals",
-    nodes: [
-      h(
-        "div",
-        { class: "heading" },
-        h("h1", {}, "Proposals"),
-        button("Propose", { href: "#/propose", class: "button" }),
-      ),
-      h("p", { class: "filter" }, h("label", { for: "state" }, "Show "), choice),
-      list(items, wanted ? `No proposal is ${wanted}.` : undefined),
-      more && button("Show more", { class: "plain", onclick: () => again({ count: shown + PAGE }) }),
-    ],
-  };
+export function getTitle() {
+  return "Proposals";
 }
 
-export function concerns({ kind }) {
+export function isAffectedBy({ kind }) {
   return kind === "proposal" || kind === "vote";
 }
 
-function again({ state = wanted, count = PAGE }) {
-  wanted = state;
-  shown = count;
-  dispatchEvent(new Event("refresh"));
+function changeFilter(change) {
+  update({ proposalFilter: { ...getState().proposalFilter, ...change } });
+  refreshPage();
+}
+
+export function View({ data: { items, state, hasMore } }) {
+  const { proposalFilter } = useStore();
+  const select = ({ target }) => changeFilter({ state: target.value || null, limit: PAGE });
+  const showMore = () => changeFilter({ limit: proposalFilter.limit + PAGE });
+  return html`
+    <div class="heading">
+      <h1>Proposals</h1>
+      <a href="#/propose" class="button">Propose</a>
+    </div>
+    <p class="filter">
+      <label for="state">${"Show "}</label>
+      <select id="state" value=${proposalFilter.state ?? ""} onChange=${select}>
+        <option value="">all states</option>
+        ${STATES.map((word) => html`<option key=${word} value=${word}>${word}</option>`)}
+      </select>
+    </p>
+    <${ProposalTable} proposals=${items} empty=${state ? `No proposal is ${state}.` : undefined} />
+    ${hasMore && html`<button type="button" class="plain" onClick=${showMore}>Show more</button>`}
+  `;
 }

@@ -1,187 +1,153 @@
-/** Makes a proposal: a form for what it does, and beside it what would be executed, as the API sees it now. */
+/** Makes a proposal: a form, and beside it what would be executed, as the API sees it now. */
 
-import { act } from "../act.js";
 import { get } from "../api.js";
-import { h } from "../dom.js";
-import { draft, forget, keep } from "../drafts.js";
-import { fields } from "../fields.js";
-import { fieldsOf, KINDS } from "../kinds.js";
-import { amount, button } from "../parts.js";
-import { shown as previewed, update as preview } from "../preview.js";
-import { state } from "../state.js";
+import { ActionForm } from "../components/action_form.js";
+import { Amount, Notice } from "../components/parts.js";
+import { Preview } from "../components/preview.js";
+import { forgetDraft, useDraft } from "../drafts.js";
+import { readFields } from "../forms/fields.js";
+import { readSchema } from "../forms/schema.js";
+import { html } from "../html.js";
+import { getState, useStore } from "../store.js";
+import { transact } from "../transact.js";
 
-export const name = "propose";
 const KEY = "proposal";
 const EMPTY = { title: "", description: "", actions: [{ id: 1, kind: "create_task", values: {} }] };
 
 export async function load() {
-  const me = state.session?.address;
-  const [tasks, account] = await Promise.all([
+  const me = getState().session?.address;
+  const [tasks, account, schema] = await Promise.all([
     get("tasks", { limit: 100 }),
     me ? get(`accounts/${me}`) : null,
+    readSchema(),
   ]);
-  preview(draft(KEY, EMPTY));
-  return { tasks: tasks.items, account };
+  return { tasks: tasks.items, account, schema };
 }
 
-export function render({ tasks, account }) {
-  const now = draft(KEY, EMPTY);
-  return {
-    title: "Propose",
-    nodes: [
-      h("p", { class: "kicker" }, h("a", { href: "#/proposals" }, "Proposals")),
-      h("h1", {}, "Propose"),
-      entry(account),
-      h("div", { class: "columns" }, form(now, tasks), h("div", { class: "side" }, previewed())),
-    ],
-  };
+export function getTitle() {
+  return "Propose";
 }
 
-export function concerns({ kind }) {
+export function isAffectedBy({ kind }) {
   return kind === "account" || kind === "task";
 }
 
-function entry(account) {
-  const needed = state.network.governance.threshold_wei;
-  if (account && BigInt(account.votes_wei) < BigInt(needed)) {
-    return h(
-      "p",
-      { class: "notice warn" },
-      "To propose you need votes of ",
-      amount(needed),
-      "; you have ",
-      amount(account.votes_wei),
-      ". Delegate to yourself under your account.",
-    );
+export function View({ data: { tasks, account, schema } }) {
+  const [draft, setDraft] = useDraft(KEY, EMPTY);
+  const startAnew = () => {
+    setDraft(EMPTY);
+    forgetDraft(KEY);
+    document.getElementById("main").focus({ preventScroll: true });
+    scrollTo(0, 0);
+  };
+  return html`
+    <p class="kicker"><a href="#/proposals">Proposals</a></p>
+    <h1>Propose</h1>
+    <${Threshold} account=${account} />
+    <div class="columns">
+      <${ProposalForm}
+        draft=${draft}
+        onChange=${setDraft}
+        onClear=${startAnew}
+        tasks=${tasks}
+        schema=${schema}
+      />
+      <div class="side"><${Preview} draft=${draft} schema=${schema} /></div>
+    </div>
+  `;
+}
+
+/** Says how many votes a proposer needs, and whether the member has them. */
+function Threshold({ account }) {
+  const { threshold_wei: needed } = useStore().network.governance;
+  if (!account || BigInt(account.votes_wei) >= BigInt(needed)) {
+    return html`
+      <p class="soft">
+        To propose you need votes of <${Amount} wei=${needed} />. What you type stays in this tab until it is
+        proposed.
+      </p>
+    `;
   }
-  return h(
-    "p",
-    { class: "soft" },
-    "Whoever has votes of ",
-    amount(needed),
-    " can propose. What you type stays in this tab until it is proposed.",
-  );
+  return html`
+    <${Notice} tone="warn">
+      To propose you need votes of <${Amount} wei=${needed} />; you have <${Amount} wei=${account.votes_wei} />.${" "}
+      Delegate to yourself under your account.
+    </${Notice}>
+  `;
 }
 
-/** Changes the draft by `edit`; draws the form anew when its shape has changed. */
-function change(edit, shape = false) {
-  const now = draft(KEY, structuredClone(EMPTY));
-  edit(now);
-  keep(KEY, now);
-  preview(now);
-  if (shape) dispatchEvent(new Event("redraw"));
+function ProposalForm({ draft, onChange, onClear, tasks, schema }) {
+  const { title, description, actions } = draft;
+  const change = (part) => onChange({ ...draft, ...part });
+  const changeAction = (action) =>
+    change({ actions: actions.map((other) => (other.id === action.id ? action : other)) });
+  const removeAction = (id) => change({ actions: actions.filter((action) => action.id !== id) });
+  const addAction = () => {
+    const id = 1 + Math.max(...actions.map((action) => action.id));
+    change({ actions: [...actions, { id, kind: "grant", values: {} }] });
+  };
+  const isAlone = actions.length === 1;
+  return html`
+    <form class="propose" autocomplete="off" onSubmit=${(event) => submit(event, draft, schema)}>
+      <label for="title">Title</label>
+      <input
+        id="title"
+        required
+        maxlength=${schema.titleLength}
+        value=${title}
+        onInput=${({ target }) => change({ title: target.value })}
+      />
+      <label for="description">Why</label>
+      <textarea
+        id="description"
+        rows="5"
+        maxlength=${schema.descriptionLength}
+        value=${description}
+        onInput=${({ target }) => change({ description: target.value })}
+      />
+      ${actions.map(
+        (action, index) => html`
+          <${ActionForm}
+            key=${action.id}
+            action=${action}
+            legend=${isAlone ? "What would be done" : `Action ${index + 1}`}
+            tasks=${tasks}
+            schema=${schema}
+            onChange=${changeAction}
+            onRemove=${isAlone ? null : () => removeAction(action.id)}
+          />
+        `,
+      )}
+      <menu>
+        ${
+          actions.length < schema.actions &&
+          html`<button type="button" class="plain" onClick=${addAction}>Add another action</button>`
+        }
+        <button type="button" class="plain" onClick=${onClear}>Start anew</button>
+      </menu>
+      <menu><button type="submit" class="main">Propose</button></menu>
+    </form>
+  `;
 }
 
-function form({ title, description, actions }, tasks) {
-  return h(
-    "form",
-    { class: "propose", onsubmit: submit, autocomplete: "off" },
-    h("label", { for: "title" }, "Title"),
-    h("input", {
-      id: "title",
-      required: true,
-      maxlength: 120,
-      value: title,
-      oninput: ({ target }) => change((now) => (now.title = target.value)),
-    }),
-    h("label", { for: "description" }, "Why"),
-    h(
-      "textarea",
-      {
-        id: "description",
-        rows: 5,
-        maxlength: 8000,
-        oninput: ({ target }) => change((now) => (now.description = target.value)),
-      },
-      description,
-    ),
-    actions.map((action, index) => one(action, index, actions.length, tasks)),
-    h(
-      "menu",
-      {},
-      button("Add another action", { class: "plain", onclick: add }),
-      button("Start anew", { class: "plain", onclick: anew }),
-    ),
-    h("menu", {}, button("Propose", { type: "submit", class: "main" })),
-  );
-}
-
-function one(action, index, sum, tasks) {
-  const { id, kind } = action;
-  const edit = (field, text) =>
-    change((now) => (now.actions.find((other) => other.id === id).values[field] = text));
-  const fill = (values) =>
-    change((now) => {
-      const mine = now.actions.find((other) => other.id === id);
-      mine.values = { ...mine.values, ...values };
-      mine.version = (mine.version ?? 0) + 1;
-    }, true);
-  return h(
-    "fieldset",
-    { class: "action", "data-key": `action-${id}` },
-    h("legend", {}, sum > 1 ? `Action ${index + 1}` : "What would be done"),
-    h("label", { for: `kind-${id}`, class: "unseen" }, "Kind of action"),
-    h(
-      "select",
-      {
-        id: `kind-${id}`,
-        onchange: ({ target }) =>
-          change(
-            (now) =>
-              Object.assign(
-                now.actions.find((other) => other.id === id),
-                { kind: target.value, values: {} },
-              ),
-            true,
-          ),
-      },
-      Object.entries(KINDS).map(([value, { label }]) =>
-        h("option", { value, selected: value === kind }, label),
-      ),
-    ),
-    h(
-      "div",
-      { "data-key": `fields-${id}-${kind}-${action.version ?? 0}` },
-      fields(action, tasks, edit, fill),
-    ),
-    sum > 1 &&
-      button("Remove this action", {
-        class: "plain",
-        onclick: () => change((now) => (now.actions = now.actions.filter((other) => other.id !== id)), true),
-      }),
-  );
-}
-
-function add() {
-  change(
-    (now) =>
-      now.actions.push({ id: 1 + Math.max(...now.actions.map(({ id }) => id)), kind: "grant", values: {} }),
-    true,
-  );
-}
-
-function anew() {
-  forget(KEY);
-  dispatchEvent(new Event("renew"));
-}
-
-async function submit(event) {
+async function submit(event, { title, description, actions }, schema) {
   event.preventDefault();
-  const { title, description, actions } = draft(KEY, EMPTY);
-  const read = actions.map((action) => ({ kind: action.kind, ...fieldsOf(action) }));
-  const missing = read.find((action) => action.missing);
-  if (missing) return event.target.querySelector(":invalid, [aria-invalid]")?.focus();
-  const done = await act({
+  const forms = actions.map((action) => ({ kind: action.kind, ...readFields(action, schema) }));
+  if (forms.some((form) => form.missing)) {
+    event.target.querySelector(":invalid, [aria-invalid]")?.focus();
+    return;
+  }
+  const prepared = await transact({
     name: `Propose “${title}”`,
     prepare: "propose",
-    body: { title, description, actions: read },
+    body: { title, description, actions: forms },
     relay: ({ typed_data: [{ message }], proposal }, signature) => ({
       ...proposal,
       proposer: message.proposer,
       signature,
     }),
   });
-  if (!done) return;
-  forget(KEY);
-  location.hash = `#/proposals/${done.proposal_id}`;
+  if (!prepared) return;
+  forgetDraft(KEY);
+  location.hash = `#/proposals/${prepared.proposal_id}`;
 }

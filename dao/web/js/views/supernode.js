@@ -1,120 +1,127 @@
-/** One Supernode over time: stake, scores, rewards, and the reason for each round's. */
+/** Shows one Supernode over time: its stake, scores and rewards, and the reason for each round's. */
 
-import { act } from "../act.js";
 import { get } from "../api.js";
-import { chart } from "../chart.js";
-import { h } from "../dom.js";
-import { change, count, same, short } from "../format.js";
-import { amount, button, figures, section, table, when } from "../parts.js";
-import { status } from "../rounds.js";
-import { state, symbol } from "../state.js";
-import { score } from "./task.js";
+import { Chart } from "../components/chart.js";
+import { Amount, Figure, Figures, Moment, Section } from "../components/parts.js";
+import { Score, StatusMark } from "../components/rounds.js";
+import { Table } from "../components/table.js";
+import { formatChange, formatCount, isSameAddress, shorten } from "../format.js";
+import { html } from "../html.js";
+import { getSymbol, useStore } from "../store.js";
+import { transact } from "../transact.js";
 
-export const name = "supernode";
 const ROUNDS = 100;
 
 export async function load(operator) {
   const supernode = await get(`supernodes/${operator}`);
-  const histories = await Promise.all(
-    supernode.tasks.map(({ task }) => get(`tasks/${task}/supernodes/${operator}/history`, { limit: ROUNDS })),
-  );
-  return {
-    supernode,
-    histories: histories.map(({ items }) => items.toSorted((one, other) => one.round - other.round)),
+  const readHistory = async ({ task }) => {
+    const { items } = await get(`tasks/${task}/supernodes/${operator}/history`, { limit: ROUNDS });
+    return items.toSorted((one, other) => one.round - other.round);
   };
+  return { supernode, histories: await Promise.all(supernode.tasks.map(readHistory)) };
 }
 
-export function render({ supernode, histories }) {
-  const title = `Supernode ${short(supernode.operator)}`;
-  return {
-    title,
-    nodes: [
-      h("p", { class: "kicker" }, h("a", { href: "#/" }, "Overview")),
-      h("h1", {}, title),
-      h(
-        "p",
-        { class: "byline" },
-        "Operator ",
-        h("code", {}, supernode.operator),
-        " of owner ",
-        h("code", {}, supernode.owner),
-      ),
-      figures(
-        ["Stake", amount(supernode.stake_wei)],
-        ["Tasks", count(supernode.tasks.length)],
-        BigInt(supernode.unbonding_wei) > 0n && [
-          "Leaving",
-          amount(supernode.unbonding_wei),
-          ["can be withdrawn from ", when(supernode.release_at)],
-        ],
-        BigInt(supernode.slashed_wei) > 0n && ["Lost to slashing", amount(supernode.slashed_wei)],
-      ),
-      supernode.tasks.map((one, index) => history(supernode, one, histories[index])),
-      !supernode.tasks.length && h("p", { class: "empty" }, "It takes part in no task."),
-    ],
-  };
+export function getTitle({ supernode }) {
+  return `Supernode ${shorten(supernode.operator)}`;
 }
 
-export function concerns({ kind, address }, operator) {
-  return kind === "round" || kind === "account" || (Boolean(address) && same(address, operator));
+export function isAffectedBy({ kind, address }, operator) {
+  return kind === "round" || kind === "account" || (Boolean(address) && isSameAddress(address, operator));
 }
 
-function history(supernode, { task, earned_wei: earned, claimable_wei: claimable }, rows) {
-  const mine = state.session?.address === supernode.owner && BigInt(claimable) > 0n;
-  const x = rows.map(({ round }) => round);
-  return section(
-    `In task ${task}`,
-    figures(["Earned", amount(earned)], ["Can be claimed", amount(claimable)]),
-    mine &&
-      h(
-        "p",
-        {},
-        button("Claim", {
-          class: "main",
-          onclick: () => act({ name: `Claim from task ${task}`, prepare: "claim", body: { task } }),
-        }),
-      ),
-    h(
-      "div",
-      { class: "charts" },
-      chart({
-        label: `Score in task ${task}`,
-        unit: "loss",
-        bars: true,
-        x,
-        series: [
-          {
-            label: "Score",
-            values: rows.map(({ score_micro: micros }) => (micros === null ? null : micros / 1e6)),
-          },
-        ],
-        format: (value) => change(Math.round(value * 1e6)),
-      }),
-      chart({
-        label: `Reward in task ${task}`,
-        unit: symbol(),
-        bars: true,
-        x,
-        series: [
-          {
-            label: "Reward",
-            values: rows.map(({ reward_wei: wei }) => (wei === null ? null : Number(wei) / 1e18)),
-          },
-        ],
-        format: (value) => String(Number(value.toPrecision(4))),
-      }),
-    ),
-    table(
-      `Rounds of task ${task}, newest first`,
-      [
-        { head: "Round", cell: ({ round }) => h("a", { href: `#/tasks/${task}` }, count(round)) },
-        { head: "Status", cell: (row) => status(row.status) },
-        { head: "Score", number: true, cell: score },
-        { head: "Reward", number: true, cell: (row) => amount(row.reward_wei) },
-        { head: "Why", wide: true, cell: ({ reason }) => h("span", { class: "why" }, reason) },
-      ],
-      rows.toReversed(),
-      { key: ({ round }) => round, empty: "No round yet." },
-    ),
-  );
+export function View({ data }) {
+  const { supernode, histories } = data;
+  const { tasks, owner, operator } = supernode;
+  return html`
+    <p class="kicker"><a href="#/">Overview</a></p>
+    <h1>${getTitle(data)}</h1>
+    <p class="byline">${"Operator "}<code>${operator}</code>${" of owner "}<code>${owner}</code></p>
+    <${StakeFigures} supernode=${supernode} />
+    ${tasks.map(
+      (task, index) => html`
+        <${History} key=${task.task} owner=${owner} task=${task} rounds=${histories[index]} />
+      `,
+    )}
+    ${!tasks.length && html`<p class="empty">It takes part in no task.</p>`}
+  `;
+}
+
+function StakeFigures({ supernode }) {
+  const release = html`can be withdrawn from <${Moment} at=${supernode.release_at} />`;
+  return html`
+    <${Figures}>
+      <${Figure} name="Stake"><${Amount} wei=${supernode.stake_wei} /></${Figure}>
+      <${Figure} name="Tasks">${formatCount(supernode.tasks.length)}</${Figure}>
+      ${
+        BigInt(supernode.unbonding_wei) > 0n &&
+        html`<${Figure} name="Leaving" note=${release}><${Amount} wei=${supernode.unbonding_wei} /></${Figure}>`
+      }
+      ${
+        BigInt(supernode.slashed_wei) > 0n &&
+        html`<${Figure} name="Lost to slashing"><${Amount} wei=${supernode.slashed_wei} /></${Figure}>`
+      }
+    </${Figures}>
+  `;
+}
+
+const COLUMNS = [
+  { head: "Round", cell: ({ task, round }) => html`<a href="#/tasks/${task}">${formatCount(round)}</a>` },
+  { head: "Status", cell: ({ status }) => html`<${StatusMark} status=${status} />` },
+  { head: "Score", isNumber: true, cell: (row) => html`<${Score} micros=${row.score_micro} />` },
+  { head: "Reward", isNumber: true, cell: (row) => html`<${Amount} wei=${row.reward_wei} />` },
+  { head: "Why", isWide: true, cell: ({ reason }) => html`<span class="why">${reason}</span>` },
+];
+
+function History({ owner, task: { task, earned_wei: earned, claimable_wei: claimable }, rounds }) {
+  const { session } = useStore();
+  const canClaim = session?.address === owner && BigInt(claimable) > 0n;
+  const claim = () => transact({ name: `Claim from task ${task}`, prepare: "claim", body: { task } });
+  return html`
+    <${Section} heading="In task ${task}">
+      <${Figures}>
+        <${Figure} name="Earned"><${Amount} wei=${earned} /></${Figure}>
+        <${Figure} name="Can be claimed"><${Amount} wei=${claimable} /></${Figure}>
+      </${Figures}>
+      ${canClaim && html`<p><button type="button" class="main" onClick=${claim}>Claim</button></p>`}
+      <div class="charts">
+        <${ScoreChart} task=${task} rounds=${rounds} />
+        <${RewardChart} task=${task} rounds=${rounds} />
+      </div>
+      <${Table}
+        caption="Rounds of task ${task}, newest first"
+        columns=${COLUMNS}
+        rows=${rounds.toReversed().map((row) => ({ ...row, task }))}
+        getKey=${({ round }) => round}
+        empty="No round yet."
+      />
+    </${Section}>
+  `;
+}
+
+function ScoreChart({ task, rounds }) {
+  const scores = rounds.map(({ score_micro: micros }) => (micros === null ? null : micros / 1e6));
+  return html`
+    <${Chart}
+      label="Score in task ${task}"
+      unit="loss"
+      hasBars
+      x=${rounds.map(({ round }) => round)}
+      series=${[{ label: "Score", values: scores }]}
+      format=${(value) => formatChange(Math.round(value * 1e6))}
+    />
+  `;
+}
+
+function RewardChart({ task, rounds }) {
+  const rewards = rounds.map(({ reward_wei: wei }) => (wei === null ? null : Number(wei) / 1e18));
+  return html`
+    <${Chart}
+      label="Reward in task ${task}"
+      unit=${getSymbol()}
+      hasBars
+      x=${rounds.map(({ round }) => round)}
+      series=${[{ label: "Reward", values: rewards }]}
+      format=${(value) => String(Number(value.toPrecision(4)))}
+    />
+  `;
 }

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import { ISupernodeRegistry } from "../interfaces/ISupernodeRegistry.sol";
+import { ITasks } from "../interfaces/ITasks.sol";
+
+/// @title The rules for rules: what a task's rules may be, and how they may change
+/// @notice A stateless part of the TrainingCoordinator, which creates it, at an address of its own: so the coordinator
+/// keeps room below the limit on a contract's size. Each function reverts with `BadRules`, naming the rule at fault.
+contract RuleBook {
+    uint256 private constant MAX_COMMITS = 1 << 20; // leaves of the tree of commits
+    uint256 private constant MAX_SHARDS = 1 << 16;
+    uint256 private constant MAX_DEPTH = 24;
+    uint256 private constant LAST_CODEC = 1;
+
+    ISupernodeRegistry private immutable _registry;
+
+    /// @param registry stakes of Supernodes and Superlinks
+    constructor(ISupernodeRegistry registry) {
+        _registry = registry;
+    }
+
+    /// @notice Checks that a task may have these rules.
+    /// @param r the rules
+    function check(ITasks.TaskRules calldata r) public view {
+        _rule(r.superlink != address(0), "superlink");
+        _rule(r.commitPeriod != 0, "commitPeriod");
+        _rule(r.revealPeriod != 0, "revealPeriod");
+        _rule(r.resultPeriod != 0, "resultPeriod");
+        _rule(r.challengePeriod != 0, "challengePeriod");
+        _rule(r.resolvePeriod != 0, "resolvePeriod");
+        // a Superlink can always wait until no forced commit may follow
+        uint256 untilResult = uint256(r.revealPeriod) + r.resultPeriod;
+        _rule(r.forcePeriod != 0 && r.forcePeriod <= untilResult, "forcePeriod");
+        // the stake behind a fault can still be slashed when the round is decided: stake may begin to leave as the
+        // round opens, and commits may close until somebody aborts, which anyone may from then on
+        uint256 untilClosed = uint256(r.commitPeriod) + r.resultPeriod;
+        uint256 untilDecided = untilClosed + untilResult + r.challengePeriod + r.resolvePeriod;
+        _rule(_registry.unbondingPeriod() > untilDecided, "unbondingPeriod");
+        _rule(r.quorum != 0 && r.quorum <= MAX_COMMITS, "quorum");
+        _rule(r.shards != 0 && r.shards <= MAX_SHARDS, "shards");
+        _rule(r.bodyDepth != 0 && r.bodyDepth <= MAX_DEPTH, "bodyDepth");
+        _rule(r.codec <= LAST_CODEC, "codec");
+        _rule(r.minStake != 0 && r.minStake >= _registry.minimumStake(), "minStake");
+        _rule(r.maxStake >= r.minStake, "maxStake");
+        _rule(r.roundBudget != 0, "roundBudget");
+        // without a bond, anyone could freeze every result for nothing
+        _rule(r.challengeBond != 0, "challengeBond");
+        _rule(r.appHash != 0, "appHash");
+        _rule(r.baseModel != 0, "baseModel");
+        _rule(r.validationRoot != 0, "validationRoot");
+    }
+
+    /// @notice Checks that a task's rules may change so: the rules that models, updates and proofs are made by stay,
+    /// and so does the rule of who may join. The Superlink changes by a call of its own, so that a decision on other
+    /// rules cannot bring back a Superlink that was replaced.
+    /// @param from the task's rules
+    /// @param to the rules that replace them
+    function checkChange(ITasks.TaskRules calldata from, ITasks.TaskRules calldata to) external view {
+        _rule(to.superlink == from.superlink, "superlink");
+        _rule(to.shards == from.shards, "shards");
+        _rule(to.bodyDepth == from.bodyDepth, "bodyDepth");
+        _rule(to.codec == from.codec, "codec");
+        _rule(to.admittedOnly == from.admittedOnly, "admittedOnly");
+        _rule(to.appHash == from.appHash, "appHash");
+        _rule(to.baseModel == from.baseModel, "baseModel");
+        _rule(to.validationRoot == from.validationRoot, "validationRoot");
+        check(to);
+    }
+
+    function _rule(bool holds, string memory what) private pure {
+        if (!holds) revert ITasks.BadRules(what);
+    }
+}

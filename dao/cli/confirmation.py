@@ -1,0 +1,49 @@
+"""Shows a member what is about to be signed, and asks for consent."""
+
+import select
+import signal
+import sys
+from collections.abc import Iterable
+from typing import NoReturn
+
+import typer
+
+from dao.cli.output import printable
+from dao.core.errors import ConfigError
+
+_POLL = 0.1  # seconds between checks for Ctrl-C while nothing is typed
+
+
+def require_consent(words: Iterable[str], yes: bool) -> None:
+    """Print what is about to be signed, and ask unless `yes`; ConfigError without a terminal, Abort for a no."""
+    for line in words:
+        typer.echo(printable(line), err=True)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError("nothing was signed: expected --yes, or a terminal to ask at")
+    # the event loop would heed Ctrl-C only once there is an answer
+    before = signal.signal(signal.SIGINT, _stop)
+    try:
+        if not _ask("Sign this? [y/N]: "):
+            raise typer.Abort
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _ask(question: str) -> bool:
+    """Ask until the answer is yes or no; the end of the input, and an empty line, are no."""
+    answers = {"y": True, "yes": True, "n": False, "no": False, "": False}
+    while True:
+        typer.echo(question, nl=False, err=True)
+        # a Ctrl-C just before a read that blocks would be heeded only after it
+        while not select.select([sys.stdin], [], [], _POLL)[0]:
+            pass
+        answer = sys.stdin.readline().strip().lower()
+        if answer in answers:
+            return answers[answer]
+
+
+def _stop(*_: object) -> NoReturn:
+    typer.echo("\ndao: stopped; nothing was signed", err=True)
+    raise typer.Exit(130)

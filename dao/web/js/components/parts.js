@@ -1,0 +1,86 @@
+/** Draws the small parts of every view: amounts, times, marks, figures, sections, notices. */
+
+import { formatCount, formatMoment, formatTokens } from "../format.js";
+import { html } from "../html.js";
+import { useStore } from "../store.js";
+
+/** A dash where there is no value. */
+export function Nothing() {
+  return html`<span class="soft">–</span>`;
+}
+
+/** An amount of tokens; all of its wei when pointed at. */
+export function Amount({ wei }) {
+  const { network } = useStore();
+  if (wei === null || wei === undefined) return html`<${Nothing} />`;
+  const unit = ` ${network?.symbol ?? "tokens"}`;
+  return html`
+    <span class="number" title="${wei} wei">${formatTokens(wei)}<span class="unit">${unit}</span></span>
+  `;
+}
+
+/** A time of the chain. */
+export function Moment({ at }) {
+  if (!at) return html`<${Nothing} />`;
+  return html`<time datetime=${new Date(at * 1000).toISOString()}>${formatMoment(at)}</time>`;
+}
+
+/** A word with a colour and a shape: `tone` is good, bad, warn, busy or plain. */
+export function Mark({ tone = "plain", children }) {
+  return html`<span class="mark ${tone}">${children}</span>`;
+}
+
+/** A sentence or two that ask for attention. */
+export function Notice({ tone = "plain", children }) {
+  return html`<p class="notice ${tone}">${children}</p>`;
+}
+
+/** A list of Figures, side by side. */
+export function Figures({ children }) {
+  return html`<dl class="figures">${children}</dl>`;
+}
+
+/** A value under its name, with a note below where there is one. */
+export function Figure({ name, note = null, children }) {
+  return html`
+    <div>
+      <dt>${name}</dt>
+      <dd>${children}${note && html`<small>${note}</small>`}</dd>
+    </div>
+  `;
+}
+
+/** Exact values under their names: `values` are [name, value], or [name, value, isCode = true]. */
+export function ExactList({ values }) {
+  return html`
+    <dl class="exact">
+      ${values.map(
+        ([name, value, isCode = true]) => html`
+          <div key=${name}>
+            <dt>${name}</dt>
+            <dd>${isCode ? html`<code>${value}</code>` : value}</dd>
+          </div>
+        `,
+      )}
+    </dl>
+  `;
+}
+
+/** A section under a heading of its own. */
+export function Section({ heading, children }) {
+  const id = `h-${heading.toLowerCase().replace(/[^a-z0-9]+/g, "-")}`;
+  return html`
+    <section aria-labelledby=${id}>
+      <h2 id=${id}>${heading}</h2>
+      ${children}
+    </section>
+  `;
+}
+
+/** Says that a list is longer than what is shown of it; `noun` as in "votes". */
+export function MoreInApi({ page, noun }) {
+  if (!page.next) return null;
+  return html`
+    <p class="soft small">The first ${formatCount(page.items.length)} ${noun}; the API lists all.</p>
+  `;
+}

@@ -1,0 +1,89 @@
+"""The API's description is one that clients can be generated from."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from dao.api.application import create_app
+from dao.api.dependencies import Dependencies
+from dao.api.http.rate_limits import Rate, RateLimiter
+from dao.api.settings import ApiSettings
+
+METHODS = ("get", "post")
+
+
+class Nothing:
+    """As much of a service as its description needs."""
+
+    settings = ApiSettings.model_construct(home=None)  # type: ignore[arg-type]
+    secure = False
+
+    class metrics:  # noqa: N801
+        observe = None
+
+    def make_limiter(self, _: float) -> RateLimiter:
+        return RateLimiter(Rate(1, 1))
+
+
+@pytest.fixture(scope="module")
+def description() -> Any:
+    return create_app(cast("Dependencies", Nothing()), {}).openapi()
+
+
+def operations(description: Any) -> Iterator[tuple[str, Any]]:
+    for path, found in description["paths"].items():
+        for method in METHODS:
+            if method in found:
+                yield f"{method} {path}", found[method]
+
+
+def references(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for inner in value.values():
+            yield from references(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from references(inner)
+
+
+def test_description__each_reference__leads_to_a_model_and_each_model_is_used(description: Any) -> None:
+    models = {f"#/components/schemas/{name}" for name in description["components"]["schemas"]}
+    assert set(references(description)) == models
+
+
+def test_description__each_operation__has_a_name_of_its_own_and_says_what_it_does(description: Any) -> None:
+    names = [operation["operationId"] for _, operation in operations(description)]
+    assert len(set(names)) == len(names)
+    for name, operation in operations(description):
+        assert operation["operationId"].isidentifier(), name
+        assert operation["description"].endswith("."), name
+        assert operation["tags"], name
+
+
+def test_description__each_error__is_a_problem_and_each_route_may_be_asked_too_often(
+    description: Any,
+) -> None:
+    problem = {"$ref": "#/components/schemas/ProblemBody"}
+    for name, operation in operations(description):
+        assert "429" in operation["responses"], name
+        for status, answer in operation["responses"].items():
+            if status >= "400":
+                assert answer["content"] == {"application/problem+json": {"schema": problem}}, (name, status)
+
+
+def test_description__each_read_of_the_index__has_a_model_a_tag_and_a_304(description: Any) -> None:
+    apart = ("/auth/", "/relay/", "/health", "/metrics", "/events")
+    for name, operation in operations(description):
+        if name.startswith("get ") and not any(part in name for part in apart):
+            good = operation["responses"]["200"]
+            assert "ETag" in good["headers"], name
+            model = good["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+            fields = description["components"]["schemas"][model]["properties"]
+            assert "as_of" in fields, name
+            assert "304" in operation["responses"], name
+            if "/list_" in f"/{operation['operationId']}":
+                assert {"items", "next"} <= set(fields), name
+                assert {"cursor", "limit"} <= {given["name"] for given in operation["parameters"]}, name

@@ -1,0 +1,63 @@
+"""The relayer's jobs survive restarts; a nonce is spent once."""
+
+import sqlite3
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dao.api.relay.relay_jobs import DAY, JobState, NonceSpace, RelayJob, RelayJobs
+from dao.chain.contracts import Call
+from dao.core.types import Address, Wei
+
+SIGNER = Address(bytes([1] * 20))
+CALL = Call(Address(bytes([2] * 20)), b"data", "vote")
+
+
+def job(nonce: int = 0, data: bytes = b"data", cost: int = 5) -> RelayJob:
+    return RelayJob.make(NonceSpace.GOVERNOR, SIGNER, nonce, replace(CALL, data=data), Wei(cost))
+
+
+def test_relay_jobs__opened_again__the_same_jobs(tmp_path: Path) -> None:
+    jobs = RelayJobs(tmp_path / "relay.db")
+    first, second = jobs.add(job(0)), jobs.add(job(1, b"other"))
+    jobs.record_hash(first, "0xaa")
+    jobs.record_hash(first, "0xbb")  # the first stays
+    mined = replace(first, state=JobState.MINED, mined_hash="0xbb", block=7, cost=Wei(3), first_hash="0xaa")
+    jobs.settle(mined)
+    jobs.close()
+    again = RelayJobs(tmp_path / "relay.db")
+    assert again.list_pending() == [second]
+    assert again.find(first.id) == again.find("0xaa") == again.find("0xbb") == mined
+    assert again.find("0xcc") is None
+    assert again.sum_costs(0) == 3 + 5
+    assert again.list_pending_nonces(NonceSpace.GOVERNOR, SIGNER) == [1]
+    again.close()
+
+
+def test_add__a_nonce_twice__refused_unless_the_first_failed(tmp_path: Path) -> None:
+    jobs = RelayJobs(tmp_path / "relay.db")
+    first = jobs.add(job(0))
+    with pytest.raises(sqlite3.IntegrityError):
+        jobs.add(job(0, b"other"))
+    failed = replace(first, state=JobState.FAILED, detail="no", error="Nope", args={"a": "1"})
+    jobs.settle(failed)
+    assert jobs.find_active(NonceSpace.GOVERNOR, SIGNER, 0) is None
+    assert jobs.find(first.id) == failed
+    second = jobs.add(job(0))
+    assert jobs.find(first.id) == second
+    assert jobs.count(SIGNER, time.time() - DAY) == 2
+    jobs.close()
+
+
+def test_relay_jobs__old_jobs__forgotten(tmp_path: Path) -> None:
+    jobs = RelayJobs(tmp_path / "relay.db")
+    old = jobs.add(replace(job(0), created=time.time() - 31 * DAY))
+    jobs.settle(replace(old, state=JobState.MINED))
+    waiting = jobs.add(replace(job(1), created=time.time() - 31 * DAY))
+    jobs.close()
+    again = RelayJobs(tmp_path / "relay.db")
+    assert again.find(old.id) is None
+    assert again.list_pending() == [waiting]
+    again.close()
