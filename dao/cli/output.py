@@ -12,7 +12,6 @@ from structlog.typing import Processor
 
 from dao.chain.deploy import TOKEN
 from dao.core.errors import ConfigError
-from dao.core.formats.reasons import format_tokens
 from dao.core.types import Wei, hex_of
 
 
