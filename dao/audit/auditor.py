@@ -49,7 +49,7 @@ async def audit(
     chain: Chain,
     source: Source,
     task: TaskId,
-    round_: RoundId,
+    round_id: RoundId,
     python: Path,
     limit: float = 600.0,
     evaluator: GradientClient | None = None,
@@ -61,7 +61,7 @@ async def audit(
     is yielded, made or not.
     """
     with tempfile.TemporaryDirectory(prefix="audit-") as folder:
-        auditor = _Auditor(chain, source, task, round_, Path(folder), evaluator)
+        auditor = _Auditor(chain, source, task, round_id, Path(folder), evaluator)
         try:
             async for check in auditor.run(python, limit):
                 yield check
@@ -75,11 +75,11 @@ class _Auditor:
         chain: Chain,
         source: Source,
         task: TaskId,
-        round_: RoundId,
+        round_id: RoundId,
         scratch: Path,
         evaluator: GradientClient | None,
     ) -> None:
-        self._chain, self._source, self._task, self._round = chain, source, task, round_
+        self._chain, self._source, self._task, self._round = chain, source, task, round_id
         self._scratch, self._given = scratch, evaluator
         self._record: Evidence | None = None
         self._manifest: Manifest | None = None

@@ -57,30 +57,30 @@ def has_result(state: RoundState) -> bool:
     return state.posted_at > 0
 
 
-async def read_record(chain: Chain, task: TaskId, round_: RoundId) -> Evidence:
+async def read_record(chain: Chain, task: TaskId, round_id: RoundId) -> Evidence:
     """Read all that the chain says of a round; Missing when it has no result, ChainError when the chain's node fails."""
     at, coordinator, history = chain.final(), Coordinator(chain), RoundReader(chain, task)
     rules, state, events = await asyncio.gather(
-        coordinator.rules_of_round(task, round_, at),
-        coordinator.round_of(task, round_, at),
-        history.events_of(round_, at),
+        coordinator.rules_of_round(task, round_id, at),
+        coordinator.round_of(task, round_id, at),
+        history.events_of(round_id, at),
     )
     if not has_result(state) and events.posted is None:
-        raise Missing(f"round {round_}: is {state.phase.name.lower()} and has no result to audit")
+        raise Missing(f"round {round_id}: is {state.phase.name.lower()} and has no result to audit")
     if events.closed is None or events.posted is None:
-        raise Missing(f"round {round_}: {HIDDEN.format('the events of its closing and result')}")
+        raise Missing(f"round {round_id}: {HIDDEN.format('the events of its closing and result')}")
     members, forced, contested = await asyncio.gather(
         history.members_of(events.opened, at),
-        coordinator.forced_hash_of(task, round_, at),
-        coordinator.contested_count_of(task, round_, at),
+        coordinator.forced_hash_of(task, round_id, at),
+        coordinator.contested_count_of(task, round_id, at),
     )
     if len(members) != state.eligible:
         shown = f"who had joined ({len(members)} of {state.eligible})"
-        raise Missing(f"round {round_}: {HIDDEN.format(shown)}")
+        raise Missing(f"round {round_id}: {HIDDEN.format(shown)}")
     if compute_forced_hash(events.forced) != forced:
-        raise Missing(f"round {round_}: {HIDDEN.format('its forced commits')}")
+        raise Missing(f"round {round_id}: {HIDDEN.format('its forced commits')}")
     if contested > len(events.contests):
-        raise Missing(f"round {round_}: {HIDDEN.format('what was forced after its result')}")
+        raise Missing(f"round {round_id}: {HIDDEN.format('what was forced after its result')}")
     parent = None
     if state.parent:
         posted = (await history.events_of(state.parent, at)).posted
@@ -96,7 +96,7 @@ async def read_record(chain: Chain, task: TaskId, round_: RoundId) -> Evidence:
         domain=chain.domain,
         distributor=chain.deployment.distributor,
         task=task,
-        round=round_,
+        round=round_id,
         rules=rules,
         state=state,
         events=events,

@@ -14,109 +14,109 @@ from dao.core.types import Digest, Phase, RoundState, Rules, Timestamp, Wei
 UNDECIDED = (Phase.OPEN, Phase.CLOSED, Phase.POSTED, Phase.FROZEN)
 
 
-def compute_commit_deadline(rules: Rules, round_: RoundState) -> Timestamp:
+def compute_commit_deadline(rules: Rules, state: RoundState) -> Timestamp:
     """First second too late to commit, and first to close whatever the number of commits."""
-    return Timestamp(round_.opened_at + rules.commit_period)
+    return Timestamp(state.opened_at + rules.commit_period)
 
 
-def compute_force_deadline(rules: Rules, round_: RoundState) -> Timestamp:
+def compute_force_deadline(rules: Rules, state: RoundState) -> Timestamp:
     """First second too late for a forced commit to a closed round."""
-    return Timestamp(round_.closed_at + rules.force_period)
+    return Timestamp(state.closed_at + rules.force_period)
 
 
-def compute_reveal_deadline(rules: Rules, round_: RoundState) -> Timestamp:
+def compute_reveal_deadline(rules: Rules, state: RoundState) -> Timestamp:
     """First second too late to reveal, and first to post a result that lacks reveals."""
-    return Timestamp(round_.closed_at + rules.reveal_period)
+    return Timestamp(state.closed_at + rules.reveal_period)
 
 
-def compute_result_deadline(rules: Rules, round_: RoundState) -> Timestamp:
+def compute_result_deadline(rules: Rules, state: RoundState) -> Timestamp:
     """Last second in which the result may be posted."""
-    return Timestamp(compute_reveal_deadline(rules, round_) + rules.result_period)
+    return Timestamp(compute_reveal_deadline(rules, state) + rules.result_period)
 
 
-def compute_earliest_abort(rules: Rules, round_: RoundState, *, by_superlink: bool = False) -> Timestamp:
+def compute_earliest_abort(rules: Rules, state: RoundState, *, by_superlink: bool = False) -> Timestamp:
     """First second in which an open or closed round may be aborted while its parent stands."""
-    if round_.phase is Phase.CLOSED:
-        return Timestamp(compute_result_deadline(rules, round_) + 1)
-    return Timestamp(compute_commit_deadline(rules, round_) + (0 if by_superlink else rules.result_period))
+    if state.phase is Phase.CLOSED:
+        return Timestamp(compute_result_deadline(rules, state) + 1)
+    return Timestamp(compute_commit_deadline(rules, state) + (0 if by_superlink else rules.result_period))
 
 
-def compute_challenge_deadline(rules: Rules, round_: RoundState) -> Timestamp:
+def compute_challenge_deadline(rules: Rules, state: RoundState) -> Timestamp:
     """First second too late to challenge."""
-    return Timestamp(round_.posted_at + rules.challenge_period)
+    return Timestamp(state.posted_at + rules.challenge_period)
 
 
-def compute_resolve_deadline(rules: Rules, round_: RoundState) -> Timestamp:
+def compute_resolve_deadline(rules: Rules, state: RoundState) -> Timestamp:
     """First second too late to resolve a frozen round, and first to void it."""
-    return Timestamp(round_.posted_at + rules.resolve_period)
+    return Timestamp(state.posted_at + rules.resolve_period)
 
 
-def compute_earliest_finalize(rules: Rules, round_: RoundState) -> Timestamp:
+def compute_earliest_finalize(rules: Rules, state: RoundState) -> Timestamp:
     """First second in which the round may be finalized."""
-    return max(compute_challenge_deadline(rules, round_), compute_force_deadline(rules, round_))
+    return max(compute_challenge_deadline(rules, state), compute_force_deadline(rules, state))
 
 
-def is_commit_time(rules: Rules, round_: RoundState, now: Timestamp) -> bool:
+def is_commit_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
     """Whether a commit to the Superlink is in time."""
-    return round_.phase is Phase.OPEN and now < compute_commit_deadline(rules, round_)
+    return state.phase is Phase.OPEN and now < compute_commit_deadline(rules, state)
 
 
-def is_force_time(rules: Rules, round_: RoundState, now: Timestamp) -> bool:
+def is_force_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
     """Whether the chain takes a forced commit; once the result is posted, it contests it."""
-    if round_.phase is Phase.OPEN:
-        return now < compute_commit_deadline(rules, round_)
-    return round_.phase in UNDECIDED and now < compute_force_deadline(rules, round_)
+    if state.phase is Phase.OPEN:
+        return now < compute_commit_deadline(rules, state)
+    return state.phase in UNDECIDED and now < compute_force_deadline(rules, state)
 
 
-def is_reveal_time(rules: Rules, round_: RoundState, now: Timestamp) -> bool:
+def is_reveal_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
     """Whether a reveal is in time."""
-    return round_.phase is Phase.CLOSED and now < compute_reveal_deadline(rules, round_)
+    return state.phase is Phase.CLOSED and now < compute_reveal_deadline(rules, state)
 
 
-def is_close_time(rules: Rules, round_: RoundState, commits: int, now: Timestamp) -> bool:
+def is_close_time(rules: Rules, state: RoundState, commits: int, now: Timestamp) -> bool:
     """Whether commits may be closed with `commits` of them, forced ones included."""
-    if round_.phase is not Phase.OPEN or not rules.quorum <= commits <= round_.eligible:
+    if state.phase is not Phase.OPEN or not rules.quorum <= commits <= state.eligible:
         return False
-    return commits == round_.eligible or now >= compute_commit_deadline(rules, round_)
+    return commits == state.eligible or now >= compute_commit_deadline(rules, state)
 
 
-def is_result_time(rules: Rules, round_: RoundState, revealed: int, forced: int, now: Timestamp) -> bool:
+def is_result_time(rules: Rules, state: RoundState, revealed: int, forced: int, now: Timestamp) -> bool:
     """Whether a result may be posted when content of `revealed` commits arrived and `forced` are forced ones."""
-    total = round_.commits + forced
-    if round_.phase is not Phase.CLOSED or revealed > total or now > compute_result_deadline(rules, round_):
+    total = state.commits + forced
+    if state.phase is not Phase.CLOSED or revealed > total or now > compute_result_deadline(rules, state):
         return False
-    return revealed == total or now >= compute_reveal_deadline(rules, round_)
+    return revealed == total or now >= compute_reveal_deadline(rules, state)
 
 
-def is_challenge_time(rules: Rules, round_: RoundState, now: Timestamp) -> bool:
+def is_challenge_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
     """Whether a posted round may be challenged."""
-    return round_.phase is Phase.POSTED and now < compute_challenge_deadline(rules, round_)
+    return state.phase is Phase.POSTED and now < compute_challenge_deadline(rules, state)
 
 
-def is_resolve_time(rules: Rules, round_: RoundState, now: Timestamp) -> bool:
+def is_resolve_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
     """Whether a frozen round may be resolved."""
-    return round_.phase is Phase.FROZEN and now < compute_resolve_deadline(rules, round_)
+    return state.phase is Phase.FROZEN and now < compute_resolve_deadline(rules, state)
 
 
-def is_finalize_time(rules: Rules, round_: RoundState, now: Timestamp) -> bool:
+def is_finalize_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
     """Whether an uncontested round with a final parent may be finalized."""
-    return round_.phase is Phase.POSTED and now >= compute_earliest_finalize(rules, round_)
+    return state.phase is Phase.POSTED and now >= compute_earliest_finalize(rules, state)
 
 
-def is_abort_time(rules: Rules, round_: RoundState, now: Timestamp, *, by_superlink: bool = False) -> bool:
+def is_abort_time(rules: Rules, state: RoundState, now: Timestamp, *, by_superlink: bool = False) -> bool:
     """Whether the round may be aborted while its parent stands (at any time before its result, once that is void)."""
-    if round_.phase not in (Phase.OPEN, Phase.CLOSED):
+    if state.phase not in (Phase.OPEN, Phase.CLOSED):
         return False
-    return now >= compute_earliest_abort(rules, round_, by_superlink=by_superlink)
+    return now >= compute_earliest_abort(rules, state, by_superlink=by_superlink)
 
 
 def is_void_time(
-    rules: Rules, round_: RoundState, now: Timestamp, contested_at: Timestamp | None = None
+    rules: Rules, state: RoundState, now: Timestamp, contested_at: Timestamp | None = None
 ) -> bool:
     """Whether a round may be voided: unresolved, or contested at `contested_at` and never dismissed."""
-    if round_.phase not in (Phase.POSTED, Phase.FROZEN):
+    if state.phase not in (Phase.POSTED, Phase.FROZEN):
         return False
-    unresolved = round_.phase is Phase.FROZEN and now >= compute_resolve_deadline(rules, round_)
+    unresolved = state.phase is Phase.FROZEN and now >= compute_resolve_deadline(rules, state)
     return unresolved or (contested_at is not None and now >= contested_at + rules.challenge_period)
 
 

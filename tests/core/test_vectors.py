@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,16 @@ from eth_abi.abi import encode
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 
+from dao.chain.signer import recover
+from dao.core.constants import SHARDS_DEPTH
+from dao.core.formats.address import address_of
+from dao.core.formats.cid import Cid
+from dao.core.formats.signed_messages import compute_commit_digest
+from dao.core.merkle import verify
+from dao.core.round_machine import draw_shard
+from dao.core.types import Digest, Domain
 from tests.vectors import make
+from tests.vectors.play_round import play
 
 VECTORS = Path(make.__file__).parent
 ROOT = VECTORS.parents[1]
@@ -41,7 +51,7 @@ def check_rewards(rewards: Any) -> None:
 def test_vectors__committed_files__are_what_the_script_writes(tmp_path: Path) -> None:
     make.write(tmp_path)
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["commitments.json", "messages.json", "rewards.json", "rounds.json"]
+    assert names == ["commitments.json", "messages.json", "rewards.json", "round.json", "rounds.json"]
     for name in names:
         assert (tmp_path / name).read_bytes() == (VECTORS / name).read_bytes(), f"{name}: run the script"
 
@@ -99,3 +109,33 @@ def test_vectors__rounds__deadlines_add_up() -> None:
         assert row["resolve_deadline"] == row["frozen_at"] + rules["resolve_period"]
         assert (closed < commit_end) is row["early"]
         assert closed <= posted <= result_end
+
+
+def test_vectors__round__played_from_its_bytes_gives_its_outcome() -> None:
+    assert play(vector("round")) == vector("round")["outcome"]
+
+
+def test_vectors__round__has_a_node_of_each_kind_and_a_debt_carried() -> None:
+    round_2 = vector("round")
+    manifest = round_2["outcome"]["manifest"]
+    statuses = [node["status"] for node in manifest["nodes"]]
+    assert Counter(statuses) == {"ok": 3, "clipped": 1, "gated": 1, "invalid": 1, "withheld": 1}
+    owed = {account["owner"]: int(account["debt"]) for account in round_2["parent"]["accounts"]}
+    (debtor,) = [node for node in manifest["nodes"] if owed.get(node["owner"], 0)]
+    assert int(debtor["debt"]) == owed[debtor["owner"]] - debtor["score"] > 0
+    assert [node["forced"] for node in manifest["nodes"]].count(True) == 1
+
+
+def test_vectors__round__commits_are_signed_and_the_shard_is_drawn_and_proven() -> None:
+    stated = vector("round")["inputs"]
+    domain = Domain(stated["chain_id"], address_of(stated["coordinator"]))
+    for commit in stated["commits"]:
+        node, bound = address_of(commit["node"]), Digest(raw(commit["commitment"]))
+        signed = compute_commit_digest(domain, stated["task"], stated["round"], node, bound)
+        assert recover(signed, raw(commit["signature"])) == node
+    shard, rules = stated["shard"], stated["rules"]
+    used = vector("round")["parent"]["used_shards"]
+    assert shard["index"] == draw_shard(Digest(raw(stated["seed"])), rules["shards"], used)
+    proof = [raw(sibling) for sibling in shard["proof"]]
+    leaf = Cid.parse(shard["cid"]).digest
+    assert verify(Digest(raw(rules["validation_root"])), leaf, shard["index"], proof, SHARDS_DEPTH)

@@ -5,9 +5,7 @@ Deterministic: the same arguments give the same bytes. tests/core checks each ag
 
 import argparse
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
-from hashlib import sha256
 from pathlib import Path
 
 from dao.core import round_machine
@@ -31,29 +29,12 @@ from dao.core.types import (
     Wei,
     hex_of,
 )
+from tests.vectors.dice import Dice
+from tests.vectors.make_round import make_round
 
 CHAIN_ID = 31337
 DISTRIBUTOR = "0x5fbdb2315678afecb367f032d93f642f64180aa3"
 COMMITTED_ROWS = 500
-
-
-class Dice:
-    """Numbers that are the same on every machine and release: sha256 of a name and a counter."""
-
-    def __init__(self, name: str) -> None:
-        self._blocks: Iterator[bytes] = (sha256(f"{name} {i}".encode()).digest() for i in range(2**32))
-
-    def digest(self) -> Digest:
-        return Digest(next(self._blocks))
-
-    def address(self) -> Address:
-        return Address(next(self._blocks)[:20])
-
-    def below(self, stop: int) -> int:
-        return int.from_bytes(next(self._blocks), "big") % stop
-
-    def between(self, low: int, high: int) -> int:
-        return low + self.below(high - low + 1)
 
 
 def rewards(rows: int, chain_id: int, distributor: Address) -> dict[str, object]:
@@ -216,6 +197,7 @@ def write(
         "commitments": commitments(),
         "messages": messages(),
         "rounds": round_deadlines(),
+        "round": make_round(),
     }
     for name, content in files.items():
         (out / f"{name}.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")

@@ -25,20 +25,20 @@ TYPES: Mapping[str, tuple[tuple[str, str], ...]] = {
 
 
 def compute_commit_digest(
-    domain: Domain, task: TaskId, round_: RoundId, node: Address, commitment: Digest
+    domain: Domain, task: TaskId, round_id: RoundId, node: Address, commitment: Digest
 ) -> Digest:
     """What an operator signs to commit."""
     return compute_digest(
-        "Commit", domain, {"task": task, "round": round_, "node": node, "commitment": commitment}
+        "Commit", domain, {"task": task, "round": round_id, "node": node, "commitment": commitment}
     )
 
 
 def compute_receipt_digest(
-    domain: Domain, task: TaskId, round_: RoundId, node: Address, commitment: Digest
+    domain: Domain, task: TaskId, round_id: RoundId, node: Address, commitment: Digest
 ) -> Digest:
     """What a Superlink signs when it has taken a commit."""
     return compute_digest(
-        "Receipt", domain, {"task": task, "round": round_, "node": node, "commitment": commitment}
+        "Receipt", domain, {"task": task, "round": round_id, "node": node, "commitment": commitment}
     )
 
 
