@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.live import Live
 
 from dao.cli import options
-from dao.cli.options import OUT, DemoNodesOption
+from dao.cli.options import JSON_FILE, DemoNodesOption
 from dao.cli.output import require_writable
 from dao.core.errors import ConfigError
 from dao.demo.demo_network import open_demo_network
@@ -35,7 +35,7 @@ def command(
         bool,
         typer.Option("--with-ipfs", help="Give each daemon an IPFS node, and exchange content over these."),
     ] = False,
-    out: Annotated[Path | None, OUT] = None,
+    json: Annotated[Path | None, JSON_FILE] = None,
     keep: Annotated[
         bool,
         typer.Option("--keep", help="Stay up, serve the members' page, and say how to join and to vote."),
@@ -49,10 +49,10 @@ def command(
     They train a digit classifier on real images, commit, reveal, are scored and paid; every round is audited, and the
     owners claim. Two have good data, one a tenth of it, one 40% wrong labels, one trains nothing and sends noise.
 
-    Example: dao demo --rounds 3 --out results.json
+    Example: dao demo --rounds 3 --json results.json
     """
     console = Console()
-    require_writable(out, "--out")
+    require_writable(json, "--json")
     with ExitStack() as stack:
         if home is not None and home.exists():
             raise ConfigError(f"--home {home}: expected a folder that does not exist yet")
@@ -67,8 +67,8 @@ def command(
             plot = Path.cwd() / "commonweight-demo.png"
             write_plot(state, plot)
             console.print(f"plot: {plot}")
-            if out:
-                write_json(state, out)
+            if json:
+                write_json(state, json)
 
         try:
             asyncio.run(_play(nodes, rounds, with_ipfs, folder, console, report, keep=keep))

@@ -21,7 +21,7 @@ from dao.app.preflight import try_loss
 from dao.app.shards import read_shards
 from dao.chain.signer import Signer
 from dao.cli import options
-from dao.cli.options import OUT, AppPythonOption, DemoNodesOption
+from dao.cli.options import JSON_FILE, AppPythonOption, DemoNodesOption
 from dao.cli.output import require_writable
 from dao.core.errors import ConfigError
 from dao.core.formats.layout import Model, compute_model_size, write_model
@@ -62,7 +62,7 @@ def command(
         Path | None, typer.Option(help="Data on which the app's metrics() are taken after each round.")
     ] = None,
     app_python: AppPythonOption = None,
-    out: Annotated[Path | None, OUT] = None,
+    json: Annotated[Path | None, JSON_FILE] = None,
     plot: Annotated[Path | None, typer.Option(help="Write accuracy and earnings as a PNG.")] = None,
 ) -> None:
     """Train together on this machine, without a chain: what would each contributor earn?
@@ -75,7 +75,7 @@ def command(
     Example: dao simulate --rounds 3 --plot earned.png
     Example: dao simulate --app tumour --data a.csv --data b.csv --shards shards --test test.csv
     """
-    require_writable(out, "--out")
+    require_writable(json, "--json")
     require_writable(plot, "--plot")
     if plot is not None and plot.suffix.lower() != ".png":
         raise ConfigError(f"--plot {plot}: expected a name that ends in .png")
@@ -83,8 +83,8 @@ def command(
         inputs = _select_inputs(nodes, app, data or [], shards, test, app_python, Path(folder))
         state = asyncio.run(_simulate(inputs, rounds, Path(folder), Console()))
     Console().print(render_summary(state))
-    if out:
-        write_json(state, out)
+    if json:
+        write_json(state, json)
     if plot:
         write_plot(state, plot)
 

@@ -19,7 +19,7 @@ async def test_superlink__the_port_is_taken__refused_before_the_chain_is_asked(t
     with socket.create_server(("127.0.0.1", 0)) as other:
         listen = f"127.0.0.1:{other.getsockname()[1]}"
         settings = SuperlinkSettings.load(
-            tmp_path, task=1, chain={"url": "ws://127.0.0.1:9"}, shards=tmp_path, listen=listen
+            tmp_path, task=1, chain={"rpc": "ws://127.0.0.1:9"}, shards=tmp_path, listen=listen
         )
         with pytest.raises(ConfigError, match="cannot be listened at: Address already in use"):
             async with open_superlink(settings, Signer.ephemeral()):

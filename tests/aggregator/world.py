@@ -129,7 +129,7 @@ class World:
         self.network.deployment.save(deployment)
         settings: dict[str, Any] = {
             "task": self.task,
-            "chain": {"url": self.network.anvil.ws, "deployment": deployment},
+            "chain": {"rpc": self.network.anvil.ws, "deployment": deployment},
             "shards": self.assignment.shards,
             "stores": (self.assignment.store,),
             "listen": "127.0.0.1:0",
@@ -139,7 +139,7 @@ class World:
     @asynccontextmanager
     async def superlink(self, ipfs: str | None = None) -> AsyncIterator[RunningSuperlink]:
         self.network.anvil.fund(self.bonded.operator.address, 10**20)  # type: ignore[arg-type]
-        settings = self.settings(content={"kubo": ipfs})
+        settings = self.settings(content={"ipfs": ipfs})
         async with open_superlink(settings, self.bonded.operator, self.evaluator) as running:
             yield running
 

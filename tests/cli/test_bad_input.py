@@ -7,7 +7,7 @@ import pytest
 from tests.cli.command import Dao
 
 
-@pytest.mark.parametrize("words", [("simulate", "--out"), ("simulate", "--plot"), ("demo", "--out")])
+@pytest.mark.parametrize("words", [("simulate", "--json"), ("simulate", "--plot"), ("demo", "--json")])
 def test_results__a_folder_that_is_not_there__refused_before_the_work(
     dao: Dao, tmp_path: Path, words: tuple[str, str]
 ) -> None:

@@ -27,13 +27,14 @@ WITHOUT_VARIABLE = {
 }
 
 
+# `--json FILE` of a command that draws on the screen while it runs is the one exception: elsewhere `--json` prints
 def all_options() -> Iterator[tuple[str, TyperOption]]:
     for words in all_commands():
         command: Any = typer.main.get_command(command_line(words))
         for word in words:
             command = command.commands[word]
         for parameter in command.params:
-            if isinstance(parameter, TyperOption):
+            if isinstance(parameter, TyperOption) and parameter.metavar != "FILE":
                 yield " ".join(words), parameter
 
 

@@ -39,7 +39,7 @@ DAO = Path(sys.executable).parent / "dao"
 @pytest.mark.timeout(300)
 def test_simulate__three_rounds__learns_and_pays_for_worth(tmp_path: Path) -> None:
     out, plot = tmp_path / "out.json", tmp_path / "plot.png"
-    command = [str(DAO), "simulate", "--rounds", "3", "--out", str(out), "--plot", str(plot)]
+    command = [str(DAO), "simulate", "--rounds", "3", "--json", str(out), "--plot", str(plot)]
     subprocess.run(command, check=True, capture_output=True, timeout=280)
     document = json.loads(out.read_text())
     earned: dict[str, list[int]] = {}
@@ -98,7 +98,7 @@ def test_simulate__own_app_and_data__pays_who_helped(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     done = run(
         *("--app", app, "--data", files["right"], "--data", files["wrong"], "--shards", tmp_path / "shards"),
-        *("--test", files["test"], "--rounds", 2, "--out", out),
+        *("--test", files["test"], "--rounds", 2, "--json", out),
     )
     first, second = json.loads(out.read_text())["rounds"]
     earned = {node["name"]: int(node["reward_wei"]) for node in first["nodes"]}

@@ -19,7 +19,7 @@ LIMIT = 240.0
 
 def results(tmp_path: Path, *options: str) -> dict[str, Any]:
     out = tmp_path / "out.json"
-    command = [str(DAO), "demo", "--home", str(tmp_path / "home"), "--out", str(out), *options]
+    command = [str(DAO), "demo", "--home", str(tmp_path / "home"), "--json", str(out), *options]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LIMIT, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     document: dict[str, Any] = json.loads(out.read_text())
