@@ -31,7 +31,7 @@ class TaskRule:
     """A rule: a field of `Rules`.
 
     `label` names it within a sentence, and `help` says in one what it is for. `requirement` is what the contracts expect
-    of it (contracts/RuleBook.sol). `default` is that of `dao task create` in people's units; None: it has no option
+    of it (contracts/coordinator/RuleBook.sol). `default` is that of `dao task create` in people's units; None: it has no option
     of its own.
     """
 

@@ -6,7 +6,7 @@ DaoError
 ├── KeyFileError              a key file is absent, readable by others, or does not open
 ├── ChainError                the chain, or the node that speaks for it
 │   ├── RpcError              no answer, a wrong answer, another chain id, a stale head
-│   │   ├── (Answered)        the chain's node answered with an error; carries its code, reason and data
+│   │   ├── (NodeError)        the chain's node answered with an error; carries its code, reason and data
 │   │   ├── (Disconnected)    the connection to the chain's node ended
 │   │   └── (NoMoney)         an account cannot pay for a transaction
 │   ├── Reverted              a contract refused; carries its error and arguments

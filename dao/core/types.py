@@ -35,7 +35,7 @@ class Status(StrEnum):
 
 
 class Phase(IntEnum):
-    """A round's phase, numbered as in ITrainingCoordinator."""
+    """A round's phase, numbered as in IRounds."""
 
     NONE = 0
     OPEN = 1
@@ -79,7 +79,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """A task's rules (ITrainingCoordinator.TaskRules); periods in seconds, amounts in wei."""
+    """A task's rules (ITasks.TaskRules); periods in seconds, amounts in wei."""
 
     superlink: Address
     commit_period: int
@@ -105,7 +105,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """What a task has come to (ITrainingCoordinator.Task)."""
+    """What a task has come to (ITasks.Task)."""
 
     active: int
     last_round: RoundId
@@ -116,7 +116,7 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class RoundState:
-    """What a round has come to (ITrainingCoordinator.Round); a time that has not come is 0.
+    """What a round has come to (IRounds.Round); a time that has not come is 0.
 
     Until the result, the chain shows what commits were closed with (dao.core.commits.compute_closing_hash), and the result's
     hash from then on.
@@ -144,7 +144,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a Superlink states of a round (ITrainingCoordinator.Result)."""
+    """What a Superlink states of a round (IRounds.Result)."""
 
     commits_root: Digest
     inputs_root: Digest

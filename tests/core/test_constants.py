@@ -48,8 +48,8 @@ STATED = {  # how the page states each; the group is its value
 }
 IN_WORDS = {"UPDATE_DIGITS", "GRADIENT_DIGITS", "GAUSS_LEGENDRE", "MAX_INTEGER"}  # as tested below
 SOLIDITY = {  # constant of a contract and its value here
-    ("TrainingCoordinator", "MAX_WEIGHT_SUM"): constants.WEIGHT_UNITS,
-    ("TrainingCoordinator", "COMMITS_DEPTH"): constants.ROWS_DEPTH,
+    ("Rounds", "MAX_WEIGHT_SUM"): constants.WEIGHT_UNITS,
+    ("ForcedCommits", "COMMITS_DEPTH"): constants.ROWS_DEPTH,
     ("RuleBook", "MAX_COMMITS"): 1 << constants.ROWS_DEPTH,
     ("RuleBook", "MAX_SHARDS"): 1 << constants.SHARDS_DEPTH,
 }
@@ -94,13 +94,13 @@ def test_constants__stated_in_words__are_those_of_the_page() -> None:
 
 @pytest.mark.parametrize(("contract", "name"), SOLIDITY)
 def test_constant__in_a_contract__is_the_same(contract: str, name: str) -> None:
-    source = (ROOT / "contracts" / f"{contract}.sol").read_text()
+    source = (ROOT / "contracts/coordinator" / f"{contract}.sol").read_text()
     (value,) = re.findall(rf"constant {name} = ([^;]+);", source)
     assert read_value(value) == SOLIDITY[contract, name]
 
 
 def test_domain__in_the_coordinator__has_the_same_name_and_version() -> None:
-    source = (ROOT / "contracts" / "TrainingCoordinator.sol").read_text()
+    source = (ROOT / "contracts/coordinator/ForcedCommits.sol").read_text()
     assert f'EIP712("{constants.DOMAIN_NAME}", "{constants.DOMAIN_VERSION}")' in source
 
 

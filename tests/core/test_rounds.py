@@ -27,7 +27,7 @@ from dao.core.types import (
     Wei,
 )
 
-INTERFACE = Path(__file__).parents[2] / "contracts" / "interfaces" / "ITrainingCoordinator.sol"
+INTERFACES = Path(__file__).parents[2] / "contracts" / "interfaces"
 
 RULES = Rules(
     superlink=ZERO_ADDRESS,
@@ -109,7 +109,8 @@ Case = tuple[Rules, RoundState, Timestamp]
 
 
 def solidity_block(kind: str, name: str) -> str:
-    found = re.search(rf"{kind} {name} \{{(.*?)\}}", INTERFACE.read_text(), re.DOTALL)
+    text = "".join((INTERFACES / f"{stem}.sol").read_text() for stem in ("ITasks", "IRounds"))
+    found = re.search(rf"{kind} {name} \{{(.*?)\}}", text, re.DOTALL)
     assert found, name
     return re.sub(r"//[^\n]*", "", found[1])
 
