@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -134,7 +135,9 @@ def _refuse_prefix(view: memoryview, layout: Layout, codec: Codec) -> None:
     if header.get("codec") != codec.value:
         raise DecodeError(f"codec: expected {codec.value!r}, got {str(header.get('codec'))[:80]!r}")
     try:
-        found = Layout(tuple((name, tuple(shape)) for name, shape in header["tensors"]))  # type: ignore[attr-defined]
+        # one more than there should be is enough to tell, however many there are
+        rows = islice(header["tensors"], len(layout.tensors) + 1)  # type: ignore[call-overload]
+        found = Layout(tuple((name, tuple(shape)) for name, shape in rows))
     except (KeyError, TypeError, ValueError):
         raise DecodeError("update header: expected tensors as pairs of name and shape") from None
     if found != layout:
