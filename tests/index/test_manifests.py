@@ -51,7 +51,7 @@ def network(anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Network:
 async def test_manifest__other_than_posted__refused_with_the_reason(
     network: Network, database: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_BYTES", BIG)
+    monkeypatch.setattr(module, "MAX_MANIFEST", BIG)
     store = DiskStore(tmp_path / "store")
     task, superlink, members = await network.new_round_ready(2)
     async with indexing(network, database, store) as indexed:
