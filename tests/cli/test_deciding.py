@@ -244,7 +244,7 @@ def test_task__drafted_by_command__created_by_the_members(town: Town, tmp_path: 
     proposed = dao.run(
         *("propose", "--file", draft, "--title", "Train it", *town.paid, *member.key, "--yes", "--json")
     )
-    assert "Create a task with 20 tokens in escrow: 10 tokens a round" in proposed.stderr
+    assert "Create a task with 20 tokens in escrow: budget per round 10 tokens" in proposed.stderr
     assert "WARNING" not in proposed.stderr
     number = json.loads(proposed.stdout)["proposal"]
     town.pass_time(11)

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 
-from dao.audit.content_checks import ContentChecks
+from dao.audit.evidence import fetch
 from dao.audit.findings import Missing
 from dao.core.constants import CONTENT_LEAF
 from dao.core.errors import ContentError, Mismatch
@@ -77,6 +77,5 @@ async def test_audit__nonsense_for_a_content__not_checked(network: Network, tmp_
     """The round may be right: what it is judged by could not be had."""
     mine = DiskStore(tmp_path / "mine", sync=False)
     store = LayeredStore(mine, [await _source(network, NONSENSE[0], mine)], attempts=1)
-    nothing: Any = None
     with pytest.raises(Missing, match=r"shard 1: .*no such message"):
-        await ContentChecks(nothing, nothing, None, store, tmp_path).fetch("shard 1", CID)
+        await fetch(store, "shard 1", CID)
