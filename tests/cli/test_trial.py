@@ -118,4 +118,4 @@ def test_create__more_rounds_than_shards__refused_before_the_app_is_run(
 ) -> None:
     change(create, "import time", "import nothing_of_this_name")
     said = dao.refused(*create, "--fund-rounds", 3)
-    assert "--rounds 3: expected at most one for each of the 2 shards" in said
+    assert "--fund-rounds 3: expected at most one for each of the 2 shards" in said

@@ -48,7 +48,7 @@ async def test_forms__another_description__have_its_rules_types_and_limits(
     async def change(route: Route) -> None:
         description = await (await route.fetch()).json()
         schemas = description["components"]["schemas"]
-        rules = schemas["Rules"]["properties"]
+        rules = schemas["TaskRules"]["properties"]
         del rules["body_depth"]
         rules["noise_period_seconds"] = {"type": "integer"}
         schemas["Codec"]["enum"].append("topk")
