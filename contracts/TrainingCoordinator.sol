@@ -13,7 +13,7 @@ import { ITrainingCoordinator } from "./interfaces/ITrainingCoordinator.sol";
 /// @title The TrainingCoordinator: tasks, members, rounds, forced commits and disputes
 /// @notice The state machine of docs/protocol.md ("The round on chain"), put together from its parts. Invariants:
 /// - a round is finalized at most once, and only after its parent;
-/// - a forced commit is never dropped: a finalized result has counted all that came before it and none after it stood;
+/// - a forced commit is never dropped, and none is taken once the seed is drawn;
 /// - the escrow left covers the budget of every round in flight;
 /// - the standing results form one chain: the last finalized round, then each round's parent is the one before, to the
 ///   head;

@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
+import { Hashes } from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
 import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 import { Pausable } from "@openzeppelin/contracts/utils/Pausable.sol";
 
@@ -51,6 +52,12 @@ abstract contract CoordinatorBase is ITrainingCoordinator, Ownable, Pausable {
     function _standing(uint64 task, uint64 round) internal view returns (RoundState storage r) {
         r = _rounds[task][round];
         if (r.phase != Phase.Posted && r.phase != Phase.Frozen) revert WrongPhase(task, round, r.phase);
+    }
+
+    /// @dev Returns the opening of a round, which signatures of the round name: after a reorg they are of another one
+    /// where the round starts from another result or block.
+    function _openingOf(uint64 task, RoundState storage r) internal view returns (bytes32) {
+        return Hashes.efficientKeccak256(_rounds[task][r.parent].digest, bytes32(uint256(r.openBlock)));
     }
 
     /// @dev Reads the rounds in flight: their budgets together, the least stake that the next round or one of them asks

@@ -29,14 +29,6 @@ library Deadlines {
         return uint256(r.openedAt) + rules.commitPeriod;
     }
 
-    /// @notice Returns when the chain accepts no more forced commits of a closed round.
-    /// @param r the round
-    /// @param rules its rules
-    /// @return the end of the window
-    function forceEnd(RoundState storage r, ITasks.TaskRules storage rules) internal view returns (uint256) {
-        return uint256(r.closedAt) + rules.forcePeriod;
-    }
-
     /// @notice Returns when a result may count commits as not revealed.
     /// @param r the round
     /// @param rules its rules

@@ -3,7 +3,6 @@ pragma solidity ^0.8.28;
 
 import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import { SafeERC20 } from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import { IDisputes } from "../interfaces/IDisputes.sol";
 import { Deadlines } from "./Deadlines.sol";
@@ -60,10 +59,8 @@ abstract contract Disputes is Rounds {
         TaskRules storage rules = _rules[task][r.version];
         bool frozen = r.phase == Phase.Frozen;
         if (_rounds[task][r.parent].phase != Phase.Void) {
-            uint256 from = _contestEnd(task, round, rules);
-            if (frozen) from = Math.min(from, r.resolveEnd(rules));
-            if (from == NEVER) revert WrongPhase(task, round, Phase.Posted);
-            Deadlines.requireFrom(from);
+            if (!frozen) revert WrongPhase(task, round, Phase.Posted);
+            Deadlines.requireFrom(r.resolveEnd(rules));
         }
 
         _void(task, round, r);

@@ -3,15 +3,15 @@ pragma solidity ^0.8.28;
 
 import { IMembers } from "../interfaces/IMembers.sol";
 import { CoordinatorBase } from "./CoordinatorBase.sol";
-import { RoundState, TaskState } from "./State.sol";
+import { TaskState } from "./State.sol";
 
 /// @title The part of the TrainingCoordinator that keeps the Supernodes of each task
 abstract contract Members is CoordinatorBase {
     /// @dev A Supernode that joined a task.
     struct Membership {
         address owner; // zero once it has left
-        uint48 joinedAt; // block
-        uint48 leftAt; // block; in rounds that opened before it can still commit on chain
+        uint32 joinedFrom; // first round that it takes part in
+        uint32 leftFrom; // first round that it takes part in no longer, 0: none
     }
 
     mapping(uint64 task => mapping(address operator => Membership)) private _members;
@@ -32,9 +32,17 @@ abstract contract Members is CoordinatorBase {
         if (_operatorOf[task][msg.sender] != address(0)) revert AlreadyJoined(task, msg.sender);
         TaskRules storage rules = _rules[task][state.version];
         if (rules.admittedOnly && !_admitted[task][msg.sender]) revert NotAdmitted(task, msg.sender);
-        _requireStake(registry.stakeOf(operator), rules);
+        address superlink = rules.superlink;
+        if (operator == superlink || registry.ownerOf(superlink) == msg.sender) revert IsSuperlink(task, superlink);
+        uint256 stake = registry.stakeOf(operator);
+        if (stake < rules.minStake) revert StakeOutsideRules(stake, rules.minStake);
 
-        _members[task][operator] = Membership(msg.sender, uint48(block.number), 0);
+        uint32 next = state.lastRound + 1;
+        Membership storage member = _members[task][operator];
+        // whoever left in the last round, and is back before the next, takes part in both
+        if (member.leftFrom != next) member.joinedFrom = next;
+        member.leftFrom = 0;
+        member.owner = msg.sender;
         _operatorOf[task][msg.sender] = operator;
         ++state.active;
         emit Joined(task, operator, msg.sender);
@@ -65,26 +73,13 @@ abstract contract Members is CoordinatorBase {
         return _members[task][operator].owner != address(0);
     }
 
-    /// @dev Reverts unless the Supernode was a member, with the stake that the round asks for, all through the block
-    /// before the round opened. A Supernode that left since can still commit, or whoever removes it could keep its
-    /// commit out.
-    function _requireEligible(
-        uint64 task,
-        address operator,
-        RoundState storage r,
-        TaskRules storage rules
-    ) internal view {
-        uint48 openBlock = r.openBlock;
+    /// @dev Reverts unless the Supernode had joined when the round opened. One that left since takes part in it all the
+    /// same, so that those who may commit are those whom the round waits for.
+    function _requireEligible(uint64 task, address operator, uint64 round) internal view {
         Membership storage member = _members[task][operator];
-        (uint48 joinedAt, uint48 leftAt) = (member.joinedAt, member.leftAt);
-        bool joined = joinedAt != 0 && joinedAt < openBlock;
-        if (!joined || (leftAt != 0 && leftAt < openBlock)) revert NotJoined(task, operator);
-        _requireStake(registry.stakeAt(operator, openBlock - 1), rules);
-    }
-
-    function _requireStake(uint256 stake, TaskRules storage rules) private view {
-        uint256 minimum = rules.minStake;
-        if (stake < minimum) revert StakeOutsideRules(stake, minimum);
+        (uint32 joinedFrom, uint32 leftFrom) = (member.joinedFrom, member.leftFrom);
+        bool joined = joinedFrom != 0 && joinedFrom <= round;
+        if (!joined || (leftFrom != 0 && leftFrom <= round)) revert NotJoined(task, operator);
     }
 
     /// @dev Returns the owner of a Supernode, which must be in the task.
@@ -96,9 +91,10 @@ abstract contract Members is CoordinatorBase {
     function _remove(uint64 task, address operator, address owner) private {
         Membership storage member = _members[task][operator];
         member.owner = address(0);
-        member.leftAt = uint48(block.number);
+        TaskState storage state = _tasks[task];
+        member.leftFrom = state.lastRound + 1;
         delete _operatorOf[task][owner];
-        --_tasks[task].active;
+        --state.active;
         emit Left(task, operator);
     }
 }

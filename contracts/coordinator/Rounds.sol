@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import { Hashes } from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
-import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import { IRounds } from "../interfaces/IRounds.sol";
 import { Deadlines } from "./Deadlines.sol";
@@ -42,15 +41,16 @@ abstract contract Rounds is ForcedCommits {
     }
 
     /// @inheritdoc IRounds
-    function closeCommits(uint64 task, uint64 round, bytes32 root, uint32 commits) external {
+    function closeCommits(uint64 task, uint64 round, bytes32 root, uint32 commits, uint32 passes) external {
         RoundState storage r = _inPhase(task, round, Phase.Open);
         TaskRules storage rules = _rules[task][r.version];
         _requireSuperlink(rules);
-        (, uint256 forcedCount) = _forcedBefore(task, round, r);
+        (, uint256 forcedCount) = _forcedOf(task, round, r);
         uint256 total = commits + forcedCount;
+        uint256 heard = total + passes;
         uint32 eligible = r.eligible;
-        if (total > eligible) revert BadResult("commits");
-        if (total < eligible) Deadlines.requireFrom(r.commitEnd(rules));
+        if (heard > eligible) revert BadResult("commits");
+        if (heard < eligible) Deadlines.requireFrom(r.commitEnd(rules));
         uint256 quorum = rules.quorum;
         if (total < quorum) revert QuorumMissed(total, quorum);
 
@@ -59,7 +59,7 @@ abstract contract Rounds is ForcedCommits {
         r.phase = Phase.Closed;
         bytes32 seed = bytes32(block.prevrandao);
         r.digest = Hashes.efficientKeccak256(root, seed);
-        emit CommitsClosed(task, round, commits, root, seed);
+        emit CommitsClosed(task, round, commits, passes, root, seed);
     }
 
     /// @inheritdoc IRounds
@@ -72,7 +72,7 @@ abstract contract Rounds is ForcedCommits {
         uint256 revealEnd = r.revealEnd(rules);
         uint256 resultEnd = Deadlines.resultEnd(revealEnd, rules);
         if (block.timestamp > resultEnd) revert TooLate(resultEnd);
-        (bytes32 forcedHash, uint256 forcedCount) = _forcedBefore(task, round, r);
+        (bytes32 forcedHash, uint256 forcedCount) = _forcedOf(task, round, r);
         if (result.forcedHash != forcedHash) revert ForcedCommitIgnored(result.forcedHash, forcedHash);
         uint256 total = r.commits + forcedCount;
         if (result.revealed > total) revert BadResult("revealed");
@@ -97,13 +97,8 @@ abstract contract Rounds is ForcedCommits {
         TaskState storage state = _tasks[task];
         TaskRules storage rules = _rules[task][r.version];
         // the rules of most rounds are those of the next one, of which the task's slot has a copy
-        (uint32 challengePeriod, uint32 forcePeriod) = r.version == state.version
-            ? (state.challengePeriod, state.forcePeriod)
-            : (rules.challengePeriod, rules.forcePeriod);
-        Deadlines.requireFrom(
-            Math.max(uint256(r.postedAt) + challengePeriod, uint256(r.closedAt) + forcePeriod)
-        );
-        if (r.forced) _requireUncontested(task, round);
+        uint32 challengePeriod = r.version == state.version ? state.challengePeriod : rules.challengePeriod;
+        Deadlines.requireFrom(uint256(r.postedAt) + challengePeriod);
         if (r.parent != state.finalized) revert ParentNotFinal(task, r.parent);
         uint256 before = distributor.totalOf(task);
         if (result.rewardTotal < before || result.rewardTotal - before > rules.roundBudget) {
@@ -155,6 +150,7 @@ abstract contract Rounds is ForcedCommits {
                 eligible: r.eligible,
                 commits: r.commits,
                 phase: r.phase,
+                opening: r.phase == Phase.None ? bytes32(0) : _openingOf(task, r),
                 closing: r.postedAt == 0 ? r.digest : bytes32(0),
                 resultHash: r.postedAt == 0 ? bytes32(0) : r.digest
             });

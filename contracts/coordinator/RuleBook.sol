@@ -29,12 +29,10 @@ contract RuleBook {
         _rule(r.resultPeriod != 0, "resultPeriod");
         _rule(r.challengePeriod != 0, "challengePeriod");
         _rule(r.resolvePeriod != 0, "resolvePeriod");
-        // a Superlink can always wait until no forced commit may follow
-        uint256 untilResult = uint256(r.revealPeriod) + r.resultPeriod;
-        _rule(r.forcePeriod != 0 && r.forcePeriod <= untilResult, "forcePeriod");
         // the stake behind a fault can still be slashed when the round is decided: stake may begin to leave as the
         // round opens, and commits may close until somebody aborts, which anyone may from then on
         uint256 untilClosed = uint256(r.commitPeriod) + r.resultPeriod;
+        uint256 untilResult = uint256(r.revealPeriod) + r.resultPeriod;
         uint256 untilDecided = untilClosed + untilResult + r.challengePeriod + r.resolvePeriod;
         _rule(_registry.unbondingPeriod() > untilDecided, "unbondingPeriod");
         _rule(r.quorum != 0 && r.quorum <= MAX_COMMITS, "quorum");

@@ -13,7 +13,6 @@ struct TaskState {
     uint16 inFlight;
     uint16 version; // of the rules that the next round opens with, from 1
     uint24 quorum;
-    uint32 forcePeriod;
     uint32 challengePeriod;
     bool closed;
     bool mixed; // rounds in flight may have opened with an earlier version

@@ -81,7 +81,6 @@ abstract contract Tasks is CoordinatorBase {
         version = ++state.version;
         _rules[task][version] = rules;
         state.quorum = uint24(rules.quorum);
-        state.forcePeriod = rules.forcePeriod;
         state.challengePeriod = rules.challengePeriod;
         state.mixed = state.inFlight != 0;
     }

@@ -22,8 +22,8 @@ interface IDisputes {
     /// @param round the round, which must be frozen
     /// @param valid whether the result is valid
     function resolve(uint64 task, uint64 round, bool valid) external;
-    /// @notice Voids a posted or frozen round whose parent is void, whose contest nobody dismissed, or which the DAO
-    /// left unresolved; a challenger's bond goes back. Anyone may call.
+    /// @notice Voids a posted or frozen round whose parent is void, or a frozen one which the DAO left unresolved; a
+    /// challenger's bond goes back. Anyone may call.
     /// @param task the task
     /// @param round the round
     function voidRound(uint64 task, uint64 round) external;

@@ -6,9 +6,9 @@ pragma solidity ^0.8.28;
 interface IMembers {
     /// @notice The DAO admitted an owner, or withdrew its admission.
     event Admitted(uint64 indexed task, address indexed owner, bool admitted);
-    /// @notice A Supernode joined and takes part in rounds that open in a later block.
+    /// @notice A Supernode joined and takes part in rounds that open from now on.
     event Joined(uint64 indexed task, address indexed operator, address indexed owner);
-    /// @notice A Supernode left or was removed.
+    /// @notice A Supernode left or was removed, and takes part in rounds that open from now on no longer.
     event Left(uint64 indexed task, address indexed operator);
 
     /// @notice The caller is not the Supernode's owner (nor, where a Supernode leaves, its operator).
@@ -19,8 +19,10 @@ interface IMembers {
     error AlreadyJoined(uint64 task, address account);
     /// @notice The Supernode is not in the task, or was not when the round opened.
     error NotJoined(uint64 task, address operator);
-    /// @notice The Supernode has, or had when the round opened, less stake than the task asks for.
+    /// @notice The Supernode has less stake than the task asks for.
     error StakeOutsideRules(uint256 stake, uint256 minimum);
+    /// @notice The Superlink of a task, and its owner, take no part in the task's rounds.
+    error IsSuperlink(uint64 task, address superlink);
     /// @notice The Supernode has the stake and the admission that the task asks for.
     error StillQualified(uint64 task, address operator);
 
@@ -29,12 +31,12 @@ interface IMembers {
     /// @param owner owner of Supernodes
     /// @param admitted whether the owner may join from now on
     function admit(uint64 task, address owner, bool admitted) external;
-    /// @notice Joins a task with a Supernode, which takes part in rounds that open in a later block. Only the
-    /// Supernode's owner may call; an owner has at most one Supernode in a task.
+    /// @notice Joins a task with a Supernode, which takes part in rounds that open from then on. Only the Supernode's
+    /// owner may call, who is not the Superlink's; an owner has at most one Supernode in a task.
     /// @param task the task
     /// @param operator the Supernode
     function join(uint64 task, address operator) external;
-    /// @notice Takes a Supernode out of a task. Only the Supernode's owner or the operator itself may call.
+    /// @notice Takes a Supernode out of a task; in a round that is open it still takes part. Only the Supernode's owner or the operator itself may call.
     /// @param task the task
     /// @param operator the Supernode
     function leave(uint64 task, address operator) external;

@@ -26,8 +26,9 @@ interface IRounds {
         uint32 postedAt; // for a frozen round: when it was frozen
         uint32 parent; // round whose model it starts from, 0: the task's base model
         uint32 eligible; // Supernodes that had joined when it opened
-        uint32 commits; // number of commits under commitsRoot
+        uint32 commits; // number of commits under commitsRoot, without passes
         Phase phase;
+        bytes32 opening; // keccak256(abi.encode(parent's resultHash, openBlock)): what signatures of the round name
         bytes32 closing; // keccak256(abi.encode(commitsRoot, seed)); 0 from the result on (one slot holds both in turn)
         bytes32 resultHash; // keccak256(abi.encode(Result)); 0 until the result
     }
@@ -56,6 +57,7 @@ interface IRounds {
         uint64 indexed task,
         uint64 indexed round,
         uint32 commits,
+        uint32 passes,
         bytes32 root,
         bytes32 seed
     );
@@ -97,23 +99,24 @@ interface IRounds {
     /// @return round the round's number, from 1
     function openRound(uint64 task) external returns (uint64 round);
     /// @notice Closes the commits and draws the seed: from the commit deadline on, or earlier when all eligible
-    /// Supernodes have committed. Only the Superlink may call.
+    /// Supernodes have committed or passed. Only the Superlink may call.
     /// @param task the task
     /// @param round the round, which must be open
-    /// @param root root of the tree of commits that the Superlink holds, without nodes whose forced commit is on chain
+    /// @param root root of the tree of commits and passes that the Superlink holds, without nodes whose forced commit is
+    /// on chain
     /// @param commits number of commits under `root`; with the forced ones they must reach the quorum
-    function closeCommits(uint64 task, uint64 round, bytes32 root, uint32 commits) external;
+    /// @param passes number of passes under `root`
+    function closeCommits(uint64 task, uint64 round, bytes32 root, uint32 commits, uint32 passes) external;
     /// @notice Posts the result of a round. Before the reveal deadline `revealed` must be all commits under the root
-    /// and all forced ones (a node that is under the root and forced its commit after closing counts twice). Only the
-    /// Superlink may call.
+    /// and all forced ones. Only the Superlink may call.
     /// @param task the task
     /// @param round the round, which must be closed
     /// @param seed the seed of `CommitsClosed`: a result computed with the seed of a closing that a reorg took back is
     /// refused
     /// @param result the result
     function postResult(uint64 task, uint64 round, bytes32 seed, Result calldata result) external;
-    /// @notice Finalizes a round whose windows for challenges and forced commits are over, whose parent is final and
-    /// which nothing contests: its rewards become claimable. A result that pays more than the round's budget, or less
+    /// @notice Finalizes a round whose window for challenges is over and whose parent is final: its rewards become
+    /// claimable. A result that pays more than the round's budget, or less
     /// than its parent, becomes void instead. Anyone may call.
     /// @param task the task
     /// @param round the round, which must be posted

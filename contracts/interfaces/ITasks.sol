@@ -12,7 +12,6 @@ interface ITasks {
         uint32 commitPeriod; // seconds, as all periods
         uint32 revealPeriod;
         uint32 resultPeriod;
-        uint32 forcePeriod; // for this long after commits close, the chain accepts forced commits
         uint32 challengePeriod;
         uint32 resolvePeriod;
         uint32 quorum; // least number of commits of a round
