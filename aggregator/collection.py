@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from aggregator.journal import StoredReveal
 from dao.chain.events import RoundOpened
-from dao.core.commits import SignedCommit, build_commit_tree
+from dao.core.commits import SignedCommit, SignedPass, build_commit_tree
 from dao.core.errors import NotFound
 from dao.core.formats.layout import Layout
 from dao.core.formats.update import Update
@@ -21,10 +21,12 @@ class Collection:
 
     task: TaskId
     opened: RoundOpened
+    opening: Digest  # what signatures of the round bind
     rules: Rules
     layout: Layout
     members: Mapping[Address, Member]
     commits: dict[Address, SignedCommit] = field(default_factory=dict)
+    passes: dict[Address, SignedPass] = field(default_factory=dict)
     forced: dict[Address, SignedCommit] = field(
         default_factory=dict
     )  # on chain, in the order of their events
@@ -48,34 +50,51 @@ class Collection:
         """Return the round."""
         return self.opened.round
 
-    def reopen(self, opened: RoundOpened, rules: Rules, members: Mapping[Address, Member]) -> None:
-        """Go on with a round that opened again: the commits of its members stand."""
-        self.opened, self.rules, self.members = opened, rules, members
-        self.commits = {node: commit for node, commit in self.commits.items() if node in members}
+    @property
+    def heard(self) -> frozenset[Address]:
+        """Return the nodes that have committed, here or on chain, or passed."""
+        return frozenset(self.commits.keys() | self.passes.keys() | self.forced.keys())
+
+    def build_tree(self, nodes: frozenset[Address]) -> Tree:
+        """Build the tree over the commits and passes of `nodes`."""
+        return build_commit_tree(*self._split(nodes))
+
+    def count(self, nodes: frozenset[Address]) -> tuple[int, int]:
+        """Return how many of `nodes` committed, and how many passed."""
+        commits, passes = self._split(nodes)
+        return len(commits), len(passes)
 
     def close(self, nodes: frozenset[Address]) -> None:
-        """Take no more commits; the tree is over those of `nodes`."""
+        """Take no more commits; the tree is over those of `nodes`, and their passes."""
         self.accepts_commits = False
-        self.tree = build_commit_tree(self.commits[node] for node in nodes)
+        self.tree = self.build_tree(nodes)
         self._indexes = {node: index for index, node in enumerate(sorted(nodes))}
         self.closed.set()
 
+    def _split(self, nodes: frozenset[Address]) -> tuple[list[SignedCommit], list[SignedPass]]:
+        """Return the commits and the passes of nodes; who has both had committed first."""
+        commits = [self.commits[node] for node in nodes if node in self.commits]
+        return commits, [self.passes[node] for node in nodes if node not in self.commits]
+
     def is_in_tree(self, node: Address) -> bool:
         """Return whether the node's commit is in the tree."""
-        return node in self._indexes
+        return node in self._indexes and node in self.commits
+
+    @property
+    def closed_passes(self) -> list[SignedPass]:
+        """Return the passes in the tree."""
+        return self._split(frozenset(self._indexes))[1]
 
     def inclusion_of(self, node: Address) -> Inclusion:
         """Return where a node's commit is in the tree, with its proof; NotFound when it is not there."""
-        if self.tree is None or node not in self._indexes:
-            raise NotFound(
-                f"node {hex_of(node)}: its commit is not in the tree of round {self.round}; commit on chain"
-            )
+        if self.tree is None or not self.is_in_tree(node):
+            raise NotFound(f"node {hex_of(node)}: its commit is not in the tree of round {self.round}")
         index = self._indexes[node]
         return Inclusion(index, len(self._indexes), tuple(self.tree.proof(index)))
 
     def commit_of(self, node: Address) -> SignedCommit | None:
         """Return the commit that a node has to reveal: in the tree, or else forced; None without either."""
-        return (self.commits if node in self._indexes else self.forced).get(node)
+        return (self.commits if self.is_in_tree(node) else self.forced).get(node)
 
     def updates(self) -> dict[Address, Update]:
         """Return the decoded updates, by node."""
@@ -88,7 +107,7 @@ class Collection:
     @property
     def expected(self) -> frozenset[Address]:
         """Return the nodes that have to reveal."""
-        return frozenset(self._indexes) | self.forced.keys()
+        return frozenset(filter(self.is_in_tree, self._indexes)) | self.forced.keys()
 
     def announce(self, model: Digest) -> None:
         """Publish the digest of the new model, so that nodes have the model when its result is posted."""

@@ -133,7 +133,7 @@ async def open_superlink(
         stack.push_async_callback(service.stop)
         status.emit("serving", task=task, address=service.address)
         await deps.readiness.check()  # also where a round is in flight, whose end would show it
-        finalizer = Finalizer(chain, task, sender, follower, journal, status.emit)
+        finalizer = Finalizer(chain, task, sender, follower, status.emit)
         yield RunningSuperlink(Superlink(task, rules.base_model, deps), finalizer, service)
 
 

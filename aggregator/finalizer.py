@@ -1,23 +1,19 @@
-"""Brings posted rounds to their end: answers contests, finalizes what stood its window, voids what did not."""
+"""Brings posted rounds to their end: finalizes what stood its window, voids what did not."""
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from aggregator.journal import SuperlinkJournal
 from aggregator.superlink import TROUBLE
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
-from dao.chain.events import Dismissed
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
-from dao.core.constants import ROWS_DEPTH
 from dao.core.errors import ChainError, Reverted
-from dao.core.merkle import Tree
 from dao.core.round_machine import (
     UNDECIDED,
-    compute_earliest_finalize,
+    compute_challenge_deadline,
     compute_resolve_deadline,
     is_finalize_time,
     is_void_time,
@@ -35,7 +31,6 @@ _BEFORE_ALL = {RoundId(0): Phase.FINALIZED}
 class _Round:
     state: RoundState
     rules: Rules  # that it opened with
-    contested_at: Timestamp | None  # time of the last contest without an answer
 
 
 class Finalizer:
@@ -47,12 +42,11 @@ class Finalizer:
         task: TaskId,
         sender: Sender,
         follower: TaskFollower,
-        journal: SuperlinkJournal,
         report: Callable[..., None],
     ) -> None:
         """`report` takes events, as `StatusStream.emit` does."""
         self._chain, self._task = chain, task
-        self._sender, self._follower, self._journal, self._report = sender, follower, journal, report
+        self._sender, self._follower, self._report = sender, follower, report
         self._coordinator, self._reader = Coordinator(chain), RoundReader(chain, task)
         self._rounds: dict[RoundId, _Round] = {}
         self._decided = dict(_BEFORE_ALL)
@@ -110,13 +104,12 @@ class Finalizer:
             await self._read_round(round_id)
 
     async def _read_round(self, round_id: RoundId) -> None:
-        """Read a round's state, and answer its contests."""
+        """Read a round's state, and its rules while it is undecided."""
         at = self._chain.final()
         state = await self._coordinator.round_of(self._task, round_id, at)
         if state.phase in UNDECIDED:
             rules = await self._coordinator.rules_of_round(self._task, round_id, at)
-            contested = await self._answer_contests(round_id, state) if state.phase in STANDING else None
-            self._rounds[round_id] = _Round(state, rules, contested)
+            self._rounds[round_id] = _Round(state, rules)
         else:
             self._rounds.pop(round_id, None)
             self._results.pop(round_id, None)
@@ -128,50 +121,18 @@ class Finalizer:
         if state.parent not in self._rounds and state.parent not in self._decided:
             await self._read_round(state.parent)
         parent = self._decided.get(state.parent)
-        if parent is Phase.VOID or is_void_time(rules, state, now, posted.contested_at):
+        if parent is Phase.VOID or is_void_time(rules, state, now):
             return await self._send(self._coordinator.void_round(self._task, round_id), "void", round_id)
-        if posted.contested_at is not None:
-            return posted.contested_at + rules.challenge_period
         if state.phase is Phase.FROZEN:
             return compute_resolve_deadline(rules, state)
         if not is_finalize_time(rules, state, now):
-            return compute_earliest_finalize(rules, state)
+            return compute_challenge_deadline(rules, state)
         if parent is None:  # it comes first, and its end is news
             return now + IDLE
         call = self._coordinator.finalize(self._task, round_id, await self._read_result(round_id, state))
         again = await self._send(call, "finalized", round_id)
         failpoint("superlink-finalized")
         return again
-
-    async def _answer_contests(self, round_id: RoundId, posted: RoundState) -> Timestamp | None:
-        """Dismiss contests by commits that are in the tree; return the time of the last other one, None without."""
-        at = self._chain.final()
-        if not await self._coordinator.contested_count_of(self._task, round_id, at):
-            return None
-        dismissed = {e.node for e in await self._chain.past(Dismissed, task=self._task, round=round_id)}
-        events = await self._reader.events_of(round_id, at)
-        commits = self._journal.read_commits(self._task, round_id)
-        rows = [
-            node + commits[node].commitment
-            for node in sorted(self._journal.read_closing(self._task, round_id))
-        ]
-        unanswered = []
-        for contest in events.contests:
-            row = contest.node + contest.commitment
-            if contest.node in dismissed:
-                continue
-            if row not in rows:
-                self._report("contested", round=round_id, node=contest.node)
-                unanswered.append(contest.timestamp)
-                continue
-            index = rows.index(row)
-            call = self._coordinator.dismiss(
-                *(self._task, round_id, contest.node, contest.commitment, index),
-                Tree(rows, ROWS_DEPTH).proof(index),
-                await self._read_result(round_id, posted),
-            )
-            await self._send(call, "dismissed", round_id)
-        return max(unanswered, default=None)
 
     async def _read_result(self, round_id: RoundId, posted: RoundState) -> Result:
         if round_id not in self._results:

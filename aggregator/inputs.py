@@ -10,13 +10,13 @@ from dao.app.shards import Shards
 from dao.chain.client import Chain
 from dao.chain.rounds import RoundReader
 from dao.content import tensor_files
-from dao.core.commits import CommitRecord, Failure
+from dao.core.commits import CommitRecord, Failure, PassRecord
 from dao.core.constants import MAX_MANIFEST
 from dao.core.errors import ChainError
 from dao.core.formats import reasons
 from dao.core.formats.manifest import Manifest, Shard, parse_manifest
 from dao.core.round_machine import compute_counted_stake
-from dao.core.transition import RoundInputs, get_post_state
+from dao.core.transition import PreState, RoundInputs, get_post_state, retire_drawn
 from dao.core.types import Address, Digest, RoundId, Status
 
 
@@ -43,6 +43,15 @@ async def _open_base(publisher: Publisher, previous: Manifest | None, digest: Di
     return RoundBase(previous, cid, path, await asyncio.to_thread(tensor_files.open_model, path))
 
 
+async def read_state(
+    chain: Chain, reader: RoundReader, base: RoundBase, shards: int, round_id: RoundId
+) -> PreState:
+    """What a round inherits: from its parent, and the shards that rounds between them drew for nothing."""
+    state = get_post_state(base.previous)
+    seeds = await reader.read_lost_seeds(state.round, round_id, chain.final())
+    return retire_drawn(state, shards, seeds)
+
+
 async def restore_reveals(collection: Collection, publisher: Publisher) -> None:
     """Decode the updates that are not decoded, as after a restart; forget reveals whose content is here no longer."""
     layout, codec = collection.layout, collection.rules.codec
@@ -63,6 +72,7 @@ def assemble_job(
     publisher: Publisher,
     collection: Collection,
     base: RoundBase,
+    state: PreState,
     seed: Digest,
     index: int,
 ) -> RoundJob:
@@ -72,13 +82,15 @@ def assemble_job(
         distributor=chain.deployment.distributor,
         task=collection.task,
         round=collection.round,
+        opening=collection.opening,
         rules=collection.rules,
-        state=get_post_state(base.previous),
+        state=state,
         base_model=base.cid,
         values=base.model.layout.values,
         seed=seed,
         shard=Shard(index, shards.cids[index], shards.proof(index)),
         commits=_build_records(collection),
+        passes=[PassRecord(collection.members[one.node], one) for one in collection.closed_passes],
         absent=_find_absent(collection),
         forced=[*collection.forced.values()],
     )
@@ -91,12 +103,12 @@ def _build_records(collection: Collection) -> list[CommitRecord]:
 
 
 def _find_absent(collection: Collection) -> dict[Address, Address]:
-    """Return the members that could have committed and did not: node to owner."""
-    expected, rules = collection.expected, collection.rules
+    """Return the members that could have committed, and neither did nor passed: node to owner."""
+    heard = collection.expected | {passed.node for passed in collection.closed_passes}
     return {
         node: member.owner
         for node, member in collection.members.items()
-        if node not in expected and compute_counted_stake(rules, member.stake)
+        if node not in heard and compute_counted_stake(collection.rules, member.stake)
     }
 
 

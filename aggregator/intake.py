@@ -13,9 +13,13 @@ from aggregator.collection import Collection
 from aggregator.journal import StoredReveal, SuperlinkJournal
 from dao.chain.signer import Signer, recover
 from dao.content.tensor_files import compute_update_limit, open_update
-from dao.core.commits import Failure, Reveal, SignedCommit
+from dao.core.commits import Failure, Reveal, SignedCommit, SignedPass
 from dao.core.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
-from dao.core.formats.signed_messages import compute_commit_digest, compute_receipt_digest
+from dao.core.formats.signed_messages import (
+    compute_commit_digest,
+    compute_pass_digest,
+    compute_receipt_digest,
+)
 from dao.core.merkle import compute_body_root
 from dao.core.types import Address, Digest, Domain, RoundId, Status, TaskId, hex_of
 from dao.runtime.failpoint import failpoint
@@ -81,14 +85,38 @@ class Intake:
         collection = await self._wait_collection(task, round_id)
         if node not in collection.members:
             raise RuleError(f"node {hex_of(node)}: had not joined task {task} when round {round_id} opened")
-        digest = compute_commit_digest(self._domain, task, round_id, node, commit.commitment)
-        if recover(digest, commit.signature) != node:
+        _check_opening(commit, collection)
+        place = (self._domain, task, round_id, commit.opening, node)
+        if recover(compute_commit_digest(*place, commit.commitment), commit.signature) != node:
             raise RuleError("commit: expected it signed by the node that sends it")
         async with collection.lock_of(node):
             await self._record_commit(commit, collection)
-        return self._signer.sign(
-            compute_receipt_digest(self._domain, task, round_id, node, commit.commitment)
-        )
+        return self._signer.sign(compute_receipt_digest(*place, commit.commitment))
+
+    async def on_pass(self, passed: SignedPass) -> None:
+        """Take a node's pass. RuleError when it is not in time or not a member's."""
+        collection, node = await self._wait_collection(passed.task, passed.round), passed.node
+        if node not in collection.members:
+            raise RuleError(
+                f"node {hex_of(node)}: had not joined task {passed.task} when round {passed.round} opened"
+            )
+        _check_opening(passed, collection)
+        digest = compute_pass_digest(self._domain, passed.task, passed.round, passed.opening, node)
+        if recover(digest, passed.signature) != node:
+            raise RuleError("pass: expected it signed by the node that sends it")
+        async with collection.lock_of(node):
+            if node in collection.passes:
+                return
+            if node in collection.commits or not collection.accepts_commits:
+                raise RuleError(
+                    f"round {passed.round}: too late to pass; this node's commit, or all, are taken"
+                )
+            await self._journal.add_pass(passed)
+            if not collection.accepts_commits:  # perhaps closed while it was written
+                raise RuleError(f"round {passed.round}: commits are closed")
+            collection.passes[node] = passed
+            self._report("passed", round=passed.round, node=node, reason=passed.reason)
+            collection.notify()
 
     async def _record_commit(self, commit: SignedCommit, collection: Collection) -> None:
         first = collection.commits.get(commit.node)
@@ -100,12 +128,14 @@ class Intake:
             raise RuleError(
                 f"round {commit.round}: this node has committed to another update; two commits are a fault"
             )
+        if commit.node in collection.passes:
+            raise RuleError(f"round {commit.round}: this node has passed, and sits the round out")
         if collection.accepts_commits:
             await self._journal.add_commit(commit)
             failpoint("superlink-commit-journalled")
         if not collection.accepts_commits:  # perhaps closed while it was written
             raise RuleError(
-                f"round {commit.round}: commits are closed; commit on chain while that is possible"
+                f"round {commit.round}: commits are closed; train faster, or take part in tasks with more time"
             )
         collection.commits[commit.node] = commit
         self._report("committed", round=commit.round, node=commit.node)
@@ -140,19 +170,20 @@ class Intake:
             collection.rejected[node] = reason
             raise RuleError(reason)
         async with collection.lock_of(node):
-            stored = collection.reveals.get(node) or await self._take(node, collection, request, receive)
+            stored = collection.reveals.get(node) or await self._take(commit, collection, request, receive)
         return Ack(stored.failure is None, stored.failure.detail if stored.failure else "")
 
     async def _take(
-        self, node: Address, collection: Collection, request: RevealRequest, receive: Receive
+        self, commit: SignedCommit, collection: Collection, request: RevealRequest, receive: Receive
     ) -> StoredReveal:
+        node = commit.node
         self._check_in_time(node, collection)
         collection.arriving.add(node)
         try:
             path = await self._receive(collection, request, receive)
             stored = await asyncio.to_thread(decode_reveal, path, request.reveal, collection)
             self._check_in_time(node, collection)
-            await self._journal.add_reveal(collection.task, collection.round, node, stored)
+            await self._journal.add_reveal(commit, stored)
             failpoint("superlink-reveal-journalled")
             self._check_in_time(node, collection)
         except (ContentError, DecodeError) as error:
@@ -209,6 +240,13 @@ class Intake:
         if round_id not in self._rounds:
             raise RuleError(f"round {round_id}: over; this Superlink is in round {max(self._rounds)}")
         return self._rounds[round_id]
+
+
+def _check_opening(signed: SignedCommit | SignedPass, collection: Collection) -> None:
+    if signed.opening != collection.opening:
+        raise RuleError(
+            f"round {signed.round}: signed for another opening than the chain has; is your chain's node in step?"
+        )
 
 
 def decode_reveal(path: Path, reveal: Reveal, collection: Collection) -> StoredReveal:

@@ -7,31 +7,34 @@ commits at once do not wait for a thousand disk flushes.
 import asyncio
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dao.core.commits import Failure, Reveal, SignedCommit
+from dao.core.commits import Failure, Reveal, SignedCommit, SignedPass
 from dao.core.errors import DaoError
 from dao.core.formats.cid import Cid
 from dao.core.formats.update import Update
-from dao.core.types import Address, Digest, RoundId, Status, TaskId
+from dao.core.types import Address, Digest, PassReason, RoundId, Status, TaskId
 from dao.runtime.sqlite import Database
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS commits (
-    task INTEGER, round INTEGER, node BLOB, commitment BLOB NOT NULL, signature BLOB NOT NULL,
-    PRIMARY KEY (task, round, node)) WITHOUT ROWID;
+    task INTEGER, round INTEGER, opening BLOB, node BLOB, commitment BLOB NOT NULL, signature BLOB NOT NULL,
+    PRIMARY KEY (task, round, opening, node)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS passes (
+    task INTEGER, round INTEGER, opening BLOB, node BLOB, signature BLOB NOT NULL, reason TEXT NOT NULL,
+    PRIMARY KEY (task, round, opening, node)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS equivocations (
-    task INTEGER, round INTEGER, node BLOB, commitment BLOB, signature BLOB NOT NULL,
-    PRIMARY KEY (task, round, node, commitment)) WITHOUT ROWID;
+    task INTEGER, round INTEGER, opening BLOB, node BLOB, commitment BLOB, signature BLOB NOT NULL,
+    PRIMARY KEY (task, round, opening, node, commitment)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS closed (task INTEGER, round INTEGER, PRIMARY KEY (task, round)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS closings (
     task INTEGER, round INTEGER, node BLOB, PRIMARY KEY (task, round, node)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reveals (
-    task INTEGER, round INTEGER, node BLOB, cid TEXT NOT NULL, body_root BLOB NOT NULL, salt BLOB NOT NULL,
+    task INTEGER, round INTEGER, opening BLOB, node BLOB, cid TEXT NOT NULL, body_root BLOB NOT NULL, salt BLOB NOT NULL,
     status TEXT, detail TEXT NOT NULL,
-    PRIMARY KEY (task, round, node)) WITHOUT ROWID;
+    PRIMARY KEY (task, round, opening, node)) WITHOUT ROWID;
 """
 
 Statement = tuple[str, tuple[Any, ...]]
@@ -62,36 +65,50 @@ class SuperlinkJournal:
         self._db.close()
 
     async def add_commit(self, commit: SignedCommit) -> None:
-        """Record a commit; one of the same node and round that is there already stays."""
-        await self._write(("INSERT OR IGNORE INTO commits VALUES (?, ?, ?, ?, ?)", _row(commit)))
+        """Record a commit; one of the same node to the same opening that is there already stays."""
+        await self._write(("INSERT OR IGNORE INTO commits VALUES (?, ?, ?, ?, ?, ?)", astuple(commit)))
+
+    async def add_pass(self, passed: SignedPass) -> None:
+        """Record a pass; one of the same node for the same opening that is there already stays."""
+        await self._write(("INSERT OR IGNORE INTO passes VALUES (?, ?, ?, ?, ?, ?)", astuple(passed)))
 
     async def add_equivocation(self, commit: SignedCommit) -> None:
-        """Record a node's further signed commit of the same round: together with the first it proves a fault."""
-        await self._write(("INSERT OR IGNORE INTO equivocations VALUES (?, ?, ?, ?, ?)", _row(commit)))
+        """Record a node's further signed commit to the same opening: together with the first it proves a fault."""
+        await self._write(("INSERT OR IGNORE INTO equivocations VALUES (?, ?, ?, ?, ?, ?)", astuple(commit)))
 
     async def set_closing(self, task: TaskId, round_id: RoundId, nodes: Iterable[Address]) -> None:
-        """Record whose commits the round is closed with, in place of an earlier record."""
+        """Record whose commits and passes the round is closed with, in place of an earlier record."""
         await self._write(
             ("INSERT OR IGNORE INTO closed VALUES (?, ?)", (task, round_id)),
             ("DELETE FROM closings WHERE task = ? AND round = ?", (task, round_id)),
             *(("INSERT INTO closings VALUES (?, ?, ?)", (task, round_id, node)) for node in nodes),
         )
 
-    async def add_reveal(self, task: TaskId, round_id: RoundId, node: Address, stored: StoredReveal) -> None:
-        """Record a reveal; one that is there already stays."""
+    async def add_reveal(self, commit: SignedCommit, stored: StoredReveal) -> None:
+        """Record the reveal of a commit; one that is there already stays."""
         reveal = str(stored.reveal.cid), stored.reveal.body_root, stored.reveal.salt
         failure = (stored.failure.status.value, stored.failure.detail) if stored.failure else (None, "")
         await self._write(
             (
-                "INSERT OR IGNORE INTO reveals VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (task, round_id, node, *reveal, *failure),
+                "INSERT OR IGNORE INTO reveals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (commit.task, commit.round, commit.opening, commit.node, *reveal, *failure),
             )
         )
 
-    def read_commits(self, task: TaskId, round_id: RoundId) -> dict[Address, SignedCommit]:
-        """Return the commits of a round, by node."""
-        rows = self._db.execute("SELECT * FROM commits WHERE task = ? AND round = ?", (task, round_id))
+    def read_commits(self, task: TaskId, round_id: RoundId, opening: Digest) -> dict[Address, SignedCommit]:
+        """Return the commits to an opening of a round, by node."""
+        rows = self._db.execute(
+            "SELECT * FROM commits WHERE task = ? AND round = ? AND opening = ?", (task, round_id, opening)
+        )
         return {commit.node: commit for commit in (SignedCommit(*row) for row in rows)}
+
+    def read_passes(self, task: TaskId, round_id: RoundId, opening: Digest) -> dict[Address, SignedPass]:
+        """Return the passes for an opening of a round, by node."""
+        rows = self._db.execute(
+            "SELECT * FROM passes WHERE task = ? AND round = ? AND opening = ?", (task, round_id, opening)
+        )
+        passes = (SignedPass(*(*row[:-1], PassReason(row[-1]))) for row in rows)
+        return {passed.node: passed for passed in passes}
 
     def read_equivocations(self, task: TaskId, round_id: RoundId) -> list[SignedCommit]:
         """Return further commits of a round's nodes, beside those in `read_commits`."""
@@ -99,7 +116,7 @@ class SuperlinkJournal:
         return [SignedCommit(*row) for row in rows]
 
     def read_closing(self, task: TaskId, round_id: RoundId) -> frozenset[Address]:
-        """Return whose commits the round is closed with; none before that."""
+        """Return whose commits and passes the round is closed with; none before that."""
         rows = self._db.execute("SELECT node FROM closings WHERE task = ? AND round = ?", (task, round_id))
         return frozenset(Address(node) for (node,) in rows)
 
@@ -110,11 +127,14 @@ class SuperlinkJournal:
         ).fetchone()
         return row is not None
 
-    def read_reveals(self, task: TaskId, round_id: RoundId) -> Mapping[Address, StoredReveal]:
-        """Return the reveals of a round, by node, with no update decoded."""
+    def read_reveals(
+        self, task: TaskId, round_id: RoundId, opening: Digest
+    ) -> Mapping[Address, StoredReveal]:
+        """Return the reveals of commits to an opening of a round, by node, with no update decoded."""
         rows = self._db.execute(
-            "SELECT node, cid, body_root, salt, status, detail FROM reveals WHERE task = ? AND round = ?",
-            (task, round_id),
+            "SELECT node, cid, body_root, salt, status, detail FROM reveals "
+            "WHERE task = ? AND round = ? AND opening = ?",
+            (task, round_id, opening),
         )
         return {
             Address(node): StoredReveal(
@@ -148,7 +168,3 @@ class SuperlinkJournal:
         with self._db.transaction():
             for statement, row in statements:
                 self._db.execute(statement, row)
-
-
-def _row(commit: SignedCommit) -> tuple[Any, ...]:
-    return commit.task, commit.round, commit.node, commit.commitment, commit.signature

@@ -12,15 +12,15 @@ import structlog
 from dao.core.types import hex_of
 
 _log = structlog.get_logger()
-WARNINGS = ("waiting", "trouble", "aborted", "lost", "contested", "void", "equivocation")
+WARNINGS = ("waiting", "trouble", "aborted", "lost", "void", "equivocation")
 LIMIT = 8 << 20  # bytes; a longer file is renamed to NAME.1
 
 
 class StatusStream:
     """Writes `status.jsonl` in the Superlink's home: `{"time": seconds, "event": name, …}` a line.
 
-    Events: `opened`, `committed`, `closed`, `revealed`, `working`, `posted`, `finalized`, `aborted`, `contested`,
-    `dismissed`, `void`, `equivocation`, `transaction`, `waiting`, `trouble`, `lost`, `over`. Deadlines are
+    Events: `opened`, `committed`, `closed`, `revealed`, `working`, `posted`, `finalized`, `aborted`,
+    `passed`, `void`, `equivocation`, `transaction`, `waiting`, `trouble`, `lost`, `over`. Deadlines are
     block times in Unix seconds.
     """
 

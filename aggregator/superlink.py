@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from aggregator.collection import Collection
 from aggregator.compute import GateGradient, RoundBase, RoundComputer, RoundJob, Settlement
-from aggregator.inputs import assemble_job, read_base, restore_reveals
+from aggregator.inputs import assemble_job, read_base, read_state, restore_reveals
 from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
@@ -26,7 +26,7 @@ from dao.chain.receipts import TxReceipt
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
-from dao.core.commits import SignedCommit, compute_commits_root, compute_forced_hash
+from dao.core.commits import SignedCommit, compute_forced_hash
 from dao.core.errors import DaoError, Reverted, RuleError
 from dao.core.round_machine import (
     compute_commit_deadline,
@@ -35,6 +35,7 @@ from dao.core.round_machine import (
     compute_reveal_deadline,
     draw_shard,
 )
+from dao.core.transition import PreState
 from dao.core.types import Digest, Phase, RoundId, RoundState, Signature, TaskId, Timestamp, hex_of
 from dao.runtime.backoff import pause_after
 from dao.runtime.failpoint import failpoint
@@ -101,12 +102,12 @@ class Superlink:
         collection = await self._collect(opened, base)
         await self._wait_commits(opened, collection)
         closed = await self._close(collection)
-        used = base.previous.used_shards if base.previous else ()
-        index = draw_shard(closed.seed, collection.rules.shards, used)
+        state = await self._read_state(base, opened.round, collection.rules.shards)
+        index = draw_shard(closed.seed, collection.rules.shards, state.used_shards)
         shard = await self._deps.publisher.put_copy(self._deps.shards.paths[index])
         gating = asyncio.create_task(self._deps.computer.gate(base, self._deps.publisher.path_of(shard)))
         try:
-            settlement, posted = await self._settle(closed, index, collection, base, gating)
+            settlement, posted = await self._settle(closed, index, collection, base, state, gating)
         finally:
             gating.cancel()
             with suppress(asyncio.CancelledError, DaoError):
@@ -148,22 +149,22 @@ class Superlink:
                 abort = self._coordinator.abort(self._task, task.last_round)
                 await self._send_once(abort, "abort", task.last_round)
                 continue
-            await self._check_task(task.closed, task.head)
             round_id = RoundId(task.last_round + 1)
+            await self._check_task(task.closed, task.head, round_id)
             if await self._send_once(self._coordinator.open_round(self._task), "open", round_id):
                 self._deps.readiness.reset()
                 failpoint("superlink-opened")
                 return round_id
 
-    async def _check_task(self, closed: bool, head: RoundId) -> None:
+    async def _check_task(self, closed: bool, head: RoundId, round_id: RoundId) -> None:
         """TaskOver when no further round can be opened and played."""
         if closed:
             raise TaskOver(f"task {self._task}: closed by the DAO")
         rules = await self._coordinator.rules_of(self._task, self._chain.final())
         if rules.superlink != self._deps.sender.address:
             raise TaskOver(f"task {self._task}: the DAO gave it to Superlink {hex_of(rules.superlink)}")
-        base = await self._read_base(head)
-        if base.previous and len(base.previous.used_shards) == rules.shards:
+        state = await self._read_state(await self._read_base(head), round_id, rules.shards)
+        if len(state.used_shards) == rules.shards:
             raise TaskOver(
                 f"task {self._task}: all {rules.shards} validation shards are used; propose another task"
             )
@@ -175,21 +176,17 @@ class Superlink:
             )
         return self._base
 
+    async def _read_state(self, base: RoundBase, round_id: RoundId, shards: int) -> PreState:
+        return await read_state(self._chain, self._reader, base, shards, round_id)
+
     async def _collect(self, opened: RoundOpened, base: RoundBase) -> Collection:
         """Begin to take what nodes send for the round, beside what the journal has of it."""
-        at, collection = self._chain.final(), self._deps.intake.get_collection(opened.round)
-        rules = await self._coordinator.rules_of_round(self._task, opened.round, at)
-        if collection is None:
-            members = await self._reader.members_of(opened, at)
-            collection = Collection(self._task, opened, rules, base.model.layout, members)
-            collection.commits.update(self._deps.journal.read_commits(self._task, opened.round))
-            collection.reveals.update(self._deps.journal.read_reveals(self._task, opened.round))
-            await restore_reveals(collection, self._deps.publisher)
-            collection.accepts_commits = not self._deps.journal.is_closing(self._task, opened.round)
-            self._deps.intake.begin(collection)
+        collection = self._deps.intake.get_collection(opened.round)
+        if (
+            collection is None or collection.opened != opened
+        ):  # after a reorg others may take part, by other rules
+            collection = await self._begin_collection(opened, base)
         else:
-            if collection.opened != opened:  # after a reorg others may take part, by other rules
-                collection.reopen(opened, rules, await self._reader.members_of(opened, at))
             await restore_reveals(collection, self._deps.publisher)
         deadline = opened.timestamp + collection.rules.commit_period
         self._report(
@@ -202,19 +199,35 @@ class Superlink:
         )
         return collection
 
+    async def _begin_collection(self, opened: RoundOpened, base: RoundBase) -> Collection:
+        """Begin to collect an opening of a round, with what the journal has of it."""
+        at, journal, place = self._chain.final(), self._deps.journal, (self._task, opened.round)
+        state, rules, members = await asyncio.gather(
+            self._coordinator.round_of(*place, at),
+            self._coordinator.rules_of_round(*place, at),
+            self._reader.members_of(opened, at),
+        )
+        opening = state.opening
+        collection = Collection(self._task, opened, opening, rules, base.model.layout, members)
+        collection.commits.update(journal.read_commits(*place, opening))
+        collection.passes.update(journal.read_passes(*place, opening))
+        collection.reveals.update(journal.read_reveals(*place, opening))
+        await restore_reveals(collection, self._deps.publisher)
+        collection.accepts_commits = not journal.is_closing(*place)
+        self._deps.intake.begin(collection)
+        return collection
+
     # Commits
 
     async def _wait_commits(self, opened: RoundOpened, collection: Collection) -> None:
-        """Wait for commits: until all that are eligible have committed, else to the deadline."""
+        """Wait for commits: until all that are eligible have committed or passed, else to the deadline."""
         version = -1
         while True:
             while version != self._follower.version:  # until no news came while the round was read
                 version = self._follower.version
                 state = await self._read_round(collection, Phase.OPEN, Phase.CLOSED)
-            count = len(collection.commits.keys() | collection.forced.keys())
-            is_complete = (
-                state.phase is Phase.CLOSED or not collection.accepts_commits or count >= opened.eligible
-            )
+            is_closing = state.phase is Phase.CLOSED or not collection.accepts_commits
+            is_complete = is_closing or len(collection.heard) >= opened.eligible
             deadline = compute_commit_deadline(collection.rules, state)
             if is_complete or self._follower.now() >= deadline:
                 return
@@ -225,23 +238,22 @@ class Superlink:
         round_id, journal = collection.round, self._deps.journal
         collection.accepts_commits = False
         nodes = journal.read_closing(self._task, round_id)  # their root may be on its way to the chain
-        is_journalled = journal.is_closing(self._task, round_id) and nodes <= collection.commits.keys()
+        is_journalled = journal.is_closing(self._task, round_id) and nodes <= collection.heard
         while (closed := await self._closed_event(collection)) is None:
             state = await self._read_round(collection, Phase.OPEN)
             if not is_journalled:
-                nodes = frozenset(collection.commits.keys() - collection.forced.keys())
-                if len(nodes) + len(collection.forced) < collection.rules.quorum:
+                nodes = collection.heard - collection.forced.keys()
+                if collection.count(nodes)[0] + len(collection.forced) < collection.rules.quorum:
                     why = f"fewer commits than the quorum of {collection.rules.quorum}"
                     await self._abort(collection, state, why)
                 await journal.set_closing(self._task, round_id, nodes)
             failpoint("superlink-closing")
-            root = compute_commits_root(collection.commits[node] for node in nodes)
-            call = self._coordinator.close_commits(self._task, round_id, root, len(nodes))
+            root, counts = collection.build_tree(nodes).root, collection.count(nodes)
+            call = self._coordinator.close_commits(self._task, round_id, root, *counts)
             is_journalled = await self._send_once(call, "close", round_id) is not None
         nodes = journal.read_closing(self._task, round_id)
-        root = compute_commits_root(collection.commits[node] for node in nodes)
         state = await self._read_round(collection, Phase.CLOSED)
-        if closed.root != root:
+        if not nodes <= collection.heard or closed.root != collection.build_tree(nodes).root:
             await self._abort(
                 collection, state, "the commits that it was closed with are not in this journal"
             )
@@ -251,6 +263,7 @@ class Superlink:
             "closed",
             round=round_id,
             commits=closed.commits,
+            passes=closed.passes,
             forced=[*collection.forced],
             seed=closed.seed,
             deadline=compute_reveal_deadline(collection.rules, state),
@@ -274,9 +287,10 @@ class Superlink:
         index: int,
         collection: Collection,
         base: RoundBase,
+        state: PreState,
         gating: "asyncio.Task[GateGradient]",
     ) -> tuple[Settlement, ResultPosted]:
-        """Settle and post; again where a forced commit came in between. RoundLost, after an abort, when time is up."""
+        """Settle and post; again where a reorg changed what was forced. RoundLost, after an abort, when time is up."""
         round_id = collection.round
         job: RoundJob | None = None
         while True:
@@ -284,7 +298,8 @@ class Superlink:
             gate = await asyncio.shield(gating)  # a reveal that comes meanwhile is late, not withheld
             before = job
             job = assemble_job(
-                self._chain, self._deps.shards, self._deps.publisher, collection, base, closed.seed, index
+                *(self._chain, self._deps.shards, self._deps.publisher, collection),
+                *(base, state, closed.seed, index),
             )
             if before is None or (before.inputs.commits, before.inputs.forced) != (
                 job.inputs.commits,
@@ -334,13 +349,16 @@ class Superlink:
             raise RoundLost(
                 f"round {collection.round}: {state.phase.name.lower()} on {state.parent}, head {task.head}"
             )
+        if state.opening != collection.opening:
+            raise RoundLost(f"round {collection.round}: a reorg opened it anew")
         forced_hash = compute_forced_hash(collection.forced.values())
         # by the hash, not the number: after a reorg there may be as many in another order
         if await self._coordinator.forced_hash_of(self._task, collection.round, at) != forced_hash:
             events = await self._reader.events_of(collection.round, at)
             collection.forced = {
                 event.node: SignedCommit(
-                    event.task, event.round, event.node, event.commitment, Signature(event.signature)
+                    *(event.task, event.round, collection.opening, event.node),
+                    *(event.commitment, Signature(event.signature)),
                 )
                 for event in events.forced
             }

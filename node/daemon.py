@@ -117,7 +117,7 @@ async def _open(
         readiness = SupernodeReadiness(
             task, reader, store, client, partial(trainer_of, task, task_settings), settings.home / "apps"
         )
-        outcomes = Outcomes(task, node, reader, clock, journal, store, force, settings.content.keep_bytes)
+        outcomes = Outcomes(task, node, reader, journal, store, settings.content.keep_bytes)
         stack.push_async_callback(outcomes.close)
         deps = SupernodeDeps(
             reader=reader,

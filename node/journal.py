@@ -1,7 +1,7 @@
 """Records what a Supernode has signed and how each of its rounds went, on disk before any of it leaves the machine.
 
-A round has at most one signed commit, however often the process dies: the row is written and synced first, and its
-primary key is the round. A daemon that starts again reads here what is left to do. Only signatures are synced: a power
+An opening of a round has at most one signed commit, however often the process dies: the row is written and synced
+first, and its primary key is the round's opening. A daemon that starts again reads here what is left to do. Only signatures are synced: a power
 failure may take the last steps back, which are then done again.
 """
 
@@ -25,8 +25,9 @@ _PATIENCE = 30.0  # seconds to wait for another process's transaction
 # `pins`: contents that are pinned, or about to be, and not yet unpinned everywhere; `idle`: of no open signed round
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS commits (
-    task INTEGER NOT NULL, round INTEGER NOT NULL, cid TEXT NOT NULL, body_root BLOB NOT NULL, salt BLOB NOT NULL,
-    commitment BLOB NOT NULL, signature BLOB NOT NULL, receipt BLOB, PRIMARY KEY (task, round)
+    task INTEGER NOT NULL, round INTEGER NOT NULL, opening BLOB NOT NULL, cid TEXT NOT NULL, body_root BLOB NOT NULL,
+    salt BLOB NOT NULL, commitment BLOB NOT NULL, signature BLOB NOT NULL, receipt BLOB,
+    PRIMARY KEY (task, round, opening)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rounds (
     task INTEGER NOT NULL, round INTEGER NOT NULL, block INTEGER NOT NULL, step TEXT NOT NULL, reason TEXT NOT NULL,
@@ -47,9 +48,11 @@ class Step(StrEnum):
     """How far a node has come in a round, in order."""
 
     SEEN = "seen"  # the round is open
+    PASSED = "passed"  # a pass is about to leave, or has left: the node sits this round out
     SIGNED = "signed"  # a commit is signed; it may or may not have left
     RECEIVED = "received"  # the Superlink has signed for it
-    COUNTED = "counted"  # in the tree of commits, or forced on chain
+    FORCED = "forced"  # it is on chain
+    COUNTED = "counted"  # in the tree of commits, or on chain
     REVEALED = "revealed"
     ENDED = "ended"  # nothing is left to do; `reason` and `facts` say what came of it
 
@@ -92,29 +95,31 @@ class SupernodeJournal:
         self._db.close()
 
     def sign(
-        self, task: TaskId, round_id: RoundId, reveal: Reveal, sign: Callable[[Digest], bytes]
+        self,
+        task: TaskId,
+        round_id: RoundId,
+        opening: Digest,
+        reveal: Reveal,
+        sign: Callable[[Digest], bytes],
     ) -> CommitEntry:
         """Sign the commit that `reveal` opens, recorded before it is returned; the same again gives the recorded one.
 
-        RuleError when another commit of this round is signed already: two would cost the stake.
+        RuleError when another commit to this opening of the round is signed already: two would cost the stake.
         """
-        commitment = reveal.commitment
+        commitment, place = reveal.commitment, (task, round_id, opening)
         failpoint("before-signed")
         with self._transaction(synced=True):
-            entry = self.commit_of(task, round_id)
+            entry = self.commit_of(*place)
             if entry is None:
-                signature = Signature(
-                    sign(compute_commit_digest(self._domain, task, round_id, self._node, commitment))
-                )
+                digest = compute_commit_digest(self._domain, *place, self._node, commitment)
+                signature = Signature(sign(digest))
                 self._db.execute(
-                    "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-                    (task, round_id, str(reveal.cid), reveal.body_root, reveal.salt, commitment, signature),
+                    "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+                    (*place, str(reveal.cid), reveal.body_root, reveal.salt, commitment, signature),
                 )
                 self._step(task, round_id, Step.SIGNED)
                 failpoint("during-signed")
-                entry = CommitEntry(
-                    SignedCommit(task, round_id, self._node, commitment, signature), reveal, None
-                )
+                entry = CommitEntry(SignedCommit(*place, self._node, commitment, signature), reveal, None)
         failpoint("after-signed")
         if entry.commit.commitment != commitment:
             raise RuleError(
@@ -122,16 +127,17 @@ class SupernodeJournal:
             )
         return entry
 
-    def commit_of(self, task: TaskId, round_id: RoundId) -> CommitEntry | None:
-        """Return the round's signed commit, or None."""
+    def commit_of(self, task: TaskId, round_id: RoundId, opening: Digest) -> CommitEntry | None:
+        """Return the signed commit to an opening of a round, or None."""
         row = self._db.execute(
-            "SELECT cid, body_root, salt, commitment, signature, receipt FROM commits WHERE task = ? AND round = ?",
-            (task, round_id),
+            "SELECT cid, body_root, salt, commitment, signature, receipt FROM commits "
+            "WHERE task = ? AND round = ? AND opening = ?",
+            (task, round_id, opening),
         ).fetchone()
         if row is None:
             return None
         cid, body_root, salt, commitment, signature, receipt = row
-        commit = SignedCommit(task, round_id, self._node, commitment, signature)
+        commit = SignedCommit(task, round_id, opening, self._node, commitment, signature)
         return CommitEntry(commit, Reveal(Cid.parse(cid), body_root, salt), receipt)
 
     def see(self, task: TaskId, round_id: RoundId, block: int) -> RoundNote:
@@ -146,11 +152,12 @@ class SupernodeJournal:
         failpoint("after-seen")
         return self.note_of(task, round_id)
 
-    def receive(self, task: TaskId, round_id: RoundId, receipt: Signature) -> None:
-        """Record the Superlink's receipt: with it, leaving the commit out is a proven fault."""
-        with self._stepping(task, round_id, Step.RECEIVED):
+    def receive(self, commit: SignedCommit, receipt: Signature) -> None:
+        """Record the Superlink's receipt of a commit: with it, leaving the commit out is a proven fault."""
+        with self._stepping(commit.task, commit.round, Step.RECEIVED):
             self._db.execute(
-                "UPDATE commits SET receipt = ? WHERE task = ? AND round = ?", (receipt, task, round_id)
+                "UPDATE commits SET receipt = ? WHERE task = ? AND round = ? AND opening = ?",
+                (receipt, commit.task, commit.round, commit.opening),
             )
 
     def reach(

@@ -2,21 +2,17 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import structlog
 
-from dao.chain.block_clock import BlockClock
 from dao.chain.final_reader import FinalReader
-from dao.core.commits import SignedCommit
 from dao.core.constants import MAX_MANIFEST
 from dao.core.errors import ContentError, DaoError, DecodeError, Reorged
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
-from dao.core.round_machine import compute_force_deadline
 from dao.core.types import Address, Digest, Phase, RoundId, TaskId, hex_of
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
@@ -25,6 +21,10 @@ from node.journal import CommitEntry, Step, SupernodeJournal
 
 PATIENCE = 600.0  # seconds to get a manifest
 MODELS = 2  # kept: the newest two, for the last result may yet be void
+LEFT_OUT = (
+    "the result lacks your commit, which the Superlink had signed for; "
+    "the receipt is in the journal: dao challenge {} {} voids the result"
+)
 UNSETTLED = (Phase.OPEN, Phase.CLOSED)
 _log = structlog.get_logger()
 
@@ -32,9 +32,8 @@ _log = structlog.get_logger()
 class Outcomes:
     """Concludes rounds in the background, so that the next one need not wait, and fetches its model ahead.
 
-    `force` sends a commit that a result left out to the chain; `keep_bytes` of content stay on disk. What is older than
-    the last round is dropped as the next comes: its memory is then free for the next, and fresh memory for 100 MB costs
-    a virtual machine ten times what it costs to write them.
+    `keep_bytes` of content stay on disk. What is older than the last round is dropped as the next comes: its memory is
+    then free for the next, and fresh memory for 100 MB costs a virtual machine ten times what it costs to write them.
     """
 
     def __init__(
@@ -42,14 +41,12 @@ class Outcomes:
         task: TaskId,
         node: Address,
         reader: FinalReader,
-        clock: BlockClock,
         journal: SupernodeJournal,
         store: LayeredStore,
-        force: Callable[[SignedCommit], Coroutine[Any, Any, None]],
         keep_bytes: int,
     ) -> None:
-        self._task, self._node, self._reader, self._clock = task, node, reader, clock
-        self._journal, self._store, self._force, self._keep_bytes = journal, store, force, keep_bytes
+        self._task, self._node, self._reader = task, node, reader
+        self._journal, self._store, self._keep_bytes = journal, store, keep_bytes
         self._models: dict[Digest, asyncio.Task[Path]] = {}
         self._waiters: Counter[Digest] = Counter()  # by model; a model without waiters makes room for others
         self._running: dict[RoundId, asyncio.Task[None]] = {}
@@ -111,9 +108,7 @@ class Outcomes:
                     reason=row.reason,
                 )
             else:
-                self._journal.reach(
-                    self._task, round_id, Step.ENDED, await self._contest(round_id, entry.commit)
-                )
+                self._journal.reach(self._task, round_id, Step.ENDED, LEFT_OUT.format(self._task, round_id))
             before, self._concluded = self._concluded, entry.reveal.cid
             if before not in (None, entry.reveal.cid):
                 await self._store.local.drop(before)
@@ -163,16 +158,6 @@ class Outcomes:
                 self._log.warning("no manifest yet", round=round_id, error=str(error))
                 await asyncio.sleep(pause)
         raise AssertionError  # pauses do not end
-
-    async def _contest(self, round_id: RoundId, commit: SignedCommit) -> str:
-        """Contest a result that lacks our commit, where there is still time; return the reason for the journal."""
-        rules, state = await asyncio.gather(
-            self._reader.read_rules_of(round_id), self._reader.read_state(round_id)
-        )
-        if self._clock.now() >= compute_force_deadline(rules, state):
-            return "the result lacks your commit, and it is too late to force it; keep the daemon running"
-        await self._force(commit)
-        return "the result lacks your commit, which is on chain now: unless it is shown to be there, the round is void"
 
     def _fetch(self, digest: Digest, max_bytes: int = MAX_CONTENT) -> "asyncio.Task[Path]":
         task = self._models.get(digest)

@@ -1,4 +1,4 @@
-"""Hands a round's commit and its reveal to the Superlink, and the commit to the chain where the Superlink fails."""
+"""Hands a round's commit, or pass, and its reveal to the Superlink, and the commit to the chain where that fails."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -10,21 +10,21 @@ import structlog
 from dao.chain.block_clock import BlockClock
 from dao.chain.final_reader import FinalReader
 from dao.chain.signer import recover
-from dao.core.commits import SignedCommit
-from dao.core.constants import ROWS_DEPTH
-from dao.core.errors import DaoError, RuleError, Unreachable
+from dao.core.commits import SignedCommit, SignedPass
+from dao.core.constants import COMMIT_KIND, ROWS_DEPTH
+from dao.core.errors import DaoError, Refused, RuleError, Unreachable
 from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.merkle import verify
-from dao.core.round_machine import compute_commit_deadline, compute_force_deadline, compute_reveal_deadline
-from dao.core.types import Domain, RoundState, Rules, TaskId
+from dao.core.round_machine import compute_commit_deadline, compute_reveal_deadline
+from dao.core.types import Domain, RoundState, Rules, TaskId, hex_of
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from dao.wire.messages import Inclusion
 from dao.wire.superlink_client import SuperlinkClient
 from node.journal import CommitEntry, Step, SupernodeJournal
 
-PROOF_LIMIT = 30.0  # seconds to ask the Superlink for a proof, before the commit is forced
-LATE_LIMIT = 5.0  # seconds to ask for it where nothing can be forced any more, before the commit is revealed
+PROOF_LIMIT = 5.0  # seconds to ask the Superlink for a proof, before the commit is revealed
+FORCE_RESERVE, MOST_RESERVE = 0.25, 60.0  # part of the commit period, and seconds at most, that forcing has
 _log = structlog.get_logger()
 
 Force = Callable[[SignedCommit], Coroutine[Any, Any, None]]  # sends a commit to the chain
@@ -45,13 +45,14 @@ class Submission:
     by_ipfs: bool
 
     async def hand_in(self, commit: SignedCommit, opened: RoundState, rules: Rules) -> None:
-        """Send the commit until the Superlink has signed a receipt, at most until commits close."""
+        """Send the commit until the Superlink has signed a receipt; force it on chain where none comes in time."""
+        deadline = compute_commit_deadline(rules, opened)
+        force_from = deadline - compute_force_reserve(rules)
         for pause in pauses():
             try:
                 receipt = await self.client.commit(commit)
-                digest = compute_receipt_digest(
-                    self.domain, self.task, commit.round, commit.node, commit.commitment
-                )
+                place = (self.task, commit.round, commit.opening, commit.node)
+                digest = compute_receipt_digest(self.domain, *place, commit.commitment)
                 if recover(digest, receipt) != rules.superlink:
                     raise RuleError(
                         "the receipt is not signed by the round's Superlink; is its address right?"
@@ -59,40 +60,64 @@ class Submission:
             except DaoError as error:
                 _log.warning("commit not taken", task=self.task, round=commit.round, error=str(error))
             else:
-                self.journal.receive(self.task, commit.round, receipt)
+                self.journal.receive(commit, receipt)
+                return
+            soon = self.clock.now() + pause
+            if (soon >= force_from and await self._is_forced_now(commit)) or soon >= deadline:
+                return
+            await asyncio.sleep(pause)
+
+    def is_forced(self, commit: SignedCommit) -> bool:
+        """Return whether the commit is on chain, as far as the journal knows."""
+        return self.journal.note_of(self.task, commit.round).facts.get("forced") == hex_of(commit.opening)
+
+    async def _is_forced_now(self, commit: SignedCommit) -> bool:
+        """Send the commit to the chain; return whether it is there."""
+        try:
+            await self.force(commit)
+        except DaoError as error:
+            _log.error("commit not forced", task=self.task, round=commit.round, error=str(error))
+            return False
+        facts = {"forced": hex_of(commit.opening)}
+        self.journal.reach(self.task, commit.round, Step.FORCED, facts=facts)
+        _log.warning("commit forced", task=self.task, round=commit.round)
+        return True
+
+    async def sit_out(self, passed: SignedPass, opened: RoundState, rules: Rules) -> None:
+        """Send a pass until the Superlink has taken it, at most until commits close."""
+        for pause in pauses():
+            try:
+                await self.client.sit_out(passed)
+            except Refused as error:
+                _log.warning("pass refused", task=self.task, round=passed.round, error=str(error))
+                return
+            except DaoError as error:
+                _log.warning("pass not taken", task=self.task, round=passed.round, error=str(error))
+            else:
                 return
             if self.clock.now() + pause >= compute_commit_deadline(rules, opened):
                 return
             await asyncio.sleep(pause)
 
-    async def secure_counting(self, commit: SignedCommit, closed: RoundState, rules: Rules) -> str:
-        """Verify that the commit is in the tree under the root on chain, else force it; return "" or what is wrong."""
-        left = compute_force_deadline(rules, closed) - self.clock.now()
-        limit = min(PROOF_LIMIT, left / 2) if left > 0 else LATE_LIMIT
-        root = (await self.reader.read_closed_event(commit.round, closed)).root
-        try:
-            inclusion = await self._ask_proof(commit, limit)
-            row = commit.node + commit.commitment
-            if inclusion.count != closed.commits or not verify(
-                root, row, inclusion.index, inclusion.proof, ROWS_DEPTH
-            ):
-                raise RuleError("the Superlink's proof does not lead to the root on chain")
-            how = "in the tree"
-        except DaoError as error:
-            _log.warning(
-                "commit left out, so it is forced", task=self.task, round=commit.round, error=str(error)
-            )
+    async def check_counting(self, commit: SignedCommit, closed: RoundState) -> str:
+        """Verify that the commit is on chain, or in the tree under the root there; return "" or what is wrong."""
+        how = "on chain"
+        if not self.is_forced(commit):
+            root = (await self.reader.read_closed_event(commit.round, closed)).root
             try:
-                await self.force(commit)
-            except DaoError as failure:
-                _log.error("commit not forced", task=self.task, round=commit.round, error=str(failure))
-                return f"the Superlink left the commit out ({error}), and it could not be forced: {failure}"
-            how = f"forced: {error}"
+                inclusion = await self._ask_proof(commit, PROOF_LIMIT)
+                row = commit.node + COMMIT_KIND + commit.commitment + commit.signature
+                if not verify(root, row, inclusion.index, inclusion.proof, ROWS_DEPTH):
+                    raise RuleError("the Superlink's proof does not lead to the root on chain")
+            except DaoError as error:
+                _log.error("commit left out", task=self.task, round=commit.round, error=str(error))
+                return f"the Superlink left the commit out, which it had signed for: {error}"
+            how = "in the tree"
         self.journal.reach(self.task, commit.round, Step.COUNTED, facts={"counted": how})
         return ""
 
     async def _ask_proof(self, commit: SignedCommit, limit: float) -> Inclusion:
-        """Ask where the commit is in the tree, for `limit` seconds and no longer: the chain must hear in time."""
+        """Ask where the commit is in the tree, for `limit` seconds and no longer: its reveal waits."""
         try:
             async with asyncio.timeout(limit):
                 return await self.client.inclusion(self.task, commit.round, limit=limit)
@@ -125,3 +150,8 @@ class Submission:
                 return problem
             await asyncio.sleep(pause)
         raise AssertionError  # pauses do not end
+
+
+def compute_force_reserve(rules: Rules) -> float:
+    """Seconds before the commit deadline at which a commit without a receipt goes to the chain."""
+    return min(FORCE_RESERVE * rules.commit_period, MOST_RESERVE)

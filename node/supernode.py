@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 import structlog
 
 from dao.chain.final_reader import FinalReader
-from dao.core.errors import DaoError, Reorged
+from dao.core.commits import SignedPass
+from dao.core.errors import AppError, AppTimeout, DaoError, Reorged, RuleError
 from dao.core.formats import reasons
-from dao.core.types import Phase, RoundId, RoundState, Rules, TaskId
+from dao.core.formats.signed_messages import compute_pass_digest
+from dao.core.types import PassReason, Phase, RoundId, RoundState, Rules, Signature, TaskId
 from dao.wire.superlink_client import SuperlinkClient
 from node.journal import CommitEntry, Step, SupernodeJournal
 from node.outcomes import Outcomes
@@ -34,6 +36,10 @@ _log = structlog.get_logger()
 
 class _Moved(Exception):  # noqa: N818 (no error)
     """The round's state on chain is not, or was not all along, the one that was worked on."""
+
+
+class _NotJoined(RuleError):  # noqa: N818  (a leaf of the tree)
+    """The node is no member of the task."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,7 @@ class Supernode:
         state = await self._reader.wait_leaving(round_id, {Phase.NONE})
         rules = await self._reader.read_rules_of(round_id)  # of this round, whatever is decided meanwhile
         self._journal.see(self._task, round_id, state.open_block)
-        entry = self._journal.commit_of(self._task, round_id)
+        entry = self._journal.commit_of(self._task, round_id, state.opening)
 
         if state.phase is Phase.OPEN:
             try:
@@ -113,6 +119,8 @@ class Supernode:
                 raise
             except DaoError as error:
                 missed = str(error)
+                if entry is None:
+                    await self._sit_out(round_id, state, rules, error)
         if entry is None:
             await self._check_opening(round_id, state)
             self._end(round_id, missed)
@@ -134,19 +142,39 @@ class Supernode:
 
     async def _commit(self, round_id: RoundId, opened: RoundState, rules: Rules) -> CommitEntry:
         """Train, sign and hand in while the round is open; DaoError when there can be no commit."""
-        deps, entry = self._deps, self._journal.commit_of(self._task, round_id)
+        deps, entry = self._deps, self._journal.commit_of(self._task, round_id, opened.opening)
         if entry is None:
+            if not await self._reader.is_joined(deps.update_maker.signer.address):
+                raise _NotJoined(
+                    f"this node has not joined task {self._task}; its owner does that: dao node join {self._task}"
+                )
+            note = self._journal.note_of(self._task, round_id)
+            if note.step is Step.PASSED:
+                raise RuleError(note.reason)
             making = deps.update_maker.make_commit(round_id, opened, rules, self._note_problem)
             entry = await self._while_unchanged(round_id, opened, making)
-        if entry.receipt is None:
+        if entry.receipt is None and not deps.submission.is_forced(entry.commit):
             handing_in = deps.submission.hand_in(entry.commit, opened, rules)
             await self._while_unchanged(round_id, opened, handing_in)
         return entry
 
+    async def _sit_out(self, round_id: RoundId, opened: RoundState, rules: Rules, error: DaoError) -> None:
+        """Say that this node has no commit in the round, so that nobody waits for it; a member alone is waited for."""
+        if isinstance(error, _NotJoined):
+            return
+        signer, submission = self._deps.update_maker.signer, self._deps.submission
+        reason, self._problem = explain_to_others(error), str(error)
+        self._journal.reach(self._task, round_id, Step.PASSED, str(error))
+        place = (self._task, round_id, opened.opening, signer.address)
+        signature = Signature(signer.sign(compute_pass_digest(submission.domain, *place)))
+        sending = submission.sit_out(SignedPass(*place, signature, reason), opened, rules)
+        await self._while_unchanged(round_id, opened, sending)
+        self._log.info("passed", round=round_id, reason=reason)
+
     async def _count_and_reveal(self, entry: CommitEntry, closed: RoundState, rules: Rules) -> None:
-        """Ensure that the commit counts, and reveal it in any case: as far as we know, it may count all the same."""
+        """Check that the commit counts, and reveal it in any case: as far as we know, it may count all the same."""
         submission = self._deps.submission
-        self._problem = await submission.secure_counting(entry.commit, closed, rules)
+        self._problem = await submission.check_counting(entry.commit, closed)
         revealing = submission.reveal(entry, closed, rules)
         unrevealed = await self._while_unchanged(entry.commit.round, closed, revealing)
         self._problem = unrevealed and (self._problem or unrevealed)
@@ -195,5 +223,12 @@ class Supernode:
         self._log.warning("nothing earned", round=round_id, reason=reason)
 
 
+def explain_to_others(error: DaoError) -> PassReason:
+    """Return why this node sits a round out, in words that say nothing of its site."""
+    if isinstance(error, AppTimeout):
+        return PassReason.NO_TIME
+    return PassReason.FAILED if isinstance(error, AppError) else PassReason.NOT_READY
+
+
 def _opening(state: RoundState) -> tuple[object, ...]:
-    return state.phase, state.open_block, state.opened_at
+    return state.phase, state.opening, state.opened_at

@@ -31,6 +31,9 @@ from node.readiness import SupernodeReadiness
 from node.trainer import Trained
 
 RESERVE = 0.1  # part of the commit period that training leaves for the commit
+PATIENCE = (
+    0.25  # part of the commit period after which what fails is not tried again: others wait for this node
+)
 _log = structlog.get_logger()
 
 
@@ -52,17 +55,18 @@ class UpdateMaker:
     async def make_commit(
         self, round_id: RoundId, opened: RoundState, rules: Rules, note_problem: Callable[[str], None]
     ) -> CommitEntry:
-        """Train and sign, again until the deadline; `note_problem` hears what failed, and "" once it is signed.
+        """Train and sign, again while others may still train; `note_problem` hears what failed, "" once it is signed.
 
         DaoError when there can be no commit.
         """
-        await self._check_seat(rules, opened)
+        await self._check_stake(rules, opened)
         deadline = compute_commit_deadline(rules, opened)
+        last_try = opened.opened_at + PATIENCE * rules.commit_period
         for pause in pauses():
             try:
                 entry = await self.train_and_sign(round_id, opened, rules, deadline)
             except (ContentError, AppCrashed) as error:
-                if self.clock.now() + pause >= deadline:
+                if self.clock.now() + pause >= last_try:
                     raise
                 note_problem(str(error))
                 _log.warning("no update yet", task=self.task, round=round_id, error=str(error))
@@ -92,7 +96,7 @@ class UpdateMaker:
         self.journal.pin(self.task, round_id, cid)
         await self.store.local.pin(cid)
         reveal = Reveal(cid, root, Digest(secrets.token_bytes(32)))
-        entry = self.journal.sign(self.task, round_id, reveal, self.signer.sign)
+        entry = self.journal.sign(self.task, round_id, opened.opening, reveal, self.signer.sign)
         self.journal.reach(self.task, round_id, Step.SIGNED, facts=_facts(trained))
         _log.info(
             "committed",
@@ -105,13 +109,9 @@ class UpdateMaker:
         )
         return entry
 
-    async def _check_seat(self, rules: Rules, opened: RoundState) -> None:
-        """RuleError when this node may not commit to the round."""
-        joined, stake = await self.reader.read_seat(self.signer.address, opened)
-        if not joined:
-            raise RuleError(
-                f"this node has not joined task {self.task}; its owner does that: dao node join {self.task}"
-            )
+    async def _check_stake(self, rules: Rules, opened: RoundState) -> None:
+        """RuleError when an update of this node would weigh nothing."""
+        stake = await self.reader.read_stake(self.signer.address, opened)
         if not compute_counted_stake(rules, stake):
             raise RuleError(reasons.explain_stake(stake, rules.min_stake))
 

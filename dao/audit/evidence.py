@@ -1,7 +1,7 @@
 """What an audit reads before it compares: the chain's record of a round, and the manifests of it and its parent."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Evidence:
     posted: ResultPosted
     parent: Result | None
     members: Mapping[Address, Member]
+    lost_seeds: Sequence[Digest]  # drawn by rounds between it and its parent, which came to nothing
 
     @property
     def result(self) -> Result:
@@ -69,18 +70,16 @@ async def read_record(chain: Chain, task: TaskId, round_id: RoundId) -> Evidence
         raise Missing(f"round {round_id}: is {state.phase.name.lower()} and has no result to audit")
     if events.closed is None or events.posted is None:
         raise Missing(f"round {round_id}: {HIDDEN.format('the events of its closing and result')}")
-    members, forced, contested = await asyncio.gather(
+    members, forced, lost_seeds = await asyncio.gather(
         history.members_of(events.opened, at),
         coordinator.forced_hash_of(task, round_id, at),
-        coordinator.contested_count_of(task, round_id, at),
+        history.read_lost_seeds(state.parent, round_id, at),
     )
     if len(members) != state.eligible:
         shown = f"who had joined ({len(members)} of {state.eligible})"
         raise Missing(f"round {round_id}: {HIDDEN.format(shown)}")
     if compute_forced_hash(events.forced) != forced:
         raise Missing(f"round {round_id}: {HIDDEN.format('its forced commits')}")
-    if contested > len(events.contests):
-        raise Missing(f"round {round_id}: {HIDDEN.format('what was forced after its result')}")
     parent = None
     if state.parent:
         posted = (await history.events_of(state.parent, at)).posted
@@ -104,6 +103,7 @@ async def read_record(chain: Chain, task: TaskId, round_id: RoundId) -> Evidence
         posted=events.posted,
         parent=parent,
         members=members,
+        lost_seeds=lost_seeds,
     )
 
 

@@ -3,11 +3,20 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from dao.core.commits import FAILED, CommitRecord, Failure, NodeCommitment, Reveal, SignedCommit
+from dao.core.commits import (
+    FAILED,
+    CommitRecord,
+    Failure,
+    NodeCommitment,
+    PassRecord,
+    Reveal,
+    SignedCommit,
+    SignedPass,
+)
 from dao.core.formats.json_form import get_form
-from dao.core.formats.manifest import Manifest, Node
+from dao.core.formats.manifest import Manifest, Node, Pass
 from dao.core.transition import PreState, RoundInputs, RoundOutcome
-from dao.core.types import Address, Domain, Member, Rules
+from dao.core.types import Address, Digest, Domain, Member, PassReason, RoundId, Rules, TaskId, Wei
 from dao.core.weigh import NodeWeight, Weighing
 
 NOT_COMPARED = ("reason", "loss_before", "loss_after")  # for people; no check binds them
@@ -22,6 +31,7 @@ def build_inputs(
         distributor=distributor,
         task=manifest.task,
         round=manifest.round,
+        opening=manifest.opening,
         rules=replace(rules, codec=manifest.codec, round_budget=manifest.budget_wei),
         state=state,
         base_model=manifest.base_model,
@@ -29,6 +39,7 @@ def build_inputs(
         seed=manifest.seed,
         shard=manifest.shard,
         commits=[_build_record(manifest, node) for node in manifest.nodes],
+        passes=[_build_pass(manifest, passed) for passed in manifest.passes],
         absent={absent.node: absent.owner for absent in manifest.absent},
         forced=forced,
     )
@@ -67,11 +78,20 @@ def get_reveal(node: Node) -> Reveal | None:
 def _build_record(manifest: Manifest, node: Node) -> CommitRecord:
     return CommitRecord(
         member=Member(node.owner, node.stake),
-        commit=SignedCommit(manifest.task, manifest.round, node.node, node.commitment, node.signature),
+        commit=SignedCommit(*_place(manifest), node.node, node.commitment, node.signature),
         forced=node.forced,
         reveal=get_reveal(node),
         failure=Failure(node.status, node.reason) if node.status in FAILED else None,
     )
+
+
+def _build_pass(manifest: Manifest, passed: Pass) -> PassRecord:
+    signed = SignedPass(*_place(manifest), passed.node, passed.signature, PassReason.NOT_READY)
+    return PassRecord(Member(passed.owner, Wei(0)), signed)
+
+
+def _place(manifest: Manifest) -> tuple[TaskId, RoundId, Digest]:
+    return manifest.task, manifest.round, manifest.opening
 
 
 def find_differences(stated: Manifest, computed: Manifest) -> list[str]:

@@ -4,14 +4,21 @@ from dao.audit.evidence import HIDDEN, Evidence
 from dao.audit.findings import Differs, Missing, expect
 from dao.audit.replay import build_inputs, build_outcome, find_differences, get_reveal
 from dao.chain.signer import recover
-from dao.core.commits import FAILED, compute_commits_root, compute_forced_hash
+from dao.core.commits import FAILED, NodePass, compute_commits_root, compute_forced_hash
 from dao.core.errors import DecodeError
 from dao.core.formats.manifest import Manifest
-from dao.core.formats.signed_messages import compute_commit_digest
+from dao.core.formats.signed_messages import compute_commit_digest, compute_pass_digest
 from dao.core.round_machine import compute_counted_stake, draw_shard
 from dao.core.settle import compute_result_hash
-from dao.core.transition import RoundInputs, compute_result, get_post_state, settle_round
-from dao.core.types import Address, Status, hex_of
+from dao.core.transition import (
+    PreState,
+    RoundInputs,
+    compute_result,
+    get_post_state,
+    retire_drawn,
+    settle_round,
+)
+from dao.core.types import Digest, Status, hex_of
 
 FORCED = "a forced commit must be counted"
 
@@ -32,6 +39,7 @@ def check_head(record: Evidence, manifest: Manifest) -> str:
         "task": (manifest.task, record.task),
         "round": (manifest.round, record.round),
         "parent": (manifest.parent, record.state.parent),
+        "opening": (manifest.opening, record.state.opening),
         "codec": (manifest.codec, record.rules.codec),
         "seed": (manifest.seed, record.closed.seed),
         "budget_wei": (manifest.budget_wei, record.rules.round_budget),
@@ -44,19 +52,21 @@ def check_head(record: Evidence, manifest: Manifest) -> str:
 
 
 def check_commits(record: Evidence, manifest: Manifest) -> str:
-    """The commits in the manifest are those under the root that commits were closed with."""
+    """The commits and passes in the manifest are those under the root that commits were closed with."""
     rows = [node for node in manifest.nodes if not node.forced]
-    root, closed = compute_commits_root(rows), record.closed
+    root, closed = compute_commits_root(rows, manifest.passes), record.closed
     expect(len(rows) == closed.commits, f"{len(rows)} commits stated, closed with {closed.commits}")
+    passes = len(manifest.passes)
+    expect(passes == closed.passes, f"{passes} passes stated, closed with {closed.passes}")
     expect(
         root == closed.root, f"root of the stated commits {hex_of(root)}, closed with {hex_of(closed.root)}"
     )
     expect(record.result.commits_root == root, "the result states another root than commits were closed with")
-    return f"{len(rows)} under {hex_of(root)}"
+    return f"{len(rows)} and {passes} passes under {hex_of(root)}"
 
 
 def check_forced(record: Evidence, manifest: Manifest) -> str:
-    """Every forced commit before the result is counted; every one after it was in the tree."""
+    """Every forced commit is counted."""
     nodes = {node.node: node for node in manifest.nodes}
     for event in record.events.forced:
         node = nodes.get(event.node)
@@ -71,25 +81,26 @@ def check_forced(record: Evidence, manifest: Manifest) -> str:
         expect(stated.node in forced, f"node {hex_of(stated.node)}: stated as forced, and is not on chain")
     hashed = compute_forced_hash(record.events.forced)
     expect(hashed == record.result.forced_hash, "the result states another hash of forced commits")
-    for event in record.events.contests:
-        node = nodes.get(event.node)
-        expect(
-            node is not None and not node.forced and node.commitment == event.commitment,
-            f"node {hex_of(event.node)}: forced a commit after the result that is not in the tree; the round is void",
-        )
-    return f"{len(forced)} before the result, {len(record.events.contests)} after it"
+    return f"{len(forced)} counted"
 
 
 def check_signatures(record: Evidence, manifest: Manifest) -> str:
-    """Every commit is signed by its node."""
+    """Every commit and pass is signed by its node, for this opening of the round."""
+    place = (record.domain, record.task, record.round, record.state.opening)
     for node in manifest.nodes:
-        digest = compute_commit_digest(record.domain, record.task, record.round, node.node, node.commitment)
-        try:
-            signer: Address | None = recover(digest, node.signature)
-        except DecodeError:
-            signer = None
-        expect(signer == node.node, f"node {hex_of(node.node)}: its commit is not signed by it")
-    return f"{len(manifest.nodes)} commits signed by their nodes"
+        digest = compute_commit_digest(*place, node.node, node.commitment)
+        expect(_signs(node, digest), f"node {hex_of(node.node)}: its commit is not signed by it")
+    for passed in manifest.passes:
+        digest = compute_pass_digest(*place, passed.node)
+        expect(_signs(passed, digest), f"node {hex_of(passed.node)}: its pass is not signed by it")
+    return f"{len(manifest.nodes)} commits and {len(manifest.passes)} passes signed by their nodes"
+
+
+def _signs(signed: NodePass, digest: Digest) -> bool:
+    try:
+        return recover(digest, signed.signature) == signed.node
+    except DecodeError:
+        return False
 
 
 def check_members(record: Evidence, manifest: Manifest) -> str:
@@ -105,11 +116,16 @@ def check_members(record: Evidence, manifest: Manifest) -> str:
                 node.stake == member.stake,
                 f"node {hex_of(node.node)}: stake {node.stake} stated, the chain says {member.stake}",
             )
+    for passed in manifest.passes:
+        member = record.members.get(passed.node)
+        owner = member.owner if member else None
+        expect(owner == passed.owner, f"node {hex_of(passed.node)}: passed, and was not to take part so")
     committed = {node.node for node in manifest.nodes}
+    heard = committed | {passed.node for passed in manifest.passes}
     absent = {
         operator: member.owner
         for operator, member in record.members.items()
-        if operator not in committed and compute_counted_stake(record.rules, member.stake)
+        if operator not in heard and compute_counted_stake(record.rules, member.stake)
     }
     stated = {row.node: row.owner for row in manifest.absent}
     for operator in sorted(absent.keys() ^ stated.keys()):
@@ -117,7 +133,7 @@ def check_members(record: Evidence, manifest: Manifest) -> str:
         raise Differs(f"node {hex_of(operator)}: {words} stated so")
     for operator, owner in stated.items():
         expect(owner == absent[operator], f"node {hex_of(operator)}: its owner is {hex_of(absent[operator])}")
-    return f"{len(committed)} committed, {len(absent)} absent, stakes before block {record.state.open_block}"
+    return f"{len(committed)} committed, {len(manifest.passes)} passed, {len(absent)} absent, stakes before block {record.state.open_block}"
 
 
 def check_reveals(record: Evidence, manifest: Manifest) -> str:
@@ -138,8 +154,8 @@ def check_reveals(record: Evidence, manifest: Manifest) -> str:
 
 
 def check_draw(record: Evidence, manifest: Manifest, previous: Manifest | None) -> str:
-    """The shard is the one that the seed draws from those its ancestors left."""
-    used = get_post_state(previous).used_shards
+    """The shard is the one that the seed draws from those that no earlier round drew."""
+    used = _get_state(record, previous).used_shards
     drawn = draw_shard(record.closed.seed, record.rules.shards, used)
     expect(manifest.shard.index == drawn, f"shard {manifest.shard.index} stated, the seed draws {drawn}")
     retired = tuple(sorted({*used, drawn}))
@@ -169,8 +185,12 @@ def check_result(record: Evidence, manifest: Manifest) -> str:
 
 def get_inputs(record: Evidence, manifest: Manifest, previous: Manifest | None) -> RoundInputs:
     """Return the inputs of a round's transition: those that the manifest states, by the rules that the chain has."""
-    state = get_post_state(previous)
+    state = _get_state(record, previous)
     return build_inputs(manifest, record.rules, record.distributor, state, record.events.forced)
+
+
+def _get_state(record: Evidence, previous: Manifest | None) -> PreState:
+    return retire_drawn(get_post_state(previous), record.rules.shards, record.lost_seeds)
 
 
 def _shown(value: object) -> str:

@@ -10,8 +10,6 @@ from dao.chain.events import (
     Challenged,
     Claimed,
     CommitsClosed,
-    Contested,
-    Dismissed,
     Finalized,
     ForcedCommit,
     Funded,
@@ -84,7 +82,7 @@ CONTRACTS = (
         "TrainingCoordinator",
         (
             *(TaskCreated, TaskClosed, RulesChanged, SuperlinkReplaced, Admitted, Joined, Left),
-            *(RoundOpened, ForcedCommit, CommitsClosed, ResultPosted, Contested, Dismissed, Challenged),
+            *(RoundOpened, ForcedCommit, CommitsClosed, ResultPosted, Challenged),
             *(Resolved, Finalized, Aborted, Voided, Paused, Unpaused),
         ),
     ),

@@ -100,10 +100,6 @@ class Coordinator(Contract):
         """Return the chained hash of the round's forced commits, which the result must state."""
         return Digest(await self._read("forcedHashOf", task, round_id, at=at))
 
-    async def contested_count_of(self, task: TaskId, round_id: RoundId, at: At) -> int:
-        """Return how many forced commits after the result are not dismissed."""
-        return int(await self._read("contestedCountOf", task, round_id, at=at))
-
     async def is_joined(self, task: TaskId, operator: Address, at: At) -> bool:
         """Whether a Supernode takes part in a task."""
         return bool(await self._read("isJoined", task, operator, at=at))
@@ -166,26 +162,13 @@ class Coordinator(Contract):
         """Force a node's signed commit into the round. Anyone."""
         return self._call("commit", task, round_id, node, commitment, signature)
 
-    def close_commits(self, task: TaskId, round_id: RoundId, root: Digest, commits: int) -> Call:
-        """Close the commits with their Merkle root, and draw the seed. Only the Superlink."""
-        return self._call("closeCommits", task, round_id, root, commits)
+    def close_commits(self, task: TaskId, round_id: RoundId, root: Digest, commits: int, passes: int) -> Call:
+        """Close the commits with the root of them and the passes, and draw the seed. Only the Superlink."""
+        return self._call("closeCommits", task, round_id, root, commits, passes)
 
     def post_result(self, task: TaskId, round_id: RoundId, seed: Digest, result: Result) -> Call:
         """Post the result; `seed` is the one that commits were closed with. Only the Superlink."""
         return self._call("postResult", task, round_id, seed, astuple(result))
-
-    def dismiss(
-        self,
-        task: TaskId,
-        round_id: RoundId,
-        node: Address,
-        commitment: Digest,
-        index: int,
-        proof: Sequence[Digest],
-        result: Result,
-    ) -> Call:
-        """Answer a contest: the commit is number `index` under the posted result's commits root. Anyone."""
-        return self._call("dismiss", task, round_id, node, commitment, index, list(proof), astuple(result))
 
     def challenge(self, task: TaskId, round_id: RoundId, reason: str) -> Call:
         """Freeze the posted result until the DAO decides. Anyone who has approved the coordinator for the bond."""

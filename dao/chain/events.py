@@ -96,6 +96,7 @@ class CommitsClosed(RoundEvent):
     """Reveals are taken; `seed` draws the shard."""
 
     commits: int
+    passes: int
     root: Digest
     seed: Digest
 
@@ -110,20 +111,6 @@ class ResultPosted(RoundEvent):
     """The Superlink stated the result."""
 
     result: Result
-
-
-@dataclass(frozen=True, slots=True)
-class Contested(RoundEvent):
-    """A forced commit after the result contests it."""
-
-    node: Address
-
-
-@dataclass(frozen=True, slots=True)
-class Dismissed(RoundEvent):
-    """A contest was answered."""
-
-    node: Address
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Reads one task at final blocks only, and waits until what was read there changes."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import TypeVar
@@ -61,13 +60,14 @@ class FinalReader:
         """Return a round's state; its phase is NONE before it opens."""
         return await self._read(lambda at: self._coordinator.round_of(self._task, round_id, at))
 
-    async def read_seat(self, node: Address, opened: RoundState) -> tuple[bool, Wei]:
-        """Return whether a node is a member, and its stake at the end of the block before the round opened."""
+    async def is_joined(self, node: Address) -> bool:
+        """Return whether a node is a member of the task."""
+        return await self._read(lambda at: self._coordinator.is_joined(self._task, node, at))
+
+    async def read_stake(self, node: Address, opened: RoundState) -> Wei:
+        """Return a node's stake at the end of the block before the round opened."""
         before = BlockNumber(opened.open_block - 1)
-        return await asyncio.gather(
-            self._read(lambda at: self._coordinator.is_joined(self._task, node, at)),
-            self._read(lambda at: self._registry.stake_at(node, before, at)),
-        )
+        return await self._read(lambda at: self._registry.stake_at(node, before, at))
 
     async def read_result(self, round_id: RoundId) -> Result:
         """Return the standing result of a posted round; Reorged where it has none any more."""
@@ -137,4 +137,4 @@ class FinalReader:
 
 def _phase_entry(state: RoundState) -> tuple[object, ...]:
     """Return a round's phase and the blocks by which it came there."""
-    return state.phase, state.open_block, state.opened_at, state.closed_at, state.closing
+    return state.phase, state.opening, state.opened_at, state.closed_at, state.closing

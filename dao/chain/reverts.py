@@ -35,8 +35,7 @@ SENTENCES: Mapping[str, str] = {
     "BadResult": "the result is not possible: {what}",
     "BadProof": "the proof does not lead to the root",
     "ParentNotFinal": "round {parent} of task {task}, which it builds on, is not final yet",
-    "StillContested": "{count} forced commits contest round {round} of task {task}; dismiss them first",
-    "NotContested": "{node} does not contest round {round} of task {task}",
+    "IsSuperlink": "{superlink} is the Superlink of task {task}; neither it nor another Supernode of its owner may join",
     "RoundsInFlight": "task {task} has {count} rounds in flight; wait until they end",
     # stake
     "NotOwnerOf": "{caller} does not own the Supernode {operator}",

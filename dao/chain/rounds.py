@@ -11,7 +11,18 @@ from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed, ForcedCommit, Joined, Left, ResultPosted, RoundOpened
 from dao.core.errors import ChainError
 from dao.core.settle import compute_result_hash
-from dao.core.types import Address, BlockNumber, Member, Phase, Result, RoundId, RoundState, TaskId, Wei
+from dao.core.types import (
+    Address,
+    BlockNumber,
+    Digest,
+    Member,
+    Phase,
+    Result,
+    RoundId,
+    RoundState,
+    TaskId,
+    Wei,
+)
 
 E = TypeVar("E", RoundOpened, CommitsClosed, ResultPosted, ForcedCommit)
 PARALLEL = 32  # reads at a time
@@ -20,13 +31,12 @@ SETTLED = 64  # blocks before an opening that a reorg may still take back, so th
 
 @dataclass(frozen=True, slots=True)
 class RoundEvents:
-    """A round's events up to some block: `forced` before its result, in order, and `contests` after it."""
+    """A round's events up to some block; its forced commits in order."""
 
     opened: RoundOpened
     closed: CommitsClosed | None
     posted: ResultPosted | None
     forced: tuple[ForcedCommit, ...]
-    contests: tuple[ForcedCommit, ...]
 
 
 class RoundReader:
@@ -54,14 +64,11 @@ class RoundReader:
         )
         if not opened:
             raise ChainError(f"round {round_id}: no event of its opening; use a node with more history")
-        end = (posted[0].block, posted[0].log_index) if posted else (at.number + 1, 0)
-        before = tuple(event for event in forced if (event.block, event.log_index) < end)
         return RoundEvents(
             opened[0],
             closed[0] if closed else None,
             posted[0] if posted else None,
-            before,
-            tuple(forced[len(before) :]),
+            tuple(forced),
         )
 
     async def find_closed(self, round_id: RoundId, closed: RoundState, at: BlockRef) -> CommitsClosed | None:
@@ -74,6 +81,22 @@ class RoundReader:
         events = await self._past(ResultPosted, round_id, at, posted.open_block)
         results = (event.result for event in events)
         return next((result for result in results if compute_result_hash(result) == posted.result_hash), None)
+
+    async def read_lost_seeds(self, parent: RoundId, round_id: RoundId, at: BlockRef) -> list[Digest]:
+        """Return the seeds that were drawn between a round and its parent, in order: of rounds that came to nothing.
+
+        ChainError when the chain's node does not show the closing of one.
+        """
+        seeds = []
+        for number in range(parent + 1, round_id):
+            lost = await self._coordinator.round_of(self._task, RoundId(number), at)
+            if not lost.closed_at:
+                continue
+            closed = await self._past(CommitsClosed, RoundId(number), at, lost.open_block)
+            if not closed or (not lost.posted_at and closed[0].closing != lost.closing):
+                raise ChainError(f"round {number}: no event of its closing; use a node with more history")
+            seeds.append(closed[0].seed)
+        return seeds
 
     async def members_of(self, opened: RoundOpened, at: BlockRef) -> Mapping[Address, Member]:
         """Return the Supernodes that had joined when the round opened, with owner and stake, by operator."""

@@ -13,8 +13,6 @@ from dao.chain.events import (
     Aborted,
     Challenged,
     CommitsClosed,
-    Contested,
-    Dismissed,
     Finalized,
     ForcedCommit,
     Joined,
@@ -29,7 +27,7 @@ from dao.core.types import Address, RoundId, TaskId, Timestamp
 
 KINDS: tuple[type[Event], ...] = (
     *(Joined, Left, RoundOpened, ForcedCommit, CommitsClosed, ResultPosted),
-    *(Contested, Dismissed, Challenged, Resolved, Finalized, Aborted, Voided),
+    *(Challenged, Resolved, Finalized, Aborted, Voided),
 )
 
 

@@ -59,7 +59,6 @@ _HOUR, _DAY = 3600, 86_400
 _PERIOD = "at least 1 second"
 _FIXED = "the same for the whole life of a task"
 _NOT_ZERO = f"one that is not zero, {_FIXED}"
-_FORCE = f"{_PERIOD}, and not more than revealPeriod and resultPeriod together"
 _SUPERLINK = "an address other than zero; another Superlink takes over by replaceSuperlink alone"
 _CHALLENGE = "more than zero, or anyone could freeze results for nothing"
 
@@ -70,7 +69,6 @@ TASK_RULES = (
     TaskRule("commit_period", Unit.SECONDS, "time to commit", "Time to train and commit", _PERIOD, True, _HOUR),
     TaskRule("reveal_period", Unit.SECONDS, "time to reveal", "Time to reveal", _PERIOD, True, _HOUR // 2),
     TaskRule("result_period", Unit.SECONDS, "time for the result", "Time for the result, after the reveals", _PERIOD, True, _HOUR),
-    TaskRule("force_period", Unit.SECONDS, "time to force a commit once commits are closed", "Time after closing in which commits may be forced on chain", _FORCE, True, _HOUR // 2),
     TaskRule("challenge_period", Unit.SECONDS, "time to challenge a result", "Time in which a result can be challenged", _PERIOD, True, _DAY),
     TaskRule("resolve_period", Unit.SECONDS, "time to decide a challenge", "Time for the DAO to decide a challenge, longer than a proposal takes", _PERIOD, True, 4 * _DAY),
     TaskRule("quorum", Unit.COMMITS, "least number of commits", "Commits that a round needs", f"1 to {1 << 20:,} Supernodes", True, 3),

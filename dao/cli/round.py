@@ -148,7 +148,8 @@ def _nodes(manifest: Manifest) -> list[dict[str, object]]:
         )
         for node in manifest.nodes
     ]
-    absent = [(node.node, "absent", 0, 0.0, "0", node.reason) for node in manifest.absent]
+    absent = [(node.node, "passed", 0, 0.0, "0", node.reason) for node in manifest.passes]
+    absent += [(node.node, "absent", 0, 0.0, "0", node.reason) for node in manifest.absent]
     names = ("node", "status", "weight", "score", "reward", "reason")
     return [dict(zip(names, (hex_of(row[0]), *row[1:]), strict=True)) for row in sorted(committed + absent)]
 

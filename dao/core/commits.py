@@ -1,15 +1,26 @@
-"""A commit and the reveal that opens it: one shape of each, from the journals over the wire to the settlement."""
+"""A commit, the pass instead of it, and the reveal that opens it: one shape of each, from the journals to settlement."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from dao.core.constants import ROWS_DEPTH
+from dao.core.constants import COMMIT_KIND, PASS_KIND, ROWS_DEPTH
 from dao.core.formats.abi import encode
 from dao.core.formats.cid import Cid
 from dao.core.keccak import keccak256
 from dao.core.merkle import Tree
-from dao.core.types import ZERO_DIGEST, Address, Digest, Member, RoundId, Signature, Status, TaskId
+from dao.core.types import (
+    ZERO_DIGEST,
+    Address,
+    BlockNumber,
+    Digest,
+    Member,
+    PassReason,
+    RoundId,
+    Signature,
+    Status,
+    TaskId,
+)
 
 FAILED = (Status.LATE, Status.WITHHELD, Status.INVALID)
 
@@ -26,15 +37,48 @@ class NodeCommitment(Protocol):
         """The commitment, as `compute_commitment` makes it."""
 
 
+class NodeCommit(NodeCommitment, Protocol):
+    """A node's commitment with its signature: a signed commit, a manifest's row."""
+
+    @property
+    def signature(self) -> Signature:
+        """The node's signature."""
+
+
+class NodePass(Protocol):
+    """A node's pass: as it was signed, or a manifest's row of it."""
+
+    @property
+    def node(self) -> Address:
+        """The node that sits the round out."""
+
+    @property
+    def signature(self) -> Signature:
+        """The node's signature."""
+
+
 @dataclass(frozen=True, slots=True)
 class SignedCommit:
-    """A commit as its node signed it (EIP-712 `Commit`)."""
+    """A commit as its node signed it (EIP-712 `Commit`), to the opening of the round that `opening` names."""
 
     task: TaskId
     round: RoundId
+    opening: Digest
     node: Address
     commitment: Digest
     signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class SignedPass:
+    """A node's word that it sits this round out (EIP-712 `Pass`); `reason` is for people, and nothing binds it."""
+
+    task: TaskId
+    round: RoundId
+    opening: Digest
+    node: Address
+    signature: Signature
+    reason: PassReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +123,34 @@ class CommitRecord:
         return self.commit.node
 
 
+@dataclass(frozen=True, slots=True)
+class PassRecord:
+    """A node's pass in its round."""
+
+    member: Member
+    signed: SignedPass
+
+
 def compute_commitment(cid_digest: Digest, body_root: Digest, salt: Digest) -> Digest:
     """Bind an update's content and body, without showing either: the salt is 32 random bytes."""
     return keccak256(encode(cid_digest, body_root, salt))
 
 
-def build_commit_tree(commits: Iterable[NodeCommitment]) -> Tree:
-    """Build the tree that commits are closed with, over (node, commitment) sorted by node."""
-    return Tree(sorted(commit.node + commit.commitment for commit in commits), ROWS_DEPTH)
+def compute_opening(parent_result: Digest, open_block: BlockNumber) -> Digest:
+    """Name the opening of a round, which its signatures bind: 32 zero bytes stand for the result of no parent."""
+    return keccak256(encode(parent_result, open_block))
 
 
-def compute_commits_root(commits: Iterable[NodeCommitment]) -> Digest:
+def build_commit_tree(commits: Iterable[NodeCommit], passes: Iterable[NodePass]) -> Tree:
+    """Build the tree that commits are closed with; a leaf, by node: node, kind, commitment (0 of a pass), signature."""
+    rows = [commit.node + COMMIT_KIND + commit.commitment + commit.signature for commit in commits]
+    rows += [passed.node + PASS_KIND + ZERO_DIGEST + passed.signature for passed in passes]
+    return Tree(sorted(rows), ROWS_DEPTH)
+
+
+def compute_commits_root(commits: Iterable[NodeCommit], passes: Iterable[NodePass]) -> Digest:
     """Return the root of `build_commit_tree`; commits that count only by a forced commit are not under it."""
-    return build_commit_tree(commits).root
+    return build_commit_tree(commits, passes).root
 
 
 def compute_forced_hash(commits: Iterable[NodeCommitment], start: Digest = ZERO_DIGEST) -> Digest:

@@ -31,12 +31,13 @@ MILLION = 10**6  # cosines, memories, losses and scores are millionths
 GATE_DEVIATIONS = 5  # standard deviations of a random direction's cosine that a memory must exceed
 
 # trees
+COMMIT_KIND, PASS_KIND = b"\x00", b"\x01"  # of a leaf of the commits tree
 ROWS_DEPTH = 20  # of commits, inputs and scores: room for 2^20 nodes
 SHARDS_DEPTH = 16
 
 # formats
 UPDATE_MAGIC, GRADIENT_MAGIC = b"CWU1", b"CWG1"
-MANIFEST_FORMAT = "manifest/1"
+MANIFEST_FORMAT = "manifest/2"
 MAX_MANIFEST = 1 << 25  # bytes: about 30,000 nodes
 MAX_HEADER = 1 << 20  # bytes
 MAX_TENSORS = 100_000

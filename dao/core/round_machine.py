@@ -1,11 +1,11 @@
 """The round machine: what may happen in a round and when, as TrainingCoordinator has it, over plain data.
 
 Times are block times in Unix seconds. A window includes its first second and not its last, but a result may still be
-posted in the last second of its own. Where a function speaks of the parent, the head or contests, the caller says so:
-these are other rounds' state.
+posted in the last second of its own. Where a function speaks of the parent or the head, the caller says so: these are
+other rounds' state.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from hashlib import sha256
 
 from dao.core.errors import RuleError
@@ -17,11 +17,6 @@ UNDECIDED = (Phase.OPEN, Phase.CLOSED, Phase.POSTED, Phase.FROZEN)
 def compute_commit_deadline(rules: Rules, state: RoundState) -> Timestamp:
     """First second too late to commit, and first to close whatever the number of commits."""
     return Timestamp(state.opened_at + rules.commit_period)
-
-
-def compute_force_deadline(rules: Rules, state: RoundState) -> Timestamp:
-    """First second too late for a forced commit to a closed round."""
-    return Timestamp(state.closed_at + rules.force_period)
 
 
 def compute_reveal_deadline(rules: Rules, state: RoundState) -> Timestamp:
@@ -42,7 +37,7 @@ def compute_earliest_abort(rules: Rules, state: RoundState, *, by_superlink: boo
 
 
 def compute_challenge_deadline(rules: Rules, state: RoundState) -> Timestamp:
-    """First second too late to challenge."""
+    """First second too late to challenge, and first in which the round may be finalized."""
     return Timestamp(state.posted_at + rules.challenge_period)
 
 
@@ -51,21 +46,9 @@ def compute_resolve_deadline(rules: Rules, state: RoundState) -> Timestamp:
     return Timestamp(state.posted_at + rules.resolve_period)
 
 
-def compute_earliest_finalize(rules: Rules, state: RoundState) -> Timestamp:
-    """First second in which the round may be finalized."""
-    return max(compute_challenge_deadline(rules, state), compute_force_deadline(rules, state))
-
-
 def is_commit_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
-    """Whether a commit to the Superlink is in time."""
+    """Whether a commit is in time, to the Superlink or to the chain."""
     return state.phase is Phase.OPEN and now < compute_commit_deadline(rules, state)
-
-
-def is_force_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
-    """Whether the chain takes a forced commit; once the result is posted, it contests it."""
-    if state.phase is Phase.OPEN:
-        return now < compute_commit_deadline(rules, state)
-    return state.phase in UNDECIDED and now < compute_force_deadline(rules, state)
 
 
 def is_reveal_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
@@ -73,11 +56,11 @@ def is_reveal_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
     return state.phase is Phase.CLOSED and now < compute_reveal_deadline(rules, state)
 
 
-def is_close_time(rules: Rules, state: RoundState, commits: int, now: Timestamp) -> bool:
-    """Whether commits may be closed with `commits` of them, forced ones included."""
-    if state.phase is not Phase.OPEN or not rules.quorum <= commits <= state.eligible:
+def is_close_time(rules: Rules, state: RoundState, commits: int, passes: int, now: Timestamp) -> bool:
+    """Whether commits may be closed with `commits` of them, forced ones included, and `passes`."""
+    if state.phase is not Phase.OPEN or commits < rules.quorum or commits + passes > state.eligible:
         return False
-    return commits == state.eligible or now >= compute_commit_deadline(rules, state)
+    return commits + passes == state.eligible or now >= compute_commit_deadline(rules, state)
 
 
 def is_result_time(rules: Rules, state: RoundState, revealed: int, forced: int, now: Timestamp) -> bool:
@@ -99,8 +82,8 @@ def is_resolve_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
 
 
 def is_finalize_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
-    """Whether an uncontested round with a final parent may be finalized."""
-    return state.phase is Phase.POSTED and now >= compute_earliest_finalize(rules, state)
+    """Whether a round with a final parent may be finalized."""
+    return state.phase is Phase.POSTED and now >= compute_challenge_deadline(rules, state)
 
 
 def is_abort_time(rules: Rules, state: RoundState, now: Timestamp, *, by_superlink: bool = False) -> bool:
@@ -110,18 +93,26 @@ def is_abort_time(rules: Rules, state: RoundState, now: Timestamp, *, by_superli
     return now >= compute_earliest_abort(rules, state, by_superlink=by_superlink)
 
 
-def is_void_time(
-    rules: Rules, state: RoundState, now: Timestamp, contested_at: Timestamp | None = None
-) -> bool:
-    """Whether a round may be voided: unresolved, or contested at `contested_at` and never dismissed."""
-    if state.phase not in (Phase.POSTED, Phase.FROZEN):
-        return False
-    unresolved = state.phase is Phase.FROZEN and now >= compute_resolve_deadline(rules, state)
-    return unresolved or (contested_at is not None and now >= contested_at + rules.challenge_period)
+def is_void_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
+    """Whether a frozen round may be voided because nobody resolved it."""
+    return state.phase is Phase.FROZEN and now >= compute_resolve_deadline(rules, state)
+
+
+def retire_shards(used: Iterable[int], shards: int, seeds: Iterable[Digest]) -> tuple[int, ...]:
+    """Add to the `used` shards those that further seeds drew, in order: also of rounds that came to nothing.
+
+    Their rows are public from the draw on, and who trains on them would score on what it has seen. Rising; a seed that
+    found no shard left drew none.
+    """
+    retired = set(used)
+    for seed in seeds:
+        if len(retired) < shards:
+            retired.add(draw_shard(seed, shards, retired))
+    return tuple(sorted(retired))
 
 
 def draw_shard(seed: Digest, shards: int, used: Collection[int]) -> int:
-    """Draw the index of a round's validation shard from those its ancestors left; RuleError when none is left."""
+    """Draw the index of a round's validation shard from those never drawn before; RuleError when none is left."""
     free = sorted(set(range(shards)) - set(used))
     if not free:
         raise RuleError(

@@ -9,6 +9,7 @@ from dao.core.commits import (
     CommitRecord,
     Failure,
     NodeCommitment,
+    PassRecord,
     compute_commits_root,
     compute_forced_hash,
 )
@@ -16,7 +17,7 @@ from dao.core.constants import MAX_INTEGER, MAX_TEXT, ROWS_DEPTH
 from dao.core.errors import RuleError
 from dao.core.formats import reasons
 from dao.core.formats.abi import encode
-from dao.core.formats.manifest import Absent, Account, Manifest, Memory, Node, Roots
+from dao.core.formats.manifest import Absent, Account, Manifest, Memory, Node, Pass, Roots
 from dao.core.formats.reward_tree import compute_reward_root
 from dao.core.keccak import keccak256
 from dao.core.merkle import Tree
@@ -75,6 +76,7 @@ def settle_round(inputs: RoundInputs, outcome: RoundOutcome) -> Manifest:
         )
         for record in records
     )
+    passes = tuple(map(_build_pass, sorted(inputs.passes, key=lambda record: record.signed.node)))
     counted = [node for node in nodes if node.status not in FAILED]
     accounts = _compute_accounts(state, payout)
     cumulative = {owner: account.cumulative_wei for owner, account in accounts.items()}
@@ -84,6 +86,7 @@ def settle_round(inputs: RoundInputs, outcome: RoundOutcome) -> Manifest:
         task=inputs.task,
         round=inputs.round,
         parent=state.round,
+        opening=inputs.opening,
         codec=rules.codec,
         values=inputs.values,
         seed=inputs.seed,
@@ -94,6 +97,7 @@ def settle_round(inputs: RoundInputs, outcome: RoundOutcome) -> Manifest:
         shard=inputs.shard,
         used_shards=tuple(sorted({*state.used_shards, inputs.shard.index})),
         nodes=nodes,
+        passes=passes,
         absent=tuple(Absent(node, owner, reasons.ABSENT) for node, owner in sorted(inputs.absent.items())),
         weight_sum=outcome.weighing.weight_sum,
         loss_before=outcome.loss_before,
@@ -103,7 +107,7 @@ def settle_round(inputs: RoundInputs, outcome: RoundOutcome) -> Manifest:
         accounts=tuple(accounts[owner] for owner in sorted(accounts)),
         memories=_compute_memories(state, weights),
         roots=Roots(
-            commits=compute_commits_root(node for node in nodes if not node.forced),
+            commits=compute_commits_root((node for node in nodes if not node.forced), passes),
             inputs=compute_inputs_root((node.node, _body_root(node), node.weight) for node in counted),
             aggregate=outcome.aggregate_root,
             gradient=outcome.gradient_root,
@@ -132,7 +136,7 @@ def compute_result(
         reward_root=manifest.roots.rewards,
         forced_hash=manifest.forced_hash,
         inputs=sum(node.status not in FAILED for node in manifest.nodes),
-        # a node that is in the tree and forced its commit as well has two commits in the coordinator's count
+        # a node that is in the tree and forced its commit while that went to the chain has two in the coordinator's count
         revealed=sum((not node.forced) + (node.node in forced_nodes) for node in arrived),
         weight_sum=manifest.weight_sum,
         reward_total=manifest.reward_total_wei,
@@ -163,6 +167,11 @@ def _check(
             raise RuleError(
                 f"node {hex_of(record.node)}: expected content, body root and salt beside a weight"
             )
+
+
+def _build_pass(record: PassRecord) -> Pass:
+    signed = record.signed
+    return Pass(signed.node, record.member.owner, signed.signature, reasons.explain_pass(signed.reason))
 
 
 def _build_node(

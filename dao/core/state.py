@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from dao.core.commits import CommitRecord, NodeCommitment
+from dao.core.commits import CommitRecord, NodeCommitment, PassRecord
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Account, Manifest, Shard
+from dao.core.round_machine import retire_shards
 from dao.core.types import NO_ROUND, Address, Digest, Domain, MicroScore, RoundId, Rules, TaskId
 from dao.core.weigh import Weighing
 
@@ -20,7 +21,7 @@ class PreState:
     round: RoundId = NO_ROUND
     accounts: Mapping[Address, Account] = field(default_factory=dict)  # by owner
     memories: Mapping[Address, int] = field(default_factory=dict)  # by node, in millionths
-    used_shards: tuple[int, ...] = ()
+    used_shards: tuple[int, ...] = ()  # all that were ever drawn
 
     @property
     def debts(self) -> dict[Address, MicroScore]:
@@ -41,18 +42,24 @@ def get_post_state(manifest: Manifest | None) -> PreState:
     )
 
 
+def retire_drawn(state: PreState, shards: int, seeds: Iterable[Digest]) -> PreState:
+    """Add what rounds since the parent drew, of the task's `shards`: those that were aborted or are void."""
+    return replace(state, used_shards=retire_shards(state.used_shards, shards, seeds))
+
+
 @dataclass(frozen=True, slots=True)
 class RoundInputs:
     """What chain, nodes and shards say of a round before its arithmetic begins.
 
-    `values` is the padded number of the base model's; `absent` is node to owner; `forced` are the forced commits before
-    the result, in the order of their events.
+    `values` is the padded number of the base model's; `absent` is node to owner; `forced` are the forced commits, in the
+    order of their events.
     """
 
     domain: Domain
     distributor: Address
     task: TaskId
     round: RoundId
+    opening: Digest
     rules: Rules
     state: PreState
     base_model: Cid
@@ -60,6 +67,7 @@ class RoundInputs:
     seed: Digest
     shard: Shard
     commits: Sequence[CommitRecord]
+    passes: Sequence[PassRecord]
     absent: Mapping[Address, Address]
     forced: Sequence[NodeCommitment]
 

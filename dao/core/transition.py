@@ -19,7 +19,7 @@ from dao.core.merkle import compute_body_root
 from dao.core.round_machine import compute_counted_stake
 from dao.core.score import compute_scores
 from dao.core.settle import compute_result, settle_round
-from dao.core.state import PreState, RoundInputs, RoundOutcome, get_post_state
+from dao.core.state import PreState, RoundInputs, RoundOutcome, get_post_state, retire_drawn
 from dao.core.types import ZERO_DIGEST, Address, Digest, MicroScore
 from dao.core.weigh import UpdateEntry, Weighing, compute_weights
 
@@ -34,6 +34,7 @@ __all__ = [
     "compute_round_weights",
     "get_entries",
     "get_post_state",
+    "retire_drawn",
     "settle_round",
 ]
 

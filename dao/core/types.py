@@ -34,6 +34,14 @@ class Status(StrEnum):
     GATED = "gated"  # weight 0
 
 
+class PassReason(StrEnum):
+    """Why a node sits a round out, for people: a fixed choice, so that no word of a site leaves it."""
+
+    NOT_READY = "not ready"  # its app, data or model cannot be had
+    FAILED = "training failed"
+    NO_TIME = "no time"  # to train before commits close
+
+
 class Phase(IntEnum):
     """A round's phase, numbered as in IRounds."""
 
@@ -85,7 +93,6 @@ class Rules:
     commit_period: int
     reveal_period: int
     result_period: int
-    force_period: int
     challenge_period: int
     resolve_period: int
     quorum: int
@@ -118,7 +125,7 @@ class TaskState:
 class RoundState:
     """What a round has come to (IRounds.Round); a time that has not come is 0.
 
-    Until the result, the chain shows what commits were closed with (dao.core.commits.compute_closing_hash), and the result's
+    `opening` is what the round's signatures bind (dao.core.commits.compute_opening). Until the result, the chain shows what commits were closed with (dao.core.commits.compute_closing_hash), and the result's
     hash from then on.
     """
 
@@ -130,13 +137,14 @@ class RoundState:
     eligible: int
     commits: int
     phase: Phase
+    opening: Digest
     closing: Digest
     result_hash: Digest
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A Supernode that may commit to a round; `stake` at the end of the block before the round opened."""
+    """A Supernode that had joined when a round opened; `stake` at the end of the block before that."""
 
     owner: Address
     stake: Wei

@@ -123,7 +123,6 @@ async def _store_content(folder: Path, app: Path, validation: Path, superlink: D
         commit_period=120,
         reveal_period=60,
         result_period=120,
-        force_period=5,
         challenge_period=5,
         resolve_period=120,  # a vote takes less
         quorum=max(1, nodes // 2),

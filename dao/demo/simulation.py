@@ -61,8 +61,8 @@ def commit(
     root, cid = compute_body_root(body, compute_depth(base.layout.chunks)), cid_of_bytes(content)
     salt = Digest(hashlib.sha256(signer.address + number.to_bytes(8, "big")).digest())
     reveal = Reveal(cid, root, salt)
-    digest = compute_commit_digest(DOMAIN, TASK, number, signer.address, reveal.commitment)
-    signed = SignedCommit(TASK, number, signer.address, reveal.commitment, Signature(signer.sign(digest)))
+    place = (TASK, number, ZERO_DIGEST, signer.address, reveal.commitment)
+    signed = SignedCommit(*place, Signature(signer.sign(compute_commit_digest(DOMAIN, *place))))
     return Committed(CommitRecord(Member(owner, stake), signed, False, reveal, None), content)
 
 
@@ -96,6 +96,7 @@ class Simulation:
             distributor=ZERO_ADDRESS,
             task=TASK,
             round=number,
+            opening=ZERO_DIGEST,
             rules=_rules(self._budget, compute_depth(self.base.model.layout.chunks)),
             state=state,
             base_model=self.base.cid,
@@ -103,6 +104,7 @@ class Simulation:
             seed=seed,
             shard=Shard(index, self._shards.cids[index], self._shards.proof(index)),
             commits=[committed.commit for committed in commits],
+            passes=(),
             absent={},
             forced=(),
         )
@@ -125,7 +127,6 @@ def _rules(budget: Wei, depth: int) -> Rules:
         commit_period=0,
         reveal_period=0,
         result_period=0,
-        force_period=0,
         challenge_period=0,
         resolve_period=0,
         quorum=1,

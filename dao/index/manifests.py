@@ -152,7 +152,7 @@ class ManifestReader:
                 yield field.name, getattr(stated, field.name) == getattr(posted, field.name)
         inputs = [node for node in manifest.nodes if node.status not in FAILED]
         commits = (node for node in manifest.nodes if not node.forced)
-        yield "commits", compute_commits_root(commits) == posted.commits_root
+        yield "commits", compute_commits_root(commits, manifest.passes) == posted.commits_root
         yield "scores", compute_scores_root((node.node, node.score) for node in inputs) == posted.score_root
         yield "accounts", self._compute_reward_root(manifest) == posted.reward_root
         yield "sum of rewards", sum(a.cumulative_wei for a in manifest.accounts) == posted.reward_total
@@ -188,7 +188,7 @@ def _make_totals(manifest: Manifest) -> dict[str, Any]:
 
 
 def _insert_rows(connection: Connection, manifest_id: int, manifest: Manifest) -> None:
-    """Insert a row for each node and owner; a node that did not commit is `absent`."""
+    """Insert a row for each node and owner; a node that did not commit is `passed` or `absent`."""
     of = {"manifest": manifest_id, "task": manifest.task, "round": manifest.round}
     nodes = [
         {
@@ -205,10 +205,18 @@ def _insert_rows(connection: Connection, manifest_id: int, manifest: Manifest) -
         }
         for node in manifest.nodes
     ]
-    absent = {"status": "absent", "stake": 0, "weight": 0, "score": 0, "debt": 0, "reward": 0}
+    idle = {"stake": 0, "weight": 0, "score": 0, "debt": 0, "reward": 0}
     nodes += [
-        {**of, "node": node.node, "owner": node.owner, **absent, "reason": strip_nuls(node.reason)}
-        for node in manifest.absent
+        {
+            **of,
+            "node": node.node,
+            "owner": node.owner,
+            "status": status,
+            **idle,
+            "reason": strip_nuls(node.reason),
+        }
+        for status, silent in (("passed", manifest.passes), ("absent", manifest.absent))
+        for node in silent
     ]
     accounts = [
         {

@@ -68,8 +68,6 @@ REDUCERS: Mapping[type[Event], Reducer] = {
     events.ForcedCommit: Reducer(training.add_forced_commit, "round"),
     events.CommitsClosed: Reducer(training.change_round, "round"),
     events.ResultPosted: Reducer(training.change_round, "round"),
-    events.Contested: Reducer(training.change_round, "round"),
-    events.Dismissed: Reducer(training.change_round, "round"),
     events.Challenged: Reducer(training.change_round, "round"),
     events.Resolved: Reducer(training.change_round, "round"),
     events.Finalized: Reducer(training.end_round, "round"),

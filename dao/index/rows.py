@@ -44,7 +44,7 @@ class RoundRow:
     ended_at: Timestamp = NEVER
     commits: int = 0
     forced: int = 0
-    contested: int = 0
+    passes: int = 0
     seed: Digest | None = None
     challenger: Address | None = None
     challenge: str | None = None

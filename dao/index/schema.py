@@ -144,7 +144,7 @@ rounds = _versions(
     _has("eligible", Whole),
     _has("commits", Whole),
     _has("forced", Whole),
-    _has("contested", Whole),
+    _has("passes", Whole),
     Column("seed", LargeBinary(32)),
     Column("challenger", LargeBinary(20)),
     Column("challenge", Text),

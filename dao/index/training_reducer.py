@@ -72,26 +72,28 @@ def add_forced_commit(event: on.ForcedCommit, uow: UnitOfWork) -> None:
         place=event.block * PLACES + event.log_index,
         commitment=event.commitment,
     )
-    if row.phase in (Phase.OPEN, Phase.CLOSED):
-        uow.put(replace(row, forced=row.forced + 1), event.task, event.round)
+    uow.put(replace(row, forced=row.forced + 1), event.task, event.round)
 
 
 def change_round(
-    event: on.CommitsClosed | on.ResultPosted | on.Contested | on.Dismissed | on.Challenged | on.Resolved,
+    event: on.CommitsClosed | on.ResultPosted | on.Challenged | on.Resolved,
     uow: UnitOfWork,
 ) -> None:
     """Move a round on, short of its end."""
     row, now = uow.get(RoundRow, event.task, event.round), event.timestamp
     match event:
         case on.CommitsClosed():
-            row = replace(row, phase=Phase.CLOSED, closed_at=now, commits=event.commits, seed=event.seed)
+            row = replace(
+                row,
+                phase=Phase.CLOSED,
+                closed_at=now,
+                commits=event.commits,
+                passes=event.passes,
+                seed=event.seed,
+            )
         case on.ResultPosted():
             row = _post_result(event, row)
             uow.put(replace(uow.get(TaskRow, event.task), head=event.round), event.task)
-        case on.Contested():
-            row = replace(row, contested=row.contested + 1)
-        case on.Dismissed():
-            row = replace(row, contested=row.contested - 1)
         case on.Challenged():
             row = replace(
                 row,

@@ -18,6 +18,7 @@ from dao.runtime.config import is_host_port
 
 HELLO = "/commonweight.Superlink/Hello"
 COMMIT = "/commonweight.Superlink/Commit"
+SIT_OUT = "/commonweight.Superlink/Pass"
 INCLUSION = "/commonweight.Superlink/Inclusion"
 MODEL = "/commonweight.Superlink/Model"
 REVEAL = "/commonweight.Content/Reveal"

@@ -6,10 +6,10 @@ from typing import TypeVar
 from google.protobuf.message import DecodeError as BadProtobuf
 from google.protobuf.message import Message
 
-from dao.core.commits import Reveal, SignedCommit
+from dao.core.commits import Reveal, SignedCommit, SignedPass
 from dao.core.errors import DecodeError
 from dao.core.formats.cid import Cid
-from dao.core.types import Address, Digest, RoundId, Signature, TaskId, Timestamp
+from dao.core.types import Address, Digest, PassReason, RoundId, Signature, TaskId, Timestamp
 from dao.wire import superlink_pb2 as pb
 
 MAX_BODY = 4096  # bytes of a call's own message
@@ -124,7 +124,11 @@ def read_welcome(data: bytes) -> Welcome:
 def write_commit(commit: SignedCommit) -> bytes:
     """Write the body of Commit."""
     return pb.CommitRequest(
-        task=commit.task, round=commit.round, commitment=commit.commitment, signature=commit.signature
+        task=commit.task,
+        round=commit.round,
+        opening=commit.opening,
+        commitment=commit.commitment,
+        signature=commit.signature,
     ).SerializeToString()
 
 
@@ -134,9 +138,36 @@ def read_commit(node: Address, data: bytes) -> SignedCommit:
     return SignedCommit(
         TaskId(message.task),
         RoundId(message.round),
+        Digest(check_length(message.opening, 32, "CommitRequest.opening")),
         node,
         Digest(check_length(message.commitment, 32, "CommitRequest.commitment")),
         Signature(check_length(message.signature, 65, "CommitRequest.signature")),
+    )
+
+
+def write_pass(passed: SignedPass) -> bytes:
+    """Write the body of Pass."""
+    return pb.PassRequest(
+        task=passed.task,
+        round=passed.round,
+        opening=passed.opening,
+        signature=passed.signature,
+        reason=passed.reason,
+    ).SerializeToString()
+
+
+def read_pass(node: Address, data: bytes) -> SignedPass:
+    """Read the body of Pass, which this node sent; its signature is yet to be checked."""
+    message = parse(pb.PassRequest, data)
+    if message.reason not in list(PassReason):
+        raise DecodeError(f"PassRequest.reason: expected one of {', '.join(PassReason)}")
+    return SignedPass(
+        TaskId(message.task),
+        RoundId(message.round),
+        Digest(check_length(message.opening, 32, "PassRequest.opening")),
+        node,
+        Signature(check_length(message.signature, 65, "PassRequest.signature")),
+        PassReason(message.reason),
     )
 
 

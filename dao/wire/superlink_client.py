@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 import grpc
 from grpc_health.v1 import health_pb2
 
-from dao.core.commits import Reveal, SignedCommit
+from dao.core.commits import Reveal, SignedCommit, SignedPass
 from dao.core.errors import Refused, Unreachable
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest, Domain, RoundId, Signature, TaskId, Timestamp, hex_of
@@ -37,6 +37,7 @@ from dao.wire.messages import (
     read_receipt,
     read_welcome,
     write_commit,
+    write_pass,
     write_reveal,
 )
 from dao.wire.signed_calls import CallSigner, sign_call
@@ -110,6 +111,10 @@ class SuperlinkClient:
     async def commit(self, commit: SignedCommit) -> Signature:
         """Hand in a commit of this operator; return the signature of the Superlink's receipt."""
         return read_receipt(await self._unary(grpc_options.COMMIT, write_commit(commit)))
+
+    async def sit_out(self, passed: SignedPass) -> None:
+        """Hand in a pass of this operator: it sits a round out."""
+        await self._unary(grpc_options.SIT_OUT, write_pass(passed))
 
     async def inclusion(self, task: TaskId, round_id: RoundId, limit: float = 600.0) -> Inclusion:
         """Wait until commits are closed, `limit` seconds at most; return where ours is in their tree."""

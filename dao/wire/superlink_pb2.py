@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64\x61o/wire/superlink.proto\x12\x0c\x63ommonweight\"\xa0\x01\n\x06Signed\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x11\n\tbody_hash\x18\x03 \x01(\x0c\x12\r\n\x05nonce\x18\x04 \x01(\x0c\x12\x0e\n\x06\x65xpiry\x18\x05 \x01(\x04\x12\x10\n\x08\x63hain_id\x18\x06 \x01(\x04\x12\x13\n\x0b\x63oordinator\x18\x07 \x01(\x0c\x12\x0c\n\x04node\x18\x08 \x01(\x0c\x12\x11\n\tsignature\x18\t \x01(\x0c\"\x0e\n\x0cHelloRequest\"a\n\x07Welcome\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\x0b\n\x03now\x18\x02 \x01(\x04\x12\x10\n\x08\x63hain_id\x18\x03 \x01(\x04\x12\x13\n\x0b\x63oordinator\x18\x04 \x01(\x0c\x12\x11\n\tsuperlink\x18\x05 \x01(\x0c\"S\n\rCommitRequest\x12\x0c\n\x04task\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\x04\x12\x12\n\ncommitment\x18\x03 \x01(\x0c\x12\x11\n\tsignature\x18\x04 \x01(\x0c\"\x1c\n\x07Receipt\x12\x11\n\tsignature\x18\x01 \x01(\x0c\";\n\x0bWaitRequest\x12\x0c\n\x04task\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\x04\x12\x0f\n\x07wait_ms\x18\x03 \x01(\r\"M\n\x0fInclusionAnswer\x12\r\n\x05ready\x18\x01 \x01(\x08\x12\r\n\x05index\x18\x02 \x01(\x04\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\x12\r\n\x05proof\x18\x04 \x03(\x0c\"\x1d\n\x0bModelAnswer\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\"\x8d\x01\n\rRevealRequest\x12\x0c\n\x04task\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\x04\x12\x0b\n\x03\x63id\x18\x03 \x01(\x0c\x12\x11\n\tbody_root\x18\x04 \x01(\x0c\x12\x0c\n\x04salt\x18\x05 \x01(\x0c\x12\x0c\n\x04size\x18\x06 \x01(\x04\x12\x0f\n\x07\x62y_ipfs\x18\x07 \x01(\x08\x12\x12\n\nby_channel\x18\x08 \x01(\x08\"\'\n\x03\x41\x63k\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\"B\n\x0c\x46\x65tchRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x12\n\nby_channel\x18\x03 \x01(\x08\"+\n\x0b\x44\x61taChannel\x12\x0c\n\x04port\x18\x01 \x01(\r\x12\x0e\n\x06ticket\x18\x02 \x01(\x0c\"C\n\x07\x43ontent\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12*\n\x07\x63hannel\x18\x02 \x01(\x0b\x32\x19.commonweight.DataChannel2\xfa\x01\n\tSuperlink\x12:\n\x05Hello\x12\x1a.commonweight.HelloRequest\x1a\x15.commonweight.Welcome\x12\x35\n\x06\x43ommit\x12\x14.commonweight.Signed\x1a\x15.commonweight.Receipt\x12@\n\tInclusion\x12\x14.commonweight.Signed\x1a\x1d.commonweight.InclusionAnswer\x12\x38\n\x05Model\x12\x14.commonweight.Signed\x1a\x19.commonweight.ModelAnswerb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x64\x61o/wire/superlink.proto\x12\x0c\x63ommonweight\"\xa0\x01\n\x06Signed\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x0e\n\x06method\x18\x02 \x01(\t\x12\x11\n\tbody_hash\x18\x03 \x01(\x0c\x12\r\n\x05nonce\x18\x04 \x01(\x0c\x12\x0e\n\x06\x65xpiry\x18\x05 \x01(\x04\x12\x10\n\x08\x63hain_id\x18\x06 \x01(\x04\x12\x13\n\x0b\x63oordinator\x18\x07 \x01(\x0c\x12\x0c\n\x04node\x18\x08 \x01(\x0c\x12\x11\n\tsignature\x18\t \x01(\x0c\"\x0e\n\x0cHelloRequest\"a\n\x07Welcome\x12\x0f\n\x07session\x18\x01 \x01(\x0c\x12\x0b\n\x03now\x18\x02 \x01(\x04\x12\x10\n\x08\x63hain_id\x18\x03 \x01(\x04\x12\x13\n\x0b\x63oordinator\x18\x04 \x01(\x0c\x12\x11\n\tsuperlink\x18\x05 \x01(\x0c\"d\n\rCommitRequest\x12\x0c\n\x04task\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\x04\x12\x0f\n\x07opening\x18\x03 \x01(\x0c\x12\x12\n\ncommitment\x18\x04 \x01(\x0c\x12\x11\n\tsignature\x18\x05 \x01(\x0c\"\x1c\n\x07Receipt\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"^\n\x0bPassRequest\x12\x0c\n\x04task\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\x04\x12\x0f\n\x07opening\x18\x03 \x01(\x0c\x12\x11\n\tsignature\x18\x04 \x01(\x0c\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\x0c\n\nPassAnswer\";\n\x0bWaitRequest\x12\x0c\n\x04task\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\x04\x12\x0f\n\x07wait_ms\x18\x03 \x01(\r\"M\n\x0fInclusionAnswer\x12\r\n\x05ready\x18\x01 \x01(\x08\x12\r\n\x05index\x18\x02 \x01(\x04\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\x12\r\n\x05proof\x18\x04 \x03(\x0c\"\x1d\n\x0bModelAnswer\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\"\x8d\x01\n\rRevealRequest\x12\x0c\n\x04task\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\x04\x12\x0b\n\x03\x63id\x18\x03 \x01(\x0c\x12\x11\n\tbody_root\x18\x04 \x01(\x0c\x12\x0c\n\x04salt\x18\x05 \x01(\x0c\x12\x0c\n\x04size\x18\x06 \x01(\x04\x12\x0f\n\x07\x62y_ipfs\x18\x07 \x01(\x08\x12\x12\n\nby_channel\x18\x08 \x01(\x08\"\'\n\x03\x41\x63k\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\x08\x12\x0e\n\x06reason\x18\x02 \x01(\t\"B\n\x0c\x46\x65tchRequest\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x12\n\nby_channel\x18\x03 \x01(\x08\"+\n\x0b\x44\x61taChannel\x12\x0c\n\x04port\x18\x01 \x01(\r\x12\x0e\n\x06ticket\x18\x02 \x01(\x0c\"C\n\x07\x43ontent\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12*\n\x07\x63hannel\x18\x02 \x01(\x0b\x32\x19.commonweight.DataChannel2\xb2\x02\n\tSuperlink\x12:\n\x05Hello\x12\x1a.commonweight.HelloRequest\x1a\x15.commonweight.Welcome\x12\x35\n\x06\x43ommit\x12\x14.commonweight.Signed\x1a\x15.commonweight.Receipt\x12\x36\n\x04Pass\x12\x14.commonweight.Signed\x1a\x18.commonweight.PassAnswer\x12@\n\tInclusion\x12\x14.commonweight.Signed\x1a\x1d.commonweight.InclusionAnswer\x12\x38\n\x05Model\x12\x14.commonweight.Signed\x1a\x19.commonweight.ModelAnswerb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,25 +38,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WELCOME']._serialized_start=221
   _globals['_WELCOME']._serialized_end=318
   _globals['_COMMITREQUEST']._serialized_start=320
-  _globals['_COMMITREQUEST']._serialized_end=403
-  _globals['_RECEIPT']._serialized_start=405
-  _globals['_RECEIPT']._serialized_end=433
-  _globals['_WAITREQUEST']._serialized_start=435
-  _globals['_WAITREQUEST']._serialized_end=494
-  _globals['_INCLUSIONANSWER']._serialized_start=496
-  _globals['_INCLUSIONANSWER']._serialized_end=573
-  _globals['_MODELANSWER']._serialized_start=575
-  _globals['_MODELANSWER']._serialized_end=604
-  _globals['_REVEALREQUEST']._serialized_start=607
-  _globals['_REVEALREQUEST']._serialized_end=748
-  _globals['_ACK']._serialized_start=750
-  _globals['_ACK']._serialized_end=789
-  _globals['_FETCHREQUEST']._serialized_start=791
-  _globals['_FETCHREQUEST']._serialized_end=857
-  _globals['_DATACHANNEL']._serialized_start=859
-  _globals['_DATACHANNEL']._serialized_end=902
-  _globals['_CONTENT']._serialized_start=904
-  _globals['_CONTENT']._serialized_end=971
-  _globals['_SUPERLINK']._serialized_start=974
-  _globals['_SUPERLINK']._serialized_end=1224
+  _globals['_COMMITREQUEST']._serialized_end=420
+  _globals['_RECEIPT']._serialized_start=422
+  _globals['_RECEIPT']._serialized_end=450
+  _globals['_PASSREQUEST']._serialized_start=452
+  _globals['_PASSREQUEST']._serialized_end=546
+  _globals['_PASSANSWER']._serialized_start=548
+  _globals['_PASSANSWER']._serialized_end=560
+  _globals['_WAITREQUEST']._serialized_start=562
+  _globals['_WAITREQUEST']._serialized_end=621
+  _globals['_INCLUSIONANSWER']._serialized_start=623
+  _globals['_INCLUSIONANSWER']._serialized_end=700
+  _globals['_MODELANSWER']._serialized_start=702
+  _globals['_MODELANSWER']._serialized_end=731
+  _globals['_REVEALREQUEST']._serialized_start=734
+  _globals['_REVEALREQUEST']._serialized_end=875
+  _globals['_ACK']._serialized_start=877
+  _globals['_ACK']._serialized_end=916
+  _globals['_FETCHREQUEST']._serialized_start=918
+  _globals['_FETCHREQUEST']._serialized_end=984
+  _globals['_DATACHANNEL']._serialized_start=986
+  _globals['_DATACHANNEL']._serialized_end=1029
+  _globals['_CONTENT']._serialized_start=1031
+  _globals['_CONTENT']._serialized_end=1098
+  _globals['_SUPERLINK']._serialized_start=1101
+  _globals['_SUPERLINK']._serialized_end=1407
 # @@protoc_insertion_point(module_scope)

@@ -47,22 +47,42 @@ class Welcome(_message.Message):
     def __init__(self, session: _Optional[bytes] = ..., now: _Optional[int] = ..., chain_id: _Optional[int] = ..., coordinator: _Optional[bytes] = ..., superlink: _Optional[bytes] = ...) -> None: ...
 
 class CommitRequest(_message.Message):
-    __slots__ = ("task", "round", "commitment", "signature")
+    __slots__ = ("task", "round", "opening", "commitment", "signature")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
+    OPENING_FIELD_NUMBER: _ClassVar[int]
     COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     task: int
     round: int
+    opening: bytes
     commitment: bytes
     signature: bytes
-    def __init__(self, task: _Optional[int] = ..., round: _Optional[int] = ..., commitment: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, task: _Optional[int] = ..., round: _Optional[int] = ..., opening: _Optional[bytes] = ..., commitment: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Receipt(_message.Message):
     __slots__ = ("signature",)
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     signature: bytes
     def __init__(self, signature: _Optional[bytes] = ...) -> None: ...
+
+class PassRequest(_message.Message):
+    __slots__ = ("task", "round", "opening", "signature", "reason")
+    TASK_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    OPENING_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    task: int
+    round: int
+    opening: bytes
+    signature: bytes
+    reason: str
+    def __init__(self, task: _Optional[int] = ..., round: _Optional[int] = ..., opening: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class PassAnswer(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class WaitRequest(_message.Message):
     __slots__ = ("task", "round", "wait_ms")

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import grpc
 import structlog
 
-from dao.core.commits import SignedCommit
+from dao.core.commits import SignedCommit, SignedPass
 from dao.core.errors import ConfigError, DecodeError
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId
 from dao.store.partial_file import PartialFile
@@ -33,6 +33,7 @@ from dao.wire.messages import (
     parse,
     read_commit,
     read_fetch,
+    read_pass,
     read_reveal,
     write_ack,
     write_channel,
@@ -64,6 +65,10 @@ class Handler(Protocol):
 
     async def on_commit(self, commit: SignedCommit) -> bytes:
         """Take a commit of its node; return the signature of its receipt. The same commit again gives the same."""
+        ...
+
+    async def on_pass(self, passed: SignedPass) -> None:
+        """Take a pass of its node; the same again changes nothing."""
         ...
 
     async def on_inclusion(self, node: Address, task: TaskId, round_id: RoundId) -> Inclusion:
@@ -181,6 +186,7 @@ class _Calls:
             _NAME: {
                 "Hello": unary(self.hello),
                 "Commit": unary(self.commit),
+                "Pass": unary(self.sit_out),
                 "Inclusion": unary(self.inclusion),
                 "Model": unary(self.model),
             },
@@ -236,6 +242,17 @@ class _Calls:
             async with asyncio.timeout(self.limits.call_seconds), self._unary.take(node):
                 signature = await self._handler.on_commit(commit)
             return pb.Receipt(signature=signature).SerializeToString()
+
+        return await self.guarded(context, work())
+
+    async def sit_out(self, request: bytes, context: Context) -> bytes:
+        async def work() -> bytes:
+            await self.admit(context)
+            node, body = await self.open(grpc_options.SIT_OUT, request)
+            passed = read_pass(node, body)
+            async with asyncio.timeout(self.limits.call_seconds), self._unary.take(node):
+                await self._handler.on_pass(passed)
+            return pb.PassAnswer().SerializeToString()
 
         return await self.guarded(context, work())
 

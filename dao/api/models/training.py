@@ -11,7 +11,7 @@ from dao.chain.task_rules import TASK_RULES, Unit
 from dao.core.types import Codec, Phase
 
 _PHASES = Literal["open", "closed", "posted", "frozen", "finalized", "aborted", "void"]
-NODE_STATUS = Literal["ok", "late", "withheld", "invalid", "clipped", "gated", "absent", "forced"]
+NODE_STATUS = Literal["ok", "late", "withheld", "invalid", "clipped", "gated", "passed", "absent", "forced"]
 
 
 def _show_phase(value: Any) -> Any:
@@ -84,7 +84,6 @@ class Deadlines(ResponseModel):
     commit: int
     reveal: int | None
     result: int | None
-    force: int | None
     challenge: int | None
     resolve: int | None
 
@@ -105,7 +104,7 @@ class Round(ResponseModel):
     eligible: int = Field(description="Supernodes that may commit.")
     commits: int = Field(description="Closed commits; 0 while the round is open.")
     forced: int = Field(description="Commits that were made on chain.")
-    contested: int = Field(description="Forced commits that the result lacks.")
+    passes: int = Field(description="Supernodes that sat the round out, and said so.")
     open_block: int
     opened_at: int
     closed_at: int | None

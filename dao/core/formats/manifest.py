@@ -48,8 +48,18 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
+class Pass:
+    """A node that sat the round out, and signed that it does."""
+
+    node: Address
+    owner: Address
+    signature: Signature
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Absent:
-    """A node that could have committed and did not."""
+    """A node that could have committed, and neither did nor passed."""
 
     node: Address
     owner: Address
@@ -94,6 +104,7 @@ class Manifest:
     task: TaskId
     round: RoundId
     parent: RoundId
+    opening: Digest
     codec: Codec
     values: Count
     seed: Digest
@@ -104,6 +115,7 @@ class Manifest:
     shard: Shard
     used_shards: tuple[Count, ...]
     nodes: tuple[Node, ...]
+    passes: tuple[Pass, ...]
     absent: tuple[Absent, ...]
     weight_sum: Count
     loss_before: int
@@ -130,6 +142,7 @@ def parse_manifest(data: bytes) -> Manifest:
     manifest: Manifest = get_form(Manifest).read(obj, "manifest")
     _check_rising(manifest.used_shards, "used_shards")
     _check_rising([node.node for node in manifest.nodes], "nodes")
+    _check_rising([node.node for node in manifest.passes], "passes")
     _check_rising([node.node for node in manifest.absent], "absent")
     _check_rising([account.owner for account in manifest.accounts], "accounts")
     _check_rising([memory.node for memory in manifest.memories], "memories")

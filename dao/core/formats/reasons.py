@@ -1,8 +1,8 @@
 """What an operator reads about its round: one plain sentence for what its update counted, one for what it earned."""
 
-from dao.core.types import MicroScore, Status, Wei
+from dao.core.types import MicroScore, PassReason, Status, Wei
 
-ABSENT = "no commit arrived while commits were open, neither at the Superlink nor on chain"
+ABSENT = "neither a commit nor a pass arrived while commits were open, at the Superlink or on chain"
 LATE = "your update was revealed after the reveal period"
 WITHHELD = "your update was not revealed, or no source had its content; keep it pinned until the result"
 UNHEARD = "your stake is too small a part of the round's stake to weigh one unit"
@@ -29,6 +29,11 @@ def format_tokens(wei: int) -> str:
     whole, part = divmod(abs(wei), 10**18)
     digits = f"{whole}.{part:018}".rstrip("0").rstrip(".")
     return f"-{digits}" if wei < 0 else digits
+
+
+def explain_pass(reason: PassReason) -> str:
+    """Why a node sat a round out, in its own words."""
+    return f"the node passed this round: {reason}"
 
 
 def explain_failure(status: Status, detail: str) -> str:

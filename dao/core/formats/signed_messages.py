@@ -16,30 +16,54 @@ DOMAIN_TYPE = (
     ("chainId", "uint256"),
     ("verifyingContract", "address"),
 )
+_OPENING = (("task", "uint64"), ("round", "uint64"), ("opening", "bytes32"))
 TYPES: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "Commit": (("task", "uint64"), ("round", "uint64"), ("node", "address"), ("commitment", "bytes32")),
-    "Receipt": (("task", "uint64"), ("round", "uint64"), ("node", "address"), ("commitment", "bytes32")),
+    "Commit": (*_OPENING, ("node", "address"), ("commitment", "bytes32")),
+    "Pass": (*_OPENING, ("node", "address")),
+    "Receipt": (*_OPENING, ("node", "address"), ("commitment", "bytes32")),
     "Request": (("method", "string"), ("bodyHash", "bytes32"), ("nonce", "bytes32"), ("expiry", "uint64")),
     "Operator": (("owner", "address"), ("operator", "address")),
 }
 
 
 def compute_commit_digest(
-    domain: Domain, task: TaskId, round_id: RoundId, node: Address, commitment: Digest
+    domain: Domain, task: TaskId, round_id: RoundId, opening: Digest, node: Address, commitment: Digest
 ) -> Digest:
     """What an operator signs to commit."""
-    return compute_digest(
-        "Commit", domain, {"task": task, "round": round_id, "node": node, "commitment": commitment}
-    )
+    return _compute_round_digest("Commit", domain, task, round_id, opening, node, commitment)
+
+
+def compute_pass_digest(
+    domain: Domain, task: TaskId, round_id: RoundId, opening: Digest, node: Address
+) -> Digest:
+    """What an operator signs to sit a round out."""
+    return compute_digest("Pass", domain, {"task": task, "round": round_id, "opening": opening, "node": node})
 
 
 def compute_receipt_digest(
-    domain: Domain, task: TaskId, round_id: RoundId, node: Address, commitment: Digest
+    domain: Domain, task: TaskId, round_id: RoundId, opening: Digest, node: Address, commitment: Digest
 ) -> Digest:
     """What a Superlink signs when it has taken a commit."""
-    return compute_digest(
-        "Receipt", domain, {"task": task, "round": round_id, "node": node, "commitment": commitment}
-    )
+    return _compute_round_digest("Receipt", domain, task, round_id, opening, node, commitment)
+
+
+def _compute_round_digest(
+    kind: str,
+    domain: Domain,
+    task: TaskId,
+    round_id: RoundId,
+    opening: Digest,
+    node: Address,
+    commitment: Digest,
+) -> Digest:
+    values: Values = {
+        "task": task,
+        "round": round_id,
+        "opening": opening,
+        "node": node,
+        "commitment": commitment,
+    }
+    return compute_digest(kind, domain, values)
 
 
 def compute_request_digest(

@@ -83,7 +83,6 @@ class DeadlinesRecord:
     commit: Timestamp
     reveal: Timestamp | None
     result: Timestamp | None
-    force: Timestamp | None
     challenge: Timestamp | None
     resolve: Timestamp | None
 
@@ -124,7 +123,7 @@ class RoundRecord:
     eligible: int
     commits: int
     forced: int
-    contested: int
+    passes: int
     open_block: BlockNumber
     opened_at: Timestamp
     closed_at: Timestamp | None
@@ -153,7 +152,7 @@ class RoundRecord:
 class RoundNodeRecord:
     """A Supernode in a round.
 
-    `status`: as the manifest says (ok late withheld invalid clipped gated absent); without one `forced` for a node
+    `status`: as the manifest says (ok late withheld invalid clipped gated passed absent); without one `forced` for a node
     that committed on chain, else None, and so are weight, score, debt and reward. Score and debt in millionths of a loss.
     """
 

@@ -209,6 +209,7 @@ def _compute_deadlines(row: Any) -> records.DeadlinesRecord:
         eligible=row.eligible,
         commits=row.commits,
         phase=Phase(row.phase),
+        opening=ZERO_DIGEST,
         closing=ZERO_DIGEST,
         result_hash=ZERO_DIGEST,
     )
@@ -218,7 +219,6 @@ def _compute_deadlines(row: Any) -> records.DeadlinesRecord:
         commit=machine.compute_commit_deadline(rules, state),
         reveal=machine.compute_reveal_deadline(rules, state) if is_closed else None,
         result=machine.compute_result_deadline(rules, state) if is_closed else None,
-        force=machine.compute_force_deadline(rules, state) if is_closed else None,
         challenge=machine.compute_challenge_deadline(rules, state) if is_posted and not is_frozen else None,
         resolve=machine.compute_resolve_deadline(rules, state) if is_frozen else None,
     )

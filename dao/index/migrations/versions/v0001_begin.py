@@ -195,7 +195,7 @@ def upgrade() -> None:
         sa.Column("eligible", WHOLE, nullable=False),
         sa.Column("commits", WHOLE, nullable=False),
         sa.Column("forced", WHOLE, nullable=False),
-        sa.Column("contested", WHOLE, nullable=False),
+        sa.Column("passes", WHOLE, nullable=False),
         sa.Column("seed", DIGEST),
         sa.Column("challenger", ADDRESS),
         sa.Column("challenge", sa.Text()),

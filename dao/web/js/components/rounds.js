@@ -45,6 +45,7 @@ const STATUS_TONES = {
   late: "bad",
   withheld: "bad",
   invalid: "bad",
+  passed: "plain",
   absent: "plain",
   forced: "busy",
 };

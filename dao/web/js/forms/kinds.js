@@ -51,7 +51,6 @@ export const RULE_GROUPS = [
       commit_period_seconds: { label: "Time to commit", start: "10 min" },
       reveal_period_seconds: { label: "Time to reveal", start: "5 min" },
       result_period_seconds: { label: "Time for the result", start: "10 min" },
-      force_period_seconds: { label: "Time to force a commit on chain", start: "10 min" },
       challenge_period_seconds: { label: "Time to challenge", start: "1 h" },
       resolve_period_seconds: { label: "Time for the DAO to decide on a challenge", start: "4 days" },
     },
