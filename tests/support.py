@@ -29,7 +29,6 @@ RULES = Rules(
     commit_period=60,
     reveal_period=30,
     result_period=120,
-    force_period=100,
     challenge_period=600,
     resolve_period=1000,
     quorum=1,

@@ -1,4 +1,4 @@
-"""Commits that a Superlink does not take: they are counted, or the result that lacks them is void and the round redone."""
+"""Commits that a Superlink does not take are counted by way of the chain; rounds without commits or result are redone."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,18 +11,16 @@ import pytest
 from aggregator.daemon import RunningSuperlink
 from dao.app.gradient_client import GradientClient
 from dao.audit import exit_code
-from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
-from dao.chain.events import Contested, Dismissed, Finalized, Voided
 from dao.core.commits import SignedCommit
 from dao.core.errors import NotFound, RuleError, WireError
 from dao.core.formats.manifest import Manifest
-from dao.core.types import Phase, RoundId, Status
+from dao.core.types import PassReason, Phase, RoundId, Status
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment
-from tests.aggregator.world import Made, Node, Patient, World, holds, reached
-from tests.audit.stage import audit_of, failed
+from tests.aggregator.world import Made, Node, World, reached
+from tests.audit.stage import audit_of
 from tests.support import Network
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,19 +30,15 @@ REFUNDED = 100  # budgets that a new task is funded with
 
 
 class Stubborn(Node):
-    """Commits on chain when the Superlink does not take its commit, or leaves it out."""
+    """Commits on chain when the Superlink does not take its commit."""
 
     async def commit(self, chain: Chain, client: SuperlinkClient, made: Made) -> None:
         try:
             await super().commit(chain, client, made)
         except (WireError, NotFound):
             await self.force(chain, made)
-            await self.counted(made)
             with pytest.raises(NotFound):
                 await client.inclusion(self.world.task, made.round)
-
-    async def counted(self, made: Made) -> None:
-        """Hook: the forced commit is on chain."""
 
 
 @pytest.fixture
@@ -95,76 +89,6 @@ async def test_round__superlink_refuses_a_commit__is_forced_while_open_and_count
     assert exit_code([*checks.values()]) == 0, checks
 
 
-def is_absent(manifest: Manifest, node: Node) -> bool:
-    return node.signer.address in {row.node for row in manifest.absent}
-
-
-async def wait_out(world: World, round_id: int) -> None:
-    """Let the time for forced commits pass once a round is closed."""
-    await world.reaches(round_id, Phase.CLOSED)
-    world.skip(world.rules.force_period)
-
-
-def leave_out(running: RunningSuperlink, node: Node) -> asyncio.Event:
-    """Have the Superlink give this node a receipt and forget the commit; the event is set then."""
-    intake, done = running.superlink._deps.intake, asyncio.Event()
-    honest = intake.on_commit
-
-    async def forgetful(commit: SignedCommit) -> bytes:
-        signature = await honest(commit)
-        if commit.node == node.signer.address:
-            collection = intake.get_collection(commit.round)
-            assert collection is not None
-            collection.commits.pop(commit.node, None)
-            done.set()
-        return signature
-
-    intake.on_commit = forgetful  # type: ignore[method-assign]
-    return done
-
-
-async def close_early(world: World, running: RunningSuperlink, left_out: asyncio.Event) -> None:
-    """Let the commit period pass once two nodes have committed and the third was left out."""
-    collection = await world.collection(running, (await world.task_state()).last_round + 1)
-    await left_out.wait()
-    await reached(collection, lambda: len(collection.commits) == 2)
-    world.skip(world.rules.commit_period)
-
-
-@pytest.mark.parametrize("moment", ["before the reveals", "before the result"])
-async def test_round__superlink_leaves_a_commit_out__is_forced_while_closed_and_counted(
-    make: Any, evaluator: GradientClient, tmp_path: Path, moment: str
-) -> None:
-    """The second moment finds a Superlink with a result, which the chain refuses."""
-    world = await make()
-    world.evaluator = patient = Patient(evaluator)
-    *polite, stubborn = world.nodes
-    forced = asyncio.Event()
-
-    class Polite(Node):
-        async def reveal(self, *args: Any) -> None:
-            await forced.wait()
-            await super().reveal(*args)
-
-    async def counted(_: Made) -> None:
-        forced.set()
-        patient.go.set()
-
-    stubborn.counted = counted
-    if moment == "before the reveals":
-        world.nodes[:2] = [Polite(world, node.member, node.index) for node in polite]
-    async with world.superlink() as running:
-        if moment == "before the result":
-            patient.go.clear()
-        left_out = leave_out(running, stubborn)
-        manifest = await play(world, running, close_early(world, running, left_out))
-    assert {status_of(manifest, node) for node in world.nodes[:2]} <= {(status, False) for status in COUNTED}
-    assert status_of(manifest, stubborn) in {(status, True) for status in COUNTED}
-    assert (await world.result(1)).revealed == 3
-    checks = await audit_of(world, 1, tmp_path / "cache")
-    assert exit_code([*checks.values()]) == 0, checks
-
-
 @asynccontextmanager
 async def cared_for(running: RunningSuperlink) -> AsyncIterator[None]:
     """The Superlink looks after its posted rounds."""
@@ -182,70 +106,41 @@ async def escrow(world: World) -> tuple[int, int]:
     return total, (await world.task_state()).in_flight
 
 
-async def test_contest__commit_was_left_out__voids_the_round_and_what_follows_and_it_is_redone(
-    make: Any, tmp_path: Path
-) -> None:
+async def test_round__a_node_says_nothing__waits_for_the_deadline_and_no_longer(make: Any) -> None:
     world = await make()
-    *_, stubborn = world.nodes
-    kept: list[Made] = []
+    world.nodes[2].commits = False
+    async with world.superlink() as running, world.network.chain() as chain:
+        collection = asyncio.create_task(world.collection(running, 1))
+        rounds = asyncio.create_task(running.superlink.run(1))
+        playing = [
+            asyncio.create_task(node.take_part(chain, running.service.address, range(1, 2)))
+            for node in world.nodes
+        ]
+        begun = await collection
+        await reached(begun, lambda: len(begun.commits) == 2)
+        assert (await world.state(1)).phase is Phase.OPEN
+        world.skip(world.rules.commit_period)
+        await rounds
+        await asyncio.gather(*playing)
+    manifest = await world.manifest(1)
+    assert ([row.node for row in manifest.absent], manifest.passes) == ([world.nodes[2].signer.address], ())
 
-    async def keep(chain: Chain, made: Made) -> None:
-        kept.append(made)
 
-    stubborn.force, honest_force = keep, stubborn.force
-    stubborn.reveals = False
-    async with world.superlink() as running, world.network.chain() as chain, cared_for(running):
-        left_out = leave_out(running, stubborn)
-        first = await play(world, running, close_early(world, running, left_out))
-        assert is_absent(first, stubborn)
-        del running.superlink._deps.intake.on_commit  # from now on it is honest
-        stubborn.reveals = True
-        second = await play(world, running)
-        assert (second.parent, second.base_model) == (1, first.model)
-        await honest_force(chain, kept[0])
-        assert [event.round for event in await world.past(Contested)] == [1]
-        world.skip(world.rules.challenge_period)
-        await world.reaches(1, Phase.VOID)
-        await world.reaches(2, Phase.VOID)
-        assert await escrow(world) == (0, 0)
-        assert (await world.task_state()).head == 0
-        third = await play(world, running)
-        assert (third.parent, third.base_model) == (0, first.base_model)
-        assert {status_of(third, node)[0] for node in world.nodes} <= COUNTED
-        world.skip(world.rules.challenge_period)
-        await world.reaches(3, Phase.FINALIZED)
-    assert [event.round for event in await world.past(Finalized)] == [3]
-    assert await escrow(world) == (world.rules.round_budget, 0)
-    checks = await audit_of(world, 3, tmp_path / "cache")
-    assert exit_code([*checks.values()]) == 0, checks
+async def test_round__a_node_passes__closes_without_waiting_and_lists_it(make: Any, tmp_path: Path) -> None:
+    world = await make()
+    world.nodes[2].passes = PassReason.FAILED
+    async with world.superlink() as running:
+        manifest = await play(world, running)
+    opened, closed = (await world.state(1)).opened_at, (await world.state(1)).closed_at
+    assert closed - opened < world.rules.commit_period
+    (passed,) = manifest.passes
+    assert (passed.node, passed.reason) == (
+        world.nodes[2].signer.address,
+        "the node passed this round: training failed",
+    )
+    assert (len(manifest.nodes), manifest.absent) == (2, ())
     checks = await audit_of(world, 1, tmp_path / "cache")
-    assert "forced commits" in failed(checks)
-
-
-async def test_contest__commit_is_in_the_tree__is_dismissed_and_the_round_becomes_final(make: Any) -> None:
-    world = await make()
-    *_, stubborn = world.nodes
-    kept: list[Made] = []
-
-    class Anxious(Node):
-        async def commit(self, chain: Chain, client: SuperlinkClient, made: Made) -> None:
-            kept.append(made)
-            await super().commit(chain, client, made)
-
-    world.nodes[2] = anxious = Anxious(world, stubborn.member, 2)
-    async with world.superlink() as running, world.network.chain() as chain, cared_for(running):
-        await play(world, running)
-        await anxious.force(chain, kept[0])
-
-        async def is_dismissed(at: BlockRef) -> bool:
-            return bool(await chain.past(Dismissed, task=world.task, to_block=at.number))
-
-        await holds(chain, is_dismissed)
-        world.skip(world.rules.challenge_period)
-        await world.reaches(1, Phase.FINALIZED)
-    assert len(await world.past(Contested)) == 1
-    assert not await world.past(Voided)
-    assert await escrow(world) == (world.rules.round_budget, 0)
+    assert exit_code([*checks.values()]) == 0, checks
 
 
 @pytest.mark.parametrize("by", ["anyone", "its Superlink"])
@@ -282,7 +177,9 @@ async def test_round__no_result_in_time__is_aborted_and_the_next_starts_from_the
                 group.create_task(node.take_part(chain, running.service.address, range(3, 4)))
         third = await world.manifest(3)
         assert (third.parent, third.base_model) == (1, first.model)
-        assert third.used_shards[0] in first.used_shards or third.used_shards[1] in first.used_shards
+        # the aborted round drew one, which is public, and is drawn no more
+        assert len(third.used_shards) == 3
+        assert set(first.used_shards) < set(third.used_shards)
         world.skip(world.rules.challenge_period)
         await world.reaches(3, Phase.FINALIZED)
     assert (await world.state(2)).phase is Phase.ABORTED

@@ -44,7 +44,6 @@ async def test_rounds__rules_changed_while_one_is_open__each_by_its_own_and_audi
         world.rules,
         commit_period=45,
         challenge_period=60,
-        force_period=20,
         quorum=2,
         max_stake=Wei(TOKEN),
         round_budget=Wei(12 * TOKEN),

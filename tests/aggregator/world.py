@@ -21,15 +21,30 @@ from dao.chain.event_types import Event
 from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
 from dao.content.tensor_files import open_model
-from dao.core.commits import Reveal, SignedCommit
+from dao.core.commits import Reveal, SignedCommit, SignedPass
 from dao.core.errors import NotFound
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Layout, Model, compute_model_size, write_model
 from dao.core.formats.manifest import Manifest, parse_manifest
-from dao.core.formats.signed_messages import compute_commit_digest, compute_operator_digest
+from dao.core.formats.signed_messages import (
+    compute_commit_digest,
+    compute_operator_digest,
+    compute_pass_digest,
+)
 from dao.core.formats.update import encode_update_prefix, encode_update_rows
 from dao.core.merkle import compute_body_root
-from dao.core.types import Digest, Phase, Result, RoundId, RoundState, Rules, Signature, TaskId, TaskState
+from dao.core.types import (
+    Digest,
+    PassReason,
+    Phase,
+    Result,
+    RoundId,
+    RoundState,
+    Rules,
+    Signature,
+    TaskId,
+    TaskState,
+)
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.wire.messages import Ack
@@ -184,7 +199,7 @@ class World:
     async def hasten(self, running: RunningSuperlink, round_id: int, commits: int, reveals: int) -> None:
         """Let a round's periods pass at once, when so many commits and reveals have come."""
         collection = await self.collection(running, round_id)
-        await reached(collection, lambda: len(collection.commits.keys() | collection.forced) >= commits)
+        await reached(collection, lambda: len(collection.heard) >= commits)
         if commits < len(collection.members):
             self.skip(collection.rules.commit_period)
         await collection.closed.wait()
@@ -243,6 +258,7 @@ class Node:
         self.world, self.member, self.index = world, member, index
         self.signer = member.operator
         self.commits = True
+        self.passes: PassReason | None = None  # instead of a commit
         self.forces = False  # commits on chain instead of at the Superlink
         self.reveals = True
         self.salt = Digest(bytes([index + 1]) * 32)
@@ -286,6 +302,9 @@ class Node:
             await client.close()
 
     async def play(self, chain: Chain, client: SuperlinkClient, round_id: RoundId) -> None:
+        if self.passes is not None:
+            await self.sit_out(chain, client, round_id, self.passes)
+            return
         if not self.commits:
             return
         made = await self.make(chain, client, round_id)
@@ -299,9 +318,19 @@ class Node:
         root, cid = self.root_of(update), cid_of_bytes(update)
         task, node = self.world.task, self.signer.address
         commitment = Reveal(cid, root, self.salt).commitment
-        digest = compute_commit_digest(chain.domain, task, round_id, node, commitment)
-        signature = Signature(self.signer.sign(digest))
-        return Made(round_id, update, cid, root, SignedCommit(task, round_id, node, commitment, signature))
+        state = await Coordinator(chain).round_of(task, round_id, chain.final())
+        place = (task, round_id, state.opening, node, commitment)
+        signature = Signature(self.signer.sign(compute_commit_digest(chain.domain, *place)))
+        return Made(round_id, update, cid, root, SignedCommit(*place, signature))
+
+    async def sit_out(
+        self, chain: Chain, client: SuperlinkClient, round_id: RoundId, reason: PassReason
+    ) -> None:
+        """Hand in a pass."""
+        state = await Coordinator(chain).round_of(self.world.task, round_id, chain.final())
+        place = (self.world.task, round_id, state.opening, self.signer.address)
+        signature = Signature(self.signer.sign(compute_pass_digest(chain.domain, *place)))
+        await client.sit_out(SignedPass(*place, signature, reason))
 
     async def commit(self, chain: Chain, client: SuperlinkClient, made: "Made") -> None:
         """Hand the commit in, and wait until commits are closed."""

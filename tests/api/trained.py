@@ -59,7 +59,7 @@ async def _play(
         for number in map(RoundId, (1, 2)):
             await sender.send(coordinator.open_round(task))
             root = root_of(supernodes)
-            closed = await sender.send(coordinator.close_commits(task, number, root, len(supernodes)))
+            closed = await sender.send(coordinator.close_commits(task, number, root, len(supernodes), 0))
             seed = closed.events[0].seed  # type: ignore[attr-defined]
             scores = {supernodes[0]: 3000, supernodes[1]: 1000}
             manifest = manifest_of(network, task, seed, scores, manifests[-1] if manifests else None)

@@ -9,7 +9,7 @@ import numpy as np
 from dao.app.shards import read_shards
 from dao.core.constants import GRADIENT_LEAF
 from dao.core.formats.gradient import encode_gradient_prefix
-from dao.core.formats.manifest import Absent, Account, Manifest, Node
+from dao.core.formats.manifest import Absent, Account, Manifest, Node, Pass
 from dao.core.merkle import compute_body_root
 from dao.core.types import MicroScore, Result, Status, Wei
 from dao.store.disk import DiskStore
@@ -181,6 +181,19 @@ async def commit_dropped(stage: Stage) -> tuple[Manifest, Result]:
     return manifest, stage.stated(manifest, commits_root=honest.commits_root, revealed=honest.revealed)
 
 
+async def pass_invented(stage: Stage) -> tuple[Manifest, None]:
+    """A node that said nothing is stated to have passed."""
+    silent, *others = stage.manifest.absent
+    made = Pass(silent.node, silent.owner, stage.manifest.passes[0].signature, "the node passed this round")
+    passes = tuple(sorted((*stage.manifest.passes, made), key=lambda passed: passed.node))
+    return replace(stage.manifest, passes=passes, absent=tuple(others)), None
+
+
+async def lost_shard_used_again(stage: Stage) -> tuple[Manifest, None]:
+    """A shard that an earlier round drew counts as never drawn."""
+    return replace(stage.manifest, used_shards=stage.manifest.used_shards[1:]), None
+
+
 async def forced_dropped(stage: Stage) -> tuple[Manifest, None]:
     kept = tuple(row for row in stage.manifest.nodes if not row.forced)
     return replace(stage.manifest, nodes=kept), None
@@ -225,6 +238,8 @@ CHEATS: dict[Cheat, set[str]] = {
     memory_forgotten: {"payouts"},
     shard_chosen: {"shard draw"},
     commit_dropped: {"commits"},
+    pass_invented: {"commits", "signatures"},
+    lost_shard_used_again: {"shard draw"},
     forced_dropped: {"forced commits"},
     signature_foreign: {"signatures"},
     self_paid: {"payouts"},

@@ -26,7 +26,7 @@ from dao.core.formats.update import encode_update_prefix
 from dao.core.settle import compute_result as result_of
 from dao.core.settle import settle_round
 from dao.core.transition import get_post_state
-from dao.core.types import Codec, Phase, Result, RoundId, hex_of
+from dao.core.types import Codec, PassReason, Phase, Result, RoundId, hex_of
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
@@ -98,16 +98,17 @@ class Stage:
     ) -> "Stage":
         """Play two rounds, the second with a node of each kind, and take its result back."""
         world = await World.make(
-            network, assignment, folder / "superlink", evaluator, 8, result_period=100_000
+            network, assignment, folder / "superlink", evaluator, 9, result_period=100_000
         )
         async with world.superlink() as running:
             await world.play(running)
-            gated, forcing, absent, withheld, invalid = world.nodes[3:]
+            gated, forcing, absent, withheld, invalid, passing = world.nodes[3:]
             gated.content, invalid.content = opposed, out_of_range
             forcing.forces, absent.commits, withheld.reveals = True, False, False
+            passing.passes = PassReason.NO_TIME
             async with asyncio.TaskGroup() as group:
                 group.create_task(world.play(running))
-                group.create_task(world.hasten(running, TAMPERED, 7, 6))
+                group.create_task(world.hasten(running, TAMPERED, 8, 6))
         manifest, honest = await world.manifest(TAMPERED), await world.result(TAMPERED)
         async with network.chain() as chain:
             events = (await RoundReader(chain, world.task).events_of(RoundId(TAMPERED), chain.head())).forced

@@ -19,13 +19,14 @@ FREE = re.compile(r"reason$")  # words for people
 # the first pattern that a field matches names the check that must fail
 CAUGHT = (
     (r"format|used_shards.*|nodes\[\d\]\.node", "manifest|shard draw|signatures"),
-    (r"chain_id|coordinator|task|round|parent|codec|seed|budget_wei|base_model|model", "round"),
+    (r"chain_id|coordinator|task|round|parent|opening|codec|seed|budget_wei|base_model|model", "round"),
     (r"values", "base model"),
     (r"gate_gradient", "gate gradient"),
     (r"gradient", "reference gradient"),
     (r"shard\.index", "shard draw"),
     (r"shard\..*", "shard"),
-    (r"nodes\[\d\]\.(owner|stake)|absent.*", "members"),
+    (r"nodes\[\d\]\.(owner|stake)|absent.*|passes\[\d\]\.owner", "members"),
+    (r"passes\[\d\]\.(node|signature)", "commits|signatures"),
     (r"nodes\[\d\]\.(commitment|forced)", "commits|forced commits"),
     (r"nodes\[\d\]\.signature", "signatures"),
     (r"nodes\[\d\]\.(cid|body_root|salt)", "commitments"),
@@ -126,13 +127,17 @@ async def test_manifest__any_number_at_its_limits__is_caught_without_a_crash(sta
 
 async def test_manifest__any_row_dropped__is_caught(stage: Stage) -> None:
     honest = stage.as_json()
-    for name in ("nodes", "absent", "accounts", "memories", "used_shards"):
+    for name in ("nodes", "passes", "absent", "accounts", "memories", "used_shards"):
         for index in range(len(honest[name])):
             manifest = copy.deepcopy(honest)
             del manifest[name][index]
             checks = await stage.audit(manifest)
             assert exit_code([*checks.values()]) == 1, f"{name}[{index}]"
-            wanted = {"nodes": {"commits", "forced commits"}, "absent": {"members"}}.get(name)
+            wanted = {
+                "nodes": {"commits", "forced commits"},
+                "passes": {"commits"},
+                "absent": {"members"},
+            }.get(name)
             assert failed(checks) & (wanted or {"payouts", "shard draw"}), f"{name}[{index}]"
 
 

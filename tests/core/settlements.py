@@ -7,8 +7,10 @@ from hashlib import sha256
 from dao.core.commits import (
     CommitRecord,
     Failure,
+    PassRecord,
     Reveal,
     SignedCommit,
+    SignedPass,
 )
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.formats.manifest import Manifest, Node, Shard
@@ -24,6 +26,7 @@ from dao.core.types import (
     Domain,
     Member,
     MicroScore,
+    PassReason,
     RoundId,
     Rules,
     Signature,
@@ -35,13 +38,13 @@ from dao.core.weigh import NodeWeight, Weighing
 
 CID = Cid(ContentCodec.RAW, Digest(b"\x0c" * 32))
 DISTRIBUTOR = Address(b"\xd1" * 20)
+OPENING = Digest(b"\x0a" * 32)
 BUDGET = Wei(1_000)
 RULES = Rules(
     superlink=Address(bytes(20)),
     commit_period=1,
     reveal_period=1,
     result_period=1,
-    force_period=1,
     challenge_period=1,
     resolve_period=1,
     quorum=1,
@@ -63,6 +66,7 @@ INPUTS = RoundInputs(
     distributor=DISTRIBUTOR,
     task=TaskId(1),
     round=RoundId(1),
+    opening=OPENING,
     rules=RULES,
     state=PreState(),
     base_model=CID,
@@ -70,6 +74,7 @@ INPUTS = RoundInputs(
     seed=Digest(b"\x05" * 32),
     shard=Shard(3, CID, (ZERO_DIGEST,) * 16),
     commits=(),
+    passes=(),
     absent={},
     forced=(),
 )
@@ -123,7 +128,13 @@ def owner_at(i: int) -> Address:
 
 
 def signed_at(i: int) -> SignedCommit:
-    return SignedCommit(TaskId(1), RoundId(1), node_at(i), Digest(bytes([i]) * 32), Signature(bytes(65)))
+    place = (TaskId(1), RoundId(1), OPENING, node_at(i))
+    return SignedCommit(*place, Digest(bytes([i]) * 32), Signature(bytes([i]) * 65))
+
+
+def pass_at(i: int, reason: PassReason = PassReason.NO_TIME) -> PassRecord:
+    place = (TaskId(1), RoundId(1), OPENING, node_at(i))
+    return PassRecord(Member(owner_at(i), Wei(1)), SignedPass(*place, Signature(bytes([i]) * 65), reason))
 
 
 def commit_at(i: int, failure: Failure | None = None, *, forced: bool = False) -> CommitRecord:

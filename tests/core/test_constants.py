@@ -40,6 +40,8 @@ STATED = {  # how the page states each; the group is its value
     "MAX_VALUES": r"none of them 0, and (2\^40) values",
     "MAX_JSON_VALUES": r"one object of at most (2\^20) values",
     "MAX_JSON_DEPTH": r"at most (\d+) objects and lists in one another",
+    "COMMIT_KIND": r"kind `0x(00)` of a commit",
+    "PASS_KIND": r"`0x(01)` of a pass",
     "CONTENT_LEAF": r"Up to 1 MiB \(([\d,]+) bytes\) content is one raw leaf",
     "CONTENT_LINKS": r"at most ([\d,]+) links a node",
     "DOMAIN_NAME": r'Domain `\{name: "(\w+)"',
@@ -49,7 +51,6 @@ STATED = {  # how the page states each; the group is its value
 IN_WORDS = {"UPDATE_DIGITS", "GRADIENT_DIGITS", "GAUSS_LEGENDRE", "MAX_INTEGER"}  # as tested below
 SOLIDITY = {  # constant of a contract and its value here
     ("Rounds", "MAX_WEIGHT_SUM"): constants.WEIGHT_UNITS,
-    ("ForcedCommits", "COMMITS_DEPTH"): constants.ROWS_DEPTH,
     ("RuleBook", "MAX_COMMITS"): 1 << constants.ROWS_DEPTH,
     ("RuleBook", "MAX_SHARDS"): 1 << constants.SHARDS_DEPTH,
 }

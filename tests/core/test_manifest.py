@@ -106,12 +106,13 @@ def example() -> dict[str, Any]:
         "reason": "score of -0.000312 is a debt – later scores pay it off first",
     }
     return {
-        "format": "manifest/1",
+        "format": "manifest/2",
         "chain_id": 31337,
         "coordinator": address,
         "task": 1,
         "round": 2,
         "parent": 1,
+        "opening": digest,
         "codec": "int8",
         "values": 512,
         "seed": digest,
@@ -122,6 +123,9 @@ def example() -> dict[str, Any]:
         "shard": {"index": 3, "cid": cid, "proof": [digest] * 16},
         "used_shards": [1, 3],
         "nodes": [node, {**node, "node": other, "cid": None, "body_root": None, "salt": None}],
+        "passes": [
+            {"node": "0x" + "04" * 20, "owner": other, "signature": "0x" + "1b" * 65, "reason": "no time"}
+        ],
         "absent": [{"node": "0x" + "03" * 20, "owner": other, "reason": "no commit"}],
         "weight_sum": 524288,
         "loss_before": 2301000,

@@ -1,5 +1,7 @@
 """Signed messages, against eth_account's encoder of typed data."""
 
+from typing import Any
+
 import pytest
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
@@ -22,17 +24,32 @@ def signed_hash(kind: str, domain: Domain, values: signed_messages.Values) -> by
 
 
 @pytest.mark.parametrize("kind", ["Commit", "Receipt"])
-@given(domain=domains, task=uint64s, round_=uint64s, node=addresses, commitment=digests)
+@given(domain=domains, task=uint64s, round_=uint64s, opening=digests, node=addresses, commitment=digests)
 def test_commit_and_receipt__any_values__equal_eth_account(
-    kind: str, domain: Domain, task: int, round_: int, node: Address, commitment: Digest
+    kind: str, domain: Domain, task: int, round_: int, opening: Digest, node: Address, commitment: Digest
 ) -> None:
     compute = {
         "Commit": signed_messages.compute_commit_digest,
         "Receipt": signed_messages.compute_receipt_digest,
     }[kind]
-    values: signed_messages.Values = {"task": task, "round": round_, "node": node, "commitment": commitment}
-    digest = compute(domain, TaskId(task), RoundId(round_), node, commitment)
+    values: signed_messages.Values = {
+        "task": task,
+        "round": round_,
+        "opening": opening,
+        "node": node,
+        "commitment": commitment,
+    }
+    digest = compute(domain, TaskId(task), RoundId(round_), opening, node, commitment)
     assert digest == signed_messages.compute_digest(kind, domain, values) == signed_hash(kind, domain, values)
+
+
+@given(domains, uint64s, uint64s, digests, addresses)
+def test_pass__any_values__equal_eth_account(
+    domain: Domain, task: int, round_: int, opening: Digest, node: Address
+) -> None:
+    values: signed_messages.Values = {"task": task, "round": round_, "opening": opening, "node": node}
+    digest = signed_messages.compute_pass_digest(domain, TaskId(task), RoundId(round_), opening, node)
+    assert digest == signed_hash("Pass", domain, values)
 
 
 @given(domains, st.text(), digests, digests, uint64s)
@@ -62,22 +79,27 @@ NODE, OTHER = Address(b"\x01" * 20), Address(b"\x02" * 20)
 COMMITMENT = Digest(b"\x03" * 32)
 
 
+OPENING = Digest(b"\x05" * 32)
+COMMIT = (Domain(1, NODE), TaskId(1), RoundId(1), OPENING, NODE, COMMITMENT)
+
+
 def test_commit__one_axis_changed__another_digest() -> None:
-    here = Domain(1, NODE)
+    others = (
+        *((0, Domain(2, NODE)), (0, Domain(1, OTHER)), (1, TaskId(2)), (2, RoundId(2))),
+        *((3, Digest(b"\x06" * 32)), (4, OTHER), (5, Digest(b"\x04" * 32))),
+    )
     digests = {
-        signed_messages.compute_commit_digest(here, TaskId(1), RoundId(1), NODE, COMMITMENT),
-        signed_messages.compute_commit_digest(Domain(2, NODE), TaskId(1), RoundId(1), NODE, COMMITMENT),
-        signed_messages.compute_commit_digest(Domain(1, OTHER), TaskId(1), RoundId(1), NODE, COMMITMENT),
-        signed_messages.compute_commit_digest(here, TaskId(2), RoundId(1), NODE, COMMITMENT),
-        signed_messages.compute_commit_digest(here, TaskId(1), RoundId(2), NODE, COMMITMENT),
-        signed_messages.compute_commit_digest(here, TaskId(1), RoundId(1), OTHER, COMMITMENT),
-        signed_messages.compute_commit_digest(here, TaskId(1), RoundId(1), NODE, Digest(b"\x04" * 32)),
-        signed_messages.compute_receipt_digest(here, TaskId(1), RoundId(1), NODE, COMMITMENT),
+        signed_messages.compute_commit_digest(*COMMIT),
+        signed_messages.compute_receipt_digest(*COMMIT),
     }
-    assert len(digests) == 8
+    digests.add(signed_messages.compute_pass_digest(*COMMIT[:-1]))
+    for axis, other in others:
+        changed: Any = [*COMMIT[:axis], other, *COMMIT[axis + 1 :]]
+        digests.add(signed_messages.compute_commit_digest(*changed))
+    assert len(digests) == 3 + len(others)
 
 
 @pytest.mark.parametrize("task", [-1, 2**64])
 def test_commit__task_outside_uint64__refused_by_name(task: int) -> None:
     with pytest.raises(RuleError, match=r"Commit\.task: expected 0 to 2\^64"):
-        signed_messages.compute_commit_digest(Domain(1, NODE), TaskId(task), RoundId(1), NODE, COMMITMENT)
+        signed_messages.compute_commit_digest(COMMIT[0], TaskId(task), *COMMIT[2:])

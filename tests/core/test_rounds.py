@@ -34,7 +34,6 @@ RULES = Rules(
     commit_period=100,
     reveal_period=30,
     result_period=50,
-    force_period=60,
     challenge_period=40,
     resolve_period=70,
     quorum=2,
@@ -61,6 +60,7 @@ OPEN = RoundState(
     eligible=5,
     commits=0,
     phase=Phase.OPEN,
+    opening=ZERO_DIGEST,
     closing=ZERO_DIGEST,
     result_hash=ZERO_DIGEST,
 )
@@ -80,7 +80,6 @@ def rules_of_any_task(draw: st.DrawFn) -> Rules:
         commit_period=draw(periods),
         reveal_period=reveal,
         result_period=result,
-        force_period=draw(st.integers(1, reveal + result)),
         challenge_period=draw(periods),
         resolve_period=draw(periods),
     )
@@ -139,12 +138,9 @@ def test_deadlines__an_example__add_up() -> None:
     assert round_machine.compute_earliest_abort(RULES, OPEN) == OPENED + 150
     assert round_machine.compute_earliest_abort(RULES, OPEN, by_superlink=True) == OPENED + 100
     assert round_machine.compute_reveal_deadline(RULES, CLOSED) == OPENED + 130
-    assert round_machine.compute_force_deadline(RULES, CLOSED) == OPENED + 160
     assert round_machine.compute_result_deadline(RULES, CLOSED) == OPENED + 180
     assert round_machine.compute_earliest_abort(RULES, CLOSED, by_superlink=True) == OPENED + 181
     assert round_machine.compute_challenge_deadline(RULES, POSTED) == OPENED + 190
-    assert round_machine.compute_earliest_finalize(RULES, POSTED) == OPENED + 190
-    assert round_machine.compute_earliest_finalize(replace(RULES, force_period=95), POSTED) == OPENED + 195
     assert round_machine.compute_resolve_deadline(RULES, FROZEN) == OPENED + 230
 
 
@@ -152,10 +148,6 @@ def test_deadlines__an_example__add_up() -> None:
     ("allowed", "round_", "first", "last"),
     [
         (round_machine.is_commit_time, OPEN, 0, 99),
-        (round_machine.is_force_time, OPEN, 0, 99),
-        (round_machine.is_force_time, CLOSED, 100, 159),
-        (round_machine.is_force_time, POSTED, 150, 159),
-        (round_machine.is_force_time, replace(FROZEN, posted_at=Timestamp(OPENED + 151)), 151, 159),
         (round_machine.is_reveal_time, CLOSED, 100, 129),
         (round_machine.is_challenge_time, POSTED, 150, 189),
         (round_machine.is_resolve_time, FROZEN, 160, 229),
@@ -189,13 +181,17 @@ def test_end__from_its_first_second__allowed_for_good(
 
 
 @pytest.mark.parametrize(
-    ("commits", "second", "allowed"),
-    [(5, 0, True), (5, 200, True), (4, 99, False), (4, 100, True), (1, 100, False), (6, 100, False)],
+    ("commits", "passes", "second", "allowed"),
+    [
+        *((5, 0, 0, True), (5, 0, 200, True), (4, 0, 99, False), (4, 0, 100, True), (1, 0, 100, False)),
+        *((6, 0, 100, False), (3, 2, 0, True), (3, 1, 99, False), (3, 3, 100, False), (1, 4, 100, False)),
+    ],
 )
-def test_close__commits_and_time__all_or_deadline_with_quorum(
-    commits: int, second: int, allowed: bool
+def test_close__commits_passes_and_time__all_or_deadline_with_quorum(
+    commits: int, passes: int, second: int, allowed: bool
 ) -> None:
-    assert round_machine.is_close_time(RULES, OPEN, commits, Timestamp(OPENED + second)) is allowed
+    now = Timestamp(OPENED + second)
+    assert round_machine.is_close_time(RULES, OPEN, commits, passes, now) is allowed
 
 
 @pytest.mark.parametrize(
@@ -218,22 +214,12 @@ def test_result__reveals_and_time__all_or_deadline(
     )
 
 
-def test_void__contested__from_the_end_of_the_challenge_period() -> None:
-    contested = Timestamp(OPENED + 155)
-    assert not round_machine.is_void_time(RULES, POSTED, Timestamp(OPENED + 194), contested)
-    assert round_machine.is_void_time(RULES, POSTED, Timestamp(OPENED + 195), contested)
-    assert round_machine.is_void_time(RULES, FROZEN, Timestamp(OPENED + 195), contested)
-    assert not round_machine.is_void_time(RULES, POSTED, Timestamp(OPENED + 10**8))
-    assert not round_machine.is_void_time(RULES, CLOSED, Timestamp(OPENED + 10**8), contested)
-
-
 def allowed_of(rules: Rules, round_: RoundState, now: Timestamp) -> set[str]:
     """What may happen in a second when nobody fails to do its part."""
     steps = {
         "commit": round_machine.is_commit_time(rules, round_, now),
-        "force": round_machine.is_force_time(rules, round_, now),
         "reveal": round_machine.is_reveal_time(rules, round_, now),
-        "close": round_machine.is_close_time(rules, round_, rules.quorum, now),
+        "close": round_machine.is_close_time(rules, round_, rules.quorum, 0, now),
         "result": round_machine.is_result_time(rules, round_, 0, 0, now),
         "abort": round_machine.is_abort_time(rules, round_, now),
         "challenge": round_machine.is_challenge_time(rules, round_, now),
@@ -245,10 +231,10 @@ def allowed_of(rules: Rules, round_: RoundState, now: Timestamp) -> set[str]:
 
 
 STEPS = {
-    Phase.OPEN: {"commit", "force", "close", "abort"},
-    Phase.CLOSED: {"force", "reveal", "result", "abort"},
-    Phase.POSTED: {"force", "challenge", "finalize"},
-    Phase.FROZEN: {"force", "resolve", "void"},
+    Phase.OPEN: {"commit", "close", "abort"},
+    Phase.CLOSED: {"reveal", "result", "abort"},
+    Phase.POSTED: {"challenge", "finalize"},
+    Phase.FROZEN: {"resolve", "void"},
 }
 
 
@@ -265,7 +251,6 @@ def test_steps__any_second__never_two_rivals(case: Case) -> None:
         ("commit", "abort"),
         ("result", "abort"),
         ("challenge", "finalize"),
-        ("force", "finalize"),  # so no forced commit comes too late to contest
         ("resolve", "void"),
     ]
     assert not [pair for pair in rivals if set(pair) <= allowed]
@@ -282,17 +267,6 @@ def test_steps__whoever_is_silent__anyone_can_end_the_round(case: Case) -> None:
         Phase.FROZEN: {"void"},
     }
     assert allowed_of(rules, round_, much_later) - {"close"} == ends.get(round_.phase, set())
-
-
-@given(any_round())
-def test_steps__contest_in_the_last_second__answered_or_void_in_time(case: Case) -> None:
-    rules, round_, now = case
-    if round_machine.is_force_time(rules, round_, now) and round_.phase in (Phase.POSTED, Phase.FROZEN):
-        late = Timestamp(now + rules.challenge_period)
-        assert not round_machine.is_void_time(
-            rules, replace(round_, phase=Phase.POSTED), Timestamp(late - 1), now
-        )
-        assert round_machine.is_void_time(rules, round_, late, now)
 
 
 @given(
@@ -326,3 +300,17 @@ def test_counted_stake__any_stake__between_minimum_and_maximum(stake: int, count
     assert round_machine.compute_counted_stake(replace(RULES, admitted_only=True), Wei(stake)) == min(
         counted, 1
     )
+
+
+@given(st.integers(1, 12), st.lists(st.binary(min_size=32, max_size=32).map(Digest), max_size=15))
+def test_retire__seeds_in_order__each_draws_what_none_before_drew(shards: int, seeds: list[Digest]) -> None:
+    retired = round_machine.retire_shards((), shards, seeds)
+    assert len(retired) == min(len(seeds), shards)
+    assert list(retired) == sorted(set(retired))
+    for count in range(min(len(seeds), shards)):
+        before = round_machine.retire_shards((), shards, seeds[:count])
+        drawn = round_machine.draw_shard(seeds[count], shards, before)
+        assert drawn not in before
+        assert round_machine.retire_shards(before, shards, seeds[count : count + 1]) == tuple(
+            sorted((*before, drawn))
+        )

@@ -25,11 +25,12 @@ from dao.core.settle import (
     compute_scores_root,
     settle_round,
 )
-from dao.core.transition import get_post_state
+from dao.core.transition import get_post_state, retire_drawn
 from dao.core.types import (
     ZERO_DIGEST,
     Digest,
     MicroScore,
+    PassReason,
     RoundId,
     Status,
     TaskId,
@@ -46,6 +47,7 @@ from tests.core.settlements import (
     commit_at,
     node_at,
     owner_at,
+    pass_at,
     plain_root,
     row,
     settle,
@@ -57,7 +59,11 @@ from tests.core.settlements import (
 
 def test_roots__rows_in_any_order__leaves_as_in_the_protocol() -> None:
     commits = [signed_at(i) for i in (3, 1, 2)]
-    assert compute_commits_root(commits) == plain_root([node_at(i) + bytes([i]) * 32 for i in (1, 2, 3)])
+    leaves = [node_at(i) + b"\x00" + bytes([i]) * 32 + bytes([i]) * 65 for i in (1, 2, 3)]
+    assert compute_commits_root(commits, ()) == plain_root(leaves)
+    leaves.insert(1, node_at(2) + b"\x01" + bytes(32) + bytes([2]) * 65)
+    passed = leaves[:2] + leaves[3:]
+    assert compute_commits_root([signed_at(3), signed_at(1)], [pass_at(2).signed]) == plain_root(passed)
     inputs = [(node_at(i), Digest(bytes([9 - i]) * 32), i) for i in (3, 1, 2)]
     leaves = [bytes([9 - i]) * 32 + node_at(i) + i.to_bytes(4, "big") for i in (1, 2, 3)]
     assert compute_inputs_root(inputs) == plain_root(leaves)
@@ -65,7 +71,7 @@ def test_roots__rows_in_any_order__leaves_as_in_the_protocol() -> None:
     assert compute_scores_root(scores) == plain_root(
         [node_at(1) + b"\x7f" + b"\xff" * 7, node_at(2) + b"\xff" * 8]
     )
-    assert compute_commits_root([]) == plain_root([])
+    assert compute_commits_root([], []) == plain_root([])
 
 
 @pytest.mark.parametrize("score", [2**63, -(2**63) - 1])
@@ -96,7 +102,7 @@ def test_settle__first_round__pays_by_score_and_binds_all() -> None:
     assert (manifest.parent, manifest.used_shards, manifest.refunded_wei) == (0, (3,), 0)
     assert manifest.reward_total_wei == 1000
     roots = manifest.roots
-    assert roots.commits == compute_commits_root(manifest.nodes)
+    assert roots.commits == compute_commits_root(manifest.nodes, ())
     assert roots.inputs == compute_inputs_root(
         (n.node, Digest(sha256(n.node[:1]).digest()), 100) for n in manifest.nodes
     )
@@ -137,7 +143,7 @@ def test_settle__failed_commits__in_the_commits_tree_alone() -> None:
     }
     before = settled({2: -700})
     manifest = settled({1: 10}, failures, previous=before)
-    assert manifest.roots.commits == compute_commits_root(signed_at(i) for i in (1, 2, 3, 4))
+    assert manifest.roots.commits == compute_commits_root((signed_at(i) for i in (1, 2, 3, 4)), ())
     assert manifest.roots.scores == compute_scores_root([(node_at(1), MicroScore(10))])
     assert [row(manifest, i).status for i in (2, 3, 4)] == [Status.LATE, Status.WITHHELD, Status.INVALID]
     assert "tensor fc.bias: expected 10 values, got 11" in row(manifest, 4).reason
@@ -165,8 +171,34 @@ def test_settle__every_zero_reward__has_a_reason() -> None:
     assert reasons[4].endswith("you earned nothing because the score was not positive")
     assert reasons[5].endswith("score of 0.00005 paid off debt, 0.00065 of it is left to pay off first")
     assert len(reasons[6]) == MAX_TEXT
-    assert "no commit arrived" in manifest.absent[0].reason
+    assert "neither a commit nor a pass arrived" in manifest.absent[0].reason
     assert parse_manifest(dump_manifest(manifest)) == manifest
+
+
+def test_settle__passes__in_the_tree_with_their_reasons_and_nothing_else() -> None:
+    plain = settled({1: 3000, 3: 1000})
+    manifest = settled({1: 3000, 3: 1000}, passes=[pass_at(4), pass_at(2, PassReason.FAILED)])
+    signed = [signed_at(1), signed_at(3)]
+    assert manifest.roots.commits == compute_commits_root(signed, [pass_at(2).signed, pass_at(4).signed])
+    assert [passed.node for passed in manifest.passes] == [node_at(2), node_at(4)]
+    assert [passed.reason for passed in manifest.passes] == [
+        "the node passed this round: training failed",
+        "the node passed this round: no time",
+    ]
+    roots = replace(manifest.roots, commits=plain.roots.commits)
+    assert replace(manifest, passes=(), roots=roots) == plain
+    assert parse_manifest(dump_manifest(manifest)) == manifest
+
+
+def test_settle__shards_of_lost_rounds__are_used() -> None:
+    first = settled({1: 1})
+    seeds = [Digest(bytes([i]) * 32) for i in (1, 2)]
+    state = retire_drawn(get_post_state(first), RULES.shards, seeds)
+    assert len(state.used_shards) == 3
+    free = next(i for i in range(RULES.shards) if i not in state.used_shards)
+    inputs = replace(INPUTS, round=RoundId(4), state=state, shard=replace(INPUTS.shard, index=free))
+    manifest = settle_round(inputs, replace(OUTCOME, weighing=Weighing((), 0)))
+    assert manifest.used_shards == tuple(sorted((*state.used_shards, free)))
 
 
 def test_settle__forced_commits__outside_the_tree_and_chained() -> None:
@@ -178,7 +210,7 @@ def test_settle__forced_commits__outside_the_tree_and_chained() -> None:
     weighed = {node_at(1): weight_at(1), node_at(2): weight_at(2)}
     scores = {node_at(1): MicroScore(1), node_at(2): MicroScore(1)}
     manifest = settle(commits, weighed, scores, inputs=replace(INPUTS, forced=forced))
-    assert manifest.roots.commits == compute_commits_root([signed_at(1)])
+    assert manifest.roots.commits == compute_commits_root([signed_at(1)], ())
     assert manifest.forced_hash == compute_forced_hash(forced)
     told = compute_result(manifest, forced, ZERO_DIGEST, ZERO_DIGEST)
     assert (told.inputs, told.revealed) == (2, 3)

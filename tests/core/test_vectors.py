@@ -101,11 +101,9 @@ def test_vectors__rounds__deadlines_add_up() -> None:
         result_end = closed + rules["reveal_period"] + rules["result_period"]
         assert row["commit_deadline"] == row["abort_open_after_by_superlink"] == commit_end
         assert row["abort_open_after"] == commit_end + rules["result_period"]
-        assert row["force_deadline"] == closed + rules["force_period"]
         assert row["reveal_deadline"] == closed + rules["reveal_period"]
         assert row["result_deadline"] == row["abort_closed_after"] - 1 == result_end
         assert row["challenge_deadline"] == posted + rules["challenge_period"]
-        assert row["finalize_after"] == max(row["challenge_deadline"], row["force_deadline"])
         assert row["resolve_deadline"] == row["frozen_at"] + rules["resolve_period"]
         assert (closed < commit_end) is row["early"]
         assert closed <= posted <= result_end
@@ -131,7 +129,8 @@ def test_vectors__round__commits_are_signed_and_the_shard_is_drawn_and_proven() 
     domain = Domain(stated["chain_id"], address_of(stated["coordinator"]))
     for commit in stated["commits"]:
         node, bound = address_of(commit["node"]), Digest(raw(commit["commitment"]))
-        signed = compute_commit_digest(domain, stated["task"], stated["round"], node, bound)
+        opening = Digest(raw(stated["opening"]))
+        signed = compute_commit_digest(domain, stated["task"], stated["round"], opening, node, bound)
         assert recover(signed, raw(commit["signature"])) == node
     shard, rules = stated["shard"], stated["rules"]
     used = vector("round")["parent"]["used_shards"]

@@ -1,4 +1,4 @@
-"""A Superlink that leaves a node's commit out: the node takes it to the chain, where it must be counted."""
+"""A Superlink that leaves a node's commit out: the node takes it to the chain, or keeps what proves the fault."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,11 +11,11 @@ import pytest_asyncio
 from aggregator.daemon import run_superlink
 from aggregator.intake import Intake
 from aggregator.settings import SuperlinkSettings
-from dao.chain.events import Finalized, ForcedCommit
+from dao.chain.events import ForcedCommit
 from dao.core.commits import SignedCommit
 from dao.core.errors import RuleError
 from dao.core.formats.signed_messages import compute_receipt_digest
-from dao.core.types import Address, Phase, RoundId
+from dao.core.types import Address, Phase
 from node.journal import Step
 from tests.faults.world import World, open_world, row_of
 from tests.support import Network
@@ -60,49 +60,35 @@ def on_commit_of(conduct: Conduct, honest: OnCommit) -> OnCommit:
         if how == "refuse":
             raise RuleError("commit: not today")
         if how == "forget":
-            bound = commit.task, commit.round, commit.node, commit.commitment
+            bound = commit.task, commit.round, commit.opening, commit.node, commit.commitment
             return intake._signer.sign(compute_receipt_digest(intake._domain, *bound))
         return await honest(intake, commit)
 
     return on_commit
 
 
-async def tried(world: World, conduct: Conduct, round_id: RoundId) -> None:
-    """The ignored node has tried to hand its commit in."""
-    victim = world.nodes[0]
-    if conduct.how == "refuse":
-        await victim.running.says("commit not taken", f"round={round_id}", "not today")
-    else:
-        await victim.steps(round_id, Step.RECEIVED)
-
-
-@pytest.mark.parametrize("how", ["refuse", "forget"])
-async def test_ignored__commit__is_forced_on_chain_and_counted(
-    played: tuple[World, Conduct], how: str
-) -> None:
+async def test_ignored__commit_refused__is_forced_on_chain_and_counted(played: tuple[World, Conduct]) -> None:
     world, conduct = played
     victim, other = world.nodes
     round_id, (mine, theirs) = await world.begin()
-    conduct.how = how
+    conduct.how = "refuse"
     theirs.begin()
     await other.steps(round_id, Step.RECEIVED)
-    other.running.halt()  # or else the result may be posted before the forced commit
     mine.begin()
-    await tried(world, conduct, round_id)
-    world.skip(world.rules.commit_period)
-    await victim.running.says("commit left out, so it is forced", f"round={round_id}")
+    await victim.running.says("commit not taken", f"round={round_id}", "not today")
+    world.skip(world.rules.commit_period - 30)
+    await victim.running.says("commit forced", f"round={round_id}")
     await victim.steps(round_id, Step.COUNTED)
     conduct.how = "honest"
-    other.running.wake()
     manifest = await world.counted(round_id, victim, other)
     assert row_of(manifest, victim).forced
     assert not row_of(manifest, other).forced
     (forced,) = await world.chain.past(ForcedCommit, task=world.task, round=round_id)
     assert forced.node == conduct.node
-    assert str((await victim.ends(round_id)).facts["counted"]).startswith("forced: ")
+    assert (await victim.ends(round_id)).facts["counted"] == "on chain"
 
 
-async def test_ignored__result_without_it__is_contested_void_and_the_budget_returned(
+async def test_ignored__commit_forgotten_after_its_receipt__node_says_what_proves_it(
     played: tuple[World, Conduct],
 ) -> None:
     world, conduct = played
@@ -110,21 +96,16 @@ async def test_ignored__result_without_it__is_contested_void_and_the_budget_retu
     round_id, (mine, theirs) = await world.begin()
     conduct.how = "forget"
     mine.begin()
-    await tried(world, conduct, round_id)
-    victim.running.halt()
+    await victim.steps(round_id, Step.RECEIVED)
     theirs.begin()
     await other.steps(round_id, Step.RECEIVED)
     world.skip(world.rules.commit_period)
+    await victim.running.says("commit left out", f"round={round_id}")
     await world.reaches(round_id, Phase.POSTED)
     conduct.how = "honest"
-    victim.running.wake()
-    assert "the result lacks your commit, which is on chain now" in (await victim.ends(round_id)).reason
-    await world.reaches(round_id, Phase.VOID)
-    following, waiting = await world.begin(after=RoundId(round_id + 1))
+    assert "the receipt is in the journal" in (await victim.ends(round_id)).reason
+    following, waiting = await world.begin(after=round_id)
     for training in waiting:
         training.begin()
-    manifest = await world.counted(following, victim, other)
-    assert manifest.parent < round_id
+    await world.counted(following, victim, other)
     await world.accounts(following)
-    final = await world.chain.past(Finalized, task=world.task)
-    assert round_id not in [event.round for event in final]

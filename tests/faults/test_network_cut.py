@@ -36,32 +36,32 @@ async def test_cut__while_revealing__reveals_when_it_is_mended(world: World) -> 
 
 async def test_cut__until_the_commit_is_forced__it_counts_once(world: World) -> None:
     round_id, (mine, theirs) = await world.begin()
-    mine.begin()
-    await world.nodes[0].steps(round_id, Step.RECEIVED)
     world.proxy.cut()
-    theirs.begin()
-    await world.nodes[0].running.says("commit left out, so it is forced", f"round={round_id}")
-    await world.nodes[0].steps(round_id, Step.COUNTED)
+    mine.begin()
+    await world.proxy.refused()
+    world.skip(world.rules.commit_period - 30)  # so near to the deadline that nobody may wait any longer
+    await world.nodes[0].running.says("commit forced", f"round={round_id}")
     world.proxy.mend()
+    theirs.begin()
     manifest = await world.counted(round_id, *world.nodes)
     (forced,) = await world.chain.past(ForcedCommit, task=world.task, round=round_id)
     assert forced.node == world.nodes[0].member.operator.address
-    assert len(manifest.nodes) == 2
+    assert [node.forced for node in manifest.nodes].count(True) == 1
     await world.accounts(round_id)
 
 
-async def test_cut__too_long_to_force__reveals_what_is_in_the_tree(world: World) -> None:
+async def test_cut__while_commits_close__costs_nobody_the_round(world: World) -> None:
     round_id, (mine, theirs) = await world.begin()
     mine.begin()
     await world.nodes[0].steps(round_id, Step.RECEIVED)
     world.proxy.cut()
     theirs.begin()
     await world.reaches(round_id, Phase.CLOSED)
-    world.skip(world.rules.force_period)
-    await world.nodes[0].running.says("commit not forced", f"round={round_id}")
+    await world.nodes[0].running.says("commit left out", f"round={round_id}")  # as far as it can see
     world.proxy.mend()
     manifest = await world.counted(round_id, *world.nodes)
     assert not row_of(manifest, world.nodes[0]).forced
+    assert not await world.chain.past(ForcedCommit, task=world.task, round=round_id)
 
 
 async def test_cut__until_reveals_are_over__costs_the_round_and_says_why(

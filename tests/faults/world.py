@@ -244,7 +244,6 @@ class World:
 
         Their results are by the seeds that the chain has in the end.
         """
-        self.skip(self.rules.force_period)
         await self.reaches(round_id, Phase.FINALIZED)
         async with asyncio.timeout(LIMIT):
             while not await self.chain.past(Finalized, task=self.task, round=round_id):  # Anvil: state first
@@ -339,7 +338,6 @@ async def _rules(folder: Path, superlink: Signer, **changes: Any) -> Rules:
         superlink=superlink.address,
         commit_period=300,
         reveal_period=300,
-        force_period=60,
         challenge_period=2,
         body_depth=1,
         shards=SHARDS,

@@ -180,7 +180,7 @@ def _of_round(tale: Tale, state: State) -> Events:
     turns: dict[str, list[tuple[str, type[Event], tuple[Any, ...]]]] = {
         "open": [
             ("open", events.ForcedCommit, (tale.dice.choice(OPERATORS), digest, bytes(65))),
-            ("closed", events.CommitsClosed, (3, digest, digest)),
+            ("closed", events.CommitsClosed, (3, 1, digest, digest)),
             ("aborted", events.Aborted, ()),
         ],
         "closed": [
@@ -188,8 +188,6 @@ def _of_round(tale: Tale, state: State) -> Events:
             ("aborted", events.Aborted, ()),
         ],
         "posted": [
-            ("posted", events.Contested, (person,)),
-            ("posted", events.Dismissed, (person,)),
             ("frozen", events.Challenged, (person, "wrong \0 sum")),
             ("final", events.Finalized, (digest, Wei(number))),
             ("void", events.Voided, ()),

@@ -83,9 +83,9 @@ async def live(network: Network) -> Lived:
             await sender.send(coordinator.open_round(task))
         async with network.sender(chain, other.operator) as sender:
             operator = other.operator.address
-            signature = other.operator.sign(
-                compute_commit_digest(chain.domain, task, RoundId(1), operator, COMMITMENT)
-            )
+            opening = (await coordinator.round_of(task, RoundId(1), chain.head())).opening
+            place = (task, RoundId(1), opening, operator, COMMITMENT)
+            signature = other.operator.sign(compute_commit_digest(chain.domain, *place))
             await sender.send(coordinator.commit(task, RoundId(1), operator, COMMITMENT, signature))
         actions, text = Actions.of([Token(chain).transfer(one.owner.address, Wei(1))]), f"# {begin}"
         number = compute_proposal_id(actions, text)

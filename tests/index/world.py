@@ -120,6 +120,7 @@ def manifest_of(
         distributor=deployment.distributor,
         task=task,
         round=RoundId(previous.round + 1 if previous else 1),
+        opening=ZERO_DIGEST,
         rules=RULES,
         state=get_post_state(previous),
         base_model=MODEL,
@@ -127,6 +128,7 @@ def manifest_of(
         seed=seed,
         shard=Shard(3, MODEL, (ZERO_DIGEST,) * 16),
         commits=[_commit(member) for member in scores],
+        passes=(),
         absent={},
         forced=(),
     )
@@ -157,10 +159,12 @@ def _commit(member: Member) -> CommitRecord:
 
 
 def _signed(operator: Address) -> SignedCommit:
-    return SignedCommit(TaskId(1), RoundId(1), operator, commitment_of(operator), Signature(bytes(65)))
+    return SignedCommit(
+        TaskId(1), RoundId(1), ZERO_DIGEST, operator, commitment_of(operator), Signature(bytes(65))
+    )
 
 
 def root_of(members: list[Member]) -> Digest:
     """The commits root of a round in which all of them committed."""
     operators = [member.operator.address for member in members]
-    return compute_commits_root(map(_signed, operators))
+    return compute_commits_root(map(_signed, operators), ())

@@ -25,15 +25,18 @@ DOMAIN = Domain(31337, Address(b"c" * 20))
 TASK, ROUND = TaskId(1), RoundId(2)
 KEY = b"k" * 32
 ROOT = Digest(b"r" * 32)
+OPENING = Digest(b"o" * 32)
 
 
 def opened(path: Path) -> SupernodeJournal:
     return SupernodeJournal(path, DOMAIN, Signer(KEY).address)
 
 
-def sign(journal: SupernodeJournal, salt: int = 0, round_id: RoundId = ROUND) -> CommitEntry:
+def sign(
+    journal: SupernodeJournal, salt: int = 0, round_id: RoundId = ROUND, opening: Digest = OPENING
+) -> CommitEntry:
     reveal = Reveal(cid_of_bytes(b"update"), ROOT, Digest(bytes([salt]) * 32))
-    return journal.sign(TASK, round_id, reveal, Signer(KEY).sign)
+    return journal.sign(TASK, round_id, opening, reveal, Signer(KEY).sign)
 
 
 def sign_in_process(path: Path, salt: int) -> bytes | None:
@@ -61,17 +64,17 @@ def test_sign__first_commit__is_recorded_with_a_signature_of_the_node(
 ) -> None:
     journal.see(TASK, ROUND, 10)
     entry = sign(journal)
-    digest = compute_commit_digest(DOMAIN, TASK, ROUND, Signer(KEY).address, entry.commit.commitment)
+    digest = compute_commit_digest(DOMAIN, TASK, ROUND, OPENING, Signer(KEY).address, entry.commit.commitment)
     assert recover(digest, entry.commit.signature) == Signer(KEY).address
     again = opened(path)
-    assert again.commit_of(TASK, ROUND) == entry
+    assert again.commit_of(TASK, ROUND, OPENING) == entry
     assert again.note_of(TASK, ROUND).step == Step.SIGNED
     again.close()
 
 
 def test_sign__same_commit_twice__gives_the_recorded_signature(journal: SupernodeJournal) -> None:
     first = sign(journal)
-    journal.receive(TASK, ROUND, Signature(b"receipt"))
+    journal.receive(first.commit, Signature(b"receipt"))
     assert sign(journal).commit.signature == first.commit.signature
     assert sign(journal).receipt == b"receipt"
 
@@ -80,8 +83,16 @@ def test_sign__second_commit__is_refused(journal: SupernodeJournal) -> None:
     first = sign(journal)
     with pytest.raises(RuleError, match="another commit is signed already"):
         sign(journal, salt=1)
-    assert journal.commit_of(TASK, ROUND) == first
+    assert journal.commit_of(TASK, ROUND, OPENING) == first
     assert sign(journal, salt=1, round_id=RoundId(3)).commit.round == 3
+
+
+def test_sign__round_opened_anew__signs_for_that_opening_too(journal: SupernodeJournal) -> None:
+    first, other = sign(journal), Digest(b"p" * 32)
+    second = sign(journal, salt=1, opening=other)
+    assert journal.commit_of(TASK, ROUND, OPENING) == first
+    assert journal.commit_of(TASK, ROUND, other) == second
+    assert (second.commit.opening, second.commit.round) == (other, first.commit.round)
 
 
 def test_sign__signer_fails__records_nothing(journal: SupernodeJournal) -> None:
@@ -89,8 +100,8 @@ def test_sign__signer_fails__records_nothing(journal: SupernodeJournal) -> None:
         raise KeyError("no key")
 
     with pytest.raises(KeyError):
-        journal.sign(TASK, ROUND, Reveal(cid_of_bytes(b"update"), ROOT, ROOT), fails)
-    assert journal.commit_of(TASK, ROUND) is None
+        journal.sign(TASK, ROUND, OPENING, Reveal(cid_of_bytes(b"update"), ROOT, ROOT), fails)
+    assert journal.commit_of(TASK, ROUND, OPENING) is None
     assert sign(journal).commit.signature
 
 
@@ -221,7 +232,7 @@ def test_journal__killed_at_a_step__goes_on_with_one_signature(path: Path, name:
     )
     assert killed.returncode == -signal.SIGKILL
     journal = opened(path)
-    before = journal.commit_of(TASK, ROUND)
+    before = journal.commit_of(TASK, ROUND, OPENING)
     journal.see(TASK, ROUND, 10)
     after = sign(journal, 7)
     assert before is None or before.commit.signature == after.commit.signature

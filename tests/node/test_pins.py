@@ -63,7 +63,7 @@ class Node:
         self.journal.see(TASK, round_id, 10)
         self.journal.pin(TASK, round_id, cid)
         if signed:
-            self.journal.sign(TASK, round_id, Reveal(cid, ROOT, ROOT), SIGNER.sign)
+            self.journal.sign(TASK, round_id, ROOT, Reveal(cid, ROOT, ROOT), SIGNER.sign)
         await self.store.pin(cid)
         return cid
 
@@ -92,7 +92,7 @@ def journal(tmp_path: Path) -> Iterator[SupernodeJournal]:
 async def node(journal: SupernodeJournal, tmp_path: Path) -> AsyncIterator[Node]:
     disk, replica = DiskStore(tmp_path / "own", sync=False), Replica(tmp_path / "ipfs")
     store, nobody = LayeredStore(disk, replicas=[replica]), cast("Any", None)
-    outcomes = Outcomes(TASK, SIGNER.address, nobody, nobody, journal, store, nobody, 1 << 20)
+    outcomes = Outcomes(TASK, SIGNER.address, nobody, journal, store, 1 << 20)
     base = await disk.put_bytes(b"base model")
     await store.pin(base)
     yield Node(journal, disk, replica, store, outcomes, base)
@@ -217,7 +217,7 @@ async def test_release__next_round_signs_the_same_meanwhile__stays_pinned(node: 
     node.journal.see(TASK, following, 20)
     node.journal.pin(TASK, following, cid)
     await node.disk.pin(cid)
-    node.journal.sign(TASK, following, Reveal(cid, ROOT, ROOT), SIGNER.sign)
+    node.journal.sign(TASK, following, ROOT, Reveal(cid, ROOT, ROOT), SIGNER.sign)
     node.replica.answers.set()
     await asyncio.gather(*node.outcomes._releasing)
     assert (await node.held(cid))[0]

@@ -126,7 +126,6 @@ def _round_row(dice: Dice, *, early: bool) -> dict[str, object]:
         commit_period=dice.between(1, 600),
         reveal_period=reveal,
         result_period=result,
-        force_period=dice.between(1, reveal + result),
         challenge_period=dice.between(1, 600),
         resolve_period=dice.between(1, 600),
         quorum=1,
@@ -150,7 +149,7 @@ def _round_row(dice: Dice, *, early: bool) -> dict[str, object]:
 
     def at(phase: Phase, posted_at: int = 0) -> RoundState:
         times = Timestamp(opened), Timestamp(0 if phase is Phase.OPEN else closed), Timestamp(posted_at)
-        digests = ZERO_DIGEST, ZERO_DIGEST
+        digests = ZERO_DIGEST, ZERO_DIGEST, ZERO_DIGEST
         return RoundState(BlockNumber(1), *times, RoundId(0), 2, 1 + early, phase, *digests)
 
     opening, waiting, standing = at(Phase.OPEN), at(Phase.CLOSED), at(Phase.POSTED, posted)
@@ -167,12 +166,10 @@ def _round_row(dice: Dice, *, early: bool) -> dict[str, object]:
         "abort_open_after_by_superlink": round_machine.compute_earliest_abort(
             rules, opening, by_superlink=True
         ),
-        "force_deadline": round_machine.compute_force_deadline(rules, waiting),
         "reveal_deadline": round_machine.compute_reveal_deadline(rules, waiting),
         "result_deadline": round_machine.compute_result_deadline(rules, waiting),
         "abort_closed_after": round_machine.compute_earliest_abort(rules, waiting),
         "challenge_deadline": round_machine.compute_challenge_deadline(rules, standing),
-        "finalize_after": round_machine.compute_earliest_finalize(rules, standing),
         "resolve_deadline": round_machine.compute_resolve_deadline(rules, at(Phase.FROZEN, frozen)),
     }
 

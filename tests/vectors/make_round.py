@@ -1,6 +1,6 @@
 """Makes round.json: a whole round of seven nodes and one tiny model, with a parent that leaves a debt.
 
-Of the nodes of the round one is clipped, one gated, one invalid, one withheld, one counts by a forced commit, one owes.
+Of the nodes of the round one is clipped, one gated, one invalid, one withheld, one counts by a forced commit, one owes; another one passed.
 """
 
 from collections.abc import Mapping
@@ -10,22 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dao.chain.signer import Signer
-from dao.core.commits import Reveal
+from dao.core.commits import Reveal, compute_opening
 from dao.core.constants import SHARDS_DEPTH
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import encode_gradient_prefix, quantise_gradient
 from dao.core.formats.json_form import get_form
 from dao.core.formats.layout import Layout, Model, compute_model_size, parse_model, write_model
-from dao.core.formats.manifest import Absent, Shard
-from dao.core.formats.reasons import ABSENT
-from dao.core.formats.signed_messages import compute_commit_digest
+from dao.core.formats.manifest import Absent, Pass, Shard
+from dao.core.formats.reasons import ABSENT, explain_pass
+from dao.core.formats.signed_messages import compute_commit_digest, compute_pass_digest
 from dao.core.formats.update import encode_update_prefix, encode_update_rows
 from dao.core.merkle import Tree, compute_body_root
 from dao.core.round_machine import draw_shard
 from dao.core.types import (
+    ZERO_DIGEST,
     Address,
+    BlockNumber,
     Codec,
+    Digest,
     Domain,
+    PassReason,
     RoundId,
     Rules,
     Signature,
@@ -54,13 +58,13 @@ class Maker:
         self.dice = Dice("round")
         self.contents: dict[Cid, bytes] = {}
         self.parent: Json | None = None
+        self.result_hash = hex_of(ZERO_DIGEST)
         self.model = self.put(bytes(write_file(self.draw_values(1.0))))
         self.rules = Rules(
             superlink=self.dice.address(),
             commit_period=60,
             reveal_period=60,
             result_period=60,
-            force_period=60,
             challenge_period=600,
             resolve_period=600,
             quorum=1,
@@ -103,10 +107,12 @@ class Maker:
     ) -> Json:
         """Return the vector of a round in which each node's training took a step; None: it revealed nothing."""
         number = RoundId(self.parent["round"] + 1 if self.parent else 1)
+        parent_result = bytes.fromhex(self.result_hash[2:])
+        opening = compute_opening(Digest(parent_result), BlockNumber(100 * number))
         seed, used = self.dice.digest(), self.parent["used_shards"] if self.parent else []
         index = draw_shard(seed, len(SHARDS), used)
         commits = [
-            self._commit(number, node, step, forced=node == forced, is_valid=node != invalid)
+            self._commit(number, opening, node, step, forced=node == forced, is_valid=node != invalid)
             for node, step in steps.items()
         ]
         absent = Signer(sha256(b"node absent").digest()).address
@@ -116,6 +122,7 @@ class Maker:
             distributor=DISTRIBUTOR,
             task=TaskId(1),
             round=number,
+            opening=opening,
             rules=self.rules,
             seed=seed,
             shard=Shard(index, SHARDS[index], tuple(TREE.proof(index))),
@@ -125,6 +132,7 @@ class Maker:
             loss_before=2_301_000,
             loss_after=2_250_000,
             commits=tuple(sorted(commits, key=lambda commit: commit.node)),
+            passes=(self._pass(number, opening),),
             absent=(Absent(absent, Address(sha256(b"owner absent").digest()[:20]), ABSENT),),
         )
         named = [self.model, stated.gate_gradient, stated.gradient, *(c.cid for c in commits if c.cid)]
@@ -134,12 +142,19 @@ class Maker:
             "contents": {str(cid): hex_of(self.contents[cid]) for cid in named},
         }
         vector["outcome"] = play(vector)
-        self.parent = vector["outcome"]["manifest"]
+        self.parent, self.result_hash = vector["outcome"]["manifest"], vector["outcome"]["result_hash"]
         self.model = self.put(bytes.fromhex(vector["outcome"]["model"][2:]))
         return vector
 
     def _commit(
-        self, number: RoundId, node: int, step: Floats | None, *, forced: bool, is_valid: bool
+        self,
+        number: RoundId,
+        opening: Digest,
+        node: int,
+        step: Floats | None,
+        *,
+        forced: bool,
+        is_valid: bool,
     ) -> StatedCommit:
         signer = Signer(sha256(f"node {node}".encode()).digest())
         base = parse_model(self.contents[self.model])
@@ -150,7 +165,7 @@ class Maker:
         cid = self.put(encode_update_prefix(LAYOUT, Codec.INT8) + rows.tobytes())
         reveal = Reveal(cid, compute_body_root(rows, self.rules.body_depth), self.dice.digest())
         digest = compute_commit_digest(
-            Domain(31337, COORDINATOR), TaskId(1), number, signer.address, reveal.commitment
+            Domain(31337, COORDINATOR), TaskId(1), number, opening, signer.address, reveal.commitment
         )
         return StatedCommit(
             node=signer.address,
@@ -163,6 +178,12 @@ class Maker:
             body_root=None if step is None else reveal.body_root,
             salt=None if step is None else reveal.salt,
         )
+
+    def _pass(self, number: RoundId, opening: Digest) -> Pass:
+        signer = Signer(sha256(b"node passing").digest())
+        digest = compute_pass_digest(Domain(31337, COORDINATOR), TaskId(1), number, opening, signer.address)
+        owner = Address(sha256(b"owner passing").digest()[:20])
+        return Pass(signer.address, owner, Signature(signer.sign(digest)), explain_pass(PassReason.NOT_READY))
 
 
 def write_file(values: Floats) -> bytearray:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dao.core.commits import CommitRecord, Failure, Reveal, SignedCommit
+from dao.core.commits import CommitRecord, Failure, PassRecord, Reveal, SignedCommit, SignedPass
 from dao.core.constants import MANIFEST_FORMAT
 from dao.core.errors import DecodeError
 from dao.core.formats.canonical import write_canonical
@@ -11,7 +11,8 @@ from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import decode_gradient
 from dao.core.formats.json_form import Count, get_form
 from dao.core.formats.layout import compute_model_size, parse_model, write_model
-from dao.core.formats.manifest import Absent, Manifest, Shard, dump_manifest, parse_manifest
+from dao.core.formats.manifest import Absent, Manifest, Pass, Shard, dump_manifest, parse_manifest
+from dao.core.formats.reasons import explain_pass
 from dao.core.formats.update import Update, decode_update
 from dao.core.merkle import compute_body_root
 from dao.core.settle import compute_result_hash
@@ -32,6 +33,7 @@ from dao.core.types import (
     Digest,
     Domain,
     Member,
+    PassReason,
     Result,
     RoundId,
     Rules,
@@ -70,6 +72,7 @@ class StatedRound:
     distributor: Address
     task: TaskId
     round: RoundId
+    opening: Digest
     rules: Rules
     seed: Digest
     shard: Shard
@@ -79,6 +82,7 @@ class StatedRound:
     loss_before: int
     loss_after: int
     commits: tuple[StatedCommit, ...]
+    passes: tuple[Pass, ...]
     absent: tuple[Absent, ...]
 
 
@@ -106,6 +110,7 @@ def play(vector: Json) -> Json:
         distributor=stated.distributor,
         task=stated.task,
         round=stated.round,
+        opening=stated.opening,
         rules=stated.rules,
         state=get_post_state(parent),
         base_model=stated.base_model,
@@ -113,6 +118,7 @@ def play(vector: Json) -> Json:
         seed=stated.seed,
         shard=stated.shard,
         commits=records,
+        passes=[_read_pass(stated, passed) for passed in stated.passes],
         absent={absent.node: absent.owner for absent in stated.absent},
         forced=[record.commit for record in records if record.forced],
     )
@@ -161,8 +167,21 @@ def _read_record(stated: StatedRound, commit: StatedCommit) -> CommitRecord:
         assert reveal.commitment == commit.commitment
     return CommitRecord(
         Member(commit.owner, commit.stake),
-        SignedCommit(stated.task, stated.round, commit.node, commit.commitment, commit.signature),
+        SignedCommit(*_place(stated), commit.node, commit.commitment, commit.signature),
         commit.forced,
         reveal,
         None if reveal else Failure(Status.WITHHELD),
     )
+
+
+def _read_pass(stated: StatedRound, passed: Pass) -> PassRecord:
+    """Return a pass; what the reason was is in words for people alone."""
+    reason = next(reason for reason in PassReason if passed.reason == explain_pass(reason))
+    return PassRecord(
+        Member(passed.owner, Wei(0)),
+        SignedPass(*_place(stated), passed.node, passed.signature, reason),
+    )
+
+
+def _place(stated: StatedRound) -> tuple[TaskId, RoundId, Digest]:
+    return stated.task, stated.round, stated.opening

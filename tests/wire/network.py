@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 
 from dao.chain.signer import Signer
-from dao.core.commits import SignedCommit
+from dao.core.commits import SignedCommit, SignedPass
 from dao.core.errors import RuleError
 from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId
@@ -26,7 +26,10 @@ DOMAIN = Domain(31337, Address(b"\x11" * 20))
 TASK, ROUND = TaskId(1), RoundId(7)
 Fetch = Callable[[bytes, Any], Awaitable[None]]  # a request and gRPC's context, in which it is answered
 COMMITMENT, SIGNATURE = Digest(b"\x22" * 32), Signature(b"\x33" * 65)
-COMMIT = SignedCommit(TASK, ROUND, Address(bytes(20)), COMMITMENT, SIGNATURE)  # its node is the call's
+OPENING = Digest(b"\x66" * 32)
+COMMIT = SignedCommit(
+    TASK, ROUND, OPENING, Address(bytes(20)), COMMITMENT, SIGNATURE
+)  # its node is the call's
 
 
 class Superlink:
@@ -37,6 +40,7 @@ class Superlink:
         self.members: set[Address] = set()
         self.calls: Counter[Address] = Counter()
         self.closed, self.waiting = asyncio.Event(), asyncio.Event()
+        self.passed: list[SignedPass] = []
         self.revealed: list[RevealRequest] = []
         self.before_commit: Callable[[Address], Awaitable[None]] | None = None
 
@@ -49,8 +53,13 @@ class Superlink:
             await self.before_commit(commit.node)
         if commit.round != ROUND:
             raise RuleError(f"round {commit.round}: not open; the open one is {ROUND}")
-        bound = commit.task, commit.round, commit.node, commit.commitment
+        bound = commit.task, commit.round, commit.opening, commit.node, commit.commitment
         return self.signer.sign(compute_receipt_digest(DOMAIN, *bound))
+
+    async def on_pass(self, passed: SignedPass) -> None:
+        if passed.round != ROUND:
+            raise RuleError(f"round {passed.round}: not open; the open one is {ROUND}")
+        self.passed.append(passed)
 
     async def on_inclusion(self, node: Address, task: TaskId, round_id: RoundId) -> Inclusion:
         self.waiting.set()

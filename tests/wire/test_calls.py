@@ -11,15 +11,16 @@ import grpc
 import pytest
 
 from dao.chain.signer import Signer, recover
+from dao.core.commits import SignedPass
 from dao.core.errors import ConfigError, Refused, Unreachable
 from dao.core.formats.signed_messages import compute_receipt_digest
-from dao.core.types import Address, Digest, Domain, RoundId
+from dao.core.types import Address, Digest, Domain, PassReason, RoundId
 from dao.wire import grpc_options, signed_calls
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_limits import CallLimits
 from dao.wire.messages import Inclusion, read_welcome
 from dao.wire.superlink_client import SuperlinkClient
-from tests.wire.network import COMMIT, COMMITMENT, DOMAIN, ROUND, SIGNATURE, TASK, Network
+from tests.wire.network import COMMIT, COMMITMENT, DOMAIN, OPENING, ROUND, SIGNATURE, TASK, Network
 
 NOW = 1_800_000_000
 
@@ -29,8 +30,19 @@ async def test_commit__by_a_member__receipt_of_the_superlink(network: Network) -
     signer = Signer.ephemeral()
     client = network.client(service.address, signer=signer)
     receipt = await client.commit(COMMIT)
-    signed = compute_receipt_digest(DOMAIN, TASK, ROUND, signer.address, COMMITMENT)
+    signed = compute_receipt_digest(DOMAIN, TASK, ROUND, OPENING, signer.address, COMMITMENT)
     assert recover(signed, receipt) == network.superlink.signer.address
+
+
+@pytest.mark.parametrize("reason", PassReason)
+async def test_pass__by_a_member__arrives_as_it_was_signed(network: Network, reason: PassReason) -> None:
+    service, signer = await network.serve(), Signer.ephemeral()
+    client = network.client(service.address, signer=signer)
+    passed = SignedPass(TASK, ROUND, OPENING, signer.address, SIGNATURE, reason)
+    await client.sit_out(passed)
+    assert network.superlink.passed == [passed]
+    with pytest.raises(Refused, match="round 8: not open"):
+        await client.sit_out(replace(passed, round=RoundId(8)))
 
 
 async def test_commit__many_at_once__each_answered(network: Network) -> None:
