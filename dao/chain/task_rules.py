@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dao.core.types import Codec
+
 
 class Unit(StrEnum):
     """What a rule's value counts, or is."""
@@ -58,6 +60,7 @@ class TaskRule:
 _HOUR, _DAY = 3600, 86_400
 _PERIOD = "at least 1 second"
 _FIXED = "the same for the whole life of a task"
+_CODECS = " or ".join(f"{codec.number} ({codec})" for codec in Codec)
 _NOT_ZERO = f"one that is not zero, {_FIXED}"
 _SUPERLINK = "an address other than zero; another Superlink takes over by replaceSuperlink alone"
 _CHALLENGE = "more than zero, or anyone could freeze results for nothing"
@@ -82,7 +85,7 @@ TASK_RULES = (
     TaskRule("validation_root", Unit.DIGEST, "validation data", "Root over the validation shards", _NOT_ZERO, False),
     TaskRule("shards", Unit.COUNT, "shards", "Validation shards, one of which each round uses up", f"1 to {1 << 16:,}, {_FIXED}", False),
     TaskRule("body_depth", Unit.COUNT, "body depth", "Depth of the tree over an update's chunks", f"1 to 24, {_FIXED}", False),
-    TaskRule("codec", Unit.CODEC, "codec", "How updates are encoded", f"0 (int8) or 1 (float32), {_FIXED}", False, "int8"),
+    TaskRule("codec", Unit.CODEC, "codec", "How updates are encoded", f"{_CODECS}, {_FIXED}", False, "int8"),
     TaskRule("admitted_only", Unit.YES_OR_NO, "for admitted owners only", "Only for owners that the DAO admits, all equal", _FIXED, False, False),
 )
 # fmt: on

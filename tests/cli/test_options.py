@@ -56,6 +56,15 @@ def test_options__of_one_meaning__have_one_name() -> None:
     assert not {text: found for text, found in names.items() if len(found) > 1}
 
 
+def test_options__of_a_daemons_start__leave_unset_what_its_file_may_say() -> None:
+    for command, option in all_options():
+        if command.endswith(" start") and option.name != "leave":  # of one run, and no setting
+            assert option.default in (None, ()), (
+                f"dao {command} {option.opts[0]}: the default belongs to the setting; "
+                f"here it is None, else {option.default!r} overrides config.toml and variables"
+            )
+
+
 def test_rules__the_table__has_a_row_for_each_field_and_labels_of_its_own() -> None:
     assert sorted(rule.name for rule in TASK_RULES) == sorted(field.name for field in fields(Rules))
     assert len({rule.label for rule in TASK_RULES}) == len(TASK_RULES)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
 from typing import Any, TypeVar
@@ -25,6 +26,31 @@ shapes = st.dictionaries(
     st.sampled_from(NAMES), st.lists(st.integers(1, 9), max_size=3).map(tuple), min_size=1, max_size=4
 )
 seeds = st.integers(0, 2**32)
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """The ends of a codec: a chunk of its largest values, and how coarse it is."""
+
+    chunk: bytes
+    q: int  # the value that all of the chunk have
+    fits: float  # just below what is too large to encode
+    block: int  # values whose largest decides how exact all of them are
+    error: float  # of an encoded value at most, as a part of that largest
+
+
+EXTREMES = {
+    Codec.INT8: Extreme(
+        bytes([127] * 256 + [31] * 4),
+        127 << 31,
+        float(np.nextafter(np.float32(63.75), np.float32(0))),
+        64,
+        1 / 63,
+    ),
+    Codec.FLOAT32: Extreme(
+        np.full(256, 63.999996, ">f4").tobytes(), int(np.float32(63.999996) * 2**32), 63.999996, 1, 2.0**-23
+    ),
+}
 
 
 def backwards(function: Callable[[Span], T], spans: Iterable[Span]) -> Iterator[T]:

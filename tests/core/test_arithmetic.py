@@ -23,6 +23,7 @@ from dao.core.merkle import Tree, compute_body_root, verify
 from dao.core.score import compute_scores
 from dao.core.types import Address, Codec
 from dao.core.weigh import UpdateEntry, compute_weights
+from tests.core.sample import EXTREMES
 
 LAYOUT = Layout.of({"a.bias": (3,), "a.weight": (5, 17), "b": (130,)})  # none a multiple of a block
 
@@ -67,9 +68,9 @@ def test_update__encoded_and_decoded__near_what_training_changed(
     trained = (base.span(0, LAYOUT.chunks) + delta.span(0, LAYOUT.chunks)).astype(np.float64)
     exact = (trained - base.span(0, LAYOUT.chunks)) * 2.0**32
     found = update.q(0, LAYOUT.chunks).astype(np.float64)
-    blocks = np.abs(exact).reshape(-1, 64).max(axis=1)
-    allowed = np.maximum(1.0, blocks / 63) if codec is Codec.INT8 else np.maximum(1.0, blocks / 2**23)
-    assert (np.abs(found - exact).reshape(-1, 64).max(axis=1) <= allowed).all()
+    blocks = np.abs(exact).reshape(-1, EXTREMES[codec].block)
+    allowed = np.maximum(1.0, blocks.max(axis=1) * EXTREMES[codec].error)
+    assert (np.abs(found - exact).reshape(blocks.shape).max(axis=1) <= allowed).all()
 
 
 @given(seeds=st.lists(st.integers(1, 10**6), min_size=1, max_size=5, unique=True), data=st.data())

@@ -30,6 +30,7 @@ from dao.core.formats.layout import Layout, Model
 from dao.core.formats.update import Update
 from dao.core.types import Codec
 from tests.core.sample import (
+    EXTREMES,
     backwards,
     model_of,
     padded,
@@ -166,14 +167,8 @@ def test_dot__the_largest_values__no_overflow(codec: Codec, sign: int) -> None:
     gradient = Gradient(np.empty((chunks, GRADIENT_LEAF), np.uint8))
     gradient.digits[:] = 32767 * sign
     gradient.exponents[:] = 47
-    if codec is Codec.INT8:
-        body = np.full((chunks, 260), 127, np.uint8)
-        body[:, 256:] = 31
-        q = 127 << 31
-    else:
-        body = np.full((chunks, 256), 63.999996, ">f4").view(np.uint8)
-        q = int(np.float32(63.999996) * 2**32)
-    update = Update(layout, codec, body)
+    q = EXTREMES[codec].q
+    update = Update(layout, codec, np.tile(np.frombuffer(EXTREMES[codec].chunk, np.uint8), (chunks, 1)))
     assert compute_dots(gradient, [update])[0] == sign * 32767 * 2**47 * q * layout.values
     assert compute_update_square(update) == q * q * layout.values
     assert compute_gradient_square(gradient) == (32767 << 47) ** 2 * layout.values

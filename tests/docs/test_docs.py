@@ -114,7 +114,8 @@ def test_docs__each_command_named_in_a_sentence__is_one() -> None:
 def test_docs__each_setting__is_explained(page: str, model: type[BaseModel]) -> None:
     shared = set() if page == "operations.md" else set(settings_of(HomeSettings))
     spans = {span for line in PAGES[page].splitlines() if line.startswith("|") for span in SPAN.findall(line)}
-    assert not set(settings_of(model)) - shared - spans
+    missing = set(settings_of(model)) - shared - spans
+    assert not missing, f"docs/{page}: no row in the tables of settings for {', '.join(sorted(missing))}"
 
 
 def test_docs__each_variable__is_explained() -> None:
@@ -142,6 +143,16 @@ def test_docs__files_that_developers_are_sent_to__are_there(page: str) -> None:
     for span in SPAN.findall(ALL[page]):
         if re.fullmatch(r"[\w.*-]+(/[\w.*-]+)+|\w+\.(py|sol|md|toml)", span):
             assert list(ROOT.glob(span)), (page, span)
+
+
+def test_docs__names_in_the_recipes__are_in_the_files_before_them() -> None:
+    recipes = PAGES["development.md"].partition("## Recipes")[2]
+    found = re.findall(r"`([\w/]+\.(?:py|sol))`(?::[^;.`]*| )`(\w+)`", recipes)
+    assert len(found) > 5
+    for path, name in found:
+        assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), (
+            f"docs/development.md: {path} has no {name}"
+        )
 
 
 def test_docs__methods_of_a_rounds_way__are_in_the_files_before_them() -> None:

@@ -1,4 +1,4 @@
-"""Figures in the pages that the code knows: limits, defaults, versions."""
+"""Figures in the pages that the code knows: limits, defaults, codecs, versions."""
 
 import re
 import tomllib
@@ -15,6 +15,8 @@ from dao.app import bundle, process
 from dao.chain.deploy import Params
 from dao.chain.sender import MAX_FEE
 from dao.core import constants
+from dao.core.formats.update import get_leaf_size
+from dao.core.types import Codec
 from dao.runtime.config import HomeSettings
 from dao.store.source import MAX_CONTENT
 from dao.wire.call_limits import CallLimits
@@ -99,6 +101,21 @@ def test_settings__defaults_in_the_tables__are_those_of_the_code(page: str, mode
 def test_limits__of_the_table__are_those_of_the_code(what: str) -> None:
     (row,) = [cells[1] for cells in rows_of(PAGES["operations.md"]) if cells[0] == what]
     assert LIMITS[what] in row
+
+
+def test_codecs__their_numbers_and_sizes__as_pages_and_contracts_have_them() -> None:
+    last = re.search(r"LAST_CODEC = (\d+);", (ROOT / "contracts/coordinator/RuleBook.sol").read_text())
+    assert last
+    assert int(last[1]) == len(Codec) - 1, (
+        "contracts/coordinator/RuleBook.sol: LAST_CODEC is not the last codec's number"
+    )
+    numbers = ", ".join(f"{codec.number} {codec}" for codec in Codec)
+    assert f"uint8 codec; // {numbers}\n" in (ROOT / "contracts/interfaces/ITasks.sol").read_text(), numbers
+    (sizes,) = [cells[1] for cells in rows_of(PAGES["protocol.md"]) if cells[0] == "update body"]
+    for codec in Codec:
+        assert f"\n- **{codec}**" in PAGES["protocol.md"], f"docs/protocol.md: Update codecs lack {codec}"
+        leaf = f"{get_leaf_size(codec):,} (`{codec}`)"
+        assert leaf in sizes, f"docs/protocol.md: the leaves of an update's tree lack {leaf}"
 
 
 def test_unbonding__its_default__as_the_pages_have_it() -> None:

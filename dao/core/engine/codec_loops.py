@@ -1,4 +1,4 @@
-"""The two ways to write a chunk of an update, int8 and float32, with their exact arithmetic."""
+"""How each codec writes a chunk of an update, with its exact arithmetic."""
 
 from __future__ import annotations
 
