@@ -33,7 +33,8 @@ abstract contract Members is CoordinatorBase {
         TaskRules storage rules = _rules[task][state.version];
         if (rules.admittedOnly && !_admitted[task][msg.sender]) revert NotAdmitted(task, msg.sender);
         address superlink = rules.superlink;
-        if (operator == superlink || registry.ownerOf(superlink) == msg.sender) revert IsSuperlink(task, superlink);
+        if (operator == superlink || registry.ownerOf(superlink) == msg.sender)
+            revert IsSuperlink(task, superlink);
         uint256 stake = registry.stakeOf(operator);
         if (stake < rules.minStake) revert StakeOutsideRules(stake, rules.minStake);
 

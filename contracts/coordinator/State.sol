@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import { IRounds } from "../interfaces/IRounds.sol";
 
-/// @dev A task: one slot, which every call of a round reads. The three rules are copies of those that the next round
+/// @dev A task: one slot, which every call of a round reads. The two rules are copies of those that the next round
 /// opens with, so that a normal round reads fewer slots. The other fields are as in ITasks.Task.
 struct TaskState {
     uint24 active;

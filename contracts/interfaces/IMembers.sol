@@ -36,7 +36,8 @@ interface IMembers {
     /// @param task the task
     /// @param operator the Supernode
     function join(uint64 task, address operator) external;
-    /// @notice Takes a Supernode out of a task; in a round that is open it still takes part. Only the Supernode's owner or the operator itself may call.
+    /// @notice Takes a Supernode out of a task; in a round that is open it still takes part. Only the Supernode's owner
+    /// or the operator itself may call.
     /// @param task the task
     /// @param operator the Supernode
     function leave(uint64 task, address operator) external;

@@ -116,8 +116,8 @@ interface IRounds {
     /// @param result the result
     function postResult(uint64 task, uint64 round, bytes32 seed, Result calldata result) external;
     /// @notice Finalizes a round whose window for challenges is over and whose parent is final: its rewards become
-    /// claimable. A result that pays more than the round's budget, or less
-    /// than its parent, becomes void instead. Anyone may call.
+    /// claimable. A result that pays more than the round's budget, or less than its parent, becomes void instead. Anyone
+    /// may call.
     /// @param task the task
     /// @param round the round, which must be posted
     /// @param result the result that was posted

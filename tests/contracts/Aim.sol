@@ -25,8 +25,10 @@ abstract contract Aim is Books {
         tasks = [task, create(r, 24 ether)];
         books[task].funded = 1000 ether;
         books[task].next = rules();
+        books[task].members = (1 << NODES) - 1;
         books[tasks[1]].funded = 24 ether;
         books[tasks[1]].next = r;
+        books[tasks[1]].members = (1 << COUNT) - 1;
         for (uint256 i = 0; i < COUNT; ++i) {
             vm.prank(DAO);
             coordinator.admit(tasks[1], owner(i), true);
@@ -78,7 +80,7 @@ abstract contract Aim is Books {
 
     /// @dev Returns the first Supernode from number `i` on whose commit of the round is not on chain.
     function uncommitted(uint64 round, uint256 i) internal view returns (uint256) {
-        uint256 done = book().forced[round] | book().contested[round];
+        uint256 done = book().forced[round];
         i %= COUNT;
         for (uint256 k = 0; k < COUNT && done & (1 << i) != 0; ++k) i = (i + 1) % COUNT;
         return i;
@@ -93,25 +95,17 @@ abstract contract Aim is Books {
         return phase(round) == IRounds.Phase.Posted;
     }
 
+    /// @dev Whether a later result may have been built on it.
+    function isBuiltOn(uint64 round) internal view returns (bool) {
+        return isPosted(round) && round < head();
+    }
+
     function isFrozen(uint64 round) internal view returns (bool) {
         return phase(round) == IRounds.Phase.Frozen;
     }
 
     function isStanding(uint64 round) internal view returns (bool) {
         return isPosted(round) || isFrozen(round);
-    }
-
-    function isContestable(uint64 round) internal view returns (bool) {
-        uint256 end_ = coordinator.roundOf(task, round).closedAt + book().rules[round].forcePeriod;
-        return isStanding(round) && block.timestamp < end_;
-    }
-
-    function isDismissible(uint64 round) internal view returns (bool) {
-        return isStanding(round) && book().contesting[round] & book().inTree[round] != 0;
-    }
-
-    function isVoidable(uint64 round) internal view returns (bool) {
-        return isFrozen(round) || (isPosted(round) && book().contesting[round] != 0);
     }
 
     function isVoidWithParent(uint64 round) internal view returns (bool) {
@@ -128,7 +122,16 @@ abstract contract Aim is Books {
     }
 
     function isOutside(uint256 i) internal view returns (bool) {
-        return !coordinator.isJoined(task, node(i));
+        return book().members & (1 << i) == 0;
+    }
+
+    function isInside(uint256 i) internal view returns (bool) {
+        return !isOutside(i);
+    }
+
+    /// @dev Whether it may still commit to the round in progress, though it has left.
+    function isOnItsWayOut(uint256 i) internal view returns (bool) {
+        return isOutside(i) && book().eligible[last()] & ~book().forced[last()] & (1 << i) != 0;
     }
 
     function isPoor(uint256 i) internal view returns (bool) {
@@ -156,32 +159,12 @@ abstract contract Aim is Books {
         return uint32((1 + ((dice >> 8) % (2 * uint256(usual)))) * (dice % 32 == 0 ? 100 : 1));
     }
 
-    function joined() internal view returns (uint256 nodes) {
-        for (uint256 i = 0; i < COUNT; ++i) if (coordinator.isJoined(task, node(i))) nodes |= 1 << i;
-    }
-
     function odd(uint256 seed) internal pure returns (bool) {
         return seed & 1 == 1;
     }
 
     function bits(uint256 set) internal pure returns (uint256 count) {
         for (; set != 0; set >>= 1) count += set & 1;
-    }
-
-    function commitsRoot(uint64 round, uint256 nodes) internal pure returns (bytes32 root) {
-        (root, ) = tree(round, 0, nodes);
-    }
-
-    function tree(
-        uint64 round,
-        uint256 index,
-        uint256 nodes
-    ) internal pure returns (bytes32 root, bytes32[] memory proof) {
-        bytes32[] memory row = new bytes32[](COUNT);
-        for (uint256 i = 0; i < COUNT; ++i) {
-            if (nodes & (1 << i) != 0) row[i] = sha256(abi.encodePacked(node(i), commitment(i, round)));
-        }
-        return climb(row, index);
     }
 
     function rewardLeaf(uint256[4] memory amounts, uint256 i) internal view returns (bytes32) {

@@ -26,7 +26,6 @@ abstract contract Base {
     uint32 internal constant COMMIT = 60;
     uint32 internal constant REVEAL = 30;
     uint32 internal constant RESULT = 120;
-    uint32 internal constant FORCE = 100;
     uint32 internal constant CHALLENGE = 600;
     uint32 internal constant RESOLVE = 1000;
     uint256 internal constant NODES = 3;
@@ -103,7 +102,6 @@ abstract contract Base {
                 commitPeriod: COMMIT,
                 revealPeriod: REVEAL,
                 resultPeriod: RESULT,
-                forcePeriod: FORCE,
                 challengePeriod: CHALLENGE,
                 resolvePeriod: RESOLVE,
                 quorum: 2,
@@ -203,9 +201,12 @@ abstract contract Base {
     }
 
     function signCommit(uint64 round, uint256 i, bytes32 value) internal view returns (bytes memory) {
-        bytes32 typehash = keccak256("Commit(uint64 task,uint64 round,address node,bytes32 commitment)");
-        return
-            sign(key(i), address(coordinator), keccak256(abi.encode(typehash, task, round, node(i), value)));
+        bytes32 typehash = keccak256(
+            "Commit(uint64 task,uint64 round,bytes32 opening,address node,bytes32 commitment)"
+        );
+        bytes32 opening = coordinator.roundOf(task, round).opening;
+        bytes32 message = keccak256(abi.encode(typehash, task, round, opening, node(i), value));
+        return sign(key(i), address(coordinator), message);
     }
 
     // The steps of a round
@@ -219,9 +220,13 @@ abstract contract Base {
     }
 
     function close(uint64 round, uint32 commits) internal {
+        close(round, commits, 0);
+    }
+
+    function close(uint64 round, uint32 commits, uint32 passes) internal {
         bytes32 root = commitsRoot(round);
         vm.prank(superlink);
-        coordinator.closeCommits(task, round, root, commits);
+        coordinator.closeCommits(task, round, root, commits, passes);
     }
 
     function force(uint64 round, uint256 i) internal {
@@ -283,10 +288,6 @@ abstract contract Base {
         finalize(round);
     }
 
-    function dismiss(uint64 round, uint256 i) internal {
-        coordinator.dismiss(task, round, node(i), commitment(i, round), i, proofOf(round, i), result(round));
-    }
-
     function skip(uint256 time) internal {
         vm.warp(block.timestamp + time);
         vm.roll(block.number + 1);
@@ -302,38 +303,26 @@ abstract contract Base {
 
     // The tree of commits: all nodes, in the order of their numbers; the contract asks for no order
 
-    function commitsRoot(uint64 round) internal pure returns (bytes32 root) {
-        (root, ) = tree(round, 0);
+    function commitsRoot(uint64 round) internal pure returns (bytes32) {
+        return commitsRoot(round, (1 << NODES) - 1);
     }
 
-    function proofOf(uint64 round, uint256 i) internal pure returns (bytes32[] memory proof) {
-        (, proof) = tree(round, i);
-    }
-
-    function tree(uint64 round, uint256 index) internal pure returns (bytes32 root, bytes32[] memory proof) {
-        bytes32[] memory row = new bytes32[](4);
-        for (uint256 i = 0; i < NODES; ++i) row[i] = sha256(abi.encodePacked(node(i), commitment(i, round)));
-        return climb(row, index);
-    }
-
-    /// @dev Root of the tree of depth 20 over four hashed leaves, and the proof of one of them.
-    function climb(
-        bytes32[] memory row,
-        uint256 index
-    ) internal pure returns (bytes32 root, bytes32[] memory proof) {
-        proof = new bytes32[](20);
+    /// @dev Root of the tree of depth 20 over the commits of the nodes whose bits are set.
+    function commitsRoot(uint64 round, uint256 nodes) internal pure returns (bytes32) {
+        bytes32[4] memory row;
+        for (uint256 i = 0; i < 4; ++i) {
+            if (nodes & (1 << i) != 0) row[i] = sha256(abi.encodePacked(node(i), commitment(i, round)));
+        }
         bytes32 absent = 0;
         uint256 width = 4;
         for (uint256 level = 0; level < 20; ++level) {
-            proof[level] = (index ^ 1) < width ? row[index ^ 1] : absent;
-            absent = sha256(abi.encodePacked(absent, absent));
-            width = (width + 1) / 2;
-            for (uint256 i = 0; i < width; ++i) {
-                row[i] = sha256(abi.encodePacked(row[2 * i], level < 2 ? row[2 * i + 1] : proof[level]));
+            for (uint256 i = 0; i < (width + 1) / 2; ++i) {
+                row[i] = sha256(abi.encodePacked(row[2 * i], width > 1 ? row[2 * i + 1] : absent));
             }
-            index >>= 1;
+            width = (width + 1) / 2;
+            absent = sha256(abi.encodePacked(absent, absent));
         }
-        root = row[0];
+        return row[0];
     }
 
     /// @dev A node of a reward tree.

@@ -3,10 +3,10 @@ pragma solidity ^0.8.28;
 
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
-import { Base } from "./Base.sol";
+import { RoundCalls } from "./RoundCalls.sol";
 
 /// @dev The account that a handler of invariant tests keeps of each task, independently of the contracts.
-abstract contract Books is Base {
+abstract contract Books is RoundCalls {
     /// @dev A posted result, and the sum that each owner is paid under its root.
     struct Posted {
         IRounds.Result result;
@@ -18,11 +18,11 @@ abstract contract Books is Base {
         uint256 claimed;
         uint64 active; // round whose root is active
         mapping(uint64 round => Posted) posted;
-        mapping(uint64 round => uint256) inTree; // bit of each node under the root
-        mapping(uint64 round => uint256) forced; // bit of each node, before the result
+        uint256 members; // bit of each node
+        mapping(uint64 round => uint256) eligible; // bit of each node that was a member when it opened
+        mapping(uint64 round => uint256) inTree; // bit of each node whose commit is under the root
+        mapping(uint64 round => uint256) forced; // bit of each node
         mapping(uint64 round => bytes32) forcedHash;
-        mapping(uint64 round => uint256) contested; // bit of each node, after the result
-        mapping(uint64 round => uint256) contesting; // those that nobody has dismissed
         mapping(uint64 round => uint256) finalizations;
         ITasks.TaskRules next; // rules of the next round
         mapping(uint64 round => ITasks.TaskRules) rules; // those that it opened with
@@ -33,15 +33,16 @@ abstract contract Books is Base {
         Opened,
         OpenedBesideOtherRules,
         Closed,
-        ForcedBeforeClosing,
-        ForcedBeforeResult,
-        Contested,
+        ClosedWithPasses,
+        ClosedEarly,
+        ClosedEarlyWithPasses,
+        ClosedWithoutOneWhoLeft,
+        Forced,
+        ForcedHavingLeft,
         Posted,
-        Dismissed,
         Challenged,
         LetStand,
         Overruled,
-        VoidedUndismissed,
         VoidedUndecided,
         VoidedWithParent,
         VoidedForItsSum,
@@ -56,7 +57,10 @@ abstract contract Books is Base {
         TaskClosed,
         Expelled,
         Joined,
+        JoinedWhileOpen,
+        CameBackWhileOpen,
         Left,
+        LeftWhileOpen,
         Expired,
         Staked,
         Registered,

@@ -2,7 +2,7 @@
 pragma solidity ^0.8.28;
 
 import { IRewardDistributor } from "../../contracts/interfaces/IRewardDistributor.sol";
-import { BodyTree } from "../../contracts/libraries/BodyTree.sol";
+import { BodyTree } from "./BodyTree.sol";
 
 /// @dev Many rows of a vector file in one call.
 contract Bulk {

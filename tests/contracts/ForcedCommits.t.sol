@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import { IForcedCommits } from "../../contracts/interfaces/IForcedCommits.sol";
-import { IMembers } from "../../contracts/interfaces/IMembers.sol";
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { RoundCalls } from "./RoundCalls.sol";
 
@@ -21,16 +20,14 @@ contract ForcedCommitsTest is RoundCalls {
         force(1, 0);
         eq(coordinator.forcedHashOf(task, 1), keccak256(abi.encode(first, node(0), commitment(0, 1))));
         eq(coordinator.forcedCountOf(task, 1), 2);
-        eq(coordinator.contestedCountOf(task, 1), 0);
     }
 
-    function test_commit__closed__chained_and_must_be_stated() public {
+    function test_commit__forced__must_be_stated() public {
         open();
-        skip(COMMIT);
-        close(1, 2);
         IRounds.Result memory r = result(1);
         force(1, 2);
         bytes32 hash = coordinator.forcedHashOf(task, 1);
+        close(1, 2);
         refuses(
             superlink,
             postCall(1, r),
@@ -40,19 +37,44 @@ contract ForcedCommitsTest is RoundCalls {
         post(1, r);
     }
 
-    function test_commit__deadlines__by_block_time() public {
+    function test_commit__deadline__by_block_time() public {
         open();
         uint256 commitEnd = block.timestamp + COMMIT;
         vm.warp(commitEnd - 1);
         force(1, 0);
         vm.warp(commitEnd);
         refuses(ANYONE, commitCall(1, 1), tooLate(commitEnd));
-        close(1, 2);
-        uint256 forceEnd = block.timestamp + FORCE;
-        vm.warp(forceEnd - 1);
-        force(1, 1);
-        vm.warp(forceEnd);
-        refuses(ANYONE, commitCall(1, 2), tooLate(forceEnd));
+        vm.warp(commitEnd + 1000 days);
+        refuses(ANYONE, commitCall(1, 1), tooLate(commitEnd));
+    }
+
+    /// @dev Whoever knows the seed commits no more: not even in the second in which the round closes early.
+    function test_commit__round_closed__refused_in_every_phase_from_then_on() public {
+        open();
+        force(1, 0);
+        close(1, 1, 1);
+        refuses(ANYONE, commitCall(1, 1), wrongPhase(1, IRounds.Phase.Closed));
+        IRounds.Result memory r = result(1);
+        r.revealed = 2;
+        post(1, r);
+        refuses(ANYONE, commitCall(1, 1), wrongPhase(1, IRounds.Phase.Posted));
+        challenge(1);
+        refuses(ANYONE, commitCall(1, 1), wrongPhase(1, IRounds.Phase.Frozen));
+        resolve(1, true);
+        skip(CHALLENGE);
+        coordinator.finalize(task, 1, r);
+        refuses(ANYONE, commitCall(1, 1), wrongPhase(1, IRounds.Phase.Finalized));
+        posted();
+        challenge(2);
+        resolve(2, false);
+        refuses(ANYONE, commitCall(2, 1), wrongPhase(2, IRounds.Phase.Void));
+        open();
+        skip(COMMIT);
+        vm.prank(superlink);
+        coordinator.abort(task, 3);
+        refuses(ANYONE, commitCall(3, 1), wrongPhase(3, IRounds.Phase.Aborted));
+        eq(coordinator.forcedCountOf(task, 1), 1);
+        eq(coordinator.forcedCountOf(task, 2), 0);
     }
 
     function test_commit__twice__refused() public {
@@ -65,63 +87,8 @@ contract ForcedCommitsTest is RoundCalls {
             node(0)
         );
         refuses(ANYONE, commitCall(1, 0), again);
-        close(1, 2);
-        refuses(ANYONE, commitCall(1, 0), again);
-        post(1);
-        refuses(ANYONE, commitCall(1, 0), again);
-    }
-
-    function test_commit__not_eligible__refused() public {
-        registerKey(key(7), STAKE);
-        registerKey(key(8), STAKE);
-        vm.roll(block.number + 1);
-        join(7); // in the block that opens the round
-        open();
-        vm.roll(block.number + 1);
-        join(8);
-        refuses(ANYONE, commitCall(1, 7), abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(7)));
-        refuses(ANYONE, commitCall(1, 8), abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(8)));
-        refuses(ANYONE, commitCall(1, 9), abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(9)));
-    }
-
-    function test_commit__left_since_the_opening__is_taken_for_that_round_alone() public {
-        registerKey(key(7), STAKE);
-        join(7); // so that the next round has its quorum
-        vm.roll(block.number + 1);
-        open();
-        vm.roll(block.number + 1);
-        vm.prank(owner(0));
-        coordinator.leave(task, node(0));
-        vm.prank(owner(1));
-        registry.unbond(node(1), STAKE);
-        vm.prank(superlink);
-        coordinator.expire(task, node(1));
-        force(1, 0);
-        force(1, 1);
-        eq(coordinator.forcedCountOf(task, 1), 2);
-        skip(COMMIT);
-        close(1, 1);
-        post(1);
-        vm.roll(block.number + 1);
-        open();
-        refuses(ANYONE, commitCall(2, 0), abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(0)));
-        refuses(ANYONE, commitCall(2, 1), abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(1)));
-    }
-
-    function test_commit__stake_left_before_the_round__refused() public {
-        vm.prank(owner(0));
-        registry.unbond(node(0), STAKE - 99 ether);
         skip(1);
-        open();
-        vm.prank(owner(1));
-        registry.unbond(node(1), STAKE);
-        skip(1);
-        refuses(
-            ANYONE,
-            commitCall(1, 0),
-            abi.encodeWithSelector(IMembers.StakeOutsideRules.selector, 99 ether, 100 ether)
-        );
-        force(1, 1);
+        refuses(ANYONE, commitCall(1, 0), again);
     }
 
     function test_commit__wrong_signature__refused() public {
@@ -134,10 +101,7 @@ contract ForcedCommitsTest is RoundCalls {
             data,
             abi.encodeWithSelector(IForcedCommits.BadSignature.selector, address(0), node(0))
         );
-        data = abi.encodeCall(IForcedCommits.commit, (task, 1, node(0), value, other));
-        vm.prank(ANYONE);
-        (bool done, ) = address(coordinator).call(data);
-        check(!done);
+        refusesSignature(abi.encodeCall(IForcedCommits.commit, (task, 1, node(0), value, other)));
         data = abi.encodeCall(
             IForcedCommits.commit,
             (task, 1, node(0), bytes32(0), signCommit(1, 0, bytes32(0)))
@@ -145,116 +109,81 @@ contract ForcedCommitsTest is RoundCalls {
         refuses(ANYONE, data, abi.encodeWithSelector(IForcedCommits.BadSignature.selector, node(0), node(0)));
     }
 
-    // Contests
+    // The opening
 
-    function test_contest__in_the_tree__dismissed() public {
-        uint64 round = posted();
-        vm.expectEmit();
-        emit IForcedCommits.Contested(task, round, node(1));
-        force(round, 1);
-        force(round, 2);
-        eq(coordinator.forcedHashOf(task, round), bytes32(0));
-        eq(coordinator.forcedCountOf(task, round), 0);
-        eq(coordinator.contestedCountOf(task, round), 2);
-        vm.expectEmit();
-        emit IForcedCommits.Dismissed(task, round, node(1));
-        dismiss(round, 1);
-        refuses(
-            ANYONE,
-            dismissCall(round, 1),
-            abi.encodeWithSelector(IForcedCommits.NotContested.selector, task, round, node(1))
-        );
-        eq(coordinator.contestedCountOf(task, round), 1);
-        skip(CHALLENGE - 1);
-        dismiss(round, 2);
+    function test_opening__first_round_and_next__parents_result_and_block() public {
+        eq(coordinator.roundOf(task, 1).opening, bytes32(0));
+        open();
+        bytes32 opening = coordinator.roundOf(task, 1).opening;
+        eq(opening, keccak256(abi.encode(bytes32(0), block.number)));
         skip(1);
-        finalize(round);
-    }
-
-    function test_contest__unanswered__voids() public {
-        posted();
+        close(1);
+        post(1);
+        eq(coordinator.roundOf(task, 1).opening, opening);
         open();
-        skip(FORCE - 1);
-        force(1, 2);
-        uint256 end = block.timestamp + CHALLENGE;
-        skip(CHALLENGE - 1);
-        refuses(
-            ANYONE,
-            finalizeCall(1),
-            abi.encodeWithSelector(IForcedCommits.StillContested.selector, task, 1, 1)
-        );
-        refuses(ANYONE, voidCall(1), tooEarly(end));
-        vm.warp(end);
-        refuses(ANYONE, dismissCall(1, 2), tooLate(end));
-        vm.expectEmit();
-        emit IRounds.Voided(task, 1);
-        coordinator.voidRound(task, 1);
-        eq(phase(1), IRounds.Phase.Void);
-        eq(head(), 0);
-        // the child in progress goes at once, whoever asks
-        vm.expectEmit();
-        emit IRounds.Aborted(task, 2);
-        coordinator.abort(task, 2);
-        eq(coordinator.taskOf(task).inFlight, 0);
-        open();
-        eq(coordinator.roundOf(task, 3).parent, 0);
-    }
-
-    function test_contest__frozen__accepted_and_voids() public {
-        uint64 round = posted();
-        challenge(round);
-        force(round, 0);
+        bytes32 parent = keccak256(abi.encode(result(1)));
+        eq(coordinator.roundOf(task, 2).opening, keccak256(abi.encode(parent, block.number)));
         skip(CHALLENGE);
-        coordinator.voidRound(task, round);
-        eq(token.balanceOf(CHALLENGER), 1000 ether);
+        finalize(1);
+        eq(coordinator.roundOf(task, 2).opening, keccak256(abi.encode(parent, block.number - 1)));
     }
 
-    function test_dismiss__wrong__refused() public {
-        uint64 round = posted();
-        bytes memory none = abi.encodeWithSelector(
-            IForcedCommits.NotContested.selector,
-            task,
-            round,
-            node(0)
-        );
-        refuses(ANYONE, dismissCall(round, 0), none);
-        force(round, 0);
-        IRounds.Result memory r = result(round);
-        bytes32[] memory proof = proofOf(round, 0);
+    function test_commit__signed_for_another_block__refused() public {
+        uint256 before = vm.snapshotState();
+        open();
+        bytes memory data = commitCall(1, 0);
+        check(vm.revertToState(before));
+        vm.roll(block.number + 1);
+        open();
+        refusesSignature(data);
+        force(1, 0);
+    }
+
+    function test_commit__signed_for_another_result_of_the_parent__refused() public {
+        open();
+        close(1);
+        uint256 before = vm.snapshotState();
+        post(1);
+        open();
+        bytes memory data = commitCall(2, 0);
+        check(vm.revertToState(before));
+        IRounds.Result memory other = result(1);
+        other.modelDigest = keccak256("another model");
+        post(1, other);
+        open();
+        refusesSignature(data);
+        force(2, 0);
+    }
+
+    function test_commit__signed_for_another_parent__refused() public {
+        posted();
+        uint256 before = vm.snapshotState();
+        open();
+        bytes memory data = commitCall(2, 0);
+        check(vm.revertToState(before));
+        challenge(1);
+        resolve(1, false);
+        open();
+        eq(coordinator.roundOf(task, 2).parent, 0);
+        refusesSignature(data);
+        force(2, 0);
+    }
+
+    function test_commit__signed_for_another_round__refused() public {
+        uint64 round = open();
         bytes32 value = commitment(0, round);
-        refuses(
-            ANYONE,
-            abi.encodeCall(IForcedCommits.dismiss, (task, round, node(0), commitment(1, round), 0, proof, r)),
-            none
-        );
-        bytes memory bad = abi.encodeWithSelector(IForcedCommits.BadProof.selector);
-        refuses(
-            ANYONE,
-            abi.encodeCall(IForcedCommits.dismiss, (task, round, node(0), value, 1, proof, r)),
-            bad
-        );
-        refuses(
-            ANYONE,
-            abi.encodeCall(IForcedCommits.dismiss, (task, round, node(0), value, 1 << 20, proof, r)),
-            bad
-        );
-        proof[3] = bytes32(uint256(proof[3]) ^ 1);
-        refuses(
-            ANYONE,
-            abi.encodeCall(IForcedCommits.dismiss, (task, round, node(0), value, 0, proof, r)),
-            bad
-        );
-        proof = new bytes32[](19);
-        refuses(
-            ANYONE,
-            abi.encodeCall(IForcedCommits.dismiss, (task, round, node(0), value, 0, proof, r)),
-            bad
-        );
-        r.commitsRoot = keccak256("other");
-        refuses(
-            ANYONE,
-            abi.encodeCall(IForcedCommits.dismiss, (task, round, node(0), value, 0, proof, r)),
-            badResult("hash")
-        );
+        bytes memory signature = signCommit(round, 0, value);
+        skip(COMMIT);
+        vm.prank(superlink);
+        coordinator.abort(task, round);
+        open();
+        refusesSignature(abi.encodeCall(IForcedCommits.commit, (task, 2, node(0), value, signature)));
+    }
+
+    /// @dev The commit is refused, for its signature is by somebody else: over these words it recovers another account.
+    function refusesSignature(bytes memory data) internal {
+        vm.prank(ANYONE);
+        (bool done, bytes memory answer) = address(coordinator).call(data);
+        check(!done && bytes4(answer) == IForcedCommits.BadSignature.selector);
     }
 }

@@ -20,17 +20,8 @@ abstract contract Handler is Aim {
     // Time
 
     function wait(uint256 seed) external {
-        uint256[8] memory times = [
-            uint256(1),
-            10,
-            REVEAL,
-            COMMIT,
-            FORCE,
-            RESULT + COMMIT,
-            CHALLENGE,
-            RESOLVE
-        ];
-        skip(times[mix(seed, 0) % 8]);
+        uint256[7] memory times = [uint256(1), 10, REVEAL, COMMIT, COMMIT + RESULT, CHALLENGE, RESOLVE];
+        skip(times[mix(seed, 0) % 7]);
     }
 
     // Stake
@@ -104,7 +95,7 @@ abstract contract Handler is Aim {
     /// @dev Closes a task: seldom, for nothing follows; at times once all rounds in flight have ended.
     function closeTask(uint256 seed) external on(seed) {
         uint256 dice = mix(seed, 0) % 16;
-        if (dice > 5 || last() < 2) return;
+        if (dice > 9 || last() < 2) return;
         if (dice != 0) endAll();
         vm.prank(DAO);
         coordinator.closeTask(task, DAO);
@@ -124,7 +115,6 @@ abstract contract Handler is Aim {
         r.commitPeriod = vary(seed, 1, COMMIT);
         r.revealPeriod = vary(seed, 2, REVEAL);
         r.resultPeriod = vary(seed, 3, RESULT);
-        r.forcePeriod = uint32(1 + (mix(seed, 4) % (uint256(r.revealPeriod) + r.resultPeriod + 10)));
         r.challengePeriod = vary(seed, 5, CHALLENGE);
         r.resolvePeriod = vary(seed, 6, RESOLVE);
         r.quorum = uint32(1 + (mix(seed, 7) % 2));
@@ -146,20 +136,41 @@ abstract contract Handler is Aim {
     }
 
     function joinTask(uint256 seed, uint256 i) external on(seed) {
-        join(first(i, isOutside));
+        joinOne(first(i, odd(mix(seed, 1)) ? isOnItsWayOut : isOutside));
+    }
+
+    function joinOne(uint256 i) private {
+        join(i);
+        book().members |= 1 << i;
         reach(Path.Joined);
+        if (phase(last()) != IRounds.Phase.Open) return;
+        reach(book().eligible[last()] & (1 << i) == 0 ? Path.JoinedWhileOpen : Path.CameBackWhileOpen);
     }
 
     function leaveTask(uint256 seed, uint256 i) external on(seed >> 2) {
         if (seed % 4 > 1) return;
-        vm.prank(owner(i % COUNT));
-        coordinator.leave(task, node(i % COUNT));
+        i = first(i, isInside);
+        vm.prank(odd(mix(seed, 1)) ? owner(i) : node(i));
+        coordinator.leave(task, node(i));
+        gone(i);
         reach(Path.Left);
+        if (phase(last()) != IRounds.Phase.Open) return;
+        // it still takes part, and may come back
+        uint256 dice = mix(seed, 2) % 4;
+        if (dice < 2 && isOnItsWayOut(i)) commitTo(last(), i);
+        if (dice == 1 || dice == 2) joinOne(i);
     }
 
     function expire(uint256 seed, uint256 i) external on(seed) {
-        coordinator.expire(task, node(first(i, isPoor)));
+        i = first(i, isPoor);
+        coordinator.expire(task, node(i));
+        gone(i);
         reach(Path.Expired);
+    }
+
+    function gone(uint256 i) private {
+        book().members &= ~(1 << i);
+        if (phase(last()) == IRounds.Phase.Open) reach(Path.LeftWhileOpen);
     }
 
     // The round
@@ -168,7 +179,8 @@ abstract contract Handler is Aim {
     function advance(uint256 seed, uint256 pay, uint256 fault) public on(seed) {
         IRounds.Phase at = phase(last());
         if (isInProgress(last()) && isOrphan(last()) && odd(fault)) abortRound(seed, 0, 0);
-        else if (at == IRounds.Phase.Open) closeCommits(seed, mix(pay, fault), 1);
+        else if (isVoidWithParent(last()) && odd(fault)) voidRound(seed, 0);
+        else if (at == IRounds.Phase.Open) closeCommits(seed, mix(pay, fault), fault >> 64);
         else if (at == IRounds.Phase.Closed) postResult(seed, pay, fault, 0);
         else if (!isFrozen(uint64(head()))) openRound(seed);
         else if (pay % 4 == 0) resolveRound(seed, fault);
@@ -177,34 +189,54 @@ abstract contract Handler is Aim {
     function openRound(uint256 seed) public on(seed) {
         uint64 round = open();
         book().rules[round] = book().next;
+        book().eligible[round] = book().members;
         reach(Path.Opened);
         if (besideOthers(round)) reach(Path.OpenedBesideOtherRules);
     }
 
+    /// @dev Mostly all who may commit have committed or passed, or some of them have; sometimes it does not add up.
     function closeCommits(uint256 seed, uint256 nodes, uint256 late) public on(seed) {
         uint64 round = last();
-        if (odd(late) && phase(round) == IRounds.Phase.Open) skip(book().rules[round].commitPeriod);
+        Book storage b = book();
+        if (odd(late) && phase(round) == IRounds.Phase.Open) skip(b.rules[round].commitPeriod);
+        uint256 there = nodes % 8 == 0 ? 15 : b.eligible[round] & ~b.forced[round];
         uint256 some = nodes >> 3;
-        if (nodes % 8 == 0) nodes = some & 15;
-        else nodes = joined() & ~book().forced[round] & (nodes % 8 < 3 ? some : 15);
-        bytes32 root = commitsRoot(round, nodes);
+        uint256 commits = there & (nodes % 8 < 5 ? some : 15);
+        uint256 passes = there & (nodes % 8 < 3 ? some >> 4 : 15);
+        if (nodes % 8 != 0) passes &= ~commits;
+        bytes32 root = commitsRoot(round, commits);
         vm.prank(superlink);
-        coordinator.closeCommits(task, round, root, uint32(bits(nodes)));
-        book().inTree[round] = nodes;
+        coordinator.closeCommits(task, round, root, uint32(bits(commits)), uint32(bits(passes)));
+        b.inTree[round] = commits;
+        closed(round, bits(commits), bits(passes));
+    }
+
+    function closed(uint64 round, uint256 commits, uint256 passes) private {
+        Book storage b = book();
+        uint256 forced = bits(b.forced[round]);
+        uint256 eligible = bits(b.eligible[round]);
+        bool early =
+            block.timestamp < coordinator.roundOf(task, round).openedAt + b.rules[round].commitPeriod;
+        holds(commits + forced >= b.rules[round].quorum && commits + forced + passes <= eligible);
+        holds(!early || commits + forced + passes == eligible);
         reach(Path.Closed);
+        if (passes != 0) reach(Path.ClosedWithPasses);
+        if (early) reach(passes == 0 ? Path.ClosedEarly : Path.ClosedEarlyWithPasses);
+        if (b.eligible[round] & ~b.members != 0) reach(Path.ClosedWithoutOneWhoLeft);
     }
 
     function commit(uint256 seed, uint256 i) external on(seed) {
-        uint64 round = odd(mix(seed, 1)) ? last() : pick(seed, isStanding);
-        commitTo(round, uncommitted(round, i));
+        uint64 round = mix(seed, 1) % 8 == 0 ? pick(seed, isStanding) : last();
+        commitTo(round, odd(mix(seed, 2)) ? first(i, isOnItsWayOut) : uncommitted(round, i));
     }
 
-    /// @dev A forced commit right after a result, which it therefore contests.
-    function contest(uint256 seed, uint256 pay, uint256 i) external on(seed) {
-        for (uint256 step = 0; step < 3 && !isContestable(last()); ++step) {
-            advance(seed, mix(pay, step), mix(seed, step));
-        }
-        commitTo(last(), uncommitted(last(), i));
+    function commitTo(uint64 round, uint256 i) private {
+        force(round, i);
+        Book storage b = book();
+        holds(phase(round) == IRounds.Phase.Open && b.eligible[round] & (1 << i) != 0);
+        b.forced[round] |= 1 << i;
+        b.forcedHash[round] = keccak256(abi.encode(b.forcedHash[round], node(i), commitment(i, round)));
+        reach(isOutside(i) ? Path.ForcedHavingLeft : Path.Forced);
     }
 
     /// @dev Mostly a result that pays its budget or less; sometimes one that does not add up.
@@ -237,22 +269,8 @@ abstract contract Handler is Aim {
         reach(Path.Posted);
     }
 
-    function dismiss(uint256 seed, uint256 i) external on(seed) {
-        uint64 round = pick(seed, mix(seed, 2) % 4 == 0 ? isStanding : isDismissible);
-        Book storage b = book();
-        uint256 right = b.contesting[round] & b.inTree[round];
-        i %= COUNT;
-        while (mix(seed, 1) % 8 != 0 && right != 0 && right & (1 << i) == 0) i = (i + 1) % COUNT;
-        (, bytes32[] memory proof) = tree(round, i, b.inTree[round]);
-        IRounds.Result memory posted_ = b.posted[round].result;
-        coordinator.dismiss(task, round, node(i), commitment(i, round), i, proof, posted_);
-        holds(b.inTree[round] & b.contesting[round] & (1 << i) != 0);
-        b.contesting[round] &= ~(1 << i);
-        reach(Path.Dismissed);
-    }
-
     function challengeRound(uint256 seed) external on(seed) {
-        challenge(pick(seed, isPosted));
+        challenge(pick(seed, odd(mix(seed, 1)) ? isBuiltOn : isPosted));
         reach(Path.Challenged);
     }
 
@@ -262,10 +280,8 @@ abstract contract Handler is Aim {
     }
 
     function finalizeRound(uint256 seed, uint256 late) external on(seed) {
-        // those that are contested, too: they must not become final
         uint64 round = pick(seed, isRipe);
-        ITasks.TaskRules memory r = book().rules[round];
-        if (late % 4 != 0 && isRipe(round)) skip(Math.max(r.challengePeriod, r.forcePeriod));
+        if (late % 4 != 0 && isRipe(round)) skip(book().rules[round].challengePeriod);
         finalizeOne(round);
     }
 
@@ -281,17 +297,13 @@ abstract contract Handler is Aim {
         else reach(at == IRounds.Phase.Open ? Path.AbortedOpen : Path.AbortedClosed);
     }
 
-    function voidRound(uint256 seed, uint256 late) external on(seed) {
+    function voidRound(uint256 seed, uint256 late) public on(seed) {
         uint64 round = pick(seed, isVoidWithParent);
         bool withParent = isVoidWithParent(round);
-        if (!withParent) round = pick(seed, isVoidable);
-        bool undismissed = book().contesting[round] != 0;
-        ITasks.TaskRules memory r = book().rules[round];
-        if (odd(late) && !withParent && isVoidable(round))
-            skip(undismissed ? r.challengePeriod : r.resolvePeriod);
+        if (!withParent) round = pick(seed, isFrozen);
+        if (odd(late) && !withParent && isFrozen(round)) skip(book().rules[round].resolvePeriod);
         coordinator.voidRound(task, round);
-        if (withParent) reach(Path.VoidedWithParent);
-        else reach(undismissed ? Path.VoidedUndismissed : Path.VoidedUndecided);
+        reach(withParent ? Path.VoidedWithParent : Path.VoidedUndecided);
     }
 
     function claim(uint256 seed, uint256 i) external on(seed) {
@@ -345,7 +357,7 @@ abstract contract Handler is Aim {
         if (at == IRounds.Phase.Frozen) coordinator.voidRound(task, round);
         if (at != IRounds.Phase.Posted) return;
         IRounds.Phase parent = phase(coordinator.roundOf(task, round).parent);
-        if (parent == IRounds.Phase.Void || book().contesting[round] != 0) coordinator.voidRound(task, round);
+        if (parent == IRounds.Phase.Void) coordinator.voidRound(task, round);
         else finalizeOne(round);
     }
 
@@ -379,20 +391,5 @@ abstract contract Handler is Aim {
         distributor.claim(task, owner(i), amounts[i], rewardProof(amounts, i));
         b.claimed += token.balanceOf(owner(i)) - before;
         holds(distributor.claimedOf(task, owner(i)) == amounts[i]);
-    }
-
-    function commitTo(uint64 round, uint256 i) private {
-        force(round, i);
-        IRounds.Phase at = phase(round);
-        if (at == IRounds.Phase.Open || at == IRounds.Phase.Closed) {
-            bytes32 hash = book().forcedHash[round];
-            book().forced[round] |= 1 << i;
-            book().forcedHash[round] = keccak256(abi.encode(hash, node(i), commitment(i, round)));
-            reach(at == IRounds.Phase.Open ? Path.ForcedBeforeClosing : Path.ForcedBeforeResult);
-        } else {
-            book().contesting[round] |= 1 << i;
-            book().contested[round] |= 1 << i;
-            reach(Path.Contested);
-        }
     }
 }

@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import { IDisputes } from "../../contracts/interfaces/IDisputes.sol";
 import { IForcedCommits } from "../../contracts/interfaces/IForcedCommits.sol";
+import { IMembers } from "../../contracts/interfaces/IMembers.sol";
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { Base } from "./Base.sol";
 
@@ -24,8 +25,20 @@ abstract contract RoundCalls is Base {
         return abi.encodeWithSelector(IRounds.BadResult.selector, what);
     }
 
+    function notJoined(uint256 i) internal view returns (bytes memory) {
+        return abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(i));
+    }
+
+    function quorumMissed(uint256 count, uint256 quorum) internal pure returns (bytes memory) {
+        return abi.encodeWithSelector(IRounds.QuorumMissed.selector, count, quorum);
+    }
+
     function closeCall(uint64 round, uint32 commits) internal view returns (bytes memory) {
-        return abi.encodeCall(IRounds.closeCommits, (task, round, commitsRoot(round), commits));
+        return closeCall(round, commits, 0);
+    }
+
+    function closeCall(uint64 round, uint32 commits, uint32 passes) internal view returns (bytes memory) {
+        return abi.encodeCall(IRounds.closeCommits, (task, round, commitsRoot(round), commits, passes));
     }
 
     function commitCall(uint64 round, uint256 i) internal view returns (bytes memory) {
@@ -40,14 +53,6 @@ abstract contract RoundCalls is Base {
 
     function finalizeCall(uint64 round) internal view returns (bytes memory) {
         return abi.encodeCall(IRounds.finalize, (task, round, result(round)));
-    }
-
-    function dismissCall(uint64 round, uint256 i) internal view returns (bytes memory) {
-        return
-            abi.encodeCall(
-                IForcedCommits.dismiss,
-                (task, round, node(i), commitment(i, round), i, proofOf(round, i), result(round))
-            );
     }
 
     function abortCall(uint64 round) internal view returns (bytes memory) {

@@ -24,7 +24,7 @@ contract RoundsTest is RoundCalls {
         vm.prevrandao(keccak256("random"));
         bytes32 root = commitsRoot(1);
         vm.expectEmit();
-        emit IRounds.CommitsClosed(task, 1, 3, root, keccak256("random"));
+        emit IRounds.CommitsClosed(task, 1, 3, 0, root, keccak256("random"));
         close(1);
         r = coordinator.roundOf(task, 1);
         eq(r.closedAt, block.timestamp);
@@ -86,11 +86,7 @@ contract RoundsTest is RoundCalls {
         coordinator.abort(task, 1);
         vm.prank(owner(1));
         coordinator.leave(task, node(1));
-        refuses(
-            ANYONE,
-            abi.encodeCall(IRounds.openRound, (task)),
-            abi.encodeWithSelector(IRounds.QuorumMissed.selector, 1, 2)
-        );
+        refuses(ANYONE, abi.encodeCall(IRounds.openRound, (task)), quorumMissed(1, 2));
     }
 
     function test_open__superlink_without_bond__refused() public {
@@ -147,7 +143,7 @@ contract RoundsTest is RoundCalls {
         skip(COMMIT - 1);
         refuses(superlink, closeCall(1, 2), tooEarly(block.timestamp + 1));
         skip(1);
-        refuses(superlink, closeCall(1, 1), abi.encodeWithSelector(IRounds.QuorumMissed.selector, 1, 2));
+        refuses(superlink, closeCall(1, 1), quorumMissed(1, 2));
         close(1, 2);
     }
 
@@ -156,6 +152,53 @@ contract RoundsTest is RoundCalls {
         force(1, 0);
         skip(COMMIT);
         close(1, 1);
+    }
+
+    function test_close__rest_has_passed__early() public {
+        open();
+        refuses(superlink, closeCall(1, 2), tooEarly(block.timestamp + COMMIT));
+        bytes32 root = commitsRoot(1);
+        vm.expectEmit();
+        emit IRounds.CommitsClosed(task, 1, 2, 1, root, bytes32(block.prevrandao));
+        close(1, 2, 1);
+        eq(coordinator.roundOf(task, 1).commits, 2);
+        // whoever passed has nothing to reveal
+        refuses(superlink, postCall(1, revealing(3)), badResult("revealed"));
+        post(1, revealing(2));
+    }
+
+    function test_close__rest_has_forced_or_passed__early() public {
+        open();
+        force(1, 0);
+        refuses(superlink, closeCall(1, 1), tooEarly(block.timestamp + COMMIT));
+        close(1, 1, 1);
+        eq(coordinator.roundOf(task, 1).commits, 1);
+        post(1, revealing(2));
+    }
+
+    function test_close__passes__never_count_for_the_quorum() public {
+        open();
+        refuses(superlink, closeCall(1, 0, 3), quorumMissed(0, 2));
+        refuses(superlink, closeCall(1, 1, 2), quorumMissed(1, 2));
+        skip(COMMIT);
+        refuses(superlink, closeCall(1, 1, 1), quorumMissed(1, 2));
+        refuses(superlink, closeCall(1, 1, 2), quorumMissed(1, 2));
+        close(1, 2);
+    }
+
+    function test_close__commits_and_passes_above_eligible__refused() public {
+        open();
+        refuses(superlink, closeCall(1, 2, 2), badResult("commits"));
+        refuses(superlink, closeCall(1, 3, 1), badResult("commits"));
+        refuses(superlink, closeCall(1, 0, 4), badResult("commits"));
+        refuses(superlink, closeCall(1, type(uint32).max, 1), badResult("commits"));
+        refuses(superlink, closeCall(1, type(uint32).max, type(uint32).max), badResult("commits"));
+        force(1, 0);
+        refuses(superlink, closeCall(1, 2, 1), badResult("commits"));
+        refuses(superlink, closeCall(1, 3), badResult("commits"));
+        skip(COMMIT);
+        refuses(superlink, closeCall(1, 2, 1), badResult("commits"));
+        close(1, 1, 1);
     }
 
     function test_close__not_superlink__refused() public {
@@ -168,6 +211,11 @@ contract RoundsTest is RoundCalls {
     }
 
     // Result
+
+    function revealing(uint32 count) internal view returns (IRounds.Result memory r) {
+        r = result(1);
+        r.revealed = count;
+    }
 
     function test_post__wrong__refused() public {
         open();
@@ -205,9 +253,9 @@ contract RoundsTest is RoundCalls {
 
     function test_post__reveals_missing__after_the_reveal_deadline() public {
         open();
+        force(1, 2);
         skip(COMMIT);
         close(1, 2);
-        force(1, 2);
         uint256 revealEnd = block.timestamp + REVEAL;
         IRounds.Result memory r = result(1);
         r.revealed = 2;
@@ -240,14 +288,9 @@ contract RoundsTest is RoundCalls {
 
     // Finalize
 
-    function test_finalize__both_windows__must_have_passed() public {
-        ITasks.TaskRules memory r = rules();
-        r.challengePeriod = 10;
-        task = create(r, 1000 ether);
-        for (uint256 i = 0; i < NODES; ++i) join(i);
-        skip(1);
+    function test_finalize__window_for_challenges__must_have_passed() public {
         posted();
-        uint256 end = block.timestamp + FORCE;
+        uint256 end = block.timestamp + CHALLENGE;
         vm.warp(end - 1);
         refuses(ANYONE, finalizeCall(1), tooEarly(end));
         vm.warp(end);
@@ -311,7 +354,6 @@ contract RoundsTest is RoundCalls {
         refuses(superlink, closeCall(round, 3), expected);
         refuses(ANYONE, commitCall(round, 0), expected);
         refuses(superlink, postCall(round, result(round)), expected);
-        refuses(ANYONE, dismissCall(round, 0), expected);
         refuses(CHALLENGER, abi.encodeCall(IDisputes.challenge, (task, round, "")), expected);
         refuses(DAO, abi.encodeCall(IDisputes.resolve, (task, round, true)), expected);
         refuses(ANYONE, finalizeCall(round), expected);

@@ -34,7 +34,6 @@ contract RulesTest is RoundCalls {
         r.commitPeriod = COMMIT / 2;
         r.revealPeriod = REVEAL / 2;
         r.resultPeriod = RESULT / 2;
-        r.forcePeriod = FORCE / 2;
         r.challengePeriod = CHALLENGE / 2;
         r.resolvePeriod = RESOLVE / 2;
         r.quorum = 3;
@@ -125,23 +124,17 @@ contract RulesTest is RoundCalls {
         skip(1);
         close(1, 1); // fewer than the next round's quorum
         uint256 closed = block.timestamp;
-        IRounds.Result memory r = result(1);
-        r.revealed = 1;
+        IRounds.Result memory r = pays(1, BUDGET);
+        (r.revealed, r.inputs) = (1, 1);
         vm.warp(closed + REVEAL - 1);
         refuses(superlink, postCall(1, r), abi.encodeWithSelector(IRounds.RevealsMissing.selector, 1, 2));
-        vm.warp(closed + FORCE - 1);
-        force(1, 1);
         vm.warp(closed + REVEAL + RESULT);
         refuses(ANYONE, abortCall(1), tooEarly(closed + REVEAL + RESULT + 1));
-        post(1, pays(1, BUDGET));
+        post(1, r);
         vm.warp(block.timestamp + CHALLENGE - 1);
-        refuses(
-            ANYONE,
-            abi.encodeCall(IRounds.finalize, (task, 1, pays(1, BUDGET))),
-            tooEarly(block.timestamp + 1)
-        );
+        refuses(ANYONE, abi.encodeCall(IRounds.finalize, (task, 1, r)), tooEarly(block.timestamp + 1));
         skip(1);
-        coordinator.finalize(task, 1, pays(1, BUDGET));
+        coordinator.finalize(task, 1, r);
         eq(phase(1), IRounds.Phase.Finalized);
         eq(distributor.totalOf(task), BUDGET);
     }
@@ -155,13 +148,10 @@ contract RulesTest is RoundCalls {
         coordinator.abort(task, 1);
     }
 
-    function test_posted_round__rules_changed__keeps_contest_challenge_and_bond() public {
+    function test_posted_round__rules_changed__keeps_challenge_and_bond() public {
         uint64 round = posted();
         change(others());
-        force(round, 2);
         vm.warp(block.timestamp + CHALLENGE - 1);
-        refuses(ANYONE, voidCall(round), tooEarly(block.timestamp + 1));
-        dismiss(round, 2);
         challenge(round);
         eq(token.balanceOf(address(coordinator)), BOND);
         vm.warp(block.timestamp + RESOLVE - 1);
@@ -180,15 +170,14 @@ contract RulesTest is RoundCalls {
         r.minStake = rules().minStake;
         change(r);
         open();
-        vm.warp(block.timestamp + COMMIT / 2);
-        refuses(superlink, closeCall(1, 2), abi.encodeWithSelector(IRounds.QuorumMissed.selector, 2, 3));
+        uint256 commitEnd = block.timestamp + COMMIT / 2;
+        vm.warp(commitEnd);
+        refuses(ANYONE, commitCall(1, 0), tooLate(commitEnd));
+        refuses(superlink, closeCall(1, 2), quorumMissed(2, 3));
         close(1);
-        uint256 forceEnd = block.timestamp + FORCE / 2;
         post(1, pays(1, BUDGET / 2));
         challenge(1);
         eq(token.balanceOf(address(coordinator)), BOND / 2);
-        vm.warp(forceEnd);
-        refuses(ANYONE, commitCall(1, 0), tooLate(forceEnd));
         resolve(1, true);
         skip(CHALLENGE / 2);
         coordinator.finalize(task, 1, pays(1, BUDGET / 2));
@@ -210,11 +199,7 @@ contract RulesTest is RoundCalls {
         ITasks.TaskRules memory r = rules();
         r.quorum = 4;
         change(r);
-        refuses(
-            ANYONE,
-            abi.encodeCall(IRounds.openRound, (task)),
-            abi.encodeWithSelector(IRounds.QuorumMissed.selector, 3, 4)
-        );
+        refuses(ANYONE, abi.encodeCall(IRounds.openRound, (task)), quorumMissed(3, 4));
     }
 
     // Stake
@@ -226,8 +211,6 @@ contract RulesTest is RoundCalls {
         change(r);
         bytes memory expire = abi.encodeCall(IMembers.expire, (task, node(0)));
         refuses(ANYONE, expire, abi.encodeWithSelector(IMembers.StillQualified.selector, task, node(0)));
-        force(round, 0);
-        dismiss(round, 0);
         skip(CHALLENGE);
         finalize(round);
         coordinator.expire(task, node(0));
@@ -247,7 +230,7 @@ contract RulesTest is RoundCalls {
         r.minStake = uint128(MINIMUM);
         change(r);
         join(7);
-        refuses(ANYONE, commitCall(1, 7), abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(7)));
+        refuses(ANYONE, commitCall(1, 7), notJoined(7));
         // the round in flight asked for more, the next one does not
         bytes memory expire = abi.encodeCall(IMembers.expire, (task, node(7)));
         refuses(ANYONE, expire, abi.encodeWithSelector(IMembers.StillQualified.selector, task, node(7)));

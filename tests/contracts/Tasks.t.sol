@@ -71,13 +71,6 @@ contract TasksTest is Base {
         r.resolvePeriod = 0;
         bad(r, "resolvePeriod");
         r = rules();
-        r.forcePeriod = 0;
-        bad(r, "forcePeriod");
-        r.forcePeriod = REVEAL + RESULT + 1;
-        bad(r, "forcePeriod");
-        r.forcePeriod = REVEAL + RESULT;
-        create(r, 0);
-        r = rules();
         r.quorum = 0;
         bad(r, "quorum");
         r.quorum = 1_048_577;
@@ -145,7 +138,7 @@ contract TasksTest is Base {
         create(r, 0);
         // no sum of periods overflows
         r.commitPeriod = r.revealPeriod = r.resultPeriod = r.challengePeriod = type(uint32).max;
-        r.resolvePeriod = r.forcePeriod = type(uint32).max;
+        r.resolvePeriod = type(uint32).max;
         bad(r, "unbondingPeriod");
     }
 
@@ -264,6 +257,23 @@ contract TasksTest is Base {
             abi.encodeCall(IMembers.expire, (task, node(7))),
             abi.encodeWithSelector(IMembers.StillQualified.selector, task, node(7))
         );
+    }
+
+    function test_join__superlink_or_another_supernode_of_its_owner__refused() public {
+        address host = ownerOf(SUPERLINK_KEY);
+        give(host, STAKE);
+        bytes memory signature = operatorSignature(host, node(8), key(8));
+        vm.prank(host);
+        registry.register(node(8), STAKE, signature);
+        bytes memory refused = abi.encodeWithSelector(IMembers.IsSuperlink.selector, task, superlink);
+        refuses(host, abi.encodeCall(IMembers.join, (task, superlink)), refused);
+        refuses(host, abi.encodeCall(IMembers.join, (task, node(8))), refused);
+        eq(coordinator.taskOf(task).active, 3);
+        // a Superlink that was replaced is a Supernode as others
+        vm.prank(DAO);
+        coordinator.setSuperlink(task, ANYONE);
+        vm.prank(host);
+        coordinator.join(task, superlink);
     }
 
     // Leave and expire

@@ -16,7 +16,6 @@ export const RULES = {
   commitPeriod: 60,
   revealPeriod: 30,
   resultPeriod: 120,
-  forcePeriod: 100,
   challengePeriod: 600,
   resolvePeriod: 1000,
   quorum: 2,
@@ -39,6 +38,7 @@ const COMMIT = {
   Commit: [
     { name: "task", type: "uint64" },
     { name: "round", type: "uint64" },
+    { name: "opening", type: "bytes32" },
     { name: "node", type: "address" },
     { name: "commitment", type: "bytes32" },
   ],
@@ -209,9 +209,11 @@ export class World {
   }
 
   async signCommit(round, node, commitment = this.commitment(node, round), task = this.task) {
+    const { opening } = await this.coordinator.roundOf(task, round);
     return node.operator.signTypedData(await this.domain(this.coordinator), COMMIT, {
       task,
       round,
+      opening,
       node: node.address,
       commitment,
     });
@@ -255,10 +257,10 @@ export class World {
     return this.send(this.coordinator.connect(this.anyone).openRound(task));
   }
 
-  async close(round, { nodes = this.nodes, commits = nodes.length, root } = {}) {
+  async close(round, { nodes = this.nodes, commits = nodes.length, passes = 0, root } = {}) {
     root ??= this.commitsTree(round, nodes).root;
     const coordinator = this.coordinator.connect(this.superlink.operator);
-    const receipt = await this.send(coordinator.closeCommits(this.task, round, root, commits));
+    const receipt = await this.send(coordinator.closeCommits(this.task, round, root, commits, passes));
     const closed = receipt.logs
       .map((log) => coordinator.interface.parseLog(log))
       .find((log) => log?.args.seed);
@@ -292,18 +294,6 @@ export class World {
   async finalize(round, changes = {}) {
     return this.send(
       this.coordinator.connect(this.anyone).finalize(this.task, round, this.result(round, changes)),
-    );
-  }
-
-  async dismiss(round, node, nodes = this.nodes, changes = {}) {
-    const index = nodes.indexOf(node);
-    const proof = this.commitsTree(round, nodes).proof(index);
-    const commitment = this.commitment(node, round);
-    const result = this.result(round, changes);
-    return this.send(
-      this.coordinator
-        .connect(this.anyone)
-        .dismiss(this.task, round, node.address, commitment, index, proof, result),
     );
   }
 

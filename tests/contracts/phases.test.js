@@ -19,7 +19,6 @@ const EXPECTED = {
     claim: ["BadProof", "BadProof"],
   },
   Closed: {
-    commit: [OK, "TooLate"],
     postResult: [OK, "TooLate"],
     abort: ["TooEarly", OK],
     abortBySuperlink: ["TooEarly", OK],
@@ -28,26 +27,12 @@ const EXPECTED = {
   },
   Posted: {
     openRound: [OK, OK],
-    commit: [OK, "TooLate"],
-    dismiss: ["NotContested", "NotContested"],
     challenge: [OK, "TooLate"],
     finalize: ["TooEarly", OK],
     closeTask: ["RoundsInFlight", "RoundsInFlight"],
     claim: ["BadProof", "BadProof"],
   },
-  Contested: {
-    openRound: [OK, OK],
-    commit: [OK, "TooLate"],
-    dismiss: [OK, "TooLate"],
-    challenge: [OK, "TooLate"],
-    finalize: ["TooEarly", "StillContested"],
-    voidRound: ["TooEarly", OK],
-    closeTask: ["RoundsInFlight", "RoundsInFlight"],
-    claim: ["BadProof", "BadProof"],
-  },
   Frozen: {
-    commit: [OK, "TooLate"],
-    dismiss: ["NotContested", "NotContested"],
     resolveValid: [OK, "TooLate"],
     resolveInvalid: [OK, "TooLate"],
     voidRound: ["TooEarly", OK],
@@ -63,7 +48,6 @@ const ROUND_FUNCTIONS = [
   "commit",
   "closeCommits",
   "postResult",
-  "dismiss",
   "challenge",
   "resolveValid",
   "resolveInvalid",
@@ -140,10 +124,6 @@ const REACH = {
     await REACH.Closed();
     await world.post(1, world.rewards);
   },
-  Contested: async () => {
-    await REACH.Posted();
-    await world.force(1, world.nodes[1]);
-  },
   Frozen: async () => {
     await REACH.Posted();
     await world.challenge(1);
@@ -173,7 +153,6 @@ function attempts() {
     commit: () => world.force(1, nodes[2]),
     closeCommits: () => world.close(1),
     postResult: () => world.post(1, world.rewards),
-    dismiss: () => world.dismiss(1, nodes[1], nodes, world.rewards),
     challenge: () => world.challenge(1),
     resolveValid: () => world.resolve(1, true),
     resolveInvalid: () => world.resolve(1, false),

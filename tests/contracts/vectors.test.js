@@ -172,7 +172,6 @@ async function runDeadlines(row) {
   await world.close(1, { nodes: committing });
   const commitsRoot = world.commitsTree(1, committing).root;
   const some = { commitsRoot, inputs: 0, revealed: 0 };
-  await boundary(row.force_deadline, () => world.force(1, nodes[1]), { late: "TooLate" });
   await boundary(row.reveal_deadline, () => world.post(1, some), { early: "RevealsMissing" });
   await boundary(row.result_deadline + 1, () => world.post(1, some), { late: "TooLate" });
   await boundary(row.abort_closed_after, () => world.abort(1), { early: "TooEarly" });
