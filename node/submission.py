@@ -10,8 +10,8 @@ import structlog
 from dao.chain.block_clock import BlockClock
 from dao.chain.final_reader import FinalReader
 from dao.chain.signer import recover
-from dao.core.commits import SignedCommit, SignedPass
-from dao.core.constants import COMMIT_KIND, ROWS_DEPTH
+from dao.core.commits import SignedCommit, SignedPass, encode_commit_row
+from dao.core.constants import ROWS_DEPTH
 from dao.core.errors import DaoError, Refused, RuleError, Unreachable
 from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.merkle import verify
@@ -106,7 +106,7 @@ class Submission:
             root = (await self.reader.read_closed_event(commit.round, closed)).root
             try:
                 inclusion = await self._ask_proof(commit, PROOF_LIMIT)
-                row = commit.node + COMMIT_KIND + commit.commitment + commit.signature
+                row = encode_commit_row(commit)
                 if not verify(root, row, inclusion.index, inclusion.proof, ROWS_DEPTH):
                     raise RuleError("the Superlink's proof does not lead to the root on chain")
             except DaoError as error:

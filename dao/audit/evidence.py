@@ -10,13 +10,24 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted
 from dao.chain.rounds import RoundEvents, RoundReader
-from dao.core.commits import compute_forced_hash
+from dao.core.commits import compute_forced_hash, compute_opening
 from dao.core.constants import MAX_MANIFEST
 from dao.core.errors import ContentError, DecodeError
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.settle import compute_result_hash
-from dao.core.types import Address, Digest, Domain, Member, Result, RoundId, RoundState, Rules, TaskId
+from dao.core.types import (
+    ZERO_DIGEST,
+    Address,
+    Digest,
+    Domain,
+    Member,
+    Result,
+    RoundId,
+    RoundState,
+    Rules,
+    TaskId,
+)
 from dao.store.source import MAX_CONTENT, Source
 
 HIDDEN = (
@@ -80,7 +91,7 @@ async def read_record(chain: Chain, task: TaskId, round_id: RoundId) -> Evidence
         raise Missing(f"round {round_id}: {HIDDEN.format(shown)}")
     if compute_forced_hash(events.forced) != forced:
         raise Missing(f"round {round_id}: {HIDDEN.format('its forced commits')}")
-    parent = None
+    parent, parent_hash = None, ZERO_DIGEST
     if state.parent:
         posted = (await history.events_of(state.parent, at)).posted
         if posted is None:
@@ -90,7 +101,9 @@ async def read_record(chain: Chain, task: TaskId, round_id: RoundId) -> Evidence
             != (await coordinator.round_of(task, state.parent, at)).result_hash
         ):
             raise Missing(f"round {state.parent}, the parent: {HIDDEN.format('the event of its result')}")
-        parent = posted.result
+        parent, parent_hash = posted.result, compute_result_hash(posted.result)
+    if state.opening != compute_opening(parent_hash, state.open_block):
+        raise Missing(f"round {round_id}: {HIDDEN.format('what it opened on')}")
     return Evidence(
         domain=chain.domain,
         distributor=chain.deployment.distributor,

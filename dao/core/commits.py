@@ -141,10 +141,15 @@ def compute_opening(parent_result: Digest, open_block: BlockNumber) -> Digest:
     return keccak256(encode(parent_result, open_block))
 
 
+def encode_commit_row(commit: NodeCommit) -> bytes:
+    """Return a commit's leaf of the tree that commits are closed with: node, kind, commitment, signature."""
+    return commit.node + bytes([COMMIT_KIND]) + commit.commitment + commit.signature
+
+
 def build_commit_tree(commits: Iterable[NodeCommit], passes: Iterable[NodePass]) -> Tree:
-    """Build the tree that commits are closed with; a leaf, by node: node, kind, commitment (0 of a pass), signature."""
-    rows = [commit.node + COMMIT_KIND + commit.commitment + commit.signature for commit in commits]
-    rows += [passed.node + PASS_KIND + ZERO_DIGEST + passed.signature for passed in passes]
+    """Build the tree that commits are closed with, by node; a pass has a leaf like a commit's, with commitment 0."""
+    rows = [*map(encode_commit_row, commits)]
+    rows += [passed.node + bytes([PASS_KIND]) + ZERO_DIGEST + passed.signature for passed in passes]
     return Tree(sorted(rows), ROWS_DEPTH)
 
 

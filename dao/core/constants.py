@@ -31,7 +31,7 @@ MILLION = 10**6  # cosines, memories, losses and scores are millionths
 GATE_DEVIATIONS = 5  # standard deviations of a random direction's cosine that a memory must exceed
 
 # trees
-COMMIT_KIND, PASS_KIND = b"\x00", b"\x01"  # of a leaf of the commits tree
+COMMIT_KIND, PASS_KIND = 0, 1  # of a leaf of the commits tree: a byte
 ROWS_DEPTH = 20  # of commits, inputs and scores: room for 2^20 nodes
 SHARDS_DEPTH = 16
 

@@ -178,7 +178,7 @@ async function runDeadlines(row) {
   await world.at(row.posted_at);
   await world.post(1, some);
   await boundary(row.challenge_deadline, () => world.challenge(1), { late: "TooLate" });
-  await boundary(row.finalize_after, () => world.finalize(1, some), { early: "TooEarly" });
+  await boundary(row.challenge_deadline, () => world.finalize(1, some), { early: "TooEarly" });
   await world.at(row.frozen_at);
   await world.challenge(1);
   await boundary(row.resolve_deadline, () => world.resolve(1, true), { late: "TooLate" });

@@ -18,7 +18,7 @@ from dao.core.types import ZERO_DIGEST, Address, Digest, Result, RoundId, TaskId
 digests = st.binary(min_size=32, max_size=32).map(Digest)
 addresses = st.binary(min_size=20, max_size=20).map(Address)
 commits = st.builds(
-    SignedCommit, st.just(TaskId(1)), st.just(RoundId(1)), addresses, digests, st.just(bytes(65))
+    SignedCommit, st.just(TaskId(1)), st.just(RoundId(1)), digests, addresses, digests, st.just(bytes(65))
 )
 words = st.integers(0, 2**256 - 1)
 
