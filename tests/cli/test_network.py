@@ -20,7 +20,7 @@ from tests.cli.conftest import Devnet
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]  # processes that load torch, on a shared machine
 NODES = 2
 PASSWORD = "canary-of-the-owner"
-PERIODS = {"commit": 60, "reveal": 30, "result": 60, "force": 2, "challenge": 2, "resolve": 30}
+PERIODS = {"commit": 60, "reveal": 30, "result": 60, "challenge": 2, "resolve": 30}
 
 
 @dataclass(frozen=True)

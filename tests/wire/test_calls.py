@@ -148,7 +148,7 @@ async def test_call__recorded_and_sent_again__refused(network: Network) -> None:
     service = await network.serve()
     client = network.client(service.address)
     body = pb.CommitRequest(
-        task=TASK, round=ROUND, commitment=COMMITMENT, signature=SIGNATURE
+        task=TASK, round=ROUND, opening=OPENING, commitment=COMMITMENT, signature=SIGNATURE
     ).SerializeToString()
     recorded = await client._signed(grpc_options.COMMIT, body, 10)
     async with grpc.aio.insecure_channel(service.address) as channel:

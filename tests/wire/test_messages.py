@@ -21,9 +21,11 @@ tasks, rounds = u64.map(TaskId), u64.map(RoundId)
 reveals = st.builds(Reveal, st.builds(Cid, st.sampled_from(ContentCodec), digests), digests, digests)
 NODE = Address(b"\x11" * 20)
 read_commit = partial(messages.read_commit, NODE)
+read_pass = partial(messages.read_pass, NODE)
 READERS: list[Callable[[bytes], Any]] = [
     messages.read_welcome,
     read_commit,
+    read_pass,
     messages.read_receipt,
     messages.read_inclusion,
     messages.read_reveal,
@@ -77,8 +79,23 @@ def test_readers__larger_than_the_cap__refused_unread(read: Callable[[bytes], An
 @pytest.mark.parametrize(
     ("read", "message", "words"),
     [
-        (read_commit, pb.CommitRequest(commitment=bytes(31)), "CommitRequest.commitment: 31 bytes"),
-        (read_commit, pb.CommitRequest(commitment=bytes(32)), "CommitRequest.signature: 0 bytes"),
+        (read_commit, pb.CommitRequest(opening=bytes(31)), "CommitRequest.opening: 31 bytes"),
+        (
+            read_commit,
+            pb.CommitRequest(opening=bytes(32), commitment=bytes(31)),
+            "CommitRequest.commitment: 31 bytes",
+        ),
+        (
+            read_commit,
+            pb.CommitRequest(opening=bytes(32), commitment=bytes(32)),
+            "CommitRequest.signature: 0 bytes",
+        ),
+        (read_pass, pb.PassRequest(reason="no mood"), "expected one of not ready, training failed, no time"),
+        (
+            read_pass,
+            pb.PassRequest(reason="no time", opening=bytes(32), signature=bytes(64)),
+            "PassRequest.signature: 64 bytes",
+        ),
         (messages.read_receipt, pb.Receipt(signature=bytes(64)), "Receipt.signature: 64 bytes"),
         (messages.read_inclusion, pb.InclusionAnswer(ready=True, index=3, count=3), "leaf 3 of 3"),
         (
