@@ -326,8 +326,9 @@ class Node:
     async def sit_out(
         self, chain: Chain, client: SuperlinkClient, round_id: RoundId, reason: PassReason
     ) -> None:
-        """Hand in a pass."""
-        state = await Coordinator(chain).round_of(self.world.task, round_id, chain.final())
+        """Hand in a pass, once the round is open."""
+        await self.world.reaches(round_id, Phase.OPEN)
+        state = await Coordinator(chain).round_of(self.world.task, round_id, chain.head())
         place = (self.world.task, round_id, state.opening, self.signer.address)
         signature = Signature(self.signer.sign(compute_pass_digest(chain.domain, *place)))
         await client.sit_out(SignedPass(*place, signature, reason))

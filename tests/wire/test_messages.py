@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.commits import Reveal, SignedCommit
+from dao.core.commits import Reveal, SignedCommit, SignedPass
 from dao.core.errors import DecodeError
 from dao.core.formats.cid import Cid, ContentCodec
-from dao.core.types import Address, Digest, RoundId, TaskId
+from dao.core.types import Address, Digest, PassReason, RoundId, TaskId
 from dao.wire import messages
 from dao.wire import superlink_pb2 as pb
 from dao.wire.messages import Ack, Inclusion, RevealRequest
@@ -35,9 +35,17 @@ READERS: list[Callable[[bytes], Any]] = [
 ]
 
 
-@given(st.builds(SignedCommit, tasks, rounds, st.just(NODE), digests, st.binary(min_size=65, max_size=65)))
+signatures = st.binary(min_size=65, max_size=65)
+
+
+@given(st.builds(SignedCommit, tasks, rounds, digests, st.just(NODE), digests, signatures))
 def test_commit__any__round_trips(commit: SignedCommit) -> None:
     assert read_commit(messages.write_commit(commit)) == commit
+
+
+@given(st.builds(SignedPass, tasks, rounds, digests, st.just(NODE), signatures, st.sampled_from(PassReason)))
+def test_pass__any__round_trips(passed: SignedPass) -> None:
+    assert read_pass(messages.write_pass(passed)) == passed
 
 
 @given(
