@@ -130,7 +130,7 @@ class SyntheticHistory:
         nodes = self.members // self.tasks
         yield self._at(events.RoundOpened, *of, RoundId(number - 1), nodes)
         seed = keccak256(b"seed %d %d" % of)
-        yield self._at(events.CommitsClosed, *of, nodes, seed, seed)
+        yield self._at(events.CommitsClosed, *of, nodes, 0, seed, seed)
         self._rewarded[task] = self._rewarded.get(task, 0) + 100 * TOKEN
         yield self._at(events.ResultPosted, *of, result_of(task, number, self._rewarded[task]))
         yield self._at(events.Finalized, *of, seed, Wei(self._rewarded[task]))
