@@ -21,7 +21,7 @@ def living_network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def shared(living_network: Network, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with open_world(living_network, tmp_path_factory.mktemp("world"), force_period=12) as world:
+    async with open_world(living_network, tmp_path_factory.mktemp("world")) as world:
         yield world
 
 

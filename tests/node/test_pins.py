@@ -103,7 +103,7 @@ class Reader:
     """A round that has come to its end without a result."""
 
     def __init__(self, phase: Phase) -> None:
-        self._state = SimpleNamespace(phase=phase, open_block=10, closed_at=0)
+        self._state = SimpleNamespace(phase=phase, opening=ROOT, open_block=10, closed_at=0)
 
     async def wait_leaving(self, *_: object) -> SimpleNamespace:
         return self._state
@@ -175,7 +175,7 @@ async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned
     rules = SimpleNamespace(base_model=node.base.digest, commit_period=60, codec=None, body_depth=3)
     node.journal.see(TASK, ROUND, 10)
     with pytest.raises(OSError, match="no room"):
-        await maker.train_and_sign(ROUND, cast("Any", SimpleNamespace(parent=0)), cast("Any", rules), 60)
+        await maker.train_and_sign(ROUND, cast("Any", SimpleNamespace(parent=0, opening=ROOT)), cast("Any", rules), 60)
     await node.released()
     assert (await node.held(lost))[0] is False
 
