@@ -249,8 +249,9 @@ class Superlink:
                 await journal.set_closing(self._task, round_id, nodes)
             failpoint("superlink-closing")
             root, counts = collection.build_tree(nodes).root, collection.count(nodes)
-            call = self._coordinator.close_commits(self._task, round_id, root, *counts)
-            is_journalled = await self._send_once(call, "close", round_id) is not None
+            place = (self._task, round_id, state.open_block)
+            call = self._coordinator.close_commits(*place, root, *counts)
+            is_journalled = await self._send_once(call, f"close {state.open_block}", round_id) is not None
         nodes = journal.read_closing(self._task, round_id)
         state = await self._read_round(collection, Phase.CLOSED)
         if not nodes <= collection.heard or closed.root != collection.build_tree(nodes).root:

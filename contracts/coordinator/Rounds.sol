@@ -41,8 +41,16 @@ abstract contract Rounds is ForcedCommits {
     }
 
     /// @inheritdoc IRounds
-    function closeCommits(uint64 task, uint64 round, bytes32 root, uint32 commits, uint32 passes) external {
+    function closeCommits(
+        uint64 task,
+        uint64 round,
+        uint48 openBlock,
+        bytes32 root,
+        uint32 commits,
+        uint32 passes
+    ) external {
         RoundState storage r = _inPhase(task, round, Phase.Open);
+        if (openBlock != r.openBlock) revert BadResult("openBlock");
         TaskRules storage rules = _rules[task][r.version];
         _requireSuperlink(rules);
         (, uint256 forcedCount) = _forcedOf(task, round, r);

@@ -102,11 +102,20 @@ interface IRounds {
     /// Supernodes have committed or passed. Only the Superlink may call.
     /// @param task the task
     /// @param round the round, which must be open
+    /// @param openBlock the block that the round opened in: the commits of an opening that a reorg took back are signed for
+    /// that one alone, and close no other
     /// @param root root of the tree of commits and passes that the Superlink holds, without nodes whose forced commit is
     /// on chain
     /// @param commits number of commits under `root`; with the forced ones they must reach the quorum
     /// @param passes number of passes under `root`
-    function closeCommits(uint64 task, uint64 round, bytes32 root, uint32 commits, uint32 passes) external;
+    function closeCommits(
+        uint64 task,
+        uint64 round,
+        uint48 openBlock,
+        bytes32 root,
+        uint32 commits,
+        uint32 passes
+    ) external;
     /// @notice Posts the result of a round. Before the reveal deadline `revealed` must be all commits under the root
     /// and all forced ones. Only the Superlink may call.
     /// @param task the task

@@ -162,9 +162,17 @@ class Coordinator(Contract):
         """Force a node's signed commit into the round. Anyone."""
         return self._call("commit", task, round_id, node, commitment, signature)
 
-    def close_commits(self, task: TaskId, round_id: RoundId, root: Digest, commits: int, passes: int) -> Call:
-        """Close the commits with the root of them and the passes, and draw the seed. Only the Superlink."""
-        return self._call("closeCommits", task, round_id, root, commits, passes)
+    def close_commits(
+        self,
+        task: TaskId,
+        round_id: RoundId,
+        open_block: BlockNumber,
+        root: Digest,
+        commits: int,
+        passes: int,
+    ) -> Call:
+        """Close the commits to the opening in a block with the root of them and the passes. Only the Superlink."""
+        return self._call("closeCommits", task, round_id, open_block, root, commits, passes)
 
     def post_result(self, task: TaskId, round_id: RoundId, seed: Digest, result: Result) -> Call:
         """Post the result; `seed` is the one that commits were closed with. Only the Superlink."""

@@ -10,7 +10,7 @@ _CODEC = [field.name for field in fields(Rules)].index("codec")
 
 def rules_of(values: tuple[Any, ...]) -> Rules:
     """Return TaskRules as a record."""
-    return Rules(*values[:_CODEC], Codec.numbered(values[_CODEC]), *values[_CODEC + 1 :])
+    return Rules(*(*values[:_CODEC], Codec.numbered(values[_CODEC]), *values[_CODEC + 1 :]))
 
 
 def rules_fields(rules: Rules) -> tuple[object, ...]:

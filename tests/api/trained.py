@@ -57,9 +57,11 @@ async def _play(
     async with network.chain() as chain, network.sender(chain, superlink.operator) as sender:
         coordinator = Coordinator(chain)
         for number in map(RoundId, (1, 2)):
-            await sender.send(coordinator.open_round(task))
+            opened = await sender.send(coordinator.open_round(task))
             root = root_of(supernodes)
-            closed = await sender.send(coordinator.close_commits(task, number, root, len(supernodes), 0))
+            closed = await sender.send(
+                coordinator.close_commits(task, number, opened.events[0].block, root, len(supernodes), 0)
+            )
             seed = closed.events[0].seed  # type: ignore[attr-defined]
             scores = {supernodes[0]: 3000, supernodes[1]: 1000}
             manifest = manifest_of(network, task, seed, scores, manifests[-1] if manifests else None)

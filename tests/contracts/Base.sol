@@ -225,8 +225,9 @@ abstract contract Base {
 
     function close(uint64 round, uint32 commits, uint32 passes) internal {
         bytes32 root = commitsRoot(round);
+        uint48 openBlock = coordinator.roundOf(task, round).openBlock;
         vm.prank(superlink);
-        coordinator.closeCommits(task, round, root, commits, passes);
+        coordinator.closeCommits(task, round, openBlock, root, commits, passes);
     }
 
     function force(uint64 round, uint256 i) internal {

@@ -205,8 +205,9 @@ abstract contract Handler is Aim {
         uint256 passes = there & (nodes % 8 < 3 ? some >> 4 : 15);
         if (nodes % 8 != 0) passes &= ~commits;
         bytes32 root = commitsRoot(round, commits);
+        uint48 openBlock = coordinator.roundOf(task, round).openBlock;
         vm.prank(superlink);
-        coordinator.closeCommits(task, round, root, uint32(bits(commits)), uint32(bits(passes)));
+        coordinator.closeCommits(task, round, openBlock, root, uint32(bits(commits)), uint32(bits(passes)));
         b.inTree[round] = commits;
         closed(round, bits(commits), bits(passes));
     }

@@ -38,7 +38,12 @@ abstract contract RoundCalls is Base {
     }
 
     function closeCall(uint64 round, uint32 commits, uint32 passes) internal view returns (bytes memory) {
-        return abi.encodeCall(IRounds.closeCommits, (task, round, commitsRoot(round), commits, passes));
+        uint48 openBlock = coordinator.roundOf(task, round).openBlock;
+        return
+            abi.encodeCall(
+                IRounds.closeCommits,
+                (task, round, openBlock, commitsRoot(round), commits, passes)
+            );
     }
 
     function commitCall(uint64 round, uint256 i) internal view returns (bytes memory) {

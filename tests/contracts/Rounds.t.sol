@@ -201,6 +201,20 @@ contract RoundsTest is RoundCalls {
         close(1, 1, 1);
     }
 
+    /// @dev As when a reorg opened the round anew, in another block, after its commits were signed.
+    function test_close__for_another_opening__refused() public {
+        open();
+        uint48 openBlock = coordinator.roundOf(task, 1).openBlock;
+        for (uint48 other = openBlock - 1; other < openBlock + 2; other += 2) {
+            bytes memory stale = abi.encodeCall(
+                IRounds.closeCommits,
+                (task, 1, other, commitsRoot(1), uint32(NODES), 0)
+            );
+            refuses(superlink, stale, badResult("openBlock"));
+        }
+        close(1);
+    }
+
     function test_close__not_superlink__refused() public {
         open();
         refuses(

@@ -257,10 +257,13 @@ export class World {
     return this.send(this.coordinator.connect(this.anyone).openRound(task));
   }
 
-  async close(round, { nodes = this.nodes, commits = nodes.length, passes = 0, root } = {}) {
+  async close(round, { nodes = this.nodes, commits = nodes.length, passes = 0, root, openBlock } = {}) {
     root ??= this.commitsTree(round, nodes).root;
     const coordinator = this.coordinator.connect(this.superlink.operator);
-    const receipt = await this.send(coordinator.closeCommits(this.task, round, root, commits, passes));
+    openBlock ??= (await this.roundOf(round)).openBlock;
+    const receipt = await this.send(
+      coordinator.closeCommits(this.task, round, openBlock, root, commits, passes),
+    );
     const closed = receipt.logs
       .map((log) => coordinator.interface.parseLog(log))
       .find((log) => log?.args.seed);

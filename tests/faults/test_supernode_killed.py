@@ -7,11 +7,14 @@ import pytest
 from dao.core.formats.manifest import Manifest
 from dao.core.types import RoundId
 from dao.runtime.failpoint import VARIABLE
-from node.journal import FAILPOINTS
+from node.journal import FAILPOINTS, Step
 from tests.faults.world import Supernode, World, row_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
-OPEN, CLOSED = FAILPOINTS[:9], FAILPOINTS[9:]
+OPEN, CLOSED = (
+    [point for point in FAILPOINTS if point.partition("-")[2] in steps]
+    for steps in ((Step.SEEN, Step.SIGNED, Step.RECEIVED), (Step.COUNTED, Step.REVEALED, Step.ENDED))
+)
 TRAINED = ("before-signed", "during-signed", "after-signed")  # what was trained before is lost with the power
 REVEALED = "before-ended"  # from here on there may be a result
 

@@ -60,8 +60,10 @@ async def test_manifest__other_than_posted__refused_with_the_reason(
             good: Manifest | None = None
             for number, (change, reason) in enumerate(CASES.values(), 1):
                 round_ = RoundId(number)
-                await sender.send(coordinator.open_round(task))
-                closed = await sender.send(coordinator.close_commits(task, round_, root_of(members), 2, 0))
+                opened = await sender.send(coordinator.open_round(task))
+                closed = await sender.send(
+                    coordinator.close_commits(task, round_, opened.events[0].block, root_of(members), 2, 0)
+                )
                 seed = closed.events[0].seed  # type: ignore[attr-defined]
                 good = manifest_of(network, task, seed, {members[0]: 3000, members[1]: 1000}, good)
                 content = change(good)

@@ -132,10 +132,12 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
     async with indexing(network, database, store) as indexed:
         chain, reads, coordinator = indexed.chain, indexed.reads, Coordinator(indexed.chain)
         async with network.sender(chain, superlink.operator) as sender:
-            await sender.send(coordinator.open_round(task))
+            opened = await sender.send(coordinator.open_round(task))
             await indexed.caught_up()
             assert [node.status for node in reads.list_round_nodes(task, RoundId(1)).items] == [None, None]
-            closed = await sender.send(coordinator.close_commits(task, RoundId(1), root_of(members), 2, 0))
+            closed = await sender.send(
+                coordinator.close_commits(task, RoundId(1), opened.events[0].block, root_of(members), 2, 0)
+            )
             seed = closed.events[0].seed  # type: ignore[attr-defined]
             manifest = manifest_of(network, task, seed, {members[0]: 3000, members[1]: 1000})
             content = dump_manifest(manifest)

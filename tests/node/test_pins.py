@@ -175,7 +175,9 @@ async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned
     rules = SimpleNamespace(base_model=node.base.digest, commit_period=60, codec=None, body_depth=3)
     node.journal.see(TASK, ROUND, 10)
     with pytest.raises(OSError, match="no room"):
-        await maker.train_and_sign(ROUND, cast("Any", SimpleNamespace(parent=0, opening=ROOT)), cast("Any", rules), 60)
+        await maker.train_and_sign(
+            ROUND, cast("Any", SimpleNamespace(parent=0, opening=ROOT)), cast("Any", rules), 60
+        )
     await node.released()
     assert (await node.held(lost))[0] is False
 
