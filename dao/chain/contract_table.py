@@ -17,6 +17,7 @@ from dao.chain.events import (
     Funded,
     Joined,
     Left,
+    Recovered,
     Refunded,
     Registered,
     Resolved,
@@ -88,7 +89,7 @@ CONTRACTS = (
             *(Resolved, Finalized, Aborted, Voided, Paused, Unpaused),
         ),
     ),
-    ContractRow("distributor", "RewardDistributor", (Funded, Activated, Claimed, Refunded)),
+    ContractRow("distributor", "RewardDistributor", (Funded, Activated, Claimed, Refunded, Recovered)),
     ContractRow("timelock", "TimelockController", (MinDelayChange, RoleGranted, RoleRevoked, CallScheduled)),
     ContractRow("voting_power", "VotingPower"),
     ContractRow(

@@ -305,8 +305,12 @@ class Distributor(Contract):
         return Wei(await self._read("availableOf", task, at=at))
 
     async def root_of(self, task: TaskId, at: At) -> Digest:
-        """Return the active reward root."""
+        """Return the newest reward root."""
         return Digest(await self._read("rootOf", task, at=at))
+
+    async def is_recent(self, task: TaskId, root: Digest, at: At) -> bool:
+        """Return whether a reward root is one of the newest 64, by which claims are paid."""
+        return bool(await self._read("isRecent", task, root, at=at))
 
     async def claimed_of(self, task: TaskId, owner: Address, at: At) -> Wei:
         """Return the rewards that an owner has been paid."""
@@ -315,6 +319,10 @@ class Distributor(Contract):
     def fund(self, task: TaskId, amount: Wei) -> Call:
         """Put tokens into a task's escrow. Anyone who has approved the distributor."""
         return self._call("fund", task, amount)
+
+    def recover_unclaimed(self, task: TaskId, to: Address) -> Call:
+        """Take back what nobody claimed of a task a year after it closed. Only the DAO."""
+        return self._call("recoverUnclaimed", task, to)
 
     def claim(self, task: TaskId, owner: Address, cumulative: Wei, proof: Sequence[Digest]) -> Call:
         """Pay an owner its rewards up to `cumulative`. Anyone."""

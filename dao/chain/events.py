@@ -228,9 +228,8 @@ class Funded(TaskEvent):
 
 @dataclass(frozen=True, slots=True)
 class Activated(TaskEvent):
-    """A reward root is claimable; all claims under it add up to `total`."""
+    """Another reward root is claimable; all claims under it add up to `total`."""
 
-    root: Digest
     total: Wei
 
 
@@ -246,6 +245,14 @@ class Claimed(TaskEvent):
 @dataclass(frozen=True, slots=True)
 class Refunded(TaskEvent):
     """What no root had promised left the escrow."""
+
+    receiver: Address
+    amount: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered(TaskEvent):
+    """What nobody had claimed a year after the task closed left the escrow."""
 
     receiver: Address
     amount: Wei

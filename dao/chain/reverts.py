@@ -54,6 +54,9 @@ SENTENCES: Mapping[str, str] = {
     # rewards
     "NotCoordinator": "{caller} is not the coordinator",
     "NothingToClaim": "{owner} has claimed all its rewards of task {task}",
+    "NotDao": "{caller} is not the DAO's timelock; a proposal may",
+    "TaskNotClosed": "task {task} is not closed",
+    "StillClaimable": "owners may claim their rewards of task {task} until block time {until}; wait",
     "ExceedsEscrow": "task {task} would owe {total} tokens and holds {funded}",
     "TotalDecreased": "rewards of task {task} would fall from {previous} to {total} tokens",
     # OpenZeppelin

@@ -79,6 +79,7 @@ REDUCERS: Mapping[type[Event], Reducer] = {
     events.Activated: Reducer(training.change_escrow, "task"),
     events.Claimed: Reducer(training.change_escrow, "task", ((ClaimRow, "task", "owner"),)),
     events.Refunded: Reducer(training.change_escrow, "task"),
+    events.Recovered: Reducer(training.change_escrow, "task"),
     events.Registered: Reducer(holdings.register_operator, "supernode", ((AccountRow, "owner"),)),
     events.StakeAdded: Reducer(holdings.change_stake, "supernode", (_OPERATOR,)),
     events.Unbonding: Reducer(holdings.change_stake, "supernode", (_OPERATOR,)),

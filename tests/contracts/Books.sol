@@ -50,6 +50,7 @@ abstract contract Books is Base {
         AbortedClosed,
         AbortedWithParent,
         Claimed,
+        ClaimedByAnOlderRoot,
         RulesChanged,
         SuperlinkSet,
         Funded,

@@ -90,6 +90,7 @@ const ALWAYS = {
   fundFrom: "NotCoordinator",
   activate: "NotCoordinator",
   refund: "NotCoordinator",
+  recoverUnclaimed: "TaskNotClosed",
 };
 const ENTRIES = ["openRound", "createTask", "join", "register", "addStake"];
 // Of OpenZeppelin, or the owner's alone.
@@ -200,6 +201,7 @@ function attempts() {
     fundFrom: () => distributor.connect(dao).fundFrom(dao, task, 1n),
     activate: () => distributor.connect(dao).activate(task, digest("root"), 1n),
     refund: () => distributor.connect(dao).refund(task, dao),
+    recoverUnclaimed: () => distributor.connect(dao).recoverUnclaimed(task, dao),
   };
 }
 

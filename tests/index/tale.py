@@ -125,7 +125,7 @@ def _of_task(tale: Tale, state: State) -> Events:
     if task is None:
         return
     person, amount = tale.dice.choice(PEOPLE), tale.dice.randrange(100 * TOKEN)
-    match tale.dice.randrange(7):
+    match tale.dice.randrange(8):
         case 0:
             yield events.TaskClosed, (task, Wei(0))
         case 6:
@@ -142,6 +142,10 @@ def _of_task(tale: Tale, state: State) -> Events:
             amount = tale.dice.randrange(state.funded[task] + 1)
             state.funded[task] -= amount
             yield events.Refunded, (task, person, Wei(amount))
+        case 7:
+            amount = tale.dice.randrange(state.funded[task] + 1)
+            state.funded[task] -= amount
+            yield events.Recovered, (task, person, Wei(amount))
         case _:
             yield events.Claimed, (task, person, Wei(amount), Wei(2 * amount))
 
@@ -211,7 +215,7 @@ def _of_round(tale: Tale, state: State) -> Events:
     if kind is events.Resolved and phase == "void":
         yield events.Voided, (task, RoundId(number))
     if kind is events.Finalized:
-        yield events.Activated, (task, digest, Wei(number))
+        yield events.Activated, (task, Wei(number))
 
 
 def _stake(tale: Tale, state: State) -> Events:
