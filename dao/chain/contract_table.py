@@ -22,6 +22,8 @@ from dao.chain.events import (
     Registered,
     Resolved,
     ResultPosted,
+    Revoked,
+    Rotated,
     RoundOpened,
     RulesChanged,
     Slashed,
@@ -76,7 +78,7 @@ CONTRACTS = (
         "registry",
         "SupernodeRegistry",
         (
-            *(Registered, StakeAdded, Unbonding, Withdrawn, Slashed, SlasherSet),
+            *(Registered, Rotated, Revoked, StakeAdded, Unbonding, Withdrawn, Slashed, SlasherSet),
             *(DelegateChanged, DelegateVotesChanged, Paused, Unpaused),
         ),
     ),

@@ -37,12 +37,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class SupernodeStake:
-    """The stake behind an operator (ISupernodeRegistry.Supernode); without an owner: the zero address."""
+    """A Supernode's stake and its newest operator (ISupernodeRegistry.Supernode); without an owner: the zero address.
+
+    While the operator is `revoked`, the active stake counts for nobody.
+    """
 
     owner: Address
     active: Wei
     unbonding: Wei
     release_time: Timestamp
+    operator: Address
+    revoked: bool
 
 
 class Contract:
@@ -239,7 +244,7 @@ class Registry(Votes):
     name = "SupernodeRegistry"
 
     async def supernode(self, operator: Address, at: At) -> SupernodeStake:
-        """Return the stake behind an operator, and its owner."""
+        """Return the Supernode of an operator, which need not be its newest one."""
         return SupernodeStake(*await self._read("supernode", operator, at=at))
 
     async def owner_of(self, operator: Address, at: At) -> Address:
@@ -265,6 +270,14 @@ class Registry(Votes):
     def register(self, operator: Address, amount: Wei, signature: bytes) -> Call:
         """Stake behind a new operator, whose `signature` of `operator_digest` consents. The owner, who has approved the registry."""
         return self._call("register", operator, amount, signature)
+
+    def rotate(self, operator: Address, successor: Address, signature: bytes) -> Call:
+        """Have another operator serve a Supernode; its `signature` of `operator_digest` consents. Only the owner."""
+        return self._call("rotate", operator, successor, signature)
+
+    def revoke(self, operator: Address) -> Call:
+        """Have nobody serve a Supernode. Only the owner."""
+        return self._call("revoke", operator)
 
     def add_stake(self, operator: Address, amount: Wei) -> Call:
         """Add stake. Only the owner, who has approved the registry."""

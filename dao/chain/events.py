@@ -172,6 +172,21 @@ class Registered(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Rotated(Event):
+    """A Supernode's stake went from its operator to another."""
+
+    operator: Address
+    successor: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked(Event):
+    """A Supernode's operator signs no more."""
+
+    operator: Address
+
+
+@dataclass(frozen=True, slots=True)
 class StakeAdded(Event):
     """More stake behind an operator."""
 

@@ -41,6 +41,7 @@ SENTENCES: Mapping[str, str] = {
     # stake
     "NotOwnerOf": "{caller} does not own the Supernode {operator}",
     "AlreadyRegistered": "{operator} is registered already; use a new operator key",
+    "AlreadyRevoked": "{operator} is revoked already; rotate to a new operator, or unbond",
     "NotRegistered": "{operator} is not registered; register it first",
     "OperatorIsOwner": "{account} cannot be owner and operator at once; use two keys",
     "BadOperatorSignature": "the operator's consent is signed by {recovered}, not by {operator}",

@@ -83,6 +83,8 @@ const ALWAYS = {
   expire: "StillQualified",
   register: OK,
   addStake: OK,
+  rotate: OK,
+  revoke: OK,
   unbond: OK,
   withdraw: OK,
   slash: OK,
@@ -124,6 +126,8 @@ before(async () => {
   await world.token.connect(world.dao).transfer(world.nodes[0].owner, ether("1"));
   const { owner, operator } = world.newcomer;
   world.newcomer.signature = await world.operatorSignature(owner, operator);
+  world.successor = await world.account("successor");
+  world.consent = await world.operatorSignature(world.nodes[0].owner, world.successor);
   await world.registry.connect(world.dao).setSlasher(world.dao, true);
   world.tree = new RewardTree(world, world.task, { [world.nodes[0].owner.address]: ether("10") });
   world.rewards = { rewardRoot: world.tree.root, rewardTotal: world.tree.total };
@@ -194,6 +198,8 @@ function attempts() {
     register: () =>
       registry.connect(newcomer.owner).register(newcomer.operator, ether("100"), newcomer.signature),
     addStake: () => registry.connect(nodes[0].owner).addStake(nodes[0].address, ether("1")),
+    rotate: () => registry.connect(nodes[0].owner).rotate(nodes[0].address, world.successor, world.consent),
+    revoke: () => registry.connect(nodes[0].owner).revoke(nodes[0].address),
     unbond: () => registry.connect(nodes[0].owner).unbond(nodes[0].address, ether("200")),
     withdraw: () => registry.connect(anyone).withdraw(leaving.address),
     slash: () => registry.connect(dao).slash(nodes[0].address, 1n, anyone, 0n),
