@@ -36,8 +36,8 @@ interface IRewardDistributor {
     /// @notice The amount is zero, or nothing is left.
     error ZeroAmount();
 
-    /// @notice Adds tokens of the caller, who approved this contract, to the escrow of a task that is not closed.
-    /// Anyone may call.
+    /// @notice Adds tokens of the caller, who approved this contract, to the escrow of a task that is not closed,
+    /// which holds 2^112 - 1 wei at most. The first to fund a task pays for the slots of its roots. Anyone may call.
     /// @param task the task
     /// @param amount tokens in wei
     function fund(uint256 task, uint256 amount) external;
