@@ -49,6 +49,10 @@ class SupernodeStake:
     operator: Address
     revoked: bool
 
+    def active_of(self, operator: Address) -> Wei:
+        """Return the active stake that counts for an operator: none once it was replaced or revoked."""
+        return Wei(0) if self.revoked or operator != self.operator else self.active
+
 
 class Contract:
     """A contract of the network, at its address; `name` is its row's in CONTRACTS, and set by each class below."""

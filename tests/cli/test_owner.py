@@ -24,7 +24,7 @@ MISSING = "0x" + "77" * 20
 
 @dataclass(frozen=True)
 class Owned:
-    """A Supernode in a task, whose operator's folder is gone, and the options of its owner's commands."""
+    """A Supernode in a task, whose operator's folder lies elsewhere, and the options of its owner's commands."""
 
     devnet: Devnet
     task: TaskId
@@ -82,7 +82,7 @@ def owned(devnet: Devnet, task: TaskId, tmp_path: Path) -> Owned:
     operator = devnet.dao.json("node", "status", "--home", home)["operator"]
     made = Owned(devnet, task, owner, operator, (*account, *devnet.network), tmp_path)
     assert made.run("join", task) == f"joined task {task}\n"
-    shutil.rmtree(home)
+    shutil.move(home, tmp_path / "elsewhere")
     return made
 
 
@@ -115,6 +115,8 @@ def test_rotate__with_the_owners_key_alone__the_new_operator_has_stake_and_seat(
     ]
     (row,) = owned.listed()
     assert (row["operator"], row["stake"], row["tasks"]) == (operator, "3", str(owned.task))
+    status = owned.devnet.dao.json("node", "status", "--home", owned.folder / "elsewhere")
+    assert (status["owner"], status["stake_wei"]) == (owned.owner, "0")
     # again: nothing is left to do
     assert len(owned.run("rotate", operator, consent).splitlines()) == 1
     # the old name still names the Supernode
