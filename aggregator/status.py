@@ -49,7 +49,10 @@ async def _read_chain(settings: SuperlinkSettings, task: TaskId | None) -> dict[
     async with connect_chain(settings) as chain:
         at, coordinator = chain.final(), Coordinator(chain)
         stake = await Registry(chain).supernode(operator, at)
-        fields: dict[str, object] = {"operator": hex_of(operator), "stake": format_tokens(stake.active)}
+        fields: dict[str, object] = {
+            "operator": hex_of(operator),
+            "stake": format_tokens(stake.active_of(operator)),
+        }
         if task is not None:
             state = await coordinator.task_of(task, at)
             newest = await coordinator.round_of(task, state.last_round, at)

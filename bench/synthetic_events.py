@@ -134,7 +134,7 @@ class SyntheticHistory:
         self._rewarded[task] = self._rewarded.get(task, 0) + 100 * TOKEN
         yield self._at(events.ResultPosted, *of, result_of(task, number, self._rewarded[task]))
         yield self._at(events.Finalized, *of, seed, Wei(self._rewarded[task]))
-        yield self._at(events.Activated, of[0], seed, Wei(self._rewarded[task]))
+        yield self._at(events.Activated, of[0], Wei(self._rewarded[task]))
         owner = owner_of((number * self.tasks + task - 1) % self.members)
         yield self._at(events.Claimed, of[0], owner, Wei(TOKEN), Wei(number * TOKEN))
         yield from self._move(NETWORK.distributor, owner, TOKEN)

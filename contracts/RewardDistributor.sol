@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
 import { IVotes } from "@openzeppelin/contracts/governance/utils/IVotes.sol";
 import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import { SafeERC20 } from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
@@ -13,19 +14,33 @@ import { ITasks } from "./interfaces/ITasks.sol";
 /// @title Escrow of tasks and claims of rewards
 /// @notice Invariants: per task, claimed <= promised (`totalOf`) <= funded; the balance covers funded - claimed of all
 /// tasks. A wrong root can therefore cost no other task a token. Only the coordinator can change anything here, nobody
-/// can pause it, and the coordinator can neither lower nor take back what is promised.
+/// can pause it, and the coordinator can neither lower nor take back what is promised. A proof stays good for 64 roots,
+/// so no claim is late because a round became final meanwhile. What nobody has claimed a year after a task closed, the
+/// DAO may take back.
 contract RewardDistributor is IRewardDistributor {
     using SafeERC20 for IERC20;
 
-    struct Escrow {
-        uint128 funded; // less refunds
-        uint128 total; // promised by the active root
-        bytes32 root;
-        uint256 claimed;
+    /// @dev How many roots, the newest ones, pay claims.
+    uint256 private constant ROOTS = 64;
+    /// @dev How long a closed task's rewards wait for their owners.
+    uint256 private constant CLAIM_PERIOD = 365 days;
+
+    /// @dev In a struct, for an array of these is written without being read.
+    struct Root {
+        bytes32 value;
     }
 
-    /// @dev The root of a task that has none yet. The first funder pays for the slot, so that the task's first round
-    /// costs the Superlink no more gas than the others; no leaf and no inner node hashes to this value.
+    struct Escrow {
+        uint112 funded; // less refunds
+        uint112 total; // promised by the newest root
+        uint32 count; // of roots so far
+        uint128 claimed; // by owners, and what the DAO recovered
+        uint64 closedAt; // time of the refund that closed the task
+        Root[ROOTS] roots; // number n, from 0, is at n % ROOTS
+    }
+
+    /// @dev Stands where a root will. The first funder pays for the slots, so that the first rounds cost the Superlink no
+    /// more gas than the others.
     bytes32 private constant NO_ROOT = bytes32(uint256(1));
 
     /// @notice The token that rewards are paid in.
@@ -66,39 +81,60 @@ contract RewardDistributor is IRewardDistributor {
     /// @inheritdoc IRewardDistributor
     function activate(uint256 task, bytes32 root, uint256 total) external onlyCoordinator {
         Escrow storage escrow = _escrows[task];
-        (uint128 funded, uint128 previous) = (escrow.funded, escrow.total);
+        (uint112 funded, uint112 previous, uint32 count) = (escrow.funded, escrow.total, escrow.count);
         if (total < previous) revert TotalDecreased(task, total, previous);
         if (total > funded) revert ExceedsEscrow(task, total, funded);
 
-        escrow.total = uint128(total);
-        escrow.root = root;
-        emit Activated(task, root, total);
+        escrow.total = uint112(total);
+        unchecked {
+            escrow.count = count + 1; // a task has 2^32 - 1 rounds at most
+        }
+        escrow.roots[count % ROOTS].value = root;
+        emit Activated(task, total);
     }
 
     /// @inheritdoc IRewardDistributor
     function refund(uint256 task, address to) external onlyCoordinator returns (uint256 amount) {
         amount = availableOf(task);
-        if (amount == 0) return 0;
 
-        _escrows[task].funded -= uint128(amount);
+        _escrows[task].closedAt = uint64(block.timestamp);
+        if (amount == 0) return 0;
+        _escrows[task].funded -= uint112(amount);
         emit Refunded(task, to, amount);
+        token.safeTransfer(to, amount);
+    }
+
+    /// @inheritdoc IRewardDistributor
+    function recoverUnclaimed(uint256 task, address to) external returns (uint256 amount) {
+        if (msg.sender != Ownable(coordinator).owner()) revert NotDao(msg.sender);
+        Escrow storage escrow = _escrows[task];
+        uint256 closedAt = escrow.closedAt;
+        if (closedAt == 0) revert TaskNotClosed(task);
+        uint256 from = closedAt + CLAIM_PERIOD;
+        if (block.timestamp < from) revert StillClaimable(task, from);
+        uint128 total = escrow.total; // all that is left in escrow, since the task closed
+        amount = total - escrow.claimed;
+        if (amount == 0) revert ZeroAmount();
+
+        escrow.claimed = total;
+        emit Recovered(task, to, amount);
         token.safeTransfer(to, amount);
     }
 
     /// @inheritdoc IRewardDistributor
     function claim(uint256 task, address owner, uint256 cumulative, bytes32[] calldata proof) external {
         Escrow storage escrow = _escrows[task];
-        if (!MerkleProof.verifyCalldata(proof, escrow.root, leaf(task, owner, cumulative))) {
-            revert BadProof(task, owner, cumulative);
-        }
+        bytes32 root = MerkleProof.processProofCalldata(proof, leaf(task, owner, cumulative));
+        if (!_isRecent(escrow, root)) revert BadProof(task, owner, cumulative);
         uint256 before = _claimed[task][owner];
         if (cumulative <= before) revert NothingToClaim(task, owner);
         uint256 amount = cumulative - before;
         uint256 claimed = escrow.claimed + amount;
-        if (claimed > escrow.total) revert ExceedsEscrow(task, claimed, escrow.total);
+        uint256 total = escrow.total;
+        if (claimed > total) revert ExceedsEscrow(task, claimed, total);
 
         _claimed[task][owner] = cumulative;
-        escrow.claimed = claimed;
+        escrow.claimed = uint128(claimed);
         emit Claimed(task, owner, amount, cumulative);
         token.safeTransfer(owner, amount);
     }
@@ -115,8 +151,14 @@ contract RewardDistributor is IRewardDistributor {
 
     /// @inheritdoc IRewardDistributor
     function rootOf(uint256 task) external view returns (bytes32) {
-        bytes32 root = _escrows[task].root;
-        return root == NO_ROOT ? bytes32(0) : root;
+        Escrow storage escrow = _escrows[task];
+        uint256 count = escrow.count;
+        return count == 0 ? bytes32(0) : escrow.roots[(count - 1) % ROOTS].value;
+    }
+
+    /// @inheritdoc IRewardDistributor
+    function isRecent(uint256 task, bytes32 root) external view returns (bool) {
+        return _isRecent(_escrows[task], root);
     }
 
     /// @inheritdoc IRewardDistributor
@@ -142,9 +184,20 @@ contract RewardDistributor is IRewardDistributor {
     function _fund(address from, uint256 task, uint256 amount) private {
         if (amount == 0) revert ZeroAmount();
         Escrow storage escrow = _escrows[task];
-        escrow.funded += SafeCast.toUint128(amount);
-        if (escrow.root == 0) escrow.root = NO_ROOT;
+        escrow.funded += SafeCast.toUint112(amount);
+        if (escrow.roots[0].value == 0) {
+            for (uint256 i = 0; i < ROOTS; ++i) escrow.roots[i].value = NO_ROOT;
+        }
         emit Funded(task, from, amount);
         token.safeTransferFrom(from, address(this), amount);
+    }
+
+    /// @dev Looks from the newest root back, for that is the one that most claims name.
+    function _isRecent(Escrow storage escrow, bytes32 root) private view returns (bool) {
+        uint256 count = escrow.count;
+        for (uint256 last = count; count != 0 && last - count < ROOTS;) {
+            if (escrow.roots[--count % ROOTS].value == root) return true;
+        }
+        return false;
     }
 }

@@ -102,7 +102,7 @@ async def _read_chain(
     )
     status.block, status.gas_wei = at.number, str(int(gas, 16))
     status.owner = None if stake.owner == ZERO_ADDRESS else hex_of(stake.owner)
-    status.stake_wei, status.unbonding_wei = str(stake.active), str(stake.unbonding)
+    status.stake_wei, status.unbonding_wei = str(stake.active_of(node)), str(stake.unbonding)
     status.release_time = stake.release_time
     async with AsyncExitStack() as stack:
         contents = Contents(settings, chain.domain, None, stack)

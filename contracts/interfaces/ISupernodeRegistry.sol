@@ -3,19 +3,27 @@ pragma solidity ^0.8.28;
 
 /// @title Stake of Supernodes and Superlinks
 /// @notice An owner (cold key) stakes tokens behind an operator (hot key). The operator signs and can withdraw nothing.
+/// The owner alone replaces the operator or revokes it; a Supernode may be named by any operator that it ever had.
 /// Staked tokens keep their votes (IVotes, clock: timestamp). Invariant: balance >= active + unbonding stake.
 interface ISupernodeRegistry {
-    /// @notice The stake of an owner behind an operator, in wei; unbonding stake is released at `releaseTime`.
+    /// @notice The stake of an owner behind its newest operator, in wei; unbonding stake is released at `releaseTime`.
+    /// While the operator is revoked, the active stake counts for nobody.
     struct Supernode {
         address owner;
-        uint128 active;
-        uint128 unbonding;
-        uint64 releaseTime;
+        uint256 active;
+        uint256 unbonding;
+        uint256 releaseTime;
+        address operator;
+        bool revoked;
     }
 
     /// @notice An owner staked behind a new operator.
     event Registered(address indexed operator, address indexed owner, uint256 amount);
-    /// @notice An owner staked more.
+    /// @notice Another operator has a Supernode's stake from this block on.
+    event Rotated(address indexed operator, address indexed successor);
+    /// @notice A Supernode's newest operator has no stake from this block on.
+    event Revoked(address indexed operator);
+    /// @notice An owner staked more. This event and the others name a Supernode by its newest operator.
     event StakeAdded(address indexed operator, uint256 amount);
     /// @notice An owner unbonded `amount`; all unbonding stake is released at `releaseTime`.
     event Unbonding(address indexed operator, uint256 amount, uint256 releaseTime);
@@ -33,7 +41,9 @@ interface ISupernodeRegistry {
 
     /// @notice The caller is not the Supernode's owner.
     error NotOwnerOf(address operator, address caller);
-    /// @notice The operator has an owner for good: take another key.
+    /// @notice The Supernode's operator is revoked already.
+    error AlreadyRevoked(address operator);
+    /// @notice The operator has an owner for good, also once it was replaced: take another key.
     error AlreadyRegistered(address operator);
     /// @notice The operator has no owner.
     error NotRegistered(address operator);
@@ -43,7 +53,7 @@ interface ISupernodeRegistry {
     error BadOperatorSignature(address recovered, address operator);
     /// @notice Active stake must be zero or at least the minimum.
     error StakeTooSmall(uint256 amount, uint256 minimum);
-    /// @notice The stake behind the operator would exceed 2^128 - 1 wei.
+    /// @notice The stake behind the operator would exceed 2^120 - 1 wei.
     error StakeTooLarge(uint256 amount);
     /// @notice The amount exceeds the active stake.
     error InsufficientStake(uint256 asked, uint256 active);
@@ -62,6 +72,18 @@ interface ISupernodeRegistry {
     /// @param amount the stake in wei, at least the minimum
     /// @param signature EIP-712 `Operator(address owner,address operator)` by the operator
     function register(address operator, uint256 amount, bytes calldata signature) external;
+    /// @notice Replaces a Supernode's operator. The old one has no stake from this block on and can sign for no round that
+    /// opens later; the whole stake, the unbonding one included, stays slashable for what it signed. The Supernode
+    /// leaves its tasks with the old operator and joins them with the new one. Works also while the contract is paused.
+    /// Only the owner may call.
+    /// @param operator an operator of the Supernode
+    /// @param successor the new operator, never one before
+    /// @param signature EIP-712 `Operator(address owner,address operator)` by the new operator
+    function rotate(address operator, address successor, bytes calldata signature) external;
+    /// @notice Revokes a Supernode's operator: as `rotate` does, but nobody replaces it. The stake stays, to unbond or to
+    /// rotate. Works also while the contract is paused. Only the owner may call.
+    /// @param operator an operator of the Supernode
+    function revoke(address operator) external;
     /// @notice Stakes more tokens of the caller behind its operator. Only the owner may call.
     /// @param operator the operator
     /// @param amount the additional stake in wei
@@ -96,11 +118,11 @@ interface ISupernodeRegistry {
     /// @param operator the operator
     /// @return the Supernode; all zero when it is not registered
     function supernode(address operator) external view returns (Supernode memory);
-    /// @notice Returns the owner of an operator.
+    /// @notice Returns the owner of an operator, also of one that was replaced.
     /// @param operator the operator
     /// @return the owner; zero when the operator is not registered
     function ownerOf(address operator) external view returns (address);
-    /// @notice Returns the active stake now.
+    /// @notice Returns the active stake that the operator has now: none once it was replaced or revoked.
     /// @param operator the operator
     /// @return stake in wei
     function stakeOf(address operator) external view returns (uint256);

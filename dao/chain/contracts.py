@@ -37,12 +37,21 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class SupernodeStake:
-    """The stake behind an operator (ISupernodeRegistry.Supernode); without an owner: the zero address."""
+    """A Supernode's stake and its newest operator (ISupernodeRegistry.Supernode); without an owner: the zero address.
+
+    While the operator is `revoked`, the active stake counts for nobody.
+    """
 
     owner: Address
     active: Wei
     unbonding: Wei
     release_time: Timestamp
+    operator: Address
+    revoked: bool
+
+    def active_of(self, operator: Address) -> Wei:
+        """Return the active stake that counts for an operator: none once it was replaced or revoked."""
+        return Wei(0) if self.revoked or operator != self.operator else self.active
 
 
 class Contract:
@@ -230,7 +239,7 @@ class Registry(Votes):
     name = "SupernodeRegistry"
 
     async def supernode(self, operator: Address, at: At) -> SupernodeStake:
-        """Return the stake behind an operator, and its owner."""
+        """Return the Supernode of an operator, which need not be its newest one."""
         return SupernodeStake(*await self._read("supernode", operator, at=at))
 
     async def owner_of(self, operator: Address, at: At) -> Address:
@@ -256,6 +265,14 @@ class Registry(Votes):
     def register(self, operator: Address, amount: Wei, signature: bytes) -> Call:
         """Stake behind a new operator, whose `signature` of `operator_digest` consents. The owner, who has approved the registry."""
         return self._call("register", operator, amount, signature)
+
+    def rotate(self, operator: Address, successor: Address, signature: bytes) -> Call:
+        """Have another operator serve a Supernode; its `signature` of `operator_digest` consents. Only the owner."""
+        return self._call("rotate", operator, successor, signature)
+
+    def revoke(self, operator: Address) -> Call:
+        """Have nobody serve a Supernode. Only the owner."""
+        return self._call("revoke", operator)
 
     def add_stake(self, operator: Address, amount: Wei) -> Call:
         """Add stake. Only the owner, who has approved the registry."""
@@ -296,8 +313,12 @@ class Distributor(Contract):
         return Wei(await self._read("availableOf", task, at=at))
 
     async def root_of(self, task: TaskId, at: At) -> Digest:
-        """Return the active reward root."""
+        """Return the newest reward root."""
         return Digest(await self._read("rootOf", task, at=at))
+
+    async def is_recent(self, task: TaskId, root: Digest, at: At) -> bool:
+        """Return whether a reward root is one of the newest 64, by which claims are paid."""
+        return bool(await self._read("isRecent", task, root, at=at))
 
     async def claimed_of(self, task: TaskId, owner: Address, at: At) -> Wei:
         """Return the rewards that an owner has been paid."""
@@ -306,6 +327,10 @@ class Distributor(Contract):
     def fund(self, task: TaskId, amount: Wei) -> Call:
         """Put tokens into a task's escrow. Anyone who has approved the distributor."""
         return self._call("fund", task, amount)
+
+    def recover_unclaimed(self, task: TaskId, to: Address) -> Call:
+        """Take back what nobody claimed of a task a year after it closed. Only the DAO."""
+        return self._call("recoverUnclaimed", task, to)
 
     def claim(self, task: TaskId, owner: Address, cumulative: Wei, proof: Sequence[Digest]) -> Call:
         """Pay an owner its rewards up to `cumulative`. Anyone."""

@@ -159,6 +159,21 @@ class Registered(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Rotated(Event):
+    """A Supernode's stake went from its operator to another."""
+
+    operator: Address
+    successor: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked(Event):
+    """A Supernode's operator signs no more."""
+
+    operator: Address
+
+
+@dataclass(frozen=True, slots=True)
 class StakeAdded(Event):
     """More stake behind an operator."""
 
@@ -215,9 +230,8 @@ class Funded(TaskEvent):
 
 @dataclass(frozen=True, slots=True)
 class Activated(TaskEvent):
-    """A reward root is claimable; all claims under it add up to `total`."""
+    """Another reward root is claimable; all claims under it add up to `total`."""
 
-    root: Digest
     total: Wei
 
 
@@ -233,6 +247,14 @@ class Claimed(TaskEvent):
 @dataclass(frozen=True, slots=True)
 class Refunded(TaskEvent):
     """What no root had promised left the escrow."""
+
+    receiver: Address
+    amount: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered(TaskEvent):
+    """What nobody had claimed a year after the task closed left the escrow."""
 
     receiver: Address
     amount: Wei

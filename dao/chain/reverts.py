@@ -40,6 +40,7 @@ SENTENCES: Mapping[str, str] = {
     # stake
     "NotOwnerOf": "{caller} does not own the Supernode {operator}",
     "AlreadyRegistered": "{operator} is registered already; use a new operator key",
+    "AlreadyRevoked": "{operator} is revoked already; rotate to a new operator, or unbond",
     "NotRegistered": "{operator} is not registered; register it first",
     "OperatorIsOwner": "{account} cannot be owner and operator at once; use two keys",
     "BadOperatorSignature": "the operator's consent is signed by {recovered}, not by {operator}",
@@ -53,6 +54,9 @@ SENTENCES: Mapping[str, str] = {
     # rewards
     "NotCoordinator": "{caller} is not the coordinator",
     "NothingToClaim": "{owner} has claimed all its rewards of task {task}",
+    "NotDao": "{caller} is not the DAO's timelock; a proposal may",
+    "TaskNotClosed": "task {task} is not closed",
+    "StillClaimable": "owners may claim their rewards of task {task} until block time {until}; wait",
     "ExceedsEscrow": "task {task} would owe {total} tokens and holds {funded}",
     "TotalDecreased": "rewards of task {task} would fall from {previous} to {total} tokens",
     # OpenZeppelin

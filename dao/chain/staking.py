@@ -3,7 +3,8 @@
 from dao.chain.block_clock import format_time
 from dao.chain.client import Chain
 from dao.chain.contracts import Registry, Token
-from dao.chain.daemon_home import open_operator, open_sender
+from dao.chain.daemon_home import load_deployment, open_operator, open_sender
+from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.core.errors import RuleError
 from dao.core.formats.reasons import format_tokens
@@ -55,29 +56,45 @@ async def unbond(settings: HomeSettings, owner: Signer, amount: Wei | None = Non
     """
     operator = open_operator(settings).address
     async with open_sender(settings, owner) as (chain, sender):
-        registry = Registry(chain)
-        stake = await registry.supernode(operator, chain.final())
+        stake = await Registry(chain).supernode(operator, chain.final())
         _check_owner(operator, stake.owner, owner.address)
-        if not stake.active:
-            under_way = f"{format_tokens(stake.unbonding)} tokens are taken out already; withdraw them from"
-            why = (
-                f"{under_way} {format_time(stake.release_time)} on"
-                if stake.unbonding
-                else "nothing to take out"
-            )
-            raise RuleError(f"operator {hex_of(operator)}: nothing is staked behind it; {why}")
-        await sender.send(registry.unbond(operator, stake.active if amount is None else amount))
-        return (await registry.supernode(operator, chain.final())).release_time
+        return await start_unbonding(chain, sender, operator, amount)
+
+
+async def start_unbonding(chain: Chain, sender: Sender, operator: Address, amount: Wei | None) -> Timestamp:
+    """Have the sender, its owner, begin to take stake out; as `unbond`, for any operator."""
+    registry = Registry(chain)
+    stake = await registry.supernode(operator, chain.final())
+    if not stake.active:
+        under_way = f"{format_tokens(stake.unbonding)} tokens are taken out already; withdraw them from"
+        why = (
+            f"{under_way} {format_time(stake.release_time)} on" if stake.unbonding else "nothing to take out"
+        )
+        raise RuleError(f"operator {hex_of(operator)}: nothing is staked behind it; {why}")
+    await sender.send(registry.unbond(operator, stake.active if amount is None else amount))
+    return (await registry.supernode(operator, chain.final())).release_time
 
 
 async def withdraw(settings: HomeSettings, payer: Signer | None = None) -> Wei:
     """Send released stake to the owner; return how much. `payer` pays for gas, the operator where it is None."""
     operator = open_operator(settings).address
     async with open_sender(settings, payer) as (chain, sender):
-        registry = Registry(chain)
-        amount = (await registry.supernode(operator, chain.final())).unbonding
-        await sender.send(registry.withdraw(operator))
-        return amount
+        return await take_out(chain, sender, operator)
+
+
+async def take_out(chain: Chain, sender: Sender, operator: Address) -> Wei:
+    """Send released stake behind an operator to its owner; return how much."""
+    registry = Registry(chain)
+    amount = (await registry.supernode(operator, chain.final())).unbonding
+    await sender.send(registry.withdraw(operator))
+    return amount
+
+
+def sign_consent(settings: HomeSettings, owner: Address) -> tuple[Address, bytes]:
+    """Have the operator of a home folder agree to serve an owner, which rotates to it; return it with its signature."""
+    deployment, operator = load_deployment(settings), open_operator(settings)
+    digest = compute_operator_digest(deployment.chain_id, deployment.registry, owner, operator.address)
+    return operator.address, operator.sign(digest)
 
 
 async def owner_of(chain: Chain, operator: Address) -> Address:

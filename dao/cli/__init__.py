@@ -16,6 +16,7 @@ COMMANDS = {
     "devnet": "A chain of your own with the contracts on it, to develop and rehearse.",
     "deploy": "Put a network's contracts on a chain.",
     "node": "Run a Supernode beside your own data.",
+    "owner": "Hold Supernodes by the owner's key alone: replace an operator, leave, claim, take stake out.",
     "superlink": "Run the aggregator of a task.",
     "task": "Create tasks, and show their rules and state.",
     "round": "Show rounds: nodes, scores, rewards, gas.",

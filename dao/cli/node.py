@@ -33,6 +33,7 @@ from dao.cli.options import (
 )
 from dao.cli.output import log_to_stderr, parse_tokens, print_json
 from dao.core.errors import ConfigError
+from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_millionths, format_tokens
 from dao.core.types import TaskId, Wei, hex_of
 from dao.runtime.config import default_home
@@ -103,6 +104,21 @@ def register(
     total = asyncio.run(commands.register(settings, signer, amount))
     least = "" if amount else "; the least that the network takes, as no --stake was given"
     typer.echo(f"stake {format_tokens(total)} tokens behind this node, owner {hex_of(signer.address)}{least}")
+
+
+@app.command()
+def consent(
+    owner: Annotated[str, typer.Argument(metavar="OWNER", help="Account of the owner to serve.")],
+    home: HomeOption = None,
+) -> None:
+    """Agree to serve an owner's Supernode in its present operator's place; the owner shows it to dao owner rotate.
+
+    Example: dao node consent 0x7099…
+    """
+    from dao.chain.staking import sign_consent
+
+    operator, signature = sign_consent(_settings(home), address_of(owner, "OWNER"))
+    typer.echo(f"{hex_of(operator)} {hex_of(signature)}")
 
 
 @app.command()

@@ -26,6 +26,7 @@ from dao.cli.options import (
 )
 from dao.cli.output import log_to_stderr, parse_tokens, print_fields, print_json
 from dao.core.errors import ConfigError
+from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import hex_of
 from dao.runtime.config import default_home
@@ -71,6 +72,21 @@ def register(stake: Annotated[str, options.stake()], *, owner: OwnerAccount, hom
     settings, signer = _open_owner(home, owner)
     total = asyncio.run(commands.register(settings, signer, wei))
     print(f"stake {format_tokens(total)} tokens behind this Superlink, owner {hex_of(signer.address)}")
+
+
+@app.command()
+def consent(
+    owner: Annotated[str, typer.Argument(metavar="OWNER", help="Account of the owner to serve.")],
+    home: HomeOption = None,
+) -> None:
+    """Agree to hold an owner's bond in its present operator's place; the owner shows it to dao owner rotate.
+
+    Example: dao superlink consent 0x7099…
+    """
+    from dao.chain.staking import sign_consent
+
+    operator, signature = sign_consent(_settings(home), address_of(owner, "OWNER"))
+    print(f"{hex_of(operator)} {hex_of(signature)}")
 
 
 @app.command()

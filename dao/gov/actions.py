@@ -33,6 +33,14 @@ class CloseTask:
 
 
 @dataclass(frozen=True, slots=True)
+class RecoverUnclaimed:
+    """Take back what nobody claimed of a task that closed a year ago or earlier; it goes to `to`."""
+
+    task: TaskId
+    to: Address
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeRules:
     """Change the rules of a task for the rounds that open from then on; it states all of them."""
 
@@ -172,6 +180,7 @@ class Unknown:
 Known = (
     CreateTask
     | CloseTask
+    | RecoverUnclaimed
     | ChangeRules
     | Admit
     | ReplaceSuperlink
@@ -207,6 +216,7 @@ class _Kind:
 KINDS: Mapping[type[Known], _Kind] = {
     CreateTask: _Kind("coordinator", "createTask"),
     CloseTask: _Kind("coordinator", "closeTask"),
+    RecoverUnclaimed: _Kind("distributor", "recoverUnclaimed"),
     ChangeRules: _Kind("coordinator", "changeRules"),
     Admit: _Kind("coordinator", "admit"),
     ReplaceSuperlink: _Kind("coordinator", "setSuperlink"),

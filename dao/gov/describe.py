@@ -34,6 +34,10 @@ def describe_action(  # noqa: C901, PLR0911, PLR0912  (a case each)
             return f"Create a task with {format_amount(funds)} in escrow: {describe_rules(rules)}."
         case do.CloseTask(task, refund_to):
             return f"Close task {task} for good; what is left of its escrow goes to {who(refund_to)}."
+        case do.RecoverUnclaimed(task, to):
+            return (
+                f"Take what nobody claimed of task {task}, which closed a year ago or earlier, to {who(to)}."
+            )
         case do.ChangeRules(task, rules):
             before = current.get(task)
             what = describe_changes(before, rules) if before else describe_rules(rules, CHANGEABLE)

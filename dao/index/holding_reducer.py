@@ -17,6 +17,19 @@ def register_operator(event: on.Registered, uow: UnitOfWork) -> None:
     _add_stake(event.owner, event.amount, uow)
 
 
+def rotate_operator(event: on.Rotated, uow: UnitOfWork) -> None:
+    """Move the stake of an operator to the one that replaces it."""
+    node = uow.get(SupernodeRow, event.operator)
+    uow.put(replace(node, registered_at=event.timestamp, revoked=False), event.successor)
+    gone = SupernodeRow(node.owner, node.registered_at, revoked=True, successor=event.successor)
+    uow.put(gone, event.operator)
+
+
+def revoke_operator(event: on.Revoked, uow: UnitOfWork) -> None:
+    """Revoke an operator, whose stake stays."""
+    uow.put(replace(uow.get(SupernodeRow, event.operator), revoked=True), event.operator)
+
+
 def change_stake(event: on.StakeAdded | on.Unbonding | on.Withdrawn | on.Slashed, uow: UnitOfWork) -> None:
     """Add, unbond, withdraw or slash an operator's stake."""
     node = uow.get(SupernodeRow, event.operator)

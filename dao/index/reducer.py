@@ -77,7 +77,10 @@ REDUCERS: Mapping[type[Event], Reducer] = {
     events.Activated: Reducer(training.change_escrow, "task"),
     events.Claimed: Reducer(training.change_escrow, "task", ((ClaimRow, "task", "owner"),)),
     events.Refunded: Reducer(training.change_escrow, "task"),
+    events.Recovered: Reducer(training.change_escrow, "task"),
     events.Registered: Reducer(holdings.register_operator, "supernode", ((AccountRow, "owner"),)),
+    events.Rotated: Reducer(holdings.rotate_operator, "supernode", (_OPERATOR, (SupernodeRow, "successor"))),
+    events.Revoked: Reducer(holdings.revoke_operator, "supernode", (_OPERATOR,)),
     events.StakeAdded: Reducer(holdings.change_stake, "supernode", (_OPERATOR,)),
     events.Unbonding: Reducer(holdings.change_stake, "supernode", (_OPERATOR,)),
     events.Withdrawn: Reducer(holdings.change_stake, "supernode", (_OPERATOR,)),
@@ -110,7 +113,7 @@ REDUCERS: Mapping[type[Event], Reducer] = {
 TOPIC_OF: Mapping[str, str] = {kind.__name__: reducer.topic for kind, reducer in REDUCERS.items()}
 _ADDRESS_FIELDS = (
     *("operator", "node", "owner", "voter", "proposer", "delegate", "delegator", "sender", "receiver"),
-    *("challenger", "superlink", "to_delegate"),
+    *("challenger", "superlink", "to_delegate", "successor"),
 )
 
 

@@ -78,7 +78,7 @@ class ClaimRow:
 
 @dataclass(frozen=True, slots=True)
 class SupernodeRow:
-    """An operator's stake; key (operator)."""
+    """An operator's stake; key (operator). One that was replaced has none, but a `successor`."""
 
     owner: Address
     registered_at: Timestamp
@@ -86,6 +86,8 @@ class SupernodeRow:
     unbonding: Wei = ZERO
     release_time: Timestamp = NEVER
     slashed: Wei = ZERO
+    revoked: bool = False
+    successor: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

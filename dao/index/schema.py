@@ -179,6 +179,8 @@ supernodes = _versions(
     _has("release_time", Whole),
     _has("slashed", Uint),
     _has("registered_at", Whole),
+    _has("revoked", Boolean),
+    Column("successor", LargeBinary(20)),
     Index(None, "owner"),
 )
 accounts = _versions(

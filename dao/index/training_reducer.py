@@ -125,7 +125,9 @@ def end_round(event: on.Finalized | on.Aborted | on.Voided, uow: UnitOfWork) -> 
     uow.put(replace(row, phase=phase, ended_at=event.timestamp), event.task, event.round)
 
 
-def change_escrow(event: on.Funded | on.Activated | on.Claimed | on.Refunded, uow: UnitOfWork) -> None:
+def change_escrow(
+    event: on.Funded | on.Activated | on.Claimed | on.Refunded | on.Recovered, uow: UnitOfWork
+) -> None:
     """Change a task's escrow: its tokens are deposited, promised, paid or returned."""
     task = uow.get(TaskRow, event.task)
     match event:
@@ -138,6 +140,8 @@ def change_escrow(event: on.Funded | on.Activated | on.Claimed | on.Refunded, uo
             uow.put(ClaimRow(event.cumulative), event.task, event.owner)
         case on.Refunded():
             task = replace(task, funded=Wei(task.funded - event.amount))
+        case on.Recovered():
+            task = replace(task, funded=Wei(task.funded - event.amount), rewarded=task.claimed)
     uow.put(task, event.task)
 
 

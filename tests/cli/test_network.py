@@ -115,6 +115,15 @@ def claim(made: Made, index: int, home: Path, folder: Path) -> float:
     return float(said.partition("paid ")[2].split()[0]) if "nothing to claim" not in said else 0
 
 
+def claim_by_owner(made: Made, index: int, folder: Path) -> float:
+    """The same with the owner's key alone."""
+    key, password = folder / f"owner-{index}.json", folder / f"password-{index}"
+    owned = ("--owner-keystore", key, "--owner-password-file", password)
+    source = ("--store", made.superlink / "store", *made.devnet.network)
+    said = made.devnet.dao.run("owner", "claim", *source, *owned).stdout
+    return float(said.partition("paid ")[2].split()[0])
+
+
 def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
     made: Made, serving: tuple[Daemon, str], tmp_path: Path
 ) -> None:
@@ -148,7 +157,7 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
         assert "finalized" in [event["event"] for event in status["events"]]
         for node in nodes:
             assert node.stop()[0] == 0
-    paid = [claim(made, index, home, tmp_path) for index, home in enumerate(homes)]
+    paid = [claim(made, 0, homes[0], tmp_path), claim_by_owner(made, 1, tmp_path)]
     assert sum(paid) == pytest.approx(1000)
     assert all(paid)
     assert claim(made, 0, homes[0], tmp_path) == 0  # once more: nothing is left

@@ -51,6 +51,7 @@ abstract contract Books is RoundCalls {
         AbortedClosed,
         AbortedWithParent,
         Claimed,
+        ClaimedByAnOlderRoot,
         RulesChanged,
         SuperlinkSet,
         Funded,

@@ -4,10 +4,10 @@ pragma solidity ^0.8.28;
 import { ISupernodeRegistry } from "../../contracts/interfaces/ISupernodeRegistry.sol";
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
-import { Handler } from "./Handler.sol";
+import { WayOut } from "./WayOut.sol";
 
 /// @dev The invariants at the head of each contract hold after any sequence of calls.
-contract InvariantsTest is Handler {
+contract InvariantsTest is WayOut {
     uint256 internal constant OFTEN = 4; // in 64 runs of 64 calls; half of the paths are reached ten times as often
 
     struct FuzzSelector {

@@ -106,8 +106,8 @@ contract SupernodeRegistryTest is Base {
         check(registry.ownerOf(operator) == address(0));
     }
 
-    function test_register__more_than_uint128__refused() public {
-        uint256 supply = type(uint128).max;
+    function test_register__more_than_uint120__refused() public {
+        uint256 supply = type(uint120).max;
         DaoToken big = newToken("Big", "BIG", address(this), 4 * supply);
         SupernodeRegistry own = newRegistry(big, 1, UNBONDING, DAO);
         registry = own;
@@ -318,6 +318,11 @@ contract SupernodeRegistryTest is Base {
         slasher();
         slash(1, 1 ether, 0);
         eq(token.balanceOf(owner(0)), STAKE);
+        bytes memory consent = operatorSignature(owner(1), vm.addr(KEY), KEY);
+        vm.prank(owner(1));
+        registry.rotate(node(1), vm.addr(KEY), consent);
+        vm.prank(owner(1));
+        registry.revoke(node(1));
         vm.prank(DAO);
         registry.unpause();
         give(owner(1), 1 ether);

@@ -104,6 +104,10 @@ const OTHERS = {
   claimAgain: "later `claim`",
   unbond: "`unbond`",
   withdraw: "`withdraw`",
+  rotate: "`rotate`",
+  revoke: "`revoke`",
+  recover: "`recoverUnclaimed`",
+  fund: "first `fund`",
 };
 
 test("test_gas__other_steps__as_documented", async (t) => {
@@ -150,6 +154,15 @@ test("test_gas__other_steps__as_documented", async (t) => {
   await measure("voidRound", world.voidRound(5));
   await world.pass(4 * 24 * 3600);
   await measure("withdraw", registry.connect(world.anyone).withdraw(operator));
+  const successor = await world.account("successor");
+  const consent = await world.operatorSignature(nodes[0].owner, successor);
+  await measure("rotate", registry.connect(nodes[0].owner).rotate(nodes[0].address, successor, consent));
+  await measure("revoke", registry.connect(nodes[0].owner).revoke(nodes[0].address));
+  await world.send(coordinator.connect(world.dao).createTask(world.rules, 0n));
+  await measure("fund", distributor.connect(world.dao).fund(2n, ether("1")));
+  await world.send(coordinator.connect(world.dao).closeTask(task, world.dao));
+  await world.pass(365 * 24 * 3600);
+  await measure("recover", distributor.connect(world.dao).recoverUnclaimed(task, world.dao));
 
   for (const [name, label] of Object.entries(OTHERS)) {
     t.diagnostic(`${name}: ${used[name]}`);

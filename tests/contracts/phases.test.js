@@ -67,6 +67,8 @@ const ALWAYS = {
   expire: "StillQualified",
   register: OK,
   addStake: OK,
+  rotate: OK,
+  revoke: OK,
   unbond: OK,
   withdraw: OK,
   slash: OK,
@@ -74,6 +76,7 @@ const ALWAYS = {
   fundFrom: "NotCoordinator",
   activate: "NotCoordinator",
   refund: "NotCoordinator",
+  recoverUnclaimed: "TaskNotClosed",
 };
 const ENTRIES = ["openRound", "createTask", "join", "register", "addStake"];
 // Of OpenZeppelin, or the owner's alone.
@@ -107,6 +110,8 @@ before(async () => {
   await world.token.connect(world.dao).transfer(world.nodes[0].owner, ether("1"));
   const { owner, operator } = world.newcomer;
   world.newcomer.signature = await world.operatorSignature(owner, operator);
+  world.successor = await world.account("successor");
+  world.consent = await world.operatorSignature(world.nodes[0].owner, world.successor);
   await world.registry.connect(world.dao).setSlasher(world.dao, true);
   world.tree = new RewardTree(world, world.task, { [world.nodes[0].owner.address]: ether("10") });
   world.rewards = { rewardRoot: world.tree.root, rewardTotal: world.tree.total };
@@ -172,6 +177,8 @@ function attempts() {
     register: () =>
       registry.connect(newcomer.owner).register(newcomer.operator, ether("100"), newcomer.signature),
     addStake: () => registry.connect(nodes[0].owner).addStake(nodes[0].address, ether("1")),
+    rotate: () => registry.connect(nodes[0].owner).rotate(nodes[0].address, world.successor, world.consent),
+    revoke: () => registry.connect(nodes[0].owner).revoke(nodes[0].address),
     unbond: () => registry.connect(nodes[0].owner).unbond(nodes[0].address, ether("200")),
     withdraw: () => registry.connect(anyone).withdraw(leaving.address),
     slash: () => registry.connect(dao).slash(nodes[0].address, 1n, anyone, 0n),
@@ -179,6 +186,7 @@ function attempts() {
     fundFrom: () => distributor.connect(dao).fundFrom(dao, task, 1n),
     activate: () => distributor.connect(dao).activate(task, digest("root"), 1n),
     refund: () => distributor.connect(dao).refund(task, dao),
+    recoverUnclaimed: () => distributor.connect(dao).recoverUnclaimed(task, dao),
   };
 }
 

@@ -21,6 +21,7 @@ PLACES = Deployment(1, BlockNumber(1), *(Address(bytes([n]) * 20) for n in range
 ACTIONS: list[do.Known] = [
     do.CreateTask(RULES, Wei(5 * TOKEN)),
     do.CloseTask(TaskId(1), PLACES.timelock),
+    do.RecoverUnclaimed(TaskId(1), PLACES.timelock),
     do.ChangeRules(TaskId(2), RULES),
     do.Admit(TaskId(2), ANN, admitted=True),
     do.Admit(TaskId(2), ANN, admitted=False),

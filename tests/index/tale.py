@@ -26,6 +26,7 @@ class State:
     balances: dict[Address, int] = field(default_factory=dict)
     delegates: dict[tuple[Address, Address], Address] = field(default_factory=dict)
     stakes: dict[Address, list[int]] = field(default_factory=dict)  # active, unbonding
+    replaced: set[Address] = field(default_factory=set)  # operators
     members: set[tuple[int, Address]] = field(default_factory=set)
     rounds: dict[int, list[str]] = field(default_factory=dict)  # the phases of each task's rounds
     forced: set[tuple[int, int, Address]] = field(default_factory=set)
@@ -125,7 +126,7 @@ def _of_task(tale: Tale, state: State) -> Events:
     if task is None:
         return
     person, amount = tale.dice.choice(PEOPLE), tale.dice.randrange(100 * TOKEN)
-    match tale.dice.randrange(7):
+    match tale.dice.randrange(8):
         case 0:
             yield events.TaskClosed, (task, Wei(0))
         case 6:
@@ -142,6 +143,10 @@ def _of_task(tale: Tale, state: State) -> Events:
             amount = tale.dice.randrange(state.funded[task] + 1)
             state.funded[task] -= amount
             yield events.Refunded, (task, person, Wei(amount))
+        case 7:
+            amount = tale.dice.randrange(state.funded[task] + 1)
+            state.funded[task] -= amount
+            yield events.Recovered, (task, person, Wei(amount))
         case _:
             yield events.Claimed, (task, person, Wei(amount), Wei(2 * amount))
 
@@ -155,7 +160,7 @@ def _member(tale: Tale, state: State) -> Events:
         yield events.Left, (task, operator)
     else:
         state.members.add((task, operator))
-        yield events.Joined, (task, operator, PEOPLE[OPERATORS.index(operator)])
+        yield events.Joined, (task, operator, _owner_of(operator))
 
 
 def _round(tale: Tale, state: State) -> Events:
@@ -209,18 +214,31 @@ def _of_round(tale: Tale, state: State) -> Events:
     if kind is events.Resolved and phase == "void":
         yield events.Voided, (task, RoundId(number))
     if kind is events.Finalized:
-        yield events.Activated, (task, digest, Wei(number))
+        yield events.Activated, (task, Wei(number))
+
+
+def _owner_of(operator: Address) -> Address:
+    return PEOPLE[OPERATORS.index(operator)] if operator in OPERATORS else PEOPLE[0]
 
 
 def _stake(tale: Tale, state: State) -> Events:
     operator = tale.dice.choice(OPERATORS)
-    owner = PEOPLE[OPERATORS.index(operator)]
+    owner = _owner_of(operator)
+    if operator in state.replaced:
+        return
     if operator not in state.stakes:
         state.stakes[operator] = [TOKEN, 0]
         yield events.Registered, (operator, owner, Wei(TOKEN))
         return
     active, unbonding = stake = state.stakes[operator]
-    match tale.dice.randrange(4):
+    match tale.dice.randrange(6):
+        case 4:
+            yield events.Revoked, (operator,)
+        case 5:
+            successor = address(f"successor {len(state.replaced)} of {operator.hex()}")
+            state.stakes[successor] = state.stakes.pop(operator)
+            state.replaced.add(operator)
+            yield events.Rotated, (operator, successor)
         case 0:
             stake[0] += TOKEN
             yield events.StakeAdded, (operator, Wei(TOKEN))

@@ -13,6 +13,7 @@ from dao.chain.handover import hand_over
 from dao.chain.signer import Signer
 from dao.core.formats.manifest import dump_manifest
 from dao.core.formats.reward_tree import RewardTree
+from dao.core.formats.signed_messages import compute_operator_digest
 from dao.core.settle import compute_result as result_of
 from dao.core.settle import compute_result_hash
 from dao.core.types import Phase, RoundId, Timestamp, Wei
@@ -122,6 +123,37 @@ async def test_decision__from_proposal_to_execution__as_the_governor_tells(
             network.deployment.timelock, at
         )
         assert [item.receiver for item in reads.list_payments(limit=1).items] == [receiver]
+
+
+async def test_operator__replaced_and_revoked__as_the_registry_tells(
+    network: Network, database: Engine
+) -> None:
+    member, successor = await network.new_member(Wei(3 * TOKEN)), Signer.ephemeral()
+    old, owner = member.operator.address, member.owner.address
+    async with indexing(network, database) as indexed:
+        chain, reads, registry = indexed.chain, indexed.reads, Registry(indexed.chain)
+        digest = compute_operator_digest(chain.chain_id, registry.address, owner, successor.address)
+        async with network.sender(chain, member.owner) as sender:
+            await sender.send(registry.unbond(old, Wei(TOKEN)))
+            await sender.send(registry.rotate(old, successor.address, successor.sign(digest)))
+            await indexed.caught_up()
+            replaced, node = reads.find_supernode(old), reads.find_supernode(successor.address)
+            assert replaced is not None
+            assert node is not None
+            assert (replaced.active, replaced.unbonding, replaced.revoked) == (0, 0, True)
+            assert (replaced.successor, node.successor, node.revoked) == (successor.address, None, False)
+            # by its old name
+            await sender.send(registry.unbond(old, Wei(TOKEN)))
+            await sender.send(registry.revoke(old))
+        await indexed.caught_up()
+        node, told = reads.find_supernode(successor.address), await registry.supernode(old, chain.head())
+        assert node is not None
+        assert (node.owner, node.active, node.unbonding, node.release_time, node.revoked) == (
+            *(told.owner, told.active, told.unbonding, told.release_time),
+            told.revoked,
+        )
+        assert told.operator == successor.address
+        assert [stake.operator for stake in reads.get_account(owner).supernodes] == [successor.address]
 
 
 async def test_training__rounds_with_manifests__as_the_coordinator_tells(

@@ -38,10 +38,10 @@ COMMITTED_ROWS = 500
 
 
 def rewards(rows: int, chain_id: int, distributor: Address) -> dict[str, object]:
-    """Cumulative rewards of `rows` owners: from 1 wei to more than 2^64, one of 2^128 - 1 among them."""
+    """Cumulative rewards of `rows` owners: from 1 wei to more than 2^64, one of 2^112 - 1 among them, the most that an escrow holds."""
     dice, task = Dice("rewards"), TaskId(7)
     amounts = {dice.address(): Wei(1 + dice.below(10 ** dice.between(1, 24))) for _ in range(rows)}
-    amounts[next(iter(amounts))] = Wei(2**128 - 1)
+    amounts[next(iter(amounts))] = Wei(2**112 - 1)
     tree = RewardTree.of(chain_id, distributor, task, amounts)
     return {
         "chain_id": chain_id,

@@ -39,7 +39,7 @@ async def test_forms__of_every_kind__make_what_the_api_takes(stage: Stage, brows
     async with stage.open() as running, reading(browser, running) as reader:
         kinds, refused = await reader.page.evaluate(_REFUSED)
         assert refused == []
-        assert kinds == 18
+        assert kinds == 19
 
 
 async def test_forms__another_description__have_its_rules_types_and_limits(

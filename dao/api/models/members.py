@@ -57,6 +57,8 @@ class SupernodeAnswer(Answer):
     )
     release_at: int | None = Field(validation_alias="release_time")
     slashed_wei: WeiText = Field(validation_alias="slashed")
+    revoked: bool = Field(description="Whether it signs no more: its owner revoked or replaced it.")
+    successor: AddressText | None = Field(description="The operator that replaced it, and has its stake now.")
     tasks: list[TaskNode]
 
 

@@ -1,4 +1,4 @@
-"""Prepares claims: an owner's rewards in the index, checked against the reward root that is active on chain."""
+"""Prepares claims: an owner's rewards in the index, checked against the reward roots that pay on chain."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -76,8 +76,8 @@ async def _get_claimable(deps: Dependencies, task: TaskId, owner: Address) -> Cl
         raise Problem(
             409, "nothing-to-claim", "nothing of this task's final rounds is left to be paid to this owner"
         )
-    if tree.root != await distributor.root_of(task, at):
-        raise Problem(503, "index-behind", "a newer round was just made final; try again", retry_after=2)
+    if not await distributor.is_recent(task, tree.root, at):  # which pays, also where newer ones became final
+        raise Problem(503, "index-behind", "many rounds became final meanwhile; try again", retry_after=2)
     return Claimable(total, unpaid, tree.proof(owner))
 
 

@@ -38,7 +38,9 @@ class HoldingReads(Reader):
             where = _ACCOUNTS.c.address == address, is_newest(_ACCOUNTS, address)
             row = connection.execute(select(_ACCOUNTS).where(*where)).first()
             columns = stakes.c.operator, stakes.c.active, stakes.c.unbonding
-            owned = select(*columns).where(stakes.c.owner == address, is_newest(stakes))
+            owned = select(*columns).where(
+                stakes.c.owner == address, stakes.c.successor.is_(None), is_newest(stakes)
+            )
             rows = connection.execute(owned.order_by(stakes.c.operator)).all()
             supernodes = tuple(records.StakeRecord(*stake) for stake in rows)
         if row is None:

@@ -195,7 +195,10 @@ class TaskNodeRecord:
 
 @dataclass(frozen=True, slots=True)
 class SupernodeRecord:
-    """An operator, its stake and its tasks; `unbonding` stake can be withdrawn from `release_time` on."""
+    """An operator, its stake and its tasks; `unbonding` stake can be withdrawn from `release_time` on.
+
+    The stake of one that is `revoked` counts for nobody; one that was replaced has a `successor`, and no stake.
+    """
 
     operator: Address
     owner: Address
@@ -204,6 +207,8 @@ class SupernodeRecord:
     unbonding: Wei
     release_time: Timestamp | None
     slashed: Wei
+    revoked: bool
+    successor: Address | None
     tasks: tuple[TaskNodeRecord, ...]
 
 

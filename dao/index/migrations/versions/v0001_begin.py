@@ -234,6 +234,8 @@ def upgrade() -> None:
         sa.Column("release_time", WHOLE, nullable=False),
         sa.Column("slashed", UINT, nullable=False),
         sa.Column("registered_at", WHOLE, nullable=False),
+        sa.Column("revoked", sa.Boolean(), nullable=False),
+        sa.Column("successor", ADDRESS),
         sa.PrimaryKeyConstraint("operator", "block", name="pk_supernodes"),
         sqlite_with_rowid=False,
     )

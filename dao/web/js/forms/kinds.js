@@ -80,6 +80,10 @@ export const KINDS = {
     label: "Close a task for good",
     fields: { task: TASK, refund_to: { label: "What is left goes to", type: "address" } },
   },
+  recover_unclaimed: {
+    label: "Take back what nobody claimed of a closed task",
+    fields: { task: TASK, to: { label: "To", type: "address" } },
+  },
   admit: {
     label: "Admit a member, or remove one",
     fields: {

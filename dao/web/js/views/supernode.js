@@ -36,6 +36,7 @@ export function View({ data }) {
     <p class="kicker"><a href="#/">Overview</a></p>
     <h1>${getTitle(data)}</h1>
     <p class="byline">${"Operator "}<code>${operator}</code>${" of owner "}<code>${owner}</code></p>
+    ${supernode.revoked && html`<p class="byline"><${Revoked} supernode=${supernode} /></p>`}
     <${StakeFigures} supernode=${supernode} />
     ${tasks.map(
       (task, index) => html`
@@ -44,6 +45,11 @@ export function View({ data }) {
     )}
     ${!tasks.length && html`<p class="empty">It takes part in no task.</p>`}
   `;
+}
+
+function Revoked({ supernode: { successor } }) {
+  if (!successor) return "Its owner revoked it: its stake counts for nobody.";
+  return html`${"Its owner replaced it by "}<a href="#/supernodes/${successor}">${shorten(successor)}</a>.`;
 }
 
 function StakeFigures({ supernode }) {

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import { ITasks } from "../../contracts/interfaces/ITasks.sol";
+import { Handler } from "./Handler.sol";
+
+/// @dev What must always be possible after any calls of the handler: that everything ends, and all money leaves.
+abstract contract WayOut is Handler {
+    /// @dev Time alone, and anyone: every round ends, every claim is paid, every stake and budget leaves. Paused, too.
+    function unwind() internal {
+        if (!coordinator.paused()) pause(0);
+        if (!registry.paused()) pause(1);
+        for (uint256 t = 0; t < 2; ++t) {
+            task = tasks[t];
+            endAll();
+            ITasks.Task memory state = coordinator.taskOf(task);
+            eq(state.inFlight, 0);
+            for (uint256 i = 0; i < COUNT; ++i) {
+                uint256 owed = book().posted[book().active].amounts[i];
+                uint256 left = distributor.totalOf(task) - book().claimed;
+                uint256 due = owed - distributor.claimedOf(task, owner(i));
+                if (due != 0 && due <= left) claimOne(book().active, i);
+            }
+            if (!state.closed) {
+                vm.prank(DAO);
+                coordinator.closeTask(task, DAO);
+            }
+            eq(distributor.availableOf(task), 0);
+            skip(365 days);
+            if (distributor.totalOf(task) == book().claimed) continue;
+            vm.prank(DAO);
+            distributor.recoverUnclaimed(task, DAO);
+        }
+        eq(token.balanceOf(address(distributor)), 0);
+        eq(token.balanceOf(address(coordinator)), 0);
+        for (uint256 i = 0; i < COUNT; ++i) leaveStake(i);
+    }
+
+    function leaveStake(uint256 i) private {
+        uint256 active = registry.stakeOf(node(i));
+        uint256 unbonding = registry.supernode(node(i)).unbonding;
+        uint256 before = token.balanceOf(owner(i));
+        if (active != 0) {
+            vm.prank(owner(i));
+            registry.unbond(node(i), active);
+        }
+        if (active + unbonding == 0) return;
+        vm.warp(block.timestamp + UNBONDING);
+        registry.withdraw(node(i));
+        eq(token.balanceOf(owner(i)), before + active + unbonding);
+    }
+}
