@@ -96,7 +96,7 @@ class Simulation:
             distributor=ZERO_ADDRESS,
             task=TASK,
             round=number,
-            rules=_rules(self._budget, compute_depth(self.base.model.layout.chunks)),
+            rules=build_rules(self._budget, compute_depth(self.base.model.layout.chunks)),
             state=state,
             base_model=self.base.cid,
             values=self.base.model.layout.values,
@@ -118,8 +118,8 @@ class Simulation:
         return decode_update(content, self.base.model.layout, CODEC, tensor_files.each)
 
 
-def _rules(budget: Wei, depth: int) -> Rules:
-    """A task's rules: all stake counts as it is; nothing here asks for the periods, bonds and contents."""
+def build_rules(budget: Wei, depth: int) -> Rules:
+    """Return a task's rules: all stake counts as it is; nothing here asks for the periods, bonds and contents."""
     return Rules(
         superlink=ZERO_ADDRESS,
         commit_period=0,
