@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.attacks.data import ROUNDS, Floats, Part
 from bench.attacks.network import STAKE, Sent, Slope
-from bench.attacks.play import Seen, join, scale
+from bench.attacks.plays import Seen, join, scale
 
 Act = Callable[[Seen, int], Sequence[Sent]]  # of one member
 JOINS = ROUNDS // 2 + 1  # the round in which the late joiner comes
@@ -256,5 +256,11 @@ def three_replay_step(seen: Seen, me: int) -> Sequence[Sent]:
 
 @tried("three-pool", members=3)
 def three_pool(seen: Seen, me: int) -> Sequence[Sent]:
-    """Three that train on the rows of all three."""
+    """Three that send the mean of their updates."""
+    return one(me, np.mean(seen.trained[:3], axis=0))
+
+
+@tried("three-share-rows", members=3)
+def three_share_rows(seen: Seen, me: int) -> Sequence[Sent]:
+    """Three that show each other their rows: no trick, for the model has better updates of it."""
     return one(me, seen.train([join([seen.data_of(node) for node in range(3)])])[0])

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.attacks.data import Floats, Part
 from bench.attacks.network import Sent
-from bench.attacks.play import Members, Seen, scale
+from bench.attacks.plays import Members, Seen, scale
 
 BAD = (0, 1, 2)
 Harm = Callable[

@@ -12,7 +12,7 @@ from bench.attacks.data import Dealt, Floats, Part, Rows
 from dao.core.formats.layout import Layout
 
 HIDDEN, EPOCHS, BATCH = 16, 2, 16
-RATE = {"mnist": 0.2, "cancer": 0.1}
+RATE = 0.1
 BLOCK = 64  # coalitions whose losses are taken at a time
 
 
@@ -21,7 +21,6 @@ class Learner:
     """Trains and evaluates on the rows of one data set; models are flat, (values,), many are (models, values)."""
 
     dealt: Dealt
-    rate: float
 
     @cached_property
     def layout(self) -> Layout:
@@ -52,7 +51,7 @@ class Learner:
         for at in places:
             rows, labels, counts = _pick(parts, at)
             _, slopes = self._differentiate(models, self.dealt.x[rows], labels, counts)
-            models -= self.rate * slopes
+            models -= RATE * slopes
         return np.asarray(models - base)
 
     def gradient(self, model: Floats, part: Part) -> Floats:

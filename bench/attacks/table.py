@@ -16,9 +16,9 @@ import numpy as np
 from bench.attacks.data import NODES, deal
 from bench.attacks.earning import EARNERS, Earner
 from bench.attacks.harming import BAD, HARMERS, act_with
-from bench.attacks.learner import RATE, Learner
+from bench.attacks.learner import Learner
 from bench.attacks.network import PlainNetwork, ProtocolNetwork, Sent
-from bench.attacks.play import Outcome, Seen, Setting, name_of, play
+from bench.attacks.plays import Outcome, Seen, Setting, name_of, play
 from bench.attacks.shapley import compute_shapley
 from dao.core.formats.layout import FLOAT
 
@@ -38,7 +38,7 @@ class Cell:
 
     def build_setting(self) -> Setting:
         """Deal the data and build the first model."""
-        learner = Learner(deal(self.data, self.split, self.seed), RATE[self.data])
+        learner = Learner(deal(self.data, self.split, self.seed))
         start = learner.start(self.seed).astype(FLOAT).astype(np.float64)
         return Setting(learner, self.seed, lambda: ProtocolNetwork(learner.layout, start))
 
