@@ -49,6 +49,12 @@ def main() -> None:
     attacks.add_argument(
         "--members", type=int, default=2, help="nodes that try each alone, in turn; 2 by default"
     )
+    attacks.add_argument("--first", type=int, default=0, help="the first seed, to make a table in pieces")
+    attacks.add_argument(
+        "--own",
+        action="store_true",
+        help="nodes train on their own rows alone, not on the shards of earlier rounds",
+    )
     attacks.add_argument("--jobs", type=int, default=2, help="processes, 2 by default")
     attacks.add_argument("--json", type=Path, help="write the rows to this file")
     given = parser.parse_args()
@@ -92,9 +98,12 @@ def _attacks(given: argparse.Namespace) -> None:
     from bench.attacks import report, table
 
     names = given.attacks.split(",") if given.attacks else table.ALL
-    cells = table.make_cells(
-        given.data.split(","), given.splits.split(","), given.seeds, names, given.members
+    data, splits, seeds = (
+        given.data.split(","),
+        given.splits.split(","),
+        range(given.first, given.first + given.seeds),
     )
+    cells = table.make_cells(data, splits, seeds, names, given.members, shared=not given.own)
     rows = table.make_table(cells, given.jobs)
     sys.stdout.write(report.format_table(rows))
     _write(given, rows)

@@ -20,7 +20,7 @@ class Setting:
     learner: Learner
     seed: int
     build: Callable[[], Network]
-    shared: bool = False
+    shared: bool
 
     @property
     def dealt(self) -> Dealt:

@@ -35,12 +35,13 @@ class Cell:
     seed: int
     attacks: Sequence[str]
     members: int
+    shared: bool = True  # whether every node trains on the shards of earlier rounds as well
 
     def build_setting(self) -> Setting:
         """Deal the data and build the first model."""
         learner = Learner(deal(self.data, self.split, self.seed))
         start = learner.start(self.seed).astype(FLOAT).astype(np.float64)
-        return Setting(learner, self.seed, lambda: ProtocolNetwork(learner.layout, start))
+        return Setting(learner, self.seed, lambda: ProtocolNetwork(learner.layout, start), self.shared)
 
 
 def make_table(cells: Sequence[Cell], jobs: int) -> list[Row]:
@@ -54,10 +55,16 @@ def make_table(cells: Sequence[Cell], jobs: int) -> list[Row]:
 
 
 def make_cells(
-    data: Sequence[str], splits: Sequence[str], seeds: int, attacks: Sequence[str], members: int
+    data: Sequence[str],
+    splits: Sequence[str],
+    seeds: Sequence[int],
+    attacks: Sequence[str],
+    members: int,
+    *,
+    shared: bool,
 ) -> list[Cell]:
     """Return a cell for each data set, split and seed."""
-    return [Cell(*key, attacks, members) for key in product(data, splits, range(seeds))]
+    return [Cell(*key, attacks, members, shared) for key in product(data, splits, seeds)]
 
 
 def play_cell(cell: Cell) -> list[Row]:
