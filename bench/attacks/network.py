@@ -14,7 +14,7 @@ from dao.chain.signer import Signer
 from dao.core.commits import CommitRecord, Failure
 from dao.core.constants import GAUSS_LEGENDRE
 from dao.core.formats.gradient import Gradient, quantise_gradient
-from dao.core.formats.layout import FLOAT, Layout, Model, compute_depth
+from dao.core.formats.layout import FLOAT, Layout, Model, StepModel, compute_depth
 from dao.core.formats.manifest import Shard
 from dao.core.formats.update import Update, decode_update
 from dao.core.transition import (
@@ -78,6 +78,7 @@ class ProtocolNetwork:
     layout: Layout
     base: Floats  # float32 values
     _state: PreState = field(default_factory=PreState)
+    _last_step: Gradient | None = None
     _signers: dict[str, Signer] = field(default_factory=dict)
 
     def settle(self, sent: Sequence[Sent], slope: Slope) -> Settled:
@@ -94,12 +95,13 @@ class ProtocolNetwork:
         step = new.flat.astype(np.float64) - self.base
         reference = np.mean([slope(self.base + at * step) for at in GAUSS_LEGENDRE], axis=0)
         gradient = self._quantise(reference)
-        scores = compute_round_scores(entries, weighing, gradient)
+        scores = compute_round_scores(entries, weighing, gradient, self._last_step)
         outcome = RoundOutcome(
             weighing, scores, root, compute_gradient_root(inputs, gradient), NOTHING, NOTHING, NOTHING, 0, 0
         )
         manifest = settle_round(inputs, outcome)
         self._state, self.base = get_post_state(manifest), new.flat.astype(np.float64)
+        self._last_step = Gradient(quantise_gradient(StepModel(base, new)))
         rows = {row.node: row for row in manifest.nodes}
         names = {one.name: rows[self._signers[one.name].address] for one in sent}
         owed = self._state.debts

@@ -81,7 +81,8 @@ class Simulation:
         """Start from a model file."""
         cid = await self._publisher.put_copy(model)
         stored = self._publisher.path_of(cid)
-        self.base = RoundBase(None, cid, stored, await asyncio.to_thread(tensor_files.open_model, stored))
+        opened = await asyncio.to_thread(tensor_files.open_model, stored)
+        self.base = RoundBase(None, cid, stored, opened, None)
 
     async def settle(self, number: RoundId, commits: Sequence[Committed]) -> Manifest:
         """Weigh, aggregate, score and pay a round; `base` is then what it led to."""
