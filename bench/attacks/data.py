@@ -16,7 +16,7 @@ Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Part:
+class RowSet:
     """Some rows of a data set with the labels that their holder trains on."""
 
     rows: Rows
@@ -30,13 +30,13 @@ class Dealt:
     x: Floats  # (rows, features), zero mean and unit variance at most
     y: Rows  # (rows,)
     classes: int
-    nodes: tuple[Part, ...]
-    shards: tuple[Part, ...]  # one for each round
-    test: Part
+    nodes: tuple[RowSet, ...]
+    shards: tuple[RowSet, ...]  # one for each round
+    test: RowSet
 
-    def part(self, rows: Rows) -> Part:
+    def part(self, rows: Rows) -> RowSet:
         """Return rows with their true labels."""
-        return Part(rows, self.y[rows])
+        return RowSet(rows, self.y[rows])
 
 
 @cache
@@ -73,9 +73,9 @@ def deal(name: str, split: str, seed: int) -> Dealt:
         x,
         y,
         int(y.max()) + 1,
-        tuple(Part(rows, y[rows]) for rows in held),
-        tuple(Part(rows, y[rows]) for rows in np.split(order[test:first], ROUNDS)),
-        Part(order[:test], y[order[:test]]),
+        tuple(RowSet(rows, y[rows]) for rows in held),
+        tuple(RowSet(rows, y[rows]) for rows in np.split(order[test:first], ROUNDS)),
+        RowSet(order[:test], y[order[:test]]),
     )
 
 

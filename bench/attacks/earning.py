@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.attacks.data import ROUNDS, Floats, Part
+from bench.attacks.data import ROUNDS, Floats, RowSet
 from bench.attacks.network import STAKE, Sent, Slope
-from bench.attacks.plays import Seen, join, scale
+from bench.attacks.plays import MembersView, join, scale
 
-Act = Callable[[Seen, int], Sequence[Sent]]  # of one member
+Act = Callable[[MembersView, int], Sequence[Sent]]  # of one member
 JOINS = ROUNDS // 2 + 1  # the round in which the late joiner comes
 
 
@@ -50,7 +50,7 @@ def several(me: int, deltas: Sequence[Floats]) -> Sequence[Sent]:
     return [Sent(f"a{me}.{i}", delta, STAKE // len(deltas)) for i, delta in enumerate(deltas)]
 
 
-def honest(seen: Seen, me: int) -> Sequence[Sent]:
+def honest(seen: MembersView, me: int) -> Sequence[Sent]:
     """Work."""
     return one(me, seen.trained[me])
 
@@ -60,40 +60,40 @@ def add(own: Floats, other: Floats) -> Floats:
     return scale(own + scale(other, own), own)
 
 
-def cut(seen: Seen, me: int, parts: int) -> list[Floats]:
+def cut(seen: MembersView, me: int, parts: int) -> list[Floats]:
     """Train on each of some parts of one's own rows."""
     data = seen.data_of(me)
     rows, labels = (np.array_split(column, parts) for column in (data.rows, data.labels))
-    return list(seen.train([Part(*pair) for pair in zip(rows, labels, strict=True)]))
+    return list(seen.train([RowSet(*pair) for pair in zip(rows, labels, strict=True)]))
 
 
 @tried("split2")
-def split2(seen: Seen, me: int) -> Sequence[Sent]:
+def split2(seen: MembersView, me: int) -> Sequence[Sent]:
     """Two identities, each with half of the rows."""
     return several(me, cut(seen, me, 2))
 
 
 @tried("split4")
-def split4(seen: Seen, me: int) -> Sequence[Sent]:
+def split4(seen: MembersView, me: int) -> Sequence[Sent]:
     """Four identities, each with a quarter of the rows."""
     return several(me, cut(seen, me, 4))
 
 
 @tried("copy4")
-def copy4(seen: Seen, me: int) -> Sequence[Sent]:
+def copy4(seen: MembersView, me: int) -> Sequence[Sent]:
     """Four identities with one update."""
     return several(me, [seen.trained[me]] * 4)
 
 
 @tried("noisy-copy")
-def noisy_copy(seen: Seen, me: int) -> Sequence[Sent]:
+def noisy_copy(seen: MembersView, me: int) -> Sequence[Sent]:
     """Four identities with one update, each with noise as large as the update: chance favours some."""
     own = seen.trained[me]
     return several(me, [own + seen.noise(own, 10 * me + i) for i in range(4)])
 
 
 @tried("opposite-pair")
-def opposite_pair(seen: Seen, me: int) -> Sequence[Sent]:
+def opposite_pair(seen: MembersView, me: int) -> Sequence[Sent]:
     """Two identities whose noise cancels."""
     own = seen.trained[me]
     noise = seen.noise(own, me)
@@ -101,50 +101,50 @@ def opposite_pair(seen: Seen, me: int) -> Sequence[Sent]:
 
 
 @tried("scale5")
-def scale5(seen: Seen, me: int) -> Sequence[Sent]:
+def scale5(seen: MembersView, me: int) -> Sequence[Sent]:
     """Five times the update."""
     return one(me, 5 * seen.trained[me])
 
 
 @tried("median-inflation")
-def median_inflation(seen: Seen, me: int) -> Sequence[Sent]:
+def median_inflation(seen: MembersView, me: int) -> Sequence[Sent]:
     """Four identities as long as the longest update of the last round, to lift the median and be clipped to more."""
     longest = max((sent.delta for sent in seen.last), key=np.linalg.norm, default=seen.trained[me])
     return several(me, [scale(seen.trained[me], longest)] * 4)
 
 
 @tried("zero")
-def zero(seen: Seen, me: int) -> Sequence[Sent]:
+def zero(seen: MembersView, me: int) -> Sequence[Sent]:
     """Nothing."""
     return one(me, 0 * seen.trained[me])
 
 
 @tried("noise")
-def noise(seen: Seen, me: int) -> Sequence[Sent]:
+def noise(seen: MembersView, me: int) -> Sequence[Sent]:
     """A random direction."""
     return one(me, seen.noise(seen.trained[me], me))
 
 
 @tried("replay-step")
-def replay_step(seen: Seen, me: int) -> Sequence[Sent]:
+def replay_step(seen: MembersView, me: int) -> Sequence[Sent]:
     """The last step of the model."""
     return one(me, scale(seen.past[-1].step, seen.trained[me])) if seen.past else honest(seen, me)
 
 
 @tried("own-plus-step")
-def own_plus_step(seen: Seen, me: int) -> Sequence[Sent]:
+def own_plus_step(seen: MembersView, me: int) -> Sequence[Sent]:
     """Half work, half the last step."""
     return one(me, add(seen.trained[me], seen.past[-1].step)) if seen.past else honest(seen, me)
 
 
 @tried("replay-gradient")
-def replay_gradient(seen: Seen, me: int) -> Sequence[Sent]:
+def replay_gradient(seen: MembersView, me: int) -> Sequence[Sent]:
     """The last reference gradient."""
     return one(me, scale(seen.past[-1].reference, seen.trained[me])) if seen.past else honest(seen, me)
 
 
 @tried("sum-of-gradients")
-def sum_of_gradients(seen: Seen, me: int) -> Sequence[Sent]:
+def sum_of_gradients(seen: MembersView, me: int) -> Sequence[Sent]:
     """The sum of all gradients that were published."""
     if not seen.past:
         return honest(seen, me)
@@ -153,25 +153,27 @@ def sum_of_gradients(seen: Seen, me: int) -> Sequence[Sent]:
 
 
 @tried("own-plus-gradient")
-def own_plus_gradient(seen: Seen, me: int) -> Sequence[Sent]:
+def own_plus_gradient(seen: MembersView, me: int) -> Sequence[Sent]:
     """Half work, half the last reference gradient."""
     return one(me, add(seen.trained[me], seen.past[-1].reference)) if seen.past else honest(seen, me)
 
 
 @tried("retired-shards")
-def retired_shards(seen: Seen, me: int) -> Sequence[Sent]:
+def retired_shards(seen: MembersView, me: int) -> Sequence[Sent]:
     """Training on the shards of earlier rounds alone."""
     return one(me, seen.train([seen.retired])[0]) if seen.past else honest(seen, me)
 
 
 @tried("own-plus-retired")
-def own_plus_retired(seen: Seen, me: int) -> Sequence[Sent]:
-    """Training on one's own rows and the shards of earlier rounds."""
+def own_plus_retired(seen: MembersView, me: int) -> Sequence[Sent]:
+    """Training on one's own rows and the shards of earlier rounds, which is honest work where every node does so."""
+    if seen.setting.shared:
+        return honest(seen, me)
     return one(me, seen.train([join([seen.setting.dealt.nodes[me], seen.retired])])[0])
 
 
 @tried("mimic-best")
-def mimic_best(seen: Seen, me: int) -> Sequence[Sent]:
+def mimic_best(seen: MembersView, me: int) -> Sequence[Sent]:
     """The update of others that the last round scored highest."""
     others = [sent for sent in seen.last if not sent.name.startswith("a")]
     if not others:
@@ -181,50 +183,50 @@ def mimic_best(seen: Seen, me: int) -> Sequence[Sent]:
 
 
 @tried("mimic-mean")
-def mimic_mean(seen: Seen, me: int) -> Sequence[Sent]:
+def mimic_mean(seen: MembersView, me: int) -> Sequence[Sent]:
     """The mean of the others' last updates."""
     others = [sent.delta for sent in seen.last if not sent.name.startswith("a")]
     return one(me, scale(np.mean(others, axis=0), seen.trained[me])) if others else honest(seen, me)
 
 
 @tried("turncoat")
-def turncoat(seen: Seen, me: int) -> Sequence[Sent]:
+def turncoat(seen: MembersView, me: int) -> Sequence[Sent]:
     """Work in the first half of the rounds, the last step in the others."""
     return honest(seen, me) if seen.number < JOINS else replay_step(seen, me)
 
 
 @tried("alternating")
-def alternating(seen: Seen, me: int) -> Sequence[Sent]:
+def alternating(seen: MembersView, me: int) -> Sequence[Sent]:
     """Work in every other round, the last step between."""
     return honest(seen, me) if seen.number % 2 else replay_step(seen, me)
 
 
 @tried("gate-surfer")
-def gate_surfer(seen: Seen, me: int) -> Sequence[Sent]:
+def gate_surfer(seen: MembersView, me: int) -> Sequence[Sent]:
     """A third of the update, the rest noise: just enough to pass the gate."""
     own = seen.trained[me]
     return one(me, scale(own / 3 + seen.noise(own, me), own))
 
 
 @tried("late-joiner", first=JOINS)
-def late_joiner(seen: Seen, me: int) -> Sequence[Sent]:
+def late_joiner(seen: MembersView, me: int) -> Sequence[Sent]:
     """Honest work from the middle on, compared with who has been there from the start."""
     return honest(seen, me) if seen.number >= JOINS else []
 
 
 @tried("shed-debt")
-def shed_debt(seen: Seen, me: int) -> Sequence[Sent]:
+def shed_debt(seen: MembersView, me: int) -> Sequence[Sent]:
     """Honest work under a new name whenever the old one has a debt."""
     return [_shed(seen, f"a{me}.", seen.trained[me], STAKE)]
 
 
 @tried("shed-four-owners")
-def shed_four_owners(seen: Seen, me: int) -> Sequence[Sent]:
+def shed_four_owners(seen: MembersView, me: int) -> Sequence[Sent]:
     """Four identities with a quarter of the rows each, that leave their debts behind."""
     return [_shed(seen, f"a{me}.{i}.", delta, STAKE // 4) for i, delta in enumerate(cut(seen, me, 4))]
 
 
-def _shed(seen: Seen, name: str, delta: Floats, stake: int) -> Sent:
+def _shed(seen: MembersView, name: str, delta: Floats, stake: int) -> Sent:
     """Send by the identity's latest name, or by a new one."""
     if seen.debts.get(f"{name}{seen.memo.get(name, 0)}", 0) > 0:
         seen.memo[name] = seen.memo.get(name, 0) + 1
@@ -232,7 +234,7 @@ def _shed(seen: Seen, name: str, delta: Floats, stake: int) -> Sent:
 
 
 @tried("withhold")
-def withhold(seen: Seen, me: int) -> Sequence[Sent]:
+def withhold(seen: MembersView, me: int) -> Sequence[Sent]:
     """Honest work that is shown only where the round's shard, once known, would pay for it."""
     own = seen.trained[me]
 
@@ -243,24 +245,24 @@ def withhold(seen: Seen, me: int) -> Sequence[Sent]:
 
 
 @tried("three-own-plus-step", members=3)
-def three_own_plus_step(seen: Seen, me: int) -> Sequence[Sent]:
+def three_own_plus_step(seen: MembersView, me: int) -> Sequence[Sent]:
     """Three that send half work, half the last step."""
     return own_plus_step(seen, me)
 
 
 @tried("three-replay-step", members=3)
-def three_replay_step(seen: Seen, me: int) -> Sequence[Sent]:
+def three_replay_step(seen: MembersView, me: int) -> Sequence[Sent]:
     """Three that send the last step."""
     return replay_step(seen, me)
 
 
 @tried("three-pool", members=3)
-def three_pool(seen: Seen, me: int) -> Sequence[Sent]:
+def three_pool(seen: MembersView, me: int) -> Sequence[Sent]:
     """Three that send the mean of their updates."""
     return one(me, np.mean(seen.trained[:3], axis=0))
 
 
 @tried("three-share-rows", members=3)
-def three_share_rows(seen: Seen, me: int) -> Sequence[Sent]:
+def three_share_rows(seen: MembersView, me: int) -> Sequence[Sent]:
     """Three that show each other their rows: no trick, for the model has better updates of it."""
     return one(me, seen.train([join([seen.data_of(node) for node in range(3)])])[0])

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.attacks.data import Floats, Part
+from bench.attacks.data import Floats, RowSet
 from bench.attacks.network import Sent
-from bench.attacks.plays import Members, Seen, scale
+from bench.attacks.plays import Members, MembersView, scale
 
 BAD = (0, 1, 2)
 Harm = Callable[
-    [Seen, Floats], Floats
+    [MembersView, Floats], Floats
 ]  # what all three send; of the updates that they know, (updates, values)
 
 
@@ -41,7 +41,7 @@ def tried(name: str, *knows: str) -> Callable[[Harm], Harm]:
 def act_with(harmer: Harmer, knows: str) -> Members:
     """Return what the three send."""
 
-    def act(seen: Seen) -> Sequence[Sent]:
+    def act(seen: MembersView) -> Sequence[Sent]:
         known = seen.trained[: len(BAD)] if knows == "own" else seen.trained[len(BAD) :]
         sent = harmer.act(seen, known)
         return [Sent(f"a{i}.", sent if sent.ndim == 1 else sent[i]) for i in BAD]
@@ -50,42 +50,42 @@ def act_with(harmer: Harmer, knows: str) -> Members:
 
 
 @tried("sign-flip")
-def sign_flip(seen: Seen, known: Floats) -> Floats:
+def sign_flip(seen: MembersView, known: Floats) -> Floats:
     """The known mean backwards, as long as an update."""
     return scale(-known.mean(0), seen.trained[0])
 
 
 @tried("label-flip", "own")
-def label_flip(seen: Seen, known: Floats) -> Floats:
+def label_flip(seen: MembersView, known: Floats) -> Floats:
     """Training in which class d is called the last class minus d."""
     del known
     last = seen.setting.dealt.classes - 1
     parts = [seen.data_of(node) for node in BAD]
-    return seen.train([Part(part.rows, last - part.labels) for part in parts])
+    return seen.train([RowSet(part.rows, last - part.labels) for part in parts])
 
 
 @tried("noise3", "own")
-def noise3(seen: Seen, known: Floats) -> Floats:
+def noise3(seen: MembersView, known: Floats) -> Floats:
     """Random directions, thirty times as long as an update."""
     return np.stack([30 * seen.noise(own, i) for i, own in enumerate(known)])
 
 
 @tried("ipm")
-def ipm(seen: Seen, known: Floats) -> Floats:
+def ipm(seen: MembersView, known: Floats) -> Floats:
     """Half the known mean backwards (inner product manipulation; Xie et al., arXiv:1903.03936)."""
     del seen
     return np.asarray(-0.5 * known.mean(0))
 
 
 @tried("alie")
-def alie(seen: Seen, known: Floats) -> Floats:
+def alie(seen: MembersView, known: Floats) -> Floats:
     """One and a half deviations from the known mean (a little is enough; Baruch et al., arXiv:1902.06156)."""
     del seen
     return np.asarray(known.mean(0) - 1.5 * known.std(0))
 
 
 @tried("min-max")
-def min_max(seen: Seen, known: Floats) -> Floats:
+def min_max(seen: MembersView, known: Floats) -> Floats:
     """As far along minus the deviation as stays within the largest distance of two (Shejwalkar, Houmansadr, NDSS 2021)."""
     del seen
     mean, way = known.mean(0), -known.std(0)
@@ -99,7 +99,7 @@ def min_max(seen: Seen, known: Floats) -> Floats:
 
 
 @tried("mimic3")
-def mimic3(seen: Seen, known: Floats) -> Floats:
+def mimic3(seen: MembersView, known: Floats) -> Floats:
     """All as one of the honest, whose rows then count four times (Karimireddy et al., arXiv:2006.09365)."""
     if len(known) > len(BAD):
         return np.asarray(known[0])

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.attacks.data import Dealt, Floats, Part, Rows
+from bench.attacks.data import Dealt, Floats, Rows, RowSet
 from dao.core.formats.layout import Layout
 
 HIDDEN, EPOCHS, BATCH = 16, 2, 16
@@ -39,7 +39,7 @@ class Learner:
         ]
         return np.concatenate([part.ravel() for part in parts])
 
-    def train(self, base: Floats, parts: Sequence[Part], seed: int) -> Floats:
+    def train(self, base: Floats, parts: Sequence[RowSet], seed: int) -> Floats:
         """Return what two epochs of stochastic gradient descent change on each part, (parts, values)."""
         dice = np.random.Generator(np.random.Philox([seed, 11]))
         orders = [_batches(len(part.rows), dice) for part in parts]
@@ -54,13 +54,13 @@ class Learner:
             models -= RATE * slopes
         return np.asarray(models - base)
 
-    def gradient(self, model: Floats, part: Part) -> Floats:
+    def gradient(self, model: Floats, part: RowSet) -> Floats:
         """Return minus the gradient of the mean loss."""
         counts = np.full((1, len(part.rows)), 1 / len(part.rows))
         rows, labels = part.rows[np.newaxis], part.labels[np.newaxis]
         return np.asarray(-self._differentiate(model[np.newaxis], self.dealt.x[rows], labels, counts)[1][0])
 
-    def losses(self, models: Floats, part: Part) -> Floats:
+    def losses(self, models: Floats, part: RowSet) -> Floats:
         """Return each model's mean loss, (models,)."""
         x = self.dealt.x[part.rows]
         found = []
@@ -117,7 +117,7 @@ def _batches(rows: int, dice: np.random.Generator) -> Rows:
     return order.reshape(-1, BATCH)
 
 
-def _pick(parts: Sequence[Part], at: Rows) -> tuple[Rows, Rows, Floats]:
+def _pick(parts: Sequence[RowSet], at: Rows) -> tuple[Rows, Rows, Floats]:
     """Return rows, labels and what each counts of a batch for every part, (parts, BATCH)."""
     rows = np.stack([part.rows[place] for part, place in zip(parts, at, strict=True)])
     labels = np.stack([part.labels[place] for part, place in zip(parts, at, strict=True)])

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.attacks.data import NODES, ROUNDS, Dealt, Floats, Part
+from bench.attacks.data import NODES, ROUNDS, Dealt, Floats, RowSet
 from bench.attacks.learner import Learner
 from bench.attacks.network import Network, Sent, Settled, Slope
 
@@ -29,7 +29,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Seen:
+class MembersView:
     """A round as members see it: all that is public, and for those who know everything what the others will send."""
 
     setting: Setting
@@ -41,7 +41,7 @@ class Seen:
     memo: dict[str, int] = field(default_factory=dict)  # what members note for later rounds of the play
 
     @cached_property
-    def retired(self) -> Part:
+    def retired(self) -> RowSet:
         """The rows of all shards of earlier rounds."""
         return join(self.setting.dealt.shards[: self.number - 1])
 
@@ -50,12 +50,12 @@ class Seen:
         """What honest work gives each node, (NODES, values)."""
         return self.train([self.data_of(node) for node in range(NODES)])
 
-    def data_of(self, node: int) -> Part:
+    def data_of(self, node: int) -> RowSet:
         """Return the rows that a node trains on."""
         own = self.setting.dealt.nodes[node]
         return join([own, self.retired]) if self.setting.shared else own
 
-    def train(self, parts: Sequence[Part]) -> Floats:
+    def train(self, parts: Sequence[RowSet]) -> Floats:
         """Train on each part, (parts, values)."""
         seed = self.setting.seed * 1000 + self.number
         return self.setting.learner.train(self.base, parts, seed)
@@ -66,11 +66,11 @@ class Seen:
         return scale(dice.normal(size=like.shape), like)
 
 
-Members = Callable[[Seen], Sequence[Sent]]
+Members = Callable[[MembersView], Sequence[Sent]]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PlayOutcome:
     """How a play went."""
 
     rounds: Sequence[Settled]
@@ -83,16 +83,18 @@ class Outcome:
         return own / max(sum(wei for rewards in paid for wei in rewards.values()), 1)
 
 
-def play(setting: Setting, members: Sequence[int] = (), act: Members | None = None) -> Outcome:
+def play(setting: Setting, members: Sequence[int] = (), act: Members | None = None) -> PlayOutcome:
     """Play all rounds: `act` says what the members send, the others work honestly."""
     network, learner = setting.build(), setting.learner
     rounds, last, memo = list[Settled](), list[Sent](), dict[str, int]()
     for number in range(1, ROUNDS + 1):
-        seen = Seen(setting, number, network.base, rounds, last, rounds[-1].debts if rounds else {}, memo)
+        seen = MembersView(
+            setting, number, network.base, rounds, last, rounds[-1].debts if rounds else {}, memo
+        )
         sent = [Sent(name_of(i), seen.trained[i]) for i in range(NODES) if act is None or i not in members]
         last = [*(act(seen) if act else ()), *sent]
         rounds.append(network.settle(last, _slope(learner, setting.dealt.shards[number - 1])))
-    return Outcome(rounds, learner.accuracy(network.base))
+    return PlayOutcome(rounds, learner.accuracy(network.base))
 
 
 def name_of(node: int) -> str:
@@ -106,14 +108,14 @@ def scale(vector: Floats, like: Floats) -> Floats:
     return vector * (float(np.linalg.norm(like)) / length) if length else vector
 
 
-def join(parts: Sequence[Part]) -> Part:
+def join(parts: Sequence[RowSet]) -> RowSet:
     """Return the rows of several parts."""
     none = np.zeros(0, np.intp)
-    return Part(
+    return RowSet(
         np.concatenate([none, *(part.rows for part in parts)]),
         np.concatenate([none, *(part.labels for part in parts)]),
     )
 
 
-def _slope(learner: Learner, shard: Part) -> Slope:
+def _slope(learner: Learner, shard: RowSet) -> Slope:
     return lambda model: learner.gradient(model, shard)

@@ -6,11 +6,11 @@ from math import comb
 
 import numpy as np
 
-from bench.attacks.data import Floats, Part
+from bench.attacks.data import Floats, RowSet
 from bench.attacks.learner import Learner
 
 
-def compute_shapley(learner: Learner, base: Floats, parts: Floats, shard: Part) -> Floats:
+def compute_shapley(learner: Learner, base: Floats, parts: Floats, shard: RowSet) -> Floats:
     """Return what each of `parts` (n, values) takes off the loss at `base`, averaged over all orders, (n,).
 
     A coalition's model is the base plus the parts of its members (Shapley, A Value for n-Person Games, 1953).

@@ -18,7 +18,7 @@ from bench.attacks.earning import EARNERS, Earner
 from bench.attacks.harming import BAD, HARMERS, act_with
 from bench.attacks.learner import Learner
 from bench.attacks.network import PlainNetwork, ProtocolNetwork, Sent
-from bench.attacks.plays import Outcome, Seen, Setting, name_of, play
+from bench.attacks.plays import MembersView, PlayOutcome, Setting, name_of, play
 from bench.attacks.shapley import compute_shapley
 from dao.core.formats.layout import FLOAT
 
@@ -81,7 +81,7 @@ def play_cell(cell: Cell) -> list[Row]:
     return [{**row, **about} for row in rows]
 
 
-def _measure_gain(setting: Setting, earner: Earner, honest: Outcome, members: int) -> Row:
+def _measure_gain(setting: Setting, earner: Earner, honest: PlayOutcome, members: int) -> Row:
     """Return what an attack earns and what honest work does, both a mean over who tries it."""
     coalitions = [range(earner.members)] if earner.members > 1 else [[i] for i in range(members)]
     earned, twin = 0.0, 0.0
@@ -92,7 +92,7 @@ def _measure_gain(setting: Setting, earner: Earner, honest: Outcome, members: in
     return {"earned": earned / len(coalitions), "twin": twin / len(coalitions)}
 
 
-def _act_all(earner: Earner, coalition: Sequence[int]) -> Callable[[Seen], list[Sent]]:
+def _act_all(earner: Earner, coalition: Sequence[int]) -> Callable[[MembersView], list[Sent]]:
     return lambda seen: [sent for i in coalition for sent in earner.act(seen, i)]
 
 
@@ -116,7 +116,7 @@ def _measure_harm(setting: Setting, names: Sequence[str]) -> Iterator[Row]:
             }
 
 
-def measure_honesty(setting: Setting, honest: Outcome) -> Row:
+def measure_honesty(setting: Setting, honest: PlayOutcome) -> Row:
     """Compare what honest nodes were paid with exact Shapley values of each round.
 
     The values are those of the updates as the aggregate weighs them. Each round's are turned into parts of its budget as
@@ -125,7 +125,7 @@ def measure_honesty(setting: Setting, honest: Outcome) -> Row:
     names = [name_of(i) for i in range(NODES)]
     model, paid, due = setting.build().base, np.zeros(NODES), np.zeros(NODES)
     for number, settled in enumerate(honest.rounds):
-        seen = Seen(setting, number + 1, model, honest.rounds[:number], (), {})
+        seen = MembersView(setting, number + 1, model, honest.rounds[:number], (), {})
         weights = np.array([settled.weights[name] for name in names])[:, np.newaxis]
         worth = compute_shapley(setting.learner, model, seen.trained * weights, setting.dealt.shards[number])
         shares = np.maximum(worth, 0)
