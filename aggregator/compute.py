@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aggregator.publisher import Publisher
@@ -31,12 +31,13 @@ from dao.core.weigh import UpdateEntry, Weighing
 
 @dataclass(frozen=True)
 class RoundBase:
-    """What a round starts from: the manifest of its parent (None: there is none) and the model."""
+    """What a round starts from: the manifest of its parent (None: there is none), the model, and the one before it."""
 
     previous: Manifest | None
     cid: Cid
     path: Path
     model: Model
+    before: Model | None  # the parent's base model
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class RoundComputer:
         manifest = settle_round(inputs, outcome)
         manifest_cid = await self._publisher.put_bytes(dump_manifest(manifest))
         result = compute_result(manifest, inputs.forced, new.cid.digest, manifest_cid.digest)
-        return Settlement(manifest, manifest_cid, result, RoundBase(manifest, new.cid, new.path, new.model))
+        return Settlement(manifest, manifest_cid, result, replace(new, previous=manifest))
 
     async def _keep_model(self, job: RoundJob, path: Path, announce: Callable[[Digest], None]) -> RoundBase:
         """Store the new model under another name of the same file, which the evaluator has open meanwhile."""
@@ -124,9 +125,8 @@ class RoundComputer:
         cid = await self._publisher.put_file(link)
         announce(cid.digest)
         stored = self._publisher.path_of(cid)
-        return RoundBase(
-            job.base.previous, cid, stored, await asyncio.to_thread(tensor_files.open_model, stored)
-        )
+        model = await asyncio.to_thread(tensor_files.open_model, stored)
+        return RoundBase(job.base.previous, cid, stored, model, job.base.model)
 
     async def _grade(
         self, job: RoundJob, entries: Sequence[UpdateEntry], weighing: Weighing, model: Path
@@ -138,14 +138,22 @@ class RoundComputer:
 
         async def score() -> tuple[Cid, Digest, dict[Address, MicroScore]]:
             path, gradient = await self._quantise(evaluated.path, job.base.model.layout, "reference.cwg")
+            last_step = await asyncio.to_thread(self._write_last_step, job.base)
             return await asyncio.gather(
                 self._publisher.put_file(path),
                 asyncio.to_thread(compute_gradient_root, job.inputs, gradient),
-                asyncio.to_thread(compute_round_scores, entries, weighing, gradient, tensor_files.each),
+                asyncio.to_thread(
+                    compute_round_scores, entries, weighing, gradient, last_step, tensor_files.each
+                ),
             )
 
         loss, (cid, root, scores) = await asyncio.gather(self._evaluator.loss(model, job.shard), score())
         return _Graded(cid, root, loss, scores)
+
+    def _write_last_step(self, base: RoundBase) -> Gradient | None:
+        if base.before is None:
+            return None
+        return tensor_files.write_step(base.before, base.model, self._scratch / "step.cwg")
 
     async def _quantise(self, floats: Path, layout: Layout, name: str) -> tuple[Path, Gradient]:
         path = self._scratch / name

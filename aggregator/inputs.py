@@ -40,7 +40,12 @@ async def read_base(
 async def _open_base(publisher: Publisher, previous: Manifest | None, digest: Digest) -> RoundBase:
     path = await publisher.fetch(digest)
     cid = await publisher.resolve(digest)
-    return RoundBase(previous, cid, path, await asyncio.to_thread(tensor_files.open_model, path))
+    model = await asyncio.to_thread(tensor_files.open_model, path)
+    before = None
+    if previous is not None:
+        before_path = await publisher.fetch(previous.base_model.digest)
+        before = await asyncio.to_thread(tensor_files.open_model, before_path)
+    return RoundBase(previous, cid, path, model, before)
 
 
 async def read_state(

@@ -41,10 +41,29 @@ def main() -> None:
     api.add_argument("--json", type=Path, help="write the figures to this file")
     page = commands.add_parser("page", help="the page in a real browser")
     page.add_argument("--json", type=Path, help="write the figures to this file")
+    attacks = commands.add_parser("attacks", help="what attacks on pay and model bring; see bench/attacks")
+    attacks.add_argument("--attacks", help="only these, as copy4,alie,honest")
+    attacks.add_argument("--data", default="mnist,cancer", help="mnist, cancer or both")
+    attacks.add_argument("--splits", default="iid,dirichlet", help="iid, dirichlet or both")
+    attacks.add_argument("--seeds", type=int, default=8, help="how many, 8 by default")
+    attacks.add_argument(
+        "--members", type=int, default=2, help="nodes that try each alone, in turn; 2 by default"
+    )
+    attacks.add_argument("--first", type=int, default=0, help="the first seed, to make a table in pieces")
+    attacks.add_argument(
+        "--own",
+        action="store_true",
+        help="nodes train on their own rows alone, not on the shards of earlier rounds",
+    )
+    attacks.add_argument("--jobs", type=int, default=2, help="processes, 2 by default")
+    attacks.add_argument("--json", type=Path, help="write the rows to this file")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # no daemon outlives it
     if given.command == "page":
         _page(given)
+        return
+    if given.command == "attacks":
+        _attacks(given)
         return
     if given.command in ("index", "api"):
         _reads(given)
@@ -72,6 +91,22 @@ def _reads(given: argparse.Namespace) -> None:
         sys.exit(f"script/bench: {error}")
     sys.stdout.write(json.dumps(row) + "\n")
     _write(given, [row])
+
+
+def _attacks(given: argparse.Namespace) -> None:
+    """Play attacks, print a table and write the rows."""
+    from bench.attacks import report, table
+
+    names = given.attacks.split(",") if given.attacks else table.ALL
+    data, splits, seeds = (
+        given.data.split(","),
+        given.splits.split(","),
+        range(given.first, given.first + given.seeds),
+    )
+    cells = table.make_cells(data, splits, seeds, names, given.members, shared=not given.own)
+    rows = table.make_table(cells, given.jobs)
+    sys.stdout.write(report.format_table(rows))
+    _write(given, rows)
 
 
 def _page(given: argparse.Namespace) -> None:

@@ -88,9 +88,7 @@ def main() -> None:
             f"aggregate {NODES}": partial(
                 compute_aggregate, entries, weighing.weights, weighing.weight_sum, base, new, depth, each
             ),
-            f"scores {NODES}": partial(
-                compute_scores, entries, weighing.weights, weighing.weight_sum, gradient, each
-            ),
+            f"scores {NODES}": partial(compute_scores, entries, weighing, gradient, gradient, each),
         }
 
     print(f"{layout.size:,} values, {layout.chunks:,} chunks of {CHUNK}, depth {depth}")

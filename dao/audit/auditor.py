@@ -176,7 +176,7 @@ class _Auditor:
             ("weights", self._on_parent(contents.check_weights)),
             ("model", contents.check_model),
             ("reference gradient", contents.check_reference),
-            ("scores", contents.check_scores),
+            ("scores", self._on_parent(contents.check_scores)),
             ("losses", contents.check_losses),
         ]
 

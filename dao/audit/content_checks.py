@@ -44,7 +44,7 @@ class ContentChecks:
     ) -> None:
         self.record, self.manifest = record, manifest
         self.inputs, self.outcome = get_inputs(record, manifest, previous), build_outcome(manifest)
-        self.source, self.scratch = source, scratch
+        self.previous, self.source, self.scratch = previous, source, scratch
         self.evaluator: GradientClient | None = None
         self._base: tuple[Path, Model] | None = None
         self._model: Path | None = None
@@ -198,11 +198,16 @@ class ContentChecks:
         return await self._compare("reference gradient", published, evaluated)
 
     async def check_scores(self) -> str:
-        """Scores follow bit by bit from updates, weights and the reference gradient."""
+        """Scores follow bit by bit from updates, weights, the reference gradient and the last step."""
         entries = self.entries()
         reference = _needed(self._reference, "the reference gradient") if entries else None
         computed = await asyncio.to_thread(
-            compute_round_scores, entries, self.outcome.weighing, reference, tensor_files.each
+            compute_round_scores,
+            entries,
+            self.outcome.weighing,
+            reference,
+            await self._write_last_step(),
+            tensor_files.each,
         )
         for node in self.counted:
             score = computed[node.node]
@@ -228,6 +233,13 @@ class ContentChecks:
         return f"{self.manifest.loss_before} to {self.manifest.loss_after} millionths"
 
     # parts
+
+    async def _write_last_step(self) -> Gradient | None:
+        if self.previous is None:
+            return None
+        path = await self.fetch("the parent's base model", self.previous.base_model)
+        before = await asyncio.to_thread(tensor_files.open_model, path)
+        return await asyncio.to_thread(tensor_files.write_step, before, self.base[1], self.scratch / "step")
 
     async def _gradient(self, what: str, cid: Cid | None) -> Gradient | None:
         expect((cid is None) == (not self.counted), f"{what}: expected one just when there is a valid update")

@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike, NDArray
 from dao.core.constants import GRADIENT_LEAF, MAX_HEADER
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient, decode_gradient, encode_gradient_prefix, write_gradient_rows
-from dao.core.formats.layout import FLOAT, Layout, Model, encode_model_header, parse_model
+from dao.core.formats.layout import FLOAT, Layout, Model, StepModel, encode_model_header, parse_model
 from dao.core.formats.update import Update, compute_update_size, decode_update
 from dao.core.transition import RoundInputs, compute_round_model
 from dao.core.types import Codec, Digest
@@ -58,7 +58,16 @@ def write_gradient(floats: Path, layout: Layout, out: Path) -> Gradient:
 
     RuleError, naming the tensor, for a value that is not finite or too large.
     """
-    values = Model(layout, np.frombuffer(map_file(floats), FLOAT))
+    return _write_rows(Model(layout, np.frombuffer(map_file(floats), FLOAT)), out)
+
+
+def write_step(before: Model, after: Model, out: Path) -> Gradient:
+    """Quantise what a model differs from an earlier one by into a gradient's file."""
+    return _write_rows(StepModel(before, after), out)
+
+
+def _write_rows(values: Model | StepModel, out: Path) -> Gradient:
+    layout = values.layout
     with new_file(
         out, encode_gradient_prefix(layout.values), (layout.chunks, GRADIENT_LEAF), np.uint8
     ) as rows:

@@ -79,10 +79,17 @@ def compute_gradient_root(inputs: RoundInputs, gradient: Gradient | None) -> Dig
 
 
 def compute_round_scores(
-    entries: Sequence[UpdateEntry], weighing: Weighing, gradient: Gradient | None, each: Each = map
+    entries: Sequence[UpdateEntry],
+    weighing: Weighing,
+    gradient: Gradient | None,
+    last_step: Gradient | None,
+    each: Each = map,
 ) -> dict[Address, MicroScore]:
-    """Return the score of each node whose update counts; there is a gradient just when there is an update."""
+    """Return the score of each node whose update counts; there is a gradient just when there is an update.
+
+    `last_step` is from the parent's base model to this round's (`StepModel`), None where there is no parent.
+    """
     if gradient is None or not entries:
         return {}
-    scores = compute_scores(entries, weighing.weights, weighing.weight_sum, gradient, each)
+    scores = compute_scores(entries, weighing, gradient, last_step, each)
     return {entry.node: score for entry, score in zip(entries, scores, strict=True)}

@@ -2,10 +2,9 @@
 
     w0 = floor(s * 2^20 / sum of s)                           of a node whose stake counts s
     gate: 0 unless memory > 5 / sqrt(values)                  memory = <g0, u> / (|g0| |u|) + memory before / 2
-    clip: w1 = w0 * min(1, m1 / |u|)                          m1: median of the norms
-          w = w1 * min(1, m2 / t), t = <D, u> * w1 / w0       m2: median of the positive t; D: sum of w1 * u, quantised
+    clip: w = w0 * min(1, m / |u|)                            m: median of the norms
 
-with u the update, g0 the gate gradient and medians weighted by w0. The gate is the cosine test of FLTrust (Cao, Fang, Liu
+with u the update, g0 the gate gradient and the median weighted by w0. The gate is the cosine test of FLTrust (Cao, Fang, Liu
 and Gong, NDSS 2021) with a gradient on rows that no node has seen. A random direction's cosine has the standard
 deviation 1 / sqrt(values): noise passes five of them once in 3.5 million rounds, once in 130,000 with its memory, while a
 weak but real direction adds up. Clipping to the median norm is that of Andrew, Thakkar, McMahan and Ramaswamy (Differentially Private
@@ -19,16 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dao.core.constants import CHUNK, GATE_DEVIATIONS, MILLION, WEIGHT_UNITS
-from dao.core.engine.backend import get_loops
-from dao.core.engine.chunking import Each, Scratch, Span, sweep
-from dao.core.engine.products import (
-    add_up,
-    compute_dots,
-    compute_gradient_square,
-    compute_span_dots,
-    compute_update_square,
-    compute_weighted_sum,
-)
+from dao.core.engine.chunking import Each
+from dao.core.engine.products import compute_dots, compute_gradient_square, compute_update_square
 from dao.core.errors import RuleError
 from dao.core.formats.gradient import Gradient
 from dao.core.formats.update import Update
@@ -78,7 +69,7 @@ def compute_gate_threshold(values: int) -> int:
 def compute_weights(
     entries: Sequence[UpdateEntry], gate_gradient: Gradient, memories: Mapping[Address, int], each: Each = map
 ) -> Weighing:
-    """Weigh a round's updates: unit weights, gate, clip to the median norm, clip to the median projection.
+    """Weigh a round's updates: unit weights, gate, clip to the median norm.
 
     `gate_gradient` is the one at the base model; `memories` holds each node's memory of the last round it had one.
     Raises RuleError when a node has two entries or no stake, or sizes differ.
@@ -97,10 +88,7 @@ def compute_weights(
         status, weight = (Status.OK, unit_weight) if memory > threshold else (Status.GATED, 0)
         nodes.append(NodeWeight(entry.node, unit_weight, weight, size, cosine, memory, status))
     weight_sum = sum(node.weight for node in nodes)
-    nodes = _clip(nodes, [node.norm for node in nodes], counts=[node.weight > 0 for node in nodes])
-    projections = _compute_projections(entries, nodes, each)
-    nodes = _clip(nodes, projections, counts=[projection > 0 for projection in projections])
-    return Weighing(tuple(nodes), weight_sum)
+    return Weighing(tuple(_clip(nodes)), weight_sum)
 
 
 def _check(entries: Sequence[UpdateEntry]) -> None:
@@ -116,17 +104,17 @@ def _half(memory: int) -> int:
     return memory // 2 if memory > 0 else -(-memory // 2)
 
 
-def _clip(nodes: Sequence[NodeWeight], sizes: Sequence[int], counts: Sequence[bool]) -> list[NodeWeight]:
-    """Lower the weight of each node that counts and whose size is above their median to what makes it the median."""
-    rows = list(zip(nodes, sizes, counts, strict=True))
-    if not any(counts):
+def _clip(nodes: Sequence[NodeWeight]) -> list[NodeWeight]:
+    """Lower the weight of each node with a larger norm than the median to what makes it the median."""
+    counted = [node for node in nodes if node.weight]
+    if not counted:
         return list(nodes)
-    median = compute_weighted_median((size, node.unit_weight) for node, size, does in rows if does)
+    median = compute_weighted_median((node.norm, node.unit_weight) for node in counted)
     return [
-        replace(node, weight=node.weight * median // size, status=Status.CLIPPED)
-        if does and size > median
+        replace(node, weight=node.weight * median // node.norm, status=Status.CLIPPED)
+        if node.weight and node.norm > median
         else node
-        for node, size, does in rows
+        for node in nodes
     ]
 
 
@@ -140,26 +128,3 @@ def compute_weighted_median(pairs: Iterable[tuple[int, int]]) -> int:
         if reached >= half:
             return value
     raise RuleError("median: expected at least one value")
-
-
-def _compute_projections(
-    entries: Sequence[UpdateEntry], nodes: Sequence[NodeWeight], each: Each
-) -> list[int]:
-    """Return t of each node, the product of its update with the weighted sum D; 0 where the weight is 0."""
-    places = [i for i, node in enumerate(nodes) if node.weight]
-    projections = [0] * len(nodes)
-    if not places:
-        return projections
-    updates, weights = [entries[i].update for i in places], [nodes[i].weight for i in places]
-    loops = get_loops(updates[0].layout.chunks)
-
-    def part(span: Span, scratch: Scratch) -> list[int]:
-        digits, exponents = loops.quantise_sums(
-            compute_weighted_sum(updates, weights, span, scratch), scratch
-        )
-        return compute_span_dots(digits, exponents, updates, span, scratch)
-
-    products = add_up(sweep(part, updates[0].layout.chunks, each), len(updates))
-    for i, product in zip(places, products, strict=True):
-        projections[i] = product * nodes[i].weight // nodes[i].unit_weight
-    return projections

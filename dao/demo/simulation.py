@@ -81,7 +81,8 @@ class Simulation:
         """Start from a model file."""
         cid = await self._publisher.put_copy(model)
         stored = self._publisher.path_of(cid)
-        self.base = RoundBase(None, cid, stored, await asyncio.to_thread(tensor_files.open_model, stored))
+        opened = await asyncio.to_thread(tensor_files.open_model, stored)
+        self.base = RoundBase(None, cid, stored, opened, None)
 
     async def settle(self, number: RoundId, commits: Sequence[Committed]) -> Manifest:
         """Weigh, aggregate, score and pay a round; `base` is then what it led to."""
@@ -97,7 +98,7 @@ class Simulation:
             task=TASK,
             round=number,
             opening=ZERO_DIGEST,
-            rules=_rules(self._budget, compute_depth(self.base.model.layout.chunks)),
+            rules=build_rules(self._budget, compute_depth(self.base.model.layout.chunks)),
             state=state,
             base_model=self.base.cid,
             values=self.base.model.layout.values,
@@ -120,8 +121,8 @@ class Simulation:
         return decode_update(content, self.base.model.layout, CODEC, tensor_files.each)
 
 
-def _rules(budget: Wei, depth: int) -> Rules:
-    """A task's rules: all stake counts as it is; nothing here asks for the periods, bonds and contents."""
+def build_rules(budget: Wei, depth: int) -> Rules:
+    """Return a task's rules: all stake counts as it is; nothing here asks for the periods, bonds and contents."""
     return Rules(
         superlink=ZERO_ADDRESS,
         commit_period=0,

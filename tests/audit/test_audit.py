@@ -112,7 +112,7 @@ CONTENT = {
     "shard": {"shard", "gate gradient", "reference gradient", "losses"},
     "app": {"app", "gate gradient", "reference gradient", "losses"},
     "manifest": {*CHECKS} - {"record", "result hash", "parent"},
-    "parent": {"parent", "shard draw", "payouts", "weights"},
+    "parent": {"parent", "shard draw", "payouts", "weights", "scores"},
     "model": set(),  # it is computed again
 }
 

@@ -133,7 +133,7 @@ def test_scores__one_node_split_in_four__the_same_in_all() -> None:
     results = []
     for entries in (whole, split):
         weighing = compute_weights(entries, gradient, {})
-        worth = compute_scores(entries, weighing.weights, weighing.weight_sum, gradient)
+        worth = compute_scores(entries, weighing, gradient)
         results.append(sum(worth) - worth[-1])
     assert results[0] > 0
     assert abs(results[0] - results[1]) <= max(4, results[0] // 10**5)  # four roundings

@@ -26,7 +26,6 @@ from tests.core.sample import (
     backwards,
     node_at,
     plain_dot,
-    plain_gradient,
     plain_norm,
     q_of,
     random_gradient,
@@ -76,14 +75,6 @@ def plain_weigh(
     if passed:
         m = plain_median([(norms[i], w0[i]) for i in passed])
         w = [w1 * m // norms[i] if w1 and norms[i] > m else w1 for i, w1 in enumerate(w)]
-    a1 = [sum(w1 * q for w1, q in zip(w, column, strict=True)) for column in zip(*us, strict=True)]
-    d = plain_gradient([Fraction(float(value)) for value in a1])
-    t = [
-        floor(Fraction(plain_dot(d, u) * w1, one)) if w1 else 0 for u, w1, one in zip(us, w, w0, strict=True)
-    ]
-    if positive := [(t[i], w0[i]) for i in passed if t[i] > 0]:
-        m = plain_median(positive)
-        w = [w1 * m // t[i] if t[i] > m else w1 for i, w1 in enumerate(w)]
     return [*zip(w0, w, norms, cosines, kept, strict=True), (sum(w0[i] for i in passed),)]
 
 

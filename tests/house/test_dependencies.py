@@ -58,7 +58,7 @@ def imports_under(*folders: str) -> dict[str, Path]:
     ("folders", "declared"),
     [
         (["dao", "node", "aggregator"], DEPENDENCIES | EXTRAS["demo"]),
-        (["bench", "script"], DEPENDENCIES | EXTRAS["dev"]),
+        (["bench", "script"], DEPENDENCIES | EXTRAS["dev"] | EXTRAS["demo"]),
         (["tests"], DEPENDENCIES | EXTRAS["demo"] | EXTRAS["dev"]),
         (["apps"], DEPENDENCIES),
     ],

@@ -135,7 +135,14 @@ class Maker:
             passes=(self._pass(number, opening),),
             absent=(Absent(absent, Address(sha256(b"owner absent").digest()[:20]), ABSENT),),
         )
-        named = [self.model, stated.gate_gradient, stated.gradient, *(c.cid for c in commits if c.cid)]
+        before = [Cid.parse(self.parent["base_model"])] if self.parent else []
+        named = [
+            *before,
+            self.model,
+            stated.gate_gradient,
+            stated.gradient,
+            *(c.cid for c in commits if c.cid),
+        ]
         vector: Json = {
             "inputs": get_form(StatedRound).write(stated),
             "parent": self.parent,

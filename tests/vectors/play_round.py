@@ -8,9 +8,9 @@ from dao.core.constants import MANIFEST_FORMAT
 from dao.core.errors import DecodeError
 from dao.core.formats.canonical import write_canonical
 from dao.core.formats.cid import Cid
-from dao.core.formats.gradient import decode_gradient
+from dao.core.formats.gradient import Gradient, decode_gradient, quantise_gradient
 from dao.core.formats.json_form import Count, get_form
-from dao.core.formats.layout import compute_model_size, parse_model, write_model
+from dao.core.formats.layout import StepModel, compute_model_size, parse_model, write_model
 from dao.core.formats.manifest import Absent, Manifest, Pass, Shard, dump_manifest, parse_manifest
 from dao.core.formats.reasons import explain_pass
 from dao.core.formats.update import Update, decode_update
@@ -126,6 +126,10 @@ def play(vector: Json) -> Json:
         decode_gradient(contents[str(cid)], base.layout.values)
         for cid in (stated.gate_gradient, stated.gradient)
     )
+    last_step = None
+    if parent is not None:
+        before = parse_model(contents[str(parent.base_model)])
+        last_step = Gradient(quantise_gradient(StepModel(before, base)))
     entries = get_entries(inputs, updates)
     weighing = compute_round_weights(inputs, entries, gate_gradient)
     content = bytearray(compute_model_size(base.layout))
@@ -134,7 +138,7 @@ def play(vector: Json) -> Json:
     )
     outcome = RoundOutcome(
         weighing=weighing,
-        scores=compute_round_scores(entries, weighing, gradient),
+        scores=compute_round_scores(entries, weighing, gradient, last_step),
         aggregate_root=aggregate_root,
         gradient_root=compute_gradient_root(inputs, gradient),
         model=cid_of_bytes(content),

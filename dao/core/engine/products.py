@@ -100,20 +100,20 @@ def compute_update_square(update: UpdateRows, each: Each = map) -> int:
 
 def compute_gradient_square(gradient: GradientRows, each: Each = map) -> int:
     """Return the exact sum of squares, in units of 2^-96."""
-    return _compute_gram([gradient], each)[0]
+    return compute_gram([gradient], each)[0]
 
 
 def compute_distance(computed: GradientRows, reference: GradientRows, each: Each = map) -> float:
     """Return |computed - reference| / |reference|; infinite when only the reference is zero."""
-    square, product, reference_square = _compute_gram([computed, reference], each)
+    square, product, reference_square = compute_gram([computed, reference], each)
     distance = square - 2 * product + reference_square
     if reference_square == 0:
         return math.inf if distance else 0.0
     return math.sqrt(distance / reference_square)
 
 
-def _compute_gram(gradients: Sequence[GradientRows], each: Each) -> list[int]:
-    """Return the products of all pairs of gradients, each with itself first and then with those after it."""
+def compute_gram(gradients: Sequence[GradientRows], each: Each) -> list[int]:
+    """Return the products of all pairs of gradients, each with itself first and then with those after it, in 2^-96."""
     chunks = len(gradients[0].body)
     for gradient in gradients:
         _check_size(len(gradient.body), chunks)

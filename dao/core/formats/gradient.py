@@ -16,7 +16,7 @@ from dao.core.engine.products import read_factors
 from dao.core.engine.reference import Exponents
 from dao.core.errors import DecodeError, RuleError
 from dao.core.formats.canonical import write_canonical
-from dao.core.formats.layout import Model
+from dao.core.formats.layout import Model, StepModel
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -44,14 +44,14 @@ class Gradient:
         return self.body[:, -1]
 
 
-def quantise_gradient(gradient: Model, each: Each = map) -> NDArray[np.uint8]:
+def quantise_gradient(gradient: Model | StepModel, each: Each = map) -> NDArray[np.uint8]:
     """Return the rows, (chunks, LEAF), of a gradient that has the layout of its model; errors as in `write_rows`."""
     rows = np.empty((gradient.layout.chunks, GRADIENT_LEAF), np.uint8)
     write_gradient_rows(gradient, rows, each)
     return rows
 
 
-def write_gradient_rows(gradient: Model, out: Sink, each: Each = map) -> None:
+def write_gradient_rows(gradient: Model | StepModel, out: Sink, each: Each = map) -> None:
     """Write the rows, (chunks, LEAF), of a gradient that has the layout of its model into `out`.
 
     Raises RuleError, naming the tensor, for a value that is not finite, or 16,383 and more.

@@ -200,6 +200,23 @@ class Model:
                 raise DecodeError(f"tensor {name[:80]!r}: expected finite values, got {self.flat[bad]}")
 
 
+@dataclass(frozen=True)
+class StepModel:
+    """What one model differs from an earlier one by, float32, taken as its chunks are read."""
+
+    before: Model
+    after: Model
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of both."""
+        return self.after.layout
+
+    def span(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Return chunks start to stop, (n, CHUNK)."""
+        return self.after.span(start, stop) - self.before.span(start, stop)
+
+
 def put_chunks(layout: Layout, flat: Sink, start: int, chunks: NDArray[np.floating]) -> None:
     """Set a model's values, in the order of the file, to chunks from `start` on, (n, CHUNK), without their padding."""
     low, padded = start * CHUNK, chunks.reshape(-1)
