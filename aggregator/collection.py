@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from aggregator.journal import StoredReveal
 from dao.chain.events import RoundOpened
 from dao.core.commits import SignedCommit, SignedPass, build_commit_tree
-from dao.core.errors import NotFound
 from dao.core.formats.layout import Layout
 from dao.core.formats.update import Update
 from dao.core.merkle import Tree
 from dao.core.types import Address, Digest, Member, RoundId, Rules, TaskId, hex_of
+from dao.errors import NotFound
 from dao.wire.messages import Inclusion
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 from aggregator.settings import SuperlinkSettings
 from dao.chain.daemon_home import SCRYPT_WORK, create_home
 from dao.chain.staking import register, unbond, withdraw
-from dao.core.errors import ConfigError
 from dao.core.types import Address
+from dao.errors import ConfigError
 from dao.runtime.config import FILE
 
 __all__ = ["init", "register", "unbond", "withdraw"]

@@ -28,9 +28,9 @@ from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.chain.task_follower import TaskFollower
 from dao.content.assembly import ContentSources
-from dao.core.errors import ConfigError
 from dao.core.round_machine import UNDECIDED
 from dao.core.types import Address, RoundId, Rules, TaskId, hex_of
+from dao.errors import ConfigError
 from dao.runtime.open_files import allow_open_files
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore

@@ -10,7 +10,6 @@ from dao.chain.contracts import Call, Coordinator
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
-from dao.core.errors import ChainError, Reverted
 from dao.core.round_machine import (
     UNDECIDED,
     compute_challenge_deadline,
@@ -19,6 +18,7 @@ from dao.core.round_machine import (
     is_void_time,
 )
 from dao.core.types import Phase, Result, RoundId, RoundState, Rules, TaskId, Timestamp
+from dao.errors import ChainError, Reverted
 from dao.runtime.failpoint import failpoint
 
 STANDING = (Phase.POSTED, Phase.FROZEN)

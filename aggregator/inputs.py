@@ -12,12 +12,12 @@ from dao.chain.rounds import RoundReader
 from dao.content import tensor_files
 from dao.core.commits import CommitRecord, Failure, PassRecord
 from dao.core.constants import MAX_MANIFEST
-from dao.core.errors import ChainError
 from dao.core.formats import reasons
 from dao.core.formats.manifest import Manifest, Shard, parse_manifest
 from dao.core.round_machine import compute_counted_stake
 from dao.core.transition import PreState, RoundInputs, get_post_state, retire_drawn
 from dao.core.types import Address, Digest, RoundId, Status
+from dao.errors import ChainError
 
 
 async def read_base(

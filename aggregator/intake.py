@@ -14,7 +14,6 @@ from aggregator.journal import StoredReveal, SuperlinkJournal
 from dao.chain.signer import Signer, recover
 from dao.content.tensor_files import compute_update_limit, open_update
 from dao.core.commits import Failure, Reveal, SignedCommit, SignedPass
-from dao.core.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
 from dao.core.formats.signed_messages import (
     compute_commit_digest,
     compute_pass_digest,
@@ -22,6 +21,7 @@ from dao.core.formats.signed_messages import (
 )
 from dao.core.merkle import compute_body_root
 from dao.core.types import Address, Digest, Domain, RoundId, Status, TaskId, hex_of
+from dao.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
 from dao.runtime.failpoint import failpoint
 from dao.store.layered import LayeredStore
 from dao.wire.messages import Ack, Inclusion, RevealRequest

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from dao.core.commits import Failure, Reveal, SignedCommit, SignedPass
-from dao.core.errors import DaoError
 from dao.core.formats.cid import Cid
 from dao.core.formats.update import Update
 from dao.core.types import Address, Digest, PassReason, RoundId, Status, TaskId
+from dao.errors import DaoError
 from dao.runtime.sqlite import Database
 
 SCHEMA = """

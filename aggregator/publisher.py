@@ -5,9 +5,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from dao.core.errors import ContentError
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest
+from dao.errors import ContentError
 from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT
 

@@ -8,9 +8,9 @@ from itertools import repeat
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor, Registry
 from dao.chain.task_follower import TaskFollower
-from dao.core.errors import Reverted
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Address, TaskId, Timestamp, hex_of
+from dao.errors import Reverted
 
 MISSING = ("QuorumMissed", "BondTooSmall", "NotFunded")  # errors of openRound that are nobody's failure
 PAUSES = (1, 2, 4, 8, 16)  # seconds of block time from one check to the next

@@ -6,8 +6,8 @@ from pathlib import Path
 from pydantic import Field
 
 from dao.content.assembly import check_store_folder
-from dao.core.errors import ConfigError
 from dao.core.types import TaskId
+from dao.errors import ConfigError
 from dao.runtime.config import ContentSettings, FromHome, HomeSettings, Listen, Section
 from dao.wire.grpc_options import Certificate
 

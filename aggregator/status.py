@@ -8,9 +8,9 @@ from typing import Any
 from aggregator.settings import SuperlinkSettings
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.daemon_home import connect_chain, open_operator
-from dao.core.errors import DaoError
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import TaskId, hex_of
+from dao.errors import DaoError
 from dao.runtime.locks import find_holder
 
 TAIL = 256 << 10  # bytes of the status stream that are read

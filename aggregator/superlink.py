@@ -27,7 +27,6 @@ from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
 from dao.core.commits import SignedCommit, compute_forced_hash
-from dao.core.errors import DaoError, Reverted, RuleError
 from dao.core.round_machine import (
     compute_commit_deadline,
     compute_earliest_abort,
@@ -37,6 +36,7 @@ from dao.core.round_machine import (
 )
 from dao.core.transition import PreState
 from dao.core.types import Digest, Phase, RoundId, RoundState, Signature, TaskId, Timestamp, hex_of
+from dao.errors import DaoError, Reverted, RuleError
 from dao.runtime.backoff import pause_after
 from dao.runtime.failpoint import failpoint
 

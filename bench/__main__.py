@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.overhead import overhead
-from dao.core.errors import DaoError
+from dao.errors import DaoError
 
 
 def main() -> None:

@@ -20,8 +20,8 @@ from bench.index_load import fill
 from bench.synthetic_events import NETWORK, TOKEN, SyntheticHistory, operator_of, owner_of
 from dao.api.settings import NAMES_FILE
 from dao.api.token_names import TokenNames, save_names
-from dao.core.errors import ConfigError
 from dao.core.types import Phase, hex_of
+from dao.errors import ConfigError
 from dao.index import schema
 from dao.index.database import WRITE, migrate, open_database
 from dao.index.reads import Reads

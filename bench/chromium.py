@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, async_playwright
 
-from dao.core.errors import ConfigError
+from dao.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
 _PACKAGE = ROOT / "node_modules" / "@sparticuz" / "chromium"

@@ -26,8 +26,8 @@ from bench.synthetic_events import (
 )
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
-from dao.core.errors import ConfigError
 from dao.core.types import BlockNumber, RoundId, TaskId, Wei
+from dao.errors import ConfigError
 from dao.index.database import migrate, open_database
 from dao.index.indexer import Indexer
 from dao.index.reads import Reads

@@ -16,11 +16,11 @@ from bench.synthetic_task import make_app, make_data
 from bench.timeline import NodeLog, Timeline
 from dao.chain.cursor import EventCursor
 from dao.chain.events import RoundOpened
-from dao.core.errors import DaoError
 from dao.demo import gas
 from dao.demo.demo_network import DemoKeys, DemoNetwork, open_demo_network, write_config
 from dao.demo.processes import Daemon
 from dao.demo.status_reader import StatusReader
+from dao.errors import DaoError
 from node.settings import NodeSettings, TaskSettings, write_task
 
 ROUND_LIMIT = 300.0  # seconds

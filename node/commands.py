@@ -9,8 +9,8 @@ from dao.chain.contracts import Coordinator
 from dao.chain.daemon_home import SCRYPT_WORK, create_home, open_operator, open_sender
 from dao.chain.signer import Signer
 from dao.chain.staking import owner_of, register, unbond, withdraw
-from dao.core.errors import ConfigError
 from dao.core.types import Address, TaskId, Wei
+from dao.errors import ConfigError
 from node.daemon import Contents
 from node.rewards import claim_due, finalize_due
 from node.settings import NodeSettings, TaskSettings, put_aside, write_task

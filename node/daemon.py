@@ -18,8 +18,8 @@ from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.content.assembly import ContentSources
 from dao.core.commits import SignedCommit
-from dao.core.errors import ConfigError, DaoError, Reverted
 from dao.core.types import Domain, TaskId, hex_of
+from dao.errors import ConfigError, DaoError, Reverted
 from dao.runtime.backoff import pauses
 from dao.runtime.open_files import allow_open_files
 from dao.runtime.signals import run_until_signal

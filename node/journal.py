@@ -14,10 +14,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from dao.core.commits import Reveal, SignedCommit
-from dao.core.errors import RuleError
 from dao.core.formats.cid import Cid
 from dao.core.formats.signed_messages import compute_commit_digest
 from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId
+from dao.errors import RuleError
 from dao.runtime.failpoint import failpoint
 from dao.runtime.sqlite import Database, Owner
 

@@ -10,10 +10,10 @@ import structlog
 
 from dao.chain.final_reader import FinalReader
 from dao.core.constants import MAX_MANIFEST
-from dao.core.errors import ContentError, DaoError, DecodeError, Reorged
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Address, Digest, Phase, RoundId, TaskId, hex_of
+from dao.errors import ContentError, DaoError, DecodeError, Reorged
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT

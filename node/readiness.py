@@ -9,8 +9,8 @@ import structlog
 
 from dao.app.bundle import MAX_BYTES, unpack
 from dao.chain.final_reader import FinalReader
-from dao.core.errors import ContentError, DaoError, NotFound
 from dao.core.types import RoundId, Rules, TaskId, hex_of
+from dao.errors import ContentError, DaoError, NotFound
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from dao.wire.superlink_client import SuperlinkClient

@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from dao.core.errors import ConfigError
 from dao.core.types import TaskId
+from dao.errors import ConfigError
 from dao.runtime.config import ContentSettings, FromHome, HomeSettings, Section, one_line
 
 TASKS = "tasks"  # folder of files NUMBER.toml

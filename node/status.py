@@ -9,8 +9,8 @@ from typing import Any
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.daemon_home import connect_chain, journal_file, load_deployment, open_operator
-from dao.core.errors import ContentError, DaoError
 from dao.core.types import ZERO_ADDRESS, Address, Domain, TaskId, hex_of
+from dao.errors import ContentError, DaoError
 from dao.runtime.locks import find_holder
 from dao.store.source import Source
 from node.daemon import Contents

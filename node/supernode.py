@@ -13,10 +13,10 @@ import structlog
 
 from dao.chain.final_reader import FinalReader
 from dao.core.commits import SignedPass
-from dao.core.errors import AppError, AppTimeout, DaoError, Reorged, RuleError
 from dao.core.formats import reasons
 from dao.core.formats.signed_messages import compute_pass_digest
 from dao.core.types import PassReason, Phase, RoundId, RoundState, Rules, Signature, TaskId
+from dao.errors import AppError, AppTimeout, DaoError, Reorged, RuleError
 from dao.wire.superlink_client import SuperlinkClient
 from node.journal import CommitEntry, Step, SupernodeJournal
 from node.outcomes import Outcomes

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from dao.app.process import SILENCE, AppCommand, AppProcess
-from dao.core.errors import AppError
 from dao.core.formats.layout import Layout, encode_model_header
+from dao.errors import AppError
 
 CREATE_LIMIT = MEASURE_LIMIT = 600.0  # seconds
 

@@ -137,6 +137,7 @@ class ProtocolNetwork:
             distributor=ZERO_ADDRESS,
             task=TASK,
             round=number,
+            opening=ZERO_DIGEST,
             rules=build_rules(BUDGET, compute_depth(self.layout.chunks)),
             state=self._state,
             base_model=NOTHING,
@@ -144,6 +145,7 @@ class ProtocolNetwork:
             seed=ZERO_DIGEST,
             shard=Shard(number - 1, NOTHING, ()),
             commits=records,
+            passes=(),
             absent={},
             forced=(),
         )

@@ -8,8 +8,8 @@ from typing import Any
 from dao.api.http.problems import Problem
 from dao.chain.client import Chain
 from dao.chain.deployment import Deployment
-from dao.core.errors import ChainError, RpcError
 from dao.core.types import BlockNumber
+from dao.errors import ChainError, RpcError
 
 PATIENCE = 5.0  # seconds for a request with all its attempts
 LIMIT = 3.0  # seconds for one attempt

@@ -25,8 +25,8 @@ from dao.api.token_names import TokenNames, load_names, read_names, save_names
 from dao.chain.client import Chain
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.errors import ChainError, ConfigError
 from dao.core.types import Domain, Wei
+from dao.errors import ChainError, ConfigError
 from dao.index.database import open_database
 from dao.runtime.locks import chain_name, only_daemon
 from dao.store.source import Source

@@ -22,8 +22,8 @@ from dao.api.models.base import MOST
 from dao.api.routes import decisions, drafts, service, tasks
 from dao.api.settings import NAMES_FILE, ApiSettings
 from dao.api.token_names import load_names
-from dao.core.errors import DaoError
 from dao.core.types import Domain, RoundId, TaskId
+from dao.errors import DaoError
 from dao.index.database import open_database
 from dao.index.reads.records import ProposalPhase
 

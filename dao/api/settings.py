@@ -9,8 +9,8 @@ from pydantic import Field, field_validator
 
 from dao.chain.deployment import Deployment, keep_deployment
 from dao.chain.signer import Signer
-from dao.core.errors import ConfigError
 from dao.core.types import Address
+from dao.errors import ConfigError
 from dao.runtime.config import (
     FILE,
     PASSWORD_VARIABLE,

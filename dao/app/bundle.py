@@ -17,9 +17,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from dao.core.errors import AppError, DaoError, DecodeError
 from dao.core.formats.canonical import read_canonical, write_canonical
 from dao.core.types import Digest
+from dao.errors import AppError, DaoError, DecodeError
 from dao.store.cid import cid_of_bytes
 
 FORMAT = "app/1"

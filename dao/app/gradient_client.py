@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dao.app.process import AppCommand, AppProcess
 from dao.core.constants import GAUSS_LEGENDRE
-from dao.core.errors import DecodeError
+from dao.errors import DecodeError
 
 THREADS = min(8, os.cpu_count() or 1)
 

@@ -10,9 +10,9 @@ from dao.app.gradient_client import GradientClient, GradientFile
 from dao.content import tensor_files
 from dao.core.constants import TOLERANCE
 from dao.core.engine.products import compute_distance
-from dao.core.errors import AppCrashed, AppError, AppTimeout
 from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout
+from dao.errors import AppCrashed, AppError, AppTimeout
 
 NAMELESS = "in a round, a shard's file has no name but its digest: data() must go by what is in it, not by its ending"
 

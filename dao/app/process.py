@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dao.core.errors import AppCrashed, AppError, AppTimeout
+from dao.errors import AppCrashed, AppError, AppTimeout
 from dao.runtime.backoff import pause_after
 
 ROOT = Path(__file__).resolve().parents[2]  # where the packages dao, node and aggregator are

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from dao.content.tensor_files import compute_cid
 from dao.core.constants import SHARDS_DEPTH
-from dao.core.errors import ConfigError
 from dao.core.formats.cid import Cid
 from dao.core.merkle import Tree
 from dao.core.types import Digest
+from dao.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from dao.audit.content_checks import ContentChecks
 from dao.audit.evidence import Evidence, read_manifest, read_record
 from dao.audit.findings import Check, Differs, Missing, Outcome
 from dao.chain.client import Chain
-from dao.core.errors import DaoError, DecodeError, RuleError
 from dao.core.formats.manifest import Manifest
 from dao.core.types import RoundId, TaskId
+from dao.errors import DaoError, DecodeError, RuleError
 from dao.store.source import Source
 
 CHECKS = (

@@ -14,7 +14,6 @@ from dao.content import tensor_files
 from dao.core.commits import FAILED
 from dao.core.constants import SHARDS_DEPTH, TOLERANCE
 from dao.core.engine.products import compute_distance
-from dao.core.errors import AppError, DecodeError
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient, compute_gradient_size
 from dao.core.formats.layout import Model
@@ -31,6 +30,7 @@ from dao.core.transition import (
 )
 from dao.core.types import Address, Digest, Status, hex_of
 from dao.core.weigh import UpdateEntry
+from dao.errors import AppError, DecodeError
 from dao.store.source import Source
 
 T = TypeVar("T")

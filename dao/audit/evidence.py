@@ -12,7 +12,6 @@ from dao.chain.events import CommitsClosed, ResultPosted
 from dao.chain.rounds import RoundEvents, RoundReader
 from dao.core.commits import compute_forced_hash, compute_opening
 from dao.core.constants import MAX_MANIFEST
-from dao.core.errors import ContentError, DecodeError
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.settle import compute_result_hash
@@ -28,6 +27,7 @@ from dao.core.types import (
     Rules,
     TaskId,
 )
+from dao.errors import ContentError, DecodeError
 from dao.store.source import MAX_CONTENT, Source
 
 HIDDEN = (

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dao.core.errors import AuditError
+from dao.errors import AuditError
 
 
 class Outcome(StrEnum):

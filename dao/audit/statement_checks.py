@@ -5,7 +5,6 @@ from dao.audit.findings import Differs, Missing, expect
 from dao.audit.replay import build_inputs, build_outcome, find_differences, get_reveal
 from dao.chain.signer import recover
 from dao.core.commits import FAILED, NodePass, compute_commits_root, compute_forced_hash
-from dao.core.errors import DecodeError
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.signed_messages import compute_commit_digest, compute_pass_digest
 from dao.core.round_machine import compute_counted_stake, draw_shard
@@ -19,6 +18,7 @@ from dao.core.transition import (
     settle_round,
 )
 from dao.core.types import Digest, Status, hex_of
+from dao.errors import DecodeError
 
 FORCED = "a forced commit must be counted"
 

@@ -10,9 +10,9 @@ from dao.chain.outbox import TxAttempt
 from dao.chain.rpc import NodeError
 from dao.chain.send_policy import NO_MONEY
 from dao.chain.signer import Signer, Transaction
-from dao.core.errors import RpcError, RuleError
 from dao.core.keccak import keccak256
 from dao.core.types import Wei, hex_of
+from dao.errors import RpcError, RuleError
 
 ESTIMATE = "eth_estimateGas"
 PLAIN_GAS = 21_000  # of a transaction that does nothing

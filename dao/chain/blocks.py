@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dao.core.errors import RpcError
 from dao.core.types import BlockNumber, Digest, Timestamp, Wei
+from dao.errors import RpcError
 
 KEEP = 1024  # blocks
 

@@ -8,8 +8,8 @@ from dao.chain.client import Chain
 from dao.chain.outbox import Outbox, OutboxEntry
 from dao.chain.rpc import NodeError
 from dao.chain.send_policy import NO_MONEY, NodeAnswer, Refusals, is_hopeless, read_answer
-from dao.core.errors import RpcError
 from dao.core.types import hex_of
+from dao.errors import RpcError
 
 SEND = "eth_sendRawTransaction"
 

@@ -14,8 +14,8 @@ from dao.chain.heads import HeadFollower
 from dao.chain.interface import FunctionAbi, load
 from dao.chain.reverts import reverted
 from dao.chain.rpc import PATIENCE, TIMEOUT, NodeError, Rpc
-from dao.core.errors import ConfigError, Reorged, RpcError
 from dao.core.types import Address, BlockNumber, Digest, Domain, RoundId, TaskId, Timestamp, hex_of
+from dao.errors import ConfigError, Reorged, RpcError
 from dao.runtime.backoff import pauses
 
 At = BlockRef | BlockNumber  # a block: by hash, so that a read of a vanished one fails, or by number

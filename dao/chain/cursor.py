@@ -9,8 +9,8 @@ from dao.chain.client import Chain
 from dao.chain.contract_table import EVENTS
 from dao.chain.event_types import Event, TaskEvent
 from dao.chain.events import Reorg
-from dao.core.errors import ChainError, Reorged
 from dao.core.types import BlockNumber, TaskId
+from dao.errors import ChainError, Reorged
 
 _log = logging.getLogger(__name__)
 _NEAR = (

@@ -10,8 +10,8 @@ from dao.chain.client import Chain
 from dao.chain.deployment import Deployment, keep_deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.errors import KeyFileError
 from dao.core.types import Address, hex_of
+from dao.errors import KeyFileError
 from dao.runtime.config import FILE, PASSWORD_VARIABLE, HomeSettings
 from dao.runtime.locks import chain_name, only_daemon
 

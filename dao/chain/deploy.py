@@ -14,9 +14,9 @@ from dao.chain.interface import load
 from dao.chain.receipts import TxReceipt
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.errors import ChainError
 from dao.core.keccak import keccak256
 from dao.core.types import Address, BlockNumber, Digest, Rules, TaskId, Wei, hex_of
+from dao.errors import ChainError
 
 TOKEN = Wei(10**18)
 _SUPPLY = Wei(10**9 * TOKEN)

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from dao.chain.contract_table import CONTRACTS
-from dao.core.errors import ConfigError, DecodeError
 from dao.core.formats.address import address_of
 from dao.core.types import Address, BlockNumber, hex_of
+from dao.errors import ConfigError, DecodeError
 
 _MAX_FILE = 64 * 1024
 FILE = "deployment.json"  # in a daemon's folder

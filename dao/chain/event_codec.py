@@ -8,8 +8,8 @@ from dao.chain.event_types import Event, SharedEvent
 from dao.chain.events import ResultPosted, RulesChanged, TaskCreated
 from dao.chain.interface import EventAbi, load
 from dao.chain.structs import rules_of
-from dao.core.errors import RpcError
 from dao.core.types import Address, BlockNumber, Digest, Result, Timestamp
+from dao.errors import RpcError
 
 
 def get_topic(kind: type[Event]) -> Digest:

@@ -11,7 +11,6 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed
 from dao.chain.rounds import RoundReader
-from dao.core.errors import ChainError, Reorged, Reverted
 from dao.core.settle import compute_result_hash
 from dao.core.types import (
     ZERO_DIGEST,
@@ -25,6 +24,7 @@ from dao.core.types import (
     TaskId,
     Wei,
 )
+from dao.errors import ChainError, Reorged, Reverted
 
 T = TypeVar("T")
 _IDLE = 60.0  # seconds until the chain is looked at again without a new block

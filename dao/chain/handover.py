@@ -27,8 +27,8 @@ from dao.chain.governance_events import (
     RoleRevoked,
 )
 from dao.chain.sender import Sender
-from dao.core.errors import ChainError
 from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, Digest, hex_of
+from dao.errors import ChainError
 
 _NAMES = {
     PROPOSER_ROLE: "proposer",

@@ -7,8 +7,8 @@ from typing import Any
 
 from dao.chain.blocks import BlockRef, RecentBlocks, read_block
 from dao.chain.rpc import Rpc
-from dao.core.errors import ChainError, RpcError
 from dao.core.types import BlockNumber, Digest, hex_of
+from dao.errors import ChainError, RpcError
 
 _log = logging.getLogger(__name__)
 _IDLE = 15.0  # seconds without a pushed head until one is requested

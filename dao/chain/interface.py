@@ -14,8 +14,8 @@ from eth_abi.registry import BaseEquals
 from eth_abi.registry import registry as default_registry
 
 from dao.chain.contract_table import CONTRACTS
-from dao.core.errors import ChainError, DecodeError
 from dao.core.keccak import keccak256
+from dao.errors import ChainError, DecodeError
 
 FOLDER = Path(__file__).with_name("abi")  # written by script/abi
 

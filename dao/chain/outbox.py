@@ -9,8 +9,8 @@ from typing import Any
 
 from dao.chain.contracts import Call
 from dao.chain.fees import Fees
-from dao.core.errors import ConfigError
 from dao.core.types import Address, Digest, Wei
+from dao.errors import ConfigError
 from dao.runtime.sqlite import Database
 
 _SCHEMA = """

@@ -6,8 +6,8 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator, Registry, SupernodeStake
 from dao.chain.events import Joined, Registered
 from dao.chain.sender import Sender
-from dao.core.errors import Reverted, RuleError
 from dao.core.types import Address, TaskId, hex_of
+from dao.errors import Reverted, RuleError
 
 
 @dataclass(frozen=True, slots=True)

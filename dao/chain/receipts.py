@@ -7,8 +7,8 @@ from dao.chain.client import Chain
 from dao.chain.event_types import Event
 from dao.chain.outbox import OutboxEntry, TxState
 from dao.chain.reverts import reverted
-from dao.core.errors import Reverted
 from dao.core.types import Address, BlockNumber, Digest, hex_of
+from dao.errors import Reverted
 
 
 @dataclass(frozen=True, slots=True)

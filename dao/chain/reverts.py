@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from dao.chain.interface import decode, refusals
 from dao.chain.task_rules import TASK_RULES
-from dao.core.errors import DecodeError, Reverted
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Phase, hex_of
+from dao.errors import DecodeError, Reverted
 
 _ERROR = bytes.fromhex("08c379a0")  # Error(string)
 _PANIC = bytes.fromhex("4e487b71")  # Panic(uint256)

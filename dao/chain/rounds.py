@@ -9,7 +9,6 @@ from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed, ForcedCommit, Joined, Left, ResultPosted, RoundOpened
-from dao.core.errors import ChainError
 from dao.core.settle import compute_result_hash
 from dao.core.types import (
     Address,
@@ -23,6 +22,7 @@ from dao.core.types import (
     TaskId,
     Wei,
 )
+from dao.errors import ChainError
 
 E = TypeVar("E", RoundOpened, CommitsClosed, ResultPosted, ForcedCommit)
 PARALLEL = 32  # reads at a time

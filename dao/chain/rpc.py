@@ -11,7 +11,7 @@ from web3 import AsyncHTTPProvider
 from web3.types import RPCEndpoint
 
 from dao.chain.websocket import NOTHING, Disconnected, Push, SocketProvider
-from dao.core.errors import ChainError, ConfigError, RpcError
+from dao.errors import ChainError, ConfigError, RpcError
 from dao.runtime.backoff import pauses
 
 TIMEOUT = 5.0  # seconds for one attempt

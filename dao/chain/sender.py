@@ -17,8 +17,8 @@ from dao.chain.receipts import TxReceipt, find_receipt, read_receipt
 from dao.chain.rpc import NodeError
 from dao.chain.send_policy import SURE, NodeAnswer, Seen, SendStep, Waited, decide, get_outcome
 from dao.chain.signer import Signer
-from dao.core.errors import ChainError, RpcError
 from dao.core.types import BlockNumber, Digest, Wei, hex_of
+from dao.errors import ChainError, RpcError
 from dao.runtime.backoff import pauses
 
 LIMIT = 300.0  # seconds until `send` gives up waiting

@@ -10,9 +10,9 @@ from typing import Any
 
 from coincurve import PrivateKey, PublicKey
 
-from dao.core.errors import DecodeError, KeyFileError
 from dao.core.keccak import keccak256
 from dao.core.types import Address, Digest, Wei, hex_of
+from dao.errors import DecodeError, KeyFileError
 
 _ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141  # of secp256k1
 _MAX_FILE = 64 * 1024

@@ -6,10 +6,10 @@ from dao.chain.contracts import Registry, Token
 from dao.chain.daemon_home import load_deployment, open_operator, open_sender
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.errors import RuleError
 from dao.core.formats.reasons import format_tokens
 from dao.core.formats.signed_messages import compute_operator_digest
 from dao.core.types import ZERO_ADDRESS, Address, Timestamp, Wei, hex_of
+from dao.errors import RuleError
 from dao.runtime.config import HomeSettings
 
 

@@ -13,7 +13,7 @@ from web3.types import RPCEndpoint, RPCResponse
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidURI, WebSocketException
 
-from dao.core.errors import RpcError
+from dao.errors import RpcError
 
 Push = Callable[[Any], None]
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from dao.core.errors import DaoError
+from dao.errors import DaoError
 
 if TYPE_CHECKING:
     import typer

@@ -6,10 +6,10 @@ from typing import Any
 
 from dao.cli.output import parse_tokens
 from dao.cli.rule_options import CHANGEABLE_NAMES, parse_rule, parse_whole
-from dao.core.errors import ConfigError, DecodeError
 from dao.core.formats.address import address_of
 from dao.core.formats.canonical import read_json
 from dao.core.types import RoundId, TaskId
+from dao.errors import ConfigError, DecodeError
 from dao.gov.actions import (
     Action,
     Admit,

@@ -15,9 +15,9 @@ from dao.cli.chain_options import DEPLOYMENT_DEFAULT, ChainOptions, absolute
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import JsonOption
 from dao.cli.output import log_to_stderr, print_json
-from dao.core.errors import ConfigError
 from dao.core.types import hex_of
 from dao.devnet.anvil import CHAIN_ID
+from dao.errors import ConfigError
 from dao.runtime.config import FILE, default_home
 
 app = typer.Typer(no_args_is_help=True)

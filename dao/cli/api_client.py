@@ -14,9 +14,9 @@ from dao.chain.signer import Signer
 from dao.cli.chain_proposals import index_of
 from dao.cli.dao_member import PublishedProposal
 from dao.cli.output import printable
-from dao.core.errors import ConfigError, Refused, Unreachable
 from dao.core.formats.address import address_of
 from dao.core.types import BlockNumber, Rules, TaskId, Wei, hex_of
+from dao.errors import ConfigError, Refused, Unreachable
 from dao.gov import drafts
 from dao.gov.actions import ChangeRules
 from dao.gov.siwe import compute_text_digest, parse_sign_in

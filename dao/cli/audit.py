@@ -18,8 +18,8 @@ from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import AppPythonOption, EvaluationLimitOption, JsonOption, TaskArgument
 from dao.cli.output import print_json
-from dao.core.errors import ConfigError, DaoError
 from dao.core.types import RoundId, TaskId
+from dao.errors import ConfigError, DaoError
 
 VERDICTS = ("all holds", "something differs", "not everything could be checked")
 

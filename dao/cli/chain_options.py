@@ -20,9 +20,9 @@ from dao.cli.options import (
     PasswordFileOption,
     RpcOption,
 )
-from dao.core.errors import ConfigError
 from dao.core.types import Address, hex_of
 from dao.devnet.anvil import CHAIN_ID, dev_signer
+from dao.errors import ConfigError
 from dao.runtime.config import DEVNET, PASSWORD_VARIABLE, devnet_url
 from dao.runtime.locks import chain_name, only_daemon
 

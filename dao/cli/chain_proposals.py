@@ -6,7 +6,7 @@ from dao.chain.client import Chain
 from dao.chain.governance import Actions
 from dao.chain.governance_events import ProposalCreated
 from dao.cli.dao_member import PublishedProposal
-from dao.core.errors import ConfigError
+from dao.errors import ConfigError
 
 
 async def read_proposals(chain: Chain) -> list[ProposalCreated]:

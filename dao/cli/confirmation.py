@@ -9,7 +9,7 @@ from typing import NoReturn
 import typer
 
 from dao.cli.output import printable
-from dao.core.errors import ConfigError
+from dao.errors import ConfigError
 
 _POLL = 0.1  # seconds between checks for Ctrl-C while nothing is typed
 

@@ -15,8 +15,8 @@ from dao.cli.options import (
     TlsOption,
 )
 from dao.content.assembly import ContentSources, check_store_folder
-from dao.core.errors import ConfigError
 from dao.core.types import Domain
+from dao.errors import ConfigError
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.wire.grpc_options import Tls

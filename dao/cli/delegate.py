@@ -9,9 +9,9 @@ from dao.cli.confirmation import require_consent
 from dao.cli.dao_member import Outcome
 from dao.cli.member_session import MemberOptions, open_member, run
 from dao.cli.option_groups import with_option_groups
-from dao.core.errors import ConfigError
 from dao.core.formats.address import address_of
 from dao.core.types import hex_of
+from dao.errors import ConfigError
 from dao.gov.describe import describe_delegation
 
 

@@ -17,7 +17,6 @@ from rich.live import Live
 from dao.cli import options
 from dao.cli.options import JSON_FILE, DemoNodesOption
 from dao.cli.output import require_writable
-from dao.core.errors import ConfigError
 from dao.demo.demo_network import open_demo_network
 from dao.demo.demo_report import write_json, write_plot
 from dao.demo.demo_state import DemoState
@@ -26,6 +25,7 @@ from dao.demo.plan import DemoMember, Role, list_members
 from dao.demo.play import Display, RunningDemo, play
 from dao.demo.stay import stay
 from dao.demo.terminal_view import render, render_summary
+from dao.errors import ConfigError
 
 
 def command(

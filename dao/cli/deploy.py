@@ -15,9 +15,9 @@ from dao.cli.chain_options import RPC_DEFAULT, PayingAccount, account_folder
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import OUT, JsonOption, RpcOption
 from dao.cli.output import parse_tokens, print_fields, print_json
-from dao.core.errors import ConfigError
 from dao.core.formats.address import address_of
 from dao.core.types import Address, Wei, hex_of
+from dao.errors import ConfigError
 from dao.runtime.locks import chain_name, only_daemon
 
 DAY = 86_400

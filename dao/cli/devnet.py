@@ -18,10 +18,10 @@ from dao.chain.sender import Sender
 from dao.cli.chain_options import ChainOptions, PayingAccount, absolute, account_folder, open_sender
 from dao.cli.options import own_home
 from dao.cli.output import parse_tokens
-from dao.core.errors import ConfigError, DaoError, RpcError
 from dao.core.formats.address import address_of
 from dao.core.types import Address, hex_of
 from dao.devnet.anvil import SWIFT, Anvil, dev_signer, leave_to_founders, start_anvil
+from dao.errors import ConfigError, DaoError, RpcError
 from dao.runtime.config import DEVNET
 from dao.runtime.locks import find_holder, hold_lock, stop_holder
 

@@ -32,10 +32,10 @@ from dao.cli.options import (
     TlsOption,
 )
 from dao.cli.output import log_to_stderr, parse_tokens, print_json
-from dao.core.errors import ConfigError
 from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_millionths, format_tokens
 from dao.core.types import TaskId, Wei, hex_of
+from dao.errors import ConfigError
 from dao.runtime.config import default_home
 from dao.wire.grpc_options import check_address
 from node.settings import NodeSettings, TaskSettings

@@ -11,8 +11,8 @@ import structlog
 from structlog.typing import Processor
 
 from dao.chain.deploy import TOKEN
-from dao.core.errors import ConfigError
 from dao.core.types import Wei, hex_of
+from dao.errors import ConfigError
 
 
 def parse_tokens(text: str, what: str, *, or_none: bool = True) -> Wei:

@@ -18,10 +18,10 @@ from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import AmountOption, JsonOption, TaskArgument
 from dao.cli.output import parse_tokens, print_json, print_table
-from dao.core.errors import ConfigError
 from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Address, TaskId, bytes_of, hex_of
+from dao.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True)
 

@@ -8,8 +8,8 @@ from dao.chain.governance import Governor, Support, VotingPower
 from dao.chain.sender import Sender
 from dao.cli.chain_proposals import find_proposal, proposal_in
 from dao.cli.dao_member import Outcome, PublishedProposal
-from dao.core.errors import Reverted, RuleError
 from dao.core.types import ZERO_ADDRESS, Address, Rules, TaskId, Wei, hex_of
+from dao.errors import Reverted, RuleError
 from dao.gov.actions import Action
 from dao.gov.drafts import Draft, draft
 from dao.gov.schedule import NO_VOTES, VOTED, explain_refusal, read_times

@@ -19,9 +19,9 @@ from dao.cli.dao_member import PublishedProposal
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import ApiOption, JsonOption, LastOption
 from dao.cli.output import print_fields, print_json, print_table, printable
-from dao.core.errors import ConfigError
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Rules, TaskId, Timestamp, hex_of
+from dao.errors import ConfigError
 from dao.gov.describe import describe_calls
 from dao.gov.schedule import OVER
 

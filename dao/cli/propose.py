@@ -12,7 +12,7 @@ from dao.cli.dao_member import Outcome
 from dao.cli.member_session import MemberOptions, open_member, run
 from dao.cli.option_groups import with_option_groups
 from dao.cli.rule_options import CHANGEABLE_NAMES
-from dao.core.errors import ConfigError
+from dao.errors import ConfigError
 from dao.gov.actions import Action, ChangeRules, compute_proposal_id
 
 MAX_TITLE = 200  # characters

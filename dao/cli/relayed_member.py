@@ -14,8 +14,8 @@ from dao.cli.api_client import BASE, ApiClient, find_proposal, open_api, read_de
 from dao.cli.chain_options import PayingAccount
 from dao.cli.dao_member import Outcome, PublishedProposal
 from dao.cli.output import printable
-from dao.core.errors import Refused, RuleError, Unreachable
 from dao.core.types import Address, Rules, TaskId, Wei, hex_of
+from dao.errors import Refused, RuleError, Unreachable
 from dao.gov import drafts
 from dao.gov.action_json import get_kind
 from dao.gov.actions import Action, encode_actions

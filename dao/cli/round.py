@@ -16,10 +16,10 @@ from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import JsonOption, TaskArgument
 from dao.cli.output import print_fields, print_json, print_table
-from dao.core.errors import ConfigError
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Digest, RoundId, TaskId, Timestamp, hex_of
+from dao.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True)
 STEPS: dict[str, type[RoundEvent]] = {

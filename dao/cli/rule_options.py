@@ -8,8 +8,8 @@ import typer
 
 from dao.chain.task_rules import RULES_BY_NAME, TASK_RULES, TaskRule, Unit
 from dao.cli.output import parse_tokens
-from dao.core.errors import ConfigError
 from dao.core.types import Codec
+from dao.errors import ConfigError
 
 CHANGEABLE_NAMES = tuple(rule.name for rule in TASK_RULES if rule.is_changeable)
 _TYPES: dict[Unit, Any] = {Unit.TOKENS: str, Unit.CODEC: Codec, Unit.YES_OR_NO: bool}

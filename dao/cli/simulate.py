@@ -23,7 +23,6 @@ from dao.chain.signer import Signer
 from dao.cli import options
 from dao.cli.options import JSON_FILE, AppPythonOption, DemoNodesOption
 from dao.cli.output import require_writable
-from dao.core.errors import ConfigError
 from dao.core.formats.layout import Model, compute_model_size, write_model
 from dao.core.formats.manifest import Manifest
 from dao.core.types import Address, RoundId, Wei, hex_of
@@ -33,6 +32,7 @@ from dao.demo.images import APP, deal
 from dao.demo.plan import DemoMember, Role, list_members
 from dao.demo.simulation import TASK, Simulation, commit, load
 from dao.demo.terminal_view import render_summary
+from dao.errors import ConfigError
 from node.trainer import Trainer
 
 STAKE, BUDGET = Wei(100 * 10**18), Wei(1000 * 10**18)

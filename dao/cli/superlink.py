@@ -25,10 +25,10 @@ from dao.cli.options import (
     StoreOption,
 )
 from dao.cli.output import log_to_stderr, parse_tokens, print_fields, print_json
-from dao.core.errors import ConfigError
 from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import hex_of
+from dao.errors import ConfigError
 from dao.runtime.config import default_home
 from dao.runtime.signals import run_until_signal
 

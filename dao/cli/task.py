@@ -18,11 +18,11 @@ from dao.cli.option_groups import with_option_groups
 from dao.cli.options import AppPythonOption, IpfsOption, JsonOption, TaskArgument
 from dao.cli.output import print_fields, print_json, print_table, require_writable
 from dao.cli.rule_options import RuleOptions, read_rule_options
-from dao.core.errors import ConfigError, RuleError
 from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Address, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import CHAIN_ID, dev_signer
+from dao.errors import ConfigError, RuleError
 
 app = typer.Typer(no_args_is_help=True)
 CONTENT_DEFAULT = Path("~/.commonweight/content")

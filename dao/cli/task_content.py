@@ -17,10 +17,10 @@ from dao.app.gradient_client import GradientClient
 from dao.app.preflight import try_loss
 from dao.app.shards import Shards
 from dao.content import tensor_files
-from dao.core.errors import AppTimeout, ConfigError
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import compute_depth
 from dao.core.types import Digest, Rules, Wei
+from dao.errors import AppTimeout, ConfigError
 from dao.gov.action_json import get_kind
 from dao.gov.actions import CreateTask
 from dao.store.disk import DiskStore

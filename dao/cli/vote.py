@@ -8,7 +8,7 @@ from dao.chain.governance import Support
 from dao.cli.dao_member import DaoMember, Outcome, PublishedProposal
 from dao.cli.member_session import MemberOptions, ProposalArgument, open_member, run_on_proposal
 from dao.cli.option_groups import with_option_groups
-from dao.core.errors import ConfigError
+from dao.errors import ConfigError
 from dao.gov.units import format_amount
 
 CHOICES = {"for": Support.FOR, "against": Support.AGAINST, "abstain": Support.ABSTAIN}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from dao.core.errors import ConfigError
+from dao.errors import ConfigError
 from dao.store.disk import DiskStore
 from dao.store.folder import FolderSource
 from dao.store.gateway import GatewaySource

@@ -15,11 +15,11 @@ from dao.core.constants import WEIGHT_UNITS
 from dao.core.engine.backend import get_loops
 from dao.core.engine.chunking import Each, Scratch, Sink, Span, sweep
 from dao.core.engine.products import compute_weighted_sum
-from dao.core.errors import RuleError
 from dao.core.formats.layout import Model, put_chunks
 from dao.core.merkle import compute_root
 from dao.core.types import Digest
 from dao.core.weigh import UpdateEntry
+from dao.errors import RuleError
 
 
 def compute_aggregate(

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dao.core.engine.backend import get_loops
-from dao.core.errors import RuleError
 from dao.core.types import ZERO_DIGEST, Digest
+from dao.errors import RuleError
 
 MAX_DEPTH = 64
 

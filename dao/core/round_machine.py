@@ -8,8 +8,8 @@ other rounds' state.
 from collections.abc import Collection, Iterable
 from hashlib import sha256
 
-from dao.core.errors import RuleError
 from dao.core.types import Digest, Phase, RoundState, Rules, Timestamp, Wei
+from dao.errors import RuleError
 
 UNDECIDED = (Phase.OPEN, Phase.CLOSED, Phase.POSTED, Phase.FROZEN)
 

@@ -14,7 +14,6 @@ from dao.core.commits import (
     compute_forced_hash,
 )
 from dao.core.constants import MAX_INTEGER, MAX_TEXT, ROWS_DEPTH
-from dao.core.errors import RuleError
 from dao.core.formats import reasons
 from dao.core.formats.abi import encode
 from dao.core.formats.manifest import Absent, Account, Manifest, Memory, Node, Pass, Roots
@@ -33,6 +32,7 @@ from dao.core.types import (
     hex_of,
 )
 from dao.core.weigh import NodeWeight, compute_gate_threshold
+from dao.errors import RuleError
 
 
 def compute_inputs_root(inputs: Iterable[tuple[Address, Digest, int]]) -> Digest:

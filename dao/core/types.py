@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import NewType
 
-from dao.core.errors import DecodeError
+from dao.errors import DecodeError
 
 TaskId = NewType("TaskId", int)
 RoundId = NewType("RoundId", int)

@@ -20,10 +20,10 @@ from dataclasses import dataclass, replace
 from dao.core.constants import CHUNK, GATE_DEVIATIONS, MILLION, WEIGHT_UNITS
 from dao.core.engine.chunking import Each
 from dao.core.engine.products import compute_dots, compute_gradient_square, compute_update_square
-from dao.core.errors import RuleError
 from dao.core.formats.gradient import Gradient
 from dao.core.formats.update import Update
 from dao.core.types import Address, Status, hex_of
+from dao.errors import RuleError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from typing import Any
 from dao.chain.contracts import Distributor
 from dao.chain.events import Claimed
 from dao.chain.sender import Sender
-from dao.core.errors import DaoError
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.reward_tree import RewardTree
@@ -24,6 +23,7 @@ from dao.demo.plan import DemoMember
 from dao.demo.processes import Daemon
 from dao.demo.site import open_site
 from dao.demo.status_reader import StatusReader, apply_event, apply_manifest
+from dao.errors import DaoError
 
 POLL = 0.1  # seconds between reads of the Superlink's status
 STALL = 600.0  # seconds without an event after which the demonstration is given up

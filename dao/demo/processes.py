@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dao.core.errors import DaoError
 from dao.devnet.anvil import WATCHED
+from dao.errors import DaoError
 
 STOP_SECONDS = 10.0
 DAO = Path(sys.executable).parent / "dao"

@@ -21,8 +21,8 @@ from dao.chain.deploy import TOKEN, Params, grant
 from dao.chain.handover import hand_over
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.errors import ConfigError, RpcError
 from dao.core.types import Address, Wei, hex_of
+from dao.errors import ConfigError, RpcError
 
 # Publicly known: anything sent to these accounts on another chain is lost.
 MNEMONIC = "test test test test test test test test test test test junk"

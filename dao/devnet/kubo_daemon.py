@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from dao.core.errors import ConfigError, ContentError
+from dao.errors import ConfigError, ContentError
 
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0

@@ -3,10 +3,10 @@
 import re
 from typing import Any
 
-from dao.core.errors import DecodeError
 from dao.core.formats.address import address_of
 from dao.core.formats.json_form import get_form
 from dao.core.types import hex_of
+from dao.errors import DecodeError
 from dao.gov.actions import KINDS, Action, Known, Unknown
 
 _ADDRESS = 42  # characters

@@ -11,9 +11,9 @@ from dao.chain.governance import Actions
 from dao.chain.interface import decode as decode_values
 from dao.chain.interface import encode, load
 from dao.chain.structs import rules_fields, rules_of
-from dao.core.errors import DecodeError
 from dao.core.keccak import keccak256
 from dao.core.types import Address, RoundId, Rules, TaskId, Wei
+from dao.errors import DecodeError
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from dao.chain.contract_table import NAMES
 from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.governance import Actions
 from dao.chain.interface import decode, load
-from dao.core.errors import DecodeError, Refused, Reverted
 from dao.core.formats.address import checksummed
 from dao.core.types import ZERO_ADDRESS, Address, Rules, TaskId, hex_of
+from dao.errors import DecodeError, Refused, Reverted
 from dao.gov import actions as do
 from dao.gov.rules_diff import CHANGEABLE, describe_changes, describe_rules
 from dao.gov.units import format_amount, format_decimal, format_duration

@@ -12,8 +12,8 @@ from dao.chain.governance import Actions, Governor, Timelock
 from dao.chain.reverts import reverted
 from dao.chain.rpc import NodeError
 from dao.chain.task_rules import TASK_RULES
-from dao.core.errors import Reverted
 from dao.core.types import Rules, TaskId, Wei, hex_of
+from dao.errors import Reverted
 from dao.gov.action_json import get_kind, read_action, write_fields
 from dao.gov.actions import Action, ChangeRules, CreateTask, SetThreshold, decode_action, encode_actions
 from dao.gov.describe import describe_action

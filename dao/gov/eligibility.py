@@ -3,8 +3,8 @@
 from dao.chain.client import Chain
 from dao.chain.contracts import Registry, Token
 from dao.chain.governance import Governor, VotingPower
-from dao.core.errors import AlreadyVoted, NotActive, NoVotes, Reverted, UnknownProposal
 from dao.core.types import ZERO_ADDRESS, Address, Timestamp, Wei, hex_of
+from dao.errors import AlreadyVoted, NotActive, NoVotes, Reverted, UnknownProposal
 from dao.gov.schedule import NO_VOTES, VOTED, explain_refusal, read_times
 from dao.gov.units import format_amount
 

@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from dao.core.errors import DecodeError
 from dao.core.formats.address import address_of, checksummed
 from dao.core.keccak import keccak256
 from dao.core.types import Address, Digest
+from dao.errors import DecodeError
 
 MAX_MESSAGE = 2000  # characters
 

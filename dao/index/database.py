@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from dao.core.errors import ConfigError, DaoError
+from dao.errors import ConfigError, DaoError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 WRITE = {"dao_write": True}  # execution options of a connection that writes

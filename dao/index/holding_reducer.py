@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from dao.chain import events as on
 from dao.chain import governance_events
-from dao.core.errors import RpcError
 from dao.core.types import ZERO_ADDRESS, Address, Wei, hex_of
+from dao.errors import RpcError
 from dao.index.rows import AccountRow, SettingsRow, SupernodeRow
 from dao.index.schema import PLACES
 from dao.index.unit_of_work import UnitOfWork

@@ -11,8 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from dao.chain.client import Chain
 from dao.chain.event_codec import decode_log
 from dao.chain.event_types import Event
-from dao.core.errors import ChainError, Reorged
 from dao.core.types import BlockNumber, Timestamp
+from dao.errors import ChainError, Reorged
 from dao.index.change_notices import ChangeNotice, list_notices
 from dao.index.database import one_line
 from dao.index.manifests import ManifestReader

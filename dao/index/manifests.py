@@ -13,7 +13,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from dao.chain.deployment import Deployment
 from dao.core.commits import FAILED, compute_commits_root
 from dao.core.constants import MAX_MANIFEST
-from dao.core.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
 from dao.core.formats.canonical import read_json
 from dao.core.formats.cid import Cid
 from dao.core.formats.json_form import get_form
@@ -21,6 +20,7 @@ from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.formats.reward_tree import compute_reward_root
 from dao.core.settle import compute_result, compute_scores_root
 from dao.core.types import Digest, Result, RoundId, TaskId
+from dao.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
 from dao.index import schema
 from dao.index.change_notices import ChangeNotice
 from dao.index.database import WRITE, one_line

@@ -13,8 +13,8 @@ from dao.chain import governance_events as governance
 from dao.chain.contract_table import EVENTS
 from dao.chain.deployment import Deployment
 from dao.chain.event_types import Event, RoundEvent, TaskEvent
-from dao.core.errors import RpcError
 from dao.core.types import ZERO_ADDRESS, Address
+from dao.errors import RpcError
 from dao.index import decision_reducer as decisions
 from dao.index import holding_reducer as holdings
 from dao.index import training_reducer as training

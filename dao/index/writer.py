@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Engine, Table, and_, delete, func, insert, se
 
 from dao.chain.deployment import Deployment
 from dao.chain.event_types import Event
-from dao.core.errors import ConfigError
 from dao.core.types import BlockNumber, Digest, Timestamp
+from dao.errors import ConfigError
 from dao.index import rows, schema
 from dao.index.database import WRITE
 from dao.index.reducer import apply, list_keys

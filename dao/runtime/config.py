@@ -19,7 +19,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from dao.core.errors import ConfigError
+from dao.errors import ConfigError
 
 FILE = "config.toml"
 DEVNET = Path("~/.commonweight/devnet")

@@ -15,8 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from dao.core.errors import DaoError, LockedError
 from dao.core.types import Address, hex_of
+from dao.errors import DaoError, LockedError
 
 RUNTIME_VARIABLE = "COMMONWEIGHT_RUNTIME"
 RUNTIME = Path("~/.commonweight/locks")

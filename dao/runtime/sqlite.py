@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dao.core.errors import ConfigError
+from dao.errors import ConfigError
 
 PATIENCE = 5.0  # seconds to wait for another process's transaction
 _OWNER = "whose"  # the table, of one row, that names whose a file is

@@ -8,9 +8,9 @@ import hashlib
 from dataclasses import dataclass
 
 from dao.core.constants import CONTENT_LEAF, CONTENT_LINKS
-from dao.core.errors import ContentError
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
+from dao.errors import ContentError
 
 Buffer = bytes | bytearray | memoryview
 

@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ContentError, NotFound
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest
+from dao.errors import ContentError, NotFound
 from dao.store.cid import digest_of_content, name_of
 from dao.store.folder import READ, FolderSource
 from dao.store.hashing import check_size, cid_of_file

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ContentError, Mismatch, NotFound
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
+from dao.errors import ContentError, Mismatch, NotFound
 from dao.store.cid import digest_of_content, is_named, name_of
 from dao.store.hashing import check_size, cid_of_file
 from dao.store.source import MAX_CONTENT

@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ConfigError, ContentError, DecodeError, Mismatch, NotFound, TooLarge
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
+from dao.errors import ConfigError, ContentError, DecodeError, Mismatch, NotFound, TooLarge
 from dao.store.cid import detect_codec, name_of
 from dao.store.disk import DiskStore
 from dao.store.source import MAX_CONTENT

@@ -5,8 +5,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ContentError, Mismatch, TooLarge
 from dao.core.formats.cid import Cid
+from dao.errors import ContentError, Mismatch, TooLarge
 from dao.store.cid import TreeBuilder
 
 _LANES = min(4, os.cpu_count() or 1)

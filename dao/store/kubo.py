@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ContentError, Mismatch, NotFound
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
+from dao.errors import ContentError, Mismatch, NotFound
 from dao.store.cid import cid_of_bytes, detect_codec, name_of
 from dao.store.disk import DiskStore
 from dao.store.hashing import check_size, cid_of_file

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ConfigError, ContentError
+from dao.errors import ConfigError, ContentError
 
 _CONNECT_SECONDS = 5.0
 _SILENCE_SECONDS = 30.0  # without a byte, although the call as a whole may take longer

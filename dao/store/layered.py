@@ -7,9 +7,9 @@ from pathlib import Path
 
 import structlog
 
-from dao.core.errors import ContentError, Mismatch, NotFound, TooLarge
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest
+from dao.errors import ContentError, Mismatch, NotFound, TooLarge
 from dao.runtime.backoff import pause_after
 from dao.store.cid import digest_of_content, is_named, name_of
 from dao.store.disk import DiskStore

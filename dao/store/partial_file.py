@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Self
 
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ContentError, Mismatch
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest
+from dao.errors import ContentError, Mismatch
 from dao.store.cid import Buffer, CidHasher, is_named, name_of
 from dao.store.hashing import check_size
 

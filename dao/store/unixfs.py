@@ -7,8 +7,8 @@ blocks there are and how long each is: a hostile root cannot make a reader fetch
 from dataclasses import dataclass
 
 from dao.core.constants import CONTENT_LEAF, CONTENT_LINKS
-from dao.core.errors import DecodeError
 from dao.core.formats.cid import Cid, ContentCodec
+from dao.errors import DecodeError
 from dao.store.cid import DagLink, encode_node
 
 MAX_BLOCK = 64 + CONTENT_LINKS * 64  # bytes of a node: a link takes at most 55, its size in the data 11

@@ -4,7 +4,7 @@ from enum import Enum
 
 import grpc
 
-from dao.core.errors import (
+from dao.errors import (
     DaoError,
     DecodeError,
     Mismatch,

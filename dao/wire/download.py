@@ -7,9 +7,9 @@ from typing import Any
 
 import grpc
 
-from dao.core.errors import Mismatch, Refused, TooLarge, Unreachable
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest
+from dao.errors import Mismatch, Refused, TooLarge, Unreachable
 from dao.runtime.backoff import pause_after
 from dao.store.cid import digest_of_content, name_of
 from dao.store.partial_file import PartialFile

@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ConfigError, ContentError
+from dao.errors import ConfigError, ContentError
 from dao.runtime.config import is_host_port
 
 HELLO = "/commonweight.Superlink/Hello"

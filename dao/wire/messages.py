@@ -7,9 +7,9 @@ from google.protobuf.message import DecodeError as BadProtobuf
 from google.protobuf.message import Message
 
 from dao.core.commits import Reveal, SignedCommit, SignedPass
-from dao.core.errors import DecodeError
 from dao.core.formats.cid import Cid
 from dao.core.types import Address, Digest, PassReason, RoundId, Signature, TaskId, Timestamp
+from dao.errors import DecodeError
 from dao.wire import superlink_pb2 as pb
 
 MAX_BODY = 4096  # bytes of a call's own message

@@ -10,9 +10,9 @@ from typing import Protocol
 
 from dao.chain.signer import recover
 from dao.core.constants import MAX_AHEAD
-from dao.core.errors import DecodeError
 from dao.core.formats.signed_messages import compute_request_digest
 from dao.core.types import Address, Digest, Domain, Timestamp, hex_of
+from dao.errors import DecodeError
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_status import Refusal, Why
 from dao.wire.messages import MAX_BODY, SESSION_BYTES, check_length, parse

@@ -12,9 +12,9 @@ import grpc
 from grpc_health.v1 import health_pb2
 
 from dao.core.commits import Reveal, SignedCommit, SignedPass
-from dao.core.errors import Refused, Unreachable
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest, Domain, RoundId, Signature, TaskId, Timestamp, hex_of
+from dao.errors import Refused, Unreachable
 from dao.runtime.backoff import pauses
 from dao.store.cid import name_of
 from dao.store.partial_file import PartialFile

@@ -13,8 +13,8 @@ import grpc
 import structlog
 
 from dao.core.commits import SignedCommit, SignedPass
-from dao.core.errors import ConfigError, DecodeError
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId
+from dao.errors import ConfigError, DecodeError
 from dao.store.partial_file import PartialFile
 from dao.wire import grpc_options
 from dao.wire import superlink_pb2 as pb

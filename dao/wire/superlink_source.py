@@ -3,9 +3,9 @@
 import asyncio
 from pathlib import Path
 
-from dao.core.errors import ContentError, DecodeError, Mismatch, Unreachable, WireError
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest
+from dao.errors import ContentError, DecodeError, Mismatch, Unreachable, WireError
 from dao.store.cid import name_of
 from dao.store.disk import DiskStore
 from dao.store.source import MAX_CONTENT

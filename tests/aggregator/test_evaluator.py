@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from dao.app.gradient_client import GradientClient
 from dao.core.constants import GAUSS_LEGENDRE
-from dao.core.errors import AppCrashed, AppError, AppTimeout
+from dao.errors import AppCrashed, AppError, AppTimeout
 
 APP = """
 import torch

@@ -14,9 +14,9 @@ from dao.audit import exit_code
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.core.commits import SignedCommit
-from dao.core.errors import NotFound, RuleError, WireError
 from dao.core.formats.manifest import Manifest
 from dao.core.types import PassReason, Phase, RoundId, Status
+from dao.errors import NotFound, RuleError, WireError
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Made, Node, World, reached

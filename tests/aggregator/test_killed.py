@@ -18,10 +18,10 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Distributor
 from dao.chain.events import Aborted, Finalized, ResultPosted, RoundOpened
 from dao.chain.signer import Signer
-from dao.core.errors import Refused, Reverted, Unreachable
 from dao.core.formats.cid import Cid
 from dao.core.formats.reward_tree import RewardTree
 from dao.core.types import Digest, Phase, RoundId
+from dao.errors import Refused, Reverted, Unreachable
 from dao.runtime.failpoint import VARIABLE
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment

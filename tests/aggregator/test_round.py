@@ -7,9 +7,9 @@ import pytest
 
 from dao.app.gradient_client import GradientClient
 from dao.chain.signer import Signer
-from dao.core.errors import Refused
 from dao.core.types import Phase, RoundId, Status
 from dao.devnet.kubo_daemon import start_kubo
+from dao.errors import Refused
 from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore
 from dao.wire.superlink_client import SuperlinkClient

@@ -14,8 +14,8 @@ from dao.audit import exit_code
 from dao.chain.contracts import Call, Coordinator, Distributor
 from dao.chain.deploy import TOKEN, timelock_execute
 from dao.chain.events import Aborted, ResultPosted
-from dao.core.errors import ConfigError
 from dao.core.types import Phase, RoundId, Wei
+from dao.errors import ConfigError
 from dao.store.disk import DiskStore
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from dao.app.shards import read_shards
-from dao.core.errors import ConfigError
+from dao.errors import ConfigError
 
 
 def test_read_shards__two_equal__are_named(tmp_path: Path) -> None:

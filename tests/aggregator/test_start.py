@@ -9,8 +9,8 @@ from aggregator.daemon import open_superlink
 from aggregator.settings import SuperlinkSettings
 from dao.chain.deployment import Deployment
 from dao.chain.signer import Signer
-from dao.core.errors import ConfigError
 from dao.core.types import Address, BlockNumber
+from dao.errors import ConfigError
 
 
 async def test_superlink__the_port_is_taken__refused_before_the_chain_is_asked(tmp_path: Path) -> None:

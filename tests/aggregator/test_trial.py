@@ -13,7 +13,7 @@ import torch
 
 from dao.app.gradient_client import GradientClient
 from dao.app.preflight import try_loss
-from dao.core.errors import AppError
+from dao.errors import AppError
 from tests.aggregator.test_evaluator import network, save, shard
 
 __all__ = ["shard"]

@@ -22,7 +22,6 @@ from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
 from dao.content.tensor_files import open_model
 from dao.core.commits import Reveal, SignedCommit, SignedPass
-from dao.core.errors import NotFound
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Layout, Model, compute_model_size, write_model
 from dao.core.formats.manifest import Manifest, parse_manifest
@@ -45,6 +44,7 @@ from dao.core.types import (
     TaskId,
     TaskState,
 )
+from dao.errors import NotFound
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.wire.messages import Ack

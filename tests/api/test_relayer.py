@@ -16,8 +16,8 @@ from dao.chain.account import NoMoney
 from dao.chain.broadcaster import SEND
 from dao.chain.contracts import Call
 from dao.chain.rpc import NodeError
-from dao.core.errors import RpcError, RuleError
 from dao.core.types import Address, Wei
+from dao.errors import RpcError, RuleError
 
 CONTRACT, ONE, TWO = (Address(bytes([byte]) * 20) for byte in (9, 10, 11))
 MAX_GAS = 1_000_000

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.errors import DecodeError
 from dao.core.formats.address import address_of, checksummed
 from dao.core.types import Address, hex_of
+from dao.errors import DecodeError
 from dao.gov.siwe import SignIn, parse_sign_in
 
 SIGN_IN = SignIn(

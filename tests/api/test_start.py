@@ -8,9 +8,9 @@ import pytest
 
 from dao.api.daemon import open_api
 from dao.chain.deployment import Deployment
-from dao.core.errors import ConfigError
 from dao.core.formats.address import address_of
 from dao.core.types import Address, Wei
+from dao.errors import ConfigError
 from tests.api.stage import Stage
 from tests.cli.command import Dao
 from tests.support import Network

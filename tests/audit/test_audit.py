@@ -12,11 +12,11 @@ from dao.audit.auditor import CHECKS
 from dao.audit.replay import find_differences
 from dao.chain.contracts import Coordinator
 from dao.core.constants import MAX_MANIFEST, UPDATE_MAGIC
-from dao.core.errors import Reverted
 from dao.core.formats.canonical import write_canonical
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import dump_manifest
 from dao.core.types import RoundId, Status
+from dao.errors import Reverted
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from tests.audit.cheats import CHEATS, Cheat, node_of, with_node

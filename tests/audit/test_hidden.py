@@ -11,8 +11,8 @@ from dao.chain.event_codec import get_topic
 from dao.chain.event_types import Event
 from dao.chain.events import CommitsClosed, ForcedCommit, Joined, ResultPosted
 from dao.cli.audit import _select_rounds
-from dao.core.errors import ConfigError
 from dao.core.formats.manifest import dump_manifest
+from dao.errors import ConfigError
 from tests.audit.stage import TAMPERED, Stage, audit_of, failed, unchecked
 from tests.chain.proxy import Proxy
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from dao.chain.blocks import KEEP, BlockRef, RecentBlocks, read_block
 from dao.chain.fees import Fees, compute_fees, compute_raised_fees
-from dao.core.errors import RpcError
 from dao.core.types import BlockNumber, Digest, Timestamp, Wei
+from dao.errors import RpcError
 
 
 def block(number: int, parent: BlockRef | None, fork: int = 0) -> BlockRef:

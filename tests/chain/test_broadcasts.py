@@ -11,8 +11,8 @@ from dao.chain.contracts import Token
 from dao.chain.rpc import NodeError
 from dao.chain.send_policy import is_passing
 from dao.chain.signer import Signer
-from dao.core.errors import RpcError
 from dao.core.types import Wei
+from dao.errors import RpcError
 from tests.chain.proxy import Proxy
 from tests.chain.test_faults import SECONDS, connected, proxy, url
 from tests.chain.test_sender import count

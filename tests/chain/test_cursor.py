@@ -11,9 +11,9 @@ from dao.chain.contracts import Coordinator, Registry
 from dao.chain.cursor import EventCursor
 from dao.chain.event_types import Event
 from dao.chain.events import Funded, Joined, Registered, Reorg, RoundOpened, StakeAdded, TaskCreated
-from dao.core.errors import Reorged
 from dao.core.types import BlockNumber
 from dao.devnet.anvil import start_anvil
+from dao.errors import Reorged
 from tests.chain.stakes import Stakes, replay, stakes
 from tests.support import Network, deploy_network
 

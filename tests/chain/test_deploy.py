@@ -24,9 +24,9 @@ from dao.chain.deployment import Deployment
 from dao.chain.governance import Timelock
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.errors import ConfigError, Reverted, RpcError
 from dao.core.types import Address, Wei, hex_of
 from dao.devnet.anvil import Anvil, dev_signer, running_anvil, start_anvil
+from dao.errors import ConfigError, Reverted, RpcError
 from tests.support import GAS_MONEY, RULES, Network
 
 PARAMS = Params(minimum_stake=Wei(7 * TOKEN), unbonding_period=86_400)

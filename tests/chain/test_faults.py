@@ -12,9 +12,9 @@ from dao.chain.contracts import Registry, Token
 from dao.chain.event_types import Event
 from dao.chain.events import Reorg
 from dao.chain.signer import Signer
-from dao.core.errors import ConfigError, RpcError
 from dao.core.types import BlockNumber, Timestamp, Wei
 from dao.devnet.anvil import start_anvil
+from dao.errors import ConfigError, RpcError
 from tests.chain.proxy import Proxy
 from tests.chain.stakes import Stakes, replay, stakes
 from tests.chain.test_sender import count

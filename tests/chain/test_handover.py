@@ -15,10 +15,10 @@ from dao.chain.governance_events import Approval
 from dao.chain.handover import find_faults, hand_over
 from dao.chain.interface import load
 from dao.chain.structs import rules_fields
-from dao.core.errors import ChainError, Reverted
 from dao.core.keccak import keccak256
 from dao.core.types import Address, BlockNumber, Digest, Wei, hex_of
 from dao.devnet.anvil import dev_signer
+from dao.errors import ChainError, Reverted
 from dao.gov.actions import compute_proposal_id
 from tests.support import RULES, Network
 

@@ -21,8 +21,8 @@ from dao.chain.interface import FOLDER, load, refusals
 from dao.chain.interface import encode as encode_values
 from dao.chain.reverts import SENTENCES, reverted
 from dao.chain.structs import rules_fields, rules_of
-from dao.core.errors import ChainError, DecodeError, RpcError
 from dao.core.types import Address, Digest, Result, Rules, Timestamp
+from dao.errors import ChainError, DecodeError, RpcError
 from tests.support import RULES
 
 RENAMED = {"from": "sender", "to": "receiver"}

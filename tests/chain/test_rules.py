@@ -7,8 +7,8 @@ import pytest
 from dao.chain.contracts import Coordinator
 from dao.chain.deploy import TOKEN, timelock_execute
 from dao.chain.events import RulesChanged, SuperlinkReplaced
-from dao.core.errors import Reverted
 from dao.core.types import Address, RoundId, TaskId, Wei
+from dao.errors import Reverted
 from tests.support import Network, digest
 
 ANOTHER = Address(b"\x0b" * 20)

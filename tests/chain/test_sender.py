@@ -12,9 +12,9 @@ from dao.chain.contracts import Call, Coordinator, Token
 from dao.chain.outbox import Outbox, TxState
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.errors import Reverted, RpcError, RuleError
 from dao.core.types import BlockNumber, TaskId, Wei, hex_of
 from dao.devnet.anvil import Anvil, running_anvil, start_anvil
+from dao.errors import Reverted, RpcError, RuleError
 from tests.chain.stakes import stakes
 from tests.support import GAS_MONEY, Network, deploy_network
 

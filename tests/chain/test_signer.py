@@ -9,10 +9,10 @@ import pytest
 from eth_account import Account
 
 from dao.chain.signer import Signer, Transaction, recover
-from dao.core.errors import DecodeError, KeyFileError
 from dao.core.formats.address import address_of
 from dao.core.keccak import keccak256
 from dao.core.types import Address, Wei
+from dao.errors import DecodeError, KeyFileError
 
 PASSWORD = "canary-password-5d2f"
 ORDER = 0xFFFFFFFF_FFFFFFFF_FFFFFFFF_FFFFFFFE_BAAEDCE6_AF48A03B_BFD25E8C_D0364141

@@ -137,7 +137,7 @@ def test_deploy__founders_or_periods_that_cannot_be__refused(devnet: Devnet, tmp
 
 def test_dev_account__another_chain__refused() -> None:
     from dao.cli.chain_options import PayingAccount
-    from dao.core.errors import ConfigError
+    from dao.errors import ConfigError
 
     with pytest.raises(ConfigError, match="only good for the devnet"):
         PayingAccount(dev_account=0).signer(1)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.cli.output import parse_tokens
-from dao.core.errors import ConfigError
 from dao.core.formats.reasons import format_tokens
+from dao.errors import ConfigError
 from tests.cli.command import Dao
 
 

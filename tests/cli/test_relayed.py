@@ -13,8 +13,8 @@ from dao.chain.signer import Signer
 from dao.cli.api_client import ApiClient
 from dao.cli.dao_member import PublishedProposal
 from dao.cli.relayed_member import RelayedMember
-from dao.core.errors import Refused, Unreachable
 from dao.core.types import Wei, hex_of
+from dao.errors import Refused, Unreachable
 from dao.gov.actions import compute_proposal_id
 from dao.gov.typed_data import _list_types
 

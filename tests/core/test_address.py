@@ -2,9 +2,9 @@
 
 import pytest
 
-from dao.core.errors import DecodeError
 from dao.core.formats.address import address_of, checksummed
 from dao.core.types import hex_of
+from dao.errors import DecodeError
 
 SHOWN = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from dao.core.aggregate import compute_aggregate
 from dao.core.engine.chunking import Each
-from dao.core.errors import RuleError
 from dao.core.formats.layout import Layout, Model, compute_model_size, parse_model, write_model
 from dao.core.formats.update import Update
 from dao.core.merkle import Tree
 from dao.core.types import Codec, Digest
 from dao.core.weigh import UpdateEntry
+from dao.errors import RuleError
 from tests.core.sample import (
     backwards,
     node_at,

@@ -15,7 +15,6 @@ from dao.core.engine.products import (
     compute_gradient_square,
     compute_update_square,
 )
-from dao.core.errors import DaoError, DecodeError
 from dao.core.formats.gradient import Gradient, decode_gradient, encode_gradient_prefix, quantise_gradient
 from dao.core.formats.layout import Layout, Model, compute_depth, compute_model_size, parse_model, write_model
 from dao.core.formats.update import Update, decode_update, encode_update_prefix, encode_update_rows
@@ -23,6 +22,7 @@ from dao.core.merkle import Tree, compute_body_root, verify
 from dao.core.score import compute_scores
 from dao.core.types import Address, Codec
 from dao.core.weigh import UpdateEntry, compute_weights
+from dao.errors import DaoError, DecodeError
 from tests.core.sample import EXTREMES
 
 LAYOUT = Layout.of({"a.bias": (3,), "a.weight": (5, 17), "b": (130,)})  # none a multiple of a block

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.constants import MAX_INTEGER, MAX_JSON_VALUES
-from dao.core.errors import DecodeError, TooLarge
 from dao.core.formats.canonical import read_canonical, read_json, write_canonical
+from dao.errors import DecodeError, TooLarge
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 values = st.recursive(

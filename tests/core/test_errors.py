@@ -2,7 +2,7 @@
 
 import pytest
 
-from dao.core.errors import DecodeError
+from dao.errors import DecodeError
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from dao.core.engine.products import (
     compute_gradient_square,
     compute_update_square,
 )
-from dao.core.errors import DecodeError, RuleError
 from dao.core.formats.gradient import (
     Gradient,
     compute_gradient_size,
@@ -29,6 +28,7 @@ from dao.core.formats.gradient import (
 from dao.core.formats.layout import Layout, Model
 from dao.core.formats.update import Update
 from dao.core.types import Codec
+from dao.errors import DecodeError, RuleError
 from tests.core.sample import (
     EXTREMES,
     backwards,

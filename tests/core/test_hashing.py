@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.commits import SignedCommit, compute_commitment, compute_forced_hash
-from dao.core.errors import RuleError
 from dao.core.formats.abi import check_uint, encode
 from dao.core.keccak import keccak256
 from dao.core.settle import compute_result_hash
 from dao.core.types import ZERO_DIGEST, Address, Digest, Result, RoundId, TaskId, Wei
+from dao.errors import RuleError
 
 digests = st.binary(min_size=32, max_size=32).map(Digest)
 addresses = st.binary(min_size=20, max_size=20).map(Address)

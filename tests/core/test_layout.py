@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from dao.core.constants import MAX_HEADER
-from dao.core.errors import DecodeError
 from dao.core.formats.layout import (
     Layout,
     Model,
@@ -24,6 +23,7 @@ from dao.core.formats.layout import (
     parse_model,
     write_model,
 )
+from dao.errors import DecodeError
 from tests.core.sample import Floats, floats, model_of, padded, random_model, seeds, shapes
 
 SHAPES = {"a": (3,), "b": (2, 2)}

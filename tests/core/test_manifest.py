@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dao.core.constants import MAX_INTEGER, MAX_MANIFEST, MAX_TEXT
-from dao.core.errors import DecodeError, TooLarge
 from dao.core.formats.canonical import write_canonical
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.formats.json_form import Count, Decimal, get_form
 from dao.core.formats.manifest import Manifest, dump_manifest, parse_manifest
 from dao.core.types import Address, Digest, MicroScore, RoundId, Signature, TaskId, Wei
+from dao.errors import DecodeError, TooLarge
 
 CID = "bafkreid7qoywk77r7rj3slobqfekdvs57qwuwh5d2z3sqsw52iabe3mqne"
 numbers = st.integers(-MAX_INTEGER, MAX_INTEGER)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.errors import RuleError
 from dao.core.merkle import Tree, compute_body_root, compute_root, verify
 from dao.core.types import Digest
+from dao.errors import RuleError
 from tests.vectors import make_merkle
 
 leaves_of_one_size = st.integers(1, 80).flatmap(

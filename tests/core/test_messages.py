@@ -8,9 +8,9 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.errors import RuleError
 from dao.core.formats import signed_messages
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId, Timestamp
+from dao.errors import RuleError
 
 digests = st.binary(min_size=32, max_size=32).map(Digest)
 addresses = st.binary(min_size=20, max_size=20).map(Address)

@@ -9,9 +9,9 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.errors import RuleError
 from dao.core.formats.reward_tree import RewardTree, compute_reward_leaf, compute_reward_root
 from dao.core.types import ZERO_DIGEST, Address, Digest, TaskId, Wei
+from dao.errors import RuleError
 
 addresses = st.binary(min_size=20, max_size=20).map(Address)
 amounts = st.dictionaries(addresses, st.integers(1, 2**128 - 1).map(Wei), min_size=1, max_size=40)

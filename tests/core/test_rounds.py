@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core import round_machine
-from dao.core.errors import RuleError
 from dao.core.types import (
     ZERO_ADDRESS,
     ZERO_DIGEST,
@@ -26,6 +25,7 @@ from dao.core.types import (
     Timestamp,
     Wei,
 )
+from dao.errors import RuleError
 
 INTERFACES = Path(__file__).parents[2] / "contracts" / "interfaces"
 

@@ -15,7 +15,6 @@ from dao.core.commits import (
     compute_forced_hash,
 )
 from dao.core.constants import MAX_INTEGER, MAX_TEXT
-from dao.core.errors import RuleError
 from dao.core.formats.manifest import Manifest, dump_manifest, parse_manifest
 from dao.core.formats.reward_tree import compute_reward_root
 from dao.core.settle import (
@@ -37,6 +36,7 @@ from dao.core.types import (
     Wei,
 )
 from dao.core.weigh import Weighing
+from dao.errors import RuleError
 from tests.core.settlements import (
     BUDGET,
     DISTRIBUTOR,

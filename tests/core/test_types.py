@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core import errors
-from dao.core.errors import DaoError, DecodeError, Reverted
 from dao.core.types import Codec, bytes_of, digest_of, hex_of
+from dao.errors import DaoError, DecodeError, Reverted
 
 ROOT = Path(__file__).parents[2]
 

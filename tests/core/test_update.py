@@ -14,7 +14,6 @@ from dao.core.constants import MAX_HEADER, UPDATE_MAGIC
 from dao.core.engine.chunking import Scratch
 from dao.core.engine.products import compute_weighted_sum
 from dao.core.engine.reference import VALUE_GRID
-from dao.core.errors import DaoError, DecodeError, RuleError
 from dao.core.formats.canonical import write_canonical
 from dao.core.formats.layout import Layout, Model
 from dao.core.formats.update import (
@@ -27,6 +26,7 @@ from dao.core.formats.update import (
     write_update_rows,
 )
 from dao.core.types import Codec
+from dao.errors import DaoError, DecodeError, RuleError
 from tests.core.sample import (
     EXTREMES,
     backwards,

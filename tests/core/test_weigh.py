@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dao.core.errors import RuleError
 from dao.core.formats.gradient import Gradient, quantise_gradient
 from dao.core.formats.layout import Layout, Model
 from dao.core.formats.update import Update, encode_update_rows
@@ -22,6 +21,7 @@ from dao.core.weigh import (
     compute_weighted_median,
     compute_weights,
 )
+from dao.errors import RuleError
 from tests.core.sample import (
     backwards,
     node_at,

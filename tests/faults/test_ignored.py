@@ -13,9 +13,9 @@ from aggregator.intake import Intake
 from aggregator.settings import SuperlinkSettings
 from dao.chain.events import ForcedCommit
 from dao.core.commits import SignedCommit
-from dao.core.errors import RuleError
 from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.types import Address, Phase
+from dao.errors import RuleError
 from node.journal import Step
 from tests.faults.world import World, open_world, row_of
 from tests.support import Network

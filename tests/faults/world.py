@@ -20,11 +20,11 @@ from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.events import Claimed, CommitsClosed, Finalized
 from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
-from dao.core.errors import Reverted
 from dao.core.formats.layout import Layout, compute_model_size, write_model
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Domain, Phase, RoundId, RoundState, Rules, Status, TaskId, Wei, hex_of
 from dao.demo.status_reader import StatusReader
+from dao.errors import Reverted
 from dao.store.disk import DiskStore
 from node import status as node_status
 from node.journal import Step, SupernodeJournal

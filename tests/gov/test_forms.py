@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from dao.core.errors import DecodeError
 from dao.core.types import Address, Wei
+from dao.errors import DecodeError
 from dao.gov.action_json import get_kind, read_action, write_fields
 from dao.gov.actions import Grant, Known, Unknown
 from tests.gov.test_actions import ACTIONS, ANN

@@ -46,8 +46,14 @@ def test_readme__its_tree__names_every_room_and_nothing_else() -> None:
     assert set(named_rooms()) == rooms()
 
 
-def test_dao__its_top__has_no_loose_module() -> None:
-    assert [path.name for path in PYTHON if path.parent == Path("dao")] == ["__init__.py"]
+def test_dao__its_top__has_only_what_the_whole_house_shares() -> None:
+    assert [path.name for path in PYTHON if path.parent == Path("dao")] == ["__init__.py", "errors.py"]
+
+
+def test_core__its_protocol_alone__is_read_in_one_sitting() -> None:
+    """What a second implementer must read: `dao/core` without its engine and its formats."""
+    lines = [(ROOT / path).read_text().splitlines() for path in PYTHON if path.parent == Path("dao/core")]
+    assert sum(map(len, lines)) <= 1500
 
 
 def test_modules__each__is_small() -> None:

@@ -14,8 +14,8 @@ from sqlalchemy import Engine, text
 from bench.synthetic_events import NETWORK
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
-from dao.core.errors import Reorged
 from dao.core.types import BlockNumber
+from dao.errors import Reorged
 from dao.index import indexer as module
 from dao.index import schema, writer
 from dao.index.database import WRITE, migrate, open_database

@@ -8,8 +8,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, text
 
 from bench.synthetic_events import NETWORK
-from dao.core.errors import ConfigError
 from dao.core.types import Address
+from dao.errors import ConfigError
 from dao.index import schema
 from dao.index.database import WRITE, DatabaseError, migrate, open_database
 from dao.index.reads import Reads

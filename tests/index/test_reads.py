@@ -7,8 +7,8 @@ from sqlalchemy import Engine
 
 from bench.index_load import fill
 from bench.synthetic_events import NETWORK, SyntheticHistory, operator_of, owner_of
-from dao.core.errors import DecodeError
 from dao.core.types import RoundId, TaskId
+from dao.errors import DecodeError
 from dao.index.reads import Reads
 from dao.index.reads.records import EventRecord, RecordPage
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.app.bundle import MAX_BYTES, bundle, compute_app_digest, read_bundle, unpack
-from dao.core.errors import AppError, DaoError, DecodeError
 from dao.core.formats.canonical import write_canonical
+from dao.errors import AppError, DaoError, DecodeError
 from dao.store.cid import cid_of_bytes
 
 PARTS = st.text("abcAB._- /\\é\0:", min_size=1, max_size=6)

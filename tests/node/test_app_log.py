@@ -3,7 +3,7 @@
 import pytest
 
 from dao.app import process
-from dao.core.errors import AppCrashed, AppError
+from dao.errors import AppCrashed, AppError
 from tests.node.test_trainer import APP, Home, home, until
 
 __all__ = ["home"]

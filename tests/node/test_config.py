@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from dao.core.errors import ConfigError
 from dao.core.types import TaskId
+from dao.errors import ConfigError
 from dao.runtime.config import FILE, HomeSettings, default_home
 from node.settings import NodeSettings, TaskSettings, put_aside, write_task
 

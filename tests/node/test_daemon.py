@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from dao.core.errors import ContentError
 from dao.core.types import TaskId
+from dao.errors import ContentError
 from node import daemon
 
 

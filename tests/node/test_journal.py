@@ -13,10 +13,10 @@ import pytest
 
 from dao.chain.signer import Signer, recover
 from dao.core.commits import Reveal
-from dao.core.errors import ConfigError, RuleError
 from dao.core.formats.cid import Cid
 from dao.core.formats.signed_messages import compute_commit_digest
 from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId
+from dao.errors import ConfigError, RuleError
 from dao.runtime.failpoint import VARIABLE
 from dao.store.cid import cid_of_bytes
 from node.journal import FAILPOINTS, CommitEntry, Step, SupernodeJournal

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dao.core.errors import LockedError
 from dao.core.types import Address
+from dao.errors import LockedError
 from dao.runtime import locks
 from dao.runtime.locks import RUNTIME_VARIABLE, chain_name, only_daemon, runtime_folder
 

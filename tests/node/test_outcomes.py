@@ -9,8 +9,8 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from dao.core.errors import TooLarge
 from dao.core.types import Address, Digest, TaskId
+from dao.errors import TooLarge
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore

@@ -11,9 +11,9 @@ import pytest
 
 from dao.chain.signer import Signer
 from dao.core.commits import Reveal
-from dao.core.errors import ContentError
 from dao.core.formats.cid import Cid
 from dao.core.types import Address, Digest, Domain, Phase, RoundId, TaskId
+from dao.errors import ContentError
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore

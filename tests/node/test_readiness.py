@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from dao.core.errors import AppError, NotFound
 from dao.core.types import TaskId
+from dao.errors import AppError, NotFound
 from dao.store.layered import LayeredStore
 from node.readiness import SupernodeReadiness
 from node.supernode import Supernode

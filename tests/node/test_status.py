@@ -10,8 +10,8 @@ from rich.console import Console
 
 from dao.chain.client import Chain
 from dao.cli.node import _print_status
-from dao.core.errors import ContentError, NotFound
 from dao.core.types import Address, Domain
+from dao.errors import ContentError, NotFound
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore

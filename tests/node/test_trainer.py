@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dao.app.worker import create_model_file, open_model_file
-from dao.core.errors import AppCrashed, AppError, AppTimeout
+from dao.errors import AppCrashed, AppError, AppTimeout
 from node.trainer import Trained, Trainer
 
 SHAPES = {"bias": [3], "weight": [2, 3]}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dao.core.errors import LockedError
+from dao.errors import LockedError
 from dao.runtime.locks import find_holder, hold_lock, stop_holder
 
 HOLDER = """

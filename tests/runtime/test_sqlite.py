@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dao.core.errors import ConfigError
+from dao.errors import ConfigError
 from dao.runtime.sqlite import Database
 
 SCHEMA = """

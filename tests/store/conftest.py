@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dao.core.errors import ConfigError
 from dao.devnet.kubo_daemon import Kubo, find_kubo, start_kubo
+from dao.errors import ConfigError
 from dao.store.disk import DiskStore
 
 

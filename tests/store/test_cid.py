@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ContentError, DecodeError
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
 from dao.devnet.kubo_daemon import Kubo, find_kubo
+from dao.errors import ContentError, DecodeError
 from dao.store.cid import CidHasher, cid_of_bytes, detect_codec, encode_node
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ContentError, Mismatch, NotFound, TooLarge
 from dao.core.formats.cid import Cid, ContentCodec
+from dao.errors import ContentError, Mismatch, NotFound, TooLarge
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.folder import FolderSource

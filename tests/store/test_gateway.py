@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ConfigError, ContentError, Mismatch, NotFound, TooLarge
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
 from dao.devnet.kubo_daemon import Kubo
+from dao.errors import ConfigError, ContentError, Mismatch, NotFound, TooLarge
 from dao.store.cid import DagLink, cid_of_bytes, encode_node
 from dao.store.disk import DiskStore
 from dao.store.gateway import GatewaySource

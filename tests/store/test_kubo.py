@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ConfigError, ContentError, Mismatch, NotFound, TooLarge
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.devnet.kubo_daemon import Kubo, start_kubo
+from dao.errors import ConfigError, ContentError, Mismatch, NotFound, TooLarge
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore

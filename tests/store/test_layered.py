@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dao.core.errors import ContentError, Mismatch, NotFound, TooLarge
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest
+from dao.errors import ContentError, Mismatch, NotFound, TooLarge
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore

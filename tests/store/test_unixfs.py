@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.constants import CONTENT_LEAF, CONTENT_LINKS
-from dao.core.errors import DecodeError
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
+from dao.errors import DecodeError
 from dao.store.cid import DagLink, encode_node, encode_varint
 from dao.store.unixfs import MAX_BLOCK, Part, parse_node, read_parts, read_root
 

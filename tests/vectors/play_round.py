@@ -5,7 +5,6 @@ from typing import Any
 
 from dao.core.commits import CommitRecord, Failure, PassRecord, Reveal, SignedCommit, SignedPass
 from dao.core.constants import MANIFEST_FORMAT
-from dao.core.errors import DecodeError
 from dao.core.formats.canonical import write_canonical
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient, decode_gradient, quantise_gradient
@@ -43,6 +42,7 @@ from dao.core.types import (
     Wei,
     hex_of,
 )
+from dao.errors import DecodeError
 from dao.store.cid import cid_of_bytes
 
 Json = dict[str, Any]

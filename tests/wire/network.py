@@ -11,9 +11,9 @@ import grpc
 
 from dao.chain.signer import Signer
 from dao.core.commits import SignedCommit, SignedPass
-from dao.core.errors import RuleError
 from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId
+from dao.errors import RuleError
 from dao.store.disk import DiskStore
 from dao.wire import grpc_options
 from dao.wire import superlink_pb2 as pb

@@ -12,9 +12,9 @@ import pytest
 
 from dao.chain.signer import Signer, recover
 from dao.core.commits import SignedPass
-from dao.core.errors import ConfigError, Refused, Unreachable
 from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.types import Address, Digest, Domain, PassReason, RoundId
+from dao.errors import ConfigError, Refused, Unreachable
 from dao.wire import grpc_options, signed_calls
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_limits import CallLimits

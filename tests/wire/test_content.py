@@ -9,9 +9,9 @@ import pytest
 
 from dao.core.commits import Reveal
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ContentError, DaoError, Mismatch, NotFound, Refused, TooLarge
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest, TaskId
+from dao.errors import ContentError, DaoError, Mismatch, NotFound, Refused, TooLarge
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore

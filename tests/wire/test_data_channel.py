@@ -10,9 +10,9 @@ import pytest
 
 from dao.core.commits import Reveal
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import Mismatch, Refused, TooLarge, Unreachable
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest
+from dao.errors import Mismatch, Refused, TooLarge, Unreachable
 from dao.store.cid import cid_of_bytes
 from dao.wire import data_channel, grpc_options
 from dao.wire.call_limits import CallLimits

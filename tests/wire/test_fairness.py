@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 
 from dao.chain.signer import Signer
-from dao.core.errors import DaoError
 from dao.core.types import Address
+from dao.errors import DaoError
 from dao.wire.call_limits import CallLimits
 from dao.wire.superlink_client import SuperlinkClient
 from tests.wire.network import COMMIT, Network

@@ -12,7 +12,7 @@ import pytest
 from dao.audit.evidence import fetch
 from dao.audit.findings import Missing
 from dao.core.constants import CONTENT_LEAF
-from dao.core.errors import ContentError, Mismatch
+from dao.errors import ContentError, Mismatch
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from dao.core.errors import ConfigError
+from dao.errors import ConfigError
 from tests.wire.network import Network
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.commits import Reveal, SignedCommit, SignedPass
-from dao.core.errors import DecodeError
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Address, Digest, PassReason, RoundId, TaskId
+from dao.errors import DecodeError
 from dao.wire import messages
 from dao.wire import superlink_pb2 as pb
 from dao.wire.messages import Ack, Inclusion, RevealRequest

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from dao.chain.signer import Signer
 from dao.core.constants import MAX_AHEAD
-from dao.core.errors import DaoError, DecodeError
 from dao.core.formats.signed_messages import compute_request_digest
 from dao.core.types import Address, Digest, Domain, Timestamp
+from dao.errors import DaoError, DecodeError
 from dao.wire import grpc_options
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_status import Refusal, Why

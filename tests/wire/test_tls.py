@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from dao.core.errors import ConfigError, Unreachable
+from dao.errors import ConfigError, Unreachable
 from dao.wire.grpc_options import Certificate, Tls
 from tests.wire.network import COMMIT, Network
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from dao.api.http.problems import Problem
 from dao.chain.signer import recover
-from dao.core.errors import DecodeError
 from dao.core.types import Address
+from dao.errors import DecodeError
 from dao.gov.siwe import SignIn, compute_text_digest, parse_sign_in
 
 NONCE_SECONDS = 300

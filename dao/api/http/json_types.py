@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from dao.core.errors import DecodeError
 from dao.core.formats.address import address_of, checksummed
 from dao.core.types import Address, Digest, Wei, hex_of
+from dao.errors import DecodeError
 
 MAX_CALLDATA = 64 * 1024  # bytes
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from dao.core.errors import (
+from dao.core.types import hex_of
+from dao.errors import (
     AlreadyVoted,
     BadSignature,
     ChainError,
@@ -24,7 +25,6 @@ from dao.core.errors import (
     RuleError,
     UnknownProposal,
 )
-from dao.core.types import hex_of
 from dao.index.database import DatabaseError
 
 MEDIA_TYPE = "application/problem+json"

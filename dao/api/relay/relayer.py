@@ -18,8 +18,8 @@ from dao.chain.receipts import TxReceipt
 from dao.chain.rpc import NodeError
 from dao.chain.send_policy import NO_MONEY, is_passing
 from dao.chain.sender import Sender
-from dao.core.errors import ChainError, Reverted, RuleError
 from dao.core.types import Address, Wei, hex_of
+from dao.errors import ChainError, Reverted, RuleError
 from dao.runtime.backoff import pause_after
 
 MAX_PENDING = 200  # jobs

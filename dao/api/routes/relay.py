@@ -27,8 +27,8 @@ from dao.api.relay.relayer import Relayer
 from dao.chain.contracts import Call, Registry, Token
 from dao.chain.governance import Actions, Governor, Support
 from dao.chain.interface import decode, load
-from dao.core.errors import NotActive, Reverted
 from dao.core.types import Timestamp
+from dao.errors import NotActive, Reverted
 from dao.gov.actions import compute_proposal_id
 from dao.gov.eligibility import check_threshold, check_tokens, check_votes
 from dao.gov.schedule import explain_refusal, read_times

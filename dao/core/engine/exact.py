@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dao.core.errors import RuleError
+from dao.errors import RuleError
 
 LOW = (1 << 32) - 1
 

@@ -17,7 +17,7 @@ from dao.core.engine.backend import get_loops
 from dao.core.engine.chunking import Each, Scratch, Span, sweep
 from dao.core.engine.codec_loops import CodecLoops, Rows
 from dao.core.engine.reference import Digits, Exponents, Sums
-from dao.core.errors import RuleError
+from dao.errors import RuleError
 
 
 class GradientRows(Protocol):

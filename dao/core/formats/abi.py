@@ -1,6 +1,6 @@
 """What Solidity's `abi.encode` makes of static values: one word of 32 bytes each."""
 
-from dao.core.errors import RuleError
+from dao.errors import RuleError
 
 WORD = 32
 

@@ -1,8 +1,8 @@
 """Addresses as people write them, with the checksum of EIP-55: the one place that reads them."""
 
-from dao.core.errors import DecodeError
 from dao.core.keccak import keccak256
 from dao.core.types import Address, bytes_of, hex_of
+from dao.errors import DecodeError
 
 
 def checksummed(address: Address) -> str:

@@ -8,7 +8,7 @@ from typing import cast
 import numpy as np
 
 from dao.core.constants import MAX_INTEGER, MAX_JSON_DEPTH, MAX_JSON_VALUES
-from dao.core.errors import DecodeError, TooLarge
+from dao.errors import DecodeError, TooLarge
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
 
-from dao.core.errors import DecodeError
 from dao.core.types import Digest
+from dao.errors import DecodeError
 
 _HEAD = b"\x01%c\x12\x20"  # version 1, codec, sha2-256, 32 bytes
 

@@ -14,9 +14,9 @@ from dao.core.engine.chunking import Each, Scratch, Sink, Span, sweep
 from dao.core.engine.exact import Unfit
 from dao.core.engine.products import read_factors
 from dao.core.engine.reference import Exponents
-from dao.core.errors import DecodeError, RuleError
 from dao.core.formats.canonical import write_canonical
 from dao.core.formats.layout import Model, StepModel
+from dao.errors import DecodeError, RuleError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

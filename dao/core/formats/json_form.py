@@ -10,9 +10,9 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from dao.core.constants import MAX_INTEGER, MAX_TEXT
-from dao.core.errors import DecodeError
 from dao.core.formats.cid import Cid
 from dao.core.types import Address, Digest, MicroScore, RoundId, Signature, TaskId, Wei, bytes_of, hex_of
+from dao.errors import DecodeError
 
 Count = Annotated[int, "0 to 2^53 - 1"]
 Decimal = Annotated[int, "0 to 2^256 - 1, written as text"]

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from dao.core.constants import BLOCK, CHUNK, MAX_HEADER, MAX_RANK, MAX_TENSORS, MAX_VALUES
 from dao.core.engine.chunking import Each, Sink
-from dao.core.errors import DecodeError
 from dao.core.formats.canonical import read_json
+from dao.errors import DecodeError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer

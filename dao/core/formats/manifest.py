@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from dao.core.constants import MANIFEST_FORMAT, MAX_MANIFEST
-from dao.core.errors import DecodeError
 from dao.core.formats.canonical import read_json, write_canonical
 from dao.core.formats.cid import Cid
 from dao.core.formats.json_form import Count, Decimal, get_form
 from dao.core.types import Address, Codec, Digest, MicroScore, RoundId, Signature, Status, TaskId, Wei
+from dao.errors import DecodeError
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dao.core.errors import RuleError
 from dao.core.formats.abi import encode
 from dao.core.keccak import keccak256
 from dao.core.types import ZERO_DIGEST, Address, Digest, TaskId, Wei, hex_of
+from dao.errors import RuleError
 
 
 def compute_reward_leaf(

@@ -14,10 +14,10 @@ from dao.core.engine.backend import get_codec_loops
 from dao.core.engine.chunking import Each, Scratch, Sink, Span, cut_spans, sweep
 from dao.core.engine.codec_loops import CODEC_LOOPS, CodecLoops, Rows
 from dao.core.engine.exact import Unfit
-from dao.core.errors import DecodeError, RuleError
 from dao.core.formats.canonical import read_json, write_canonical
 from dao.core.formats.layout import Layout, Model
 from dao.core.types import Codec
+from dao.errors import DecodeError, RuleError
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer

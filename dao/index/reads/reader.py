@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from dao.core.errors import DecodeError
 from dao.core.types import Timestamp
+from dao.errors import DecodeError
 from dao.index import schema
 from dao.index.database import DatabaseError, one_line
 from dao.index.reads.records import RecordPage
