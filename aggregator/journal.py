@@ -28,9 +28,10 @@ CREATE TABLE IF NOT EXISTS passes (
 CREATE TABLE IF NOT EXISTS equivocations (
     task INTEGER, round INTEGER, opening BLOB, node BLOB, commitment BLOB, signature BLOB NOT NULL,
     PRIMARY KEY (task, round, opening, node, commitment)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS closed (task INTEGER, round INTEGER, PRIMARY KEY (task, round)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS closed (
+    task INTEGER, round INTEGER, opening BLOB, PRIMARY KEY (task, round, opening)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS closings (
-    task INTEGER, round INTEGER, node BLOB, PRIMARY KEY (task, round, node)) WITHOUT ROWID;
+    task INTEGER, round INTEGER, opening BLOB, node BLOB, PRIMARY KEY (task, round, opening, node)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reveals (
     task INTEGER, round INTEGER, opening BLOB, node BLOB, cid TEXT NOT NULL, body_root BLOB NOT NULL, salt BLOB NOT NULL,
     status TEXT, detail TEXT NOT NULL,
@@ -76,12 +77,15 @@ class SuperlinkJournal:
         """Record a node's further signed commit to the same opening: together with the first it proves a fault."""
         await self._write(("INSERT OR IGNORE INTO equivocations VALUES (?, ?, ?, ?, ?, ?)", astuple(commit)))
 
-    async def set_closing(self, task: TaskId, round_id: RoundId, nodes: Iterable[Address]) -> None:
-        """Record whose commits and passes the round is closed with, in place of an earlier record."""
+    async def set_closing(
+        self, task: TaskId, round_id: RoundId, opening: Digest, nodes: Iterable[Address]
+    ) -> None:
+        """Record whose commits and passes an opening is closed with, in place of an earlier record."""
+        place = (task, round_id, opening)
         await self._write(
-            ("INSERT OR IGNORE INTO closed VALUES (?, ?)", (task, round_id)),
-            ("DELETE FROM closings WHERE task = ? AND round = ?", (task, round_id)),
-            *(("INSERT INTO closings VALUES (?, ?, ?)", (task, round_id, node)) for node in nodes),
+            ("INSERT OR IGNORE INTO closed VALUES (?, ?, ?)", place),
+            ("DELETE FROM closings WHERE task = ? AND round = ? AND opening = ?", place),
+            *(("INSERT INTO closings VALUES (?, ?, ?, ?)", (*place, node)) for node in nodes),
         )
 
     async def add_reveal(self, commit: SignedCommit, stored: StoredReveal) -> None:
@@ -115,15 +119,18 @@ class SuperlinkJournal:
         rows = self._db.execute("SELECT * FROM equivocations WHERE task = ? AND round = ?", (task, round_id))
         return [SignedCommit(*row) for row in rows]
 
-    def read_closing(self, task: TaskId, round_id: RoundId) -> frozenset[Address]:
-        """Return whose commits and passes the round is closed with; none before that."""
-        rows = self._db.execute("SELECT node FROM closings WHERE task = ? AND round = ?", (task, round_id))
+    def read_closing(self, task: TaskId, round_id: RoundId, opening: Digest) -> frozenset[Address]:
+        """Return whose commits and passes an opening is closed with; none before that."""
+        rows = self._db.execute(
+            "SELECT node FROM closings WHERE task = ? AND round = ? AND opening = ?",
+            (task, round_id, opening),
+        )
         return frozenset(Address(node) for (node,) in rows)
 
-    def is_closing(self, task: TaskId, round_id: RoundId) -> bool:
-        """Return whether `set_closing` was called for the round."""
+    def is_closing(self, task: TaskId, round_id: RoundId, opening: Digest) -> bool:
+        """Return whether `set_closing` was called for the opening."""
         row = self._db.execute(
-            "SELECT 1 FROM closed WHERE task = ? AND round = ?", (task, round_id)
+            "SELECT 1 FROM closed WHERE task = ? AND round = ? AND opening = ?", (task, round_id, opening)
         ).fetchone()
         return row is not None
 

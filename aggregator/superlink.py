@@ -213,7 +213,7 @@ class Superlink:
         collection.passes.update(journal.read_passes(*place, opening))
         collection.reveals.update(journal.read_reveals(*place, opening))
         await restore_reveals(collection, self._deps.publisher)
-        collection.accepts_commits = not journal.is_closing(*place)
+        collection.accepts_commits = not journal.is_closing(*place, opening)
         self._deps.intake.begin(collection)
         return collection
 
@@ -236,9 +236,10 @@ class Superlink:
     async def _close(self, collection: Collection) -> CommitsClosed:
         """Close with all commits that are here and not forced; RoundLost, after an abort, where that cannot be."""
         round_id, journal = collection.round, self._deps.journal
+        opening = (self._task, round_id, collection.opening)
         collection.accepts_commits = False
-        nodes = journal.read_closing(self._task, round_id)  # their root may be on its way to the chain
-        is_journalled = journal.is_closing(self._task, round_id) and nodes <= collection.heard
+        nodes = journal.read_closing(*opening)  # their root may be on its way to the chain
+        is_journalled = journal.is_closing(*opening) and nodes <= collection.heard
         while (closed := await self._closed_event(collection)) is None:
             state = await self._read_round(collection, Phase.OPEN)
             if not is_journalled:
@@ -246,13 +247,13 @@ class Superlink:
                 if collection.count(nodes)[0] + len(collection.forced) < collection.rules.quorum:
                     why = f"fewer commits than the quorum of {collection.rules.quorum}"
                     await self._abort(collection, state, why)
-                await journal.set_closing(self._task, round_id, nodes)
+                await journal.set_closing(*opening, nodes)
             failpoint("superlink-closing")
             root, counts = collection.build_tree(nodes).root, collection.count(nodes)
             place = (self._task, round_id, state.open_block)
             call = self._coordinator.close_commits(*place, root, *counts)
             is_journalled = await self._send_once(call, f"close {state.open_block}", round_id) is not None
-        nodes = journal.read_closing(self._task, round_id)
+        nodes = journal.read_closing(*opening)
         state = await self._read_round(collection, Phase.CLOSED)
         if not nodes <= collection.heard or closed.root != collection.build_tree(nodes).root:
             await self._abort(
