@@ -31,9 +31,9 @@ from node.readiness import SupernodeReadiness
 from node.trainer import Trained
 
 RESERVE = 0.1  # part of the commit period that training leaves for the commit
-PATIENCE = (
-    0.25  # part of the commit period after which what fails is not tried again: others wait for this node
-)
+TRIES = 3  # with an app whose process ends: others wait for this node
+# part of the commit period, and seconds at most, in which content that is not to be had is asked for
+PATIENCE, MOST_PATIENCE = 0.25, 60.0
 _log = structlog.get_logger()
 
 
@@ -55,18 +55,19 @@ class UpdateMaker:
     async def make_commit(
         self, round_id: RoundId, opened: RoundState, rules: Rules, note_problem: Callable[[str], None]
     ) -> CommitEntry:
-        """Train and sign, again while others may still train; `note_problem` hears what failed, "" once it is signed.
+        """Train and sign, a few times where it fails; `note_problem` hears what failed, and "" once it is signed.
 
         DaoError when there can be no commit.
         """
         await self._check_stake(rules, opened)
         deadline = compute_commit_deadline(rules, opened)
-        last_try = opened.opened_at + PATIENCE * rules.commit_period
-        for pause in pauses():
+        last_try = opened.opened_at + min(PATIENCE * rules.commit_period, MOST_PATIENCE)
+        for tried, pause in enumerate(pauses(), 1):
             try:
                 entry = await self.train_and_sign(round_id, opened, rules, deadline)
             except (ContentError, AppCrashed) as error:
-                if self.clock.now() + pause >= last_try:
+                is_last = self.clock.now() + pause >= last_try
+                if tried >= TRIES if isinstance(error, AppCrashed) else is_last:
                     raise
                 note_problem(str(error))
                 _log.warning("no update yet", task=self.task, round=round_id, error=str(error))
