@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core import errors
+from dao import errors
 from dao.core.types import Codec, bytes_of, digest_of, hex_of
 from dao.errors import DaoError, DecodeError, Reverted
 
