@@ -24,6 +24,7 @@ DaoError
 │   ├── AlreadyVoted          an account has voted on this proposal
 │   ├── NotActive             it is not the time to vote on, queue or execute a proposal
 │   ├── (Unfit)               a value fits no exponent; carries its index and value
+│   ├── (NotJoined)           the node is no member of the task
 │   ├── (RoundLost)           the round ended without the Superlink's result
 │   └── (TaskOver)            no further round of the task can be played
 ├── WireError                 between Supernode and Superlink

@@ -38,7 +38,7 @@ class _Moved(Exception):  # noqa: N818 (no error)
     """The round's state on chain is not, or was not all along, the one that was worked on."""
 
 
-class _NotJoined(RuleError):  # noqa: N818  (a leaf of the tree)
+class NotJoined(RuleError):  # noqa: N818  (a leaf of the tree)
     """The node is no member of the task."""
 
 
@@ -145,7 +145,7 @@ class Supernode:
         deps, entry = self._deps, self._journal.commit_of(self._task, round_id, opened.opening)
         if entry is None:
             if not await self._reader.is_joined(deps.update_maker.signer.address):
-                raise _NotJoined(
+                raise NotJoined(
                     f"this node has not joined task {self._task}; its owner does that: dao node join {self._task}"
                 )
             note = self._journal.note_of(self._task, round_id)
@@ -160,7 +160,7 @@ class Supernode:
 
     async def _sit_out(self, round_id: RoundId, opened: RoundState, rules: Rules, error: DaoError) -> None:
         """Say that this node has no commit in the round, so that nobody waits for it; a member alone is waited for."""
-        if isinstance(error, _NotJoined):
+        if isinstance(error, NotJoined):
             return
         signer, submission = self._deps.update_maker.signer, self._deps.submission
         reason, self._problem = explain_to_others(error), str(error)
