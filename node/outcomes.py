@@ -23,7 +23,7 @@ PATIENCE = 600.0  # seconds to get a manifest
 MODELS = 2  # kept: the newest two, for the last result may yet be void
 LEFT_OUT = (
     "the result lacks your commit, which the Superlink had signed for; "
-    "the receipt is in the journal: dao challenge {} {} voids the result"
+    "the receipt is in the journal: dao challenge {} {} takes it to the DAO"
 )
 UNSETTLED = (Phase.OPEN, Phase.CLOSED)
 _log = structlog.get_logger()

@@ -29,6 +29,7 @@ COMMANDS = {
     "execute": "Execute a queued proposal.",
     "api": "Serve the API, and pay the gas of what members sign.",
     "audit": "Recompute rounds, and compare them with what the Superlink stated.",
+    "challenge": "Freeze a result that is wrong, for a bond, until the DAO decides.",
     "simulate": "Train together on this machine without a chain: what would each contributor earn?",
 }
 
