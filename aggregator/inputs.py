@@ -5,14 +5,18 @@ from dataclasses import replace
 
 from aggregator.collection import Collection
 from aggregator.compute import RoundBase, RoundJob
+from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
 from dao.app.shards import Shards
 from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator
+from dao.chain.events import RoundOpened
 from dao.chain.rounds import RoundReader
 from dao.content import tensor_files
 from dao.core.commits import CommitRecord, Failure, PassRecord
 from dao.core.constants import MAX_MANIFEST
 from dao.core.formats import reasons
+from dao.core.formats.layout import Layout
 from dao.core.formats.manifest import Manifest, Shard, parse_manifest
 from dao.core.round_machine import compute_counted_stake
 from dao.core.transition import PreState, RoundInputs, get_post_state, retire_drawn
@@ -55,6 +59,30 @@ async def read_state(
     state = get_post_state(base.previous)
     seeds = await reader.read_lost_seeds(state.round, round_id, chain.final())
     return retire_drawn(state, shards, seeds)
+
+
+async def collect_opening(
+    chain: Chain,
+    reader: RoundReader,
+    journal: SuperlinkJournal,
+    publisher: Publisher,
+    opened: RoundOpened,
+    layout: Layout,
+) -> Collection:
+    """Begin to collect an opening of a round, with what the journal has of it."""
+    at, coordinator, place = chain.final(), Coordinator(chain), (opened.task, opened.round)
+    state, rules, members = await asyncio.gather(
+        coordinator.round_of(*place, at),
+        coordinator.rules_of_round(*place, at),
+        reader.members_of(opened, at),
+    )
+    collection = Collection(opened.task, opened, state.opening, rules, layout, members)
+    collection.commits.update(journal.read_commits(*place, state.opening))
+    collection.passes.update(journal.read_passes(*place, state.opening))
+    collection.reveals.update(journal.read_reveals(*place, state.opening))
+    await restore_reveals(collection, publisher)
+    collection.accepts_commits = not journal.is_closing(*place, state.opening)
+    return collection
 
 
 async def restore_reveals(collection: Collection, publisher: Publisher) -> None:

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from aggregator.collection import Collection
 from aggregator.compute import GateGradient, RoundBase, RoundComputer, RoundJob, Settlement
-from aggregator.inputs import assemble_job, read_base, read_state, restore_reveals
+from aggregator.inputs import assemble_job, collect_opening, read_base, read_state, restore_reveals
 from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
@@ -35,7 +35,17 @@ from dao.core.round_machine import (
     draw_shard,
 )
 from dao.core.transition import PreState
-from dao.core.types import Digest, Phase, RoundId, RoundState, Signature, TaskId, Timestamp, hex_of
+from dao.core.types import (
+    BlockNumber,
+    Digest,
+    Phase,
+    RoundId,
+    RoundState,
+    Signature,
+    TaskId,
+    Timestamp,
+    hex_of,
+)
 from dao.errors import DaoError, Reverted, RuleError
 from dao.runtime.backoff import pause_after
 from dao.runtime.failpoint import failpoint
@@ -182,10 +192,11 @@ class Superlink:
     async def _collect(self, opened: RoundOpened, base: RoundBase) -> Collection:
         """Begin to take what nodes send for the round, beside what the journal has of it."""
         collection = self._deps.intake.get_collection(opened.round)
-        if (
-            collection is None or collection.opened != opened
-        ):  # after a reorg others may take part, by other rules
-            collection = await self._begin_collection(opened, base)
+        if collection is None or collection.opened != opened:  # after a reorg others may take part
+            collection = await collect_opening(
+                self._chain, self._reader, self._deps.journal, self._deps.publisher, opened, base.model.layout
+            )
+            self._deps.intake.begin(collection)
         else:
             await restore_reveals(collection, self._deps.publisher)
         deadline = opened.timestamp + collection.rules.commit_period
@@ -197,24 +208,6 @@ class Superlink:
             deadline=deadline,
             nodes=[*collection.members],
         )
-        return collection
-
-    async def _begin_collection(self, opened: RoundOpened, base: RoundBase) -> Collection:
-        """Begin to collect an opening of a round, with what the journal has of it."""
-        at, journal, place = self._chain.final(), self._deps.journal, (self._task, opened.round)
-        state, rules, members = await asyncio.gather(
-            self._coordinator.round_of(*place, at),
-            self._coordinator.rules_of_round(*place, at),
-            self._reader.members_of(opened, at),
-        )
-        opening = state.opening
-        collection = Collection(self._task, opened, opening, rules, base.model.layout, members)
-        collection.commits.update(journal.read_commits(*place, opening))
-        collection.passes.update(journal.read_passes(*place, opening))
-        collection.reveals.update(journal.read_reveals(*place, opening))
-        await restore_reveals(collection, self._deps.publisher)
-        collection.accepts_commits = not journal.is_closing(*place, opening)
-        self._deps.intake.begin(collection)
         return collection
 
     # Commits
@@ -252,7 +245,7 @@ class Superlink:
             root, counts = collection.build_tree(nodes).root, collection.count(nodes)
             place = (self._task, round_id, state.open_block)
             call = self._coordinator.close_commits(*place, root, *counts)
-            is_journalled = await self._send_once(call, f"close {state.open_block}", round_id) is not None
+            is_journalled = await self._send_once(call, "close", round_id, state.open_block) is not None
         nodes = journal.read_closing(*opening)
         state = await self._read_round(collection, Phase.CLOSED)
         if not nodes <= collection.heard or closed.root != collection.build_tree(nodes).root:
@@ -367,9 +360,14 @@ class Superlink:
             collection.notify()
         return state
 
-    async def _send_once(self, call: Call, what: str, round_id: RoundId) -> TxReceipt | None:
-        """Send a call of this round, once however often it is tried; None, after a moment, when it reverts."""
-        key = f"{what} {hex_of(self._chain.deployment.coordinator)} {self._task} {round_id}"
+    async def _send_once(
+        self, call: Call, what: str, round_id: RoundId, opened: BlockNumber | None = None
+    ) -> TxReceipt | None:
+        """Send a call of this round, or of its opening in a block, once however often it is tried.
+
+        None, after a moment, when it reverts.
+        """
+        key = f"{what} {hex_of(self._chain.deployment.coordinator)} {self._task} {round_id} {opened or ''}"
         version = self._follower.version  # news that comes while the call is sent ends the wait at once
         try:
             receipt = await self._deps.sender.send(call, key)

@@ -39,10 +39,10 @@ def told_of(running: RunningSuperlink, what: str) -> asyncio.Event:
     """Set when the Superlink is about to send this transaction."""
     sending, attempt = asyncio.Event(), running.superlink._send_once
 
-    async def watched(call: Any, name: str, round_id: RoundId) -> Any:
+    async def watched(call: Any, name: str, round_id: RoundId, *opened: Any) -> Any:
         if name == what:
             sending.set()
-        return await attempt(call, name, round_id)
+        return await attempt(call, name, round_id, *opened)
 
     running.superlink._send_once = watched  # type: ignore[method-assign, assignment]
     return sending

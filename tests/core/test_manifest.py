@@ -62,6 +62,7 @@ def in_order(manifest: Manifest) -> Manifest:
         manifest,
         used_shards=rising(manifest.used_shards, lambda index: index),
         nodes=rising(manifest.nodes, lambda node: node.node),
+        passes=rising(manifest.passes, lambda node: node.node),
         absent=rising(manifest.absent, lambda node: node.node),
         accounts=rising(manifest.accounts, lambda account: account.owner),
         memories=rising(manifest.memories, lambda memory: memory.node),
@@ -267,6 +268,7 @@ def test_parse_manifest__wrong_value__refused_by_name(path: tuple[str | int, ...
         ("used_shards", [3, 3]),
         ("nodes", [example()["nodes"][1], example()["nodes"][0]]),
         ("nodes", [example()["nodes"][0]] * 2),
+        ("passes", example()["passes"] * 2),
         ("absent", example()["absent"] * 2),
         ("accounts", example()["accounts"] * 2),
         ("memories", example()["memories"] * 2),
@@ -277,10 +279,10 @@ def test_parse_manifest__rows_out_of_order_or_twice__refused_by_name(field: str,
     assert refusal(data) == f"manifest.{field}[1]: expected rising order, none twice"
 
 
-@pytest.mark.parametrize("form", ["manifest/2", None, 1])
+@pytest.mark.parametrize("form", ["manifest/1", None, 1])
 def test_parse_manifest__another_format__refused_by_name(form: object) -> None:
     data = write_canonical({**example(), "format": form})
-    assert refusal(data).startswith("manifest.format: expected manifest/1")
+    assert refusal(data).startswith("manifest.format: expected manifest/2")
 
 
 def test_parse_manifest__not_canonical__refused() -> None:

@@ -91,7 +91,7 @@ def test_vectors__messages__eth_account_agrees() -> None:
         }
         signable = encode_typed_data(row["domain"], {row["kind"]: members}, values)
         assert keccak(b"\x19" + signable.version + signable.header + signable.body) == raw(row["digest"])
-    assert {row["kind"] for row in messages["rows"]} == {"Commit", "Receipt", "Request", "Operator"}
+    assert {row["kind"] for row in messages["rows"]} == {"Commit", "Pass", "Receipt", "Request", "Operator"}
 
 
 def test_vectors__rounds__deadlines_add_up() -> None:
