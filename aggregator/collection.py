@@ -69,7 +69,13 @@ class Collection:
         self.accepts_commits = False
         self.tree = self.build_tree(nodes)
         self._indexes = {node: index for index, node in enumerate(sorted(nodes))}
+        # of another commit, which counted until a reorg took a closing back
+        self.reveals = {node: stored for node, stored in self.reveals.items() if self._opens(node, stored)}
         self.closed.set()
+
+    def _opens(self, node: Address, stored: StoredReveal) -> bool:
+        commit = self.commit_of(node)
+        return commit is not None and commit.commitment == stored.reveal.commitment
 
     def _split(self, nodes: frozenset[Address]) -> tuple[list[SignedCommit], list[SignedPass]]:
         """Return the commits and the passes of nodes; who has both had committed first."""

@@ -89,12 +89,12 @@ class SuperlinkJournal:
         )
 
     async def add_reveal(self, commit: SignedCommit, stored: StoredReveal) -> None:
-        """Record the reveal of a commit; one that is there already stays."""
+        """Record the reveal of a commit, in place of one of another commit to the same opening."""
         reveal = str(stored.reveal.cid), stored.reveal.body_root, stored.reveal.salt
         failure = (stored.failure.status.value, stored.failure.detail) if stored.failure else (None, "")
         await self._write(
             (
-                "INSERT OR IGNORE INTO reveals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO reveals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (commit.task, commit.round, commit.opening, commit.node, *reveal, *failure),
             )
         )

@@ -110,9 +110,12 @@ class Superlink:
         """Play one round from wherever it stands. RoundLost when it ends otherwise; any DaoError may be retried."""
         opened, base = await self._open()
         collection = await self._collect(opened, base)
+        state = await self._read_state(base, opened.round, collection.rules.shards)
+        if len(state.used_shards) == collection.rules.shards:  # anyone may open a round
+            in_progress = await self._read_round(collection, Phase.OPEN, Phase.CLOSED)
+            await self._abort(collection, in_progress, "no validation shard is left")
         await self._wait_commits(opened, collection)
         closed = await self._close(collection)
-        state = await self._read_state(base, opened.round, collection.rules.shards)
         index = draw_shard(closed.seed, collection.rules.shards, state.used_shards)
         shard = await self._deps.publisher.put_copy(self._deps.shards.paths[index])
         gating = asyncio.create_task(self._deps.computer.gate(base, self._deps.publisher.path_of(shard)))
@@ -344,7 +347,9 @@ class Superlink:
             raise RoundLost(
                 f"round {collection.round}: {state.phase.name.lower()} on {state.parent}, head {task.head}"
             )
-        if state.opening != collection.opening:
+        opened = collection.opened
+        began = (state.opening, state.opened_at, state.eligible)
+        if began != (collection.opening, opened.timestamp, opened.eligible):
             raise RoundLost(f"round {collection.round}: a reorg opened it anew")
         forced_hash = compute_forced_hash(collection.forced.values())
         # by the hash, not the number: after a reorg there may be as many in another order

@@ -16,7 +16,7 @@ from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.merkle import verify
 from dao.core.round_machine import compute_commit_deadline, compute_reveal_deadline
 from dao.core.types import Domain, RoundState, Rules, TaskId, hex_of
-from dao.errors import DaoError, Refused, RuleError, Unreachable
+from dao.errors import DaoError, RuleError, Unreachable
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from dao.wire.messages import Inclusion
@@ -88,9 +88,6 @@ class Submission:
         for pause in pauses():
             try:
                 await self.client.sit_out(passed)
-            except Refused as error:
-                _log.warning("pass refused", task=self.task, round=passed.round, error=str(error))
-                return
             except DaoError as error:
                 _log.warning("pass not taken", task=self.task, round=passed.round, error=str(error))
             else:

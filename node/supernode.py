@@ -118,7 +118,7 @@ class Supernode:
             except Reorged:
                 raise
             except DaoError as error:
-                missed = str(error)
+                missed, entry = str(error), self._journal.commit_of(self._task, round_id, state.opening)
                 if entry is None:
                     await self._sit_out(round_id, state, rules, error)
         if entry is None:

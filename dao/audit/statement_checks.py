@@ -7,7 +7,7 @@ from dao.chain.signer import recover
 from dao.core.commits import FAILED, NodePass, compute_commits_root, compute_forced_hash
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.signed_messages import compute_commit_digest, compute_pass_digest
-from dao.core.round_machine import compute_counted_stake, draw_shard
+from dao.core.round_machine import compute_commit_deadline, compute_counted_stake, draw_shard
 from dao.core.settle import compute_result_hash
 from dao.core.transition import (
     PreState,
@@ -104,7 +104,7 @@ def _signs(signed: NodePass, digest: Digest) -> bool:
 
 
 def check_members(record: Evidence, manifest: Manifest) -> str:
-    """Nodes, owners and stakes are those of the chain when the round opened; nobody is left out."""
+    """Nodes, owners and stakes are those of the chain when the round opened; nobody is left out, or not waited for."""
     for node in manifest.nodes:
         member = record.members.get(node.node)
         expect(member is not None, f"node {hex_of(node.node)}: had not joined when the round opened")
@@ -122,6 +122,12 @@ def check_members(record: Evidence, manifest: Manifest) -> str:
         expect(owner == passed.owner, f"node {hex_of(passed.node)}: passed, and was not to take part so")
     committed = {node.node for node in manifest.nodes}
     heard = committed | {passed.node for passed in manifest.passes}
+    quorum = record.rules.quorum
+    expect(len(committed) >= quorum, f"{len(committed)} committed, fewer than the quorum of {quorum}")
+    # the chain counts a node twice that is in the tree and forced its commit as well
+    if record.state.closed_at < compute_commit_deadline(record.rules, record.state):
+        missing = record.state.eligible - len(heard)
+        expect(not missing, f"closed before the deadline, while {missing} had neither committed nor passed")
     absent = {
         operator: member.owner
         for operator, member in record.members.items()

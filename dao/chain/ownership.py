@@ -75,23 +75,28 @@ async def rotate(
     """
     registry, coordinator = Registry(chain), Coordinator(chain)
     current = await registry.supernode(supernode.operator, chain.final())
-    if current.operator != successor:
+    is_done = current.operator == successor
+    seats = await _list_seats_of(chain, supernode.owner, None if is_done else current.operator)
+    if not is_done:
         await sender.send(registry.rotate(supernode.operator, successor, consent))
     moves = []
-    for seat in await _list_empty_seats(chain, supernode.owner):
-        await sender.send(coordinator.leave(seat.task, seat.operator))
+    for seat in seats:
+        await _try(
+            sender, coordinator.leave(seat.task, seat.operator)
+        )  # anyone may have removed it meanwhile
         moves.append(Move(seat.task, await _try(sender, coordinator.join(seat.task, successor))))
     return moves
 
 
 async def revoke(chain: Chain, sender: Sender, supernode: SupernodeStake) -> list[TaskId]:
     """Have nobody serve a Supernode, and leave its tasks; return these."""
-    await sender.send(Registry(chain).revoke(supernode.operator))
-    left = []
-    for seat in await _list_empty_seats(chain, supernode.owner):
-        await sender.send(Coordinator(chain).leave(seat.task, seat.operator))
-        left.append(seat.task)
-    return left
+    current = await Registry(chain).supernode(supernode.operator, chain.final())
+    seats = await _list_seats_of(chain, supernode.owner, current.operator)
+    if not current.revoked:
+        await sender.send(Registry(chain).revoke(supernode.operator))
+    for seat in seats:
+        await _try(sender, Coordinator(chain).leave(seat.task, seat.operator))
+    return [seat.task for seat in seats]
 
 
 async def leave(chain: Chain, sender: Sender, owner: Address, task: TaskId) -> None:
@@ -103,10 +108,14 @@ async def leave(chain: Chain, sender: Sender, owner: Address, task: TaskId) -> N
     raise RuleError(f"task {task}: no Supernode of owner {hex_of(owner)} takes part")
 
 
-async def _list_empty_seats(chain: Chain, owner: Address) -> list[TaskSeat]:
-    """List an owner's seats whose operator has no stake any more."""
+async def _list_seats_of(chain: Chain, owner: Address, operator: Address | None) -> list[TaskSeat]:
+    """List an owner's seats of this operator, if any, and those whose operator has no stake any more."""
     registry, at = Registry(chain), chain.final()
-    return [seat for seat in await list_seats(chain, owner) if not await registry.stake_of(seat.operator, at)]
+    return [
+        seat
+        for seat in await list_seats(chain, owner)
+        if seat.operator == operator or not await registry.stake_of(seat.operator, at)
+    ]
 
 
 async def _try(sender: Sender, call: Call) -> str:

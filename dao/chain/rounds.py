@@ -87,16 +87,20 @@ class RoundReader:
 
         ChainError when the chain's node does not show the closing of one.
         """
-        seeds = []
-        for number in range(parent + 1, round_id):
-            lost = await self._coordinator.round_of(self._task, RoundId(number), at)
-            if not lost.closed_at:
-                continue
-            closed = await self._past(CommitsClosed, RoundId(number), at, lost.open_block)
+        limit = asyncio.Semaphore(PARALLEL)
+
+        async def seed_of(number: RoundId) -> Digest | None:
+            async with limit:
+                lost = await self._coordinator.round_of(self._task, number, at)
+                if not lost.closed_at:
+                    return None
+                closed = await self._past(CommitsClosed, number, at, lost.open_block)
             if not closed or (not lost.posted_at and closed[0].closing != lost.closing):
                 raise ChainError(f"round {number}: no event of its closing; use a node with more history")
-            seeds.append(closed[0].seed)
-        return seeds
+            return closed[0].seed
+
+        seeds = await asyncio.gather(*map(seed_of, map(RoundId, range(parent + 1, round_id))))
+        return [seed for seed in seeds if seed is not None]
 
     async def members_of(self, opened: RoundOpened, at: BlockRef) -> Mapping[Address, Member]:
         """Return the Supernodes that had joined when the round opened, with owner and stake, by operator."""

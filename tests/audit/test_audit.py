@@ -9,13 +9,16 @@ import pytest
 
 from dao.audit import Outcome, exit_code, statement_checks
 from dao.audit.auditor import CHECKS
+from dao.audit.evidence import read_record
+from dao.audit.findings import Differs
 from dao.audit.replay import find_differences
+from dao.audit.statement_checks import check_members
 from dao.chain.contracts import Coordinator
 from dao.core.constants import MAX_MANIFEST, UPDATE_MAGIC
 from dao.core.formats.canonical import write_canonical
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import dump_manifest
-from dao.core.types import RoundId, Status
+from dao.core.types import RoundId, Status, Timestamp
 from dao.errors import Reverted
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
@@ -175,3 +178,17 @@ async def test_audit__check_fails_by_an_error_of_its_own__is_unchecked_and_the_o
     assert "\n" not in detail
     checks = await stage.audit(replace(stage.manifest, loss_after=stage.manifest.loss_after * 2))
     assert exit_code([*checks.values()]) == 1
+
+
+async def test_check_members__closed_before_the_deadline_without_all__differs(stage: Stage) -> None:
+    """As by a Superlink whose friend commits to it and on chain, which counts twice there."""
+    world = stage.world
+    async with stage.posted(stage.honest, dump_manifest(stage.manifest)), world.network.chain() as chain:
+        record = await read_record(chain, world.task, RoundId(TAMPERED))
+    assert "absent" in check_members(record, stage.manifest)
+    early = replace(record.state, closed_at=Timestamp(record.state.opened_at + 1))
+    with pytest.raises(Differs, match="closed before the deadline, while 1 had neither committed nor passed"):
+        check_members(replace(record, state=early), stage.manifest)
+    many = replace(record.rules, quorum=9)
+    with pytest.raises(Differs, match="7 committed, fewer than the quorum of 9"):
+        check_members(replace(record, rules=many), stage.manifest)
