@@ -24,6 +24,7 @@ from dao.wire.superlink_client import SuperlinkClient
 from node.journal import CommitEntry, Step, SupernodeJournal
 
 PROOF_LIMIT = 5.0  # seconds to ask the Superlink for a proof, before the commit is revealed
+FUTILE = 3  # forced commits in a row, of rounds that never closed, after which no more gas is spent
 FORCE_RESERVE, MOST_RESERVE = 0.25, 60.0  # part of the commit period, and seconds at most, that forcing has
 _log = structlog.get_logger()
 
@@ -71,8 +72,17 @@ class Submission:
         """Return whether the commit is on chain, as far as the journal knows."""
         return self.journal.note_of(self.task, commit.round).facts.get("forced") == hex_of(commit.opening)
 
+    def _is_futile(self, commit: SignedCommit) -> bool:
+        """Whether the last commits that went to the chain were all for rounds that never closed: gas for nothing."""
+        notes = [note for note in self.journal.notes(self.task) if note.round < commit.round]
+        last = [note.facts for note in notes if {"forced", "counted"} & note.facts.keys()][:FUTILE]
+        return len(last) == FUTILE and all("counted" not in facts for facts in last)
+
     async def _is_forced_now(self, commit: SignedCommit) -> bool:
         """Send the commit to the chain; return whether it is there."""
+        if self._is_futile(commit):
+            _log.error("commit not forced: the last rounds never closed", task=self.task, round=commit.round)
+            return False
         try:
             await self.force(commit)
         except DaoError as error:
