@@ -209,11 +209,18 @@ contract OperatorsTest is Base {
         eq(registry.stakeOf(ANYONE), 0);
     }
 
-    function test_rotate__round_open__old_key_may_commit_in_it_and_in_no_later_one() public {
+    function test_rotate__round_open__old_key_may_commit_until_its_seat_is_cleared() public {
         uint64 round = open();
         skip(1);
         rotate(0, node(0), KEY);
         force(round, 0);
+        skip(COMMIT + RESULT);
+        coordinator.abort(task, round);
+        round = open();
+        // a member, with no stake: what it commits weighs nothing; its seat is anyone's to clear
+        eq(registry.stakeAt(node(0), block.number - 1), 0);
+        force(round, 0);
+        coordinator.expire(task, node(0));
         skip(COMMIT + RESULT);
         coordinator.abort(task, round);
         round = open();
@@ -223,10 +230,8 @@ contract OperatorsTest is Base {
             ANYONE,
             address(coordinator),
             abi.encodeCall(coordinator.commit, (task, round, node(0), value, signature)),
-            abi.encodeWithSelector(IMembers.StakeOutsideRules.selector, 0, 100 ether)
+            abi.encodeWithSelector(IMembers.NotJoined.selector, task, node(0))
         );
-        // its seat is anyone's to clear, and the owner's to give to the new one
-        coordinator.expire(task, node(0));
         vm.prank(owner(0));
         coordinator.join(task, vm.addr(KEY));
         check(coordinator.isJoined(task, vm.addr(KEY)));

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from dao.app.bundle import bundle, compute_app_digest
 from dao.app.gradient_client import GradientClient
@@ -35,7 +36,7 @@ def noise(base: Model, like: Model, round_: int) -> Model:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_scores__five_rounds_of_the_demonstration__exact_shapley_and_the_good_ones_earn(
+async def test_scores__five_rounds_of_the_demonstration__shapley_but_for_what_is_cut_and_the_good_ones_earn(
     tmp_path: Path,
 ) -> None:
     people = list_members(5)
@@ -103,10 +104,17 @@ async def test_scores__five_rounds_of_the_demonstration__exact_shapley_and_the_g
     assert min(shares[:2]) > max(shares[2:]), story
     assert shares[4] == 0, story
 
-    # of all rounds together: in one that gained next to nothing, what is left is the rounding of large parts
-    ours, theirs = np.array(scored).ravel(), np.array(exact).ravel()
-    assert ours @ theirs >= 0.999 * np.linalg.norm(ours) * np.linalg.norm(theirs), (ours, theirs)
-    assert np.linalg.norm(ours - theirs) <= 0.02 * np.linalg.norm(theirs), (ours, theirs)
+    # the first round has no last step, so that nothing is cut
+    ours, theirs = np.array(scored), np.array(exact)
+    assert distance(ours[0], theirs[0]) <= 0.02, (ours, theirs)
+    # later, with so few nodes of which two are strong, what these have along the last step is cut to the median
+    assert distance(ours, theirs) <= 0.3, (ours, theirs)
+    assert (ours <= theirs + 0.02 * np.linalg.norm(theirs)).all(), (ours, theirs)
+
+
+def distance(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> float:
+    """The relative L2 distance of what was scored from exact Shapley values."""
+    return float(np.linalg.norm(ours - theirs) / np.linalg.norm(theirs))
 
 
 def test_app__as_content__is_small() -> None:
