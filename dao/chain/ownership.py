@@ -92,7 +92,7 @@ async def revoke(chain: Chain, sender: Sender, supernode: SupernodeStake) -> lis
     """Have nobody serve a Supernode, and leave its tasks; return these."""
     current = await Registry(chain).supernode(supernode.operator, chain.final())
     seats = await _list_seats_of(chain, supernode.owner, current.operator)
-    if not current.revoked:
+    if not (current.revoked and seats):  # cut short before it had left them
         await sender.send(Registry(chain).revoke(supernode.operator))
     for seat in seats:
         await _try(sender, Coordinator(chain).leave(seat.task, seat.operator))
