@@ -134,11 +134,13 @@ class RoundComputer:
         """Take the reference gradient and the loss after the round; compute the gradient's root and the scores."""
         if not entries:
             return _Graded(None, ZERO_DIGEST, await self._evaluator.loss(model, job.shard), {})
-        evaluated = await self._evaluator.reference_gradient(job.base.path, model, job.shard)
+        evaluated, last_step = await asyncio.gather(
+            self._evaluator.reference_gradient(job.base.path, model, job.shard),
+            asyncio.to_thread(self._write_last_step, job.base),
+        )
 
         async def score() -> tuple[Cid, Digest, dict[Address, MicroScore]]:
             path, gradient = await self._quantise(evaluated.path, job.base.model.layout, "reference.cwg")
-            last_step = await asyncio.to_thread(self._write_last_step, job.base)
             return await asyncio.gather(
                 self._publisher.put_file(path),
                 asyncio.to_thread(compute_gradient_root, job.inputs, gradient),

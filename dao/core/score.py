@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dao.core.constants import MILLION, PRODUCT_POWER
 from dao.core.engine.chunking import Each
 from dao.core.engine.exact import divide
-from dao.core.engine.products import compute_dots, compute_gram
+from dao.core.engine.products import compute_all_dots, compute_gram
 from dao.core.formats.gradient import Gradient
 from dao.core.types import MicroScore
 from dao.core.weigh import NodeWeight, UpdateEntry, Weighing, compute_weighted_median
@@ -48,13 +48,14 @@ def compute_scores(
         (entry.update, node) for entry, node in zip(entries, weighing.nodes, strict=True) if node.weight
     ]
     updates, nodes = [update for update, _ in counted], [node for _, node in counted]
-    dots = compute_dots(gradient, updates, each)
+    gradients = [gradient] if last_step is None else [gradient, last_step]
+    dots, *along_step = compute_all_dots(gradients, updates, each)
     values = [dot * node.weight for dot, node in zip(dots, nodes, strict=True)]
     square = 1
-    if last_step is not None and nodes:
-        _, along, steps = compute_gram([gradient, last_step], each)  # |G|^2, <G, s>, |s|^2
+    if along_step and nodes:
+        _, along, steps = compute_gram(gradients, each)  # |G|^2, <G, s>, |s|^2
         if steps:
-            excess = _compute_excess(nodes, [along * dot for dot in compute_dots(last_step, updates, each)])
+            excess = _compute_excess(nodes, [along * dot for dot in along_step[0]])
             values = [value * steps - part for value, part in zip(values, excess, strict=True)]
             square = steps
     scores = (divide(value * MILLION, weighing.weight_sum * square << PRODUCT_POWER) for value in values)

@@ -48,13 +48,6 @@ class CompiledLoops(Loops):
             return moved
         return super().move(total, divisor, base, scratch)
 
-    def quantise_sums(self, total: Sums, scratch: Scratch) -> tuple[Digits, Exponents]:
-        digits = scratch.array("digits", len(total), np.int16)
-        exponents = scratch.array("exponents", len(total), np.uint8, 1).reshape(-1)
-        if not numba_kernels.quantise_sums(total, digits, exponents):
-            super().quantise_sums(total, scratch)
-        return digits, exponents
-
     def quantise_floats(self, values: NDArray[np.float32], rows: NDArray[np.uint8], scratch: Scratch) -> None:
         if not numba_kernels.quantise_floats(values, rows):
             super().quantise_floats(values, rows, scratch)

@@ -24,7 +24,6 @@ _MANTISSA = (1 << 52) - 1
 # of 64-bit integers into floats.
 _MAGIC = 1.5 * 2.0**52
 _MAGIC_BITS = int(np.float64(_MAGIC).view(np.int64))
-_EXACT = 1 << 51
 
 
 def read_only(kind: types.Type, dimensions: int = 2) -> types.Type:
@@ -138,37 +137,6 @@ def dot_digits(left: Digits, right: Digits, exponents: Bytes, bins: Sums) -> Non
         for j in range(left.shape[1]):
             found += np.int64(np.int32(left[i, j]) * np.int32(right[i, j]))  # below 2^31
         bins[exponents[i]] += found
-
-
-@kernel(read_only(types.int64), writable(types.int16), writable(types.uint8, 1), result=types.boolean)
-def quantise_sums(total: Sums, digits: Digits, exponents: Bytes) -> bool:
-    """Write each row as 16-bit integers and an exponent; False where a value does not fit."""
-    width = total.shape[1]
-    values, nearest = np.empty(width, np.float64), np.empty(1, np.float64)
-    bits, nearest_bits = values.view(np.int64), nearest.view(np.int64)
-    for i in range(total.shape[0]):
-        most = np.int64(0)
-        for j in range(width):
-            most = max(most, abs(total[i, j]))
-        if most < _EXACT:
-            for j in range(width):
-                bits[j] = total[i, j] + _MAGIC_BITS
-            for j in range(width):
-                values[j] -= _MAGIC
-        else:
-            for j in range(width):
-                values[j] = np.float64(total[i, j])
-        nearest[0] = np.float64(most)  # rounded as the values are
-        largest = nearest_bits[0]
-        rounds_up = np.int64((largest & _MANTISSA) >= (1 << 52) - (1 << 37))
-        exponent = max((largest >> 52) - 1022 - 15 + rounds_up, np.int64(0))
-        if exponent > 47:
-            return False
-        factor = math.ldexp(1.0, int(-exponent))
-        for j in range(width):
-            digits[i, j] = np.int16(np.int32(np.rint(values[j] * factor)))
-        exponents[i] = np.uint8(exponent)
-    return True
 
 
 @kernel(read_only(types.float32), writable(types.uint8), result=types.boolean)

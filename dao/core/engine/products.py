@@ -52,29 +52,31 @@ def read_factors(
 
 
 def compute_dots(gradient: GradientRows, updates: Sequence[UpdateRows], each: Each = map) -> list[int]:
-    """Return <gradient, update> for each update, exact, in units of 2^-80, in one pass over the gradient."""
-    for update in updates:
-        _check_size(len(gradient.body), len(update.body))
+    """Return <gradient, update> for each update, exact, in units of 2^-80."""
+    return compute_all_dots([gradient], updates, each)[0]
+
+
+def compute_all_dots(
+    gradients: Sequence[GradientRows], updates: Sequence[UpdateRows], each: Each = map
+) -> list[list[int]]:
+    """Return for each gradient its <gradient, update> for each update, exact, in 2^-80, in one pass over all."""
+    chunks = len(gradients[0].body)
+    for other in (*gradients, *updates):
+        _check_size(chunks, len(other.body))
 
     def part(span: Span, scratch: Scratch) -> list[int]:
-        return compute_span_dots(*read_factors(gradient, span, scratch), updates, span, scratch)
+        factors = (
+            read_factors(gradient, span, scratch, f"factors {i}") for i, gradient in enumerate(gradients)
+        )
+        return [
+            update.loops.dot(update.body[slice(*span)], digits, exponents, scratch)
+            for digits, exponents in factors
+            for update in updates
+        ]
 
-    return add_up(sweep(part, len(gradient.body), each), len(updates))
-
-
-def compute_span_dots(
-    digits: Digits, exponents: Exponents, updates: Sequence[UpdateRows], span: Span, scratch: Scratch
-) -> list[int]:
-    """Return each update's product with `digits << exponents` over a span."""
-    return [update.loops.dot(update.body[slice(*span)], digits, exponents, scratch) for update in updates]
-
-
-def add_up(parts: Iterable[list[int]], count: int) -> list[int]:
-    """Add up lists of `count` integers."""
-    totals = [0] * count
-    for part in parts:
-        totals = [total + one for total, one in zip(totals, part, strict=True)]
-    return totals
+    count = len(updates)
+    dots = _add_up(sweep(part, chunks, each), len(gradients) * count)
+    return [dots[i * count : (i + 1) * count] for i in range(len(gradients))]
 
 
 def compute_weighted_sum(
@@ -129,7 +131,15 @@ def compute_gram(gradients: Sequence[GradientRows], each: Each) -> list[int]:
             for (left, exponents), (right, others) in ((factors[i], factors[j]) for i, j in pairs)
         ]
 
-    return add_up(sweep(part, chunks, each), len(pairs))
+    return _add_up(sweep(part, chunks, each), len(pairs))
+
+
+def _add_up(parts: Iterable[list[int]], count: int) -> list[int]:
+    """Add up lists of `count` integers."""
+    totals = [0] * count
+    for part in parts:
+        totals = [total + one for total, one in zip(totals, part, strict=True)]
+    return totals
 
 
 def _check_size(chunks: int, other: int) -> None:

@@ -49,12 +49,6 @@ class Loops:
         values += base
         return values
 
-    def quantise_sums(self, total: Sums, scratch: Scratch) -> tuple[Digits, Exponents]:
-        """Turn sums into 16-bit integers and an exponent a row; Unfit for a value that does not fit."""
-        digits, room = (scratch.array(name, len(total), np.float64) for name in ("digits", "room"))
-        digits[:] = total
-        return digits, scale(digits, GRADIENT_DIGITS, GRADIENT_MAX_EXPONENT, room=room)
-
     def quantise_floats(self, values: NDArray[np.float32], rows: NDArray[np.uint8], scratch: Scratch) -> None:
         """Write values, times 2^48, as rows of a gradient: 16-bit integers and an exponent; Unfit where one does not fit."""
         digits, room = (scratch.array(name, len(values), np.float32) for name in ("scaled", "room"))
