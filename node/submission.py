@@ -110,11 +110,12 @@ class Submission:
         """Verify that the commit is on chain, or in the tree under the root there; return "" or what is wrong."""
         how = "on chain"
         if not self.is_forced(commit):
-            root = (await self.reader.read_closed_event(commit.round, closed)).root
+            event = await self.reader.read_closed_event(commit.round, closed)
             try:
                 inclusion = await self._ask_proof(commit, PROOF_LIMIT)
-                row = encode_commit_row(commit)
-                if not verify(root, row, inclusion.index, inclusion.proof, ROWS_DEPTH):
+                row, place = encode_commit_row(commit), (inclusion.index, inclusion.proof)
+                is_whole = inclusion.count == event.commits + event.passes
+                if not is_whole or not verify(event.root, row, *place, ROWS_DEPTH):
                     raise RuleError("the Superlink's proof does not lead to the root on chain")
             except DaoError as error:
                 _log.error("commit left out", task=self.task, round=commit.round, error=str(error))

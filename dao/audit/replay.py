@@ -86,7 +86,8 @@ def _build_record(manifest: Manifest, node: Node) -> CommitRecord:
 
 
 def _build_pass(manifest: Manifest, passed: Pass) -> PassRecord:
-    signed = SignedPass(*_place(manifest), passed.node, passed.signature, PassReason.NOT_READY)
+    reason = PassReason.NOT_READY  # any: reasons are not compared
+    signed = SignedPass(*_place(manifest), passed.node, passed.signature, reason)
     return PassRecord(Member(passed.owner, Wei(0)), signed)
 
 
