@@ -137,7 +137,7 @@ def _build_records(collection: Collection) -> list[CommitRecord]:
 
 def _find_absent(collection: Collection) -> dict[Address, Address]:
     """Return the members that could have committed, and neither did nor passed: node to owner."""
-    heard = collection.expected | {passed.node for passed in collection.closed_passes}
+    heard = collection.expected | {node_pass.node for node_pass in collection.closed_passes}
     return {
         node: member.owner
         for node, member in collection.members.items()

@@ -93,29 +93,29 @@ class Intake:
             await self._record_commit(commit, collection)
         return self._signer.sign(compute_receipt_digest(*place, commit.commitment))
 
-    async def on_pass(self, passed: SignedPass) -> None:
+    async def on_pass(self, node_pass: SignedPass) -> None:
         """Take a node's pass. RuleError when it is not in time or not a member's."""
-        collection, node = await self._wait_collection(passed.task, passed.round), passed.node
+        collection, node = await self._wait_collection(node_pass.task, node_pass.round), node_pass.node
         if node not in collection.members:
             raise RuleError(
-                f"node {hex_of(node)}: had not joined task {passed.task} when round {passed.round} opened"
+                f"node {hex_of(node)}: had not joined task {node_pass.task} when round {node_pass.round} opened"
             )
-        _check_opening(passed, collection)
-        digest = compute_pass_digest(self._domain, passed.task, passed.round, passed.opening, node)
-        if recover(digest, passed.signature) != node:
+        _check_opening(node_pass, collection)
+        digest = compute_pass_digest(self._domain, node_pass.task, node_pass.round, node_pass.opening, node)
+        if recover(digest, node_pass.signature) != node:
             raise RuleError("pass: expected it signed by the node that sends it")
         async with collection.lock_of(node):
             if node in collection.passes:
                 return
             if node in collection.commits or not collection.accepts_commits:
                 raise RuleError(
-                    f"round {passed.round}: too late to pass; this node's commit, or all, are taken"
+                    f"round {node_pass.round}: too late to pass; this node's commit, or all, are taken"
                 )
-            await self._journal.add_pass(passed)
+            await self._journal.add_pass(node_pass)
             if not collection.accepts_commits:  # perhaps closed while it was written
-                raise RuleError(f"round {passed.round}: commits are closed")
-            collection.passes[node] = passed
-            self._report("passed", round=passed.round, node=node, reason=passed.reason)
+                raise RuleError(f"round {node_pass.round}: commits are closed")
+            collection.passes[node] = node_pass
+            self._report("passed", round=node_pass.round, node=node, reason=node_pass.reason)
             collection.notify()
 
     async def _record_commit(self, commit: SignedCommit, collection: Collection) -> None:

@@ -69,9 +69,9 @@ class SuperlinkJournal:
         """Record a commit; one of the same node to the same opening that is there already stays."""
         await self._write(("INSERT OR IGNORE INTO commits VALUES (?, ?, ?, ?, ?, ?)", astuple(commit)))
 
-    async def add_pass(self, passed: SignedPass) -> None:
+    async def add_pass(self, node_pass: SignedPass) -> None:
         """Record a pass; one of the same node for the same opening that is there already stays."""
-        await self._write(("INSERT OR IGNORE INTO passes VALUES (?, ?, ?, ?, ?, ?)", astuple(passed)))
+        await self._write(("INSERT OR IGNORE INTO passes VALUES (?, ?, ?, ?, ?, ?)", astuple(node_pass)))
 
     async def add_equivocation(self, commit: SignedCommit) -> None:
         """Record a node's further signed commit to the same opening: together with the first it proves a fault."""
@@ -112,7 +112,7 @@ class SuperlinkJournal:
             "SELECT * FROM passes WHERE task = ? AND round = ? AND opening = ?", (task, round_id, opening)
         )
         passes = (SignedPass(*(*row[:-1], PassReason(row[-1]))) for row in rows)
-        return {passed.node: passed for passed in passes}
+        return {node_pass.node: node_pass for node_pass in passes}
 
     def read_equivocations(self, task: TaskId, round_id: RoundId) -> list[SignedCommit]:
         """Return further commits of a round's nodes, beside those in `read_commits`."""

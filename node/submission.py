@@ -93,13 +93,13 @@ class Submission:
         _log.warning("commit forced", task=self.task, round=commit.round)
         return True
 
-    async def sit_out(self, passed: SignedPass, opened: RoundState, rules: Rules) -> None:
+    async def sit_out(self, node_pass: SignedPass, opened: RoundState, rules: Rules) -> None:
         """Send a pass until the Superlink has taken it, at most until commits close."""
         for pause in pauses():
             try:
-                await self.client.sit_out(passed)
+                await self.client.sit_out(node_pass)
             except DaoError as error:
-                _log.warning("pass not taken", task=self.task, round=passed.round, error=str(error))
+                _log.warning("pass not taken", task=self.task, round=node_pass.round, error=str(error))
             else:
                 return
             if self.clock.now() + pause >= compute_commit_deadline(rules, opened):

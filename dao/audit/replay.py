@@ -39,7 +39,7 @@ def build_inputs(
         seed=manifest.seed,
         shard=manifest.shard,
         commits=[_build_record(manifest, node) for node in manifest.nodes],
-        passes=[_build_pass(manifest, passed) for passed in manifest.passes],
+        passes=[_build_pass(manifest, node_pass) for node_pass in manifest.passes],
         absent={absent.node: absent.owner for absent in manifest.absent},
         forced=forced,
     )
@@ -85,10 +85,10 @@ def _build_record(manifest: Manifest, node: Node) -> CommitRecord:
     )
 
 
-def _build_pass(manifest: Manifest, passed: Pass) -> PassRecord:
+def _build_pass(manifest: Manifest, node_pass: Pass) -> PassRecord:
     reason = PassReason.NOT_READY  # any: reasons are not compared
-    signed = SignedPass(*_place(manifest), passed.node, passed.signature, reason)
-    return PassRecord(Member(passed.owner, Wei(0)), signed)
+    signed = SignedPass(*_place(manifest), node_pass.node, node_pass.signature, reason)
+    return PassRecord(Member(node_pass.owner, Wei(0)), signed)
 
 
 def _place(manifest: Manifest) -> tuple[TaskId, RoundId, Digest]:

@@ -90,9 +90,9 @@ def check_signatures(record: Evidence, manifest: Manifest) -> str:
     for node in manifest.nodes:
         digest = compute_commit_digest(*place, node.node, node.commitment)
         expect(_signs(node, digest), f"node {hex_of(node.node)}: its commit is not signed by it")
-    for passed in manifest.passes:
-        digest = compute_pass_digest(*place, passed.node)
-        expect(_signs(passed, digest), f"node {hex_of(passed.node)}: its pass is not signed by it")
+    for node_pass in manifest.passes:
+        digest = compute_pass_digest(*place, node_pass.node)
+        expect(_signs(node_pass, digest), f"node {hex_of(node_pass.node)}: its pass is not signed by it")
     return f"{len(manifest.nodes)} commits and {len(manifest.passes)} passes signed by their nodes"
 
 
@@ -116,12 +116,14 @@ def check_members(record: Evidence, manifest: Manifest) -> str:
                 node.stake == member.stake,
                 f"node {hex_of(node.node)}: stake {node.stake} stated, the chain says {member.stake}",
             )
-    for passed in manifest.passes:
-        member = record.members.get(passed.node)
+    for node_pass in manifest.passes:
+        member = record.members.get(node_pass.node)
         owner = member.owner if member else None
-        expect(owner == passed.owner, f"node {hex_of(passed.node)}: passed, and was not to take part so")
+        expect(
+            owner == node_pass.owner, f"node {hex_of(node_pass.node)}: passed, and was not to take part so"
+        )
     committed = {node.node for node in manifest.nodes}
-    heard = committed | {passed.node for passed in manifest.passes}
+    heard = committed | {node_pass.node for node_pass in manifest.passes}
     quorum = record.rules.quorum
     expect(len(committed) >= quorum, f"{len(committed)} committed, fewer than the quorum of {quorum}")
     # the chain counts a node twice that is in the tree and forced its commit as well

@@ -81,9 +81,8 @@ async def rotate(
         await sender.send(registry.rotate(supernode.operator, successor, consent))
     moves = []
     for seat in seats:
-        await _try(
-            sender, coordinator.leave(seat.task, seat.operator)
-        )  # anyone may have removed it meanwhile
+        # anyone may have removed it meanwhile
+        await _try(sender, coordinator.leave(seat.task, seat.operator))
         moves.append(Move(seat.task, await _try(sender, coordinator.join(seat.task, successor))))
     return moves
 

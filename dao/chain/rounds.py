@@ -91,13 +91,13 @@ class RoundReader:
 
         async def seed_of(number: RoundId) -> Digest | None:
             async with limit:
-                lost = await self._coordinator.round_of(self._task, number, at)
-                if not lost.closed_at:
+                state = await self._coordinator.round_of(self._task, number, at)
+                if not state.closed_at:
                     return None
-                closed = await self._past(CommitsClosed, number, at, lost.open_block)
-            if not closed or (not lost.posted_at and closed[0].closing != lost.closing):
+                closings = await self._past(CommitsClosed, number, at, state.open_block)
+            if not closings or (not state.posted_at and closings[0].closing != state.closing):
                 raise ChainError(f"round {number}: no event of its closing; use a node with more history")
-            return closed[0].seed
+            return closings[0].seed
 
         seeds = await asyncio.gather(*map(seed_of, map(RoundId, range(parent + 1, round_id))))
         return [seed for seed in seeds if seed is not None]

@@ -149,7 +149,7 @@ def encode_commit_row(commit: NodeCommit) -> bytes:
 def build_commit_tree(commits: Iterable[NodeCommit], passes: Iterable[NodePass]) -> Tree:
     """Build the tree that commits are closed with, by node; a pass has a leaf like a commit's, with commitment 0."""
     rows = [*map(encode_commit_row, commits)]
-    rows += [passed.node + bytes([PASS_KIND]) + ZERO_DIGEST + passed.signature for passed in passes]
+    rows += [node_pass.node + bytes([PASS_KIND]) + ZERO_DIGEST + node_pass.signature for node_pass in passes]
     return Tree(sorted(rows), ROWS_DEPTH)
 
 

@@ -66,9 +66,9 @@ def apply_manifest(view: RoundView, manifest: Manifest) -> None:
         part.committed = True
         part.status, part.reason = str(node.status), node.reason
         part.weight, part.score, part.reward_wei = node.weight, node.score, node.reward_wei
-    for passed in manifest.passes:
-        part = view.nodes.setdefault(hex_of(passed.node), SeatRound())
-        part.status, part.reason = "passed", passed.reason
+    for node_pass in manifest.passes:
+        part = view.nodes.setdefault(hex_of(node_pass.node), SeatRound())
+        part.status, part.reason = "passed", node_pass.reason
     for absent in manifest.absent:
         part = view.nodes.setdefault(hex_of(absent.node), SeatRound())
         part.status, part.reason = "late", absent.reason

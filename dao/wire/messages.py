@@ -145,14 +145,14 @@ def read_commit(node: Address, data: bytes) -> SignedCommit:
     )
 
 
-def write_pass(passed: SignedPass) -> bytes:
+def write_pass(node_pass: SignedPass) -> bytes:
     """Write the body of Pass."""
     return pb.PassRequest(
-        task=passed.task,
-        round=passed.round,
-        opening=passed.opening,
-        signature=passed.signature,
-        reason=passed.reason,
+        task=node_pass.task,
+        round=node_pass.round,
+        opening=node_pass.opening,
+        signature=node_pass.signature,
+        reason=node_pass.reason,
     ).SerializeToString()
 
 

@@ -112,9 +112,9 @@ class SuperlinkClient:
         """Hand in a commit of this operator; return the signature of the Superlink's receipt."""
         return read_receipt(await self._unary(grpc_options.COMMIT, write_commit(commit)))
 
-    async def sit_out(self, passed: SignedPass) -> None:
+    async def sit_out(self, node_pass: SignedPass) -> None:
         """Hand in a pass of this operator: it sits a round out."""
-        await self._unary(grpc_options.SIT_OUT, write_pass(passed))
+        await self._unary(grpc_options.SIT_OUT, write_pass(node_pass))
 
     async def inclusion(self, task: TaskId, round_id: RoundId, limit: float = 600.0) -> Inclusion:
         """Wait until commits are closed, `limit` seconds at most; return where ours is in their tree."""

@@ -67,7 +67,7 @@ class Handler(Protocol):
         """Take a commit of its node; return the signature of its receipt. The same commit again gives the same."""
         ...
 
-    async def on_pass(self, passed: SignedPass) -> None:
+    async def on_pass(self, node_pass: SignedPass) -> None:
         """Take a pass of its node; the same again changes nothing."""
         ...
 
@@ -249,9 +249,9 @@ class _Calls:
         async def work() -> bytes:
             await self.admit(context)
             node, body = await self.open(grpc_options.SIT_OUT, request)
-            passed = read_pass(node, body)
+            node_pass = read_pass(node, body)
             async with asyncio.timeout(self.limits.call_seconds), self._unary.take(node):
-                await self._handler.on_pass(passed)
+                await self._handler.on_pass(node_pass)
             return pb.PassAnswer().SerializeToString()
 
         return await self.guarded(context, work())
