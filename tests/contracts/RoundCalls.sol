@@ -56,6 +56,11 @@ abstract contract RoundCalls is Base {
         return abi.encodeCall(IRounds.postResult, (task, round, bytes32(block.prevrandao), r));
     }
 
+    function revealing(uint32 count) internal view returns (IRounds.Result memory r) {
+        r = result(1);
+        r.revealed = count;
+    }
+
     function finalizeCall(uint64 round) internal view returns (bytes memory) {
         return abi.encodeCall(IRounds.finalize, (task, round, result(round)));
     }

@@ -124,11 +124,6 @@ contract RoundsTest is RoundCalls {
 
     // Result
 
-    function revealing(uint32 count) internal view returns (IRounds.Result memory r) {
-        r = result(1);
-        r.revealed = count;
-    }
-
     function test_post__wrong__refused() public {
         open();
         close(1);
