@@ -18,8 +18,9 @@ from dao.api.index_follower import IndexFollower
 from dao.api.live.sse import EventHub
 from dao.api.live.sse_publisher import SsePublisher
 from dao.api.manifest_sources import open_content
+from dao.api.relay.budget import Budget
 from dao.api.relay.relay_jobs import RelayJobs
-from dao.api.relay.relayer import Budget, Relayer
+from dao.api.relay.relayer import Relayer
 from dao.api.settings import NAMES_FILE, ApiSettings
 from dao.api.token_names import TokenNames, load_names, read_names, save_names
 from dao.chain.client import Chain
@@ -138,7 +139,14 @@ async def _read_names(chain: Chain) -> TokenNames:
 
 async def _relay(deps: Dependencies, chain: Chain, signer: Signer) -> None:
     settings = deps.settings
-    budget = Budget(Wei(settings.relay.budget_per_day), settings.relay.per_account, settings.relay.max_gas)
+    limits = settings.relay
+    budget = Budget(
+        Wei(limits.budget_per_day),
+        limits.max_gas,
+        limits.per_account,
+        limits.gas_per_account,
+        limits.votes_part,
+    )
     with contextlib.closing(RelayJobs(settings.home / "relay.db")) as jobs:
         async with Sender(chain, signer, settings.home / "transactions.db") as sender:
             relayer = Relayer(chain, sender, jobs, budget)

@@ -9,10 +9,12 @@ from dao.api.dependencies import Deps
 from dao.api.http.json_types import (
     AddressText,
     BytesText,
+    DescriptionText,
     NumberText,
     ReadAddress,
     RequestModel,
     ResponseModel,
+    TitleText,
     WeiText,
 )
 from dao.api.http.problems import Problem, describe_problems
@@ -40,8 +42,8 @@ class ActionForm(RequestModel):
 class DraftForm(RequestModel):
     """A proposal to be."""
 
-    title: Annotated[str, Field(min_length=1, max_length=200)]
-    description: Annotated[str, Field(max_length=15_000)] = ""
+    title: TitleText
+    description: DescriptionText = ""
     actions: Annotated[list[ActionForm], Field(min_length=1, max_length=MAX_ACTIONS)]
 
 
