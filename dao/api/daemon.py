@@ -14,6 +14,7 @@ from dao.api.application import create_app
 from dao.api.auth.sessions import Sessions
 from dao.api.chain_connection import ChainConnection
 from dao.api.dependencies import Dependencies, list_sites
+from dao.api.http.connections import make_protocol
 from dao.api.index_follower import IndexFollower
 from dao.api.live.sse import EventHub
 from dao.api.live.sse_publisher import SsePublisher
@@ -33,7 +34,6 @@ from dao.runtime.locks import chain_name, only_daemon
 from dao.store.source import Source
 
 _SHUTDOWN_SECONDS = 5  # for requests under way
-_CONNECTIONS = 2000
 _BACKLOG = 512
 _RETRY = 1.0  # seconds after a failure of the chain's node
 
@@ -93,7 +93,7 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                limit_concurrency=_CONNECTIONS,
+                http=make_protocol(frozenset(settings.api.trusted_proxies)),
                 timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
                 ws="none",
                 lifespan="off",

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dao.api.http.load import LoadShedder
 from dao.api.http.problems import Problem, make_response
 from dao.api.http.rate_limits import RateLimiter, identify_caller
 from dao.api.http.response_cache import ResponseCache, send_cached
@@ -61,6 +62,7 @@ class RequestMiddleware:
         self._observe = observe
         self._headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
         self._response_cache = ResponseCache()
+        self._reads, self._writes = LoadShedder(), LoadShedder()
         self._salt = secrets.token_hex(8)  # another release may answer otherwise on the same block
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,12 +72,12 @@ class RequestMiddleware:
             return
         headers = Headers(scope=scope)
         peer = scope["client"][0] if scope.get("client") else "unknown"
-        caller = identify_caller(peer, headers.get("x-forwarded-for"), self._trusted)
+        caller = identify_caller(peer, ",".join(headers.getlist("x-forwarded-for")), self._trusted)
         scope["state"] = {**scope.get("state", {}), "caller": caller, "began": time.perf_counter()}
         tag = self._compute_tag(scope)
         send = self._add_headers(scope, send, tag)
+        is_read = scope["method"] in ("GET", "HEAD", "OPTIONS")
         try:
-            is_read = scope["method"] in ("GET", "HEAD", "OPTIONS")
             (self._limits.reads if is_read else self._limits.writes).take(caller, "requests")
             if tag is not None and tag in _parse_tags(headers.get("if-none-match", "")):
                 await _send_not_modified(send)
@@ -86,10 +88,9 @@ class RequestMiddleware:
                     return
                 send = self._response_cache.wrap_send(tag, scope, send)
             receive = _bound_body(headers, receive)
+            await (self._reads if is_read else self._writes).run(self._app, scope, receive, send)
         except Problem as problem:
             await make_response(problem)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
 
     def _compute_tag(self, scope: Scope) -> str | None:
         """Compute the ETag of a read before reading: data may be newer than its tag, never older."""
