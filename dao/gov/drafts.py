@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dao.chain.client import Chain
-from dao.chain.contracts import Coordinator, Token
+from dao.chain.contracts import Coordinator, Distributor, Token
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions, Governor, Timelock
 from dao.chain.reverts import reverted
@@ -17,6 +17,7 @@ from dao.errors import Reverted
 from dao.gov.action_json import get_kind, read_action, write_fields
 from dao.gov.actions import Action, ChangeRules, CreateTask, SetThreshold, decode_action, encode_actions
 from dao.gov.describe import describe_action
+from dao.gov.money_risks import Escrow, list_tasks, warn_of_money
 from dao.gov.risks import DecisionPace, changes_pace, warn_of, warn_of_slow_decisions
 
 _SUFFIXES = {rule.name: rule.unit.suffix for rule in TASK_RULES} | dict.fromkeys(
@@ -61,6 +62,7 @@ async def draft(chain: Chain, title: str, text: str, actions: Sequence[Action]) 
     words = [describe_action(action, chain.deployment, current) for action in decoded]
     supply = await _read_supply(chain, decoded)
     warnings = [line for line in (warn_of(action, supply) for action in decoded) if line is not None]
+    warnings += await _check_money(chain, decoded)
     warnings += await _check_pace(chain, decoded)
     warnings += await _try_calls(chain, calls, [get_kind(action) for action in decoded])
     return Draft(calls, description, words, warnings)
@@ -83,6 +85,18 @@ async def _read_supply(chain: Chain, actions: Sequence[Action]) -> Wei:
     token, at = Token(chain), chain.head()
     others = chain.deployment.timelock, chain.deployment.distributor  # treasury and escrow have none
     return Wei(await token.total_supply(at) - sum([await token.balance_of(one, at) for one in others]))
+
+
+async def _check_money(chain: Chain, actions: Sequence[Action]) -> list[str]:
+    """List what actions would do with the DAO's tokens that it hardly wants."""
+    coordinator, distributor, at = Coordinator(chain), Distributor(chain), chain.head()
+    treasury = await Token(chain).balance_of(chain.deployment.timelock, at)
+    escrows = {}
+    for task in list_tasks(actions):
+        with suppress(Reverted):  # there is no such task, as trying the calls will show
+            rules = await coordinator.rules_of(task, at)
+            escrows[task] = Escrow(await distributor.available_of(task, at), rules.round_budget)
+    return warn_of_money(actions, chain.deployment, treasury, escrows)
 
 
 async def _check_pace(chain: Chain, actions: Sequence[Action]) -> list[str]:
