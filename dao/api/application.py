@@ -11,6 +11,7 @@ from dao.api.http import problems, static_files
 from dao.api.http.middleware import BASE, RequestLimits, RequestMiddleware
 from dao.api.http.openapi import build_openapi
 from dao.api.http.problems import Problem
+from dao.api.http.request_log import log_request
 from dao.api.http.static_files import Asset
 from dao.api.routes import (
     claims,
@@ -68,7 +69,7 @@ def create_app(deps: Dependencies, assets: Mapping[str, Asset] | None = None) ->
         limits=limits,
         version=lambda: deps.version,
         trusted=frozenset(rates.trusted_proxies),
-        observe=deps.metrics.observe,
+        observe=[deps.metrics.observe, *([log_request] if rates.request_log else [])],
         secure=deps.secure,
     )
     return app

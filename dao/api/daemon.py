@@ -191,9 +191,10 @@ def _listen(settings: ApiSettings) -> Iterator[socket.socket]:
 def _add_metrics(deps: Dependencies) -> None:
     """Add the metrics of a running API."""
     watch = deps.metrics.watch
-    watch("api_listeners", "Connections that listen to events.", lambda: len(deps.event_hub))
-    watch("api_listeners_dropped", "Listeners let go for being too slow.", lambda: deps.event_hub.dropped)
-    watch("api_sessions", "Sessions kept.", lambda: len(deps.sessions))
+    count = deps.metrics.watch_counter
+    watch("event_listeners", "Connections that listen to events.", lambda: len(deps.event_hub))
+    count("event_listeners_dropped", "Listeners let go for being too slow.", lambda: deps.event_hub.dropped)
+    watch("sessions", "Sessions that are open.", lambda: len(deps.sessions))
     watch("chain_up", "Whether the chain's node answers.", lambda: float(deps.chain_connection.up))
     watch("index_block", "The newest block indexed.", lambda: float(getattr(deps.index.at, "number", 0)))
     watch(
@@ -210,4 +211,9 @@ def _add_metrics(deps: Dependencies) -> None:
         "relayer_remaining_wei",
         "What is left of the relayer's budget of today.",
         lambda: float(deps.relayer.get_remaining() if deps.relayer else 0),
+    )
+    count(
+        "relayer_gas",
+        "Gas of what the relayer sent since it began.",
+        lambda: deps.relayer.gas_used if deps.relayer else 0,
     )

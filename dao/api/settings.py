@@ -68,6 +68,7 @@ class ApiTable(Section):
     database: str = "index.db"  # a file, or sqlite:///FILE or postgresql://USER@HOST/NAME
     reads_per_second: float = Field(default=50.0, gt=0)  # of one caller
     writes_per_second: float = Field(default=2.0, gt=0)
+    request_log: bool = False
 
     @field_validator("origins")
     @classmethod

@@ -17,7 +17,7 @@ from dao.errors import Reverted
 from dao.gov.action_json import get_kind, read_action, write_fields
 from dao.gov.actions import Action, ChangeRules, CreateTask, SetThreshold, decode_action, encode_actions
 from dao.gov.describe import describe_action
-from dao.gov.money_risks import Escrow, list_tasks, warn_of_money
+from dao.gov.money_risks import TaskEscrow, list_tasks, warn_of_money
 from dao.gov.risks import DecisionPace, changes_pace, warn_of, warn_of_slow_decisions
 
 _SUFFIXES = {rule.name: rule.unit.suffix for rule in TASK_RULES} | dict.fromkeys(
@@ -95,7 +95,7 @@ async def _check_money(chain: Chain, actions: Sequence[Action]) -> list[str]:
     for task in list_tasks(actions):
         with suppress(Reverted):  # there is no such task, as trying the calls will show
             rules = await coordinator.rules_of(task, at)
-            escrows[task] = Escrow(await distributor.available_of(task, at), rules.round_budget)
+            escrows[task] = TaskEscrow(await distributor.available_of(task, at), rules.round_budget)
     return warn_of_money(actions, chain.deployment, treasury, escrows)
 
 

@@ -13,7 +13,7 @@ MUCH = Fraction(1, 2)  # of the treasury, for one proposal
 
 
 @dataclass(frozen=True, slots=True)
-class Escrow:
+class TaskEscrow:
     """What a task can still pay, and what a round of it costs."""
 
     available: Wei
@@ -21,7 +21,7 @@ class Escrow:
 
 
 def warn_of_money(
-    actions: Sequence[Action], deployment: Deployment, treasury: Wei, escrows: Mapping[TaskId, Escrow]
+    actions: Sequence[Action], deployment: Deployment, treasury: Wei, escrows: Mapping[TaskId, TaskEscrow]
 ) -> list[str]:
     """Warn of tokens that nobody could take out again, of most of the treasury at once, of an escrow below a round.
 
@@ -81,7 +81,7 @@ def _get_spending(action: Action, distributor: Address) -> int:
     return 0
 
 
-def _warn_of_small_escrows(actions: Sequence[Action], escrows: Mapping[TaskId, Escrow]) -> Iterator[str]:
+def _warn_of_small_escrows(actions: Sequence[Action], escrows: Mapping[TaskId, TaskEscrow]) -> Iterator[str]:
     for action in actions:
         if isinstance(action, CreateTask) and action.funds < action.rules.round_budget:
             yield _explain_escrow("create_task: the task", action.funds, action.rules.round_budget)

@@ -18,7 +18,7 @@ from dao.gov.actions import (
     PauseTasks,
     RecoverUnclaimed,
 )
-from dao.gov.money_risks import Escrow, list_tasks, warn_of_money
+from dao.gov.money_risks import TaskEscrow, list_tasks, warn_of_money
 from tests.gov.test_actions import PLACES
 from tests.support import RULES
 
@@ -26,7 +26,7 @@ SOMEONE = Address(bytes([77] * 20))
 TREASURY = Wei(100_000 * TOKEN)
 TASK = TaskId(1)
 ROUND = RULES.round_budget
-ESCROWS = {TASK: Escrow(Wei(ROUND - 2), ROUND)}
+ESCROWS = {TASK: TaskEscrow(Wei(ROUND - 2), ROUND)}
 
 
 def warn(actions: Sequence[Action]) -> list[str]:

@@ -10,6 +10,9 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dao.api.http import etags
+from dao.api.http.compression import takes_gzip
+
 FOLDER = Path(__file__).parents[2] / "web"
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -53,10 +56,11 @@ def serve(assets: Mapping[str, Asset], request: Request) -> Response | None:
     if asset is None:
         return None
     headers = {"ETag": asset.tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-    if asset.tag in request.headers.get("if-none-match", ""):
+    known = request.headers.get("if-none-match", "")
+    if etags.has_answer(known, asset.tag) or etags.wants_none(known):
         return Response(status_code=304, headers=headers)
     body = asset.plain
-    if asset.packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
+    if asset.packed is not None and takes_gzip(request.headers):
         body, headers["Content-Encoding"] = asset.packed, "gzip"
     return Response(body, headers=headers, media_type=asset.kind)
 

@@ -45,6 +45,7 @@ class Relayer:
     def __init__(self, chain: Chain, sender: Sender, jobs: RelayJobs, budget: Budget) -> None:
         self.address = sender.address
         self.balance = Wei(0)
+        self.gas_used = 0  # since it began
         self.version = 0  # changes with what `network` shows of the relayer
         self._chain = chain
         self._sender = sender
@@ -204,7 +205,9 @@ class Relayer:
                     await self._added.wait()
 
     async def _work_off(self, job: RelayJob) -> None:
-        self._jobs.settle(await self._send_until_settled(job))
+        done = await self._send_until_settled(job)
+        self._jobs.settle(done)
+        self.gas_used += done.gas
         self.version += 1
         if (event := self._hash_events.pop(job.number, None)) is not None:
             event.set()
