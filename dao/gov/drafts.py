@@ -1,5 +1,6 @@
 """Drafts proposals: actions from JSON to calls and back, their words, and warnings from trying them on the chain."""
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from dao.chain.reverts import reverted
 from dao.chain.rpc import NodeError
 from dao.chain.task_rules import TASK_RULES
 from dao.core.types import Rules, TaskId, Wei, hex_of
-from dao.errors import Reverted
+from dao.errors import DecodeError, Reverted
 from dao.gov.action_json import get_kind, read_action, write_fields
 from dao.gov.actions import Action, ChangeRules, CreateTask, SetThreshold, decode_action, encode_actions
 from dao.gov.describe import describe_action
@@ -38,12 +39,17 @@ class Draft:
 
 def read(kind: str, fields: dict[str, Any]) -> Action:
     """Read an action from fields as `show_fields` writes them, with units in their names; DecodeError names the field."""
-    return read_action(kind, _rename(fields, _strip_unit))
+    try:
+        return read_action(kind, _rename(fields, _strip_unit))
+    except DecodeError as error:
+        path, separator, words = str(error).partition(": ")
+        sent = re.sub(r"\w+", lambda name: show_name(name[0]), path)
+        raise DecodeError(sent + separator + words) from None
 
 
 def show_fields(action: Action) -> dict[str, Any]:
     """Show an action's fields with their units in their names: amount_wei, commit_period_seconds."""
-    fields: dict[str, Any] = _rename(write_fields(action), _add_unit)
+    fields: dict[str, Any] = _rename(write_fields(action), show_name)
     return fields
 
 
@@ -180,10 +186,13 @@ def _rename(value: Any, rename: Any) -> Any:
     return value
 
 
-def _add_unit(name: str) -> str:
+def show_name(name: str) -> str:
+    """Return a field's name in JSON, with its unit: amount_wei."""
     return name + _SUFFIXES.get(name, "")
 
 
 def _strip_unit(name: str) -> str:
     stripped = name.removesuffix("_wei").removesuffix("_seconds")
-    return stripped if _add_unit(stripped) == name else name
+    if show_name(stripped) == name:
+        return stripped
+    return name if stripped == show_name(stripped) else f"{name} without its unit"

@@ -91,10 +91,12 @@ async def test_preview__no_action_of_ours__refused_with_the_field(stage: Stage) 
     async with stage.open() as running, member(running, stage.members[0]) as anyone:
         for kind, fields, word in (
             ("drain", {}, "drain"),
-            ("grant", {"to": hex_of(TO)}, "amount"),
+            ("grant", {"to": hex_of(TO)}, "grant.amount_wei: "),
             ("grant", {"to": "0x12", "amount_wei": "1"}, "to"),
             ("grant", {"to": MISTYPED, "amount_wei": "1"}, "checksum is wrong"),
-            ("grant", {"to": hex_of(TO), "amount_wei": "-1"}, "amount"),
+            ("grant", {"to": hex_of(TO), "amount_wei": "-1"}, "grant.amount_wei: "),
+            ("grant", {"to": hex_of(TO), "amount": "1"}, "amount"),
+            ("create_task", {"funds_wei": "1", "rules": {}}, "create_task.rules.admitted_only: "),
             ("grant", {"to": hex_of(TO), "amount_wei": "1", "url": "http://127.0.0.1"}, "url"),
         ):
             form = {"title": "x", "actions": [{"kind": kind, "fields": fields}]}

@@ -41,14 +41,20 @@ def _show_decimal(value: Any) -> Any:
     return str(value) if isinstance(value, int) else value
 
 
+def _write_schema(pattern: str, example: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": pattern, "examples": [example]}
+
+
 def _describe_text(pattern: str, example: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example]})
+    return WithJsonSchema(_write_schema(pattern, example))
 
 
-_ADDRESS = _describe_text("^0x[0-9a-fA-F]{40}$", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
+ADDRESS_SCHEMA = _write_schema("^0x[0-9a-fA-F]{40}$", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
+WEI_SCHEMA = _write_schema("^[0-9]{1,78}$", "1000000000000000000")
+_ADDRESS = WithJsonSchema(ADDRESS_SCHEMA)
 _DIGEST = _describe_text("^0x[0-9a-f]{64}$", "0x" + "00" * 32)
 _BYTES = _describe_text("^0x([0-9a-f]{2})*$", "0x")
-_WEI = _describe_text("^[0-9]{1,78}$", "1000000000000000000")
+_WEI = WithJsonSchema(WEI_SCHEMA)
 
 AddressText = Annotated[str, BeforeValidator(show_address), _ADDRESS]
 DigestText = Annotated[str, BeforeValidator(_show_hex), _DIGEST]

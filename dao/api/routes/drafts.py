@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from dao.api.dependencies import Deps
 from dao.api.http.json_types import (
@@ -18,6 +18,7 @@ from dao.api.http.json_types import (
     WeiText,
 )
 from dao.api.http.problems import Problem, describe_problems
+from dao.api.models.action_schema import describe_actions
 from dao.api.relay.relay_jobs import NonceSpace
 from dao.api.routes.prepare import Prepared, get_next_nonce, make_prepared
 from dao.chain.client import Chain
@@ -32,8 +33,17 @@ MAX_ACTIONS = 10
 _PROBLEMS = describe_problems(413, 422, 429, 503)
 
 
+def _describe_action_form(schema: dict[str, Any]) -> None:
+    """Describe the fields of each kind in place of an object of anything."""
+    about = schema["description"]
+    schema.clear()
+    schema |= {"title": "ActionForm", "description": about, "oneOf": describe_actions()}
+
+
 class ActionForm(RequestModel):
     """An action by its kind, and its fields."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_action_form)
 
     kind: Annotated[str, Field(max_length=40, examples=["grant"])]
     fields: Annotated[dict[str, Any], Field(max_length=20, default_factory=dict)]
