@@ -19,6 +19,7 @@ from dao.api.routes import (
     drafts,
     feed,
     members,
+    overview,
     prepare,
     relay,
     service,
@@ -31,7 +32,7 @@ Read what the DAO trains, decides and pays; draft proposals; sign in with a wall
 without gas. Amounts are wei as decimal text, addresses have their checksum, times are Unix seconds. Errors are
 application/problem+json with the contract's own error name. Lists come in pages: pass `next` as `cursor`.
 """
-ROUTES = (service, tasks, members, decisions, feed, sign_in, drafts, prepare, claims, relay)
+ROUTES = (service, overview, tasks, members, decisions, feed, sign_in, drafts, prepare, claims, relay)
 
 
 def create_app(deps: Dependencies, assets: Mapping[str, Asset] | None = None) -> FastAPI:

@@ -154,7 +154,10 @@ async def _relay(deps: Dependencies, chain: Chain, signer: Signer) -> None:
                 await relayer.refresh()
             deps.relayer = relayer
             deps.relayer_ready.set()
-            await relayer.run()
+            try:
+                await relayer.run()
+            finally:
+                deps.relayer = None  # its file closes: requests that are still answered cannot read it
 
 
 async def _wait_first(*tasks: "asyncio.Task[None]") -> None:

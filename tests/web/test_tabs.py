@@ -3,6 +3,7 @@
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from bench.page_load import count_requests
 from tests.api.stage import Stage
 from tests.web.decisions import propose
 from tests.web.reader import Reader, reading
@@ -49,3 +50,11 @@ async def test_stream__is_refused__the_page_asks_and_stays_live(own_stage: Stage
             await expect(reader.page.get_by_text("No connection to the API")).to_be_hidden()
             assert [error for error in reader.errors if "503" not in error] == []
             reader.errors.clear()
+
+
+async def test_visits__the_first_and_the_next__ask_for_little(own_stage: Stage, browser: Browser) -> None:
+    await propose(own_stage, "# To be seen")
+    async with own_stage.open() as running:
+        first, again = await count_requests(browser, running, "To be seen")
+    assert first <= 6  # the page, its script, its sheet, its icon, its data, its stream
+    assert again <= 3  # the page, its data, its stream

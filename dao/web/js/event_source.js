@@ -9,8 +9,8 @@ const LAST_WAIT = 60_000;
 const POLL = 4_000; // ms
 
 /**
- * Calls `onEvent({kind, …})` with what the API sends; kind "open": what was read before may be older than the
- * events, "lost": the API does not answer. Returns a function that has the API tried again at once.
+ * Calls `onEvent({kind, …})` with what the API sends; kind "begin": the first stream of the browser has begun,
+ * "open": another one has, and events may have been missed; "lost": the API does not answer. Returns a function that has the API tried again at once.
  *
  * A browser opens few connections to one address, so that one tab listens, the one that has the lock, and tells
  * the others. Where there are no locks (a page from another machine without https), each tab asks instead.
@@ -27,19 +27,28 @@ export function openEventSource(onEvent) {
     onEvent(event);
   };
   if (navigator.locks) {
-    const lead = () => {
-      source = startStream(send);
+    const lead = (kind) => {
+      source = startStream(send, kind);
       return new Promise(() => {}); // the lock is kept until the tab closes
     };
-    navigator.locks.request(NAME, lead);
+    const wait = () => navigator.locks.request(NAME, () => lead("open"));
+    navigator.locks.request(NAME, { ifAvailable: true }, (lock) => {
+      if (lock) return lead("begin");
+      wait();
+      return undefined;
+    });
   } else {
     source = startPolling(onEvent);
   }
   return () => (source ? source.hurry() : channel.postMessage({ kind: "hurry" }));
 }
 
-/** Listens to the stream; while there is none, asks the API, and tries the stream again ever more slowly. */
-function startStream(send) {
+/**
+ * Listens to the stream, and sends `kind` when that has begun; while there is none, asks the API, and tries the
+ * stream again ever more slowly.
+ */
+function startStream(send, kind) {
+  let opening = kind;
   let stream = null;
   let polling = null;
   let wait = FIRST_WAIT;
@@ -52,7 +61,8 @@ function startStream(send) {
       wait = FIRST_WAIT;
       polling?.end();
       polling = null;
-      send({ kind: "open" });
+      send({ kind: opening });
+      opening = "open";
     };
     stream.onerror = () => {
       stream.close();

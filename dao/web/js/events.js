@@ -9,10 +9,11 @@ const SILENCE = 25_000; // ms without an event, after which the API is asked whe
 const CHECK = 5_000; // ms
 
 let heardAt = performance.now();
+let isBeginning = false; // of the stream: its first status says from which block on it tells what changes
 
 /**
- * Starts to listen: `onEvent` gets {kind, …} for what changed, {kind: "all"} when anything may have. It
- * reconnects by itself, and then anything may have.
+ * Starts to listen: `onEvent` gets {kind, …} for what changed, {kind: "begin", block} when anything may have
+ * before that block, {kind: "all"} when anything may have at all. It reconnects by itself, and then anything may.
  */
 export function listen(onEvent) {
   const hurry = openEventSource((event) => readEvent(event, onEvent));
@@ -31,11 +32,15 @@ function readEvent(event, onEvent) {
   switch (event.kind) {
     case "lost":
       return setLink("lost");
+    case "begin":
+      isBeginning = true;
+      return undefined;
     case "open":
-      checkHealth(onEvent);
       return onEvent({ kind: "all" });
     case "status":
       setStale(Boolean(event.stale), onEvent);
+      if (isBeginning) onEvent({ kind: "begin", block: event.block ?? 0 });
+      isBeginning = false;
   }
   if (event.timestamp) hearBlock(event.timestamp);
   onEvent(event);

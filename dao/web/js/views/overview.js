@@ -10,24 +10,14 @@ import { formatCount, formatPlural } from "../format.js";
 import { html } from "../html.js";
 import { useStore } from "../store.js";
 
-const RUNNING = 3; // rounds that are shown live
 const PAYMENTS = 5;
-const PROPOSALS = 5;
-const OPEN = 200; // proposals open for votes that are counted
+
+export const hasNetwork = true; // load() reads it, too
 
 export async function load() {
-  const [tasks, treasury, proposals, open] = await Promise.all([
-    get("tasks", { limit: 20 }),
-    get("treasury"),
-    get("proposals", { limit: PROPOSALS }),
-    get("proposals", { state: "active", limit: OPEN }),
-  ]);
-  const running = tasks.items.filter((task) => !task.closed && task.last_round).slice(0, RUNNING);
-  const readRound = async (task) => ({
-    task,
-    round: await get(`tasks/${task.task}/rounds/${task.last_round}`),
-  });
-  return { tasks, treasury, proposals, open, running: await Promise.all(running.map(readRound)) };
+  const overview = await get("overview");
+  const findTask = (round) => overview.tasks.items.find(({ task }) => task === round.task);
+  return { ...overview, running: overview.rounds.map((round) => ({ task: findTask(round), round })) };
 }
 
 export function getTitle() {
@@ -43,7 +33,7 @@ export function announce(before, after) {
   return after.running.map(({ round }) => describeProgress(known.get(round.task), round)).find(Boolean);
 }
 
-export function View({ data: { tasks, treasury, proposals, open, running } }) {
+export function View({ data: { tasks, treasury, proposals, open_proposals: open, running } }) {
   const { network } = useStore();
   return html`
     <div class="lead">
@@ -98,9 +88,7 @@ function TreasurySection({ treasury, tasks, open }) {
         <${Figure} name="Set aside for tasks"><${Amount} wei=${escrow} /></${Figure}>
         <${Figure} name="Supply"><${Amount} wei=${network.total_supply_wei} /></${Figure}>
         <${Figure} name="Active Supernodes">${formatCount(nodes)}</${Figure}>
-        <${Figure} name="Open for votes" note=${open.next && "or more"}>
-          ${formatPlural(open.items.length, "proposal")}
-        </${Figure}>
+        <${Figure} name="Open for votes">${formatPlural(open, "proposal")}</${Figure}>
       </${Figures}>
     </${Section}>
   `;
