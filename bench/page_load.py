@@ -29,7 +29,6 @@ from dao.gov.actions import compute_proposal_id
 VOTERS = range(1, 10)  # accounts of the chain, which have ether
 _LOADS = 5
 _LIMIT = 60.0  # seconds
-_QUIET = 500  # ms, in which all has been asked
 _PARAMS = Params(voting_delay=10, voting_period=86_400)
 
 
@@ -82,7 +81,7 @@ async def count_requests(chromium: Browser, running: RunningApi, ready: str) -> 
         page = await context.new_page()
         await page.goto(running.url)
         await page.get_by_text(ready).first.wait_for()
-        await page.wait_for_timeout(_QUIET)
+        await page.wait_for_load_state("networkidle")
         counts.append(_sum_requests(running) - before)
         await page.close()
     await context.close()

@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dao.api.http.problems import Problem
 
-MAX_WAITING = 200  # requests of a kind whose answer has not begun: some 2 ms of a processor each
+MAX_WAITING = 100  # requests of a kind whose answer has not begun: some 2 ms of a processor each
 _RETRY_SECONDS = 2.0
 
 
