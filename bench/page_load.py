@@ -3,17 +3,18 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from playwright.async_api import Page
+from playwright.async_api import Browser, Page
+from prometheus_client.parser import text_string_to_metric_families
 
 from bench.chromium import browser
 from dao.api.daemon import RunningApi, open_api
-from dao.api.http.static_files import load
+from dao.api.http.static_files import Asset, load
 from dao.api.settings import ApiSettings, init
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Token
@@ -33,7 +34,7 @@ _PARAMS = Params(voting_delay=10, voting_period=86_400)
 
 async def measure() -> dict[str, Any]:
     """Open the page some times, then vote; ConfigError where there is no Chromium or no chain."""
-    sizes = [len(asset.packed or asset.plain) for name, asset in load().items() if name != "/"]
+    assets = load()
     with tempfile.TemporaryDirectory(prefix="commonweight-bench-") as name:
         folder = Path(name)
         with running_anvil(folder / "anvil") as anvil:
@@ -48,18 +49,49 @@ async def measure() -> dict[str, Any]:
                     await page.get_by_role("link", name="To be seen").wait_for()
                     opened.append(time.perf_counter() - began)
                     await context.close()
+                requests = await count_requests(chromium, running, "To be seen")
                 page = await chromium.new_page(locale="en-GB")
                 await page.goto(f"{running.url}/#/proposals/{proposal}")
                 await page.get_by_text("Nobody has voted yet").wait_for()
                 shown = [await _vote(anvil, chain, page, proposal, voter) for voter in VOTERS]
     return {
-        "files": len(sizes),
-        "kilobytes_compressed": round(sum(sizes) / 1000, 1),
+        "kilobytes_compressed": round(measure_page(assets) / 1000, 1),
+        "requests_at_first": requests[0],
+        "requests_again": requests[1],
         "usable_ms": [round(1000 * seconds) for seconds in opened],
         "usable_median_ms": round(1000 * median(opened)),
         "event_to_page_ms": [round(1000 * seconds) for seconds in shown],
         "event_to_page_worst_ms": round(1000 * max(shown)),
     }
+
+
+def measure_page(assets: Mapping[str, Asset]) -> int:
+    """Measure all that a page may load of its own files, compressed, in bytes."""
+    loaded = ("/", "/icon.svg", "/vendor/uplot/uPlot.esm.js", "/vendor/uplot/uPlot.min.css")
+    joined = [name for name in assets if name.endswith(("/app.js", "/app.css"))]
+    return sum(len(assets[name].packed or assets[name].plain) for name in (*loaded, *joined))
+
+
+async def count_requests(chromium: Browser, running: RunningApi, ready: str) -> tuple[int, int]:
+    """Count the requests that reach the API at a first visit and at a second one, until a text is shown and nothing loads."""
+    context = await chromium.new_context()
+    counts = []
+    for _ in range(2):
+        before = _sum_requests(running)
+        page = await context.new_page()
+        await page.goto(running.url)
+        await page.get_by_text(ready).first.wait_for()
+        await page.wait_for_load_state("networkidle")
+        counts.append(_sum_requests(running) - before)
+        await page.close()
+    await context.close()
+    return counts[0], counts[1]
+
+
+def _sum_requests(running: RunningApi) -> int:
+    families = text_string_to_metric_families(running.deps.metrics.dump().decode())
+    found = next(family for family in families if family.name == "commonweight_http_requests")
+    return int(sum(sample.value for sample in found.samples if sample.name.endswith("_total")))
 
 
 @asynccontextmanager

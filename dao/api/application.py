@@ -11,6 +11,7 @@ from dao.api.http import problems, static_files
 from dao.api.http.middleware import BASE, RequestLimits, RequestMiddleware
 from dao.api.http.openapi import build_openapi
 from dao.api.http.problems import Problem
+from dao.api.http.request_log import log_request
 from dao.api.http.static_files import Asset
 from dao.api.routes import (
     claims,
@@ -18,6 +19,7 @@ from dao.api.routes import (
     drafts,
     feed,
     members,
+    overview,
     prepare,
     relay,
     service,
@@ -30,7 +32,7 @@ Read what the DAO trains, decides and pays; draft proposals; sign in with a wall
 without gas. Amounts are wei as decimal text, addresses have their checksum, times are Unix seconds. Errors are
 application/problem+json with the contract's own error name. Lists come in pages: pass `next` as `cursor`.
 """
-ROUTES = (service, tasks, members, decisions, feed, sign_in, drafts, prepare, claims, relay)
+ROUTES = (service, overview, tasks, members, decisions, feed, sign_in, drafts, prepare, claims, relay)
 
 
 def create_app(deps: Dependencies, assets: Mapping[str, Asset] | None = None) -> FastAPI:
@@ -68,7 +70,7 @@ def create_app(deps: Dependencies, assets: Mapping[str, Asset] | None = None) ->
         limits=limits,
         version=lambda: deps.version,
         trusted=frozenset(rates.trusted_proxies),
-        observe=deps.metrics.observe,
+        observe=[deps.metrics.observe, *([log_request] if rates.request_log else [])],
         secure=deps.secure,
     )
     return app

@@ -14,12 +14,14 @@ from dao.api.application import create_app
 from dao.api.auth.sessions import Sessions
 from dao.api.chain_connection import ChainConnection
 from dao.api.dependencies import Dependencies, list_sites
+from dao.api.http.connections import make_protocol
 from dao.api.index_follower import IndexFollower
 from dao.api.live.sse import EventHub
 from dao.api.live.sse_publisher import SsePublisher
 from dao.api.manifest_sources import open_content
+from dao.api.relay.budget import Budget
 from dao.api.relay.relay_jobs import RelayJobs
-from dao.api.relay.relayer import Budget, Relayer
+from dao.api.relay.relayer import Relayer
 from dao.api.settings import NAMES_FILE, ApiSettings
 from dao.api.token_names import TokenNames, load_names, read_names, save_names
 from dao.chain.client import Chain
@@ -32,7 +34,6 @@ from dao.runtime.locks import chain_name, only_daemon
 from dao.store.source import Source
 
 _SHUTDOWN_SECONDS = 5  # for requests under way
-_CONNECTIONS = 2000
 _BACKLOG = 512
 _RETRY = 1.0  # seconds after a failure of the chain's node
 
@@ -92,7 +93,7 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                limit_concurrency=_CONNECTIONS,
+                http=make_protocol(frozenset(settings.api.trusted_proxies)),
                 timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
                 ws="none",
                 lifespan="off",
@@ -138,7 +139,14 @@ async def _read_names(chain: Chain) -> TokenNames:
 
 async def _relay(deps: Dependencies, chain: Chain, signer: Signer) -> None:
     settings = deps.settings
-    budget = Budget(Wei(settings.relay.budget_per_day), settings.relay.per_account, settings.relay.max_gas)
+    limits = settings.relay
+    budget = Budget(
+        Wei(limits.budget_per_day),
+        limits.max_gas,
+        limits.per_account,
+        limits.gas_per_account,
+        limits.votes_part,
+    )
     with contextlib.closing(RelayJobs(settings.home / "relay.db")) as jobs:
         async with Sender(chain, signer, settings.home / "transactions.db") as sender:
             relayer = Relayer(chain, sender, jobs, budget)
@@ -146,7 +154,10 @@ async def _relay(deps: Dependencies, chain: Chain, signer: Signer) -> None:
                 await relayer.refresh()
             deps.relayer = relayer
             deps.relayer_ready.set()
-            await relayer.run()
+            try:
+                await relayer.run()
+            finally:
+                deps.relayer = None  # its file closes: requests that are still answered cannot read it
 
 
 async def _wait_first(*tasks: "asyncio.Task[None]") -> None:
@@ -183,9 +194,10 @@ def _listen(settings: ApiSettings) -> Iterator[socket.socket]:
 def _add_metrics(deps: Dependencies) -> None:
     """Add the metrics of a running API."""
     watch = deps.metrics.watch
-    watch("api_listeners", "Connections that listen to events.", lambda: len(deps.event_hub))
-    watch("api_listeners_dropped", "Listeners let go for being too slow.", lambda: deps.event_hub.dropped)
-    watch("api_sessions", "Sessions kept.", lambda: len(deps.sessions))
+    count = deps.metrics.watch_counter
+    watch("event_listeners", "Connections that listen to events.", lambda: len(deps.event_hub))
+    count("event_listeners_dropped", "Listeners let go for being too slow.", lambda: deps.event_hub.dropped)
+    watch("sessions", "Sessions that are open.", lambda: len(deps.sessions))
     watch("chain_up", "Whether the chain's node answers.", lambda: float(deps.chain_connection.up))
     watch("index_block", "The newest block indexed.", lambda: float(getattr(deps.index.at, "number", 0)))
     watch(
@@ -202,4 +214,9 @@ def _add_metrics(deps: Dependencies) -> None:
         "relayer_remaining_wei",
         "What is left of the relayer's budget of today.",
         lambda: float(deps.relayer.get_remaining() if deps.relayer else 0),
+    )
+    count(
+        "relayer_gas",
+        "Gas of what the relayer sent since it began.",
+        lambda: deps.relayer.gas_used if deps.relayer else 0,
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Cookie, Depends, Header, Request
+from fastapi import Depends, Header, Request
 
 from dao.api.auth.sessions import Session, Sessions, Site
 from dao.api.chain_connection import ChainConnection
@@ -27,7 +27,6 @@ from dao.index.reads import Reads, records
 
 P = TypeVar("P", bound=Page)
 T = TypeVar("T")
-COOKIE = "session"
 _BURST_SECONDS = 10  # of the rate, that may come at once
 
 
@@ -62,6 +61,11 @@ class Dependencies:
     def secure(self) -> bool:
         """Whether people open the page by https."""
         return self.sessions.sites[0].uri.startswith("https://")
+
+    @property
+    def cookie(self) -> str:
+        """The name of the session's cookie: with __Host- no other host, nor one without https, can set it."""
+        return "__Host-session" if self.secure else "session"
 
     def get_chain(self) -> Chain:
         """Get the chain, to ask it now; Problem 503 while its node is away."""
@@ -118,9 +122,15 @@ def get_caller(request: Request) -> str:
     return caller
 
 
-async def get_session(
-    deps: Deps, token: Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=False)] = None
-) -> Session:
+async def get_session_token(request: Request, deps: Deps) -> str | None:
+    """Get the session's token from a request's cookie."""
+    return request.cookies.get(deps.cookie)
+
+
+SessionToken = Annotated[str | None, Depends(get_session_token)]
+
+
+async def get_session(deps: Deps, token: SessionToken) -> Session:
     """Get the session of a request; Problem 401 without one."""
     session = deps.sessions.find(token)
     if session is None:

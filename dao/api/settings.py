@@ -68,6 +68,7 @@ class ApiTable(Section):
     database: str = "index.db"  # a file, or sqlite:///FILE or postgresql://USER@HOST/NAME
     reads_per_second: float = Field(default=50.0, gt=0)  # of one caller
     writes_per_second: float = Field(default=2.0, gt=0)
+    request_log: bool = False
 
     @field_validator("origins")
     @classmethod
@@ -90,11 +91,14 @@ class ContentTable(ContentSettings):
 
 
 class RelayTable(Section):
-    """What the relayer may spend in a day: wei, and jobs of one account."""
+    """What the relayer may spend in a day; dao.api.relay.budget says what each limit means."""
 
     enabled: bool = True
     budget_per_day: int = Field(default=BUDGET, ge=0)
-    per_account: int = Field(default=20, ge=0)
+    votes_part: float = Field(default=0.5, ge=0, le=1)  # of the day's budget
+    per_account: int = Field(default=20, ge=0)  # messages
+    gas_per_account: int = Field(default=2_000_000, ge=0)
+    open_proposals: int = Field(default=1, ge=0)  # of one account
     max_gas: int = Field(default=3_000_000, ge=21_000)  # of one transaction
 
 

@@ -14,8 +14,8 @@ from dao.cli.option_groups import with_option_groups
 from dao.cli.rule_options import CHANGEABLE_NAMES
 from dao.errors import ConfigError
 from dao.gov.actions import Action, ChangeRules, compute_proposal_id
+from dao.gov.texts import DESCRIPTION_BYTES, TITLE_BYTES, check_size
 
-MAX_TITLE = 200  # characters
 _Texts = list[str] | None
 
 
@@ -97,8 +97,10 @@ def command(
     changes = read.read_rules(rule or ())
     if not actions and not changes:
         raise ConfigError("nothing to propose: expected --file, --grant or another action; see --help")
-    if not heading or "\n" in heading or len(heading) > MAX_TITLE:
-        raise ConfigError(f"--title: expected one line of 1 to {MAX_TITLE} characters")
+    if not heading or "\n" in heading:
+        raise ConfigError("--title: expected one line")
+    check_size("--title", heading, TITLE_BYTES)
+    check_size("--text", body, DESCRIPTION_BYTES)
 
     async def propose() -> Outcome:
         async with open_member(options) as member:

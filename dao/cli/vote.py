@@ -9,11 +9,11 @@ from dao.cli.dao_member import DaoMember, Outcome, PublishedProposal
 from dao.cli.member_session import MemberOptions, ProposalArgument, open_member, run_on_proposal
 from dao.cli.option_groups import with_option_groups
 from dao.errors import ConfigError
+from dao.gov.texts import REASON_BYTES, check_size
 from dao.gov.units import format_amount
 
 CHOICES = {"for": Support.FOR, "against": Support.AGAINST, "abstain": Support.ABSTAIN}
 _VERBS = {Support.FOR: "for", Support.AGAINST: "against", Support.ABSTAIN: "to abstain on"}
-MAX_REASON = 2000  # characters
 
 
 @with_option_groups
@@ -33,8 +33,7 @@ def command(
     support = CHOICES.get(choice)
     if support is None:
         raise ConfigError(f"CHOICE {choice[:40]}: expected for, against or abstain")
-    if len(reason) > MAX_REASON:
-        raise ConfigError(f"--reason: expected at most {MAX_REASON} characters")
+    check_size("--reason", reason, REASON_BYTES)
 
     async def vote(member: DaoMember, proposal: PublishedProposal) -> Outcome:
         return {"vote": choice, **await member.vote(proposal, support, reason)}

@@ -10,12 +10,12 @@ from dao.errors import DecodeError
 from dao.gov.actions import KINDS, Action, Known, Unknown
 
 _ADDRESS = 42  # characters
-_NAMES = {re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower(): kind for kind in KINDS}
+KIND_NAMES = {re.sub(r"(?<!^)([A-Z])", r"_\1", kind.__name__).lower(): kind for kind in KINDS}
 
 
 def get_kind(action: Action) -> str:
     """Return the name of an action's kind: "create_task", "grant", …, "unknown"."""
-    return next((name for name, kind in _NAMES.items() if isinstance(action, kind)), "unknown")
+    return next((name for name, kind in KIND_NAMES.items() if isinstance(action, kind)), "unknown")
 
 
 def write_fields(action: Action) -> dict[str, object]:
@@ -33,9 +33,9 @@ def write_fields(action: Action) -> dict[str, object]:
 
 def read_action(kind: str, fields: object) -> Known:
     """Read what `write_fields` writes, hex digits in any case, addresses as people write them; DecodeError names what is wrong."""
-    if kind not in _NAMES:
-        raise DecodeError(f"action {kind[:80]!r}: expected one of {' '.join(_NAMES)}")
-    action_type: Any = _NAMES[kind]
+    if kind not in KIND_NAMES:
+        raise DecodeError(f"action {kind[:80]!r}: expected one of {' '.join(KIND_NAMES)}")
+    action_type: Any = KIND_NAMES[kind]
     action: Known = get_form(action_type).read(_lowered(fields, kind), kind)
     return action
 

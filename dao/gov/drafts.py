@@ -1,22 +1,24 @@
 """Drafts proposals: actions from JSON to calls and back, their words, and warnings from trying them on the chain."""
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from dao.chain.client import Chain
-from dao.chain.contracts import Coordinator, Token
+from dao.chain.contracts import Coordinator, Distributor, Token
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions, Governor, Timelock
 from dao.chain.reverts import reverted
 from dao.chain.rpc import NodeError
 from dao.chain.task_rules import TASK_RULES
 from dao.core.types import Rules, TaskId, Wei, hex_of
-from dao.errors import Reverted
+from dao.errors import DecodeError, Reverted
 from dao.gov.action_json import get_kind, read_action, write_fields
 from dao.gov.actions import Action, ChangeRules, CreateTask, SetThreshold, decode_action, encode_actions
 from dao.gov.describe import describe_action
+from dao.gov.money_risks import TaskEscrow, list_tasks, warn_of_money
 from dao.gov.risks import DecisionPace, changes_pace, warn_of, warn_of_slow_decisions
 
 _SUFFIXES = {rule.name: rule.unit.suffix for rule in TASK_RULES} | dict.fromkeys(
@@ -37,12 +39,17 @@ class Draft:
 
 def read(kind: str, fields: dict[str, Any]) -> Action:
     """Read an action from fields as `show_fields` writes them, with units in their names; DecodeError names the field."""
-    return read_action(kind, _rename(fields, _strip_unit))
+    try:
+        return read_action(kind, _rename(fields, _strip_unit))
+    except DecodeError as error:
+        path, separator, words = str(error).partition(": ")
+        sent = re.sub(r"\w+", lambda name: show_name(name[0]), path)
+        raise DecodeError(sent + separator + words) from None
 
 
 def show_fields(action: Action) -> dict[str, Any]:
     """Show an action's fields with their units in their names: amount_wei, commit_period_seconds."""
-    fields: dict[str, Any] = _rename(write_fields(action), _add_unit)
+    fields: dict[str, Any] = _rename(write_fields(action), show_name)
     return fields
 
 
@@ -61,6 +68,7 @@ async def draft(chain: Chain, title: str, text: str, actions: Sequence[Action]) 
     words = [describe_action(action, chain.deployment, current) for action in decoded]
     supply = await _read_supply(chain, decoded)
     warnings = [line for line in (warn_of(action, supply) for action in decoded) if line is not None]
+    warnings += await _check_money(chain, decoded)
     warnings += await _check_pace(chain, decoded)
     warnings += await _try_calls(chain, calls, [get_kind(action) for action in decoded])
     return Draft(calls, description, words, warnings)
@@ -83,6 +91,18 @@ async def _read_supply(chain: Chain, actions: Sequence[Action]) -> Wei:
     token, at = Token(chain), chain.head()
     others = chain.deployment.timelock, chain.deployment.distributor  # treasury and escrow have none
     return Wei(await token.total_supply(at) - sum([await token.balance_of(one, at) for one in others]))
+
+
+async def _check_money(chain: Chain, actions: Sequence[Action]) -> list[str]:
+    """List what actions would do with the DAO's tokens that it hardly wants."""
+    coordinator, distributor, at = Coordinator(chain), Distributor(chain), chain.head()
+    treasury = await Token(chain).balance_of(chain.deployment.timelock, at)
+    escrows = {}
+    for task in list_tasks(actions):
+        with suppress(Reverted):  # there is no such task, as trying the calls will show
+            rules = await coordinator.rules_of(task, at)
+            escrows[task] = TaskEscrow(await distributor.available_of(task, at), rules.round_budget)
+    return warn_of_money(actions, chain.deployment, treasury, escrows)
 
 
 async def _check_pace(chain: Chain, actions: Sequence[Action]) -> list[str]:
@@ -166,10 +186,13 @@ def _rename(value: Any, rename: Any) -> Any:
     return value
 
 
-def _add_unit(name: str) -> str:
+def show_name(name: str) -> str:
+    """Return a field's name in JSON, with its unit: amount_wei."""
     return name + _SUFFIXES.get(name, "")
 
 
 def _strip_unit(name: str) -> str:
     stripped = name.removesuffix("_wei").removesuffix("_seconds")
-    return stripped if _add_unit(stripped) == name else name
+    if show_name(stripped) == name:
+        return stripped
+    return name if stripped == show_name(stripped) else f"{name} without its unit"

@@ -19,8 +19,8 @@ _MESSAGE = re.compile(
     r"(?P<statement>[\x20-\x7e]{1,400})\n"
     r"\n"
     r"URI: (?P<uri>[!-~]{1,300})\n"
-    r"Version: (?P<version>[0-9]{1,3})\n"
-    r"Chain ID: (?P<chain_id>[0-9]{1,20})\n"
+    r"Version: (?P<version>[1-9][0-9]{0,2})\n"
+    r"Chain ID: (?P<chain_id>[1-9][0-9]{0,19})\n"
     r"Nonce: (?P<nonce>[A-Za-z0-9]{8,100})\n"
     rf"Issued At: (?P<issued_at>{_TIME})\n"
     rf"Expiration Time: (?P<expires_at>{_TIME})",

@@ -130,6 +130,34 @@ async def test_verify__the_cookie__no_script_reads_it_and_no_site_sends_it(stage
         assert (await who.post("/auth/verify", body, 401))["type"] == "nonce-used"
 
 
+async def test_verify__again__ends_the_session_before(stage: Stage) -> None:
+    async with stage.open() as running, member(running, stage.members[0]) as who:
+        await who.sign_in()
+        old = who.http.cookies["session"]
+        await who.sign_in()
+        assert who.http.cookies["session"] != old
+        assert len(running.deps.sessions) == 1
+        who.http.cookies.clear()
+        who.http.cookies.set("session", old)
+        await who.get("/auth/session", 401)
+
+
+async def test_verify__behind_https__the_cookie_is_this_hosts_alone(stage: Stage) -> None:
+    origin = "https://dao.example.org"
+    async with stage.open(api={"origins": [origin]}) as running, member(running, stage.members[0]) as who:
+        said = await who.post("/auth/nonce", {"address": who.address})
+        signature = hex_of(who.signer.sign(compute_text_digest(said["message"])))
+        body = {"message": said["message"], "signature": signature}
+        cookie = (await who.http.post(f"{BASE}/auth/verify", json=body)).headers["set-cookie"]
+        name, _, token = cookie.split(";")[0].partition("=")
+        assert name == "__Host-session"
+        assert {"Secure", "Path=/"} <= {word.strip() for word in cookie.split(";")}
+        assert "domain" not in cookie.lower()
+        for sent, code in (("__Host-session", 200), ("session", 401)):
+            answer = await who.http.get(f"{BASE}/auth/session", headers={"Cookie": f"{sent}={token}"})
+            assert answer.status_code == code
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -43,7 +43,7 @@ def test_read__what_is_shown__the_same_action_with_units_in_names() -> None:
 
 
 async def test_preview__a_task__its_funds_are_approved_before(stage: Stage) -> None:
-    action = CreateTask(replace(RULES, superlink=TO), Wei(TOKEN))
+    action = CreateTask(replace(RULES, superlink=TO), RULES.round_budget)
     async with stage.open() as running, member(running, stage.members[0]) as anyone:
         form = {"title": "A task", "actions": [{"kind": "create_task", "fields": drafts.show_fields(action)}]}
         draft = await anyone.post("/drafts/preview", form)
@@ -91,10 +91,12 @@ async def test_preview__no_action_of_ours__refused_with_the_field(stage: Stage) 
     async with stage.open() as running, member(running, stage.members[0]) as anyone:
         for kind, fields, word in (
             ("drain", {}, "drain"),
-            ("grant", {"to": hex_of(TO)}, "amount"),
+            ("grant", {"to": hex_of(TO)}, "grant.amount_wei: "),
             ("grant", {"to": "0x12", "amount_wei": "1"}, "to"),
             ("grant", {"to": MISTYPED, "amount_wei": "1"}, "checksum is wrong"),
-            ("grant", {"to": hex_of(TO), "amount_wei": "-1"}, "amount"),
+            ("grant", {"to": hex_of(TO), "amount_wei": "-1"}, "grant.amount_wei: "),
+            ("grant", {"to": hex_of(TO), "amount": "1"}, "amount"),
+            ("create_task", {"funds_wei": "1", "rules": {}}, "create_task.rules.admitted_only: "),
             ("grant", {"to": hex_of(TO), "amount_wei": "1", "url": "http://127.0.0.1"}, "url"),
         ):
             form = {"title": "x", "actions": [{"kind": kind, "fields": fields}]}
@@ -135,12 +137,29 @@ async def test_preview__settings_that_are_refused_or_lock_the_dao__warned(stage:
 
 
 async def test_preview__a_task_whose_challenges_are_not_decided_in_time__warned(stage: Stage) -> None:
-    task = CreateTask(replace(RULES, superlink=TO, resolve_period=115), Wei(0))
+    task = CreateTask(replace(RULES, superlink=TO, resolve_period=115), RULES.round_budget)
     form = {"title": "A task", "actions": [{"kind": "create_task", "fields": drafts.show_fields(task)}]}
     async with stage.open() as running, member(running, stage.members[0]) as anyone:
         [said] = (await anyone.post("/drafts/preview", form))["warnings"]
     assert said.startswith("create_task: a challenge could not be decided in time, and would void")
     assert "resolve_period is 115 seconds, and a decision takes 115 seconds" in said
+
+
+async def test_preview__what_goes_through_and_nobody_means__warned(stage: Stage) -> None:
+    token = stage.network.deployment.token
+    actions: list[Action] = [
+        CreateTask(replace(RULES, superlink=TO), Wei(RULES.round_budget - 1)),
+        Grant(token, Wei(1)),
+    ]
+    async with stage.open() as running, member(running, stage.members[0]) as anyone:
+        treasury = int((await anyone.get("/treasury"))["balance_wei"])
+        actions.append(Grant(TO, Wei(treasury * 99_998 // 100_000 - RULES.round_budget)))
+        wanted = [{"kind": get_kind(action), "fields": drafts.show_fields(action)} for action in actions]
+        draft = await anyone.post("/drafts/preview", {"title": "Oops", "actions": wanted})
+    lost, much, small = draft["warnings"]
+    assert f"grant: {hex_of(token)} is the network's own token" in lost
+    assert "treasury: this takes 99.99" in much
+    assert "create_task: the task would have" in small
 
 
 async def test_draft__slower_decisions__warned_of_each_open_task(network: Network) -> None:

@@ -13,6 +13,7 @@ import pytest
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
+from dao.api.agent_texts import mark_texts
 from dao.chain.deploy import TOKEN
 from dao.devnet.anvil import Anvil
 from tests.api.stage import BASE, LIMIT, Stage, caught_up, member
@@ -60,7 +61,12 @@ async def test_mcp__beside_a_running_api__tells_what_it_tells(trained: Trained) 
         await one.delegate()
         stage.pass_time(1)
         await caught_up(stage, running)
-        form = {"account": one.address, "title": "A grant", "description": "<b>why</b>", "actions": [GRANT]}
+        form = {
+            "account": one.address,
+            "title": "A\u200b grant\u202e",
+            "description": "<b>why</b>",
+            "actions": [GRANT],
+        }
         made = await one.post("/prepare/propose", form)
         body = {**made["proposal"], "proposer": one.address, "signature": one.sign(made["typed_data"][0])}
         await one.mined(await one.post("/relay/propose", body, 202))
@@ -79,18 +85,20 @@ async def test_mcp__beside_a_running_api__tells_what_it_tells(trained: Trained) 
             assert all(tool.description for tool in tools.values())
 
             async def api(path: str) -> Any:
-                return (await http.get(BASE + path)).json()
+                return mark_texts((await http.get(BASE + path)).json())
 
             told = await call(session, "read_network")
             shown = await api("/network")
             assert {**told, "as_of": None, "relay": None} == {**shown, "as_of": None, "relay": None}
             assert told["relay"]["enabled"] is False
             assert (await call(session, "list_tasks"))["items"] == (await api("/tasks"))["items"] != []
+            first: Any = {}
             for which, path in ((1, "rounds/1"), (None, "rounds/2")):
                 given = {"task": task} if which is None else {"task": task, "number": which}
                 told, shown = await call(session, "read_round", **given), await api(f"/tasks/{task}/{path}")
                 assert {**told, "as_of": 0} == {**shown, "as_of": 0}
                 assert len(told["nodes"]) == 2
+                first = told if which == 1 else first
             listed = await call(session, "list_proposals", state="active")
             assert listed["items"] == (await api("/proposals?state=active"))["items"]
             told, shown = (
@@ -99,11 +107,15 @@ async def test_mcp__beside_a_running_api__tells_what_it_tells(trained: Trained) 
             )
             votes = await api(f"/proposals/{number}/votes")
             assert {**told, "as_of": 0} == {**shown, "votes": votes["items"], "next_votes": None, "as_of": 0}
-            assert told["votes"][0]["reason"] == "it is due"
+            assert told["votes"][0]["reason"] == {"stranger_wrote": "it is due"}
+            assert told["title"] == {"stranger_wrote": "A grant"}
+            assert all(set(node["reason"]) == {"stranger_wrote"} for node in first["nodes"] if node["reason"])
 
             draft = await call(session, "draft_proposal", title="Another", actions=[GRANT])
             preview = {"title": "Another", "description": "", "actions": [GRANT]}
-            assert draft == (await http.post(f"{BASE}/drafts/preview", json=preview)).json()
+            assert draft == mark_texts((await http.post(f"{BASE}/drafts/preview", json=preview)).json())
+            forms = tools["draft_proposal"].inputSchema["$defs"]["ActionForm"]["oneOf"]
+            assert {"grant", "create_task", "change_rules"} <= {form["title"] for form in forms}
             assert "Pay 7 tokens" in draft["words"][0]
             assert len((await call(session, "list_proposals"))["items"]) == 2  # not this one
 

@@ -1,5 +1,6 @@
 """The API's description is one that clients can be generated from."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -9,6 +10,10 @@ from dao.api.application import create_app
 from dao.api.dependencies import Dependencies
 from dao.api.http.rate_limits import Rate, RateLimiter
 from dao.api.settings import ApiSettings
+from dao.gov.action_json import get_kind
+from dao.gov.actions import Known
+from dao.gov.drafts import show_fields
+from tests.gov.test_actions import ACTIONS
 
 METHODS = ("get", "post")
 
@@ -74,8 +79,29 @@ def test_description__each_error__is_a_problem_and_each_route_may_be_asked_too_o
                 assert answer["content"] == {"application/problem+json": {"schema": problem}}, (name, status)
 
 
+@pytest.mark.parametrize("action", ACTIONS, ids=get_kind)
+def test_description__each_action__has_its_fields_with_their_types(description: Any, action: Known) -> None:
+    forms = {form["title"]: form for form in description["components"]["schemas"]["ActionForm"]["oneOf"]}
+    described = forms[get_kind(action)]["properties"]["fields"]
+    assert described["additionalProperties"] is False
+    check_fields(described, show_fields(action))
+
+
+def check_fields(described: Any, fields: Any) -> None:
+    """Compare fields with the schema of an object, and their values with their types."""
+    assert set(described["properties"]) == set(described["required"]) == set(fields)
+    for name, value in fields.items():
+        schema = described["properties"][name]
+        if schema["type"] == "object":
+            check_fields(schema, value)
+        elif schema["type"] == "string":
+            assert re.fullmatch(schema.get("pattern", ".+"), value), name
+        else:
+            assert type(value).__name__ in {"integer": ("int",), "boolean": ("bool",)}[schema["type"]], name
+
+
 def test_description__each_read_of_the_index__has_a_model_a_tag_and_a_304(description: Any) -> None:
-    apart = ("/auth/", "/relay/", "/health", "/metrics", "/events")
+    apart = ("/auth/", "/relay/", "/health", "/ready", "/metrics", "/events")
     for name, operation in operations(description):
         if name.startswith("get ") and not any(part in name for part in apart):
             good = operation["responses"]["200"]

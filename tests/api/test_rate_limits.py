@@ -49,21 +49,28 @@ def test_limiter__more_callers_than_fit__the_oldest_forgotten() -> None:
     assert len(limiter) == 100
 
 
-TRUSTED = frozenset({"10.0.0.1"})
+TRUSTED = frozenset({"10.0.0.1", "10.0.0.2"})
 
 
 @pytest.mark.parametrize(
     ("peer", "forwarded", "caller"),
     [
-        ("203.0.113.9", None, "203.0.113.9"),
+        ("203.0.113.9", "", "203.0.113.9"),
         ("203.0.113.9", "1.2.3.4", "203.0.113.9"),  # anyone can write that
         ("10.0.0.1", "1.2.3.4", "1.2.3.4"),
         ("10.0.0.1", "6.6.6.6, 1.2.3.4", "1.2.3.4"),  # the last is the proxy's own word
-        ("10.0.0.1", None, "10.0.0.1"),
-        ("2001:db8:0:1:aaaa::1", None, "2001:db8:0:1::/64"),
-        ("::ffff:1.2.3.4", None, "1.2.3.4"),
-        ("unknown", None, "unknown"),
+        ("10.0.0.1", "6.6.6.6,1.2.3.4, 10.0.0.2", "1.2.3.4"),  # one proxy behind the other
+        ("10.0.0.1", "10.0.0.2", "10.0.0.2"),
+        ("10.0.0.1", "1.2.3.4:5678", "1.2.3.4"),
+        ("10.0.0.1", "[2001:db8::1]:443", "2001:db8::/48"),
+        ("10.0.0.1", "2001:db8::1", "2001:db8::/48"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("2001:db8:0:1:aaaa::1", "", "2001:db8::/48"),
+        ("2001:db8:0:ffff::1", "", "2001:db8::/48"),  # a customer has all of it
+        ("fe80::1%eth0", "", "fe80::/48"),
+        ("::ffff:1.2.3.4", "", "1.2.3.4"),
+        ("unknown", "", "unknown"),
     ],
 )
-def test_caller_of__peers_and_proxies__who_asks(peer: str, forwarded: str | None, caller: str) -> None:
+def test_caller_of__peers_and_proxies__who_asks(peer: str, forwarded: str, caller: str) -> None:
     assert identify_caller(peer, forwarded, TRUSTED) == caller

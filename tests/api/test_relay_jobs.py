@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dao.api.relay.relay_jobs import DAY, JobState, NonceSpace, RelayJob, RelayJobs
+from dao.api.relay.relay_jobs import DAY, Act, Expense, JobState, NonceSpace, RelayJob, RelayJobs
 from dao.chain.contracts import Call
 from dao.core.types import Address, Wei
 
@@ -16,7 +16,8 @@ CALL = Call(Address(bytes([2] * 20)), b"data", "vote")
 
 
 def job(nonce: int = 0, data: bytes = b"data", cost: int = 5) -> RelayJob:
-    return RelayJob.make(NonceSpace.GOVERNOR, SIGNER, nonce, replace(CALL, data=data), Wei(cost))
+    new = RelayJob.make(Act.VOTE, NonceSpace.GOVERNOR, SIGNER, nonce, replace(CALL, data=data))
+    return replace(new, cost=Wei(cost), gas=7)
 
 
 def test_relay_jobs__opened_again__the_same_jobs(tmp_path: Path) -> None:
@@ -31,7 +32,8 @@ def test_relay_jobs__opened_again__the_same_jobs(tmp_path: Path) -> None:
     assert again.list_pending() == [second]
     assert again.find(first.id) == again.find("0xaa") == again.find("0xbb") == mined
     assert again.find("0xcc") is None
-    assert again.sum_costs(0) == 3 + 5
+    costs = [(expense.cost, expense.gas) for expense in again.list_expenses(0)]
+    assert costs == [(3, 7), (5, 7)]
     assert again.list_pending_nonces(NonceSpace.GOVERNOR, SIGNER) == [1]
     again.close()
 
@@ -47,7 +49,7 @@ def test_add__a_nonce_twice__refused_unless_the_first_failed(tmp_path: Path) -> 
     assert jobs.find(first.id) == failed
     second = jobs.add(job(0))
     assert jobs.find(first.id) == second
-    assert jobs.count(SIGNER, time.time() - DAY) == 2
+    assert jobs.list_expenses(time.time() - DAY) == [Expense(Act.VOTE, SIGNER, Wei(5), 7)] * 2
     jobs.close()
 
 

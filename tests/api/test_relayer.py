@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,8 +11,9 @@ import pytest
 
 from dao.api.http.problems import Problem
 from dao.api.relay import relayer as module
-from dao.api.relay.relay_jobs import JobState, NonceSpace, RelayJobs
-from dao.api.relay.relayer import MAX_DATA, Budget, Relayer
+from dao.api.relay.budget import Budget
+from dao.api.relay.relay_jobs import Act, JobState, NonceSpace, RelayJobs
+from dao.api.relay.relayer import MAX_DATA, Relayer
 from dao.chain.account import NoMoney
 from dao.chain.broadcaster import SEND
 from dao.chain.contracts import Call
@@ -58,8 +60,9 @@ def answer(method: str, message: str, code: int = -32000) -> NodeError:
     return NodeError(method, {"code": code, "message": message})
 
 
-async def pass_() -> None:
-    """Check nothing."""
+async def pass_() -> Fraction:
+    """Check nothing, for an account with all votes."""
+    return Fraction(1)
 
 
 async def settled(relayer: Relayer, job: str) -> None:
@@ -77,7 +80,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple
 
     def make(**fails: Callable[[], Exception]) -> tuple[Relayer, Sender, RelayJobs]:
         sender, jobs = Sender(fails), RelayJobs(tmp_path / "relay.db")
-        budget = Budget(Wei(10**18), 20, MAX_GAS)
+        budget = Budget(Wei(10**18), MAX_GAS)
         return Relayer(cast("Any", Chain()), cast("Any", sender), jobs, budget), sender, jobs
 
     return make
@@ -95,9 +98,13 @@ async def test_relayer__the_node_will_never_take_a_job__it_has_failed_and_the_ne
 ) -> None:
     relayer, sender, jobs = make(second=refused)
     await relayer.refresh()
-    await relayer.submit(NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
-    bad = await relayer.submit(NonceSpace.GOVERNOR, ONE, 1, 0, Call(CONTRACT, b"2", "second"), pass_)
-    good = await relayer.submit(NonceSpace.GOVERNOR, TWO, 0, 0, Call(CONTRACT, b"3", "third"), pass_)
+    await relayer.submit(Act.VOTE, NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    bad = await relayer.submit(
+        Act.VOTE, NonceSpace.GOVERNOR, ONE, 1, 0, Call(CONTRACT, b"2", "second"), pass_
+    )
+    good = await relayer.submit(
+        Act.VOTE, NonceSpace.GOVERNOR, TWO, 0, 0, Call(CONTRACT, b"3", "third"), pass_
+    )
     running = asyncio.create_task(relayer.run())
     await settled(relayer, good.id)
     running.cancel()
@@ -117,7 +124,7 @@ async def test_relayer__the_node_cannot_just_now__the_job_is_tried_again(make: A
 
     relayer, sender, _ = make(first=fail)
     await relayer.refresh()
-    job = await relayer.submit(NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    job = await relayer.submit(Act.VOTE, NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
     running = asyncio.create_task(relayer.run())
     await settled(relayer, job.id)
     running.cancel()
@@ -148,7 +155,7 @@ async def test_relayer__the_node_refuses_a_broadcast_for_now__the_job_is_tried_a
 
     relayer, sender, _ = make(first=fail)
     await relayer.refresh()
-    job = await relayer.submit(NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    job = await relayer.submit(Act.VOTE, NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
     running = asyncio.create_task(relayer.run())
     await settled(relayer, job.id)
     running.cancel()
@@ -173,8 +180,10 @@ async def test_relayer__the_node_refuses_for_too_long__the_job_has_failed_with_t
     monkeypatch.setattr(module, "_REJECTED_SECONDS", 0.05)
     relayer, sender, jobs = make(first=lambda: refused)
     await relayer.refresh()
-    bad = await relayer.submit(NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
-    good = await relayer.submit(NonceSpace.GOVERNOR, TWO, 0, 0, Call(CONTRACT, b"2", "second"), pass_)
+    bad = await relayer.submit(Act.VOTE, NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    good = await relayer.submit(
+        Act.VOTE, NonceSpace.GOVERNOR, TWO, 0, 0, Call(CONTRACT, b"2", "second"), pass_
+    )
     running = asyncio.create_task(relayer.run())
     await settled(relayer, good.id)
     running.cancel()
@@ -199,7 +208,7 @@ async def test_relayer__the_chain_is_away__the_job_waits_for_it_however_long(
 
     relayer, sender, _ = make(first=fail)
     await relayer.refresh()
-    job = await relayer.submit(NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
+    job = await relayer.submit(Act.VOTE, NonceSpace.GOVERNOR, ONE, 0, 0, Call(CONTRACT, b"1", "first"), pass_)
     running = asyncio.create_task(relayer.run())
     await settled(relayer, job.id)
     running.cancel()
@@ -211,5 +220,5 @@ async def test_relayer__more_data_than_nodes_take__is_refused_at_once(make: Any)
     await relayer.refresh()
     call = Call(CONTRACT, bytes(MAX_DATA + 1), "large")
     with pytest.raises(Problem, match=f"at most {MAX_DATA} are relayed"):
-        await relayer.submit(NonceSpace.GOVERNOR, ONE, 1, 0, call, pass_)
+        await relayer.submit(Act.VOTE, NonceSpace.GOVERNOR, ONE, 1, 0, call, pass_)
     assert jobs.list_pending() == []

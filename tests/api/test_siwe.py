@@ -31,7 +31,7 @@ texts = st.text(string.ascii_letters + string.digits + " .,:-", min_size=1, max_
 @given(
     st.binary(min_size=20, max_size=20),
     texts,
-    st.integers(0, 10**19),
+    st.integers(1, 10**19),
     st.text(string.ascii_letters + string.digits, min_size=8, max_size=60),
     st.integers(0, 4_000_000_000),
 )
@@ -53,6 +53,8 @@ CHANGES: dict[str, Callable[[str], str]] = {
     "lower case address": lambda text: text.replace(checksummed(SIGN_IN.address), hex_of(SIGN_IN.address)),
     "no end": lambda text: text.rsplit("\n", 1)[0],
     "order": lambda text: text.replace("Version: 1\nChain ID: 31337", "Chain ID: 31337\nVersion: 1"),
+    "version": lambda text: text.replace("Version: 1", "Version: 01"),
+    "chain": lambda text: text.replace("Chain ID: 31337", "Chain ID: 031337"),
     "scheme": lambda text: "https://" + text,
     "time": lambda text: text.replace("Issued At: 2026-09", "Issued At: 2026-13"),
     "no zone": lambda text: text.replace("Z\n", "\n"),

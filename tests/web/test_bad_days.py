@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from dao.api.daemon import open_api
 from dao.chain.governance import Governor, Support
@@ -153,16 +153,22 @@ async def test_reorg__takes_a_vote_back__the_page_does_too(own_stage: Stage, bro
         await expect(reader.page.get_by_text("is reached")).to_be_hidden()
 
 
+async def spoil(route: Route) -> None:
+    """Answer with an overview that lacks the payments."""
+    overview = await (await route.fetch()).json()
+    await route.fulfill(json={**overview, "treasury": {"escrow": []}})
+
+
 async def test_answer__that_cannot_be_drawn__the_page_says_so_until_the_next_one(
     own_stage: Stage, browser: Browser
 ) -> None:
     async with own_stage.open() as running, reading(browser, running) as reader:
         main = reader.page.get_by_role("main")
-        await reader.page.route("**/treasury", lambda route: route.fulfill(json={"escrow": []}))
+        await reader.page.route("**/overview", spoil)
         await reader.follow("Proposals")
         await reader.follow("Overview")
         await expect(main).to_contain_text("This cannot be shown")
-        await reader.page.unroute("**/treasury")
+        await reader.page.unroute("**/overview")
         await propose(own_stage, "# Good again")
         await expect(main).to_contain_text("Good again")
         assert reader.errors

@@ -2,22 +2,23 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from bench.chromium import ROOT
+from bench.page_load import measure_page
+from dao.api.http.page_bundle import BundleError, join_page
 from dao.api.http.static_files import FOLDER, load
 
 LARGEST = 150_000  # bytes, compressed
 JS = FOLDER / "js"
-IMPORT = re.compile(r'from ?"(\.[^"]+)"')
 
 
 def test_page__compressed__below_150_kilobytes() -> None:
-    assets = load()
-    assert sum(len(asset.packed or asset.plain) for name, asset in assets.items() if name != "/") < LARGEST
+    assert measure_page(load()) < LARGEST
 
 
 def test_modules__of_our_own__are_short() -> None:
@@ -65,18 +66,44 @@ def test_modules__their_texts__stay_texts() -> None:
         assert [word for word in forbidden if word in path.read_text()] == [], path
 
 
-def test_modules__that_are_imported__are_loaded_at_once() -> None:
-    imported = {(JS / "main.js").resolve()}
-    unread = set(imported)
-    while unread:
-        path = unread.pop()
-        found = {(path.parent / name).resolve() for name in IMPORT.findall(path.read_text())}
-        unread |= found - imported
-        imported |= found
-    listed = re.findall('rel="modulepreload" href="([^"]+)"', (FOLDER / "index.html").read_text())
-    assert sorted(listed) == sorted(
-        path.relative_to(FOLDER).as_posix() for path in imported if path.name != "main.js"
+MODULES = {
+    "index.html": '<link rel="stylesheet" href="a.css" />\n<script type="module" src="js/main.js"></script>',
+    "a.css": "a {}",
+    "js/main.js": 'import { one as two } from "./one.js";\nimport * as all from "./one.js";\nimport rest from "../rest.mjs";\n'
+    "export const sum = two() + all.ONE + rest;\nglobalThis.sum = sum;\n",
+    "js/one.js": "export const ONE = 1;\nexport function one() {\n  return ONE;\n}\n",
+    "rest.mjs": 'import{ONE as n}from"./js/one.js";var t=n;if(t){t++}export{t as default};',
+}
+
+
+def test_join__modules__run_as_before() -> None:
+    joined = join_page(MODULES, "static/x")
+    assert joined["app.css"] == "a {}"
+    assert 'href="static/x/app.css"' in joined["index.html"]
+    assert "js/main.js" not in joined["index.html"]
+    program = f"{joined['app.js']}\nconsole.log(globalThis.sum);"
+    shown = subprocess.run(
+        ["node", "--input-type=module", "--eval", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
+    assert shown.stdout == "4\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('import { sum } from "./main.js";', "js/one.js imports|imports itself by way of js/main.js"),
+        ("export let count = 0;", "cannot be joined: export let count"),
+        ('import "./side.js";', "cannot be joined: import"),
+        ("var a={}export const b=1;", "cannot be joined"),
+    ],
+)
+def test_join__what_it_does_not_know__is_refused(text: str, said: str) -> None:
+    with pytest.raises(BundleError, match=said):
+        join_page({**MODULES, "js/one.js": f"export const ONE = 1;\n{text}\n"}, "static/x")
 
 
 def test_wheel__its_files__hold_the_page() -> None:

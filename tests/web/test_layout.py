@@ -93,7 +93,10 @@ async def test_cards__of_what_the_reader_does__wrap_can_be_closed_and_go_once_it
         await address.fill(mistyped)
         await reader.button("Delegate").click()
         await expect(cards).to_contain_text(f"Delegate to: {mistyped} is mistyped, its checksum is wrong")
-        await page.evaluate("import('/js/activity.js').then(({ follow }) => { window.follow = follow; })")
+        script = "import(document.querySelector('script[type=module]').src)"
+        await page.evaluate(
+            f"{script}.then(({{ modules }}) => {{ window.follow = modules['js/activity.js'].follow; }})"
+        )
         await page.evaluate(
             "word => { follow(word, async () => { throw new Error(word); }); return null; }", WORD
         )

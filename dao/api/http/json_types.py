@@ -4,11 +4,12 @@ import re
 from functools import lru_cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from dao.core.formats.address import address_of, checksummed
 from dao.core.types import Address, Digest, Wei, hex_of
 from dao.errors import DecodeError
+from dao.gov.texts import DESCRIPTION_BYTES, PROPOSAL_BYTES, REASON_BYTES, TITLE_BYTES, check_size
 
 MAX_CALLDATA = 64 * 1024  # bytes
 
@@ -40,14 +41,20 @@ def _show_decimal(value: Any) -> Any:
     return str(value) if isinstance(value, int) else value
 
 
+def _write_schema(pattern: str, example: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": pattern, "examples": [example]}
+
+
 def _describe_text(pattern: str, example: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": [example]})
+    return WithJsonSchema(_write_schema(pattern, example))
 
 
-_ADDRESS = _describe_text("^0x[0-9a-fA-F]{40}$", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
+ADDRESS_SCHEMA = _write_schema("^0x[0-9a-fA-F]{40}$", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
+WEI_SCHEMA = _write_schema("^[0-9]{1,78}$", "1000000000000000000")
+_ADDRESS = WithJsonSchema(ADDRESS_SCHEMA)
 _DIGEST = _describe_text("^0x[0-9a-f]{64}$", "0x" + "00" * 32)
 _BYTES = _describe_text("^0x([0-9a-f]{2})*$", "0x")
-_WEI = _describe_text("^[0-9]{1,78}$", "1000000000000000000")
+_WEI = WithJsonSchema(WEI_SCHEMA)
 
 AddressText = Annotated[str, BeforeValidator(show_address), _ADDRESS]
 DigestText = Annotated[str, BeforeValidator(_show_hex), _DIGEST]
@@ -105,3 +112,20 @@ ReadSignature = Annotated[bytes, BeforeValidator(_read_signature), _SIGNATURE]
 ReadWei = Annotated[Wei, BeforeValidator(_read_number), _WEI]
 ReadNumber = Annotated[int, BeforeValidator(_read_number), _NUMBER]
 Seconds = Annotated[int, Field(ge=0, lt=1 << 48)]
+
+
+def _bound(size: int) -> AfterValidator:
+    def check(text: str) -> str:
+        try:
+            check_size("", text, size)
+        except DecodeError as error:
+            raise ValueError(str(error).removeprefix(": ")) from None  # the field's name goes before it
+        return text
+
+    return AfterValidator(check)
+
+
+TitleText = Annotated[str, Field(min_length=1, max_length=TITLE_BYTES), _bound(TITLE_BYTES)]
+DescriptionText = Annotated[str, Field(max_length=DESCRIPTION_BYTES), _bound(DESCRIPTION_BYTES)]
+ProposalText = Annotated[str, Field(min_length=1, max_length=PROPOSAL_BYTES), _bound(PROPOSAL_BYTES)]
+ReasonText = Annotated[str, Field(max_length=REASON_BYTES), _bound(REASON_BYTES)]

@@ -3,13 +3,15 @@
 import hashlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dao.api.http import compression, etags
+from dao.api.http.load import LoadShedder
 from dao.api.http.problems import Problem, make_response
 from dao.api.http.rate_limits import RateLimiter, identify_caller
 from dao.api.http.response_cache import ResponseCache, send_cached
@@ -30,7 +32,14 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_UNTAGGED = ("/auth", "/relay", "/events", "/health", "/metrics")  # they depend on the moment or the caller
+_UNTAGGED = (
+    "/auth",
+    "/relay",
+    "/events",
+    "/health",
+    "/ready",
+    "/metrics",
+)  # they depend on the moment or the caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,7 @@ class RequestMiddleware:
         limits: RequestLimits,
         version: Callable[[], str],
         trusted: frozenset[str],
-        observe: Callable[[Scope, int], None],
+        observe: Sequence[Callable[[Scope, int], None]],
         *,
         secure: bool,
     ) -> None:
@@ -61,6 +70,7 @@ class RequestMiddleware:
         self._observe = observe
         self._headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
         self._response_cache = ResponseCache()
+        self._reads, self._writes = LoadShedder(), LoadShedder()
         self._salt = secrets.token_hex(8)  # another release may answer otherwise on the same block
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,28 +78,35 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD" and scope["path"] != f"{BASE}/events":
+            scope = {**scope, "method": "GET"}  # the server leaves the body out
         headers = Headers(scope=scope)
         peer = scope["client"][0] if scope.get("client") else "unknown"
-        caller = identify_caller(peer, headers.get("x-forwarded-for"), self._trusted)
+        caller = identify_caller(peer, ",".join(headers.getlist("x-forwarded-for")), self._trusted)
         scope["state"] = {**scope.get("state", {}), "caller": caller, "began": time.perf_counter()}
         tag = self._compute_tag(scope)
         send = self._add_headers(scope, send, tag)
+        is_read = scope["method"] in ("GET", "HEAD", "OPTIONS")
         try:
-            is_read = scope["method"] in ("GET", "HEAD", "OPTIONS")
             (self._limits.reads if is_read else self._limits.writes).take(caller, "requests")
-            if tag is not None and tag in _parse_tags(headers.get("if-none-match", "")):
-                await _send_not_modified(send)
-                return
             if tag is not None:
-                if (cached := self._response_cache.find(tag)) is not None:
+                known = headers.get("if-none-match", "")
+                if etags.has_answer(known, tag):
+                    await etags.send_not_modified(send)
+                    return
+                if etags.wants_none(known):
+                    send = etags.wrap_send(send)
+                is_packed = compression.takes_gzip(headers)
+                key = f"{tag} gzip" if is_packed else tag
+                if (cached := self._response_cache.find(key)) is not None:
                     await send_cached(cached, scope, send)
                     return
-                send = self._response_cache.wrap_send(tag, scope, send)
+                send = self._response_cache.wrap_send(key, scope, send)
+                send = compression.wrap_send(send) if is_packed else send
             receive = _bound_body(headers, receive)
+            await (self._reads if is_read else self._writes).run(self._app, scope, receive, send)
         except Problem as problem:
             await make_response(problem)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
 
     def _compute_tag(self, scope: Scope) -> str | None:
         """Compute the ETag of a read before reading: data may be newer than its tag, never older."""
@@ -113,21 +130,13 @@ class RequestMiddleware:
                 status = message["status"]
                 if tag is not None and status in (200, 304):
                     headers["ETag"] = tag
+                    headers["Vary"] = "Accept-Encoding"
                 headers.setdefault("Cache-Control", "no-cache" if tag is not None else "no-store")
-                self._observe(scope, status)
+                for observe in self._observe:
+                    observe(scope, status)
             await send(message)
 
         return send_with_headers
-
-
-def _parse_tags(text: str) -> set[str]:
-    """Parse the entity tags of If-None-Match, which compare weakly (RFC 9110)."""
-    return {tag if tag.startswith("W/") else f"W/{tag}" for tag in map(str.strip, text.split(",")) if tag}
-
-
-async def _send_not_modified(send: Send) -> None:
-    await send({"type": "http.response.start", "status": 304, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
 
 
 def _bound_body(headers: Headers, receive: Receive) -> Callable[[], Awaitable[Message]]:

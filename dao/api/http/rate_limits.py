@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dao.api.http.problems import Problem
 
+_NETWORK_BITS = 48  # of IPv6
 MAX_BUCKETS = 20_000  # of one limiter; the one used longest ago goes first
 
 
@@ -54,19 +55,33 @@ class RateLimiter:
             )
 
 
-def identify_caller(peer: str, forwarded: str | None, trusted: frozenset[str]) -> str:
-    """Identify a caller by the peer's address or, behind a trusted proxy, by the last address that it forwards.
+def identify_caller(peer: str, forwarded: str, trusted: frozenset[str]) -> str:
+    """Identify a caller by the peer's address or, behind trusted proxies, by the last address that is not one of theirs.
 
-    One IPv6 network of 64 bits is one caller.
+    `forwarded`: all lines of X-Forwarded-For in one; only what trusted proxies added at its end is believed.
     """
-    if peer in trusted and forwarded:
-        peer = forwarded.rsplit(",", 1)[-1].strip()
+    hops = [hop for hop in map(_strip_port, forwarded.split(",")) if hop]
+    while peer in trusted and hops:
+        peer = hops.pop()
+    return group_address(peer)
+
+
+def group_address(text: str) -> str:
+    """Return whom an address counts for: an IPv6 network of 48 bits, which one customer gets, is one caller."""
     try:
-        address = ipaddress.ip_address(peer)
+        address = ipaddress.ip_address(text)
     except ValueError:
-        return peer[:64]
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.ip_network((address, 64), strict=False))
-    return str(address)
+        return text[:64]
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(address), _NETWORK_BITS), strict=False))
+
+
+def _strip_port(hop: str) -> str:
+    """Strip the port of "1.2.3.4:5" or "[2001:db8::1]:5"."""
+    hop = hop.strip()
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop

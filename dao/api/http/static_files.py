@@ -3,12 +3,17 @@
 import gzip
 import hashlib
 import mimetypes
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
+
+from dao.api.http import etags
+from dao.api.http.compression import takes_gzip
+from dao.api.http.page_bundle import join_page
 
 FOLDER = Path(__file__).parents[2] / "web"
 _TYPES = {
@@ -24,46 +29,71 @@ _TYPES = {
 }
 
 
+_TEXTS = (".css", ".html", ".js", ".mjs")
+
+
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file as it is sent; `packed` is its gzip, None where that is not smaller."""
+    """A file as it is sent; `packed` is its gzip, None where that is not smaller; a lasting one never changes."""
 
     kind: str
     plain: bytes
     packed: bytes | None
     tag: str
+    is_lasting: bool = False
 
 
 def load(folder: Path = FOLDER) -> Mapping[str, Asset]:
-    """Read the files of the page by their path on the site; it leaves out hidden ones and Python."""
-    assets = {}
+    """Read the files of the page by their path on the site; it leaves out hidden ones and Python.
+
+    What index.html loads stands below /static/HASH/, where HASH is that of all files, so that browsers need not ask for it
+    again; the files as they were written stand at their own paths.
+    """
+    contents = {}
     for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if not path.is_file() or path.suffix == ".py" or any(part[0] in "._" for part in name.parts):
-            continue
-        assets[f"/{name.as_posix()}"] = _load_asset(path)
-    if "/index.html" in assets:
-        assets["/"] = assets["/index.html"]
-    return assets
+        place = path.relative_to(folder)
+        if path.is_file() and path.suffix != ".py" and not any(part[0] in "._" for part in place.parts):
+            contents[place.as_posix()] = path.read_bytes()
+    assets = {f"/{name}": _make_asset(name, content) for name, content in contents.items()}
+    if "index.html" not in contents:
+        return assets
+    lasting = f"static/{_hash(repr(sorted(contents.items())).encode())[:16]}"
+    texts = {name: content.decode() for name, content in contents.items() if Path(name).suffix in _TEXTS}
+    joined = {name: text.encode() for name, text in join_page(texts, lasting).items()}
+    assets["/"] = assets["/index.html"] = _make_asset("index.html", joined.pop("index.html"))
+    later = {name: assets[f"/{name}"] for name in contents if name != "index.html"}
+    later |= {name: _make_asset(name, content) for name, content in joined.items()}
+    return assets | {f"/{lasting}/{name}": replace(asset, is_lasting=True) for name, asset in later.items()}
 
 
 def serve(assets: Mapping[str, Asset], request: Request) -> Response | None:
     """Answer with a file of the page, or None where there is none of this path."""
-    asset = assets.get(request.url.path)
+    asset = assets.get(request.url.path) or _find_later(assets, request.url.path)
     if asset is None:
         return None
-    headers = {"ETag": asset.tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-    if asset.tag in request.headers.get("if-none-match", ""):
+    control = "public, max-age=31536000, immutable" if asset.is_lasting else "no-cache"
+    headers = {"ETag": asset.tag, "Cache-Control": control, "Vary": "Accept-Encoding"}
+    known = request.headers.get("if-none-match", "")
+    if etags.has_answer(known, asset.tag) or etags.wants_none(known):
         return Response(status_code=304, headers=headers)
     body = asset.plain
-    if asset.packed is not None and "gzip" in request.headers.get("accept-encoding", ""):
+    if asset.packed is not None and takes_gzip(request.headers):
         body, headers["Content-Encoding"] = asset.packed, "gzip"
     return Response(body, headers=headers, media_type=asset.kind)
 
 
-def _load_asset(path: Path) -> Asset:
-    plain = path.read_bytes()
+def _find_later(assets: Mapping[str, Asset], path: str) -> Asset | None:
+    """Find what a page of another release loads late, a chart's library, as it is in this one."""
+    match = re.fullmatch("/static/[0-9a-f]{16}(/.+)", path)
+    return assets.get(match[1]) if match is not None else None
+
+
+def _make_asset(name: str, plain: bytes) -> Asset:
     packed = gzip.compress(plain, 9, mtime=0)
-    kind = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    tag = f'W/"{hashlib.sha256(plain).hexdigest()[:24]}"'
-    return Asset(kind, plain, packed if len(packed) < len(plain) else None, tag)
+    kind = _TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
+    packed_or_none = packed if len(packed) < len(plain) else None
+    return Asset(kind, plain, packed_or_none, f'W/"{_hash(plain)[:24]}"')
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -15,19 +15,37 @@ from dao.runtime.sqlite import Database
 DAY = 86_400
 _STORED = 30 * DAY  # seconds, of jobs that are done
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS jobs (
+CREATE TABLE IF NOT EXISTS relay_jobs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL, space TEXT NOT NULL, signer BLOB NOT NULL, nonce TEXT NOT NULL,
+    id TEXT NOT NULL, act TEXT NOT NULL, space TEXT NOT NULL, signer BLOB NOT NULL, nonce TEXT NOT NULL,
     target BLOB NOT NULL, data BLOB NOT NULL, label TEXT NOT NULL,
     state TEXT NOT NULL, told TEXT, mined TEXT, block INTEGER,
     detail TEXT NOT NULL DEFAULT '', error TEXT NOT NULL DEFAULT '', args TEXT NOT NULL DEFAULT '{}',
-    cost TEXT NOT NULL, created REAL NOT NULL
+    cost TEXT NOT NULL, gas INTEGER NOT NULL, created REAL NOT NULL
 );
-CREATE UNIQUE INDEX IF NOT EXISTS once ON jobs (space, signer, nonce) WHERE state != 'failed';
-CREATE INDEX IF NOT EXISTS by_id ON jobs (id);
-CREATE INDEX IF NOT EXISTS by_time ON jobs (created);
+CREATE UNIQUE INDEX IF NOT EXISTS once ON relay_jobs (space, signer, nonce) WHERE state != 'failed';
+CREATE INDEX IF NOT EXISTS by_id ON relay_jobs (id);
+CREATE INDEX IF NOT EXISTS by_time ON relay_jobs (created);
 """
-_FIELDS = "number, id, space, signer, nonce, target, data, label, state, told, mined, block, detail, error, args, cost, created"
+_FIELDS = (
+    "number, id, act, space, signer, nonce, target, data, label, state, told, mined, block, detail, error, args, "
+    "cost, gas, created"
+)
+
+
+class Act(StrEnum):
+    """What a member has the relayer send."""
+
+    DELEGATE = "delegate"
+    VOTE = "vote"
+    PROPOSE = "propose"
+    QUEUE = "queue"
+    EXECUTE = "execute"
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether it takes a signature; the others anyone may do, once for each accepted proposal."""
+        return self not in (Act.QUEUE, Act.EXECUTE)
 
 
 class NonceSpace(StrEnum):
@@ -57,16 +75,18 @@ class JobState(StrEnum):
 class RelayJob:
     """One transaction for one signer: `id` names its content, `number` this attempt at it.
 
-    `first_hash` is the hash that the caller got, `mined_hash` the one in the chain. `cost` in wei, an upper bound until
-    it is mined.
+    `first_hash` is the hash that the caller got, `mined_hash` the one in the chain. `cost` in wei and `gas` are upper
+    bounds until it is mined.
     """
 
     id: str
+    act: Act
     space: NonceSpace
     signer: Address
     nonce: int
     call: Call
     cost: Wei
+    gas: int
     created: float
     number: int = 0
     state: JobState = JobState.PENDING
@@ -78,15 +98,25 @@ class RelayJob:
     args: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def make(cls, space: NonceSpace, signer: Address, nonce: int, call: Call, cost: Wei) -> "RelayJob":
-        """Make a new job."""
+    def make(cls, act: Act, space: NonceSpace, signer: Address, nonce: int, call: Call) -> "RelayJob":
+        """Make a new job, whose gas and cost are not known yet."""
         content = f"{space} {hex_of(signer)} {nonce} ".encode() + (call.to or b"") + call.data
-        return cls(hex_of(keccak256(content)), space, signer, nonce, call, cost, time.time())
+        return cls(hex_of(keccak256(content)), act, space, signer, nonce, call, Wei(0), 0, time.time())
 
     @property
     def tx_hash(self) -> str | None:
         """The hash of its transaction; None until it is sent."""
         return self.mined_hash or self.first_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Expense:
+    """What one job took, or may take while it is pending."""
+
+    act: Act
+    signer: Address
+    cost: Wei
+    gas: int
 
 
 class RelayJobs:
@@ -95,7 +125,7 @@ class RelayJobs:
     def __init__(self, path: Path) -> None:
         self._file = Database(path, _SCHEMA)
         self._file.execute(
-            "DELETE FROM jobs WHERE state != 'pending' AND created < ?", (time.time() - _STORED,)
+            "DELETE FROM relay_jobs WHERE state != 'pending' AND created < ?", (time.time() - _STORED,)
         )
 
     def close(self) -> None:
@@ -105,11 +135,11 @@ class RelayJobs:
     def add(self, job: RelayJob) -> RelayJob:
         """Add a job; IntegrityError where one that did not fail has its (space, signer, nonce)."""
         cursor = self._file.execute(
-            "INSERT INTO jobs (id, space, signer, nonce, target, data, label, state, cost, created) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO relay_jobs (id, act, space, signer, nonce, target, data, label, state, cost, gas, created) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(job.id, job.space, job.signer, str(job.nonce), job.call.to, job.call.data),
-                *(job.call.label, job.state, str(job.cost), job.created),
+                *(job.id, job.act, job.space, job.signer, str(job.nonce), job.call.to, job.call.data),
+                *(job.call.label, job.state, str(job.cost), job.gas, job.created),
             ),
         )
         return replace(job, number=cursor.lastrowid or 0)
@@ -117,17 +147,17 @@ class RelayJobs:
     def record_hash(self, job: RelayJob, tx_hash: str) -> None:
         """Record the first hash of a job's transaction, which its caller gets."""
         self._file.execute(
-            "UPDATE jobs SET told = ? WHERE number = ? AND told IS NULL", (tx_hash, job.number)
+            "UPDATE relay_jobs SET told = ? WHERE number = ? AND told IS NULL", (tx_hash, job.number)
         )
 
     def settle(self, job: RelayJob) -> None:
         """Record the outcome of a job."""
         self._file.execute(
-            "UPDATE jobs SET state = ?, mined = ?, block = ?, detail = ?, error = ?, args = ?, cost = ? "
-            "WHERE number = ?",
+            "UPDATE relay_jobs SET state = ?, mined = ?, block = ?, detail = ?, error = ?, args = ?, cost = ?, "
+            "gas = ? WHERE number = ?",
             (
                 *(job.state, job.mined_hash, job.block, job.detail, job.error),
-                *(json.dumps(dict(job.args)), str(job.cost), job.number),
+                *(json.dumps(dict(job.args)), str(job.cost), job.gas, job.number),
             ),
         )
 
@@ -146,43 +176,49 @@ class RelayJobs:
     def list_pending_nonces(self, space: NonceSpace, signer: Address) -> list[int]:
         """List the nonces of a signer's pending jobs."""
         rows = self._file.execute(
-            "SELECT nonce FROM jobs WHERE space = ? AND signer = ? AND state = 'pending'", (space, signer)
+            "SELECT nonce FROM relay_jobs WHERE space = ? AND signer = ? AND state = 'pending'",
+            (space, signer),
         )
         return sorted(int(nonce) for (nonce,) in rows)
 
     def list_pending(self) -> list[RelayJob]:
         """List the pending jobs, the oldest first."""
-        rows = self._file.execute(f"SELECT {_FIELDS} FROM jobs WHERE state = 'pending' ORDER BY number")  # noqa: S608
+        rows = self._file.execute(f"SELECT {_FIELDS} FROM relay_jobs WHERE state = 'pending' ORDER BY number")  # noqa: S608
         return [_parse_job(row) for row in rows]
 
-    def sum_costs(self, since: float) -> Wei:
-        """Sum the wei spent since a time, and those reserved for pending jobs."""
-        rows = self._file.execute("SELECT cost FROM jobs WHERE created >= ?", (since,))
-        return Wei(sum(int(cost) for (cost,) in rows))
-
-    def count(self, signer: Address, since: float) -> int:
-        """Count a signer's jobs since a time, failed ones too."""
-        counted = self._file.execute(
-            "SELECT count(*) FROM jobs WHERE signer = ? AND created >= ?", (signer, since)
+    def list_expenses(self, since: float) -> list[Expense]:
+        """List what was spent since a time, failed jobs too, and what is reserved for pending ones."""
+        rows = self._file.execute(
+            "SELECT act, signer, cost, gas FROM relay_jobs WHERE created >= ?", (since,)
         )
-        return int(counted.fetchone()[0])
+        return [Expense(Act(act), Address(signer), Wei(int(cost)), gas) for act, signer, cost, gas in rows]
+
+    def list_proposals(self, signer: Address) -> list[RelayJob]:
+        """List a signer's proposals that did not fail, as far back as jobs are stored."""
+        rows = self._file.execute(
+            f"SELECT {_FIELDS} FROM relay_jobs WHERE signer = ? AND act = ? AND state != 'failed'",  # noqa: S608
+            (signer, Act.PROPOSE),
+        )
+        return [_parse_job(row) for row in rows]
 
     def _find(self, where: str, *values: object) -> RelayJob | None:
-        query = f"SELECT {_FIELDS} FROM jobs WHERE {where} ORDER BY number DESC LIMIT 1"  # noqa: S608
+        query = f"SELECT {_FIELDS} FROM relay_jobs WHERE {where} ORDER BY number DESC LIMIT 1"  # noqa: S608
         row = self._file.execute(query, values).fetchone()
         return None if row is None else _parse_job(row)
 
 
 def _parse_job(row: tuple[object, ...]) -> RelayJob:
-    number, name, space, signer, nonce, target, data, label, state, first_hash, mined_hash, block, *rest = row
-    detail, error, args, cost, created = rest
+    number, name, act, space, signer, nonce, target, data, label, state, first_hash, mined_hash, *rest = row
+    block, detail, error, args, cost, gas, created = rest
     return RelayJob(
         str(name),
+        Act(str(act)),
         NonceSpace(str(space)),
         Address(bytes(signer)),  # type: ignore[call-overload]
         int(str(nonce)),
         Call(Address(bytes(target)), bytes(data), str(label)),  # type: ignore[call-overload]
         Wei(int(str(cost))),
+        int(gas),  # type: ignore[call-overload]
         float(created),  # type: ignore[arg-type]
         int(number),  # type: ignore[call-overload]
         JobState(str(state)),

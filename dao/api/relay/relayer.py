@@ -5,10 +5,12 @@ import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from fractions import Fraction
 
 from dao.api.http.problems import Problem, name_arguments
-from dao.api.relay.relay_jobs import DAY, JobState, NonceSpace, RelayJob, RelayJobs
+from dao.api.relay.budget import Budget, Spending, is_affordable
+from dao.api.relay.relay_jobs import DAY, Act, Expense, JobState, NonceSpace, RelayJob, RelayJobs
 from dao.chain.account import ESTIMATE, NoMoney
 from dao.chain.broadcaster import SEND
 from dao.chain.client import Chain
@@ -30,18 +32,11 @@ _HASH_SECONDS = 2.0  # that a caller waits for the transaction's hash
 _RETRY_SECONDS, _RETRY_MAX = 5.0, 60.0  # between attempts: doubled while the node rejects
 _REJECTED_SECONDS = 300.0  # until a job that the node rejects has failed
 
-Check = Callable[[], Awaitable[None]]
+Check = Callable[
+    [], Awaitable[Fraction]
+]  # the account's share of all votes; raises where an act would not count
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """The limits of spending: wei and jobs of an account in a day (UTC), gas of one transaction."""
-
-    per_day: Wei
-    per_account: int
-    max_gas: int
 
 
 class Relayer:
@@ -50,6 +45,7 @@ class Relayer:
     def __init__(self, chain: Chain, sender: Sender, jobs: RelayJobs, budget: Budget) -> None:
         self.address = sender.address
         self.balance = Wei(0)
+        self.gas_used = 0  # since it began
         self.version = 0  # changes with what `network` shows of the relayer
         self._chain = chain
         self._sender = sender
@@ -62,7 +58,12 @@ class Relayer:
 
     def get_remaining(self) -> Wei:
         """Get the wei left of today's budget."""
-        return Wei(max(0, self._budget.per_day - self._jobs.sum_costs(_get_midnight())))
+        spent = sum(expense.cost for expense in self._list_expenses())
+        return Wei(max(0, self._budget.per_day - spent))
+
+    def list_proposals(self, signer: Address) -> list[RelayJob]:
+        """List a signer's newest proposals that were relayed, or wait."""
+        return self._jobs.list_proposals(signer)
 
     def get_next_nonce(self, space: NonceSpace, signer: Address, on_chain: int) -> int:
         """Get the nonce of a signer's next message, after the pending ones."""
@@ -80,7 +81,14 @@ class Relayer:
             self.version += 1
 
     async def submit(
-        self, space: NonceSpace, signer: Address, nonce: int, on_chain: int, call: Call, check: Check
+        self,
+        act: Act,
+        space: NonceSpace,
+        signer: Address,
+        nonce: int,
+        on_chain: int,
+        call: Call,
+        check: Check,
     ) -> RelayJob:
         """Add a signer's call to the queue; the job, with its transaction's hash where that is known soon.
 
@@ -94,7 +102,7 @@ class Relayer:
                 "relay-too-costly",
                 f"its call has {len(call.data)} bytes, at most {MAX_DATA} are relayed; send it yourself",
             )
-        job = RelayJob.make(space, signer, nonce, call, Wei(0))
+        job = RelayJob.make(act, space, signer, nonce, call)
         if (active := self._find_active(job)) is not None:
             return await self._wait_hash(active)
         pending = self._jobs.list_pending_nonces(space, signer)
@@ -102,10 +110,12 @@ class Relayer:
         if not space.is_open and nonce != expected:
             raise Problem(409, "nonce", f"nonce: expected {expected}, got {nonce}")
         self._check_account(signer, len(pending))
-        await check()
-        job = replace(job, cost=await self._estimate_cost(call, simulate=nonce == on_chain))
+        share = await check()
+        gas = await self._estimate_gas(call, simulate=nonce == on_chain)
+        job = replace(job, gas=gas, cost=Wei(gas * (2 * self._chain.head().base_fee + GWEI)))
         if (active := self._find_active(job)) is None:  # no other request added it meanwhile
-            self._check_money(job.cost)
+            self._check_account(signer, len(pending), gas=gas if act.is_signed else 0)
+            self._check_money(job, share)
             active = self._jobs.add(job)
             self.version += 1
             self._hash_events[active.number] = asyncio.Event()
@@ -120,19 +130,30 @@ class Relayer:
             )
         return active
 
-    def _check_account(self, signer: Address, pending: int) -> None:
+    def _list_expenses(self) -> list[Expense]:
+        return self._jobs.list_expenses(_get_midnight())
+
+    def _check_account(self, signer: Address, pending: int, gas: int = 0) -> None:
+        """Raise Problem 429 where an account's day is used up; what anyone may do counts as a message, not as gas."""
         if pending >= MAX_AHEAD:
             raise Problem(429, "too-many", f"{pending} of this account's wait already", retry_after=15)
-        if self._jobs.count(signer, _get_midnight()) >= self._budget.per_account:
-            raise Problem(
-                429,
-                "too-many",
-                f"at most {self._budget.per_account} a day are relayed for an account; send it yourself, or tomorrow",
-                retry_after=_get_midnight() + DAY - time.time(),
-            )
+        mine = [expense for expense in self._list_expenses() if expense.signer == signer]
+        used = sum(expense.gas for expense in mine if expense.act.is_signed)
+        if len(mine) >= self._budget.per_account:
+            limit = f"{self._budget.per_account} messages"
+        elif used + gas > self._budget.gas_per_account:
+            limit = f"{self._budget.gas_per_account} gas, of which {used} are used and this needs {gas},"
+        else:
+            return
+        raise Problem(
+            429,
+            "too-many",
+            f"at most {limit} a day are relayed for an account; send it yourself, or tomorrow",
+            retry_after=_get_midnight() + DAY - time.time(),
+        )
 
-    async def _estimate_cost(self, call: Call, *, simulate: bool) -> Wei:
-        """Estimate the wei that a call costs at most; Reverted where the contract would refuse it."""
+    async def _estimate_gas(self, call: Call, *, simulate: bool) -> int:
+        """Estimate the gas that a call takes at most; Reverted where the contract would refuse it."""
         gas = _USUAL_GAS
         if simulate:
             request = {"from": hex_of(self.address), "to": hex_of(call.to or b""), "data": hex_of(call.data)}
@@ -147,13 +168,17 @@ class Relayer:
                 "relay-too-costly",
                 f"needs {gas} gas, {self._budget.max_gas} at most are relayed; send it yourself",
             )
-        return Wei(gas * (2 * self._chain.head().base_fee + GWEI))
+        return gas
 
-    def _check_money(self, cost: Wei) -> None:
+    def _check_money(self, job: RelayJob, share: Fraction) -> None:
+        """Raise Problem 503 where the day's money, or what is left of it for this act and account, is used up."""
         pending = self._jobs.list_pending()
         if len(pending) >= MAX_PENDING:
             raise Problem(503, "busy", "too many wait to be relayed; try again soon", retry_after=30)
-        if cost > self.get_remaining() or cost + sum(job.cost for job in pending) > self.balance:
+        spent = Spending.of(self._list_expenses(), job.signer)
+        free = max(0, self.balance - sum(other.cost for other in pending))
+        money = Wei(min(self._budget.per_day, spent.all + free))
+        if not is_affordable(self._budget, money, spent, job.act, job.cost, share):
             raise _make_dry_problem()
 
     async def _wait_hash(self, job: RelayJob) -> RelayJob:
@@ -180,7 +205,9 @@ class Relayer:
                     await self._added.wait()
 
     async def _work_off(self, job: RelayJob) -> None:
-        self._jobs.settle(await self._send_until_settled(job))
+        done = await self._send_until_settled(job)
+        self._jobs.settle(done)
+        self.gas_used += done.gas
         self.version += 1
         if (event := self._hash_events.pop(job.number, None)) is not None:
             event.set()
@@ -218,6 +245,7 @@ class Relayer:
             mined_hash=hex_of(receipt.hash),
             block=receipt.block,
             cost=await self._read_cost(receipt),
+            gas=receipt.gas_used,
         )
 
     async def _read_cost(self, receipt: TxReceipt) -> Wei:
@@ -255,7 +283,7 @@ def _is_unsent(error: ChainError) -> bool:
 
 def _fail(job: RelayJob, error: Exception) -> RelayJob:
     """Mark a job that was never sent as failed."""
-    return replace(job, state=JobState.FAILED, detail=str(error), cost=Wei(0))
+    return replace(job, state=JobState.FAILED, detail=str(error), cost=Wei(0), gas=0)
 
 
 def _get_midnight() -> float:
@@ -268,6 +296,6 @@ def _make_dry_problem() -> Problem:
     return Problem(
         503,
         "relay-dry",
-        "the relayer has no gas money left, for today or at all; send the transaction yourself, or come again tomorrow",
+        "the relayer has no gas money left for this, today or at all; send the transaction yourself, or come again tomorrow",
         retry_after=_get_midnight() + DAY - time.time(),
     )

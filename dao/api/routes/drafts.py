@@ -3,19 +3,22 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from dao.api.dependencies import Deps
 from dao.api.http.json_types import (
     AddressText,
     BytesText,
+    DescriptionText,
     NumberText,
     ReadAddress,
     RequestModel,
     ResponseModel,
+    TitleText,
     WeiText,
 )
 from dao.api.http.problems import Problem, describe_problems
+from dao.api.models.action_schema import describe_actions
 from dao.api.relay.relay_jobs import NonceSpace
 from dao.api.routes.prepare import Prepared, get_next_nonce, make_prepared
 from dao.chain.client import Chain
@@ -30,8 +33,17 @@ MAX_ACTIONS = 10
 _PROBLEMS = describe_problems(413, 422, 429, 503)
 
 
+def _describe_action_form(schema: dict[str, Any]) -> None:
+    """Describe the fields of each kind in place of an object of anything."""
+    about = schema["description"]
+    schema.clear()
+    schema |= {"title": "ActionForm", "description": about, "oneOf": describe_actions()}
+
+
 class ActionForm(RequestModel):
     """An action by its kind, and its fields."""
+
+    model_config = ConfigDict(json_schema_extra=_describe_action_form)
 
     kind: Annotated[str, Field(max_length=40, examples=["grant"])]
     fields: Annotated[dict[str, Any], Field(max_length=20, default_factory=dict)]
@@ -40,8 +52,8 @@ class ActionForm(RequestModel):
 class DraftForm(RequestModel):
     """A proposal to be."""
 
-    title: Annotated[str, Field(min_length=1, max_length=200)]
-    description: Annotated[str, Field(max_length=15_000)] = ""
+    title: TitleText
+    description: DescriptionText = ""
     actions: Annotated[list[ActionForm], Field(min_length=1, max_length=MAX_ACTIONS)]
 
 

@@ -12,13 +12,13 @@ from dao.api.http.json_types import (
     NumberText,
     ReadAddress,
     ReadNumber,
+    ReasonText,
     RequestModel,
     ResponseModel,
     WeiText,
 )
 from dao.api.http.problems import describe_problems
 from dao.api.relay.relay_jobs import NonceSpace
-from dao.api.routes.relay import MAX_REASON
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Registry, Token
 from dao.chain.governance import Governor, Support
@@ -45,7 +45,7 @@ class VoteForm(RequestModel):
     account: ReadAddress
     proposal: ReadNumber
     support: Annotated[int, Field(ge=0, le=2)]
-    reason: Annotated[str, Field(max_length=MAX_REASON)] = ""
+    reason: ReasonText = ""
 
 
 class ProposalForm(RequestModel):

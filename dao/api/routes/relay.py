@@ -1,5 +1,7 @@
 """Relays what members signed: checks and simulates it, and sends it at the relayer's cost."""
 
+from collections.abc import Awaitable, Callable
+from fractions import Fraction
 from functools import partial
 from typing import Annotated, Literal
 
@@ -11,32 +13,32 @@ from dao.api.dependencies import ChangingSession, Dependencies, Deps, check_acco
 from dao.api.http.json_types import (
     AddressText,
     NumberText,
+    ProposalText,
     ReadAddress,
     ReadBytes,
     ReadNumber,
     ReadSignature,
     ReadWei,
+    ReasonText,
     RequestModel,
     ResponseModel,
     Seconds,
 )
 from dao.api.http.problems import Problem, describe_problems
 from dao.api.models.base import Extended
-from dao.api.relay.relay_jobs import JobState, NonceSpace, RelayJob
-from dao.api.relay.relayer import Relayer
+from dao.api.relay.relay_jobs import Act, JobState, NonceSpace, RelayJob
+from dao.api.relay.relayed_proposals import check_slot, find_proposal
+from dao.api.relay.relayer import Check, Relayer
+from dao.chain.client import Chain
 from dao.chain.contracts import Call, Registry, Token
 from dao.chain.governance import Actions, Governor, Support
-from dao.chain.interface import decode, load
-from dao.core.types import Timestamp
+from dao.core.types import Timestamp, Wei
 from dao.errors import NotActive, Reverted
-from dao.gov.actions import compute_proposal_id
-from dao.gov.eligibility import check_threshold, check_tokens, check_votes
+from dao.gov.eligibility import check_threshold, check_tokens, check_votes, read_share
 from dao.gov.schedule import explain_refusal, read_times
 from dao.gov.typed_data import TypedDataBuilder, check_signature
 
 router = APIRouter(prefix="/relay", tags=["relay"])
-MAX_REASON = 4000  # characters
-MAX_DESCRIPTION = 20_000
 MAX_ACTIONS = 20
 
 _PROBLEMS = describe_problems(401, 403, 404, 409, 413, 422, 429, 503)
@@ -59,7 +61,7 @@ class VoteBody(RequestModel):
     support: Annotated[int, Field(ge=0, le=2)]
     voter: ReadAddress
     nonce: ReadNumber
-    reason: Annotated[str, Field(max_length=MAX_REASON)] = ""
+    reason: ReasonText = ""
     signature: ReadSignature
 
 
@@ -71,7 +73,7 @@ class ProposeBody(RequestModel):
     targets: Annotated[list[ReadAddress], Field(min_length=1, max_length=MAX_ACTIONS)]
     values: Annotated[list[ReadWei], Field(min_length=1, max_length=MAX_ACTIONS)]
     calldatas: Annotated[list[ReadBytes], Field(min_length=1, max_length=MAX_ACTIONS)]
-    description: Annotated[str, Field(min_length=1, max_length=MAX_DESCRIPTION)]
+    description: ProposalText
     deadline: Seconds
     signature: ReadSignature
 
@@ -106,7 +108,7 @@ class Relayed(ResponseModel):
     @classmethod
     def of(cls, job: RelayJob) -> "Relayed":
         """Show a job."""
-        return cls.model_validate(Extended(job, error=job.error or None, proposal_id=_find_proposal(job)))
+        return cls.model_validate(Extended(job, error=job.error or None, proposal_id=find_proposal(job)))
 
 
 def get_relayer(deps: Dependencies) -> Relayer:
@@ -128,10 +130,9 @@ async def relay_delegate(body: DelegateBody, session: ChangingSession, deps: Dep
     check_signature(typed, body.signature, account)
     on_chain = await votes.nonce_of(account, chain.head())
     call = votes.delegate_by_sig(body.delegatee, body.nonce, Timestamp(body.expiry), body.signature)
-    check = partial(check_tokens, chain, body.contract, account)
-    return Relayed.of(
-        await relayer.submit(NonceSpace(body.contract), account, body.nonce, on_chain, call, check)
-    )
+    check = _weigh(chain, partial(check_tokens, chain, body.contract, account))
+    space = NonceSpace(body.contract)
+    return Relayed.of(await relayer.submit(Act.DELEGATE, space, account, body.nonce, on_chain, call, check))
 
 
 @router.post("/vote", status_code=202, responses=_PROBLEMS)
@@ -146,15 +147,15 @@ async def relay_vote(body: VoteBody, session: ChangingSession, deps: Deps) -> Re
     check_signature(typed, body.signature, body.voter)
     on_chain = await governor.nonce_of(body.voter, chain.head())
     call = governor.vote_by_sig(body.proposal, support, body.voter, body.reason or None, body.signature)
-    check = partial(check_votes, chain, body.proposal, body.voter)
+    check = _weigh(chain, partial(check_votes, chain, body.proposal, body.voter))
     return Relayed.of(
-        await relayer.submit(NonceSpace.GOVERNOR, body.voter, body.nonce, on_chain, call, check)
+        await relayer.submit(Act.VOTE, NonceSpace.GOVERNOR, body.voter, body.nonce, on_chain, call, check)
     )
 
 
 @router.post("/propose", status_code=202, responses=_PROBLEMS)
 async def relay_propose(body: ProposeBody, session: ChangingSession, deps: Deps) -> Relayed:
-    """Propose without gas; the proposer needs the votes for it."""
+    """Propose without gas; the proposer needs the votes for it, and no other relayed proposal that is not decided."""
     check_account(session, body.proposer)
     relayer, chain, actions = get_relayer(deps), deps.get_chain(), body.get_actions()
     governor = Governor(chain)
@@ -166,9 +167,18 @@ async def relay_propose(body: ProposeBody, session: ChangingSession, deps: Deps)
     call = governor.propose_by_sig(
         body.proposer, actions, body.description, Timestamp(body.deadline), body.signature
     )
-    check = partial(check_threshold, chain, body.proposer)
+    limit = deps.settings.relay.open_proposals
+
+    async def check_proposer() -> Wei:
+        votes = await check_threshold(chain, body.proposer)
+        await check_slot(chain, relayer.list_proposals(body.proposer), limit)
+        return votes
+
+    check = _weigh(chain, check_proposer)
     return Relayed.of(
-        await relayer.submit(NonceSpace.GOVERNOR, body.proposer, body.nonce, on_chain, call, check)
+        await relayer.submit(
+            Act.PROPOSE, NonceSpace.GOVERNOR, body.proposer, body.nonce, on_chain, call, check
+        )
     )
 
 
@@ -178,7 +188,7 @@ async def relay_queue(body: ProposalBody, session: ChangingSession, deps: Deps) 
     chain = deps.get_chain()
     actions, description = await deps.proposal_log.get(chain, body.proposal)
     call = Governor(chain).queue(actions, description)
-    return await _relay_for_anyone(deps, NonceSpace.QUEUE, session, body.proposal, call)
+    return await _relay_for_anyone(deps, Act.QUEUE, session, body.proposal, call)
 
 
 @router.post("/execute", status_code=202, responses=_PROBLEMS)
@@ -187,41 +197,38 @@ async def relay_execute(body: ProposalBody, session: ChangingSession, deps: Deps
     chain = deps.get_chain()
     actions, description = await deps.proposal_log.get(chain, body.proposal)
     call = Governor(chain).execute(actions, description)
-    return await _relay_for_anyone(deps, NonceSpace.EXECUTE, session, body.proposal, call)
+    return await _relay_for_anyone(deps, Act.EXECUTE, session, body.proposal, call)
 
 
 async def _relay_for_anyone(
-    deps: Dependencies, space: NonceSpace, session: Session, proposal: int, call: Call
+    deps: Dependencies, act: Act, session: Session, proposal: int, call: Call
 ) -> Relayed:
     """Relay an act that needs no signature, once for all callers. NotActive says from when on it can be done."""
     relayer, chain = get_relayer(deps), deps.get_chain()
     try:
-        job = await relayer.submit(space, session.address, proposal, proposal, call, _check_nothing)
+        job = await relayer.submit(
+            act, NonceSpace(act), session.address, proposal, proposal, call, _check_nothing
+        )
     except Reverted:
-        reason = explain_refusal(space.value, await read_times(chain, proposal))
+        reason = explain_refusal(act.value, await read_times(chain, proposal))
         if reason is None:
             raise
         raise NotActive(reason) from None
     return Relayed.of(job)
 
 
-async def _check_nothing() -> None:
-    """Check nothing: the simulation shows whether it is time."""
+async def _check_nothing() -> Fraction:
+    """Check nothing, and weigh it as all members': they have accepted it, and the simulation shows whether it is time."""
+    return Fraction(1)
 
 
-def _find_proposal(job: RelayJob) -> int | None:
-    """Find the proposal that a job is about, from its call."""
-    if job.space.is_open:
-        return job.nonce  # see NonceSpace
-    if job.space is not NonceSpace.GOVERNOR:
-        return None
-    functions = load("DaoGovernor").functions.values()
-    function = next(abi for abi in functions if abi.selector == job.call.data[:4])
-    values = decode(function.inputs, job.call.data[4:], function.name)
-    if function.name != "proposeBySig":
-        return int(values[0])
-    _, *calls, description, _, _ = values
-    return compute_proposal_id(Actions(*map(tuple, calls)), description)
+def _weigh(chain: Chain, check: Callable[[], Awaitable[Wei]]) -> Check:
+    """Make of a check that returns an account's votes one that returns its share of all votes."""
+
+    async def check_share() -> Fraction:
+        return await read_share(chain, await check())
+
+    return check_share
 
 
 @router.get("/{name}", name="relayed", responses=describe_problems(404, 422, 429))

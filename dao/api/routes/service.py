@@ -12,6 +12,7 @@ from dao.api.live.sse import EventStream
 from dao.api.models.base import Answer
 
 router = APIRouter(tags=["network"])
+_RETRY = 5  # seconds
 
 
 class Health(ResponseModel):
@@ -24,6 +25,12 @@ class Health(ResponseModel):
     lag_seconds: int | None
     stale: bool
     chain_id: int
+
+
+class Ready(ResponseModel):
+    """Everything works."""
+
+    ready: Literal[True]
 
 
 class Contracts(ResponseModel):
@@ -78,6 +85,18 @@ class NetworkShown(Answer):
 async def read_health(deps: Deps) -> Health:
     """Read how far the index is. Always 200: reads go on without the chain's node."""
     return Health.model_validate(deps.get_status() | {"chain_id": deps.chain_connection.deployment.chain_id})
+
+
+@router.get("/ready", name="ready", responses=describe_problems(429, 503))
+async def read_ready(deps: Deps) -> Ready:
+    """Read whether everything works that this API is set to do; 503 says what does not yet, or no more."""
+    if deps.stale:
+        raise Problem(
+            503, "not-ready", "the chain's node is away, or the index is behind it", retry_after=_RETRY
+        )
+    if deps.settings.relay.enabled and deps.relayer is None:
+        raise Problem(503, "not-ready", "the relayer has not begun", retry_after=_RETRY)
+    return Ready(ready=True)
 
 
 @router.get(

@@ -1,12 +1,10 @@
 """Signs in with a wallet (EIP-4361): a nonce, a signed text, a session in a cookie that scripts cannot read."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Cookie, Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
 from dao.api.auth.sessions import NONCE_SECONDS, Session, Site
-from dao.api.dependencies import COOKIE, ChangingSession, Deps, SignedInSession, check_origin
+from dao.api.dependencies import ChangingSession, Deps, SessionToken, SignedInSession, check_origin
 from dao.api.http.json_types import AddressText, ReadAddress, ReadSignature, RequestModel, ResponseModel
 from dao.api.http.problems import describe_problems
 from dao.core.formats.address import checksummed
@@ -77,11 +75,12 @@ async def create_nonce(body: NonceBody, request: Request, deps: Deps) -> Invitat
 @router.post(
     "/verify", responses=describe_problems(401, 403, 413, 422, 429, 503), dependencies=[Depends(check_origin)]
 )
-async def verify(body: VerifyBody, response: Response, deps: Deps) -> SessionShown:
-    """Sign in: sets the cookie `session`."""
+async def verify(body: VerifyBody, response: Response, deps: Deps, old: SessionToken) -> SessionShown:
+    """Sign in: sets the session's cookie, and ends the session that it had before."""
     token, session = deps.sessions.sign_in(body.message, body.signature)
+    deps.sessions.end(old)
     response.set_cookie(
-        COOKIE,
+        deps.cookie,
         token,
         max_age=int(session.expires_at - deps.sessions.get_time()),
         path="/",
@@ -103,11 +102,11 @@ async def logout(
     _: ChangingSession,
     response: Response,
     deps: Deps,
-    token: Annotated[str | None, Cookie(alias=COOKIE, include_in_schema=False)] = None,
+    token: SessionToken,
 ) -> None:
     """Sign out."""
     deps.sessions.end(token)
-    response.delete_cookie(COOKIE, path="/", secure=deps.secure, httponly=True, samesite="strict")
+    response.delete_cookie(deps.cookie, path="/", secure=deps.secure, httponly=True, samesite="strict")
 
 
 def _get_site(request: Request, deps: Deps) -> Site:

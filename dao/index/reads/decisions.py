@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, not_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, not_, select
 
 from dao.core.types import Address, Timestamp, Wei
 from dao.index import schema
@@ -43,6 +43,12 @@ class DecisionReads(Reader):
             return read_page(
                 connection, query, limit, partial(_read_proposals, connection), lambda row: (row.place,)
             )
+
+    def count_proposals(self, state: ProposalPhase) -> int:
+        """Count the proposals in a state."""
+        with self._snapshot() as connection:
+            query = _select_proposals().where(_is_in(state, read_time(connection)))
+            return int(connection.execute(select(func.count()).select_from(query.subquery())).scalar_one())
 
     def find_proposal(self, proposal: int) -> records.ProposalRecord | None:
         """Find a proposal."""

@@ -8,6 +8,7 @@ const BASE = new URL("api/v1/", document.baseURI);
 const LIMIT = 20_000; // ms
 
 let csrf = null;
+let oldestBlock = Infinity; // that an answer since beginReads() stands on
 
 /**
  * A refusal of the API, or that it cannot be reached (status 0). `kind` is the problem's type, as
@@ -24,6 +25,16 @@ export class Problem extends Error {
 
 function writeSentence(text, error) {
   return capitalize(labelPaths(error && !text.includes(error) ? `${text} (${error})` : text));
+}
+
+/** Begins to count which blocks answers stand on. */
+export function beginReads() {
+  oldestBlock = Infinity;
+}
+
+/** Returns the oldest block that an answer since beginReads() stands on. */
+export function getOldestBlock() {
+  return oldestBlock;
 }
 
 /** Sets the token that proves that a request comes from this page; null when signed out. */
@@ -64,6 +75,7 @@ async function request(url, options) {
   }
   hearTime(response.headers.get("Date"));
   const body = await readBody(response);
+  if (body?.as_of) oldestBlock = Math.min(oldestBlock, body.as_of.block);
   if (response.ok) return body;
   const problem = body && typeof body === "object" ? body : {};
   throw new Problem({ ...problem, status: response.status }, response.headers.get("Retry-After"));

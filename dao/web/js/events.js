@@ -1,59 +1,50 @@
-/** Hears by server-sent events what changes, and says whether the page is live, stale or lost. */
+/** Takes what the API says of changes, and says whether the page is live, stale or lost. */
 
-import { get, getEventsUrl } from "./api.js";
+import { get } from "./api.js";
 import { hearBlock } from "./clock.js";
+import { openEventSource } from "./event_source.js";
 import { getState, update } from "./store.js";
 
-const KINDS = ["round", "proposal", "vote", "task", "supernode", "account", "reorg", "status"];
-const FIRST_WAIT = 500; // ms; doubles
-const LAST_WAIT = 8_000;
 const SILENCE = 25_000; // ms without an event, after which the API is asked whether it is there
 const CHECK = 5_000; // ms
 
-let source = null;
-let wait = FIRST_WAIT;
 let heardAt = performance.now();
-let timer = null;
+let isBeginning = false; // of the stream: its first status says from which block on it tells what changes
 
 /**
- * Starts to listen: `onEvent` gets {kind, …} for what changed, {kind: "all"} when anything may have. It
- * reconnects by itself, and then anything may have.
+ * Starts to listen: `onEvent` gets {kind, …} for what changed, {kind: "begin", block} when anything may have
+ * before that block, {kind: "all"} when anything may have at all. It reconnects by itself, and then anything may.
  */
 export function listen(onEvent) {
-  const open = () => {
-    clearTimeout(timer);
-    source?.close();
-    source = new EventSource(getEventsUrl());
-    source.onopen = () => {
-      heardAt = performance.now();
-      wait = FIRST_WAIT;
-      checkHealth(onEvent);
-      onEvent({ kind: "all" }); // what was read before may be older than the stream
-    };
-    source.onerror = () => {
-      setLink("lost");
-      source.close();
-      timer = setTimeout(open, wait);
-      wait = Math.min(LAST_WAIT, wait * 2);
-    };
-    for (const kind of KINDS) source.addEventListener(kind, (event) => readEvent(kind, event, onEvent));
-  };
-  const hurry = () => (getState().link === "lost" ? open() : checkHealth(onEvent));
-  addEventListener("online", hurry);
-  document.addEventListener("visibilitychange", () => document.hidden || hurry());
+  const hurry = openEventSource((event) => readEvent(event, onEvent));
+  const look = () => (getState().link === "lost" ? hurry() : checkHealth(onEvent));
+  addEventListener("online", look);
+  document.addEventListener("visibilitychange", () => document.hidden || look());
   setInterval(() => {
-    if (getState().link !== "lost" && performance.now() - heardAt > SILENCE) checkHealth(onEvent, open);
+    if (performance.now() - heardAt <= SILENCE) return;
+    hurry();
+    checkHealth(onEvent);
   }, CHECK);
-  open();
 }
 
-function readEvent(kind, event, onEvent) {
+function readEvent(event, onEvent) {
   heardAt = performance.now();
-  const data = { ...JSON.parse(event.data), kind };
-  if (data.timestamp) hearBlock(data.timestamp);
-  if (kind === "status") setStale(Boolean(data.stale), onEvent);
-  onEvent(data);
-  if (data.changed) onEvent({ kind: "all" });
+  switch (event.kind) {
+    case "lost":
+      return setLink("lost");
+    case "begin":
+      isBeginning = true;
+      return undefined;
+    case "open":
+      return onEvent({ kind: "all" });
+    case "status":
+      setStale(Boolean(event.stale), onEvent);
+      if (isBeginning) onEvent({ kind: "begin", block: event.block ?? 0 });
+      isBeginning = false;
+  }
+  if (event.timestamp) hearBlock(event.timestamp);
+  onEvent(event);
+  if (event.changed) onEvent({ kind: "all" });
 }
 
 function setStale(isStale, onEvent) {
@@ -67,16 +58,13 @@ function setLink(link) {
   update({ link, staleSince: link === "live" ? null : (getState().staleSince ?? Date.now()) });
 }
 
-/**
- * Asks the API how it is; `reopen` is called when the stream was silent and the API does not answer either.
- */
-async function checkHealth(onEvent, reopen) {
+/** Asks the API how it is. */
+async function checkHealth(onEvent) {
   try {
     const health = await get("health");
     heardAt = performance.now();
     setStale(Boolean(health.stale), onEvent);
   } catch {
     setLink("lost");
-    reopen?.();
   }
 }

@@ -2,20 +2,13 @@
 
 import htm from "../vendor/htm/htm.mjs";
 import { h } from "../vendor/preact/preact.mjs";
+import { cleanText } from "./text.js";
 
 export { createContext, render } from "../vendor/preact/preact.mjs";
 export * from "../vendor/preact/hooks.mjs";
 
-// Characters that turn the direction of the text after them: a title with one could show its neighbours reversed.
-const TURNS = /[\u202a-\u202e\u2066-\u2069]/g;
-
-/** Removes from a stranger's text what would turn the text around it. */
-export function removeTurns(text) {
-  return text.replace(TURNS, "");
-}
-
 function cleanChild(child) {
-  if (typeof child === "string") return removeTurns(child);
+  if (typeof child === "string") return cleanText(child);
   return Array.isArray(child) ? child.map(cleanChild) : child;
 }
 

@@ -1,6 +1,6 @@
 /** Loads what the open view shows, and loads it again as the chain changes, at a bounded pace. */
 
-import { get } from "./api.js";
+import { beginReads, get, getOldestBlock } from "./api.js";
 import { hearBlock } from "./clock.js";
 import { getState, update } from "./store.js";
 
@@ -15,6 +15,7 @@ let opened = null; // the view of the address: {number, view, args}; null where 
 let number = 0;
 let isLoading = false;
 let isDirty = false; // something changed while loading
+let neededBlock = 0; // what was read from an older one may have changed without an event
 let allowance = BURST; // loads that may come at once, as of `countedAt`
 let countedAt = 0; // ms
 let timer = null;
@@ -44,12 +45,20 @@ export function refreshPage() {
 export function handleEvent(event) {
   const isAnything = event.kind === "all" || event.kind === "reorg";
   if (event.kind === "status") return update({ head: event });
+  if (event.kind === "begin") {
+    neededBlock = event.block;
+    if (!isLoading && getOldestBlock() < neededBlock) refreshPage();
+    return;
+  }
   if (isAnything || event.kind === "proposal") loadNetwork().catch(() => null);
   if (isAnything || opened?.view.isAffectedBy(event, ...opened.args)) refreshPage();
 }
 
 async function loadNetwork() {
-  const network = await get("network");
+  setNetwork(await get("network"));
+}
+
+function setNetwork(network) {
   hearBlock(network.as_of.timestamp);
   update({ network });
 }
@@ -64,8 +73,10 @@ async function loadPage() {
   allowance -= 1;
   const mine = opened;
   try {
-    if (!getState().network) await loadNetwork();
+    beginReads();
+    if (!getState().network && !mine.view.hasNetwork) await loadNetwork();
     const data = await mine.view.load(...mine.args);
+    if (mine.view.hasNetwork) setNetwork(data.network);
     if (mine === opened) showPage({ ...mine, data });
   } catch (problem) {
     if (mine === opened && !getShownData(mine)) showPage({ ...mine, failure: problem.message });
@@ -74,7 +85,7 @@ async function loadPage() {
     isLoading = false;
   }
   if (mine !== opened) return loadPage();
-  if (isDirty) refreshPage();
+  if (isDirty || getOldestBlock() < neededBlock) refreshPage();
   isDirty = false;
 }
 

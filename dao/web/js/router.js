@@ -11,7 +11,8 @@ import * as task from "./views/task.js";
 /**
  * A view exports `load(...args)`, which reads its data from the API; `View({data, args})`, the component that
  * draws it; `getTitle(data)`; `isAffectedBy(event, ...args)`: whether an event of the API may change the
- * data; and where a change is news to who cannot see it, `announce(before, after)`: a sentence, or null.
+ * data; where a change is news to who cannot see it, `announce(before, after)`: a sentence, or null; and
+ * `hasNetwork` where its data have the network.
  */
 const ROUTES = [
   [/^\/?$/, "overview", overview],

@@ -1,7 +1,8 @@
 /** Draws the whole page: the open view, and the frame around it. */
 
-import { html, removeTurns, useErrorBoundary, useLayoutEffect, useRef } from "../html.js";
+import { html, useErrorBoundary, useLayoutEffect, useRef } from "../html.js";
 import { useStore } from "../store.js";
+import { cleanText } from "../text.js";
 import { Dialog } from "./dialog.js";
 import { ActivityCards, ConnectionLine, Footer, Header } from "./frame.js";
 import { Notice } from "./parts.js";
@@ -59,6 +60,6 @@ function Page({ page }) {
 function useTitle({ view, data }) {
   const title = data ? view.getTitle(data) : NAME;
   useLayoutEffect(() => {
-    document.title = title === NAME ? NAME : `${removeTurns(title)} · ${NAME}`;
+    document.title = title === NAME ? NAME : `${cleanText(title)} · ${NAME}`;
   }, [title]);
 }

@@ -3,6 +3,7 @@
 import { formatCount, formatMoment, formatTokens } from "../format.js";
 import { html } from "../html.js";
 import { useStore } from "../store.js";
+import { cleanText, cutText } from "../text.js";
 
 /** A dash where there is no value. */
 export function Nothing() {
@@ -33,6 +34,19 @@ export function Mark({ tone = "plain", children }) {
 /** A sentence or two that ask for attention. */
 export function Notice({ tone = "plain", children }) {
   return html`<p class="notice ${tone}">${children}</p>`;
+}
+
+/** A text that may be long: all of it is one click away when it has more than `limit` characters. */
+export function LongText({ text, limit }) {
+  const clean = cleanText(text);
+  const begin = cutText(clean, limit);
+  if (begin === null) return clean;
+  return html`
+    <details class="long">
+      <summary>${begin}… <span class="whole">All ${formatCount([...clean].length)} characters</span></summary>
+      ${clean}
+    </details>
+  `;
 }
 
 /** A list of Figures, side by side. */

@@ -1,6 +1,7 @@
 /** Lists proposals, each with its state, its votes and the time that matters next. */
 
 import { html } from "../html.js";
+import { cleanText } from "../text.js";
 import { Address } from "./address.js";
 import { TimeLeft } from "./countdown.js";
 import { Mark, Moment } from "./parts.js";
@@ -25,7 +26,7 @@ export function StateMark({ state }) {
 
 /** Returns a proposal's title, or its number where it has none. */
 export function getProposalTitle({ title, id }) {
-  return title || `Proposal ${id.slice(0, 8)}…`;
+  return cleanText(title).trim() || `Proposal ${id.slice(0, 8)}…`;
 }
 
 /** The time that matters next to a proposal. */

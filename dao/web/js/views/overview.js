@@ -10,22 +10,14 @@ import { formatCount, formatPlural } from "../format.js";
 import { html } from "../html.js";
 import { useStore } from "../store.js";
 
-const RUNNING = 3; // rounds that are shown live
 const PAYMENTS = 5;
-const PROPOSALS = 5;
+
+export const hasNetwork = true; // load() reads it, too
 
 export async function load() {
-  const [tasks, treasury, proposals] = await Promise.all([
-    get("tasks", { limit: 20 }),
-    get("treasury"),
-    get("proposals", { limit: PROPOSALS }),
-  ]);
-  const running = tasks.items.filter((task) => !task.closed && task.last_round).slice(0, RUNNING);
-  const readRound = async (task) => ({
-    task,
-    round: await get(`tasks/${task.task}/rounds/${task.last_round}`),
-  });
-  return { tasks, treasury, proposals, running: await Promise.all(running.map(readRound)) };
+  const overview = await get("overview");
+  const findTask = (round) => overview.tasks.items.find(({ task }) => task === round.task);
+  return { ...overview, running: overview.rounds.map((round) => ({ task: findTask(round), round })) };
 }
 
 export function getTitle() {
@@ -41,7 +33,7 @@ export function announce(before, after) {
   return after.running.map(({ round }) => describeProgress(known.get(round.task), round)).find(Boolean);
 }
 
-export function View({ data: { tasks, treasury, proposals, running } }) {
+export function View({ data: { tasks, treasury, proposals, open_proposals: open, running } }) {
   const { network } = useStore();
   return html`
     <div class="lead">
@@ -58,7 +50,7 @@ export function View({ data: { tasks, treasury, proposals, running } }) {
           )
         : html`<p class="empty">No round is running.</p>`
     }
-    <${TreasurySection} treasury=${treasury} tasks=${tasks.items} proposals=${proposals.items} />
+    <${TreasurySection} treasury=${treasury} tasks=${tasks.items} open=${open} />
     <${Section} heading="Tasks">
       <${TaskTable} tasks=${tasks.items} />
       <${MoreInApi} page=${tasks} noun="tasks" />
@@ -85,11 +77,10 @@ function PauseNotices({ network }) {
   ].map((sentence) => sentence && html`<${Notice} tone="warn">${sentence}</${Notice}>`);
 }
 
-function TreasurySection({ treasury, tasks, proposals }) {
+function TreasurySection({ treasury, tasks, open }) {
   const { network } = useStore();
   const escrow = treasury.escrow.reduce((sum, { available_wei: wei }) => sum + BigInt(wei), 0n);
   const nodes = tasks.reduce((sum, task) => sum + (task.closed ? 0 : task.active_nodes), 0);
-  const open = proposals.filter(({ state }) => state === "active").length;
   return html`
     <${Section} heading="Treasury">
       <${Figures}>

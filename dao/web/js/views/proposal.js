@@ -4,7 +4,16 @@ import { get } from "../api.js";
 import { Address } from "../components/address.js";
 import { TimeBar } from "../components/countdown.js";
 import { MemberPart } from "../components/member_part.js";
-import { Amount, ExactList, Figure, Figures, MoreInApi, Moment, Section } from "../components/parts.js";
+import {
+  Amount,
+  ExactList,
+  Figure,
+  Figures,
+  LongText,
+  MoreInApi,
+  Moment,
+  Section,
+} from "../components/parts.js";
 import { getProposalTitle, NextTime, StateMark } from "../components/proposal_table.js";
 import { Table } from "../components/table.js";
 import { FullTally, SupportMark } from "../components/tally.js";
@@ -12,6 +21,8 @@ import { html } from "../html.js";
 import { getState } from "../store.js";
 
 const VOTES = 50;
+const TEXT_LENGTH = 2000; // characters that are shown at once
+const REASON_LENGTH = 280;
 
 export async function load(id) {
   const me = getState().session?.address;
@@ -67,7 +78,7 @@ export function View({ data: { proposal, votes, voter } }) {
 function Description({ proposal: { description, title } }) {
   const text = title && description.startsWith(title) ? description.slice(title.length) : description;
   const body = text.replace(`# ${title}`, "").trim();
-  return body ? html`<div class="prose">${body}</div>` : null;
+  return body ? html`<div class="prose"><${LongText} text=${body} limit=${TEXT_LENGTH} /></div>` : null;
 }
 
 function ActionList({ actions }) {
@@ -121,7 +132,10 @@ const VOTE_COLUMNS = [
   {
     head: "Reason",
     isWide: true,
-    cell: ({ reason }) => (reason ? html`<q>${reason}</q>` : html`<span class="soft">none given</span>`),
+    cell: ({ reason }) =>
+      reason
+        ? html`<q><${LongText} text=${reason} limit=${REASON_LENGTH} /></q>`
+        : html`<span class="soft">none given</span>`,
   },
   { head: "When", cell: ({ at }) => html`<${Moment} at=${at} />` },
 ];

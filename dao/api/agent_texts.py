@@ -1,0 +1,28 @@
+"""Marks in answers to agents what strangers wrote, cleans it of what nobody sees, and cuts it."""
+
+from typing import Any
+
+from dao.gov.texts import clean_text
+
+MAX_CHARACTERS = 4000  # of one text
+_KEYS = ("title", "description", "reason")  # of answers: texts of proposals, votes and Superlinks
+MARK = "stranger_wrote"
+
+
+def mark_texts(value: Any) -> Any:
+    """Return an answer in which each text of a stranger is an object of its own, {"stranger_wrote": …}."""
+    if isinstance(value, list):
+        return [mark_texts(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _mark(inner) if name in _KEYS and isinstance(inner, str) and inner else mark_texts(inner)
+        for name, inner in value.items()
+    }
+
+
+def _mark(text: str) -> dict[str, object]:
+    clean = clean_text(text)
+    if len(clean) <= MAX_CHARACTERS:
+        return {MARK: clean}
+    return {MARK: clean[:MAX_CHARACTERS], "characters_cut": len(clean) - MAX_CHARACTERS}
