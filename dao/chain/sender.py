@@ -12,13 +12,14 @@ from dao.chain.broadcaster import SEND, Broadcaster
 from dao.chain.client import Chain
 from dao.chain.contracts import Call
 from dao.chain.fees import GWEI
+from dao.chain.nonces import NonceUser, count_sent, find_user
 from dao.chain.outbox import Outbox, OutboxEntry, TxState
 from dao.chain.receipts import TxReceipt, find_receipt, read_receipt
 from dao.chain.rpc import NodeError
-from dao.chain.send_policy import SURE, NodeAnswer, Seen, SendStep, Waited, decide, get_outcome
+from dao.chain.send_policy import NodeAnswer, Seen, SendStep, Waited, decide, get_outcome
 from dao.chain.signer import Signer
 from dao.core.types import BlockNumber, Digest, Wei, hex_of
-from dao.errors import ChainError, RpcError
+from dao.errors import DaoError, RpcError
 from dao.runtime.backoff import pauses
 
 LIMIT = 300.0  # seconds until `send` gives up waiting
@@ -194,6 +195,8 @@ class Sender:
                 case (SendStep.SEND_AGAIN | SendStep.RAISE_FEES) as action:
                     watch.start_again()
                     entry = await self._replace(entry, raise_fees=action is SendStep.RAISE_FEES)
+                    if entry.state is TxState.FAILED:  # nothing is left to be sent
+                        return entry
                     watch.answer = await self._broadcaster.broadcast(entry)
                 case SendStep.LOOK:
                     continue
@@ -201,7 +204,12 @@ class Sender:
     async def _replace(self, entry: OutboxEntry, *, raise_fees: bool) -> OutboxEntry:
         """Return an entry that is not mined as it may be: as it is, at a higher fee or with another nonce."""
         account, call, old = self._account, entry.call, entry.attempts[-1].fees
-        if await self._is_lost(entry):
+        user = await find_user(self._chain, self.address, entry)
+        if user is NonceUser.ENTRY:
+            return entry
+        if user is NonceUser.ANOTHER:
+            if call.to == self.address:  # it was to fill a gap, which another has filled
+                return self._outbox.settle(entry, TxState.FAILED, None)
             account.forget_nonce()
             nonce = await self._next_nonce()
             _log.warning("%s: nonce %d went to another; sent as %d", call.label, entry.nonce, nonce)
@@ -216,7 +224,7 @@ class Sender:
 
     async def _fill_gap(self, entry: OutboxEntry) -> None:
         """Send the transactions missing before an entry: one that succeeded with that nonce, else nothing to oneself."""
-        for nonce in range(await self._account.count("latest"), entry.nonce):
+        for nonce in range(await count_sent(self._chain, self.address, "latest"), entry.nonce):
             earlier = self._outbox.at_nonce(nonce)
             if earlier is None or earlier.state is TxState.FAILED:
                 call = Call(self.address, b"", f"nothing, for nonce {nonce}")
@@ -225,22 +233,13 @@ class Sender:
             with contextlib.suppress(NodeError, NoMoney):  # that of another entry; it is filled again
                 await self._broadcaster.broadcast(earlier)
 
-    async def _is_lost(self, entry: OutboxEntry) -> bool:
-        """Whether the nonce is used, and by none of our attempts: asked several times, for a node may be behind."""
-        for _ in range(SURE):
-            is_free = await self._account.count("latest") <= entry.nonce
-            if is_free or await find_receipt(self._chain, entry) is not None:
-                return False
-            await self._chain.changed(_LAST_PAUSE)
-        return True
-
     async def _keep(self) -> None:
         """Take up pending entries, and send again those that a reorg undoes."""
         while True:
             try:
                 async with self._lock:
                     await self._catch_up()
-            except ChainError as error:
+            except DaoError as error:
                 _log.warning("account %s: %s", hex_of(self.address), error)
             await self._chain.changed(_REPEAT)
 
