@@ -21,6 +21,7 @@ from dao.chain.signer import Signer
 from dao.core.types import BlockNumber, Digest, Wei, hex_of
 from dao.errors import DaoError, RpcError
 from dao.runtime.backoff import pauses
+from dao.runtime.failpoint import failpoint
 
 LIMIT = 300.0  # seconds until `send` gives up waiting
 MAX_FEE = Wei(500 * GWEI)
@@ -160,6 +161,18 @@ class Sender:
                 raise refusal from None
             raise RpcError(f"{call.label}: not final after {limit:.0f} s; it is still looked after") from None
 
+    async def settle(self, limit: float = LIMIT) -> None:
+        """Wait until all that an earlier run left is in a final block, or given up, so that what is read then counts it.
+
+        RpcError when it takes longer than `limit` seconds.
+        """
+        try:
+            async with asyncio.timeout(limit), self._lock:
+                await self._catch_up()
+        except TimeoutError:
+            labels = ", ".join(entry.call.label for entry in self._outbox.pending())
+            raise RpcError(f"{labels}: sent before, and not final after {limit:.0f} s; try again") from None
+
     async def _prepare(self, call: Call, key: str | None, most_gas: int | None = None) -> OutboxEntry:
         """Choose gas, fees and nonce, sign, and write it down; the disk has it while the next block is mined."""
         gas, fees, nonce = await asyncio.gather(
@@ -167,6 +180,7 @@ class Sender:
         )
         entry = self._outbox.remember(key, call, nonce, gas, self._account.sign(call, nonce, gas, fees))
         self._broadcaster.add(entry)
+        failpoint(f"written-{call.label}")
         await asyncio.shield(self._disk)
         self._disk = asyncio.ensure_future(asyncio.to_thread(self._outbox.sync))
         return entry

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from dao.cli import main
+from dao.runtime.failpoint import VARIABLE
 
 LIMIT = 60.0  # seconds for one command
 PROGRAM = [sys.executable, "-c", "from dao.cli import main; main()"]
@@ -65,11 +66,15 @@ class Dao:
             arguments, code, Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
         )
 
-    def spawn(self, *arguments: object, code: int = 0) -> Done:
+    def killed(self, failpoint: str, *arguments: object) -> None:
+        """Run a command that is killed at a failpoint."""
+        self.spawn(*arguments, code=-signal.SIGKILL, failpoint=failpoint)
+
+    def spawn(self, *arguments: object, code: int = 0, failpoint: str = "") -> Done:
         """Run a command to its end in a process of its own."""
         done = subprocess.run(
             [*PROGRAM, *map(str, arguments)],
-            env=self.environment,
+            env=self.environment | {VARIABLE: failpoint},
             cwd=self.home,
             capture_output=True,
             text=True,

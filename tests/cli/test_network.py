@@ -232,8 +232,8 @@ def test_commands__bad_input__one_line_that_says_what_to_do(made: Made, tmp_path
 
 def test_superlink__unbonds_a_part__is_locked_and_what_stays_is_its_bond(made: Made) -> None:
     dao, owned = made.devnet.dao, ("--home", made.superlink, "--dev-account", 1)
-    dao.run("superlink", "register", *owned, "--stake", 20)
-    assert dao.run("superlink", "unbond", *owned, "--amount", 20).stdout.startswith(
+    dao.run("superlink", "register", *owned, "--stake", 520)
+    assert dao.run("superlink", "unbond", *owned, "--keep-stake", 500).stdout.startswith(
         "unbonding until block time"
     )
     assert "locked until" in dao.refused("superlink", "withdraw", *owned)
