@@ -1,11 +1,14 @@
 """The `dao` command: one line for every error, and a command's modules loaded only when it is called."""
 
+import errno
 import importlib
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dao.errors import DaoError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 if TYPE_CHECKING:
     import typer
@@ -78,7 +81,9 @@ def main() -> None:
         sys.stderr.write(f"dao: {error}\n")
         sys.exit(1)
     except OSError as error:
-        if error.filename is None:  # of no file that a user named
+        where = f"{error.filename}: " if error.filename is not None else ""
+        remedy = "; make room on the disk" if error.errno in FULL else ""
+        if not (where or remedy):  # a fault of ours
             raise
-        sys.stderr.write(f"dao: {error.filename}: {error.strerror}\n")
+        sys.stderr.write(f"dao: {where}{error.strerror}{remedy}\n")
         sys.exit(1)
