@@ -2,11 +2,13 @@
 
 import errno
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dao.errors import DaoError
+from dao.runtime.proxies import spare_loopback
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -73,6 +75,7 @@ def command_line(arguments: Sequence[str]) -> "typer.Typer":
 def main() -> None:
     """Entry point of `dao`. A DaoError, or a file that cannot be used, is one line on stderr and exit code 1; Ctrl-C 130."""
     arguments = sys.argv[1:]
+    spare_loopback(os.environ)
     try:
         command_line(arguments)(arguments, prog_name="dao")
     except KeyboardInterrupt:  # while a command was still loading

@@ -25,6 +25,16 @@ async def balances(devnet: Devnet) -> tuple[int, int]:
         return held, int(await chain.request("eth_getBalance", ACCOUNT, "latest"), 16)
 
 
+@pytest.mark.parametrize("scheme", ["ws", "http"])
+def test_chain__of_this_machine_behind_a_sites_proxy__is_asked_without_it(
+    devnet: Devnet, scheme: str
+) -> None:
+    dead = dict.fromkeys(("http_proxy", "https_proxy", "ws_proxy", "all_proxy"), "http://127.0.0.1:9")
+    rpc = devnet.rpc.replace("ws", scheme, 1)
+    listed = ("task", "ls", "--rpc", rpc, "--deployment", devnet.home / "deployment.json")
+    assert devnet.dao.spawn(*listed, variables=dead).stdout == "no task yet: dao task create\n"
+
+
 def test_fund__twice__adds_tokens_and_sets_ether(devnet: Devnet) -> None:
     for ether in (1, 2):
         devnet.dao.run("devnet", "fund", ACCOUNT, "--home", devnet.home, "--tokens", "2.5", "--ether", ether)
