@@ -12,6 +12,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Token
 from dao.chain.deployment import Deployment
 from dao.core.types import Address
+from dao.devnet.anvil import Anvil, start_anvil
 from tests.cli.command import Dao
 from tests.cli.conftest import Devnet
 
@@ -69,6 +70,25 @@ def test_up__after_it_was_ended__goes_on_with_the_same_contracts(dao: Dao, tmp_p
             assert (code, errors) == ((-how, "") if how == signal.SIGKILL else (0, ""))
             assert not psutil.wait_procs(chain, timeout=20)[1]  # none outlives it
     assert seen[0] == seen[1]
+
+
+def test_start_anvil__its_block_time_is_ahead_of_the_clock__goes_on_from_there(tmp_path: Path) -> None:
+    def last(anvil: Anvil) -> int:
+        return int(anvil.request("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
+    state = tmp_path / "state.json"
+    anvil = start_anvil(tmp_path, state=state)
+    anvil.request("evm_increaseTime", 3600)
+    anvil.request("evm_mine")
+    before = last(anvil)
+    anvil.stop()
+    anvil = start_anvil(tmp_path, state=state)
+    try:
+        assert last(anvil) == before
+        anvil.request("evm_mine")
+        assert before < last(anvil) < before + 60
+    finally:
+        anvil.stop()
 
 
 def test_down__nothing_runs__says_so(dao: Dao, tmp_path: Path) -> None:
