@@ -23,6 +23,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted, RoundOpened
 from dao.chain.receipts import TxReceipt
+from dao.chain.reverts import NOT_YET
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
@@ -380,7 +381,8 @@ class Superlink:
             if what == "open" and error.error in MISSING:
                 await self._deps.readiness.wait(error, version)
                 return None
-            self._report("trouble", round=round_id, error=str(error))
+            if error.error not in NOT_YET:
+                self._report("trouble", round=round_id, error=str(error))
             await self._follower.wait(Timestamp(self._follower.now() + RETRY))
             return None
         self._report("transaction", round=round_id, label=call.label, gas=receipt.gas_used)
