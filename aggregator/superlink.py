@@ -242,8 +242,7 @@ class Superlink:
             if not is_journalled:
                 nodes = collection.heard - collection.forced.keys()
                 if collection.count(nodes)[0] + len(collection.forced) < collection.rules.quorum:
-                    why = f"fewer commits than the quorum of {collection.rules.quorum}"
-                    await self._abort(collection, state, why)
+                    await self._abort(collection, state, collection.explain_quorum())
                 await journal.set_closing(*opening, nodes)
             failpoint("superlink-closing")
             root, counts = collection.build_tree(nodes).root, collection.count(nodes)

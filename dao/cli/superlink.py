@@ -1,6 +1,7 @@
 """`dao superlink`: run the aggregator of a task."""
 
 import asyncio
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -163,7 +164,7 @@ def status(
     last: LastOption = 10,
     json: JsonOption = False,
 ) -> None:
-    """Show whether it runs, its bond and task on chain, and its newest events.
+    """Show whether it runs, its bond and task on chain, whom its round waits for, and its newest events.
 
     Example: dao superlink status --last 20
     """
@@ -171,9 +172,13 @@ def status(
 
     found = asyncio.run(read_status(_settings(home), last))
     if json:
-        print_json({**found.fields, "events": found.events})
+        awaited = [asdict(member) for member in found.awaited]
+        print_json({**found.fields, "awaited": awaited, "events": found.events})
         return
     print_fields({name: "-" if value is None else value for name, value in found.fields.items()})
+    for member in found.awaited:
+        since = format_time(int(member.since))
+        print(f"awaits the {member.awaited} of {member.node} since {since}: {member.why}")
     for event in found.events:
         print(" ".join(f"{name}={value}" for name, value in event.items()))
 

@@ -11,7 +11,7 @@ from aggregator.finalizer import Finalizer
 from aggregator.superlink import Superlink
 from dao.app.gradient_client import GradientClient
 from dao.chain.reverts import NOT_YET
-from dao.core.types import Phase
+from dao.core.types import Phase, hex_of
 from dao.errors import Reverted
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World
@@ -24,14 +24,14 @@ class Refusals:
     """Notes a part's reports, and when a call of its was refused as too early."""
 
     def __init__(self, part: Superlink | Finalizer, sender: Any) -> None:
-        self.reported: list[str] = []
+        self.reported: dict[str, dict[str, object]] = {}
         self.came = asyncio.Event()
         self._send = sender.send
         sender.send = self._note
         report: Callable[..., None] = part._report
 
         def collect(event: str, **fields: object) -> None:
-            self.reported.append(event)
+            self.reported[event] = fields
             report(event, **fields)
 
         part._report = collect
@@ -60,7 +60,7 @@ async def test_finalize__the_newest_block_is_before_the_deadline__waits_and_repo
     assert "trouble" not in refusals.reported
 
 
-async def test_abort__the_newest_block_is_before_the_deadline__waits_and_reports_no_trouble(
+async def test_abort__the_newest_block_is_before_the_deadline__waits_and_names_who_is_missing(
     network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path, evaluator, members=2, quorum=2, commit_period=2)
@@ -70,5 +70,11 @@ async def test_abort__the_newest_block_is_before_the_deadline__waits_and_reports
         await asyncio.wait_for(refusals.came.wait(), 30)
         world.skip(world.rules.commit_period)
         await world.reaches(1, Phase.ABORTED)
+        async with asyncio.timeout(30):
+            while "aborted" not in refusals.reported:  # noqa: ASYNC110  (it follows the chain's event)
+                await asyncio.sleep(0.01)
         playing.cancel()
     assert "trouble" not in refusals.reported
+    missing = " ".join(sorted(hex_of(member.operator.address) for member in world.members))
+    reason = refusals.reported["aborted"]["reason"]
+    assert reason == f"fewer commits than the quorum of 2; not heard: {missing}"

@@ -155,6 +155,7 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
         status = dao.json("superlink", "status", "--home", made.superlink)
         assert (status["running"], status["address"], status["stake"]) == (True, address, "500")
         assert "finalized" in [event["event"] for event in status["events"]]
+        assert status["awaited"] == []
         for node in nodes:
             assert node.stop()[0] == 0
     paid = [claim(made, 0, homes[0], tmp_path), claim_by_owner(made, 1, tmp_path)]
