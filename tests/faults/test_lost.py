@@ -11,7 +11,7 @@ from dao.chain.contracts import Coordinator
 from dao.chain.deploy import timelock_execute
 from dao.chain.signer import Signer
 from dao.core.formats.reasons import format_tokens
-from dao.core.types import Phase, RoundId, Wei, hex_of
+from dao.core.types import Address, Phase, RoundId, Wei, bytes_of, hex_of
 from tests.faults.process import Process
 from tests.faults.world import Superlink, Supernode, World, key, open_world, write_config
 from tests.support import Member, Network
@@ -142,6 +142,36 @@ async def test_superlink__its_disk_is_lost__goes_on_with_what_a_node_has_once_th
         assert "such as the `content` of a node" in start.lines[-1]
 
         use_stores(world.superlink, world, world.nodes[0].home / "content")
+        await world.superlink.start()
+        await world.reaches(broken, Phase.ABORTED)
+        await play_after(world, broken)
+
+
+async def test_superlink__its_key_is_lost__its_owner_and_the_dao_put_another_in_its_place(
+    living_network: Network, tmp_path: Path
+) -> None:
+    async with running(living_network, tmp_path) as world:
+        first, home, owner = world.superlink, tmp_path / "new", tmp_path / "owner-superlink"
+        place = ("--rpc", living_network.anvil.ws, "--deployment", world.nodes[0].home / "deployment.json")
+        owned = ("--owner-keystore", owner / "operator.json", "--owner-password-file", owner / "password")
+        broken, _ = await world.begin(RoundId(1))
+        await first.kill()
+        lose(first.home, "store")
+
+        await run(world, "superlink", "init", "--home", home, *place)
+        who = hex_of(Signer.load(owner / "operator.json", owner / "password").address)
+        new, consent = (await run(world, "superlink", "consent", who, "--home", home)).split()
+        await run(world, "owner", "rotate", new, consent, *owned, *place)
+        operator = bytes_of(new, 20, "operator")
+        living_network.anvil.fund(Address(operator), Wei(10**20))
+        call = Coordinator(world.chain).set_superlink(world.task, Address(operator))
+        async with living_network.dao(world.chain) as dao:
+            await timelock_execute(world.chain, dao, [call])
+
+        rules = world.rules
+        world.skip(rules.commit_period + rules.reveal_period + rules.result_period)
+        world.superlink = Superlink("new", home, "superlink", tmp_path / "locks")
+        use_stores(world.superlink, world, first.home / "store")
         await world.superlink.start()
         await world.reaches(broken, Phase.ABORTED)
         await play_after(world, broken)

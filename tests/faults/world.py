@@ -286,7 +286,9 @@ def row_of(manifest: Manifest, node: Supernode) -> Node:
 async def open_world(network: Network, folder: Path, **changes: Any) -> AsyncIterator[World]:
     """Make a task with two members who have not started yet; at the end all their daemons end."""
     async with network.chain() as chain:
-        superlink = await network.new_member(RULES.superlink_bond, await key(folder / "superlink"))
+        superlink = await network.new_member(
+            RULES.superlink_bond, await key(folder / "superlink"), await key(folder / "owner-superlink")
+        )
         rules = await _rules(folder, superlink.operator, **changes)
         task = await network.new_task(rules, Wei(FUNDED_ROUNDS * rules.round_budget))
         port = _free_port()
@@ -302,8 +304,9 @@ async def open_world(network: Network, folder: Path, **changes: Any) -> AsyncIte
             network.anvil.fund(superlink.operator.address, Wei(10**20))
             yield world
         finally:
-            daemons = [d for d in (lead, *world.nodes) if d.process is not None and d.process.runs]
-            await asyncio.gather(*(daemon.running.stop() for daemon in daemons))
+            daemons = {id(daemon): daemon for daemon in (lead, world.superlink, *world.nodes)}.values()
+            running = [d.running for d in daemons if d.process is not None and d.process.runs]
+            await asyncio.gather(*(process.stop() for process in running))
             proxy.close()
             for node in world.nodes:
                 node.desk.close()
