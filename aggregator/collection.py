@@ -14,6 +14,8 @@ from dao.core.types import Address, Digest, Member, RoundId, Rules, TaskId, hex_
 from dao.errors import NotFound
 from dao.wire.messages import Inclusion
 
+NAMED = 10  # members that a reason names
+
 
 @dataclass(eq=False)
 class Collection:
@@ -58,6 +60,13 @@ class Collection:
     def build_tree(self, nodes: frozenset[Address]) -> Tree:
         """Build the tree over the commits and passes of `nodes`."""
         return build_commit_tree(*self._split(nodes))
+
+    def explain_quorum(self) -> str:
+        """Say why there are fewer commits than the quorum: the members that neither committed nor passed."""
+        missing = sorted(self.members.keys() - self.heard)
+        more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
+        names = " ".join(map(hex_of, missing[:NAMED])) or "none"
+        return f"fewer commits than the quorum of {self.rules.quorum}; not heard: {names}{more}"
 
     def count(self, nodes: frozenset[Address]) -> tuple[int, int]:
         """Return how many of `nodes` committed, and how many passed."""

@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from aggregator.compute import RoundComputer
+from aggregator.compute import RoundBase, RoundComputer
 from aggregator.finalizer import Finalizer
+from aggregator.inputs import read_base
 from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
@@ -24,13 +25,14 @@ from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.daemon_home import connect_chain, journal_file, lock_home, open_operator, outbox_file
+from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.chain.task_follower import TaskFollower
 from dao.content.assembly import ContentSources
 from dao.core.round_machine import UNDECIDED
 from dao.core.types import Address, RoundId, Rules, TaskId, hex_of
-from dao.errors import ConfigError
+from dao.errors import ConfigError, NotFound
 from dao.runtime.open_files import allow_open_files
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
@@ -107,14 +109,15 @@ async def open_superlink(
             folder, limit = await _fetch_app(store, rules, home), settings.evaluation_limit
             evaluator = GradientClient(folder, settings.app_interpreter(), home / "scratch", limit=limit)
             stack.push_async_callback(evaluator.stop)
+        publisher = Publisher(store)
+        base = await _read_newest(chain, task, publisher, rules)
         # also warms the app's process up, and finds out now whether app, model and shards fit
-        await try_loss(evaluator, await store.get(rules.base_model), shards.paths[0])
+        await try_loss(evaluator, base.path, shards.paths[0])
         follower = await stack.enter_async_context(TaskFollower(chain, task))
         outbox = outbox_file(settings, signer.address)
         sender = await stack.enter_async_context(Sender(chain, signer, outbox))
         journal = SuperlinkJournal(journal_file(settings))
         stack.push_async_callback(journal.close)
-        publisher = Publisher(store)
         deps = SuperlinkDeps(
             chain=chain,
             sender=sender,
@@ -160,6 +163,18 @@ async def _is_needed(coordinator: Coordinator, task: TaskId, superlink: Address,
             left -= 1
         round_id = RoundId(round_id - 1)
     return False
+
+
+async def _read_newest(chain: Chain, task: TaskId, publisher: Publisher, rules: Rules) -> RoundBase:
+    """Read what the next round starts from: all content of earlier rounds that the work needs; NotFound names the rest."""
+    head = (await Coordinator(chain).task_of(task, chain.final())).head
+    try:
+        return await read_base(chain, RoundReader(chain, task), publisher, rules.base_model, head)
+    except NotFound as error:
+        raise NotFound(
+            f"task {task}: goes on from round {head}: {error}; name who has its content: a folder in `stores`, such as "
+            "the `content` of a node, or an IPFS node"
+        ) from None
 
 
 async def _read_shards(folder: Path, rules: Rules) -> Shards:

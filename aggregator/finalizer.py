@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aggregator.superlink import TROUBLE
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
+from dao.chain.reverts import NOT_YET
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
@@ -148,8 +149,9 @@ class Finalizer:
         """Send a call, report it, and return when to attend to the round again."""
         try:
             receipt = await self._sender.send(call)
-        except Reverted as error:  # another account was faster, or block time lags
-            self._report("trouble", round=round_id, error=str(error))
+        except Reverted as error:  # another account was faster
+            if error.error not in NOT_YET:
+                self._report("trouble", round=round_id, error=str(error))
         else:
             self._report("transaction", round=round_id, label=call.label, gas=receipt.gas_used)
             self._report(event, round=round_id)

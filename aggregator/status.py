@@ -1,10 +1,13 @@
 """Answers "how is my Superlink?": from its status stream, and from the chain where that answers."""
 
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aggregator.awaited import Awaited, list_awaited
 from aggregator.settings import SuperlinkSettings
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.daemon_home import connect_chain, open_operator
@@ -18,9 +21,10 @@ TAIL = 256 << 10  # bytes of the status stream that are read
 
 @dataclass(frozen=True, slots=True)
 class SuperlinkStatus:
-    """A Superlink: `fields` by name, amounts in tokens as text, and its newest events, oldest first."""
+    """A Superlink: `fields` by name, amounts in tokens as text; whom its round awaits; its newest events, oldest first."""
 
     fields: dict[str, object]
+    awaited: list[Awaited]
     events: list[dict[str, Any]]
 
 
@@ -40,7 +44,7 @@ async def read_status(settings: SuperlinkSettings, last: int) -> SuperlinkStatus
         fields |= await _read_chain(settings, task)
     except DaoError as error:
         fields["trouble"] = str(error)
-    return SuperlinkStatus(fields, events[-last:])
+    return SuperlinkStatus(fields, list_awaited(events) if is_running else [], events[-last:])
 
 
 async def _read_chain(settings: SuperlinkSettings, task: TaskId | None) -> dict[str, object]:
@@ -74,4 +78,11 @@ def _read_events(path: Path) -> list[dict[str, Any]]:
         size = file.seek(0, 2)
         file.seek(max(0, size - TAIL))
         lines = file.read().splitlines()[1 if size > TAIL else 0 :]
-    return [json.loads(line) for line in lines if line.endswith(b"}")]
+    return list(_read_whole(lines))
+
+
+def _read_whole(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+    """Read the lines that are whole: of one that a full disk or a power cut has ended, the rest is lost."""
+    for line in lines:
+        with suppress(ValueError):
+            yield json.loads(line)

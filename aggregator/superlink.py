@@ -23,6 +23,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted, RoundOpened
 from dao.chain.receipts import TxReceipt
+from dao.chain.reverts import NOT_YET
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
@@ -241,8 +242,7 @@ class Superlink:
             if not is_journalled:
                 nodes = collection.heard - collection.forced.keys()
                 if collection.count(nodes)[0] + len(collection.forced) < collection.rules.quorum:
-                    why = f"fewer commits than the quorum of {collection.rules.quorum}"
-                    await self._abort(collection, state, why)
+                    await self._abort(collection, state, collection.explain_quorum())
                 await journal.set_closing(*opening, nodes)
             failpoint("superlink-closing")
             root, counts = collection.build_tree(nodes).root, collection.count(nodes)
@@ -380,7 +380,8 @@ class Superlink:
             if what == "open" and error.error in MISSING:
                 await self._deps.readiness.wait(error, version)
                 return None
-            self._report("trouble", round=round_id, error=str(error))
+            if error.error not in NOT_YET:
+                self._report("trouble", round=round_id, error=str(error))
             await self._follower.wait(Timestamp(self._follower.now() + RETRY))
             return None
         self._report("transaction", round=round_id, label=call.label, gas=receipt.gas_used)

@@ -89,9 +89,11 @@ class Network:
                 chain, dao, rules, Wei(100 * rules.round_budget) if funds is None else funds
             )
 
-    async def new_member(self, stake: Wei = TOKEN, operator: Signer | None = None) -> Member:
+    async def new_member(
+        self, stake: Wei = TOKEN, operator: Signer | None = None, owner: Signer | None = None
+    ) -> Member:
         """Register a new operator behind a new owner, which has as many tokens again."""
-        member = Member(Signer.ephemeral(), operator or Signer.ephemeral())
+        member = Member(owner or Signer.ephemeral(), operator or Signer.ephemeral())
         async with self.chain() as chain:
             async with self.dao(chain) as dao:
                 await grant(chain, dao, {member.owner.address: Wei(2 * stake)})

@@ -6,6 +6,7 @@ import contextlib
 from dao.chain.client import Chain, is_away
 from dao.chain.contracts import Call
 from dao.chain.fees import GWEI, Fees, compute_fees, compute_raised_fees
+from dao.chain.nonces import count_sent
 from dao.chain.outbox import TxAttempt
 from dao.chain.rpc import NodeError
 from dao.chain.send_policy import NO_MONEY
@@ -70,17 +71,13 @@ class SenderAccount:
     async def next_nonce(self, used_below: int) -> int:
         """Return the next nonce, when all below `used_below` are known to be used."""
         if self._nonce is None:
-            self._nonce = await self.count("pending")
+            self._nonce = await count_sent(self._chain, self.address, "pending")
         self._nonce = max(self._nonce, used_below)
         return self._nonce
 
     def forget_nonce(self) -> None:
         """Ask the chain when a nonce is next needed."""
         self._nonce = None
-
-    async def count(self, when: str) -> int:
-        """Return how many transactions the account has sent, "latest" or "pending"."""
-        return int(await self._chain.request("eth_getTransactionCount", hex_of(self.address), when), 16)
 
     def sign(self, call: Call, nonce: int, gas: int, fees: Fees) -> TxAttempt:
         """Sign a transaction."""

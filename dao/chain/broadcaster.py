@@ -10,6 +10,7 @@ from dao.chain.rpc import NodeError
 from dao.chain.send_policy import NO_MONEY, NodeAnswer, Refusals, is_hopeless, read_answer
 from dao.core.types import hex_of
 from dao.errors import RpcError
+from dao.runtime.failpoint import failpoint
 
 SEND = "eth_sendRawTransaction"
 
@@ -42,6 +43,7 @@ class Broadcaster:
         before = self._refused.pop(entry.id, None)
         try:
             await self._chain.request(SEND, hex_of(entry.attempts[-1].raw))
+            failpoint(f"sent-{entry.call.label}")
         except NodeError as error:
             answer = read_answer(error)
             if answer is NodeAnswer.REFUSED:

@@ -184,7 +184,7 @@ class Chain:
         """Send a request to the node, repeated as Rpc.request says."""
         return await self._rpc.request(method, *params, patience=patience)
 
-    async def ask(self, method: str, what: Mapping[str, object], at: At, label: str) -> Any:
+    async def ask(self, method: str, what: Mapping[str, object] | str, at: At, label: str) -> Any:
         """Ask about the state at a block (eth_call and its like), waiting a little for a node that is behind.
 
         Raises Reverted, naming `label`, when the contract refuses; Reorged when a block given by hash is gone.

@@ -82,6 +82,7 @@ async def open_sender(
 ) -> AsyncIterator[tuple[Chain, Sender]]:
     """Connect to the chain with an account that sends: the operator's where `signer` is None.
 
+    What an interrupted command left is settled first, so that none counts twice.
     LockedError where the operator's daemon runs: the two would use the same nonces.
     """
     account = signer or open_operator(settings)
@@ -90,6 +91,7 @@ async def open_sender(
             connect_chain(settings) as chain,
             Sender(chain, account, outbox_file(settings, account.address)) as sender,
         ):
+            await sender.settle()
             yield chain, sender
 
 

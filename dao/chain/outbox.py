@@ -96,7 +96,7 @@ class Outbox:
                 (*self._scope, key, call.label, nonce, call.to, call.data, gas, TxState.PENDING),
             ).lastrowid
             assert row is not None  # noqa: S101  (an INSERT has one)
-            self._add(row, attempt, 0)
+            self._add(row, attempt)
         return OutboxEntry(row, key, call, nonce, gas, TxState.PENDING, None, (attempt,))
 
     def add_attempt(self, entry: OutboxEntry, attempt: TxAttempt, nonce: int | None = None) -> OutboxEntry:
@@ -105,7 +105,7 @@ class Outbox:
             if nonce is not None:
                 self._db.execute("DELETE FROM attempts WHERE sent = ?", (entry.id,))
                 self._db.execute("UPDATE sent SET nonce = ? WHERE id = ?", (nonce, entry.id))
-            self._add(entry.id, attempt, len(entry.attempts))
+            self._add(entry.id, attempt)
         return self._entry(entry.id)
 
     def settle(self, entry: OutboxEntry, state: TxState, receipt: dict[str, Any] | None) -> OutboxEntry:
@@ -144,11 +144,12 @@ class Outbox:
         (highest,) = self._db.execute(query, self._scope).fetchone()
         return 0 if highest is None else int(highest) + 1
 
-    def _add(self, row: int, attempt: TxAttempt, number: int) -> None:
+    def _add(self, row: int, attempt: TxAttempt) -> None:
+        """Write an attempt under the number that follows the entry's highest: the earlier ones may have gone."""
         fees = attempt.fees
         self._db.execute(
-            "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?)",
-            (row, number, attempt.hash, attempt.raw, fees.max_fee, fees.tip),
+            "INSERT INTO attempts SELECT ?, COALESCE(MAX(number) + 1, 0), ?, ?, ?, ? FROM attempts WHERE sent = ?",
+            (row, attempt.hash, attempt.raw, fees.max_fee, fees.tip, row),
         )
 
     def _entry(self, row: int) -> OutboxEntry:

@@ -11,6 +11,8 @@ from dao.errors import DecodeError, Reverted
 _ERROR = bytes.fromhex("08c379a0")  # Error(string)
 _PANIC = bytes.fromhex("4e487b71")  # Panic(uint256)
 
+# no trouble: a clock that goes on between blocks has come to a deadline, and the newest block has not
+NOT_YET = ("TooEarly", "RevealsMissing")
 SENTENCES: Mapping[str, str] = {
     # tasks and rounds
     "UnknownTask": "there is no task {task}",

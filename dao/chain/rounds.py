@@ -8,7 +8,18 @@ from typing import TypeVar
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
-from dao.chain.events import CommitsClosed, ForcedCommit, Joined, Left, ResultPosted, RoundOpened
+from dao.chain.event_types import Event
+from dao.chain.events import (
+    Aborted,
+    CommitsClosed,
+    Finalized,
+    ForcedCommit,
+    Joined,
+    Left,
+    ResultPosted,
+    RoundOpened,
+    Voided,
+)
 from dao.core.settle import compute_result_hash
 from dao.core.types import (
     Address,
@@ -27,6 +38,19 @@ from dao.errors import ChainError
 E = TypeVar("E", RoundOpened, CommitsClosed, ResultPosted, ForcedCommit)
 PARALLEL = 32  # reads at a time
 SETTLED = 64  # blocks before an opening that a reorg may still take back, so that they are read again
+SPAN = 1000  # blocks that are read at once, to find the events of a round
+_KINDS: tuple[type[Event], ...] = (
+    *(RoundOpened, ForcedCommit, CommitsClosed, ResultPosted),
+    *(Finalized, Aborted, Voided),
+)
+_LAST_EVENTS: Mapping[Phase, type[Event]] = {
+    Phase.CLOSED: CommitsClosed,
+    Phase.POSTED: ResultPosted,
+    Phase.FROZEN: ResultPosted,
+    Phase.FINALIZED: Finalized,
+    Phase.ABORTED: Aborted,
+    Phase.VOID: Voided,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +60,7 @@ class RoundEvents:
     opened: RoundOpened
     closed: CommitsClosed | None
     posted: ResultPosted | None
+    final: Finalized | None
     forced: tuple[ForcedCommit, ...]
 
 
@@ -56,20 +81,35 @@ class RoundReader:
             raise ChainError(
                 f"task {self._task} round {round_id}: not opened at block {at.number}; see its rounds"
             )
-        opened, closed, posted, forced = await asyncio.gather(
-            self._past(RoundOpened, round_id, at, state.open_block),
-            self._past(CommitsClosed, round_id, at, state.open_block),
-            self._past(ResultPosted, round_id, at, state.open_block),
-            self._past(ForcedCommit, round_id, at, state.open_block),
+        events = await self._trace(round_id, state, at)
+        opened, closed, posted, final = (
+            next((event for event in events if isinstance(event, kind)), None)
+            for kind in (RoundOpened, CommitsClosed, ResultPosted, Finalized)
         )
-        if not opened:
+        if not isinstance(opened, RoundOpened):
             raise ChainError(f"round {round_id}: no event of its opening; use a node with more history")
         return RoundEvents(
-            opened[0],
-            closed[0] if closed else None,
-            posted[0] if posted else None,
-            tuple(forced),
+            opened,
+            closed if isinstance(closed, CommitsClosed) else None,
+            posted if isinstance(posted, ResultPosted) else None,
+            final if isinstance(final, Finalized) else None,
+            tuple(event for event in events if isinstance(event, ForcedCommit)),
         )
+
+    async def _trace(self, round_id: RoundId, state: RoundState, at: BlockRef) -> list[Event]:
+        """Return a round's events, in order, from its opening to the one that brought it into this state.
+
+        However long ago that was, no block after it is read.
+        """
+        where = self._chain.filter_of(_KINDS, self._task, round_id)
+        events: list[Event] = []
+        for first in range(state.open_block, at.number + 1, SPAN):
+            last = min(first + SPAN - 1, at.number)
+            logs = await self._chain.logs(where, (BlockNumber(first), BlockNumber(last)))
+            events += await self._chain.decode(logs)
+            if any(isinstance(event, _LAST_EVENTS.get(state.phase, ())) for event in events):
+                break
+        return events
 
     async def find_closed(self, round_id: RoundId, closed: RoundState, at: BlockRef) -> CommitsClosed | None:
         """Return the event that closed a round into this state; None where the chain's node does not show it."""

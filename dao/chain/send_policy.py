@@ -11,7 +11,7 @@ from dao.chain.rpc import NodeError
 from dao.core.types import BlockNumber
 
 STUCK = 3  # blocks without the transaction until it is replaced
-SURE = 3  # times that a node must say that another took the nonce, or that it will never take an entry
+SURE = 3  # times that a node must say that it will never take an entry, or has no receipt of an old one
 CANNOT = 60.0  # seconds that a node is asked again which cannot take an entry now
 
 NO_MONEY = re.compile(r"insufficient (funds|balance)", re.IGNORECASE)
@@ -32,6 +32,9 @@ class NodeAnswer(Enum):
     REFUSED = auto()  # for another reason; it is asked again
 
 
+_PAUSED = (NodeAnswer.NONCE_USED, NodeAnswer.REFUSED)
+
+
 class Waited(Enum):
     """How the last wait since the latest broadcast ended."""
 
@@ -47,7 +50,7 @@ class SendStep(Enum):
     SETTLE = auto()  # it is final: write that down
     LOOK = auto()  # blocks have gone since the receipt was read: read it again at once
     WAIT = auto()  # for the next block
-    PAUSE = auto()  # a growing moment, for the node refused it
+    PAUSE = auto()  # a growing moment: the node refused it, or knows a block that others do not know yet
     SEND_AGAIN = auto()
     RAISE_FEES = auto()  # and send it again
 
@@ -79,12 +82,12 @@ def decide(entry: OutboxEntry, seen: Seen) -> SendStep:
         if seen.final >= int(seen.receipt["blockNumber"], 16):
             return SendStep.DONE if entry.receipt == seen.receipt else SendStep.SETTLE
         return SendStep.LOOK if seen.is_undone else SendStep.WAIT
-    if not seen.is_undone and seen.waited is Waited.NOT and seen.answer is not NodeAnswer.NONCE_USED:
-        return SendStep.PAUSE if seen.answer is NodeAnswer.REFUSED else SendStep.WAIT
-    if seen.passed >= STUCK or (seen.passed > 0 and seen.answer is NodeAnswer.TOO_CHEAP):
+    if not seen.is_undone and seen.waited is Waited.NOT:
+        return SendStep.PAUSE if seen.answer in _PAUSED else SendStep.WAIT
+    is_cheap = seen.passed >= STUCK or (seen.passed > 0 and seen.answer is NodeAnswer.TOO_CHEAP)
+    if is_cheap and seen.answer is not NodeAnswer.NONCE_USED:  # which no fee can mend
         return SendStep.RAISE_FEES
-    is_due = seen.is_undone or seen.waited is Waited.LONG or seen.answer is NodeAnswer.NONCE_USED
-    return SendStep.SEND_AGAIN if is_due else SendStep.WAIT
+    return SendStep.SEND_AGAIN if seen.is_undone or seen.waited is Waited.LONG else SendStep.WAIT
 
 
 def get_outcome(receipt: Mapping[str, Any]) -> TxState:

@@ -12,14 +12,16 @@ from dao.chain.broadcaster import SEND, Broadcaster
 from dao.chain.client import Chain
 from dao.chain.contracts import Call
 from dao.chain.fees import GWEI
+from dao.chain.nonces import NonceUser, count_sent, find_user
 from dao.chain.outbox import Outbox, OutboxEntry, TxState
 from dao.chain.receipts import TxReceipt, find_receipt, read_receipt
 from dao.chain.rpc import NodeError
-from dao.chain.send_policy import SURE, NodeAnswer, Seen, SendStep, Waited, decide, get_outcome
+from dao.chain.send_policy import NodeAnswer, Seen, SendStep, Waited, decide, get_outcome
 from dao.chain.signer import Signer
 from dao.core.types import BlockNumber, Digest, Wei, hex_of
-from dao.errors import ChainError, RpcError
+from dao.errors import DaoError, RpcError
 from dao.runtime.backoff import pauses
+from dao.runtime.failpoint import failpoint
 
 LIMIT = 300.0  # seconds until `send` gives up waiting
 MAX_FEE = Wei(500 * GWEI)
@@ -159,6 +161,18 @@ class Sender:
                 raise refusal from None
             raise RpcError(f"{call.label}: not final after {limit:.0f} s; it is still looked after") from None
 
+    async def settle(self, limit: float = LIMIT) -> None:
+        """Wait until all that an earlier run left is in a final block, or given up, so that what is read then counts it.
+
+        RpcError when it takes longer than `limit` seconds.
+        """
+        try:
+            async with asyncio.timeout(limit), self._lock:
+                await self._catch_up()
+        except TimeoutError:
+            labels = ", ".join(entry.call.label for entry in self._outbox.pending())
+            raise RpcError(f"{labels}: sent before, and not final after {limit:.0f} s; try again") from None
+
     async def _prepare(self, call: Call, key: str | None, most_gas: int | None = None) -> OutboxEntry:
         """Choose gas, fees and nonce, sign, and write it down; the disk has it while the next block is mined."""
         gas, fees, nonce = await asyncio.gather(
@@ -166,6 +180,7 @@ class Sender:
         )
         entry = self._outbox.remember(key, call, nonce, gas, self._account.sign(call, nonce, gas, fees))
         self._broadcaster.add(entry)
+        failpoint(f"written-{call.label}")
         await asyncio.shield(self._disk)
         self._disk = asyncio.ensure_future(asyncio.to_thread(self._outbox.sync))
         return entry
@@ -194,6 +209,8 @@ class Sender:
                 case (SendStep.SEND_AGAIN | SendStep.RAISE_FEES) as action:
                     watch.start_again()
                     entry = await self._replace(entry, raise_fees=action is SendStep.RAISE_FEES)
+                    if entry.state is TxState.FAILED:  # nothing is left to be sent
+                        return entry
                     watch.answer = await self._broadcaster.broadcast(entry)
                 case SendStep.LOOK:
                     continue
@@ -201,7 +218,12 @@ class Sender:
     async def _replace(self, entry: OutboxEntry, *, raise_fees: bool) -> OutboxEntry:
         """Return an entry that is not mined as it may be: as it is, at a higher fee or with another nonce."""
         account, call, old = self._account, entry.call, entry.attempts[-1].fees
-        if await self._is_lost(entry):
+        user = await find_user(self._chain, self.address, entry)
+        if user is NonceUser.ENTRY:
+            return entry
+        if user is NonceUser.ANOTHER:
+            if call.to == self.address:  # it was to fill a gap, which another has filled
+                return self._outbox.settle(entry, TxState.FAILED, None)
             account.forget_nonce()
             nonce = await self._next_nonce()
             _log.warning("%s: nonce %d went to another; sent as %d", call.label, entry.nonce, nonce)
@@ -216,7 +238,7 @@ class Sender:
 
     async def _fill_gap(self, entry: OutboxEntry) -> None:
         """Send the transactions missing before an entry: one that succeeded with that nonce, else nothing to oneself."""
-        for nonce in range(await self._account.count("latest"), entry.nonce):
+        for nonce in range(await count_sent(self._chain, self.address, "latest"), entry.nonce):
             earlier = self._outbox.at_nonce(nonce)
             if earlier is None or earlier.state is TxState.FAILED:
                 call = Call(self.address, b"", f"nothing, for nonce {nonce}")
@@ -225,22 +247,13 @@ class Sender:
             with contextlib.suppress(NodeError, NoMoney):  # that of another entry; it is filled again
                 await self._broadcaster.broadcast(earlier)
 
-    async def _is_lost(self, entry: OutboxEntry) -> bool:
-        """Whether the nonce is used, and by none of our attempts: asked several times, for a node may be behind."""
-        for _ in range(SURE):
-            is_free = await self._account.count("latest") <= entry.nonce
-            if is_free or await find_receipt(self._chain, entry) is not None:
-                return False
-            await self._chain.changed(_LAST_PAUSE)
-        return True
-
     async def _keep(self) -> None:
         """Take up pending entries, and send again those that a reorg undoes."""
         while True:
             try:
                 async with self._lock:
                     await self._catch_up()
-            except ChainError as error:
+            except DaoError as error:
                 _log.warning("account %s: %s", hex_of(self.address), error)
             await self._chain.changed(_REPEAT)
 

@@ -1,11 +1,16 @@
 """The `dao` command: one line for every error, and a command's modules loaded only when it is called."""
 
+import errno
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dao.errors import DaoError
+from dao.runtime.proxies import spare_loopback
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 if TYPE_CHECKING:
     import typer
@@ -70,6 +75,7 @@ def command_line(arguments: Sequence[str]) -> "typer.Typer":
 def main() -> None:
     """Entry point of `dao`. A DaoError, or a file that cannot be used, is one line on stderr and exit code 1; Ctrl-C 130."""
     arguments = sys.argv[1:]
+    spare_loopback(os.environ)
     try:
         command_line(arguments)(arguments, prog_name="dao")
     except KeyboardInterrupt:  # while a command was still loading
@@ -78,7 +84,9 @@ def main() -> None:
         sys.stderr.write(f"dao: {error}\n")
         sys.exit(1)
     except OSError as error:
-        if error.filename is None:  # of no file that a user named
+        where = f"{error.filename}: " if error.filename is not None else ""
+        remedy = "; make room on the disk" if error.errno in FULL else ""
+        if not (where or remedy):  # a fault of ours
             raise
-        sys.stderr.write(f"dao: {error.filename}: {error.strerror}\n")
+        sys.stderr.write(f"dao: {where}{error.strerror}{remedy}\n")
         sys.exit(1)

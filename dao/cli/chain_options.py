@@ -86,12 +86,16 @@ async def open_chain(network: ChainOptions) -> AsyncIterator[Chain]:
 
 @asynccontextmanager
 async def open_sender(network: ChainOptions, account: PayingAccount) -> AsyncIterator[tuple[Chain, Sender]]:
-    """Connect to a network with an account that sends; LockedError when another process sends for it."""
+    """Connect to a network with an account that sends; LockedError when another process sends for it.
+
+    What an interrupted command left is settled first, so that none counts twice.
+    """
     async with open_chain(network) as chain:
         signer = account.signer(chain.chain_id)
         home = account_folder(absolute(network.deployment), signer.address)
         with only_daemon(home, signer.address, chain_name(chain.chain_id, network.rpc)):
             async with Sender(chain, signer, home / "transactions.db") as sender:
+                await sender.settle()
                 yield chain, sender
 
 

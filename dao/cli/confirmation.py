@@ -4,7 +4,6 @@ import select
 import signal
 import sys
 from collections.abc import Iterable
-from typing import NoReturn
 
 import typer
 
@@ -15,20 +14,33 @@ _POLL = 0.1  # seconds between checks for Ctrl-C while nothing is typed
 
 
 def require_consent(words: Iterable[str], yes: bool) -> None:
-    """Print what is about to be signed, and ask unless `yes`; ConfigError without a terminal, Abort for a no."""
+    """Print what is about to be signed, and ask unless `yes`; ConfigError without a terminal, Abort for a no.
+
+    Ctrl-C ends it at once, with exit code 130.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        # the event loop would heed Ctrl-C only once there is an answer; a handler that writes itself would fail while
+        # the question is being written
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _show_and_ask(words, yes)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not end these words
+        typer.echo("\ndao: stopped; nothing was signed", err=True)
+        raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _show_and_ask(words: Iterable[str], yes: bool) -> None:
     for line in words:
         typer.echo(printable(line), err=True)
     if yes:
         return
     if not sys.stdin.isatty():
         raise ConfigError("nothing was signed: expected --yes, or a terminal to ask at")
-    # the event loop would heed Ctrl-C only once there is an answer
-    before = signal.signal(signal.SIGINT, _stop)
-    try:
-        if not _ask("Sign this? [y/N]: "):
-            raise typer.Abort
-    finally:
-        signal.signal(signal.SIGINT, before)
+    if not _ask("Sign this? [y/N]: "):
+        raise typer.Abort
 
 
 def _ask(question: str) -> bool:
@@ -42,8 +54,3 @@ def _ask(question: str) -> bool:
         answer = sys.stdin.readline().strip().lower()
         if answer in answers:
             return answers[answer]
-
-
-def _stop(*_: object) -> NoReturn:
-    typer.echo("\ndao: stopped; nothing was signed", err=True)
-    raise typer.Exit(130)

@@ -17,11 +17,11 @@ from dao.cli.chain_options import RPC_DEFAULT
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import (
     OWNER_PASSWORD,
-    AmountOption,
     AppPythonOption,
     CaFileOption,
     CopiedDeploymentOption,
     JsonOption,
+    KeepStakeOption,
     LastOption,
     OwnerKeystoreOption,
     OwnerPasswordFileOption,
@@ -94,7 +94,9 @@ def register(
     stake: Annotated[str | None, options.stake("the network's minimum, the first time")] = None,
     home: HomeOption = None,
 ) -> None:
-    """Stake the owner's tokens behind this node, more where it has some; --stake may only be left out the first time.
+    """Stake the owner's tokens behind this node until it has so many in all: a command that is repeated adds nothing.
+
+    --stake may only be left out the first time.
 
     Example: dao node register --owner-keystore owner.json --stake 100
     """
@@ -220,15 +222,15 @@ def claim(
 
 @app.command()
 @with_option_groups
-def unbond(owner: Owner, *, amount: AmountOption = None, home: HomeOption = None) -> None:
-    """Begin to take stake out, all of it by default.
+def unbond(owner: Owner, *, keep_stake: KeepStakeOption = "0", home: HomeOption = None) -> None:
+    """Begin to take stake out, all but what is to be kept.
 
-    Example: dao node unbond --owner-keystore owner.json --amount 50
+    Example: dao node unbond --owner-keystore owner.json --keep-stake 50
     """
     from node import commands
 
-    wei, settings = _wei(amount, "--amount"), _settings(home)
-    until = asyncio.run(commands.unbond(settings, owner.signer(), wei))
+    keep, settings = parse_tokens(keep_stake, "--keep-stake"), _settings(home)
+    until = asyncio.run(commands.unbond(settings, owner.signer(), keep))
     typer.echo(f"unbonding until block time {until}, {format_time(until)}; then: dao node withdraw")
 
 

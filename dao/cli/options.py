@@ -91,12 +91,13 @@ def listen(default: str) -> Any:
 
 def stake(default: str | None = None) -> Any:
     """The option for tokens to stake."""
-    return typer.Option("--stake", help="Tokens to stake, such as 100 or 0.5.", show_default=default or False)
+    return typer.Option(
+        "--stake", help="Tokens staked in all afterwards, such as 100 or 0.5.", show_default=default or False
+    )
 
 
-AmountOption = Annotated[
-    str | None,
-    typer.Option("--amount", help="Tokens of stake to take out, such as 100 or 0.5.", show_default="all"),
+KeepStakeOption = Annotated[
+    str, typer.Option("--keep-stake", help="Tokens that stay staked, such as 100 or 0.5.")
 ]
 LastOption = Annotated[int, typer.Option("--last", min=1, max=1000, help="How many of the newest to show.")]
 

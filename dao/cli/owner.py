@@ -16,7 +16,7 @@ from dao.chain.sender import Sender
 from dao.cli.chain_options import ChainOptions, OwnerAccount, open_chain, open_sender
 from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
-from dao.cli.options import AmountOption, JsonOption, TaskArgument
+from dao.cli.options import JsonOption, KeepStakeOption, TaskArgument
 from dao.cli.output import parse_tokens, print_json, print_table
 from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_tokens
@@ -135,7 +135,9 @@ def join(task: TaskArgument, *, holding: Holding) -> None:
 
     async def run() -> None:
         async with holding.open() as (chain, sender, supernode):
-            await sender.send(Coordinator(chain).join(TaskId(task), supernode.operator))
+            coordinator, operator = Coordinator(chain), supernode.operator
+            if not await coordinator.is_joined(TaskId(task), operator, chain.final()):
+                await sender.send(coordinator.join(TaskId(task), operator))
 
     asyncio.run(run())
     print(f"joined task {task}")
@@ -193,16 +195,16 @@ def claim(
 
 @app.command()
 @with_option_groups
-def unbond(amount: AmountOption = None, *, holding: Holding) -> None:
-    """Begin to take stake out, all of it by default.
+def unbond(*, keep_stake: KeepStakeOption = "0", holding: Holding) -> None:
+    """Begin to take stake out, all but what is to be kept.
 
-    Example: dao owner unbond --owner-keystore owner.json --amount 50
+    Example: dao owner unbond --owner-keystore owner.json --keep-stake 50
     """
-    wei = None if amount is None else parse_tokens(amount, "--amount", or_none=False)
+    keep = parse_tokens(keep_stake, "--keep-stake")
 
     async def run() -> int:
         async with holding.open() as (chain, sender, supernode):
-            return await staking.start_unbonding(chain, sender, supernode.operator, wei)
+            return await staking.start_unbonding(chain, sender, supernode.operator, keep)
 
     until = asyncio.run(run())
     print(f"unbonding until block time {until}, {format_time(until)}; then: dao owner withdraw")

@@ -9,8 +9,7 @@ import typer
 from dao.audit.evidence import read_manifest
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
-from dao.chain.event_types import RoundEvent
-from dao.chain.events import CommitsClosed, Finalized, ResultPosted, RoundOpened
+from dao.chain.rounds import RoundReader
 from dao.cli.chain_options import ChainOptions, open_chain
 from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
@@ -22,12 +21,6 @@ from dao.core.types import Digest, RoundId, TaskId, Timestamp, hex_of
 from dao.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True)
-STEPS: dict[str, type[RoundEvent]] = {
-    "open": RoundOpened,
-    "close": CommitsClosed,
-    "post": ResultPosted,
-    "finalize": Finalized,
-}
 MILLION = 1_000_000
 
 
@@ -71,14 +64,15 @@ def show(
             fields = await _state(chain, TaskId(task), RoundId(number))
             if fields["phase"] == "none":
                 raise ConfigError(f"task {task} round {number}: not opened yet; see dao round ls {task}")
-            events = await _events(chain, TaskId(task), RoundId(number))
-            for step, event in events.items():
-                fields[f"gas_{step}"] = await _gas(chain, event.tx_hash)
-            posted = events.get("post")
-            if not content.are_named or not isinstance(posted, ResultPosted):
+            events = await RoundReader(chain, TaskId(task)).events_of(RoundId(number), chain.final())
+            steps = {"open": events.opened, "close": events.closed, "post": events.posted}
+            for step, event in {**steps, "finalize": events.final}.items():
+                if event is not None:
+                    fields[f"gas_{step}"] = await _gas(chain, event.tx_hash)
+            if not content.are_named or events.posted is None:
                 return fields, None
             async with content.open(chain.domain) as source:
-                return fields, await read_manifest(source, posted.result.manifest_digest)
+                return fields, await read_manifest(source, events.posted.result.manifest_digest)
 
     fields, manifest = asyncio.run(read())
     if json:
@@ -106,15 +100,6 @@ async def _state(chain: Chain, task: TaskId, round_id: RoundId) -> dict[str, obj
         "closed_at": state.closed_at or None,
         "posted_at": state.posted_at or None,
     }
-
-
-async def _events(chain: Chain, task: TaskId, round_id: RoundId) -> dict[str, RoundEvent]:
-    """The events so far, by step."""
-    events = {}
-    for step, kind in STEPS.items():
-        for event in await chain.past(kind, task=task, round=round_id):
-            events[step] = event
-    return events
 
 
 async def _gas(chain: Chain, transaction: Digest) -> int:

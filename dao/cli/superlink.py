@@ -1,6 +1,7 @@
 """`dao superlink`: run the aggregator of a task."""
 
 import asyncio
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,11 +16,11 @@ from dao.cli import options
 from dao.cli.chain_options import RPC_DEFAULT, OwnerAccount, absolute
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import (
-    AmountOption,
     AppPythonOption,
     CopiedDeploymentOption,
     IpfsOption,
     JsonOption,
+    KeepStakeOption,
     LastOption,
     RpcOption,
     StoreOption,
@@ -62,7 +63,7 @@ def init(
 @app.command()
 @with_option_groups
 def register(stake: Annotated[str, options.stake()], *, owner: OwnerAccount, home: HomeOption = None) -> None:
-    """Stake an owner's tokens behind this Superlink, as the bond that its task asks for; a second time adds to it.
+    """Stake an owner's tokens behind this Superlink, as the bond that its task asks for, until it has so many in all.
 
     Example: dao superlink register --owner-keystore owner.json --owner-password-file owner.password --stake 500
     """
@@ -91,16 +92,16 @@ def consent(
 
 @app.command()
 @with_option_groups
-def unbond(amount: AmountOption = None, *, owner: OwnerAccount, home: HomeOption = None) -> None:
-    """Begin to take the bond out, all of it by default; with less than its task asks for, the Superlink opens no more rounds.
+def unbond(*, keep_stake: KeepStakeOption = "0", owner: OwnerAccount, home: HomeOption = None) -> None:
+    """Begin to take the bond out, all but what is to be kept; with less than its task asks for, no more rounds are opened.
 
     Example: dao superlink unbond --owner-keystore owner.json --owner-password-file owner.password
     """
     from aggregator import commands
 
-    wei = None if amount is None else parse_tokens(amount, "--amount", or_none=False)
+    keep = parse_tokens(keep_stake, "--keep-stake")
     settings, signer = _open_owner(home, owner)
-    until = asyncio.run(commands.unbond(settings, signer, wei))
+    until = asyncio.run(commands.unbond(settings, signer, keep))
     print(f"unbonding until block time {until}, {format_time(until)}; then: dao superlink withdraw")
 
 
@@ -163,7 +164,7 @@ def status(
     last: LastOption = 10,
     json: JsonOption = False,
 ) -> None:
-    """Show whether it runs, its bond and task on chain, and its newest events.
+    """Show whether it runs, its bond and task on chain, whom its round waits for, and its newest events.
 
     Example: dao superlink status --last 20
     """
@@ -171,9 +172,13 @@ def status(
 
     found = asyncio.run(read_status(_settings(home), last))
     if json:
-        print_json({**found.fields, "events": found.events})
+        awaited = [asdict(member) for member in found.awaited]
+        print_json({**found.fields, "awaited": awaited, "events": found.events})
         return
     print_fields({name: "-" if value is None else value for name, value in found.fields.items()})
+    for member in found.awaited:
+        since = format_time(int(member.since))
+        print(f"awaits the {member.awaited} of {member.node} since {since}: {member.why}")
     for event in found.events:
         print(" ".join(f"{name}={value}" for name, value in event.items()))
 

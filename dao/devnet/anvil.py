@@ -151,10 +151,24 @@ def start_anvil(
             start_new_session=True,  # Ctrl-C is for us: we end it
         )
     try:
-        return Anvil(_wait_ready(process, folder / "anvil.log", port), process)
+        anvil = Anvil(_wait_ready(process, folder / "anvil.log", port), process)
+        if state is not None:
+            _keep_block_time(anvil)
+        return anvil
     except BaseException:
         Anvil(port, process).kill()
         raise
+
+
+def _keep_block_time(anvil: Anvil) -> None:
+    """Have block time go on from the last block of a state that is ahead of this machine's clock.
+
+    Anvil would go back to that clock: contracts would refuse what was due before, and checkpoints out of order.
+    """
+    last = anvil.request("eth_getBlockByNumber", "latest", False)
+    ahead = int(last["timestamp"], 16) - int(time.time())
+    if ahead > 0:
+        anvil.request("evm_increaseTime", ahead + 1)
 
 
 @contextlib.contextmanager

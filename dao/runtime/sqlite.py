@@ -1,11 +1,13 @@
 """Opens SQLite files in one way: WAL mode, whole transactions, one owner, errors of one line."""
 
+import os
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from dao.errors import ConfigError
 
@@ -13,15 +15,37 @@ PATIENCE = 5.0  # seconds to wait for another process's transaction
 _OWNER = "whose"  # the table, of one row, that names whose a file is
 Owner = Mapping[str, int | bytes]  # whose a file is, by column
 _TYPES: Mapping[type, str] = {int: "INTEGER", bytes: "BLOB"}
+_DAMAGED = "it is damaged; bring back a copy, or move it away to begin anew"
 _REMEDIES = {
     sqlite3.SQLITE_BUSY: "another process has it; end that one first",
     sqlite3.SQLITE_FULL: "make room on its disk",
     sqlite3.SQLITE_IOERR: "check its disk, and make room on it",
     sqlite3.SQLITE_CANTOPEN: "check that its folder is there and yours",
     sqlite3.SQLITE_READONLY: "check that the file and its folder are yours to write to",
-    sqlite3.SQLITE_CORRUPT: "it is damaged; bring back a copy, or move it away to begin anew",
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_NOTADB: "it is no database; bring back a copy, or move it away to begin anew",
 }
+
+
+class _Cursor(sqlite3.Cursor):
+    """A cursor whose rows, which are read as they are fetched, raise what a statement raises."""
+
+    connection: "Database"
+
+    def __next__(self) -> Any:
+        with _explaining(self.connection.path):
+            return super().__next__()
+
+    def fetchone(self) -> Any:
+        with _explaining(self.connection.path):
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with _explaining(self.connection.path):
+            return super().fetchall()
+
+    def __iter__(self) -> Self:
+        return self
 
 
 class Database(sqlite3.Connection):
@@ -47,10 +71,14 @@ class Database(sqlite3.Connection):
         """
         self.path = path
         self._turn = threading.RLock()  # a connection has one transaction
-        try:
+        if not path.exists():
+            _create(path)
+        elif (
+            not path.stat().st_size
+        ):  # SQLite would take it for a new one, and forget what was signed or sent
+            raise ConfigError(f"{path}: is empty, but was written before; {_DAMAGED}")
+        with _explaining(path):
             super().__init__(path, timeout=patience, isolation_level=None, check_same_thread=False)
-        except sqlite3.DatabaseError as error:
-            raise _explained(path, error) from error
         try:
             for pragma in ("journal_mode = WAL", f"synchronous = {synchronous}", "foreign_keys = ON"):
                 self.execute(f"PRAGMA {pragma}")
@@ -64,10 +92,8 @@ class Database(sqlite3.Connection):
 
     def execute(self, statement: str, values: Any = (), /) -> sqlite3.Cursor:
         """Execute one statement, as sqlite3 does."""
-        try:
-            return super().execute(statement, values)
-        except sqlite3.DatabaseError as error:
-            raise _explained(self.path, error) from error
+        with _explaining(self.path):
+            return self.cursor(_Cursor).execute(statement, values)
 
     @contextmanager
     def transaction(self, synchronous: str | None = None) -> Iterator[None]:
@@ -108,8 +134,30 @@ def _listed(owner: Owner) -> str:
     return ", ".join(f"{name} {value}" for name, value in shown.items())
 
 
-def _explained(path: Path, error: sqlite3.DatabaseError) -> Exception:
-    """Return the error to raise: one line of the tree where the file is at fault, else the error itself."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # without the extension
-    remedy = _REMEDIES.get(code)
-    return error if remedy is None else ConfigError(f"{path}: {error}; {remedy}")
+def _create(path: Path) -> None:
+    """Create a database that is empty and no empty file, in one step; nothing where the folder or its disk allows none."""
+    with (
+        suppress(OSError, sqlite3.Error),
+        tempfile.TemporaryDirectory(dir=path.parent, prefix="new-") as folder,
+    ):
+        new = Path(folder) / path.name
+        database = sqlite3.connect(new)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.close()
+        os.link(new, path)  # fails where another process was faster
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    """Raise one line of the tree of errors where the file is at fault, else the error itself."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: {error}; {_DAMAGED}") from error
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # without the extension
+        is_text = str(error).startswith("Could not decode")  # which has no code of its own
+        remedy = _DAMAGED if is_text else _REMEDIES.get(code)
+        if remedy is None:
+            raise
+        raise ConfigError(f"{path}: {error}; {remedy}") from error

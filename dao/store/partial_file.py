@@ -5,7 +5,7 @@ import contextlib
 import fcntl
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -42,12 +42,13 @@ class PartialFile:
     def __enter__(self) -> Self:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | (0 if self._resume else os.O_EXCL)
         try:
-            self._file = os.open(self.path, flags, 0o600)
-            if self._resume:
-                self._lock_file()
-        except OSError as error:
+            with _explaining(self._what, self.path):
+                self._file = os.open(self.path, flags, 0o600)
+                if self._resume:
+                    self._lock_file()
+        except ContentError:
             self._close()
-            raise ContentError(f"{self._what}: cannot write {self.path}: {error.strerror}") from None
+            raise
         return self
 
     def _lock_file(self) -> None:
@@ -60,7 +61,6 @@ class PartialFile:
         except (BlockingIOError, FileNotFoundError):
             is_lost = True
         if is_lost:
-            self._close()
             raise ContentError(f"{self._what}: another download writes {self.path}; wait for it")
 
     def __exit__(self, *_: object) -> None:
@@ -99,8 +99,9 @@ class PartialFile:
                 raise ContentError(f"{self._what}: the download has ended already")
             check_size(self.size + len(view) or 1, self.max_bytes, self._what)
             self._hasher.update(view)
-            while len(view):
-                view = view[os.write(self._file, view) :]
+            with _explaining(self._what, self.path):
+                while len(view):
+                    view = view[os.write(self._file, view) :]
 
     def check(self, expected: Cid | Digest | None) -> Cid:
         """Return the CID of the bytes written; Mismatch when they are not the expected content."""
@@ -117,9 +118,10 @@ class PartialFile:
         with self._lock:
             if self._file < 0:
                 raise ContentError(f"{self._what}: the download has ended already")
-            os.fchmod(self._file, mode)
-            if sync:
-                os.fsync(self._file)
+            with _explaining(self._what, self.path):
+                os.fchmod(self._file, mode)
+                if sync:
+                    os.fsync(self._file)
             put_in_place(self.path, target, sync)
 
     async def take(self, chunks: AsyncIterator[bytes]) -> None:
@@ -137,6 +139,17 @@ class PartialFile:
         finally:
             if writing is not None:
                 await writing
+
+
+@contextlib.contextmanager
+def _explaining(what: str, path: Path) -> Iterator[None]:
+    """Raise ContentError, which is no fault of a source's, where a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise ContentError(
+            f"{what}: cannot write {path}: {error.strerror}; make room on the disk, and check its permissions"
+        ) from None
 
 
 def put_in_place(source: Path, target: Path, sync: bool) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,6 +27,9 @@ class Proxy:
         self.throttled = 0  # the next so many requests are answered with an error of too many requests
         self.chain_id: int | None = None
         self.height: int | None = None  # knows no block above
+        # a second node behind the same address, so many blocks late; it gets the requests for which `is_for_late` says so
+        self.late_by = 0
+        self.is_for_late: Callable[[str], bool] = lambda _method: True
         self.hidden: frozenset[bytes] = frozenset()  # topics of events that it does not show
         self.lost: Counter[str] = Counter()  # so many answers to a method are lost, after it was done
         # instead of doing what a method asks: errors, or None for no answer, as long as there are some
@@ -62,10 +65,11 @@ class Proxy:
             }
         if method == "eth_chainId" and self.chain_id is not None:
             return {**told, "result": hex(self.chain_id)}
-        if self.height is not None:
-            if method == "eth_getBlockByNumber" and params[0] == "latest":
-                params[0] = hex(self.height)
-            elif any(_height_of(param, self._anvil) > self.height for param in params):
+        height = self._height_for(method)
+        if height is not None:
+            if "latest" in params or "pending" in params:
+                params = [hex(height) if param in ("latest", "pending") else param for param in params]
+            elif any(_height_of(param, self._anvil) > height for param in params):
                 empty = method.startswith("eth_getBlock")
                 return {**told, "result": None} if empty else {**told, "error": AWAY}
         if self.instead.get(method):
@@ -73,14 +77,20 @@ class Proxy:
             return None if error is None else {**told, "error": error}
         async with session.post(self._anvil.http, json={**request, "params": params}) as response:
             answered: dict[str, Any] = await response.json()
-        if method == "eth_getTransactionReceipt" and self.height is not None and answered.get("result"):
-            is_known = int(answered["result"]["blockNumber"], 16) <= self.height
+        if method == "eth_getTransactionReceipt" and height is not None and answered.get("result"):
+            is_known = int(answered["result"]["blockNumber"], 16) <= height
             answered["result"] = answered["result"] if is_known else None
         if method == "eth_getLogs" and "result" in answered:
             answered["result"] = [log for log in answered["result"] if _topic_of(log) not in self.hidden]
         is_lost = self.lost[method] > 0
         self.lost[method] -= is_lost
         return None if is_lost else answered
+
+    def _height_for(self, method: str) -> int | None:
+        """The highest block of the node that gets a request."""
+        if self.late_by and self.is_for_late(method):
+            return max(0, int(self._anvil.request("eth_blockNumber"), 16) - self.late_by)
+        return self.height
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Proxy"]:

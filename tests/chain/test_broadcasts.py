@@ -1,6 +1,7 @@
 """A chain's node that refuses broadcasts, for good or for now, or loses its answers: sent once, or given up with a reason."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -8,14 +9,15 @@ from dao.chain import send_policy
 from dao.chain import sender as sender_module
 from dao.chain.broadcaster import SEND
 from dao.chain.contracts import Token
+from dao.chain.outbox import OutboxEntry
 from dao.chain.rpc import NodeError
 from dao.chain.send_policy import is_passing
 from dao.chain.signer import Signer
 from dao.core.types import Wei
-from dao.errors import RpcError
+from dao.errors import ConfigError, RpcError
 from tests.chain.proxy import Proxy
 from tests.chain.test_faults import SECONDS, connected, proxy, url
-from tests.chain.test_sender import count
+from tests.chain.test_sender import approvals, count, eventually
 from tests.support import Network
 
 __all__ = ["proxy", "url"]
@@ -171,3 +173,27 @@ async def test_node__cannot_take_a_broadcast_until_time_is_up__its_reason_and_no
         with pytest.raises(NodeError, match="txpool is full"):
             await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), limit=0.2)
         assert sender._outbox.pending() == []
+
+
+async def test_keeper__its_file_cannot_be_read_for_a_while__looks_after_its_entries_again(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sender_module, "_REPEAT", 0.05)
+    signer = Signer.ephemeral()
+    async with network.chain() as chain, network.sender(chain, signer, tmp_path / "outbox") as sender:
+        await sender.settle()
+        read, failures = sender._outbox.pending, [ConfigError("outbox: disk full")] * 2
+
+        def pending() -> list[OutboxEntry]:
+            if failures:
+                raise failures.pop()
+            return read()
+
+        monkeypatch.setattr(sender._outbox, "pending", pending)
+        await sender._prepare(next(approvals(chain)), "key")
+
+        async def is_sent() -> bool:
+            return count(network.anvil, signer) == 1
+
+        await eventually(is_sent, chain)
+    assert not failures

@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 
 from dao.chain.contracts import Token
+from dao.chain.nonces import count_sent
 from dao.chain.signer import Signer
 from dao.core.types import Wei, hex_of
 from tests.chain.stakes import stakes
@@ -22,6 +23,7 @@ from pathlib import Path
 from dao.chain.client import Chain
 from dao.chain.cursor import EventCursor
 from dao.chain.deployment import Deployment
+from dao.chain.nonces import count_sent
 from dao.chain.events import StakeAdded
 
 async def main():
@@ -66,7 +68,7 @@ async def test_block__until_an_event_in_another_process__below_15_ms(
             account = made.sender._account
             network.anvil.request("evm_setAutomine", False)
             for amount in range(1, TIMES + 1):
-                nonce = await account.count("latest")
+                nonce = await count_sent(made.chain, account.address, "latest")
                 attempt = account.sign(made.call(amount), nonce, 400_000, await account.choose_fees())
                 network.anvil.request("eth_sendRawTransaction", hex_of(attempt.raw))
                 begin = time.monotonic_ns()

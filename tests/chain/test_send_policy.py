@@ -75,8 +75,9 @@ def test_decide__in_a_block__settled_once_that_is_final(
         (seen(TAKEN, passed=STUCK), SendStep.WAIT),
         (seen(CHEAP, passed=1), SendStep.WAIT),
         (seen(REFUSED, passed=STUCK), SendStep.PAUSE),
+        # a node may know of a block that others do not know yet
+        (seen(USED), SendStep.PAUSE),
         # but what no wait can mend is mended at once
-        (seen(USED), SendStep.SEND_AGAIN),
         (seen(TAKEN, is_undone=True), SendStep.SEND_AGAIN),
         (seen(REFUSED, is_undone=True), SendStep.SEND_AGAIN),
         # a block came without it
@@ -91,6 +92,9 @@ def test_decide__in_a_block__settled_once_that_is_final(
         (seen(REFUSED, Waited.LONG), SendStep.SEND_AGAIN),
         (seen(REFUSED, Waited.LONG, STUCK), SendStep.RAISE_FEES),
         (seen(TAKEN, Waited.BLOCK, STUCK, is_undone=True), SendStep.RAISE_FEES),
+        # a used nonce is no cheaper at a higher fee
+        (seen(USED, Waited.LONG, STUCK), SendStep.SEND_AGAIN),
+        (seen(USED, is_undone=True), SendStep.SEND_AGAIN),
     ],
 )
 def test_decide__in_no_block__waits_or_sends_it_again(now: Seen, action: SendStep) -> None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,10 @@ from typing import Any
 import pytest
 
 from dao.cli import main
+from dao.runtime.failpoint import VARIABLE
 
 LIMIT = 60.0  # seconds for one command
+NO_MORE: Mapping[str, str] = {}
 PROGRAM = [sys.executable, "-c", "from dao.cli import main; main()"]
 
 
@@ -65,11 +67,15 @@ class Dao:
             arguments, code, Done(int(ended.value.code or 0), out.getvalue(), err.getvalue())
         )
 
-    def spawn(self, *arguments: object, code: int = 0) -> Done:
-        """Run a command to its end in a process of its own."""
+    def killed(self, failpoint: str, *arguments: object) -> None:
+        """Run a command that is killed at a failpoint."""
+        self.spawn(*arguments, code=-signal.SIGKILL, variables={VARIABLE: failpoint})
+
+    def spawn(self, *arguments: object, code: int = 0, variables: Mapping[str, str] = NO_MORE) -> Done:
+        """Run a command to its end in a process of its own, with more variables of the environment."""
         done = subprocess.run(
             [*PROGRAM, *map(str, arguments)],
-            env=self.environment,
+            env={**self.environment, **variables},
             cwd=self.home,
             capture_output=True,
             text=True,

@@ -1,5 +1,7 @@
 """What people get wrong before a chain is even asked: one line that says what, and never a traceback."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,17 @@ def test_superlink__listens_at_no_address__refused_before_its_settings_are_used(
 ) -> None:
     said = dao.refused("superlink", "start", "--home", tmp_path, "--listen", listen)
     assert said.endswith(f"listen: expected host:port, such as 0.0.0.0:8600, got '{listen}'")
+
+
+def test_command__its_disk_is_full__one_line(
+    dao: Dao, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", write)
+    said = dao.refused("node", "init", "--home", tmp_path)
+    assert said == "No space left on device; make room on the disk"
 
 
 def test_home__is_a_file__one_line(dao: Dao, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Token
 from dao.chain.deployment import Deployment
 from dao.core.types import Address
+from dao.devnet.anvil import Anvil, start_anvil
 from tests.cli.command import Dao
 from tests.cli.conftest import Devnet
 
@@ -23,6 +24,16 @@ async def balances(devnet: Devnet) -> tuple[int, int]:
     async with await Chain.connect(devnet.rpc, Deployment.load(devnet.home / "deployment.json")) as chain:
         held = await Token(chain).balance_of(Address(bytes.fromhex(ACCOUNT[2:])), chain.head())
         return held, int(await chain.request("eth_getBalance", ACCOUNT, "latest"), 16)
+
+
+@pytest.mark.parametrize("scheme", ["ws", "http"])
+def test_chain__of_this_machine_behind_a_sites_proxy__is_asked_without_it(
+    devnet: Devnet, scheme: str
+) -> None:
+    dead = dict.fromkeys(("http_proxy", "https_proxy", "ws_proxy", "all_proxy"), "http://127.0.0.1:9")
+    rpc = devnet.rpc.replace("ws", scheme, 1)
+    listed = ("task", "ls", "--rpc", rpc, "--deployment", devnet.home / "deployment.json")
+    assert devnet.dao.spawn(*listed, variables=dead).stdout == "no task yet: dao task create\n"
 
 
 def test_fund__twice__adds_tokens_and_sets_ether(devnet: Devnet) -> None:
@@ -59,6 +70,25 @@ def test_up__after_it_was_ended__goes_on_with_the_same_contracts(dao: Dao, tmp_p
             assert (code, errors) == ((-how, "") if how == signal.SIGKILL else (0, ""))
             assert not psutil.wait_procs(chain, timeout=20)[1]  # none outlives it
     assert seen[0] == seen[1]
+
+
+def test_start_anvil__its_block_time_is_ahead_of_the_clock__goes_on_from_there(tmp_path: Path) -> None:
+    def last(anvil: Anvil) -> int:
+        return int(anvil.request("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
+    state = tmp_path / "state.json"
+    anvil = start_anvil(tmp_path, state=state)
+    anvil.request("evm_increaseTime", 3600)
+    anvil.request("evm_mine")
+    before = last(anvil)
+    anvil.stop()
+    anvil = start_anvil(tmp_path, state=state)
+    try:
+        assert last(anvil) == before
+        anvil.request("evm_mine")
+        assert before < last(anvil) < before + 60
+    finally:
+        anvil.stop()
 
 
 def test_down__nothing_runs__says_so(dao: Dao, tmp_path: Path) -> None:

@@ -155,6 +155,7 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
         status = dao.json("superlink", "status", "--home", made.superlink)
         assert (status["running"], status["address"], status["stake"]) == (True, address, "500")
         assert "finalized" in [event["event"] for event in status["events"]]
+        assert status["awaited"] == []
         for node in nodes:
             assert node.stop()[0] == 0
     paid = [claim(made, 0, homes[0], tmp_path), claim_by_owner(made, 1, tmp_path)]
@@ -232,8 +233,8 @@ def test_commands__bad_input__one_line_that_says_what_to_do(made: Made, tmp_path
 
 def test_superlink__unbonds_a_part__is_locked_and_what_stays_is_its_bond(made: Made) -> None:
     dao, owned = made.devnet.dao, ("--home", made.superlink, "--dev-account", 1)
-    dao.run("superlink", "register", *owned, "--stake", 20)
-    assert dao.run("superlink", "unbond", *owned, "--amount", 20).stdout.startswith(
+    dao.run("superlink", "register", *owned, "--stake", 520)
+    assert dao.run("superlink", "unbond", *owned, "--keep-stake", 500).stdout.startswith(
         "unbonding until block time"
     )
     assert "locked until" in dao.refused("superlink", "withdraw", *owned)

@@ -99,7 +99,7 @@ def test_leave_unbond_withdraw__with_the_owners_key_alone__all_stake_is_on_its_w
     assert owned.run("leave", owned.task) == f"left task {owned.task}\n"
     again = owned.refused("leave", owned.task)
     assert again == f"task {owned.task}: no Supernode of owner {owned.owner} takes part"
-    until = owned.run("unbond", "--amount", 2)
+    until = owned.run("unbond", "--keep-stake", 1)
     assert re.fullmatch(r"unbonding until block time \d+, .* UTC; then: dao owner withdraw\n", until)
     assert "locked until block time" in owned.refused("withdraw")
     (row,) = owned.listed()
@@ -166,6 +166,21 @@ def test_owner__several_supernodes__one_is_named(owned: Owned, tmp_path: Path) -
     assert asked.startswith("--operator: this owner has several Supernodes, expected one of 0x")
     assert owned.operator in asked
     assert "unbonding until" in owned.run("unbond", "--operator", owned.operator)
+
+
+@pytest.mark.parametrize("point", ["written-join", "sent-join"])
+def test_join__killed_around_its_broadcast_and_repeated__joined_and_its_settings_are_written(
+    owned: Owned, point: str
+) -> None:
+    home = owned.folder / "elsewhere"
+    owned.run("leave", owned.task)
+    join = ("join", owned.task, "--data", home, "--superlink", "127.0.0.1:9", "--home", home)
+    owned.devnet.dao.killed(point, "node", *join, *owned.options[:4])
+    said = owned.devnet.dao.run("node", *join, *owned.options[:4]).stdout
+    assert said.startswith(f"joined task {owned.task}; start the node")
+    assert (home / "tasks" / f"{owned.task}.toml").exists()
+    # the owner's own command says so, too, where the task is joined already
+    assert owned.run("join", owned.task) == f"joined task {owned.task}\n"
 
 
 def test_claim__no_source_of_content__one_line(owned: Owned) -> None:

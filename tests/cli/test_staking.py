@@ -34,6 +34,21 @@ def node(devnet: Devnet, tmp_path: Path) -> Node:
     return Node(home, owner, ("--owner-keystore", key, "--owner-password-file", password, "--home", home))
 
 
+@pytest.mark.parametrize("point", ["written", "sent"])
+def test_staking__killed_around_a_broadcast_and_repeated__counted_once(
+    devnet: Devnet, node: Node, point: str
+) -> None:
+    def repeat(call: str, verb: str, *arguments: object) -> str:
+        devnet.dao.killed(f"{point}-{call}", "node", verb, *node.owned, *arguments)
+        return devnet.dao.run("node", verb, *node.owned, *arguments).stdout
+
+    assert repeat("register", "register", "--stake", 3).startswith("stake 3 tokens ")
+    assert repeat("addStake", "register", "--stake", 5).startswith("stake 5 tokens ")
+    assert repeat("unbond", "unbond", "--keep-stake", 3).startswith("unbonding until ")
+    status = devnet.dao.json("node", "status", *node.owned[-2:])
+    assert status["stake_wei"] == str(3 * 10**18)
+
+
 @pytest.mark.parametrize("stake", ["1 tokens", "0", "-5", "1e3", "much"])
 @pytest.mark.parametrize(("role", "verb"), [("node", "register"), ("superlink", "register")])
 def test_register__an_amount_that_is_none__one_line_before_a_key_is_opened(
@@ -54,17 +69,24 @@ def test_register__no_amount__the_least_once_and_then_how_much_more_is_asked(
     )
     again = devnet.dao.refused("node", "register", *node.owned)
     assert again == (
-        "--stake: not given, and 1 tokens are staked already; expected how many to add to them, such as --stake 100"
+        "--stake: not given, and 1 tokens are staked already; expected how many it shall be in all, such as --stake 100"
     )
-    assert devnet.dao.run("node", "register", *node.owned, "--stake", 2).stdout.startswith("stake 3 tokens ")
+    assert devnet.dao.run("node", "register", *node.owned, "--stake", 3).stdout.startswith("stake 3 tokens ")
+    less = devnet.dao.refused("node", "register", *node.owned, "--stake", 2)
+    assert less == (
+        "--stake: 2 in all, and 3 tokens are staked already; expected at least as many, or take the rest out by unbond"
+    )
 
 
 def test_register__too_few_tokens__says_where_the_amount_is_from(devnet: Devnet, node: Node) -> None:
     said = devnet.dao.refused("node", "register", *node.owned, "--stake", 11)
     assert said == f"owner {node.owner}: has 10 tokens, expected 11 to stake; have some sent to it"
+    devnet.dao.run("node", "register", *node.owned, "--stake", 4)
+    said = devnet.dao.refused("node", "register", *node.owned, "--stake", 11)
+    assert said == f"owner {node.owner}: has 6 tokens, expected 7 more to stake; have some sent to it"
 
 
-def test_unbond__all_and_again__says_that_nothing_is_staked_and_from_when_on_it_is_had(
+def test_unbond__all_and_again__takes_out_nothing_more_and_says_from_when_on_it_is_had(
     devnet: Devnet, node: Node
 ) -> None:
     dao = devnet.dao
@@ -73,10 +95,9 @@ def test_unbond__all_and_again__says_that_nothing_is_staked_and_from_when_on_it_
     form = r"unbonding until block time \d+, (2\d{3}-\d\d-\d\d \d\d:\d\d:\d\d UTC); then: dao node withdraw\n"
     found = re.fullmatch(form, until)
     assert found is not None, until
-    again = dao.refused("node", "unbond", *node.owned)
-    assert again.endswith(
-        f"nothing is staked behind it; 3 tokens are taken out already; withdraw them from {found[1]} on"
-    )
+    assert dao.run("node", "unbond", *node.owned).stdout == until
+    more = dao.refused("node", "unbond", *node.owned, "--keep-stake", 1)
+    assert more.endswith("0 tokens are staked behind it, expected more than the 1 to keep")
 
 
 def test_unbond__of_a_superlink__nothing_staked_or_anothers_stake__one_line_without_an_errors_name(
@@ -84,8 +105,8 @@ def test_unbond__of_a_superlink__nothing_staked_or_anothers_stake__one_line_with
 ) -> None:
     dao, home = devnet.dao, ("--home", node.home)
     none = dao.refused("superlink", "unbond", *home, "--dev-account", 3)
-    assert re.fullmatch("operator 0x[0-9a-f]{40}: nothing is staked behind it; nothing to take out", none)
+    assert re.fullmatch("operator 0x[0-9a-f]{40}: 0 tokens are staked behind it, nothing to take out", none)
     dao.run("node", "register", *node.owned, "--stake", 2)
     anothers = dao.refused("superlink", "unbond", *home, "--dev-account", 3)
     assert f"belongs to owner {node.owner}, given was the key of 0x" in anothers
-    assert "dao superlink withdraw" in dao.run("superlink", "unbond", *node.owned, "--amount", 1).stdout
+    assert "dao superlink withdraw" in dao.run("superlink", "unbond", *node.owned, "--keep-stake", 1).stdout

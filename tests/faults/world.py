@@ -149,6 +149,7 @@ class World:
     task: TaskId
     rules: Rules
     superlink: Superlink
+    address: str  # of the Superlink
     proxy: Proxy  # between the first node and the Superlink
     nodes: list[Supernode] = field(default_factory=list)
 
@@ -285,24 +286,27 @@ def row_of(manifest: Manifest, node: Supernode) -> Node:
 async def open_world(network: Network, folder: Path, **changes: Any) -> AsyncIterator[World]:
     """Make a task with two members who have not started yet; at the end all their daemons end."""
     async with network.chain() as chain:
-        superlink = await network.new_member(RULES.superlink_bond, await _key(folder / "superlink"))
+        superlink = await network.new_member(
+            RULES.superlink_bond, await key(folder / "superlink"), await key(folder / "owner-superlink")
+        )
         rules = await _rules(folder, superlink.operator, **changes)
         task = await network.new_task(rules, Wei(FUNDED_ROUNDS * rules.round_budget))
         port = _free_port()
         address = f"127.0.0.1:{port}"
         lead = Superlink("superlink", folder / "superlink", "superlink", folder / "locks")
         where = f'shards = "{folder / "shards"}"\nstores = ["{folder / "content"}"]'
-        _write_config(lead.home, network, f'task = {task}\nlisten = "{address}"\n{where}')
+        write_config(lead.home, network, f'task = {task}\nlisten = "{address}"\n{where}')
         proxy = Proxy(port)
-        world = World(network, folder, chain, task, rules, lead, proxy)
+        world = World(network, folder, chain, task, rules, lead, address, proxy)
         try:
             for index, to in enumerate((await proxy.start(), address)):
                 world.nodes.append(await _node(network, folder, task, to, index))
             network.anvil.fund(superlink.operator.address, Wei(10**20))
             yield world
         finally:
-            daemons = [d for d in (lead, *world.nodes) if d.process is not None and d.process.runs]
-            await asyncio.gather(*(daemon.running.stop() for daemon in daemons))
+            daemons = {id(daemon): daemon for daemon in (lead, world.superlink, *world.nodes)}.values()
+            running = [d.running for d in daemons if d.process is not None and d.process.runs]
+            await asyncio.gather(*(process.stop() for process in running))
             proxy.close()
             for node in world.nodes:
                 node.desk.close()
@@ -310,14 +314,15 @@ async def open_world(network: Network, folder: Path, **changes: Any) -> AsyncIte
 
 async def _node(network: Network, folder: Path, task: TaskId, address: str, index: int) -> Supernode:
     home = folder / f"node-{index}"
-    member = await network.new_member(operator=await _key(home))
+    owner = await key(folder / f"owner-{index}")
+    member = await network.new_member(operator=await key(home), owner=owner)
     await network.join(task, member)
     domain = Domain(network.deployment.chain_id, network.deployment.coordinator)
     network.anvil.fund(member.operator.address, Wei(10**19))
     data = home / "data"
     data.mkdir()
     save_file(rows(index), data / "rows.safetensors")
-    _write_config(home, network, "threads = 1\ncontent.sync = false")
+    write_config(home, network, "threads = 1\ncontent.sync = false")
     write_task(NodeSettings.load(home), task, TaskSettings(data=data, superlink=address))
     desk = Desk(data / "desk")
     await desk.open()
@@ -348,7 +353,7 @@ async def _rules(folder: Path, superlink: Signer, **changes: Any) -> Rules:
     return replace(rules, **changes)
 
 
-async def _key(home: Path) -> Signer:
+async def key(home: Path) -> Signer:
     home.mkdir(parents=True)  # noqa: ASYNC240
     password = home / "password"
     password.touch(mode=0o600)
@@ -356,7 +361,7 @@ async def _key(home: Path) -> Signer:
     return await asyncio.to_thread(Signer.create, home / "operator.json", PASSWORD, 4096)
 
 
-def _write_config(home: Path, network: Network, first: str) -> None:
+def write_config(home: Path, network: Network, first: str) -> None:
     network.deployment.save(home / "deployment.json")
     lines = [first, "[chain]", f'rpc = "{network.anvil.ws}"']
     (home / "config.toml").write_text("\n".join(lines) + "\n")

@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,55 @@ def test_execute__a_page_is_damaged__one_line_with_what_to_do(tmp_path: Path) ->
         file.write(os.urandom(path.stat().st_size - 4096))
     with pytest.raises(ConfigError, match=r"words\.db: .*malformed; it is damaged; bring back a copy"):
         words(Database(path, SCHEMA))
+
+
+@pytest.mark.parametrize(
+    "read", [list, lambda rows: rows.fetchall(), lambda rows: rows.fetchone() and list(rows)]
+)
+def test_rows__a_later_page_is_damaged__one_line_with_what_to_do(
+    tmp_path: Path, read: Callable[[sqlite3.Cursor], object]
+) -> None:
+    path = tmp_path / "words.db"
+    database = Database(path, "CREATE TABLE IF NOT EXISTS texts (text TEXT)")
+    with database.transaction():
+        for number in range(200):
+            database.execute("INSERT INTO texts VALUES (?)", (f"{number}" * 500,))
+    database.close()
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 8192 * 4096)
+        file.write(b"\xff" * 4096)
+    with pytest.raises(ConfigError, match=r"words\.db: .*; it is damaged; bring back a copy"):
+        read(Database(path, "").execute("SELECT text FROM texts"))
+
+
+def test_rows__a_text_is_damaged__one_line_with_what_to_do(tmp_path: Path) -> None:
+    database = Database(tmp_path / "words.db", SCHEMA)
+    database.execute("INSERT INTO words VALUES (CAST(x'ff41' AS TEXT))")
+    with pytest.raises(ConfigError, match=r"words\.db: .*; it is damaged; bring back a copy"):
+        words(database)
+
+
+def test_database__emptied_after_it_was_written__refused_rather_than_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "words.db"
+    database = Database(path, SCHEMA)
+    database.execute("INSERT INTO words VALUES ('signed')")
+    path.write_bytes(b"")
+    with pytest.raises(
+        ConfigError, match=r"words\.db: is empty, but was written before; it is damaged; bring"
+    ):
+        Database(path, SCHEMA)
+
+
+def test_database__made_by_many_at_once__never_seen_empty_and_all_share_it(tmp_path: Path) -> None:
+    path = tmp_path / "words.db"
+
+    def write(number: int) -> None:
+        Database(path, SCHEMA).execute("INSERT INTO words VALUES (?)", (str(number),))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    assert words(Database(path, SCHEMA)) == [str(number) for number in range(8)]
+    assert {file.name.partition("-")[0] for file in tmp_path.iterdir()} == {"words.db"}
 
 
 def test_execute__its_disk_is_full__one_line_and_it_goes_on_when_there_is_room(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.folder import FolderSource
 from dao.store.hashing import cid_of_file
+from dao.store.layered import LayeredStore
 from dao.store.partial_file import PartialFile
 
 
@@ -38,6 +40,36 @@ async def test_disk__put_and_get__same_bytes(disk: DiskStore, size: int) -> None
     assert (await disk.get(cid)).read_bytes() == data
     assert await disk.get(cid.digest) == await disk.get(cid)
     assert await disk.has(cid)
+    assert not leftovers(disk)
+
+
+async def test_disk__is_full__one_line_that_names_it_and_nothing_is_left(
+    disk: DiskStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, data = DiskStore(tmp_path / "other"), os.urandom(2 * CONTENT_LEAF)
+    cid = await other.put_bytes(data)
+    store = LayeredStore(disk, [FolderSource(tmp_path / "other")], (), 1)
+
+    def write(_file: int, _data: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", write)
+        for put in (disk.put_bytes(data), disk.put_file(other.path_of(cid)), store.get(cid)):
+            with pytest.raises(
+                ContentError,
+                match=rf"cannot write {disk.tmp}/.*: No space left on device; make room on the disk",
+            ):
+                await put
+        with (
+            pytest.raises(ContentError, match="No space left on device"),
+            disk.resumable(cid.digest, CONTENT_LEAF * 2) as incoming,
+        ):
+            await incoming.take(stream(data))
+    with disk.resumable(cid.digest, CONTENT_LEAF * 2) as incoming:
+        await incoming.take(stream(data))
+        disk.keep(incoming, incoming.check(cid))
+    assert await store.get(cid) == disk.path_of(cid)
     assert not leftovers(disk)
 
 

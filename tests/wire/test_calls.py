@@ -1,5 +1,6 @@
 import asyncio
 import itertools
+import os
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,7 @@ from dao.core.commits import SignedPass
 from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.types import Address, Digest, Domain, PassReason, RoundId
 from dao.errors import ConfigError, Refused, Unreachable
+from dao.runtime.proxies import spare_loopback
 from dao.wire import grpc_options, signed_calls
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_limits import CallLimits
@@ -32,6 +34,17 @@ async def test_commit__by_a_member__receipt_of_the_superlink(network: Network) -
     receipt = await client.commit(COMMIT)
     signed = compute_receipt_digest(DOMAIN, TASK, ROUND, OPENING, signer.address, COMMITMENT)
     assert recover(signed, receipt) == network.superlink.signer.address
+
+
+async def test_call__to_this_machine_behind_a_sites_proxy__goes_past_it(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = await network.serve()
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    spare_loopback(os.environ)
+    await network.client(service.address, signer=Signer.ephemeral()).commit(COMMIT)
 
 
 @pytest.mark.parametrize("reason", PassReason)
