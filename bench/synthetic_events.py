@@ -15,7 +15,7 @@ from dao.chain.deployment import Deployment
 from dao.chain.event_types import Event, SharedEvent
 from dao.chain.interface import encode, load
 from dao.chain.structs import rules_fields
-from dao.core.keccak import keccak256
+from dao.core.engine.keccak import keccak256
 from dao.core.types import (
     ZERO_ADDRESS,
     Address,
@@ -48,7 +48,17 @@ NETWORK = Deployment(
     31337,
     BlockNumber(1),
     *map(
-        address, ("token", "registry", "coordinator", "distributor", "timelock", "voting power", "governor")
+        address,
+        (
+            "token",
+            "registry",
+            "coordinator",
+            "distributor",
+            "disputes",
+            "timelock",
+            "voting power",
+            "governor",
+        ),
     ),
 )
 
@@ -195,6 +205,8 @@ _RULES = Rules(
     app_hash=keccak256(b"app"),
     base_model=keccak256(b"base model"),
     validation_root=keccak256(b"shards"),
+    chunks=1024,
+    base_model_root=keccak256(b"chunks"),
 )
 
 
@@ -220,7 +232,7 @@ def time_of(block: int) -> Timestamp:
 
 def result_of(task: int, round_: int, total: int) -> Result:
     """A made-up result of a round."""
-    roots = [keccak256(b"root %d %d %d" % (task, round_, number)) for number in range(9)]
+    roots = [keccak256(b"root %d %d %d" % (task, round_, number)) for number in range(7)]
     names = [field.name for field in fields(Result)]
     values = zip(names, (*roots, 100, 100, 1 << 20, Wei(total)), strict=True)
     return Result(**dict(values))  # type: ignore[arg-type]

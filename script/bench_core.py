@@ -18,11 +18,11 @@ import numpy as np
 from dao.core.aggregate import compute_aggregate
 from dao.core.constants import CHUNK
 from dao.core.engine.chunking import Each
+from dao.core.engine.merkle import compute_body_root
 from dao.core.engine.products import compute_distance, compute_dots, compute_update_square
 from dao.core.formats.gradient import Gradient, quantise_gradient
 from dao.core.formats.layout import Layout, Model, compute_depth, compute_model_size, parse_model, write_model
 from dao.core.formats.update import Update, decode_update, encode_update_prefix, encode_update_rows
-from dao.core.merkle import compute_body_root
 from dao.core.score import compute_scores
 from dao.core.types import Address, Codec
 from dao.core.weigh import UpdateEntry, compute_weights

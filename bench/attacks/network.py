@@ -29,7 +29,7 @@ from dao.core.transition import (
     get_post_state,
     settle_round,
 )
-from dao.core.types import ZERO_ADDRESS, ZERO_DIGEST, Address, RoundId, Status, Wei
+from dao.core.types import ZERO_DIGEST, Address, RoundId, Status, Wei
 from dao.demo.simulation import CODEC, DOMAIN, TASK, build_rules, commit
 from dao.store.cid import cid_of_bytes
 
@@ -91,13 +91,24 @@ class ProtocolNetwork:
         gate = slope(self.base)
         weighing = compute_round_weights(inputs, entries, self._quantise(gate))
         new = Model(self.layout, np.empty(self.layout.size, FLOAT))
-        root = compute_round_model(inputs, entries, weighing, base, new.flat)
+        roots = compute_round_model(inputs, entries, weighing, base, new.flat)
         step = new.flat.astype(np.float64) - self.base
         reference = np.mean([slope(self.base + at * step) for at in GAUSS_LEGENDRE], axis=0)
         gradient = self._quantise(reference)
-        scores = compute_round_scores(entries, weighing, gradient, self._last_step)
+        scoring = compute_round_scores(inputs, entries, weighing, gradient, self._last_step)
         outcome = RoundOutcome(
-            weighing, scores, root, compute_gradient_root(inputs, gradient), NOTHING, NOTHING, NOTHING, 0, 0
+            weighing=weighing,
+            scoring=scoring,
+            aggregate_root=roots.sums,
+            model_root=roots.model,
+            gate_root=ZERO_DIGEST,
+            gradient_root=compute_gradient_root(inputs, gradient),
+            step_root=compute_gradient_root(inputs, self._last_step),
+            model=NOTHING,
+            gate_gradient=NOTHING,
+            gradient=NOTHING,
+            loss_before=0,
+            loss_after=0,
         )
         manifest = settle_round(inputs, outcome)
         self._state, self.base = get_post_state(manifest), new.flat.astype(np.float64)
@@ -134,7 +145,6 @@ class ProtocolNetwork:
     def _build_inputs(self, number: RoundId, records: Sequence[CommitRecord]) -> RoundInputs:
         return RoundInputs(
             domain=DOMAIN,
-            distributor=ZERO_ADDRESS,
             task=TASK,
             round=number,
             opening=ZERO_DIGEST,

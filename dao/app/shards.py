@@ -5,8 +5,8 @@ from pathlib import Path
 
 from dao.content.tensor_files import compute_cid
 from dao.core.constants import SHARDS_DEPTH
+from dao.core.engine.merkle import Tree
 from dao.core.formats.cid import Cid
-from dao.core.merkle import Tree
 from dao.core.types import Digest
 from dao.errors import ConfigError
 

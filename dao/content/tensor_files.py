@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from dao.core.aggregate import AggregateRoots
 from dao.core.constants import GRADIENT_LEAF, MAX_HEADER
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient, decode_gradient, encode_gradient_prefix, write_gradient_rows
 from dao.core.formats.layout import FLOAT, Layout, Model, StepModel, encode_model_header, parse_model
 from dao.core.formats.update import Update, compute_update_size, decode_update
 from dao.core.transition import RoundInputs, compute_round_model
-from dao.core.types import Codec, Digest
+from dao.core.types import Codec
 from dao.core.weigh import UpdateEntry, Weighing
 from dao.store.hashing import cid_of_file
 
@@ -77,8 +78,8 @@ def _write_rows(values: Model | StepModel, out: Path) -> Gradient:
 
 def write_new_model(
     inputs: RoundInputs, entries: Sequence[UpdateEntry], weighing: Weighing, base: Model, out: Path
-) -> Digest:
-    """Aggregate into the new model's file; return the root over the aggregate."""
+) -> AggregateRoots:
+    """Aggregate into the new model's file; return the roots over aggregate and model."""
     with new_file(out, encode_model_header(base.layout), (base.layout.size,), FLOAT) as values:
         return compute_round_model(inputs, entries, weighing, base, values, each)
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dao.core.constants import COMMIT_KIND, PASS_KIND, ROWS_DEPTH
+from dao.core.engine.keccak import keccak256
+from dao.core.engine.merkle import Tree
 from dao.core.formats.abi import encode
 from dao.core.formats.cid import Cid
-from dao.core.keccak import keccak256
-from dao.core.merkle import Tree
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -146,11 +146,16 @@ def encode_commit_row(commit: NodeCommit) -> bytes:
     return commit.node + bytes([COMMIT_KIND]) + commit.commitment + commit.signature
 
 
-def build_commit_tree(commits: Iterable[NodeCommit], passes: Iterable[NodePass]) -> Tree:
-    """Build the tree that commits are closed with, by node; a pass has a leaf like a commit's, with commitment 0."""
+def build_commit_leaves(commits: Iterable[NodeCommit], passes: Iterable[NodePass]) -> list[bytes]:
+    """Return the leaves of the tree that commits are closed with, by node; a pass has one like a commit's, with commitment 0."""
     rows = [*map(encode_commit_row, commits)]
     rows += [node_pass.node + bytes([PASS_KIND]) + ZERO_DIGEST + node_pass.signature for node_pass in passes]
-    return Tree(sorted(rows), ROWS_DEPTH)
+    return sorted(rows)
+
+
+def build_commit_tree(commits: Iterable[NodeCommit], passes: Iterable[NodePass]) -> Tree:
+    """Build the tree that commits are closed with."""
+    return Tree(build_commit_leaves(commits, passes), ROWS_DEPTH)
 
 
 def compute_commits_root(commits: Iterable[NodeCommit], passes: Iterable[NodePass]) -> Digest:

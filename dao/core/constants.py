@@ -31,8 +31,10 @@ MILLION = 10**6  # cosines, memories, losses and scores are millionths
 GATE_DEVIATIONS = 5  # standard deviations of a random direction's cosine that a memory must exceed
 
 # trees
+TOTALS_STEP = 32  # chunks from one running total of a product to the next
 COMMIT_KIND, PASS_KIND = 0, 1  # of a leaf of the commits tree: a byte
-ROWS_DEPTH = 20  # of commits, inputs and scores: room for 2^20 nodes
+ROWS_DEPTH = 20  # of commits, rows, inputs and accounts: room for 2^20 of them
+NO_ROW = (1 << 32) - 1  # of an account that no row of the round moved
 SHARDS_DEPTH = 16
 
 # formats

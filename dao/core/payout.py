@@ -3,11 +3,14 @@
     available = score - debt;  share = max(available, 0);  debt after the round = max(-available, 0)
 
 Paying max(score, 0) alone would pay for noise: half of what is random is positive. The budget is divided in proportion
-to the shares by largest remainder (Hamilton's method).
+to the shares, in the order of the nodes, by running totals S of the shares, so that each reward follows from two of them:
+
+    reward_i = floor(budget S_i / S_n) - floor(budget S_{i-1} / S_n)
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 
 from dao.core.types import Address, MicroScore, Wei
 
@@ -34,8 +37,7 @@ def compute_payout(
 ) -> Payout:
     """Divide `budget` by score, after debts; an owner without a score keeps its debt and is not in the result.
 
-    Scores and debts are millionths of the loss. The wei that rounding leaves go one each by largest remainder, ties by
-    the lower owner address.
+    Scores and debts are millionths of the loss. Rewards are within a wei of their part, in the order of `scores`.
     """
     available = {owner: score - debts.get(owner, 0) for owner, score in scores.items()}
     shares = {owner: max(left, 0) for owner, left in available.items()}
@@ -52,8 +54,5 @@ def _divide(budget: int, shares: Mapping[Address, int]) -> dict[Address, int]:
     total = sum(shares.values())
     if total == 0:
         return dict.fromkeys(shares, 0)
-    parts = {owner: budget * share // total for owner, share in shares.items()}
-    by_remainder = sorted(shares, key=lambda owner: (-(budget * shares[owner] % total), owner))
-    for owner in by_remainder[: budget - sum(parts.values())]:
-        parts[owner] += 1
-    return parts
+    ends = [budget * reached // total for reached in accumulate(shares.values())]
+    return {owner: end - start for owner, start, end in zip(shares, [0, *ends], ends, strict=False)}

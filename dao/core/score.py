@@ -13,7 +13,7 @@ on the line. Values add up to the whole over any split of an update, so that cop
 
 Of the value, what lies along the last step s of the model is public: anyone can send s again, for no work.
 
-    p_i = (w_i / w0_i) <G, s> <s, u_i> / |s|^2        for each unit of w0, W left out
+    p_i = (w_i / w0_i) <G, s> <s, u_i> / |s|^2        for each unit of w0, W left out; rounded down
     score_i = value_i - (w0_i / W) max(p_i - m, 0)    m: weighted median of the p, at least 0
 
 So it counts up to the median: who replays s gets what the median node has of it, and honest nodes lose little.
@@ -21,50 +21,115 @@ So it counts up to the median: who replays s gets what the median node has of it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from dao.core.constants import MILLION, PRODUCT_POWER
 from dao.core.engine.chunking import Each
 from dao.core.engine.exact import divide
+from dao.core.engine.merkle import compute_totals_root
 from dao.core.engine.products import compute_all_dots, compute_gram
+from dao.core.engine.totals import WORD, RunningTotals, count_steps
 from dao.core.formats.gradient import Gradient
-from dao.core.types import MicroScore
+from dao.core.formats.update import Update
+from dao.core.types import ZERO_DIGEST, Address, Digest, MicroScore
 from dao.core.weigh import NodeWeight, UpdateEntry, Weighing, compute_weighted_median
+
+
+@dataclass(frozen=True, slots=True)
+class NodeScore:
+    """What a node's update was worth, and the products that say so; all 0 where its weight is 0."""
+
+    node: Address
+    dot: int  # <G, u>, in 2^-80
+    step_dot: int  # <s, u>, in 2^-80; 0 without a last step
+    totals_root: Digest  # over the running totals of both
+    score: MicroScore
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """The scores of a round, in the order of the entries."""
+
+    nodes: tuple[NodeScore, ...]
+    gradient_along: int = 0  # <G, s>, in 2^-96
+    step_square: int = 0  # |s|^2, in 2^-96; 0 without a last step
+    along_median: int = 0  # m, in 2^-80
+    step_totals: Digest = ZERO_DIGEST  # root over the running totals of <G, s> and |s|^2
 
 
 def compute_scores(
     entries: Sequence[UpdateEntry],
     weighing: Weighing,
     gradient: Gradient,
-    last_step: Gradient | None = None,
+    last_step: Gradient | None,
+    depth: int,
     each: Each = map,
-) -> list[MicroScore]:
+) -> Scoring:
     """Return each entry's score in millionths of the loss, signed, rounded half to even; 0 where the weight is 0.
 
     `gradient` is G and `last_step` s, (chunks, CHUNK) on the grid 2^-48; None or all zero: there is no last step.
-    Updates, (chunks, CHUNK), are on 2^-32, products on 2^-80.
+    Updates, (chunks, CHUNK), are on 2^-32, products on 2^-80; `depth` is that of body trees.
     """
     counted = [
         (entry.update, node) for entry, node in zip(entries, weighing.nodes, strict=True) if node.weight
     ]
     updates, nodes = [update for update, _ in counted], [node for _, node in counted]
-    gradients = [gradient] if last_step is None else [gradient, last_step]
-    dots, *along_step = compute_all_dots(gradients, updates, each)
-    values = [dot * node.weight for dot, node in zip(dots, nodes, strict=True)]
-    square = 1
-    if along_step and nodes:
-        _, along, steps = compute_gram(gradients, each)  # |G|^2, <G, s>, |s|^2
-        if steps:
-            excess = _compute_excess(nodes, [along * dot for dot in along_step[0]])
-            values = [value * steps - part for value, part in zip(values, excess, strict=True)]
-            square = steps
-    scores = (divide(value * MILLION, weighing.weight_sum * square << PRODUCT_POWER) for value in values)
-    return [MicroScore(next(scores) if node.weight else 0) for node in weighing.nodes]
+    chunks = gradient.chunks
+    dots, step_dots = _multiply(gradient, last_step, updates, each)
+    along, square, step_totals = 0, 0, ZERO_DIGEST
+    if last_step is not None:
+        _, *products = compute_gram([gradient, last_step], each)  # without |G|^2
+        along, square = (product.total for product in products)
+        step_totals = compute_totals_root(products, chunks, depth)
+    parts = [
+        compute_part_along(node.weight, node.unit_weight, step_dot.total, along, square)
+        for node, step_dot in zip(nodes, step_dots, strict=True)
+    ]
+    median = compute_along_median(zip(parts, (node.unit_weight for node in nodes), strict=True))
+    scores = {
+        node.node: NodeScore(
+            node.node,
+            dot.total,
+            step_dot.total,
+            compute_totals_root([dot, step_dot], chunks, depth),
+            compute_score(node, dot.total, part, median, weighing.weight_sum),
+        )
+        for node, dot, step_dot, part in zip(nodes, dots, step_dots, parts, strict=True)
+    }
+    none = (0, 0, ZERO_DIGEST, MicroScore(0))
+    scored = tuple(scores.get(node.node) or NodeScore(node.node, *none) for node in weighing.nodes)
+    return Scoring(scored, along, square, median, step_totals)
 
 
-def _compute_excess(nodes: Sequence[NodeWeight], products: Sequence[int]) -> list[int]:
-    """Return w0 max(p - m, 0) of each node in units of 1 / |s|^2, given <G, s> <s, u>; p is rounded down."""
-    parts = [product * node.weight // node.unit_weight for node, product in zip(nodes, products, strict=True)]
-    pairs = ((part, node.unit_weight) for part, node in zip(parts, nodes, strict=True))
-    median = max(compute_weighted_median(pairs), 0)
-    return [node.unit_weight * max(part - median, 0) for part, node in zip(parts, nodes, strict=True)]
+def _multiply(
+    gradient: Gradient, last_step: Gradient | None, updates: Sequence[Update], each: Each
+) -> list[list[RunningTotals]]:
+    """Return <G, u> and <s, u> of each update; without a last step the latter are 0."""
+    if last_step is not None:
+        return compute_all_dots([gradient, last_step], updates, each)
+    zero = RunningTotals(np.zeros((count_steps(gradient.chunks), WORD), np.uint8))
+    return [*compute_all_dots([gradient], updates, each), [zero] * len(updates)]
+
+
+def compute_part_along(
+    weight: int, unit_weight: int, step_dot: int, gradient_along: int, step_square: int
+) -> int:
+    """Return p, the part of a node's value along the last step for each unit of w0, in 2^-80; 0 without such a step."""
+    if not step_square or not weight or not unit_weight:
+        return 0
+    return gradient_along * step_dot * weight // (unit_weight * step_square)
+
+
+def compute_along_median(pairs: Iterable[tuple[int, int]]) -> int:
+    """Return m, the weighted median of (p, w0) of the nodes with a weight, at least 0; 0 without one."""
+    counted = list(pairs)
+    return max(compute_weighted_median(counted), 0) if counted else 0
+
+
+def compute_score(node: NodeWeight, dot: int, part: int, median: int, weight_sum: int) -> MicroScore:
+    """Return a node's score, given <G, u> and p, in millionths."""
+    value = dot * node.weight - node.unit_weight * max(part - median, 0)
+    return MicroScore(divide(value * MILLION, weight_sum << PRODUCT_POWER))

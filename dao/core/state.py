@@ -9,6 +9,7 @@ from dao.core.commits import CommitRecord, NodeCommitment, PassRecord
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Account, Manifest, Shard
 from dao.core.round_machine import retire_shards
+from dao.core.score import Scoring
 from dao.core.types import NO_ROUND, Address, Digest, Domain, MicroScore, RoundId, Rules, TaskId
 from dao.core.weigh import Weighing
 
@@ -19,14 +20,20 @@ class PreState:
 
     task: TaskId | None = None
     round: RoundId = NO_ROUND
-    accounts: Mapping[Address, Account] = field(default_factory=dict)  # by owner
-    memories: Mapping[Address, int] = field(default_factory=dict)  # by node, in millionths
+    accounts: Mapping[Address, Account] = field(
+        default_factory=dict
+    )  # by owner, in the order of the manifest
     used_shards: tuple[int, ...] = ()  # all that were ever drawn
 
     @property
     def debts(self) -> dict[Address, MicroScore]:
         """What each owner owes, in millionths."""
         return {owner: MicroScore(account.debt) for owner, account in self.accounts.items()}
+
+    def get_memory(self, owner: Address) -> int:
+        """Return an owner's memory, in millionths; 0 of an owner that never committed."""
+        account = self.accounts.get(owner)
+        return account.memory if account else 0
 
 
 def get_post_state(manifest: Manifest | None) -> PreState:
@@ -37,7 +44,6 @@ def get_post_state(manifest: Manifest | None) -> PreState:
         manifest.task,
         manifest.round,
         {account.owner: account for account in manifest.accounts},
-        {memory.node: memory.memory for memory in manifest.memories},
         manifest.used_shards,
     )
 
@@ -56,7 +62,6 @@ class RoundInputs:
     """
 
     domain: Domain
-    distributor: Address
     task: TaskId
     round: RoundId
     opening: Digest
@@ -77,9 +82,12 @@ class RoundOutcome:
     """What a round's arithmetic gives; the CIDs of gradients are None when no update counts, losses are millionths."""
 
     weighing: Weighing
-    scores: Mapping[Address, MicroScore]  # by node, of all whose commit did not fail
+    scoring: Scoring
     aggregate_root: Digest
+    model_root: Digest
+    gate_root: Digest
     gradient_root: Digest
+    step_root: Digest  # of the last step, quantised like a gradient; 0 without one
     model: Cid
     gate_gradient: Cid | None
     gradient: Cid | None

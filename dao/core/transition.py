@@ -10,17 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dao.core.aggregate import compute_aggregate
+from dao.core.aggregate import AggregateRoots, compute_aggregate
 from dao.core.engine.chunking import Each, Sink
+from dao.core.engine.merkle import compute_body_root
 from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Model
 from dao.core.formats.update import Update
-from dao.core.merkle import compute_body_root
 from dao.core.round_machine import compute_counted_stake
-from dao.core.score import compute_scores
-from dao.core.settle import compute_result, settle_round
+from dao.core.score import Scoring, compute_scores
+from dao.core.settle import settle_round
 from dao.core.state import PreState, RoundInputs, RoundOutcome, get_post_state, retire_drawn
-from dao.core.types import ZERO_DIGEST, Address, Digest, MicroScore
+from dao.core.statement import compute_result
+from dao.core.types import ZERO_DIGEST, Address, Digest
 from dao.core.weigh import UpdateEntry, Weighing, compute_weights
 
 __all__ = [
@@ -56,7 +57,8 @@ def compute_round_weights(
     """Weigh the updates; without any there may be no gate gradient, and nothing weighs."""
     if gate_gradient is None or not entries:
         return Weighing((), 0)
-    return compute_weights(entries, gate_gradient, inputs.state.memories, each)
+    memories = {record.node: inputs.state.get_memory(record.member.owner) for record in inputs.commits}
+    return compute_weights(entries, gate_gradient, memories, inputs.rules.body_depth, each)
 
 
 def compute_round_model(
@@ -66,30 +68,30 @@ def compute_round_model(
     base: Model,
     out: Sink,
     each: Each = map,
-) -> Digest:
-    """Write the new model's values, (size,) float32 in the order of the file, into `out`; return the aggregate's root."""
+) -> AggregateRoots:
+    """Write the new model's values, (size,) float32 in the order of the file, into `out`; return aggregate's and model's root."""
     return compute_aggregate(
         entries, weighing.weights, weighing.weight_sum, base, out, inputs.rules.body_depth, each
     )
 
 
 def compute_gradient_root(inputs: RoundInputs, gradient: Gradient | None) -> Digest:
-    """Return the root of the reference gradient's body; 32 zero bytes without one."""
+    """Return the root of a gradient's body; 32 zero bytes without one."""
     return ZERO_DIGEST if gradient is None else compute_body_root(gradient.body, inputs.rules.body_depth)
 
 
 def compute_round_scores(
+    inputs: RoundInputs,
     entries: Sequence[UpdateEntry],
     weighing: Weighing,
     gradient: Gradient | None,
     last_step: Gradient | None,
     each: Each = map,
-) -> dict[Address, MicroScore]:
+) -> Scoring:
     """Return the score of each node whose update counts; there is a gradient just when there is an update.
 
     `last_step` is from the parent's base model to this round's (`StepModel`), None where there is no parent.
     """
     if gradient is None or not entries:
-        return {}
-    scores = compute_scores(entries, weighing, gradient, last_step, each)
-    return {entry.node: score for entry, score in zip(entries, scores, strict=True)}
+        return Scoring(())
+    return compute_scores(entries, weighing, gradient, last_step, inputs.rules.body_depth, each)

@@ -108,6 +108,8 @@ class Rules:
     app_hash: Digest
     base_model: Digest
     validation_root: Digest
+    chunks: int  # of the model
+    base_model_root: Digest  # over these chunks of the base model
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,18 +157,40 @@ class Result:
     """What a Superlink states of a round (IRounds.Result)."""
 
     commits_root: Digest
-    inputs_root: Digest
-    aggregate_root: Digest
-    gradient_root: Digest
-    score_root: Digest
+    seed: Digest
+    statement: Digest  # the hash of the Statement
     model_digest: Digest
     manifest_digest: Digest
-    reward_root: Digest
+    accounts_root: Digest
     forced_hash: Digest
     inputs: int
     revealed: int
     weight_sum: int
     reward_total: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The roots and sums that a result binds by their hash (IStatements.Statement); without a gradient its root is 0."""
+
+    rows_root: Digest
+    inputs_root: Digest
+    aggregate_root: Digest
+    model_root: Digest
+    gate_root: Digest
+    gradient_root: Digest
+    step_root: Digest
+    gate_totals: Digest
+    step_totals: Digest
+    medians_hash: Digest
+    used_shards: Digest
+    gate_square: int  # |g0|^2, in 2^-96
+    gradient_along: int  # <G, s> with s the last step, in 2^-96
+    step_square: int  # |s|^2, in 2^-96
+    along_median: int  # in 2^-80
+    norm_median: int  # in 2^-32
+    rows: int
+    accounts: int
 
 
 def hex_of(data: bytes) -> str:

@@ -19,10 +19,11 @@ from dataclasses import dataclass, replace
 
 from dao.core.constants import CHUNK, GATE_DEVIATIONS, MILLION, WEIGHT_UNITS
 from dao.core.engine.chunking import Each
+from dao.core.engine.merkle import compute_totals_root
 from dao.core.engine.products import compute_dots, compute_gradient_square, compute_update_square
 from dao.core.formats.gradient import Gradient
 from dao.core.formats.update import Update
-from dao.core.types import Address, Status, hex_of
+from dao.core.types import ZERO_DIGEST, Address, Digest, Status, hex_of
 from dao.errors import RuleError
 
 
@@ -42,10 +43,17 @@ class NodeWeight:
     node: Address
     unit_weight: int  # w0, in 2^-20 of the round's stake, as all weights
     weight: int  # w
-    norm: int  # |u|, in 2^-32
+    gate_dot: int  # <g0, u>, in 2^-80
+    square: int  # |u|^2, in 2^-64
     cosine: int  # to the gate gradient, in millionths
-    memory: int  # of its cosines, in millionths
+    memory: int  # of its owner's cosines, in millionths
+    totals_root: Digest  # over the running totals of <g0, u> and |u|^2
     status: Status  # ok, clipped or gated
+
+    @property
+    def norm(self) -> int:
+        """|u|, in 2^-32, rounded down."""
+        return math.isqrt(self.square)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,9 @@ class Weighing:
 
     nodes: tuple[NodeWeight, ...]
     weight_sum: int
+    gate_square: int = 0  # |g0|^2, in 2^-96
+    norm_median: int = 0  # of the nodes that passed, in 2^-32; 0 without one
+    gate_totals: Digest = ZERO_DIGEST  # root over the running totals of |g0|^2
 
     @property
     def weights(self) -> tuple[int, ...]:
@@ -67,28 +78,39 @@ def compute_gate_threshold(values: int) -> int:
 
 
 def compute_weights(
-    entries: Sequence[UpdateEntry], gate_gradient: Gradient, memories: Mapping[Address, int], each: Each = map
+    entries: Sequence[UpdateEntry],
+    gate_gradient: Gradient,
+    memories: Mapping[Address, int],
+    depth: int,
+    each: Each = map,
 ) -> Weighing:
     """Weigh a round's updates: unit weights, gate, clip to the median norm.
 
-    `gate_gradient` is the one at the base model; `memories` holds each node's memory of the last round it had one.
-    Raises RuleError when a node has two entries or no stake, or sizes differ.
+    `gate_gradient` is the one at the base model; `memories` holds, by node, its owner's memory of the last round it had one.
+    `depth` is that of body trees. Raises RuleError when a node has two entries or no stake, or sizes differ.
     """
     _check(entries)
-    gate_norm = math.isqrt(compute_gradient_square(gate_gradient, each))
-    threshold = compute_gate_threshold(gate_gradient.chunks * CHUNK)
+    chunks, gate_square = gate_gradient.chunks, compute_gradient_square(gate_gradient, each)
+    gate_norm = math.isqrt(gate_square.total)
+    threshold = compute_gate_threshold(chunks * CHUNK)
     stakes = sum(entry.stake for entry in entries)
     products = compute_dots(gate_gradient, [entry.update for entry in entries], each)
     nodes = []
     for entry, product in zip(entries, products, strict=True):
-        size = math.isqrt(compute_update_square(entry.update, each))
-        cosine = product * MILLION // (gate_norm * size) if gate_norm and size else 0
+        square = compute_update_square(entry.update, each)
+        size = math.isqrt(square.total)
+        cosine = product.total * MILLION // (gate_norm * size) if gate_norm and size else 0
         memory = cosine + _half(memories.get(entry.node, 0))
         unit_weight = entry.stake * WEIGHT_UNITS // stakes
         status, weight = (Status.OK, unit_weight) if memory > threshold else (Status.GATED, 0)
-        nodes.append(NodeWeight(entry.node, unit_weight, weight, size, cosine, memory, status))
+        root = compute_totals_root([product, square], chunks, depth)
+        numbers = unit_weight, weight, product.total, square.total, cosine, memory, root, status
+        nodes.append(NodeWeight(entry.node, *numbers))
     weight_sum = sum(node.weight for node in nodes)
-    return Weighing(tuple(_clip(nodes)), weight_sum)
+    counted = [(node.norm, node.unit_weight) for node in nodes if node.weight]
+    median = compute_weighted_median(counted) if counted else 0
+    root = compute_totals_root([gate_square], chunks, depth)
+    return Weighing(tuple(_clip(node, median) for node in nodes), weight_sum, gate_square.total, median, root)
 
 
 def _check(entries: Sequence[UpdateEntry]) -> None:
@@ -104,18 +126,11 @@ def _half(memory: int) -> int:
     return memory // 2 if memory > 0 else -(-memory // 2)
 
 
-def _clip(nodes: Sequence[NodeWeight]) -> list[NodeWeight]:
-    """Lower the weight of each node with a larger norm than the median to what makes it the median."""
-    counted = [node for node in nodes if node.weight]
-    if not counted:
-        return list(nodes)
-    median = compute_weighted_median((node.norm, node.unit_weight) for node in counted)
-    return [
-        replace(node, weight=node.weight * median // node.norm, status=Status.CLIPPED)
-        if node.weight and node.norm > median
-        else node
-        for node in nodes
-    ]
+def _clip(node: NodeWeight, median: int) -> NodeWeight:
+    """Lower the weight of a node with a larger norm than the median to what makes it the median."""
+    if not node.weight or node.norm <= median:
+        return node
+    return replace(node, weight=node.weight * median // node.norm, status=Status.CLIPPED)
 
 
 def compute_weighted_median(pairs: Iterable[tuple[int, int]]) -> int:

@@ -11,14 +11,14 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dao.chain.deployment import Deployment
-from dao.core.commits import FAILED, compute_commits_root
-from dao.core.constants import MAX_MANIFEST
+from dao.core.commits import compute_commits_root
+from dao.core.constants import MAX_MANIFEST, NO_ROW
 from dao.core.formats.canonical import read_json
 from dao.core.formats.cid import Cid
 from dao.core.formats.json_form import get_form
 from dao.core.formats.manifest import Manifest, parse_manifest
-from dao.core.formats.reward_tree import compute_reward_root
-from dao.core.settle import compute_result, compute_scores_root
+from dao.core.formats.round_rows import compute_inputs_root
+from dao.core.statement import build_account_tree, build_rows, compute_result
 from dao.core.types import Digest, Result, RoundId, TaskId
 from dao.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
 from dao.index import schema
@@ -150,16 +150,13 @@ class ManifestReader:
         for field in fields(Result):
             if field.name != "revealed":  # it depends on the forced commits, too
                 yield field.name, getattr(stated, field.name) == getattr(posted, field.name)
-        inputs = [node for node in manifest.nodes if node.status not in FAILED]
         commits = (node for node in manifest.nodes if not node.forced)
         yield "commits", compute_commits_root(commits, manifest.passes) == posted.commits_root
-        yield "scores", compute_scores_root((node.node, node.score) for node in inputs) == posted.score_root
-        yield "accounts", self._compute_reward_root(manifest) == posted.reward_root
+        yield "rows", build_rows(manifest.nodes, manifest.accounts).root == manifest.roots.rows
+        yield "inputs", compute_inputs_root(manifest.nodes) == manifest.roots.inputs
+        accounts = build_account_tree(manifest.nodes, manifest.accounts)
+        yield "accounts", accounts.root == posted.accounts_root
         yield "sum of rewards", sum(a.cumulative_wei for a in manifest.accounts) == posted.reward_total
-
-    def _compute_reward_root(self, manifest: Manifest) -> Digest:
-        amounts = {account.owner: account.cumulative_wei for account in manifest.accounts}
-        return compute_reward_root(self._chain_id, self._network.distributor, manifest.task, amounts)
 
     def store(self, item: UnreadResult, manifest: Manifest | None, cid: Cid | None, refusal: str) -> None:
         """Store a result's manifest, or the reason why it is rejected."""
@@ -218,14 +215,18 @@ def _insert_rows(connection: Connection, manifest_id: int, manifest: Manifest) -
         for status, silent in (("passed", manifest.passes), ("absent", manifest.absent))
         for node in silent
     ]
+    rows_of = {node.owner: row for row, node in enumerate(manifest.nodes)}
     accounts = [
         {
             "manifest": manifest_id,
-            "owner": owner.owner,
-            "cumulative": owner.cumulative_wei,
-            "debt": owner.debt,
+            "owner": account.owner,
+            "cumulative": account.cumulative_wei,
+            "debt": account.debt,
+            "memory": account.memory,
+            "place": place,
+            "row": rows_of.get(account.owner, NO_ROW),
         }
-        for owner in manifest.accounts
+        for place, account in enumerate(manifest.accounts)
     ]
     for table, rows in ((schema.manifest_nodes, nodes), (schema.manifest_accounts, accounts)):
         for start in range(0, len(rows), _ROWS):

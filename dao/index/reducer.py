@@ -35,6 +35,8 @@ from dao.index.unit_of_work import UnitOfWork
 NOT_INDEXED = (
     *(
         events.SlasherSet,
+        events.DisputesSet,
+        events.ProverSet,
         governance.Approval,
         governance.RoleGranted,
         governance.RoleRevoked,
@@ -70,6 +72,8 @@ REDUCERS: Mapping[type[Event], Reducer] = {
     events.ResultPosted: Reducer(training.change_round, "round"),
     events.Challenged: Reducer(training.change_round, "round"),
     events.Resolved: Reducer(training.change_round, "round"),
+    events.Conceded: Reducer(training.change_round, "round"),
+    events.Convicted: Reducer(training.change_round, "round"),
     events.Finalized: Reducer(training.end_round, "round"),
     events.Aborted: Reducer(training.end_round, "round"),
     events.Voided: Reducer(training.end_round, "round"),
@@ -113,7 +117,7 @@ REDUCERS: Mapping[type[Event], Reducer] = {
 TOPIC_OF: Mapping[str, str] = {kind.__name__: reducer.topic for kind, reducer in REDUCERS.items()}
 _ADDRESS_FIELDS = (
     *("operator", "node", "owner", "voter", "proposer", "delegate", "delegator", "sender", "receiver"),
-    *("challenger", "superlink", "to_delegate", "successor"),
+    *("challenger", "accuser", "superlink", "to_delegate", "successor"),
 )
 
 

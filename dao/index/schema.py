@@ -298,6 +298,9 @@ manifest_accounts = _table(
     _key("owner", LargeBinary(20)),
     _has("cumulative", Uint),
     _has("debt", Uint),
+    _has("memory", Whole),
+    _has("place", Whole),  # in the tree of accounts, from 0
+    _has("row", Whole),  # of the owner's node in the round, or dao.core.constants.NO_ROW
 )
 
 BOUND: tuple[Table, ...] = tuple(

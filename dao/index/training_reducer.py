@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from dao.chain import events as on
 from dao.core.formats.json_form import get_form
-from dao.core.settle import compute_result_hash
+from dao.core.statement import compute_result_hash
 from dao.core.types import Phase, Result, RoundId, Rules, TaskId, Wei
 from dao.index.rows import AdmissionRow, ClaimRow, MemberRow, RoundRow, TaskRow
 from dao.index.schema import PLACES
@@ -76,10 +76,10 @@ def add_forced_commit(event: on.ForcedCommit, uow: UnitOfWork) -> None:
 
 
 def change_round(
-    event: on.CommitsClosed | on.ResultPosted | on.Challenged | on.Resolved,
+    event: on.CommitsClosed | on.ResultPosted | on.Challenged | on.Resolved | on.Conceded | on.Convicted,
     uow: UnitOfWork,
 ) -> None:
-    """Move a round on, short of its end."""
+    """Move a round on, short of its end; after a concession, a conviction or a challenge that was right, Voided follows."""
     row, now = uow.get(RoundRow, event.task, event.round), event.timestamp
     match event:
         case on.CommitsClosed():
@@ -102,7 +102,7 @@ def change_round(
                 challenger=event.challenger,
                 challenge=strip_nuls(event.reason),
             )
-        case on.Resolved() if event.valid:  # else Voided follows
+        case on.Resolved() if event.valid:
             row = replace(row, phase=Phase.POSTED, posted_at=now)
     uow.put(row, event.task, event.round)
 

@@ -14,9 +14,8 @@ from dao.core.commits import (
 )
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.formats.manifest import Manifest, Node, Shard
-from dao.core.settle import (
-    settle_round,
-)
+from dao.core.score import NodeScore, Scoring
+from dao.core.settle import settle_round
 from dao.core.transition import PreState, RoundInputs, RoundOutcome, get_post_state
 from dao.core.types import (
     ZERO_DIGEST,
@@ -37,7 +36,6 @@ from dao.core.types import (
 from dao.core.weigh import NodeWeight, Weighing
 
 CID = Cid(ContentCodec.RAW, Digest(b"\x0c" * 32))
-DISTRIBUTOR = Address(b"\xd1" * 20)
 OPENING = Digest(b"\x0a" * 32)
 BUDGET = Wei(1_000)
 RULES = Rules(
@@ -60,10 +58,11 @@ RULES = Rules(
     app_hash=ZERO_DIGEST,
     base_model=CID.digest,
     validation_root=ZERO_DIGEST,
+    chunks=100,
+    base_model_root=ZERO_DIGEST,
 )
 INPUTS = RoundInputs(
     domain=Domain(31337, Address(b"\xc0" * 20)),
-    distributor=DISTRIBUTOR,
     task=TaskId(1),
     round=RoundId(1),
     opening=OPENING,
@@ -79,10 +78,13 @@ INPUTS = RoundInputs(
     forced=(),
 )
 OUTCOME = RoundOutcome(
-    weighing=Weighing((), 2**20),
-    scores={},
+    weighing=Weighing((), 2**20, 10**20, 10**6),
+    scoring=Scoring((), -5, 10**20, 7),
     aggregate_root=Digest(b"\xa0" * 32),
+    model_root=Digest(b"\xa1" * 32),
+    gate_root=Digest(b"\x61" * 32),
     gradient_root=Digest(b"\x60" * 32),
+    step_root=Digest(b"\x62" * 32),
     model=CID,
     gate_gradient=CID,
     gradient=CID,
@@ -100,10 +102,16 @@ def settle(
     outcome: RoundOutcome = OUTCOME,
 ) -> Manifest:
     """Settle a round of these commits, weights and scores on a parent."""
-    weighing = Weighing(tuple(weights.values()), outcome.weighing.weight_sum)
+    weighing = replace(outcome.weighing, nodes=tuple(weights.values()))
+    scoring = replace(
+        outcome.scoring,
+        nodes=tuple(
+            NodeScore(node, 10 * score, 3 * score, ZERO_DIGEST, score) for node, score in scores.items()
+        ),
+    )
     return settle_round(
         replace(inputs, commits=commits, state=get_post_state(previous)),
-        replace(outcome, weighing=weighing, scores=scores),
+        replace(outcome, weighing=weighing, scoring=scoring),
     )
 
 
@@ -119,7 +127,15 @@ def weight_at(
     status: Status = Status.OK,
 ) -> NodeWeight:
     return NodeWeight(
-        node_at(i), unit_weight=100, weight=weight, norm=10**12, cosine=cosine, memory=memory, status=status
+        node_at(i),
+        unit_weight=100,
+        weight=weight,
+        gate_dot=-i,
+        square=10**24 + i,
+        cosine=cosine,
+        memory=memory,
+        totals_root=Digest(bytes([i]) * 32),
+        status=status,
     )
 
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.aggregate import compute_aggregate
+from dao.core.aggregate import AggregateRoots, compute_aggregate, compute_model_root
 from dao.core.engine.chunking import Each
+from dao.core.engine.merkle import Tree
 from dao.core.formats.layout import Layout, Model, compute_model_size, parse_model, write_model
 from dao.core.formats.update import Update
-from dao.core.merkle import Tree
-from dao.core.types import Codec, Digest
+from dao.core.types import Codec
 from dao.core.weigh import UpdateEntry
 from dao.errors import RuleError
 from tests.core.sample import (
@@ -40,7 +40,7 @@ def entries_of(layout: Layout, seed: int, codec: Codec = Codec.INT8, count: int 
 
 def run(
     entries: list[UpdateEntry], weights: list[int], weight_sum: int, base: Model, each: Each = map
-) -> tuple[Digest, bytes]:
+) -> tuple[AggregateRoots, bytes]:
     out = bytearray(compute_model_size(base.layout))
     values = write_model(base.layout, out).flat
     return compute_aggregate(entries, weights, weight_sum, base, values, DEPTH, each), bytes(out)
@@ -53,7 +53,7 @@ def test_aggregate__any_weights__model_and_root_of_the_protocol(
     layout = Layout.of(sizes)
     base, entries = random_model(layout, seed), entries_of(layout, seed, codec)
     weight_sum = min(sum(weights) + more, 2**20)
-    root, data = run(entries, weights, weight_sum, base)
+    roots, data = run(entries, weights, weight_sum, base)
     columns = zip(*(q_of(entry.update) for entry in entries), strict=True)
     sums = [sum(w * q for w, q in zip(weights, column, strict=True)) for column in columns]
     steps = [round(Fraction(a, weight_sum)) if weight_sum else 0 for a in sums]
@@ -63,7 +63,10 @@ def test_aggregate__any_weights__model_and_root_of_the_protocol(
         b"".join(a.to_bytes(8, "big", signed=True) for a in sums[first : first + 256])
         for first in range(0, len(sums), 256)
     ]
-    assert root == Tree(leaves, DEPTH).root
+    assert roots.sums == Tree(leaves, DEPTH).root
+    values = np.array(padded(parse_model(data)), "<f4")
+    leaves = [values[first : first + 256].tobytes() for first in range(0, len(values), 256)]
+    assert roots.model == compute_model_root(parse_model(data), DEPTH) == Tree(leaves, DEPTH).root
 
 
 @given(seeds, codecs, three_weights, st.integers(1, 2), st.permutations(range(3)))
@@ -108,9 +111,23 @@ def test_aggregate__one_update_alone__the_base_and_its_values(seed: int) -> None
 def test_aggregate__nobody_passed__the_model_stays_to_the_bit(entries: list[UpdateEntry]) -> None:
     base = random_model(LAYOUT, 1)
     base.flat[:3] = [1e-45, -0.0, 3e38]
-    root, data = run(entries, [0] * len(entries), 0, base)
+    roots, data = run(entries, [0] * len(entries), 0, base)
     assert parse_model(data).flat.tobytes() == base.flat.tobytes()
-    assert root == Tree([bytes(2048)] * LAYOUT.chunks, DEPTH).root
+    assert roots.sums == Tree([bytes(2048)] * LAYOUT.chunks, DEPTH).root
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_aggregate__negative_zero__positive_whatever_lies_beside_it(large: bool) -> None:
+    layout = Layout.of({"a": (256,)})
+    base = Model(layout, np.full(256, -0.0, np.float32))
+    body = np.zeros((1, 260), np.int8).view(np.uint8)
+    body[0, :2] = [0xFF, 127]  # -1, whose mean rounds to -0.0
+    body[0, 256:] = 31 if large else 0  # a large sum is divided in another way than a small one
+    body[0, 0] = 0xFF
+    entries = [UpdateEntry(node_at(1), 1, Update(layout, Codec.INT8, body))]
+    found = parse_model(run(entries, [1], 2**20, base)[1]).flat
+    assert not np.signbit(found[2:]).any()
+    assert np.signbit(found[0]) == (found[0] != 0)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -119,9 +136,9 @@ def test_aggregate__the_largest_values_and_weights__exact(sign: int) -> None:
     body = np.full((1, 260), 127 * sign, np.int8).view(np.uint8)
     body[:, 256:] = 31
     entries = [UpdateEntry(node_at(i), 1, Update(layout, Codec.INT8, body)) for i in range(2)]
-    root, data = run(entries, [2**20 - 1, 1], 2**20, Model(layout, np.zeros(256, np.float32)))
+    roots, data = run(entries, [2**20 - 1, 1], 2**20, Model(layout, np.zeros(256, np.float32)))
     assert set(parse_model(data).flat) == {np.float32(sign * 63.5)}
-    assert root == Tree([(sign * 127 * 2**51).to_bytes(8, "big", signed=True) * 256], DEPTH).root
+    assert roots.sums == Tree([(sign * 127 * 2**51).to_bytes(8, "big", signed=True) * 256], DEPTH).root
 
 
 @pytest.mark.parametrize(

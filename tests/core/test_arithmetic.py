@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dao.core.aggregate import compute_aggregate
+from dao.core.engine.merkle import Tree, compute_body_root, verify
 from dao.core.engine.products import (
     compute_dots,
     compute_gradient_square,
@@ -18,13 +19,13 @@ from dao.core.engine.products import (
 from dao.core.formats.gradient import Gradient, decode_gradient, encode_gradient_prefix, quantise_gradient
 from dao.core.formats.layout import Layout, Model, compute_depth, compute_model_size, parse_model, write_model
 from dao.core.formats.update import Update, decode_update, encode_update_prefix, encode_update_rows
-from dao.core.merkle import Tree, compute_body_root, verify
 from dao.core.score import compute_scores
 from dao.core.types import Address, Codec
 from dao.core.weigh import UpdateEntry, compute_weights
 from dao.errors import DaoError, DecodeError
 from tests.core.sample import EXTREMES
 
+DEPTH = 7
 LAYOUT = Layout.of({"a.bias": (3,), "a.weight": (5, 17), "b": (130,)})  # none a multiple of a block
 
 
@@ -81,7 +82,7 @@ def test_aggregate__any_order__the_rounded_sum_of_integers(seeds: list[int], dat
     weight_sum = max(1, sum(weights))
     entries = [UpdateEntry(Address(bytes([i]) * 20), 1, update) for i, update in enumerate(updates)]
     base, out = model_of(0, 0.1), bytearray(compute_model_size(LAYOUT))
-    root = compute_aggregate(
+    roots = compute_aggregate(
         entries, weights, weight_sum, base, write_model(LAYOUT, out).flat, compute_depth(LAYOUT.chunks)
     )
     other = bytearray(compute_model_size(LAYOUT))
@@ -93,7 +94,7 @@ def test_aggregate__any_order__the_rounded_sum_of_integers(seeds: list[int], dat
         write_model(LAYOUT, other).flat,
         compute_depth(LAYOUT.chunks),
     )
-    assert (root, bytes(out)) == (again, bytes(other))
+    assert (roots, bytes(out)) == (again, bytes(other))
     columns = zip(*(integers(update) for update in updates), strict=True)
     sums = [sum(w * q for w, q in zip(weights, column, strict=True)) for column in columns]
     steps = np.array([round(Fraction(total, weight_sum)) for total in sums], np.float64) * 2.0**-32
@@ -104,7 +105,7 @@ def test_aggregate__any_order__the_rounded_sum_of_integers(seeds: list[int], dat
         b"".join(t.to_bytes(8, "big", signed=True) for t in sums[i : i + 256])
         for i in range(0, len(sums), 256)
     ]
-    assert root == Tree(leaves, compute_depth(LAYOUT.chunks)).root
+    assert roots.sums == Tree(leaves, compute_depth(LAYOUT.chunks)).root
 
 
 @given(one=st.integers(1, 10**6), other=st.integers(1, 10**6))
@@ -112,16 +113,16 @@ def test_aggregate__any_order__the_rounded_sum_of_integers(seeds: list[int], dat
 def test_products__of_updates_and_gradients__exact(one: int, other: int) -> None:
     (update, _), (gradient, g) = update_of(one), gradient_of(other)
     q = integers(update)
-    assert compute_dots(gradient, [update])[0] == sum(a * b for a, b in zip(g, q, strict=True))
+    assert compute_dots(gradient, [update])[0].total == sum(a * b for a, b in zip(g, q, strict=True))
     assert (
-        isqrt(compute_update_square(update)) ** 2
+        isqrt(compute_update_square(update).total) ** 2
         <= sum(a * a for a in q)
-        < (isqrt(compute_update_square(update)) + 1) ** 2
+        < (isqrt(compute_update_square(update).total) + 1) ** 2
     )
     assert (
-        isqrt(compute_gradient_square(gradient)) ** 2
+        isqrt(compute_gradient_square(gradient).total) ** 2
         <= sum(a * a for a in g)
-        < (isqrt(compute_gradient_square(gradient)) + 1) ** 2
+        < (isqrt(compute_gradient_square(gradient).total) + 1) ** 2
     )
 
 
@@ -132,8 +133,8 @@ def test_scores__one_node_split_in_four__the_same_in_all() -> None:
     split = [UpdateEntry(Address(bytes([i]) * 20), 100, useful) for i in range(4)] + [whole[1]]
     results = []
     for entries in (whole, split):
-        weighing = compute_weights(entries, gradient, {})
-        worth = compute_scores(entries, weighing, gradient)
+        weighing = compute_weights(entries, gradient, {}, DEPTH)
+        worth = [node.score for node in compute_scores(entries, weighing, gradient, None, DEPTH).nodes]
         results.append(sum(worth) - worth[-1])
     assert results[0] > 0
     assert abs(results[0] - results[1]) <= max(4, results[0] // 10**5)  # four roundings
@@ -142,7 +143,7 @@ def test_scores__one_node_split_in_four__the_same_in_all() -> None:
 def test_weigh__noise__gated_and_real_training_not() -> None:
     gradient, _ = gradient_of(1)
     entries = [UpdateEntry(Address(bytes([seed]) * 20), 1, update_of(seed)[0]) for seed in (1, 77)]
-    real, noise = compute_weights(entries, gradient, {}).nodes
+    real, noise = compute_weights(entries, gradient, {}, DEPTH).nodes
     assert real.weight > 0
     assert noise.weight == 0
 

@@ -7,19 +7,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.engine.exact import Unfit, divide, divide_all, scale, sum_shifted
+from dao.core.constants import TOTALS_STEP
+from dao.core.engine.exact import Unfit, divide, divide_all, scale
+from dao.core.engine.totals import RunningTotals, fill_bins, to_limbs
 from tests.core.sample import plain_scale
 
-
-@given(st.lists(st.tuples(st.integers(-(2**62), 2**62), st.integers(0, 78)), min_size=1, max_size=50))
-def test_shifted_sum__int64__exact(terms: list[tuple[int, int]]) -> None:
-    integers, shifts = (np.array(part) for part in zip(*terms, strict=True))
-    assert sum_shifted(integers, shifts) == sum(integer << shift for integer, shift in terms)
+terms = st.tuples(st.integers(-(2**61), 2**61), st.integers(0, 94))
 
 
-def test_shifted_sum__as_many_as_a_span_has_at_their_largest__exact() -> None:
-    integers = np.full(2**17, -(2**62) - 1)
-    assert sum_shifted(integers, np.full(2**17, 78, np.uint8)) == -(2**62 + 1) * 2**17 << 78
+@given(st.lists(st.tuples(terms, terms), min_size=1, max_size=100))
+def test_totals__any_terms__running_sums_of_python(rows: list[tuple[tuple[int, int], ...]]) -> None:
+    integers, shifts = (np.array([[term[part] for term in row] for row in rows]) for part in (0, 1))
+    totals = RunningTotals.of(to_limbs(fill_bins(integers, shifts)))
+    sums = [sum(integer << shift for integer, shift in row) for row in rows]
+    reached = [sum(sums[: end + TOTALS_STEP]) for end in range(0, len(sums), TOTALS_STEP)]
+    assert [int.from_bytes(word.tobytes(), "big", signed=True) for word in totals.words] == reached
+    assert totals.total == sum(sums)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_totals__the_largest_terms__exact(sign: int) -> None:
+    integers = np.full((3000, 4), sign * 2**61)
+    totals = RunningTotals.of(to_limbs(fill_bins(integers, np.full((3000, 4), 94, np.uint8))))
+    assert totals.total == sign * 12_000 * 2**155
 
 
 def quotients_of(dividends: list[int], divisor: int) -> list[int]:

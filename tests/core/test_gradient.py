@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dao.core.constants import GRADIENT_LEAF
+from dao.core.engine.chunking import Each
 from dao.core.engine.products import (
     compute_distance,
     compute_dots,
@@ -135,28 +136,26 @@ def test_decode_gradient__too_long__refused() -> None:
 def test_dot__any__exact(sizes: dict[str, tuple[int, ...]], seed: int, codec: Codec) -> None:
     layout = Layout.of(sizes)
     gradient, update = random_gradient(layout, seed), random_update(layout, seed + 1, codec)
-    assert compute_dots(gradient, [update])[0] == plain_dot(values_of(gradient), q_of(update))
-    assert isqrt(compute_update_square(update)) == plain_norm(q_of(update))
-    assert compute_update_square(update) == plain_dot(q_of(update), q_of(update))
-    assert isqrt(compute_gradient_square(gradient)) == plain_norm(values_of(gradient))
+    assert compute_dots(gradient, [update])[0].total == plain_dot(values_of(gradient), q_of(update))
+    assert isqrt(compute_update_square(update).total) == plain_norm(q_of(update))
+    assert compute_update_square(update).total == plain_dot(q_of(update), q_of(update))
+    assert isqrt(compute_gradient_square(gradient).total) == plain_norm(values_of(gradient))
 
 
 @given(seeds, codecs, st.integers(1, 2))
 def test_dots__other_spans_order_and_threads__same(seed: int, codec: Codec, chunks: int) -> None:
     gradient = random_gradient(LAYOUT, seed)
     updates = [random_update(LAYOUT, seed + i, codec) for i in range(3)]
-    expected = (
-        compute_dots(gradient, updates),
-        isqrt(compute_update_square(updates[0])),
-        isqrt(compute_gradient_square(gradient)),
-    )
+
+    def products(each: Each) -> list[bytes]:
+        dots = compute_dots(gradient, updates, each)
+        squares = compute_update_square(updates[0], each), compute_gradient_square(gradient, each)
+        return [totals.words.tobytes() for totals in (*dots, *squares)]
+
+    expected = products(map)
     with short_spans(chunks), ThreadPoolExecutor(3) as pool:
         for each in (backwards, pool.map):
-            assert (
-                compute_dots(gradient, updates, each),
-                isqrt(compute_update_square(updates[0], each)),
-                isqrt(compute_gradient_square(gradient, each)),
-            ) == expected
+            assert products(each) == expected
 
 
 @pytest.mark.parametrize("codec", list(Codec))
@@ -169,9 +168,9 @@ def test_dot__the_largest_values__no_overflow(codec: Codec, sign: int) -> None:
     gradient.exponents[:] = 47
     q = EXTREMES[codec].q
     update = Update(layout, codec, np.tile(np.frombuffer(EXTREMES[codec].chunk, np.uint8), (chunks, 1)))
-    assert compute_dots(gradient, [update])[0] == sign * 32767 * 2**47 * q * layout.values
-    assert compute_update_square(update) == q * q * layout.values
-    assert compute_gradient_square(gradient) == (32767 << 47) ** 2 * layout.values
+    assert compute_dots(gradient, [update])[0].total == sign * 32767 * 2**47 * q * layout.values
+    assert compute_update_square(update).total == q * q * layout.values
+    assert compute_gradient_square(gradient).total == (32767 << 47) ** 2 * layout.values
 
 
 @given(seeds, st.sampled_from([0.0, 1e-6, 1e-3, 1.0]))

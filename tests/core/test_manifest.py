@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from dao.core.constants import MAX_INTEGER, MAX_MANIFEST, MAX_TEXT
 from dao.core.formats.canonical import write_canonical
 from dao.core.formats.cid import Cid, ContentCodec
-from dao.core.formats.json_form import Count, Decimal, get_form
+from dao.core.formats.json_form import Count, Decimal, SignedDecimal, get_form
 from dao.core.formats.manifest import Manifest, dump_manifest, parse_manifest
 from dao.core.types import Address, Digest, MicroScore, RoundId, Signature, TaskId, Wei
 from dao.errors import DecodeError, TooLarge
@@ -29,6 +29,7 @@ LEAVES: dict[Any, st.SearchStrategy[Any]] = {
     TaskId: counts,
     RoundId: counts,
     Decimal: st.integers(0, 2**256 - 1),
+    SignedDecimal: st.integers(-(2**255), 2**255 - 1),
     Wei: st.integers(0, 2**256 - 1),
     bool: st.booleans(),
     str: st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
@@ -64,8 +65,7 @@ def in_order(manifest: Manifest) -> Manifest:
         nodes=rising(manifest.nodes, lambda node: node.node),
         passes=rising(manifest.passes, lambda node: node.node),
         absent=rising(manifest.absent, lambda node: node.node),
-        accounts=rising(manifest.accounts, lambda account: account.owner),
-        memories=rising(manifest.memories, lambda memory: memory.node),
+        accounts=tuple({account.owner: account for account in manifest.accounts}.values()),
     )
 
 
@@ -95,11 +95,17 @@ def example() -> dict[str, Any]:
         "body_root": digest,
         "salt": digest,
         "status": "clipped",
+        "counted_stake": "1000000000000000000000",
         "unit_weight": 524288,
         "weight": 262144,
-        "norm": "12345678901234567890",
+        "gate_dot": "-12345678901234567890",
+        "square": "12345678901234567890",
         "cosine": 31000,
         "memory": -4000,
+        "dot": "-1",
+        "step_dot": "0",
+        "gate_totals": digest,
+        "score_totals": digest,
         "score": -312,
         "debt": "312",
         "share": 0,
@@ -129,13 +135,23 @@ def example() -> dict[str, Any]:
         ],
         "absent": [{"node": "0x" + "03" * 20, "owner": other, "reason": "no commit"}],
         "weight_sum": 524288,
+        "gate_square": "9",
+        "norm_median": "3",
+        "gradient_along": "-7",
+        "step_square": "5",
+        "along_median": "0",
         "loss_before": 2301000,
         "loss_after": 2300000,
         "budget_wei": "10",
         "refunded_wei": "10",
-        "accounts": [{"owner": other, "cumulative_wei": "7", "debt": "312"}],
-        "memories": [{"node": address, "memory": -4000}],
-        "roots": dict.fromkeys(["commits", "inputs", "aggregate", "gradient", "scores", "rewards"], digest),
+        "accounts": [{"owner": other, "cumulative_wei": "7", "debt": "312", "memory": -4000}],
+        "roots": dict.fromkeys(
+            [
+                *("commits", "rows", "inputs", "aggregate", "model", "gate", "gradient"),
+                *("step", "gate_totals", "step_totals", "accounts"),
+            ],
+            digest,
+        ),
         "reward_total_wei": "7",
         "forced_hash": digest,
     }
@@ -270,13 +286,16 @@ def test_parse_manifest__wrong_value__refused_by_name(path: tuple[str | int, ...
         ("nodes", [example()["nodes"][0]] * 2),
         ("passes", example()["passes"] * 2),
         ("absent", example()["absent"] * 2),
-        ("accounts", example()["accounts"] * 2),
-        ("memories", example()["memories"] * 2),
     ],
 )
 def test_parse_manifest__rows_out_of_order_or_twice__refused_by_name(field: str, rows: list[object]) -> None:
     data = write_canonical({**example(), field: rows})
     assert refusal(data) == f"manifest.{field}[1]: expected rising order, none twice"
+
+
+def test_parse_manifest__account_twice__refused() -> None:
+    data = write_canonical({**example(), "accounts": example()["accounts"] * 2})
+    assert refusal(data) == "manifest.accounts: expected one for each owner"
 
 
 @pytest.mark.parametrize("form", ["manifest/1", None, 1])

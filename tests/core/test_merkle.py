@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.merkle import Tree, compute_body_root, compute_root, verify
+from dao.core.engine.merkle import Tree, compute_body_root, compute_root, verify
 from dao.core.types import Digest
 from dao.errors import RuleError
 from tests.vectors import make_merkle

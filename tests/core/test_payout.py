@@ -61,29 +61,34 @@ def test_pay__any_round__debt_is_paid_off_first(case: Case) -> None:
 
 
 @given(rounds(), st.randoms(use_true_random=False))
-def test_pay__another_order__same_payout(case: Case, random: Random) -> None:
+def test_pay__another_order__same_but_for_a_wei(case: Case, random: Random) -> None:
     budget, scores, debts = case
     shuffled = list(scores.items())
     random.shuffle(shuffled)
-    assert compute_payout(budget, dict(shuffled), debts) == compute_payout(budget, scores, debts)
+    one, other = compute_payout(budget, scores, debts), compute_payout(budget, dict(shuffled), debts)
+    assert other.refunded == one.refunded
+    for owner, pay_ in one.owners.items():
+        again = other.owners[owner]
+        assert (again.share, again.debt) == (pay_.share, pay_.debt)
+        assert abs(again.reward - pay_.reward) <= 1
 
 
 @given(rounds(), st.integers(1, 10**7), st.data())
-def test_pay__higher_score__no_less_reward(case: Case, more: int, data: st.DataObject) -> None:
+def test_pay__higher_score__no_less_reward_but_for_a_wei(case: Case, more: int, data: st.DataObject) -> None:
     budget, scores, debts = case
     assume(scores)
     owner = data.draw(st.sampled_from(sorted(scores)))
     higher = {**scores, owner: MicroScore(scores[owner] + more)}
     before, after = compute_payout(budget, scores, debts).owners, compute_payout(budget, higher, debts).owners
-    assert after[owner].reward >= before[owner].reward
+    assert after[owner].reward >= before[owner].reward - 1
     assert after[owner].debt <= before[owner].debt
 
 
 @given(rounds())
-def test_pay__higher_share_than_another__no_less_reward(case: Case) -> None:
+def test_pay__higher_share_than_another__no_less_reward_but_for_a_wei(case: Case) -> None:
     owners = sorted(compute_payout(*case).owners.values(), key=lambda pay_: pay_.share)
     for lower, higher in pairwise(owners):
-        assert lower.reward <= higher.reward + (lower.share == higher.share)
+        assert lower.reward <= higher.reward + 1
 
 
 @given(rounds(), st.lists(st.integers(0, 10**6), min_size=1, max_size=6))

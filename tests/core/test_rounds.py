@@ -49,6 +49,8 @@ RULES = Rules(
     app_hash=ZERO_DIGEST,
     base_model=ZERO_DIGEST,
     validation_root=ZERO_DIGEST,
+    chunks=1 << 17,
+    base_model_root=ZERO_DIGEST,
 )
 OPENED = 1_000_000
 OPEN = RoundState(

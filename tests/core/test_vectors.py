@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,10 @@ from eth_utils.crypto import keccak
 
 from dao.chain.signer import recover
 from dao.core.constants import SHARDS_DEPTH
+from dao.core.engine.merkle import verify
 from dao.core.formats.address import address_of
 from dao.core.formats.cid import Cid
 from dao.core.formats.signed_messages import compute_commit_digest
-from dao.core.merkle import verify
 from dao.core.round_machine import draw_shard
 from dao.core.types import Digest, Domain
 from tests.vectors import make
@@ -34,45 +35,40 @@ def raw(text: str) -> bytes:
     return bytes.fromhex(text[2:])
 
 
-def check_rewards(rewards: Any) -> None:
-    types = ["uint256", "address", "uint256", "address", "uint256"]
-    seen = set()
-    for row in rewards["rows"]:
-        place = [rewards["chain_id"], rewards["distributor"], rewards["task"]]
-        node = keccak(keccak(encode(types, [*place, row["owner"], int(row["cumulative_wei"])])))
-        assert node == raw(row["leaf"])
-        for sibling in map(raw, row["proof"]):
-            node = keccak(min(node, sibling) + max(node, sibling))
-        assert node == raw(rewards["root"])
-        seen.add(row["owner"])
-    assert len(seen) == len(rewards["rows"])
+def check_accounts(accounts: Any) -> None:
+    total = 0
+    for place, row in enumerate(accounts["rows"]):
+        leaf, total = raw(row["leaf"]), total + int(row["cumulative_wei"])
+        assert (len(leaf), row["index"]) == (72, place)
+        assert leaf[:36] == raw(row["owner"]) + int(row["cumulative_wei"]).to_bytes(16, "big")
+        assert int.from_bytes(leaf[52:68], "big") == total
+        node = sha256(leaf).digest()
+        for height, sibling in enumerate(map(raw, row["proof"])):
+            pair = sibling + node if place >> height & 1 else node + sibling
+            node = sha256(pair).digest()
+        assert (node, len(row["proof"])) == (raw(accounts["root"]), 20)
 
 
 def test_vectors__committed_files__are_what_the_script_writes(tmp_path: Path) -> None:
     make.write(tmp_path)
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["commitments.json", "messages.json", "rewards.json", "round.json", "rounds.json"]
+    assert names == ["accounts.json", "commitments.json", "messages.json", "round.json", "rounds.json"]
     for name in names:
         assert (tmp_path / name).read_bytes() == (VECTORS / name).read_bytes(), f"{name}: run the script"
 
 
-def test_vectors__rewards__openzeppelin_agrees() -> None:
-    rewards = vector("rewards")
-    assert len(rewards["rows"]) == make.COMMITTED_ROWS
-    check_rewards(rewards)
+def test_vectors__accounts__another_implementation_agrees() -> None:
+    accounts = vector("accounts")
+    assert len(accounts["rows"]) == make.COMMITTED_ROWS
+    check_accounts(accounts)
 
 
-def test_vectors__ten_thousand_rewards_by_command__openzeppelin_agrees(tmp_path: Path) -> None:
+def test_vectors__ten_thousand_accounts_by_command__another_implementation_agrees(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.vectors.make", "--rows", "10000", "--out", str(tmp_path)]
-    place = ["--chain-id", "1", "--distributor", "0x" + "AB" * 20]
-    subprocess.run([*command, *place], cwd=ROOT, check=True, timeout=60)
-    rewards = vector("rewards", tmp_path)
-    assert (len(rewards["rows"]), rewards["chain_id"], rewards["distributor"]) == (
-        10_000,
-        1,
-        "0x" + "ab" * 20,
-    )
-    check_rewards(rewards)
+    subprocess.run(command, cwd=ROOT, check=True, timeout=60)
+    accounts = vector("accounts", tmp_path)
+    assert len(accounts["rows"]) == 10_000
+    check_accounts(accounts)
 
 
 def test_vectors__commitments__eth_abi_agrees() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dao.core.engine.merkle import Tree
 from dao.core.formats.gradient import Gradient, quantise_gradient
 from dao.core.formats.layout import Layout, Model
 from dao.core.formats.update import Update, encode_update_rows
@@ -36,6 +37,7 @@ from tests.core.sample import (
     values_of,
 )
 
+DEPTH = 7
 LAYOUT = Layout.of({"a": (70,), "b": (200, 2), "c": ()})
 codecs = st.sampled_from(list(Codec))
 
@@ -61,7 +63,7 @@ def plain_median(pairs: Sequence[tuple[int, int]]) -> int:
 def plain_weigh(
     entries: Sequence[UpdateEntry], gate: Gradient, memories: Mapping[Address, int]
 ) -> list[tuple[int, ...]]:
-    """(unit weight, weight, norm, cosine, memory) of each, then the sum W."""
+    """(unit weight, weight, <g0, u>, |u|^2, norm, cosine, memory) of each, then W, |g0|^2 and the median norm."""
     g0, us = values_of(gate), [q_of(entry.update) for entry in entries]
     norms = [plain_norm(u) for u in us]
     w0 = [entry.stake * 2**20 // sum(other.stake for other in entries) for entry in entries]
@@ -72,17 +74,20 @@ def plain_weigh(
         kept.append(cosines[-1] + trunc(Fraction(memories.get(entry.node, 0), 2)))
     passed = [i for i, memory in enumerate(kept) if memory > 5 * 10**6 // isqrt(len(g0)) and w0[i]]
     w = [w0[i] if i in passed else 0 for i in range(len(entries))]
+    m, dots, squares = 0, [plain_dot(g0, u) for u in us], [plain_dot(u, u) for u in us]
     if passed:
         m = plain_median([(norms[i], w0[i]) for i in passed])
         w = [w1 * m // norms[i] if w1 and norms[i] > m else w1 for i, w1 in enumerate(w)]
-    return [*zip(w0, w, norms, cosines, kept, strict=True), (sum(w0[i] for i in passed),)]
+    rows = zip(w0, w, dots, squares, norms, cosines, kept, strict=True)
+    return [*rows, (sum(w0[i] for i in passed), plain_dot(g0, g0), m)]
 
 
 def numbers_of(weighing: Weighing) -> list[tuple[int, ...]]:
     rows: list[tuple[int, ...]] = [
-        (node.unit_weight, node.weight, node.norm, node.cosine, node.memory) for node in weighing.nodes
+        (node.unit_weight, node.weight, node.gate_dot, node.square, node.norm, node.cosine, node.memory)
+        for node in weighing.nodes
     ]
-    return [*rows, (weighing.weight_sum,)]
+    return [*rows, (weighing.weight_sum, weighing.gate_square, weighing.norm_median)]
 
 
 rounds = st.lists(
@@ -113,7 +118,7 @@ def test_weigh__any_round__numbers_of_the_protocol(
     gate = random_gradient(LAYOUT, seed)
     entries = entries_of(nodes, seed, codec)
     memories = {node_at(i): memory for i, (*_, memory) in enumerate(nodes) if memory % 3}
-    weighing = compute_weights(entries, gate, memories)
+    weighing = compute_weights(entries, gate, memories, DEPTH)
     assert numbers_of(weighing) == plain_weigh(entries, gate, memories)
     assert sum(weighing.weights) <= weighing.weight_sum <= 2**20
     for entry, node in zip(entries, weighing.nodes, strict=True):
@@ -129,11 +134,13 @@ def test_weigh__other_order_spans_and_threads__same(
     nodes: list[tuple[int, float, float, int]], seed: int, chunks: int, dice: "np.random.Generator"
 ) -> None:
     gate, entries = random_gradient(LAYOUT, seed), entries_of(nodes, seed, Codec.INT8)
-    expected = {node.node: node for node in compute_weights(entries, gate, {}).nodes}
+    expected = {node.node: node for node in compute_weights(entries, gate, {}, DEPTH).nodes}
     dice.shuffle(entries)
     with short_spans(chunks), ThreadPoolExecutor(3) as pool:
         for each in (backwards, pool.map):
-            assert {node.node: node for node in compute_weights(entries, gate, {}, each).nodes} == expected
+            assert {
+                node.node: node for node in compute_weights(entries, gate, {}, DEPTH, each).nodes
+            } == expected
 
 
 @settings(deadline=None)
@@ -154,8 +161,8 @@ def test_weigh__node_split_into_copies__all_weigh_as_before(
     rest = UpdateEntry(node_at(99), 2**20 - share * len(nodes), random_update(LAYOUT, seed))
     others += [rest] if rest.stake else []
     split = [UpdateEntry(node_at(100 + i), share // copies, one.update) for i in range(copies)]
-    before = compute_weights([one, *others], random_gradient(LAYOUT, seed), {})
-    after = compute_weights([*split, *others], random_gradient(LAYOUT, seed), {})
+    before = compute_weights([one, *others], random_gradient(LAYOUT, seed), {}, DEPTH)
+    after = compute_weights([*split, *others], random_gradient(LAYOUT, seed), {}, DEPTH)
     assert after.weight_sum == before.weight_sum
     now = [sum(after.weights[:copies]), *after.weights[copies:]]
     for weight, other in zip(before.weights, now, strict=True):
@@ -163,12 +170,31 @@ def test_weigh__node_split_into_copies__all_weigh_as_before(
 
 
 def test_weigh__no_entry__no_weight() -> None:
-    assert compute_weights([], random_gradient(LAYOUT, 1), {}) == Weighing((), 0)
+    gate = random_gradient(LAYOUT, 1)
+    weighing = compute_weights([], gate, {}, DEPTH)
+    square = plain_dot(values_of(gate), values_of(gate))
+    assert (weighing.nodes, weighing.weight_sum, weighing.gate_square) == ((), 0, square)
+
+
+@pytest.mark.parametrize("codec", list(Codec))
+def test_weigh__products__running_totals_after_each_32_chunks(codec: Codec) -> None:
+    layout = Layout.of({"a": (256 * 70,)})
+    gate, update = random_gradient(layout, 1), random_update(layout, 2, codec)
+    weighing = compute_weights([UpdateEntry(node_at(1), 1, update)], gate, {}, DEPTH)
+    g, q = values_of(gate), q_of(update)
+    ends = [256 * chunks for chunks in (32, 64, 70)]
+    dots, squares, own = (
+        [plain_dot(left[:end], right[:end]).to_bytes(32, "big", signed=True) for end in ends]
+        for left, right in ((g, q), (q, q), (g, g))
+    )
+    leaves = [dot + square for dot, square in zip(dots, squares, strict=True)]
+    assert weighing.nodes[0].totals_root == Tree(leaves, DEPTH - 5).root
+    assert weighing.gate_totals == Tree(own, DEPTH - 5).root
 
 
 def test_weigh__gradient_of_zero__all_gated() -> None:
     gate = Gradient(quantise_gradient(Model(LAYOUT, np.zeros(LAYOUT.size, np.float32))))
-    weighing = compute_weights([UpdateEntry(node_at(1), 5, random_update(LAYOUT, 1))], gate, {})
+    weighing = compute_weights([UpdateEntry(node_at(1), 5, random_update(LAYOUT, 1))], gate, {}, DEPTH)
     assert numbers_of(weighing)[0][1] == weighing.weight_sum == 0
     assert weighing.nodes[0].status is Status.GATED
     assert weighing.nodes[0].cosine == 0
@@ -180,7 +206,7 @@ def test_weigh__stake_too_small_for_a_unit__weighs_nothing_and_moves_no_median()
         UpdateEntry(node_at(1), 10**24, along(direction, 0.9, 1, 0.1)),
         UpdateEntry(node_at(2), 1, along(direction, 0.9, 2, 0.001)),
     ]
-    weighing = compute_weights(entries, random_gradient(LAYOUT, 3), {})
+    weighing = compute_weights(entries, random_gradient(LAYOUT, 3), {}, DEPTH)
     assert weighing.weights == (2**20 - 1, 0)
     assert [node.status for node in weighing.nodes] == [Status.OK, Status.OK]
 
@@ -188,7 +214,7 @@ def test_weigh__stake_too_small_for_a_unit__weighs_nothing_and_moves_no_median()
 @pytest.mark.parametrize(("memory", "half"), [(7, 3), (-7, -3), (-1, 0), (0, 0), (10**6, 500_000)])
 def test_weigh__memory__half_of_it_towards_zero_is_added(memory: int, half: int) -> None:
     entry = UpdateEntry(node_at(1), 1, random_update(LAYOUT, 1))
-    node = compute_weights([entry], random_gradient(LAYOUT, 2), {entry.node: memory}).nodes[0]
+    node = compute_weights([entry], random_gradient(LAYOUT, 2), {entry.node: memory}, DEPTH).nodes[0]
     assert node.memory == node.cosine + half
 
 
@@ -197,7 +223,7 @@ def test_weigh__memory_at_the_threshold__gated_and_one_above_it__not() -> None:
     threshold = compute_gate_threshold(LAYOUT.values)
     gate = random_gradient(LAYOUT, 2)
     at, above = (
-        compute_weights([entry], gate, {entry.node: 2 * threshold + more}).nodes[0] for more in (0, 2)
+        compute_weights([entry], gate, {entry.node: 2 * threshold + more}, DEPTH).nodes[0] for more in (0, 2)
     )
     assert (at.memory, at.status) == (threshold, Status.GATED)
     assert (above.memory, above.status, above.weight) == (threshold + 1, Status.OK, 2**20)
@@ -206,7 +232,7 @@ def test_weigh__memory_at_the_threshold__gated_and_one_above_it__not() -> None:
 def test_weigh__ten_times_as_large__counts_as_the_median() -> None:
     direction = random_model(LAYOUT, 3)
     entries = [UpdateEntry(node_at(i), 1, along(direction, 0.9, i, 0.1 if i else 1.0)) for i in range(5)]
-    weighing = compute_weights(entries, random_gradient(LAYOUT, 3), {})
+    weighing = compute_weights(entries, random_gradient(LAYOUT, 3), {}, DEPTH)
     large = weighing.nodes[0]
     assert large.status is Status.CLIPPED
     assert large.weight * large.norm <= weighing.nodes[1].norm * weighing.nodes[1].unit_weight * 1.1
@@ -216,7 +242,7 @@ def test_weigh__against_the_gradient_or_noise__gated() -> None:
     direction = random_model(LAYOUT, 3)
     parts = [0.9, 0.9, -0.9, 0.0]
     entries = [UpdateEntry(node_at(i), 1, along(direction, part, i, 0.1)) for i, part in enumerate(parts)]
-    statuses = [node.status for node in compute_weights(entries, random_gradient(LAYOUT, 3), {}).nodes]
+    statuses = [node.status for node in compute_weights(entries, random_gradient(LAYOUT, 3), {}, DEPTH).nodes]
     assert statuses[2:] == [Status.GATED, Status.GATED]
     assert Status.GATED not in statuses[:2]
 
@@ -237,7 +263,7 @@ def test_weigh__entries_against_the_rules__refused(
         for n, stake in zip(nodes, stakes, strict=True)
     ]
     with pytest.raises(RuleError, match=message):
-        compute_weights(entries, random_gradient(LAYOUT, 1), {})
+        compute_weights(entries, random_gradient(LAYOUT, 1), {}, DEPTH)
 
 
 def test_weigh__gradient_of_another_size__refused() -> None:
@@ -246,6 +272,7 @@ def test_weigh__gradient_of_another_size__refused() -> None:
             [UpdateEntry(node_at(1), 1, random_update(LAYOUT, 1))],
             random_gradient(Layout.of({"a": (1,)}), 1),
             {},
+            DEPTH,
         )
 
 

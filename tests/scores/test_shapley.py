@@ -84,8 +84,8 @@ async def test_scores__five_rounds_of_the_demonstration__exact_shapley_but_for_w
                 for c in commits
             ]
             ordered = sorted(entries, key=lambda entry: entry.node)
-            uncut = compute_scores(ordered, build_outcome(manifest).weighing, gradient)
-            values = {entry.node: value / 10**6 for entry, value in zip(ordered, uncut, strict=True)}
+            uncut = compute_scores(ordered, build_outcome(manifest).weighing, gradient, None, 17)
+            values = {node.node: node.score / 10**6 for node in uncut.nodes}
             valued.append([values[signer.address] for signer in signers])
             weights, shard = [row.weight for row in told], shards.paths[manifest.shard.index]
             exact.append(

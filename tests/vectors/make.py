@@ -10,8 +10,8 @@ from pathlib import Path
 
 from dao.core import round_machine
 from dao.core.commits import compute_commitment
-from dao.core.formats.address import address_of
-from dao.core.formats.reward_tree import RewardTree
+from dao.core.formats.accounts import AccountTree
+from dao.core.formats.manifest import Account
 from dao.core.formats.signed_messages import TYPES, build_typed_data, compute_digest
 from dao.core.types import (
     ZERO_DIGEST,
@@ -24,7 +24,6 @@ from dao.core.types import (
     RoundId,
     RoundState,
     Rules,
-    TaskId,
     Timestamp,
     Wei,
     hex_of,
@@ -33,30 +32,35 @@ from tests.vectors.dice import Dice
 from tests.vectors.make_round import make_round
 
 CHAIN_ID = 31337
-DISTRIBUTOR = "0x5fbdb2315678afecb367f032d93f642f64180aa3"
-COMMITTED_ROWS = 500
+COMMITTED_ROWS = 50
 
 
-def rewards(rows: int, chain_id: int, distributor: Address) -> dict[str, object]:
-    """Cumulative rewards of `rows` owners: from 1 wei to more than 2^64, one of 2^112 - 1 among them, the most that an escrow holds."""
-    dice, task = Dice("rewards"), TaskId(7)
-    amounts = {dice.address(): Wei(1 + dice.below(10 ** dice.between(1, 24))) for _ in range(rows)}
-    amounts[next(iter(amounts))] = Wei(2**112 - 1)
-    tree = RewardTree.of(chain_id, distributor, task, amounts)
+def accounts(rows: int) -> dict[str, object]:
+    """Accounts of `rows` owners: 1 wei to more than 2^64, one of 2^112 - 1 among them, the most that an escrow holds."""
+    dice = Dice("accounts")
+    owners = [dice.address() for _ in range(rows)]
+    amounts = [Wei(1 + dice.below(10 ** dice.between(1, 24))) for _ in owners]
+    amounts[dice.below(rows)] = Wei(2**112 - 1)
+    entries = [
+        Account(owner, amount, dice.below(2**64), dice.between(-(2**63), 2**63 - 1))
+        for owner, amount in zip(owners, amounts, strict=True)
+    ]
+    tree = AccountTree(entries, {owner: place for place, owner in enumerate(owners) if place % 3})
     return {
-        "chain_id": chain_id,
-        "distributor": hex_of(distributor),
-        "task": task,
+        "task": 7,
         "root": hex_of(tree.root),
-        "rows": [
-            {
-                "owner": hex_of(owner),
-                "cumulative_wei": str(amount),
-                "leaf": hex_of(tree.leaves[owner]),
-                "proof": [hex_of(sibling) for sibling in tree.proof(owner)],
-            }
-            for owner, amount in sorted(amounts.items())
-        ],
+        "rows": [_account_row(tree, owner, amount) for owner, amount in zip(owners, amounts, strict=True)],
+    }
+
+
+def _account_row(tree: AccountTree, owner: Address, amount: Wei) -> dict[str, object]:
+    leaf, index, proof = tree.find(owner)
+    return {
+        "owner": hex_of(owner),
+        "cumulative_wei": str(amount),
+        "leaf": hex_of(leaf),
+        "index": index,
+        "proof": [hex_of(sibling) for sibling in proof],
     }
 
 
@@ -141,6 +145,8 @@ def _round_row(dice: Dice, *, early: bool) -> dict[str, object]:
         app_hash=dice.digest(),
         base_model=dice.digest(),
         validation_root=dice.digest(),
+        chunks=1 << 17,
+        base_model_root=dice.digest(),
     )
     opened = 2_000_000_000
     closed = opened + (dice.between(0, rules.commit_period - 1) if early else rules.commit_period)
@@ -185,12 +191,10 @@ def _shard_row(dice: Dice) -> dict[str, object]:
     }
 
 
-def write(
-    out: Path, rows: int = COMMITTED_ROWS, chain_id: int = CHAIN_ID, distributor: str = DISTRIBUTOR
-) -> None:
+def write(out: Path, rows: int = COMMITTED_ROWS) -> None:
     """Write all vector files into `out`."""
     files = {
-        "rewards": rewards(rows, chain_id, address_of(distributor)),
+        "accounts": accounts(rows),
         "commitments": commitments(),
         "messages": messages(),
         "rounds": round_deadlines(),
@@ -204,12 +208,10 @@ def main() -> None:
     """Write the files that the arguments ask for; without any, the committed ones."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent, help="folder to write into")
-    parser.add_argument("--rows", type=int, default=COMMITTED_ROWS, help="number of rewards")
-    parser.add_argument("--chain-id", type=int, default=CHAIN_ID, help="chain of the rewards")
-    parser.add_argument("--distributor", default=DISTRIBUTOR, help="RewardDistributor of the rewards")
+    parser.add_argument("--rows", type=int, default=COMMITTED_ROWS, help="number of accounts")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    write(args.out, args.rows, args.chain_id, args.distributor)
+    write(args.out, args.rows)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
-from dao.core.merkle import Tree
+from dao.core.engine.merkle import Tree
 from dao.core.types import hex_of
 
 DEPTH = 20  # of the tree of commits

@@ -1,4 +1,4 @@
-"""Makes round.json: a whole round of seven nodes and one tiny model, with a parent that leaves a debt.
+"""Makes round.json: a whole round of seven nodes and one tiny model, with a parent that leaves a debt; and a round after it.
 
 Of the nodes of the round one is clipped, one gated, one invalid, one withheld, one counts by a forced commit, one owes; another one passed.
 """
@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dao.chain.signer import Signer
+from dao.core.aggregate import compute_model_root
 from dao.core.commits import Reveal, compute_opening
 from dao.core.constants import SHARDS_DEPTH
+from dao.core.engine.merkle import Tree, compute_body_root
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import encode_gradient_prefix, quantise_gradient
 from dao.core.formats.json_form import get_form
@@ -20,7 +22,6 @@ from dao.core.formats.manifest import Absent, Pass, Shard
 from dao.core.formats.reasons import ABSENT, explain_pass
 from dao.core.formats.signed_messages import compute_commit_digest, compute_pass_digest
 from dao.core.formats.update import encode_update_prefix, encode_update_rows
-from dao.core.merkle import Tree, compute_body_root
 from dao.core.round_machine import draw_shard
 from dao.core.types import (
     ZERO_DIGEST,
@@ -45,7 +46,7 @@ Floats = NDArray[np.float32]
 
 LAYOUT = Layout.of({"bias": (3,), "weight": (5, 60)})  # 512 values with their padding: two chunks
 TOKEN = 10**18
-COORDINATOR, DISTRIBUTOR = Address(b"\xc0" * 20), Address(b"\xd0" * 20)
+COORDINATOR = Address(b"\xc0" * 20)
 SHARDS = [cid_of_bytes(f"shard {index}".encode()) for index in range(4)]
 TREE = Tree([cid.digest for cid in SHARDS], SHARDS_DEPTH)
 HALF = LAYOUT.size // 2
@@ -59,7 +60,8 @@ class Maker:
         self.contents: dict[Cid, bytes] = {}
         self.parent: Json | None = None
         self.result_hash = hex_of(ZERO_DIGEST)
-        self.model = self.put(bytes(write_file(self.draw_values(1.0))))
+        first = bytes(write_file(self.draw_values(1.0)))
+        self.model = self.put(first)
         self.rules = Rules(
             superlink=self.dice.address(),
             commit_period=60,
@@ -80,6 +82,8 @@ class Maker:
             app_hash=self.dice.digest(),
             base_model=self.model.digest,
             validation_root=TREE.root,
+            chunks=LAYOUT.chunks,
+            base_model_root=compute_model_root(parse_model(first), 1),
         )
 
     def draw_values(self, scale: float) -> Floats:
@@ -119,7 +123,6 @@ class Maker:
         stated = StatedRound(
             chain_id=31337,
             coordinator=COORDINATOR,
-            distributor=DISTRIBUTOR,
             task=TaskId(1),
             round=number,
             opening=opening,
@@ -202,13 +205,19 @@ def write_file(values: Floats) -> bytearray:
 
 def make_round() -> Json:
     """Return the vector of the task's second round."""
+    return make_rounds()[1]
+
+
+def make_rounds() -> list[Json]:
+    """Return the vectors of the task's first three rounds. In the last one few commit, one of them for the first time."""
     maker = Maker()
     direction = maker.draw_values(0.02)
     first, second = direction.copy(), direction.copy()
     first[HALF:], second[:HALF] = 0, 0
-    maker.make(
-        {1: first, 2: second}, gate=direction, reference=first - second
-    )  # the second node's step costs loss
+    rounds = [
+        # the second node's step costs loss
+        maker.make({1: first, 2: second}, gate=direction, reference=first - second)
+    ]
 
     def near(size: float) -> Floats:
         return (size * direction + maker.draw_values(0.004)).astype(np.float32)
@@ -222,4 +231,7 @@ def make_round() -> Json:
         6: None,
         7: near(0.9),
     }
-    return maker.make(steps, gate=direction, reference=near(0.8), forced=7, invalid=5)
+    rounds.append(maker.make(steps, gate=direction, reference=near(0.8), forced=7, invalid=5))
+    few: dict[int, Floats | None] = {2: near(1), 4: near(2), 5: near(0.9), 8: near(1), 9: None}
+    rounds.append(maker.make(few, gate=direction, reference=near(0.5), forced=9))
+    return rounds

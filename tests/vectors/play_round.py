@@ -5,6 +5,7 @@ from typing import Any
 
 from dao.core.commits import CommitRecord, Failure, PassRecord, Reveal, SignedCommit, SignedPass
 from dao.core.constants import MANIFEST_FORMAT
+from dao.core.engine.merkle import compute_body_root
 from dao.core.formats.canonical import write_canonical
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient, decode_gradient, quantise_gradient
@@ -13,8 +14,7 @@ from dao.core.formats.layout import StepModel, compute_model_size, parse_model, 
 from dao.core.formats.manifest import Absent, Manifest, Pass, Shard, dump_manifest, parse_manifest
 from dao.core.formats.reasons import explain_pass
 from dao.core.formats.update import Update, decode_update
-from dao.core.merkle import compute_body_root
-from dao.core.settle import compute_result_hash
+from dao.core.statement import compute_result_hash
 from dao.core.transition import (
     RoundInputs,
     RoundOutcome,
@@ -69,7 +69,6 @@ class StatedRound:
 
     chain_id: Count
     coordinator: Address
-    distributor: Address
     task: TaskId
     round: RoundId
     opening: Digest
@@ -107,7 +106,6 @@ def play(vector: Json) -> Json:
         records.append(record)
     inputs = RoundInputs(
         domain=Domain(stated.chain_id, stated.coordinator),
-        distributor=stated.distributor,
         task=stated.task,
         round=stated.round,
         opening=stated.opening,
@@ -133,14 +131,15 @@ def play(vector: Json) -> Json:
     entries = get_entries(inputs, updates)
     weighing = compute_round_weights(inputs, entries, gate_gradient)
     content = bytearray(compute_model_size(base.layout))
-    aggregate_root = compute_round_model(
-        inputs, entries, weighing, base, write_model(base.layout, content).flat
-    )
+    roots = compute_round_model(inputs, entries, weighing, base, write_model(base.layout, content).flat)
     outcome = RoundOutcome(
         weighing=weighing,
-        scores=compute_round_scores(entries, weighing, gradient, last_step),
-        aggregate_root=aggregate_root,
+        scoring=compute_round_scores(inputs, entries, weighing, gradient, last_step),
+        aggregate_root=roots.sums,
+        model_root=roots.model,
+        gate_root=compute_gradient_root(inputs, gate_gradient),
         gradient_root=compute_gradient_root(inputs, gradient),
+        step_root=compute_gradient_root(inputs, last_step),
         model=cid_of_bytes(content),
         gate_gradient=stated.gate_gradient,
         gradient=stated.gradient,

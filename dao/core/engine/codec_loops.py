@@ -18,8 +18,9 @@ from dao.core.constants import (
     VALUE_POWER,
 )
 from dao.core.engine.chunking import Scratch
-from dao.core.engine.exact import Unfit, scale, sum_shifted
+from dao.core.engine.exact import Unfit, scale
 from dao.core.engine.reference import VALUE_GRID, Digits, Exponents, Sums
+from dao.core.engine.totals import Bins, fill_bins
 from dao.core.types import Codec
 
 Rows = NDArray[np.uint8]  # (chunks, leaf)
@@ -48,12 +49,12 @@ class CodecLoops(ABC):
         """Add `weight * q` to a total, (n, CHUNK)."""
 
     @abstractmethod
-    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> int:
-        """Return the sum of `q * (digits << exponents)`, for 16-bit digits (n, CHUNK) and exponents (n,)."""
+    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> Bins:
+        """Return the bins of `q * (digits << exponents)`, for 16-bit digits (n, CHUNK) and exponents (n,)."""
 
     @abstractmethod
-    def square(self, rows: Rows, scratch: Scratch) -> int:
-        """Return the sum of `q * q`."""
+    def square(self, rows: Rows, scratch: Scratch) -> Bins:
+        """Return the bins of `q * q`."""
 
     @abstractmethod
     def digits(self, rows: Rows) -> NDArray[Any]:
@@ -100,16 +101,16 @@ class Int8Loops(CodecLoops):
         scaled *= (np.int64(weight) << rows[:, CHUNK:].astype(np.int64))[:, :, np.newaxis]
         total += scaled.reshape(total.shape)
 
-    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> int:
+    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> Bins:
         # at most 64 * 127 * 32,767 < 2^28
         blocks = self._blocks(rows, scratch.array("factor", len(rows), np.float64))
         dots = np.vecdot(blocks, digits.reshape(-1, BLOCKS, BLOCK))
-        return sum_shifted(dots, rows[:, CHUNK:] + exponents[:, np.newaxis])
+        return fill_bins(dots, rows[:, CHUNK:] + exponents[:, np.newaxis])
 
-    def square(self, rows: Rows, scratch: Scratch) -> int:
+    def square(self, rows: Rows, scratch: Scratch) -> Bins:
         # at most 64 * 127^2 < 2^20, which float32 holds
         blocks = self._blocks(rows, scratch.array("factor", len(rows), np.float32))
-        return sum_shifted(np.vecdot(blocks, blocks), 2 * rows[:, CHUNK:])
+        return fill_bins(np.vecdot(blocks, blocks), 2 * rows[:, CHUNK:])
 
     def _blocks(self, rows: Rows, out: NDArray[Any]) -> NDArray[Any]:
         """Write the digits into `out`, (n, CHUNK), and return it in blocks."""
@@ -154,15 +155,16 @@ class Float32Loops(CodecLoops):
     def add(self, rows: Rows, weight: int, total: Sums, scratch: Scratch) -> None:  # noqa: ARG002
         total += weight * self.values(rows)
 
-    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> int:  # noqa: ARG002
+    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> Bins:  # noqa: ARG002
         # at most 256 * 2^38 * 2^15 = 2^61
-        return sum_shifted(np.vecdot(self.values(rows), digits.astype(np.int64)), exponents)
+        dots = np.vecdot(self.values(rows), digits.astype(np.int64))
+        return fill_bins(dots[:, np.newaxis], exponents)
 
-    def square(self, rows: Rows, scratch: Scratch) -> int:  # noqa: ARG002
+    def square(self, rows: Rows, scratch: Scratch) -> Bins:  # noqa: ARG002
         values = self.values(rows)
         high, low = values >> 19, values & ((1 << 19) - 1)  # both within 2^19: no sum reaches 2^63
-        terms = np.stack([np.vecdot(high, high), 2 * np.vecdot(high, low), np.vecdot(low, low)])
-        return sum_shifted(terms, np.broadcast_to([[38], [19], [0]], terms.shape))
+        terms = np.stack([np.vecdot(high, high), 2 * np.vecdot(high, low), np.vecdot(low, low)], axis=1)
+        return fill_bins(terms, np.broadcast_to([38, 19, 0], terms.shape))
 
 
 CODEC_LOOPS: dict[Codec, CodecLoops] = {Codec.INT8: Int8Loops(), Codec.FLOAT32: Float32Loops()}

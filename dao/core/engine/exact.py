@@ -1,4 +1,4 @@
-"""Exact integer arithmetic on arrays: sums of shifted integers, quotients rounded half to even, power-of-two scales."""
+"""Exact integer arithmetic on arrays: quotients rounded half to even, power-of-two scales."""
 
 from __future__ import annotations
 
@@ -8,19 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dao.errors import RuleError
-
-LOW = (1 << 32) - 1
-
-
-def sum_shifted(integers: NDArray[Any], shifts: NDArray[np.integer]) -> int:
-    """Return the exact sum of `integers << shifts` (int64, or float64 that hold integers; at most 2^20 of them)."""
-    whole = integers.reshape(-1).astype(np.int64)
-    bins = shifts.reshape(-1)
-    # float64 sums of fewer than 2^20 halves below 2^32 are exact
-    highs = np.bincount(bins, weights=whole >> 32)
-    lows = np.bincount(bins, weights=whole & LOW)
-    used = np.flatnonzero((highs != 0) | (lows != 0)).tolist()  # a handful of all the shifts there may be
-    return sum(((int(highs[shift]) << 32) + int(lows[shift])) << shift for shift in used)
 
 
 def divide(dividend: int, divisor: int) -> int:

@@ -12,6 +12,7 @@ from dao.core.engine import numba_kernels
 from dao.core.engine.chunking import Scratch
 from dao.core.engine.codec_loops import Int8Loops, Rows
 from dao.core.engine.reference import Digits, Exponents, Loops, Sums
+from dao.core.engine.totals import Bins, new_bins
 
 try:
     from dao.core.engine import openssl_sha256
@@ -55,10 +56,10 @@ class CompiledLoops(Loops):
     def read_digits(self, rows: NDArray[np.uint8], digits: Digits, exponents: Exponents) -> None:
         numba_kernels.read_digits(rows, digits, exponents)
 
-    def dot_digits(self, left: Digits, right: Digits, exponents: Exponents) -> int:
-        bins = _bins()
+    def dot_digits(self, left: Digits, right: Digits, exponents: Exponents) -> Bins:
+        bins = new_bins(len(left))
         numba_kernels.dot_digits(left, right, exponents, bins)
-        return _sum_of(bins)
+        return bins
 
 
 class CompiledInt8Loops(Int8Loops):
@@ -76,25 +77,16 @@ class CompiledInt8Loops(Int8Loops):
     def add(self, rows: Rows, weight: int, total: Sums, scratch: Scratch) -> None:  # noqa: ARG002
         numba_kernels.add(rows, weight, total)
 
-    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> int:  # noqa: ARG002
-        bins = _bins()
+    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> Bins:  # noqa: ARG002
+        bins = new_bins(len(rows))
         numba_kernels.dot(rows, digits, exponents, bins)
-        return _sum_of(bins)
+        return bins
 
-    def square(self, rows: Rows, scratch: Scratch) -> int:  # noqa: ARG002
-        bins = _bins()
+    def square(self, rows: Rows, scratch: Scratch) -> Bins:  # noqa: ARG002
+        bins = new_bins(len(rows))
         numba_kernels.square(rows, bins)
-        return _sum_of(bins)
+        return bins
 
 
 COMPILED = CompiledLoops()
 INT8 = CompiledInt8Loops()
-
-
-def _bins() -> NDArray[np.int64]:
-    """One sum for each exponent that a product may have, up to twice 47."""
-    return np.zeros(95, np.int64)
-
-
-def _sum_of(bins: NDArray[np.int64]) -> int:
-    return sum(int(bins[shift]) << shift for shift in np.flatnonzero(bins).tolist())

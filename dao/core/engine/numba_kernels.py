@@ -12,12 +12,15 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
+from dao.core.constants import TOTALS_STEP
+
 F = TypeVar("F", bound=Callable[..., object])
 Bytes = NDArray[np.uint8]
 Digits = NDArray[np.int16]
 Sums = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
+STEP = TOTALS_STEP
 _INFINITE = 0x7FF << 52  # float64 bits from here on, without their sign, are no number
 _MANTISSA = (1 << 52) - 1
 # An integer below 2^51, added to the bits of this float, makes the float that is larger by it: processors turn no vectors
@@ -97,27 +100,27 @@ def add(rows: Bytes, weight: int, total: Sums) -> None:
                 total[i, j] += np.int64(np.int32(np.int8(rows[i, j])) * factor) << exponent
 
 
-@kernel(read_only(types.uint8), read_only(types.int16), read_only(types.uint8, 1), writable(types.int64, 1))
+@kernel(read_only(types.uint8), read_only(types.int16), read_only(types.uint8, 1), writable(types.int64))
 def dot(rows: Bytes, digits: Digits, exponents: Bytes, bins: Sums) -> None:
-    """Add the products of int8 rows with digits, block by block, to the bins of their exponents."""
+    """Add the products of int8 rows with digits, block by block, to the bins of their steps and exponents."""
     for i in range(rows.shape[0]):
         for block in range(4):
             found = np.int32(0)  # at most 64 * 128 * 32,768 = 2^28
             for j in range(64 * block, 64 * block + 64):
                 found += np.int32(np.int8(rows[i, j])) * np.int32(digits[i, j])
-            bins[np.int64(rows[i, 256 + block]) + np.int64(exponents[i])] += np.int64(found)
+            bins[i // STEP, np.int64(rows[i, 256 + block]) + np.int64(exponents[i])] += np.int64(found)
 
 
-@kernel(read_only(types.uint8), writable(types.int64, 1))
+@kernel(read_only(types.uint8), writable(types.int64))
 def square(rows: Bytes, bins: Sums) -> None:
-    """Add the squares of int8 rows, block by block, to the bins of twice their exponents."""
+    """Add the squares of int8 rows, block by block, to the bins of their steps and twice their exponents."""
     for i in range(rows.shape[0]):
         for block in range(4):
             found = np.int32(0)
             for j in range(64 * block, 64 * block + 64):
                 value = np.int32(np.int8(rows[i, j]))
                 found += value * value
-            bins[2 * np.int64(rows[i, 256 + block])] += np.int64(found)
+            bins[i // STEP, 2 * np.int64(rows[i, 256 + block])] += np.int64(found)
 
 
 @kernel(read_only(types.uint8), writable(types.int16), writable(types.uint8, 1))
@@ -129,14 +132,14 @@ def read_digits(rows: Bytes, digits: Digits, exponents: Bytes) -> None:
         exponents[i] = rows[i, 2 * digits.shape[1]]
 
 
-@kernel(read_only(types.int16), read_only(types.int16), read_only(types.uint8, 1), writable(types.int64, 1))
+@kernel(read_only(types.int16), read_only(types.int16), read_only(types.uint8, 1), writable(types.int64))
 def dot_digits(left: Digits, right: Digits, exponents: Bytes, bins: Sums) -> None:
-    """Add the products of rows of digits to the bins of their exponents."""
+    """Add the products of rows of digits to the bins of their steps and exponents."""
     for i in range(left.shape[0]):
         found = np.int64(0)
         for j in range(left.shape[1]):
             found += np.int64(np.int32(left[i, j]) * np.int32(right[i, j]))  # below 2^31
-        bins[exponents[i]] += found
+        bins[i // STEP, exponents[i]] += found
 
 
 @kernel(read_only(types.float32), writable(types.uint8), result=types.boolean)
@@ -184,5 +187,5 @@ def move(total: Sums, divisor: int, base: Floats, out: Floats) -> bool:
             bits[j] = total[i, j] + _MAGIC_BITS
         for j in range(total.shape[1]):
             steps = np.rint((values[j] - _MAGIC) / np.float64(divisor))
-            out[i, j] = np.float32(steps * (1.0 / 4294967296.0) + np.float64(base[i, j]))
+            out[i, j] = np.float32(steps * (1.0 / 4294967296.0) + np.float64(base[i, j]) + 0.0)
     return True

@@ -13,10 +13,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dao.core.constants import TOTALS_STEP
 from dao.core.engine.backend import get_loops
-from dao.core.engine.chunking import Each, Scratch, Span, sweep
+from dao.core.engine.chunking import Each, Scratch, Span, cut_spans, sweep
 from dao.core.engine.codec_loops import CodecLoops, Rows
 from dao.core.engine.reference import Digits, Exponents, Sums
+from dao.core.engine.totals import LIMBS, Limbs, RunningTotals, count_steps, to_limbs
 from dao.errors import RuleError
 
 
@@ -51,31 +53,33 @@ def read_factors(
     return digits, exponents
 
 
-def compute_dots(gradient: GradientRows, updates: Sequence[UpdateRows], each: Each = map) -> list[int]:
+def compute_dots(
+    gradient: GradientRows, updates: Sequence[UpdateRows], each: Each = map
+) -> list[RunningTotals]:
     """Return <gradient, update> for each update, exact, in units of 2^-80."""
     return compute_all_dots([gradient], updates, each)[0]
 
 
 def compute_all_dots(
     gradients: Sequence[GradientRows], updates: Sequence[UpdateRows], each: Each = map
-) -> list[list[int]]:
+) -> list[list[RunningTotals]]:
     """Return for each gradient its <gradient, update> for each update, exact, in 2^-80, in one pass over all."""
     chunks = len(gradients[0].body)
     for other in (*gradients, *updates):
         _check_size(chunks, len(other.body))
 
-    def part(span: Span, scratch: Scratch) -> list[int]:
+    def part(span: Span, scratch: Scratch) -> list[Limbs]:
         factors = (
             read_factors(gradient, span, scratch, f"factors {i}") for i, gradient in enumerate(gradients)
         )
         return [
-            update.loops.dot(update.body[slice(*span)], digits, exponents, scratch)
+            to_limbs(update.loops.dot(update.body[slice(*span)], digits, exponents, scratch))
             for digits, exponents in factors
             for update in updates
         ]
 
     count = len(updates)
-    dots = _add_up(sweep(part, chunks, each), len(gradients) * count)
+    dots = _add_up(sweep(part, chunks, each), chunks, len(gradients) * count)
     return [dots[i * count : (i + 1) * count] for i in range(len(gradients))]
 
 
@@ -91,30 +95,32 @@ def compute_weighted_sum(
     return total
 
 
-def compute_update_square(update: UpdateRows, each: Each = map) -> int:
+def compute_update_square(update: UpdateRows, each: Each = map) -> RunningTotals:
     """Return the exact sum of squares, in units of 2^-64."""
 
-    def part(span: Span, scratch: Scratch) -> int:
-        return update.loops.square(update.body[slice(*span)], scratch)
+    def part(span: Span, scratch: Scratch) -> list[Limbs]:
+        return [to_limbs(update.loops.square(update.body[slice(*span)], scratch))]
 
-    return sum(sweep(part, len(update.body), each))
+    chunks = len(update.body)
+    return _add_up(sweep(part, chunks, each), chunks, 1)[0]
 
 
-def compute_gradient_square(gradient: GradientRows, each: Each = map) -> int:
+def compute_gradient_square(gradient: GradientRows, each: Each = map) -> RunningTotals:
     """Return the exact sum of squares, in units of 2^-96."""
     return compute_gram([gradient], each)[0]
 
 
 def compute_distance(computed: GradientRows, reference: GradientRows, each: Each = map) -> float:
     """Return |computed - reference| / |reference|; infinite when only the reference is zero."""
-    square, product, reference_square = compute_gram([computed, reference], each)
+    gram = compute_gram([computed, reference], each)
+    square, product, reference_square = (totals.total for totals in gram)
     distance = square - 2 * product + reference_square
     if reference_square == 0:
         return math.inf if distance else 0.0
     return math.sqrt(distance / reference_square)
 
 
-def compute_gram(gradients: Sequence[GradientRows], each: Each) -> list[int]:
+def compute_gram(gradients: Sequence[GradientRows], each: Each) -> list[RunningTotals]:
     """Return the products of all pairs of gradients, each with itself first and then with those after it, in 2^-96."""
     chunks = len(gradients[0].body)
     for gradient in gradients:
@@ -122,24 +128,26 @@ def compute_gram(gradients: Sequence[GradientRows], each: Each) -> list[int]:
     pairs = list(combinations_with_replacement(range(len(gradients)), 2))
     loops = get_loops(chunks)
 
-    def part(span: Span, scratch: Scratch) -> list[int]:
+    def part(span: Span, scratch: Scratch) -> list[Limbs]:
         factors = [
             read_factors(gradient, span, scratch, f"factors {i}") for i, gradient in enumerate(gradients)
         ]
         return [
-            loops.dot_digits(left, right, exponents + others)
+            to_limbs(loops.dot_digits(left, right, exponents + others))
             for (left, exponents), (right, others) in ((factors[i], factors[j]) for i, j in pairs)
         ]
 
-    return _add_up(sweep(part, chunks, each), len(pairs))
+    return _add_up(sweep(part, chunks, each), chunks, len(pairs))
 
 
-def _add_up(parts: Iterable[list[int]], count: int) -> list[int]:
-    """Add up lists of `count` integers."""
-    totals = [0] * count
-    for part in parts:
-        totals = [total + one for total, one in zip(totals, part, strict=True)]
-    return totals
+def _add_up(parts: Iterable[list[Limbs]], chunks: int, count: int) -> list[RunningTotals]:
+    """Add up `count` products, each a part for each span of the chunks; no span crosses a step that it does not fill."""
+    limbs = np.zeros((count, count_steps(chunks), LIMBS), np.int64)
+    for (start, _), part in zip(cut_spans(chunks), parts, strict=True):
+        first = start // TOTALS_STEP
+        for total, one in zip(limbs, part, strict=True):
+            total[first : first + len(one)] += one
+    return [RunningTotals.of(one) for one in limbs]
 
 
 def _check_size(chunks: int, other: int) -> None:

@@ -13,7 +13,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from dao.core.constants import GRADIENT_DIGITS, GRADIENT_MAX_EXPONENT, GRADIENT_POWER, VALUE_POWER
 from dao.core.engine.chunking import Scratch
-from dao.core.engine.exact import divide_all, scale, sum_shifted
+from dao.core.engine.exact import divide_all, scale
+from dao.core.engine.totals import Bins, fill_bins
 
 VALUE_GRID = 2.0**-VALUE_POWER
 GRADIENT_SCALE = 2.0**GRADIENT_POWER
@@ -47,6 +48,7 @@ class Loops:
         divide_all(total, divisor, values)
         values *= VALUE_GRID
         values += base
+        values += 0.0  # a negative zero would tell how the quotient was taken
         return values
 
     def quantise_floats(self, values: NDArray[np.float32], rows: NDArray[np.uint8], scratch: Scratch) -> None:
@@ -62,9 +64,9 @@ class Loops:
         digits[:] = rows[:, :-1].view(">i2")
         exponents[:] = rows[:, -1]
 
-    def dot_digits(self, left: Digits, right: Digits, exponents: Exponents) -> int:
-        """Return the sum of `left * right << exponents`, exponents up to 94."""
-        return sum_shifted(np.vecdot(left, right), exponents)  # at most 256 * 32,767^2 < 2^38
+    def dot_digits(self, left: Digits, right: Digits, exponents: Exponents) -> Bins:
+        """Return the bins of `left * right << exponents`, exponents up to 94."""
+        return fill_bins(np.vecdot(left, right)[:, np.newaxis], exponents)  # at most 256 * 32,767^2 < 2^38
 
 
 PLAIN = Loops()

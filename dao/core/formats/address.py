@@ -1,6 +1,6 @@
 """Addresses as people write them, with the checksum of EIP-55: the one place that reads them."""
 
-from dao.core.keccak import keccak256
+from dao.core.engine.keccak import keccak256
 from dao.core.types import Address, bytes_of, hex_of
 from dao.errors import DecodeError
 

@@ -16,6 +16,7 @@ from dao.errors import DecodeError
 
 Count = Annotated[int, "0 to 2^53 - 1"]
 Decimal = Annotated[int, "0 to 2^256 - 1, written as text"]
+SignedDecimal = Annotated[int, "-2^255 to 2^255 - 1, written as text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +113,13 @@ def _text(pattern: str, expected: str) -> Callable[[object, str], str]:
     return read
 
 
-def _decimal() -> Form:
-    text = _text("0|[1-9][0-9]{0,77}", "a decimal number as text")
+def _decimal(low: int, high: int, expected: str) -> Form:
+    text = _text("0|-?[1-9][0-9]{0,77}" if low else "0|[1-9][0-9]{0,77}", "a decimal number as text")
 
     def read(value: object, path: str) -> int:
         number = int(text(value, path))
-        if number >= 1 << 256:
-            raise _wrong(path, "less than 2^256", value)
+        if not low <= number < high:
+            raise _wrong(path, expected, value)
         return number
 
     return Form(read, str)
@@ -145,14 +146,16 @@ def _read_cid(value: object, path: str) -> Cid:
     raise _wrong(path, "a CIDv1 in base32", value)
 
 
+_UNSIGNED = _decimal(0, 1 << 256, "less than 2^256")
 _FORMS: dict[Any, Form] = {
     int: _number(-MAX_INTEGER),
     MicroScore: _number(-MAX_INTEGER),
     Count: _number(0),
     TaskId: _number(0),
     RoundId: _number(0),
-    Decimal: _decimal(),
-    Wei: _decimal(),
+    Decimal: _UNSIGNED,
+    SignedDecimal: _decimal(-(1 << 255), 1 << 255, "within int256"),
+    Wei: _UNSIGNED,
     bool: _bool(),
     str: Form(_text(f".{{0,{MAX_TEXT}}}", f"text of at most {MAX_TEXT} characters"), str),
     Cid: Form(_read_cid, str),

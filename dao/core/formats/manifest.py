@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any
 
 from dao.core.constants import MANIFEST_FORMAT, MAX_MANIFEST
 from dao.core.formats.canonical import read_json, write_canonical
 from dao.core.formats.cid import Cid
-from dao.core.formats.json_form import Count, Decimal, get_form
+from dao.core.formats.json_form import Count, Decimal, SignedDecimal, get_form
 from dao.core.types import Address, Codec, Digest, MicroScore, RoundId, Signature, Status, TaskId, Wei
 from dao.errors import DecodeError
 
@@ -35,16 +36,31 @@ class Node:
     body_root: Digest | None
     salt: Digest | None
     status: Status
+    counted_stake: (
+        Wei  # what counts of it, in wei, or one for admitted members; 0 where the update is not weighed
+    )
     unit_weight: Count
     weight: Count
-    norm: Decimal  # in 2^-32
+    gate_dot: SignedDecimal  # <g0, u>, in 2^-80
+    square: Decimal  # |u|^2, in 2^-64
     cosine: int  # millionths
-    memory: int  # millionths
+    memory: int  # its owner's, after the round, in millionths
+    dot: SignedDecimal  # <G, u>, in 2^-80
+    step_dot: SignedDecimal  # <s, u> with s the last step, in 2^-80
+    gate_totals: (
+        Digest  # root over the running totals of gate_dot and square; 0 where the update is not weighed
+    )
+    score_totals: Digest  # of dot and step_dot; 0 where the weight is 0
     score: MicroScore
     debt: Decimal  # of its owner, after the round, in millionths
     share: Count  # the part of the score that is paid, in millionths
     reward_wei: Wei
     reason: str
+
+    @property
+    def norm(self) -> int:
+        """|u|, in 2^-32, rounded down."""
+        return isqrt(self.square)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +84,29 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What an owner has earned so far in this task, and its debt in millionths."""
+    """What an owner has earned so far in this task, its debt and its remembered cosine, both in millionths."""
 
     owner: Address
     cumulative_wei: Wei
     debt: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """A node's remembered cosine, in millionths."""
-
-    node: Address
     memory: int
 
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """The roots that the result binds."""
+    """The roots that the result binds; 32 zero bytes for those of gradients that there are none of."""
 
     commits: Digest
+    rows: Digest
     inputs: Digest
     aggregate: Digest
+    model: Digest
+    gate: Digest
     gradient: Digest
-    scores: Digest
-    rewards: Digest
+    step: Digest
+    gate_totals: Digest
+    step_totals: Digest
+    accounts: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +132,16 @@ class Manifest:
     passes: tuple[Pass, ...]
     absent: tuple[Absent, ...]
     weight_sum: Count
+    gate_square: Decimal  # |g0|^2, in 2^-96
+    norm_median: Decimal  # in 2^-32
+    gradient_along: SignedDecimal  # <G, s>, in 2^-96
+    step_square: Decimal  # |s|^2, in 2^-96
+    along_median: Decimal  # in 2^-80
     loss_before: int
     loss_after: int
     budget_wei: Wei
     refunded_wei: Wei
-    accounts: tuple[Account, ...]
-    memories: tuple[Memory, ...]
+    accounts: tuple[Account, ...]  # in the order in which their owners first committed
     roots: Roots
     reward_total_wei: Wei
     forced_hash: Digest
@@ -144,8 +162,8 @@ def parse_manifest(data: bytes) -> Manifest:
     _check_rising([node.node for node in manifest.nodes], "nodes")
     _check_rising([node.node for node in manifest.passes], "passes")
     _check_rising([node.node for node in manifest.absent], "absent")
-    _check_rising([account.owner for account in manifest.accounts], "accounts")
-    _check_rising([memory.node for memory in manifest.memories], "memories")
+    if len({account.owner for account in manifest.accounts}) != len(manifest.accounts):
+        raise DecodeError("manifest.accounts: expected one for each owner")
     if dump_manifest(manifest) != data:
         raise DecodeError("manifest: expected canonical JSON (sorted keys, no white space, plain UTF-8)")
     return manifest

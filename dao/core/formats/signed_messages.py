@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from functools import cache
 
 from dao.core.constants import DOMAIN_NAME, DOMAIN_VERSION
+from dao.core.engine.keccak import keccak256
 from dao.core.formats.abi import check_uint, encode
-from dao.core.keccak import keccak256
 from dao.core.types import Address, Digest, Domain, RoundId, TaskId, Timestamp, hex_of
 
 Values = Mapping[str, int | bytes | str]

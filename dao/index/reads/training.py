@@ -1,14 +1,16 @@
 """Reads tasks and their rounds."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, select
 
 from dao.core import round_machine as machine
+from dao.core.formats.accounts import AccountTree
 from dao.core.formats.json_form import get_form
+from dao.core.formats.manifest import Account
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -110,8 +112,8 @@ class TrainingReads(Reader):
                 nodes, make = _select_candidates(task, round_id, after), _make_candidates
             return read_page(connection, nodes.order_by("node"), limit, make, lambda row: (row.node,))
 
-    def find_rewards(self, task: TaskId) -> Mapping[Address, Wei] | None:
-        """Find each owner's cumulative reward in wei under the task's active reward root, as a proof needs it.
+    def find_accounts(self, task: TaskId) -> AccountTree | None:
+        """Find the tree of the accounts that pay, those after the task's newest final round.
 
         Empty where no round is final; None where the manifest of the finalized round is not read.
         """
@@ -121,7 +123,7 @@ class TrainingReads(Reader):
                 select(state.c.finalized).where(state.c.task == task, is_newest(state, task))
             ).scalar()
             if not finalized:
-                return {}
+                return AccountTree((), {})
             accounts = schema.manifest_accounts
             where = (
                 is_newest(_ROUNDS),
@@ -134,10 +136,12 @@ class TrainingReads(Reader):
             ).scalar()
             if manifest is None:
                 return None
-            rows = connection.execute(
-                select(accounts.c.owner, accounts.c.cumulative).where(accounts.c.manifest == manifest)
-            )
-            return {Address(row.owner): Wei(row.cumulative) for row in rows}
+            query = select(accounts).where(accounts.c.manifest == manifest).order_by(accounts.c.place)
+            rows = connection.execute(query).all()
+        return AccountTree(
+            [Account(Address(row.owner), Wei(row.cumulative), row.debt, row.memory) for row in rows],
+            {Address(row.owner): row.row for row in rows},
+        )
 
 
 def _select_tasks() -> Select[Any]:

@@ -6,7 +6,9 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
+from dao.core.constants import TOTALS_STEP
 from dao.core.engine.backend import get_loops
+from dao.core.engine.totals import RunningTotals
 from dao.core.types import ZERO_DIGEST, Digest
 from dao.errors import RuleError
 
@@ -33,6 +35,16 @@ def compute_root(hashes: bytes, depth: int) -> Digest:
 def compute_body_root(body: NDArray[np.uint8], depth: int) -> Digest:
     """Return the root over the rows of a C-contiguous array, (chunks, leaf)."""
     return compute_root(get_loops(len(body)).hash_rows(body), depth)
+
+
+def compute_totals_root(totals: Sequence[RunningTotals], chunks: int, depth: int) -> Digest:
+    """Return the root over running totals of some products, side by side, one leaf for each step of a vector's chunks.
+
+    The tree is as deep as the part above the steps of a body tree of `depth`.
+    """
+    leaves = np.concatenate([product.words for product in totals], axis=1)
+    height = min((TOTALS_STEP - 1).bit_length(), depth)
+    return compute_root(get_loops(chunks).hash_rows(leaves), depth - height)
 
 
 class Tree:

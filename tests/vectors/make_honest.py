@@ -1,0 +1,77 @@
+"""Writes honest.json, a round of each codec as `dao.core` computes it, and proofs that convict nobody: `python -m tests.vectors.make_honest`."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from dao.core.aggregate import compute_aggregate, compute_model_root
+from dao.core.engine.chunking import Scratch
+from dao.core.engine.products import compute_weighted_sum
+from dao.core.formats.layout import FLOAT, Layout, Model
+from dao.core.formats.update import Update, encode_update_rows
+from dao.core.types import Codec, hex_of
+from dao.core.weigh import UpdateEntry
+from dao.proofs.models import prove_model
+from dao.proofs.sums import SumInput, build_inputs_tree, prove_aggregate
+from tests.vectors.dice import Dice
+from tests.vectors.proof_case import BODY_DEPTH
+
+LAYOUT = Layout((("a", (70,)), ("b", (9, 30))))  # with padding behind both
+# of a zero with a sign, a subnormal, the largest, one of the grid, and of any bits; places of these, of the padding, and of any
+EDGES = (0x80000000, 0x00000001, 0x7F7FFFFF, 0x2F800000)
+PLACES = ((0, 0), (0, 1), (0, 2), (0, 3), (0, 100), (1, 100))
+WEIGHTS = (3, 7, 11)
+
+
+def draw_base(dice: Dice) -> Model:
+    """A base model with the edges first."""
+    bits = [*EDGES, *(dice.below(0x7F800000) | dice.below(2) << 31 for _ in range(LAYOUT.size - len(EDGES)))]
+    return Model(LAYOUT, np.array(bits, np.uint32).view(FLOAT))
+
+
+def draw_update(dice: Dice, codec: Codec) -> Update:
+    """An update whose first value is nothing."""
+    zero = Model(LAYOUT, np.zeros(LAYOUT.size, FLOAT))
+    moved = [dice.between(-(1 << 30), 1 << 30) * 2.0 ** -dice.between(25, 60) for _ in range(LAYOUT.size)]
+    trained = Model(LAYOUT, np.array([0, *moved[1:]], FLOAT))
+    return Update(LAYOUT, codec, encode_update_rows(zero, trained, codec))
+
+
+def make_round(codec: Codec) -> dict[str, object]:
+    """The round of a codec: what its statement and result bind, and proofs at each of the places."""
+    dice = Dice(f"honest {codec.value}")
+    base, nodes = draw_base(dice), sorted(dice.address() for _ in WEIGHTS)
+    updates = [draw_update(dice, codec) for _ in nodes]
+    entries = [UpdateEntry(node, 1, update) for node, update in zip(nodes, updates, strict=True)]
+    new = Model(LAYOUT, np.empty(LAYOUT.size, FLOAT))
+    roots = compute_aggregate(entries, WEIGHTS, sum(WEIGHTS), base, new.flat, BODY_DEPTH)
+
+    columns = zip(nodes, WEIGHTS, updates, strict=True)
+    inputs = [SumInput(node, weight, update.body) for node, weight, update in columns]
+    total = compute_weighted_sum(updates, WEIGHTS, (0, LAYOUT.chunks), Scratch())
+    before, after = (model.span(0, LAYOUT.chunks) for model in (base, new))
+    proofs: dict[str, bytes] = {}
+    for index, place in enumerate(PLACES):
+        proofs[f"sum_{index}"] = prove_aggregate(*place, total, inputs, BODY_DEPTH)
+        proofs[f"model_{index}"] = prove_model(*place, total, after, before, BODY_DEPTH)
+    return {
+        "codec": codec.number,
+        "body_depth": BODY_DEPTH,
+        "weight_sum": sum(WEIGHTS),
+        "inputs_root": hex_of(build_inputs_tree(inputs, BODY_DEPTH).root),
+        "aggregate_root": hex_of(roots.sums),
+        "model_root": hex_of(roots.model),
+        "base_model_root": hex_of(compute_model_root(base, BODY_DEPTH)),
+        "places": len(PLACES),
+        **{name: hex_of(proof) for name, proof in proofs.items()},
+    }
+
+
+def text() -> str:
+    """The file's text."""
+    return json.dumps({codec.value: make_round(codec) for codec in Codec}, indent=1) + "\n"
+
+
+if __name__ == "__main__":
+    (Path(__file__).parent / "honest.json").write_text(text())
