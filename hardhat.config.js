@@ -7,18 +7,21 @@ import { defineConfig } from "hardhat/config";
 
 const require = createRequire(import.meta.url);
 
+const fsPermissions = { readDirectory: ["tests/vectors"] };
 const fuzz = { runs: 256, seed: "0xc0ffee" };
 
 const TABLE = "dao/chain/contract_table.py"; // its rows name the contracts
 const TIMELOCK = "@openzeppelin/contracts/governance/TimelockController.sol";
 
+const sources = readdirSync("contracts", { recursive: true }).map((file) => `contracts/${file}`);
+
 /** What is deployed: the tests and script/abi take the bytecode that these sources are compiled to. */
 export const DEPLOYED = listDeployed();
 
 function listDeployed() {
-  const sources = readdirSync("contracts", { recursive: true }).map((file) => `contracts/${file}`);
-  const rows = readFileSync(TABLE, "utf8").matchAll(/ContractRow\(\s*"\w+",\s*"(\w+)"/g);
-  return Array.from(rows, ([, name]) => {
+  const names = readFileSync(TABLE, "utf8").matchAll(/ContractRow\(\s*"\w+",\s*"(\w+)"|"(\w+Prover)"/g);
+  return Array.from(names, ([, row, prover]) => {
+    const name = row ?? prover;
     const source = [...sources, TIMELOCK].find((path) => path.endsWith(`/${name}.sol`));
     if (!source) throw new Error(`${name}: has a row in ${TABLE} and no source in contracts/`);
     return source;
@@ -60,9 +63,9 @@ export default defineConfig({
   test: {
     solidity: {
       profiles: {
-        default: { fuzz, invariant: { runs: 64, depth: 64, failOnRevert: false } },
+        default: { fuzz, fsPermissions, invariant: { runs: 64, depth: 64, failOnRevert: false } },
         // by hand, see docs/contracts.md
-        long: { fuzz, invariant: { runs: 10_000, depth: 32, failOnRevert: false } },
+        long: { fuzz, fsPermissions, invariant: { runs: 10_000, depth: 32, failOnRevert: false } },
       },
     },
   },

@@ -5,11 +5,11 @@ import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
 import { IVotes } from "@openzeppelin/contracts/governance/utils/IVotes.sol";
 import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import { SafeERC20 } from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
-import { MerkleProof } from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import { SafeCast } from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import { IRewardDistributor } from "./interfaces/IRewardDistributor.sol";
 import { ITasks } from "./interfaces/ITasks.sol";
+import { Trees } from "./Trees.sol";
 
 /// @title Escrow of tasks and claims of rewards
 /// @notice Invariants: per task, claimed <= promised (`totalOf`) <= funded; the balance covers funded - claimed of all
@@ -24,6 +24,9 @@ contract RewardDistributor is IRewardDistributor {
     uint256 private constant ROOTS = 64;
     /// @dev How long a closed task's rewards wait for their owners.
     uint256 private constant CLAIM_PERIOD = 365 days;
+    /// @dev Depth of the tree of accounts, and length of its leaves.
+    uint256 private constant DEPTH = 20;
+    uint256 private constant LEAF = 72;
 
     /// @dev In a struct, for an array of these is written without being read.
     struct Root {
@@ -122,21 +125,12 @@ contract RewardDistributor is IRewardDistributor {
     }
 
     /// @inheritdoc IRewardDistributor
-    function claim(uint256 task, address owner, uint256 cumulative, bytes32[] calldata proof) external {
+    function claim(uint256 task, bytes calldata leaf, uint256 index, bytes32[] calldata proof) external {
         Escrow storage escrow = _escrows[task];
-        bytes32 root = MerkleProof.processProofCalldata(proof, leaf(task, owner, cumulative));
-        if (!_isRecent(escrow, root)) revert BadProof(task, owner, cumulative);
-        uint256 before = _claimed[task][owner];
-        if (cumulative <= before) revert NothingToClaim(task, owner);
-        uint256 amount = cumulative - before;
-        uint256 claimed = escrow.claimed + amount;
-        uint256 total = escrow.total;
-        if (claimed > total) revert ExceedsEscrow(task, claimed, total);
-
-        _claimed[task][owner] = cumulative;
-        escrow.claimed = uint128(claimed);
-        emit Claimed(task, owner, amount, cumulative);
-        token.safeTransfer(owner, amount);
+        if (leaf.length != LEAF || proof.length != DEPTH || index >> DEPTH != 0) revert BadProof(task);
+        bytes32 root = Trees.climb(Trees.leafHash(leaf), index, proof);
+        if (!_isRecent(escrow, root)) revert BadProof(task);
+        _pay(task, escrow, address(bytes20(leaf)), uint128(bytes16(leaf[20:36])));
     }
 
     /// @inheritdoc IRewardDistributor
@@ -172,15 +166,6 @@ contract RewardDistributor is IRewardDistributor {
         return escrow.funded - escrow.total;
     }
 
-    /// @inheritdoc IRewardDistributor
-    function leaf(uint256 task, address owner, uint256 cumulative) public view returns (bytes32) {
-        // hashed twice, so that no inner node of the tree can pass for a leaf
-        return
-            keccak256(
-                bytes.concat(keccak256(abi.encode(block.chainid, address(this), task, owner, cumulative)))
-            );
-    }
-
     function _fund(address from, uint256 task, uint256 amount) private {
         if (amount == 0) revert ZeroAmount();
         Escrow storage escrow = _escrows[task];
@@ -190,6 +175,21 @@ contract RewardDistributor is IRewardDistributor {
         }
         emit Funded(task, from, amount);
         token.safeTransferFrom(from, address(this), amount);
+    }
+
+    /// @dev Pays an owner up to this sum of all its payments.
+    function _pay(uint256 task, Escrow storage escrow, address owner, uint256 cumulative) private {
+        uint256 before = _claimed[task][owner];
+        if (cumulative <= before) revert NothingToClaim(task, owner);
+        uint256 amount = cumulative - before;
+        uint256 claimed = escrow.claimed + amount;
+        uint256 total = escrow.total;
+        if (claimed > total) revert ExceedsEscrow(task, claimed, total);
+
+        _claimed[task][owner] = cumulative;
+        escrow.claimed = uint128(claimed);
+        emit Claimed(task, owner, amount, cumulative);
+        token.safeTransfer(owner, amount);
     }
 
     /// @dev Looks from the newest root back, for that is the one that most claims name.

@@ -22,6 +22,8 @@ abstract contract CoordinatorBase is ITrainingCoordinator, Ownable, Pausable {
     mapping(uint64 task => TaskState) internal _tasks;
     mapping(uint64 task => mapping(uint16 version => TaskRules)) internal _rules;
     mapping(uint64 task => mapping(uint64 round => RoundState)) internal _rounds;
+    /// @dev The bonds that the next rounds of all open tasks ask of a Superlink.
+    mapping(address superlink => uint256 sum) internal _bonds;
 
     constructor(
         ISupernodeRegistry registry_,

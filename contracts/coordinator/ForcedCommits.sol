@@ -64,13 +64,16 @@ abstract contract ForcedCommits is Members, EIP712 {
         return _forced[task][round].count;
     }
 
-    /// @dev Returns the hash chain over the forced commits of a round, and their number. A round without any says so in
-    /// its own slot, so that a normal one reads no more slots.
-    function _forcedOf(
+    /// @dev Returns the number of forced commits of a round, of which the caller must know the hash. A round without any says
+    /// so in its own slot, so that a normal one reads no more slots.
+    function _countForced(
         uint64 task,
         uint64 round,
-        RoundState storage r
-    ) internal view returns (bytes32 hash, uint256 count) {
+        RoundState storage r,
+        bytes32 stated
+    ) internal view returns (uint256 count) {
+        bytes32 hash = 0;
         if (r.forced) (hash, count) = (_forced[task][round].hash, _forced[task][round].count);
+        if (stated != hash) revert ForcedCommitIgnored(stated, hash);
     }
 }

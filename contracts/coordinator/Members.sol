@@ -10,8 +10,7 @@ abstract contract Members is CoordinatorBase {
     /// @dev A Supernode that joined a task.
     struct Membership {
         address owner; // zero once it has left
-        uint32 joinedFrom; // first round that it takes part in
-        uint32 leftFrom; // first round that it takes part in no longer, 0: none
+        uint32[] turns; // rounds from which on it takes part, and then no longer, by turns
     }
 
     mapping(uint64 task => mapping(address operator => Membership)) private _members;
@@ -38,12 +37,9 @@ abstract contract Members is CoordinatorBase {
         uint256 stake = registry.stakeOf(operator);
         if (stake < rules.minStake) revert StakeOutsideRules(stake, rules.minStake);
 
-        uint32 next = state.lastRound + 1;
         Membership storage member = _members[task][operator];
-        // whoever left in the last round, and is back before the next, takes part in both
-        if (member.leftFrom != next) member.joinedFrom = next;
-        member.leftFrom = 0;
         member.owner = msg.sender;
+        _turn(member.turns, state.lastRound + 1);
         _operatorOf[task][msg.sender] = operator;
         ++state.active;
         emit Joined(task, operator, msg.sender);
@@ -74,13 +70,19 @@ abstract contract Members is CoordinatorBase {
         return _members[task][operator].owner != address(0);
     }
 
+    /// @inheritdoc IMembers
+    function wasMember(uint64 task, address operator, uint64 round) public view returns (bool) {
+        uint32[] storage turns = _members[task][operator].turns;
+        uint256 count = turns.length;
+        // those after a round that is not decided yet are few
+        while (count != 0 && turns[count - 1] > round) --count;
+        return count % 2 == 1;
+    }
+
     /// @dev Reverts unless the Supernode had joined when the round opened. One that left since takes part in it all the
     /// same, so that those who may commit are those whom the round waits for.
     function _requireEligible(uint64 task, address operator, uint64 round) internal view {
-        Membership storage member = _members[task][operator];
-        (uint32 joinedFrom, uint32 leftFrom) = (member.joinedFrom, member.leftFrom);
-        bool joined = joinedFrom != 0 && joinedFrom <= round;
-        if (!joined || (leftFrom != 0 && leftFrom <= round)) revert NotJoined(task, operator);
+        if (!wasMember(task, operator, round)) revert NotJoined(task, operator);
     }
 
     /// @dev Returns the owner of a Supernode, which must be in the task.
@@ -93,9 +95,17 @@ abstract contract Members is CoordinatorBase {
         Membership storage member = _members[task][operator];
         member.owner = address(0);
         TaskState storage state = _tasks[task];
-        member.leftFrom = state.lastRound + 1;
+        _turn(member.turns, state.lastRound + 1);
         delete _operatorOf[task][owner];
         --state.active;
         emit Left(task, operator);
+    }
+
+    /// @dev Turns a membership round from the next round on. Whoever left in the last round, and is back before the next, takes
+    /// part in both; whoever joins and leaves, in neither.
+    function _turn(uint32[] storage turns, uint32 next) private {
+        uint256 count = turns.length;
+        if (count != 0 && turns[count - 1] == next) turns.pop();
+        else turns.push(next);
     }
 }

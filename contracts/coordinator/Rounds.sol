@@ -46,6 +46,7 @@ abstract contract Rounds is ForcedCommits {
         uint64 round,
         uint48 openBlock,
         bytes32 root,
+        bytes32 forcedHash,
         uint32 commits,
         uint32 passes
     ) external {
@@ -53,14 +54,7 @@ abstract contract Rounds is ForcedCommits {
         if (openBlock != r.openBlock) revert BadResult("openBlock");
         TaskRules storage rules = _rules[task][r.version];
         _requireSuperlink(rules);
-        (, uint256 forcedCount) = _forcedOf(task, round, r);
-        uint256 total = commits + forcedCount;
-        uint256 heard = total + passes;
-        uint32 eligible = r.eligible;
-        if (heard > eligible) revert BadResult("commits");
-        if (heard < eligible) Deadlines.requireFrom(r.commitEnd(rules));
-        uint256 quorum = rules.quorum;
-        if (total < quorum) revert QuorumMissed(total, quorum);
+        _requireHeard(r, rules, commits + _countForced(task, round, r, forcedHash), passes);
 
         r.closedAt = uint32(block.timestamp);
         r.commits = uint24(commits);
@@ -71,7 +65,7 @@ abstract contract Rounds is ForcedCommits {
     }
 
     /// @inheritdoc IRounds
-    function postResult(uint64 task, uint64 round, bytes32 seed, Result calldata result) external {
+    function postResult(uint64 task, uint64 round, Result calldata result) external {
         RoundState storage r = _inPhase(task, round, Phase.Closed);
         TaskRules storage rules = _rules[task][r.version];
         _requireSuperlink(rules);
@@ -80,14 +74,13 @@ abstract contract Rounds is ForcedCommits {
         uint256 revealEnd = r.revealEnd(rules);
         uint256 resultEnd = Deadlines.resultEnd(revealEnd, rules);
         if (block.timestamp > resultEnd) revert TooLate(resultEnd);
-        (bytes32 forcedHash, uint256 forcedCount) = _forcedOf(task, round, r);
-        if (result.forcedHash != forcedHash) revert ForcedCommitIgnored(result.forcedHash, forcedHash);
-        uint256 total = r.commits + forcedCount;
+        uint256 total = r.commits + _countForced(task, round, r, result.forcedHash);
         if (result.revealed > total) revert BadResult("revealed");
         if (block.timestamp < revealEnd && result.revealed != total)
             revert RevealsMissing(result.revealed, total);
         if (result.inputs > result.revealed) revert BadResult("inputs");
-        if (Hashes.efficientKeccak256(result.commitsRoot, seed) != r.digest) revert BadResult("closing");
+        bytes32 closing = Hashes.efficientKeccak256(result.commitsRoot, result.seed);
+        if (closing != r.digest) revert BadResult("closing");
         if (result.weightSum > MAX_WEIGHT_SUM) revert BadResult("weightSum");
 
         r.postedAt = uint32(block.timestamp);
@@ -118,8 +111,8 @@ abstract contract Rounds is ForcedCommits {
         r.phase = Phase.Finalized;
         state.finalized = uint32(round);
         state.inFlight = inFlight;
-        emit Finalized(task, round, result.rewardRoot, result.rewardTotal);
-        distributor.activate(task, result.rewardRoot, result.rewardTotal);
+        emit Finalized(task, round, result.accountsRoot, result.rewardTotal);
+        distributor.activate(task, result.accountsRoot, result.rewardTotal);
     }
 
     /// @inheritdoc IRounds
@@ -186,22 +179,39 @@ abstract contract Rounds is ForcedCommits {
         emit Voided(task, round);
     }
 
-    /// @dev Reverts unless the Superlink has its bond and the escrow covers one more round beside those in flight.
+    /// @dev Reverts unless the caller is the Superlink of these rules.
+    function _requireSuperlink(TaskRules storage rules) internal view {
+        address superlink = rules.superlink;
+        if (msg.sender != superlink) revert NotSuperlink(msg.sender, superlink);
+    }
+
+    /// @dev Reverts unless so many commits are a quorum, and with the passes all that are eligible or all until the deadline.
+    function _requireHeard(
+        RoundState storage r,
+        TaskRules storage rules,
+        uint256 commits,
+        uint256 passes
+    ) private view {
+        uint256 heard = commits + passes;
+        uint32 eligible = r.eligible;
+        if (heard > eligible) revert BadResult("commits");
+        if (heard < eligible) Deadlines.requireFrom(r.commitEnd(rules));
+        uint256 quorum = rules.quorum;
+        if (commits < quorum) revert QuorumMissed(commits, quorum);
+    }
+
+    /// @dev Reverts unless the Superlink has its bonds and the escrow covers one more round beside those in flight.
     /// @return mixed whether one of these opened with other rules than the next will
     function _requireMeans(uint64 task, TaskState storage state) private view returns (bool mixed) {
         TaskRules storage rules = _rules[task][state.version];
-        uint256 stake = registry.stakeOf(rules.superlink);
-        (uint256 budget, uint256 bond) = (rules.roundBudget, rules.superlinkBond);
-        if (stake < bond) revert BondTooSmall(stake, bond);
+        address superlink = rules.superlink;
+        (uint256 stake, uint256 bonds) = (registry.stakeOf(superlink), _bonds[superlink]);
+        if (stake < bonds) revert BondTooSmall(stake, bonds);
+        uint256 budget = rules.roundBudget;
         uint256 needed = state.inFlight * budget;
         if (state.mixed) (needed, , mixed) = _inFlight(task, state);
         needed += budget;
         uint256 available = distributor.availableOf(task);
         if (available < needed) revert NotFunded(task, available, needed);
-    }
-
-    function _requireSuperlink(TaskRules storage rules) private view {
-        address superlink = rules.superlink;
-        if (msg.sender != superlink) revert NotSuperlink(msg.sender, superlink);
     }
 }

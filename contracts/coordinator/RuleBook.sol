@@ -47,6 +47,8 @@ contract RuleBook {
         _rule(r.appHash != 0, "appHash");
         _rule(r.baseModel != 0, "baseModel");
         _rule(r.validationRoot != 0, "validationRoot");
+        _rule(r.chunks != 0 && r.chunks <= 1 << r.bodyDepth, "chunks");
+        _rule(r.baseModelRoot != 0, "baseModelRoot");
     }
 
     /// @notice Checks that a task's rules may change so: the rules that models, updates and proofs are made by stay,
@@ -63,6 +65,8 @@ contract RuleBook {
         _rule(to.appHash == from.appHash, "appHash");
         _rule(to.baseModel == from.baseModel, "baseModel");
         _rule(to.validationRoot == from.validationRoot, "validationRoot");
+        _rule(to.chunks == from.chunks, "chunks");
+        _rule(to.baseModelRoot == from.baseModelRoot, "baseModelRoot");
         check(to);
     }
 

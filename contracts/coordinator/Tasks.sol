@@ -36,6 +36,8 @@ abstract contract Tasks is CoordinatorBase {
         TaskState storage state = _openTask(task);
         if (state.inFlight != 0) revert RoundsInFlight(task, state.inFlight);
         state.closed = true;
+        TaskRules storage rules = _rules[task][state.version];
+        _bonds[rules.superlink] -= rules.superlinkBond;
         emit TaskClosed(task, distributor.availableOf(task));
         // slither-disable-next-line unused-return (the amount of the event)
         distributor.refund(task, refundTo);
@@ -72,12 +74,20 @@ abstract contract Tasks is CoordinatorBase {
         return Task(state.active, state.lastRound, state.head, state.inFlight, state.closed);
     }
 
+    /// @inheritdoc ITasks
+    function bondsOf(address superlink) external view returns (uint256) {
+        return _bonds[superlink];
+    }
+
     /// @dev Stores the rules that the next round opens with, as a new version.
     function _setRules(
         uint64 task,
         TaskState storage state,
         TaskRules memory rules
     ) private returns (uint16 version) {
+        TaskRules storage previous = _rules[task][state.version];
+        _bonds[previous.superlink] -= previous.superlinkBond; // of a new task: nobody's nothing
+        _bonds[rules.superlink] += rules.superlinkBond;
         version = ++state.version;
         _rules[task][version] = rules;
         state.quorum = uint24(rules.quorum);

@@ -16,6 +16,8 @@ interface IForcedCommits {
 
     /// @notice The node's operator did not sign this commit to this opening of the round.
     error BadSignature(address recovered, address node);
+    /// @notice The closing, or the result, does not state the forced commits on chain.
+    error ForcedCommitIgnored(bytes32 stated, bytes32 actual);
     /// @notice The node's commit of this round is on chain.
     error AlreadyCommitted(uint64 task, uint64 round, address node);
 

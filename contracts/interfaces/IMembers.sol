@@ -52,4 +52,11 @@ interface IMembers {
     /// @param operator the Supernode
     /// @return whether it does
     function isJoined(uint64 task, address operator) external view returns (bool);
+    /// @notice Returns whether the Supernode takes part in a round: whether it had joined, and not left, when the round
+    /// opened.
+    /// @param task the task
+    /// @param operator the Supernode
+    /// @param round the round
+    /// @return whether it may, or might, commit to it
+    function wasMember(uint64 task, address operator, uint64 round) external view returns (bool);
 }

@@ -25,8 +25,9 @@ interface IRewardDistributor {
     error TaskNotClosed(uint256 task);
     /// @notice Owners may claim, and nobody may take their rewards back, until this time.
     error StillClaimable(uint256 task, uint256 until);
-    /// @notice None of the task's newest 64 roots holds this leaf: take the proof of a newer final round.
-    error BadProof(uint256 task, address owner, uint256 cumulative);
+    /// @notice The proof does not lead from the leaf to one of the task's newest 64 roots: take that of a newer final
+    /// round.
+    error BadProof(uint256 task);
     /// @notice The owner has claimed all of this.
     error NothingToClaim(uint256 task, address owner);
     /// @notice The total exceeds the task's escrow, or the sum that its newest root promises.
@@ -49,8 +50,8 @@ interface IRewardDistributor {
     /// @notice Makes the rewards under a root claimable, and those under the root 64 before no longer. Only the
     /// coordinator may call.
     /// @param task the task
-    /// @param root root of the tree of cumulative rewards
-    /// @param total sum of these rewards in wei, not below the one before
+    /// @param root root of the tree of accounts
+    /// @param total sum of their rewards in wei, not below the one before
     function activate(uint256 task, bytes32 root, uint256 total) external;
     /// @notice Refunds the part of a task's escrow that no root has promised, as the task closes for good. Only the
     /// coordinator may call.
@@ -64,12 +65,13 @@ interface IRewardDistributor {
     /// @param to receives the tokens
     /// @return amount the tokens in wei
     function recoverUnclaimed(uint256 task, address to) external returns (uint256 amount);
-    /// @notice Pays an owner its cumulative reward less its earlier claims. Anyone may call.
+    /// @notice Pays an owner its cumulative reward less its earlier claims. Anyone may call; the owner is paid.
     /// @param task the task
-    /// @param owner the owner, who is paid
-    /// @param cumulative the owner's reward in wei under one of the task's newest 64 roots
-    /// @param proof siblings from the leaf up
-    function claim(uint256 task, address owner, uint256 cumulative, bytes32[] calldata proof) external;
+    /// @param leaf the owner's account under one of the task's newest 64 roots, 72 bytes: the owner, its reward in wei
+    /// (16 bytes), and what the next round needs (docs/protocol.md, "Accounts")
+    /// @param index the leaf's index
+    /// @param proof the leaf's 20 siblings, from the bottom up
+    function claim(uint256 task, bytes calldata leaf, uint256 index, bytes32[] calldata proof) external;
 
     /// @notice Returns the sum of all payments into a task's escrow, less refunds.
     /// @param task the task
@@ -83,7 +85,7 @@ interface IRewardDistributor {
     /// @param task the task
     /// @return tokens in wei
     function availableOf(uint256 task) external view returns (uint256);
-    /// @notice Returns the newest reward root of a task.
+    /// @notice Returns the newest root of a task's accounts.
     /// @param task the task
     /// @return the root; 0 when there is none
     function rootOf(uint256 task) external view returns (bytes32);
@@ -97,10 +99,4 @@ interface IRewardDistributor {
     /// @param owner the owner
     /// @return tokens in wei
     function claimedOf(uint256 task, address owner) external view returns (uint256);
-    /// @notice Returns the leaf of the reward tree for an owner's cumulative reward.
-    /// @param task the task
-    /// @param owner the owner
-    /// @param cumulative the reward in wei
-    /// @return the leaf
-    function leaf(uint256 task, address owner, uint256 cumulative) external view returns (bytes32);
 }

@@ -36,18 +36,16 @@ interface IRounds {
     /// @notice What the Superlink states of a round.
     struct Result {
         bytes32 commitsRoot; // must be the one that commits were closed with
-        bytes32 inputsRoot;
-        bytes32 aggregateRoot;
-        bytes32 gradientRoot;
-        bytes32 scoreRoot;
+        bytes32 seed; // must be the one of `CommitsClosed`
+        bytes32 statement; // keccak256(abi.encode(Statement)): IStatements
         bytes32 modelDigest;
         bytes32 manifestDigest;
-        bytes32 rewardRoot;
+        bytes32 accountsRoot; // root of the tree of accounts, of which claims show a leaf
         bytes32 forcedHash; // must be the round's at the time of posting
-        uint32 inputs; // nodes under inputsRoot
+        uint32 inputs; // nodes under the statement's inputsRoot
         uint32 revealed; // commits (forced ones included) whose content arrived, valid or not
         uint32 weightSum;
-        uint128 rewardTotal; // sum of the cumulative rewards under rewardRoot
+        uint128 rewardTotal; // sum of the cumulative rewards under accountsRoot
     }
 
     /// @notice A round opened on the model of its parent.
@@ -64,7 +62,7 @@ interface IRounds {
     /// @notice The Superlink posted a result.
     event ResultPosted(uint64 indexed task, uint64 indexed round, Result result);
     /// @notice The round is final, and its rewards are claimable.
-    event Finalized(uint64 indexed task, uint64 indexed round, bytes32 rewardRoot, uint256 rewardTotal);
+    event Finalized(uint64 indexed task, uint64 indexed round, bytes32 accountsRoot, uint256 rewardTotal);
     /// @notice The round ended without a result.
     event Aborted(uint64 indexed task, uint64 indexed round);
     /// @notice The result is void.
@@ -82,10 +80,8 @@ interface IRounds {
     error QuorumMissed(uint256 have, uint256 quorum);
     /// @notice The escrow does not cover the rounds in flight and one more.
     error NotFunded(uint64 task, uint256 available, uint256 needed);
-    /// @notice The Superlink has less stake in the registry than the task asks for.
-    error BondTooSmall(uint256 stake, uint256 bond);
-    /// @notice The result does not state the forced commits on chain.
-    error ForcedCommitIgnored(bytes32 stated, bytes32 actual);
+    /// @notice The Superlink has less stake in the registry than all open tasks that name it ask for together.
+    error BondTooSmall(uint256 stake, uint256 bonds);
     /// @notice Before the reveal deadline a result must count all commits as revealed.
     error RevealsMissing(uint256 revealed, uint256 commits);
     /// @notice The field named `what` is wrong.
@@ -94,7 +90,7 @@ interface IRounds {
     error ParentNotFinal(uint64 task, uint64 parent);
 
     /// @notice Opens a round. No round may be in progress, the head must not be frozen, the escrow must cover the
-    /// budget, a quorum of Supernodes must have joined, and the Superlink must have its bond. Anyone may call.
+    /// budget, a quorum of Supernodes must have joined, and the Superlink must have its bonds. Anyone may call.
     /// @param task the task
     /// @return round the round's number, from 1
     function openRound(uint64 task) external returns (uint64 round);
@@ -106,6 +102,7 @@ interface IRounds {
     /// that one alone, and close no other
     /// @param root root of the tree of commits and passes that the Superlink holds, without nodes whose forced commit is
     /// on chain
+    /// @param forcedHash the round's: so no node is in the tree whose forced commit came just before
     /// @param commits number of commits under `root`; with the forced ones they must reach the quorum
     /// @param passes number of passes under `root`
     function closeCommits(
@@ -113,17 +110,17 @@ interface IRounds {
         uint64 round,
         uint48 openBlock,
         bytes32 root,
+        bytes32 forcedHash,
         uint32 commits,
         uint32 passes
     ) external;
     /// @notice Posts the result of a round. Before the reveal deadline `revealed` must be all commits under the root
-    /// and all forced ones. Only the Superlink may call.
+    /// and all forced ones. A result computed with the seed of a closing that a reorg took back is refused. Only the
+    /// Superlink may call.
     /// @param task the task
     /// @param round the round, which must be closed
-    /// @param seed the seed of `CommitsClosed`: a result computed with the seed of a closing that a reorg took back is
-    /// refused
     /// @param result the result
-    function postResult(uint64 task, uint64 round, bytes32 seed, Result calldata result) external;
+    function postResult(uint64 task, uint64 round, Result calldata result) external;
     /// @notice Finalizes a round whose window for challenges is over and whose parent is final: its rewards become
     /// claimable. A result that pays more than the round's budget, or less than its parent, becomes void instead. Anyone
     /// may call.

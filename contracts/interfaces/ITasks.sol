@@ -22,11 +22,13 @@ interface ITasks {
         uint128 minStake; // least stake of a Supernode that takes part
         uint128 maxStake; // a larger stake weighs as much as this one
         uint128 roundBudget; // most that one round pays
-        uint128 superlinkBond; // least stake in the registry with which the Superlink's rounds open
+        uint128 superlinkBond; // what a wrong result costs the Superlink, whose stake covers it for each of its tasks
         uint128 challengeBond; // what a challenger puts at risk; not zero
         bytes32 appHash; // content digest of the app's bundle
         bytes32 baseModel; // content digest of the first model
         bytes32 validationRoot; // root of the shard tree
+        uint32 chunks; // of the model
+        bytes32 baseModelRoot; // body root of the first model's chunks
     }
 
     /// @notice The state of a task.
@@ -62,7 +64,7 @@ interface ITasks {
     /// @param funds first funding of the escrow in wei, or 0
     /// @return task the task's number, from 1
     function createTask(TaskRules calldata rules, uint256 funds) external returns (uint64 task);
-    /// @notice Closes a task for good and refunds what no reward root has promised. The task must have no rounds in
+    /// @notice Closes a task for good and refunds what no root has promised. The task must have no rounds in
     /// flight: where rounds follow each other without a gap, pause first, and they end by themselves. Only the DAO may
     /// call.
     /// @param task the task
@@ -72,7 +74,8 @@ interface ITasks {
     /// Only the DAO may call.
     /// @param task the task
     /// @param rules all rules, checked as by `createTask`; `superlink`, `shards`, `bodyDepth`, `codec`, `admittedOnly`,
-    /// `appHash`, `baseModel` and `validationRoot` must be what they are (`BadRules` names the one that fails)
+    /// `appHash`, `baseModel`, `validationRoot`, `chunks` and `baseModelRoot` must be what they are (`BadRules` names the
+    /// one that fails)
     function changeRules(uint64 task, TaskRules calldata rules) external;
     /// @notice Replaces the Superlink of the rounds that open from now on. Only the DAO may call.
     /// @param task the task
@@ -87,6 +90,11 @@ interface ITasks {
     /// @param task the task
     /// @return the state
     function taskOf(uint64 task) external view returns (Task memory);
+    /// @notice Returns the bonds that all open tasks which name a Superlink ask of it together: its rounds open only while
+    /// its stake covers them.
+    /// @param superlink operator key of the Superlink
+    /// @return their sum in wei
+    function bondsOf(address superlink) external view returns (uint256);
     /// @notice Returns the number of tasks, which are numbered from 1.
     /// @return the number
     function taskCount() external view returns (uint64);

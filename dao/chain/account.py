@@ -11,7 +11,7 @@ from dao.chain.outbox import TxAttempt
 from dao.chain.rpc import NodeError
 from dao.chain.send_policy import NO_MONEY
 from dao.chain.signer import Signer, Transaction
-from dao.core.keccak import keccak256
+from dao.core.engine.keccak import keccak256
 from dao.core.types import Wei, hex_of
 from dao.errors import RpcError, RuleError
 

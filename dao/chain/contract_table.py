@@ -10,11 +10,15 @@ from dao.chain.events import (
     Challenged,
     Claimed,
     CommitsClosed,
+    Conceded,
+    Convicted,
+    DisputesSet,
     Finalized,
     ForcedCommit,
     Funded,
     Joined,
     Left,
+    ProverSet,
     Recovered,
     Refunded,
     Registered,
@@ -86,10 +90,11 @@ CONTRACTS = (
         (
             *(TaskCreated, TaskClosed, RulesChanged, SuperlinkReplaced, Admitted, Joined, Left),
             *(RoundOpened, ForcedCommit, CommitsClosed, ResultPosted, Challenged),
-            *(Resolved, Finalized, Aborted, Voided, Paused, Unpaused),
+            *(Resolved, Conceded, DisputesSet, Finalized, Aborted, Voided, Paused, Unpaused),
         ),
     ),
     ContractRow("distributor", "RewardDistributor", (Funded, Activated, Claimed, Refunded, Recovered)),
+    ContractRow("disputes", "Disputes", (Convicted, ProverSet)),
     ContractRow("timelock", "TimelockController", (MinDelayChange, RoleGranted, RoleRevoked, CallScheduled)),
     ContractRow("voting_power", "VotingPower"),
     ContractRow(
@@ -101,6 +106,12 @@ CONTRACTS = (
             *(QuorumNumeratorUpdated, LateQuorumVoteExtensionSet, TimelockChange),
         ),
     ),
+)
+
+# contracts/provers, which show that a result is wrong: each is made for the coordinator, and set at the disputes
+PROVERS = (
+    *("AccountsProver", "CommitsProver", "ModelProver", "RowsProver", "ScoresProver"),
+    *("ShapeProver", "SumProver", "WeightsProver"),
 )
 
 FIELDS = {row.name: row.field for row in CONTRACTS}  # of Deployment, by a contract's name in Solidity

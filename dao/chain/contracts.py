@@ -109,6 +109,10 @@ class Coordinator(Contract):
         """Return the chained hash of the round's forced commits, which the result must state."""
         return Digest(await self._read("forcedHashOf", task, round_id, at=at))
 
+    async def disputes(self, at: At) -> Address:
+        """Return the contract that may strike results."""
+        return Address(await self._read("disputes", at=at))
+
     async def is_joined(self, task: TaskId, operator: Address, at: At) -> bool:
         """Whether a Supernode takes part in a task."""
         return bool(await self._read("isJoined", task, operator, at=at))
@@ -177,15 +181,27 @@ class Coordinator(Contract):
         round_id: RoundId,
         open_block: BlockNumber,
         root: Digest,
+        forced_hash: Digest,
         commits: int,
         passes: int,
     ) -> Call:
-        """Close the commits to the opening in a block with the root of them and the passes. Only the Superlink."""
-        return self._call("closeCommits", task, round_id, open_block, root, commits, passes)
+        """Close the commits to the opening in a block with the root of them and the passes. Only the Superlink.
 
-    def post_result(self, task: TaskId, round_id: RoundId, seed: Digest, result: Result) -> Call:
+        Refused unless `forced_hash` is that of the round's forced commits.
+        """
+        return self._call("closeCommits", task, round_id, open_block, root, forced_hash, commits, passes)
+
+    def post_result(self, task: TaskId, round_id: RoundId, result: Result) -> Call:
         """Post the result; `seed` is the one that commits were closed with. Only the Superlink."""
-        return self._call("postResult", task, round_id, seed, astuple(result))
+        return self._call("postResult", task, round_id, astuple(result))
+
+    def concede(self, task: TaskId, round_id: RoundId) -> Call:
+        """Void a posted or frozen result of one's own. Only the round's Superlink."""
+        return self._call("concede", task, round_id)
+
+    def set_disputes(self, disputes: Address) -> Call:
+        """Appoint the contract that may strike results. Only the DAO."""
+        return self._call("setDisputes", disputes)
 
     def challenge(self, task: TaskId, round_id: RoundId, reason: str) -> Call:
         """Freeze the posted result until the DAO decides. Anyone who has approved the coordinator for the bond."""
@@ -286,6 +302,10 @@ class Registry(Votes):
         """Return released stake to the owner. Anyone."""
         return self._call("withdraw", operator)
 
+    def set_slasher(self, slasher: Address, *, allowed: bool) -> Call:
+        """Let a contract take stake, or no longer. Only the DAO."""
+        return self._call("setSlasher", slasher, allowed)
+
     def pause(self) -> Call:
         """Stop new stakes. Only the DAO."""
         return self._call("pause")
@@ -332,9 +352,9 @@ class Distributor(Contract):
         """Take back what nobody claimed of a task a year after it closed. Only the DAO."""
         return self._call("recoverUnclaimed", task, to)
 
-    def claim(self, task: TaskId, owner: Address, cumulative: Wei, proof: Sequence[Digest]) -> Call:
+    def claim(self, task: TaskId, leaf: bytes, index: int, proof: Sequence[Digest]) -> Call:
         """Pay an owner its rewards up to `cumulative`. Anyone."""
-        return self._call("claim", task, owner, cumulative, list(proof))
+        return self._call("claim", task, leaf, index, list(proof))
 
 
 class Token(Votes):

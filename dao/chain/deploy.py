@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dao.chain.client import Chain
-from dao.chain.contracts import Call, Coordinator, Token
+from dao.chain.contract_table import PROVERS
+from dao.chain.contracts import Call, Coordinator, Registry, Token
 from dao.chain.deployment import Deployment
+from dao.chain.disputes import Disputes
 from dao.chain.events import TaskCreated
 from dao.chain.governance import Timelock
 from dao.chain.interface import load
 from dao.chain.receipts import TxReceipt
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.keccak import keccak256
+from dao.core.engine.keccak import keccak256
 from dao.core.types import Address, BlockNumber, Digest, Rules, TaskId, Wei, hex_of
 from dao.errors import ChainError
 
@@ -37,7 +39,6 @@ class Params:
     supply: Wei = _SUPPLY
     minimum_stake: Wei = TOKEN
     unbonding_period: int = 7 * 86_400
-    min_delay: int = 0
     voting_delay: int = 3600  # from a proposal to its voting
     voting_period: int = 2 * 86_400
     threshold: Wei = TOKEN  # votes that a proposer needs
@@ -52,30 +53,60 @@ async def deploy(url: str, signer: Signer, params: Params, path: Path) -> Deploy
     ConfigError, RpcError, Reverted.
     """
     async with await Chain.connect(url) as chain, Sender(chain, signer, path) as sender:
-        timelock, begin = await _create(
-            sender, "TimelockController", params.min_delay, [signer.address], [signer.address], bytes(20)
-        )
-        token, _ = await _create(sender, "DaoToken", params.name, params.symbol, timelock, params.supply)
-        registry, _ = await _create(
-            sender, "SupernodeRegistry", token, params.minimum_stake, params.unbonding_period, timelock
-        )
-        # distributor and coordinator must know each other: the first is made with the address that the second will
-        # have if the account sends nothing else in between
-        nonce = int(await chain.request("eth_getTransactionCount", hex_of(signer.address), "latest"), 16)
-        distributor, _ = await _create(
-            sender, "RewardDistributor", token, compute_created_address(signer.address, nonce + 1)
-        )
-        coordinator, _ = await _create(sender, "TrainingCoordinator", token, registry, distributor, timelock)
-        power, _ = await _create(sender, "VotingPower", token, registry, timelock, distributor)
-        governor, _ = await _create(
-            *(sender, "DaoGovernor", power, timelock, params.voting_delay, params.voting_period),
-            *(params.threshold, params.quorum_percent, params.late_extension),
-        )
-        deployment = Deployment(
-            chain.chain_id, begin, token, registry, coordinator, distributor, timelock, power, governor
-        )
+        deployment = await _create_all(chain, sender, signer.address, params)
         await _check(chain, deployment)
-        return deployment
+    async with await Chain.connect(url, deployment) as chain, Sender(chain, signer, path) as sender:
+        await _appoint(chain, sender)
+    return deployment
+
+
+async def _create_all(chain: Chain, sender: Sender, account: Address, params: Params) -> Deployment:
+    """Create the contracts by this account, the sender's."""
+    timelock, begin = await _create(sender, "TimelockController", 0, [account], [account], bytes(20))
+    token, _ = await _create(sender, "DaoToken", params.name, params.symbol, timelock, params.supply)
+    registry, _ = await _create(
+        sender, "SupernodeRegistry", token, params.minimum_stake, params.unbonding_period, timelock
+    )
+    # distributor and coordinator must know each other: the first is made with the address that the second will
+    # have if the account sends nothing else in between
+    nonce = int(await chain.request("eth_getTransactionCount", hex_of(account), "latest"), 16)
+    distributor, _ = await _create(
+        sender, "RewardDistributor", token, compute_created_address(account, nonce + 1)
+    )
+    coordinator, _ = await _create(sender, "TrainingCoordinator", token, registry, distributor, timelock)
+    disputes, _ = await _create(sender, "Disputes", token, registry, distributor, coordinator, timelock)
+    provers = {name: (await _create(sender, name, coordinator))[0] for name in PROVERS}
+    power, _ = await _create(sender, "VotingPower", token, registry, timelock, distributor)
+    governor, _ = await _create(
+        *(sender, "DaoGovernor", power, timelock, params.voting_delay, params.voting_period),
+        *(params.threshold, params.quorum_percent, params.late_extension),
+    )
+    return Deployment(
+        *(
+            chain.chain_id,
+            begin,
+            token,
+            registry,
+            coordinator,
+            distributor,
+            disputes,
+            timelock,
+            power,
+            governor,
+        ),
+        provers=provers,
+    )
+
+
+async def _appoint(chain: Chain, sender: Sender) -> None:
+    """Let the disputes strike results and take stake, by what the provers show."""
+    deployment, disputes = chain.deployment, Disputes(chain)
+    calls = [
+        Coordinator(chain).set_disputes(disputes.address),
+        Registry(chain).set_slasher(disputes.address, allowed=True),
+        *(disputes.set_prover(deployment.provers[name], allowed=True) for name in PROVERS),
+    ]
+    await timelock_execute(chain, sender, calls, "appoint")
 
 
 def compute_created_address(account: Address, nonce: int) -> Address:

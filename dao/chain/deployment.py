@@ -1,11 +1,12 @@
 """Where a network's contracts are: all that a member needs to know of it, in one JSON file."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dao.chain.contract_table import CONTRACTS
+from dao.chain.contract_table import CONTRACTS, PROVERS
 from dao.core.formats.address import address_of
 from dao.core.types import Address, BlockNumber, hex_of
 from dao.errors import ConfigError, DecodeError
@@ -17,7 +18,10 @@ ADDRESSES = tuple(row.field for row in CONTRACTS)
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """The addresses of one network, those of CONTRACTS; `block` is where its history begins."""
+    """The addresses of one network, those of CONTRACTS and PROVERS; `block` is where its history begins.
+
+    An API that tells the addresses leaves the provers out.
+    """
 
     chain_id: int
     block: BlockNumber
@@ -25,16 +29,17 @@ class Deployment:
     registry: Address
     coordinator: Address
     distributor: Address
+    disputes: Address
     timelock: Address
     voting_power: Address
     governor: Address
+    provers: Mapping[str, Address] = field(
+        default_factory=dict, kw_only=True, hash=False
+    )  # by their names in PROVERS
 
     def save(self, path: Path) -> None:
         """Write the deployment as JSON."""
-        fields = {
-            name: hex_of(value) if isinstance(value, bytes) else value for name, value in asdict(self).items()
-        }
-        path.write_text(json.dumps(fields, indent=2) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(asdict(self), indent=2, default=hex_of) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: Path) -> "Deployment":
@@ -51,10 +56,12 @@ class Deployment:
         if not isinstance(fields, dict):
             raise ConfigError(f"{path}: expected a JSON object with the network's addresses")
         try:
+            provers = fields.get("provers")
             return cls(
                 _whole(fields, "chain_id"),
                 BlockNumber(_whole(fields, "block")),
-                **{name: address_of(str(fields.get(name, "")), name) for name in ADDRESSES},
+                **_addresses(fields, ADDRESSES),
+                provers=_addresses(provers if isinstance(provers, dict) else {}, PROVERS),
             )
         except DecodeError as error:
             raise ConfigError(f"{path}: {error}") from error
@@ -63,6 +70,10 @@ class Deployment:
 def keep_deployment(source: Path, home: Path) -> None:
     """Copy a network's file into a daemon's folder; ConfigError when it is none."""
     Deployment.load(source).save(home / FILE)
+
+
+def _addresses(fields: dict[str, Any], names: tuple[str, ...]) -> dict[str, Address]:
+    return {name: address_of(str(fields.get(name, "")), name) for name in names}
 
 
 def _whole(fields: dict[str, Any], name: str) -> int:

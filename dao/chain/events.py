@@ -132,7 +132,7 @@ class Resolved(RoundEvent):
 class Finalized(RoundEvent):
     """The round's rewards can be claimed."""
 
-    reward_root: Digest
+    accounts_root: Digest
     reward_total: Wei
 
 
@@ -142,8 +142,42 @@ class Aborted(RoundEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class Conceded(RoundEvent):
+    """The Superlink took its result back; Voided follows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Voided(RoundEvent):
     """The round's result does not stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class DisputesSet(Event):
+    """This contract may strike results from now on."""
+
+    disputes: Address
+
+
+# of proofs, by the Disputes
+
+
+@dataclass(frozen=True, slots=True)
+class Convicted(RoundEvent):
+    """A result was proved wrong; Voided follows. Its Superlink lost `slashed`, of which the accuser got `paid`."""
+
+    prover: Address
+    claim: int
+    accuser: Address
+    slashed: Wei
+    paid: Wei
+
+
+@dataclass(frozen=True, slots=True)
+class ProverSet(Event):
+    """A prover is in the set for rounds that open from now on, or no longer."""
+
+    prover: Address
+    allowed: bool
 
 
 # of stakes, by the SupernodeRegistry

@@ -11,7 +11,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed
 from dao.chain.rounds import RoundReader
-from dao.core.settle import compute_result_hash
+from dao.core.statement import compute_result_hash
 from dao.core.types import (
     ZERO_DIGEST,
     Address,

@@ -7,7 +7,7 @@ from enum import IntEnum
 from dao.chain.client import At
 from dao.chain.contracts import Call, Contract
 from dao.chain.interface import encode
-from dao.core.keccak import keccak256
+from dao.core.engine.keccak import keccak256
 from dao.core.types import Address, Digest, Timestamp, Wei
 
 PROPOSER_ROLE = keccak256(b"PROPOSER_ROLE")

@@ -1,13 +1,14 @@
 """Leaves a network to its governor: the deployer gives every role away, and anyone can check that it did."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from dao.chain.blocks import BlockRef
 from dao.chain.client import At, Chain
 from dao.chain.contract_table import CONTRACTS
-from dao.chain.contracts import Call, Contract, Token
+from dao.chain.contracts import Call, Contract, Coordinator, Token
 from dao.chain.deploy import timelock_execute
-from dao.chain.events import SlasherSet
+from dao.chain.disputes import Disputes, read_coordinator
+from dao.chain.events import ProverSet, SlasherSet
 from dao.chain.governance import (
     ADMIN_ROLE,
     CANCELLER_ROLE,
@@ -79,8 +80,11 @@ async def find_faults(chain: Chain, at: At) -> AsyncIterator[str]:
     for operation in await _find_unvoted(chain, at):
         yield f"operation {hex_of(operation)} was scheduled without a vote and can still be executed"
     slashers = {event.slasher: event.allowed for event in await chain.past(SlasherSet, to_block=block)}
-    for slasher in (slasher for slasher, allowed in slashers.items() if allowed):
-        yield f"{hex_of(slasher)} may take anyone's stake"
+    for fault in _compare(slashers, {deployment.disputes}, "may take anyone's stake"):
+        yield fault
+    provers = {event.prover: event.allowed for event in await chain.past(ProverSet, to_block=block)}
+    for fault in _compare(provers, {*deployment.provers.values()}, "may prove results wrong"):
+        yield fault
     approvals = await chain.past(Approval, owner=deployment.timelock, to_block=block)
     for spender in dict.fromkeys(event.spender for event in approvals):
         if await Token(chain).allowance(deployment.timelock, spender, at):
@@ -88,6 +92,15 @@ async def find_faults(chain: Chain, at: At) -> AsyncIterator[str]:
     for name, address, expected in await _read_ties(chain, at):
         if address != expected:
             yield f"{name} is {hex_of(address)}, expected {hex_of(expected)}"
+
+
+def _compare(allowed: dict[Address, bool], expected: set[Address], right: str) -> Iterator[str]:
+    """Yield who has a right and should not, and who should and has not."""
+    actual = {account for account, is_allowed in allowed.items() if is_allowed}
+    for account in sorted(actual - expected):
+        yield f"{hex_of(account)} {right}"
+    for account in sorted(expected - actual):
+        yield f"{hex_of(account)}: it should be one that {right}, and is none"
 
 
 async def _read_roles(chain: Chain, block: BlockNumber) -> set[tuple[Digest, Address]]:
@@ -136,12 +149,21 @@ async def _find_unvoted(chain: Chain, at: At) -> list[Digest]:
 async def _read_ties(chain: Chain, at: At) -> list[tuple[str, Address, Address]]:
     """Return owners and references of the contracts: (name, address, expected address)."""
     d = chain.deployment
-    governor, power = Governor(chain), VotingPower(chain)
+    governor, power, disputes = Governor(chain), VotingPower(chain), Disputes(chain)
     return [
         *[
             (f"the {row.field}'s owner", await contract.owner(at), d.timelock)
             for row in CONTRACTS
             if (contract := Contract(chain, row.name)).has_owner
+        ],
+        ("the coordinator's disputes", await Coordinator(chain).disputes(at), d.disputes),
+        *[
+            (f"the {name} of the disputes", await disputes.part(name, at), getattr(d, name))
+            for name in ("token", "registry", "distributor", "coordinator")
+        ],
+        *[
+            (f"the coordinator of {name}", await read_coordinator(chain, name, at), d.coordinator)
+            for name in d.provers
         ],
         ("the governor's timelock", await governor.timelock(at), d.timelock),
         ("the governor's source of votes", await governor.votes(at), d.voting_power),

@@ -13,8 +13,8 @@ from eth_abi.exceptions import DecodingError, EncodingError
 from eth_abi.registry import BaseEquals
 from eth_abi.registry import registry as default_registry
 
-from dao.chain.contract_table import CONTRACTS
-from dao.core.keccak import keccak256
+from dao.chain.contract_table import CONTRACTS, PROVERS
+from dao.core.engine.keccak import keccak256
 from dao.errors import ChainError, DecodeError
 
 FOLDER = Path(__file__).with_name("abi")  # written by script/abi
@@ -107,7 +107,7 @@ class Interface:
 
 @cache
 def load(name: str) -> Interface:
-    """Read the interface of one of CONTRACTS, by its name; ChainError when its file is missing."""
+    """Read the interface of one of CONTRACTS or PROVERS, by its name; ChainError when its file is missing."""
     path = FOLDER / f"{name}.json"
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
@@ -131,7 +131,8 @@ def load(name: str) -> Interface:
 @cache
 def refusals() -> Mapping[bytes, ErrorAbi]:
     """Return every custom error of every contract, by selector."""
-    return {selector: error for row in CONTRACTS for selector, error in load(row.name).refusals.items()}
+    names = (*(row.name for row in CONTRACTS), *PROVERS)
+    return {selector: error for name in names for selector, error in load(name).refusals.items()}
 
 
 def encode(types: Sequence[str], args: Sequence[object], what: str) -> bytes:

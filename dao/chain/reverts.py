@@ -29,16 +29,26 @@ SENTENCES: Mapping[str, str] = {
     "TooLate": "its deadline was block time {deadline}",
     "QuorumMissed": "{have} of {quorum} needed for a quorum",
     "NotFunded": "task {task} has {available} tokens left and needs {needed}; fund it",
-    "BondTooSmall": "the Superlink has {stake} tokens at stake and needs {bond}; add stake",
+    "BondTooSmall": "the Superlink has {stake} tokens at stake and needs {bonds} for all its tasks; add stake",
     "BadSignature": "the signature is by {recovered}, not by {node}",
     "AlreadyCommitted": "{node} has committed to round {round} of task {task} on chain before",
     "ForcedCommitIgnored": "the result states forced commits {stated}, the round has {actual}",
     "RevealsMissing": "{revealed} of {commits} commits are revealed; wait for the reveal deadline",
     "BadResult": "the result is not possible: {what}",
     "BadProof": "the proof does not lead to the root",
+    "NotDisputes": "{caller} is not the contract that may strike results",
     "ParentNotFinal": "round {parent} of task {task}, which it builds on, is not final yet",
     "IsSuperlink": "{superlink} is the Superlink of task {task}; neither it nor another Supernode of its owner may join",
     "RoundsInFlight": "task {task} has {count} rounds in flight; wait until they end",
+    # proofs that a result is wrong
+    "NotAnnounced": "the proof was not announced in an earlier block; announce {digest}, then show it",
+    "NotProver": "{prover} was not among the provers when round {round} of task {task} opened",
+    "WrongResult": "it is not the result that was posted for round {round} of task {task}",
+    "WrongStatement": "it is not the statement of round {round} of task {task}",
+    "NotGuilty": "the proof is in order, and the result is right there",
+    "BadShape": "there is no such claim, or not about such a result",
+    "IndexOutsideTree": "a tree of depth {depth} has no leaf {index}",
+    "TooManyLeaves": "a tree of depth {depth} has no {count} leaves",
     # stake
     "NotOwnerOf": "{caller} does not own the Supernode {operator}",
     "AlreadyRegistered": "{operator} is registered already; use a new operator key",
@@ -84,7 +94,7 @@ _REQUIREMENTS: Mapping[str, str] = {rule.solidity_name: rule.requirement for rul
 
 # numbers of refusals that are amounts of tokens, by their names in the contracts
 _AMOUNTS = frozenset(
-    ["allowance", "balance", "needed", "available", "stake", "bond", "minimum", "amount", "asked", "active"]
+    ["allowance", "balance", "needed", "available", "stake", "bonds", "minimum", "amount", "asked", "active"]
 ) | {"total", "funded", "previous", "votes", "threshold"}
 # IGovernor.ProposalState, in order
 _STATES = ("pending", "active", "canceled", "defeated", "succeeded", "queued", "expired", "executed")

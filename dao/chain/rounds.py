@@ -20,7 +20,7 @@ from dao.chain.events import (
     RoundOpened,
     Voided,
 )
-from dao.core.settle import compute_result_hash
+from dao.core.statement import compute_result_hash
 from dao.core.types import (
     Address,
     BlockNumber,

@@ -10,7 +10,7 @@ from typing import Any
 
 from coincurve import PrivateKey, PublicKey
 
-from dao.core.keccak import keccak256
+from dao.core.engine.keccak import keccak256
 from dao.core.types import Address, Digest, Wei, hex_of
 from dao.errors import DecodeError, KeyFileError
 

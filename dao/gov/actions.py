@@ -11,7 +11,7 @@ from dao.chain.governance import Actions
 from dao.chain.interface import decode as decode_values
 from dao.chain.interface import encode, load
 from dao.chain.structs import rules_fields, rules_of
-from dao.core.keccak import keccak256
+from dao.core.engine.keccak import keccak256
 from dao.core.types import Address, RoundId, Rules, TaskId, Wei
 from dao.errors import DecodeError
 
@@ -127,6 +127,21 @@ class SetSlasher:
 
 
 @dataclass(frozen=True, slots=True)
+class SetProver:
+    """Let a prover show that results of rounds which open from then on are wrong, or no longer."""
+
+    prover: Address
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetDisputes:
+    """Let another contract strike results."""
+
+    disputes: Address
+
+
+@dataclass(frozen=True, slots=True)
 class SetVotingDelay:
     """Seconds from a proposal to its voting."""
 
@@ -193,6 +208,8 @@ Known = (
     | PauseStaking
     | UnpauseStaking
     | SetSlasher
+    | SetProver
+    | SetDisputes
     | SetVotingDelay
     | SetVotingPeriod
     | SetThreshold
@@ -229,6 +246,8 @@ KINDS: Mapping[type[Known], _Kind] = {
     PauseStaking: _Kind("registry", "pause"),
     UnpauseStaking: _Kind("registry", "unpause"),
     SetSlasher: _Kind("registry", "setSlasher"),
+    SetProver: _Kind("disputes", "setProver"),
+    SetDisputes: _Kind("coordinator", "setDisputes"),
     SetVotingDelay: _Kind("governor", "setVotingDelay"),
     SetVotingPeriod: _Kind("governor", "setVotingPeriod"),
     SetThreshold: _Kind("governor", "setProposalThreshold"),

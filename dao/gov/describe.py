@@ -67,6 +67,12 @@ def describe_action(  # noqa: C901, PLR0911, PLR0912  (a case each)
             return "Let stakes be added again."
         case do.SetSlasher(slasher, allowed):
             return f"{'Let' if allowed else 'No longer let'} {who(slasher)} take stake of any Supernode."
+        case do.SetProver(prover, allowed):
+            return (
+                f"{'Let' if allowed else 'No longer let'} {who(prover)} prove results of later rounds wrong."
+            )
+        case do.SetDisputes(disputes):
+            return f"Let {who(disputes)} strike results that are proved wrong, and no other contract."
         case do.SetVotingDelay(seconds):
             return f"Begin voting {format_duration(seconds)} after a proposal."
         case do.SetVotingPeriod(seconds):

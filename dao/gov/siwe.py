@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from dao.core.engine.keccak import keccak256
 from dao.core.formats.address import address_of, checksummed
-from dao.core.keccak import keccak256
 from dao.core.types import Address, Digest
 from dao.errors import DecodeError
 

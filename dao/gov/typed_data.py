@@ -6,7 +6,7 @@ from dao.chain.client import Chain
 from dao.chain.governance import Actions, Support
 from dao.chain.interface import encode, load
 from dao.chain.signer import recover
-from dao.core.keccak import keccak256
+from dao.core.engine.keccak import keccak256
 from dao.core.types import Address, Digest, hex_of
 from dao.errors import BadSignature, DecodeError
 

@@ -1,5 +1,7 @@
 """A challenge freezes a posted result for its bond; what cannot be challenged is one line."""
 
+from dataclasses import replace
+
 import pytest
 
 from dao.chain.challenges import challenge_result
@@ -15,13 +17,11 @@ from tests.support import RULES, Member, Network
 ROUND = RoundId(1)
 RESULT = Result(
     commits_root=ZERO_DIGEST,
-    inputs_root=ZERO_DIGEST,
-    aggregate_root=ZERO_DIGEST,
-    gradient_root=ZERO_DIGEST,
-    score_root=ZERO_DIGEST,
+    seed=ZERO_DIGEST,
+    statement=ZERO_DIGEST,
     model_digest=ZERO_DIGEST,
     manifest_digest=ZERO_DIGEST,
-    reward_root=ZERO_DIGEST,
+    accounts_root=ZERO_DIGEST,
     forced_hash=ZERO_DIGEST,
     inputs=0,
     revealed=1,
@@ -35,10 +35,12 @@ async def post(network: Network, chain: Chain, task: TaskId, superlink: Member) 
     coordinator = Coordinator(chain)
     async with network.sender(chain, superlink.operator) as sender:
         opened = await sender.send(coordinator.open_round(task))
-        closing = coordinator.close_commits(task, ROUND, opened.events[0].block, ZERO_DIGEST, 1, 0)
+        closing = coordinator.close_commits(
+            task, ROUND, opened.events[0].block, ZERO_DIGEST, ZERO_DIGEST, 1, 0
+        )
         closed = await sender.send(closing)
         seed = closed.events[0].seed  # type: ignore[attr-defined]
-        await sender.send(coordinator.post_result(task, ROUND, seed, RESULT))
+        await sender.send(coordinator.post_result(task, ROUND, replace(RESULT, seed=seed)))
 
 
 async def bonded(network: Network, chain: Chain, tokens: Wei) -> Signer:

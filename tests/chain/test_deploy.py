@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from dao.chain.client import Chain
+from dao.chain.contract_table import PROVERS
 from dao.chain.contracts import Coordinator, Distributor, Registry, Token
 from dao.chain.deploy import (
     TOKEN,
@@ -21,6 +22,7 @@ from dao.chain.deploy import (
     timelock_execute,
 )
 from dao.chain.deployment import Deployment
+from dao.chain.disputes import Disputes
 from dao.chain.governance import Timelock
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
@@ -46,6 +48,11 @@ async def test_deploy__a_chain__contracts_that_know_each_other_and_the_timelock_
         for contract, name in ((registry, "owner"), (Coordinator(chain), "owner")):
             assert await contract._read(name, at=at) == made.timelock
         assert await Distributor(chain)._read("coordinator", at=at) == made.coordinator
+        assert await Coordinator(chain).disputes(at) == made.disputes
+        assert await registry._read("isSlasher", made.disputes, at=at)
+        assert tuple(made.provers) == PROVERS
+        for prover in made.provers.values():
+            assert await Disputes(chain).is_prover(prover, at.timestamp, at)
         first = await chain.block(made.block)
         assert first is not None
         assert first.number <= at.number
@@ -71,6 +78,14 @@ async def test_deployment__missing_or_wrong__named(network: Network, tmp_path: P
         path.write_text(json.dumps({**fields, name: bad}))
         with pytest.raises(ConfigError, match=name):
             Deployment.load(path)
+    for name in PROVERS:
+        provers = {**fields["provers"], name: "0x12"}
+        path.write_text(json.dumps({**fields, "provers": provers}))
+        with pytest.raises(ConfigError, match=name):
+            Deployment.load(path)
+    path.write_text(json.dumps({**fields, "provers": None}))
+    with pytest.raises(ConfigError, match=PROVERS[0]):
+        Deployment.load(path)
     path.write_text("[]")
     with pytest.raises(ConfigError, match="JSON object"):
         Deployment.load(path)
@@ -127,11 +142,12 @@ async def test_timelock__not_a_proposer__refused(network: Network) -> None:
 
 
 async def test_timelock__with_a_delay__waits_for_block_time(anvil: Anvil, tmp_path: Path) -> None:
-    made = await deploy(anvil.ws, dev_signer(4), replace(PARAMS, min_delay=3600), tmp_path / "outbox")
+    made = await deploy(anvil.ws, dev_signer(4), PARAMS, tmp_path / "outbox")
     async with (
         await Chain.connect(anvil.ws, made) as chain,
         Sender(chain, dev_signer(4), tmp_path / "outbox") as sender,
     ):
+        await timelock_execute(chain, sender, [Timelock(chain).update_delay(3600)])
         pausing = asyncio.create_task(timelock_execute(chain, sender, [Coordinator(chain).pause()]))
         await asyncio.sleep(0.3)
         assert not pausing.done()

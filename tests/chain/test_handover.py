@@ -9,13 +9,14 @@ from dao.chain.client import Chain
 from dao.chain.contract_table import FIELDS
 from dao.chain.contracts import Call, Coordinator, Registry, Token
 from dao.chain.deploy import TOKEN, grant, timelock_execute
+from dao.chain.disputes import Disputes
 from dao.chain.event_codec import get_topic
 from dao.chain.governance import ADMIN_ROLE, PROPOSER_ROLE, Actions, Governor, Support, Timelock
 from dao.chain.governance_events import Approval
 from dao.chain.handover import find_faults, hand_over
 from dao.chain.interface import load
 from dao.chain.structs import rules_fields
-from dao.core.keccak import keccak256
+from dao.core.engine.keccak import keccak256
 from dao.core.types import Address, BlockNumber, Digest, Wei, hex_of
 from dao.devnet.anvil import dev_signer
 from dao.errors import ChainError, Reverted
@@ -34,6 +35,8 @@ OWNED: dict[
         "setSuperlink": (1, ANYONE),
         "admit": (1, ANYONE, True),
         "resolve": (1, 1, False),
+        "setDisputes": (ANYONE,),
+        "strike": (1, 1),
         "pause": (),
         "unpause": (),
         "transferOwnership": (ANYONE,),
@@ -46,6 +49,11 @@ OWNED: dict[
         "transferOwnership": (ANYONE,),
         "renounceOwnership": (),
         "slash": (ANYONE, 1, ANYONE, 0),
+    },
+    "Disputes": {
+        "setProver": (ANYONE, True),
+        "transferOwnership": (ANYONE,),
+        "renounceOwnership": (),
     },
     "RewardDistributor": {
         "fundFrom": (ANYONE, 1, 1),
@@ -98,7 +106,7 @@ async def test_hand_over__done__the_deployer_can_do_nothing(own_network: Network
 
 
 def test_owned__every_function_with_an_owner__is_tried() -> None:
-    for contract in ("TrainingCoordinator", "SupernodeRegistry"):
+    for contract in ("TrainingCoordinator", "SupernodeRegistry", "Disputes"):
         sources = [SOURCES / f"{contract}.sol"]
         if contract == "TrainingCoordinator":
             sources += (SOURCES / "coordinator").glob("*.sol")
@@ -152,10 +160,8 @@ async def test_faults__before_the_hand_over_and_after_theft__each_named(own_netw
 
 async def test_faults__someone_may_slash_or_take_the_treasury__said(own_network: Network) -> None:
     async with own_network.chain() as chain, own_network.dao(chain) as deployer:
-        registry = own_network.deployment.registry
-        slasher = load("SupernodeRegistry").functions["setSlasher"]
         left = [
-            Call(registry, slasher.encode(DEPLOYER.address, True), "setSlasher"),
+            Registry(chain).set_slasher(DEPLOYER.address, allowed=True),
             Token(chain).approve(DEPLOYER.address, Wei(2**255)),
         ]
         await timelock_execute(chain, deployer, left)
@@ -166,13 +172,34 @@ async def test_faults__someone_may_slash_or_take_the_treasury__said(own_network:
             await hand_over(chain, deployer)
 
 
+async def test_faults__another_court_or_another_prover__said(own_network: Network) -> None:
+    async with own_network.chain() as chain, own_network.dao(chain) as deployer:
+        deployment, disputes = own_network.deployment, Disputes(chain)
+        prover = deployment.provers["SumProver"]
+        calls = [
+            Coordinator(chain).set_disputes(DEPLOYER.address),
+            Registry(chain).set_slasher(deployment.disputes, allowed=False),
+            disputes.set_prover(prover, allowed=False),
+            disputes.set_prover(ANYONE, allowed=True),
+        ]
+        await timelock_execute(chain, deployer, calls)
+        with pytest.raises(ChainError) as caught:
+            await hand_over(chain, deployer)
+        for fault in (
+            f"the coordinator's disputes is {hex_of(DEPLOYER.address)}, expected {hex_of(deployment.disputes)}",
+            f"{hex_of(deployment.disputes)}: it should be one that may take anyone's stake, and is none",
+            f"{hex_of(prover)}: it should be one that may prove results wrong, and is none",
+            f"{hex_of(ANYONE)} may prove results wrong",
+        ):
+            assert fault in str(caught.value)
+
+
 async def test_faults__taken_back_before_the_hand_over__none(own_network: Network) -> None:
     async with own_network.chain() as chain, own_network.dao(chain) as deployer:
-        registry = own_network.deployment.registry
-        slasher = load("SupernodeRegistry").functions["setSlasher"]
         for allowed, wei in ((True, Wei(1)), (False, Wei(0))):
             calls = [
-                Call(registry, slasher.encode(DEPLOYER.address, allowed), "setSlasher"),
+                Registry(chain).set_slasher(DEPLOYER.address, allowed=allowed),
+                Disputes(chain).set_prover(DEPLOYER.address, allowed=allowed),
                 Token(chain).approve(DEPLOYER.address, wei),
             ]
             await timelock_execute(chain, deployer, calls)
@@ -226,7 +253,8 @@ async def test_past__of_an_owner__no_others_are_read(
         treasury, token = own_network.deployment.timelock, Token(chain)
         await deployer.send(token.approve(ANYONE, Wei(1)))
         await timelock_execute(chain, deployer, [token.approve(ANYONE, Wei(2))])
-        assert len(await chain.past(Approval)) == 2
+        # and that of the disputes, for the escrow
+        assert len(await chain.past(Approval)) == 3
         read: list[Any] = []
         logs = chain.logs
 

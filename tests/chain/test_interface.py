@@ -12,7 +12,7 @@ from web3 import Web3
 
 from dao.api.routes.service import Contracts
 from dao.chain import events
-from dao.chain.contract_table import CONTRACTS, FIELDS, ContractRow
+from dao.chain.contract_table import CONTRACTS, FIELDS, PROVERS, ContractRow
 from dao.chain.contracts import Contract, Votes
 from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.event_codec import decode_log, get_topic
@@ -29,7 +29,7 @@ RENAMED = {"from": "sender", "to": "receiver"}
 SOURCES = Path(__file__).parents[2] / "contracts"
 INTERFACES = {path.stem: path.read_text() for path in (SOURCES / "interfaces").glob("*.sol")}
 # the coordinator's interface is put together from these
-PARTS = ("ITasks", "IMembers", "IRounds", "IForcedCommits", "IDisputes")
+PARTS = ("ITasks", "IMembers", "IRounds", "IForcedCommits", "IChallenges")
 
 
 def snake(name: str) -> str:
@@ -79,7 +79,8 @@ def own_fields(kind: type[Event]) -> list[str]:
 def test_contract_table__its_rows__are_all_that_there_is() -> None:
     assert tuple(field.name for field in fields(Deployment) if field.type is Address) == ADDRESSES
     assert tuple(Contracts.model_fields) == ADDRESSES
-    assert set(FIELDS) == {path.stem for path in FOLDER.glob("*.json")}
+    assert {*FIELDS, *PROVERS} == {path.stem for path in FOLDER.glob("*.json")}
+    assert sorted(PROVERS) == sorted(path.stem for path in SOURCES.glob("provers/?*Prover.sol"))
     classes = [*Contract.__subclasses__(), *Votes.__subclasses__()]
     assert set(FIELDS) == {kind.name for kind in classes if kind is not Votes}
 

@@ -9,8 +9,8 @@ import pytest
 from eth_account import Account
 
 from dao.chain.signer import Signer, Transaction, recover
+from dao.core.engine.keccak import keccak256
 from dao.core.formats.address import address_of
-from dao.core.keccak import keccak256
 from dao.core.types import Address, Wei
 from dao.errors import DecodeError, KeyFileError
 

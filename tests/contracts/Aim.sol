@@ -5,6 +5,7 @@ import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
+import { Accounts } from "./Accounts.sol";
 import { Books } from "./Books.sol";
 
 /// @dev Two tasks with four Supernodes, and what the handler aims with: the rounds and Supernodes that a call can succeed
@@ -146,6 +147,24 @@ abstract contract Aim is Books {
         return book().posted[book().active].amounts[i] > distributor.claimedOf(task, owner(i));
     }
 
+    /// @dev Stakes what the Superlink needs for the bonds of both tasks.
+    function coverBonds() internal {
+        uint256 stake_ = registry.stakeOf(superlink);
+        uint256 bonds = coordinator.bondsOf(superlink);
+        if (stake_ >= bonds) return;
+        uint256 amount = Math.max(bonds - stake_, MINIMUM);
+        give(ownerOf(SUPERLINK_KEY), amount);
+        vm.prank(ownerOf(SUPERLINK_KEY));
+        registry.addStake(superlink, amount);
+    }
+
+    function vote(bool allowed) internal {
+        vm.prank(DAO);
+        disputes.setProver(address(prover), allowed);
+        ballots.push(Ballot(block.timestamp, allowed));
+        reach(allowed ? Path.ProverVotedIn : Path.ProverVotedOut);
+    }
+
     // Chance
 
     /// @dev Returns another number for each salt, so that a small seed, or zero, decides as much as a large one.
@@ -167,24 +186,13 @@ abstract contract Aim is Books {
         for (; set != 0; set >>= 1) count += set & 1;
     }
 
-    function rewardLeaf(uint256[4] memory amounts, uint256 i) internal view returns (bytes32) {
-        return distributor.leaf(task, owner(i), amounts[i]);
-    }
-
-    function rewardRoot(uint256[4] memory amounts) internal view returns (bytes32) {
-        bytes32 left = pair(rewardLeaf(amounts, 0), rewardLeaf(amounts, 1));
-        return pair(left, pair(rewardLeaf(amounts, 2), rewardLeaf(amounts, 3)));
-    }
-
-    function rewardProof(
-        uint256[4] memory amounts,
-        uint256 i
-    ) internal view returns (bytes32[] memory proof) {
-        proof = new bytes32[](2);
-        proof[0] = rewardLeaf(amounts, i ^ 1);
-        proof[1] =
-            i < 2
-                ? pair(rewardLeaf(amounts, 2), rewardLeaf(amounts, 3))
-                : pair(rewardLeaf(amounts, 0), rewardLeaf(amounts, 1));
+    /// @dev The leaves of a tree that pays these sums.
+    function leavesOf(uint256[4] memory amounts) internal pure returns (bytes[] memory leaves) {
+        leaves = new bytes[](COUNT);
+        uint256 total;
+        for (uint256 i = 0; i < COUNT; ++i) {
+            total += amounts[i];
+            leaves[i] = Accounts.leaf(owner(i), amounts[i], total);
+        }
     }
 }

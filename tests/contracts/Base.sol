@@ -2,11 +2,14 @@
 pragma solidity ^0.8.28;
 
 import { DaoToken } from "../../contracts/DaoToken.sol";
+import { Disputes } from "../../contracts/Disputes.sol";
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
+import { IStatements } from "../../contracts/interfaces/IStatements.sol";
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { RewardDistributor } from "../../contracts/RewardDistributor.sol";
 import { SupernodeRegistry } from "../../contracts/SupernodeRegistry.sol";
 import { TrainingCoordinator } from "../../contracts/TrainingCoordinator.sol";
+import { BodyTree } from "./BodyTree.sol";
 import { Vm } from "./Vm.sol";
 
 /// @dev A deployed DAO with one task, and the steps of a round.
@@ -34,6 +37,7 @@ abstract contract Base {
     SupernodeRegistry internal registry;
     RewardDistributor internal distributor;
     TrainingCoordinator internal coordinator;
+    Disputes internal disputes;
     address internal superlink;
     uint64 internal task;
 
@@ -47,6 +51,12 @@ abstract contract Base {
         bytes memory arguments = abi.encode(token, registry, distributor, DAO);
         coordinator = TrainingCoordinator(deploy("TrainingCoordinator", arguments));
         eq(address(coordinator), next);
+        arguments = abi.encode(token, registry, distributor, coordinator, DAO);
+        disputes = Disputes(deploy("Disputes", arguments));
+        vm.prank(DAO);
+        coordinator.setDisputes(address(disputes));
+        vm.prank(DAO);
+        registry.setSlasher(address(disputes), true);
 
         superlink = vm.addr(SUPERLINK_KEY);
         registerKey(SUPERLINK_KEY, 1000 ether);
@@ -116,7 +126,9 @@ abstract contract Base {
                 challengeBond: BOND,
                 appHash: keccak256("app"),
                 baseModel: keccak256("base"),
-                validationRoot: keccak256("validation")
+                validationRoot: keccak256("validation"),
+                chunks: 100_000,
+                baseModelRoot: keccak256("base model")
             });
     }
 
@@ -224,10 +236,14 @@ abstract contract Base {
     }
 
     function close(uint64 round, uint32 commits, uint32 passes) internal {
-        bytes32 root = commitsRoot(round);
+        close(round, commitsRoot(round), commits, passes);
+    }
+
+    function close(uint64 round, bytes32 root, uint32 commits, uint32 passes) internal {
         uint48 openBlock = coordinator.roundOf(task, round).openBlock;
+        bytes32 forcedHash = coordinator.forcedHashOf(task, round);
         vm.prank(superlink);
-        coordinator.closeCommits(task, round, openBlock, root, commits, passes);
+        coordinator.closeCommits(task, round, openBlock, root, forcedHash, commits, passes);
     }
 
     function force(uint64 round, uint256 i) internal {
@@ -239,18 +255,40 @@ abstract contract Base {
         return
             IRounds.Result({
                 commitsRoot: commitsRoot(round),
-                inputsRoot: keccak256(abi.encode("inputs", round)),
-                aggregateRoot: keccak256(abi.encode("aggregate", round)),
-                gradientRoot: keccak256(abi.encode("gradient", round)),
-                scoreRoot: keccak256(abi.encode("scores", round)),
+                seed: bytes32(block.prevrandao),
+                statement: keccak256(abi.encode(statement(round))),
                 modelDigest: keccak256(abi.encode("model", round)),
                 manifestDigest: keccak256(abi.encode("manifest", round)),
-                rewardRoot: keccak256(abi.encode("rewards", round)),
+                accountsRoot: keccak256(abi.encode("accounts", round)),
                 forcedHash: coordinator.forcedHashOf(task, round),
                 inputs: 2,
                 revealed: 3,
                 weightSum: 1 << 20,
                 rewardTotal: BUDGET * uint128(round)
+            });
+    }
+
+    function statement(uint64 round) internal pure returns (IStatements.Statement memory) {
+        return
+            IStatements.Statement({
+                rowsRoot: keccak256(abi.encode("rows", round)),
+                inputsRoot: keccak256(abi.encode("inputs", round)),
+                aggregateRoot: keccak256(abi.encode("aggregate", round)),
+                modelRoot: keccak256(abi.encode("model root", round)),
+                gateRoot: keccak256(abi.encode("gate", round)),
+                gradientRoot: keccak256(abi.encode("gradient", round)),
+                stepRoot: keccak256(abi.encode("step", round)),
+                gateTotals: keccak256(abi.encode("gate totals", round)),
+                stepTotals: keccak256(abi.encode("step totals", round)),
+                mediansHash: keccak256(abi.encode("medians", round)),
+                usedShards: keccak256(abi.encode("used", round)),
+                gateSquare: 1 << 90,
+                gradientAlong: -(1 << 80),
+                stepSquare: 1 << 70,
+                alongMedian: 1 << 60,
+                normMedian: 1 << 50,
+                rows: 3,
+                accounts: 3
             });
     }
 
@@ -260,7 +298,7 @@ abstract contract Base {
 
     function post(uint64 round, IRounds.Result memory r) internal {
         vm.prank(superlink);
-        coordinator.postResult(task, round, bytes32(block.prevrandao), r);
+        coordinator.postResult(task, round, r);
     }
 
     function posted() internal returns (uint64 round) {
@@ -309,26 +347,12 @@ abstract contract Base {
     }
 
     /// @dev Root of the tree of depth 20 over the commits of the nodes whose bits are set.
-    function commitsRoot(uint64 round, uint256 nodes) internal pure returns (bytes32) {
-        bytes32[4] memory row;
+    function commitsRoot(uint64 round, uint256 nodes) internal pure returns (bytes32 root) {
+        bytes32[] memory hashes = new bytes32[](4);
         for (uint256 i = 0; i < 4; ++i) {
-            if (nodes & (1 << i) != 0) row[i] = sha256(abi.encodePacked(node(i), commitment(i, round)));
+            if (nodes & (1 << i) != 0) hashes[i] = sha256(abi.encodePacked(node(i), commitment(i, round)));
         }
-        bytes32 absent = 0;
-        uint256 width = 4;
-        for (uint256 level = 0; level < 20; ++level) {
-            for (uint256 i = 0; i < (width + 1) / 2; ++i) {
-                row[i] = sha256(abi.encodePacked(row[2 * i], width > 1 ? row[2 * i + 1] : absent));
-            }
-            width = (width + 1) / 2;
-            absent = sha256(abi.encodePacked(absent, absent));
-        }
-        return row[0];
-    }
-
-    /// @dev A node of a reward tree.
-    function pair(bytes32 a, bytes32 b) internal pure returns (bytes32) {
-        return a < b ? keccak256(abi.encode(a, b)) : keccak256(abi.encode(b, a));
+        (root, ) = BodyTree.open(hashes, 0, 20);
     }
 
     // Assertions

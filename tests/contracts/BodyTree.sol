@@ -1,31 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-/// @title Proofs in the sha256 trees of docs/protocol.md ("Trees")
-/// @notice The caller fixes depth and leaf length, which replaces prefixes.
+/// @title The sha256 trees of docs/protocol.md ("Trees"), level by level
+/// @notice What contracts/Trees.sol is compared with. An absent leaf is 32 zero bytes, also where others follow.
 library BodyTree {
-    /// @notice Checks that `leaf` (hashed already) is at `index` of the tree of depth `depth` with `root`.
-    /// @param root root of the tree
-    /// @param leaf sha256 of the leaf's bytes
-    /// @param index position, 0 <= index < 2^depth
-    /// @param proof siblings from the leaf up, exactly `depth` of them
+    /// @notice Returns the root of a tree, and the siblings of one of its leaves.
+    /// @param hashes hashes of the leaves
+    /// @param index position, of a leaf or an absent one
     /// @param depth number of levels
-    /// @return whether the leaf is there
-    function verify(
-        bytes32 root,
-        bytes32 leaf,
+    /// @return root the root
+    /// @return siblings from the leaf up
+    function open(
+        bytes32[] memory hashes,
         uint256 index,
-        bytes32[] calldata proof,
         uint256 depth
-    ) internal pure returns (bool) {
-        if (proof.length != depth || index >> depth != 0) return false;
-        bytes32 node = leaf;
+    ) internal pure returns (bytes32 root, bytes32[] memory siblings) {
+        siblings = new bytes32[](depth);
+        bytes32 absent;
         for (uint256 level = 0; level < depth; ++level) {
-            node =
-                (index >> level) & 1 == 0
-                    ? sha256(bytes.concat(node, proof[level]))
-                    : sha256(bytes.concat(proof[level], node));
+            uint256 sibling = (index >> level) ^ 1;
+            siblings[level] = sibling < hashes.length ? hashes[sibling] : absent;
+            bytes32[] memory above = new bytes32[]((hashes.length + 1) / 2);
+            for (uint256 i = 0; i < above.length; ++i) {
+                bool paired = 2 * i + 1 < hashes.length;
+                above[i] = sha256(bytes.concat(hashes[2 * i], paired ? hashes[2 * i + 1] : absent));
+            }
+            absent = sha256(bytes.concat(absent, absent));
+            hashes = above;
         }
-        return node == root;
+        root = hashes.length == 0 ? absent : hashes[0];
     }
 }

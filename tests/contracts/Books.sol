@@ -3,10 +3,10 @@ pragma solidity ^0.8.28;
 
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
-import { RoundCalls } from "./RoundCalls.sol";
+import { Accusing } from "./Accusing.sol";
 
 /// @dev The account that a handler of invariant tests keeps of each task, independently of the contracts.
-abstract contract Books is RoundCalls {
+abstract contract Books is Accusing {
     /// @dev A posted result, and the sum that each owner is paid under its root.
     struct Posted {
         IRounds.Result result;
@@ -46,6 +46,16 @@ abstract contract Books is RoundCalls {
         VoidedUndecided,
         VoidedWithParent,
         VoidedForItsSum,
+        Announced,
+        ConvictedPosted,
+        ConvictedFrozen,
+        ConvictedBuiltOn,
+        ConvictedWithTooLittleStake,
+        ConcededPosted,
+        ConcededFrozen,
+        ProverVotedIn,
+        ProverVotedOut,
+        SuperlinkUnbonded,
         Finalized,
         AbortedOpen,
         AbortedClosed,
@@ -73,7 +83,14 @@ abstract contract Books is RoundCalls {
         Unpaused
     }
 
+    /// @dev A vote on the prover.
+    struct Ballot {
+        uint256 time;
+        bool allowed;
+    }
+
     mapping(Path => uint256) internal reached;
+    Ballot[] internal ballots;
     bool internal broken;
     uint64[2] internal tasks;
     mapping(uint64 task => Book) internal books;
@@ -85,6 +102,12 @@ abstract contract Books is RoundCalls {
 
     function reach(Path path) internal {
         ++reached[path];
+    }
+
+    /// @dev Whether the prover was in the set at the end of a second; it is from the start.
+    function wasInTheSet(uint256 time) internal view returns (bool allowed) {
+        allowed = true;
+        for (uint256 i = 0; i < ballots.length && ballots[i].time <= time; ++i) allowed = ballots[i].allowed;
     }
 
     function book() internal view returns (Book storage) {

@@ -2,40 +2,33 @@
 pragma solidity ^0.8.28;
 
 import { IRewardDistributor } from "../../contracts/interfaces/IRewardDistributor.sol";
-import { BodyTree } from "./BodyTree.sol";
+import { Trees } from "../../contracts/Trees.sol";
 
 /// @dev Many rows of a vector file in one call.
 contract Bulk {
-    struct Reward {
-        address owner;
-        uint256 cumulative;
-        bytes32 leaf;
-        bytes32[] proof;
-    }
-
-    struct Body {
+    /// @dev A leaf, and its opening.
+    struct Row {
         bytes leaf;
         uint256 index;
         bytes32[] proof;
     }
 
-    function claim(IRewardDistributor distributor, uint256 task, Reward[] calldata rows) external {
+    function claim(IRewardDistributor distributor, uint256 task, Row[] calldata rows) external {
         for (uint256 i = 0; i < rows.length; ++i) {
-            Reward calldata row = rows[i];
-            require(distributor.leaf(task, row.owner, row.cumulative) == row.leaf, "leaf differs");
-            distributor.claim(task, row.owner, row.cumulative, row.proof);
+            distributor.claim(task, rows[i].leaf, rows[i].index, rows[i].proof);
         }
     }
 
     function verify(
         bytes32 root,
         uint256 depth,
-        Body[] calldata rows
-    ) external pure returns (bool[] memory holds) {
+        Row[] calldata rows
+    ) external view returns (bool[] memory holds) {
         holds = new bool[](rows.length);
         for (uint256 i = 0; i < rows.length; ++i) {
-            bytes32 leaf = sha256(rows[i].leaf);
-            holds[i] = BodyTree.verify(root, leaf, rows[i].index, rows[i].proof, depth);
+            Row calldata row = rows[i];
+            if (row.proof.length != depth || row.index >> depth != 0) continue;
+            holds[i] = Trees.climb(Trees.leafHash(row.leaf), row.index, row.proof) == root;
         }
     }
 }

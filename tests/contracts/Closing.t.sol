@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import { IForcedCommits } from "../../contracts/interfaces/IForcedCommits.sol";
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { RoundCalls } from "./RoundCalls.sol";
 
@@ -90,11 +91,28 @@ contract ClosingTest is RoundCalls {
         for (uint48 other = openBlock - 1; other < openBlock + 2; other += 2) {
             bytes memory stale = abi.encodeCall(
                 IRounds.closeCommits,
-                (task, 1, other, commitsRoot(1), uint32(NODES), 0)
+                (task, 1, other, commitsRoot(1), bytes32(0), uint32(NODES), 0)
             );
             refuses(superlink, stale, badResult("openBlock"));
         }
         close(1);
+    }
+
+    /// @dev As when a node's commit came by way of the chain just before the closing of a tree that has it, too.
+    function test_close__forced_commits_that_its_sender_did_not_know__refused() public {
+        open();
+        force(1, 2);
+        bytes32 known = coordinator.forcedHashOf(task, 1);
+        force(1, 1);
+        bytes32 hash = coordinator.forcedHashOf(task, 1);
+        skip(COMMIT);
+        bytes4 ignored = IForcedCommits.ForcedCommitIgnored.selector;
+        refuses(superlink, closeCall(1, known, 1, 0), abi.encodeWithSelector(ignored, known, hash));
+        refuses(superlink, closeCall(1, 0, 1, 0), abi.encodeWithSelector(ignored, 0, hash));
+        close(1, 1);
+        post(1);
+        open();
+        refuses(superlink, closeCall(2, hash, 3, 0), abi.encodeWithSelector(ignored, hash, 0));
     }
 
     function test_close__not_superlink__refused() public {

@@ -31,7 +31,7 @@ contract ForcedCommitsTest is RoundCalls {
         refuses(
             superlink,
             postCall(1, r),
-            abi.encodeWithSelector(IRounds.ForcedCommitIgnored.selector, bytes32(0), hash)
+            abi.encodeWithSelector(IForcedCommits.ForcedCommitIgnored.selector, bytes32(0), hash)
         );
         r.forcedHash = hash;
         post(1, r);

@@ -6,7 +6,7 @@ import { IGovernor } from "@openzeppelin/contracts/governance/IGovernor.sol";
 
 import { DaoGovernor } from "../../contracts/governance/DaoGovernor.sol";
 import { VotingPower } from "../../contracts/governance/VotingPower.sol";
-import { IDisputes } from "../../contracts/interfaces/IDisputes.sol";
+import { IChallenges } from "../../contracts/interfaces/IChallenges.sol";
 import { IMembers } from "../../contracts/interfaces/IMembers.sol";
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
@@ -174,7 +174,7 @@ contract GovernanceTest is Governed {
         skip(1);
         uint64 round = posted();
         challenge(round);
-        d = draft(address(coordinator), abi.encodeCall(IDisputes.resolve, (task, round, false)));
+        d = draft(address(coordinator), abi.encodeCall(IChallenges.resolve, (task, round, false)));
         uint256 id = propose(d);
         skip(DELAY + 1);
         for (uint256 i = 0; i < NODES; ++i) vote(id, owner(i), 1);

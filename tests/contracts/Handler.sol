@@ -5,6 +5,7 @@ import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
+import { Accounts } from "./Accounts.sol";
 import { Aim } from "./Aim.sol";
 
 /// @dev Any participant makes any call, in any order, at any time, right or wrong; the handler keeps an account of its own
@@ -186,7 +187,15 @@ abstract contract Handler is Aim {
         else if (pay % 4 == 0) resolveRound(seed, fault);
     }
 
+    function advanceBy(uint256 steps, uint256 seed) internal {
+        for (uint256 step = 0; step < steps; ++step) {
+            try this.advance(seed, mix(seed, step), 4) {} catch {}
+        }
+    }
+
     function openRound(uint256 seed) public on(seed) {
+        if (mix(seed, 5) % 4 != 0 && !registry.paused()) coverBonds();
+        if (mix(seed, 6) % 4 != 0 && !wasInTheSet(block.timestamp)) vote(true);
         uint64 round = open();
         book().rules[round] = book().next;
         book().eligible[round] = book().members;
@@ -205,9 +214,7 @@ abstract contract Handler is Aim {
         uint256 passes = there & (nodes % 8 < 3 ? some >> 4 : 15);
         if (nodes % 8 != 0) passes &= ~commits;
         bytes32 root = commitsRoot(round, commits);
-        uint48 openBlock = coordinator.roundOf(task, round).openBlock;
-        vm.prank(superlink);
-        coordinator.closeCommits(task, round, openBlock, root, uint32(bits(commits)), uint32(bits(passes)));
+        close(round, root, uint32(bits(commits)), uint32(bits(passes)));
         b.inTree[round] = commits;
         closed(round, bits(commits), bits(passes));
     }
@@ -259,7 +266,7 @@ abstract contract Handler is Aim {
         uint32 all = r.commits + uint32(coordinator.forcedCountOf(task, round));
         IRounds.Result memory posted_ = result(round);
         posted_.commitsRoot = commitsRoot(round, b.inTree[round]);
-        posted_.rewardRoot = rewardRoot(amounts);
+        posted_.accountsRoot = Accounts.rootOf(leavesOf(amounts));
         posted_.rewardTotal = uint128(total);
         posted_.forcedHash = fault == 3 ? bytes32(0) : b.forcedHash[round];
         posted_.revealed = odd(late) ? all / 2 : all;
@@ -310,9 +317,7 @@ abstract contract Handler is Aim {
     /// @dev A claim by the newest final round's root or, where one still owes more than was claimed, by an older one's.
     function claim(uint256 seed, uint256 i) external on(seed) {
         if (mix(seed, 4) % 4 == 1) {
-            for (uint256 step = 0; step < 6; ++step) {
-                try this.advance(seed, mix(seed, step), 4) {} catch {}
-            }
+            advanceBy(6, seed);
             finalizeAll();
         }
         uint64 newest = book().active;
@@ -375,7 +380,9 @@ abstract contract Handler is Aim {
         Book storage b = book();
         uint256[4] memory amounts = b.posted[round].amounts;
         uint256 before = token.balanceOf(owner(i));
-        distributor.claim(task, owner(i), amounts[i], rewardProof(amounts, i));
+        bytes memory data = Accounts.claimCall(task, leavesOf(amounts), i);
+        (bool done, bytes memory why) = address(distributor).call(data);
+        require(done, string(why));
         b.claimed += token.balanceOf(owner(i)) - before;
         holds(distributor.claimedOf(task, owner(i)) == amounts[i]);
     }

@@ -21,7 +21,7 @@ contract InvariantsTest is WayOut {
     }
 
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[27] memory all = [
+        bytes4[32] memory all = [
             this.wait.selector,
             this.stake.selector,
             this.registerAnother.selector,
@@ -48,11 +48,16 @@ contract InvariantsTest is WayOut {
             this.commit.selector,
             this.joinTask.selector,
             this.leaveTask.selector,
-            this.advance.selector
+            this.advance.selector,
+            this.announceProof.selector,
+            this.voteProver.selector,
+            this.moveSuperlinkStake.selector,
+            this.convictRound.selector,
+            this.concedeRound.selector
         ];
         // calls that bring rounds forward, or that rarely succeed, more often than the rest
-        uint8[14] memory times = [4, 4, 4, 4, 2, 5, 9, 8, 12, 9, 9, 6, 6, 30];
-        bytes4[] memory selectors = new bytes4[](125);
+        uint8[19] memory times = [4, 4, 4, 4, 2, 5, 9, 8, 12, 9, 9, 6, 6, 30, 1, 1, 1, 7, 3];
+        bytes4[] memory selectors = new bytes4[](138);
         uint256 next;
         for (uint256 i = 0; i < all.length; ++i) {
             uint256 copies = i < 13 ? 1 : times[i - 13];
@@ -102,7 +107,7 @@ contract InvariantsTest is WayOut {
 
     /// @dev Per task, claimed <= promised <= funded and the rest covers every round in flight; the balance covers all.
     function invariant_escrow__covers_liabilities() external view {
-        require(!broken, "a claim, a closing or a commit did something else");
+        require(!broken, "a claim, a closing, a commit or a conviction did something else");
         uint256 owed;
         for (uint256 t = 0; t < 2; ++t) {
             uint64 task = tasks[t];
@@ -116,14 +121,16 @@ contract InvariantsTest is WayOut {
         require(token.balanceOf(address(distributor)) == owed, "escrow is not covered");
     }
 
-    /// @dev A round keeps the rules that it opened with, whatever is decided since.
+    /// @dev A round keeps the rules that it opened with, whatever is decided since; a Superlink owes the bonds of the next.
     function invariant_rules__of_a_round__never_change() external view {
+        uint256 bonds;
         for (uint256 t = 0; t < 2; ++t) {
             uint64 task = tasks[t];
             require(
                 same(coordinator.rulesOf(task), books[task].next),
                 "the next rules are not those decided"
             );
+            if (!coordinator.taskOf(task).closed) bonds += books[task].next.superlinkBond;
             for (uint64 round = 1; round <= coordinator.taskOf(task).lastRound; ++round) {
                 require(
                     same(coordinator.rulesOfRound(task, round), books[task].rules[round]),
@@ -131,6 +138,10 @@ contract InvariantsTest is WayOut {
                 );
             }
         }
+        require(
+            coordinator.bondsOf(superlink) == bonds,
+            "the Superlink's bonds are not those of its open tasks"
+        );
     }
 
     /// @dev A round is finalized at most once and after its parent; those in flight are counted; bonds are covered.
@@ -155,6 +166,7 @@ contract InvariantsTest is WayOut {
             require(state.inFlight == inFlight, "rounds in flight are not counted");
         }
         require(token.balanceOf(address(coordinator)) == bonds, "bonds are not covered");
+        require(token.balanceOf(address(disputes)) == 0, "a bond is stuck");
     }
 
     /// @dev From the head down to the last final round, every result stands.

@@ -182,6 +182,25 @@ contract MembersTest is RoundCalls {
         close(2, 2);
     }
 
+    /// @dev What a prover asks of a round that has been over for long.
+    function test_was_member__left_and_back_since__as_each_round_had_it() public {
+        for (uint64 round = 1; round <= 3; ++round) {
+            if (round == 2) leave(0);
+            if (round == 3) join(0);
+            open();
+            skip(COMMIT + RESULT);
+            coordinator.abort(task, round);
+        }
+        leave(0);
+        bool[5] memory expected = [false, true, false, true, false];
+        for (uint64 round = 0; round < 5; ++round) {
+            check(coordinator.wasMember(task, node(0), round) == expected[round]);
+            check(coordinator.wasMember(task, node(1), round) == (round != 0));
+        }
+        check(!coordinator.wasMember(task, ANYONE, 1));
+        check(!coordinator.wasMember(task + 1, node(1), 1));
+    }
+
     // Fuzz
 
     /// @dev Whoever joins or leaves, in every block of several rounds: those whose commit a round takes are as many as it

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 import { SafeCast } from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import { DaoToken } from "../../contracts/DaoToken.sol";
 import { IRewardDistributor as D } from "../../contracts/interfaces/IRewardDistributor.sol";
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { RewardDistributor } from "../../contracts/RewardDistributor.sol";
+import { Accounts } from "./Accounts.sol";
 import { Base } from "./Base.sol";
 
 contract RewardDistributorTest is Base {
@@ -23,9 +25,29 @@ contract RewardDistributorTest is Base {
         distributor.activate(task, root, total);
     }
 
-    function list(bytes32 a) internal pure returns (bytes32[] memory proof) {
-        proof = new bytes32[](1);
-        proof[0] = a;
+    /// @dev The leaves of a tree that pays these two.
+    function two(uint256 alice, uint256 bob) internal pure returns (bytes[] memory leaves) {
+        leaves = new bytes[](2);
+        leaves[0] = Accounts.leaf(ALICE, alice, alice);
+        leaves[1] = Accounts.leaf(BOB, bob, alice + bob);
+    }
+
+    function activate(bytes[] memory leaves, uint256 total) internal {
+        activate(Accounts.rootOf(leaves), total);
+    }
+
+    function claimCall(bytes[] memory leaves, uint256 index) internal view returns (bytes memory) {
+        return Accounts.claimCall(task, leaves, index);
+    }
+
+    function claim(bytes[] memory leaves, uint256 index) internal {
+        vm.prank(ANYONE);
+        (bool done, ) = address(distributor).call(claimCall(leaves, index));
+        check(done);
+    }
+
+    function badProof() internal view returns (bytes memory) {
+        return abi.encodeWithSelector(D.BadProof.selector, task);
     }
 
     // Fund
@@ -117,11 +139,11 @@ contract RewardDistributorTest is Base {
     }
 
     function test_recover__a_year_after_close__returns_what_nobody_claimed() public {
-        bytes32 bob = distributor.leaf(task, BOB, 1 ether);
-        activate(pair(distributor.leaf(task, ALICE, 3 ether), bob), 9 ether);
+        bytes[] memory leaves = two(3 ether, 1 ether);
+        activate(leaves, 9 ether);
         close();
         skip(365 days);
-        distributor.claim(task, ALICE, 3 ether, list(bob));
+        claim(leaves, 0);
         vm.expectEmit();
         emit D.Recovered(task, DAO, 6 ether);
         uint256 before = token.balanceOf(DAO);
@@ -129,10 +151,9 @@ contract RewardDistributorTest is Base {
         eq(distributor.recoverUnclaimed(task, DAO), 6 ether);
         eq(token.balanceOf(DAO), before + 6 ether);
         eq(token.balanceOf(address(distributor)), 0);
-        bytes32 alice = distributor.leaf(task, ALICE, 3 ether);
         no(
             ANYONE,
-            abi.encodeCall(D.claim, (task, BOB, 1 ether, list(alice))),
+            claimCall(leaves, 1),
             abi.encodeWithSelector(D.ExceedsEscrow.selector, task, 10 ether, 9 ether)
         );
         no_recovery(abi.encodeWithSelector(D.ZeroAmount.selector));
@@ -167,8 +188,8 @@ contract RewardDistributorTest is Base {
         task = closed;
         total %= 1000 ether;
         paid = 1 + (paid % (total + 1));
-        activate(distributor.leaf(task, ALICE, paid), total + 1);
-        distributor.claim(task, ALICE, paid, new bytes32[](0));
+        activate(Accounts.list(ALICE, paid), total + 1);
+        claim(Accounts.list(ALICE, paid), 0);
         close();
         skip(365 days);
         if (paid == total + 1) return no_recovery(abi.encodeWithSelector(D.ZeroAmount.selector));
@@ -180,49 +201,36 @@ contract RewardDistributorTest is Base {
     // Claim
 
     function test_claim__cumulative__pays_the_difference_once() public {
-        bytes32 bob = distributor.leaf(task, BOB, 1 ether);
-        activate(pair(distributor.leaf(task, ALICE, 3 ether), bob), 4 ether);
+        bytes[] memory leaves = two(3 ether, 1 ether);
+        bytes memory nothing = abi.encodeWithSelector(D.NothingToClaim.selector, task, ALICE);
+        activate(leaves, 4 ether);
         vm.expectEmit();
         emit D.Claimed(task, ALICE, 3 ether, 3 ether);
-        vm.prank(ANYONE);
-        distributor.claim(task, ALICE, 3 ether, list(bob));
+        claim(leaves, 0);
         eq(token.balanceOf(ALICE), 3 ether);
-        no(
-            ANYONE,
-            abi.encodeCall(D.claim, (task, ALICE, 3 ether, list(bob))),
-            abi.encodeWithSelector(D.NothingToClaim.selector, task, ALICE)
-        );
+        no(ANYONE, claimCall(leaves, 0), nothing);
 
-        activate(pair(distributor.leaf(task, ALICE, 5 ether), bob), 6 ether);
-        distributor.claim(task, ALICE, 5 ether, list(bob));
+        activate(two(5 ether, 1 ether), 6 ether);
+        claim(two(5 ether, 1 ether), 0);
         eq(token.balanceOf(ALICE), 5 ether);
         eq(distributor.claimedOf(task, ALICE), 5 ether);
-        no(
-            ANYONE,
-            abi.encodeCall(D.claim, (task, ALICE, 3 ether, list(bob))),
-            abi.encodeWithSelector(D.NothingToClaim.selector, task, ALICE)
-        );
+        no(ANYONE, claimCall(leaves, 0), nothing);
     }
 
     function test_claim__roots_that_came_meanwhile__pays_what_the_older_root_promises() public {
-        bytes32 bob = distributor.leaf(task, BOB, 1 ether);
-        bytes32 root = pair(distributor.leaf(task, ALICE, 3 ether), bob);
-        activate(root, 4 ether);
+        bytes[] memory leaves = two(3 ether, 1 ether);
+        activate(leaves, 4 ether);
         for (uint256 i = 1; i < ROOTS; ++i) activate(bytes32(i), 4 ether + i);
-        check(distributor.isRecent(task, root));
-        distributor.claim(task, ALICE, 3 ether, list(bob));
+        check(distributor.isRecent(task, Accounts.rootOf(leaves)));
+        claim(leaves, 0);
         eq(token.balanceOf(ALICE), 3 ether);
 
-        activate(pair(distributor.leaf(task, ALICE, 5 ether), bob), 6 ether);
-        distributor.claim(task, ALICE, 5 ether, list(bob));
+        activate(two(5 ether, 1 ether), 6 ether);
+        claim(two(5 ether, 1 ether), 0);
         eq(token.balanceOf(ALICE), 5 ether);
         // the first root made room
-        check(!distributor.isRecent(task, root));
-        no(
-            ANYONE,
-            abi.encodeCall(D.claim, (task, ALICE, 3 ether, list(bob))),
-            abi.encodeWithSelector(D.BadProof.selector, task, ALICE, 3 ether)
-        );
+        check(!distributor.isRecent(task, Accounts.rootOf(leaves)));
+        no(ANYONE, claimCall(leaves, 0), badProof());
     }
 
     function test_root__none_yet__nothing_passes_for_one() public view {
@@ -244,11 +252,10 @@ contract RewardDistributorTest is Base {
     /// @dev In whatever order proofs of older and newer roots come, each owner gets the most that one promised it, once.
     function testFuzz_claim__proofs_in_any_order__each_reward_is_paid_once(uint256 dice) public {
         uint256 most;
-        for (uint256 i = 1; i <= 5; ++i) activate(distributor.leaf(task, ALICE, i * 1 ether), i * 1 ether);
+        for (uint256 i = 1; i <= 5; ++i) activate(Accounts.list(ALICE, i * 1 ether), i * 1 ether);
         for (uint256 k = 0; k < 8; ++k) {
             uint256 i = 1 + ((dice >> (8 * k)) % 5);
-            bytes memory data = abi.encodeCall(D.claim, (task, ALICE, i * 1 ether, new bytes32[](0)));
-            (bool done, ) = address(distributor).call(data);
+            (bool done, ) = address(distributor).call(claimCall(Accounts.list(ALICE, i * 1 ether), 0));
             check(done == (i > most));
             if (i > most) most = i;
             eq(token.balanceOf(ALICE), most * 1 ether);
@@ -257,79 +264,89 @@ contract RewardDistributorTest is Base {
     }
 
     function test_claim__bad_proof__refused() public {
-        bytes32 alice = distributor.leaf(task, ALICE, 3 ether);
-        bytes32 bob = distributor.leaf(task, BOB, 1 ether);
-        activate(pair(alice, bob), 4 ether);
-        no(
-            ANYONE,
-            abi.encodeCall(D.claim, (task, BOB, 3 ether, list(bob))),
-            abi.encodeWithSelector(D.BadProof.selector, task, BOB, 3 ether)
-        );
-        no(
-            ANYONE,
-            abi.encodeCall(D.claim, (task + 1, ALICE, 3 ether, list(bob))),
-            abi.encodeWithSelector(D.BadProof.selector, task + 1, ALICE, 3 ether)
-        );
+        bytes[] memory leaves = two(3 ether, 1 ether);
+        activate(leaves, 4 ether);
+        no(ANYONE, claimCall(two(3 ether, 2 ether), 1), badProof());
+        (, bytes32[] memory siblings) = Accounts.open(leaves, 0);
+        bytes memory leaf = leaves[0];
+        wrong(task + 1, leaf, 0, siblings);
+        wrong(task, leaf, 1, siblings);
+        wrong(task, leaf, 1 << 20, siblings);
+        wrong(task, leaf, type(uint256).max << 20, siblings);
+        wrong(task, bytes.concat(leaf, hex"00"), 0, siblings);
+        wrong(task, "", 0, siblings);
+        siblings[19] = keccak256("wrong");
+        wrong(task, leaf, 0, siblings);
+        claim(leaves, 0);
+    }
+
+    /// @dev With fewer or more siblings, even where they lead to the root, an inner node could pass for a leaf.
+    function test_claim__another_number_of_siblings__refused() public {
+        bytes[] memory leaves = Accounts.list(ALICE, 3 ether);
+        (bytes32 root, bytes32[] memory siblings) = Accounts.open(leaves, 0);
+        bytes32[] memory more = new bytes32[](21);
+        for (uint256 i = 0; i < 20; ++i) more[i] = siblings[i];
+        more[20] = keccak256("one above");
+        activate(sha256(bytes.concat(root, more[20])), 3 ether);
+        activate(sha256(leaves[0]), 3 ether);
+        wrong(task, leaves[0], 0, more);
+        wrong(task, leaves[0], 0, new bytes32[](0));
+    }
+
+    function wrong(uint256 task_, bytes memory leaf, uint256 index, bytes32[] memory siblings) internal {
+        bytes memory expected = abi.encodeWithSelector(D.BadProof.selector, task_);
+        no(ANYONE, abi.encodeCall(D.claim, (task_, leaf, index, siblings)), expected);
     }
 
     function test_claim__leaves_above_the_total__refused() public {
-        bytes32 bob = distributor.leaf(task, BOB, 600 ether);
-        bytes32 alice = distributor.leaf(task, ALICE, 600 ether);
-        activate(pair(alice, bob), 1000 ether);
-        distributor.claim(task, ALICE, 600 ether, list(bob));
+        bytes[] memory leaves = two(600 ether, 600 ether);
+        activate(leaves, 1000 ether);
+        claim(leaves, 0);
         no(
             ANYONE,
-            abi.encodeCall(D.claim, (task, BOB, 600 ether, list(alice))),
+            claimCall(leaves, 1),
             abi.encodeWithSelector(D.ExceedsEscrow.selector, task, 1200 ether, 1000 ether)
         );
     }
 
     function test_claim__paused_and_closed__pays() public {
-        bytes32 bob = distributor.leaf(task, BOB, 1 ether);
-        activate(bob, 1 ether);
+        activate(Accounts.list(BOB, 1 ether), 1 ether);
         vm.prank(DAO);
         coordinator.closeTask(task, DAO);
         vm.prank(DAO);
         coordinator.pause();
-        distributor.claim(task, BOB, 1 ether, new bytes32[](0));
+        claim(Accounts.list(BOB, 1 ether), 0);
         eq(token.balanceOf(BOB), 1 ether);
         eq(token.balanceOf(address(distributor)), 0);
     }
 
-    /// @dev An inner node never passes for a leaf, whatever is claimed for it.
-    function testFuzz_claim__inner_node_as_leaf__refused(
-        address owner_,
-        uint256 amount,
-        bytes32 sibling
-    ) public {
-        bytes32 inner = pair(distributor.leaf(task, ALICE, 1), distributor.leaf(task, BOB, 1));
-        activate(pair(inner, sibling), 1000 ether);
-        no(
-            ANYONE,
-            abi.encodeCall(D.claim, (task, owner_, amount, list(sibling))),
-            abi.encodeWithSelector(D.BadProof.selector, task, owner_, amount)
-        );
+    /// @dev Anywhere in a tree of any size, a leaf pays at its own index and at no other.
+    function testFuzz_claim__any_tree__pays_at_the_leafs_index_alone(uint256 count, uint256 i) public {
+        count = 1 + (count % 70);
+        i %= count;
+        bytes[] memory leaves = new bytes[](count);
+        for (uint256 k = 0; k < count; ++k)
+            leaves[k] = Accounts.leaf(owner(k), k + 1, ((k + 1) * (k + 2)) / 2);
+        activate(leaves, 1 ether);
+        (, bytes32[] memory siblings) = Accounts.open(leaves, i);
+        wrong(task, leaves[i], i ^ 1, siblings);
+        wrong(task, leaves[i], i + (1 << 20), siblings);
+        claim(leaves, i);
+        eq(token.balanceOf(owner(i)), i + 1);
     }
 
     /// @dev However a root's leaves and total are chosen, a task pays no more than was promised and funded.
-    function testFuzz_claim__any_leaves__within_escrow(uint128 a, uint128 b, uint256 total) public {
-        bytes32 alice = distributor.leaf(task, ALICE, a);
-        bytes32 bob = distributor.leaf(task, BOB, b);
-        total %= 1000 ether + 1;
-        activate(pair(alice, bob), total);
-        bytes[] memory calls = new bytes[](2);
-        calls[0] = abi.encodeCall(D.claim, (task, ALICE, a, list(bob)));
-        calls[1] = abi.encodeCall(D.claim, (task, BOB, b, list(alice)));
+    function testFuzz_claim__any_leaves__within_escrow(uint64 a, uint64 b, uint256 total) public {
+        uint256 most = 100 * uint256(type(uint64).max); // of each owner, and of both about what is in escrow
+        bytes[] memory leaves = two(100 * uint256(a), 100 * uint256(b));
+        total %= Math.min(2 * most, 1000 ether) + 1;
+        activate(leaves, total);
         for (uint256 i = 0; i < 2; ++i) {
-            (bool done, ) = address(distributor).call(calls[i]);
-            check(done || i == 0 || distributor.claimedOf(task, ALICE) + b > total || b == 0);
+            (bool done, ) = address(distributor).call(claimCall(leaves, i));
+            uint256 due = distributor.claimedOf(task, ALICE) + 100 * uint256(b);
+            check(done || i == 0 || due > total || b == 0);
         }
         check(token.balanceOf(ALICE) + token.balanceOf(BOB) <= total);
         eq(token.balanceOf(ALICE), distributor.claimedOf(task, ALICE));
-    }
-
-    function test_leaf__any__is_hashed_twice_and_bound() public view {
-        bytes32 once = keccak256(abi.encode(block.chainid, address(distributor), task, ALICE, 5));
-        eq(distributor.leaf(task, ALICE, 5), keccak256(abi.encodePacked(once)));
     }
 }

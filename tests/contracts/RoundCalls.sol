@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import { IDisputes } from "../../contracts/interfaces/IDisputes.sol";
+import { IChallenges } from "../../contracts/interfaces/IChallenges.sol";
 import { IForcedCommits } from "../../contracts/interfaces/IForcedCommits.sol";
 import { IMembers } from "../../contracts/interfaces/IMembers.sol";
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
@@ -38,12 +38,19 @@ abstract contract RoundCalls is Base {
     }
 
     function closeCall(uint64 round, uint32 commits, uint32 passes) internal view returns (bytes memory) {
+        return closeCall(round, coordinator.forcedHashOf(task, round), commits, passes);
+    }
+
+    function closeCall(
+        uint64 round,
+        bytes32 forcedHash,
+        uint32 commits,
+        uint32 passes
+    ) internal view returns (bytes memory) {
         uint48 openBlock = coordinator.roundOf(task, round).openBlock;
+        bytes32 root = commitsRoot(round);
         return
-            abi.encodeCall(
-                IRounds.closeCommits,
-                (task, round, openBlock, commitsRoot(round), commits, passes)
-            );
+            abi.encodeCall(IRounds.closeCommits, (task, round, openBlock, root, forcedHash, commits, passes));
     }
 
     function commitCall(uint64 round, uint256 i) internal view returns (bytes memory) {
@@ -53,7 +60,7 @@ abstract contract RoundCalls is Base {
     }
 
     function postCall(uint64 round, IRounds.Result memory r) internal view returns (bytes memory) {
-        return abi.encodeCall(IRounds.postResult, (task, round, bytes32(block.prevrandao), r));
+        return abi.encodeCall(IRounds.postResult, (task, round, r));
     }
 
     function revealing(uint32 count) internal view returns (IRounds.Result memory r) {
@@ -70,6 +77,6 @@ abstract contract RoundCalls is Base {
     }
 
     function voidCall(uint64 round) internal view returns (bytes memory) {
-        return abi.encodeCall(IDisputes.voidRound, (task, round));
+        return abi.encodeCall(IChallenges.voidRound, (task, round));
     }
 }

@@ -99,6 +99,12 @@ contract RulesTest is RoundCalls {
         r = rules();
         r.validationRoot = keccak256("other shards");
         bad(r, "validationRoot");
+        r = rules();
+        r.chunks = 99_999;
+        bad(r, "chunks");
+        r = rules();
+        r.baseModelRoot = keccak256("other values");
+        bad(r, "baseModelRoot");
     }
 
     function test_change_rules__broken__refused_as_for_a_new_task() public {

@@ -4,7 +4,7 @@ pragma solidity ^0.8.28;
 import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
 import { Pausable } from "@openzeppelin/contracts/utils/Pausable.sol";
 
-import { IDisputes } from "../../contracts/interfaces/IDisputes.sol";
+import { IChallenges } from "../../contracts/interfaces/IChallenges.sol";
 import { IMembers } from "../../contracts/interfaces/IMembers.sol";
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
@@ -128,6 +128,18 @@ contract TasksTest is Base {
         r = rules();
         r.validationRoot = 0;
         bad(r, "validationRoot");
+        r = rules();
+        r.chunks = 0;
+        bad(r, "chunks");
+        r = rules();
+        r.bodyDepth = 16;
+        r.chunks = 1 << 16;
+        create(r, 0);
+        r.chunks = (1 << 16) + 1;
+        bad(r, "chunks");
+        r = rules();
+        r.baseModelRoot = 0;
+        bad(r, "baseModelRoot");
     }
 
     function test_create_task__stake_leaves_before_a_decision__refused() public {
@@ -344,7 +356,7 @@ contract TasksTest is Base {
         refuses(ANYONE, abi.encodeCall(ITasks.setSuperlink, (task, ANYONE)), expected);
         refuses(ANYONE, abi.encodeCall(ITasks.changeRules, (task, rules())), expected);
         refuses(ANYONE, abi.encodeCall(IMembers.admit, (task, ANYONE, true)), expected);
-        refuses(ANYONE, abi.encodeCall(IDisputes.resolve, (task, 1, true)), expected);
+        refuses(ANYONE, abi.encodeCall(IChallenges.resolve, (task, 1, true)), expected);
         refuses(ANYONE, abi.encodeCall(coordinator.pause, ()), expected);
         refuses(ANYONE, abi.encodeCall(coordinator.unpause, ()), expected);
     }

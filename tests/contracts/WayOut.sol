@@ -2,10 +2,10 @@
 pragma solidity ^0.8.28;
 
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
-import { Handler } from "./Handler.sol";
+import { Trials } from "./Trials.sol";
 
 /// @dev What must always be possible after any calls of the handler: that everything ends, and all money leaves.
-abstract contract WayOut is Handler {
+abstract contract WayOut is Trials {
     /// @dev Time alone, and anyone: every round ends, every claim is paid, every stake and budget leaves. Paused, too.
     function unwind() internal {
         if (!coordinator.paused()) pause(0);
@@ -33,20 +33,24 @@ abstract contract WayOut is Handler {
         }
         eq(token.balanceOf(address(distributor)), 0);
         eq(token.balanceOf(address(coordinator)), 0);
-        for (uint256 i = 0; i < COUNT; ++i) leaveStake(i);
+        eq(token.balanceOf(address(disputes)), 0);
+        eq(coordinator.bondsOf(superlink), 0);
+        for (uint256 i = 0; i < COUNT; ++i) leaveStake(key(i));
+        leaveStake(SUPERLINK_KEY);
     }
 
-    function leaveStake(uint256 i) private {
-        uint256 active = registry.stakeOf(node(i));
-        uint256 unbonding = registry.supernode(node(i)).unbonding;
-        uint256 before = token.balanceOf(owner(i));
+    function leaveStake(uint256 operatorKey) private {
+        (address operator, address owner_) = (vm.addr(operatorKey), ownerOf(operatorKey));
+        uint256 active = registry.stakeOf(operator);
+        uint256 unbonding = registry.supernode(operator).unbonding;
+        uint256 before = token.balanceOf(owner_);
         if (active != 0) {
-            vm.prank(owner(i));
-            registry.unbond(node(i), active);
+            vm.prank(owner_);
+            registry.unbond(operator, active);
         }
         if (active + unbonding == 0) return;
         vm.warp(block.timestamp + UNBONDING);
-        registry.withdraw(node(i));
-        eq(token.balanceOf(owner(i)), before + active + unbonding);
+        registry.withdraw(operator);
+        eq(token.balanceOf(owner_), before + active + unbonding);
     }
 }

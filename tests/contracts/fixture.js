@@ -1,16 +1,17 @@
 // A deployed DAO on a chain of its own, and the steps of a round, for the JavaScript tests of the contracts.
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 
 import { AbiCoder, Wallet, concat, getCreateAddress, id, keccak256, parseEther, toBeHex } from "ethers";
 import { network } from "hardhat";
 
-export const ZERO = "0x" + "00".repeat(32);
+import { BodyTree, ROWS_DEPTH, ZERO } from "./trees.js";
+
 export const NOBODY = "0x" + "00".repeat(20);
 export const Phase = { None: 0, Open: 1, Closed: 2, Posted: 3, Frozen: 4, Finalized: 5, Aborted: 6, Void: 7 };
 export const ether = parseEther;
 export const digest = (text) => id(text);
 const coder = AbiCoder.defaultAbiCoder();
+const STATEMENT = `tuple(${"bytes32,".repeat(11)}uint256,int256,uint256,int256,uint64,uint32,uint32)`;
 
 export const RULES = {
   commitPeriod: 60,
@@ -31,6 +32,8 @@ export const RULES = {
   appHash: digest("app"),
   baseModel: digest("base model"),
   validationRoot: digest("validation"),
+  chunks: 100_000,
+  baseModelRoot: digest("base model root"),
 };
 const UNBONDING = 3 * 24 * 3600;
 const MINIMUM = ether("50");
@@ -49,76 +52,6 @@ const OPERATOR = {
     { name: "operator", type: "address" },
   ],
 };
-
-export const sha256 = (...parts) =>
-  "0x" +
-  createHash("sha256")
-    .update(Buffer.from(concat(parts).slice(2), "hex"))
-    .digest("hex");
-
-/** A sha256 tree as in docs/protocol.md: leaves are bytes, an absent one is 32 zero bytes. */
-export class BodyTree {
-  constructor(leaves, depth) {
-    this.levels = [leaves.map((leaf) => sha256(leaf))];
-    let absent = ZERO;
-    this.absent = [];
-    for (let level = 0; level < depth; level++) {
-      this.absent.push(absent);
-      const below = this.levels[level];
-      const above = [];
-      for (let i = 0; i < below.length; i += 2) above.push(sha256(below[i], below[i + 1] ?? absent));
-      this.levels.push(above);
-      absent = sha256(absent, absent);
-    }
-    this.root = this.levels[depth][0] ?? absent;
-  }
-
-  proof(index) {
-    return this.absent.map((absent, level) => this.levels[level][(index >> level) ^ 1] ?? absent);
-  }
-}
-
-/** The reward tree of docs/protocol.md: sorted pairs of keccak256, an odd node moves up. */
-export class RewardTree {
-  constructor(world, task, cumulative) {
-    this.rows = Object.entries(cumulative).map(([owner, amount]) => ({
-      owner,
-      amount,
-      leaf: keccak256(
-        keccak256(
-          coder.encode(
-            ["uint256", "address", "uint256", "address", "uint256"],
-            [world.chainId, world.distributor.target, task, owner, amount],
-          ),
-        ),
-      ),
-    }));
-    this.levels = [this.rows.map((row) => row.leaf).sort()];
-    while (this.levels.at(-1).length > 1) {
-      const below = this.levels.at(-1);
-      const above = [];
-      for (let i = 0; i < below.length; i += 2) {
-        const [a, b] = [below[i], below[i + 1]];
-        above.push(b === undefined ? a : keccak256(concat(a < b ? [a, b] : [b, a])));
-      }
-      this.levels.push(above);
-    }
-    this.root = this.levels.at(-1)[0] ?? ZERO;
-    this.total = this.rows.reduce((sum, row) => sum + row.amount, 0n);
-  }
-
-  claim(owner) {
-    const { amount, leaf } = this.rows.find((row) => row.owner === owner);
-    const proof = [];
-    let index = this.levels[0].indexOf(leaf);
-    for (const level of this.levels.slice(0, -1)) {
-      const sibling = level[index ^ 1];
-      if (sibling !== undefined) proof.push(sibling);
-      index >>= 1;
-    }
-    return [owner, amount, proof];
-  }
-}
 
 export class World {
   /** Token, registry, distributor, coordinator; `dao` owns all; the Superlink has its bond staked. */
@@ -140,13 +73,14 @@ export class World {
     world.registry = await deploy("SupernodeRegistry", [world.token, MINIMUM, UNBONDING, dao]);
     const next = getCreateAddress({ from: deployer.address, nonce: (await deployer.getNonce()) + 1 });
     world.distributor = await deploy("RewardDistributor", [world.token, next]);
-    world.coordinator = await deploy("TrainingCoordinator", [
-      world.token,
-      world.registry,
-      world.distributor,
-      dao,
-    ]);
+    const parts = [world.token, world.registry, world.distributor];
+    world.coordinator = await deploy("TrainingCoordinator", [...parts, dao]);
     assert.equal(world.coordinator.target, next);
+    world.disputes = await deploy("Disputes", [...parts, world.coordinator, dao]);
+    world.prover = await deploy("FakeProver", []);
+    await world.coordinator.connect(dao).setDisputes(world.disputes);
+    await world.registry.connect(dao).setSlasher(world.disputes, true);
+    await world.disputes.connect(dao).setProver(world.prover, true);
     await world.token.connect(dao).approve(world.distributor, 2n ** 200n);
     await world.token.connect(dao).transfer(world.challenger, ether("1000"));
     await world.token.connect(world.challenger).approve(world.coordinator, 2n ** 200n);
@@ -163,6 +97,16 @@ export class World {
     });
     if (tokens) await this.token.connect(this.dao).transfer(wallet, tokens);
     return wallet;
+  }
+
+  /** A contract's account, to call with. */
+  async impersonate(contract) {
+    await this.provider.request({ method: "hardhat_impersonateAccount", params: [contract.target] });
+    await this.provider.request({
+      method: "hardhat_setBalance",
+      params: [contract.target, toBeHex(ether("1"))],
+    });
+    return this.ethers.getSigner(contract.target);
   }
 
   async operatorSignature(owner, operator, signer = operator) {
@@ -222,7 +166,7 @@ export class World {
   commitsTree(round, nodes) {
     return new BodyTree(
       nodes.map((node) => concat([node.address, this.commitment(node, round)])),
-      20,
+      ROWS_DEPTH,
     );
   }
 
@@ -231,19 +175,41 @@ export class World {
     const count = this.nodes.length;
     return {
       commitsRoot: this.commitsTree(round, this.nodes).root,
-      inputsRoot: named("inputs"),
-      aggregateRoot: named("aggregate"),
-      gradientRoot: named("gradient"),
-      scoreRoot: named("scores"),
+      seed: this.seeds[`${this.task} ${round}`] ?? ZERO,
+      statement: keccak256(coder.encode([STATEMENT], [Object.values(this.statement(round))])),
       modelDigest: named("model"),
       manifestDigest: named("manifest"),
-      rewardRoot: named("rewards"),
+      accountsRoot: named("accounts"),
       forcedHash: ZERO,
       inputs: count,
       revealed: count,
       weightSum: 1 << 20,
       rewardTotal: ether("10") * BigInt(round),
       ...changes,
+    };
+  }
+
+  statement(round) {
+    const named = (name) => id(`${name} of ${round}`);
+    return {
+      rowsRoot: named("rows"),
+      inputsRoot: named("inputs"),
+      aggregateRoot: named("aggregate"),
+      modelRoot: named("model root"),
+      gateRoot: named("gate"),
+      gradientRoot: named("gradient"),
+      stepRoot: named("step"),
+      gateTotals: named("gate totals"),
+      stepTotals: named("step totals"),
+      mediansHash: named("medians"),
+      usedShards: named("used"),
+      gateSquare: 1n << 90n,
+      gradientAlong: -(1n << 80n),
+      stepSquare: 1n << 70n,
+      alongMedian: 1n << 60n,
+      normMedian: 1n << 50n,
+      rows: this.nodes.length,
+      accounts: this.nodes.length,
     };
   }
 
@@ -261,8 +227,9 @@ export class World {
     root ??= this.commitsTree(round, nodes).root;
     const coordinator = this.coordinator.connect(this.superlink.operator);
     openBlock ??= (await this.roundOf(round)).openBlock;
+    const forcedHash = await this.coordinator.forcedHashOf(this.task, round);
     const receipt = await this.send(
-      coordinator.closeCommits(this.task, round, openBlock, root, commits, passes),
+      coordinator.closeCommits(this.task, round, openBlock, root, forcedHash, commits, passes),
     );
     const closed = receipt.logs
       .map((log) => coordinator.interface.parseLog(log))
@@ -281,9 +248,7 @@ export class World {
   async post(round, changes = {}) {
     const result = this.result(round, changes);
     const coordinator = this.coordinator.connect(this.superlink.operator);
-    return this.send(
-      coordinator.postResult(this.task, round, this.seeds[`${this.task} ${round}`] ?? ZERO, result),
-    );
+    return this.send(coordinator.postResult(this.task, round, result));
   }
 
   async challenge(round) {
@@ -311,6 +276,23 @@ export class World {
   /** A normal round as far as its posted result. */
   async posted(round, changes = {}) {
     return [await this.open(), await this.close(round), await this.post(round, changes)];
+  }
+
+  async concede(round) {
+    return this.send(this.coordinator.connect(this.superlink.operator).concede(this.task, round));
+  }
+
+  async announce(round, proof = "0x") {
+    const types = ["address", "uint8", "uint64", "uint64", "bytes"];
+    const accusation = keccak256(coder.encode(types, [this.prover.target, 0, this.task, round, proof]));
+    const digest = keccak256(coder.encode(["address", "bytes32"], [this.anyone.address, accusation]));
+    return this.send(this.disputes.connect(this.anyone).announce(digest));
+  }
+
+  async convict(round, changes = {}, proof = "0x") {
+    const [result, statement] = [this.result(round, changes), this.statement(round)];
+    const disputes = this.disputes.connect(this.anyone);
+    return this.send(disputes.convict(this.prover, 0, this.task, round, result, statement, proof));
   }
 
   // Time

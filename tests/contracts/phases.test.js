@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
-import { Phase, RewardTree, World, digest, ether, revertData } from "./fixture.js";
+import { Phase, World, digest, ether, revertData } from "./fixture.js";
+import { Accounts } from "./trees.js";
 
 const LONG = 100_000;
 const OK = "ok";
@@ -29,6 +30,9 @@ const EXPECTED = {
     openRound: [OK, OK],
     challenge: [OK, "TooLate"],
     finalize: ["TooEarly", OK],
+    concede: [OK, OK],
+    strike: [OK, OK],
+    convict: [OK, OK],
     closeTask: ["RoundsInFlight", "RoundsInFlight"],
     claim: ["BadProof", "BadProof"],
   },
@@ -36,6 +40,9 @@ const EXPECTED = {
     resolveValid: [OK, "TooLate"],
     resolveInvalid: [OK, "TooLate"],
     voidRound: ["TooEarly", OK],
+    concede: [OK, OK],
+    strike: [OK, OK],
+    convict: [OK, OK],
     closeTask: ["RoundsInFlight", "RoundsInFlight"],
     claim: ["BadProof", "BadProof"],
   },
@@ -55,6 +62,9 @@ const ROUND_FUNCTIONS = [
   "abort",
   "abortBySuperlink",
   "voidRound",
+  "concede",
+  "strike",
+  "convict",
 ];
 // What is the same in every phase, and what a pause stops.
 const ALWAYS = {
@@ -77,6 +87,9 @@ const ALWAYS = {
   activate: "NotCoordinator",
   refund: "NotCoordinator",
   recoverUnclaimed: "TaskNotClosed",
+  announce: OK,
+  setProver: OK,
+  setDisputes: OK,
 };
 const ENTRIES = ["openRound", "createTask", "join", "register", "addStake"];
 // Of OpenZeppelin, or the owner's alone.
@@ -113,8 +126,10 @@ before(async () => {
   world.successor = await world.account("successor");
   world.consent = await world.operatorSignature(world.nodes[0].owner, world.successor);
   await world.registry.connect(world.dao).setSlasher(world.dao, true);
-  world.tree = new RewardTree(world, world.task, { [world.nodes[0].owner.address]: ether("10") });
-  world.rewards = { rewardRoot: world.tree.root, rewardTotal: world.tree.total };
+  await world.announce(1);
+  world.court = await world.impersonate(world.disputes);
+  world.tree = new Accounts({ [world.nodes[0].owner.address]: ether("10") });
+  world.rewards = { accountsRoot: world.tree.root, rewardTotal: world.tree.total };
   undo = await world.snapshot();
 });
 
@@ -150,7 +165,8 @@ const REACH = {
 };
 
 function attempts() {
-  const { coordinator, registry, distributor, task, dao, anyone, nodes, joining, newcomer, leaving } = world;
+  const { coordinator, registry, distributor, disputes, task, dao, anyone } = world;
+  const { nodes, joining, newcomer, leaving } = world;
   const superlink = world.superlink.operator;
   const claim = world.tree.claim(nodes[0].owner.address);
   return {
@@ -165,6 +181,9 @@ function attempts() {
     abort: () => world.abort(1),
     abortBySuperlink: () => world.abort(1, superlink),
     voidRound: () => world.voidRound(1),
+    concede: () => world.concede(1),
+    strike: () => coordinator.connect(world.court).strike(task, 1),
+    convict: () => world.convict(1, world.rewards),
     closeTask: () => coordinator.connect(dao).closeTask(task, dao),
     claim: () => distributor.connect(anyone).claim(task, ...claim),
     createTask: () => coordinator.connect(dao).createTask({ ...world.rules, appHash: digest("other") }, 1n),
@@ -186,6 +205,9 @@ function attempts() {
     fundFrom: () => distributor.connect(dao).fundFrom(dao, task, 1n),
     activate: () => distributor.connect(dao).activate(task, digest("root"), 1n),
     refund: () => distributor.connect(dao).refund(task, dao),
+    announce: () => disputes.connect(anyone).announce(digest("proof")),
+    setProver: () => disputes.connect(dao).setProver(anyone, true),
+    setDisputes: () => coordinator.connect(dao).setDisputes(anyone),
     recoverUnclaimed: () => distributor.connect(dao).recoverUnclaimed(task, dao),
   };
 }
@@ -197,12 +219,12 @@ function expectation(phase, late, paused, name) {
 }
 
 async function attempt(name) {
-  const { coordinator, registry, distributor } = world;
+  const { coordinator, registry, distributor, disputes } = world;
   try {
     await world.send(attempts()[name]());
     return OK;
   } catch (error) {
-    const parsed = [coordinator, registry, distributor].map((c) =>
+    const parsed = [coordinator, registry, distributor, disputes].map((c) =>
       c.interface.parseError(revertData(error) ?? "0x"),
     );
     return parsed.find((found) => found)?.name ?? error.message;
@@ -239,7 +261,7 @@ for (const phase of Object.keys(EXPECTED)) {
 test("test_phases__all_phases_and_functions__are_in_the_tables", () => {
   const tried = [...Object.keys(attempts()), ...ELSEWHERE, "resolve"];
   for (const phase of Object.keys(Phase)) assert(phase in EXPECTED, phase);
-  for (const contract of [world.coordinator, world.registry, world.distributor]) {
+  for (const contract of [world.coordinator, world.registry, world.distributor, world.disputes]) {
     contract.interface.forEachFunction(({ name, constant }) =>
       assert(constant || tried.includes(name), name),
     );

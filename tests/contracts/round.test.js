@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Phase, RewardTree, World, ether } from "./fixture.js";
+import { Phase, World, ether } from "./fixture.js";
+import { Accounts } from "./trees.js";
 
 test("test_round__normal__pays_its_nodes", async () => {
   const world = await World.create();
@@ -9,11 +10,11 @@ test("test_round__normal__pays_its_nodes", async () => {
   const { coordinator, distributor, token, task, nodes } = world;
   await world.open();
   await world.close(1);
-  const tree = new RewardTree(world, task, {
+  const tree = new Accounts({
     [nodes[0].owner.address]: ether("7"),
     [nodes[1].owner.address]: ether("3"),
   });
-  const rewards = { rewardRoot: tree.root, rewardTotal: tree.total };
+  const rewards = { accountsRoot: tree.root, rewardTotal: tree.total };
   await world.post(1, rewards);
   await world.pass(600);
   await world.finalize(1, rewards);

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { NOBODY, Phase, RULES, World, ZERO, ether } from "./fixture.js";
+import { NOBODY, Phase, RULES, World, ether } from "./fixture.js";
+import { ZERO } from "./trees.js";
 
 const DELAY = 2 * 24 * 3600;
 

@@ -8,7 +8,8 @@ import { test } from "node:test";
 
 import { AbiCoder, TypedDataEncoder, concat, keccak256, toBeHex } from "ethers";
 
-import { BodyTree, World, digest, ether } from "./fixture.js";
+import { World, digest, ether } from "./fixture.js";
+import { BodyTree } from "./trees.js";
 
 const VECTORS = "tests/vectors";
 const MANY = 10_000;
@@ -16,77 +17,65 @@ const BATCH = 100;
 const read = (path) => JSON.parse(readFileSync(path, "utf8"));
 const coder = AbiCoder.defaultAbiCoder();
 
-/** Claims every row of a file from a distributor with that address: each is paid exactly, once. */
-async function claimAll({ chain_id, distributor: address, task, root, rows }) {
-  const supply = 2n ** 130n;
-  const world = await World.create({ supply });
-  assert.equal(world.chainId, BigInt(chain_id));
-  const { ethers, provider, token, coordinator } = world;
-  // the contract at the address of the vectors: its code, with empty storage
-  const code = await ethers.provider.getCode(world.distributor);
-  await provider.request({ method: "hardhat_setCode", params: [address, code] });
-  const distributor = world.distributor.attach(address);
-  await provider.request({ method: "hardhat_impersonateAccount", params: [coordinator.target] });
-  await provider.request({ method: "hardhat_setBalance", params: [coordinator.target, toBeHex(ether("1"))] });
-  const asCoordinator = distributor.connect(await ethers.getSigner(coordinator.target));
+/** Claims every row of a file from a distributor: each is paid exactly, once. */
+async function claimAll({ task, root, rows }) {
+  const world = await World.create({ supply: 2n ** 130n });
+  const { ethers, token, distributor } = world;
+  const asCoordinator = distributor.connect(await world.impersonate(world.coordinator));
   const funds = 2n ** 112n - 1n; // the most that an escrow holds
   await token.connect(world.dao).approve(distributor, funds);
   await asCoordinator.fundFrom(world.dao, task, funds);
   await asCoordinator.activate(task, root, funds);
   const bulk = await ethers.deployContract("Bulk");
+  const arguments_ = (row) => [row.leaf, row.index, row.proof];
 
   // one of them alone takes all that there is
   const [most] = rows.filter((row) => BigInt(row.cumulative_wei) === funds);
-  const others = rows.filter((row) => row !== most);
+  const others = rows.filter((row) => row !== most && BigInt(row.cumulative_wei) !== 0n);
   if (most) {
     const back = await world.snapshot();
-    await distributor.claim(task, most.owner, most.cumulative_wei, most.proof);
+    await distributor.claim(task, ...arguments_(most));
     assert.equal(await token.balanceOf(most.owner), funds);
     await back();
   }
   for (let start = 0; start < others.length; start += BATCH) {
-    const batch = others.slice(start, start + BATCH);
-    await bulk.claim(
-      distributor,
-      task,
-      batch.map((row) => [row.owner, row.cumulative_wei, row.leaf, row.proof]),
-      { gasLimit: 16_000_000n },
-    );
+    const batch = others.slice(start, start + BATCH).map(arguments_);
+    await bulk.claim(distributor, task, batch, { gasLimit: 16_000_000n });
   }
   for (const row of others.filter((_, index) => index % 97 === 0)) {
     assert.equal(await token.balanceOf(row.owner), BigInt(row.cumulative_wei));
-    const again = distributor.claim(task, row.owner, row.cumulative_wei, row.proof);
+    const [leaf, index, proof] = arguments_(row);
+    const again = distributor.claim(task, leaf, index, proof);
     await world.reverts(again, distributor, "NothingToClaim", [task, row.owner].map(normal));
-    const forged = [task, row.owner, BigInt(row.cumulative_wei) + 1n];
-    await world.reverts(distributor.claim(...forged, row.proof), distributor, "BadProof");
-    // an inner node does not pass for a leaf
-    await world.reverts(
-      distributor.claim(task, row.owner, row.cumulative_wei, row.proof.slice(1)),
-      distributor,
-      "BadProof",
-    );
+    const forged = [
+      [toBeHex(BigInt(leaf) + 1n, 72), index, proof],
+      [leaf, index ^ 1, proof],
+      [leaf, index >> 1, proof.slice(1)], // an inner node does not pass for a leaf
+    ];
+    for (const wrong of forged) {
+      await world.reverts(distributor.claim(task, ...wrong), distributor, "BadProof", [task]);
+    }
   }
   const paid = others.reduce((sum, row) => sum + BigInt(row.cumulative_wei), 0n);
   assert.equal(await token.balanceOf(distributor), funds - paid);
   if (most) {
-    const beyond = distributor.claim(task, most.owner, most.cumulative_wei, most.proof);
-    await world.reverts(beyond, distributor, "ExceedsEscrow");
+    await world.reverts(distributor.claim(task, ...arguments_(most)), distributor, "ExceedsEscrow");
   }
 }
 
 const normal = (value) =>
   typeof value === "string" ? coder.decode(["address"], coder.encode(["address"], [value]))[0] : value;
 
-test("test_rewards__committed_vectors__each_claim_pays_exactly", () =>
-  claimAll(read(`${VECTORS}/rewards.json`)));
+test("test_accounts__committed_vectors__each_claim_pays_exactly", () =>
+  claimAll(read(`${VECTORS}/accounts.json`)));
 
-test("test_rewards__ten_thousand_vectors__each_claim_pays_exactly", async () => {
-  const out = mkdtempSync(join(tmpdir(), "rewards-"));
+test("test_accounts__ten_thousand_vectors__each_claim_pays_exactly", async () => {
+  const out = mkdtempSync(join(tmpdir(), "accounts-"));
   try {
     execFileSync("python", ["-m", "tests.vectors.make", "--out", out, "--rows", String(MANY)], {
       timeout: 120_000,
     });
-    const vectors = read(join(out, "rewards.json"));
+    const vectors = read(join(out, "accounts.json"));
     assert.equal(vectors.rows.length, MANY);
     await claimAll(vectors);
   } finally {

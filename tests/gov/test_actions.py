@@ -6,8 +6,8 @@ import pytest
 
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Governor
+from dao.core.engine.keccak import keccak256
 from dao.core.formats.address import checksummed
-from dao.core.keccak import keccak256
 from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, RoundId, TaskId, Wei
 from dao.gov import actions as do
 from dao.gov.describe import describe_action, describe_delegation
@@ -17,7 +17,7 @@ from tests.support import RULES, Network
 TOKEN = 10**18
 ANN = Address(b"\xa1" * 20)
 BEN = Address(b"\xb2" * 20)
-PLACES = Deployment(1, BlockNumber(1), *(Address(bytes([n]) * 20) for n in range(1, 8)))
+PLACES = Deployment(1, BlockNumber(1), *(Address(bytes([n]) * 20) for n in range(1, 9)))
 ACTIONS: list[do.Known] = [
     do.CreateTask(RULES, Wei(5 * TOKEN)),
     do.CloseTask(TaskId(1), PLACES.timelock),
@@ -36,6 +36,8 @@ ACTIONS: list[do.Known] = [
     do.PauseStaking(),
     do.UnpauseStaking(),
     do.SetSlasher(ANN, allowed=True),
+    do.SetProver(ANN, allowed=False),
+    do.SetDisputes(BEN),
     do.SetVotingDelay(3600),
     do.SetVotingPeriod(86_400),
     do.SetThreshold(Wei(TOKEN)),

@@ -4,18 +4,21 @@ pragma solidity ^0.8.28;
 import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import { SafeERC20 } from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
-import { IDisputes } from "../interfaces/IDisputes.sol";
+import { IChallenges } from "../interfaces/IChallenges.sol";
 import { Deadlines } from "./Deadlines.sol";
 import { Rounds } from "./Rounds.sol";
 import { RoundState } from "./State.sol";
 
 /// @title The part of the TrainingCoordinator that freezes and voids results, and keeps the bonds of challenges
-abstract contract Disputes is Rounds {
+abstract contract Challenges is Rounds {
     using Deadlines for RoundState;
     using SafeERC20 for IERC20;
 
     /// @notice The token that bonds are paid in.
     IERC20 public immutable token;
+
+    /// @inheritdoc IChallenges
+    address public disputes;
 
     mapping(uint64 task => mapping(uint64 round => address)) private _challengers;
 
@@ -23,7 +26,7 @@ abstract contract Disputes is Rounds {
         token = token_;
     }
 
-    /// @inheritdoc IDisputes
+    /// @inheritdoc IChallenges
     function challenge(uint64 task, uint64 round, string calldata reason) external {
         RoundState storage r = _inPhase(task, round, Phase.Posted);
         TaskRules storage rules = _rules[task][r.version];
@@ -36,7 +39,7 @@ abstract contract Disputes is Rounds {
         token.safeTransferFrom(msg.sender, address(this), rules.challengeBond);
     }
 
-    /// @inheritdoc IDisputes
+    /// @inheritdoc IChallenges
     function resolve(uint64 task, uint64 round, bool valid) external onlyOwner {
         RoundState storage r = _inPhase(task, round, Phase.Frozen);
         TaskRules storage rules = _rules[task][r.version];
@@ -53,17 +56,44 @@ abstract contract Disputes is Rounds {
         }
     }
 
-    /// @inheritdoc IDisputes
+    /// @inheritdoc IChallenges
     function voidRound(uint64 task, uint64 round) external {
         RoundState storage r = _standing(task, round);
-        TaskRules storage rules = _rules[task][r.version];
-        bool frozen = r.phase == Phase.Frozen;
         if (_rounds[task][r.parent].phase != Phase.Void) {
-            if (!frozen) revert WrongPhase(task, round, Phase.Posted);
-            Deadlines.requireFrom(r.resolveEnd(rules));
+            if (r.phase != Phase.Frozen) revert WrongPhase(task, round, Phase.Posted);
+            Deadlines.requireFrom(r.resolveEnd(_rules[task][r.version]));
         }
 
+        _voidUndecided(task, round, r);
+    }
+
+    /// @inheritdoc IChallenges
+    function concede(uint64 task, uint64 round) external {
+        RoundState storage r = _standing(task, round);
+        _requireSuperlink(_rules[task][r.version]);
+
+        emit Conceded(task, round);
+        _voidUndecided(task, round, r);
+    }
+
+    /// @inheritdoc IChallenges
+    function strike(uint64 task, uint64 round) external {
+        if (msg.sender != disputes) revert NotDisputes(msg.sender);
+
+        _voidUndecided(task, round, _standing(task, round));
+    }
+
+    /// @inheritdoc IChallenges
+    function setDisputes(address disputes_) external onlyOwner {
+        // slither-disable-next-line missing-zero-check (zero: no contract may strike)
+        disputes = disputes_;
+        emit DisputesSet(disputes_);
+    }
+
+    /// @dev Voids a result that the DAO has not decided on; a challenger gets the bond back.
+    function _voidUndecided(uint64 task, uint64 round, RoundState storage r) private {
+        bool frozen = r.phase == Phase.Frozen;
         _void(task, round, r);
-        if (frozen) token.safeTransfer(_challengers[task][round], rules.challengeBond);
+        if (frozen) token.safeTransfer(_challengers[task][round], _rules[task][r.version].challengeBond);
     }
 }

@@ -1,0 +1,29 @@
+"""Proves a posted result wrong: announces the proof, and shows it once that is in a block, so that nobody copies it."""
+
+from dao.chain.client import Chain
+from dao.chain.disputes import Accusation, Disputes, compute_announcement
+from dao.chain.events import Convicted
+from dao.chain.sender import Sender
+from dao.core.types import BlockNumber, Result, Statement, hex_of
+from dao.errors import ChainError
+
+NEXT_BLOCK = 120.0  # seconds until the block after the announcement
+
+
+async def convict_result(
+    chain: Chain, sender: Sender, accusation: Accusation, result: Result, statement: Statement
+) -> Convicted:
+    """Have a result struck by a proof, and return what that cost its Superlink and brought the sender.
+
+    Both transactions have a key of their own: repeated after an interruption, none is sent twice. Reverted where the proof does
+    not hold, or the result does not stand any more.
+    """
+    disputes = Disputes(chain)
+    digest = compute_announcement(sender.address, accusation)
+    announced = await sender.send(disputes.announce(digest), f"announce:{hex_of(digest)}")
+    await chain.reach(BlockNumber(announced.block + 1), limit=NEXT_BLOCK)
+    receipt = await sender.send(disputes.convict(accusation, result, statement), f"convict:{hex_of(digest)}")
+    for event in receipt.events:
+        if isinstance(event, Convicted):
+            return event
+    raise ChainError("convict: no Convicted in its receipt; is the disputes' address right?")

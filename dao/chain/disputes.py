@@ -1,0 +1,67 @@
+"""The contract that hears proofs of wrong results: the accuser announces a proof, and shows it a block later."""
+
+from dataclasses import astuple, dataclass
+
+from dao.chain.client import At, Chain
+from dao.chain.contracts import Call, Contract
+from dao.chain.interface import encode, load
+from dao.core.engine.keccak import keccak256
+from dao.core.types import Address, BlockNumber, Digest, Result, RoundId, Statement, TaskId, Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Accusation:
+    """A claim of one prover's about a round's result, with the bytes that show it."""
+
+    prover: Address
+    claim: int
+    task: TaskId
+    round: RoundId
+    proof: bytes
+
+
+def compute_announcement(accuser: Address, accusation: Accusation) -> Digest:
+    """Return what an accuser announces: it shows nothing of the proof, and is good for this accuser alone."""
+    types = ("address", "uint8", "uint64", "uint64", "bytes")
+    digest = keccak256(encode(types, astuple(accusation), "accusation"))
+    return Digest(keccak256(encode(("address", "bytes32"), (accuser, digest), "announcement")))
+
+
+async def read_coordinator(chain: Chain, prover: str, at: At) -> Address:
+    """Return the coordinator that one of the network's provers was made for, by the prover's name in PROVERS."""
+    function = load(prover).functions["coordinator"]
+    (coordinator,) = await chain.call(chain.deployment.provers[prover], function, at=at)
+    return Address(coordinator)
+
+
+class Disputes(Contract):
+    """Disputes: the set of provers, announced proofs, convictions."""
+
+    name = "Disputes"
+
+    async def part(self, name: str, at: At) -> Address:
+        """Return an address that it works with: "token", "registry", "distributor" or "coordinator"."""
+        return Address(await self._read(name, at=at))
+
+    async def is_prover(self, prover: Address, time: Timestamp, at: At) -> bool:
+        """Whether a prover was in the set at the end of a second: of a round's opening, whether it is the round's."""
+        return bool(await self._read("isProver", prover, time, at=at))
+
+    async def announced_in(self, digest: Digest, at: At) -> BlockNumber:
+        """Return the block in which a proof was announced; 0: never."""
+        return BlockNumber(await self._read("announcedIn", digest, at=at))
+
+    def announce(self, digest: Digest) -> Call:
+        """Announce a proof; see `compute_announcement`. Anyone."""
+        return self._call("announce", digest)
+
+    def convict(self, accusation: Accusation, result: Result, statement: Statement) -> Call:
+        """Prove a posted or frozen result wrong. Anyone who announced the proof in an earlier block."""
+        a = accusation
+        return self._call(
+            *("convict", a.prover, a.claim, a.task, a.round, astuple(result), astuple(statement), a.proof)
+        )
+
+    def set_prover(self, prover: Address, *, allowed: bool) -> Call:
+        """Take a prover into the set, for rounds that open from then on, or out of it. Only the DAO."""
+        return self._call("setProver", prover, allowed)
