@@ -1,0 +1,134 @@
+"""The trees of a posted round as a manifest states them, and what proofs open of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from functools import lru_cache
+from hashlib import sha256
+
+from dao.core.commits import NodeCommitment, build_commit_leaves
+from dao.core.constants import ROWS_DEPTH
+from dao.core.engine.merkle import Tree
+from dao.core.formats.abi import encode
+from dao.core.formats.manifest import Manifest
+from dao.core.formats.round_rows import encode_inputs, encode_medians, encode_rows
+from dao.core.statement import build_account_tree, compute_parts, compute_statement
+from dao.core.types import Result, Statement
+from dao.proofs.openings import compute_siblings
+
+NUMBER = 4  # bytes of an index
+
+
+@dataclass(frozen=True)
+class StatedParent:
+    """What a round goes on from: its parent's result, statement and accounts, leaf by leaf."""
+
+    result: Result
+    statement: Statement
+    accounts: Sequence[bytes]
+
+
+@dataclass(frozen=True)
+class RoundTrees:
+    """A round's result and statement, and the leaves under their roots; `forced` are all forced commits, in order."""
+
+    result: Result
+    statement: Statement
+    rows: Sequence[bytes]
+    inputs: Sequence[bytes]
+    accounts: Sequence[bytes]
+    commits: Sequence[bytes]
+    medians: bytes
+    forced: Sequence[NodeCommitment]
+    parent: StatedParent | None
+
+    def open_row(self, index: int) -> bytes:
+        """Return a row and its siblings."""
+        return open_leaf(self.rows, index)
+
+    def open_row_before(self, index: int) -> bytes:
+        """Return the row before another one; nothing before the first."""
+        return self.open_row(index - 1) if index else b""
+
+    def open_last_row(self) -> bytes:
+        """Return the last row; nothing where there is none."""
+        return self.open_row_before(len(self.rows))
+
+    def open_input(self, index: int) -> bytes:
+        """Return an input and its siblings."""
+        return open_leaf(self.inputs, index)
+
+    def open_account(self, index: int) -> bytes:
+        """Return an account and its siblings."""
+        return open_leaf(self.accounts, index)
+
+    def open_commit(self, index: int) -> bytes:
+        """Return a commit's or pass's leaf and its siblings."""
+        return open_leaf(self.commits, index)
+
+    def open_commit_or_none(self, index: int) -> bytes:
+        """Return the same after a 1; of a leaf that is absent, a 0 and its siblings."""
+        if index < len(self.commits):
+            return b"\1" + self.open_commit(index)
+        return b"\0" + compute_siblings(_hash_all(self.commits), index, ROWS_DEPTH)
+
+    def show_forced(self) -> bytes:
+        """Return the number of forced commits, and node and commitment of each."""
+        pairs = [commit.node + commit.commitment for commit in self.forced]
+        return encode_index(len(pairs)) + b"".join(pairs)
+
+    def show_parent(self) -> bytes:
+        """Return the parent's result and statement; nothing where there is no parent."""
+        if self.parent is None:
+            return b""
+        return encode(*astuple(self.parent.result)) + encode(*astuple(self.parent.statement))
+
+    def open_parent_account(self, index: int) -> bytes:
+        """Return an account as the parent left it; nothing where it is newer."""
+        if self.parent is None or index >= len(self.parent.accounts):
+            return b""
+        return open_leaf(self.parent.accounts, index)
+
+
+def build_trees(
+    manifest: Manifest,
+    result: Result,
+    forced: Sequence[NodeCommitment],
+    parent: StatedParent | None,
+) -> RoundTrees:
+    """Build the trees of a round as its manifest states them; RuleError where it states what no leaf can hold."""
+    places = {account.owner: place for place, account in enumerate(manifest.accounts)}
+    return RoundTrees(
+        result=result,
+        statement=compute_statement(manifest),
+        rows=tuple(encode_rows(manifest.nodes, places)),
+        inputs=tuple(encode_inputs(manifest.nodes)),
+        accounts=tuple(build_account_tree(manifest.nodes, manifest.accounts).leaves),
+        commits=tuple(
+            build_commit_leaves((node for node in manifest.nodes if not node.forced), manifest.passes)
+        ),
+        medians=encode_medians(manifest.nodes, compute_parts(manifest)),
+        forced=forced,
+        parent=parent,
+    )
+
+
+def open_leaf(leaves: Sequence[bytes], index: int) -> bytes:
+    """Return a leaf of a tree of depth ROWS_DEPTH, and its siblings."""
+    return leaves[index] + b"".join(_build_tree(tuple(leaves)).proof(index))
+
+
+@lru_cache(16)
+def _build_tree(leaves: tuple[bytes, ...]) -> Tree:
+    """Build a tree once for all its openings: a round's proofs open some leaves of it again and again."""
+    return Tree(leaves, ROWS_DEPTH)
+
+
+def encode_index(index: int) -> bytes:
+    """Write an index as proofs have it."""
+    return index.to_bytes(NUMBER, "big")
+
+
+def _hash_all(leaves: Sequence[bytes]) -> bytes:
+    return b"".join([sha256(leaf).digest() for leaf in leaves])

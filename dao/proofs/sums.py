@@ -1,0 +1,84 @@
+"""Proofs for `SumProver`: a value of the aggregate that is no sum, an update that breaks its codec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dao.core.constants import ROWS_DEPTH
+from dao.core.engine.merkle import Tree, compute_root
+from dao.core.types import Address
+from dao.proofs.openings import Rows, compute_siblings, encode_place, hash_rows, open_row, view_rows
+
+AGGREGATE, CODEC, PARTS = range(3)  # claims
+BLOCK_HEIGHT = 6
+BLOCK = 1 << BLOCK_HEIGHT  # inputs of a part; more than these are shown by parts
+AGGREGATE_VALUE = ">i8"
+
+
+@dataclass(frozen=True, eq=False)
+class SumInput:
+    """An update that a round sums: a leaf of its tree of inputs."""
+
+    node: Address
+    weight: int
+    body: Rows
+
+    @property
+    def head(self) -> bytes:
+        """What the leaf has beside the body's root."""
+        return self.node + self.weight.to_bytes(4, "big")
+
+
+def encode_input(entry: SumInput, depth: int) -> bytes:
+    """Return the leaf of the tree of inputs."""
+    return compute_root(hash_rows(entry.body), depth) + entry.head
+
+
+def build_inputs_tree(inputs: Sequence[SumInput], depth: int) -> Tree:
+    """Build the tree of inputs, which are sorted by node; `depth` is that of the bodies."""
+    return Tree([encode_input(entry, depth) for entry in inputs], ROWS_DEPTH)
+
+
+def prove_aggregate(
+    chunk: int, value: int, total: NDArray[np.int64], inputs: Sequence[SumInput], depth: int
+) -> bytes:
+    """Show a value of the aggregate, (chunks, CHUNK), beside all that it should be the sum of."""
+    parts = [encode_place(chunk, value), open_row(view_rows(total, AGGREGATE_VALUE), chunk, depth)]
+    parts += [entry.head + open_row(entry.body, chunk, depth) for entry in inputs]
+    return b"".join(parts)
+
+
+def prove_codec(chunk: int, value: int, index: int, inputs: Sequence[SumInput], depth: int) -> bytes:
+    """Show a value of one input that no decoder takes."""
+    entry = inputs[index]
+    opened = entry.head + open_row(entry.body, chunk, depth)
+    siblings = compute_siblings(_hash_inputs(inputs, depth), index, ROWS_DEPTH)
+    return encode_place(chunk, value) + index.to_bytes(4, "big") + opened + siblings
+
+
+def prove_part(chunk: int, value: int, number: int, inputs: Sequence[SumInput], depth: int) -> bytes:
+    """Show, for `SumProver.record`, what a block of inputs adds to a value."""
+    block = inputs[number * BLOCK : (number + 1) * BLOCK]
+    parts = [encode_place(chunk, value), number.to_bytes(4, "big")]
+    parts += [entry.head + open_row(entry.body, chunk, depth) for entry in block]
+    siblings = compute_siblings(_hash_inputs(inputs, depth), number * BLOCK, ROWS_DEPTH)
+    return b"".join(parts) + siblings[32 * BLOCK_HEIGHT :]
+
+
+def prove_parts(
+    chunk: int, value: int, total: NDArray[np.int64], inputs: Sequence[SumInput], depth: int
+) -> bytes:
+    """Show a value of the aggregate beside the parts of all blocks, which are recorded."""
+    count = -(-len(inputs) // BLOCK)
+    absent = compute_siblings(_hash_inputs(inputs, depth), count * BLOCK, ROWS_DEPTH)
+    leaf = open_row(view_rows(total, AGGREGATE_VALUE), chunk, depth)
+    return encode_place(chunk, value) + leaf + count.to_bytes(4, "big") + absent
+
+
+def _hash_inputs(inputs: Sequence[SumInput], depth: int) -> bytes:
+    return b"".join([sha256(encode_input(entry, depth)).digest() for entry in inputs])

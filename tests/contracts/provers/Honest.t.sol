@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import { IProver } from "../../../contracts/interfaces/IProver.sol";
+import { ITrainingCoordinator } from "../../../contracts/interfaces/ITrainingCoordinator.sol";
+import { ModelProver } from "../../../contracts/provers/ModelProver.sol";
+import { SumProver } from "../../../contracts/provers/SumProver.sol";
+import { Proving } from "./Proving.sol";
+
+/// @dev The rounds of tests/vectors/honest.json, as dao/core computed them, convict nobody: not at zeros of both signs, the
+/// least and the largest values, the padding.
+contract HonestTest is Proving {
+    string private _file;
+
+    function newProver(ITrainingCoordinator) internal pure override returns (IProver) {
+        return IProver(address(0));
+    }
+
+    function words(string memory field) private view returns (bytes memory) {
+        return files.parseJsonBytes(_file, field);
+    }
+
+    function number(string memory field) private view returns (uint256) {
+        return files.parseJsonUint(_file, field);
+    }
+
+    /// @dev Makes the round of a codec the accused one.
+    function arrange(string memory codec) private {
+        _file = files.readFile("tests/vectors/honest.json");
+        rules.codec = uint8(number(string.concat(codec, ".codec")));
+        rules.bodyDepth = uint8(number(string.concat(codec, ".body_depth")));
+        rules.baseModelRoot = bytes32(words(string.concat(codec, ".base_model_root")));
+        chain.setRules(rules);
+        accused.result.weightSum = uint32(number(string.concat(codec, ".weight_sum")));
+        accused.statement.inputsRoot = bytes32(words(string.concat(codec, ".inputs_root")));
+        accused.statement.aggregateRoot = bytes32(words(string.concat(codec, ".aggregate_root")));
+        accused.statement.modelRoot = bytes32(words(string.concat(codec, ".model_root")));
+    }
+
+    function acquits(string memory codec, string memory kind) private view {
+        uint256 places = number(string.concat(codec, ".places"));
+        for (uint256 i = 0; i < places; ++i) {
+            string memory digit = string(abi.encodePacked(uint8(48 + i)));
+            bytes memory proof = words(string.concat(codec, kind, digit));
+            refuses(0, proof, IProver.NotGuilty.selector);
+        }
+    }
+
+    function acquitsBoth(string memory codec) private {
+        arrange(codec);
+        prover = new SumProver(ITrainingCoordinator(address(chain)));
+        acquits(codec, ".sum_");
+        prover = new ModelProver(ITrainingCoordinator(address(chain)));
+        acquits(codec, ".model_");
+    }
+
+    function test_honest_round__of_each_codec__convicts_nobody() public {
+        acquitsBoth(".int8");
+        acquitsBoth(".float32");
+    }
+}
