@@ -1,16 +1,16 @@
 """Collects one round at the Superlink: who may take part, commits, the tree they close with, reveals."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from aggregator.journal import StoredReveal
-from dao.chain.events import RoundOpened
-from dao.core.commits import SignedCommit, SignedPass, build_commit_tree
+from dao.chain.events import ForcedCommit, RoundOpened
+from dao.core.commits import SignedCommit, SignedPass, build_commit_tree, compute_forced_hash
+from dao.core.engine.merkle import Tree
 from dao.core.formats.layout import Layout
 from dao.core.formats.update import Update
-from dao.core.merkle import Tree
-from dao.core.types import Address, Digest, Member, RoundId, Rules, TaskId, hex_of
+from dao.core.types import Address, Digest, Member, RoundId, Rules, Signature, TaskId, hex_of
 from dao.errors import NotFound
 from dao.wire.messages import Inclusion
 
@@ -56,6 +56,22 @@ class Collection:
     def heard(self) -> frozenset[Address]:
         """Return the nodes that have committed, here or on chain, or passed."""
         return frozenset(self.commits.keys() | self.passes.keys() | self.forced.keys())
+
+    @property
+    def forced_hash(self) -> Digest:
+        """Return the hash that chains the forced commits, as the coordinator has it."""
+        return compute_forced_hash(self.forced.values())
+
+    def take_forced(self, events: Iterable[ForcedCommit]) -> None:
+        """Take all forced commits of the round, in order, instead of those known so far."""
+        self.forced = {
+            event.node: SignedCommit(
+                *(event.task, event.round, self.opening, event.node),
+                *(event.commitment, Signature(event.signature)),
+            )
+            for event in events
+        }
+        self.notify()
 
     def build_tree(self, nodes: frozenset[Address]) -> Tree:
         """Build the tree over the commits and passes of `nodes`."""

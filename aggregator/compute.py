@@ -9,11 +9,13 @@ from pathlib import Path
 from aggregator.publisher import Publisher
 from dao.app.gradient_client import GradientClient
 from dao.content import tensor_files
+from dao.core.engine.merkle import compute_body_root
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout, Model
 from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.formats.update import Update
+from dao.core.score import Scoring
 from dao.core.settle import compute_loss_micros
 from dao.core.transition import (
     RoundInputs,
@@ -25,7 +27,7 @@ from dao.core.transition import (
     get_entries,
     settle_round,
 )
-from dao.core.types import ZERO_DIGEST, Address, Digest, MicroScore, Result
+from dao.core.types import ZERO_DIGEST, Address, Digest, Result
 from dao.core.weigh import UpdateEntry, Weighing
 
 
@@ -46,6 +48,7 @@ class GateGradient:
 
     cid: Cid
     gradient: Gradient
+    root: Digest
     loss: float
 
 
@@ -76,11 +79,14 @@ class RoundComputer:
         scratch.mkdir(parents=True, exist_ok=True)
         self._evaluator, self._publisher, self._scratch = evaluator, publisher, scratch
 
-    async def gate(self, base: RoundBase, shard: Path) -> GateGradient:
-        """Take the gate gradient of a round at its base model."""
+    async def gate(self, base: RoundBase, shard: Path, depth: int) -> GateGradient:
+        """Take the gate gradient of a round at its base model, with its root of this depth."""
         evaluated = await self._evaluator.gate_gradient(base.path, shard)
         path, gradient = await self._quantise(evaluated.path, base.model.layout, "gate.cwg")
-        return GateGradient(await self._publisher.put_file(path), gradient, evaluated.loss)
+        cid, root = await asyncio.gather(
+            self._publisher.put_file(path), asyncio.to_thread(compute_body_root, gradient.body, depth)
+        )
+        return GateGradient(cid, gradient, root, evaluated.loss)
 
     async def settle(
         self, job: RoundJob, gate: GateGradient, announce: Callable[[Digest], None]
@@ -91,7 +97,7 @@ class RoundComputer:
             compute_round_weights, inputs, entries, gate.gradient, tensor_files.each
         )
         scratch_model = self._scratch / "model"
-        aggregate_root = await asyncio.to_thread(
+        roots = await asyncio.to_thread(
             tensor_files.write_new_model, inputs, entries, weighing, job.base.model, scratch_model
         )
         try:
@@ -103,9 +109,12 @@ class RoundComputer:
             scratch_model.unlink()
         outcome = RoundOutcome(
             weighing=weighing,
-            scores=graded.scores,
-            aggregate_root=aggregate_root,
+            scoring=graded.scoring,
+            aggregate_root=roots.sums,
+            model_root=roots.model,
+            gate_root=gate.root if graded.cid else ZERO_DIGEST,
             gradient_root=graded.root,
+            step_root=graded.step_root,
             model=new.cid,
             gate_gradient=gate.cid if graded.cid else None,
             gradient=graded.cid,
@@ -133,29 +142,32 @@ class RoundComputer:
     ) -> "_Graded":
         """Take the reference gradient and the loss after the round; compute the gradient's root and the scores."""
         if not entries:
-            return _Graded(None, ZERO_DIGEST, await self._evaluator.loss(model, job.shard), {})
-        evaluated, last_step = await asyncio.gather(
+            loss = await self._evaluator.loss(model, job.shard)
+            return _Graded(None, ZERO_DIGEST, ZERO_DIGEST, loss, Scoring(()))
+        evaluated, (last_step, step_root) = await asyncio.gather(
             self._evaluator.reference_gradient(job.base.path, model, job.shard),
-            asyncio.to_thread(self._write_last_step, job.base),
+            asyncio.to_thread(self._write_last_step, job),
         )
 
-        async def score() -> tuple[Cid, Digest, dict[Address, MicroScore]]:
+        async def score() -> tuple[Cid, Digest, Scoring]:
             path, gradient = await self._quantise(evaluated.path, job.base.model.layout, "reference.cwg")
             return await asyncio.gather(
                 self._publisher.put_file(path),
                 asyncio.to_thread(compute_gradient_root, job.inputs, gradient),
                 asyncio.to_thread(
-                    compute_round_scores, entries, weighing, gradient, last_step, tensor_files.each
+                    compute_round_scores,
+                    *(job.inputs, entries, weighing, gradient, last_step, tensor_files.each),
                 ),
             )
 
-        loss, (cid, root, scores) = await asyncio.gather(self._evaluator.loss(model, job.shard), score())
-        return _Graded(cid, root, loss, scores)
+        loss, (cid, root, scoring) = await asyncio.gather(self._evaluator.loss(model, job.shard), score())
+        return _Graded(cid, root, step_root, loss, scoring)
 
-    def _write_last_step(self, base: RoundBase) -> Gradient | None:
-        if base.before is None:
-            return None
-        return tensor_files.write_step(base.before, base.model, self._scratch / "step.cwg")
+    def _write_last_step(self, job: RoundJob) -> tuple[Gradient | None, Digest]:
+        step, base = None, job.base
+        if base.before is not None:
+            step = tensor_files.write_step(base.before, base.model, self._scratch / "step.cwg")
+        return step, compute_gradient_root(job.inputs, step)
 
     async def _quantise(self, floats: Path, layout: Layout, name: str) -> tuple[Path, Gradient]:
         path = self._scratch / name
@@ -166,5 +178,6 @@ class RoundComputer:
 class _Graded:
     cid: Cid | None
     root: Digest
+    step_root: Digest
     loss: float
-    scores: dict[Address, MicroScore]
+    scoring: Scoring

@@ -13,6 +13,7 @@ from dao.chain.contracts import Coordinator
 from dao.chain.events import RoundOpened
 from dao.chain.rounds import RoundReader
 from dao.content import tensor_files
+from dao.core.aggregate import compute_model_root
 from dao.core.commits import CommitRecord, Failure, PassRecord
 from dao.core.constants import MAX_MANIFEST
 from dao.core.formats import reasons
@@ -20,8 +21,8 @@ from dao.core.formats.layout import Layout
 from dao.core.formats.manifest import Manifest, Shard, parse_manifest
 from dao.core.round_machine import compute_counted_stake
 from dao.core.transition import PreState, RoundInputs, get_post_state, retire_drawn
-from dao.core.types import Address, Digest, RoundId, Status
-from dao.errors import ChainError
+from dao.core.types import Address, Digest, RoundId, Rules, Status, hex_of
+from dao.errors import ChainError, ConfigError
 
 
 async def read_base(
@@ -50,6 +51,18 @@ async def _open_base(publisher: Publisher, previous: Manifest | None, digest: Di
         before_path = await publisher.fetch(previous.base_model.digest)
         before = await asyncio.to_thread(tensor_files.open_model, before_path)
     return RoundBase(previous, cid, path, model, before)
+
+
+async def check_first_base(base: RoundBase, rules: Rules) -> None:
+    """Raise ConfigError where a task's first model is not of the chunks that its rules bind: no result would be right."""
+    if base.previous is not None:
+        return
+    root = await asyncio.to_thread(compute_model_root, base.model, rules.body_depth, tensor_files.each)
+    if (base.model.layout.chunks, root) != (rules.chunks, rules.base_model_root):
+        raise ConfigError(
+            f"base model {base.cid}: {base.model.layout.chunks} chunks with root {hex_of(root)}, the task states "
+            f"{rules.chunks} with root {hex_of(rules.base_model_root)}; propose the task again, by dao task propose"
+        )
 
 
 async def read_state(
@@ -112,7 +125,6 @@ def assemble_job(
     """Assemble the inputs of a closed round and their content; `index` is that of the shard which its seed drew."""
     inputs = RoundInputs(
         domain=chain.domain,
-        distributor=chain.deployment.distributor,
         task=collection.task,
         round=collection.round,
         opening=collection.opening,

@@ -14,12 +14,12 @@ from aggregator.journal import StoredReveal, SuperlinkJournal
 from dao.chain.signer import Signer, recover
 from dao.content.tensor_files import compute_update_limit, open_update
 from dao.core.commits import Failure, Reveal, SignedCommit, SignedPass
+from dao.core.engine.merkle import compute_body_root
 from dao.core.formats.signed_messages import (
     compute_commit_digest,
     compute_pass_digest,
     compute_receipt_digest,
 )
-from dao.core.merkle import compute_body_root
 from dao.core.types import Address, Digest, Domain, RoundId, Status, TaskId, hex_of
 from dao.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
 from dao.runtime.failpoint import failpoint

@@ -13,7 +13,14 @@ from typing import NoReturn
 
 from aggregator.collection import Collection
 from aggregator.compute import GateGradient, RoundBase, RoundComputer, RoundJob, Settlement
-from aggregator.inputs import assemble_job, collect_opening, read_base, read_state, restore_reveals
+from aggregator.inputs import (
+    assemble_job,
+    check_first_base,
+    collect_opening,
+    read_base,
+    read_state,
+    restore_reveals,
+)
 from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
@@ -27,7 +34,6 @@ from dao.chain.reverts import NOT_YET
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
-from dao.core.commits import SignedCommit, compute_forced_hash
 from dao.core.round_machine import (
     compute_commit_deadline,
     compute_earliest_abort,
@@ -42,7 +48,6 @@ from dao.core.types import (
     Phase,
     RoundId,
     RoundState,
-    Signature,
     TaskId,
     Timestamp,
     hex_of,
@@ -119,7 +124,8 @@ class Superlink:
         closed = await self._close(collection)
         index = draw_shard(closed.seed, collection.rules.shards, state.used_shards)
         shard = await self._deps.publisher.put_copy(self._deps.shards.paths[index])
-        gating = asyncio.create_task(self._deps.computer.gate(base, self._deps.publisher.path_of(shard)))
+        path, depth = self._deps.publisher.path_of(shard), collection.rules.body_depth
+        gating = asyncio.create_task(self._deps.computer.gate(base, path, depth))
         try:
             settlement, posted = await self._settle(closed, index, collection, base, state, gating)
         finally:
@@ -177,7 +183,9 @@ class Superlink:
         rules = await self._coordinator.rules_of(self._task, self._chain.final())
         if rules.superlink != self._deps.sender.address:
             raise TaskOver(f"task {self._task}: the DAO gave it to Superlink {hex_of(rules.superlink)}")
-        state = await self._read_state(await self._read_base(head), round_id, rules.shards)
+        base = await self._read_base(head)
+        await check_first_base(base, rules)
+        state = await self._read_state(base, round_id, rules.shards)
         if len(state.used_shards) == rules.shards:
             raise TaskOver(
                 f"task {self._task}: all {rules.shards} validation shards are used; propose another task"
@@ -239,7 +247,7 @@ class Superlink:
         is_journalled = journal.is_closing(*opening) and nodes <= collection.heard
         while (closed := await self._closed_event(collection)) is None:
             state = await self._read_round(collection, Phase.OPEN)
-            if not is_journalled:
+            if not is_journalled or not nodes.isdisjoint(collection.forced):
                 nodes = collection.heard - collection.forced.keys()
                 if collection.count(nodes)[0] + len(collection.forced) < collection.rules.quorum:
                     await self._abort(collection, state, collection.explain_quorum())
@@ -247,7 +255,7 @@ class Superlink:
             failpoint("superlink-closing")
             root, counts = collection.build_tree(nodes).root, collection.count(nodes)
             place = (self._task, round_id, state.open_block)
-            call = self._coordinator.close_commits(*place, root, *counts)
+            call = self._coordinator.close_commits(*place, root, collection.forced_hash, *counts)
             is_journalled = await self._send_once(call, "close", round_id, state.open_block) is not None
         nodes = journal.read_closing(*opening)
         state = await self._read_round(collection, Phase.CLOSED)
@@ -309,7 +317,7 @@ class Superlink:
                 settlement = await self._deps.computer.settle(job, gate, collection.announce)
                 await self._deps.publisher.wait_settled((due - self._follower.now()) / 2)
             failpoint("superlink-published")
-            call = self._coordinator.post_result(self._task, round_id, closed.seed, settlement.result)
+            call = self._coordinator.post_result(self._task, round_id, settlement.result)
             receipt = await self._send_once(call, "post", round_id)
             for event in receipt.events if receipt else ():
                 if isinstance(event, ResultPosted):
@@ -351,18 +359,9 @@ class Superlink:
         began = (state.opening, state.opened_at, state.eligible)
         if began != (collection.opening, opened.timestamp, opened.eligible):
             raise RoundLost(f"round {collection.round}: a reorg opened it anew")
-        forced_hash = compute_forced_hash(collection.forced.values())
         # by the hash, not the number: after a reorg there may be as many in another order
-        if await self._coordinator.forced_hash_of(self._task, collection.round, at) != forced_hash:
-            events = await self._reader.events_of(collection.round, at)
-            collection.forced = {
-                event.node: SignedCommit(
-                    *(event.task, event.round, collection.opening, event.node),
-                    *(event.commitment, Signature(event.signature)),
-                )
-                for event in events.forced
-            }
-            collection.notify()
+        if await self._coordinator.forced_hash_of(self._task, collection.round, at) != collection.forced_hash:
+            collection.take_forced((await self._reader.events_of(collection.round, at)).forced)
         return state
 
     async def _send_once(

@@ -30,6 +30,7 @@ from dao.wire.superlink_client import SuperlinkClient
 from node.journal import SupernodeJournal
 from node.outcomes import Outcomes
 from node.readiness import SupernodeReadiness
+from node.self_defence import SelfDefence
 from node.settings import NodeSettings, TaskSettings
 from node.submission import Submission
 from node.supernode import Supernode, SupernodeDeps
@@ -117,7 +118,8 @@ async def _open(
         readiness = SupernodeReadiness(
             task, reader, store, client, partial(trainer_of, task, task_settings), settings.home / "apps"
         )
-        outcomes = Outcomes(task, node, reader, journal, store, settings.content.keep_bytes)
+        defence = SelfDefence(chain, sender, store, task, node, settings.prove)
+        outcomes = Outcomes(task, node, reader, journal, store, settings.content.keep_bytes, defence)
         stack.push_async_callback(outcomes.close)
         deps = SupernodeDeps(
             reader=reader,

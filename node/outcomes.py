@@ -18,13 +18,11 @@ from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT
 from node.journal import CommitEntry, Step, SupernodeJournal
+from node.self_defence import SelfDefence
 
 PATIENCE = 600.0  # seconds to get a manifest
 MODELS = 2  # kept: the newest two, for the last result may yet be void
-LEFT_OUT = (
-    "the result lacks your commit, which the Superlink had signed for; "
-    "the receipt is in the journal: dao challenge {} {} takes it to the DAO"
-)
+LEFT_OUT = "the result lacks your commit, which the Superlink had signed for"
 UNSETTLED = (Phase.OPEN, Phase.CLOSED)
 _log = structlog.get_logger()
 
@@ -44,7 +42,9 @@ class Outcomes:
         journal: SupernodeJournal,
         store: LayeredStore,
         keep_bytes: int,
+        defence: SelfDefence,
     ) -> None:
+        self._defence = defence
         self._task, self._node, self._reader = task, node, reader
         self._journal, self._store, self._keep_bytes = journal, store, keep_bytes
         self._models: dict[Digest, asyncio.Task[Path]] = {}
@@ -98,8 +98,10 @@ class Outcomes:
             async with asyncio.timeout(PATIENCE):
                 manifest = await self._read_manifest(round_id)
             row = next((row for row in manifest.nodes if row.node == self._node), None)
+            checked = await self._defence.check(round_id, entry, row.owner if row else None)
             if row is not None and row.commitment == entry.commit.commitment:
-                self._journal.reach(self._task, round_id, Step.ENDED, row.reason, _facts(row))
+                facts = {**_facts(row), "checked": checked}
+                self._journal.reach(self._task, round_id, Step.ENDED, row.reason, facts)
                 self._log.info(
                     "outcome",
                     round=round_id,
@@ -108,7 +110,7 @@ class Outcomes:
                     reason=row.reason,
                 )
             else:
-                self._journal.reach(self._task, round_id, Step.ENDED, LEFT_OUT.format(self._task, round_id))
+                self._journal.reach(self._task, round_id, Step.ENDED, f"{LEFT_OUT}; {checked}")
             before, self._concluded = self._concluded, entry.reveal.cid
             if before not in (None, entry.reveal.cid):
                 await self._store.local.drop(before)

@@ -1,4 +1,4 @@
-"""Reads what a node's owner has earned, from the active reward root and the manifest under it, and claims it."""
+"""Reads what a node's owner has earned, from the accounts that pay and the manifest of them, and claims it."""
 
 import asyncio
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from dao.chain.events import Finalized, ResultPosted
 from dao.chain.sender import Sender
 from dao.core.constants import MAX_MANIFEST
 from dao.core.formats.manifest import Manifest, parse_manifest
-from dao.core.formats.reward_tree import RewardTree
 from dao.core.round_machine import is_finalize_time
+from dao.core.statement import build_account_tree
 from dao.core.types import ZERO_DIGEST, Address, Digest, Result, RoundId, TaskId, Wei
 from dao.errors import ContentError, NotFound, Reverted, RuleError
 from dao.store.source import Source
@@ -18,13 +18,16 @@ from dao.store.source import Source
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An owner's rewards in a task, in wei: `final` of all finalized rounds, `claimed` of these, with its proof."""
+    """An owner's rewards in a task, in wei: `final` of all finalized rounds, `claimed` of these, with their proof.
+
+    The proof is the owner's account as a leaf, the leaf's index and the siblings; None of an owner without rewards.
+    """
 
     task: TaskId
     owner: Address
     final: Wei
     claimed: Wei
-    proof: tuple[Digest, ...]
+    proof: tuple[bytes, int, list[Digest]] | None
 
     @property
     def claimable(self) -> Wei:
@@ -41,16 +44,16 @@ async def read_standing(chain: Chain, store: Source, task: TaskId, owner: Addres
         chain.past(Finalized, task=task, to_block=at.number),
     )
     if not finalized or root == ZERO_DIGEST:
-        return Standing(task, owner, Wei(0), claimed, ())
+        return Standing(task, owner, Wei(0), claimed, None)
     manifest = await _read_manifest(chain, store, task, finalized[-1].round)
     amounts = {account.owner: account.cumulative_wei for account in manifest.accounts}
-    tree = RewardTree.of(chain.chain_id, chain.deployment.distributor, task, amounts)
+    tree = build_account_tree(manifest.nodes, manifest.accounts)
     if tree.root != root:
         raise RuleError(
-            f"task {task}: the manifest of round {manifest.round} is not that of the active reward root"
+            f"task {task}: the manifest of round {manifest.round} is not that of the accounts that pay"
         )
     final = amounts.get(owner, Wei(0))
-    return Standing(task, owner, final, claimed, tree.proof(owner) if final else ())
+    return Standing(task, owner, final, claimed, tree.find(owner) if final else None)
 
 
 async def finalize_due(chain: Chain, sender: Sender, task: TaskId) -> list[RoundId]:
@@ -82,9 +85,9 @@ async def finalize_due(chain: Chain, sender: Sender, task: TaskId) -> list[Round
 
 async def claim(chain: Chain, sender: Sender, standing: Standing) -> Wei:
     """Pay an owner all it may claim; return the amount, 0 when there is none. Anyone may send the call."""
-    if standing.claimable <= 0:
+    if standing.claimable <= 0 or standing.proof is None:
         return Wei(0)
-    await sender.send(Distributor(chain).claim(standing.task, standing.owner, standing.final, standing.proof))
+    await sender.send(Distributor(chain).claim(standing.task, *standing.proof))
     return standing.claimable
 
 

@@ -37,6 +37,7 @@ class NodeSettings(HomeSettings):
 
     content: NodeContentSettings = NodeContentSettings()
     reveal: Literal["stream", "ipfs"] = "stream"
+    prove: bool = True  # what a result has wrong of this node goes to the chain, for the operator's gas
     threads: int | None = Field(default=None, ge=1)  # of the app's numeric libraries; None: as they choose
     scratch: FromHome = Path("scratch")  # a folder in memory (tmpfs) makes rounds of large models faster
 

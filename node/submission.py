@@ -12,8 +12,8 @@ from dao.chain.final_reader import FinalReader
 from dao.chain.signer import recover
 from dao.core.commits import SignedCommit, SignedPass, encode_commit_row
 from dao.core.constants import ROWS_DEPTH
+from dao.core.engine.merkle import verify
 from dao.core.formats.signed_messages import compute_receipt_digest
-from dao.core.merkle import verify
 from dao.core.round_machine import compute_commit_deadline, compute_reveal_deadline
 from dao.core.types import Domain, RoundState, Rules, TaskId, hex_of
 from dao.errors import DaoError, RuleError, Unreachable

@@ -16,10 +16,10 @@ from dao.chain.final_reader import FinalReader
 from dao.chain.signer import Signer
 from dao.content.tensor_files import each, map_file, map_rows, new_file
 from dao.core.commits import Reveal
+from dao.core.engine.merkle import compute_body_root
 from dao.core.formats import reasons
 from dao.core.formats.layout import parse_model
 from dao.core.formats.update import encode_update_prefix, get_leaf_size, write_update_rows
-from dao.core.merkle import compute_body_root
 from dao.core.round_machine import compute_commit_deadline, compute_counted_stake
 from dao.core.types import Codec, Digest, Domain, RoundId, RoundState, Rules, TaskId
 from dao.errors import AppCrashed, ContentError, RuleError

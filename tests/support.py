@@ -44,6 +44,8 @@ RULES = Rules(
     app_hash=digest(1),
     base_model=digest(2),
     validation_root=digest(3),
+    chunks=1024,
+    base_model_root=digest(4),
 )
 
 

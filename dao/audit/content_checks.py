@@ -11,17 +11,18 @@ from dao.audit.findings import Differs, Missing, expect
 from dao.audit.replay import build_outcome
 from dao.audit.statement_checks import get_inputs
 from dao.content import tensor_files
+from dao.core.aggregate import compute_model_root
 from dao.core.commits import FAILED
 from dao.core.constants import SHARDS_DEPTH, TOLERANCE
+from dao.core.engine.merkle import compute_body_root, verify
 from dao.core.engine.products import compute_distance
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient, compute_gradient_size
 from dao.core.formats.layout import Model
 from dao.core.formats.manifest import Manifest, Node
 from dao.core.formats.update import Update
-from dao.core.merkle import compute_body_root, verify
 from dao.core.round_machine import compute_counted_stake
-from dao.core.settle import compute_inputs_root, compute_loss_micros, compute_scores_root
+from dao.core.settle import compute_loss_micros
 from dao.core.transition import (
     compute_gradient_root,
     compute_round_scores,
@@ -34,6 +35,12 @@ from dao.errors import AppError, DecodeError
 from dao.store.source import Source
 
 T = TypeVar("T")
+
+WEIGHT_FIELDS = {  # of a NodeWeight: as the manifest calls it
+    **{name: name for name in ("unit_weight", "weight", "gate_dot", "square", "cosine", "memory", "status")},
+    "totals_root": "gate_totals",
+}
+SCORE_FIELDS = {"score": "score", "dot": "dot", "step_dot": "step_dot", "totals_root": "score_totals"}
 
 
 class ContentChecks:
@@ -89,6 +96,11 @@ class ContentChecks:
         expect(
             self.manifest.values == values, f"{self.manifest.values} values stated, the model has {values}"
         )
+        rules, previous = self.record.rules, self.previous
+        if previous or not self.record.parent:  # a parent without its manifest is unchecked as such
+            stated = previous.roots.model if previous else rules.base_model_root
+            root = await asyncio.to_thread(compute_model_root, model, rules.body_depth, tensor_files.each)
+            expect(root == stated, f"root over its chunks {hex_of(root)}, another is stated")
         return f"{model.layout.size} values, {self.manifest.base_model}"
 
     async def check_updates(self) -> str:
@@ -137,6 +149,7 @@ class ContentChecks:
     async def check_gate(self) -> str:
         """The gate gradient is the app's at the base model, within the tolerance."""
         published = await self._gradient("gate gradient", self.manifest.gate_gradient)
+        await self._expect_root("gate gradient", published, self.manifest.roots.gate)
         if published is None:
             return "none, as there is no valid update"
         self._gate = published
@@ -153,22 +166,20 @@ class ContentChecks:
         )
         stated = {weight.node: weight for weight in self.outcome.weighing.nodes}
         for weighed in computed.nodes:
-            for name in ("unit_weight", "weight", "norm", "cosine", "memory", "status"):
+            for name, shown in WEIGHT_FIELDS.items():
                 said, true = getattr(stated[weighed.node], name), getattr(weighed, name)
-                expect(said == true, f"node {hex_of(weighed.node)}: {name} {said} stated, computed {true}")
-        said, true = self.manifest.weight_sum, computed.weight_sum
-        expect(said == true, f"weight sum {said} stated, computed {true}")
-        rows = [(node.node, node.body_root or Digest(b""), node.weight) for node in self.counted]
-        expect(
-            compute_inputs_root(rows) == self.record.result.inputs_root,
-            "the result states another root over the inputs",
-        )
-        return f"{len(stated)} weights, sum {true}"
+                expect(said == true, _differ(f"node {hex_of(weighed.node)}: {shown}", said, true))
+        said, true = self.manifest.roots.gate_totals, computed.gate_totals
+        expect(said == true, _differ("gate totals", said, true))
+        for name in ("weight_sum", "gate_square", "norm_median"):
+            said, true = getattr(self.manifest, name), getattr(computed, name)
+            expect(said == true, f"{name.replace('_', ' ')} {said} stated, computed {true}")
+        return f"{len(stated)} weights, sum {computed.weight_sum}"
 
     async def check_model(self) -> str:
-        """The new model and the aggregate's root follow bit by bit from weights and updates."""
+        """The new model, its root and the aggregate's follow bit by bit from weights and updates."""
         out = self.scratch / "model"
-        root = await asyncio.to_thread(
+        roots = await asyncio.to_thread(
             tensor_files.write_new_model,
             self.inputs,
             self.entries(),
@@ -178,19 +189,18 @@ class ContentChecks:
         )
         cid = await asyncio.to_thread(tensor_files.compute_cid, out)
         self._model = out
-        expect(root == self.record.result.aggregate_root, f"aggregate root {hex_of(root)}, another is stated")
+        stated = self.manifest.roots
+        expect(roots.sums == stated.aggregate, f"aggregate root {hex_of(roots.sums)}, another is stated")
         expect(cid.digest == self.record.result.model_digest, f"the model is {cid}, another is stated")
-        return f"{cid}, aggregate {hex_of(root)}"
+        expect(roots.model == stated.model, f"model root {hex_of(roots.model)}, another is stated")
+        return f"{cid}, aggregate {hex_of(roots.sums)}"
 
     async def check_reference(self) -> str:
         """The reference gradient is the app's between the two models, within the tolerance, and bound by its root."""
         published = await self._gradient("reference gradient", self.manifest.gradient)
-        stated = self.record.result.gradient_root
+        await self._expect_root("reference gradient", published, self.manifest.roots.gradient)
         if published is None:
-            expect(stated == bytes(32), "no reference gradient, but a root of one is stated")
             return "none, as there is no valid update"
-        root = await asyncio.to_thread(compute_gradient_root, self.inputs, published)
-        expect(root == stated, f"reference gradient: root {hex_of(root)}, another is stated")
         self._reference = published
         model, shard = _needed(self._model, "the new model"), _needed(self._shard, "the shard")
         evaluator = _needed(self.evaluator, "the app")
@@ -201,22 +211,29 @@ class ContentChecks:
         """Scores follow bit by bit from updates, weights, the reference gradient and the last step."""
         entries = self.entries()
         reference = _needed(self._reference, "the reference gradient") if entries else None
+        last_step = await self._write_last_step()
+        await self._expect_root("last step", last_step if entries else None, self.manifest.roots.step)
         computed = await asyncio.to_thread(
             compute_round_scores,
+            self.inputs,
             entries,
             self.outcome.weighing,
             reference,
-            await self._write_last_step(),
+            last_step,
             tensor_files.each,
         )
-        for node in self.counted:
-            score = computed[node.node]
-            expect(
-                node.score == score, f"node {hex_of(node.node)}: score {node.score} stated, computed {score}"
-            )
-        root = compute_scores_root((node.node, node.score) for node in self.counted)
-        expect(root == self.record.result.score_root, "the result states another root over the scores")
-        return f"{len(computed)} scores, {sum(computed.values())} millionths of loss"
+        stated = {node.node: node for node in self.counted}
+        for scored in computed.nodes:
+            for name, shown in SCORE_FIELDS.items():
+                said, true = getattr(stated[scored.node], shown), getattr(scored, name)
+                expect(said == true, _differ(f"node {hex_of(scored.node)}: {shown}", said, true))
+        said, true = self.manifest.roots.step_totals, computed.step_totals
+        expect(said == true, _differ("step totals", said, true))
+        for name in ("gradient_along", "step_square", "along_median"):
+            said, true = getattr(self.manifest, name), getattr(computed, name)
+            expect(said == true, f"{name.replace('_', ' ')} {said} stated, computed {true}")
+        total = sum(scored.score for scored in computed.nodes)
+        return f"{len(computed.nodes)} scores, {total} millionths of loss"
 
     async def check_losses(self) -> str:
         """The losses before and after are the app's, within the tolerance."""
@@ -249,6 +266,10 @@ class ContentChecks:
         path = await self.fetch(what, cid, compute_gradient_size(layout.values))
         return await asyncio.to_thread(tensor_files.open_gradient, path, layout)
 
+    async def _expect_root(self, what: str, published: Gradient | None, stated: Digest) -> None:
+        root = await asyncio.to_thread(compute_gradient_root, self.inputs, published)
+        expect(root == stated, f"{what}: root {hex_of(root)}, another is stated")
+
     async def _compare(self, what: str, published: Gradient, evaluated: GradientFile) -> str:
         out = self.scratch / "gradient"
         computed = await asyncio.to_thread(
@@ -260,6 +281,11 @@ class ContentChecks:
             f"{what}: {distance:.2e} from the computed one, at most {TOLERANCE:.0e} may be",
         )
         return f"{distance:.1e} from the computed one"
+
+
+def _differ(what: str, stated: object, computed: object) -> str:
+    said, true = (hex_of(value) if isinstance(value, bytes) else value for value in (stated, computed))
+    return f"{what} {said} stated, computed {true}"
 
 
 def _needed(value: T | None, what: str) -> T:

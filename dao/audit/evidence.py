@@ -14,7 +14,7 @@ from dao.core.commits import compute_forced_hash, compute_opening
 from dao.core.constants import MAX_MANIFEST
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, parse_manifest
-from dao.core.settle import compute_result_hash
+from dao.core.statement import compute_result_hash
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -41,7 +41,6 @@ class Evidence:
     """A posted round as the chain has it."""
 
     domain: Domain
-    distributor: Address
     task: TaskId
     round: RoundId
     rules: Rules
@@ -106,7 +105,6 @@ async def read_record(chain: Chain, task: TaskId, round_id: RoundId) -> Evidence
         raise Missing(f"round {round_id}: {HIDDEN.format('what it opened on')}")
     return Evidence(
         domain=chain.domain,
-        distributor=chain.deployment.distributor,
         task=task,
         round=round_id,
         rules=rules,

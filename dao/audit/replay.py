@@ -15,20 +15,20 @@ from dao.core.commits import (
 )
 from dao.core.formats.json_form import get_form
 from dao.core.formats.manifest import Manifest, Node, Pass
+from dao.core.score import NodeScore, Scoring
 from dao.core.transition import PreState, RoundInputs, RoundOutcome
-from dao.core.types import Address, Digest, Domain, Member, PassReason, RoundId, Rules, TaskId, Wei
+from dao.core.types import Digest, Domain, Member, PassReason, RoundId, Rules, TaskId, Wei
 from dao.core.weigh import NodeWeight, Weighing
 
 NOT_COMPARED = ("reason", "loss_before", "loss_after")  # for people; no check binds them
 
 
 def build_inputs(
-    manifest: Manifest, rules: Rules, distributor: Address, state: PreState, forced: Sequence[NodeCommitment]
+    manifest: Manifest, rules: Rules, state: PreState, forced: Sequence[NodeCommitment]
 ) -> RoundInputs:
     """Return the inputs that a manifest states; codec and budget too are those stated."""
     return RoundInputs(
         domain=Domain(manifest.chain_id, manifest.coordinator),
-        distributor=distributor,
         task=manifest.task,
         round=manifest.round,
         opening=manifest.opening,
@@ -49,10 +49,28 @@ def build_outcome(manifest: Manifest) -> RoundOutcome:
     """Return the outcome of a round's arithmetic that a manifest states."""
     counted = [node for node in manifest.nodes if node.status not in FAILED]
     return RoundOutcome(
-        weighing=Weighing(tuple(map(get_weight, counted)), manifest.weight_sum),
-        scores={node.node: node.score for node in counted},
+        weighing=Weighing(
+            tuple(map(get_weight, counted)),
+            manifest.weight_sum,
+            manifest.gate_square,
+            manifest.norm_median,
+            manifest.roots.gate_totals,
+        ),
+        scoring=Scoring(
+            tuple(
+                NodeScore(node.node, node.dot, node.step_dot, node.score_totals, node.score)
+                for node in counted
+            ),
+            manifest.gradient_along,
+            manifest.step_square,
+            manifest.along_median,
+            manifest.roots.step_totals,
+        ),
         aggregate_root=manifest.roots.aggregate,
+        model_root=manifest.roots.model,
+        gate_root=manifest.roots.gate,
         gradient_root=manifest.roots.gradient,
+        step_root=manifest.roots.step,
         model=manifest.model,
         gate_gradient=manifest.gate_gradient,
         gradient=manifest.gradient,
@@ -64,7 +82,15 @@ def build_outcome(manifest: Manifest) -> RoundOutcome:
 def get_weight(node: Node) -> NodeWeight:
     """Return what a manifest states of an update's weight."""
     return NodeWeight(
-        node.node, node.unit_weight, node.weight, node.norm, node.cosine, node.memory, node.status
+        node.node,
+        node.unit_weight,
+        node.weight,
+        node.gate_dot,
+        node.square,
+        node.cosine,
+        node.memory,
+        node.gate_totals,
+        node.status,
     )
 
 

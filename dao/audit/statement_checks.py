@@ -8,7 +8,7 @@ from dao.core.commits import FAILED, NodePass, compute_commits_root, compute_for
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.signed_messages import compute_commit_digest, compute_pass_digest
 from dao.core.round_machine import compute_commit_deadline, compute_counted_stake, draw_shard
-from dao.core.settle import compute_result_hash
+from dao.core.statement import compute_result_hash
 from dao.core.transition import (
     PreState,
     RoundInputs,
@@ -194,7 +194,7 @@ def check_result(record: Evidence, manifest: Manifest) -> str:
 def get_inputs(record: Evidence, manifest: Manifest, previous: Manifest | None) -> RoundInputs:
     """Return the inputs of a round's transition: those that the manifest states, by the rules that the chain has."""
     state = _get_state(record, previous)
-    return build_inputs(manifest, record.rules, record.distributor, state, record.events.forced)
+    return build_inputs(manifest, record.rules, state, record.events.forced)
 
 
 def _get_state(record: Evidence, previous: Manifest | None) -> PreState:

@@ -3,13 +3,16 @@
 import asyncio
 import re
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dao.audit import Check, audit, exit_code
+from dao.audit.accusing import Proof, find_proof
 from dao.audit.evidence import has_result
+from dao.audit.findings import Missing
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.rounds import PARALLEL
@@ -18,10 +21,26 @@ from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import AppPythonOption, EvaluationLimitOption, JsonOption, TaskArgument
 from dao.cli.output import print_json
-from dao.core.types import RoundId, TaskId
-from dao.errors import ConfigError, DaoError
+from dao.core.types import RoundId, TaskId, hex_of
+from dao.errors import ConfigError, DaoError, RuleError
+from dao.store.source import Source
 
+ProveOption = Annotated[
+    bool,
+    typer.Option(
+        "--prove",
+        help="Look for a proof that the chain itself accepts, and print it: dao challenge sends it.",
+    ),
+]
 VERDICTS = ("all holds", "something differs", "not everything could be checked")
+
+
+@dataclass
+class AuditedRound:
+    """The checks of a round, and a proof of what differs, if one was looked for and found."""
+
+    checks: list[Check] = field(default_factory=list)
+    proof: Proof | None = None
 
 
 @with_option_groups
@@ -35,6 +54,7 @@ def command(
     content: ContentOptions,
     app_python: AppPythonOption = None,
     evaluation_limit: EvaluationLimitOption = 600.0,
+    prove: ProveOption = False,
     json: JsonOption = False,
 ) -> None:
     """Compute a round again: commits, draw, updates, weights, model, gradients, scores, payouts, roots.
@@ -47,30 +67,29 @@ def command(
     """
     python = app_python or Path(sys.executable)
     try:
-        checks_of = asyncio.run(
-            _audit(network, content, TaskId(task), rounds, python, evaluation_limit, quiet=json)
+        audited = asyncio.run(
+            _audit(network, content, TaskId(task), rounds, python, evaluation_limit, prove=prove, quiet=json)
         )
     except DaoError as error:
         sys.stderr.write(f"dao: {error}\n")
         raise typer.Exit(2) from None
-    code = exit_code([check for checks in checks_of.values() for check in checks])
+    code = exit_code([check for one in audited.values() for check in one.checks])
     if json:
         rows = [
             {
                 "round": round_id,
-                "exit": exit_code(checks),
+                "exit": exit_code(one.checks),
                 "checks": [
                     {"name": check.name, "outcome": str(check.outcome), "detail": check.detail}
-                    for check in checks
+                    for check in one.checks
                 ],
+                **({"proof": _show_proof(one.proof)} if prove else {}),
             }
-            for round_id, checks in checks_of.items()
+            for round_id, one in audited.items()
         ]
         print_json({"task": task, "exit": code, "rounds": rows})
     else:
-        print(
-            f"task {task}: {len(checks_of)} {'round' if len(checks_of) == 1 else 'rounds'}, {VERDICTS[code]}"
-        )
+        print(f"task {task}: {len(audited)} {'round' if len(audited) == 1 else 'rounds'}, {VERDICTS[code]}")
     raise typer.Exit(code)
 
 
@@ -82,20 +101,52 @@ async def _audit(
     python: Path,
     limit: float,
     *,
+    prove: bool,
     quiet: bool,
-) -> dict[RoundId, list[Check]]:
+) -> dict[RoundId, AuditedRound]:
     """Make every check of every round, and print each when it is made unless `quiet`."""
-    checks_of: dict[RoundId, list[Check]] = {}
+    audited: dict[RoundId, AuditedRound] = {}
     async with open_chain(network) as chain, content.open(chain.domain) as source:
         for round_id in await _select_rounds(chain, task, rounds):
-            checks_of[round_id] = []
+            one = audited[round_id] = AuditedRound()
             if not quiet:
                 print(f"task {task} round {round_id}")
             async for check in audit(chain, source, task, round_id, python, limit):
-                checks_of[round_id].append(check)
+                one.checks.append(check)
                 if not quiet:
                     print(f"  {check.outcome:<9} {check.name}: {check.detail}", flush=True)
-    return checks_of
+            if prove and exit_code(one.checks) == 1:
+                one.proof = await _find_proof(chain, source, task, round_id, quiet=quiet)
+    return audited
+
+
+async def _find_proof(
+    chain: Chain, source: Source, task: TaskId, round_id: RoundId, *, quiet: bool
+) -> Proof | None:
+    """Look for a proof, and print it in words and bytes unless `quiet`; None where there is none, with the reason."""
+    try:
+        proof = await find_proof(chain, source, task, round_id)
+        words = "nothing that differs can be shown on chain yet; it is for the DAO: dao challenge --reason"
+    except (Missing, RuleError) as error:
+        proof, words = None, str(error)
+    if proof is not None:
+        claim = f"{proof.prover}, claim {proof.accusation.claim}, {len(proof.accusation.proof)} bytes"
+        words = f"{proof.words} ({claim}); send it: dao challenge {task} {round_id}\n{hex_of(proof.accusation.proof)}"
+    if not quiet:
+        print(f"  proof     {words}", flush=True)
+    return proof
+
+
+def _show_proof(proof: Proof | None) -> dict[str, object] | None:
+    if proof is None:
+        return None
+    accusation = proof.accusation
+    return {
+        "prover": proof.prover,
+        "claim": accusation.claim,
+        "words": proof.words,
+        "proof": hex_of(accusation.proof),
+    }
 
 
 async def _select_rounds(chain: Chain, task: TaskId, rounds: str) -> list[RoundId]:

@@ -102,6 +102,8 @@ def create(
             app_hash=content.app.digest,
             base_model=content.base_model.digest,
             validation_root=content.validation_root,
+            chunks=content.chunks,
+            base_model_root=content.base_model_root,
             **values,
         )
         funds = Wei(fund_rounds * task_rules.round_budget)

@@ -17,6 +17,7 @@ from dao.app.gradient_client import GradientClient
 from dao.app.preflight import try_loss
 from dao.app.shards import Shards
 from dao.content import tensor_files
+from dao.core.aggregate import compute_model_root
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import compute_depth
 from dao.core.types import Digest, Rules, Wei
@@ -39,6 +40,8 @@ class TaskContent:
     shards: int
     values: int
     body_depth: int
+    chunks: int
+    base_model_root: Digest
 
 
 async def publish(
@@ -64,7 +67,10 @@ async def publish(
             Path(scratch), await asyncio.to_thread(unpack, bundled, Path(scratch) / "app"), python
         )
         first = model or await trial_run.create_model(trial)
-        layout = (await asyncio.to_thread(tensor_files.open_model, first)).layout
+        opened = await asyncio.to_thread(tensor_files.open_model, first)
+        layout = opened.layout
+        depth = max(1, compute_depth(layout.chunks))
+        root = await asyncio.to_thread(compute_model_root, opened, depth, tensor_files.each)
         if trial is not None:
             await trial_run.try_loss(first, shards.paths[0], trial)
             await trial_run.try_training(first, shards.paths[0], trial)
@@ -72,7 +78,7 @@ async def publish(
         await asyncio.to_thread(bundle_file.write_bytes, bundled)
         app_cid, model_cid = await _store([bundle_file, first], folder, ipfs)
     return TaskContent(
-        app_cid, model_cid, shards.root, len(shards.paths), layout.size, max(1, compute_depth(layout.chunks))
+        app_cid, model_cid, shards.root, len(shards.paths), layout.size, depth, layout.chunks, root
     )
 
 

@@ -15,6 +15,7 @@ from dao.chain.deploy import TOKEN, Params, create_task, deploy, grant
 from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
+from dao.core.aggregate import compute_model_root
 from dao.core.formats.layout import compute_depth, parse_model
 from dao.core.formats.signed_messages import compute_operator_digest
 from dao.core.types import Codec, Rules, TaskId, Wei, hex_of
@@ -117,6 +118,8 @@ async def _store_content(folder: Path, app: Path, validation: Path, superlink: D
     finally:
         await trainer.stop()
     values = first.read_bytes()
+    model = parse_model(values)
+    depth = compute_depth(model.layout.chunks)
     shards = read_shards(validation)
     return Rules(
         superlink=superlink.operator.address,
@@ -127,7 +130,7 @@ async def _store_content(folder: Path, app: Path, validation: Path, superlink: D
         resolve_period=120,  # a vote takes less
         quorum=max(1, nodes // 2),
         shards=len(shards.paths),
-        body_depth=compute_depth(parse_model(values).layout.chunks),
+        body_depth=depth,
         codec=Codec.INT8,
         admitted_only=False,
         min_stake=TOKEN,
@@ -138,6 +141,8 @@ async def _store_content(folder: Path, app: Path, validation: Path, superlink: D
         app_hash=app_hash,
         base_model=(await store.put_bytes(values)).digest,
         validation_root=shards.root,
+        chunks=model.layout.chunks,
+        base_model_root=compute_model_root(model, depth),
     )
 
 

@@ -12,8 +12,8 @@ from dao.chain.events import Claimed
 from dao.chain.sender import Sender
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest
-from dao.core.formats.reward_tree import RewardTree
-from dao.core.types import RoundId, TaskId, hex_of
+from dao.core.statement import build_account_tree
+from dao.core.types import RoundId, hex_of
 from dao.demo import gas
 from dao.demo.demo_auditor import DemoAuditor, open_auditor
 from dao.demo.demo_daemons import start_daemons, start_superlink
@@ -111,21 +111,21 @@ async def play(
 
 async def _claim(network: DemoNetwork, state: DemoState, manifest: Manifest) -> None:
     """Have every owner that earned something claim it, once the last round is final."""
-    distributor, deployment = Distributor(network.chain), network.chain.deployment
+    distributor = Distributor(network.chain)
     end = time.monotonic() + CLAIM_LIMIT
-    while await distributor.root_of(network.task, network.chain.head()) != manifest.roots.rewards:
+    while await distributor.root_of(network.task, network.chain.head()) != manifest.roots.accounts:
         if time.monotonic() > end:
             raise DaoError(
                 f"the last round did not become final within {CLAIM_LIMIT:.0f} s; see {network.folder}"
             )
         await network.chain.changed(CLAIM_LIMIT)
-    cumulative = {account.owner: account.cumulative_wei for account in manifest.accounts}
-    tree = RewardTree.of(network.chain.chain_id, deployment.distributor, TaskId(network.task), cumulative)
+    tree = build_account_tree(manifest.nodes, manifest.accounts)
     for keys in network.nodes:
         owner = keys.owner.address
-        if amount := cumulative.get(owner):
+        account = tree.get(owner)
+        if account and account.cumulative_wei:
             async with Sender(network.chain, keys.owner, keys.home / "owner.db") as sender:
-                receipt = await sender.send(distributor.claim(network.task, owner, amount, tree.proof(owner)))
+                receipt = await sender.send(distributor.claim(network.task, *tree.find(owner)))
             paid = sum(event.amount for event in receipt.events if isinstance(event, Claimed))
             state.claimed_wei[hex_of(owner)] = paid
 

@@ -13,11 +13,11 @@ from dao.app.shards import Shards
 from dao.chain.signer import Signer
 from dao.content import tensor_files
 from dao.core.commits import CommitRecord, Reveal, SignedCommit
+from dao.core.engine.merkle import compute_body_root
 from dao.core.formats.layout import Model, compute_depth, parse_model
 from dao.core.formats.manifest import Manifest, Shard
 from dao.core.formats.signed_messages import compute_commit_digest
 from dao.core.formats.update import Update, decode_update, encode_update_prefix, encode_update_rows
-from dao.core.merkle import compute_body_root
 from dao.core.round_machine import draw_shard
 from dao.core.transition import RoundInputs, get_post_state
 from dao.core.types import (
@@ -94,7 +94,6 @@ class Simulation:
         shard = self._shards.paths[index]
         inputs = RoundInputs(
             domain=DOMAIN,
-            distributor=ZERO_ADDRESS,
             task=TASK,
             round=number,
             opening=ZERO_DIGEST,
@@ -110,7 +109,7 @@ class Simulation:
             forced=(),
         )
         updates = {one.commit.node: self._decode(one.content) for one in commits}
-        gate = await self._computer.gate(self.base, shard)
+        gate = await self._computer.gate(self.base, shard, inputs.rules.body_depth)
         job = RoundJob(inputs, self.base, updates, shard)
         settlement = await self._computer.settle(job, gate, announce=lambda _: None)
         await self._publisher.wait_settled(LIMIT)
@@ -143,6 +142,8 @@ def build_rules(budget: Wei, depth: int) -> Rules:
         app_hash=ZERO_DIGEST,
         base_model=ZERO_DIGEST,
         validation_root=ZERO_DIGEST,
+        chunks=0,
+        base_model_root=ZERO_DIGEST,
     )
 
 

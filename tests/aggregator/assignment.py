@@ -10,7 +10,8 @@ from safetensors.numpy import save_file
 from dao.app.bundle import bundle
 from dao.app.shards import read_shards
 from dao.chain.signer import Signer
-from dao.core.formats.layout import Layout, compute_model_size, write_model
+from dao.core.aggregate import compute_model_root
+from dao.core.formats.layout import Layout, compute_model_size, parse_model, write_model
 from dao.store.disk import DiskStore
 from tests.support import RULES
 
@@ -83,12 +84,15 @@ class Assignment:
         app = await store.put_bytes(bundle(self.app))
         base = await store.put_file(self.base)
         shards = read_shards(self.shards)
+        model = parse_model(self.base.read_bytes())
         rules = replace(
             RULES,
             superlink=superlink.address,
             app_hash=app.digest,
             base_model=base.digest,
             validation_root=shards.root,
+            chunks=model.layout.chunks,
+            base_model_root=compute_model_root(model, RULES.body_depth),
             shards=SHARDS,
         )
         return replace(rules, **changes)

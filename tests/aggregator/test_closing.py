@@ -141,3 +141,35 @@ async def test_forced_commits__a_reorg_swaps_them__the_result_states_them_as_the
         await playing
     assert (await world.state(FIRST)).phase is Phase.POSTED
     assert len((await world.manifest(FIRST)).nodes) == 3
+
+
+async def test_closing__a_commit_forced_just_before__is_not_in_the_tree_as_well(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    world = await World.make(network, assignment, tmp_path, evaluator, commit_period=300, reveal_period=300)
+    async with network.chain() as chain, world.superlink() as running, AsyncExitStack() as links:
+        attempt, tries = running.superlink._send_once, 0
+        made: list[tuple[Made, SuperlinkClient]] = []
+
+        async def overtaken(call: Any, name: str, round_id: RoundId, *opened: Any) -> Any:
+            nonlocal tries
+            if name == "close":
+                tries += 1
+                if tries == 1:
+                    await world.nodes[2].force(chain, made[2][0])
+            return await attempt(call, name, round_id, *opened)
+
+        running.superlink._send_once = overtaken  # type: ignore[method-assign, assignment]
+        playing = asyncio.create_task(running.superlink.run(1))
+        made += await made_by(world, running, chain, links)
+        for one, client in made:
+            await client.commit(one.commit)
+        collection = await world.collection(running, FIRST)
+        await collection.closed.wait()
+        for node, (one, client) in zip(world.nodes, made, strict=True):
+            await node.reveal(client, FIRST, one.cid, one.root, one.update)
+        await playing
+    assert tries == 2
+    manifest = await world.manifest(FIRST)
+    assert len(manifest.nodes) == 3
+    assert [row.node for row in manifest.nodes if row.forced] == [world.nodes[2].signer.address]

@@ -7,6 +7,7 @@ import pytest
 
 from aggregator.daemon import open_superlink
 from aggregator.settings import SuperlinkSettings
+from dao.chain.contract_table import PROVERS
 from dao.chain.deployment import Deployment
 from dao.chain.signer import Signer
 from dao.core.types import Address, BlockNumber
@@ -15,7 +16,9 @@ from dao.errors import ConfigError
 
 async def test_superlink__the_port_is_taken__refused_before_the_chain_is_asked(tmp_path: Path) -> None:
     nowhere = Address(bytes(20))
-    Deployment(1, BlockNumber(0), *[nowhere] * 7).save(tmp_path / "deployment.json")
+    provers = dict.fromkeys(PROVERS, nowhere)
+    made = Deployment(1, BlockNumber(0), *[nowhere] * 8, provers=provers)
+    made.save(tmp_path / "deployment.json")
     with socket.create_server(("127.0.0.1", 0)) as other:
         listen = f"127.0.0.1:{other.getsockname()[1]}"
         settings = SuperlinkSettings.load(

@@ -22,6 +22,7 @@ from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
 from dao.content.tensor_files import open_model
 from dao.core.commits import Reveal, SignedCommit, SignedPass
+from dao.core.engine.merkle import compute_body_root
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Layout, Model, compute_model_size, write_model
 from dao.core.formats.manifest import Manifest, parse_manifest
@@ -31,7 +32,6 @@ from dao.core.formats.signed_messages import (
     compute_pass_digest,
 )
 from dao.core.formats.update import encode_update_prefix, encode_update_rows
-from dao.core.merkle import compute_body_root
 from dao.core.types import (
     Digest,
     PassReason,

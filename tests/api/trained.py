@@ -13,8 +13,8 @@ from dao.chain.contracts import Coordinator, Token
 from dao.chain.governance import Actions, Governor, Support
 from dao.chain.signer import Signer
 from dao.core.formats.manifest import Manifest, dump_manifest
-from dao.core.settle import compute_result
-from dao.core.types import BlockNumber, RoundId, TaskId, Wei
+from dao.core.statement import compute_result
+from dao.core.types import ZERO_DIGEST, BlockNumber, RoundId, TaskId, Wei
 from dao.devnet.anvil import Anvil
 from dao.gov.actions import compute_proposal_id
 from dao.store.cid import cid_of_bytes
@@ -60,7 +60,9 @@ async def _play(
             opened = await sender.send(coordinator.open_round(task))
             root = root_of(supernodes)
             closed = await sender.send(
-                coordinator.close_commits(task, number, opened.events[0].block, root, len(supernodes), 0)
+                coordinator.close_commits(
+                    task, number, opened.events[0].block, root, ZERO_DIGEST, len(supernodes), 0
+                )
             )
             seed = closed.events[0].seed  # type: ignore[attr-defined]
             scores = {supernodes[0]: 3000, supernodes[1]: 1000}
@@ -74,7 +76,7 @@ async def _play(
             content = dump_manifest(manifest)
             await store.put_bytes(content)
             posted = compute_result(manifest, (), manifest.model.digest, cid_of_bytes(content).digest)
-            await sender.send(coordinator.post_result(task, number, seed, posted))
+            await sender.send(coordinator.post_result(task, number, posted))
             manifests.append(manifest)
             if number == 1:
                 await _pass(network, chain, 601)

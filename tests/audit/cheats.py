@@ -8,10 +8,10 @@ import numpy as np
 
 from dao.app.shards import read_shards
 from dao.core.constants import GRADIENT_LEAF
+from dao.core.engine.merkle import compute_body_root
 from dao.core.formats.gradient import encode_gradient_prefix
 from dao.core.formats.manifest import Absent, Account, Manifest, Node, Pass
-from dao.core.merkle import compute_body_root
-from dao.core.types import MicroScore, Result, Status, Wei
+from dao.core.types import Digest, MicroScore, Result, Status, Wei
 from dao.store.disk import DiskStore
 from tests.audit.stage import Stage
 from tests.support import RULES
@@ -59,18 +59,28 @@ async def gate_changed_a_little(stage: Stage) -> tuple[Manifest, None]:
     first = len(encode_gradient_prefix(stage.manifest.values))
     for low in range(first + 1, first + GRADIENT_LEAF - 1, 2):
         content[low] ^= 2
+    roots = replace(stage.manifest.roots, gate=root_of(stage, content))
+    return replace(stage.manifest, gate_gradient=await stage.put(content), roots=roots), None
+
+
+async def gate_changed_alone(stage: Stage) -> tuple[Manifest, None]:
+    content = await stage.content(stage.manifest.gate_gradient)
+    content[-2] ^= 1
     return replace(stage.manifest, gate_gradient=await stage.put(content)), None
 
 
 async def reference_changed(stage: Stage) -> tuple[Manifest, None]:
     content = await stage.content(stage.manifest.gradient)
     content[-1] += 1
-    prefix = len(encode_gradient_prefix(stage.manifest.values))
-    root = compute_body_root(
-        np.frombuffer(content, np.uint8, offset=prefix).reshape(-1, GRADIENT_LEAF), RULES.body_depth
-    )
-    roots = replace(stage.manifest.roots, gradient=root)
+    roots = replace(stage.manifest.roots, gradient=root_of(stage, content))
     return replace(stage.manifest, gradient=await stage.put(content), roots=roots), None
+
+
+def root_of(stage: Stage, content: bytearray) -> Digest:
+    """The root of a gradient's content."""
+    prefix = len(encode_gradient_prefix(stage.manifest.values))
+    rows = np.frombuffer(content, np.uint8, offset=prefix).reshape(-1, GRADIENT_LEAF)
+    return compute_body_root(rows, RULES.body_depth)
 
 
 async def reference_changed_alone(stage: Stage) -> tuple[Manifest, None]:
@@ -125,7 +135,7 @@ async def good_gated(stage: Stage) -> tuple[Manifest, None]:
 
 
 async def good_invalid(stage: Stage) -> tuple[Manifest, None]:
-    zero = dict.fromkeys(("unit_weight", "weight", "norm", "cosine", "memory", "score", "share"), 0)
+    zero = dict.fromkeys(("unit_weight", "weight", "gate_dot", "square", "cosine", "score", "share"), 0)
     return stage.resettled(with_node(stage.manifest, Status.OK, status=Status.INVALID, **zero)), None
 
 
@@ -156,7 +166,9 @@ async def debt_invented(stage: Stage) -> tuple[Manifest, None]:
 
 
 async def memory_forgotten(stage: Stage) -> tuple[Manifest, None]:
-    return replace(stage.manifest, memories=stage.manifest.memories[1:]), None
+    accounts = list(stage.manifest.accounts)
+    accounts[0] = replace(accounts[0], memory=0)
+    return replace(stage.manifest, accounts=tuple(accounts)), None
 
 
 async def shard_chosen(stage: Stage) -> tuple[Manifest, None]:
@@ -206,12 +218,9 @@ async def signature_foreign(stage: Stage) -> tuple[Manifest, None]:
 
 async def self_paid(stage: Stage) -> tuple[Manifest, None]:
     """An account of its own, beside what the round pays."""
-    accounts = {account.owner: account for account in stage.manifest.accounts}
-    thief = stage.world.bonded.owner.address
-    accounts[thief] = Account(thief, Wei(1), 0)
+    accounts = (*stage.manifest.accounts, Account(stage.world.bonded.owner.address, Wei(1), 0, 0))
     total = Wei(stage.manifest.reward_total_wei + 1)
-    rows = tuple(accounts[owner] for owner in sorted(accounts))
-    return replace(stage.manifest, accounts=rows, reward_total_wei=total), None
+    return replace(stage.manifest, accounts=accounts, reward_total_wei=total), None
 
 
 # each with the checks that must catch it
@@ -220,6 +229,7 @@ CHEATS: dict[Cheat, set[str]] = {
     model_changed: {"model"},
     gate_changed: {"gate gradient"},
     gate_changed_a_little: {"weights"},
+    gate_changed_alone: {"gate gradient"},
     reference_changed: {"reference gradient"},
     reference_changed_alone: {"reference gradient"},
     shard_changed: {"shard"},

@@ -23,8 +23,8 @@ from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Model
 from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.formats.update import encode_update_prefix
-from dao.core.settle import compute_result as result_of
 from dao.core.settle import settle_round
+from dao.core.statement import compute_result as result_of
 from dao.core.transition import get_post_state
 from dao.core.types import Codec, PassReason, Phase, Result, RoundId, hex_of
 from dao.store.cid import cid_of_bytes
@@ -140,7 +140,6 @@ class Stage:
         inputs = build_inputs(
             manifest,
             RULES,
-            self.world.network.deployment.distributor,
             get_post_state(self.previous),
             self.forced,
         )
@@ -156,7 +155,7 @@ class Stage:
         call = {
             "from": hex_of(world.bonded.operator.address),
             "to": hex_of(world.network.deployment.coordinator),
-            "data": hex_of(post.encode(world.task, TAMPERED, self.manifest.seed, astuple(result))),
+            "data": hex_of(post.encode(world.task, TAMPERED, astuple(result))),
         }
         try:
             anvil.request("eth_sendTransactionSync", call)

@@ -49,12 +49,9 @@ async def test_audit__superlink_cheats__is_named(stage: Stage, cheat: Cheat) -> 
 @pytest.mark.parametrize(
     ("field", "caught"),
     [
-        ("inputs_root", {"result", "weights"}),
-        ("aggregate_root", {"result", "model"}),
-        ("gradient_root", {"result", "reference gradient"}),
-        ("score_root", {"result", "scores"}),
+        ("statement", {"result"}),
         ("model_digest", {"round", "model"}),
-        ("reward_root", {"result"}),
+        ("accounts_root", {"result"}),
         ("inputs", {"result"}),
         ("revealed", {"result"}),
         ("weight_sum", {"result"}),
@@ -74,15 +71,15 @@ async def test_audit__result_not_as_in_the_manifest__is_named(
     assert failed(checks) == caught
 
 
-@pytest.mark.parametrize("field", ["commits_root", "forced_hash"])
+@pytest.mark.parametrize("field", ["commits_root", "seed", "forced_hash"])
 async def test_post_result__commits_not_as_closed__is_refused_by_the_chain(stage: Stage, field: str) -> None:
     changes: dict[str, Any] = {field: digest(7)}
     result = replace(stage.honest, **changes)
     world = stage.world
     async with world.network.chain() as chain, world.network.sender(chain, world.bonded.operator) as sender:
-        coordinator, seed = Coordinator(chain), stage.manifest.seed
+        coordinator = Coordinator(chain)
         with pytest.raises(Reverted):
-            await sender.send(coordinator.post_result(world.task, RoundId(TAMPERED), seed, result))
+            await sender.send(coordinator.post_result(world.task, RoundId(TAMPERED), result))
 
 
 async def audit_without(stage: Stage, cid: Cid, folder: Path, *, corrupt: bool) -> tuple[set[str], int]:

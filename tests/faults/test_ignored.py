@@ -1,4 +1,4 @@
-"""A Superlink that leaves a node's commit out: the node takes it to the chain, or keeps what proves the fault."""
+"""A Superlink that leaves a node's commit out: the node takes it to the chain, or proves the fault there."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,6 +11,7 @@ import pytest_asyncio
 from aggregator.daemon import run_superlink
 from aggregator.intake import Intake
 from aggregator.settings import SuperlinkSettings
+from dao.chain.contracts import Registry
 from dao.chain.events import ForcedCommit
 from dao.core.commits import SignedCommit
 from dao.core.formats.signed_messages import compute_receipt_digest
@@ -88,7 +89,7 @@ async def test_ignored__commit_refused__is_forced_on_chain_and_counted(played: t
     assert (await victim.ends(round_id)).facts["counted"] == "on chain"
 
 
-async def test_ignored__commit_forgotten_after_its_receipt__node_says_what_proves_it(
+async def test_ignored__commit_forgotten_after_its_receipt__node_proves_it_by_itself(
     played: tuple[World, Conduct],
 ) -> None:
     world, conduct = played
@@ -101,11 +102,8 @@ async def test_ignored__commit_forgotten_after_its_receipt__node_says_what_prove
     await other.steps(round_id, Step.RECEIVED)
     world.skip(world.rules.commit_period)
     await victim.running.says("commit left out", f"round={round_id}")
-    await world.reaches(round_id, Phase.POSTED)
-    conduct.how = "honest"
-    assert "the receipt is in the journal" in (await victim.ends(round_id)).reason
-    following, waiting = await world.begin(after=round_id)
-    for training in waiting:
-        training.begin()
-    await world.counted(following, victim, other)
-    await world.accounts(following)
+    reason = (await victim.ends(round_id)).reason
+    assert "signed for its commit, and left it out; proven on chain: the round is void" in reason
+    await world.reaches(round_id, Phase.VOID)
+    at, superlink = world.chain.head(), world.rules.superlink
+    assert await Registry(world.chain).stake_of(superlink, at) == 0  # so it opens no more rounds

@@ -20,7 +20,8 @@ from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.events import Claimed, CommitsClosed, Finalized
 from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
-from dao.core.formats.layout import Layout, compute_model_size, write_model
+from dao.core.aggregate import compute_model_root
+from dao.core.formats.layout import Layout, compute_model_size, parse_model, write_model
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Domain, Phase, RoundId, RoundState, Rules, Status, TaskId, Wei, hex_of
 from dao.demo.status_reader import StatusReader
@@ -272,7 +273,8 @@ class World:
             held = await read_standing(self.chain, store, self.task, owner.address)
             await claim(self.chain, sender, held)
             assert (await read_standing(self.chain, store, self.task, owner.address)).claimable == 0
-            again = Distributor(self.chain).claim(held.task, held.owner, held.final, held.proof)
+            assert held.proof is not None
+            again = Distributor(self.chain).claim(held.task, *held.proof)
             with pytest.raises(Reverted):
                 await sender.send(again)
 
@@ -349,6 +351,8 @@ async def _rules(folder: Path, superlink: Signer, **changes: Any) -> Rules:
         app_hash=(await store.put_bytes(bundle(APP))).digest,
         base_model=(await store.put_bytes(bytes(first))).digest,
         validation_root=made.root,
+        chunks=layout.chunks,
+        base_model_root=compute_model_root(parse_model(first), 1),
     )
     return replace(rules, **changes)
 

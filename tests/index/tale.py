@@ -9,7 +9,7 @@ from bench.synthetic_events import NETWORK, TOKEN, address, log_of, result_of
 from dao.chain import events, governance_events
 from dao.chain.blocks import BlockRef
 from dao.chain.event_types import Event
-from dao.core.keccak import keccak256
+from dao.core.engine.keccak import keccak256
 from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, RoundId, TaskId, Timestamp, Wei
 from tests.support import RULES
 
@@ -196,10 +196,13 @@ def _of_round(tale: Tale, state: State) -> Events:
             ("frozen", events.Challenged, (person, "wrong \0 sum")),
             ("final", events.Finalized, (digest, Wei(number))),
             ("void", events.Voided, ()),
+            ("void", events.Conceded, ()),
+            ("void", events.Convicted, (person, 1, person, Wei(9), Wei(1))),
         ],
         "frozen": [
             ("posted", events.Resolved, (True,)),
             ("void", events.Resolved, (False,)),
+            ("void", events.Convicted, (person, 2, person, Wei(0), Wei(0))),
         ],
     }
     phase, kind, values = tale.dice.choice(turns[phase])
@@ -211,7 +214,7 @@ def _of_round(tale: Tale, state: State) -> Events:
     if kind is events.ResultPosted:
         state.heads[task] = number
     yield kind, (task, RoundId(number), *values)
-    if kind is events.Resolved and phase == "void":
+    if phase == "void" and kind is not events.Voided:
         yield events.Voided, (task, RoundId(number))
     if kind is events.Finalized:
         yield events.Activated, (task, Wei(number))

@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from dao.chain.contracts import Coordinator
 from dao.core.formats.manifest import Manifest, dump_manifest
-from dao.core.settle import compute_result as result_of
-from dao.core.types import MicroScore, RoundId, Wei
+from dao.core.statement import compute_result as result_of
+from dao.core.types import ZERO_DIGEST, MicroScore, RoundId, Wei
 from dao.devnet.anvil import Anvil
 from dao.index import manifests as module
 from dao.store.cid import cid_of_bytes
@@ -38,7 +38,7 @@ CASES: dict[str, tuple[Change, str]] = {
         lambda manifest: dump_manifest(
             replace(manifest, nodes=(replace(manifest.nodes[0], score=MicroScore(7)), *manifest.nodes[1:]))
         ),
-        "scores",
+        "rows",
     ),
 }
 
@@ -62,7 +62,9 @@ async def test_manifest__other_than_posted__refused_with_the_reason(
                 round_ = RoundId(number)
                 opened = await sender.send(coordinator.open_round(task))
                 closed = await sender.send(
-                    coordinator.close_commits(task, round_, opened.events[0].block, root_of(members), 2, 0)
+                    coordinator.close_commits(
+                        task, round_, opened.events[0].block, root_of(members), ZERO_DIGEST, 2, 0
+                    )
                 )
                 seed = closed.events[0].seed  # type: ignore[attr-defined]
                 good = manifest_of(network, task, seed, {members[0]: 3000, members[1]: 1000}, good)
@@ -70,7 +72,7 @@ async def test_manifest__other_than_posted__refused_with_the_reason(
                 await store.put_bytes(content)
                 digest = cid_of_bytes(content).digest
                 posted = result_of(good, (), good.model.digest, digest)
-                await sender.send(coordinator.post_result(task, round_, seed, posted))
+                await sender.send(coordinator.post_result(task, round_, posted))
                 await indexed.caught_up()
                 await until(indexed, lambda: reads.list_rounds(task).items[0].refusal is not None)
                 shown = reads.find_round(task, round_)

@@ -96,8 +96,10 @@ def test_reads__of_what_is_not_there__say_so(reads: Reads) -> None:
     assert reads.find_supernode(nobody) is None
     assert reads.find_proposal(7) is None
     assert reads.find_vote(proposal(reads), nobody) is None
-    assert reads.find_rewards(TaskId(99)) == {}
-    assert reads.find_rewards(FIRST) is None  # no manifest of a made-up round was ever read
+    empty = reads.find_accounts(TaskId(99))
+    assert empty is not None
+    assert empty.get(nobody) is None
+    assert reads.find_accounts(FIRST) is None  # no manifest of a made-up round was ever read
     assert reads.get_account(nobody).votes == 0
 
 

@@ -12,11 +12,10 @@ from dao.chain.governance import Actions, Governor, Support, VotingPower
 from dao.chain.handover import hand_over
 from dao.chain.signer import Signer
 from dao.core.formats.manifest import dump_manifest
-from dao.core.formats.reward_tree import RewardTree
 from dao.core.formats.signed_messages import compute_operator_digest
-from dao.core.settle import compute_result as result_of
-from dao.core.settle import compute_result_hash
-from dao.core.types import Phase, RoundId, Timestamp, Wei
+from dao.core.statement import compute_result as result_of
+from dao.core.statement import compute_result_hash
+from dao.core.types import ZERO_DIGEST, Phase, RoundId, Timestamp, Wei
 from dao.devnet.anvil import Anvil
 from dao.gov.actions import compute_proposal_id
 from dao.index.reads.reader import make_record
@@ -168,14 +167,16 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
             await indexed.caught_up()
             assert [node.status for node in reads.list_round_nodes(task, RoundId(1)).items] == [None, None]
             closed = await sender.send(
-                coordinator.close_commits(task, RoundId(1), opened.events[0].block, root_of(members), 2, 0)
+                coordinator.close_commits(
+                    task, RoundId(1), opened.events[0].block, root_of(members), ZERO_DIGEST, 2, 0
+                )
             )
             seed = closed.events[0].seed  # type: ignore[attr-defined]
             manifest = manifest_of(network, task, seed, {members[0]: 3000, members[1]: 1000})
             content = dump_manifest(manifest)
             model = manifest.model.digest
             result = result_of(manifest, (), model, cid_of_bytes(content).digest)
-            await sender.send(coordinator.post_result(task, RoundId(1), seed, result))
+            await sender.send(coordinator.post_result(task, RoundId(1), result))
             await indexed.caught_up()
             shown = reads.find_round(task, RoundId(1))
             assert shown is not None
@@ -185,14 +186,15 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
             await indexed.pass_time(network, 601)
             await sender.send(coordinator.finalize(task, RoundId(1), result))
             await indexed.caught_up()
-            rewards = reads.find_rewards(task)
+            tree = reads.find_accounts(task)
+            assert tree is not None
             owner = members[0].owner.address
-            assert rewards == {
-                members[0].owner.address: Wei(75 * TOKEN // 10),
-                members[1].owner.address: Wei(25 * TOKEN // 10),
-            }
-            tree = RewardTree.of(chain.chain_id, network.deployment.distributor, task, rewards)
-            await sender.send(Distributor(chain).claim(task, owner, rewards[owner], tree.proof(owner)))
+            earned = [tree.get(member.owner.address) for member in members]
+            assert [account and account.cumulative_wei for account in earned] == [
+                75 * TOKEN // 10,
+                25 * TOKEN // 10,
+            ]
+            await sender.send(Distributor(chain).claim(task, *tree.find(owner)))
             await indexed.caught_up()
 
         at = chain.head()
@@ -203,7 +205,7 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
         )
         assert seen.rules == await coordinator.rules_of(task, at)
         assert seen.available == await Distributor(chain).available_of(task, at)
-        assert (seen.claimed, seen.finalized, seen.model) == (rewards[owner], 1, model)
+        assert (seen.claimed, seen.finalized, seen.model) == (75 * TOKEN // 10, 1, model)
         round_, shown = await coordinator.round_of(task, RoundId(1), at), reads.find_round(task, RoundId(1))
         assert shown is not None
         assert shown.result is not None
@@ -219,7 +221,7 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
         first = next(
             n for n in reads.list_task_nodes(task).items if n.operator == members[0].operator.address
         )
-        assert (first.earned, first.claimed, first.claimable) == (rewards[owner], rewards[owner], 0)
+        assert (first.earned, first.claimed, first.claimable) == (75 * TOKEN // 10, 75 * TOKEN // 10, 0)
         assert first.last is not None
         assert make_record(RoundNodeRecord, first.last) == nodes[first.operator]
         operator = members[1].operator.address
@@ -229,7 +231,7 @@ async def test_training__rounds_with_manifests__as_the_coordinator_tells(
         held, node = await Registry(chain).supernode(operator, at), reads.find_supernode(operator)
         assert node is not None
         assert (node.owner, node.active, node.unbonding) == (held.owner, held.active, held.unbonding)
-        assert node.tasks[0].claimable == rewards[members[1].owner.address]
+        assert node.tasks[0].claimable == 25 * TOKEN // 10
 
 
 @pytest.fixture

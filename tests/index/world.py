@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select
 from dao.chain.client import Chain
 from dao.core.commits import CommitRecord, Reveal, SignedCommit, compute_commits_root
 from dao.core.formats.manifest import Manifest, Shard
+from dao.core.score import NodeScore, Scoring
 from dao.core.transition import RoundInputs, RoundOutcome, get_post_state, settle_round
 from dao.core.types import (
     ZERO_DIGEST,
@@ -113,11 +114,11 @@ def manifest_of(
     """Settle a round in which each member's Supernode got a score."""
     deployment = network.deployment
     weights = tuple(
-        NodeWeight(member.operator.address, 100, 100, 10**12, 50_000, 60_000, Status.OK) for member in scores
+        NodeWeight(member.operator.address, 100, 100, 0, 10**24, 50_000, 60_000, ZERO_DIGEST, Status.OK)
+        for member in scores
     )
     inputs = RoundInputs(
         domain=Domain(deployment.chain_id, deployment.coordinator),
-        distributor=deployment.distributor,
         task=task,
         round=RoundId(previous.round + 1 if previous else 1),
         opening=ZERO_DIGEST,
@@ -134,9 +135,17 @@ def manifest_of(
     )
     outcome = RoundOutcome(
         weighing=Weighing(weights, 100 * len(scores)),
-        scores={member.operator.address: MicroScore(score) for member, score in scores.items()},
+        scoring=Scoring(
+            tuple(
+                NodeScore(member.operator.address, 0, 0, ZERO_DIGEST, MicroScore(score))
+                for member, score in scores.items()
+            )
+        ),
+        model_root=Digest(b"\xa1" * 32),
+        gate_root=Digest(b"\x61" * 32),
         aggregate_root=Digest(b"\xa0" * 32),
         gradient_root=Digest(b"\x60" * 32),
+        step_root=Digest(b"\x62" * 32),
         model=MODEL,
         gate_gradient=MODEL,
         gradient=MODEL,

@@ -43,7 +43,7 @@ async def source(tmp_path: Path) -> Counted:
 async def outcomes(source: Counted, tmp_path: Path) -> AsyncIterator[Outcomes]:
     store = LayeredStore(DiskStore(tmp_path / "own"), [source], pause=0.01)
     nobody = cast("Any", None)
-    made = Outcomes(TaskId(1), Address(bytes(20)), nobody, nobody, store, 1 << 20)
+    made = Outcomes(TaskId(1), Address(bytes(20)), nobody, nobody, store, 1 << 20, nobody)
     await made.get_model(digest_of(BASE))
     yield made
     await made.close()
@@ -92,7 +92,7 @@ async def test_model__others_are_asked_for_meanwhile__is_not_given_up(tmp_path: 
         await source.put_bytes(data)
     store = LayeredStore(DiskStore(tmp_path / "own"), [source], pause=0.01)
     nobody = cast("Any", None)
-    outcomes = Outcomes(TaskId(1), Address(bytes(20)), nobody, nobody, store, 1 << 20)
+    outcomes = Outcomes(TaskId(1), Address(bytes(20)), nobody, nobody, store, 1 << 20, nobody)
     waiting = asyncio.create_task(outcomes.get_model(digest_of(BASE)))
     await asyncio.sleep(0)
     outcomes.look_ahead(digest_of(NEW))

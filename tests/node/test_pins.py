@@ -92,7 +92,7 @@ def journal(tmp_path: Path) -> Iterator[SupernodeJournal]:
 async def node(journal: SupernodeJournal, tmp_path: Path) -> AsyncIterator[Node]:
     disk, replica = DiskStore(tmp_path / "own", sync=False), Replica(tmp_path / "ipfs")
     store, nobody = LayeredStore(disk, replicas=[replica]), cast("Any", None)
-    outcomes = Outcomes(TASK, SIGNER.address, nobody, journal, store, 1 << 20)
+    outcomes = Outcomes(TASK, SIGNER.address, nobody, journal, store, 1 << 20, nobody)
     base = await disk.put_bytes(b"base model")
     await store.pin(base)
     yield Node(journal, disk, replica, store, outcomes, base)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from dao.chain.contracts import Call
-from dao.core.keccak import keccak256
+from dao.core.engine.keccak import keccak256
 from dao.core.types import Address, Wei, hex_of
 from dao.runtime.sqlite import Database
 

@@ -40,6 +40,7 @@ class Contracts(ResponseModel):
     registry: AddressText
     coordinator: AddressText
     distributor: AddressText
+    disputes: AddressText
     timelock: AddressText
     voting_power: AddressText
     governor: AddressText

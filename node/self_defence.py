@@ -1,0 +1,74 @@
+"""Checks what a posted result says of this node, and proves on chain what is wrong: its owner need not look."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from dao.audit.accusing import Proof, find_proof
+from dao.audit.findings import Missing
+from dao.chain.client import Chain
+from dao.chain.convictions import convict_result
+from dao.chain.sender import Sender
+from dao.core.formats.reasons import format_tokens
+from dao.core.types import Address, RoundId, TaskId, hex_of
+from dao.errors import DaoError, Reverted
+from dao.proofs.suspicions import Receipt
+from dao.store.source import Source
+from node.journal import CommitEntry
+
+NOTHING = "nothing of it is wrong, as far as a proof can show"
+PROVEN = "{}; proven on chain: the round is void, and the Superlink lost {} tokens"
+UNPROVEN = "{}; no proof was sent: {}"
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class SelfDefence:
+    """The claims about one node and its owner in one task; `proves`: what is wrong is sent, from the operator's gas."""
+
+    chain: Chain
+    sender: Sender
+    source: Source
+    task: TaskId
+    node: Address
+    proves: bool
+
+    async def check(self, round_id: RoundId, entry: CommitEntry, owner: Address | None) -> str:
+        """Look for what a result has wrong of this node, prove it, and say what was found.
+
+        `owner`: as the result has it.
+        """
+        subjects = {self.node} | ({owner} if owner else set())
+        receipts = [Receipt(self.node, entry.commit.commitment, entry.receipt)] if entry.receipt else []
+        try:
+            proof = await find_proof(
+                self.chain, self.source, self.task, round_id, of=subjects, receipts=receipts
+            )
+        except (Missing, DaoError) as error:
+            return f"could not be checked: {error}"
+        if proof is None:
+            return NOTHING
+        _log.error("the result is wrong", task=self.task, round=round_id, what=proof.words)
+        return await self._convict(round_id, proof)
+
+    async def _convict(self, round_id: RoundId, proof: Proof) -> str:
+        command = f"dao challenge {self.task} {round_id}"
+        if not self.proves:
+            return UNPROVEN.format(proof.words, f"`prove = false` in its settings; {command} sends it")
+        try:
+            convicted = await convict_result(
+                self.chain, self.sender, proof.accusation, proof.result, proof.statement
+            )
+        except Reverted as error:  # another was first, or the result does not stand any more
+            return UNPROVEN.format(proof.words, error)
+        except DaoError as error:
+            return UNPROVEN.format(proof.words, f"{error}; {command} sends it")
+        _log.warning(
+            "proven wrong",
+            task=self.task,
+            round=round_id,
+            prover=proof.prover,
+            paid=convicted.paid,
+            accuser=hex_of(convicted.accuser),
+        )
+        return PROVEN.format(proof.words, format_tokens(convicted.slashed))

@@ -1,0 +1,205 @@
+"""Proofs: what a cheating Superlink posts is shown wrong by the provers, an honest result by none."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from dao.audit.accusing import Proof, find_proof
+from dao.chain.contracts import Coordinator, Registry
+from dao.chain.convictions import convict_result
+from dao.core.commits import Reveal, SignedCommit
+from dao.core.formats.manifest import Account, Manifest, dump_manifest
+from dao.core.formats.round_rows import compute_inputs_root
+from dao.core.formats.signed_messages import compute_receipt_digest
+from dao.core.statement import build_account_tree, build_rows
+from dao.core.types import ZERO_DIGEST, Domain, MicroScore, Phase, RoundId, Signature, Status, Wei
+from dao.errors import RuleError
+from dao.store.disk import DiskStore
+from dao.store.layered import LayeredStore
+from node.journal import CommitEntry
+from node.self_defence import NOTHING, SelfDefence
+from tests.audit import cheats
+from tests.audit.cheats import Cheat, node_of, with_node
+from tests.audit.stage import TAMPERED, Stage
+from tests.support import RULES
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@asynccontextmanager
+async def mining(stage: Stage) -> AsyncIterator[None]:
+    """Blocks go on, as on any chain but this one: a proof is shown a block after its announcement."""
+
+    async def mine() -> None:
+        while True:
+            stage.world.network.anvil.request("evm_mine")
+            await asyncio.sleep(0.1)
+
+    miner = asyncio.create_task(mine())
+    try:
+        yield
+    finally:
+        miner.cancel()
+
+
+def restate(manifest: Manifest) -> Manifest:
+    """The manifest with the roots of what it states now, whatever that follows from."""
+    roots = replace(
+        manifest.roots,
+        rows=build_rows(manifest.nodes, manifest.accounts).root,
+        inputs=compute_inputs_root(manifest.nodes),
+        accounts=build_account_tree(manifest.nodes, manifest.accounts).root,
+    )
+    total = Wei(sum(account.cumulative_wei for account in manifest.accounts))
+    return replace(manifest, roots=roots, reward_total_wei=total)
+
+
+def with_account(manifest: Manifest, index: int, **changes: object) -> Manifest:
+    accounts = list(manifest.accounts)
+    accounts[index] = replace(accounts[index], **changes)  # type: ignore[arg-type]
+    return replace(manifest, accounts=tuple(accounts))
+
+
+async def paid_twice(stage: Stage) -> tuple[Manifest, None]:
+    first = stage.manifest.accounts[0]
+    return with_account(stage.manifest, 0, cumulative_wei=Wei(2 * first.cumulative_wei + 1)), None
+
+
+async def debt_forgiven(stage: Stage) -> tuple[Manifest, None]:
+    return with_account(stage.manifest, 1, debt=stage.manifest.accounts[1].debt + 1), None
+
+
+async def stranger_paid(stage: Stage) -> tuple[Manifest, None]:
+    thief = Account(stage.world.bonded.owner.address, Wei(1), 0, 0)
+    return replace(stage.manifest, accounts=(*stage.manifest.accounts, thief)), None
+
+
+async def median_raised(stage: Stage) -> tuple[Manifest, None]:
+    return replace(stage.manifest, norm_median=stage.manifest.norm_median + 1), None
+
+
+async def weight_sum_lowered(stage: Stage) -> tuple[Manifest, None]:
+    return replace(stage.manifest, weight_sum=stage.manifest.weight_sum - 1), None
+
+
+async def unit_weight_raised(stage: Stage) -> tuple[Manifest, None]:
+    node = node_of(stage.manifest, Status.GATED)
+    return with_node(stage.manifest, Status.GATED, unit_weight=node.unit_weight + 1), None
+
+
+async def share_raised(stage: Stage) -> tuple[Manifest, None]:
+    node = node_of(stage.manifest, Status.OK)
+    return with_node(stage.manifest, Status.OK, share=node.share + 1), None
+
+
+# each with what shows it
+PROVEN: dict[Cheat, str] = {
+    cheats.score_raised: "ScoresProver",
+    cheats.weight_raised: "WeightsProver",
+    cheats.gated_counted: "RowsProver|WeightsProver",
+    cheats.good_gated: "RowsProver|WeightsProver",
+    cheats.withheld_invented: "RowsProver|WeightsProver",
+    cheats.stake_raised: "RowsProver|WeightsProver",
+    cheats.owner_replaced: "RowsProver",
+    cheats.memory_forgotten: "AccountsProver",
+    cheats.debt_invented: "AccountsProver",
+    paid_twice: "AccountsProver",
+    debt_forgiven: "AccountsProver",
+    stranger_paid: "AccountsProver",
+    median_raised: "WeightsProver",
+    weight_sum_lowered: "RowsProver",
+    unit_weight_raised: "RowsProver|WeightsProver",
+    share_raised: "ScoresProver",
+}
+
+
+async def find(stage: Stage, manifest: Manifest) -> Proof | None:
+    """Post a manifest with the result that states it, and look for a proof."""
+    async with (
+        stage.posted(stage.stated(manifest), dump_manifest(manifest)),
+        stage.world.network.chain() as chain,
+    ):
+        source = LayeredStore(DiskStore(stage.cache), [DiskStore(stage.folder)], attempts=1)
+        return await find_proof(chain, source, stage.world.task, RoundId(TAMPERED))
+
+
+async def test_find_proof__honest_round__none(stage: Stage) -> None:
+    assert await find(stage, stage.manifest) is None
+
+
+@pytest.mark.parametrize("cheat", PROVEN, ids=lambda cheat: cheat.__name__)
+async def test_find_proof__superlink_cheats__is_found(stage: Stage, cheat: Cheat) -> None:
+    manifest, _ = await cheat(stage)
+    proof = await find(stage, restate(manifest))
+    assert proof is not None
+    assert proof.prover in PROVEN[cheat].split("|"), proof.words
+
+
+async def test_find_proof__manifest_of_other_rows__says_that_nothing_can_be_opened(stage: Stage) -> None:
+    roots = replace(stage.manifest.roots, rows=ZERO_DIGEST)
+    with pytest.raises(RuleError, match=r"has other rows than the result states.*dao challenge --reason"):
+        await find(stage, replace(stage.manifest, roots=roots))
+
+
+async def test_convict__score_raised__round_is_void_and_the_accuser_paid(stage: Stage) -> None:
+    node = node_of(stage.manifest, Status.OK)
+    manifest = stage.resettled(with_node(stage.manifest, Status.OK, score=MicroScore(2 * node.score)))
+    world, accuser = stage.world, stage.world.members[0].owner
+    async with stage.posted(stage.stated(manifest), dump_manifest(manifest)), world.network.chain() as chain:
+        source = LayeredStore(DiskStore(stage.cache), [DiskStore(stage.folder)], attempts=1)
+        proof = await find_proof(chain, source, world.task, RoundId(TAMPERED))
+        assert proof is not None
+        assert "its score does not follow" in proof.words
+        staked = await Registry(chain).stake_of(world.bonded.operator.address, chain.head())
+        async with mining(stage), world.network.sender(chain, accuser) as sender:
+            convicted = await convict_result(chain, sender, proof.accusation, proof.result, proof.statement)
+        state = await Coordinator(chain).round_of(world.task, RoundId(TAMPERED), chain.head())
+        assert state.phase is Phase.VOID
+        assert (convicted.accuser, convicted.slashed) == (accuser.address, RULES.superlink_bond)
+        assert convicted.paid == RULES.superlink_bond // 10
+        left = await Registry(chain).stake_of(world.bonded.operator.address, chain.head())
+        assert left == staked - RULES.superlink_bond
+
+
+@pytest.mark.parametrize("proves", [True, False])
+async def test_self_defence__own_score_halved__proven_by_the_node_alone(stage: Stage, proves: bool) -> None:
+    """With gas of its own, and nobody's help: the daemon reads the result that it was told of, and sends the proof."""
+    node = node_of(stage.manifest, Status.OK)
+    lie = with_node(stage.manifest, Status.OK, score=MicroScore(node.score // 2))
+    manifest, world = stage.resettled(lie), stage.world
+    operator = next(one.signer for one in world.nodes if one.signer.address == node.node)
+    commit = SignedCommit(
+        world.task, RoundId(TAMPERED), manifest.opening, node.node, node.commitment, node.signature
+    )
+    assert None not in (node.cid, node.body_root, node.salt)
+    entry = CommitEntry(commit, Reveal(node.cid, node.body_root, node.salt), None)  # type: ignore[arg-type]
+    async with stage.posted(stage.stated(manifest), dump_manifest(manifest)), world.network.chain() as chain:
+        world.network.anvil.fund(node.node, 10**18)  # type: ignore[arg-type]
+        source = LayeredStore(DiskStore(stage.cache), [DiskStore(stage.folder)], attempts=1)
+        async with mining(stage), world.network.sender(chain, operator) as sender:
+            defence = SelfDefence(chain, sender, source, world.task, node.node, proves)
+            checked = await defence.check(RoundId(TAMPERED), entry, node.owner)
+        state = await Coordinator(chain).round_of(world.task, RoundId(TAMPERED), chain.head())
+    assert "its score does not follow from its products" in checked
+    assert ("proven on chain: the round is void" in checked, state.phase is Phase.VOID) == (proves, proves)
+    assert ("dao challenge" in checked) is not proves
+
+
+async def test_self_defence__honest_result__nothing_found(stage: Stage) -> None:
+    node, world = node_of(stage.manifest, Status.OK), stage.world
+    operator = next(one.signer for one in world.nodes if one.signer.address == node.node)
+    place = (world.task, RoundId(TAMPERED), stage.manifest.opening)
+    commit = SignedCommit(*place, node.node, node.commitment, node.signature)
+    domain = Domain(stage.manifest.chain_id, stage.manifest.coordinator)
+    digest = compute_receipt_digest(domain, *place, node.node, node.commitment)
+    receipt = Signature(world.bonded.operator.sign(digest))
+    entry = CommitEntry(commit, Reveal(node.cid, node.body_root, node.salt), receipt)  # type: ignore[arg-type]
+    stated = stage.stated(stage.manifest), dump_manifest(stage.manifest)
+    async with stage.posted(*stated), world.network.chain() as chain:
+        source = LayeredStore(DiskStore(stage.cache), [DiskStore(stage.folder)], attempts=1)
+        async with world.network.sender(chain, operator) as sender:
+            defence = SelfDefence(chain, sender, source, world.task, node.node, proves=True)
+            assert await defence.check(RoundId(TAMPERED), entry, node.owner) == NOTHING
