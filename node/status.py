@@ -16,6 +16,7 @@ from dao.store.source import Source
 from node.daemon import Contents
 from node.journal import RoundNote, SupernodeJournal
 from node.rewards import read_standing
+from node.self_defence import NOTHING
 from node.settings import NodeSettings, TaskSettings
 
 LIMIT = 20.0  # seconds for all answers of chain and Superlinks
@@ -131,11 +132,12 @@ def _round_status(note: RoundNote) -> RoundStatus:
     facts = dict(note.facts)
     score = facts.pop("score", None)
     state = facts.pop("status", None)
+    fault = facts.get("checked", NOTHING)  # what the node found wrong of itself in the result
     return RoundStatus(
         note.task,
         note.round,
         str(note.step),
-        note.reason,
+        note.reason if fault == NOTHING else f"{note.reason}; {fault}",
         None if state is None else str(state),
         score if isinstance(score, int) else None,
         str(facts.pop("reward_wei", "0")),

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from dao.chain.client import Chain
 from dao.cli.node import _print_status
-from dao.core.types import Address, Domain
+from dao.core.types import Address, BlockNumber, Domain, RoundId, TaskId
 from dao.errors import ContentError, NotFound
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
@@ -19,6 +19,8 @@ from dao.store.source import Source
 from dao.wire.superlink_client import SuperlinkClient
 from dao.wire.superlink_source import SuperlinkSource
 from node import status
+from node.journal import Step, SupernodeJournal
+from node.self_defence import NOTHING
 
 
 async def test_rewards__no_source_has_the_manifest_in_time__the_superlink_is_named_not_the_chain(
@@ -61,3 +63,17 @@ def test_show__narrow_terminal__wraps_a_path_and_cuts_nothing_of_it() -> None:
     lines = out.getvalue().splitlines()
     assert f"[{path}]" in "".join("".join(lines).split())
     assert f"task 1: not known while the chain does not answer, ? tokens to claim; {trouble}" in lines
+
+
+def test_round_status__fault_found_in_the_result__told_beside_the_reason(tmp_path: Path) -> None:
+    task, fault = TaskId(1), "node 0x01: its score is wrong; proven"
+    journal = SupernodeJournal(tmp_path / "journal.db", Domain(1, Address(bytes(20))), Address(b"\x01" * 20))
+    for round_id, checked in (RoundId(3), NOTHING), (RoundId(4), fault):
+        journal.see(task, round_id, BlockNumber(9))
+        journal.reach(task, round_id, Step.ENDED, "you earned your part", {"checked": checked})
+    shown = {note.round: status._round_status(note).reason for note in journal.notes()}
+    journal.close()
+    assert shown == {
+        3: "you earned your part",
+        4: f"you earned your part; {fault}",
+    }
