@@ -28,7 +28,7 @@ from dao.cli.options import (
 from dao.cli.output import log_to_stderr, parse_tokens, print_fields, print_json
 from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_tokens
-from dao.core.types import hex_of
+from dao.core.types import RoundId, TaskId, hex_of
 from dao.errors import ConfigError
 from dao.runtime.config import default_home
 from dao.runtime.signals import run_until_signal
@@ -116,6 +116,24 @@ def withdraw(owner: OwnerAccount, *, home: HomeOption = None) -> None:
 
     settings, signer = _open_owner(home, owner)
     print(f"{format_tokens(asyncio.run(commands.withdraw(settings, signer)))} tokens sent to the owner")
+
+
+@app.command()
+def concede(
+    task: options.TaskArgument,
+    round_id: Annotated[int, typer.Argument(metavar="ROUND", min=1, help="Number of the round.")],
+    home: HomeOption = None,
+) -> None:
+    """Take a result of this Superlink back that is wrong: the round is void, and the bond is kept.
+
+    In time: before a proof that somebody has announced is shown. Stop the daemon first, for it uses the same key.
+
+    Example: dao superlink concede 1 7
+    """
+    from aggregator import commands
+
+    asyncio.run(commands.concede(_settings(home), TaskId(task), RoundId(round_id)))
+    print(f"task {task} round {round_id} is void; the next round starts from the model before it")
 
 
 @app.command()

@@ -168,6 +168,8 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
     assert "Traceback" not in errors
     assert secret not in errors + out
     assert not dao.json("superlink", "status", "--home", made.superlink)["running"]
+    late = dao.refused("superlink", "concede", task, 1, "--home", made.superlink)
+    assert "Finalized" in late  # an own result, which stands for ever
 
 
 def test_superlink__told_to_end_while_it_waits_for_members__ends_cleanly(
