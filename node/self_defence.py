@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import structlog
 
 from dao.audit.accusing import Proof, find_proof
-from dao.audit.findings import Missing
 from dao.chain.client import Chain
 from dao.chain.convictions import convict_result
 from dao.chain.sender import Sender
@@ -44,7 +43,7 @@ class SelfDefence:
             proof = await find_proof(
                 self.chain, self.source, self.task, round_id, of=subjects, receipts=receipts
             )
-        except (Missing, DaoError) as error:
+        except DaoError as error:
             return f"could not be checked: {error}"
         if proof is None:
             return NOTHING

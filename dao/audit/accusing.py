@@ -1,25 +1,36 @@
 """Looks for a proof that a posted result is wrong: the provers are asked about each claim, as the dispute would ask them."""
 
 import asyncio
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from itertools import islice
 
-from dao.audit.evidence import Evidence, read_manifest, read_record
+from dao.audit.evidence import HIDDEN, read_manifest
+from dao.audit.findings import Missing
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.disputes import Accusation
+from dao.chain.events import ForcedCommit
 from dao.chain.interface import load
+from dao.chain.rounds import RoundReader
+from dao.core.commits import compute_forced_hash
 from dao.core.constants import ROWS_DEPTH
 from dao.core.engine.merkle import Tree
 from dao.core.formats.manifest import Manifest
-from dao.core.statement import build_account_tree, compute_statement, compute_statement_hash
+from dao.core.statement import (
+    build_account_tree,
+    compute_result_hash,
+    compute_statement,
+    compute_statement_hash,
+)
 from dao.core.types import Address, Result, RoundId, Statement, TaskId
 from dao.errors import Reverted, RuleError
 from dao.proofs.round_trees import RoundTrees, StatedParent, build_trees
 from dao.proofs.suspicions import Receipt, Suspicion, list_suspicions
 from dao.store.source import Source
+
+Place = tuple[TaskId, RoundId]
 
 AT_ONCE = 16
 REFUSALS = ("NotGuilty", "BadProof", "BadShape")  # how a prover says that a claim does not hold
@@ -36,37 +47,48 @@ class Proof:
     statement: Statement
 
 
+@dataclass(frozen=True, slots=True)
+class PostedRound:
+    """What the chain has of a round to accuse: its result and its parent's, all forced commits, who took part."""
+
+    result: Result
+    forced: Sequence[ForcedCommit]
+    parent: Result | None
+    members: Collection[Address]
+
+
 async def find_proof(
     chain: Chain,
     source: Source,
     task: TaskId,
     round_id: RoundId,
     *,
-    of: Container[Address] | None = None,
+    of: Collection[Address] | None = None,
     receipts: Iterable[Receipt] = (),
 ) -> Proof | None:
     """Return a proof that a round's result is wrong, None where no prover holds any claim.
 
-    `of` are the nodes and owners whose claims are asked, beside those about the whole round; None: all.
+    `of` are the nodes and owners whose claims are asked, beside those about the whole round; None: all. Of some, it reads little of
+    the chain.
 
     What is shown are the trees of commits, rows and accounts, which the manifests state; RuleError where a manifest states
     others than the result, so that nothing of it can be opened. Missing when a manifest cannot be had.
     """
-    record = await read_record(chain, task, round_id)
-    manifest = await read_manifest(source, record.result.manifest_digest)
-    previous = await read_manifest(source, record.parent.manifest_digest) if record.parent else None
-    trees = _build_trees(record, manifest, previous)
-    heard = {leaf[:20] for leaf in trees.commits} | {event.node for event in record.events.forced}
-    unheard = [node for node in record.members if node not in heard]
+    at, place = chain.final(), (task, round_id)
+    posted = await _read_posted(chain, place, at, everyone=of is None)
+    manifest = await read_manifest(source, posted.result.manifest_digest)
+    previous = await read_manifest(source, posted.parent.manifest_digest) if posted.parent else None
+    trees = _build_trees(posted, manifest, previous)
+    heard = {leaf[:20] for leaf in trees.commits} | {commit.node for commit in posted.forced}
+    unheard = [node for node in (posted.members if of is None else of) if node not in heard]
     suspicions = (
         one
         for one in list_suspicions(trees, unheard, receipts)
         if of is None or one.subject is None or one.subject in of
     )
-    at = chain.final()
     while batch := list(islice(suspicions, AT_ONCE)):
         proofs = [suspicion.prove() for suspicion in batch]
-        asking = (_holds(chain, trees, record, *pair, at) for pair in zip(batch, proofs, strict=True))
+        asking = (_holds(chain, trees, place, *pair, at) for pair in zip(batch, proofs, strict=True))
         for suspicion, proof, holds in zip(batch, proofs, await asyncio.gather(*asking), strict=True):
             if holds:
                 prover = chain.deployment.provers[suspicion.prover]
@@ -75,18 +97,35 @@ async def find_proof(
     return None
 
 
-def _build_trees(record: Evidence, manifest: Manifest, previous: Manifest | None) -> RoundTrees:
+async def _read_posted(chain: Chain, place: Place, at: BlockRef, *, everyone: bool) -> PostedRound:
+    """Read what was posted of a round, and who took part if that is asked; Missing where the chain's node hides it."""
+    history, (task, round_id) = RoundReader(chain, place[0]), place
+    state, events = await asyncio.gather(
+        Coordinator(chain).round_of(task, round_id, at), history.events_of(round_id, at)
+    )
+    if events.posted is None or compute_result_hash(events.posted.result) != state.result_hash:
+        raise Missing(f"round {round_id}: {HIDDEN.format('the event of its result')}")
+    if compute_forced_hash(events.forced) != events.posted.result.forced_hash:
+        raise Missing(f"round {round_id}: {HIDDEN.format('its forced commits')}")
+    parent = (await history.events_of(state.parent, at)).posted if state.parent else None
+    if state.parent and parent is None:
+        raise Missing(f"round {state.parent}, the parent: {HIDDEN.format('the event of its result')}")
+    members = await history.members_of(events.opened, at) if everyone else {}
+    return PostedRound(events.posted.result, events.forced, parent.result if parent else None, members)
+
+
+def _build_trees(posted: PostedRound, manifest: Manifest, previous: Manifest | None) -> RoundTrees:
     parent = None
-    if previous is not None and record.parent is not None:
+    if previous is not None and posted.parent is not None:
         accounts = build_account_tree(previous.nodes, previous.accounts).leaves
-        parent = StatedParent(record.parent, compute_statement(previous), accounts)
-    trees = build_trees(manifest, record.result, record.events.forced, parent)
+        parent = StatedParent(posted.parent, compute_statement(previous), accounts)
+    trees = build_trees(manifest, posted.result, posted.forced, parent)
     faults = [name for name, stated, leaves in _roots_of(trees) if Tree(leaves, ROWS_DEPTH).root != stated]
-    if compute_statement_hash(trees.statement) != record.result.statement:
+    if compute_statement_hash(trees.statement) != posted.result.statement:
         faults.append("statement")
     if faults:
         raise RuleError(
-            f"round {record.round}: its manifest has other {', '.join(faults)} than the result states, so that nothing can be "
+            f"round {manifest.round}: its manifest has other {', '.join(faults)} than the result states, so that nothing can be "
             "opened; freeze it for a bond and have the DAO decide: dao challenge --reason"
         )
     return trees
@@ -100,10 +139,10 @@ def _roots_of(trees: RoundTrees) -> Iterator[tuple[str, bytes, list[bytes]]]:
 
 
 async def _holds(
-    chain: Chain, trees: RoundTrees, record: Evidence, suspicion: Suspicion, proof: bytes, at: BlockRef
+    chain: Chain, trees: RoundTrees, place: Place, suspicion: Suspicion, proof: bytes, at: BlockRef
 ) -> bool:
     """Ask a prover, without a transaction."""
-    case = (record.task, record.round, astuple(trees.result), astuple(trees.statement))
+    case = (*place, astuple(trees.result), astuple(trees.statement))
     check = load(suspicion.prover).functions["check"]
     try:
         await chain.call(
