@@ -17,6 +17,7 @@ from dao.chain.rounds import RoundReader
 from dao.core.commits import compute_forced_hash
 from dao.core.constants import ROWS_DEPTH
 from dao.core.engine.merkle import Tree
+from dao.core.formats.abi import WORD, encode
 from dao.core.formats.manifest import Manifest
 from dao.core.statement import (
     build_account_tree,
@@ -24,7 +25,7 @@ from dao.core.statement import (
     compute_statement,
     compute_statement_hash,
 )
-from dao.core.types import Address, Result, RoundId, Statement, TaskId
+from dao.core.types import Address, Result, RoundId, Statement, TaskId, hex_of
 from dao.errors import Reverted, RuleError
 from dao.proofs.round_trees import RoundTrees, StatedParent, build_trees
 from dao.proofs.suspicions import Receipt, Suspicion, list_suspicions
@@ -142,13 +143,12 @@ async def _holds(
     chain: Chain, trees: RoundTrees, place: Place, suspicion: Suspicion, proof: bytes, at: BlockRef
 ) -> bool:
     """Ask a prover, without a transaction."""
-    case = (*place, astuple(trees.result), astuple(trees.statement))
-    check = load(suspicion.prover).functions["check"]
+    prover, check = chain.deployment.provers[suspicion.prover], load(suspicion.prover).functions["check"]
+    # as the ABI has it: case and claim are words, the proof is behind them
+    head = encode(*place, *astuple(trees.result), *astuple(trees.statement), suspicion.claim)
+    data = check.selector + head + encode(len(head) + WORD, len(proof)) + proof + bytes(-len(proof) % WORD)
     try:
-        await chain.call(
-            *(chain.deployment.provers[suspicion.prover], check, case, suspicion.claim, proof),
-            at=at,
-        )
+        await chain.ask("eth_call", {"to": hex_of(prover), "data": hex_of(data)}, at, suspicion.prover)
     except Reverted as error:
         if error.error in REFUSALS:
             return False

@@ -146,10 +146,15 @@ def _of_commits(trees: RoundTrees, unheard: Iterable[Address]) -> Iterator[Suspi
 
 
 def _of_shapes(trees: RoundTrees) -> Iterator[Suspicion]:
-    of_claims = {shapes.INPUTS: trees.inputs, shapes.ROWS: trees.rows, shapes.ACCOUNTS: trees.accounts}
-    for claim, leaves in of_claims.items():
+    """Yield claims about numbers of leaves; their lengths are right, for they were made of a manifest."""
+    stated = trees.statement
+    for claim, leaves, count in (
+        (shapes.INPUTS, trees.inputs, trees.result.inputs),
+        (shapes.ROWS, trees.rows, stated.rows),
+        (shapes.ACCOUNTS, trees.accounts, stated.accounts),
+    ):
         for index in (len(leaves) - 1, len(leaves)):
-            if index >= 0:
+            if index >= 0 and len(leaves) != count:
                 prove = partial(shapes.prove_shape, index, leaves, ROWS_DEPTH)
                 words = "there are other inputs, rows or accounts than stated"
                 yield Suspicion("ShapeProver", claim, words, prove)
