@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from dao.core.commits import NodeCommitment
-from dao.core.constants import ROWS_DEPTH
 from dao.core.types import ZERO_DIGEST, Address, Digest, Signature
-from dao.proofs.openings import compute_siblings
+from dao.proofs.round_trees import encode_forced, encode_index, open_leaf, open_leaf_or_none, open_siblings
 
 ORDER, COUNT, KIND, SIGNATURE, MEMBER, FORCED, RECEIPT, EARLY = range(8)  # claims
 
@@ -23,24 +22,28 @@ Forced = Sequence[NodeCommitment]
 
 def prove_order(first: int, second: int, leaves: Leaves) -> bytes:
     """Show the leaves at two indices, the first of which should have the lower node."""
-    return _number(first) + _number(second) + _open_slot(first, leaves) + _open_slot(second, leaves)
+    return (
+        encode_index(first)
+        + encode_index(second)
+        + open_leaf_or_none(leaves, first)
+        + open_leaf_or_none(leaves, second)
+    )
 
 
 def prove_count(index: int, leaves: Leaves) -> bytes:
     """Show that there is a leaf at an index, or none."""
-    hashes = _hash_leaves(leaves)
-    hash_ = hashes[32 * index : 32 * index + 32] or ZERO_DIGEST
-    return _number(index) + hash_ + compute_siblings(hashes, index, ROWS_DEPTH)
+    hash_ = sha256(leaves[index]).digest() if index < len(leaves) else ZERO_DIGEST
+    return encode_index(index) + hash_ + open_siblings(leaves, index)
 
 
 def prove_leaf(index: int, leaves: Leaves) -> bytes:
     """Show a leaf: of no kind, not signed by its node, or of a node that took no part (KIND, SIGNATURE, MEMBER)."""
-    return _number(index) + _open_leaf(index, leaves)
+    return encode_index(index) + open_leaf(leaves, index)
 
 
 def prove_forced(index: int, leaves: Leaves, forced: Forced) -> bytes:
     """Show a leaf whose node has a forced commit."""
-    return prove_leaf(index, leaves) + _encode_forced(forced)
+    return prove_leaf(index, leaves) + encode_forced(forced)
 
 
 def prove_receipt(
@@ -60,32 +63,10 @@ def prove_early(node: Address, leaves: Leaves, forced: Forced) -> bytes:
 
 def _prove_absence(index: int, leaves: Leaves, forced: Forced) -> bytes:
     """Show all forced commits, the leaf at an index, if there is one, and the leaf before it."""
-    before = _open_slot(index - 1, leaves) if index else b""
-    return _encode_forced(forced) + _number(index) + before + _open_slot(index, leaves)
+    before = open_leaf_or_none(leaves, index - 1) if index else b""
+    return encode_forced(forced) + encode_index(index) + before + open_leaf_or_none(leaves, index)
 
 
 def _find_place(node: Address, leaves: Leaves) -> int:
     """Return the index of a node's leaf, or that at which it would be."""
     return bisect_left([leaf[: len(node)] for leaf in leaves], node)
-
-
-def _encode_forced(forced: Forced) -> bytes:
-    return _number(len(forced)) + b"".join([commit.node + commit.commitment for commit in forced])
-
-
-def _open_slot(index: int, leaves: Leaves) -> bytes:
-    if index < len(leaves):
-        return b"\1" + _open_leaf(index, leaves)
-    return b"\0" + compute_siblings(_hash_leaves(leaves), index, ROWS_DEPTH)
-
-
-def _open_leaf(index: int, leaves: Leaves) -> bytes:
-    return leaves[index] + compute_siblings(_hash_leaves(leaves), index, ROWS_DEPTH)
-
-
-def _hash_leaves(leaves: Leaves) -> bytes:
-    return b"".join([sha256(leaf).digest() for leaf in leaves])
-
-
-def _number(value: int) -> bytes:
-    return value.to_bytes(4, "big")

@@ -69,14 +69,11 @@ class RoundTrees:
 
     def open_commit_or_none(self, index: int) -> bytes:
         """Return the same after a 1; of a leaf that is absent, a 0 and its siblings."""
-        if index < len(self.commits):
-            return b"\1" + self.open_commit(index)
-        return b"\0" + compute_siblings(_hash_all(self.commits), index, ROWS_DEPTH)
+        return open_leaf_or_none(self.commits, index)
 
     def show_forced(self) -> bytes:
         """Return the number of forced commits, and node and commitment of each."""
-        pairs = [commit.node + commit.commitment for commit in self.forced]
-        return encode_index(len(pairs)) + b"".join(pairs)
+        return encode_forced(self.forced)
 
     def show_parent(self) -> bytes:
         """Return the parent's result and statement; nothing where there is no parent."""
@@ -116,7 +113,27 @@ def build_trees(
 
 def open_leaf(leaves: Sequence[bytes], index: int) -> bytes:
     """Return a leaf of a tree of depth ROWS_DEPTH, and its siblings."""
-    return leaves[index] + b"".join(_build_tree(tuple(leaves)).proof(index))
+    return leaves[index] + open_siblings(leaves, index)
+
+
+def open_leaf_or_none(leaves: Sequence[bytes], index: int) -> bytes:
+    """Return the same after a 1; of a leaf that is absent, a 0 and its siblings."""
+    if index < len(leaves):
+        return b"\1" + open_leaf(leaves, index)
+    return b"\0" + open_siblings(leaves, index)
+
+
+def open_siblings(leaves: Sequence[bytes], index: int) -> bytes:
+    """Return the siblings of a place in a tree of depth ROWS_DEPTH, whether there is a leaf at it or none."""
+    if index < len(leaves):
+        return b"".join(_build_tree(tuple(leaves)).proof(index))
+    return compute_siblings(b"".join([sha256(leaf).digest() for leaf in leaves]), index, ROWS_DEPTH)
+
+
+def encode_forced(forced: Sequence[NodeCommitment]) -> bytes:
+    """Write the number of forced commits, and node and commitment of each."""
+    pairs = [commit.node + commit.commitment for commit in forced]
+    return encode_index(len(pairs)) + b"".join(pairs)
 
 
 @lru_cache(16)
@@ -128,7 +145,3 @@ def _build_tree(leaves: tuple[bytes, ...]) -> Tree:
 def encode_index(index: int) -> bytes:
     """Write an index as proofs have it."""
     return index.to_bytes(NUMBER, "big")
-
-
-def _hash_all(leaves: Sequence[bytes]) -> bytes:
-    return b"".join([sha256(leaf).digest() for leaf in leaves])
