@@ -15,8 +15,6 @@ from dao.chain.events import ForcedCommit
 from dao.chain.interface import load
 from dao.chain.rounds import RoundReader
 from dao.core.commits import compute_forced_hash
-from dao.core.constants import ROWS_DEPTH
-from dao.core.engine.merkle import Tree
 from dao.core.formats.abi import WORD, encode
 from dao.core.formats.manifest import Manifest
 from dao.core.statement import (
@@ -27,7 +25,7 @@ from dao.core.statement import (
 )
 from dao.core.types import Address, Result, RoundId, Statement, TaskId, hex_of
 from dao.errors import Reverted, RuleError
-from dao.proofs.round_trees import RoundTrees, StatedParent, build_trees
+from dao.proofs.round_trees import RoundTrees, StatedParent, build_tree, build_trees
 from dao.proofs.suspicions import Receipt, Suspicion, list_suspicions
 from dao.store.source import Source
 
@@ -121,7 +119,7 @@ def _build_trees(posted: PostedRound, manifest: Manifest, previous: Manifest | N
         accounts = build_account_tree(previous.nodes, previous.accounts).leaves
         parent = StatedParent(posted.parent, compute_statement(previous), accounts)
     trees = build_trees(manifest, posted.result, posted.forced, parent)
-    faults = [name for name, stated, leaves in _roots_of(trees) if Tree(leaves, ROWS_DEPTH).root != stated]
+    faults = [name for name, stated, leaves in _roots_of(trees) if build_tree(tuple(leaves)).root != stated]
     if compute_statement_hash(trees.statement) != posted.result.statement:
         faults.append("statement")
     if faults:
@@ -132,11 +130,11 @@ def _build_trees(posted: PostedRound, manifest: Manifest, previous: Manifest | N
     return trees
 
 
-def _roots_of(trees: RoundTrees) -> Iterator[tuple[str, bytes, list[bytes]]]:
-    yield "commits", trees.result.commits_root, list(trees.commits)
-    yield "rows", trees.statement.rows_root, list(trees.rows)
-    yield "inputs", trees.statement.inputs_root, list(trees.inputs)
-    yield "accounts", trees.result.accounts_root, list(trees.accounts)
+def _roots_of(trees: RoundTrees) -> Iterator[tuple[str, bytes, Sequence[bytes]]]:
+    yield "commits", trees.result.commits_root, trees.commits
+    yield "rows", trees.statement.rows_root, trees.rows
+    yield "inputs", trees.statement.inputs_root, trees.inputs
+    yield "accounts", trees.result.accounts_root, trees.accounts
 
 
 async def _holds(

@@ -126,7 +126,7 @@ def open_leaf_or_none(leaves: Sequence[bytes], index: int) -> bytes:
 def open_siblings(leaves: Sequence[bytes], index: int) -> bytes:
     """Return the siblings of a place in a tree of depth ROWS_DEPTH, whether there is a leaf at it or none."""
     if index < len(leaves):
-        return b"".join(_build_tree(tuple(leaves)).proof(index))
+        return b"".join(build_tree(tuple(leaves)).proof(index))
     return compute_siblings(b"".join([sha256(leaf).digest() for leaf in leaves]), index, ROWS_DEPTH)
 
 
@@ -137,8 +137,8 @@ def encode_forced(forced: Sequence[NodeCommitment]) -> bytes:
 
 
 @lru_cache(16)
-def _build_tree(leaves: tuple[bytes, ...]) -> Tree:
-    """Build a tree once for all its openings: a round's proofs open some leaves of it again and again."""
+def build_tree(leaves: tuple[bytes, ...]) -> Tree:
+    """Build a tree of depth ROWS_DEPTH, once for all its openings: proofs open some leaves again and again."""
     return Tree(leaves, ROWS_DEPTH)
 
 
