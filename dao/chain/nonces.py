@@ -41,10 +41,10 @@ async def find_user(chain: Chain, account: Address, entry: OutboxEntry) -> Nonce
         number = await _find_block(chain, account, entry.nonce, final)
     except NodeError:  # it keeps no state so old, so that none of the nodes can be behind that block
         return NonceUser.ANOTHER if await _has_no_receipt(chain, entry) else NonceUser.ENTRY
-    block = await chain.request("eth_getBlockByNumber", hex(number), False)
-    if block is None:
+    digest = await _find_transaction(chain, account, entry.nonce, number)
+    if digest is None:
         return NonceUser.NOBODY
-    is_ours = any(hex_of(attempt.hash) in block["transactions"] for attempt in entry.attempts)
+    is_ours = any(hex_of(attempt.hash) == digest for attempt in entry.attempts)
     return NonceUser.ENTRY if is_ours else NonceUser.ANOTHER
 
 
@@ -67,6 +67,18 @@ async def _find_block(chain: Chain, account: Address, nonce: int, final: BlockRe
         else:
             free = middle
     return BlockNumber(used)
+
+
+async def _find_transaction(chain: Chain, account: Address, nonce: int, number: BlockNumber) -> str | None:
+    """Return the hash of an account's transaction with this nonce in a block, or None where it is not there.
+
+    A count alone accuses nobody: while it mines, Anvil answers for a block with the state of the next one.
+    """
+    block = await chain.request("eth_getBlockByNumber", hex(number), True)
+    for transaction in block["transactions"] if block is not None else ():
+        if (transaction["from"], int(transaction["nonce"], 16)) == (hex_of(account), nonce):
+            return str(transaction["hash"])
+    return None
 
 
 async def _has_no_receipt(chain: Chain, entry: OutboxEntry) -> bool:

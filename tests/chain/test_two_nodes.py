@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -103,6 +105,27 @@ async def test_find_user__nonce_used_some_blocks_ago__its_block_is_found(
             assert await find_user(chain, signer.address, entry) is NonceUser.ENTRY
             assert await find_user(chain, signer.address, as_another(entry)) is NonceUser.ANOTHER
         outbox.close()
+
+
+async def test_find_user__counts_are_of_the_next_block__nobody_known(
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signer, path = Signer.ephemeral(), tmp_path / "outbox"
+    honest = nonces.count_sent
+
+    async def count_sent(*where: Any) -> int:
+        return await honest(*where) + 1  # as Anvil does while it mines
+
+    async with network.chain() as chain:
+        async with network.sender(chain, signer, path) as sender:
+            await sender.send(next(approvals(chain)), "key")
+        outbox = await outbox_of(chain, path, signer)
+        entry = outbox.find("key")
+        outbox.close()
+        assert entry is not None
+        monkeypatch.setattr(nonces, "count_sent", count_sent)
+        later = replace(as_another(entry), nonce=entry.nonce + 1)  # which nobody has used
+        assert await find_user(chain, signer.address, later) is NonceUser.NOBODY
 
 
 async def test_find_user__state_is_pruned__by_its_receipt(

@@ -200,7 +200,7 @@ async def test_train__silent_but_alive__is_waited_for(home: Home) -> None:
     "garbage", ["b'not json\\n'", "b'[1]\\n'", "b'{\"id\": 2}\\n'", "b'x' * (1 << 21)", "b'\\xff\\n'"]
 )
 async def test_train__app_writes_into_the_line__is_killed(home: Home, garbage: str) -> None:
-    code = f"for fd in range(3, 40):\n    try:\n        os.write(fd, {garbage})\n    except OSError:\n        pass\ntime.sleep(60)"
+    code = f"for fd in os.listdir('/proc/self/fd'):\n    try:\n        os.write(int(fd), {garbage})\n    except OSError:\n        pass\ntime.sleep(60)"
     trainer = home.trainer(code)
     await trainer.start()
     pid = pid_of(trainer)
