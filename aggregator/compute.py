@@ -13,10 +13,9 @@ from dao.core.engine.merkle import compute_body_root
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout, Model
-from dao.core.formats.manifest import Manifest, dump_manifest
+from dao.core.formats.manifest import Manifest, compute_loss_micros, dump_manifest
 from dao.core.formats.update import Update
 from dao.core.score import Scoring
-from dao.core.settle import compute_loss_micros
 from dao.core.transition import (
     RoundInputs,
     RoundOutcome,

@@ -1,12 +1,13 @@
 """Looks for a proof that a posted result is wrong: the provers are asked about each claim, as the dispute would ask them."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from itertools import islice
 
 from dao.audit.evidence import HIDDEN, read_manifest
 from dao.audit.findings import Missing
+from dao.audit.replay import is_consistent
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
@@ -26,7 +27,7 @@ from dao.core.statement import (
 from dao.core.types import Address, Result, RoundId, Statement, TaskId, hex_of
 from dao.errors import Reverted, RuleError
 from dao.proofs.round_trees import RoundTrees, StatedParent, build_tree, build_trees
-from dao.proofs.suspicions import Receipt, Suspicion, list_suspicions
+from dao.proofs.suspicions import EXCLUDED, Receipt, Suspicion, list_suspicions
 from dao.store.source import Source
 
 Place = tuple[TaskId, RoundId]
@@ -68,7 +69,7 @@ async def find_proof(
     """Return a proof that a round's result is wrong, None where no prover holds any claim.
 
     `of` are the nodes and owners whose claims are asked, beside those about the whole round; None: all. Of some, it reads little of
-    the chain.
+    the chain, and asks only what the chain knows better where the result follows from what its manifest states.
 
     What is shown are the trees of commits, rows and accounts, which the manifests state; RuleError where a manifest states
     others than the result, so that nothing of it can be opened. Missing when a manifest cannot be had.
@@ -78,12 +79,18 @@ async def find_proof(
     manifest = await read_manifest(source, posted.result.manifest_digest)
     previous = await read_manifest(source, posted.parent.manifest_digest) if posted.parent else None
     trees = _build_trees(posted, manifest, previous)
+    excluded: Container[tuple[str, int]] = ()
+    if of is not None:
+        rules = await Coordinator(chain).rules_of_round(task, round_id, at)
+        if is_consistent(posted.result, manifest, previous, rules, posted.forced):
+            excluded = EXCLUDED
     heard = {leaf[:20] for leaf in trees.commits} | {commit.node for commit in posted.forced}
     unheard = [node for node in (posted.members if of is None else of) if node not in heard]
     suspicions = (
         one
         for one in list_suspicions(trees, unheard, receipts)
-        if of is None or one.subject is None or one.subject in of
+        if (of is None or one.subject is None or one.subject in of)
+        and (one.prover, one.claim) not in excluded
     )
     while batch := list(islice(suspicions, AT_ONCE)):
         proofs = [suspicion.prove() for suspicion in batch]

@@ -19,10 +19,9 @@ from dao.core.engine.products import compute_distance
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient, compute_gradient_size
 from dao.core.formats.layout import Model
-from dao.core.formats.manifest import Manifest, Node
+from dao.core.formats.manifest import Manifest, Node, compute_loss_micros
 from dao.core.formats.update import Update
 from dao.core.round_machine import compute_counted_stake
-from dao.core.settle import compute_loss_micros
 from dao.core.transition import (
     compute_gradient_root,
     compute_round_scores,

@@ -1,4 +1,4 @@
-"""How an auditor plays a round again: what a manifest states as input and outcome, and where two manifests differ."""
+"""How an auditor plays a round again: what a manifest states as input and outcome, and what follows from it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -15,10 +15,19 @@ from dao.core.commits import (
 )
 from dao.core.formats.json_form import get_form
 from dao.core.formats.manifest import Manifest, Node, Pass
-from dao.core.score import NodeScore, Scoring
-from dao.core.transition import PreState, RoundInputs, RoundOutcome
-from dao.core.types import Digest, Domain, Member, PassReason, RoundId, Rules, TaskId, Wei
-from dao.core.weigh import NodeWeight, Weighing
+from dao.core.round_machine import compute_counted_stake
+from dao.core.score import NodeScore, Scoring, score_products
+from dao.core.transition import (
+    PreState,
+    RoundInputs,
+    RoundOutcome,
+    compute_result,
+    get_post_state,
+    settle_round,
+)
+from dao.core.types import Digest, Domain, Member, PassReason, Result, RoundId, Rules, TaskId, Wei
+from dao.core.weigh import NodeWeight, UpdateProducts, Weighing, weigh_products
+from dao.errors import RuleError
 
 NOT_COMPARED = ("reason", "loss_before", "loss_after")  # for people; no check binds them
 
@@ -99,6 +108,63 @@ def get_reveal(node: Node) -> Reveal | None:
     if node.cid is None or node.body_root is None or node.salt is None:
         return None
     return Reveal(node.cid, node.body_root, node.salt)
+
+
+def recompute(
+    manifest: Manifest, previous: Manifest | None, rules: Rules, forced: Sequence[NodeCommitment]
+) -> Manifest:
+    """Return the manifest that follows from commits, products and roots as one states them, after its parent's.
+
+    Nothing of it is compared with updates or the chain. RuleError where what it states does not fit together.
+    """
+    state = replace(get_post_state(previous), used_shards=manifest.used_shards)
+    counted = [node for node in manifest.nodes if node.status not in FAILED]
+    outcome = build_outcome(manifest)
+    if counted:
+        weighing = weigh_products(
+            [
+                UpdateProducts(
+                    node.node,
+                    compute_counted_stake(rules, node.stake),
+                    node.gate_dot,
+                    node.square,
+                    node.gate_totals,
+                )
+                for node in counted
+            ],
+            manifest.gate_square,
+            manifest.roots.gate_totals,
+            {node.node: state.get_memory(node.owner) for node in counted},
+            manifest.values,
+        )
+        products = {node.node: (node.dot, node.step_dot, node.score_totals) for node in counted}
+        scoring = score_products(
+            weighing,
+            [products[node.node] for node in weighing.nodes if node.weight],
+            manifest.gradient_along,
+            manifest.step_square,
+            manifest.roots.step_totals,
+        )
+        outcome = replace(outcome, weighing=weighing, scoring=scoring)
+    return settle_round(build_inputs(manifest, rules, state, forced), outcome)
+
+
+def is_consistent(
+    result: Result,
+    manifest: Manifest,
+    previous: Manifest | None,
+    rules: Rules,
+    forced: Sequence[NodeCommitment],
+) -> bool:
+    """Whether a posted result follows from what its manifest states of commits, reveals, products and roots."""
+    try:
+        computed = recompute(manifest, previous, rules, forced)
+    except RuleError:
+        return False
+    reveals = ((get_reveal(node), node.commitment) for node in manifest.nodes)
+    return compute_result(computed, forced, result.model_digest, result.manifest_digest) == result and all(
+        reveal is None or reveal.commitment == commitment for reveal, commitment in reveals
+    )
 
 
 def _build_record(manifest: Manifest, node: Node) -> CommitRecord:

@@ -24,18 +24,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from dao.core.constants import MILLION, PRODUCT_POWER
 from dao.core.engine.chunking import Each
-from dao.core.engine.exact import divide
+from dao.core.engine.exact import compute_weighted_median, divide
 from dao.core.engine.merkle import compute_totals_root
-from dao.core.engine.products import compute_all_dots, compute_gram
-from dao.core.engine.totals import WORD, RunningTotals, count_steps
+from dao.core.engine.products import compute_both_dots, compute_gram
 from dao.core.formats.gradient import Gradient
-from dao.core.formats.update import Update
 from dao.core.types import ZERO_DIGEST, Address, Digest, MicroScore
-from dao.core.weigh import NodeWeight, UpdateEntry, Weighing, compute_weighted_median
+from dao.core.weigh import NodeWeight, UpdateEntry, Weighing
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,45 +69,43 @@ def compute_scores(
     `gradient` is G and `last_step` s, (chunks, CHUNK) on the grid 2^-48; None or all zero: there is no last step.
     Updates, (chunks, CHUNK), are on 2^-32, products on 2^-80; `depth` is that of body trees.
     """
-    counted = [
-        (entry.update, node) for entry, node in zip(entries, weighing.nodes, strict=True) if node.weight
-    ]
-    updates, nodes = [update for update, _ in counted], [node for _, node in counted]
-    chunks = gradient.chunks
-    dots, step_dots = _multiply(gradient, last_step, updates, each)
-    along, square, step_totals = 0, 0, ZERO_DIGEST
+    updates = [entry.update for entry, node in zip(entries, weighing.nodes, strict=True) if node.weight]
+    chunks, along, square, step_totals = gradient.chunks, 0, 0, ZERO_DIGEST
+    pairs = zip(*compute_both_dots(gradient, last_step, updates, each), strict=True)
     if last_step is not None:
-        _, *products = compute_gram([gradient, last_step], each)  # without |G|^2
-        along, square = (product.total for product in products)
-        step_totals = compute_totals_root(products, chunks, depth)
+        _, *totals = compute_gram([gradient, last_step], each)  # without |G|^2
+        along, square = (product.total for product in totals)
+        step_totals = compute_totals_root(totals, chunks, depth)
+    products = (
+        (dot.total, step_dot.total, compute_totals_root([dot, step_dot], chunks, depth))
+        for dot, step_dot in pairs
+    )
+    return score_products(weighing, products, along, square, step_totals)
+
+
+def score_products(
+    weighing: Weighing,
+    products: Iterable[tuple[int, int, Digest]],
+    along: int,
+    square: int,
+    step_totals: Digest,
+) -> Scoring:
+    """Return the scores that follow from the products: `dot`, `step_dot` and `totals_root` of each node with a weight."""
+    counted = list(zip((node for node in weighing.nodes if node.weight), products, strict=True))
     parts = [
-        compute_part_along(node.weight, node.unit_weight, step_dot.total, along, square)
-        for node, step_dot in zip(nodes, step_dots, strict=True)
+        compute_part_along(node.weight, node.unit_weight, step_dot, along, square)
+        for node, (_, step_dot, _) in counted
     ]
-    median = compute_along_median(zip(parts, (node.unit_weight for node in nodes), strict=True))
+    median = compute_along_median(zip(parts, (node.unit_weight for node, _ in counted), strict=True))
     scores = {
         node.node: NodeScore(
-            node.node,
-            dot.total,
-            step_dot.total,
-            compute_totals_root([dot, step_dot], chunks, depth),
-            compute_score(node, dot.total, part, median, weighing.weight_sum),
+            node.node, *product, compute_score(node, product[0], part, median, weighing.weight_sum)
         )
-        for node, dot, step_dot, part in zip(nodes, dots, step_dots, parts, strict=True)
+        for (node, product), part in zip(counted, parts, strict=True)
     }
     none = (0, 0, ZERO_DIGEST, MicroScore(0))
     scored = tuple(scores.get(node.node) or NodeScore(node.node, *none) for node in weighing.nodes)
     return Scoring(scored, along, square, median, step_totals)
-
-
-def _multiply(
-    gradient: Gradient, last_step: Gradient | None, updates: Sequence[Update], each: Each
-) -> list[list[RunningTotals]]:
-    """Return <G, u> and <s, u> of each update; without a last step the latter are 0."""
-    if last_step is not None:
-        return compute_all_dots([gradient, last_step], updates, each)
-    zero = RunningTotals(np.zeros((count_steps(gradient.chunks), WORD), np.uint8))
-    return [*compute_all_dots([gradient], updates, each), [zero] * len(updates)]
 
 
 def compute_part_along(

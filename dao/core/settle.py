@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from math import isfinite
 
 from dao.core.commits import (
     CommitRecord,
@@ -11,7 +10,7 @@ from dao.core.commits import (
     compute_commits_root,
     compute_forced_hash,
 )
-from dao.core.constants import MAX_INTEGER, MAX_TEXT
+from dao.core.constants import MAX_TEXT
 from dao.core.formats import reasons
 from dao.core.formats.manifest import Absent, Account, Manifest, Node, Pass, Roots
 from dao.core.formats.round_rows import compute_inputs_root
@@ -23,11 +22,6 @@ from dao.core.statement import build_account_tree, build_rows
 from dao.core.types import ZERO_DIGEST, Address, MicroScore, Status, Wei, hex_of
 from dao.core.weigh import NodeWeight, compute_gate_threshold
 from dao.errors import RuleError
-
-
-def compute_loss_micros(loss: float) -> int:
-    """A mean loss in whole millionths, the largest number of a manifest where it is not finite or larger."""
-    return max(-MAX_INTEGER, min(round(loss * 10**6), MAX_INTEGER)) if isfinite(loss) else MAX_INTEGER
 
 
 def settle_round(inputs: RoundInputs, outcome: RoundOutcome) -> Manifest:

@@ -14,11 +14,12 @@ Learning with Adaptive Clipping, NeurIPS 2021), without noise: who is not half o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dao.core.constants import CHUNK, GATE_DEVIATIONS, MILLION, WEIGHT_UNITS
 from dao.core.engine.chunking import Each
+from dao.core.engine.exact import compute_weighted_median, halve
 from dao.core.engine.merkle import compute_totals_root
 from dao.core.engine.products import compute_dots, compute_gradient_square, compute_update_square
 from dao.core.formats.gradient import Gradient
@@ -34,6 +35,17 @@ class UpdateEntry:
     node: Address
     stake: int
     update: Update  # (chunks, CHUNK), in 2^-32
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateProducts:
+    """The exact products of a node's update that its weight follows from; `stake` as it counts."""
+
+    node: Address
+    stake: int
+    gate_dot: int  # <g0, u>, in 2^-80
+    square: int  # |u|^2, in 2^-64
+    totals_root: Digest  # over the running totals of both
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,31 +101,48 @@ def compute_weights(
     `gate_gradient` is the one at the base model; `memories` holds, by node, its owner's memory of the last round it had one.
     `depth` is that of body trees. Raises RuleError when a node has two entries or no stake, or sizes differ.
     """
-    _check(entries)
-    chunks, gate_square = gate_gradient.chunks, compute_gradient_square(gate_gradient, each)
-    gate_norm = math.isqrt(gate_square.total)
-    threshold = compute_gate_threshold(chunks * CHUNK)
-    stakes = sum(entry.stake for entry in entries)
-    products = compute_dots(gate_gradient, [entry.update for entry in entries], each)
+    updates, chunks = [entry.update for entry in entries], gate_gradient.chunks
+    gate_square = compute_gradient_square(gate_gradient, each)
+    dots = compute_dots(gate_gradient, updates, each)
+    squares = [compute_update_square(update, each) for update in updates]
+    roots = [compute_totals_root(pair, chunks, depth) for pair in zip(dots, squares, strict=True)]
+    products = [
+        UpdateProducts(entry.node, entry.stake, dot.total, square.total, root)
+        for entry, dot, square, root in zip(entries, dots, squares, roots, strict=True)
+    ]
+    gate_totals = compute_totals_root([gate_square], chunks, depth)
+    return weigh_products(products, gate_square.total, gate_totals, memories, chunks * CHUNK)
+
+
+def weigh_products(
+    products: Sequence[UpdateProducts],
+    gate_square: int,
+    gate_totals: Digest,
+    memories: Mapping[Address, int],
+    values: int,
+) -> Weighing:
+    """Return the weights that follow from the products of updates of `values` values; raises as `compute_weights` does."""
+    _check(products)
+    gate_norm, threshold = math.isqrt(gate_square), compute_gate_threshold(values)
+    stakes = sum(product.stake for product in products)
     nodes = []
-    for entry, product in zip(entries, products, strict=True):
-        square = compute_update_square(entry.update, each)
-        size = math.isqrt(square.total)
-        cosine = product.total * MILLION // (gate_norm * size) if gate_norm and size else 0
-        memory = cosine + _half(memories.get(entry.node, 0))
-        unit_weight = entry.stake * WEIGHT_UNITS // stakes
+    for product in products:
+        size = math.isqrt(product.square)
+        cosine = product.gate_dot * MILLION // (gate_norm * size) if gate_norm and size else 0
+        memory = cosine + halve(memories.get(product.node, 0))
+        unit_weight = product.stake * WEIGHT_UNITS // stakes
         status, weight = (Status.OK, unit_weight) if memory > threshold else (Status.GATED, 0)
-        root = compute_totals_root([product, square], chunks, depth)
-        numbers = unit_weight, weight, product.total, square.total, cosine, memory, root, status
-        nodes.append(NodeWeight(entry.node, *numbers))
+        numbers = product.gate_dot, product.square, cosine, memory, product.totals_root
+        nodes.append(NodeWeight(product.node, unit_weight, weight, *numbers, status))
     weight_sum = sum(node.weight for node in nodes)
     counted = [(node.norm, node.unit_weight) for node in nodes if node.weight]
     median = compute_weighted_median(counted) if counted else 0
-    root = compute_totals_root([gate_square], chunks, depth)
-    return Weighing(tuple(_clip(node, median) for node in nodes), weight_sum, gate_square.total, median, root)
+    return Weighing(
+        tuple(_clip(node, median) for node in nodes), weight_sum, gate_square, median, gate_totals
+    )
 
 
-def _check(entries: Sequence[UpdateEntry]) -> None:
+def _check(entries: Sequence[UpdateProducts]) -> None:
     if len({entry.node for entry in entries}) != len(entries):
         raise RuleError("entries: expected one for each node")
     for entry in entries:
@@ -121,25 +150,8 @@ def _check(entries: Sequence[UpdateEntry]) -> None:
             raise RuleError(f"node {hex_of(entry.node)}: expected stake that counts, got {entry.stake}")
 
 
-def _half(memory: int) -> int:
-    """Return half of it, rounded towards zero."""
-    return memory // 2 if memory > 0 else -(-memory // 2)
-
-
 def _clip(node: NodeWeight, median: int) -> NodeWeight:
     """Lower the weight of a node with a larger norm than the median to what makes it the median."""
     if not node.weight or node.norm <= median:
         return node
     return replace(node, weight=node.weight * median // node.norm, status=Status.CLIPPED)
-
-
-def compute_weighted_median(pairs: Iterable[tuple[int, int]]) -> int:
-    """Return the lower weighted median of (value, weight): the least value at which the weights up to it reach half."""
-    ordered = sorted(pairs)
-    half = sum(weight for _, weight in ordered)
-    reached = 0
-    for value, weight in ordered:
-        reached += 2 * weight
-        if reached >= half:
-            return value
-    raise RuleError("median: expected at least one value")

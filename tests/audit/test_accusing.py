@@ -116,26 +116,29 @@ PROVEN: dict[Cheat, str] = {
 }
 
 
-async def find(stage: Stage, manifest: Manifest) -> Proof | None:
-    """Post a manifest with the result that states it, and look for a proof."""
+async def find(stage: Stage, manifest: Manifest) -> list[Proof | None]:
+    """Post a manifest with the result that states it; look for a proof of any claim, and as all nodes and owners would."""
+    everyone = {account.owner for account in manifest.accounts}
+    everyone |= {address for node in manifest.nodes for address in (node.node, node.owner)}
     async with (
         stage.posted(stage.stated(manifest), dump_manifest(manifest)),
         stage.world.network.chain() as chain,
     ):
         source = LayeredStore(DiskStore(stage.cache), [DiskStore(stage.folder)], attempts=1)
-        return await find_proof(chain, source, stage.world.task, RoundId(TAMPERED))
+        place = chain, source, stage.world.task, RoundId(TAMPERED)
+        return [await find_proof(*place), await find_proof(*place, of=everyone)]
 
 
 async def test_find_proof__honest_round__none(stage: Stage) -> None:
-    assert await find(stage, stage.manifest) is None
+    assert await find(stage, stage.manifest) == [None, None]
 
 
 @pytest.mark.parametrize("cheat", PROVEN, ids=lambda cheat: cheat.__name__)
 async def test_find_proof__superlink_cheats__is_found(stage: Stage, cheat: Cheat) -> None:
     manifest, _ = await cheat(stage)
-    proof = await find(stage, restate(manifest))
-    assert proof is not None
-    assert proof.prover in PROVEN[cheat].split("|"), proof.words
+    for proof in await find(stage, restate(manifest)):
+        assert proof is not None
+        assert proof.prover in PROVEN[cheat].split("|"), proof.words
 
 
 async def test_find_proof__manifest_of_other_rows__says_that_nothing_can_be_opened(stage: Stage) -> None:

@@ -11,9 +11,9 @@ from dao.core.commits import (
     compute_forced_hash,
 )
 from dao.core.constants import MAX_INTEGER, MAX_TEXT
-from dao.core.formats.manifest import dump_manifest, parse_manifest
+from dao.core.formats.manifest import compute_loss_micros, dump_manifest, parse_manifest
 from dao.core.score import Scoring
-from dao.core.settle import compute_loss_micros, settle_round
+from dao.core.settle import settle_round
 from dao.core.statement import compute_result, compute_statement, compute_statement_hash
 from dao.core.transition import get_post_state, retire_drawn
 from dao.core.types import (

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dao.core.engine.exact import compute_weighted_median
 from dao.core.engine.merkle import Tree
 from dao.core.formats.gradient import Gradient, quantise_gradient
 from dao.core.formats.layout import Layout, Model
@@ -19,7 +20,6 @@ from dao.core.weigh import (
     UpdateEntry,
     Weighing,
     compute_gate_threshold,
-    compute_weighted_median,
     compute_weights,
 )
 from dao.errors import RuleError

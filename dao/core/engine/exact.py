@@ -1,7 +1,8 @@
-"""Exact integer arithmetic on arrays: quotients rounded half to even, power-of-two scales."""
+"""Exact integer arithmetic: quotients rounded half to even, weighted medians, power-of-two scales of arrays."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,23 @@ def divide(dividend: int, divisor: int) -> int:
     """Return `dividend / divisor`, rounded half to even, for a positive divisor."""
     whole, rest = divmod(dividend, divisor)
     return whole + (2 * rest > divisor or (2 * rest == divisor and whole & 1))
+
+
+def halve(number: int) -> int:
+    """Return half of it, rounded towards zero."""
+    return number // 2 if number > 0 else -(-number // 2)
+
+
+def compute_weighted_median(pairs: Iterable[tuple[int, int]]) -> int:
+    """Return the lower weighted median of (value, weight): the least value at which the weights up to it reach half."""
+    ordered = sorted(pairs)
+    half = sum(weight for _, weight in ordered)
+    reached = 0
+    for value, weight in ordered:
+        reached += 2 * weight
+        if reached >= half:
+            return value
+    raise RuleError("median: expected at least one value")
 
 
 def divide_all(dividends: NDArray[np.int64], divisor: int, out: NDArray[np.float64]) -> None:

@@ -18,7 +18,7 @@ from dao.core.engine.backend import get_loops
 from dao.core.engine.chunking import Each, Scratch, Span, cut_spans, sweep
 from dao.core.engine.codec_loops import CodecLoops, Rows
 from dao.core.engine.reference import Digits, Exponents, Sums
-from dao.core.engine.totals import LIMBS, Limbs, RunningTotals, count_steps, to_limbs
+from dao.core.engine.totals import LIMBS, WORD, Limbs, RunningTotals, count_steps, to_limbs
 from dao.errors import RuleError
 
 
@@ -81,6 +81,16 @@ def compute_all_dots(
     count = len(updates)
     dots = _add_up(sweep(part, chunks, each), chunks, len(gradients) * count)
     return [dots[i * count : (i + 1) * count] for i in range(len(gradients))]
+
+
+def compute_both_dots(
+    gradient: GradientRows, other: GradientRows | None, updates: Sequence[UpdateRows], each: Each = map
+) -> list[list[RunningTotals]]:
+    """Return <gradient, update> and <other, update> for each update, in 2^-80; the latter are 0 without another gradient."""
+    if other is not None:
+        return compute_all_dots([gradient, other], updates, each)
+    zero = RunningTotals(np.zeros((count_steps(len(gradient.body)), WORD), np.uint8))
+    return [*compute_all_dots([gradient], updates, each), [zero] * len(updates)]
 
 
 def compute_weighted_sum(

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isqrt
+from math import isfinite, isqrt
 from typing import Any
 
-from dao.core.constants import MANIFEST_FORMAT, MAX_MANIFEST
+from dao.core.constants import MANIFEST_FORMAT, MAX_INTEGER, MAX_MANIFEST
 from dao.core.formats.canonical import read_json, write_canonical
 from dao.core.formats.cid import Cid
 from dao.core.formats.json_form import Count, Decimal, SignedDecimal, get_form
@@ -145,6 +145,11 @@ class Manifest:
     roots: Roots
     reward_total_wei: Wei
     forced_hash: Digest
+
+
+def compute_loss_micros(loss: float) -> int:
+    """Return a mean loss in whole millionths, the largest number of a manifest where it is not finite or larger."""
+    return max(-MAX_INTEGER, min(round(loss * 10**6), MAX_INTEGER)) if isfinite(loss) else MAX_INTEGER
 
 
 def dump_manifest(manifest: Manifest) -> bytes:
