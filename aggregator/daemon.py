@@ -14,6 +14,7 @@ from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
 from aggregator.readiness import SuperlinkReadiness
+from aggregator.round_calls import RoundCalls
 from aggregator.settings import SuperlinkSettings
 from aggregator.status_stream import StatusStream
 from aggregator.superlink import Superlink, SuperlinkDeps
@@ -118,6 +119,9 @@ async def open_superlink(
         sender = await stack.enter_async_context(Sender(chain, signer, outbox))
         journal = SuperlinkJournal(journal_file(settings))
         stack.push_async_callback(journal.close)
+        readiness = SuperlinkReadiness(chain, task, signer.address, follower, status.emit)
+        finalizer = Finalizer(chain, task, sender, follower, status.emit)
+        calls = RoundCalls(Coordinator(chain), task, sender, follower, finalizer, readiness, status.emit)
         deps = SuperlinkDeps(
             chain=chain,
             sender=sender,
@@ -127,7 +131,9 @@ async def open_superlink(
             computer=RoundComputer(evaluator, publisher, home / "scratch"),
             publisher=publisher,
             shards=shards,
-            readiness=SuperlinkReadiness(chain, task, signer.address, follower, status.emit),
+            readiness=readiness,
+            calls=calls,
+            finalizer=finalizer,
             report=status.emit,
         )
         service = await serve(
@@ -136,7 +142,6 @@ async def open_superlink(
         stack.push_async_callback(service.stop)
         status.emit("serving", task=task, address=service.address)
         await deps.readiness.check()  # also where a round is in flight, whose end would show it
-        finalizer = Finalizer(chain, task, sender, follower, status.emit)
         yield RunningSuperlink(Superlink(task, rules.base_model, deps), finalizer, service)
 
 

@@ -1,10 +1,11 @@
 """Brings posted rounds to their end: finalizes what stood its window, voids what did not."""
 
 import asyncio
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from aggregator.superlink import TROUBLE
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
 from dao.chain.reverts import NOT_YET
@@ -19,12 +20,15 @@ from dao.core.round_machine import (
     is_void_time,
 )
 from dao.core.types import Phase, Result, RoundId, RoundState, Rules, TaskId, Timestamp
-from dao.errors import ChainError, Reverted
+from dao.errors import ChainError, DaoError, Reverted
 from dao.runtime.failpoint import failpoint
 
 STANDING = (Phase.POSTED, Phase.FROZEN)
 IDLE = 3600  # seconds of block time until all rounds are checked again without news
 RETRY = 2  # seconds after a failure
+LONGEST = 10  # seconds of block time that what is due waits for the next result, to be sent with it
+MOST = 8  # rounds that are finalized with one result
+TROUBLE = (DaoError, OSError, sqlite3.Error)  # may be over at the next attempt: an outage, a full disk
 _BEFORE_ALL = {RoundId(0): Phase.FINALIZED}
 
 
@@ -53,6 +57,7 @@ class Finalizer:
         self._decided = dict(_BEFORE_ALL)
         self._results: dict[RoundId, Result] = {}
         self._again: set[RoundId] = set()  # to be read again soon
+        self._is_deferred = False
         self._idle_requests, self._idle = (
             0,
             asyncio.Event(),
@@ -78,6 +83,29 @@ class Finalizer:
         self._follower.touched = None
         self._follower.nudge()
         await self._idle.wait()
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Leave what is due to be sent with the next result, if that comes soon."""
+        self._is_deferred = True
+        try:
+            yield
+        finally:
+            self._is_deferred = False
+            self._follower.nudge()
+
+    async def list_due(self) -> list[Call]:
+        """Return the calls that finalize what is due now, oldest first."""
+        calls: list[Call] = []
+        last = max((r for r, phase in self._decided.items() if phase is Phase.FINALIZED), default=RoundId(0))
+        for round_id, posted in sorted(self._rounds.items())[:MOST]:
+            state = posted.state
+            is_next = state.phase is Phase.POSTED and state.parent == last
+            if not is_next or not is_finalize_time(posted.rules, state, self._follower.now()):
+                break
+            calls.append(await self._finalization(round_id, state))
+            last = round_id
+        return calls
 
     async def _do_due(self) -> Timestamp:
         """Do what is due now; return when the next thing is."""
@@ -130,10 +158,15 @@ class Finalizer:
             return compute_challenge_deadline(rules, state)
         if parent is None:  # it comes first, and its end is news
             return now + IDLE
-        call = self._coordinator.finalize(self._task, round_id, await self._read_result(round_id, state))
-        again = await self._send(call, "finalized", round_id)
+        latest = compute_challenge_deadline(rules, state) + LONGEST
+        if self._is_deferred and now < latest:
+            return latest
+        again = await self._send(await self._finalization(round_id, state), "finalized", round_id)
         failpoint("superlink-finalized")
         return again
+
+    async def _finalization(self, round_id: RoundId, posted: RoundState) -> Call:
+        return self._coordinator.finalize(self._task, round_id, await self._read_result(round_id, posted))
 
     async def _read_result(self, round_id: RoundId, posted: RoundState) -> Result:
         if round_id not in self._results:

@@ -5,7 +5,6 @@ from there. Deadlines are compared with block time, never with the local clock.
 """
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import NoReturn
 
 from aggregator.collection import Collection
 from aggregator.compute import GateGradient, RoundBase, RoundComputer, RoundJob, Settlement
+from aggregator.finalizer import TROUBLE, Finalizer
 from aggregator.inputs import (
     assemble_job,
     check_first_base,
@@ -24,13 +24,12 @@ from aggregator.inputs import (
 from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
-from aggregator.readiness import MISSING, SuperlinkReadiness
+from aggregator.readiness import SuperlinkReadiness
+from aggregator.round_calls import RETRY, RoundCalls
 from dao.app.shards import Shards
 from dao.chain.client import Chain
-from dao.chain.contracts import Call, Coordinator
+from dao.chain.contracts import Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted, RoundOpened
-from dao.chain.receipts import TxReceipt
-from dao.chain.reverts import NOT_YET
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
@@ -43,7 +42,6 @@ from dao.core.round_machine import (
 )
 from dao.core.transition import PreState
 from dao.core.types import (
-    BlockNumber,
     Digest,
     Phase,
     RoundId,
@@ -52,13 +50,11 @@ from dao.core.types import (
     Timestamp,
     hex_of,
 )
-from dao.errors import DaoError, Reverted, RuleError
+from dao.errors import DaoError, RuleError
 from dao.runtime.backoff import pause_after
 from dao.runtime.failpoint import failpoint
 
-RETRY = 1  # seconds of block time
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts while there is trouble
-TROUBLE = (DaoError, OSError, sqlite3.Error)  # may be over at the next attempt: an outage, a full disk
 
 
 class RoundLost(RuleError):  # noqa: N818  (a leaf of the tree)
@@ -82,6 +78,8 @@ class SuperlinkDeps:
     publisher: Publisher
     shards: Shards
     readiness: SuperlinkReadiness
+    calls: RoundCalls
+    finalizer: Finalizer
     report: Callable[..., None]
 
 
@@ -100,7 +98,8 @@ class Superlink:
         played = failures = 0
         while rounds is None or played < rounds:
             try:
-                await self.play()
+                with self._deps.finalizer.deferred():
+                    await self.play(goes_on=rounds is None or played + 1 < rounds)
                 played, failures = played + 1, 0
             except TaskOver as over:
                 self._report("over", reason=str(over))
@@ -112,8 +111,11 @@ class Superlink:
                 self._report("trouble", error=str(error))
                 await asyncio.sleep(pause_after(failures, FIRST_PAUSE, LONGEST_PAUSE))
 
-    async def play(self) -> None:
-        """Play one round from wherever it stands. RoundLost when it ends otherwise; any DaoError may be retried."""
+    async def play(self, *, goes_on: bool = False) -> None:
+        """Play one round from wherever it stands, and open the next with its result if the Superlink `goes_on`.
+
+        RoundLost when it ends otherwise; any DaoError may be retried.
+        """
         opened, base = await self._open()
         collection = await self._collect(opened, base)
         state = await self._read_state(base, opened.round, collection.rules.shards)
@@ -127,7 +129,9 @@ class Superlink:
         path, depth = self._deps.publisher.path_of(shard), collection.rules.body_depth
         gating = asyncio.create_task(self._deps.computer.gate(base, path, depth))
         try:
-            settlement, posted = await self._settle(closed, index, collection, base, state, gating)
+            settlement, posted = await self._settle(
+                closed, index, collection, base, state, gating, goes_on=goes_on
+            )
         finally:
             gating.cancel()
             with suppress(asyncio.CancelledError, DaoError):
@@ -167,11 +171,11 @@ class Superlink:
                         await self._follower.wait(due)
                         continue
                 abort = self._coordinator.abort(self._task, task.last_round)
-                await self._send_once(abort, "abort", task.last_round)
+                await self._deps.calls.send(abort, "abort", task.last_round)
                 continue
             round_id = RoundId(task.last_round + 1)
             await self._check_task(task.closed, task.head, round_id)
-            if await self._send_once(self._coordinator.open_round(self._task), "open", round_id):
+            if await self._deps.calls.send(self._coordinator.open_round(self._task), "open", round_id):
                 self._deps.readiness.reset()
                 failpoint("superlink-opened")
                 return round_id
@@ -256,7 +260,7 @@ class Superlink:
             root, counts = collection.build_tree(nodes).root, collection.count(nodes)
             place = (self._task, round_id, state.open_block)
             call = self._coordinator.close_commits(*place, root, collection.forced_hash, *counts)
-            is_journalled = await self._send_once(call, "close", round_id, state.open_block) is not None
+            is_journalled = await self._deps.calls.send(call, "close", round_id, state.open_block) is not None
         nodes = journal.read_closing(*opening)
         state = await self._read_round(collection, Phase.CLOSED)
         if not nodes <= collection.heard or closed.root != collection.build_tree(nodes).root:
@@ -295,6 +299,8 @@ class Superlink:
         base: RoundBase,
         state: PreState,
         gating: "asyncio.Task[GateGradient]",
+        *,
+        goes_on: bool,
     ) -> tuple[Settlement, ResultPosted]:
         """Settle and post; again where a reorg changed what was forced. RoundLost, after an abort, when time is up."""
         round_id = collection.round
@@ -317,12 +323,22 @@ class Superlink:
                 settlement = await self._deps.computer.settle(job, gate, collection.announce)
                 await self._deps.publisher.wait_settled((due - self._follower.now()) / 2)
             failpoint("superlink-published")
-            call = self._coordinator.post_result(self._task, round_id, settlement.result)
-            receipt = await self._send_once(call, "post", round_id)
+            is_left = len({*state.used_shards, index}) < collection.rules.shards
+            receipt = await self._deps.calls.post(
+                round_id, settlement.result, opens_next=goes_on and is_left and await self._is_ours()
+            )
             for event in receipt.events if receipt else ():
                 if isinstance(event, ResultPosted):
                     failpoint("superlink-posted")
                     return settlement, event
+
+    async def _is_ours(self) -> bool:
+        """Whether this Superlink would play a round that opened now."""
+        at = self._chain.final()
+        task, rules = await asyncio.gather(
+            self._coordinator.task_of(self._task, at), self._coordinator.rules_of(self._task, at)
+        )
+        return not task.closed and rules.superlink == self._deps.sender.address
 
     async def _wait_reveals(self, closed: CommitsClosed, collection: Collection) -> Timestamp:
         """Wait until all that committed have revealed, else to the deadline; return the result's deadline.
@@ -364,33 +380,11 @@ class Superlink:
             collection.take_forced((await self._reader.events_of(collection.round, at)).forced)
         return state
 
-    async def _send_once(
-        self, call: Call, what: str, round_id: RoundId, opened: BlockNumber | None = None
-    ) -> TxReceipt | None:
-        """Send a call of this round, or of its opening in a block, once however often it is tried.
-
-        None, after a moment, when it reverts.
-        """
-        key = f"{what} {hex_of(self._chain.deployment.coordinator)} {self._task} {round_id} {opened or ''}"
-        version = self._follower.version  # news that comes while the call is sent ends the wait at once
-        try:
-            receipt = await self._deps.sender.send(call, key)
-        except Reverted as error:
-            if what == "open" and error.error in MISSING:
-                await self._deps.readiness.wait(error, version)
-                return None
-            if error.error not in NOT_YET:
-                self._report("trouble", round=round_id, error=str(error))
-            await self._follower.wait(Timestamp(self._follower.now() + RETRY))
-            return None
-        self._report("transaction", round=round_id, label=call.label, gas=receipt.gas_used)
-        return receipt
-
     async def _abort(self, collection: Collection, state: RoundState, why: str) -> NoReturn:
         """Abort the round as soon as the rules allow it; raises RoundLost."""
         round_id, due = collection.round, compute_earliest_abort(collection.rules, state, by_superlink=True)
         while self._follower.now() < due:
             await self._follower.wait(due)
-        await self._send_once(self._coordinator.abort(self._task, round_id), "abort", round_id)
+        await self._deps.calls.send(self._coordinator.abort(self._task, round_id), "abort", round_id)
         self._report("aborted", round=round_id, reason=why)
         raise RoundLost(f"round {round_id}: aborted: {why}")

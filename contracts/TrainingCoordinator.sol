@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import { Multicall } from "@openzeppelin/contracts/utils/Multicall.sol";
 
 import { Challenges } from "./coordinator/Challenges.sol";
 import { CoordinatorBase } from "./coordinator/CoordinatorBase.sol";
@@ -19,7 +20,9 @@ import { ITrainingCoordinator } from "./interfaces/ITrainingCoordinator.sol";
 ///   head;
 /// - the balance covers the bonds of all open challenges;
 /// - the bonds asked of a Superlink are those of the next rounds of all open tasks that name it.
-contract TrainingCoordinator is Tasks, Challenges {
+/// Calls of one moment may be one transaction (`multicall`): a Superlink posts a result, finalizes what is due and opens the
+/// next round. Each is checked as if it came alone; nothing here is payable.
+contract TrainingCoordinator is Tasks, Challenges, Multicall {
     /// @param token_ the DAO's token
     /// @param registry_ the SupernodeRegistry
     /// @param distributor_ the RewardDistributor, made for this contract's address

@@ -211,6 +211,11 @@ class Coordinator(Contract):
         """Activate the posted result's rewards after the challenge period. Anyone."""
         return self._call("finalize", task, round_id, astuple(result))
 
+    def multicall(self, calls: Sequence[Call]) -> Call:
+        """Send calls of this contract as one transaction: all, or none."""
+        label = " + ".join(call.label for call in calls)
+        return self._call("multicall", [call.data for call in calls], label=label)
+
     def abort(self, task: TaskId, round_id: RoundId) -> Call:
         """End a round that missed a deadline or its quorum. Anyone."""
         return self._call("abort", task, round_id)

@@ -8,9 +8,12 @@ from dao.core.types import Address, Digest, RoundId, TaskId, hex_of
 
 
 async def read_superlink_gas(chain: Chain, task: TaskId) -> dict[RoundId, int]:
-    """Return the gas of the transactions that opened, closed, posted and finalized each round."""
+    """Return the gas of the transactions that opened, closed, posted and finalized each round.
+
+    What was sent with a result counts for the round of that.
+    """
     transactions: dict[Digest, RoundId] = {}
-    for kind in (RoundOpened, CommitsClosed, ResultPosted, Finalized):
+    for kind in (RoundOpened, CommitsClosed, Finalized, ResultPosted):
         for event in await chain.past(kind, task=task):
             transactions[event.tx_hash] = event.round
     gas: dict[RoundId, int] = {}

@@ -37,14 +37,14 @@ async def made_by(
 
 def told_of(running: RunningSuperlink, what: str) -> asyncio.Event:
     """Set when the Superlink is about to send this transaction."""
-    sending, attempt = asyncio.Event(), running.superlink._send_once
+    sending, attempt = asyncio.Event(), running.superlink._deps.calls.send
 
     async def watched(call: Any, name: str, round_id: RoundId, *opened: Any) -> Any:
         if name == what:
             sending.set()
         return await attempt(call, name, round_id, *opened)
 
-    running.superlink._send_once = watched  # type: ignore[method-assign, assignment]
+    running.superlink._deps.calls.send = watched  # type: ignore[method-assign, assignment]
     return sending
 
 
@@ -148,7 +148,7 @@ async def test_closing__a_commit_forced_just_before__is_not_in_the_tree_as_well(
 ) -> None:
     world = await World.make(network, assignment, tmp_path, evaluator, commit_period=300, reveal_period=300)
     async with network.chain() as chain, world.superlink() as running, AsyncExitStack() as links:
-        attempt, tries = running.superlink._send_once, 0
+        attempt, tries = running.superlink._deps.calls.send, 0
         made: list[tuple[Made, SuperlinkClient]] = []
 
         async def overtaken(call: Any, name: str, round_id: RoundId, *opened: Any) -> Any:
@@ -159,7 +159,7 @@ async def test_closing__a_commit_forced_just_before__is_not_in_the_tree_as_well(
                     await world.nodes[2].force(chain, made[2][0])
             return await attempt(call, name, round_id, *opened)
 
-        running.superlink._send_once = overtaken  # type: ignore[method-assign, assignment]
+        running.superlink._deps.calls.send = overtaken  # type: ignore[method-assign, assignment]
         playing = asyncio.create_task(running.superlink.run(1))
         made += await made_by(world, running, chain, links)
         for one, client in made:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from aggregator import finalizer
 from aggregator.journal import SuperlinkJournal
 from dao.app.gradient_client import GradientClient
 from dao.audit import exit_code
@@ -40,6 +41,7 @@ FAILPOINTS = (  # in the order in which a round comes by
     "superlink-closed",
     "superlink-reveal-journalled",
     "superlink-published",
+    "superlink-opened-next",
     "superlink-posted",
     "superlink-finalized",
 )
@@ -147,7 +149,7 @@ async def test_superlink__killed_at_every_step__completes_its_rounds_and_pays_on
             async with superlink(home, failpoint) as process:
                 if failpoint == "superlink-finalized":
                     await world.reaches(2, Phase.POSTED)
-                    world.skip(world.rules.challenge_period)
+                    world.skip(world.rules.challenge_period + finalizer.LONGEST)  # no other result comes
                 assert await process.ended() == -signal.SIGKILL, failpoint
         await asyncio.gather(*playing)
         async with superlink(home):

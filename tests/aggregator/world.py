@@ -43,6 +43,7 @@ from dao.core.types import (
     Signature,
     TaskId,
     TaskState,
+    Wei,
 )
 from dao.errors import NotFound
 from dao.store.cid import cid_of_bytes
@@ -119,11 +120,12 @@ class World:
         evaluator: GradientClient,
         members: int = 3,
         operator: Signer | None = None,
+        funds: Wei | None = None,
         **changes: Any,
     ) -> "World":
         bonded = await network.new_member(RULES.superlink_bond, operator)
         rules = await assignment.rules(bonded.operator, **changes)
-        task = await network.new_task(rules)
+        task = await network.new_task(rules, funds)
         joined = await enlisted(network, task, members)
         world = cls(network, assignment, home, task, rules, bonded, joined, evaluator)
         world.nodes = [Node(world, member, index) for index, member in enumerate(joined)]

@@ -7,6 +7,7 @@ import { World, ether } from "./fixture.js";
 import { Accounts } from "./trees.js";
 
 const LIMIT = 245_140n; // of a normal round
+const TOGETHER = 200_000n; // of one in two transactions
 const NEAR = 100n; // a byte of zero in a hash costs 12 gas less than another
 const STEPS = ["openRound", "closeCommits", "postResult", "finalize"];
 
@@ -54,6 +55,34 @@ for (const count of [5, 50]) {
     }
   });
 }
+
+// What a Superlink sends that plays one round after the other: commits are closed, then a result is posted, an older round
+// finalized and the next one opened.
+test("test_gas__normal_round_in_two_transactions__within_limit_and_as_documented", async (t) => {
+  const world = await World.create();
+  await world.createTask({ count: 50 });
+  for (let round = 1; round <= 3; round++) await world.posted(round);
+  await world.pass(600);
+  await world.finalize(1);
+  await world.open();
+  for (let round = 4; round <= 6; round++) {
+    await world.pass(600);
+    const closed = await world.close(round);
+    const calls = [
+      ["postResult", [world.task, round, world.result(round)]],
+      ["finalize", [world.task, round - 2, world.result(round - 2)]],
+      ["openRound", [world.task]],
+    ];
+    const data = calls.map(([name, values]) => world.coordinator.interface.encodeFunctionData(name, values));
+    const superlink = world.coordinator.connect(world.superlink.operator);
+    const together = await world.send(superlink.multicall(data));
+    const total = closed.gasUsed + together.gasUsed;
+    t.diagnostic(`round ${round}: closeCommits ${closed.gasUsed}, multicall ${together.gasUsed}: ${total}`);
+    assert(total <= TOGETHER, `${total} gas`);
+    near("multicall", together.gasUsed, documented("`multicall` of the other three")[0]);
+    near("a round", total, documented("in two transactions")[0]);
+  }
+});
 
 test("test_size__coordinator__as_documented", async () => {
   const world = await World.create();
