@@ -15,6 +15,7 @@ from dao.chain.signer import Signer, recover
 from dao.content.tensor_files import compute_update_limit, open_update
 from dao.core.commits import Failure, Reveal, SignedCommit, SignedPass
 from dao.core.engine.merkle import compute_body_root
+from dao.core.formats.cid import Cid
 from dao.core.formats.signed_messages import (
     compute_commit_digest,
     compute_pass_digest,
@@ -44,11 +45,15 @@ class Intake:
         store: LayeredStore,
         members: Callable[[], frozenset[Address]],
         report: Callable[..., None],
+        note_arriving: Callable[[RoundId, Cid], None],
     ) -> None:
-        """`members` returns the Supernodes in the task now; `report` takes events, as `StatusStream.emit` does."""
+        """`members` returns the Supernodes in the task now; `report` takes events, as `StatusStream.emit` does.
+
+        `note_arriving` hears, before it comes, which content is a round's.
+        """
         self._domain, self._task, self._signer = domain, task, signer
         self._journal, self._store = journal, store
-        self._members, self._report = members, report
+        self._members, self._report, self._note_arriving = members, report, note_arriving
         self._rounds: dict[RoundId, Collection] = {}
         self._begun = asyncio.Event()
 
@@ -208,6 +213,7 @@ class Intake:
         cid = request.reveal.cid
         limit = compute_update_limit(collection.layout, collection.rules.codec)
         large = f"update: expected one to this model, of at most {limit} bytes"
+        self._note_arriving(collection.round, cid)
         if (
             request.by_ipfs
         ):  # errors in words of our own: the reason is published, and our folders need not be

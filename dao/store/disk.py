@@ -145,13 +145,25 @@ class DiskStore(FolderSource):
             )
         (self._pins / digest_of_content(content).hex()).touch()
 
+    async def pin_for_good(self, content: Cid | Digest) -> None:
+        await self.pin(content)
+
     async def unpin(self, content: Cid | Digest) -> None:
         (self._pins / digest_of_content(content).hex()).unlink(missing_ok=True)
 
     async def drop(self, content: Cid | Digest) -> None:
-        """Delete a content unless it is pinned."""
-        if not (self._pins / digest_of_content(content).hex()).exists():
-            await asyncio.to_thread(self.path_of(content).unlink, missing_ok=True)
+        """Delete a content unless it is pinned: it is gone at the first step, which nothing else can come between."""
+        if (self._pins / digest_of_content(content).hex()).exists():
+            return
+        gone = self.tmp / secrets.token_hex(16)
+        with contextlib.suppress(FileNotFoundError):
+            self.path_of(content).replace(gone)
+            await asyncio.to_thread(gone.unlink)
+
+    async def discard(self, content: Cid | Digest) -> None:
+        """Delete a content even where it is pinned, as `drop` does."""
+        (self._pins / digest_of_content(content).hex()).unlink(missing_ok=True)
+        await self.drop(content)
 
     async def prune(self, keep_bytes: int) -> int:
         """Delete unpinned content, the longest unused first, until at most `keep_bytes` are stored.
