@@ -11,6 +11,7 @@ from pathlib import Path
 
 from aggregator.collection import Collection
 from aggregator.journal import StoredReveal, SuperlinkJournal
+from aggregator.uploads import Uploads
 from dao.chain.signer import Signer, recover
 from dao.content.tensor_files import compute_update_limit, open_update
 from dao.core.commits import Failure, Reveal, SignedCommit, SignedPass
@@ -54,6 +55,7 @@ class Intake:
         self._domain, self._task, self._signer = domain, task, signer
         self._journal, self._store = journal, store
         self._members, self._report, self._note_arriving = members, report, note_arriving
+        self._uploads = Uploads(store.local)
         self._rounds: dict[RoundId, Collection] = {}
         self._begun = asyncio.Event()
 
@@ -67,6 +69,7 @@ class Intake:
         """Take commits and reveals of a round from now on."""
         for earlier in self._rounds.values():  # also of a round that was lost
             earlier.release_updates()
+        self._uploads.drop_others(self._task, collection.round)
         self._rounds[collection.round] = collection
         for old in sorted(self._rounds)[:-KEPT]:
             del self._rounds[old]
@@ -174,6 +177,7 @@ class Intake:
             reason = "reveal: expected the content, body root and salt that the node committed to"
             collection.rejected[node] = reason
             raise RuleError(reason)
+        self._uploads.interrupt(node)
         async with collection.lock_of(node):
             stored = collection.reveals.get(node) or await self._take(commit, collection, request, receive)
         return Ack(stored.failure is None, stored.failure.detail if stored.failure else "")
@@ -185,7 +189,7 @@ class Intake:
         self._check_in_time(node, collection)
         collection.arriving.add(node)
         try:
-            path = await self._receive(collection, request, receive)
+            path = await self._receive(commit, collection, request, receive)
             stored = await asyncio.to_thread(decode_reveal, path, request.reveal, collection)
             self._check_in_time(node, collection)
             await self._journal.add_reveal(commit, stored)
@@ -208,7 +212,9 @@ class Intake:
             collection.late.add(node)
             raise RuleError(f"round {collection.round}: reveals are over")
 
-    async def _receive(self, collection: Collection, request: RevealRequest, receive: Receive) -> Path:
+    async def _receive(
+        self, commit: SignedCommit, collection: Collection, request: RevealRequest, receive: Receive
+    ) -> Path:
         """Store the update, checked against its CID and the size of an update; return its file."""
         cid = request.reveal.cid
         limit = compute_update_limit(collection.layout, collection.rules.codec)
@@ -228,7 +234,7 @@ class Intake:
                 ) from None
         if request.size > limit:
             raise TooLarge(f"{large}, got {request.size}")
-        await self._store.local.put_from(receive, cid, limit)
+        await self._uploads.take(commit, cid, limit, receive)
         return self._store.local.path_of(cid)
 
     async def _wait_collection(self, task: TaskId, round_id: RoundId) -> Collection:

@@ -130,11 +130,26 @@ class DiskStore(FolderSource):
         receive: Callable[[PartialFile], Awaitable[None]],
         expected: Cid | Digest,
         max_bytes: int = MAX_CONTENT,
+        part: str | None = None,
     ) -> Cid:
-        """Store the bytes that `receive` writes; Mismatch or TooLarge, and nothing is stored, when they are others."""
-        with self.incoming(f"content {name_of(expected)}", max_bytes) as incoming:
+        """Store the bytes that `receive` writes; Mismatch or TooLarge, and nothing is stored, when they are others.
+
+        With `part`, a name, what has come stays when `receive` fails, and a later call of that name goes on there.
+        """
+        what = f"content {name_of(expected)}"
+        with (
+            self.incoming(what, max_bytes)
+            if part is None
+            else PartialFile(self.tmp / part, min(max_bytes, self.max_bytes), what, resume=True)
+        ) as incoming:
+            if part is not None:
+                await asyncio.to_thread(incoming.take_up)
             await receive(incoming)
-            cid = incoming.check(expected)
+            try:
+                cid = incoming.check(expected)
+            except ContentError:
+                incoming.restart()
+                raise
             await asyncio.to_thread(self.keep, incoming, cid)
         return cid
 
