@@ -40,6 +40,11 @@ class RoundBase:
     model: Model
     before: Model | None  # the parent's base model
 
+    @property
+    def contents(self) -> tuple[Cid, ...]:
+        """The models that a round inherits: its base model, and the parent's."""
+        return (self.cid,) if self.previous is None else (self.cid, self.previous.base_model)
+
 
 @dataclass(frozen=True)
 class GateGradient:
@@ -121,7 +126,7 @@ class RoundComputer:
             loss_after=compute_loss_micros(graded.loss),
         )
         manifest = settle_round(inputs, outcome)
-        manifest_cid = await self._publisher.put_bytes(dump_manifest(manifest))
+        manifest_cid = await self._publisher.put_for_good(dump_manifest(manifest))
         result = compute_result(manifest, inputs.forced, new.cid.digest, manifest_cid.digest)
         return Settlement(manifest, manifest_cid, result, replace(new, previous=manifest))
 

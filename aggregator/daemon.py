@@ -2,19 +2,24 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import structlog
+
 from aggregator.compute import RoundBase, RoundComputer
-from aggregator.finalizer import Finalizer
+from aggregator.finalizer import TROUBLE, Finalizer
 from aggregator.inputs import read_base
 from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
 from aggregator.readiness import SuperlinkReadiness
+from aggregator.retention import Retention, estimate_round, explain_retention
 from aggregator.round_calls import RoundCalls
+from aggregator.round_contents import RoundContents
 from aggregator.settings import SuperlinkSettings
 from aggregator.status_stream import StatusStream
 from aggregator.superlink import Superlink, SuperlinkDeps
@@ -31,14 +36,18 @@ from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.chain.task_follower import TaskFollower
 from dao.content.assembly import ContentSources
+from dao.core.formats.layout import Layout
 from dao.core.round_machine import UNDECIDED
-from dao.core.types import Address, RoundId, Rules, TaskId, hex_of
+from dao.core.types import Address, Phase, RoundId, Rules, TaskId, Timestamp, hex_of
 from dao.errors import ConfigError, NotFound
 from dao.runtime.open_files import allow_open_files
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.wire.grpc_options import require_free
 from dao.wire.superlink_service import Service, serve
+
+SWEEP_PAUSE = 3600  # seconds of block time between two sweeps without news
+_log = structlog.get_logger()
 
 
 async def run_superlink(settings: SuperlinkSettings, *, leave: bool, say: Callable[[str], None]) -> None:
@@ -65,12 +74,15 @@ class RunningSuperlink:
     superlink: Superlink
     finalizer: Finalizer
     service: Service
+    sweep: Callable[[], Awaitable[int]]  # drops content that nobody needs
+    follower: TaskFollower
 
     async def play(self, rounds: int | None) -> None:
         """Play rounds (None: until the task is over), then bring the posted ones to their end."""
         tasks = [
             asyncio.create_task(self.finalizer.run(), name="finalizer"),
             asyncio.create_task(self._play(rounds), name="rounds"),
+            asyncio.create_task(self._keep_sweeping(), name="sweeps"),
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -85,6 +97,21 @@ class RunningSuperlink:
     async def _play(self, rounds: int | None) -> None:
         await self.superlink.run(rounds)
         await self.finalizer.wait_idle()
+        await self._try_sweep()
+
+    async def _keep_sweeping(self) -> None:
+        """Sweep at the start and after each change of a round."""
+        while True:
+            version = self.follower.version
+            await self._try_sweep()
+            if version == self.follower.version:
+                await self.follower.wait(Timestamp(self.follower.now() + SWEEP_PAUSE))
+
+    async def _try_sweep(self) -> None:
+        try:
+            await self.sweep()
+        except TROUBLE as error:  # what is left lies there until the next sweep
+            _log.warning("content not dropped", error=str(error))
 
 
 @asynccontextmanager
@@ -105,12 +132,17 @@ async def open_superlink(
         chain = await stack.enter_async_context(connect_chain(settings))
         rules = await _read_rules(chain, task, signer)
         shards = await _read_shards(shard_folder, rules)
-        store = _open_store(settings, stores, stack)
+        store = _open_store(settings, stores, f"{hex_of(signer.address)}-{task}", stack)
         if evaluator is None:
             folder, limit = await _fetch_app(store, rules, home), settings.evaluation_limit
             evaluator = GradientClient(folder, settings.app_interpreter(), home / "scratch", limit=limit)
             stack.push_async_callback(evaluator.stop)
-        publisher = Publisher(store)
+        contents = RoundContents(home / "contents.db")
+        stack.callback(contents.close)
+        retention = Retention(task, contents, store, settings.content.kept, status.emit)
+        retention.note_for_good(rules.app_hash)
+        retention.note_for_good(rules.base_model)
+        publisher = Publisher(store, retention)
         base = await _read_newest(chain, task, publisher, rules)
         # also warms the app's process up, and finds out now whether app, model and shards fit
         await try_loss(evaluator, base.path, shards.paths[0])
@@ -127,7 +159,10 @@ async def open_superlink(
             sender=sender,
             follower=follower,
             journal=journal,
-            intake=Intake(chain.domain, task, signer, journal, store, follower.members, status.emit),
+            intake=Intake(
+                *(chain.domain, task, signer, journal, store),
+                *(follower.members, status.emit, retention.note_arriving),
+            ),
             computer=RoundComputer(evaluator, publisher, home / "scratch"),
             publisher=publisher,
             shards=shards,
@@ -140,9 +175,16 @@ async def open_superlink(
             deps.intake, settings.listen, chain.domain, signer.address, settings.certificate()
         )
         stack.push_async_callback(service.stop)
+        growth = await _explain_growth(
+            *(chain, task, rules, base.model.layout, shards),
+            *(settings.content.kept, len(store.replicas)),
+        )
+        status.emit("keeping", text=growth)
         status.emit("serving", task=task, address=service.address)
         await deps.readiness.check()  # also where a round is in flight, whose end would show it
-        yield RunningSuperlink(Superlink(task, rules.base_model, deps), finalizer, service)
+        sweep = partial(retention.sweep, partial(_read_phases, chain, task))
+        superlink = Superlink(task, rules.base_model, deps)
+        yield RunningSuperlink(superlink, finalizer, service, sweep, follower)
 
 
 async def _read_rules(chain: Chain, task: TaskId, signer: Signer) -> Rules:
@@ -192,10 +234,34 @@ async def _read_shards(folder: Path, rules: Rules) -> Shards:
     return shards
 
 
-def _open_store(settings: SuperlinkSettings, folders: list[Path], stack: AsyncExitStack) -> LayeredStore:
+def _open_store(
+    settings: SuperlinkSettings, folders: list[Path], owner: str, stack: AsyncExitStack
+) -> LayeredStore:
     content = settings.content
     disk = DiskStore(settings.home / "store", sync=False)
-    return ContentSources(disk, stack, folders=folders, ipfs=content.ipfs, gateways=content.gateways).store()
+    sources = ContentSources(
+        disk, stack, folders=folders, ipfs=content.ipfs, gateways=content.gateways, owner=owner
+    )
+    return sources.store()
+
+
+async def _explain_growth(
+    chain: Chain, task: TaskId, rules: Rules, layout: Layout, shards: Shards, kept: int | None, replicas: int
+) -> str:
+    """Say how much a round of the task adds, and what of it is kept."""
+    members = (await Coordinator(chain).task_of(task, chain.final())).active
+    shard = max(path.stat().st_size for path in shards.paths)
+    size = estimate_round(layout, rules.codec, members, shard)
+    return explain_retention(size, members, kept, replicas)
+
+
+async def _read_phases(
+    chain: Chain, task: TaskId, rounds: Sequence[RoundId]
+) -> tuple[RoundId, dict[RoundId, Phase]]:
+    """Return the task's head and the phases of rounds, at one block."""
+    at, coordinator = chain.final(), Coordinator(chain)
+    phases = {number: (await coordinator.round_of(task, number, at)).phase for number in rounds}
+    return (await coordinator.task_of(task, at)).head, phases
 
 
 async def _fetch_app(store: LayeredStore, rules: Rules, home: Path) -> Path:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from aggregator.collection import Collection
 from aggregator.journal import StoredReveal, SuperlinkJournal
+from aggregator.uploads import Uploads
 from dao.chain.signer import Signer, recover
 from dao.content.tensor_files import compute_update_limit, open_update
 from dao.core.commits import Failure, Reveal, SignedCommit, SignedPass
 from dao.core.engine.merkle import compute_body_root
+from dao.core.formats.cid import Cid
 from dao.core.formats.signed_messages import (
     compute_commit_digest,
     compute_pass_digest,
@@ -44,11 +46,16 @@ class Intake:
         store: LayeredStore,
         members: Callable[[], frozenset[Address]],
         report: Callable[..., None],
+        note_arriving: Callable[[RoundId, Cid], None],
     ) -> None:
-        """`members` returns the Supernodes in the task now; `report` takes events, as `StatusStream.emit` does."""
+        """`members` returns the Supernodes in the task now; `report` takes events, as `StatusStream.emit` does.
+
+        `note_arriving` hears, before it comes, which content is a round's.
+        """
         self._domain, self._task, self._signer = domain, task, signer
         self._journal, self._store = journal, store
-        self._members, self._report = members, report
+        self._members, self._report, self._note_arriving = members, report, note_arriving
+        self._uploads = Uploads(store.local)
         self._rounds: dict[RoundId, Collection] = {}
         self._begun = asyncio.Event()
 
@@ -62,6 +69,7 @@ class Intake:
         """Take commits and reveals of a round from now on."""
         for earlier in self._rounds.values():  # also of a round that was lost
             earlier.release_updates()
+        self._uploads.drop_others(self._task, collection.round)
         self._rounds[collection.round] = collection
         for old in sorted(self._rounds)[:-KEPT]:
             del self._rounds[old]
@@ -169,6 +177,7 @@ class Intake:
             reason = "reveal: expected the content, body root and salt that the node committed to"
             collection.rejected[node] = reason
             raise RuleError(reason)
+        self._uploads.interrupt(node)
         async with collection.lock_of(node):
             stored = collection.reveals.get(node) or await self._take(commit, collection, request, receive)
         return Ack(stored.failure is None, stored.failure.detail if stored.failure else "")
@@ -180,7 +189,7 @@ class Intake:
         self._check_in_time(node, collection)
         collection.arriving.add(node)
         try:
-            path = await self._receive(collection, request, receive)
+            path = await self._receive(commit, collection, request, receive)
             stored = await asyncio.to_thread(decode_reveal, path, request.reveal, collection)
             self._check_in_time(node, collection)
             await self._journal.add_reveal(commit, stored)
@@ -203,11 +212,14 @@ class Intake:
             collection.late.add(node)
             raise RuleError(f"round {collection.round}: reveals are over")
 
-    async def _receive(self, collection: Collection, request: RevealRequest, receive: Receive) -> Path:
+    async def _receive(
+        self, commit: SignedCommit, collection: Collection, request: RevealRequest, receive: Receive
+    ) -> Path:
         """Store the update, checked against its CID and the size of an update; return its file."""
         cid = request.reveal.cid
         limit = compute_update_limit(collection.layout, collection.rules.codec)
         large = f"update: expected one to this model, of at most {limit} bytes"
+        self._note_arriving(collection.round, cid)
         if (
             request.by_ipfs
         ):  # errors in words of our own: the reason is published, and our folders need not be
@@ -222,7 +234,7 @@ class Intake:
                 ) from None
         if request.size > limit:
             raise TooLarge(f"{large}, got {request.size}")
-        await self._store.local.put_from(receive, cid, limit)
+        await self._uploads.take(commit, cid, limit, receive)
         return self._store.local.path_of(cid)
 
     async def _wait_collection(self, task: TaskId, round_id: RoundId) -> Collection:

@@ -5,8 +5,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from aggregator.retention import Retention
 from dao.core.formats.cid import Cid
-from dao.core.types import Digest
+from dao.core.types import Digest, RoundId
 from dao.errors import ContentError
 from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT
@@ -15,11 +16,17 @@ from dao.store.source import MAX_CONTENT
 class Publisher:
     """Puts content into the store; replicas get it in the background, and `wait_settled` waits for them."""
 
-    def __init__(self, store: LayeredStore) -> None:
-        self._store = store
+    def __init__(self, store: LayeredStore, retention: Retention | None = None) -> None:
+        """`retention` hears which content is a round's; without, nobody is going to drop any."""
+        self._store, self._retention = store, retention
         self._pinning: list[asyncio.Task[None]] = []  # on the local disk
         self._replicating: set[asyncio.Task[None]] = set()
         self._unsynced: set[Path] = set()
+
+    def begin(self, round_id: RoundId, *inherited: Cid) -> None:
+        """Take what is stored from now on for a round's, which needs what it inherited too."""
+        if self._retention:
+            self._retention.begin(round_id, *inherited)
 
     def path_of(self, cid: Cid) -> Path:
         """Return the file of a stored content."""
@@ -43,29 +50,33 @@ class Publisher:
 
     async def put_file(self, path: Path) -> Cid:
         """Store a file, which moves there, and publish it."""
-        cid = await self._store.local.put_file(path, move=True)
-        self.publish(cid)
-        return cid
+        return self._publish_new(await self._store.local.put_file(path, move=True))
 
     async def put_copy(self, path: Path) -> Cid:
         """Store a copy of a file and publish it."""
-        cid = await self._store.local.put_file(path)
-        self.publish(cid)
-        return cid
+        return self._publish_new(await self._store.local.put_file(path))
 
-    async def put_bytes(self, data: bytes) -> Cid:
-        """Store bytes and publish them."""
+    async def put_for_good(self, data: bytes) -> Cid:
+        """Store bytes, which are never to be dropped, and publish them."""
         cid = await self._store.local.put_bytes(data)
+        if self._retention:
+            self._retention.note_for_good(cid)
+        self.publish(cid, for_good=True)
+        return cid
+
+    def _publish_new(self, cid: Cid) -> Cid:
+        if self._retention:
+            self._retention.note(cid)
         self.publish(cid)
         return cid
 
-    def publish(self, cid: Cid) -> None:
+    def publish(self, cid: Cid, for_good: bool = False) -> None:
         """Pin a stored content, here and at every replica, in the background."""
         self._unsynced.add(self.path_of(cid))
         pinned = asyncio.create_task(self._store.local.pin(cid))
         self._pinning.append(pinned)
         if self._store.replicas:
-            replicating = asyncio.create_task(self._replicate(cid, pinned))
+            replicating = asyncio.create_task(self._replicate(cid, pinned, for_good))
             self._replicating.add(replicating)
             replicating.add_done_callback(self._replicating.discard)
 
@@ -89,10 +100,12 @@ class Publisher:
         for path in paths:
             await asyncio.to_thread(_sync, path, stays_cached=path == self.path_of(model))
 
-    async def _replicate(self, cid: Cid, pinned: "asyncio.Task[None]") -> None:
+    async def _replicate(self, cid: Cid, pinned: "asyncio.Task[None]", for_good: bool) -> None:
         await asyncio.wait([pinned])
+        if not self.path_of(cid).exists():  # dropped already, or a failure that `wait_settled` raises
+            return
         with suppress(ContentError):  # of the local disk: `wait_settled` raises it
-            await self._store.pin(cid)
+            await (self._store.pin_for_good if for_good else self._store.pin)(cid)
 
 
 def _sync(path: Path, stays_cached: bool) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -19,10 +20,22 @@ class TlsSettings(Section):
     key: FromHome
 
 
+class SuperlinkContentSettings(ContentSettings):
+    """The sources of content, and how many decided rounds keep theirs."""
+
+    keep_rounds: int | Literal["all"] = Field(default=20, ge=0)
+
+    @property
+    def kept(self) -> int | None:
+        """Return the number, None for all."""
+        return None if self.keep_rounds == "all" else self.keep_rounds
+
+
 class SuperlinkSettings(HomeSettings):
     """A Superlink's settings; `load` reads them.
 
-    Its content is in HOME/store, stays there for auditors, and is synced to the disk after each round.
+    Its content is in HOME/store, stays there for auditors as long as `content` says, and is synced to the disk after
+    each round.
     """
 
     task: int | None = Field(default=None, ge=1)
@@ -33,7 +46,7 @@ class SuperlinkSettings(HomeSettings):
     app_python: FromHome | None = None  # interpreter of the app's environment; None: this one
     evaluation_limit: float = Field(default=600.0, gt=0)  # seconds for one gradient
     tls: TlsSettings | None = None
-    content: ContentSettings = ContentSettings()
+    content: SuperlinkContentSettings = SuperlinkContentSettings()
 
     def served_task(self) -> tuple[TaskId, Path]:
         """Return the task and the folder of its shards; ConfigError unless both are set."""

@@ -1,13 +1,16 @@
 """Answers "how is my Superlink?": from its status stream, and from the chain where that answers."""
 
+import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aggregator.awaited import Awaited, list_awaited
+from aggregator.retention import measure_kept
+from aggregator.round_contents import RoundContents
 from aggregator.settings import SuperlinkSettings
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.daemon_home import connect_chain, open_operator
@@ -15,6 +18,7 @@ from dao.core.formats.reasons import format_tokens
 from dao.core.types import TaskId, hex_of
 from dao.errors import DaoError
 from dao.runtime.locks import find_holder
+from dao.store.folder import FolderSource
 
 TAIL = 256 << 10  # bytes of the status stream that are read
 
@@ -40,11 +44,28 @@ async def read_status(settings: SuperlinkSettings, last: int) -> SuperlinkStatus
         "address": serving["address"] if serving and is_running else None,
         "task": task,
     }
+    if task is not None:
+        fields |= await asyncio.to_thread(_read_kept, settings, task)
     try:
         fields |= await _read_chain(settings, task)
     except DaoError as error:
         fields["trouble"] = str(error)
     return SuperlinkStatus(fields, list_awaited(events) if is_running else [], events[-last:])
+
+
+def _read_kept(settings: SuperlinkSettings, task: TaskId) -> dict[str, object]:
+    """Return what of the rounds is in the store; nothing before the first start."""
+    path = settings.home / "contents.db"
+    if not path.exists():
+        return {}
+    with closing(RoundContents(path)) as contents:
+        kept = measure_kept(task, contents, FolderSource(settings.home / "store").path_of)
+    span = f"{len(kept.rounds)}, {kept.rounds[0]} to {kept.rounds[-1]}" if kept.rounds else "0"
+    return {
+        "kept_rounds": span,
+        "kept_mb": round(kept.round_bytes / 1e6, 1),
+        "kept_for_good_mb": round(kept.good_bytes / 1e6, 1),
+    }
 
 
 async def _read_chain(settings: SuperlinkSettings, task: TaskId | None) -> dict[str, object]:

@@ -20,7 +20,7 @@ class StatusStream:
     """Writes `status.jsonl` in the Superlink's home: `{"time": seconds, "event": name, …}` a line.
 
     Events: `opened`, `committed`, `closed`, `revealed`, `working`, `posted`, `finalized`, `aborted`,
-    `passed`, `void`, `equivocation`, `transaction`, `waiting`, `trouble`, `lost`, `over`. Deadlines are
+    `passed`, `void`, `equivocation`, `transaction`, `keeping`, `dropped`, `waiting`, `trouble`, `lost`, `over`. Deadlines are
     block times in Unix seconds.
     """
 

@@ -14,8 +14,8 @@ from bench.overhead import overhead
 from dao.errors import DaoError
 
 
-def main() -> None:
-    """Run one of the commands."""
+def _parse() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     sizes = commands.add_parser(
@@ -41,6 +41,12 @@ def main() -> None:
     api.add_argument("--json", type=Path, help="write the figures to this file")
     page = commands.add_parser("page", help="the page in a real browser")
     page.add_argument("--json", type=Path, help="write the figures to this file")
+    store = commands.add_parser("store", help="what a Superlink's store and IPFS node grow to")
+    store.add_argument("--rounds", type=int, default=1000, help="how many, 1000 by default")
+    store.add_argument("--mb", type=float, default=1, help="size of the model in 10^6 bytes, 1 by default")
+    store.add_argument("--keep", type=int, default=20, help="content.keep_rounds, 20 by default")
+    store.add_argument("--with-ipfs", action="store_true", help="with an IPFS node beside it")
+    store.add_argument("--json", type=Path, help="write the figures to this file")
     attacks = commands.add_parser("attacks", help="what attacks on pay and model bring; see bench/attacks")
     attacks.add_argument("--attacks", help="only these, as copy4,alie,honest")
     attacks.add_argument("--data", default="mnist,cancer", help="mnist, cancer or both")
@@ -57,10 +63,18 @@ def main() -> None:
     )
     attacks.add_argument("--jobs", type=int, default=2, help="processes, 2 by default")
     attacks.add_argument("--json", type=Path, help="write the rows to this file")
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run one of the commands."""
+    given = _parse()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # no daemon outlives it
     if given.command == "page":
         _page(given)
+        return
+    if given.command == "store":
+        _store(given)
         return
     if given.command == "attacks":
         _attacks(given)
@@ -107,6 +121,19 @@ def _attacks(given: argparse.Namespace) -> None:
     rows = table.make_table(cells, given.jobs)
     sys.stdout.write(report.format_table(rows))
     _write(given, rows)
+
+
+def _store(given: argparse.Namespace) -> None:
+    """Measure what a store grows to."""
+    from bench.store_growth import measure
+
+    with tempfile.TemporaryDirectory(prefix="commonweight-bench-") as folder:
+        try:
+            row = asyncio.run(measure(Path(folder), given.rounds, given.mb, given.keep, given.with_ipfs))
+        except DaoError as error:
+            sys.exit(f"script/bench: {error}")
+    sys.stdout.write(json.dumps(row) + "\n")
+    _write(given, [row])
 
 
 def _page(given: argparse.Namespace) -> None:

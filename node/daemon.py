@@ -78,7 +78,11 @@ class Contents:
         self._settings, self._domain, self._signer, self._stack = settings, domain, signer, stack
         self.disk = DiskStore(settings.at(settings.content.folder), sync=settings.content.sync)
         self._sources = ContentSources(
-            self.disk, stack, ipfs=settings.content.ipfs, gateways=settings.content.gateways
+            self.disk,
+            stack,
+            ipfs=settings.content.ipfs,
+            gateways=settings.content.gateways,
+            owner=hex_of(signer.address) if signer else "reader",
         )
 
     def open_task(

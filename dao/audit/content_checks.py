@@ -28,7 +28,7 @@ from dao.core.transition import (
     compute_round_weights,
     get_entries,
 )
-from dao.core.types import Address, Digest, Status, hex_of
+from dao.core.types import Address, Digest, Phase, Status, hex_of
 from dao.core.weigh import UpdateEntry
 from dao.errors import AppError, DecodeError
 from dao.store.source import Source
@@ -40,6 +40,12 @@ WEIGHT_FIELDS = {  # of a NodeWeight: as the manifest calls it
     "totals_root": "gate_totals",
 }
 SCORE_FIELDS = {"score": "score", "dot": "dot", "step_dot": "step_dot", "totals_root": "score_totals"}
+
+
+OLD = (
+    "; the round is decided, and a Superlink keeps such content for its newest rounds alone: name one who kept more, "
+    "by --store, --ipfs or --gateway"
+)
 
 
 class ContentChecks:
@@ -62,8 +68,12 @@ class ContentChecks:
     # fetching
 
     async def fetch(self, what: str, content: Cid | Digest, limit: int | None = None) -> Path:
-        """A content's file, as `dao.audit.evidence.fetch` has it."""
-        return await fetch(self.source, what, content, limit)
+        """A content's file, as `dao.audit.evidence.fetch` has it; Missing says where that of an old round may be."""
+        try:
+            return await fetch(self.source, what, content, limit)
+        except Missing as error:
+            is_old = self.record.state.phase in (Phase.FINALIZED, Phase.VOID)
+            raise Missing(f"{error}{OLD if is_old else ''}") from None
 
     @property
     def base(self) -> tuple[Path, Model]:

@@ -164,7 +164,7 @@ async def _store(contents: list[Path], folder: Path, ipfs: str | None) -> list[C
         for content in contents:
             for store in stores:
                 cid = await store.put_file(content)
-                await store.pin(cid)
+                await store.pin_for_good(cid)
             cids.append(cid)
         return cids
     finally:

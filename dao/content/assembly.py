@@ -29,11 +29,15 @@ class ContentSources:
         folders: Sequence[Path] = (),
         ipfs: str | None = None,
         gateways: Sequence[str] = (),
+        owner: str = "commonweight",
     ) -> None:
-        """`folders` are stores' folders, `ipfs` is the multiaddr of an IPFS node's API; `disk` keeps what is fetched."""
+        """`folders` are stores' folders, `ipfs` is the multiaddr of an IPFS node's API; `disk` keeps what is fetched.
+
+        `owner`: in whose name content is pinned at the IPFS node, which others may use too.
+        """
         self.disk = disk
         self._folders = [FolderSource(folder) for folder in folders]
-        self._nodes = [KuboStore(ipfs, disk)] if ipfs else []
+        self._nodes = [KuboStore(ipfs, disk, owner=owner)] if ipfs else []
         for node in self._nodes:
             stack.callback(node.close)
         self._gateways = [GatewaySource(url, disk) for url in gateways]

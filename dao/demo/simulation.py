@@ -87,7 +87,7 @@ class Simulation:
     async def settle(self, number: RoundId, commits: Sequence[Committed]) -> Manifest:
         """Weigh, aggregate, score and pay a round; `base` is then what it led to."""
         for committed in commits:
-            await self._publisher.put_bytes(committed.content)
+            await self._publisher.put_for_good(committed.content)
         state = get_post_state(self.base.previous)
         seed = Digest(hashlib.sha256(b"simulated round" + number.to_bytes(8, "big")).digest())
         index = draw_shard(seed, len(self._shards.paths), state.used_shards)

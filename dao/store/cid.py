@@ -65,6 +65,19 @@ def encode_node(links: list[DagLink]) -> bytes:
     return bytes(block + b"\x0a" + encode_varint(len(data)) + data)
 
 
+def encode_folder(name: str, content: Cid) -> bytes:
+    """Encode a UnixFS folder in which a content is the only file, under a name of at most 127 bytes."""
+    entry = (
+        b"\x0a\x24"
+        + bytes(content)
+        + b"\x12"
+        + encode_varint(len(name.encode()))
+        + name.encode()
+        + b"\x18\x00"
+    )
+    return b"\x12" + encode_varint(len(entry)) + entry + b"\x0a\x02\x08\x01"
+
+
 def encode_link(links: list[DagLink]) -> DagLink:
     """Encode the node over these children, and return the link to it."""
     block = encode_node(links)

@@ -130,11 +130,26 @@ class DiskStore(FolderSource):
         receive: Callable[[PartialFile], Awaitable[None]],
         expected: Cid | Digest,
         max_bytes: int = MAX_CONTENT,
+        part: str | None = None,
     ) -> Cid:
-        """Store the bytes that `receive` writes; Mismatch or TooLarge, and nothing is stored, when they are others."""
-        with self.incoming(f"content {name_of(expected)}", max_bytes) as incoming:
+        """Store the bytes that `receive` writes; Mismatch or TooLarge, and nothing is stored, when they are others.
+
+        With `part`, a name, what has come stays when `receive` fails, and a later call of that name goes on there.
+        """
+        what = f"content {name_of(expected)}"
+        with (
+            self.incoming(what, max_bytes)
+            if part is None
+            else PartialFile(self.tmp / part, min(max_bytes, self.max_bytes), what, resume=True)
+        ) as incoming:
+            if part is not None:
+                await asyncio.to_thread(incoming.take_up)
             await receive(incoming)
-            cid = incoming.check(expected)
+            try:
+                cid = incoming.check(expected)
+            except ContentError:
+                incoming.restart()
+                raise
             await asyncio.to_thread(self.keep, incoming, cid)
         return cid
 
@@ -145,13 +160,25 @@ class DiskStore(FolderSource):
             )
         (self._pins / digest_of_content(content).hex()).touch()
 
+    async def pin_for_good(self, content: Cid | Digest) -> None:
+        await self.pin(content)
+
     async def unpin(self, content: Cid | Digest) -> None:
         (self._pins / digest_of_content(content).hex()).unlink(missing_ok=True)
 
     async def drop(self, content: Cid | Digest) -> None:
-        """Delete a content unless it is pinned."""
-        if not (self._pins / digest_of_content(content).hex()).exists():
-            await asyncio.to_thread(self.path_of(content).unlink, missing_ok=True)
+        """Delete a content unless it is pinned: it is gone at the first step, which nothing else can come between."""
+        if (self._pins / digest_of_content(content).hex()).exists():
+            return
+        gone = self.tmp / secrets.token_hex(16)
+        with contextlib.suppress(FileNotFoundError):
+            self.path_of(content).replace(gone)
+            await asyncio.to_thread(gone.unlink)
+
+    async def discard(self, content: Cid | Digest) -> None:
+        """Delete a content even where it is pinned, as `drop` does."""
+        (self._pins / digest_of_content(content).hex()).unlink(missing_ok=True)
+        await self.drop(content)
 
     async def prune(self, keep_bytes: int) -> int:
         """Delete unpinned content, the longest unused first, until at most `keep_bytes` are stored.

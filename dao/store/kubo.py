@@ -1,23 +1,27 @@
 """Content in an IPFS network, through the operator's own Kubo: added, fetched, pinned, and always checked."""
 
 import asyncio
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from dao.core.constants import CONTENT_LEAF
 from dao.core.formats.cid import Cid, ContentCodec
 from dao.core.types import Digest
-from dao.errors import ContentError, Mismatch, NotFound
-from dao.store.cid import cid_of_bytes, detect_codec, name_of
+from dao.errors import ContentError, DecodeError, Mismatch, NotFound
+from dao.store.cid import cid_of_bytes, detect_codec, encode_folder, name_of
 from dao.store.disk import DiskStore
 from dao.store.hashing import check_size, cid_of_file
 from dao.store.kubo_api import DeclinedError, KuboApi
 from dao.store.source import MAX_CONTENT
+from dao.store.unixfs import parse_node
 
+_AT_ONCE = 64  # blocks that one call frees: their names stand in its URL
 _THREADS = 64  # most of them wait: requests for content that no node has must not hold up the rest
 _ADD = {  # IPFS profile unixfs-v1-2025, spelled out: an operator's own defaults may differ
     "cid-version": "1",
@@ -38,12 +42,16 @@ T = TypeVar("T")
 class KuboStore:
     """A store over Kubo's API, say `/ip4/127.0.0.1/tcp/5001/http`. It stores fetched content in `cache`.
 
-    `timeout` (seconds) bounds every call. `put` does not pin: without `pin`, Kubo may collect the content.
+    `timeout` (seconds) bounds every call. `put` does not pin: without `pin`, Kubo may collect the content. What is
+    pinned is pinned for `owner` (a name): unpinned, its blocks are freed unless another owner, or whoever uses this
+    Kubo, has them pinned too.
     """
 
-    def __init__(self, api: str, cache: DiskStore, timeout: float = 300.0) -> None:
+    def __init__(
+        self, api: str, cache: DiskStore, timeout: float = 300.0, owner: str = "commonweight"
+    ) -> None:
         self.name = f"IPFS node {api}"
-        self._cache, self._timeout = cache, timeout
+        self._cache, self._timeout, self._owner = cache, timeout, owner
         self._api = KuboApi(api, self.name)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="kubo")
 
@@ -103,22 +111,24 @@ class KuboStore:
 
     def _resolve(self, digest: Digest, limit: "_Limit", offline: bool = False) -> Cid:
         """Read the root block to see its codec: a block is found under either name."""
-        what = f"{name_of(digest)} from {self.name}"
-        either = str(Cid(ContentCodec.RAW, digest))
         try:
-            with self._api.stream(
-                "/block/get", either, limit.left(), {"offline": "true"} if offline else {}
-            ) as pieces:
-                block = bytearray()
-                for piece in pieces:
-                    block += piece
-                    check_size(len(block), 2 * CONTENT_LEAF, what)
-                    limit.check()
+            block = self._read_block(str(Cid(ContentCodec.RAW, digest)), limit, offline)
         except DeclinedError as error:
             raise NotFound(
-                f"{what}: not found: {error}; connect to a node that has it, or ask another source"
+                f"{name_of(digest)} from {self.name}: not found: {error}; connect to a node that has it, or ask another source"
             ) from None
         return Cid(detect_codec(block), digest)  # the content is checked when it is read
+
+    def _read_block(self, cid: str, limit: "_Limit", offline: bool) -> bytes:
+        """Read one block, of at most two leaves; DeclinedError where Kubo does not find it."""
+        block = bytearray()
+        options = {"offline": "true"} if offline else {}
+        with self._api.stream("/block/get", cid, limit.left(), options) as pieces:
+            for piece in pieces:
+                block += piece
+                check_size(len(block), 2 * CONTENT_LEAF, f"block {cid} from {self.name}")
+                limit.check()
+        return bytes(block)
 
     async def put_bytes(self, data: bytes) -> Cid:
         cid = await asyncio.to_thread(cid_of_bytes, data)
@@ -162,24 +172,56 @@ class KuboStore:
     async def pin(self, content: Cid | Digest) -> None:
         await self._run(lambda limit: self._pin(content, limit))
 
-    def _pin(self, content: Cid | Digest, limit: "_Limit") -> None:
+    async def pin_for_good(self, content: Cid | Digest) -> None:
+        """As Store.pin_for_good. One block is pinned directly: every block that is freed is looked for in all other pins."""
+        await self._run(lambda limit: self._pin(content, limit, for_good=True))
+
+    def _pin(self, content: Cid | Digest, limit: "_Limit", for_good: bool = False) -> None:
+        """Pin; what is to be unpinned one day as a folder's only file, in the owner's name: a CID has one pin in Kubo."""
         try:
             cid = content if isinstance(content, Cid) else self._resolve(content, limit)
-            self._api.ask("/pin/add", str(cid), limit.left(), {"recursive": "true"})
+            is_tree, pinned = cid.codec is ContentCodec.DAG_PB or not for_good, str(cid)
+            if not for_good:
+                pinned = self._api.put_block(encode_folder(self._owner, cid), limit.left())
+            options = {"recursive": str(is_tree).lower(), "name": f"commonweight {self._owner}"}
+            self._api.ask("/pin/add", pinned, limit.left(), options)
         except DeclinedError as error:
             raise NotFound(
                 f"{name_of(content)} at {self.name}: cannot be pinned: {error}; put it there first"
             ) from None
 
     async def unpin(self, content: Cid | Digest) -> None:
+        """As Store.unpin; the blocks that nobody else has pinned are freed at once."""
         await self._run(lambda limit: self._unpin(content, limit))
 
     def _unpin(self, content: Cid | Digest, limit: "_Limit") -> None:
         try:
             cid = content if isinstance(content, Cid) else self._resolve(content, limit, offline=True)
-            self._api.ask("/pin/rm", str(cid), limit.left(), {"recursive": "true"})
-        except (DeclinedError, NotFound):
-            return  # it was not pinned
+        except NotFound:
+            return  # not here, so not pinned
+        holder = Cid(ContentCodec.DAG_PB, Digest(hashlib.sha256(encode_folder(self._owner, cid)).digest()))
+        try:
+            self._api.ask("/pin/rm", str(holder), limit.left(), {"recursive": "true"})
+        except DeclinedError as error:
+            if "not pinned" not in str(error):
+                raise
+        blocks = [*self._list_blocks(cid, limit), holder]
+        for first in range(0, len(blocks), _AT_ONCE):
+            names = [str(block) for block in blocks[first : first + _AT_ONCE]]
+            for answer in self._api.ask_all("/block/rm", names, limit.left(), {"force": "true"}):
+                if (problem := answer.get("Error", "")) and not problem.startswith("pinned"):
+                    raise DeclinedError(f"{cid} at {self.name}: its blocks are not freed: {problem[:200]}")
+
+    def _list_blocks(self, cid: Cid, limit: "_Limit") -> list[Cid]:
+        """List the blocks of a content that is here, its root last: cut off anywhere, the next call finds the rest."""
+        listed = [cid]
+        for block in listed:  # which grows meanwhile
+            if block.codec is ContentCodec.DAG_PB:
+                with suppress(DeclinedError, NotFound, DecodeError):  # gone already, or of another shape
+                    listed += [
+                        link.cid for link in parse_node(self._read_block(str(block), limit, offline=True))
+                    ]
+        return listed[::-1]
 
 
 class _Limit:

@@ -1,8 +1,9 @@
 """Kubo's API, as far as a store needs it, over ipfshttpclient: one session a thread, every call limited."""
 
+import io
 import threading
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -56,8 +57,25 @@ class KuboApi:
         self, path: str, argument: str, seconds: float, options: Mapping[str, str] = _NONE
     ) -> dict[str, Any]:
         """Call and return the first object of the answer."""
-        answer = self._twice(lambda: self._request(path, argument, seconds, seconds, options, decoder="json"))
-        return dict(answer[0]) if answer else {}
+        answer = self.ask_all(path, [argument], seconds, options)
+        return answer[0] if answer else {}
+
+    def ask_all(
+        self, path: str, arguments: Sequence[str], seconds: float, options: Mapping[str, str] = _NONE
+    ) -> list[dict[str, Any]]:
+        """Call with several arguments; return all objects of the answer."""
+        answer = self._twice(
+            lambda: self._request(path, arguments, seconds, seconds, options, decoder="json")
+        )
+        return [dict(part) for part in (answer if isinstance(answer, list | tuple) else [answer])]
+
+    def put_block(self, block: bytes, seconds: float) -> str:
+        """Store one dag-pb block; return its CID."""
+        limits = {
+            "opts": {"cid-codec": "dag-pb", "cid-base": "base32"},
+            "timeout": (_CONNECT_SECONDS, seconds),
+        }
+        return str(self._twice(lambda: self._client().block.put(io.BytesIO(block), **limits))["Key"])
 
     @contextmanager
     def stream(
@@ -65,7 +83,7 @@ class KuboApi:
     ) -> Generator[Iterator[bytes], None, None]:
         """Call and yield the answer's bytes as they come."""
         pieces = self._twice(
-            lambda: self._request(path, argument, seconds, _SILENCE_SECONDS, options, stream=True)
+            lambda: self._request(path, [argument], seconds, _SILENCE_SECONDS, options, stream=True)
         )
         try:
             yield self._guarded(pieces)
@@ -78,13 +96,19 @@ class KuboApi:
         return str(self._twice(lambda: self._client().add_bytes(pieces(), **limits)))
 
     def _request(
-        self, path: str, argument: str, seconds: float, silence: float, options: Mapping[str, str], **how: Any
+        self,
+        path: str,
+        arguments: Sequence[str],
+        seconds: float,
+        silence: float,
+        options: Mapping[str, str],
+        **how: Any,
     ) -> Any:
         limits = {
             "opts": {"timeout": f"{seconds:.3f}s", **options},
             "timeout": (_CONNECT_SECONDS, min(silence, seconds)),
         }
-        return self._client()._client.request(path, (argument,), **limits, **how)  # noqa: SLF001  (its public calls drop or spoil some arguments)
+        return self._client()._client.request(path, tuple(arguments), **limits, **how)  # noqa: SLF001  (its public calls drop or spoil some arguments)
 
     def _guarded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         with self._errors():

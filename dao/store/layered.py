@@ -122,18 +122,30 @@ class LayeredStore:
 
     async def pin(self, content: Cid | Digest) -> None:
         """Keep the content on the local disk, fetched first if need be, and at each replica that can."""
+        await self._pin(content, for_good=False)
+
+    async def pin_for_good(self, content: Cid | Digest) -> None:
+        """As `pin`, of what is never to be unpinned."""
+        await self._pin(content, for_good=True)
+
+    async def _pin(self, content: Cid | Digest, for_good: bool) -> None:
         await self.get(content)
         await self.local.pin(content)
-        await asyncio.gather(*(self._keep(replica, content) for replica in self.replicas))
+        await asyncio.gather(*(self._keep(replica, content, for_good) for replica in self.replicas))
 
-    async def _keep(self, replica: Store, content: Cid | Digest) -> None:
-        if await self._replicate(replica, content):
+    async def _keep(self, replica: Store, content: Cid | Digest, for_good: bool) -> None:
+        """Pin at a replica; once more where the content was freed, for another that shares the replica, in between."""
+        problem: ContentError | None = None
+        for _ in range(2):
+            if not await self._replicate(replica, content):
+                return
             try:
-                await replica.pin(content)
+                await (replica.pin_for_good if for_good else replica.pin)(content)
             except ContentError as error:
-                _log.warning(
-                    "content not pinned", content=name_of(content), replica=replica.name, error=str(error)
-                )
+                problem = error
+            else:
+                return
+        _log.warning("content not pinned", content=name_of(content), replica=replica.name, error=str(problem))
 
     async def unpin(self, content: Cid | Digest) -> bool:
         """Allow the content to be dropped, here and at each replica; False when one of them failed: try again."""

@@ -45,7 +45,11 @@ class Store(Source, Protocol):
         ...
 
     async def pin(self, content: Cid | Digest) -> None:
-        """Keep the content until `unpin`; NotFound when it cannot be had."""
+        """Keep the content until `unpin`, however often it is pinned; NotFound when it cannot be had."""
+        ...
+
+    async def pin_for_good(self, content: Cid | Digest) -> None:
+        """Keep the content, which is never to be unpinned; NotFound when it cannot be had."""
         ...
 
     async def unpin(self, content: Cid | Digest) -> None:

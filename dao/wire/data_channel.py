@@ -176,26 +176,39 @@ async def carry(
             raise
 
 
-def send(connection: socket.socket, path: Path, offset: int, size: int) -> None:
-    """Have the kernel send a file's bytes from `offset` up to `size`. Blocks; OSError when the connection breaks."""
+def send(
+    connection: socket.socket,
+    path: Path,
+    offset: int,
+    size: int,
+    on_sent: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Have the kernel send a file's bytes from `offset` up to `size`, and tell how many are gone. Blocks.
+
+    OSError when the connection breaks.
+    """
     with path.open("rb") as file:
         while offset < size:
-            sent = connection.sendfile(file, offset, min(16 * CONTENT_LEAF, size - offset))
+            sent = connection.sendfile(file, offset, min(CONTENT_LEAF, size - offset))
             if not sent:
                 raise OSError(f"{path.name}: it became shorter")
             offset += sent
+            on_sent(sent)
 
 
 def receive(connection: socket.socket, size: int, take: Take) -> None:
-    """Pass on `size` bytes in pieces as they come. Blocks; OSError when the connection breaks."""
+    """Pass on `size` bytes in pieces as they come. Blocks; OSError when the connection breaks, after all that came."""
     buffer = memoryview(bytearray(min(CONTENT_LEAF, size)))
     while size:
         piece = buffer[: min(CONTENT_LEAF, size)]
         filled = 0
-        while filled < len(piece):
-            received = connection.recv_into(piece[filled:])
-            if not received:
-                raise ConnectionResetError("it ended early")
-            filled += received
-        take(piece)
+        try:
+            while filled < len(piece):
+                received = connection.recv_into(piece[filled:])
+                if not received:
+                    raise ConnectionResetError("it ended early")
+                filled += received
+        finally:
+            if filled:
+                take(piece[:filled])
         size -= filled

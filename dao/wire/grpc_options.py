@@ -24,7 +24,10 @@ MODEL = "/commonweight.Superlink/Model"
 REVEAL = "/commonweight.Content/Reveal"
 FETCH = "/commonweight.Content/Fetch"
 
-GO_ON = ("commonweight-go-on", "1")  # a Superlink's metadata once it wants the content of a reveal
+GO_ON = (
+    "commonweight-go-on",
+    "0",
+)  # a Superlink's metadata once it wants the content of a reveal: bytes it has
 CHANNEL = "commonweight-door-bin"  # beside it: the DataChannel that the content is to go over
 
 PIECE = CONTENT_LEAF  # bytes of a message of content
@@ -120,18 +123,18 @@ async def read_size(path: Path) -> int:
         raise ContentError(f"file {path}: cannot be read: {error.strerror}") from None
 
 
-async def read_pieces(path: Path, offset: int = 0) -> AsyncGenerator[bytes, None]:
-    """Yield a file's bytes from `offset` in pieces, read one ahead in a thread. ContentError when it cannot be read."""
+async def read_pieces(path: Path, offset: int = 0, size: int = PIECE) -> AsyncGenerator[bytes, None]:
+    """Yield a file's bytes from `offset` in pieces of `size`, read one ahead in a thread. ContentError when it cannot be read."""
     loop = asyncio.get_running_loop()
     try:
         descriptor = await loop.run_in_executor(_readers, os.open, path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise ContentError(f"file {path}: cannot be read: {error.strerror}") from None
-    ahead = loop.run_in_executor(_readers, os.pread, descriptor, PIECE, offset)
+    ahead = loop.run_in_executor(_readers, os.pread, descriptor, size, offset)
     try:
         while piece := await asyncio.shield(ahead):
             offset += len(piece)
-            ahead = loop.run_in_executor(_readers, os.pread, descriptor, PIECE, offset)
+            ahead = loop.run_in_executor(_readers, os.pread, descriptor, size, offset)
             yield piece
     except OSError as error:
         raise ContentError(f"file {path}: cannot be read: {error.strerror}") from None

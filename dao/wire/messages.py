@@ -47,7 +47,7 @@ class RevealRequest:
     task: TaskId
     round: RoundId
     reveal: Reveal
-    size: int  # bytes that follow; 0 when it comes by IPFS
+    size: int  # bytes of the whole update; 0 when it comes by IPFS
     by_ipfs: bool
     by_channel: bool = False  # they may go over a data channel
 

@@ -1,12 +1,10 @@
 """The Supernode's end of the wire: signed calls to one Superlink, and content to and from it."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -19,10 +17,9 @@ from dao.runtime.backoff import pauses
 from dao.store.cid import name_of
 from dao.store.partial_file import PartialFile
 from dao.store.source import MAX_CONTENT
-from dao.wire import data_channel, grpc_options
+from dao.wire import grpc_options
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_status import is_broken, to_error
-from dao.wire.data_channel import SILENCE_SECONDS
 from dao.wire.download import Download, Progress
 from dao.wire.health import HEALTH, SERVED
 from dao.wire.messages import (
@@ -31,7 +28,6 @@ from dao.wire.messages import (
     RevealRequest,
     Welcome,
     read_ack,
-    read_channel,
     read_inclusion,
     read_model,
     read_receipt,
@@ -41,6 +37,7 @@ from dao.wire.messages import (
     write_reveal,
 )
 from dao.wire.signed_calls import CallSigner, sign_call
+from dao.wire.upload import OnProgress, Upload
 
 T = TypeVar("T")
 
@@ -126,57 +123,41 @@ class SuperlinkClient:
         """Wait until a round's new model is computed, `limit` seconds at most; the chain tells later if it stands."""
         return await self._wait_for(grpc_options.MODEL, task, round_id, limit, read_model, "no model")
 
-    async def reveal(self, task: TaskId, round_id: RoundId, reveal: Reveal, content: Path | None) -> Ack:
-        """Reveal a commit: send the update in `content`, or None where the Superlink is to fetch it by IPFS."""
+    async def reveal(
+        self,
+        task: TaskId,
+        round_id: RoundId,
+        reveal: Reveal,
+        content: Path | None,
+        on_progress: OnProgress = lambda _: None,
+    ) -> Ack:
+        """Reveal a commit: send the update in `content`, or None where the Superlink is to fetch it by IPFS.
+
+        An upload that broke off, in this call or an earlier one, goes on with what the Superlink has not got.
+        """
         size = 0 if content is None else await grpc_options.read_size(content)
-        by_ipfs = content is None
-        by_channel = self._by_channel and not by_ipfs
-        request = RevealRequest(task, round_id, reveal, size, by_ipfs, by_channel)
-        stream: Any = self._channel.stream_unary(grpc_options.REVEAL, None, None)
-
-        async def send(signed: bytes, left: float) -> bytes:
-            call = stream(timeout=left, wait_for_ready=True)
-            try:
-                with contextlib.suppress(asyncio.InvalidStateError):  # it has answered already
-                    await call.write(signed)
-                    metadata = tuple(await call.initial_metadata()) if content is not None else ()
-                    if content is not None and grpc_options.GO_ON in metadata:
-                        await self._send(call, content, size, dict(metadata).get(grpc_options.CHANNEL))
-                    await call.done_writing()
-                return cast("bytes", await call)
-            except OSError:
-                if call.done():  # its status says why the channel was closed
-                    return cast("bytes", await call)
-                raise
-            finally:
-                call.cancel()
-
+        request = RevealRequest(
+            task, round_id, reveal, size, content is None, self._by_channel and content is not None
+        )
+        call = self._channel.stream_unary(grpc_options.REVEAL, None, None)
+        upload = Upload(self.address, call, content or Path(), size, on_progress)
         limit = self._limit + size / grpc_options.MIN_RATE
         try:
-            return read_ack(await self._retried(grpc_options.REVEAL, write_reveal(request), send, limit))
-        except OSError:  # the channel could not be reached, or it broke
-            request = replace(request, by_channel=False)
-        return read_ack(await self._retried(grpc_options.REVEAL, write_reveal(request), send, limit))
-
-    async def _send(self, call: Any, content: Path, size: int, channel: bytes | None) -> None:
-        """Send a content over a data channel, or in the call."""
-        if channel is not None:
-            try:
-                connection = await data_channel.connect(
-                    self.address.rpartition(":")[0], read_channel(channel)
-                )
-            except OSError:
-                self._by_channel = False
-                raise
-            await data_channel.carry(
-                connection, lambda line: data_channel.send(line, content, 0, size), SILENCE_SECONDS
-            )
-            self.sent += size
-            return
-        async with aclosing(grpc_options.read_pieces(content)) as pieces:
-            async for piece in pieces:
-                await call.write(piece)
-                self.sent += len(piece)
+            for by_channel in (request.by_channel, False):
+                body = write_reveal(replace(request, by_channel=by_channel))
+                try:
+                    return read_ack(
+                        await self._retried(
+                            grpc_options.REVEAL, body, upload.attempt, limit, lambda: upload.arrived
+                        )
+                    )
+                except OSError:  # the channel could not be reached, or it broke
+                    if not by_channel:
+                        raise
+            raise AssertionError
+        finally:
+            self.sent += upload.sent
+            self._by_channel &= upload.has_channel
 
     async def fetch(
         self,
@@ -258,17 +239,26 @@ class SuperlinkClient:
         return await self._retried(method, body, send, self._limit if limit is None else limit)
 
     async def _retried(
-        self, method: str, body: bytes, send: Callable[[bytes, float], Awaitable[bytes]], limit: float
+        self,
+        method: str,
+        body: bytes,
+        send: Callable[[bytes, float], Awaitable[bytes]],
+        limit: float,
+        get_arrived: Callable[[], int] = lambda: 0,
     ) -> bytes:
-        """Sign and send until there is an answer: every call may be made twice, for a second one changes nothing."""
-        end, breaks = _now() + limit, 0
+        """Sign and send until there is an answer: every call may be made twice, for a second one changes nothing.
+
+        `get_arrived` tells how far it got: breaks without a byte between them, which may hide a refusal, are few.
+        """
+        end, breaks, arrived = _now() + limit, 0, 0
         for pause in pauses(_PAUSE_SECONDS, _MAX_PAUSE_SECONDS, spread=0):
             try:
                 signed = await self._signed(method, body, end - _now())
                 return await send(signed, end - _now())
             except grpc.aio.AioRpcError as error:
                 said, code = to_error(error, self.address), error.code()
-                breaks += is_broken(error)
+                breaks = is_broken(error) + (breaks if get_arrived() <= arrived else 0)
+                arrived = get_arrived()
                 again = code in _RETRIED or (is_broken(error) and breaks < _MAX_BREAKS)
             if code is grpc.StatusCode.ABORTED:
                 self._forget()

@@ -49,7 +49,7 @@ Context = Any  # gRPC's own
 T = TypeVar("T")
 Receive = Callable[
     [PartialFile], Awaitable[None]
-]  # writes all of a content into a file, as it comes, or raises
+]  # writes what a file lacks of a content into it, as it comes, or raises
 
 
 class Handler(Protocol):
@@ -80,7 +80,7 @@ class Handler(Protocol):
         ...
 
     async def on_reveal(self, node: Address, request: RevealRequest, receive: Receive) -> Ack:
-        """Take a reveal. `receive` gives exactly `request.size` bytes; it is not for an update that comes by IPFS."""
+        """Take a reveal. `receive` gives what a file lacks of `request.size` bytes; it is not for an update that comes by IPFS."""
         ...
 
     async def content(self, digest: Digest) -> Path | None:
@@ -295,16 +295,20 @@ class _Calls:
                 )
 
             async def receive(incoming: PartialFile) -> None:
-                if request.by_channel and self.channels.is_open and request.size >= MIN_SIZE:
-                    await self.channels.receive(request.size, incoming.write, announce)
-                else:
-                    await context.send_initial_metadata((grpc_options.GO_ON,))
-                    await incoming.take(_exactly(messages, request.size, self.limits.silence_seconds))
+                if incoming.size > request.size:  # of an attempt that declared another size
+                    incoming.restart()
+                left, go_on = request.size - incoming.size, (grpc_options.GO_ON[0], str(incoming.size))
 
-            async def announce(channel: DataChannel) -> None:
-                await context.send_initial_metadata(
-                    (grpc_options.GO_ON, (grpc_options.CHANNEL, write_channel(channel)))
-                )
+                async def announce(channel: DataChannel) -> None:
+                    await context.send_initial_metadata(
+                        (go_on, (grpc_options.CHANNEL, write_channel(channel)))
+                    )
+
+                if request.by_channel and self.channels.is_open and left >= MIN_SIZE:
+                    await self.channels.receive(left, incoming.write, announce)
+                else:
+                    await context.send_initial_metadata((go_on,))
+                    await incoming.take(_exactly(messages, left, self.limits.silence_seconds))
 
             async with asyncio.timeout(self.limits.stream_seconds(request.size)), self._reveals.take(node):
                 return write_ack(await self._handler.on_reveal(node, request, receive))

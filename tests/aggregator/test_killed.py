@@ -26,6 +26,7 @@ from dao.errors import Refused, Reverted, Unreachable
 from dao.runtime.failpoint import VARIABLE
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment
+from tests.aggregator.test_retention import SWEEP_FAILPOINTS
 from tests.aggregator.world import Made, Node, World
 from tests.audit.stage import audit_of
 from tests.faults.process import ROOT, Process
@@ -130,7 +131,7 @@ async def claim_all(world: World, round_id: int) -> int:
 
 async def test_failpoints__all_in_the_source__are_tried() -> None:
     source = "".join(path.read_text() for path in (ROOT / "aggregator").glob("*.py"))
-    assert sorted(re.findall(r'failpoint\("(.*?)"\)', source)) == sorted(FAILPOINTS)
+    assert sorted(re.findall(r'failpoint\("(.*?)"\)', source)) == sorted(FAILPOINTS + SWEEP_FAILPOINTS)
 
 
 async def test_superlink__killed_at_every_step__completes_its_rounds_and_pays_once(

@@ -27,7 +27,7 @@ class Slow(DiskStore):
 async def test_settled__a_replica_hangs__ends_and_the_replica_has_the_content_later(tmp_path: Path) -> None:
     replica = Slow(tmp_path / "replica")
     publisher = Publisher(LayeredStore(DiskStore(tmp_path / "own"), replicas=[replica]))
-    cid = await publisher.put_bytes(b"manifest")
+    cid = await publisher.put_for_good(b"manifest")
     async with asyncio.timeout(10):
         await publisher.wait_settled(0.01)
     assert not await DiskStore(replica.root).has(cid)

@@ -154,9 +154,11 @@ class World:
         return SuperlinkSettings.load(**{"home": self.home, **settings, **changes})
 
     @asynccontextmanager
-    async def superlink(self, ipfs: str | None = None) -> AsyncIterator[RunningSuperlink]:
+    async def superlink(
+        self, ipfs: str | None = None, keep_rounds: int = 20
+    ) -> AsyncIterator[RunningSuperlink]:
         self.network.anvil.fund(self.bonded.operator.address, 10**20)  # type: ignore[arg-type]
-        settings = self.settings(content={"ipfs": ipfs})
+        settings = self.settings(content={"ipfs": ipfs, "keep_rounds": keep_rounds})
         async with open_superlink(settings, self.bonded.operator, self.evaluator) as running:
             yield running
 

@@ -85,10 +85,10 @@ class Superlink:
 
 
 class Cable:
-    """A connection to a service that breaks after some bytes, as often as asked."""
+    """A connection to a service that breaks after some bytes, as often as asked: from it, or (`up`) to it."""
 
-    def __init__(self, address: str, breaks: list[int]) -> None:
-        self._to, self._breaks = address, breaks
+    def __init__(self, address: str, breaks: list[int], up: bool = False) -> None:
+        self._to, self._breaks, self._up = address, breaks, up
         self.carried = self.sent = 0  # bytes from the service, and to it
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -106,7 +106,8 @@ class Cable:
         host, port = self._to.split(":")
         there = await asyncio.open_connection(host, int(port))
         limit = self._breaks.pop(0) if self._breaks else 1 << 60
-        for source, sink, most in ((reader, there[1], 1 << 60), (there[0], writer, limit)):
+        up, down = (limit, 1 << 60) if self._up else (1 << 60, limit)
+        for source, sink, most in ((reader, there[1], up), (there[0], writer, down)):
             task = asyncio.create_task(self._carry(source, sink, most, (writer, there[1])))
             self._tasks.add(task)
 
@@ -117,7 +118,7 @@ class Cable:
         most: int,
         ends: tuple[asyncio.StreamWriter, ...],
     ) -> None:
-        counts = most < 1 << 60 or sink is ends[0]
+        counts = sink is ends[0]
         try:
             while (data := await source.read(65536)) and most > 0:
                 most -= len(data)
@@ -187,8 +188,8 @@ class Network:
         self._stack.push_async_callback(client.close)
         return client
 
-    async def cable(self, address: str, breaks: list[int]) -> Cable:
-        cable = Cable(address, breaks)
+    async def cable(self, address: str, breaks: list[int], up: bool = False) -> Cable:
+        cable = Cable(address, breaks, up)
         await cable.open()
         self._stack.push_async_callback(cable.close)
         return cable

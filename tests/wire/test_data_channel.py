@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -306,8 +307,8 @@ async def test_data_channel__breaks_on_the_way__update_over_grpc(
 ) -> None:
     whole = data_channel.send
 
-    def part(line: socket.socket, path: Path, offset: int, _: int) -> None:
-        whole(line, path, offset, min(size, len(DATA)))
+    def part(line: socket.socket, path: Path, offset: int, _: int, on_sent: Callable[[int], None]) -> None:
+        whole(line, path, offset, min(size, len(DATA)), on_sent)
         if size > len(DATA):
             line.sendall(b"more")
         raise ConnectionResetError
