@@ -1,11 +1,8 @@
 """Answers "how is my Superlink?": from its status stream, and from the chain where that answers."""
 
 import asyncio
-import json
-from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from aggregator.awaited import Awaited, list_awaited
@@ -18,9 +15,8 @@ from dao.core.formats.reasons import format_tokens
 from dao.core.types import TaskId, hex_of
 from dao.errors import DaoError
 from dao.runtime.locks import find_holder
+from dao.runtime.status_events import read_status_events
 from dao.store.folder import FolderSource
-
-TAIL = 256 << 10  # bytes of the status stream that are read
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +30,7 @@ class SuperlinkStatus:
 
 async def read_status(settings: SuperlinkSettings, last: int) -> SuperlinkStatus:
     """Read whether it runs, its bond and task on chain, and its last events; `trouble` names what could not be read."""
-    events = _read_events(settings.home / "status.jsonl")
+    events = read_status_events(settings.home / "status.jsonl")
     is_running = find_holder(settings.home / "lock") is not None
     serving = next((event for event in reversed(events) if event["event"] == "serving"), None)
     number = settings.task or (serving and serving["task"])
@@ -89,21 +85,3 @@ async def _read_chain(settings: SuperlinkSettings, task: TaskId | None) -> dict[
             }
         gas = await chain.request("eth_getBalance", hex_of(operator), "latest")
         return fields | {"gas_money": format_tokens(int(gas, 16))}
-
-
-def _read_events(path: Path) -> list[dict[str, Any]]:
-    """Return the newest events of a status stream, oldest first."""
-    if not path.exists():
-        return []
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        file.seek(max(0, size - TAIL))
-        lines = file.read().splitlines()[1 if size > TAIL else 0 :]
-    return list(_read_whole(lines))
-
-
-def _read_whole(lines: list[bytes]) -> Iterator[dict[str, Any]]:
-    """Read the lines that are whole: of one that a full disk or a power cut has ended, the rest is lost."""
-    for line in lines:
-        with suppress(ValueError):
-            yield json.loads(line)

@@ -5,7 +5,8 @@ from typing import Any
 from dao.gov.texts import clean_text
 
 MAX_CHARACTERS = 4000  # of one text
-_KEYS = ("title", "description", "reason")  # of answers: texts of proposals, votes and Superlinks
+# of answers: texts of proposals, votes, challengers and Superlinks
+_KEYS = ("title", "description", "reason", "challenge")
 MARK = "stranger_wrote"
 
 

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
 from dao.api.dependencies import Dependencies
+from dao.api.first_view import FirstView
 from dao.api.http import problems, static_files
 from dao.api.http.middleware import BASE, RequestLimits, RequestMiddleware
 from dao.api.http.openapi import build_openapi
@@ -14,6 +15,7 @@ from dao.api.http.problems import Problem
 from dao.api.http.request_log import log_request
 from dao.api.http.static_files import Asset
 from dao.api.routes import (
+    cases,
     claims,
     decisions,
     drafts,
@@ -32,7 +34,8 @@ Read what the DAO trains, decides and pays; draft proposals; sign in with a wall
 without gas. Amounts are wei as decimal text, addresses have their checksum, times are Unix seconds. Errors are
 application/problem+json with the contract's own error name. Lists come in pages: pass `next` as `cursor`.
 """
-ROUTES = (service, overview, tasks, members, decisions, feed, sign_in, drafts, prepare, claims, relay)
+_FIRST = ("/", "/index.html")  # the page itself
+ROUTES = (service, overview, tasks, cases, members, decisions, feed, sign_in, drafts, prepare, claims, relay)
 
 
 def create_app(deps: Dependencies, assets: Mapping[str, Asset] | None = None) -> FastAPI:
@@ -53,13 +56,15 @@ def create_app(deps: Dependencies, assets: Mapping[str, Asset] | None = None) ->
         app.include_router(routes.router, prefix=BASE)
     app.openapi = cache(partial(build_openapi, app))  # type: ignore[method-assign]
     files = static_files.load() if assets is None else assets
+    first = FirstView(deps, files["/"]) if "/" in files else None
 
     @app.get("/{_path:path}", include_in_schema=False)
     async def serve_page(request: Request, _path: str) -> Response:
-        response = static_files.serve(files, request)
-        if response is None:
+        path = request.url.path
+        asset = await first.get() if first is not None and path in _FIRST else static_files.find(files, path)
+        if asset is None:
             raise Problem(404, "not-found", "there is nothing at this address")
-        return response
+        return static_files.respond(asset, request)
 
     rates = deps.settings.api
     limits = RequestLimits(

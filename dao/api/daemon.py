@@ -22,12 +22,13 @@ from dao.api.manifest_sources import open_content
 from dao.api.relay.budget import Budget
 from dao.api.relay.relay_jobs import RelayJobs
 from dao.api.relay.relayer import Relayer
+from dao.api.round_reports import RoundReports
 from dao.api.settings import NAMES_FILE, ApiSettings
 from dao.api.token_names import TokenNames, load_names, read_names, save_names
 from dao.chain.client import Chain
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.types import Domain, Wei
+from dao.core.types import Domain, TaskId, Wei
 from dao.errors import ChainError, ConfigError
 from dao.index.database import open_database
 from dao.runtime.locks import chain_name, only_daemon
@@ -84,6 +85,8 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
         connection = ChainConnection(settings.chain.rpc, deployment, settings.chain.confirmations)
         sessions = Sessions(list_sites(settings, port, deployment.chain_id))
         deps = Dependencies(settings, connection, sessions, index, EventHub())
+        streams = {TaskId(task): settings.at(path) for task, path in settings.content.status_streams.items()}
+        deps.round_reports = RoundReports(streams)
         deps.token_names = load_names(settings.home / NAMES_FILE, deployment.token)
         _add_metrics(deps)
         server = _Server(
@@ -126,7 +129,11 @@ async def follow(deps: Dependencies, signer: Signer | None, content: Source) -> 
             save_names(settings.home / NAMES_FILE, chain.deployment.token, deps.token_names)
             deps.chain_ready.set()
 
-    await deps.chain_connection.run(work, publisher.schedule_status)
+    reporting = asyncio.create_task(deps.round_reports.run(publisher.publish_change))
+    try:
+        await deps.chain_connection.run(work, publisher.schedule_status)
+    finally:
+        reporting.cancel()
 
 
 async def _read_names(chain: Chain) -> TokenNames:

@@ -19,6 +19,7 @@ from dao.api.metrics import Metrics
 from dao.api.models.base import AsOf, Page
 from dao.api.proposal_log import ProposalLog
 from dao.api.relay.relayer import Relayer
+from dao.api.round_reports import RoundReports
 from dao.api.settings import ApiSettings
 from dao.api.token_names import TokenNames
 from dao.chain.client import Chain
@@ -43,6 +44,7 @@ class Dependencies:
     proposal_log: ProposalLog = field(default_factory=ProposalLog)
     metrics: Metrics = field(default_factory=Metrics)
     relayer: Relayer | None = None
+    round_reports: RoundReports = field(default_factory=lambda: RoundReports({}))
     chain_ready: asyncio.Event = field(default_factory=asyncio.Event)
     relayer_ready: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -55,7 +57,7 @@ class Dependencies:
     def version(self) -> str:
         """The version of everything that answers show: it changes when any of it may have changed."""
         relayed = self.relayer.version if self.relayer is not None else -1
-        return f"{self.index.version} {relayed} {self.stale}"
+        return f"{self.index.version} {relayed} {self.round_reports.version} {self.stale}"
 
     @property
     def secure(self) -> bool:

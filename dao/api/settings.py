@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -44,6 +45,8 @@ listen = "{listen}"
 # stores = ["/home/dao/.commonweight/superlink/store"]
 # superlinks = ["127.0.0.1:8600"]
 # ipfs = "/ip4/127.0.0.1/tcp/5001/http"
+# Who has committed while a round runs, as a Superlink on this machine says, by task.
+# status_streams = {{ 1 = "/home/dao/.commonweight/superlink/status.jsonl" }}
 
 [relay]
 # Wei of gas that the relayer spends in a day at most, and what it relays for one account in a day.
@@ -88,6 +91,9 @@ class ContentTable(ContentSettings):
     tls: bool = False  # towards Superlinks
     ca_file: FromHome | None = None  # PEM file of those trusted for TLS; None: the usual ones
     folder: FromHome = Path("content")
+    status_streams: Mapping[int, FromHome] = Field(
+        default_factory=dict
+    )  # a Superlink's HOME/status.jsonl, by its task
 
 
 class RelayTable(Section):

@@ -14,10 +14,12 @@ from dao.chain.governance import PROPOSER_ROLE, Timelock
 from dao.chain.task_rules import RULES_BY_NAME, Unit
 from dao.cli import options
 from dao.cli.chain_options import ChainOptions, PayingAccount, absolute, open_chain, open_sender
+from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import AppPythonOption, IpfsOption, JsonOption, TaskArgument
-from dao.cli.output import print_fields, print_json, print_table, require_writable
+from dao.cli.output import print_fields, print_json, print_table, printable, require_writable
 from dao.cli.rule_options import RuleOptions, read_rule_options
+from dao.cli.task_waits import MissingNode, TaskWait, read_missing, read_waits
 from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Address, Rules, TaskId, Wei, hex_of
@@ -134,19 +136,32 @@ def create(
 
 @app.command()
 @with_option_groups
-def show(task: TaskArgument, *, network: ChainOptions, json: JsonOption = False) -> None:
-    """Show the rules of a task's next round, and the task's state and funds.
+def show(
+    task: TaskArgument, *, network: ChainOptions, content: ContentOptions, json: JsonOption = False
+) -> None:
+    """Show a task's rules, state and funds, whom its round waits for and, with a source of manifests, who was missing.
 
     Example: dao task show 1
     """
 
-    async def read() -> dict[str, object]:
+    async def read() -> tuple[dict[str, object], list[TaskWait], list[MissingNode] | None]:
         async with open_chain(network) as chain:
             rules = await Coordinator(chain).rules_of(TaskId(task), chain.final())
-            return {**await _state(chain, TaskId(task)), **_rule_fields(rules)}
+            fields = {**await _state(chain, TaskId(task)), **_rule_fields(rules)}
+            waits = await read_waits(chain, TaskId(task))
+            if not content.are_named:
+                return fields, waits, None
+            async with content.open(chain.domain) as source:
+                return fields, waits, await read_missing(chain, TaskId(task), source)
 
-    fields = asyncio.run(read())
-    (print_json if json else print_fields)(fields if json else _in_tokens(fields))
+    fields, waits, missing = asyncio.run(read())
+    if json:
+        more = {} if missing is None else {"missing": [asdict(one) for one in missing]}
+        print_json({**fields, "awaited": [asdict(one) for one in waits], **more})
+        return
+    print_fields(_in_tokens(fields))
+    for line in (*waits, *(missing or ())):
+        print(printable(str(line)))
 
 
 @app.command()

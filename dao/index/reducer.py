@@ -18,6 +18,7 @@ from dao.errors import RpcError
 from dao.index import decision_reducer as decisions
 from dao.index import holding_reducer as holdings
 from dao.index import training_reducer as training
+from dao.index.case_reducer import move_cases
 from dao.index.rows import (
     AccountRow,
     ClaimRow,
@@ -125,6 +126,8 @@ def apply(event: Event, uow: UnitOfWork) -> None:
     """Change the rows that an event changes; RpcError where an event before it must be missing."""
     uow.enter_block(event.block, event.timestamp)
     try:
+        if isinstance(event, RoundEvent):
+            move_cases(event, uow)
         REDUCERS[type(event)].apply(event, uow)
     except LookupError as error:
         raise RpcError(

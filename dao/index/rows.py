@@ -55,6 +55,28 @@ class RoundRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseRow:
+    """A dispute of a round's result; key (task, round, number), from 1. The accused is the round's Superlink.
+
+    `kind` and `verdict` are those of case_reducer. `slashed` of the accused's stake, of which the accuser got `paid`.
+    """
+
+    place: int  # of the event that opened it
+    kind: str
+    accuser: Address
+    opened_at: Timestamp
+    opened_tx: Digest
+    reason: str = ""
+    prover: Address | None = None
+    claim: int | None = None
+    slashed: Wei | None = None
+    paid: Wei | None = None
+    verdict: str | None = None
+    ended_at: Timestamp = NEVER
+    ended_tx: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class MemberRow:
     """A Supernode in a task; key (task, operator)."""
 
@@ -147,6 +169,7 @@ S = TypeVar(
     "S",
     TaskRow,
     RoundRow,
+    CaseRow,
     MemberRow,
     AdmissionRow,
     ClaimRow,

@@ -158,6 +158,24 @@ forced_commits = _table(
     *(_key("task", Whole), _key("round", Whole), _key("node", LargeBinary(20)), _at()),
     *(_has("place", Whole), _has("commitment", LargeBinary(32))),
 )
+cases = _versions(
+    "cases",
+    [_key("task", Whole), _key("round", Whole), _key("number", Whole)],
+    _has("place", Whole),
+    _has("kind", Text),
+    _has("accuser", LargeBinary(20)),
+    _has("opened_at", Whole),
+    _has("opened_tx", LargeBinary(32)),
+    _has("reason", Text),
+    Column("prover", LargeBinary(20)),
+    Column("claim", Whole),
+    Column("slashed", Uint),
+    Column("paid", Uint),
+    Column("verdict", Text),
+    _has("ended_at", Whole),
+    Column("ended_tx", LargeBinary(32)),
+    Index(None, "place"),
+)
 members = _versions(
     "members",
     [_key("task", Whole), _key("operator", LargeBinary(20))],

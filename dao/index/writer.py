@@ -25,6 +25,7 @@ _KEYS = 200  # of one query
 TABLES: dict[type, Table] = {
     rows.TaskRow: schema.task_states,
     rows.RoundRow: schema.rounds,
+    rows.CaseRow: schema.cases,
     rows.MemberRow: schema.members,
     rows.AdmissionRow: schema.admissions,
     rows.ClaimRow: schema.claims,

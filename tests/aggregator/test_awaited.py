@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from aggregator.awaited import Awaited, list_awaited
-from aggregator.status import _read_events
+from dao.runtime.status_events import read_status_events
 
 A, B, C = "0xa", "0xb", "0xc"
 Event = dict[str, Any]
@@ -90,4 +90,4 @@ def test_list_awaited__a_period__since_its_beginning() -> None:
 def test_read_events__a_line_that_was_cut__the_others(tmp_path: Path) -> None:
     path = tmp_path / "status.jsonl"
     path.write_text('{"event": "opened"}\n{"event": "clo{"event": "posted"}\n{"event": "finalized"}\n{"ev')
-    assert [event["event"] for event in _read_events(path)] == ["opened", "finalized"]
+    assert [event["event"] for event in read_status_events(path)] == ["opened", "finalized"]

@@ -49,7 +49,7 @@ async def test_frame__before_the_modules_are_there__is_what_they_draw(stage: Sta
     async with stage.open() as running, reading(browser, running) as reader:
         served, drawn = await reader.page.evaluate(_FRAMES)
         assert served == drawn
-        assert len(drawn) == 6
+        assert len(drawn) == 7
 
 
 async def test_proposal__long_words_and_votes__stay_within_their_columns(

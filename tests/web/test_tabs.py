@@ -56,5 +56,5 @@ async def test_visits__the_first_and_the_next__ask_for_little(own_stage: Stage, 
     await propose(own_stage, "# To be seen")
     async with own_stage.open() as running:
         first, again = await count_requests(browser, running, "To be seen")
-    assert first <= 6  # the page, its script, its sheet, its icon, its data, its stream
-    assert again <= 3  # the page, its data, its stream
+    assert first <= 5  # the page with its data, its script, its sheet, its icon, its stream
+    assert again <= 2  # the page with its data, its stream

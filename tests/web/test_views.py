@@ -49,14 +49,14 @@ async def test_views__a_network_that_has_trained__say_what_happened_with_units_a
 
         await reader.go(f"tasks/{trained.task}")
         await expect(main.get_by_role("img", name="Loss on validation data")).to_be_visible()
-        await expect(main.locator("canvas")).to_have_count(2)
+        await expect(main.locator("canvas")).to_have_count(3)
         one = main.locator(".rows tr", has=reader.page.locator(f'[title="{first}"]'))
-        for said in ("+0.003 loss", "7.5 CWT", "15 CWT", "you earned"):
+        for said in ("lowered the loss by 0.003", "7.5 CWT", "15 CWT", "you earned"):
             await expect(one).to_contain_text(said)
         other = main.locator(".rows tr", has=reader.page.locator(f'[title="{second}"]'))
         await expect(other).to_contain_text(MARKUP)
 
-        await other.get_by_role("link").click()
+        await other.get_by_role("link", name=second[:8]).click()
         await expect(main.get_by_role("heading", level=1)).to_contain_text(second[:8])
         await expect(main.locator(".rows tbody tr")).to_have_count(2)
         await expect(main.locator(".rows tbody tr").first).to_contain_text(MARKUP)
@@ -82,7 +82,10 @@ async def test_views__on_a_phone__fit_its_width_with_contrast_in_both_schemes(
     stage = trained.stage
     wallet = Wallet(stage.members[0], stage.network.anvil)
     node = checksummed(trained.supernodes[0].operator.address)
-    views = ("", f"tasks/{trained.task}", f"supernodes/{node}", "proposals", f"proposals/{number}", "propose")
+    views = (
+        *("", f"tasks/{trained.task}", f"tasks/{trained.task}/rounds/2", f"supernodes/{node}", "cases"),
+        *(f"accounts/{node}", "search/task 1", "proposals", f"proposals/{number}", "propose"),
+    )
     async with (
         stage.open() as running,
         reading(browser, running, wallet, viewport=PHONE, has_touch=True) as reader,
@@ -92,6 +95,7 @@ async def test_views__on_a_phone__fit_its_width_with_contrast_in_both_schemes(
             await reader.go(view)
             if view == "propose":  # with a preview of long words
                 await reader.page.get_by_label("Title").fill("Another task")
+                await reader.page.get_by_label("Kind of action").select_option("Create a task")
                 await reader.page.get_by_label("Take over the rules of").select_option("Task 1")
                 await expect(reader.page.get_by_role("main")).to_contain_text("it would go through")
             await reader.settled()

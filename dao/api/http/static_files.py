@@ -54,23 +54,25 @@ def load(folder: Path = FOLDER) -> Mapping[str, Asset]:
         place = path.relative_to(folder)
         if path.is_file() and path.suffix != ".py" and not any(part[0] in "._" for part in place.parts):
             contents[place.as_posix()] = path.read_bytes()
-    assets = {f"/{name}": _make_asset(name, content) for name, content in contents.items()}
+    assets = {f"/{name}": make_asset(name, content) for name, content in contents.items()}
     if "index.html" not in contents:
         return assets
     lasting = f"static/{_hash(repr(sorted(contents.items())).encode())[:16]}"
     texts = {name: content.decode() for name, content in contents.items() if Path(name).suffix in _TEXTS}
     joined = {name: text.encode() for name, text in join_page(texts, lasting).items()}
-    assets["/"] = assets["/index.html"] = _make_asset("index.html", joined.pop("index.html"))
+    assets["/"] = assets["/index.html"] = make_asset("index.html", joined.pop("index.html"))
     later = {name: assets[f"/{name}"] for name in contents if name != "index.html"}
-    later |= {name: _make_asset(name, content) for name, content in joined.items()}
+    later |= {name: make_asset(name, content) for name, content in joined.items()}
     return assets | {f"/{lasting}/{name}": replace(asset, is_lasting=True) for name, asset in later.items()}
 
 
-def serve(assets: Mapping[str, Asset], request: Request) -> Response | None:
-    """Answer with a file of the page, or None where there is none of this path."""
-    asset = assets.get(request.url.path) or _find_later(assets, request.url.path)
-    if asset is None:
-        return None
+def find(assets: Mapping[str, Asset], path: str) -> Asset | None:
+    """Find a file of the page by its path on the site."""
+    return assets.get(path) or _find_later(assets, path)
+
+
+def respond(asset: Asset, request: Request) -> Response:
+    """Answer with a file: all of it, or 304 where the browser has it."""
     control = "public, max-age=31536000, immutable" if asset.is_lasting else "no-cache"
     headers = {"ETag": asset.tag, "Cache-Control": control, "Vary": "Accept-Encoding"}
     known = request.headers.get("if-none-match", "")
@@ -88,7 +90,8 @@ def _find_later(assets: Mapping[str, Asset], path: str) -> Asset | None:
     return assets.get(match[1]) if match is not None else None
 
 
-def _make_asset(name: str, plain: bytes) -> Asset:
+def make_asset(name: str, plain: bytes) -> Asset:
+    """Make a file of its name and content, and compress it."""
     packed = gzip.compress(plain, 9, mtime=0)
     kind = _TYPES.get(Path(name).suffix) or mimetypes.guess_type(name)[0] or "application/octet-stream"
     packed_or_none = packed if len(packed) < len(plain) else None

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from dao.api.http.json_types import AddressText, BytesText, DigestText, NumberText, ResponseModel, WeiText
 from dao.api.models.base import Answer, Page
+from dao.api.models.feed import Happening
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions
 from dao.core.types import Rules, TaskId
@@ -63,6 +64,7 @@ class ProposalAnswer(Proposal, Answer):
 
     description: str
     actions: list[Action]
+    history: list[Happening] = Field(description="What became of it, with transactions, the newest first.")
 
 
 class Vote(ResponseModel):

@@ -7,6 +7,8 @@ from pydantic import AliasPath, BeforeValidator, Field, create_model
 
 from dao.api.http.json_types import AddressText, DigestText, Micro, ResponseModel, WeiText
 from dao.api.models.base import Answer, Page
+from dao.api.models.cases import Case
+from dao.api.models.feed import Happening
 from dao.chain.task_rules import TASK_RULES, Unit
 from dao.core.types import Codec, Phase
 
@@ -146,20 +148,48 @@ class RoundNode(ResponseModel):
     reason: str = Field(description="In words, the reason for its score and reward.")
 
 
+class ReportedNode(RoundNode):
+    """A Supernode in a round, and what the Superlink says that it did, where this API reads its status stream."""
+
+    reported: Literal["committed", "passed", "revealed"] | None = Field(
+        description="What it did last. A word of the Superlink: the chain has it once commits close, and the result is posted."
+    )
+    reported_at: int | None
+
+
 class RoundNodePage(Page):
     """The Supernodes of a round, by address."""
 
-    items: list[RoundNode]
+    items: list[ReportedNode]
 
 
 class RoundAnswer(Round, Answer):
-    """One round, with the first of its Supernodes."""
+    """One round, with the first of its Supernodes, its cases, and the newest of its events."""
 
-    nodes: list[RoundNode]
+    is_reported: bool = Field(description="Whether this API reads the status stream of the task's Superlink.")
+    nodes: list[ReportedNode]
     next_nodes: str | None = Field(description="The `cursor` for the others; null where these are all.")
+    cases: list[Case] = Field(description="Disputes of its result, the newest first.")
+    history: list[Happening] = Field(description="Its events on chain with their transactions, newest first.")
 
 
 class RoundPage(Page):
     """Rounds, the newest first."""
 
     items: list[Round]
+
+
+class Earnings(ResponseModel):
+    """What a Supernode scored and earned, one value for each of `rounds`; null: it did not commit."""
+
+    operator: AddressText | None = Field(description="Null: all others together.")
+    score_micro: list[Micro | None] = Field(validation_alias="scores")
+    reward_wei: list[WeiText | None] = Field(validation_alias="rewards")
+    stake_wei: list[WeiText | None] = Field(validation_alias="stakes")
+
+
+class EarningsAnswer(Answer):
+    """Scores and rewards over the newest rounds whose manifests are known; a round that is not final may yet be void."""
+
+    rounds: list[int]
+    nodes: list[Earnings] = Field(description="Who earned most first.")

@@ -1,5 +1,6 @@
 """Proposals, and the votes on them."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -40,16 +41,17 @@ async def list_proposals(
 
 @router.get("/{proposal}", responses=describe_read(404))
 async def read_proposal(proposal: ProposalPath, deps: Deps) -> ProposalAnswer:
-    """Read a proposal: its text, its actions in words, its tally."""
+    """Read a proposal: its text, its actions in words, its tally, its course."""
     deployment = deps.chain_connection.deployment
 
-    def read(reads: Reads) -> tuple[records.ProposalRecord, list[Action]]:
+    def read(reads: Reads) -> tuple[records.ProposalRecord, list[Action], Sequence[records.EventRecord]]:
         record = _get_proposal(reads, proposal)
         calls = Actions(record.targets, record.values, record.calldatas)
-        return record, list(list_actions(calls, deployment, _list_rules(reads, record, calls, deployment)))
+        actions = list_actions(calls, deployment, _list_rules(reads, record, calls, deployment))
+        return record, list(actions), reads.list_events(proposal=proposal, topics=("proposal",))
 
-    (record, actions), as_of = await deps.read(read)
-    return ProposalAnswer.of(record, as_of, actions=actions)
+    (record, actions, history), as_of = await deps.read(read)
+    return ProposalAnswer.of(record, as_of, actions=actions, history=history)
 
 
 @router.get("/{proposal}/votes", responses=describe_read(404))

@@ -1,17 +1,38 @@
 """Tasks, their rounds, and the Supernodes in them."""
 
-from fastapi import APIRouter
+from collections.abc import Iterable
+from typing import Annotated
 
-from dao.api.dependencies import Deps
+from fastapi import APIRouter, Query
+
+from dao.api.dependencies import Dependencies, Deps
 from dao.api.http.problems import Problem, describe_read
-from dao.api.models.base import USUAL, AddressPath, CursorQuery, LimitQuery, RoundPath, TaskPath
+from dao.api.models.base import (
+    USUAL,
+    AddressPath,
+    CursorQuery,
+    Extended,
+    LimitQuery,
+    RoundPath,
+    TaskPath,
+)
+from dao.api.models.cases import name_provers
 from dao.api.models.members import NodeRoundPage, TaskNodePage
-from dao.api.models.training import RoundAnswer, RoundNodePage, RoundPage, TaskAnswer, TaskPage
+from dao.api.models.training import (
+    EarningsAnswer,
+    RoundAnswer,
+    RoundNodePage,
+    RoundPage,
+    TaskAnswer,
+    TaskPage,
+)
 from dao.core.types import RoundId, TaskId
 from dao.index.reads import Reads, records
+from dao.index.reads.earnings import MOST_ROUNDS, EarningsRecord
 
 router = APIRouter(prefix="/tasks", tags=["training"])
 FIRST_NODES = 100  # that come with a round
+FIRST_CASES, FIRST_EVENTS = 20, 100
 
 
 @router.get("", responses=describe_read())
@@ -40,14 +61,22 @@ async def list_rounds(
 
 @router.get("/{task}/rounds/{number}", responses=describe_read(404))
 async def read_round(task: TaskPath, number: RoundPath, deps: Deps) -> RoundAnswer:
-    """Read a round, with the first of its Supernodes."""
+    """Read a round, with the first of its Supernodes, its cases and its events."""
+    task_id, round_id = TaskId(task), RoundId(number)
 
-    def read(reads: Reads) -> tuple[records.RoundRecord, records.RecordPage[records.RoundNodeRecord]]:
-        nodes = reads.list_round_nodes(TaskId(task), RoundId(number), limit=FIRST_NODES)
-        return _get_round(reads, task, number), nodes
+    def read(reads: Reads) -> tuple[records.RoundRecord, dict[str, object]]:
+        nodes = reads.list_round_nodes(task_id, round_id, limit=FIRST_NODES)
+        cases = reads.list_cases(task_id, round_id, limit=FIRST_CASES).items
+        return _get_round(reads, task, number), {
+            "is_reported": deps.round_reports.has(task_id),
+            "nodes": _add_reports(deps, task_id, round_id, nodes.items),
+            "next_nodes": nodes.next,
+            "cases": name_provers(cases, deps.chain_connection.deployment),
+            "history": reads.list_events(task=task_id, round_id=round_id, limit=FIRST_EVENTS),
+        }
 
-    (record, nodes), as_of = await deps.read(read)
-    return RoundAnswer.of(record, as_of, nodes=nodes.items, next_nodes=nodes.next)
+    (record, more), as_of = await deps.read(read)
+    return RoundAnswer.of(record, as_of, **more)
 
 
 @router.get("/{task}/rounds/{number}/nodes", responses=describe_read(404))
@@ -59,12 +88,14 @@ async def list_round_nodes(
     limit: LimitQuery = USUAL,
 ) -> RoundNodePage:
     """List a round's Supernodes, by address."""
+    task_id, round_id = TaskId(task), RoundId(number)
 
     def read(reads: Reads) -> records.RecordPage[records.RoundNodeRecord]:
         _get_round(reads, task, number)
-        return reads.list_round_nodes(TaskId(task), RoundId(number), cursor, limit)
+        return reads.list_round_nodes(task_id, round_id, cursor, limit)
 
-    return await deps.page(RoundNodePage, read)
+    page, as_of = await deps.read(read)
+    return RoundNodePage.of(page, as_of, items=_add_reports(deps, task_id, round_id, page.items))
 
 
 @router.get("/{task}/supernodes", responses=describe_read(404))
@@ -77,6 +108,20 @@ async def list_supernodes(
         return reads.list_task_nodes(_get_task(reads, task).task, cursor, limit)
 
     return await deps.page(TaskNodePage, read)
+
+
+@router.get("/{task}/earnings", responses=describe_read(404))
+async def list_earnings(
+    task: TaskPath,
+    deps: Deps,
+    rounds: Annotated[int, Query(ge=1, le=MOST_ROUNDS, description="The newest ones, at most.")] = 60,
+) -> EarningsAnswer:
+    """List what the Supernodes that earn most scored and earned, round by round."""
+
+    def read(reads: Reads) -> EarningsRecord:
+        return reads.list_earnings(_get_task(reads, task).task, rounds)
+
+    return EarningsAnswer.of(*await deps.read(read))
 
 
 @router.get("/{task}/supernodes/{operator}/history", responses=describe_read(404))
@@ -93,6 +138,18 @@ async def list_history(
         return reads.list_node_rounds(_get_task(reads, task).task, operator, cursor, limit)
 
     return await deps.page(NodeRoundPage, read)
+
+
+def _add_reports(
+    deps: Dependencies, task: TaskId, round_id: RoundId, nodes: Iterable[records.RoundNodeRecord]
+) -> list[Extended]:
+    """Add to each Supernode what the Superlink reported of it."""
+    reports = deps.round_reports.find(task, round_id)
+    found = ((node, reports.get(node.operator)) for node in nodes)
+    return [
+        Extended(node, reported=report and report.reported, reported_at=report and report.reported_at)
+        for node, report in found
+    ]
 
 
 def _get_task(reads: Reads, task: int) -> records.TaskRecord:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import or_, select
 
-from dao.core.types import Address, BlockNumber, Digest, TaskId, Timestamp
+from dao.core.types import Address, BlockNumber, Digest, RoundId, TaskId, Timestamp
 from dao.index import schema
 from dao.index.reads import records
 from dao.index.reads.reader import LIMIT, MOST, Reader, make_record
@@ -32,6 +32,7 @@ class FeedReads(Reader):
         before: int | None = None,
         topics: Collection[str] = (),
         task: TaskId | None = None,
+        round_id: RoundId | None = None,
         proposal: int | None = None,
         address: Address | None = None,
         limit: int = LIMIT,
@@ -50,6 +51,8 @@ class FeedReads(Reader):
             )
         if task is not None:
             query = query.where(columns.task == task)
+        if round_id is not None:
+            query = query.where(columns.round == round_id)
         if proposal is not None:
             query = query.where(columns.proposal == proposal)
         if address is not None:

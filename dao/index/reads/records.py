@@ -168,6 +168,36 @@ class RoundNodeRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseRecord:
+    """A dispute of a round's result; `number` from 1 in its round. Kinds and verdicts are those of dao.index.case_reducer.
+
+    What is at stake beside the result: `accuser_stake`, `accused_stake`. While it is open it waits for `turn`, until
+    `turn_ends_at`. `slashed` of the accused's stake, of which the accuser got `paid`.
+    """
+
+    task: TaskId
+    round: RoundId
+    number: int
+    kind: str
+    accuser: Address
+    accused: Address
+    reason: str
+    prover: Address | None
+    claim: int | None
+    accuser_stake: Wei | None
+    accused_stake: Wei | None
+    slashed: Wei | None
+    paid: Wei | None
+    turn: str | None
+    turn_ends_at: Timestamp | None
+    opened_at: Timestamp
+    opened_tx: Digest
+    verdict: str | None
+    ended_at: Timestamp | None
+    ended_tx: Digest | None
+
+
+@dataclass(frozen=True, slots=True)
 class NodeRoundRecord(RoundNodeRecord):
     """A Supernode in one of its rounds."""
 

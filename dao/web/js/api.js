@@ -27,6 +27,19 @@ function writeSentence(text, error) {
   return capitalize(labelPaths(error && !text.includes(error) ? `${text} (${error})` : text));
 }
 
+/** Returns the overview that came with the page, at the first call; null from then on, and where none came. */
+export function takeFirst() {
+  const element = document.getElementById("first");
+  if (!element) return null;
+  element.remove();
+  return JSON.parse(element.textContent);
+}
+
+/** Counts an answer that came otherwise than by a request. */
+export function countAnswer({ as_of: { block } }) {
+  oldestBlock = Math.min(oldestBlock, block);
+}
+
 /** Begins to count which blocks answers stand on. */
 export function beginReads() {
   oldestBlock = Infinity;
@@ -75,7 +88,7 @@ async function request(url, options) {
   }
   hearTime(response.headers.get("Date"));
   const body = await readBody(response);
-  if (body?.as_of) oldestBlock = Math.min(oldestBlock, body.as_of.block);
+  if (body?.as_of) countAnswer(body);
   if (response.ok) return body;
   const problem = body && typeof body === "object" ? body : {};
   throw new Problem({ ...problem, status: response.status }, response.headers.get("Retry-After"));

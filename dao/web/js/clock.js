@@ -4,9 +4,9 @@ let skew = 0; // ms that the API's clock is ahead of this machine's
 // A quiet chain's newest block is old, and the blocks of a test may be ahead of every clock.
 let head = { time: 0, heardAt: 0 }; // the newest block: seconds; ms
 
-/** Takes the time of an HTTP answer. */
+/** Takes the API's time: the date of an HTTP answer, or milliseconds. */
 export function hearTime(date) {
-  const time = Date.parse(date ?? "");
+  const time = typeof date === "number" ? date : Date.parse(date ?? "");
   // The header has whole seconds: correct only what is more than its rounding.
   if (Number.isFinite(time) && Math.abs(time - Date.now() - skew) > 1500) skew = time - Date.now();
 }

@@ -1,7 +1,7 @@
 /** Takes what the API says of changes, and says whether the page is live, stale or lost. */
 
 import { get } from "./api.js";
-import { hearBlock } from "./clock.js";
+import { hearBlock, hearTime } from "./clock.js";
 import { openEventSource } from "./event_source.js";
 import { getState, update } from "./store.js";
 
@@ -43,6 +43,7 @@ function readEvent(event, onEvent) {
       isBeginning = false;
   }
   if (event.timestamp) hearBlock(event.timestamp);
+  if (event.lag_seconds) hearTime((event.timestamp + event.lag_seconds) * 1000);
   onEvent(event);
   if (event.changed) onEvent({ kind: "all" });
 }

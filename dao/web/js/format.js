@@ -84,6 +84,19 @@ export function formatChange(micros) {
   return (micros > 0 ? "+" : "") + formatLoss(micros);
 }
 
+/** Writes the size of a change of the loss to two figures: "0.12", "0.0057". */
+export function formatRough(micros) {
+  if (!micros) return "0";
+  const digits = Number((Math.abs(micros) / 1e6).toPrecision(2));
+  return digits.toFixed(6).replace(/0+$/, "").replace(/\.$/, "");
+}
+
+/** Says what something did to the loss, from what it took off it: "lowered the loss by 0.12". */
+export function describeGain(micros) {
+  if (!micros) return "did not move the loss";
+  return `${micros > 0 ? "lowered" : "raised"} the loss by ${formatRough(micros)}`;
+}
+
 /** Shortens hex digits or a number to its ends: "0x709979…79C8". */
 export function shorten(hex) {
   return hex.length > 16 ? `${hex.slice(0, 8)}…${hex.slice(-4)}` : hex;

@@ -47,6 +47,7 @@ export function handleEvent(event) {
   if (event.kind === "status") return update({ head: event });
   if (event.kind === "begin") {
     neededBlock = event.block;
+    if (getState().network?.as_of.block < neededBlock) loadNetwork().catch(() => null);
     if (!isLoading && getOldestBlock() < neededBlock) refreshPage();
     return;
   }
@@ -58,7 +59,8 @@ async function loadNetwork() {
   setNetwork(await get("network"));
 }
 
-function setNetwork(network) {
+/** Takes the network as the API has it. */
+export function setNetwork(network) {
   hearBlock(network.as_of.timestamp);
   update({ network });
 }

@@ -1,10 +1,14 @@
 /** Finds the view for an address: #/tasks/1 and the like. */
 
+import * as account from "./views/account.js";
+import * as cases from "./views/cases.js";
 import * as me from "./views/me.js";
 import * as overview from "./views/overview.js";
 import * as proposal from "./views/proposal.js";
 import * as proposals from "./views/proposals.js";
 import * as propose from "./views/propose.js";
+import * as round from "./views/round.js";
+import * as search from "./views/search.js";
 import * as supernode from "./views/supernode.js";
 import * as task from "./views/task.js";
 
@@ -17,10 +21,14 @@ import * as task from "./views/task.js";
 const ROUTES = [
   [/^\/?$/, "overview", overview],
   [/^\/tasks\/(\d+)$/, "task", task],
+  [/^\/tasks\/(\d+)\/rounds\/(\d+)$/, "round", round],
+  [/^\/accounts\/(0x[0-9a-fA-F]{40})$/, "account", account],
+  [/^\/search(?:\/(.*))?$/, "search", search],
+  [/^\/cases$/, "cases", cases],
   [/^\/supernodes\/(0x[0-9a-fA-F]{40})$/, "supernode", supernode],
   [/^\/proposals$/, "proposals", proposals],
   [/^\/proposals\/(\d+)$/, "proposal", proposal],
-  [/^\/propose$/, "propose", propose],
+  [/^\/propose(?:\/resolve\/(\d+)\/(\d+))?$/, "propose", propose],
   [/^\/me$/, "me", me],
 ];
 

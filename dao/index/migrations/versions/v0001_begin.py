@@ -49,6 +49,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("block", name="pk_blocks"),
     )
     op.create_table(
+        "cases",
+        sa.Column("task", WHOLE, nullable=False),
+        sa.Column("round", WHOLE, nullable=False),
+        sa.Column("number", WHOLE, nullable=False),
+        sa.Column("block", WHOLE, nullable=False),
+        sa.Column("place", WHOLE, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("accuser", ADDRESS, nullable=False),
+        sa.Column("opened_at", WHOLE, nullable=False),
+        sa.Column("opened_tx", DIGEST, nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("prover", ADDRESS),
+        sa.Column("claim", WHOLE),
+        sa.Column("slashed", UINT),
+        sa.Column("paid", UINT),
+        sa.Column("verdict", sa.Text()),
+        sa.Column("ended_at", WHOLE, nullable=False),
+        sa.Column("ended_tx", DIGEST),
+        sa.PrimaryKeyConstraint("task", "round", "number", "block", name="pk_cases"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_cases_block", "cases", ["block"])
+    op.create_index("ix_cases_place", "cases", ["place"])
+    op.create_table(
         "claims",
         sa.Column("task", WHOLE, nullable=False),
         sa.Column("owner", ADDRESS, nullable=False),

@@ -1,14 +1,38 @@
 /** Shows addresses, each with a small picture of its own. */
 
-import { shorten } from "../format.js";
+import { isSameAddress, shorten } from "../format.js";
 import { html } from "../html.js";
+import { getState } from "../store.js";
 
-/** An address, whole when pointed at; a link to `href` where there is one. */
-export function Address({ address, href = null }) {
+// The DAO's own contracts, as people call them.
+const NAMES = {
+  timelock: "the treasury",
+  distributor: "the tasks’ escrow",
+  registry: "the stakes",
+  coordinator: "the coordinator",
+  disputes: "the court of proofs",
+  governor: "the governor",
+  token: "the token",
+};
+
+/** An address, whole when pointed at, or its name where it has one; a link to its page, or to `href`. */
+export function Address({ address, href = `#/accounts/${address}` }) {
   if (!address) return html`<span class="soft">nobody</span>`;
-  const inside = html`<${AddressPicture} address=${address} /><code>${shorten(address)}</code>`;
-  if (!href) return html`<span class="who" title=${address}>${inside}</span>`;
-  return html`<a class="who" href=${href} title=${address}>${inside}</a>`;
+  const name = findName(address);
+  return html`
+    <a class="who" href=${href} title=${address}>
+      <${AddressPicture} address=${address} />${name ? html`<span>${name}</span>` : html`<code>${shorten(address)}</code>`}
+    </a>
+  `;
+}
+
+/** Returns what an address is called here: a contract of the DAO, or the reader; null for a stranger. */
+export function findName(address) {
+  const { network, session } = getState();
+  if (session && isSameAddress(session.address, address)) return "you";
+  const [field] =
+    Object.entries(network?.contracts ?? {}).find(([, one]) => isSameAddress(one, address)) ?? [];
+  return NAMES[field] ?? null;
 }
 
 /** A picture of five by five fields that differs between addresses: an aid to the eye, not a proof. */

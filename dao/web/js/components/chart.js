@@ -28,13 +28,14 @@ function loadSheet() {
 
 /**
  * A chart under its title. `x` are rounds, `series` are {label, values: [number|null]}, `format` writes a
- * value; `hasBars` draws bars, which begin at zero.
+ * value; `hasBars` draws bars, which begin at zero, `isStacked` bars on top of each other,
+ * `tick` writes a value beside the chart, as `format` does where it is not given.
  */
 export function Chart(props) {
   const { label, unit, x } = props;
   return html`
     <figure>
-      <figcaption>${label}<span class="soft"> in ${unit}</span></figcaption>
+      <figcaption>${label}${unit && html`<span class="soft"> in ${unit}</span>`}</figcaption>
       ${x.length ? html`<${Plot} ...${props} />` : html`<p class="empty">No round has a result yet.</p>`}
     </figure>
   `;
@@ -47,7 +48,7 @@ function Plot(props) {
   const latest = useRef(null);
   latest.current = props;
   const isDark = useDarkScheme();
-  const names = series.map((one) => one.label).join("\n");
+  const names = [label, ...series.map((one) => one.label)].join("\n");
   const data = getData(props);
   useEffect(() => {
     let isGone = false;
@@ -73,7 +74,7 @@ function Plot(props) {
     sizes.observe(box.current);
     return () => sizes.disconnect();
   }, []);
-  const summary = `${label}, ${unit}, ${x.length} rounds; the table below has its numbers`;
+  const summary = `${[label, unit].filter(Boolean).join(", ")}, ${x.length} rounds; the table below has its numbers`;
   return html`<div class="round-chart" role="img" aria-label=${summary} ref=${box} />`;
 }
 
@@ -88,8 +89,22 @@ function useDarkScheme() {
   return isDark;
 }
 
-function getData({ x, series }) {
-  return [x, ...series.map((one) => one.values)];
+/** Returns what uPlot draws: stacked bars as their ends, the furthest first, so that the nearer ones cover them. */
+function getData({ x, series, isStacked = false }) {
+  const values = series.map((one) => one.values);
+  return [x, ...(isStacked ? stack(values).toReversed() : values)];
+}
+
+/** Returns where each bar ends on top of those before it: up from zero for what is positive, down for the rest. */
+function stack(series) {
+  const ends = [new Map(), new Map()]; // of the bars so far, by round: above zero, below it
+  return series.map((values) =>
+    values.map((value, index) => {
+      const end = ends[value < 0 ? 1 : 0];
+      end.set(index, (end.get(index) ?? 0) + (value ?? 0));
+      return value === null ? null : end.get(index);
+    }),
+  );
 }
 
 /**
@@ -103,7 +118,7 @@ function computeRange(_, low, high) {
   return [from && from - room, to && to + room];
 }
 
-function makeOptions(uPlot, { unit, series, hasBars, format }, width) {
+function makeOptions(uPlot, { unit, series, hasBars, isStacked = false, format, tick = format }, width) {
   const style = getComputedStyle(document.documentElement);
   const getColour = (name) => style.getPropertyValue(name).trim();
   const axis = {
@@ -112,9 +127,12 @@ function makeOptions(uPlot, { unit, series, hasBars, format }, width) {
     grid: { stroke: getColour("--line"), width: 1 },
     ticks: { show: false },
   };
-  const makeSeries = ({ label }, index) => {
-    const colour = getColour(`--series-${(index % COLOURS) + 1}`);
-    const value = (_, number) => (number === null || number === undefined ? "" : `${format(number)} ${unit}`);
+  const makeSeries = ({ label, values, colour: fixed }, index) => {
+    const colour = getColour(fixed ?? `--series-${(index % COLOURS) + 1}`);
+    const value = (_, drawn, __, at) => {
+      const number = isStacked ? values[at] : drawn;
+      return number === null || number === undefined ? "" : `${format(number)} ${unit}`.trim();
+    };
     const line = {
       label,
       value,
@@ -125,6 +143,7 @@ function makeOptions(uPlot, { unit, series, hasBars, format }, width) {
     const paths = hasBars && uPlot.paths.bars({ size: [0.6, 28] });
     return hasBars ? { ...line, width: 0, fill: colour, points: { show: false }, paths } : line;
   };
+  const arrange = (drawn) => (isStacked ? drawn.toReversed() : drawn);
   return {
     width,
     height: HEIGHT,
@@ -136,8 +155,8 @@ function makeOptions(uPlot, { unit, series, hasBars, format }, width) {
     },
     axes: [
       { ...axis, grid: { show: false }, incrs: INCREMENTS },
-      { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => format(tick)) },
+      { ...axis, size: 64, values: (_, ticks) => ticks.map((one) => tick(one)) },
     ],
-    series: [{ label: "Round", value: (_, round) => round ?? "" }, ...series.map(makeSeries)],
+    series: [{ label: "Round", value: (_, round) => round ?? "" }, ...arrange(series.map(makeSeries))],
   };
 }

@@ -13,6 +13,7 @@ export function Field({ field, id, text, tasks, onText }) {
       <div class="field">
         <label for=${id}>${field.label}</label>
         <select id=${id} value=${text} onChange=${({ target }) => onText(target.value)}>
+          ${field.options && !text && html`<option value="">choose…</option>`}
           ${
             field.options
               ? field.options.map((word) => html`<option key=${word} value=${word}>${word}</option>`)

@@ -8,6 +8,7 @@ import { Moment } from "./parts.js";
 
 const LINKS = [
   ["#/", "Overview"],
+  ["#/cases", "Cases"],
   ["#/proposals", "Proposals"],
   ["#/propose", "Propose"],
 ];
@@ -60,6 +61,7 @@ export function Footer() {
         <${Moment} at=${timestamp} />
       </p>
       <p>Governor <code>${governor}</code></p>
+      <p><a href="#/search">Search</a></p>
       <p><a href="api/v1/openapi.json">The API</a> gives everything that this page shows.</p>
     </footer>
   `;

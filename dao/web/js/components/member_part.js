@@ -111,7 +111,7 @@ function Ballot({ id, voter }) {
             <button
               key=${support}
               type="button"
-              class=${support === 1 ? "main" : "plain"}
+              class="plain"
               onClick=${() => vote(support)}
             >
               ${LABELS[support]}

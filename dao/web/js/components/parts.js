@@ -1,9 +1,11 @@
 /** Draws the small parts of every view: amounts, times, marks, figures, sections, notices. */
 
-import { formatCount, formatMoment, formatTokens } from "../format.js";
-import { html } from "../html.js";
+import { formatCount, formatMoment, formatTokens, shorten } from "../format.js";
+import { html, useState } from "../html.js";
 import { useStore } from "../store.js";
 import { cleanText, cutText } from "../text.js";
+
+const COPIED = 2000; // ms for which a button says that it has copied
 
 /** A dash where there is no value. */
 export function Nothing() {
@@ -49,6 +51,32 @@ export function LongText({ text, limit }) {
   `;
 }
 
+/** A button that puts a text into the clipboard; nothing where the browser has none (a page without https). */
+export function CopyButton({ text, name }) {
+  const [isCopied, setCopied] = useState(false);
+  if (!navigator.clipboard) return null;
+  const copy = async () => {
+    await navigator.clipboard.writeText(text).then(
+      () => setCopied(true),
+      () => setCopied(false),
+    );
+    setTimeout(() => setCopied(false), COPIED);
+  };
+  return html`
+    <button type="button" class="copy" onClick=${copy} aria-label="Copy ${name}">
+      ${isCopied ? "copied" : "copy"}
+    </button>
+  `;
+}
+
+/** A hash or transaction, shortened; all of it when pointed at, and to be copied. */
+export function Hash({ hex, name }) {
+  if (!hex) return html`<${Nothing} />`;
+  return html`
+    <span class="hash"><code title=${hex}>${shorten(hex)}</code><${CopyButton} text=${hex} name=${name} /></span>
+  `;
+}
+
 /** A list of Figures, side by side. */
 export function Figures({ children }) {
   return html`<dl class="figures">${children}</dl>`;
@@ -72,7 +100,9 @@ export function ExactList({ values }) {
         ([name, value, isCode = true]) => html`
           <div key=${name}>
             <dt>${name}</dt>
-            <dd>${isCode ? html`<code>${value}</code>` : value}</dd>
+            <dd>
+              ${isCode ? html`<code>${value}</code><${CopyButton} text=${value} name=${name} />` : value}
+            </dd>
           </div>
         `,
       )}

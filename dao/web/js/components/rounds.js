@@ -1,6 +1,6 @@
 /** Draws a running round: its phase, the time left, who has committed; and the marks of a round. */
 
-import { capitalize, formatChange, formatCount, formatLoss } from "../format.js";
+import { capitalize, describeGain, formatChange, formatCount, formatLoss, formatPlural } from "../format.js";
 import { html } from "../html.js";
 import { Address } from "./address.js";
 import { TimeBar, TimeLeft } from "./countdown.js";
@@ -38,22 +38,58 @@ const DEADLINES = {
   frozen: ["resolve", "posted_at", "left for the DAO to decide", "the time to decide is over"],
 };
 
-const STATUS_TONES = {
-  ok: "good",
-  clipped: "warn",
-  gated: "warn",
-  late: "bad",
-  withheld: "bad",
-  invalid: "bad",
-  passed: "plain",
-  absent: "plain",
-  forced: "busy",
+// How each status is told, its tone, and what it means exactly.
+const STATUSES = {
+  ok: ["counted", "good", "The update passed every check and counted with its full weight."],
+  clipped: [
+    "counted in part",
+    "warn",
+    "Clipped: the update was larger than the median of the round’s updates, so its weight was lowered in proportion.",
+  ],
+  gated: [
+    "left out",
+    "warn",
+    "Gated: the update did not point where the validation data points (its cosine is at or below the threshold), so its weight is 0.",
+  ],
+  late: ["too late", "bad", "The update was revealed after the time to reveal; its weight is 0."],
+  withheld: [
+    "not delivered",
+    "bad",
+    "It committed to an update whose content was never revealed; its weight is 0.",
+  ],
+  invalid: ["not valid", "bad", "The update breaks a rule, which the reason names; its weight is 0."],
+  passed: ["sat it out", "plain", "It told the Superlink that it takes no part in this round."],
+  absent: ["missing", "bad", "It could have committed, and neither did nor said that it sits the round out."],
+  forced: [
+    "committed on chain",
+    "busy",
+    "It sent its commit to the chain itself, not through the Superlink.",
+  ],
 };
 
-/** A Supernode's status in a round. */
-export function StatusMark({ status }) {
-  if (!status) return html`<${Mark}>not yet</${Mark}>`;
-  return html`<${Mark} tone=${STATUS_TONES[status] ?? "busy"}>${status}</${Mark}>`;
+// What a Superlink reports of a Supernode before the chain has it.
+const REPORTED = {
+  committed: ["has committed", "busy"],
+  passed: ["sits it out", "plain"],
+  revealed: ["has delivered", "good"],
+};
+const BY_SUPERLINK =
+  "So the Superlink says. The chain has it once commits are closed, and once the result is posted.";
+
+/** A Supernode's status in a round, or what is reported of it; what it means exactly is one click away. */
+export function StatusMark({ status, reported = null }) {
+  if (!status && !reported) return html`<${Mark}>not known yet</${Mark}>`;
+  const [words, tone, meaning] = (status ? STATUSES[status] : [...REPORTED[reported], BY_SUPERLINK]) ?? [
+    status,
+    "busy",
+    "",
+  ];
+  return html`
+    <details class="term">
+      <summary><${Mark} tone=${tone}>${words}</${Mark}></summary>
+      <span class="meaning">${meaning}</span>
+    </details>
+  `;
 }
 
 /** A round's phase. */
@@ -61,37 +97,32 @@ export function PhaseMark({ phase }) {
   return html`<${Mark} tone=${PHASES[phase]?.[1]}>${phase}</${Mark}>`;
 }
 
-/** A score with its unit, from millionths of a loss. */
+/** A score in words, from millionths of a loss; all its digits when pointed at. */
 export function Score({ micros }) {
   if (micros === null || micros === undefined) return "–";
-  return html`<span class="number">${formatChange(micros)}<span class="unit">${" loss"}</span></span>`;
+  return html`<span title="${formatChange(micros)} of the loss">${describeGain(micros)}</span>`;
 }
 
-/** The running round of a task. */
-export function LiveRound({ task, round }) {
+/** The running round of a task; `hasNodes`: with its Supernodes, as long as they are few. */
+export function LiveRound({ task, round, hasNodes = true }) {
   const wait = getDeadline(round);
   const words = PHASES[round.phase]?.[0] ?? round.phase;
   return html`
     <article class="live ${round.phase}">
       <header>
         <p class="kicker">
-          <a href="#/tasks/${task.task}">Task ${task.task}</a>${` · Round ${formatCount(round.round)}`}
+          <a href="#/tasks/${task.task}">Task ${task.task}</a>${" · "}
+          <a href="#/tasks/${task.task}/rounds/${round.round}">Round ${formatCount(round.round)}</a>
         </p>
         <p class="headline">${capitalize(words)}</p>
         ${wait && html`<p class="left"><${TimeLeft} ...${wait} /></p>`}
       </header>
       <${Steps} phase=${round.phase} />
       ${wait && html`<${TimeBar} ...${wait} label="Time of this phase that has passed" />`}
-      <${Committed} round=${round} />
+      <${Committed} round=${round} hasNodes=${hasNodes} />
       <${Outcome} round=${round} />
     </article>
   `;
-}
-
-function getDeadline(round) {
-  const [deadline, since, after, over] = DEADLINES[round.phase] ?? [];
-  const until = deadline && round.deadlines[deadline];
-  return until ? { from: round[since], until, after, over } : null;
 }
 
 function Steps({ phase }) {
@@ -108,27 +139,21 @@ function Steps({ phase }) {
   `;
 }
 
-function Committed({ round }) {
-  const { nodes, commits, eligible } = round;
-  const isSecret = round.phase === "open" && !commits;
+function Committed({ round, hasNodes }) {
+  const { nodes, eligible } = round;
   return html`
     <div class="committed">
-      <p>
-        ${
-          isSecret
-            ? `${formatCount(eligible)} Supernodes may commit. Commits reach the chain together, when they close.`
-            : `${formatCount(commits)} of ${formatCount(eligible)} Supernodes committed.`
-        }
-      </p>
+      <p>${describeCommits(round)}</p>
       ${
+        hasNodes &&
         nodes.length > 0 &&
         html`
         <ul>
           ${nodes.slice(0, SHOWN).map(
-            ({ operator, status }) => html`
+            ({ operator, status, reported }) => html`
               <li key=${operator}>
                 <${Address} address=${operator} href="#/supernodes/${operator}" />${" "}
-                <${StatusMark} status=${status} />
+                <${StatusMark} status=${status} reported=${reported} />
               </li>
             `,
           )}
@@ -138,6 +163,19 @@ function Committed({ round }) {
       }
     </div>
   `;
+}
+
+/** Says who has committed, and what the chain does not tell yet. */
+function describeCommits({ phase, commits, forced, passes, eligible }) {
+  if (phase === "open") {
+    const onChain = forced ? ` ${formatPlural(forced, "commit")} came on chain already.` : "";
+    return `${formatCount(eligible)} Supernodes may commit. Commits reach the chain together, when they close.${onChain}`;
+  }
+  const all = commits + forced;
+  const sat = passes ? ` ${formatCount(passes)} sat it out.` : "";
+  const rest = eligible - all - passes;
+  const missing = rest > 0 ? ` ${formatCount(rest)} ${rest === 1 ? "is" : "are"} missing.` : "";
+  return `${formatCount(all)} of ${formatCount(eligible)} Supernodes committed.${sat}${missing}`;
 }
 
 function Outcome({ round }) {
@@ -157,6 +195,13 @@ function Outcome({ round }) {
       ${known.map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
     </dl>
   `;
+}
+
+/** What ends a phase and when: {from, until, after, over}; null where nothing does. */
+export function getDeadline(round) {
+  const [deadline, since, after, over] = DEADLINES[round.phase] ?? [];
+  const until = deadline && round.deadlines[deadline];
+  return until ? { from: round[since], until, after, over } : null;
 }
 
 /** Says what has become of a round since it was last shown; null when that is no news. */

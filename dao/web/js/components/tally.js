@@ -3,7 +3,8 @@
 import { computeRatio, formatPercent } from "../format.js";
 import { html } from "../html.js";
 import { SUPPORT } from "../typed_data.js";
-import { Amount, Mark } from "./parts.js";
+import { Amount, Mark, Moment } from "./parts.js";
+import { Table } from "./table.js";
 
 /** A way to vote, by its number. */
 export function SupportMark({ support }) {
@@ -84,5 +85,30 @@ function TallyBar({ proposal }) {
       ${parts}
       <line x1=${line} x2=${line} y1="0" y2="100%" class="goal" />
     </svg>
+  `;
+}
+
+const VOTE_COLUMNS = [
+  {
+    head: "Proposal",
+    isWide: true,
+    cell: ({ proposal, title }) =>
+      html`<a href="#/proposals/${proposal}">${title || `${proposal.slice(0, 8)}…`}</a>`,
+  },
+  { head: "Vote", cell: ({ support }) => html`<${SupportMark} support=${support} />` },
+  { head: "Votes", isNumber: true, cell: (vote) => html`<${Amount} wei=${vote.weight_wei} />` },
+  { head: "When", cell: ({ at }) => html`<${Moment} at=${at} />` },
+];
+
+/** The votes that one account has cast. */
+export function OwnVoteTable({ votes, empty = "You have not voted yet." }) {
+  return html`
+    <${Table}
+      caption="Votes cast"
+      columns=${VOTE_COLUMNS}
+      rows=${votes}
+      getKey=${({ proposal }) => proposal}
+      empty=${empty}
+    />
   `;
 }

@@ -54,7 +54,7 @@ function makeField(name, words, schema = {}) {
     label: words.label ?? name.replace(UNITS, "").replaceAll("_", " "),
     hint: words.hint ?? TYPES[type].hint ?? "",
     start: words.start ?? "",
-    options: schema.enum ?? null,
+    options: words.options ?? schema.enum ?? null,
     heading: words.heading ?? null,
   };
 }
@@ -85,6 +85,20 @@ export function readFields(action, schema) {
 /** Returns what stands in a field: what was typed, or what it starts with. */
 export function getText({ name, start }, values) {
   return values[name] ?? start;
+}
+
+/**
+ * Returns what to type for an action's fields as the API takes them, by the names of the form's fields. Throws
+ * a TypeError for a field that the kind has not.
+ */
+export function writeFields({ kind, fields }, schema) {
+  const { rules = {}, ...own } = fields;
+  const entries = Object.entries(own).map(([name, value]) => {
+    const { type } = KINDS[kind].fields[name]; // undefined has none
+    return [name, TYPES[type].write(value)];
+  });
+  if (Object.keys(rules).some((name) => !schema.rules[name])) throw new TypeError("rules: unknown ones");
+  return { ...Object.fromEntries(entries), ...writeRules(rules, schema) };
 }
 
 /** Returns what to type for a task's present rules, by the names of their fields. */

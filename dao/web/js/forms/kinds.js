@@ -62,28 +62,13 @@ const AMOUNT = { label: "Amount", type: "tokens" };
 const makeDuration = (label, start) => ({ seconds: { label, start, type: "duration" } });
 
 /**
- * The kinds of action by the API's names, each with its fields beside `rules`. `rules` says how it deals with
+ * The kinds of action by the API's names, plain ones first, each with its fields beside `rules`. `rules` says how it deals with
  * a task's rules: "all" asks for each, "changeable" asks for those that may change and takes the others over
  * from the chosen task.
  */
 export const KINDS = {
-  create_task: {
-    label: "Create a task",
-    rules: "all",
-    fields: {
-      funds_wei: { label: "Set aside from the treasury", type: "tokens", start: "100", heading: "Funds" },
-    },
-  },
-  change_rules: { label: "Change a task's rules", rules: "changeable", fields: { task: TASK } },
+  grant: { label: "Pay a grant", fields: { to: { label: "To", type: "address" }, amount_wei: AMOUNT } },
   fund: { label: "Add funds to a task", fields: { task: TASK, amount_wei: AMOUNT } },
-  close_task: {
-    label: "Close a task for good",
-    fields: { task: TASK, refund_to: { label: "What is left goes to", type: "address" } },
-  },
-  recover_unclaimed: {
-    label: "Take back what nobody claimed of a closed task",
-    fields: { task: TASK, to: { label: "To", type: "address" } },
-  },
   admit: {
     label: "Admit a member, or remove one",
     fields: {
@@ -92,6 +77,30 @@ export const KINDS = {
       admitted: { label: "May take part from now on", type: "yes" },
     },
   },
+  resolve: {
+    label: "Decide on a challenged result",
+    fields: {
+      task: TASK,
+      round: { label: "Round", type: "count" },
+      valid: { label: "The result is", type: "finding", options: ["right", "wrong"] },
+    },
+  },
+  change_rules: { label: "Change a task's rules", rules: "changeable", fields: { task: TASK } },
+  create_task: {
+    label: "Create a task",
+    rules: "all",
+    fields: {
+      funds_wei: { label: "Set aside from the treasury", type: "tokens", start: "100", heading: "Funds" },
+    },
+  },
+  close_task: {
+    label: "Close a task for good",
+    fields: { task: TASK, refund_to: { label: "What is left goes to", type: "address" } },
+  },
+  recover_unclaimed: {
+    label: "Take back what nobody claimed of a closed task",
+    fields: { task: TASK, to: { label: "To", type: "address" } },
+  },
   replace_superlink: {
     label: "Replace a task's Superlink",
     fields: {
@@ -99,15 +108,6 @@ export const KINDS = {
       superlink: { label: "New Superlink", type: "address", hint: "the operator's address" },
     },
   },
-  resolve: {
-    label: "Decide on a challenged result",
-    fields: {
-      task: TASK,
-      round: { label: "Round", type: "count" },
-      valid: { label: "The result is right", type: "yes" },
-    },
-  },
-  grant: { label: "Pay a grant", fields: { to: { label: "To", type: "address" }, amount_wei: AMOUNT } },
   set_voting_delay: {
     label: "Change the time before voting",
     fields: makeDuration("Time before voting", "1 day"),

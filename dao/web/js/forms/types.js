@@ -34,6 +34,10 @@ export const TYPES = {
   },
   digest: { parse: parseDigest, write: String, hint: "0x and 64 hex digits, or the content's CID" },
   yes: { parse: (text) => text === "yes", write: (value) => (value ? "yes" : "") },
+  finding: {
+    parse: (text) => ({ right: true, wrong: false })[text] ?? null,
+    write: (value) => (value ? "right" : "wrong"),
+  },
   choice: { parse: (text) => text || null, write: String },
   text: { parse: (text) => text || null, write: String },
 };

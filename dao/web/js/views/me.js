@@ -3,9 +3,9 @@
 import { follow } from "../activity.js";
 import { get } from "../api.js";
 import { Address, AddressPicture } from "../components/address.js";
-import { Amount, Figure, Figures, Mark, Moment, Section } from "../components/parts.js";
+import { Amount, CopyButton, Figure, Figures, Mark, Section } from "../components/parts.js";
 import { Table } from "../components/table.js";
-import { SupportMark } from "../components/tally.js";
+import { OwnVoteTable } from "../components/tally.js";
 import { forgetDraft, useDraft } from "../drafts.js";
 import { formatPlural } from "../format.js";
 import { html } from "../html.js";
@@ -40,7 +40,7 @@ export function View({ data: { account, delegates } }) {
       <h1>Your account</h1>
       <button type="button" class="plain" onClick=${leave}>Sign out</button>
     </div>
-    <p class="byline"><${AddressPicture} address=${account.address} /><code>${account.address}</code></p>
+    <p class="byline"><${AddressPicture} address=${account.address} /><code>${account.address}</code><${CopyButton} text=${account.address} name="your address" /></p>
     <${Figures}>
       <${Figure} name="Balance"><${Amount} wei=${account.balance_wei} /></${Figure}>
       <${Figure} name="Staked"><${Amount} wei=${account.staked_wei} /></${Figure}>
@@ -59,7 +59,7 @@ export function View({ data: { account, delegates } }) {
       <${Section} heading="Your Supernodes"><${SupernodeTable} supernodes=${account.supernodes} /></${Section}>
     `
     }
-    <${Section} heading="Your votes"><${VoteTable} votes=${account.vote_history} /></${Section}>
+    <${Section} heading="Your votes"><${OwnVoteTable} votes=${account.vote_history} /></${Section}>
   `;
 }
 
@@ -194,30 +194,6 @@ function SupernodeTable({ supernodes }) {
       columns=${SUPERNODE_COLUMNS}
       rows=${supernodes}
       getKey=${({ operator }) => operator}
-    />
-  `;
-}
-
-const VOTE_COLUMNS = [
-  {
-    head: "Proposal",
-    isWide: true,
-    cell: ({ proposal, title }) =>
-      html`<a href="#/proposals/${proposal}">${title || `${proposal.slice(0, 8)}…`}</a>`,
-  },
-  { head: "Vote", cell: ({ support }) => html`<${SupportMark} support=${support} />` },
-  { head: "Votes", isNumber: true, cell: (vote) => html`<${Amount} wei=${vote.weight_wei} />` },
-  { head: "When", cell: ({ at }) => html`<${Moment} at=${at} />` },
-];
-
-function VoteTable({ votes }) {
-  return html`
-    <${Table}
-      caption="Your votes"
-      columns=${VOTE_COLUMNS}
-      rows=${votes}
-      getKey=${({ proposal }) => proposal}
-      empty="You have not voted yet."
     />
   `;
 }

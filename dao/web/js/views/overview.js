@@ -1,10 +1,11 @@
 /** Shows the running rounds live, the treasury, the tasks, the newest proposals and payments. */
 
-import { get } from "../api.js";
+import { countAnswer, get } from "../api.js";
 import { Address } from "../components/address.js";
 import { Amount, Figure, Figures, MoreInApi, Moment, Notice, Section } from "../components/parts.js";
 import { ProposalTable } from "../components/proposal_table.js";
 import { describeProgress, LiveRound, PhaseMark } from "../components/rounds.js";
+import { SearchForm } from "../components/search_form.js";
 import { Table } from "../components/table.js";
 import { formatCount, formatPlural } from "../format.js";
 import { html } from "../html.js";
@@ -14,8 +15,17 @@ const PAYMENTS = 5;
 
 export const hasNetwork = true; // load() reads it, too
 
+let first = null; // what came with the page, until it is shown
+
+/** Takes an overview that came with the page: the first load asks for none. */
+export function prime(overview) {
+  first = overview;
+}
+
 export async function load() {
-  const overview = await get("overview");
+  const overview = first ?? (await get("overview"));
+  if (first) countAnswer(first);
+  first = null;
   const findTask = (round) => overview.tasks.items.find(({ task }) => task === round.task);
   return { ...overview, running: overview.rounds.map((round) => ({ task: findTask(round), round })) };
 }
@@ -42,6 +52,7 @@ export function View({ data: { tasks, treasury, proposals, open_proposals: open,
         Data never leaves its owner. What each one adds is measured, and paid. The DAO decides the rest, here.
       </p>
     </div>
+    <${SearchForm} />
     <${PauseNotices} network=${network} />
     ${
       running.length
@@ -57,7 +68,7 @@ export function View({ data: { tasks, treasury, proposals, open_proposals: open,
     </${Section}>
     <${Section} heading="Newest proposals">
       <${ProposalTable} proposals=${proposals.items} />
-      <p class="more"><a href="#/proposals">All proposals</a><a href="#/propose" class="button">Propose</a></p>
+      <p class="more"><a href="#/proposals">All proposals</a><a href="#/propose">Propose</a></p>
     </${Section}>
     ${
       treasury.grants.length > 0 &&

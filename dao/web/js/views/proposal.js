@@ -2,7 +2,9 @@
 
 import { get } from "../api.js";
 import { Address } from "../components/address.js";
-import { TimeBar } from "../components/countdown.js";
+import { TimeBar, useChainTime } from "../components/countdown.js";
+import { History } from "../components/history.js";
+import { Markdown } from "../components/markdown.js";
 import { MemberPart } from "../components/member_part.js";
 import {
   Amount,
@@ -61,6 +63,7 @@ export function View({ data: { proposal, votes, voter } }) {
       <div>
         <${Description} proposal=${proposal} />
         <${Section} heading="What would be done"><${ActionList} actions=${proposal.actions} /></${Section}>
+        <${Section} heading="Course"><${Timeline} proposal=${proposal} /></${Section}>
         <${Section} heading="Votes">
           <${VoteTable} votes=${votes.items} />
           <${MoreInApi} page=${votes} noun="votes" />
@@ -78,7 +81,20 @@ export function View({ data: { proposal, votes, voter } }) {
 function Description({ proposal: { description, title } }) {
   const text = title && description.startsWith(title) ? description.slice(title.length) : description;
   const body = text.replace(`# ${title}`, "").trim();
-  return body ? html`<div class="prose"><${LongText} text=${body} limit=${TEXT_LENGTH} /></div>` : null;
+  return body ? html`<${Markdown} text=${body} limit=${TEXT_LENGTH} />` : null;
+}
+
+/** What has happened to a proposal, and when the rest is due. */
+function Timeline({ proposal }) {
+  const { state, starts_at: starts, ends_at: ends, eta, history } = proposal;
+  const now = useChainTime();
+  const isOver = state === "canceled";
+  const plan = [
+    (!isOver || starts <= now) && { at: starts, words: now < starts ? "Voting opens." : "Voting opened." },
+    (!isOver || ends <= now) && { at: ends, words: now <= ends ? "Voting ends." : "Voting ended." },
+    eta && !["executed", "canceled"].includes(state) && { at: eta, words: "It can be executed from now on." },
+  ].filter(Boolean);
+  return html`<${History} events=${history.toReversed()} plan=${plan} now=${now} />`;
 }
 
 function ActionList({ actions }) {

@@ -41,7 +41,7 @@ export function View({ data: { items, state, hasMore } }) {
   return html`
     <div class="heading">
       <h1>Proposals</h1>
-      <a href="#/propose" class="button">Propose</a>
+      <a href="#/propose">Propose</a>
     </div>
     <p class="filter">
       <label for="state">${"Show "}</label>

@@ -7,12 +7,13 @@ import { Preview } from "../components/preview.js";
 import { forgetDraft, useDraft } from "../drafts.js";
 import { readFields } from "../forms/fields.js";
 import { readSchema } from "../forms/schema.js";
-import { html } from "../html.js";
+import { isUntouched, makeDraft, makeEmptyDraft, parseDraft, TEMPLATES } from "../forms/templates.js";
+import { html, useEffect, useState } from "../html.js";
+import { askMember } from "../questions.js";
 import { getState, useStore } from "../store.js";
 import { transact } from "../transact.js";
 
 const KEY = "proposal";
-const EMPTY = { title: "", description: "", actions: [{ id: 1, kind: "create_task", values: {} }] };
 
 export async function load() {
   const me = getState().session?.address;
@@ -32,10 +33,13 @@ export function isAffectedBy({ kind }) {
   return kind === "account" || kind === "task";
 }
 
-export function View({ data: { tasks, account, schema } }) {
-  const [draft, setDraft] = useDraft(KEY, EMPTY);
+export function View({ data: { tasks, account, schema }, args: [task, round] }) {
+  const [draft, setDraft] = useDraft(KEY, makeEmptyDraft());
+  useEffect(() => {
+    if (round && isUntouched(draft)) setDraft(makeDraft(findTemplate("resolve"), { task, round }));
+  }, [task, round]);
   const startAnew = () => {
-    setDraft(EMPTY);
+    setDraft(makeEmptyDraft());
     forgetDraft(KEY);
     document.getElementById("main").focus({ preventScroll: true });
     scrollTo(0, 0);
@@ -44,6 +48,7 @@ export function View({ data: { tasks, account, schema } }) {
     <p class="kicker"><a href="#/proposals">Proposals</a></p>
     <h1>Propose</h1>
     <${Threshold} account=${account} />
+    <${Beginning} draft=${draft} schema=${schema} onDraft=${setDraft} />
     <div class="columns">
       <${ProposalForm}
         draft=${draft}
@@ -74,6 +79,57 @@ function Threshold({ account }) {
       Delegate to yourself under your account.
     </${Notice}>
   `;
+}
+
+function findTemplate(kind) {
+  return TEMPLATES.find((one) => one.kind === kind);
+}
+
+/** Where a draft may come from: a template, or a file. What was typed is replaced only where the reader agrees. */
+function Beginning({ draft, schema, onDraft }) {
+  const [failure, setFailure] = useState(null);
+  const replace = async (made) => {
+    setFailure(null);
+    if (isUntouched(draft) || (await askToReplace())) onDraft(made);
+  };
+  const readFile = async ({ target }) => {
+    const [file] = target.files;
+    if (!file) return;
+    try {
+      await replace(parseDraft(await file.text(), schema));
+    } catch (error) {
+      setFailure(error.message);
+    }
+    target.value = "";
+  };
+  const readTemplate = ({ target }) => {
+    if (target.value) replace(makeDraft(findTemplate(target.value)));
+    target.value = "";
+  };
+  return html`
+    <div class="beginning">
+      <p class="filter">
+        <label for="template">${"Begin with "}</label>
+        <select id="template" onChange=${readTemplate}>
+          <option value="">choose…</option>
+          ${TEMPLATES.map(({ kind, label }) => html`<option key=${kind} value=${kind}>${label}</option>`)}
+        </select>
+      </p>
+      <p class="filter">
+        <label for="file">${"or with a file "}</label>
+        <input id="file" type="file" accept="application/json,.json" onChange=${readFile} />
+      </p>
+    </div>
+    ${failure && html`<${Notice} tone="bad">${failure}</${Notice}>`}
+  `;
+}
+
+function askToReplace() {
+  return askMember({
+    title: "Replace what you typed?",
+    lines: ["The draft that stands here would be gone."],
+    yes: "Replace it",
+  });
 }
 
 function ProposalForm({ draft, onChange, onClear, tasks, schema }) {

@@ -71,7 +71,10 @@ function StakeFigures({ supernode }) {
 }
 
 const COLUMNS = [
-  { head: "Round", cell: ({ task, round }) => html`<a href="#/tasks/${task}">${formatCount(round)}</a>` },
+  {
+    head: "Round",
+    cell: ({ task, round }) => html`<a href="#/tasks/${task}/rounds/${round}">${formatCount(round)}</a>`,
+  },
   { head: "Status", cell: ({ status }) => html`<${StatusMark} status=${status} />` },
   { head: "Score", isNumber: true, cell: (row) => html`<${Score} micros=${row.score_micro} />` },
   { head: "Reward", isNumber: true, cell: (row) => html`<${Amount} wei=${row.reward_wei} />` },

@@ -2,28 +2,36 @@
 
 import { get } from "../api.js";
 import { Address } from "../components/address.js";
+import { CaseTable } from "../components/cases.js";
 import { Chart } from "../components/chart.js";
+import { EarningChart } from "../components/earnings.js";
 import { Amount, ExactList, Figure, Figures, MoreInApi, Moment, Section } from "../components/parts.js";
 import { describeProgress, LiveRound, PhaseMark, Score, StatusMark } from "../components/rounds.js";
 import { Table } from "../components/table.js";
-import { formatChange, formatCount, formatDuration, formatLoss } from "../format.js";
-import { html } from "../html.js";
+import { formatCount, formatDuration, formatLoss } from "../format.js";
+import { html, useState } from "../html.js";
 import { getSymbol } from "../store.js";
 
 const ROUNDS = 60;
 const SUPERNODES = 200;
+const CASES = 20;
+const FIRST_ROUNDS = 10; // that are shown at once
 
 export async function load(id) {
-  const [task, rounds, supernodes] = await Promise.all([
+  const [task, rounds, supernodes, earnings, cases] = await Promise.all([
     get(`tasks/${id}`),
     get(`tasks/${id}/rounds`, { limit: ROUNDS }),
     get(`tasks/${id}/supernodes`, { limit: SUPERNODES }),
+    get(`tasks/${id}/earnings`, { rounds: ROUNDS }),
+    get("cases", { task: id, limit: CASES }),
   ]);
   const latest = task.last_round ? await get(`tasks/${id}/rounds/${task.last_round}`) : null;
   return {
     task,
     rounds: rounds.items.toSorted((one, other) => one.round - other.round),
     supernodes,
+    earnings,
+    cases,
     latest,
   };
 }
@@ -40,7 +48,7 @@ export function announce(before, after) {
   return describeProgress(before.latest, after.latest);
 }
 
-export function View({ data: { task, rounds, supernodes, latest } }) {
+export function View({ data: { task, rounds, supernodes, earnings, cases, latest } }) {
   return html`
     <p class="kicker"><a href="#/">Overview</a></p>
     <h1>Task ${task.task}</h1>
@@ -48,11 +56,19 @@ export function View({ data: { task, rounds, supernodes, latest } }) {
     ${latest && html`<${LiveRound} task=${task} round=${latest} />`}
     <${Section} heading="Over the rounds">
       <div class="charts"><${LossChart} rounds=${rounds} /><${PaymentChart} rounds=${rounds} /></div>
-      <details>
-        <summary>The rounds as a table</summary>
-        <${RoundTable} rounds=${rounds} />
-      </details>
+      <h3>By Supernode</h3>
+      <${EarningChart} earnings=${earnings} />
     </${Section}>
+    <${Section} heading="Rounds"><${RoundTable} rounds=${rounds} /></${Section}>
+    ${
+      cases.items.length > 0 &&
+      html`
+        <${Section} heading="Cases">
+          <${CaseTable} cases=${cases.items} />
+          <${MoreInApi} page=${cases} noun="cases" />
+        </${Section}>
+      `
+    }
     <${Section} heading="Supernodes">
       <${SupernodeTable} supernodes=${supernodes.items} />
       <${MoreInApi} page=${supernodes} noun="Supernodes" />
@@ -82,7 +98,7 @@ function LossChart({ rounds }) {
   return html`
     <${Chart}
       label="Loss on validation data"
-      unit="loss"
+      unit=""
       x=${done.map(({ round }) => round)}
       series=${[
         { label: "Before the round", values: listValues("loss_before_micro") },
@@ -107,33 +123,67 @@ function PaymentChart({ rounds }) {
   `;
 }
 
+const toNumber = (value) => (value === null || value === undefined ? null : BigInt(value));
+
 const ROUND_COLUMNS = [
-  { head: "Round", cell: ({ round }) => formatCount(round) },
-  { head: "Phase", cell: ({ phase }) => html`<${PhaseMark} phase=${phase} />` },
-  { head: "Opened", cell: (round) => html`<${Moment} at=${round.opened_at} />` },
+  {
+    head: "Round",
+    sort: ({ round }) => round,
+    cell: ({ task, round }) => html`<a href="#/tasks/${task}/rounds/${round}">${formatCount(round)}</a>`,
+  },
+  { head: "Phase", sort: ({ phase }) => phase, cell: ({ phase }) => html`<${PhaseMark} phase=${phase} />` },
+  {
+    head: "Opened",
+    sort: (round) => round.opened_at,
+    cell: (round) => html`<${Moment} at=${round.opened_at} />`,
+  },
   {
     head: "Committed",
     isNumber: true,
-    cell: (round) => `${formatCount(round.commits)} of ${formatCount(round.eligible)}`,
+    sort: ({ commits, forced }) => commits + forced,
+    cell: ({ commits, forced, eligible }) => `${formatCount(commits + forced)} of ${formatCount(eligible)}`,
   },
   {
-    head: "Change of loss",
-    isNumber: true,
-    cell: ({ loss_change_micro: micros }) => (micros === null ? "–" : `${formatChange(micros)} loss`),
+    head: "Effect",
+    sort: ({ loss_change_micro: micros }) => (micros === null ? null : -micros),
+    cell: ({ loss_change_micro: micros }) => html`<${Score} micros=${micros === null ? null : -micros} />`,
   },
-  { head: "Paid", isNumber: true, cell: (round) => html`<${Amount} wei=${round.paid_wei} />` },
-  { head: "Given back", isNumber: true, cell: (round) => html`<${Amount} wei=${round.refunded_wei} />` },
+  {
+    head: "Paid",
+    isNumber: true,
+    sort: ({ paid_wei: wei }) => toNumber(wei),
+    cell: (round) => html`<${Amount} wei=${round.paid_wei} />`,
+  },
+  {
+    head: "Given back",
+    isNumber: true,
+    sort: ({ refunded_wei: wei }) => toNumber(wei),
+    cell: (round) => html`<${Amount} wei=${round.refunded_wei} />`,
+  },
 ];
 
 function RoundTable({ rounds }) {
+  const [hasAll, setAll] = useState(false);
+  const newest = rounds.toReversed();
+  const isLong = newest.length > FIRST_ROUNDS && !hasAll;
   return html`
     <${Table}
       caption="Rounds, newest first"
       columns=${ROUND_COLUMNS}
-      rows=${rounds.toReversed()}
+      rows=${isLong ? newest.slice(0, FIRST_ROUNDS) : newest}
       getKey=${({ round }) => round}
       empty="No round yet."
     />
+    ${
+      isLong &&
+      html`
+        <p>
+          <button type="button" class="plain" onClick=${() => setAll(true)}>
+            Show the newest ${formatCount(newest.length)} rounds
+          </button>
+        </p>
+      `
+    }
   `;
 }
 
@@ -142,17 +192,40 @@ const SUPERNODE_COLUMNS = [
     head: "Supernode",
     cell: ({ operator }) => html`<${Address} address=${operator} href="#/supernodes/${operator}" />`,
   },
-  { head: "Stake", isNumber: true, cell: (node) => html`<${Amount} wei=${node.stake_wei} />` },
-  { head: "Earned", isNumber: true, cell: (node) => html`<${Amount} wei=${node.earned_wei} />` },
+  {
+    head: "Stake",
+    isNumber: true,
+    sort: ({ stake_wei: wei }) => toNumber(wei),
+    cell: (node) => html`<${Amount} wei=${node.stake_wei} />`,
+  },
+  {
+    head: "Earned",
+    isNumber: true,
+    sort: ({ earned_wei: wei }) => toNumber(wei),
+    cell: (node) => html`<${Amount} wei=${node.earned_wei} />`,
+  },
   {
     head: "Last round",
+    sort: ({ last }) => last?.round ?? null,
     cell: ({ last }) =>
-      last ? html`<span>${`${formatCount(last.round)} `}<${StatusMark} status=${last.status} /></span>` : "–",
+      last
+        ? html`
+            <span class="last">
+              <a href="#/tasks/${last.task}/rounds/${last.round}">${formatCount(last.round)}</a>${" "}
+              <${StatusMark} status=${last.status} />
+            </span>
+          `
+        : "–",
   },
-  { head: "Score", isNumber: true, cell: ({ last }) => html`<${Score} micros=${last?.score_micro} />` },
+  {
+    head: "Score",
+    sort: ({ last }) => last?.score_micro ?? null,
+    cell: ({ last }) => html`<${Score} micros=${last?.score_micro} />`,
+  },
   {
     head: "Reward",
     isNumber: true,
+    sort: ({ last }) => toNumber(last?.reward_wei),
     cell: ({ last }) => (last ? html`<${Amount} wei=${last.reward_wei} />` : "–"),
   },
   {

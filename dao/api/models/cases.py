@@ -1,0 +1,59 @@
+"""Cases: disputes of rounds' results."""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from dao.api.http.json_types import AddressText, DigestText, ResponseModel, WeiText
+from dao.api.models.base import Extended, Page
+from dao.chain.deployment import Deployment
+from dao.index.case_reducer import CaseKind, Verdict
+from dao.index.reads.records import CaseRecord
+
+
+class Case(ResponseModel):
+    """A dispute of a round's result. `number` counts from 1 in its round; the accused is the round's Superlink."""
+
+    task: int
+    round: int
+    number: int
+    kind: CaseKind = Field(
+        description="`challenge`: for a bond, until the DAO decides. `proof`: shown wrong on chain. "
+        "`concession`: taken back by its own Superlink, which nobody had accused on chain."
+    )
+    accuser: AddressText
+    accused: AddressText
+    reason: str = Field(description="The accuser's words; empty without any.")
+    prover: AddressText | None = Field(description="The contract that the result was shown wrong to.")
+    prover_name: str | None = Field(description="Its name, where it is one of this network's file.")
+    claim: int | None = Field(description="What was claimed: a number of docs/disputes.md, by the prover.")
+    accuser_stake_wei: WeiText | None = Field(
+        validation_alias="accuser_stake", description="The accuser's bond, lost where the DAO rejects."
+    )
+    accused_stake_wei: WeiText | None = Field(
+        validation_alias="accused_stake", description="The Superlink's bond, lost where it is proved wrong."
+    )
+    slashed_wei: WeiText | None = Field(validation_alias="slashed", description="What the accused lost.")
+    paid_wei: WeiText | None = Field(validation_alias="paid", description="The accuser's part of it.")
+    turn: Annotated[Literal["dao"] | None, Field(description="Whose move it is; null once it is over.")]
+    turn_ends_at: int | None
+    opened_at: int
+    opened_tx: DigestText
+    verdict: Verdict | None = Field(
+        description="How it ended; the round is void with all but `rejected`. Null while it is open."
+    )
+    ended_at: int | None
+    ended_tx: DigestText | None
+
+
+class CasePage(Page):
+    """Cases, the newest first."""
+
+    items: list[Case]
+
+
+def name_provers(cases: Iterable[CaseRecord], deployment: Deployment) -> list[Extended]:
+    """Add to each case the name of its prover, by the network's file."""
+    names = {address: name for name, address in deployment.provers.items()}
+    return [Extended(case, prover_name=case.prover and names.get(case.prover)) for case in cases]

@@ -1,0 +1,120 @@
+"""Says whom a task's newest round waits for, as the chain has it, and who was missing in its newest result."""
+
+from dataclasses import dataclass
+
+from dao.audit.evidence import read_manifest
+from dao.chain.block_clock import format_time
+from dao.chain.client import Chain
+from dao.chain.contracts import Coordinator
+from dao.chain.rounds import RoundReader
+from dao.core import round_machine as machine
+from dao.core.formats.manifest import Manifest
+from dao.core.types import Phase, RoundId, RoundState, Rules, Status, TaskId, Timestamp, hex_of
+from dao.store.source import Source
+
+UNHEARD = "it is not on chain; whether the Superlink has it, `dao superlink status` says"
+_MISSED = (Status.LATE, Status.WITHHELD, Status.INVALID)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWait:
+    """Whom a round waits for, and for what; times are block times in Unix seconds."""
+
+    round: RoundId
+    who: str
+    awaited: str
+    since: Timestamp
+    until: Timestamp
+    why: str
+
+    def __str__(self) -> str:
+        since, until = format_time(self.since), format_time(self.until)
+        return f"round {self.round} awaits the {self.awaited} of {self.who} since {since}, until {until}: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class MissingNode:
+    """A Supernode that was missing in a round, or whose update was; `since` as in TaskWait."""
+
+    round: RoundId
+    node: str
+    status: str
+    since: Timestamp
+    why: str
+
+    def __str__(self) -> str:
+        return f"round {self.round} missed {self.node} since {format_time(self.since)}: {self.status}; {self.why}"
+
+
+async def read_waits(chain: Chain, task: TaskId) -> list[TaskWait]:
+    """Read whom the newest round of a task waits for; nobody where it is decided, or there is none."""
+    at, coordinator = chain.final(), Coordinator(chain)
+    last = (await coordinator.task_of(task, at)).last_round
+    if not last:
+        return []
+    state, rules = (
+        await coordinator.round_of(task, last, at),
+        await coordinator.rules_of_round(task, last, at),
+    )
+    superlink, since = hex_of(rules.superlink), state.closed_at or state.opened_at
+    match state.phase:
+        case Phase.OPEN:
+            return await _list_commits(chain, task, last, state, rules)
+        case Phase.CLOSED:
+            until = machine.compute_result_deadline(rules, state)
+            why = f"{state.commits} commits are closed; whose update came is known with the result"
+            return [TaskWait(last, superlink, "result", since, until, why)]
+        case Phase.POSTED:
+            until = machine.compute_challenge_deadline(rules, state)
+            why = "the result stands unless someone proves it wrong or challenges it; then anyone may finalize it"
+            return [TaskWait(last, "time", "end", state.posted_at, until, why)]
+        case Phase.FROZEN:
+            until = machine.compute_resolve_deadline(rules, state)
+            why = "the result is challenged; undecided, it is void"
+            return [TaskWait(last, "the DAO", "decision", state.posted_at, until, why)]
+    return []
+
+
+async def _list_commits(
+    chain: Chain, task: TaskId, number: RoundId, state: RoundState, rules: Rules
+) -> list[TaskWait]:
+    reader = RoundReader(chain, task)
+    events = await reader.events_of(number, chain.final())
+    forced = {event.node for event in events.forced}
+    members = await reader.members_of(events.opened, chain.final())
+    until = machine.compute_commit_deadline(rules, state)
+    return [
+        TaskWait(number, hex_of(node), "commit", state.opened_at, until, UNHEARD)
+        for node in sorted(members)
+        if node not in forced
+    ]
+
+
+async def read_missing(chain: Chain, task: TaskId, source: Source) -> list[MissingNode]:
+    """Read who was missing in the newest round whose result stands; nobody where there is none.
+
+    ContentError where no source has its manifest.
+    """
+    at, coordinator = chain.final(), Coordinator(chain)
+    head = (await coordinator.task_of(task, at)).head
+    if not head:
+        return []
+    events = await RoundReader(chain, task).events_of(head, at)
+    state = await coordinator.round_of(task, head, at)
+    if events.posted is None:
+        return []
+    manifest = await read_manifest(source, events.posted.result.manifest_digest)
+    return _list_missing(manifest, head, state)
+
+
+def _list_missing(manifest: Manifest, number: RoundId, state: RoundState) -> list[MissingNode]:
+    absent = [
+        MissingNode(number, hex_of(node.node), "absent", state.opened_at, node.reason)
+        for node in manifest.absent
+    ]
+    missed = [
+        MissingNode(number, hex_of(node.node), str(node.status), state.closed_at, node.reason)
+        for node in manifest.nodes
+        if node.status in _MISSED
+    ]
+    return sorted([*absent, *missed], key=lambda one: one.node)

@@ -1,0 +1,166 @@
+/** Tells cases: who disputes which result, what is at stake, whose move it is, and how it ended. */
+
+import { formatCount } from "../format.js";
+import { html } from "../html.js";
+import { Address } from "./address.js";
+import { TimeLeft } from "./countdown.js";
+import { Amount, Hash, LongText, Mark, Moment } from "./parts.js";
+import { Table } from "./table.js";
+
+const REASON_LENGTH = 280;
+
+// What a proof says to be wrong, by the contract that checked it.
+const PARTS = {
+  AccountsProver: "what an owner has earned",
+  CommitsProver: "who committed",
+  ModelProver: "the new model",
+  RowsProver: "what is stated of a Supernode",
+  ScoresProver: "a score or its share",
+  ShapeProver: "the size of a part",
+  SumProver: "the sum of the updates",
+  WeightsProver: "a weight",
+};
+
+// How a case ended, and the tone of that for whoever relies on the result.
+const VERDICTS = {
+  rejected: ["The DAO found the result right; the bond went to the treasury.", "good"],
+  upheld: ["The DAO found the result wrong; the round is void, and the bond went back.", "bad"],
+  proven: ["It was proved wrong; the round is void.", "bad"],
+  conceded: ["The Superlink took the result back; the round is void.", "bad"],
+  undecided: ["The DAO did not decide in time; the round is void, and the bond went back.", "bad"],
+  parent_void: ["The result that it was built on became void, and so did this one.", "bad"],
+};
+
+// What became of a case in a word or two, for lists.
+const SHORT = {
+  rejected: "result stands",
+  upheld: "result void",
+  proven: "proved wrong",
+  conceded: "taken back",
+  undecided: "void, undecided",
+  parent_void: "void with its parent",
+};
+
+/** A case's state: open, or how it ended. */
+export function CaseMark({ verdict }) {
+  if (!verdict) return html`<${Mark} tone="busy">open</${Mark}>`;
+  return html`<${Mark} tone=${VERDICTS[verdict]?.[1]}>${SHORT[verdict] ?? verdict}</${Mark}>`;
+}
+
+/** The cases of a round, each in full. */
+export function CaseCards({ cases }) {
+  return cases.map((one) => html`<${CaseCard} key=${one.number} one=${one} />`);
+}
+
+function CaseCard({ one }) {
+  const {
+    verdict,
+    reason,
+    opened_at: openedAt,
+    opened_tx: openedTx,
+    ended_at: endedAt,
+    ended_tx: endedTx,
+  } = one;
+  return html`
+    <article class="card case">
+      <p class="byline"><${CaseMark} verdict=${verdict} /><span>since <${Moment} at=${openedAt} /></span></p>
+      <p><${Accusation} one=${one} /></p>
+      ${reason && html`<p><q><${LongText} text=${reason} limit=${REASON_LENGTH} /></q></p>`}
+      <dl class="inline">
+        <div><dt>At stake</dt><dd><${Stake} one=${one} /></dd></div>
+        ${!verdict && html`<div><dt>Whose move</dt><dd><${Turn} one=${one} /></dd></div>`}
+        ${verdict && html`<div><dt>How it ended</dt><dd><${Ending} one=${one} /></dd></div>`}
+        <div><dt>Opened by transaction</dt><dd><${Hash} hex=${openedTx} name="the transaction that opened it" /></dd></div>
+        ${
+          endedTx &&
+          endedTx !== openedTx &&
+          html`
+            <div>
+              <dt>Ended <${Moment} at=${endedAt} /> by transaction</dt>
+              <dd><${Hash} hex=${endedTx} name="the transaction that ended it" /></dd>
+            </div>
+          `
+        }
+      </dl>
+    </article>
+  `;
+}
+
+function Accusation({ one }) {
+  const { kind, accuser, accused, prover_name: name, prover, claim } = one;
+  const who = html`<${Address} address=${accuser} href="#/accounts/${accuser}" />`;
+  const whom = html`<${Address} address=${accused} href="#/accounts/${accused}" />`;
+  if (kind === "challenge") return html`${who}${" challenges the result of Superlink "}${whom}.`;
+  if (kind === "concession")
+    return html`The Superlink ${whom} took its own result back; nobody had accused it on chain.`;
+  const where = PARTS[name] ? `: ${PARTS[name]} is wrong` : "";
+  const exact = name ? `${name}, claim ${claim}` : `claim ${claim} at`;
+  return html`
+    ${who}${" proved the result of Superlink "}${whom}${` wrong${where} (${exact}`}
+    ${!name && html`${" "}<code>${prover}</code>`}).
+  `;
+}
+
+function Stake({ one: { accuser_stake_wei: bond, accused_stake_wei: lost } }) {
+  return html`
+    the round’s result
+    ${bond && html`${", and the accuser’s bond of "}<${Amount} wei=${bond} />`}
+    ${lost && html`${", and the Superlink’s bond of "}<${Amount} wei=${lost} />`}
+  `;
+}
+
+function Turn({ one: { turn, turn_ends_at: until, task, round } }) {
+  if (turn !== "dao") return "nobody’s";
+  const over = "the time is over: anyone may declare the round void";
+  return html`
+    the DAO’s, by a <a href="#/propose/resolve/${task}/${round}">proposal</a> to decide on round ${formatCount(round)} of task ${formatCount(task)};${" "}
+    <${TimeLeft} until=${until} over=${over} />, then the round is void
+  `;
+}
+
+function Ending({ one: { verdict, slashed_wei: slashed, paid_wei: paid } }) {
+  const isPaid = slashed !== null && BigInt(slashed) > 0n;
+  return html`
+    ${VERDICTS[verdict]?.[0] ?? verdict}
+    ${
+      isPaid &&
+      html`${" The Superlink lost "}<${Amount} wei=${slashed} />${", of which the accuser got "}<${Amount} wei=${paid} />.`
+    }
+  `;
+}
+
+const COLUMNS = [
+  {
+    head: "Round",
+    cell: ({ task, round }) =>
+      html`<a href="#/tasks/${task}/rounds/${round}">${`Task ${formatCount(task)}, round ${formatCount(round)}`}</a>`,
+  },
+  { head: "What", isWide: true, cell: (one) => html`<${Summary} one=${one} />` },
+  { head: "State", cell: ({ verdict }) => html`<${CaseMark} verdict=${verdict} />` },
+  {
+    head: "Until",
+    cell: ({ turn_ends_at: until, ended_at: endedAt }) =>
+      until ? html`<${TimeLeft} until=${until} over="time is over" />` : html`<${Moment} at=${endedAt} />`,
+  },
+];
+
+function Summary({ one }) {
+  const { reason } = one;
+  return html`
+    <${Accusation} one=${one} />
+    ${reason && html`${" "}<q class="why"><${LongText} text=${reason} limit=${REASON_LENGTH} /></q>`}
+  `;
+}
+
+/** Cases as a table, with links to their rounds. */
+export function CaseTable({ cases, empty = "No result has been disputed." }) {
+  return html`
+    <${Table}
+      caption="Cases, newest first"
+      columns=${COLUMNS}
+      rows=${cases}
+      getKey=${({ task, round, number }) => `${task} ${round} ${number}`}
+      empty=${empty}
+    />
+  `;
+}

@@ -1,0 +1,68 @@
+"""Whom a task waits for, phase by phase, and who was missing in its newest result."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dao.chain.contracts import Coordinator
+from dao.cli.task_waits import UNHEARD, TaskWait, read_missing, read_waits
+from dao.core.formats.manifest import Absent, dump_manifest
+from dao.core.statement import compute_result
+from dao.core.types import ZERO_DIGEST, RoundId, Status, hex_of
+from dao.devnet.anvil import Anvil
+from dao.store.cid import cid_of_bytes
+from dao.store.disk import DiskStore
+from tests.index.world import manifest_of, root_of
+from tests.support import RULES, Network, deploy_network
+
+ROUND = RoundId(1)
+
+
+@pytest.fixture(scope="module")
+def network(anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Network:
+    return deploy_network(anvil, tmp_path_factory.mktemp("network"))
+
+
+async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_when(
+    network: Network, tmp_path: Path
+) -> None:
+    task, superlink, members = await network.new_round_ready(2)
+    store = DiskStore(tmp_path / "store")
+    async with network.chain() as chain, network.sender(chain, superlink.operator) as sender:
+        coordinator = Coordinator(chain)
+        assert await read_waits(chain, task) == []
+        assert await read_missing(chain, task, store) == []
+        opened = await sender.send(coordinator.open_round(task))
+        begin = opened.events[0].timestamp
+        waits = await read_waits(chain, task)
+        assert waits == [
+            TaskWait(ROUND, node, "commit", begin, begin + RULES.commit_period, UNHEARD)  # type: ignore[arg-type]
+            for node in sorted(hex_of(member.operator.address) for member in members)
+        ]
+        assert str(waits[0]).startswith(f"round 1 awaits the commit of {waits[0].who} since 20")
+
+        where = (task, ROUND, opened.events[0].block)
+        closed = await sender.send(coordinator.close_commits(*where, root_of(members), ZERO_DIGEST, 2, 0))
+        end = closed.events[0].timestamp
+        [wait] = await read_waits(chain, task)
+        assert (wait.who, wait.awaited, wait.since) == (hex_of(superlink.operator.address), "result", end)
+        assert wait.until == end + RULES.reveal_period + RULES.result_period
+
+        seed = closed.events[0].seed  # type: ignore[attr-defined]
+        manifest = manifest_of(network, task, seed, {members[0]: 3000, members[1]: 1000})
+        wrong = replace(manifest.nodes[0], status=Status.INVALID, reason="a value is no number")
+        stranger = Absent(superlink.owner.address, superlink.owner.address, "no sign of it")
+        manifest = replace(manifest, nodes=(wrong, manifest.nodes[1]), absent=(stranger,))
+        content = dump_manifest(manifest)
+        await store.put_bytes(content)
+        result = compute_result(manifest, (), manifest.model.digest, cid_of_bytes(content).digest)
+        posted = await sender.send(coordinator.post_result(task, ROUND, result))
+        [wait] = await read_waits(chain, task)
+        assert (wait.awaited, wait.until) == ("end", posted.events[0].timestamp + RULES.challenge_period)
+        missing = await read_missing(chain, task, store)
+        assert {(one.node, one.status, one.since) for one in missing} == {
+            (hex_of(wrong.node), "invalid", end),
+            (hex_of(stranger.node), "absent", begin),
+        }
+        assert all(str(one).startswith(f"round 1 missed {one.node} since 20") for one in missing)

@@ -1,0 +1,219 @@
+"""Cases: who disputes a result, whose move it is, and how it ended; on a real chain, and event by event."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from bench.synthetic_events import NETWORK, address, result_of
+from dao.chain import events as on
+from dao.chain.contracts import Call, Coordinator, Token
+from dao.chain.deploy import grant
+from dao.chain.event_types import Event
+from dao.chain.signer import Signer
+from dao.core.statement import compute_result
+from dao.core.types import ZERO_DIGEST, BlockNumber, Digest, Phase, RoundId, TaskId, Timestamp, Wei, hex_of
+from dao.devnet.anvil import Anvil
+from dao.index.case_reducer import CASE_TERMS, CaseKind, Verdict
+from dao.index.reads.records import CaseRecord
+from dao.index.reducer import apply
+from dao.index.rows import CaseRow, SettingsRow
+from dao.index.unit_of_work import UnitOfWork
+from dao.store.cid import cid_of_bytes
+from tests.index.world import Indexed, indexing, manifest_of, root_of
+from tests.support import RULES, Member, Network, deploy_network
+
+TASK, ROUND = TaskId(1), RoundId(1)
+ONE, OTHER = address("one"), address("other")
+
+
+class _Nothing:
+    """A database without rows."""
+
+    def find_newest(self, kind: Any, key: Any) -> None:
+        return None
+
+    def get_settings_at(self, when: Timestamp) -> SettingsRow:
+        return SettingsRow()
+
+
+Story = Sequence[tuple[type[Event], tuple[Any, ...]]]
+
+
+def challenged(reason: str = "a wrong sum") -> tuple[type[Event], tuple[Any, ...]]:
+    return on.Challenged, (ONE, reason)
+
+
+CONVICTED = (on.Convicted, (address("prover"), 5, OTHER, Wei(9), Wei(1)))
+VOIDED: tuple[type[Event], tuple[Any, ...]] = (on.Voided, ())
+RIGHT, WRONG = (on.Resolved, (True,)), (on.Resolved, (False,))
+CONCEDED: tuple[type[Event], tuple[Any, ...]] = (on.Conceded, ())
+
+
+class _Told:
+    """An index that is told events of one task with two posted rounds, the second built on the first."""
+
+    def __init__(self) -> None:
+        self.uow = UnitOfWork(NETWORK, _Nothing())
+        self._block = 0
+        self.tell(on.TaskCreated, TASK, RULES.app_hash, RULES)
+        for number in (1, 2):
+            self.tell(on.RoundOpened, TASK, RoundId(number), RoundId(number - 1), 3)
+            self.tell(on.ResultPosted, TASK, RoundId(number), result_of(TASK, number, 1))
+
+    def tell(self, kind: Any, *values: Any) -> None:
+        self._block += 1
+        digest = Digest(self._block.to_bytes(32, "big"))
+        apply(
+            kind(BlockNumber(self._block), digest, Timestamp(1000 + self._block), 0, digest, *values),
+            self.uow,
+        )
+
+    def tell_round(self, story: Story, number: int = 1) -> None:
+        for kind, values in story:
+            self.tell(kind, TASK, RoundId(number), *values)
+
+    def cases(self, number: int = 1) -> list[CaseRow]:
+        rows = (self.uow.find(CaseRow, TASK, RoundId(number), one) for one in itertools.count(1))
+        return list(itertools.takewhile(lambda row: row is not None, rows))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ([challenged()], [(CaseKind.CHALLENGE, None)]),
+        ([challenged(), RIGHT], [(CaseKind.CHALLENGE, Verdict.REJECTED)]),
+        ([challenged(), WRONG, VOIDED], [(CaseKind.CHALLENGE, Verdict.UPHELD)]),
+        ([challenged(), VOIDED], [(CaseKind.CHALLENGE, Verdict.UNDECIDED)]),
+        ([challenged(), CONCEDED, VOIDED], [(CaseKind.CHALLENGE, Verdict.CONCEDED)]),
+        ([CONCEDED, VOIDED], [(CaseKind.CONCESSION, Verdict.CONCEDED)]),
+        ([CONVICTED, VOIDED], [(CaseKind.PROOF, Verdict.PROVEN)]),
+        (
+            [challenged(), CONVICTED, VOIDED],
+            [(CaseKind.CHALLENGE, Verdict.PROVEN), (CaseKind.PROOF, Verdict.PROVEN)],
+        ),
+        (
+            [challenged(), RIGHT, challenged("again"), VOIDED],
+            [(CaseKind.CHALLENGE, Verdict.REJECTED), (CaseKind.CHALLENGE, Verdict.UNDECIDED)],
+        ),
+        ([VOIDED], []),  # nobody disputed it
+        ([(on.Finalized, (ZERO_DIGEST, Wei(1)))], []),
+    ],
+)
+def test_cases__events_of_a_round__are_opened_and_judged_in_order(
+    story: Story, expected: list[tuple[CaseKind, Verdict | None]]
+) -> None:
+    told = _Told()
+    told.tell_round(story)
+    assert [(case.kind, case.verdict) for case in told.cases()] == expected
+    assert all(bool(case.ended_at) is (case.verdict is not None) for case in told.cases())
+    assert told.cases(2) == []
+
+
+def test_case__by_a_proof__says_what_it_cost_whom() -> None:
+    told = _Told()
+    told.tell_round([CONVICTED, VOIDED])
+    [case] = told.cases()
+    assert (case.accuser, case.prover, case.claim) == (OTHER, address("prover"), 5)
+    assert (case.slashed, case.paid, case.opened_tx) == (9, 1, case.ended_tx)
+
+
+def test_case__of_a_result_whose_parent_becomes_void__ends_with_that() -> None:
+    told = _Told()
+    told.tell_round([challenged()], 2)
+    told.tell_round([CONVICTED, VOIDED])
+    told.tell_round([VOIDED], 2)
+    assert [case.verdict for case in told.cases(2)] == [Verdict.PARENT_VOID]
+
+
+def test_terms__of_every_kind__name_rules_that_there_are_and_a_period_for_each_turn() -> None:
+    assert set(CASE_TERMS) == set(CaseKind)
+    for terms in CASE_TERMS.values():
+        for name in (terms.accuser_stake, terms.accused_stake, terms.period):
+            assert name is None or hasattr(RULES, name)
+        assert (terms.turn is None) is (terms.period is None)
+
+
+@pytest.fixture(scope="module")
+def network(anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Network:
+    return deploy_network(anvil, tmp_path_factory.mktemp("network"))
+
+
+async def test_challenges__rejected_then_conceded__as_the_coordinator_has_them(
+    network: Network, database: Engine
+) -> None:
+    task, superlink, members = await network.new_round_ready(2)
+    accuser = Signer.ephemeral()
+    network.anvil.fund(accuser.address, Wei(10**18))
+    async with indexing(network, database) as indexed, network.dao(indexed.chain) as dao:
+        chain, coordinator = indexed.chain, Coordinator(indexed.chain)
+        await grant(chain, dao, {accuser.address: Wei(2 * RULES.challenge_bond)})
+        await _post(indexed, network, task, superlink, members)
+        async with network.sender(chain, accuser) as sender:
+            await sender.send(Token(chain).approve(coordinator.address, Wei(2 * RULES.challenge_bond)))
+            sent = await sender.send(coordinator.challenge(task, ROUND, "row 3 \0 is wrong"))
+            await indexed.caught_up()
+            [case] = indexed.reads.list_cases(task).items
+            assert (case.kind, case.accuser, case.accused) == (
+                "challenge",
+                accuser.address,
+                superlink.operator.address,
+            )
+            assert (case.reason, case.opened_tx) == (
+                "row 3 \N{REPLACEMENT CHARACTER} is wrong",
+                sent.events[0].tx_hash,
+            )
+            assert (case.accuser_stake, case.accused_stake) == (RULES.challenge_bond, None)
+            assert (case.turn, case.turn_ends_at) == ("dao", case.opened_at + RULES.resolve_period)
+            assert indexed.reads.count_open_cases() == indexed.reads.count_open_cases(task) == 1
+            await _decide(indexed, network, coordinator.resolve(task, ROUND, True))
+            assert await _phase(indexed, task) is Phase.POSTED
+            await sender.send(coordinator.challenge(task, ROUND, "and row 4"))
+        async with network.sender(chain, superlink.operator) as sender:
+            await sender.send(coordinator.concede(task, ROUND))
+        await indexed.caught_up()
+        assert await _phase(indexed, task) is Phase.VOID
+        newest, oldest = indexed.reads.list_cases(task, ROUND).items
+        assert [(one.number, one.verdict, one.turn) for one in (oldest, newest)] == [
+            (1, "rejected", None),
+            (2, "conceded", None),
+        ]
+        assert indexed.reads.list_cases(only_open=True).items == ()
+        first = indexed.reads.list_cases(limit=1)
+        assert isinstance(first.items[0], CaseRecord)
+        assert indexed.reads.list_cases(cursor=first.next, limit=1).items == (oldest,)
+        kinds = [event.kind for event in indexed.reads.list_events(task=task, round_id=ROUND)]
+        assert kinds[:3] == ["Voided", "Conceded", "Challenged"]
+        assert indexed.reads.list_events(task=task, round_id=RoundId(2)) == []
+
+
+async def _decide(indexed: Indexed, network: Network, call: Call) -> None:
+    """Have the timelock make a call, as if members had voted for it."""
+    owner = hex_of(network.deployment.timelock)
+    network.anvil.fund(network.deployment.timelock, Wei(10**18))
+    network.anvil.request("anvil_impersonateAccount", owner)
+    sent = {"from": owner, "to": hex_of(call.to or b""), "data": hex_of(call.data)}
+    network.anvil.request("eth_sendTransaction", sent)
+    await indexed.caught_up()
+
+
+async def _phase(indexed: Indexed, task: TaskId) -> Phase:
+    return (await Coordinator(indexed.chain).round_of(task, ROUND, indexed.chain.head())).phase
+
+
+async def _post(
+    indexed: Indexed, network: Network, task: TaskId, superlink: Member, members: list[Member]
+) -> None:
+    chain, coordinator = indexed.chain, Coordinator(indexed.chain)
+    async with network.sender(chain, superlink.operator) as sender:
+        opened = await sender.send(coordinator.open_round(task))
+        where = (task, ROUND, opened.events[0].block)
+        closed = await sender.send(
+            coordinator.close_commits(*where, root_of(members), ZERO_DIGEST, len(members), 0)
+        )
+        seed = closed.events[0].seed  # type: ignore[attr-defined]
+        manifest = manifest_of(network, task, seed, {members[0]: 3000, members[1]: 1000})
+        result = compute_result(manifest, (), manifest.model.digest, cid_of_bytes(b"none").digest)
+        await sender.send(coordinator.post_result(task, ROUND, result))
