@@ -191,9 +191,11 @@ class Sandbox:
             return self._places[value]
         real = Path(os.path.realpath(value))
         try:
-            facts = real.stat()
-            # a file has one path as long as it stays the same: apps may keep what they read by its path
-            folder = self.folder / "in" / f"{facts.st_dev:x}-{facts.st_ino:x}-{facts.st_mtime_ns:x}"
+            # a file, and a link to one, has one path as long as it stays: workers keep what they read by its path
+            facts = [
+                f"{one.st_dev:x}-{one.st_ino:x}-{one.st_mtime_ns:x}" for one in (value.lstat(), real.stat())
+            ]
+            folder = self.folder / "in" / "-".join(dict.fromkeys(facts))
             folder.mkdir(exist_ok=True)
             self._lent.append(folder)
             if real.is_dir():

@@ -44,8 +44,8 @@ DEVICES = ["null", "zero", "full", "random", "urandom", "fd", "stdin", "stdout",
 
 def list_ways() -> list[str]:
     """The functions of the app under `@way`."""
-    tree = ast.parse((APP / "app.py").read_text())
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    bodies = [ast.parse(path.read_text()).body for path in sorted(APP.glob("*.py"))]
+    functions = [node for body in bodies for node in body if isinstance(node, ast.FunctionDef)]
     return [
         f.name for f in functions if any(isinstance(d, ast.Name) and d.id == "way" for d in f.decorator_list)
     ]
