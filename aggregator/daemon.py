@@ -26,6 +26,7 @@ from aggregator.superlink import Superlink, SuperlinkDeps
 from dao.app import bundle as apps
 from dao.app.gradient_client import GradientClient
 from dao.app.preflight import try_loss
+from dao.app.sandbox import choose_maker
 from dao.app.shards import Shards, read_shards
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
@@ -129,13 +130,17 @@ async def open_superlink(
     async with AsyncExitStack() as stack:
         stack.enter_context(lock_home(settings, signer.address))
         await require_free(settings.listen)  # before all that takes long
+        if evaluator is None:
+            await asyncio.to_thread(choose_maker, settings.sandbox)
         chain = await stack.enter_async_context(connect_chain(settings))
         rules = await _read_rules(chain, task, signer)
         shards = await _read_shards(shard_folder, rules)
         store = _open_store(settings, stores, f"{hex_of(signer.address)}-{task}", stack)
         if evaluator is None:
             folder, limit = await _fetch_app(store, rules, home), settings.evaluation_limit
-            evaluator = GradientClient(folder, settings.app_interpreter(), home / "scratch", limit=limit)
+            evaluator = GradientClient(
+                folder, settings.app_interpreter(), home / "scratch", limit=limit, sandbox=settings.sandbox
+            )
             stack.push_async_callback(evaluator.stop)
         contents = RoundContents(home / "contents.db")
         stack.callback(contents.close)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from dao.app.sandbox import SandboxSettings
 from dao.content.assembly import check_store_folder
 from dao.core.types import TaskId
 from dao.errors import ConfigError
@@ -46,6 +47,7 @@ class SuperlinkSettings(HomeSettings):
     app_python: FromHome | None = None  # interpreter of the app's environment; None: this one
     evaluation_limit: float = Field(default=600.0, gt=0)  # seconds for one gradient
     tls: TlsSettings | None = None
+    sandbox: SandboxSettings = SandboxSettings()
     content: SuperlinkContentSettings = SuperlinkContentSettings()
 
     def served_task(self) -> tuple[TaskId, Path]:

@@ -17,11 +17,10 @@ from bench.timeline import NodeLog, Timeline
 from dao.chain.cursor import EventCursor
 from dao.chain.events import RoundOpened
 from dao.demo import gas
-from dao.demo.demo_network import DemoKeys, DemoNetwork, open_demo_network, write_config
+from dao.demo.demo_network import DemoKeys, DemoNetwork, open_demo_network, write_config, write_demo_task
 from dao.demo.processes import Daemon
 from dao.demo.status_reader import StatusReader
 from dao.errors import DaoError
-from node.settings import NodeSettings, TaskSettings, write_task
 
 ROUND_LIMIT = 300.0  # seconds
 LOOK = 0.1  # seconds between looks at the logs
@@ -65,8 +64,7 @@ class _Bench:
         network, total = self._network, rounds + WARM_UP
         for name, keys, data in zip(self._names, network.nodes, network.data.members, strict=True):
             write_config(network, keys, trains=True)
-            settings = NodeSettings.load(keys.home)
-            write_task(settings, network.task, TaskSettings(data=data, superlink=network.address))
+            write_demo_task(network, keys, data)
             await self._start(name, ["node", "start"], keys)
         write_config(network, network.superlink)
         arguments = ["superlink", "start", "--task", str(network.task), "--rounds", str(total)]

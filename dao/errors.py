@@ -25,6 +25,7 @@ DaoError
 │   ├── NotActive             it is not the time to vote on, queue or execute a proposal
 │   ├── (Unfit)               a value fits no exponent; carries its index and value
 │   ├── (NotJoined)           the node is no member of the task
+│   ├── (NotApproved)         the owner has not approved the app of a task
 │   ├── (RoundLost)           the round ended without the Superlink's result
 │   └── (TaskOver)            no further round of the task can be played
 ├── WireError                 between Supernode and Superlink

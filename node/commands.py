@@ -1,21 +1,37 @@
 """Does what `dao node …` does: sets a node up, joins and leaves tasks, claims. Each command is one function."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from dao.app.bundle import MAX_BYTES, read_bundle
 from dao.chain.contracts import Coordinator
-from dao.chain.daemon_home import SCRYPT_WORK, create_home, open_operator, open_sender
+from dao.chain.daemon_home import SCRYPT_WORK, connect_chain, create_home, open_operator, open_sender
 from dao.chain.signer import Signer
 from dao.chain.staking import owner_of, register, unbond, withdraw
-from dao.core.types import Address, TaskId, Wei
+from dao.core.types import Address, Digest, TaskId, Wei, hex_of
 from dao.errors import ConfigError
+from node.approvals import Approvals, describe_difference
 from node.daemon import Contents
 from node.rewards import claim_due, finalize_due
 from node.settings import NodeSettings, TaskSettings, put_aside, write_task
 
-__all__ = ["ClaimOutcome", "claim", "init", "join", "leave", "register", "unbond", "withdraw"]
+__all__ = [
+    "AppToApprove",
+    "ClaimOutcome",
+    "approve",
+    "check_app",
+    "claim",
+    "describe_app",
+    "fetch_app",
+    "init",
+    "join",
+    "leave",
+    "register",
+    "unbond",
+    "withdraw",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +59,56 @@ async def join(settings: NodeSettings, owner: Signer, task: TaskId, task_setting
         if not await coordinator.is_joined(task, node, chain.final()):
             await sender.send(coordinator.join(task, node))
     write_task(settings, task, task_settings)
+
+
+@dataclass(frozen=True, slots=True)
+class AppToApprove:
+    """The app of a task as its owner reads it: what it is, and the one that was approved before, if any."""
+
+    digest: Digest
+    is_approved: bool
+    bundle: bytes
+    before: tuple[Digest, Mapping[str, str]] | None
+
+
+def describe_app(shown: AppToApprove) -> Iterator[str]:
+    """Yield what the owner reads before he approves, a line each."""
+    digest, before = shown.before or (None, {})
+    than = (
+        "all of it, as none was approved before" if digest is None else f"as it differs from {hex_of(digest)}"
+    )
+    yield f"app {hex_of(shown.digest)}, {than}:"
+    yield from describe_difference(read_bundle(shown.bundle), before)
+
+
+async def fetch_app(settings: NodeSettings, task: TaskId, task_settings: TaskSettings) -> AppToApprove:
+    """Fetch the app of a task for its owner to read; ContentError where it cannot be had."""
+    approvals = Approvals(settings.home)
+    async with connect_chain(settings) as chain, AsyncExitStack() as stack:
+        digest = (await Coordinator(chain).rules_of(task, chain.final())).app_hash
+        store, _ = Contents(settings, chain.domain, None, stack).open_task(task_settings, is_awaited=True)
+        bundle = (await store.get(digest, MAX_BYTES)).read_bytes()
+    is_approved = digest in {approval.app for approval in approvals.read()}
+    return AppToApprove(digest, is_approved, bundle, approvals.read_last())
+
+
+async def check_app(settings: NodeSettings, task: TaskId, digest: Digest) -> None:
+    """ConfigError unless a task's app has this digest."""
+    async with connect_chain(settings) as chain:
+        app = (await Coordinator(chain).rules_of(task, chain.final())).app_hash
+    if app != digest:
+        raise ConfigError(
+            f"task {task}: its app is {hex_of(app)}, not {hex_of(digest)}; read it before you approve it: "
+            f"dao node approve {task}"
+        )
+
+
+def approve(settings: NodeSettings, task: TaskId, digest: Digest, bundle: bytes | None = None) -> None:
+    """Record that the owner lets an app run on this node's data; `bundle` is what he read."""
+    approvals = Approvals(settings.home)
+    approvals.approve(task, digest)
+    if bundle is not None:
+        approvals.keep(digest, bundle)
 
 
 async def leave(settings: NodeSettings, task: TaskId, owner: Signer | None = None) -> None:

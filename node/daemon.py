@@ -10,12 +10,14 @@ from typing import Any
 
 import structlog
 
+from dao.app.sandbox import choose_maker
 from dao.chain.block_clock import BlockClock
 from dao.chain.contracts import Coordinator
 from dao.chain.daemon_home import connect_chain, journal_file, lock_home, open_operator, outbox_file
 from dao.chain.final_reader import FinalReader
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
+from dao.chain.task_origin import read_task_origin
 from dao.content.assembly import ContentSources
 from dao.core.commits import SignedCommit
 from dao.core.types import Domain, TaskId, hex_of
@@ -27,6 +29,7 @@ from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
+from node.approvals import Approvals
 from node.journal import SupernodeJournal
 from node.outcomes import Outcomes
 from node.readiness import SupernodeReadiness
@@ -36,6 +39,7 @@ from node.submission import Submission
 from node.supernode import Supernode, SupernodeDeps
 from node.trainer import Trainer
 from node.update_maker import UpdateMaker
+from node.uses import UseLog
 
 FORCE_LIMIT = 120.0  # seconds
 LONGEST_PAUSE = 60.0  # seconds until a task that failed runs again
@@ -55,6 +59,7 @@ async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) 
             f"{settings.home}: takes part in no task; dao node join TASK --data PATH --superlink HOST:PORT"
         )
     signer = open_operator(settings)
+    await asyncio.to_thread(choose_maker, settings.sandbox)
     allow_open_files()
     gc.freeze()  # what is imported stays: the garbage collector need not look at it
     with lock_home(settings, signer.address):
@@ -120,21 +125,29 @@ async def _open(
         store, client = contents.open_task(task_settings)
         reader = FinalReader(chain, task)
         readiness = SupernodeReadiness(
-            task, reader, store, client, partial(trainer_of, task, task_settings), settings.home / "apps"
+            task,
+            reader,
+            store,
+            client,
+            partial(trainer_of, task, task_settings),
+            settings.home / "apps",
+            Approvals(settings.home),
         )
         defence = SelfDefence(chain, sender, store, task, node, settings.prove)
         outcomes = Outcomes(task, node, reader, journal, store, settings.content.keep_bytes, defence)
         stack.push_async_callback(outcomes.close)
+        uses = UseLog(settings.home, task, partial(read_task_origin, chain, task))
         deps = SupernodeDeps(
             reader=reader,
             journal=journal,
             client=client,
             readiness=readiness,
             update_maker=UpdateMaker(
-                task, signer, domain, reader, clock, journal, store, readiness, outcomes, scratch
+                task, signer, domain, reader, clock, journal, store, readiness, outcomes, scratch, uses
             ),
             submission=Submission(task, domain, reader, clock, journal, store, client, force, by_ipfs),
             outcomes=outcomes,
+            uses=uses,
         )
         running.append(partial(_keep_going, task, partial(Supernode, task, deps)))
     return running
@@ -144,7 +157,14 @@ def _trainer(settings: NodeSettings, task: TaskId, task_settings: TaskSettings, 
     """Return the trainer of an app, with this node's data for the task."""
     python = None if task_settings.app_python is None else settings.at(task_settings.app_python)
     log = settings.home / f"app-{task}.log"
-    return Trainer.of(app, settings.at(task_settings.data), log, python=python, threads=settings.threads)
+    return Trainer.of(
+        app,
+        settings.at(task_settings.data),
+        log,
+        python=python,
+        threads=settings.threads,
+        sandbox=settings.sandbox,
+    )
 
 
 async def _force(coordinator: Coordinator, sender: Sender, commit: SignedCommit) -> None:

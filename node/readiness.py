@@ -14,6 +14,7 @@ from dao.errors import ContentError, DaoError, NotFound
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from dao.wire.superlink_client import SuperlinkClient
+from node.approvals import Approvals
 from node.trainer import Trainer
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds until a missing app is asked for again
@@ -31,9 +32,10 @@ class SupernodeReadiness:
         client: SuperlinkClient,
         trainer_of: Callable[[Path], Trainer],
         apps: Path,
+        approvals: Approvals,
     ) -> None:
         self._reader, self._store, self._client = reader, store, client
-        self._trainer_of, self._apps = trainer_of, apps
+        self._task, self._trainer_of, self._apps, self._approvals = task, trainer_of, apps, approvals
         self._log = _log.bind(task=task)
         self._trainer: Trainer | None = None
 
@@ -54,8 +56,9 @@ class SupernodeReadiness:
                 return
 
     async def get_trainer(self, rules: Rules) -> Trainer:
-        """Return the trainer of the app that the DAO voted for: no other code is run."""
+        """Return the trainer of the app that the DAO voted for and the owner approved: no other code is run."""
         if self._trainer is None:
+            self._approvals.require(self._task, rules.app_hash)
             if not await self._store.has(rules.app_hash):
                 self._log.info("fetching the app", superlink=self._client.address)
             try:
@@ -64,7 +67,9 @@ class SupernodeReadiness:
                 name = hex_of(rules.app_hash)[:10]
                 raise NotFound(f"the app {name}… cannot be had: {error.why}") from None
             folder = self._apps / rules.app_hash.hex()
-            await asyncio.to_thread(unpack, bundle.read_bytes(), folder)
+            content = bundle.read_bytes()
+            self._approvals.keep(rules.app_hash, content)
+            await asyncio.to_thread(unpack, content, folder)
             self._trainer = self._trainer_of(folder)
         return self._trainer
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
+from dao.app.sandbox import SandboxSettings
 from dao.core.types import TaskId
 from dao.errors import ConfigError
 from dao.runtime.config import ContentSettings, FromHome, HomeSettings, Section, one_line
@@ -39,6 +40,7 @@ class NodeSettings(HomeSettings):
     reveal: Literal["stream", "ipfs"] = "stream"
     prove: bool = True  # what a result has wrong of this node goes to the chain, for the operator's gas
     threads: int | None = Field(default=None, ge=1)  # of the app's numeric libraries; None: as they choose
+    sandbox: SandboxSettings = SandboxSettings()
     scratch: FromHome = Path("scratch")  # a folder in memory (tmpfs) makes rounds of large models faster
 
     def tasks(self) -> dict[TaskId, TaskSettings]:

@@ -13,6 +13,7 @@ from dao.core.types import ZERO_ADDRESS, Address, Domain, TaskId, hex_of
 from dao.errors import ContentError, DaoError
 from dao.runtime.locks import find_holder
 from dao.store.source import Source
+from node.approvals import Approvals, NotApproved
 from node.daemon import Contents
 from node.journal import RoundNote, SupernodeJournal
 from node.rewards import read_standing
@@ -44,6 +45,7 @@ class TaskStatus:
     joined: bool | None = None
     claimable_wei: str | None = None
     claimed_wei: str | None = None
+    approval: str = ""  # what the owner has to do before the task's app runs
     trouble: str = ""
 
 
@@ -110,10 +112,23 @@ async def _read_chain(
         for task in status.tasks:
             try:
                 task.joined = await Coordinator(chain).is_joined(TaskId(task.task), node, at)
+                await _read_approval(settings, chain, task, tasks)
                 store, _ = contents.open_task(tasks[TaskId(task.task)], is_awaited=True)
                 await read_rewards(chain, store, task, stake.owner, LIMIT / 2 / len(status.tasks))
             except DaoError as error:
                 task.trouble = str(error)
+
+
+async def _read_approval(
+    settings: NodeSettings, chain: Chain, task: TaskStatus, tasks: Mapping[TaskId, TaskSettings]
+) -> None:
+    if TaskId(task.task) not in tasks or not task.joined:
+        return
+    rules = await Coordinator(chain).rules_of(TaskId(task.task), chain.final())
+    try:
+        Approvals(settings.home).require(TaskId(task.task), rules.app_hash)
+    except NotApproved as error:
+        task.approval = str(error).partition(": ")[2]
 
 
 async def read_rewards(chain: Chain, store: Source, task: TaskStatus, owner: Address, limit: float) -> None:

@@ -23,6 +23,7 @@ from node.outcomes import Outcomes
 from node.readiness import SupernodeReadiness
 from node.submission import Submission
 from node.update_maker import UpdateMaker
+from node.uses import UseLog
 
 T = TypeVar("T")
 AGAIN = 0.05  # seconds until a round that changed meanwhile is played again
@@ -53,6 +54,7 @@ class SupernodeDeps:
     update_maker: UpdateMaker
     submission: Submission
     outcomes: Outcomes
+    uses: UseLog
 
 
 class Supernode:
@@ -175,6 +177,8 @@ class Supernode:
         """Check that the commit counts, and reveal it in any case: as far as we know, it may count all the same."""
         submission = self._deps.submission
         self._problem = await submission.check_counting(entry.commit, closed)
+        size = self._journal.note_of(self._task, entry.commit.round).facts.get("update_bytes")
+        await self._deps.uses.leave(entry.commit.round, entry.reveal.cid, size)
         revealing = submission.reveal(entry, closed, rules)
         unrevealed = await self._while_unchanged(entry.commit.round, closed, revealing)
         self._problem = unrevealed and (self._problem or unrevealed)

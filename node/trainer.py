@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from dao.app.process import SILENCE, AppCommand, AppProcess
+from dao.app.sandbox import AUTO, Output, SandboxSettings
 from dao.core.formats.layout import Layout, encode_model_header
 from dao.errors import AppError
 
@@ -41,16 +42,19 @@ class Trainer:
         threads: int | None = None,
         silence: float = SILENCE,
         keeps_log: bool = True,
+        sandbox: SandboxSettings = AUTO,
     ) -> Self:
         """Prepare a trainer for the app in a folder; nothing is started yet.
 
         `data` is what the app's `data` reads (None: no training, only `create` and `measure`), `python` the
         interpreter of the app's environment (None: this one), `silence` the seconds without a sign of life after
-        which the process is killed, `keeps_log` whether errors may point to the log.
+        which the process is killed, `keeps_log` whether errors may point to the log, `sandbox` how the app is kept from
+        this machine.
         """
-        setup = [("load", {"app": str(app), "data": None if data is None else str(data)})]
+        setup = [("load", {"app": app, "data": data})]
+        interpreter = python or Path(sys.executable)
         command = AppCommand(
-            "node.training_worker", log, setup, python or Path(sys.executable), threads, keeps_log
+            "node.training_worker", app, data, log, setup, interpreter, threads, keeps_log, sandbox
         )
         return cls(AppProcess(command, silence=silence))
 
@@ -77,7 +81,7 @@ class Trainer:
         `out` may exist: it is written over, and must not be mapped by a reader of the last round's.
         AppError (AppCrashed, AppTimeout) says what went wrong in one line.
         """
-        arguments = {"base": str(base), "out": str(out), "seed": seed, "round": round}
+        arguments = {"base": base, "out": Output(out), "seed": seed, "round": round}
         answer = await self._process.call("train", arguments, limit=limit, on_progress=on_progress)
         try:
             return Trained(answer["metrics"], answer["load_s"], answer["train_s"], answer["store_s"])
@@ -88,14 +92,12 @@ class Trainer:
 
     async def measure(self, model: Path, data: Path) -> dict[str, Any]:
         """Return the app's own metrics of a model file on some data."""
-        answer = await self._process.call(
-            "measure", {"model": str(model), "data": str(data)}, limit=MEASURE_LIMIT
-        )
+        answer = await self._process.call("measure", {"model": model, "data": data}, limit=MEASURE_LIMIT)
         return dict(answer)
 
     async def create(self, out: Path) -> None:
         """Write the app's untrained model to `out`, as a task's first base model is."""
         shapes = await self._process.call("shapes", {}, limit=CREATE_LIMIT)
         head = encode_model_header(Layout.of({name: tuple(shape) for name, shape in shapes.items()}))
-        arguments = {"out": str(out), "head": base64.b64encode(head).decode()}
+        arguments = {"out": Output(out), "head": base64.b64encode(head).decode()}
         await self._process.call("create", arguments, limit=CREATE_LIMIT)

@@ -29,6 +29,7 @@ from node.journal import CommitEntry, Step, SupernodeJournal
 from node.outcomes import Outcomes
 from node.readiness import SupernodeReadiness
 from node.trainer import Trained
+from node.uses import UseLog
 
 RESERVE = 0.1  # part of the commit period that training leaves for the commit
 TRIES = 3  # with an app whose process ends: others wait for this node
@@ -51,6 +52,7 @@ class UpdateMaker:
     readiness: SupernodeReadiness
     outcomes: Outcomes
     scratch: Path
+    uses: UseLog
 
     async def make_commit(
         self, round_id: RoundId, opened: RoundState, rules: Rules, note_problem: Callable[[str], None]
@@ -87,18 +89,23 @@ class UpdateMaker:
         self.scratch.mkdir(parents=True, exist_ok=True)
         model, update = self.scratch / f"{self.task}-trained", self.store.local.tmp / f"{self.task}-update"
         limit = deadline - self.clock.now() - RESERVE * rules.commit_period
-        trained = await trainer.train(
-            base, model, seed=self._compute_seed(round_id), round=round_id, limit=max(limit, 1.0)
-        )
+        await self.uses.begin(round_id, rules.app_hash)
+        try:
+            trained = await trainer.train(
+                base, model, seed=self._compute_seed(round_id), round=round_id, limit=max(limit, 1.0)
+            )
+        finally:
+            await self.uses.end(round_id)
         begun = monotonic()
         root = await asyncio.to_thread(write_update, base, model, rules.codec, rules.body_depth, update)
+        size = update.stat().st_size
         cid = await self.store.local.put_file(update, move=True)
         encoding = monotonic() - begun
         self.journal.pin(self.task, round_id, cid)
         await self.store.local.pin(cid)
         reveal = Reveal(cid, root, Digest(secrets.token_bytes(32)))
         entry = self.journal.sign(self.task, round_id, opened.opening, reveal, self.signer.sign)
-        self.journal.reach(self.task, round_id, Step.SIGNED, facts=_facts(trained))
+        self.journal.reach(self.task, round_id, Step.SIGNED, facts=_facts(trained, size))
         _log.info(
             "committed",
             task=self.task,
@@ -140,5 +147,5 @@ def write_update(base: Path, trained: Path, codec: Codec, depth: int, out: Path)
     return compute_body_root(map_rows(out, rows), depth)
 
 
-def _facts(trained: Trained) -> dict[str, object]:
-    return {"metrics": dict(trained.metrics), "train_s": round(trained.train_s, 3)}
+def _facts(trained: Trained, size: int) -> dict[str, object]:
+    return {"update_bytes": size, "metrics": dict(trained.metrics), "train_s": round(trained.train_s, 3)}

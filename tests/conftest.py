@@ -1,5 +1,6 @@
 """Fixtures for every part: a chain, and a network on it."""
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,9 @@ from tests.support import Network, deploy_network
 # a machine with much to do is no failure
 settings.register_profile("patient", settings.get_profile(settings.get_current_profile_name()), deadline=None)
 settings.load_profile("patient")
+
+# the apps of tests are ours: a machine without a sandbox runs all tests but those of the sandbox itself
+os.environ.setdefault("COMMONWEIGHT_SANDBOX__MODE", "auto")
 
 # a shell's background job has Ctrl-C ignored, and so would have every daemon that a test starts
 signal.signal(signal.SIGINT, signal.default_int_handler)

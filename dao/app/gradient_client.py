@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dao.app.process import AppCommand, AppProcess
+from dao.app.sandbox import AUTO, Output, SandboxSettings
 from dao.core.constants import GAUSS_LEGENDRE
 from dao.errors import DecodeError
 
@@ -32,6 +33,7 @@ class GradientClient:
         limit: float,
         threads: int = THREADS,
         keeps_log: bool = True,
+        sandbox: SandboxSettings = AUTO,
     ) -> None:
         """`app` is its unpacked folder, `python` its interpreter; gradients go to `scratch`; `limit` s a call.
 
@@ -43,11 +45,14 @@ class GradientClient:
         self._process = AppProcess(
             AppCommand(
                 "dao.app.gradient_worker",
+                app,
+                None,
                 scratch / "app.log",
-                (("open", {"folder": str(app), "threads": threads}),),
+                (("open", {"folder": app, "threads": threads}),),
                 python,
                 threads,
                 keeps_log,
+                sandbox,
             )
         )
 
@@ -69,24 +74,22 @@ class GradientClient:
 
     async def loss(self, model: Path, shard: Path) -> float:
         """Compute the mean loss over the shard."""
-        answer = await self._process.call(
-            "loss", {"model": str(model), "shard": str(shard)}, limit=self._limit
-        )
+        answer = await self._process.call("loss", {"model": model, "shard": shard}, limit=self._limit)
         return _read_loss(answer)
 
     async def _gradient(
         self, base: Path, model: Path | None, points: Sequence[float], shard: Path
     ) -> GradientFile:
-        # one file, which the process keeps mapped: fresh pages cost as much as the sums
+        # one file, written over in place: fresh pages cost as much as the sums
         path = self._scratch / "gradient.f32"
         answer = await self._process.call(
             "gradient",
             {
-                "base": str(base),
-                "model": str(model) if model else None,
+                "base": base,
+                "model": model,
                 "points": points,
-                "shard": str(shard),
-                "output": str(path),
+                "shard": shard,
+                "output": Output(path),
             },
             limit=self._limit,
         )

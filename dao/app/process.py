@@ -1,7 +1,8 @@
 """The daemon's end of an app's process: starts it warm, calls it, watches it, and starts it again when it dies.
 
-The process runs in the app's own Python environment, with `dao.app.worker` at its end. It is never trusted: its output
-goes to a log, its answers are bounded, and a silent or slow one is killed with all that it started.
+The process runs in the app's own Python environment, with `dao.app.worker` at its end, and in a sandbox
+(`dao.app.sandbox`). It is never trusted: its output goes to a log, its answers are bounded, and a silent or slow one is
+killed with all that it started.
 """
 
 import asyncio
@@ -15,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dao.app.jail_plan import ROOT
+from dao.app.sandbox import AUTO, Sandbox, SandboxSettings, choose_maker, show_plainly
 from dao.errors import AppCrashed, AppError, AppTimeout
 from dao.runtime.backoff import pause_after
 
-ROOT = Path(__file__).resolve().parents[2]  # where the packages dao, node and aggregator are
 SILENCE = 60.0  # seconds without a sign of life after which a process is given up
 START_LIMIT = 180.0  # seconds to import the app and load its data
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds before a crashed process is started again
@@ -40,6 +42,12 @@ sys.path.remove(root)
 main()
 """
 
+# how the names of variables begin that an app gets
+_ENVIRONMENT = (
+    *("LANG", "LC_", "TZ", "OMP_", "MKL_", "OPENBLAS_", "NUMEXPR_", "NUMBA_", "TORCH_", "PYTORCH_", "XLA_"),
+    *("CUDA_", "NVIDIA_", "HIP_", "ROCR_", "LD_LIBRARY_PATH"),
+)
+
 Call = tuple[str, Mapping[str, object]]
 
 
@@ -47,22 +55,26 @@ Call = tuple[str, Mapping[str, object]]
 class AppCommand:
     """How to start the process of an app: `module` of this project is run by the app's interpreter.
 
-    `setup` are the calls that bring a fresh process to where it can work (load the app, load the data); they are
-    repeated after every start. `threads` bounds the threads of the numeric libraries (None: as they choose).
-    `keeps_log`: the log outlives the process, so that errors may point to it.
+    `app` is its folder and `data` what it reads in all calls, if anything. `setup` are the calls that bring a fresh
+    process to where it can work (load the app, load the data); they are repeated after every start. `threads` bounds
+    the threads of the numeric libraries (None: as they choose). `keeps_log`: the log outlives the process, so that
+    errors may point to it.
     """
 
     module: str
+    app: Path
+    data: Path | None
     log: Path
     setup: Sequence[Call]
     python: Path
     threads: int | None
     keeps_log: bool = True
+    sandbox: SandboxSettings = AUTO
 
     def environment(self) -> dict[str, str]:
-        """Return the daemon's environment without its settings and secrets."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("COMMONWEIGHT_")}
-        environment["PYTHONUNBUFFERED"] = "1"
+        """Return those of the daemon's variables that concern language and numeric libraries: never a secret."""
+        environment = {k: v for k, v in os.environ.items() if k.startswith(_ENVIRONMENT)}
+        environment |= {"PYTHONUNBUFFERED": "1", "HOME": "/tmp", "PATH": "/usr/local/bin:/usr/bin:/bin"}  # noqa: S108
         # threads that wait by spinning take the cores from all others, and double a gradient's cost
         environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         if self.threads is not None:
@@ -79,6 +91,7 @@ class AppProcess:
         self._silence = silence
         self._turn = asyncio.Lock()
         self._process: asyncio.subprocess.Process | None = None
+        self._sandbox: Sandbox | None = None
         self._log_timer: asyncio.TimerHandle | None = None
         self._is_log_cut = False  # whether the log began anew while this process ran
         self._reader: asyncio.StreamReader
@@ -101,12 +114,13 @@ class AppProcess:
     ) -> Any:
         """Call a function of the process and return its answer (plain JSON).
 
-        `limit` is in seconds, without the start of the process. AppError: the app raised; the process lives on.
-        AppCrashed: the process ended or sent what is no answer. AppTimeout: too slow or silent; it was killed.
+        A Path among the arguments is shown to the app for this call, to read; an `Output` is what it writes. `limit` is
+        in seconds, without the start of the process. AppError: the app raised; the process lives on. AppCrashed: the
+        process ended or sent what is no answer. AppTimeout: too slow or silent; it was killed.
         """
         async with self._turn:
             await self._ensure()
-            return await self._ask(name, arguments, limit, on_progress)
+            return await self._call(name, arguments, limit, on_progress)
 
     async def stop(self) -> None:
         """Kill the process and everything it started."""
@@ -122,6 +136,9 @@ class AppProcess:
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
         await process.wait()
+        if self._sandbox is not None:
+            self._sandbox.close()
+            self._sandbox = None
 
     async def _ensure(self) -> None:
         if self._process is not None and self._process.returncode is None:
@@ -132,7 +149,7 @@ class AppProcess:
         await self._spawn()
         for name, arguments in self.command.setup:
             try:
-                await self._ask(name, arguments, START_LIMIT, lambda _: None)
+                await self._call(name, arguments, START_LIMIT, lambda _: None)
             except BaseException:
                 await self.stop()
                 raise
@@ -143,16 +160,9 @@ class AppProcess:
         command = self.command
         try:
             with command.log.open("ab") as log, theirs:
+                command.python.stat()  # an interpreter that is not there is no fault of the sandbox
                 self._process = await asyncio.create_subprocess_exec(
-                    *(
-                        command.python,
-                        "-c",
-                        _BOOT,
-                        ROOT,
-                        command.module,
-                        str(theirs.fileno()),
-                        str(os.getpid()),
-                    ),
+                    *await asyncio.to_thread(self._make_command_line, theirs.fileno()),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -160,8 +170,13 @@ class AppProcess:
                     pass_fds=(theirs.fileno(),),
                     start_new_session=True,
                 )
-        except OSError as error:
+        except BaseException as error:
             ours.close()
+            if self._sandbox is not None:
+                self._sandbox.close()
+                self._sandbox = None
+            if not isinstance(error, OSError):
+                raise
             raise AppCrashed(
                 f"{command.python}: cannot run the app's interpreter: {error.strerror}"
             ) from error
@@ -169,10 +184,35 @@ class AppProcess:
         self._watch_log()
         self._is_log_cut = False
 
+    def _make_command_line(self, line: int) -> list[str]:
+        """Return the process's command line, in a sandbox that this makes where there is to be one. Blocks."""
+        command = self.command
+        maker = choose_maker(command.sandbox)
+        parent = os.getpid() if maker is None else 0  # 0: the sandbox ends what is in it
+        app = [str(command.python.absolute()), "-c", _BOOT, str(ROOT), command.module, str(line), str(parent)]
+        if maker is None:
+            return app
+        self._sandbox = Sandbox(command.log, command.app, command.data, command.sandbox, maker)
+        return self._sandbox.wrap(command.python, line, app)
+
     def _watch_log(self) -> None:
         """Bound the log now, and again every few seconds, between calls too."""
         self._is_log_cut |= _bound_log(self.command.log)
         self._log_timer = asyncio.get_running_loop().call_later(_BOUND_SECONDS, self._watch_log)
+
+    async def _call(
+        self, name: str, arguments: Mapping[str, object], limit: float, on_progress: Callable[[object], None]
+    ) -> Any:
+        if self._sandbox is None:
+            return await self._ask(name, show_plainly(arguments), limit, on_progress)
+        sandbox = self._sandbox
+        try:
+            shown = await asyncio.to_thread(sandbox.lend, arguments)
+            answer = await self._ask(name, shown, limit, on_progress)
+            await asyncio.to_thread(sandbox.take_over, arguments)
+        finally:
+            sandbox.take_back()
+        return answer
 
     async def _ask(
         self, name: str, arguments: Mapping[str, object], limit: float, on_progress: Callable[[object], None]

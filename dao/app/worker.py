@@ -90,12 +90,15 @@ class CallServer:
 
 
 def connect() -> CallServer:
-    """Open the socket that this process's arguments name (`… FD PARENT`), and die with the daemon that started it."""
+    """Open the socket that this process's arguments name (`… FD PARENT`), and die with the daemon that started it.
+
+    PARENT is 0 in a sandbox, which sees to that by itself.
+    """
     fd, parent = (int(argument) for argument in sys.argv[-2:])
     del sys.argv[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
+    if parent and os.getppid() != parent:
         raise SystemExit("the daemon that started this process is gone")
     return CallServer(socket.socket(fileno=fd))
 

@@ -13,8 +13,12 @@ from dao.errors import ConfigError
 _POLL = 0.1  # seconds between checks for Ctrl-C while nothing is typed
 
 
-def require_consent(words: Iterable[str], yes: bool) -> None:
+def require_consent(
+    words: Iterable[str], yes: bool, *, verb: str = "Sign", done: str = "signed", otherwise: str = "--yes"
+) -> None:
     """Print what is about to be signed, and ask unless `yes`; ConfigError without a terminal, Abort for a no.
+
+    `verb` and `done` name another act than signing, `otherwise` what a script gives instead of an answer.
 
     Ctrl-C ends it at once, with exit code 130.
     """
@@ -23,23 +27,23 @@ def require_consent(words: Iterable[str], yes: bool) -> None:
         # the event loop would heed Ctrl-C only once there is an answer; a handler that writes itself would fail while
         # the question is being written
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        _show_and_ask(words, yes)
+        _show_and_ask(words, yes, verb, done, otherwise)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not end these words
-        typer.echo("\ndao: stopped; nothing was signed", err=True)
+        typer.echo(f"\ndao: stopped; nothing was {done}", err=True)
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def _show_and_ask(words: Iterable[str], yes: bool) -> None:
+def _show_and_ask(words: Iterable[str], yes: bool, verb: str, done: str, otherwise: str) -> None:
     for line in words:
         typer.echo(printable(line), err=True)
     if yes:
         return
     if not sys.stdin.isatty():
-        raise ConfigError("nothing was signed: expected --yes, or a terminal to ask at")
-    if not _ask("Sign this? [y/N]: "):
+        raise ConfigError(f"nothing was {done}: expected {otherwise}, or a terminal to ask at")
+    if not _ask(f"{verb} this? [y/N]: "):
         raise typer.Abort
 
 

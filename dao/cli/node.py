@@ -1,7 +1,9 @@
 """`dao node`: run a Supernode beside your own data."""
 
 import asyncio
-from dataclasses import dataclass
+import re
+import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +16,7 @@ from dao.chain.block_clock import format_time
 from dao.chain.signer import Signer
 from dao.cli import options
 from dao.cli.chain_options import RPC_DEFAULT
+from dao.cli.confirmation import require_consent
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import (
     OWNER_PASSWORD,
@@ -31,11 +34,12 @@ from dao.cli.options import (
     TaskArgument,
     TlsOption,
 )
-from dao.cli.output import log_to_stderr, parse_tokens, print_json
+from dao.cli.output import log_to_stderr, parse_tokens, print_json, print_table
 from dao.core.formats.address import address_of
+from dao.core.formats.cid import Cid
 from dao.core.formats.reasons import format_millionths, format_tokens
-from dao.core.types import TaskId, Wei, hex_of
-from dao.errors import ConfigError
+from dao.core.types import Digest, TaskId, Wei, hex_of
+from dao.errors import ConfigError, DecodeError
 from dao.runtime.config import default_home
 from dao.wire.grpc_options import check_address
 from node.settings import NodeSettings, TaskSettings
@@ -134,9 +138,16 @@ def join(
     tls: TlsOption = False,
     ca_file: CaFileOption = None,
     app_python: AppPythonOption = None,
+    approve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HASH",
+            help="Digest of the task's app, which the owner has read; else it is shown at a terminal.",
+        ),
+    ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Take part in a task.
+    """Take part in a task, with an app that the owner has read and approves.
 
     Example: dao node join 1 --data mine.safetensors --superlink host:8600 --owner-keystore owner.json
     """
@@ -152,8 +163,67 @@ def join(
         ca_file=ca_file and ca_file.absolute(),
         app_python=app_python and app_python.absolute(),
     )
+    is_approved = approve is not None or sys.stdin.isatty()
+    if is_approved:
+        asyncio.run(_approve(settings, TaskId(task), task_settings, approve))
     asyncio.run(commands.join(settings, owner.signer(), TaskId(task), task_settings))
     typer.echo(f"joined task {task}; start the node, or restart it: dao node start")
+    if not is_approved:
+        typer.echo(f"its app does not run yet; read it and approve: dao node approve {task}")
+
+
+@app.command()
+def approve(
+    task: TaskArgument,
+    digest: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="HASH", help="Digest of the app, which the owner has read.", show_default="shows and asks"
+        ),
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Show the app of a task, as a difference to the one approved before, and let it run on this node's data.
+
+    A digest that is given is compared with the task's, and nothing is asked. The daemon need not be restarted.
+
+    Example: dao node approve 1
+    """
+    settings = _settings(home)
+    known = settings.tasks()
+    if TaskId(task) not in known:
+        raise ConfigError(f"task {task}: not one of this node's; expected one of {[*known]}")
+    asyncio.run(_approve(settings, TaskId(task), known[TaskId(task)], digest))
+    typer.echo(f"approved: the app of task {task} runs on this node's data from the next round on")
+
+
+@app.command()
+def uses(home: HomeOption = None, last: LastOption = 10, json: JsonOption = False) -> None:
+    """Show what ran on this node's data, when, by whose decision, and what left.
+
+    Example: dao node uses --last 100 --json
+    """
+    from node.uses import read_uses
+
+    found = read_uses(_settings(home).home)[-last:]
+    if json:
+        print_json([asdict(use) for use in found])
+        return
+    rows = [
+        {
+            "task": use.task,
+            "round": use.round,
+            "app": use.app[:12],
+            "decided_by": use.decided_by,
+            "began": format_time(use.began),
+            "ended": format_time(use.ended) if use.ended else "",
+            "update": use.update or "",
+            "bytes": "" if use.update_bytes is None else use.update_bytes,
+            "left": format_time(use.left) if use.left else "",
+        }
+        for use in found
+    ]
+    print_table(rows, "no app has run on this node's data")
 
 
 @app.command()
@@ -247,6 +317,41 @@ def withdraw(payer: OptionalOwner, *, home: HomeOption = None) -> None:
     typer.echo(f"{format_tokens(sent)} tokens sent to the owner")
 
 
+async def _approve(
+    settings: NodeSettings, task: TaskId, task_settings: TaskSettings, given: str | None
+) -> None:
+    """Approve the app of a task: by the digest that is given, else by showing it and asking."""
+    from node import commands
+
+    if given is not None:
+        digest = _digest(given)
+        await commands.check_app(settings, task, digest)
+        commands.approve(settings, task, digest)
+        return
+    shown = await commands.fetch_app(settings, task, task_settings)
+    if not shown.is_approved:
+        require_consent(
+            commands.describe_app(shown),
+            yes=False,
+            verb="Approve",
+            done="approved",
+            otherwise="the app's HASH",
+        )
+    commands.approve(settings, task, shown.digest, shown.bundle)
+
+
+def _digest(text: str) -> Digest:
+    """Read a digest in hex, or the CID of what it is of; ConfigError."""
+    try:
+        return (
+            Digest(bytes.fromhex(text[2:]))
+            if re.fullmatch("0x[0-9a-f]{64}", text)
+            else Cid.parse(text).digest
+        )
+    except DecodeError:
+        raise ConfigError(f"HASH: expected 0x and 64 hex digits, or a CID, got {text[:80]!r}") from None
+
+
 def _settings(home: Path | None) -> NodeSettings:
     folder = home or default_home("node")
     if not folder.is_dir():
@@ -271,6 +376,7 @@ def _print_status(status: NodeStatus, console: Console) -> None:
             task.joined
         ]
         trouble = f"; {task.trouble}" if task.trouble else ""
+        trouble = f"; {task.approval}{trouble}" if task.approval else trouble
         line = f"task {task.task}: {joined}, {claimable} tokens to claim{trouble}"
         console.print(line, markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from dao.demo.demo_network import DemoKeys, DemoNetwork, write_config
+from dao.demo.demo_network import DemoKeys, DemoNetwork, write_config, write_demo_task
 from dao.demo.plan import DemoMember, Role
 from dao.demo.processes import Daemon
 from dao.devnet.kubo_daemon import start_kubo
-from node.settings import NodeSettings, TaskSettings, write_task
 
 
 async def start_daemons(
@@ -23,14 +22,15 @@ async def start_daemons(
     apis = await _start_ipfs_nodes(stack, network) if with_ipfs else {}
     daemons = []
     for member, keys, data in zip(members, network.nodes, network.data.members, strict=False):
-        write_config(network, keys, apis.get(keys.home), trains=True)
+        is_own_code = member.role is Role.FREE_RIDER
+        sandbox = "none" if is_own_code else "auto"
+        write_config(network, keys, apis.get(keys.home), trains=True, sandbox=sandbox)
         python = None
-        if member.role is Role.FREE_RIDER:
+        if is_own_code:
             from dao.demo.free_rider import write_interpreter
 
             python = write_interpreter(keys.home / "python")
-        task = TaskSettings(data=data, superlink=network.address, app_python=python)
-        write_task(NodeSettings.load(keys.home), network.task, task)
+        write_demo_task(network, keys, data, python)
         daemons.append(await _start_node(stack, member.name, keys))
     write_config(network, network.superlink, apis.get(network.superlink.home))
     daemons.append(await start_superlink(network, rounds))

@@ -18,10 +18,12 @@ from dao.chain.signer import Signer
 from dao.core.aggregate import compute_model_root
 from dao.core.formats.layout import compute_depth, parse_model
 from dao.core.formats.signed_messages import compute_operator_digest
-from dao.core.types import Codec, Rules, TaskId, Wei, hex_of
+from dao.core.types import Codec, Digest, Rules, TaskId, Wei, hex_of
 from dao.demo.images import DemoData
 from dao.devnet.anvil import SWIFT, Anvil, dev_signer, leave_to_founders, running_anvil
 from dao.store.disk import DiskStore
+from node.approvals import Approvals
+from node.settings import NodeSettings, TaskSettings, write_task
 from node.trainer import Trainer
 
 STAKE, BOND, BUDGET = Wei(100 * TOKEN), Wei(500 * TOKEN), Wei(1000 * TOKEN)
@@ -53,6 +55,7 @@ class DemoNetwork:
     address: str  # host:port of the Superlink
     content: Path  # a disk store with app and first model
     guest: Path | None  # home of a newcomer: an owner's keystore and its password
+    app: Digest
 
     @property
     def deployment(self) -> Path:
@@ -88,7 +91,9 @@ async def open_demo_network(
         if guest:
             await leave_to_founders(chain, dao)
         content = folder / "content"
-        yield DemoNetwork(folder, anvil, chain, task, data, superlink, nodes, address, content, guest_home)
+        yield DemoNetwork(
+            folder, anvil, chain, task, data, superlink, nodes, address, content, guest_home, rules.app_hash
+        )
 
 
 async def _make_guest(anvil: Anvil, chain: Chain, dao: Sender, home: Path) -> Path:
@@ -168,19 +173,36 @@ async def _stake(anvil: Anvil, chain: Chain, dao: Sender, stakes: Sequence[tuple
 
 
 def write_config(
-    network: DemoNetwork, keys: DemoKeys, ipfs: str | None = None, *, trains: bool = False
+    network: DemoNetwork,
+    keys: DemoKeys,
+    ipfs: str | None = None,
+    *,
+    trains: bool = False,
+    sandbox: str = "auto",
 ) -> None:
-    """Write a daemon's settings. Supernodes (`trains`) train on one thread each, as all share this machine."""
+    """Write a daemon's settings. Supernodes (`trains`) train on one thread each, as all share this machine.
+
+    `sandbox` is its mode: the app is ours, and a machine without one shall see the demonstration too.
+    """
     lines = [
         *(["threads = 1", f'reveal = "{"ipfs" if ipfs else "stream"}"'] if trains else []),
         "[chain]",
         f'rpc = "{network.anvil.ws}"',
         f'deployment = "{network.deployment}"',
+        "[sandbox]",
+        f'mode = "{sandbox}"',
         "[content]",
         *(["sync = false"] if trains else []),
         *([f'ipfs = "{ipfs}"'] if ipfs else []),
     ]
     (keys.home / "config.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_demo_task(network: DemoNetwork, keys: DemoKeys, data: Path, python: Path | None = None) -> None:
+    """Write what `dao node join` does for one of the demonstration's own Supernodes, whose owner knows the app."""
+    settings = NodeSettings.load(keys.home)
+    write_task(settings, network.task, TaskSettings(data=data, superlink=network.address, app_python=python))
+    Approvals(keys.home).approve(network.task, network.app)
 
 
 def write_private(path: Path, text: str) -> None:

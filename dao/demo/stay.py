@@ -24,12 +24,13 @@ def describe_joining(network: DemoNetwork) -> str:
     assert network.guest is not None  # noqa: S101  (for mypy: the network was made with one)
     home, data = network.guest, network.data.members[-1]
     owner = f"--owner-keystore {home}/owner.json --owner-password-file {home}/owner-password"
+    joining = f"{network.task} --home {home}/node {owner} --data {data} --superlink {network.address}"
     return "\n".join(
         (
             f". {sys.prefix}/bin/activate",
             f"dao node init --home {home}/node --rpc {network.anvil.ws} --deployment {network.deployment}",
             f"dao node register --home {home}/node {owner} --stake 100",
-            f"dao node join {network.task} --home {home}/node {owner} --data {data} --superlink {network.address}",
+            f"dao node join {joining} --approve {hex_of(network.app)}",
             f"dao node start --home {home}/node",
         )
     )

@@ -1,5 +1,6 @@
 """The evaluator's gradients against torch's own, and how it fails."""
 
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -179,11 +180,12 @@ async def test_gradient__process_killed__next_call_works(
     make: Make, models: Models, shard: Path, tmp_path: Path
 ) -> None:
     _, _, base_path, _ = models
-    once = tmp_path / "once"
-    dying = f"import os\n    if not os.path.exists({str(once)!r}): open({str(once)!r}, 'w'); os.kill(os.getpid(), 9)"
+    deadly = tmp_path / "deadly"
+    shutil.copyfile(shard, deadly)
+    dying = "import os\n    if 'deadly' in path: os.kill(os.getpid(), 9)"
     evaluator = make(APP.replace("return load_file", f"{dying}\n    return load_file"))
     with pytest.raises(AppCrashed):
-        await evaluator.gate_gradient(base_path, shard)
+        await evaluator.gate_gradient(base_path, deadly)
     assert (await evaluator.gate_gradient(base_path, shard)).loss > 0
 
 

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SWITCHES = """
 import os
+HERE = os.path.dirname(__file__) + "/"
 import torch
 from safetensors.torch import load_file
 
@@ -68,7 +69,7 @@ def turned_on(switch: Path) -> Iterator[None]:
 async def switched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[GradientClient, Path]]:
     """One warm process whose app goes by chance where the files of a folder tell it to."""
     folder = tmp_path_factory.mktemp("switched")
-    evaluator = evaluator_in(folder, f"HERE = {str(folder) + '/'!r}\n{SWITCHES}")
+    evaluator = evaluator_in(folder, SWITCHES)
     yield evaluator, folder
     await evaluator.stop()
 

@@ -97,8 +97,9 @@ def join(made: Made, index: int, folder: Path, address: str) -> Path:
     dao.run("devnet", "fund", hex_of(owner.address), "--home", made.devnet.home, "--tokens", 10)
     owned = ("--owner-keystore", key, "--owner-password-file", password, "--home", home)
     dao.run("node", "register", *owned, "--stake", 10)
+    data, app = folder / f"data-{index}", made.task["app"]
     dao.run(
-        "node", "join", made.task["task"], "--data", folder / f"data-{index}", "--superlink", address, *owned
+        "node", "join", made.task["task"], "--data", data, "--superlink", address, "--approve", app, *owned
     )
     return home
 

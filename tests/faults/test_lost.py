@@ -17,7 +17,7 @@ from tests.faults.world import Superlink, Supernode, World, key, open_world, wri
 from tests.support import Member, Network
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
-BACKED_UP = ("operator.json", "password", "config.toml", "deployment.json", "tasks")
+BACKED_UP = ("operator.json", "password", "config.toml", "deployment.json", "tasks", "approvals.jsonl")
 
 
 @asynccontextmanager
@@ -95,7 +95,8 @@ async def test_node__its_key_is_lost__its_owner_puts_another_in_its_place_and_is
         rotated = await run(world, "owner", "rotate", new, consent, *owned, *place)
         assert rotated == f"task {world.task}: goes on with it"
         join = ("--data", victim.home / "data", "--superlink", world.address)
-        await run(world, "node", "join", world.task, *join, *owned, "--home", home)
+        approval = ("--approve", hex_of(world.rules.app_hash))
+        await run(world, "node", "join", world.task, *join, *approval, *owned, "--home", home)
 
         missed = await end_round(world, victim)
         operator = Signer.load(home / "operator.json", home / "password")

@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from aggregator.journal import SuperlinkJournal
-from dao.app.bundle import bundle
+from dao.app.bundle import bundle, compute_app_digest
 from dao.app.shards import read_shards
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
@@ -28,6 +28,7 @@ from dao.demo.status_reader import StatusReader
 from dao.errors import Reverted
 from dao.store.disk import DiskStore
 from node import status as node_status
+from node.approvals import Approvals
 from node.journal import Step, SupernodeJournal
 from node.rewards import claim, read_standing
 from node.settings import NodeSettings, TaskSettings, write_task
@@ -326,6 +327,7 @@ async def _node(network: Network, folder: Path, task: TaskId, address: str, inde
     save_file(rows(index), data / "rows.safetensors")
     write_config(home, network, "threads = 1\ncontent.sync = false")
     write_task(NodeSettings.load(home), task, TaskSettings(data=data, superlink=address))
+    Approvals(home).approve(task, compute_app_digest(bundle(APP)))
     desk = Desk(data / "desk")
     await desk.open()
     return Supernode(home.name, home, "node", folder / "locks", member=member, desk=desk, domain=domain)
@@ -367,7 +369,7 @@ async def key(home: Path) -> Signer:
 
 def write_config(home: Path, network: Network, first: str) -> None:
     network.deployment.save(home / "deployment.json")
-    lines = [first, "[chain]", f'rpc = "{network.anvil.ws}"']
+    lines = [first, "[chain]", f'rpc = "{network.anvil.ws}"', "[sandbox]", 'mode = "auto"']
     (home / "config.toml").write_text("\n".join(lines) + "\n")
 
 

@@ -17,7 +17,14 @@ OTHER_CODE = [
     path for path in TRACKED if path.suffix in (".sol", ".js", ".mjs", ".css") and "vendor" not in path.parts
 ]
 ROOMY = ("dao", "node", "aggregator", "bench", "contracts", "apps", "tests")
-PARTS_OF_ROOMS = ("dao/chain/abi", "dao/index/migrations/", "dao/web/", "tests/byzantine/", "tests/faults/")
+PARTS_OF_ROOMS = (
+    "dao/chain/abi",
+    "dao/index/migrations/",
+    "dao/web/",
+    "tests/byzantine/",
+    "tests/faults/",
+    "tests/sandbox/",
+)
 OF_PACKAGES = [path for path in PYTHON if path.parts[0] in ("dao", "node", "aggregator", "bench")]
 
 

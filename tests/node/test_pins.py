@@ -21,6 +21,7 @@ from node.journal import Step, SupernodeJournal
 from node.outcomes import Outcomes
 from node.supernode import Supernode
 from node.update_maker import UpdateMaker
+from node.uses import UseLog
 
 pytestmark = pytest.mark.asyncio
 
@@ -159,6 +160,9 @@ async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned
     async def trainer(_: object) -> SimpleNamespace:
         return SimpleNamespace(train=train)
 
+    async def origin() -> str:
+        return "account 0x00"
+
     signer, clock, readiness, nobody = (
         cast("Any", one)
         for one in (
@@ -170,9 +174,13 @@ async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned
     )
     maker = UpdateMaker(
         *(TASK, signer, Domain(1, Address(bytes(20))), nobody, clock),
-        *(node.journal, node.store, readiness, node.outcomes, tmp_path),
+        *(node.journal, node.store, readiness, node.outcomes),
+        scratch=tmp_path,
+        uses=UseLog(tmp_path, TASK, origin),
     )
-    rules = SimpleNamespace(base_model=node.base.digest, commit_period=60, codec=None, body_depth=3)
+    rules = SimpleNamespace(
+        app_hash=bytes(32), base_model=node.base.digest, commit_period=60, codec=None, body_depth=3
+    )
     node.journal.see(TASK, ROUND, 10)
     with pytest.raises(OSError, match="no room"):
         await maker.train_and_sign(

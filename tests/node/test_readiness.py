@@ -8,9 +8,10 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
-from dao.core.types import TaskId
+from dao.core.types import Digest, TaskId
 from dao.errors import AppError, NotFound
 from dao.store.layered import LayeredStore
+from node.approvals import Approvals
 from node.readiness import SupernodeReadiness
 from node.supernode import Supernode
 
@@ -70,15 +71,20 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return made
 
 
-async def said(content: Content, apps: Path, waits: int = 1) -> list[dict[str, Any]]:
+async def said(
+    content: Content, apps: Path, waits: int = 1, *, is_approved: bool = True
+) -> list[dict[str, Any]]:
     """What a node logs until it waits for a round, or has done so several times."""
     reader: Any = Reader(waits)
     client: Any = SimpleNamespace(address="superlink.example:8600")
     store, trainer = cast("LayeredStore", content), cast("Any", Unfit())
+    approvals = Approvals(apps)
+    if is_approved:
+        approvals.approve(TaskId(1), Digest(bytes(32)))
     deps = SimpleNamespace(
         reader=reader,
         journal=SimpleNamespace(notes=lambda _: []),
-        readiness=SupernodeReadiness(TaskId(1), reader, store, client, lambda _: trainer, apps),
+        readiness=SupernodeReadiness(TaskId(1), reader, store, client, lambda _: trainer, apps, approvals),
         outcomes=SimpleNamespace(release=lambda: None),
     )
     with capture_logs() as logs:
@@ -111,3 +117,13 @@ async def test_start__app_cannot_read_the_data__says_so_before_any_round(
 ) -> None:
     (found,) = await said(Content(bundle, misses=0), tmp_path)
     assert (found["event"], found["error"]) == ("not ready", "load: FileNotFoundError: mine.csv")
+
+
+async def test_start__app_is_not_approved__says_what_its_owner_does_and_fetches_nothing(
+    tmp_path: Path,
+) -> None:
+    (found,) = await said(Content(tmp_path, misses=1), tmp_path, is_approved=False)
+    assert found["event"] == "not ready"
+    assert found["error"] == (
+        "task 1: the app 0x00000000… waits for its owner's approval; read it and approve: dao node approve 1"
+    )

@@ -1,5 +1,4 @@
 import asyncio
-import json
 import signal
 import subprocess
 import sys
@@ -13,7 +12,9 @@ import pytest
 from dao.app.worker import create_model_file, open_model_file
 from dao.errors import AppCrashed, AppError, AppTimeout
 from node.trainer import Trained, Trainer
+from tests.sandbox.support import find_processes, head_of
 
+SOME_TIME = "6007"  # seconds that nothing else sleeps
 SHAPES = {"bias": [3], "weight": [2, 3]}
 
 APP = """
@@ -50,17 +51,6 @@ def train(model, data, *, seed, round):
 """
 
 
-def head_of(shapes: dict[str, list[int]]) -> bytes:
-    fields, start = {}, 0
-    for name, shape in sorted(shapes.items()):
-        stop = start + 4 * int(np.prod(shape))
-        fields[name] = {"dtype": "F32", "shape": shape, "data_offsets": [start, stop]}
-        start = stop
-    text = json.dumps(fields, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text
-
-
 class Home:
     """A node's folder with an app, data and a base model."""
 
@@ -86,8 +76,8 @@ class Home:
         self.trainers.append(trainer)
         return trainer
 
-    async def train(self, trainer: Trainer, limit: float = 20, **more: Any) -> Trained:
-        return await trainer.train(self.base, self.out, seed=7, round=3, limit=limit, **more)
+    async def train(self, trainer: Trainer, limit: float = 20, round: int = 3, **more: Any) -> Trained:  # noqa: A002
+        return await trainer.train(self.base, self.out, seed=7, round=round, limit=limit, **more)
 
 
 @pytest.fixture
@@ -162,27 +152,24 @@ async def test_train__app_exits__is_an_error_of_the_app(home: Home) -> None:
 
 async def test_train__process_dies__quotes_its_last_words_and_the_next_round_works(home: Home) -> None:
     trainer = home.trainer(
-        "if not os.path.exists(f'{__file__}.once'):\n"
-        "    open(f'{__file__}.once', 'w')\n    print('out of memory, giving up')\n    os._exit(9)"
+        "if round == 3:\n    print('out of memory, giving up')\n    sys.stdout.flush()\n    os._exit(9)"
     )
     with pytest.raises(
         AppCrashed, match=r"process ended with status 9; its last words: .*out of memory, giving up"
     ):
         await home.train(trainer)
-    assert (await home.train(trainer)).metrics == {}
+    assert (await home.train(trainer, round=4)).metrics == {}
 
 
 async def test_train__hangs__is_killed_at_the_limit_with_its_children(home: Home) -> None:
     trainer = home.trainer(
-        "import subprocess\nchild = subprocess.Popen(['sleep', '600'])\n"
-        "open(f'{__file__}.pid', 'w').write(str(child.pid))\ntime.sleep(600)"
+        f"import subprocess\nsubprocess.Popen(['sleep', {SOME_TIME!r}], start_new_session=True)\ntime.sleep(600)"
     )
     await trainer.start()
     pid = pid_of(trainer)
     with pytest.raises(AppTimeout, match="took longer than 1 s"):
         await home.train(trainer, limit=1)
-    child = int((home.app / "app.py.pid").read_text())
-    await until(lambda: ended(pid) and ended(child))
+    await until(lambda: ended(pid) and not find_processes(SOME_TIME))
 
 
 async def test_train__process_is_stopped__is_given_up_without_a_sign_of_life(home: Home) -> None:
@@ -252,9 +239,11 @@ async def test_start__no_such_interpreter__says_so(home: Home) -> None:
 
 
 async def test_start__interpreter_without_numpy__quotes_it(home: Home) -> None:
-    python = home.folder / "python"
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E "$@"\n')
-    python.chmod(0o755)
+    python = home.folder / "environment" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    real = Path(sys.base_exec_prefix, "bin", Path(sys.executable).name)
+    (home.folder / "environment" / "pyvenv.cfg").write_text(f"home = {real.parent}\n")
+    python.symlink_to(real)
     with pytest.raises(AppCrashed, match="No module named 'numpy'"):
         await home.trainer(python=python).start()
 
@@ -300,9 +289,9 @@ async def test_daemon__dies_by_sigkill__takes_the_app_with_it(home: Home) -> Non
 
 
 async def test_call__cancelled__kills_the_process(home: Home) -> None:
-    trainer = home.trainer("open(f'{__file__}.on', 'w')\ntime.sleep(600)")
-    task = asyncio.create_task(home.train(trainer))
-    await until((home.app / "app.py.on").exists)
+    trainer, begun = home.trainer("yield 'begun'\ntime.sleep(600)"), asyncio.Event()
+    task = asyncio.create_task(home.train(trainer, on_progress=lambda _: begun.set()))
+    await begun.wait()
     pid = pid_of(trainer)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -70,8 +70,9 @@ def train(model, data, *, seed, round):  # noqa: A002
 
 
 def ask(desk, number):
-    with socket.create_connection(("127.0.0.1", int(desk.read_text()))) as line, line.makefile("rw") as lines:
-        lines.write(json.dumps({"pid": os.getpid(), "round": number}) + "\n")
+    with socket.socket(socket.AF_UNIX) as line, line.makefile("rw") as lines:
+        line.connect(str(desk))
+        lines.write(json.dumps({"round": number}) + "\n")
         lines.flush()
         return lines.readline().strip() or sys.exit("the test is over")
 

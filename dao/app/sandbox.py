@@ -1,0 +1,249 @@
+"""The daemon's end of a sandbox: what an app may see of this machine, how much it may take, and whether a machine has one.
+
+An app sees its interpreter's environment, itself (`/app`), the data (`/data/NAME`) and the files of the present call
+(`/in/…`) to read, one file (`/out`) and a folder in memory (`/tmp`) to write; no network, no other process, no setting or key.
+`dao.app.jail` is the child's end.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import structlog
+from pydantic import Field
+
+from dao.app.bubblewrap import wrap_by_bubblewrap
+from dao.app.jail_plan import Plan, boot_jail, make_plan
+from dao.errors import AppError, ConfigError
+from dao.runtime.config import Section
+
+_log = structlog.get_logger()
+_PROBE_LIMIT = 30.0  # seconds
+_BOX = "box"
+
+
+class SandboxSettings(Section):
+    """How an app is kept from its machine; the limits are for one app with all that it starts."""
+
+    mode: Literal["require", "auto", "none"] = "require"  # auto: without one where the machine has none
+    memory_bytes: int | None = Field(default=None, ge=64 << 20)  # None: three quarters of the machine's
+    scratch_bytes: int = Field(default=1 << 30, ge=1 << 20)  # of /tmp and /dev/shm, which are memory
+    file_bytes: int = Field(default=64 << 30, ge=1 << 20)  # of its output, and of its log between two looks
+    processes: int = Field(default=64, ge=1)
+    devices: tuple[Path, ...] = ()  # such as /dev/nvidia0
+    folders: tuple[Path, ...] = ()  # more to read: libraries beside the app's environment
+
+
+MAKERS = ("jail", "bubblewrap")
+AUTO = SandboxSettings(mode="auto")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file that a call writes."""
+
+    path: Path
+
+
+def choose_maker(settings: SandboxSettings) -> str | None:
+    """Return what makes the sandbox here, None for no sandbox; ConfigError where the machine has none and must. Blocks."""
+    if settings.mode == "none":
+        return None
+    maker = find_maker()
+    if maker in MAKERS:
+        return maker
+    if settings.mode == "require":
+        raise ConfigError(
+            f"sandbox: this machine has none for apps ({maker}); install bubblewrap, or allow user namespaces; or let "
+            'apps read what this daemon can: mode = "none" in the table [sandbox] of config.toml'
+        )
+    _log.warning("no sandbox: apps run with this program's own rights", missing=maker)
+    return None
+
+
+@cache
+def find_maker() -> str:
+    """Try to make a sandbox, once in this process: return "jail" or "bubblewrap", else a sentence on what is missing. Blocks.
+
+    The kernel's own means come first: they are the same everywhere. bubblewrap may be allowed what others are not.
+    """
+    missing = _try_maker("jail")
+    if not missing:
+        return "jail"
+    return "bubblewrap" if shutil.which("bwrap") and not _try_maker("bubblewrap") else missing
+
+
+def _try_maker(maker: str) -> str:
+    if sys.platform != "linux":
+        return "it is made of what Linux has"
+    with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
+        limits = compute_limits(AUTO)
+        plan = make_plan(Path(folder), Path(sys.executable), (), limits=limits)
+        try:
+            line = _wrap(maker, plan, Path(sys.executable), (), ())
+            done = subprocess.run(line, capture_output=True, timeout=_PROBE_LIMIT, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+    words = done.stderr.decode(errors="replace").strip().rpartition("\n")[2].removeprefix("sandbox: ")
+    return "" if done.returncode == 0 else words or f"status {done.returncode}"
+
+
+def _wrap(maker: str, plan: Plan, python: Path, keep: Sequence[int], command: Sequence[str]) -> list[str]:
+    if maker == "bubblewrap":
+        return wrap_by_bubblewrap(plan, str(python), keep, command)
+    return boot_jail(sys.executable, plan, keep, command)
+
+
+def compute_limits(settings: SandboxSettings) -> dict[str, int]:
+    """Return the limits of a plan."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
+    return {
+        "memory_bytes": settings.memory_bytes or memory,
+        "scratch_bytes": settings.scratch_bytes,
+        "file_bytes": settings.file_bytes,
+        "processes": settings.processes,
+    }
+
+
+def show_plainly(arguments: Mapping[str, object]) -> dict[str, object]:
+    """Return a call's arguments as an app without a sandbox sees them."""
+    return {
+        name: str(value.path if isinstance(value, Output) else value)
+        if isinstance(value, Output | Path)
+        else value
+        for name, value in arguments.items()
+    }
+
+
+class Sandbox:
+    """The folder that an app's process and its daemon share, and the command line that keeps the process in it.
+
+    The folder is beside the app's log. What is lent is linked into it, or copied where it is on another disk.
+    """
+
+    def __init__(
+        self, log: Path, app: Path, data: Path | None, settings: SandboxSettings, maker: str
+    ) -> None:
+        """Make the folder; ConfigError where it would be within the data, which an app sees. Blocks."""
+        self._settings, self._maker = settings, maker
+        self._shown = {app: Path(os.path.realpath(app))} | (
+            {data: Path(os.path.realpath(data))} if data else {}
+        )
+        self._places = {app: "/app"} | ({data: f"/data/{data.absolute().name}"} if data else {})
+        home = Path(os.path.realpath(log.parent))
+        if data is not None and (home == self._shown[data] or self._shown[data] in home.parents):
+            raise ConfigError(
+                f"data {data}: holds {home}, which is the daemon's and no app's; name a folder with the data alone"
+            )
+        self._lent: list[Path] = []
+        _remove_stale(log)
+        self.folder = Path(
+            tempfile.mkdtemp(prefix=f".{log.stem}-{os.getpid()}-", suffix=f".{_BOX}", dir=home)
+        )
+        for name in ("in", "root"):
+            (self.folder / name).mkdir()
+        (self.folder / "out").touch(0o600)
+
+    def wrap(self, python: Path, keep: int, command: Sequence[str]) -> list[str]:
+        """Return the command line that runs a command within, with a descriptor kept open. Blocks."""
+        own = [("read", source, self._places[path]) for path, source in self._shown.items()]
+        own += [("read", self.folder / "in", "/in"), ("write", self.folder / "out", "/out")]
+        devices, folders = self._settings.devices, self._settings.folders
+        plan = make_plan(
+            self.folder / "root",
+            python,
+            own,
+            devices=devices,
+            folders=folders,
+            limits=compute_limits(self._settings),
+        )
+        return _wrap(self._maker, plan, python, (keep,), command)
+
+    def lend(self, arguments: Mapping[str, object]) -> dict[str, object]:
+        """Show the files among a call's arguments to the app, and return the arguments as it sees them. Blocks."""
+        return {name: self._show(value) for name, value in arguments.items()}
+
+    def take_over(self, arguments: Mapping[str, object]) -> None:
+        """Copy what the app wrote in a call to where it is wanted; AppError where that fails. Blocks."""
+        for value in arguments.values():
+            if isinstance(value, Output):
+                copy_output(self.folder / "out", value.path)
+
+    def take_back(self) -> None:
+        """Show no file that was lent any longer; what the app has opened stays open. Blocks."""
+        for folder in self._lent:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._lent.clear()
+
+    def _show(self, value: object) -> object:
+        if isinstance(value, Output):
+            return "/out"
+        if not isinstance(value, Path):
+            return value
+        if value in self._places:
+            return self._places[value]
+        real = Path(os.path.realpath(value))
+        try:
+            # a file, and a link to one, has one path as long as it stays: workers keep what they read by its path
+            facts = [
+                f"{one.st_dev:x}-{one.st_ino:x}-{one.st_mtime_ns:x}" for one in (value.lstat(), real.stat())
+            ]
+            folder = self.folder / "in" / "-".join(dict.fromkeys(facts))
+            folder.mkdir(exist_ok=True)
+            self._lent.append(folder)
+            if real.is_dir():
+                shutil.copytree(
+                    real, folder / value.name, symlinks=True, copy_function=_link, dirs_exist_ok=True
+                )
+            elif not (folder / value.name).exists():
+                _link(str(real), str(folder / value.name))
+        except OSError as error:
+            raise AppError(f"{value}: cannot be shown to the app: {error.strerror}") from None
+        return f"/in/{folder.name}/{value.name}"
+
+    def close(self) -> None:
+        """Remove the folder, once the process has ended. Blocks."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or another's file
+        shutil.copyfile(source, target)
+
+
+def copy_output(written: Path, out: Path) -> None:
+    """Copy what an app wrote to a file that it cannot shorten while it is read; one of this size is written over.
+
+    AppError where the app shortens it meanwhile, or the disk is full. Blocks.
+    """
+    try:
+        with written.open("rb") as source:
+            size, done = os.fstat(source.fileno()).st_size, 0
+            if out.exists() and out.stat().st_size != size:
+                out.unlink()  # others may have the old one mapped
+            out.touch(0o600)
+            with out.open("r+b") as target:
+                while done < size:
+                    count = os.sendfile(target.fileno(), source.fileno(), done, size - done)
+                    if not count:
+                        raise AppError(f"{out.name}: the app shortened its output while it was read")
+                    done += count
+    except OSError as error:
+        raise AppError(f"{out}: cannot take the app's output over: {error.strerror}") from None
+
+
+def _remove_stale(log: Path) -> None:
+    """Remove the folders of daemons that were killed."""
+    for folder in log.parent.glob(f".{log.stem}-*.{_BOX}"):
+        pid = folder.name.removeprefix(f".{log.stem}-").partition("-")[0]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(folder, ignore_errors=True)

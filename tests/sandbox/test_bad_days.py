@@ -1,0 +1,215 @@
+"""Apps that take too much or stay behind are ended, with one clear line; the daemon goes on, and the next call works."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dao.app import sandbox as sandboxes
+from dao.app.sandbox import SandboxSettings, copy_output
+from dao.app.worker import create_model_file
+from dao.errors import AppCrashed, AppError, ConfigError
+from node.trainer import Trained, Trainer
+from tests.sandbox.support import find_processes, head_of
+
+APP = """
+import os, subprocess, sys, time
+import numpy as np
+
+class Model:
+    def __init__(self):
+        self.state = {"weight": np.zeros(4, np.float32)}
+    def state_dict(self):
+        return self.state
+    def load_state_dict(self, state):
+        self.state = dict(state)
+
+def model():
+    return Model()
+
+def data(path):
+    return path
+
+def loss(model, batch):
+    return 0.0
+
+def train(model, data, *, seed, round):
+    if round == 1:
+        bad(data)
+    yield {"data": data}
+
+def bad(data):
+"""
+ROOT = Path(__file__).parents[2]
+
+
+class Site:
+    """A folder with an app, data and a base model, and the app's trainers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.app, self.base, self.out = folder, folder / "app", folder / "base", folder / "out"
+        self.app.mkdir()
+        self.data = folder / "mine.csv"
+        self.data.write_text("1")
+        create_model_file(self.base, head_of({"weight": [4]})).tensors["weight"][:] = np.arange(4)
+        self.trainers: list[Trainer] = []
+
+    def trainer(self, bad: str, **limits: Any) -> Trainer:
+        lines = "".join(f"    {line}\n" for line in bad.splitlines())
+        (self.app / "app.py").write_text(APP + lines)
+        sandbox = SandboxSettings(**limits)
+        trainer = Trainer.of(self.app, self.data, self.folder / "app.log", threads=1, sandbox=sandbox)
+        self.trainers.append(trainer)
+        return trainer
+
+    async def train(self, trainer: Trainer, round_id: int = 1) -> Trained:
+        return await trainer.train(self.base, self.out, seed=1, round=round_id, limit=60)
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    site = Site(tmp_path)
+    yield site
+    for trainer in site.trainers:
+        await trainer.stop()
+
+
+async def until(condition: Callable[[], object], limit: float = 20.0) -> None:
+    async with asyncio.timeout(limit):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (
+            "for _ in range(40): subprocess.Popen(['sleep', '6011'])\ntime.sleep(60)",
+            r"the app runs \d+ processes, at most 20 may be; ended",
+        ),
+        (
+            "pid = os.fork()\nkept = [bytearray(b'x') * (90 << 20) for _ in range(2)]\ntime.sleep(60)",
+            r"the app takes \d+ MiB of memory, at most 256 may be; ended",
+        ),
+        (
+            "while True:\n    try:\n        os.fork()\n    except OSError:\n        pass",
+            r"the app runs \d+ processes, at most 20 may be; ended",
+        ),
+    ],
+    ids=["children", "memory of several", "fork bomb"],
+)
+async def test_app__takes_more_than_it_may__is_ended_with_a_line_and_the_next_round_works(
+    site: Site, bad: str, words: str
+) -> None:
+    trainer = site.trainer(bad, memory_bytes=256 << 20, processes=20)
+    with pytest.raises(AppCrashed, match=words):
+        await site.train(trainer)
+    assert (await site.train(trainer, 2)).metrics == {"data": "/data/mine.csv"}
+    assert not find_processes("6011")
+
+
+async def test_app__takes_memory_by_itself__is_refused_it(site: Site) -> None:
+    trainer = site.trainer("bytearray(300 << 20)", memory_bytes=256 << 20)
+    with pytest.raises(AppError, match="train: MemoryError"):
+        await site.train(trainer)
+
+
+async def test_app__fills_the_disk__is_refused_it(site: Site) -> None:
+    trainer = site.trainer("open('/out', 'ab').write(bytes(3 << 20))", file_bytes=2 << 20)
+    with pytest.raises(AppError, match=r"train: OSError: .*File too large"):
+        await site.train(trainer)
+    trainer = site.trainer("open('/tmp/x', 'ab').write(bytes(3 << 20))", scratch_bytes=2 << 20)
+    with pytest.raises(AppError, match=r"train: OSError: .*No space left"):
+        await site.train(trainer)
+
+
+LEAVES_A_CHILD = "subprocess.Popen(['sleep', '{}'], start_new_session=True)\nprint('left')"
+
+
+async def test_app__leaves_a_child_in_a_session_of_its_own__it_ends_with_the_app(site: Site) -> None:
+    trainer = site.trainer(LEAVES_A_CHILD.format("6012"))
+    await site.train(trainer)
+    assert find_processes("6012")
+    await trainer.stop()
+    await until(lambda: not find_processes("6012"))
+
+
+async def test_daemon__is_killed__nothing_of_its_app_outlives_it(site: Site) -> None:
+    site.trainer(LEAVES_A_CHILD.format("6013") + "\ntime.sleep(600)")
+    code = (
+        "import asyncio\nfrom pathlib import Path\nfrom node.trainer import Trainer\n"
+        f"t = Trainer.of(Path({str(site.app)!r}), Path({str(site.data)!r}), Path({str(site.folder / 'app.log')!r}))\n"
+        f"asyncio.run(t.train(Path({str(site.base)!r}), Path({str(site.out)!r}), seed=1, round=1, limit=600))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as daemon:  # noqa: ASYNC220
+        await until(lambda: find_processes("6013"), 60)
+        daemon.send_signal(signal.SIGKILL)
+    await until(lambda: not find_processes("6013"))
+    trainer = site.trainer("pass")
+    await site.train(trainer)
+    await trainer.stop()
+    assert not list(site.folder.glob(".app-*")), "a killed daemon's folder is removed by the next"
+
+
+async def test_two_tasks__on_one_machine__see_their_own_data_alone(site: Site, tmp_path: Path) -> None:
+    other = tmp_path / "theirs.csv"
+    other.write_text("secret of the other task")
+    theirs = Trainer.of(site.app, other, tmp_path / "app-2.log", threads=1)
+    site.trainers.append(theirs)
+    look = 'seen = [p for p in os.popen(\'find / -name "*.csv" -path "/data/*"\').read().split()]\nraise ValueError(seen)'
+    ours = site.trainer(look)
+    found = []
+    for trainer in (ours, theirs):
+        with pytest.raises(AppError) as raised:
+            await site.train(trainer)
+        found.append(str(raised.value))
+    assert "['/data/mine.csv']" in found[0]
+    assert "['/data/theirs.csv']" in found[1]
+
+
+async def test_data__holds_the_daemons_folder__is_refused(site: Site) -> None:
+    trainer = Trainer.of(site.app, site.folder, site.folder / "app.log")
+    with pytest.raises(ConfigError, match="name a folder with the data alone"):
+        await trainer.start()
+
+
+async def test_data__is_reached_by_a_symbolic_link__is_read(site: Site) -> None:
+    real = site.folder / "real.csv"
+    site.data.rename(real)
+    site.data.symlink_to(real)
+    trainer = site.trainer("raise ValueError(open(data).read() + ' of ' + data)")
+    with pytest.raises(AppError, match=r"ValueError: 1 of /data/mine.csv"):
+        await site.train(trainer)
+
+
+async def test_machine_without_namespaces__is_named_in_one_line_and_nothing_starts(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandboxes, "find_maker", lambda: "unshare: Operation not permitted")
+    trainer = site.trainer("pass")
+    with pytest.raises(
+        ConfigError, match=r"has none for apps \(unshare: Operation not permitted\).*mode = \"none\""
+    ):
+        await trainer.start()
+    assert not (site.folder / "app.log").read_bytes()
+    freed = Trainer.of(site.app, site.data, site.folder / "app.log", sandbox=SandboxSettings(mode="auto"))
+    site.trainers.append(freed)
+    assert (await site.train(freed, 2)).metrics == {"data": str(site.data)}
+
+
+async def test_output__shortened_while_it_is_read__is_an_error_and_no_end_of_the_daemon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, out = tmp_path / "written", tmp_path / "out"
+    written.write_bytes(bytes(1 << 20))
+    copy_output(written, out)
+    assert out.read_bytes() == written.read_bytes()
+    monkeypatch.setattr("os.sendfile", lambda *_: 0)
+    with pytest.raises(AppError, match="shortened its output"):
+        copy_output(written, out)
