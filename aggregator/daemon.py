@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from aggregator.answerer import Answerer
 from aggregator.compute import RoundBase, RoundComputer
 from aggregator.finalizer import Finalizer
 from aggregator.inputs import read_base
@@ -63,12 +64,14 @@ class RunningSuperlink:
 
     superlink: Superlink
     finalizer: Finalizer
+    answerer: Answerer
     service: Service
 
     async def play(self, rounds: int | None) -> None:
         """Play rounds (None: until the task is over), then bring the posted ones to their end."""
         tasks = [
             asyncio.create_task(self.finalizer.run(), name="finalizer"),
+            asyncio.create_task(self.answerer.run(), name="answers"),
             asyncio.create_task(self._play(rounds), name="rounds"),
         ]
         try:
@@ -137,7 +140,10 @@ async def open_superlink(
         status.emit("serving", task=task, address=service.address)
         await deps.readiness.check()  # also where a round is in flight, whose end would show it
         finalizer = Finalizer(chain, task, sender, follower, status.emit)
-        yield RunningSuperlink(Superlink(task, rules.base_model, deps), finalizer, service)
+        answerer = Answerer(
+            chain, task, sender, store, home / "answers", settings.answer_gas, follower, status.emit
+        )
+        yield RunningSuperlink(Superlink(task, rules.base_model, deps), finalizer, answerer, service)
 
 
 async def _read_rules(chain: Chain, task: TaskId, signer: Signer) -> Rules:

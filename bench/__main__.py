@@ -41,6 +41,11 @@ def main() -> None:
     api.add_argument("--json", type=Path, help="write the figures to this file")
     page = commands.add_parser("page", help="the page in a real browser")
     page.add_argument("--json", type=Path, help="write the figures to this file")
+    disputes = commands.add_parser("disputes", help="what it takes to convict each lie of a Superlink")
+    disputes.add_argument(
+        "--sizes", default="10x100,100x25,1000x1", help="Supernodes x megabytes, as 10x100,1000x1"
+    )
+    disputes.add_argument("--json", type=Path, help="write the rows to this file")
     attacks = commands.add_parser("attacks", help="what attacks on pay and model bring; see bench/attacks")
     attacks.add_argument("--attacks", help="only these, as copy4,alie,honest")
     attacks.add_argument("--data", default="mnist,cancer", help="mnist, cancer or both")
@@ -59,14 +64,9 @@ def main() -> None:
     attacks.add_argument("--json", type=Path, help="write the rows to this file")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # no daemon outlives it
-    if given.command == "page":
-        _page(given)
-        return
-    if given.command == "attacks":
-        _attacks(given)
-        return
-    if given.command in ("index", "api"):
-        _reads(given)
+    alone = {"page": _page, "disputes": _disputes, "attacks": _attacks, "index": _reads, "api": _reads}
+    if given.command in alone:
+        alone[given.command](given)
         return
     try:
         rows = [
@@ -106,6 +106,24 @@ def _attacks(given: argparse.Namespace) -> None:
     cells = table.make_cells(data, splits, seeds, names, given.members, shared=not given.own)
     rows = table.make_table(cells, given.jobs)
     sys.stdout.write(report.format_table(rows))
+    _write(given, rows)
+
+
+def _disputes(given: argparse.Namespace) -> None:
+    """Have every lie told and convicted, and write the rows."""
+    from bench.disputes import measure
+
+    rows = []
+    try:
+        for size in given.sizes.split(","):
+            nodes, mb = map(int, size.split("x"))
+            found = asyncio.run(measure(nodes, mb))
+            rows += found
+            for row in found:
+                sys.stdout.write(json.dumps(row) + "\n")
+            sys.stdout.flush()
+    except DaoError as error:
+        sys.exit(f"script/bench: {error}")
     _write(given, rows)
 
 

@@ -36,7 +36,7 @@ class Call:
     to: Address | None
     data: bytes
     label: str
-    value: Wei = Wei(0)
+    value: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,7 @@ class Outbox:
             TxAttempt(Digest(digest), raw, Fees(Wei(max_fee), Wei(tip)))
             for digest, raw, max_fee, tip in self._db.execute(query, (row,))
         )
-        call = Call(None if target is None else Address(target), data, label, Wei(int(value)))
+        call = Call(None if target is None else Address(target), data, label, int(value))
         return OutboxEntry(
             row, key, call, nonce, gas, TxState(state), json.loads(receipt) if receipt else None, attempts
         )

@@ -30,7 +30,7 @@ class Transaction:
     gas: int
     max_fee: Wei
     tip: Wei
-    value: Wei = Wei(0)
+    value: int = 0
 
 
 class Signer:
