@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from aggregator.answerer import Answerer
 from aggregator.compute import RoundBase, RoundComputer
 from aggregator.finalizer import TROUBLE, Finalizer
 from aggregator.inputs import read_base
@@ -74,6 +75,7 @@ class RunningSuperlink:
 
     superlink: Superlink
     finalizer: Finalizer
+    answerer: Answerer
     service: Service
     sweep: Callable[[], Awaitable[int]]  # drops content that nobody needs
     follower: TaskFollower
@@ -82,6 +84,7 @@ class RunningSuperlink:
         """Play rounds (None: until the task is over), then bring the posted ones to their end."""
         tasks = [
             asyncio.create_task(self.finalizer.run(), name="finalizer"),
+            asyncio.create_task(self.answerer.run(), name="answers"),
             asyncio.create_task(self._play(rounds), name="rounds"),
             asyncio.create_task(self._keep_sweeping(), name="sweeps"),
         ]
@@ -189,7 +192,10 @@ async def open_superlink(
         await deps.readiness.check()  # also where a round is in flight, whose end would show it
         sweep = partial(retention.sweep, partial(_read_phases, chain, task))
         superlink = Superlink(task, rules.base_model, deps)
-        yield RunningSuperlink(superlink, finalizer, service, sweep, follower)
+        answerer = Answerer(
+            chain, task, sender, store, home / "answers", settings.answer_gas, follower, status.emit
+        )
+        yield RunningSuperlink(superlink, finalizer, answerer, service, sweep, follower)
 
 
 async def _read_rules(chain: Chain, task: TaskId, signer: Signer) -> Rules:

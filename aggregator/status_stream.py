@@ -12,7 +12,7 @@ import structlog
 from dao.core.types import hex_of
 
 _log = structlog.get_logger()
-WARNINGS = ("waiting", "trouble", "aborted", "lost", "void", "equivocation")
+WARNINGS = ("waiting", "trouble", "aborted", "lost", "void", "equivocation", "demanded")
 LIMIT = 8 << 20  # bytes; a longer file is renamed to NAME.1
 
 
@@ -20,8 +20,8 @@ class StatusStream:
     """Writes `status.jsonl` in the Superlink's home: `{"time": seconds, "event": name, …}` a line.
 
     Events: `opened`, `committed`, `closed`, `revealed`, `working`, `posted`, `finalized`, `aborted`,
-    `passed`, `void`, `equivocation`, `transaction`, `keeping`, `dropped`, `waiting`, `trouble`, `lost`, `over`. Deadlines are
-    block times in Unix seconds.
+    `passed`, `void`, `equivocation`, `demanded`, `answered`, `transaction`, `keeping`, `dropped`, `waiting`, `trouble`, `lost`,
+    `over`, `alone`. Deadlines are block times in Unix seconds.
     """
 
     def __init__(self, path: Path) -> None:

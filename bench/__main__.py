@@ -47,6 +47,11 @@ def _parse() -> argparse.Namespace:
     store.add_argument("--keep", type=int, default=20, help="content.keep_rounds, 20 by default")
     store.add_argument("--with-ipfs", action="store_true", help="with an IPFS node beside it")
     store.add_argument("--json", type=Path, help="write the figures to this file")
+    disputes = commands.add_parser("disputes", help="what it takes to convict each lie of a Superlink")
+    disputes.add_argument(
+        "--sizes", default="10x100,100x25,1000x1", help="Supernodes x megabytes, as 10x100,1000x1"
+    )
+    disputes.add_argument("--json", type=Path, help="write the rows to this file")
     attacks = commands.add_parser("attacks", help="what attacks on pay and model bring; see bench/attacks")
     attacks.add_argument("--attacks", help="only these, as copy4,alie,honest")
     attacks.add_argument("--data", default="mnist,cancer", help="mnist, cancer or both")
@@ -70,17 +75,16 @@ def main() -> None:
     """Run one of the commands."""
     given = _parse()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # no daemon outlives it
-    if given.command == "page":
-        _page(given)
-        return
-    if given.command == "store":
-        _store(given)
-        return
-    if given.command == "attacks":
-        _attacks(given)
-        return
-    if given.command in ("index", "api"):
-        _reads(given)
+    alone = {
+        "page": _page,
+        "store": _store,
+        "disputes": _disputes,
+        "attacks": _attacks,
+        "index": _reads,
+        "api": _reads,
+    }
+    if given.command in alone:
+        alone[given.command](given)
         return
     try:
         rows = [
@@ -134,6 +138,24 @@ def _store(given: argparse.Namespace) -> None:
             sys.exit(f"script/bench: {error}")
     sys.stdout.write(json.dumps(row) + "\n")
     _write(given, [row])
+
+
+def _disputes(given: argparse.Namespace) -> None:
+    """Have every lie told and convicted, and write the rows."""
+    from bench.disputes import measure
+
+    rows = []
+    try:
+        for size in given.sizes.split(","):
+            nodes, mb = map(int, size.split("x"))
+            found = asyncio.run(measure(nodes, mb))
+            rows += found
+            for row in found:
+                sys.stdout.write(json.dumps(row) + "\n")
+            sys.stdout.flush()
+    except DaoError as error:
+        sys.exit(f"script/bench: {error}")
+    _write(given, rows)
 
 
 def _page(given: argparse.Namespace) -> None:

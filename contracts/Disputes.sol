@@ -8,6 +8,7 @@ import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 import { Checkpoints } from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import { Time } from "@openzeppelin/contracts/utils/types/Time.sol";
 
+import { Demands } from "./disputes/Demands.sol";
 import { IDisputes } from "./interfaces/IDisputes.sol";
 import { IProver } from "./interfaces/IProver.sol";
 import { IRewardDistributor } from "./interfaces/IRewardDistributor.sol";
@@ -18,9 +19,10 @@ import { ITasks } from "./interfaces/ITasks.sol";
 import { ITrainingCoordinator } from "./interfaces/ITrainingCoordinator.sol";
 
 /// @title The court: proofs that a result is wrong, and what they cost its Superlink
-/// @notice It checks who accuses and what, leaves the proof to a prover, strikes the round and slashes the bond. It needs the
-/// coordinator's `setDisputes` and the registry's `setSlasher`. Between transactions it holds no tokens.
-contract Disputes is IDisputes, Ownable {
+/// @notice It checks who accuses and what, leaves the proof to a prover, hears demands, strikes the round and slashes the bond. It
+/// needs the coordinator's `setDisputes` and the registry's `setSlasher`. Between transactions it holds no tokens, and of the
+/// chain's coin the bonds of open demands.
+contract Disputes is IDisputes, Demands, Ownable {
     using Checkpoints for Checkpoints.Trace208;
     using SafeERC20 for IERC20;
 
@@ -79,11 +81,11 @@ contract Disputes is IDisputes, Ownable {
         bytes calldata proof
     ) external {
         _requireAnnounced(keccak256(abi.encode(prover, claim, task, round, proof)));
-        _requireStanding(prover, task, round, keccak256(abi.encode(result)));
-        if (keccak256(abi.encode(statement)) != result.statement) revert WrongStatement(task, round);
+        if (!isProver(prover, _requireStated(task, round, result, statement)))
+            revert NotProver(prover, task, round);
         IProver(prover).check(IProver.Case(task, round, result, statement), claim, proof);
 
-        _punish(prover, claim, task, round);
+        _punish(prover, claim, task, round, msg.sender);
     }
 
     /// @inheritdoc IDisputes
@@ -100,16 +102,22 @@ contract Disputes is IDisputes, Ownable {
 
     /// @dev Voids the round, and divides what its Superlink has of the bond. Whoever has withdrawn all stake has nothing left to
     /// lose, and its round is void all the same.
-    function _punish(address prover, uint8 claim, uint64 task, uint64 round) private {
+    function _punish(
+        address prover,
+        uint8 claim,
+        uint64 task,
+        uint64 round,
+        address accuser
+    ) internal override {
         (address superlink, uint256 slashed, uint256 paid) = _computePenalty(task, round);
-        emit Convicted(task, round, prover, claim, msg.sender, slashed, paid);
+        emit Convicted(task, round, prover, claim, accuser, slashed, paid);
         coordinator.strike(task, round);
         if (slashed == 0) return;
         uint256 funds = slashed / ESCROW_PART;
         // slither-disable-next-line unused-return (no more and no less than asked for, of stake that is there)
         registry.slash(superlink, slashed, address(this), paid + funds);
         if (funds != 0) distributor.fund(task, funds);
-        token.safeTransfer(msg.sender, paid);
+        token.safeTransfer(accuser, paid);
     }
 
     /// @dev Returns what the Superlink of a round loses, and what the accuser gets of it.
@@ -132,12 +140,24 @@ contract Disputes is IDisputes, Ownable {
         if (announced == 0 || announced == block.number) revert NotAnnounced(digest);
     }
 
-    /// @dev Reverts unless the round stands with this result, and the prover is one of the round's.
-    function _requireStanding(address prover, uint64 task, uint64 round, bytes32 resultHash) private view {
+    /// @dev Reverts unless the round stands with this result, and the result with this statement.
+    /// @return openedAt when the round opened
+    function _requireStated(
+        uint64 task,
+        uint64 round,
+        IRounds.Result calldata result,
+        IStatements.Statement calldata statement
+    ) internal view override returns (uint256 openedAt) {
         IRounds.Round memory r = coordinator.roundOf(task, round);
         if (r.phase != IRounds.Phase.Posted && r.phase != IRounds.Phase.Frozen)
             revert IRounds.WrongPhase(task, round, r.phase);
-        if (resultHash != r.resultHash) revert WrongResult(task, round);
-        if (!isProver(prover, r.openedAt)) revert NotProver(prover, task, round);
+        if (keccak256(abi.encode(result)) != r.resultHash) revert WrongResult(task, round);
+        if (keccak256(abi.encode(statement)) != result.statement) revert WrongStatement(task, round);
+        return r.openedAt;
+    }
+
+    /// @dev The coordinator of all demands.
+    function _rounds() internal view override returns (ITrainingCoordinator) {
+        return coordinator;
     }
 }

@@ -56,7 +56,7 @@ class SelfDefence:
             return UNPROVEN.format(proof.words, f"`prove = false` in its settings; {command} sends it")
         try:
             convicted = await convict_result(
-                self.chain, self.sender, proof.accusation, proof.result, proof.statement
+                self.chain, self.sender, proof.accusation, proof.result, proof.statement, proof.records
             )
         except Reverted as error:  # another was first, or the result does not stand any more
             return UNPROVEN.format(proof.words, error)

@@ -6,38 +6,36 @@ import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 import { IProver } from "../interfaces/IProver.sol";
 import { Trees } from "../Trees.sol";
 import { Codecs } from "./codecs/Codecs.sol";
+import { Gradients } from "./codecs/Gradients.sol";
 import { Cursor } from "./Cursors.sol";
 import { GRADIENT_LEAF } from "./Prover.sol";
 
-/// @title Running totals of an update's products, in a tree of their own
-/// @notice A product over a whole model is too much for a transaction; one over 32 chunks is not. So whoever states the product
-/// of an update with a gradient, and its square, states what they have come to after each 32 chunks: leaf `k` of the tree of
-/// totals is the product i256 ‖ the square u256 over the chunks up to 32 (k + 1). What is wrong at the end is wrong in a step.
-/// No statement binds such trees yet.
+/// @title Running totals of products, in a tree of their own
+/// @notice A product over a whole model is too much for a transaction; one over 32 chunks is not. So whoever states products
+/// states what they have come to after each 32 chunks: leaf `k` of the tree of totals has, side by side, the products over the
+/// chunks up to 32 (k + 1), 32 bytes of two's complement each. What is wrong at the end is wrong in a step.
 library Dots {
-    /// @notice Bytes of a leaf of totals.
-    uint256 internal constant LEAF = 64;
+    /// @dev What a factor is: an update of the codec with this number, or a quantised gradient.
+    uint8 internal constant GRADIENT = type(uint8).max;
+
+    uint256 private constant WORD = 32; // bytes of a total
 
     /// @dev Chunks of a step: 2^STEP.
     uint256 private constant STEP = 5;
 
-    /// @notice What a tree of totals is of.
-    struct Factors {
+    /// @notice A product, and where what it has come to is stated.
+    struct Product {
         bytes32 totals; // root of the tree of totals
-        bytes32 body; // root of the update
-        bytes32 gradient; // root of the gradient
-        uint256 depth; // of update and gradient
+        uint256 width; // products side by side in its leaves
+        uint256 column; // of this one
+        bytes32 left; // root of one factor
+        bytes32 right; // root of the other one, a gradient; 0: the product is a square
+        uint8 kind; // of the left factor
+        uint256 depth; // of the factors
         uint256 chunks; // of the model
-        uint8 codec; // of the update
     }
 
-    /// @dev What products have come to.
-    struct Totals {
-        int256 dot; // of the update with the gradient, in 2^-80
-        uint256 square; // of the update with itself, in 2^-64
-    }
-
-    /// @dev The chunks of a step: the leaves of one subtree of update and gradient, the absent ones at its end left out.
+    /// @dev The chunks of a step: the leaves of one subtree of each factor, the absent ones at its end left out.
     struct Step {
         uint256 index;
         uint256 height; // of the subtree
@@ -45,42 +43,67 @@ library Dots {
         uint256 count; // of chunks
     }
 
-    /// @notice Reads a step: its index, the totals before it, unless it is the first, and after it, then the chunks of the
-    /// update and of the gradient, each with the siblings of the subtree that they are all leaves of.
+    /// @notice Reads a step: its index, the totals before it, unless it is the first, and after it, then the chunks of each
+    /// factor with the siblings of the subtree that they are all leaves of.
     /// @param cursor the proof
-    /// @param factors what the totals are of
+    /// @param product what the totals are of
     /// @return whether the totals differ by anything but what the chunks come to
-    function takeWrongStep(Cursor memory cursor, Factors memory factors) internal view returns (bool) {
-        Step memory step = _measure(factors, cursor.takeNumber(4));
-        Totals memory before = Totals(0, 0);
-        if (step.index != 0) before = _takeTotals(cursor, factors.totals, step.index - 1, step.depth);
-        Totals memory afterwards = _takeTotals(cursor, factors.totals, step.index, step.depth);
-        Totals memory added = _multiply(
-            _takeChunks(cursor, factors.body, Codecs.leafOf(factors.codec), step),
-            _takeChunks(cursor, factors.gradient, GRADIENT_LEAF, step),
-            factors.codec
-        );
+    function takeWrongStep(Cursor memory cursor, Product memory product) internal view returns (bool) {
+        Step memory step = _measure(product, cursor.takeNumber(4));
+        uint256 before = step.index == 0 ? 0 : _takeTotal(cursor, product, step.index - 1, step.depth);
+        uint256 afterwards = _takeTotal(cursor, product, step.index, step.depth);
+        bool ofGradient = product.kind == GRADIENT;
+        uint256 leaf = ofGradient ? GRADIENT_LEAF : Codecs.leafOf(product.kind);
+        bytes calldata left = _takeChunks(cursor, product.left, leaf, step);
+        bytes calldata right = left;
+        if (product.right != 0) right = _takeChunks(cursor, product.right, GRADIENT_LEAF, step);
+        uint256 added = _multiply(product, left, right, step.count);
         unchecked {
             // what is stated may be anything: a total that runs over is as wrong as another
-            return
-                afterwards.dot != before.dot + added.dot || afterwards.square != before.square + added.square;
+            return afterwards != before + added;
         }
     }
 
-    function _measure(Factors memory factors, uint256 index) private pure returns (Step memory) {
-        uint256 height = Math.min(factors.depth, STEP);
-        uint256 first = index << height;
-        if (first >= factors.chunks) revert IProver.BadProof();
-        return Step(index, height, factors.depth - height, Math.min(factors.chunks - first, 1 << height));
+    /// @notice Reads the totals after the last step.
+    /// @param cursor the proof
+    /// @param product what the totals are of
+    /// @return the product, in two's complement
+    function takeEnd(Cursor memory cursor, Product memory product) internal view returns (uint256) {
+        (uint256 depth, uint256 count) = measureTotals(product);
+        return _takeTotal(cursor, product, count - 1, depth);
     }
 
-    function _takeTotals(
+    /// @notice Returns the depth of a tree of totals, and the number of its leaves.
+    /// @param product what the totals are of
+    /// @return depth the depth
+    /// @return count the number of steps
+    function measureTotals(Product memory product) internal pure returns (uint256 depth, uint256 count) {
+        uint256 height = Math.min(product.depth, STEP);
+        return (product.depth - height, Math.ceilDiv(product.chunks, 1 << height));
+    }
+
+    /// @notice Returns the bytes of a leaf of totals.
+    /// @param product what the totals are of
+    /// @return the number of bytes
+    function leafOf(Product memory product) internal pure returns (uint256) {
+        return WORD * product.width;
+    }
+
+    function _measure(Product memory product, uint256 index) private pure returns (Step memory) {
+        uint256 height = Math.min(product.depth, STEP);
+        uint256 first = index << height;
+        if (first >= product.chunks) revert IProver.BadProof();
+        return Step(index, height, product.depth - height, Math.min(product.chunks - first, 1 << height));
+    }
+
+    function _takeTotal(
         Cursor memory cursor,
-        bytes32 root,
+        Product memory product,
         uint256 index,
         uint256 depth
-    ) private view returns (Totals memory) {
-        return abi.decode(cursor.takeLeaf(LEAF, root, index, depth), (Totals));
+    ) private view returns (uint256) {
+        bytes calldata leaf = cursor.takeLeaf(leafOf(product), product.totals, index, depth);
+        return uint256(bytes32(leaf[WORD * product.column:]));
     }
 
     function _takeChunks(
@@ -97,21 +120,33 @@ library Dots {
         if (Trees.climbBlock(hashes, step.height, step.index, siblings) != root) revert IProver.BadProof();
     }
 
-    /// @dev Of values below 2^38 and gradients below 2^62 sums of 2^40 products stay below 2^140.
+    /// @dev Of values below 2^38 and gradients below 2^62 sums of 2^40 products stay below 2^164.
     function _multiply(
-        bytes calldata update,
-        bytes calldata gradient,
-        uint8 codec
-    ) private pure returns (Totals memory sum) {
-        uint256 count = gradient.length / GRADIENT_LEAF;
-        uint256 leaf = update.length / count;
+        Product memory product,
+        bytes calldata left,
+        bytes calldata right,
+        uint256 count
+    ) private pure returns (uint256 sum) {
+        (uint256 one, uint256 other) = (left.length / count, right.length / count);
         for (uint256 i = 0; i < count; ++i) {
-            bytes calldata chunk = gradient[i * GRADIENT_LEAF:(i + 1) * GRADIENT_LEAF];
-            (int256 dot, uint256 square) = Codecs.multiply(codec, update[i * leaf:(i + 1) * leaf], chunk);
+            uint256 part = _multiplyChunks(
+                product,
+                left[i * one:(i + 1) * one],
+                right[i * other:(i + 1) * other]
+            );
             unchecked {
-                sum.dot += dot << uint8(chunk[GRADIENT_LEAF - 1]);
-                sum.square += square;
+                sum += part;
             }
         }
+    }
+
+    function _multiplyChunks(
+        Product memory product,
+        bytes calldata left,
+        bytes calldata right
+    ) private pure returns (uint256) {
+        if (product.kind == GRADIENT) return uint256(Gradients.multiply(left, right));
+        (int256 dot, uint256 square) = Codecs.multiply(product.kind, left, right);
+        return product.right == 0 ? square : uint256(dot << uint8(right[GRADIENT_LEAF - 1]));
     }
 }

@@ -4,15 +4,21 @@ import asyncio
 from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import structlog
+
+from dao.audit.content_faults import ContentFaults
 from dao.audit.evidence import HIDDEN, read_manifest
 from dao.audit.findings import Missing
 from dao.audit.replay import is_consistent
+from dao.audit.round_content import RoundContent
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.disputes import Accusation
-from dao.chain.events import ForcedCommit
+from dao.chain.events import Answered, ForcedCommit
 from dao.chain.interface import load
 from dao.chain.rounds import RoundReader
 from dao.core.commits import compute_forced_hash
@@ -25,13 +31,14 @@ from dao.core.statement import (
     compute_statement_hash,
 )
 from dao.core.types import Address, Result, RoundId, Statement, TaskId, hex_of
-from dao.errors import Reverted, RuleError
+from dao.errors import DecodeError, Reverted, RuleError
 from dao.proofs.round_trees import RoundTrees, StatedParent, build_tree, build_trees
 from dao.proofs.suspicions import EXCLUDED, Receipt, Suspicion, list_suspicions
 from dao.store.source import Source
 
 Place = tuple[TaskId, RoundId]
 
+_log = structlog.get_logger()
 AT_ONCE = 16
 REFUSALS = ("NotGuilty", "BadProof", "BadShape")  # how a prover says that a claim does not hold
 
@@ -45,6 +52,7 @@ class Proof:
     words: str
     result: Result
     statement: Statement
+    records: tuple[bytes, ...] = ()  # what SumProver is told before
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +83,8 @@ async def find_proof(
     others than the result, so that nothing of it can be opened. Missing when a manifest cannot be had.
     """
     at, place = chain.final(), (task, round_id)
-    posted = await _read_posted(chain, place, at, everyone=of is None)
-    manifest = await read_manifest(source, posted.result.manifest_digest)
-    previous = await read_manifest(source, posted.parent.manifest_digest) if posted.parent else None
-    trees = _build_trees(posted, manifest, previous)
+    posted, manifest, previous = await read_stated(chain, source, place, everyone=of is None)
+    trees = build_stated_trees(posted, manifest, previous)
     excluded: Container[tuple[str, int]] = ()
     if of is not None:
         rules = await Coordinator(chain).rules_of_round(task, round_id, at)
@@ -92,15 +98,65 @@ async def find_proof(
         if (of is None or one.subject is None or one.subject in of)
         and (one.prover, one.claim) not in excluded
     )
-    while batch := list(islice(suspicions, AT_ONCE)):
+    found = await _ask_all(chain, trees, place, suspicions, at)
+    if found is None and of is None:
+        found = await _find_in_content(chain, source, trees, manifest, previous, place)
+    return found
+
+
+async def _ask_all(
+    chain: Chain, trees: RoundTrees, place: Place, suspicions: Iterable[Suspicion], at: BlockRef
+) -> Proof | None:
+    """Ask the provers about each suspicion until one holds."""
+    left = iter(suspicions)
+    while batch := list(islice(left, AT_ONCE)):
         proofs = [suspicion.prove() for suspicion in batch]
         asking = (_holds(chain, trees, place, *pair, at) for pair in zip(batch, proofs, strict=True))
         for suspicion, proof, holds in zip(batch, proofs, await asyncio.gather(*asking), strict=True):
             if holds:
-                prover = chain.deployment.provers[suspicion.prover]
-                accusation = Accusation(prover, suspicion.claim, task, round_id, proof)
-                return Proof(accusation, suspicion.prover, suspicion.words, trees.result, trees.statement)
+                return _make_proof(chain, trees, place, suspicion, proof)
     return None
+
+
+async def _find_in_content(
+    chain: Chain,
+    source: Source,
+    trees: RoundTrees,
+    manifest: Manifest,
+    previous: Manifest | None,
+    place: Place,
+) -> Proof | None:
+    """Look at the content itself, and at what demands brought to light; None where some of it cannot be had."""
+    (task, round_id), at = place, chain.final()
+    rules = await Coordinator(chain).rules_of_round(task, round_id, at)
+    answered = tuple(await chain.past(Answered, task=task, round=round_id))
+    with TemporaryDirectory(prefix="commonweight-") as scratch:
+        content = RoundContent(manifest, previous, rules.codec, source, Path(scratch))
+        try:
+            async for suspicion in ContentFaults(trees, content, rules.body_depth, answered).list_all():
+                proof = suspicion.prove()
+                if suspicion.records or await _holds(chain, trees, place, suspicion, proof, at):
+                    return _make_proof(chain, trees, place, suspicion, proof)
+        except (Missing, DecodeError, RuleError) as error:
+            _log.warning("content not looked at", round=round_id, error=str(error))
+    return None
+
+
+def _make_proof(chain: Chain, trees: RoundTrees, place: Place, suspicion: Suspicion, proof: bytes) -> Proof:
+    prover, records = chain.deployment.provers[suspicion.prover], [one() for one in suspicion.records]
+    accusation = Accusation(prover, suspicion.claim, *place, proof)
+    stated = trees.result, trees.statement
+    return Proof(accusation, suspicion.prover, suspicion.words, *stated, tuple(records))
+
+
+async def read_stated(
+    chain: Chain, source: Source, place: Place, *, everyone: bool
+) -> tuple[PostedRound, Manifest, Manifest | None]:
+    """Read what was posted of a round, its manifest and its parent's; Missing where one of these cannot be had."""
+    posted = await _read_posted(chain, place, chain.final(), everyone=everyone)
+    manifest = await read_manifest(source, posted.result.manifest_digest)
+    previous = await read_manifest(source, posted.parent.manifest_digest) if posted.parent else None
+    return posted, manifest, previous
 
 
 async def _read_posted(chain: Chain, place: Place, at: BlockRef, *, everyone: bool) -> PostedRound:
@@ -120,7 +176,8 @@ async def _read_posted(chain: Chain, place: Place, at: BlockRef, *, everyone: bo
     return PostedRound(events.posted.result, events.forced, parent.result if parent else None, members)
 
 
-def _build_trees(posted: PostedRound, manifest: Manifest, previous: Manifest | None) -> RoundTrees:
+def build_stated_trees(posted: PostedRound, manifest: Manifest, previous: Manifest | None) -> RoundTrees:
+    """Build the trees of a manifest; RuleError where the result states others, so that nothing of it can be opened."""
     parent = None
     if previous is not None and posted.parent is not None:
         accounts = build_account_tree(previous.nodes, previous.accounts).leaves
@@ -132,7 +189,7 @@ def _build_trees(posted: PostedRound, manifest: Manifest, previous: Manifest | N
     if faults:
         raise RuleError(
             f"round {manifest.round}: its manifest has other {', '.join(faults)} than the result states, so that nothing can be "
-            "opened; freeze it for a bond and have the DAO decide: dao challenge --reason"
+            "opened; demand what is hidden (dao challenge --demand), or have the DAO decide (dao challenge --reason)"
         )
     return trees
 

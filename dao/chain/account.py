@@ -82,14 +82,17 @@ class SenderAccount:
     def sign(self, call: Call, nonce: int, gas: int, fees: Fees) -> TxAttempt:
         """Sign a transaction."""
         raw = self._signer.sign_transaction(
-            Transaction(self._chain.chain_id, nonce, call.to, call.data, gas, fees.max_fee, fees.tip)
+            Transaction(
+                self._chain.chain_id, nonce, call.to, call.data, gas, fees.max_fee, fees.tip, call.value
+            )
         )
         return TxAttempt(keccak256(raw), raw, fees)
 
     def call_params(self, call: Call) -> dict[str, str]:
         """Return the call as eth_call and eth_estimateGas take it."""
         to = {} if call.to is None else {"to": hex_of(call.to)}
-        return {"from": hex_of(self.address), "data": hex_of(call.data), **to}
+        value = {"value": hex(call.value)} if call.value else {}
+        return {"from": hex_of(self.address), "data": hex_of(call.data), **to, **value}
 
     def no_money(self, call: Call) -> NoMoney:
         """Return the error that gas cannot be paid."""

@@ -7,12 +7,15 @@ from dao.chain.events import (
     Aborted,
     Activated,
     Admitted,
+    Answered,
     Challenged,
     Claimed,
     CommitsClosed,
     Conceded,
     Convicted,
+    Demanded,
     DisputesSet,
+    Expired,
     Finalized,
     ForcedCommit,
     Funded,
@@ -94,7 +97,7 @@ CONTRACTS = (
         ),
     ),
     ContractRow("distributor", "RewardDistributor", (Funded, Activated, Claimed, Refunded, Recovered)),
-    ContractRow("disputes", "Disputes", (Convicted, ProverSet)),
+    ContractRow("disputes", "Disputes", (Convicted, ProverSet, Demanded, Answered, Expired)),
     ContractRow("timelock", "TimelockController", (MinDelayChange, RoleGranted, RoleRevoked, CallScheduled)),
     ContractRow("voting_power", "VotingPower"),
     ContractRow(
@@ -110,8 +113,8 @@ CONTRACTS = (
 
 # contracts/provers, which show that a result is wrong: each is made for the coordinator, and set at the disputes
 PROVERS = (
-    *("AccountsProver", "CommitsProver", "ModelProver", "RowsProver", "ScoresProver"),
-    *("ShapeProver", "SumProver", "WeightsProver"),
+    *("AccountsProver", "CommitsProver", "ModelProver", "ProductsProver", "RowsProver"),
+    *("ScoresProver", "ShapeProver", "SumProver", "WeightsProver"),
 )
 
 FIELDS = {row.name: row.field for row in CONTRACTS}  # of Deployment, by a contract's name in Solidity

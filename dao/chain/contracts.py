@@ -28,11 +28,15 @@ NO_LIMIT = Wei((1 << 256) - 1)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The content of a transaction; `to` None creates a contract. `label` names it in logs and errors."""
+    """The content of a transaction; `to` None creates a contract. `label` names it in logs and errors.
+
+    `value` goes along in the chain's coin, in wei.
+    """
 
     to: Address | None
     data: bytes
     label: str
+    value: int = 0
 
 
 @dataclass(frozen=True, slots=True)

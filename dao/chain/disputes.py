@@ -1,12 +1,12 @@
 """The contract that hears proofs of wrong results: the accuser announces a proof, and shows it a block later."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 from dao.chain.client import At, Chain
 from dao.chain.contracts import Call, Contract
 from dao.chain.interface import encode, load
 from dao.core.engine.keccak import keccak256
-from dao.core.types import Address, BlockNumber, Digest, Result, RoundId, Statement, TaskId, Timestamp
+from dao.core.types import Address, BlockNumber, Digest, Result, RoundId, Statement, TaskId, Timestamp, Wei
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,20 @@ class Accusation:
     task: TaskId
     round: RoundId
     proof: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DemandState:
+    """A demand on chain (IDemands.Demand); all 0 where there was none."""
+
+    demander: Address
+    deadline: Timestamp
+    is_open: bool
+    of_member: bool
+    bond: Wei
+
+
+Demandable = tuple[int, int, int]  # tree, outer, index: a leaf, as the contract names it
 
 
 def compute_announcement(accuser: Address, accusation: Accusation) -> Digest:
@@ -65,3 +79,32 @@ class Disputes(Contract):
     def set_prover(self, prover: Address, *, allowed: bool) -> Call:
         """Take a prover into the set, for rounds that open from then on, or out of it. Only the DAO."""
         return self._call("setProver", prover, allowed)
+
+    async def demand_of(self, task: TaskId, round_id: RoundId, place: Demandable, at: At) -> DemandState:
+        """Return a demand."""
+        return DemandState(*await self._read("demandOf", task, round_id, place, at=at))
+
+    async def demand_bond(self, tree: int, at: At) -> Wei:
+        """Return the bond that a demand needs in a block, in the chain's coin."""
+        return Wei(await self._read("demandBond", tree, at=at))
+
+    def demand(self, task: TaskId, round_id: RoundId, place: Demandable, bond: Wei) -> Call:
+        """Demand a leaf of a posted or frozen result. Anyone, for a bond in the chain's coin."""
+        return replace(self._call("demand", task, round_id, place), value=bond)
+
+    def answer(
+        self,
+        task: TaskId,
+        round_id: RoundId,
+        place: Demandable,
+        result: Result,
+        statement: Statement,
+        content: bytes,
+    ) -> Call:
+        """Answer a demand, and be paid its bond. Anyone."""
+        stated = astuple(result), astuple(statement)
+        return self._call("answer", task, round_id, place, *stated, content)
+
+    def expire_demand(self, task: TaskId, round_id: RoundId, place: Demandable) -> Call:
+        """End a demand that nobody answered. Anyone; from its deadline on where the round stands."""
+        return self._call("expire", task, round_id, place, label="expire demand")

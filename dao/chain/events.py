@@ -251,6 +251,37 @@ class SlasherSet(Event):
     allowed: bool
 
 
+# of demands, by Disputes; a place is (tree, outer, index), as dao.proofs.leaf_places has it
+
+
+@dataclass(frozen=True, slots=True)
+class Demanded(RoundEvent):
+    """A leaf that a result binds is demanded until a deadline."""
+
+    demander: Address
+    place: tuple[int, int, int]
+    bond: Wei
+    deadline: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class Answered(RoundEvent):
+    """A demand was answered: `content` is the leaf and its siblings."""
+
+    answerer: Address
+    place: tuple[int, int, int]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Expired(RoundEvent):
+    """A demand ended without an answer: it convicted, or the round stood no longer."""
+
+    demander: Address
+    place: tuple[int, int, int]
+    convicted: bool
+
+
 # of escrows, by the RewardDistributor
 
 

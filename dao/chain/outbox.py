@@ -16,8 +16,8 @@ from dao.runtime.sqlite import Database
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sent (
     id INTEGER PRIMARY KEY, chain BLOB NOT NULL, account BLOB NOT NULL, key TEXT, label TEXT NOT NULL,
-    nonce INTEGER NOT NULL, target BLOB, data BLOB NOT NULL, gas INTEGER NOT NULL, state TEXT NOT NULL, receipt TEXT,
-    UNIQUE (chain, account, key)
+    nonce INTEGER NOT NULL, target BLOB, data BLOB NOT NULL, value TEXT NOT NULL, gas INTEGER NOT NULL,
+    state TEXT NOT NULL, receipt TEXT, UNIQUE (chain, account, key)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS attempts (
     sent INTEGER NOT NULL REFERENCES sent ON DELETE CASCADE, number INTEGER NOT NULL, hash BLOB NOT NULL,
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS attempts (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS nonces ON sent (chain, account, nonce);
 """
-_COLUMNS = "id, key, label, nonce, target, data, gas, state, receipt"
+_COLUMNS = "id, key, label, nonce, target, data, value, gas, state, receipt"
 
 
 class TxState(StrEnum):
@@ -91,9 +91,12 @@ class Outbox:
                 (*self._scope, key, TxState.FAILED),
             )
             row = self._db.execute(
-                "INSERT INTO sent (chain, account, key, label, nonce, target, data, gas, state) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*self._scope, key, call.label, nonce, call.to, call.data, gas, TxState.PENDING),
+                "INSERT INTO sent (chain, account, key, label, nonce, target, data, value, gas, state) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(*self._scope, key, call.label, nonce, call.to, call.data),
+                    *(str(call.value), gas, TxState.PENDING),
+                ),
             ).lastrowid
             assert row is not None  # noqa: S101  (an INSERT has one)
             self._add(row, attempt)
@@ -161,13 +164,13 @@ class Outbox:
         return [self._read(*row) for row in self._db.execute(query, (*self._scope, *values))]
 
     def _read(self, row: int, key: str | None, label: str, nonce: int, *rest: Any) -> OutboxEntry:
-        target, data, gas, state, receipt = rest
+        target, data, value, gas, state, receipt = rest
         query = "SELECT hash, raw, max_fee, tip FROM attempts WHERE sent = ? ORDER BY number"
         attempts = tuple(
             TxAttempt(Digest(digest), raw, Fees(Wei(max_fee), Wei(tip)))
             for digest, raw, max_fee, tip in self._db.execute(query, (row,))
         )
-        call = Call(None if target is None else Address(target), data, label)
+        call = Call(None if target is None else Address(target), data, label, int(value))
         return OutboxEntry(
             row, key, call, nonce, gas, TxState(state), json.loads(receipt) if receipt else None, attempts
         )

@@ -30,6 +30,7 @@ class Transaction:
     gas: int
     max_fee: Wei
     tip: Wei
+    value: int = 0
 
 
 class Signer:
@@ -95,7 +96,7 @@ class Signer:
             "chainId": transaction.chain_id,
             "nonce": transaction.nonce,
             "to": transaction.to,
-            "value": 0,
+            "value": transaction.value,
             "data": transaction.data,
             "gas": transaction.gas,
             "maxFeePerGas": transaction.max_fee,

@@ -11,6 +11,7 @@ from dao.chain.block_clock import format_time
 from dao.chain.challenges import challenge_result, read_bond
 from dao.chain.client import Chain
 from dao.chain.convictions import convict_result
+from dao.chain.demanding import demand_leaf, end_demand, read_demand, read_demand_bond
 from dao.chain.sender import Sender
 from dao.cli.chain_options import ChainOptions, PayingAccount, open_sender
 from dao.cli.confirmation import require_consent
@@ -21,6 +22,7 @@ from dao.cli.options import TaskArgument
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import RoundId, TaskId
 from dao.errors import RuleError
+from dao.proofs.leaf_places import LeafPlace, parse_place
 
 Place = tuple[TaskId, RoundId]
 
@@ -37,6 +39,14 @@ def command(
             help="What is wrong with it, for those who vote: freeze it for a bond instead of proving it wrong.",
         ),
     ] = None,
+    demand: Annotated[
+        str | None,
+        typer.Option(
+            "--demand",
+            metavar="TREE:INDEX",
+            help="A leaf that nobody shows, as rows:3, update:0:17 or medians: have the Superlink show it on chain, or lose.",
+        ),
+    ] = None,
     account: PayingAccount,
     network: ChainOptions,
     content: ContentOptions,
@@ -44,17 +54,25 @@ def command(
 ) -> None:
     """Prove a result wrong: the chain checks the proof, the Superlink loses its bond, a part of it is yours.
 
-    What no proof can show yet, such as a gradient that is not the app's, is for the DAO: with a --reason, the result is
+    Where content that the result binds cannot be had, a --demand has it shown on chain: for a bond in the chain's coin, which
+    pays for the answer. Without an answer in time the same command, sent again, proves the result wrong.
+
+    What no proof can show, such as a gradient that is not the app's, is for the DAO: with a --reason, the result is
     frozen for a bond, which comes back unless the DAO finds the result right.
 
     Example: dao challenge 1 7 --superlink superlink.example:8600 --keystore me.json
     """
     place = TaskId(task), RoundId(round_id)
+    leaf = None if demand is None else parse_place(demand)
+    if leaf is not None and reason is not None:
+        raise RuleError("--demand and --reason: expected one of them")
 
     async def run() -> str:
         async with open_sender(network, account) as (chain, sender):
             if reason is not None:
                 return await _freeze(chain, sender, place, reason, yes)
+            if leaf is not None:
+                return await _demand(chain, sender, place, leaf, yes)
             await require_standing(chain, *place)
             async with content.open(chain.domain) as source:
                 try:
@@ -80,14 +98,38 @@ async def _freeze(chain: Chain, sender: Sender, place: Place, reason: str, yes: 
     return f"task {task} round {round_id} is frozen; the DAO decides until {until}: dao propose --resolve"
 
 
+async def _demand(chain: Chain, sender: Sender, place: Place, leaf: LeafPlace, yes: bool) -> str:
+    """Demand a leaf; where that was demanded before and is overdue, end the demand, which proves the result wrong."""
+    task, round_id = place
+    before = await read_demand(chain, *place, leaf)
+    if before.is_open:
+        if chain.final().timestamp < before.deadline:
+            until = format_time(before.deadline)
+            raise RuleError(
+                f"task {task} round {round_id}: {leaf} may be answered until {until}; then send this again"
+            )
+        require_consent((f"End the overdue demand of {leaf} in task {task} round {round_id}.",), yes)
+        ended = await end_demand(chain, sender, *place, leaf)
+        fate = "is void: nobody showed it" if ended.convicted else "stood no longer, and the bond went back"
+        return f"task {task} round {round_id} {fate}"
+    bond = await read_demand_bond(chain, leaf)
+    words = (f"Demand {leaf} of task {task} round {round_id}, for a bond of {format_tokens(bond)} coins.",)
+    require_consent(words, yes)
+    demanded = await demand_leaf(chain, sender, *place, leaf)
+    until = format_time(demanded.deadline)
+    return f"{leaf} of task {task} round {round_id} is demanded; it may be answered until {until}, then send this again"
+
+
 async def _convict(chain: Chain, sender: Sender, place: Place, proof: Proof, yes: bool) -> str:
     task, round_id = place
     words = (
-        f"Prove task {task} round {round_id} wrong, in two transactions and {len(proof.accusation.proof)} bytes:",
+        f"Prove task {task} round {round_id} wrong, in {2 + len(proof.records)} transactions, with a proof of {len(proof.accusation.proof)} bytes:",
         f"  {proof.words}",
     )
     require_consent(words, yes)
-    convicted = await convict_result(chain, sender, proof.accusation, proof.result, proof.statement)
+    convicted = await convict_result(
+        chain, sender, proof.accusation, proof.result, proof.statement, proof.records
+    )
     return (
         f"task {task} round {round_id} is void; its Superlink lost {format_tokens(convicted.slashed)} tokens, "
         f"of which you got {format_tokens(convicted.paid)}"

@@ -1,15 +1,38 @@
-"""Running totals of an update's products, and the proof that a step of them is wrong (`Dots.sol`); nothing binds them yet."""
+"""Running totals of products, and proofs for `ProductsProver` that they are wrong: a step, the end, a leaf."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dao.core.engine.codec_loops import CodecLoops
 from dao.proofs.openings import Rows, compute_siblings, hash_rows
+from dao.proofs.round_trees import RoundTrees, encode_index
 
 STEP = 5  # a step is over 2^STEP chunks
-Totals = list[tuple[int, int]]  # product and square after each step
+Totals = list[tuple[int, int]]  # two products after each step
+
+
+class ProductsClaim(IntEnum):
+    """The products of ProductsProver: a claim is one of these, plus what is wrong of it."""
+
+    GATE_DOT = 0
+    SQUARE = 1
+    DOT = 2
+    STEP_DOT = 3
+    GATE_SQUARE = 4
+    GRADIENT_ALONG = 5
+    STEP_SQUARE = 6
+
+
+OF_ROWS = tuple(ProductsClaim)[:4]
+END, LEAF = (
+    len(ProductsClaim),
+    2 * len(ProductsClaim),
+)  # added to a product's number; of a wrong step nothing is
 
 
 def compute_totals(body: Rows, gradient: Rows, loops: CodecLoops, depth: int) -> Totals:
@@ -24,28 +47,51 @@ def compute_totals(body: Rows, gradient: Rows, loops: CodecLoops, depth: int) ->
     return [(sum(products[:end]), sum(squares[:end])) for end in ends]
 
 
-def encode_totals(totals: Totals) -> Rows:
+def encode_totals(totals: Sequence[Sequence[int]]) -> Rows:
     """Return the leaves of the tree of totals."""
-    leaves = [dot.to_bytes(32, "big", signed=True) + square.to_bytes(32, "big") for dot, square in totals]
-    return np.frombuffer(b"".join(leaves), np.uint8).reshape(-1, 64)
+    words = [b"".join(product.to_bytes(32, "big", signed=True) for product in leaf) for leaf in totals]
+    return np.frombuffer(b"".join(words), np.uint8).reshape(len(totals), -1)
 
 
-def prove_step(index: int, totals: Totals, body: Rows, gradient: Rows, depth: int) -> bytes:
-    """Show a step of the totals, and the chunks that it should be the sum of."""
+def prove_step(index: int, totals: Rows, factors: Sequence[Rows], depth: int) -> bytes:
+    """Show a step of the totals, and the chunks that it should be the sum of; of a square, those of its one factor."""
     height = min(STEP, depth)
-    rows = encode_totals(totals)
-    hashes = hash_rows(rows)
-    parts = [index.to_bytes(4, "big")]
+    hashes = hash_rows(totals)
+    parts = [encode_index(index)]
     for leaf in range(max(index - 1, 0), index + 1):
-        parts += [rows[leaf].tobytes(), compute_siblings(hashes, leaf, depth - height)]
-    parts += [_open_block(factor, index, height, depth) for factor in (body, gradient)]
+        parts += [totals[leaf].tobytes(), compute_siblings(hashes, leaf, depth - height)]
+    parts += [_open_block(factor, index, height, depth) for factor in factors]
     return b"".join(parts)
+
+
+def prove_end(totals: Rows, depth: int) -> bytes:
+    """Show the totals after the last step."""
+    last = len(totals) - 1
+    leaf: bytes = totals[last].tobytes()
+    return leaf + compute_siblings(hash_rows(totals), last, depth - min(STEP, depth))
+
+
+def prove_totals_leaf(index: int, leaves: Sequence[bytes], siblings: bytes) -> bytes:
+    """Show a leaf of totals, or that it is absent, by its siblings."""
+    return encode_index(index) + (leaves[index] if index < len(leaves) else b"") + siblings
+
+
+def show_product_row(trees: RoundTrees, index: int) -> bytes:
+    """Return what a proof about a row's product begins with."""
+    return encode_index(index) + trees.open_row(index)
+
+
+def find_wrong_step(stated: Rows, true: Rows) -> int | None:
+    """Return the first step whose totals are not the true ones; None where all are."""
+    differ = np.flatnonzero((stated != true).any(axis=1))
+    return int(differ[0]) if len(differ) else None
 
 
 def _open_block(rows: Rows, index: int, height: int, depth: int) -> bytes:
     """Return the rows of a subtree and the siblings of its root."""
     siblings = compute_siblings(hash_rows(rows), index << height, depth)[32 * height :]
-    return rows[index << height : (index + 1) << height].tobytes() + siblings
+    block: bytes = rows[index << height : (index + 1) << height].tobytes()
+    return block + siblings
 
 
 def _dot(left: NDArray[np.int64], right: NDArray[np.int64]) -> int:

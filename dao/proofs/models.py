@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dao.core.engine.backend import get_loops
+from dao.core.engine.chunking import Scratch
 from dao.proofs.openings import encode_place, open_row, view_rows
 from dao.proofs.sums import AGGREGATE_VALUE
 
@@ -12,6 +14,13 @@ MODEL = 0  # claim
 MODEL_VALUE = "<f4"
 
 Floats = NDArray[np.float32]  # (chunks, CHUNK), with the padding
+
+
+def move_model(total: NDArray[np.int64], weight_sum: int, base: Floats) -> Floats:
+    """Return what the new model should be, (chunks, CHUNK)."""
+    if not weight_sum:
+        return base
+    return np.ascontiguousarray(get_loops(len(total)).move(total, weight_sum, base, Scratch()), np.float32)
 
 
 def prove_model(

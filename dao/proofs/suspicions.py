@@ -97,7 +97,8 @@ class Receipt:
 class Suspicion:
     """What a prover can be asked: its name, the number of its claim, the claim in words, and how its proof is made.
 
-    `subject` is the node or owner that it is about, None where it is about the whole round.
+    `subject` is the node or owner that it is about, None where it is about the whole round. `records` are what the prover must
+    be told before, by transactions of their own: it says nothing without.
     """
 
     prover: str
@@ -105,6 +106,7 @@ class Suspicion:
     words: str
     prove: Callable[[], bytes]
     subject: Address | None = None
+    records: tuple[Callable[[], bytes], ...] = ()
 
 
 def list_suspicions(

@@ -37,16 +37,19 @@ def make_case(codec: Codec, chunks: int = CHUNKS, depth: int = DEPTH) -> dict[st
     gradient = draw_gradient(dice, chunks)
     totals = compute_totals(body, gradient, CODEC_LOOPS[codec], depth)
     height = min(STEP, depth)
-    proofs = [prove_step(index, totals, body, gradient, depth) for index in range(len(totals))]
+    leaves, steps = encode_totals(totals), range(len(totals))
+    dots = [prove_step(index, leaves, (body, gradient), depth) for index in steps]
+    squares = [prove_step(index, leaves, (body,), depth) for index in steps]
     return {
         "codec": codec.number,
         "depth": depth,
         "chunks": chunks,
         "steps": len(totals),
-        "totals": hex_of(compute_root(hash_rows(encode_totals(totals)), depth - height)),
+        "totals": hex_of(compute_root(hash_rows(leaves), depth - height)),
         "body": hex_of(compute_root(hash_rows(body), depth)),
         "gradient": hex_of(compute_root(hash_rows(gradient), depth)),
-        **{f"proof_{index}": hex_of(proof) for index, proof in enumerate(proofs)},
+        **{f"proof_{index}": hex_of(proof) for index, proof in enumerate(dots)},
+        **{f"square_{index}": hex_of(proof) for index, proof in enumerate(squares)},
     }
 
 

@@ -102,11 +102,16 @@ def encode_medians(nodes: Iterable[Node], parts: Mapping[Address, int]) -> bytes
 
 
 def compute_used_shards_hash(used: Iterable[int]) -> Digest:
-    """Return the sha256 of the bitmap of all shards that a task may have; the first is the highest bit of the first byte."""
+    """Return the sha256 of the bitmap of used shards."""
+    return Digest(sha256(encode_used_shards(used)).digest())
+
+
+def encode_used_shards(used: Iterable[int]) -> bytes:
+    """Return the bitmap of all shards that a task may have; the first is the highest bit of the first byte."""
     shards = 1 << SHARDS_DEPTH
     bitmap = bytearray(shards // 8)
     for shard in used:
         if not 0 <= shard < shards:
             raise RuleError(f"shard {shard}: expected 0 to {shards - 1}")
         bitmap[shard // 8] |= 0x80 >> shard % 8
-    return Digest(sha256(bitmap).digest())
+    return bytes(bitmap)

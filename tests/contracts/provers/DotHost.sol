@@ -6,9 +6,9 @@ import { Dots } from "../../../contracts/provers/Dots.sol";
 
 /// @dev Checks a step of totals that the caller names, as a prover would one that a statement binds.
 contract DotHost {
-    function isWrong(Dots.Factors memory factors, bytes calldata proof) external view returns (bool wrong) {
+    function isWrong(Dots.Product memory product, bytes calldata proof) external view returns (bool wrong) {
         Cursor memory cursor = Cursors.over(proof);
-        wrong = Dots.takeWrongStep(cursor, factors);
+        wrong = Dots.takeWrongStep(cursor, product);
         cursor.requireEnd();
     }
 }

@@ -24,47 +24,51 @@ contract DotsTest is Proving {
         return files.parseJsonUint(_file, string.concat(".cases.", name, ".", field));
     }
 
-    function factorsOf(string memory name) private view returns (Dots.Factors memory) {
+    /// @dev Column 0 is the product with the gradient, column 1 the square.
+    function productOf(string memory name, uint256 column) private view returns (Dots.Product memory) {
         return
-            Dots.Factors(
-                bytes32(words(name, "totals")),
-                bytes32(words(name, "body")),
-                bytes32(words(name, "gradient")),
-                number(name, "depth"),
-                number(name, "chunks"),
-                uint8(number(name, "codec"))
-            );
+            Dots.Product({
+                totals: bytes32(words(name, "totals")),
+                width: 2,
+                column: column,
+                left: bytes32(words(name, "body")),
+                right: column == 0 ? bytes32(words(name, "gradient")) : bytes32(0),
+                kind: uint8(number(name, "codec")),
+                depth: number(name, "depth"),
+                chunks: number(name, "chunks")
+            });
     }
 
-    function refuses(Dots.Factors memory factors, bytes memory proof) private view {
-        bytes memory data = abi.encodeCall(DotHost.isWrong, (factors, proof));
+    function refuses(Dots.Product memory product, bytes memory proof) private view {
+        bytes memory data = abi.encodeCall(DotHost.isWrong, (product, proof));
         (bool done, bytes memory answer) = address(_host).staticcall(data);
         require(!done, "taken as a proof");
         require(bytes4(answer) == IProver.BadProof.selector, "refused with another error");
     }
 
-    function honest(string memory name, string memory step) private view {
-        Dots.Factors memory factors = factorsOf(name);
-        bytes memory proof = words(name, step);
-        require(!_host.isWrong(factors, proof), "convicted");
-        refuses(factors, bytes.concat(proof, "x"));
-        refuses(factors, part(proof, 0, proof.length - 1));
+    function honest(string memory name, string memory step, uint256 column) private view {
+        Dots.Product memory product = productOf(name, column);
+        bytes memory proof = words(name, string.concat(column == 0 ? "proof_" : "square_", step));
+        require(!_host.isWrong(product, proof), "convicted");
+        refuses(product, bytes.concat(proof, "x"));
+        refuses(product, part(proof, 0, proof.length - 1));
         for (uint256 at = 4; at < proof.length; at += 1499) {
             proof[at] ^= 0x01;
-            refuses(factors, proof);
+            refuses(product, proof);
             proof[at] ^= 0x01;
         }
     }
 
     /// @dev Has the first totals be others: both steps with them are then wrong.
-    function lie(string memory name, int256 dot, uint256 square) private view {
-        Dots.Factors memory factors = factorsOf(name);
+    function lie(string memory name, int256 dot, uint256 square, uint256 column) private view {
+        Dots.Product memory product = productOf(name, column);
         bytes memory leaf = abi.encode(dot, square);
         for (uint256 step = 0; step < 2; ++step) {
-            bytes memory proof = words(name, step == 0 ? "proof_0" : "proof_1");
+            string memory kind = column == 0 ? "proof_" : "square_";
+            bytes memory proof = words(name, string.concat(kind, step == 0 ? "0" : "1"));
             // index 4, leaf 64, two siblings; of the second step, its own leaf and siblings
             bytes memory rest = part(proof, 68, 132);
-            factors.totals = rootOfFour(leaf, part(rest, 0, 32), part(rest, 32, 64));
+            product.totals = rootOfFour(leaf, part(rest, 0, 32), part(rest, 32, 64));
             if (step == 0) proof = bytes.concat(part(proof, 0, 4), leaf, part(proof, 68, proof.length));
             else {
                 bytes memory own = part(proof, 132, 196);
@@ -72,7 +76,7 @@ contract DotsTest is Proving {
                 bytes memory chunks = part(proof, 260, proof.length);
                 proof = bytes.concat(part(proof, 0, 4), leaf, rest, own, path, chunks);
             }
-            require(_host.isWrong(factors, proof), "not convicted");
+            require(_host.isWrong(product, proof), "not convicted");
         }
     }
 
@@ -89,21 +93,23 @@ contract DotsTest is Proving {
     }
 
     function test_step__honest_totals__are_right() public view {
-        honest("int8", "proof_0");
-        honest("int8", "proof_1");
-        honest("float32", "proof_0");
-        honest("float32", "proof_1");
-        honest("shallow", "proof_0");
+        for (uint256 column = 0; column < 2; ++column) {
+            honest("int8", "0", column);
+            honest("int8", "1", column);
+            honest("float32", "0", column);
+            honest("float32", "1", column);
+            honest("shallow", "0", column);
+        }
     }
 
     function wrong(string memory name) private view {
         (int256 dot, uint256 square) = totalsOf(name);
-        lie(name, dot + 1, square);
-        lie(name, dot - 1, square);
-        lie(name, dot, square + 1);
-        lie(name, type(int256).max, square);
-        lie(name, type(int256).min, square);
-        lie(name, dot, type(uint256).max);
+        lie(name, dot + 1, square, 0);
+        lie(name, dot - 1, square, 0);
+        lie(name, dot, square + 1, 1);
+        lie(name, type(int256).max, square, 0);
+        lie(name, type(int256).min, square, 0);
+        lie(name, dot, type(uint256).max, 1);
     }
 
     function test_step__wrong_product_or_square__is_shown_even_where_it_runs_over() public view {
@@ -112,8 +118,8 @@ contract DotsTest is Proving {
     }
 
     function test_step__beyond_the_model__is_no_proof() public view {
-        Dots.Factors memory factors = factorsOf("int8");
-        factors.chunks = 32;
-        refuses(factors, words("int8", "proof_1"));
+        Dots.Product memory product = productOf("int8", 0);
+        product.chunks = 32;
+        refuses(product, words("int8", "proof_1"));
     }
 }

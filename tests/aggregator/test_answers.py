@@ -1,0 +1,49 @@
+"""The Superlink shows what is demanded of its results, by itself."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from dao.app.gradient_client import GradientClient
+from dao.chain.demanding import demand_leaf, list_open_demands
+from dao.chain.events import Answered
+from dao.chain.signer import Signer
+from dao.core.types import Phase, RoundId
+from dao.proofs.leaf_places import parse_place
+from tests.aggregator.assignment import Assignment
+from tests.aggregator.world import World
+from tests.support import Network
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_answerer__leaves_are_demanded__shown_before_the_deadline(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    world, stranger = await World.make(network, assignment, tmp_path, evaluator), Signer.ephemeral()
+    network.anvil.fund(stranger.address, 10**20)  # type: ignore[arg-type]
+    async with (
+        world.superlink() as running,
+        network.chain() as chain,
+        network.sender(chain, stranger) as sender,
+    ):
+        await world.play(running)
+        await world.reaches(1, Phase.POSTED)
+        answering = asyncio.create_task(running.answerer.run())
+        demanded = [
+            await demand_leaf(chain, sender, world.task, RoundId(1), parse_place(text))
+            for text in ("rows:0", "aggregate:0", "medians")
+        ]
+        try:
+            async with asyncio.timeout(60):
+                while await list_open_demands(chain, world.task):
+                    await chain.changed(1)
+        finally:
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
+        answered = await chain.past(Answered, task=world.task)
+    assert {one.place for one in answered} == {one.place for one in demanded}
+    assert {one.answerer for one in answered} == {world.bonded.operator.address}
+    events = (world.home / "status.jsonl").read_text(encoding="utf-8")
+    assert events.count('"event": "answered"') == len(demanded)
