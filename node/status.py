@@ -19,6 +19,7 @@ from node.journal import RoundNote, SupernodeJournal
 from node.rewards import read_standing
 from node.self_defence import NOTHING
 from node.settings import NodeSettings, TaskSettings
+from node.submission import LINE
 
 LIMIT = 20.0  # seconds for all answers of chain and Superlinks
 
@@ -148,11 +149,12 @@ def _round_status(note: RoundNote) -> RoundStatus:
     score = facts.pop("score", None)
     state = facts.pop("status", None)
     fault = facts.get("checked", NOTHING)  # what the node found wrong of itself in the result
+    more = [str(one) for one in ("" if fault == NOTHING else fault, facts.get(LINE)) if one]
     return RoundStatus(
         note.task,
         note.round,
         str(note.step),
-        note.reason if fault == NOTHING else f"{note.reason}; {fault}",
+        "; ".join([note.reason, *more] if note.reason else more),
         None if state is None else str(state),
         score if isinstance(score, int) else None,
         str(facts.pop("reward_wei", "0")),

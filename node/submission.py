@@ -1,7 +1,7 @@
 """Hands a round's commit, or pass, and its reveal to the Superlink, and the commit to the chain where that fails."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +15,19 @@ from dao.core.constants import ROWS_DEPTH
 from dao.core.engine.merkle import verify
 from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.round_machine import compute_commit_deadline, compute_reveal_deadline
-from dao.core.types import Domain, RoundState, Rules, TaskId, hex_of
+from dao.core.types import Domain, RoundId, RoundState, Rules, TaskId, hex_of
 from dao.errors import DaoError, RuleError, Unreachable
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from dao.wire.messages import Inclusion
 from dao.wire.superlink_client import SuperlinkClient
 from node.journal import CommitEntry, Step, SupernodeJournal
+from node.upload_watch import UploadWatch, foresee_shortage
 
 PROOF_LIMIT = 5.0  # seconds to ask the Superlink for a proof, before the commit is revealed
 FUTILE = 3  # forced commits in a row, of rounds that never closed, after which no more gas is spent
 FORCE_RESERVE, MOST_RESERVE = 0.25, 60.0  # part of the commit period, and seconds at most, that forcing has
+LINE = "line"  # a round's fact: why its line is too slow, "" where it was not
 _log = structlog.get_logger()
 
 Force = Callable[[SignedCommit], Coroutine[Any, Any, None]]  # sends a commit to the chain
@@ -134,6 +136,41 @@ class Submission:
 
     async def reveal(self, entry: CommitEntry, closed: RoundState, rules: Rules) -> str:
         """Reveal the commit until the Superlink has the update; return "" or what is wrong."""
+        path = self.store.local.path_of(entry.reveal.cid)
+        size = path.stat().st_size if path.exists() else 0
+        round_id, deadline = entry.commit.round, compute_reveal_deadline(rules, closed)
+        watch = UploadWatch(
+            size, lambda: deadline - self.clock.now(), lambda line: self._note_line(round_id, line)
+        )
+        watching, problem = asyncio.create_task(watch.run()), "cut off by the end of the round"
+        try:
+            problem = await self._reveal(entry, deadline, watch)
+        finally:
+            watching.cancel()
+            if not self.by_ipfs:
+                self._note_facts(round_id, {**watch.fact(), LINE: problem and self._line_of(round_id)})
+        return problem
+
+    def foresee(self, round_id: RoundId, rules: Rules) -> None:
+        """Warn, before the work of a round, where the line was too slow the last time."""
+        if not self.by_ipfs and (
+            line := foresee_shortage(self.journal.notes(self.task), rules.reveal_period)
+        ):
+            self._note_line(round_id, line)
+
+    def _note_line(self, round_id: RoundId, line: str) -> None:
+        _log.warning("line too slow for the update", task=self.task, round=round_id, line=line)
+        self._note_facts(round_id, {LINE: line})
+
+    def _note_facts(self, round_id: RoundId, facts: Mapping[str, object]) -> None:
+        step = self.journal.note_of(self.task, round_id).step
+        self.journal.reach(self.task, round_id, step, facts=facts)
+
+    def _line_of(self, round_id: RoundId) -> str:
+        return str(self.journal.note_of(self.task, round_id).facts.get(LINE, ""))
+
+    async def _reveal(self, entry: CommitEntry, deadline: float, watch: UploadWatch) -> str:
+        """Try until the Superlink has the update, or the deadline."""
         cid, round_id, by_ipfs = entry.reveal.cid, entry.commit.round, self.by_ipfs
         for pause in pauses():
             try:
@@ -142,7 +179,7 @@ class Submission:
                     await self.store.pin(cid)
                     by_ipfs = bool(await self.store.publish(cid))
                 ack = await self.client.reveal(
-                    self.task, round_id, entry.reveal, None if by_ipfs else content
+                    self.task, round_id, entry.reveal, None if by_ipfs else content, watch.note
                 )
                 problem = "" if ack.accepted else f"the Superlink did not take the update: {ack.reason}"
             except DaoError as error:
@@ -154,7 +191,7 @@ class Submission:
                 return ""
             _log.warning("update not taken", task=self.task, round=round_id, error=problem)
             by_ipfs = False  # the Superlink may not be able to fetch it
-            if self.clock.now() + pause >= compute_reveal_deadline(rules, closed):
+            if self.clock.now() + pause >= deadline:
                 return problem
             await asyncio.sleep(pause)
         raise AssertionError  # pauses do not end

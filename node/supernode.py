@@ -153,6 +153,7 @@ class Supernode:
             note = self._journal.note_of(self._task, round_id)
             if note.step is Step.PASSED:
                 raise RuleError(note.reason)
+            deps.submission.foresee(round_id, rules)
             making = deps.update_maker.make_commit(round_id, opened, rules, self._note_problem)
             entry = await self._while_unchanged(round_id, opened, making)
         if entry.receipt is None and not deps.submission.is_forced(entry.commit):

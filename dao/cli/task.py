@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,21 @@ from dao.chain.deploy import create_task
 from dao.chain.governance import PROPOSER_ROLE, Timelock
 from dao.chain.task_rules import RULES_BY_NAME, Unit
 from dao.cli import options
-from dao.cli.chain_options import ChainOptions, PayingAccount, absolute, open_chain, open_sender
+from dao.cli.chain_options import (
+    ChainOptions,
+    PayingAccount,
+    absolute,
+    account_folder,
+    open_chain,
+    open_sender,
+)
 from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import AppPythonOption, IpfsOption, JsonOption, TaskArgument
 from dao.cli.output import print_fields, print_json, print_table, printable, require_writable
 from dao.cli.rule_options import RuleOptions, read_rule_options
 from dao.cli.task_waits import MissingNode, TaskWait, read_missing, read_waits
+from dao.cli.unfinished import Unfinished
 from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Address, Rules, TaskId, Wei, hex_of
@@ -76,7 +85,8 @@ def create(
     The app is tried on a shard: its loss gradient thrice, as Superlink and auditor take it, and a training. Then it is
     bundled and stored together with the first model, at the IPFS node too if one is named; the rules bind the digests of
     both, and the root over the shards, which only the Superlink gets. Funds for the rounds come from the DAO's tokens.
-    Where members govern, nobody creates a task alone: write a draft, and propose that.
+    Where members govern, nobody creates a task alone: write a draft, and propose that. Interrupted, the same command
+    goes on with the same task.
 
     Example: dao task create --app apps/mnist --shards shards --superlink-operator 0x7099… --dev-account 0 --fund-rounds 5
     """
@@ -128,10 +138,16 @@ def create(
         async with open_sender(network, account) as (chain, sender):
             await _require_proposer(chain, sender.address)
             task_rules, funds, fields = await publish_content()
-            return {"task": await create_task(chain, sender, task_rules, funds), **fields}
+            folder = account_folder(absolute(network.deployment), sender.address)
+            unfinished.append(Unfinished(folder, _name_task(task_rules, funds)))
+            key = f"task:{unfinished[0].begin()}"
+            return {"task": await create_task(chain, sender, task_rules, funds, key), **fields}
 
+    unfinished: list[Unfinished] = []
     fields = asyncio.run(create_or_draft())
     (print_json if json else print_fields)(fields if json else _in_tokens(fields))
+    for one in unfinished:
+        one.end()
 
 
 @app.command()
@@ -182,6 +198,11 @@ def ls(network: ChainOptions, *, json: JsonOption = False) -> None:
         print_json(rows)
     else:
         print_table([_in_tokens(row) for row in rows], "no task yet: dao task create")
+
+
+def _name_task(rules: Rules, funds: Wei) -> str:
+    """Name a task by all that makes it."""
+    return sha256(repr((rules, funds)).encode()).hexdigest()[:32]
 
 
 async def _require_proposer(chain: Chain, account: Address) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dao.chain import convictions
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator, Distributor, Registry, Token
 from dao.chain.convictions import convict_result
@@ -103,6 +104,19 @@ async def test_convict__proof_that_holds__voids_the_round_and_pays_the_accuser(b
         assert await Registry(chain).stake_of(superlink.operator.address, at) == staked - RULES.superlink_bond
         assert await Distributor(chain).funded_of(task, at) == funded + RULES.superlink_bond // 4
         assert (await Coordinator(chain).round_of(task, ROUND, at)).phase is Phase.VOID
+
+
+async def test_convict__chain_has_blocks_for_transactions_alone__makes_the_next_one(
+    own_network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convictions, "QUIET", 0.2)
+    async with own_network.chain() as chain:
+        prover = await vote_prover(own_network, chain)
+        task, superlink, _ = await own_network.new_round_ready(1, quorum=1)
+        result = await post(own_network, chain, task, superlink)
+        accusation = Accusation(prover, 3, task, ROUND, b"leaves and siblings")
+        async with accuser(own_network, chain) as sender:
+            assert (await convict_result(chain, sender, accusation, result, STATEMENT)).claim == 3
 
 
 async def test_convict__other_statement_or_announced_by_another__one_line(busy_network: Network) -> None:

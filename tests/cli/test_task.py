@@ -1,7 +1,12 @@
 """`dao task create` by an account that may not: it reads what to do, before anything is stored."""
 
 import asyncio
+import os
 from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
 
 from dao.chain.deploy import TOKEN, grant
 from dao.chain.handover import hand_over
@@ -43,3 +48,23 @@ def test_create__where_members_govern__is_told_of_proposals(own_network: Network
         "it takes a proposal that members accept: give --draft FILE, then dao propose --file FILE"
     )
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("point", ["written-schedule", "sent-schedule", "sent-execute"])
+def test_create__killed_around_a_transaction_and_repeated__one_task_and_on_purpose_another(
+    devnet: Devnet, tmp_path: Path, point: str
+) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "app.py").write_text("def loss(model, batch): ...\n")
+    (tmp_path / "shards").mkdir()
+    (tmp_path / "shards" / "a").write_bytes(os.urandom(8))
+    save_file({"w": np.zeros(4, np.float32)}, tmp_path / "model")
+    command = (
+        *create(tmp_path, *devnet.network),
+        *("--dev-account", 0, "--untried", "--model", tmp_path / "model", "--fund-rounds", 1),
+    )
+    before = len(devnet.dao.json("task", "ls", *devnet.network))
+    devnet.dao.killed(f"{point} approve, createTask", *command)
+    assert devnet.dao.json(*command)["task"] == before + 1
+    assert len(devnet.dao.json("task", "ls", *devnet.network)) == before + 1
+    assert devnet.dao.json(*command)["task"] == before + 2
