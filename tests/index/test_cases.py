@@ -1,5 +1,6 @@
 """Cases: who disputes a result, whose move it is, and how it ended; on a real chain, and event by event."""
 
+import asyncio
 import itertools
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +23,7 @@ from dao.index.reducer import apply
 from dao.index.rows import CaseRow, SettingsRow
 from dao.index.unit_of_work import UnitOfWork
 from dao.store.cid import cid_of_bytes
-from tests.index.world import Indexed, indexing, manifest_of, root_of
+from tests.index.world import LIMIT, Indexed, indexing, manifest_of, root_of
 from tests.support import RULES, Member, Network, deploy_network
 
 TASK, ROUND = TaskId(1), RoundId(1)
@@ -194,8 +195,12 @@ async def _decide(indexed: Indexed, network: Network, call: Call) -> None:
     owner = hex_of(network.deployment.timelock)
     network.anvil.fund(network.deployment.timelock, Wei(10**18))
     network.anvil.request("anvil_impersonateAccount", owner)
-    sent = {"from": owner, "to": hex_of(call.to or b""), "data": hex_of(call.data)}
-    network.anvil.request("eth_sendTransaction", sent)
+    sent = {"from": owner, "to": hex_of(call.to or b""), "data": hex_of(call.data), "gas": hex(10**6)}
+    tx_hash = network.anvil.request("eth_sendTransaction", sent)
+    async with asyncio.timeout(LIMIT):
+        while (receipt := network.anvil.request("eth_getTransactionReceipt", tx_hash)) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)  # Anvil mines it a moment later
+    assert int(receipt["status"], 16) == 1, receipt
     await indexed.caught_up()
 
 

@@ -90,6 +90,14 @@ async def test_round__whose_result_is_challenged__says_who_what_is_at_stake_and_
             await row.get_by_role("link", name="Task 1, round 2").click()
             await expect(main.get_by_role("heading", level=1)).to_have_text("Round 2 of task 1")
 
+            await main.get_by_role("link", name="proposal", exact=True).click()
+            await expect(reader.page.get_by_label("Kind of action")).to_have_value("resolve")
+            await expect(reader.page.get_by_label("Task", exact=True)).to_have_value("1")
+            await expect(reader.page.get_by_label("Round", exact=True)).to_have_value("2")
+            await expect(reader.page.get_by_label("The result is")).to_have_value("")
+            await reader.follow("Overview")
+            await expect(main.get_by_role("link", name="1 case")).to_be_visible()
+
 
 async def test_table__sorted_by_keyboard__turns_with_each_press_and_says_so(
     disputed: Trained, browser: Browser

@@ -29,6 +29,7 @@ class OverviewAnswer(Answer):
     treasury: TreasuryAnswer
     proposals: ProposalPage
     open_proposals: int = Field(description="How many proposals are open for votes.")
+    open_cases: int = Field(description="How many disputes of results are not over.")
 
 
 @router.get("/overview", responses=describe_read())
@@ -37,7 +38,9 @@ async def read_overview(deps: Deps) -> OverviewAnswer:
     network = await service.read_network(deps)  # the oldest: what follows stands on this block or a later one
     newest = await tasks.list_tasks(deps, None, _TASKS)
     running = [task for task in newest.items if not task.closed and task.last_round][:_ROUNDS]
-    open_proposals, _ = await deps.read(lambda reads: reads.count_proposals(ProposalPhase.ACTIVE))
+    (open_proposals, open_cases), _ = await deps.read(
+        lambda reads: (reads.count_proposals(ProposalPhase.ACTIVE), reads.count_open_cases())
+    )
     return OverviewAnswer(
         as_of=network.as_of,
         network=network,
@@ -46,4 +49,5 @@ async def read_overview(deps: Deps) -> OverviewAnswer:
         treasury=await members.read_treasury(deps),
         proposals=await decisions.list_proposals(deps, None, None, _PROPOSALS),
         open_proposals=open_proposals,
+        open_cases=open_cases,
     )

@@ -111,12 +111,12 @@ async def list_supernodes(
 
 
 @router.get("/{task}/earnings", responses=describe_read(404))
-async def list_earnings(
+async def read_earnings(
     task: TaskPath,
     deps: Deps,
     rounds: Annotated[int, Query(ge=1, le=MOST_ROUNDS, description="The newest ones, at most.")] = 60,
 ) -> EarningsAnswer:
-    """List what the Supernodes that earn most scored and earned, round by round."""
+    """Read what the Supernodes that earn most scored and earned, round by round."""
 
     def read(reads: Reads) -> EarningsRecord:
         return reads.list_earnings(_get_task(reads, task).task, rounds)

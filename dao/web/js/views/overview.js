@@ -43,7 +43,9 @@ export function announce(before, after) {
   return after.running.map(({ round }) => describeProgress(known.get(round.task), round)).find(Boolean);
 }
 
-export function View({ data: { tasks, treasury, proposals, open_proposals: open, running } }) {
+export function View({
+  data: { tasks, treasury, proposals, open_proposals: open, open_cases: cases, running },
+}) {
   const { network } = useStore();
   return html`
     <div class="lead">
@@ -61,7 +63,7 @@ export function View({ data: { tasks, treasury, proposals, open_proposals: open,
           )
         : html`<p class="empty">No round is running.</p>`
     }
-    <${TreasurySection} treasury=${treasury} tasks=${tasks.items} open=${open} />
+    <${TreasurySection} treasury=${treasury} tasks=${tasks.items} open=${open} cases=${cases} />
     <${Section} heading="Tasks">
       <${TaskTable} tasks=${tasks.items} />
       <${MoreInApi} page=${tasks} noun="tasks" />
@@ -88,7 +90,7 @@ function PauseNotices({ network }) {
   ].map((sentence) => sentence && html`<${Notice} tone="warn">${sentence}</${Notice}>`);
 }
 
-function TreasurySection({ treasury, tasks, open }) {
+function TreasurySection({ treasury, tasks, open, cases }) {
   const { network } = useStore();
   const escrow = treasury.escrow.reduce((sum, { available_wei: wei }) => sum + BigInt(wei), 0n);
   const nodes = tasks.reduce((sum, task) => sum + (task.closed ? 0 : task.active_nodes), 0);
@@ -100,6 +102,7 @@ function TreasurySection({ treasury, tasks, open }) {
         <${Figure} name="Supply"><${Amount} wei=${network.total_supply_wei} /></${Figure}>
         <${Figure} name="Active Supernodes">${formatCount(nodes)}</${Figure}>
         <${Figure} name="Open for votes">${formatPlural(open, "proposal")}</${Figure}>
+        ${cases > 0 && html`<${Figure} name="Disputed results"><a href="#/cases">${formatPlural(cases, "case")}</a></${Figure}>`}
       </${Figures}>
     </${Section}>
   `;
