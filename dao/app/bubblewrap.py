@@ -11,8 +11,20 @@ _HOW = {"read": "--ro-bind", "write": "--bind", "device": "--dev-bind"}
 def wrap_by_bubblewrap(plan: Plan, python: str, keep: Sequence[int], command: Sequence[str]) -> list[str]:
     """Return the command line; limits and the filter of calls are set from within, in the app's interpreter."""
     size = str(plan["scratch_bytes"])
-    line = [shutil.which("bwrap") or "bwrap", "--unshare-all", "--unshare-user", "--die-with-parent"]
-    line += ["--uid", "1000", "--gid", "1000", "--hostname", "app", "--cap-drop", "ALL", "--chdir", "/"]
+    line = [shutil.which("bwrap") or "bwrap", "--unshare-all", "--unshare-user", "--as-pid-1"]
+    line += [
+        "--die-with-parent",
+        "--uid",
+        "1000",
+        "--gid",
+        "1000",
+        "--hostname",
+        "app",
+        "--cap-drop",
+        "ALL",
+        "--chdir",
+        "/",
+    ]
     line += ["--size", size, "--tmpfs", "/tmp", "--size", size, "--tmpfs", "/dev/shm", "--proc", "/proc"]  # noqa: S108
     for how, source, target in plan["mounts"]:
         line += [_HOW[how], source, target]

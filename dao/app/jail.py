@@ -227,7 +227,8 @@ def _end_as(status: int) -> NoReturn:
         with suppress(OSError):
             signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
-    os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else FAILED)
+    # a namespace's first process cannot be killed from within: it says how as shells do
+    os._exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
 
 
 def _fail(error: BaseException) -> NoReturn:

@@ -27,3 +27,23 @@ async def test_superlink__the_port_is_taken__refused_before_the_chain_is_asked(t
         with pytest.raises(ConfigError, match="cannot be listened at: Address already in use"):
             async with open_superlink(settings, Signer.ephemeral()):
                 pass
+
+
+async def test_superlink__machine_without_a_sandbox__refused_before_the_chain_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dao.app.sandbox.find_maker", lambda: "unshare: Operation not permitted")
+    nowhere = Address(bytes(20))
+    provers = dict.fromkeys(PROVERS, nowhere)
+    Deployment(1, BlockNumber(0), *[nowhere] * 8, provers=provers).save(tmp_path / "deployment.json")
+    settings = SuperlinkSettings.load(
+        tmp_path,
+        task=1,
+        chain={"rpc": "ws://127.0.0.1:9"},
+        shards=tmp_path,
+        listen="127.0.0.1:0",
+        sandbox={"mode": "require"},
+    )
+    with pytest.raises(ConfigError, match="this machine has none for apps"):
+        async with open_superlink(settings, Signer.ephemeral()):
+            pass

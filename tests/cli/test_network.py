@@ -104,6 +104,27 @@ def join(made: Made, index: int, folder: Path, address: str) -> Path:
     return home
 
 
+def shown_app(made: Made) -> str:
+    """The digest of the task's app, as its rules have it."""
+    return str(made.devnet.dao.json("task", "show", made.task["task"], *made.devnet.network)["app_hash"])
+
+
+def check_approval(made: Made, home: Path) -> None:
+    """Approvals by the digest of another app are refused; without a terminal nothing new is approved."""
+    dao, task, at, listed = made.devnet.dao, made.task["task"], ("--home", home), home / "approvals.jsonl"
+    assert "not one of this node's" in dao.refused("node", "approve", 99, *at)
+    assert "expected 0x and 64 hex digits, or a CID" in dao.refused("node", "approve", task, "0x12", *at)
+    assert f"its app is {shown_app(made)}" in dao.refused("node", "approve", task, "0x" + "11" * 32, *at)
+    assert dao.run("node", "approve", task, *at).stdout.startswith("approved: ")  # as it was before
+    listed.unlink()
+    said = dao.refused("node", "approve", task, *at)
+    assert "nothing was approved: expected the app's HASH, or a terminal to ask at" in said
+    assert not listed.exists()
+    assert dao.run("node", "uses", *at).stdout == "no app has run on this node's data\n"
+    dao.run("node", "approve", task, shown_app(made), *at)
+    assert listed.exists()
+
+
 def claim(made: Made, index: int, home: Path, folder: Path) -> float:
     """Have a node's owner paid; return the tokens."""
     owned = (
@@ -131,6 +152,7 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
     dao, task, (superlink, address) = made.devnet.dao, made.task["task"], serving
     homes = [join(made, index, tmp_path, address) for index in range(NODES)]
     with ExitStack() as stack:
+        check_approval(made, homes[0])
         nodes = [stack.enter_context(dao.running("node", "start", "--home", home)) for home in homes]
         assert superlink.line() == "all rounds are final"
         source, network = ("--superlink", address), made.devnet.network
@@ -157,6 +179,10 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
         assert (status["running"], status["address"], status["stake"]) == (True, address, "500")
         assert "finalized" in [event["event"] for event in status["events"]]
         assert status["awaited"] == []
+        (use,) = dao.json("node", "uses", "--home", homes[0])
+        assert (use["task"], use["round"], use["app"]) == (task, 1, shown_app(made))
+        assert use["decided_by"] == f"account {hex_of(dev_signer(0).address)}"
+        assert use["update"] in dao.run("node", "uses", "--home", homes[0]).stdout
         for node in nodes:
             assert node.stop()[0] == 0
     paid = [claim(made, 0, homes[0], tmp_path), claim_by_owner(made, 1, tmp_path)]

@@ -8,6 +8,7 @@ from dao.core.formats.manifest import Manifest
 from dao.core.formats.reasons import explain_pass
 from dao.core.types import PassReason, RoundId, hex_of
 from node.approvals import LIST
+from node.journal import Step
 from node.uses import read_uses
 from tests.faults.process import Process
 from tests.faults.test_lost import environment_of, play_after, run
@@ -27,7 +28,7 @@ async def test_app__changed_since_the_owner_approved__the_node_passes_until_he_a
     await world.play()
     victim = world.nodes[0]
     await victim.kill()
-    listed = victim.home / LIST
+    trainings, listed = len(read_uses(victim.home)), victim.home / LIST
     listed.write_text(listed.read_text().replace(hex_of(world.rules.app_hash), "0x" + "11" * 32))
     await victim.start()
     round_id, manifest = await play_without(world)
@@ -38,12 +39,13 @@ async def test_app__changed_since_the_owner_approved__the_node_passes_until_he_a
     assert (await victim.ends(round_id)).reason == f"task {world.task}: {words}"
     (task,) = (await victim.status()).tasks
     assert task.approval == words
-    trained = {use.round for use in read_uses(victim.home)}
-    assert round_id not in trained
+    assert len(read_uses(victim.home)) == trainings
 
+    await victim.steps(round_id + 1, Step.PASSED)
     approving = ("node", "approve", world.task, hex_of(world.rules.app_hash), "--home", victim.home)
     assert "from the next round on" in await run(world, *approving)
-    following = await play_after(world, round_id)
+    passed_too, _ = await play_without(world)
+    following = await play_after(world, passed_too)
     assert not (await victim.status()).tasks[0].approval
     shown = json.loads("\n".join(await run_lines(world, "node", "uses", "--home", victim.home, "--json")))
     use = next(use for use in shown if use["round"] == following)

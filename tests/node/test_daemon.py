@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
 
+from dao.chain.daemon_home import create_home
 from dao.core.types import TaskId
-from dao.errors import ContentError
+from dao.errors import ConfigError, ContentError
 from node import daemon
+from node.settings import NodeSettings, TaskSettings, write_task
 
 
 async def cut_off() -> None:
@@ -64,3 +67,18 @@ async def test_task__fails__is_taken_up_again_and_the_others_go_on(
             await running
     assert [line["event"] for line in logs if line["log_level"] == "error"] == [said]
     assert starts == 2
+
+
+async def test_node__machine_without_a_sandbox__does_not_start_and_says_what_its_owner_may_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dao.app.sandbox.find_maker", lambda: "unshare: Operation not permitted")
+    create_home(NodeSettings, tmp_path, None, None, work=4096)
+    settings = NodeSettings.load(tmp_path, sandbox={"mode": "require"})
+    write_task(settings, TaskId(1), TaskSettings(data=tmp_path / "mine.csv", superlink="127.0.0.1:9"))
+    with pytest.raises(ConfigError) as refused:
+        await daemon.run_node(settings)
+    assert str(refused.value) == (
+        "sandbox: this machine has none for apps (unshare: Operation not permitted); install bubblewrap, or allow user "
+        'namespaces; or let apps read what this daemon can: mode = "none" in the table [sandbox] of config.toml'
+    )

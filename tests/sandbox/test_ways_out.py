@@ -4,6 +4,7 @@ import ast
 import asyncio
 import json
 import os
+import shutil
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -123,9 +124,11 @@ def prison(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prison]:
         yield Prison(folder, targets)
 
 
-@pytest.fixture(scope="module")
-def got(prison: Prison) -> Mapping[str, object]:
-    return asyncio.run(prison.attempt(list_ways(), SandboxSettings(**LIMITS)))
+@pytest.fixture(scope="module", params=["jail", *(["bubblewrap"] if shutil.which("bwrap") else [])])
+def got(prison: Prison, request: pytest.FixtureRequest) -> Iterator[Mapping[str, object]]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dao.app.sandbox.find_maker", lambda: request.param)
+        yield asyncio.run(prison.attempt(list_ways(), SandboxSettings(**LIMITS)))
 
 
 @pytest.mark.parametrize("way", list_ways())
