@@ -1,7 +1,8 @@
-"""Turns events of disputes into cases: who accuses a round's Superlink of what, and how it ended.
+"""Turns events of disputes into cases: who accuses whom of what in a round, and how it ended.
 
-`MOVES` says what each event does to the cases of its round. Another kind of move is one more row there; another kind of
-case one more member of CaseKind, whose `CASE_TERMS` say whose turn it is and what is at stake.
+`MOVES` says what each event does to the cases of its round; the reducer of an event that does nothing else does nothing.
+Another kind of move is one more row there; another kind of case one more member of CaseKind, whose `CASE_TERMS` say whose
+turn it is and what is at stake.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -39,7 +40,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CaseTerms:
-    """What holds for all cases of a kind, by names of the round's rules; an open one waits for `turn`."""
+    """What holds for all cases of a kind, by names of the round's rules; an open one waits for `turn`.
+
+    A stake and a time that an event states come before those of the rules.
+    """
 
     accuser_stake: str | None = None
     accused_stake: str | None = None
@@ -59,14 +63,20 @@ class CaseMove:
     """What an event does: it `judges` the open cases of its round (those of `only`), then `opens` one.
 
     A case that is opened by an event that judges is over at once. `unless_open`: it opens none where it judged one.
-    `accuser` and `fields` name fields of the event; `fields` are those that the case keeps, by their names in CaseRow.
+    `subject` reads from the event what its case is about: it judges those about the same, without one all. The others
+    name fields of the event: `accuser` and `accused`, without one the round's Superlink; `stake` and `until` that the
+    event states; `fields` that the case keeps by the same names.
     """
 
     opens: CaseKind | None = None
     judges: Callable[[Any, UnitOfWork], Verdict] | None = None
     only: frozenset[CaseKind] = frozenset(CaseKind)
     unless_open: bool = False
+    subject: Callable[[Any], str] | None = None
     accuser: str | None = None
+    accused: str | None = None
+    stake: str | None = None
+    until: str | None = None
     fields: tuple[str, ...] = ()
 
 
@@ -100,16 +110,18 @@ def move_cases(event: RoundEvent, uow: UnitOfWork) -> None:
     if move is None:
         return
     cases = [*_list_cases(event, uow)]
-    judged = [
-        number
-        for number, case in enumerate(cases, 1)
-        if move.judges is not None and not case.ended_at and CaseKind(case.kind) in move.only
-    ]
+    judged = [number for number, case in enumerate(cases, 1) if _is_judged(case, move, event)]
     end = _make_end(move, event, uow)
     for number in judged:
         uow.put(replace(cases[number - 1], **end), event.task, event.round, number)
     if move.opens is not None and not (judged and move.unless_open):
         uow.put(_open_case(move, move.opens, event, uow, end), event.task, event.round, len(cases) + 1)
+
+
+def _is_judged(case: CaseRow, move: CaseMove, event: RoundEvent) -> bool:
+    if move.judges is None or case.ended_at or CaseKind(case.kind) not in move.only:
+        return False
+    return move.subject is None or move.subject(event) == case.subject
 
 
 def _list_cases(event: RoundEvent, uow: UnitOfWork) -> Iterator[CaseRow]:
@@ -131,14 +143,21 @@ def _open_case(
 ) -> CaseRow:
     superlink = uow.get(RoundRow, event.task, event.round).superlink
     kept = {name: getattr(event, name) for name in move.fields}
+    kept |= {
+        name: getattr(event, field)
+        for name, field in (("stake", move.stake), ("until", move.until))
+        if field is not None
+    }
     if "reason" in kept:
         kept["reason"] = strip_nuls(kept["reason"])
     return CaseRow(
         place=event.block * PLACES + event.log_index,
         kind=str(kind),
         accuser=superlink if move.accuser is None else getattr(event, move.accuser),
+        accused=superlink if move.accused is None else getattr(event, move.accused),
         opened_at=event.timestamp,
         opened_tx=event.tx_hash,
+        subject="" if move.subject is None else move.subject(event),
         **kept,
         **end,
     )

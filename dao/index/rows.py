@@ -56,16 +56,21 @@ class RoundRow:
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:
-    """A dispute of a round's result; key (task, round, number), from 1. The accused is the round's Superlink.
+    """A dispute of a round; key (task, round, number), from 1. Cases of one `subject` are about one thing in the round.
 
-    `kind` and `verdict` are those of case_reducer. `slashed` of the accused's stake, of which the accuser got `paid`.
+    `kind` and `verdict` are those of case_reducer. `stake` of the accuser and the end of a turn, `until`, where an event
+    states them. `slashed` of the accused's stake, of which the accuser got `paid`.
     """
 
     place: int  # of the event that opened it
     kind: str
     accuser: Address
+    accused: Address
     opened_at: Timestamp
     opened_tx: Digest
+    subject: str = ""
+    stake: Wei | None = None
+    until: Timestamp = NEVER
     reason: str = ""
     prover: Address | None = None
     claim: int | None = None

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,14 +13,25 @@ from bench.synthetic_events import NETWORK, address, result_of
 from dao.chain import events as on
 from dao.chain.contracts import Call, Coordinator, Token
 from dao.chain.deploy import grant
-from dao.chain.event_types import Event
+from dao.chain.event_types import Event, RoundEvent
 from dao.chain.signer import Signer
 from dao.core.statement import compute_result
-from dao.core.types import ZERO_DIGEST, BlockNumber, Digest, Phase, RoundId, TaskId, Timestamp, Wei, hex_of
+from dao.core.types import (
+    ZERO_DIGEST,
+    Address,
+    BlockNumber,
+    Digest,
+    Phase,
+    RoundId,
+    TaskId,
+    Timestamp,
+    Wei,
+    hex_of,
+)
 from dao.devnet.anvil import Anvil
-from dao.index.case_reducer import CASE_TERMS, CaseKind, Verdict
+from dao.index.case_reducer import CASE_TERMS, MOVES, CaseKind, CaseMove, Verdict
 from dao.index.reads.records import CaseRecord
-from dao.index.reducer import apply
+from dao.index.reducer import REDUCERS, TOPIC_OF, Reducer, apply
 from dao.index.rows import CaseRow, SettingsRow
 from dao.index.unit_of_work import UnitOfWork
 from dao.store.cid import cid_of_bytes
@@ -134,7 +146,53 @@ def test_terms__of_every_kind__name_rules_that_there_are_and_a_period_for_each_t
     for terms in CASE_TERMS.values():
         for name in (terms.accuser_stake, terms.accused_stake, terms.period):
             assert name is None or hasattr(RULES, name)
-        assert (terms.turn is None) is (terms.period is None)
+        assert terms.turn is not None or terms.period is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked(RoundEvent):
+    """A move that no contract makes: somebody asks a Supernode for a leaf, for a bond and until a deadline."""
+
+    asker: Address
+    asked: Address
+    leaf: int
+    bond: Wei
+    deadline: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown(RoundEvent):
+    """The leaf was shown."""
+
+    leaf: int
+
+
+def test_moves__of_another_kind__are_rows_of_the_table_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def about(event: _Asked | _Shown) -> str:
+        return f"leaf {event.leaf}"
+
+    asked = CaseMove(
+        CaseKind.CHALLENGE, subject=about, accuser="asker", accused="asked", stake="bond", until="deadline"
+    )
+    answered = CaseMove(judges=lambda *_: Verdict.REJECTED, subject=about)
+    monkeypatch.setattr("dao.index.case_reducer.MOVES", {**MOVES, _Asked: asked, _Shown: answered})
+    monkeypatch.setattr(
+        "dao.index.reducer.REDUCERS",
+        {**REDUCERS, _Asked: Reducer(lambda *_: None, "round"), _Shown: Reducer(lambda *_: None, "round")},
+    )
+    monkeypatch.setattr("dao.index.reducer.TOPIC_OF", {**TOPIC_OF, "_Asked": "round", "_Shown": "round"})
+    told = _Told()
+    for leaf in (7, 8):
+        told.tell_round([(_Asked, (ONE, OTHER, leaf, Wei(3), Timestamp(9000)))])
+    told.tell_round([(_Shown, (8,))])
+    assert [(case.subject, case.verdict) for case in told.cases()] == [
+        ("leaf 7", None),
+        ("leaf 8", Verdict.REJECTED),
+    ]
+    case = told.cases()[0]
+    assert (case.accuser, case.accused, case.stake, case.until) == (ONE, OTHER, 3, 9000)
+    told.tell_round([VOIDED])
+    assert told.cases()[0].verdict == Verdict.UNDECIDED
 
 
 @pytest.fixture(scope="module")

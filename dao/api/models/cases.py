@@ -13,7 +13,7 @@ from dao.index.reads.records import CaseRecord
 
 
 class Case(ResponseModel):
-    """A dispute of a round's result. `number` counts from 1 in its round; the accused is the round's Superlink."""
+    """A dispute of a round's result. `number` counts from 1 in its round; the accused is mostly the round's Superlink."""
 
     task: int
     round: int

@@ -52,7 +52,7 @@ class CaseReads(Reader):
 
 
 def _select_cases() -> Select[Any]:
-    """Select the newest row of each case, with its round's Superlink and rules."""
+    """Select the newest row of each case, with its round's rules."""
     of_round = and_(
         _ROUNDS.c.task == _CASES.c.task,
         _ROUNDS.c.round == _CASES.c.round,
@@ -60,7 +60,7 @@ def _select_cases() -> Select[Any]:
     )
     rules = (_RULES.c.task == _ROUNDS.c.task) & (_RULES.c.version == _ROUNDS.c.version)
     joined = _CASES.join(_ROUNDS, of_round).join(_RULES, rules)
-    query = select(_CASES, _ROUNDS.c.superlink, _RULES.c.rules).select_from(joined)
+    query = select(_CASES, _RULES.c.rules).select_from(joined)
     return query.where(is_newest(_CASES))
 
 
@@ -75,14 +75,13 @@ def _make_case(row: Any) -> records.CaseRecord:
         return None if name is None else Wei(getattr(rules, name))
 
     is_open = not row.ended_at
-    period = getattr(rules, terms.period) if is_open and terms.period is not None else None
+    until = row.until or (row.opened_at + getattr(rules, terms.period) if terms.period is not None else 0)
     return make_record(
         records.CaseRecord,
         row,
-        accused=row.superlink,
-        accuser_stake=get_stake(terms.accuser_stake),
+        accuser_stake=get_stake(terms.accuser_stake) if row.stake is None else row.stake,
         accused_stake=get_stake(terms.accused_stake),
         turn=terms.turn if is_open else None,
-        turn_ends_at=None if period is None else Timestamp(row.opened_at + period),
+        turn_ends_at=Timestamp(until) if is_open and until else None,
         ended_at=row.ended_at or None,
     )

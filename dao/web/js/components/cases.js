@@ -93,6 +93,7 @@ function Accusation({ one }) {
   if (kind === "challenge") return html`${who}${" challenges the result of Superlink "}${whom}.`;
   if (kind === "concession")
     return html`The Superlink ${whom} took its own result back; nobody had accused it on chain.`;
+  if (kind !== "proof") return html`${who}${" accuses "}${whom}${` (${kind}).`}`;
   const where = PARTS[name] ? `: ${PARTS[name]} is wrong` : "";
   const exact = name ? `${name}, claim ${claim}` : `claim ${claim} at`;
   return html`
@@ -110,7 +111,8 @@ function Stake({ one: { accuser_stake_wei: bond, accused_stake_wei: lost } }) {
 }
 
 function Turn({ one: { turn, turn_ends_at: until, task, round } }) {
-  if (turn !== "dao") return "nobody’s";
+  const left = until && html`<${TimeLeft} until=${until} over="the time is over" />`;
+  if (turn !== "dao") return html`${turn ? `the ${turn}’s` : "nobody’s"}${left && html`${"; "}${left}`}`;
   const over = "the time is over: anyone may declare the round void";
   return html`
     the DAO’s, by a <a href="#/propose/resolve/${task}/${round}">proposal</a> to decide on round ${formatCount(round)} of task ${formatCount(task)};${" "}
