@@ -25,7 +25,7 @@ from dao.errors import AppError, ConfigError
 from dao.runtime.config import Section
 
 _log = structlog.get_logger()
-_PROBE_LIMIT = 30.0  # seconds
+_PROBE_LIMIT = 60.0  # seconds
 _BOX = "box"
 
 
@@ -64,8 +64,13 @@ def choose_maker(settings: SandboxSettings) -> str | None:
             f"sandbox: this machine has none for apps ({maker}); install bubblewrap, or allow user namespaces; or let "
             'apps read what this daemon can: mode = "none" in the table [sandbox] of config.toml'
         )
-    _log.warning("no sandbox: apps run with this program's own rights", missing=maker)
+    _warn_once(maker)
     return None
+
+
+@cache
+def _warn_once(missing: str) -> None:
+    _log.warning("no sandbox: apps run with this program's own rights", missing=missing)
 
 
 @cache
@@ -136,12 +141,17 @@ class Sandbox:
         self._shown = {app: Path(os.path.realpath(app))} | (
             {data: Path(os.path.realpath(data))} if data else {}
         )
-        self._places = {app: "/app"} | ({data: f"/data/{data.absolute().name}"} if data else {})
+        self._places = {app: "/app"} | ({data: f"/data/{get_name(data)}"} if data else {})
         home = Path(os.path.realpath(log.parent))
-        if data is not None and (home == self._shown[data] or self._shown[data] in home.parents):
-            raise ConfigError(
-                f"data {data}: holds {home}, which is the daemon's and no app's; name a folder with the data alone"
-            )
+        for path in (*([data] if data else []), *settings.folders):
+            real = Path(os.path.realpath(path))
+            if home == real or real in home.parents:
+                raise ConfigError(
+                    f"{path}: holds {home}, which is the daemon's and no app's; name a folder with the data alone"
+                )
+        for path in (*settings.devices, *settings.folders):
+            if not path.exists():
+                raise ConfigError(f"sandbox: {path}: expected a device or a folder, and there is nothing")
         self._lent: list[Path] = []
         _remove_stale(log)
         self.folder = Path(
@@ -200,17 +210,22 @@ class Sandbox:
             self._lent.append(folder)
             if real.is_dir():
                 shutil.copytree(
-                    real, folder / value.name, symlinks=True, copy_function=_link, dirs_exist_ok=True
+                    real, folder / get_name(value), symlinks=True, copy_function=_link, dirs_exist_ok=True
                 )
-            elif not (folder / value.name).exists():
-                _link(str(real), str(folder / value.name))
+            elif not (folder / get_name(value)).exists():
+                _link(str(real), str(folder / get_name(value)))
         except OSError as error:
             raise AppError(f"{value}: cannot be shown to the app: {error.strerror}") from None
-        return f"/in/{folder.name}/{value.name}"
+        return f"/in/{folder.name}/{get_name(value)}"
 
     def close(self) -> None:
         """Remove the folder, once the process has ended. Blocks."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def get_name(path: Path) -> str:
+    """Return the last part of a path, as it is named, which is never `..`."""
+    return Path(os.path.normpath(path.absolute())).name or "data"
 
 
 def _link(source: str, target: str) -> None:

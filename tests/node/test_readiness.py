@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from structlog.testing import capture_logs
 
+from dao.app import bundle as apps
 from dao.core.types import Digest, TaskId
 from dao.errors import AppError, NotFound
 from dao.store.layered import LayeredStore
@@ -127,3 +128,24 @@ async def test_start__app_is_not_approved__says_what_its_owner_does_and_fetches_
     assert found["error"] == (
         "task 1: the app 0x00000000… waits for its owner's approval; read it and approve: dao node approve 1"
     )
+
+
+async def test_app__changed_on_the_disk_since_it_was_approved__is_put_right_before_it_runs(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "app.py").write_text("approved = True\n")
+    made = tmp_path / "bundle"
+    folders: list[Path] = []
+    made.write_bytes(apps.bundle(tmp_path / "source"))
+    digest = apps.compute_app_digest(made.read_bytes())
+    approvals = Approvals(tmp_path)
+    approvals.approve(TaskId(1), digest)
+    for _ in range(2):
+        nobody, store, run = cast("Any", None), cast("Any", Content(made, 0)), cast("Any", folders.append)
+        readiness = SupernodeReadiness(TaskId(1), nobody, store, nobody, run, tmp_path / "apps", approvals)
+        await readiness.get_trainer(cast("Any", SimpleNamespace(app_hash=digest)))
+        app = folders[-1] / "app.py"
+        assert app.read_text() == "approved = True\n"
+        app.write_text("approved = False\n")
+    assert approvals.read_last() == (digest, {"app.py": "approved = True\n"})

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from dao.app import sandbox as sandboxes
-from dao.app.sandbox import SandboxSettings, copy_output
+from dao.app.sandbox import AUTO, SandboxSettings, copy_output
 from dao.app.worker import create_model_file
 from dao.errors import AppCrashed, AppError, ConfigError
 from node.trainer import Trained, Trainer
@@ -177,6 +177,22 @@ async def test_data__holds_the_daemons_folder__is_refused(site: Site) -> None:
     trainer = Trainer.of(site.app, site.folder, site.folder / "app.log")
     with pytest.raises(ConfigError, match="name a folder with the data alone"):
         await trainer.start()
+
+
+async def test_sandbox__a_device_that_is_not_there__is_named(site: Site) -> None:
+    trainer = site.trainer("pass", devices=("/dev/gpu-of-nobody",))
+    with pytest.raises(ConfigError, match="/dev/gpu-of-nobody: expected a device or a folder"):
+        await trainer.start()
+
+
+async def test_data__named_by_its_parent__stays_in_its_place(site: Site) -> None:
+    folder = site.folder / "records" / "old"
+    folder.mkdir(parents=True)
+    trainer = site.trainer("pass")
+    named = Trainer.of(site.app, folder / "..", site.folder / "app.log", threads=1, sandbox=AUTO)
+    site.trainers.append(named)
+    assert (await site.train(named, 2)).metrics == {"data": "/data/records"}
+    await trainer.stop()
 
 
 async def test_data__is_reached_by_a_symbolic_link__is_read(site: Site) -> None:
