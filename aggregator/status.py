@@ -40,9 +40,9 @@ async def read_status(settings: SuperlinkSettings, last: int) -> SuperlinkStatus
         "address": serving["address"] if serving and is_running else None,
         "task": task,
     }
-    if task is not None:
-        fields |= await asyncio.to_thread(_read_kept, settings, task)
     try:
+        if task is not None:
+            fields |= await asyncio.to_thread(_read_kept, settings, task)
         fields |= await _read_chain(settings, task)
     except DaoError as error:
         fields["trouble"] = str(error)

@@ -164,13 +164,19 @@ class Sender:
     async def settle(self, limit: float = LIMIT) -> None:
         """Wait until all that an earlier run left is in a final block, or given up, so that what is read then counts it.
 
-        RpcError when it takes longer than `limit` seconds.
+        So is what another program has sent for this account, such as a command with another folder. RpcError when it
+        takes longer than `limit` seconds.
         """
         try:
             async with asyncio.timeout(limit), self._lock:
                 await self._catch_up()
+                while await count_sent(self._chain, self.address, "pending") > await count_sent(
+                    self._chain, self.address, self._chain.final()
+                ):
+                    await self._chain.changed(_LAST_PAUSE)
         except TimeoutError:
             labels = ", ".join(entry.call.label for entry in self._outbox.pending())
+            labels = labels or f"account {hex_of(self.address)}: a transaction of another program"
             raise RpcError(f"{labels}: sent before, and not final after {limit:.0f} s; try again") from None
 
     async def _prepare(self, call: Call, key: str | None, most_gas: int | None = None) -> OutboxEntry:
