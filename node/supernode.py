@@ -128,6 +128,9 @@ class Supernode:
         if state.phase is Phase.CLOSED:
             await self._count_and_reveal(entry, state, rules)
             state = await self._wait_result(round_id, state)
+            entry = (
+                self._journal.commit_of(self._task, round_id, entry.commit.opening) or entry
+            )  # with receipts
 
         match state.phase:
             case Phase.POSTED | Phase.FROZEN | Phase.FINALIZED:
@@ -175,6 +178,8 @@ class Supernode:
         """Check that the commit counts, and reveal it in any case: as far as we know, it may count all the same."""
         submission = self._deps.submission
         self._problem = await submission.check_counting(entry.commit, closed)
+        if entry.revealed is not None:  # as after a restart
+            return
         revealing = submission.reveal(entry, closed, rules)
         unrevealed = await self._while_unchanged(entry.commit.round, closed, revealing)
         self._problem = unrevealed and (self._problem or unrevealed)

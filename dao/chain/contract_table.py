@@ -15,6 +15,7 @@ from dao.chain.events import (
     DisputesSet,
     Finalized,
     ForcedCommit,
+    ForcedReveal,
     Funded,
     Joined,
     Left,
@@ -94,6 +95,7 @@ CONTRACTS = (
         ),
     ),
     ContractRow("distributor", "RewardDistributor", (Funded, Activated, Claimed, Refunded, Recovered)),
+    ContractRow("forced_reveals", "ForcedReveals", (ForcedReveal,)),
     ContractRow("disputes", "Disputes", (Convicted, ProverSet)),
     ContractRow("timelock", "TimelockController", (MinDelayChange, RoleGranted, RoleRevoked, CallScheduled)),
     ContractRow("voting_power", "VotingPower"),
@@ -110,7 +112,7 @@ CONTRACTS = (
 
 # contracts/provers, which show that a result is wrong: each is made for the coordinator, and set at the disputes
 PROVERS = (
-    *("AccountsProver", "CommitsProver", "ModelProver", "RowsProver", "ScoresProver"),
+    *("AccountsProver", "AvailabilityProver", "CommitsProver", "ModelProver", "RowsProver", "ScoresProver"),
     *("ShapeProver", "SumProver", "WeightsProver"),
 )
 

@@ -44,6 +44,7 @@ const STATUS_TONES = {
   gated: "warn",
   late: "bad",
   withheld: "bad",
+  unavailable: "bad",
   invalid: "bad",
   passed: "plain",
   absent: "plain",
