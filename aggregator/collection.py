@@ -5,11 +5,14 @@ from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from aggregator.journal import StoredReveal
-from dao.chain.events import ForcedCommit, RoundOpened
-from dao.core.commits import SignedCommit, SignedPass, build_commit_tree, compute_forced_hash
+from dao.chain.events import ForcedCommit, ForcedReveal, RoundOpened
+from dao.core.commits import Reveal, SignedCommit, SignedPass, compute_forced_hash
+from dao.core.constants import CONTENT_LEAF
 from dao.core.engine.merkle import Tree
+from dao.core.formats.cid import Cid, ContentCodec
+from dao.core.formats.commit_leaves import build_commit_tree
 from dao.core.formats.layout import Layout
-from dao.core.formats.update import Update
+from dao.core.formats.update import Update, compute_update_size
 from dao.core.types import Address, Digest, Member, RoundId, Rules, Signature, TaskId, hex_of
 from dao.errors import NotFound
 from dao.wire.messages import Inclusion
@@ -36,10 +39,14 @@ class Collection:
     rejected: dict[Address, str] = field(
         default_factory=dict
     )  # why a node's last rejected reveal did not count
-    arriving: set[Address] = field(default_factory=set)  # nodes whose update is being received
-    late: set[Address] = field(default_factory=set)
+    opened_to_us: dict[Address, Reveal] = field(
+        default_factory=dict
+    )  # what nodes opened their commits with, whatever became of the content
+    opened_on_chain: dict[Address, Reveal] = field(default_factory=dict)  # by forced reveals
+    lost: set[Address] = field(default_factory=set)  # whose valid update was here, and is no more
     accepts_commits: bool = True
     accepts_reveals: bool = True
+    accepts_forced: bool = True  # the updates of `opened_on_chain`, for some time longer
     tree: Tree | None = None
     closed: asyncio.Event = field(default_factory=asyncio.Event)  # set with the tree
     model: Digest | None = None  # the new one, as soon as it is computed
@@ -72,6 +79,40 @@ class Collection:
             for event in events
         }
         self.notify()
+
+    def take_forced_reveals(self, events: Iterable[ForcedReveal]) -> None:
+        """Take what was opened on chain, instead of what is known so far: of whom a commit counts here."""
+        is_one_leaf = compute_update_size(self.layout, self.rules.codec) <= CONTENT_LEAF
+        kind = ContentCodec.RAW if is_one_leaf else ContentCodec.DAG_PB  # of a valid update
+        opened = {
+            event.commitment: Reveal(Cid(kind, event.cid), event.body_root, event.salt) for event in events
+        }
+        commits = {node: self.commit_of(node) for node in self.expected}
+        self.opened_on_chain = {
+            node: opened[commit.commitment]
+            for node, commit in commits.items()
+            if commit is not None and commit.commitment in opened
+        }
+        self.notify()
+
+    @property
+    def awaited_by_chain(self) -> frozenset[Address]:
+        """Return the nodes that opened their commits on chain, and whose updates are not here."""
+        return frozenset(self.opened_on_chain.keys() - self.reveals.keys())
+
+    def reveal_of(self, node: Address) -> Reveal | None:
+        """Return what a node's commit was opened with, here or on chain; None where it was not."""
+        stored = self.reveals.get(node)
+        return stored.reveal if stored else self.opened_on_chain.get(node) or self.opened_to_us.get(node)
+
+    def has_all_reveals(self) -> bool:
+        """Return whether every update that still may come is here."""
+        waits_for = self.expected if self.accepts_reveals else frozenset(self.opened_on_chain)
+        return not (self.accepts_forced and waits_for - self.reveals.keys())
+
+    def accepts_reveal_of(self, node: Address) -> bool:
+        """Return whether a node's update may still come: what was opened on chain in time, until it is settled."""
+        return self.accepts_reveals or (self.accepts_forced and node in self.opened_on_chain)
 
     def build_tree(self, nodes: frozenset[Address]) -> Tree:
         """Build the tree over the commits and passes of `nodes`."""

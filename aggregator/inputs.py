@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from aggregator.collection import Collection
 from aggregator.compute import RoundBase, RoundJob
-from aggregator.journal import SuperlinkJournal
+from aggregator.journal import StoredReveal, SuperlinkJournal
 from aggregator.publisher import Publisher
 from dao.app.shards import Shards
 from dao.chain.client import Chain
@@ -22,7 +22,7 @@ from dao.core.formats.manifest import Manifest, Shard, parse_manifest
 from dao.core.round_machine import compute_counted_stake
 from dao.core.transition import PreState, RoundInputs, get_post_state, retire_drawn
 from dao.core.types import Address, Digest, RoundId, Rules, Status, hex_of
-from dao.errors import ChainError, ConfigError
+from dao.errors import ChainError, ConfigError, ContentError
 
 
 async def read_base(
@@ -99,17 +99,35 @@ async def collect_opening(
 
 
 async def restore_reveals(collection: Collection, publisher: Publisher) -> None:
-    """Decode the updates that are not decoded, as after a restart; forget reveals whose content is here no longer."""
+    """Decode the updates that are not decoded, as after a restart.
+
+    Reveals whose content is here no longer are forgotten, so that they may come again; but those of valid updates, which the
+    Superlink signed for, are fetched again, and noted as lost where that fails.
+    """
     layout, codec = collection.layout, collection.rules.codec
     for node, stored in list(collection.reveals.items()):
         if stored.update is not None:
             continue
-        if not await publisher.is_whole(stored.reveal.cid):
+        if not await publisher.is_whole(stored.reveal.cid) and not await _is_back(
+            node, stored, collection, publisher
+        ):
             del collection.reveals[node]
         elif stored.failure is None:
             path = publisher.path_of(stored.reveal.cid)
             update = await asyncio.to_thread(tensor_files.open_update, path, layout, codec)
             collection.reveals[node] = replace(stored, update=update)
+
+
+async def _is_back(node: Address, stored: StoredReveal, collection: Collection, publisher: Publisher) -> bool:
+    """Fetch the content of a valid update that was here; return whether it is here again."""
+    if stored.failure is not None:
+        return False
+    try:
+        await publisher.fetch(stored.reveal.cid)
+    except ContentError:
+        collection.lost.add(node)
+        return False
+    return True
 
 
 def assemble_job(
@@ -158,12 +176,12 @@ def _find_absent(collection: Collection) -> dict[Address, Address]:
 
 
 def _build_record(collection: Collection, node: Address) -> CommitRecord:
-    in_tree, stored = collection.is_in_tree(node), collection.reveals.get(node)
+    in_tree = collection.is_in_tree(node)
     return CommitRecord(
         member=collection.members[node],
         commit=(collection.commits if in_tree else collection.forced)[node],
         forced=not in_tree,
-        reveal=stored.reveal if stored else None,
+        reveal=collection.reveal_of(node),
         failure=_find_failure(collection, node),
     )
 
@@ -171,8 +189,19 @@ def _build_record(collection: Collection, node: Address) -> CommitRecord:
 def _find_failure(collection: Collection, node: Address) -> Failure | None:
     stored, stake = collection.reveals.get(node), collection.members[node].stake
     if stored is None:
-        late = node in collection.late | collection.arriving
-        return Failure(Status.LATE if late else Status.WITHHELD, collection.rejected.get(node, ""))
+        if node in collection.lost:
+            raise ContentError(
+                f"update of node {hex_of(node)}: was here, was signed for, and is lost; bring back the content folder, for a "
+                "result without it would cost the bond"
+            )
+        return Failure(_find_absence(collection, node), collection.rejected.get(node, ""))
     if compute_counted_stake(collection.rules, stake) == 0:
         return Failure(Status.INVALID, reasons.explain_stake(stake, collection.rules.min_stake))
     return stored.failure
+
+
+def _find_absence(collection: Collection, node: Address) -> Status:
+    """Return what an update is called that is not here, by how its commit was opened."""
+    if node in collection.opened_on_chain:
+        return Status.UNAVAILABLE
+    return Status.LATE if node in collection.opened_to_us else Status.WITHHELD

@@ -7,6 +7,7 @@ the chain alone decides what was in time. Nothing is answered before it is on di
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from aggregator.collection import Collection
@@ -17,13 +18,16 @@ from dao.content.tensor_files import compute_update_limit, open_update
 from dao.core.commits import Failure, Reveal, SignedCommit, SignedPass
 from dao.core.engine.merkle import compute_body_root
 from dao.core.formats.cid import Cid
+from dao.core.formats.fault import find_fault
 from dao.core.formats.signed_messages import (
     compute_commit_digest,
     compute_pass_digest,
     compute_receipt_digest,
+    compute_revealed_digest,
 )
-from dao.core.types import Address, Digest, Domain, RoundId, Status, TaskId, hex_of
-from dao.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
+from dao.core.types import Address, Digest, Domain, RoundId, Signature, Status, TaskId, hex_of
+from dao.errors import ContentError, DaoError, DecodeError, NotFound, RuleError, TooLarge
+from dao.runtime.backoff import pauses
 from dao.runtime.failpoint import failpoint
 from dao.store.layered import LayeredStore
 from dao.wire.messages import Ack, Inclusion, RevealRequest
@@ -178,28 +182,57 @@ class Intake:
             collection.rejected[node] = reason
             raise RuleError(reason)
         self._uploads.interrupt(node)
+        collection.opened_to_us[node] = request.reveal
         async with collection.lock_of(node):
             stored = collection.reveals.get(node) or await self._take(commit, collection, request, receive)
-        return Ack(stored.failure is None, stored.failure.detail if stored.failure else "")
+        if stored.failure:
+            return Ack(False, stored.failure.detail)
+        place = (self._domain, commit.task, commit.round, commit.opening, node)
+        digest = compute_revealed_digest(*place, commit.commitment, stored.reveal.body_root)
+        return Ack(True, receipt=Signature(self._signer.sign(digest)))
+
+    async def fetch_forced(self, node: Address, collection: Collection) -> None:
+        """Fetch the update of a node that opened its commit on chain, again and again until it is here or time is up."""
+        commit, reveal = collection.commit_of(node), collection.opened_on_chain[node]
+        limit = compute_update_limit(collection.layout, collection.rules.codec)
+        for pause in pauses():
+            if commit is None or node in collection.reveals or not collection.accepts_reveal_of(node):
+                return
+            try:
+                async with asyncio.timeout(FETCH_LIMIT):
+                    path = await self._store.get(reveal.cid.digest, limit)
+                    found = replace(reveal, cid=await self._store.local.resolve(reveal.cid.digest))
+                async with collection.lock_of(node):
+                    if node not in collection.reveals:
+                        await self._store_reveal(commit, collection, found, path)
+            except (DaoError, OSError, TimeoutError) as error:
+                collection.rejected[node] = str(error) or f"no source had it within {FETCH_LIMIT:.0f} s"
+                self._report(
+                    "not fetched", round=collection.round, node=node, reason=collection.rejected[node]
+                )
+                await asyncio.sleep(pause)
 
     async def _take(
         self, commit: SignedCommit, collection: Collection, request: RevealRequest, receive: Receive
     ) -> StoredReveal:
-        node = commit.node
-        self._check_in_time(node, collection)
-        collection.arriving.add(node)
+        self._check_in_time(commit.node, collection)
         try:
             path = await self._receive(commit, collection, request, receive)
-            stored = await asyncio.to_thread(decode_reveal, path, request.reveal, collection)
-            self._check_in_time(node, collection)
-            await self._journal.add_reveal(commit, stored)
-            failpoint("superlink-reveal-journalled")
-            self._check_in_time(node, collection)
+            return await self._store_reveal(commit, collection, request.reveal, path)
         except (ContentError, DecodeError) as error:
-            collection.rejected[node] = str(error)
+            collection.rejected[commit.node] = str(error)
             raise
-        finally:
-            collection.arriving.discard(node)
+
+    async def _store_reveal(
+        self, commit: SignedCommit, collection: Collection, reveal: Reveal, path: Path
+    ) -> StoredReveal:
+        """Decode an update that is here, and have the journal know it before it counts."""
+        node = commit.node
+        stored = await asyncio.to_thread(decode_reveal, path, reveal, collection)
+        self._check_in_time(node, collection)
+        await self._journal.add_reveal(commit, stored)
+        failpoint("superlink-reveal-journalled")
+        self._check_in_time(node, collection)
         collection.reveals[node] = stored
         invalid = stored.failure.detail if stored.failure else None
         self._report("revealed", round=collection.round, node=node, invalid=invalid)
@@ -208,8 +241,7 @@ class Intake:
 
     def _check_in_time(self, node: Address, collection: Collection) -> None:
         """RuleError once reveals are over: the round may be settled without this one already."""
-        if not collection.accepts_reveals:
-            collection.late.add(node)
+        if not collection.accepts_reveal_of(node):
             raise RuleError(f"round {collection.round}: reveals are over")
 
     async def _receive(
@@ -266,7 +298,7 @@ def decode_reveal(path: Path, reveal: Reveal, collection: Collection) -> StoredR
     try:
         update = open_update(path, collection.layout, collection.rules.codec)
     except DecodeError as error:
-        return StoredReveal(reveal, Failure(Status.INVALID, str(error)))
+        return StoredReveal(reveal, Failure(Status.INVALID, str(error), find_fault(error)))
     if compute_body_root(update.body, collection.rules.body_depth) != reveal.body_root:
         detail = "its body has another root than was committed to"
         return StoredReveal(reveal, Failure(Status.INVALID, detail))

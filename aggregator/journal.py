@@ -13,6 +13,7 @@ from typing import Any
 
 from dao.core.commits import Failure, Reveal, SignedCommit, SignedPass
 from dao.core.formats.cid import Cid
+from dao.core.formats.fault import Fault
 from dao.core.formats.update import Update
 from dao.core.types import Address, Digest, PassReason, RoundId, Status, TaskId
 from dao.errors import DaoError
@@ -34,7 +35,7 @@ CREATE TABLE IF NOT EXISTS closings (
     task INTEGER, round INTEGER, opening BLOB, node BLOB, PRIMARY KEY (task, round, opening, node)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS reveals (
     task INTEGER, round INTEGER, opening BLOB, node BLOB, cid TEXT NOT NULL, body_root BLOB NOT NULL, salt BLOB NOT NULL,
-    status TEXT, detail TEXT NOT NULL,
+    status TEXT, detail TEXT NOT NULL, chunk INTEGER, value INTEGER,
     PRIMARY KEY (task, round, opening, node)) WITHOUT ROWID;
 """
 
@@ -92,10 +93,12 @@ class SuperlinkJournal:
         """Record the reveal of a commit, in place of one of another commit to the same opening."""
         reveal = str(stored.reveal.cid), stored.reveal.body_root, stored.reveal.salt
         failure = (stored.failure.status.value, stored.failure.detail) if stored.failure else (None, "")
+        fault = stored.failure.fault if stored.failure else None
+        place = (fault.chunk, fault.value) if fault else (None, None)
         await self._write(
             (
-                "INSERT OR REPLACE INTO reveals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (commit.task, commit.round, commit.opening, commit.node, *reveal, *failure),
+                "INSERT OR REPLACE INTO reveals VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (commit.task, commit.round, commit.opening, commit.node, *reveal, *failure, *place),
             )
         )
 
@@ -139,16 +142,18 @@ class SuperlinkJournal:
     ) -> Mapping[Address, StoredReveal]:
         """Return the reveals of commits to an opening of a round, by node, with no update decoded."""
         rows = self._db.execute(
-            "SELECT node, cid, body_root, salt, status, detail FROM reveals "
+            "SELECT node, cid, body_root, salt, status, detail, chunk, value FROM reveals "
             "WHERE task = ? AND round = ? AND opening = ?",
             (task, round_id, opening),
         )
         return {
             Address(node): StoredReveal(
                 Reveal(Cid.parse(cid), Digest(root), Digest(salt)),
-                Failure(Status(status), detail) if status else None,
+                Failure(Status(status), detail, None if chunk is None else Fault(chunk, value))
+                if status
+                else None,
             )
-            for node, cid, root, salt, status, detail in rows
+            for node, cid, root, salt, status, detail, chunk, value in rows
         }
 
     async def _write(self, *statements: Statement) -> None:

@@ -25,6 +25,7 @@ from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
 from aggregator.publisher import Publisher
 from aggregator.readiness import SuperlinkReadiness
+from aggregator.reveal_fetcher import RevealFetcher, move_reveal_time
 from aggregator.round_calls import RETRY, RoundCalls
 from dao.app.shards import Shards
 from dao.chain.client import Chain
@@ -90,6 +91,7 @@ class Superlink:
         self._task, self._base_model, self._deps = task, base_model, deps
         self._chain, self._follower, self._report = deps.chain, deps.follower, deps.report
         self._coordinator, self._reader = Coordinator(deps.chain), RoundReader(deps.chain, task)
+        self._fetcher = RevealFetcher(deps.chain, self._reader, deps.intake)
         self._base: RoundBase | None = None  # of the next round, where its parent is the last one posted
         self._syncing: asyncio.Task[None] | None = None
 
@@ -342,9 +344,9 @@ class Superlink:
         return not task.closed and rules.superlink == self._deps.sender.address
 
     async def _wait_reveals(self, closed: CommitsClosed, collection: Collection) -> Timestamp:
-        """Wait until all that committed have revealed, else to the deadline; return the result's deadline.
+        """Wait until all that committed have revealed, else to the deadline, and longer for what was opened on chain.
 
-        RoundLost, after an abort, where that is over.
+        Return the result's deadline; RoundLost, after an abort, where that is over.
         """
         version = -1
         while True:
@@ -355,9 +357,8 @@ class Superlink:
                 raise RoundLost(f"round {collection.round}: a reorg closed it anew, with another seed")
             if self._follower.now() > compute_result_deadline(collection.rules, state):
                 await self._abort(collection, state, "no result was posted in time")
-            deadline = compute_reveal_deadline(collection.rules, state)
-            collection.accepts_reveals = self._follower.now() < deadline
-            if not collection.accepts_reveals or collection.expected <= collection.reveals.keys():
+            deadline = move_reveal_time(collection, state, self._follower.now())
+            if collection.has_all_reveals():
                 return compute_result_deadline(collection.rules, state)
             await self._follower.wait(deadline, collection.changed())
 
@@ -379,6 +380,8 @@ class Superlink:
         # by the hash, not the number: after a reorg there may be as many in another order
         if await self._coordinator.forced_hash_of(self._task, collection.round, at) != collection.forced_hash:
             collection.take_forced((await self._reader.events_of(collection.round, at)).forced)
+        if state.phase is Phase.CLOSED:
+            await self._fetcher.look(collection, state, at)
         return state
 
     async def _abort(self, collection: Collection, state: RoundState, why: str) -> NoReturn:

@@ -13,9 +13,10 @@ from hashlib import sha256
 import numpy as np
 
 from bench.disputed_round import DisputedRound, add, make_key, restate, state
-from dao.core.commits import SignedCommit, encode_commit_row
+from dao.core.commits import SignedCommit
 from dao.core.constants import BLOCKS
 from dao.core.engine.merkle import compute_root
+from dao.core.formats.commit_leaves import encode_commit_row
 from dao.core.formats.signed_messages import compute_commit_digest, compute_receipt_digest
 from dao.core.types import Address, Digest, Signature
 from dao.proofs import commit_trees

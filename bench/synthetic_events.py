@@ -54,6 +54,7 @@ NETWORK = Deployment(
             "registry",
             "coordinator",
             "distributor",
+            "forced reveals",
             "disputes",
             "timelock",
             "voting power",

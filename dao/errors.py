@@ -18,6 +18,7 @@ DaoError
 │   ├── TooLarge              more bytes than the cap
 │   └── (DeclinedError)       the IPFS node answered that it cannot do this
 ├── DecodeError               bytes that do not follow docs/protocol.md; names the tensor or field
+│   └── (BadValue)            a value of an update that no decoder takes; carries where it is
 ├── RuleError                 well-formed, but against the rules of the protocol
 │   ├── BadSignature          a signature is not the account's, or is of another message
 │   ├── NoVotes               an account has too few votes for what it signed

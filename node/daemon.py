@@ -15,6 +15,7 @@ from dao.chain.block_clock import BlockClock
 from dao.chain.contracts import Coordinator
 from dao.chain.daemon_home import connect_chain, journal_file, lock_home, open_operator, outbox_file
 from dao.chain.final_reader import FinalReader
+from dao.chain.forced_reveals import ForcedReveals
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.chain.task_origin import read_task_origin
@@ -30,7 +31,7 @@ from dao.store.layered import LayeredStore
 from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
 from node.approvals import Approvals
-from node.journal import SupernodeJournal
+from node.journal import CommitEntry, SupernodeJournal
 from node.outcomes import Outcomes
 from node.readiness import SupernodeReadiness
 from node.self_defence import SelfDefence
@@ -119,6 +120,7 @@ async def _open(
     contents = Contents(settings, chain.domain, signer, stack)
     clock, node, domain = BlockClock(chain), signer.address, chain.domain
     force = partial(_force, Coordinator(chain), sender)
+    force_reveal = partial(_force_reveal, ForcedReveals(chain), sender)
     scratch, by_ipfs = settings.at(settings.scratch), settings.reveal == "ipfs"
     running: list[Callable[[], Coroutine[Any, Any, None]]] = [clock.run]
     for task, task_settings in tasks.items():
@@ -145,7 +147,9 @@ async def _open(
             update_maker=UpdateMaker(
                 task, signer, domain, reader, clock, journal, store, readiness, outcomes, scratch, uses
             ),
-            submission=Submission(task, domain, reader, clock, journal, store, client, force, by_ipfs),
+            submission=Submission(
+                task, domain, reader, clock, journal, store, client, force, by_ipfs, force_reveal
+            ),
             outcomes=outcomes,
             uses=uses,
         )
@@ -174,6 +178,17 @@ async def _force(coordinator: Coordinator, sender: Sender, commit: SignedCommit)
         await sender.send(call, key=f"commit:{commit.task}:{commit.round}", limit=FORCE_LIMIT)
     except Reverted as error:
         if error.error != "AlreadyCommitted":
+            raise
+
+
+async def _force_reveal(reveals: ForcedReveals, sender: Sender, entry: CommitEntry) -> None:
+    """Open a commit on chain; a second time changes nothing."""
+    commit = entry.commit
+    call = reveals.reveal(commit.task, commit.round, entry.reveal)
+    try:
+        await sender.send(call, key=f"reveal:{hex_of(commit.commitment)}", limit=FORCE_LIMIT)
+    except Reverted as error:
+        if error.error != "AlreadyRevealed":
             raise
 
 

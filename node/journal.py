@@ -26,7 +26,7 @@ _PATIENCE = 30.0  # seconds to wait for another process's transaction
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS commits (
     task INTEGER NOT NULL, round INTEGER NOT NULL, opening BLOB NOT NULL, cid TEXT NOT NULL, body_root BLOB NOT NULL,
-    salt BLOB NOT NULL, commitment BLOB NOT NULL, signature BLOB NOT NULL, receipt BLOB,
+    salt BLOB NOT NULL, commitment BLOB NOT NULL, signature BLOB NOT NULL, receipt BLOB, revealed BLOB,
     PRIMARY KEY (task, round, opening)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rounds (
@@ -62,11 +62,12 @@ FAILPOINTS = tuple(f"{when}-{step}" for step in Step for when in ("before", "dur
 
 @dataclass(frozen=True, slots=True)
 class CommitEntry:
-    """A signed commit, which may have left the machine; its reveal; and the Superlink's signature for it."""
+    """A signed commit, which may have left the machine; its reveal; and the Superlink's signatures for both."""
 
     commit: SignedCommit
     reveal: Reveal
-    receipt: Signature | None
+    receipt: Signature | None = None
+    revealed: Signature | None = None  # EIP-712 `Revealed`: the Superlink has the update
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +115,12 @@ class SupernodeJournal:
                 digest = compute_commit_digest(self._domain, *place, self._node, commitment)
                 signature = Signature(sign(digest))
                 self._db.execute(
-                    "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
+                    "INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
                     (*place, str(reveal.cid), reveal.body_root, reveal.salt, commitment, signature),
                 )
                 self._step(task, round_id, Step.SIGNED)
                 failpoint("during-signed")
-                entry = CommitEntry(SignedCommit(*place, self._node, commitment, signature), reveal, None)
+                entry = CommitEntry(SignedCommit(*place, self._node, commitment, signature), reveal)
         failpoint("after-signed")
         if entry.commit.commitment != commitment:
             raise RuleError(
@@ -130,15 +131,15 @@ class SupernodeJournal:
     def commit_of(self, task: TaskId, round_id: RoundId, opening: Digest) -> CommitEntry | None:
         """Return the signed commit to an opening of a round, or None."""
         row = self._db.execute(
-            "SELECT cid, body_root, salt, commitment, signature, receipt FROM commits "
+            "SELECT cid, body_root, salt, commitment, signature, receipt, revealed FROM commits "
             "WHERE task = ? AND round = ? AND opening = ?",
             (task, round_id, opening),
         ).fetchone()
         if row is None:
             return None
-        cid, body_root, salt, commitment, signature, receipt = row
+        cid, body_root, salt, commitment, signature, receipt, revealed = row
         commit = SignedCommit(task, round_id, opening, self._node, commitment, signature)
-        return CommitEntry(commit, Reveal(Cid.parse(cid), body_root, salt), receipt)
+        return CommitEntry(commit, Reveal(Cid.parse(cid), body_root, salt), receipt, revealed)
 
     def see(self, task: TaskId, round_id: RoundId, block: int) -> RoundNote:
         """Record that a round opened in this block, once; return the round's note."""
@@ -157,6 +158,14 @@ class SupernodeJournal:
         with self._stepping(commit.task, commit.round, Step.RECEIVED):
             self._db.execute(
                 "UPDATE commits SET receipt = ? WHERE task = ? AND round = ? AND opening = ?",
+                (receipt, commit.task, commit.round, commit.opening),
+            )
+
+    def receive_revealed(self, commit: SignedCommit, receipt: Signature) -> None:
+        """Record the Superlink's receipt of an update: with it, a result that does not count it is a proven fault."""
+        with self._stepping(commit.task, commit.round, Step.REVEALED):
+            self._db.execute(
+                "UPDATE commits SET revealed = ? WHERE task = ? AND round = ? AND opening = ?",
                 (receipt, commit.task, commit.round, commit.opening),
             )
 

@@ -38,10 +38,11 @@ class SelfDefence:
         `owner`: as the result has it.
         """
         subjects = {self.node} | ({owner} if owner else set())
-        receipts = [Receipt(self.node, entry.commit.commitment, entry.receipt)] if entry.receipt else []
+        signatures = entry.receipt, entry.revealed
+        receipt = Receipt(self.node, entry.commit.commitment, *signatures, entry.reveal.body_root)
         try:
             proof = await find_proof(
-                self.chain, self.source, self.task, round_id, of=subjects, receipts=receipts
+                self.chain, self.source, self.task, round_id, of=subjects, receipts=[receipt]
             )
         except DaoError as error:
             return f"could not be checked: {error}"

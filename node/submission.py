@@ -10,16 +10,21 @@ import structlog
 from dao.chain.block_clock import BlockClock
 from dao.chain.final_reader import FinalReader
 from dao.chain.signer import recover
-from dao.core.commits import SignedCommit, SignedPass, encode_commit_row
+from dao.core.commits import SignedCommit, SignedPass
 from dao.core.constants import ROWS_DEPTH
 from dao.core.engine.merkle import verify
-from dao.core.formats.signed_messages import compute_receipt_digest
-from dao.core.round_machine import compute_commit_deadline, compute_reveal_deadline
+from dao.core.formats.commit_leaves import encode_commit_row
+from dao.core.formats.signed_messages import compute_receipt_digest, compute_revealed_digest
+from dao.core.round_machine import (
+    compute_commit_deadline,
+    compute_forced_reveal_deadline,
+    compute_reveal_deadline,
+)
 from dao.core.types import Domain, RoundId, RoundState, Rules, TaskId, hex_of
 from dao.errors import DaoError, RuleError, Unreachable
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
-from dao.wire.messages import Inclusion
+from dao.wire.messages import Ack, Inclusion
 from dao.wire.superlink_client import SuperlinkClient
 from node.journal import CommitEntry, Step, SupernodeJournal
 from node.upload_watch import UploadWatch, foresee_shortage
@@ -31,6 +36,7 @@ LINE = "line"  # a round's fact: why its line is too slow, "" where it was not
 _log = structlog.get_logger()
 
 Force = Callable[[SignedCommit], Coroutine[Any, Any, None]]  # sends a commit to the chain
+ForceReveal = Callable[[CommitEntry], Coroutine[Any, Any, None]]  # opens a commit on chain
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Submission:
     client: SuperlinkClient
     force: Force
     by_ipfs: bool
+    force_reveal: ForceReveal
 
     async def hand_in(self, commit: SignedCommit, opened: RoundState, rules: Rules) -> None:
         """Send the commit until the Superlink has signed a receipt; force it on chain where none comes in time."""
@@ -135,7 +142,10 @@ class Submission:
             raise Unreachable(f"the Superlink gave no proof within {limit:.0f} s") from None
 
     async def reveal(self, entry: CommitEntry, closed: RoundState, rules: Rules) -> str:
-        """Reveal the commit until the Superlink has the update; return "" or what is wrong."""
+        """Reveal the commit until the Superlink has signed that it has the update; return "" or what is wrong.
+
+        Where no such receipt comes in time, the commit is opened on chain, and the update offered to all who look for its CID.
+        """
         path = self.store.local.path_of(entry.reveal.cid)
         size = path.stat().st_size if path.exists() else 0
         round_id, deadline = entry.commit.round, compute_reveal_deadline(rules, closed)
@@ -144,7 +154,7 @@ class Submission:
         )
         watching, problem = asyncio.create_task(watch.run()), "cut off by the end of the round"
         try:
-            problem = await self._reveal(entry, deadline, watch)
+            problem = await self._reveal(entry, closed, rules, watch)
         finally:
             watching.cancel()
             if not self.by_ipfs:
@@ -169,9 +179,11 @@ class Submission:
     def _line_of(self, round_id: RoundId) -> str:
         return str(self.journal.note_of(self.task, round_id).facts.get(LINE, ""))
 
-    async def _reveal(self, entry: CommitEntry, deadline: float, watch: UploadWatch) -> str:
+    async def _reveal(self, entry: CommitEntry, closed: RoundState, rules: Rules, watch: UploadWatch) -> str:
         """Try until the Superlink has the update, or the deadline."""
         cid, round_id, by_ipfs = entry.reveal.cid, entry.commit.round, self.by_ipfs
+        deadline, force_from = compute_reveal_deadline(rules, closed), compute_forcing_time(rules, closed)
+        is_forced = False
         for pause in pauses():
             try:
                 content = await self.store.local.get(cid)
@@ -181,22 +193,55 @@ class Submission:
                 ack = await self.client.reveal(
                     self.task, round_id, entry.reveal, None if by_ipfs else content, watch.note
                 )
-                problem = "" if ack.accepted else f"the Superlink did not take the update: {ack.reason}"
+                problem = self._check_revealed(entry, ack, rules)
             except DaoError as error:
                 problem = str(error)
             if not problem:
-                self.journal.reach(self.task, round_id, Step.REVEALED)
                 sent, received = self.client.sent, self.client.received
                 _log.info("revealed", task=self.task, round=round_id, sent=sent, received=received)
                 return ""
             _log.warning("update not taken", task=self.task, round=round_id, error=problem)
             by_ipfs = False  # the Superlink may not be able to fetch it
-            if self.clock.now() + pause >= deadline:
-                return problem
+            soon = self.clock.now() + pause
+            if not is_forced and soon >= force_from:
+                is_forced = await self._is_reveal_forced(entry)
+            if soon >= deadline:
+                return "" if is_forced else problem
             await asyncio.sleep(pause)
         raise AssertionError  # pauses do not end
+
+    def _check_revealed(self, entry: CommitEntry, ack: Ack, rules: Rules) -> str:
+        """Journal the receipt of an update; return "" or why there is none."""
+        if not ack.accepted or ack.receipt is None:
+            return f"the Superlink did not take the update: {ack.reason}"
+        commit = entry.commit
+        place = (self.domain, self.task, commit.round, commit.opening, commit.node, commit.commitment)
+        if recover(compute_revealed_digest(*place, entry.reveal.body_root), ack.receipt) != rules.superlink:
+            return "the receipt of the update is not signed by the round's Superlink"
+        self.journal.receive_revealed(commit, ack.receipt)
+        return ""
+
+    async def _is_reveal_forced(self, entry: CommitEntry) -> bool:
+        """Open the commit on chain and offer its update; return whether it is there."""
+        round_id = entry.commit.round
+        try:
+            await self.store.pin(entry.reveal.cid)
+            await self.store.publish(entry.reveal.cid)
+            await self.force_reveal(entry)
+        except DaoError as error:
+            _log.error("reveal not forced", task=self.task, round=round_id, error=str(error))
+            return False
+        self.journal.reach(self.task, round_id, Step.REVEALED, facts={"revealed": "on chain"})
+        _log.warning("reveal forced", task=self.task, round=round_id)
+        return True
 
 
 def compute_force_reserve(rules: Rules) -> float:
     """Seconds before the commit deadline at which a commit without a receipt goes to the chain."""
     return min(FORCE_RESERVE * rules.commit_period, MOST_RESERVE)
+
+
+def compute_forcing_time(rules: Rules, closed: RoundState) -> float:
+    """Return the block time from which on a reveal without a receipt goes to the chain, in seconds."""
+    reserve = min(FORCE_RESERVE * rules.reveal_period, MOST_RESERVE)
+    return compute_forced_reveal_deadline(rules, closed) - reserve

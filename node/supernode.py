@@ -130,6 +130,9 @@ class Supernode:
         if state.phase is Phase.CLOSED:
             await self._count_and_reveal(entry, state, rules)
             state = await self._wait_result(round_id, state)
+            entry = (
+                self._journal.commit_of(self._task, round_id, entry.commit.opening) or entry
+            )  # with receipts
 
         match state.phase:
             case Phase.POSTED | Phase.FROZEN | Phase.FINALIZED:
@@ -180,6 +183,8 @@ class Supernode:
         self._problem = await submission.check_counting(entry.commit, closed)
         size = self._journal.note_of(self._task, entry.commit.round).facts.get("update_bytes")
         await self._deps.uses.leave(entry.commit.round, entry.reveal.cid, size)
+        if entry.revealed is not None:  # as after a restart
+            return
         revealing = submission.reveal(entry, closed, rules)
         unrevealed = await self._while_unchanged(entry.commit.round, closed, revealing)
         self._problem = unrevealed and (self._problem or unrevealed)

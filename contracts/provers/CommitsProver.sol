@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import { ECDSA } from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import { MessageHashUtils } from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
-
 import { IProver } from "../interfaces/IProver.sol";
 import { IRounds } from "../interfaces/IRounds.sol";
 import { ITasks } from "../interfaces/ITasks.sol";
 import { ITrainingCoordinator } from "../interfaces/ITrainingCoordinator.sol";
 import { Cursor, Cursors } from "./Cursors.sol";
 import { Prover, ROWS_DEPTH } from "./Prover.sol";
+import { Signatures } from "./Signatures.sol";
 
 /// @title Shows a tree of commits that is none, or lacks what it must have: docs/disputes.md, "CommitsProver"
 contract CommitsProver is Prover {
@@ -38,9 +36,6 @@ contract CommitsProver is Prover {
     /// @dev Stands for the node of an absent leaf: it is behind all others.
     uint256 private constant NOBODY = type(uint256).max;
 
-    bytes32 private constant DOMAIN_TYPEHASH = keccak256(
-        "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-    );
     bytes32 private constant COMMIT_TYPEHASH = keccak256(
         "Commit(uint64 task,uint64 round,bytes32 opening,address node,bytes32 commitment)"
     );
@@ -237,19 +232,7 @@ contract CommitsProver is Prover {
         bytes32 message,
         bytes calldata signature
     ) private view returns (bool) {
-        bytes32 domain = keccak256(
-            abi.encode(
-                DOMAIN_TYPEHASH,
-                keccak256("Commonweight"),
-                keccak256("1"),
-                block.chainid,
-                address(coordinator)
-            )
-        );
-        bytes32 digest = MessageHashUtils.toTypedDataHash(domain, message);
-        // slither-disable-next-line unused-return (a signature that recovers nobody recovers no signer)
-        (address recovered, , ) = ECDSA.tryRecoverCalldata(digest, signature);
-        return recovered == signer && signer != address(0);
+        return Signatures.isSignedBy(address(coordinator), signer, message, signature);
     }
 
     function _wasMember(Case calldata accused, address node) private view returns (bool) {

@@ -34,15 +34,23 @@ struct Row {
     // roots of running totals
     bytes32 gateTotals;
     bytes32 scoreTotals;
+    uint256 fault; // of an invalid update: chunk, and value in it
 }
 
 /// @title Reads rows of a round
 library Rows {
-    uint256 internal constant LEAF = 450; // bytes
+    uint256 internal constant LEAF = 455; // bytes
 
     uint256 internal constant OK = 0;
+    uint256 internal constant LATE = 1;
+    uint256 internal constant WITHHELD = 2;
+    uint256 internal constant INVALID = 3;
     uint256 internal constant CLIPPED = 4;
     uint256 internal constant GATED = 5;
+    uint256 internal constant UNAVAILABLE = 6;
+
+    /// @dev Of a row whose update has no fault that its tree could show.
+    uint256 internal constant NO_FAULT = type(uint40).max;
 
     /// @notice Reads a row of a round's, with its siblings.
     /// @param cursor the proof
@@ -95,7 +103,14 @@ library Rows {
         return row.status == OK || row.status == CLIPPED;
     }
 
-    /// @notice Reads the fields of a leaf of 450 bytes.
+    /// @notice Returns whether a row says that its update was not there in time.
+    /// @param row the row
+    /// @return whether it does
+    function isMissing(Row memory row) internal pure returns (bool) {
+        return row.status == LATE || row.status == WITHHELD || row.status == UNAVAILABLE;
+    }
+
+    /// @notice Reads the fields of a leaf of 455 bytes.
     /// @param leaf the leaf
     /// @return row the row
     function read(bytes calldata leaf) internal pure returns (Row memory row) {
@@ -124,5 +139,6 @@ library Rows {
         row.shares = uint128(bytes16(leaf[370:]));
         row.gateTotals = bytes32(leaf[386:]);
         row.scoreTotals = bytes32(leaf[418:]);
+        row.fault = uint40(bytes5(leaf[450:]));
     }
 }

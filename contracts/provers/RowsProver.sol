@@ -25,7 +25,7 @@ contract RowsProver is Prover {
     uint8 public constant ORDER = 0;
     /// @notice A row's owner or stake is not that of the registry before the round opened.
     uint8 public constant STAKE = 1;
-    /// @notice A row counts whose update is not what was committed to.
+    /// @notice A row does not open its commitment, or says that nobody did and has what would.
     uint8 public constant REVEAL = 2;
     /// @notice A row that counts is not the input that it should be.
     uint8 public constant INPUT = 3;
@@ -92,7 +92,8 @@ contract RowsProver is Prover {
 
     function _isRevealWrong(Case calldata accused, Cursor memory cursor) private view returns (bool) {
         Row memory row = Rows.take(cursor, accused, cursor.takeNumber(4));
-        return Rows.counts(row) && keccak256(abi.encode(row.cid, row.bodyRoot, row.salt)) != row.commitment;
+        if (row.status == Rows.WITHHELD) return row.cid | row.bodyRoot | row.salt != 0;
+        return keccak256(abi.encode(row.cid, row.bodyRoot, row.salt)) != row.commitment;
     }
 
     function _isInputWrong(Case calldata accused, Cursor memory cursor) private view returns (bool) {

@@ -33,7 +33,7 @@ contract ShapeProver is Prover {
 
     // bytes, by docs/protocol.md, "Trees"
     uint256 private constant INPUT_LEAF = 56;
-    uint256 private constant ROW_LEAF = 450;
+    uint256 private constant ROW_LEAF = 455;
     uint256 private constant ACCOUNT_LEAF = 72;
 
     /// @dev A tree, as it should be: the first `count` leaves are there.

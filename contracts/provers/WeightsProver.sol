@@ -83,7 +83,7 @@ contract WeightsProver is Prover {
 
     function _isWeightWrong(Case calldata accused, Cursor memory cursor) private view returns (bool) {
         Row memory row = Rows.take(cursor, accused, cursor.takeNumber(4));
-        if (row.status > Rows.GATED) return true;
+        if (row.status > Rows.UNAVAILABLE) return true;
         if (!Rows.counts(row))
             return row.weight != 0 || row.unitWeight != 0 || row.gateDot != 0 || row.square != 0;
         if (!Rows.passed(row)) return row.weight != 0;

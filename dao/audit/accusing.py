@@ -22,8 +22,10 @@ from dao.chain.events import Answered, ForcedCommit
 from dao.chain.interface import load
 from dao.chain.rounds import RoundReader
 from dao.core.commits import compute_forced_hash
+from dao.core.constants import CHUNK, MAX_HEADER
 from dao.core.formats.abi import WORD, encode
 from dao.core.formats.manifest import Manifest
+from dao.core.formats.update import get_leaf_size, read_body
 from dao.core.statement import (
     build_account_tree,
     compute_result_hash,
@@ -31,7 +33,8 @@ from dao.core.statement import (
     compute_statement_hash,
 )
 from dao.core.types import Address, Result, RoundId, Statement, TaskId, hex_of
-from dao.errors import DecodeError, Reverted, RuleError
+from dao.errors import ContentError, DecodeError, Reverted, RuleError
+from dao.proofs.openings import Rows
 from dao.proofs.round_trees import RoundTrees, StatedParent, build_tree, build_trees
 from dao.proofs.suspicions import EXCLUDED, Receipt, Suspicion, list_suspicions
 from dao.store.source import Source
@@ -63,6 +66,7 @@ class PostedRound:
     forced: Sequence[ForcedCommit]
     parent: Result | None
     members: Collection[Address]
+    body_depth: int
 
 
 async def find_proof(
@@ -92,9 +96,10 @@ async def find_proof(
             excluded = EXCLUDED
     heard = {leaf[:20] for leaf in trees.commits} | {commit.node for commit in posted.forced}
     unheard = [node for node in (posted.members if of is None else of) if node not in heard]
+    bodies = await _read_bodies(source, manifest)
     suspicions = (
         one
-        for one in list_suspicions(trees, unheard, receipts)
+        for one in list_suspicions(trees, unheard, receipts, bodies, posted.body_depth)
         if (of is None or one.subject is None or one.subject in of)
         and (one.prover, one.claim) not in excluded
     )
@@ -173,7 +178,24 @@ async def _read_posted(chain: Chain, place: Place, at: BlockRef, *, everyone: bo
     if state.parent and parent is None:
         raise Missing(f"round {state.parent}, the parent: {HIDDEN.format('the event of its result')}")
     members = await history.members_of(events.opened, at) if everyone else {}
-    return PostedRound(events.posted.result, events.forced, parent.result if parent else None, members)
+    rules = await Coordinator(chain).rules_of_round(task, round_id, at)
+    return PostedRound(
+        events.posted.result, events.forced, parent.result if parent else None, members, rules.body_depth
+    )
+
+
+async def _read_bodies(source: Source, manifest: Manifest) -> dict[Address, Rows]:
+    """Return the bodies of the updates in which the manifest states a fault, of those that can be had."""
+    bodies: dict[Address, Rows] = {}
+    limit = MAX_HEADER + manifest.values // CHUNK * get_leaf_size(manifest.codec) + 8
+    for node in manifest.nodes:
+        if node.fault is not None and node.cid is not None:
+            try:
+                path = await source.get(node.cid, limit)
+                bodies[node.node] = await asyncio.to_thread(read_body, path.read_bytes(), manifest.codec)
+            except (ContentError, DecodeError):
+                continue
+    return bodies
 
 
 def build_stated_trees(posted: PostedRound, manifest: Manifest, previous: Manifest | None) -> RoundTrees:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,11 +13,12 @@ from dao.audit.replay import build_outcome
 from dao.audit.statement_checks import get_inputs
 from dao.content import tensor_files
 from dao.core.aggregate import compute_model_root
-from dao.core.commits import FAILED
+from dao.core.commits import FAILED, MISSING
 from dao.core.constants import SHARDS_DEPTH, TOLERANCE
 from dao.core.engine.merkle import compute_body_root, verify
 from dao.core.engine.products import compute_distance
 from dao.core.formats.cid import Cid
+from dao.core.formats.fault import find_fault
 from dao.core.formats.gradient import Gradient, compute_gradient_size
 from dao.core.formats.layout import Model
 from dao.core.formats.manifest import Manifest, Node, compute_loss_micros
@@ -118,7 +120,7 @@ class ContentChecks:
         limit, depth = tensor_files.compute_update_limit(layout, codec), self.record.rules.body_depth
         opened: dict[Address, Update] = {}
         for node in self.manifest.nodes:
-            if node.cid is None:
+            if node.cid is None or node.status in MISSING:
                 continue
             who = f"node {hex_of(node.node)}"
             try:
@@ -130,6 +132,9 @@ class ContentChecks:
                     node.status is Status.INVALID,
                     f"{who}: is {node.status}, but its update is not valid: {error}",
                 )
+                is_stake = compute_counted_stake(self.record.rules, node.stake) == 0
+                fault = None if is_stake else find_fault(error)
+                expect(node.fault == fault, f"{who}: fault {node.fault} stated, it is {fault}")
                 continue
             is_valid = root == node.body_root and compute_counted_stake(self.record.rules, node.stake) > 0
             expect(
@@ -139,13 +144,24 @@ class ContentChecks:
             expect(
                 not is_valid or node.status is not Status.INVALID, f"{who}: stated as invalid, and is valid"
             )
+            expect(node.fault is None, f"{who}: fault {node.fault} stated, the update has none")
             if is_valid:
                 opened[node.node] = update
         missing = [node for node in self.counted if node.node not in opened]
         if missing:
             raise Differs(f"node {hex_of(missing[0].node)}: counted without a valid update")
         self._updates = opened
-        return f"{len(opened)} updates, {len(self.manifest.nodes) - len(opened)} without"
+        return f"{len(opened)} updates, {len(self.manifest.nodes) - len(opened)} without{await self._find_available()}"
+
+    async def _find_available(self) -> str:
+        """Name the updates that are stated as unavailable, and can be had now: no proof, but a reason to ask."""
+        found = []
+        for node in self.manifest.nodes:
+            if node.status is Status.UNAVAILABLE and node.cid is not None:
+                with suppress(Missing, DecodeError):
+                    await self.fetch("update", node.cid.digest)
+                    found.append(hex_of(node.node))
+        return f"; stated as unavailable, and here now: {' '.join(found)}" if found else ""
 
     async def check_shard(self) -> str:
         """The shard is under the task's validation root, and there."""

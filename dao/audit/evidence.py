@@ -9,6 +9,7 @@ from dao.audit.findings import Missing
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.events import CommitsClosed, ResultPosted
+from dao.chain.forced_reveals import ForcedReveals
 from dao.chain.rounds import RoundEvents, RoundReader
 from dao.core.commits import compute_forced_hash, compute_opening
 from dao.core.constants import MAX_MANIFEST
@@ -50,6 +51,7 @@ class Evidence:
     posted: ResultPosted
     parent: Result | None
     members: Mapping[Address, Member]
+    opened_on_chain: frozenset[Digest]  # commitments, by forced reveals
     lost_seeds: Sequence[Digest]  # drawn by rounds between it and its parent, which came to nothing
 
     @property
@@ -80,8 +82,10 @@ async def read_record(chain: Chain, task: TaskId, round_id: RoundId) -> Evidence
         raise Missing(f"round {round_id}: is {state.phase.name.lower()} and has no result to audit")
     if events.closed is None or events.posted is None:
         raise Missing(f"round {round_id}: {HIDDEN.format('the events of its closing and result')}")
-    members, forced, lost_seeds = await asyncio.gather(
+    members, reveals, count, forced, lost_seeds = await asyncio.gather(
         history.members_of(events.opened, at),
+        history.forced_reveals_of(round_id, state, at),
+        ForcedReveals(chain).count_of(task, round_id, at),
         coordinator.forced_hash_of(task, round_id, at),
         history.read_lost_seeds(state.parent, round_id, at),
     )
@@ -90,6 +94,8 @@ async def read_record(chain: Chain, task: TaskId, round_id: RoundId) -> Evidence
         raise Missing(f"round {round_id}: {HIDDEN.format(shown)}")
     if compute_forced_hash(events.forced) != forced:
         raise Missing(f"round {round_id}: {HIDDEN.format('its forced commits')}")
+    if len(reveals) != count:
+        raise Missing(f"round {round_id}: {HIDDEN.format('its forced reveals')}")
     parent, parent_hash = None, ZERO_DIGEST
     if state.parent:
         posted = (await history.events_of(state.parent, at)).posted
@@ -114,6 +120,7 @@ async def read_record(chain: Chain, task: TaskId, round_id: RoundId) -> Evidence
         posted=events.posted,
         parent=parent,
         members=members,
+        opened_on_chain=frozenset(event.commitment for event in reveals),
         lost_seeds=lost_seeds,
     )
 

@@ -173,7 +173,7 @@ def _build_record(manifest: Manifest, node: Node) -> CommitRecord:
         commit=SignedCommit(*_place(manifest), node.node, node.commitment, node.signature),
         forced=node.forced,
         reveal=get_reveal(node),
-        failure=Failure(node.status, node.reason) if node.status in FAILED else None,
+        failure=Failure(node.status, node.reason, node.fault) if node.status in FAILED else None,
     )
 
 

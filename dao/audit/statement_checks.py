@@ -4,7 +4,8 @@ from dao.audit.evidence import HIDDEN, Evidence
 from dao.audit.findings import Differs, Missing, expect
 from dao.audit.replay import build_inputs, build_outcome, find_differences, get_reveal
 from dao.chain.signer import recover
-from dao.core.commits import FAILED, NodePass, compute_commits_root, compute_forced_hash
+from dao.core.commits import FAILED, MISSING, compute_forced_hash
+from dao.core.formats.commit_leaves import NodePass, compute_commits_root
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.signed_messages import compute_commit_digest, compute_pass_digest
 from dao.core.round_machine import compute_commit_deadline, compute_counted_stake, draw_shard
@@ -145,17 +146,25 @@ def check_members(record: Evidence, manifest: Manifest) -> str:
 
 
 def check_reveals(record: Evidence, manifest: Manifest) -> str:
-    """What was revealed is what was committed; a node without a weight has a reason that holds."""
+    """What was revealed is what was committed; how an update is said to be missing is how the chain has it."""
     revealed = 0
     for node in manifest.nodes:
-        who, arrived = f"node {hex_of(node.node)}", node.status not in (Status.LATE, Status.WITHHELD)
+        who, status = f"node {hex_of(node.node)}", node.status
+        is_forced = node.commitment in record.opened_on_chain
+        expect(
+            status not in MISSING or is_forced == (status is Status.UNAVAILABLE),
+            f"{who}: is {status}, but its reveal is {'' if is_forced else 'not '}on chain",
+        )
+        expect(node.fault is None or status is Status.INVALID, f"{who}: is {status}, with a fault")
         eligible = compute_counted_stake(record.rules, node.stake) > 0
         expect(eligible or node.status in FAILED, f"{who}: counted with a stake below the task's minimum")
         reveal = get_reveal(node)
         if reveal is None:
             is_bare = node.cid is None and node.body_root is None and node.salt is None
-            expect(is_bare and not arrived, f"{who}: is {node.status}, but without all of its reveal")
+            is_withheld = status is Status.WITHHELD
+            expect(is_bare and is_withheld, f"{who}: is {status}, but without all of its reveal")
             continue
+        expect(status is not Status.WITHHELD, f"{who}: is {status}, but with its reveal")
         expect(reveal.commitment == node.commitment, f"{who}: the reveal is not what it committed to")
         revealed += 1
     return f"{revealed} reveals bound by their commitments"

@@ -18,6 +18,7 @@ from dao.chain.events import (
     Expired,
     Finalized,
     ForcedCommit,
+    ForcedReveal,
     Funded,
     Joined,
     Left,
@@ -97,6 +98,7 @@ CONTRACTS = (
         ),
     ),
     ContractRow("distributor", "RewardDistributor", (Funded, Activated, Claimed, Refunded, Recovered)),
+    ContractRow("forced_reveals", "ForcedReveals", (ForcedReveal,)),
     ContractRow("disputes", "Disputes", (Convicted, ProverSet, Demanded, Answered, Expired)),
     ContractRow("timelock", "TimelockController", (MinDelayChange, RoleGranted, RoleRevoked, CallScheduled)),
     ContractRow("voting_power", "VotingPower"),
@@ -113,8 +115,8 @@ CONTRACTS = (
 
 # contracts/provers, which show that a result is wrong: each is made for the coordinator, and set at the disputes
 PROVERS = (
-    *("AccountsProver", "CommitsProver", "ModelProver", "ProductsProver", "RowsProver"),
-    *("ScoresProver", "ShapeProver", "SumProver", "WeightsProver"),
+    *("AccountsProver", "AvailabilityProver", "CommitsProver", "ModelProver", "ProductsProver"),
+    *("RowsProver", "ScoresProver", "ShapeProver", "SumProver", "WeightsProver"),
 )
 
 FIELDS = {row.name: row.field for row in CONTRACTS}  # of Deployment, by a contract's name in Solidity

@@ -74,8 +74,10 @@ async def _create_all(chain: Chain, sender: Sender, account: Address, params: Pa
         sender, "RewardDistributor", token, compute_created_address(account, nonce + 1)
     )
     coordinator, _ = await _create(sender, "TrainingCoordinator", token, registry, distributor, timelock)
+    reveals, _ = await _create(sender, "ForcedReveals", coordinator)
     disputes, _ = await _create(sender, "Disputes", token, registry, distributor, coordinator, timelock)
-    provers = {name: (await _create(sender, name, coordinator))[0] for name in PROVERS}
+    more = {"AvailabilityProver": [reveals]}  # what a prover reads beside the coordinator
+    provers = {name: (await _create(sender, name, coordinator, *more.get(name, ())))[0] for name in PROVERS}
     power, _ = await _create(sender, "VotingPower", token, registry, timelock, distributor)
     governor, _ = await _create(
         *(sender, "DaoGovernor", power, timelock, params.voting_delay, params.voting_period),
@@ -89,6 +91,7 @@ async def _create_all(chain: Chain, sender: Sender, account: Address, params: Pa
             registry,
             coordinator,
             distributor,
+            reveals,
             disputes,
             timelock,
             power,

@@ -29,6 +29,7 @@ class Deployment:
     registry: Address
     coordinator: Address
     distributor: Address
+    forced_reveals: Address
     disputes: Address
     timelock: Address
     voting_power: Address

@@ -92,6 +92,16 @@ class ForcedCommit(RoundEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ForcedReveal(RoundEvent):
+    """A commitment was opened on chain; `cid` is the digest of the update's."""
+
+    commitment: Digest
+    cid: Digest
+    body_root: Digest
+    salt: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class CommitsClosed(RoundEvent):
     """Reveals are taken; `seed` draws the shard."""
 

@@ -14,6 +14,7 @@ from dao.chain.events import (
     CommitsClosed,
     Finalized,
     ForcedCommit,
+    ForcedReveal,
     Joined,
     Left,
     ResultPosted,
@@ -35,7 +36,7 @@ from dao.core.types import (
 )
 from dao.errors import ChainError
 
-E = TypeVar("E", RoundOpened, CommitsClosed, ResultPosted, ForcedCommit)
+E = TypeVar("E", RoundOpened, CommitsClosed, ResultPosted, ForcedCommit, ForcedReveal)
 PARALLEL = 32  # reads at a time
 SETTLED = 64  # blocks before an opening that a reorg may still take back, so that they are read again
 SPAN = 1000  # blocks that are read at once, to find the events of a round
@@ -110,6 +111,12 @@ class RoundReader:
             if any(isinstance(event, _LAST_EVENTS.get(state.phase, ())) for event in events):
                 break
         return events
+
+    async def forced_reveals_of(
+        self, round_id: RoundId, closed: RoundState, at: BlockRef
+    ) -> list[ForcedReveal]:
+        """Return the forced reveals of a round that was closed, up to a block."""
+        return await self._past(ForcedReveal, round_id, at, closed.open_block)
 
     async def find_closed(self, round_id: RoundId, closed: RoundState, at: BlockRef) -> CommitsClosed | None:
         """Return the event that closed a round into this state; None where the chain's node does not show it."""

@@ -15,6 +15,7 @@ from dao.chain.events import (
     CommitsClosed,
     Finalized,
     ForcedCommit,
+    ForcedReveal,
     Joined,
     Left,
     Reorg,
@@ -26,7 +27,7 @@ from dao.chain.events import (
 from dao.core.types import Address, RoundId, TaskId, Timestamp
 
 KINDS: tuple[type[Event], ...] = (
-    *(Joined, Left, RoundOpened, ForcedCommit, CommitsClosed, ResultPosted),
+    *(Joined, Left, RoundOpened, ForcedCommit, CommitsClosed, ForcedReveal, ResultPosted),
     *(Challenged, Resolved, Finalized, Aborted, Voided),
 )
 

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from dao.core.constants import COMMIT_KIND, PASS_KIND, ROWS_DEPTH
 from dao.core.engine.keccak import keccak256
-from dao.core.engine.merkle import Tree
 from dao.core.formats.abi import encode
 from dao.core.formats.cid import Cid
+from dao.core.formats.fault import Fault
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -22,7 +21,8 @@ from dao.core.types import (
     TaskId,
 )
 
-FAILED = (Status.LATE, Status.WITHHELD, Status.INVALID)
+MISSING = (Status.LATE, Status.WITHHELD, Status.UNAVAILABLE)
+FAILED = (*MISSING, Status.INVALID)
 
 
 class NodeCommitment(Protocol):
@@ -35,26 +35,6 @@ class NodeCommitment(Protocol):
     @property
     def commitment(self) -> Digest:
         """The commitment, as `compute_commitment` makes it."""
-
-
-class NodeCommit(NodeCommitment, Protocol):
-    """A node's commitment with its signature: a signed commit, a manifest's row."""
-
-    @property
-    def signature(self) -> Signature:
-        """The node's signature."""
-
-
-class NodePass(Protocol):
-    """A node's pass: as it was signed, or a manifest's row of it."""
-
-    @property
-    def node(self) -> Address:
-        """The node that sits the round out."""
-
-    @property
-    def signature(self) -> Signature:
-        """The node's signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +77,11 @@ class Reveal:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a commit has no weight: late, withheld or invalid, and for invalid in what."""
+    """Why a commit has no weight; of an invalid update the value that no decoder takes, if that is what is wrong."""
 
     status: Status
     detail: str = ""
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,28 +120,6 @@ def compute_commitment(cid_digest: Digest, body_root: Digest, salt: Digest) -> D
 def compute_opening(parent_result: Digest, open_block: BlockNumber) -> Digest:
     """Name the opening of a round, which its signatures bind: 32 zero bytes stand for the result of no parent."""
     return keccak256(encode(parent_result, open_block))
-
-
-def encode_commit_row(commit: NodeCommit) -> bytes:
-    """Return a commit's leaf of the tree that commits are closed with: node, kind, commitment, signature."""
-    return commit.node + bytes([COMMIT_KIND]) + commit.commitment + commit.signature
-
-
-def build_commit_leaves(commits: Iterable[NodeCommit], passes: Iterable[NodePass]) -> list[bytes]:
-    """Return the leaves of the tree that commits are closed with, by node; a pass has one like a commit's, with commitment 0."""
-    rows = [*map(encode_commit_row, commits)]
-    rows += [node_pass.node + bytes([PASS_KIND]) + ZERO_DIGEST + node_pass.signature for node_pass in passes]
-    return sorted(rows)
-
-
-def build_commit_tree(commits: Iterable[NodeCommit], passes: Iterable[NodePass]) -> Tree:
-    """Build the tree that commits are closed with."""
-    return Tree(build_commit_leaves(commits, passes), ROWS_DEPTH)
-
-
-def compute_commits_root(commits: Iterable[NodeCommit], passes: Iterable[NodePass]) -> Digest:
-    """Return the root of `build_commit_tree`; commits that count only by a forced commit are not under it."""
-    return build_commit_tree(commits, passes).root
 
 
 def compute_forced_hash(commits: Iterable[NodeCommitment], start: Digest = ZERO_DIGEST) -> Digest:

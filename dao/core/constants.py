@@ -37,6 +37,9 @@ ROWS_DEPTH = 20  # of commits, rows, inputs and accounts: room for 2^20 of them
 NO_ROW = (1 << 32) - 1  # of an account that no row of the round moved
 SHARDS_DEPTH = 16
 
+# the last part, one of so many, of a reveal period is not for forced reveals
+FORCED_REVEAL_MARGIN = 8
+
 # formats
 UPDATE_MAGIC, GRADIENT_MAGIC = b"CWU1", b"CWG1"
 MANIFEST_FORMAT = "manifest/2"

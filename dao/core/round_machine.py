@@ -8,6 +8,7 @@ other rounds' state.
 from collections.abc import Collection, Iterable
 from hashlib import sha256
 
+from dao.core.constants import FORCED_REVEAL_MARGIN
 from dao.core.types import Digest, Phase, RoundState, Rules, Timestamp, Wei
 from dao.errors import RuleError
 
@@ -22,6 +23,12 @@ def compute_commit_deadline(rules: Rules, state: RoundState) -> Timestamp:
 def compute_reveal_deadline(rules: Rules, state: RoundState) -> Timestamp:
     """First second too late to reveal, and first to post a result that lacks reveals."""
     return Timestamp(state.closed_at + rules.reveal_period)
+
+
+def compute_forced_reveal_deadline(rules: Rules, state: RoundState) -> Timestamp:
+    """First second too late to reveal by way of the chain: the last part of the period is for others to see it."""
+    margin = rules.reveal_period // FORCED_REVEAL_MARGIN
+    return Timestamp(compute_reveal_deadline(rules, state) - margin)
 
 
 def compute_result_deadline(rules: Rules, state: RoundState) -> Timestamp:

@@ -3,15 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dao.core.commits import (
-    CommitRecord,
-    Failure,
-    PassRecord,
-    compute_commits_root,
-    compute_forced_hash,
-)
+from dao.core.commits import CommitRecord, Failure, PassRecord, compute_forced_hash
 from dao.core.constants import MAX_TEXT
 from dao.core.formats import reasons
+from dao.core.formats.commit_leaves import compute_commits_root
 from dao.core.formats.manifest import Absent, Account, Manifest, Node, Pass, Roots
 from dao.core.formats.round_rows import compute_inputs_root
 from dao.core.payout import Pay, Payout, compute_payout
@@ -150,6 +145,7 @@ def _build_node(
         step_dot=0,
         gate_totals=ZERO_DIGEST,
         score_totals=ZERO_DIGEST,
+        fault=failure.fault,
         score=MicroScore(0),
         debt=pay.debt,
         share=pay.share,

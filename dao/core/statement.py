@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from hashlib import sha256
 
-from dao.core.commits import NodeCommitment
+from dao.core.commits import MISSING, NodeCommitment
 from dao.core.engine.keccak import keccak256
 from dao.core.engine.merkle import Tree
 from dao.core.formats.abi import encode
@@ -18,7 +18,7 @@ from dao.core.formats.round_rows import (
     encode_medians,
 )
 from dao.core.score import compute_part_along
-from dao.core.types import Address, Digest, Result, Statement, Status
+from dao.core.types import Address, Digest, Result, Statement
 
 
 def build_account_tree(nodes: Sequence[Node], accounts: Sequence[Account]) -> AccountTree:
@@ -61,7 +61,7 @@ def compute_result(
 ) -> Result:
     """Write what the chain is told of a settled round, with the digests of the model's and the manifest's content."""
     forced_nodes = {commit.node for commit in forced}
-    arrived = [node for node in manifest.nodes if node.status not in (Status.LATE, Status.WITHHELD)]
+    arrived = [node for node in manifest.nodes if node.status not in MISSING]
     return Result(
         commits_root=manifest.roots.commits,
         seed=manifest.seed,

@@ -27,11 +27,12 @@ class Status(StrEnum):
     """What became of a node's commit."""
 
     OK = "ok"
-    LATE = "late"  # revealed after the reveal period
-    WITHHELD = "withheld"  # never revealed, or its content could not be had
+    LATE = "late"  # opened to the Superlink, but not there whole in the reveal period
+    WITHHELD = "withheld"  # never opened
     INVALID = "invalid"  # revealed content that does not decode or is not what was committed
     CLIPPED = "clipped"  # counted with less weight
     GATED = "gated"  # weight 0
+    UNAVAILABLE = "unavailable"  # opened on chain, and no source had the content
 
 
 class PassReason(StrEnum):

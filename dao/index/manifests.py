@@ -11,10 +11,10 @@ from sqlalchemy import Connection, Engine, delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dao.chain.deployment import Deployment
-from dao.core.commits import compute_commits_root
 from dao.core.constants import MAX_MANIFEST, NO_ROW
 from dao.core.formats.canonical import read_json
 from dao.core.formats.cid import Cid
+from dao.core.formats.commit_leaves import compute_commits_root
 from dao.core.formats.json_form import get_form
 from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.formats.round_rows import compute_inputs_root

@@ -7,10 +7,11 @@ from dataclasses import astuple, dataclass
 from functools import lru_cache
 from hashlib import sha256
 
-from dao.core.commits import NodeCommitment, build_commit_leaves
+from dao.core.commits import NodeCommitment
 from dao.core.constants import ROWS_DEPTH
 from dao.core.engine.merkle import Tree
 from dao.core.formats.abi import encode
+from dao.core.formats.commit_leaves import build_commit_leaves
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.round_rows import encode_inputs, encode_medians, encode_rows
 from dao.core.statement import build_account_tree, compute_parts, compute_statement

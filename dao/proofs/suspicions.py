@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
+from dao.core.commits import FAILED
 from dao.core.constants import COMMIT_KIND, ROWS_DEPTH
-from dao.core.types import Address, Digest, Signature, hex_of
-from dao.proofs import commit_trees, shapes
+from dao.core.formats.round_rows import NO_FAULT, STATUSES
+from dao.core.types import ZERO_DIGEST, Address, Digest, Signature, hex_of
+from dao.proofs import availability, commit_trees, shapes
+from dao.proofs.openings import Rows
 from dao.proofs.round_trees import RoundTrees
 from dao.proofs.settlements import (
     AccountsClaim,
@@ -23,6 +27,7 @@ from dao.proofs.settlements import (
 )
 
 NODE = 20  # bytes that a row, a commit and an account begin with
+Bodies = Mapping[Address, Rows]  # of updates, by node
 
 OF_ROWS: tuple[tuple[str, Callable[[RoundTrees, Any, int], bytes], dict[Any, str]], ...] = (
     (
@@ -31,7 +36,7 @@ OF_ROWS: tuple[tuple[str, Callable[[RoundTrees, Any, int], bytes], dict[Any, str
         {
             RowsClaim.ORDER: "its row is not behind the one before",
             RowsClaim.STAKE: "its owner or stake is not the registry's",
-            RowsClaim.REVEAL: "its update is not what it committed to",
+            RowsClaim.REVEAL: "its row does not open its commitment, or opens it where it says that nobody did",
             RowsClaim.INPUT: "its input is not what its row says",
             RowsClaim.TOTALS: "the totals up to its row do not add up",
             RowsClaim.UNCOMMITTED: "it has a row and did not commit so",
@@ -65,6 +70,10 @@ OF_ACCOUNTS = {
     AccountsClaim.TOTAL: "the total up to its account does not add up",
     AccountsClaim.ORDER: "its account is not behind the one before",
 }
+OF_FAILED = {
+    availability.FORCED: "its status is not what the chain has of its reveal",
+    availability.COUNT: "all are counted as revealed, and its update is not",
+}
 OF_COMMITS = {
     commit_trees.KIND: "its leaf is neither a commit nor a pass",
     commit_trees.SIGNATURE: "its commit or pass is not signed by it",
@@ -86,11 +95,13 @@ EXCLUDED = {
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A Superlink's signature for a node's commit."""
+    """A Superlink's signatures for a node's commit and for its update, as far as there are some."""
 
     node: Address
     commitment: Digest
-    signature: Signature
+    signature: Signature | None
+    revealed: Signature | None = None
+    body_root: Digest = ZERO_DIGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +121,18 @@ class Suspicion:
 
 
 def list_suspicions(
-    trees: RoundTrees, unheard: Iterable[Address] = (), receipts: Iterable[Receipt] = ()
+    trees: RoundTrees,
+    unheard: Iterable[Address] = (),
+    receipts: Iterable[Receipt] = (),
+    bodies: Bodies = MappingProxyType({}),
+    depth: int = 0,
 ) -> Iterator[Suspicion]:
-    """Yield all claims about a round's commits, rows and accounts; `unheard` neither committed nor passed."""
+    """Yield all claims about a round's commits, rows and accounts; `unheard` neither committed nor passed.
+
+    `bodies` are those of updates whose rows state a fault, `depth` is that of their trees.
+    """
     for receipt in receipts:
-        signed = receipt.node, receipt.commitment, receipt.signature
-        prove = partial(commit_trees.prove_receipt, *signed, trees.commits, trees.forced)
-        words = "the Superlink signed for its commit, and left it out"
-        yield _about(receipt.node, "CommitsProver", commit_trees.RECEIPT, words, prove)
+        yield from _of_receipt(trees, receipt)
     yield from _of_commits(trees, unheard)
     yield from _of_shapes(trees)
     words = "inputs or sum of weights are not those of the rows"
@@ -127,7 +142,44 @@ def list_suspicions(
         yield Suspicion("WeightsProver", claim, words, partial(prove_weight, trees, claim))
     for index in range(len(trees.rows)):
         yield from _of_row(trees, index)
+        yield from _of_failed(trees, index, bodies, depth)
     yield from _of_accounts(trees)
+
+
+def _of_receipt(trees: RoundTrees, receipt: Receipt) -> Iterator[Suspicion]:
+    node, commitment = receipt.node, receipt.commitment
+    if receipt.signature:
+        signed = node, commitment, receipt.signature
+        prove = partial(commit_trees.prove_receipt, *signed, trees.commits, trees.forced)
+        words = "the Superlink signed for its commit, and left it out"
+        yield _about(node, "CommitsProver", commit_trees.RECEIPT, words, prove)
+    for index, row in enumerate(trees.rows):
+        if receipt.revealed and row.startswith(node) and row[56:88] == commitment and _is_failed(row):
+            prove = partial(availability.prove_revealed, trees, index, receipt.body_root, receipt.revealed)
+            words = "the Superlink signed that it has its update, and does not count it"
+            yield _about(row, "AvailabilityProver", availability.RECEIPT, words, prove)
+
+
+def _is_failed(row: bytes) -> bool:
+    return STATUSES[row[184]] in FAILED
+
+
+def _of_failed(trees: RoundTrees, index: int, bodies: Bodies, depth: int) -> Iterator[Suspicion]:
+    """Yield what can be said of a row that does not count, and of one with a fault."""
+    row = trees.rows[index]
+    if _is_failed(row):
+        for claim, words in OF_FAILED.items():
+            prove = partial(availability.prove_row_alone, trees, index)
+            yield _about(row, "AvailabilityProver", claim, words, prove)
+    if row[450:] == NO_FAULT:
+        return
+    words = "its update has no such fault"
+    prove = partial(availability.prove_row_alone, trees, index)
+    yield _about(row, "AvailabilityProver", availability.FAULT, words, prove)
+    chunk, body = int.from_bytes(row[450:454], "big"), bodies.get(Address(row[:NODE]))
+    if body is not None and chunk < len(body):
+        prove = partial(availability.prove_fault, trees, index, body, chunk, depth)
+        yield _about(row, "AvailabilityProver", availability.FAULT, words, prove)
 
 
 def _of_commits(trees: RoundTrees, unheard: Iterable[Address]) -> Iterator[Suspicion]:

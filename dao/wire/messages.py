@@ -58,6 +58,7 @@ class Ack:
 
     accepted: bool
     reason: str = ""
+    receipt: Signature | None = None  # of the message Revealed, of an update that counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,13 +248,16 @@ def read_reveal(data: bytes) -> RevealRequest:
 
 def write_ack(ack: Ack) -> bytes:
     """Write the answer to Reveal."""
-    return pb.Ack(accepted=ack.accepted, reason=ack.reason[:MAX_REASON]).SerializeToString()
+    return pb.Ack(
+        accepted=ack.accepted, reason=ack.reason[:MAX_REASON], receipt=ack.receipt or b""
+    ).SerializeToString()
 
 
 def read_ack(data: bytes) -> Ack:
     """Read the answer to Reveal."""
     message = parse(pb.Ack, data)
-    return Ack(message.accepted, message.reason[:MAX_REASON])
+    receipt = Signature(check_length(message.receipt, 65, "Ack.receipt")) if message.accepted else None
+    return Ack(message.accepted, message.reason[:MAX_REASON], receipt)
 
 
 def write_fetch(request: FetchRequest) -> bytes:

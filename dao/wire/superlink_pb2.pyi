@@ -133,12 +133,14 @@ class RevealRequest(_message.Message):
     def __init__(self, task: _Optional[int] = ..., round: _Optional[int] = ..., cid: _Optional[bytes] = ..., body_root: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., size: _Optional[int] = ..., by_ipfs: _Optional[bool] = ..., by_channel: _Optional[bool] = ...) -> None: ...
 
 class Ack(_message.Message):
-    __slots__ = ("accepted", "reason")
+    __slots__ = ("accepted", "reason", "receipt")
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
     accepted: bool
     reason: str
-    def __init__(self, accepted: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
+    receipt: bytes
+    def __init__(self, accepted: _Optional[bool] = ..., reason: _Optional[str] = ..., receipt: _Optional[bytes] = ...) -> None: ...
 
 class FetchRequest(_message.Message):
     __slots__ = ("digest", "offset", "by_channel")

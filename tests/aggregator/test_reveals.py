@@ -17,6 +17,7 @@ from dao.core.commits import Reveal
 from dao.core.constants import UPDATE_MAGIC
 from dao.core.formats.canonical import write_canonical
 from dao.core.formats.cid import Cid
+from dao.core.formats.fault import Fault
 from dao.core.formats.layout import Layout, Model
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.manifest import Node as Row
@@ -201,8 +202,11 @@ async def test_round__nodes_of_every_bad_kind__are_named_and_the_others_paid(
     honest = {name for name in rows if name.startswith("honest")}
     assert {statuses.pop(name) for name in honest} <= {Status.OK, Status.CLIPPED}
     expected = dict.fromkeys([*INVALID, "another root"], Status.INVALID)
-    expected |= dict.fromkeys(["withheld", "other bytes", "other content", "too large"], Status.WITHHELD)
-    assert statuses == expected | {"late": Status.LATE, "slow": Status.LATE}
+    expected |= dict.fromkeys(["withheld", "other content"], Status.WITHHELD)
+    expected |= dict.fromkeys(["other bytes", "too large", "late", "slow"], Status.LATE)
+    assert statuses == expected
+    faults = {name: row.fault for name, row in rows.items() if row.fault}
+    assert faults == {"exponent of 32": Fault(0, 0), "value of -128": Fault(0, 0)}
     for name, (_, words) in INVALID.items():
         assert words in rows[name].reason, name
         (ack,) = nodes[name].acks

@@ -11,6 +11,7 @@ import numpy as np
 
 from aggregator.collection import Collection
 from aggregator.daemon import RunningSuperlink, open_superlink
+from aggregator.reveal_fetcher import MOST_FETCHING
 from aggregator.settings import SuperlinkSettings
 from dao.app.gradient_client import GradientClient, GradientFile
 from dao.chain.blocks import BlockRef
@@ -200,16 +201,19 @@ class World:
         """What the Superlink holds of a round, once it has begun."""
         return await running.superlink._deps.intake._wait_collection(self.task, RoundId(round_id))
 
-    async def hasten(self, running: RunningSuperlink, round_id: int, commits: int, reveals: int) -> None:
-        """Let a round's periods pass at once, when so many commits and reveals have come."""
+    async def hasten(
+        self, running: RunningSuperlink, round_id: int, commits: int, reveals: int, forced: int = 0
+    ) -> None:
+        """Let a round's periods pass at once, when so many commits and reveals have come, and forced reveals without content."""
         collection = await self.collection(running, round_id)
         await reached(collection, lambda: len(collection.heard) >= commits)
         if commits < len(collection.members):
             self.skip(collection.rules.commit_period)
         await collection.closed.wait()
         await reached(collection, lambda: len(collection.reveals) >= reveals)
+        await reached(collection, lambda: len(collection.opened_on_chain) >= forced)
         if reveals < len(collection.expected):
-            self.skip(collection.rules.reveal_period)
+            self.skip(collection.rules.reveal_period + (MOST_FETCHING if forced else 0))
 
     async def state(self, round_id: int) -> RoundState:
         async with self.network.chain() as chain:

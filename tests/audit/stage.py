@@ -32,6 +32,7 @@ from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.store.source import Source
 from tests.aggregator.assignment import Assignment
+from tests.aggregator.cut_off import CutOff
 from tests.aggregator.world import Node, World
 from tests.support import RULES, Network
 
@@ -98,17 +99,18 @@ class Stage:
     ) -> "Stage":
         """Play two rounds, the second with a node of each kind, and take its result back."""
         world = await World.make(
-            network, assignment, folder / "superlink", evaluator, 9, result_period=100_000
+            network, assignment, folder / "superlink", evaluator, 10, result_period=100_000
         )
         async with world.superlink() as running:
             await world.play(running)
-            gated, forcing, absent, withheld, invalid, passing = world.nodes[3:]
+            gated, forcing, absent, withheld, invalid, passing = world.nodes[3:9]
+            world.nodes[9] = CutOff(world, world.members[9], 9)  # and nobody has its content
             gated.content, invalid.content = opposed, out_of_range
             forcing.forces, absent.commits, withheld.reveals = True, False, False
             passing.passes = PassReason.NO_TIME
             async with asyncio.TaskGroup() as group:
                 group.create_task(world.play(running))
-                group.create_task(world.hasten(running, TAMPERED, 8, 6))
+                group.create_task(world.hasten(running, TAMPERED, 9, 6, 1))
         manifest, honest = await world.manifest(TAMPERED), await world.result(TAMPERED)
         async with network.chain() as chain:
             events = (await RoundReader(chain, world.task).events_of(RoundId(TAMPERED), chain.head())).forced

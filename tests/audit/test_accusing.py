@@ -11,12 +11,14 @@ from dao.audit.accusing import Proof, find_proof
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.convictions import convict_result
 from dao.core.commits import Reveal, SignedCommit
-from dao.core.formats.manifest import Account, Manifest, dump_manifest
+from dao.core.formats.fault import Fault
+from dao.core.formats.manifest import Account, Manifest, Node, dump_manifest
 from dao.core.formats.round_rows import compute_inputs_root
-from dao.core.formats.signed_messages import compute_receipt_digest
+from dao.core.formats.signed_messages import compute_receipt_digest, compute_revealed_digest
 from dao.core.statement import build_account_tree, build_rows
 from dao.core.types import ZERO_DIGEST, Domain, MicroScore, Phase, RoundId, Signature, Status, Wei
 from dao.errors import RuleError
+from dao.proofs.suspicions import Receipt
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from node.journal import CommitEntry
@@ -116,29 +118,116 @@ PROVEN: dict[Cheat, str] = {
 }
 
 
-async def find(stage: Stage, manifest: Manifest) -> list[Proof | None]:
-    """Post a manifest with the result that states it; look for a proof of any claim, and as all nodes and owners would."""
+async def withheld_though_forced(stage: Stage) -> tuple[Manifest, None]:
+    hidden = {"status": Status.WITHHELD, "cid": None, "body_root": None, "salt": None}
+    return with_node(stage.manifest, Status.UNAVAILABLE, **hidden), None
+
+
+async def late_though_forced(stage: Stage) -> tuple[Manifest, None]:
+    return with_node(stage.manifest, Status.UNAVAILABLE, status=Status.LATE), None
+
+
+async def unavailable_though_not_forced(stage: Stage) -> tuple[Manifest, None]:
+    return with_node(stage.manifest, Status.INVALID, status=Status.UNAVAILABLE, fault=None), None
+
+
+async def withheld_with_a_reveal(stage: Stage) -> tuple[Manifest, None]:
+    return stage.resettled(failed(stage, Status.WITHHELD)), None
+
+
+async def fault_invented(stage: Stage) -> tuple[Manifest, None]:
+    return with_node(stage.manifest, Status.INVALID, fault=Fault(0, 5)), None
+
+
+async def fault_of_no_chunk(stage: Stage) -> tuple[Manifest, None]:
+    return with_node(stage.manifest, Status.INVALID, fault=Fault(1 << 20, 0)), None
+
+
+def failed(stage: Stage, status: Status, **changes: object) -> Manifest:
+    """The manifest with an update that is valid and was received, and is not counted."""
+    zero = dict.fromkeys(("unit_weight", "weight", "gate_dot", "square", "cosine", "dot", "step_dot"), 0)
+    nothing = {"score": 0, "share": 0, "gate_totals": ZERO_DIGEST, "score_totals": ZERO_DIGEST}
+    return with_node(stage.manifest, Status.OK, status=status, **zero, **nothing, **changes)
+
+
+PROVEN |= {
+    withheld_though_forced: "AvailabilityProver",
+    late_though_forced: "AvailabilityProver",
+    unavailable_though_not_forced: "AvailabilityProver",
+    withheld_with_a_reveal: "RowsProver",
+    fault_invented: "AvailabilityProver",
+    fault_of_no_chunk: "AvailabilityProver",
+}
+
+
+async def find(
+    stage: Stage, manifest: Manifest, *receipts: Receipt, revealed: int | None = None
+) -> Proof | None:
+    """Post a manifest with the result that states it, but for `revealed` if given, and look for a proof as its nodes and owners.
+
+    Whoever looks for any claim finds one just then, too.
+    """
     everyone = {account.owner for account in manifest.accounts}
     everyone |= {address for node in manifest.nodes for address in (node.node, node.owner)}
+    result = stage.stated(manifest)
+    result = result if revealed is None else replace(result, revealed=revealed)
     async with (
-        stage.posted(stage.stated(manifest), dump_manifest(manifest)),
+        stage.posted(result, dump_manifest(manifest)),
         stage.world.network.chain() as chain,
     ):
         source = LayeredStore(DiskStore(stage.cache), [DiskStore(stage.folder)], attempts=1)
         place = chain, source, stage.world.task, RoundId(TAMPERED)
-        return [await find_proof(*place), await find_proof(*place, of=everyone)]
+        proof = await find_proof(*place, receipts=receipts, of=everyone)
+        assert ((await find_proof(*place, receipts=receipts)) is None) == (proof is None)
+        return proof
+
+
+def receipt_of(stage: Stage, node: Node) -> Receipt:
+    """The Superlink's receipt for a node's update."""
+    place = (stage.world.task, RoundId(TAMPERED), stage.manifest.opening, node.node, node.commitment)
+    domain = Domain(stage.manifest.chain_id, stage.manifest.coordinator)
+    assert node.body_root is not None
+    digest = compute_revealed_digest(domain, *place, node.body_root)
+    signature = Signature(stage.world.bonded.operator.sign(digest))
+    return Receipt(node.node, node.commitment, None, signature, node.body_root)
+
+
+@pytest.mark.parametrize("status", [Status.LATE, Status.WITHHELD, Status.INVALID])
+async def test_find_proof__not_counted_though_received__is_found_by_the_receipt(
+    stage: Stage, status: Status
+) -> None:
+    node = node_of(stage.manifest, Status.OK)
+    bare = dict.fromkeys(("cid", "body_root", "salt"), None) if status is Status.WITHHELD else {}
+    manifest = restate(stage.resettled(failed(stage, status, **bare)))
+    proof = await find(stage, manifest, receipt_of(stage, node))
+    assert proof is not None
+    assert proof.prover == "AvailabilityProver"
+    assert "signed that it has its update, and does not count it" in proof.words
+
+
+async def test_find_proof__receipts_of_an_honest_round__none(stage: Stage) -> None:
+    statuses = (Status.OK, Status.CLIPPED, Status.GATED)
+    counted = [node for node in stage.manifest.nodes if node.status in statuses]
+    receipts = [receipt_of(stage, node) for node in counted]
+    assert await find(stage, stage.manifest, *receipts) is None
+
+
+async def test_find_proof__all_counted_as_revealed_and_one_withheld__is_found(stage: Stage) -> None:
+    proof = await find(stage, stage.manifest, revealed=len(stage.manifest.nodes))
+    assert proof is not None
+    assert "all are counted as revealed, and its update is not" in proof.words
 
 
 async def test_find_proof__honest_round__none(stage: Stage) -> None:
-    assert await find(stage, stage.manifest) == [None, None]
+    assert await find(stage, stage.manifest) is None
 
 
 @pytest.mark.parametrize("cheat", PROVEN, ids=lambda cheat: cheat.__name__)
 async def test_find_proof__superlink_cheats__is_found(stage: Stage, cheat: Cheat) -> None:
     manifest, _ = await cheat(stage)
-    for proof in await find(stage, restate(manifest)):
-        assert proof is not None
-        assert proof.prover in PROVEN[cheat].split("|"), proof.words
+    proof = await find(stage, restate(manifest))
+    assert proof is not None
+    assert proof.prover in PROVEN[cheat].split("|"), proof.words
 
 
 async def test_find_proof__manifest_of_other_rows__says_that_nothing_can_be_opened(stage: Stage) -> None:

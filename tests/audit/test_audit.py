@@ -153,7 +153,7 @@ async def test_audit__manifest_too_large__is_named(stage: Stage) -> None:
 async def test_audit__invalid_update_with_lists_as_names__is_invalid_as_stated(stage: Stage) -> None:
     header = write_canonical({"codec": "int8", "tensors": [[["w"], [64]]]})
     content = UPDATE_MAGIC + len(header).to_bytes(4, "big") + header + bytes(260)
-    manifest = with_node(stage.manifest, Status.INVALID, cid=await stage.put(content))
+    manifest = with_node(stage.manifest, Status.INVALID, cid=await stage.put(content), fault=None)
     checks = await stage.audit(replace(manifest, loss_after=stage.manifest.loss_after * 2))
     assert checks["updates"].outcome is Outcome.OK
     assert checks["losses"].outcome is Outcome.FAILED

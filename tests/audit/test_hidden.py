@@ -9,7 +9,7 @@ from dao.audit.auditor import CHECKS
 from dao.chain.client import Chain
 from dao.chain.event_codec import get_topic
 from dao.chain.event_types import Event
-from dao.chain.events import CommitsClosed, ForcedCommit, Joined, ResultPosted
+from dao.chain.events import CommitsClosed, ForcedCommit, ForcedReveal, Joined, ResultPosted
 from dao.cli.audit import _select_rounds
 from dao.core.formats.manifest import dump_manifest
 from dao.errors import ConfigError
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest.mark.parametrize(
-    "kind", [ResultPosted, CommitsClosed, Joined, ForcedCommit], ids=lambda k: k.__name__
+    "kind", [ResultPosted, CommitsClosed, Joined, ForcedCommit, ForcedReveal], ids=lambda k: k.__name__
 )
 async def test_audit__events_are_hidden__nothing_holds_and_nobody_is_accused(
     stage: Stage, kind: type[Event], tmp_path: Path

@@ -77,6 +77,7 @@ export class World {
     world.coordinator = await deploy("TrainingCoordinator", [...parts, dao]);
     assert.equal(world.coordinator.target, next);
     world.disputes = await deploy("Disputes", [...parts, world.coordinator, dao]);
+    world.forcedReveals = await deploy("ForcedReveals", [world.coordinator]);
     world.prover = await deploy("FakeProver", []);
     await world.coordinator.connect(dao).setDisputes(world.disputes);
     await world.registry.connect(dao).setSlasher(world.disputes, true);

@@ -126,6 +126,7 @@ const OTHERS = {
   join: "`join`",
   leave: "`leave`",
   commit: "`commit`",
+  reveal: "`reveal`",
   challenge: "`challenge`",
   resolve: "`resolve`",
   voidRound: "`voidRound`",
@@ -179,7 +180,11 @@ test("test_gas__other_steps__as_documented", async (t) => {
   await measure("commit", world.force(4, nodes[0]));
   await world.pass(180);
   await world.abort(4);
-  await world.posted(5);
+  await world.open();
+  await world.close(5);
+  const opened = ["aa", "bb", "cc"].map((byte) => "0x" + byte.repeat(32));
+  await measure("reveal", world.forcedReveals.connect(world.anyone).reveal(task, 5, ...opened));
+  await world.post(5);
   await measure("challenge", world.challenge(5));
   await measure("resolve", world.resolve(5, true));
   await world.challenge(5);

@@ -49,12 +49,14 @@ STATED = {  # how the page states each; the group is its value
     "DOMAIN_NAME": r'Domain `\{name: "(\w+)"',
     "DOMAIN_VERSION": r'version: "(\d)", chainId, verifyingContract: TrainingCoordinator',
     "MAX_AHEAD": r"(\d+) ahead at most",
+    "FORCED_REVEAL_MARGIN": r"less one part in (\d+), rounded down",
 }
 IN_WORDS = {"UPDATE_DIGITS", "GRADIENT_DIGITS", "GAUSS_LEGENDRE", "MAX_INTEGER"}  # as tested below
 SOLIDITY = {  # constant of a contract and its value here
     ("Rounds", "MAX_WEIGHT_SUM"): constants.WEIGHT_UNITS,
     ("RuleBook", "MAX_COMMITS"): 1 << constants.ROWS_DEPTH,
     ("RuleBook", "MAX_SHARDS"): 1 << constants.SHARDS_DEPTH,
+    ("ForcedReveals", "MARGIN"): constants.FORCED_REVEAL_MARGIN,
 }
 
 
@@ -97,7 +99,8 @@ def test_constants__stated_in_words__are_those_of_the_page() -> None:
 
 @pytest.mark.parametrize(("contract", "name"), SOLIDITY)
 def test_constant__in_a_contract__is_the_same(contract: str, name: str) -> None:
-    source = (ROOT / "contracts/coordinator" / f"{contract}.sol").read_text()
+    (path,) = (ROOT / "contracts").rglob(f"{contract}.sol")
+    source = path.read_text()
     (value,) = re.findall(rf"constant {name} = ([^;]+);", source)
     assert read_value(value) == SOLIDITY[contract, name]
 

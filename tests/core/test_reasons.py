@@ -49,8 +49,9 @@ def test_weighed__counted__says_how_much() -> None:
 @pytest.mark.parametrize(
     ("status", "text"),
     [
-        (Status.LATE, "revealed after the reveal period"),
-        (Status.WITHHELD, "not revealed, or no source had its content"),
+        (Status.LATE, "not there whole when the reveal period ended"),
+        (Status.WITHHELD, "not revealed, neither to the Superlink nor on chain"),
+        (Status.UNAVAILABLE, "no source had its content; keep it pinned"),
         (Status.INVALID, "your update is not valid: tensor fc.bias: expected 10 values"),
     ],
 )

@@ -5,12 +5,9 @@ from hashlib import sha256
 
 import pytest
 
-from dao.core.commits import (
-    Failure,
-    compute_commits_root,
-    compute_forced_hash,
-)
+from dao.core.commits import Failure, compute_forced_hash
 from dao.core.constants import MAX_INTEGER, MAX_TEXT
+from dao.core.formats.commit_leaves import compute_commits_root
 from dao.core.formats.manifest import compute_loss_micros, dump_manifest, parse_manifest
 from dao.core.score import Scoring
 from dao.core.settle import settle_round

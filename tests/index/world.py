@@ -9,7 +9,8 @@ from hashlib import sha256
 from sqlalchemy import Engine, select
 
 from dao.chain.client import Chain
-from dao.core.commits import CommitRecord, Reveal, SignedCommit, compute_commits_root
+from dao.core.commits import CommitRecord, Reveal, SignedCommit
+from dao.core.formats.commit_leaves import compute_commits_root
 from dao.core.formats.manifest import Manifest, Shard
 from dao.core.score import NodeScore, Scoring
 from dao.core.transition import RoundInputs, RoundOutcome, get_post_state, settle_round

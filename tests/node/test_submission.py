@@ -1,5 +1,6 @@
-"""A commit goes to the chain when no receipt comes, but not round after round into rounds that never close."""
+"""A commit and a reveal go to the chain when no receipt comes; no commit does round after round into rounds that never close."""
 
+import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -8,16 +9,22 @@ import pytest
 
 from dao.chain.signer import Signer
 from dao.core.commits import Reveal, SignedCommit
-from dao.core.types import Address, Digest, Domain, RoundId, TaskId, Timestamp
+from dao.core.formats.signed_messages import compute_revealed_digest
+from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId, Timestamp
 from dao.errors import NotFound, Unreachable
 from dao.store.cid import cid_of_bytes
-from node.journal import Step, SupernodeJournal
-from node.submission import FUTILE, Submission
+from dao.store.disk import DiskStore
+from dao.store.layered import LayeredStore
+from dao.wire.messages import Ack
+from node.journal import CommitEntry, Step, SupernodeJournal
+from node.submission import FUTILE, Submission, compute_forcing_time
 
 TASK, SIGNER = TaskId(1), Signer(b"s" * 32)
 DOMAIN, OPENING = Domain(1, Address(bytes(20))), Digest(b"o" * 32)
-RULES = cast("Any", SimpleNamespace(commit_period=100, superlink=Address(bytes(20))))
+SUPERLINK = Signer(b"l" * 32)
+RULES = cast("Any", SimpleNamespace(commit_period=100, reveal_period=80, superlink=SUPERLINK.address))
 OPENED = cast("Any", SimpleNamespace(opened_at=0))
+CLOSED = cast("Any", SimpleNamespace(closed_at=0))
 
 
 class Deaf:
@@ -29,6 +36,25 @@ class Deaf:
     async def inclusion(self, *_: object, **__: object) -> None:
         raise NotFound("its commit is not in the tree")
 
+    async def reveal(self, task: TaskId, round_id: RoundId, reveal: Reveal, content: Path | None) -> Ack:
+        raise Unreachable("nobody there")
+
+
+class Hearing(Deaf):
+    """A Superlink that answers reveals alone, with receipts that this key signs."""
+
+    sent = received = 0
+
+    def __init__(self, key: Signer, accepts: bool = True) -> None:
+        self.key, self.accepts = key, accepts
+
+    async def reveal(self, task: TaskId, round_id: RoundId, reveal: Reveal, content: Path | None) -> Ack:
+        if not self.accepts:
+            return Ack(False, "not valid")
+        place = (DOMAIN, task, round_id, OPENING, SIGNER.address)
+        digest = compute_revealed_digest(*place, reveal.commitment, reveal.body_root)
+        return Ack(True, receipt=Signature(self.key.sign(digest)))
+
 
 class Handed:
     """A Supernode's submissions near the end of the commit period, and the rounds that it sent to the chain."""
@@ -36,10 +62,31 @@ class Handed:
     def __init__(self, folder: Path) -> None:
         self.journal = SupernodeJournal(folder / "journal.db", DOMAIN, SIGNER.address)
         self.forced: list[RoundId] = []
-        nobody = cast("Any", None)
-        clock = cast("Any", SimpleNamespace(now=lambda: Timestamp(99)))
-        parts = (nobody, clock, self.journal, nobody, cast("Any", Deaf()), self._force, False)
-        self.submission = Submission(TASK, DOMAIN, *parts)
+        self.opened: list[CommitEntry] = []
+        self.now = Timestamp(99)
+        self.store = LayeredStore(DiskStore(folder / "content"), [])
+        self.submission = self.to(Deaf())
+
+    def to(self, superlink: Deaf) -> Submission:
+        """What it submits to a Superlink."""
+        clock = cast("Any", SimpleNamespace(now=lambda: self.now))
+        parts = (cast("Any", None), clock, self.journal, self.store, cast("Any", superlink), self._force)
+        return Submission(TASK, DOMAIN, *parts, False, self._force_reveal)
+
+    async def _force_reveal(self, entry: CommitEntry) -> None:
+        self.opened.append(entry)
+
+    async def signed(self) -> CommitEntry:
+        """A commit to a content that is here, in a round that was seen."""
+        self.journal.see(TASK, RoundId(1), 1)
+        reveal = Reveal(await self.store.local.put_bytes(b"update"), OPENING, OPENING)
+        return self.journal.sign(TASK, RoundId(1), OPENING, reveal, SIGNER.sign)
+
+    def read(self) -> CommitEntry:
+        """The same as the journal has it."""
+        entry = self.journal.commit_of(TASK, RoundId(1), OPENING)
+        assert entry is not None
+        return entry
 
     async def _force(self, commit: SignedCommit) -> None:
         self.forced.append(commit.round)
@@ -74,3 +121,34 @@ async def test_hand_in__rounds_that_never_close__stop_costing_gas_until_one_does
     handed.journal.reach(TASK, RoundId(FUTILE + 2), Step.COUNTED, facts={"counted": "in the tree"})
     await handed.hand_in(FUTILE + 3)
     assert handed.forced[-1] == FUTILE + 3
+
+
+async def test_reveal__receipt__is_journalled_and_nothing_forced(handed: Handed) -> None:
+    entry = await handed.signed()
+    assert await handed.to(Hearing(SUPERLINK)).reveal(entry, CLOSED, RULES) == ""
+    assert handed.read().revealed is not None
+    assert handed.journal.note_of(TASK, RoundId(1)).step is Step.REVEALED
+    assert handed.opened == []
+
+
+@pytest.mark.parametrize("superlink", [Deaf(), Hearing(SIGNER), Hearing(SUPERLINK, accepts=False)])
+async def test_reveal__no_receipt_of_the_superlink__is_forced_once(handed: Handed, superlink: Deaf) -> None:
+    entry = await handed.signed()
+    assert await handed.to(superlink).reveal(entry, CLOSED, RULES) == ""
+    assert handed.opened == [entry]
+    assert handed.read().revealed is None
+    note = handed.journal.note_of(TASK, RoundId(1))
+    assert (note.step, note.facts["revealed"]) == (Step.REVEALED, "on chain")
+
+
+async def test_reveal__time_is_left__not_forced_yet(handed: Handed) -> None:
+    entry = await handed.signed()
+    handed.now = Timestamp(0)
+    assert compute_forcing_time(RULES, CLOSED) == 80 - 80 // 8 - 80 / 4
+    trying = asyncio.create_task(handed.to(Deaf()).reveal(entry, CLOSED, RULES))
+    await asyncio.sleep(0.2)
+    assert not trying.done()
+    assert handed.opened == []
+    handed.now = Timestamp(99)
+    assert await trying == ""
+    assert handed.opened == [entry]

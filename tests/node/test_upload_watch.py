@@ -11,13 +11,14 @@ import pytest
 from dao.chain.signer import Signer
 from dao.core.commits import Reveal
 from dao.core.formats.cid import Cid
-from dao.core.types import Address, Digest, Domain, RoundId, TaskId
+from dao.core.formats.signed_messages import compute_revealed_digest
+from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId
 from dao.errors import Unreachable
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.wire.messages import Ack
 from node import upload_watch
-from node.journal import SupernodeJournal
+from node.journal import CommitEntry, SupernodeJournal
 from node.status import _round_status
 from node.submission import Submission
 from node.upload_watch import UploadWatch, explain_shortage, foresee_shortage
@@ -25,6 +26,7 @@ from node.upload_watch import UploadWatch, explain_shortage, foresee_shortage
 pytestmark = pytest.mark.asyncio
 
 SIGNER, TASK, ROOT = Signer(b"k" * 32), TaskId(1), Digest(b"r" * 32)
+DOMAIN = Domain(1, Address(bytes(20)))
 
 
 async def test_shortage__figures__named_where_time_is_too_short() -> None:
@@ -32,6 +34,11 @@ async def test_shortage__figures__named_where_time_is_too_short() -> None:
     assert explain_shortage(4_100_000, 2_000, 9) == "4.1 MB at 0.002 MB/s need 2050 s, 9 s are left"
     assert explain_shortage(4_100_000, 0, 9) == "4.1 MB: nothing gets through, 9 s are left"
     assert explain_shortage(4_100_000, 200_000, 21) == explain_shortage(0, 0, 0) == ""
+
+
+async def refuse(_: CommitEntry) -> None:
+    """A chain that is away, too."""
+    raise Unreachable("no chain")
 
 
 @dataclass
@@ -49,7 +56,9 @@ class Line:
         await self.answered.wait()
         if self.arrives[-1] < 1000:
             raise Unreachable("it broke")
-        return Ack(True)
+        _, round_id, reveal, *_ = call
+        place = (DOMAIN, TASK, round_id, ROOT, SIGNER.address, reveal.commitment)
+        return Ack(True, receipt=Signature(SIGNER.sign(compute_revealed_digest(*place, reveal.body_root))))
 
 
 @dataclass
@@ -61,23 +70,22 @@ class Site:
     now: float = 91.0
 
     async def open(self) -> None:
-        self.journal = SupernodeJournal(
-            self.folder / "journal.db", Domain(1, Address(bytes(20))), SIGNER.address
-        )
+        self.journal = SupernodeJournal(self.folder / "journal.db", DOMAIN, SIGNER.address)
         disk = DiskStore(self.folder / "content", sync=False)
         self.cid: Cid = await disk.put_bytes(bytes(1000))
         nobody = cast("Any", None)
         clock = cast("Any", SimpleNamespace(now=lambda: self.now))
         self.submission = Submission(
-            *(TASK, Domain(1, Address(bytes(20))), nobody, clock, self.journal),
-            *(LayeredStore(disk), cast("Any", self.line), nobody, False),
+            *(TASK, DOMAIN, nobody, clock, self.journal),
+            *(LayeredStore(disk), cast("Any", self.line), nobody, False, refuse),
         )
 
     async def reveal(self, number: int) -> str:
         round_id = RoundId(number)
         self.journal.see(TASK, round_id, number)
         entry = self.journal.sign(TASK, round_id, ROOT, Reveal(self.cid, ROOT, ROOT), SIGNER.sign)
-        closed, rules = SimpleNamespace(closed_at=0), SimpleNamespace(reveal_period=100)
+        closed = SimpleNamespace(closed_at=0)
+        rules = SimpleNamespace(reveal_period=100, result_period=10, superlink=SIGNER.address)
         return await self.submission.reveal(entry, cast("Any", closed), cast("Any", rules))
 
     def why(self, number: int) -> str:

@@ -4,15 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dao.chain.signer import Signer
-from dao.core.commits import (
-    SignedCommit,
-    SignedPass,
-    build_commit_tree,
-    compute_forced_hash,
-    encode_commit_row,
-)
+from dao.core.commits import SignedCommit, SignedPass, compute_forced_hash
 from dao.core.constants import PASS_KIND, ROWS_DEPTH
 from dao.core.engine.merkle import Tree
+from dao.core.formats.commit_leaves import build_commit_tree, encode_commit_row
 from dao.core.formats.signed_messages import (
     compute_commit_digest,
     compute_pass_digest,

@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.vectors.availability_proofs import availability
 from tests.vectors.body_proofs import models, shapes, sums
 from tests.vectors.commit_proofs import commits
 from tests.vectors.proof_case import BODY_DEPTH, Case
@@ -23,7 +24,16 @@ LARGE_LISTS = (1000, 2048)  # nodes that passed the gate
 
 def make_cases(depth: int, counts: Sequence[int]) -> dict[str, Case]:
     """All cases by name; sums of so many inputs."""
-    return dict([*sums(depth, counts), *models(depth), *shapes(depth), *commits(), *settlements()])
+    return dict(
+        [
+            *sums(depth, counts),
+            *models(depth),
+            *shapes(depth),
+            *commits(),
+            *settlements(),
+            *availability(depth),
+        ]
+    )
 
 
 def make_large_cases() -> dict[str, Case]:
@@ -31,6 +41,7 @@ def make_large_cases() -> dict[str, Case]:
     cases = make_cases(LARGE_DEPTH, LARGE_COUNTS)
     for count in LARGE_ROWS:
         cases |= settlements(count, f"_{count}")
+        cases |= availability(LARGE_DEPTH, count, f"_{count}")
     return cases | dict(medians(LARGE_LISTS))
 
 

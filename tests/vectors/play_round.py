@@ -8,6 +8,7 @@ from dao.core.constants import MANIFEST_FORMAT
 from dao.core.engine.merkle import compute_body_root
 from dao.core.formats.canonical import write_canonical
 from dao.core.formats.cid import Cid
+from dao.core.formats.fault import find_fault
 from dao.core.formats.gradient import Gradient, decode_gradient, quantise_gradient
 from dao.core.formats.json_form import Count, get_form
 from dao.core.formats.layout import StepModel, compute_model_size, parse_model, write_model
@@ -102,7 +103,7 @@ def play(vector: Json) -> Json:
                 assert compute_body_root(update.body, stated.rules.body_depth) == record.reveal.body_root
                 updates[record.node] = update
             except DecodeError as error:
-                record = replace(record, failure=Failure(Status.INVALID, str(error)))
+                record = replace(record, failure=Failure(Status.INVALID, str(error), find_fault(error)))
         records.append(record)
     inputs = RoundInputs(
         domain=Domain(stated.chain_id, stated.coordinator),

@@ -85,6 +85,7 @@ def make_case(prover: str, claim: int, proof: bytes, **others: int | bytes) -> C
         "stakes": b"",  # node 20, owner 20, stake u128 before the round opened, side by side
         "members": b"",  # addresses side by side
         "forced": 0,
+        "revealed": b"",  # commitments that were opened on chain, side by side
         "round": encode_words(ROUND),
         "result": encode_words(RESULT),
         "statement": encode_words(STATEMENT),

@@ -136,24 +136,22 @@ def medians(counts: Iterable[int]) -> Iterator[tuple[str, Case]]:
             yield f"weight_{claim.name.lower()}_of_{count}", make("WeightsProver", claim, proof, trees)
 
 
-def make(prover: str, claim: int, proof: bytes, trees: RoundTrees) -> Case:
-    """Make the case of a lie, on the chain of the honest round."""
+def make(prover: str, claim: int, proof: bytes, trees: RoundTrees, **others: int | bytes) -> Case:
+    """Make the case of a lie, on the chain of the honest round but for `others`."""
     assert trees.parent
     rules = STATED.rules
-    return make_case(
-        prover,
-        claim,
-        proof,
-        chunks=rules.chunks,
-        min_stake=rules.min_stake.to_bytes(16, "big"),
-        max_stake=rules.max_stake.to_bytes(16, "big"),
-        round_budget=rules.round_budget.to_bytes(16, "big"),
-        stakes=encode_stakes(STATED),
-        round=encode_words(ROUND, open_block=300, parent=2),
-        parent_result=compute_result_hash(trees.parent.result),
-        result=encode(*astuple(trees.result)),
-        statement=encode(*astuple(trees.statement)),
-    )
+    values: dict[str, int | bytes] = {
+        "chunks": rules.chunks,
+        "min_stake": rules.min_stake.to_bytes(16, "big"),
+        "max_stake": rules.max_stake.to_bytes(16, "big"),
+        "round_budget": rules.round_budget.to_bytes(16, "big"),
+        "stakes": encode_stakes(STATED),
+        "round": encode_words(ROUND, open_block=300, parent=2),
+        "parent_result": compute_result_hash(trees.parent.result),
+        "result": encode(*astuple(trees.result)),
+        "statement": encode(*astuple(trees.statement)),
+    }
+    return make_case(prover, claim, proof, **{**values, **others})
 
 
 def change(

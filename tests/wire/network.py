@@ -24,6 +24,7 @@ from dao.wire.superlink_service import Receive, Service, serve
 
 DOMAIN = Domain(31337, Address(b"\x11" * 20))
 TASK, ROUND = TaskId(1), RoundId(7)
+RECEIPT = Signature(b"r" * 65)
 Fetch = Callable[[bytes, Any], Awaitable[None]]  # a request and gRPC's context, in which it is answered
 COMMITMENT, SIGNATURE = Digest(b"\x22" * 32), Signature(b"\x33" * 65)
 OPENING = Digest(b"\x66" * 32)
@@ -77,7 +78,7 @@ class Superlink:
         if not request.by_ipfs:
             await self.disk.put_from(receive, request.reveal.cid, request.size)
         self.revealed.append(request)
-        return Ack(True)
+        return Ack(True, receipt=RECEIPT)
 
     async def content(self, digest: Digest) -> Path | None:
         path = self.disk.path_of(digest)

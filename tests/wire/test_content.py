@@ -20,7 +20,7 @@ from dao.wire.call_limits import CallLimits
 from dao.wire.messages import Ack, RevealRequest, write_reveal
 from dao.wire.superlink_client import SuperlinkClient
 from dao.wire.superlink_source import SuperlinkSource
-from tests.wire.network import ROUND, TASK, Network
+from tests.wire.network import RECEIPT, ROUND, TASK, Network
 
 BODY_ROOT, SALT = Digest(b"\x66" * 32), Digest(b"\x77" * 32)
 
@@ -44,7 +44,7 @@ async def test_reveal__content_streamed__stored_and_acknowledged(
     path = tmp_path / "update"
     path.write_bytes(os.urandom(size))
     cid = cid_of_bytes(path.read_bytes())
-    assert await reveal(client, cid, path) == Ack(True)
+    assert await reveal(client, cid, path) == Ack(True, receipt=RECEIPT)
     assert network.superlink.revealed == [
         RevealRequest(TASK, ROUND, Reveal(cid, BODY_ROOT, SALT), size, False)
     ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dao.core.commits import Reveal, SignedCommit, SignedPass
 from dao.core.formats.cid import Cid, ContentCodec
-from dao.core.types import Address, Digest, PassReason, RoundId, TaskId
+from dao.core.types import Address, Digest, PassReason, RoundId, Signature, TaskId
 from dao.errors import DecodeError
 from dao.wire import messages
 from dao.wire import superlink_pb2 as pb
@@ -63,9 +63,15 @@ def test_inclusion__any__round_trips(index: int, more: int, proof: list[Digest])
     assert messages.read_inclusion(messages.write_inclusion(None)) is None
 
 
-@given(st.booleans(), st.text(max_size=100))
-def test_ack__any__round_trips(accepted: bool, reason: str) -> None:
-    assert messages.read_ack(messages.write_ack(Ack(accepted, reason))) == Ack(accepted, reason)
+@given(st.text(max_size=100), st.binary(min_size=65, max_size=65))
+def test_ack__any__round_trips(reason: str, receipt: bytes) -> None:
+    for ack in (Ack(False, reason), Ack(True, reason, Signature(receipt))):
+        assert messages.read_ack(messages.write_ack(ack)) == ack
+
+
+def test_ack__accepted_without_a_receipt__refused() -> None:
+    with pytest.raises(DecodeError, match=r"Ack\.receipt: 0 bytes, expected 65"):
+        messages.read_ack(messages.write_ack(Ack(True)))
 
 
 def test_ack__long_reason__cut() -> None:

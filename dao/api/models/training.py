@@ -13,7 +13,9 @@ from dao.chain.task_rules import TASK_RULES, Unit
 from dao.core.types import Codec, Phase
 
 _PHASES = Literal["open", "closed", "posted", "frozen", "finalized", "aborted", "void"]
-NODE_STATUS = Literal["ok", "late", "withheld", "invalid", "clipped", "gated", "passed", "absent", "forced"]
+NODE_STATUS = Literal[
+    "ok", "late", "withheld", "invalid", "clipped", "gated", "unavailable", "passed", "absent", "forced"
+]
 
 
 def _show_phase(value: Any) -> Any:

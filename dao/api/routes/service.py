@@ -40,6 +40,7 @@ class Contracts(ResponseModel):
     registry: AddressText
     coordinator: AddressText
     distributor: AddressText
+    forced_reveals: AddressText
     disputes: AddressText
     timelock: AddressText
     voting_power: AddressText

@@ -8,6 +8,7 @@ from typing import Any
 from dao.core.constants import MANIFEST_FORMAT, MAX_INTEGER, MAX_MANIFEST
 from dao.core.formats.canonical import read_json, write_canonical
 from dao.core.formats.cid import Cid
+from dao.core.formats.fault import Fault
 from dao.core.formats.json_form import Count, Decimal, SignedDecimal, get_form
 from dao.core.types import Address, Codec, Digest, MicroScore, RoundId, Signature, Status, TaskId, Wei
 from dao.errors import DecodeError
@@ -51,6 +52,7 @@ class Node:
         Digest  # root over the running totals of gate_dot and square; 0 where the update is not weighed
     )
     score_totals: Digest  # of dot and step_dot; 0 where the weight is 0
+    fault: Fault | None  # of an invalid update: a value that no decoder takes
     score: MicroScore
     debt: Decimal  # of its owner, after the round, in millionths
     share: Count  # the part of the score that is paid, in millionths

@@ -3,8 +3,9 @@
 from dao.core.types import MicroScore, PassReason, Status, Wei
 
 ABSENT = "neither a commit nor a pass arrived while commits were open, at the Superlink or on chain"
-LATE = "your update was revealed after the reveal period"
-WITHHELD = "your update was not revealed, or no source had its content; keep it pinned until the result"
+LATE = "your update was not there whole when the reveal period ended"
+WITHHELD = "your update was not revealed, neither to the Superlink nor on chain"
+UNAVAILABLE = "your update was revealed on chain, but no source had its content; keep it pinned where others can reach it"
 UNHEARD = "your stake is too small a part of the round's stake to weigh one unit"
 NO_RESULT = "the round was aborted: no result came in time"
 
@@ -37,10 +38,10 @@ def explain_pass(reason: PassReason) -> str:
 
 
 def explain_failure(status: Status, detail: str) -> str:
-    """Why a commit has no weight at all (`late`, `withheld`, `invalid`); `detail` says what was wrong, if known."""
+    """Why a commit has no weight at all (one of FAILED); `detail` says what was wrong, if known."""
     if status is Status.INVALID:
         return f"your update is not valid: {detail}"
-    sentence = LATE if status is Status.LATE else WITHHELD
+    sentence = {Status.LATE: LATE, Status.UNAVAILABLE: UNAVAILABLE}.get(status, WITHHELD)
     return f"{sentence}; a reveal was refused: {detail}" if detail else sentence
 
 

@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from dao.core.constants import ROWS_DEPTH, SHARDS_DEPTH
 from dao.core.engine.merkle import Tree
+from dao.core.formats.fault import Fault
 from dao.core.formats.fixed import signed, unsigned
 from dao.core.formats.manifest import Node
 from dao.core.types import ZERO_DIGEST, Address, Digest, Status, hex_of
@@ -17,6 +18,7 @@ from dao.errors import RuleError
 STATUSES = list(Status)  # a status is its index here, as a byte
 COUNTED = (Status.OK, Status.CLIPPED, Status.GATED)  # of a node whose update was weighed
 PASSED = (Status.OK, Status.CLIPPED)  # the gate
+NO_FAULT = b"\xff" * 5
 
 
 def build_rows_tree(nodes: Sequence[Node], accounts: Mapping[Address, int]) -> Tree:
@@ -41,6 +43,7 @@ def encode_rows(nodes: Sequence[Node], accounts: Mapping[Address, int]) -> Itera
             unsigned(shares, 16, "sum of shares"),
             node.gate_totals,
             node.score_totals,
+            encode_fault(node.fault),
         )
         if node.owner not in accounts:
             raise RuleError(f"owner {hex_of(node.owner)}: expected an account beside its node's row")
@@ -70,6 +73,13 @@ def _encode_node(node: Node, account: int) -> bytes:
             unsigned(account, 4, f"{who}: account"),
         )
     )
+
+
+def encode_fault(fault: Fault | None) -> bytes:
+    """Return an update's fault as its row has it: chunk and value; without one, all bits are set."""
+    if fault is None:
+        return NO_FAULT
+    return unsigned(fault.chunk, 4, "chunk of a fault") + unsigned(fault.value, 1, "value of a fault")
 
 
 def compute_inputs_root(nodes: Iterable[Node]) -> Digest:

@@ -21,6 +21,7 @@ TYPES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "Commit": (*_OPENING, ("node", "address"), ("commitment", "bytes32")),
     "Pass": (*_OPENING, ("node", "address")),
     "Receipt": (*_OPENING, ("node", "address"), ("commitment", "bytes32")),
+    "Revealed": (*_OPENING, ("node", "address"), ("commitment", "bytes32"), ("bodyRoot", "bytes32")),
     "Request": (("method", "string"), ("bodyHash", "bytes32"), ("nonce", "bytes32"), ("expiry", "uint64")),
     "Operator": (("owner", "address"), ("operator", "address")),
 }
@@ -45,6 +46,27 @@ def compute_receipt_digest(
 ) -> Digest:
     """What a Superlink signs when it has taken a commit."""
     return _compute_round_digest("Receipt", domain, task, round_id, opening, node, commitment)
+
+
+def compute_revealed_digest(
+    domain: Domain,
+    task: TaskId,
+    round_id: RoundId,
+    opening: Digest,
+    node: Address,
+    commitment: Digest,
+    body_root: Digest,
+) -> Digest:
+    """What a Superlink signs when it has the update that a commit is of, whole and valid."""
+    values: Values = {
+        "task": task,
+        "round": round_id,
+        "opening": opening,
+        "node": node,
+        "commitment": commitment,
+        "bodyRoot": body_root,
+    }
+    return compute_digest("Revealed", domain, values)
 
 
 def _compute_round_digest(

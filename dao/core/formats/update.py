@@ -15,6 +15,7 @@ from dao.core.engine.chunking import Each, Scratch, Sink, Span, cut_spans, sweep
 from dao.core.engine.codec_loops import CODEC_LOOPS, CodecLoops, Rows
 from dao.core.engine.exact import Unfit
 from dao.core.formats.canonical import read_json, write_canonical
+from dao.core.formats.fault import BadValue
 from dao.core.formats.layout import Layout, Model
 from dao.core.types import Codec
 from dao.errors import DecodeError, RuleError
@@ -113,13 +114,22 @@ def decode_update(data: ReadableBuffer, layout: Layout, codec: Codec, each: Each
 
     for bad in each(first_bad, cut_spans(layout.chunks)):
         if bad:
-            raise DecodeError(f"tensor {layout.name_at(bad[0])[:80]!r}: {bad[1]}")
+            raise BadValue(f"tensor {layout.name_at(bad[0])[:80]!r}: {bad[1]}", bad[0])
     padding = layout.padding()
     filled = loops.digits(body)[padding // CHUNK, padding % CHUNK] != 0
     if filled.any():
         name = layout.name_at(int(padding[filled.argmax()]))
         raise DecodeError(f"tensor {name[:80]!r}: expected zeros in the padding after it, got another value")
     return Update(layout, codec, body)
+
+
+def read_body(data: ReadableBuffer, codec: Codec) -> Rows:
+    """Return the rows of an update of which nothing else is known, valid or not; DecodeError where they are not whole."""
+    view, leaf = memoryview(data).cast("B"), get_leaf_size(codec)
+    start = 8 + int.from_bytes(view[4:8], "big")
+    if view[:4] != UPDATE_MAGIC or start > len(view) or (len(view) - start) % leaf:
+        raise DecodeError(f"update: expected a header and chunks of {leaf} bytes")
+    return np.frombuffer(view, np.uint8, offset=start).reshape(-1, leaf)
 
 
 def _refuse_prefix(view: memoryview, layout: Layout, codec: Codec) -> None:

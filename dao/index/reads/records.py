@@ -152,7 +152,7 @@ class RoundRecord:
 class RoundNodeRecord:
     """A Supernode in a round.
 
-    `status`: as the manifest says (ok late withheld invalid clipped gated passed absent); without one `forced` for a node
+    `status`: as the manifest says (ok late withheld invalid clipped gated unavailable passed absent); without one `forced` for a node
     that committed on chain, else None, and so are weight, score, debt and reward. Score and debt in millionths of a loss.
     """
 

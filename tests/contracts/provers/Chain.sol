@@ -11,6 +11,7 @@ contract Chain {
     mapping(uint64 round => mapping(address node => bool)) private _members;
     ITasks.TaskRules private _rules;
     uint256 private _forced;
+    mapping(bytes32 commitment => bool) private _revealed;
     mapping(address node => address owner) public ownerOf;
     mapping(address node => mapping(uint256 blockNumber => uint256)) public stakeAt;
 
@@ -30,6 +31,10 @@ contract Chain {
         _forced = count;
     }
 
+    function setRevealed(bytes32 commitment) external {
+        _revealed[commitment] = true;
+    }
+
     function setStake(address node, address owner, uint256 blockNumber, uint256 stake) external {
         ownerOf[node] = owner;
         stakeAt[node][blockNumber] = stake;
@@ -38,6 +43,11 @@ contract Chain {
     /// @dev Its own: the chain of a test is one contract.
     function registry() external view returns (address) {
         return address(this);
+    }
+
+    /// @dev As ForcedReveals has it: the chain of a test is that, too.
+    function isRevealed(uint64, uint64, bytes32 commitment) external view returns (bool) {
+        return _revealed[commitment];
     }
 
     function forcedCountOf(uint64, uint64) external view returns (uint256) {

@@ -119,25 +119,6 @@ abstract contract CommitRound is Proving {
         return sign(key, keccak256(abi.encode(typehash, TASK, ROUND, state.opening, node_, value)));
     }
 
-    function sign(uint256 key, bytes32 message) internal view returns (bytes memory) {
-        string memory type_ =
-            "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
-        bytes32 domain = keccak256(
-            abi.encode(
-                keccak256(bytes(type_)),
-                keccak256("Commonweight"),
-                keccak256("1"),
-                block.chainid,
-                address(chain)
-            )
-        );
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(
-            key,
-            keccak256(abi.encodePacked("\x19\x01", domain, message))
-        );
-        return abi.encodePacked(r, s, v);
-    }
-
     // Proofs
 
     function leafAt(uint256 index) internal view returns (bytes memory) {

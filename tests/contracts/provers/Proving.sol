@@ -75,6 +75,26 @@ abstract contract Proving is SmallTrees {
         require(!changed, "convicted by a changed proof");
     }
 
+    /// @dev Signs the hash of a message's struct, in the domain of the chain.
+    function sign(uint256 key, bytes32 message) internal view returns (bytes memory) {
+        string memory type_ =
+            "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)";
+        bytes32 domain = keccak256(
+            abi.encode(
+                keccak256(bytes(type_)),
+                keccak256("Commonweight"),
+                keccak256("1"),
+                block.chainid,
+                address(chain)
+            )
+        );
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(
+            key,
+            keccak256(abi.encodePacked("\x19\x01", domain, message))
+        );
+        return abi.encodePacked(r, s, v);
+    }
+
     function draw(uint256 seed, uint256 what) internal pure returns (uint256) {
         return uint256(keccak256(abi.encode(seed, what)));
     }

@@ -100,8 +100,22 @@ contract RowsProverTest is Settlements {
             addToRow(0, place, 32, 1);
             convictsRow(RowsClaim.REVEAL, 0);
         }
-        addToRow(find(WITHHELD), RowField.CID, 32, 1);
-        refusesRow(RowsClaim.REVEAL, find(WITHHELD), NOT_GUILTY); // which does not count
+    }
+
+    /// @dev Whoever opened the commitment is late, invalid or unavailable; nobody else is.
+    function test_reveal__withheld_with_a_reveal_or_late_without__convicts() public {
+        for (uint256 place = RowField.CID; place < RowField.STATUS; place += 32) {
+            arrange(2);
+            refusesRow(RowsClaim.REVEAL, find(WITHHELD), NOT_GUILTY);
+            addToRow(find(WITHHELD), place, 32, 1);
+            convictsRow(RowsClaim.REVEAL, find(WITHHELD));
+        }
+        arrange(2);
+        setRow(0, RowField.STATUS, 1, LATE);
+        refusesRow(RowsClaim.REVEAL, 0, NOT_GUILTY);
+        uint256 withheld = find(WITHHELD);
+        setRow(withheld, RowField.STATUS, 1, LATE);
+        convictsRow(RowsClaim.REVEAL, withheld);
     }
 
     // Inputs

@@ -29,7 +29,8 @@ library RowField {
     uint256 internal constant STAKES = 354;
     uint256 internal constant SHARES = 370;
     uint256 internal constant ROOTS = 386;
-    uint256 internal constant END = 450;
+    uint256 internal constant FAULT = 450;
+    uint256 internal constant END = 455;
 }
 
 /// @dev Where the fields of an account are.
@@ -46,10 +47,13 @@ library AccountField {
 abstract contract Settled is Proving {
     uint64 internal constant ROUNDS = 3;
     uint256 internal constant OK = 0;
+    uint256 internal constant LATE = 1;
     uint256 internal constant WITHHELD = 2;
     uint256 internal constant INVALID = 3;
     uint256 internal constant CLIPPED = 4;
     uint256 internal constant GATED = 5;
+    uint256 internal constant UNAVAILABLE = 6;
+    uint256 internal constant NO_FAULT = type(uint40).max;
     uint256 internal constant COMMIT_LEAF = 118;
     uint256 internal constant INPUT_LEAF = 56;
     uint256 internal constant ENTRY = 48;

@@ -1,28 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import { IForcedReveals } from "../../../contracts/interfaces/IForcedReveals.sol";
 import { IProver } from "../../../contracts/interfaces/IProver.sol";
 import { ITrainingCoordinator } from "../../../contracts/interfaces/ITrainingCoordinator.sol";
 import { AccountsProver } from "../../../contracts/provers/AccountsProver.sol";
 import { RowsProver } from "../../../contracts/provers/RowsProver.sol";
+import { AvailabilityProver } from "../../../contracts/provers/AvailabilityProver.sol";
 import { ScoresProver } from "../../../contracts/provers/ScoresProver.sol";
 import { WeightsProver } from "../../../contracts/provers/WeightsProver.sol";
 import { AccountField, RowField } from "./Settled.sol";
 import { AccountsClaim, RowsClaim, ScoresClaim, Settlements, WeightsClaim } from "./Settlements.sol";
 
-/// @dev Whatever byte a liar changes of a row, an account or a number that is stated, one of the four provers convicts, but for the
+/// @dev Whatever byte a liar changes of a row, an account or a number that is stated, one of the five provers convicts, but for the
 /// bytes that docs/disputes.md lists.
 contract SettledBytesTest is Settlements {
     IProver private _rows;
     IProver private _weights;
     IProver private _scores;
     IProver private _accounts;
+    IProver private _availability;
 
     function newProver(ITrainingCoordinator coordinator) internal override returns (IProver) {
         _rows = new RowsProver(coordinator);
         _weights = new WeightsProver(coordinator);
         _scores = new ScoresProver(coordinator);
         _accounts = new AccountsProver(coordinator);
+        _availability = new AvailabilityProver(coordinator, IForcedReveals(address(chain)));
         return _rows;
     }
 
@@ -46,6 +50,9 @@ contract SettledBytesTest is Settlements {
             (guilty, ) = accuse(claim, proveRow(claim, i));
             if (guilty) return true;
         }
+        prover = _availability;
+        (guilty, ) = accuse(3, bytes.concat(head(i), show(rows, i))); // FAULT
+        if (guilty) return true;
         prover = _weights;
         for (uint8 claim = 0; claim < WeightsClaim.COUNT; ++claim) {
             (guilty, ) = accuse(claim, proveWeight(claim, i));
@@ -69,12 +76,12 @@ contract SettledBytesTest is Settlements {
 
     /// @dev Bytes that no claim of these provers is of, as docs/disputes.md has them.
     function isRowByteFree(uint256 i, uint256 place) private view returns (bool) {
-        if (place >= RowField.ROOTS) return true;
+        if (place >= RowField.ROOTS) return place < RowField.FAULT;
         bool weighs = rowAt(i, RowField.WEIGHT, 4) != 0;
         bool isProduct = place >= RowField.GATE_DOT && place < RowField.MEMORY;
         bool isScoreProduct = place >= RowField.DOT && place < RowField.SCORE;
         if (counts(i)) return isProduct || (isScoreProduct && weighs);
-        return place >= RowField.CID && place <= RowField.STATUS;
+        return place == RowField.STATUS;
     }
 
     // Bytes

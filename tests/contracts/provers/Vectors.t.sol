@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import { IForcedReveals } from "../../../contracts/interfaces/IForcedReveals.sol";
 import { IProver } from "../../../contracts/interfaces/IProver.sol";
 import { IRounds } from "../../../contracts/interfaces/IRounds.sol";
 import { IStatements } from "../../../contracts/interfaces/IStatements.sol";
 import { ITrainingCoordinator } from "../../../contracts/interfaces/ITrainingCoordinator.sol";
 import { AccountsProver } from "../../../contracts/provers/AccountsProver.sol";
+import { AvailabilityProver } from "../../../contracts/provers/AvailabilityProver.sol";
 import { CommitsProver } from "../../../contracts/provers/CommitsProver.sol";
 import { ModelProver } from "../../../contracts/provers/ModelProver.sol";
 import { RowsProver } from "../../../contracts/provers/RowsProver.sol";
@@ -62,6 +64,9 @@ contract VectorsTest is Proving {
         IRounds.Round memory parent;
         parent.resultHash = digest(name, "parent_result");
         if (state.parent != 0) chain.setRound(state.parent, parent);
+        bytes memory revealed = words(name, "revealed");
+        for (uint256 at = 0; at < revealed.length; at += 32)
+            chain.setRevealed(bytes32(part(revealed, at, at + 32)));
         bytes memory members = words(name, "members");
         for (uint256 at = 0; at < members.length; at += 20)
             chain.setMember(ROUND, address(bytes20(part(members, at, at + 20))), true);
@@ -119,6 +124,18 @@ contract VectorsTest is Proving {
 
     function newAccounts() private returns (IProver) {
         return new AccountsProver(ITrainingCoordinator(address(chain)));
+    }
+
+    function newAvailability() private returns (IProver) {
+        address place = address(chain);
+        return new AvailabilityProver(ITrainingCoordinator(place), IForcedReveals(place));
+    }
+
+    function test_availability__proofs_of_python__convict() public {
+        convict("availability_receipt", newAvailability);
+        convict("availability_forced", newAvailability);
+        convict("availability_count", newAvailability);
+        convict("availability_fault", newAvailability);
     }
 
     function test_sums__proofs_of_python__convict() public {

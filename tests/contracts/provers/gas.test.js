@@ -61,6 +61,10 @@ const SETTLEMENTS = {
   account_reward_total: "total of all accounts",
   account_twice: "two accounts of an owner",
   account_order: "order of accounts",
+  availability_receipt: "receipt of an update",
+  availability_forced: "forced reveal",
+  availability_count: "all counted as revealed",
+  availability_fault: "fault of an update",
 };
 for (const [name, label] of Object.entries(SETTLEMENTS))
   for (const rows of [10, 100, 1000]) ROWS[`${name}_${rows}`] = label;
@@ -128,7 +132,8 @@ test("test_gas__each_proof__within_limits_and_as_documented", async (t) => {
     await provider.request({ method: "hardhat_setCode", params: [one.coordinator, code] });
     const chain = template.attach(one.coordinator);
     await arrange(chain, one);
-    const prover = await ethers.deployContract(one.prover, [chain]);
+    const parts = one.prover === "AvailabilityProver" ? [chain, chain] : [chain];
+    const prover = await ethers.deployContract(one.prover, parts);
     if (one.part) await record(t, sender, prover, one);
     const [result, statement] = [decodeStruct(prover, one.result, 2), decodeStruct(prover, one.statement, 3)];
     const accused = [TASK, ROUND, result.toArray(), statement.toArray()];
@@ -185,6 +190,8 @@ async function arrange(chain, one) {
       state.openBlock - 1n,
       BigInt("0x" + stake.slice(80)),
     );
+  for (let at = 2; at < one.revealed.length; at += 64)
+    await chain.setRevealed("0x" + one.revealed.slice(at, at + 64));
   for (let at = 2; at < one.members.length; at += 40)
     await chain.setMember(ROUND, "0x" + one.members.slice(at, at + 40), true);
 }

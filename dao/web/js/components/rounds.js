@@ -51,11 +51,16 @@ const STATUSES = {
     "warn",
     "Gated: the update did not point where the validation data points (its cosine is at or below the threshold), so its weight is 0.",
   ],
-  late: ["too late", "bad", "The update was revealed after the time to reveal; its weight is 0."],
+  late: ["too late", "bad", "The update was not there whole when the time to reveal ended; its weight is 0."],
   withheld: [
     "not delivered",
     "bad",
-    "It committed to an update whose content was never revealed; its weight is 0.",
+    "It committed to an update that it revealed neither to the Superlink nor on chain; its weight is 0.",
+  ],
+  unavailable: [
+    "not to be had",
+    "bad",
+    "The update was revealed on chain, but no source had its content in time; its weight is 0.",
   ],
   invalid: ["not valid", "bad", "The update breaks a rule, which the reason names; its weight is 0."],
   passed: ["sat it out", "plain", "It told the Superlink that it takes no part in this round."],
