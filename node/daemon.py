@@ -28,6 +28,7 @@ from dao.store.layered import LayeredStore
 from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
 from node.journal import SupernodeJournal
+from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
 from node.readiness import SupernodeReadiness
 from node.self_defence import SelfDefence
@@ -119,7 +120,10 @@ async def _open(
             task, reader, store, client, partial(trainer_of, task, task_settings), settings.home / "apps"
         )
         defence = SelfDefence(chain, sender, store, task, node, settings.prove)
-        outcomes = Outcomes(task, node, reader, journal, store, settings.content.keep_bytes, defence)
+        models = ModelKeeper(task, reader, store)
+        stack.push_async_callback(models.close)
+        keep_bytes = settings.content.keep_bytes
+        outcomes = Outcomes(task, node, reader, journal, store, models, keep_bytes, defence)
         stack.push_async_callback(outcomes.close)
         deps = SupernodeDeps(
             reader=reader,
@@ -127,9 +131,10 @@ async def _open(
             client=client,
             readiness=readiness,
             update_maker=UpdateMaker(
-                task, signer, domain, reader, clock, journal, store, readiness, outcomes, scratch
+                task, signer, domain, reader, clock, journal, store, readiness, models, scratch
             ),
             submission=Submission(task, domain, reader, clock, journal, store, client, force, by_ipfs),
+            models=models,
             outcomes=outcomes,
         )
         running.append(partial(_keep_going, task, partial(Supernode, task, deps)))

@@ -196,6 +196,7 @@ export class World {
       inputsRoot: named("inputs"),
       aggregateRoot: named("aggregate"),
       modelRoot: named("model root"),
+      newStepRoot: named("new step root"),
       gateRoot: named("gate"),
       gradientRoot: named("gradient"),
       stepRoot: named("step"),

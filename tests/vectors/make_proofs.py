@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.vectors.body_proofs import models, shapes, sums
+from tests.vectors.body_proofs import models, shapes, steps, sums
 from tests.vectors.commit_proofs import commits
 from tests.vectors.proof_case import BODY_DEPTH, Case
 from tests.vectors.settlement_proofs import medians, settlements
@@ -23,7 +23,9 @@ LARGE_LISTS = (1000, 2048)  # nodes that passed the gate
 
 def make_cases(depth: int, counts: Sequence[int]) -> dict[str, Case]:
     """All cases by name; sums of so many inputs."""
-    return dict([*sums(depth, counts), *models(depth), *shapes(depth), *commits(), *settlements()])
+    return dict(
+        [*sums(depth, counts), *models(depth), *steps(depth), *shapes(depth), *commits(), *settlements()]
+    )
 
 
 def make_large_cases() -> dict[str, Case]:
