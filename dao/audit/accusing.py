@@ -7,6 +7,7 @@ from itertools import islice
 
 from dao.audit.evidence import HIDDEN, read_manifest
 from dao.audit.findings import Missing
+from dao.audit.model_claims import find_model_suspicions
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
@@ -67,11 +68,11 @@ async def find_proof(
 ) -> Proof | None:
     """Return a proof that a round's result is wrong, None where no prover holds any claim.
 
-    `of` are the nodes and owners whose claims are asked, beside those about the whole round; None: all. Of some, it reads little of
-    the chain.
+    `of` are the nodes and owners whose claims are asked, beside those about the whole round; None: all, and those about step and
+    new model, for which their content and the updates are read. Of some, it reads little of the chain.
 
-    What is shown are the trees of commits, rows and accounts, which the manifests state; RuleError where a manifest states
-    others than the result, so that nothing of it can be opened. Missing when a manifest cannot be had.
+    What is shown are the trees of commits, rows and accounts, which the manifests state, and of that content; RuleError where a
+    manifest states others than the result, so that nothing of it can be opened. Missing when a content cannot be had.
     """
     at, place = chain.final(), (task, round_id)
     posted = await _read_posted(chain, place, at, everyone=of is None)
@@ -85,13 +86,27 @@ async def find_proof(
         for one in list_suspicions(trees, unheard, receipts)
         if of is None or one.subject is None or one.subject in of
     )
-    while batch := list(islice(suspicions, AT_ONCE)):
+    proof = await _ask_all(chain, trees, place, suspicions, at)
+    if proof is not None or of is not None:
+        return proof
+    rules = await Coordinator(chain).rules_of_round(task, round_id, at)
+    return await _ask_all(
+        chain, trees, place, await find_model_suspicions(source, manifest, trees, rules), at
+    )
+
+
+async def _ask_all(
+    chain: Chain, trees: RoundTrees, place: Place, suspicions: Iterable[Suspicion], at: BlockRef
+) -> Proof | None:
+    """Return the first proof that a prover holds, None where none does."""
+    left = iter(suspicions)
+    while batch := list(islice(left, AT_ONCE)):
         proofs = [suspicion.prove() for suspicion in batch]
         asking = (_holds(chain, trees, place, *pair, at) for pair in zip(batch, proofs, strict=True))
         for suspicion, proof, holds in zip(batch, proofs, await asyncio.gather(*asking), strict=True):
             if holds:
                 prover = chain.deployment.provers[suspicion.prover]
-                accusation = Accusation(prover, suspicion.claim, task, round_id, proof)
+                accusation = Accusation(prover, suspicion.claim, *place, proof)
                 return Proof(accusation, suspicion.prover, suspicion.words, trees.result, trees.statement)
     return None
 
