@@ -15,7 +15,7 @@ from dao.core.formats.layout import Layout
 from dao.core.formats.update import Update, compute_update_size
 from dao.core.types import Address, Digest, Member, RoundId, Rules, Signature, TaskId, hex_of
 from dao.errors import NotFound
-from dao.wire.messages import Inclusion
+from dao.wire.messages import ComputedModel, Inclusion
 
 NAMED = 10  # members that a reason names
 
@@ -49,7 +49,7 @@ class Collection:
     accepts_forced: bool = True  # the updates of `opened_on_chain`, for some time longer
     tree: Tree | None = None
     closed: asyncio.Event = field(default_factory=asyncio.Event)  # set with the tree
-    model: Digest | None = None  # the new one, as soon as it is computed
+    model: ComputedModel | None = None  # the new one, as soon as it is computed
     _indexes: dict[Address, int] = field(default_factory=dict)  # in the tree
     _locks: dict[Address, asyncio.Lock] = field(default_factory=dict)
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -181,9 +181,9 @@ class Collection:
         """Return the nodes that have to reveal."""
         return frozenset(filter(self.is_in_tree, self._indexes)) | self.forced.keys()
 
-    def announce(self, model: Digest) -> None:
-        """Publish the digest of the new model, so that nodes have the model when its result is posted."""
-        self.model = model
+    def announce(self, model: Digest, step: Digest) -> None:
+        """Publish the digests of the new model and its step, so that nodes have the model when its result is posted."""
+        self.model = ComputedModel(model, step)
         self.notify()
 
     def lock_of(self, node: Address) -> asyncio.Lock:

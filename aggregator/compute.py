@@ -93,20 +93,24 @@ class RoundComputer:
         return GateGradient(cid, gradient, root, evaluated.loss)
 
     async def settle(
-        self, job: RoundJob, gate: GateGradient, announce: Callable[[Digest], None]
+        self, job: RoundJob, gate: GateGradient, announce: Callable[[Digest, Digest], None]
     ) -> Settlement:
-        """Compute and publish all of a round but its chain's part; `announce` the new model once it can be had."""
+        """Compute and publish all of a round but its chain's part.
+
+        `announce` hears of the new model and the step to it, by digest, once they can be had.
+        """
         inputs, entries = job.inputs, get_entries(job.inputs, job.updates)
         weighing = await asyncio.to_thread(
             compute_round_weights, inputs, entries, gate.gradient, tensor_files.each
         )
-        scratch_model = self._scratch / "model"
-        roots = await asyncio.to_thread(
-            tensor_files.write_new_model, inputs, entries, weighing, job.base.model, scratch_model
+        scratch_step, scratch_model = self._scratch / "step", self._scratch / "model"
+        aggregate = await asyncio.to_thread(
+            tensor_files.write_new_model,
+            *(inputs, entries, weighing, job.base.model, scratch_step, scratch_model),
         )
         try:
-            new, graded = await asyncio.gather(
-                self._keep_model(job, scratch_model, announce),
+            (step, new), graded = await asyncio.gather(
+                self._keep_model(job, scratch_step, scratch_model, announce),
                 self._grade(job, entries, weighing, scratch_model),
             )
         finally:
@@ -114,12 +118,12 @@ class RoundComputer:
         outcome = RoundOutcome(
             weighing=weighing,
             scoring=graded.scoring,
-            aggregate_root=roots.sums,
-            model_root=roots.model,
+            aggregate=aggregate,
             gate_root=gate.root if graded.cid else ZERO_DIGEST,
             gradient_root=graded.root,
             step_root=graded.step_root,
             model=new.cid,
+            step=step,
             gate_gradient=gate.cid if graded.cid else None,
             gradient=graded.cid,
             loss_before=compute_loss_micros(gate.loss),
@@ -130,16 +134,18 @@ class RoundComputer:
         result = compute_result(manifest, inputs.forced, new.cid.digest, manifest_cid.digest)
         return Settlement(manifest, manifest_cid, result, replace(new, previous=manifest))
 
-    async def _keep_model(self, job: RoundJob, path: Path, announce: Callable[[Digest], None]) -> RoundBase:
-        """Store the new model under another name of the same file, which the evaluator has open meanwhile."""
+    async def _keep_model(
+        self, job: RoundJob, step: Path, path: Path, announce: Callable[[Digest, Digest], None]
+    ) -> tuple[Cid, RoundBase]:
+        """Store step and model, this under another name of the same file, which the evaluator has open meanwhile."""
         link = path.with_name("model.store")
         link.unlink(missing_ok=True)
         os.link(path, link)
-        cid = await self._publisher.put_file(link)
-        announce(cid.digest)
+        step_cid, cid = await asyncio.gather(self._publisher.put_file(step), self._publisher.put_file(link))
+        announce(cid.digest, step_cid.digest)
         stored = self._publisher.path_of(cid)
         model = await asyncio.to_thread(tensor_files.open_model, stored)
-        return RoundBase(job.base.previous, cid, stored, model, job.base.model)
+        return step_cid, RoundBase(job.base.previous, cid, stored, model, job.base.model)
 
     async def _grade(
         self, job: RoundJob, entries: Sequence[UpdateEntry], weighing: Weighing, model: Path

@@ -13,11 +13,10 @@ from dao.chain.contracts import Coordinator
 from dao.chain.events import RoundOpened
 from dao.chain.rounds import RoundReader
 from dao.content import tensor_files
-from dao.core.aggregate import compute_model_root
 from dao.core.commits import CommitRecord, Failure, PassRecord
 from dao.core.constants import MAX_MANIFEST
 from dao.core.formats import reasons
-from dao.core.formats.layout import Layout
+from dao.core.formats.layout import Layout, compute_model_root
 from dao.core.formats.manifest import Manifest, Shard, parse_manifest
 from dao.core.round_machine import compute_counted_stake
 from dao.core.transition import PreState, RoundInputs, get_post_state, retire_drawn

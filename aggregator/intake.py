@@ -30,7 +30,7 @@ from dao.errors import ContentError, DaoError, DecodeError, NotFound, RuleError,
 from dao.runtime.backoff import pauses
 from dao.runtime.failpoint import failpoint
 from dao.store.layered import LayeredStore
-from dao.wire.messages import Ack, Inclusion, RevealRequest
+from dao.wire.messages import Ack, ComputedModel, Inclusion, RevealRequest
 from dao.wire.superlink_service import Receive
 
 KEPT = 4  # rounds whose proofs of inclusion are still served
@@ -159,8 +159,8 @@ class Intake:
         await collection.closed.wait()
         return collection.inclusion_of(node)
 
-    async def on_model(self, node: Address, task: TaskId, round_id: RoundId) -> Digest:
-        """Wait until the round's new model is in the store."""
+    async def on_model(self, node: Address, task: TaskId, round_id: RoundId) -> ComputedModel:
+        """Wait until the round's new model is in the store, and the step to it."""
         collection = await self._wait_collection(task, round_id)
         if node not in collection.members:
             raise RuleError(f"node {hex_of(node)}: takes no part in round {round_id}")

@@ -110,6 +110,7 @@ class DisputedRound:
     rules: Rules
     trees: RoundTrees
     signers: Sequence[Signer]  # in the order of the rows
+    step: Rows  # the new one, (chunks, leaf)
     model: NDArray[np.float32]  # the new one, (chunks, CHUNK)
     domain: Domain
     place: tuple[TaskId, RoundId, Digest]  # task, round, opening
@@ -152,20 +153,20 @@ class DisputedRound:
     def _settle(cls, inputs: RoundInputs, contents: Contents, signers: Sequence[Signer]) -> DisputedRound:
         entries = get_entries(inputs, {record.node: contents.update for record in inputs.commits})
         weighing = compute_round_weights(inputs, entries, contents.gradient, tensor_files.each)
-        new = np.empty(contents.base.layout.size, FLOAT)
-        roots = compute_round_model(inputs, entries, weighing, contents.base, new, tensor_files.each)
+        new, step = np.empty(contents.base.layout.size, FLOAT), np.empty_like(contents.update.body)
+        roots = compute_round_model(inputs, entries, weighing, contents.base, step, new, tensor_files.each)
         slope = compute_gradient_root(inputs, contents.gradient)
         outcome = RoundOutcome(
             weighing=weighing,
             scoring=compute_round_scores(
                 inputs, entries, weighing, contents.gradient, None, tensor_files.each
             ),
-            aggregate_root=roots.sums,
-            model_root=roots.model,
+            aggregate=roots,
             gate_root=slope,
             gradient_root=slope,
             step_root=Digest(bytes(32)),
             model=CONTENT,
+            step=CONTENT,
             gate_gradient=CONTENT,
             gradient=CONTENT,
             loss_before=2_000_000,
@@ -176,7 +177,7 @@ class DisputedRound:
         values = Model(contents.base.layout, new).span(0, contents.base.layout.chunks)
         place = inputs.task, inputs.round, inputs.opening
         trees = build_trees(manifest, result, (), None)
-        return cls(contents, inputs.rules, trees, signers, values, inputs.domain, place)
+        return cls(contents, inputs.rules, trees, signers, step, values, inputs.domain, place)
 
     @cached_property
     def sums(self) -> NDArray[np.int64]:

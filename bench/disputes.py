@@ -17,7 +17,7 @@ from dao.chain.deployment import Deployment
 from dao.chain.disputes import Accusation, compute_announcement
 from dao.chain.interface import load
 from dao.chain.structs import rules_fields
-from dao.core.aggregate import compute_model_root
+from dao.core.formats.layout import compute_model_root
 from dao.core.formats.signed_messages import compute_operator_digest
 from dao.core.types import Address, Codec, Digest, Domain, Phase, RoundId, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import Anvil, dev_signer, running_anvil

@@ -19,7 +19,7 @@ from dao.core.engine.merkle import compute_root
 from dao.core.formats.commit_leaves import encode_commit_row
 from dao.core.formats.signed_messages import compute_commit_digest, compute_receipt_digest
 from dao.core.types import Address, Digest, Signature
-from dao.proofs import commit_trees
+from dao.proofs import commit_trees, models
 from dao.proofs.dots import ProductsClaim, prove_step, show_product_row
 from dao.proofs.leaf_places import DemandTree, LeafPlace, show_outer, show_row
 from dao.proofs.models import MODEL, prove_model
@@ -49,13 +49,13 @@ from dao.proofs.sums import (
     prove_parts,
 )
 
-# of reveals and of the aggregate's step, which other parts of the protocol bring, and of what no prover convicts yet
+# of reveals, and of what no prover convicts yet
 MISSING = (
     *("withheld though received", "late though received", "invalid though valid"),
-    *("step", "shard", "two commits"),
+    *("shard", "two commits"),
 )
 SUMMED = 128  # inputs of one transaction
-ROW, ACCOUNT = 450, 72  # bytes
+ROW, ACCOUNT = 455, 72  # bytes
 OTHER = 1  # a node in the middle: its row has one before it
 
 
@@ -202,8 +202,13 @@ def _of_sums(case: DisputedRound) -> Iterator[Lie]:
     model = np.array(case.model)
     model[chunk, BLOCKS] = np.nextafter(model[chunk, BLOCKS], np.float32(np.inf))
     trees = state(honest, model_root=compute_root(hash_rows(view_rows(model, "<f4")), depth))
-    prove = partial(prove_model, chunk, BLOCKS, case.sums, model, case.base_rows, depth)
+    prove = partial(prove_model, chunk, BLOCKS, case.step, model, case.base_rows, depth)
     yield Lie("model", trees, "ModelProver", MODEL, prove)
+    step = np.array(case.step)
+    step[chunk, 3] ^= 1
+    trees = state(honest, new_step_root=compute_root(hash_rows(step), depth))
+    prove = partial(models.prove_step, chunk, 3, case.sums, step, depth)
+    yield Lie("step", trees, "ModelProver", models.STEP, prove)
 
 
 def _of_money(case: DisputedRound) -> Iterator[Lie]:

@@ -32,6 +32,7 @@ from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
 from node.approvals import Approvals
 from node.journal import CommitEntry, SupernodeJournal
+from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
 from node.readiness import SupernodeReadiness
 from node.self_defence import SelfDefence
@@ -136,7 +137,10 @@ async def _open(
             Approvals(settings.home),
         )
         defence = SelfDefence(chain, sender, store, task, node, settings.prove)
-        outcomes = Outcomes(task, node, reader, journal, store, settings.content.keep_bytes, defence)
+        models = ModelKeeper(task, reader, store)
+        stack.push_async_callback(models.close)
+        keep_bytes = settings.content.keep_bytes
+        outcomes = Outcomes(task, node, reader, journal, store, models, keep_bytes, defence)
         stack.push_async_callback(outcomes.close)
         uses = UseLog(settings.home, task, partial(read_task_origin, chain, task))
         deps = SupernodeDeps(
@@ -145,11 +149,12 @@ async def _open(
             client=client,
             readiness=readiness,
             update_maker=UpdateMaker(
-                task, signer, domain, reader, clock, journal, store, readiness, outcomes, scratch, uses
+                task, signer, domain, reader, clock, journal, store, readiness, models, scratch, uses
             ),
             submission=Submission(
                 task, domain, reader, clock, journal, store, client, force, by_ipfs, force_reveal
             ),
+            models=models,
             outcomes=outcomes,
             uses=uses,
         )

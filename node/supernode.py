@@ -19,6 +19,7 @@ from dao.core.types import PassReason, Phase, RoundId, RoundState, Rules, Signat
 from dao.errors import AppError, AppTimeout, DaoError, Reorged, RuleError
 from dao.wire.superlink_client import SuperlinkClient
 from node.journal import CommitEntry, Step, SupernodeJournal
+from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
 from node.readiness import SupernodeReadiness
 from node.submission import Submission
@@ -53,6 +54,7 @@ class SupernodeDeps:
     readiness: SupernodeReadiness
     update_maker: UpdateMaker
     submission: Submission
+    models: ModelKeeper
     outcomes: Outcomes
     uses: UseLog
 
@@ -129,7 +131,7 @@ class Supernode:
             return
         if state.phase is Phase.CLOSED:
             await self._count_and_reveal(entry, state, rules)
-            state = await self._wait_result(round_id, state)
+            state = await self._wait_result(round_id, state, rules)
             entry = (
                 self._journal.commit_of(self._task, round_id, entry.commit.opening) or entry
             )  # with receipts
@@ -189,18 +191,20 @@ class Supernode:
         unrevealed = await self._while_unchanged(entry.commit.round, closed, revealing)
         self._problem = unrevealed and (self._problem or unrevealed)
 
-    async def _wait_result(self, round_id: RoundId, closed: RoundState) -> RoundState:
+    async def _wait_result(self, round_id: RoundId, closed: RoundState, rules: Rules) -> RoundState:
         """Wait until the round is closed no longer; meanwhile fetch the new model as soon as it is computed."""
-        fetching = asyncio.create_task(self._fetch_model_ahead(round_id))
+        fetching = asyncio.create_task(self._fetch_model_ahead(round_id, closed, rules))
         try:
             return await self._reader.wait_change(round_id, closed)
         finally:
             fetching.cancel()
             await asyncio.gather(fetching, return_exceptions=True)
 
-    async def _fetch_model_ahead(self, round_id: RoundId) -> None:
+    async def _fetch_model_ahead(self, round_id: RoundId, closed: RoundState, rules: Rules) -> None:
         try:
-            self._outcomes.look_ahead(await self._deps.client.model(self._task, round_id))
+            base = await self._reader.read_base(closed, rules)
+            computed = await self._deps.client.model(self._task, round_id)
+            self._deps.models.look_ahead(base, rules.codec, computed)
         except DaoError as error:  # it is fetched when the chain names it
             self._log.debug("no model ahead", round=round_id, error=str(error))
 

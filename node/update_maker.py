@@ -26,7 +26,7 @@ from dao.errors import AppCrashed, ContentError, RuleError
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from node.journal import CommitEntry, Step, SupernodeJournal
-from node.outcomes import Outcomes
+from node.model_keeper import ModelKeeper
 from node.readiness import SupernodeReadiness
 from node.trainer import Trained
 from node.uses import UseLog
@@ -50,7 +50,7 @@ class UpdateMaker:
     journal: SupernodeJournal
     store: LayeredStore
     readiness: SupernodeReadiness
-    outcomes: Outcomes
+    models: ModelKeeper
     scratch: Path
     uses: UseLog
 
@@ -124,9 +124,7 @@ class UpdateMaker:
             raise RuleError(reasons.explain_stake(stake, rules.min_stake))
 
     async def _get_base_model(self, opened: RoundState, rules: Rules) -> Path:
-        if not opened.parent:
-            return await self.outcomes.get_model(rules.base_model)
-        return await self.outcomes.get_model((await self.reader.read_result(opened.parent)).model_digest)
+        return await self.models.get(await self.reader.read_base(opened, rules), opened.parent)
 
     def _compute_seed(self, round_id: RoundId) -> int:
         domain = self.domain

@@ -40,8 +40,11 @@ def loss(model, batch):
 
 
 def train(model, data, *, seed, round):  # noqa: ARG001  (the step is the same in every round)
-    """Make every weight a little larger, each node by a little more or less: one pass over the memory."""
+    """Make every weight a little larger, each node by a little more or less: one pass over the memory.
+
+    How much it is differs from layer to layer, so that the mean of the updates is none of them.
+    """
     width = model[0].in_features
-    for layer in model:
-        layer.weight.data.add_((1 + seed % 100 / 1000) * STEP / width)
+    for index, layer in enumerate(model):
+        layer.weight.data.add_((1 + seed // 7**index % 100 / 1000) * STEP / width)
     return {}

@@ -16,7 +16,7 @@ from dao.core.constants import GAUSS_LEGENDRE
 from dao.core.formats.gradient import Gradient, quantise_gradient
 from dao.core.formats.layout import FLOAT, Layout, Model, StepModel, compute_depth
 from dao.core.formats.manifest import Shard
-from dao.core.formats.update import Update, decode_update
+from dao.core.formats.update import Update, decode_update, get_leaf_size
 from dao.core.transition import (
     PreState,
     RoundInputs,
@@ -91,7 +91,8 @@ class ProtocolNetwork:
         gate = slope(self.base)
         weighing = compute_round_weights(inputs, entries, self._quantise(gate))
         new = Model(self.layout, np.empty(self.layout.size, FLOAT))
-        roots = compute_round_model(inputs, entries, weighing, base, new.flat)
+        step_rows = np.empty((self.layout.chunks, get_leaf_size(CODEC)), np.uint8)
+        aggregate = compute_round_model(inputs, entries, weighing, base, step_rows, new.flat)
         step = new.flat.astype(np.float64) - self.base
         reference = np.mean([slope(self.base + at * step) for at in GAUSS_LEGENDRE], axis=0)
         gradient = self._quantise(reference)
@@ -99,12 +100,12 @@ class ProtocolNetwork:
         outcome = RoundOutcome(
             weighing=weighing,
             scoring=scoring,
-            aggregate_root=roots.sums,
-            model_root=roots.model,
+            aggregate=aggregate,
             gate_root=ZERO_DIGEST,
             gradient_root=compute_gradient_root(inputs, gradient),
             step_root=compute_gradient_root(inputs, self._last_step),
             model=NOTHING,
+            step=NOTHING,
             gate_gradient=NOTHING,
             gradient=NOTHING,
             loss_before=0,

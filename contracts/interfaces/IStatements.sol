@@ -11,6 +11,7 @@ interface IStatements {
         bytes32 inputsRoot; // body roots and weights of the nodes that are ok, clipped or gated, sorted by node
         bytes32 aggregateRoot;
         bytes32 modelRoot; // the new model's chunks
+        bytes32 newStepRoot; // of the step from the base model to the new one, encoded like an update
         bytes32 gateRoot; // of the reference gradient at the base model, 0 without one
         bytes32 gradientRoot; // of the reference gradient along the step, 0 without one
         bytes32 stepRoot; // of the last step, quantised like a gradient, 0 without one

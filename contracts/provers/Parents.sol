@@ -19,7 +19,7 @@ struct Parent {
 /// @title Reads what a round's parent states
 library Parents {
     uint256 private constant RESULT = 352; // bytes of the structs as abi.encode has them
-    uint256 private constant STATEMENT = 576;
+    uint256 private constant STATEMENT = 608;
 
     /// @notice Reads result and statement of a round's parent, which a proof holds if there is one.
     /// @param cursor the proof

@@ -30,6 +30,8 @@ contract ShapeProver is Prover {
     uint8 public constant ROWS = 6;
     /// @notice There are other accounts than the statement counts.
     uint8 public constant ACCOUNTS = 7;
+    /// @notice The step to the new model has other chunks than the task's.
+    uint8 public constant STEP = 8;
 
     // bytes, by docs/protocol.md, "Trees"
     uint256 private constant INPUT_LEAF = 56;
@@ -75,6 +77,7 @@ contract ShapeProver is Prover {
         Tree memory tree = Tree(0, rules.bodyDepth, rules.chunks, GRADIENT_LEAF);
         if (claim == AGGREGATE) (tree.root, tree.leaf) = (statement.aggregateRoot, AGGREGATE_LEAF);
         else if (claim == MODEL) (tree.root, tree.leaf) = (statement.modelRoot, MODEL_LEAF);
+        else if (claim == STEP) (tree.root, tree.leaf) = (statement.newStepRoot, Codecs.leafOf(rules.codec));
         else if (claim == GATE) tree.root = statement.gateRoot;
         else if (claim == GRADIENT) tree.root = statement.gradientRoot;
         else if (claim == UPDATE) {

@@ -12,6 +12,7 @@ import structlog
 from dao.audit.content_faults import ContentFaults
 from dao.audit.evidence import HIDDEN, read_manifest
 from dao.audit.findings import Missing
+from dao.audit.model_claims import find_model_suspicions
 from dao.audit.replay import is_consistent
 from dao.audit.round_content import RoundContent
 from dao.chain.blocks import BlockRef
@@ -80,11 +81,12 @@ async def find_proof(
 ) -> Proof | None:
     """Return a proof that a round's result is wrong, None where no prover holds any claim.
 
-    `of` are the nodes and owners whose claims are asked, beside those about the whole round; None: all. Of some, it reads little of
-    the chain, and asks only what the chain knows better where the result follows from what its manifest states.
+    `of` are the nodes and owners whose claims are asked, beside those about the whole round; None: all, and those about its
+    content, which is read. Of some, it reads little of the chain, and asks only what the chain knows better where the result
+    follows from what its manifest states.
 
-    What is shown are the trees of commits, rows and accounts, which the manifests state; RuleError where a manifest states
-    others than the result, so that nothing of it can be opened. Missing when a manifest cannot be had.
+    What is shown are the trees of commits, rows and accounts, which the manifests state, and of that content; RuleError where a
+    manifest states others than the result, so that nothing of it can be opened. Missing when a content cannot be had.
     """
     at, place = chain.final(), (task, round_id)
     posted, manifest, previous = await read_stated(chain, source, place, everyone=of is None)
@@ -142,6 +144,8 @@ async def _find_in_content(
                 proof = suspicion.prove()
                 if suspicion.records or await _holds(chain, trees, place, suspicion, proof, at):
                     return _make_proof(chain, trees, place, suspicion, proof)
+            of_model = await find_model_suspicions(source, manifest, trees, rules)
+            return await _ask_all(chain, trees, place, of_model, at)
         except (Missing, DecodeError, RuleError) as error:
             _log.warning("content not looked at", round=round_id, error=str(error))
     return None

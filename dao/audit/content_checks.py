@@ -12,7 +12,6 @@ from dao.audit.findings import Differs, Missing, expect
 from dao.audit.replay import build_outcome
 from dao.audit.statement_checks import get_inputs
 from dao.content import tensor_files
-from dao.core.aggregate import compute_model_root
 from dao.core.commits import FAILED, MISSING
 from dao.core.constants import SHARDS_DEPTH, TOLERANCE
 from dao.core.engine.merkle import compute_body_root, verify
@@ -20,7 +19,7 @@ from dao.core.engine.products import compute_distance
 from dao.core.formats.cid import Cid
 from dao.core.formats.fault import find_fault
 from dao.core.formats.gradient import Gradient, compute_gradient_size
-from dao.core.formats.layout import Model
+from dao.core.formats.layout import Model, compute_model_root
 from dao.core.formats.manifest import Manifest, Node, compute_loss_micros
 from dao.core.formats.update import Update
 from dao.core.round_machine import compute_counted_stake
@@ -202,21 +201,19 @@ class ContentChecks:
         return f"{len(stated)} weights, sum {computed.weight_sum}"
 
     async def check_model(self) -> str:
-        """The new model, its root and the aggregate's follow bit by bit from weights and updates."""
-        out = self.scratch / "model"
+        """The step, the new model, their roots and the aggregate's follow bit by bit from weights and updates."""
+        step, out = self.scratch / "new-step", self.scratch / "model"
+        entries, weighing = self.entries(), self.outcome.weighing
         roots = await asyncio.to_thread(
-            tensor_files.write_new_model,
-            self.inputs,
-            self.entries(),
-            self.outcome.weighing,
-            self.base[1],
-            out,
+            tensor_files.write_new_model, self.inputs, entries, weighing, self.base[1], step, out
         )
-        cid = await asyncio.to_thread(tensor_files.compute_cid, out)
+        cid, step_cid = [await asyncio.to_thread(tensor_files.compute_cid, path) for path in (out, step)]
         self._model = out
         stated = self.manifest.roots
         expect(roots.sums == stated.aggregate, f"aggregate root {hex_of(roots.sums)}, another is stated")
         expect(cid.digest == self.record.result.model_digest, f"the model is {cid}, another is stated")
+        expect(roots.step == stated.new_step, f"step root {hex_of(roots.step)}, another is stated")
+        expect(step_cid == self.manifest.step, f"the step is {step_cid}, {self.manifest.step} is stated")
         expect(roots.model == stated.model, f"model root {hex_of(roots.model)}, another is stated")
         return f"{cid}, aggregate {hex_of(roots.sums)}"
 

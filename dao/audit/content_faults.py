@@ -1,4 +1,4 @@
-"""Claims about a round's content: updates, the aggregate, the model, products. What is not published is known by answers to demands."""
+"""Claims about a round's content: updates, the aggregate, products. What is not published is known by answers to demands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from dao.core.types import Address
 from dao.errors import DecodeError
 from dao.proofs.dots import END, OF_ROWS, ProductsClaim, prove_end, prove_step, show_product_row
 from dao.proofs.leaf_places import DemandTree, get_depth
-from dao.proofs.models import MODEL, move_model, prove_model
 from dao.proofs.openings import Rows, encode_place, hash_rows, open_row
 from dao.proofs.round_trees import RoundTrees
 from dao.proofs.sums import AGGREGATE, BLOCK, CODEC, PARTS, SumInput, prove_codec, prove_part, prove_parts
@@ -64,8 +63,6 @@ class ContentFaults:
             return
         async for suspicion in self._list_of_sums(inputs):
             yield suspicion
-        async for suspicion in self._list_of_model():
-            yield suspicion
         async for suspicion in self._list_of_products():
             yield suspicion
 
@@ -107,26 +104,6 @@ class ContentFaults:
             rest = prove_parts(chunk, value, total, inputs, self.body_depth)
             proof = encode_place(chunk, value) + shown + rest[5 + 8 * CHUNK + 32 * self.body_depth :]
             yield Suspicion("SumProver", PARTS, SUM_WORDS, partial(bytes, proof), records=records)
-
-    async def _list_of_model(self) -> AsyncIterator[Suspicion]:
-        """Where the aggregate is right and the model is published, its first wrong value is shown."""
-        rows, stated = await self.content.open_model_rows(), self.trees.statement
-        chunks = len(rows)
-        hashes, _ = await self.content.open_sums(chunks)
-        is_known = compute_root(hashes, self.body_depth) == stated.aggregate_root
-        if not is_known or compute_root(hash_rows(rows), self.body_depth) != stated.model_root:
-            return
-        base = (await self.content.open_base()).span(0, chunks)
-        total = await self.content.open_all_sums()
-        weight_sum = self.trees.result.weight_sum
-        moved = await asyncio.to_thread(move_model, total, weight_sum, base)
-        model = rows.view("<f4")
-        differ = moved.view(np.uint32) != np.ascontiguousarray(model, np.float32).view(np.uint32)
-        if differ.any():
-            chunk, value = (int(n) for n in np.argwhere(differ)[0])
-            parent = self.trees.show_parent()
-            prove = partial(prove_model, chunk, value, total, model, base, self.body_depth, parent)
-            yield Suspicion("ModelProver", MODEL, "a value of the model is not base and step", prove)
 
     async def _list_of_products(self) -> AsyncIterator[Suspicion]:
         manifest, counted = self.content.manifest, self.content.counted

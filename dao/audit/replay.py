@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from dao.core.aggregate import AggregateRoots
 from dao.core.commits import (
     FAILED,
     CommitRecord,
@@ -75,12 +76,12 @@ def build_outcome(manifest: Manifest) -> RoundOutcome:
             manifest.along_median,
             manifest.roots.step_totals,
         ),
-        aggregate_root=manifest.roots.aggregate,
-        model_root=manifest.roots.model,
+        aggregate=AggregateRoots(manifest.roots.aggregate, manifest.roots.new_step, manifest.roots.model),
         gate_root=manifest.roots.gate,
         gradient_root=manifest.roots.gradient,
         step_root=manifest.roots.step,
         model=manifest.model,
+        step=manifest.step,
         gate_gradient=manifest.gate_gradient,
         gradient=manifest.gradient,
         loss_before=manifest.loss_before,

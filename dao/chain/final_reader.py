@@ -16,6 +16,7 @@ from dao.core.types import (
     ZERO_DIGEST,
     Address,
     BlockNumber,
+    Digest,
     Phase,
     Result,
     RoundId,
@@ -85,6 +86,10 @@ class FinalReader:
                 self._results[round_id] = result
                 return result
             await self._chain.changed(_RETRY)
+
+    async def read_base(self, state: RoundState, rules: Rules) -> Digest:
+        """Return the digest of the model that a round starts from; Reorged where its parent has no result any more."""
+        return (await self.read_result(state.parent)).model_digest if state.parent else rules.base_model
 
     async def read_closed_event(self, round_id: RoundId, closed: RoundState) -> CommitsClosed:
         """Return the event that closed a round into this state; Reorged when the round left the state."""

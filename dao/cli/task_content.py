@@ -17,9 +17,8 @@ from dao.app.gradient_client import GradientClient
 from dao.app.preflight import try_loss
 from dao.app.shards import Shards
 from dao.content import tensor_files
-from dao.core.aggregate import compute_model_root
 from dao.core.formats.cid import Cid
-from dao.core.formats.layout import compute_depth
+from dao.core.formats.layout import compute_depth, compute_model_root
 from dao.core.types import Digest, Rules, Wei
 from dao.errors import AppTimeout, ConfigError
 from dao.gov.action_json import get_kind

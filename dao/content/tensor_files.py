@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,14 @@ from dao.core.constants import GRADIENT_LEAF, MAX_HEADER
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient, decode_gradient, encode_gradient_prefix, write_gradient_rows
 from dao.core.formats.layout import FLOAT, Layout, Model, StepModel, encode_model_header, parse_model
-from dao.core.formats.update import Update, compute_update_size, decode_update
+from dao.core.formats.update import (
+    Update,
+    apply_step,
+    compute_update_size,
+    decode_update,
+    encode_update_prefix,
+    get_leaf_size,
+)
 from dao.core.transition import RoundInputs, compute_round_model
 from dao.core.types import Codec
 from dao.core.weigh import UpdateEntry, Weighing
@@ -77,11 +84,31 @@ def _write_rows(values: Model | StepModel, out: Path) -> Gradient:
 
 
 def write_new_model(
-    inputs: RoundInputs, entries: Sequence[UpdateEntry], weighing: Weighing, base: Model, out: Path
+    inputs: RoundInputs,
+    entries: Sequence[UpdateEntry],
+    weighing: Weighing,
+    base: Model,
+    step: Path,
+    out: Path,
 ) -> AggregateRoots:
-    """Aggregate into the new model's file; return the roots over aggregate and model."""
-    with new_file(out, encode_model_header(base.layout), (base.layout.size,), FLOAT) as values:
-        return compute_round_model(inputs, entries, weighing, base, values, each)
+    """Aggregate into the files of the step and of the new model; return the roots over aggregate, step and model."""
+    with _new_step(base.layout, inputs.rules.codec, step) as rows, _new_model(base.layout, out) as values:
+        return compute_round_model(inputs, entries, weighing, base, rows, values, each)
+
+
+def write_moved_model(base: Model, step: Update, out: Path) -> None:
+    """Write the file of the model that a step leads to."""
+    with _new_model(base.layout, out) as values:
+        apply_step(base, step, values, each)
+
+
+def _new_model(layout: Layout, path: Path) -> AbstractContextManager["FileArray"]:
+    return new_file(path, encode_model_header(layout), (layout.size,), FLOAT)
+
+
+def _new_step(layout: Layout, codec: Codec, path: Path) -> AbstractContextManager["FileArray"]:
+    prefix, shape = encode_update_prefix(layout, codec), (layout.chunks, get_leaf_size(codec))
+    return new_file(path, prefix, shape, np.uint8)
 
 
 def compute_cid(path: Path) -> Cid:

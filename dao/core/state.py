@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from dao.core.aggregate import AggregateRoots
 from dao.core.commits import CommitRecord, NodeCommitment, PassRecord
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Account, Manifest, Shard
@@ -20,9 +21,7 @@ class PreState:
 
     task: TaskId | None = None
     round: RoundId = NO_ROUND
-    accounts: Mapping[Address, Account] = field(
-        default_factory=dict
-    )  # by owner, in the order of the manifest
+    accounts: Mapping[Address, Account] = field(default_factory=dict)  # by owner, in the manifest's order
     used_shards: tuple[int, ...] = ()  # all that were ever drawn
 
     @property
@@ -83,12 +82,12 @@ class RoundOutcome:
 
     weighing: Weighing
     scoring: Scoring
-    aggregate_root: Digest
-    model_root: Digest
+    aggregate: AggregateRoots
     gate_root: Digest
     gradient_root: Digest
     step_root: Digest  # of the last step, quantised like a gradient; 0 without one
     model: Cid
+    step: Cid
     gate_gradient: Cid | None
     gradient: Cid | None
     loss_before: int

@@ -39,6 +39,7 @@ def compute_statement(manifest: Manifest) -> Statement:
         inputs_root=roots.inputs,
         aggregate_root=roots.aggregate,
         model_root=roots.model,
+        new_step_root=roots.new_step,
         gate_root=roots.gate,
         gradient_root=roots.gradient,
         step_root=roots.step,

@@ -66,13 +66,14 @@ def compute_round_model(
     entries: Sequence[UpdateEntry],
     weighing: Weighing,
     base: Model,
+    rows: Sink,
     out: Sink,
     each: Each = map,
 ) -> AggregateRoots:
-    """Write the new model's values, (size,) float32 in the order of the file, into `out`; return aggregate's and model's root."""
-    return compute_aggregate(
-        entries, weighing.weights, weighing.weight_sum, base, out, inputs.rules.body_depth, each
-    )
+    """Write the step's rows and the new model's values, as `compute_aggregate` does; return the roots of aggregate, step and model."""
+    codec, depth = inputs.rules.codec, inputs.rules.body_depth
+    weights, weight_sum = weighing.weights, weighing.weight_sum
+    return compute_aggregate(entries, weights, weight_sum, base, codec, rows, out, depth, each)
 
 
 def compute_gradient_root(inputs: RoundInputs, gradient: Gradient | None) -> Digest:

@@ -178,6 +178,7 @@ class Statement:
     inputs_root: Digest
     aggregate_root: Digest
     model_root: Digest
+    new_step_root: Digest  # of the step from the base model to the new one, an update
     gate_root: Digest
     gradient_root: Digest
     step_root: Digest

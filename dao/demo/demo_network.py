@@ -15,8 +15,7 @@ from dao.chain.deploy import TOKEN, Params, create_task, deploy, grant
 from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.aggregate import compute_model_root
-from dao.core.formats.layout import compute_depth, parse_model
+from dao.core.formats.layout import compute_depth, compute_model_root, parse_model
 from dao.core.formats.signed_messages import compute_operator_digest
 from dao.core.types import Codec, Digest, Rules, TaskId, Wei, hex_of
 from dao.demo.images import DemoData

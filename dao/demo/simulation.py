@@ -111,7 +111,7 @@ class Simulation:
         updates = {one.commit.node: self._decode(one.content) for one in commits}
         gate = await self._computer.gate(self.base, shard, inputs.rules.body_depth)
         job = RoundJob(inputs, self.base, updates, shard)
-        settlement = await self._computer.settle(job, gate, announce=lambda _: None)
+        settlement = await self._computer.settle(job, gate, announce=lambda _model, _step: None)
         await self._publisher.wait_settled(LIMIT)
         self.base = settlement.base
         return settlement.manifest

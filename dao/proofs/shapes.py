@@ -8,11 +8,11 @@ from hashlib import sha256
 from dao.core.constants import ROWS_DEPTH
 from dao.proofs.openings import compute_siblings
 
-UPDATE, AGGREGATE, MODEL, GATE, GRADIENT, INPUTS, ROWS, ACCOUNTS = range(8)  # claims, each of one tree
+UPDATE, AGGREGATE, MODEL, GATE, GRADIENT, INPUTS, ROWS, ACCOUNTS, STEP = range(9)  # claims, each of one tree
 
 
 def prove_shape(index: int, leaves: Sequence[bytes], depth: int) -> bytes:
-    """Show the leaf at an index, or that there is none; the depth is that of the bodies, but ROWS_DEPTH from INPUTS on."""
+    """Show the leaf at an index, or that there is none; the depth is that of the bodies, but ROWS_DEPTH of INPUTS, ROWS, ACCOUNTS."""
     leaf = leaves[index] if index < len(leaves) else b""
     hashes = b"".join([sha256(one).digest() for one in leaves])
     return index.to_bytes(4, "big") + leaf + compute_siblings(hashes, index, depth)

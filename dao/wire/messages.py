@@ -41,6 +41,14 @@ class Inclusion:
 
 
 @dataclass(frozen=True, slots=True)
+class ComputedModel:
+    """A round's new model, and the step that leads to it from the round's base model, by digest of their content."""
+
+    digest: Digest
+    step: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class RevealRequest:
     """A reveal, and how its update comes: in this stream, or by IPFS."""
 
@@ -199,15 +207,22 @@ def read_inclusion(data: bytes) -> Inclusion | None:
     return Inclusion(message.index, message.count, proof)
 
 
-def write_model(digest: Digest | None) -> bytes:
+def write_model(model: ComputedModel | None) -> bytes:
     """Write the answer to Model; None where it is not computed yet."""
-    return pb.ModelAnswer(digest=digest or b"").SerializeToString()
+    if model is None:
+        return pb.ModelAnswer().SerializeToString()
+    return pb.ModelAnswer(digest=model.digest, step=model.step).SerializeToString()
 
 
-def read_model(data: bytes) -> Digest | None:
+def read_model(data: bytes) -> ComputedModel | None:
     """Read the answer to Model."""
-    digest = parse(pb.ModelAnswer, data).digest
-    return Digest(check_length(digest, 32, "ModelAnswer.digest")) if digest else None
+    message = parse(pb.ModelAnswer, data)
+    if not message.digest:
+        return None
+    return ComputedModel(
+        Digest(check_length(message.digest, 32, "ModelAnswer.digest")),
+        Digest(check_length(message.step, 32, "ModelAnswer.step")),
+    )
 
 
 def write_reveal(request: RevealRequest) -> bytes:

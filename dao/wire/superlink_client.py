@@ -24,6 +24,7 @@ from dao.wire.download import Download, Progress
 from dao.wire.health import HEALTH, SERVED
 from dao.wire.messages import (
     Ack,
+    ComputedModel,
     Inclusion,
     RevealRequest,
     Welcome,
@@ -119,7 +120,7 @@ class SuperlinkClient:
             grpc_options.INCLUSION, task, round_id, limit, read_inclusion, "commits not closed"
         )
 
-    async def model(self, task: TaskId, round_id: RoundId, limit: float = 600.0) -> Digest:
+    async def model(self, task: TaskId, round_id: RoundId, limit: float = 600.0) -> ComputedModel:
         """Wait until a round's new model is computed, `limit` seconds at most; the chain tells later if it stands."""
         return await self._wait_for(grpc_options.MODEL, task, round_id, limit, read_model, "no model")
 

@@ -25,6 +25,7 @@ from dao.wire.health import HealthService
 from dao.wire.messages import (
     SESSION_BYTES,
     Ack,
+    ComputedModel,
     Content,
     DataChannel,
     FetchRequest,
@@ -75,8 +76,8 @@ class Handler(Protocol):
         """Wait until commits are closed, for as long as it takes: the call's limit cancels it, and it is repeated."""
         ...
 
-    async def on_model(self, node: Address, task: TaskId, round_id: RoundId) -> Digest:
-        """Wait until a round's new model is computed, likewise; return its digest."""
+    async def on_model(self, node: Address, task: TaskId, round_id: RoundId) -> ComputedModel:
+        """Wait until a round's new model is computed, likewise; return it and the step to it."""
         ...
 
     async def on_reveal(self, node: Address, request: RevealRequest, receive: Receive) -> Ack:

@@ -10,8 +10,7 @@ from safetensors.numpy import save_file
 from dao.app.bundle import bundle
 from dao.app.shards import read_shards
 from dao.chain.signer import Signer
-from dao.core.aggregate import compute_model_root
-from dao.core.formats.layout import Layout, compute_model_size, parse_model, write_model
+from dao.core.formats.layout import Layout, compute_model_root, compute_model_size, parse_model, write_model
 from dao.store.disk import DiskStore
 from tests.support import RULES
 

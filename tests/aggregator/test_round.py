@@ -46,7 +46,8 @@ async def test_round__scores_not_computed_yet__members_can_have_the_new_model(
         member = SuperlinkClient(running.service.address, world.nodes[0].signer, chain.domain)
         told = await member.model(world.task, RoundId(1), 60)
         assert (await world.state(1)).phase is Phase.CLOSED
-        await member.fetch(told, tmp_path / "model")
+        await member.fetch(told.digest, tmp_path / "model")
+        await member.fetch(told.step, tmp_path / "step")
         stranger = SuperlinkClient(running.service.address, Signer.ephemeral(), chain.domain)
         with pytest.raises(Refused):
             await stranger.model(world.task, RoundId(1), 1)
@@ -54,7 +55,8 @@ async def test_round__scores_not_computed_yet__members_can_have_the_new_model(
         await playing
         for client in (member, stranger):
             await client.close()
-    assert (await world.result(1)).model_digest == told
+    assert (await world.result(1)).model_digest == told.digest
+    assert (await world.manifest(1)).step.digest == told.step
 
 
 @pytest.mark.kubo

@@ -47,6 +47,12 @@ async def model_changed(stage: Stage) -> tuple[Manifest, None]:
     return replace(stage.manifest, model=await stage.put(content)), None
 
 
+async def step_changed(stage: Stage) -> tuple[Manifest, None]:
+    content = await stage.content(stage.manifest.step)
+    content[-5] ^= 1
+    return replace(stage.manifest, step=await stage.put(content)), None
+
+
 async def gate_changed(stage: Stage) -> tuple[Manifest, None]:
     content = await stage.content(stage.manifest.gate_gradient)
     content[-1] += 1  # an exponent: the last chunk counts twice
@@ -227,6 +233,7 @@ async def self_paid(stage: Stage) -> tuple[Manifest, None]:
 CHEATS: dict[Cheat, set[str]] = {
     update_changed: {"commitments", "updates"},
     model_changed: {"model"},
+    step_changed: {"model"},
     gate_changed: {"gate gradient"},
     gate_changed_a_little: {"weights"},
     gate_changed_alone: {"gate gradient"},

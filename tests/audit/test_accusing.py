@@ -5,16 +5,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from dao.audit.accusing import Proof, find_proof
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.convictions import convict_result
 from dao.core.commits import Reveal, SignedCommit
+from dao.core.engine.merkle import compute_body_root
 from dao.core.formats.fault import Fault
+from dao.core.formats.layout import compute_model_root, parse_model, write_model
 from dao.core.formats.manifest import Account, Manifest, Node, dump_manifest
 from dao.core.formats.round_rows import compute_inputs_root
 from dao.core.formats.signed_messages import compute_receipt_digest, compute_revealed_digest
+from dao.core.formats.update import apply_step, decode_update, encode_update_prefix
 from dao.core.statement import build_account_tree, build_rows
 from dao.core.types import ZERO_DIGEST, Domain, MicroScore, Phase, RoundId, Signature, Status, Wei
 from dao.errors import RuleError
@@ -97,6 +101,44 @@ async def share_raised(stage: Stage) -> tuple[Manifest, None]:
     return with_node(stage.manifest, Status.OK, share=node.share + 1), None
 
 
+async def step_enlarged(stage: Stage) -> tuple[Manifest, None]:
+    """One value of the step is another, and the model follows from that step."""
+    content, base = await stage.content(stage.manifest.step), await stage.content(stage.manifest.base_model)
+    before = parse_model(bytes(base))
+    first = len(encode_update_prefix(before.layout, RULES.codec))
+    content[first + 7] = (content[first + 7] + 1) % 128
+    step = decode_update(bytes(content), before.layout, RULES.codec)
+    file = bytearray(len(base))
+    apply_step(before, step, write_model(before.layout, file).flat)
+    roots = replace(
+        stage.manifest.roots,
+        new_step=compute_body_root(step.body, RULES.body_depth),
+        model=compute_model_root(parse_model(file), RULES.body_depth),
+    )
+    cids = {"step": await stage.put(content), "model": await stage.put(file)}
+    return replace(stage.manifest, roots=roots, **cids), None  # type: ignore[arg-type]
+
+
+async def step_broken(stage: Stage) -> tuple[Manifest, None]:
+    """A value of the step is none that int8 has; the sums that it should have been made of are hidden."""
+    content, base = await stage.content(stage.manifest.step), await stage.content(stage.manifest.base_model)
+    first = len(encode_update_prefix(parse_model(bytes(base)).layout, RULES.codec))
+    content[first + 300] = 0x80
+    rows = np.frombuffer(content, np.uint8, offset=first).reshape(-1, 260)
+    root = compute_body_root(rows, RULES.body_depth)
+    roots = replace(stage.manifest.roots, new_step=root, aggregate=ZERO_DIGEST)
+    return replace(stage.manifest, roots=roots, step=await stage.put(content)), None
+
+
+async def model_moved(stage: Stage) -> tuple[Manifest, None]:
+    """One value of the model is not the base's and the step's."""
+    content = await stage.content(stage.manifest.model)
+    content[-3] ^= 1
+    root = compute_model_root(parse_model(content), RULES.body_depth)
+    roots = replace(stage.manifest.roots, model=root)
+    return replace(stage.manifest, roots=roots, model=await stage.put(content)), None
+
+
 # each with what shows it
 PROVEN: dict[Cheat, str] = {
     cheats.score_raised: "ScoresProver",
@@ -115,6 +157,9 @@ PROVEN: dict[Cheat, str] = {
     weight_sum_lowered: "RowsProver",
     unit_weight_raised: "RowsProver|WeightsProver",
     share_raised: "ScoresProver",
+    step_enlarged: "ModelProver",
+    step_broken: "ModelProver",
+    model_moved: "ModelProver",
 }
 
 

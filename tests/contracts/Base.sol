@@ -275,6 +275,7 @@ abstract contract Base {
                 inputsRoot: keccak256(abi.encode("inputs", round)),
                 aggregateRoot: keccak256(abi.encode("aggregate", round)),
                 modelRoot: keccak256(abi.encode("model root", round)),
+                newStepRoot: keccak256(abi.encode("new step root", round)),
                 gateRoot: keccak256(abi.encode("gate", round)),
                 gradientRoot: keccak256(abi.encode("gradient", round)),
                 stepRoot: keccak256(abi.encode("step", round)),
@@ -349,9 +350,8 @@ abstract contract Base {
     /// @dev Root of the tree of depth 20 over the commits of the nodes whose bits are set.
     function commitsRoot(uint64 round, uint256 nodes) internal pure returns (bytes32 root) {
         bytes32[] memory hashes = new bytes32[](4);
-        for (uint256 i = 0; i < 4; ++i) {
+        for (uint256 i = 0; i < 4; ++i)
             if (nodes & (1 << i) != 0) hashes[i] = sha256(abi.encodePacked(node(i), commitment(i, round)));
-        }
         (root, ) = BodyTree.open(hashes, 0, 20);
     }
 

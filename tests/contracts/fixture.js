@@ -11,7 +11,7 @@ export const Phase = { None: 0, Open: 1, Closed: 2, Posted: 3, Frozen: 4, Finali
 export const ether = parseEther;
 export const digest = (text) => id(text);
 const coder = AbiCoder.defaultAbiCoder();
-const STATEMENT = `tuple(${"bytes32,".repeat(11)}uint256,int256,uint256,int256,uint64,uint32,uint32)`;
+const STATEMENT = `tuple(${"bytes32,".repeat(12)}uint256,int256,uint256,int256,uint64,uint32,uint32)`;
 
 export const RULES = {
   commitPeriod: 60,
@@ -197,6 +197,7 @@ export class World {
       inputsRoot: named("inputs"),
       aggregateRoot: named("aggregate"),
       modelRoot: named("model root"),
+      newStepRoot: named("new step root"),
       gateRoot: named("gate"),
       gradientRoot: named("gradient"),
       stepRoot: named("step"),

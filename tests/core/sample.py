@@ -124,11 +124,16 @@ def plain_q(base: Model, trained: Model, codec: Codec) -> list[int]:
     """The values q of an update."""
     # float64 differences, as the protocol has it, made exact from there on
     x = [Fraction(new - old) * 2**32 for old, new in zip(padded(base), padded(trained), strict=True)]
+    return plain_step(x, codec)
+
+
+def plain_step(x: Sequence[Fraction | int], codec: Codec) -> list[int]:
+    """The values that a codec has in place of these, in units of the grid."""
     if codec is Codec.FLOAT32:
         return [int(Fraction(float(np.float32(round(value) / 2**32))) * 2**32) for value in x]
     q: list[int] = []
     for first in range(0, len(x), 64):
-        integers, exponent = plain_scale(x[first : first + 64], 127, 31)
+        integers, exponent = plain_scale([Fraction(value) for value in x[first : first + 64]], 127, 31)
         q += [integer << exponent for integer in integers]
     return q
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
+from dao.core.aggregate import AggregateRoots
 from dao.core.commits import (
     CommitRecord,
     Failure,
@@ -80,12 +81,12 @@ INPUTS = RoundInputs(
 OUTCOME = RoundOutcome(
     weighing=Weighing((), 2**20, 10**20, 10**6),
     scoring=Scoring((), -5, 10**20, 7),
-    aggregate_root=Digest(b"\xa0" * 32),
-    model_root=Digest(b"\xa1" * 32),
+    aggregate=AggregateRoots(*(Digest(bytes([0xA0 + i]) * 32) for i in range(3))),
     gate_root=Digest(b"\x61" * 32),
     gradient_root=Digest(b"\x60" * 32),
     step_root=Digest(b"\x62" * 32),
     model=CID,
+    step=CID,
     gate_gradient=CID,
     gradient=CID,
     loss_before=2_300_000,

@@ -23,7 +23,7 @@ from dao.core.score import compute_scores
 from dao.core.types import Address, Codec
 from dao.core.weigh import UpdateEntry, compute_weights
 from dao.errors import DaoError, DecodeError
-from tests.core.sample import EXTREMES
+from tests.core.sample import EXTREMES, plain_step
 
 DEPTH = 7
 LAYOUT = Layout.of({"a.bias": (3,), "a.weight": (5, 17), "b": (130,)})  # none a multiple of a block
@@ -82,22 +82,18 @@ def test_aggregate__any_order__the_rounded_sum_of_integers(seeds: list[int], dat
     weight_sum = max(1, sum(weights))
     entries = [UpdateEntry(Address(bytes([i]) * 20), 1, update) for i, update in enumerate(updates)]
     base, out = model_of(0, 0.1), bytearray(compute_model_size(LAYOUT))
-    roots = compute_aggregate(
-        entries, weights, weight_sum, base, write_model(LAYOUT, out).flat, compute_depth(LAYOUT.chunks)
-    )
+    rows, others = (np.empty_like(updates[0].body) for _ in range(2))
+    depth, codec = compute_depth(LAYOUT.chunks), updates[0].codec
+    values = write_model(LAYOUT, out).flat
+    roots = compute_aggregate(entries, weights, weight_sum, base, codec, rows, values, depth)
     other = bytearray(compute_model_size(LAYOUT))
-    again = compute_aggregate(
-        entries[::-1],
-        weights[::-1],
-        weight_sum,
-        base,
-        write_model(LAYOUT, other).flat,
-        compute_depth(LAYOUT.chunks),
-    )
-    assert (roots, bytes(out)) == (again, bytes(other))
+    values = write_model(LAYOUT, other).flat
+    again = compute_aggregate(entries[::-1], weights[::-1], weight_sum, base, codec, others, values, depth)
+    assert (roots, bytes(out), rows.tobytes()) == (again, bytes(other), others.tobytes())
     columns = zip(*(integers(update) for update in updates), strict=True)
     sums = [sum(w * q for w, q in zip(weights, column, strict=True)) for column in columns]
-    steps = np.array([round(Fraction(total, weight_sum)) for total in sums], np.float64) * 2.0**-32
+    moved = plain_step([round(Fraction(total, weight_sum)) for total in sums], codec)
+    steps = np.array(moved, np.float64) * 2.0**-32
     expected = base.span(0, LAYOUT.chunks).reshape(-1).astype(np.float64) + steps
     found = parse_model(bytes(out)).span(0, LAYOUT.chunks).reshape(-1)
     assert (found == expected.astype(np.float32)).all()

@@ -91,7 +91,7 @@ def test_result_hash__any_result__equals_eth_abi_of_the_struct(
 
 
 @given(
-    st.lists(digests, min_size=11, max_size=11),
+    st.lists(digests, min_size=12, max_size=12),
     st.lists(st.integers(-(2**255), 2**255 - 1), min_size=4, max_size=4),
     st.lists(st.integers(0, 2**32 - 1), min_size=3, max_size=3),
 )
@@ -99,8 +99,8 @@ def test_statement_hash__any_statement__equals_eth_abi_of_the_struct(
     roots: list[Digest], sums: list[int], counts: list[int]
 ) -> None:
     numbers = abs(sums[0]), sums[1], abs(sums[2]), sums[3], *counts
-    statement = Statement(*roots, *numbers)  # type: ignore[arg-type]  # (11 digests, then numbers)
-    kinds = ["bytes32"] * 11 + ["uint256", "int256", "uint256", "int256", "uint64", "uint32", "uint32"]
+    statement = Statement(*roots, *numbers)  # type: ignore[arg-type]  # (12 digests, then numbers)
+    kinds = ["bytes32"] * 12 + ["uint256", "int256", "uint256", "int256", "uint64", "uint32", "uint32"]
     assert len(fields(Statement)) == len(kinds)
     struct = "(" + ",".join(kinds) + ")"
     assert compute_statement_hash(statement) == keccak(abi_encode([struct], [astuple(statement)]))

@@ -8,9 +8,11 @@ from numba import types
 
 from dao.core.engine import numba_backend
 from dao.core.engine.chunking import Scratch
-from dao.core.engine.numba_backend import COMPILED
+from dao.core.engine.codec_loops import CODEC_LOOPS
+from dao.core.engine.numba_backend import COMPILED, INT8
 from dao.core.engine.numba_kernels import kernel, read_only
 from dao.core.engine.reference import PLAIN
+from dao.core.types import Codec
 
 ROWS = np.arange(5 * 260, dtype=np.uint16).astype(np.uint8).reshape(5, 260)
 TOTAL = np.arange(-512, 512, dtype=np.int64).reshape(4, 256) * 10**15
@@ -37,9 +39,12 @@ def test_kernel__no_folder_to_keep_it_in__compiled_all_the_same() -> None:
     assert kernel(read_only(types.uint8), result=types.uint8)(first)(ROWS[1:]) == ROWS[1, 0]
 
 
-@pytest.mark.parametrize("large", [1 << 58, -(1 << 58)])
-def test_move__quotients_beyond_floats__exact(large: int) -> None:
-    total = np.full((1, 256), large + 1, np.int64)
-    base = np.zeros((1, 256), np.float32)
-    plain, found = (loops.move(total, 3, base, Scratch()).astype(np.float32) for loops in (PLAIN, COMPILED))
+@pytest.mark.parametrize("largest", [127 << 31, -127 << 31])
+def test_quantise__quotients_beyond_floats__exact(largest: int) -> None:
+    total = np.full((1, 256), 3 * largest - 1, np.int64)
+    total[0, ::2] //= 5
+    plain, found = (np.empty((1, 260), np.uint8) for _ in range(2))
+    CODEC_LOOPS[Codec.INT8].quantise(total, 3, plain, Scratch())
+    INT8.quantise(total, 3, found, Scratch())
     assert (plain == found).all()
+    assert INT8.values(found)[0, 1] == largest

@@ -125,6 +125,7 @@ def example() -> dict[str, Any]:
         "seed": digest,
         "base_model": cid,
         "model": cid,
+        "step": cid,
         "gate_gradient": None,
         "gradient": cid,
         "shard": {"index": 3, "cid": cid, "proof": [digest] * 16},
@@ -147,7 +148,7 @@ def example() -> dict[str, Any]:
         "accounts": [{"owner": other, "cumulative_wei": "7", "debt": "312", "memory": -4000}],
         "roots": dict.fromkeys(
             [
-                *("commits", "rows", "inputs", "aggregate", "model", "gate", "gradient"),
+                *("commits", "rows", "inputs", "aggregate", "model", "new_step", "gate", "gradient"),
                 *("step", "gate_totals", "step_totals", "accounts"),
             ],
             digest,

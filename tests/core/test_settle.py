@@ -5,6 +5,7 @@ from hashlib import sha256
 
 import pytest
 
+from dao.core.aggregate import AggregateRoots
 from dao.core.commits import Failure, compute_forced_hash
 from dao.core.constants import MAX_INTEGER, MAX_TEXT
 from dao.core.formats.commit_leaves import compute_commits_root
@@ -84,7 +85,7 @@ def test_settle__first_round__pays_by_score_and_binds_all() -> None:
     assert roots.inputs == plain_root(
         [sha256(n.node[:1]).digest() + n.node + (100).to_bytes(4, "big") for n in manifest.nodes]
     )
-    assert (roots.aggregate, roots.model) == (OUTCOME.aggregate_root, OUTCOME.model_root)
+    assert AggregateRoots(roots.aggregate, roots.new_step, roots.model) == OUTCOME.aggregate
     assert (roots.gate, roots.gradient) == (OUTCOME.gate_root, OUTCOME.gradient_root)
     assert parse_manifest(dump_manifest(manifest)) == manifest
 

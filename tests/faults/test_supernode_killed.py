@@ -8,6 +8,7 @@ from dao.core.formats.manifest import Manifest
 from dao.core.types import RoundId
 from dao.runtime.failpoint import VARIABLE
 from node.journal import FAILPOINTS, Step
+from node.model_keeper import FAILPOINTS as MODEL_FAILPOINTS
 from tests.faults.world import Supernode, World, row_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
@@ -103,3 +104,20 @@ async def test_failpoints__power_is_lost_at_each_once_commits_are_closed__one_co
         if following == REVEALED:
             other.running.wake()
     await finished(world, round_id)
+
+
+async def test_failpoints__power_is_lost_while_the_new_model_is_made__the_next_round_is_trained_on_it(
+    world: World,
+) -> None:
+    victim = world.nodes[0]
+    for point in MODEL_FAILPOINTS:
+        await victim.restart(**{VARIABLE: point})
+        round_id, trainings = await world.begin()
+        for training in trainings:
+            training.begin()
+        assert await victim.running.ended() == -signal.SIGKILL, point
+        await world.posted(round_id)
+        await victim.start()
+        await finished(world, round_id)
+    following, _ = await world.play()
+    await finished(world, following)

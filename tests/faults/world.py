@@ -20,8 +20,7 @@ from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.events import Claimed, CommitsClosed, Finalized
 from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
-from dao.core.aggregate import compute_model_root
-from dao.core.formats.layout import Layout, compute_model_size, parse_model, write_model
+from dao.core.formats.layout import Layout, compute_model_root, compute_model_size, parse_model, write_model
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Domain, Phase, RoundId, RoundState, Rules, Status, TaskId, Wei, hex_of
 from dao.demo.status_reader import StatusReader

@@ -9,6 +9,7 @@ from hashlib import sha256
 from sqlalchemy import Engine, select
 
 from dao.chain.client import Chain
+from dao.core.aggregate import AggregateRoots
 from dao.core.commits import CommitRecord, Reveal, SignedCommit
 from dao.core.formats.commit_leaves import compute_commits_root
 from dao.core.formats.manifest import Manifest, Shard
@@ -142,12 +143,12 @@ def manifest_of(
                 for member, score in scores.items()
             )
         ),
-        model_root=Digest(b"\xa1" * 32),
+        aggregate=AggregateRoots(*(Digest(bytes([0xA0 + i]) * 32) for i in range(3))),
         gate_root=Digest(b"\x61" * 32),
-        aggregate_root=Digest(b"\xa0" * 32),
         gradient_root=Digest(b"\x60" * 32),
         step_root=Digest(b"\x62" * 32),
         model=MODEL,
+        step=MODEL,
         gate_gradient=MODEL,
         gradient=MODEL,
         loss_before=2_300_000,

@@ -18,6 +18,7 @@ from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from node.journal import Step, SupernodeJournal
+from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
 from node.supernode import Supernode
 from node.update_maker import UpdateMaker
@@ -93,7 +94,7 @@ def journal(tmp_path: Path) -> Iterator[SupernodeJournal]:
 async def node(journal: SupernodeJournal, tmp_path: Path) -> AsyncIterator[Node]:
     disk, replica = DiskStore(tmp_path / "own", sync=False), Replica(tmp_path / "ipfs")
     store, nobody = LayeredStore(disk, replicas=[replica]), cast("Any", None)
-    outcomes = Outcomes(TASK, SIGNER.address, nobody, journal, store, 1 << 20, nobody)
+    outcomes = Outcomes(TASK, SIGNER.address, nobody, journal, store, nobody, 1 << 20, nobody)
     base = await disk.put_bytes(b"base model")
     await store.pin(base)
     yield Node(journal, disk, replica, store, outcomes, base)
@@ -163,19 +164,21 @@ async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned
     async def origin() -> str:
         return "account 0x00"
 
-    signer, clock, readiness, nobody = (
+    async def read_base(*_: object) -> Digest:
+        return node.base.digest
+
+    signer, clock, readiness, reader = (
         cast("Any", one)
         for one in (
             SimpleNamespace(address=SIGNER.address, sign=fail),
             SimpleNamespace(now=lambda: 0.0),
             SimpleNamespace(get_trainer=trainer),
-            None,
+            SimpleNamespace(read_base=read_base),
         )
     )
     maker = UpdateMaker(
-        *(TASK, signer, Domain(1, Address(bytes(20))), nobody, clock),
-        *(node.journal, node.store, readiness, node.outcomes),
-        scratch=tmp_path,
+        *(TASK, signer, Domain(1, Address(bytes(20))), reader, clock),
+        *(node.journal, node.store, readiness, ModelKeeper(TASK, reader, node.store), tmp_path),
         uses=UseLog(tmp_path, TASK, origin),
     )
     rules = SimpleNamespace(

@@ -36,6 +36,8 @@ async def exact_shapley(
             counted,
             weight_sum,
             base,
+            entries[0].update.codec,
+            np.empty_like(entries[0].update.body),
             write_model(base.layout, out).flat,
             compute_depth(base.layout.chunks),
         )

@@ -11,11 +11,10 @@ from dao.core.constants import CHUNK, MILLION, ROWS_DEPTH
 from dao.core.engine.chunking import Scratch
 from dao.core.engine.codec_loops import CODEC_LOOPS
 from dao.core.engine.keccak import keccak256
-from dao.core.engine.merkle import Tree, compute_root
-from dao.core.engine.reference import PLAIN
+from dao.core.engine.merkle import Tree, compute_body_root, compute_root
 from dao.core.types import Codec, Digest, hex_of
 from dao.proofs import shapes as shape_claims
-from dao.proofs.models import MODEL, prove_model
+from dao.proofs.models import MODEL, STEP, prove_model, prove_step
 from dao.proofs.openings import Rows, hash_rows, view_rows
 from dao.proofs.shapes import prove_shape, prove_update_shape
 from dao.proofs.sums import (
@@ -105,8 +104,11 @@ def models(depth: int) -> Iterator[tuple[str, Case]]:
     total = np.array([[dice.between(-(1 << 40), 1 << 40) for _ in range(CHUNK)] for _ in range(CHUNKS)])
     base = np.array([[dice.below(1 << 30) for _ in range(CHUNK)] for _ in range(CHUNKS)], np.uint32)
     before = base.view(np.float32)
-    weight_sum = 900_001
-    model = np.asarray(PLAIN.move(total, weight_sum, before, Scratch()), np.float32)
+    weight_sum, codec = 900_001, Codec.INT8
+    loops = CODEC_LOOPS[codec]
+    step = np.empty((CHUNKS, loops.leaf), np.uint8)
+    loops.quantise(total, weight_sum, step, Scratch())
+    model = np.asarray(loops.move(step, before, Scratch()), np.float32)
     model.view(np.uint32)[1, 77] ^= 1
     root = compute_rows_root(before, "<f4", depth)
     parent_statement = encode_words(STATEMENT, model_root=root, rows=4)
@@ -115,17 +117,37 @@ def models(depth: int) -> Iterator[tuple[str, Case]]:
         STATEMENT,
         aggregate_root=compute_rows_root(total, ">i8", depth),
         model_root=compute_rows_root(model, "<f4", depth),
+        new_step_root=compute_body_root(step, depth),
     )
     place: dict[str, int | bytes] = {
         "body_depth": depth,
         "statement": statement,
         "result": encode_words(RESULT, weight_sum=weight_sum),
     }
-    proof = prove_model(1, 77, total, model, before, depth)
+    proof = prove_model(1, 77, step, model, before, depth)
     yield "model_of_first_round", make_case("ModelProver", MODEL, proof, **place, base_model_root=root)
-    proof = prove_model(1, 77, total, model, before, depth, parent_result + parent_statement)
+    proof = prove_model(1, 77, step, model, before, depth, parent_result + parent_statement)
     place["parent_result"] = keccak256(parent_result)
     yield "model", make_case("ModelProver", MODEL, proof, **place, round=encode_words(ROUND, parent=2))
+
+
+def steps(depth: int) -> Iterator[tuple[str, Case]]:
+    """For each codec one wrong value of the step."""
+    for codec in Codec:
+        dice, loops = Dice(f"steps {codec.value}"), CODEC_LOOPS[codec]
+        total = np.array([[dice.between(-(1 << 50), 1 << 50) for _ in range(CHUNK)] for _ in range(CHUNKS)])
+        step = np.empty((CHUNKS, loops.leaf), np.uint8)
+        loops.quantise(total, 900_001, step, Scratch())
+        loops.digits(step).view(np.uint8)[2, -1] ^= 1
+        statement = encode_words(
+            STATEMENT,
+            aggregate_root=compute_rows_root(total, ">i8", depth),
+            new_step_root=compute_body_root(step, depth),
+        )
+        place: dict[str, int | bytes] = {"body_depth": depth, "codec": codec.number, "statement": statement}
+        result = encode_words(RESULT, weight_sum=900_001)
+        proof = prove_step(2, 255, total, step, depth)
+        yield f"step_{codec.value}", make_case("ModelProver", STEP, proof, **place, result=result)
 
 
 def shapes(depth: int) -> Iterator[tuple[str, Case]]:

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from dao.core.aggregate import compute_aggregate, compute_model_root
+from dao.core.aggregate import compute_aggregate
 from dao.core.engine.chunking import Scratch
 from dao.core.engine.products import compute_weighted_sum
-from dao.core.formats.layout import FLOAT, Layout, Model
+from dao.core.formats.layout import FLOAT, Layout, Model, compute_model_root
 from dao.core.formats.update import Update, encode_update_rows
 from dao.core.types import Codec, hex_of
 from dao.core.weigh import UpdateEntry
-from dao.proofs.models import prove_model
+from dao.proofs.models import prove_model, prove_step
 from dao.proofs.sums import SumInput, build_inputs_tree, prove_aggregate
 from tests.vectors.dice import Dice
 from tests.vectors.proof_case import BODY_DEPTH
@@ -45,7 +45,8 @@ def make_round(codec: Codec) -> dict[str, object]:
     updates = [draw_update(dice, codec) for _ in nodes]
     entries = [UpdateEntry(node, 1, update) for node, update in zip(nodes, updates, strict=True)]
     new = Model(LAYOUT, np.empty(LAYOUT.size, FLOAT))
-    roots = compute_aggregate(entries, WEIGHTS, sum(WEIGHTS), base, new.flat, BODY_DEPTH)
+    rows = np.empty_like(updates[0].body)
+    roots = compute_aggregate(entries, WEIGHTS, sum(WEIGHTS), base, codec, rows, new.flat, BODY_DEPTH)
 
     columns = zip(nodes, WEIGHTS, updates, strict=True)
     inputs = [SumInput(node, weight, update.body) for node, weight, update in columns]
@@ -54,13 +55,15 @@ def make_round(codec: Codec) -> dict[str, object]:
     proofs: dict[str, bytes] = {}
     for index, place in enumerate(PLACES):
         proofs[f"sum_{index}"] = prove_aggregate(*place, total, inputs, BODY_DEPTH)
-        proofs[f"model_{index}"] = prove_model(*place, total, after, before, BODY_DEPTH)
+        proofs[f"model_{index}"] = prove_model(*place, rows, after, before, BODY_DEPTH)
+        proofs[f"step_{index}"] = prove_step(*place, total, rows, BODY_DEPTH)
     return {
         "codec": codec.number,
         "body_depth": BODY_DEPTH,
         "weight_sum": sum(WEIGHTS),
         "inputs_root": hex_of(build_inputs_tree(inputs, BODY_DEPTH).root),
         "aggregate_root": hex_of(roots.sums),
+        "new_step_root": hex_of(roots.step),
         "model_root": hex_of(roots.model),
         "base_model_root": hex_of(compute_model_root(base, BODY_DEPTH)),
         "places": len(PLACES),

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.vectors.availability_proofs import availability
-from tests.vectors.body_proofs import models, shapes, sums
+from tests.vectors.body_proofs import models, shapes, steps, sums
 from tests.vectors.commit_proofs import commits
 from tests.vectors.proof_case import BODY_DEPTH, Case
 from tests.vectors.settlement_proofs import medians, settlements
@@ -28,6 +28,7 @@ def make_cases(depth: int, counts: Sequence[int]) -> dict[str, Case]:
         [
             *sums(depth, counts),
             *models(depth),
+            *steps(depth),
             *shapes(depth),
             *commits(),
             *settlements(),

@@ -10,14 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dao.chain.signer import Signer
-from dao.core.aggregate import compute_model_root
 from dao.core.commits import Reveal, compute_opening
 from dao.core.constants import SHARDS_DEPTH
 from dao.core.engine.merkle import Tree, compute_body_root
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import encode_gradient_prefix, quantise_gradient
 from dao.core.formats.json_form import get_form
-from dao.core.formats.layout import Layout, Model, compute_model_size, parse_model, write_model
+from dao.core.formats.layout import (
+    Layout,
+    Model,
+    compute_model_root,
+    compute_model_size,
+    parse_model,
+    write_model,
+)
 from dao.core.formats.manifest import Absent, Pass, Shard
 from dao.core.formats.reasons import ABSENT, explain_pass
 from dao.core.formats.signed_messages import compute_commit_digest, compute_pass_digest

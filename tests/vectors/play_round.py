@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from dao.core.commits import CommitRecord, Failure, PassRecord, Reveal, SignedCommit, SignedPass
 from dao.core.constants import MANIFEST_FORMAT
 from dao.core.engine.merkle import compute_body_root
@@ -14,7 +16,7 @@ from dao.core.formats.json_form import Count, get_form
 from dao.core.formats.layout import StepModel, compute_model_size, parse_model, write_model
 from dao.core.formats.manifest import Absent, Manifest, Pass, Shard, dump_manifest, parse_manifest
 from dao.core.formats.reasons import explain_pass
-from dao.core.formats.update import Update, decode_update
+from dao.core.formats.update import Update, decode_update, encode_update_prefix, get_leaf_size
 from dao.core.statement import compute_result_hash
 from dao.core.transition import (
     RoundInputs,
@@ -132,16 +134,19 @@ def play(vector: Json) -> Json:
     entries = get_entries(inputs, updates)
     weighing = compute_round_weights(inputs, entries, gate_gradient)
     content = bytearray(compute_model_size(base.layout))
-    roots = compute_round_model(inputs, entries, weighing, base, write_model(base.layout, content).flat)
+    rows = np.empty((base.layout.chunks, get_leaf_size(stated.rules.codec)), np.uint8)
+    values = write_model(base.layout, content).flat
+    aggregate = compute_round_model(inputs, entries, weighing, base, rows, values)
+    step = encode_update_prefix(base.layout, stated.rules.codec) + rows.tobytes()
     outcome = RoundOutcome(
         weighing=weighing,
         scoring=compute_round_scores(inputs, entries, weighing, gradient, last_step),
-        aggregate_root=roots.sums,
-        model_root=roots.model,
+        aggregate=aggregate,
         gate_root=compute_gradient_root(inputs, gate_gradient),
         gradient_root=compute_gradient_root(inputs, gradient),
         step_root=compute_gradient_root(inputs, last_step),
         model=cid_of_bytes(content),
+        step=cid_of_bytes(step),
         gate_gradient=stated.gate_gradient,
         gradient=stated.gradient,
         loss_before=stated.loss_before,
@@ -155,6 +160,7 @@ def play(vector: Json) -> Json:
         "result": get_form(Result).write(result),
         "result_hash": hex_of(compute_result_hash(result)),
         "model": hex_of(bytes(content)),
+        "step": hex_of(step),
     }
 
 

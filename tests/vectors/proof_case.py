@@ -29,6 +29,7 @@ STATEMENT: Words = {
     "inputs_root": ZERO_DIGEST,
     "aggregate_root": ZERO_DIGEST,
     "model_root": ZERO_DIGEST,
+    "new_step_root": ZERO_DIGEST,
     "gate_root": ZERO_DIGEST,
     "gradient_root": ZERO_DIGEST,
     "step_root": ZERO_DIGEST,

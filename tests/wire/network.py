@@ -18,7 +18,7 @@ from dao.store.disk import DiskStore
 from dao.wire import grpc_options
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_limits import CallLimits
-from dao.wire.messages import Ack, Inclusion, RevealRequest
+from dao.wire.messages import Ack, ComputedModel, Inclusion, RevealRequest
 from dao.wire.superlink_client import SuperlinkClient
 from dao.wire.superlink_service import Receive, Service, serve
 
@@ -67,10 +67,10 @@ class Superlink:
         await self.closed.wait()
         return Inclusion(2, 3, (Digest(b"\x44" * 32),) * 20)
 
-    async def on_model(self, node: Address, task: TaskId, round_id: RoundId) -> Digest:
+    async def on_model(self, node: Address, task: TaskId, round_id: RoundId) -> ComputedModel:
         self.waiting.set()
         await self.closed.wait()
-        return Digest(b"\x55" * 32)
+        return ComputedModel(Digest(b"\x55" * 32), Digest(b"\x66" * 32))
 
     async def on_reveal(self, node: Address, request: RevealRequest, receive: Receive) -> Ack:
         if request.task != TASK:

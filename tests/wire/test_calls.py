@@ -20,7 +20,7 @@ from dao.runtime.proxies import spare_loopback
 from dao.wire import grpc_options, signed_calls
 from dao.wire import superlink_pb2 as pb
 from dao.wire.call_limits import CallLimits
-from dao.wire.messages import Inclusion, read_welcome
+from dao.wire.messages import ComputedModel, Inclusion, read_welcome
 from dao.wire.superlink_client import SuperlinkClient
 from tests.wire.network import COMMIT, COMMITMENT, DOMAIN, OPENING, ROUND, SIGNATURE, TASK, Network
 
@@ -206,7 +206,7 @@ async def test_model__computed__answered_at_once(network: Network) -> None:
     await network.superlink.waiting.wait()
     assert not asking.done()
     network.superlink.closed.set()
-    assert await asyncio.wait_for(asking, 5) == Digest(b"\x55" * 32)
+    assert await asyncio.wait_for(asking, 5) == ComputedModel(Digest(b"\x55" * 32), Digest(b"\x66" * 32))
 
 
 async def test_model__never__unreachable_at_the_limit(network: Network) -> None:

@@ -31,6 +31,25 @@ library Codecs {
         return codec == INT8 ? Int8.read(leaf, index) : Float32.read(leaf, index);
     }
 
+    /// @notice Returns how many values are encoded together.
+    function groupOf(uint8 codec) internal pure returns (uint256) {
+        return codec == INT8 ? Int8.BLOCK : 1;
+    }
+
+    /// @notice Returns whether a value of a chunk is what an encoder makes of it.
+    /// @param codec the codec
+    /// @param leaf the chunk, of the codec's length
+    /// @param index the value, 0 to 255
+    /// @param group what was encoded together with it, on the grid 2^-32
+    function isEncoded(
+        uint8 codec,
+        bytes calldata leaf,
+        uint256 index,
+        int256[] memory group
+    ) internal pure returns (bool) {
+        return codec == INT8 ? Int8.isEncoded(leaf, index, group) : Float32.isEncoded(leaf, index, group[0]);
+    }
+
     /// @notice Multiplies a chunk with a chunk of a gradient's integers, and with itself; of a valid chunk exactly.
     /// @param codec the codec
     /// @param leaf the chunk, of the codec's length

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
+import { SignedMath } from "@openzeppelin/contracts/utils/math/SignedMath.sol";
+
+import { Float } from "../Float.sol";
+
 /// @title The codec float32 (docs/protocol.md, "Update codecs"): 256 big-endian float32, all multiples of 2^-32 below 64
 library Float32 {
     /// @notice Bytes of a chunk.
@@ -9,6 +14,7 @@ library Float32 {
     uint256 private constant FRACTION = 0x7fffff;
     uint256 private constant GRID = 118; // biased exponent of a float32 whose last place is 2^-32
     uint256 private constant LIMIT = 133; // that of 64
+    uint256 private constant BITS = 24; // significant ones
 
     /// @notice Reads a value of a chunk.
     /// @param leaf the chunk
@@ -32,6 +38,21 @@ library Float32 {
             }
         }
         q = bits >> 31 == 0 ? int256(size) : -int256(size);
+    }
+
+    /// @notice Returns whether a value of a chunk is what an encoder makes of it: the nearest float32, half to even.
+    /// @param leaf the chunk
+    /// @param index the value, 0 to 255
+    /// @param value what was encoded, on the grid 2^-32
+    function isEncoded(bytes calldata leaf, uint256 index, int256 value) internal pure returns (bool) {
+        uint256 bits = uint32(bytes4(leaf[4 * index:]));
+        if (value == 0) return bits == 0;
+        uint256 size = Float.round(SignedMath.abs(value), BITS);
+        uint256 top = Math.log2(size);
+        uint256 exponent = GRID + top - (BITS - 1);
+        size = top < BITS ? size << (BITS - 1 - top) : size >> (top - (BITS - 1));
+        uint256 sign = value < 0 ? 1 << 31 : 0;
+        return exponent < LIMIT && bits == sign | (exponent << 23) | (size & FRACTION);
     }
 
     // slither-disable-start assembly (see there)

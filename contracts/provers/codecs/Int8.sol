@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
+import { SignedMath } from "@openzeppelin/contracts/utils/math/SignedMath.sol";
+
+import { Float } from "../Float.sol";
+
 /// @title The codec int8 (docs/protocol.md, "Update codecs"): 256 int8, then an exponent for each 64 of them
 library Int8 {
     /// @notice Bytes of a chunk.
     uint256 internal constant LEAF = 260;
 
+    /// @notice Values that share an exponent.
+    uint256 internal constant BLOCK = 64;
+
     uint256 private constant VALUES = 256;
-    uint256 private constant BLOCK = 64; // values that share an exponent
+    uint256 private constant DIGITS = 7; // bits, without the sign
     uint256 private constant MAX_EXPONENT = 31;
 
     /// @notice Reads a value of a chunk.
@@ -19,6 +27,29 @@ library Int8 {
         int8 digit = int8(uint8(leaf[index]));
         uint8 exponent = uint8(leaf[VALUES + index / BLOCK]);
         return (int256(digit) << exponent, digit != type(int8).min && exponent <= MAX_EXPONENT);
+    }
+
+    /// @notice Returns whether a value of a chunk is what an encoder makes of it: the least exponent for which all of its block
+    /// fit, and the integer nearest to the value over that power of two, half to even.
+    /// @param leaf the chunk
+    /// @param index the value, 0 to 255
+    /// @param block_ the values of its block, on the grid 2^-32
+    function isEncoded(
+        bytes calldata leaf,
+        uint256 index,
+        int256[] memory block_
+    ) internal pure returns (bool) {
+        uint256 largest = 0;
+        for (uint256 i = 0; i < BLOCK; ++i) largest = Math.max(largest, SignedMath.abs(block_[i]));
+        uint256 bits = Math.log2(largest) + 1;
+        uint256 exponent = bits > DIGITS ? bits - DIGITS : 0;
+        if (Float.dropBits(largest, exponent) >= 1 << DIGITS) ++exponent;
+        int256 value = block_[index % BLOCK];
+        int256 digit = int256(Float.dropBits(SignedMath.abs(value), exponent));
+        return
+            exponent <= MAX_EXPONENT &&
+            uint8(leaf[VALUES + index / BLOCK]) == exponent &&
+            int8(uint8(leaf[index])) == (value < 0 ? -digit : digit);
     }
 
     // slither-disable-start assembly (see there)

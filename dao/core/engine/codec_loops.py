@@ -18,13 +18,14 @@ from dao.core.constants import (
     VALUE_POWER,
 )
 from dao.core.engine.chunking import Scratch
-from dao.core.engine.exact import Unfit, scale
+from dao.core.engine.exact import Unfit, divide_all, scale
 from dao.core.engine.reference import VALUE_GRID, Digits, Exponents, Sums
 from dao.core.engine.totals import Bins, fill_bins
 from dao.core.types import Codec
 
 Rows = NDArray[np.uint8]  # (chunks, leaf)
 Floats = NDArray[np.float32]  # (n, CHUNK)
+Doubles = NDArray[np.float64]  # (n, CHUNK)
 
 
 class CodecLoops(ABC):
@@ -32,9 +33,30 @@ class CodecLoops(ABC):
 
     leaf: ClassVar[int]  # bytes
 
-    @abstractmethod
     def encode(self, before: Floats, after: Floats, rows: Rows, scratch: Scratch) -> None:
         """Write `after - before` into rows. Raises Unfit, in units of the grid, for a value that does not fit."""
+        self.pack(*_difference(before, after, scratch), VALUE_POWER, rows)
+
+    def quantise(self, total: Sums, divisor: int, rows: Rows, scratch: Scratch) -> None:
+        """Write `total / divisor`, rounded half to even to the grid, into rows; the divisor is 1 to 2^20.
+
+        What fits is any total of weights, up to the divisor in all, times values that this codec has.
+        """
+        values, room = (scratch.array(name, len(total), np.float64) for name in ("delta", "room"))
+        divide_all(total, divisor, values)
+        self.pack(values, room, 0, rows)
+
+    def move(self, rows: Rows, base: Floats, scratch: Scratch) -> NDArray[np.floating]:
+        """Return `base + q`, (n, CHUNK): the sum in float64, to be rounded to float32; a zero is positive."""
+        moved: Doubles = scratch.array("moved", len(rows), np.float64)
+        np.multiply(self.values(rows), VALUE_GRID, out=moved)
+        moved += base
+        moved += 0.0
+        return moved
+
+    @abstractmethod
+    def pack(self, values: Doubles, room: Doubles, power: int, rows: Rows) -> None:
+        """Write values times 2^power, in units of the grid, into rows; `values` and `room`, of one shape, are used up."""
 
     @abstractmethod
     def first_bad(self, rows: Rows) -> tuple[int, str] | None:
@@ -66,15 +88,9 @@ class Int8Loops(CodecLoops):
 
     leaf = CHUNK + BLOCKS
 
-    def encode(self, before: Floats, after: Floats, rows: Rows, scratch: Scratch) -> None:
-        values, room = _difference(before, after, scratch)
-        exponents = scale(
-            values.reshape(-1, BLOCK),
-            UPDATE_DIGITS,
-            UPDATE_MAX_EXPONENT,
-            VALUE_POWER,
-            room.reshape(-1, BLOCK),
-        )
+    def pack(self, values: Doubles, room: Doubles, power: int, rows: Rows) -> None:
+        blocks, spare = (array.reshape(-1, BLOCK) for array in (values, room))
+        exponents = scale(blocks, UPDATE_DIGITS, UPDATE_MAX_EXPONENT, power, spare)
         self.digits(rows)[:] = values
         rows[:, CHUNK:] = exponents.reshape(-1, BLOCKS)
 
@@ -124,10 +140,10 @@ class Float32Loops(CodecLoops):
     leaf = 4 * CHUNK
     _limit = 2.0**FLOAT32_POWER
 
-    def encode(self, before: Floats, after: Floats, rows: Rows, scratch: Scratch) -> None:
-        values, _ = _difference(before, after, scratch)
-        values /= VALUE_GRID
+    def pack(self, values: Doubles, room: Doubles, power: int, rows: Rows) -> None:  # noqa: ARG002
+        values *= 2.0**power
         np.rint(values, out=values)
+        values += 0.0  # an integer has one zero
         stored = np.multiply(values, VALUE_GRID).astype(">f4")
         unfit = ~(np.abs(stored) < self._limit * VALUE_GRID)
         if unfit.any():

@@ -41,14 +41,6 @@ class CompiledLoops(Loops):
         openssl_sha256.hash_sums(total, found)
         return found.tobytes()
 
-    def move(
-        self, total: Sums, divisor: int, base: NDArray[np.float32], scratch: Scratch
-    ) -> NDArray[np.floating]:
-        moved = scratch.array("moved", len(total), np.float32)
-        if numba_kernels.move(total, divisor, base, moved):
-            return moved
-        return super().move(total, divisor, base, scratch)
-
     def quantise_floats(self, values: NDArray[np.float32], rows: NDArray[np.uint8], scratch: Scratch) -> None:
         if not numba_kernels.quantise_floats(values, rows):
             super().quantise_floats(values, rows, scratch)
@@ -70,6 +62,15 @@ class CompiledInt8Loops(Int8Loops):
     ) -> None:
         if not numba_kernels.encode(before, after, rows):
             super().encode(before, after, rows, scratch)
+
+    def quantise(self, total: Sums, divisor: int, rows: Rows, scratch: Scratch) -> None:
+        if not numba_kernels.quantise(total, divisor, rows):
+            super().quantise(total, divisor, rows, scratch)
+
+    def move(self, rows: Rows, base: NDArray[np.float32], scratch: Scratch) -> NDArray[np.floating]:
+        moved = scratch.array("moved", len(rows), np.float32)
+        numba_kernels.move(rows, base, moved)
+        return moved
 
     def first_bad(self, rows: Rows) -> tuple[int, str] | None:
         return None if numba_kernels.check(rows) else super().first_bad(rows)

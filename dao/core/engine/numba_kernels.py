@@ -165,27 +165,43 @@ def quantise_floats(values: Floats, rows: Bytes) -> bool:
     return True
 
 
-@kernel(
-    read_only(types.int64),
-    types.int64,
-    read_only(types.float32),
-    writable(types.float32),
-    result=types.boolean,
-)
-def move(total: Sums, divisor: int, base: Floats, out: Floats) -> bool:
-    """Write `base + rint(total / divisor) / 2^32`; False where a dividend is too large for floats to be exact."""
+@kernel(read_only(types.int64), types.int64, writable(types.uint8), result=types.boolean)
+def quantise(total: Sums, divisor: int, rows: Bytes) -> bool:
+    """Write `rint(total / divisor)` into int8 rows; False where a dividend is too large for floats to be exact."""
     limit = divisor << 31  # at most 2^51
-    values = np.empty(total.shape[1], np.float64)
+    values = np.empty(64, np.float64)
     bits = values.view(np.int64)
     for i in range(total.shape[0]):
-        largest = np.int64(0)
-        for j in range(total.shape[1]):
-            largest = max(largest, abs(total[i, j]))
-        if largest >= limit:
-            return False
-        for j in range(total.shape[1]):
-            bits[j] = total[i, j] + _MAGIC_BITS
-        for j in range(total.shape[1]):
-            steps = np.rint((values[j] - _MAGIC) / np.float64(divisor))
-            out[i, j] = np.float32(steps * (1.0 / 4294967296.0) + np.float64(base[i, j]) + 0.0)
+        for block in range(4):
+            first = 64 * block
+            largest = np.int64(0)
+            for j in range(64):
+                largest = max(largest, abs(total[i, first + j]))
+            if largest >= limit:
+                return False
+            for j in range(64):
+                bits[j] = total[i, first + j] + _MAGIC_BITS
+            for j in range(64):
+                values[j] = np.rint((values[j] - _MAGIC) / np.float64(divisor))
+            largest = np.int64(0)
+            for j in range(64):
+                largest = max(largest, bits[j] & 0x7FFFFFFFFFFFFFFF)
+            magnitude = (largest >> 52) - 1022
+            rounds_up = np.int64((largest & _MANTISSA) >= (1 << 52) - (1 << 45))
+            exponent = max(magnitude - 7 + rounds_up, np.int64(0))  # below 2^31: it fits
+            factor = math.ldexp(1.0, int(-exponent))
+            for j in range(64):
+                rows[i, first + j] = np.uint8(np.int8(np.int32(np.rint(values[j] * factor))))
+            rows[i, 256 + block] = np.uint8(exponent)
     return True
+
+
+@kernel(read_only(types.uint8), read_only(types.float32), writable(types.float32))
+def move(rows: Bytes, base: Floats, out: Floats) -> None:
+    """Write `base` plus the values of int8 rows."""
+    for i in range(rows.shape[0]):
+        for block in range(4):
+            factor = math.ldexp(1.0, int(rows[i, 256 + block]) - 32)
+            for j in range(64 * block, 64 * block + 64):
+                step = np.float64(np.int32(np.int8(rows[i, j]))) * factor
+                out[i, j] = np.float32(step + np.float64(base[i, j]) + 0.0)

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from dao.core.constants import GRADIENT_DIGITS, GRADIENT_MAX_EXPONENT, GRADIENT_POWER, VALUE_POWER
 from dao.core.engine.chunking import Scratch
-from dao.core.engine.exact import divide_all, scale
+from dao.core.engine.exact import scale
 from dao.core.engine.totals import Bins, fill_bins
 
 VALUE_GRID = 2.0**-VALUE_POWER
@@ -39,17 +39,6 @@ class Loops:
         leaves = scratch.array("leaves", len(total), ">i8")
         leaves[:] = total
         return self.hash_rows(leaves.view(np.uint8))
-
-    def move(
-        self, total: Sums, divisor: int, base: NDArray[np.float32], scratch: Scratch
-    ) -> NDArray[np.floating]:
-        """Return `base + total / divisor`, the quotient rounded half to even to the grid 2^-32."""
-        values = scratch.array("values", len(total), np.float64)
-        divide_all(total, divisor, values)
-        values *= VALUE_GRID
-        values += base
-        values += 0.0  # a negative zero would tell how the quotient was taken
-        return values
 
     def quantise_floats(self, values: NDArray[np.float32], rows: NDArray[np.uint8], scratch: Scratch) -> None:
         """Write values, times 2^48, as rows of a gradient: 16-bit integers and an exponent; Unfit where one does not fit."""

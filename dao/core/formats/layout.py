@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dao.core.constants import BLOCK, CHUNK, MAX_HEADER, MAX_RANK, MAX_TENSORS, MAX_VALUES
-from dao.core.engine.chunking import Each, Sink
+from dao.core.engine.backend import get_loops
+from dao.core.engine.chunking import Each, Scratch, Sink, Span, sweep
+from dao.core.engine.merkle import compute_root
 from dao.core.formats.canonical import read_json
+from dao.core.types import Digest
 from dao.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -198,6 +201,16 @@ class Model:
             if bad is not None:
                 name = self.layout.tensors[bisect_right(self.layout.starts, bad) - 1][0]
                 raise DecodeError(f"tensor {name[:80]!r}: expected finite values, got {self.flat[bad]}")
+
+
+def compute_model_root(model: Model, depth: int, each: Each = map) -> Digest:
+    """Return the root over a model's chunks, (chunks, CHUNK) float32, little-endian as in its file."""
+    loops = get_loops(model.layout.chunks)
+
+    def hash_span(span: Span, _: Scratch) -> bytes:
+        return loops.hash_rows(np.ascontiguousarray(model.span(*span)).view(np.uint8))
+
+    return compute_root(b"".join(sweep(hash_span, model.layout.chunks, each)), depth)
 
 
 @dataclass(frozen=True)

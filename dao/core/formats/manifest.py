@@ -103,6 +103,7 @@ class Roots:
     inputs: Digest
     aggregate: Digest
     model: Digest
+    new_step: Digest  # of the step from the base model to the new one; `step` is of the last one
     gate: Digest
     gradient: Digest
     step: Digest
@@ -126,6 +127,7 @@ class Manifest:
     seed: Digest
     base_model: Cid
     model: Cid
+    step: Cid  # from the base model to the new one, an update
     gate_gradient: Cid | None
     gradient: Cid | None
     shard: Shard

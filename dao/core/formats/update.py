@@ -16,7 +16,7 @@ from dao.core.engine.codec_loops import CODEC_LOOPS, CodecLoops, Rows
 from dao.core.engine.exact import Unfit
 from dao.core.formats.canonical import read_json, write_canonical
 from dao.core.formats.fault import BadValue
-from dao.core.formats.layout import Layout, Model
+from dao.core.formats.layout import FLOAT, Layout, Model, put_chunks
 from dao.core.types import Codec
 from dao.errors import DecodeError, RuleError
 
@@ -91,6 +91,21 @@ def write_update_rows(base: Model, trained: Model, codec: Codec, out: Sink, each
         out[slice(*span)] = rows
 
     list(sweep(encode, layout.chunks, each))
+
+
+def apply_step(base: Model, step: Update, out: Sink, each: Each = map) -> None:
+    """Write the values of the model that a step leads to, (size,) float32 in the order of the file, into `out`.
+
+    Raises RuleError when the layouts differ.
+    """
+    if step.layout != base.layout:
+        raise RuleError(f"step: {_difference(base.layout, step.layout)}")
+
+    def move(span: Span, scratch: Scratch) -> None:
+        moved = step.loops.move(step.body[slice(*span)], base.span(*span), scratch)
+        put_chunks(base.layout, out, span[0], np.ascontiguousarray(moved, FLOAT))
+
+    list(sweep(move, base.layout.chunks, each))
 
 
 def decode_update(data: ReadableBuffer, layout: Layout, codec: Codec, each: Each = map) -> Update:

@@ -111,8 +111,8 @@ contract ConvictionTest is Accusing, SmallTrees {
     function test_model__wrong_on_its_parents__child_alone_is_void() public {
         address models = newProver("ModelProver");
         bytes[] memory model = chunks(1024, 0x00);
-        bytes[] memory aggregate = chunks(2048, 0x00);
-        (_statement.modelRoot, _statement.aggregateRoot) = (root(model, DEPTH), root(aggregate, DEPTH));
+        bytes[] memory step = chunks(260, 0x00);
+        (_statement.modelRoot, _statement.newStepRoot) = (root(model, DEPTH), root(step, DEPTH));
         uint64 parent = open();
         close(parent);
         bytes memory before = bytes.concat(abi.encode(postWith(parent)), abi.encode(_statement));
@@ -122,7 +122,7 @@ contract ConvictionTest is Accusing, SmallTrees {
         uint64 round = open();
         close(round);
         IRounds.Result memory stated = postWith(round);
-        bytes memory head = abi.encodePacked(opened(aggregate, 0, DEPTH), opened(moved, 0, DEPTH), before);
+        bytes memory head = abi.encodePacked(opened(step, 0, DEPTH), opened(moved, 0, DEPTH), before);
         bytes memory base = opened(model, 0, DEPTH);
         acquits(models, 0, round, stated, abi.encodePacked(uint32(0), uint8(1), head, base));
         judge(models, 0, round, stated, abi.encodePacked(uint32(0), uint8(0), head, base));

@@ -34,24 +34,26 @@ contract HonestTest is Proving {
         accused.result.weightSum = uint32(number(string.concat(codec, ".weight_sum")));
         accused.statement.inputsRoot = bytes32(words(string.concat(codec, ".inputs_root")));
         accused.statement.aggregateRoot = bytes32(words(string.concat(codec, ".aggregate_root")));
+        accused.statement.newStepRoot = bytes32(words(string.concat(codec, ".new_step_root")));
         accused.statement.modelRoot = bytes32(words(string.concat(codec, ".model_root")));
     }
 
-    function acquits(string memory codec, string memory kind) private view {
+    function acquits(string memory codec, string memory kind, uint8 claim) private view {
         uint256 places = number(string.concat(codec, ".places"));
         for (uint256 i = 0; i < places; ++i) {
             string memory digit = string(abi.encodePacked(uint8(48 + i)));
             bytes memory proof = words(string.concat(codec, kind, digit));
-            refuses(0, proof, IProver.NotGuilty.selector);
+            refuses(claim, proof, IProver.NotGuilty.selector);
         }
     }
 
     function acquitsBoth(string memory codec) private {
         arrange(codec);
         prover = new SumProver(ITrainingCoordinator(address(chain)));
-        acquits(codec, ".sum_");
+        acquits(codec, ".sum_", 0);
         prover = new ModelProver(ITrainingCoordinator(address(chain)));
-        acquits(codec, ".model_");
+        acquits(codec, ".model_", 0);
+        acquits(codec, ".step_", 1);
     }
 
     function test_honest_round__of_each_codec__convicts_nobody() public {

@@ -12,10 +12,12 @@ import { Proving } from "./Proving.sol";
 /// @dev A round of small models, honest until a test has it lie.
 contract ModelProverTest is Proving {
     uint8 private constant MODEL = 0;
+    uint8 private constant STEP = 1;
     uint256 private constant CHUNKS = 2;
 
     bytes[] private _base;
     bytes[] private _aggregate;
+    bytes[] private _step; // int8
     bytes[] private _model;
     IRounds.Result private _parent;
     IStatements.Statement private _parentStatement;
@@ -30,23 +32,53 @@ contract ModelProverTest is Proving {
         accused.result.weightSum = weightSum;
         for (uint256 k = 0; k < CHUNKS; ++k) {
             (bytes memory base, bytes memory total) = (new bytes(1024), new bytes(2048));
-            bytes memory model = new bytes(1024);
+            (bytes memory model, int256[] memory sums) = (new bytes(1024), new int256[](256));
             // a few values of each chunk, the others are the padding's zeros
             for (uint256 j = k; j < 256; j += 37) {
                 uint256 chance = draw(seed, (k << 8) | j);
-                uint32 bits = uint32(chance) & 0xbfffffff;
-                int64 sum = int64(uint64(chance >> 64)) >> (uint8(chance >> 192) % 64);
-                putFloat(base, j, bits);
-                put(total, 8 * j, 8, uint64(sum));
-                putFloat(model, j, Float.move(bits, sum, weightSum));
+                putFloat(base, j, uint32(chance) & 0xbfffffff);
+                int256 largest = int256(uint256(weightSum)) * (127 << 31);
+                sums[j] = int256(int64(uint64(chance >> 64)) >> (uint8(chance >> 192) % 64)) % (largest + 1);
+                put(total, 8 * j, 8, uint64(int64(sums[j])));
+            }
+            bytes memory step = encode(sums, weightSum);
+            for (uint256 j = k; j < 256; j += 37) {
+                int256 q = int256(int8(uint8(step[j]))) << uint8(step[256 + j / 64]);
+                putFloat(model, j, Float.move(floatAt(base, j), q));
             }
             _base.push(base);
             _aggregate.push(total);
+            _step.push(step);
             _model.push(model);
         }
         state.parent = child ? uint32(PARENT) : 0;
         chain.setRound(ROUND, state);
         restate();
+    }
+
+    /// @dev Encodes a chunk word for word as docs/protocol.md has it.
+    function encode(int256[] memory sums, uint32 weightSum) private pure returns (bytes memory leaf) {
+        leaf = new bytes(260);
+        for (uint256 b = 0; b < 4; ++b) {
+            int256 largest = 0;
+            for (uint256 j = 64 * b; j < 64 * (b + 1); ++j) {
+                sums[j] = nearest(sums[j], weightSum == 0 ? int256(1) : int256(uint256(weightSum)));
+                if (sums[j] > largest) largest = sums[j];
+                if (-sums[j] > largest) largest = -sums[j];
+            }
+            uint256 exponent = 0;
+            while (nearest(largest, int256(1) << exponent) > 127) ++exponent;
+            leaf[256 + b] = bytes1(uint8(exponent));
+            for (uint256 j = 64 * b; j < 64 * (b + 1); ++j)
+                if (sums[j] != 0) leaf[j] = bytes1(uint8(int8(nearest(sums[j], int256(1) << exponent))));
+        }
+    }
+
+    function nearest(int256 value, int256 divisor) private pure returns (int256 quotient) {
+        quotient = value / divisor;
+        int256 rest = 2 * (value - quotient * divisor);
+        if (rest > divisor || (rest == divisor && quotient % 2 != 0)) return quotient + 1;
+        if (rest < -divisor || (rest == -divisor && quotient % 2 != 0)) return quotient - 1;
     }
 
     function putFloat(bytes memory leaf, uint256 j, uint32 bits) private pure {
@@ -60,6 +92,7 @@ contract ModelProverTest is Proving {
     /// @dev States the roots of what there is.
     function restate() private {
         accused.statement.aggregateRoot = rootOf(hashesOf(_aggregate), rules.bodyDepth);
+        accused.statement.newStepRoot = rootOf(hashesOf(_step), rules.bodyDepth);
         accused.statement.modelRoot = rootOf(hashesOf(_model), rules.bodyDepth);
         bytes32 base = rootOf(hashesOf(_base), rules.bodyDepth);
         rules.baseModelRoot = state.parent == 0 ? base : bytes32("another");
@@ -75,12 +108,24 @@ contract ModelProverTest is Proving {
 
     function prove(uint256 k, uint256 j) private view returns (bytes memory) {
         bytes memory opened_ = bytes.concat(
-            opened(_aggregate, k, rules.bodyDepth),
+            opened(_step, k, rules.bodyDepth),
             opened(_model, k, rules.bodyDepth)
         );
         if (state.parent != 0)
             opened_ = bytes.concat(opened_, abi.encode(_parent), abi.encode(_parentStatement));
         return abi.encodePacked(uint32(k), uint8(j), opened_, opened(_base, k, rules.bodyDepth));
+    }
+
+    function proveStep(uint256 k, uint256 j) private view returns (bytes memory) {
+        bytes memory sums = opened(_aggregate, k, rules.bodyDepth);
+        return abi.encodePacked(uint32(k), uint8(j), sums, opened(_step, k, rules.bodyDepth));
+    }
+
+    function lieInStep(uint256 k, uint256 j, bytes1 change) private {
+        bytes memory leaf = _step[k];
+        leaf[j] ^= change;
+        _step[k] = leaf;
+        restate();
     }
 
     function lie(uint256 k, uint256 j, uint32 bits) private {
@@ -97,10 +142,13 @@ contract ModelProverTest is Proving {
         uint8 k,
         uint8 j
     ) public {
-        play(seed, seed % 8 == 0 ? 0 : weightSum, child);
+        play(seed, seed % 8 == 0 ? 0 : weightSum % ((1 << 20) + 1), child);
         bytes memory proof = prove(k % CHUNKS, j);
         refuses(MODEL, proof, IProver.NotGuilty.selector);
         refusesLike(MODEL, proof, seed, uint8(seed >> 200) | 1);
+        proof = proveStep(k % CHUNKS, j);
+        refuses(STEP, proof, IProver.NotGuilty.selector);
+        refusesLike(STEP, proof, seed, uint8(seed >> 200) | 1);
     }
 
     function testFuzz_model__any_bytes__never_convicted(uint8 claim, bytes memory proof, bool child) public {
@@ -122,6 +170,42 @@ contract ModelProverTest is Proving {
         refuses(MODEL, prove(0, j), IProver.NotGuilty.selector);
         accused.statement.modelRoot = bytes32(uint256(1));
         refuses(MODEL, prove(1, j), IProver.BadProof.selector);
+    }
+
+    function testFuzz_step__one_bit_wrong__that_value_alone_convicts(
+        uint256 seed,
+        uint8 j,
+        uint8 bit,
+        bool child
+    ) public {
+        play(seed, 1 << 20, child);
+        lieInStep(1, j, bytes1(uint8(1) << (bit % 8)));
+        convicts(STEP, proveStep(1, j));
+        refuses(STEP, proveStep(1, uint8(uint256(j) + 1)), IProver.NotGuilty.selector);
+        refuses(STEP, proveStep(0, j), IProver.NotGuilty.selector);
+        accused.statement.newStepRoot = bytes32(uint256(1));
+        refuses(STEP, proveStep(1, j), IProver.BadProof.selector);
+        refuses(MODEL, prove(1, j), IProver.BadProof.selector);
+    }
+
+    function test_step__another_exponent__convicts_at_each_value_of_its_block() public {
+        play(3, 5, false);
+        lieInStep(0, 257, 0x01);
+        convicts(STEP, proveStep(0, 64));
+        convicts(STEP, proveStep(0, 127));
+        refuses(STEP, proveStep(0, 63), IProver.NotGuilty.selector);
+        refuses(STEP, proveStep(0, 128), IProver.NotGuilty.selector);
+    }
+
+    function test_model__step_that_no_decoder_takes__convicts() public {
+        play(3, 5, true);
+        bytes1 digit = _step[0][1];
+        lieInStep(0, 1, digit ^ 0x80); // -128
+        convicts(MODEL, prove(0, 1));
+        lieInStep(0, 1, digit ^ 0x80);
+        refuses(MODEL, prove(0, 1), IProver.NotGuilty.selector);
+        lieInStep(0, 256, 0x20); // an exponent above 31
+        convicts(MODEL, prove(0, 1));
     }
 
     function test_model__nobody_weighs_anything__the_base_stays() public {
@@ -163,6 +247,6 @@ contract ModelProverTest is Proving {
 
     function test_claims__unknown_one__has_no_shape() public {
         play(3, 5, false);
-        refuses(1, prove(0, 0), IProver.BadShape.selector);
+        refuses(2, prove(0, 0), IProver.BadShape.selector);
     }
 }

@@ -12,11 +12,12 @@ contract ShapeProverTest is Proving {
     uint8 private constant INPUTS = 5;
     uint8 private constant ROWS = 6;
     uint8 private constant ACCOUNTS = 7;
-    uint8 private constant CLAIMS = 8;
+    uint8 private constant STEP = 8;
+    uint8 private constant CLAIMS = 9;
     uint32 private constant CHUNKS = 3;
     uint256 private constant INPUT_COUNT = 2;
 
-    bytes[][8] private _trees; // by claim; the update is that of input 1
+    bytes[][9] private _trees; // by claim; the update is that of input 1
 
     function newProver(ITrainingCoordinator coordinator) internal override returns (IProver) {
         return new ShapeProver(coordinator);
@@ -30,6 +31,8 @@ contract ShapeProverTest is Proving {
         for (uint256 k = 0; k < CHUNKS; ++k)
             for (uint256 claim = 0; claim < 5; ++claim)
                 _trees[claim].push(abi.encodePacked(claim, k, new bytes(sizes[claim] - 64)));
+        for (uint256 k = 0; k < CHUNKS; ++k)
+            _trees[STEP].push(abi.encodePacked("step", k, new bytes(260 - 36)));
         for (uint256 i = 0; i < 3; ++i) {
             _trees[ROWS].push(abi.encodePacked(i, new bytes(450 - 32)));
             _trees[ACCOUNTS].push(abi.encodePacked(i, new bytes(72 - 32)));
@@ -52,15 +55,20 @@ contract ShapeProverTest is Proving {
         accused.statement.modelRoot = rootOf(hashesOf(_trees[2]), rules.bodyDepth);
         accused.statement.gateRoot = rootOf(hashesOf(_trees[3]), rules.bodyDepth);
         accused.statement.gradientRoot = rootOf(hashesOf(_trees[4]), rules.bodyDepth);
+        accused.statement.newStepRoot = rootOf(hashesOf(_trees[STEP]), rules.bodyDepth);
         accused.statement.rowsRoot = rootOf(hashesOf(_trees[ROWS]), ROWS_DEPTH);
         accused.result.accountsRoot = rootOf(hashesOf(_trees[ACCOUNTS]), ROWS_DEPTH);
         accused.statement.inputsRoot = rootOf(hashesOf(_trees[INPUTS]), ROWS_DEPTH);
     }
 
+    function isOfRows(uint8 claim) private pure returns (bool) {
+        return claim >= INPUTS && claim != STEP;
+    }
+
     function prove(uint8 claim, uint256 index) private view returns (bytes memory) {
         bytes[] memory leaves = _trees[claim];
         bytes memory leaf = index < leaves.length ? leaves[index] : bytes("");
-        bytes memory path = pathOf(hashesOf(leaves), index, claim >= INPUTS ? ROWS_DEPTH : rules.bodyDepth);
+        bytes memory path = pathOf(hashesOf(leaves), index, isOfRows(claim) ? ROWS_DEPTH : rules.bodyDepth);
         bytes memory head;
         if (claim == UPDATE) head = abi.encodePacked(uint32(1), opened(_trees[INPUTS], 1, ROWS_DEPTH));
         return abi.encodePacked(head, uint32(index), leaf, path);
@@ -95,7 +103,8 @@ contract ShapeProverTest is Proving {
     }
 
     function test_each_tree__a_leaf_missing__convicts() public {
-        for (uint8 claim = 0; claim < INPUTS; ++claim) {
+        for (uint8 claim = 0; claim < CLAIMS; ++claim) {
+            if (isOfRows(claim)) continue;
             bytes memory last = _trees[claim][CHUNKS - 1];
             _trees[claim].pop();
             restate();
@@ -114,7 +123,8 @@ contract ShapeProverTest is Proving {
     }
 
     function test_each_tree__a_leaf_of_another_length__convicts() public {
-        for (uint8 claim = 0; claim < INPUTS; ++claim) {
+        for (uint8 claim = 0; claim < CLAIMS; ++claim) {
+            if (isOfRows(claim)) continue;
             bytes memory leaf = _trees[claim][1];
             _trees[claim][1] = bytes.concat(leaf, "x");
             restate();
@@ -130,6 +140,7 @@ contract ShapeProverTest is Proving {
         rules.codec = FLOAT32;
         chain.setRules(rules);
         convicts(UPDATE, prove(UPDATE, 0));
+        convicts(STEP, prove(STEP, 0));
     }
 
     function test_gradient__a_round_without_one__convicts_nobody() public {

@@ -166,6 +166,8 @@ contract VectorsTest is Proving {
     function test_models__proofs_of_python__convict() public {
         convict("model", newModels);
         convict("model_of_first_round", newModels);
+        convict("step_int8", newModels);
+        convict("step_float32", newModels);
     }
 
     function test_shapes__proofs_of_python__convict() public {

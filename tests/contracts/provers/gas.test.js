@@ -24,6 +24,8 @@ const ROWS = {
   parts_float32_64: "aggregate of float32, by parts",
   codec_int8: "codec",
   model: "model",
+  step_int8: "step",
+  step_float32: "step of float32",
   update_shape: "shape of an update",
   inputs_shape: "shape of the inputs",
   order: "order of commits",
