@@ -30,6 +30,7 @@ CAUGHT = (
     (r"nodes\[\d\]\.(commitment|forced)", "commits|forced commits"),
     (r"nodes\[\d\]\.signature", "signatures"),
     (r"nodes\[\d\]\.(cid|body_root|salt)", "commitments"),
+    (r"nodes\[\d\]\.fault.*", "commitments|updates"),
     (r"nodes\[\d\]\.status", "commitments|updates|weights"),
     (r"nodes\[\d\]\.(unit_weight|weight|gate_dot|square|cosine|memory)", "weights|payouts"),
     (r"nodes\[\d\]\.(dot|step_dot|score)", "scores|payouts"),
@@ -57,6 +58,8 @@ def changed(path: str, value: Any, other_cid: str) -> Any:
     match value:
         case _ if path.endswith("status"):
             new = "gated" if value == "ok" else "ok"
+        case None if path.endswith("fault"):
+            new = {"chunk": 0, "value": 0}
         case bool():
             new = not value
         case int():

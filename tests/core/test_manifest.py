@@ -106,6 +106,7 @@ def example() -> dict[str, Any]:
         "step_dot": "0",
         "gate_totals": digest,
         "score_totals": digest,
+        "fault": {"chunk": 3, "value": 255},
         "score": -312,
         "debt": "312",
         "share": 0,

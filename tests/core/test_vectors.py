@@ -17,7 +17,7 @@ from dao.core.constants import SHARDS_DEPTH
 from dao.core.engine.merkle import verify
 from dao.core.formats.address import address_of
 from dao.core.formats.cid import Cid
-from dao.core.formats.signed_messages import compute_commit_digest
+from dao.core.formats.signed_messages import TYPES, compute_commit_digest
 from dao.core.round_machine import draw_shard
 from dao.core.types import Digest, Domain
 from tests.vectors import make
@@ -87,7 +87,7 @@ def test_vectors__messages__eth_account_agrees() -> None:
         }
         signable = encode_typed_data(row["domain"], {row["kind"]: members}, values)
         assert keccak(b"\x19" + signable.version + signable.header + signable.body) == raw(row["digest"])
-    assert {row["kind"] for row in messages["rows"]} == {"Commit", "Pass", "Receipt", "Request", "Operator"}
+    assert {row["kind"] for row in messages["rows"]} == {*TYPES}
 
 
 def test_vectors__rounds__deadlines_add_up() -> None:

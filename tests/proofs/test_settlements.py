@@ -20,7 +20,7 @@ from dao.proofs.settlements import (
 from tests.vectors.make_settled import build_settled
 
 PATH = 32 * ROWS_DEPTH
-ROW, ACCOUNT, COMMIT, INPUT = 450 + PATH, 72 + PATH, 118 + PATH, 56 + PATH  # bytes, opened
+ROW, ACCOUNT, COMMIT, INPUT = 455 + PATH, 72 + PATH, 118 + PATH, 56 + PATH  # bytes, opened
 PARENT = 352 + 576
 INDEX = 4
 

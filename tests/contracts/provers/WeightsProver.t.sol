@@ -171,7 +171,7 @@ contract WeightsProverTest is Settlements {
         convictsRow(WeightsClaim.CLIP, clipped);
         setRow(0, RowField.STATUS, 1, CLIPPED);
         convictsRow(WeightsClaim.CLIP, 0);
-        for (uint256 status = GATED + 1; status < 256; status += 50) {
+        for (uint256 status = UNAVAILABLE + 1; status < 256; status += 50) {
             setRow(0, RowField.STATUS, 1, status);
             convictsRow(WeightsClaim.CLIP, 0);
         }
