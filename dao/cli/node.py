@@ -214,7 +214,8 @@ def uses(home: HomeOption = None, last: LastOption = 10, json: JsonOption = Fals
             "task": use.task,
             "round": use.round,
             "app": use.app[:12],
-            "decided_by": use.decided_by,
+            # a proposal's number has 77 digits; --json has them all
+            "decided_by": use.decided_by if len(use.decided_by) <= 50 else f"{use.decided_by[:20]}…",
             "began": format_time(use.began),
             "ended": format_time(use.ended) if use.ended else "",
             "update": use.update or "",
