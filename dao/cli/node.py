@@ -331,13 +331,9 @@ async def _approve(
         return
     shown = await commands.fetch_app(settings, task, task_settings)
     if not shown.is_approved:
-        require_consent(
-            commands.describe_app(shown),
-            yes=False,
-            verb="Approve",
-            done="approved",
-            otherwise="the app's HASH",
-        )
+        if not sys.stdin.isatty():
+            raise ConfigError("nothing was approved: expected the app's HASH, or a terminal to ask at")
+        require_consent(commands.describe_app(shown), yes=False, verb="Approve", done="approved")
     commands.approve(settings, task, shown.digest, shown.bundle)
 
 
