@@ -13,12 +13,10 @@ from dao.errors import ConfigError
 _POLL = 0.1  # seconds between checks for Ctrl-C while nothing is typed
 
 
-def require_consent(
-    words: Iterable[str], yes: bool, *, verb: str = "Sign", done: str = "signed", otherwise: str = "--yes"
-) -> None:
+def require_consent(words: Iterable[str], yes: bool, *, verb: str = "Sign", done: str = "signed") -> None:
     """Print what is about to be signed, and ask unless `yes`; ConfigError without a terminal, Abort for a no.
 
-    `verb` and `done` name another act than signing, `otherwise` what a script gives instead of an answer.
+    `verb` and `done` name another act than signing.
 
     Ctrl-C ends it at once, with exit code 130.
     """
@@ -27,7 +25,7 @@ def require_consent(
         # the event loop would heed Ctrl-C only once there is an answer; a handler that writes itself would fail while
         # the question is being written
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        _show_and_ask(words, yes, verb, done, otherwise)
+        _show_and_ask(words, yes, verb, done)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not end these words
         typer.echo(f"\ndao: stopped; nothing was {done}", err=True)
@@ -36,13 +34,13 @@ def require_consent(
         signal.signal(signal.SIGINT, before)
 
 
-def _show_and_ask(words: Iterable[str], yes: bool, verb: str, done: str, otherwise: str) -> None:
+def _show_and_ask(words: Iterable[str], yes: bool, verb: str, done: str) -> None:
     for line in words:
         typer.echo(printable(line), err=True)
     if yes:
         return
     if not sys.stdin.isatty():
-        raise ConfigError(f"nothing was {done}: expected {otherwise}, or a terminal to ask at")
+        raise ConfigError(f"nothing was {done}: expected --yes, or a terminal to ask at")
     if not _ask(f"{verb} this? [y/N]: "):
         raise typer.Abort
 

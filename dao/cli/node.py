@@ -214,7 +214,8 @@ def uses(home: HomeOption = None, last: LastOption = 10, json: JsonOption = Fals
             "task": use.task,
             "round": use.round,
             "app": use.app[:12],
-            "decided_by": use.decided_by,
+            # a proposal's number has 77 digits; --json has them all
+            "decided_by": use.decided_by if len(use.decided_by) <= 50 else f"{use.decided_by[:20]}…",
             "began": format_time(use.began),
             "ended": format_time(use.ended) if use.ended else "",
             "update": use.update or "",
@@ -330,13 +331,9 @@ async def _approve(
         return
     shown = await commands.fetch_app(settings, task, task_settings)
     if not shown.is_approved:
-        require_consent(
-            commands.describe_app(shown),
-            yes=False,
-            verb="Approve",
-            done="approved",
-            otherwise="the app's HASH",
-        )
+        if not sys.stdin.isatty():
+            raise ConfigError("nothing was approved: expected the app's HASH, or a terminal to ask at")
+        require_consent(commands.describe_app(shown), yes=False, verb="Approve", done="approved")
     commands.approve(settings, task, shown.digest, shown.bundle)
 
 

@@ -121,7 +121,11 @@ def check_approval(made: Made, home: Path) -> None:
     assert "nothing was approved: expected the app's HASH, or a terminal to ask at" in said
     assert not listed.exists()
     assert dao.run("node", "uses", *at).stdout == "no app has run on this node's data\n"
-    dao.run("node", "approve", task, shown_app(made), *at)
+    code, _ = dao.asked("node", "approve", task, *at, at="+def train(model, data, *, seed", press=b"n\n")
+    assert code == 1
+    assert not listed.exists()
+    code, _ = dao.asked("node", "approve", task, *at, at="Approve this? [y/N]: ", press=b"y\n")
+    assert code == 0
     assert listed.exists()
 
 
