@@ -15,10 +15,11 @@ from dao.chain.contract_table import FIELDS
 from dao.chain.deploy import Params, deploy
 from dao.chain.deployment import Deployment
 from dao.chain.disputes import Accusation, compute_announcement
-from dao.chain.interface import load
+from dao.chain.interface import encode, load
 from dao.chain.structs import rules_fields
 from dao.core.aggregate import compute_model_root
-from dao.core.formats.signed_messages import compute_operator_digest
+from dao.core.engine.keccak import keccak256
+from dao.core.formats.signed_messages import compute_commit_digest, compute_operator_digest
 from dao.core.types import Address, Codec, Digest, Domain, Phase, RoundId, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import Anvil, dev_signer, running_anvil
 from dao.errors import DaoError
@@ -210,6 +211,27 @@ def vote(court: Court, name: str, honest: RoundTrees) -> dict[str, Any]:
     return make_row(name, "vote", sent, 0.0, convicted=is_void(court))
 
 
+def accuse_node(court: Court, case: DisputedRound) -> dict[str, Any]:
+    """A Supernode signs two commits to one opening: it loses the minimum stake, and the round stays."""
+    signer, place = case.signers[0], case.place
+
+    def sign(word: bytes) -> tuple[bytes, bytes]:
+        commitment = Digest(word * 32)
+        digest = compute_commit_digest(case.domain, *place, signer.address, commitment)
+        return commitment, signer.sign(digest)
+
+    begun = time.perf_counter()
+    named = (TASK, ROUND, signer.address, sign(b"\1"), sign(b"\2"))
+    types = ("uint64", "uint64", "address", "(bytes32,bytes)", "(bytes32,bytes)")
+    proof = keccak256(encode(types, named, "two commits"))
+    digest = keccak256(encode(("address", "bytes32"), (ACCUSER, proof), "announcement"))
+    seconds = time.perf_counter() - begun
+    sent = [court.send(ACCUSER, "Disputes", "announce", digest)]
+    sent.append(court.send(ACCUSER, "Disputes", "convictNode", *named))
+    slashed = len(sent[-1].receipt["logs"]) > 1
+    return make_row("two commits", "one transaction", sent, seconds, convicted=slashed)
+
+
 def refuse(court: Court, honest: RoundTrees) -> dict[str, Any]:
     """Another seed than that of the closing: the coordinator takes no such result, so that nothing is left to prove."""
     trees = close(court, honest, 0)
@@ -252,6 +274,8 @@ async def measure(nodes: int, mb: int) -> list[dict[str, Any]]:
         for lie_name in ("gradient", "gate gradient"):
             with court.undone():
                 rows.append(vote(court, lie_name, case.trees))
+        with court.undone():
+            rows.append(accuse_node(court, case))
         with court.undone():
             rows.append(refuse(court, case.trees))
     for lie_name in MISSING:

@@ -51,7 +51,7 @@ from dao.proofs.sums import (
 # of reveals and of the aggregate's step, which other parts of the protocol bring, and of what no prover convicts yet
 MISSING = (
     *("withheld though received", "late though received", "invalid though valid"),
-    *("step", "shard", "two commits"),
+    *("step", "shard"),
 )
 SUMMED = 128  # inputs of one transaction
 ROW, ACCOUNT = 450, 72  # bytes

@@ -13,7 +13,7 @@ from dao.core.constants import MAX_MANIFEST
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Address, Digest, Phase, RoundId, TaskId, hex_of
-from dao.errors import ContentError, DaoError, DecodeError, Reorged
+from dao.errors import ContentError, DaoError, DecodeError, NotFound, Reorged
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT
@@ -23,6 +23,7 @@ from node.self_defence import SelfDefence
 PATIENCE = 600.0  # seconds to get a manifest
 MODELS = 2  # kept: the newest two, for the last result may yet be void
 LEFT_OUT = "the result lacks your commit, which the Superlink had signed for"
+HIDDEN = f"the round's manifest could not be had within {PATIENCE:.0f} s"
 UNSETTLED = (Phase.OPEN, Phase.CLOSED)
 _log = structlog.get_logger()
 
@@ -95,8 +96,11 @@ class Outcomes:
 
     async def _conclude(self, round_id: RoundId, entry: CommitEntry) -> None:
         try:
-            async with asyncio.timeout(PATIENCE):
-                manifest = await self._read_manifest(round_id)
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    manifest = await self._read_manifest(round_id)
+            except TimeoutError:
+                raise NotFound(f"{HIDDEN}; {await self._defence.demand(round_id)}") from None
             row = next((row for row in manifest.nodes if row.node == self._node), None)
             checked = await self._defence.check(round_id, entry, row.owner if row else None)
             if row is not None and row.commitment == entry.commit.commitment:
@@ -115,8 +119,8 @@ class Outcomes:
             if before not in (None, entry.reveal.cid):
                 await self._store.local.drop(before)
             await self._release()
-        except (DaoError, TimeoutError) as error:
-            reason = str(error) or f"the round's manifest could not be had within {PATIENCE:.0f} s"
+        except DaoError as error:
+            reason = str(error)
             self._log.error("no outcome", round=round_id, error=reason)
             self._journal.reach(
                 self._task, round_id, self._journal.note_of(self._task, round_id).step, reason
