@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.disputed_round import STAKE, TOKEN, Contents, DisputedRound, finish, make_key, make_owner
+from bench.disputed_round import STAKE, TOKEN, DisputedRound, MadeUp, finish, make_key, make_owner
 from bench.lies import MISSING, Lie, list_lies
 from dao.chain.contract_table import FIELDS
 from dao.chain.deploy import Params, deploy
@@ -35,7 +35,7 @@ SUPERLINK = "superlink"
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentCall:
     """A transaction: its gas, and the bytes of its data."""
 
     gas: int
@@ -52,7 +52,7 @@ class Court:
 
     def send(
         self, sender: Address, name: str, function: str, *args: object, value: int = 0, fails: bool = False
-    ) -> Sent:
+    ) -> SentCall:
         """Send a call to a contract of the network or to one of its provers; DaoError where it fails, unless it should."""
         of_network = getattr(self.deployment, FIELDS[name]) if name in FIELDS else None
         to = of_network or self.deployment.provers[name]
@@ -62,7 +62,7 @@ class Court:
         if (int(receipt["status"], 16) == 1) is fails:
             reason = "" if fails else self.explain({**fields, "value": hex(value)})
             raise DaoError(f"{name}.{function}: {'was not refused' if fails else 'was refused'} {reason}")
-        return Sent(int(receipt["gasUsed"], 16), len(data), receipt)
+        return SentCall(int(receipt["gasUsed"], 16), len(data), receipt)
 
     def explain(self, call: dict[str, str]) -> str:
         """Return why a call is refused."""
@@ -88,7 +88,7 @@ class Court:
             self.anvil.request("evm_revert", before)
 
 
-def make_rules(contents: Contents, count: int) -> Rules:
+def make_rules(contents: MadeUp, count: int) -> Rules:
     """Rules of a task with real periods."""
     some = Digest(b"\1" * 32)
     return Rules(
@@ -174,7 +174,7 @@ def accuse(court: Court, lie: Lie) -> dict[str, Any]:
     trees = close(court, lie.trees, lie.passes)
     post(court, trees)
     stated = astuple(trees.result), astuple(trees.statement)
-    sent: list[Sent] = []
+    sent: list[SentCall] = []
     if lie.demand is not None:
         place = int(lie.demand.tree), lie.demand.outer, lie.demand.index
         sent.append(court.send(ACCUSER, "Disputes", "demand", TASK, ROUND, place, value=10**17))
@@ -241,7 +241,9 @@ def refuse(court: Court, honest: RoundTrees) -> dict[str, Any]:
     return make_row("seed", "refused when posted", [court.send(*call, fails=True)], 0.0, convicted=True)
 
 
-def make_row(lie: str, how: str, sent: Sequence[Sent], seconds: float, *, convicted: bool) -> dict[str, Any]:
+def make_row(
+    lie: str, how: str, sent: Sequence[SentCall], seconds: float, *, convicted: bool
+) -> dict[str, Any]:
     """Return a row; gas and bytes are those of the largest transaction."""
     return {
         "lie": lie,
@@ -256,7 +258,7 @@ def make_row(lie: str, how: str, sent: Sequence[Sent], seconds: float, *, convic
 
 async def measure(nodes: int, mb: int) -> list[dict[str, Any]]:
     """Tell every lie about a round of so many nodes and megabytes, each on the same chain; return a row for each."""
-    contents = Contents.make(mb)
+    contents = MadeUp.make(mb)
     rules = make_rules(contents, nodes)
     rows: list[dict[str, Any]] = []
     with (
