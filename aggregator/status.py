@@ -11,6 +11,7 @@ from aggregator.round_contents import RoundContents
 from aggregator.settings import SuperlinkSettings
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.daemon_home import connect_chain, open_operator
+from dao.chain.demanding import describe_open_demands
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import TaskId, hex_of
 from dao.errors import DaoError
@@ -82,6 +83,7 @@ async def _read_chain(settings: SuperlinkSettings, task: TaskId | None) -> dict[
                 "bond": format_tokens(bond),
                 "round": state.last_round,
                 "phase": newest.phase.name.lower(),
+                "demands": "; ".join(await describe_open_demands(chain, task)) or "none",
             }
         gas = await chain.request("eth_getBalance", hex_of(operator), "latest")
         return fields | {"gas_money": format_tokens(int(gas, 16))}

@@ -142,7 +142,7 @@ def _store(given: argparse.Namespace) -> None:
 
 def _disputes(given: argparse.Namespace) -> None:
     """Have every lie told and convicted, and write the rows."""
-    from bench.disputes import measure
+    from bench.dispute_costs import measure
 
     rows = []
     try:

@@ -62,7 +62,7 @@ CONTENT = cid_of_bytes(b"made up")  # no content is fetched
 
 
 @dataclass(frozen=True)
-class Contents:
+class MadeUp:
     """What a round is computed from: base model, the update that all send, and a gradient that it follows."""
 
     base: Model
@@ -70,7 +70,7 @@ class Contents:
     gradient: Gradient
 
     @classmethod
-    def make(cls, mb: int) -> Contents:
+    def make(cls, mb: int) -> MadeUp:
         """Make a model of `mb` million bytes of float32."""
         layout = Layout.of({"weights": (mb * 250_000,)})
         dice = np.random.Generator(np.random.Philox(7))
@@ -106,7 +106,7 @@ def make_owner(number: int) -> Address:
 class DisputedRound:
     """An honest round, and what its proofs are made of."""
 
-    contents: Contents
+    contents: MadeUp
     rules: Rules
     trees: RoundTrees
     signers: Sequence[Signer]  # in the order of the rows
@@ -117,7 +117,7 @@ class DisputedRound:
 
     @classmethod
     def make(
-        cls, contents: Contents, rules: Rules, domain: Domain, opening: Digest, count: int
+        cls, contents: MadeUp, rules: Rules, domain: Domain, opening: Digest, count: int
     ) -> DisputedRound:
         """Settle the first round of the first task, in which so many nodes commit to the same update."""
         place = TaskId(1), RoundId(1), opening
@@ -150,7 +150,7 @@ class DisputedRound:
         return cls._settle(inputs, contents, signers)
 
     @classmethod
-    def _settle(cls, inputs: RoundInputs, contents: Contents, signers: Sequence[Signer]) -> DisputedRound:
+    def _settle(cls, inputs: RoundInputs, contents: MadeUp, signers: Sequence[Signer]) -> DisputedRound:
         entries = get_entries(inputs, {record.node: contents.update for record in inputs.commits})
         weighing = compute_round_weights(inputs, entries, contents.gradient, tensor_files.each)
         new, step = np.empty(contents.base.layout.size, FLOAT), np.empty_like(contents.update.body)

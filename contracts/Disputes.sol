@@ -9,6 +9,7 @@ import { Checkpoints } from "@openzeppelin/contracts/utils/structs/Checkpoints.s
 import { Time } from "@openzeppelin/contracts/utils/types/Time.sol";
 
 import { Demands } from "./disputes/Demands.sol";
+import { Equivocations } from "./disputes/Equivocations.sol";
 import { IDisputes } from "./interfaces/IDisputes.sol";
 import { IProver } from "./interfaces/IProver.sol";
 import { IRewardDistributor } from "./interfaces/IRewardDistributor.sol";
@@ -22,7 +23,7 @@ import { ITrainingCoordinator } from "./interfaces/ITrainingCoordinator.sol";
 /// @notice It checks who accuses and what, leaves the proof to a prover, hears demands, strikes the round and slashes the bond. It
 /// needs the coordinator's `setDisputes` and the registry's `setSlasher`. Between transactions it holds no tokens, and of the
 /// chain's coin the bonds of open demands.
-contract Disputes is IDisputes, Demands, Ownable {
+contract Disputes is IDisputes, Demands, Equivocations, Ownable {
     using Checkpoints for Checkpoints.Trace208;
     using SafeERC20 for IERC20;
 
@@ -100,8 +101,7 @@ contract Disputes is IDisputes, Demands, Ownable {
         return _allowedByTime[prover].upperLookupRecent(uint48(time)) == 1;
     }
 
-    /// @dev Voids the round, and divides what its Superlink has of the bond. Whoever has withdrawn all stake has nothing left to
-    /// lose, and its round is void all the same.
+    /// @dev Voids the round, also where its Superlink has nothing left to lose, and divides what it has of the bond.
     function _punish(
         address prover,
         uint8 claim,
@@ -112,12 +112,35 @@ contract Disputes is IDisputes, Demands, Ownable {
         (address superlink, uint256 slashed, uint256 paid) = _computePenalty(task, round);
         emit Convicted(task, round, prover, claim, accuser, slashed, paid);
         coordinator.strike(task, round);
+        _take(superlink, task, slashed, paid, accuser);
+    }
+
+    /// @dev Slashes stake: a part goes to the accuser, a part into the task's escrow, and the rest is burned. Whoever has withdrawn
+    /// all has nothing left to lose.
+    function _take(
+        address operator,
+        uint64 task,
+        uint256 slashed,
+        uint256 paid,
+        address accuser
+    ) internal override {
         if (slashed == 0) return;
         uint256 funds = slashed / ESCROW_PART;
         // slither-disable-next-line unused-return (no more and no less than asked for, of stake that is there)
-        registry.slash(superlink, slashed, address(this), paid + funds);
+        registry.slash(operator, slashed, address(this), paid + funds);
         if (funds != 0) distributor.fund(task, funds);
         token.safeTransfer(accuser, paid);
+    }
+
+    /// @dev Returns what a Supernode that committed twice loses, and what the accuser gets of it.
+    function _computeNodePenalty(
+        uint64 task,
+        uint64 round,
+        address node
+    ) internal view override returns (uint256 slashed, uint256 paid) {
+        ISupernodeRegistry.Supernode memory stake = registry.supernode(node);
+        slashed = Math.min(registry.minimumStake(), stake.active + stake.unbonding);
+        paid = Math.min(slashed / ACCUSER_PART, coordinator.rulesOfRound(task, round).challengeBond);
     }
 
     /// @dev Returns what the Superlink of a round loses, and what the accuser gets of it.
@@ -133,7 +156,7 @@ contract Disputes is IDisputes, Demands, Ownable {
     }
 
     /// @dev Reverts unless the caller announced the proof in an earlier block.
-    function _requireAnnounced(bytes32 proof) private view {
+    function _requireAnnounced(bytes32 proof) internal view override {
         bytes32 digest = keccak256(abi.encode(msg.sender, proof));
         uint256 announced = announcedIn[digest];
         // slither-disable-next-line incorrect-equality (a block is never 0)
@@ -157,7 +180,7 @@ contract Disputes is IDisputes, Demands, Ownable {
     }
 
     /// @dev The coordinator of all demands.
-    function _rounds() internal view override returns (ITrainingCoordinator) {
+    function _rounds() internal view override(Demands, Equivocations) returns (ITrainingCoordinator) {
         return coordinator;
     }
 }

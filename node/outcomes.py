@@ -9,7 +9,7 @@ from dao.core.constants import MAX_MANIFEST
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Address, Digest, Phase, RoundId, TaskId
-from dao.errors import ContentError, DaoError, DecodeError, Reorged
+from dao.errors import ContentError, DaoError, DecodeError, NotFound, Reorged
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from node.journal import CommitEntry, Step, SupernodeJournal
@@ -18,6 +18,7 @@ from node.self_defence import SelfDefence
 
 PATIENCE = 600.0  # seconds to get a manifest
 LEFT_OUT = "the result lacks your commit, which the Superlink had signed for"
+HIDDEN = f"the round's manifest could not be had within {PATIENCE:.0f} s"
 UNSETTLED = (Phase.OPEN, Phase.CLOSED)
 _log = structlog.get_logger()
 
@@ -67,8 +68,11 @@ class Outcomes:
 
     async def _conclude(self, round_id: RoundId, entry: CommitEntry) -> None:
         try:
-            async with asyncio.timeout(PATIENCE):
-                manifest = await self._read_manifest(round_id)
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    manifest = await self._read_manifest(round_id)
+            except TimeoutError:
+                raise NotFound(f"{HIDDEN}; {await self._defence.demand(round_id)}") from None
             row = next((row for row in manifest.nodes if row.node == self._node), None)
             checked = await self._defence.check(round_id, entry, row.owner if row else None)
             if row is not None and row.commitment == entry.commit.commitment:
@@ -87,8 +91,8 @@ class Outcomes:
             if before not in (None, entry.reveal.cid):
                 await self._store.local.drop(before)
             await self._release()
-        except (DaoError, TimeoutError) as error:
-            reason = str(error) or f"the round's manifest could not be had within {PATIENCE:.0f} s"
+        except DaoError as error:
+            reason = str(error)
             self._log.error("no outcome", round=round_id, error=reason)
             self._journal.reach(
                 self._task, round_id, self._journal.note_of(self._task, round_id).step, reason

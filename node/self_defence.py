@@ -7,10 +7,13 @@ import structlog
 from dao.audit.accusing import Proof, find_proof
 from dao.chain.client import Chain
 from dao.chain.convictions import convict_result
+from dao.chain.demanding import demand_leaf, end_demand, read_demand
+from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Address, RoundId, TaskId, hex_of
 from dao.errors import DaoError, Reverted
+from dao.proofs.leaf_places import DemandTree, LeafPlace
 from dao.proofs.suspicions import Receipt
 from dao.store.source import Source
 from node.journal import CommitEntry
@@ -18,6 +21,11 @@ from node.journal import CommitEntry
 NOTHING = "nothing of it is wrong, as far as a proof can show"
 PROVEN = "{}; proven on chain: the round is void, and the Superlink lost {} tokens"
 UNPROVEN = "{}; no proof was sent: {}"
+UNASKED = "its content was not demanded on chain: {}"
+UNSHOWN = "its {} was demanded on chain, and nobody showed it: the round is void"
+FALLEN = "its {} was demanded on chain, and the round stands no longer"
+SHOWN = "its {} was demanded on chain, and shown there"
+WAIT = 60.0  # seconds without a new block until a demand is looked at again
 _log = structlog.get_logger()
 
 
@@ -50,6 +58,30 @@ class SelfDefence:
             return NOTHING
         _log.error("the result is wrong", task=self.task, round=round_id, what=proof.words)
         return await self._convict(round_id, proof)
+
+    async def demand(self, round_id: RoundId) -> str:
+        """Demand this node's row of a result whose content nobody gives, see what comes of it, and say so.
+
+        The row is at the node's place among those who might commit, where all of them did; whatever is there, it must be shown.
+        """
+        if not self.proves:
+            return UNASKED.format(
+                f"`prove = false` in its settings; dao challenge {self.task} {round_id} --demand"
+            )
+        reader, at = RoundReader(self.chain, self.task), self.chain.final()
+        try:
+            members = await reader.members_of((await reader.events_of(round_id, at)).opened, at)
+            place = LeafPlace(DemandTree.ROWS, 0, sorted(members).index(self.node))
+            demanded = await demand_leaf(self.chain, self.sender, self.task, round_id, place)
+            _log.warning("demanded", task=self.task, round=round_id, leaf=str(place))
+            while (await read_demand(self.chain, self.task, round_id, place)).is_open:
+                if self.chain.final().timestamp >= demanded.deadline:
+                    ended = await end_demand(self.chain, self.sender, self.task, round_id, place)
+                    return UNSHOWN.format(place) if ended.convicted else FALLEN.format(place)
+                await self.chain.changed(WAIT)
+        except (DaoError, ValueError) as error:
+            return UNASKED.format(error)
+        return SHOWN.format(place)
 
     async def _convict(self, round_id: RoundId, proof: Proof) -> str:
         command = f"dao challenge {self.task} {round_id}"

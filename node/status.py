@@ -9,6 +9,7 @@ from typing import Any
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.daemon_home import connect_chain, journal_file, load_deployment, open_operator
+from dao.chain.demanding import describe_open_demands
 from dao.core.types import ZERO_ADDRESS, Address, Domain, TaskId, hex_of
 from dao.errors import ContentError, DaoError
 from dao.runtime.locks import find_holder
@@ -48,6 +49,7 @@ class TaskStatus:
     claimed_wei: str | None = None
     approval: str = ""  # what the owner has to do before the task's app runs
     trouble: str = ""
+    demands: list[str] = field(default_factory=list)  # open ones, in words
 
 
 @dataclass
@@ -114,6 +116,7 @@ async def _read_chain(
             try:
                 task.joined = await Coordinator(chain).is_joined(TaskId(task.task), node, at)
                 await _read_approval(settings, chain, task, tasks)
+                task.demands = await describe_open_demands(chain, TaskId(task.task))
                 store, _ = contents.open_task(tasks[TaskId(task.task)], is_awaited=True)
                 await read_rewards(chain, store, task, stake.owner, LIMIT / 2 / len(status.tasks))
             except DaoError as error:

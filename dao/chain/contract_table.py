@@ -15,6 +15,7 @@ from dao.chain.events import (
     Convicted,
     Demanded,
     DisputesSet,
+    Equivocated,
     Expired,
     Finalized,
     ForcedCommit,
@@ -99,7 +100,7 @@ CONTRACTS = (
     ),
     ContractRow("distributor", "RewardDistributor", (Funded, Activated, Claimed, Refunded, Recovered)),
     ContractRow("forced_reveals", "ForcedReveals", (ForcedReveal,)),
-    ContractRow("disputes", "Disputes", (Convicted, ProverSet, Demanded, Answered, Expired)),
+    ContractRow("disputes", "Disputes", (Convicted, ProverSet, Demanded, Answered, Expired, Equivocated)),
     ContractRow("timelock", "TimelockController", (MinDelayChange, RoleGranted, RoleRevoked, CallScheduled)),
     ContractRow("voting_power", "VotingPower"),
     ContractRow(

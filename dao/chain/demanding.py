@@ -1,5 +1,6 @@
 """Demands a leaf that a result binds, lists the demands that are open, and ends one that nobody answered."""
 
+from dao.chain.block_clock import format_time
 from dao.chain.client import Chain
 from dao.chain.disputes import Demandable, DemandState, Disputes
 from dao.chain.events import Demanded, Expired
@@ -64,4 +65,12 @@ async def list_open_demands(chain: Chain, task: TaskId) -> list[Demanded]:
         event
         for event in await chain.past(Demanded, task=task)
         if (await disputes.demand_of(task, event.round, event.place, at)).is_open
+    ]
+
+
+async def describe_open_demands(chain: Chain, task: TaskId) -> list[str]:
+    """Return which leaves of a task's results are demanded, and until when, in words."""
+    return [
+        f"round {one.round} {decode_place(one.place)} until {format_time(one.deadline)}"
+        for one in await list_open_demands(chain, task)
     ]

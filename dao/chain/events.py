@@ -261,6 +261,19 @@ class SlasherSet(Event):
     allowed: bool
 
 
+# of Supernodes that committed twice, by Disputes
+
+
+@dataclass(frozen=True, slots=True)
+class Equivocated(RoundEvent):
+    """A Supernode lost stake for two commits to one opening; `paid` of it is the accuser's."""
+
+    node: Address
+    accuser: Address
+    slashed: Wei
+    paid: Wei
+
+
 # of demands, by Disputes; a place is (tree, outer, index), as dao.proofs.leaf_places has it
 
 

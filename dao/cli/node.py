@@ -376,6 +376,8 @@ def _print_status(status: NodeStatus, console: Console) -> None:
         trouble = f"; {task.approval}{trouble}" if task.approval else trouble
         line = f"task {task.task}: {joined}, {claimable} tokens to claim{trouble}"
         console.print(line, markup=False, soft_wrap=True)
+        for demand in task.demands:
+            console.print(f"  demanded on chain: {demand}", markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
     for column in ("task", "round", "step", "status", "score", "reward", "why"):
         table.add_column(

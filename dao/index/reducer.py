@@ -42,6 +42,7 @@ NOT_INDEXED = (
         events.Demanded,
         events.Answered,
         events.Expired,
+        events.Equivocated,
         governance.Approval,
         governance.RoleGranted,
         governance.RoleRevoked,

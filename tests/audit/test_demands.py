@@ -1,5 +1,6 @@
 """Demands: each leaf of a posted round is shown on chain by its content alone, and what nobody shows convicts."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -21,6 +22,7 @@ from dao.errors import Reverted
 from dao.proofs.leaf_places import NESTED, DemandTree, LeafPlace, parse_place
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
+from node.self_defence import SelfDefence
 from tests.aggregator.world import holds
 from tests.audit.stage import TAMPERED, Stage
 
@@ -109,3 +111,27 @@ async def test_build_answer__manifest_is_kept_from_all__missing(stage: Stage) ->
     async with honest(stage) as (chain, _):
         with pytest.raises(Missing, match="manifest"):
             await build_answer(chain, nothing, stage.world.task, ROUND, parse_place("rows:0"), stage.cache)
+
+
+async def test_self_defence__content_of_the_result_is_kept_from_all__demanded_and_void(stage: Stage) -> None:
+    world, node = stage.world, stage.world.nodes[0].signer
+    world.network.anvil.fund(node.address, 10**19)  # type: ignore[arg-type]
+    nothing = LayeredStore(DiskStore(stage.cache / "empty"), [], attempts=1)
+    async with (
+        stage.posted(stage.stated(stage.manifest), dump_manifest(stage.manifest)),
+        world.network.chain() as chain,
+        world.network.sender(chain, node) as sender,
+    ):
+        defence = SelfDefence(chain, sender, nothing, world.task, node.address, proves=True)
+        demanding = asyncio.create_task(defence.demand(ROUND))
+        while not (demands := await list_open_demands(chain, world.task)):
+            await chain.changed(1)
+        world.skip(demands[0].deadline - chain.head().timestamp)
+        assert "nobody showed it: the round is void" in await demanding
+        assert (await Coordinator(chain).round_of(world.task, ROUND, chain.head())).phase is Phase.VOID
+
+
+async def test_self_defence__told_not_to_prove__names_the_command(stage: Stage) -> None:
+    async with honest(stage) as (chain, sender):
+        defence = SelfDefence(chain, sender, source_of(stage), stage.world.task, sender.address, proves=False)
+        assert f"dao challenge {stage.world.task} {ROUND} --demand" in await defence.demand(ROUND)

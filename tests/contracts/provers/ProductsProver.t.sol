@@ -165,6 +165,16 @@ contract ProductsProverTest is Proving {
         }
     }
 
+    function test_leaf__one_too_many__convicts() public {
+        rules.bodyDepth = 6; // two places for totals
+        chain.setRules(rules);
+        bytes[] memory leaves = new bytes[](2);
+        (leaves[0], leaves[1]) = (totals(4), totals(4));
+        accused.statement.gateTotals = rootOf(hashesOf(leaves), 1);
+        refuses(LEAF + 4, bytes.concat(bytes4(0), opened(leaves, 0, 1)), IProver.NotGuilty.selector);
+        convicts(LEAF + 4, bytes.concat(bytes4(uint32(1)), opened(leaves, 1, 1)));
+    }
+
     function test_leaf__cut_siblings_or_another_root__is_no_proof() public {
         rules.bodyDepth = 6;
         chain.setRules(rules);

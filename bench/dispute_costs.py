@@ -9,16 +9,17 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.disputed_round import STAKE, TOKEN, Contents, DisputedRound, finish, make_key, make_owner
+from bench.disputed_round import STAKE, TOKEN, DisputedRound, MadeUp, finish, make_key, make_owner
 from bench.lies import MISSING, Lie, list_lies
 from dao.chain.contract_table import FIELDS
 from dao.chain.deploy import Params, deploy
 from dao.chain.deployment import Deployment
 from dao.chain.disputes import Accusation, compute_announcement
-from dao.chain.interface import load
+from dao.chain.interface import encode, load
 from dao.chain.structs import rules_fields
+from dao.core.engine.keccak import keccak256
 from dao.core.formats.layout import compute_model_root
-from dao.core.formats.signed_messages import compute_operator_digest
+from dao.core.formats.signed_messages import compute_commit_digest, compute_operator_digest
 from dao.core.types import Address, Codec, Digest, Domain, Phase, RoundId, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import Anvil, dev_signer, running_anvil
 from dao.errors import DaoError
@@ -34,7 +35,7 @@ SUPERLINK = "superlink"
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentCall:
     """A transaction: its gas, and the bytes of its data."""
 
     gas: int
@@ -51,7 +52,7 @@ class Court:
 
     def send(
         self, sender: Address, name: str, function: str, *args: object, value: int = 0, fails: bool = False
-    ) -> Sent:
+    ) -> SentCall:
         """Send a call to a contract of the network or to one of its provers; DaoError where it fails, unless it should."""
         of_network = getattr(self.deployment, FIELDS[name]) if name in FIELDS else None
         to = of_network or self.deployment.provers[name]
@@ -61,7 +62,7 @@ class Court:
         if (int(receipt["status"], 16) == 1) is fails:
             reason = "" if fails else self.explain({**fields, "value": hex(value)})
             raise DaoError(f"{name}.{function}: {'was not refused' if fails else 'was refused'} {reason}")
-        return Sent(int(receipt["gasUsed"], 16), len(data), receipt)
+        return SentCall(int(receipt["gasUsed"], 16), len(data), receipt)
 
     def explain(self, call: dict[str, str]) -> str:
         """Return why a call is refused."""
@@ -87,7 +88,7 @@ class Court:
             self.anvil.request("evm_revert", before)
 
 
-def make_rules(contents: Contents, count: int) -> Rules:
+def make_rules(contents: MadeUp, count: int) -> Rules:
     """Rules of a task with real periods."""
     some = Digest(b"\1" * 32)
     return Rules(
@@ -173,7 +174,7 @@ def accuse(court: Court, lie: Lie) -> dict[str, Any]:
     trees = close(court, lie.trees, lie.passes)
     post(court, trees)
     stated = astuple(trees.result), astuple(trees.statement)
-    sent: list[Sent] = []
+    sent: list[SentCall] = []
     if lie.demand is not None:
         place = int(lie.demand.tree), lie.demand.outer, lie.demand.index
         sent.append(court.send(ACCUSER, "Disputes", "demand", TASK, ROUND, place, value=10**17))
@@ -210,6 +211,27 @@ def vote(court: Court, name: str, honest: RoundTrees) -> dict[str, Any]:
     return make_row(name, "vote", sent, 0.0, convicted=is_void(court))
 
 
+def accuse_node(court: Court, case: DisputedRound) -> dict[str, Any]:
+    """A Supernode signs two commits to one opening: it loses the minimum stake, and the round stays."""
+    signer, place = case.signers[0], case.place
+
+    def sign(word: bytes) -> tuple[bytes, bytes]:
+        commitment = Digest(word * 32)
+        digest = compute_commit_digest(case.domain, *place, signer.address, commitment)
+        return commitment, signer.sign(digest)
+
+    begun = time.perf_counter()
+    named = (TASK, ROUND, signer.address, sign(b"\1"), sign(b"\2"))
+    types = ("uint64", "uint64", "address", "(bytes32,bytes)", "(bytes32,bytes)")
+    proof = keccak256(encode(types, named, "two commits"))
+    digest = keccak256(encode(("address", "bytes32"), (ACCUSER, proof), "announcement"))
+    seconds = time.perf_counter() - begun
+    sent = [court.send(ACCUSER, "Disputes", "announce", digest)]
+    sent.append(court.send(ACCUSER, "Disputes", "convictNode", *named))
+    slashed = len(sent[-1].receipt["logs"]) > 1
+    return make_row("two commits", "one transaction", sent, seconds, convicted=slashed)
+
+
 def refuse(court: Court, honest: RoundTrees) -> dict[str, Any]:
     """Another seed than that of the closing: the coordinator takes no such result, so that nothing is left to prove."""
     trees = close(court, honest, 0)
@@ -219,7 +241,9 @@ def refuse(court: Court, honest: RoundTrees) -> dict[str, Any]:
     return make_row("seed", "refused when posted", [court.send(*call, fails=True)], 0.0, convicted=True)
 
 
-def make_row(lie: str, how: str, sent: Sequence[Sent], seconds: float, *, convicted: bool) -> dict[str, Any]:
+def make_row(
+    lie: str, how: str, sent: Sequence[SentCall], seconds: float, *, convicted: bool
+) -> dict[str, Any]:
     """Return a row; gas and bytes are those of the largest transaction."""
     return {
         "lie": lie,
@@ -234,7 +258,7 @@ def make_row(lie: str, how: str, sent: Sequence[Sent], seconds: float, *, convic
 
 async def measure(nodes: int, mb: int) -> list[dict[str, Any]]:
     """Tell every lie about a round of so many nodes and megabytes, each on the same chain; return a row for each."""
-    contents = Contents.make(mb)
+    contents = MadeUp.make(mb)
     rules = make_rules(contents, nodes)
     rows: list[dict[str, Any]] = []
     with (
@@ -252,6 +276,8 @@ async def measure(nodes: int, mb: int) -> list[dict[str, Any]]:
         for lie_name in ("gradient", "gate gradient"):
             with court.undone():
                 rows.append(vote(court, lie_name, case.trees))
+        with court.undone():
+            rows.append(accuse_node(court, case))
         with court.undone():
             rows.append(refuse(court, case.trees))
     for lie_name in MISSING:
