@@ -152,9 +152,11 @@ def _size(path: Path) -> int:
 
 
 def estimate_round(layout: Layout, codec: Codec, members: int, shard: int) -> int:
-    """Return the bytes that a round adds: a model, two gradients, a shard of so many bytes, every member's update."""
+    """Return the bytes that a round adds: a model, its step, two gradients, a shard of so many bytes, every member's update."""
     update = compute_update_size(layout, codec)
-    return compute_model_size(layout) + 2 * compute_gradient_size(layout.values) + shard + members * update
+    return (
+        compute_model_size(layout) + 2 * compute_gradient_size(layout.values) + shard + (members + 1) * update
+    )
 
 
 def explain_retention(round_bytes: int, members: int, keep: int | None, replicas: int) -> str:

@@ -90,6 +90,7 @@ library Openings {
         if (tree == IDemands.Tree.Inputs) return (accused.statement.inputsRoot, false);
         if (tree == IDemands.Tree.Aggregate) return (accused.statement.aggregateRoot, false);
         if (tree == IDemands.Tree.Model) return (accused.statement.modelRoot, false);
+        if (tree == IDemands.Tree.NewStep) return (accused.statement.newStepRoot, false);
         if (tree == IDemands.Tree.Step || tree == IDemands.Tree.StepTotals) {
             bool ofStep = tree == IDemands.Tree.Step;
             root = ofStep ? accused.statement.stepRoot : accused.statement.stepTotals;

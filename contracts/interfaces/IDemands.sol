@@ -18,6 +18,7 @@ interface IDemands {
         Accounts,
         Aggregate,
         Model,
+        NewStep,
         Gate,
         Gradient,
         Step,

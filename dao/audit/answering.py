@@ -88,8 +88,8 @@ async def _open_totals_of(content: RoundContent, node: Node, tree: DemandTree) -
 
 async def _open_rows(content: RoundContent, tree: DemandTree) -> Rows | None:
     """Return the leaves of a tree that there is one of; None where the round has no gradient or last step."""
-    if tree is DemandTree.MODEL:
-        return await content.open_model_rows()
+    if tree in (DemandTree.MODEL, DemandTree.NEW_STEP):
+        return await (content.open_model_rows() if tree is DemandTree.MODEL else content.open_new_step())
     if not content.counted:
         return None
     if tree is DemandTree.GATE_TOTALS:

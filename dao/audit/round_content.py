@@ -57,6 +57,13 @@ class RoundContent:
         model = await asyncio.to_thread(tensor_files.open_model, path)
         return np.ascontiguousarray(model.span(0, model.layout.chunks), FLOAT).view(np.uint8)
 
+    async def open_new_step(self) -> Rows:
+        """Return the rows of the step to the new model."""
+        layout = (await self.open_base()).layout
+        limit = tensor_files.compute_update_limit(layout, self.codec)
+        path = await fetch(self.source, "step", self.manifest.step, limit)
+        return (await asyncio.to_thread(tensor_files.open_update, path, layout, self.codec)).body
+
     async def open_gradient(self, *, gate: bool) -> Gradient:
         """Return the gradient at the base model, or that along the step; RuleError where there is none."""
         cid = self.manifest.gate_gradient if gate else self.manifest.gradient

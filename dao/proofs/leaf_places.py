@@ -21,16 +21,17 @@ class DemandTree(IntEnum):
     ACCOUNTS = 3
     AGGREGATE = 4
     MODEL = 5
-    GATE = 6
-    GRADIENT = 7
-    STEP = 8
-    GATE_TOTALS = 9
-    STEP_TOTALS = 10
-    ROW_GATE_TOTALS = 11
-    ROW_SCORE_TOTALS = 12
-    UPDATE = 13
-    MEDIANS = 14
-    USED_SHARDS = 15
+    NEW_STEP = 6
+    GATE = 7
+    GRADIENT = 8
+    STEP = 9
+    GATE_TOTALS = 10
+    STEP_TOTALS = 11
+    ROW_GATE_TOTALS = 12
+    ROW_SCORE_TOTALS = 13
+    UPDATE = 14
+    MEDIANS = 15
+    USED_SHARDS = 16
 
     @property
     def words(self) -> str:

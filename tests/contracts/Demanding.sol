@@ -19,7 +19,7 @@ abstract contract Demanding is Accusing {
     uint256 internal constant ANSWER = CHALLENGE / 8;
     uint256 internal constant FEE = 1 gwei;
     uint256 internal constant LEAF_BOND = 1_000_000 * FEE;
-    uint256 internal constant ROW = 450;
+    uint256 internal constant ROW = 455;
 
     IRounds.Result internal stated;
     IStatements.Statement internal statement_;
@@ -40,6 +40,7 @@ abstract contract Demanding is Accusing {
         statement_.inputsRoot = openTwo(inputs, 0, 20);
         statement_.aggregateRoot = rootOf(IDemands.Tree.Aggregate);
         statement_.modelRoot = rootOf(IDemands.Tree.Model);
+        statement_.newStepRoot = rootOf(IDemands.Tree.NewStep);
         statement_.gateRoot = rootOf(IDemands.Tree.Gate);
         statement_.gradientRoot = rootOf(IDemands.Tree.Gradient);
         statement_.stepRoot = rootOf(IDemands.Tree.Step);
@@ -62,7 +63,7 @@ abstract contract Demanding is Accusing {
 
     function makeRow(uint8 status, bytes32 totals, uint32 weight) internal pure returns (bytes memory) {
         bytes memory head = bytes.concat(new bytes(184), bytes1(status), new bytes(5), bytes4(weight));
-        return bytes.concat(head, new bytes(192), totals, totals);
+        return bytes.concat(head, new bytes(192), totals, totals, bytes5(type(uint40).max));
     }
 
     function makeInput(bytes32 body, uint160 who) internal pure returns (bytes memory) {
@@ -73,7 +74,7 @@ abstract contract Demanding is Accusing {
 
     function depthOf(IDemands.Tree tree) internal pure returns (uint256) {
         if (uint8(tree) < 4) return 20;
-        bool ofTotals = uint8(tree) > 8 && uint8(tree) < 13;
+        bool ofTotals = uint8(tree) > 9 && uint8(tree) < 14;
         return ofTotals ? 12 : 17;
     }
 

@@ -13,7 +13,7 @@ contract DemandsTest is Demanding {
 
     function test_answer__each_tree__shown_and_paid() public {
         uint64 round = postStated();
-        for (uint8 tree = 0; tree < 16; ++tree) {
+        for (uint8 tree = 0; tree < 17; ++tree) {
             IDemands.Place memory place = at(IDemands.Tree(tree), 0, 0);
             demandAs(ACCUSER, round, place);
             uint256 before = ANYONE.balance;
@@ -364,7 +364,7 @@ contract DemandsTest is Demanding {
 
     function testFuzz_answer__bytes_of_chance__refused(bytes calldata content, uint8 tree) public {
         uint64 round = postStated();
-        IDemands.Place memory place = at(IDemands.Tree(tree % 16), 0, 0);
+        IDemands.Place memory place = at(IDemands.Tree(tree % 17), 0, 0);
         demandAs(ACCUSER, round, place);
         if (keccak256(content) == keccak256(shown(place))) return;
         refusesAnswer(round, place, content);
