@@ -35,7 +35,7 @@ async def test_superlink__machine_without_a_sandbox__refused_before_the_chain_is
     monkeypatch.setattr("dao.app.sandbox.find_maker", lambda: "unshare: Operation not permitted")
     nowhere = Address(bytes(20))
     provers = dict.fromkeys(PROVERS, nowhere)
-    Deployment(1, BlockNumber(0), *[nowhere] * 8, provers=provers).save(tmp_path / "deployment.json")
+    Deployment(1, BlockNumber(0), *[nowhere] * 9, provers=provers).save(tmp_path / "deployment.json")
     settings = SuperlinkSettings.load(
         tmp_path,
         task=1,

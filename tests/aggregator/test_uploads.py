@@ -122,7 +122,7 @@ async def test_upload__every_connection_dies_after_300_kb__arrives(site: Site) -
     cable = await site.cable(service.address, [CUT] * 1000)
     client, told = site.client(cable.address, by_channel=False), list[int]()
     ack = await client.reveal(TASK, ROUND, site.reveal, site.file, told.append)
-    assert ack == Ack(True)
+    assert ack.accepted
     assert (await site.disk.get(site.reveal.cid)).read_bytes() == site.update
     assert not site.parts()
     assert max(told) == len(site.update)
@@ -140,7 +140,7 @@ async def test_upload__superlink_restarts_in_the_middle__goes_on(site: Site) -> 
     site.start()
     before = cable.sent
     await site.serve(service.address)
-    assert await revealing == Ack(True)
+    assert (await revealing).accepted
     assert site.collection.reveals[site.node.address].failure is None
     assert cable.sent - before < 3 * len(site.update)
 
@@ -157,7 +157,7 @@ async def test_upload__connection_falls_silent__a_new_call_takes_its_place_at_on
     await site.has_part(CUT)
     client, told = site.client(service.address, by_channel=False), list[int]()
     async with asyncio.timeout(25):  # a silent stream would end after 30 s
-        assert await client.reveal(TASK, ROUND, site.reveal, site.file, told.append) == Ack(True)
+        assert (await client.reveal(TASK, ROUND, site.reveal, site.file, told.append)).accepted
     assert told[0] == CUT
     assert client.sent == len(site.update) - CUT
     with pytest.raises(grpc.aio.AioRpcError, match="its node has called anew"):
@@ -171,7 +171,7 @@ async def test_upload__part_is_of_other_bytes__refused_and_begun_anew(site: Site
     other.write_bytes(site.update[::-1])
     with pytest.raises(Refused, match="expected"):
         await client.reveal(TASK, ROUND, site.reveal, other)
-    assert await client.reveal(TASK, ROUND, site.reveal, site.file) == Ack(True)
+    assert (await client.reveal(TASK, ROUND, site.reveal, site.file)).accepted
     assert client.sent == 2 * len(site.update)
 
 

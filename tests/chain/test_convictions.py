@@ -23,7 +23,7 @@ from tests.support import GAS_MONEY, RULES, Member, Network, deploy_network
 
 ROUND = RoundId(1)
 STATEMENT = Statement(  # type: ignore[misc]
-    *[ZERO_DIGEST] * 11,  # type: ignore[arg-type]  # (11 digests, then numbers)
+    *[ZERO_DIGEST] * 12,  # type: ignore[arg-type]  # (12 digests, then numbers)
     gate_square=3,
     gradient_along=-4,
     step_square=5,

@@ -114,7 +114,7 @@ abstract contract Demanding is Accusing {
     function shown(IDemands.Place memory place) internal view returns (bytes memory) {
         if (place.tree == IDemands.Tree.Medians) return medians;
         if (place.tree == IDemands.Tree.UsedShards) return "bitmap";
-        if (uint8(place.tree) < 11) return opened(place.tree, place.index);
+        if (uint8(place.tree) < 12) return opened(place.tree, place.index);
         bool ofInput = place.tree == IDemands.Tree.Update;
         bytes memory outer = opened(ofInput ? IDemands.Tree.Inputs : IDemands.Tree.Rows, place.outer);
         if (place.outer > 1) return bytes.concat(bytes1(0), outer);

@@ -94,6 +94,10 @@ const ALWAYS = {
 const ENTRIES = ["openRound", "createTask", "join", "register", "addStake"];
 // Of OpenZeppelin, or the owner's alone.
 const ELSEWHERE = [
+  "multicall", // gas.test.js
+  "demand", // Demands.t.sol
+  "answer",
+  "convictNode", // Equivocations.t.sol
   "pause",
   "unpause",
   "transferOwnership",

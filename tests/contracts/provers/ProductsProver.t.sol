@@ -11,7 +11,7 @@ contract ProductsProverTest is Proving {
     uint8 private constant PRODUCTS = 7;
     uint8 private constant END = 7;
     uint8 private constant LEAF = 14;
-    uint256 private constant ROW = 450;
+    uint256 private constant ROW = 455;
 
     bytes private _update;
     bytes private _gate;
@@ -67,7 +67,8 @@ contract ProductsProverTest is Proving {
         bytes memory head = bytes.concat(new bytes(120), rootOfOne(_update), new bytes(32), bytes1(status));
         head = bytes.concat(head, new bytes(5), bytes4(weight), bytes32(uint256(_values[0])));
         head = bytes.concat(head, bytes32(uint256(_values[1])), new bytes(8), bytes32(uint256(_values[2])));
-        _row = bytes.concat(head, bytes32(uint256(_values[3])), new bytes(56), gate, score);
+        head = bytes.concat(head, bytes32(uint256(_values[3])), new bytes(56), gate, score);
+        _row = bytes.concat(head, bytes5(type(uint40).max)); // no fault
         require(_row.length == ROW, "row");
         accused.statement.rowsRoot = rootOf(hashesOf(one(_row)), ROWS_DEPTH);
     }

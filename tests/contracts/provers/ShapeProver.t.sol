@@ -34,7 +34,7 @@ contract ShapeProverTest is Proving {
         for (uint256 k = 0; k < CHUNKS; ++k)
             _trees[STEP].push(abi.encodePacked("step", k, new bytes(260 - 36)));
         for (uint256 i = 0; i < 3; ++i) {
-            _trees[ROWS].push(abi.encodePacked(i, new bytes(450 - 32)));
+            _trees[ROWS].push(abi.encodePacked(i, new bytes(455 - 32)));
             _trees[ACCOUNTS].push(abi.encodePacked(i, new bytes(72 - 32)));
         }
         accused.result.inputs = uint32(INPUT_COUNT);

@@ -76,7 +76,9 @@ for (const passed of [1000, 2048]) {
   ROWS[`weight_along_median_of_${passed}`] = `median along the step, ${passed.toLocaleString("en")} nodes`;
 }
 
-const page = readFileSync(new URL("../../../docs/disputes.md", import.meta.url), "utf8");
+const page = readFileSync(new URL("../../../docs/disputes.md", import.meta.url), "utf8").split(
+  "## Bytes and gas",
+)[1];
 const number = (text) => BigInt(text.replaceAll(",", ""));
 
 function documented(label) {
