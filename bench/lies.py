@@ -17,9 +17,14 @@ from dao.core.commits import SignedCommit
 from dao.core.constants import BLOCKS
 from dao.core.engine.merkle import compute_root
 from dao.core.formats.commit_leaves import encode_commit_row
-from dao.core.formats.signed_messages import compute_commit_digest, compute_receipt_digest
-from dao.core.types import Address, Digest, Signature
-from dao.proofs import commit_trees, models
+from dao.core.formats.round_rows import STATUSES
+from dao.core.formats.signed_messages import (
+    compute_commit_digest,
+    compute_receipt_digest,
+    compute_revealed_digest,
+)
+from dao.core.types import Address, Digest, Signature, Status
+from dao.proofs import availability, commit_trees, models
 from dao.proofs.dots import ProductsClaim, prove_step, show_product_row
 from dao.proofs.leaf_places import DemandTree, LeafPlace, show_outer, show_row
 from dao.proofs.models import MODEL, prove_model
@@ -49,11 +54,7 @@ from dao.proofs.sums import (
     prove_parts,
 )
 
-# of reveals, and of what no prover convicts yet
-MISSING = (
-    *("withheld though received", "late though received", "invalid though valid"),
-    "shard",
-)
+MISSING = ("shard",)  # no prover convicts it yet
 SUMMED = 128  # inputs of one transaction
 ROW, ACCOUNT = 455, 72  # bytes
 OTHER = 1  # a node in the middle: its row has one before it
@@ -78,6 +79,7 @@ def list_lies(case: DisputedRound, superlink: str) -> Iterator[Lie]:
     """Yield all lies; `superlink` names the key that signs receipts."""
     yield from _of_commits(case, superlink)
     yield from _of_content(case)
+    yield from _of_availability(case, superlink)
     yield from _of_rows(case)
     yield from _of_sums(case)
     yield from _of_money(case)
@@ -126,6 +128,28 @@ def _of_content(case: DisputedRound) -> Iterator[Lie]:
     trees = restate(honest, rows=add(honest.rows, OTHER, 120, 32))
     prove = partial(prove_row, trees, RowsClaim.REVEAL, OTHER)
     yield Lie("body root", trees, "RowsProver", RowsClaim.REVEAL, prove)
+
+
+def _of_availability(case: DisputedRound, superlink: str) -> Iterator[Lie]:
+    """Updates that were received or are valid, and are said not to be."""
+    honest, row = case.trees, case.trees.rows[OTHER]
+    commitment, body_root = Digest(row[56:88]), Digest(row[120:152])
+    digest = compute_revealed_digest(case.domain, *case.place, Address(row[:20]), commitment, body_root)
+    receipt = Signature(make_key(superlink, 0).sign(digest))
+
+    def say(status: Status, fault: bytes = row[-5:]) -> RoundTrees:
+        rows = [*honest.rows]
+        rows[OTHER] = row[:184] + bytes([STATUSES.index(status)]) + row[185:-5] + fault
+        return restate(honest, rows=rows)
+
+    for status in (Status.WITHHELD, Status.LATE):
+        trees = say(status)
+        prove = partial(availability.prove_revealed, trees, OTHER, body_root, receipt)
+        yield Lie(f"{status} though received", trees, "AvailabilityProver", availability.RECEIPT, prove)
+    trees = say(Status.INVALID, bytes(5))
+    body, depth = case.contents.update.body, case.rules.body_depth
+    prove = partial(availability.prove_fault, trees, OTHER, body, 0, depth)
+    yield Lie("invalid though valid", trees, "AvailabilityProver", availability.FAULT, prove)
 
 
 def _of_rows(case: DisputedRound) -> Iterator[Lie]:
