@@ -21,7 +21,7 @@ class Case(ResponseModel):
     kind: CaseKind = Field(
         description="`challenge`: for a bond, until the DAO decides. `proof`: shown wrong on chain. "
         "`concession`: taken back by its own Superlink, which nobody had accused on chain. `demand`: somebody wants a leaf "
-        "that the result binds to be shown on chain. `equivocation`: a Supernode signed two commits; the result stands."
+        "that the result binds to be shown on chain. `equivocation`: a Supernode signed two commits; the round stays as it was."
     )
     accuser: AddressText
     accused: AddressText
@@ -41,7 +41,8 @@ class Case(ResponseModel):
     )
     bond_wei: WeiText | None = Field(
         validation_alias="bond",
-        description="A demand's bond, in wei of the chain's coin and not of the DAO's token; it goes to whoever answers.",
+        description="A demand's bond, in wei of the chain's coin and not of the DAO's token; it goes to whoever answers, else to "
+        "whoever has the round voided for it, or back.",
     )
     slashed_wei: WeiText | None = Field(validation_alias="slashed", description="What the accused lost.")
     paid_wei: WeiText | None = Field(validation_alias="paid", description="The accuser's part of it.")
@@ -54,7 +55,7 @@ class Case(ResponseModel):
     opened_tx: DigestText
     verdict: Verdict | None = Field(
         description="How it ended; null while it is open. By `upheld`, `proven`, `conceded`, `undecided`, `parent_void` and "
-        "`unanswered` the round is void, except that a Supernode's equivocation is `proven` and the round as it was. "
+        "`unanswered` the round is void, except that a Supernode's equivocation is `proven` and leaves the round as it was. "
         "With `rejected` and `answered` (the leaf was shown) it stands; a demand `lapsed` where the round was over first."
     )
     ended_at: int | None

@@ -29,16 +29,13 @@ const VERDICTS = {
   conceded: ["The Superlink took the result back; the round is void.", "bad"],
   undecided: ["The DAO did not decide in time; the round is void, and the bond went back.", "bad"],
   parent_void: ["The result that it was built on became void, and so did this one.", "bad"],
-  answered: [
-    "The leaf was shown: the result stands, and the demand’s bond went to whoever showed it.",
-    "good",
-  ],
+  answered: ["The leaf was shown, and the demand’s bond went to whoever showed it.", "good"],
   unanswered: ["Nobody showed the leaf in time; the round is void.", "bad"],
   lapsed: ["The round was over before the leaf was shown; the demand’s bond went back."],
 };
 
 // What is proven by two commits is no fault of the result.
-const TWICE = ["The commits prove it. The result stands: the Supernode alone is punished.", "warn"];
+const TWICE = ["The commits prove it; the round stays as it was.", "warn"];
 
 // What became of a case in a word or two, for lists.
 const SHORT = {
@@ -131,7 +128,7 @@ function Stake({ one }) {
     the round’s result
     ${
       coins &&
-      html`${", and the demand’s bond of "}<span class="number" title="${coins} wei">${formatTokens(coins)} ether</span>`
+      html`${", the demand’s bond of "}<span class="number" title="${coins} wei">${formatTokens(coins)} ether</span>`
     }
     ${bond && html`${", and the accuser’s bond of "}<${Amount} wei=${bond} />`}
     ${lost && html`${", and the Superlink’s bond of "}<${Amount} wei=${lost} />`}
