@@ -17,32 +17,42 @@ from dao.index.rows import CaseRow, RoundRow
 from dao.index.schema import PLACES
 from dao.index.training_reducer import strip_nuls
 from dao.index.unit_of_work import UnitOfWork
+from dao.proofs.leaf_places import DemandTree, LeafPlace
 
 
 class CaseKind(StrEnum):
-    """How a result is disputed: by a bond that waits for the DAO, by a proof, or by its own Superlink."""
+    """How a round is disputed.
+
+    Its result by a bond that waits for the DAO, by a proof, by its own Superlink, or by a demand of a leaf that it binds;
+    or one of its Supernodes by two commits that it signed.
+    """
 
     CHALLENGE = "challenge"
     PROOF = "proof"
     CONCESSION = "concession"
+    DEMAND = "demand"
+    EQUIVOCATION = "equivocation"
 
 
 class Verdict(StrEnum):
-    """How a case ended; with all but `rejected` the round is void."""
+    """How a case ended; the round is void, but for the verdicts that say otherwise and for a Supernode's two commits."""
 
-    REJECTED = "rejected"  # the DAO found the result right
+    REJECTED = "rejected"  # the DAO found the result right; the round stands
     UPHELD = "upheld"  # the DAO found it wrong
     PROVEN = "proven"
     CONCEDED = "conceded"
     UNDECIDED = "undecided"  # the DAO did not decide in time
     PARENT_VOID = "parent_void"  # the result that it was built on became void
+    ANSWERED = "answered"  # the demanded leaf was shown; the round stands
+    UNANSWERED = "unanswered"  # nobody showed it in time
+    LAPSED = "lapsed"  # the round was over, void or final, before anybody showed it
 
 
 @dataclass(frozen=True, slots=True)
 class CaseTerms:
     """What holds for all cases of a kind, by names of the round's rules; an open one waits for `turn`.
 
-    A stake and a time that an event states come before those of the rules.
+    A time that an event states comes before that of the rules.
     """
 
     accuser_stake: str | None = None
@@ -55,27 +65,30 @@ CASE_TERMS: Mapping[CaseKind, CaseTerms] = {
     CaseKind.CHALLENGE: CaseTerms(accuser_stake="challenge_bond", turn="dao", period="resolve_period"),
     CaseKind.PROOF: CaseTerms(accused_stake="superlink_bond"),
     CaseKind.CONCESSION: CaseTerms(),
+    CaseKind.DEMAND: CaseTerms(accused_stake="superlink_bond", turn="superlink"),
+    CaseKind.EQUIVOCATION: CaseTerms(),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class CaseMove:
-    """What an event does: it `judges` the open cases of its round (those of `only`), then `opens` one.
+    """What an event does: it `judges` the open cases of its round (those of the kind `only`), then `opens` one.
 
     A case that is opened by an event that judges is over at once. `unless_open`: it opens none where it judged one.
-    `subject` reads from the event what its case is about: it judges those about the same, without one all. The others
-    name fields of the event: `accuser` and `accused`, without one the round's Superlink; `stake` and `until` that the
-    event states; `fields` that the case keeps by the same names.
+    `completes`: where a case ended with that verdict, it opens none, but says what that one cost whom. `subject` reads
+    from the event what its case is about: it judges those about the same, without one all. The others name fields of the
+    event: `accuser` and `accused`, without one the round's Superlink; `until` that the event states; `fields` that the
+    case keeps by the same names.
     """
 
     opens: CaseKind | None = None
     judges: Callable[[Any, UnitOfWork], Verdict] | None = None
-    only: frozenset[CaseKind] = frozenset(CaseKind)
+    only: CaseKind = CaseKind.CHALLENGE
     unless_open: bool = False
+    completes: Verdict | None = None
     subject: Callable[[Any], str] | None = None
     accuser: str | None = None
     accused: str | None = None
-    stake: str | None = None
     until: str | None = None
     fields: tuple[str, ...] = ()
 
@@ -84,23 +97,47 @@ def _judge_resolved(event: on.Resolved, _: UnitOfWork) -> Verdict:
     return Verdict.REJECTED if event.valid else Verdict.UPHELD
 
 
+def _judge_expired(event: on.Expired, _: UnitOfWork) -> Verdict:
+    return Verdict.UNANSWERED if event.convicted else Verdict.LAPSED
+
+
 def _judge_voided(event: on.Voided, uow: UnitOfWork) -> Verdict:
     parent = uow.get(RoundRow, event.task, event.round).parent
     is_void = bool(parent) and uow.get(RoundRow, event.task, parent).phase is Phase.VOID
     return Verdict.PARENT_VOID if is_void else Verdict.UNDECIDED
 
 
+def _name_leaf(event: on.Demanded | on.Answered | on.Expired) -> str:
+    tree, outer, index = event.place
+    return str(LeafPlace(DemandTree(tree), outer, index))
+
+
+COSTS = ("slashed", "paid")
 MOVES: Mapping[type[Event], CaseMove] = {
     on.Challenged: CaseMove(opens=CaseKind.CHALLENGE, accuser="challenger", fields=("reason",)),
-    on.Resolved: CaseMove(judges=_judge_resolved, only=frozenset({CaseKind.CHALLENGE})),
+    on.Resolved: CaseMove(judges=_judge_resolved),
     on.Conceded: CaseMove(opens=CaseKind.CONCESSION, judges=lambda *_: Verdict.CONCEDED, unless_open=True),
     on.Convicted: CaseMove(
         opens=CaseKind.PROOF,
         judges=lambda *_: Verdict.PROVEN,
+        completes=Verdict.UNANSWERED,  # by a demand; it follows Expired in the same transaction
         accuser="accuser",
-        fields=("prover", "claim", "slashed", "paid"),
+        fields=("prover", "claim", *COSTS),
     ),
     on.Voided: CaseMove(judges=_judge_voided),
+    on.Demanded: CaseMove(
+        opens=CaseKind.DEMAND, subject=_name_leaf, accuser="demander", until="deadline", fields=("bond",)
+    ),
+    on.Answered: CaseMove(judges=lambda *_: Verdict.ANSWERED, only=CaseKind.DEMAND, subject=_name_leaf),
+    on.Expired: CaseMove(judges=_judge_expired, only=CaseKind.DEMAND, subject=_name_leaf),
+    on.Equivocated: CaseMove(
+        opens=CaseKind.EQUIVOCATION,
+        judges=lambda *_: Verdict.PROVEN,
+        only=CaseKind.EQUIVOCATION,
+        accuser="accuser",
+        accused="node",
+        fields=COSTS,
+    ),
 }
 
 
@@ -114,12 +151,16 @@ def move_cases(event: RoundEvent, uow: UnitOfWork) -> None:
     end = _make_end(move, event, uow)
     for number in judged:
         uow.put(replace(cases[number - 1], **end), event.task, event.round, number)
-    if move.opens is not None and not (judged and move.unless_open):
+    completed = [n for n, case in enumerate(cases, 1) if case.verdict and case.verdict == move.completes]
+    for number in completed:
+        costs = {name: getattr(event, name) for name in COSTS}
+        uow.put(replace(cases[number - 1], **costs), event.task, event.round, number)
+    if move.opens is not None and not completed and not (judged and move.unless_open):
         uow.put(_open_case(move, move.opens, event, uow, end), event.task, event.round, len(cases) + 1)
 
 
 def _is_judged(case: CaseRow, move: CaseMove, event: RoundEvent) -> bool:
-    if move.judges is None or case.ended_at or CaseKind(case.kind) not in move.only:
+    if move.judges is None or case.ended_at or case.kind != move.only:
         return False
     return move.subject is None or move.subject(event) == case.subject
 
@@ -143,11 +184,8 @@ def _open_case(
 ) -> CaseRow:
     superlink = uow.get(RoundRow, event.task, event.round).superlink
     kept = {name: getattr(event, name) for name in move.fields}
-    kept |= {
-        name: getattr(event, field)
-        for name, field in (("stake", move.stake), ("until", move.until))
-        if field is not None
-    }
+    if move.until is not None:
+        kept["until"] = getattr(event, move.until)
     if "reason" in kept:
         kept["reason"] = strip_nuls(kept["reason"])
     return CaseRow(

@@ -39,10 +39,6 @@ NOT_INDEXED = (
         events.SlasherSet,
         events.DisputesSet,
         events.ProverSet,
-        events.Demanded,
-        events.Answered,
-        events.Expired,
-        events.Equivocated,
         governance.Approval,
         governance.RoleGranted,
         governance.RoleRevoked,
@@ -80,6 +76,10 @@ REDUCERS: Mapping[type[Event], Reducer] = {
     events.Resolved: Reducer(training.change_round, "round"),
     events.Conceded: Reducer(training.change_round, "round"),
     events.Convicted: Reducer(training.change_round, "round"),
+    **dict.fromkeys(
+        (events.Demanded, events.Answered, events.Expired, events.Equivocated),
+        Reducer(lambda *_: None, "round"),
+    ),
     events.Finalized: Reducer(training.end_round, "round"),
     events.Aborted: Reducer(training.end_round, "round"),
     events.Voided: Reducer(training.end_round, "round"),
@@ -123,7 +123,7 @@ REDUCERS: Mapping[type[Event], Reducer] = {
 TOPIC_OF: Mapping[str, str] = {kind.__name__: reducer.topic for kind, reducer in REDUCERS.items()}
 _ADDRESS_FIELDS = (
     *("operator", "node", "owner", "voter", "proposer", "delegate", "delegator", "sender", "receiver"),
-    *("challenger", "accuser", "superlink", "to_delegate", "successor"),
+    *("challenger", "accuser", "demander", "answerer", "superlink", "to_delegate", "successor"),
 )
 
 

@@ -58,8 +58,8 @@ class RoundRow:
 class CaseRow:
     """A dispute of a round; key (task, round, number), from 1. Cases of one `subject` are about one thing in the round.
 
-    `kind` and `verdict` are those of case_reducer. `stake` of the accuser and the end of a turn, `until`, where an event
-    states them. `slashed` of the accused's stake, of which the accuser got `paid`.
+    `kind` and `verdict` are those of case_reducer. `bond`, in the chain's coin, and the end of a turn, `until`, where an
+    event states them. `slashed` of the accused's stake, of which the accuser got `paid`.
     """
 
     place: int  # of the event that opened it
@@ -69,7 +69,7 @@ class CaseRow:
     opened_at: Timestamp
     opened_tx: Digest
     subject: str = ""
-    stake: Wei | None = None
+    bond: Wei | None = None
     until: Timestamp = NEVER
     reason: str = ""
     prover: Address | None = None

@@ -168,7 +168,7 @@ cases = _versions(
     _has("opened_at", Whole),
     _has("opened_tx", LargeBinary(32)),
     _has("subject", Text),
-    Column("stake", Uint),
+    Column("bond", Uint),
     _has("until", Whole),
     _has("reason", Text),
     Column("prover", LargeBinary(20)),

@@ -11,6 +11,7 @@ from dao.chain.blocks import BlockRef
 from dao.chain.event_types import Event
 from dao.core.engine.keccak import keccak256
 from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, RoundId, TaskId, Timestamp, Wei
+from dao.proofs.leaf_places import DemandTree
 from tests.support import RULES
 
 BEGIN = 1_700_000_000
@@ -30,11 +31,19 @@ class State:
     members: set[tuple[int, Address]] = field(default_factory=set)
     rounds: dict[int, list[str]] = field(default_factory=dict)  # the phases of each task's rounds
     forced: set[tuple[int, int, Address]] = field(default_factory=set)
+    demands: dict[tuple[int, int, tuple[int, int, int]], str] = field(default_factory=dict)  # open or over
+    twice: set[tuple[int, int, Address]] = field(default_factory=set)
     versions: dict[int, int] = field(default_factory=dict)
     heads: dict[int, int] = field(default_factory=dict)
     funded: dict[int, int] = field(default_factory=dict)
     proposals: dict[int, str] = field(default_factory=dict)
     voted: set[tuple[int, Address]] = field(default_factory=set)
+
+    def list_rounds(self, *phases: str) -> list[tuple[int, int]]:
+        every = (
+            (task, number, phase) for task, of in self.rounds.items() for number, phase in enumerate(of, 1)
+        )
+        return [(task, number) for task, number, phase in every if phase in phases]
 
     def copy(self) -> "State":
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -171,12 +180,7 @@ def _round(tale: Tale, state: State) -> Events:
 
 
 def _of_round(tale: Tale, state: State) -> Events:
-    live = [
-        (task, number)
-        for task, phases in state.rounds.items()
-        for number, phase in enumerate(phases, 1)
-        if phase in LIVE
-    ]
+    live = state.list_rounds(*LIVE)
     if not live:
         return
     task, number = of = tale.pick(live)
@@ -218,6 +222,44 @@ def _of_round(tale: Tale, state: State) -> Events:
         yield events.Voided, (task, RoundId(number))
     if kind is events.Finalized:
         yield events.Activated, (task, Wei(number))
+
+
+def _demand(tale: Tale, state: State) -> Events:
+    standing = state.list_rounds("posted", "frozen")
+    person = tale.dice.choice(PEOPLE)
+    place = tale.dice.randrange(len(DemandTree)), 0, 0
+    if standing and tale.dice.random() < 0.5:
+        task, number = tale.pick(standing)
+        if (task, number, place) not in state.demands:
+            state.demands[task, number, place] = "open"
+            end = Timestamp(tale.head.timestamp + 60)
+            yield events.Demanded, (task, RoundId(number), person, place, Wei(10**15), end)
+        return
+    one = tale.pick(key for key, stands in state.demands.items() if stands == "open")
+    if one is None:
+        return
+    task, number, place = one
+    state.demands[one] = "over"
+    stands = (task, number) in standing
+    if stands and tale.dice.random() < 0.5:
+        yield events.Answered, (task, RoundId(number), person, place, b"leaf")
+        return
+    yield events.Expired, (task, RoundId(number), person, place, stands)
+    if stands:
+        state.rounds[task][number - 1] = "void"
+        values = (NETWORK.disputes, place[0], person, Wei(9), Wei(1))
+        yield events.Convicted, (task, RoundId(number), *values)
+        yield events.Voided, (task, RoundId(number))
+
+
+def _equivocate(tale: Tale, state: State) -> Events:
+    node, task = tale.dice.choice(OPERATORS), tale.pick(state.rounds)
+    if task is None or not state.rounds[task]:
+        return
+    number = len(state.rounds[task])
+    if (task, number, node) not in state.twice:
+        state.twice.add((task, number, node))
+        yield events.Equivocated, (task, RoundId(number), node, tale.dice.choice(PEOPLE), Wei(9), Wei(1))
 
 
 def _owner_of(operator: Address) -> Address:
@@ -351,5 +393,5 @@ def _pause(tale: Tale, state: State) -> Events:
 
 HAPPENINGS: tuple[Callable[[Tale, State], Events], ...] = (
     *(_task, _of_task, _member, _round, _of_round, _of_round, _of_round, _stake, _transfer, _delegate),
-    *(_votes, _proposal, _of_proposal, _of_proposal, _setting, _pause),
+    *(_demand, _demand, _equivocate, _votes, _proposal, _of_proposal, _of_proposal, _setting, _pause),
 )

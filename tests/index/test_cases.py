@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,13 +11,13 @@ from sqlalchemy import Engine
 from bench.synthetic_events import NETWORK, address, result_of
 from dao.chain import events as on
 from dao.chain.contracts import Call, Coordinator, Token
+from dao.chain.demanding import demand_leaf, end_demand
 from dao.chain.deploy import grant
-from dao.chain.event_types import Event, RoundEvent
+from dao.chain.event_types import Event
 from dao.chain.signer import Signer
 from dao.core.statement import compute_result
 from dao.core.types import (
     ZERO_DIGEST,
-    Address,
     BlockNumber,
     Digest,
     Phase,
@@ -29,11 +28,12 @@ from dao.core.types import (
     hex_of,
 )
 from dao.devnet.anvil import Anvil
-from dao.index.case_reducer import CASE_TERMS, MOVES, CaseKind, CaseMove, Verdict
+from dao.index.case_reducer import CASE_TERMS, CaseKind, Verdict
 from dao.index.reads.records import CaseRecord
-from dao.index.reducer import REDUCERS, TOPIC_OF, Reducer, apply
+from dao.index.reducer import apply
 from dao.index.rows import CaseRow, SettingsRow
 from dao.index.unit_of_work import UnitOfWork
+from dao.proofs.leaf_places import parse_place
 from dao.store.cid import cid_of_bytes
 from tests.index.world import LIMIT, Indexed, indexing, manifest_of, root_of
 from tests.support import RULES, Member, Network, deploy_network
@@ -63,6 +63,14 @@ CONVICTED = (on.Convicted, (address("prover"), 5, OTHER, Wei(9), Wei(1)))
 VOIDED: tuple[type[Event], tuple[Any, ...]] = (on.Voided, ())
 RIGHT, WRONG = (on.Resolved, (True,)), (on.Resolved, (False,))
 CONCEDED: tuple[type[Event], tuple[Any, ...]] = (on.Conceded, ())
+ROW, INPUT = (1, 0, 3), (2, 0, 0)  # leaves
+DEMANDED = (on.Demanded, (ONE, ROW, Wei(3), Timestamp(9000)))
+DEMANDED_INPUT = (on.Demanded, (OTHER, INPUT, Wei(3), Timestamp(9000)))
+ANSWERED = (on.Answered, (OTHER, ROW, b"leaf"))
+UNANSWERED = (on.Expired, (ONE, ROW, True))
+LAPSED = (on.Expired, (ONE, ROW, False))
+STRUCK = (on.Convicted, (NETWORK.disputes, 1, ONE, Wei(9), Wei(1)))  # follows UNANSWERED
+TWICE = (on.Equivocated, (address("node"), ONE, Wei(7), Wei(2)))
 
 
 class _Told:
@@ -111,6 +119,36 @@ class _Told:
             [challenged(), RIGHT, challenged("again"), VOIDED],
             [(CaseKind.CHALLENGE, Verdict.REJECTED), (CaseKind.CHALLENGE, Verdict.UNDECIDED)],
         ),
+        ([DEMANDED], [(CaseKind.DEMAND, None)]),
+        ([DEMANDED, ANSWERED], [(CaseKind.DEMAND, Verdict.ANSWERED)]),
+        ([DEMANDED, UNANSWERED, STRUCK, VOIDED], [(CaseKind.DEMAND, Verdict.UNANSWERED)]),
+        (
+            [challenged(), DEMANDED, UNANSWERED, STRUCK, VOIDED],
+            [(CaseKind.CHALLENGE, Verdict.PROVEN), (CaseKind.DEMAND, Verdict.UNANSWERED)],
+        ),
+        (
+            [DEMANDED, CONVICTED, VOIDED],  # what is proven does not end a demand
+            [(CaseKind.DEMAND, None), (CaseKind.PROOF, Verdict.PROVEN)],
+        ),
+        ([DEMANDED, VOIDED], [(CaseKind.DEMAND, None)]),
+        ([DEMANDED, VOIDED, LAPSED], [(CaseKind.DEMAND, Verdict.LAPSED)]),
+        (
+            [DEMANDED, DEMANDED_INPUT, ANSWERED],  # each by its leaf
+            [(CaseKind.DEMAND, Verdict.ANSWERED), (CaseKind.DEMAND, None)],
+        ),
+        (
+            [challenged(), DEMANDED, ANSWERED, RIGHT],
+            [(CaseKind.CHALLENGE, Verdict.REJECTED), (CaseKind.DEMAND, Verdict.ANSWERED)],
+        ),
+        (
+            [challenged(), DEMANDED, TWICE],
+            [
+                (CaseKind.CHALLENGE, None),
+                (CaseKind.DEMAND, None),
+                (CaseKind.EQUIVOCATION, Verdict.PROVEN),
+            ],
+        ),
+        ([DEMANDED, CONCEDED], [(CaseKind.DEMAND, None), (CaseKind.CONCESSION, Verdict.CONCEDED)]),
         ([VOIDED], []),  # nobody disputed it
         ([(on.Finalized, (ZERO_DIGEST, Wei(1)))], []),
     ],
@@ -149,50 +187,22 @@ def test_terms__of_every_kind__name_rules_that_there_are_and_a_period_for_each_t
         assert terms.turn is not None or terms.period is None
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked(RoundEvent):
-    """A move that no contract makes: somebody asks a Supernode for a leaf, for a bond and until a deadline."""
-
-    asker: Address
-    asked: Address
-    leaf: int
-    bond: Wei
-    deadline: Timestamp
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown(RoundEvent):
-    """The leaf was shown."""
-
-    leaf: int
-
-
-def test_moves__of_another_kind__are_rows_of_the_table_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def about(event: _Asked | _Shown) -> str:
-        return f"leaf {event.leaf}"
-
-    asked = CaseMove(
-        CaseKind.CHALLENGE, subject=about, accuser="asker", accused="asked", stake="bond", until="deadline"
-    )
-    answered = CaseMove(judges=lambda *_: Verdict.REJECTED, subject=about)
-    monkeypatch.setattr("dao.index.case_reducer.MOVES", {**MOVES, _Asked: asked, _Shown: answered})
-    monkeypatch.setattr(
-        "dao.index.reducer.REDUCERS",
-        {**REDUCERS, _Asked: Reducer(lambda *_: None, "round"), _Shown: Reducer(lambda *_: None, "round")},
-    )
-    monkeypatch.setattr("dao.index.reducer.TOPIC_OF", {**TOPIC_OF, "_Asked": "round", "_Shown": "round"})
+def test_case__by_a_demand__says_which_leaf_for_which_bond_until_when_and_what_it_cost() -> None:
     told = _Told()
-    for leaf in (7, 8):
-        told.tell_round([(_Asked, (ONE, OTHER, leaf, Wei(3), Timestamp(9000)))])
-    told.tell_round([(_Shown, (8,))])
-    assert [(case.subject, case.verdict) for case in told.cases()] == [
-        ("leaf 7", None),
-        ("leaf 8", Verdict.REJECTED),
-    ]
-    case = told.cases()[0]
-    assert (case.accuser, case.accused, case.stake, case.until) == (ONE, OTHER, 3, 9000)
-    told.tell_round([VOIDED])
-    assert told.cases()[0].verdict == Verdict.UNDECIDED
+    told.tell_round([DEMANDED])
+    [case] = told.cases()
+    assert (case.accuser, case.accused) == (ONE, RULES.superlink)
+    assert (case.subject, case.bond, case.until) == ("rows:3", 3, 9000)
+    told.tell_round([UNANSWERED, STRUCK, VOIDED])
+    [case] = told.cases()
+    assert (case.slashed, case.paid, case.prover) == (9, 1, None)
+
+
+def test_case__of_two_commits__accuses_the_node() -> None:
+    told = _Told()
+    told.tell_round([TWICE])
+    [case] = told.cases()
+    assert (case.accuser, case.accused, case.slashed, case.paid) == (ONE, address("node"), 7, 2)
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +256,39 @@ async def test_challenges__rejected_then_conceded__as_the_coordinator_has_them(
         kinds = [event.kind for event in indexed.reads.list_events(task=task, round_id=ROUND)]
         assert kinds[:3] == ["Voided", "Conceded", "Challenged"]
         assert indexed.reads.list_events(task=task, round_id=RoundId(2)) == []
+
+
+async def test_demands__one_unanswered__voids_the_round_and_leaves_the_other_to_be_ended(
+    network: Network, database: Engine
+) -> None:
+    task, superlink, members = await network.new_round_ready(2)
+    demander = Signer.ephemeral()
+    network.anvil.fund(demander.address, Wei(10**18))
+    async with indexing(network, database) as indexed, network.sender(indexed.chain, demander) as sender:
+        await _post(indexed, network, task, superlink, members)
+        for leaf in ("rows:1", "medians"):
+            demanded = await demand_leaf(indexed.chain, sender, task, ROUND, parse_place(leaf))
+        await indexed.caught_up()
+        other, case = indexed.reads.list_cases(task).items
+        assert (case.kind, case.subject, case.accuser) == ("demand", "rows:1", demander.address)
+        assert (other.subject, other.bond, other.accuser_stake) == ("medians", demanded.bond, None)
+        assert (other.turn, other.turn_ends_at) == ("superlink", demanded.deadline)
+        assert (other.accused, other.accused_stake) == (superlink.operator.address, RULES.superlink_bond)
+
+        await indexed.pass_time(network, 100)
+        await end_demand(indexed.chain, sender, task, ROUND, parse_place("rows:1"))
+        await indexed.caught_up()
+        assert await _phase(indexed, task) is Phase.VOID
+        other, case = indexed.reads.list_cases(task).items
+        assert case.verdict == "unanswered"
+        assert case.slashed
+        assert case.paid
+        assert (other.verdict, other.turn, other.turn_ends_at) == (None, None, None)
+        await end_demand(indexed.chain, sender, task, ROUND, parse_place("medians"))
+        await indexed.caught_up()
+        assert [one.verdict for one in indexed.reads.list_cases(task).items] == ["lapsed", "unanswered"]
+        newest, *_ = indexed.reads.list_events(task=task, round_id=ROUND)
+        assert (newest.kind, newest.address) == ("Expired", demander.address)
 
 
 async def _decide(indexed: Indexed, network: Network, call: Call) -> None:

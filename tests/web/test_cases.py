@@ -7,9 +7,11 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from dao.chain.contracts import Coordinator, Token
+from dao.chain.demanding import demand_leaf
 from dao.core.formats.address import checksummed
 from dao.core.types import RoundId, Wei
 from dao.devnet.anvil import Anvil
+from dao.proofs.leaf_places import parse_place
 from tests.api.stage import Member, member
 from tests.api.trained import SCRIPT, Trained, train
 from tests.support import RULES
@@ -165,3 +167,29 @@ async def test_search__of_what_there_is_and_is_not__finds_it_or_says_so(
             await field.fill(text)
             await field.press("Enter")
             await expect(main).to_contain_text("Nothing was found.")
+
+
+async def test_round__of_whose_result_a_leaf_is_demanded__says_which_and_names_the_bond_in_ether(
+    disputed: Trained, browser: Browser
+) -> None:
+    stage, path = disputed.stage, f"tasks/{disputed.task}/rounds/{ROUND}"
+    demander = stage.members[0]
+    async with stage.network.chain() as chain, stage.network.sender(chain, demander) as sender:
+        demanded = await demand_leaf(chain, sender, disputed.task, ROUND, parse_place("rows:1"))
+    async with stage.open() as running, member(running, demander) as who:
+        await _read_manifest(who, f"/{path}")
+        case, _ = (await who.get(f"/{path}"))["cases"]
+        assert (case["kind"], case["subject"], case["turn"]) == ("demand", "rows:1", "superlink")
+        assert (case["bond_wei"], case["accuser_stake_wei"]) == (str(demanded.bond), None)
+        assert case["turn_ends_at"] == demanded.deadline
+        async with reading(browser, running) as reader:
+            main = reader.page.get_by_role("main")
+            await reader.go(path)
+            for said in (
+                "demands to be shown rows:1, a leaf of the result of Superlink",
+                "the demand’s bond of",
+                "the Superlink’s, or anyone’s who has the leaf, to show it",
+                "A leaf of the result was demanded by",
+            ):
+                await expect(main).to_contain_text(said)
+            await expect(main.get_by_title(f"{demanded.bond} wei")).to_contain_text("ether")

@@ -1,4 +1,4 @@
-"""Cases: who disputes which result, and how it ended."""
+"""Cases: who disputes what in which round, and how it ended."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ async def list_cases(
     cursor: CursorQuery = None,
     limit: LimitQuery = USUAL,
 ) -> CasePage:
-    """List the disputes of results, the newest first."""
+    """List the disputes of rounds, the newest first."""
     page, as_of = await deps.read(
         lambda reads: reads.list_cases(
             None if task is None else TaskId(task),

@@ -29,7 +29,7 @@ class OverviewAnswer(Answer):
     treasury: TreasuryAnswer
     proposals: ProposalPage
     open_proposals: int = Field(description="How many proposals are open for votes.")
-    open_cases: int = Field(description="How many disputes of results are not over.")
+    open_cases: int = Field(description="How many disputes of rounds are not over.")
 
 
 @router.get("/overview", responses=describe_read())

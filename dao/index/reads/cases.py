@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Select, and_, func, select
 
-from dao.core.types import RoundId, TaskId, Timestamp, Wei
+from dao.core.types import Phase, RoundId, TaskId, Timestamp, Wei
 from dao.index import schema
 from dao.index.case_reducer import CASE_TERMS, CaseKind
 from dao.index.reads import records
@@ -52,7 +52,7 @@ class CaseReads(Reader):
 
 
 def _select_cases() -> Select[Any]:
-    """Select the newest row of each case, with its round's rules."""
+    """Select the newest row of each case, with its round's rules and phase."""
     of_round = and_(
         _ROUNDS.c.task == _CASES.c.task,
         _ROUNDS.c.round == _CASES.c.round,
@@ -60,7 +60,7 @@ def _select_cases() -> Select[Any]:
     )
     rules = (_RULES.c.task == _ROUNDS.c.task) & (_RULES.c.version == _ROUNDS.c.version)
     joined = _CASES.join(_ROUNDS, of_round).join(_RULES, rules)
-    query = select(_CASES, _RULES.c.rules).select_from(joined)
+    query = select(_CASES, _RULES.c.rules, _ROUNDS.c.phase).select_from(joined)
     return query.where(is_newest(_CASES))
 
 
@@ -74,14 +74,15 @@ def _make_case(row: Any) -> records.CaseRecord:
     def get_stake(name: str | None) -> Wei | None:
         return None if name is None else Wei(getattr(rules, name))
 
-    is_open = not row.ended_at
+    # a demand is open until somebody ends it, but nobody need answer it once the round is over
+    waits = not row.ended_at and row.phase in (Phase.POSTED, Phase.FROZEN)
     until = row.until or (row.opened_at + getattr(rules, terms.period) if terms.period is not None else 0)
     return make_record(
         records.CaseRecord,
         row,
-        accuser_stake=get_stake(terms.accuser_stake) if row.stake is None else row.stake,
+        accuser_stake=get_stake(terms.accuser_stake),
         accused_stake=get_stake(terms.accused_stake),
-        turn=terms.turn if is_open else None,
-        turn_ends_at=Timestamp(until) if is_open and until else None,
+        turn=terms.turn if waits else None,
+        turn_ends_at=Timestamp(until) if waits and until else None,
         ended_at=row.ended_at or None,
     )

@@ -169,10 +169,10 @@ class RoundNodeRecord:
 
 @dataclass(frozen=True, slots=True)
 class CaseRecord:
-    """A dispute of a round's result; `number` from 1 in its round. Kinds and verdicts are those of dao.index.case_reducer.
+    """A dispute of a round; `number` from 1 in its round. Kinds and verdicts are those of dao.index.case_reducer.
 
-    What is at stake beside the result: `accuser_stake`, `accused_stake`. While it is open it waits for `turn`, until
-    `turn_ends_at`. `slashed` of the accused's stake, of which the accuser got `paid`.
+    What is at stake beside the result: `accuser_stake`, `accused_stake`, and `bond` in the chain's coin; `subject` is
+    what it is about. While it is open and the round stands it waits for `turn`, until `turn_ends_at`. `slashed` of the accused's stake, of which the accuser got `paid`.
     """
 
     task: TaskId
@@ -181,11 +181,13 @@ class CaseRecord:
     kind: str
     accuser: Address
     accused: Address
+    subject: str
     reason: str
     prover: Address | None
     claim: int | None
     accuser_stake: Wei | None
     accused_stake: Wei | None
+    bond: Wei | None
     slashed: Wei | None
     paid: Wei | None
     turn: str | None

@@ -61,7 +61,7 @@ def upgrade() -> None:
         sa.Column("opened_at", WHOLE, nullable=False),
         sa.Column("opened_tx", DIGEST, nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("stake", UINT),
+        sa.Column("bond", UINT),
         sa.Column("until", WHOLE, nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("prover", ADDRESS),

@@ -1,6 +1,6 @@
-/** Tells cases: who disputes which result, what is at stake, whose move it is, and how it ended. */
+/** Tells cases: who disputes what in which round, what is at stake, whose move it is, and how it ended. */
 
-import { formatCount } from "../format.js";
+import { formatCount, formatTokens } from "../format.js";
 import { html } from "../html.js";
 import { Address } from "./address.js";
 import { TimeLeft } from "./countdown.js";
@@ -29,7 +29,13 @@ const VERDICTS = {
   conceded: ["The Superlink took the result back; the round is void.", "bad"],
   undecided: ["The DAO did not decide in time; the round is void, and the bond went back.", "bad"],
   parent_void: ["The result that it was built on became void, and so did this one.", "bad"],
+  answered: ["The leaf was shown, and the demand’s bond went to whoever showed it.", "good"],
+  unanswered: ["Nobody showed the leaf in time; the round is void.", "bad"],
+  lapsed: ["The round was over before the leaf was shown; the demand’s bond went back."],
 };
+
+// What is proven by two commits is no fault of the result.
+const TWICE = ["The commits prove it; the round stays as it was.", "warn"];
 
 // What became of a case in a word or two, for lists.
 const SHORT = {
@@ -39,12 +45,21 @@ const SHORT = {
   conceded: "taken back",
   undecided: "void, undecided",
   parent_void: "void with its parent",
+  answered: "leaf shown",
+  unanswered: "void, leaf not shown",
+  lapsed: "lapsed",
 };
 
+function getVerdict({ kind, verdict }) {
+  return kind === "equivocation" ? TWICE : (VERDICTS[verdict] ?? [verdict]);
+}
+
 /** A case's state: open, or how it ended. */
-export function CaseMark({ verdict }) {
+export function CaseMark({ one }) {
+  const { kind, verdict } = one;
   if (!verdict) return html`<${Mark} tone="busy">open</${Mark}>`;
-  return html`<${Mark} tone=${VERDICTS[verdict]?.[1]}>${SHORT[verdict] ?? verdict}</${Mark}>`;
+  const word = kind === "equivocation" ? "committed twice" : (SHORT[verdict] ?? verdict);
+  return html`<${Mark} tone=${getVerdict(one)[1]}>${word}</${Mark}>`;
 }
 
 /** The cases of a round, each in full. */
@@ -63,7 +78,7 @@ function CaseCard({ one }) {
   } = one;
   return html`
     <article class="card case">
-      <p class="byline"><${CaseMark} verdict=${verdict} /><span>since <${Moment} at=${openedAt} /></span></p>
+      <p class="byline"><${CaseMark} one=${one} /><span>since <${Moment} at=${openedAt} /></span></p>
       <p><${Accusation} one=${one} /></p>
       ${reason && html`<p><q><${LongText} text=${reason} limit=${REASON_LENGTH} /></q></p>`}
       <dl class="inline">
@@ -87,10 +102,14 @@ function CaseCard({ one }) {
 }
 
 function Accusation({ one }) {
-  const { kind, accuser, accused, prover_name: name, prover, claim } = one;
+  const { kind, subject, accuser, accused, prover_name: name, prover, claim } = one;
   const who = html`<${Address} address=${accuser} href="#/accounts/${accuser}" />`;
   const whom = html`<${Address} address=${accused} href="#/accounts/${accused}" />`;
   if (kind === "challenge") return html`${who}${" challenges the result of Superlink "}${whom}.`;
+  if (kind === "demand")
+    return html`${who}${" demands to be shown "}<code>${subject}</code>${", a leaf of the result of Superlink "}${whom}.`;
+  if (kind === "equivocation")
+    return html`${who}${" showed that Supernode "}${whom}${" signed two commits to one opening of the round"}.`;
   if (kind === "concession")
     return html`The Superlink ${whom} took its own result back; nobody had accused it on chain.`;
   if (kind !== "proof") return html`${who}${" accuses "}${whom}${` (${kind}).`}`;
@@ -102,9 +121,15 @@ function Accusation({ one }) {
   `;
 }
 
-function Stake({ one: { accuser_stake_wei: bond, accused_stake_wei: lost } }) {
+function Stake({ one }) {
+  const { kind, accuser_stake_wei: bond, accused_stake_wei: lost, bond_wei: coins } = one;
+  if (kind === "equivocation") return "the Supernode’s minimum stake";
   return html`
     the round’s result
+    ${
+      coins &&
+      html`${", the demand’s bond of "}<span class="number" title="${coins} wei">${formatTokens(coins)} ether</span>`
+    }
     ${bond && html`${", and the accuser’s bond of "}<${Amount} wei=${bond} />`}
     ${lost && html`${", and the Superlink’s bond of "}<${Amount} wei=${lost} />`}
   `;
@@ -112,6 +137,11 @@ function Stake({ one: { accuser_stake_wei: bond, accused_stake_wei: lost } }) {
 
 function Turn({ one: { turn, turn_ends_at: until, task, round } }) {
   const left = until && html`<${TimeLeft} until=${until} over="the time is over" />`;
+  if (turn === "superlink")
+    return html`
+      the Superlink’s, or anyone’s who has the leaf, to show it; <${TimeLeft} until=${until} over="the time is over" />,
+      and from then on anyone may have the round declared void
+    `;
   if (turn !== "dao") return html`${turn ? `the ${turn}’s` : "nobody’s"}${left && html`${"; "}${left}`}`;
   const over = "the time is over: anyone may declare the round void";
   return html`
@@ -120,13 +150,15 @@ function Turn({ one: { turn, turn_ends_at: until, task, round } }) {
   `;
 }
 
-function Ending({ one: { verdict, slashed_wei: slashed, paid_wei: paid } }) {
+function Ending({ one }) {
+  const { kind, slashed_wei: slashed, paid_wei: paid } = one;
+  const loser = kind === "equivocation" ? "Supernode" : "Superlink";
   const isPaid = slashed !== null && BigInt(slashed) > 0n;
   return html`
-    ${VERDICTS[verdict]?.[0] ?? verdict}
+    ${getVerdict(one)[0]}
     ${
       isPaid &&
-      html`${" The Superlink lost "}<${Amount} wei=${slashed} />${", of which the accuser got "}<${Amount} wei=${paid} />.`
+      html`${` The ${loser} lost `}<${Amount} wei=${slashed} />${", of which the accuser got "}<${Amount} wei=${paid} />.`
     }
   `;
 }
@@ -138,7 +170,7 @@ const COLUMNS = [
       html`<a href="#/tasks/${task}/rounds/${round}">${`Task ${formatCount(task)}, round ${formatCount(round)}`}</a>`,
   },
   { head: "What", isWide: true, cell: (one) => html`<${Summary} one=${one} />` },
-  { head: "State", cell: ({ verdict }) => html`<${CaseMark} verdict=${verdict} />` },
+  { head: "State", cell: (one) => html`<${CaseMark} one=${one} />` },
   {
     head: "Until",
     cell: ({ turn_ends_at: until, ended_at: endedAt }) =>

@@ -1,4 +1,4 @@
-/** Lists all cases, newest first: who disputes which result, whose move it is, how it ended. */
+/** Lists all cases, newest first: who disputes what in which round, whose move it is, how it ended. */
 
 import { get } from "../api.js";
 import { CaseTable } from "../components/cases.js";
