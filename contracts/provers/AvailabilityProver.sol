@@ -102,6 +102,7 @@ contract AvailabilityProver is Prover {
         if (chunk >= rules.chunks) return true;
         uint256 length = Codecs.leafOf(rules.codec);
         bytes calldata leaf = cursor.takeLeaf(length, row.bodyRoot, chunk, rules.bodyDepth);
+        // slither-disable-next-line unused-return (whether there is a value, not which)
         (, bool valid) = Codecs.read(rules.codec, leaf, value);
         return valid;
     }

@@ -31,9 +31,8 @@ contract ProductsProver is Prover {
     uint8 public constant STEP_SQUARE = 6;
 
     uint8 private constant PRODUCTS = 7;
-    /// @dev What is wrong, in products: a step, the end, a leaf.
+    /// @dev What is wrong, in products: a step, the end (1), a leaf.
     uint8 private constant STEP = 0;
-    uint8 private constant END = 1;
     uint8 private constant LEAF = 2;
 
     /// @param coordinator_ the TrainingCoordinator

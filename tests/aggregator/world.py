@@ -167,11 +167,10 @@ class World:
         """Play rounds with the nodes as they are scripted."""
         async with self.network.chain() as chain:
             first = (await Coordinator(chain).task_of(self.task, chain.head())).last_round + 1
+            numbers = range(first, first + rounds)
             async with asyncio.timeout(90), asyncio.TaskGroup() as group:
                 for node in self.nodes:
-                    group.create_task(
-                        node.take_part(chain, running.service.address, range(first, first + rounds))
-                    )
+                    group.create_task(node.take_part(chain, running.service.address, numbers))
                 await running.superlink.run(rounds)
 
     def skip(self, seconds: int) -> None:
