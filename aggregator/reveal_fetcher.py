@@ -11,10 +11,8 @@ from dao.chain.rounds import RoundReader
 from dao.core.round_machine import compute_reveal_deadline
 from dao.core.types import Address, RoundState, Timestamp
 
-FETCH_PART, MOST_FETCHING = (
-    0.25,
-    60,
-)  # part of the result period, and seconds at most, that fetching may take of it
+FETCH_PART = 0.25  # of the result period, which fetching may take
+MOST_FETCHING = 60  # seconds of it at most
 
 
 class RevealFetcher:

@@ -10,16 +10,17 @@ from dao.core.types import Address, Digest, RoundId, TaskId, hex_of
 async def read_superlink_gas(chain: Chain, task: TaskId) -> dict[RoundId, int]:
     """Return the gas of the transactions that opened, closed, posted and finalized each round.
 
-    What was sent with a result counts for the round of that.
+    One that did several of these counts in equal parts for their rounds.
     """
-    transactions: dict[Digest, RoundId] = {}
-    for kind in (RoundOpened, CommitsClosed, Finalized, ResultPosted):
+    served: dict[Digest, list[RoundId]] = {}
+    for kind in (RoundOpened, CommitsClosed, ResultPosted, Finalized):
         for event in await chain.past(kind, task=task):
-            transactions[event.tx_hash] = event.round
+            served.setdefault(event.tx_hash, []).append(event.round)
     gas: dict[RoundId, int] = {}
-    for transaction, round_id in transactions.items():
+    for transaction, rounds in served.items():
         receipt = await chain.request("eth_getTransactionReceipt", hex_of(transaction))
-        gas[round_id] = gas.get(round_id, 0) + int(receipt["gasUsed"], 16)
+        for round_id in rounds:
+            gas[round_id] = gas.get(round_id, 0) + int(receipt["gasUsed"], 16) // len(rounds)
     return gas
 
 

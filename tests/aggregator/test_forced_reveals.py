@@ -38,7 +38,7 @@ async def test_forced_reveal__of_content_that_nobody_has__is_unavailable(
     network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
     world = await World.make(network, assignment, tmp_path / "superlink", evaluator, result_period=10_000)
-    cut = world.nodes[2] = CutOff(world, world.members[2], 2)
+    cut = world.nodes[2] = CutOff(world, world.members[2], 5)  # of other samples than what is served above
     async with world.superlink() as running, asyncio.TaskGroup() as group:
         group.create_task(world.play(running))
         group.create_task(world.hasten(running, 1, 3, 2, 1))

@@ -34,7 +34,7 @@ from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.wire import grpc_options
-from dao.wire.messages import Ack, RevealRequest, write_reveal
+from dao.wire.messages import RevealRequest, write_reveal
 from dao.wire.superlink_client import SuperlinkClient
 from dao.wire.superlink_service import Service, serve
 from tests.support import RULES

@@ -36,6 +36,7 @@ CAUGHT = (
     (r"nodes\[\d\]\.(dot|step_dot|score)", "scores|payouts"),
     (r"weight_sum|gate_square|norm_median", "weights"),
     (r"gradient_along|step_square|along_median", "scores"),
+    (r"step", "model"),
     (r"loss_.*", "losses"),
     (r"roots.*|reward_total_wei|forced_hash", "result"),
     (r".*", "payouts"),
