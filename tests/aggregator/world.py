@@ -353,15 +353,9 @@ class Node:
     async def force(self, chain: Chain, made: "Made") -> None:
         """Commit on chain."""
         async with self.world.network.sender(chain, self.signer) as sender:
-            call = Coordinator(chain).commit(
-                *(
-                    self.world.task,
-                    made.round,
-                    made.commit.node,
-                    made.commit.commitment,
-                    made.commit.signature,
-                )
-            )
+            commit = made.commit
+            signed = commit.node, commit.commitment, commit.signature
+            call = Coordinator(chain).commit(self.world.task, made.round, *signed)
             await sender.send(call)
 
     async def reveal(
