@@ -47,6 +47,8 @@ def _parse() -> argparse.Namespace:
     store.add_argument("--keep", type=int, default=20, help="content.keep_rounds, 20 by default")
     store.add_argument("--with-ipfs", action="store_true", help="with an IPFS node beside it")
     store.add_argument("--json", type=Path, help="write the figures to this file")
+    core = commands.add_parser("core", help="the arithmetic of a round, step by step")
+    core.add_argument("--mb", type=int, default=100, help="size of the model in 10^6 bytes, 100 by default")
     disputes = commands.add_parser("disputes", help="what it takes to convict each lie of a Superlink")
     disputes.add_argument(
         "--sizes", default="10x100,100x25,1000x1", help="Supernodes x megabytes, as 10x100,1000x1"
@@ -78,6 +80,7 @@ def main() -> None:
     alone = {
         "page": _page,
         "store": _store,
+        "core": _core,
         "disputes": _disputes,
         "attacks": _attacks,
         "index": _reads,
@@ -125,6 +128,13 @@ def _attacks(given: argparse.Namespace) -> None:
     rows = table.make_table(cells, given.jobs)
     sys.stdout.write(report.format_table(rows))
     _write(given, rows)
+
+
+def _core(given: argparse.Namespace) -> None:
+    """Time the arithmetic."""
+    from bench.arithmetic import measure
+
+    measure(given.mb)
 
 
 def _store(given: argparse.Namespace) -> None:

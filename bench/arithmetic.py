@@ -1,13 +1,9 @@
-#!/usr/bin/env python3
-"""Times the arithmetic of a round on a model of so many megabytes, on one thread and on two.
-
-script/bench_core.py --mb 100
-"""
+"""Times the arithmetic of a round on a model of so many megabytes, on one thread and on two."""
 
 from __future__ import annotations
 
-import argparse
 import resource
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -42,12 +38,8 @@ def best(function: Callable[[], object], times: int = 3) -> str:
     return f"{min(walls):6.3f} s (cores {min(cores):5.3f} s)"
 
 
-def main() -> None:
-    """Print a line for each step."""
-    parser = argparse.ArgumentParser(description="Time the arithmetic of a round.")
-    parser.add_argument("--mb", type=int, default=100, help="size of the model, 10^6 bytes of float32")
-    megabytes = parser.parse_args().mb
-
+def measure(megabytes: int) -> None:
+    """Print a line for each step; `megabytes` are 10^6 bytes of float32."""
     rows = megabytes * 250_000 // (2 * WIDTH)
     layout = Layout.of({"body.weight": (rows, WIDTH), "head.bias": (10,), "head.weight": (rows, WIDTH)})
     rng = np.random.Generator(np.random.Philox(7))
@@ -68,9 +60,9 @@ def main() -> None:
     ]
     file = encode_update_prefix(layout, Codec.INT8) + body.tobytes()
     out = bytearray(compute_model_size(layout))
-    weighing = compute_weights(entries, gradient, {})
+    weighing = compute_weights(entries, gradient, {}, depth)
     model_file = bytes(out)
-    new = write_model(layout, out).flat
+    new, rows_of_step = write_model(layout, out).flat, np.empty_like(body)
 
     def steps(each: Each) -> dict[str, Callable[[], object]]:
         return {
@@ -84,22 +76,34 @@ def main() -> None:
             "dot": partial(compute_dots, gradient, [update], each),
             "norm": partial(compute_update_square, update, each),
             "distance": partial(compute_distance, gradient, gradient, each),
-            f"weigh {NODES}": partial(compute_weights, entries, gradient, {}, each),
+            f"weigh {NODES}": partial(compute_weights, entries, gradient, {}, depth, each),
             f"aggregate {NODES}": partial(
-                compute_aggregate, entries, weighing.weights, weighing.weight_sum, base, new, depth, each
+                compute_aggregate,
+                *(
+                    entries,
+                    weighing.weights,
+                    weighing.weight_sum,
+                    base,
+                    Codec.INT8,
+                    rows_of_step,
+                    new,
+                    depth,
+                    each,
+                ),
             ),
-            f"scores {NODES}": partial(compute_scores, entries, weighing, gradient, gradient, each),
+            f"scores {NODES}": partial(compute_scores, entries, weighing, gradient, gradient, depth, each),
         }
 
-    print(f"{layout.size:,} values, {layout.chunks:,} chunks of {CHUNK}, depth {depth}")
+    say(f"{layout.size:,} values, {layout.chunks:,} chunks of {CHUNK}, depth {depth}")
     with ThreadPoolExecutor(2) as pool:
         two = steps(pool.map)
         for name, function in steps(map).items():
-            print(f"{name:14} {best(function)}   {best(two[name])} on 2 threads")
-    print(
-        f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB ({len(model_file):,} bytes a model)"
-    )
+            say(f"{name:14} {best(function)}   {best(two[name])} on 2 threads")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    say(f"peak memory {peak:,.0f} MiB ({len(model_file):,} bytes a model)")
 
 
-if __name__ == "__main__":
-    main()
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
