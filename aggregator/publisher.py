@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aggregator.retention import Retention
 from dao.core.formats.cid import Cid
-from dao.core.types import Digest, RoundId
+from dao.core.types import NO_ROUND, Digest, RoundId
 from dao.errors import ContentError
 from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT
@@ -23,10 +23,10 @@ class Publisher:
         self._replicating: set[asyncio.Task[None]] = set()
         self._unsynced: set[Path] = set()
 
-    def begin(self, round_id: RoundId, *inherited: Cid) -> None:
-        """Take what is stored from now on for a round's, which needs what it inherited too."""
+    def begin(self, round_id: RoundId, *inherited: Cid, parent: RoundId = NO_ROUND) -> None:
+        """Take what is stored from now on for a round's, which needs what it inherited from its parent too."""
         if self._retention:
-            self._retention.begin(round_id, *inherited)
+            self._retention.begin(round_id, *inherited, parent=parent)
 
     def path_of(self, cid: Cid) -> Path:
         """Return the file of a stored content."""

@@ -16,7 +16,7 @@ from dao.core.formats.gradient import compute_gradient_size
 from dao.core.formats.layout import Layout, compute_model_size
 from dao.core.formats.update import compute_update_size
 from dao.core.round_machine import UNDECIDED
-from dao.core.types import Codec, Digest, Phase, RoundId, TaskId
+from dao.core.types import NO_ROUND, Codec, Digest, Phase, RoundId, TaskId
 from dao.runtime.failpoint import failpoint
 from dao.store.cid import digest_of_content
 from dao.store.layered import LayeredStore
@@ -52,10 +52,14 @@ class Retention:
         self._round = FOR_GOOD
         self._sweeping = asyncio.Lock()
 
-    def begin(self, round_id: RoundId, *inherited: Cid) -> None:
-        """Take what is noted from now on for a round's, whose base is `inherited`."""
+    def begin(self, round_id: RoundId, *inherited: Cid, parent: RoundId = NO_ROUND) -> None:
+        """Take what is noted from now on for a round's, whose base is `inherited`.
+
+        That is its parent's too, of which a Superlink that lost its disk has no record.
+        """
         self._round = round_id
-        self._contents.add(self._task, round_id, [cid.digest for cid in inherited])
+        for needs in (round_id, parent) if parent else (round_id,):
+            self._contents.add(self._task, needs, [cid.digest for cid in inherited])
 
     def note(self, content: Cid) -> None:
         """Record that the round which began last needs a content."""

@@ -119,7 +119,7 @@ class Superlink:
         RoundLost when it ends otherwise; any DaoError may be retried.
         """
         opened, base = await self._open()
-        self._deps.publisher.begin(opened.round, *base.contents)
+        self._deps.publisher.begin(opened.round, *base.contents, parent=opened.parent)
         collection = await self._collect(opened, base)
         state = await self._read_state(base, opened.round, collection.rules.shards)
         if len(state.used_shards) == collection.rules.shards:  # anyone may open a round

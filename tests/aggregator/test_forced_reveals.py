@@ -37,7 +37,11 @@ async def test_forced_reveal__of_content_that_is_served__counts_without_a_wait(
 async def test_forced_reveal__of_content_that_nobody_has__is_unavailable(
     network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
-    world = await World.make(network, assignment, tmp_path / "superlink", evaluator, result_period=10_000)
+    periods = {
+        "reveal_period": 600,
+        "result_period": 10_000,
+    }  # a slow machine lets none of them pass by itself
+    world = await World.make(network, assignment, tmp_path / "superlink", evaluator, **periods)  # type: ignore[arg-type]
     cut = world.nodes[2] = CutOff(world, world.members[2], 5)  # of other samples than what is served above
     async with world.superlink() as running, asyncio.TaskGroup() as group:
         group.create_task(world.play(running))

@@ -99,7 +99,7 @@ class Stage:
     ) -> "Stage":
         """Play two rounds, the second with a node of each kind, and take its result back."""
         world = await World.make(
-            network, assignment, folder / "superlink", evaluator, 10, result_period=100_000
+            network, assignment, folder / "superlink", evaluator, 10, reveal_period=600, result_period=100_000
         )
         async with world.superlink() as running:
             await world.play(running)

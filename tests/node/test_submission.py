@@ -36,7 +36,9 @@ class Deaf:
     async def inclusion(self, *_: object, **__: object) -> None:
         raise NotFound("its commit is not in the tree")
 
-    async def reveal(self, task: TaskId, round_id: RoundId, reveal: Reveal, content: Path | None) -> Ack:
+    async def reveal(
+        self, task: TaskId, round_id: RoundId, reveal: Reveal, content: Path | None, _: Any
+    ) -> Ack:
         raise Unreachable("nobody there")
 
 
@@ -48,7 +50,9 @@ class Hearing(Deaf):
     def __init__(self, key: Signer, accepts: bool = True) -> None:
         self.key, self.accepts = key, accepts
 
-    async def reveal(self, task: TaskId, round_id: RoundId, reveal: Reveal, content: Path | None) -> Ack:
+    async def reveal(
+        self, task: TaskId, round_id: RoundId, reveal: Reveal, content: Path | None, _: Any
+    ) -> Ack:
         if not self.accepts:
             return Ack(False, "not valid")
         place = (DOMAIN, task, round_id, OPENING, SIGNER.address)

@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from dao.app.gradient_client import GradientClient
+from dao.app.sandbox import SandboxSettings
 from dao.app.shards import read_shards
 from dao.chain.signer import Signer
 from dao.core.formats.layout import FLOAT, Model
@@ -50,7 +51,14 @@ async def test_scoring__any_number_of_nodes__three_gradients(nodes: int, tmp_pat
     x = dice.standard_normal((32, 8)).astype(FLOAT)
     save_file({"x": x, "y": x.sum(1, keepdims=True)}, shards / "0.safetensors")
     save_file({"bias": np.zeros(1, FLOAT), "weight": np.zeros((1, 8), FLOAT)}, tmp_path / "model")
-    evaluator = GradientClient(app, Path(sys.executable), tmp_path / "evaluator", limit=60, threads=1)
+    evaluator = GradientClient(
+        app,
+        Path(sys.executable),
+        tmp_path / "evaluator",
+        limit=60,
+        threads=1,
+        sandbox=SandboxSettings(mode="none"),  # it counts in its own folder
+    )
     settling = Simulation(evaluator, read_shards(shards), tmp_path / "superlink", Wei(100))
     await settling.begin(tmp_path / "model")
     base = settling.base.model
