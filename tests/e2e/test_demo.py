@@ -41,7 +41,7 @@ def check(document: dict[str, Any], nodes: int, rounds: int) -> None:
             assert node["reason"]
             assert node["owner"] != node["operator"]
             if node["role"] == "free-rider":
-                assert (node["status"], node["reward_wei"]) == ("gated", "0")
+                assert (node["status"], node["reward_wei"]) == ("gated", "0"), node["reason"]
             owed[node["owner"]] = owed.get(node["owner"], 0) + int(node["reward_wei"])
     assert document["claimed_wei"] == {owner: str(wei) for owner, wei in owed.items() if wei}
 
