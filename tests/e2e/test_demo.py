@@ -20,7 +20,10 @@ LIMIT = 240.0
 def results(tmp_path: Path, *options: str) -> dict[str, Any]:
     out = tmp_path / "out.json"
     command = [str(DAO), "demo", "--home", str(tmp_path / "home"), "--json", str(out), *options]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LIMIT, cwd=tmp_path)
+    # a newcomer has no settings in the environment: those of the other tests would put the free rider's program into a sandbox
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COMMONWEIGHT_")}
+    given: dict[str, Any] = {"timeout": LIMIT, "cwd": tmp_path, "env": environment}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, **given)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     document: dict[str, Any] = json.loads(out.read_text())
     return document
