@@ -25,7 +25,7 @@ from dao.chain.rounds import RoundReader
 from dao.core.commits import compute_forced_hash
 from dao.core.constants import CHUNK, MAX_HEADER
 from dao.core.formats.abi import WORD, encode
-from dao.core.formats.manifest import Manifest
+from dao.core.formats.manifest import Manifest, Node
 from dao.core.formats.update import get_leaf_size, read_body
 from dao.core.statement import (
     build_account_tree,
@@ -33,7 +33,7 @@ from dao.core.statement import (
     compute_statement,
     compute_statement_hash,
 )
-from dao.core.types import Address, Result, RoundId, Statement, TaskId, hex_of
+from dao.core.types import Address, Result, RoundId, Rules, Statement, TaskId, hex_of
 from dao.errors import ContentError, DecodeError, Reverted, RuleError
 from dao.proofs.openings import Rows
 from dao.proofs.round_trees import RoundTrees, StatedParent, build_tree, build_trees
@@ -61,13 +61,13 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class PostedRound:
-    """What the chain has of a round to accuse: its result and its parent's, all forced commits, who took part."""
+    """What the chain has of a round to accuse: its rules, its result and its parent's, all forced commits, who took part."""
 
     result: Result
     forced: Sequence[ForcedCommit]
     parent: Result | None
     members: Collection[Address]
-    body_depth: int
+    rules: Rules
 
 
 async def find_proof(
@@ -92,22 +92,21 @@ async def find_proof(
     posted, manifest, previous = await read_stated(chain, source, place, everyone=of is None)
     trees = build_stated_trees(posted, manifest, previous)
     excluded: Container[tuple[str, int]] = ()
-    if of is not None:
-        rules = await Coordinator(chain).rules_of_round(task, round_id, at)
-        if is_consistent(posted.result, manifest, previous, rules, posted.forced):
-            excluded = EXCLUDED
+    if of is not None and is_consistent(posted.result, manifest, previous, posted.rules, posted.forced):
+        excluded = EXCLUDED
     heard = {leaf[:20] for leaf in trees.commits} | {commit.node for commit in posted.forced}
     unheard = [node for node in (posted.members if of is None else of) if node not in heard]
-    bodies = await _read_bodies(source, manifest)
+    asked = [node for node in manifest.nodes if of is None or node.node in of]
+    bodies = await _read_bodies(source, manifest, asked)
     suspicions = (
         one
-        for one in list_suspicions(trees, unheard, receipts, bodies, posted.body_depth)
+        for one in list_suspicions(trees, unheard, receipts, bodies, posted.rules.body_depth)
         if (of is None or one.subject is None or one.subject in of)
         and (one.prover, one.claim) not in excluded
     )
     found = await _ask_all(chain, trees, place, suspicions, at)
     if found is None and of is None:
-        found = await _find_in_content(chain, source, trees, manifest, previous, place)
+        found = await _find_in_content(chain, source, trees, manifest, previous, posted.rules, place)
     return found
 
 
@@ -131,11 +130,11 @@ async def _find_in_content(
     trees: RoundTrees,
     manifest: Manifest,
     previous: Manifest | None,
+    rules: Rules,
     place: Place,
 ) -> Proof | None:
     """Look at the content itself, and at what demands brought to light; None where some of it cannot be had."""
     (task, round_id), at = place, chain.final()
-    rules = await Coordinator(chain).rules_of_round(task, round_id, at)
     answered = tuple(await chain.past(Answered, task=task, round=round_id))
     with TemporaryDirectory(prefix="commonweight-") as scratch:
         content = RoundContent(manifest, previous, rules.codec, source, Path(scratch))
@@ -171,8 +170,10 @@ async def read_stated(
 async def _read_posted(chain: Chain, place: Place, at: BlockRef, *, everyone: bool) -> PostedRound:
     """Read what was posted of a round, and who took part if that is asked; Missing where the chain's node hides it."""
     history, (task, round_id) = RoundReader(chain, place[0]), place
-    state, events = await asyncio.gather(
-        Coordinator(chain).round_of(task, round_id, at), history.events_of(round_id, at)
+    state, rules, events = await asyncio.gather(
+        Coordinator(chain).round_of(task, round_id, at),
+        Coordinator(chain).rules_of_round(task, round_id, at),
+        history.events_of(round_id, at),
     )
     if events.posted is None or compute_result_hash(events.posted.result) != state.result_hash:
         raise Missing(f"round {round_id}: {HIDDEN.format('the event of its result')}")
@@ -182,17 +183,14 @@ async def _read_posted(chain: Chain, place: Place, at: BlockRef, *, everyone: bo
     if state.parent and parent is None:
         raise Missing(f"round {state.parent}, the parent: {HIDDEN.format('the event of its result')}")
     members = await history.members_of(events.opened, at) if everyone else {}
-    rules = await Coordinator(chain).rules_of_round(task, round_id, at)
-    return PostedRound(
-        events.posted.result, events.forced, parent.result if parent else None, members, rules.body_depth
-    )
+    return PostedRound(events.posted.result, events.forced, parent.result if parent else None, members, rules)
 
 
-async def _read_bodies(source: Source, manifest: Manifest) -> dict[Address, Rows]:
-    """Return the bodies of the updates in which the manifest states a fault, of those that can be had."""
+async def _read_bodies(source: Source, manifest: Manifest, nodes: Iterable[Node]) -> dict[Address, Rows]:
+    """Return the bodies of the nodes' updates in which the manifest states a fault, of those that can be had."""
     bodies: dict[Address, Rows] = {}
     limit = MAX_HEADER + manifest.values // CHUNK * get_leaf_size(manifest.codec) + 8
-    for node in manifest.nodes:
+    for node in nodes:
         if node.fault is not None and node.cid is not None:
             try:
                 path = await source.get(node.cid, limit)

@@ -6,7 +6,6 @@ from pathlib import Path
 from dao.audit.accusing import build_stated_trees, read_stated
 from dao.audit.round_content import RoundContent
 from dao.chain.client import Chain
-from dao.chain.contracts import Coordinator
 from dao.core.formats.manifest import Node
 from dao.core.formats.round_rows import encode_used_shards
 from dao.core.types import Result, RoundId, Statement, TaskId
@@ -49,9 +48,8 @@ async def build_answer(
     """
     posted, manifest, previous = await read_stated(chain, source, (task, round_id), everyone=False)
     trees = build_stated_trees(posted, manifest, previous)
-    rules = await Coordinator(chain).rules_of_round(task, round_id, chain.final())
-    content = RoundContent(manifest, previous, rules.codec, source, scratch)
-    shown = await _show(trees, content, place, rules.body_depth)
+    content = RoundContent(manifest, previous, posted.rules.codec, source, scratch)
+    shown = await _show(trees, content, place, posted.rules.body_depth)
     return DemandAnswer(trees.result, trees.statement, shown)
 
 

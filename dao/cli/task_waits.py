@@ -8,12 +8,12 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.rounds import RoundReader
 from dao.core import round_machine as machine
+from dao.core.commits import FAILED
 from dao.core.formats.manifest import Manifest
-from dao.core.types import Phase, RoundId, RoundState, Rules, Status, TaskId, Timestamp, hex_of
+from dao.core.types import Phase, RoundId, RoundState, Rules, TaskId, Timestamp, hex_of
 from dao.store.source import Source
 
 UNHEARD = "it is not on chain; whether the Superlink has it, `dao superlink status` says"
-_MISSED = (Status.LATE, Status.WITHHELD, Status.INVALID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,6 @@ def _list_missing(manifest: Manifest, number: RoundId, state: RoundState) -> lis
     missed = [
         MissingNode(number, hex_of(node.node), str(node.status), state.closed_at, node.reason)
         for node in manifest.nodes
-        if node.status in _MISSED
+        if node.status in FAILED
     ]
     return sorted([*absent, *missed], key=lambda one: one.node)

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,11 +18,16 @@ from tests.support import Network
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+LONG: dict[str, Any] = {
+    "reveal_period": 600,
+    "result_period": 10_000,
+}  # seconds, which no machine is too slow for
+
 
 async def test_forced_reveal__of_content_that_is_served__counts_without_a_wait(
     network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
-    world = await World.make(network, assignment, tmp_path / "superlink", evaluator)
+    world = await World.make(network, assignment, tmp_path / "superlink", evaluator, **LONG)
     cut = world.nodes[2] = CutOff(world, world.members[2], 2)
     cut.serves = DiskStore(assignment.store)
     async with world.superlink() as running:
@@ -37,11 +43,7 @@ async def test_forced_reveal__of_content_that_is_served__counts_without_a_wait(
 async def test_forced_reveal__of_content_that_nobody_has__is_unavailable(
     network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
-    periods = {
-        "reveal_period": 600,
-        "result_period": 10_000,
-    }  # a slow machine lets none of them pass by itself
-    world = await World.make(network, assignment, tmp_path / "superlink", evaluator, **periods)  # type: ignore[arg-type]
+    world = await World.make(network, assignment, tmp_path / "superlink", evaluator, **LONG)
     cut = world.nodes[2] = CutOff(world, world.members[2], 5)  # of other samples than what is served above
     async with world.superlink() as running, asyncio.TaskGroup() as group:
         group.create_task(world.play(running))

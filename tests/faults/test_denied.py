@@ -79,7 +79,7 @@ async def test_denied__update_refused__is_revealed_on_chain_and_counts_once_it_c
     for training in waiting:
         training.begin()
     await victim.running.says("update not taken", f"round={round_id}", "not today")
-    world.skip(world.rules.reveal_period * 3 // 4)
+    world.skip(world.rules.reveal_period * 17 // 25)  # a node forces from some seconds before on
     await victim.running.says("reveal forced", f"round={round_id}")
     conduct.how = "honest"  # it has no source but the node itself
     await world.counted(round_id, *world.nodes)

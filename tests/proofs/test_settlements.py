@@ -21,7 +21,7 @@ from tests.vectors.make_settled import build_settled
 
 PATH = 32 * ROWS_DEPTH
 ROW, ACCOUNT, COMMIT, INPUT = 455 + PATH, 72 + PATH, 118 + PATH, 56 + PATH  # bytes, opened
-PARENT = 352 + 576
+PARENT = 352 + 608
 INDEX = 4
 
 

@@ -128,6 +128,7 @@ def prison(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prison]:
 def got(prison: Prison, request: pytest.FixtureRequest) -> Iterator[Mapping[str, object]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dao.app.sandbox.find_maker", lambda: request.param)
+        patch.setenv("COMMONWEIGHT_PASSWORD", CANARY)
         yield asyncio.run(prison.attempt(list_ways(), SandboxSettings(**LIMITS)))
 
 
@@ -145,6 +146,7 @@ async def test_ways_out__without_a_sandbox__lead_out(prison: Prison) -> None:
 def test_ways_out__tried_in_a_sandbox__left_everything_as_it_was(
     prison: Prison, got: Mapping[str, object]
 ) -> None:
+    assert set(got) == set(list_ways())
     assert len(got) >= 30
     assert (prison.folder / "other.csv").read_text() == CANARY
     assert (prison.folder / "home" / "operator.json").read_text() == CANARY

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -10,7 +12,7 @@ from dao.chain.contracts import Coordinator, Token
 from dao.chain.demanding import demand_leaf
 from dao.core.formats.address import checksummed
 from dao.core.types import RoundId, Wei
-from dao.devnet.anvil import Anvil
+from dao.devnet.anvil import Anvil, running_anvil
 from dao.proofs.leaf_places import parse_place
 from tests.api.stage import Member, member
 from tests.api.trained import SCRIPT, Trained, train
@@ -29,6 +31,13 @@ def disputed(anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     trained = train(anvil, tmp_path_factory.mktemp("disputed"))
     asyncio.run(_challenge(trained))
     return trained
+
+
+@pytest.fixture
+def undisputed(tmp_path: Path) -> Iterator[Trained]:
+    """A network of one test's own, with a result that nobody disputes."""
+    with running_anvil(tmp_path / "anvil") as anvil:
+        yield train(anvil, tmp_path / "undisputed")
 
 
 async def _challenge(trained: Trained) -> None:
@@ -170,15 +179,15 @@ async def test_search__of_what_there_is_and_is_not__finds_it_or_says_so(
 
 
 async def test_round__of_whose_result_a_leaf_is_demanded__says_which_and_names_the_bond_in_ether(
-    disputed: Trained, browser: Browser
+    undisputed: Trained, browser: Browser
 ) -> None:
-    stage, path = disputed.stage, f"tasks/{disputed.task}/rounds/{ROUND}"
+    stage, path = undisputed.stage, f"tasks/{undisputed.task}/rounds/{ROUND}"
     demander = stage.members[0]
     async with stage.network.chain() as chain, stage.network.sender(chain, demander) as sender:
-        demanded = await demand_leaf(chain, sender, disputed.task, ROUND, parse_place("rows:1"))
+        demanded = await demand_leaf(chain, sender, undisputed.task, ROUND, parse_place("rows:1"))
     async with stage.open() as running, member(running, demander) as who:
         await _read_manifest(who, f"/{path}")
-        case, _ = (await who.get(f"/{path}"))["cases"]
+        [case] = (await who.get(f"/{path}"))["cases"]
         assert (case["kind"], case["subject"], case["turn"]) == ("demand", "rows:1", "superlink")
         assert (case["bond_wei"], case["accuser_stake_wei"]) == (str(demanded.bond), None)
         assert case["turn_ends_at"] == demanded.deadline
