@@ -23,7 +23,7 @@ from dao.chain.events import Answered, ForcedCommit
 from dao.chain.interface import load
 from dao.chain.rounds import RoundReader
 from dao.core.commits import compute_forced_hash
-from dao.core.constants import CHUNK, MAX_HEADER
+from dao.core.constants import MAX_HEADER
 from dao.core.formats.abi import WORD, encode
 from dao.core.formats.manifest import Manifest, Node
 from dao.core.formats.update import get_leaf_size, read_body
@@ -97,7 +97,7 @@ async def find_proof(
     heard = {leaf[:20] for leaf in trees.commits} | {commit.node for commit in posted.forced}
     unheard = [node for node in (posted.members if of is None else of) if node not in heard]
     asked = [node for node in manifest.nodes if of is None or node.node in of]
-    bodies = await _read_bodies(source, manifest, asked)
+    bodies = await _read_bodies(source, posted.rules, asked)
     suspicions = (
         one
         for one in list_suspicions(trees, unheard, receipts, bodies, posted.rules.body_depth)
@@ -186,15 +186,15 @@ async def _read_posted(chain: Chain, place: Place, at: BlockRef, *, everyone: bo
     return PostedRound(events.posted.result, events.forced, parent.result if parent else None, members, rules)
 
 
-async def _read_bodies(source: Source, manifest: Manifest, nodes: Iterable[Node]) -> dict[Address, Rows]:
-    """Return the bodies of the nodes' updates in which the manifest states a fault, of those that can be had."""
+async def _read_bodies(source: Source, rules: Rules, nodes: Iterable[Node]) -> dict[Address, Rows]:
+    """Return the bodies of the nodes' updates in which their rows state a fault, of those that can be had."""
     bodies: dict[Address, Rows] = {}
-    limit = MAX_HEADER + manifest.values // CHUNK * get_leaf_size(manifest.codec) + 8
+    limit = MAX_HEADER + rules.chunks * get_leaf_size(rules.codec) + 8
     for node in nodes:
         if node.fault is not None and node.cid is not None:
             try:
                 path = await source.get(node.cid, limit)
-                bodies[node.node] = await asyncio.to_thread(read_body, path.read_bytes(), manifest.codec)
+                bodies[node.node] = await asyncio.to_thread(read_body, path.read_bytes(), rules.codec)
             except (ContentError, DecodeError):
                 continue
     return bodies

@@ -14,6 +14,7 @@ from dao.core.commits import (
     SignedCommit,
     SignedPass,
 )
+from dao.core.constants import CHUNK
 from dao.core.formats.json_form import get_form
 from dao.core.formats.manifest import Manifest, Node, Pass
 from dao.core.round_machine import compute_counted_stake
@@ -116,7 +117,8 @@ def recompute(
 ) -> Manifest:
     """Return the manifest that follows from commits, products and roots as one states them, after its parent's.
 
-    Nothing of it is compared with updates or the chain. RuleError where what it states does not fit together.
+    Nothing of it is compared with updates or the chain; values, codec and budget are those that it states. RuleError where
+    what it states does not fit together.
     """
     state = replace(get_post_state(previous), used_shards=manifest.used_shards)
     counted = [node for node in manifest.nodes if node.status not in FAILED]
@@ -157,7 +159,10 @@ def is_consistent(
     rules: Rules,
     forced: Sequence[NodeCommitment],
 ) -> bool:
-    """Whether a posted result follows from what its manifest states of commits, reveals, products and roots."""
+    """Whether a posted result follows, by the round's rules, from what its manifest states of commits, products and roots."""
+    stated = manifest.values, manifest.codec, manifest.budget_wei  # no root binds these
+    if stated != (CHUNK * rules.chunks, rules.codec, rules.round_budget):
+        return False
     try:
         computed = recompute(manifest, previous, rules, forced)
     except RuleError:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from dao.audit.accusing import Proof, find_proof
+from dao.audit.replay import build_inputs, build_outcome
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.convictions import convict_result
 from dao.core.commits import Reveal, SignedCommit
@@ -20,6 +21,7 @@ from dao.core.formats.round_rows import compute_inputs_root
 from dao.core.formats.signed_messages import compute_receipt_digest, compute_revealed_digest
 from dao.core.formats.update import apply_step, decode_update, encode_update_prefix
 from dao.core.statement import build_account_tree, build_rows
+from dao.core.transition import get_post_state, settle_round
 from dao.core.types import ZERO_DIGEST, Domain, MicroScore, Phase, RoundId, Signature, Status, Wei
 from dao.errors import RuleError
 from dao.proofs.suspicions import Receipt
@@ -96,6 +98,16 @@ async def unit_weight_raised(stage: Stage) -> tuple[Manifest, None]:
     return with_node(stage.manifest, Status.GATED, unit_weight=node.unit_weight + 1), None
 
 
+async def budget_cut(stage: Stage) -> tuple[Manifest, None]:
+    """Everybody is paid by a smaller budget, and all that is stated fits it."""
+    half = Wei(stage.manifest.budget_wei // 2)
+    outcome = build_outcome(stage.manifest)
+    state = get_post_state(stage.previous)
+    inputs = build_inputs(replace(stage.manifest, budget_wei=half), stage.world.rules, state, stage.forced)
+    settled = settle_round(inputs, outcome)
+    return replace(settled, used_shards=stage.manifest.used_shards), None
+
+
 async def share_raised(stage: Stage) -> tuple[Manifest, None]:
     node = node_of(stage.manifest, Status.OK)
     return with_node(stage.manifest, Status.OK, share=node.share + 1), None
@@ -157,6 +169,7 @@ PROVEN: dict[Cheat, str] = {
     weight_sum_lowered: "RowsProver",
     unit_weight_raised: "RowsProver|WeightsProver",
     share_raised: "ScoresProver",
+    budget_cut: "AccountsProver",
     step_enlarged: "ModelProver",
     step_broken: "ModelProver",
     model_moved: "ModelProver",
