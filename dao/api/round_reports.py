@@ -34,7 +34,7 @@ class RoundReports:
 
     def __init__(self, streams: Mapping[TaskId, Path]) -> None:
         self._streams = streams
-        self._sizes: dict[TaskId, tuple[int, int]] = {}
+        self._seen: dict[TaskId, tuple[int, int]] = {}
         self._reports: dict[TaskId, Reports] = {}
         self.version = 0
 
@@ -60,10 +60,11 @@ class RoundReports:
         path = self._streams[task]
         try:
             stat = path.stat()
-            if self._sizes.get(task) == (stat.st_mtime_ns, stat.st_size):
+            facts = stat.st_mtime_ns, stat.st_size
+            if self._seen.get(task) == facts:
                 return False
-            self._sizes[task] = stat.st_mtime_ns, stat.st_size
             reports = parse_reports(read_status_events(path, _TAIL))
+            self._seen[task] = facts
         except OSError:  # it is not there yet, or this user may not read it
             return False
         is_news = reports != self._reports.get(task)
@@ -76,7 +77,7 @@ def parse_reports(events: list[dict[str, Any]]) -> Reports:
     reports: dict[RoundId, dict[Address, NodeReport]] = {}
     for event in events:
         if event.get("event") in WORDS:
-            with suppress(KeyError, TypeError, ValueError, DecodeError):
+            with suppress(AttributeError, KeyError, OverflowError, TypeError, ValueError, DecodeError):
                 of_round = reports.setdefault(RoundId(int(event["round"])), {})
                 of_round[address_of(event["node"])] = NodeReport(event["event"], int(event["time"]))
     return reports

@@ -11,7 +11,7 @@ import struct
 
 from dao.app.linux_calls import MACHINE, PR_SET_SECCOMP, control_process
 
-_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06  # of a classic BPF program
 _NUMBER, _MACHINE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
@@ -89,7 +89,7 @@ def _assemble(column: int) -> list[tuple[int, int, int, int]]:
     """Return the program: operation, instructions to skip if so, and if not so, and a value."""
     program = [
         (_LOAD, 0, 0, _MACHINE),
-        (_EQUAL, 1, 0, _ARCHITECTURE[MACHINE]),
+        (_EQUAL, 1, 0, ARCHITECTURES[MACHINE]),
         (_RETURN, 0, 0, _KILL),
         (_LOAD, 0, 0, _NUMBER),
     ]

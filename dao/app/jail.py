@@ -22,7 +22,7 @@ from dao.app.call_filter import refuse_calls
 from dao.app.usage import find_excess
 
 FAILED = 125  # status of a sandbox that could not be made
-HOST_ID = 1000  # what the app sees as its user and group
+APP_ID = 1000  # what the app sees as its user and group
 LOOK = 0.2  # seconds between looks at what the app takes
 _NAMESPACES = (
     linux.CLONE_NEWUSER
@@ -73,8 +73,8 @@ def _run_apart(plan: Plan) -> int:
         _write("/proc/self/oom_score_adj", "1000")  # rather the app than its daemon
     linux.unshare(_NAMESPACES)
     _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", f"{HOST_ID} {user} 1")
-    _write("/proc/self/gid_map", f"{HOST_ID} {group} 1")
+    _write("/proc/self/uid_map", f"{APP_ID} {user} 1")
+    _write("/proc/self/gid_map", f"{APP_ID} {group} 1")
     alive, life = os.pipe()
     status, report = os.pipe()
     first = os.fork()

@@ -128,17 +128,16 @@ class AppProcess:
         if self._log_timer is not None:
             self._log_timer.cancel()
             self._log_timer = None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        self._writer.close()
-        with contextlib.suppress(ConnectionError):
-            await self._writer.wait_closed()
-        await process.wait()
-        if self._sandbox is not None:
-            self._sandbox.close()
-            self._sandbox = None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            self._writer.close()
+            with contextlib.suppress(ConnectionError):
+                await self._writer.wait_closed()
+            await process.wait()
+        sandbox, self._sandbox = self._sandbox, None  # a cancelled start leaves one without a process
+        if sandbox is not None:
+            sandbox.close()
 
     async def _ensure(self) -> None:
         if self._process is not None and self._process.returncode is None:
@@ -172,9 +171,7 @@ class AppProcess:
                 )
         except BaseException as error:
             ours.close()
-            if self._sandbox is not None:
-                self._sandbox.close()
-                self._sandbox = None
+            await self.stop()
             if not isinstance(error, OSError):
                 raise
             raise AppCrashed(

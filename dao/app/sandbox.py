@@ -6,6 +6,7 @@ An app sees its interpreter's environment, itself (`/app`), the data (`/data/NAM
 """
 
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -20,13 +21,16 @@ import structlog
 from pydantic import Field
 
 from dao.app.bubblewrap import wrap_by_bubblewrap
+from dao.app.call_filter import ARCHITECTURES
 from dao.app.jail_plan import Plan, boot_jail, make_plan
+from dao.app.linux_calls import MACHINE
 from dao.errors import AppError, ConfigError
 from dao.runtime.config import Section
 
 _log = structlog.get_logger()
 _PROBE_LIMIT = 60.0  # seconds
 _BOX = "box"
+_open_boxes: set[str] = set()  # names of the folders that are in use in this process
 
 
 class SandboxSettings(Section):
@@ -86,8 +90,8 @@ def find_maker() -> str:
 
 
 def _try_maker(maker: str) -> str:
-    if sys.platform != "linux":
-        return "it is made of what Linux has"
+    if sys.platform != "linux" or MACHINE not in ARCHITECTURES:
+        return f"it is made of what Linux has on {' and '.join(ARCHITECTURES)}"
     with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
         limits = compute_limits(AUTO)
         plan = make_plan(Path(folder), Path(sys.executable), (), limits=limits)
@@ -138,14 +142,11 @@ class Sandbox:
     ) -> None:
         """Make the folder; ConfigError where it would be within the data, which an app sees. Blocks."""
         self._settings, self._maker = settings, maker
-        self._shown = {app: Path(os.path.realpath(app))} | (
-            {data: Path(os.path.realpath(data))} if data else {}
-        )
         self._places = {app: "/app"} | ({data: f"/data/{get_name(data)}"} if data else {})
         home = Path(os.path.realpath(log.parent))
         for path in (*([data] if data else []), *settings.folders):
             real = Path(os.path.realpath(path))
-            if home == real or real in home.parents:
+            if home.is_relative_to(real):
                 raise ConfigError(
                     f"{path}: holds {home}, which is the daemon's and no app's; name a folder with the data alone"
                 )
@@ -154,16 +155,16 @@ class Sandbox:
                 raise ConfigError(f"sandbox: {path}: expected a device or a folder, and there is nothing")
         self._lent: list[Path] = []
         _remove_stale(log)
-        self.folder = Path(
-            tempfile.mkdtemp(prefix=f".{log.stem}-{os.getpid()}-", suffix=f".{_BOX}", dir=home)
-        )
+        self.folder = home / f".{log.stem}-{os.getpid()}-{secrets.token_hex(8)}.{_BOX}"
+        _open_boxes.add(self.folder.name)
+        self.folder.mkdir(0o700)
         for name in ("in", "root"):
             (self.folder / name).mkdir()
         (self.folder / "out").touch(0o600)
 
     def wrap(self, python: Path, keep: int, command: Sequence[str]) -> list[str]:
         """Return the command line that runs a command within, with a descriptor kept open. Blocks."""
-        own = [("read", source, self._places[path]) for path, source in self._shown.items()]
+        own = [("read", path, place) for path, place in self._places.items()]
         own += [("read", self.folder / "in", "/in"), ("write", self.folder / "out", "/out")]
         devices, folders = self._settings.devices, self._settings.folders
         plan = make_plan(
@@ -221,6 +222,7 @@ class Sandbox:
     def close(self) -> None:
         """Remove the folder, once the process has ended. Blocks."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        _open_boxes.discard(self.folder.name)
 
 
 def get_name(path: Path) -> str:
@@ -257,8 +259,10 @@ def copy_output(written: Path, out: Path) -> None:
 
 
 def _remove_stale(log: Path) -> None:
-    """Remove the folders of daemons that were killed."""
+    """Remove the folders of daemons that were killed, also of one with this process's number, as in a container."""
     for folder in log.parent.glob(f".{log.stem}-*.{_BOX}"):
         pid = folder.name.removeprefix(f".{log.stem}-").partition("-")[0]
-        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+        is_ours = pid == str(os.getpid())
+        is_used = folder.name in _open_boxes if is_ours else Path(f"/proc/{pid}").exists()
+        if pid.isdecimal() and not is_used:
             shutil.rmtree(folder, ignore_errors=True)

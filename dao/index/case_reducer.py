@@ -147,15 +147,17 @@ def move_cases(event: RoundEvent, uow: UnitOfWork) -> None:
     if move is None:
         return
     cases = [*_list_cases(event, uow)]
-    judged = [number for number, case in enumerate(cases, 1) if _is_judged(case, move, event)]
     end = _make_end(move, event, uow)
-    for number in judged:
-        uow.put(replace(cases[number - 1], **end), event.task, event.round, number)
-    completed = [n for n, case in enumerate(cases, 1) if case.verdict and case.verdict == move.completes]
-    for number in completed:
-        costs = {name: getattr(event, name) for name in COSTS}
-        uow.put(replace(cases[number - 1], **costs), event.task, event.round, number)
-    if move.opens is not None and not completed and not (judged and move.unless_open):
+    has_judged = has_completed = False
+    for number, case in enumerate(cases, 1):
+        if _is_judged(case, move, event):
+            has_judged = True
+            uow.put(replace(case, **end), event.task, event.round, number)
+        elif case.verdict and case.verdict == move.completes:
+            has_completed = True
+            costs = {name: getattr(event, name) for name in COSTS}
+            uow.put(replace(case, **costs), event.task, event.round, number)
+    if move.opens is not None and not has_completed and not (has_judged and move.unless_open):
         uow.put(_open_case(move, move.opens, event, uow, end), event.task, event.round, len(cases) + 1)
 
 

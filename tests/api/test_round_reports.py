@@ -31,6 +31,9 @@ def test_reports__of_events__are_the_last_of_each_node_and_nothing_else() -> Non
         line("working", 2, hex_of(NODE)),
         line("passed", 3, "no address"),
         line("passed", None, hex_of(NODE)),
+        line("passed", 3, 5),
+        line("passed", 3, hex_of(NODE), float("inf")),
+        line("passed", float("inf"), hex_of(NODE)),
         {"event": "committed"},
     ]
     found = parse_reports(events)

@@ -236,7 +236,8 @@ async def test_challenges__rejected_then_conceded__as_the_coordinator_has_them(
             )
             assert (case.accuser_stake, case.accused_stake) == (RULES.challenge_bond, None)
             assert (case.turn, case.turn_ends_at) == ("dao", case.opened_at + RULES.resolve_period)
-            assert indexed.reads.count_open_cases() == indexed.reads.count_open_cases(task) == 1
+            assert indexed.reads.count_open_cases() == 1
+            assert indexed.reads.list_cases(task, only_open=True).items == (case,)
             await _decide(indexed, network, coordinator.resolve(task, ROUND, True))
             assert await _phase(indexed, task) is Phase.POSTED
             await sender.send(coordinator.challenge(task, ROUND, "and row 4"))

@@ -1,9 +1,11 @@
 """Apps that take too much or stay behind are ended, with one clear line; the daemon goes on, and the next call works."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -156,6 +158,54 @@ async def test_daemon__is_killed__nothing_of_its_app_outlives_it(site: Site) -> 
     await site.train(trainer)
     await trainer.stop()
     assert not list(site.folder.glob(".app-*")), "a killed daemon's folder is removed by the next"
+
+
+async def test_folder__of_a_killed_daemon_with_this_number__is_removed_and_that_of_a_live_app_stays(
+    site: Site,
+) -> None:
+    left = site.folder / f".app-{os.getpid()}-left.box"
+    (left / "in").mkdir(parents=True)
+    first = site.trainer("pass")
+    await site.train(first, 2)
+    assert not left.exists()
+    await site.train(site.trainer("pass"), 2)
+    assert len(list(site.folder.glob(".app-*"))) == 2
+    await site.train(first, 3)
+
+
+async def test_start__cancelled_before_its_folder_is_made__leaves_none_once_it_is_stopped(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, made = threading.Event(), threading.Event(), threading.Event()
+
+    def wait(_: Path) -> None:
+        begun.set()
+        assert go_on.wait(60)
+
+    def wrap(*_: object) -> list[str]:
+        made.set()
+        return []
+
+    monkeypatch.setattr(sandboxes, "_remove_stale", wait)
+    monkeypatch.setattr(sandboxes.Sandbox, "wrap", wrap)
+    trainer = site.trainer("pass")
+    starting = asyncio.create_task(trainer.start())
+    await until(begun.is_set, 60)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    go_on.set()
+    await until(made.is_set, 60)
+    assert list(site.folder.glob(".app-*"))
+    await trainer.stop()
+    assert not list(site.folder.glob(".app-*"))
+
+
+async def test_machine__of_another_kind__is_told_what_a_sandbox_is_made_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sandboxes, "MACHINE", "riscv64")
+    assert sandboxes._try_maker("jail") == "it is made of what Linux has on x86_64 and aarch64"
 
 
 async def test_two_tasks__on_one_machine__see_their_own_data_alone(site: Site, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from dao.chain.contracts import Coordinator, Token
 from dao.chain.demanding import demand_leaf
@@ -108,6 +108,39 @@ async def test_round__whose_result_is_challenged__says_who_what_is_at_stake_and_
             await expect(reader.page.get_by_label("The result is")).to_have_value("")
             await reader.follow("Overview")
             await expect(main.get_by_role("link", name="1 case")).to_be_visible()
+
+
+async def test_round__of_which_less_is_known__says_of_the_missing_what_is_known_alone(
+    disputed: Trained, browser: Browser
+) -> None:
+    stage, path = disputed.stage, f"tasks/{disputed.task}/rounds/{ROUND}"
+    async with stage.open() as running, member(running, stage.members[0]) as who:
+        await _read_manifest(who, f"/{path}")
+        shown = await who.get(f"/{path}")
+        first, second = shown["nodes"]
+        lost = {"nodes": [first, {**second, "status": "unavailable"}]}
+        no_source = "revealed its update on chain, and no source had its content, since"
+        answered = shown
+
+        async def answer(route: Route) -> None:
+            await route.fulfill(json=answered)
+
+        async with reading(browser, running) as reader:
+            await reader.page.route(f"**/{path}", answer)
+            missing = reader.page.get_by_role("region", name="Who is missing")
+            weight = reader.page.get_by_role("row", name=first["operator"][:8]).get_by_role("cell").nth(2)
+            plain = f"{first['weight']:,}"
+            for change, said, worth in (
+                (lost, no_source, "%"),
+                ({"next_nodes": "1"}, "Nobody of the first 2 was missing; the API lists all.", plain),
+                ({**lost, "next_nodes": "1"}, "These of the first 2 were missing; the API lists all.", plain),
+                ({"phase": "aborted", "manifest_cid": None}, "The round ended without a result.", "%"),
+            ):
+                answered = {**shown, **change}
+                await reader.go(path)
+                await expect(missing).to_contain_text(said)
+                await expect(weight).to_contain_text(worth)
+                await reader.follow("Overview")
 
 
 async def test_table__sorted_by_keyboard__turns_with_each_press_and_says_so(

@@ -42,11 +42,9 @@ class CaseReads(Reader):
         with self._snapshot() as connection:
             return read_page(connection, query, limit, _make_cases, lambda row: (row.place,))
 
-    def count_open_cases(self, task: TaskId | None = None) -> int:
-        """Count the cases that are not over, in all tasks or one."""
+    def count_open_cases(self) -> int:
+        """Count the cases that are not over."""
         query = select(func.count()).select_from(_CASES).where(is_newest(_CASES), _CASES.c.ended_at == 0)
-        if task is not None:
-            query = query.where(_CASES.c.task == task)
         with self._snapshot() as connection:
             return int(connection.execute(query).scalar_one())
 

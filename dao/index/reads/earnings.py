@@ -42,12 +42,12 @@ class EarningsRecord:
 class EarningReads(Reader):
     """Reads scores, rewards and stakes of a task's Supernodes over its newest rounds."""
 
-    def list_earnings(self, task: TaskId, rounds: int = 60, nodes: int = MOST_NODES) -> EarningsRecord:
+    def list_earnings(self, task: TaskId, rounds: int = 60) -> EarningsRecord:
         """List the newest rounds whose manifest is read, and the Supernodes that earned most in them.
 
         The others are summed up in one last row, whose operator is None; their stakes too.
         """
-        rounds, nodes = max(1, min(rounds, MOST_ROUNDS)), max(1, min(nodes, MOST_NODES))
+        rounds = max(1, min(rounds, MOST_ROUNDS))
         with self._snapshot() as connection:
             manifests = connection.execute(
                 select(_ROUNDS.c.round, _MANIFESTS.c.id)
@@ -61,18 +61,18 @@ class EarningReads(Reader):
             of_task = and_(columns.manifest.in_([row.id for row in manifests]), columns.stake != 0)
             rows = connection.execute(query.where(of_task)).all()
         numbers = tuple(sorted(RoundId(row.round) for row in manifests))
-        return EarningsRecord(numbers, tuple(_sum_rows(rows, numbers, nodes)))
+        return EarningsRecord(numbers, tuple(_sum_rows(rows, numbers)))
 
 
-def _sum_rows(rows: Sequence[Any], numbers: Sequence[RoundId], most: int) -> Iterable[NodeEarnings]:
+def _sum_rows(rows: Sequence[Any], numbers: Sequence[RoundId]) -> Iterable[NodeEarnings]:
     by_node: dict[Address, dict[RoundId, Any]] = defaultdict(dict)
     for row in rows:
         by_node[row.node][row.round] = row
     ranked = sorted(by_node, key=lambda node: (-sum(row.reward for row in by_node[node].values()), node))
-    for node in ranked[:most]:
+    for node in ranked[:MOST_NODES]:
         yield _sum_up(node, [by_node[node]], numbers)
-    if ranked[most:]:
-        yield _sum_up(None, [by_node[node] for node in ranked[most:]], numbers)
+    if ranked[MOST_NODES:]:
+        yield _sum_up(None, [by_node[node] for node in ranked[MOST_NODES:]], numbers)
 
 
 def _sum_up(
@@ -80,12 +80,8 @@ def _sum_up(
 ) -> NodeEarnings:
     """Sum up what some Supernodes have in each round; None where none of them committed."""
 
-    def add(name: str) -> tuple[int | None, ...]:
+    def add(name: str) -> tuple[Any, ...]:
         of_round = ([getattr(part[number], name) for part in parts if number in part] for number in numbers)
         return tuple(sum(values) if values else None for values in of_round)
 
-    scores = tuple(None if value is None else MicroScore(value) for value in add("score"))
-    rewards, stakes = (
-        tuple(None if value is None else Wei(value) for value in add(name)) for name in ("reward", "stake")
-    )
-    return NodeEarnings(operator, scores, rewards, stakes)
+    return NodeEarnings(operator, add("score"), add("reward"), add("stake"))

@@ -41,6 +41,21 @@ export function formatExactTokens(wei) {
   return `${digits.slice(0, -18)}.${digits.slice(-18)}`.replace(/\.?0+$/, "");
 }
 
+/** Returns wei as tokens, to draw; null for null. */
+export function toTokens(wei) {
+  return wei === null ? null : Number(wei) / Number(UNIT);
+}
+
+/** Returns a whole number that may be large, such as wei, to compare; null where there is none. */
+export function toWhole(value) {
+  return value === null || value === undefined ? null : BigInt(value);
+}
+
+/** Writes a number to four figures: "0.1235", "1234". */
+export function formatFigures(value) {
+  return String(Number(value.toPrecision(4)));
+}
+
 /** Writes a length of time in its two largest units: "2 days 3 h", "4 min 5 s", "12 s". */
 export function formatDuration(seconds) {
   const whole = Math.max(0, Math.round(seconds));

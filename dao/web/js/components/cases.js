@@ -103,8 +103,8 @@ function CaseCard({ one }) {
 
 function Accusation({ one }) {
   const { kind, subject, accuser, accused, prover_name: name, prover, claim } = one;
-  const who = html`<${Address} address=${accuser} href="#/accounts/${accuser}" />`;
-  const whom = html`<${Address} address=${accused} href="#/accounts/${accused}" />`;
+  const who = html`<${Address} address=${accuser} />`;
+  const whom = html`<${Address} address=${accused} />`;
   if (kind === "challenge") return html`${who}${" challenges the result of Superlink "}${whom}.`;
   if (kind === "demand")
     return html`${who}${" demands to be shown "}<code>${subject}</code>${", a leaf of the result of Superlink "}${whom}.`;
@@ -139,7 +139,7 @@ function Turn({ one: { turn, turn_ends_at: until, task, round } }) {
   const left = until && html`<${TimeLeft} until=${until} over="the time is over" />`;
   if (turn === "superlink")
     return html`
-      the Superlink’s, or anyone’s who has the leaf, to show it; <${TimeLeft} until=${until} over="the time is over" />,
+      the Superlink’s, or anyone’s who has the leaf, to show it; ${left},
       and from then on anyone may have the round declared void
     `;
   if (turn !== "dao") return html`${turn ? `the ${turn}’s` : "nobody’s"}${left && html`${"; "}${left}`}`;

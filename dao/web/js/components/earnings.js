@@ -1,13 +1,11 @@
 /** Charts what the Supernodes of a task scored and earned, stacked round by round. */
 
-import { describeGain, shorten } from "../format.js";
+import { describeGain, formatFigures, shorten, toTokens } from "../format.js";
 import { html, useState } from "../html.js";
 import { getSymbol } from "../store.js";
 import { Chart } from "./chart.js";
 
 const OTHERS = "--soft"; // their colour
-const UNIT = 1e18; // wei of a token
-const formatAmount = (value) => String(Number(value.toPrecision(4)));
 
 // What can be shown: `take(node)` returns a value for each round, null where the Supernode did not commit.
 const MEASURES = {
@@ -41,10 +39,6 @@ const MEASURES = {
   },
 };
 
-function toTokens(wei) {
-  return wei === null ? null : Number(wei) / UNIT;
-}
-
 function sumUp(values) {
   let sum = 0;
   return values.map((value) => (sum += value ?? 0));
@@ -53,7 +47,7 @@ function sumUp(values) {
 /** What each Supernode scored or earned; the reader chooses which. */
 export function EarningChart({ earnings: { rounds, nodes } }) {
   const [name, setName] = useState("scores");
-  const { title, getUnit, take, isApart, format = formatAmount, tick } = MEASURES[name];
+  const { title, getUnit, take, isApart, format = formatFigures, tick } = MEASURES[name];
   const series = nodes.map((node) => ({
     label: node.operator ? shorten(node.operator) : "all others",
     values: take(node),

@@ -16,7 +16,7 @@ const WORDS = {
   Convicted: ["The result’s Superlink was convicted; its accuser is ", "."],
   Demanded: ["A leaf of the result was demanded by ", "."],
   Answered: ["A demanded leaf was shown by ", "."],
-  Expired: ["Nobody showed the leaf that was demanded by ", "."],
+  Expired: ["A demand of a leaf ended without an answer; it was made by ", "."],
   Equivocated: ["Two commits were signed by ", "."],
   Finalized: ["The round became final; its rewards can be claimed."],
   Aborted: ["The round was ended without a result."],

@@ -1,31 +1,31 @@
 /** Lists the Supernodes of a round: how each one's update counted, what it was worth, and who is missing. */
 
-import { formatCount, formatPercent, formatPlural } from "../format.js";
+import { formatCount, formatPercent, formatPlural, toWhole } from "../format.js";
 import { html } from "../html.js";
 import { Address } from "./address.js";
 import { Amount, Moment } from "./parts.js";
 import { Score, StatusMark } from "./rounds.js";
 import { Table } from "./table.js";
 
-const MISSING = ["absent", "withheld", "late", "invalid"];
 const MISSED = {
   absent: "neither committed nor said that it sits the round out",
   withheld: "committed, and did not deliver its update",
   late: "delivered its update too late",
   invalid: "delivered an update that is not valid",
+  unavailable: "revealed its update on chain, and no source had its content",
 };
+const MISSING = Object.keys(MISSED);
 
-/** The Supernodes of a round as a table. */
-export function NodeTable({ nodes }) {
-  const weights = sum(nodes, "weight");
-  const scores = sum(
-    nodes.filter(({ reward_wei: wei }) => wei !== null),
-    "reward_wei",
-  );
+/**
+ * The Supernodes of a round as a table; `paid` is what all of them got, `next` is there where these are only the first:
+ * then nothing tells the sum of all weights.
+ */
+export function NodeTable({ nodes, next, paid }) {
+  const weights = next ? null : nodes.reduce((total, { weight }) => total + BigInt(weight ?? 0), 0n);
   return html`
     <${Table}
       caption="Supernodes of the round"
-      columns=${makeColumns(weights, scores)}
+      columns=${makeColumns(weights, paid ?? 0)}
       rows=${nodes}
       getKey=${({ operator }) => operator}
       empty="No Supernode had joined when the round opened."
@@ -33,12 +33,7 @@ export function NodeTable({ nodes }) {
   `;
 }
 
-function sum(nodes, name) {
-  return nodes.reduce((total, node) => total + BigInt(node[name] ?? 0), 0n);
-}
-
-function makeColumns(weights, rewards) {
-  const toNumber = (value) => (value === null ? null : BigInt(value));
+function makeColumns(weights, paid) {
   return [
     {
       head: "Supernode",
@@ -53,10 +48,11 @@ function makeColumns(weights, rewards) {
       head: "Weight",
       isNumber: true,
       sort: ({ weight }) => weight,
-      cell: ({ weight }) =>
-        weight === null
-          ? "–"
-          : html`<span title=${formatCount(weight)}>${formatPercent(weight, weights)}</span>`,
+      cell: ({ weight }) => {
+        if (weight === null) return "–";
+        if (weights === null) return formatCount(weight);
+        return html`<span title=${formatCount(weight)}>${formatPercent(weight, weights)}</span>`;
+      },
     },
     {
       head: "Score",
@@ -66,13 +62,13 @@ function makeColumns(weights, rewards) {
     {
       head: "Share",
       isNumber: true,
-      sort: ({ reward_wei: wei }) => toNumber(wei),
-      cell: ({ reward_wei: wei }) => (wei === null ? "–" : formatPercent(wei, rewards)),
+      sort: ({ reward_wei: wei }) => toWhole(wei),
+      cell: ({ reward_wei: wei }) => (wei === null ? "–" : formatPercent(wei, paid)),
     },
     {
       head: "Reward",
       isNumber: true,
-      sort: ({ reward_wei: wei }) => toNumber(wei),
+      sort: ({ reward_wei: wei }) => toWhole(wei),
       cell: ({ reward_wei: wei }) => html`<${Amount} wei=${wei} />`,
     },
     { head: "Why", isWide: true, cell: ({ reason }) => html`<span class="why">${reason || "–"}</span>` },
@@ -81,11 +77,14 @@ function makeColumns(weights, rewards) {
 
 /** Says whom the round waits for, or who was missing; and since when. */
 export function Missing({ round }) {
-  const { phase, nodes, opened_at: openedAt, closed_at: closedAt } = round;
+  const { phase, nodes, next_nodes: next, opened_at: openedAt, closed_at: closedAt } = round;
   if (phase === "open" || phase === "closed") return html`<${Awaited} round=${round} />`;
-  const missing = nodes.filter(({ status }) => MISSING.includes(status));
+  if (phase === "aborted") return html`<p>The round ended without a result.</p>`;
   if (!round.manifest_cid) return html`<p class="soft">Who took part is known once the manifest is read.</p>`;
-  if (!missing.length) return html`<p>Nobody was missing.</p>`;
+  const missing = nodes.filter(({ status }) => MISSING.includes(status));
+  const first = `of the first ${formatCount(nodes.length)}`;
+  if (!missing.length)
+    return html`<p>${next ? `Nobody ${first} was missing; the API lists all.` : "Nobody was missing."}</p>`;
   return html`
     <ul class="missing">
       ${missing.map(
@@ -97,6 +96,7 @@ export function Missing({ round }) {
         `,
       )}
     </ul>
+    ${next && html`<p class="soft small">These ${first} were missing; the API lists all.</p>`}
   `;
 }
 

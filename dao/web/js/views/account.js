@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { Address, AddressPicture, findName } from "../components/address.js";
 import { Amount, CopyButton, Figure, Figures, Section } from "../components/parts.js";
-import { Table } from "../components/table.js";
+import { SupernodeTable } from "../components/supernode_table.js";
 import { OwnVoteTable } from "../components/tally.js";
 import { capitalize, formatPlural, isSameAddress, shorten } from "../format.js";
 import { html } from "../html.js";
@@ -48,26 +48,5 @@ export function View({ data: account }) {
     </${Section}>
     <${Section} heading="Supernodes"><${SupernodeTable} supernodes=${supernodes} /></${Section}>
     <${Section} heading="Votes cast"><${OwnVoteTable} votes=${votes} empty="It has not voted yet." /></${Section}>
-  `;
-}
-
-const COLUMNS = [
-  {
-    head: "Supernode",
-    cell: ({ operator }) => html`<${Address} address=${operator} href="#/supernodes/${operator}" />`,
-  },
-  { head: "Stake", isNumber: true, cell: (node) => html`<${Amount} wei=${node.stake_wei} />` },
-  { head: "Leaving", isNumber: true, cell: (node) => html`<${Amount} wei=${node.unbonding_wei} />` },
-];
-
-function SupernodeTable({ supernodes }) {
-  return html`
-    <${Table}
-      caption="Supernodes"
-      columns=${COLUMNS}
-      rows=${supernodes}
-      getKey=${({ operator }) => operator}
-      empty="It has none."
-    />
   `;
 }

@@ -4,6 +4,7 @@ import { follow } from "../activity.js";
 import { get } from "../api.js";
 import { Address, AddressPicture } from "../components/address.js";
 import { Amount, CopyButton, Figure, Figures, Mark, Section } from "../components/parts.js";
+import { SupernodeTable } from "../components/supernode_table.js";
 import { Table } from "../components/table.js";
 import { OwnVoteTable } from "../components/tally.js";
 import { forgetDraft, useDraft } from "../drafts.js";
@@ -56,7 +57,9 @@ export function View({ data: { account, delegates } }) {
     ${
       account.supernodes.length > 0 &&
       html`
-      <${Section} heading="Your Supernodes"><${SupernodeTable} supernodes=${account.supernodes} /></${Section}>
+      <${Section} heading="Your Supernodes">
+        <${SupernodeTable} supernodes=${account.supernodes} caption="Your Supernodes" />
+      </${Section}>
     `
     }
     <${Section} heading="Your votes"><${OwnVoteTable} votes=${account.vote_history} /></${Section}>
@@ -174,26 +177,6 @@ function DelegateTable({ delegates }) {
       rows=${delegates}
       getKey=${({ address }) => address}
       empty="Nobody has delegated yet."
-    />
-  `;
-}
-
-const SUPERNODE_COLUMNS = [
-  {
-    head: "Supernode",
-    cell: ({ operator }) => html`<${Address} address=${operator} href="#/supernodes/${operator}" />`,
-  },
-  { head: "Stake", isNumber: true, cell: (node) => html`<${Amount} wei=${node.stake_wei} />` },
-  { head: "Leaving", isNumber: true, cell: (node) => html`<${Amount} wei=${node.unbonding_wei} />` },
-];
-
-function SupernodeTable({ supernodes }) {
-  return html`
-    <${Table}
-      caption="Your Supernodes"
-      columns=${SUPERNODE_COLUMNS}
-      rows=${supernodes}
-      getKey=${({ operator }) => operator}
     />
   `;
 }

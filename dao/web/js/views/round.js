@@ -36,7 +36,7 @@ export function View({ data: round }) {
     <${LiveRound} task=${round} round=${round} hasNodes=${false} />
     <${Section} heading="Who is missing"><${Missing} round=${round} /></${Section}>
     <${Section} heading="Supernodes">
-      <${NodeTable} nodes=${nodes} />
+      <${NodeTable} nodes=${nodes} next=${next} paid=${round.paid_wei} />
       ${next && html`<p class="soft small">The first ${formatCount(nodes.length)}; the API lists all.</p>`}
     </${Section}>
     <${Section} heading="Cases">

@@ -5,7 +5,7 @@ import { Chart } from "../components/chart.js";
 import { Amount, Figure, Figures, Moment, Section } from "../components/parts.js";
 import { Score, StatusMark } from "../components/rounds.js";
 import { Table } from "../components/table.js";
-import { formatChange, formatCount, isSameAddress, shorten } from "../format.js";
+import { formatChange, formatCount, formatFigures, isSameAddress, shorten, toTokens } from "../format.js";
 import { html } from "../html.js";
 import { getSymbol, useStore } from "../store.js";
 import { transact } from "../transact.js";
@@ -122,7 +122,7 @@ function ScoreChart({ task, rounds }) {
 }
 
 function RewardChart({ task, rounds }) {
-  const rewards = rounds.map(({ reward_wei: wei }) => (wei === null ? null : Number(wei) / 1e18));
+  const rewards = rounds.map(({ reward_wei: wei }) => toTokens(wei));
   return html`
     <${Chart}
       label="Reward in task ${task}"
@@ -130,7 +130,7 @@ function RewardChart({ task, rounds }) {
       hasBars
       x=${rounds.map(({ round }) => round)}
       series=${[{ label: "Reward", values: rewards }]}
-      format=${(value) => String(Number(value.toPrecision(4)))}
+      format=${formatFigures}
     />
   `;
 }

@@ -8,7 +8,7 @@ import { EarningChart } from "../components/earnings.js";
 import { Amount, ExactList, Figure, Figures, MoreInApi, Moment, Section } from "../components/parts.js";
 import { describeProgress, LiveRound, PhaseMark, Score, StatusMark } from "../components/rounds.js";
 import { Table } from "../components/table.js";
-import { formatCount, formatDuration, formatLoss } from "../format.js";
+import { formatCount, formatDuration, formatFigures, formatLoss, toTokens, toWhole } from "../format.js";
 import { html, useState } from "../html.js";
 import { getSymbol } from "../store.js";
 
@@ -117,13 +117,11 @@ function PaymentChart({ rounds }) {
       unit=${getSymbol()}
       hasBars
       x=${done.map(({ round }) => round)}
-      series=${[{ label: "Paid", values: done.map(({ paid_wei: wei }) => Number(wei) / 1e18) }]}
-      format=${(value) => String(Number(value.toPrecision(4)))}
+      series=${[{ label: "Paid", values: done.map(({ paid_wei: wei }) => toTokens(wei)) }]}
+      format=${formatFigures}
     />
   `;
 }
-
-const toNumber = (value) => (value === null || value === undefined ? null : BigInt(value));
 
 const ROUND_COLUMNS = [
   {
@@ -151,13 +149,13 @@ const ROUND_COLUMNS = [
   {
     head: "Paid",
     isNumber: true,
-    sort: ({ paid_wei: wei }) => toNumber(wei),
+    sort: ({ paid_wei: wei }) => toWhole(wei),
     cell: (round) => html`<${Amount} wei=${round.paid_wei} />`,
   },
   {
     head: "Given back",
     isNumber: true,
-    sort: ({ refunded_wei: wei }) => toNumber(wei),
+    sort: ({ refunded_wei: wei }) => toWhole(wei),
     cell: (round) => html`<${Amount} wei=${round.refunded_wei} />`,
   },
 ];
@@ -195,13 +193,13 @@ const SUPERNODE_COLUMNS = [
   {
     head: "Stake",
     isNumber: true,
-    sort: ({ stake_wei: wei }) => toNumber(wei),
+    sort: ({ stake_wei: wei }) => toWhole(wei),
     cell: (node) => html`<${Amount} wei=${node.stake_wei} />`,
   },
   {
     head: "Earned",
     isNumber: true,
-    sort: ({ earned_wei: wei }) => toNumber(wei),
+    sort: ({ earned_wei: wei }) => toWhole(wei),
     cell: (node) => html`<${Amount} wei=${node.earned_wei} />`,
   },
   {
@@ -225,7 +223,7 @@ const SUPERNODE_COLUMNS = [
   {
     head: "Reward",
     isNumber: true,
-    sort: ({ last }) => toNumber(last?.reward_wei),
+    sort: ({ last }) => toWhole(last?.reward_wei),
     cell: ({ last }) => (last ? html`<${Amount} wei=${last.reward_wei} />` : "–"),
   },
   {
