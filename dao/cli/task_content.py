@@ -13,6 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from dao.app.bundle import bundle, unpack
+from dao.app.environment import find_interpreter
 from dao.app.gradient_client import GradientClient
 from dao.app.preflight import try_loss
 from dao.app.shards import Shards
@@ -61,6 +62,9 @@ async def publish(
     bundled = await asyncio.to_thread(bundle, app)
     if model is not None and not await asyncio.to_thread(model.is_file):
         raise ConfigError(f"--model {model}: expected a safetensors file; without, the app makes the model")
+    if python is None and (model is None or trial is not None):
+        with Console(stderr=True).status("building the app's environment, if it is not yet there"):
+            python = await asyncio.to_thread(find_interpreter, app)
     with tempfile.TemporaryDirectory(prefix="proposal-") as scratch:
         trial_run = _AppTrial(
             Path(scratch), await asyncio.to_thread(unpack, bundled, Path(scratch) / "app"), python
