@@ -5,7 +5,7 @@ Beside the calls of that module it answers `list_labels` and `train_part`. It ke
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,11 +43,12 @@ class PartRunner(Runner):
         out: str,
         seed: int,
         round: int,  # noqa: A002
+        public: Sequence[str],
         data: str,
         rows: str | None,
         flips: str | None,
     ) -> dict[str, object]:
-        """Train as `train` does, on the rows whose numbers the file `rows` has (int64; None: on all).
+        """Train as `train` does, on the rows whose numbers the file `rows` has (int64; None: on all), and `public` ones.
 
         `flips` names the column of labels in which class d is to be called the last class minus d.
         """
@@ -55,7 +56,8 @@ class PartRunner(Runner):
         if flips is not None:
             whole = _flip(whole, flips)
         self._data = whole if rows is None else _take(whole, np.fromfile(rows, "<i8"))
-        return self.train(base, out, seed, round)
+        self._joined = ((), self._data)
+        return self.train(base, out, seed, round, public)
 
     def _read(self, data: str) -> Any:
         if self._whole[0] != data:

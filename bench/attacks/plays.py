@@ -12,6 +12,7 @@ from bench.attacks.data import NODES, ROUNDS, Dealt, Floats, RowSet
 from bench.attacks.learner import Learner
 from bench.attacks.network import Network, Sent, Settled, Slope
 from dao.demo.attacks import draw_direction
+from node.public_shards import MOST_SHARDS
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class MembersView:
 
     @cached_property
     def retired(self) -> RowSet:
-        """The rows of all shards of earlier rounds."""
-        return join(self.setting.dealt.shards[: self.number - 1])
+        """The rows of the shards of earlier rounds, as many as Supernodes take."""
+        return join(self.setting.dealt.shards[: self.number - 1][-MOST_SHARDS:])
 
     @cached_property
     def trained(self) -> Floats:

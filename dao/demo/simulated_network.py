@@ -98,7 +98,8 @@ class SimulatedNetwork:
             return np.zeros(base.model.layout.size)
         async with self.pool.borrow() as trainer:
             try:
-                await trainer.train_part(node.part, base.path, _compute_seed(self.seed, node, number), number)
+                seed = _compute_seed(self.seed, node, number)
+                await trainer.train_part(node.part, base.path, seed, number, self.simulation.public)
             except AppError as error:
                 return str(error)
             finally:

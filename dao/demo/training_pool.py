@@ -1,7 +1,7 @@
 """A few warm processes that train many simulated Supernodes: memory goes by the number of processes, not of nodes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,9 +33,12 @@ class PartTrainer(Trainer):
         super().__init__(process)
         self.out = out
 
-    async def train_part(self, part: TrainingPart, base: Path, seed: int, number: int) -> None:
-        """Train from the model file `base` into `out`. AppError says what went wrong in one line."""
+    async def train_part(
+        self, part: TrainingPart, base: Path, seed: int, number: int, public: Sequence[Path]
+    ) -> None:
+        """Train from the model file `base` into `out`, on the public shards too. AppError says what went wrong in one line."""
         arguments: dict[str, object] = {"data": part.data, "rows": part.rows, "flips": part.flips}
+        arguments["public"] = [*public]
         arguments |= {"base": base, "out": Output(self.out), "seed": seed, "round": number}
         await self._process.call("train_part", arguments, limit=LIMIT)
 
