@@ -17,12 +17,16 @@ CREATE_LIMIT = MEASURE_LIMIT = 600.0  # seconds
 
 @dataclass(frozen=True)
 class Trained:
-    """The outcome of a training: the app's metrics, and seconds to load the base model, to train, to store the result."""
+    """The outcome of a training: the app's metrics, and seconds to load the base model, to train, to store the result.
+
+    `rows`: how many the app trained on, as it says; None where it does not.
+    """
 
     metrics: Mapping[str, object]
     load_s: float
     train_s: float
     store_s: float
+    rows: int | None = None
 
 
 class Trainer:
@@ -58,6 +62,11 @@ class Trainer:
         )
         return cls(AppProcess(command, silence=silence))
 
+    @property
+    def pid(self) -> int | None:
+        """Return the number of the app's process; None where none runs."""
+        return self._process.pid
+
     async def start(self) -> None:
         """Import the app and load the data ahead of the first round; AppError when that fails."""
         await self._process.start()
@@ -84,7 +93,8 @@ class Trainer:
         arguments = {"base": base, "out": Output(out), "seed": seed, "round": round}
         answer = await self._process.call("train", arguments, limit=limit, on_progress=on_progress)
         try:
-            return Trained(answer["metrics"], answer["load_s"], answer["train_s"], answer["store_s"])
+            seconds = (answer["load_s"], answer["train_s"], answer["store_s"])
+            return Trained(answer["metrics"], *seconds, answer.get("rows"))
         except (KeyError, TypeError) as error:
             raise AppError(
                 f"train: answered {str(answer)[:80]!r}; is the runner of this release in use?"

@@ -89,13 +89,16 @@ class UpdateMaker:
         self.scratch.mkdir(parents=True, exist_ok=True)
         model, update = self.scratch / f"{self.task}-trained", self.store.local.tmp / f"{self.task}-update"
         limit = deadline - self.clock.now() - RESERVE * rules.commit_period
-        await self.uses.begin(round_id, rules.app_hash)
+        await self.uses.begin(round_id, rules.app_hash, self.readiness.data.counts)
+        rows = None
         try:
             trained = await trainer.train(
                 base, model, seed=self._compute_seed(round_id), round=round_id, limit=max(limit, 1.0)
             )
+            rows = trained.rows
         finally:
-            await self.uses.end(round_id)
+            await self.uses.end(round_id, rows)
+        self.readiness.data.require_used(rows)
         begun = monotonic()
         root = await asyncio.to_thread(write_update, base, model, rules.codec, rules.body_depth, update)
         size = update.stat().st_size
