@@ -8,7 +8,7 @@ from aggregator.finalizer import TROUBLE
 from dao.audit.answering import build_answer
 from dao.chain.client import Chain
 from dao.chain.cursor import EventCursor
-from dao.chain.demanding import decode_place
+from dao.chain.demanding import decode_leaf_place
 from dao.chain.disputes import Disputes
 from dao.chain.events import Demanded
 from dao.chain.sender import Sender
@@ -58,7 +58,7 @@ class Answerer:
 
     async def _answer(self, demanded: Demanded) -> None:
         """Answer one demand, until it is answered, by whomever, or too late."""
-        place, reported = decode_place(demanded.place), False
+        place, reported = decode_leaf_place(demanded.place), False
         while True:
             try:
                 if not await self._is_open(demanded):

@@ -10,6 +10,7 @@ from dao.app.sandbox import SandboxSettings
 from dao.core.types import TaskId
 from dao.errors import ConfigError
 from dao.runtime.config import ContentSettings, FromHome, HomeSettings, Section, one_line
+from node.public_shards import PUBLIC_BYTES
 
 TASKS = "tasks"  # folder of files NUMBER.toml
 LEFT = ".left"  # instead of .toml for a task that the node has left: rewards may still wait there
@@ -40,6 +41,9 @@ class NodeSettings(HomeSettings):
 
     content: NodeContentSettings = NodeContentSettings()
     reveal: Literal["stream", "ipfs"] = "stream"
+    public_bytes: int = Field(
+        default=PUBLIC_BYTES, ge=0
+    )  # of earlier rounds' shards, to train on too; 0: none
     prove: bool = True  # what a result has wrong of this node goes to the chain, for the operator's gas
     threads: int | None = Field(default=None, ge=1)  # of the app's numeric libraries; None: as they choose
     sandbox: SandboxSettings = SandboxSettings()

@@ -15,6 +15,7 @@ from dao.audit.findings import Missing
 from dao.audit.model_claims import find_model_suspicions
 from dao.audit.replay import is_consistent
 from dao.audit.round_content import RoundContent
+from dao.audit.shown_leaves import list_shape_suspicions
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
@@ -138,15 +139,30 @@ async def _find_in_content(
     answered = tuple(await chain.past(Answered, task=task, round=round_id))
     with TemporaryDirectory(prefix="commonweight-") as scratch:
         content = RoundContent(manifest, previous, rules.codec, source, Path(scratch))
-        try:
-            async for suspicion in ContentFaults(trees, content, rules.body_depth, answered).list_all():
+        faults = ContentFaults(trees, content, rules, answered)
+
+        async def find_shape() -> Proof | None:
+            return await _ask_all(chain, trees, place, list_shape_suspicions(answered, rules), at)
+
+        async def find_fault() -> Proof | None:
+            async for suspicion in faults.list_all():
                 proof = suspicion.prove()
                 if suspicion.records or await _holds(chain, trees, place, suspicion, proof, at):
                     return _make_proof(chain, trees, place, suspicion, proof)
+            return None
+
+        async def find_of_model() -> Proof | None:
             of_model = await find_model_suspicions(source, manifest, trees, rules)
             return await _ask_all(chain, trees, place, of_model, at)
-        except (Missing, DecodeError, RuleError) as error:
-            _log.warning("content not looked at", round=round_id, error=str(error))
+
+        for search in (find_shape, find_fault, find_of_model):  # what one lacks, another may not need
+            try:
+                proof = await search()
+            except (Missing, DecodeError, RuleError) as error:
+                _log.warning("content not looked at", round=round_id, error=str(error))
+                continue
+            if proof is not None:
+                return proof
     return None
 
 

@@ -131,8 +131,8 @@ class ContentChecks:
                     node.status is Status.INVALID,
                     f"{who}: is {node.status}, but its update is not valid: {error}",
                 )
-                is_stake = compute_counted_stake(self.record.rules, node.stake) == 0
-                fault = None if is_stake else find_fault(error)
+                is_too_small = compute_counted_stake(self.record.rules, node.stake) == 0
+                fault = None if is_too_small else find_fault(error)
                 expect(node.fault == fault, f"{who}: fault {node.fault} stated, it is {fault}")
                 continue
             is_valid = root == node.body_root and compute_counted_stake(self.record.rules, node.stake) > 0
@@ -150,15 +150,15 @@ class ContentChecks:
         if missing:
             raise Differs(f"node {hex_of(missing[0].node)}: counted without a valid update")
         self._updates = opened
-        return f"{len(opened)} updates, {len(self.manifest.nodes) - len(opened)} without{await self._find_available()}"
+        return f"{len(opened)} updates, {len(self.manifest.nodes) - len(opened)} without{await self._find_available(limit)}"
 
-    async def _find_available(self) -> str:
+    async def _find_available(self, limit: int) -> str:
         """Name the updates that are stated as unavailable, and can be had now: no proof, but a reason to ask."""
         found = []
         for node in self.manifest.nodes:
             if node.status is Status.UNAVAILABLE and node.cid is not None:
                 with suppress(Missing, DecodeError):
-                    await self.fetch("update", node.cid.digest)
+                    await self.fetch("update", node.cid.digest, limit)
                     found.append(hex_of(node.node))
         return f"; stated as unavailable, and here now: {' '.join(found)}" if found else ""
 

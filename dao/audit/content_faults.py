@@ -11,23 +11,36 @@ import numpy as np
 
 from dao.audit.evidence import fetch
 from dao.audit.round_content import RoundContent
+from dao.audit.shown_leaves import cut_outer
 from dao.chain.events import Answered
+from dao.content.tensor_files import map_file
 from dao.core.constants import CHUNK
 from dao.core.engine.codec_loops import CODEC_LOOPS
 from dao.core.engine.merkle import compute_root
+from dao.core.engine.totals import WORD
 from dao.core.formats.manifest import Node
-from dao.core.formats.update import encode_update_prefix
-from dao.core.types import Address
+from dao.core.formats.update import read_body
+from dao.core.types import Address, Rules
 from dao.errors import DecodeError
-from dao.proofs.dots import END, OF_ROWS, ProductsClaim, prove_end, prove_step, show_product_row
+from dao.proofs.dots import END, OF_ROWS, ProductsClaim, prove_end, show_chunks, show_product_row
 from dao.proofs.leaf_places import DemandTree, get_depth
-from dao.proofs.openings import Rows, encode_place, hash_rows, open_row
-from dao.proofs.round_trees import RoundTrees
-from dao.proofs.sums import AGGREGATE, BLOCK, CODEC, PARTS, SumInput, prove_codec, prove_part, prove_parts
+from dao.proofs.openings import Rows, encode_place, hash_rows
+from dao.proofs.round_trees import RoundTrees, encode_index
+from dao.proofs.sums import (
+    AGGREGATE,
+    AGGREGATE_VALUE,
+    BLOCK,
+    CODEC,
+    PARTS,
+    SumInput,
+    prove_codec,
+    prove_part,
+    show_blocks,
+    show_inputs,
+)
 from dao.proofs.suspicions import Suspicion
 
 ONE_TRANSACTION = 128  # inputs whose chunks fit into a proof
-WORD = 32  # bytes of a total
 FIELDS = {  # of a row or of the statement: what a product comes to
     ProductsClaim.GATE_DOT: "gate_dot",
     ProductsClaim.SQUARE: "square",
@@ -45,8 +58,13 @@ class ContentFaults:
 
     trees: RoundTrees
     content: RoundContent
-    body_depth: int
+    rules: Rules
     answered: tuple[Answered, ...] = ()
+
+    @property
+    def body_depth(self) -> int:
+        """The depth of the trees over the model's chunks."""
+        return self.rules.body_depth
 
     async def list_all(self) -> AsyncIterator[Suspicion]:
         """Yield each fault that content and answers show, with its proof. Missing where a content cannot be had."""
@@ -67,18 +85,16 @@ class ContentFaults:
             yield suspicion
 
     async def _open_body(self, node: Node) -> Rows:
-        """Return an update's rows, whether they are valid or not."""
+        """Return an update's rows, whether they are valid or not; DecodeError where they are not those of the model."""
         try:
             return (await self.content.open_update(node)).body
         except DecodeError:
-            layout = (await self.content.open_base()).layout
-            loops, prefix = CODEC_LOOPS[self.content.codec], encode_update_prefix(layout, self.content.codec)
             assert node.cid is not None  # noqa: S101  (it was read)
             path = await fetch(self.content.source, "update", node.cid)
-            data = await asyncio.to_thread(path.read_bytes)
-            if len(data) != len(prefix) + layout.chunks * loops.leaf:
+            body = read_body(await asyncio.to_thread(map_file, path), self.content.codec)
+            if len(body) != self.rules.chunks:
                 raise
-            return np.frombuffer(data, np.uint8, offset=len(prefix)).reshape(-1, loops.leaf)
+            return body
 
     def _answers(self, tree: DemandTree, outer: int = 0) -> Mapping[int, bytes]:
         """Return what answers showed of a tree, by index."""
@@ -87,22 +103,21 @@ class ContentFaults:
     async def _list_of_sums(self, inputs: list[SumInput]) -> AsyncIterator[Suspicion]:
         """A chunk of the aggregate is in no content: demands bring it."""
         for chunk, shown in self._answers(DemandTree.AGGREGATE).items():
-            _, true = await self.content.open_sums(chunk)
-            stated = np.frombuffer(shown[: -32 * self.body_depth], ">i8")
-            right = np.frombuffer(true, ">i8")
-            if len(stated) != CHUNK or len(right) != CHUNK or (stated == right).all():
+            leaf = shown[: -32 * self.body_depth]
+            if len(leaf) != 8 * CHUNK or chunk >= self.rules.chunks:
+                continue  # the shape of the tree is what is wrong of it
+            stated, right = np.frombuffer(leaf, AGGREGATE_VALUE), await self.content.sum_chunk(chunk)
+            if (stated == right).all():
                 continue
-            value, many = int((stated != right).argmax()), len(inputs) > ONE_TRANSACTION
-            parts = [entry.head + open_row(entry.body, chunk, self.body_depth) for entry in inputs]
-            if not many:
-                proof = encode_place(chunk, value) + shown + b"".join(parts)
+            value = int((stated != right).argmax())
+            head = encode_place(chunk, value) + shown
+            if len(inputs) <= ONE_TRANSACTION:
+                proof = head + show_inputs(chunk, inputs, self.body_depth)
                 yield Suspicion("SumProver", AGGREGATE, SUM_WORDS, partial(bytes, proof))
                 continue
             blocks = range(-(-len(inputs) // BLOCK))
             records = tuple(partial(prove_part, chunk, value, n, inputs, self.body_depth) for n in blocks)
-            total = np.zeros((chunk + 1, CHUNK), np.int64)
-            rest = prove_parts(chunk, value, total, inputs, self.body_depth)
-            proof = encode_place(chunk, value) + shown + rest[5 + 8 * CHUNK + 32 * self.body_depth :]
+            proof = head + show_blocks(inputs, self.body_depth)
             yield Suspicion("SumProver", PARTS, SUM_WORDS, partial(bytes, proof), records=records)
 
     async def _list_of_products(self) -> AsyncIterator[Suspicion]:
@@ -146,7 +161,8 @@ class ContentFaults:
         subject: Address | None = None if node is None else node.node
         height = get_depth(tree, depth)
         is_true = compute_root(hash_rows(totals), height) == root
-        shown = {} if is_true else self._answers(tree, index)
+        answers = {} if is_true else self._answers(tree, index)
+        shown = {step: cut_outer(tree, index, one)[1] for step, one in answers.items()}
         for column, claim in enumerate(claims):
             words = f"{FIELDS[claim].replace('_', ' ')} is not the product that it should be"
             stated = getattr(self.content.manifest if node is None else node, FIELDS[claim])
@@ -156,12 +172,9 @@ class ContentFaults:
             elif is_true and end != stated:
                 proof = head + prove_end(totals, depth)
                 yield Suspicion("ProductsProver", END + claim, words, partial(bytes, proof), subject)
-            for step in _list_wrong(shown, totals, column, len(head), height):
-                before = b"" if step == 0 else _cut(shown[step - 1], len(head))
-                chunks = prove_step(step, totals, await self._open_factors(claim, node), depth)
-                leaves = (1 + (step > 0)) * (totals.shape[1] + 32 * height)
-                leaf = _cut(shown[step], len(head))
-                proof = head + chunks[:4] + before + leaf + chunks[4 + leaves :]
+            for step in _list_wrong(shown, totals, column, height):
+                leaves = encode_index(step) + (shown[step - 1] if step else b"") + shown[step]
+                proof = head + leaves + show_chunks(step, await self._open_factors(claim, node), depth)
                 yield Suspicion("ProductsProver", int(claim), words, partial(bytes, proof), subject)
 
     async def _open_factors(self, claim: ProductsClaim, node: Node | None) -> list[Rows]:
@@ -190,20 +203,18 @@ def _word(totals: Rows, step: int, column: int) -> bytes:
     return word
 
 
-def _cut(shown: bytes, head: int) -> bytes:
-    """Return leaf and siblings of an answer: what it begins with is a byte and the row, where it is of a row's tree."""
-    return shown[head - 3 :] if head else shown
+def _list_wrong(shown: Mapping[int, bytes], totals: Rows, column: int, height: int) -> list[int]:
+    """Return the steps, of which both ends were shown, whose difference is not the true one.
 
-
-def _list_wrong(shown: Mapping[int, bytes], totals: Rows, column: int, head: int, height: int) -> list[int]:
-    """Return the steps, of which both ends were shown, whose difference is not the true one."""
+    A leaf of another length is a fault of the tree's shape, and no end of a step.
+    """
 
     def read(step: int) -> int | None:
         if step < 0:
             return 0
         if step not in shown or step >= len(totals):
             return None
-        leaf = _cut(shown[step], head)[: -32 * height or None]
+        leaf = shown[step][: -32 * height or None]
         if len(leaf) != totals.shape[1]:
             return None
         return int.from_bytes(leaf[WORD * column : WORD * (column + 1)], "big", signed=True)

@@ -19,7 +19,7 @@ from dao.core.engine.products import compute_weighted_sum
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Model, compute_model_root, parse_model
 from dao.core.formats.manifest import Manifest, Node
-from dao.core.formats.update import Update, encode_update_prefix
+from dao.core.formats.update import Update, read_body
 from dao.core.types import Codec, Rules, hex_of
 from dao.errors import DecodeError
 from dao.proofs.models import MODEL, STEP, prove_model, prove_step
@@ -56,7 +56,9 @@ async def find_model_suspicions(
     if model.layout != layout:
         raise DecodeError("new model: expected the tensors of the base model")
     limit = compute_update_limit(layout, codec)
-    step = _read_rows(await _map(source, "step", manifest.step, limit), base, codec)
+    step = read_body(await _map(source, "step", manifest.step, limit), codec)
+    if len(step) != layout.chunks:
+        raise DecodeError(f"step: expected {layout.chunks} chunks, as the model has, got {len(step)}")
     weighed = [node for node in manifest.nodes if node.weight]
     updates = [await _read_update(source, node, base, codec, limit) for node in weighed]
     contents = ModelContents(base, model, step, updates, [node.weight for node in weighed])
@@ -109,15 +111,6 @@ def _find_difference(one: Rows, other: Rows, width: int) -> tuple[int, int] | No
 async def _map(source: Source, what: str, content: Cid, limit: int | None = None) -> memoryview:
     path = await fetch(source, what, content, limit)
     return memoryview(await asyncio.to_thread(map_file, path))
-
-
-def _read_rows(data: memoryview, base: Model, codec: Codec) -> Rows:
-    """Read the rows of a step, whatever their values."""
-    prefix = encode_update_prefix(base.layout, codec)
-    loops, chunks = get_codec_loops(codec, base.layout.chunks), base.layout.chunks
-    if data[: len(prefix)] != prefix or len(data) != len(prefix) + chunks * loops.leaf:
-        raise DecodeError(f"step: expected {chunks} chunks of an update to this model, got {len(data)} bytes")
-    return np.frombuffer(data, np.uint8, offset=len(prefix)).reshape(-1, loops.leaf)
 
 
 async def _read_update(source: Source, node: Node, base: Model, codec: Codec, limit: int) -> Update:

@@ -1,9 +1,10 @@
 """The content of a posted round, opened as it is needed, and the trees over it: what demands are answered with."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +14,13 @@ from dao.content import tensor_files
 from dao.core.engine.backend import get_loops
 from dao.core.engine.chunking import Scratch, Span, sweep
 from dao.core.engine.products import (
-    compute_all_dots,
+    compute_both_dots,
     compute_dots,
     compute_gram,
     compute_update_square,
     compute_weighted_sum,
 )
-from dao.core.engine.totals import WORD, RunningTotals, count_steps
+from dao.core.engine.totals import RunningTotals
 from dao.core.formats.gradient import Gradient, compute_gradient_size
 from dao.core.formats.layout import FLOAT, Model
 from dao.core.formats.manifest import Manifest, Node
@@ -30,16 +31,22 @@ from dao.errors import RuleError
 from dao.proofs.openings import Rows
 from dao.store.source import Source
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class RoundContent:
-    """A round's content by its manifest; `scratch` is a folder for what is computed. Missing where a content cannot be had."""
+    """A round's content by its manifest; `scratch` is a folder for what is computed. Missing where a content cannot be had.
+
+    Models, gradients and the last step are opened once, however often they are asked for.
+    """
 
     manifest: Manifest
     previous: Manifest | None
     codec: Codec
     source: Source
     scratch: Path
+    _opened: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def counted(self) -> list[Node]:
@@ -48,8 +55,12 @@ class RoundContent:
 
     async def open_base(self) -> Model:
         """Return the model that the round starts from."""
-        path = await fetch(self.source, "base model", self.manifest.base_model)
-        return await asyncio.to_thread(tensor_files.open_model, path)
+
+        async def open_it() -> Model:
+            path = await fetch(self.source, "base model", self.manifest.base_model)
+            return await asyncio.to_thread(tensor_files.open_model, path)
+
+        return await self._open_once("base model", open_it)
 
     async def open_model_rows(self) -> Rows:
         """Return the new model's chunks, as its tree has them."""
@@ -69,19 +80,32 @@ class RoundContent:
         cid = self.manifest.gate_gradient if gate else self.manifest.gradient
         if cid is None:
             raise RuleError(f"round {self.manifest.round}: it has no gradient, for it has no valid update")
-        layout = (await self.open_base()).layout
-        path = await fetch(self.source, "gradient", cid, compute_gradient_size(layout.values))
-        return await asyncio.to_thread(tensor_files.open_gradient, path, layout)
+
+        async def open_it() -> Gradient:
+            layout = (await self.open_base()).layout
+            path = await fetch(self.source, "gradient", cid, compute_gradient_size(layout.values))
+            return await asyncio.to_thread(tensor_files.open_gradient, path, layout)
+
+        return await self._open_once("gate gradient" if gate else "gradient", open_it)
 
     async def open_last_step(self) -> Gradient | None:
         """Return the last step, quantised like a gradient; None where there is none."""
         if self.previous is None or not self.counted:
             return None
-        path = await fetch(self.source, "the parent's base model", self.previous.base_model)
-        before = await asyncio.to_thread(tensor_files.open_model, path)
-        return await asyncio.to_thread(
-            tensor_files.write_step, before, await self.open_base(), self.scratch / "last-step"
-        )
+        parents = self.previous.base_model
+
+        async def write_it() -> Gradient | None:
+            path = await fetch(self.source, "the parent's base model", parents)
+            before, base = await asyncio.to_thread(tensor_files.open_model, path), await self.open_base()
+            return await asyncio.to_thread(tensor_files.write_step, before, base, self.scratch / "last-step")
+
+        return await self._open_once("last step", write_it)
+
+    async def _open_once(self, what: str, open_it: Callable[[], Awaitable[T]]) -> T:
+        if what not in self._opened:
+            self._opened[what] = await open_it()
+        opened: T = self._opened[what]
+        return opened
 
     async def open_update(self, node: Node) -> Update:
         """Return the update of a node that counts."""
@@ -97,6 +121,11 @@ class RoundContent:
         updates = [await self.open_update(node) for node in self.counted]
         chunks = (await self.open_base()).layout.chunks
         return await asyncio.to_thread(_sum, updates, [node.weight for node in self.counted], chunks, chunk)
+
+    async def sum_chunk(self, chunk: int) -> NDArray[np.int64]:
+        """Return one chunk of the aggregate, (CHUNK,)."""
+        updates = [await self.open_update(node) for node in self.counted]
+        return await asyncio.to_thread(_sum_chunk, updates, [node.weight for node in self.counted], chunk)
 
     async def open_all_sums(self) -> NDArray[np.int64]:
         """Return the aggregate, (chunks, CHUNK): eight bytes for each value of the model."""
@@ -123,11 +152,9 @@ class RoundContent:
                 raise RuleError(f"round {self.manifest.round}: it has no last step")
             gram = await asyncio.to_thread(compute_gram, [gradient, step], tensor_files.each)
             return _join(gram[1:])
-        factors = [gradient] if step is None else [gradient, step]
         update = await self.open_update(node)
-        products = await asyncio.to_thread(compute_all_dots, factors, [update], tensor_files.each)
-        zero = RunningTotals(np.zeros((count_steps(gradient.chunks), WORD), np.uint8))
-        return _join([products[0][0], zero if step is None else products[1][0]])
+        dots = await asyncio.to_thread(compute_both_dots, gradient, step, [update], tensor_files.each)
+        return _join([dots[0][0], dots[1][0]])
 
 
 def _sum(updates: Sequence[Update], weights: Sequence[int], chunks: int, chunk: int) -> tuple[bytes, bytes]:
@@ -139,8 +166,12 @@ def _sum(updates: Sequence[Update], weights: Sequence[int], chunks: int, chunk: 
     hashes = b"".join(sweep(hash_span, chunks, tensor_files.each))
     if chunk >= chunks:
         return hashes, b""
-    total = compute_weighted_sum(updates, weights, (chunk, chunk + 1), Scratch())
-    return hashes, total.astype(">i8").tobytes()
+    return hashes, _sum_chunk(updates, weights, chunk).astype(">i8").tobytes()
+
+
+def _sum_chunk(updates: Sequence[Update], weights: Sequence[int], chunk: int) -> NDArray[np.int64]:
+    sums: NDArray[np.int64] = compute_weighted_sum(updates, weights, (chunk, chunk + 1), Scratch())[0]
+    return sums
 
 
 def _join(totals: Sequence[RunningTotals]) -> Rows:

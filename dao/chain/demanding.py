@@ -12,12 +12,12 @@ from dao.proofs.leaf_places import DemandTree, LeafPlace
 MARGIN = 2  # the base fee may rise until the demand is in a block; what is more pays the answer too
 
 
-def encode_place(place: LeafPlace) -> Demandable:
+def encode_leaf_place(place: LeafPlace) -> Demandable:
     """Return a place as the contract has it."""
     return int(place.tree), place.outer, place.index
 
 
-def decode_place(place: Demandable) -> LeafPlace:
+def decode_leaf_place(place: Demandable) -> LeafPlace:
     """Return a place as an event has it."""
     tree, outer, index = place
     return LeafPlace(DemandTree(tree), outer, index)
@@ -30,7 +30,7 @@ async def read_demand_bond(chain: Chain, place: LeafPlace) -> Wei:
 
 async def read_demand(chain: Chain, task: TaskId, round_id: RoundId, place: LeafPlace) -> DemandState:
     """Return what the chain has of a demand; all 0 where there was none."""
-    return await Disputes(chain).demand_of(task, round_id, encode_place(place), chain.final())
+    return await Disputes(chain).demand_of(task, round_id, encode_leaf_place(place), chain.final())
 
 
 async def demand_leaf(
@@ -38,7 +38,7 @@ async def demand_leaf(
 ) -> Demanded:
     """Demand a leaf; Reverted where the round does not stand, it is too late, or the leaf was demanded before."""
     bond = await read_demand_bond(chain, place)
-    call = Disputes(chain).demand(task, round_id, encode_place(place), bond)
+    call = Disputes(chain).demand(task, round_id, encode_leaf_place(place), bond)
     receipt = await sender.send(call, f"demand:{task}:{round_id}:{place}")
     for event in receipt.events:
         if isinstance(event, Demanded):
@@ -50,7 +50,7 @@ async def end_demand(
     chain: Chain, sender: Sender, task: TaskId, round_id: RoundId, place: LeafPlace
 ) -> Expired:
     """End a demand past its deadline, which convicts; Reverted before it, or where it was answered."""
-    call = Disputes(chain).expire_demand(task, round_id, encode_place(place))
+    call = Disputes(chain).expire_demand(task, round_id, encode_leaf_place(place))
     receipt = await sender.send(call, f"expire:{task}:{round_id}:{place}")
     for event in receipt.events:
         if isinstance(event, Expired):
@@ -71,6 +71,6 @@ async def list_open_demands(chain: Chain, task: TaskId) -> list[Demanded]:
 async def describe_open_demands(chain: Chain, task: TaskId) -> list[str]:
     """Return which leaves of a task's results are demanded, and until when, in words."""
     return [
-        f"round {one.round} {decode_place(one.place)} until {format_time(one.deadline)}"
+        f"round {one.round} {decode_leaf_place(one.place)} until {format_time(one.deadline)}"
         for one in await list_open_demands(chain, task)
     ]

@@ -60,8 +60,13 @@ def prove_step(index: int, totals: Rows, factors: Sequence[Rows], depth: int) ->
     parts = [encode_index(index)]
     for leaf in range(max(index - 1, 0), index + 1):
         parts += [totals[leaf].tobytes(), compute_siblings(hashes, leaf, depth - height)]
-    parts += [_open_block(factor, index, height, depth) for factor in factors]
-    return b"".join(parts)
+    return b"".join(parts) + show_chunks(index, factors, depth)
+
+
+def show_chunks(index: int, factors: Sequence[Rows], depth: int) -> bytes:
+    """Show the chunks of a step of each factor: what follows the totals in a proof of a step."""
+    height = min(STEP, depth)
+    return b"".join([_open_block(factor, index, height, depth) for factor in factors])
 
 
 def prove_end(totals: Rows, depth: int) -> bytes:
@@ -71,20 +76,9 @@ def prove_end(totals: Rows, depth: int) -> bytes:
     return leaf + compute_siblings(hash_rows(totals), last, depth - min(STEP, depth))
 
 
-def prove_totals_leaf(index: int, leaves: Sequence[bytes], siblings: bytes) -> bytes:
-    """Show a leaf of totals, or that it is absent, by its siblings."""
-    return encode_index(index) + (leaves[index] if index < len(leaves) else b"") + siblings
-
-
 def show_product_row(trees: RoundTrees, index: int) -> bytes:
     """Return what a proof about a row's product begins with."""
     return encode_index(index) + trees.open_row(index)
-
-
-def find_wrong_step(stated: Rows, true: Rows) -> int | None:
-    """Return the first step whose totals are not the true ones; None where all are."""
-    differ = np.flatnonzero((stated != true).any(axis=1))
-    return int(differ[0]) if len(differ) else None
 
 
 def _open_block(rows: Rows, index: int, height: int, depth: int) -> bytes:

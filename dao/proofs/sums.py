@@ -48,9 +48,13 @@ def prove_aggregate(
     chunk: int, value: int, total: NDArray[np.int64], inputs: Sequence[SumInput], depth: int
 ) -> bytes:
     """Show a value of the aggregate, (chunks, CHUNK), beside all that it should be the sum of."""
-    parts = [encode_place(chunk, value), open_row(view_rows(total, AGGREGATE_VALUE), chunk, depth)]
-    parts += [entry.head + open_row(entry.body, chunk, depth) for entry in inputs]
-    return b"".join(parts)
+    leaf = open_row(view_rows(total, AGGREGATE_VALUE), chunk, depth)
+    return encode_place(chunk, value) + leaf + show_inputs(chunk, inputs, depth)
+
+
+def show_inputs(chunk: int, inputs: Sequence[SumInput], depth: int) -> bytes:
+    """Show a chunk of each input: what follows the aggregate's in a proof of AGGREGATE."""
+    return b"".join([entry.head + open_row(entry.body, chunk, depth) for entry in inputs])
 
 
 def prove_codec(chunk: int, value: int, index: int, inputs: Sequence[SumInput], depth: int) -> bytes:
@@ -64,20 +68,24 @@ def prove_codec(chunk: int, value: int, index: int, inputs: Sequence[SumInput], 
 def prove_part(chunk: int, value: int, number: int, inputs: Sequence[SumInput], depth: int) -> bytes:
     """Show, for `SumProver.record`, what a block of inputs adds to a value."""
     block = inputs[number * BLOCK : (number + 1) * BLOCK]
-    parts = [encode_place(chunk, value), number.to_bytes(4, "big")]
-    parts += [entry.head + open_row(entry.body, chunk, depth) for entry in block]
+    shown = encode_place(chunk, value) + number.to_bytes(4, "big") + show_inputs(chunk, block, depth)
     siblings = compute_siblings(_hash_inputs(inputs, depth), number * BLOCK, ROWS_DEPTH)
-    return b"".join(parts) + siblings[32 * BLOCK_HEIGHT :]
+    return shown + siblings[32 * BLOCK_HEIGHT :]
 
 
 def prove_parts(
     chunk: int, value: int, total: NDArray[np.int64], inputs: Sequence[SumInput], depth: int
 ) -> bytes:
     """Show a value of the aggregate beside the parts of all blocks, which are recorded."""
+    leaf = open_row(view_rows(total, AGGREGATE_VALUE), chunk, depth)
+    return encode_place(chunk, value) + leaf + show_blocks(inputs, depth)
+
+
+def show_blocks(inputs: Sequence[SumInput], depth: int) -> bytes:
+    """Show how many blocks there are: what follows the aggregate's chunk in a proof of PARTS."""
     count = -(-len(inputs) // BLOCK)
     absent = compute_siblings(_hash_inputs(inputs, depth), count * BLOCK, ROWS_DEPTH)
-    leaf = open_row(view_rows(total, AGGREGATE_VALUE), chunk, depth)
-    return encode_place(chunk, value) + leaf + count.to_bytes(4, "big") + absent
+    return count.to_bytes(4, "big") + absent
 
 
 def _hash_inputs(inputs: Sequence[SumInput], depth: int) -> bytes:

@@ -11,7 +11,7 @@ from dao.audit.findings import Missing
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
-from dao.chain.demanding import demand_leaf, encode_place, end_demand, list_open_demands, read_demand
+from dao.chain.demanding import demand_leaf, encode_leaf_place, end_demand, list_open_demands, read_demand
 from dao.chain.disputes import Disputes
 from dao.chain.events import Answered, Convicted
 from dao.chain.sender import Sender
@@ -63,10 +63,10 @@ async def test_answer__each_tree__the_chain_takes_it_and_pays(stage: Stage) -> N
     async with honest(stage) as (chain, sender):
         for place in PLACES:
             demanded = await demand_leaf(chain, sender, task, ROUND, place)
-            assert [one.place for one in await list_open_demands(chain, task)] == [encode_place(place)]
+            assert [one.place for one in await list_open_demands(chain, task)] == [encode_leaf_place(place)]
             answer = await build_answer(chain, source_of(stage), task, ROUND, place, stage.cache)
             call = Disputes(chain).answer(
-                task, ROUND, encode_place(place), answer.result, answer.statement, answer.content
+                task, ROUND, encode_leaf_place(place), answer.result, answer.statement, answer.content
             )
             receipt = await sender.send(call)
             answered = next(event for event in receipt.events if isinstance(event, Answered))
@@ -84,7 +84,7 @@ async def test_answer__index_behind_the_last_leaf__its_absence_is_shown(stage: S
             await demand_leaf(chain, sender, task, ROUND, place)
             answer = await build_answer(chain, source_of(stage), task, ROUND, place, stage.cache)
             call = Disputes(chain).answer(
-                task, ROUND, encode_place(place), answer.result, answer.statement, answer.content
+                task, ROUND, encode_leaf_place(place), answer.result, answer.statement, answer.content
             )
             await sender.send(call)
 
