@@ -137,7 +137,7 @@ def _attacks(given: argparse.Namespace) -> None:
 
 def _check(given: argparse.Namespace) -> None:
     """Time the check of a table."""
-    from bench.data_check import measure
+    from bench.check_load import measure
 
     try:
         row = measure(given.rows)
