@@ -1,8 +1,9 @@
 """Keeps the content of a task's rounds while somebody needs it, and drops what nobody does.
 
 Needed are rounds that are neither final nor void, the head, the newest final round, and as many decided rounds with a
-result as the operator asks for; app, first model and manifests for good. A round needs all that an audit of it reads,
-so its base model and the one before. A content is dropped when the last round that needs it is.
+result as the operator asks for; app, first model, manifests and the shards that rounds have shown, on which nodes train,
+for good. A round needs all that an audit of it reads, so its base model and the one before. A content is dropped when the
+last round that needs it is.
 """
 
 import asyncio

@@ -128,7 +128,7 @@ class Superlink:
         await self._wait_commits(opened, collection)
         closed = await self._close(collection)
         index = draw_shard(closed.seed, collection.rules.shards, state.used_shards)
-        shard = await self._deps.publisher.put_copy(self._deps.shards.paths[index])
+        shard = await self._deps.publisher.put_copy_for_good(self._deps.shards.paths[index])
         path, depth = self._deps.publisher.path_of(shard), collection.rules.body_depth
         gating = asyncio.create_task(self._deps.computer.gate(base, path, depth))
         try:

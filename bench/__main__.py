@@ -36,6 +36,7 @@ def _parse() -> argparse.Namespace:
     api = commands.add_parser("api", help="reads of an API over a filled index, at a steady rate")
     api.add_argument("--events", type=int, default=100_000, help="in the index, 100000 by default")
     api.add_argument("--rate", type=int, default=100, help="requests a second, 100 by default")
+    api.add_argument("--busy", type=int, default=0, help="processes beside it that want a core, 0 by default")
     api.add_argument("--seconds", type=int, default=30, help="how long, 30 by default")
     api.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
     api.add_argument("--json", type=Path, help="write the figures to this file")
@@ -107,7 +108,7 @@ def _reads(given: argparse.Namespace) -> None:
         if given.command == "index":
             row = index_load.measure(given.events, given.database)
         else:
-            row = api_load.measure(given.events, given.rate, given.seconds, given.database)
+            row = api_load.measure(given.events, given.rate, given.seconds, given.database, given.busy)
     except DaoError as error:
         sys.exit(f"script/bench: {error}")
     sys.stdout.write(json.dumps(row) + "\n")

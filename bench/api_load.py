@@ -5,10 +5,12 @@ answered or not, so that a pause counts for all that fell into it.
 """
 
 import asyncio
+import contextlib
+import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -43,10 +45,10 @@ enabled = false
 """
 
 
-def measure(count: int, rate: int, seconds: int, database: str | None) -> dict[str, Any]:
+def measure(count: int, rate: int, seconds: int, database: str | None, busy: int) -> dict[str, Any]:
     """Fill an index with `count` events, ask `rate` times a second for `seconds`; the figures.
 
-    ConfigError where the database is not empty.
+    Beside the API, `busy` processes want a core each. ConfigError where the database is not empty.
     """
     with tempfile.TemporaryDirectory(prefix="commonweight-bench-") as folder:
         home = Path(folder)
@@ -64,7 +66,20 @@ def measure(count: int, rate: int, seconds: int, database: str | None) -> dict[s
         NETWORK.save(home / "deployment.json")
         save_names(home / NAMES_FILE, NETWORK.token, TokenNames("Made up", "MUP"))
         (home / FILE).write_text(_CONFIG.format(database=where), encoding="utf-8")
-        return {"database": dialect, "events": count, **asyncio.run(_served(home, paths, rate))}
+        with _run_busy(busy):
+            figures = asyncio.run(_served(home, paths, rate))
+        return {"database": dialect, "events": count, "busy": busy, **figures}
+
+
+@contextlib.contextmanager
+def _run_busy(count: int) -> Iterator[None]:
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 async def _served(home: Path, paths: list[tuple[str, str]], rate: int) -> dict[str, Any]:
@@ -93,19 +108,22 @@ async def _served(home: Path, paths: list[tuple[str, str]], rate: int) -> dict[s
 
 async def _ask(url: str, paths: list[tuple[str, str]], rate: int) -> dict[str, Any]:
     times: dict[str, list[float]] = defaultdict(list)
-    wrong, size = 0, 0
+    outcomes, size = Counter[str](), 0
     asker = Asker(url.removeprefix("http://"))
 
     async def ask(number: int, name: str, path: str) -> None:
-        nonlocal wrong, size
+        nonlocal size
         due = began + number / rate
         await asyncio.sleep(due - time.perf_counter())
-        async with asyncio.timeout(_LIMIT):
-            status, length = await asker.get(f"/api/v1{path}")
+        status, length = 0, 0
+        with contextlib.suppress(OSError, EOFError):  # more connections than the API takes of an address
+            async with asyncio.timeout(_LIMIT):
+                status, length = await asker.get(f"/api/v1{path}")
         if due - began >= _WARM:
-            times[name].append(1000 * (time.perf_counter() - due))
-            wrong += status != 200
-            size += length
+            outcomes[{200: "answered", 503: "shed", 0: "cut"}.get(status, "failed")] += 1
+            if status == 200:
+                times[name].append(1000 * (time.perf_counter() - due))
+                size += length
 
     began = time.perf_counter() + 0.1
     async with asyncio.TaskGroup() as group:
@@ -116,7 +134,7 @@ async def _ask(url: str, paths: list[tuple[str, str]], rate: int) -> dict[str, A
     every = [value for found in times.values() for value in found]
     return {
         "requests_per_second": round(len(paths) / seconds, 1),
-        "not_answered": wrong,
+        "outcomes": dict(outcomes),
         "mean_bytes": size // len(every),
         **_summary(every),
         "max_ms": round(max(every), 1),
@@ -218,7 +236,11 @@ def _write_manifests(engine: Engine) -> None:
                     insert(schema.manifest_nodes),
                     [{**of, **said, "node": node.operator, "owner": node.owner} for node in nodes],
                 )
-                account = {"manifest": number, "cumulative": round_ * TOKEN, "debt": 0}
+                account = {"manifest": number, "cumulative": round_ * TOKEN, "debt": 0, "memory": 0}
                 connection.execute(
-                    insert(schema.manifest_accounts), [{**account, "owner": node.owner} for node in nodes]
+                    insert(schema.manifest_accounts),
+                    [
+                        {**account, "owner": node.owner, "place": place, "row": place}
+                        for place, node in enumerate(nodes)
+                    ],
                 )

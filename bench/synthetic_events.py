@@ -10,7 +10,7 @@ from dataclasses import astuple, dataclass, field, fields
 from typing import Any
 
 from dao.chain import events, governance_events
-from dao.chain.contract_table import list_emitters
+from dao.chain.contract_table import PROVERS, list_emitters
 from dao.chain.deployment import Deployment
 from dao.chain.event_types import Event, SharedEvent
 from dao.chain.interface import encode, load
@@ -62,6 +62,7 @@ NETWORK = Deployment(
             "governor",
         ),
     ),
+    provers={name: address(name) for name in PROVERS},
 )
 
 

@@ -37,6 +37,7 @@ from node.gradient_juror import CHECKERS, GradientJuror
 from node.journal import CommitEntry, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
+from node.public_shards import PublicShards
 from node.readiness import SupernodeReadiness
 from node.self_defence import SelfDefence
 from node.settings import NodeSettings, TaskSettings
@@ -153,7 +154,8 @@ async def _open(
             client=client,
             readiness=readiness,
             update_maker=UpdateMaker(
-                task, signer, domain, reader, clock, journal, store, readiness, models, scratch, uses
+                *(task, signer, domain, reader, clock, journal, store, readiness, models, scratch, uses),
+                PublicShards(task, reader, store, settings.public_bytes),
             ),
             submission=Submission(
                 task, domain, reader, clock, journal, store, client, force, by_ipfs, force_reveal

@@ -10,6 +10,7 @@ from dao.app.sandbox import SandboxSettings
 from dao.core.types import TaskId
 from dao.errors import ConfigError
 from dao.runtime.config import ContentSettings, FromHome, HomeSettings, Section, one_line
+from node.public_shards import PUBLIC_BYTES
 
 TASKS = "tasks"  # folder of files NUMBER.toml
 LEFT = ".left"  # instead of .toml for a task that the node has left: rewards may still wait there
@@ -38,6 +39,9 @@ class NodeSettings(HomeSettings):
 
     content: NodeContentSettings = NodeContentSettings()
     reveal: Literal["stream", "ipfs"] = "stream"
+    public_bytes: int = Field(
+        default=PUBLIC_BYTES, ge=0
+    )  # of earlier rounds' shards, to train on too; 0: none
     prove: bool = True  # what a result has wrong of this node goes to the chain, for the operator's gas
     # the most that a transaction of a vote on gradients may take; 0: it votes on none, and pays the fine of a juror that does not
     vote_gas: int = Field(default=2_000_000, ge=0)

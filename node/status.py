@@ -21,6 +21,7 @@ from node.rewards import read_standing
 from node.self_defence import NOTHING
 from node.settings import NodeSettings, TaskSettings
 from node.submission import LINE
+from node.update_maker import OWN_ALONE
 
 LIMIT = 20.0  # seconds for all answers of chain and Superlinks
 
@@ -152,7 +153,16 @@ def _round_status(note: RoundNote) -> RoundStatus:
     score = facts.pop("score", None)
     state = facts.pop("status", None)
     fault = facts.get("checked", NOTHING)  # what the node found wrong of itself in the result
-    more = [str(one) for one in ("" if fault == NOTHING else fault, facts.get(LINE)) if one]
+    alone = facts.get(OWN_ALONE)
+    more = [
+        str(one)
+        for one in (
+            "" if fault == NOTHING else fault,
+            facts.get(LINE),
+            alone and f"trained on own rows alone: {alone}",
+        )
+        if one
+    ]
     return RoundStatus(
         note.task,
         note.round,

@@ -2,7 +2,7 @@
 
 import base64
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,12 +17,17 @@ CREATE_LIMIT = MEASURE_LIMIT = 600.0  # seconds
 
 @dataclass(frozen=True)
 class Trained:
-    """The outcome of a training: the app's metrics, and seconds to load the base model, to train, to store the result."""
+    """The outcome of a training: the app's metrics, and seconds to load the base model, to train, to store the result.
+
+    `public_shards` of those given were trained on beside the node's own data; `public_problem` says why none was.
+    """
 
     metrics: Mapping[str, object]
     load_s: float
     train_s: float
     store_s: float
+    public_shards: int = 0
+    public_problem: str = ""
 
 
 class Trainer:
@@ -74,18 +79,22 @@ class Trainer:
         seed: int,
         round: int,  # noqa: A002
         limit: float,
+        public: Sequence[Path] = (),
         on_progress: Callable[[object], None] = lambda _: None,
     ) -> Trained:
         """Train from the model file `base` into the model file `out`, within `limit` seconds.
 
+        `public` are files of public rows, each of a name of its own, on which the app trains beside the node's data.
         `out` may exist: it is written over, and must not be mapped by a reader of the last round's.
         AppError (AppCrashed, AppTimeout) says what went wrong in one line.
         """
-        arguments = {"base": base, "out": Output(out), "seed": seed, "round": round}
+        arguments = {"base": base, "out": Output(out), "seed": seed, "round": round, "public": [*public]}
         answer = await self._process.call("train", arguments, limit=limit, on_progress=on_progress)
         try:
-            return Trained(answer["metrics"], answer["load_s"], answer["train_s"], answer["store_s"])
-        except (KeyError, TypeError) as error:
+            seconds = answer["load_s"], answer["train_s"], answer["store_s"]
+            joined = int(answer["public_shards"]), str(answer["public_problem"])
+            return Trained(answer["metrics"], *seconds, *joined)
+        except (KeyError, TypeError, ValueError) as error:
             raise AppError(
                 f"train: answered {str(answer)[:80]!r}; is the runner of this release in use?"
             ) from error

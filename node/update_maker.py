@@ -27,6 +27,7 @@ from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from node.journal import CommitEntry, Step, SupernodeJournal
 from node.model_keeper import ModelKeeper
+from node.public_shards import PublicShards
 from node.readiness import SupernodeReadiness
 from node.trainer import Trained
 from node.uses import UseLog
@@ -35,6 +36,9 @@ RESERVE = 0.1  # part of the commit period that training leaves for the commit
 TRIES = 3  # with an app whose process ends: others wait for this node
 # part of the commit period, and seconds at most, in which content that is not to be had is asked for
 PATIENCE, MOST_PATIENCE = 0.25, 60.0
+# the same, of the wait for public shards, without which a node trains on its own rows alone
+SHARDS_PATIENCE, MOST_SHARDS_PATIENCE = 0.05, 20.0
+OWN_ALONE = "own_alone"  # a round's fact: why public rows could not be joined with the node's own, "" where they could
 _log = structlog.get_logger()
 
 
@@ -53,6 +57,7 @@ class UpdateMaker:
     models: ModelKeeper
     scratch: Path
     uses: UseLog
+    public: PublicShards
 
     async def make_commit(
         self, round_id: RoundId, opened: RoundState, rules: Rules, note_problem: Callable[[str], None]
@@ -83,8 +88,11 @@ class UpdateMaker:
         self, round_id: RoundId, opened: RoundState, rules: Rules, deadline: float
     ) -> CommitEntry:
         """Train from the round's base model; journal, pin and sign what changed."""
-        trainer, base = await asyncio.gather(
-            self.readiness.get_trainer(rules), self._get_base_model(opened, rules)
+        patience = min(SHARDS_PATIENCE * rules.commit_period, MOST_SHARDS_PATIENCE)
+        trainer, base, public = await asyncio.gather(
+            self.readiness.get_trainer(rules),
+            self._get_base_model(opened, rules),
+            self.public.fetch(round_id, rules, patience),
         )
         self.scratch.mkdir(parents=True, exist_ok=True)
         model, update = self.scratch / f"{self.task}-trained", self.store.local.tmp / f"{self.task}-update"
@@ -92,10 +100,17 @@ class UpdateMaker:
         await self.uses.begin(round_id, rules.app_hash)
         try:
             trained = await trainer.train(
-                base, model, seed=self._compute_seed(round_id), round=round_id, limit=max(limit, 1.0)
+                base,
+                model,
+                seed=self._compute_seed(round_id),
+                round=round_id,
+                limit=max(limit, 1.0),
+                public=public,
             )
         finally:
             await self.uses.end(round_id)
+        if trained.public_problem:
+            _log.warning("trained on own rows alone", task=self.task, error=trained.public_problem)
         begun = monotonic()
         root = await asyncio.to_thread(write_update, base, model, rules.codec, rules.body_depth, update)
         size = update.stat().st_size
@@ -112,6 +127,7 @@ class UpdateMaker:
             round=round_id,
             cid=str(cid),
             seconds=round(trained.train_s, 3),
+            public_shards=trained.public_shards,
             around=[round(trained.load_s, 3), round(trained.store_s, 3)],
             encoding=round(encoding, 3),
         )
@@ -146,4 +162,10 @@ def write_update(base: Path, trained: Path, codec: Codec, depth: int, out: Path)
 
 
 def _facts(trained: Trained, size: int) -> dict[str, object]:
-    return {"update_bytes": size, "metrics": dict(trained.metrics), "train_s": round(trained.train_s, 3)}
+    return {
+        "update_bytes": size,
+        "metrics": dict(trained.metrics),
+        "train_s": round(trained.train_s, 3),
+        "public_shards": trained.public_shards,
+        OWN_ALONE: trained.public_problem,
+    }

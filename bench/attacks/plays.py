@@ -11,6 +11,7 @@ import numpy as np
 from bench.attacks.data import NODES, ROUNDS, Dealt, Floats, RowSet
 from bench.attacks.learner import Learner
 from bench.attacks.network import Network, Sent, Settled, Slope
+from node.public_shards import MOST_SHARDS
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,8 @@ class MembersView:
 
     @cached_property
     def retired(self) -> RowSet:
-        """The rows of all shards of earlier rounds."""
-        return join(self.setting.dealt.shards[: self.number - 1])
+        """The rows of the shards of earlier rounds, as many as Supernodes take."""
+        return join(self.setting.dealt.shards[: self.number - 1][-MOST_SHARDS:])
 
     @cached_property
     def trained(self) -> Floats:

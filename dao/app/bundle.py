@@ -8,7 +8,7 @@ An app is a folder with `app.py`, which defines
 - `loss(model, batch)`: the mean loss, a scalar that torch can differentiate;
 - `metrics(model, data)`, optional: figures for people to read, such as the accuracy.
 
-Hidden files and `__pycache__` are not part of an app.
+Hidden files, `__pycache__` and a folder `data` beside `app.py` are not part of an app.
 """
 
 import os
@@ -26,13 +26,14 @@ FORMAT = "app/1"
 MAX_BYTES = 4 << 20
 MAX_FILES = 1000
 MAX_PATH = 200  # letters
+DATA_FOLDER = "data"  # what its author tries an app on
 
 
 def bundle(folder: Path) -> bytes:
     """Write a folder as content. AppError names the file that cannot be part of an app and says why."""
     files: dict[str, str] = {}
     size = 0
-    for path in _walk(folder):
+    for path in _walk(folder, DATA_FOLDER):
         name = path.relative_to(folder).as_posix()
         size += path.stat().st_size
         if size > MAX_BYTES or len(files) == MAX_FILES:
@@ -99,13 +100,13 @@ def unpack(content: bytes, into: Path) -> Path:
     return into
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, *left_out: str) -> Iterator[Path]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
         raise AppError(f"app {folder}: expected a readable folder: {error.strerror}") from None
     for entry in entries:
-        if entry.name.startswith(".") or entry.name == "__pycache__":
+        if entry.name.startswith(".") or entry.name in ("__pycache__", *left_out):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(Path(entry.path))
@@ -130,11 +131,12 @@ def _check_name(name: str) -> None:
         len(name) > MAX_PATH
         or not name.isprintable()
         or any(letter in name for letter in '\\:*?"<>|')
+        or (parts[0] == DATA_FOLDER and len(parts) > 1)
         or any(
             part in ("", "__pycache__") or part.startswith(".") or part.endswith((".", " ")) for part in parts
         )
     ):
         raise DecodeError(
             f"app file {name[:MAX_PATH]!r}: expected a relative path of at most {MAX_PATH} printable letters, "
-            "with / between its parts and none hidden"
+            "with / between its parts, none hidden and not within data"
         )

@@ -123,12 +123,15 @@ def compute_limits(settings: SandboxSettings) -> dict[str, int]:
 
 def show_plainly(arguments: Mapping[str, object]) -> dict[str, object]:
     """Return a call's arguments as an app without a sandbox sees them."""
-    return {
-        name: str(value.path if isinstance(value, Output) else value)
-        if isinstance(value, Output | Path)
-        else value
-        for name, value in arguments.items()
-    }
+    return {name: _show_plainly(value) for name, value in arguments.items()}
+
+
+def _show_plainly(value: object) -> object:
+    if isinstance(value, list):
+        return [_show_plainly(each) for each in value]
+    return (
+        str(value.path if isinstance(value, Output) else value) if isinstance(value, Output | Path) else value
+    )
 
 
 class Sandbox:
@@ -178,7 +181,7 @@ class Sandbox:
         return _wrap(self._maker, plan, python, (keep,), command)
 
     def lend(self, arguments: Mapping[str, object]) -> dict[str, object]:
-        """Show the files among a call's arguments to the app, and return the arguments as it sees them. Blocks."""
+        """Show the files among a call's arguments, in lists too, to the app, and return the arguments as it sees them. Blocks."""
         return {name: self._show(value) for name, value in arguments.items()}
 
     def take_over(self, arguments: Mapping[str, object]) -> None:
@@ -196,6 +199,8 @@ class Sandbox:
     def _show(self, value: object) -> object:
         if isinstance(value, Output):
             return "/out"
+        if isinstance(value, list):
+            return [self._show(each) for each in value]
         if not isinstance(value, Path):
             return value
         if value in self._places:

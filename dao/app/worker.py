@@ -60,7 +60,7 @@ class CallServer:
             except BaseException as error:  # noqa: BLE001  (an app may raise anything, SystemExit included)
                 traceback.print_exc()
                 sys.stderr.flush()
-                self._send({"id": self._current, "error": _summarize(error)})
+                self._send({"id": self._current, "error": summarize(error)})
 
     def progress(self, value: object) -> None:
         """Report the progress of the current call: a number, a text or a flat mapping of them."""
@@ -221,7 +221,7 @@ def to_json(value: object) -> Any:
     return str(item)[:200]
 
 
-def _summarize(error: BaseException) -> str:
+def summarize(error: BaseException) -> str:
     """Return an error's message, and the last line of the app that led to it, if any."""
     frames = list(traceback.extract_tb(error.__traceback__))
     app = getattr(sys.modules.get("app"), "__file__", None)

@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from dao.errors import DaoError
@@ -35,6 +36,7 @@ COMMANDS = {
     "api": "Serve the API, and pay the gas of what members sign.",
     "audit": "Recompute rounds, and compare them with what the Superlink stated.",
     "challenge": "Freeze a result that is wrong, for a bond, until the DAO decides.",
+    "new": "Make the folder of an app that runs at once, to begin with.",
     "simulate": "Train together on this machine without a chain: what would each contributor earn?",
 }
 
@@ -55,12 +57,19 @@ def command_line(arguments: Sequence[str]) -> "typer.Typer":
     )
 
     @app.callback(epilog="A first look: dao demo. Every command has --help with an example.")
-    def root() -> None:
+    def root(
+        version: bool = typer.Option(
+            False, "--version", is_eager=True, callback=_print_version, help="Print the version and end."
+        ),
+    ) -> None:
         """A DAO that trains a model together: stake, train, commit, reveal, aggregate, score, pay, audit."""
+
+    def unloaded() -> None:
+        """Stand in for a command that these arguments do not name."""
 
     for name, text in COMMANDS.items():
         if list(arguments[:1]) != [name]:
-            app.command(name, help=text)(root)
+            app.command(name, help=text)(unloaded)
             continue
         module = importlib.import_module(f"dao.cli.{name}")
         if hasattr(module, "command"):
@@ -70,6 +79,15 @@ def command_line(arguments: Sequence[str]) -> "typer.Typer":
                 module.app.info.help = text
             app.add_typer(module.app, name=name)
     return app
+
+
+def _print_version(wanted: bool) -> None:
+    """Print the installed version and end, where `--version` was given."""
+    if wanted:
+        import typer
+
+        print(f"dao {version('commonweight')}")
+        raise typer.Exit
 
 
 def main() -> None:

@@ -137,6 +137,14 @@ AppPythonOption = Annotated[
         show_default="the one that runs this",
     ),
 ]
+BuiltAppPythonOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--app-python",
+        help="Interpreter of an environment that has what the app imports.",
+        show_default="one with what the app's pyproject.toml names, built once",
+    ),
+]
 DATA = typer.Option("--data", help="What the app's data() reads as a contributor's data. It never leaves.")
 EvaluationLimitOption = Annotated[
     float, typer.Option("--evaluation-limit", min=1, help="Seconds that one gradient may take.")

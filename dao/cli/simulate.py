@@ -147,7 +147,13 @@ async def _simulate(inputs: SimulationInputs, rounds: int, folder: Path, console
                 commits = []
                 for seat, signer, owner, trainer in zip(seats, signers, owners, trainers, strict=True):
                     trained = await _train(
-                        seat, trainer, base.path, base.model, folder / "out.safetensors", index
+                        seat,
+                        trainer,
+                        base.path,
+                        base.model,
+                        folder / "out.safetensors",
+                        index,
+                        simulation.public,
                     )
                     commits.append(commit(signer, owner, STAKE, number, base.model, trained))
             with console.status(f"round {index} of {rounds}: scoring"):
@@ -180,10 +186,13 @@ async def _make_trainers(running: AsyncExitStack, inputs: SimulationInputs, fold
     return trainers
 
 
-async def _train(seat: Seat, trainer: Trainer, base: Path, before: Model, out: Path, number: int) -> Model:
+async def _train(
+    seat: Seat, trainer: Trainer, base: Path, before: Model, out: Path, number: int, public: Sequence[Path]
+) -> Model:
     """Train, or send noise as the free rider does; return the new model."""
     if seat.member.role is not Role.FREE_RIDER:
-        await trainer.train(base, out, seed=1000 * number + seat.member.index, round=number, limit=LIMIT)
+        seed = 1000 * number + seat.member.index
+        await trainer.train(base, out, seed=seed, round=number, limit=LIMIT, public=public)
         return load(out)
     dice = np.random.Generator(np.random.Philox(1000 * number + seat.member.index))
     noisy = write_model(before.layout, bytearray(compute_model_size(before.layout)))

@@ -24,7 +24,7 @@ from dao.cli.chain_options import (
 )
 from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
-from dao.cli.options import AppPythonOption, IpfsOption, JsonOption, TaskArgument
+from dao.cli.options import BuiltAppPythonOption, IpfsOption, JsonOption, TaskArgument
 from dao.cli.output import print_fields, print_json, print_table, printable, require_writable
 from dao.cli.rule_options import RuleOptions, read_rule_options
 from dao.cli.task_waits import MissingNode, TaskWait, read_missing, read_waits
@@ -57,7 +57,7 @@ def create(
         Path, typer.Option(help="Folder to keep the app and the first model in, as a store.")
     ] = CONTENT_DEFAULT,
     ipfs: IpfsOption = None,
-    app_python: AppPythonOption = None,
+    app_python: BuiltAppPythonOption = None,
     trial: Annotated[
         float,
         typer.Option(

@@ -13,6 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from dao.app.bundle import bundle, unpack
+from dao.app.environment import find_interpreter
 from dao.app.gradient_client import GradientClient
 from dao.app.preflight import try_loss
 from dao.app.shards import Shards
@@ -61,6 +62,9 @@ async def publish(
     bundled = await asyncio.to_thread(bundle, app)
     if model is not None and not await asyncio.to_thread(model.is_file):
         raise ConfigError(f"--model {model}: expected a safetensors file; without, the app makes the model")
+    if python is None and (model is None or trial is not None):
+        with Console(stderr=True).status("building the app's environment, if it is not yet there"):
+            python = await asyncio.to_thread(find_interpreter, app)
     with tempfile.TemporaryDirectory(prefix="proposal-") as scratch:
         trial_run = _AppTrial(
             Path(scratch), await asyncio.to_thread(unpack, bundled, Path(scratch) / "app"), python
@@ -72,7 +76,7 @@ async def publish(
         root = await asyncio.to_thread(compute_model_root, opened, depth, tensor_files.each)
         if trial is not None:
             await trial_run.try_loss(first, shards.paths[0], trial)
-            await trial_run.try_training(first, shards.paths[0], trial)
+            await trial_run.try_training(first, shards, trial)
         bundle_file = Path(scratch) / "bundle.json"
         await asyncio.to_thread(bundle_file.write_bytes, bundled)
         app_cid, model_cid = await _store([bundle_file, first], folder, ipfs)
@@ -118,13 +122,17 @@ class _AppTrial:
             for client in pair:
                 await client.stop()
 
-    async def try_training(self, model: Path, shard: Path, limit: float) -> None:
-        """Train on a shard as if it were a contributor's data; write to stderr what is odd."""
-        out, oddity = self._folder / "trained.safetensors", None
+    async def try_training(self, model: Path, shards: Shards, limit: float) -> None:
+        """Train on a shard as if it were a contributor's data, and on the last one as public; write to stderr what is odd."""
+        out, oddity, shard = self._folder / "trained.safetensors", None, shards.paths[0]
         with self._console.status(f"trying train() on {shard.name}"):
             async with self._trainer(shard) as trainer:
                 try:
-                    await trainer.train(model, out, seed=1, round=1, limit=limit)
+                    trained = await trainer.train(
+                        model, out, seed=1, round=1, limit=limit, public=shards.paths[-1:]
+                    )
+                    if trained.public_problem:
+                        oddity = f"would not use the shards of earlier rounds: {trained.public_problem}"
                 except AppTimeout:
                     oddity = f"had not ended after {limit:.0f} s, and was not waited for"
         if oddity is None:

@@ -37,6 +37,7 @@ from dao.core.types import (
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
+from node.public_shards import take_newest
 
 TASK = TaskId(1)
 DOMAIN = Domain(31337, ZERO_ADDRESS)
@@ -76,6 +77,12 @@ class Simulation:
         self._computer = RoundComputer(evaluator, self._publisher, folder / "scratch")
         self._budget = budget
         self.base: RoundBase
+        self._drawn: list[Path] = []  # shards of the rounds so far
+
+    @property
+    def public(self) -> list[Path]:
+        """The shards that every node trains on in the next round beside its own rows."""
+        return take_newest(self._drawn)
 
     async def begin(self, model: Path) -> None:
         """Start from a model file."""
@@ -114,6 +121,7 @@ class Simulation:
         settlement = await self._computer.settle(job, gate, announce=lambda _model, _step: None)
         await self._publisher.wait_settled(LIMIT)
         self.base = settlement.base
+        self._drawn.append(shard)
         return settlement.manifest
 
     def _decode(self, content: bytes) -> Update:

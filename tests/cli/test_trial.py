@@ -119,3 +119,14 @@ def test_create__more_rounds_than_shards__refused_before_the_app_is_run(
     change(create, "import time", "import nothing_of_this_name")
     said = dao.refused(*create, "--fund-rounds", 3)
     assert "--fund-rounds 3: expected at most one for each of the 2 shards" in said
+
+
+def test_create__app_cannot_join_public_rows__said_on_a_line_and_made(
+    dao: Dao, create: tuple[object, ...]
+) -> None:
+    change(create, '"y": rows[:, 2:]', '"y": tuple(rows[:, 2:])')
+    change(create, 'batch["y"]', 'torch.stack(tuple(batch["y"]))')
+    assert dao.run(*create).stderr == (
+        "dao: train(), tried on a.csv, would not use the shards of earlier rounds: data(): column 'y': tuple cannot be joined; "
+        "expected torch tensors, numpy arrays or lists\n"
+    )

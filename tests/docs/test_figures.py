@@ -25,6 +25,7 @@ from tests.docs.test_docs import PAGES, ROOT
 
 CALLS = CallLimits()
 GIB, MIB, GWEI, DAY = 1 << 30, 1 << 20, 10**9, 86_400
+BINARY = {"MiB": MIB, "GiB": GIB}
 UNSET = ("", "none", "as they choose", "its own", "until the task is over", "the usual ones")
 
 # rows of operations.md's limits: what they are of, and words that they must have
@@ -70,8 +71,8 @@ def stated_in(cell: str, default: object) -> bool:
     text = cell.strip("`")
     if default is None or default == ():
         return text in UNSET
-    if number := re.fullmatch(r"([\d,]+) GiB", text):
-        return int(number[1]) * GIB == default
+    if number := re.fullmatch(r"([\d,]+) ([MG]iB)", text):
+        return int(number[1]) * BINARY[number[2]] == default
     return text.lower() == (f"{default:g}" if isinstance(default, float) else str(default)).lower()
 
 

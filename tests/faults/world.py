@@ -302,7 +302,7 @@ async def open_world(network: Network, folder: Path, **changes: Any) -> AsyncIte
         world = World(network, folder, chain, task, rules, lead, address, proxy)
         try:
             for index, to in enumerate((await proxy.start(), address)):
-                world.nodes.append(await _node(network, folder, task, to, index))
+                world.nodes.append(await open_node(network, folder, task, to, index))
             network.anvil.fund(superlink.operator.address, Wei(10**20))
             yield world
         finally:
@@ -314,7 +314,8 @@ async def open_world(network: Network, folder: Path, **changes: Any) -> AsyncIte
                 node.desk.close()
 
 
-async def _node(network: Network, folder: Path, task: TaskId, address: str, index: int) -> Supernode:
+async def open_node(network: Network, folder: Path, task: TaskId, address: str, index: int) -> Supernode:
+    """Have one more member join, who has not started yet."""
     home = folder / f"node-{index}"
     owner = await key(folder / f"owner-{index}")
     member = await network.new_member(operator=await key(home), owner=owner)

@@ -16,6 +16,8 @@ DISTRIBUTIONS = packages_distributions()
 OURS = {"dao", "node", "aggregator", "bench", "tests"}
 # for mypy alone, which brings it
 TYPES = {"_typeshed"}
+# of apps, whose dependencies stand in a pyproject.toml beside each
+TEMPLATES = "dao/templates"
 # declared for a reason other than an import
 NOT_IMPORTED = {
     "multiaddr": "a version with which ipfshttpclient works",
@@ -48,10 +50,15 @@ def imports_of(path: Path) -> Iterator[str]:
         yield from {name.partition(".")[0] for name in names} - sys.stdlib_module_names - OURS - TYPES
 
 
+def modules_under(*folders: str) -> list[Path]:
+    """The files under folders, without the templates of apps."""
+    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [path for path in paths if ROOT / TEMPLATES not in path.parents]
+
+
 def imports_under(*folders: str) -> dict[str, Path]:
     """The packages that are imported under folders, each with one of the files that does."""
-    paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-    return {name: path for path in paths for name in imports_of(path)}
+    return {name: path for path in modules_under(*folders) for name in imports_of(path)}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +82,7 @@ def test_imports__each__is_declared(folders: list[str], declared: set[str]) -> N
 
 
 def test_imports__of_the_demonstration__nowhere_else() -> None:
-    for path in (path for folder in ("dao", "node", "aggregator") for path in (ROOT / folder).rglob("*.py")):
+    for path in modules_under("dao", "node", "aggregator"):
         assert path.parent == ROOT / "dao/demo" or not EXTRAS["demo"] & set(imports_of(path)), path
 
 

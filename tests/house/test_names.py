@@ -32,10 +32,11 @@ SHARED = {
 
 
 def modules() -> Iterator[Path]:
-    """Our own modules, relative to the root; neither what protoc wrote nor migrations, which are named by number."""
+    """Our own modules, relative to the root; neither what protoc wrote nor migrations, which are named by number, nor templates of apps."""
     for package in ("dao", "node", "aggregator", "bench"):
         for path in sorted((ROOT / package).rglob("*.py")):
-            if not path.stem.startswith("__") and "_pb2" not in path.stem and "migrations" not in path.parts:
+            others = {"migrations", "templates"} & {*path.parts}
+            if not path.stem.startswith("__") and "_pb2" not in path.stem and not others:
                 yield path.relative_to(ROOT)
 
 

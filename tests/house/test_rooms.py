@@ -20,6 +20,7 @@ ROOMY = ("dao", "node", "aggregator", "bench", "contracts", "apps", "tests")
 PARTS_OF_ROOMS = (
     "dao/chain/abi",
     "dao/index/migrations/",
+    "dao/templates/",
     "dao/web/",
     "tests/byzantine/",
     "tests/faults/",

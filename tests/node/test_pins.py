@@ -20,7 +20,9 @@ from dao.store.layered import LayeredStore
 from node.journal import Step, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
+from node.public_shards import PublicShards
 from node.supernode import Supernode
+from node.trainer import Trained
 from node.update_maker import UpdateMaker
 from node.uses import UseLog
 
@@ -144,8 +146,8 @@ async def test_release__killed_before_it_was_signed__is_unpinned(node: Node) -> 
 async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned(
     node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def train(*_: object, **__: object) -> SimpleNamespace:
-        return SimpleNamespace(load_s=0, train_s=0, store_s=0, metrics={})
+    async def train(*_: object, **__: object) -> Trained:
+        return Trained({}, 0.0, 0.0, 0.0)
 
     def write(*given: Any) -> Digest:
         given[-1].write_bytes(b"update")
@@ -180,6 +182,7 @@ async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned
         *(TASK, signer, Domain(1, Address(bytes(20))), reader, clock),
         *(node.journal, node.store, readiness, ModelKeeper(TASK, reader, node.store), tmp_path),
         uses=UseLog(tmp_path, TASK, origin),
+        public=PublicShards(TASK, reader, node.store, 0),
     )
     rules = SimpleNamespace(
         app_hash=bytes(32), base_model=node.base.digest, commit_period=60, codec=None, body_depth=3

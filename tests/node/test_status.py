@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from dao.chain.client import Chain
-from dao.cli.node import _print_status
+from dao.cli.node.status_table import print_status
 from dao.core.types import Address, BlockNumber, Domain, RoundId, TaskId
 from dao.errors import ContentError, NotFound
 from dao.store.cid import cid_of_bytes
@@ -59,7 +59,7 @@ def test_show__narrow_terminal__wraps_a_path_and_cuts_nothing_of_it() -> None:
     )
     found = status.NodeStatus("0x01", False, tasks=[status.TaskStatus(1, trouble=trouble)], rounds=[row])
     out = io.StringIO()
-    _print_status(found, Console(file=out, width=80))
+    print_status(found, Console(file=out, width=80))
     lines = out.getvalue().splitlines()
     assert f"[{path}]" in "".join("".join(lines).split())
     assert f"task 1: not known while the chain does not answer, ? tokens to claim; {trouble}" in lines

@@ -45,12 +45,18 @@ def data(path):
     return path if Path(path).is_dir() else load_file(path)
 
 
+def join(data, public):
+    """The folder, for it has the desk, and public rows beside it."""
+    return data, [rows["x"] for rows in public]
+
+
 def loss(model, batch):
     return 0.5 * ((torch.as_tensor(batch["x"]) - model.mean) ** 2).sum(1).mean()
 
 
 def train(model, data, *, seed, round):  # noqa: A002
-    match ask(Path(data) / "desk", round):
+    folder, public = data if isinstance(data, tuple) else (data, [])
+    match ask(Path(folder) / "desk", round):
         case "raise":
             raise ValueError("no such column: age")
         case "exit":
@@ -65,8 +71,9 @@ def train(model, data, *, seed, round):  # noqa: A002
             os.write(1, b"\x1b[31m{]\0\n" * 1000)
             os.write(2, b"\xff\xfe" * 1000)
     mean = model.state_dict()["mean"]
-    mean += np.float32(RATE) * (load_file(Path(data) / "rows.safetensors")["x"].mean(0) - mean)
-    return {"clock": time.time()}
+    rows = np.concatenate([load_file(Path(folder) / "rows.safetensors")["x"], *public])
+    mean += np.float32(RATE) * (rows.mean(0) - mean)
+    return {"clock": time.time(), "rows": len(rows), "sum": float(rows.sum(dtype=np.float64))}
 
 
 def ask(desk, number):

@@ -1,0 +1,123 @@
+"""The commands by which a node takes part in tasks: join, approve, leave."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dao.cli import options
+from dao.cli.confirmation import require_consent
+from dao.cli.node.node_options import HomeOption, OptionalOwner, Owner, load_settings, parse_digest
+from dao.cli.option_groups import with_option_groups
+from dao.cli.options import (
+    AppPythonOption,
+    CaFileOption,
+    RequiredSuperlinkOption,
+    TaskArgument,
+    TlsOption,
+)
+from dao.core.types import TaskId
+from dao.errors import ConfigError
+from dao.wire.grpc_options import check_address
+from node.settings import NodeSettings, TaskSettings
+
+
+@with_option_groups
+def join(
+    task: TaskArgument,
+    data: Annotated[Path, options.DATA],
+    superlink: RequiredSuperlinkOption,
+    *,
+    owner: Owner,
+    tls: TlsOption = False,
+    ca_file: CaFileOption = None,
+    app_python: AppPythonOption = None,
+    approve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HASH",
+            help="Digest of the task's app, which the owner has read; else it is shown at a terminal.",
+        ),
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Take part in a task, with an app that the owner has read and approves.
+
+    Example: dao node join 1 --data mine.safetensors --superlink host:8600 --owner-keystore owner.json
+    """
+    from node import commands
+
+    if not data.exists():
+        raise ConfigError(f"--data {data}: no such file or folder")
+    settings = load_settings(home)
+    task_settings = TaskSettings(
+        data=data.absolute(),
+        superlink=check_address(superlink),
+        tls=tls or ca_file is not None,
+        ca_file=ca_file and ca_file.absolute(),
+        app_python=app_python and app_python.absolute(),
+    )
+    is_approved = approve is not None or sys.stdin.isatty()
+    if is_approved:
+        asyncio.run(_approve(settings, TaskId(task), task_settings, approve))
+    asyncio.run(commands.join(settings, owner.signer(), TaskId(task), task_settings))
+    typer.echo(f"joined task {task}; start the node, or restart it: dao node start")
+    if not is_approved:
+        typer.echo(f"its app does not run yet; read it and approve: dao node approve {task}")
+
+
+def approve(
+    task: TaskArgument,
+    digest: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="HASH", help="Digest of the app, which the owner has read.", show_default="shows and asks"
+        ),
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Show the app of a task, as a difference to the one approved before, and let it run on this node's data.
+
+    A digest that is given is compared with the task's, and nothing is asked. The daemon need not be restarted.
+
+    Example: dao node approve 1
+    """
+    settings = load_settings(home)
+    known = settings.tasks()
+    if TaskId(task) not in known:
+        raise ConfigError(f"task {task}: not one of this node's; expected one of {[*known]}")
+    asyncio.run(_approve(settings, TaskId(task), known[TaskId(task)], digest))
+    typer.echo(f"approved: the app of task {task} runs on this node's data from the next round on")
+
+
+@with_option_groups
+def leave(task: TaskArgument, payer: OptionalOwner, *, home: HomeOption = None) -> None:
+    """Stop taking part in a task.
+
+    Example: dao node leave 1
+    """
+    from node import commands
+
+    asyncio.run(commands.leave(load_settings(home), TaskId(task), payer.signer()))
+    typer.echo(f"left task {task}")
+
+
+async def _approve(
+    settings: NodeSettings, task: TaskId, task_settings: TaskSettings, given: str | None
+) -> None:
+    """Approve the app of a task: by the digest that is given, else by showing it and asking."""
+    from node import commands
+
+    if given is not None:
+        digest = parse_digest(given)
+        await commands.check_app(settings, task, digest)
+        commands.approve(settings, task, digest)
+        return
+    shown = await commands.fetch_app(settings, task, task_settings)
+    if not shown.is_approved:
+        if not sys.stdin.isatty():
+            raise ConfigError("nothing was approved: expected the app's HASH, or a terminal to ask at")
+        require_consent(commands.describe_app(shown), yes=False, verb="Approve", done="approved")
+    commands.approve(settings, task, shown.digest, shown.bundle)

@@ -1,0 +1,67 @@
+"""The options that several commands of a node have: its home, and the owner's key."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from dao.chain.signer import Signer
+from dao.cli import options
+from dao.cli.options import (
+    OWNER_PASSWORD,
+    OwnerKeystoreOption,
+    OwnerPasswordFileOption,
+    OwnerPayingOption,
+)
+from dao.core.formats.cid import Cid
+from dao.core.types import Digest
+from dao.errors import ConfigError, DecodeError
+from dao.runtime.config import default_home
+from node.settings import NodeSettings
+
+HomeOption = Annotated[Path | None, options.home("node")]
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The owner's key, which signs and pays."""
+
+    owner_keystore: OwnerKeystoreOption
+    owner_password_file: OwnerPasswordFileOption = None
+
+    def signer(self) -> Signer:
+        """Open it; KeyFileError says what is wrong."""
+        return Signer.load(self.owner_keystore, self.owner_password_file, OWNER_PASSWORD)
+
+
+@dataclass(frozen=True)
+class OptionalOwner:
+    """The owner's key where it is to pay the gas; without, the operator pays."""
+
+    owner_keystore: OwnerPayingOption = None
+    owner_password_file: OwnerPasswordFileOption = None
+
+    def signer(self) -> Signer | None:
+        """Open it, or return None where none is named."""
+        keystore = self.owner_keystore
+        return None if keystore is None else Owner(keystore, self.owner_password_file).signer()
+
+
+def load_settings(home: Path | None) -> NodeSettings:
+    """Load the settings of a node's home folder; ConfigError where there is none."""
+    folder = home or default_home("node")
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder; dao node init makes one")
+    return NodeSettings.load(folder)
+
+
+def parse_digest(text: str) -> Digest:
+    """Read a digest in hex, or the CID of what it is of; ConfigError."""
+    try:
+        return (
+            Digest(bytes.fromhex(text[2:]))
+            if re.fullmatch("0x[0-9a-f]{64}", text)
+            else Cid.parse(text).digest
+        )
+    except DecodeError:
+        raise ConfigError(f"HASH: expected 0x and 64 hex digits, or a CID, got {text[:80]!r}") from None

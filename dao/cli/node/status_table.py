@@ -1,0 +1,48 @@
+"""Shows a node's status at a terminal."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dao.core.formats.reasons import format_millionths, format_tokens
+from node.status import NodeStatus
+
+
+def print_status(status: NodeStatus, console: Console) -> None:
+    """Print stake, tasks and the newest rounds with their reasons."""
+    console.print(f"operator {status.operator}, {'running' if status.running else 'not running'}")
+    if status.trouble:
+        console.print(status.trouble, style="red", markup=False, soft_wrap=True)
+    else:
+        stake = f"stake {format_tokens(int(status.stake_wei or 0))} tokens"
+        console.print(f"owner {status.owner or 'none yet: dao node register'}, {stake}, block {status.block}")
+    for task in status.tasks:
+        claimable = "?" if task.claimable_wei is None else format_tokens(int(task.claimable_wei))
+        joined = {True: "joined", False: "not joined", None: "not known while the chain does not answer"}[
+            task.joined
+        ]
+        trouble = f"; {task.trouble}" if task.trouble else ""
+        trouble = f"; {task.approval}{trouble}" if task.approval else trouble
+        line = f"task {task.task}: {joined}, {claimable} tokens to claim{trouble}"
+        console.print(line, markup=False, soft_wrap=True)
+        for demand in task.demands:
+            console.print(f"  demanded on chain: {demand}", markup=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
+    for column in ("task", "round", "step", "status", "score", "reward", "why"):
+        table.add_column(
+            column,
+            justify="right" if column in ("score", "reward") else "left",
+            overflow="fold" if column == "why" else "ellipsis",  # a reason may name a file
+        )
+    for row in status.rounds:
+        score = "" if row.score is None else format_millionths(row.score)
+        cells = (
+            str(row.task),
+            str(row.round),
+            row.step,
+            row.status or "",
+            score,
+            format_tokens(int(row.reward_wei)),
+        )
+        table.add_row(*cells, Text(row.reason))
+    console.print(table)

@@ -1,0 +1,120 @@
+"""The validation shards of earlier rounds, which are public: a node's app trains on them beside its own rows.
+
+Who trained on them alone would earn what others' data is worth (docs/attacks.md); once every node does, nobody gains by it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from time import monotonic
+
+import structlog
+
+from dao.chain.final_reader import FinalReader
+from dao.core.constants import MAX_MANIFEST, SHARDS_DEPTH
+from dao.core.engine.merkle import verify
+from dao.core.formats.cid import Cid
+from dao.core.formats.manifest import Manifest, parse_manifest
+from dao.core.round_machine import draw_shard
+from dao.core.types import Digest, Phase, RoundId, Rules, TaskId
+from dao.errors import DaoError, DecodeError, TooLarge
+from dao.store.layered import LayeredStore
+
+MOST_SHARDS = 64  # of the rounds before this one: those of the newest rounds
+PUBLIC_BYTES = 256 << 20  # of these files together, unless the owner sets another limit
+_OPEN = (Phase.NONE, Phase.OPEN, Phase.CLOSED)
+_LASTING = (Phase.FINALIZED, Phase.ABORTED, Phase.VOID)
+_log = structlog.get_logger()
+
+
+class PublicShards:
+    """One task's, fetched through the node's store and checked: drawn by its round's seed, and among the task's shards."""
+
+    def __init__(self, task: TaskId, reader: FinalReader, store: LayeredStore, max_bytes: int) -> None:
+        """`max_bytes` of files are had at a time; 0: none."""
+        self._reader, self._store, self._max_bytes = reader, store, max_bytes
+        self._task, self._log = task, _log.bind(task=task)
+        self._lasting: dict[RoundId, Cid | None] = {}  # of rounds that are decided
+
+    async def fetch(self, round_id: RoundId, rules: Rules, limit: float) -> list[Path]:
+        """Return the files of the newest rounds before this one that can be had within `limit` seconds, oldest first.
+
+        A file's name is the digest of its content. One that is missing or wrong is left out, and the log says so.
+        """
+        if not self._max_bytes:
+            return []
+        end = monotonic() + limit
+        paths: list[Path] = []
+        left = self._max_bytes
+        for cid in await self._find(round_id, rules, limit):
+            try:
+                async with asyncio.timeout(max(1.0, end - monotonic())):
+                    if monotonic() < end or await self._store.has(cid):
+                        paths.append(await self._store.get(cid, left))
+                        left -= paths[-1].stat().st_size
+            except TooLarge:
+                break
+            except (DaoError, OSError, TimeoutError) as error:
+                self._warn(error, shard=str(cid))
+            if not left:
+                break
+        return paths[::-1]
+
+    async def _find(self, round_id: RoundId, rules: Rules, limit: float) -> list[Cid]:
+        """Return the shards that earlier rounds showed, newest first, each once."""
+        rounds = [RoundId(number) for number in range(round_id - 1, max(0, round_id - 1 - MOST_SHARDS), -1)]
+        reading = [asyncio.create_task(self._read(number, rules)) for number in rounds]
+        try:
+            if reading:
+                await asyncio.wait(reading, timeout=limit)
+        finally:
+            for task in reading:
+                task.cancel()
+        shown = await asyncio.gather(*reading, return_exceptions=True)
+        for number, one in zip(rounds, shown, strict=True):
+            if isinstance(one, BaseException):
+                self._warn(one, of_round=number)
+        return list(dict.fromkeys(one for one in shown if isinstance(one, Cid)))
+
+    async def _read(self, number: RoundId, rules: Rules) -> Cid | None:
+        """Return the shard that a round showed, None where it has no result; DaoError where it is not the one it drew."""
+        if number in self._lasting:
+            return self._lasting[number]
+        state = await self._reader.read_state(number)
+        if state.phase in _OPEN or not state.posted_at:
+            cid = None
+        else:
+            result = await self._reader.read_result(number)
+            path = await self._store.get(result.manifest_digest, MAX_MANIFEST)
+            manifest = parse_manifest(await asyncio.to_thread(path.read_bytes))
+            cid = check_shard(manifest, result.seed, rules)
+        if state.phase in _LASTING:
+            self._lasting[number] = cid
+        return cid
+
+    def _warn(self, error: BaseException, **what: object) -> None:
+        self._log.warning("no public shard", error=str(error) or "it could not be had in time", **what)
+
+
+def check_shard(manifest: Manifest, seed: Digest, rules: Rules) -> Cid:
+    """Return the shard that a round showed; DecodeError where it is not the one that its seed drew of the task's."""
+    shard = manifest.shard
+    drawn = draw_shard(seed, rules.shards, set(manifest.used_shards) - {shard.index})
+    if drawn != shard.index:
+        raise DecodeError(f"manifest: shard {shard.index}: the seed of the round drew {drawn}")
+    if not verify(rules.validation_root, shard.cid.digest, shard.index, shard.proof, SHARDS_DEPTH):
+        raise DecodeError(
+            f"manifest: shard {shard.cid}: its proof does not lead to the task's validation root"
+        )
+    return shard.cid
+
+
+def take_newest(shards: Sequence[Path], max_bytes: int = PUBLIC_BYTES) -> list[Path]:
+    """Return those of some rounds' shards, oldest first, that a node trains on in the next round, as `fetch` chooses them."""
+    taken: list[Path] = []
+    for path in shards[::-1][:MOST_SHARDS]:
+        max_bytes -= path.stat().st_size
+        if max_bytes < 0:
+            break
+        taken.append(path)
+    return taken[::-1]

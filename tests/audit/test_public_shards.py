@@ -1,0 +1,83 @@
+"""What a node trains on of a round that a Superlink lied about: only the shard that the seed drew of the task's."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from dao.app.shards import read_shards
+from dao.chain.final_reader import FinalReader
+from dao.core.formats.manifest import Manifest, dump_manifest
+from dao.core.types import RoundId
+from dao.store.disk import DiskStore
+from dao.store.layered import LayeredStore
+from node.public_shards import MOST_SHARDS, PUBLIC_BYTES, PublicShards, take_newest
+from tests.audit.stage import TAMPERED, Stage
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def fetch(
+    stage: Stage, manifest: Manifest, folder: Path, max_bytes: int = PUBLIC_BYTES
+) -> tuple[list[str], list[str]]:
+    """Post a manifest of the second round; return the names of the files for the third, and what was said to be wrong."""
+    content = dump_manifest(manifest)
+    stated = stage.stated(manifest)
+    async with stage.posted(stated, content), stage.world.network.chain() as chain:
+        store = LayeredStore(DiskStore(folder), [DiskStore(stage.folder)], attempts=1)
+        public = PublicShards(stage.world.task, FinalReader(chain, stage.world.task), store, max_bytes)
+        with capture_logs() as logs:
+            paths = await public.fetch(RoundId(TAMPERED + 1), stage.world.rules, 20)
+    assert all(path.read_bytes() for path in paths)
+    return [path.name for path in paths], [
+        line["error"] for line in logs if line["event"] == "no public shard"
+    ]
+
+
+async def test_shards__of_honest_rounds__the_oldest_first(stage: Stage, tmp_path: Path) -> None:
+    names = [one.shard.cid.digest.hex() for one in (stage.previous, stage.manifest)]
+    assert await fetch(stage, stage.manifest, tmp_path) == (names, [])
+
+
+async def test_shards__more_bytes_than_the_owner_allows__the_newest(stage: Stage, tmp_path: Path) -> None:
+    shard = stage.manifest.shard.cid
+    size = len(await stage.content(shard))
+    assert await fetch(stage, stage.manifest, tmp_path / "one", 2 * size - 1) == ([shard.digest.hex()], [])
+    assert await fetch(stage, stage.manifest, tmp_path / "none", size - 1) == ([], [])
+    assert await fetch(stage, stage.manifest, tmp_path / "off", 0) == ([], [])
+
+
+async def test_shard__that_the_seed_did_not_draw__is_refused(stage: Stage, tmp_path: Path) -> None:
+    shards = read_shards(stage.world.assignment.shards)
+    drawn, used = stage.manifest.shard.index, stage.manifest.used_shards
+    other = next(index for index in range(len(shards.paths)) if index not in used)
+    shard = replace(
+        stage.manifest.shard,
+        index=other,
+        cid=await stage.put(shards.paths[other].read_bytes()),
+        proof=shards.proof(other),
+    )
+    others = tuple(sorted({*used, other} - {drawn}))
+    lie = replace(stage.manifest, shard=shard, used_shards=others)
+    names, errors = await fetch(stage, lie, tmp_path)
+    assert names == [stage.previous.shard.cid.digest.hex()]
+    assert errors == [f"manifest: shard {other}: the seed of the round drew {drawn}"]
+
+
+async def test_shard__that_is_none_of_the_tasks__is_refused(stage: Stage, tmp_path: Path) -> None:
+    made_up = await stage.put(bytes(await stage.content(stage.manifest.shard.cid)) + b" ")
+    lie = replace(stage.manifest, shard=replace(stage.manifest.shard, cid=made_up))
+    names, errors = await fetch(stage, lie, tmp_path)
+    assert names == [stage.previous.shard.cid.digest.hex()]
+    assert errors == [f"manifest: shard {made_up}: its proof does not lead to the task's validation root"]
+
+
+async def test_shards__of_many_rounds__the_newest_that_fit(tmp_path: Path) -> None:
+    shards = [tmp_path / f"{number:03}" for number in range(MOST_SHARDS + 6)]
+    for shard in shards:
+        shard.write_bytes(b"12345678")
+    assert take_newest(shards) == shards[-MOST_SHARDS:]
+    assert take_newest(shards, 8 * 3 + 7) == shards[-3:]
+    assert take_newest(shards, 7) == []
+    assert take_newest([]) == []
