@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -36,6 +37,7 @@ from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
 from node.public_shards import PublicShards
 from node.readiness import SupernodeReadiness
+from node.round_auditor import AppRun, RoundAuditor
 from node.self_defence import SelfDefence
 from node.settings import NodeSettings, TaskSettings
 from node.submission import Submission
@@ -128,6 +130,7 @@ async def _open(
     for task, task_settings in tasks.items():
         store, client = contents.open_task(task_settings)
         reader = FinalReader(chain, task)
+        approvals = Approvals(settings.home)
         readiness = SupernodeReadiness(
             task,
             reader,
@@ -135,9 +138,9 @@ async def _open(
             client,
             partial(trainer_of, task, task_settings),
             settings.home / "apps",
-            Approvals(settings.home),
+            approvals,
         )
-        defence = SelfDefence(chain, sender, store, task, node, settings.prove)
+        defence = SelfDefence(chain, sender, store, task, node, settings.prove, settings.prove_gas)
         models = ModelKeeper(task, reader, store)
         stack.push_async_callback(models.close)
         keep_bytes = settings.content.keep_bytes
@@ -161,21 +164,36 @@ async def _open(
             uses=uses,
         )
         running.append(partial(_keep_going, task, partial(Supernode, task, deps)))
+        if settings.audit:
+            app = AppRun(
+                settings.home / "apps",
+                settings.home / f"audit-{task}",
+                _get_interpreter(settings, task_settings) or Path(sys.executable),
+                settings.threads or 1,
+                settings.sandbox,
+                approvals,
+            )
+            deps_of_audit = task, chain, reader, clock, journal, store, defence, signer, app, settings.audit
+            running.append(partial(_keep_going, task, partial(RoundAuditor, *deps_of_audit)))
     return running
 
 
 def _trainer(settings: NodeSettings, task: TaskId, task_settings: TaskSettings, app: Path) -> Trainer:
     """Return the trainer of an app, with this node's data for the task."""
-    python = None if task_settings.app_python is None else settings.at(task_settings.app_python)
     log = settings.home / f"app-{task}.log"
     return Trainer.of(
         app,
         settings.at(task_settings.data),
         log,
-        python=python,
+        python=_get_interpreter(settings, task_settings),
         threads=settings.threads,
         sandbox=settings.sandbox,
     )
+
+
+def _get_interpreter(settings: NodeSettings, task_settings: TaskSettings) -> Path | None:
+    """Return the interpreter of the app's environment; None: this one."""
+    return None if task_settings.app_python is None else settings.at(task_settings.app_python)
 
 
 async def _force(coordinator: Coordinator, sender: Sender, commit: SignedCommit) -> None:
@@ -199,11 +217,11 @@ async def _force_reveal(reveals: ForcedReveals, sender: Sender, entry: CommitEnt
             raise
 
 
-async def _keep_going(task: TaskId, supernode: Callable[[], Supernode]) -> None:
-    """Run a task; when it fails, log it and run the task again a little later."""
+async def _keep_going(task: TaskId, part: Callable[[], Supernode | RoundAuditor]) -> None:
+    """Run a part of a task; when it fails, log it and run it again a little later."""
     for pause in pauses(longest=LONGEST_PAUSE):
         try:
-            await supernode().run()
+            await part().run()
         except (DaoError, OSError) as error:
             _log.error("task interrupted", task=task, error=str(error), again_in=round(pause, 1))
         except Exception:  # noqa: BLE001
