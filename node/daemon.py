@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from dao.app.gradient_client import THREADS, GradientClient
 from dao.app.sandbox import choose_maker
 from dao.chain.block_clock import BlockClock
 from dao.chain.contracts import Coordinator
@@ -32,12 +33,14 @@ from dao.store.layered import LayeredStore
 from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
 from node.approvals import Approvals
+from node.check.site_data import SiteData
+from node.gradient_juror import CHECKERS, GradientJuror
 from node.journal import CommitEntry, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
 from node.public_shards import PublicShards
 from node.readiness import SupernodeReadiness
-from node.round_auditor import AppRun, RoundAuditor
+from node.round_auditor import RoundAuditor
 from node.self_defence import SelfDefence
 from node.settings import NodeSettings, TaskSettings
 from node.submission import Submission
@@ -47,6 +50,7 @@ from node.update_maker import UpdateMaker
 from node.uses import UseLog
 
 FORCE_LIMIT = 120.0  # seconds
+GRADIENT_LIMIT = 3600.0  # seconds for one gradient of a result that is accused
 LONGEST_PAUSE = 60.0  # seconds until a task that failed runs again
 _log = structlog.get_logger()
 
@@ -139,6 +143,12 @@ async def _open(
             partial(trainer_of, task, task_settings),
             settings.home / "apps",
             approvals,
+            SiteData(
+                settings.at(task_settings.data),
+                task,
+                least_rows=task_settings.least_rows,
+                bears_defects=not task_settings.check,
+            ),
         )
         defence = SelfDefence(chain, sender, store, task, node, settings.prove, settings.prove_gas)
         models = ModelKeeper(task, reader, store)
@@ -163,19 +173,44 @@ async def _open(
             outcomes=outcomes,
             uses=uses,
         )
-        running.append(partial(_keep_going, task, partial(Supernode, task, deps)))
+        juror = GradientJuror(
+            chain=chain,
+            sender=sender,
+            source=store,
+            journal=journal,
+            approvals=approvals,
+            task=task,
+            evaluator_of=partial(_evaluator, settings, task_settings, THREADS),
+            scratch=scratch,
+            most_gas=settings.vote_gas,
+            checkers=CHECKERS if settings.check_gradients else 0,
+        )
+        running.append(partial(_keep_going, task, partial(_play, task, deps)))
+        running.append(partial(_keep_going, task, juror.run))
         if settings.audit:
-            app = AppRun(
-                settings.home / "apps",
-                settings.home / f"audit-{task}",
-                _get_interpreter(settings, task_settings) or Path(sys.executable),
-                settings.threads or 1,
-                settings.sandbox,
-                approvals,
+            auditor = RoundAuditor(
+                *(task, chain, reader, clock, journal, store, defence, signer, approvals),
+                partial(_evaluator, settings, task_settings, 1),
+                settings.home,
+                settings.audit,
             )
-            deps_of_audit = task, chain, reader, clock, journal, store, defence, signer, app, settings.audit
-            running.append(partial(_keep_going, task, partial(RoundAuditor, *deps_of_audit)))
+            running.append(partial(_keep_going, task, auditor.run))
     return running
+
+
+def _evaluator(
+    settings: NodeSettings, task_settings: TaskSettings, threads: int, app: Path, scratch: Path
+) -> GradientClient:
+    """Return what computes gradients of an app, in a process of its own, on `threads` unless the settings say how many."""
+    return GradientClient(
+        app,
+        _get_interpreter(settings, task_settings) or Path(sys.executable),
+        scratch,
+        limit=GRADIENT_LIMIT,
+        threads=settings.threads or threads,
+        keeps_log=False,
+        sandbox=settings.sandbox,
+    )
 
 
 def _trainer(settings: NodeSettings, task: TaskId, task_settings: TaskSettings, app: Path) -> Trainer:
@@ -217,11 +252,15 @@ async def _force_reveal(reveals: ForcedReveals, sender: Sender, entry: CommitEnt
             raise
 
 
-async def _keep_going(task: TaskId, part: Callable[[], Supernode | RoundAuditor]) -> None:
-    """Run a part of a task; when it fails, log it and run it again a little later."""
+async def _play(task: TaskId, deps: SupernodeDeps) -> None:
+    await Supernode(task, deps).run()
+
+
+async def _keep_going(task: TaskId, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a task; when it fails, log it and run the task again a little later."""
     for pause in pauses(longest=LONGEST_PAUSE):
         try:
-            await part().run()
+            await run()
         except (DaoError, OSError) as error:
             _log.error("task interrupted", task=task, error=str(error), again_in=round(pause, 1))
         except Exception:  # noqa: BLE001
@@ -231,6 +270,8 @@ async def _keep_going(task: TaskId, part: Callable[[], Supernode | RoundAuditor]
             if (this := asyncio.current_task()) is None or this.cancelling():
                 raise
             _log.exception("task cut off", task=task, again_in=round(pause, 1))
+        else:
+            return
         await asyncio.sleep(pause)
 
 

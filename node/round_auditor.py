@@ -5,7 +5,8 @@ by signatures that it shows to nobody.
 """
 
 import asyncio
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,7 +16,6 @@ import structlog
 
 from dao.app.bundle import MAX_BYTES, unpack
 from dao.app.gradient_client import GradientClient
-from dao.app.sandbox import SandboxSettings
 from dao.audit import Check, Outcome, audit, exit_code
 from dao.audit.accusing import Proof, find_proof
 from dao.chain.block_clock import BlockClock
@@ -36,7 +36,6 @@ UNCHECKED = "audited: nothing differs, and {} could not be checked"
 DIFFERS = "audited: {}"
 UNPROVABLE = "no prover can show it; have the DAO decide: dao challenge --reason"
 LIMIT = 3600.0  # seconds of one audit at most
-GRADIENT_LIMIT = 600.0  # seconds of one gradient
 MOST_BEHIND = 8  # rounds back that a daemon which starts looks at
 _NO_RESULT = (Phase.NONE, Phase.OPEN, Phase.CLOSED)
 _STANDING = (Phase.POSTED, Phase.FROZEN)
@@ -44,20 +43,11 @@ _log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class AppRun:
-    """How the task's app is run for its gradients: unpacked below `apps`, by an interpreter, on so many threads."""
-
-    apps: Path
-    scratch: Path
-    python: Path
-    threads: int
-    sandbox: SandboxSettings
-    approvals: Approvals
-
-
-@dataclass(frozen=True)
 class RoundAuditor:
-    """One task's audits by one node; `share` of its rounds, 0 to 1."""
+    """One task's audits by one node; `share` of its rounds, 0 to 1.
+
+    `evaluator_of` (the app's folder, one for what it writes) makes what computes its gradients; `home` has both folders.
+    """
 
     task: TaskId
     chain: Chain
@@ -67,7 +57,9 @@ class RoundAuditor:
     store: LayeredStore
     defence: SelfDefence
     signer: Signer
-    app: AppRun
+    approvals: Approvals
+    evaluator_of: Callable[[Path, Path], GradientClient]
+    home: Path
     share: float
 
     async def run(self) -> None:
@@ -114,21 +106,15 @@ class RoundAuditor:
         return f"{_describe(checks)}; {outcome}"
 
     async def _audit(self, round_id: RoundId, rules: Rules) -> list[Check]:
-        app = self.app
-        app.approvals.require(self.task, rules.app_hash)
-        folder = app.apps / rules.app_hash.hex()
+        self.approvals.require(self.task, rules.app_hash)
+        folder = self.home / "apps" / rules.app_hash.hex()
         bundle = await self.store.get(rules.app_hash, MAX_BYTES)
         await asyncio.to_thread(unpack, await asyncio.to_thread(bundle.read_bytes), folder)
-        evaluator = GradientClient(
-            folder,
-            app.python,
-            app.scratch,
-            limit=GRADIENT_LIMIT,
-            threads=app.threads,
-            sandbox=app.sandbox,
-        )
+        evaluator = self.evaluator_of(folder, self.home / f"audit-{self.task}")
         try:
-            making = audit(self.chain, self.store, self.task, round_id, app.python, GRADIENT_LIMIT, evaluator)
+            making = audit(
+                self.chain, self.store, self.task, round_id, Path(sys.executable), evaluator=evaluator
+            )
             return [check async for check in making]
         finally:
             await evaluator.stop()

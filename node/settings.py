@@ -24,6 +24,8 @@ class TaskSettings(Section):
     tls: bool = False
     ca_file: FromHome | None = None  # PEM file of those trusted for TLS; None: the usual ones
     app_python: FromHome | None = None  # interpreter of the app's environment; None: this one
+    least_rows: int = Field(default=0, ge=0)  # fewer rows to train on, and the node passes
+    check: bool = True  # data with a defect by the app's schema are not trained on
 
 
 class NodeContentSettings(ContentSettings):
@@ -45,6 +47,11 @@ class NodeSettings(HomeSettings):
     prove: bool = True  # what a result has wrong of this node goes to the chain, for the operator's gas
     prove_gas: int = Field(default=6_000_000, ge=1)  # the most that one transaction of it may take
     audit: float = Field(default=0.0, ge=0, le=1)  # share of rounds that the node audits whole
+    # the most that a transaction of a vote on gradients may take; 0: it votes on none, and pays the fine of a juror that does not
+    vote_gas: int = Field(default=2_000_000, ge=0)
+    check_gradients: bool = (
+        True  # of results that nobody accused, drawn so that about three members check each
+    )
     threads: int | None = Field(default=None, ge=1)  # of the app's numeric libraries; None: as they choose
     sandbox: SandboxSettings = SandboxSettings()
     scratch: FromHome = Path("scratch")  # a folder in memory (tmpfs) makes rounds of large models faster

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from dao.app.bundle import bundle, compute_app_digest
-from dao.app.sandbox import AUTO
+from dao.app.gradient_client import GradientClient
 from dao.audit.auditor import CHECKS
 from dao.chain.block_clock import BlockClock
 from dao.chain.contracts import Coordinator
@@ -23,7 +23,7 @@ from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from node.approvals import Approvals
 from node.journal import SupernodeJournal
-from node.round_auditor import AUDIT, HOLDS, AppRun, RoundAuditor
+from node.round_auditor import AUDIT, HOLDS, RoundAuditor
 from node.self_defence import SelfDefence
 from tests.audit.cheats import node_of, with_node
 from tests.audit.stage import TAMPERED, Stage
@@ -31,6 +31,10 @@ from tests.audit.test_accusing import mining
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 ROUND = RoundId(TAMPERED)
+
+
+def evaluator_of(app: Path, scratch: Path) -> GradientClient:
+    return GradientClient(app, Path(sys.executable), scratch, limit=60, threads=1, keeps_log=False)
 
 
 @asynccontextmanager
@@ -54,10 +58,9 @@ async def auditor_of(
         journal = SupernodeJournal(home / "journal.db", chain.domain, signer.address)
         journal.see(world.task, ROUND, 1)
         defence = SelfDefence(chain, sender, store, world.task, signer.address, True, 6_000_000)
-        app = AppRun(home / "apps", home / "audit", Path(sys.executable), 1, AUTO, approvals)
         reader = FinalReader(chain, world.task)
-        deps = world.task, chain, reader, BlockClock(chain), journal, store, defence, signer, app, 1.0
-        yield RoundAuditor(*deps), journal
+        deps = world.task, chain, reader, BlockClock(chain), journal, store, defence, signer, approvals
+        yield RoundAuditor(*deps, evaluator_of, home, 1.0), journal
         journal.close()
 
 
@@ -91,7 +94,7 @@ async def test_audit__app_that_the_owner_has_not_approved__is_not_run(stage: Sta
     async with auditor_of(stage, stage.manifest, tmp_path, approved=False) as (auditor, journal):
         await auditor.look(ROUND)
         assert "waits for its owner's approval" in found(stage, journal)
-        assert not (tmp_path / "audit").exists()
+        assert not (tmp_path / f"audit-{stage.world.task}").exists()
 
 
 async def test_draw__many_rounds__the_share_of_them_and_the_same_again(stage: Stage, tmp_path: Path) -> None:
