@@ -66,6 +66,7 @@ class Rehearsal:
     update_bytes: int
     changes: bool  # whether the training changed the model at all
     dry_score: DryScore | None
+    public_problem: str = ""  # why the site's rows and public ones cannot be trained on together
 
 
 async def rehearse(app: Path, site: SiteApp, inputs: TaskInputs, scratch: Path) -> Rehearsal:
@@ -92,6 +93,8 @@ async def rehearse(app: Path, site: SiteApp, inputs: TaskInputs, scratch: Path) 
             outcome = await trainer.train(
                 inputs.model, trained, seed=1, round=1, limit=compute_training_limit(rules)
             )
+            # where nothing is public yet, the site's own rows stand for it
+            problem = await trainer.try_join(inputs.public.path if inputs.public else site.data)
     finally:
         await trainer.stop()
     await asyncio.to_thread(write_update, inputs.model, trained, rules.codec, rules.body_depth, update)
@@ -107,6 +110,7 @@ async def rehearse(app: Path, site: SiteApp, inputs: TaskInputs, scratch: Path) 
         update.stat().st_size,
         not np.array_equal(base, after),
         dry_score,
+        problem and describe_app_error(AppError(f"join: {problem}")),
     )
 
 
