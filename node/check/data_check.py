@@ -15,7 +15,7 @@ import numpy as np
 from dao.app.data_schema import DataSchema
 from node.check.column_checks import Place, Repetitions, make_check
 from node.check.defects import Defect, Defects
-from node.check.table_files import Block, Row, find_files, read_blocks
+from node.check.table_files import RowBlock, Row, find_files, read_blocks
 
 _FILE = 40  # a row's place: its file above this bit, its number below
 
@@ -127,7 +127,7 @@ class _Table:
             note(f"there is one column; is {self._schema.delimiter!r} between the columns?")
         return False
 
-    def _take(self, block: Block, file: str) -> None:
+    def _take(self, block: RowBlock, file: str) -> None:
         rows, numbers = block.rows, block.numbers
         wanted = len(self._checks)
         if any(map(wanted.__ne__, map(len, rows))):

@@ -21,7 +21,7 @@ Row = Sequence[str]
 
 
 @dataclass(frozen=True)
-class Block:
+class RowBlock:
     """Some rows that follow each other, with the number of each; `is_header` of the row of names alone."""
 
     rows: Sequence[Row]
@@ -73,7 +73,7 @@ def _describe_odd(entry: os.DirEntry[str]) -> str:
     return ""
 
 
-def read_blocks(path: Path, delimiter: str, header: bool, defects: Defects) -> Iterator[Block]:
+def read_blocks(path: Path, delimiter: str, header: bool, defects: Defects) -> Iterator[RowBlock]:
     """Yield a file's rows in blocks, the header first where there is to be one; what cannot be read is a defect."""
     try:
         if not path.stat().st_size:
@@ -124,7 +124,7 @@ def _refuse_mark(line: bytes) -> None:
         raise DataError("begins with a byte order mark, which an app may take for a name; save without", 1)
 
 
-def _read_csv(path: Path, delimiter: str, header: bool, defects: Defects) -> Iterator[Block]:
+def _read_csv(path: Path, delimiter: str, header: bool, defects: Defects) -> Iterator[RowBlock]:
     with path.open("rb") as file:
         lines = _Lines(file)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -134,12 +134,12 @@ def _read_csv(path: Path, delimiter: str, header: bool, defects: Defects) -> Ite
             for row in reader:
                 number += 1
                 if header and number == 1:
-                    yield Block([row], [1], is_header=True)
+                    yield RowBlock([row], [1], is_header=True)
                     first = 2
                     continue
                 rows.append(row)
                 if len(rows) == BLOCK_ROWS or lines.bytes - read > BLOCK_BYTES:
-                    yield Block(rows, range(first, number + 1))
+                    yield RowBlock(rows, range(first, number + 1))
                     rows, first, read = [], number + 1, lines.bytes
         except csv.Error as error:
             how = "a quotation mark that does not end" if "end of data" in str(error) else str(error)
@@ -147,10 +147,10 @@ def _read_csv(path: Path, delimiter: str, header: bool, defects: Defects) -> Ite
         except DataError as error:  # what came before it is looked at all the same
             defects.add(path.name, str(error), row=error.row)
         if rows:
-            yield Block(rows, range(first, first + len(rows)))
+            yield RowBlock(rows, range(first, first + len(rows)))
 
 
-def _read_parquet(path: Path, header: bool) -> Iterator[Block]:
+def _read_parquet(path: Path, header: bool) -> Iterator[RowBlock]:
     try:
         import pyarrow as pa
         from pyarrow import parquet
@@ -161,11 +161,11 @@ def _read_parquet(path: Path, header: bool) -> Iterator[Block]:
     try:
         with parquet.ParquetFile(path) as file:
             if header:
-                yield Block([file.schema_arrow.names], [1], is_header=True)
+                yield RowBlock([file.schema_arrow.names], [1], is_header=True)
             first = 2 if header else 1
             for batch in file.iter_batches(BLOCK_ROWS):
                 texts = [[value or "" for value in column.cast(pa.string()).to_pylist()] for column in batch]
-                yield Block(list(zip(*texts, strict=True)), range(first, first + batch.num_rows))
+                yield RowBlock(list(zip(*texts, strict=True)), range(first, first + batch.num_rows))
                 first += batch.num_rows
     except pa.ArrowException as error:
         raise DataError(f"cannot be read as Parquet: {type(error).__name__}") from None
