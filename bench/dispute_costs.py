@@ -15,6 +15,7 @@ from dao.chain.contract_table import FIELDS
 from dao.chain.deploy import Params, deploy
 from dao.chain.deployment import Deployment
 from dao.chain.disputes import Accusation, compute_announcement
+from dao.chain.gradient_votes import compute_vote_commitment
 from dao.chain.interface import encode, load
 from dao.chain.structs import rules_fields
 from dao.core.engine.keccak import keccak256
@@ -29,8 +30,8 @@ SIZES = ((10, 100), (100, 25), (1000, 1))  # Supernodes, megabytes
 TASK, ROUND = TaskId(1), RoundId(1)
 GAS = 16_000_000
 COINS = hex(10**21)
+WINDOW = 86_400  # seconds for challenges
 ACCUSER = make_key("accuser", 0).address
-CHALLENGER = make_key("challenger", 0).address
 SUPERLINK = "superlink"
 
 
@@ -73,10 +74,11 @@ class Court:
         return "in its block alone"
 
     def read(self, name: str, function: str, *args: object) -> Any:
-        """Call a view."""
+        """Call a view, and return its one value."""
         method = load(name).functions[function]
         call = {"to": hex_of(getattr(self.deployment, FIELDS[name])), "data": hex_of(method.encode(*args))}
-        return method.decode(bytes.fromhex(self.anvil.request("eth_call", call, "latest")[2:]))
+        (value,) = method.decode(bytes.fromhex(self.anvil.request("eth_call", call, "latest")[2:]))
+        return value
 
     @contextmanager
     def undone(self) -> Iterator[None]:
@@ -96,7 +98,7 @@ def make_rules(contents: MadeUp, count: int) -> Rules:
         commit_period=3600,
         reveal_period=3600,
         result_period=3600,
-        challenge_period=86_400,
+        challenge_period=WINDOW,
         resolve_period=86_400,
         quorum=min(2, count),
         shards=100,
@@ -124,7 +126,7 @@ async def open_court(anvil: Anvil, folder: Path, rules: Rules, count: int) -> Co
     court, dao = Court(anvil, deployment), deployment.timelock
     members = [(make_key(SUPERLINK, 0), make_owner(count), 10 * STAKE)]
     members += [(make_key("node", i), make_owner(i), STAKE) for i in range(count)]
-    for account in (dao, ACCUSER, CHALLENGER, *(owner for _, owner, _ in members), members[0][0].address):
+    for account in (dao, ACCUSER, *(owner for _, owner, _ in members), members[0][0].address):
         anvil.request("anvil_setBalance", hex_of(account), COINS)
     chain_id = int(anvil.request("eth_chainId"), 16)
     for signer, owner, stake in members:
@@ -136,8 +138,6 @@ async def open_court(anvil: Anvil, folder: Path, rules: Rules, count: int) -> Co
     court.send(dao, "TrainingCoordinator", "createTask", rules_fields(rules), 100 * TOKEN)
     for signer, owner, _ in members[1:]:
         court.send(owner, "TrainingCoordinator", "join", TASK, signer.address)
-    court.send(dao, "DaoToken", "transfer", CHALLENGER, 10 * TOKEN)
-    court.send(CHALLENGER, "DaoToken", "approve", deployment.coordinator, 10 * TOKEN)
     court.send(ACCUSER, "TrainingCoordinator", "openRound", TASK)
     return court
 
@@ -145,7 +145,6 @@ async def open_court(anvil: Anvil, folder: Path, rules: Rules, count: int) -> Co
 def close(court: Court, trees: RoundTrees, passes: int) -> RoundTrees:
     """Close the commits of the round with the tree; return the trees with the seed that it drew."""
     opened = court.read("TrainingCoordinator", "roundOf", TASK, ROUND)
-    opened = opened[0] if len(opened) == 1 else opened
     commits = len(trees.commits)
     root = trees.result.commits_root
     superlink = make_key(SUPERLINK, 0).address
@@ -165,7 +164,6 @@ def post(court: Court, trees: RoundTrees) -> None:
 def is_void(court: Court) -> bool:
     """Return whether the result stands no longer."""
     state = court.read("TrainingCoordinator", "roundOf", TASK, ROUND)
-    state = state[0] if len(state) == 1 else state
     return bool(state[7] == Phase.VOID)
 
 
@@ -197,17 +195,27 @@ def accuse(court: Court, lie: Lie) -> dict[str, Any]:
 
 def court_depth(court: Court) -> int:
     """Return the depth of the task's bodies."""
-    rules = court.read("TrainingCoordinator", "rulesOf", TASK)
-    return int((rules[0] if len(rules) == 1 else rules)[8])
+    return int(court.read("TrainingCoordinator", "rulesOf", TASK)[8])
 
 
-def vote(court: Court, name: str, honest: RoundTrees) -> dict[str, Any]:
-    """A gradient that is not the app's follows from no tree: the result is frozen for a bond, and the DAO decides."""
-    post(court, close(court, honest, 0))
-    reason = "the gradient is not the app's"
-    sent = [court.send(CHALLENGER, "TrainingCoordinator", "challenge", TASK, ROUND, reason)]
-    timelock = court.deployment.timelock
-    sent.append(court.send(timelock, "TrainingCoordinator", "resolve", TASK, ROUND, False))
+def vote(court: Court, name: str, honest: RoundTrees, nodes: int) -> dict[str, Any]:
+    """A gradient that is not the app's follows from no tree: a member accuses it, and all jurors vote that it is wrong."""
+    trees = close(court, honest, 0)
+    post(court, trees)
+    members = [make_key("node", index).address for index in range(nodes)]
+    court.anvil.request("anvil_setBalance", hex_of(members[0]), COINS)
+    sent = [court.send(members[0], "GradientVote", "accuse", TASK, ROUND)]
+    court.anvil.request("anvil_mine", "0x2")
+    jurors = [member for member in members if court.read("GradientVote", "weightOf", TASK, ROUND, member)]
+    salt = Digest(b"\1" * 32)
+    for juror in jurors:
+        court.anvil.request("anvil_setBalance", hex_of(juror), COINS)
+        commitment = compute_vote_commitment(juror, TASK, ROUND, salt, is_wrong=True)
+        sent.append(court.send(juror, "GradientVote", "commitVote", TASK, ROUND, commitment))
+    court.anvil.request("evm_increaseTime", WINDOW // 8)
+    sent += [court.send(juror, "GradientVote", "revealVote", TASK, ROUND, True, salt) for juror in jurors]
+    stated = astuple(trees.result), astuple(trees.statement)
+    sent.append(court.send(ACCUSER, "GradientVote", "judge", TASK, ROUND, *stated))
     return make_row(name, "vote", sent, 0.0, convicted=is_void(court))
 
 
@@ -268,14 +276,14 @@ async def measure(nodes: int, mb: int) -> list[dict[str, Any]]:
         court = await open_court(anvil, Path(name), rules, nodes)
         domain = Domain(int(anvil.request("eth_chainId"), 16), court.deployment.coordinator)
         state = court.read("TrainingCoordinator", "roundOf", TASK, ROUND)
-        opening = Digest((state[0] if len(state) == 1 else state)[8])
+        opening = Digest(state[8])
         case = DisputedRound.make(contents, rules, domain, opening, nodes)
         for lie in list_lies(case, SUPERLINK):
             with court.undone():
                 rows.append(accuse(court, lie))
         for lie_name in ("gradient", "gate gradient"):
             with court.undone():
-                rows.append(vote(court, lie_name, case.trees))
+                rows.append(vote(court, lie_name, case.trees, nodes))
         with court.undone():
             rows.append(accuse_node(court, case))
         with court.undone():

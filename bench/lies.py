@@ -26,7 +26,7 @@ from dao.core.formats.signed_messages import (
 from dao.core.types import Address, Digest, Signature, Status
 from dao.proofs import availability, commit_trees, models
 from dao.proofs.dots import ProductsClaim, prove_step, show_product_row
-from dao.proofs.leaf_places import DemandTree, LeafPlace, show_outer, show_row
+from dao.proofs.leaf_places import DemandTree, LeafPlace, get_depth, show_outer, show_row
 from dao.proofs.models import MODEL, prove_model
 from dao.proofs.openings import Rows, hash_rows, view_rows
 from dao.proofs.round_trees import RoundTrees, build_tree
@@ -45,6 +45,7 @@ from dao.proofs.sums import (
     AGGREGATE_VALUE,
     BLOCK,
     CODEC,
+    ONE_TRANSACTION,
     PARTS,
     SumInput,
     encode_input,
@@ -55,8 +56,6 @@ from dao.proofs.sums import (
 )
 
 MISSING = ("shard",)  # no prover convicts it yet
-SUMMED = 128  # inputs of one transaction
-ROW, ACCOUNT = 455, 72  # bytes
 OTHER = 1  # a node in the middle: its row has one before it
 
 
@@ -182,14 +181,15 @@ def _norm(case: DisputedRound) -> Lie:
     last = len(totals) - 1
     square = int.from_bytes(totals[last, 32:].tobytes(), "big") + 1
     totals[last, 32:] = np.frombuffer(square.to_bytes(32, "big"), np.uint8)
-    root = compute_root(hash_rows(totals), depth - min(5, depth))
+    height = get_depth(DemandTree.ROW_GATE_TOTALS, depth)
+    root = compute_root(hash_rows(totals), height)
     rows = add(case.trees.rows, OTHER, 226, 32)
     rows[OTHER] = rows[OTHER][:386] + root + rows[OTHER][418:]
     trees = restate(case.trees, rows=rows)
     place = LeafPlace(DemandTree.ROW_GATE_TOTALS, OTHER, last)
 
     def answer() -> bytes:
-        return show_outer(trees.rows, place) + show_row(totals, last, depth - min(5, depth))
+        return show_outer(trees.rows, place) + show_row(totals, last, height)
 
     def prove() -> bytes:
         body: Rows = case.contents.update.body
@@ -209,7 +209,7 @@ def _of_sums(case: DisputedRound) -> Iterator[Lie]:
     place = LeafPlace(DemandTree.AGGREGATE, 0, chunk)
     inputs = case.inputs
     trees = state(honest, aggregate_root=root)
-    many = len(inputs) > SUMMED
+    many = len(inputs) > ONE_TRANSACTION
     yield Lie(
         "aggregate",
         trees,

@@ -56,6 +56,7 @@ NETWORK = Deployment(
             "distributor",
             "forced reveals",
             "disputes",
+            "gradient vote",
             "timelock",
             "voting power",
             "governor",

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from dao.app.gradient_client import THREADS, GradientClient
 from dao.app.sandbox import choose_maker
 from dao.chain.block_clock import BlockClock
 from dao.chain.contracts import Coordinator
@@ -32,6 +34,7 @@ from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
 from node.approvals import Approvals
 from node.check.site_data import SiteData
+from node.gradient_juror import CHECKERS, GradientJuror
 from node.journal import CommitEntry, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
@@ -49,6 +52,7 @@ from node.update_maker import UpdateMaker
 from node.uses import UseLog
 
 FORCE_LIMIT = 120.0  # seconds
+GRADIENT_LIMIT = 3600.0  # seconds for one gradient of a result that is accused
 LONGEST_PAUSE = 60.0  # seconds until a task that failed runs again
 _log = structlog.get_logger()
 
@@ -177,8 +181,37 @@ async def _open(
             outcomes=outcomes,
             uses=uses,
         )
-        running.append(partial(_keep_going, task, partial(Supernode, task, deps)))
+        juror = GradientJuror(
+            chain=chain,
+            sender=sender,
+            source=store,
+            journal=journal,
+            approvals=Approvals(settings.home),
+            task=task,
+            evaluator_of=partial(_evaluator, settings, task_settings),
+            scratch=scratch,
+            most_gas=settings.vote_gas,
+            checkers=CHECKERS if settings.check_gradients else 0,
+        )
+        running.append(partial(_keep_going, task, partial(_play, task, deps)))
+        running.append(partial(_keep_going, task, juror.run))
     return running
+
+
+def _evaluator(
+    settings: NodeSettings, task_settings: TaskSettings, app: Path, scratch: Path
+) -> GradientClient:
+    """Return what computes gradients of an app, in a process of its own."""
+    python = None if task_settings.app_python is None else settings.at(task_settings.app_python)
+    return GradientClient(
+        app,
+        python or Path(sys.executable),
+        scratch,
+        limit=GRADIENT_LIMIT,
+        threads=settings.threads or THREADS,
+        keeps_log=False,
+        sandbox=settings.sandbox,
+    )
 
 
 def _trainer(settings: NodeSettings, task: TaskId, task_settings: TaskSettings, app: Path) -> Trainer:
@@ -216,11 +249,15 @@ async def _force_reveal(reveals: ForcedReveals, sender: Sender, entry: CommitEnt
             raise
 
 
-async def _keep_going(task: TaskId, supernode: Callable[[], Supernode]) -> None:
+async def _play(task: TaskId, deps: SupernodeDeps) -> None:
+    await Supernode(task, deps).run()
+
+
+async def _keep_going(task: TaskId, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a task; when it fails, log it and run the task again a little later."""
     for pause in pauses(longest=LONGEST_PAUSE):
         try:
-            await supernode().run()
+            await run()
         except (DaoError, OSError) as error:
             _log.error("task interrupted", task=task, error=str(error), again_in=round(pause, 1))
         except Exception:  # noqa: BLE001
@@ -230,6 +267,8 @@ async def _keep_going(task: TaskId, supernode: Callable[[], Supernode]) -> None:
             if (this := asyncio.current_task()) is None or this.cancelling():
                 raise
             _log.exception("task cut off", task=task, again_in=round(pause, 1))
+        else:
+            return
         await asyncio.sleep(pause)
 
 

@@ -6,6 +6,7 @@ failure may take the last steps back, which are then done again.
 """
 
 import json
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ CREATE TABLE IF NOT EXISTS rounds (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pins (
     task INTEGER NOT NULL, round INTEGER NOT NULL, cid TEXT NOT NULL, PRIMARY KEY (task, round, cid)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS votes (
+    task INTEGER NOT NULL, round INTEGER NOT NULL, wrong INTEGER NOT NULL, salt BLOB NOT NULL, PRIMARY KEY (task, round)
 ) STRICT, WITHOUT ROWID;
 CREATE VIEW IF NOT EXISTS idle AS SELECT DISTINCT cid FROM pins WHERE cid NOT IN (
     SELECT cid FROM pins JOIN commits USING (task, round, cid) LEFT JOIN rounds USING (task, round)
@@ -68,6 +72,14 @@ class CommitEntry:
     reveal: Reveal
     receipt: Signature | None = None
     revealed: Signature | None = None  # EIP-712 `Revealed`: the Superlink has the update
+
+
+@dataclass(frozen=True, slots=True)
+class GradientVoteEntry:
+    """A vote on the gradients of a result, and the salt that opens it."""
+
+    is_wrong: bool
+    salt: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +152,26 @@ class SupernodeJournal:
         cid, body_root, salt, commitment, signature, receipt, revealed = row
         commit = SignedCommit(task, round_id, opening, self._node, commitment, signature)
         return CommitEntry(commit, Reveal(Cid.parse(cid), body_root, salt), receipt, revealed)
+
+    def vote(self, task: TaskId, round_id: RoundId, *, is_wrong: bool) -> GradientVoteEntry:
+        """Record a vote on the gradients of a result, before it is committed to; return the first one recorded."""
+        failpoint("before-voted")
+        with self._transaction(synced=True):
+            self._db.execute(
+                "INSERT OR IGNORE INTO votes VALUES (?, ?, ?, ?)",
+                (task, round_id, is_wrong, secrets.token_bytes(32)),
+            )
+            failpoint("during-voted")
+        failpoint("after-voted")
+        entry = self.vote_of(task, round_id)
+        assert entry is not None  # noqa: S101  (it is there now)
+        return entry
+
+    def vote_of(self, task: TaskId, round_id: RoundId) -> GradientVoteEntry | None:
+        """Return the vote on the gradients of a result, or None."""
+        where = "SELECT wrong, salt FROM votes WHERE task = ? AND round = ?"
+        row = self._db.execute(where, (task, round_id)).fetchone()
+        return None if row is None else GradientVoteEntry(bool(row[0]), Digest(row[1]))
 
     def see(self, task: TaskId, round_id: RoundId, block: int) -> RoundNote:
         """Record that a round opened in this block, once; return the round's note."""

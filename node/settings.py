@@ -65,6 +65,11 @@ class NodeSettings(HomeSettings):
         default=PUBLIC_BYTES, ge=0
     )  # of earlier rounds' shards, to train on too; 0: none
     prove: bool = True  # what a result has wrong of this node goes to the chain, for the operator's gas
+    # the most that a transaction of a vote on gradients may take; 0: it votes on none, and pays the fine of a juror that does not
+    vote_gas: int = Field(default=2_000_000, ge=0)
+    check_gradients: bool = (
+        True  # of results that nobody accused, drawn so that about three members check each
+    )
     threads: int | None = Field(default=None, ge=1)  # of the app's numeric libraries; None: as they choose
     sandbox: SandboxSettings = SandboxSettings()
     ledger: FromHome = Path("privacy.db")  # of noised updates; nodes of one site may share it

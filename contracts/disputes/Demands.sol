@@ -2,7 +2,6 @@
 pragma solidity ^0.8.28;
 
 import { Address } from "@openzeppelin/contracts/utils/Address.sol";
-import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import { IDemands } from "../interfaces/IDemands.sol";
 import { IProver } from "../interfaces/IProver.sol";
@@ -11,15 +10,14 @@ import { IStatements } from "../interfaces/IStatements.sol";
 import { ITasks } from "../interfaces/ITasks.sol";
 import { ITrainingCoordinator } from "../interfaces/ITrainingCoordinator.sol";
 import { Openings } from "./Openings.sol";
+import { Windows } from "./Windows.sol";
 
 /// @title The part of Disputes that hears demands
 /// @notice Invariants: the balance is the sum of the bonds of open demands; whether a round becomes final, and when, no demand
 /// decides but one that convicts; nobody keeps a Supernode from demanding what concerns it.
 abstract contract Demands is IDemands {
-    /// @dev Seconds: an answer has an eighth of the window for challenges, so that demands may follow each other.
-    uint256 private constant LONGEST_ANSWER = 6 hours;
-    uint256 private constant SHORTEST_ANSWER = 1 minutes;
-    uint256 private constant ANSWERS = 8;
+    /// @dev An answer, and as long again for what follows it.
+    uint256 private constant MOVES = 2;
 
     /// @dev Demands that may be open at a time: of each Supernode of the round, and of all others together.
     uint256 private constant OPEN_OF_MEMBER = 4;
@@ -38,7 +36,9 @@ abstract contract Demands is IDemands {
     function demand(uint64 task, uint64 round, Place calldata place) external payable {
         ITasks.TaskRules memory rules = _rounds().rulesOfRound(task, round);
         Openings.requirePlace(place, rules.bodyDepth);
-        uint256 deadline = _computeDeadline(task, round, rules.challengePeriod);
+        IRounds.Round memory r = _rounds().roundOf(task, round);
+        uint256 time = Windows.requireTime(r, task, round, rules.challengePeriod, MOVES);
+        uint256 deadline = block.timestamp + time;
         uint256 needed = demandBond(place.tree);
         if (msg.value < needed) revert DemandBondTooSmall(msg.value, needed);
         Demand storage one = _demands[_hashPlace(task, round, place)];
@@ -127,23 +127,6 @@ abstract contract Demands is IDemands {
         one.open = false;
         one.bond = 0;
         --_open[task][round][one.ofMember ? one.demander : address(0)];
-    }
-
-    /// @dev Returns until when a demand of now may be answered. Of a posted result, that and as long again for what follows must
-    /// be left of the window: if the DAO lets a frozen one stand, it has a whole window again.
-    function _computeDeadline(
-        uint64 task,
-        uint64 round,
-        uint256 challengePeriod
-    ) private view returns (uint256) {
-        IRounds.Round memory r = _rounds().roundOf(task, round);
-        bool posted = r.phase == IRounds.Phase.Posted;
-        if (!posted && r.phase != IRounds.Phase.Frozen) revert IRounds.WrongPhase(task, round, r.phase);
-        uint256 time = Math.min(challengePeriod / ANSWERS, LONGEST_ANSWER);
-        if (time < SHORTEST_ANSWER) revert WindowTooShort(task, challengePeriod);
-        uint256 last = r.postedAt + challengePeriod - 2 * time;
-        if (posted && block.timestamp > last) revert IRounds.TooLate(last);
-        return block.timestamp + time;
     }
 
     function _requireShown(

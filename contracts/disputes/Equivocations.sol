@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
-import { ECDSA } from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import { MessageHashUtils } from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
-
 import { IEquivocations } from "../interfaces/IEquivocations.sol";
 import { ITrainingCoordinator } from "../interfaces/ITrainingCoordinator.sol";
+import { Signatures } from "../provers/Signatures.sol";
 
 /// @title The part of Disputes that hears of Supernodes that committed twice
 abstract contract Equivocations is IEquivocations {
-    bytes32 private constant DOMAIN_TYPEHASH = keccak256(
-        "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-    );
     bytes32 private constant COMMIT_TYPEHASH = keccak256(
         "Commit(uint64 task,uint64 round,bytes32 opening,address node,bytes32 commitment)"
     );
@@ -35,7 +30,7 @@ abstract contract Equivocations is IEquivocations {
             bytes32 message = keccak256(
                 abi.encode(COMMIT_TYPEHASH, task, round, opening, node, one.commitment)
             );
-            twice = _isSigned(message, one.signature, node);
+            twice = Signatures.isSignedBy(address(_rounds()), node, message, one.signature);
         }
         if (!twice) revert NotTwice(task, round, node);
 
@@ -66,22 +61,4 @@ abstract contract Equivocations is IEquivocations {
 
     /// @dev Returns the coordinator.
     function _rounds() internal view virtual returns (ITrainingCoordinator);
-
-    function _isSigned(bytes32 message, bytes calldata signature, address node) private view returns (bool) {
-        bytes32 domain = keccak256(
-            abi.encode(
-                DOMAIN_TYPEHASH,
-                keccak256("Commonweight"),
-                keccak256("1"),
-                block.chainid,
-                address(_rounds())
-            )
-        );
-        // slither-disable-next-line unused-return (a signature that recovers nobody recovers no node)
-        (address recovered, , ) = ECDSA.tryRecoverCalldata(
-            MessageHashUtils.toTypedDataHash(domain, message),
-            signature
-        );
-        return recovered == node;
-    }
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dao.app.gradient_client import GradientClient, GradientFile
 from dao.content import tensor_files
-from dao.core.constants import TOLERANCE
+from dao.core.constants import GRADIENT_TOLERANCE
 from dao.core.engine.products import compute_distance
 from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout
@@ -44,9 +44,9 @@ async def try_loss(
 
 
 def _require_near(apart: float) -> None:
-    if not apart <= TOLERANCE:  # NaN is not near
+    if not apart <= GRADIENT_TOLERANCE:  # NaN is not near
         raise AppError(
-            f"app: two gradients of one model and shard are {apart:.1e} apart, at most {TOLERANCE:.0e} may be, or "
+            f"app: two gradients of one model and shard are {apart:.1e} apart, at most {GRADIENT_TOLERANCE:.0e} may be, or "
             "every audit fails: something in model(), data() or loss() is by chance; give it a fixed seed"
         )
 

@@ -177,13 +177,13 @@ async def read_stated(
     chain: Chain, source: Source, place: Place, *, everyone: bool
 ) -> tuple[PostedRound, Manifest, Manifest | None]:
     """Read what was posted of a round, its manifest and its parent's; Missing where one of these cannot be had."""
-    posted = await _read_posted(chain, place, chain.final(), everyone=everyone)
+    posted = await read_posted(chain, place, chain.final(), everyone=everyone)
     manifest = await read_manifest(source, posted.result.manifest_digest)
     previous = await read_manifest(source, posted.parent.manifest_digest) if posted.parent else None
     return posted, manifest, previous
 
 
-async def _read_posted(chain: Chain, place: Place, at: BlockRef, *, everyone: bool) -> PostedRound:
+async def read_posted(chain: Chain, place: Place, at: BlockRef, *, everyone: bool) -> PostedRound:
     """Read what was posted of a round, and who took part if that is asked; Missing where the chain's node hides it."""
     history, (task, round_id) = RoundReader(chain, place[0]), place
     state, rules, events = await asyncio.gather(

@@ -9,13 +9,13 @@ from typing import TypeVar
 from dao.app.gradient_client import GradientClient, GradientFile
 from dao.audit.evidence import Evidence, fetch
 from dao.audit.findings import Differs, Missing, expect
+from dao.audit.gradients import measure_distance
 from dao.audit.replay import build_outcome
 from dao.audit.statement_checks import get_inputs
 from dao.content import tensor_files
 from dao.core.commits import FAILED, MISSING
-from dao.core.constants import SHARDS_DEPTH, TOLERANCE
+from dao.core.constants import GRADIENT_TOLERANCE, LOSS_TOLERANCE, SHARDS_DEPTH
 from dao.core.engine.merkle import compute_body_root, verify
-from dao.core.engine.products import compute_distance
 from dao.core.formats.cid import Cid
 from dao.core.formats.fault import find_fault
 from dao.core.formats.gradient import Gradient, compute_gradient_size
@@ -267,7 +267,7 @@ class ContentChecks:
         )
         for when, path, said in stated:
             loss = compute_loss_micros(await _evaluated(evaluator.loss(path, shard)))
-            is_near = abs(said - loss) <= max(TOLERANCE * abs(loss), 1)
+            is_near = abs(said - loss) <= max(LOSS_TOLERANCE * abs(loss), 1)
             expect(is_near, f"loss {when} the round: {said} millionths stated, computed {loss}")
         return f"{self.manifest.loss_before} to {self.manifest.loss_after} millionths"
 
@@ -293,14 +293,11 @@ class ContentChecks:
         expect(root == stated, f"{what}: root {hex_of(root)}, another is stated")
 
     async def _compare(self, what: str, published: Gradient, evaluated: GradientFile) -> str:
-        out = self.scratch / "gradient"
-        computed = await asyncio.to_thread(
-            tensor_files.write_gradient, evaluated.path, self.base[1].layout, out
-        )
-        distance = await asyncio.to_thread(compute_distance, published, computed, tensor_files.each)
+        layout = self.base[1].layout
+        distance = await measure_distance(published, evaluated.path, layout, self.scratch / "gradient")
         expect(
-            distance <= TOLERANCE,
-            f"{what}: {distance:.2e} from the computed one, at most {TOLERANCE:.0e} may be",
+            distance <= GRADIENT_TOLERANCE,
+            f"{what}: {distance:.2e} from the computed one, at most {GRADIENT_TOLERANCE:.0e} may be",
         )
         return f"{distance:.1e} from the computed one"
 

@@ -31,6 +31,7 @@ from dao.proofs.sums import (
     AGGREGATE_VALUE,
     BLOCK,
     CODEC,
+    ONE_TRANSACTION,
     PARTS,
     SumInput,
     prove_codec,
@@ -40,7 +41,6 @@ from dao.proofs.sums import (
 )
 from dao.proofs.suspicions import Suspicion
 
-ONE_TRANSACTION = 128  # inputs whose chunks fit into a proof
 FIELDS = {  # of a row or of the statement: what a product comes to
     ProductsClaim.GATE_DOT: "gate_dot",
     ProductsClaim.SQUARE: "square",

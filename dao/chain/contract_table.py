@@ -68,6 +68,13 @@ from dao.chain.governance_events import (
     VotingDelaySet,
     VotingPeriodSet,
 )
+from dao.chain.vote_events import (
+    GradientAccused,
+    GradientJudged,
+    JurorFined,
+    VoteCommitted,
+    VoteRevealed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +108,11 @@ CONTRACTS = (
     ContractRow("distributor", "RewardDistributor", (Funded, Activated, Claimed, Refunded, Recovered)),
     ContractRow("forced_reveals", "ForcedReveals", (ForcedReveal,)),
     ContractRow("disputes", "Disputes", (Convicted, ProverSet, Demanded, Answered, Expired, Equivocated)),
+    ContractRow(
+        "gradient_vote",
+        "GradientVote",
+        (GradientAccused, VoteCommitted, VoteRevealed, GradientJudged, JurorFined),
+    ),
     ContractRow("timelock", "TimelockController", (MinDelayChange, RoleGranted, RoleRevoked, CallScheduled)),
     ContractRow("voting_power", "VotingPower"),
     ContractRow(

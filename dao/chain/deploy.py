@@ -76,6 +76,7 @@ async def _create_all(chain: Chain, sender: Sender, account: Address, params: Pa
     coordinator, _ = await _create(sender, "TrainingCoordinator", token, registry, distributor, timelock)
     reveals, _ = await _create(sender, "ForcedReveals", coordinator)
     disputes, _ = await _create(sender, "Disputes", token, registry, distributor, coordinator, timelock)
+    jury, _ = await _create(sender, "GradientVote", token, registry, coordinator, disputes)
     more = {"AvailabilityProver": [reveals]}  # what a prover reads beside the coordinator
     provers = {name: (await _create(sender, name, coordinator, *more.get(name, ())))[0] for name in PROVERS}
     power, _ = await _create(sender, "VotingPower", token, registry, timelock, distributor)
@@ -93,6 +94,7 @@ async def _create_all(chain: Chain, sender: Sender, account: Address, params: Pa
             distributor,
             reveals,
             disputes,
+            jury,
             timelock,
             power,
             governor,
@@ -102,11 +104,13 @@ async def _create_all(chain: Chain, sender: Sender, account: Address, params: Pa
 
 
 async def _appoint(chain: Chain, sender: Sender) -> None:
-    """Let the disputes strike results and take stake, by what the provers show."""
+    """Let the disputes strike results and take stake, by what the provers show and jurors vote."""
     deployment, disputes = chain.deployment, Disputes(chain)
     calls = [
         Coordinator(chain).set_disputes(disputes.address),
         Registry(chain).set_slasher(disputes.address, allowed=True),
+        Registry(chain).set_slasher(deployment.gradient_vote, allowed=True),
+        disputes.set_prover(deployment.gradient_vote, allowed=True),
         *(disputes.set_prover(deployment.provers[name], allowed=True) for name in PROVERS),
     ]
     await timelock_execute(chain, sender, calls, "appoint")

@@ -31,6 +31,7 @@ class Deployment:
     distributor: Address
     forced_reveals: Address
     disputes: Address
+    gradient_vote: Address
     timelock: Address
     voting_power: Address
     governor: Address

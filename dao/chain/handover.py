@@ -27,6 +27,7 @@ from dao.chain.governance_events import (
     RoleGranted,
     RoleRevoked,
 )
+from dao.chain.gradient_votes import GradientVotes
 from dao.chain.sender import Sender
 from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, Digest, hex_of
 from dao.errors import ChainError
@@ -80,10 +81,12 @@ async def find_faults(chain: Chain, at: At) -> AsyncIterator[str]:
     for operation in await _find_unvoted(chain, at):
         yield f"operation {hex_of(operation)} was scheduled without a vote and can still be executed"
     slashers = {event.slasher: event.allowed for event in await chain.past(SlasherSet, to_block=block)}
-    for fault in _compare(slashers, {deployment.disputes}, "may take anyone's stake"):
+    expected_slashers = {deployment.disputes, deployment.gradient_vote}
+    for fault in _compare(slashers, expected_slashers, "may take anyone's stake"):
         yield fault
     provers = {event.prover: event.allowed for event in await chain.past(ProverSet, to_block=block)}
-    for fault in _compare(provers, {*deployment.provers.values()}, "may prove results wrong"):
+    expected_provers = {*deployment.provers.values(), deployment.gradient_vote}
+    for fault in _compare(provers, expected_provers, "may prove results wrong"):
         yield fault
     approvals = await chain.past(Approval, owner=deployment.timelock, to_block=block)
     for spender in dict.fromkeys(event.spender for event in approvals):
@@ -149,7 +152,8 @@ async def _find_unvoted(chain: Chain, at: At) -> list[Digest]:
 async def _read_ties(chain: Chain, at: At) -> list[tuple[str, Address, Address]]:
     """Return owners and references of the contracts: (name, address, expected address)."""
     d = chain.deployment
-    governor, power, disputes = Governor(chain), VotingPower(chain), Disputes(chain)
+    governor, power = Governor(chain), VotingPower(chain)
+    disputes, jury = Disputes(chain), GradientVotes(chain)
     return [
         *[
             (f"the {row.field}'s owner", await contract.owner(at), d.timelock)
@@ -160,6 +164,10 @@ async def _read_ties(chain: Chain, at: At) -> list[tuple[str, Address, Address]]
         *[
             (f"the {name} of the disputes", await disputes.part(name, at), getattr(d, name))
             for name in ("token", "registry", "distributor", "coordinator")
+        ],
+        *[
+            (f"the {name} of the votes on gradients", await jury.part(name, at), getattr(d, name))
+            for name in ("token", "registry", "coordinator", "disputes")
         ],
         *[
             (f"the coordinator of {name}", await read_coordinator(chain, name, at), d.coordinator)

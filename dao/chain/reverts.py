@@ -58,6 +58,15 @@ SENTENCES: Mapping[str, str] = {
     "WindowTooShort": "task {task} leaves {challengePeriod} s for challenges, too few for a demand and what follows",
     "NotTwice": "{node} did not sign two commits to one opening of round {round} of task {task}",
     "AlreadyEquivocated": "{node} has lost its stake for two commits to round {round} of task {task} already",
+    # votes on gradients
+    "AlreadyAccused": "the gradients of round {round} of task {task} were accused before; a round has one case at most",
+    "NoCase": "no case about the gradients of round {round} of task {task} is open",
+    "StakeBelowBonds": "the sender has {stake} tokens at stake, the bonds of its open cases ask for {bonds}; add stake",
+    "NoSeed": "the seed is of block {blockNumber}: it is not there yet, or the chain has forgotten it",
+    "NotJuror": "{account} is no juror of this case",
+    "AlreadyVoted": "{juror} has committed to a vote already",
+    "WrongVote": "{juror} did not commit to this vote, or revealed it before",
+    "NotFinable": "{account} owes no fine in this case",
     # stake
     "NotOwnerOf": "{caller} does not own the Supernode {operator}",
     "AlreadyRegistered": "{operator} is registered already; use a new operator key",

@@ -126,7 +126,10 @@ async def _find_proof(
     """Look for a proof, and print it in words and bytes unless `quiet`; None where there is none, with the reason."""
     try:
         proof = await find_proof(chain, source, task, round_id)
-        words = "nothing that differs can be shown on chain yet; it is for the DAO: dao challenge --reason"
+        words = (
+            "nothing that differs can be shown on chain; a gradient is for jurors: "
+            f"dao challenge {task} {round_id} --gradients; what else there is, for the DAO: dao challenge --reason"
+        )
     except (Missing, RuleError) as error:
         proof, words = None, str(error)
     if proof is not None:

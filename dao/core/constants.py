@@ -23,7 +23,8 @@ GRADIENT_LEAF = 2 * CHUNK + 1  # bytes
 # the gradients of a round
 BATCH = 64  # samples: it changes the bits of a gradient
 GAUSS_LEGENDRE = (0.2113248654051871, 0.7886751345948129)  # nodes on [0, 1], each of weight 1/2
-TOLERANCE = 1e-3  # relative distance at most of two machines' gradients, and of their losses
+GRADIENT_TOLERANCE = 1e-4  # relative L2 distance at most of two machines' gradients, once quantised
+LOSS_TOLERANCE = 1e-3  # relative distance at most of their losses
 
 # weights and scores
 WEIGHT_UNITS = 1 << 20  # the weights of a round add up to at most this

@@ -5,13 +5,15 @@ Another kind of move is one more row there; another kind of case one more member
 turn it is and what is at stake.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from dao.chain import events as on
+from dao.chain import vote_events as votes
 from dao.chain.event_types import Event, RoundEvent
+from dao.chain.gradient_votes import GradientVerdict
 from dao.core.types import Phase
 from dao.index.rows import CaseRow, RoundRow
 from dao.index.schema import PLACES
@@ -23,8 +25,8 @@ from dao.proofs.leaf_places import DemandTree, LeafPlace
 class CaseKind(StrEnum):
     """How a round is disputed.
 
-    Its result by a bond that waits for the DAO, by a proof, by its own Superlink, or by a demand of a leaf that it binds;
-    or one of its Supernodes by two commits that it signed.
+    Its result by a bond that waits for the DAO, by a proof, by its own Superlink, by a demand of a leaf that it binds, or by
+    a vote of jurors on its gradients; or one of its Supernodes by two commits that it signed.
     """
 
     CHALLENGE = "challenge"
@@ -32,6 +34,7 @@ class CaseKind(StrEnum):
     CONCESSION = "concession"
     DEMAND = "demand"
     EQUIVOCATION = "equivocation"
+    GRADIENT = "gradient"
 
 
 class Verdict(StrEnum):
@@ -45,7 +48,10 @@ class Verdict(StrEnum):
     PARENT_VOID = "parent_void"  # the result that it was built on became void
     ANSWERED = "answered"  # the demanded leaf was shown; the round stands
     UNANSWERED = "unanswered"  # nobody showed it in time
-    LAPSED = "lapsed"  # the round was over, void or final, before anybody showed it
+    LAPSED = "lapsed"  # the round was over, void or final, before anybody showed it; or void before jurors had voted
+    VOTED_WRONG = "voted_wrong"  # jurors found a gradient wrong
+    VOTED_RIGHT = "voted_right"  # jurors found none wrong; the round stands, and the accuser lost the bond
+    NO_MAJORITY = "no_majority"  # too few jurors voted, or as many for as against; the round stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +73,15 @@ CASE_TERMS: Mapping[CaseKind, CaseTerms] = {
     CaseKind.CONCESSION: CaseTerms(),
     CaseKind.DEMAND: CaseTerms(accused_stake="superlink_bond", turn="superlink"),
     CaseKind.EQUIVOCATION: CaseTerms(),
+    CaseKind.GRADIENT: CaseTerms(
+        accuser_stake="challenge_bond", accused_stake="superlink_bond", turn="jurors"
+    ),
+}
+GRADIENT_VERDICTS = {
+    GradientVerdict.WRONG: Verdict.VOTED_WRONG,
+    GradientVerdict.RIGHT: Verdict.VOTED_RIGHT,
+    GradientVerdict.UNDECIDED: Verdict.NO_MAJORITY,
+    GradientVerdict.LAPSED: Verdict.LAPSED,
 }
 
 
@@ -75,7 +90,7 @@ class CaseMove:
     """What an event does: it `judges` the open cases of its round (those of the kind `only`), then `opens` one.
 
     A case that is opened by an event that judges is over at once. `unless_open`: it opens none where it judged one.
-    `completes`: where a case ended with that verdict, it opens none, but says what that one cost whom. `subject` reads
+    `completes`: where a case ended with one of these verdicts, it opens none, but says what that one cost whom. `subject` reads
     from the event what its case is about: it judges those about the same, without one all. The others name fields of the
     event: `accuser` and `accused`, without one the round's Superlink; `until` that the event states; `fields` that the
     case keeps by the same names.
@@ -85,7 +100,7 @@ class CaseMove:
     judges: Callable[[Any, UnitOfWork], Verdict] | None = None
     only: CaseKind = CaseKind.CHALLENGE
     unless_open: bool = False
-    completes: Verdict | None = None
+    completes: Collection[Verdict] = ()
     subject: Callable[[Any], str] | None = None
     accuser: str | None = None
     accused: str | None = None
@@ -120,7 +135,8 @@ MOVES: Mapping[type[Event], CaseMove] = {
     on.Convicted: CaseMove(
         opens=CaseKind.PROOF,
         judges=lambda *_: Verdict.PROVEN,
-        completes=Verdict.UNANSWERED,  # by a demand; it follows Expired in the same transaction
+        # it follows Expired or GradientJudged in the same transaction
+        completes=(Verdict.UNANSWERED, Verdict.VOTED_WRONG),
         accuser="accuser",
         fields=("prover", "claim", *COSTS),
     ),
@@ -138,6 +154,10 @@ MOVES: Mapping[type[Event], CaseMove] = {
         accused="node",
         fields=COSTS,
     ),
+    votes.GradientAccused: CaseMove(opens=CaseKind.GRADIENT, accuser="accuser", until="reveal_end"),
+    votes.GradientJudged: CaseMove(
+        judges=lambda event, _: GRADIENT_VERDICTS[GradientVerdict(event.verdict)], only=CaseKind.GRADIENT
+    ),
 }
 
 
@@ -153,7 +173,7 @@ def move_cases(event: RoundEvent, uow: UnitOfWork) -> None:
         if _is_judged(case, move, event):
             has_judged = True
             uow.put(replace(case, **end), event.task, event.round, number)
-        elif case.verdict and case.verdict == move.completes:
+        elif case.verdict in move.completes:
             has_completed = True
             costs = {name: getattr(event, name) for name in COSTS}
             uow.put(replace(case, **costs), event.task, event.round, number)

@@ -10,6 +10,7 @@ from typing import Any
 
 from dao.chain import events
 from dao.chain import governance_events as governance
+from dao.chain import vote_events as votes
 from dao.chain.contract_table import EVENTS
 from dao.chain.deployment import Deployment
 from dao.chain.event_types import Event, RoundEvent, TaskEvent
@@ -77,7 +78,11 @@ REDUCERS: Mapping[type[Event], Reducer] = {
     events.Conceded: Reducer(training.change_round, "round"),
     events.Convicted: Reducer(training.change_round, "round"),
     **dict.fromkeys(
-        (events.Demanded, events.Answered, events.Expired, events.Equivocated),
+        (
+            *(events.Demanded, events.Answered, events.Expired, events.Equivocated),
+            *(votes.GradientAccused, votes.VoteCommitted, votes.VoteRevealed),
+            *(votes.GradientJudged, votes.JurorFined),
+        ),
         Reducer(lambda *_: None, "round"),
     ),
     events.Finalized: Reducer(training.end_round, "round"),

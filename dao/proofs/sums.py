@@ -17,6 +17,7 @@ from dao.proofs.openings import Rows, compute_siblings, encode_place, hash_rows,
 AGGREGATE, CODEC, PARTS = range(3)  # claims
 BLOCK_HEIGHT = 6
 BLOCK = 1 << BLOCK_HEIGHT  # inputs of a part; more than these are shown by parts
+ONE_TRANSACTION = 128  # inputs whose chunks fit into a proof
 AGGREGATE_VALUE = ">i8"
 
 

@@ -17,7 +17,7 @@ from dao.errors import ConfigError
 async def test_superlink__the_port_is_taken__refused_before_the_chain_is_asked(tmp_path: Path) -> None:
     nowhere = Address(bytes(20))
     provers = dict.fromkeys(PROVERS, nowhere)
-    made = Deployment(1, BlockNumber(0), *[nowhere] * 9, provers=provers)
+    made = Deployment(1, BlockNumber(0), *[nowhere] * 10, provers=provers)
     made.save(tmp_path / "deployment.json")
     with socket.create_server(("127.0.0.1", 0)) as other:
         listen = f"127.0.0.1:{other.getsockname()[1]}"
@@ -35,7 +35,7 @@ async def test_superlink__machine_without_a_sandbox__refused_before_the_chain_is
     monkeypatch.setattr("dao.app.sandbox.find_maker", lambda: "unshare: Operation not permitted")
     nowhere = Address(bytes(20))
     provers = dict.fromkeys(PROVERS, nowhere)
-    Deployment(1, BlockNumber(0), *[nowhere] * 9, provers=provers).save(tmp_path / "deployment.json")
+    Deployment(1, BlockNumber(0), *[nowhere] * 10, provers=provers).save(tmp_path / "deployment.json")
     settings = SuperlinkSettings.load(
         tmp_path,
         task=1,

@@ -79,9 +79,13 @@ export class World {
     world.disputes = await deploy("Disputes", [...parts, world.coordinator, dao]);
     world.forcedReveals = await deploy("ForcedReveals", [world.coordinator]);
     world.prover = await deploy("FakeProver", []);
+    const courts = [world.token, world.registry, world.coordinator, world.disputes];
+    world.jury = await deploy("GradientVote", courts);
     await world.coordinator.connect(dao).setDisputes(world.disputes);
     await world.registry.connect(dao).setSlasher(world.disputes, true);
+    await world.registry.connect(dao).setSlasher(world.jury, true);
     await world.disputes.connect(dao).setProver(world.prover, true);
+    await world.disputes.connect(dao).setProver(world.jury, true);
     await world.token.connect(dao).approve(world.distributor, 2n ** 200n);
     await world.token.connect(dao).transfer(world.challenger, ether("1000"));
     await world.token.connect(world.challenger).approve(world.coordinator, 2n ** 200n);

@@ -17,7 +17,7 @@ from tests.support import RULES, Network
 TOKEN = 10**18
 ANN = Address(b"\xa1" * 20)
 BEN = Address(b"\xb2" * 20)
-PLACES = Deployment(1, BlockNumber(1), *(Address(bytes([n]) * 20) for n in range(1, 10)))
+PLACES = Deployment(1, BlockNumber(1), *(Address(bytes([n]) * 20) for n in range(1, 11)))
 ACTIONS: list[do.Known] = [
     do.CreateTask(RULES, Wei(5 * TOKEN)),
     do.CloseTask(TaskId(1), PLACES.timelock),

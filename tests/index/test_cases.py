@@ -10,10 +10,12 @@ from sqlalchemy import Engine
 
 from bench.synthetic_events import NETWORK, address, result_of
 from dao.chain import events as on
+from dao.chain import vote_events as votes
 from dao.chain.contracts import Call, Coordinator, Token
 from dao.chain.demanding import demand_leaf, end_demand
 from dao.chain.deploy import grant
 from dao.chain.event_types import Event
+from dao.chain.gradient_votes import GradientVerdict
 from dao.chain.signer import Signer
 from dao.core.statement import compute_result
 from dao.core.types import (
@@ -70,6 +72,12 @@ ANSWERED = (on.Answered, (OTHER, ROW, b"leaf"))
 UNANSWERED = (on.Expired, (ONE, ROW, True))
 LAPSED = (on.Expired, (ONE, ROW, False))
 STRUCK = (on.Convicted, (NETWORK.disputes, 1, ONE, Wei(9), Wei(1)))  # follows UNANSWERED
+ACCUSED = (votes.GradientAccused, (ONE, Wei(3), Timestamp(8000), Timestamp(9000)))
+VOTED = (votes.VoteRevealed, (OTHER, True, 5))
+VOTED_WRONG = (votes.GradientJudged, (GradientVerdict.WRONG, 5, 1, Wei(0)))
+VOTED_RIGHT = (votes.GradientJudged, (GradientVerdict.RIGHT, 1, 5, Wei(3)))
+NO_MAJORITY = (votes.GradientJudged, (GradientVerdict.UNDECIDED, 1, 1, Wei(0)))
+VOTE_LAPSED = (votes.GradientJudged, (GradientVerdict.LAPSED, 1, 0, Wei(0)))
 TWICE = (on.Equivocated, (address("node"), ONE, Wei(7), Wei(2)))
 
 
@@ -118,6 +126,17 @@ class _Told:
         (
             [challenged(), RIGHT, challenged("again"), VOIDED],
             [(CaseKind.CHALLENGE, Verdict.REJECTED), (CaseKind.CHALLENGE, Verdict.UNDECIDED)],
+        ),
+        ([ACCUSED, VOTED], [(CaseKind.GRADIENT, None)]),
+        ([ACCUSED, VOTED_WRONG, STRUCK, VOIDED], [(CaseKind.GRADIENT, Verdict.VOTED_WRONG)]),
+        ([ACCUSED, VOTED_RIGHT], [(CaseKind.GRADIENT, Verdict.VOTED_RIGHT)]),
+        (
+            [ACCUSED, NO_MAJORITY, challenged(), WRONG, VOIDED],  # then the DAO decides
+            [(CaseKind.GRADIENT, Verdict.NO_MAJORITY), (CaseKind.CHALLENGE, Verdict.UPHELD)],
+        ),
+        (
+            [ACCUSED, CONVICTED, VOIDED, VOTE_LAPSED],  # what is proven meanwhile ends no vote
+            [(CaseKind.GRADIENT, Verdict.LAPSED), (CaseKind.PROOF, Verdict.PROVEN)],
         ),
         ([DEMANDED], [(CaseKind.DEMAND, None)]),
         ([DEMANDED, ANSWERED], [(CaseKind.DEMAND, Verdict.ANSWERED)]),

@@ -21,7 +21,8 @@ class Case(ResponseModel):
     kind: CaseKind = Field(
         description="`challenge`: for a bond, until the DAO decides. `proof`: shown wrong on chain. "
         "`concession`: taken back by its own Superlink, which nobody had accused on chain. `demand`: somebody wants a leaf "
-        "that the result binds to be shown on chain. `equivocation`: a Supernode signed two commits; the round stays as it was."
+        "that the result binds to be shown on chain. `equivocation`: a Supernode signed two commits; the round stays as it was. "
+        "`gradient`: jurors vote whether the result's gradients are those of the app."
     )
     accuser: AddressText
     accused: AddressText
@@ -33,11 +34,12 @@ class Case(ResponseModel):
     prover_name: str | None = Field(description="Its name, where it is one of this network's file.")
     claim: int | None = Field(description="What was claimed: a number of docs/disputes.md, by the prover.")
     accuser_stake_wei: WeiText | None = Field(
-        validation_alias="accuser_stake", description="The accuser's bond, lost where the DAO rejects."
+        validation_alias="accuser_stake",
+        description="The accuser's bond, lost where the DAO or the jurors reject.",
     )
     accused_stake_wei: WeiText | None = Field(
         validation_alias="accused_stake",
-        description="The Superlink's bond, lost where the result is proved wrong or a demand not answered.",
+        description="The Superlink's bond, lost where the result is proved or voted wrong, or a demand not answered.",
     )
     bond_wei: WeiText | None = Field(
         validation_alias="bond",
@@ -47,16 +49,17 @@ class Case(ResponseModel):
     slashed_wei: WeiText | None = Field(validation_alias="slashed", description="What the accused lost.")
     paid_wei: WeiText | None = Field(validation_alias="paid", description="The accuser's part of it.")
     turn: Annotated[
-        Literal["dao", "superlink"] | None,
+        Literal["dao", "superlink", "jurors"] | None,
         Field(description="Whose move it is; null once the case or the round is over."),
     ]
     turn_ends_at: int | None
     opened_at: int
     opened_tx: DigestText
     verdict: Verdict | None = Field(
-        description="How it ended; null while it is open. By `upheld`, `proven`, `conceded`, `undecided`, `parent_void` and "
-        "`unanswered` the round is void, except that a Supernode's equivocation is `proven` and leaves the round as it was. "
-        "With `rejected` and `answered` (the leaf was shown) it stands; a demand `lapsed` where the round was over first."
+        description="How it ended; null while it is open. By `upheld`, `proven`, `conceded`, `undecided`, `parent_void`, "
+        "`unanswered` and `voted_wrong` the round is void, except that a Supernode's equivocation is `proven` and leaves the round as it was. "
+        "With `rejected`, `answered` (the leaf was shown), `voted_right` and `no_majority` it stands; a demand or a vote `lapsed` "
+        "where the round was over first."
     )
     ended_at: int | None
     ended_tx: DigestText | None

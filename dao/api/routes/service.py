@@ -42,6 +42,7 @@ class Contracts(ResponseModel):
     distributor: AddressText
     forced_reveals: AddressText
     disputes: AddressText
+    gradient_vote: AddressText
     timelock: AddressText
     voting_power: AddressText
     governor: AddressText

@@ -31,7 +31,10 @@ const VERDICTS = {
   parent_void: ["The result that it was built on became void, and so did this one.", "bad"],
   answered: ["The leaf was shown, and the demand’s bond went to whoever showed it.", "good"],
   unanswered: ["Nobody showed the leaf in time; the round is void.", "bad"],
-  lapsed: ["The round was over before the leaf was shown; the demand’s bond went back."],
+  lapsed: ["The round was over first; the bond went back."],
+  voted_wrong: ["Jurors found a gradient that is not the app’s; the round is void.", "bad"],
+  voted_right: ["Jurors found the gradients right; the accuser lost the bond.", "good"],
+  no_majority: ["Too few jurors voted, or as many for as against; the bond went back."],
 };
 
 // What is proven by two commits is no fault of the result.
@@ -48,6 +51,9 @@ const SHORT = {
   answered: "leaf shown",
   unanswered: "void, leaf not shown",
   lapsed: "lapsed",
+  voted_wrong: "voted wrong",
+  voted_right: "voted right",
+  no_majority: "no majority",
 };
 
 function getVerdict({ kind, verdict }) {
@@ -108,6 +114,8 @@ function Accusation({ one }) {
   if (kind === "challenge") return html`${who}${" challenges the result of Superlink "}${whom}.`;
   if (kind === "demand")
     return html`${who}${" demands to be shown "}<code>${subject}</code>${", a leaf of the result of Superlink "}${whom}.`;
+  if (kind === "gradient")
+    return html`${who}${" says that a gradient of the result of Superlink "}${whom}${" is not the app’s"}.`;
   if (kind === "equivocation")
     return html`${who}${" showed that Supernode "}${whom}${" signed two commits to one opening of the round"}.`;
   if (kind === "concession")
@@ -142,6 +150,8 @@ function Turn({ one: { turn, turn_ends_at: until, task, round } }) {
       the Superlink’s, or anyone’s who has the leaf, to show it; ${left},
       and from then on anyone may have the round declared void
     `;
+  if (turn === "jurors")
+    return html`the jurors’, whom the chain drew from the round’s Supernodes, to vote; ${left}, and from then on anyone may count`;
   if (turn !== "dao") return html`${turn ? `the ${turn}’s` : "nobody’s"}${left && html`${"; "}${left}`}`;
   const over = "the time is over: anyone may declare the round void";
   return html`

@@ -1,0 +1,238 @@
+"""Votes on the gradients of results, and accuses those that are not the app's: no prover can judge a float.
+
+The chain draws the jurors of a case, and who is drawn and does not vote loses stake: so the daemon votes by itself. It accuses a
+result that it finds wrong among those that it draws by its own chance, and judges its case once the votes are in.
+"""
+
+import asyncio
+import secrets
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from dao.app.bundle import MAX_BYTES, unpack
+from dao.app.gradient_client import GradientClient
+from dao.audit.evidence import read_manifest
+from dao.audit.gradients import GradientJudgement, judge_gradients
+from dao.chain.blocks import BlockRef
+from dao.chain.client import Chain
+from dao.chain.contracts import Call, Coordinator
+from dao.chain.cursor import EventCursor
+from dao.chain.events import ResultPosted
+from dao.chain.gradient_votes import GradientCase, GradientVerdict, GradientVotes, compute_vote_commitment
+from dao.chain.rounds import RoundReader
+from dao.chain.sender import Sender
+from dao.chain.vote_events import GradientAccused
+from dao.core.statement import compute_statement
+from dao.core.types import Address, BlockNumber, Phase, RoundId, TaskId, Timestamp
+from dao.errors import DaoError, Reverted
+from dao.runtime.backoff import pauses
+from dao.store.source import Source
+from node.approvals import Approvals
+from node.journal import SupernodeJournal
+
+IN_FLIGHT = (Phase.OPEN, Phase.CLOSED, Phase.POSTED, Phase.FROZEN)
+CHECKERS = 3  # members, about, that check the gradients of a result
+WAIT = 30.0  # seconds without a new block until a case is looked at again
+LONGEST_PAUSE = 60.0  # seconds until what failed is tried again
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class GradientJuror:
+    """One node's part in the cases of one task. `most_gas`: of one transaction; 0: it sends none, and looks at nothing."""
+
+    chain: Chain
+    sender: Sender
+    source: Source
+    journal: SupernodeJournal
+    approvals: Approvals
+    task: TaskId
+    evaluator_of: Callable[[Path, Path], GradientClient]  # of an app's folder, with a folder to write to
+    scratch: Path
+    most_gas: int
+    checkers: int = (
+        CHECKERS  # about so many members check a result that nobody accused; 0: this node checks none
+    )
+    _judging: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    @property
+    def node(self) -> Address:
+        """The operator that votes."""
+        return self.sender.address
+
+    async def run(self) -> None:
+        """Look at each result as it is posted, and serve in each case as it is opened; until cancelled."""
+        if not self.most_gas:
+            return
+        kinds = (GradientAccused, ResultPosted)
+        cursor = EventCursor(self.chain, await self._find_start(), kinds, self.task)
+        working: set[asyncio.Task[None]] = set()
+        try:
+            async for event in cursor:
+                if isinstance(event, GradientAccused):
+                    work = self._keep_serving(event.round)
+                elif isinstance(event, ResultPosted):
+                    work = self._keep_checking(event.round)
+                else:
+                    continue
+                task = asyncio.create_task(work, name="gradients")
+                working.add(task)
+                task.add_done_callback(working.discard)
+        finally:
+            for task in working:
+                task.cancel()
+            await asyncio.gather(*working, return_exceptions=True)
+
+    async def _find_start(self) -> BlockNumber:
+        """Return the block in which the oldest round opened that is not decided."""
+        coordinator, at = Coordinator(self.chain), self.chain.final()
+        state = await coordinator.task_of(self.task, at)
+        block, round_id, left = at.number, state.last_round, state.in_flight
+        while left and round_id:
+            opened = await coordinator.round_of(self.task, round_id, at)
+            if opened.phase in IN_FLIGHT:
+                block, left = BlockNumber(opened.open_block), left - 1
+            round_id = RoundId(round_id - 1)
+        return block
+
+    async def _keep_checking(self, round_id: RoundId) -> None:
+        """Check a result, if chance has it, and accuse it if it is wrong."""
+        try:
+            await self.check(round_id)
+        except DaoError as error:
+            _log.warning("gradients not checked", task=self.task, round=round_id, error=str(error))
+
+    async def check(self, round_id: RoundId) -> GradientJudgement | None:
+        """Judge a posted result's gradients and accuse it if they are wrong; None where chance leaves that to others."""
+        state = await Coordinator(self.chain).round_of(self.task, round_id, self.chain.final())
+        if state.phase is not Phase.POSTED or secrets.randbelow(max(state.eligible, 1)) >= self.checkers:
+            return None
+        judgement = await self._judge(round_id)
+        if judgement.is_wrong and not judgement.is_missing:
+            _log.error("a gradient is wrong", task=self.task, round=round_id, what=judgement.words)
+            await self._send(GradientVotes(self.chain).accuse(self.task, round_id), "accuse", round_id)
+        return judgement
+
+    async def _keep_serving(self, round_id: RoundId) -> None:
+        """Serve in a case until it is over, whatever fails meanwhile."""
+        for pause in pauses(longest=LONGEST_PAUSE):
+            try:
+                await self.serve(round_id)
+            except DaoError as error:
+                _log.warning("case not served", task=self.task, round=round_id, error=str(error))
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    async def serve(self, round_id: RoundId) -> None:
+        """Vote in a case if this node is drawn, judge it when that is due, and fine who did not vote."""
+        votes = GradientVotes(self.chain)
+        case = await self._wait(round_id, lambda case, at: at.number > case.open_block + 1)
+        if case.accuser == self.node and not any(case.seed) and case.is_open:
+            await self._send(votes.draw(self.task, round_id), "draw", round_id)
+        if case.is_open and await votes.weight_of(self.task, round_id, self.node, self.chain.final()):
+            await self._vote(round_id, case)
+        # the accuser is the first to count; others do where it does not
+        late = 0 if case.accuser == self.node else (case.reveal_end - case.commit_end) // 4
+        case = await self._wait(
+            round_id, lambda case, at: case.is_heard(Timestamp(at.timestamp - late)) or not case.is_open
+        )
+        if case.is_open:
+            await self._count(round_id)
+
+    async def _vote(self, round_id: RoundId, case: GradientCase) -> None:
+        votes, at = GradientVotes(self.chain), self.chain.final()
+        ballot = await votes.ballot_of(self.task, round_id, self.node, at)
+        if not any(ballot.commitment) and at.timestamp < case.commit_end:
+            is_wrong = await self._decide(round_id, case)
+            vote = self.journal.vote(self.task, round_id, is_wrong=is_wrong)
+            place = self.node, self.task, round_id
+            commitment = compute_vote_commitment(*place, vote.salt, is_wrong=vote.is_wrong)
+            await self._send(votes.commit_vote(self.task, round_id, commitment), "vote", round_id)
+        elif not any(ballot.commitment) or ballot.is_revealed:
+            return
+        own = self.journal.vote_of(self.task, round_id)
+        if own is None:
+            return  # committed by another daemon: only that one can reveal
+        await self._wait(round_id, lambda case, at: at.timestamp >= case.commit_end)
+        reveal = votes.reveal_vote(self.task, round_id, own.salt, is_wrong=own.is_wrong)
+        await self._send(reveal, "reveal-vote", round_id)
+
+    async def _decide(self, round_id: RoundId, case: GradientCase) -> bool:
+        """Return whether a gradient is wrong; one that cannot be had for most of the time to vote is."""
+        vote = self.journal.vote_of(self.task, round_id)
+        if vote is not None:
+            return vote.is_wrong
+        patience = (case.reveal_end - case.commit_end) // 4
+        for pause in pauses(longest=LONGEST_PAUSE):
+            judgement = await self._judge(round_id)
+            is_late = self.chain.final().timestamp >= case.commit_end - patience
+            if not judgement.is_missing or is_late:
+                break
+            await asyncio.sleep(pause)
+        verdict = "wrong" if judgement.is_wrong else "right"
+        _log.info("votes", task=self.task, round=round_id, vote=verdict, why=judgement.words)
+        return judgement.is_wrong
+
+    async def _count(self, round_id: RoundId) -> None:
+        """Judge a case, and fine the jurors that owe it."""
+        votes, reader, at = GradientVotes(self.chain), RoundReader(self.chain, self.task), self.chain.final()
+        events = await reader.events_of(round_id, at)
+        if events.posted is None:
+            return
+        result = events.posted.result
+        statement = compute_statement(await read_manifest(self.source, result.manifest_digest))
+        await self._send(votes.judge(self.task, round_id, result, statement), "judge", round_id)
+        case = await votes.case_of(self.task, round_id, self.chain.final())
+        _log.warning("case over", task=self.task, round=round_id, verdict=case.verdict.name.lower())
+        for juror in await reader.members_of(events.opened, at):
+            if await self._owes(round_id, juror, case):
+                await self._send(votes.fine(self.task, round_id, juror), f"fine:{juror.hex()}", round_id)
+
+    async def _owes(self, round_id: RoundId, juror: Address, case: GradientCase) -> bool:
+        votes, at = GradientVotes(self.chain), self.chain.final()
+        if case.verdict in (GradientVerdict.NONE, GradientVerdict.LAPSED):
+            return False
+        ballot = await votes.ballot_of(self.task, round_id, juror, at)
+        lost = GradientVerdict.RIGHT if ballot.is_wrong else GradientVerdict.WRONG
+        owes = not ballot.is_fined and (not ballot.is_revealed or case.verdict is lost)
+        return owes and bool(await votes.weight_of(self.task, round_id, juror, at))
+
+    async def _judge(self, round_id: RoundId) -> GradientJudgement:
+        """Compute the gradients of a result again, one result at a time, by the app that the owner approved."""
+        async with self._judging:
+            rules = await Coordinator(self.chain).rules_of_round(self.task, round_id, self.chain.final())
+            self.approvals.require(self.task, rules.app_hash)
+            bundle = await self.source.get(rules.app_hash, MAX_BYTES)
+            self.scratch.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix="gradients-", dir=self.scratch) as name:
+                folder = Path(name)
+                content = await asyncio.to_thread(bundle.read_bytes)
+                app = await asyncio.to_thread(unpack, content, folder / "app")
+                evaluator = self.evaluator_of(app, folder / "evaluator")
+                try:
+                    return await judge_gradients(
+                        self.chain, self.source, self.task, round_id, evaluator, folder
+                    )
+                finally:
+                    await evaluator.stop()
+
+    async def _send(self, call: Call, what: str, round_id: RoundId) -> None:
+        """Send a call once, also after a restart; one that is refused is logged: another was first, or it is too late."""
+        try:
+            await self.sender.send(call, f"{what}:{self.task}:{round_id}", most_gas=self.most_gas)
+        except Reverted as error:
+            _log.warning("refused", call=call.label, task=self.task, round=round_id, error=str(error))
+
+    async def _wait(self, round_id: RoundId, holds: Callable[[GradientCase, BlockRef], bool]) -> GradientCase:
+        """Return a case once it holds of it at a final block."""
+        while True:
+            at = self.chain.final()
+            case = await GradientVotes(self.chain).case_of(self.task, round_id, at)
+            if not any(case.accuser) or holds(case, at):
+                return case
+            await self.chain.changed(WAIT)
