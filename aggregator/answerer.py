@@ -15,9 +15,13 @@ from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
 from dao.core.types import TaskId, Timestamp
 from dao.errors import Reverted
+from dao.runtime.backoff import pauses
 from dao.store.source import Source
 
-RETRY = 2  # seconds of block time after a failure
+RETRY, LONGEST_RETRY = (
+    2,
+    60,
+)  # seconds of block time after a failure, and after many: each try opens whole contents
 
 
 class Answerer:
@@ -59,7 +63,7 @@ class Answerer:
     async def _answer(self, demanded: Demanded) -> None:
         """Answer one demand, until it is answered, by whomever, or too late."""
         place, reported = decode_leaf_place(demanded.place), False
-        while True:
+        for pause in pauses(RETRY, LONGEST_RETRY):
             try:
                 if not await self._is_open(demanded):
                     return
@@ -87,7 +91,7 @@ class Answerer:
                 receipt = await self._sender.send(call, key, most_gas=self._most_gas)
             except (Reverted, *TROUBLE) as error:
                 self._report("trouble", round=demanded.round, error=f"demand of {place}: {error}")
-                await self._follower.wait(Timestamp(self._follower.now() + RETRY))
+                await self._follower.wait(Timestamp(self._follower.now() + round(pause)))
             else:
                 self._report("answered", round=demanded.round, leaf=str(place), gas=receipt.gas_used)
                 return

@@ -29,6 +29,7 @@ from dao.core.types import Address, Digest, Domain, RoundId, Signature, Status, 
 from dao.errors import ContentError, DaoError, DecodeError, NotFound, RuleError, TooLarge
 from dao.runtime.backoff import pauses
 from dao.runtime.failpoint import failpoint
+from dao.store.cid import name_of
 from dao.store.layered import LayeredStore
 from dao.wire.messages import Ack, ComputedModel, Inclusion, RevealRequest
 from dao.wire.superlink_service import Receive
@@ -36,6 +37,7 @@ from dao.wire.superlink_service import Receive
 KEPT = 4  # rounds whose proofs of inclusion are still served
 PATIENCE = 10.0  # seconds that a call waits until the Superlink sees what its caller saw on chain
 FETCH_LIMIT = 60.0  # seconds to fetch an update by IPFS
+LARGE = "update: expected one to this model, of at most {} bytes"
 
 
 class Intake:
@@ -194,22 +196,23 @@ class Intake:
     async def fetch_forced(self, node: Address, collection: Collection) -> None:
         """Fetch the update of a node that opened its commit on chain, again and again until it is here or time is up."""
         commit, reveal = collection.commit_of(node), collection.opened_on_chain[node]
-        limit = compute_update_limit(collection.layout, collection.rules.codec)
+        self._note_arriving(collection.round, reveal.cid)
         for pause in pauses():
             if commit is None or node in collection.reveals or not collection.accepts_reveal_of(node):
                 return
             try:
-                async with asyncio.timeout(FETCH_LIMIT):
-                    path = await self._store.get(reveal.cid.digest, limit)
-                    found = replace(reveal, cid=await self._store.local.resolve(reveal.cid.digest))
+                path = await self._fetch(reveal.cid.digest, collection)
+                found = replace(reveal, cid=await self._store.local.resolve(reveal.cid.digest))
                 async with collection.lock_of(node):
                     if node not in collection.reveals:
                         await self._store_reveal(commit, collection, found, path)
-            except (DaoError, OSError, TimeoutError) as error:
-                collection.rejected[node] = str(error) or f"no source had it within {FETCH_LIMIT:.0f} s"
-                self._report(
-                    "not fetched", round=collection.round, node=node, reason=collection.rejected[node]
+            except (DaoError, OSError) as error:
+                # a disk's words have names of our folders, and the reason is published
+                reason = (
+                    str(error) if isinstance(error, DaoError) else "update: the Superlink could not keep it"
                 )
+                collection.rejected[node] = reason
+                self._report("not fetched", round=collection.round, node=node, reason=str(error))
                 await asyncio.sleep(pause)
 
     async def _take(
@@ -249,25 +252,26 @@ class Intake:
     ) -> Path:
         """Store the update, checked against its CID and the size of an update; return its file."""
         cid = request.reveal.cid
-        limit = compute_update_limit(collection.layout, collection.rules.codec)
-        large = f"update: expected one to this model, of at most {limit} bytes"
         self._note_arriving(collection.round, cid)
-        if (
-            request.by_ipfs
-        ):  # errors in words of our own: the reason is published, and our folders need not be
-            try:
-                async with asyncio.timeout(FETCH_LIMIT):
-                    return await self._store.get(cid, limit)
-            except TooLarge:
-                raise TooLarge(large) from None
-            except (ContentError, TimeoutError):
-                raise NotFound(
-                    f"update {cid}: no source had it within {FETCH_LIMIT:.0f} s; is it pinned?"
-                ) from None
+        if request.by_ipfs:
+            return await self._fetch(cid, collection)
+        limit = compute_update_limit(collection.layout, collection.rules.codec)
         if request.size > limit:
-            raise TooLarge(f"{large}, got {request.size}")
+            raise TooLarge(f"{LARGE.format(limit)}, got {request.size}")
         await self._uploads.take(commit, cid, limit, receive)
         return self._store.local.path_of(cid)
+
+    async def _fetch(self, content: Cid | Digest, collection: Collection) -> Path:
+        """Fetch an update; errors in words of our own: the reason is published, and our folders need not be."""
+        limit = compute_update_limit(collection.layout, collection.rules.codec)
+        try:
+            async with asyncio.timeout(FETCH_LIMIT):
+                return await self._store.get(content, limit)
+        except TooLarge:
+            raise TooLarge(LARGE.format(limit)) from None
+        except (ContentError, TimeoutError):
+            why = f"no source had it within {FETCH_LIMIT:.0f} s; is it pinned?"
+            raise NotFound(f"update {name_of(content)}: {why}") from None
 
     async def _wait_collection(self, task: TaskId, round_id: RoundId) -> Collection:
         """Return the collection of a round, which may be about to begin here; RuleError when there is none."""

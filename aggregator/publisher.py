@@ -104,7 +104,8 @@ class Publisher:
         """
         paths, self._unsynced = self._unsynced, set()
         for path in paths:
-            await asyncio.to_thread(_sync, path, stays_cached=path == self.path_of(model))
+            with suppress(FileNotFoundError):  # dropped meanwhile
+                await asyncio.to_thread(_sync, path, stays_cached=path == self.path_of(model))
 
     async def _replicate(self, cid: Cid, pinned: "asyncio.Task[None]", for_good: bool) -> None:
         await asyncio.wait([pinned])

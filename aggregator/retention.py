@@ -84,6 +84,8 @@ class Retention:
         `read_phases` returns the task's head and the phases of rounds. A content that a replica did not let go of
         stays recorded, and is tried again by the next sweep.
         """
+        if self._keep is None:
+            return 0
         async with self._sweeping:
             rounds = self._contents.rounds(self._task)
             head, phases = await read_phases([r for r in rounds if r not in self._decided])

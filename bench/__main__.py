@@ -55,6 +55,9 @@ def _parse() -> argparse.Namespace:
         "--sizes", default="10x100,100x25,1000x1", help="Supernodes x megabytes, as 10x100,1000x1"
     )
     disputes.add_argument("--json", type=Path, help="write the rows to this file")
+    check = commands.add_parser("check", help="a site's table, checked by an app's schema")
+    check.add_argument("--rows", type=int, default=1_000_000, help="of the table, 1000000 by default")
+    check.add_argument("--json", type=Path, help="write the figures to this file")
     attacks = commands.add_parser("attacks", help="what attacks on pay and model bring; see bench/attacks")
     attacks.add_argument("--attacks", help="only these, as copy4,alie,honest")
     attacks.add_argument("--data", default="mnist,cancer", help="mnist, cancer or both")
@@ -84,6 +87,7 @@ def main() -> None:
         "core": _core,
         "disputes": _disputes,
         "attacks": _attacks,
+        "check": _check,
         "index": _reads,
         "api": _reads,
     }
@@ -129,6 +133,18 @@ def _attacks(given: argparse.Namespace) -> None:
     rows = table.make_table(cells, given.jobs)
     sys.stdout.write(report.format_table(rows))
     _write(given, rows)
+
+
+def _check(given: argparse.Namespace) -> None:
+    """Time the check of a table."""
+    from bench.check_load import measure
+
+    try:
+        row = measure(given.rows)
+    except DaoError as error:
+        sys.exit(f"script/bench: {error}")
+    sys.stdout.write(json.dumps(row) + "\n")
+    _write(given, [row])
 
 
 def _core(given: argparse.Namespace) -> None:

@@ -36,6 +36,7 @@ DaoError
 ├── AppError                  the training app of a task
 │   ├── AppCrashed            its process ended
 │   └── AppTimeout            its process took longer than allowed
+├── DataError                 a contributor's data; carries the row, never a value
 ├── LockedError               another daemon holds this home or this operator key
 ├── AuditError                a round could not be audited
 │   ├── (Differs)             what was stated is not what chain and content say
@@ -157,6 +158,14 @@ class AppCrashed(AppError):
 
 class AppTimeout(AppError):
     """The app's process took longer than allowed."""
+
+
+class DataError(DaoError):
+    """A contributor's data are not what a task asks for: `row` where it is one row's, else 0. Values stand in no message."""
+
+    def __init__(self, message: str, row: int = 0) -> None:
+        super().__init__(message)
+        self.row = row
 
 
 class LockedError(DaoError):

@@ -54,7 +54,7 @@ class Approvals:
         if app not in {each.app for each in approved}:
             what = (
                 "the app changed"
-                if approved
+                if any(each.task == task for each in approved)
                 else f"the app {hex_of(app)[:10]}… waits for its owner's approval"
             )
             raise NotApproved(f"task {task}: {what}; read it and approve: dao node approve {task}")

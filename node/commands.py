@@ -1,5 +1,6 @@
 """Does what `dao node …` does: sets a node up, joins and leaves tasks, claims. Each command is one function."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from dao.chain.staking import owner_of, register, unbond, withdraw
 from dao.core.types import Address, Digest, TaskId, Wei, hex_of
 from dao.errors import ConfigError
 from node.approvals import Approvals, describe_difference
+from node.check.rehearsal import SiteApp
+from node.check.site_check import SiteReport, check_site
+from node.check.task_inputs import fetch_inputs
 from node.daemon import Contents
 from node.rewards import claim_due, finalize_due
 from node.settings import NodeSettings, TaskSettings, put_aside, write_task
@@ -21,6 +25,7 @@ __all__ = [
     "AppToApprove",
     "ClaimOutcome",
     "approve",
+    "check",
     "check_app",
     "claim",
     "describe_app",
@@ -48,6 +53,18 @@ def init(
 ) -> Address:
     """Create a node's home folder; arguments and errors as `create_home` has them."""
     return create_home(NodeSettings, home, rpc, deployment, work)
+
+
+async def check(
+    settings: NodeSettings, task: TaskId, task_settings: TaskSettings, *, runs_app: bool
+) -> SiteReport:
+    """Check this node's data for a task and, where `runs_app`, the app on them; ContentError where it cannot be had."""
+    python = task_settings.app_python or Path(sys.executable)
+    site = SiteApp(settings.at(task_settings.data), settings.at(python), settings.sandbox, settings.threads)
+    async with connect_chain(settings) as chain, AsyncExitStack() as stack:
+        store, _ = Contents(settings, chain.domain, None, stack).open_task(task_settings, is_awaited=True)
+        inputs = await fetch_inputs(chain, store, task)
+        return await check_site(inputs, site, runs_app=runs_app, least_rows=task_settings.least_rows)
 
 
 async def join(settings: NodeSettings, owner: Signer, task: TaskId, task_settings: TaskSettings) -> None:

@@ -33,6 +33,7 @@ from dao.store.layered import LayeredStore
 from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
 from node.approvals import Approvals
+from node.check.site_data import SiteData
 from node.gradient_juror import CHECKERS, GradientJuror
 from node.journal import CommitEntry, SupernodeJournal
 from node.model_keeper import ModelKeeper
@@ -140,6 +141,12 @@ async def _open(
             partial(trainer_of, task, task_settings),
             settings.home / "apps",
             Approvals(settings.home),
+            SiteData(
+                settings.at(task_settings.data),
+                task,
+                least_rows=task_settings.least_rows,
+                bears_defects=not task_settings.check,
+            ),
         )
         defence = SelfDefence(chain, sender, store, task, node, settings.prove)
         models = ModelKeeper(task, reader, store)

@@ -143,9 +143,12 @@ class ModelKeeper:
             paths = await asyncio.gather(*(self._store.get(step, size) for step in route.steps))
             failpoint("steps-fetched")
             scratch = self._scratch.with_name(f"{self._scratch.name}-{digest.hex()}")
-            await asyncio.to_thread(_move, base, paths, route.codec, scratch)
-            failpoint("model-moved")
-            made = await self._store.local.put_file(scratch, move=True)
+            try:
+                await asyncio.to_thread(_move, base, paths, route.codec, scratch)
+                failpoint("model-moved")
+                made = await self._store.local.put_file(scratch, move=True)
+            finally:
+                scratch.unlink(missing_ok=True)
             failpoint("model-kept")
             if made.digest != digest:
                 await self._store.local.drop(made)

@@ -15,6 +15,7 @@ from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from dao.wire.superlink_client import SuperlinkClient
 from node.approvals import Approvals
+from node.check.site_data import SiteData
 from node.trainer import Trainer
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds until a missing app is asked for again
@@ -22,7 +23,7 @@ _log = structlog.get_logger()
 
 
 class SupernodeReadiness:
-    """The app of one task. `trainer_of` takes the folder of an app, each in its own below `apps`."""
+    """The app of one task, and the data that it is to see. `trainer_of` takes the folder of an app, each in its own below `apps`."""
 
     def __init__(
         self,
@@ -33,8 +34,10 @@ class SupernodeReadiness:
         trainer_of: Callable[[Path], Trainer],
         apps: Path,
         approvals: Approvals,
+        data: SiteData,
     ) -> None:
         self._reader, self._store, self._client = reader, store, client
+        self.data = data
         self._task, self._trainer_of, self._apps, self._approvals = task, trainer_of, apps, approvals
         self._log = _log.bind(task=task)
         self._trainer: Trainer | None = None
@@ -70,6 +73,7 @@ class SupernodeReadiness:
             content = bundle.read_bytes()
             self._approvals.keep(rules.app_hash, content)
             await asyncio.to_thread(unpack, content, folder)
+            await self.data.check(content)
             self._trainer = self._trainer_of(folder)
         return self._trainer
 

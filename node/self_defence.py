@@ -64,14 +64,13 @@ class SelfDefence:
 
         The row is at the node's place among those who might commit, where all of them did; whatever is there, it must be shown.
         """
-        if not self.proves:
-            return UNASKED.format(
-                f"`prove = false` in its settings; dao challenge {self.task} {round_id} --demand"
-            )
         reader, at = RoundReader(self.chain, self.task), self.chain.final()
         try:
             members = await reader.members_of((await reader.events_of(round_id, at)).opened, at)
             place = LeafPlace(DemandTree.ROWS, 0, sorted(members).index(self.node))
+            if not self.proves:
+                command = f"dao challenge {self.task} {round_id} --demand {place}"
+                return UNASKED.format(f"`prove = false` in its settings; {command}")
             demanded = await demand_leaf(self.chain, self.sender, self.task, round_id, place)
             _log.warning("demanded", task=self.task, round=round_id, leaf=str(place))
             while (await read_demand(self.chain, self.task, round_id, place)).is_open:

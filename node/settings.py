@@ -24,6 +24,8 @@ class TaskSettings(Section):
     tls: bool = False
     ca_file: FromHome | None = None  # PEM file of those trusted for TLS; None: the usual ones
     app_python: FromHome | None = None  # interpreter of the app's environment; None: this one
+    least_rows: int = Field(default=0, ge=0)  # fewer rows to train on, and the node passes
+    check: bool = True  # data with a defect by the app's schema are not trained on
 
 
 class NodeContentSettings(ContentSettings):

@@ -32,6 +32,10 @@ from node.upload_watch import UploadWatch, foresee_shortage
 PROOF_LIMIT = 5.0  # seconds to ask the Superlink for a proof, before the commit is revealed
 FUTILE = 3  # forced commits in a row, of rounds that never closed, after which no more gas is spent
 FORCE_RESERVE, MOST_RESERVE = 0.25, 60.0  # part of the commit period, and seconds at most, that forcing has
+SHORTEST_TRY, LONGEST_TRY = (
+    0.5,
+    10.0,
+)  # seconds of one attempt, where the reveal is due on chain and not there yet
 LINE = "line"  # a round's fact: why its line is too slow, "" where it was not
 _log = structlog.get_logger()
 
@@ -180,22 +184,27 @@ class Submission:
         return str(self.journal.note_of(self.task, round_id).facts.get(LINE, ""))
 
     async def _reveal(self, entry: CommitEntry, closed: RoundState, rules: Rules, watch: UploadWatch) -> str:
-        """Try until the Superlink has the update, or the deadline."""
+        """Try until the Superlink has the update, or the deadline; an upload that is cut off to force the reveal goes on after it."""
         cid, round_id, by_ipfs = entry.reveal.cid, entry.commit.round, self.by_ipfs
         deadline, force_from = compute_reveal_deadline(rules, closed), compute_forcing_time(rules, closed)
         is_forced = False
         for pause in pauses():
+            left = (deadline if is_forced else force_from) - self.clock.now()
+            limit = max(left, SHORTEST_TRY if is_forced or left > 0 else LONGEST_TRY)
             try:
-                content = await self.store.local.get(cid)
-                if by_ipfs:
-                    await self.store.pin(cid)
-                    by_ipfs = bool(await self.store.publish(cid))
-                ack = await self.client.reveal(
-                    self.task, round_id, entry.reveal, None if by_ipfs else content, watch.note
-                )
+                async with asyncio.timeout(limit):  # a Superlink that stalls must not keep it from the chain
+                    content = await self.store.local.get(cid)
+                    if by_ipfs:
+                        await self.store.pin(cid)
+                        by_ipfs = bool(await self.store.publish(cid))
+                    ack = await self.client.reveal(
+                        self.task, round_id, entry.reveal, None if by_ipfs else content, watch.note
+                    )
                 problem = self._check_revealed(entry, ack, rules)
             except DaoError as error:
                 problem = str(error)
+            except TimeoutError:
+                problem = f"the Superlink gave no answer within {limit:.0f} s"
             if not problem:
                 sent, received = self.client.sent, self.client.received
                 _log.info("revealed", task=self.task, round=round_id, sent=sent, received=received)

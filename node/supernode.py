@@ -183,10 +183,10 @@ class Supernode:
         """Check that the commit counts, and reveal it in any case: as far as we know, it may count all the same."""
         submission = self._deps.submission
         self._problem = await submission.check_counting(entry.commit, closed)
-        size = self._journal.note_of(self._task, entry.commit.round).facts.get("update_bytes")
-        await self._deps.uses.leave(entry.commit.round, entry.reveal.cid, size)
         if entry.revealed is not None:  # as after a restart
             return
+        size = self._journal.note_of(self._task, entry.commit.round).facts.get("update_bytes")
+        await self._deps.uses.leave(entry.commit.round, entry.reveal.cid, size)
         revealing = submission.reveal(entry, closed, rules)
         unrevealed = await self._while_unchanged(entry.commit.round, closed, revealing)
         self._problem = unrevealed and (self._problem or unrevealed)

@@ -19,7 +19,8 @@ CREATE_LIMIT = MEASURE_LIMIT = 600.0  # seconds
 class Trained:
     """The outcome of a training: the app's metrics, and seconds to load the base model, to train, to store the result.
 
-    `public_shards` of those given were trained on beside the node's own data; `public_problem` says why none was.
+    `rows`: how many of the node's own the app had, as it says; None where it does not. `public_shards` of those given were
+    trained on beside the node's own data; `public_problem` says why none was.
     """
 
     metrics: Mapping[str, object]
@@ -28,6 +29,7 @@ class Trained:
     store_s: float
     public_shards: int = 0
     public_problem: str = ""
+    rows: int | None = None
 
 
 class Trainer:
@@ -63,6 +65,11 @@ class Trainer:
         )
         return cls(AppProcess(command, silence=silence))
 
+    @property
+    def pid(self) -> int | None:
+        """Return the number of the app's process; None where none runs."""
+        return self._process.pid
+
     async def start(self) -> None:
         """Import the app and load the data ahead of the first round; AppError when that fails."""
         await self._process.start()
@@ -93,7 +100,7 @@ class Trainer:
         try:
             seconds = answer["load_s"], answer["train_s"], answer["store_s"]
             joined = int(answer["public_shards"]), str(answer["public_problem"])
-            return Trained(answer["metrics"], *seconds, *joined)
+            return Trained(answer["metrics"], *seconds, *joined, answer.get("rows"))
         except (KeyError, TypeError, ValueError) as error:
             raise AppError(
                 f"train: answered {str(answer)[:80]!r}; is the runner of this release in use?"

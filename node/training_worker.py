@@ -61,6 +61,7 @@ class Runner:
         worker.store_weights(self._model, worker.create_model_file(Path(out), source.head).tensors)
         return {
             "metrics": worker.to_json(metrics),
+            "rows": worker.count_rows(self._data),
             "load_s": loaded - started,
             "train_s": trained - loaded,
             "store_s": time.monotonic() - trained,

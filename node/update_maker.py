@@ -97,7 +97,8 @@ class UpdateMaker:
         self.scratch.mkdir(parents=True, exist_ok=True)
         model, update = self.scratch / f"{self.task}-trained", self.store.local.tmp / f"{self.task}-update"
         limit = deadline - self.clock.now() - RESERVE * rules.commit_period
-        await self.uses.begin(round_id, rules.app_hash)
+        await self.uses.begin(round_id, rules.app_hash, self.readiness.data.counts)
+        rows = None
         try:
             trained = await trainer.train(
                 base,
@@ -107,8 +108,10 @@ class UpdateMaker:
                 limit=max(limit, 1.0),
                 public=public,
             )
+            rows = trained.rows
         finally:
-            await self.uses.end(round_id)
+            await self.uses.end(round_id, rows)
+        self.readiness.data.require_used(rows)
         if trained.public_problem:
             _log.warning("trained on own rows alone", task=self.task, error=trained.public_problem)
         begun = monotonic()

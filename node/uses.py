@@ -1,12 +1,13 @@
 """What ran on this node's data, when, by whose decision, and what left: for the owner and his auditor, apart from the log.
 
 A file of lines that only grows (`uses.jsonl` in the node's home), each on the disk before what it says begins. It has
-numbers, digests and sizes alone: no metric, no value, no text of an app.
+numbers, digests, sizes and counts alone (of rows, and of the codes that the app's schema lists for its label): no metric, no
+value, no text of an app.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -39,6 +40,10 @@ class DataUse:
     app: str
     decided_by: str  # on chain: a proposal's number, or an account
     began: int
+    rows: int | None = None  # as the check by the app's schema counted them; None without a schema
+    skipped: int | None = None
+    labels: Mapping[str, int] | None = None  # how many rows have each code of the label
+    used: int | None = None  # as the app says
     ended: int | None = None
     update: str | None = None  # CID of what left
     update_bytes: int | None = None
@@ -52,17 +57,17 @@ class UseLog:
         self._path, self._task, self._read_origin = home / FILE, task, read_origin
         self._origin: str | None = None
 
-    async def begin(self, round_id: RoundId, app: Digest) -> None:
-        """Record that the app is about to run on the data."""
+    async def begin(self, round_id: RoundId, app: Digest, counts: Mapping[str, object]) -> None:
+        """Record that the app is about to run on the data, with what a check of them counted."""
         if self._origin is None:
             with suppress(DaoError):  # asked again next time
                 self._origin = await self._read_origin()
         origin = self._origin or UNKNOWN
-        await self._append(UseStep.RUN, round_id, app=hex_of(app), decided_by=origin)
+        await self._append(UseStep.RUN, round_id, app=hex_of(app), decided_by=origin, **counts)
 
-    async def end(self, round_id: RoundId) -> None:
-        """Record that the training is over."""
-        await self._append(UseStep.ENDED, round_id)
+    async def end(self, round_id: RoundId, used: int | None) -> None:
+        """Record that the training is over; `used`: the rows that the app says it had, None where it does not."""
+        await self._append(UseStep.ENDED, round_id, used=used)
 
     async def leave(self, round_id: RoundId, cid: Cid, size: object) -> None:
         """Record that an update is about to leave, so many bytes of it."""
@@ -85,12 +90,13 @@ def join_lines(lines: Iterable[dict[str, Any]]) -> list[DataUse]:
     for line in lines:
         place, at = (line["task"], line["round"]), line["time"]
         if line["step"] == UseStep.RUN:
-            last[place] = DataUse(*place, line["app"], line["decided_by"], at)
+            counts = (line.get(name) for name in ("rows", "skipped", "labels"))
+            last[place] = DataUse(*place, line["app"], line["decided_by"], at, *counts)
             uses.append(last[place])
         elif (use := last.get(place)) is None:
             continue
         elif line["step"] == UseStep.ENDED:
-            use.ended = at
+            use.ended, use.used = at, line.get("used")
         else:
             use.update, use.update_bytes, use.left = line["update"], line["bytes"], at
     return uses

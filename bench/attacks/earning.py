@@ -12,7 +12,8 @@ import numpy as np
 
 from bench.attacks.data import ROUNDS, Floats, RowSet
 from bench.attacks.network import STAKE, Sent, Slope
-from bench.attacks.plays import MembersView, join, scale
+from bench.attacks.plays import MembersView, join
+from dao.demo.attacks import scale
 
 Act = Callable[[MembersView, int], Sequence[Sent]]  # of one member
 JOINS = ROUNDS // 2 + 1  # the round in which the late joiner comes

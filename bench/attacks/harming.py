@@ -9,7 +9,8 @@ import numpy as np
 
 from bench.attacks.data import Floats, RowSet
 from bench.attacks.network import Sent
-from bench.attacks.plays import Members, MembersView, scale
+from bench.attacks.plays import Members, MembersView
+from dao.demo import attacks
 
 BAD = (0, 1, 2)
 Harm = Callable[
@@ -52,16 +53,16 @@ def act_with(harmer: Harmer, knows: str) -> Members:
 @tried("sign-flip")
 def sign_flip(seen: MembersView, known: Floats) -> Floats:
     """The known mean backwards, as long as an update."""
-    return scale(-known.mean(0), seen.trained[0])
+    return attacks.reverse_mean(known, seen.trained[0])
 
 
 @tried("label-flip", "own")
 def label_flip(seen: MembersView, known: Floats) -> Floats:
     """Training in which class d is called the last class minus d."""
     del known
-    last = seen.setting.dealt.classes - 1
+    classes = seen.setting.dealt.classes
     parts = [seen.data_of(node) for node in BAD]
-    return seen.train([RowSet(part.rows, last - part.labels) for part in parts])
+    return seen.train([RowSet(part.rows, attacks.flip_labels(part.labels, classes)) for part in parts])
 
 
 @tried("noise3", "own")
@@ -74,28 +75,21 @@ def noise3(seen: MembersView, known: Floats) -> Floats:
 def ipm(seen: MembersView, known: Floats) -> Floats:
     """Half the known mean backwards (inner product manipulation; Xie et al., arXiv:1903.03936)."""
     del seen
-    return np.asarray(-0.5 * known.mean(0))
+    return attacks.halve_backwards(known)
 
 
 @tried("alie")
 def alie(seen: MembersView, known: Floats) -> Floats:
     """One and a half deviations from the known mean (a little is enough; Baruch et al., arXiv:1902.06156)."""
     del seen
-    return np.asarray(known.mean(0) - 1.5 * known.std(0))
+    return attacks.deviate(known)
 
 
 @tried("min-max")
 def min_max(seen: MembersView, known: Floats) -> Floats:
     """As far along minus the deviation as stays within the largest distance of two (Shejwalkar, Houmansadr, NDSS 2021)."""
     del seen
-    mean, way = known.mean(0), -known.std(0)
-    most = max(float(np.linalg.norm(a - b)) for a in known for b in known)
-    low, high = 0.0, 100.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        far = max(float(np.linalg.norm(mean + middle * way - other)) for other in known)
-        low, high = (middle, high) if far <= most else (low, middle)
-    return np.asarray(mean + low * way)
+    return attacks.hide_in_spread(known)
 
 
 @tried("mimic3")

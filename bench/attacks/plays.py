@@ -11,6 +11,7 @@ import numpy as np
 from bench.attacks.data import NODES, ROUNDS, Dealt, Floats, RowSet
 from bench.attacks.learner import Learner
 from bench.attacks.network import Network, Sent, Settled, Slope
+from dao.demo.attacks import draw_direction
 from node.public_shards import MOST_SHARDS
 
 
@@ -64,7 +65,7 @@ class MembersView:
     def noise(self, like: Floats, index: int) -> Floats:
         """Return a random direction, as long as `like`."""
         dice = np.random.Generator(np.random.Philox([self.setting.seed, self.number, index]))
-        return scale(dice.normal(size=like.shape), like)
+        return draw_direction(dice, like)
 
 
 Members = Callable[[MembersView], Sequence[Sent]]
@@ -101,12 +102,6 @@ def play(setting: Setting, members: Sequence[int] = (), act: Members | None = No
 def name_of(node: int) -> str:
     """Return the name of an honest node."""
     return f"n{node}."
-
-
-def scale(vector: Floats, like: Floats) -> Floats:
-    """Return a vector as long as another."""
-    length = float(np.linalg.norm(vector))
-    return vector * (float(np.linalg.norm(like)) / length) if length else vector
 
 
 def join(parts: Sequence[RowSet]) -> RowSet:

@@ -8,7 +8,8 @@ An app is a folder with `app.py`, which defines
 - `loss(model, batch)`: the mean loss, a scalar that torch can differentiate;
 - `metrics(model, data)`, optional: figures for people to read, such as the accuracy.
 
-Hidden files, `__pycache__` and a folder `data` beside `app.py` are not part of an app.
+A file `schema.json` says what the data must look like (`dao.app.data_schema`). Hidden files, `__pycache__` and a folder
+`data` beside `app.py` are not part of an app.
 """
 
 import os
@@ -17,6 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from dao.app.data_schema import read_schema
 from dao.core.formats.canonical import read_canonical, write_canonical
 from dao.core.types import Digest
 from dao.errors import AppError, DaoError, DecodeError
@@ -43,7 +45,7 @@ def bundle(folder: Path) -> bytes:
         files[name] = _text(path, name)
     try:
         content = write_canonical({"files": files, "format": FORMAT})
-        read_bundle(content)
+        read_schema(read_bundle(content))
     except DaoError as error:
         raise AppError(f"app {folder}: {error}") from None
     return content

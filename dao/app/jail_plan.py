@@ -22,7 +22,13 @@ _MACHINE = ("/sys/devices/system/cpu", "/sys/devices/system/node")  # how many c
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _ENVIRONMENT = ("bin", "lib", "lib64", "share", "pyvenv.cfg")  # of an interpreter's folder
 # of ours: what `dao.app.worker` and its like consist of
-_OURS = ("dao/__init__.py", "dao/app", "node/__init__.py", "node/training_worker.py")
+_OURS = (
+    "dao/__init__.py",
+    "dao/app",
+    "node/__init__.py",
+    "node/training_worker.py",
+    "node/simulation_worker.py",
+)
 _FILES = {
     "/etc/passwd": "app:x:1000:1000::/tmp:/bin/sh\n",
     "/etc/group": "app:x:1000:\n",

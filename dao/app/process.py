@@ -99,6 +99,11 @@ class AppProcess:
         self._calls = 0
         self._crashes = 0
 
+    @property
+    def pid(self) -> int | None:
+        """Return the number of the process, or of the sandbox that it is in; None where none runs."""
+        return None if self._process is None else self._process.pid
+
     async def start(self) -> None:
         """Start the process, so that the first call need not wait; AppCrashed, AppTimeout or AppError if it fails."""
         async with self._turn:

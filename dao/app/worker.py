@@ -209,6 +209,15 @@ def require_same_layout(state: Mapping[str, Any], tensors: Mapping[str, Floats])
             )
 
 
+def count_rows(data: Any) -> int | None:
+    """Return how many rows an app's data have: the length of their columns, or their own; None where they have none."""
+    columns = list(data.values()) if isinstance(data, Mapping) else [data]
+    try:
+        return min(len(column) for column in columns)
+    except (TypeError, ValueError):
+        return None
+
+
 def to_json(value: object) -> Any:
     """Return what JSON can hold of an app's value: finite numbers, texts of at most 200 letters, mappings of these."""
     if isinstance(value, Mapping):

@@ -149,10 +149,8 @@ DATA = typer.Option("--data", help="What the app's data() reads as a contributor
 EvaluationLimitOption = Annotated[
     float, typer.Option("--evaluation-limit", min=1, help="Seconds that one gradient may take.")
 ]
-DemoNodesOption = Annotated[
-    int,
-    typer.Option("--nodes", min=1, max=50, help="Supernodes of the demonstration; roles repeat every five."),
-]
+NODES = "Supernodes that play; roles of the demonstration repeat every five."
+DemoNodesOption = Annotated[int, typer.Option("--nodes", min=1, max=50, help=NODES)]
 
 
 def rounds(default: str | None = None, most: int | None = None) -> Any:

@@ -1,59 +1,54 @@
 """`dao simulate`: train rounds on this machine, weighed, scored and paid as on the network, without a chain."""
 
 import asyncio
-import hashlib
-import sys
+import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 from rich.console import Console
+from rich.live import Live
 
-from dao.app.bundle import bundle, unpack
 from dao.app.gradient_client import GradientClient
 from dao.app.preflight import try_loss
-from dao.app.shards import read_shards
-from dao.chain.signer import Signer
+from dao.app.shards import Shards, read_shards
 from dao.cli import options
-from dao.cli.options import JSON_FILE, AppPythonOption, DemoNodesOption
-from dao.cli.output import require_writable
-from dao.core.formats.layout import Model, compute_model_size, write_model
-from dao.core.formats.manifest import Manifest
-from dao.core.types import Address, RoundId, Wei, hex_of
+from dao.cli.options import JSON_FILE, BuiltAppPythonOption
+from dao.cli.output import printable, require_writable
+from dao.core.types import RoundId, Wei, hex_of
 from dao.demo.demo_report import write_json, write_plot
 from dao.demo.demo_state import MEMORY, DemoState, RoundView, Seat, SeatRound
-from dao.demo.images import APP, deal
-from dao.demo.plan import DemoMember, Role, list_members
-from dao.demo.simulation import TASK, Simulation, commit, load
-from dao.demo.terminal_view import render_summary
+from dao.demo.html_report import write_report
+from dao.demo.scene import DEFAULT_LABEL, MOST_NODES, Scene, Wish, set_scene
+from dao.demo.simulated_network import PlayedRound, SimulatedNetwork, SimulatedNode, make_keys
+from dao.demo.simulation import CHANCE, TASK, Simulation
+from dao.demo.split import deal_rows
+from dao.demo.terminal_view import render_board, render_summary
+from dao.demo.training_pool import TrainingPart, TrainingPool
 from dao.errors import ConfigError
-from node.trainer import Trainer
+from dao.runtime.open_files import allow_open_files
 
-STAKE, BUDGET = Wei(100 * 10**18), Wei(1000 * 10**18)
-LIMIT = 600.0  # seconds for one training or one gradient
-NOISE = 0.01  # standard deviation of what the free rider sends
-
-
-@dataclass(frozen=True)
-class SimulationInputs:
-    """The app, the contributors and their data; `test` is for the app's own metrics."""
-
-    app: Path
-    members: Sequence[DemoMember]
-    data: Sequence[Path]
-    shards: Path
-    test: Path | None
-    python: Path
+BUDGET = Wei(1000 * 10**18)
+LIMIT = 600.0  # seconds for one gradient
+MOST_FAILURES = 3  # of a round, that are told
 
 
 def command(
-    nodes: DemoNodesOption = 5,
+    nodes: Annotated[
+        int | None,
+        typer.Option(
+            "--nodes",
+            min=1,
+            max=MOST_NODES,
+            help=options.NODES,
+            show_default="5 of the demonstration, 20 that data are dealt among",
+        ),
+    ] = None,
     rounds: Annotated[int, options.rounds()] = 5,
     app: Annotated[Path | None, options.APP] = None,
     data: Annotated[list[Path] | None, options.DATA] = None,
@@ -61,147 +56,174 @@ def command(
     test: Annotated[
         Path | None, typer.Option(help="Data on which the app's metrics() are taken after each round.")
     ] = None,
-    app_python: AppPythonOption = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="How one file of --data is dealt among --nodes: iid, or dirichlet:0.5 for unlike mixes of labels.",
+            show_default="iid",
+        ),
+    ] = None,
+    attack: Annotated[
+        str | None,
+        typer.Option(help="What the last nodes do instead of honest work, and how many: label-flip:3."),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(help="Column of data() that rows are dealt by.", show_default=DEFAULT_LABEL),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="For all chance: the same seed gives the same bytes.")
+    ] = 0,
+    app_python: BuiltAppPythonOption = None,
     json: Annotated[Path | None, JSON_FILE] = None,
     plot: Annotated[Path | None, typer.Option(help="Write accuracy and earnings as a PNG.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write all figures, curves and shares as one HTML page.")
+    ] = None,
 ) -> None:
     """Train together on this machine, without a chain: what would each contributor earn?
 
-    Without --app, a digit classifier on real images and five kinds of contributors: two with good data, one with a
-    tenth of it, one with 40% wrong labels, one that trains nothing and sends noise. With --app, name --data once for
-    each contributor, and --shards. Training and gradients run in processes of their own; formats, gate, clip, aggregate,
-    scores and payouts are the protocol's.
+    In the folder of an app, or with --app, its data are dealt among --nodes; its pyproject.toml names them, or --data and
+    --shards do. With --data for each contributor, nothing is dealt. Elsewhere it plays a digit classifier on real images with
+    five kinds of contributors: two with good data, one with a tenth of it, one with 40% wrong labels, one that trains nothing
+    and sends noise. Training and gradients run in processes of their own; formats, gate, clip, aggregate, scores and payouts are
+    the protocol's.
 
-    Example: dao simulate --rounds 3 --plot earned.png
+    Example: dao simulate --nodes 20 --split dirichlet:0.5 --attack label-flip:3 --seed 7 --report report.html
     Example: dao simulate --app tumour --data a.csv --data b.csv --shards shards --test test.csv
     """
-    require_writable(json, "--json")
-    require_writable(plot, "--plot")
+    for path, flag in ((json, "--json"), (plot, "--plot"), (report, "--report")):
+        require_writable(path, flag)
     if plot is not None and plot.suffix.lower() != ".png":
         raise ConfigError(f"--plot {plot}: expected a name that ends in .png")
+    allow_open_files()  # every update of a round is one, mapped
+    wish = Wish(app, data or [], shards, test, app_python, nodes, split, attack, label)
+    console = Console()
     with tempfile.TemporaryDirectory(prefix="commonweight-") as folder:
-        inputs = _select_inputs(nodes, app, data or [], shards, test, app_python, Path(folder))
-        state = asyncio.run(_simulate(inputs, rounds, Path(folder), Console()))
-    Console().print(render_summary(state))
+        with console.status("preparing the app, its environment and the data"):
+            scene = set_scene(wish, Path(folder))
+        state = asyncio.run(_simulate(scene, rounds, seed, Path(folder), console))
+    console.print(render_summary(state))
     if json:
         write_json(state, json)
     if plot:
         write_plot(state, plot)
+    if report:
+        facts = {"nodes": len(scene.members), "rounds": rounds, "split": split or "", "attack": attack or ""}
+        write_report(state, {"app": scene.name, **facts, "seed": seed}, report)
 
 
-def _select_inputs(
-    nodes: int,
-    app: Path | None,
-    data: list[Path],
-    shards: Path | None,
-    test: Path | None,
-    python: Path | None,
-    folder: Path,
-) -> SimulationInputs:
-    """Return the user's own inputs, or the demonstration's; ConfigError where only a part is named."""
-    if app is None:
-        if data or shards or test or python:
-            raise ConfigError("--app: expected the folder of an app, as its data or shards are named")
-        members = list_members(nodes)
-        dealt = deal(members, folder / "data")
-        return SimulationInputs(APP, members, dealt.members, dealt.shards, dealt.test, Path(sys.executable))
-    if not data or shards is None:
-        raise ConfigError(f"--app {app}: expected --data for each contributor, and --shards")
-    for path in (*data, *([test] if test else [])):
-        if not path.exists():
-            raise ConfigError(f"{path}: expected a contributor's data or the test's, and there is nothing")
-    members = [DemoMember(index, path.name, Role.OWN) for index, path in enumerate(data)]
-    own = unpack(bundle(app), folder / "app")  # as others will have it
-    return SimulationInputs(own, members, data, shards, test, python or Path(sys.executable))
-
-
-async def _simulate(inputs: SimulationInputs, rounds: int, folder: Path, console: Console) -> DemoState:
-    shards = await asyncio.to_thread(read_shards, inputs.shards)
+async def _simulate(scene: Scene, rounds: int, seed: int, folder: Path, console: Console) -> DemoState:
+    shards = await asyncio.to_thread(read_shards, scene.shards)
     if rounds > len(shards.paths):
         raise ConfigError(
             f"--rounds {rounds}: expected at most one for each of the {len(shards.paths)} shards"
         )
-    signers = [Signer.ephemeral() for _ in inputs.members]
-    owners = [Address(hashlib.sha256(f"{p.index} {p.name}".encode()).digest()[:20]) for p in inputs.members]
-    seats = [
-        Seat(member, hex_of(owner), hex_of(signer.address))
-        for member, owner, signer in zip(inputs.members, owners, signers, strict=True)
-    ]
-    state = DemoState(TASK, MEMORY, rounds, seats)
     async with AsyncExitStack() as running:
         gradients = GradientClient(
-            inputs.app, inputs.python, folder / "evaluator", limit=LIMIT, keeps_log=False
+            scene.app, scene.python, folder / "evaluator", limit=LIMIT, keeps_log=False
         )
         running.push_async_callback(gradients.stop)
-        trainers = await _make_trainers(running, inputs, folder)
-        with console.status("starting a process for each Supernode"):
-            await asyncio.gather(gradients.start(), *(trainer.start() for trainer in trainers))
-        simulation = Simulation(gradients, shards, folder / "superlink", BUDGET)
-        await trainers[0].create(folder / "model.safetensors")
+        pool = TrainingPool(scene.app, scene.python, min(os.cpu_count() or 1, len(scene.members)), folder)
+        running.push_async_callback(pool.stop)
+        with console.status("starting the processes of the app"):
+            await asyncio.gather(gradients.start(), pool.start())
+        first = folder / "model.safetensors"
+        await pool.trainers[0].create(first)
         with console.status("trying data() and loss() on a shard"):
-            await try_loss(gradients, folder / "model.safetensors", shards.paths[0])
-        await simulation.begin(folder / "model.safetensors")
-        for index in range(1, rounds + 1):
-            number, started, base = RoundId(index), time.monotonic(), simulation.base
-            with console.status(f"round {index} of {rounds}: training"):
-                commits = []
-                for seat, signer, owner, trainer in zip(seats, signers, owners, trainers, strict=True):
-                    trained = await _train(
-                        seat,
-                        trainer,
-                        base.path,
-                        base.model,
-                        folder / "out.safetensors",
-                        index,
-                        simulation.public,
-                    )
-                    commits.append(commit(signer, owner, STAKE, number, base.model, trained))
-            with console.status(f"round {index} of {rounds}: scoring"):
-                manifest = await simulation.settle(number, commits)
-                metrics = (
-                    {}
-                    if inputs.test is None
-                    else await trainers[0].measure(simulation.base.path, inputs.test)
-                )
-            state.rounds.append(_view_round(manifest, metrics, time.monotonic() - started))
-            figures = ", ".join(f"{name} {_format(value)}" for name, value in metrics.items())
-            before, after = (loss / 1e6 for loss in (manifest.loss_before, manifest.loss_after))
-            console.print(
-                f"round {index}: loss {before:.4f} to {after:.4f}{figures and f'; on the test {figures}'}"
-            )
+            await try_loss(gradients, first, shards.paths[0])
+        simulation = await _begin(gradients, shards, seed, folder, first)
+        nodes = await _seat_nodes(scene, pool, seed, folder)
+        network = SimulatedNetwork(simulation, pool, nodes, seed)
+        seats = [
+            Seat(member, hex_of(node.owner), hex_of(node.signer.address))
+            for member, node in zip(scene.members, nodes, strict=True)
+        ]
+        state = DemoState(TASK, MEMORY, rounds, seats)
+        await _play(network, scene, state, console)
     return state
 
 
+async def _begin(
+    gradients: GradientClient, shards: Shards, seed: int, folder: Path, first: Path
+) -> Simulation:
+    chance = CHANCE + seed.to_bytes(8, "big")
+    simulation = Simulation(gradients, shards, folder / "superlink", BUDGET, chance)
+    await simulation.begin(first)
+    return simulation
+
+
+async def _seat_nodes(scene: Scene, pool: TrainingPool, seed: int, folder: Path) -> Sequence[SimulatedNode]:
+    """Give each member its keys and its data: a file of its own, or rows of the one that is dealt."""
+    data: Sequence[Path] = scene.data
+    rows: list[Path | None] = [None] * len(scene.members)
+    if scene.split is not None:
+        data = [scene.data[0]] * len(scene.members)
+        codes, classes = await pool.trainers[0].list_labels(scene.data[0], scene.label)
+        for index, dealt in enumerate(deal_rows(scene.split, codes, classes, len(rows), seed)):
+            rows[index] = path = folder / f"rows-{index}"
+            await asyncio.to_thread(np.sort(dealt).astype("<i8").tofile, path)
+    nodes = []
+    for member, path, part in zip(scene.members, data, rows, strict=True):
+        attack = scene.attacks.get(member.index, "")
+        flips = scene.label if attack == "label-flip" else None
+        nodes.append(
+            SimulatedNode(
+                member.index, *make_keys(seed, member.index), TrainingPart(path, part, flips), attack
+            )
+        )
+    return nodes
+
+
+async def _play(network: SimulatedNetwork, scene: Scene, state: DemoState, console: Console) -> None:
+    trained = 0
+    with Live(get_renderable=lambda: render_board(state, trained), console=console, transient=True):
+        for index in range(1, state.rounds_wanted + 1):
+            trained, started = 0, time.monotonic()
+
+            def count() -> None:
+                nonlocal trained
+                trained += 1
+
+            played = await network.play(RoundId(index), count)
+            base = network.simulation.base.path
+            metrics = {} if scene.test is None else await network.pool.trainers[0].measure(base, scene.test)
+            view = _view_round(played, metrics, network, time.monotonic() - started)
+            state.rounds.append(view)
+            _tell_round(view, played, metrics, state, console)
+
+
+def _tell_round(
+    view: RoundView, played: PlayedRound, metrics: Mapping[str, object], state: DemoState, console: Console
+) -> None:
+    manifest = played.settlement.manifest
+    figures = ", ".join(f"{name} {_format(value)}" for name, value in metrics.items())
+    before, after = (loss / 1e6 for loss in (manifest.loss_before, manifest.loss_after))
+    console.print(
+        f"round {view.round}: loss {before:.4f} to {after:.4f}{figures and f'; on the test {figures}'}",
+        highlight=False,
+    )
+    for index, why in list(played.failures.items())[:MOST_FAILURES]:
+        name = state.seats[index].member.name
+        console.print(
+            f"  {printable(name)} sat it out: {printable(why)}", markup=False, highlight=False, soft_wrap=True
+        )
+    if (more := len(played.failures) - MOST_FAILURES) > 0:
+        console.print(f"  {more} more sat it out")
+
+
 def _format(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else printable(str(value))
 
 
-async def _make_trainers(running: AsyncExitStack, inputs: SimulationInputs, folder: Path) -> list[Trainer]:
-    trainers = []
-    for index, data in enumerate(inputs.data):
-        log = folder / f"app-{index}.log"
-        trainer = Trainer.of(inputs.app, data, log, python=inputs.python, threads=1, keeps_log=False)
-        running.push_async_callback(trainer.stop)
-        trainers.append(trainer)
-    return trainers
-
-
-async def _train(
-    seat: Seat, trainer: Trainer, base: Path, before: Model, out: Path, number: int, public: Sequence[Path]
-) -> Model:
-    """Train, or send noise as the free rider does; return the new model."""
-    if seat.member.role is not Role.FREE_RIDER:
-        seed = 1000 * number + seat.member.index
-        await trainer.train(base, out, seed=seed, round=number, limit=LIMIT, public=public)
-        return load(out)
-    dice = np.random.Generator(np.random.Philox(1000 * number + seat.member.index))
-    noisy = write_model(before.layout, bytearray(compute_model_size(before.layout)))
-    values = before.span(0, before.layout.chunks)
-    noisy.put(0, values + dice.normal(0, NOISE, values.shape).astype(np.float32))
-    return noisy
-
-
-def _view_round(manifest: Manifest, metrics: Mapping[str, object], seconds: float) -> RoundView:
+def _view_round(
+    played: PlayedRound, metrics: Mapping[str, object], network: SimulatedNetwork, seconds: float
+) -> RoundView:
+    manifest = played.settlement.manifest
+    failed = {
+        hex_of(network.nodes[index].signer.address): SeatRound(status="passed", reason=why)
+        for index, why in played.failures.items()
+    }
     return RoundView(
         round=manifest.round,
         phase="settled",
@@ -210,7 +232,11 @@ def _view_round(manifest: Manifest, metrics: Mapping[str, object], seconds: floa
         loss=_number(metrics.get("loss", manifest.loss_after / 1e6)),
         budget_wei=manifest.budget_wei,
         refunded_wei=manifest.refunded_wei,
-        nodes={
+        model=str(manifest.model),
+        manifest=str(played.settlement.manifest_cid),
+        figures={name: number for name, value in metrics.items() if (number := _number(value)) is not None},
+        nodes=failed
+        | {
             hex_of(n.node): SeatRound(
                 committed=True,
                 revealed=True,

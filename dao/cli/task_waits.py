@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from dao.audit.evidence import read_manifest
 from dao.chain.block_clock import format_time
+from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.rounds import RoundReader
@@ -59,7 +60,7 @@ async def read_waits(chain: Chain, task: TaskId) -> list[TaskWait]:
     superlink, since = hex_of(rules.superlink), state.closed_at or state.opened_at
     match state.phase:
         case Phase.OPEN:
-            return await _list_commits(chain, task, last, state, rules)
+            return await _list_commits(chain, task, last, state, rules, at)
         case Phase.CLOSED:
             until = machine.compute_result_deadline(rules, state)
             why = f"{state.commits} commits are closed; whose update came is known with the result"
@@ -76,12 +77,12 @@ async def read_waits(chain: Chain, task: TaskId) -> list[TaskWait]:
 
 
 async def _list_commits(
-    chain: Chain, task: TaskId, number: RoundId, state: RoundState, rules: Rules
+    chain: Chain, task: TaskId, number: RoundId, state: RoundState, rules: Rules, at: BlockRef
 ) -> list[TaskWait]:
     reader = RoundReader(chain, task)
-    events = await reader.events_of(number, chain.final())
+    events = await reader.events_of(number, at)
     forced = {event.node for event in events.forced}
-    members = await reader.members_of(events.opened, chain.final())
+    members = await reader.members_of(events.opened, at)
     until = machine.compute_commit_deadline(rules, state)
     return [
         TaskWait(number, hex_of(node), "commit", state.opened_at, until, UNHEARD)

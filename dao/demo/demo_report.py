@@ -37,6 +37,8 @@ def build_document(state: DemoState) -> dict[str, Any]:
                 "refunded_wei": str(view.refunded_wei),
                 "gas": {"participants": view.gas_participants, "superlink": view.gas_superlink},
                 "audit": view.audit,
+                **({"model": view.model, "manifest": view.manifest} if view.model else {}),
+                **({"metrics": view.figures} if view.figures else {}),
                 "nodes": [_node(seat, view) for seat in state.seats],
             }
             for view in state.rounds

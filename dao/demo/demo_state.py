@@ -36,6 +36,9 @@ class RoundView:
     gas_superlink: int = 0
     gas_participants: int = 0
     audit: str = ""
+    model: str = ""  # the CID of what the round led to
+    manifest: str = ""  # the CID of what says how
+    figures: dict[str, float] = field(default_factory=dict)  # the app's own metrics, on the test data
     nodes: dict[str, SeatRound] = field(default_factory=dict)  # operator address → its part
 
 

@@ -13,6 +13,8 @@ class Role(StrEnum):
     MISLABELLED = "mislabelled"  # 40% of its labels are wrong
     FREE_RIDER = "free-rider"  # trains nothing and sends noise
     OWN = "own data"  # files that a user named
+    DEALT = "dealt data"  # rows of a file, dealt among all
+    ATTACKER = "attacker"  # what it does stands behind its name
 
 
 CYCLE = (Role.GOOD, Role.GOOD, Role.SMALL, Role.MISLABELLED, Role.FREE_RIDER)

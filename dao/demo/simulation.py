@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aggregator.compute import RoundBase, RoundComputer, RoundJob
+from aggregator.compute import RoundBase, RoundComputer, RoundJob, Settlement
 from aggregator.publisher import Publisher
 from dao.app.gradient_client import GradientClient
 from dao.app.shards import Shards
 from dao.chain.signer import Signer
 from dao.content import tensor_files
-from dao.core.commits import CommitRecord, Reveal, SignedCommit
+from dao.core.commits import CommitRecord, PassRecord, Reveal, SignedCommit
 from dao.core.engine.merkle import compute_body_root
+from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Model, compute_depth, parse_model
 from dao.core.formats.manifest import Manifest, Shard
 from dao.core.formats.signed_messages import compute_commit_digest
-from dao.core.formats.update import Update, decode_update, encode_update_prefix, encode_update_rows
+from dao.core.formats.update import Update, encode_update_prefix, encode_update_rows
 from dao.core.round_machine import draw_shard
 from dao.core.transition import RoundInputs, get_post_state
 from dao.core.types import (
@@ -42,6 +43,7 @@ from node.public_shards import take_newest
 TASK = TaskId(1)
 DOMAIN = Domain(31337, ZERO_ADDRESS)
 CODEC = Codec.INT8
+CHANCE = b"simulated round"
 LIMIT = 60.0  # seconds for replicas, of which there are none
 
 
@@ -70,12 +72,14 @@ def commit(
 class Simulation:
     """Settles round after round with the Superlink's own arithmetic, from the app's first model on."""
 
-    def __init__(self, evaluator: GradientClient, shards: Shards, folder: Path, budget: Wei) -> None:
-        """Keep content and scratch files below `folder`; each round has `budget` to pay."""
+    def __init__(
+        self, evaluator: GradientClient, shards: Shards, folder: Path, budget: Wei, chance: bytes = CHANCE
+    ) -> None:
+        """Keep content and scratch files below `folder`; each round has `budget` to pay, and draws its shard by `chance`."""
         self._shards = shards
         self._publisher = Publisher(LayeredStore(DiskStore(folder / "store")))
         self._computer = RoundComputer(evaluator, self._publisher, folder / "scratch")
-        self._budget = budget
+        self._budget, self._chance = budget, chance
         self.base: RoundBase
         self._drawn: list[Path] = []  # shards of the rounds so far
 
@@ -93,13 +97,22 @@ class Simulation:
 
     async def settle(self, number: RoundId, commits: Sequence[Committed]) -> Manifest:
         """Weigh, aggregate, score and pay a round; `base` is then what it led to."""
-        for committed in commits:
-            await self._publisher.put_for_good(committed.content)
+        records = [await self.keep(committed) for committed in commits]
+        return (await self.play(self.build_inputs(number, records))).manifest
+
+    async def keep(self, committed: Committed) -> CommitRecord:
+        """Store a node's update, so that it takes no memory until the round is settled."""
+        await self._publisher.put_for_good(committed.content)
+        return committed.commit
+
+    def build_inputs(
+        self, number: RoundId, commits: Sequence[CommitRecord], passes: Sequence[PassRecord] = ()
+    ) -> RoundInputs:
+        """Return what a round follows from, with the shard that chance draws."""
         state = get_post_state(self.base.previous)
-        seed = Digest(hashlib.sha256(b"simulated round" + number.to_bytes(8, "big")).digest())
+        seed = Digest(hashlib.sha256(self._chance + number.to_bytes(8, "big")).digest())
         index = draw_shard(seed, len(self._shards.paths), state.used_shards)
-        shard = self._shards.paths[index]
-        inputs = RoundInputs(
+        return RoundInputs(
             domain=DOMAIN,
             task=TASK,
             round=number,
@@ -110,22 +123,30 @@ class Simulation:
             values=self.base.model.layout.values,
             seed=seed,
             shard=Shard(index, self._shards.cids[index], self._shards.proof(index)),
-            commits=[committed.commit for committed in commits],
-            passes=(),
+            commits=commits,
+            passes=passes,
             absent={},
             forced=(),
         )
-        updates = {one.commit.node: self._decode(one.content) for one in commits}
+
+    async def play(self, inputs: RoundInputs) -> Settlement:
+        """Settle a round from its inputs, of which the updates are kept here; `base` is then what it led to."""
+        shard = self._shards.paths[inputs.shard.index]
+        updates = {
+            one.node: await asyncio.to_thread(self._open_update, one.reveal.cid, inputs.rules.codec)
+            for one in inputs.commits
+            if one.reveal is not None and one.failure is None
+        }
         gate = await self._computer.gate(self.base, shard, inputs.rules.body_depth)
         job = RoundJob(inputs, self.base, updates, shard)
         settlement = await self._computer.settle(job, gate, announce=lambda _model, _step: None)
         await self._publisher.wait_settled(LIMIT)
         self.base = settlement.base
         self._drawn.append(shard)
-        return settlement.manifest
+        return settlement
 
-    def _decode(self, content: bytes) -> Update:
-        return decode_update(content, self.base.model.layout, CODEC, tensor_files.each)
+    def _open_update(self, cid: Cid, codec: Codec) -> Update:
+        return tensor_files.open_update(self._publisher.path_of(cid), self.base.model.layout, codec)
 
 
 def build_rules(budget: Wei, depth: int) -> Rules:

@@ -10,6 +10,7 @@ from dao.demo.demo_state import MEMORY, DemoState, RoundView, Seat, SeatRound
 
 TOKEN = 10**18
 BLOCKS = " ▁▂▃▄▅▆▇█"
+MOST_ROUNDS, MOST_SEATS = 12, 40  # that a terminal shows
 
 
 def format_whole_tokens(wei: int) -> str:
@@ -89,6 +90,23 @@ def render(state: DemoState, now: float) -> RenderableType:
     return Panel(Group(*parts), title=title, subtitle=state.page and f"page: {state.page}", padding=(1, 2))
 
 
+def render_board(state: DemoState, trained: int) -> RenderableType:
+    """Render a simulation while it runs: the rounds that are done, and how many nodes of the present one have trained."""
+    table = Table(box=None, pad_edge=False)
+    for column in ("round", "loss", "on the test", "weighed", "paid", "seconds"):
+        table.add_column(column, justify="left" if column == "on the test" else "right", no_wrap=True)
+    for r in state.rounds[-MOST_ROUNDS:]:
+        figures = ", ".join(f"{name} {value:.4g}" for name, value in r.figures.items())
+        loss = "" if r.loss is None else f"{r.loss:.4f}"
+        weighed = f"{sum(part.weight > 0 for part in r.nodes.values())} of {len(state.seats)}"
+        paid = format_whole_tokens(r.budget_wei - r.refunded_wei)
+        table.add_row(str(r.round), loss, figures, weighed, paid, f"{r.seconds:.1f}")
+    seats, now = len(state.seats), min(len(state.rounds) + 1, state.rounds_wanted)
+    doing = f"{trained} of {seats} have trained" if trained < seats else "scoring"
+    bar = ProgressBar(total=state.rounds_wanted * seats, completed=len(state.rounds) * seats + trained)
+    return Group(table, Text(f"round {now} of {state.rounds_wanted}: {doing}", style="bold"), bar)
+
+
 def render_summary(state: DemoState) -> RenderableType:
     """Render the results at the end; without a chain there are no gas, audits and claims."""
     on_chain = state.store != MEMORY
@@ -113,9 +131,12 @@ def render_summary(state: DemoState) -> RenderableType:
     for column in ("earned", "claimed") if on_chain else ("earned",):
         earned.add_column(column, justify="right")
     earned.add_column("in the last round")
-    for seat in state.seats:
+    more = max(0, len(state.seats) - MOST_SEATS)
+    shown = sorted(state.seats, key=lambda seat: -state.total_wei(seat.operator)) if more else state.seats
+    for seat in shown[:MOST_SEATS]:
         last = state.rounds[-1].nodes.get(seat.operator, SeatRound()) if state.rounds else SeatRound()
         total = format_whole_tokens(state.total_wei(seat.operator))
         claimed = (format_whole_tokens(state.claimed_wei.get(seat.owner, 0)),) if on_chain else ()
         earned.add_row(seat.member.name, str(seat.member.role), total, *claimed, last.reason)
-    return Group(rounds, Text(), earned)
+    rest = [Text(f"and {more} who earned no more than these", style="dim")] if more else []
+    return Group(rounds, Text(), earned, *rest)

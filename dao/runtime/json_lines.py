@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,16 @@ def append_line(path: Path, value: Mapping[str, object]) -> None:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the objects, the oldest first; none where there is no file. A line that is none, such as a torn one, is left out."""
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                value = json.loads(line)
-            except ValueError:
-                continue
+    """Yield the objects, the oldest first, as `parse_lines` does; none where there is no file."""
+    if path.exists():
+        with path.open("rb") as file:
+            yield from parse_lines(file)
+
+
+def parse_lines(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """Yield the objects of lines. A line that is none, such as one that a full disk or a power cut has ended, is left out."""
+    for line in lines:
+        with suppress(ValueError):
+            value = json.loads(line)
             if isinstance(value, dict):
                 yield value

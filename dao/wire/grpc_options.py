@@ -24,10 +24,7 @@ MODEL = "/commonweight.Superlink/Model"
 REVEAL = "/commonweight.Content/Reveal"
 FETCH = "/commonweight.Content/Fetch"
 
-GO_ON = (
-    "commonweight-go-on",
-    "0",
-)  # a Superlink's metadata once it wants the content of a reveal: bytes it has
+GO_ON = "commonweight-go-on"  # a Superlink's metadata once it wants the content of a reveal: bytes it has
 CHANNEL = "commonweight-door-bin"  # beside it: the DataChannel that the content is to go over
 
 PIECE = CONTENT_LEAF  # bytes of a message of content

@@ -298,7 +298,7 @@ class _Calls:
             async def receive(incoming: PartialFile) -> None:
                 if incoming.size > request.size:  # of an attempt that declared another size
                     incoming.restart()
-                left, go_on = request.size - incoming.size, (grpc_options.GO_ON[0], str(incoming.size))
+                left, go_on = request.size - incoming.size, (grpc_options.GO_ON, str(incoming.size))
 
                 async def announce(channel: DataChannel) -> None:
                     await context.send_initial_metadata(

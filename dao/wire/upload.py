@@ -38,8 +38,8 @@ class Upload:
             with suppress(InvalidStateError):  # it has answered already
                 await call.write(signed)
                 metadata = dict(tuple(await call.initial_metadata()))
-                if grpc_options.GO_ON[0] in metadata:
-                    self.arrived = self._read_arrived(metadata[grpc_options.GO_ON[0]])
+                if grpc_options.GO_ON in metadata:
+                    self.arrived = self._read_arrived(metadata[grpc_options.GO_ON])
                     self._on_progress(self.arrived)
                     await self._send(call, metadata.get(grpc_options.CHANNEL))
                 await call.done_writing()
@@ -77,11 +77,13 @@ class Upload:
         except OSError:
             self.has_channel = False
             raise
-        begun = self.arrived
+        begun = on_its_way = self.arrived
 
         def take(count: int) -> None:
+            nonlocal on_its_way
             self.sent += count
-            self._on_progress(begun + count)
+            on_its_way += count
+            self._on_progress(on_its_way)
 
         await data_channel.carry(
             connection,

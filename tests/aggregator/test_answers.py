@@ -2,15 +2,19 @@
 
 import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from aggregator.answerer import Answerer
 from dao.app.gradient_client import GradientClient
 from dao.chain.demanding import demand_leaf, list_open_demands
 from dao.chain.events import Answered
 from dao.chain.signer import Signer
-from dao.core.types import Phase, RoundId
-from dao.proofs.leaf_places import parse_place
+from dao.core.types import Phase, RoundId, TaskId
+from dao.errors import Unreachable
+from dao.proofs.leaf_places import DemandTree, parse_place
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World
 from tests.support import Network
@@ -47,3 +51,25 @@ async def test_answerer__leaves_are_demanded__shown_before_the_deadline(
     assert {one.answerer for one in answered} == {world.bonded.operator.address}
     events = (world.home / "status.jsonl").read_text(encoding="utf-8")
     assert events.count('"event": "answered"') == len(demanded)
+
+
+async def test_answerer__cannot_answer_again_and_again__waits_longer_each_time(tmp_path: Path) -> None:
+    waits: list[int] = []
+
+    async def wait(until: int) -> None:
+        waits.append(until)
+        if len(waits) == 7:
+            raise asyncio.CancelledError
+
+    def fail() -> Any:
+        raise Unreachable("no chain")
+
+    follower = cast("Any", SimpleNamespace(now=lambda: 0, wait=wait))
+    chain, nobody = cast("Any", SimpleNamespace(final=fail)), cast("Any", None)
+    answerer = Answerer(chain, TaskId(1), nobody, nobody, tmp_path, 10**6, follower, lambda *_, **__: None)
+    demanded = cast("Any", SimpleNamespace(round=1, place=(DemandTree.ROWS, 0, 0), deadline=0))
+    with pytest.raises(asyncio.CancelledError):
+        await answerer._answer(demanded)
+    assert waits[:4] == sorted(waits[:4])
+    assert waits[0] <= 3
+    assert waits[-1] >= 40

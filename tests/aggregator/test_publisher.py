@@ -35,3 +35,14 @@ async def test_settled__a_replica_hangs__ends_and_the_replica_has_the_content_la
     async with asyncio.timeout(10):
         await publisher.wait_settled(10)
     assert await replica.has(cid)
+
+
+async def test_sync__of_content_that_was_dropped_meanwhile__goes_on_with_the_rest(tmp_path: Path) -> None:
+    disk = DiskStore(tmp_path / "own")
+    publisher = Publisher(LayeredStore(disk))
+    cids = [await publisher.put_for_good(b"%d" % number) for number in range(3)]
+    await publisher.wait_settled(10)
+    for cid in cids[:2]:
+        await disk.discard(cid)
+    await publisher.sync(cids[2])
+    assert not publisher._unsynced

@@ -271,3 +271,13 @@ def test_explained__before_anything_grows__the_figures_of_a_round_and_of_all() -
         "kept: 20 rounds with a result beside those that are not final, at most 0.07 GB"
     )
     assert explain_retention(3_100_000, 4, None, 0).endswith("kept: all rounds, without a limit")
+
+
+async def test_sweep__keeps_all__asks_the_chain_for_nothing(tmp_path: Path) -> None:
+    keeper = Keeper(tmp_path, None)
+    await keeper.play()
+
+    async def read(_: Sequence[RoundId]) -> tuple[RoundId, dict[RoundId, Phase]]:
+        raise AssertionError
+
+    assert await keeper.retention.sweep(read) == 0

@@ -132,6 +132,9 @@ async def test_self_defence__content_of_the_result_is_kept_from_all__demanded_an
 
 
 async def test_self_defence__told_not_to_prove__names_the_command(stage: Stage) -> None:
+    node = stage.world.nodes[0].signer.address
     async with honest(stage) as (chain, sender):
-        defence = SelfDefence(chain, sender, source_of(stage), stage.world.task, sender.address, proves=False)
-        assert f"dao challenge {stage.world.task} {ROUND} --demand" in await defence.demand(ROUND)
+        defence = SelfDefence(chain, sender, source_of(stage), stage.world.task, node, proves=False)
+        said = await defence.demand(ROUND)
+    place = sorted(each.signer.address for each in stage.world.nodes).index(node)
+    assert f"dao challenge {stage.world.task} {ROUND} --demand rows:{place}" in said

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from dao.chain.signer import Signer
 from dao.core.types import hex_of
 from dao.devnet.anvil import dev_signer
-from tests.aggregator.assignment import SHARDS, Assignment, samples
+from tests.aggregator.assignment import ROWS, SHARDS, Assignment, samples
 from tests.cli.command import Daemon
 from tests.cli.conftest import Devnet
 
@@ -98,10 +98,28 @@ def join(made: Made, index: int, folder: Path, address: str) -> Path:
     owned = ("--owner-keystore", key, "--owner-password-file", password, "--home", home)
     dao.run("node", "register", *owned, "--stake", 10)
     data, app = folder / f"data-{index}", made.task["app"]
+    if index == 0:
+        check_site(made, data, address)
     dao.run(
         "node", "join", made.task["task"], "--data", data, "--superlink", address, "--approve", app, *owned
     )
     return home
+
+
+def check_site(made: Made, data: Path, address: str) -> None:
+    """A site is checked without its home, key or stake: the app is run on the data, and data that it cannot read are named."""
+    dao, task, at = made.devnet.dao, made.task["task"], ("--superlink", address, *made.devnet.network)
+    said = dao.run("node", "check", task, "--data", data, "--line", 10, *at).stdout
+    assert "the app has no schema" in said
+    assert f"trained on {ROWS} rows" in said
+    assert "dry score: none" in said
+    assert said.endswith("nothing was found that would keep you out\n")
+    bad = data.with_name("bad.safetensors")
+    bad.write_bytes(b"not what the app reads")
+    done = dao.run("node", "check", task, "--data", bad, *at, code=1)
+    assert "fault: the app fails on your data: load: " in done.stdout
+    assert done.stderr.startswith("dao: data: the app fails on your data")
+    assert "no such file" in dao.refused("node", "check", task, "--data", data.with_name("none"), *at)
 
 
 def shown_app(made: Made) -> str:

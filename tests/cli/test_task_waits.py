@@ -25,7 +25,7 @@ def network(anvil: Anvil, tmp_path_factory: pytest.TempPathFactory) -> Network:
 
 
 async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_when(
-    network: Network, tmp_path: Path
+    network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task, superlink, members = await network.new_round_ready(2)
     store = DiskStore(tmp_path / "store")
@@ -40,6 +40,10 @@ async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_wh
             TaskWait(ROUND, node, "commit", begin, begin + RULES.commit_period, UNHEARD)  # type: ignore[arg-type]
             for node in sorted(hex_of(member.operator.address) for member in members)
         ]
+        with monkeypatch.context() as patched:  # all of it is read at one block
+            blocks = [chain.final()]
+            patched.setattr(chain, "final", blocks.pop)
+            assert await read_waits(chain, task) == waits
         assert str(waits[0]).startswith(f"round 1 awaits the commit of {waits[0].who} since 20")
 
         where = (task, ROUND, opened.events[0].block)

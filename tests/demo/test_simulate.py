@@ -66,9 +66,9 @@ def test_dao__help__lists_its_commands() -> None:
     assert "simulate" in done.stdout
 
 
-def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+def run(*arguments: object, code: int = 0, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [str(DAO), "simulate", *map(str, arguments)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=240, cwd=cwd)
     assert done.returncode == code, done
     return done
 
@@ -116,3 +116,137 @@ def test_simulate__parts_of_an_own_scene__one_clear_line(tmp_path: Path) -> None
     assert "expected --data for each contributor" in run("--app", tmp_path, code=1).stderr
     nothing = ("--app", tmp_path, "--shards", tmp_path, "--data", tmp_path / "none.csv")
     assert "none.csv: expected a contributor's data" in run(*nothing, code=1).stderr
+
+
+MEAN = """
+import numpy as np
+import torch
+from torch import nn
+
+def model():
+    return nn.Linear(2, 2, bias=False)
+
+def data(path):
+    table = np.loadtxt(path, delimiter=",", dtype=np.float32)
+    return {"x": torch.from_numpy(table[:, :2]), "y": torch.from_numpy(table[:, 2]).long()}
+
+def loss(model, batch):
+    return nn.functional.cross_entropy(model(batch["x"]), batch["y"])
+
+def train(model, data, *, seed, round):
+    if len(data["y"]) > 40 and round == 2:
+        raise ValueError("too much\\x1b[31m for me")
+    torch.manual_seed(seed)
+    rows = torch.randint(len(data["y"]), (30,))
+    for _ in range(10):
+        (slope,) = torch.autograd.grad(loss(model, {"x": data["x"][rows], "y": data["y"][rows]}), model.parameters())
+        model.weight.data.sub_(slope, alpha=0.1)
+
+def metrics(model, data):
+    return {"accuracy": (model(data["x"]).argmax(1) == data["y"]).float().mean().item()}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An app's folder whose pyproject.toml says how to make data, and what to play with."""
+    folder = tmp_path_factory.mktemp("<b>sides")
+    (folder / "app.py").write_text(
+        MEAN.replace("nn.Linear(2, 2, bias=False)", "torch.manual_seed(0) and nn.Linear(2, 2, bias=False)")
+    )
+    (folder / "make.py").write_text(
+        "import numpy as np, os\n"
+        "os.makedirs('data/shards')\n"
+        "dice = np.random.default_rng(0)\n"
+        "for name, rows in {'all': 300, 'test': 100, 'shards/0': 64, 'shards/1': 64, 'shards/2': 64}.items():\n"
+        "    y = dice.integers(2, size=rows)\n"
+        "    x = dice.normal(size=(rows, 2)) + 2 * y[:, None] - 1\n"
+        "    np.savetxt(f'data/{name}.csv', np.column_stack([x, y]), delimiter=',')\n"
+    )
+    (folder / "pyproject.toml").write_text(
+        '[tool.commonweight]\ndata = "data/all.csv"\nshards = "data/shards"\ntest = "data/test.csv"\n'
+        'make-data = "make.py"\n'
+    )
+    return folder
+
+
+@pytest.mark.timeout(300)
+def test_simulate__one_seed__the_same_bytes_and_attackers_earn_nothing(project: Path, tmp_path: Path) -> None:
+    played = []
+    for name in ("first", "second"):
+        out, report = tmp_path / f"{name}.json", tmp_path / f"{name}.html"
+        done = run(
+            *(
+                "--nodes",
+                8,
+                "--rounds",
+                3,
+                "--split",
+                "dirichlet:0.8",
+                "--attack",
+                "label-flip:2",
+                "--seed",
+                7,
+            ),
+            *("--json", out, "--report", report),
+            cwd=project,
+        )
+        played.append(json.loads(out.read_text())["rounds"])
+    names = [[(one["model"], one["manifest"]) for one in rounds] for rounds in played]
+    assert names[0] == names[1]
+    assert len({model for model, _ in names[0]}) == 3
+    first, *_, last = played[0]
+    assert last["loss"] < first["loss"]
+    assert last["metrics"]["accuracy"] > 0.8
+    liars = [node for one in played[0] for node in one["nodes"] if node["role"] == "attacker"]
+    assert len(liars) == 6
+    assert {node["status"] for node in liars} <= {"gated", "passed"}
+    assert {node["reward_wei"] for node in liars} == {"0"}
+    assert {node["name"] for node in liars} == {"node 7 (label-flip)", "node 8 (label-flip)"}
+    assert "sat it out: train_part: ValueError: too much [31m for me (app.py line 17)" in done.stdout
+    assert {node["status"] for node in played[0][1]["nodes"]} >= {"passed", "gated"}
+    page = (tmp_path / "first.html").read_text()
+    assert page == (tmp_path / "second.html").read_text()
+    assert "<b>" not in page
+    assert "&lt;b&gt;sides" in page
+    assert "http:" not in page
+    assert "<script" not in page
+    assert all(model in page and manifest in page for model, manifest in names[0])
+
+
+@pytest.mark.timeout(300)
+def test_simulate__another_seed__another_chance(project: Path, tmp_path: Path) -> None:
+    models = []
+    for seed in (1, 2):
+        run("--nodes", 3, "--rounds", 1, "--seed", seed, "--json", tmp_path / "out", cwd=project)
+        models.append(json.loads((tmp_path / "out").read_text())["rounds"][0]["model"])
+    assert models[0] != models[1]
+
+
+def test_simulate__what_cannot_be_played__one_clear_line(project: Path, tmp_path: Path) -> None:
+    def refused(*arguments: object) -> str:
+        return run("--rounds", 1, *arguments, code=1, cwd=project).stderr
+
+    assert "--attack flip:3: expected NAME:COUNT" in refused("--attack", "flip:3")
+    assert "--attack noise:0: expected NAME:COUNT" in refused("--attack", "noise:0")
+    assert "expected fewer than the 3 contributors" in refused("--attack", "noise:3", "--nodes", 3)
+    assert "--split thirds: expected iid or dirichlet:NUMBER" in refused("--split", "thirds")
+    assert "expected labels of 2 to 1000 classes, got 0" in refused("--split", "dirichlet:1", "--label", "z")
+    assert "gave no column 'z' to flip" in refused("--attack", "label-flip:1", "--label", "z", "--nodes", 2)
+    assert "--nodes 301: expected at most one for each of the 300 rows" in refused("--nodes", 301)
+    both = ("--data", tmp_path, "--data", tmp_path, "--shards", tmp_path, "--nodes", 2)
+    assert "--data: expected one file to deal" in refused(*both)
+
+
+def test_simulate__an_apps_own_table_or_script_is_wrong__one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(LINE)
+    table = tmp_path / "pyproject.toml"
+    table.write_text("[tool.commonweight]\nrows = 3\n")
+    assert "[tool.commonweight] rows: expected texts named data, label" in run(code=1, cwd=tmp_path).stderr
+    table.write_text('[tool.commonweight]\ndata = "x.csv"\nshards = "y"\nmake-data = "make.py"\n')
+    (tmp_path / "make.py").write_text("raise SystemExit('no such site')")
+    assert "make.py: could not make data: no such site" in run(code=1, cwd=tmp_path).stderr
+    (tmp_path / "make.py").write_text("")
+    assert "x.csv: expected a contributor's data" in run(code=1, cwd=tmp_path).stderr
+    table.unlink()
+    assert "or both in [tool.commonweight] of its pyproject.toml" in run(code=1, cwd=tmp_path).stderr

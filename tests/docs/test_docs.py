@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from aggregator.settings import SuperlinkSettings
 from dao.api.settings import ApiSettings
+from dao.app.data_schema import read_schema
 from dao.cli import COMMANDS, command_line
 from dao.cli.options import OWNER_PASSWORD
 from dao.runtime.config import HOME_VARIABLE, PASSWORD_VARIABLE, HomeSettings
@@ -164,3 +165,10 @@ def test_docs__methods_of_a_rounds_way__are_in_the_files_before_them() -> None:
                 file = ROOT / span
             elif re.fullmatch(r"_?[a-z][a-z_]+", span) and file:
                 assert f"def {span}(" in file.read_text(), (span, file)
+
+
+def test_docs__the_schema_shown__is_one() -> None:
+    (text,) = re.findall(
+        r"```json\n(\{\n  \"format\": \"schema/1\".*?)```", PAGES["data-scientist.md"], re.DOTALL
+    )
+    assert read_schema({"schema.json": text}) is not None

@@ -64,7 +64,7 @@ def imports_under(*folders: str) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("folders", "declared"),
     [
-        (["dao", "node", "aggregator"], DEPENDENCIES | EXTRAS["demo"]),
+        (["dao", "node", "aggregator"], DEPENDENCIES | EXTRAS["demo"] | EXTRAS["parquet"]),
         (["bench", "script"], DEPENDENCIES | EXTRAS["dev"] | EXTRAS["demo"]),
         (["tests"], DEPENDENCIES | EXTRAS["demo"] | EXTRAS["dev"]),
         (["apps"], DEPENDENCIES),

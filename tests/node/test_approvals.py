@@ -28,6 +28,8 @@ def test_require__another_one_approved__says_that_it_changed(tmp_path: Path) -> 
         NotApproved, match=r"^task 3: the app changed; read it and approve: dao node approve 3$"
     ):
         approvals.require(TASK, Digest(b"b" * 32))
+    with pytest.raises(NotApproved, match=r"^task 4: the app 0x62626262… waits for its owner's approval; "):
+        approvals.require(TaskId(4), Digest(b"b" * 32))
 
 
 def test_approve__twice__is_one_line(tmp_path: Path) -> None:

@@ -245,3 +245,21 @@ async def test_get__model_is_awaited__others_that_are_asked_for_do_not_end_it(
     slow.go.set()
     assert (await waiting).read_bytes() == MODELS[0]
     await keeper.close()
+
+
+async def test_get__second_step_is_none__the_model_is_fetched_and_no_scratch_file_stays(
+    keeper: ModelKeeper, source: Counted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = await source.put_bytes(b"CWU1" + STEPS[1][4:][::-1])
+
+    def read(content: bytes) -> Manifest:
+        manifest = cast("Any", read_manifest(content))
+        manifest.step = broken if content == name_of_manifest(2) else manifest.step
+        return cast("Manifest", manifest)
+
+    monkeypatch.setattr(model_keeper, "parse_manifest", read)
+    assert (await keeper.get(digest_of(MODELS[2]), RoundId(2))).read_bytes() == MODELS[2]
+    assert {digest_of(STEPS[0]), broken.digest, digest_of(MODELS[2])} <= {
+        getattr(content, "digest", content) for content in source.fetched
+    }
+    assert not list(keeper._store.local.tmp.iterdir())

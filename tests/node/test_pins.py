@@ -17,6 +17,7 @@ from dao.errors import ContentError
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
+from node.check.site_data import SiteData
 from node.journal import Step, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
@@ -174,7 +175,7 @@ async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned
         for one in (
             SimpleNamespace(address=SIGNER.address, sign=fail),
             SimpleNamespace(now=lambda: 0.0),
-            SimpleNamespace(get_trainer=trainer),
+            SimpleNamespace(get_trainer=trainer, data=SiteData(tmp_path, TASK)),
             SimpleNamespace(read_base=read_base),
         )
     )

@@ -13,6 +13,7 @@ from dao.core.types import Digest, TaskId
 from dao.errors import AppError, NotFound
 from dao.store.layered import LayeredStore
 from node.approvals import Approvals
+from node.check.site_data import SiteData
 from node.readiness import SupernodeReadiness
 from node.supernode import Supernode
 
@@ -85,7 +86,9 @@ async def said(
     deps = SimpleNamespace(
         reader=reader,
         journal=SimpleNamespace(notes=lambda _: []),
-        readiness=SupernodeReadiness(TaskId(1), reader, store, client, lambda _: trainer, apps, approvals),
+        readiness=SupernodeReadiness(
+            TaskId(1), reader, store, client, lambda _: trainer, apps, approvals, SiteData(apps, 1)
+        ),
         outcomes=SimpleNamespace(release=lambda: None),
     )
     with capture_logs() as logs:
@@ -143,7 +146,9 @@ async def test_app__changed_on_the_disk_since_it_was_approved__is_put_right_befo
     approvals.approve(TaskId(1), digest)
     for _ in range(2):
         nobody, store, run = cast("Any", None), cast("Any", Content(made, 0)), cast("Any", folders.append)
-        readiness = SupernodeReadiness(TaskId(1), nobody, store, nobody, run, tmp_path / "apps", approvals)
+        readiness = SupernodeReadiness(
+            TaskId(1), nobody, store, nobody, run, tmp_path / "apps", approvals, SiteData(tmp_path, 1)
+        )
         await readiness.get_trainer(cast("Any", SimpleNamespace(app_hash=digest)))
         app = folders[-1] / "app.py"
         assert app.read_text() == "approved = True\n"

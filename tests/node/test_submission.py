@@ -60,6 +60,20 @@ class Hearing(Deaf):
         return Ack(True, receipt=Signature(self.key.sign(digest)))
 
 
+class Stalling(Hearing):
+    """A Superlink that takes a reveal and says nothing, until the time has come to force it; then it answers."""
+
+    def __init__(self, handed: "Handed") -> None:
+        super().__init__(SUPERLINK)
+        self.handed = handed
+
+    async def reveal(self, *call: Any) -> Ack:
+        if not self.handed.opened:
+            self.handed.now = Timestamp(51)
+            await asyncio.Event().wait()
+        return await super().reveal(*call)
+
+
 class Handed:
     """A Supernode's submissions near the end of the commit period, and the rounds that it sent to the chain."""
 
@@ -156,3 +170,15 @@ async def test_reveal__time_is_left__not_forced_yet(handed: Handed) -> None:
     handed.now = Timestamp(99)
     assert await trying == ""
     assert handed.opened == [entry]
+
+
+async def test_reveal__superlink_stalls__is_forced_in_time_and_goes_on_until_the_receipt(
+    handed: Handed,
+) -> None:
+    entry = await handed.signed()
+    handed.now = Timestamp(int(compute_forcing_time(RULES, CLOSED)))
+    handed.now = Timestamp(handed.now - 1)
+    async with asyncio.timeout(20):
+        assert await handed.to(Stalling(handed)).reveal(entry, CLOSED, RULES) == ""
+    assert handed.opened == [entry]
+    assert handed.read().revealed is not None

@@ -52,9 +52,11 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return hosts
 
 
-async def reveal(client: SuperlinkClient, content: Path) -> Ack:
+async def reveal(
+    client: SuperlinkClient, content: Path, on_progress: Callable[[int], None] = lambda _: None
+) -> Ack:
     opened = Reveal(cid_of_bytes(DATA), Digest(bytes(32)), Digest(bytes(32)))
-    return await client.reveal(TASK, ROUND, opened, content)
+    return await client.reveal(TASK, ROUND, opened, content, on_progress)
 
 
 async def ask(channel: grpc.aio.Channel, cid: Cid, offset: int = 0) -> tuple[Any, DataChannel]:
@@ -285,9 +287,11 @@ async def test_data_channel__superlink_stopped_on_the_way__unreachable(
 async def test_data_channel__large_update__does_not_go_over_grpc(network: Network, update: Path) -> None:
     cable = await network.cable((await network.serve()).address, [])
     client = network.client(cable.address)
-    assert (await reveal(client, update)).accepted
+    seen: list[int] = []
+    assert (await reveal(client, update, seen.append)).accepted
     assert network.superlink.disk.path_of(cid_of_bytes(DATA)).read_bytes() == DATA
     assert (client.sent, cable.sent < 10_000) == (len(DATA), True)
+    assert seen == [*range(0, len(DATA), CONTENT_LEAF), len(DATA)]  # from nothing to all of it
 
 
 async def test_data_channel__cannot_be_reached__update_over_grpc_and_not_tried_again(

@@ -2,13 +2,14 @@
 
 import typer
 
-from dao.cli.node import membership, running, standing
+from dao.cli.node import checking, membership, running, standing
 
 app = typer.Typer(no_args_is_help=True, help="Run a Supernode beside your own data.")
 for command in (
     standing.init,
     standing.register,
     standing.consent,
+    checking.check,
     membership.join,
     membership.approve,
     running.uses,

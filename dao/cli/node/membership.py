@@ -9,6 +9,7 @@ import typer
 
 from dao.cli import options
 from dao.cli.confirmation import require_consent
+from dao.cli.node.checking import require_fit
 from dao.cli.node.node_options import HomeOption, OptionalOwner, Owner, load_settings, parse_digest
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import (
@@ -18,9 +19,11 @@ from dao.cli.options import (
     TaskArgument,
     TlsOption,
 )
+from dao.cli.output import printable
 from dao.core.types import TaskId
-from dao.errors import ConfigError
+from dao.errors import ConfigError, ContentError
 from dao.wire.grpc_options import check_address
+from node.check.site_check import describe_report
 from node.settings import NodeSettings, TaskSettings
 
 
@@ -41,9 +44,15 @@ def join(
             help="Digest of the task's app, which the owner has read; else it is shown at a terminal.",
         ),
     ] = None,
+    least_rows: Annotated[
+        int, typer.Option("--least-rows", min=0, help="Pass rounds for which fewer rows can be trained on.")
+    ] = 0,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Join, and train, without a check of the data.")
+    ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Take part in a task, with an app that the owner has read and approves.
+    """Take part in a task, with an app that the owner has read and approves, on data that are checked first.
 
     Example: dao node join 1 --data mine.safetensors --superlink host:8600 --owner-keystore owner.json
     """
@@ -58,10 +67,14 @@ def join(
         tls=tls or ca_file is not None,
         ca_file=ca_file and ca_file.absolute(),
         app_python=app_python and app_python.absolute(),
+        least_rows=least_rows,
+        check=not unchecked,
     )
     is_approved = approve is not None or sys.stdin.isatty()
     if is_approved:
         asyncio.run(_approve(settings, TaskId(task), task_settings, approve))
+    if not unchecked:
+        _check(settings, TaskId(task), task_settings, runs_app=is_approved)
     asyncio.run(commands.join(settings, owner.signer(), TaskId(task), task_settings))
     typer.echo(f"joined task {task}; start the node, or restart it: dao node start")
     if not is_approved:
@@ -102,6 +115,19 @@ def leave(task: TaskArgument, payer: OptionalOwner, *, home: HomeOption = None) 
 
     asyncio.run(commands.leave(load_settings(home), TaskId(task), payer.signer()))
     typer.echo(f"left task {task}")
+
+
+def _check(settings: NodeSettings, task: TaskId, task_settings: TaskSettings, *, runs_app: bool) -> None:
+    """Check the data, and run the app on them where it is approved; DataError before anything is sent."""
+    from node import commands
+
+    try:
+        report = asyncio.run(commands.check(settings, task, task_settings, runs_app=runs_app))
+    except ContentError as error:
+        raise ContentError(f"the data cannot be checked yet: {error}; or join --unchecked") from None
+    for line in describe_report(report):
+        typer.echo(printable(line))
+    require_fit(report, "nothing was sent; correct these, or join --unchecked")
 
 
 async def _approve(

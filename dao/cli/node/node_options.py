@@ -1,6 +1,5 @@
 """The options that several commands of a node have: its home, and the owner's key."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +13,7 @@ from dao.cli.options import (
     OwnerPayingOption,
 )
 from dao.core.formats.cid import Cid
-from dao.core.types import Digest
+from dao.core.types import Digest, digest_of
 from dao.errors import ConfigError, DecodeError
 from dao.runtime.config import default_home
 from node.settings import NodeSettings
@@ -58,10 +57,6 @@ def load_settings(home: Path | None) -> NodeSettings:
 def parse_digest(text: str) -> Digest:
     """Read a digest in hex, or the CID of what it is of; ConfigError."""
     try:
-        return (
-            Digest(bytes.fromhex(text[2:]))
-            if re.fullmatch("0x[0-9a-f]{64}", text)
-            else Cid.parse(text).digest
-        )
+        return digest_of(text) if text.startswith("0x") else Cid.parse(text).digest
     except DecodeError:
         raise ConfigError(f"HASH: expected 0x and 64 hex digits, or a CID, got {text[:80]!r}") from None

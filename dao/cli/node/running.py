@@ -61,6 +61,7 @@ def uses(home: HomeOption = None, last: LastOption = 10, json: JsonOption = Fals
             # a proposal's number has 77 digits; --json has them all
             "decided_by": use.decided_by if len(use.decided_by) <= 50 else f"{use.decided_by[:20]}…",
             "began": format_time(use.began),
+            "rows": use.rows if use.used is None else use.used,
             "ended": format_time(use.ended) if use.ended else "",
             "update": use.update or "",
             "bytes": "" if use.update_bytes is None else use.update_bytes,

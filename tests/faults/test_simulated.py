@@ -1,0 +1,57 @@
+"""A simulated round is the deployed one: the same updates give the same manifest, to the byte."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from dao.app.gradient_client import GradientClient
+from dao.app.shards import read_shards
+from dao.audit.replay import build_inputs
+from dao.core.commits import CommitRecord
+from dao.core.formats.manifest import Manifest, dump_manifest
+from dao.core.transition import get_post_state
+from dao.demo.simulation import Committed, Simulation
+from dao.store.disk import DiskStore
+from tests.faults.process import LIMIT
+from tests.faults.world import APP, World, open_world
+from tests.support import Network
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
+
+
+async def play_again(world: World, manifests: list[Manifest], folder: Path) -> list[bytes]:
+    """Simulate rounds with the updates that the daemons sent; return the manifests."""
+    store = DiskStore(world.superlink.home / "store")
+    evaluator = GradientClient(APP, Path(sys.executable), folder / "evaluator", limit=LIMIT)
+    shards = read_shards(world.folder / "shards")
+    simulation = Simulation(evaluator, shards, folder / "superlink", world.rules.round_budget)
+    played, previous = [], None
+    try:
+        await simulation.begin(await store.get(manifests[0].base_model))
+        for manifest in manifests:
+            inputs = build_inputs(manifest, world.rules, get_post_state(previous), ())
+            for record in inputs.commits:
+                await simulation.keep(Committed(record, await read_update(store, record)))
+            previous = (await simulation.play(inputs)).manifest
+            played.append(dump_manifest(previous))
+    finally:
+        await evaluator.stop()
+    return played
+
+
+async def read_update(store: DiskStore, record: CommitRecord) -> bytes:
+    assert record.reveal is not None
+    return (await store.get(record.reveal.cid)).read_bytes()
+
+
+async def test_simulation__updates_of_deployed_rounds__the_same_manifests_to_the_byte(
+    living_network: Network, tmp_path: Path
+) -> None:
+    async with open_world(living_network, tmp_path / "world") as world:
+        await world.start()
+        manifests = [(await world.play())[1] for _ in range(3)]
+        world.show()
+        played = await play_again(world, manifests, tmp_path / "again")
+    assert played == [dump_manifest(manifest) for manifest in manifests]
+    assert len({manifest.model for manifest in manifests}) == 3
