@@ -38,11 +38,14 @@ from node.gradient_juror import CHECKERS, GradientJuror
 from node.journal import CommitEntry, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
+from node.privacy.ledger import PrivacyLedger
+from node.privacy.private_updates import PrivateUpdates
 from node.public_shards import PublicShards
 from node.readiness import SupernodeReadiness
 from node.round_auditor import RoundAuditor
 from node.self_defence import SelfDefence
 from node.settings import NodeSettings, TaskSettings
+from node.state_notes import StateNotes
 from node.submission import Submission
 from node.supernode import Supernode, SupernodeDeps
 from node.trainer import Trainer
@@ -149,6 +152,7 @@ async def _open(
                 least_rows=task_settings.least_rows,
                 bears_defects=not task_settings.check,
             ),
+            StateNotes(settings.home, task),
         )
         defence = SelfDefence(chain, sender, store, task, node, settings.prove, settings.prove_gas)
         models = ModelKeeper(task, reader, store)
@@ -157,6 +161,11 @@ async def _open(
         outcomes = Outcomes(task, node, reader, journal, store, models, keep_bytes, defence)
         stack.push_async_callback(outcomes.close)
         uses = UseLog(settings.home, task, partial(read_task_origin, chain, task))
+        privacy = None
+        if task_settings.privacy is not None:
+            ledger = PrivacyLedger(settings.at(settings.ledger))
+            stack.callback(ledger.close)
+            privacy = PrivateUpdates(task_settings.privacy, ledger, domain, node, task)
         deps = SupernodeDeps(
             reader=reader,
             journal=journal,
@@ -165,6 +174,7 @@ async def _open(
             update_maker=UpdateMaker(
                 *(task, signer, domain, reader, clock, journal, store, readiness, models, scratch, uses),
                 PublicShards(task, reader, store, settings.public_bytes),
+                privacy,
             ),
             submission=Submission(
                 task, domain, reader, clock, journal, store, client, force, by_ipfs, force_reveal

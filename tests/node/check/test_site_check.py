@@ -122,6 +122,7 @@ async def test_check__good_site__is_measured_and_has_a_dry_score(task: Task, tmp
     assert ran.rows == 59
     assert (64 << 20) < ran.memory_bytes < (4 << 30)
     assert ran.update_bytes > 260
+    assert 0 < ran.norm < 100
     score = ran.dry_score
     assert score is not None
     assert score.loss_after < score.loss_before
