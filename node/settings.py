@@ -65,6 +65,8 @@ class NodeSettings(HomeSettings):
         default=PUBLIC_BYTES, ge=0
     )  # of earlier rounds' shards, to train on too; 0: none
     prove: bool = True  # what a result has wrong of this node goes to the chain, for the operator's gas
+    prove_gas: int = Field(default=6_000_000, ge=1)  # the most that one transaction of it may take
+    audit: float = Field(default=0.0, ge=0, le=1)  # share of rounds that the node audits whole
     # the most that a transaction of a vote on gradients may take; 0: it votes on none, and pays the fine of a juror that does not
     vote_gas: int = Field(default=2_000_000, ge=0)
     check_gradients: bool = (

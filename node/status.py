@@ -21,6 +21,7 @@ from node.journal import RoundNote, SupernodeJournal
 from node.privacy.accounting import compute_epsilon
 from node.privacy.ledger import USED_UP, PrivacyLedger
 from node.rewards import read_standing
+from node.round_auditor import AUDIT
 from node.self_defence import NOTHING
 from node.settings import NodeSettings, TaskSettings
 from node.state_notes import StateNotes
@@ -192,13 +193,14 @@ def _round_status(note: RoundNote) -> RoundStatus:
     score = facts.pop("score", None)
     state = facts.pop("status", None)
     fault = facts.get("checked", NOTHING)  # what the node found wrong of itself in the result
-    alone = facts.get(OWN_ALONE)
+    alone, audited = facts.get(OWN_ALONE), facts.get(AUDIT)
     more = [
         str(one)
         for one in (
             "" if fault == NOTHING else fault,
             facts.get(LINE),
             alone and f"trained on own rows alone: {alone}",
+            audited,
         )
         if one
     ]

@@ -67,6 +67,7 @@ class Rehearsal:
     update_bytes: int
     norm: float  # L2, of what training changed: a measure for `--clip`
     dry_score: DryScore | None
+    public_problem: str = ""  # why the site's rows and public ones cannot be trained on together
 
 
 async def rehearse(app: Path, site: SiteApp, inputs: TaskInputs, scratch: Path) -> Rehearsal:
@@ -93,6 +94,8 @@ async def rehearse(app: Path, site: SiteApp, inputs: TaskInputs, scratch: Path) 
             outcome = await trainer.train(
                 inputs.model, trained, seed=1, round=1, limit=compute_training_limit(rules)
             )
+            # where nothing is public yet, the site's own rows stand for it
+            problem = await trainer.try_join(inputs.public.path if inputs.public else site.data)
     finally:
         await trainer.stop()
     await asyncio.to_thread(write_update, inputs.model, trained, rules.codec, rules.body_depth, update)
@@ -108,6 +111,7 @@ async def rehearse(app: Path, site: SiteApp, inputs: TaskInputs, scratch: Path) 
         update.stat().st_size,
         norm,
         dry_score,
+        problem and describe_app_error(AppError(f"join: {problem}")),
     )
 
 

@@ -129,6 +129,8 @@ def _describe_data(data: DataReport) -> Iterator[str]:
 def _describe_rehearsal(report: SiteReport, ran: Rehearsal) -> Iterator[str]:
     rows = "an unknown number of" if ran.rows is None else ran.rows
     yield f"app: trained on {rows} rows in {ran.train_s:.1f} s, a round leaves {report.training_limit:.0f} s; {ran.load_s:.1f} s to start"
+    if ran.public_problem:
+        yield f"public rows: the app trains on yours alone, for it cannot have both: {ran.public_problem}"
     yield f"memory: {ran.memory_bytes / 2**20:.0f} MiB at most"
     need = ran.update_bytes / report.reveal_period / _MEGABIT
     yield f"upload: {ran.update_bytes / 1e6:.3g} MB within {report.reveal_period} s, for which your line must send {need:.2g} Mbit/s"
