@@ -47,9 +47,8 @@ class NodeSettings(HomeSettings):
     prove: bool = True  # what a result has wrong of this node goes to the chain, for the operator's gas
     # the most that a transaction of a vote on gradients may take; 0: it votes on none, and pays the fine of a juror that does not
     vote_gas: int = Field(default=2_000_000, ge=0)
-    check_gradients: bool = (
-        True  # of results that nobody accused, drawn so that about three members check each
-    )
+    # about so many members of a round check the gradients of a result that nobody accused; 0: this node checks none
+    gradient_checkers: int = Field(default=1, ge=0)
     threads: int | None = Field(default=None, ge=1)  # of the app's numeric libraries; None: as they choose
     sandbox: SandboxSettings = SandboxSettings()
     scratch: FromHome = Path("scratch")  # a folder in memory (tmpfs) makes rounds of large models faster

@@ -29,6 +29,9 @@ async def test_gradient__not_the_apps__superlink_loses_its_bond_by_the_daemons_a
 ) -> None:
     async with open_world(living_network, tmp_path, challenge_period=600) as world:
         world.nodes.append(await open_node(living_network, tmp_path, world.task, world.address, 2))
+        for node in world.nodes:
+            config = node.home / "config.toml"
+            config.write_text("gradient_checkers = 3\n" + config.read_text())  # each checks
         await asyncio.gather(
             world.superlink.start(PYTHONPATH=str(LIES)), *(node.start() for node in world.nodes)
         )
