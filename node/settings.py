@@ -68,9 +68,8 @@ class NodeSettings(HomeSettings):
     audit: float = Field(default=0.0, ge=0, le=1)  # share of rounds that the node audits whole
     # the most that a transaction of a vote on gradients may take; 0: it votes on none, and pays the fine of a juror that does not
     vote_gas: int = Field(default=2_000_000, ge=0)
-    check_gradients: bool = (
-        True  # of results that nobody accused, drawn so that about three members check each
-    )
+    # about so many members of a round check the gradients of a result that nobody accused; 0: this node checks none
+    gradient_checkers: int = Field(default=1, ge=0)
     threads: int | None = Field(default=None, ge=1)  # of the app's numeric libraries; None: as they choose
     sandbox: SandboxSettings = SandboxSettings()
     ledger: FromHome = Path("privacy.db")  # of noised updates; nodes of one site may share it

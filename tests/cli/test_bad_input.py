@@ -23,6 +23,11 @@ def test_simulate__a_word_too_many__no_command_is_offered(dao: Dao) -> None:
     assert "COMMAND" not in dao.run("simulate", "--help").stdout
 
 
+def test_challenge__two_ways_at_once__refused(dao: Dao) -> None:
+    said = dao.refused("challenge", 1, 1, "--gradients", "--reason", "a wrong sum", "--dev-account", 0)
+    assert "--demand, --gradients and --reason: expected one of them" in said
+
+
 def test_superlink__content_settings_that_are_a_nodes__refused(dao: Dao, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("[content]\nkeep_bytes = 1048576\n")
     assert "content.keep_bytes: there is no such setting" in dao.refused(
