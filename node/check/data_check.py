@@ -15,7 +15,7 @@ import numpy as np
 from dao.app.data_schema import DataSchema
 from node.check.column_checks import Place, Repetitions, make_check
 from node.check.defects import Defect, Defects
-from node.check.table_files import RowBlock, Row, find_files, read_blocks
+from node.check.table_files import Row, RowBlock, find_files, read_blocks
 
 _FILE = 40  # a row's place: its file above this bit, its number below
 
