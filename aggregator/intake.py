@@ -53,14 +53,17 @@ class Intake:
         members: Callable[[], frozenset[Address]],
         report: Callable[..., None],
         note_arriving: Callable[[RoundId, Cid], None],
+        note_equivocation: Callable[[], None] = lambda: None,
     ) -> None:
         """`members` returns the Supernodes in the task now; `report` takes events, as `StatusStream.emit` does.
 
-        `note_arriving` hears, before it comes, which content is a round's.
+        `note_arriving` hears, before it comes, which content is a round's; `note_equivocation`, that the journal has a node's
+        second commit.
         """
         self._domain, self._task, self._signer = domain, task, signer
         self._journal, self._store = journal, store
         self._members, self._report, self._note_arriving = members, report, note_arriving
+        self._note_equivocation = note_equivocation
         self._uploads = Uploads(store.local)
         self._rounds: dict[RoundId, Collection] = {}
         self._begun = asyncio.Event()
@@ -139,6 +142,7 @@ class Intake:
         if first is not None:
             await self._journal.add_equivocation(commit)
             self._report("equivocation", round=commit.round, node=commit.node)
+            self._note_equivocation()
             raise RuleError(
                 f"round {commit.round}: this node has committed to another update; two commits are a fault"
             )

@@ -16,6 +16,7 @@ from node.attester import read_receipts
 from node.journal import CommitEntry, Step, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.self_defence import SelfDefence
+from node.submission import TWICE
 
 PATIENCE = 600.0  # seconds to get a manifest
 LEFT_OUT = "the result lacks your commit, which the Superlink had signed for"
@@ -88,7 +89,9 @@ class Outcomes:
                     reason=row.reason,
                 )
             else:
-                self._journal.reach(self._task, round_id, Step.ENDED, f"{LEFT_OUT}; {checked}")
+                is_ours = row is not None and self._defence.is_signed_elsewhere(entry, row)
+                reason = TWICE if is_ours else f"{LEFT_OUT}; {checked}"
+                self._journal.reach(self._task, round_id, Step.ENDED, reason)
             before, self._concluded = self._concluded, entry.reveal.cid
             if before not in (None, entry.reveal.cid):
                 await self._store.local.drop(before)

@@ -24,7 +24,7 @@ from node.journal import CommitEntry, Step, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
 from node.readiness import SupernodeReadiness
-from node.submission import Submission
+from node.submission import TWICE, Submission
 from node.update_maker import UpdateMaker
 from node.uses import UseLog
 
@@ -130,7 +130,7 @@ class Supernode:
                     await self._sit_out(round_id, state, rules, error)
         if entry is None:
             await self._check_opening(round_id, state)
-            self._end(round_id, missed)
+            await self._end_without(round_id, missed)
             return
         if state.phase is Phase.CLOSED:
             async with self._attesting(round_id, state, rules):
@@ -247,6 +247,11 @@ class Supernode:
 
     def _note_problem(self, problem: str) -> None:
         self._problem = problem
+
+    async def _end_without(self, round_id: RoundId, missed: str) -> None:
+        """End a round that has no commit of this daemon's; where it has one of the node's all the same, say so."""
+        is_other = missed == SLOW and await self._deps.submission.has_other_commit(round_id)
+        self._end(round_id, TWICE if is_other else missed)
 
     def _end(self, round_id: RoundId, reason: str) -> None:
         self._journal.reach(self._task, round_id, Step.ENDED, reason)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dao.app import worker
+from dao.app.array_model import ArrayModel, unwrap_model, wrap_model
 from dao.app.joining import join_data
 
 
@@ -30,7 +31,7 @@ class Runner:
     def load(self, app: str, data: str | None) -> None:
         """Import the app, build its model, load its data."""
         self._app = worker.load_app(Path(app))
-        self._model = self._app.model()
+        self._model = wrap_model(self._app.model())
         self._data = None if data is None else self._app.data(data)
         self._joined = ((), self._data)
 
@@ -56,7 +57,7 @@ class Runner:
         source = worker.open_model_file(Path(base))
         worker.load_weights(self._model, source.tensors)
         loaded = time.monotonic()
-        metrics = self._watched(self._app.train(self._model, data, seed=seed, round=round))
+        metrics = self._train(data, seed, round)
         trained = time.monotonic()
         worker.store_weights(self._model, worker.create_model_file(Path(out), source.head).tensors)
         return {
@@ -68,6 +69,10 @@ class Runner:
             "public_shards": 0 if problem else len(public),
             "public_problem": problem,
         }
+
+    def try_join(self, public: Sequence[str]) -> str:
+        """Answer why the rows of these files cannot be trained on beside the node's own; "" where they can."""
+        return self._join(public)[1]
 
     def _join(self, public: Sequence[str]) -> tuple[Any, str]:
         """Return own data and the rows of these files; own data alone, and why, where they cannot be joined."""
@@ -93,22 +98,38 @@ class Runner:
         """Answer with the app's own metrics of a model file on some data, {} for an app that has none."""
         worker.load_weights(self._model, worker.open_model_file(Path(model)).tensors)
         metrics = getattr(self._app, "metrics", None)
-        return worker.to_json(metrics(self._model, self._app.data(data)) if metrics else {})
+        return worker.to_json(metrics(unwrap_model(self._model), self._app.data(data)) if metrics else {})
 
-    def _watched(self, outcome: object) -> Mapping[str, object]:
-        """Follow a `train` that yields its progress to its end; what it returns is its metrics."""
-        if isinstance(outcome, Mapping):
-            return outcome
-        last: object = {}
-        if isinstance(outcome, Iterable):
-            for last in outcome:
-                self._host.progress(last)
+    def _train(self, data: Any, seed: int, number: int) -> Mapping[str, object]:
+        """Train in memory; return the app's metrics."""
+        last, result = self._follow(self._app.train(unwrap_model(self._model), data, seed=seed, round=number))
+        if not isinstance(self._model, ArrayModel):
+            last = result if isinstance(result, Mapping) else last
+        elif isinstance(result, Mapping):
+            self._model.adopt(result)
+        elif result is not None:
+            raise worker.ConventionError(
+                f"train(): returned a {type(result).__name__}, expected the new weights by name, as model() gives them"
+            )
         return last if isinstance(last, Mapping) else {}
+
+    def _follow(self, outcome: Any) -> tuple[object, Any]:
+        """Follow a `train` that yields its progress to its end; return the last of that, and what it returned."""
+        last: object = {}
+        if isinstance(outcome, Mapping) or not isinstance(outcome, Iterable):
+            return last, outcome
+        steps = iter(outcome)
+        while True:
+            try:
+                last = next(steps)
+            except StopIteration as end:
+                return last, end.value
+            self._host.progress(last)
 
 
 def main() -> None:
     """Serve the daemon that started this process."""
     host = worker.connect()
     runner = Runner(host)
-    calls = (runner.load, runner.shapes, runner.train, runner.create, runner.measure)
+    calls = (runner.load, runner.shapes, runner.train, runner.try_join, runner.create, runner.measure)
     host.serve({call.__name__: call for call in calls})

@@ -2,10 +2,12 @@
 
 An app is a folder with `app.py`, which defines
 
-- `model()`: an object with `state_dict` and `load_state_dict` of float32 tensors, such as a torch `nn.Module`;
+- `model()`: an object with `state_dict` and `load_state_dict` of float32 tensors, such as a torch `nn.Module`, or a
+  mapping of names to numpy arrays, of which `train` returns new ones;
 - `data(path)`: the data that `train` and `loss` take;
 - `train(model, data, *, seed, round)`: trains in place; it may yield its progress and return or yield its metrics;
 - `loss(model, batch)`: the mean loss, a scalar that torch can differentiate;
+- `gradient(weights, batch)`, optional, where `model()` gives numpy arrays by name: that of `loss`;
 - `metrics(model, data)`, optional: figures for people to read, such as the accuracy.
 
 A file `schema.json` says what the data must look like (`dao.app.data_schema`). Hidden files, `__pycache__` and a folder

@@ -1,4 +1,4 @@
-"""The daemon's end of gradients: asks the warm process of an app (`dao.app.gradient_worker`) for losses and gradients."""
+"""The daemon's end of gradients: asks the warm process of an app (`dao.app.evaluation_worker`) for losses and gradients."""
 
 import os
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class GradientClient:
         self._limit = limit
         self._process = AppProcess(
             AppCommand(
-                "dao.app.gradient_worker",
+                "dao.app.evaluation_worker",
                 app,
                 None,
                 scratch / "app.log",

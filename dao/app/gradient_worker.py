@@ -1,6 +1,6 @@
-"""Computes losses and loss gradients of a task's app with torch, inside the app's own interpreter.
+"""Losses and loss gradients of an app with torch: what `dao.app.evaluation_worker` answers with where `model()` gives a module.
 
-The daemon's end is `dao.app.gradient_client`. A model takes the memory of one module with its parameters: model files
+A model takes the memory of one module with its parameters: model files
 are mapped, and a gradient accumulates in the mapped file that it is handed over in.
 """
 
@@ -9,46 +9,34 @@ from __future__ import annotations
 import ctypes
 import mmap
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from dao.app.shard_batches import ShardReader
 from dao.app.worker import (
     ConventionError,
     Floats,
     ModelFile,
-    connect,
     get_state,
-    load_app,
     load_weights,
     open_model_file,
     require_same_layout,
 )
 
-BATCH = 64  # samples; a constant of the protocol, for it changes the bits of a gradient
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
 class GradientWorker:
-    """The app and its model, kept warm between calls, and the newest shard."""
+    """The app and its model, kept warm between calls."""
 
-    def __init__(self) -> None:
-        self._app: Any = None
-        self._model: Any = None
-        self._state: dict[str, torch.Tensor] = {}
-        self._shard: tuple[str, Any] = ("", None)
+    def __init__(self, app: Any, model: Any) -> None:
+        """ConventionError for a parameter that is not in the model's state_dict."""
+        self._app, self._reader = app, ShardReader(app)
         self._output: tuple[str, mmap.mmap | None] = ("", None)
-
-    def open(self, folder: str, threads: int) -> None:
-        """Import the app and make its model."""
-        keep_memory()
-        torch.set_num_threads(threads)
-        # does what use_deterministic_algorithms does, without its 86 MB of imports
-        torch.set_deterministic_debug_mode("error")
-        self._app = load_app(Path(folder))
-        self._model = self._app.model().eval()  # no dropout: a model has one loss
+        self._model = model.eval()  # no dropout: a model has one loss
         self._state = get_state(self._model)
         for name, parameter in self._model.named_parameters():
             if parameter.requires_grad and name not in self._state:
@@ -61,7 +49,8 @@ class GradientWorker:
         """Mean loss over the shard at a model."""
         self._place(open_model_file(Path(model)))
         with torch.no_grad():
-            return {"loss": sum(part * self._loss(batch).item() for part, batch in self._batches(shard))}
+            batches = self._reader.read_batches(shard)
+            return {"loss": sum(part * self._loss(batch).item() for part, batch in batches)}
 
     def gradient(
         self, base: str, model: str | None, points: Sequence[float], shard: str, output: str
@@ -75,7 +64,7 @@ class GradientWorker:
         total = 0.0
         for point in points:
             self._place(start, end, point)
-            for part, batch in self._batches(shard):
+            for part, batch in self._reader.read_batches(shard):
                 loss = self._loss(batch)
                 torch.autograd.backward(loss, torch.full_like(loss, -part / len(points)))
                 total += part / len(points) * loss.item()
@@ -95,23 +84,6 @@ class GradientWorker:
         for name, tensor in self._state.items():
             start, end = _tensor_of(base.tensors[name]), _tensor_of(model.tensors[name])
             torch.lerp(start, end, point, out=tensor.detach())
-
-    def _batches(self, shard: str) -> Iterator[tuple[float, Any]]:
-        """Yield the shard's batches in order, each with its part of the whole."""
-        if self._shard[0] != shard:
-            self._shard = (shard, self._app.data(shard))
-        data = self._shard[1]
-        columns = dict(data) if isinstance(data, Mapping) else None
-        lengths = {len(column) for column in columns.values()} if columns is not None else {len(data)}
-        if len(lengths) != 1 or 0 in lengths:
-            raise ConventionError(
-                f"data(): gave columns of {sorted(lengths)} rows, expected one length above 0"
-            )
-        (rows,) = lengths
-        for first in range(0, rows, BATCH):
-            part = slice(first, min(first + BATCH, rows))
-            batch = data[part] if columns is None else {name: c[part] for name, c in columns.items()}
-            yield (part.stop - first) / rows, batch
 
     def _loss(self, batch: Any) -> torch.Tensor:
         loss = self._app.loss(self._model, batch)
@@ -141,6 +113,14 @@ class GradientWorker:
         return views
 
 
+def prepare(threads: int) -> None:
+    """Set this process up for gradients that are the same each time; before an app is imported."""
+    keep_memory()
+    torch.set_num_threads(threads)
+    # does what use_deterministic_algorithms does, without its 86 MB of imports
+    torch.set_deterministic_debug_mode("error")
+
+
 def keep_memory() -> None:
     """Set the C library to keep freed memory: asking for it anew takes half of a large model's time."""
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
@@ -152,9 +132,3 @@ def _tensor_of(values: Floats) -> torch.Tensor:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the mapping is read-only; nothing writes to it
         return torch.from_numpy(values)
-
-
-def main() -> None:
-    """Answer the daemon's calls until it is gone."""
-    worker = GradientWorker()
-    connect().serve({"open": worker.open, "loss": worker.loss, "gradient": worker.gradient})

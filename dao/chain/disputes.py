@@ -5,6 +5,7 @@ from dataclasses import astuple, dataclass, replace
 from dao.chain.client import At, Chain
 from dao.chain.contracts import Call, Contract
 from dao.chain.interface import encode, load
+from dao.core.commits import SignedCommit
 from dao.core.engine.keccak import keccak256
 from dao.core.types import Address, BlockNumber, Digest, Result, RoundId, Statement, TaskId, Timestamp, Wei
 
@@ -31,6 +32,7 @@ class DemandState:
     bond: Wei
 
 
+_SIGNED = "(bytes32,bytes)"  # IEquivocations.Signed: a commitment and its signature
 Demandable = tuple[int, int, int]  # tree, outer, index: a leaf, as the contract names it
 
 
@@ -39,6 +41,18 @@ def compute_announcement(accuser: Address, accusation: Accusation) -> Digest:
     types = ("address", "uint8", "uint64", "uint64", "bytes")
     digest = keccak256(encode(types, astuple(accusation), "accusation"))
     return Digest(keccak256(encode(("address", "bytes32"), (accuser, digest), "announcement")))
+
+
+def compute_node_announcement(accuser: Address, first: SignedCommit, second: SignedCommit) -> Digest:
+    """Return what an accuser announces of a node that signed two commits to one opening."""
+    types = ("uint64", "uint64", "address", _SIGNED, _SIGNED)
+    digest = keccak256(encode(types, _show_commits(first, second), "two commits"))
+    return Digest(keccak256(encode(("address", "bytes32"), (accuser, digest), "announcement")))
+
+
+def _show_commits(first: SignedCommit, second: SignedCommit) -> tuple[object, ...]:
+    signed = ((one.commitment, one.signature) for one in (first, second))
+    return first.task, first.round, first.node, *signed
 
 
 async def read_coordinator(chain: Chain, prover: str, at: At) -> Address:
@@ -75,6 +89,10 @@ class Disputes(Contract):
         return self._call(
             *("convict", a.prover, a.claim, a.task, a.round, astuple(result), astuple(statement), a.proof)
         )
+
+    def convict_node(self, first: SignedCommit, second: SignedCommit) -> Call:
+        """Show two commits of a node to one opening. Anyone who announced them in an earlier block."""
+        return self._call("convictNode", *_show_commits(first, second))
 
     def set_prover(self, prover: Address, *, allowed: bool) -> Call:
         """Take a prover into the set, for rounds that open from then on, or out of it. Only the DAO."""

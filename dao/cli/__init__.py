@@ -26,6 +26,7 @@ COMMANDS = {
     "superlink": "Run the aggregator of a task.",
     "task": "Create tasks, and show their rules and state.",
     "round": "Show rounds: nodes, scores, rewards, gas.",
+    "model": "Get a model that a task has trained, and what it comes from.",
     "proposals": "List proposals, or show one.",
     "propose": "Propose something to the DAO.",
     "delegate": "Delegate your votes, to yourself or to another account.",

@@ -19,6 +19,7 @@ class Template(StrEnum):
     """What an app is written with."""
 
     TORCH = "torch"
+    SKLEARN = "sklearn"
 
 
 def command(

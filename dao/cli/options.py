@@ -163,7 +163,7 @@ TaskArgument = Annotated[int, typer.Argument(metavar="TASK", min=1, help="Number
 
 # output
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-OUT = typer.Option("--out", help="File to write the outcome to, as JSON.")
+OUT = typer.Option("--out", metavar="FILE", help="File to write the outcome to, as JSON.")
 JSON_FILE = typer.Option(
     "--json", metavar="FILE", help="Write the rounds to a file, as JSON: the screen shows them as they run."
 )

@@ -1,5 +1,6 @@
 """A whole network by its commands alone: contracts, task, stakes, daemons, a round, its audit, a claim, a clean end."""
 
+import json
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from dao.chain.signer import Signer
+from dao.content.tensor_files import compute_cid
+from dao.core.formats.cid import Cid
 from dao.core.types import hex_of
 from dao.devnet.anvil import dev_signer
 from tests.aggregator.assignment import ROWS, SHARDS, Assignment, samples
@@ -168,6 +171,28 @@ def claim_by_owner(made: Made, index: int, folder: Path) -> float:
     return float(said.partition("paid ")[2].split()[0])
 
 
+def check_model(made: Made, source: tuple[str, ...], folder: Path) -> None:
+    """The newest model is got with what it comes from; what is there already is not written over."""
+    dao, task, network = made.devnet.dao, made.task["task"], made.devnet.network
+    got = ("model", "get", task, "--out", folder, "--verify", *source, *network)
+    said = dao.run(*got).stdout
+    assert said.startswith("round       1\nphase       finalized\n")
+    told = json.loads((folder / "provenance.json").read_text())
+    assert Cid.parse(told["model"]) == compute_cid(folder / "model.safetensors")
+    assert (told["verified"], told["round"], told["app_digest"]) == ("statements", 1, shown_app(made))
+    assert told["first_model"] == made.task["base_model"] == told["rounds"][0]["base_model"]
+    assert 999_998 <= sum(share["millionths"] for share in told["shares"]) <= 1_000_000
+    assert len(told["rounds"][0]["nodes"]) == NODES
+    assert load_file(folder / "model.safetensors")
+    assert "is there already" in dao.refused(*got)
+    rest = ("--out", folder / "more", *source, *network)
+    assert "round 2: is none and led to no model" in dao.refused("model", "get", task, "--round", 2, *rest)
+    assert "expected the number of a round, or best" in dao.refused(
+        "model", "get", task, "--round", "x", *rest
+    )
+    assert not (folder / "more").exists()
+
+
 def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
     made: Made, serving: tuple[Daemon, str], tmp_path: Path
 ) -> None:
@@ -197,6 +222,7 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
         assert "finalized" in dao.run("round", "show", task, 1, *source, *network).stdout
         assert "name --superlink" in dao.run("round", "show", task, 1, *network).stdout
 
+        check_model(made, source, tmp_path / "model")
         status = dao.json("superlink", "status", "--home", made.superlink)
         assert (status["running"], status["address"], status["stake"]) == (True, address, "500")
         assert "finalized" in [event["event"] for event in status["events"]]

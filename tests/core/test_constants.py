@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dao.app import gradient_worker
+from dao.app import shard_batches
 from dao.core import constants
 
 ROOT = Path(__file__).parents[2]
@@ -114,4 +114,4 @@ def test_domain__in_the_coordinator__has_the_same_name_and_version() -> None:
 
 
 def test_batch__of_the_worker_that_imports_no_core__is_the_same() -> None:
-    assert gradient_worker.BATCH == constants.BATCH
+    assert shard_batches.BATCH == constants.BATCH

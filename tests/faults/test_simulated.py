@@ -7,10 +7,13 @@ import pytest
 
 from dao.app.gradient_client import GradientClient
 from dao.app.shards import read_shards
+from dao.audit.findings import Missing
+from dao.audit.provenance import BEST, describe, trace_rounds
 from dao.audit.replay import build_inputs
 from dao.core.commits import CommitRecord
 from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.transition import get_post_state
+from dao.core.types import Phase
 from dao.demo.simulation import Committed, Simulation
 from dao.store.disk import DiskStore
 from tests.faults.process import LIMIT
@@ -45,6 +48,22 @@ async def read_update(store: DiskStore, record: CommitRecord) -> bytes:
     return (await store.get(record.reveal.cid)).read_bytes()
 
 
+async def check_provenance(world: World, manifests: list[Manifest]) -> None:
+    """A model's rounds are traced back to the first model, and the best one is that of the least loss."""
+    chain, task, store = world.chain, world.task, DiskStore(world.superlink.home / "store")
+    await world.reaches(manifests[-1].round, Phase.FINALIZED)
+    traced = await trace_rounds(chain, store, task, str(manifests[-1].round), verifies=True)
+    assert [one.manifest for one in traced] == manifests
+    told = describe(traced, verified=True)
+    assert told["first_model"] == str(manifests[0].base_model)
+    assert [one["model"] for one in told["rounds"]] == [str(manifest.model) for manifest in manifests]
+    assert sum(int(share["earned_wei"]) for share in told["shares"]) == manifests[-1].reward_total_wei
+    best = await trace_rounds(chain, store, task, BEST, verifies=False)
+    assert best[-1].manifest == min(manifests, key=lambda manifest: manifest.loss_after)
+    with pytest.raises(Missing, match=f"task {task} round {manifests[-1].round}: manifest: "):
+        await trace_rounds(chain, DiskStore(world.folder / "empty"), task, None, verifies=False)
+
+
 async def test_simulation__updates_of_deployed_rounds__the_same_manifests_to_the_byte(
     living_network: Network, tmp_path: Path
 ) -> None:
@@ -52,6 +71,7 @@ async def test_simulation__updates_of_deployed_rounds__the_same_manifests_to_the
         await world.start()
         manifests = [(await world.play())[1] for _ in range(3)]
         world.show()
+        await check_provenance(world, manifests)
         played = await play_again(world, manifests, tmp_path / "again")
     assert played == [dump_manifest(manifest) for manifest in manifests]
     assert len({manifest.model for manifest in manifests}) == 3

@@ -1,0 +1,57 @@
+"""Computes losses and loss gradients of a task's app, inside the app's own interpreter: with torch or without.
+
+The daemon's end is `dao.app.gradient_client`. What `model()` gives decides: a mapping of numpy arrays is
+`dao.app.array_gradients`' work, a torch module that of `dao.app.gradient_worker`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dao.app.worker import ConventionError, connect, load_app
+
+
+class Evaluator:
+    """The worker that an app's model asks for, once it is open."""
+
+    def __init__(self) -> None:
+        self._worker: Any = None
+        # as an app of torch finds it: an environment that has torch has it here
+        has_torch = importlib.util.find_spec("torch") is not None
+        self._torch = importlib.import_module("dao.app.gradient_worker") if has_torch else None
+
+    def open(self, folder: str, threads: int) -> None:
+        """Import the app and make its model; ConventionError for a model that cannot be evaluated here."""
+        if self._torch:
+            self._torch.prepare(threads)
+        app = load_app(Path(folder))
+        model = app.model()
+        if isinstance(model, Mapping):
+            from dao.app.array_gradients import ArrayGradients
+
+            self._worker = ArrayGradients(app, model)
+        elif self._torch:
+            self._worker = self._torch.GradientWorker(app, model)
+        else:
+            raise ConventionError(
+                f"model(): gave a {type(model).__name__}, and this environment has no torch; expected a mapping of numpy "
+                "arrays, or torch among the dependencies"
+            )
+
+    def loss(self, model: str, shard: str) -> Any:
+        """Mean loss over the shard at a model."""
+        return self._worker.loss(model, shard)
+
+    def gradient(self, base: str, model: str | None, points: Sequence[float], shard: str, output: str) -> Any:
+        """Write minus the loss gradient, the mean over base + point * (model - base), to `output`; return the mean loss."""
+        return self._worker.gradient(base, model, points, shard, output)
+
+
+def main() -> None:
+    """Answer the daemon's calls until it is gone."""
+    worker = Evaluator()
+    connect().serve({"open": worker.open, "loss": worker.loss, "gradient": worker.gradient})

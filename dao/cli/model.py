@@ -1,0 +1,105 @@
+"""`dao model`: get a model that a task has trained, and what it comes from."""
+
+import asyncio
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from dao.audit.evidence import fetch
+from dao.audit.provenance import BEST, TracedRound, describe, trace_rounds
+from dao.cli.chain_options import ChainOptions, open_chain
+from dao.cli.content_options import ContentOptions
+from dao.cli.option_groups import with_option_groups
+from dao.cli.options import TaskArgument
+from dao.cli.output import print_fields
+from dao.content import tensor_files
+from dao.core.types import TaskId
+from dao.errors import AuditError, ConfigError
+
+app = typer.Typer(no_args_is_help=True)
+MODEL_FILE, PROVENANCE_FILE = "model.safetensors", "provenance.json"
+
+
+@app.callback()
+def root() -> None:
+    """Models that tasks have trained."""
+
+
+@app.command()
+@with_option_groups
+def get(
+    task: TaskArgument,
+    *,
+    out: Annotated[Path, typer.Option(help="Folder to make for the model and its provenance.")],
+    wanted: Annotated[
+        str | None,
+        typer.Option(
+            "--round",
+            metavar="ROUND",
+            help="Number of the round that made it, or best: the least loss after a final round.",
+            show_default="the newest final round",
+        ),
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Compute signatures, members, shares and payouts of all rounds before it again, from chain and manifests.",
+        ),
+    ] = False,
+    network: ChainOptions,
+    content: ContentOptions,
+) -> None:
+    """Get a model as safetensors, and a JSON file of the chain, rounds, shares and disputes that it comes from.
+
+    The model's bytes are always those whose digest the chain has. Updates and gradients are checked by dao audit.
+
+    Example: dao model get 1 --round best --out model --verify --superlink superlink.example:8600
+    """
+    if wanted is not None and wanted != BEST and not re.fullmatch(r"[1-9]\d{0,15}", wanted, re.ASCII):
+        raise ConfigError(f"--round {wanted[:40]!r}: expected the number of a round, or {BEST}")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"--out {out}: is there already; expected a new name, or an empty folder")
+
+    async def read() -> list[TracedRound]:
+        async with open_chain(network) as chain, content.open(chain.domain) as source:
+            console = Console(stderr=True)
+            with console.status("reading rounds") as status:
+                traced = await trace_rounds(
+                    chain,
+                    source,
+                    TaskId(task),
+                    wanted,
+                    verifies=verify,
+                    on_round=lambda number: status.update(f"reading round {number}"),
+                )
+                path = await fetch(source, "model", traced[-1].record.result.model_digest)
+            await asyncio.to_thread(_write, path, traced, out, verified=verify)
+            return traced
+
+    last = asyncio.run(read())[-1]
+    print_fields(
+        {
+            "round": last.record.round,
+            "phase": last.record.state.phase.name.lower(),
+            "model": out / MODEL_FILE,
+            "provenance": out / PROVENANCE_FILE,
+            "loss_after": last.manifest.loss_after / 1e6,
+        }
+    )
+
+
+def _write(path: Path, traced: list[TracedRound], out: Path, *, verified: bool) -> None:
+    """Copy the model, check the copy against the chain's digest, and write what it comes from beside it."""
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(path, out / MODEL_FILE)
+    if tensor_files.compute_cid(out / MODEL_FILE).digest != traced[-1].record.result.model_digest:
+        (out / MODEL_FILE).unlink()
+        raise AuditError(f"{out / MODEL_FILE}: is not the model that the chain has; the disk changed it")
+    text = json.dumps(describe(traced, verified=verified), indent=2) + "\n"
+    (out / PROVENANCE_FILE).write_text(text, encoding="utf-8")

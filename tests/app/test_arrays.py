@@ -1,0 +1,208 @@
+"""An app without torch: arrays by name, trained and evaluated in real processes; gradients as torch has them."""
+
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import pytest_asyncio
+
+from dao.app.gradient_client import GradientClient
+from dao.app.worker import open_model_file
+from dao.errors import AppError
+from node.trainer import Trainer
+
+APP = """
+import numpy as np
+
+def model():
+    dice = np.random.default_rng(0)
+    return {"w1": dice.normal(size=(5, 4)), "b1": np.zeros(4), "w2": dice.normal(size=4).astype(np.float32), "b2": np.zeros(())}
+
+def data(path):
+    table = np.loadtxt(path, delimiter=",", ndmin=2)
+    return {"x": table[:, :5], "y": table[:, 5]}
+
+def forward(weights, x):
+    return np.tanh(x @ weights["w1"] + weights["b1"]) @ weights["w2"] + weights["b2"]
+
+def loss(weights, batch):
+    logits = forward(weights, batch["x"])
+    return np.mean(np.logaddexp(0, logits) - batch["y"] * logits)
+
+def train(weights, data, *, seed, round):
+    yield {"loss": loss(weights, data)}
+    return {name: array - 0.5 for name, array in weights.items()}
+
+def metrics(weights, data):
+    return {"accuracy": np.mean((forward(weights, data["x"]) > 0) == data["y"])}
+"""
+TORCH = """
+import numpy as np
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        for name, shape in {"w1": (5, 4), "b1": (4,), "w2": (4,), "b2": ()}.items():
+            self.register_parameter(name, torch.nn.Parameter(torch.zeros(shape)))
+
+def model():
+    return Net()
+
+def data(path):
+    table = torch.from_numpy(np.loadtxt(path, delimiter=",", ndmin=2)).float()
+    return {"x": table[:, :5], "y": table[:, 5]}
+
+def loss(model, batch):
+    logits = torch.tanh(batch["x"] @ model.w1 + model.b1) @ model.w2 + model.b2
+    return torch.nn.functional.binary_cross_entropy_with_logits(logits, batch["y"])
+
+def train(model, data, *, seed, round):
+    raise NotImplementedError
+"""
+OWN = """
+def gradient(weights, batch):
+    hidden = np.tanh(batch["x"] @ weights["w1"] + weights["b1"])
+    off = (1 / (1 + np.exp(-(hidden @ weights["w2"] + weights["b2"]))) - batch["y"]) / len(batch["y"])
+    back = off[:, None] * weights["w2"] * (1 - hidden**2)
+    return {"w1": batch["x"].T @ back, "b1": back.sum(0), "w2": hidden.T @ off, "b2": off.sum()}
+"""
+
+
+class Bench:
+    """A folder with apps, rows and models, and the processes of a test."""
+
+    def __init__(self, folder: Path, running: AsyncExitStack) -> None:
+        self.folder, self._running = folder, running
+        dice = np.random.default_rng(1)
+        x = dice.normal(size=(150, 5))
+        self.rows = folder / "rows.csv"
+        np.savetxt(self.rows, np.column_stack([x, x @ np.arange(5) > 0]), delimiter=",")
+        self.base, self.trained = folder / "base.safetensors", folder / "trained.safetensors"
+
+    def _write(self, code: str) -> Path:
+        app = self.folder / f"app-{abs(hash(code))}"
+        app.mkdir(exist_ok=True)
+        (app / "app.py").write_text(code)
+        return app
+
+    def trainer(self, code: str = APP) -> Trainer:
+        trainer = Trainer.of(self._write(code), self.rows, self.folder / "log", threads=1, keeps_log=False)
+        self._running.push_async_callback(trainer.stop)
+        return trainer
+
+    def client(self, code: str) -> GradientClient:
+        app = self._write(code)
+        client = GradientClient(app, Path(sys.executable), app / "out", limit=60, threads=1, keeps_log=False)
+        self._running.push_async_callback(client.stop)
+        return client
+
+    async def train(self, code: str = APP) -> Any:
+        return await self.trainer(code).train(self.base, self.trained, seed=1, round=1, limit=60)
+
+
+@pytest_asyncio.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with AsyncExitStack() as running:
+        made = Bench(tmp_path, running)
+        await made.trainer().create(made.base)
+        yield made
+
+
+async def test_train__arrays__are_stored_in_float32_and_kept_in_the_apps_types(bench: Bench) -> None:
+    trained = await bench.train()
+    assert set(trained.metrics) == {"loss"}
+    before: dict[str, Any] = {**open_model_file(bench.base).tensors}
+    after: dict[str, Any] = {**open_model_file(bench.trained).tensors}
+    assert sorted(after) == ["b1", "b2", "w1", "w2"]
+    for name, array in after.items():
+        expected = before[name].astype(np.float32 if name == "w2" else np.float64) - 0.5
+        assert np.array_equal(array, expected.astype(np.float32)), name
+    measured = await bench.trainer().measure(bench.trained, bench.rows)
+    assert 0 <= measured["accuracy"] <= 1
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        "return {name: array - 0.5 for name, array in weights.items()}",
+        "for array in weights.values():\n        array -= 0.5",
+    ],
+    ids=["anew", "in place"],
+)
+async def test_train__new_weights_or_in_place__is_the_same(train: str, bench: Bench) -> None:
+    await bench.train()
+    one = bench.trained.read_bytes()
+    await bench.train(f"{APP}\ndef train(weights, data, *, seed, round):\n    {train}\n")
+    assert bench.trained.read_bytes() == one
+
+
+@pytest.mark.parametrize("own", ["", OWN], ids=["differences", "own gradient"])
+async def test_gradient__without_torch__is_that_of_torch(own: str, bench: Bench) -> None:
+    """Far within the 10^-3 that an audit allows: what is left is the rounding of torch's float32."""
+    await bench.train()
+    plain, reference = bench.client(APP + own), bench.client(TORCH)
+    for is_gate in (True, False):
+        results = [
+            await client.gate_gradient(bench.base, bench.rows)
+            if is_gate
+            else await client.reference_gradient(bench.base, bench.trained, bench.rows)
+            for client in (plain, reference)
+        ]
+        ours, theirs = (np.fromfile(result.path, np.float32).astype(np.float64) for result in results)
+        assert np.linalg.norm(ours - theirs) < 2e-6 * np.linalg.norm(theirs)
+        assert results[0].loss == pytest.approx(results[1].loss, rel=1e-6)
+    assert await plain.loss(bench.trained, bench.rows) == pytest.approx(
+        await reference.loss(bench.trained, bench.rows), rel=1e-6
+    )
+
+
+REFUSED: dict[str, tuple[Callable[[str], str], str]] = {
+    "a loss in float32": (
+        lambda code: code.replace('["y"] * logits)', '["y"] * logits).astype(np.float32)'),
+        "compute the loss in float64, or give a gradient",
+    ),
+    "another gradient": (
+        lambda code: code + OWN.replace('"b2": off.sum()', '"b2": off.sum() + 3'),
+        "must be that of loss",
+    ),
+    "a gradient of other arrays": (
+        lambda code: code + OWN.replace(', "b2": off.sum()', ""),
+        "expected a mapping of arrays, in the shapes of model",
+    ),
+    "no number": (lambda code: code.replace("return np.mean(", "return list("), "loss.*: expected a number"),
+    "no finite loss": (lambda code: code.replace("return np.mean(", "return np.nan * np.mean("), "gave nan"),
+    "many values": (
+        lambda code: code.replace("np.zeros(4)", "np.zeros(10001)"),
+        "at most 10000 without a gradient",
+    ),
+    "integers": (
+        lambda code: code.replace("np.zeros(4)", "np.zeros(4, int)"),
+        "'b1' is int64; expected arrays",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_gradient__what_cannot_be_trusted__is_one_clear_line(case: str, bench: Bench) -> None:
+    change, words = REFUSED[case]
+    with pytest.raises(AppError, match=words) as raised:
+        await bench.client(change(APP)).gate_gradient(bench.base, bench.rows)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("train", "words"),
+    [
+        ("return 7", "returned a int, expected the new weights by name"),
+        ("return {}", "returned 'b1' of shape None, expected .4,."),
+        ("return {**weights, 'w1': np.zeros(3)}", "returned 'w1' of shape .3,., expected .5, 4."),
+    ],
+)
+async def test_train__other_weights__are_one_clear_line(train: str, words: str, bench: Bench) -> None:
+    with pytest.raises(AppError, match=words):
+        await bench.train(f"{APP}\ndef train(weights, data, *, seed, round):\n    {train}\n")
