@@ -15,14 +15,14 @@ from aggregator.reveal_fetcher import RevealFetcher
 from aggregator.settings import SuperlinkSettings
 from dao.chain.blocks import BlockRef
 from dao.chain.events import Attested, ForcedReveal
-from dao.core.types import Address, Phase, RoundId, RoundState
+from dao.core.types import Address, Phase, RoundId, RoundState, Wei
 from dao.devnet.kubo_daemon import start_kubo
 from dao.errors import RuleError
 from dao.wire.messages import Ack, RevealRequest
 from dao.wire.superlink_service import Receive
 from node.journal import Step
 from tests.faults.world import World, open_world, write_config
-from tests.support import Network
+from tests.support import RULES, Network
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300), pytest.mark.kubo]
 
@@ -50,7 +50,9 @@ async def played(
     kubo = await start_kubo(folder / "kubo")
     try:
         with pytest.MonkeyPatch.context() as patch:
-            async with open_world(living_network, folder, challenge_period=600, result_period=600) as world:
+            bond = Wei(RULES.superlink_bond // 4)  # it is lost twice, and rounds go on
+            periods = {"challenge_period": 600, "result_period": 600}
+            async with open_world(living_network, folder, superlink_bond=bond, **periods) as world:
                 conduct = Conduct(world.nodes[0].member.operator.address)
                 patch.setenv("COMMONWEIGHT_RUNTIME", str(world.superlink.runtime))
                 patch.setattr(Intake, "on_reveal", on_reveal_of(conduct, Intake.on_reveal))
