@@ -10,6 +10,8 @@ from pathlib import Path
 
 import structlog
 
+from aggregator.absentees import Absentees
+from aggregator.accuser import NodeAccuser
 from aggregator.answerer import Answerer
 from aggregator.compute import RoundBase, RoundComputer
 from aggregator.finalizer import TROUBLE, Finalizer
@@ -76,6 +78,8 @@ class RunningSuperlink:
     superlink: Superlink
     finalizer: Finalizer
     answerer: Answerer
+    absentees: Absentees
+    accuser: NodeAccuser
     service: Service
     sweep: Callable[[], Awaitable[int]]  # drops content that nobody needs
     follower: TaskFollower
@@ -85,6 +89,8 @@ class RunningSuperlink:
         tasks = [
             asyncio.create_task(self.finalizer.run(), name="finalizer"),
             asyncio.create_task(self.answerer.run(), name="answers"),
+            asyncio.create_task(self.absentees.run(), name="absentees"),
+            asyncio.create_task(self.accuser.run(), name="accusations"),
             asyncio.create_task(self._play(rounds), name="rounds"),
             asyncio.create_task(self._keep_sweeping(), name="sweeps"),
         ]
@@ -162,6 +168,7 @@ async def open_superlink(
         readiness = SuperlinkReadiness(chain, task, signer.address, follower, status.emit)
         finalizer = Finalizer(chain, task, sender, follower, status.emit)
         calls = RoundCalls(Coordinator(chain), task, sender, follower, finalizer, readiness, status.emit)
+        accuser = NodeAccuser(chain, task, sender, journal, settings.accuse_gas, status.emit)
         deps = SuperlinkDeps(
             chain=chain,
             sender=sender,
@@ -169,7 +176,7 @@ async def open_superlink(
             journal=journal,
             intake=Intake(
                 *(chain.domain, task, signer, journal, store),
-                *(follower.members, status.emit, retention.note_arriving),
+                *(follower.members, status.emit, retention.note_arriving, accuser.note),
             ),
             computer=RoundComputer(evaluator, publisher, home / "scratch"),
             publisher=publisher,
@@ -195,7 +202,8 @@ async def open_superlink(
         answerer = Answerer(
             chain, task, sender, store, home / "answers", settings.answer_gas, follower, status.emit
         )
-        yield RunningSuperlink(superlink, finalizer, answerer, service, sweep, follower)
+        absentees = Absentees(chain, task, sender, store, settings.sleep_gas, follower, status.emit)
+        yield RunningSuperlink(superlink, finalizer, answerer, absentees, accuser, service, sweep, follower)
 
 
 async def _read_rules(chain: Chain, task: TaskId, signer: Signer) -> Rules:

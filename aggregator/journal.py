@@ -122,6 +122,15 @@ class SuperlinkJournal:
         rows = self._db.execute("SELECT * FROM equivocations WHERE task = ? AND round = ?", (task, round_id))
         return [SignedCommit(*row) for row in rows]
 
+    def list_equivocations(self, task: TaskId) -> list[tuple[SignedCommit, SignedCommit]]:
+        """Return each further commit of a task's nodes, behind the first one to the same opening."""
+        rows = self._db.execute(
+            "SELECT one.*, other.* FROM equivocations AS other JOIN commits AS one USING (task, round, opening, node) "
+            "WHERE task = ? ORDER BY round",
+            (task,),
+        )
+        return [(SignedCommit(*row[:6]), SignedCommit(*row[6:])) for row in rows]
+
     def read_closing(self, task: TaskId, round_id: RoundId, opening: Digest) -> frozenset[Address]:
         """Return whose commits and passes an opening is closed with; none before that."""
         rows = self._db.execute(

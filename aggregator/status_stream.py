@@ -20,7 +20,7 @@ class StatusStream:
     """Writes `status.jsonl` in the Superlink's home: `{"time": seconds, "event": name, …}` a line.
 
     Events: `opened`, `committed`, `closed`, `revealed`, `working`, `posted`, `finalized`, `aborted`,
-    `passed`, `void`, `equivocation`, `demanded`, `answered`, `transaction`, `keeping`, `dropped`, `waiting`, `trouble`, `lost`,
+    `passed`, `void`, `equivocation`, `convicted`, `demanded`, `answered`, `transaction`, `keeping`, `dropped`, `waiting`, `trouble`, `lost`,
     `over`, `alone`. Deadlines are block times in Unix seconds.
     """
 

@@ -55,6 +55,7 @@ def _parse() -> argparse.Namespace:
         "--sizes", default="10x100,100x25,1000x1", help="Supernodes x megabytes, as 10x100,1000x1"
     )
     disputes.add_argument("--json", type=Path, help="write the rows to this file")
+    _add_privacy(commands)
     check = commands.add_parser("check", help="a site's table, checked by an app's schema")
     check.add_argument("--rows", type=int, default=1_000_000, help="of the table, 1000000 by default")
     check.add_argument("--json", type=Path, help="write the figures to this file")
@@ -77,6 +78,18 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _add_privacy(commands: Any) -> None:
+    """Add the options of `privacy`."""
+    privacy = commands.add_parser("privacy", help="what honest work earns with private updates")
+    privacy.add_argument("--epsilons", default="1,8,50,500,5000", help="of eight rounds, as 1,8,50")
+    privacy.add_argument("--data", default="mnist,cancer", help="mnist, cancer or both")
+    privacy.add_argument("--splits", default="iid,dirichlet", help="iid, dirichlet or both")
+    privacy.add_argument("--seeds", type=int, default=4, help="how many, 4 by default")
+    privacy.add_argument("--jobs", type=int, default=2, help="processes, 2 by default")
+    privacy.add_argument("--chart", type=Path, help="draw a chart to this file, as SVG")
+    privacy.add_argument("--json", type=Path, help="write the rows to this file")
+
+
 def main() -> None:
     """Run one of the commands."""
     given = _parse()
@@ -88,6 +101,7 @@ def main() -> None:
         "disputes": _disputes,
         "attacks": _attacks,
         "check": _check,
+        "privacy": _privacy,
         "index": _reads,
         "api": _reads,
     }
@@ -132,6 +146,19 @@ def _attacks(given: argparse.Namespace) -> None:
     cells = table.make_cells(data, splits, seeds, names, given.members, shared=not given.own)
     rows = table.make_table(cells, given.jobs)
     sys.stdout.write(report.format_table(rows))
+    _write(given, rows)
+
+
+def _privacy(given: argparse.Namespace) -> None:
+    """Play honest nodes with private updates, print a table, draw a chart and write the rows."""
+    from bench.attacks import private
+
+    epsilons = [float(epsilon) for epsilon in given.epsilons.split(",")]
+    settings = given.data.split(","), given.splits.split(","), range(given.seeds)
+    rows = private.make_rows(private.make_private_cells(*settings, epsilons), given.jobs)
+    sys.stdout.write(private.format_private(rows))
+    if given.chart:
+        private.draw_chart(rows, given.chart)
     _write(given, rows)
 
 

@@ -164,6 +164,7 @@ contract GradientVote is IGradientVote, IProver {
 
     /// @inheritdoc IProver
     function check(Case calldata accused, uint8 claim, bytes calldata) external view {
+        // slither-disable-next-line incorrect-equality (verdicts are compared)
         bool wrong = _cases[accused.task][accused.round].verdict == Verdict.Wrong;
         if (claim != CLAIM || !wrong) revert NotGuilty();
     }
@@ -183,7 +184,8 @@ contract GradientVote is IGradientVote, IProver {
         bytes32 seed = _findSeed(_cases[task][round]);
         if (seed == 0 || !coordinator.wasMember(task, account, round)) return 0;
         IRounds.Round memory r = coordinator.roundOf(task, round);
-        // of up to JURORS members each is one
+        // of up to JURORS members each is one; the seed is a block's hash, which who built that block could choose among
+        // slither-disable-next-line weak-prng
         if (uint256(keccak256(abi.encode(seed, account))) % r.eligible >= JURORS) return 0;
         ITasks.TaskRules memory rules = coordinator.rulesOfRound(task, round);
         uint256 stake = registry.stakeAt(account, r.openBlock - 1);

@@ -27,6 +27,7 @@ DaoError
 │   ├── (Unfit)               a value fits no exponent; carries its index and value
 │   ├── (NotJoined)           the node is no member of the task
 │   ├── (NotApproved)         the owner has not approved the app of a task
+│   ├── (BudgetSpent)         another update would tell more of a site than its owner allows
 │   ├── (RoundLost)           the round ended without the Superlink's result
 │   └── (TaskOver)            no further round of the task can be played
 ├── WireError                 between Supernode and Superlink

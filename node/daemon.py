@@ -16,6 +16,7 @@ from dao.app.sandbox import choose_maker
 from dao.chain.block_clock import BlockClock
 from dao.chain.contracts import Coordinator
 from dao.chain.daemon_home import connect_chain, journal_file, lock_home, open_operator, outbox_file
+from dao.chain.events import CommitsClosed, ForcedReveal
 from dao.chain.final_reader import FinalReader
 from dao.chain.forced_reveals import ForcedReveals
 from dao.chain.sender import Sender
@@ -33,15 +34,20 @@ from dao.store.layered import LayeredStore
 from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
 from node.approvals import Approvals
+from node.attester import Attester
 from node.check.site_data import SiteData
-from node.gradient_juror import CHECKERS, GradientJuror
+from node.gradient_juror import GradientJuror
 from node.journal import CommitEntry, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
+from node.privacy.ledger import PrivacyLedger
+from node.privacy.private_updates import PrivateUpdates
 from node.public_shards import PublicShards
 from node.readiness import SupernodeReadiness
+from node.round_auditor import RoundAuditor
 from node.self_defence import SelfDefence
 from node.settings import NodeSettings, TaskSettings
+from node.state_notes import StateNotes
 from node.submission import Submission
 from node.supernode import Supernode, SupernodeDeps
 from node.trainer import Trainer
@@ -133,6 +139,7 @@ async def _open(
     for task, task_settings in tasks.items():
         store, client = contents.open_task(task_settings)
         reader = FinalReader(chain, task)
+        approvals = Approvals(settings.home)
         readiness = SupernodeReadiness(
             task,
             reader,
@@ -140,21 +147,27 @@ async def _open(
             client,
             partial(trainer_of, task, task_settings),
             settings.home / "apps",
-            Approvals(settings.home),
+            approvals,
             SiteData(
                 settings.at(task_settings.data),
                 task,
                 least_rows=task_settings.least_rows,
                 bears_defects=not task_settings.check,
             ),
+            StateNotes(settings.home, task),
         )
-        defence = SelfDefence(chain, sender, store, task, node, settings.prove)
+        defence = SelfDefence(chain, sender, store, task, node, settings.prove, settings.prove_gas)
         models = ModelKeeper(task, reader, store)
         stack.push_async_callback(models.close)
         keep_bytes = settings.content.keep_bytes
         outcomes = Outcomes(task, node, reader, journal, store, models, keep_bytes, defence)
         stack.push_async_callback(outcomes.close)
         uses = UseLog(settings.home, task, partial(read_task_origin, chain, task))
+        privacy = None
+        if task_settings.privacy is not None:
+            ledger = PrivacyLedger(settings.at(settings.ledger))
+            stack.callback(ledger.close)
+            privacy = PrivateUpdates(task_settings.privacy, ledger, domain, node, task)
         deps = SupernodeDeps(
             reader=reader,
             journal=journal,
@@ -163,6 +176,7 @@ async def _open(
             update_maker=UpdateMaker(
                 *(task, signer, domain, reader, clock, journal, store, readiness, models, scratch, uses),
                 PublicShards(task, reader, store, settings.public_bytes),
+                privacy,
             ),
             submission=Submission(
                 task, domain, reader, clock, journal, store, client, force, by_ipfs, force_reveal
@@ -170,35 +184,46 @@ async def _open(
             models=models,
             outcomes=outcomes,
             uses=uses,
+            attester=Attester(
+                *(task, node, domain, chain, reader, clock, journal, store, models, client),
+                attest=partial(_attest, ForcedReveals(chain), sender) if settings.prove else None,
+            ),
         )
         juror = GradientJuror(
             chain=chain,
             sender=sender,
             source=store,
             journal=journal,
-            approvals=Approvals(settings.home),
+            approvals=approvals,
             task=task,
-            evaluator_of=partial(_evaluator, settings, task_settings),
+            evaluator_of=partial(_evaluator, settings, task_settings, THREADS),
             scratch=scratch,
             most_gas=settings.vote_gas,
-            checkers=CHECKERS if settings.check_gradients else 0,
+            checkers=settings.gradient_checkers,
         )
         running.append(partial(_keep_going, task, partial(_play, task, deps)))
         running.append(partial(_keep_going, task, juror.run))
+        if settings.audit:
+            auditor = RoundAuditor(
+                *(task, chain, reader, clock, journal, store, defence, signer, approvals),
+                partial(_evaluator, settings, task_settings, 1),
+                settings.home,
+                settings.audit,
+            )
+            running.append(partial(_keep_going, task, auditor.run))
     return running
 
 
 def _evaluator(
-    settings: NodeSettings, task_settings: TaskSettings, app: Path, scratch: Path
+    settings: NodeSettings, task_settings: TaskSettings, threads: int, app: Path, scratch: Path
 ) -> GradientClient:
-    """Return what computes gradients of an app, in a process of its own."""
-    python = None if task_settings.app_python is None else settings.at(task_settings.app_python)
+    """Return what computes gradients of an app, in a process of its own, on `threads` unless the settings say how many."""
     return GradientClient(
         app,
-        python or Path(sys.executable),
+        _get_interpreter(settings, task_settings) or Path(sys.executable),
         scratch,
         limit=GRADIENT_LIMIT,
-        threads=settings.threads or THREADS,
+        threads=settings.threads or threads,
         keeps_log=False,
         sandbox=settings.sandbox,
     )
@@ -206,16 +231,20 @@ def _evaluator(
 
 def _trainer(settings: NodeSettings, task: TaskId, task_settings: TaskSettings, app: Path) -> Trainer:
     """Return the trainer of an app, with this node's data for the task."""
-    python = None if task_settings.app_python is None else settings.at(task_settings.app_python)
     log = settings.home / f"app-{task}.log"
     return Trainer.of(
         app,
         settings.at(task_settings.data),
         log,
-        python=python,
+        python=_get_interpreter(settings, task_settings),
         threads=settings.threads,
         sandbox=settings.sandbox,
     )
+
+
+def _get_interpreter(settings: NodeSettings, task_settings: TaskSettings) -> Path | None:
+    """Return the interpreter of the app's environment; None: this one."""
+    return None if task_settings.app_python is None else settings.at(task_settings.app_python)
 
 
 async def _force(coordinator: Coordinator, sender: Sender, commit: SignedCommit) -> None:
@@ -236,6 +265,20 @@ async def _force_reveal(reveals: ForcedReveals, sender: Sender, entry: CommitEnt
         await sender.send(call, key=f"reveal:{hex_of(commit.commitment)}", limit=FORCE_LIMIT)
     except Reverted as error:
         if error.error != "AlreadyRevealed":
+            raise
+
+
+async def _attest(
+    reveals: ForcedReveals, sender: Sender, opened: ForcedReveal, closed: CommitsClosed
+) -> None:
+    """Attest on chain that another node's update is there; a second time changes nothing."""
+    place = opened.task, opened.round, opened.node
+    call = reveals.attest(*place, closed.root, closed.seed)
+    key = f"attest:{opened.task}:{opened.round}:{hex_of(opened.node)}"
+    try:
+        await sender.send(call, key=key, limit=FORCE_LIMIT)
+    except Reverted as error:
+        if error.error != "AlreadyAttested":
             raise
 
 

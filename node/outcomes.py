@@ -12,9 +12,11 @@ from dao.core.types import Address, Digest, Phase, RoundId, TaskId
 from dao.errors import ContentError, DaoError, DecodeError, NotFound, Reorged
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
+from node.attester import read_receipts
 from node.journal import CommitEntry, Step, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.self_defence import SelfDefence
+from node.submission import TWICE
 
 PATIENCE = 600.0  # seconds to get a manifest
 LEFT_OUT = "the result lacks your commit, which the Superlink had signed for"
@@ -74,7 +76,8 @@ class Outcomes:
             except TimeoutError:
                 raise NotFound(f"{HIDDEN}; {await self._defence.demand(round_id)}") from None
             row = next((row for row in manifest.nodes if row.node == self._node), None)
-            checked = await self._defence.check(round_id, entry, row.owner if row else None)
+            others = read_receipts(self._journal.note_of(self._task, round_id).facts)
+            checked = await self._defence.check(round_id, entry, row.owner if row else None, others)
             if row is not None and row.commitment == entry.commit.commitment:
                 facts = {**_facts(row), "checked": checked}
                 self._journal.reach(self._task, round_id, Step.ENDED, row.reason, facts)
@@ -86,7 +89,9 @@ class Outcomes:
                     reason=row.reason,
                 )
             else:
-                self._journal.reach(self._task, round_id, Step.ENDED, f"{LEFT_OUT}; {checked}")
+                is_ours = row is not None and self._defence.is_signed_elsewhere(entry, row)
+                reason = TWICE if is_ours else f"{LEFT_OUT}; {checked}"
+                self._journal.reach(self._task, round_id, Step.ENDED, reason)
             before, self._concluded = self._concluded, entry.reveal.cid
             if before not in (None, entry.reveal.cid):
                 await self._store.local.drop(before)

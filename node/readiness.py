@@ -16,6 +16,7 @@ from dao.store.layered import LayeredStore
 from dao.wire.superlink_client import SuperlinkClient
 from node.approvals import Approvals
 from node.check.site_data import SiteData
+from node.state_notes import StateNotes
 from node.trainer import Trainer
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds until a missing app is asked for again
@@ -35,9 +36,10 @@ class SupernodeReadiness:
         apps: Path,
         approvals: Approvals,
         data: SiteData,
+        notes: StateNotes,
     ) -> None:
         self._reader, self._store, self._client = reader, store, client
-        self.data = data
+        self.data, self._notes = data, notes
         self._task, self._trainer_of, self._apps, self._approvals = task, trainer_of, apps, approvals
         self._log = _log.bind(task=task)
         self._trainer: Trainer | None = None
@@ -48,6 +50,7 @@ class SupernodeReadiness:
             try:
                 await (await self.get_trainer(await self._reader.read_rules())).start()
             except DaoError as error:  # each round tries it again
+                self._notes.write(str(error))
                 self._log.warning("not ready", last_round=last_round, error=str(error))
                 if not is_idle or not isinstance(error, ContentError):
                     return
@@ -55,6 +58,7 @@ class SupernodeReadiness:
                     await asyncio.wait_for(self._reader.wait_next_round(last_round), pause)
                     return
             else:
+                self._notes.write("")
                 self._log.info("ready", last_round=last_round)
                 return
 

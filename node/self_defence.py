@@ -1,5 +1,6 @@
 """Checks what a posted result says of this node, and proves on chain what is wrong: its owner need not look."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -10,9 +11,12 @@ from dao.chain.convictions import convict_result
 from dao.chain.demanding import demand_leaf, end_demand, read_demand
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
+from dao.chain.signer import recover
+from dao.core.formats.manifest import Node
 from dao.core.formats.reasons import format_tokens
+from dao.core.formats.signed_messages import compute_commit_digest
 from dao.core.types import Address, RoundId, TaskId, hex_of
-from dao.errors import DaoError, Reverted
+from dao.errors import DaoError, DecodeError, Reverted
 from dao.proofs.leaf_places import DemandTree, LeafPlace
 from dao.proofs.suspicions import Receipt
 from dao.store.source import Source
@@ -39,25 +43,38 @@ class SelfDefence:
     task: TaskId
     node: Address
     proves: bool
+    most_gas: int | None = None  # of one transaction of a proof; None: whatever it takes
 
-    async def check(self, round_id: RoundId, entry: CommitEntry, owner: Address | None) -> str:
+    async def check(
+        self, round_id: RoundId, entry: CommitEntry, owner: Address | None, others: Sequence[Receipt] = ()
+    ) -> str:
         """Look for what a result has wrong of this node, prove it, and say what was found.
 
-        `owner`: as the result has it.
+        `owner`: as the result has it. `others` are what the Superlink signed for other nodes' updates, which this one handed over.
         """
-        subjects = {self.node} | ({owner} if owner else set())
+        subjects = {self.node, *(one.node for one in others)} | ({owner} if owner else set())
         signatures = entry.receipt, entry.revealed
         receipt = Receipt(self.node, entry.commit.commitment, *signatures, entry.reveal.body_root)
         try:
             proof = await find_proof(
-                self.chain, self.source, self.task, round_id, of=subjects, receipts=[receipt]
+                self.chain, self.source, self.task, round_id, of=subjects, receipts=[receipt, *others]
             )
         except DaoError as error:
             return f"could not be checked: {error}"
         if proof is None:
             return NOTHING
         _log.error("the result is wrong", task=self.task, round=round_id, what=proof.words)
-        return await self._convict(round_id, proof)
+        return await self.prove(round_id, proof)
+
+    def is_signed_elsewhere(self, entry: CommitEntry, row: Node) -> bool:
+        """Whether a row of this node has another commit than the journal's, signed by its key: then the key runs twice."""
+        commit = entry.commit
+        place = (commit.task, commit.round, commit.opening, self.node)
+        try:
+            signer = recover(compute_commit_digest(self.chain.domain, *place, row.commitment), row.signature)
+        except DecodeError:
+            return False
+        return row.commitment != commit.commitment and signer == self.node
 
     async def demand(self, round_id: RoundId) -> str:
         """Demand this node's row of a result whose content nobody gives, see what comes of it, and say so.
@@ -82,13 +99,15 @@ class SelfDefence:
             return UNASKED.format(error)
         return SHOWN.format(place)
 
-    async def _convict(self, round_id: RoundId, proof: Proof) -> str:
+    async def prove(self, round_id: RoundId, proof: Proof) -> str:
+        """Send a proof that a result is wrong, where the owner lets this node, and say what came of it."""
         command = f"dao challenge {self.task} {round_id}"
         if not self.proves:
             return UNPROVEN.format(proof.words, f"`prove = false` in its settings; {command} sends it")
         try:
             convicted = await convict_result(
-                self.chain, self.sender, proof.accusation, proof.result, proof.statement, proof.records
+                *(self.chain, self.sender, proof.accusation, proof.result, proof.statement, proof.records),
+                most_gas=self.most_gas,
             )
         except Reverted as error:  # another was first, or the result does not stand any more
             return UNPROVEN.format(proof.words, error)

@@ -2,9 +2,9 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from dao.app.sandbox import SandboxSettings
 from dao.core.types import TaskId
@@ -13,7 +13,26 @@ from dao.runtime.config import ContentSettings, FromHome, HomeSettings, Section,
 from node.public_shards import PUBLIC_BYTES
 
 TASKS = "tasks"  # folder of files NUMBER.toml
+LARGEST, DEVIATIONS = 63, 8  # of a value of an update; as many standard deviations never come up
 LEFT = ".left"  # instead of .toml for a task that the node has left: rewards may still wait there
+
+
+class PrivacySettings(Section):
+    """What a task's updates may tell: the daemon clips and noises them, and passes beyond the budget."""
+
+    clip: float = Field(gt=0, allow_inf_nan=False)  # most L2 norm of an update
+    noise: float = Field(gt=0, allow_inf_nan=False)  # standard deviation in each value, in clips
+    epsilon_budget: float = Field(gt=0, allow_inf_nan=False)  # of all tasks of the ledger together
+    delta: float = Field(default=1e-6, gt=0, lt=0.1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.clip * (1 + DEVIATIONS * self.noise) > LARGEST:
+            raise ValueError(
+                f"clip {self.clip:g} with noise {self.noise:g}: expected clip * (1 + {DEVIATIONS} * noise) to be at most {LARGEST}, "
+                "which updates can hold; lower one"
+            )
+        return self
 
 
 class TaskSettings(Section):
@@ -25,6 +44,7 @@ class TaskSettings(Section):
     ca_file: FromHome | None = None  # PEM file of those trusted for TLS; None: the usual ones
     app_python: FromHome | None = None  # interpreter of the app's environment; None: this one
     least_rows: int = Field(default=0, ge=0)  # fewer rows to train on, and the node passes
+    privacy: PrivacySettings | None = None  # None: updates leave as they were trained
     check: bool = True  # data with a defect by the app's schema are not trained on
 
 
@@ -41,17 +61,18 @@ class NodeSettings(HomeSettings):
 
     content: NodeContentSettings = NodeContentSettings()
     reveal: Literal["stream", "ipfs"] = "stream"
-    public_bytes: int = Field(
-        default=PUBLIC_BYTES, ge=0
-    )  # of earlier rounds' shards, to train on too; 0: none
+    # of earlier rounds' shards, on which apps train beside the node's own data; 0: none
+    public_bytes: int = Field(default=PUBLIC_BYTES, ge=0)
     prove: bool = True  # what a result has wrong of this node goes to the chain, for the operator's gas
+    prove_gas: int = Field(default=6_000_000, ge=1)  # the most that one transaction of it may take
+    audit: float = Field(default=0.0, ge=0, le=1)  # share of rounds that the node audits whole
     # the most that a transaction of a vote on gradients may take; 0: it votes on none, and pays the fine of a juror that does not
     vote_gas: int = Field(default=2_000_000, ge=0)
-    check_gradients: bool = (
-        True  # of results that nobody accused, drawn so that about three members check each
-    )
+    # about so many members of a round check the gradients of a result that nobody accused; 0: this node checks none
+    gradient_checkers: int = Field(default=1, ge=0)
     threads: int | None = Field(default=None, ge=1)  # of the app's numeric libraries; None: as they choose
     sandbox: SandboxSettings = SandboxSettings()
+    ledger: FromHome = Path("privacy.db")  # of noised updates; nodes of one site may share it
     scratch: FromHome = Path("scratch")  # a folder in memory (tmpfs) makes rounds of large models faster
 
     def tasks(self) -> dict[TaskId, TaskSettings]:
@@ -87,7 +108,11 @@ def write_task(settings: NodeSettings, task: TaskId, task_settings: TaskSettings
     """Write a task's file; ConfigError for a setting that is no printable text."""
     path = settings.task_file(task)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [f"{name} = {_toml(value)}" for name, value in task_settings if value is not None]
+    flat = [(name, value) for name, value in task_settings if not isinstance(value, Section)]
+    lines = [f"{name} = {_toml(value)}" for name, value in flat if value is not None]
+    for name, table in task_settings:
+        if isinstance(table, Section):
+            lines += ["", f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in table)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     path.with_suffix(LEFT).unlink(missing_ok=True)
 
@@ -100,9 +125,11 @@ def put_aside(settings: NodeSettings, task: TaskId) -> None:
 
 
 def _toml(value: object) -> str:
-    """A boolean or text as TOML has it."""
+    """A boolean, number or text as TOML has it."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
     text = str(value)
     if not text.isprintable():
         raise ConfigError(f"{text!r}: expected printable letters")

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from dao.audit.task_waits import read_missing, read_waits
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.daemon_home import connect_chain, journal_file, load_deployment, open_operator
@@ -17,9 +18,13 @@ from dao.store.source import Source
 from node.approvals import Approvals, NotApproved
 from node.daemon import Contents
 from node.journal import RoundNote, SupernodeJournal
+from node.privacy.accounting import compute_epsilon
+from node.privacy.ledger import USED_UP, PrivacyLedger
 from node.rewards import read_standing
+from node.round_auditor import AUDIT
 from node.self_defence import NOTHING
 from node.settings import NodeSettings, TaskSettings
+from node.state_notes import StateNotes
 from node.submission import LINE
 from node.update_maker import OWN_ALONE
 
@@ -48,8 +53,12 @@ class TaskStatus:
     joined: bool | None = None
     claimable_wei: str | None = None
     claimed_wei: str | None = None
+    privacy: str = ""  # what private updates have told, of the budget; "" where they are not private
     approval: str = ""  # what the owner has to do before the task's app runs
+    not_ready: str = ""  # why the daemon was not ready when it last looked
     trouble: str = ""
+    waits: list[str] = field(default_factory=list)  # whom the newest round waits for, in words
+    missing: list[str] = field(default_factory=list)  # who was missing in the newest result, in words
     demands: list[str] = field(default_factory=list)  # open ones, in words
 
 
@@ -88,7 +97,14 @@ async def read_status(settings: NodeSettings, last: int = 10) -> NodeStatus:
         hex_of(node),
         find_holder(settings.home / "lock") is not None,
         rounds=rounds,
-        tasks=[TaskStatus(task) for task in tasks],
+        tasks=[
+            TaskStatus(
+                task,
+                privacy=_read_privacy(settings, tasks[task]),
+                not_ready=StateNotes(settings.home, task).read() or "",
+            )
+            for task in tasks
+        ],
     )
     try:
         async with asyncio.timeout(LIMIT), connect_chain(settings) as chain:
@@ -98,6 +114,22 @@ async def read_status(settings: NodeSettings, last: int = 10) -> NodeStatus:
     except DaoError as error:
         status.trouble = str(error)
     return status
+
+
+def _read_privacy(settings: NodeSettings, task_settings: TaskSettings) -> str:
+    """Say what the site's private updates have told together, beside what one task's owner allows."""
+    private = task_settings.privacy
+    if private is None:
+        return ""
+    ledger = PrivacyLedger(settings.at(settings.ledger))
+    try:
+        noises = ledger.read_noises()
+    finally:
+        ledger.close()
+    spent = compute_epsilon(noises, private.delta)
+    is_over = compute_epsilon([*noises, private.noise], private.delta) > private.epsilon_budget
+    over = f": {USED_UP}" if is_over else ""
+    return f"epsilon {spent:.3g} of {private.epsilon_budget:g} spent, at delta {private.delta:g}{over}"
 
 
 async def _read_chain(
@@ -119,9 +151,17 @@ async def _read_chain(
                 await _read_approval(settings, chain, task, tasks)
                 task.demands = await describe_open_demands(chain, TaskId(task.task))
                 store, _ = contents.open_task(tasks[TaskId(task.task)], is_awaited=True)
+                task.waits = [_name(str(wait), node) for wait in await read_waits(chain, TaskId(task.task))]
                 await read_rewards(chain, store, task, stake.owner, LIMIT / 2 / len(status.tasks))
+                missing = await read_missing(chain, TaskId(task.task), store)
+                task.missing = [_name(str(one), node) for one in missing]
             except DaoError as error:
                 task.trouble = str(error)
+
+
+def _name(line: str, node: Address) -> str:
+    """Say "this node" of this one."""
+    return line.replace(hex_of(node), "this node")
 
 
 async def _read_approval(
@@ -153,13 +193,14 @@ def _round_status(note: RoundNote) -> RoundStatus:
     score = facts.pop("score", None)
     state = facts.pop("status", None)
     fault = facts.get("checked", NOTHING)  # what the node found wrong of itself in the result
-    alone = facts.get(OWN_ALONE)
+    alone, audited = facts.get(OWN_ALONE), facts.get(AUDIT)
     more = [
         str(one)
         for one in (
             "" if fault == NOTHING else fault,
             facts.get(LINE),
             alone and f"trained on own rows alone: {alone}",
+            audited,
         )
         if one
     ]

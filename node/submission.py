@@ -37,6 +37,11 @@ SHORTEST_TRY, LONGEST_TRY = (
     10.0,
 )  # seconds of one attempt, where the reveal is due on chain and not there yet
 LINE = "line"  # a round's fact: why its line is too slow, "" where it was not
+# what a node learns of a commit that is its own and not this daemon's
+TWICE = (
+    "a commit signed by this node's key is in the round, and this daemon did not make it: the key runs twice; stop the "
+    "other daemon, for two commits to one round cost stake"
+)
 _log = structlog.get_logger()
 
 Force = Callable[[SignedCommit], Coroutine[Any, Any, None]]  # sends a commit to the chain
@@ -125,7 +130,7 @@ class Submission:
         if not self.is_forced(commit):
             event = await self.reader.read_closed_event(commit.round, closed)
             try:
-                inclusion = await self._ask_proof(commit, PROOF_LIMIT)
+                inclusion = await self._ask_proof(commit.round, PROOF_LIMIT)
                 row, place = encode_commit_row(commit), (inclusion.index, inclusion.proof)
                 is_whole = inclusion.count == event.commits + event.passes
                 if not is_whole or not verify(event.root, row, *place, ROWS_DEPTH):
@@ -137,11 +142,19 @@ class Submission:
         self.journal.reach(self.task, commit.round, Step.COUNTED, facts={"counted": how})
         return ""
 
-    async def _ask_proof(self, commit: SignedCommit, limit: float) -> Inclusion:
-        """Ask where the commit is in the tree, for `limit` seconds and no longer: its reveal waits."""
+    async def has_other_commit(self, round_id: RoundId) -> bool:
+        """Return whether the Superlink has a commit of this node in a closed round, of which this journal knows nothing."""
+        try:
+            await self._ask_proof(round_id, PROOF_LIMIT)
+        except DaoError:
+            return False
+        return True
+
+    async def _ask_proof(self, round_id: RoundId, limit: float) -> Inclusion:
+        """Ask where this node's commit is in the tree, for `limit` seconds and no longer: its reveal waits."""
         try:
             async with asyncio.timeout(limit):
-                return await self.client.inclusion(self.task, commit.round, limit=limit)
+                return await self.client.inclusion(self.task, round_id, limit=limit)
         except TimeoutError:
             raise Unreachable(f"the Superlink gave no proof within {limit:.0f} s") from None
 

@@ -6,6 +6,7 @@ authority: phases, roots and results are read at a final block, and the Superlin
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,11 +19,12 @@ from dao.core.formats.signed_messages import compute_pass_digest
 from dao.core.types import PassReason, Phase, RoundId, RoundState, Rules, Signature, TaskId
 from dao.errors import AppError, AppTimeout, DaoError, Reorged, RuleError
 from dao.wire.superlink_client import SuperlinkClient
+from node.attester import Attester
 from node.journal import CommitEntry, Step, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
 from node.readiness import SupernodeReadiness
-from node.submission import Submission
+from node.submission import TWICE, Submission
 from node.update_maker import UpdateMaker
 from node.uses import UseLog
 
@@ -57,6 +59,7 @@ class SupernodeDeps:
     models: ModelKeeper
     outcomes: Outcomes
     uses: UseLog
+    attester: Attester
 
 
 class Supernode:
@@ -127,11 +130,12 @@ class Supernode:
                     await self._sit_out(round_id, state, rules, error)
         if entry is None:
             await self._check_opening(round_id, state)
-            self._end(round_id, missed)
+            await self._end_without(round_id, missed)
             return
         if state.phase is Phase.CLOSED:
-            await self._count_and_reveal(entry, state, rules)
-            state = await self._wait_result(round_id, state, rules)
+            async with self._attesting(round_id, state, rules):
+                await self._count_and_reveal(entry, state, rules)
+                state = await self._wait_result(round_id, state, rules)
             entry = (
                 self._journal.commit_of(self._task, round_id, entry.commit.opening) or entry
             )  # with receipts
@@ -153,7 +157,8 @@ class Supernode:
         if entry is None:
             if not await self._reader.is_joined(deps.update_maker.signer.address):
                 raise NotJoined(
-                    f"this node has not joined task {self._task}; its owner does that: dao node join {self._task}"
+                    f"this node has not joined task {self._task}, or was put to sleep for three rounds without a word; its owner "
+                    f"joins: dao node join {self._task}"
                 )
             note = self._journal.note_of(self._task, round_id)
             if note.step is Step.PASSED:
@@ -190,6 +195,18 @@ class Supernode:
         revealing = submission.reveal(entry, closed, rules)
         unrevealed = await self._while_unchanged(entry.commit.round, closed, revealing)
         self._problem = unrevealed and (self._problem or unrevealed)
+
+    @asynccontextmanager
+    async def _attesting(self, round_id: RoundId, closed: RoundState, rules: Rules) -> AsyncIterator[None]:
+        """See to what other nodes open on chain, meanwhile."""
+        attesting = asyncio.create_task(self._deps.attester.watch(round_id, closed, rules))
+        try:
+            yield
+        finally:
+            attesting.cancel()
+            for error in await asyncio.gather(attesting, return_exceptions=True):
+                if isinstance(error, Exception):
+                    self._log.error("not seen to the reveals of others", round=round_id, error=repr(error))
 
     async def _wait_result(self, round_id: RoundId, closed: RoundState, rules: Rules) -> RoundState:
         """Wait until the round is closed no longer; meanwhile fetch the new model as soon as it is computed."""
@@ -230,6 +247,11 @@ class Supernode:
 
     def _note_problem(self, problem: str) -> None:
         self._problem = problem
+
+    async def _end_without(self, round_id: RoundId, missed: str) -> None:
+        """End a round that has no commit of this daemon's; where it has one of the node's all the same, say so."""
+        is_other = missed == SLOW and await self._deps.submission.has_other_commit(round_id)
+        self._end(round_id, TWICE if is_other else missed)
 
     def _end(self, round_id: RoundId, reason: str) -> None:
         self._journal.reach(self._task, round_id, Step.ENDED, reason)

@@ -106,6 +106,10 @@ class Trainer:
                 f"train: answered {str(answer)[:80]!r}; is the runner of this release in use?"
             ) from error
 
+    async def try_join(self, public: Path) -> str:
+        """Return why a file of public rows cannot be trained on beside the node's own; "" where it can."""
+        return str(await self._process.call("try_join", {"public": [public]}, limit=MEASURE_LIMIT))
+
     async def measure(self, model: Path, data: Path) -> dict[str, Any]:
         """Return the app's own metrics of a model file on some data."""
         answer = await self._process.call("measure", {"model": model, "data": data}, limit=MEASURE_LIMIT)

@@ -70,6 +70,10 @@ class Runner:
             "public_problem": problem,
         }
 
+    def try_join(self, public: Sequence[str]) -> str:
+        """Answer why the rows of these files cannot be trained on beside the node's own; "" where they can."""
+        return self._join(public)[1]
+
     def _join(self, public: Sequence[str]) -> tuple[Any, str]:
         """Return own data and the rows of these files; own data alone, and why, where they cannot be joined."""
         names = tuple(Path(path).name for path in public)
@@ -127,5 +131,5 @@ def main() -> None:
     """Serve the daemon that started this process."""
     host = worker.connect()
     runner = Runner(host)
-    calls = (runner.load, runner.shapes, runner.train, runner.create, runner.measure)
+    calls = (runner.load, runner.shapes, runner.train, runner.try_join, runner.create, runner.measure)
     host.serve({call.__name__: call for call in calls})

@@ -27,6 +27,7 @@ from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from node.journal import CommitEntry, Step, SupernodeJournal
 from node.model_keeper import ModelKeeper
+from node.privacy.private_updates import PrivateUpdates
 from node.public_shards import PublicShards
 from node.readiness import SupernodeReadiness
 from node.trainer import Trained
@@ -58,6 +59,7 @@ class UpdateMaker:
     scratch: Path
     uses: UseLog
     public: PublicShards
+    privacy: PrivateUpdates | None = None  # None: updates leave as they were trained
 
     async def make_commit(
         self, round_id: RoundId, opened: RoundState, rules: Rules, note_problem: Callable[[str], None]
@@ -88,11 +90,13 @@ class UpdateMaker:
         self, round_id: RoundId, opened: RoundState, rules: Rules, deadline: float
     ) -> CommitEntry:
         """Train from the round's base model; journal, pin and sign what changed."""
+        if self.privacy is not None:
+            await self.privacy.require(round_id, opened)
         patience = min(SHARDS_PATIENCE * rules.commit_period, MOST_SHARDS_PATIENCE)
         trainer, base, public = await asyncio.gather(
             self.readiness.get_trainer(rules),
             self._get_base_model(opened, rules),
-            self.public.fetch(round_id, rules, patience),
+            self.public.fetch(round_id, patience),
         )
         self.scratch.mkdir(parents=True, exist_ok=True)
         model, update = self.scratch / f"{self.task}-trained", self.store.local.tmp / f"{self.task}-update"
@@ -115,7 +119,12 @@ class UpdateMaker:
         if trained.public_problem:
             _log.warning("trained on own rows alone", task=self.task, error=trained.public_problem)
         begun = monotonic()
-        root = await asyncio.to_thread(write_update, base, model, rules.codec, rules.body_depth, update)
+        private: dict[str, object] = {}
+        if self.privacy is None:
+            root = await asyncio.to_thread(write_update, base, model, rules.codec, rules.body_depth, update)
+        else:
+            making = self.privacy.write(round_id, opened, rules, base, model, update)
+            root, private["epsilon"] = await making
         size = update.stat().st_size
         cid = await self.store.local.put_file(update, move=True)
         encoding = monotonic() - begun
@@ -123,7 +132,7 @@ class UpdateMaker:
         await self.store.local.pin(cid)
         reveal = Reveal(cid, root, Digest(secrets.token_bytes(32)))
         entry = self.journal.sign(self.task, round_id, opened.opening, reveal, self.signer.sign)
-        self.journal.reach(self.task, round_id, Step.SIGNED, facts=_facts(trained, size))
+        self.journal.reach(self.task, round_id, Step.SIGNED, facts={**_facts(trained, size), **private})
         _log.info(
             "committed",
             task=self.task,

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
-from dao.chain.disputes import Accusation, Disputes, compute_announcement
-from dao.chain.events import Convicted
+from dao.chain.disputes import Accusation, Disputes, compute_announcement, compute_node_announcement
+from dao.chain.events import Convicted, Equivocated
 from dao.chain.interface import load
 from dao.chain.sender import Sender
+from dao.core.commits import SignedCommit
 from dao.core.engine.keccak import keccak256
-from dao.core.types import BlockNumber, Result, Statement, hex_of
+from dao.core.types import BlockNumber, Digest, Result, Statement, hex_of
 from dao.errors import ChainError, RpcError
 
 NEXT_BLOCK = 120.0  # seconds until the block after the announcement
@@ -23,11 +24,12 @@ async def convict_result(
     result: Result,
     statement: Statement,
     records: Sequence[bytes] = (),
+    most_gas: int | None = None,
 ) -> Convicted:
     """Have a result struck by a proof, and return what that cost its Superlink and brought the sender.
 
     `records` are what SumProver is told of before, each in a transaction. All transactions have a key of their own: repeated after an interruption, none is sent twice. Reverted where the proof does
-    not hold, or the result does not stand any more.
+    not hold, or the result does not stand any more; RuleError where one takes more than `most_gas`.
     """
     disputes = Disputes(chain)
     if records:
@@ -36,15 +38,39 @@ async def convict_result(
         for part in records:
             told = record.encode(statement.inputs_root, rules.body_depth, rules.codec.number, part)
             key = f"record:{hex_of(keccak256(told))}"
-            await sender.send(Call(accusation.prover, told, "record"), key)
+            await sender.send(Call(accusation.prover, told, "record"), key, most_gas=most_gas)
     digest = compute_announcement(sender.address, accusation)
-    announced = await sender.send(disputes.announce(digest), f"announce:{hex_of(digest)}")
-    await _pass_block(chain, sender, announced.block)
-    receipt = await sender.send(disputes.convict(accusation, result, statement), f"convict:{hex_of(digest)}")
+    await _announce(chain, sender, digest)
+    call = disputes.convict(accusation, result, statement)
+    receipt = await sender.send(call, f"convict:{hex_of(digest)}", most_gas=most_gas)
     for event in receipt.events:
         if isinstance(event, Convicted):
             return event
     raise ChainError("convict: no Convicted in its receipt; is the disputes' address right?")
+
+
+async def convict_node(
+    chain: Chain, sender: Sender, first: SignedCommit, second: SignedCommit, most_gas: int | None = None
+) -> Equivocated:
+    """Have a node lose stake for two commits to one opening; return what it lost. Repeated, nothing is sent twice.
+
+    Reverted where it lost stake for this round before, or these are not two commits to the round's opening; RuleError where
+    it takes more than `most_gas`.
+    """
+    digest = compute_node_announcement(sender.address, first, second)
+    await _announce(chain, sender, digest)
+    call = Disputes(chain).convict_node(first, second)
+    receipt = await sender.send(call, f"convict:{hex_of(digest)}", most_gas=most_gas)
+    for event in receipt.events:
+        if isinstance(event, Equivocated):
+            return event
+    raise ChainError("convictNode: no Equivocated in its receipt; is the disputes' address right?")
+
+
+async def _announce(chain: Chain, sender: Sender, digest: Digest) -> None:
+    """Announce a proof, and wait until it may be shown."""
+    announced = await sender.send(Disputes(chain).announce(digest), f"announce:{hex_of(digest)}")
+    await _pass_block(chain, sender, announced.block)
 
 
 async def _pass_block(chain: Chain, sender: Sender, block: BlockNumber) -> None:

@@ -5,6 +5,7 @@ from dataclasses import astuple, dataclass, replace
 from dao.chain.client import At, Chain
 from dao.chain.contracts import Call, Contract
 from dao.chain.interface import encode, load
+from dao.core.commits import SignedCommit
 from dao.core.engine.keccak import keccak256
 from dao.core.types import Address, BlockNumber, Digest, Result, RoundId, Statement, TaskId, Timestamp, Wei
 
@@ -31,6 +32,7 @@ class DemandState:
     bond: Wei
 
 
+_SIGNED = "(bytes32,bytes)"  # IEquivocations.Signed: a commitment and its signature
 Demandable = tuple[int, int, int]  # tree, outer, index: a leaf, as the contract names it
 
 
@@ -41,6 +43,18 @@ def compute_announcement(accuser: Address, accusation: Accusation) -> Digest:
     return Digest(keccak256(encode(("address", "bytes32"), (accuser, digest), "announcement")))
 
 
+def compute_node_announcement(accuser: Address, first: SignedCommit, second: SignedCommit) -> Digest:
+    """Return what an accuser announces of a node that signed two commits to one opening."""
+    types = ("uint64", "uint64", "address", _SIGNED, _SIGNED)
+    digest = keccak256(encode(types, _show_commits(first, second), "two commits"))
+    return Digest(keccak256(encode(("address", "bytes32"), (accuser, digest), "announcement")))
+
+
+def _show_commits(first: SignedCommit, second: SignedCommit) -> tuple[object, ...]:
+    signed = ((one.commitment, one.signature) for one in (first, second))
+    return first.task, first.round, first.node, *signed
+
+
 async def read_coordinator(chain: Chain, prover: str, at: At) -> Address:
     """Return the coordinator that one of the network's provers was made for, by the prover's name in PROVERS."""
     function = load(prover).functions["coordinator"]
@@ -49,7 +63,7 @@ async def read_coordinator(chain: Chain, prover: str, at: At) -> Address:
 
 
 class Disputes(Contract):
-    """Disputes: the set of provers, announced proofs, convictions."""
+    """Disputes: the set of provers, announced proofs, convictions, sleep."""
 
     name = "Disputes"
 
@@ -76,9 +90,21 @@ class Disputes(Contract):
             *("convict", a.prover, a.claim, a.task, a.round, astuple(result), astuple(statement), a.proof)
         )
 
+    def convict_node(self, first: SignedCommit, second: SignedCommit) -> Call:
+        """Show two commits of a node to one opening. Anyone who announced them in an earlier block."""
+        return self._call("convictNode", *_show_commits(first, second))
+
     def set_prover(self, prover: Address, *, allowed: bool) -> Call:
         """Take a prover into the set, for rounds that open from then on, or out of it. Only the DAO."""
         return self._call("setProver", prover, allowed)
+
+    async def slept_after(self, task: TaskId, node: Address, at: At) -> RoundId:
+        """Return the round after which a Supernode was put to sleep last; 0: never."""
+        return RoundId(await self._read("sleptAfter", task, node, at=at))
+
+    def sleep(self, task: TaskId, round_id: RoundId, node: Address, proof: bytes) -> Call:
+        """Put a Supernode to sleep that was absent from a round and the two before it. Anyone."""
+        return self._call("sleep", task, round_id, node, proof)
 
     async def demand_of(self, task: TaskId, round_id: RoundId, place: Demandable, at: At) -> DemandState:
         """Return a demand."""

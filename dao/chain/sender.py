@@ -86,7 +86,8 @@ class Sender:
 
     Every transaction is written down before it is broadcast, and on disk a moment later. One that a crash or a reorg
     undid is sent again with the same content; one that is stuck is replaced at a higher fee, up to `max_fee` wei per
-    gas. One process per account.
+    gas. One without a key that an earlier process left is given up where another program has used its nonce: it may have
+    done the same, such as taken stake out. One process per account.
     """
 
     def __init__(self, chain: Chain, signer: Signer, path: Path, max_fee: Wei = MAX_FEE) -> None:
@@ -100,6 +101,7 @@ class Sender:
         self._disk: asyncio.Future[None]
         self._keeper: asyncio.Task[None] | None = None
         self._reorgs = -1  # of the chain, when mined entries were last checked
+        self._left: frozenset[int] = frozenset()  # entries without a key that an earlier process left pending
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -114,6 +116,7 @@ class Sender:
         if genesis is None:
             raise RpcError(f"{self._chain.url}: does not have the first block; use another node")
         self._outbox = Outbox(self._path, genesis.hash, self.address)
+        self._left = frozenset(entry.id for entry in self._outbox.pending() if entry.key is None)
         self._broadcaster = Broadcaster(self._chain, self._account, self._outbox)
         self._disk = asyncio.ensure_future(asyncio.to_thread(self._outbox.sync))
         self._keeper = asyncio.create_task(self._keep(), name="sender")
@@ -229,6 +232,11 @@ class Sender:
             return entry
         if user is NonceUser.ANOTHER:
             if call.to == self.address:  # it was to fill a gap, which another has filled
+                return self._outbox.settle(entry, TxState.FAILED, None)
+            if (
+                entry.id in self._left
+            ):  # what it was to do may be done: whoever asked for it looks, and asks again
+                _log.warning("%s: given up: nonce %d went to another", call.label, entry.nonce)
                 return self._outbox.settle(entry, TxState.FAILED, None)
             account.forget_nonce()
             nonce = await self._next_nonce()

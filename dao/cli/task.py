@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dao.audit.task_waits import MissingNode, TaskWait, read_missing, read_waits
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.deploy import create_task
@@ -27,7 +28,6 @@ from dao.cli.option_groups import with_option_groups
 from dao.cli.options import BuiltAppPythonOption, IpfsOption, JsonOption, TaskArgument
 from dao.cli.output import print_fields, print_json, print_table, printable, require_writable
 from dao.cli.rule_options import RuleOptions, read_rule_options
-from dao.cli.task_waits import MissingNode, TaskWait, read_missing, read_waits
 from dao.cli.unfinished import Unfinished
 from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_tokens

@@ -17,8 +17,9 @@ def load(app: str, data: str | None) -> None:
     """Load nothing."""
 
 
-def train(base: str, out: str, seed: int, round: int) -> dict[str, Any]:  # noqa: A002
-    """Write the base model plus noise."""
+def train(base: str, out: str, seed: int, round: int, public: list[str]) -> dict[str, Any]:  # noqa: A002
+    """Write the base model plus noise, whatever is public."""
+    del public
     from dao.app import worker
 
     source = worker.open_model_file(Path(base))
@@ -26,7 +27,8 @@ def train(base: str, out: str, seed: int, round: int) -> dict[str, Any]:  # noqa
     dice = np.random.Generator(np.random.Philox(seed + round))
     for name, values in source.tensors.items():
         target.tensors[name][...] = values + dice.normal(0, NOISE, values.shape).astype(np.float32)
-    return {"metrics": {}, "load_s": 0.0, "train_s": 0.0, "store_s": 0.0}
+    seconds = {"load_s": 0.0, "train_s": 0.0, "store_s": 0.0}
+    return {"metrics": {}, **seconds, "public_shards": 0, "public_problem": ""}
 
 
 def write_interpreter(path: Path) -> Path:

@@ -22,6 +22,7 @@ from dao.core.types import RoundId, Rules
 from dao.core.weigh import compute_gate_threshold
 from dao.errors import AppError
 from node.check.task_inputs import PublicRows, TaskInputs
+from node.privacy.mechanism import compute_norm
 from node.trainer import Trainer
 from node.update_maker import RESERVE, write_update
 
@@ -64,8 +65,9 @@ class Rehearsal:
     train_s: float
     memory_bytes: int
     update_bytes: int
-    changes: bool  # whether the training changed the model at all
+    norm: float  # L2, of what training changed: a measure for `--clip`
     dry_score: DryScore | None
+    public_problem: str = ""  # why the site's rows and public ones cannot be trained on together
 
 
 async def rehearse(app: Path, site: SiteApp, inputs: TaskInputs, scratch: Path) -> Rehearsal:
@@ -92,10 +94,12 @@ async def rehearse(app: Path, site: SiteApp, inputs: TaskInputs, scratch: Path) 
             outcome = await trainer.train(
                 inputs.model, trained, seed=1, round=1, limit=compute_training_limit(rules)
             )
+            # where nothing is public yet, the site's own rows stand for it
+            problem = await trainer.try_join(inputs.public.path if inputs.public else site.data)
     finally:
         await trainer.stop()
     await asyncio.to_thread(write_update, inputs.model, trained, rules.codec, rules.body_depth, update)
-    base, after = open_model(inputs.model).flat, open_model(trained).flat
+    norm = await asyncio.to_thread(compute_norm, open_model(inputs.model), open_model(trained))
     dry_score = None
     if inputs.public is not None:
         dry_score = await _score(app, site, inputs, inputs.public, trained, scratch)
@@ -105,8 +109,9 @@ async def rehearse(app: Path, site: SiteApp, inputs: TaskInputs, scratch: Path) 
         outcome.train_s,
         peak[0],
         update.stat().st_size,
-        not np.array_equal(base, after),
+        norm,
         dry_score,
+        problem and describe_app_error(AppError(f"join: {problem}")),
     )
 
 

@@ -43,7 +43,7 @@ class SiteReport:
             found.append(f"{self.rows} rows can be used, and your own setting asks for {self.least_rows}")
         if ran is not None and ran.rows == 0:
             found.append("the app found no row in your data")
-        if ran is not None and not ran.changes:
+        if ran is not None and not ran.norm:
             found.append("training left the model as it was")
         if ran is not None and self.line_rate is not None:
             size, period = ran.update_bytes, float(self.reveal_period)
@@ -129,9 +129,12 @@ def _describe_data(data: DataReport) -> Iterator[str]:
 def _describe_rehearsal(report: SiteReport, ran: Rehearsal) -> Iterator[str]:
     rows = "an unknown number of" if ran.rows is None else ran.rows
     yield f"app: trained on {rows} rows in {ran.train_s:.1f} s, a round leaves {report.training_limit:.0f} s; {ran.load_s:.1f} s to start"
+    if ran.public_problem:
+        yield f"public rows: the app trains on yours alone, for it cannot have both: {ran.public_problem}"
     yield f"memory: {ran.memory_bytes / 2**20:.0f} MiB at most"
     need = ran.update_bytes / report.reveal_period / _MEGABIT
     yield f"upload: {ran.update_bytes / 1e6:.3g} MB within {report.reveal_period} s, for which your line must send {need:.2g} Mbit/s"
+    yield f"update: L2 norm {ran.norm:.3g}, as --clip measures it"
     if (score := ran.dry_score) is None:
         yield "dry score: none, for the task has no public rows yet"
     else:

@@ -9,8 +9,7 @@ import pytest
 from aggregator.round_contents import RoundContents
 from dao.app.gradient_client import GradientClient
 from dao.audit import exit_code
-from dao.core.types import RoundId, Status, hex_of
-from dao.runtime.status_events import read_status_events
+from dao.core.types import RoundId, Status
 from dao.store.disk import DiskStore
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.cut_off import CutOff
@@ -56,11 +55,7 @@ async def test_forced_reveal__of_content_that_nobody_has__is_unavailable(
         group.create_task(world.hasten(running, 1, 3, 2, 1))
     (row,) = (row for row in (await world.manifest(1)).nodes if row.node == cut.signer.address)
     assert row.status is Status.UNAVAILABLE
-    assert "no source had its content; keep it pinned" in row.reason
+    assert "no source had it within" in row.reason
     assert row.cid is not None
-    told = read_status_events(world.home / "status.jsonl")
-    assert {event["reason"] for event in told if event["event"] == "not fetched"} == {
-        f"update {hex_of(row.cid.digest)}: no source had it within 60 s; is it pinned?"
-    }
     checks = await audit_of(world, 1, tmp_path / "cache")
     assert exit_code([*checks.values()]) == 0, checks

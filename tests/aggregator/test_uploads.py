@@ -18,6 +18,7 @@ from dao.chain.events import RoundOpened
 from dao.chain.signer import Signer
 from dao.core.commits import Reveal, SignedCommit
 from dao.core.engine.merkle import compute_body_root
+from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Layout
 from dao.core.formats.update import encode_update_prefix, get_leaf_size
 from dao.core.types import (
@@ -70,9 +71,12 @@ class Site:
         journal = SuperlinkJournal(self.folder / "journal.db")
         self.stack.push_async_callback(journal.close)
         members = frozenset({self.node.address, self.other.address})
+        self.told: list[tuple[str, dict[str, object]]] = []
+        self.arriving: list[Cid] = []
         self.intake = Intake(
-            *(DOMAIN, TASK, self.superlink, journal, LayeredStore(self.disk)),
-            *(lambda: members, lambda *_, **__: None, lambda *_: None),
+            *(DOMAIN, TASK, self.superlink, journal, LayeredStore(self.disk, attempts=1)),
+            *(lambda: members, lambda event, **fields: self.told.append((event, fields))),
+            lambda _, cid: self.arriving.append(cid),
         )
         at = BlockNumber(1), ZERO_DIGEST, Timestamp(1), 0, ZERO_DIGEST
         opened = RoundOpened(*at, TASK, round_id, RoundId(0), eligible=2)
@@ -190,3 +194,22 @@ async def test_upload__next_round_begins__what_is_left_of_the_last_one_goes(site
     site.start(RoundId(ROUND + 1))
     names = {path.name for path in site.disk.tmp.iterdir()}
     assert names == {f"upload-{TASK}-{ROUND + 1}-aa-bb", "another"}
+
+
+async def test_fetch_forced__nobody_has_the_update_yet__says_no_word_of_our_disk_and_goes_on(
+    site: Site,
+) -> None:
+    node, reveal = site.node.address, site.reveal
+    site.collection.opened_on_chain[node] = reveal
+    fetching = asyncio.create_task(site.intake.fetch_forced(node, site.collection))
+    async with asyncio.timeout(30):
+        while not site.told:  # noqa: ASYNC110  (it is reported to nobody who could wake us)
+            await asyncio.sleep(0.01)
+    why = f"update 0x{reveal.cid.digest.hex()}: no source had it within 60 s; is it pinned?"
+    assert site.collection.rejected == {node: why}
+    assert ("not fetched", {"round": ROUND, "node": node, "reason": why}) in site.told
+    assert site.arriving == [reveal.cid]  # so that it goes with its round
+    await site.disk.put_bytes(site.update)
+    async with asyncio.timeout(30):
+        await fetching
+    assert site.collection.reveals[node].failure is None

@@ -55,7 +55,7 @@ async def test_connect__another_chain_id__refused(network: Network, proxy: Proxy
 
 async def test_connect__no_contracts__refused(network: Network, proxy: Proxy, url: str) -> None:
     proxy.height = None
-    elsewhere = network.deployment.__class__(31337, BlockNumber(0), *(bytes([i]) * 20 for i in range(1, 10)))  # type: ignore[arg-type]
+    elsewhere = network.deployment.__class__(31337, BlockNumber(0), *(bytes([i]) * 20 for i in range(1, 11)))  # type: ignore[arg-type]
     with pytest.raises(RpcError, match="no contract at 0x0303"):
         await Chain.connect(url, elsewhere)
 

@@ -179,6 +179,8 @@ async def test_faults__another_court_or_another_prover__said(own_network: Networ
         calls = [
             Coordinator(chain).set_disputes(DEPLOYER.address),
             Registry(chain).set_slasher(deployment.disputes, allowed=False),
+            Registry(chain).set_slasher(deployment.gradient_vote, allowed=False),
+            disputes.set_prover(deployment.gradient_vote, allowed=False),
             disputes.set_prover(prover, allowed=False),
             disputes.set_prover(ANYONE, allowed=True),
         ]
@@ -188,6 +190,8 @@ async def test_faults__another_court_or_another_prover__said(own_network: Networ
         for fault in (
             f"the coordinator's disputes is {hex_of(DEPLOYER.address)}, expected {hex_of(deployment.disputes)}",
             f"{hex_of(deployment.disputes)}: it should be one that may take anyone's stake, and is none",
+            f"{hex_of(deployment.gradient_vote)}: it should be one that may take anyone's stake, and is none",
+            f"{hex_of(deployment.gradient_vote)}: it should be one that may prove results wrong, and is none",
             f"{hex_of(prover)}: it should be one that may prove results wrong, and is none",
             f"{hex_of(ANYONE)} may prove results wrong",
         ):

@@ -17,6 +17,7 @@ from dao.chain.contracts import Contract, Votes
 from dao.chain.deployment import ADDRESSES, Deployment
 from dao.chain.event_codec import decode_log, get_topic
 from dao.chain.event_types import Event, SharedEvent
+from dao.chain.gradient_votes import GradientVotes
 from dao.chain.interface import FOLDER, load, refusals
 from dao.chain.interface import encode as encode_values
 from dao.chain.reverts import SENTENCES, reverted
@@ -36,12 +37,24 @@ def snake(name: str) -> str:
     return RENAMED.get(name, re.sub(r"([A-Z])", r"_\1", name).lower())
 
 
+def split(kinds: str) -> list[str]:
+    """The types of a struct's fields, each of which may be a struct."""
+    parts, depth = [""], 0
+    for letter in kinds:
+        depth += (letter == "(") - (letter == ")")
+        if letter == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return parts
+
+
 def sample(kind: str, number: int = 3) -> Any:
     """A value of an ABI type."""
     if kind.endswith("[]"):
         return [sample(kind[:-2], number + i) for i in range(3)]
     if kind.startswith("("):
-        parts = re.findall(r"[^,()]+", kind)
+        parts = split(kind[1:-1])
         return tuple(sample(part, number + i) for i, part in enumerate(parts))
     if kind == "address":
         return bytes([number]) * 20
@@ -82,6 +95,7 @@ def test_contract_table__its_rows__are_all_that_there_is() -> None:
     assert {*FIELDS, *PROVERS} == {path.stem for path in FOLDER.glob("*.json")}
     assert sorted(PROVERS) == sorted(path.stem for path in SOURCES.glob("provers/?*Prover.sol"))
     classes = [*Contract.__subclasses__(), *Votes.__subclasses__()]
+    assert GradientVotes in classes
     assert set(FIELDS) == {kind.name for kind in classes if kind is not Votes}
 
 

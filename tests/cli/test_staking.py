@@ -49,6 +49,19 @@ def test_staking__killed_around_a_broadcast_and_repeated__counted_once(
     assert status["stake_wei"] == str(3 * 10**18)
 
 
+def test_unbond__killed_before_it_was_sent_and_done_by_another_program__is_taken_out_once(
+    devnet: Devnet, node: Node
+) -> None:
+    devnet.dao.run("node", "register", *node.owned, "--stake", 9)
+    keep = ("--keep-stake", 6)
+    devnet.dao.killed("written-unbond", "node", "unbond", *node.owned, *keep)
+    network = ("--rpc", devnet.rpc, "--deployment", devnet.home / "deployment.json")
+    devnet.dao.run("owner", "unbond", *node.owned[:4], *network, *keep)
+    assert devnet.dao.run("node", "unbond", *node.owned, *keep).stdout.startswith("unbonding until ")
+    status = devnet.dao.json("node", "status", *node.owned[-2:])
+    assert (status["stake_wei"], status["unbonding_wei"]) == (str(6 * 10**18), str(3 * 10**18))
+
+
 @pytest.mark.parametrize("stake", ["1 tokens", "0", "-5", "1e3", "much"])
 @pytest.mark.parametrize(("role", "verb"), [("node", "register"), ("superlink", "register")])
 def test_register__an_amount_that_is_none__one_line_before_a_key_is_opened(

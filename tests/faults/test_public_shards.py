@@ -7,10 +7,12 @@ import pytest
 import pytest_asyncio
 from safetensors.numpy import load_file
 
+from dao.audit.auditor import CHECKS
 from dao.core.formats.manifest import Manifest
 from dao.core.types import RoundId
 from dao.store.disk import DiskStore
 from node.journal import Step
+from node.round_auditor import HOLDS
 from tests.faults.world import ROWS, Supernode, World, open_node, open_world
 from tests.support import Network
 
@@ -20,7 +22,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def young(living_network: Network, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     """A running network of its own, which begins with its first round."""
-    async with open_world(living_network, tmp_path_factory.mktemp("young")) as world:
+    folder = tmp_path_factory.mktemp("young")
+    async with open_world(living_network, folder, challenge_period=600) as world:
         await world.start()
         yield world
         world.show()
@@ -80,11 +83,15 @@ async def test_shard__nobody_has_any_more__the_round_is_trained_without_it(young
     assert await node.running.says("no public shard", manifest.shard.cid)
 
 
-async def test_owner__sets_no_bytes_for_it__own_rows_alone(young: World) -> None:
+async def test_owner__sets_no_bytes_for_it_and_audits_all__own_rows_alone_and_what_was_found(
+    young: World,
+) -> None:
     node = young.nodes[0]
     await node.kill()
     config = node.home / "config.toml"
-    config.write_text(f"public_bytes = 0\n{config.read_text()}")
+    config.write_text(f"public_bytes = 0\naudit = 1.0\n{config.read_text()}")
     await node.start()
     round_id, _ = await young.play()
     await learned(young, node, round_id)
+    await node.running.says("event='audited'", "round=1 ", HOLDS.format(len(CHECKS)))  # the oldest first
+    assert HOLDS.format(len(CHECKS)) in (await node.ends(1)).reason

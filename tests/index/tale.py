@@ -11,7 +11,7 @@ from dao.chain.blocks import BlockRef
 from dao.chain.event_types import Event
 from dao.core.engine.keccak import keccak256
 from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, RoundId, TaskId, Timestamp, Wei
-from dao.proofs.leaf_places import DemandTree
+from tests.index.dispute_tale import dispute_by_demand, dispute_gradients
 from tests.support import RULES
 
 BEGIN = 1_700_000_000
@@ -33,6 +33,7 @@ class State:
     forced: set[tuple[int, int, Address]] = field(default_factory=set)
     demands: dict[tuple[int, int, tuple[int, int, int]], str] = field(default_factory=dict)  # open or over
     twice: set[tuple[int, int, Address]] = field(default_factory=set)
+    cases: dict[tuple[int, int], str] = field(default_factory=dict)  # about gradients: open or over
     versions: dict[int, int] = field(default_factory=dict)
     heads: dict[int, int] = field(default_factory=dict)
     funded: dict[int, int] = field(default_factory=dict)
@@ -225,31 +226,7 @@ def _of_round(tale: Tale, state: State) -> Events:
 
 
 def _demand(tale: Tale, state: State) -> Events:
-    standing = state.list_rounds("posted", "frozen")
-    person = tale.dice.choice(PEOPLE)
-    place = tale.dice.randrange(len(DemandTree)), 0, 0
-    if standing and tale.dice.random() < 0.5:
-        task, number = tale.pick(standing)
-        if (task, number, place) not in state.demands:
-            state.demands[task, number, place] = "open"
-            end = Timestamp(tale.head.timestamp + 60)
-            yield events.Demanded, (task, RoundId(number), person, place, Wei(10**15), end)
-        return
-    one = tale.pick(key for key, stands in state.demands.items() if stands == "open")
-    if one is None:
-        return
-    task, number, place = one
-    state.demands[one] = "over"
-    stands = (task, number) in standing
-    if stands and tale.dice.random() < 0.5:
-        yield events.Answered, (task, RoundId(number), person, place, b"leaf")
-        return
-    yield events.Expired, (task, RoundId(number), person, place, stands)
-    if stands:
-        state.rounds[task][number - 1] = "void"
-        values = (NETWORK.disputes, place[0], person, Wei(9), Wei(1))
-        yield events.Convicted, (task, RoundId(number), *values)
-        yield events.Voided, (task, RoundId(number))
+    return dispute_by_demand(tale, state, tale.dice.choice(PEOPLE))
 
 
 def _equivocate(tale: Tale, state: State) -> Events:
@@ -260,6 +237,10 @@ def _equivocate(tale: Tale, state: State) -> Events:
     if (task, number, node) not in state.twice:
         state.twice.add((task, number, node))
         yield events.Equivocated, (task, RoundId(number), node, tale.dice.choice(PEOPLE), Wei(9), Wei(1))
+
+
+def _gradients(tale: Tale, state: State) -> Events:
+    return dispute_gradients(tale, state, tale.dice.choice(PEOPLE))
 
 
 def _owner_of(operator: Address) -> Address:
@@ -393,5 +374,16 @@ def _pause(tale: Tale, state: State) -> Events:
 
 HAPPENINGS: tuple[Callable[[Tale, State], Events], ...] = (
     *(_task, _of_task, _member, _round, _of_round, _of_round, _of_round, _stake, _transfer, _delegate),
-    *(_demand, _demand, _equivocate, _votes, _proposal, _of_proposal, _of_proposal, _setting, _pause),
+    *(
+        _demand,
+        _demand,
+        _gradients,
+        _equivocate,
+        _votes,
+        _proposal,
+        _of_proposal,
+        _of_proposal,
+        _setting,
+        _pause,
+    ),
 )

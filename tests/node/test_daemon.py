@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -57,7 +56,7 @@ async def test_task__fails__is_taken_up_again_and_the_others_go_on(
         await began.wait()
         other.set()
 
-    keeping = partial(daemon._keep_going, TaskId(1), cast("Any", Task))
+    keeping = partial(daemon._keep_going, TaskId(1), lambda: Task().run())
     with capture_logs() as logs:
         running = asyncio.create_task(daemon._run_together([keeping, beside]))
         async with asyncio.timeout(10):

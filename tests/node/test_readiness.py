@@ -15,6 +15,7 @@ from dao.store.layered import LayeredStore
 from node.approvals import Approvals
 from node.check.site_data import SiteData
 from node.readiness import SupernodeReadiness
+from node.state_notes import StateNotes
 from node.supernode import Supernode
 
 pytestmark = pytest.mark.asyncio
@@ -87,7 +88,15 @@ async def said(
         reader=reader,
         journal=SimpleNamespace(notes=lambda _: []),
         readiness=SupernodeReadiness(
-            TaskId(1), reader, store, client, lambda _: trainer, apps, approvals, SiteData(apps, 1)
+            TaskId(1),
+            reader,
+            store,
+            client,
+            lambda _: trainer,
+            apps,
+            approvals,
+            SiteData(apps, 1),
+            StateNotes(apps, 1),
         ),
         outcomes=SimpleNamespace(release=lambda: None),
     )
@@ -120,6 +129,9 @@ async def test_start__app_cannot_read_the_data__says_so_before_any_round(
     bundle: Path, tmp_path: Path
 ) -> None:
     (found,) = await said(Content(bundle, misses=0), tmp_path)
+    assert (
+        StateNotes(tmp_path, 1).read() == "load: FileNotFoundError: mine.csv"
+    )  # as `dao node status` shows it
     assert (found["event"], found["error"]) == ("not ready", "load: FileNotFoundError: mine.csv")
 
 
@@ -147,7 +159,15 @@ async def test_app__changed_on_the_disk_since_it_was_approved__is_put_right_befo
     for _ in range(2):
         nobody, store, run = cast("Any", None), cast("Any", Content(made, 0)), cast("Any", folders.append)
         readiness = SupernodeReadiness(
-            TaskId(1), nobody, store, nobody, run, tmp_path / "apps", approvals, SiteData(tmp_path, 1)
+            TaskId(1),
+            nobody,
+            store,
+            nobody,
+            run,
+            tmp_path / "apps",
+            approvals,
+            SiteData(tmp_path, 1),
+            StateNotes(tmp_path, 1),
         )
         await readiness.get_trainer(cast("Any", SimpleNamespace(app_hash=digest)))
         app = folders[-1] / "app.py"

@@ -11,6 +11,7 @@ from dao.cli import options
 from dao.cli.confirmation import require_consent
 from dao.cli.node.checking import require_fit
 from dao.cli.node.node_options import HomeOption, OptionalOwner, Owner, load_settings, parse_digest
+from dao.cli.node.privacy_options import PrivacyOptions, describe_budget
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import (
     AppPythonOption,
@@ -34,6 +35,7 @@ def join(
     superlink: RequiredSuperlinkOption,
     *,
     owner: Owner,
+    privacy: PrivacyOptions,
     tls: TlsOption = False,
     ca_file: CaFileOption = None,
     app_python: AppPythonOption = None,
@@ -60,7 +62,9 @@ def join(
 
     if not data.exists():
         raise ConfigError(f"--data {data}: no such file or folder")
-    settings = load_settings(home)
+    settings, private = load_settings(home), privacy.settings()
+    if private is not None:
+        typer.echo(describe_budget(private))
     task_settings = TaskSettings(
         data=data.absolute(),
         superlink=check_address(superlink),
@@ -68,6 +72,7 @@ def join(
         ca_file=ca_file and ca_file.absolute(),
         app_python=app_python and app_python.absolute(),
         least_rows=least_rows,
+        privacy=private,
         check=not unchecked,
     )
     is_approved = approve is not None or sys.stdin.isatty()

@@ -46,12 +46,12 @@ class OptionalOwner:
         return None if keystore is None else Owner(keystore, self.owner_password_file).signer()
 
 
-def load_settings(home: Path | None) -> NodeSettings:
-    """Load the settings of a node's home folder; ConfigError where there is none."""
+def load_settings(home: Path | None, **flags: object) -> NodeSettings:
+    """Load the settings of a node's home folder, over which flags win; ConfigError where there is none."""
     folder = home or default_home("node")
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; dao node init makes one")
-    return NodeSettings.load(folder)
+    return NodeSettings.load(folder, **flags)
 
 
 def parse_digest(text: str) -> Digest:

@@ -17,15 +17,27 @@ from dao.core.formats.reasons import format_tokens
 from dao.core.types import TaskId
 
 
-def start(home: HomeOption = None) -> None:
+def start(
+    home: HomeOption = None,
+    audit: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Part of all rounds, 0 to 1, that the node audits whole in the background, by its own chance.",
+        ),
+    ] = None,
+) -> None:
     """Run the node until Ctrl-C or SIGTERM; it logs to stderr.
 
     Example: dao node start
+    Example: dao node start --audit 0.1
     """
     from node.daemon import run_node
 
     log_to_stderr()
-    asyncio.run(run_node(load_settings(home)))
+    asyncio.run(run_node(load_settings(home, audit=audit)))
 
 
 def status(home: HomeOption = None, last: LastOption = 10, json: JsonOption = False) -> None:

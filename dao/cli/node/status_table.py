@@ -7,6 +7,8 @@ from rich.text import Text
 from dao.core.formats.reasons import format_millionths, format_tokens
 from node.status import NodeStatus
 
+SHOWN = 5  # of those whom a round waits for; `--json` has all
+
 
 def print_status(status: NodeStatus, console: Console) -> None:
     """Print stake, tasks and the newest rounds with their reasons."""
@@ -25,6 +27,12 @@ def print_status(status: NodeStatus, console: Console) -> None:
         trouble = f"; {task.approval}{trouble}" if task.approval else trouble
         line = f"task {task.task}: {joined}, {claimable} tokens to claim{trouble}"
         console.print(line, markup=False, soft_wrap=True)
+        if task.privacy:
+            console.print(f"  privacy: {task.privacy}", markup=False, soft_wrap=True)
+        if task.not_ready:
+            console.print(f"  not ready: {task.not_ready}", markup=False, soft_wrap=True)
+        for line in (*_shorten(task.waits), *_shorten(task.missing)):
+            console.print(f"  {line}", markup=False, soft_wrap=True)
         for demand in task.demands:
             console.print(f"  demanded on chain: {demand}", markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False)
@@ -46,3 +54,7 @@ def print_status(status: NodeStatus, console: Console) -> None:
         )
         table.add_row(*cells, Text(row.reason))
     console.print(table)
+
+
+def _shorten(lines: list[str]) -> list[str]:
+    return lines if len(lines) <= SHOWN else [*lines[:SHOWN], f"and {len(lines) - SHOWN} more"]

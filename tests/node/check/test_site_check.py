@@ -122,6 +122,7 @@ async def test_check__good_site__is_measured_and_has_a_dry_score(task: Task, tmp
     assert ran.rows == 59
     assert (64 << 20) < ran.memory_bytes < (4 << 30)
     assert ran.update_bytes > 260
+    assert 0 < ran.norm < 100
     score = ran.dry_score
     assert score is not None
     assert score.loss_after < score.loss_before
@@ -141,6 +142,30 @@ async def test_check__labels_the_wrong_way_round__shows_in_the_dry_score(task: T
     assert score.loss_after > score.loss_before
     assert not score.passes
     assert "which alone does not pass the gate" in "\n".join(describe_report(report))
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (
+            APP.replace(".long()}", '.long(), "n": [0] * len(rows) if "mine" in path else (0,) * len(rows)}'),
+            "data(): column 'n': list and tuple cannot be joined; expected torch tensors, numpy arrays or lists",
+        ),
+        (
+            f"{APP}\ndef join(data, public):\n    raise KeyError('{SECRET}')\n",
+            "KeyError (app.py line 38); run it by itself on your data to see more",
+        ),
+    ],
+)
+async def test_check__public_rows_cannot_be_joined__says_why_without_a_value(
+    task: Task, tmp_path: Path, code: str, words: str
+) -> None:
+    report = await task.check(
+        await task.inputs(code=code, schema=False), write_rows(tmp_path / "mine.csv", 1)
+    )
+    said = "\n".join(describe_report(report))
+    assert f"public rows: the app trains on yours alone, for it cannot have both: join: {words}" in said
+    assert SECRET not in said + json.dumps(report.document())
 
 
 async def test_check__schema_finds_a_defect__does_not_run_the_app(task: Task, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from dao.audit.task_waits import UNHEARD, TaskWait, read_missing, read_waits
 from dao.chain.contracts import Coordinator
-from dao.cli.task_waits import UNHEARD, TaskWait, read_missing, read_waits
 from dao.core.formats.manifest import Absent, dump_manifest
 from dao.core.statement import compute_result
 from dao.core.types import ZERO_DIGEST, RoundId, Status, hex_of

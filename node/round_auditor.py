@@ -1,0 +1,143 @@
+"""Audits whole rounds in the background, drawn by this node's own chance, and proves on chain what is wrong.
+
+One round at a time, at most until it could be final. Nobody can tell beforehand which rounds a node audits: it draws them
+by signatures that it shows to nobody.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import structlog
+
+from dao.app.bundle import MAX_BYTES, unpack
+from dao.app.gradient_client import GradientClient
+from dao.audit import Check, Outcome, audit, exit_code
+from dao.audit.accusing import Proof, find_proof
+from dao.chain.block_clock import BlockClock
+from dao.chain.client import Chain
+from dao.chain.final_reader import FinalReader
+from dao.chain.signer import Signer
+from dao.core.round_machine import compute_challenge_deadline
+from dao.core.types import Digest, Phase, RoundId, RoundState, Rules, TaskId
+from dao.errors import AuditError, DaoError, RuleError
+from dao.store.layered import LayeredStore
+from node.approvals import Approvals
+from node.journal import SupernodeJournal
+from node.self_defence import SelfDefence
+
+AUDIT = "audit"  # a round's fact: what its audit found
+HOLDS = "audited: all {} checks hold"
+UNCHECKED = "audited: nothing differs, and {} could not be checked"
+DIFFERS = "audited: {}"
+UNPROVABLE = "no prover can show it; have the DAO decide: dao challenge --reason"
+LIMIT = 3600.0  # seconds of one audit at most
+MOST_BEHIND = 8  # rounds back that a daemon which starts looks at
+_NO_RESULT = (Phase.NONE, Phase.OPEN, Phase.CLOSED)
+_STANDING = (Phase.POSTED, Phase.FROZEN)
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class RoundAuditor:
+    """One task's audits by one node; `share` of its rounds, 0 to 1.
+
+    `evaluator_of` (the app's folder, one for what it writes) makes what computes its gradients; `home` has both folders.
+    """
+
+    task: TaskId
+    chain: Chain
+    reader: FinalReader
+    clock: BlockClock
+    journal: SupernodeJournal
+    store: LayeredStore
+    defence: SelfDefence
+    signer: Signer
+    approvals: Approvals
+    evaluator_of: Callable[[Path, Path], GradientClient]
+    home: Path
+    share: float
+
+    async def run(self) -> None:
+        """Audit round after round, until cancelled."""
+        seen = RoundId(max(0, await self.reader.read_last_round() - MOST_BEHIND))
+        while True:
+            last = await self.reader.wait_next_round(seen)
+            for number in range(seen + 1, last + 1):
+                await self.look(RoundId(number))
+            seen = last
+
+    async def look(self, round_id: RoundId) -> None:
+        """Wait for a round's result, and audit it where it is drawn and may yet be proven wrong."""
+        state = await self.reader.wait_leaving(round_id, _NO_RESULT)
+        if state.phase not in _STANDING or not self.is_drawn(state) or self._is_audited(round_id):
+            return
+        said = await self.check(round_id, state)
+        _log.info("audited", task=self.task, round=round_id, found=said)
+        with suppress(RuleError):  # a round that this node has not seen open
+            step = self.journal.note_of(self.task, round_id).step
+            self.journal.reach(self.task, round_id, step, facts={AUDIT: said})
+
+    def is_drawn(self, state: RoundState) -> bool:
+        """Whether this node audits a round: the same after a restart, and foreseen by nobody else."""
+        drawn = sha256(self.signer.sign(Digest(sha256(b"audit" + state.opening).digest()))).digest()
+        return int.from_bytes(drawn[:8], "big") < self.share * 2**64
+
+    async def check(self, round_id: RoundId, state: RoundState) -> str:
+        """Audit a round, prove what is wrong, and say what was found."""
+        rules = await self.reader.read_rules_of(round_id)
+        limit = min(LIMIT, max(0.0, compute_challenge_deadline(rules, state) - self.clock.now()))
+        try:
+            async with asyncio.timeout(limit):
+                checks = await self._audit(round_id, rules)
+                if exit_code(checks) != 1:
+                    return _describe(checks)
+                proof, why = await self._find_proof(round_id)
+        except TimeoutError:
+            return f"not audited: it took longer than {limit:.0f} s"
+        except DaoError as error:
+            return f"not audited: {error}"
+        # not within the limit: what is announced is shown, too
+        outcome = why if proof is None else await self.defence.prove(round_id, proof)
+        return f"{_describe(checks)}; {outcome}"
+
+    async def _audit(self, round_id: RoundId, rules: Rules) -> list[Check]:
+        self.approvals.require(self.task, rules.app_hash)
+        folder = self.home / "apps" / rules.app_hash.hex()
+        bundle = await self.store.get(rules.app_hash, MAX_BYTES)
+        await asyncio.to_thread(unpack, await asyncio.to_thread(bundle.read_bytes), folder)
+        evaluator = self.evaluator_of(folder, self.home / f"audit-{self.task}")
+        try:
+            making = audit(
+                self.chain, self.store, self.task, round_id, Path(sys.executable), evaluator=evaluator
+            )
+            return [check async for check in making]
+        finally:
+            await evaluator.stop()
+
+    async def _find_proof(self, round_id: RoundId) -> tuple[Proof | None, str]:
+        """Return a proof of what is wrong; None, and why there is none."""
+        try:
+            return await find_proof(self.chain, self.store, self.task, round_id), UNPROVABLE
+        except (AuditError, RuleError) as error:
+            return None, str(error)
+
+    def _is_audited(self, round_id: RoundId) -> bool:
+        try:
+            return AUDIT in self.journal.note_of(self.task, round_id).facts
+        except RuleError:
+            return False
+
+
+def _describe(checks: Sequence[Check]) -> str:
+    match exit_code(checks):
+        case 0:
+            return HOLDS.format(len(checks))
+        case 1:
+            failed = (check for check in checks if check.outcome is Outcome.FAILED)
+            return DIFFERS.format("; ".join(f"{check.name}: {check.detail}" for check in failed))
+    return UNCHECKED.format(", ".join(check.name for check in checks if check.outcome is Outcome.UNCHECKED))
