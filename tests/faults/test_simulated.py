@@ -1,5 +1,6 @@
 """A simulated round is the deployed one: the same updates give the same manifest, to the byte."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from dao.app.shards import read_shards
 from dao.audit.findings import Missing
 from dao.audit.provenance import BEST, describe, trace_rounds
 from dao.audit.replay import build_inputs
+from dao.content.tensor_files import compute_cid
 from dao.core.commits import CommitRecord
 from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.transition import get_post_state
 from dao.core.types import Phase
 from dao.demo.simulation import Committed, Simulation
 from dao.store.disk import DiskStore
-from tests.faults.process import LIMIT
+from tests.faults.process import LIMIT, Process
 from tests.faults.world import APP, World, open_world
 from tests.support import Network
 
@@ -48,6 +50,18 @@ async def read_update(store: DiskStore, record: CommitRecord) -> bytes:
     return (await store.get(record.reveal.cid)).read_bytes()
 
 
+async def get_by_command(world: World, last: Manifest) -> None:
+    """`dao model get` writes the newest model and where it comes from."""
+    out, home = world.folder / "got", world.superlink.home
+    network = ("--rpc", world.network.anvil.ws, "--deployment", home / "deployment.json")
+    arguments = ("model", "get", world.task, "--out", out, "--verify", "--store", home / "store", *network)
+    process = await Process.start("dao", arguments, {"HOME": str(world.folder)})
+    assert await process.ended() == 0, process.lines
+    assert compute_cid(out / "model.safetensors") == last.model
+    told = json.loads((out / "provenance.json").read_text())
+    assert (told["round"], told["model"], told["verified"]) == (last.round, str(last.model), "statements")
+
+
 async def check_provenance(world: World, manifests: list[Manifest]) -> None:
     """A model's rounds are traced back to the first model, and the best one is that of the least loss."""
     chain, task, store = world.chain, world.task, DiskStore(world.superlink.home / "store")
@@ -60,6 +74,7 @@ async def check_provenance(world: World, manifests: list[Manifest]) -> None:
     assert sum(int(share["earned_wei"]) for share in told["shares"]) == manifests[-1].reward_total_wei
     best = await trace_rounds(chain, store, task, BEST, verifies=False)
     assert best[-1].manifest == min(manifests, key=lambda manifest: manifest.loss_after)
+    await get_by_command(world, manifests[-1])
     with pytest.raises(Missing, match=f"task {task} round {manifests[-1].round}: manifest: "):
         await trace_rounds(chain, DiskStore(world.folder / "empty"), task, None, verifies=False)
 
