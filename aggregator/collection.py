@@ -43,6 +43,7 @@ class Collection:
         default_factory=dict
     )  # what nodes opened their commits with, whatever became of the content
     opened_on_chain: dict[Address, Reveal] = field(default_factory=dict)  # by forced reveals
+    attested: frozenset[Address] = frozenset()  # of `doubtful`, whose update most of the members drawn have
     lost: set[Address] = field(default_factory=set)  # whose valid update was here, and is no more
     accepts_commits: bool = True
     accepts_reveals: bool = True
@@ -84,14 +85,12 @@ class Collection:
         """Take what was opened on chain, instead of what is known so far: of whom a commit counts here."""
         is_one_leaf = compute_update_size(self.layout, self.rules.codec) <= CONTENT_LEAF
         kind = ContentCodec.RAW if is_one_leaf else ContentCodec.DAG_PB  # of a valid update
-        opened = {
-            event.commitment: Reveal(Cid(kind, event.cid), event.body_root, event.salt) for event in events
-        }
-        commits = {node: self.commit_of(node) for node in self.expected}
         self.opened_on_chain = {
-            node: opened[commit.commitment]
-            for node, commit in commits.items()
-            if commit is not None and commit.commitment in opened
+            event.node: Reveal(Cid(kind, event.cid), event.body_root, event.salt)
+            for event in events
+            if event.node in self.expected
+            and (commit := self.commit_of(event.node)) is not None
+            and commit.commitment == event.commitment
         }
         self.notify()
 
@@ -99,6 +98,16 @@ class Collection:
     def awaited_by_chain(self) -> frozenset[Address]:
         """Return the nodes that opened their commits on chain, and whose updates are not here."""
         return frozenset(self.opened_on_chain.keys() - self.reveals.keys())
+
+    @property
+    def doubtful(self) -> frozenset[Address]:
+        """Return the nodes that opened their commits on chain, and whose updates are not here, or not valid by no fault of a value."""
+        return frozenset(
+            node
+            for node in self.opened_on_chain
+            if (stored := self.reveals.get(node)) is None
+            or (stored.failure is not None and stored.failure.fault is None)
+        )
 
     def reveal_of(self, node: Address) -> Reveal | None:
         """Return what a node's commit was opened with, here or on chain; None where it was not."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from aggregator.absentees import Absentees
 from aggregator.accuser import NodeAccuser
 from aggregator.answerer import Answerer
 from aggregator.compute import RoundBase, RoundComputer
@@ -77,6 +78,7 @@ class RunningSuperlink:
     superlink: Superlink
     finalizer: Finalizer
     answerer: Answerer
+    absentees: Absentees
     accuser: NodeAccuser
     service: Service
     sweep: Callable[[], Awaitable[int]]  # drops content that nobody needs
@@ -87,6 +89,7 @@ class RunningSuperlink:
         tasks = [
             asyncio.create_task(self.finalizer.run(), name="finalizer"),
             asyncio.create_task(self.answerer.run(), name="answers"),
+            asyncio.create_task(self.absentees.run(), name="absentees"),
             asyncio.create_task(self.accuser.run(), name="accusations"),
             asyncio.create_task(self._play(rounds), name="rounds"),
             asyncio.create_task(self._keep_sweeping(), name="sweeps"),
@@ -199,7 +202,8 @@ async def open_superlink(
         answerer = Answerer(
             chain, task, sender, store, home / "answers", settings.answer_gas, follower, status.emit
         )
-        yield RunningSuperlink(superlink, finalizer, answerer, accuser, service, sweep, follower)
+        absentees = Absentees(chain, task, sender, store, settings.sleep_gas, follower, status.emit)
+        yield RunningSuperlink(superlink, finalizer, answerer, absentees, accuser, service, sweep, follower)
 
 
 async def _read_rules(chain: Chain, task: TaskId, signer: Signer) -> Rules:

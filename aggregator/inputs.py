@@ -23,6 +23,8 @@ from dao.core.transition import PreState, RoundInputs, get_post_state, retire_dr
 from dao.core.types import Address, Digest, RoundId, Rules, Status, hex_of
 from dao.errors import ChainError, ConfigError, ContentError
 
+ATTESTED = "and members attested on chain that they have it, whole and valid: no result without it, which would cost the bond"
+
 
 async def read_base(
     chain: Chain, reader: RoundReader, publisher: Publisher, base_model: Digest, parent: RoundId
@@ -64,13 +66,10 @@ async def check_first_base(base: RoundBase, rules: Rules) -> None:
         )
 
 
-async def read_state(
-    chain: Chain, reader: RoundReader, base: RoundBase, shards: int, round_id: RoundId
-) -> PreState:
+async def read_state(chain: Chain, reader: RoundReader, base: RoundBase, round_id: RoundId) -> PreState:
     """What a round inherits: from its parent, and the shards that rounds between them drew for nothing."""
     state = get_post_state(base.previous)
-    seeds = await reader.read_lost_seeds(state.round, round_id, chain.final())
-    return retire_drawn(state, shards, seeds)
+    return retire_drawn(state, await reader.read_lost_rounds(state.round, round_id, chain.final()))
 
 
 async def collect_opening(
@@ -193,9 +192,13 @@ def _find_failure(collection: Collection, node: Address) -> Failure | None:
                 f"update of node {hex_of(node)}: was here, was signed for, and is lost; bring back the content folder, for a "
                 "result without it would cost the bond"
             )
+        if node in collection.attested:
+            raise ContentError(f"update of node {hex_of(node)}: is not here, {ATTESTED}")
         return Failure(_find_absence(collection, node), collection.rejected.get(node, ""))
     if compute_counted_stake(collection.rules, stake) == 0:
         return Failure(Status.INVALID, reasons.explain_stake(stake, collection.rules.min_stake))
+    if node in collection.attested:
+        raise ContentError(f"update of node {hex_of(node)}: is not valid here, {ATTESTED}")
     return stored.failure
 
 

@@ -174,9 +174,12 @@ class Intake:
             await collection.changed()
         return collection.model
 
-    async def on_reveal(self, node: Address, request: RevealRequest, receive: Receive) -> Ack:
-        """Take a node's update; return whether it counts. RuleError when it is not the committed one, or not in time."""
-        collection = await self._wait_collection(request.task, request.round)
+    async def on_reveal(self, caller: Address, request: RevealRequest, receive: Receive) -> Ack:
+        """Take a node's update, from it or from another; return whether it counts.
+
+        RuleError when it is not the committed one, or not in time, or another's and not opened on chain.
+        """
+        collection, node = await self._wait_collection(request.task, request.round), request.node or caller
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 await collection.closed.wait()
@@ -185,17 +188,45 @@ class Intake:
         commit = collection.commit_of(node)
         if commit is None or commit.commitment != request.reveal.commitment:
             reason = "reveal: expected the content, body root and salt that the node committed to"
-            collection.rejected[node] = reason
+            if node == caller:
+                collection.rejected[node] = reason
             raise RuleError(reason)
-        self._uploads.interrupt(node)
-        collection.opened_to_us[node] = request.reveal
-        async with collection.lock_of(node):
-            stored = collection.reveals.get(node) or await self._take(commit, collection, request, receive)
+        self._uploads.interrupt(caller, node)
+        if node != caller:
+            stored = await self._take_over(caller, commit, collection, request, receive)
+        else:
+            collection.opened_to_us[node] = request.reveal
+            async with collection.lock_of(node):
+                stored = collection.reveals.get(node) or await self._take(
+                    commit, collection, request, receive
+                )
         if stored.failure:
             return Ack(False, stored.failure.detail)
         place = (self._domain, commit.task, commit.round, commit.opening, node)
         digest = compute_revealed_digest(*place, commit.commitment, stored.reveal.body_root)
         return Ack(True, receipt=Signature(self._signer.sign(digest)))
+
+    async def _take_over(
+        self,
+        caller: Address,
+        commit: SignedCommit,
+        collection: Collection,
+        request: RevealRequest,
+        receive: Receive,
+    ) -> StoredReveal:
+        """Take an update that its node opened on chain from a member that could fetch it, while others may send it as well."""
+        node = commit.node
+        if caller not in collection.members or node not in collection.opened_on_chain:
+            raise RuleError(
+                f"node {hex_of(node)}: has not opened its commit on chain, as far as is seen here"
+            )
+        if node not in collection.reveals:
+            self._check_in_time(node, collection)
+            path = await self._receive(commit, collection, request, receive, caller)
+            async with collection.lock_of(node):
+                if node not in collection.reveals:
+                    return await self._store_reveal(commit, collection, request.reveal, path)
+        return collection.reveals[node]
 
     async def fetch_forced(self, node: Address, collection: Collection) -> None:
         """Fetch the update of a node that opened its commit on chain, again and again until it is here or time is up."""
@@ -224,7 +255,7 @@ class Intake:
     ) -> StoredReveal:
         self._check_in_time(commit.node, collection)
         try:
-            path = await self._receive(commit, collection, request, receive)
+            path = await self._receive(commit, collection, request, receive, commit.node)
             return await self._store_reveal(commit, collection, request.reveal, path)
         except (ContentError, DecodeError) as error:
             collection.rejected[commit.node] = str(error)
@@ -252,9 +283,14 @@ class Intake:
             raise RuleError(f"round {collection.round}: reveals are over")
 
     async def _receive(
-        self, commit: SignedCommit, collection: Collection, request: RevealRequest, receive: Receive
+        self,
+        commit: SignedCommit,
+        collection: Collection,
+        request: RevealRequest,
+        receive: Receive,
+        sender: Address,
     ) -> Path:
-        """Store the update, checked against its CID and the size of an update; return its file."""
+        """Store the update that a node sends, checked against its CID and the size of an update; return its file."""
         cid = request.reveal.cid
         self._note_arriving(collection.round, cid)
         if request.by_ipfs:
@@ -262,7 +298,7 @@ class Intake:
         limit = compute_update_limit(collection.layout, collection.rules.codec)
         if request.size > limit:
             raise TooLarge(f"{LARGE.format(limit)}, got {request.size}")
-        await self._uploads.take(commit, cid, limit, receive)
+        await self._uploads.take(commit, cid, limit, receive, sender)
         return self._store.local.path_of(cid)
 
     async def _fetch(self, content: Cid | Digest, collection: Collection) -> Path:

@@ -46,6 +46,9 @@ class SuperlinkSettings(HomeSettings):
     stores: tuple[FromHome, ...] = ()  # folders of other disk stores to read from
     app_python: FromHome | None = None  # interpreter of the app's environment; None: this one
     evaluation_limit: float = Field(default=600.0, gt=0)  # seconds for one gradient
+    sleep_gas: int = Field(
+        default=1_000_000, ge=0
+    )  # the most that putting a member to sleep may take; 0: none
     answer_gas: int = Field(default=6_000_000, ge=0)  # the most that an answer to a demand may take; 0: none
     accuse_gas: int = Field(
         default=1_000_000, ge=0

@@ -121,7 +121,7 @@ class Superlink:
         opened, base = await self._open()
         self._deps.publisher.begin(opened.round, *base.contents, parent=opened.parent)
         collection = await self._collect(opened, base)
-        state = await self._read_state(base, opened.round, collection.rules.shards)
+        state = await self._read_state(base, opened.round)
         if len(state.used_shards) == collection.rules.shards:  # anyone may open a round
             in_progress = await self._read_round(collection, Phase.OPEN, Phase.CLOSED)
             await self._abort(collection, in_progress, "no validation shard is left")
@@ -192,7 +192,7 @@ class Superlink:
             raise TaskOver(f"task {self._task}: the DAO gave it to Superlink {hex_of(rules.superlink)}")
         base = await self._read_base(head)
         await check_first_base(base, rules)
-        state = await self._read_state(base, round_id, rules.shards)
+        state = await self._read_state(base, round_id)
         if len(state.used_shards) == rules.shards:
             raise TaskOver(
                 f"task {self._task}: all {rules.shards} validation shards are used; propose another task"
@@ -205,8 +205,8 @@ class Superlink:
             )
         return self._base
 
-    async def _read_state(self, base: RoundBase, round_id: RoundId, shards: int) -> PreState:
-        return await read_state(self._chain, self._reader, base, shards, round_id)
+    async def _read_state(self, base: RoundBase, round_id: RoundId) -> PreState:
+        return await read_state(self._chain, self._reader, base, round_id)
 
     async def _collect(self, opened: RoundOpened, base: RoundBase) -> Collection:
         """Begin to take what nodes send for the round, beside what the journal has of it."""
@@ -359,7 +359,9 @@ class Superlink:
                 await self._abort(collection, state, "no result was posted in time")
             deadline = move_reveal_time(collection, state, self._follower.now())
             if collection.has_all_reveals():
-                return compute_result_deadline(collection.rules, state)
+                if await self._fetcher.is_certain(collection, state):
+                    return compute_result_deadline(collection.rules, state)
+                deadline = Timestamp(self._follower.now() + RETRY)
             await self._follower.wait(deadline, collection.changed())
 
     # The chain

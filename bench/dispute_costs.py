@@ -1,6 +1,5 @@
 """Measures disputes: a Superlink tells each lie on a real chain, and is convicted; what that took is a row."""
 
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -9,8 +8,18 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bench.disputed_round import STAKE, TOKEN, DisputedRound, MadeUp, finish, make_key, make_owner
-from bench.lies import MISSING, Lie, list_lies
+from bench.disputed_round import (
+    SHARD_COUNT,
+    SHARDS,
+    STAKE,
+    TOKEN,
+    DisputedRound,
+    MadeUp,
+    finish,
+    make_key,
+    make_owner,
+)
+from bench.lies import Lie, list_lies
 from dao.chain.contract_table import FIELDS
 from dao.chain.deploy import Params, deploy
 from dao.chain.deployment import Deployment
@@ -101,7 +110,7 @@ def make_rules(contents: MadeUp, count: int) -> Rules:
         challenge_period=WINDOW,
         resolve_period=86_400,
         quorum=min(2, count),
-        shards=100,
+        shards=SHARD_COUNT,
         body_depth=contents.depth,
         codec=Codec.INT8,
         admitted_only=False,
@@ -112,7 +121,7 @@ def make_rules(contents: MadeUp, count: int) -> Rules:
         challenge_bond=Wei(5 * TOKEN),
         app_hash=some,
         base_model=some,
-        validation_root=some,
+        validation_root=SHARDS.root,
         chunks=contents.base.layout.chunks,
         base_model_root=compute_model_root(contents.base, contents.depth),
     )
@@ -142,8 +151,8 @@ async def open_court(anvil: Anvil, folder: Path, rules: Rules, count: int) -> Co
     return court
 
 
-def close(court: Court, trees: RoundTrees, passes: int) -> RoundTrees:
-    """Close the commits of the round with the tree; return the trees with the seed that it drew."""
+def close(court: Court, trees: RoundTrees, passes: int, past: int = 0) -> RoundTrees:
+    """Close the commits of the round with the tree; return the trees with the seed that it drew, as `finish` does."""
     opened = court.read("TrainingCoordinator", "roundOf", TASK, ROUND)
     commits = len(trees.commits)
     root = trees.result.commits_root
@@ -152,7 +161,7 @@ def close(court: Court, trees: RoundTrees, passes: int) -> RoundTrees:
     closed = court.send(superlink, "TrainingCoordinator", "closeCommits", TASK, ROUND, *numbers)
     seed = Digest(bytes.fromhex(closed.receipt["logs"][0]["data"][2:])[-32:])
     revealed = replace(trees.result, revealed=commits, inputs=min(trees.result.inputs, commits))
-    return finish(replace(trees, result=revealed), seed)
+    return finish(replace(trees, result=revealed), seed, past)
 
 
 def post(court: Court, trees: RoundTrees) -> None:
@@ -169,7 +178,7 @@ def is_void(court: Court) -> bool:
 
 def accuse(court: Court, lie: Lie) -> dict[str, Any]:
     """Tell a lie, prove it, and return what that took."""
-    trees = close(court, lie.trees, lie.passes)
+    trees = close(court, lie.trees, lie.passes, lie.past)
     post(court, trees)
     stated = astuple(trees.result), astuple(trees.statement)
     sent: list[SentCall] = []
@@ -181,7 +190,8 @@ def accuse(court: Court, lie: Lie) -> dict[str, Any]:
         sent.append(court.send(superlink, "Disputes", "answer", *answer))
     build_tree.cache_clear()
     begun = time.perf_counter()
-    proof, parts = lie.prove(), [part() for part in lie.parts]
+    proof = lie.prove_drawn(trees) if lie.prove_drawn else lie.prove()
+    parts = [part() for part in lie.parts]
     seconds = time.perf_counter() - begun
     place_of = (trees.statement.inputs_root, court_depth(court), Codec.INT8.number)
     sent += [court.send(ACCUSER, "SumProver", "record", *place_of, part) for part in parts]
@@ -288,6 +298,4 @@ async def measure(nodes: int, mb: int) -> list[dict[str, Any]]:
             rows.append(accuse_node(court, case))
         with court.undone():
             rows.append(refuse(court, case.trees))
-    for lie_name in MISSING:
-        sys.stderr.write(f"{lie_name}: no prover yet\n")
     return [{"nodes": nodes, "mb": mb, **row} for row in rows]

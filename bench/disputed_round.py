@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 from dao.chain.signer import Signer
 from dao.content import tensor_files
 from dao.core.commits import CommitRecord, Reveal, SignedCommit
-from dao.core.constants import CHUNK
+from dao.core.constants import CHUNK, SHARDS_DEPTH
 from dao.core.engine.chunking import Scratch
-from dao.core.engine.merkle import compute_body_root
+from dao.core.engine.merkle import Tree, compute_body_root
 from dao.core.engine.products import compute_dots, compute_update_square, compute_weighted_sum
 from dao.core.formats.gradient import Gradient, quantise_gradient
 from dao.core.formats.layout import FLOAT, Layout, Model
 from dao.core.formats.manifest import Shard
+from dao.core.formats.round_rows import encode_shards
 from dao.core.formats.signed_messages import compute_commit_digest
 from dao.core.formats.update import Update, encode_update_rows
+from dao.core.round_machine import draw_shard
 from dao.core.statement import compute_statement_hash
 from dao.core.transition import (
     PreState,
@@ -59,6 +61,8 @@ Leaves = Sequence[bytes]
 TOKEN = 10**18
 STAKE = Wei(100 * TOKEN)
 CONTENT = cid_of_bytes(b"made up")  # no content is fetched
+SHARD_COUNT = 100
+SHARDS = Tree([CONTENT.digest] * SHARD_COUNT, SHARDS_DEPTH)
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ class DisputedRound:
             base_model=CONTENT,
             values=contents.base.layout.values,
             seed=Digest(bytes(32)),
-            shard=Shard(0, CONTENT, ()),
+            shard=Shard(0, CONTENT, tuple(SHARDS.proof(0))),
             commits=records,
             passes=[],
             absent={},
@@ -232,10 +236,13 @@ def state(trees: RoundTrees, **changes: Any) -> RoundTrees:
     return replace(trees, statement=replace(trees.statement, **changes))
 
 
-def finish(trees: RoundTrees, seed: Digest) -> RoundTrees:
-    """State the seed that the commits were closed with, and the statement's hash."""
-    result = replace(trees.result, seed=seed, statement=compute_statement_hash(trees.statement))
-    return replace(trees, result=result)
+def finish(trees: RoundTrees, seed: Digest, past: int = 0) -> RoundTrees:
+    """State the seed that the commits were closed with, its shard or one so many past it, and the statement's hash."""
+    index = (draw_shard(seed, SHARD_COUNT, ()) + past) % SHARD_COUNT
+    shards = encode_shards((index,), Shard(index, CONTENT, tuple(SHARDS.proof(index))))
+    stated = state(trees, used_shards=Digest(sha256(shards).digest()))
+    result = replace(stated.result, seed=seed, statement=compute_statement_hash(stated.statement))
+    return replace(stated, result=result, shards=shards)
 
 
 def add(leaves: Leaves, index: int, place: int, size: int, by: int = 1) -> list[bytes]:

@@ -1,7 +1,4 @@
-"""The lies that a bench tells about a round, each with what proves it.
-
-Not told yet, for no prover hears of them: see MISSING. A lie that is told gets a row in `list_lies`.
-"""
+"""The lies that a bench tells about a round, each with what proves it: each gets a row in `list_lies`."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ from dao.core.formats.signed_messages import (
     compute_revealed_digest,
 )
 from dao.core.types import Address, Digest, Signature, Status
-from dao.proofs import availability, commit_trees, models
+from dao.proofs import availability, commit_trees, draws, models
 from dao.proofs.dots import ProductsClaim, prove_step, show_product_row
 from dao.proofs.leaf_places import DemandTree, LeafPlace, get_depth, show_outer, show_row
 from dao.proofs.models import MODEL, prove_model
@@ -55,23 +52,27 @@ from dao.proofs.sums import (
     prove_parts,
 )
 
-MISSING = ("shard",)  # no prover convicts it yet
 OTHER = 1  # a node in the middle: its row has one before it
 
 
 @dataclass(frozen=True)
 class Lie:
-    """A lie: the trees that state it, and the accusation. `demand`: a leaf that the liar must show first."""
+    """A lie: the trees that state it, and the accusation. `demand`: a leaf that the liar must show first.
+
+    `past`: the shard stated is so many past the one that the seed draws; `prove_drawn` takes the trees that state it.
+    """
 
     name: str
     trees: RoundTrees
     prover: str
     claim: int
-    prove: Callable[[], bytes]
+    prove: Callable[[], bytes] = bytes
     passes: int = 0  # that the closing counts
     demand: LeafPlace | None = None
     answer: Callable[[], bytes] = bytes
     parts: tuple[Callable[[], bytes], ...] = field(default=())  # recorded before the accusation
+    past: int = 0
+    prove_drawn: Callable[[RoundTrees], bytes] | None = None
 
 
 def list_lies(case: DisputedRound, superlink: str) -> Iterator[Lie]:
@@ -82,6 +83,7 @@ def list_lies(case: DisputedRound, superlink: str) -> Iterator[Lie]:
     yield from _of_rows(case)
     yield from _of_sums(case)
     yield from _of_money(case)
+    yield Lie("shard", case.trees, "ShardsProver", draws.DRAW, past=1, prove_drawn=draws.prove_draw)
 
 
 def _of_commits(case: DisputedRound, superlink: str) -> Iterator[Lie]:

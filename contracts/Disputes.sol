@@ -8,6 +8,7 @@ import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 import { Checkpoints } from "@openzeppelin/contracts/utils/structs/Checkpoints.sol";
 import { Time } from "@openzeppelin/contracts/utils/types/Time.sol";
 
+import { Absences } from "./disputes/Absences.sol";
 import { Demands } from "./disputes/Demands.sol";
 import { Equivocations } from "./disputes/Equivocations.sol";
 import { IDisputes } from "./interfaces/IDisputes.sol";
@@ -20,10 +21,10 @@ import { ITasks } from "./interfaces/ITasks.sol";
 import { ITrainingCoordinator } from "./interfaces/ITrainingCoordinator.sol";
 
 /// @title The court: proofs that a result is wrong, and what they cost its Superlink
-/// @notice It checks who accuses and what, leaves the proof to a prover, hears demands, strikes the round and slashes the bond. It
+/// @notice It checks who accuses and what, leaves the proof to a prover, hears demands, strikes the round and slashes the bond; and it puts Supernodes to sleep that are not there. It
 /// needs the coordinator's `setDisputes` and the registry's `setSlasher`. Between transactions it holds no tokens, and of the
 /// chain's coin the bonds of open demands.
-contract Disputes is IDisputes, Demands, Equivocations, Ownable {
+contract Disputes is IDisputes, Demands, Equivocations, Absences, Ownable {
     using Checkpoints for Checkpoints.Trace208;
     using SafeERC20 for IERC20;
 
@@ -180,7 +181,12 @@ contract Disputes is IDisputes, Demands, Equivocations, Ownable {
     }
 
     /// @dev The coordinator of all demands.
-    function _rounds() internal view override(Demands, Equivocations) returns (ITrainingCoordinator) {
+    function _rounds()
+        internal
+        view
+        override(Demands, Equivocations, Absences)
+        returns (ITrainingCoordinator)
+    {
         return coordinator;
     }
 }

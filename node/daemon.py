@@ -16,6 +16,7 @@ from dao.app.sandbox import choose_maker
 from dao.chain.block_clock import BlockClock
 from dao.chain.contracts import Coordinator
 from dao.chain.daemon_home import connect_chain, journal_file, lock_home, open_operator, outbox_file
+from dao.chain.events import CommitsClosed, ForcedReveal
 from dao.chain.final_reader import FinalReader
 from dao.chain.forced_reveals import ForcedReveals
 from dao.chain.sender import Sender
@@ -33,6 +34,7 @@ from dao.store.layered import LayeredStore
 from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
 from node.approvals import Approvals
+from node.attester import Attester
 from node.check.site_data import SiteData
 from node.gradient_juror import GradientJuror
 from node.journal import CommitEntry, SupernodeJournal
@@ -182,6 +184,10 @@ async def _open(
             models=models,
             outcomes=outcomes,
             uses=uses,
+            attester=Attester(
+                *(task, node, domain, chain, reader, clock, journal, store, models, client),
+                attest=partial(_attest, ForcedReveals(chain), sender) if settings.prove else None,
+            ),
         )
         juror = GradientJuror(
             chain=chain,
@@ -259,6 +265,20 @@ async def _force_reveal(reveals: ForcedReveals, sender: Sender, entry: CommitEnt
         await sender.send(call, key=f"reveal:{hex_of(commit.commitment)}", limit=FORCE_LIMIT)
     except Reverted as error:
         if error.error != "AlreadyRevealed":
+            raise
+
+
+async def _attest(
+    reveals: ForcedReveals, sender: Sender, opened: ForcedReveal, closed: CommitsClosed
+) -> None:
+    """Attest on chain that another node's update is there; a second time changes nothing."""
+    place = opened.task, opened.round, opened.node
+    call = reveals.attest(*place, closed.root, closed.seed)
+    key = f"attest:{opened.task}:{opened.round}:{hex_of(opened.node)}"
+    try:
+        await sender.send(call, key=key, limit=FORCE_LIMIT)
+    except Reverted as error:
+        if error.error != "AlreadyAttested":
             raise
 
 

@@ -12,6 +12,7 @@ from dao.core.types import Address, Digest, Phase, RoundId, TaskId
 from dao.errors import ContentError, DaoError, DecodeError, NotFound, Reorged
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
+from node.attester import read_receipts
 from node.journal import CommitEntry, Step, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.self_defence import SelfDefence
@@ -75,7 +76,8 @@ class Outcomes:
             except TimeoutError:
                 raise NotFound(f"{HIDDEN}; {await self._defence.demand(round_id)}") from None
             row = next((row for row in manifest.nodes if row.node == self._node), None)
-            checked = await self._defence.check(round_id, entry, row.owner if row else None)
+            others = read_receipts(self._journal.note_of(self._task, round_id).facts)
+            checked = await self._defence.check(round_id, entry, row.owner if row else None, others)
             if row is not None and row.commitment == entry.commit.commitment:
                 facts = {**_facts(row), "checked": checked}
                 self._journal.reach(self._task, round_id, Step.ENDED, row.reason, facts)

@@ -1,5 +1,6 @@
 """Checks what a posted result says of this node, and proves on chain what is wrong: its owner need not look."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -48,17 +49,19 @@ class SelfDefence:
     proves: bool
     most_gas: int | None = None  # of one transaction of a proof; None: whatever it takes
 
-    async def check(self, round_id: RoundId, entry: CommitEntry, owner: Address | None) -> str:
+    async def check(
+        self, round_id: RoundId, entry: CommitEntry, owner: Address | None, others: Sequence[Receipt] = ()
+    ) -> str:
         """Look for what a result has wrong of this node, prove it, and say what was found.
 
-        `owner`: as the result has it.
+        `owner`: as the result has it. `others` are what the Superlink signed for other nodes' updates, which this one handed over.
         """
-        subjects = {self.node} | ({owner} if owner else set())
+        subjects = {self.node, *(one.node for one in others)} | ({owner} if owner else set())
         signatures = entry.receipt, entry.revealed
         receipt = Receipt(self.node, entry.commit.commitment, *signatures, entry.reveal.body_root)
         try:
             proof = await find_proof(
-                self.chain, self.source, self.task, round_id, of=subjects, receipts=[receipt]
+                self.chain, self.source, self.task, round_id, of=subjects, receipts=[receipt, *others]
             )
         except DaoError as error:
             return f"could not be checked: {error}"

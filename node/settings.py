@@ -61,9 +61,8 @@ class NodeSettings(HomeSettings):
 
     content: NodeContentSettings = NodeContentSettings()
     reveal: Literal["stream", "ipfs"] = "stream"
-    public_bytes: int = Field(
-        default=PUBLIC_BYTES, ge=0
-    )  # of earlier rounds' shards, to train on too; 0: none
+    # of earlier rounds' shards, on which apps train beside the node's own data; 0: none
+    public_bytes: int = Field(default=PUBLIC_BYTES, ge=0)
     prove: bool = True  # what a result has wrong of this node goes to the chain, for the operator's gas
     prove_gas: int = Field(default=6_000_000, ge=1)  # the most that one transaction of it may take
     audit: float = Field(default=0.0, ge=0, le=1)  # share of rounds that the node audits whole

@@ -6,6 +6,7 @@ authority: phases, roots and results are read at a final block, and the Superlin
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from dao.core.formats.signed_messages import compute_pass_digest
 from dao.core.types import PassReason, Phase, RoundId, RoundState, Rules, Signature, TaskId
 from dao.errors import AppError, AppTimeout, DaoError, Reorged, RuleError
 from dao.wire.superlink_client import SuperlinkClient
+from node.attester import Attester
 from node.journal import CommitEntry, Step, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
@@ -57,6 +59,7 @@ class SupernodeDeps:
     models: ModelKeeper
     outcomes: Outcomes
     uses: UseLog
+    attester: Attester
 
 
 class Supernode:
@@ -130,8 +133,9 @@ class Supernode:
             await self._end_without(round_id, missed)
             return
         if state.phase is Phase.CLOSED:
-            await self._count_and_reveal(entry, state, rules)
-            state = await self._wait_result(round_id, state, rules)
+            async with self._attesting(round_id, state, rules):
+                await self._count_and_reveal(entry, state, rules)
+                state = await self._wait_result(round_id, state, rules)
             entry = (
                 self._journal.commit_of(self._task, round_id, entry.commit.opening) or entry
             )  # with receipts
@@ -153,7 +157,8 @@ class Supernode:
         if entry is None:
             if not await self._reader.is_joined(deps.update_maker.signer.address):
                 raise NotJoined(
-                    f"this node has not joined task {self._task}; its owner does that: dao node join {self._task}"
+                    f"this node has not joined task {self._task}, or was put to sleep for three rounds without a word; its owner "
+                    f"joins: dao node join {self._task}"
                 )
             note = self._journal.note_of(self._task, round_id)
             if note.step is Step.PASSED:
@@ -190,6 +195,18 @@ class Supernode:
         revealing = submission.reveal(entry, closed, rules)
         unrevealed = await self._while_unchanged(entry.commit.round, closed, revealing)
         self._problem = unrevealed and (self._problem or unrevealed)
+
+    @asynccontextmanager
+    async def _attesting(self, round_id: RoundId, closed: RoundState, rules: Rules) -> AsyncIterator[None]:
+        """See to what other nodes open on chain, meanwhile."""
+        attesting = asyncio.create_task(self._deps.attester.watch(round_id, closed, rules))
+        try:
+            yield
+        finally:
+            attesting.cancel()
+            for error in await asyncio.gather(attesting, return_exceptions=True):
+                if isinstance(error, Exception):
+                    self._log.error("not seen to the reveals of others", round=round_id, error=repr(error))
 
     async def _wait_result(self, round_id: RoundId, closed: RoundState, rules: Rules) -> RoundState:
         """Wait until the round is closed no longer; meanwhile fetch the new model as soon as it is computed."""

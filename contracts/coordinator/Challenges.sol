@@ -5,6 +5,7 @@ import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import { SafeERC20 } from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 
 import { IChallenges } from "../interfaces/IChallenges.sol";
+import { IMembers } from "../interfaces/IMembers.sol";
 import { Deadlines } from "./Deadlines.sol";
 import { Rounds } from "./Rounds.sol";
 import { RoundState } from "./State.sol";
@@ -81,6 +82,13 @@ abstract contract Challenges is Rounds {
         if (msg.sender != disputes) revert NotDisputes(msg.sender);
 
         _voidUndecided(task, round, _standing(task, round));
+    }
+
+    /// @inheritdoc IMembers
+    function dismiss(uint64 task, address operator) external {
+        if (msg.sender != disputes) revert NotDisputes(msg.sender);
+
+        _remove(task, operator, _ownerOf(task, operator));
     }
 
     /// @inheritdoc IChallenges

@@ -86,12 +86,13 @@ abstract contract Members is CoordinatorBase {
     }
 
     /// @dev Returns the owner of a Supernode, which must be in the task.
-    function _ownerOf(uint64 task, address operator) private view returns (address owner) {
+    function _ownerOf(uint64 task, address operator) internal view returns (address owner) {
         owner = _members[task][operator].owner;
         if (owner == address(0)) revert NotJoined(task, operator);
     }
 
-    function _remove(uint64 task, address operator, address owner) private {
+    /// @dev Takes a Supernode out of a task.
+    function _remove(uint64 task, address operator, address owner) internal {
         Membership storage member = _members[task][operator];
         member.owner = address(0);
         TaskState storage state = _tasks[task];

@@ -46,6 +46,10 @@ interface IMembers {
     /// @param task the task
     /// @param operator the Supernode
     function expire(uint64 task, address operator) external;
+    /// @notice Removes a Supernode that was absent from three rounds in a row. Only the disputes contract may call.
+    /// @param task the task
+    /// @param operator the Supernode
+    function dismiss(uint64 task, address operator) external;
 
     /// @notice Returns whether the Supernode takes part in the task.
     /// @param task the task

@@ -22,6 +22,9 @@ contract AvailabilityProver is Prover {
     uint8 public constant COUNT = 2;
     /// @notice A row has a fault that is not in its update, or is not invalid and has one.
     uint8 public constant FAULT = 3;
+    /// @notice Most of the members that were drawn attested that they have an update, whose reveal was forced, and the row says that it
+    /// is missing, or invalid without a fault.
+    uint8 public constant ATTESTED = 4;
 
     uint256 private constant SIGNED = 65;
     bytes32 private constant REVEALED_TYPEHASH = keccak256(
@@ -46,6 +49,7 @@ contract AvailabilityProver is Prover {
         else if (claim == FORCED) guilty = _isForcedIgnored(accused, row);
         else if (claim == COUNT) guilty = _isCountWrong(accused, row);
         else if (claim == FAULT) guilty = _isFaultWrong(accused, row, cursor);
+        else if (claim == ATTESTED) guilty = _isAttestationBroken(accused, row);
         else revert BadShape();
         cursor.requireEnd();
         if (!guilty) revert NotGuilty();
@@ -74,13 +78,30 @@ contract AvailabilityProver is Prover {
         bytes calldata signature = cursor.takeBytes(SIGNED);
         if (!Signatures.isSignedBy(address(coordinator), rules.superlink, message, signature))
             revert BadProof();
-        return Rows.isMissing(row) || (row.status == Rows.INVALID && row.stake >= rules.minStake);
+        return Rows.isMissing(row) || _isInvalidWithStake(row, rules);
     }
 
     function _isForcedIgnored(Case calldata accused, Row memory row) private view returns (bool) {
         if (!Rows.isMissing(row)) return false;
-        bool forced = reveals.isRevealed(accused.task, accused.round, row.commitment);
-        return forced != (row.status == Rows.UNAVAILABLE);
+        return _wasForced(accused, row) != (row.status == Rows.UNAVAILABLE);
+    }
+
+    /// @dev A fault that the row states is another claim's.
+    function _isAttestationBroken(Case calldata accused, Row memory row) private view returns (bool) {
+        ITasks.TaskRules memory rules = coordinator.rulesOfRound(accused.task, accused.round);
+        bool invalid = _isInvalidWithStake(row, rules) && row.fault == Rows.NO_FAULT;
+        if (!invalid && !Rows.isMissing(row)) return false;
+        return _wasForced(accused, row) && reveals.isAttested(accused.task, accused.round, row.node);
+    }
+
+    function _isInvalidWithStake(Row memory row, ITasks.TaskRules memory rules) private pure returns (bool) {
+        return row.status == Rows.INVALID && row.stake >= rules.minStake;
+    }
+
+    /// @dev Nobody opens a commitment of 0.
+    function _wasForced(Case calldata accused, Row memory row) private view returns (bool) {
+        bytes32 opened = reveals.commitmentOf(accused.task, accused.round, row.node);
+        return opened != 0 && opened == row.commitment;
     }
 
     /// @dev A result that counts all needs no reveal deadline.

@@ -5,6 +5,7 @@ import { IProver } from "../interfaces/IProver.sol";
 import { IRounds } from "../interfaces/IRounds.sol";
 import { ITasks } from "../interfaces/ITasks.sol";
 import { ITrainingCoordinator } from "../interfaces/ITrainingCoordinator.sol";
+import { Commits } from "./Commits.sol";
 import { Cursor, Cursors } from "./Cursors.sol";
 import { Prover, ROWS_DEPTH } from "./Prover.sol";
 import { Signatures } from "./Signatures.sol";
@@ -28,13 +29,9 @@ contract CommitsProver is Prover {
     /// @notice Commits closed before their deadline, and without a Supernode that might commit.
     uint8 public constant EARLY = 7;
 
-    /// @dev A leaf: node 20, kind 1, commitment 32, signature 65.
-    uint256 private constant LEAF = 118;
     uint256 private constant SIGNED = 65;
     uint8 private constant COMMIT_KIND = 0;
     uint8 private constant PASS_KIND = 1;
-    /// @dev Stands for the node of an absent leaf: it is behind all others.
-    uint256 private constant NOBODY = type(uint256).max;
 
     bytes32 private constant COMMIT_TYPEHASH = keccak256(
         "Commit(uint64 task,uint64 round,bytes32 opening,address node,bytes32 commitment)"
@@ -72,9 +69,10 @@ contract CommitsProver is Prover {
     function _isOutOfOrder(Case calldata accused, Cursor memory cursor) private view returns (bool) {
         (uint256 first, uint256 second) = (cursor.takeNumber(4), cursor.takeNumber(4));
         if (first >= second) revert BadProof();
-        uint256 lower = _takeNode(accused, cursor, first);
-        uint256 higher = _takeNode(accused, cursor, second);
-        return lower >= higher && higher != NOBODY;
+        bytes32 root = accused.result.commitsRoot;
+        uint256 lower = Commits.takeNode(cursor, root, first);
+        uint256 higher = Commits.takeNode(cursor, root, second);
+        return lower >= higher && higher != Commits.NOBODY;
     }
 
     /// @dev How many passes there are the coordinator does not keep, but it took no more leaves than there were Supernodes.
@@ -97,7 +95,7 @@ contract CommitsProver is Prover {
             index,
             ROWS_DEPTH
         );
-        if (leaf.length != LEAF) return true;
+        if (leaf.length != Commits.LEAF) return true;
         return _kind(leaf) > PASS_KIND || (_kind(leaf) == PASS_KIND && _commitment(leaf) != 0);
     }
 
@@ -112,7 +110,7 @@ contract CommitsProver is Prover {
                 abi.encode(PASS_TYPEHASH, accused.task, accused.round, _opening(accused), _node(leaf))
             );
         else return false;
-        return !_isSignedBy(_node(leaf), message, leaf[LEAF - SIGNED:]);
+        return !_isSignedBy(_node(leaf), message, leaf[Commits.LEAF - SIGNED:]);
     }
 
     function _isStranger(Case calldata accused, Cursor memory cursor) private view returns (bool) {
@@ -121,7 +119,7 @@ contract CommitsProver is Prover {
 
     function _isForced(Case calldata accused, Cursor memory cursor) private view returns (bool) {
         address node = _node(_takeLeaf(accused, cursor));
-        return _takeForced(accused, cursor, node);
+        return Commits.takeForced(cursor, accused.result.forcedHash, node);
     }
 
     function _isReceiptBroken(Case calldata accused, Cursor memory cursor) private view returns (bool) {
@@ -132,7 +130,7 @@ contract CommitsProver is Prover {
         if (!_isSignedBy(rules.superlink, message, cursor.takeBytes(SIGNED))) revert BadProof();
 
         bool inTree = cursor.takeNumber(1) != 0;
-        if (!inTree) return _takeAbsence(accused, cursor, node);
+        if (!inTree) return Commits.takeAbsence(cursor, accused.result, node);
         bytes calldata leaf = _takeLeaf(accused, cursor);
         if (_node(leaf) != node) revert BadProof();
         return _kind(leaf) != COMMIT_KIND || _commitment(leaf) != commitment;
@@ -143,7 +141,7 @@ contract CommitsProver is Prover {
         IRounds.Round memory round = coordinator.roundOf(accused.task, accused.round);
         ITasks.TaskRules memory rules = coordinator.rulesOfRound(accused.task, accused.round);
         bool early = round.closedAt < uint256(round.openedAt) + rules.commitPeriod;
-        bool missing = _takeAbsence(accused, cursor, node);
+        bool missing = Commits.takeAbsence(cursor, accused.result, node);
         return early && missing && _wasMember(accused, node);
     }
 
@@ -152,49 +150,7 @@ contract CommitsProver is Prover {
     /// @dev Reads an index and the leaf there.
     function _takeLeaf(Case calldata accused, Cursor memory cursor) private view returns (bytes calldata) {
         uint256 index = cursor.takeNumber(4);
-        return cursor.takeLeaf(LEAF, accused.result.commitsRoot, index, ROWS_DEPTH);
-    }
-
-    /// @dev Reads whether there is a leaf at an index, and the leaf; returns its node, as a number.
-    function _takeNode(
-        Case calldata accused,
-        Cursor memory cursor,
-        uint256 index
-    ) private view returns (uint256) {
-        bytes32 root = accused.result.commitsRoot;
-        bool present = cursor.takeNumber(1) != 0;
-        if (present) return uint160(_node(cursor.takeLeaf(LEAF, root, index, ROWS_DEPTH)));
-        if (cursor.takeRoot(0, index, ROWS_DEPTH) != root) revert BadProof();
-        return NOBODY;
-    }
-
-    /// @dev Reads all forced commits of the round; returns whether the node's is one.
-    function _takeForced(
-        Case calldata accused,
-        Cursor memory cursor,
-        address node
-    ) private pure returns (bool forced) {
-        bytes32 chained = 0;
-        for (uint256 count = cursor.takeNumber(4); count != 0; --count) {
-            (address one, bytes32 commitment) = (cursor.takeAddress(), bytes32(cursor.takeNumber(32)));
-            chained = keccak256(abi.encode(chained, one, commitment));
-            if (one == node) forced = true;
-        }
-        if (chained != accused.result.forcedHash) revert BadProof();
-    }
-
-    /// @dev Reads all forced commits, and where the node would be in the tree: the leaf there and the one before it. Returns
-    /// whether it has neither a leaf, which these two show, nor a forced commit.
-    function _takeAbsence(
-        Case calldata accused,
-        Cursor memory cursor,
-        address node
-    ) private view returns (bool) {
-        bool forced = _takeForced(accused, cursor, node);
-        uint256 index = cursor.takeNumber(4);
-        if (index != 0 && _takeNode(accused, cursor, index - 1) >= uint160(node)) revert BadProof();
-        if (_takeNode(accused, cursor, index) <= uint160(node)) revert BadProof();
-        return !forced;
+        return cursor.takeLeaf(Commits.LEAF, accused.result.commitsRoot, index, ROWS_DEPTH);
     }
 
     // Parts of a leaf

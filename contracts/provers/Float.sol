@@ -13,12 +13,31 @@ library Float {
     uint256 private constant SINGLE = 24;
     uint256 private constant FRACTION = 0x7fffff;
     uint256 private constant NOT_FINITE = 0xff; // exponent of infinities and of what is no number
+    uint256 private constant MODEST = 200; // exponent of 2^73
     /// @dev The biased exponent of a float32 whose last place is 2^-32.
     uint256 private constant GRID = 118;
 
     /// @notice Whether the value is a number, and no infinity.
     function isFinite(uint32 value) internal pure returns (bool) {
         return (value >> 23) & 0xff != NOT_FINITE;
+    }
+
+    /// @notice Whether the value is below 2^73 in size, so that a difference of two has few enough bits.
+    function isModest(uint32 value) internal pure returns (bool) {
+        return (value >> 23) & 0xff < MODEST;
+    }
+
+    /// @notice Subtracts as float32 does.
+    /// @param left a modest value
+    /// @param right another
+    /// @return the difference in 2^-149, rounded to a float32
+    function subtract(uint32 left, uint32 right) internal pure returns (int256) {
+        unchecked {
+            int256 exact = _toFixed(left) - _toFixed(right);
+            if (exact == 0) return 0;
+            int256 size = int256(round(uint256(exact < 0 ? -exact : exact), SINGLE));
+            return exact < 0 ? -size : size;
+        }
     }
 
     /// @notice Divides, rounding half to even.
@@ -71,6 +90,15 @@ library Float {
         unchecked {
             uint256 size = Math.log2(value) + 1;
             return size <= bits ? value : dropBits(value, size - bits) << (size - bits);
+        }
+    }
+    /// @dev Returns a modest value in 2^-149.
+    function _toFixed(uint32 value) private pure returns (int256 number) {
+        unchecked {
+            uint256 exponent = (value >> 23) & 0xff;
+            number = int256(value & FRACTION);
+            if (exponent != 0) number = (number + int256(FRACTION + 1)) << (exponent - 1);
+            if (value >> 31 == 1) number = -number;
         }
     }
 }

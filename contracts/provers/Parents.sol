@@ -25,16 +25,31 @@ library Parents {
     /// @param cursor the proof
     /// @param coordinator the TrainingCoordinator
     /// @param accused the round
-    /// @return parent what they state
+    /// @return what they state
     function take(
         Cursor memory cursor,
         ITrainingCoordinator coordinator,
         IProver.Case calldata accused
+    ) internal view returns (Parent memory) {
+        return takeOf(cursor, coordinator, accused.task, accused.round);
+    }
+
+    /// @notice Reads the same of any round.
+    /// @param cursor the proof
+    /// @param coordinator the TrainingCoordinator
+    /// @param task the task
+    /// @param round the round
+    /// @return parent what its parent states
+    function takeOf(
+        Cursor memory cursor,
+        ITrainingCoordinator coordinator,
+        uint64 task,
+        uint64 round
     ) internal view returns (Parent memory parent) {
-        parent.round = coordinator.roundOf(accused.task, accused.round).parent;
+        parent.round = coordinator.roundOf(task, round).parent;
         if (parent.round == 0) return parent;
         bytes calldata encoded = cursor.takeBytes(RESULT);
-        if (keccak256(encoded) != coordinator.roundOf(accused.task, parent.round).resultHash)
+        if (keccak256(encoded) != coordinator.roundOf(task, parent.round).resultHash)
             revert IProver.BadProof();
         IRounds.Result memory result = abi.decode(encoded, (IRounds.Result));
         encoded = cursor.takeBytes(STATEMENT);

@@ -12,6 +12,7 @@ import structlog
 from dao.audit.content_faults import ContentFaults
 from dao.audit.evidence import HIDDEN, read_manifest
 from dao.audit.findings import Missing
+from dao.audit.last_step_claims import find_last_step_suspicions
 from dao.audit.model_claims import find_model_suspicions
 from dao.audit.replay import is_consistent
 from dao.audit.round_content import RoundContent
@@ -27,7 +28,9 @@ from dao.core.commits import compute_forced_hash
 from dao.core.constants import MAX_HEADER
 from dao.core.formats.abi import WORD, encode
 from dao.core.formats.manifest import Manifest, Node
+from dao.core.formats.round_rows import encode_shards
 from dao.core.formats.update import get_leaf_size, read_body
+from dao.core.state import LostRound
 from dao.core.statement import (
     build_account_tree,
     compute_result_hash,
@@ -62,11 +65,16 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class PostedRound:
-    """What the chain has of a round to accuse: its rules, its result and its parent's, all forced commits, who took part."""
+    """What the chain has of a round to accuse: its rules, its result and its parent's, all forced commits, who took part.
+
+    `before` is the result of the parent's parent. `lost` are the rounds between it and its parent that drew a shard.
+    """
 
     result: Result
     forced: Sequence[ForcedCommit]
     parent: Result | None
+    before: Result | None
+    lost: Sequence[LostRound]
     members: Collection[Address]
     rules: Rules
 
@@ -107,7 +115,7 @@ async def find_proof(
     )
     found = await _ask_all(chain, trees, place, suspicions, at)
     if found is None and of is None:
-        found = await _find_in_content(chain, source, trees, manifest, previous, posted.rules, place)
+        found = await _find_in_content(chain, source, trees, manifest, previous, posted, place)
     return found
 
 
@@ -131,11 +139,11 @@ async def _find_in_content(
     trees: RoundTrees,
     manifest: Manifest,
     previous: Manifest | None,
-    rules: Rules,
+    posted: PostedRound,
     place: Place,
 ) -> Proof | None:
     """Look at the content itself, and at what demands brought to light; None where some of it cannot be had."""
-    (task, round_id), at = place, chain.final()
+    (task, round_id), at, rules = place, chain.final(), posted.rules
     answered = tuple(await chain.past(Answered, task=task, round=round_id))
     with TemporaryDirectory(prefix="commonweight-") as scratch:
         content = RoundContent(manifest, previous, rules.codec, source, Path(scratch))
@@ -155,7 +163,17 @@ async def _find_in_content(
             of_model = await find_model_suspicions(source, manifest, trees, rules)
             return await _ask_all(chain, trees, place, of_model, at)
 
-        for search in (find_shape, find_fault, find_of_model):  # what one lacks, another may not need
+        async def find_of_last_step() -> Proof | None:
+            stated = manifest, previous, posted.before
+            of_step = await find_last_step_suspicions(source, stated, trees, rules, answered)
+            return await _ask_all(chain, trees, place, of_step, at)
+
+        for search in (
+            find_shape,
+            find_fault,
+            find_of_model,
+            find_of_last_step,
+        ):  # what one lacks, another may not need
             try:
                 proof = await search()
             except (Missing, DecodeError, RuleError) as error:
@@ -195,11 +213,24 @@ async def read_posted(chain: Chain, place: Place, at: BlockRef, *, everyone: boo
         raise Missing(f"round {round_id}: {HIDDEN.format('the event of its result')}")
     if compute_forced_hash(events.forced) != events.posted.result.forced_hash:
         raise Missing(f"round {round_id}: {HIDDEN.format('its forced commits')}")
-    parent = (await history.events_of(state.parent, at)).posted if state.parent else None
-    if state.parent and parent is None:
-        raise Missing(f"round {state.parent}, the parent: {HIDDEN.format('the event of its result')}")
+    parent, above = await _read_result(chain, place[0], state.parent, at)
+    before, _ = await _read_result(chain, place[0], above, at)
+    lost = await history.read_lost_rounds(state.parent, round_id, at)
     members = await history.members_of(events.opened, at) if everyone else {}
-    return PostedRound(events.posted.result, events.forced, parent.result if parent else None, members, rules)
+    return PostedRound(events.posted.result, events.forced, parent, before, lost, members, rules)
+
+
+async def _read_result(
+    chain: Chain, task: TaskId, round_id: RoundId, at: BlockRef
+) -> tuple[Result | None, RoundId]:
+    """Return the result of a round that others go on from, and its parent; nothing of no round."""
+    if not round_id:
+        return None, round_id
+    state = await Coordinator(chain).round_of(task, round_id, at)
+    result = await RoundReader(chain, task).find_result(round_id, state, at)
+    if result is None:
+        raise Missing(f"round {round_id}, the parent: {HIDDEN.format('the event of its result')}")
+    return result, state.parent
 
 
 async def _read_bodies(source: Source, rules: Rules, nodes: Iterable[Node]) -> dict[Address, Rows]:
@@ -221,8 +252,9 @@ def build_stated_trees(posted: PostedRound, manifest: Manifest, previous: Manife
     parent = None
     if previous is not None and posted.parent is not None:
         accounts = build_account_tree(previous.nodes, previous.accounts).leaves
-        parent = StatedParent(posted.parent, compute_statement(previous), accounts)
-    trees = build_trees(manifest, posted.result, posted.forced, parent)
+        shards = encode_shards(previous.used_shards, previous.shard)
+        parent = StatedParent(posted.parent, compute_statement(previous), accounts, shards)
+    trees = build_trees(manifest, posted.result, posted.forced, parent, posted.lost)
     faults = [name for name, stated, leaves in _roots_of(trees) if build_tree(tuple(leaves)).root != stated]
     if compute_statement_hash(trees.statement) != posted.result.statement:
         faults.append("statement")

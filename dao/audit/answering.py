@@ -7,7 +7,6 @@ from dao.audit.accusing import build_stated_trees, read_stated
 from dao.audit.round_content import RoundContent
 from dao.chain.client import Chain
 from dao.core.formats.manifest import Node
-from dao.core.formats.round_rows import encode_used_shards
 from dao.core.types import Result, RoundId, Statement, TaskId
 from dao.proofs.leaf_places import (
     DemandTree,
@@ -60,7 +59,7 @@ async def _show(trees: RoundTrees, content: RoundContent, place: LeafPlace, body
     if tree is DemandTree.MEDIANS:
         return trees.medians
     if tree is DemandTree.USED_SHARDS:
-        return encode_used_shards(content.manifest.used_shards)
+        return trees.shards
     if tree is DemandTree.AGGREGATE:
         hashes, leaf = await content.open_sums(place.index)
         return show_hashed(hashes, leaf, place.index, depth)

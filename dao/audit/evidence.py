@@ -15,6 +15,7 @@ from dao.core.commits import compute_forced_hash, compute_opening
 from dao.core.constants import MAX_MANIFEST
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, parse_manifest
+from dao.core.state import LostRound
 from dao.core.statement import compute_result_hash
 from dao.core.types import (
     ZERO_DIGEST,
@@ -51,8 +52,9 @@ class Evidence:
     posted: ResultPosted
     parent: Result | None
     members: Mapping[Address, Member]
-    opened_on_chain: frozenset[Digest]  # commitments, by forced reveals
-    lost_seeds: Sequence[Digest]  # drawn by rounds between it and its parent, which came to nothing
+    opened_on_chain: frozenset[tuple[Address, Digest]]  # nodes and their commitments, by forced reveals
+    attested: frozenset[Address]  # of these, whose updates most of the members drawn have
+    lost: Sequence[LostRound]  # between it and its parent: they came to nothing
 
     @property
     def result(self) -> Result:
@@ -82,12 +84,12 @@ async def read_record(chain: Chain, task: TaskId, round_id: RoundId) -> Evidence
         raise Missing(f"round {round_id}: is {state.phase.name.lower()} and has no result to audit")
     if events.closed is None or events.posted is None:
         raise Missing(f"round {round_id}: {HIDDEN.format('the events of its closing and result')}")
-    members, reveals, count, forced, lost_seeds = await asyncio.gather(
+    members, reveals, count, forced, lost = await asyncio.gather(
         history.members_of(events.opened, at),
         history.forced_reveals_of(round_id, state, at),
         ForcedReveals(chain).count_of(task, round_id, at),
         coordinator.forced_hash_of(task, round_id, at),
-        history.read_lost_seeds(state.parent, round_id, at),
+        history.read_lost_rounds(state.parent, round_id, at),
     )
     if len(members) != state.eligible:
         shown = f"who had joined ({len(members)} of {state.eligible})"
@@ -109,6 +111,10 @@ async def read_record(chain: Chain, task: TaskId, round_id: RoundId) -> Evidence
         parent, parent_hash = posted.result, compute_result_hash(posted.result)
     if state.opening != compute_opening(parent_hash, state.open_block):
         raise Missing(f"round {round_id}: {HIDDEN.format('what it opened on')}")
+    contract = ForcedReveals(chain)
+    attested = frozenset(
+        [event.node for event in reveals if await contract.is_attested(task, round_id, event.node, at)]
+    )
     return Evidence(
         domain=chain.domain,
         task=task,
@@ -120,8 +126,9 @@ async def read_record(chain: Chain, task: TaskId, round_id: RoundId) -> Evidence
         posted=events.posted,
         parent=parent,
         members=members,
-        opened_on_chain=frozenset(event.commitment for event in reveals),
-        lost_seeds=lost_seeds,
+        opened_on_chain=frozenset((event.node, event.commitment) for event in reveals),
+        attested=attested,
+        lost=lost,
     )
 
 

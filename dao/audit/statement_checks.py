@@ -150,13 +150,19 @@ def check_reveals(record: Evidence, manifest: Manifest) -> str:
     revealed = 0
     for node in manifest.nodes:
         who, status = f"node {hex_of(node.node)}", node.status
-        is_forced = node.commitment in record.opened_on_chain
+        is_forced = (node.node, node.commitment) in record.opened_on_chain
+        is_denied = status in MISSING or (status is Status.INVALID and node.fault is None)
         expect(
             status not in MISSING or is_forced == (status is Status.UNAVAILABLE),
             f"{who}: is {status}, but its reveal is {'' if is_forced else 'not '}on chain",
         )
         expect(node.fault is None or status is Status.INVALID, f"{who}: is {status}, with a fault")
         eligible = compute_counted_stake(record.rules, node.stake) > 0
+        expect(
+            not (is_forced and is_denied and node.node in record.attested)
+            or (status is Status.INVALID and not eligible),
+            f"{who}: is {status}, but members attested on chain that they have its update",
+        )
         expect(eligible or node.status in FAILED, f"{who}: counted with a stake below the task's minimum")
         reveal = get_reveal(node)
         if reveal is None:
@@ -207,7 +213,7 @@ def get_inputs(record: Evidence, manifest: Manifest, previous: Manifest | None) 
 
 
 def _get_state(record: Evidence, previous: Manifest | None) -> PreState:
-    return retire_drawn(get_post_state(previous), record.rules.shards, record.lost_seeds)
+    return retire_drawn(get_post_state(previous), record.lost)
 
 
 def _shown(value: object) -> str:

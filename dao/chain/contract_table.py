@@ -8,6 +8,7 @@ from dao.chain.events import (
     Activated,
     Admitted,
     Answered,
+    Attested,
     Challenged,
     Claimed,
     CommitsClosed,
@@ -106,7 +107,7 @@ CONTRACTS = (
         ),
     ),
     ContractRow("distributor", "RewardDistributor", (Funded, Activated, Claimed, Refunded, Recovered)),
-    ContractRow("forced_reveals", "ForcedReveals", (ForcedReveal,)),
+    ContractRow("forced_reveals", "ForcedReveals", (ForcedReveal, Attested)),
     ContractRow("disputes", "Disputes", (Convicted, ProverSet, Demanded, Answered, Expired, Equivocated)),
     ContractRow(
         "gradient_vote",
@@ -129,7 +130,7 @@ CONTRACTS = (
 # contracts/provers, which show that a result is wrong: each is made for the coordinator, and set at the disputes
 PROVERS = (
     *("AccountsProver", "AvailabilityProver", "CommitsProver", "ModelProver", "ProductsProver"),
-    *("RowsProver", "ScoresProver", "ShapeProver", "SumProver", "WeightsProver"),
+    *("RowsProver", "ScoresProver", "ShapeProver", "ShardsProver", "SumProver", "WeightsProver"),
 )
 
 FIELDS = {row.name: row.field for row in CONTRACTS}  # of Deployment, by a contract's name in Solidity

@@ -63,7 +63,7 @@ async def read_coordinator(chain: Chain, prover: str, at: At) -> Address:
 
 
 class Disputes(Contract):
-    """Disputes: the set of provers, announced proofs, convictions."""
+    """Disputes: the set of provers, announced proofs, convictions, sleep."""
 
     name = "Disputes"
 
@@ -97,6 +97,14 @@ class Disputes(Contract):
     def set_prover(self, prover: Address, *, allowed: bool) -> Call:
         """Take a prover into the set, for rounds that open from then on, or out of it. Only the DAO."""
         return self._call("setProver", prover, allowed)
+
+    async def slept_after(self, task: TaskId, node: Address, at: At) -> RoundId:
+        """Return the round after which a Supernode was put to sleep last; 0: never."""
+        return RoundId(await self._read("sleptAfter", task, node, at=at))
+
+    def sleep(self, task: TaskId, round_id: RoundId, node: Address, proof: bytes) -> Call:
+        """Put a Supernode to sleep that was absent from a round and the two before it. Anyone."""
+        return self._call("sleep", task, round_id, node, proof)
 
     async def demand_of(self, task: TaskId, round_id: RoundId, place: Demandable, at: At) -> DemandState:
         """Return a demand."""

@@ -93,12 +93,21 @@ class ForcedCommit(RoundEvent):
 
 @dataclass(frozen=True, slots=True)
 class ForcedReveal(RoundEvent):
-    """A commitment was opened on chain; `cid` is the digest of the update's."""
+    """A node opened its commitment on chain; `cid` is the digest of the update's."""
 
+    node: Address
     commitment: Digest
     cid: Digest
     body_root: Digest
     salt: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Attested(RoundEvent):
+    """A member that was drawn attests that it has the update that a node opened its commitment to."""
+
+    node: Address
+    attester: Address
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,11 @@ from dao.chain.events import (
     RoundOpened,
     Voided,
 )
+from dao.core.state import LostRound
 from dao.core.statement import compute_result_hash
 from dao.core.types import (
     Address,
     BlockNumber,
-    Digest,
     Member,
     Phase,
     Result,
@@ -129,25 +129,34 @@ class RoundReader:
         results = (event.result for event in events)
         return next((result for result in results if compute_result_hash(result) == posted.result_hash), None)
 
-    async def read_lost_seeds(self, parent: RoundId, round_id: RoundId, at: BlockRef) -> list[Digest]:
-        """Return the seeds that were drawn between a round and its parent, in order: of rounds that came to nothing.
+    async def read_lost_rounds(self, parent: RoundId, round_id: RoundId, at: BlockRef) -> list[LostRound]:
+        """Return the rounds between a round and its parent that drew a shard, in order: they came to nothing.
 
-        ChainError when the chain's node does not show the closing of one.
+        ChainError when the chain's node does not show the closing of one, or the result.
         """
         limit = asyncio.Semaphore(PARALLEL)
 
-        async def seed_of(number: RoundId) -> Digest | None:
+        async def read(number: RoundId) -> LostRound | None:
             async with limit:
                 state = await self._coordinator.round_of(self._task, number, at)
                 if not state.closed_at:
                     return None
-                closings = await self._past(CommitsClosed, number, at, state.open_block)
-            if not closings or (not state.posted_at and closings[0].closing != state.closing):
-                raise ChainError(f"round {number}: no event of its closing; use a node with more history")
-            return closings[0].seed
+                rules = await self._coordinator.rules_of_round(self._task, number, at)
+                if not state.posted_at:
+                    closed = await self.find_closed(number, state, at)
+                    root_and_seed = (closed.root, closed.seed) if closed else None
+                    result = None
+                else:
+                    result = await self.find_result(number, state, at)
+                    root_and_seed = (result.commits_root, result.seed) if result else None
+            if root_and_seed is None:
+                raise ChainError(
+                    f"round {number}: no event of its closing or result; use a node with more history"
+                )
+            return LostRound(rules.shards, *root_and_seed, result)
 
-        seeds = await asyncio.gather(*map(seed_of, map(RoundId, range(parent + 1, round_id))))
-        return [seed for seed in seeds if seed is not None]
+        rounds = await asyncio.gather(*map(read, map(RoundId, range(parent + 1, round_id))))
+        return [one for one in rounds if one is not None]
 
     async def members_of(self, opened: RoundOpened, at: BlockRef) -> Mapping[Address, Member]:
         """Return the Supernodes that had joined when the round opened, with owner and stake, by operator."""

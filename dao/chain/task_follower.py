@@ -11,6 +11,7 @@ from dao.chain.cursor import EventCursor
 from dao.chain.event_types import Event, RoundEvent
 from dao.chain.events import (
     Aborted,
+    Attested,
     Challenged,
     CommitsClosed,
     Finalized,
@@ -27,7 +28,7 @@ from dao.chain.events import (
 from dao.core.types import Address, RoundId, TaskId, Timestamp
 
 KINDS: tuple[type[Event], ...] = (
-    *(Joined, Left, RoundOpened, ForcedCommit, CommitsClosed, ForcedReveal, ResultPosted),
+    *(Joined, Left, RoundOpened, ForcedCommit, CommitsClosed, ForcedReveal, Attested, ResultPosted),
     *(Challenged, Resolved, Finalized, Aborted, Voided),
 )
 

@@ -40,6 +40,8 @@ SHARDS_DEPTH = 16
 
 # the last part, one of so many, of a reveal period is not for forced reveals
 FORCED_REVEAL_MARGIN = 8
+# members that are drawn to attest that an update can be had: about so many of a large round
+ATTESTERS = 15
 
 # formats
 UPDATE_MAGIC, GRADIENT_MAGIC = b"CWU1", b"CWG1"

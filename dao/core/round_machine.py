@@ -8,8 +8,8 @@ other rounds' state.
 from collections.abc import Collection, Iterable
 from hashlib import sha256
 
-from dao.core.constants import FORCED_REVEAL_MARGIN
-from dao.core.types import Digest, Phase, RoundState, Rules, Timestamp, Wei
+from dao.core.constants import ATTESTERS, FORCED_REVEAL_MARGIN
+from dao.core.types import Address, Digest, Phase, RoundState, Rules, Timestamp, Wei
 from dao.errors import RuleError
 
 UNDECIDED = (Phase.OPEN, Phase.CLOSED, Phase.POSTED, Phase.FROZEN)
@@ -105,14 +105,14 @@ def is_void_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
     return state.phase is Phase.FROZEN and now >= compute_resolve_deadline(rules, state)
 
 
-def retire_shards(used: Iterable[int], shards: int, seeds: Iterable[Digest]) -> tuple[int, ...]:
-    """Add to the `used` shards those that further seeds drew, in order: also of rounds that came to nothing.
+def retire_shards(used: Iterable[int], draws: Iterable[tuple[Digest, int]]) -> tuple[int, ...]:
+    """Add to the `used` shards those that further rounds drew, in order: also rounds that came to nothing.
 
-    Their rows are public from the draw on, and who trains on them would score on what it has seen. Rising; a seed that
-    found no shard left drew none.
+    A draw is the round's seed, and the number of the task's shards by its rules. Their rows are public from the draw on, and who
+    trains on them would score on what it has seen. Rising; a seed that found no shard left drew none.
     """
     retired = set(used)
-    for seed in seeds:
+    for seed, shards in draws:
         if len(retired) < shards:
             retired.add(draw_shard(seed, shards, retired))
     return tuple(sorted(retired))
@@ -133,3 +133,19 @@ def compute_counted_stake(rules: Rules, stake: Wei) -> int:
     if stake < rules.min_stake:
         return 0
     return 1 if rules.admitted_only else min(stake, rules.max_stake)
+
+
+def is_attester(seed: Digest, member: Address, others: int) -> bool:
+    """Whether a round's seed draws a member to attest that an update is there, of `others` beside the update's node.
+
+    Each is drawn by itself, about ATTESTERS of them; all where there are no more.
+    """
+    if others <= ATTESTERS:
+        return True
+    drawn = int.from_bytes(sha256(seed + b"attest" + member).digest(), "big")
+    return drawn < ((1 << 256) - 1) // others * ATTESTERS
+
+
+def count_attesters(others: int) -> int:
+    """How many attestations are most of those drawn, of `others` members beside the update's node."""
+    return min(others, ATTESTERS) // 2 + 1

@@ -11,7 +11,7 @@ from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Account, Manifest, Shard
 from dao.core.round_machine import retire_shards
 from dao.core.score import Scoring
-from dao.core.types import NO_ROUND, Address, Digest, Domain, MicroScore, RoundId, Rules, TaskId
+from dao.core.types import NO_ROUND, Address, Digest, Domain, MicroScore, Result, RoundId, Rules, TaskId
 from dao.core.weigh import Weighing
 
 
@@ -47,9 +47,24 @@ def get_post_state(manifest: Manifest | None) -> PreState:
     )
 
 
-def retire_drawn(state: PreState, shards: int, seeds: Iterable[Digest]) -> PreState:
-    """Add what rounds since the parent drew, of the task's `shards`: those that were aborted or are void."""
-    return replace(state, used_shards=retire_shards(state.used_shards, shards, seeds))
+@dataclass(frozen=True, slots=True)
+class LostRound:
+    """A round that drew a shard and came to nothing, aborted or void, as the chain has it.
+
+    `commits_root` and `seed` are those that it was closed with; `result` is that of a round that is void.
+    """
+
+    shards: int  # of the task, by the round's rules
+    commits_root: Digest
+    seed: Digest
+    result: Result | None
+
+
+def retire_drawn(state: PreState, lost: Iterable[LostRound]) -> PreState:
+    """Add what rounds since the parent drew, in order: those that were aborted or are void."""
+    return replace(
+        state, used_shards=retire_shards(state.used_shards, ((one.seed, one.shards) for one in lost))
+    )
 
 
 @dataclass(frozen=True, slots=True)

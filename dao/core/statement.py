@@ -46,7 +46,7 @@ def compute_statement(manifest: Manifest) -> Statement:
         gate_totals=roots.gate_totals,
         step_totals=roots.step_totals,
         medians_hash=Digest(sha256(encode_medians(manifest.nodes, compute_parts(manifest))).digest()),
-        used_shards=compute_used_shards_hash(manifest.used_shards),
+        used_shards=compute_used_shards_hash(manifest.used_shards, manifest.shard),
         gate_square=manifest.gate_square,
         gradient_along=manifest.gradient_along,
         step_square=manifest.step_square,

@@ -19,12 +19,13 @@ from dao.core.formats.update import Update
 from dao.core.round_machine import compute_counted_stake
 from dao.core.score import Scoring, compute_scores
 from dao.core.settle import settle_round
-from dao.core.state import PreState, RoundInputs, RoundOutcome, get_post_state, retire_drawn
+from dao.core.state import LostRound, PreState, RoundInputs, RoundOutcome, get_post_state, retire_drawn
 from dao.core.statement import compute_result
 from dao.core.types import ZERO_DIGEST, Address, Digest
 from dao.core.weigh import UpdateEntry, Weighing, compute_weights
 
 __all__ = [
+    "LostRound",
     "PreState",
     "RoundInputs",
     "RoundOutcome",

@@ -37,6 +37,7 @@ from dao.index.unit_of_work import UnitOfWork
 NOT_INDEXED = (
     *(
         events.ForcedReveal,  # the manifest has what became of it
+        events.Attested,  # the manifest has what became of it
         events.SlasherSet,
         events.DisputesSet,
         events.ProverSet,

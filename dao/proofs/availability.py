@@ -6,11 +6,11 @@ from dao.core.types import Digest, Signature
 from dao.proofs.openings import Rows, open_row
 from dao.proofs.round_trees import RoundTrees, encode_index
 
-RECEIPT, FORCED, COUNT, FAULT = range(4)  # claims
+RECEIPT, FORCED, COUNT, FAULT, ATTESTED = range(5)  # claims
 
 
 def prove_row_alone(trees: RoundTrees, index: int) -> bytes:
-    """Show a row: of a forced reveal (FORCED), of a result that counts all (COUNT), with a fault that no update has (FAULT)."""
+    """Show a row: of a forced reveal (FORCED, ATTESTED), of a result that counts all (COUNT), with a fault that no update has (FAULT)."""
     return encode_index(index) + trees.open_row(index)
 
 

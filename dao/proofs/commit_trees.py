@@ -58,7 +58,12 @@ def prove_receipt(
 
 def prove_early(node: Address, leaves: Leaves, forced: Forced) -> bytes:
     """Show that a node that might commit was not heard."""
-    return node + _prove_absence(_find_place(node, leaves), leaves, forced)
+    return node + prove_absence(node, leaves, forced)
+
+
+def prove_absence(node: Address, leaves: Leaves, forced: Forced) -> bytes:
+    """Show that a node has neither a leaf nor a forced commit."""
+    return _prove_absence(_find_place(node, leaves), leaves, forced)
 
 
 def _prove_absence(index: int, leaves: Leaves, forced: Forced) -> bytes:

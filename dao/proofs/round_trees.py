@@ -13,7 +13,8 @@ from dao.core.engine.merkle import Tree
 from dao.core.formats.abi import encode
 from dao.core.formats.commit_leaves import build_commit_leaves
 from dao.core.formats.manifest import Manifest
-from dao.core.formats.round_rows import encode_inputs, encode_medians, encode_rows
+from dao.core.formats.round_rows import encode_inputs, encode_medians, encode_rows, encode_shards
+from dao.core.state import LostRound
 from dao.core.statement import build_account_tree, compute_parts, compute_statement
 from dao.core.types import Result, Statement
 from dao.proofs.openings import compute_siblings
@@ -28,11 +29,15 @@ class StatedParent:
     result: Result
     statement: Statement
     accounts: Sequence[bytes]
+    shards: bytes  # those used, and its own
 
 
 @dataclass(frozen=True)
 class RoundTrees:
-    """A round's result and statement, and the leaves under their roots; `forced` are all forced commits, in order."""
+    """A round's result and statement, and the leaves under their roots; `forced` are all forced commits, in order.
+
+    `lost` are the rounds between it and its parent that drew a shard.
+    """
 
     result: Result
     statement: Statement
@@ -41,8 +46,10 @@ class RoundTrees:
     accounts: Sequence[bytes]
     commits: Sequence[bytes]
     medians: bytes
+    shards: bytes  # those used, and its own
     forced: Sequence[NodeCommitment]
     parent: StatedParent | None
+    lost: Sequence[LostRound] = ()
 
     def open_row(self, index: int) -> bytes:
         """Return a row and its siblings."""
@@ -78,9 +85,7 @@ class RoundTrees:
 
     def show_parent(self) -> bytes:
         """Return the parent's result and statement; nothing where there is no parent."""
-        if self.parent is None:
-            return b""
-        return encode(*astuple(self.parent.result)) + encode(*astuple(self.parent.statement))
+        return encode_stated(self.parent.result, self.parent.statement) if self.parent else b""
 
     def open_parent_account(self, index: int) -> bytes:
         """Return an account as the parent left it; nothing where it is newer."""
@@ -94,6 +99,7 @@ def build_trees(
     result: Result,
     forced: Sequence[NodeCommitment],
     parent: StatedParent | None,
+    lost: Sequence[LostRound] = (),
 ) -> RoundTrees:
     """Build the trees of a round as its manifest states them; RuleError where it states what no leaf can hold."""
     places = {account.owner: place for place, account in enumerate(manifest.accounts)}
@@ -107,9 +113,16 @@ def build_trees(
             build_commit_leaves((node for node in manifest.nodes if not node.forced), manifest.passes)
         ),
         medians=encode_medians(manifest.nodes, compute_parts(manifest)),
+        shards=encode_shards(manifest.used_shards, manifest.shard),
         forced=forced,
         parent=parent,
+        lost=lost,
     )
+
+
+def encode_stated(result: Result, statement: Statement) -> bytes:
+    """Write a result and its statement, as `abi.encode` has them."""
+    return encode(*astuple(result)) + encode(*astuple(statement))
 
 
 def open_leaf(leaves: Sequence[bytes], index: int) -> bytes:

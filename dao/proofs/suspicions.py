@@ -12,7 +12,7 @@ from dao.core.commits import FAILED
 from dao.core.constants import COMMIT_KIND, ROWS_DEPTH
 from dao.core.formats.round_rows import NO_FAULT, STATUSES
 from dao.core.types import ZERO_DIGEST, Address, Digest, Signature, hex_of
-from dao.proofs import availability, commit_trees, shapes
+from dao.proofs import availability, commit_trees, draws, shapes
 from dao.proofs.openings import Rows
 from dao.proofs.round_trees import RoundTrees
 from dao.proofs.settlements import (
@@ -73,6 +73,7 @@ OF_ACCOUNTS = {
 OF_FAILED = {
     availability.FORCED: "its status is not what the chain has of its reveal",
     availability.COUNT: "all are counted as revealed, and its update is not",
+    availability.ATTESTED: "members attested on chain that they have its update, and it is not counted",
 }
 OF_COMMITS = {
     commit_trees.KIND: "its leaf is neither a commit nor a pass",
@@ -135,6 +136,8 @@ def list_suspicions(
         yield from _of_receipt(trees, receipt)
     yield from _of_commits(trees, unheard)
     yield from _of_shapes(trees)
+    words = "its shards are not those that the seeds drew"
+    yield Suspicion("ShardsProver", draws.DRAW, words, partial(draws.prove_draw, trees))
     words = "inputs or sum of weights are not those of the rows"
     yield Suspicion("RowsProver", RowsClaim.SUMS, words, partial(prove_row, trees, RowsClaim.SUMS))
     for claim in (WeightsClaim.NORM_MEDIAN, WeightsClaim.ALONG_MEDIAN):

@@ -58,6 +58,7 @@ class RevealRequest:
     size: int  # bytes of the whole update; 0 when it comes by IPFS
     by_ipfs: bool
     by_channel: bool = False  # they may go over a data channel
+    node: Address | None = None  # whose it is, of a member that hands it over; None: the caller's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +237,7 @@ def write_reveal(request: RevealRequest) -> bytes:
         size=request.size,
         by_ipfs=request.by_ipfs,
         by_channel=request.by_channel,
+        node=request.node or b"",
     ).SerializeToString()
 
 
@@ -258,6 +260,7 @@ def read_reveal(data: bytes) -> RevealRequest:
         message.size,
         message.by_ipfs,
         message.by_channel,
+        Address(check_length(message.node, 20, "RevealRequest.node")) if message.node else None,
     )
 
 

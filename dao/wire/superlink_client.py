@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2
 
 from dao.core.commits import Reveal, SignedCommit, SignedPass
 from dao.core.formats.cid import Cid
-from dao.core.types import Digest, Domain, RoundId, Signature, TaskId, Timestamp, hex_of
+from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId, Timestamp, hex_of
 from dao.errors import Refused, Unreachable
 from dao.runtime.backoff import pauses
 from dao.store.cid import name_of
@@ -131,14 +131,19 @@ class SuperlinkClient:
         reveal: Reveal,
         content: Path | None,
         on_progress: OnProgress = lambda _: None,
+        node: Address | None = None,
     ) -> Ack:
         """Reveal a commit: send the update in `content`, or None where the Superlink is to fetch it by IPFS.
+
+        `node` is another one, which opened its commit on chain, and whose update this operator hands over.
 
         An upload that broke off, in this call or an earlier one, goes on with what the Superlink has not got.
         """
         size = 0 if content is None else await grpc_options.read_size(content)
         request = RevealRequest(
-            task, round_id, reveal, size, content is None, self._by_channel and content is not None
+            *(task, round_id, reveal, size, content is None),
+            by_channel=self._by_channel and content is not None,
+            node=node,
         )
         call = self._channel.stream_unary(grpc_options.REVEAL, None, None)
         upload = Upload(self.address, call, content or Path(), size, on_progress)

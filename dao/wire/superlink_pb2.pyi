@@ -115,7 +115,7 @@ class ModelAnswer(_message.Message):
     def __init__(self, digest: _Optional[bytes] = ..., step: _Optional[bytes] = ...) -> None: ...
 
 class RevealRequest(_message.Message):
-    __slots__ = ("task", "round", "cid", "body_root", "salt", "size", "by_ipfs", "by_channel")
+    __slots__ = ("task", "round", "cid", "body_root", "salt", "size", "by_ipfs", "by_channel", "node")
     TASK_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     CID_FIELD_NUMBER: _ClassVar[int]
@@ -124,6 +124,7 @@ class RevealRequest(_message.Message):
     SIZE_FIELD_NUMBER: _ClassVar[int]
     BY_IPFS_FIELD_NUMBER: _ClassVar[int]
     BY_CHANNEL_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
     task: int
     round: int
     cid: bytes
@@ -132,7 +133,8 @@ class RevealRequest(_message.Message):
     size: int
     by_ipfs: bool
     by_channel: bool
-    def __init__(self, task: _Optional[int] = ..., round: _Optional[int] = ..., cid: _Optional[bytes] = ..., body_root: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., size: _Optional[int] = ..., by_ipfs: _Optional[bool] = ..., by_channel: _Optional[bool] = ...) -> None: ...
+    node: bytes
+    def __init__(self, task: _Optional[int] = ..., round: _Optional[int] = ..., cid: _Optional[bytes] = ..., body_root: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., size: _Optional[int] = ..., by_ipfs: _Optional[bool] = ..., by_channel: _Optional[bool] = ..., node: _Optional[bytes] = ...) -> None: ...
 
 class Ack(_message.Message):
     __slots__ = ("accepted", "reason", "receipt")

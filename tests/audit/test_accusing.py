@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dao.audit.accusing import Proof, find_proof
-from dao.audit.replay import build_inputs, build_outcome
+from dao.audit.replay import build_inputs, build_outcome, recompute
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.convictions import convict_result
 from dao.core.commits import Reveal, SignedCommit
@@ -208,7 +208,27 @@ def failed(stage: Stage, status: Status, **changes: object) -> Manifest:
     return with_node(stage.manifest, Status.OK, status=status, **zero, **nothing, **changes)
 
 
+async def shard_of_other_content(stage: Stage) -> tuple[Manifest, None]:
+    """The shard that was drawn, with another content than the task's."""
+    shard = replace(stage.manifest.shard, cid=stage.manifest.model)
+    return replace(stage.manifest, shard=shard), None
+
+
+async def last_step_denied(stage: Stage) -> tuple[Manifest, None]:
+    """There was no last step, and all else follows from that."""
+    nodes = tuple(replace(node, step_dot=0) for node in stage.manifest.nodes)
+    roots = replace(stage.manifest.roots, step=ZERO_DIGEST, step_totals=ZERO_DIGEST)
+    denied = replace(
+        stage.manifest, nodes=nodes, roots=roots, gradient_along=0, step_square=0, along_median=0
+    )
+    return recompute(denied, stage.previous, stage.world.rules, stage.forced), None
+
+
 PROVEN |= {
+    cheats.shard_chosen: "ShardsProver",
+    cheats.lost_shard_used_again: "ShardsProver",
+    shard_of_other_content: "ShardsProver",
+    last_step_denied: "ModelProver",
     withheld_though_forced: "AvailabilityProver",
     late_though_forced: "AvailabilityProver",
     unavailable_though_not_forced: "AvailabilityProver",

@@ -83,3 +83,17 @@ def test_join__data_or_address_that_is_none__refused_before_the_chain_is_asked(
     join = ("node", "join", 1, "--home", tmp_path, "--owner-keystore", tmp_path / "none.json")
     assert "--data" in dao.refused(*join, "--data", tmp_path / "none", "--superlink", "localhost:8600")
     assert "expected host:port" in dao.refused(*join, "--data", tmp_path, "--superlink", "nonsense")
+
+
+def test_join__privacy_that_lacks_something_or_lasts_for_nothing__refused_before_the_chain_is_asked(
+    dao: Dao, tmp_path: Path
+) -> None:
+    owner = ("--owner-keystore", tmp_path / "none.json")
+    place = ("--data", tmp_path, "--superlink", "localhost:8600", "--home", tmp_path)
+    join = ("node", "join", 1, *owner, *place)
+    assert "--noise: expected, too" in dao.refused(*join, "--clip", 1)
+    private = (*join, "--clip", 1, "--epsilon-budget", 1)
+    assert "privacy: noise: " in dao.refused(*private, "--noise", -1)
+    said = dao.refused(*private, "--noise", 0.5)
+    assert "privacy: one update has epsilon 26.4 at delta 1e-06" in said
+    assert "nothing was sent; raise --noise or --epsilon-budget" in said

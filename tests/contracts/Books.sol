@@ -71,6 +71,7 @@ abstract contract Books is Accusing {
         JoinedWhileOpen,
         CameBackWhileOpen,
         Left,
+        Dismissed,
         LeftWhileOpen,
         Expired,
         Staked,

@@ -151,10 +151,18 @@ abstract contract Handler is Aim {
     function leaveTask(uint256 seed, uint256 i) external on(seed >> 2) {
         if (seed % 4 > 1) return;
         i = first(i, isInside);
-        vm.prank(odd(mix(seed, 1)) ? owner(i) : node(i));
-        coordinator.leave(task, node(i));
+        uint256 way = mix(seed, 1) % 3;
+        vm.prank(
+            way == 0
+                ? owner(i)
+                : way == 1
+                    ? node(i)
+                    : address(disputes)
+        );
+        if (way == 2) coordinator.dismiss(task, node(i));
+        else coordinator.leave(task, node(i));
         gone(i);
-        reach(Path.Left);
+        reach(way == 2 ? Path.Dismissed : Path.Left);
         if (phase(last()) != IRounds.Phase.Open) return;
         // it still takes part, and may come back
         uint256 dice = mix(seed, 2) % 4;

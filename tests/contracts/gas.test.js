@@ -130,6 +130,7 @@ const OTHERS = {
   leave: "`leave`",
   commit: "`commit`",
   reveal: "`reveal`",
+  attest: "`attest`",
   challenge: "`challenge`",
   resolve: "`resolve`",
   voidRound: "`voidRound`",
@@ -211,7 +212,10 @@ test("test_gas__other_steps__as_documented", async (t) => {
   await world.open();
   await world.close(5);
   const opened = ["aa", "bb", "cc"].map((byte) => "0x" + byte.repeat(32));
-  await measure("reveal", world.forcedReveals.connect(world.anyone).reveal(task, 5, ...opened));
+  await measure("reveal", world.forcedReveals.connect(nodes[0].operator).reveal(task, 5, ...opened));
+  const { commitsRoot, seed } = world.result(5);
+  const attester = world.forcedReveals.connect(nodes[1].operator);
+  await measure("attest", attester.attest(task, 5, nodes[0].address, commitsRoot, seed));
   await world.post(5);
   await measure("challenge", world.challenge(5));
   await measure("resolve", world.resolve(5, true));

@@ -51,6 +51,7 @@ STATED = {  # how the page states each; the group is its value
     "DOMAIN_VERSION": r'version: "(\d)", chainId, verifyingContract: TrainingCoordinator',
     "MAX_AHEAD": r"(\d+) ahead at most",
     "FORCED_REVEAL_MARGIN": r"less one part in (\d+), rounded down",
+    "ATTESTERS": r"is \*\*drawn\*\* where `n` is at most (\d+), or",
 }
 IN_WORDS = {"UPDATE_DIGITS", "GRADIENT_DIGITS", "GAUSS_LEGENDRE", "MAX_INTEGER"}  # as tested below
 SOLIDITY = {  # constant of a contract and its value here
@@ -58,6 +59,7 @@ SOLIDITY = {  # constant of a contract and its value here
     ("RuleBook", "MAX_COMMITS"): 1 << constants.ROWS_DEPTH,
     ("RuleBook", "MAX_SHARDS"): 1 << constants.SHARDS_DEPTH,
     ("ForcedReveals", "MARGIN"): constants.FORCED_REVEAL_MARGIN,
+    ("Attesters", "DRAWN"): constants.ATTESTERS,
 }
 
 

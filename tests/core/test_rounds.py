@@ -306,13 +306,14 @@ def test_counted_stake__any_stake__between_minimum_and_maximum(stake: int, count
 
 @given(st.integers(1, 12), st.lists(st.binary(min_size=32, max_size=32).map(Digest), max_size=15))
 def test_retire__seeds_in_order__each_draws_what_none_before_drew(shards: int, seeds: list[Digest]) -> None:
-    retired = round_machine.retire_shards((), shards, seeds)
+    draws = [(seed, shards) for seed in seeds]
+    retired = round_machine.retire_shards((), draws)
     assert len(retired) == min(len(seeds), shards)
     assert list(retired) == sorted(set(retired))
     for count in range(min(len(seeds), shards)):
-        before = round_machine.retire_shards((), shards, seeds[:count])
+        before = round_machine.retire_shards((), draws[:count])
         drawn = round_machine.draw_shard(seeds[count], shards, before)
         assert drawn not in before
-        assert round_machine.retire_shards(before, shards, seeds[count : count + 1]) == tuple(
+        assert round_machine.retire_shards(before, draws[count : count + 1]) == tuple(
             sorted((*before, drawn))
         )

@@ -13,7 +13,7 @@ from dao.core.formats.manifest import compute_loss_micros, dump_manifest, parse_
 from dao.core.score import Scoring
 from dao.core.settle import settle_round
 from dao.core.statement import compute_result, compute_statement, compute_statement_hash
-from dao.core.transition import get_post_state, retire_drawn
+from dao.core.transition import LostRound, get_post_state, retire_drawn
 from dao.core.types import (
     ZERO_DIGEST,
     Digest,
@@ -171,7 +171,8 @@ def test_settle__passes__in_the_tree_with_their_reasons_and_nothing_else() -> No
 def test_settle__shards_of_lost_rounds__are_used() -> None:
     first = settled({1: 1})
     seeds = [Digest(bytes([i]) * 32) for i in (1, 2)]
-    state = retire_drawn(get_post_state(first), RULES.shards, seeds)
+    lost = [LostRound(RULES.shards, ZERO_DIGEST, seed, None) for seed in seeds]
+    state = retire_drawn(get_post_state(first), lost)
     assert len(state.used_shards) == 3
     free = next(i for i in range(RULES.shards) if i not in state.used_shards)
     inputs = replace(INPUTS, round=RoundId(4), state=state, shard=replace(INPUTS.shard, index=free))

@@ -16,7 +16,7 @@ from tests.vectors.commit_proofs import OPENING, PLACE, SUPERLINK
 from tests.vectors.proof_case import CHUNKS, ROUND, Case, encode_words
 from tests.vectors.settlement_proofs import HONEST, change, fill, make, restate
 
-LATE, INVALID = 1, 3
+LATE, INVALID, UNAVAILABLE = 1, 3, 6
 STATUS, BODY_ROOT, FAULT = 184, 120, 450  # places in a row
 BODY = np.arange(CHUNKS * 260, dtype=np.uint8).reshape(CHUNKS, 260) % 31  # no value is out of range
 
@@ -31,11 +31,14 @@ def availability(depth: int, count: int = 0, suffix: str = "") -> Iterator[tuple
     receipt = Signature(SUPERLINK.sign(digest))
     proof = prove.prove_revealed(late, 1, body_root, receipt)
     yield f"availability_receipt{suffix}", _make(prove.RECEIPT, proof, late)
-    alone = prove.prove_row_alone(late, 1)
-    yield f"availability_forced{suffix}", _make(prove.FORCED, alone, late, revealed=row[56:88])
+    alone, opened = prove.prove_row_alone(late, 1), row[:20] + row[56:88]
+    yield f"availability_forced{suffix}", _make(prove.FORCED, alone, late, revealed=opened)
     revealed = late.result.revealed
     yield f"availability_count{suffix}", _make(prove.COUNT, alone, late, commits=revealed)
 
+    away = restate(replace(honest, rows=change(honest.rows, 1, STATUS, 1, UNAVAILABLE)))
+    attested = _make(prove.ATTESTED, prove.prove_row_alone(away, 1), away, revealed=opened, attested=1)
+    yield f"availability_attested{suffix}", attested
     root = compute_root(hash_rows(BODY), depth)
     rows = change(honest.rows, 1, STATUS, 1, INVALID)
     rows = change(rows, 1, BODY_ROOT, 32, int.from_bytes(root, "big"))

@@ -7,15 +7,17 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from dao.core.constants import CHUNK, MILLION, ROWS_DEPTH
+from dao.core.constants import CHUNK, GRADIENT_LEAF, MILLION, ROWS_DEPTH
+from dao.core.engine.backend import get_loops
 from dao.core.engine.chunking import Scratch
 from dao.core.engine.codec_loops import CODEC_LOOPS
 from dao.core.engine.keccak import keccak256
 from dao.core.engine.merkle import Tree, compute_body_root, compute_root
+from dao.core.formats.layout import FLOAT
 from dao.core.types import Codec, Digest, hex_of
 from dao.proofs import shapes as shape_claims
-from dao.proofs.models import MODEL, STEP, prove_model, prove_step
-from dao.proofs.openings import Rows, hash_rows, view_rows
+from dao.proofs.models import LAST_STEP, MODEL, STEP, prove_last_step, prove_model, prove_step
+from dao.proofs.openings import Rows, hash_rows, open_row, view_rows
 from dao.proofs.shapes import prove_shape, prove_update_shape
 from dao.proofs.sums import (
     AGGREGATE,
@@ -148,6 +150,47 @@ def steps(depth: int) -> Iterator[tuple[str, Case]]:
         result = encode_words(RESULT, weight_sum=900_001)
         proof = prove_step(2, 255, total, step, depth)
         yield f"step_{codec.value}", make_case("ModelProver", STEP, proof, **place, result=result)
+
+
+def last_steps(depth: int) -> Iterator[tuple[str, Case]]:
+    """A last step with one wrong digit, one that is stated as none, and one of a task's first round."""
+    dice = Dice("last steps")
+    before = np.array([[dice.below(3 << 29) for _ in range(CHUNK)] for _ in range(CHUNKS)], np.uint32).view(
+        FLOAT
+    )
+    before[before >= 2.0**60] = 1
+    moved = np.array([[dice.between(-(1 << 20), 1 << 20) for _ in range(CHUNK)] for _ in range(CHUNKS)])
+    base = (before + moved * 2.0 ** -np.array([[20], [45], [60]])).astype(FLOAT)
+    rows = np.empty((CHUNKS, GRADIENT_LEAF), np.uint8)
+    get_loops(CHUNKS).quantise_floats(base - before, rows, Scratch())
+    rows[1, 400] ^= 1
+    roots = [compute_rows_root(model, "<f4", depth) for model in (base, before)]
+    states = [encode_words(STATEMENT, model_root=root, rows=4) for root in roots]
+    results = [encode_words(RESULT, statement=keccak256(state), reward_total=5) for state in states]
+    place: dict[str, int | bytes] = {
+        "body_depth": depth,
+        "result": encode_words(RESULT, inputs=1),
+        "parent_result": keccak256(results[0]),
+        "round": encode_words(ROUND, parent=2),
+    }
+    stated = encode_words(STATEMENT, step_root=compute_body_root(rows, depth))
+    later: dict[str, int | bytes] = {"parent_of_parent": 1, "parent_of_parent_result": keccak256(results[1])}
+    parents = results[0] + states[0] + results[1] + states[1]
+    shown = open_row(rows, 1, depth)
+    proof = prove_last_step(1, parents, (base, before), depth, shown)
+    yield "last_step", make_case("ModelProver", LAST_STEP, proof, **place, **later, statement=stated)
+    for chunk in 0, 1:  # in the third, all is below half of the grid
+        proof = prove_last_step(chunk, results[0] + states[0], (base, before), depth)
+        yield (
+            f"last_step_of_none_{chunk}",
+            make_case("ModelProver", LAST_STEP, proof, **place, base_model_root=roots[1]),
+        )
+    proof = prove_last_step(0, b"", None, depth)
+    first = encode_words(ROUND)
+    yield (
+        "last_step_of_first_round",
+        make_case("ModelProver", LAST_STEP, proof, body_depth=depth, round=first, statement=stated),
+    )
 
 
 def shapes(depth: int) -> Iterator[tuple[str, Case]]:

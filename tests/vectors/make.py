@@ -120,6 +120,7 @@ def round_deadlines() -> dict[str, object]:
     return {
         "rows": [_round_row(dice, early=index % 2 == 1) for index in range(20)],
         "shards": [_shard_row(dice) for _ in range(20)],
+        "attesters": [_attester_row(dice) for _ in range(32)],
     }
 
 
@@ -188,6 +189,19 @@ def _shard_row(dice: Dice) -> dict[str, object]:
         "shards": shards,
         "used": used,
         "index": round_machine.draw_shard(seed, shards, used),
+    }
+
+
+def _attester_row(dice: Dice) -> dict[str, object]:
+    """Whether a member is drawn to attest in a round of so many others: large rounds draw few of them."""
+    seed, member = dice.digest(), dice.address()
+    others = dice.between(1, 40) if dice.below(4) else dice.between(16, 2047)
+    return {
+        "seed": hex_of(seed),
+        "member": hex_of(member),
+        "others": others,
+        "drawn": int(round_machine.is_attester(seed, member, others)),
+        "most": round_machine.count_attesters(others),
     }
 
 

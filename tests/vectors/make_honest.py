@@ -7,15 +7,19 @@ import numpy as np
 
 from dao.core.aggregate import compute_aggregate
 from dao.core.engine.chunking import Scratch
+from dao.core.engine.keccak import keccak256
+from dao.core.engine.merkle import compute_body_root
 from dao.core.engine.products import compute_weighted_sum
-from dao.core.formats.layout import FLOAT, Layout, Model, compute_model_root
+from dao.core.formats.gradient import quantise_gradient
+from dao.core.formats.layout import FLOAT, Layout, Model, StepModel, compute_model_root
 from dao.core.formats.update import Update, encode_update_rows
 from dao.core.types import Codec, hex_of
 from dao.core.weigh import UpdateEntry
-from dao.proofs.models import prove_model, prove_step
+from dao.proofs.models import prove_last_step, prove_model, prove_step
+from dao.proofs.openings import open_row
 from dao.proofs.sums import SumInput, build_inputs_tree, prove_aggregate
 from tests.vectors.dice import Dice
-from tests.vectors.proof_case import BODY_DEPTH
+from tests.vectors.proof_case import BODY_DEPTH, RESULT, STATEMENT, encode_words
 
 LAYOUT = Layout((("a", (70,)), ("b", (9, 30))))  # with padding behind both
 # of a zero with a sign, a subnormal, the largest, one of the grid, and of any bits; places of these, of the padding, and of any
@@ -71,9 +75,40 @@ def make_round(codec: Codec) -> dict[str, object]:
     }
 
 
+def make_last_step() -> dict[str, object]:
+    """A parent that moved every value of its base model, by much or next to nothing; what the round goes on from, and proofs."""
+    dice = Dice("honest last step")
+    bits = [
+        *EDGES[:2],
+        *(dice.between(1 << 23, 0x60000000) | dice.below(2) << 31 for _ in range(LAYOUT.size - 2)),
+    ]
+    before = Model(LAYOUT, np.array(bits, np.uint32).view(FLOAT))
+    moved = [dice.between(-1024, 1024) * 2.0 ** -dice.between(10, 66) for _ in range(LAYOUT.size)]
+    base = Model(LAYOUT, (before.flat + np.array(moved)).astype(FLOAT))
+    rows = quantise_gradient(StepModel(before, base))
+    models = base.span(0, LAYOUT.chunks), before.span(0, LAYOUT.chunks)
+    statement = encode_words(STATEMENT, model_root=compute_model_root(base, BODY_DEPTH))
+    result = encode_words(RESULT, statement=keccak256(statement))
+    proofs = {
+        f"last_step_{chunk}": prove_last_step(
+            chunk, result + statement, models, BODY_DEPTH, open_row(rows, chunk, BODY_DEPTH)
+        )
+        for chunk in range(LAYOUT.chunks)
+    }
+    return {
+        "body_depth": BODY_DEPTH,
+        "chunks": LAYOUT.chunks,
+        "parent_result": hex_of(keccak256(result)),
+        "base_model_root": hex_of(compute_model_root(before, BODY_DEPTH)),
+        "step_root": hex_of(compute_body_root(rows, BODY_DEPTH)),
+        **{name: hex_of(proof) for name, proof in proofs.items()},
+    }
+
+
 def text() -> str:
     """The file's text."""
-    return json.dumps({codec.value: make_round(codec) for codec in Codec}, indent=1) + "\n"
+    rounds = {codec.value: make_round(codec) for codec in Codec}
+    return json.dumps({**rounds, "last_step": make_last_step()}, indent=1) + "\n"
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.vectors.availability_proofs import availability
-from tests.vectors.body_proofs import models, shapes, steps, sums
+from tests.vectors.body_proofs import last_steps, models, shapes, steps, sums
 from tests.vectors.commit_proofs import commits
+from tests.vectors.draw_proofs import draws, draws_of_many
 from tests.vectors.proof_case import BODY_DEPTH, Case
 from tests.vectors.settlement_proofs import medians, settlements
 
@@ -33,6 +34,9 @@ def make_cases(depth: int, counts: Sequence[int]) -> dict[str, Case]:
             *commits(),
             *settlements(),
             *availability(depth),
+            *draws(),
+            *draws_of_many(),
+            *last_steps(depth),
         ]
     )
 

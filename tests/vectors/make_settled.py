@@ -16,6 +16,7 @@ from dao.core.formats.canonical import write_canonical
 from dao.core.formats.json_form import get_form
 from dao.core.formats.manifest import parse_manifest
 from dao.core.types import Result, hex_of
+from dao.proofs.draws import prove_draw
 from dao.proofs.round_trees import RoundTrees, StatedParent, build_trees
 from dao.proofs.settlements import (
     AccountsClaim,
@@ -43,7 +44,7 @@ def build_settled() -> list[tuple[StatedRound, RoundTrees]]:
         forced = [node for node in manifest.nodes if node.forced]
         trees = build_trees(manifest, result, forced, parent)
         settled.append((get_form(StatedRound).read(vector["inputs"], "inputs"), trees))
-        parent = StatedParent(result, trees.statement, trees.accounts)
+        parent = StatedParent(result, trees.statement, trees.accounts, trees.shards)
     return settled
 
 
@@ -103,6 +104,7 @@ def write_round(stated: StatedRound, trees: RoundTrees) -> Json:
     return {
         **{name: hex_of(b"".join(side)) for name, side in leaves.items()},
         "medians": hex_of(trees.medians),
+        "shards": hex_of(trees.shards),
         "forced": hex_of(b"".join(commit.node + commit.commitment for commit in trees.forced)),
         "result": hex_of(encode(*astuple(trees.result))),
         "statement": hex_of(encode(*astuple(trees.statement))),
@@ -112,11 +114,14 @@ def write_round(stated: StatedRound, trees: RoundTrees) -> Json:
         "max_stake": hex_of(rules.max_stake.to_bytes(16, "big")),
         "round_budget": hex_of(rules.round_budget.to_bytes(16, "big")),
         "chunks": rules.chunks,
+        "shard_count": rules.shards,
+        "validation_root": hex_of(rules.validation_root),
         "proofs": {
             "rows": hash_proofs(list_row_proofs(trees)),
             "weights": hash_proofs(list_weight_proofs(trees)),
             "scores": hash_proofs(list_score_proofs(trees)),
             "accounts": hash_proofs(list_account_proofs(trees)),
+            "shards": hash_proofs(iter([prove_draw(trees)])),
         },
     }
 

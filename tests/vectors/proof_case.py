@@ -77,6 +77,8 @@ def make_case(prover: str, claim: int, proof: bytes, **others: int | bytes) -> C
         "body_depth": BODY_DEPTH,
         "codec": 0,
         "chunks": CHUNKS,
+        "shards": 0,
+        "validation_root": ZERO_DIGEST,
         "base_model_root": ZERO_DIGEST,
         "superlink": bytes(20),
         "commit_period": 0,
@@ -86,11 +88,15 @@ def make_case(prover: str, claim: int, proof: bytes, **others: int | bytes) -> C
         "stakes": b"",  # node 20, owner 20, stake u128 before the round opened, side by side
         "members": b"",  # addresses side by side
         "forced": 0,
-        "revealed": b"",  # commitments that were opened on chain, side by side
+        "revealed": b"",  # node 20, commitment 32 that it opened on chain, side by side
+        "attested": 0,  # whether these are attested
         "round": encode_words(ROUND),
         "result": encode_words(RESULT),
         "statement": encode_words(STATEMENT),
         "parent_result": ZERO_DIGEST,
+        "parent_of_parent": 0,
+        "parent_of_parent_result": ZERO_DIGEST,
+        "lost": b"",  # the state of a round between it and its parent, one before it
         "proof": proof,
     }
     assert others.keys() <= defaults.keys(), others.keys() - defaults.keys()

@@ -11,7 +11,7 @@ from dao.core.constants import ROWS_DEPTH, SHARDS_DEPTH
 from dao.core.engine.merkle import Tree
 from dao.core.formats.fault import Fault
 from dao.core.formats.fixed import signed, unsigned
-from dao.core.formats.manifest import Node
+from dao.core.formats.manifest import Node, Shard
 from dao.core.types import ZERO_DIGEST, Address, Digest, Status, hex_of
 from dao.errors import RuleError
 
@@ -111,9 +111,15 @@ def encode_medians(nodes: Iterable[Node], parts: Mapping[Address, int]) -> bytes
     )
 
 
-def compute_used_shards_hash(used: Iterable[int]) -> Digest:
-    """Return the sha256 of the bitmap of used shards."""
-    return Digest(sha256(encode_used_shards(used)).digest())
+def compute_used_shards_hash(used: Iterable[int], shard: Shard) -> Digest:
+    """Return the sha256 of a round's shards: all that are used, and its own."""
+    return Digest(sha256(encode_shards(used, shard)).digest())
+
+
+def encode_shards(used: Iterable[int], shard: Shard) -> bytes:
+    """Return the bitmap of used shards, then index, digest and siblings of the round's own under the task's validation root."""
+    index = unsigned(shard.index, 4, "index of the shard")
+    return encode_used_shards(used) + index + shard.cid.digest + b"".join(shard.proof)
 
 
 def encode_used_shards(used: Iterable[int]) -> bytes:

@@ -13,7 +13,8 @@ contract AvailabilityProverTest is Settled {
     uint8 private constant FORCED = 1;
     uint8 private constant COUNT = 2;
     uint8 private constant FAULT = 3;
-    uint8 private constant CLAIMS = 4;
+    uint8 private constant ATTESTED = 4;
+    uint8 private constant CLAIMS = 5;
     uint256 private constant KEY = 0x5717;
     uint256 private constant CHUNK = 1;
     uint256 private constant LENGTH = 260;
@@ -65,6 +66,15 @@ contract AvailabilityProverTest is Settled {
         setRow(i, RowField.STATUS, 1, status);
     }
 
+    function nodeAt(uint256 i) private view returns (address) {
+        return address(uint160(nodeOf(rows[i])));
+    }
+
+    /// @dev The row's node opened its commitment on chain.
+    function force(uint256 i) private {
+        chain.setRevealed(TASK, accused.round, nodeAt(i), commitmentOf(i));
+    }
+
     function missing(uint256 which) private pure returns (uint256) {
         return [LATE, WITHHELD, UNAVAILABLE][which];
     }
@@ -109,7 +119,7 @@ contract AvailabilityProverTest is Settled {
             if (missing(which) == UNAVAILABLE) convicts(FORCED, show(0));
             else refuses(FORCED, show(0), NOT_GUILTY);
         }
-        chain.setRevealed(commitmentOf(0));
+        force(0);
         for (uint256 which = 0; which < 3; ++which) {
             setStatus(0, missing(which));
             if (missing(which) == UNAVAILABLE) refuses(FORCED, show(0), NOT_GUILTY);
@@ -117,6 +127,45 @@ contract AvailabilityProverTest is Settled {
         }
         setStatus(0, INVALID);
         refuses(FORCED, show(0), NOT_GUILTY);
+    }
+
+    function test_forced__another_commitment_of_the_node__is_not_the_rows() public {
+        chain.setRevealed(TASK, accused.round, nodeAt(0), commitmentOf(1));
+        setStatus(0, WITHHELD);
+        refuses(FORCED, show(0), NOT_GUILTY);
+        setRow(0, RowField.COMMITMENT, 32, 0); // of a node that opened nothing
+        chain.setRevealed(TASK, accused.round, nodeAt(0), 0);
+        refuses(FORCED, show(0), NOT_GUILTY);
+    }
+
+    // Attestations
+
+    function test_attested__missing_or_invalid_without_a_fault__convicts() public {
+        force(0);
+        chain.setAttested(TASK, accused.round, nodeAt(0));
+        refuses(ATTESTED, show(0), NOT_GUILTY);
+        for (uint256 which = 0; which < 3; ++which) {
+            setStatus(0, missing(which));
+            convicts(ATTESTED, show(0));
+            refuses(ATTESTED, bytes.concat(show(0), hex"00"), BAD_PROOF);
+        }
+        setStatus(0, INVALID);
+        convicts(ATTESTED, show(0));
+        setRow(0, RowField.FAULT, 5, 7);
+        refuses(ATTESTED, show(0), NOT_GUILTY);
+        setRow(0, RowField.FAULT, 5, NO_FAULT);
+        rules.minStake = uint128(rowAt(0, RowField.STAKE, 16)) + 1;
+        chain.setRules(rules);
+        refuses(ATTESTED, show(0), NOT_GUILTY);
+    }
+
+    function test_attested__not_forced_or_by_too_few__not_guilty() public {
+        setStatus(0, UNAVAILABLE);
+        chain.setAttested(TASK, accused.round, nodeAt(0));
+        refuses(ATTESTED, show(0), NOT_GUILTY);
+        setStatus(1, UNAVAILABLE);
+        force(1);
+        refuses(ATTESTED, show(1), NOT_GUILTY);
     }
 
     function test_count__all_revealed_and_one_missing__convicts() public {

@@ -4,14 +4,15 @@ pragma solidity ^0.8.28;
 import { IRounds } from "../../../contracts/interfaces/IRounds.sol";
 import { ITasks } from "../../../contracts/interfaces/ITasks.sol";
 
-/// @dev What provers read of a coordinator and its registry, as a test sets it: rounds of small trees, at the address and on the chain of a
+/// @dev What provers read of a coordinator and its registry, as a test sets it, and of ForcedReveals: rounds of small trees, at the address and on the chain of a
 /// vector.
 contract Chain {
     mapping(uint64 round => IRounds.Round) private _rounds;
     mapping(uint64 round => mapping(address node => bool)) private _members;
     ITasks.TaskRules private _rules;
     uint256 private _forced;
-    mapping(bytes32 commitment => bool) private _revealed;
+    mapping(uint64 task => mapping(uint64 round => mapping(address node => bytes32))) public commitmentOf;
+    mapping(uint64 task => mapping(uint64 round => mapping(address node => bool))) public isAttested;
     mapping(address node => address owner) public ownerOf;
     mapping(address node => mapping(uint256 blockNumber => uint256)) public stakeAt;
 
@@ -31,8 +32,12 @@ contract Chain {
         _forced = count;
     }
 
-    function setRevealed(bytes32 commitment) external {
-        _revealed[commitment] = true;
+    function setRevealed(uint64 task, uint64 round, address node, bytes32 commitment) external {
+        commitmentOf[task][round][node] = commitment;
+    }
+
+    function setAttested(uint64 task, uint64 round, address node) external {
+        isAttested[task][round][node] = true;
     }
 
     function setStake(address node, address owner, uint256 blockNumber, uint256 stake) external {
@@ -43,11 +48,6 @@ contract Chain {
     /// @dev Its own: the chain of a test is one contract.
     function registry() external view returns (address) {
         return address(this);
-    }
-
-    /// @dev As ForcedReveals has it: the chain of a test is that, too.
-    function isRevealed(uint64, uint64, bytes32 commitment) external view returns (bool) {
-        return _revealed[commitment];
     }
 
     function forcedCountOf(uint64, uint64) external view returns (uint256) {

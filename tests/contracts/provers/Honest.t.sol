@@ -2,6 +2,7 @@
 pragma solidity ^0.8.28;
 
 import { IProver } from "../../../contracts/interfaces/IProver.sol";
+import { IRounds } from "../../../contracts/interfaces/IRounds.sol";
 import { ITrainingCoordinator } from "../../../contracts/interfaces/ITrainingCoordinator.sol";
 import { ModelProver } from "../../../contracts/provers/ModelProver.sol";
 import { SumProver } from "../../../contracts/provers/SumProver.sol";
@@ -54,6 +55,29 @@ contract HonestTest is Proving {
         prover = new ModelProver(ITrainingCoordinator(address(chain)));
         acquits(codec, ".model_", 0);
         acquits(codec, ".step_", 1);
+    }
+
+    function test_last_step__as_dao_core_computed_it__convicts_nobody() public {
+        _file = files.readFile("tests/vectors/honest.json");
+        rules.bodyDepth = uint8(number(".last_step.body_depth"));
+        rules.chunks = uint32(number(".last_step.chunks"));
+        rules.baseModelRoot = bytes32(words(".last_step.base_model_root"));
+        chain.setRules(rules);
+        state.parent = uint32(PARENT);
+        chain.setRound(ROUND, state);
+        IRounds.Round memory parent;
+        parent.resultHash = bytes32(words(".last_step.parent_result"));
+        chain.setRound(PARENT, parent);
+        accused.result.inputs = 1;
+        accused.statement.stepRoot = bytes32(words(".last_step.step_root"));
+        prover = new ModelProver(ITrainingCoordinator(address(chain)));
+        for (uint256 i = 0; i < rules.chunks; ++i) {
+            string memory name = string.concat(
+                ".last_step.last_step_",
+                string(abi.encodePacked(uint8(48 + i)))
+            );
+            refuses(2, words(name), IProver.NotGuilty.selector);
+        }
     }
 
     function test_honest_round__of_each_codec__convicts_nobody() public {

@@ -247,6 +247,6 @@ contract ModelProverTest is Proving {
 
     function test_claims__unknown_one__has_no_shape() public {
         play(3, 5, false);
-        refuses(2, prove(0, 0), IProver.BadShape.selector);
+        refuses(3, prove(0, 0), IProver.BadShape.selector);
     }
 }

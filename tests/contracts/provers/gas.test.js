@@ -26,6 +26,12 @@ const ROWS = {
   model: "model",
   step_int8: "step",
   step_float32: "step of float32",
+  last_step: "last step",
+  last_step_of_none_1: "last step stated as none",
+  draw: "shards",
+  draw_without_void: "shards, a void round before",
+  draw_without_aborted: "shards, an aborted round before",
+  draw_of_many: "shards, 65,533 used",
   update_shape: "shape of an update",
   inputs_shape: "shape of the inputs",
   order: "order of commits",
@@ -67,6 +73,7 @@ const SETTLEMENTS = {
   availability_forced: "forced reveal",
   availability_count: "all counted as revealed",
   availability_fault: "fault of an update",
+  availability_attested: "attested update",
 };
 for (const [name, label] of Object.entries(SETTLEMENTS))
   for (const rows of [10, 100, 1000]) ROWS[`${name}_${rows}`] = label;
@@ -174,6 +181,8 @@ async function arrange(chain, one) {
   rules.codec = one.codec;
   rules.chunks = one.chunks;
   rules.baseModelRoot = one.base_model_root;
+  rules.shards = one.shards;
+  rules.validationRoot = one.validation_root;
   rules.superlink = one.superlink;
   rules.commitPeriod = one.commit_period;
   rules.minStake = BigInt(one.min_stake);
@@ -184,8 +193,12 @@ async function arrange(chain, one) {
   const roundType = structOf(chain, "setRound", 1);
   const state = coder.decode([roundType], one.round)[0].toObject();
   await chain.setRound(ROUND, state);
-  const parent = { ...coder.decode([roundType], one.round)[0].toObject(), resultHash: one.parent_result };
+  const blank = coder.decode([roundType], one.round)[0].toObject();
+  const parent = { ...blank, parent: one.parent_of_parent, resultHash: one.parent_result };
   if (state.parent !== 0n) await chain.setRound(state.parent, parent);
+  const before = { ...blank, resultHash: one.parent_of_parent_result };
+  if (one.parent_of_parent !== 0) await chain.setRound(one.parent_of_parent, before);
+  if (one.lost !== "0x") await chain.setRound(ROUND - 1n, coder.decode([roundType], one.lost)[0].toObject());
   const stakes = one.stakes.slice(2).match(/.{112}/g) ?? [];
   for (const stake of stakes)
     await chain.setStake(
@@ -194,8 +207,11 @@ async function arrange(chain, one) {
       state.openBlock - 1n,
       BigInt("0x" + stake.slice(80)),
     );
-  for (let at = 2; at < one.revealed.length; at += 64)
-    await chain.setRevealed("0x" + one.revealed.slice(at, at + 64));
+  for (let at = 2; at < one.revealed.length; at += 104) {
+    const node = "0x" + one.revealed.slice(at, at + 40);
+    await chain.setRevealed(TASK, ROUND, node, "0x" + one.revealed.slice(at + 40, at + 104));
+    if (one.attested) await chain.setAttested(TASK, ROUND, node);
+  }
   for (let at = 2; at < one.members.length; at += 40)
     await chain.setMember(ROUND, "0x" + one.members.slice(at, at + 40), true);
 }

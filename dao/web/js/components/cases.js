@@ -17,6 +17,7 @@ const PARTS = {
   RowsProver: "what is stated of a Supernode",
   ScoresProver: "a score or its share",
   ShapeProver: "the size of a part",
+  ShardsProver: "the shards drawn",
   SumProver: "the sum of the updates",
   WeightsProver: "a weight",
 };

@@ -1,0 +1,78 @@
+"""A member that says nothing is put to sleep after three rounds, so that the fourth waits for nobody."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from dao.app.gradient_client import GradientClient
+from dao.audit.sleepers import find_sleepers
+from dao.chain.contracts import Coordinator
+from dao.chain.disputes import Disputes
+from dao.chain.events import Left
+from dao.errors import Reverted
+from dao.store.disk import DiskStore
+from dao.store.layered import LayeredStore
+from tests.aggregator.assignment import Assignment
+from tests.aggregator.world import World
+from tests.support import Network
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_absentees__silent_for_three_rounds__is_put_to_sleep_and_nobody_waits_for_it(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    world = await World.make(network, assignment, tmp_path, evaluator, result_period=10_000)
+    silent, counted = world.nodes[1], len(world.nodes) - 1
+    silent.commits = False
+    async with world.superlink() as running, network.chain() as chain:
+        source = LayeredStore(DiskStore(world.home / "store"), attempts=1)
+        watching = asyncio.create_task(running.absentees.run())
+        try:
+            for round_id in (1, 2, 3):
+                assert await Coordinator(chain).is_joined(world.task, silent.signer.address, chain.head())
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(world.play(running))
+                    group.create_task(world.hasten(running, round_id, counted, counted))
+            async with asyncio.timeout(60):
+                while not (left := await chain.past(Left, task=world.task)):
+                    await chain.changed(1)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+        assert [event.operator for event in left] == [silent.signer.address]
+        assert await Disputes(chain).slept_after(world.task, silent.signer.address, chain.head()) == 3
+        assert not await find_sleepers(chain, source, world.task)
+        world.nodes.remove(silent)
+        await world.play(running)  # without a period that passes
+        assert (await world.state(4)).eligible == counted
+    assert '"event": "slept"' in (world.home / "status.jsonl").read_text(encoding="utf-8")
+
+
+async def test_sleep__of_a_member_that_was_there__is_refused(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    """By the proof of another that was absent: the chain looks for the node itself."""
+    world = await World.make(network, assignment, tmp_path, evaluator, result_period=10_000)
+    silent, present, counted = world.nodes[0], world.nodes[1], len(world.nodes) - 1
+    silent.commits = False
+    async with world.superlink() as running, network.chain() as chain:
+        source = LayeredStore(DiskStore(world.home / "store"), attempts=1)
+        for round_id in (1, 2, 3):
+            assert not await find_sleepers(chain, source, world.task)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(world.play(running))
+                group.create_task(world.hasten(running, round_id, counted, counted))
+        await chain.reach(chain.head().number, limit=10)
+        (sleeper,) = await find_sleepers(chain, source, world.task)
+        assert sleeper.node == silent.signer.address
+        network.anvil.fund(present.signer.address, 10**20)  # type: ignore[arg-type]
+        async with network.sender(chain, present.signer) as sender:
+            call = Disputes(chain).sleep(world.task, sleeper.round, present.signer.address, sleeper.proof)
+            with pytest.raises(Reverted, match="BadProof"):
+                await sender.send(call)
+            receipt = await sender.send(
+                Disputes(chain).sleep(world.task, sleeper.round, sleeper.node, sleeper.proof)
+            )
+        assert receipt.gas_used < 600_000

@@ -1,0 +1,168 @@
+"""A node opens its commit on chain and serves its update: another member hands it over, and attests where the Superlink signs nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+
+from aggregator.collection import Collection
+from aggregator.daemon import run_superlink
+from aggregator.intake import Intake
+from aggregator.reveal_fetcher import RevealFetcher
+from aggregator.settings import SuperlinkSettings
+from dao.chain.blocks import BlockRef
+from dao.chain.events import Attested, ForcedReveal
+from dao.core.types import Address, Phase, RoundId, RoundState, Wei
+from dao.devnet.kubo_daemon import start_kubo
+from dao.errors import RuleError
+from dao.wire.messages import Ack, RevealRequest
+from dao.wire.superlink_service import Receive
+from node.journal import Step
+from tests.faults.world import World, open_world, write_config
+from tests.support import RULES, Network
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300), pytest.mark.kubo]
+
+OnReveal = Callable[[Intake, Address, RevealRequest, Receive], Awaitable[Ack]]
+ReadAttested = Callable[[RevealFetcher, Collection, BlockRef], Awaitable[None]]
+
+
+@dataclass
+class Conduct:
+    """How the Superlink treats the update of one node, of which it takes nothing from the node itself.
+
+    `take`: it takes it from others. `forget`: it signs that it has it, and says otherwise. `deny`: it takes it from nobody.
+    """
+
+    node: Address
+    how: str = "take"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def played(
+    living_network: Network, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[World, Conduct]]:
+    """A world whose nodes have an IPFS node, and whose Superlink runs in this process, so that it can be told to misbehave."""
+    folder = tmp_path_factory.mktemp("world")
+    kubo = await start_kubo(folder / "kubo")
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            bond = Wei(RULES.superlink_bond // 4)  # it is lost twice, and rounds go on
+            periods = {"challenge_period": 600, "result_period": 600}
+            async with open_world(living_network, folder, superlink_bond=bond, **periods) as world:
+                conduct = Conduct(world.nodes[0].member.operator.address)
+                patch.setenv("COMMONWEIGHT_RUNTIME", str(world.superlink.runtime))
+                patch.setattr(Intake, "on_reveal", on_reveal_of(conduct, Intake.on_reveal))
+                patch.setattr(Intake, "fetch_forced", fetch_nothing)
+                patch.setattr(RevealFetcher, "is_certain", is_certain)
+                patch.setattr(RevealFetcher, "_read_attested", see_nothing)
+                serving = asyncio.create_task(
+                    run_superlink(SuperlinkSettings.load(world.superlink.home), leave=False, say=print)
+                )
+                for node in world.nodes:
+                    first = f'threads = 1\ncontent.sync = false\ncontent.ipfs = "{kubo.api}"'
+                    write_config(node.home, living_network, first)
+                await asyncio.gather(*(node.start() for node in world.nodes))
+                yield world, conduct
+                world.show()
+                serving.cancel()
+                with suppress(asyncio.CancelledError):
+                    await serving
+    finally:
+        await kubo.stop()
+
+
+def on_reveal_of(conduct: Conduct, honest: OnReveal) -> OnReveal:
+    async def on_reveal(intake: Intake, caller: Address, request: RevealRequest, receive: Receive) -> Ack:
+        if caller == conduct.node or (request.node == conduct.node and conduct.how == "deny"):
+            raise RuleError("reveal: not today")
+        ack = await honest(intake, caller, request, receive)
+        if request.node == conduct.node and conduct.how == "forget":
+            collection = intake.get_collection(request.round)
+            assert collection is not None
+            del collection.reveals[conduct.node]
+        return ack
+
+    return on_reveal
+
+
+async def fetch_nothing(_: Intake, node: Address, collection: Collection) -> None:
+    """Leave what was opened on chain where it is."""
+
+
+async def is_certain(_: RevealFetcher, collection: Collection, closed: RoundState) -> bool:
+    """Post, whatever may be attested."""
+    return True
+
+
+async def see_nothing(_: RevealFetcher, collection: Collection, at: BlockRef) -> None:
+    """Take no notice of attestations."""
+
+
+async def force(world: World, after: int = 0) -> RoundId:
+    """Play a round until the first node has opened its commit on chain."""
+    victim = world.nodes[0]
+    round_id, waiting = await world.begin(after)
+    for training in waiting:
+        training.begin()
+    await victim.running.says("update not taken", f"round={round_id}", "not today")
+    world.skip(world.rules.reveal_period * 17 // 25)  # a node forces from some seconds before on
+    await victim.running.says("reveal forced", f"round={round_id}")
+    return round_id
+
+
+async def attested(world: World, round_id: RoundId) -> list[Address]:
+    events = await world.chain.past(Attested, task=world.task, round=round_id)
+    return [event.node for event in events]
+
+
+async def test_attested__taken_from_another_member__counts_and_costs_no_gas(
+    played: tuple[World, Conduct],
+) -> None:
+    world, _ = played
+    round_id = await force(world)
+    await world.nodes[1].running.says("event='handed over'", f"round={round_id}")
+    await world.counted(round_id, *world.nodes)
+    (opened,) = await world.chain.past(ForcedReveal, task=world.task, round=round_id)
+    assert opened.node == world.nodes[0].member.operator.address
+    assert not await attested(world, round_id)
+
+
+async def test_attested__signed_for_and_called_unavailable__the_member_that_has_the_receipt_proves_it(
+    played: tuple[World, Conduct],
+) -> None:
+    world, conduct = played
+    conduct.how = "forget"
+    round_id = await force(world, 1)
+    await world.nodes[1].running.says("event='handed over'", f"round={round_id}")
+    world.skip(world.rules.reveal_period)
+    checked = (await world.nodes[1].ends(round_id)).facts["checked"]
+    assert "the Superlink signed that it has its update, and does not count it; proven on chain" in str(
+        checked
+    )
+    await world.reaches(round_id, Phase.VOID)
+    assert not await attested(world, round_id)
+
+
+async def test_attested__taken_from_nobody_and_called_unavailable__loses_the_bond(
+    played: tuple[World, Conduct],
+) -> None:
+    world, conduct = played
+    victim, other = world.nodes
+    conduct.how = "deny"
+    round_id = await force(world, 2)
+    await other.running.says("not handed over", f"round={round_id}")
+    world.skip(world.rules.reveal_period * 6 // 25)
+    await other.running.says("event='attested'", f"round={round_id}")
+    assert await attested(world, round_id) == [victim.member.operator.address]
+    world.skip(world.rules.reveal_period)
+    await victim.steps(round_id, Step.ENDED)
+    checked = (await victim.ends(round_id)).facts["checked"]
+    assert (
+        "members attested on chain that they have its update, and it is not counted; proven on chain"
+        in str(checked)
+    )
+    await world.reaches(round_id, Phase.VOID)
