@@ -35,6 +35,7 @@ HOLDS = "audited: all {} checks hold"
 UNCHECKED = "audited: nothing differs, and {} could not be checked"
 DIFFERS = "audited: {}"
 UNPROVABLE = "no prover can show it; have the DAO decide: dao challenge --reason"
+GRADIENTS = ("gate gradient", "reference gradient")  # checks of what jurors judge
 LIMIT = 3600.0  # seconds of one audit at most
 MOST_BEHIND = 8  # rounds back that a daemon which starts looks at
 _NO_RESULT = (Phase.NONE, Phase.OPEN, Phase.CLOSED)
@@ -102,7 +103,12 @@ class RoundAuditor:
         except DaoError as error:
             return f"not audited: {error}"
         # not within the limit: what is announced is shown, too
-        outcome = why if proof is None else await self.defence.prove(round_id, proof)
+        if proof is not None:
+            outcome = await self.defence.prove(round_id, proof)
+        elif any(check.outcome is Outcome.FAILED and check.name in GRADIENTS for check in checks):
+            outcome = await self.defence.accuse_gradients(round_id)
+        else:
+            outcome = why
         return f"{_describe(checks)}; {outcome}"
 
     async def _audit(self, round_id: RoundId, rules: Rules) -> list[Check]:

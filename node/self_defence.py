@@ -6,9 +6,11 @@ from dataclasses import dataclass
 import structlog
 
 from dao.audit.accusing import Proof, find_proof
+from dao.chain.block_clock import format_time
 from dao.chain.client import Chain
 from dao.chain.convictions import convict_result
 from dao.chain.demanding import demand_leaf, end_demand, read_demand
+from dao.chain.gradient_votes import accuse_gradients
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.signer import recover
@@ -25,6 +27,8 @@ from node.journal import CommitEntry
 NOTHING = "nothing of it is wrong, as far as a proof can show"
 PROVEN = "{}; proven on chain: the round is void, and the Superlink lost {} tokens"
 UNPROVEN = "{}; no proof was sent: {}"
+ACCUSED = "no prover can show it: accused on chain, where jurors vote until {}"
+UNACCUSED = "no prover can show it, and jurors were not asked: {}; {} asks them"
 UNASKED = "its content was not demanded on chain: {}"
 UNSHOWN = "its {} was demanded on chain, and nobody showed it: the round is void"
 FALLEN = "its {} was demanded on chain, and the round stands no longer"
@@ -98,6 +102,20 @@ class SelfDefence:
         except (DaoError, ValueError) as error:
             return UNASKED.format(error)
         return SHOWN.format(place)
+
+    async def accuse_gradients(self, round_id: RoundId) -> str:
+        """Have jurors vote on a result's gradients, where the owner lets this node, and say what came of it."""
+        command = f"dao challenge {self.task} {round_id} --gradients"
+        if not self.proves:
+            return UNACCUSED.format("`prove = false` in its settings", command)
+        try:
+            accused = await accuse_gradients(
+                self.chain, self.sender, self.task, round_id, most_gas=self.most_gas
+            )
+        except DaoError as error:
+            return UNACCUSED.format(error, command)
+        _log.warning("gradients accused", task=self.task, round=round_id, until=accused.reveal_end)
+        return ACCUSED.format(format_time(accused.reveal_end))
 
     async def prove(self, round_id: RoundId, proof: Proof) -> str:
         """Send a proof that a result is wrong, where the owner lets this node, and say what came of it."""

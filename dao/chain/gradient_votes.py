@@ -130,9 +130,15 @@ class GradientVotes(Contract):
         return self._call("fine", task, round_id, juror, label="fine a juror")
 
 
-async def accuse_gradients(chain: Chain, sender: Sender, task: TaskId, round_id: RoundId) -> GradientAccused:
-    """Accuse the gradients of a result, and return until when jurors vote; Reverted where that is not possible now."""
-    receipt = await sender.send(GradientVotes(chain).accuse(task, round_id), f"accuse:{task}:{round_id}")
+async def accuse_gradients(
+    chain: Chain, sender: Sender, task: TaskId, round_id: RoundId, *, most_gas: int | None = None
+) -> GradientAccused:
+    """Accuse the gradients of a result, and return until when jurors vote; Reverted where that is not possible now.
+
+    Sent once, also after a restart, and whichever part of a program asks for it.
+    """
+    call = GradientVotes(chain).accuse(task, round_id)
+    receipt = await sender.send(call, f"accuse:{task}:{round_id}", most_gas=most_gas)
     for event in receipt.events:
         if isinstance(event, GradientAccused):
             return event

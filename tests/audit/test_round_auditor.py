@@ -17,6 +17,7 @@ from dao.chain.block_clock import BlockClock
 from dao.chain.contracts import Coordinator
 from dao.chain.final_reader import FinalReader
 from dao.chain.signer import Signer
+from dao.chain.vote_events import GradientAccused
 from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.types import Digest, MicroScore, Phase, RoundId, Status
 from dao.store.disk import DiskStore
@@ -107,3 +108,16 @@ async def test_draw__many_rounds__the_share_of_them_and_the_same_again(stage: St
         assert drawn != [replace(quarter, signer=Signer.ephemeral()).is_drawn(one) for one in openings]
         assert all(auditor.is_drawn(opening) for opening in openings)
         assert not any(replace(auditor, share=0.0).is_drawn(opening) for opening in openings)
+
+
+async def test_accuse__by_a_node_that_found_a_gradient_wrong__jurors_are_asked_once(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Where products follow from a made-up gradient, no prover holds, and an audit alone can tell."""
+    async with auditor_of(stage, stage.manifest, tmp_path) as (auditor, _):
+        defence = auditor.defence
+        assert "accused on chain, where jurors vote until" in await defence.accuse_gradients(ROUND)
+        assert "accused on chain, where jurors vote until" in await defence.accuse_gradients(ROUND)
+        assert len(await auditor.chain.past(GradientAccused, task=stage.world.task)) == 1
+        told = replace(defence, proves=False)
+        assert f"dao challenge {stage.world.task} {ROUND} --gradients" in await told.accuse_gradients(ROUND)
