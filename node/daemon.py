@@ -36,7 +36,7 @@ from dao.wire.superlink_client import SuperlinkClient
 from node.approvals import Approvals
 from node.attester import Attester
 from node.check.site_data import SiteData
-from node.gradient_juror import CHECKERS, GradientJuror
+from node.gradient_juror import GradientJuror
 from node.journal import CommitEntry, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.outcomes import Outcomes
@@ -199,7 +199,7 @@ async def _open(
             evaluator_of=partial(_evaluator, settings, task_settings, THREADS),
             scratch=scratch,
             most_gas=settings.vote_gas,
-            checkers=CHECKERS if settings.check_gradients else 0,
+            checkers=settings.gradient_checkers,
         )
         running.append(partial(_keep_going, task, partial(_play, task, deps)))
         running.append(partial(_keep_going, task, juror.run))

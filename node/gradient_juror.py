@@ -35,7 +35,6 @@ from node.approvals import Approvals
 from node.journal import SupernodeJournal
 
 IN_FLIGHT = (Phase.OPEN, Phase.CLOSED, Phase.POSTED, Phase.FROZEN)
-CHECKERS = 3  # members, about, that check the gradients of a result
 WAIT = 30.0  # seconds without a new block until a case is looked at again
 LONGEST_PAUSE = 60.0  # seconds until what failed is tried again
 _log = structlog.get_logger()
@@ -54,9 +53,8 @@ class GradientJuror:
     evaluator_of: Callable[[Path, Path], GradientClient]  # of an app's folder, with a folder to write to
     scratch: Path
     most_gas: int
-    checkers: int = (
-        CHECKERS  # about so many members check a result that nobody accused; 0: this node checks none
-    )
+    # about so many members check a result that nobody accused; 0: this node checks none
+    checkers: int = 1
     _judging: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     @property

@@ -36,7 +36,7 @@ class PublicShards:
         self._task, self._log = task, _log.bind(task=task)
         self._lasting: dict[RoundId, Cid | None] = {}  # of rounds that are decided
 
-    async def fetch(self, round_id: RoundId, rules: Rules, limit: float) -> list[Path]:
+    async def fetch(self, round_id: RoundId, limit: float) -> list[Path]:
         """Return the files of the newest rounds before this one that can be had within `limit` seconds, oldest first.
 
         A file's name is the digest of its content. One that is missing or wrong is left out, and the log says so.
@@ -46,24 +46,31 @@ class PublicShards:
         end = monotonic() + limit
         paths: list[Path] = []
         left = self._max_bytes
-        for cid in await self._find(round_id, rules, limit):
+        for cid in await self._find(round_id, limit):
             try:
-                async with asyncio.timeout(max(1.0, end - monotonic())):
-                    if monotonic() < end or await self._store.has(cid):
-                        paths.append(await self._store.get(cid, left))
-                        left -= paths[-1].stat().st_size
+                path = await self._get(cid, left, end - monotonic())
             except TooLarge:
                 break
             except (DaoError, OSError, TimeoutError) as error:
                 self._warn(error, shard=str(cid))
+                continue
+            paths.append(path)
+            left -= path.stat().st_size
             if not left:
                 break
         return paths[::-1]
 
-    async def _find(self, round_id: RoundId, rules: Rules, limit: float) -> list[Cid]:
+    async def _get(self, cid: Cid, max_bytes: int, limit: float) -> Path:
+        """Return a shard's file; TimeoutError where it is not here, and cannot be had within `limit` seconds."""
+        if limit <= 0 and not await self._store.has(cid):
+            raise TimeoutError
+        async with asyncio.timeout(max(1.0, limit)):
+            return await self._store.get(cid, max_bytes)
+
+    async def _find(self, round_id: RoundId, limit: float) -> list[Cid]:
         """Return the shards that earlier rounds showed, newest first, each once."""
         rounds = [RoundId(number) for number in range(round_id - 1, max(0, round_id - 1 - MOST_SHARDS), -1)]
-        reading = [asyncio.create_task(self._read(number, rules)) for number in rounds]
+        reading = [asyncio.create_task(self._read(number)) for number in rounds]
         try:
             if reading:
                 await asyncio.wait(reading, timeout=limit)
@@ -76,7 +83,7 @@ class PublicShards:
                 self._warn(one, of_round=number)
         return list(dict.fromkeys(one for one in shown if isinstance(one, Cid)))
 
-    async def _read(self, number: RoundId, rules: Rules) -> Cid | None:
+    async def _read(self, number: RoundId) -> Cid | None:
         """Return the shard that a round showed, None where it has no result; DaoError where it is not the one it drew."""
         if number in self._lasting:
             return self._lasting[number]
@@ -84,7 +91,7 @@ class PublicShards:
         if state.phase in _OPEN or not state.posted_at:
             cid = None
         else:
-            result = await self._reader.read_result(number)
+            result, rules = await self._reader.read_result(number), await self._reader.read_rules_of(number)
             path = await self._store.get(result.manifest_digest, MAX_MANIFEST)
             manifest = parse_manifest(await asyncio.to_thread(path.read_bytes))
             cid = check_shard(manifest, result.seed, rules)

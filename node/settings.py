@@ -61,17 +61,15 @@ class NodeSettings(HomeSettings):
 
     content: NodeContentSettings = NodeContentSettings()
     reveal: Literal["stream", "ipfs"] = "stream"
-    public_bytes: int = Field(
-        default=PUBLIC_BYTES, ge=0
-    )  # of earlier rounds' shards, to train on too; 0: none
+    # of earlier rounds' shards, on which apps train beside the node's own data; 0: none
+    public_bytes: int = Field(default=PUBLIC_BYTES, ge=0)
     prove: bool = True  # what a result has wrong of this node goes to the chain, for the operator's gas
     prove_gas: int = Field(default=6_000_000, ge=1)  # the most that one transaction of it may take
     audit: float = Field(default=0.0, ge=0, le=1)  # share of rounds that the node audits whole
     # the most that a transaction of a vote on gradients may take; 0: it votes on none, and pays the fine of a juror that does not
     vote_gas: int = Field(default=2_000_000, ge=0)
-    check_gradients: bool = (
-        True  # of results that nobody accused, drawn so that about three members check each
-    )
+    # about so many members of a round check the gradients of a result that nobody accused; 0: this node checks none
+    gradient_checkers: int = Field(default=1, ge=0)
     threads: int | None = Field(default=None, ge=1)  # of the app's numeric libraries; None: as they choose
     sandbox: SandboxSettings = SandboxSettings()
     ledger: FromHome = Path("privacy.db")  # of noised updates; nodes of one site may share it

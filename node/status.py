@@ -152,9 +152,9 @@ async def _read_chain(
                 task.demands = await describe_open_demands(chain, TaskId(task.task))
                 store, _ = contents.open_task(tasks[TaskId(task.task)], is_awaited=True)
                 task.waits = [_name(str(wait), node) for wait in await read_waits(chain, TaskId(task.task))]
+                await read_rewards(chain, store, task, stake.owner, LIMIT / 2 / len(status.tasks))
                 missing = await read_missing(chain, TaskId(task.task), store)
                 task.missing = [_name(str(one), node) for one in missing]
-                await read_rewards(chain, store, task, stake.owner, LIMIT / 2 / len(status.tasks))
             except DaoError as error:
                 task.trouble = str(error)
 

@@ -96,7 +96,7 @@ class UpdateMaker:
         trainer, base, public = await asyncio.gather(
             self.readiness.get_trainer(rules),
             self._get_base_model(opened, rules),
-            self.public.fetch(round_id, rules, patience),
+            self.public.fetch(round_id, patience),
         )
         self.scratch.mkdir(parents=True, exist_ok=True)
         model, update = self.scratch / f"{self.task}-trained", self.store.local.tmp / f"{self.task}-update"

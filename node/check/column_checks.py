@@ -92,7 +92,7 @@ class NumberCheck(ColumnCheck):
     def _parse(self, cells: Cells, missing: Mask | None, place: Place) -> NDArray[np.float64]:
         """Return the values; NaN where there is none, or what stands there is no number."""
         try:
-            if missing is None and "_" not in "".join(cells):  # float() takes 1_000
+            if missing is None and _is_plain("".join(cells)):
                 values = np.fromiter(map(float, cells), np.float64, len(cells))
                 if not np.isnan(values).any():
                     return values
@@ -230,9 +230,14 @@ def make_check(column: Column, defects: Defects, counts: Counter[str] | None) ->
             return TextCheck(column, defects)
 
 
+def _is_plain(text: str) -> bool:
+    """Whether others read numbers here as Python does, which takes 1_000 and the digits of all scripts."""
+    return "_" not in text and text.isascii()
+
+
 def _parse_number(cell: str) -> float:
     try:
-        return float("nan") if "_" in cell else float(cell)
+        return float(cell) if _is_plain(cell) else float("nan")
     except ValueError:
         return float("nan")
 

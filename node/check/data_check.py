@@ -93,10 +93,8 @@ class _Table:
         for check in self._checks:
             check.end(name)
         if is_read and self.rows - self.skipped < self._schema.least_rows:
-            self.defects.add(
-                name,
-                f"{self.rows - self.skipped} rows can be used, expected at least {self._schema.least_rows}",
-            )
+            count, least = self.rows - self.skipped, self._schema.least_rows
+            self.defects.add(name, f"{count} row{'s' * (count != 1)} can be used, expected at least {least}")
         if (repeated := self._repetitions.find()) is not None:
             (file, row), (first_file, first_row), count = *map(self._locate, repeated[:2]), repeated[2]
             where = f"row {first_row}" if file == first_file else f"{first_file}, row {first_row}"

@@ -4,10 +4,12 @@ A row is a sequence of texts, "" for no value. Rows are numbered as a spreadshee
 """
 
 import csv
+import io
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +19,7 @@ from node.check.defects import Defects
 ENDINGS = (".csv", ".parquet")
 MAX_LINE = 1 << 20  # bytes
 BLOCK_ROWS, BLOCK_BYTES = 10_000, 32 << 20
+_TAKEN = 100  # rows between two looks at how large a block has become
 Row = Sequence[str]
 
 
@@ -90,31 +93,39 @@ def read_blocks(path: Path, delimiter: str, header: bool, defects: Defects) -> I
 
 @dataclass
 class _Lines:
-    """The lines of a file as text, and how many bytes and lines have been read."""
+    """The lines of a file as text, and how many bytes (`size`) and lines have been given."""
 
     file: IO[bytes]
-    bytes: int = 0
+    size: int = 0
     lines: int = 0
-    _is_first: bool = field(default=True)
 
     def __iter__(self) -> Iterator[str]:
-        while line := self.file.readline(MAX_LINE + 1):
-            self.bytes += len(line)
-            self.lines += 1
-            if self._is_first:
-                self._is_first = False
-                _refuse_mark(line)
-            if len(line) > MAX_LINE:
-                raise DataError(f"a line is longer than {MAX_LINE} bytes", self.lines)
-            try:
-                text = line.decode()
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"byte {error.start + 1} of the row is no UTF-8; save the file in UTF-8", self.lines
-                ) from None
-            if "\0" in text:
-                raise DataError("has a byte of value 0; expected text in UTF-8", self.lines)
-            yield text
+        rest = b""
+        while chunk := self.file.read(MAX_LINE):
+            if not self.size:
+                _refuse_mark(chunk)
+            self.size += len(chunk)
+            whole, end, rest = (rest + chunk).rpartition(b"\n")
+            yield from self._decode(whole + end)
+            if len(rest) > MAX_LINE:
+                raise DataError(f"a line is longer than {MAX_LINE} bytes", self.lines + 1)
+        yield from self._decode(rest)
+
+    def _decode(self, data: bytes) -> Iterator[str]:
+        """Yield lines that are whole; where one is no text, those before it, and then DataError."""
+        try:
+            text, wrong = data.decode(), data.find(b"\0")
+            what = "has a byte of value 0; expected text in UTF-8"
+        except UnicodeDecodeError as error:
+            text, wrong = "", error.start
+            at = wrong - data.rfind(b"\n", 0, wrong)
+            what = f"byte {at} of the row is no UTF-8; save the file in UTF-8"
+        if wrong >= 0:
+            text = data[: data.rfind(b"\n", 0, wrong) + 1].decode()
+        yield from io.StringIO(text, newline="\n")  # which ends lines nowhere else
+        self.lines += text.count("\n")
+        if wrong >= 0:
+            raise DataError(what, self.lines + 1)
 
 
 def _refuse_mark(line: bytes) -> None:
@@ -129,25 +140,29 @@ def _read_csv(path: Path, delimiter: str, header: bool, defects: Defects) -> Ite
         lines = _Lines(file)
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
         rows: list[Row] = []
-        number, first, read = 0, 1, 0
+        first, read = 1, 0
         try:
-            for row in reader:
-                number += 1
-                if header and number == 1:
-                    yield RowBlock([row], [1], is_header=True)
-                    first = 2
-                    continue
-                rows.append(row)
-                if len(rows) == BLOCK_ROWS or lines.bytes - read > BLOCK_BYTES:
-                    yield RowBlock(rows, range(first, number + 1))
-                    rows, first, read = [], number + 1, lines.bytes
+            if header and (names := next(reader, None)) is not None:
+                yield RowBlock([names], [1], is_header=True)
+                first = 2
+            while _take(reader, rows):
+                if len(rows) >= BLOCK_ROWS or lines.size - read > BLOCK_BYTES:
+                    yield RowBlock(rows, range(first, first + len(rows)))
+                    first, rows, read = first + len(rows), [], lines.size
         except csv.Error as error:
             how = "a quotation mark that does not end" if "end of data" in str(error) else str(error)
-            defects.add(path.name, f"cannot be read as CSV: {how}", row=number + 1)
+            defects.add(path.name, f"cannot be read as CSV: {how}", row=first + len(rows))
         except DataError as error:  # what came before it is looked at all the same
             defects.add(path.name, str(error), row=error.row)
         if rows:
             yield RowBlock(rows, range(first, first + len(rows)))
+
+
+def _take(reader: Iterator[Row], rows: list[Row]) -> bool:
+    """Append the next rows, those before an error, too; return whether there were any."""
+    before = len(rows)
+    rows.extend(islice(reader, _TAKEN))
+    return len(rows) > before
 
 
 def _read_parquet(path: Path, header: bool) -> Iterator[RowBlock]:

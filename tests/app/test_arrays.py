@@ -4,14 +4,18 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import pytest_asyncio
 
+from dao.app.array_gradients import ArrayGradients
+from dao.app.array_model import ArrayModel
 from dao.app.gradient_client import GradientClient
-from dao.app.worker import open_model_file
+from dao.app.worker import ConventionError, create_model_file, open_model_file, store_weights
+from dao.core.formats.layout import Layout, encode_model_header
 from dao.errors import AppError
 from node.trainer import Trainer
 
@@ -73,15 +77,18 @@ def gradient(weights, batch):
 """
 
 
+def write_rows(path: Path) -> None:
+    x = np.random.default_rng(1).normal(size=(150, 5))
+    np.savetxt(path, np.column_stack([x, x @ np.arange(5) > 0]), delimiter=",")
+
+
 class Bench:
     """A folder with apps, rows and models, and the processes of a test."""
 
     def __init__(self, folder: Path, running: AsyncExitStack) -> None:
         self.folder, self._running = folder, running
-        dice = np.random.default_rng(1)
-        x = dice.normal(size=(150, 5))
         self.rows = folder / "rows.csv"
-        np.savetxt(self.rows, np.column_stack([x, x @ np.arange(5) > 0]), delimiter=",")
+        write_rows(self.rows)
         self.base, self.trained = folder / "base.safetensors", folder / "trained.safetensors"
 
     def _write(self, code: str) -> Path:
@@ -188,10 +195,26 @@ REFUSED: dict[str, tuple[Callable[[str], str], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-async def test_gradient__what_cannot_be_trusted__is_one_clear_line(case: str, bench: Bench) -> None:
+def test_gradient__what_cannot_be_trusted__is_one_clear_line(case: str, tmp_path: Path) -> None:
+    """As the app's process answers; the daemon's end makes an AppError of it."""
     change, words = REFUSED[case]
-    with pytest.raises(AppError, match=words) as raised:
-        await bench.client(change(APP)).gate_gradient(bench.base, bench.rows)
+    app = ModuleType("app")
+    exec(change(APP), app.__dict__)  # noqa: S102  (as a worker imports it)
+    rows, base = tmp_path / "rows.csv", tmp_path / "base"
+    write_rows(rows)
+    first = ArrayModel({"w1": np.ones((5, 4)), "b1": np.zeros(4), "w2": np.ones(4), "b2": np.zeros(())})
+    layout = Layout.of({name: array.shape for name, array in first.arrays.items()})
+    store_weights(first, create_model_file(base, encode_model_header(layout)).tensors)
+    with pytest.raises(ConventionError, match=words) as raised:
+        ArrayGradients(app, app.model()).gradient(str(base), None, (0.0,), str(rows), str(tmp_path / "out"))
+    assert "\n" not in str(raised.value)
+
+
+async def test_gradient__of_a_loss_that_is_none__reaches_the_daemon_in_one_line(bench: Bench) -> None:
+    with pytest.raises(AppError, match=r"loss.*: expected a number") as raised:
+        await bench.client(APP.replace("return np.mean(", "return list(")).gate_gradient(
+            bench.base, bench.rows
+        )
     assert "\n" not in str(raised.value)
 
 

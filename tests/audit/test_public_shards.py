@@ -28,7 +28,7 @@ async def fetch(
         store = LayeredStore(DiskStore(folder), [DiskStore(stage.folder)], attempts=1)
         public = PublicShards(stage.world.task, FinalReader(chain, stage.world.task), store, max_bytes)
         with capture_logs() as logs:
-            paths = await public.fetch(RoundId(TAMPERED + 1), stage.world.rules, 20)
+            paths = await public.fetch(RoundId(TAMPERED + 1), 20)
     assert all(path.read_bytes() for path in paths)
     return [path.name for path in paths], [
         line["error"] for line in logs if line["event"] == "no public shard"

@@ -313,28 +313,6 @@ async def test_nonce__used_by_another_process__sent_with_the_next(
         assert count(anvil, signer) == 3
 
 
-async def test_nonce__of_a_call_that_a_killed_process_left__used_by_another__is_given_up(
-    own_network: Network, tmp_path: Path
-) -> None:
-    """Another program may have done the same meanwhile, and twice would be once too often."""
-    anvil, signer = own_network.anvil, Signer.ephemeral()
-    async with own_network.chain() as chain:
-        calls = approvals(chain)
-        async with own_network.sender(chain, signer, tmp_path / "outbox") as sender:
-            left = await sender._prepare(next(calls), None)  # written, and the process ends
-            keyed = await sender._prepare(next(calls), "a step of a round")
-        async with own_network.sender(chain, signer, tmp_path / "another") as another:
-            await another.send(next(calls))
-        async with own_network.sender(chain, signer, tmp_path / "outbox") as sender:
-            await sender.settle(SECONDS)
-            await sender.send(next(calls))
-        outbox = await outbox_of(chain, tmp_path / "outbox", signer)
-        states = [outbox._entry(entry.id).state for entry in (left, keyed)]
-        outbox.close()
-        assert states == [TxState.FAILED, TxState.MINED]
-        assert count(anvil, signer) == 3
-
-
 async def test_nonce__gap__filled(
     own_network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,11 @@ def test_simulate__a_word_too_many__no_command_is_offered(dao: Dao) -> None:
     assert "COMMAND" not in dao.run("simulate", "--help").stdout
 
 
+def test_challenge__two_ways_at_once__refused(dao: Dao) -> None:
+    said = dao.refused("challenge", 1, 1, "--gradients", "--reason", "a wrong sum", "--dev-account", 0)
+    assert "--demand, --gradients and --reason: expected one of them" in said
+
+
 def test_superlink__content_settings_that_are_a_nodes__refused(dao: Dao, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("[content]\nkeep_bytes = 1048576\n")
     assert "content.keep_bytes: there is no such setting" in dao.refused(
@@ -78,3 +83,17 @@ def test_join__data_or_address_that_is_none__refused_before_the_chain_is_asked(
     join = ("node", "join", 1, "--home", tmp_path, "--owner-keystore", tmp_path / "none.json")
     assert "--data" in dao.refused(*join, "--data", tmp_path / "none", "--superlink", "localhost:8600")
     assert "expected host:port" in dao.refused(*join, "--data", tmp_path, "--superlink", "nonsense")
+
+
+def test_join__privacy_that_lacks_something_or_lasts_for_nothing__refused_before_the_chain_is_asked(
+    dao: Dao, tmp_path: Path
+) -> None:
+    owner = ("--owner-keystore", tmp_path / "none.json")
+    place = ("--data", tmp_path, "--superlink", "localhost:8600", "--home", tmp_path)
+    join = ("node", "join", 1, *owner, *place)
+    assert "--noise: expected, too" in dao.refused(*join, "--clip", 1)
+    private = (*join, "--clip", 1, "--epsilon-budget", 1)
+    assert "privacy: noise: " in dao.refused(*private, "--noise", -1)
+    said = dao.refused(*private, "--noise", 0.5)
+    assert "privacy: one update has epsilon 26.4 at delta 1e-06" in said
+    assert "nothing was sent; raise --noise or --epsilon-budget" in said

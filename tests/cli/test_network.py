@@ -213,6 +213,9 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
         partly = dao.spawn("audit", task, 1, "--store", made.assignment.store, *network, code=2).stdout
         assert "unchecked manifest" in partly
 
+        accuse = ("challenge", task, 1, "--gradients", "--dev-account", 0, "--yes", *network)
+        assert f"round 1 of task {task} is in phase finalized" in dao.refused(*accuse)
+
         (row,) = dao.json("round", "ls", task, *network)
         assert (row["phase"], row["commits"], row["eligible"]) == ("finalized", NODES, NODES)
         shown = dao.json("round", "show", task, 1, *source, *network)

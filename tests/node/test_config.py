@@ -5,7 +5,7 @@ import pytest
 from dao.core.types import TaskId
 from dao.errors import ConfigError
 from dao.runtime.config import FILE, HomeSettings, default_home
-from node.settings import NodeSettings, TaskSettings, put_aside, write_task
+from node.settings import NodeSettings, PrivacySettings, TaskSettings, put_aside, write_task
 
 
 class Settings(HomeSettings):
@@ -67,6 +67,41 @@ def test_known_tasks__a_task_is_left_and_joined_again__its_settings_stay_to_clai
     write_task(settings, TaskId(3), given)
     assert settings.tasks() == settings.known_tasks() == {3: given}
     assert [path.name for path in (tmp_path / "tasks").iterdir()] == ["3.toml"]
+
+
+def test_write_task__with_privacy__is_read_back(tmp_path: Path) -> None:
+    settings = NodeSettings.load(tmp_path)
+    private = PrivacySettings(clip=0.5, noise=8, epsilon_budget=8)
+    given = TaskSettings(
+        data=Path("mine.csv"), superlink="link:8600", least_rows=20, check=False, privacy=private
+    )
+    write_task(settings, TaskId(3), given)
+    assert settings.tasks() == {3: given}
+
+
+@pytest.mark.parametrize(
+    ("table", "named"),
+    [
+        ("clip = 1.0\nnoise = 2.0", "privacy.epsilon_budget: is missing"),
+        ("clip = 0\nnoise = 2.0\nepsilon_budget = 8", "privacy.clip"),
+        (
+            "clip = 8.0\nnoise = 2.0\nepsilon_budget = 8",
+            "to be at most 63, which updates can hold; lower one",
+        ),
+        ("clip = inf\nnoise = 2.0\nepsilon_budget = 8", "privacy.clip"),
+        ("clip = 1.0\nnoise = 2.0\nepsilon_budget = 8\ndelta = 0.5", "privacy.delta"),
+        (
+            "clip = 1.0\nnoise = 2.0\nepsilon_budget = 8\nsecret = 1",
+            "privacy.secret: there is no such setting",
+        ),
+    ],
+)
+def test_tasks__privacy_that_is_none__names_the_setting(tmp_path: Path, table: str, named: str) -> None:
+    (tmp_path / "tasks").mkdir()
+    (tmp_path / "tasks" / "3.toml").write_text(f'data = "x"\nsuperlink = "link:1"\n[privacy]\n{table}\n')
+    with pytest.raises(ConfigError) as caught:
+        NodeSettings.load(tmp_path).tasks()
+    assert named in str(caught.value)
 
 
 def test_default_home__variable__wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,8 @@ def join(
     if not data.exists():
         raise ConfigError(f"--data {data}: no such file or folder")
     settings, private = load_settings(home), privacy.settings()
+    if private is not None:
+        typer.echo(describe_budget(private))
     task_settings = TaskSettings(
         data=data.absolute(),
         superlink=check_address(superlink),
@@ -78,8 +80,6 @@ def join(
         asyncio.run(_approve(settings, TaskId(task), task_settings, approve))
     if not unchecked:
         _check(settings, TaskId(task), task_settings, runs_app=is_approved)
-    if private is not None:
-        typer.echo(describe_budget(private))
     asyncio.run(commands.join(settings, owner.signer(), TaskId(task), task_settings))
     typer.echo(f"joined task {task}; start the node, or restart it: dao node start")
     if not is_approved:

@@ -113,7 +113,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "too few rows": (lambda lines: text_of(lines[:11]), "10 rows can be used, expected at least 20"),
     "header only": (lambda lines: text_of(lines[:1]), "there is no row but the header"),
     "empty file": (lambda lines: "", "the file is empty"),
-    "one row": (lambda lines: text_of(lines[:2]), "1 rows can be used, expected at least 20"),
+    "one row": (lambda lines: text_of(lines[:2]), "1 row can be used, expected at least 20"),
     "Latin-1": (
         lambda lines: replaced(7, 0, "Müller")(lines).encode("latin-1"),
         "row 7: byte 2 of the row is no UTF-8; save the file in UTF-8",
@@ -125,6 +125,7 @@ PLANTED: dict[str, tuple[Plant, str]] = {
     "no number": (replaced(8, 2, SECRET), "row 8, column 'radius': not a number"),
     "number with a decimal comma": (replaced(8, 2, '"12,5"'), "row 8, column 'radius': not a number"),
     "number as only Python reads it": (replaced(8, 2, "1_2"), "row 8, column 'radius': not a number"),
+    "digits of another script": (replaced(8, 2, "\u0661\u0662"), "row 8, column 'radius': not a number"),
     "infinite": (replaced(8, 2, "inf"), "row 8, column 'radius': not a finite number"),
     "not a number, literally": (replaced(8, 2, "nan"), "row 8, column 'radius': not a number"),
     "below its range": (replaced(8, 2, "-4321.5"), "row 8, column 'radius': below 0 mm"),
