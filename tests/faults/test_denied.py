@@ -18,7 +18,7 @@ from dao.wire.messages import Ack, RevealRequest
 from dao.wire.superlink_service import Receive
 from node.journal import Step
 from node.self_defence import NOTHING
-from tests.faults.world import World, open_world
+from tests.faults.world import World, open_world, row_of
 from tests.support import Network
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
@@ -104,7 +104,7 @@ async def test_denied__forced_and_served_to_nobody__is_unavailable_and_convicts_
     await other.running.says("not handed over", f"round={round_id}")
     world.skip(world.rules.reveal_period)
     reason = await victim.ends(round_id)
-    assert reason.facts["status"] == Status.UNAVAILABLE
+    assert row_of(await world.posted(round_id), victim).status is Status.UNAVAILABLE
     assert reason.facts["checked"] == NOTHING
     assert not await world.chain.past(Attested, task=world.task, round=round_id)
     assert (await world.round(round_id)).phase in (Phase.POSTED, Phase.FINALIZED)
