@@ -18,7 +18,7 @@ from dao.wire.messages import Ack, RevealRequest
 from dao.wire.superlink_service import Receive
 from node.journal import Step
 from node.self_defence import NOTHING
-from tests.faults.world import World, open_world
+from tests.faults.world import World, open_world, row_of
 from tests.support import Network
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
@@ -88,6 +88,28 @@ async def test_denied__update_refused__is_revealed_on_chain_and_counts_once_it_c
     assert opened.commitment
 
 
+async def test_denied__forced_and_served_to_nobody__is_unavailable_and_convicts_nobody(
+    played: tuple[World, Conduct],
+) -> None:
+    """The other node is drawn and looks for the update, and there is nothing that it could attest."""
+    world, conduct = played
+    victim, other = world.nodes
+    conduct.how = "refuse"
+    round_id, waiting = await world.begin(1)
+    for training in waiting:
+        training.begin()
+    await victim.running.says("update not taken", f"round={round_id}", "not today")
+    world.skip(world.rules.reveal_period * 17 // 25)
+    await victim.running.says("reveal forced", f"round={round_id}")
+    await other.running.says("not handed over", f"round={round_id}")
+    world.skip(world.rules.reveal_period)
+    reason = await victim.ends(round_id)
+    assert row_of(await world.posted(round_id), victim).status is Status.UNAVAILABLE
+    assert reason.facts["checked"] == NOTHING
+    assert not await world.chain.past(Attested, task=world.task, round=round_id)
+    assert (await world.round(round_id)).phase in (Phase.POSTED, Phase.FINALIZED)
+
+
 async def test_denied__update_forgotten_after_its_receipt__node_proves_it_by_itself(
     played: tuple[World, Conduct],
 ) -> None:
@@ -105,25 +127,3 @@ async def test_denied__update_forgotten_after_its_receipt__node_proves_it_by_its
         reason
     )
     await world.reaches(round_id, Phase.VOID)
-
-
-async def test_denied__forced_and_served_to_nobody__is_unavailable_and_convicts_nobody(
-    played: tuple[World, Conduct],
-) -> None:
-    """The other node is drawn and looks for the update, and there is nothing that it could attest."""
-    world, conduct = played
-    victim, other = world.nodes
-    conduct.how = "refuse"
-    round_id, waiting = await world.begin(2)
-    for training in waiting:
-        training.begin()
-    await victim.running.says("update not taken", f"round={round_id}", "not today")
-    world.skip(world.rules.reveal_period * 17 // 25)
-    await victim.running.says("reveal forced", f"round={round_id}")
-    await other.running.says("not handed over", f"round={round_id}")
-    world.skip(world.rules.reveal_period)
-    reason = await victim.ends(round_id)
-    assert reason.facts["status"] == Status.UNAVAILABLE
-    assert reason.facts["checked"] == NOTHING
-    assert not await world.chain.past(Attested, task=world.task, round=round_id)
-    assert (await world.round(round_id)).phase in (Phase.POSTED, Phase.FINALIZED)
