@@ -75,6 +75,7 @@ const ALWAYS = {
   join: OK,
   leave: OK,
   expire: "StillQualified",
+  dismiss: OK,
   register: OK,
   addStake: OK,
   rotate: OK,
@@ -98,6 +99,7 @@ const ELSEWHERE = [
   "demand", // Demands.t.sol
   "answer",
   "convictNode", // Equivocations.t.sol
+  "sleep", // Absences.t.sol
   "pause",
   "unpause",
   "transferOwnership",
@@ -197,6 +199,7 @@ function attempts() {
     changeRules: () => coordinator.connect(dao).changeRules(task, { ...world.rules, roundBudget: 1n }),
     admit: () => coordinator.connect(dao).admit(task, anyone, true),
     expire: () => coordinator.connect(anyone).expire(task, nodes[0].address),
+    dismiss: () => coordinator.connect(world.court).dismiss(task, nodes[0].address),
     register: () =>
       registry.connect(newcomer.owner).register(newcomer.operator, ether("100"), newcomer.signature),
     addStake: () => registry.connect(nodes[0].owner).addStake(nodes[0].address, ether("1")),
