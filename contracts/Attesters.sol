@@ -16,6 +16,7 @@ library Attesters {
     /// @return whether it is
     function isDrawn(bytes32 seed, address member, uint256 others) internal pure returns (bool) {
         if (others <= DRAWN) return true;
+        // slither-disable-next-line divide-before-multiply (the product would not fit into a word)
         return
             uint256(sha256(abi.encodePacked(seed, "attest", member))) < (type(uint256).max / others) * DRAWN;
     }

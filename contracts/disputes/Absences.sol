@@ -41,10 +41,12 @@ abstract contract Absences is IAbsences {
         uint64 round,
         address node
     ) private view returns (uint64) {
+        // slither-disable-next-line calls-loop (of three rounds, which a contract of ours reads)
         IRounds.Round memory r = rounds.roundOf(task, round);
         bytes calldata encoded = cursor.takeBytes(RESULT);
         if (keccak256(encoded) != r.resultHash) revert IProver.BadProof();
         bool absent = Commits.takeAbsence(cursor, abi.decode(encoded, (IRounds.Result)), node);
+        // slither-disable-next-line calls-loop
         if (!absent || round <= sleptAfter[task][node] || !rounds.wasMember(task, node, round))
             revert NotAbsent(task, round, node);
         return r.parent;

@@ -76,6 +76,7 @@ library Shards {
             word -= (word >> 1) & (ALL / 3);
             word = (word & (ALL / 5)) + ((word >> 2) & (ALL / 5));
             word = (word + (word >> 4)) & (ALL / 17);
+            // slither-disable-next-line divide-before-multiply (ALL / 255 is a mask: a bit of each byte)
             return (word * (ALL / 255)) >> (BITS - 8);
         }
     }

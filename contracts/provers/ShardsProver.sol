@@ -23,6 +23,7 @@ contract ShardsProver is Prover {
     uint256 private constant SHARDS_DEPTH = 16;
     uint256 private constant LIST = BITMAP + 4 + 32 + 32 * SHARDS_DEPTH;
     uint256 private constant RESULT = 352; // bytes as abi.encode has it
+    // slither-disable-next-line unused-state (a slice begins there)
     uint256 private constant SEED = 32; // its place there
 
     /// @param coordinator_ the TrainingCoordinator
@@ -48,6 +49,7 @@ contract ShardsProver is Prover {
     /// @dev Reads what a round between the accused one and its parent drew by, if it drew: of one that has a result this, and of
     /// one that was aborted what it was closed with.
     function _drawLost(Cursor memory cursor, ShardSet memory used, uint64 task, uint64 round) private view {
+        // slither-disable-next-line calls-loop (of a contract of ours that reads alone; a proof has a round each)
         IRounds.Round memory lost = coordinator.roundOf(task, round);
         // slither-disable-next-line incorrect-equality (of a time that has not come)
         if (lost.closedAt == 0) return;
@@ -62,7 +64,7 @@ contract ShardsProver is Prover {
             if (keccak256(result) != lost.resultHash) revert BadProof();
             seed = bytes32(result[SEED:]);
         }
-        // slither-disable-next-line unused-return (one that found none left drew none)
+        // slither-disable-next-line unused-return,calls-loop (one that found none left drew none)
         Shards.draw(used, seed, coordinator.rulesOfRound(task, round).shards);
     }
 
