@@ -55,7 +55,7 @@ async def test_forced_reveal__of_content_that_nobody_has__is_unavailable(
         group.create_task(world.hasten(running, 1, 3, 2, 1))
     (row,) = (row for row in (await world.manifest(1)).nodes if row.node == cut.signer.address)
     assert row.status is Status.UNAVAILABLE
-    assert "no source had it within" in row.reason
+    assert "no source had its content" in row.reason
     assert row.cid is not None
     checks = await audit_of(world, 1, tmp_path / "cache")
     assert exit_code([*checks.values()]) == 0, checks

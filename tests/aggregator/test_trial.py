@@ -93,7 +93,7 @@ async def test_try_loss__by_chance__is_told(
 ) -> None:
     with (
         turned_on(switched[1] / where),
-        pytest.raises(AppError, match=r"apart, at most 1e-03 may be, .* give it a fixed seed"),
+        pytest.raises(AppError, match=r"apart, at most 1e-04 may be, .* give it a fixed seed"),
     ):
         await try_loss(switched[0], base, shard)
 

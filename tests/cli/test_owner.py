@@ -174,7 +174,7 @@ def test_join__killed_around_its_broadcast_and_repeated__joined_and_its_settings
 ) -> None:
     home = owned.folder / "elsewhere"
     owned.run("leave", owned.task)
-    join = ("join", owned.task, "--data", home, "--superlink", "127.0.0.1:9", "--home", home)
+    join = ("join", owned.task, "--data", home, "--superlink", "127.0.0.1:9", "--home", home, "--unchecked")
     owned.devnet.dao.killed(point, "node", *join, *owned.options[:4])
     said = owned.devnet.dao.run("node", *join, *owned.options[:4]).stdout
     assert said.startswith(f"joined task {owned.task}; start the node")
