@@ -32,6 +32,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 APP_FUNCTIONS = ("model", "data", "train", "loss")
+OPTIONAL_FUNCTIONS = ("metrics", "join", "gradient")
 DECLARED = ("local", "buffers")  # beside its functions
 HEARTBEAT = 2.0  # seconds between signs of life
 _LONGEST = 1 << 19  # bytes of a message; the other side gives up at 1 MiB
@@ -126,7 +127,7 @@ def load_app(folder: Path, settings: Mapping[str, Any] | None = None) -> Any:
 
 def _bind_settings(app: ModuleType, settings: dict[str, Any]) -> Any:
     bound = SimpleNamespace(**{name: getattr(app, name) for name in DECLARED if hasattr(app, name)})
-    for name in (*APP_FUNCTIONS, "metrics"):
+    for name in (*APP_FUNCTIONS, *OPTIONAL_FUNCTIONS):
         function = getattr(app, name, None)
         if callable(function):
             takes_them = "settings" in inspect.signature(function).parameters
