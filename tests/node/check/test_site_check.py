@@ -153,7 +153,7 @@ async def test_check__labels_the_wrong_way_round__shows_in_the_dry_score(task: T
         ),
         (
             f"{APP}\ndef join(data, public):\n    raise KeyError('{SECRET}')\n",
-            "KeyError (app.py line 38); run it by itself on your data to see more",
+            f"KeyError (app.py line {len(APP.splitlines()) + 3}); run it by itself on your data to see more",
         ),
     ],
 )
