@@ -301,7 +301,7 @@ def test_steps__whoever_is_silent__anyone_can_end_the_round(case: Case) -> None:
 def test_draw_shard__any_seed__one_that_is_left(seed: Digest, shards: tuple[int, set[int]]) -> None:
     count, used = shards
     if len(used) == count:
-        with pytest.raises(RuleError, match="it is over"):
+        with pytest.raises(RuleError, match="append more by a vote"):
             round_machine.draw_shard(seed, count, used)
         return
     free = [index for index in range(count) if index not in used]
