@@ -26,7 +26,6 @@ from dao.chain.gradient_votes import GradientCase, GradientVerdict, GradientVote
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.vote_events import GradientAccused
-from dao.content.cards import fetch_card
 from dao.core.statement import compute_statement
 from dao.core.types import Address, BlockNumber, Phase, RoundId, TaskId, Timestamp
 from dao.errors import DaoError, Reverted
@@ -213,7 +212,6 @@ class GradientJuror:
                 content = await asyncio.to_thread(bundle.read_bytes)
                 app = await asyncio.to_thread(unpack, content, folder / "app")
                 evaluator = self.evaluator_of(app, folder / "evaluator")
-                await evaluator.configure((await fetch_card(self.source, rules.card)).settings)
                 try:
                     return await judge_gradients(
                         self.chain, self.source, self.task, round_id, evaluator, folder

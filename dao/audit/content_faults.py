@@ -34,7 +34,6 @@ from dao.proofs.sums import (
     ONE_TRANSACTION,
     PARTS,
     SumInput,
-    compute_pivot,
     prove_codec,
     prove_part,
     show_blocks,
@@ -117,10 +116,7 @@ class ContentFaults:
                 yield Suspicion("SumProver", AGGREGATE, SUM_WORDS, partial(bytes, proof))
                 continue
             blocks = range(-(-len(inputs) // BLOCK))
-            is_carried = chunk >= (await self.content.open_base()).layout.scored_chunks
-            pivot = compute_pivot(int(stated[value]), self.trees.result.weight_sum) if is_carried else 0
-            place = inputs, self.body_depth, pivot
-            records = tuple(partial(prove_part, chunk, value, n, *place) for n in blocks)
+            records = tuple(partial(prove_part, chunk, value, n, inputs, self.body_depth) for n in blocks)
             proof = head + show_blocks(inputs, self.body_depth)
             yield Suspicion("SumProver", PARTS, SUM_WORDS, partial(bytes, proof), records=records)
 

@@ -36,11 +36,7 @@ END, LEAF = (
 
 
 def compute_totals(body: Rows, gradient: Rows, loops: CodecLoops, depth: int) -> Totals:
-    """Return what <gradient, u> (grid 2^-80) and <u, u> (2^-64) have come to after each step.
-
-    The gradient has the first chunks of the body, those that are scored.
-    """
-    body = body[: len(gradient)]
+    """Return what <gradient, u> (grid 2^-80) and <u, u> (2^-64) have come to after each step."""
     digits = gradient[:, :-1].view(">i2").astype(np.int64)
     exponents = gradient[:, -1].astype(np.int64)
     values = loops.values(body)

@@ -50,13 +50,11 @@ from tests.vectors.play_round import Json, StatedCommit, StatedRound, play
 
 Floats = NDArray[np.float32]
 
-# 512 scored values with their padding, two chunks, and one that is carried
-LAYOUT = Layout.of({"bias": (3,), "mean": (4,), "weight": (5, 60)}, carried=("mean",))
+LAYOUT = Layout.of({"bias": (3,), "weight": (5, 60)})  # 512 values with their padding: two chunks
 TOKEN = 10**18
 COORDINATOR = Address(b"\xc0" * 20)
 SHARDS = [cid_of_bytes(f"shard {index}".encode()) for index in range(4)]
 TREE = Tree([cid.digest for cid in SHARDS], SHARDS_DEPTH)
-DEPTH = 2
 HALF = LAYOUT.size // 2
 
 
@@ -79,12 +77,9 @@ class Maker:
             resolve_period=600,
             quorum=1,
             shards=len(SHARDS),
-            body_depth=DEPTH,
+            body_depth=1,
             codec=Codec.INT8,
             admitted_only=False,
-            close_after=60,
-            close_share=100,
-            max_in_flight=64,
             min_stake=Wei(TOKEN),
             max_stake=Wei(3 * TOKEN),
             round_budget=Wei(10 * TOKEN),
@@ -94,9 +89,7 @@ class Maker:
             base_model=self.model.digest,
             validation_root=TREE.root,
             chunks=LAYOUT.chunks,
-            scored_chunks=LAYOUT.scored_chunks,
-            card=self.dice.digest(),
-            base_model_root=compute_model_root(parse_model(first), DEPTH),
+            base_model_root=compute_model_root(parse_model(first), 1),
         )
 
     def draw_values(self, scale: float) -> Floats:
@@ -112,7 +105,7 @@ class Maker:
 
     def put_gradient(self, values: Floats) -> Cid:
         rows = quantise_gradient(Model(LAYOUT, values))
-        return self.put(encode_gradient_prefix(LAYOUT.scored_values) + rows.tobytes())
+        return self.put(encode_gradient_prefix(LAYOUT.values) + rows.tobytes())
 
     def make(
         self,

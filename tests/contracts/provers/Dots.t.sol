@@ -35,8 +35,7 @@ contract DotsTest is Proving {
                 right: column == 0 ? bytes32(words(name, "gradient")) : bytes32(0),
                 kind: uint8(number(name, "codec")),
                 depth: number(name, "depth"),
-                chunks: number(name, "chunks"),
-                leftChunks: number(name, "left_chunks")
+                chunks: number(name, "chunks")
             });
     }
 
