@@ -16,12 +16,11 @@ from dao.chain.task_follower import TaskFollower
 from dao.core.types import TaskId, Timestamp
 from dao.errors import Reverted
 from dao.runtime.backoff import pauses
+from dao.runtime.side_tasks import open_side_tasks
 from dao.store.source import Source
 
-RETRY, LONGEST_RETRY = (
-    2,
-    60,
-)  # seconds of block time after a failure, and after many: each try opens whole contents
+# seconds of block time after a failure, and after many: each try opens whole contents
+RETRY, LONGEST_RETRY = 2, 60
 
 
 class Answerer:
@@ -48,17 +47,10 @@ class Answerer:
         """Answer what is demanded, as it is demanded; runs until cancelled."""
         start = self._chain.deployment.block
         cursor = EventCursor(self._chain, start, (Demanded,), self._task)
-        working: set[asyncio.Task[None]] = set()
-        try:
+        async with open_side_tasks("answer") as start_beside:
             async for event in cursor:
                 if isinstance(event, Demanded):
-                    task = asyncio.create_task(self._answer(event), name="answer")
-                    working.add(task)
-                    task.add_done_callback(working.discard)
-        finally:
-            for task in working:
-                task.cancel()
-            await asyncio.gather(*working, return_exceptions=True)
+                    start_beside(self._answer(event))
 
     async def _answer(self, demanded: Demanded) -> None:
         """Answer one demand, until it is answered, by whomever, or too late."""

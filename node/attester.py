@@ -39,9 +39,8 @@ ATTEST_PART, MOST_RESERVE = 1 / 16, 30.0  # of the reveal period, and seconds at
 IDLE = 60.0  # seconds without a new block until the chain is looked at again
 _log = structlog.get_logger()
 
-Attest = Callable[
-    [ForcedReveal, CommitsClosed], Coroutine[Any, Any, None]
-]  # sends an attestation to the chain
+# sends an attestation to the chain
+Attest = Callable[[ForcedReveal, CommitsClosed], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class Attester:
         """Fetch an update, and have the Superlink sign that it has it, or attest that it is there."""
         log = _log.bind(task=self.task, round=opened.round, node=hex_of(opened.node))
         deadline = compute_reveal_deadline(rules, closed)
-        attest_from = deadline - min(ATTEST_PART * rules.reveal_period, MOST_RESERVE)
+        attest_from = compute_attesting_time(rules, closed)
         fetched: tuple[Reveal, Path] | None = None
         by_ipfs = True  # at first: the Superlink may have it, or be about to
         for pause in pauses():
@@ -161,6 +160,11 @@ class Attester:
             log.warning("not attested", error=str(error))
         else:
             log.warning("attested")
+
+
+def compute_attesting_time(rules: Rules, closed: RoundState) -> float:
+    """Return the block time from which on members attest what the Superlink signed nothing for."""
+    return compute_reveal_deadline(rules, closed) - min(ATTEST_PART * rules.reveal_period, MOST_RESERVE)
 
 
 def read_receipts(facts: Mapping[str, object]) -> list[Receipt]:

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import structlog
 
-from dao.app.bundle import MAX_BYTES, unpack
-from dao.app.gradient_client import GradientClient
 from dao.audit.evidence import read_manifest
 from dao.audit.gradients import GradientJudgement, judge_gradients
 from dao.chain.blocks import BlockRef
@@ -30,8 +28,10 @@ from dao.core.statement import compute_statement
 from dao.core.types import Address, BlockNumber, Phase, RoundId, TaskId, Timestamp
 from dao.errors import DaoError, Reverted
 from dao.runtime.backoff import pauses
+from dao.runtime.side_tasks import open_side_tasks
 from dao.store.source import Source
 from node.approvals import Approvals
+from node.evaluators import EvaluatorOf, open_evaluator
 from node.journal import SupernodeJournal
 
 IN_FLIGHT = (Phase.OPEN, Phase.CLOSED, Phase.POSTED, Phase.FROZEN)
@@ -50,7 +50,7 @@ class GradientJuror:
     journal: SupernodeJournal
     approvals: Approvals
     task: TaskId
-    evaluator_of: Callable[[Path, Path], GradientClient]  # of an app's folder, with a folder to write to
+    evaluator_of: EvaluatorOf
     scratch: Path
     most_gas: int
     # about so many members check a result that nobody accused; 0: this node checks none
@@ -68,22 +68,12 @@ class GradientJuror:
             return
         kinds = (GradientAccused, ResultPosted)
         cursor = EventCursor(self.chain, await self._find_start(), kinds, self.task)
-        working: set[asyncio.Task[None]] = set()
-        try:
+        async with open_side_tasks("gradients") as start_beside:
             async for event in cursor:
                 if isinstance(event, GradientAccused):
-                    work = self._keep_serving(event.round)
+                    start_beside(self._keep_serving(event.round))
                 elif isinstance(event, ResultPosted):
-                    work = self._keep_checking(event.round)
-                else:
-                    continue
-                task = asyncio.create_task(work, name="gradients")
-                working.add(task)
-                task.add_done_callback(working.discard)
-        finally:
-            for task in working:
-                task.cancel()
-            await asyncio.gather(*working, return_exceptions=True)
+                    start_beside(self._keep_checking(event.round))
 
     async def _find_start(self) -> BlockNumber:
         """Return the block in which the oldest round opened that is not decided."""
@@ -204,20 +194,18 @@ class GradientJuror:
         """Compute the gradients of a result again, one result at a time, by the app that the owner approved."""
         async with self._judging:
             rules = await Coordinator(self.chain).rules_of_round(self.task, round_id, self.chain.final())
-            self.approvals.require(self.task, rules.app_hash)
-            bundle = await self.source.get(rules.app_hash, MAX_BYTES)
             self.scratch.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix="gradients-", dir=self.scratch) as name:
                 folder = Path(name)
-                content = await asyncio.to_thread(bundle.read_bytes)
-                app = await asyncio.to_thread(unpack, content, folder / "app")
-                evaluator = self.evaluator_of(app, folder / "evaluator")
-                try:
+                opening = open_evaluator(
+                    *(self.source, self.approvals, self.task, rules, self.evaluator_of),
+                    app=folder / "app",
+                    scratch=folder / "evaluator",
+                )
+                async with opening as evaluator:
                     return await judge_gradients(
                         self.chain, self.source, self.task, round_id, evaluator, folder
                     )
-                finally:
-                    await evaluator.stop()
 
     async def _send(self, call: Call, what: str, round_id: RoundId) -> None:
         """Send a call once, also after a restart; one that is refused is logged: another was first, or it is too late."""

@@ -11,8 +11,7 @@ from time import monotonic
 import structlog
 
 from dao.chain.final_reader import FinalReader
-from dao.core.constants import MAX_MANIFEST, SHARDS_DEPTH
-from dao.core.engine.merkle import verify
+from dao.core.constants import MAX_MANIFEST
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.round_machine import draw_shard
@@ -109,7 +108,7 @@ def check_shard(manifest: Manifest, seed: Digest, rules: Rules) -> Cid:
     drawn = draw_shard(seed, rules.shards, set(manifest.used_shards) - {shard.index})
     if drawn != shard.index:
         raise DecodeError(f"manifest: shard {shard.index}: the seed of the round drew {drawn}")
-    if not verify(rules.validation_root, shard.cid.digest, shard.index, shard.proof, SHARDS_DEPTH):
+    if not shard.is_under(rules.validation_root):
         raise DecodeError(
             f"manifest: shard {shard.cid}: its proof does not lead to the task's validation root"
         )

@@ -6,7 +6,7 @@ by signatures that it shows to nobody.
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -14,8 +14,6 @@ from pathlib import Path
 
 import structlog
 
-from dao.app.bundle import MAX_BYTES, unpack
-from dao.app.gradient_client import GradientClient
 from dao.audit import Check, Outcome, audit, exit_code
 from dao.audit.accusing import Proof, find_proof
 from dao.chain.block_clock import BlockClock
@@ -27,6 +25,7 @@ from dao.core.types import Digest, Phase, RoundId, RoundState, Rules, TaskId
 from dao.errors import AuditError, DaoError, RuleError
 from dao.store.layered import LayeredStore
 from node.approvals import Approvals
+from node.evaluators import EvaluatorOf, open_evaluator
 from node.journal import SupernodeJournal
 from node.self_defence import SelfDefence
 
@@ -47,7 +46,7 @@ _log = structlog.get_logger()
 class RoundAuditor:
     """One task's audits by one node; `share` of its rounds, 0 to 1.
 
-    `evaluator_of` (the app's folder, one for what it writes) makes what computes its gradients; `home` has both folders.
+    `evaluator_of` makes what computes its gradients; `home` has its folders.
     """
 
     task: TaskId
@@ -59,7 +58,7 @@ class RoundAuditor:
     defence: SelfDefence
     signer: Signer
     approvals: Approvals
-    evaluator_of: Callable[[Path, Path], GradientClient]
+    evaluator_of: EvaluatorOf
     home: Path
     share: float
 
@@ -112,18 +111,16 @@ class RoundAuditor:
         return f"{_describe(checks)}; {outcome}"
 
     async def _audit(self, round_id: RoundId, rules: Rules) -> list[Check]:
-        self.approvals.require(self.task, rules.app_hash)
-        folder = self.home / "apps" / rules.app_hash.hex()
-        bundle = await self.store.get(rules.app_hash, MAX_BYTES)
-        await asyncio.to_thread(unpack, await asyncio.to_thread(bundle.read_bytes), folder)
-        evaluator = self.evaluator_of(folder, self.home / f"audit-{self.task}")
-        try:
+        opening = open_evaluator(
+            *(self.store, self.approvals, self.task, rules, self.evaluator_of),
+            app=self.home / "apps" / rules.app_hash.hex(),
+            scratch=self.home / f"audit-{self.task}",
+        )
+        async with opening as evaluator:
             making = audit(
                 self.chain, self.store, self.task, round_id, Path(sys.executable), evaluator=evaluator
             )
             return [check async for check in making]
-        finally:
-            await evaluator.stop()
 
     async def _find_proof(self, round_id: RoundId) -> tuple[Proof | None, str]:
         """Return a proof of what is wrong; None, and why there is none."""

@@ -129,3 +129,19 @@ def deploy_network(anvil: Anvil, folder: Path, params: Params | None = None) -> 
     folder.mkdir(parents=True, exist_ok=True)
     made = asyncio.run(deploy(anvil.ws, dev_signer(0), params or Params(), folder / "dao.db"))
     return Network(anvil, made, folder)
+
+
+@asynccontextmanager
+async def mining(anvil: Anvil) -> AsyncIterator[None]:
+    """Blocks go on, as on any chain but this one: what is announced is shown a block later."""
+
+    async def mine() -> None:
+        while True:
+            anvil.request("evm_mine")
+            await asyncio.sleep(0.1)
+
+    miner = asyncio.create_task(mine())
+    try:
+        yield
+    finally:
+        miner.cancel()

@@ -6,27 +6,21 @@ Updates are clipped and noised as `node.privacy` does, here by the chance of the
 from __future__ import annotations
 
 import math
-import sys
-import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 import numpy as np
 
 from bench.attacks.data import NODES, ROUNDS, Floats
 from bench.attacks.network import Sent
 from bench.attacks.plays import Members, MembersView, PlayOutcome, name_of, play
-from bench.attacks.table import Cell
+from bench.attacks.table import Cell, Row, play_all
 from node.privacy.accounting import SENSITIVITY
 from node.settings import DEVIATIONS, LARGEST
 
-Row = dict[str, Any]
 DELTA = 1e-6
 ONE, ALL = (0,), tuple(range(NODES))
 
@@ -72,12 +66,7 @@ def act_privately(members: Sequence[int], noise: float) -> Members:
 
 def make_rows(cells: Sequence[PrivateCell], jobs: int) -> list[Row]:
     """Play all cells, `jobs` at a time, and report progress on stderr."""
-    rows, started = list[Row](), time.monotonic()
-    with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        for done, future in enumerate(as_completed([pool.submit(play_private, cell) for cell in cells]), 1):
-            rows += future.result()
-            sys.stderr.write(f"{done} of {len(cells)} cells after {time.monotonic() - started:.0f} s\n")
-    return sorted(rows, key=lambda row: (row["epsilon"], row["data"], row["split"], row["seed"]))
+    return play_all(play_private, cells, jobs, ("epsilon", "data", "split", "seed"))
 
 
 def make_private_cells(

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from itertools import product
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from bench.attacks.shapley import compute_shapley
 from dao.core.formats.layout import FLOAT
 
 Row = dict[str, Any]
+CellKind = TypeVar("CellKind")
 ALL = (*EARNERS, *HARMERS, "honest")
 
 
@@ -46,12 +47,19 @@ class Cell:
 
 def make_table(cells: Sequence[Cell], jobs: int) -> list[Row]:
     """Play all cells, `jobs` at a time, and report progress on stderr."""
+    return play_all(play_cell, cells, jobs, ("attack", "data", "split", "seed"))
+
+
+def play_all(
+    play: Callable[[CellKind], list[Row]], cells: Sequence[CellKind], jobs: int, order: Sequence[str]
+) -> list[Row]:
+    """Play cells of any kind, `jobs` at a time; return their rows, sorted by the columns `order`."""
     rows, started = list[Row](), time.monotonic()
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        for done, future in enumerate(as_completed([pool.submit(play_cell, cell) for cell in cells]), 1):
+        for done, future in enumerate(as_completed([pool.submit(play, cell) for cell in cells]), 1):
             rows += future.result()
             sys.stderr.write(f"{done} of {len(cells)} cells after {time.monotonic() - started:.0f} s\n")
-    return sorted(rows, key=lambda row: (row["attack"], row["data"], row["split"], row["seed"]))
+    return sorted(rows, key=lambda row: [row[column] for column in order])
 
 
 def make_cells(

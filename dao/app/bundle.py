@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from dao.app.data_schema import read_schema
+from dao.app.data_schema import DataSchema, read_schema
 from dao.core.formats.canonical import read_canonical, write_canonical
 from dao.core.types import Digest
 from dao.errors import AppError, DaoError, DecodeError
@@ -51,6 +51,17 @@ def bundle(folder: Path) -> bytes:
     except DaoError as error:
         raise AppError(f"app {folder}: {error}") from None
     return content
+
+
+def find_schema(content: bytes) -> DataSchema | None:
+    """Return what a content's app says of its data; None where it says nothing, or nothing that is a schema.
+
+    `bundle` refuses the latter; whoever made the content by other means is checked by running the app.
+    """
+    try:
+        return read_schema(read_bundle(content))
+    except DecodeError:
+        return None
 
 
 def read_bundle(content: bytes) -> dict[str, str]:

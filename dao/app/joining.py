@@ -37,9 +37,8 @@ class JoinedDataset:
         raise IndexError(index)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith(
-            "_"
-        ):  # an optional method of a protocol, which knows the first dataset's rows alone
+        # an optional method of a protocol knows the first dataset's rows alone
+        if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._parts[0], name)
 

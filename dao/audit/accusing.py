@@ -168,12 +168,8 @@ async def _find_in_content(
             of_step = await find_last_step_suspicions(source, stated, trees, rules, answered)
             return await _ask_all(chain, trees, place, of_step, at)
 
-        for search in (
-            find_shape,
-            find_fault,
-            find_of_model,
-            find_of_last_step,
-        ):  # what one lacks, another may not need
+        # what one lacks, another may not need
+        for search in (find_shape, find_fault, find_of_model, find_of_last_step):
             try:
                 proof = await search()
             except (Missing, DecodeError, RuleError) as error:

@@ -11,8 +11,8 @@ from dao.audit.findings import Missing
 from dao.audit.round_content import RoundContent
 from dao.chain.client import Chain
 from dao.content import tensor_files
-from dao.core.constants import GRADIENT_TOLERANCE, SHARDS_DEPTH
-from dao.core.engine.merkle import compute_body_root, verify
+from dao.core.constants import GRADIENT_TOLERANCE
+from dao.core.engine.merkle import compute_body_root
 from dao.core.engine.products import compute_distance
 from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout
@@ -108,7 +108,7 @@ async def _open_published(posted: PostedRound, source: Source, scratch: Path) ->
                 f"{NAMES[gate]}: the content that is published has another root than the result states"
             )
     shard = manifest.shard
-    if not verify(rules.validation_root, shard.cid.digest, shard.index, shard.proof, SHARDS_DEPTH):
+    if not shard.is_under(rules.validation_root):
         raise RuleError(f"shard {shard.index}: it is not under the task's validation root")
     return _Published(
         gradients,

@@ -57,18 +57,18 @@ async def find_last_step_suspicions(
             before, compute_statement(await read_manifest(source, before.manifest_digest))
         )
     shown = {one.place[2]: one.content for one in answered if one.place[0] == DemandTree.STEP}
-    search = partial(_list_wrong, base, former, root, shown, depth)
+    wrong = await asyncio.to_thread(lambda: list(_list_wrong(base, former, root, shown, depth)))
     models = [model.span(0, model.layout.chunks) for model in (base, former)]
     return [
         _suspect(partial(prove_last_step, chunk, parents, (models[0], models[1]), depth, leaf))
-        for chunk, leaf in await asyncio.to_thread(lambda: list(search()))
+        for chunk, leaf in wrong
     ]
 
 
 def _list_wrong(
     base: Model, former: Model, root: bytes, shown: dict[int, bytes], depth: int
 ) -> Iterator[tuple[int, bytes]]:
-    """Yield chunks of the last step that are others than stated, with what was shown of them; Blocks."""
+    """Yield chunks of the last step that are others than stated, with what was shown of them. Blocks."""
     rows = quantise_gradient(StepModel(former, base), each)
     if root == ZERO_DIGEST:
         moved = rows[:, :-1].any(axis=1)

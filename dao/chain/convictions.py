@@ -11,7 +11,7 @@ from dao.chain.sender import Sender
 from dao.core.commits import SignedCommit
 from dao.core.engine.keccak import keccak256
 from dao.core.types import BlockNumber, Digest, Result, Statement, hex_of
-from dao.errors import ChainError, RpcError
+from dao.errors import RpcError
 
 NEXT_BLOCK = 120.0  # seconds until the block after the announcement
 QUIET = 30.0  # seconds without it, after which blocks are taken to come with transactions alone
@@ -43,10 +43,7 @@ async def convict_result(
     await _announce(chain, sender, digest)
     call = disputes.convict(accusation, result, statement)
     receipt = await sender.send(call, f"convict:{hex_of(digest)}", most_gas=most_gas)
-    for event in receipt.events:
-        if isinstance(event, Convicted):
-            return event
-    raise ChainError("convict: no Convicted in its receipt; is the disputes' address right?")
+    return receipt.get_event(Convicted, "convict", "the disputes' address")
 
 
 async def convict_node(
@@ -61,10 +58,7 @@ async def convict_node(
     await _announce(chain, sender, digest)
     call = Disputes(chain).convict_node(first, second)
     receipt = await sender.send(call, f"convict:{hex_of(digest)}", most_gas=most_gas)
-    for event in receipt.events:
-        if isinstance(event, Equivocated):
-            return event
-    raise ChainError("convictNode: no Equivocated in its receipt; is the disputes' address right?")
+    return receipt.get_event(Equivocated, "convictNode", "the disputes' address")
 
 
 async def _announce(chain: Chain, sender: Sender, digest: Digest) -> None:

@@ -6,7 +6,6 @@ from dao.chain.disputes import Demandable, DemandState, Disputes
 from dao.chain.events import Demanded, Expired
 from dao.chain.sender import Sender
 from dao.core.types import RoundId, TaskId, Wei
-from dao.errors import ChainError
 from dao.proofs.leaf_places import DemandTree, LeafPlace
 
 MARGIN = 2  # the base fee may rise until the demand is in a block; what is more pays the answer too
@@ -40,10 +39,7 @@ async def demand_leaf(
     bond = await read_demand_bond(chain, place)
     call = Disputes(chain).demand(task, round_id, encode_leaf_place(place), bond)
     receipt = await sender.send(call, f"demand:{task}:{round_id}:{place}")
-    for event in receipt.events:
-        if isinstance(event, Demanded):
-            return event
-    raise ChainError("demand: no Demanded in its receipt; is the disputes' address right?")
+    return receipt.get_event(Demanded, "demand", "the disputes' address")
 
 
 async def end_demand(
@@ -52,10 +48,7 @@ async def end_demand(
     """End a demand past its deadline, which convicts; Reverted before it, or where it was answered."""
     call = Disputes(chain).expire_demand(task, round_id, encode_leaf_place(place))
     receipt = await sender.send(call, f"expire:{task}:{round_id}:{place}")
-    for event in receipt.events:
-        if isinstance(event, Expired):
-            return event
-    raise ChainError("expire: no Expired in its receipt; is the disputes' address right?")
+    return receipt.get_event(Expired, "expire", "the disputes' address")
 
 
 async def list_open_demands(chain: Chain, task: TaskId) -> list[Demanded]:

@@ -150,10 +150,7 @@ async def create_task(
     receipt = await timelock_execute(
         chain, sender, [approve, Coordinator(chain).create_task(rules, funds)], key
     )
-    for event in receipt.events:
-        if isinstance(event, TaskCreated):
-            return event.task
-    raise ChainError("createTask: no TaskCreated in its receipt; is the coordinator's address right?")
+    return receipt.get_event(TaskCreated, "createTask", "the coordinator's address").task
 
 
 async def grant(chain: Chain, sender: Sender, amounts: Mapping[Address, Wei], key: str | None = None) -> None:

@@ -20,7 +20,6 @@ from dao.core.types import (
     Timestamp,
     Wei,
 )
-from dao.errors import ChainError
 
 
 class GradientVerdict(IntEnum):
@@ -139,7 +138,4 @@ async def accuse_gradients(
     """
     call = GradientVotes(chain).accuse(task, round_id)
     receipt = await sender.send(call, f"accuse:{task}:{round_id}", most_gas=most_gas)
-    for event in receipt.events:
-        if isinstance(event, GradientAccused):
-            return event
-    raise ChainError("accuse: no GradientAccused in its receipt; is the address of GradientVote right?")
+    return receipt.get_event(GradientAccused, "accuse", "the address of GradientVote")

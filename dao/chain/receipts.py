@@ -1,14 +1,16 @@
 """Reads the receipts of transactions: the block, the events caused, the reason of a refusal."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from dao.chain.client import Chain
 from dao.chain.event_types import Event
 from dao.chain.outbox import OutboxEntry, TxState
 from dao.chain.reverts import reverted
 from dao.core.types import Address, BlockNumber, Digest, hex_of
-from dao.errors import Reverted
+from dao.errors import ChainError, Reverted
+
+AnEvent = TypeVar("AnEvent", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,13 @@ class TxReceipt:
     gas_used: int
     events: tuple[Event, ...]
     created: Address | None
+
+    def get_event(self, kind: type[AnEvent], call: str, address: str) -> AnEvent:
+        """Return the event that a call causes; ChainError, naming the `address` to look at, where it caused none."""
+        for event in self.events:
+            if isinstance(event, kind):
+                return event
+        raise ChainError(f"{call}: no {kind.__name__} in its receipt; is {address} right?")
 
 
 async def find_receipt(chain: Chain, entry: OutboxEntry) -> dict[str, Any] | None:

@@ -81,12 +81,13 @@ def set_scene(wish: Wish, folder: Path) -> Scene:
         if is_dealt
         else [DemoMember(index, path.name, Role.OWN) for index, path in enumerate(data)]
     )
+    attacks = _choose_attackers(members, attack, count)
     return Scene(
         name=app.resolve().name,
         app=unpack(bundle(app), folder / "app"),
         python=wish.python or find_interpreter(app),
-        members=_name_attackers(members, attack, count),
-        attacks=_choose_attackers(members, attack, count),
+        members=_name_attackers(members, attacks),
+        attacks=attacks,
         data=data,
         split=Split.parse(wish.split or "iid") if is_dealt else None,
         shards=shards,
@@ -118,13 +119,14 @@ def _set_demonstration(wish: Wish, attack: str, count: int, folder: Path) -> Sce
     else:
         members = list(list_members(nodes))
         dealt = deal(members, folder / "data")
+    attacks = _choose_attackers(members, attack, count)
     riders = {one.index: "free-ride" for one in members if one.role is Role.FREE_RIDER}
     return Scene(
         name=APP.name,
         app=APP,
         python=Path(sys.executable),
-        members=_name_attackers(members, attack, count),
-        attacks=riders | _choose_attackers(members, attack, count),
+        members=_name_attackers(members, attacks),
+        attacks=riders | attacks,
         data=dealt.members,
         split=Split.parse(wish.split or "iid") if is_dealt else None,
         shards=dealt.shards,
@@ -140,10 +142,11 @@ def _choose_attackers(members: Sequence[DemoMember], attack: str, count: int) ->
     return {one.index: attack for one in members[len(members) - count :]} if attack else {}
 
 
-def _name_attackers(members: Sequence[DemoMember], attack: str, count: int) -> list[DemoMember]:
-    chosen = _choose_attackers(members, attack, count)
+def _name_attackers(members: Sequence[DemoMember], attacks: Mapping[int, str]) -> list[DemoMember]:
     return [
-        DemoMember(one.index, f"{one.name} ({attack})", Role.ATTACKER) if one.index in chosen else one
+        DemoMember(one.index, f"{one.name} ({attacks[one.index]})", Role.ATTACKER)
+        if one.index in attacks
+        else one
         for one in members
     ]
 

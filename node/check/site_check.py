@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from dao.app.bundle import read_bundle, unpack
-from dao.app.data_schema import DataSchema, read_schema
-from dao.errors import AppError, DecodeError
+from dao.app.bundle import find_schema, unpack
+from dao.errors import AppError
 from node.check.data_check import DataReport, check_data
 from node.check.rehearsal import Rehearsal, SiteApp, compute_training_limit, describe_app_error, rehearse
 from node.check.task_inputs import TaskInputs
@@ -76,7 +75,7 @@ async def check_site(
 
     The schema comes first: where it finds a defect, the app is not run.
     """
-    schema = _read_schema(inputs)
+    schema = find_schema(inputs.bundle)
     data = None if schema is None else await asyncio.to_thread(check_data, site.data, schema)
     rehearsal, app_error = None, ""
     if runs_app and not (data and data.defects):
@@ -91,14 +90,6 @@ async def check_site(
     rules = inputs.rules
     periods = rules.reveal_period, compute_training_limit(rules)
     return SiteReport(schema is not None, data, rehearsal, app_error, *periods, line_rate, least_rows)
-
-
-def _read_schema(inputs: TaskInputs) -> DataSchema | None:
-    """Read the app's schema; one that is none is as good as none: the app is checked by running it."""
-    try:
-        return read_schema(read_bundle(inputs.bundle))
-    except DecodeError:
-        return None
 
 
 def describe_report(report: SiteReport) -> Iterator[str]:

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from dao.app.bundle import read_bundle
-from dao.app.data_schema import read_schema
-from dao.errors import DataError, DecodeError
+from dao.app.bundle import find_schema
+from dao.errors import DataError
 from node.check.data_check import check_data
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -23,10 +22,7 @@ class SiteData:
 
     async def check(self, bundle: bytes) -> None:
         """Check the data by the schema of an app; DataError says what is wrong first, and what to do."""
-        try:
-            schema = read_schema(read_bundle(bundle))
-        except DecodeError:  # whoever made the task did so by other means
-            schema = None
+        schema = find_schema(bundle)
         if schema is None:
             self.counts = NOTHING
             return

@@ -1,8 +1,6 @@
 """A Superlink that is handed two commits of one node shows both on chain by itself, and is paid for it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from dao.runtime.status_events import read_status_events
 from dao.wire.superlink_client import SuperlinkClient
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Made, Node, World
-from tests.support import Network
+from tests.support import Network, mining
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -38,22 +36,6 @@ class Twofold(Node):
         await client.inclusion(self.world.task, made.round)
 
 
-@asynccontextmanager
-async def mining(world: World) -> AsyncIterator[None]:
-    """Blocks go on, as on any chain but this one: what is announced is shown a block later."""
-
-    async def mine() -> None:
-        while True:
-            world.network.anvil.request("evm_mine")
-            await asyncio.sleep(0.1)
-
-    miner = asyncio.create_task(mine())
-    try:
-        yield
-    finally:
-        miner.cancel()
-
-
 async def test_accuser__node_commits_twice__loses_stake_once_also_after_a_restart(
     network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
@@ -64,7 +46,7 @@ async def test_accuser__node_commits_twice__loses_stake_once_also_after_a_restar
     async with world.superlink() as running:  # it ends before it has shown anything
         await world.play(running)
     for _ in range(2):
-        async with world.superlink() as running, mining(world):
+        async with world.superlink() as running, mining(world.network.anvil):
             accusing = asyncio.create_task(running.accuser.run())
             async with network.chain() as chain, asyncio.timeout(60):
                 while not (shown := await chain.past(Equivocated, task=world.task)):

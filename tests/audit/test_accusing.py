@@ -1,8 +1,5 @@
 """Proofs: what a cheating Superlink posts is shown wrong by the provers, an honest result by none."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -32,25 +29,9 @@ from node.self_defence import NOTHING, SelfDefence
 from tests.audit import cheats
 from tests.audit.cheats import Cheat, node_of, with_node
 from tests.audit.stage import TAMPERED, Stage
-from tests.support import RULES
+from tests.support import RULES, mining
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@asynccontextmanager
-async def mining(stage: Stage) -> AsyncIterator[None]:
-    """Blocks go on, as on any chain but this one: a proof is shown a block after its announcement."""
-
-    async def mine() -> None:
-        while True:
-            stage.world.network.anvil.request("evm_mine")
-            await asyncio.sleep(0.1)
-
-    miner = asyncio.create_task(mine())
-    try:
-        yield
-    finally:
-        miner.cancel()
 
 
 def restate(manifest: Manifest) -> Manifest:
@@ -328,7 +309,7 @@ async def test_convict__score_raised__round_is_void_and_the_accuser_paid(stage: 
         assert proof is not None
         assert "its score does not follow" in proof.words
         staked = await Registry(chain).stake_of(world.bonded.operator.address, chain.head())
-        async with mining(stage), world.network.sender(chain, accuser) as sender:
+        async with mining(world.network.anvil), world.network.sender(chain, accuser) as sender:
             convicted = await convict_result(chain, sender, proof.accusation, proof.result, proof.statement)
         state = await Coordinator(chain).round_of(world.task, RoundId(TAMPERED), chain.head())
         assert state.phase is Phase.VOID
@@ -353,7 +334,7 @@ async def test_self_defence__own_score_halved__proven_by_the_node_alone(stage: S
     async with stage.posted(stage.stated(manifest), dump_manifest(manifest)), world.network.chain() as chain:
         world.network.anvil.fund(node.node, 10**18)  # type: ignore[arg-type]
         source = LayeredStore(DiskStore(stage.cache), [DiskStore(stage.folder)], attempts=1)
-        async with mining(stage), world.network.sender(chain, operator) as sender:
+        async with mining(world.network.anvil), world.network.sender(chain, operator) as sender:
             defence = SelfDefence(chain, sender, source, world.task, node.node, proves)
             checked = await defence.check(RoundId(TAMPERED), entry, node.owner)
         state = await Coordinator(chain).round_of(world.task, RoundId(TAMPERED), chain.head())

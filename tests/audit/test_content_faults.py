@@ -30,8 +30,8 @@ from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT
 from tests.audit.cheats import node_of, with_node
 from tests.audit.stage import TAMPERED, Stage
-from tests.audit.test_accusing import mining, restate
-from tests.support import RULES
+from tests.audit.test_accusing import restate
+from tests.support import RULES, mining
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ROUND = RoundId(TAMPERED)
@@ -127,7 +127,7 @@ async def convict(stage: Stage, manifest: Manifest, place: LeafPlace, leaves: Le
     async with (
         stage.posted(*stated),
         world.network.chain() as chain,
-        mining(stage),
+        mining(stage.world.network.anvil),
         world.network.sender(chain, signer) as sender,
     ):
         assert await find_proof(chain, source_of(stage), world.task, ROUND) is None

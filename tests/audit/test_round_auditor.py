@@ -28,7 +28,7 @@ from node.round_auditor import AUDIT, HOLDS, RoundAuditor
 from node.self_defence import SelfDefence
 from tests.audit.cheats import node_of, with_node
 from tests.audit.stage import TAMPERED, Stage
-from tests.audit.test_accusing import mining
+from tests.support import mining
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 ROUND = RoundId(TAMPERED)
@@ -51,7 +51,7 @@ async def auditor_of(
     async with (
         stage.posted(stage.stated(manifest), dump_manifest(manifest)),
         world.network.chain() as chain,
-        mining(stage),
+        mining(stage.world.network.anvil),
         world.network.sender(chain, signer) as sender,
     ):
         places = [DiskStore(stage.folder), DiskStore(world.assignment.store)]

@@ -1,18 +1,13 @@
 """A node opens its commit on chain and serves its update: another member hands it over, and attests where the Superlink signs nothing."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
 
 from aggregator.collection import Collection
-from aggregator.daemon import run_superlink
 from aggregator.intake import Intake
 from aggregator.reveal_fetcher import RevealFetcher
-from aggregator.settings import SuperlinkSettings
 from dao.chain.blocks import BlockRef
 from dao.chain.events import Attested, ForcedReveal
 from dao.core.types import Address, Phase, RoundId, RoundState, Wei
@@ -20,8 +15,11 @@ from dao.devnet.kubo_daemon import start_kubo
 from dao.errors import RuleError
 from dao.wire.messages import Ack, RevealRequest
 from dao.wire.superlink_service import Receive
+from node.attester import compute_attesting_time
 from node.journal import Step
-from tests.faults.world import World, open_world, write_config
+from node.submission import compute_forcing_time
+from tests.faults.misbehaving import Conduct, open_misbehaving
+from tests.faults.world import World, write_config
 from tests.support import RULES, Network
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300), pytest.mark.kubo]
@@ -30,52 +28,40 @@ OnReveal = Callable[[Intake, Address, RevealRequest, Receive], Awaitable[Ack]]
 ReadAttested = Callable[[RevealFetcher, Collection, BlockRef], Awaitable[None]]
 
 
-@dataclass
-class Conduct:
-    """How the Superlink treats the update of one node, of which it takes nothing from the node itself.
-
-    `take`: it takes it from others. `forget`: it signs that it has it, and says otherwise. `deny`: it takes it from nobody.
-    """
-
-    node: Address
-    how: str = "take"
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def played(
     living_network: Network, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[World, Conduct]]:
-    """A world whose nodes have an IPFS node, and whose Superlink runs in this process, so that it can be told to misbehave."""
+    """A world whose nodes have an IPFS node."""
     folder = tmp_path_factory.mktemp("world")
     kubo = await start_kubo(folder / "kubo")
+
+    def corrupt(patch: pytest.MonkeyPatch, conduct: Conduct) -> None:
+        patch.setattr(Intake, "on_reveal", on_reveal_of(conduct, Intake.on_reveal))
+        patch.setattr(Intake, "fetch_forced", fetch_nothing)
+        patch.setattr(RevealFetcher, "is_certain", is_certain)
+        patch.setattr(RevealFetcher, "_read_attested", see_nothing)
+
+    def prepare(world: World) -> None:
+        for node in world.nodes:
+            first = f'threads = 1\ncontent.sync = false\ncontent.ipfs = "{kubo.api}"'
+            write_config(node.home, living_network, first)
+
+    bond = Wei(RULES.superlink_bond // 4)  # it is lost twice, and rounds go on
+    rules = {"superlink_bond": bond, "challenge_period": 600, "result_period": 600}
     try:
-        with pytest.MonkeyPatch.context() as patch:
-            bond = Wei(RULES.superlink_bond // 4)  # it is lost twice, and rounds go on
-            periods = {"challenge_period": 600, "result_period": 600}
-            async with open_world(living_network, folder, superlink_bond=bond, **periods) as world:
-                conduct = Conduct(world.nodes[0].member.operator.address)
-                patch.setenv("COMMONWEIGHT_RUNTIME", str(world.superlink.runtime))
-                patch.setattr(Intake, "on_reveal", on_reveal_of(conduct, Intake.on_reveal))
-                patch.setattr(Intake, "fetch_forced", fetch_nothing)
-                patch.setattr(RevealFetcher, "is_certain", is_certain)
-                patch.setattr(RevealFetcher, "_read_attested", see_nothing)
-                serving = asyncio.create_task(
-                    run_superlink(SuperlinkSettings.load(world.superlink.home), leave=False, say=print)
-                )
-                for node in world.nodes:
-                    first = f'threads = 1\ncontent.sync = false\ncontent.ipfs = "{kubo.api}"'
-                    write_config(node.home, living_network, first)
-                await asyncio.gather(*(node.start() for node in world.nodes))
-                yield world, conduct
-                world.show()
-                serving.cancel()
-                with suppress(asyncio.CancelledError):
-                    await serving
+        async with open_misbehaving(living_network, folder, corrupt, prepare, **rules) as world:
+            yield world
     finally:
         await kubo.stop()
 
 
 def on_reveal_of(conduct: Conduct, honest: OnReveal) -> OnReveal:
+    """Return how updates are taken: nothing of the node from itself, but from others.
+
+    `forget`: it signs that it has it, and says otherwise. `deny`: it takes it from nobody.
+    """
+
     async def on_reveal(intake: Intake, caller: Address, request: RevealRequest, receive: Receive) -> Ack:
         if caller == conduct.node or (request.node == conduct.node and conduct.how == "deny"):
             raise RuleError("reveal: not today")
@@ -109,7 +95,7 @@ async def force(world: World, after: int = 0) -> RoundId:
     for training in waiting:
         training.begin()
     await victim.running.says("update not taken", f"round={round_id}", "not today")
-    world.skip(world.rules.reveal_period * 17 // 25)  # a node forces from some seconds before on
+    world.skip_to(compute_forcing_time(world.rules, await world.round(round_id)) + 1)
     await victim.running.says("reveal forced", f"round={round_id}")
     return round_id
 
@@ -155,7 +141,7 @@ async def test_attested__taken_from_nobody_and_called_unavailable__loses_the_bon
     conduct.how = "deny"
     round_id = await force(world, 2)
     await other.running.says("not handed over", f"round={round_id}")
-    world.skip(world.rules.reveal_period * 6 // 25)
+    world.skip_to(compute_attesting_time(world.rules, await world.round(round_id)) + 1)
     await other.running.says("event='attested'", f"round={round_id}")
     assert await attested(world, round_id) == [victim.member.operator.address]
     world.skip(world.rules.reveal_period)

@@ -1,16 +1,11 @@
 """A Superlink that denies an update: the node reveals it on chain, or proves by the receipt that it was received."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
 
-from aggregator.daemon import run_superlink
 from aggregator.intake import Intake
-from aggregator.settings import SuperlinkSettings
 from dao.chain.events import Attested, ForcedReveal
 from dao.core.types import Address, Phase, Status
 from dao.errors import RuleError
@@ -18,7 +13,8 @@ from dao.wire.messages import Ack, RevealRequest
 from dao.wire.superlink_service import Receive
 from node.journal import Step
 from node.self_defence import NOTHING
-from tests.faults.world import World, open_world, row_of
+from tests.faults.misbehaving import Conduct, open_misbehaving
+from tests.faults.world import World, row_of
 from tests.support import Network
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
@@ -26,36 +22,22 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180
 OnReveal = Callable[[Intake, Address, RevealRequest, Receive], Awaitable[Ack]]
 
 
-@dataclass
-class Conduct:
-    """How the Superlink treats the updates of one node: honest, refuse, or forget after a receipt."""
-
-    node: Address
-    how: str = "honest"
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def played(
     living_network: Network, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[World, Conduct]]:
-    """A world whose Superlink runs in this process, so that it can be told to misbehave."""
+    def corrupt(patch: pytest.MonkeyPatch, conduct: Conduct) -> None:
+        patch.setattr(Intake, "on_reveal", on_reveal_of(conduct, Intake.on_reveal))
+
     folder = tmp_path_factory.mktemp("world")
-    with pytest.MonkeyPatch.context() as patch:
-        async with open_world(living_network, folder, challenge_period=600, result_period=600) as world:
-            conduct = Conduct(world.nodes[0].member.operator.address)
-            patch.setenv("COMMONWEIGHT_RUNTIME", str(world.superlink.runtime))
-            patch.setattr(Intake, "on_reveal", on_reveal_of(conduct, Intake.on_reveal))
-            settings = SuperlinkSettings.load(world.superlink.home)
-            serving = asyncio.create_task(run_superlink(settings, leave=False, say=print))
-            await asyncio.gather(*(node.start() for node in world.nodes))
-            yield world, conduct
-            world.show()
-            serving.cancel()
-            with suppress(asyncio.CancelledError):
-                await serving
+    opening = open_misbehaving(living_network, folder, corrupt, challenge_period=600, result_period=600)
+    async with opening as world:
+        yield world
 
 
 def on_reveal_of(conduct: Conduct, honest: OnReveal) -> OnReveal:
+    """Return how updates are taken; of the node: refused, or forgotten after a receipt."""
+
     async def on_reveal(intake: Intake, node: Address, request: RevealRequest, receive: Receive) -> Ack:
         how = conduct.how if node == conduct.node else "honest"
         if how == "refuse":

@@ -1,24 +1,20 @@
 """A Superlink that leaves a node's commit out: the node takes it to the chain, or proves the fault there."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
 
-from aggregator.daemon import run_superlink
 from aggregator.intake import Intake
-from aggregator.settings import SuperlinkSettings
 from dao.chain.contracts import Registry
 from dao.chain.events import ForcedCommit
 from dao.core.commits import SignedCommit
 from dao.core.formats.signed_messages import compute_receipt_digest
-from dao.core.types import Address, Phase
+from dao.core.types import Phase
 from dao.errors import RuleError
 from node.journal import Step
-from tests.faults.world import World, open_world, row_of
+from tests.faults.misbehaving import Conduct, open_misbehaving
+from tests.faults.world import World, row_of
 from tests.support import Network
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
@@ -27,35 +23,20 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180
 OnCommit = Callable[[Intake, SignedCommit], Awaitable[bytes]]
 
 
-@dataclass
-class Conduct:
-    """How the Superlink treats the commits of one node: honest, refuse, or forget after a receipt."""
-
-    node: Address
-    how: str = "honest"
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def played(
     living_network: Network, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[World, Conduct]]:
-    """A world whose Superlink runs in this process, so that it can be told to misbehave."""
-    with pytest.MonkeyPatch.context() as patch:
-        async with open_world(living_network, tmp_path_factory.mktemp("world")) as world:
-            conduct = Conduct(world.nodes[0].member.operator.address)
-            patch.setenv("COMMONWEIGHT_RUNTIME", str(world.superlink.runtime))
-            patch.setattr(Intake, "on_commit", on_commit_of(conduct, Intake.on_commit))
-            settings = SuperlinkSettings.load(world.superlink.home)
-            serving = asyncio.create_task(run_superlink(settings, leave=False, say=print))
-            await asyncio.gather(*(node.start() for node in world.nodes))
-            yield world, conduct
-            world.show()
-            serving.cancel()
-            with suppress(asyncio.CancelledError):
-                await serving
+    def corrupt(patch: pytest.MonkeyPatch, conduct: Conduct) -> None:
+        patch.setattr(Intake, "on_commit", on_commit_of(conduct, Intake.on_commit))
+
+    async with open_misbehaving(living_network, tmp_path_factory.mktemp("world"), corrupt) as world:
+        yield world
 
 
 def on_commit_of(conduct: Conduct, honest: OnCommit) -> OnCommit:
+    """Return how commits are taken; of the node: refused, or forgotten after a receipt."""
+
     async def on_commit(intake: Intake, commit: SignedCommit) -> bytes:
         how = conduct.how if commit.node == conduct.node else "honest"
         if how == "refuse":

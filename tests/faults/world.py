@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,11 @@ class World:
         last = self.network.anvil.request("eth_getBlockByNumber", "latest", False)
         self.network.anvil.request("anvil_setNextBlockTimestamp", int(last["timestamp"], 16) + seconds)
         self.network.anvil.request("evm_mine")
+
+    def skip_to(self, time: float) -> None:
+        """Let block time pass until then, however much has passed."""
+        last = self.network.anvil.request("eth_getBlockByNumber", "latest", False)
+        self.skip(max(1, ceil(time) - int(last["timestamp"], 16)))
 
     # what must hold of a round
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from dao.chain.client import Chain
 from dao.cli import options
 from dao.cli.chain_options import ChainOptions, open_chain
 from dao.cli.content_options import ContentOptions
@@ -54,17 +53,13 @@ def check(
         raise ConfigError(f"--data {data}: no such file or folder")
     site = SiteApp(data.absolute(), (app_python or Path(sys.executable)).absolute(), SandboxSettings())
 
-    async def run(chain: Chain) -> SiteReport:
-        async with content.open(chain.domain) as source:
+    async def run() -> SiteReport:
+        async with open_chain(network) as chain, content.open(chain.domain) as source:
             inputs = await fetch_inputs(chain, source, TaskId(task))
             rate = line and line * MEGABIT
             return await check_site(inputs, site, runs_app=not schema_only, line_rate=rate)
 
-    async def connect() -> SiteReport:
-        async with open_chain(network) as chain:
-            return await run(chain)
-
-    report = asyncio.run(connect())
+    report = asyncio.run(run())
     if json:
         print_json(report.document())
     else:
@@ -77,6 +72,5 @@ def require_fit(report: SiteReport, remedy: str) -> None:
     """DataError where a report has faults; `remedy` says what to do."""
     count = len(report.faults)
     if count:
-        first = f"{report.faults[0]}"
         more = f", and {count - 1} more" if count > 1 else ""
-        raise DataError(f"data: {first}{more}; {remedy}")
+        raise DataError(f"data: {report.faults[0]}{more}; {remedy}")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from math import isfinite, isqrt
 from typing import Any
 
-from dao.core.constants import MANIFEST_FORMAT, MAX_INTEGER, MAX_MANIFEST
+from dao.core.constants import MANIFEST_FORMAT, MAX_INTEGER, MAX_MANIFEST, SHARDS_DEPTH
+from dao.core.engine.merkle import verify
 from dao.core.formats.canonical import read_json, write_canonical
 from dao.core.formats.cid import Cid
 from dao.core.formats.fault import Fault
@@ -21,6 +22,10 @@ class Shard:
     index: Count
     cid: Cid
     proof: tuple[Digest, ...]
+
+    def is_under(self, root: Digest) -> bool:
+        """Whether its proof leads to a validation root."""
+        return verify(root, self.cid.digest, self.index, self.proof, SHARDS_DEPTH)
 
 
 @dataclass(frozen=True, slots=True)

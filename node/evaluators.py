@@ -1,0 +1,36 @@
+"""Opens what computes an app's gradients at a node: of an app that its owner approved, in a process that ends with the work."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from dao.app.bundle import MAX_BYTES, unpack
+from dao.app.gradient_client import GradientClient
+from dao.core.types import Rules, TaskId
+from dao.store.source import Source
+from node.approvals import Approvals
+
+EvaluatorOf = Callable[[Path, Path], GradientClient]  # of an app's folder, with a folder to write to
+
+
+@asynccontextmanager
+async def open_evaluator(
+    source: Source,
+    approvals: Approvals,
+    task: TaskId,
+    rules: Rules,
+    evaluator_of: EvaluatorOf,
+    *,
+    app: Path,
+    scratch: Path,
+) -> AsyncIterator[GradientClient]:
+    """Unpack a round's app into the folder `app`, and yield its evaluator; NotApproved where the owner has not approved it."""
+    approvals.require(task, rules.app_hash)
+    bundle = await source.get(rules.app_hash, MAX_BYTES)
+    await asyncio.to_thread(unpack, await asyncio.to_thread(bundle.read_bytes), app)
+    evaluator = evaluator_of(app, scratch)
+    try:
+        yield evaluator
+    finally:
+        await evaluator.stop()
