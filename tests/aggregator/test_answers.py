@@ -17,6 +17,7 @@ from dao.errors import Unreachable
 from dao.proofs.leaf_places import DemandTree, parse_place
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World
+from tests.faults.process import until
 from tests.support import Network
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -39,18 +40,18 @@ async def test_answerer__leaves_are_demanded__shown_before_the_deadline(
             await demand_leaf(chain, sender, world.task, RoundId(1), parse_place(text))
             for text in ("rows:0", "aggregate:0", "medians")
         ]
+        status = world.home / "status.jsonl"
         try:
-            async with asyncio.timeout(60):
-                while await list_open_demands(chain, world.task):
-                    await chain.changed(1)
+            await until(
+                lambda: status.read_text(encoding="utf-8").count('"event": "answered"') == len(demanded)
+            )
         finally:
             answering.cancel()
             await asyncio.gather(answering, return_exceptions=True)
+        assert not await list_open_demands(chain, world.task)
         answered = await chain.past(Answered, task=world.task)
     assert {one.place for one in answered} == {one.place for one in demanded}
     assert {one.answerer for one in answered} == {world.bonded.operator.address}
-    events = (world.home / "status.jsonl").read_text(encoding="utf-8")
-    assert events.count('"event": "answered"') == len(demanded)
 
 
 async def test_answerer__cannot_answer_again_and_again__waits_longer_each_time(tmp_path: Path) -> None:

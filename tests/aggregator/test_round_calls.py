@@ -34,13 +34,13 @@ def listen(running: RunningSuperlink) -> list[dict[str, Any]]:
 async def test_post__older_round_is_due__finalized_and_the_next_one_opened_with_the_result(
     network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
-    world = await World.make(network, assignment, tmp_path, evaluator, challenge_period=1)
+    world = await World.make(network, assignment, tmp_path, evaluator, challenge_period=30)
     async with world.superlink() as running:
         heard = listen(running)
         finalizing = asyncio.create_task(running.finalizer.run())
         playing = asyncio.create_task(world.play(running, 3))
         await world.reaches(2, Phase.OPEN)
-        world.skip(2)
+        world.skip(world.rules.challenge_period + 1)  # less than the time for commits
         await playing
         finalizing.cancel()
     sent = [event for event in heard if event["event"] == "transaction"]

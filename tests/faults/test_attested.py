@@ -48,7 +48,8 @@ async def played(
             write_config(node.home, living_network, first)
 
     bond = Wei(RULES.superlink_bond // 4)  # it is lost twice, and rounds go on
-    rules = {"superlink_bond": bond, "challenge_period": 600, "result_period": 600}
+    # of the reveal period attesting has the most it can: blocks are mined by leaps, and daemons are slow under load
+    rules = {"superlink_bond": bond, "reveal_period": 600, "challenge_period": 600, "result_period": 600}
     try:
         async with open_misbehaving(living_network, folder, corrupt, prepare, **rules) as world:
             yield world
