@@ -66,6 +66,11 @@ class Collection:
         return frozenset(self.commits.keys() | self.passes.keys() | self.forced.keys())
 
     @property
+    def committed(self) -> int:
+        """Return how many nodes have committed, here or on chain."""
+        return len(self.commits.keys() | self.forced.keys())
+
+    @property
     def forced_hash(self) -> Digest:
         """Return the hash that chains the forced commits, as the coordinator has it."""
         return compute_forced_hash(self.forced.values())

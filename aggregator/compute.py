@@ -83,8 +83,15 @@ class RoundComputer:
         scratch.mkdir(parents=True, exist_ok=True)
         self._evaluator, self._publisher, self._scratch = evaluator, publisher, scratch
 
-    async def gate(self, base: RoundBase, shard: Path, depth: int) -> GateGradient:
-        """Take the gate gradient of a round at its base model, with its root of this depth."""
+    async def gate(
+        self, base: RoundBase, shard: Path, depth: int, card: Digest | None = None
+    ) -> GateGradient:
+        """Take the gate gradient of a round at its base model, with its root of this depth.
+
+        From here on the app runs with the settings of this card, if there is one.
+        """
+        if card is not None:
+            await self._evaluator.configure((await self._publisher.fetch_card(card)).settings)
         evaluated = await self._evaluator.gate_gradient(base.path, shard)
         path, gradient = await self._quantise(evaluated.path, base.model.layout, "gate.cwg")
         cid, root = await asyncio.gather(

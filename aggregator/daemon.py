@@ -40,6 +40,7 @@ from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.chain.task_follower import TaskFollower
 from dao.content.assembly import ContentSources
+from dao.content.cards import fetch_card
 from dao.core.formats.layout import Layout
 from dao.core.round_machine import UNDECIDED
 from dao.core.types import Address, Phase, RoundId, Rules, TaskId, Timestamp, hex_of
@@ -145,10 +146,16 @@ async def open_superlink(
         rules = await _read_rules(chain, task, signer)
         shards = await _read_shards(shard_folder, rules)
         store = _open_store(settings, stores, f"{hex_of(signer.address)}-{task}", stack)
+        card = await fetch_card(store, rules.card)
         if evaluator is None:
             folder, limit = await _fetch_app(store, rules, home), settings.evaluation_limit
             evaluator = GradientClient(
-                folder, settings.app_interpreter(), home / "scratch", limit=limit, sandbox=settings.sandbox
+                folder,
+                settings.app_interpreter(),
+                home / "scratch",
+                limit=limit,
+                sandbox=settings.sandbox,
+                settings=card.settings,
             )
             stack.push_async_callback(evaluator.stop)
         contents = RoundContents(home / "contents.db")
@@ -156,6 +163,7 @@ async def open_superlink(
         retention = Retention(task, contents, store, settings.content.kept, status.emit)
         retention.note_for_good(rules.app_hash)
         retention.note_for_good(rules.base_model)
+        retention.note_for_good(rules.card)
         publisher = Publisher(store, retention)
         base = await _read_newest(chain, task, publisher, rules)
         # also warms the app's process up, and finds out now whether app, model and shards fit
@@ -245,11 +253,7 @@ async def _read_newest(chain: Chain, task: TaskId, publisher: Publisher, rules: 
 
 async def _read_shards(folder: Path, rules: Rules) -> Shards:
     shards = await asyncio.to_thread(read_shards, folder)
-    if len(shards.paths) != rules.shards or shards.root != rules.validation_root:
-        raise ConfigError(
-            f"shards {folder}: {len(shards.paths)} files with root {hex_of(shards.root)}, the task has {rules.shards} "
-            f"with root {hex_of(rules.validation_root)}; point to the folder that it was made with"
-        )
+    shards.select(rules)
     return shards
 
 

@@ -59,10 +59,12 @@ async def check_first_base(base: RoundBase, rules: Rules) -> None:
     if base.previous is not None:
         return
     root = await asyncio.to_thread(compute_model_root, base.model, rules.body_depth, tensor_files.each)
-    if (base.model.layout.chunks, root) != (rules.chunks, rules.base_model_root):
+    layout = base.model.layout
+    found, stated = (layout.chunks, layout.scored_chunks), (rules.chunks, rules.scored_chunks)
+    if (found, root) != (stated, rules.base_model_root):
         raise ConfigError(
-            f"base model {base.cid}: {base.model.layout.chunks} chunks with root {hex_of(root)}, the task states "
-            f"{rules.chunks} with root {hex_of(rules.base_model_root)}; propose the task again, by dao task propose"
+            f"base model {base.cid}: chunks, and scored ones, {found} with root {hex_of(root)}, the task states "
+            f"{stated} with root {hex_of(rules.base_model_root)}; propose the task again, by dao task propose"
         )
 
 

@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from aggregator.retention import Retention
+from dao.content.cards import fetch_card
+from dao.core.formats.card import Card
 from dao.core.formats.cid import Cid
 from dao.core.types import NO_ROUND, Digest, RoundId
 from dao.errors import ContentError
@@ -35,6 +37,13 @@ class Publisher:
     async def fetch(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
         """Return a content's file, checked, from here or from any source that has it."""
         return await self._store.get(content, max_bytes)
+
+    async def fetch_card(self, digest: Digest) -> Card:
+        """Return a task's card, which stays here for good: members ask this Superlink for it."""
+        card = await fetch_card(self._store, digest)
+        if self._retention:
+            self._retention.note_for_good(digest)
+        return card
 
     async def is_whole(self, cid: Cid) -> bool:
         """Return whether a content is here with the right bytes."""

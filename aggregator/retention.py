@@ -162,7 +162,10 @@ def estimate_round(layout: Layout, codec: Codec, members: int, shard: int) -> in
     """Return the bytes that a round adds: a model, its step, two gradients, a shard of so many bytes, every member's update."""
     update = compute_update_size(layout, codec)
     return (
-        compute_model_size(layout) + 2 * compute_gradient_size(layout.values) + shard + (members + 1) * update
+        compute_model_size(layout)
+        + 2 * compute_gradient_size(layout.scored_values)
+        + shard
+        + (members + 1) * update
     )
 
 

@@ -35,23 +35,15 @@ from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
 from dao.core.round_machine import (
-    compute_commit_deadline,
+    compute_close_time,
     compute_earliest_abort,
     compute_result_deadline,
     compute_reveal_deadline,
     draw_shard,
 )
 from dao.core.transition import PreState
-from dao.core.types import (
-    Digest,
-    Phase,
-    RoundId,
-    RoundState,
-    TaskId,
-    Timestamp,
-    hex_of,
-)
-from dao.errors import DaoError, RuleError
+from dao.core.types import Digest, Phase, RoundId, RoundState, Rules, TaskId, Timestamp, hex_of
+from dao.errors import ConfigError, DaoError, RuleError
 from dao.runtime.backoff import pause_after
 from dao.runtime.failpoint import failpoint
 
@@ -121,16 +113,16 @@ class Superlink:
         opened, base = await self._open()
         self._deps.publisher.begin(opened.round, *base.contents, parent=opened.parent)
         collection = await self._collect(opened, base)
-        state = await self._read_state(base, opened.round)
+        state = await read_state(self._chain, self._reader, base, opened.round)
         if len(state.used_shards) == collection.rules.shards:  # anyone may open a round
             in_progress = await self._read_round(collection, Phase.OPEN, Phase.CLOSED)
             await self._abort(collection, in_progress, "no validation shard is left")
         await self._wait_commits(opened, collection)
         closed = await self._close(collection)
         index = draw_shard(closed.seed, collection.rules.shards, state.used_shards)
-        shard = await self._deps.publisher.put_copy_for_good(self._deps.shards.paths[index])
-        path, depth = self._deps.publisher.path_of(shard), collection.rules.body_depth
-        gating = asyncio.create_task(self._deps.computer.gate(base, path, depth))
+        shard = await self._deps.publisher.put_copy_for_good(self._shards_of(collection.rules).paths[index])
+        rules, path = collection.rules, self._deps.publisher.path_of(shard)
+        gating = asyncio.create_task(self._deps.computer.gate(base, path, rules.body_depth, rules.card))
         try:
             settlement, posted = await self._settle(
                 closed, index, collection, base, state, gating, goes_on=goes_on
@@ -192,10 +184,11 @@ class Superlink:
             raise TaskOver(f"task {self._task}: the DAO gave it to Superlink {hex_of(rules.superlink)}")
         base = await self._read_base(head)
         await check_first_base(base, rules)
-        state = await self._read_state(base, round_id)
+        self._shards_of(rules)
+        state = await read_state(self._chain, self._reader, base, round_id)
         if len(state.used_shards) == rules.shards:
             raise TaskOver(
-                f"task {self._task}: all {rules.shards} validation shards are used; propose another task"
+                f"task {self._task}: all {rules.shards} validation shards are used; append more by a vote"
             )
 
     async def _read_base(self, parent: RoundId) -> RoundBase:
@@ -205,8 +198,12 @@ class Superlink:
             )
         return self._base
 
-    async def _read_state(self, base: RoundBase, round_id: RoundId) -> PreState:
-        return await read_state(self._chain, self._reader, base, round_id)
+    def _shards_of(self, rules: Rules) -> Shards:
+        """Return the shards that these rules have; TaskOver where this Superlink has not got them all."""
+        try:
+            return self._deps.shards.select(rules)
+        except ConfigError as error:
+            raise TaskOver(f"task {self._task}: {error}; start again with all of them") from None
 
     async def _collect(self, opened: RoundOpened, base: RoundBase) -> Collection:
         """Begin to take what nodes send for the round, beside what the journal has of it."""
@@ -232,7 +229,7 @@ class Superlink:
     # Commits
 
     async def _wait_commits(self, opened: RoundOpened, collection: Collection) -> None:
-        """Wait for commits: until all that are eligible have committed or passed, else to the deadline."""
+        """Wait for commits: until all that are eligible have committed or passed, else until they may close without the rest."""
         version = -1
         while True:
             while version != self._follower.version:  # until no news came while the round was read
@@ -240,10 +237,10 @@ class Superlink:
                 state = await self._read_round(collection, Phase.OPEN, Phase.CLOSED)
             is_closing = state.phase is Phase.CLOSED or not collection.accepts_commits
             is_complete = is_closing or len(collection.heard) >= opened.eligible
-            deadline = compute_commit_deadline(collection.rules, state)
-            if is_complete or self._follower.now() >= deadline:
+            due = compute_close_time(collection.rules, state, collection.committed)
+            if is_complete or self._follower.now() >= due:
                 return
-            await self._follower.wait(deadline, collection.changed())
+            await self._follower.wait(due, collection.changed())
 
     async def _close(self, collection: Collection) -> CommitsClosed:
         """Close with all commits that are here and not forced; RoundLost, after an abort, where that cannot be."""
@@ -313,7 +310,7 @@ class Superlink:
             gate = await asyncio.shield(gating)  # a reveal that comes meanwhile is late, not withheld
             before = job
             job = assemble_job(
-                *(self._chain, self._deps.shards, self._deps.publisher, collection),
+                *(self._chain, self._shards_of(collection.rules), self._deps.publisher, collection),
                 *(base, state, closed.seed, index),
             )
             if before is None or (before.inputs.commits, before.inputs.forced) != (

@@ -114,6 +114,9 @@ def make_rules(contents: MadeUp, count: int) -> Rules:
         body_depth=contents.depth,
         codec=Codec.INT8,
         admitted_only=False,
+        close_after=3600,
+        close_share=100,
+        max_in_flight=64,
         min_stake=STAKE,
         max_stake=STAKE,
         round_budget=Wei(10 * TOKEN),
@@ -123,6 +126,8 @@ def make_rules(contents: MadeUp, count: int) -> Rules:
         base_model=some,
         validation_root=SHARDS.root,
         chunks=contents.base.layout.chunks,
+        scored_chunks=contents.base.layout.scored_chunks,
+        card=some,
         base_model_root=compute_model_root(contents.base, contents.depth),
     )
 

@@ -200,6 +200,9 @@ _RULES = Rules(
     body_depth=10,
     codec=Codec.INT8,
     admitted_only=False,
+    close_after=60,
+    close_share=100,
+    max_in_flight=64,
     min_stake=Wei(TOKEN),
     max_stake=Wei(1000 * TOKEN),
     round_budget=Wei(100 * TOKEN),
@@ -209,6 +212,8 @@ _RULES = Rules(
     base_model=keccak256(b"base model"),
     validation_root=keccak256(b"shards"),
     chunks=1024,
+    scored_chunks=1024,
+    card=keccak256(b"card"),
     base_model_root=keccak256(b"chunks"),
 )
 

@@ -86,8 +86,8 @@ library Trees {
                     mstore(add(first, shl(5, i)), mload(sub(returndatasize(), 0x20)))
                 }
             }
-            if (count % 2 == 1) hashes[pairs] = _join(hashes[count - 1], absent);
-            absent = _join(absent, absent);
+            if (count % 2 == 1) hashes[pairs] = join(hashes[count - 1], absent);
+            absent = join(absent, absent);
             count = pairs + (count % 2);
         }
         return count == 0 ? absent : hashes[0];
@@ -100,7 +100,11 @@ library Trees {
         return sha256(leaf); // reverts where the precompile fails
     }
 
-    function _join(bytes32 left, bytes32 right) private view returns (bytes32 hash) {
+    /// @notice Returns the hash of a node.
+    /// @param left hash of its first child
+    /// @param right hash of the second
+    /// @return hash the hash
+    function join(bytes32 left, bytes32 right) internal view returns (bytes32 hash) {
         // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
             mstore(0x00, left)

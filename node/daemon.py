@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from dao.chain.signer import Signer
 from dao.chain.task_origin import read_task_origin
 from dao.content.assembly import ContentSources
 from dao.core.commits import SignedCommit
+from dao.core.formats.app_settings import Setting
 from dao.core.types import Domain, TaskId, hex_of
 from dao.errors import ConfigError, DaoError, Reverted
 from dao.runtime.backoff import pauses
@@ -59,7 +60,7 @@ GRADIENT_LIMIT = 3600.0  # seconds for one gradient of a result that is accused
 LONGEST_PAUSE = 60.0  # seconds until a task that failed runs again
 _log = structlog.get_logger()
 
-TrainerOf = Callable[[TaskId, TaskSettings, Path], Trainer]
+TrainerOf = Callable[[TaskId, TaskSettings, Path, Mapping[str, Setting]], Trainer]
 
 
 async def run_node(settings: NodeSettings, trainer_of: TrainerOf | None = None) -> None:
@@ -229,8 +230,14 @@ def _evaluator(
     )
 
 
-def _trainer(settings: NodeSettings, task: TaskId, task_settings: TaskSettings, app: Path) -> Trainer:
-    """Return the trainer of an app, with this node's data for the task."""
+def _trainer(
+    settings: NodeSettings,
+    task: TaskId,
+    task_settings: TaskSettings,
+    app: Path,
+    app_settings: Mapping[str, Setting],
+) -> Trainer:
+    """Return the trainer of an app with its settings, and with this node's data for the task."""
     log = settings.home / f"app-{task}.log"
     return Trainer.of(
         app,
@@ -239,6 +246,7 @@ def _trainer(settings: NodeSettings, task: TaskId, task_settings: TaskSettings, 
         python=_get_interpreter(settings, task_settings),
         threads=settings.threads,
         sandbox=settings.sandbox,
+        settings=app_settings,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dao.app.bundle import MAX_BYTES, unpack
 from dao.app.gradient_client import GradientClient
+from dao.content.cards import fetch_card
 from dao.core.types import Rules, TaskId
 from dao.store.source import Source
 from node.approvals import Approvals
@@ -25,11 +26,12 @@ async def open_evaluator(
     app: Path,
     scratch: Path,
 ) -> AsyncIterator[GradientClient]:
-    """Unpack a round's app into the folder `app`, and yield its evaluator; NotApproved where the owner has not approved it."""
+    """Unpack a round's app into the folder `app`, and yield its evaluator, with the card's settings; NotApproved where the owner has not approved it."""
     approvals.require(task, rules.app_hash)
     bundle = await source.get(rules.app_hash, MAX_BYTES)
     await asyncio.to_thread(unpack, await asyncio.to_thread(bundle.read_bytes), app)
     evaluator = evaluator_of(app, scratch)
+    await evaluator.configure((await fetch_card(source, rules.card)).settings)
     try:
         yield evaluator
     finally:

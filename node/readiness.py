@@ -1,7 +1,7 @@
 """Gets a task's app ready before a round opens: fetched, unpacked, started with the node's data."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,7 +9,9 @@ import structlog
 
 from dao.app.bundle import MAX_BYTES, unpack
 from dao.chain.final_reader import FinalReader
-from dao.core.types import RoundId, Rules, TaskId, hex_of
+from dao.content.cards import fetch_card
+from dao.core.formats.app_settings import Setting
+from dao.core.types import Digest, RoundId, Rules, TaskId, hex_of
 from dao.errors import ContentError, DaoError, NotFound
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
@@ -24,7 +26,10 @@ _log = structlog.get_logger()
 
 
 class SupernodeReadiness:
-    """The app of one task, and the data that it is to see. `trainer_of` takes the folder of an app, each in its own below `apps`."""
+    """The app of one task, and the data that it is to see.
+
+    `trainer_of` takes the folder of an app, each in its own below `apps`, and its settings.
+    """
 
     def __init__(
         self,
@@ -32,7 +37,7 @@ class SupernodeReadiness:
         reader: FinalReader,
         store: LayeredStore,
         client: SuperlinkClient,
-        trainer_of: Callable[[Path], Trainer],
+        trainer_of: Callable[[Path, Mapping[str, Setting]], Trainer],
         apps: Path,
         approvals: Approvals,
         data: SiteData,
@@ -43,6 +48,7 @@ class SupernodeReadiness:
         self._task, self._trainer_of, self._apps, self._approvals = task, trainer_of, apps, approvals
         self._log = _log.bind(task=task)
         self._trainer: Trainer | None = None
+        self._card: Digest | None = None  # whose settings it has
 
     async def prepare(self, last_round: RoundId, is_idle: bool) -> None:
         """Start the app with the data; while idle, ask for a missing app until it is here, or a round opens."""
@@ -64,6 +70,8 @@ class SupernodeReadiness:
 
     async def get_trainer(self, rules: Rules) -> Trainer:
         """Return the trainer of the app that the DAO voted for and the owner approved: no other code is run."""
+        if self._trainer is not None and self._card != rules.card:
+            await self.stop()  # the DAO changed the app's settings
         if self._trainer is None:
             self._approvals.require(self._task, rules.app_hash)
             if not await self._store.has(rules.app_hash):
@@ -78,7 +86,8 @@ class SupernodeReadiness:
             self._approvals.keep(rules.app_hash, content)
             await asyncio.to_thread(unpack, content, folder)
             await self.data.check(content)
-            self._trainer = self._trainer_of(folder)
+            card = await fetch_card(self._store, rules.card)
+            self._trainer, self._card = self._trainer_of(folder, card.settings), rules.card
         return self._trainer
 
     async def stop(self) -> None:

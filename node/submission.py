@@ -66,7 +66,7 @@ class Submission:
     async def hand_in(self, commit: SignedCommit, opened: RoundState, rules: Rules) -> None:
         """Send the commit until the Superlink has signed a receipt; force it on chain where none comes in time."""
         deadline = compute_commit_deadline(rules, opened)
-        force_from = deadline - compute_force_reserve(rules)
+        force_from = compute_force_time(rules, opened)
         for pause in pauses():
             try:
                 receipt = await self.client.commit(commit)
@@ -258,9 +258,10 @@ class Submission:
         return True
 
 
-def compute_force_reserve(rules: Rules) -> float:
-    """Seconds before the commit deadline at which a commit without a receipt goes to the chain."""
-    return min(FORCE_RESERVE * rules.commit_period, MOST_RESERVE)
+def compute_force_time(rules: Rules, opened: RoundState) -> float:
+    """Return the block time from which on a commit without a receipt goes to the chain: before others' can close without it."""
+    period = rules.commit_period if rules.close_share == 100 else rules.close_after
+    return opened.opened_at + period - min(FORCE_RESERVE * period, MOST_RESERVE)
 
 
 def compute_forcing_time(rules: Rules, closed: RoundState) -> float:

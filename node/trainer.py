@@ -12,6 +12,7 @@ from dao.app.sandbox import AUTO, Output, SandboxSettings
 from dao.core.formats.layout import Layout, encode_model_header
 from dao.errors import AppError
 
+NO_SETTINGS: Mapping[str, object] = {}
 CREATE_LIMIT = MEASURE_LIMIT = 600.0  # seconds
 
 
@@ -30,6 +31,7 @@ class Trained:
     public_shards: int = 0
     public_problem: str = ""
     rows: int | None = None
+    kept_here: tuple[str, ...] = ()  # tensors that training changed and that do not travel
 
 
 class Trainer:
@@ -50,15 +52,16 @@ class Trainer:
         silence: float = SILENCE,
         keeps_log: bool = True,
         sandbox: SandboxSettings = AUTO,
+        settings: Mapping[str, object] = NO_SETTINGS,
     ) -> Self:
         """Prepare a trainer for the app in a folder; nothing is started yet.
 
         `data` is what the app's `data` reads (None: no training, only `create` and `measure`), `python` the
         interpreter of the app's environment (None: this one), `silence` the seconds without a sign of life after
         which the process is killed, `keeps_log` whether errors may point to the log, `sandbox` how the app is kept from
-        this machine.
+        this machine, `settings` those of the task's card.
         """
-        setup = [("load", {"app": app, "data": data})]
+        setup = [("load", {"app": app, "data": data, "settings": dict(settings)})]
         interpreter = python or Path(sys.executable)
         command = AppCommand(
             "node.training_worker", app, data, log, setup, interpreter, threads, keeps_log, sandbox
@@ -100,7 +103,8 @@ class Trainer:
         try:
             seconds = answer["load_s"], answer["train_s"], answer["store_s"]
             joined = int(answer["public_shards"]), str(answer["public_problem"])
-            return Trained(answer["metrics"], *seconds, *joined, answer.get("rows"))
+            kept = tuple(map(str, answer["kept_here"]))
+            return Trained(answer["metrics"], *seconds, *joined, answer.get("rows"), kept)
         except (KeyError, TypeError, ValueError) as error:
             raise AppError(
                 f"train: answered {str(answer)[:80]!r}; is the runner of this release in use?"
@@ -117,7 +121,7 @@ class Trainer:
 
     async def create(self, out: Path) -> None:
         """Write the app's untrained model to `out`, as a task's first base model is."""
-        shapes = await self._process.call("shapes", {}, limit=CREATE_LIMIT)
-        head = encode_model_header(Layout.of({name: tuple(shape) for name, shape in shapes.items()}))
+        answer = await self._process.call("shapes", {}, limit=CREATE_LIMIT)
+        head = encode_model_header(Layout.of(answer["shapes"], answer["carried"]))
         arguments = {"out": Output(out), "head": base64.b64encode(head).decode()}
         await self._process.call("create", arguments, limit=CREATE_LIMIT)

@@ -9,12 +9,16 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from dao.app import worker
 from dao.app.array_model import ArrayModel, unwrap_model, wrap_model
 from dao.app.joining import join_data
+from dao.app.model_state import copy_left_out, find_changed_buffers, inspect_model, set_mode
+
+MOST_NAMED = 20  # tensors that an answer names
 
 
 class Runner:
@@ -23,21 +27,25 @@ class Runner:
     def __init__(self, host: worker.CallServer) -> None:
         self._host = host
         self._app: Any = None
-        self._model: Any = None
+        self._state: Any = None
         self._data: Any = None
         self._public: dict[str, Any] = {}  # what `data` gave for each shard, by the name of its file
         self._joined: tuple[tuple[str, ...], Any] = ((), None)  # own data and these shards'
 
-    def load(self, app: str, data: str | None) -> None:
+    def load(self, app: str, data: str | None, settings: Mapping[str, Any]) -> None:
         """Import the app, build its model, load its data."""
-        self._app = worker.load_app(Path(app))
-        self._model = wrap_model(self._app.model())
+        self._app = worker.load_app(Path(app), settings)
+        self._state = inspect_model(self._app, wrap_model(self._app.model()))
         self._data = None if data is None else self._app.data(data)
         self._joined = ((), self._data)
 
-    def shapes(self) -> dict[str, list[int]]:
-        """Answer with the shape of each tensor of the app's model."""
-        return {name: list(tensor.shape) for name, tensor in worker.get_state(self._model).items()}
+    def shapes(self) -> dict[str, object]:
+        """Answer with the shape of each tensor of the app's model that travels, and which of them are only carried."""
+        return {
+            "shapes": self._state.shapes,
+            "carried": sorted(self._state.carried),
+            "left_out": {name[:200]: why for name, why in [*self._state.left_out.items()][:MOST_NAMED]},
+        }
 
     def train(
         self,
@@ -55,13 +63,18 @@ class Runner:
         started = time.monotonic()
         data, problem = self._join(public)
         source = worker.open_model_file(Path(base))
-        worker.load_weights(self._model, source.tensors)
+        state = self._state
+        state.load(source)
+        set_mode(state.model, training=True)
+        before = copy_left_out(state.model, state.left_out)
         loaded = time.monotonic()
         metrics = self._train(data, seed, round)
         trained = time.monotonic()
-        worker.store_weights(self._model, worker.create_model_file(Path(out), source.head).tensors)
+        state.store(worker.create_model_file(Path(out), source.head), source)
+        changed = find_changed_buffers(state.model, before, state.left_out)
         return {
             "metrics": worker.to_json(metrics),
+            "kept_here": [name[:200] for name in islice(changed, MOST_NAMED)],
             "rows": worker.count_rows(self._data),
             "load_s": loaded - started,
             "train_s": trained - loaded,
@@ -92,21 +105,26 @@ class Runner:
     def create(self, out: str, head: str) -> None:
         """Write the app's untrained model under a file head (base64), which is that of the `shapes`."""
         target = worker.create_model_file(Path(out), base64.b64decode(head))
-        worker.store_weights(self._model, target.tensors)
+        self._state.store(target)
 
     def measure(self, model: str, data: str) -> object:
         """Answer with the app's own metrics of a model file on some data, {} for an app that has none."""
-        worker.load_weights(self._model, worker.open_model_file(Path(model)).tensors)
+        self._state.load(worker.open_model_file(Path(model)))
+        set_mode(self._state.model, training=False)
         metrics = getattr(self._app, "metrics", None)
-        return worker.to_json(metrics(unwrap_model(self._model), self._app.data(data)) if metrics else {})
+        return worker.to_json(
+            metrics(unwrap_model(self._state.model), self._app.data(data)) if metrics else {}
+        )
 
     def _train(self, data: Any, seed: int, number: int) -> Mapping[str, object]:
         """Train in memory; return the app's metrics."""
-        last, result = self._follow(self._app.train(unwrap_model(self._model), data, seed=seed, round=number))
-        if not isinstance(self._model, ArrayModel):
+        last, result = self._follow(
+            self._app.train(unwrap_model(self._state.model), data, seed=seed, round=number)
+        )
+        if not isinstance(self._state.model, ArrayModel):
             last = result if isinstance(result, Mapping) else last
         elif isinstance(result, Mapping):
-            self._model.adopt(result)
+            self._state.model.adopt(result)
         elif result is not None:
             raise worker.ConventionError(
                 f"train(): returned a {type(result).__name__}, expected the new weights by name, as model() gives them"

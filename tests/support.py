@@ -36,6 +36,9 @@ RULES = Rules(
     body_depth=10,
     codec=Codec.INT8,
     admitted_only=False,
+    close_after=1,
+    close_share=100,
+    max_in_flight=64,
     min_stake=TOKEN,
     max_stake=Wei(1000 * TOKEN),
     round_budget=Wei(10 * TOKEN),
@@ -45,6 +48,8 @@ RULES = Rules(
     base_model=digest(2),
     validation_root=digest(3),
     chunks=1024,
+    scored_chunks=1024,
+    card=digest(5),
     base_model_root=digest(4),
 )
 

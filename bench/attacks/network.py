@@ -14,7 +14,7 @@ from dao.chain.signer import Signer
 from dao.core.commits import CommitRecord, Failure
 from dao.core.constants import GAUSS_LEGENDRE
 from dao.core.formats.gradient import Gradient, quantise_gradient
-from dao.core.formats.layout import FLOAT, Layout, Model, StepModel, compute_depth
+from dao.core.formats.layout import FLOAT, Layout, Model, StepModel
 from dao.core.formats.manifest import Shard
 from dao.core.formats.update import Update, decode_update, get_leaf_size
 from dao.core.transition import (
@@ -149,7 +149,7 @@ class ProtocolNetwork:
             task=TASK,
             round=number,
             opening=ZERO_DIGEST,
-            rules=build_rules(BUDGET, compute_depth(self.layout.chunks)),
+            rules=build_rules(BUDGET, self.layout),
             state=self._state,
             base_model=NOTHING,
             values=self.layout.values,

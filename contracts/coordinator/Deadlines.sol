@@ -29,6 +29,20 @@ library Deadlines {
         return uint256(r.openedAt) + rules.commitPeriod;
     }
 
+    /// @notice Returns from when on commits may be closed though some Supernodes are not heard.
+    /// @param r the round
+    /// @param rules its rules
+    /// @param commits how many have committed
+    /// @return the start of the window
+    function closeFrom(
+        RoundState storage r,
+        ITasks.TaskRules storage rules,
+        uint256 commits
+    ) internal view returns (uint256) {
+        bool enough = commits * 100 >= uint256(r.eligible) * rules.closeShare;
+        return enough ? uint256(r.openedAt) + rules.closeAfter : commitEnd(r, rules);
+    }
+
     /// @notice Returns when a result may count commits as not revealed.
     /// @param r the round
     /// @param rules its rules

@@ -23,8 +23,9 @@ abstract contract Rounds is ForcedCommits {
         // slither-disable-next-line incorrect-equality (phases are compared)
         if (_rounds[task][head].phase == Phase.Frozen) revert WrongPhase(task, head, Phase.Frozen);
         if (active < state.quorum) revert QuorumMissed(active, state.quorum);
-        bool mixed = _requireMeans(task, state);
         (uint16 inFlight, uint16 version) = (state.inFlight + 1, state.version);
+        if (inFlight > state.maxInFlight) revert RoundsInFlight(task, state.inFlight);
+        bool mixed = _requireMeans(task, state);
 
         round = last + 1;
         state.lastRound = uint32(round);
@@ -185,7 +186,8 @@ abstract contract Rounds is ForcedCommits {
         if (msg.sender != superlink) revert NotSuperlink(msg.sender, superlink);
     }
 
-    /// @dev Reverts unless so many commits are a quorum, and with the passes all that are eligible or all until the deadline.
+    /// @dev Reverts unless so many commits are a quorum, and with the passes all that are eligible, or enough of them by the
+    /// time, or all until the deadline.
     function _requireHeard(
         RoundState storage r,
         TaskRules storage rules,
@@ -195,7 +197,7 @@ abstract contract Rounds is ForcedCommits {
         uint256 heard = commits + passes;
         uint32 eligible = r.eligible;
         if (heard > eligible) revert BadResult("commits");
-        if (heard < eligible) Deadlines.requireFrom(r.commitEnd(rules));
+        if (heard < eligible) Deadlines.requireFrom(r.closeFrom(rules, commits));
         uint256 quorum = rules.quorum;
         if (commits < quorum) revert QuorumMissed(commits, quorum);
     }

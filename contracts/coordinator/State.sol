@@ -3,7 +3,7 @@ pragma solidity ^0.8.28;
 
 import { IRounds } from "../interfaces/IRounds.sol";
 
-/// @dev A task: one slot, which every call of a round reads. The two rules are copies of those that the next round
+/// @dev A task: one slot, which every call of a round reads. The three rules are copies of those that the next round
 /// opens with, so that a normal round reads fewer slots. The other fields are as in ITasks.Task.
 struct TaskState {
     uint24 active;
@@ -11,6 +11,7 @@ struct TaskState {
     uint32 head;
     uint32 finalized; // last finalized round, 0: none
     uint16 inFlight;
+    uint16 maxInFlight;
     uint16 version; // of the rules that the next round opens with, from 1
     uint24 quorum;
     uint32 challengePeriod;

@@ -62,6 +62,19 @@ abstract contract Tasks is CoordinatorBase {
     }
 
     /// @inheritdoc ITasks
+    function appendShards(
+        uint64 task,
+        uint32 shards,
+        bytes32 first,
+        bytes32[] calldata path
+    ) external onlyOwner {
+        TaskState storage state = _openTask(task);
+        TaskRules memory rules = _rules[task][state.version];
+        (rules.validationRoot, rules.shards) = (ruleBook.append(rules, shards, first, path), shards);
+        emit RulesChanged(task, _setRules(task, state, rules), rules);
+    }
+
+    /// @inheritdoc ITasks
     function rulesOf(uint64 task) external view returns (TaskRules memory) {
         _requireTask(task);
         return _rules[task][_tasks[task].version];
@@ -91,6 +104,7 @@ abstract contract Tasks is CoordinatorBase {
         version = ++state.version;
         _rules[task][version] = rules;
         state.quorum = uint24(rules.quorum);
+        state.maxInFlight = rules.maxInFlight;
         state.challengePeriod = rules.challengePeriod;
         state.mixed = state.inFlight != 0;
     }

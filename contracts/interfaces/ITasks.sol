@@ -19,16 +19,21 @@ interface ITasks {
         uint8 bodyDepth; // depth of the body trees
         uint8 codec; // 0 int8, 1 float32
         bool admittedOnly; // one equal unit of weight for each admitted owner
+        uint32 closeAfter; // seconds from which on commits may close once enough have committed
+        uint8 closeShare; // per cent of the eligible that are enough; 100: all of them
+        uint16 maxInFlight; // rounds that may be undecided at a time
         uint128 minStake; // least stake of a Supernode that takes part
         uint128 maxStake; // a larger stake weighs as much as this one
         uint128 roundBudget; // most that one round pays
         uint128 superlinkBond; // what a wrong result costs the Superlink, whose stake covers it for each of its tasks
         uint128 challengeBond; // what a challenger puts at risk; not zero
+        uint32 chunks; // of the model
+        uint32 scoredChunks; // the first ones, of trained parameters: gradients and scores are of them alone
         bytes32 appHash; // content digest of the app's bundle
         bytes32 baseModel; // content digest of the first model
-        bytes32 validationRoot; // root of the shard tree
-        uint32 chunks; // of the model
         bytes32 baseModelRoot; // body root of the first model's chunks
+        bytes32 validationRoot; // root of the shard tree
+        bytes32 card; // content digest of the card: name, purpose, data, metric, settings of the app
     }
 
     /// @notice The state of a task.
@@ -74,13 +79,22 @@ interface ITasks {
     /// Only the DAO may call.
     /// @param task the task
     /// @param rules all rules, checked as by `createTask`; `superlink`, `shards`, `bodyDepth`, `codec`, `admittedOnly`,
-    /// `appHash`, `baseModel`, `validationRoot`, `chunks` and `baseModelRoot` must be what they are (`BadRules` names the
-    /// one that fails)
+    /// `chunks`, `scoredChunks`, `appHash`, `baseModel`, `baseModelRoot` and `validationRoot` must be what they are
+    /// (`BadRules` names the one that fails)
     function changeRules(uint64 task, TaskRules calldata rules) external;
     /// @notice Replaces the Superlink of the rounds that open from now on. Only the DAO may call.
     /// @param task the task
     /// @param superlink operator key of the new Superlink
     function setSuperlink(uint64 task, address superlink) external;
+
+    /// @notice Appends shards of validation data, so that a task goes on when its own run out: for the rounds that open from
+    /// now on. The old ones stay as they are, under a new root. Only the DAO may call.
+    /// @param task the task
+    /// @param shards how many there are then, with the old ones: at most 65,536
+    /// @param first hash of the first new leaf of the shard tree
+    /// @param path its siblings in the new tree, from the bottom up: they lead to the new root, and those on its left, over
+    /// nothing, to the old one
+    function appendShards(uint64 task, uint32 shards, bytes32 first, bytes32[] calldata path) external;
 
     /// @notice Returns the rules that the next round opens with.
     /// @param task the task

@@ -14,7 +14,7 @@ import { Signatures } from "./Signatures.sol";
 contract CommitsProver is Prover {
     /// @notice Two leaves are not in rising order of node, or a leaf is behind an absent one.
     uint8 public constant ORDER = 0;
-    /// @notice There are fewer leaves than commits, or more than Supernodes that may commit.
+    /// @notice There are fewer leaves than commits, more than Supernodes that may commit, or not as many rows as commits.
     uint8 public constant COUNT = 1;
     /// @notice A leaf is neither a commit nor a pass.
     uint8 public constant KIND = 2;
@@ -26,7 +26,7 @@ contract CommitsProver is Prover {
     uint8 public constant FORCED = 5;
     /// @notice The Superlink signed a receipt for a commit that counts neither by the tree nor as a forced one.
     uint8 public constant RECEIPT = 6;
-    /// @notice Commits closed before their deadline, and without a Supernode that might commit.
+    /// @notice Commits closed before they might without a Supernode, and it was not heard.
     uint8 public constant EARLY = 7;
 
     uint256 private constant SIGNED = 65;
@@ -77,12 +77,14 @@ contract CommitsProver is Prover {
 
     /// @dev How many passes there are the coordinator does not keep, but it took no more leaves than there were Supernodes.
     function _isCountWrong(Case calldata accused, Cursor memory cursor) private view returns (bool) {
+        IRounds.Round memory round = coordinator.roundOf(accused.task, accused.round);
+        uint256 forced = coordinator.forcedCountOf(accused.task, accused.round);
+        // each commit has a row, and a row is of a commit: other claims see to that
+        if (cursor.left() == 0) return accused.statement.rows != round.commits + forced;
         uint256 index = cursor.takeNumber(4);
         bytes32 hash = bytes32(cursor.takeNumber(32));
         if (cursor.takeRoot(hash, index, ROWS_DEPTH) != accused.result.commitsRoot) revert BadProof();
-        IRounds.Round memory round = coordinator.roundOf(accused.task, accused.round);
-        if (hash == 0) return index < round.commits;
-        return index + coordinator.forcedCountOf(accused.task, accused.round) >= round.eligible;
+        return hash == 0 ? index < round.commits : index + forced >= round.eligible;
     }
 
     function _isOfNoKind(Case calldata accused, Cursor memory cursor) private view returns (bool) {
@@ -140,7 +142,12 @@ contract CommitsProver is Prover {
         address node = cursor.takeAddress();
         IRounds.Round memory round = coordinator.roundOf(accused.task, accused.round);
         ITasks.TaskRules memory rules = coordinator.rulesOfRound(accused.task, accused.round);
-        bool early = round.closedAt < uint256(round.openedAt) + rules.commitPeriod;
+        // By the commits that the coordinator counted: another number is another claim. Who states that all committed may not
+        // close without one.
+        uint256 commits = round.commits + coordinator.forcedCountOf(accused.task, accused.round);
+        bool enough = commits < round.eligible && commits * 100 >= uint256(round.eligible) * rules.closeShare;
+        uint256 period = enough ? rules.closeAfter : rules.commitPeriod;
+        bool early = round.closedAt < uint256(round.openedAt) + period;
         bool missing = Commits.takeAbsence(cursor, accused.result, node);
         return early && missing && _wasMember(accused, node);
     }

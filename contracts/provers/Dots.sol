@@ -32,7 +32,8 @@ library Dots {
         bytes32 right; // root of the other one, a gradient; 0: the product is a square
         uint8 kind; // of the left factor
         uint256 depth; // of the factors
-        uint256 chunks; // of the model
+        uint256 chunks; // that are multiplied, the first ones of each factor
+        uint256 leftChunks; // all that the left factor has
     }
 
     /// @dev The chunks of a step: the leaves of one subtree of each factor, the absent ones at its end left out.
@@ -40,7 +41,7 @@ library Dots {
         uint256 index;
         uint256 height; // of the subtree
         uint256 depth; // of the tree above it, and of the tree of totals
-        uint256 count; // of chunks
+        uint256 count; // of chunks that are multiplied
     }
 
     /// @notice Reads a step: its index, the totals before it, unless it is the first, and after it, then the chunks of each
@@ -52,11 +53,11 @@ library Dots {
         Step memory step = _measure(product, cursor.takeNumber(4));
         uint256 before = step.index == 0 ? 0 : _takeTotal(cursor, product, step.index - 1, step.depth);
         uint256 afterwards = _takeTotal(cursor, product, step.index, step.depth);
-        bool ofGradient = product.kind == GRADIENT;
-        uint256 leaf = ofGradient ? GRADIENT_LEAF : Codecs.leafOf(product.kind);
-        bytes calldata left = _takeChunks(cursor, product.left, leaf, step);
+        // an update goes on behind what is scored
+        uint256 leaves = Math.min(product.leftChunks - (step.index << step.height), 1 << step.height);
+        bytes calldata left = _takeChunks(cursor, product.left, _chunkOf(product), leaves, step);
         bytes calldata right = left;
-        if (product.right != 0) right = _takeChunks(cursor, product.right, GRADIENT_LEAF, step);
+        if (product.right != 0) right = _takeChunks(cursor, product.right, GRADIENT_LEAF, step.count, step);
         uint256 added = _multiply(product, left, right, step.count);
         unchecked {
             // what is stated may be anything: a total that runs over is as wrong as another
@@ -110,14 +111,20 @@ library Dots {
         Cursor memory cursor,
         bytes32 root,
         uint256 leaf,
+        uint256 count,
         Step memory step
     ) private view returns (bytes calldata chunks) {
-        chunks = cursor.takeBytes(step.count * leaf);
-        bytes32[] memory hashes = new bytes32[](step.count);
+        chunks = cursor.takeBytes(count * leaf);
+        bytes32[] memory hashes = new bytes32[](count);
         for (uint256 i = 0; i < hashes.length; ++i)
             hashes[i] = Trees.leafHash(chunks[i * leaf:(i + 1) * leaf]);
         bytes32[] calldata siblings = cursor.takeHashes(step.depth);
         if (Trees.climbBlock(hashes, step.height, step.index, siblings) != root) revert IProver.BadProof();
+    }
+
+    /// @dev Bytes of a chunk of the left factor.
+    function _chunkOf(Product memory product) private pure returns (uint256) {
+        return product.kind == GRADIENT ? GRADIENT_LEAF : Codecs.leafOf(product.kind);
     }
 
     /// @dev Of values below 2^38 and gradients below 2^62 sums of 2^40 products stay below 2^164.
@@ -127,7 +134,8 @@ library Dots {
         bytes calldata right,
         uint256 count
     ) private pure returns (uint256 sum) {
-        (uint256 one, uint256 other) = (left.length / count, right.length / count);
+        uint256 one = _chunkOf(product);
+        uint256 other = product.right == 0 ? one : GRADIENT_LEAF;
         for (uint256 i = 0; i < count; ++i) {
             uint256 part = _multiplyChunks(
                 product,

@@ -93,7 +93,7 @@ contract ModelProver is Prover {
         if (parent.round == 0 || accused.result.inputs == 0) return !none && place.chunk == 0;
         Parent memory before = Parents.takeOf(cursor, coordinator, accused.task, parent.round);
         if (before.round == 0) before.modelRoot = rules.baseModelRoot;
-        bool beyond = place.chunk >= rules.chunks;
+        bool beyond = place.chunk >= rules.scoredChunks;
         int256[] memory moved = new int256[](256);
         bool modest = beyond || _takeMoved(cursor, parent.modelRoot, before.modelRoot, place, moved);
         bytes calldata leaf =

@@ -71,10 +71,14 @@ contract ProductsProver is Prover {
         Cursor memory cursor
     ) private view returns (Dots.Product memory product, uint256 stated) {
         ITasks.TaskRules memory rules = coordinator.rulesOfRound(accused.task, accused.round);
-        (product.depth, product.chunks) = (rules.bodyDepth, rules.chunks);
+        (product.depth, product.chunks, product.leftChunks) = (
+            rules.bodyDepth,
+            rules.scoredChunks,
+            rules.scoredChunks
+        );
         if (number > STEP_DOT) stated = _fillOfStatement(accused, number, product);
         else {
-            product.kind = rules.codec;
+            (product.kind, product.leftChunks) = (rules.codec, rules.chunks);
             Row memory row = Rows.take(cursor, accused, cursor.takeNumber(4));
             stated = _fillOfRow(accused.statement, row, number, product);
         }

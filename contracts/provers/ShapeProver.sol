@@ -20,7 +20,7 @@ contract ShapeProver is Prover {
     uint8 public constant AGGREGATE = 1;
     /// @notice The new model has other chunks than the task's.
     uint8 public constant MODEL = 2;
-    /// @notice The gradient at the base model has.
+    /// @notice The gradient at the base model has other chunks than the scored ones.
     uint8 public constant GATE = 3;
     /// @notice The gradient along the step has.
     uint8 public constant GRADIENT = 4;
@@ -78,8 +78,8 @@ contract ShapeProver is Prover {
         if (claim == AGGREGATE) (tree.root, tree.leaf) = (statement.aggregateRoot, AGGREGATE_LEAF);
         else if (claim == MODEL) (tree.root, tree.leaf) = (statement.modelRoot, MODEL_LEAF);
         else if (claim == STEP) (tree.root, tree.leaf) = (statement.newStepRoot, Codecs.leafOf(rules.codec));
-        else if (claim == GATE) tree.root = statement.gateRoot;
-        else if (claim == GRADIENT) tree.root = statement.gradientRoot;
+        else if (claim == GATE) (tree.root, tree.count) = (statement.gateRoot, rules.scoredChunks);
+        else if (claim == GRADIENT) (tree.root, tree.count) = (statement.gradientRoot, rules.scoredChunks);
         else if (claim == UPDATE) {
             uint256 input = cursor.takeNumber(4);
             tree.root = bytes32(cursor.takeLeaf(INPUT_LEAF, statement.inputsRoot, input, ROWS_DEPTH));

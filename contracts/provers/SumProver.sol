@@ -11,11 +11,12 @@ import { AGGREGATE_LEAF, Prover, ROWS_DEPTH } from "./Prover.sol";
 
 /// @title Shows a wrong sum of updates, or an update that is none: docs/disputes.md, "SumProver"
 contract SumProver is Prover {
-    /// @notice A value of the aggregate is not the sum of weight times value over all inputs.
+    /// @notice A value of the aggregate is not the sum of weight times value over all inputs; of a carried one, not their
+    /// weighted median times the sum of weights.
     uint8 public constant AGGREGATE = 0;
     /// @notice A value of an input's update is none that a decoder takes.
     uint8 public constant CODEC = 1;
-    /// @notice A value of the aggregate is not the sum of parts that were recorded, for more inputs than a transaction takes.
+    /// @notice As AGGREGATE, by parts that were recorded, for more inputs than a transaction takes.
     uint8 public constant PARTS = 2;
 
     /// @dev A value of all updates.
@@ -25,6 +26,7 @@ contract SumProver is Prover {
         uint256 depth; // of body trees
         uint8 codec;
         uint256 leaf; // bytes of an update's chunk
+        int256 pivot; // the median stated of a carried value, else 0
     }
 
     /// @dev What a block of inputs adds to a value: true of the tree of inputs, whoever recorded it.
@@ -32,6 +34,10 @@ contract SumProver is Prover {
         int128 sum; // of the valid values
         bool broken; // a value is none that a decoder takes
         bool known;
+        // weights of the valid ones: of all, below the pivot, and up to it
+        uint32 all;
+        uint32 below;
+        uint32 upTo;
     }
 
     uint256 private constant NODE_AND_WEIGHT = 24; // bytes
@@ -53,11 +59,15 @@ contract SumProver is Prover {
         else {
             bytes32 root = accused.statement.aggregateRoot;
             bytes calldata leaf = cursor.takeLeaf(AGGREGATE_LEAF, root, place.chunk, place.depth);
+            int256 stated = _total(leaf, place.value);
+            int256 weightSum = int256(uint256(accused.result.weightSum));
+            bool carried = place.chunk >= rules.scoredChunks;
+            if (carried && weightSum != 0) place.pivot = stated / weightSum;
             Part memory sum =
                 claim == AGGREGATE
                     ? _takeInputs(accused.statement.inputsRoot, place, cursor)
                     : _takeParts(accused.statement.inputsRoot, place, cursor);
-            guilty = sum.broken || sum.sum != _total(leaf, place.value);
+            guilty = sum.broken || (carried ? !_isMedian(sum, place, stated, weightSum) : sum.sum != stated);
         }
         cursor.requireEnd();
         if (!guilty) revert NotGuilty();
@@ -67,10 +77,11 @@ contract SumProver is Prover {
     /// @param inputsRoot root of the tree of inputs, of any round
     /// @param depth depth of the bodies
     /// @param codec codec of the updates
-    /// @param proof place, number of the block, its inputs, siblings of its subtree: docs/disputes.md
+    /// @param proof place, pivot, number of the block, its inputs, siblings of its subtree: docs/disputes.md
     function record(bytes32 inputsRoot, uint8 depth, uint8 codec, bytes calldata proof) external {
         Cursor memory cursor = Cursors.over(proof);
         Place memory place = _takePlace(cursor, depth, codec);
+        place.pivot = int64(uint64(cursor.takeNumber(8)));
         uint256 number = cursor.takeNumber(4);
         uint256 siblings = ROWS_DEPTH - BLOCK_HEIGHT;
         (bytes32[] memory inputs, Part memory part) = _takeEach(place, cursor, 32 * siblings);
@@ -106,6 +117,11 @@ contract SumProver is Prover {
             if (!part.known) revert BadProof();
             sum.broken = sum.broken || part.broken;
             sum.sum += part.sum;
+            (sum.all, sum.below, sum.upTo) = (
+                sum.all + part.all,
+                sum.below + part.below,
+                sum.upTo + part.upTo
+            );
         }
         if (cursor.takeRoot(0, count << BLOCK_HEIGHT, ROWS_DEPTH) != inputsRoot) revert BadProof();
     }
@@ -125,10 +141,33 @@ contract SumProver is Prover {
             (bytes32 input, uint256 weight, int256 q, bool valid) = _takeInput(place, cursor);
             inputs[i] = input;
             // a valid one is below 2^38, so 2^20 of them stay below 2^90
-            if (valid) sum.sum += int128(int256(weight) * q);
+            if (valid) _add(sum, weight, q, place.pivot);
             else sum.broken = true;
         }
         sum.known = true;
+    }
+
+    /// @dev Weights of inputs add up to 2^20 at most where they are right; where they are not, that is another claim.
+    function _add(Part memory sum, uint256 weight, int256 q, int256 pivot) private pure {
+        sum.sum += int128(int256(weight) * q);
+        unchecked {
+            sum.all += uint32(weight);
+            if (q < pivot) sum.below += uint32(weight);
+            if (q <= pivot) sum.upTo += uint32(weight);
+        }
+    }
+
+    /// @dev Whether a carried value of the aggregate is the sum of weights times the least value at which the weights up to
+    /// it reach half; 0 where nothing weighs.
+    function _isMedian(
+        Part memory sum,
+        Place memory place,
+        int256 stated,
+        int256 weightSum
+    ) private pure returns (bool) {
+        if (sum.all == 0 || weightSum == 0) return stated == 0;
+        if (place.pivot * weightSum != stated) return false;
+        return 2 * uint256(sum.below) < sum.all && 2 * uint256(sum.upTo) >= sum.all;
     }
 
     function _isCodecBroken(
@@ -158,7 +197,7 @@ contract SumProver is Prover {
     }
 
     function _takePlace(Cursor memory cursor, uint8 depth, uint8 codec) private pure returns (Place memory) {
-        return Place(cursor.takeNumber(4), cursor.takeNumber(1), depth, codec, Codecs.leafOf(codec));
+        return Place(cursor.takeNumber(4), cursor.takeNumber(1), depth, codec, Codecs.leafOf(codec), 0);
     }
 
     function _hashBlock(

@@ -76,7 +76,7 @@ contract WeightsProver is Prover {
 
     function _isGateWrong(Case calldata accused, Cursor memory cursor) private view returns (bool) {
         Row memory row = Rows.take(cursor, accused, cursor.takeNumber(4));
-        uint256 values = CHUNK * coordinator.rulesOfRound(accused.task, accused.round).chunks;
+        uint256 values = CHUNK * coordinator.rulesOfRound(accused.task, accused.round).scoredChunks;
         uint256 threshold = (GATE_DEVIATIONS * Arithmetic.MILLION) / Math.sqrt(values);
         return Rows.counts(row) && Rows.passed(row) != (row.memory_ > int256(threshold));
     }

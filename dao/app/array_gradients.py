@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dao.app.array_model import ArrayModel, Arrays
+from dao.app.model_state import require_same_shapes
 from dao.app.shard_batches import ShardReader
-from dao.app.worker import ConventionError, Floats, open_model_file, require_same_layout
+from dao.app.worker import ConventionError, ModelFile, open_model_file
 
 MOST_VALUES = 10_000  # of a model whose gradient is taken by differences
 STEP = 6e-6  # about the cube root of what float64 resolves: rounding and curvature err alike
@@ -43,7 +44,12 @@ class ArrayGradients:
 
     def loss(self, model: str, shard: str) -> dict[str, float]:
         """Mean loss over the shard at a model."""
-        return {"loss": self._mean_loss(self._place(open_model_file(Path(model)).tensors), shard)}
+        return {"loss": self._mean_loss(self._place(open_model_file(Path(model))), shard)}
+
+    def halve(self, model: str, shard: str) -> list[float]:
+        """Loss at a model of the shard's first batch, and of each of its halves."""
+        weights = self._place(open_model_file(Path(model)))
+        return [self._loss(weights, batch) for batch in self._reader.read_halves(shard)]
 
     def gradient(
         self, base: str, model: str | None, points: Sequence[float], shard: str, output: str
@@ -52,8 +58,8 @@ class ArrayGradients:
 
         `output` becomes float32 in the order of a model file, without its header.
         """
-        start = self._place(open_model_file(Path(base)).tensors)
-        end = self._place(open_model_file(Path(model)).tensors) if model else start
+        start = self._place(open_model_file(Path(base)))
+        end = self._place(open_model_file(Path(model))) if model else start
         total, mean = 0.0, {name: np.zeros(shape) for name, shape in self._shapes.items()}
         for point in points:
             # as arrays, which a sum of those without a dimension is not
@@ -67,9 +73,9 @@ class ArrayGradients:
             file.writelines((-values).astype("<f4").tobytes() for values in mean.values())
         return {"loss": total}
 
-    def _place(self, tensors: Mapping[str, Floats]) -> Arrays:
-        require_same_layout({name: np.empty(shape) for name, shape in self._shapes.items()}, tensors)
-        return {name: tensors[name].astype(np.float64) for name in self._shapes}
+    def _place(self, file: ModelFile) -> Arrays:
+        require_same_shapes({name: list(shape) for name, shape in self._shapes.items()}, file)
+        return {name: file.tensors[name].astype(np.float64) for name in self._shapes}
 
     def _differentiate(self, weights: Arrays, shard: str) -> Arrays:
         if self._own is None:
@@ -128,15 +134,14 @@ class ArrayGradients:
         return "gradient(weights, batch) must be that of loss(weights, batch)"
 
     def _mean_loss(self, weights: Arrays, shard: str) -> float:
-        total = 0.0
-        for part, batch in self._reader.read_batches(shard):
-            try:
-                loss = float(self._app.loss(weights, batch))
-            except TypeError as error:
-                raise ConventionError(
-                    f"loss(): expected a number, the mean over the batch ({error})"
-                ) from None
-            if not math.isfinite(loss):
-                raise ConventionError(f"loss(): gave {loss}; the model or the shard is out of range")
-            total += part * loss
-        return total
+        batches = self._reader.read_batches(shard)
+        return sum(part * self._loss(weights, batch) for part, batch in batches)
+
+    def _loss(self, weights: Arrays, batch: Any) -> float:
+        try:
+            loss = float(self._app.loss(weights, batch))
+        except TypeError as error:
+            raise ConventionError(f"loss(): expected a number, the mean over the batch ({error})") from None
+        if not math.isfinite(loss):
+            raise ConventionError(f"loss(): gave {loss}; the model or the shard is out of range")
+        return loss

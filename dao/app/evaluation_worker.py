@@ -24,11 +24,11 @@ class Evaluator:
         has_torch = importlib.util.find_spec("torch") is not None
         self._torch = importlib.import_module("dao.app.gradient_worker") if has_torch else None
 
-    def open(self, folder: str, threads: int) -> None:
+    def open(self, folder: str, threads: int, settings: Mapping[str, Any]) -> None:
         """Import the app and make its model; ConventionError for a model that cannot be evaluated here."""
         if self._torch:
             self._torch.prepare(threads)
-        app = load_app(Path(folder))
+        app = load_app(Path(folder), settings)
         model = app.model()
         if isinstance(model, Mapping):
             from dao.app.array_gradients import ArrayGradients
@@ -46,6 +46,10 @@ class Evaluator:
         """Mean loss over the shard at a model."""
         return self._worker.loss(model, shard)
 
+    def halve(self, model: str, shard: str) -> Any:
+        """Loss at a model of the shard's first batch, and of each of its halves."""
+        return self._worker.halve(model, shard)
+
     def gradient(self, base: str, model: str | None, points: Sequence[float], shard: str, output: str) -> Any:
         """Write minus the loss gradient, the mean over base + point * (model - base), to `output`; return the mean loss."""
         return self._worker.gradient(base, model, points, shard, output)
@@ -54,4 +58,6 @@ class Evaluator:
 def main() -> None:
     """Answer the daemon's calls until it is gone."""
     worker = Evaluator()
-    connect().serve({"open": worker.open, "loss": worker.loss, "gradient": worker.gradient})
+    connect().serve(
+        {"open": worker.open, "loss": worker.loss, "halve": worker.halve, "gradient": worker.gradient}
+    )

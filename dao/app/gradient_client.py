@@ -1,8 +1,8 @@
 """The daemon's end of gradients: asks the warm process of an app (`dao.app.evaluation_worker`) for losses and gradients."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dao.app.process import AppCommand, AppProcess
@@ -10,6 +10,7 @@ from dao.app.sandbox import AUTO, Output, SandboxSettings
 from dao.core.constants import GAUSS_LEGENDRE
 from dao.errors import DecodeError
 
+NO_SETTINGS: Mapping[str, object] = {}
 THREADS = min(8, os.cpu_count() or 1)
 
 
@@ -34,31 +35,42 @@ class GradientClient:
         threads: int = THREADS,
         keeps_log: bool = True,
         sandbox: SandboxSettings = AUTO,
+        settings: Mapping[str, object] = NO_SETTINGS,
     ) -> None:
         """`app` is its unpacked folder, `python` its interpreter; gradients go to `scratch`; `limit` s a call.
 
-        `keeps_log`: the scratch folder stays, so that errors can point to the app's log in it.
+        `keeps_log`: the scratch folder stays, so that errors can point to the app's log in it. `settings` are those of the
+        task's card.
         """
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = scratch
         self._limit = limit
-        self._process = AppProcess(
-            AppCommand(
-                "dao.app.evaluation_worker",
-                app,
-                None,
-                scratch / "app.log",
-                (("open", {"folder": app, "threads": threads}),),
-                python,
-                threads,
-                keeps_log,
-                sandbox,
-            )
+        self._settings, self._arguments = dict(settings), {"folder": app, "threads": threads}
+        self._command = AppCommand(
+            "dao.app.evaluation_worker",
+            app,
+            None,
+            scratch / "app.log",
+            (("open", {**self._arguments, "settings": self._settings}),),
+            python,
+            threads,
+            keeps_log,
+            sandbox,
         )
+        self._process = AppProcess(self._command)
 
     async def start(self) -> None:
         """Import the app now rather than at the first gradient."""
         await self._process.start()
+
+    async def configure(self, settings: Mapping[str, object]) -> None:
+        """Use these settings from now on: where they are others, the app starts anew."""
+        if dict(settings) == self._settings:
+            return
+        await self._process.stop()
+        self._settings = dict(settings)
+        setup = (("open", {**self._arguments, "settings": self._settings}),)
+        self._process = AppProcess(replace(self._command, setup=setup))
 
     async def stop(self) -> None:
         """End the process."""
@@ -76,6 +88,16 @@ class GradientClient:
         """Compute the mean loss over the shard."""
         answer = await self._process.call("loss", {"model": model, "shard": shard}, limit=self._limit)
         return _read_loss(answer)
+
+    async def halve(self, model: Path, shard: Path) -> tuple[float, float, float]:
+        """Compute the loss of the shard's first batch, of its first half, and of its second."""
+        answer = await self._process.call("halve", {"model": model, "shard": shard}, limit=self._limit)
+        if not isinstance(answer, list) or len(answer) != 3:
+            raise DecodeError(
+                f"app: answered {answer!r:.80} for a loss and its halves; expected three numbers"
+            )
+        whole, first, second = (_read_number(loss) for loss in answer)
+        return whole, first, second
 
     async def _gradient(
         self, base: Path, model: Path | None, points: Sequence[float], shard: Path
@@ -97,7 +119,10 @@ class GradientClient:
 
 
 def _read_loss(answer: object) -> float:
-    loss = answer.get("loss") if isinstance(answer, dict) else None
+    return _read_number(answer.get("loss") if isinstance(answer, dict) else answer)
+
+
+def _read_number(loss: object) -> float:
     if not isinstance(loss, float | int):
-        raise DecodeError(f"app: answered {answer!r:.80} for a loss; expected a number")
+        raise DecodeError(f"app: answered {loss!r:.80} for a loss; expected a number")
     return float(loss)

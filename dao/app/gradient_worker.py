@@ -15,15 +15,13 @@ from typing import Any
 
 import torch
 
+from dao.app.model_state import get_kind, inspect_model, set_mode
 from dao.app.shard_batches import ShardReader
 from dao.app.worker import (
     ConventionError,
     Floats,
     ModelFile,
-    get_state,
-    load_weights,
     open_model_file,
-    require_same_layout,
 )
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
@@ -36,14 +34,9 @@ class GradientWorker:
         """ConventionError for a parameter that is not in the model's state_dict."""
         self._app, self._reader = app, ShardReader(app)
         self._output: tuple[str, mmap.mmap | None] = ("", None)
-        self._model = model.eval()  # no dropout: a model has one loss
-        self._state = get_state(self._model)
-        for name, parameter in self._model.named_parameters():
-            if parameter.requires_grad and name not in self._state:
-                raise ConventionError(
-                    f"model(): parameter {name!r} is not in its state_dict: it could not be trained together; leave "
-                    "state_dict as torch has it"
-                )
+        self._model = model
+        set_mode(model, training=False)  # no dropout: a model has one loss
+        self._state = inspect_model(app, model)
 
     def loss(self, model: str, shard: str) -> dict[str, float]:
         """Mean loss over the shard at a model."""
@@ -51,6 +44,12 @@ class GradientWorker:
         with torch.no_grad():
             batches = self._reader.read_batches(shard)
             return {"loss": sum(part * self._loss(batch).item() for part, batch in batches)}
+
+    def halve(self, model: str, shard: str) -> list[float]:
+        """Loss at a model of the shard's first batch, and of each of its halves."""
+        self._place(open_model_file(Path(model)))
+        with torch.no_grad():
+            return [self._loss(batch).item() for batch in self._reader.read_halves(shard)]
 
     def gradient(
         self, base: str, model: str | None, points: Sequence[float], shard: str, output: str
@@ -69,7 +68,7 @@ class GradientWorker:
                 torch.autograd.backward(loss, torch.full_like(loss, -part / len(points)))
                 total += part / len(points) * loss.item()
         for name, gradient in gradients.items():
-            own = self._state[name].grad
+            own = self._state.parameters[name].grad if name in self._state.parameters else None
             if own is not None and own.data_ptr() != gradient.data_ptr():
                 gradient.copy_(own.to_dense())  # sparse ones are not added in place
         return {"loss": total}
@@ -77,13 +76,16 @@ class GradientWorker:
     def _place(self, base: ModelFile, model: ModelFile | None = None, point: float = 0.0) -> None:
         """Set the parameters to base + point * (model - base)."""
         if model is None:
-            load_weights(self._model, base.tensors)
+            self._state.load(base)
             return
-        require_same_layout(self._state, base.tensors)
-        require_same_layout(self._state, model.tensors)
-        for name, tensor in self._state.items():
+        self._state.require_layout(base)
+        self._state.require_layout(model)
+        for name, tensor in self._state.tensors.items():
             start, end = _tensor_of(base.tensors[name]), _tensor_of(model.tensors[name])
-            torch.lerp(start, end, point, out=tensor.detach())
+            if get_kind(tensor) == "float32" and tensor.device.type == "cpu":
+                torch.lerp(start, end, point, out=tensor.detach())
+            else:
+                tensor.detach().copy_(torch.lerp(start, end, point))
 
     def _loss(self, batch: Any) -> torch.Tensor:
         loss = self._app.loss(self._model, batch)
@@ -95,7 +97,8 @@ class GradientWorker:
 
     def _gradients(self, output: str) -> dict[str, torch.Tensor]:
         """Zero the output file; return one view of it per tensor, to which autograd then adds in place."""
-        size = sum(tensor.numel() for tensor in self._state.values())
+        tensors, parameters = self._state.tensors, self._state.parameters
+        size = sum(tensor.numel() for tensor in tensors.values())
         if self._output[0] != output:
             with Path(output).open("w+b") as file:
                 file.truncate(4 * size)
@@ -103,13 +106,13 @@ class GradientWorker:
         values = torch.frombuffer(self._output[1], dtype=torch.float32)
         values.zero_()
         views, first = {}, 0
-        for name, tensor in self._state.items():
+        for name, tensor in tensors.items():
             views[name] = values[first : first + tensor.numel()].view(tensor.shape)
             first += tensor.numel()
-        parameters = dict(self._model.named_parameters())
-        for name, view in views.items():
-            if name in parameters:
-                parameters[name].grad = view
+        for name, parameter in parameters.items():
+            # one of another type or place gets its own, and is copied in the end
+            in_place = get_kind(parameter) == "float32" and parameter.device.type == "cpu"
+            parameter.grad = views[name] if in_place else None
         return views
 
 

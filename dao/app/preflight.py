@@ -14,6 +14,7 @@ from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout
 from dao.errors import AppCrashed, AppError, AppTimeout
 
+ROUNDING = 1e-5  # of a loss in float32
 NAMELESS = "in a round, a shard's file has no name but its digest: data() must go by what is in it, not by its ending"
 
 
@@ -41,6 +42,22 @@ async def try_loss(
             second, second_loss = await _write_gradient(client, base, shard, layout, Path(folder) / "second")
             distance = await asyncio.to_thread(compute_distance, second, first, tensor_files.each)
             _require_near(max(distance, abs(second_loss - loss) / max(abs(loss), 1e-6)))
+
+
+async def find_odd_loss(gradients: GradientClient, model: Path, shard: Path) -> str:
+    """Return in words that the loss is no mean over a batch; "" where it may be one.
+
+    A mean over rows, weighted or not, lies between the means over two halves of them. A sum does not.
+    """
+    with link_without_name(shard) as link:
+        whole, *halves = await gradients.halve(model, link)
+    slack = ROUNDING * max(map(abs, (whole, *halves)))
+    if min(halves) - slack <= whole <= max(halves) + slack:
+        return ""
+    return (
+        f"gave {whole:.4g} for a batch and {halves[0]:.4g} and {halves[1]:.4g} for its halves: expected the mean over the "
+        "batch, which lies between them; a sum counts a short batch for less than its rows"
+    )
 
 
 def _require_near(apart: float) -> None:

@@ -19,17 +19,30 @@ class ShardReader:
 
     def read_batches(self, shard: str) -> Iterator[tuple[float, Any]]:
         """Yield the shard's batches in order, each with its part of the whole; ConventionError for unlike columns."""
+        data, rows = self._read(shard)
+        for first in range(0, rows, BATCH):
+            end = min(first + BATCH, rows)
+            yield (end - first) / rows, _cut(data, first, end)
+
+    def read_halves(self, shard: str) -> list[Any]:
+        """Return the shard's first batch, and its two halves; the batch thrice where it is one row."""
+        data, rows = self._read(shard)
+        end = min(BATCH, rows)
+        middle = end // 2
+        return [_cut(data, *part) for part in ((0, end), (0, middle or end), (middle, end))]
+
+    def _read(self, shard: str) -> tuple[Any, int]:
         if self._shard[0] != shard:
             self._shard = (shard, self._app.data(shard))
         data = self._shard[1]
-        columns = dict(data) if isinstance(data, Mapping) else None
-        lengths = {len(column) for column in columns.values()} if columns is not None else {len(data)}
+        lengths = {len(c) for c in dict(data).values()} if isinstance(data, Mapping) else {len(data)}
         if len(lengths) != 1 or 0 in lengths:
             raise ConventionError(
                 f"data(): gave columns of {sorted(lengths)} rows, expected one length above 0"
             )
-        (rows,) = lengths
-        for first in range(0, rows, BATCH):
-            part = slice(first, min(first + BATCH, rows))
-            batch = data[part] if columns is None else {name: c[part] for name, c in columns.items()}
-            yield (part.stop - first) / rows, batch
+        return data, lengths.pop()
+
+
+def _cut(data: Any, first: int, end: int) -> Any:
+    part = slice(first, end)
+    return {name: c[part] for name, c in data.items()} if isinstance(data, Mapping) else data[part]

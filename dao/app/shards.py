@@ -1,13 +1,14 @@
 """Reads a task's validation shards from a folder of files: their order, their digests, and the tree over these."""
 
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from dao.content.tensor_files import compute_cid
 from dao.core.constants import SHARDS_DEPTH
 from dao.core.engine.merkle import Tree
 from dao.core.formats.cid import Cid
-from dao.core.types import Digest
+from dao.core.types import Digest, Rules, hex_of
 from dao.errors import ConfigError
 
 
@@ -23,6 +24,37 @@ class Shards:
     def root(self) -> Digest:
         """The root that is `validation_root` in a task's rules."""
         return self.tree.root
+
+    def select(self, rules: Rules) -> "Shards":
+        """Return the shards that a task's rules have: the first ones, where others wait to be appended; ConfigError without them."""
+        first = self._take(rules.shards)
+        if first is None or first.root != rules.validation_root:
+            root = self.root if first is None else first.root
+            raise ConfigError(
+                f"shards: {len(self.paths)} files with root {hex_of(root)}, the task has {rules.shards} "
+                f"with root {hex_of(rules.validation_root)}; name the folder that it was proposed with"
+            )
+        return first
+
+    def prove_more(self, rules: Rules) -> tuple[int, Digest, tuple[Digest, ...]]:
+        """Return what appends the shards behind a task's own: how many there are then, and the first new leaf's hash and siblings.
+
+        ConfigError where the first ones are not the task's, or none follow.
+        """
+        self.select(rules)
+        if len(self.paths) == rules.shards:
+            raise ConfigError(
+                f"shards: expected files behind the {rules.shards} of the task, in the order of their names"
+            )
+        first = Digest(sha256(self.cids[rules.shards].digest).digest())
+        return len(self.paths), first, self.proof(rules.shards)
+
+    def _take(self, count: int) -> "Shards | None":
+        if count > len(self.paths):
+            return None
+        if count == len(self.paths):
+            return self
+        return _make(self.paths[:count], self.cids[:count])
 
     def proof(self, index: int) -> tuple[Digest, ...]:
         """Return the siblings of a shard from the leaf up."""
@@ -49,4 +81,8 @@ def read_shards(folder: Path) -> Shards:
             raise ConfigError(
                 f"shards {folder}: {twin.name} and {path.name} are equal; each round needs rows of its own"
             )
+    return _make(paths, cids)
+
+
+def _make(paths: tuple[Path, ...], cids: tuple[Cid, ...]) -> Shards:
     return Shards(paths, cids, Tree([cid.digest for cid in cids], SHARDS_DEPTH))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import inspect
 import json
 import math
 import mmap
@@ -20,8 +21,9 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -30,6 +32,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 APP_FUNCTIONS = ("model", "data", "train", "loss")
+OPTIONAL_FUNCTIONS = ("metrics", "join", "gradient")
+DECLARED = ("local", "buffers")  # beside its functions
 HEARTBEAT = 2.0  # seconds between signs of life
 _LONGEST = 1 << 19  # bytes of a message; the other side gives up at 1 MiB
 _PR_SET_PDEATHSIG = 1
@@ -103,8 +107,11 @@ def connect() -> CallServer:
     return CallServer(socket.socket(fileno=fd))
 
 
-def load_app(folder: Path) -> ModuleType:
-    """Import `app.py` of a folder, whose other modules it may import by name; ConventionError when a function is missing."""
+def load_app(folder: Path, settings: Mapping[str, Any] | None = None) -> Any:
+    """Import `app.py` of a folder, whose other modules it may import by name; ConventionError when a function is missing.
+
+    Return its functions and what else it declares; those that have a parameter `settings` get the task's.
+    """
     spec = importlib.util.spec_from_file_location("app", folder / "app.py")
     if spec is None or spec.loader is None:
         raise ConventionError(f"{folder}: expected an app.py")
@@ -115,7 +122,17 @@ def load_app(folder: Path) -> ModuleType:
     missing = [name for name in APP_FUNCTIONS if not callable(getattr(app, name, None))]
     if missing:
         raise ConventionError(f"app.py: expected the functions {', '.join(missing)}")
-    return app
+    return _bind_settings(app, dict(settings or {}))
+
+
+def _bind_settings(app: ModuleType, settings: dict[str, Any]) -> Any:
+    bound = SimpleNamespace(**{name: getattr(app, name) for name in DECLARED if hasattr(app, name)})
+    for name in (*APP_FUNCTIONS, *OPTIONAL_FUNCTIONS):
+        function = getattr(app, name, None)
+        if callable(function):
+            takes_them = "settings" in inspect.signature(function).parameters
+            setattr(bound, name, partial(function, settings=settings) if takes_them else function)
+    return bound
 
 
 @dataclass(frozen=True)
@@ -124,6 +141,7 @@ class ModelFile:
 
     head: bytes
     tensors: dict[str, Floats]
+    carried: frozenset[str]  # names of those that are not scored
 
 
 def open_model_file(path: Path) -> ModelFile:
@@ -135,7 +153,7 @@ def open_model_file(path: Path) -> ModelFile:
 
 def create_model_file(path: Path, head: bytes) -> ModelFile:
     """Map a file to write a model with this head into; a file of the right size is written over where it stands."""
-    size = len(head) + 4 * sum(math.prod(field["shape"]) for field in json.loads(head[8:]).values())
+    size = len(head) + 4 * sum(math.prod(field["shape"]) for field in _read_head(head)[0].values())
     with path.open("a+b") as file:
         if os.fstat(file.fileno()).st_size != size:
             file.truncate(size)
@@ -145,68 +163,20 @@ def create_model_file(path: Path, head: bytes) -> ModelFile:
 
 
 def _model_in(data: mmap.mmap, head: bytes) -> ModelFile:
-    return ModelFile(
-        head,
-        {
-            name: np.frombuffer(
-                data, "<f4", math.prod(field["shape"]), len(head) + field["data_offsets"][0]
-            ).reshape(field["shape"])
-            for name, field in json.loads(head[8:]).items()
-        },
-    )
+    fields, carried = _read_head(head)
+    tensors = {
+        name: np.frombuffer(
+            data, "<f4", math.prod(field["shape"]), len(head) + field["data_offsets"][0]
+        ).reshape(field["shape"])
+        for name, field in fields.items()
+    }
+    return ModelFile(head, tensors, carried)
 
 
-def get_state(model: Any) -> dict[str, Any]:
-    """Return the tensors of a model, sorted by name; ConventionError when one is not float32 or there are none."""
-    state = dict(sorted(model.state_dict().items()))
-    if not state:
-        raise ConventionError("model(): its state_dict is empty; there is nothing to train")
-    for name, tensor in state.items():
-        if str(tensor.dtype).rpartition(".")[2] != "float32":
-            counts = name.rpartition(".")[2] == "num_batches_tracked"  # of a batch normalisation
-            how = (
-                "make its layer with track_running_stats=False"
-                if counts
-                else "convert it, or keep it out of the state_dict"
-            )
-            raise ConventionError(f"tensor {name!r}: is {tensor.dtype}, expected float32; {how}")
-    return state
-
-
-def load_weights(model: Any, tensors: Mapping[str, Floats]) -> None:
-    """Copy values into a model, straight into its memory where that is this machine's; ConventionError for another layout."""
-    state = get_state(model)
-    require_same_layout(state, tensors)
-    elsewhere = {}
-    for name, tensor in state.items():
-        if not hasattr(tensor, "detach"):
-            elsewhere[name] = tensors[name].copy()
-        elif tensor.device.type == "cpu":
-            np.copyto(tensor.detach().numpy(), tensors[name])
-        else:
-            tensor.detach().copy_(sys.modules["torch"].from_numpy(tensors[name].copy()))
-    if elsewhere:
-        model.load_state_dict(elsewhere)
-
-
-def store_weights(model: Any, tensors: Mapping[str, Floats]) -> None:
-    """Copy a model's values into `tensors`; ConventionError for another layout."""
-    state = get_state(model)
-    require_same_layout(state, tensors)
-    for name, tensor in state.items():
-        np.copyto(tensors[name], tensor.detach().cpu().numpy() if hasattr(tensor, "detach") else tensor)
-
-
-def require_same_layout(state: Mapping[str, Any], tensors: Mapping[str, Floats]) -> None:
-    """Raise ConventionError, which names the tensor, where a model and a file differ in names or shapes."""
-    ours = {name: list(tensor.shape) for name, tensor in state.items()}
-    theirs = {name: list(tensor.shape) for name, tensor in tensors.items()}
-    for name in sorted(ours.keys() | theirs.keys()):
-        if ours.get(name) != theirs.get(name):
-            raise ConventionError(
-                f"tensor {name!r}: the app has shape {ours.get(name)}, the model file {theirs.get(name)}; "
-                "the app and the task's base model do not belong together"
-            )
+def _read_head(head: bytes) -> tuple[dict[str, Any], frozenset[str]]:
+    fields = json.loads(head[8:])
+    metadata = fields.pop("__metadata__", None)
+    return fields, frozenset(json.loads(metadata["carried"]) if metadata else ())
 
 
 def count_rows(data: Any) -> int | None:

@@ -12,6 +12,8 @@ from dao.audit.content_checks import ContentChecks
 from dao.audit.evidence import Evidence, read_manifest, read_record
 from dao.audit.findings import Check, Differs, Missing, Outcome
 from dao.chain.client import Chain
+from dao.core.constants import MAX_CARD
+from dao.core.formats.card import parse_card
 from dao.core.formats.manifest import Manifest
 from dao.core.types import RoundId, TaskId
 from dao.errors import DaoError, DecodeError, RuleError
@@ -184,10 +186,13 @@ class _Auditor:
         path = await contents.fetch("app", contents.record.rules.app_hash, apps.MAX_BYTES)
         content = await asyncio.to_thread(path.read_bytes)
         folder = await asyncio.to_thread(apps.unpack, content, self._scratch / "app")
+        card = parse_card((await contents.fetch("card", contents.record.rules.card, MAX_CARD)).read_bytes())
         if self._given is not None:
+            await self._given.configure(card.settings)
             return self._given
+        scratch = self._scratch / "evaluator"
         self._started = GradientClient(
-            folder, python, self._scratch / "evaluator", limit=limit, keeps_log=False
+            folder, python, scratch, limit=limit, keeps_log=False, settings=card.settings
         )
         return self._started
 

@@ -107,6 +107,11 @@ class ContentChecks:
             self.manifest.values == values, f"{self.manifest.values} values stated, the model has {values}"
         )
         rules, previous = self.record.rules, self.previous
+        scored = model.layout.scored_chunks
+        expect(
+            scored == rules.scored_chunks,
+            f"{scored} chunks of scored tensors, the task has {rules.scored_chunks}",
+        )
         if previous or not self.record.parent:  # a parent without its manifest is unchecked as such
             stated = previous.roots.model if previous else rules.base_model_root
             root = await asyncio.to_thread(compute_model_root, model, rules.body_depth, tensor_files.each)
@@ -285,7 +290,7 @@ class ContentChecks:
         if cid is None:
             return None
         layout = self.base[1].layout
-        path = await self.fetch(what, cid, compute_gradient_size(layout.values))
+        path = await self.fetch(what, cid, compute_gradient_size(layout.scored_values))
         return await asyncio.to_thread(tensor_files.open_gradient, path, layout)
 
     async def _expect_root(self, what: str, published: Gradient | None, stated: Digest) -> None:

@@ -34,6 +34,7 @@ from dao.proofs.sums import (
     ONE_TRANSACTION,
     PARTS,
     SumInput,
+    compute_pivot,
     prove_codec,
     prove_part,
     show_blocks,
@@ -116,7 +117,10 @@ class ContentFaults:
                 yield Suspicion("SumProver", AGGREGATE, SUM_WORDS, partial(bytes, proof))
                 continue
             blocks = range(-(-len(inputs) // BLOCK))
-            records = tuple(partial(prove_part, chunk, value, n, inputs, self.body_depth) for n in blocks)
+            is_carried = chunk >= (await self.content.open_base()).layout.scored_chunks
+            pivot = compute_pivot(int(stated[value]), self.trees.result.weight_sum) if is_carried else 0
+            place = inputs, self.body_depth, pivot
+            records = tuple(partial(prove_part, chunk, value, n, *place) for n in blocks)
             proof = head + show_blocks(inputs, self.body_depth)
             yield Suspicion("SumProver", PARTS, SUM_WORDS, partial(bytes, proof), records=records)
 

@@ -15,7 +15,7 @@ from dao.core.engine.backend import get_codec_loops
 from dao.core.engine.chunking import Scratch
 from dao.core.engine.codec_loops import Rows
 from dao.core.engine.merkle import compute_body_root
-from dao.core.engine.products import compute_weighted_sum
+from dao.core.engine.products import compute_sums
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Model, compute_model_root, parse_model
 from dao.core.formats.manifest import Manifest, Node
@@ -72,7 +72,7 @@ def list_model_suspicions(contents: ModelContents, trees: RoundTrees, rules: Rul
     loops = get_codec_loops(rules.codec, chunks)
     if compute_body_root(step, depth) != stated.new_step_root:
         return
-    total = compute_weighted_sum(contents.updates, contents.weights, (0, chunks), scratch)
+    total = compute_sums(contents.updates, contents.weights, trees.result.weight_sum, (0, chunks), scratch)
     if compute_body_root(view_rows(total, AGGREGATE_VALUE), depth) == stated.aggregate_root:
         honest = np.empty_like(step)
         loops.quantise(total, max(trees.result.weight_sum, 1), honest, Scratch())

@@ -138,7 +138,7 @@ def recompute(
             manifest.gate_square,
             manifest.roots.gate_totals,
             {node.node: state.get_memory(node.owner) for node in counted},
-            manifest.values,
+            CHUNK * rules.scored_chunks,
         )
         products = {node.node: (node.dot, node.step_dot, node.score_totals) for node in counted}
         scoring = score_products(

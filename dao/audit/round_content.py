@@ -17,8 +17,8 @@ from dao.core.engine.products import (
     compute_both_dots,
     compute_dots,
     compute_gram,
+    compute_sums,
     compute_update_square,
-    compute_weighted_sum,
 )
 from dao.core.engine.totals import RunningTotals
 from dao.core.formats.gradient import Gradient, compute_gradient_size
@@ -83,7 +83,7 @@ class RoundContent:
 
         async def open_it() -> Gradient:
             layout = (await self.open_base()).layout
-            path = await fetch(self.source, "gradient", cid, compute_gradient_size(layout.values))
+            path = await fetch(self.source, "gradient", cid, compute_gradient_size(layout.scored_values))
             return await asyncio.to_thread(tensor_files.open_gradient, path, layout)
 
         return await self._open_once("gate gradient" if gate else "gradient", open_it)
@@ -120,26 +120,29 @@ class RoundContent:
         """Return the hashes of the aggregate's chunks, side by side, and one of them, nothing where there is none."""
         updates = [await self.open_update(node) for node in self.counted]
         chunks = (await self.open_base()).layout.chunks
-        return await asyncio.to_thread(_sum, updates, [node.weight for node in self.counted], chunks, chunk)
+        weights = [node.weight for node in self.counted]
+        return await asyncio.to_thread(_sum, updates, weights, self.manifest.weight_sum, chunks, chunk)
 
     async def sum_chunk(self, chunk: int) -> NDArray[np.int64]:
         """Return one chunk of the aggregate, (CHUNK,)."""
         updates = [await self.open_update(node) for node in self.counted]
-        return await asyncio.to_thread(_sum_chunk, updates, [node.weight for node in self.counted], chunk)
+        weights, weight_sum = [node.weight for node in self.counted], self.manifest.weight_sum
+        return await asyncio.to_thread(_sum_chunk, updates, weights, weight_sum, chunk)
 
     async def open_all_sums(self) -> NDArray[np.int64]:
         """Return the aggregate, (chunks, CHUNK): eight bytes for each value of the model."""
         updates = [await self.open_update(node) for node in self.counted]
         weights = [node.weight for node in self.counted]
         chunks = (await self.open_base()).layout.chunks
-        return await asyncio.to_thread(compute_weighted_sum, updates, weights, (0, chunks), Scratch())
+        weight_sum = self.manifest.weight_sum
+        return await asyncio.to_thread(compute_sums, updates, weights, weight_sum, (0, chunks), Scratch())
 
     async def open_gate_totals(self, node: Node | None) -> Rows:
         """Return the running totals of the gate gradient's square; of a node: of `<g0, u>` and `<u, u>`."""
         gradient = await self.open_gradient(gate=True)
         if node is None:
             return (await asyncio.to_thread(compute_gram, [gradient], tensor_files.each))[0].words
-        update = await self.open_update(node)
+        update = (await self.open_update(node)).scored
         dots = await asyncio.to_thread(compute_dots, gradient, [update], tensor_files.each)
         square = await asyncio.to_thread(compute_update_square, update, tensor_files.each)
         return _join([dots[0], square])
@@ -152,25 +155,29 @@ class RoundContent:
                 raise RuleError(f"round {self.manifest.round}: it has no last step")
             gram = await asyncio.to_thread(compute_gram, [gradient, step], tensor_files.each)
             return _join(gram[1:])
-        update = await self.open_update(node)
+        update = (await self.open_update(node)).scored
         dots = await asyncio.to_thread(compute_both_dots, gradient, step, [update], tensor_files.each)
         return _join([dots[0][0], dots[1][0]])
 
 
-def _sum(updates: Sequence[Update], weights: Sequence[int], chunks: int, chunk: int) -> tuple[bytes, bytes]:
+def _sum(
+    updates: Sequence[Update], weights: Sequence[int], weight_sum: int, chunks: int, chunk: int
+) -> tuple[bytes, bytes]:
     loops = get_loops(chunks)
 
     def hash_span(span: Span, scratch: Scratch) -> bytes:
-        return loops.hash_sums(compute_weighted_sum(updates, weights, span, scratch), scratch)
+        return loops.hash_sums(compute_sums(updates, weights, weight_sum, span, scratch), scratch)
 
     hashes = b"".join(sweep(hash_span, chunks, tensor_files.each))
     if chunk >= chunks:
         return hashes, b""
-    return hashes, _sum_chunk(updates, weights, chunk).astype(">i8").tobytes()
+    return hashes, _sum_chunk(updates, weights, weight_sum, chunk).astype(">i8").tobytes()
 
 
-def _sum_chunk(updates: Sequence[Update], weights: Sequence[int], chunk: int) -> NDArray[np.int64]:
-    sums: NDArray[np.int64] = compute_weighted_sum(updates, weights, (chunk, chunk + 1), Scratch())[0]
+def _sum_chunk(
+    updates: Sequence[Update], weights: Sequence[int], weight_sum: int, chunk: int
+) -> NDArray[np.int64]:
+    sums: NDArray[np.int64] = compute_sums(updates, weights, weight_sum, (chunk, chunk + 1), Scratch())[0]
     return sums
 
 

@@ -69,7 +69,8 @@ def cut_outer(tree: DemandTree, outer: int, content: bytes) -> tuple[bytes, byte
 def _measure(tree: DemandTree, rules: Rules) -> tuple[int, int]:
     """Return the bytes of a leaf, and how many there should be."""
     if tree in PRODUCTS:
-        return WORD * PRODUCTS[tree][1], -(-rules.chunks >> min(STEP, rules.body_depth))
+        return WORD * PRODUCTS[tree][1], -(-rules.scored_chunks >> min(STEP, rules.body_depth))
+    if tree in (DemandTree.GATE, DemandTree.GRADIENT):
+        return GRADIENT_LEAF, rules.scored_chunks
     sizes = {DemandTree.AGGREGATE: 8 * CHUNK, DemandTree.MODEL: 4 * CHUNK}
-    sizes |= dict.fromkeys((DemandTree.GATE, DemandTree.GRADIENT), GRADIENT_LEAF)
     return sizes.get(tree, get_leaf_size(rules.codec)), rules.chunks

@@ -8,7 +8,7 @@ from dao.core.commits import FAILED, MISSING, compute_forced_hash
 from dao.core.formats.commit_leaves import NodePass, compute_commits_root
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.signed_messages import compute_commit_digest, compute_pass_digest
-from dao.core.round_machine import compute_commit_deadline, compute_counted_stake, draw_shard
+from dao.core.round_machine import compute_close_time, compute_counted_stake, draw_shard
 from dao.core.statement import compute_result_hash
 from dao.core.transition import (
     PreState,
@@ -128,9 +128,9 @@ def check_members(record: Evidence, manifest: Manifest) -> str:
     quorum = record.rules.quorum
     expect(len(committed) >= quorum, f"{len(committed)} committed, fewer than the quorum of {quorum}")
     # the chain counts a node twice that is in the tree and forced its commit as well
-    if record.state.closed_at < compute_commit_deadline(record.rules, record.state):
+    if record.state.closed_at < compute_close_time(record.rules, record.state, len(committed)):
         missing = record.state.eligible - len(heard)
-        expect(not missing, f"closed before the deadline, while {missing} had neither committed nor passed")
+        expect(not missing, f"closed too early, while {missing} had neither committed nor passed")
     absent = {
         operator: member.owner
         for operator, member in record.members.items()

@@ -16,6 +16,7 @@ class Unit(StrEnum):
     SECONDS = "seconds"
     TOKENS = "tokens"  # wei in the record
     COMMITS = "commits"
+    PERCENT = "percent"
     COUNT = "count"
     ADDRESS = "address"
     DIGEST = "digest"
@@ -25,7 +26,7 @@ class Unit(StrEnum):
     @property
     def suffix(self) -> str:
         """What follows the rule's name in JSON."""
-        return {Unit.SECONDS: "_seconds", Unit.TOKENS: "_wei"}.get(self, "")
+        return {Unit.SECONDS: "_seconds", Unit.TOKENS: "_wei", Unit.PERCENT: "_percent"}.get(self, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +76,20 @@ TASK_RULES = (
     TaskRule("challenge_period", Unit.SECONDS, "time to challenge a result", "Time in which a result can be challenged", _PERIOD, True, _DAY),
     TaskRule("resolve_period", Unit.SECONDS, "time to decide a challenge", "Time for the DAO to decide a challenge, longer than a proposal takes", _PERIOD, True, 4 * _DAY),
     TaskRule("quorum", Unit.COMMITS, "least number of commits", "Commits that a round needs", f"1 to {1 << 20:,} Supernodes", True, 3),
+    TaskRule("close_after", Unit.SECONDS, "least time to commit", "Time from which on commits close once --close-share of the eligible have committed; 0: half of the time to commit", "at least 1 second, at most commitPeriod", True, 0),
+    TaskRule("close_share", Unit.PERCENT, "part of the eligible that is enough", "Part of the eligible whose commits are enough to close before the time to commit is over; 100: all", "1 to 100", True, 100),
+    TaskRule("max_in_flight", Unit.COUNT, "most undecided rounds", "Most rounds that are undecided at a time", "1 to 1,024", True, 256),
     TaskRule("min_stake", Unit.TOKENS, "least stake of a Supernode", "Stake that a Supernode needs to take part", "more than zero and at least the registry's minimum stake", True, "1"),
     TaskRule("max_stake", Unit.TOKENS, "most stake that counts", "Stake from which more gives no more weight", "at least minStake", True, "1000"),
     TaskRule("superlink_bond", Unit.TOKENS, "bond of the Superlink", "Stake that the Superlink needs", "any amount", True, "500"),
     TaskRule("challenge_bond", Unit.TOKENS, "bond of a challenge", "Stake of a challenge, not 0", _CHALLENGE, True, "500"),
+    TaskRule("card", Unit.DIGEST, "card", "Digest of the card: name, purpose, data, metric, settings of the app", "one that is not zero", True),
     TaskRule("superlink", Unit.ADDRESS, "Superlink", "Operator of the Superlink", _SUPERLINK, False),
     TaskRule("app_hash", Unit.DIGEST, "app", "Digest of the app's bundle", _NOT_ZERO, False),
     TaskRule("base_model", Unit.DIGEST, "base model", "Digest of the first model", _NOT_ZERO, False),
     TaskRule("validation_root", Unit.DIGEST, "validation data", "Root over the validation shards", _NOT_ZERO, False),
     TaskRule("chunks", Unit.COUNT, "chunks of the model", "Chunks of 256 values that the model has", f"1 to 2^bodyDepth, {_FIXED}", False),
+    TaskRule("scored_chunks", Unit.COUNT, "scored chunks of the model", "Chunks of trained parameters, the first ones: scores are of them alone", f"1 to chunks, {_FIXED}", False),
     TaskRule("base_model_root", Unit.DIGEST, "chunks of the base model", "Root over the chunks of the first model", _NOT_ZERO, False),
     TaskRule("shards", Unit.COUNT, "shards", "Validation shards, one of which each round uses up", f"1 to {1 << 16:,}, {_FIXED}", False),
     TaskRule("body_depth", Unit.COUNT, "body depth", "Depth of the tree over an update's chunks", f"1 to 24, {_FIXED}", False),

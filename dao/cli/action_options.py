@@ -8,7 +8,7 @@ from dao.cli.output import parse_tokens
 from dao.cli.rule_options import CHANGEABLE_NAMES, parse_rule, parse_whole
 from dao.core.formats.address import address_of
 from dao.core.formats.canonical import read_json
-from dao.core.types import RoundId, TaskId
+from dao.core.types import Digest, RoundId, TaskId
 from dao.errors import ConfigError, DecodeError
 from dao.gov.actions import (
     Action,
@@ -73,6 +73,14 @@ def read_close(text: str) -> Action:
     return CloseTask(_task(task, "--close-task"), address_of(to, "--close-task"))
 
 
+def read_folder(text: str) -> tuple[TaskId, Path]:
+    """Read TASK=FOLDER, of validation shards."""
+    task, folder = _split(text, "--append-shards", "TASK=FOLDER")
+    if not Path(folder).is_dir():
+        raise ConfigError(f"--append-shards {text[:80]}: expected a folder")
+    return _task(task, "--append-shards"), Path(folder)
+
+
 def read_resolve(text: str) -> Action:
     """Read TASK/ROUND=valid or TASK/ROUND=void."""
     form = "TASK/ROUND=valid or TASK/ROUND=void"
@@ -95,7 +103,7 @@ def read_setting(text: str) -> Action:
     raise ConfigError(f"--set {name[:40]}: expected one of {' '.join(SETTINGS)}")
 
 
-def _read_rule(text: str) -> tuple[TaskId, str, int]:
+def _read_rule(text: str) -> tuple[TaskId, str, int | Digest]:
     """Read TASK:NAME=VALUE: the task, the field of its Rules, and its value."""
     where, value = _split(text, "--rule", "TASK:NAME=VALUE")
     task, _, name = where.partition(":")

@@ -1,5 +1,6 @@
 """`dao propose`: propose something to the DAO."""
 
+import asyncio
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,12 +9,13 @@ import typer
 
 from dao.cli import action_options as read
 from dao.cli.confirmation import require_consent
-from dao.cli.dao_member import Outcome
+from dao.cli.dao_member import DaoMember, Outcome
 from dao.cli.member_session import MemberOptions, open_member, run
 from dao.cli.option_groups import with_option_groups
 from dao.cli.rule_options import CHANGEABLE_NAMES
+from dao.core.types import TaskId
 from dao.errors import ConfigError
-from dao.gov.actions import Action, ChangeRules, compute_proposal_id
+from dao.gov.actions import Action, AppendShards, ChangeRules, compute_proposal_id
 from dao.gov.texts import DESCRIPTION_BYTES, TITLE_BYTES, check_size
 
 _Texts = list[str] | None
@@ -81,6 +83,13 @@ def command(
             f"Change a rule of a task's coming rounds: {', '.join(CHANGEABLE_NAMES)} (seconds; commits; tokens).",
         ),
     ] = None,
+    append_shards: Annotated[
+        _Texts,
+        _repeatable(
+            *("--append-shards", "TASK=FOLDER"),
+            "Give a task more validation shards: a folder with its own, and new ones behind them by name.",
+        ),
+    ] = None,
     options: MemberOptions,
 ) -> None:
     """Propose something to the DAO. Before you sign, you see in words what would be executed, and it is tried.
@@ -95,7 +104,8 @@ def command(
     heading = (title or file_title).strip()
     body = _read_text(text) or file_text
     changes = read.read_rules(rule or ())
-    if not actions and not changes:
+    folders = [read.read_folder(text) for text in append_shards or ()]
+    if not actions and not changes and not folders:
         raise ConfigError("nothing to propose: expected --file, --grant or another action; see --help")
     if not heading or "\n" in heading:
         raise ConfigError("--title: expected one line")
@@ -108,7 +118,8 @@ def command(
                 ChangeRules(task, replace(await member.rules(task), **changed))
                 for task, changed in changes.items()
             ]
-            draft = await member.draft(heading, body, [*actions, *rules])
+            appended = [await _append(member, *one) for one in folders]
+            draft = await member.draft(heading, body, [*actions, *rules, *appended])
             words = [f"- {line}" for line in draft.words]
             warnings = [f"WARNING: {line}" for line in draft.warnings]
             require_consent([f"Propose “{heading}”, which would:", *words, *warnings], options.yes)
@@ -116,6 +127,14 @@ def command(
             return {"proposal": str(number), **await member.propose(draft)}
 
     run(propose, options.json)
+
+
+async def _append(member: DaoMember, task: TaskId, folder: Path) -> AppendShards:
+    """Return what appends a folder's new shards; ConfigError where its first ones are not the task's."""
+    from dao.app.shards import read_shards
+
+    shards = await asyncio.to_thread(read_shards, folder)
+    return AppendShards(task, *shards.prove_more(await member.rules(task)))
 
 
 def _read_text(text: str) -> str:

@@ -8,8 +8,9 @@ import typer
 
 from dao.chain.task_rules import RULES_BY_NAME, TASK_RULES, TaskRule, Unit
 from dao.cli.output import parse_tokens
-from dao.core.types import Codec
-from dao.errors import ConfigError
+from dao.core.formats.cid import Cid
+from dao.core.types import Codec, Digest, digest_of
+from dao.errors import ConfigError, DecodeError
 
 CHANGEABLE_NAMES = tuple(rule.name for rule in TASK_RULES if rule.is_changeable)
 _TYPES: dict[Unit, Any] = {Unit.TOKENS: str, Unit.CODEC: Codec, Unit.YES_OR_NO: bool}
@@ -19,7 +20,9 @@ _WITH_UNIT = (Unit.SECONDS, Unit.TOKENS)
 def _option(rule: TaskRule) -> Any:
     kind = _TYPES.get(rule.unit, int)
     text = f"{rule.help} ({rule.unit})." if rule.unit in _WITH_UNIT else f"{rule.help}."
-    return Annotated[kind, typer.Option(min=1 if kind is int else None, help=text)]
+    return Annotated[
+        kind, typer.Option(min=min(1, int(rule.default or 0)) if kind is int else None, help=text)
+    ]
 
 
 if TYPE_CHECKING:
@@ -34,17 +37,28 @@ else:
 
 def read_rule_options(options: RuleOptions) -> dict[str, Any]:
     """Return the fields of Rules that options give; ConfigError names the option."""
-    return {
+    fields = {
         name: parse_tokens(value, f"--{name.replace('_', '-')}")
         if RULES_BY_NAME[name].unit is Unit.TOKENS
         else value
         for name, value in asdict(options).items()
     }
+    fields["close_after"] = fields["close_after"] or max(1, fields["commit_period"] // 2)
+    return fields
 
 
-def parse_rule(name: str, text: str, what: str) -> int:
+def parse_rule(name: str, text: str, what: str) -> int | Digest:
     """Read the value of a changeable rule in people's units; ConfigError names `what`."""
+    if RULES_BY_NAME[name].unit is Unit.DIGEST:
+        return _parse_digest(text, what)
     return parse_tokens(text, what) if RULES_BY_NAME[name].unit is Unit.TOKENS else parse_whole(text, what)
+
+
+def _parse_digest(text: str, what: str) -> Digest:
+    try:
+        return digest_of(text.lower()) if text[:2].lower() == "0x" else Cid.parse(text).digest
+    except DecodeError:
+        raise ConfigError(f"{what}: expected a CID, or 0x and 64 hex digits, got {text[:80]!r}") from None
 
 
 def parse_whole(text: str, what: str) -> int:

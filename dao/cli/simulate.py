@@ -15,11 +15,13 @@ from rich.console import Console
 from rich.live import Live
 
 from dao.app.gradient_client import GradientClient
-from dao.app.preflight import try_loss
+from dao.app.preflight import find_odd_loss, try_loss
 from dao.app.shards import Shards, read_shards
 from dao.cli import options
+from dao.cli.card_options import read_setting_options
 from dao.cli.options import JSON_FILE, BuiltAppPythonOption
 from dao.cli.output import printable, require_writable
+from dao.core.formats.app_settings import Setting
 from dao.core.types import RoundId, Wei, hex_of
 from dao.demo.demo_report import write_json, write_plot
 from dao.demo.demo_state import MEMORY, DemoState, RoundView, Seat, SeatRound
@@ -71,6 +73,12 @@ def command(
         str | None,
         typer.Option(help="Column of data() that rows are dealt by.", show_default=DEFAULT_LABEL),
     ] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--setting", help="A setting of the app, NAME=VALUE, as a task's card has them; repeat for more."
+        ),
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="For all chance: the same seed gives the same bytes.")
     ] = 0,
@@ -96,13 +104,14 @@ def command(
         require_writable(path, flag)
     if plot is not None and plot.suffix.lower() != ".png":
         raise ConfigError(f"--plot {plot}: expected a name that ends in .png")
+    settings = read_setting_options(setting)
     allow_open_files()  # every update of a round is one, mapped
     wish = Wish(app, data or [], shards, test, app_python, nodes, split, attack, label)
     console = Console()
     with tempfile.TemporaryDirectory(prefix="commonweight-") as folder:
         with console.status("preparing the app, its environment and the data"):
             scene = set_scene(wish, Path(folder))
-        state = asyncio.run(_simulate(scene, rounds, seed, Path(folder), console))
+        state = asyncio.run(_simulate(scene, rounds, seed, Path(folder), settings, console))
     console.print(render_summary(state))
     if json:
         write_json(state, json)
@@ -113,7 +122,9 @@ def command(
         write_report(state, {"app": scene.name, **facts, "seed": seed}, report)
 
 
-async def _simulate(scene: Scene, rounds: int, seed: int, folder: Path, console: Console) -> DemoState:
+async def _simulate(
+    scene: Scene, rounds: int, seed: int, folder: Path, settings: Mapping[str, Setting], console: Console
+) -> DemoState:
     shards = await asyncio.to_thread(read_shards, scene.shards)
     if rounds > len(shards.paths):
         raise ConfigError(
@@ -121,10 +132,11 @@ async def _simulate(scene: Scene, rounds: int, seed: int, folder: Path, console:
         )
     async with AsyncExitStack() as running:
         gradients = GradientClient(
-            scene.app, scene.python, folder / "evaluator", limit=LIMIT, keeps_log=False
+            *(scene.app, scene.python, folder / "evaluator"), limit=LIMIT, keeps_log=False, settings=settings
         )
         running.push_async_callback(gradients.stop)
-        pool = TrainingPool(scene.app, scene.python, min(os.cpu_count() or 1, len(scene.members)), folder)
+        size = min(os.cpu_count() or 1, len(scene.members))
+        pool = TrainingPool(scene.app, scene.python, size, folder, settings)
         running.push_async_callback(pool.stop)
         with console.status("starting the processes of the app"):
             await asyncio.gather(gradients.start(), pool.start())
@@ -132,6 +144,8 @@ async def _simulate(scene: Scene, rounds: int, seed: int, folder: Path, console:
         await pool.trainers[0].create(first)
         with console.status("trying data() and loss() on a shard"):
             await try_loss(gradients, first, shards.paths[0])
+            if oddity := await find_odd_loss(gradients, first, shards.paths[0]):
+                console.print(printable(f"loss(), tried on {shards.paths[0].name}, {oddity}"))
         simulation = await _begin(gradients, shards, seed, folder, first)
         nodes = await _seat_nodes(scene, pool, seed, folder)
         network = SimulatedNetwork(simulation, pool, nodes, seed)

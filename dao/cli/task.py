@@ -15,6 +15,7 @@ from dao.chain.deploy import create_task
 from dao.chain.governance import PROPOSER_ROLE, Timelock
 from dao.chain.task_rules import RULES_BY_NAME, Unit
 from dao.cli import options
+from dao.cli.card_options import CardOptions
 from dao.cli.chain_options import (
     ChainOptions,
     PayingAccount,
@@ -29,11 +30,14 @@ from dao.cli.options import BuiltAppPythonOption, IpfsOption, JsonOption, TaskAr
 from dao.cli.output import print_fields, print_json, print_table, printable, require_writable
 from dao.cli.rule_options import RuleOptions, read_rule_options
 from dao.cli.unfinished import Unfinished
+from dao.content.cards import fetch_card
 from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_tokens
-from dao.core.types import Address, Rules, TaskId, Wei, hex_of
+from dao.core.types import Address, Digest, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import CHAIN_ID, dev_signer
-from dao.errors import ConfigError, RuleError
+from dao.errors import ConfigError, ContentError, RuleError
+from dao.gov.texts import clean_text
+from dao.store.source import Source
 
 app = typer.Typer(no_args_is_help=True)
 CONTENT_DEFAULT = Path("~/.commonweight/content")
@@ -71,6 +75,7 @@ def create(
         ),
     ] = False,
     fund_rounds: Annotated[int, typer.Option(min=0, help="How many rounds to fund now.")] = 10,
+    card: CardOptions,
     rules: RuleOptions,
     draft: Annotated[
         Path | None,
@@ -94,6 +99,7 @@ def create(
     from dao.cli.task_content import publish, write_draft
 
     operator, values = address_of(superlink, "--superlink-operator"), read_rule_options(rules)
+    card_content = card.make(app_folder.resolve().name)
     folder = absolute(content_folder)
     require_writable(draft, "--draft")
 
@@ -105,7 +111,7 @@ def create(
                 f"--fund-rounds {fund_rounds}: expected at most one for each of the {len(hashed.paths)} shards in {shards}"
             )
         content = await publish(
-            app_folder, model, hashed, folder, ipfs, app_python, None if untried else trial
+            app_folder, card_content, model, hashed, folder, ipfs, app_python, None if untried else trial
         )
         task_rules = Rules(
             superlink=operator,
@@ -115,12 +121,15 @@ def create(
             base_model=content.base_model.digest,
             validation_root=content.validation_root,
             chunks=content.chunks,
+            scored_chunks=content.scored_chunks,
+            card=content.card.digest,
             base_model_root=content.base_model_root,
             **values,
         )
         funds = Wei(fund_rounds * task_rules.round_budget)
         fields: dict[str, object] = {
             "app": str(content.app),
+            "card": str(content.card),
             "base_model": str(content.base_model),
             "validation_root": hex_of(content.validation_root),
             "shards": content.shards,
@@ -155,7 +164,7 @@ def create(
 def show(
     task: TaskArgument, *, network: ChainOptions, content: ContentOptions, json: JsonOption = False
 ) -> None:
-    """Show a task's rules, state and funds, whom its round waits for and, with a source of manifests, who was missing.
+    """Show a task's rules, state and funds, and whom its round waits for; with a source of content, its card and who was missing.
 
     Example: dao task show 1
     """
@@ -168,7 +177,8 @@ def show(
             if not content.are_named:
                 return fields, waits, None
             async with content.open(chain.domain) as source:
-                return fields, waits, await read_missing(chain, TaskId(task), source)
+                named = {**await _read_card(source, rules.card), **fields}
+                return named, waits, await read_missing(chain, TaskId(task), source)
 
     fields, waits, missing = asyncio.run(read())
     if json:
@@ -178,6 +188,28 @@ def show(
     print_fields(_in_tokens(fields))
     for line in (*waits, *(missing or ())):
         print(printable(str(line)))
+
+
+@app.command()
+@with_option_groups
+def card(
+    card: CardOptions,
+    *,
+    content_folder: Annotated[
+        Path, typer.Option(help="Folder to keep the card in, as a store.")
+    ] = CONTENT_DEFAULT,
+    ipfs: IpfsOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Make and pin a card, which a change of rules may name: dao propose --rule TASK:card=CID.
+
+    Example: dao task card --name Digits --purpose "Reads handwritten digits" --setting rate=0.01
+    """
+    from dao.cli.task_content import store_card
+
+    content = card.make("")
+    cid = asyncio.run(store_card(content, absolute(content_folder), ipfs))
+    (print_json if json else print_fields)({"card": str(cid), "digest": hex_of(cid.digest)})
 
 
 @app.command()
@@ -230,6 +262,21 @@ async def _state(chain: Chain, task: TaskId) -> dict[str, object]:
         "rewarded_wei": str(await distributor.total_of(task, at)),
         "available_wei": str(await distributor.available_of(task, at)),
     }
+
+
+async def _read_card(source: Source, digest: Digest) -> dict[str, object]:
+    """Return what a card says for people, without what nobody sees; why not, where it cannot be had."""
+    try:
+        card = await fetch_card(source, digest)
+    except ContentError as error:
+        return {"name": f"not known: {error}"}
+    metric = (
+        card.metric
+        and f"{card.metric.name}, {'higher' if card.metric.higher_is_better else 'lower'} is better"
+    )
+    texts = {"name": card.name, "purpose": card.purpose, "data": card.data, "metric": metric or ""}
+    settings = " ".join(f"{name}={value}" for name, value in card.settings.items())
+    return {name: clean_text(text) for name, text in {**texts, "settings": settings}.items() if text}
 
 
 def _rule_fields(rules: Rules) -> dict[str, object]:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,11 @@ from rich.console import Console
 from dao.app.bundle import bundle, unpack
 from dao.app.environment import find_interpreter
 from dao.app.gradient_client import GradientClient
-from dao.app.preflight import try_loss
+from dao.app.preflight import find_odd_loss, try_loss
 from dao.app.shards import Shards
 from dao.content import tensor_files
+from dao.core.formats.app_settings import Setting
+from dao.core.formats.card import parse_card
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import compute_depth, compute_model_root
 from dao.core.types import Digest, Rules, Wei
@@ -27,7 +29,7 @@ from dao.gov.actions import CreateTask
 from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore
 from dao.store.source import Store
-from node.trainer import Trainer
+from node.trainer import Trained, Trainer
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +37,20 @@ class TaskContent:
     """The content that a task's rules bind, and its measures."""
 
     app: Cid
+    card: Cid
     base_model: Cid
     validation_root: Digest
     shards: int
     values: int
     body_depth: int
     chunks: int
+    scored_chunks: int
     base_model_root: Digest
 
 
 async def publish(
     app: Path,
+    card: bytes,
     model: Path | None,
     shards: Shards,
     folder: Path,
@@ -53,7 +58,7 @@ async def publish(
     python: Path | None,
     trial: float | None,
 ) -> TaskContent:
-    """Bundle the app, make its first model unless `model` is one, store and pin both.
+    """Bundle the app, make its first model unless `model` is one, store and pin both, and the `card`.
 
     Before anything is stored, the app is tried on a shard, with `trial` seconds for each function; None skips that. The
     shards are not stored: only the Superlink has them. Raises AppError, ConfigError, ContentError,
@@ -67,7 +72,10 @@ async def publish(
             python = await asyncio.to_thread(find_interpreter, app)
     with tempfile.TemporaryDirectory(prefix="proposal-") as scratch:
         trial_run = _AppTrial(
-            Path(scratch), await asyncio.to_thread(unpack, bundled, Path(scratch) / "app"), python
+            Path(scratch),
+            await asyncio.to_thread(unpack, bundled, Path(scratch) / "app"),
+            python,
+            parse_card(card).settings,
         )
         first = model or await trial_run.create_model(trial)
         opened = await asyncio.to_thread(tensor_files.open_model, first)
@@ -78,17 +86,38 @@ async def publish(
             await trial_run.try_loss(first, shards.paths[0], trial)
             await trial_run.try_training(first, shards, trial)
         bundle_file = Path(scratch) / "bundle.json"
+        card_file = Path(scratch) / "card.json"
         await asyncio.to_thread(bundle_file.write_bytes, bundled)
-        app_cid, model_cid = await _store([bundle_file, first], folder, ipfs)
+        await asyncio.to_thread(card_file.write_bytes, card)
+        app_cid, card_cid, model_cid = await _store([bundle_file, card_file, first], folder, ipfs)
     return TaskContent(
-        app_cid, model_cid, shards.root, len(shards.paths), layout.size, depth, layout.chunks, root
+        app_cid,
+        card_cid,
+        model_cid,
+        shards.root,
+        len(shards.paths),
+        layout.size,
+        depth,
+        layout.chunks,
+        layout.scored_chunks,
+        root,
     )
+
+
+async def store_card(card: bytes, folder: Path, ipfs: str | None) -> Cid:
+    """Store and pin a card; return its CID."""
+    with tempfile.TemporaryDirectory(prefix="card-") as scratch:
+        file = Path(scratch) / "card.json"
+        await asyncio.to_thread(file.write_bytes, card)
+        (cid,) = await _store([file], folder, ipfs)
+    return cid
 
 
 class _AppTrial:
     """Runs an app as others will have it, unpacked from its bundle, before anybody depends on it."""
 
-    def __init__(self, folder: Path, app: Path, python: Path | None) -> None:
+    def __init__(self, folder: Path, app: Path, python: Path | None, settings: Mapping[str, Setting]) -> None:
+        self._settings = settings
         self._folder, self._app, self._python = folder, app, python or Path(sys.executable)
         self._console = Console(stderr=True)
 
@@ -107,24 +136,33 @@ class _AppTrial:
         return model
 
     async def try_loss(self, model: Path, shard: Path, limit: float) -> None:
-        """Compute a gradient on a shard in two processes, as Superlink and auditor will."""
+        """Compute a gradient on a shard in two processes, as Superlink and auditor will; write to stderr what is odd of the loss."""
         scratch = self._folder / "evaluated"
         pair = [
-            GradientClient(self._app, self._python, scratch / str(n), limit=limit, keeps_log=False)
+            GradientClient(
+                *(self._app, self._python, scratch / str(n)),
+                limit=limit,
+                keeps_log=False,
+                settings=self._settings,
+            )
             for n in range(2)
         ]
         try:
             with self._console.status(f"trying data() and loss() on {shard.name}"):
                 await try_loss(pair[0], model, shard, pair[1])
+                oddity = await find_odd_loss(pair[0], model, shard)
         except AppTimeout as error:
             raise AppTimeout(f"{error}; give it more by --trial") from None
         finally:
             for client in pair:
                 await client.stop()
+        if oddity:
+            sys.stderr.write(f"dao: loss(), tried on {shard.name}, {oddity}\n")
 
     async def try_training(self, model: Path, shards: Shards, limit: float) -> None:
         """Train on a shard as if it were a contributor's data, and on the last one as public; write to stderr what is odd."""
         out, oddity, shard = self._folder / "trained.safetensors", None, shards.paths[0]
+        trained: Trained | None = None
         with self._console.status(f"trying train() on {shard.name}"):
             async with self._trainer(shard) as trainer:
                 try:
@@ -140,12 +178,20 @@ class _AppTrial:
             after = await asyncio.to_thread(tensor_files.open_model, out)
             if np.array_equal(before.flat, after.flat):
                 oddity = "left the model as it was"
-        if oddity is not None:
-            sys.stderr.write(f"dao: train(), tried on {shard.name}, {oddity}\n")
+        kept = (
+            [f"changed {name!r}, which stays at each node" for name in trained.kept_here] if trained else []
+        )
+        for words in (*([oddity] if oddity else ()), *kept):
+            sys.stderr.write(f"dao: train(), tried on {shard.name}, {words}\n")
 
     @asynccontextmanager
     async def _trainer(self, data: Path | None) -> AsyncIterator[Trainer]:
-        trainer = Trainer.of(self._app, data, self._folder / "app.log", python=self._python, keeps_log=False)
+        trainer = Trainer.of(
+            *(self._app, data, self._folder / "app.log"),
+            python=self._python,
+            keeps_log=False,
+            settings=self._settings,
+        )
         try:
             yield trainer
         finally:

@@ -58,7 +58,7 @@ def open_update(path: Path, layout: Layout, codec: Codec) -> Update:
 
 def open_gradient(path: Path, layout: Layout) -> Gradient:
     """Read a gradient's file; DecodeError says what is wrong."""
-    return decode_gradient(map_file(path), layout.values, each)
+    return decode_gradient(map_file(path), layout.scored_values, each)
 
 
 def write_gradient(floats: Path, layout: Layout, out: Path) -> Gradient:
@@ -77,7 +77,7 @@ def write_step(before: Model, after: Model, out: Path) -> Gradient:
 def _write_rows(values: Model | StepModel, out: Path) -> Gradient:
     layout = values.layout
     with new_file(
-        out, encode_gradient_prefix(layout.values), (layout.chunks, GRADIENT_LEAF), np.uint8
+        out, encode_gradient_prefix(layout.scored_values), (layout.scored_chunks, GRADIENT_LEAF), np.uint8
     ) as rows:
         write_gradient_rows(values, rows, each)
     return Gradient(map_rows(out, rows))

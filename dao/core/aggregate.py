@@ -2,7 +2,8 @@
 
 With the weights w, their bound W and the updates' integers q, (chunks, CHUNK) int64 on the grid 2^-32:
 
-    A = sum over i of w_i q_i               (chunks, CHUNK) int64
+    A = sum over i of w_i q_i               (chunks, CHUNK) int64, of scored chunks
+    A = W * median over i of q_i            of carried chunks, value by value, weighted by w_i
     step = the update of T = A / max(W, 1)  (chunks, leaf) rows of the task's codec; T is rounded half to even
     model = float32(base + step)            (size,) float32; a zero is positive
 """
@@ -18,7 +19,7 @@ from dao.core.constants import WEIGHT_UNITS
 from dao.core.engine.backend import get_codec_loops, get_loops
 from dao.core.engine.chunking import Each, Scratch, Sink, Span, sweep
 from dao.core.engine.merkle import compute_root
-from dao.core.engine.products import compute_weighted_sum
+from dao.core.engine.products import compute_sums
 from dao.core.formats.layout import FLOAT, Model, put_chunks
 from dao.core.types import Codec, Digest
 from dao.core.weigh import UpdateEntry
@@ -65,7 +66,7 @@ def compute_aggregate(
         raise RuleError(f"step: expected room for {(chunks, codec_loops.leaf)} bytes, got {rows.shape}")
 
     def move(span: Span, scratch: Scratch) -> tuple[bytes, bytes, bytes]:
-        total = compute_weighted_sum(updates, weights, span, scratch)  # (n, CHUNK) int64
+        total = compute_sums(updates, weights, weight_sum, span, scratch)  # (n, CHUNK) int64
         step = scratch.array("rows", len(total), np.uint8, codec_loops.leaf)
         codec_loops.quantise(total, max(weight_sum, 1), step, scratch)
         rows[slice(*span)] = step

@@ -38,10 +38,9 @@ ROWS_DEPTH = 20  # of commits, rows, inputs and accounts: room for 2^20 of them
 NO_ROW = (1 << 32) - 1  # of an account that no row of the round moved
 SHARDS_DEPTH = 16
 
-# the last part, one of so many, of a reveal period is not for forced reveals
-FORCED_REVEAL_MARGIN = 8
-# members that are drawn to attest that an update can be had: about so many of a large round
-ATTESTERS = 15
+# ways by the chain
+FORCED_REVEAL_MARGIN = 8  # the last part, one of so many, of a reveal period is not for forced reveals
+ATTESTERS = 15  # members that are drawn to attest that an update can be had: about so many of a large round
 
 # formats
 UPDATE_MAGIC, GRADIENT_MAGIC = b"CWU1", b"CWG1"
@@ -51,17 +50,19 @@ MAX_HEADER = 1 << 20  # bytes
 MAX_TENSORS = 100_000
 MAX_RANK = 32
 MAX_VALUES = 1 << 40
-MAX_TEXT = 1_000  # characters of a text in a manifest
-
+MAX_TEXT = 1_000  # characters of a text in a manifest or a card
+CARD_FORMAT = "card/1"
+MAX_CARD = 1 << 18  # bytes
+MAX_NAME = 100  # characters of the name of a task, or of its metric
+MAX_SETTINGS = 128
+MAX_EVALUATORS = 64
 # JSON
 MAX_INTEGER = (1 << 53) - 1  # a larger integer is a decimal string
 MAX_JSON_VALUES = 1 << 20  # of one object, whatever its size in bytes: bounds the memory that reading takes
 MAX_JSON_DEPTH = 64  # of objects and lists in one another: deeper ones can crash a parser
-
 # content
 CONTENT_LEAF = 1 << 20  # bytes
 CONTENT_LINKS = 1024  # children of a node
-
 # signed messages
 DOMAIN_NAME, DOMAIN_VERSION = "Commonweight", "1"
 MAX_AHEAD = 300  # seconds from now to the expiry of a call, at most

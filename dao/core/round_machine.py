@@ -20,6 +20,12 @@ def compute_commit_deadline(rules: Rules, state: RoundState) -> Timestamp:
     return Timestamp(state.opened_at + rules.commit_period)
 
 
+def compute_close_time(rules: Rules, state: RoundState, commits: int) -> Timestamp:
+    """First second in which commits may close with so many of them and without the rest; the deadline without a quorum."""
+    is_enough = commits >= rules.quorum and commits * 100 >= state.eligible * rules.close_share
+    return Timestamp(state.opened_at + (rules.close_after if is_enough else rules.commit_period))
+
+
 def compute_reveal_deadline(rules: Rules, state: RoundState) -> Timestamp:
     """First second too late to reveal, and first to post a result that lacks reveals."""
     return Timestamp(state.closed_at + rules.reveal_period)
@@ -67,7 +73,7 @@ def is_close_time(rules: Rules, state: RoundState, commits: int, passes: int, no
     """Whether commits may be closed with `commits` of them, forced ones included, and `passes`."""
     if state.phase is not Phase.OPEN or commits < rules.quorum or commits + passes > state.eligible:
         return False
-    return commits + passes == state.eligible or now >= compute_commit_deadline(rules, state)
+    return commits + passes == state.eligible or now >= compute_close_time(rules, state, commits)
 
 
 def is_result_time(rules: Rules, state: RoundState, revealed: int, forced: int, now: Timestamp) -> bool:
@@ -108,8 +114,8 @@ def is_void_time(rules: Rules, state: RoundState, now: Timestamp) -> bool:
 def retire_shards(used: Iterable[int], draws: Iterable[tuple[Digest, int]]) -> tuple[int, ...]:
     """Add to the `used` shards those that further rounds drew, in order: also rounds that came to nothing.
 
-    A draw is the round's seed, and the number of the task's shards by its rules. Their rows are public from the draw on, and who
-    trains on them would score on what it has seen. Rising; a seed that found no shard left drew none.
+    A draw is the round's seed, and the number of shards by its rules. Rows are public from the draw on, and who trains on
+    them would score on what it has seen. Rising; a seed that found no shard left drew none.
     """
     retired = set(used)
     for seed, shards in draws:
@@ -122,9 +128,7 @@ def draw_shard(seed: Digest, shards: int, used: Collection[int]) -> int:
     """Draw the index of a round's validation shard from those never drawn before; RuleError when none is left."""
     free = sorted(set(range(shards)) - set(used))
     if not free:
-        raise RuleError(
-            f"validation shards: all {shards} of the task are used; it is over, propose another task"
-        )
+        raise RuleError(f"validation shards: all {shards} of the task are used; append more by a vote")
     return free[int.from_bytes(sha256(seed + b"shard").digest(), "big") % len(free)]
 
 
@@ -140,10 +144,8 @@ def is_attester(seed: Digest, member: Address, others: int) -> bool:
 
     Each is drawn by itself, about ATTESTERS of them; all where there are no more.
     """
-    if others <= ATTESTERS:
-        return True
     drawn = int.from_bytes(sha256(seed + b"attest" + member).digest(), "big")
-    return drawn < ((1 << 256) - 1) // others * ATTESTERS
+    return others <= ATTESTERS or drawn < ((1 << 256) - 1) // others * ATTESTERS
 
 
 def count_attesters(others: int) -> int:

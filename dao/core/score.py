@@ -69,7 +69,8 @@ def compute_scores(
     `gradient` is G and `last_step` s, (chunks, CHUNK) on the grid 2^-48; None or all zero: there is no last step.
     Updates, (chunks, CHUNK), are on 2^-32, products on 2^-80; `depth` is that of body trees.
     """
-    updates = [entry.update for entry, node in zip(entries, weighing.nodes, strict=True) if node.weight]
+    weighed = zip(entries, weighing.nodes, strict=True)
+    updates = [entry.update.scored for entry, node in weighed if node.weight]
     chunks, along, square, step_totals = gradient.chunks, 0, 0, ZERO_DIGEST
     pairs = zip(*compute_both_dots(gradient, last_step, updates, each), strict=True)
     if last_step is not None:

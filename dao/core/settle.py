@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dao.core.commits import CommitRecord, Failure, PassRecord, compute_forced_hash
-from dao.core.constants import MAX_TEXT
+from dao.core.constants import CHUNK, MAX_TEXT
 from dao.core.formats import reasons
 from dao.core.formats.commit_leaves import compute_commits_root
 from dao.core.formats.manifest import Absent, Account, Manifest, Node, Pass, Roots
@@ -14,7 +14,7 @@ from dao.core.round_machine import compute_counted_stake
 from dao.core.score import NodeScore
 from dao.core.state import PreState, RoundInputs, RoundOutcome
 from dao.core.statement import build_account_tree, build_rows
-from dao.core.types import ZERO_DIGEST, Address, MicroScore, Status, Wei, hex_of
+from dao.core.types import ZERO_DIGEST, Address, MicroScore, Rules, Status, Wei, hex_of
 from dao.core.weigh import NodeWeight, compute_gate_threshold
 from dao.errors import RuleError
 
@@ -173,11 +173,12 @@ def _build_node(
         gate_totals=weight.totals_root,
         score_totals=score.totals_root,
         score=score.score,
-        reason=_explain(weight, score.score, owed, pay, compute_gate_threshold(inputs.values)),
+        reason=_explain(inputs.rules, weight, score.score, owed, pay),
     )
 
 
-def _explain(weight: NodeWeight, score: MicroScore, owed: MicroScore, pay: Pay, needed: int) -> str:
+def _explain(rules: Rules, weight: NodeWeight, score: MicroScore, owed: MicroScore, pay: Pay) -> str:
+    needed = compute_gate_threshold(CHUNK * rules.scored_chunks)
     counted = reasons.explain_weight(
         weight.status, weight.unit_weight, weight.weight, weight.cosine, weight.memory, needed
     )

@@ -39,32 +39,24 @@ def get_post_state(manifest: Manifest | None) -> PreState:
     """Return the state that a settled round leaves to its children; None: there is no such round."""
     if manifest is None:
         return PreState()
-    return PreState(
-        manifest.task,
-        manifest.round,
-        {account.owner: account for account in manifest.accounts},
-        manifest.used_shards,
-    )
+    accounts = {account.owner: account for account in manifest.accounts}
+    return PreState(manifest.task, manifest.round, accounts, manifest.used_shards)
 
 
 @dataclass(frozen=True, slots=True)
 class LostRound:
-    """A round that drew a shard and came to nothing, aborted or void, as the chain has it.
-
-    `commits_root` and `seed` are those that it was closed with; `result` is that of a round that is void.
-    """
+    """A round that drew a shard and came to nothing, aborted or void, as the chain has it."""
 
     shards: int  # of the task, by the round's rules
-    commits_root: Digest
+    commits_root: Digest  # with the seed, what it was closed with
     seed: Digest
-    result: Result | None
+    result: Result | None  # of a round that is void
 
 
 def retire_drawn(state: PreState, lost: Iterable[LostRound]) -> PreState:
     """Add what rounds since the parent drew, in order: those that were aborted or are void."""
-    return replace(
-        state, used_shards=retire_shards(state.used_shards, ((one.seed, one.shards) for one in lost))
-    )
+    draws = ((one.seed, one.shards) for one in lost)
+    return replace(state, used_shards=retire_shards(state.used_shards, draws))
 
 
 @dataclass(frozen=True, slots=True)

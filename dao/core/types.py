@@ -72,9 +72,7 @@ class Codec(StrEnum):
         """Return the codec with this number; DecodeError when there is none."""
         codecs = list(cls)
         if not 0 <= number < len(codecs):
-            raise DecodeError(
-                f"codec {number}: expected 0 to {len(codecs) - 1}; this task needs a newer release"
-            )
+            raise DecodeError(f"codec {number}: expected 0 to {len(codecs) - 1}; it needs a newer release")
         return codecs[number]
 
 
@@ -101,16 +99,21 @@ class Rules:
     body_depth: int
     codec: Codec
     admitted_only: bool
+    close_after: int  # seconds from which on commits may close once enough have committed
+    close_share: int  # per cent of the eligible that are enough; 100: all
+    max_in_flight: int  # rounds that may be undecided at a time
     min_stake: Wei
     max_stake: Wei
     round_budget: Wei
     superlink_bond: Wei
     challenge_bond: Wei
+    chunks: int  # of the model
+    scored_chunks: int  # the first ones, of trained parameters
     app_hash: Digest
     base_model: Digest
+    base_model_root: Digest  # over the chunks of the base model
     validation_root: Digest
-    chunks: int  # of the model
-    base_model_root: Digest  # over these chunks of the base model
+    card: Digest  # content digest of the card (dao.core.formats.card)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,7 @@ def compute_weights(
     `gate_gradient` is the one at the base model; `memories` holds, by node, its owner's memory of the last round it had one.
     `depth` is that of body trees. Raises RuleError when a node has two entries or no stake, or sizes differ.
     """
-    updates, chunks = [entry.update for entry in entries], gate_gradient.chunks
+    updates, chunks = [entry.update.scored for entry in entries], gate_gradient.chunks
     gate_square = compute_gradient_square(gate_gradient, each)
     dots = compute_dots(gate_gradient, updates, each)
     squares = [compute_update_square(update, each) for update in updates]

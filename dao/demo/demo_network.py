@@ -15,6 +15,7 @@ from dao.chain.deploy import TOKEN, Params, create_task, deploy, grant
 from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
+from dao.core.formats.card import Card, Metric, write_card
 from dao.core.formats.layout import compute_depth, compute_model_root, parse_model
 from dao.core.formats.signed_messages import compute_operator_digest
 from dao.core.types import Codec, Digest, Rules, TaskId, Wei, hex_of
@@ -26,6 +27,12 @@ from node.settings import NodeSettings, TaskSettings, write_task
 from node.trainer import Trainer
 
 STAKE, BOND, BUDGET = Wei(100 * TOKEN), Wei(500 * TOKEN), Wei(1000 * TOKEN)
+CARD = Card(
+    name="Handwritten digits",
+    purpose="Reads handwritten digits from images of 28 times 28 pixels",
+    data="MNIST images and their labels, 5,000 dealt to the members",
+    metric=Metric("accuracy", higher_is_better=True),
+)
 GAS_MONEY = Wei(10 * TOKEN)
 PASSWORD = "demonstration"  # noqa: S105  (keys of a chain that is thrown away)
 SCRYPT_WORK = 4096
@@ -137,6 +144,9 @@ async def _store_content(folder: Path, app: Path, validation: Path, superlink: D
         body_depth=depth,
         codec=Codec.INT8,
         admitted_only=False,
+        close_after=60,
+        close_share=100,
+        max_in_flight=64,
         min_stake=TOKEN,
         max_stake=Wei(1000 * TOKEN),
         round_budget=BUDGET,
@@ -146,7 +156,9 @@ async def _store_content(folder: Path, app: Path, validation: Path, superlink: D
         base_model=(await store.put_bytes(values)).digest,
         validation_root=shards.root,
         chunks=model.layout.chunks,
+        scored_chunks=model.layout.scored_chunks,
         base_model_root=compute_model_root(model, depth),
+        card=(await store.put_bytes(write_card(CARD))).digest,
     )
 
 

@@ -13,7 +13,7 @@ NOISE = 0.01  # standard deviation
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def load(app: str, data: str | None) -> None:
+def load(app: str, data: str | None, settings: object) -> None:
     """Load nothing."""
 
 
@@ -28,7 +28,7 @@ def train(base: str, out: str, seed: int, round: int, public: list[str]) -> dict
     for name, values in source.tensors.items():
         target.tensors[name][...] = values + dice.normal(0, NOISE, values.shape).astype(np.float32)
     seconds = {"load_s": 0.0, "train_s": 0.0, "store_s": 0.0}
-    return {"metrics": {}, **seconds, "public_shards": 0, "public_problem": ""}
+    return {"metrics": {}, **seconds, "public_shards": 0, "public_problem": "", "kept_here": []}
 
 
 def write_interpreter(path: Path) -> Path:

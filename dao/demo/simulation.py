@@ -15,7 +15,7 @@ from dao.content import tensor_files
 from dao.core.commits import CommitRecord, PassRecord, Reveal, SignedCommit
 from dao.core.engine.merkle import compute_body_root
 from dao.core.formats.cid import Cid
-from dao.core.formats.layout import Model, compute_depth, parse_model
+from dao.core.formats.layout import Layout, Model, compute_depth, parse_model
 from dao.core.formats.manifest import Manifest, Shard
 from dao.core.formats.signed_messages import compute_commit_digest
 from dao.core.formats.update import Update, encode_update_prefix, encode_update_rows
@@ -117,7 +117,7 @@ class Simulation:
             task=TASK,
             round=number,
             opening=ZERO_DIGEST,
-            rules=build_rules(self._budget, compute_depth(self.base.model.layout.chunks)),
+            rules=build_rules(self._budget, self.base.model.layout),
             state=state,
             base_model=self.base.cid,
             values=self.base.model.layout.values,
@@ -149,7 +149,7 @@ class Simulation:
         return tensor_files.open_update(self._publisher.path_of(cid), self.base.model.layout, codec)
 
 
-def build_rules(budget: Wei, depth: int) -> Rules:
+def build_rules(budget: Wei, layout: Layout) -> Rules:
     """Return a task's rules: all stake counts as it is; nothing here asks for the periods, bonds and contents."""
     return Rules(
         superlink=ZERO_ADDRESS,
@@ -160,9 +160,12 @@ def build_rules(budget: Wei, depth: int) -> Rules:
         resolve_period=0,
         quorum=1,
         shards=0,
-        body_depth=depth,
+        body_depth=compute_depth(layout.chunks),
         codec=CODEC,
         admitted_only=False,
+        close_after=0,
+        close_share=100,
+        max_in_flight=64,
         min_stake=Wei(1),
         max_stake=Wei(2**128 - 1),
         round_budget=budget,
@@ -171,7 +174,9 @@ def build_rules(budget: Wei, depth: int) -> Rules:
         app_hash=ZERO_DIGEST,
         base_model=ZERO_DIGEST,
         validation_root=ZERO_DIGEST,
-        chunks=0,
+        chunks=layout.chunks,
+        scored_chunks=layout.scored_chunks,
+        card=ZERO_DIGEST,
         base_model_root=ZERO_DIGEST,
     )
 

@@ -1,7 +1,7 @@
 """A few warm processes that train many simulated Supernodes: memory goes by the number of processes, not of nodes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,18 +58,24 @@ class PartTrainer(Trainer):
 class TrainingPool:
     """Processes of one app, each lent to one training at a time."""
 
-    def __init__(self, app: Path, python: Path, size: int, folder: Path) -> None:
-        """Prepare `size` processes, which write below `folder`; nothing is started yet."""
-        self.trainers = [self._prepare(app, python, folder, index) for index in range(size)]
+    def __init__(
+        self, app: Path, python: Path, size: int, folder: Path, settings: Mapping[str, object]
+    ) -> None:
+        """Prepare `size` processes, which write below `folder`, with an app's `settings`; nothing is started yet."""
+        arguments: dict[str, object] = {"app": app, "data": None, "settings": dict(settings)}
+        self.trainers = [self._prepare(app, python, folder, index, arguments) for index in range(size)]
         self._free: asyncio.Queue[PartTrainer] = asyncio.Queue()
         for trainer in self.trainers:
             self._free.put_nowait(trainer)
 
     @staticmethod
-    def _prepare(app: Path, python: Path, folder: Path, index: int) -> PartTrainer:
-        setup = [("load", {"app": app, "data": None})]
+    def _prepare(
+        app: Path, python: Path, folder: Path, index: int, arguments: Mapping[str, object]
+    ) -> PartTrainer:
         log = folder / f"trainer-{index}.log"
-        command = AppCommand("node.simulation_worker", app, None, log, setup, python, 1, keeps_log=False)
+        command = AppCommand(
+            "node.simulation_worker", app, None, log, [("load", arguments)], python, 1, keeps_log=False
+        )
         return PartTrainer(AppProcess(command), folder / f"trained-{index}.safetensors")
 
     @asynccontextmanager

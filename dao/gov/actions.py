@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, get_type_hints
 
 from dao.chain.contract_table import NAMES
 from dao.chain.deployment import Deployment
@@ -12,7 +12,7 @@ from dao.chain.interface import decode as decode_values
 from dao.chain.interface import encode, load
 from dao.chain.structs import rules_fields, rules_of
 from dao.core.engine.keccak import keccak256
-from dao.core.types import Address, RoundId, Rules, TaskId, Wei
+from dao.core.types import Address, Digest, RoundId, Rules, TaskId, Wei
 from dao.errors import DecodeError
 
 
@@ -63,6 +63,19 @@ class ReplaceSuperlink:
 
     task: TaskId
     superlink: Address
+
+
+@dataclass(frozen=True, slots=True)
+class AppendShards:
+    """Append validation shards to a task's own, for the rounds that open from then on; `shards` counts old and new ones.
+
+    `first` is the hash of the first new leaf of the shard tree, `path` its 16 siblings there, from the bottom up.
+    """
+
+    task: TaskId
+    shards: int
+    first: Digest
+    path: tuple[Digest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +212,7 @@ Known = (
     | ChangeRules
     | Admit
     | ReplaceSuperlink
+    | AppendShards
     | Resolve
     | Grant
     | Approve
@@ -237,6 +251,7 @@ KINDS: Mapping[type[Known], _Kind] = {
     ChangeRules: _Kind("coordinator", "changeRules"),
     Admit: _Kind("coordinator", "admit"),
     ReplaceSuperlink: _Kind("coordinator", "setSuperlink"),
+    AppendShards: _Kind("coordinator", "appendShards"),
     Resolve: _Kind("coordinator", "resolve"),
     PauseTasks: _Kind("coordinator", "pause"),
     UnpauseTasks: _Kind("coordinator", "unpause"),
@@ -290,7 +305,8 @@ def decode_action(target: Address, value: Wei, calldata: bytes, deployment: Depl
     function = load(call.contract).functions[call.function]
     try:
         arguments: list[Any] = list(decode_values(function.inputs, calldata[4:], kind.__name__))
-        action: Known = kind(*(rules_of(v) if isinstance(v, tuple) else v for v in arguments))
+        takes = zip(get_type_hints(kind).values(), arguments, strict=True)
+        action: Known = kind(*(rules_of(value) if hint is Rules else value for hint, value in takes))
         return action if encode_action(action, deployment)[2] == calldata else unknown
     except DecodeError:
         return unknown

@@ -47,6 +47,14 @@ def describe_action(  # noqa: C901, PLR0911, PLR0912  (a case each)
             return f"{verb} the owner {who(owner)} to task {task}."
         case do.ReplaceSuperlink(task, superlink):
             return f"Have the Superlink {who(superlink)} serve task {task} from its next round on."
+        case do.AppendShards(task, shards, first):
+            before = current.get(task)
+            more = (
+                f"{shards - before.shards} more validation shards, {shards} in all"
+                if before
+                else f"more validation shards, {shards} in all"
+            )
+            return f"Give task {task} {more}; the first new one has the leaf {hex_of(first)}."
         case do.Resolve(task, round_id, valid):
             verdict = "let its result stand; the challenger's bond goes to the treasury"
             verdict = verdict if valid else "make its result void; the challenger's bond goes back"
@@ -101,7 +109,7 @@ async def describe_calls(
     decoded = [do.decode_action(*call, deployment) for call in calls]
     current: dict[TaskId, Rules] = {}
     for action in decoded:
-        if isinstance(action, do.ChangeRules) and read_rules is not None:
+        if isinstance(action, do.ChangeRules | do.AppendShards) and read_rules is not None:
             with suppress(Reverted, Refused):  # there is no such task
                 current[action.task] = await read_rules(action.task)
     return [describe_action(action, deployment, current) for action in decoded]

@@ -34,6 +34,7 @@ _FORMATS: Mapping[Unit, Callable[[Any], str]] = {
     Unit.TOKENS: format_amount,
     Unit.ADDRESS: hex_of,
     Unit.DIGEST: hex_of,
+    Unit.PERCENT: lambda share: f"{share} percent",
     Unit.YES_OR_NO: lambda yes: "yes" if yes else "no",
 }
 

@@ -36,7 +36,11 @@ END, LEAF = (
 
 
 def compute_totals(body: Rows, gradient: Rows, loops: CodecLoops, depth: int) -> Totals:
-    """Return what <gradient, u> (grid 2^-80) and <u, u> (2^-64) have come to after each step."""
+    """Return what <gradient, u> (grid 2^-80) and <u, u> (2^-64) have come to after each step.
+
+    The gradient has the first chunks of the body, those that are scored.
+    """
+    body = body[: len(gradient)]
     digits = gradient[:, :-1].view(">i2").astype(np.int64)
     exponents = gradient[:, -1].astype(np.int64)
     values = loops.values(body)

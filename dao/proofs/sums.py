@@ -66,10 +66,19 @@ def prove_codec(chunk: int, value: int, index: int, inputs: Sequence[SumInput], 
     return encode_place(chunk, value) + index.to_bytes(4, "big") + opened + siblings
 
 
-def prove_part(chunk: int, value: int, number: int, inputs: Sequence[SumInput], depth: int) -> bytes:
-    """Show, for `SumProver.record`, what a block of inputs adds to a value."""
+def compute_pivot(stated: int, weight_sum: int) -> int:
+    """Return the median that a carried value of the aggregate states, as SumProver has it: rounded towards 0."""
+    size = abs(stated) // weight_sum if weight_sum else 0
+    return size if stated >= 0 else -size
+
+
+def prove_part(
+    chunk: int, value: int, number: int, inputs: Sequence[SumInput], depth: int, pivot: int = 0
+) -> bytes:
+    """Show, for `SumProver.record`, what a block of inputs adds to a value; `pivot` is the median stated of a carried one."""
     block = inputs[number * BLOCK : (number + 1) * BLOCK]
-    shown = encode_place(chunk, value) + number.to_bytes(4, "big") + show_inputs(chunk, block, depth)
+    shown = encode_place(chunk, value) + pivot.to_bytes(8, "big", signed=True)
+    shown += number.to_bytes(4, "big") + show_inputs(chunk, block, depth)
     siblings = compute_siblings(_hash_inputs(inputs, depth), number * BLOCK, ROWS_DEPTH)
     return shown + siblings[32 * BLOCK_HEIGHT :]
 

@@ -187,6 +187,8 @@ def _of_failed(trees: RoundTrees, index: int, bodies: Bodies, depth: int) -> Ite
 
 def _of_commits(trees: RoundTrees, unheard: Iterable[Address]) -> Iterator[Suspicion]:
     leaves, forced = trees.commits, trees.forced
+    words = "there are other rows than commits counted"
+    yield Suspicion("CommitsProver", commit_trees.COUNT, words, commit_trees.prove_row_count)
     for index in (len(leaves) - 1, len(leaves)):
         if index >= 0:
             prove = partial(commit_trees.prove_count, index, leaves)

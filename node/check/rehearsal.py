@@ -12,12 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from dao.app.gradient_client import GradientClient
 from dao.app.preflight import link_without_name
 from dao.app.sandbox import SandboxSettings
 from dao.content.tensor_files import map_file, open_model
-from dao.core.formats.layout import FLOAT
+from dao.core.formats.layout import FLOAT, Model
 from dao.core.types import RoundId, Rules
 from dao.core.weigh import compute_gate_threshold
 from dao.errors import AppError
@@ -84,6 +85,7 @@ async def rehearse(app: Path, site: SiteApp, inputs: TaskInputs, scratch: Path) 
         threads=site.threads,
         keeps_log=False,
         sandbox=site.sandbox,
+        settings=inputs.settings,
     )
     try:
         async with _watch_memory(trainer) as peak:
@@ -141,6 +143,7 @@ async def _score(
         limit=compute_training_limit(inputs.rules),
         keeps_log=False,
         sandbox=site.sandbox,
+        settings=inputs.settings,
     )
     try:
         with link_without_name(public.path) as shard:
@@ -149,16 +152,22 @@ async def _score(
     finally:
         await client.stop()
     base = open_model(inputs.model)
-    change = open_model(trained).flat.astype(np.float64) - base.flat
-    slope = np.frombuffer(map_file(gate.path), FLOAT).astype(np.float64)
+    layout = base.layout
+    change = read_scored(open_model(trained)) - read_scored(base)
+    slope = read_scored(Model(layout, np.frombuffer(map_file(gate.path), FLOAT)))
     lengths = float(np.linalg.norm(change) * np.linalg.norm(slope))
     return DryScore(
         public.round,
         gate.loss,
         after,
         float(change @ slope) / lengths if lengths else 0.0,
-        compute_gate_threshold(base.layout.values) / MILLION,
+        compute_gate_threshold(layout.scored_values) / MILLION,
     )
+
+
+def read_scored(model: Model) -> NDArray[np.float64]:
+    """Return the scored values of a model, padded, as the gate takes them: what is only carried has no gradient."""
+    return model.span(0, model.layout.scored_chunks).ravel().astype(np.float64)
 
 
 @asynccontextmanager

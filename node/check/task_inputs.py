@@ -1,6 +1,7 @@
 """Fetches what a task's app is checked with: its bundle, the model of the newest round, and rows that are public by now."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dao.app.bundle import MAX_BYTES
@@ -8,6 +9,8 @@ from dao.audit.evidence import read_manifest
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.rounds import RoundReader
+from dao.content.cards import fetch_card
+from dao.core.formats.app_settings import Setting
 from dao.core.types import Digest, RoundId, Rules, TaskId
 from dao.errors import ContentError
 from dao.store.source import MAX_CONTENT, Source
@@ -29,15 +32,17 @@ class TaskInputs:
     bundle: bytes
     model: Path
     public: PublicRows | None
+    settings: Mapping[str, Setting] = field(default_factory=dict)  # of its card, for the app
 
 
 async def fetch_inputs(chain: Chain, source: Source, task: TaskId) -> TaskInputs:
-    """Fetch a task's app, model and public rows; Reverted where there is no such task, ContentError without app or model."""
+    """Fetch a task's app, model and public rows; Reverted where there is no such task, ContentError without app, card or model."""
     coordinator, at = Coordinator(chain), chain.final()
     rules, head = await coordinator.rules_of(task, at), (await coordinator.task_of(task, at)).head
     bundle = (await source.get(rules.app_hash, MAX_BYTES)).read_bytes()
     digest, public = await _read_head(chain, source, task, head) if head else (rules.base_model, None)
-    return TaskInputs(rules, bundle, await source.get(digest, MAX_CONTENT), public)
+    card = await fetch_card(source, rules.card)
+    return TaskInputs(rules, bundle, await source.get(digest, MAX_CONTENT), public, card.settings)
 
 
 async def _read_head(

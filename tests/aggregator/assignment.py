@@ -10,6 +10,7 @@ from safetensors.numpy import save_file
 from dao.app.bundle import bundle
 from dao.app.shards import read_shards
 from dao.chain.signer import Signer
+from dao.core.formats.card import Card, write_card
 from dao.core.formats.layout import Layout, compute_model_root, compute_model_size, parse_model, write_model
 from dao.store.disk import DiskStore
 from tests.support import RULES
@@ -88,9 +89,11 @@ class Assignment:
             RULES,
             superlink=superlink.address,
             app_hash=app.digest,
+            card=(await store.put_bytes(write_card(Card("Lines")))).digest,
             base_model=base.digest,
             validation_root=shards.root,
             chunks=model.layout.chunks,
+            scored_chunks=model.layout.scored_chunks,
             base_model_root=compute_model_root(model, RULES.body_depth),
             shards=SHARDS,
         )

@@ -103,6 +103,29 @@ async def test_closing__stopped_before_its_block_and_one_more_commit_in_the_jour
     assert {row.status for row in manifest.nodes} <= {Status.OK, Status.CLIPPED}
 
 
+async def test_closing__enough_have_committed__does_not_wait_for_the_rest(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    place = network, assignment, tmp_path, evaluator
+    world = await World.make(*place, commit_period=3000, close_after=1, close_share=60, reveal_period=300)
+    async with network.chain() as chain, world.superlink() as running, AsyncExitStack() as links:
+        playing = asyncio.create_task(running.superlink.run(1))
+        made = await made_by(world, running, chain, links)
+        for one, client in made[:2]:
+            await client.commit(one.commit)
+        collection = await world.collection(running, FIRST)
+        world.skip(1)
+        async with asyncio.timeout(60):
+            await collection.closed.wait()
+        for node, (one, client) in list(zip(world.nodes, made, strict=True))[:2]:
+            await node.reveal(client, FIRST, one.cid, one.root, one.update)
+        await playing
+    state = await world.state(FIRST)
+    assert (state.phase, state.commits, state.eligible) == (Phase.POSTED, 2, 3)
+    assert state.closed_at < state.opened_at + 3000
+    assert len((await world.manifest(FIRST)).absent) == 1
+
+
 async def test_forced_commits__a_reorg_swaps_them__the_result_states_them_as_the_chain_does(
     network: Network,
     assignment: Assignment,

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 
 from dao.app.gradient_client import GradientClient
 from dao.core.constants import GAUSS_LEGENDRE
+from dao.core.formats.layout import Model, parse_model
 from dao.errors import AppCrashed, AppError, AppTimeout
 
 APP = """
@@ -214,3 +215,54 @@ async def test_gate_gradient__app_hangs__times_out(make: Make, models: Models, s
     )
     with pytest.raises(AppTimeout):
         await evaluator.gate_gradient(base_path, shard)
+
+
+NORMED = APP.replace("torch.nn.Dropout(0.5)", "torch.nn.BatchNorm1d(7)")
+
+
+def normed() -> torch.nn.Module:
+    return torch.nn.Sequential(
+        torch.nn.Linear(5, 7), torch.nn.BatchNorm1d(7), torch.nn.Tanh(), torch.nn.Linear(7, 3)
+    ).eval()
+
+
+def save_normed(path: Path, seed: int) -> torch.nn.Module:
+    """A model with statistics of its own, in a file that says that they are carried."""
+    torch.manual_seed(seed)
+    net = normed()
+    buffers = dict(net.named_buffers())
+    buffers["1.running_mean"].uniform_(-1, 1)
+    buffers["1.running_var"].uniform_(0.5, 2)
+    state = {name: t.contiguous() for name, t in net.state_dict().items() if t.dtype == torch.float32}
+    save_file(state, path, metadata={"carried": '["1.running_mean","1.running_var"]'})
+    return net
+
+
+async def test_gradient__batch_norm__by_the_statistics_of_the_model_and_none_of_them(
+    make: Make, shard: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    net = save_normed(tmp_path / "base", 1)
+    found = await make(NORMED).gate_gradient(tmp_path / "base", shard)
+    layout = parse_model((tmp_path / "base").read_bytes()).layout
+    gradient = Model(layout, np.fromfile(found.path, np.float32))
+    net.zero_grad()
+    loss_of(net, load_file(shard)).backward()  # type: ignore[no-untyped-call]
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None
+        np.testing.assert_allclose(gradient.tensors[name], -parameter.grad.numpy(), atol=1e-6)
+    for name in layout.carried:
+        assert not gradient.tensors[name].any()
+
+
+async def test_gradient__bfloat16_model__near_that_in_float32(
+    make: Make, shard: Path, models: Models
+) -> None:
+    base, _, path, _ = models
+    narrow = APP.replace("torch.nn.Linear(7, 3))", "torch.nn.Linear(7, 3)).bfloat16()").replace(
+        'model(batch["x"])', 'model(batch["x"].bfloat16()).float()'
+    )
+    found = np.fromfile((await make(narrow).gate_gradient(path, shard)).path, np.float32)
+    exact = expected_gradient(base, base, (0.0,), shard)
+    assert 0 < np.linalg.norm(found - exact) < 0.05 * np.linalg.norm(exact)

@@ -38,7 +38,7 @@ LAYOUT = Layout.of(SHAPES)
 
 def header(codec: str, tensors: Any) -> bytes:
     """The start of an update that says this of itself."""
-    words = write_canonical({"codec": codec, "tensors": tensors})
+    words = write_canonical({"carried": [], "codec": codec, "tensors": tensors})
     return UPDATE_MAGIC + len(words).to_bytes(4, "big") + words
 
 

@@ -1,7 +1,7 @@
 """A network with a task to train, its Superlink, and nodes that follow a script, for tests of rounds and audits."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -65,6 +65,9 @@ class Patient(GradientClient):
         self.go, self.score = asyncio.Event(), asyncio.Event()
         self.go.set()
         self.score.set()
+
+    async def configure(self, settings: Mapping[str, object]) -> None:
+        await self._evaluator.configure(settings)
 
     async def gate_gradient(self, base: Path, shard: Path) -> GradientFile:
         await self.go.wait()

@@ -14,7 +14,9 @@ import pytest_asyncio
 from dao.app.array_gradients import ArrayGradients
 from dao.app.array_model import ArrayModel
 from dao.app.gradient_client import GradientClient
-from dao.app.worker import ConventionError, create_model_file, open_model_file, store_weights
+from dao.app.model_state import inspect_model
+from dao.app.preflight import find_odd_loss
+from dao.app.worker import ConventionError, create_model_file, open_model_file
 from dao.core.formats.layout import Layout, encode_model_header
 from dao.errors import AppError
 from node.trainer import Trainer
@@ -204,7 +206,7 @@ def test_gradient__what_cannot_be_trusted__is_one_clear_line(case: str, tmp_path
     write_rows(rows)
     first = ArrayModel({"w1": np.ones((5, 4)), "b1": np.zeros(4), "w2": np.ones(4), "b2": np.zeros(())})
     layout = Layout.of({name: array.shape for name, array in first.arrays.items()})
-    store_weights(first, create_model_file(base, encode_model_header(layout)).tensors)
+    inspect_model(app, first).store(create_model_file(base, encode_model_header(layout)))
     with pytest.raises(ConventionError, match=words) as raised:
         ArrayGradients(app, app.model()).gradient(str(base), None, (0.0,), str(rows), str(tmp_path / "out"))
     assert "\n" not in str(raised.value)
@@ -229,3 +231,10 @@ async def test_gradient__of_a_loss_that_is_none__reaches_the_daemon_in_one_line(
 async def test_train__other_weights__are_one_clear_line(train: str, words: str, bench: Bench) -> None:
     with pytest.raises(AppError, match=words):
         await bench.train(f"{APP}\ndef train(weights, data, *, seed, round):\n    {train}\n")
+
+
+async def test_loss__a_sum__is_found_and_a_mean_is_not(bench: Bench) -> None:
+    assert await find_odd_loss(bench.client(APP), bench.base, bench.rows) == ""
+    sums = APP.replace("return np.mean(np.logaddexp", "return np.sum(np.logaddexp")
+    said = await find_odd_loss(bench.client(sums), bench.base, bench.rows)
+    assert "for its halves: expected the mean over the batch" in said

@@ -184,7 +184,7 @@ async def test_check_members__closed_before_the_deadline_without_all__differs(st
         record = await read_record(chain, world.task, RoundId(TAMPERED))
     assert "absent" in check_members(record, stage.manifest)
     early = replace(record.state, closed_at=Timestamp(record.state.opened_at + 1))
-    with pytest.raises(Differs, match="closed before the deadline, while 1 had neither committed nor passed"):
+    with pytest.raises(Differs, match="closed too early, while 1 had neither committed nor passed"):
         check_members(replace(record, state=early), stage.manifest)
     many = replace(record.rules, quorum=9)
     with pytest.raises(Differs, match="8 committed, fewer than the quorum of 9"):

@@ -34,7 +34,7 @@ async def test_audit__content_of_an_old_round_was_dropped__says_so_and_newer_rou
     old = await audit_of(world, 1, tmp_path / "old")
     assert (failed(old), exit_code([*old.values()])) == (set(), 2)
     assert unchecked(old) >= {"updates", "gate gradient", "weights", "scores"}
-    assert old["shard"].outcome is Outcome.OK  # it is kept for good, for nodes train on it
     assert "name one who kept more, by --store, --ipfs or --gateway" in old["updates"].detail
+    assert old["shard"].outcome is Outcome.OK  # kept for good: members train on it
     new = await audit_of(world, 3, tmp_path / "new")
     assert {check.outcome for check in new.values()} == {Outcome.OK}, unchecked(new)

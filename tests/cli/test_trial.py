@@ -130,3 +130,12 @@ def test_create__app_cannot_join_public_rows__said_on_a_line_and_made(
         "dao: train(), tried on a.csv, would not use the shards of earlier rounds: data(): column 'y': tuple cannot be joined; "
         "expected torch tensors, numpy arrays or lists\n"
     )
+
+
+def test_create__loss_is_a_sum__said_on_a_line_and_made(dao: Dao, create: tuple[object, ...]) -> None:
+    change(create, 'batch["y"])', 'batch["y"], reduction="sum")')
+    change(create, "alpha=0.1", "alpha=0.001")
+    said = dao.run(*create).stderr
+    assert said.startswith("dao: loss(), tried on a.csv, gave ")
+    assert "expected the mean over the batch" in said
+    assert said.count("\n") == 1

@@ -10,10 +10,11 @@ import { RewardDistributor } from "../../contracts/RewardDistributor.sol";
 import { SupernodeRegistry } from "../../contracts/SupernodeRegistry.sol";
 import { TrainingCoordinator } from "../../contracts/TrainingCoordinator.sol";
 import { BodyTree } from "./BodyTree.sol";
+import { Terms } from "./Terms.sol";
 import { Vm } from "./Vm.sol";
 
 /// @dev A deployed DAO with one task, and the steps of a round.
-abstract contract Base {
+abstract contract Base is Terms {
     Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
 
     address internal constant DAO = address(0xda0);
@@ -24,13 +25,6 @@ abstract contract Base {
     uint256 internal constant MINIMUM = 50 ether;
     uint256 internal constant UNBONDING = 3 days;
     uint256 internal constant STAKE = 200 ether;
-    uint128 internal constant BUDGET = 10 ether;
-    uint128 internal constant BOND = 5 ether;
-    uint32 internal constant COMMIT = 60;
-    uint32 internal constant REVEAL = 30;
-    uint32 internal constant RESULT = 120;
-    uint32 internal constant CHALLENGE = 600;
-    uint32 internal constant RESOLVE = 1000;
     uint256 internal constant NODES = 3;
 
     DaoToken internal token;
@@ -38,7 +32,6 @@ abstract contract Base {
     RewardDistributor internal distributor;
     TrainingCoordinator internal coordinator;
     Disputes internal disputes;
-    address internal superlink;
     uint64 internal task;
 
     function setUp() public virtual {
@@ -103,33 +96,6 @@ abstract contract Base {
         address owner_
     ) internal returns (SupernodeRegistry) {
         return SupernodeRegistry(deploy("SupernodeRegistry", abi.encode(token_, minimum, unbonding, owner_)));
-    }
-
-    function rules() internal view returns (ITasks.TaskRules memory) {
-        return
-            ITasks.TaskRules({
-                superlink: superlink,
-                commitPeriod: COMMIT,
-                revealPeriod: REVEAL,
-                resultPeriod: RESULT,
-                challengePeriod: CHALLENGE,
-                resolvePeriod: RESOLVE,
-                quorum: 2,
-                shards: 100,
-                bodyDepth: 17,
-                codec: 0,
-                admittedOnly: false,
-                minStake: 100 ether,
-                maxStake: 1000 ether,
-                roundBudget: BUDGET,
-                superlinkBond: 500 ether,
-                challengeBond: BOND,
-                appHash: keccak256("app"),
-                baseModel: keccak256("base"),
-                validationRoot: keccak256("validation"),
-                chunks: 100_000,
-                baseModelRoot: keccak256("base model")
-            });
     }
 
     function create(ITasks.TaskRules memory r, uint256 funds) internal returns (uint64) {

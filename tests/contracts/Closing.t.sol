@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import { IForcedCommits } from "../../contracts/interfaces/IForcedCommits.sol";
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
+import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { RoundCalls } from "./RoundCalls.sol";
 
 /// @dev When commits may be closed, and for which opening of the round.
@@ -27,6 +28,32 @@ contract ClosingTest is RoundCalls {
         refuses(superlink, closeCall(1, 2), tooEarly(block.timestamp + 1));
         skip(1);
         refuses(superlink, closeCall(1, 1), quorumMissed(1, 2));
+        close(1, 2);
+    }
+
+    function test_close__enough_committed__from_its_own_time_on() public {
+        ITasks.TaskRules memory r = rules();
+        r.closeShare = 66;
+        change(r);
+        open();
+        skip(CLOSE_AFTER - 1);
+        refuses(superlink, closeCall(1, 2), tooEarly(block.timestamp + 1));
+        skip(1);
+        refuses(superlink, closeCall(1, 1), tooEarly(block.timestamp + COMMIT - CLOSE_AFTER));
+        refuses(superlink, closeCall(1, 1, 1), tooEarly(block.timestamp + COMMIT - CLOSE_AFTER));
+        force(1, 0);
+        close(1, 1);
+        post(1, revealing(2));
+    }
+
+    function test_close__one_less_than_enough__waits_for_the_deadline() public {
+        ITasks.TaskRules memory r = rules();
+        r.closeShare = 67;
+        change(r);
+        open();
+        skip(CLOSE_AFTER);
+        refuses(superlink, closeCall(1, 2), tooEarly(block.timestamp + COMMIT - CLOSE_AFTER));
+        skip(COMMIT - CLOSE_AFTER);
         close(1, 2);
     }
 

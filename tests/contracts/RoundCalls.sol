@@ -5,10 +5,16 @@ import { IChallenges } from "../../contracts/interfaces/IChallenges.sol";
 import { IForcedCommits } from "../../contracts/interfaces/IForcedCommits.sol";
 import { IMembers } from "../../contracts/interfaces/IMembers.sol";
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
+import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { Base } from "./Base.sol";
 
 /// @dev The calls and errors that tests of rounds name, in one word each.
 abstract contract RoundCalls is Base {
+    function change(ITasks.TaskRules memory r) internal {
+        vm.prank(DAO);
+        coordinator.changeRules(task, r);
+    }
+
     function wrongPhase(uint64 round, IRounds.Phase actual) internal view returns (bytes memory) {
         return abi.encodeWithSelector(IRounds.WrongPhase.selector, task, round, actual);
     }

@@ -89,6 +89,19 @@ contract RoundsTest is RoundCalls {
         refuses(ANYONE, abi.encodeCall(IRounds.openRound, (task)), quorumMissed(1, 2));
     }
 
+    function test_open__as_many_undecided_as_may_be__refused_until_one_ends() public {
+        ITasks.TaskRules memory r = rules();
+        r.maxInFlight = 2;
+        change(r);
+        posted();
+        posted();
+        bytes memory full = abi.encodeWithSelector(ITasks.RoundsInFlight.selector, task, 2);
+        refuses(ANYONE, abi.encodeCall(IRounds.openRound, (task)), full);
+        skip(CHALLENGE);
+        finalize(1);
+        open();
+    }
+
     function test_open__superlink_without_bond__refused() public {
         vm.prank(ownerOf(SUPERLINK_KEY));
         registry.unbond(superlink, 500 ether);

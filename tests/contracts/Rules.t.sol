@@ -8,11 +8,6 @@ import { RoundCalls } from "./RoundCalls.sol";
 
 /// @dev Rules change for the rounds to come; those that are open or undecided keep their own.
 contract RulesTest is RoundCalls {
-    function change(ITasks.TaskRules memory r) internal {
-        vm.prank(DAO);
-        coordinator.changeRules(task, r);
-    }
-
     function changeBudget(uint128 budget) internal {
         ITasks.TaskRules memory r = coordinator.rulesOf(task);
         r.roundBudget = budget;
@@ -102,6 +97,9 @@ contract RulesTest is RoundCalls {
         r = rules();
         r.chunks = 99_999;
         bad(r, "chunks");
+        r = rules();
+        r.scoredChunks = 89_999;
+        bad(r, "scoredChunks");
         r = rules();
         r.baseModelRoot = keccak256("other values");
         bad(r, "baseModelRoot");

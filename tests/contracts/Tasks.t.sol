@@ -82,6 +82,26 @@ contract TasksTest is Base {
         create(r, 0);
     }
 
+    function test_create_task__closing_by_a_share__named_when_broken() public {
+        ITasks.TaskRules memory r = rules();
+        r.closeAfter = 0;
+        bad(r, "closeAfter");
+        r.closeAfter = r.commitPeriod + 1;
+        bad(r, "closeAfter");
+        r.closeAfter = r.commitPeriod;
+        r.closeShare = 0;
+        bad(r, "closeShare");
+        r.closeShare = 101;
+        bad(r, "closeShare");
+        r.closeShare = 1;
+        r.maxInFlight = 0;
+        bad(r, "maxInFlight");
+        r.maxInFlight = 1025;
+        bad(r, "maxInFlight");
+        r.maxInFlight = 1024;
+        create(r, 0);
+    }
+
     function test_create_task__each_amount_and_digest__named_when_broken() public {
         ITasks.TaskRules memory r = rules();
         r.minStake = 0;
@@ -118,9 +138,20 @@ contract TasksTest is Base {
         r = rules();
         r.bodyDepth = 16;
         r.chunks = 1 << 16;
+        r.scoredChunks = 1;
         create(r, 0);
         r.chunks = (1 << 16) + 1;
         bad(r, "chunks");
+        r = rules();
+        r.scoredChunks = 0;
+        bad(r, "scoredChunks");
+        r.scoredChunks = r.chunks + 1;
+        bad(r, "scoredChunks");
+        r.scoredChunks = r.chunks;
+        create(r, 0);
+        r = rules();
+        r.card = 0;
+        bad(r, "card");
         r = rules();
         r.baseModelRoot = 0;
         bad(r, "baseModelRoot");

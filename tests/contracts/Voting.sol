@@ -105,10 +105,4 @@ abstract contract Voting is RoundCalls {
     function noCase(uint64 round) internal view returns (bytes memory) {
         return abi.encodeWithSelector(IGradientVote.NoCase.selector, task, round);
     }
-
-    /// @dev Rounds that open from now on have these rules.
-    function change(ITasks.TaskRules memory r) internal {
-        vm.prank(DAO);
-        coordinator.changeRules(task, r);
-    }
 }

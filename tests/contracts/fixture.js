@@ -24,6 +24,9 @@ export const RULES = {
   bodyDepth: 17,
   codec: 0,
   admittedOnly: false,
+  closeAfter: 20,
+  closeShare: 100,
+  maxInFlight: 64,
   minStake: ether("100"),
   maxStake: ether("1000"),
   roundBudget: ether("10"),
@@ -33,6 +36,8 @@ export const RULES = {
   baseModel: digest("base model"),
   validationRoot: digest("validation"),
   chunks: 100_000,
+  scoredChunks: 100_000,
+  card: digest("card"),
   baseModelRoot: digest("base model root"),
 };
 const UNBONDING = 3 * 24 * 3600;

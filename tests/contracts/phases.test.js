@@ -71,6 +71,7 @@ const ALWAYS = {
   createTask: OK,
   setSuperlink: OK,
   changeRules: OK,
+  appendShards: "BadRules", // those of this task are no tree: AppendShards.t.sol
   admit: OK,
   join: OK,
   leave: OK,
@@ -197,6 +198,8 @@ function attempts() {
     leave: () => coordinator.connect(nodes[0].operator).leave(task, nodes[0].address),
     setSuperlink: () => coordinator.connect(dao).setSuperlink(task, anyone),
     changeRules: () => coordinator.connect(dao).changeRules(task, { ...world.rules, roundBudget: 1n }),
+    appendShards: () =>
+      coordinator.connect(dao).appendShards(task, 200, digest("first"), Array(16).fill(digest("path"))),
     admit: () => coordinator.connect(dao).admit(task, anyone, true),
     expire: () => coordinator.connect(anyone).expire(task, nodes[0].address),
     dismiss: () => coordinator.connect(world.court).dismiss(task, nodes[0].address),

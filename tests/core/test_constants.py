@@ -37,6 +37,11 @@ STATED = {  # how the page states each; the group is its value
     "MANIFEST_FORMAT": r'\{"format":"(manifest/\d)"',
     "MAX_MANIFEST": r"At most (32 MiB), a text in it",
     "MAX_TEXT": r"a text in it ([\d,]+) characters",
+    "CARD_FORMAT": r'\{"format":"(card/\d)"',
+    "MAX_CARD": r"A card has at most ([\d,]+) bytes",
+    "MAX_NAME": r"`name` has 1 to (\d+) printable",
+    "MAX_SETTINGS": r"`settings` has at most (\d+) names",
+    "MAX_EVALUATORS": r"at most (\d+) addresses in rising order",
     "MAX_HEADER": r"A header has at most (1 MiB)",
     "MAX_TENSORS": r"a model 1 to ([\d,]+) tensors",
     "MAX_RANK": r"tensors of at most (\d+) dimensions",
@@ -57,7 +62,7 @@ IN_WORDS = {"UPDATE_DIGITS", "GRADIENT_DIGITS", "GAUSS_LEGENDRE", "MAX_INTEGER"}
 SOLIDITY = {  # constant of a contract and its value here
     ("Rounds", "MAX_WEIGHT_SUM"): constants.WEIGHT_UNITS,
     ("RuleBook", "MAX_COMMITS"): 1 << constants.ROWS_DEPTH,
-    ("RuleBook", "MAX_SHARDS"): 1 << constants.SHARDS_DEPTH,
+    ("RuleBook", "SHARDS_DEPTH"): constants.SHARDS_DEPTH,
     ("ForcedReveals", "MARGIN"): constants.FORCED_REVEAL_MARGIN,
     ("Attesters", "DRAWN"): constants.ATTESTERS,
 }

@@ -41,6 +41,9 @@ RULES = Rules(
     body_depth=17,
     codec=Codec.INT8,
     admitted_only=False,
+    close_after=30,
+    close_share=100,
+    max_in_flight=64,
     min_stake=Wei(10),
     max_stake=Wei(100),
     round_budget=Wei(1),
@@ -50,6 +53,8 @@ RULES = Rules(
     base_model=ZERO_DIGEST,
     validation_root=ZERO_DIGEST,
     chunks=1 << 17,
+    scored_chunks=1 << 17,
+    card=ZERO_DIGEST,
     base_model_root=ZERO_DIGEST,
 )
 OPENED = 1_000_000
@@ -197,6 +202,24 @@ def test_close__commits_passes_and_time__all_or_deadline_with_quorum(
 
 
 @pytest.mark.parametrize(
+    ("commits", "passes", "second", "allowed"),
+    [
+        (3, 0, 29, False),
+        (3, 0, 30, True),
+        (2, 1, 30, False),
+        (2, 0, 99, False),
+        (2, 0, 100, True),
+        (1, 0, 100, False),
+    ],
+)
+def test_close__enough_committed__from_its_own_time_on(
+    commits: int, passes: int, second: int, allowed: bool
+) -> None:
+    rules, now = replace(RULES, close_share=60), Timestamp(OPENED + second)
+    assert round_machine.is_close_time(rules, OPEN, commits, passes, now) is allowed
+
+
+@pytest.mark.parametrize(
     ("revealed", "forced", "second", "allowed"),
     [
         (3, 0, 100, True),
@@ -278,7 +301,7 @@ def test_steps__whoever_is_silent__anyone_can_end_the_round(case: Case) -> None:
 def test_draw_shard__any_seed__one_that_is_left(seed: Digest, shards: tuple[int, set[int]]) -> None:
     count, used = shards
     if len(used) == count:
-        with pytest.raises(RuleError, match="it is over"):
+        with pytest.raises(RuleError, match="append more by a vote"):
             round_machine.draw_shard(seed, count, used)
         return
     free = [index for index in range(count) if index not in used]
@@ -317,3 +340,12 @@ def test_retire__seeds_in_order__each_draws_what_none_before_drew(shards: int, s
         assert round_machine.retire_shards(before, draws[count : count + 1]) == tuple(
             sorted((*before, drawn))
         )
+
+
+@given(st.binary(min_size=32, max_size=32).map(Digest), st.binary(min_size=32, max_size=32).map(Digest))
+def test_retire__shards_appended_between__each_draws_of_those_of_its_round(
+    first: Digest, second: Digest
+) -> None:
+    retired = round_machine.retire_shards((), [(first, 1), (first, 1), (second, 2)])
+    assert retired == (0, 1)
+    assert round_machine.retire_shards((), [(first, 1), (second, 9)])[0] == 0

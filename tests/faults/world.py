@@ -21,6 +21,7 @@ from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.events import Claimed, CommitsClosed, Finalized
 from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
+from dao.core.formats.card import Card, write_card
 from dao.core.formats.layout import Layout, compute_model_root, compute_model_size, parse_model, write_model
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Domain, Phase, RoundId, RoundState, Rules, Status, TaskId, Wei, hex_of
@@ -357,9 +358,11 @@ async def _rules(folder: Path, superlink: Signer, **changes: Any) -> Rules:
         body_depth=1,
         shards=SHARDS,
         app_hash=(await store.put_bytes(bundle(APP))).digest,
+        card=(await store.put_bytes(write_card(Card("Means")))).digest,
         base_model=(await store.put_bytes(bytes(first))).digest,
         validation_root=made.root,
         chunks=layout.chunks,
+        scored_chunks=layout.scored_chunks,
         base_model_root=compute_model_root(parse_model(first), 1),
     )
     return replace(rules, **changes)

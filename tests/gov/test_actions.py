@@ -12,7 +12,7 @@ from dao.core.types import ZERO_ADDRESS, Address, BlockNumber, RoundId, TaskId, 
 from dao.gov import actions as do
 from dao.gov.describe import describe_action, describe_delegation
 from dao.gov.units import format_amount, format_duration
-from tests.support import RULES, Network
+from tests.support import RULES, Network, digest
 
 TOKEN = 10**18
 ANN = Address(b"\xa1" * 20)
@@ -26,6 +26,7 @@ ACTIONS: list[do.Known] = [
     do.Admit(TaskId(2), ANN, admitted=True),
     do.Admit(TaskId(2), ANN, admitted=False),
     do.ReplaceSuperlink(TaskId(3), ANN),
+    do.AppendShards(TaskId(3), 120, digest(1), tuple(map(digest, range(16)))),
     do.Resolve(TaskId(1), RoundId(7), valid=True),
     do.Resolve(TaskId(1), RoundId(7), valid=False),
     do.Grant(ANN, Wei(TOKEN // 2)),

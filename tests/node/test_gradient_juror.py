@@ -1,7 +1,7 @@
 """A gradient that is not the app's: the members' daemons find it, vote, and take the Superlink's bond, without anybody's help."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +60,10 @@ class Scaled(GradientClient):
     async def loss(self, model: Path, shard: Path) -> float:
         async with TURN:
             return await self._made.loss(model, shard)
+
+    async def configure(self, settings: Mapping[str, object]) -> None:
+        async with TURN:
+            await self._made.configure(settings)
 
     async def stop(self) -> None:
         """The one behind it goes on."""

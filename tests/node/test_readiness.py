@@ -1,6 +1,7 @@
 """What a node's log says at its start: `ready` is said of a node that is."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -9,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from dao.app import bundle as apps
+from dao.core.formats.card import Card, write_card
 from dao.core.types import Digest, TaskId
 from dao.errors import AppError, NotFound
 from dao.store.layered import LayeredStore
@@ -21,6 +23,9 @@ from node.supernode import Supernode
 pytestmark = pytest.mark.asyncio
 
 
+CARD = Digest(b"card".ljust(32))
+
+
 class Reader:
     """A task without rounds; `asked` once the node has waited for the first one so many times."""
 
@@ -31,7 +36,7 @@ class Reader:
         return 0
 
     async def read_rules(self) -> Any:
-        return SimpleNamespace(app_hash=bytes(32))
+        return SimpleNamespace(app_hash=bytes(32), card=CARD)
 
     async def wait_next_round(self, _: int) -> int:
         self._waits -= 1
@@ -41,15 +46,23 @@ class Reader:
 
 
 class Content:
-    """A store that has the app, or not for the first few times."""
+    """A store that has the card, and the app, or not for the first few times."""
 
-    def __init__(self, bundle: Path, misses: int) -> None:
+    def __init__(self, bundle: Path, misses: int, card: Card = Card("Any")) -> None:  # noqa: B008  (it is frozen)
         self._bundle, self._misses = bundle, misses
+        self._folder, self._cards = bundle.parent, {CARD: card}
+
+    def add(self, digest: Digest, card: Card) -> None:
+        self._cards[digest] = card
 
     async def has(self, _: bytes) -> bool:
         return not self._misses
 
-    async def get(self, _: bytes, __: int) -> Path:
+    async def get(self, content: bytes, _: int) -> Path:
+        if card := self._cards.get(Digest(content)):
+            made = self._folder / "card"
+            made.write_bytes(write_card(card))
+            return made
         if self._misses:
             self._misses -= 1
             raise NotFound("0x00: cannot be had: nobody answers", "nobody answers")
@@ -92,7 +105,7 @@ async def said(
             reader,
             store,
             client,
-            lambda _: trainer,
+            lambda *_: trainer,
             apps,
             approvals,
             SiteData(apps, 1),
@@ -157,7 +170,8 @@ async def test_app__changed_on_the_disk_since_it_was_approved__is_put_right_befo
     approvals = Approvals(tmp_path)
     approvals.approve(TaskId(1), digest)
     for _ in range(2):
-        nobody, store, run = cast("Any", None), cast("Any", Content(made, 0)), cast("Any", folders.append)
+        nobody, store = cast("Any", None), cast("Any", Content(made, 0))
+        run = cast("Any", lambda folder, _: folders.append(folder))
         readiness = SupernodeReadiness(
             TaskId(1),
             nobody,
@@ -169,8 +183,41 @@ async def test_app__changed_on_the_disk_since_it_was_approved__is_put_right_befo
             SiteData(tmp_path, 1),
             StateNotes(tmp_path, 1),
         )
-        await readiness.get_trainer(cast("Any", SimpleNamespace(app_hash=digest)))
+        await readiness.get_trainer(cast("Any", SimpleNamespace(app_hash=digest, card=CARD)))
         app = folders[-1] / "app.py"
         assert app.read_text() == "approved = True\n"
         app.write_text("approved = False\n")
     assert approvals.read_last() == (digest, {"app.py": "approved = True\n"})
+
+
+async def test_card__changed_by_a_vote__the_app_starts_anew_with_its_settings(
+    tmp_path: Path, bundle: Path
+) -> None:
+    made: list[tuple[Mapping[str, object], list[str]]] = []
+
+    def run(_: Path, settings: Mapping[str, object]) -> Any:
+        events: list[str] = []
+
+        async def stop() -> None:
+            events.append("stopped")
+
+        made.append((settings, events))
+        return SimpleNamespace(stop=stop)
+
+    approvals = Approvals(tmp_path)
+    approvals.approve(TaskId(1), Digest(bytes(32)))
+    rules = SimpleNamespace(app_hash=bytes(32), card=CARD)
+    content = Content(bundle, 0, Card("Any", settings={"rate": 0.5}))
+    store = cast("Any", content)
+    readiness = SupernodeReadiness(
+        *(TaskId(1), cast("Any", None), store, cast("Any", None), run, tmp_path / "apps", approvals),
+        *(SiteData(tmp_path, 1), StateNotes(tmp_path, 1)),
+    )
+    first = await readiness.get_trainer(cast("Any", rules))
+    assert await readiness.get_trainer(cast("Any", rules)) is first
+    assert made == [({"rate": 0.5}, [])]
+    other = Digest(b"other".ljust(32))
+
+    content.add(other, Card("Any", settings={"rate": 2}))
+    await readiness.get_trainer(cast("Any", SimpleNamespace(app_hash=bytes(32), card=other)))
+    assert made == [({"rate": 0.5}, ["stopped"]), ({"rate": 2}, [])]

@@ -17,7 +17,7 @@ from dao.core.types import ZERO_DIGEST, Address, Digest, Domain, PassReason, Rou
 from dao.proofs import commit_trees as prove
 from tests.vectors.dice import Dice
 from tests.vectors.make import CHAIN_ID
-from tests.vectors.proof_case import COORDINATOR, RESULT, ROUND, Case, encode_words, make_case
+from tests.vectors.proof_case import COORDINATOR, RESULT, ROUND, STATEMENT, Case, encode_words, make_case
 
 TASK, ROUND_ID = TaskId(7), RoundId(3)  # as the tests of provers have them
 DOMAIN = Domain(CHAIN_ID, Address(COORDINATOR))
@@ -56,6 +56,7 @@ class Closed:
     forced: Sequence[SignedCommit] = ()
     commits: int = 2
     early: bool = False
+    close_share: int = 100
     members: Sequence[int] = (0, 1, 2, 3)
 
     def case(self, claim: int, proof: bytes) -> Case:
@@ -75,10 +76,13 @@ class Closed:
             proof,
             superlink=SUPERLINK.address,
             commit_period=60,
+            close_after=60,
+            close_share=self.close_share,
             members=b"".join(MEMBERS[member].address for member in self.members),
             forced=len(self.forced),
             round=state,
             result=encode_words(RESULT, commits_root=root, forced_hash=forced_hash),
+            statement=encode_words(STATEMENT, rows=2 + len(self.forced)),
         )
 
 
@@ -94,6 +98,8 @@ def commits() -> Iterator[tuple[str, Case]]:
     yield "count_more", more.case(prove.COUNT, prove.prove_count(3, more.leaves))
     fewer = Closed(leaves[:1], forced)
     yield "count_fewer", fewer.case(prove.COUNT, prove.prove_count(1, fewer.leaves))
+    claimed = Closed(leaves, forced, commits=3)
+    yield "count_rows", claimed.case(prove.COUNT, prove.prove_row_count())
     kind = Closed([leaves[0], leaves[1][:20] + bytes([2]) + leaves[1][21:]], forced)
     yield "kind", kind.case(prove.KIND, prove.prove_leaf(1, kind.leaves))
     unsigned = Closed([leaves[0], encode_commit_row(commit_of(1, signer=3)), leaves[2]], forced)
@@ -112,6 +118,8 @@ def commits() -> Iterator[tuple[str, Case]]:
             prove.RECEIPT, prove.prove_receipt(node, commitment, _receipt(node, commitment), *opened)
         ),
     )
+    half = Closed([leaves[0], leaves[2]], forced, commits=1, early=True, close_share=50)
+    yield "early_by_share", half.case(prove.EARLY, prove.prove_early(node, *opened))
     yield "early", without.case(prove.EARLY, prove.prove_early(node, *opened))
     other = Digest(bytes(31) + b"x")
     replaced = Closed(leaves, forced)

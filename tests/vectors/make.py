@@ -138,6 +138,9 @@ def _round_row(dice: Dice, *, early: bool) -> dict[str, object]:
         body_depth=17,
         codec=Codec.INT8,
         admitted_only=False,
+        close_after=dice.between(1, 600),
+        close_share=100,
+        max_in_flight=64,
         min_stake=Wei(1),
         max_stake=Wei(10**18),
         round_budget=Wei(10**18),
@@ -147,6 +150,8 @@ def _round_row(dice: Dice, *, early: bool) -> dict[str, object]:
         base_model=dice.digest(),
         validation_root=dice.digest(),
         chunks=1 << 17,
+        scored_chunks=1 << 17,
+        card=dice.digest(),
         base_model_root=dice.digest(),
     )
     opened = 2_000_000_000

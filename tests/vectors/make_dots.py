@@ -29,10 +29,12 @@ def draw_gradient(dice: Dice, chunks: int) -> Rows:
     return rows
 
 
-def make_case(codec: Codec, chunks: int = CHUNKS, depth: int = DEPTH) -> dict[str, object]:
-    """One update with one gradient, and all steps of their totals."""
+def make_case(
+    codec: Codec, chunks: int = CHUNKS, depth: int = DEPTH, left: int = CHUNKS
+) -> dict[str, object]:
+    """One update, `left` chunks long, with the gradient of its first ones, and all steps of their totals."""
     dice = Dice(f"dots {codec.value} {chunks}")
-    body = np.concatenate([draw_body(dice, codec) for _ in range(-(-chunks // 3))])[:chunks]
+    body = np.concatenate([draw_body(dice, codec) for _ in range(-(-left // 3))])[:left]
     body = np.ascontiguousarray(body)
     gradient = draw_gradient(dice, chunks)
     totals = compute_totals(body, gradient, CODEC_LOOPS[codec], depth)
@@ -44,6 +46,7 @@ def make_case(codec: Codec, chunks: int = CHUNKS, depth: int = DEPTH) -> dict[st
         "codec": codec.number,
         "depth": depth,
         "chunks": chunks,
+        "left_chunks": left,
         "steps": len(totals),
         "totals": hex_of(compute_root(hash_rows(leaves), depth - height)),
         "body": hex_of(compute_root(hash_rows(body), depth)),
@@ -56,9 +59,9 @@ def make_case(codec: Codec, chunks: int = CHUNKS, depth: int = DEPTH) -> dict[st
 def text() -> str:
     """The file's text."""
     cases = {
-        "int8": make_case(Codec.INT8),
+        "int8": make_case(Codec.INT8, left=CHUNKS + 3),
         "float32": make_case(Codec.FLOAT32),
-        "shallow": make_case(Codec.INT8, chunks=3, depth=2),
+        "shallow": make_case(Codec.INT8, chunks=3, depth=2, left=4),
     }
     return json.dumps({"cases": cases}, indent=1) + "\n"
 

@@ -9,22 +9,23 @@ from dao.core.aggregate import compute_aggregate
 from dao.core.engine.chunking import Scratch
 from dao.core.engine.keccak import keccak256
 from dao.core.engine.merkle import compute_body_root
-from dao.core.engine.products import compute_weighted_sum
+from dao.core.engine.products import compute_sums
 from dao.core.formats.gradient import quantise_gradient
 from dao.core.formats.layout import FLOAT, Layout, Model, StepModel, compute_model_root
 from dao.core.formats.update import Update, encode_update_rows
 from dao.core.types import Codec, hex_of
 from dao.core.weigh import UpdateEntry
+from dao.proofs.leaf_places import show_row
 from dao.proofs.models import prove_last_step, prove_model, prove_step
-from dao.proofs.openings import open_row
 from dao.proofs.sums import SumInput, build_inputs_tree, prove_aggregate
 from tests.vectors.dice import Dice
 from tests.vectors.proof_case import BODY_DEPTH, RESULT, STATEMENT, encode_words
 
-LAYOUT = Layout((("a", (70,)), ("b", (9, 30))))  # with padding behind both
+# with padding behind all; one is carried
+LAYOUT = Layout((("a", (70,)), ("b", (9, 30)), ("c", (4, 5))), ("b",))
 # of a zero with a sign, a subnormal, the largest, one of the grid, and of any bits; places of these, of the padding, and of any
 EDGES = (0x80000000, 0x00000001, 0x7F7FFFFF, 0x2F800000)
-PLACES = ((0, 0), (0, 1), (0, 2), (0, 3), (0, 100), (1, 100))
+PLACES = ((0, 0), (0, 1), (0, 2), (0, 3), (0, 100), (1, 100), (2, 13))
 WEIGHTS = (3, 7, 11)
 
 
@@ -54,7 +55,7 @@ def make_round(codec: Codec) -> dict[str, object]:
 
     columns = zip(nodes, WEIGHTS, updates, strict=True)
     inputs = [SumInput(node, weight, update.body) for node, weight, update in columns]
-    total = compute_weighted_sum(updates, WEIGHTS, (0, LAYOUT.chunks), Scratch())
+    total = compute_sums(updates, WEIGHTS, sum(WEIGHTS), (0, LAYOUT.chunks), Scratch())
     before, after = (model.span(0, LAYOUT.chunks) for model in (base, new))
     proofs: dict[str, bytes] = {}
     for index, place in enumerate(PLACES):
@@ -64,6 +65,8 @@ def make_round(codec: Codec) -> dict[str, object]:
     return {
         "codec": codec.number,
         "body_depth": BODY_DEPTH,
+        "chunks": LAYOUT.chunks,
+        "scored_chunks": LAYOUT.scored_chunks,
         "weight_sum": sum(WEIGHTS),
         "inputs_root": hex_of(build_inputs_tree(inputs, BODY_DEPTH).root),
         "aggregate_root": hex_of(roots.sums),
@@ -76,7 +79,10 @@ def make_round(codec: Codec) -> dict[str, object]:
 
 
 def make_last_step() -> dict[str, object]:
-    """A parent that moved every value of its base model, by much or next to nothing; what the round goes on from, and proofs."""
+    """A parent that moved every value of its base model, by much or next to nothing; what the round goes on from, and proofs.
+
+    What is only carried moves too, and the last step has none of it.
+    """
     dice = Dice("honest last step")
     bits = [
         *EDGES[:2],
@@ -91,13 +97,18 @@ def make_last_step() -> dict[str, object]:
     result = encode_words(RESULT, statement=keccak256(statement))
     proofs = {
         f"last_step_{chunk}": prove_last_step(
-            chunk, result + statement, models, BODY_DEPTH, open_row(rows, chunk, BODY_DEPTH)
+            chunk,
+            result + statement,
+            models if chunk < len(rows) else None,
+            BODY_DEPTH,
+            show_row(rows, chunk, BODY_DEPTH),
         )
         for chunk in range(LAYOUT.chunks)
     }
     return {
         "body_depth": BODY_DEPTH,
         "chunks": LAYOUT.chunks,
+        "scored_chunks": LAYOUT.scored_chunks,
         "parent_result": hex_of(keccak256(result)),
         "base_model_root": hex_of(compute_model_root(before, BODY_DEPTH)),
         "step_root": hex_of(compute_body_root(rows, BODY_DEPTH)),

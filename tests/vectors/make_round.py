@@ -50,11 +50,13 @@ from tests.vectors.play_round import Json, StatedCommit, StatedRound, play
 
 Floats = NDArray[np.float32]
 
-LAYOUT = Layout.of({"bias": (3,), "weight": (5, 60)})  # 512 values with their padding: two chunks
+# 512 scored values with their padding, two chunks, and one that is carried
+LAYOUT = Layout.of({"bias": (3,), "mean": (4,), "weight": (5, 60)}, carried=("mean",))
 TOKEN = 10**18
 COORDINATOR = Address(b"\xc0" * 20)
 SHARDS = [cid_of_bytes(f"shard {index}".encode()) for index in range(4)]
 TREE = Tree([cid.digest for cid in SHARDS], SHARDS_DEPTH)
+DEPTH = 2
 HALF = LAYOUT.size // 2
 
 
@@ -77,9 +79,12 @@ class Maker:
             resolve_period=600,
             quorum=1,
             shards=len(SHARDS),
-            body_depth=1,
+            body_depth=DEPTH,
             codec=Codec.INT8,
             admitted_only=False,
+            close_after=60,
+            close_share=100,
+            max_in_flight=64,
             min_stake=Wei(TOKEN),
             max_stake=Wei(3 * TOKEN),
             round_budget=Wei(10 * TOKEN),
@@ -89,7 +94,9 @@ class Maker:
             base_model=self.model.digest,
             validation_root=TREE.root,
             chunks=LAYOUT.chunks,
-            base_model_root=compute_model_root(parse_model(first), 1),
+            scored_chunks=LAYOUT.scored_chunks,
+            card=self.dice.digest(),
+            base_model_root=compute_model_root(parse_model(first), DEPTH),
         )
 
     def draw_values(self, scale: float) -> Floats:
@@ -105,7 +112,7 @@ class Maker:
 
     def put_gradient(self, values: Floats) -> Cid:
         rows = quantise_gradient(Model(LAYOUT, values))
-        return self.put(encode_gradient_prefix(LAYOUT.values) + rows.tobytes())
+        return self.put(encode_gradient_prefix(LAYOUT.scored_values) + rows.tobytes())
 
     def make(
         self,

@@ -114,6 +114,7 @@ def write_round(stated: StatedRound, trees: RoundTrees) -> Json:
         "max_stake": hex_of(rules.max_stake.to_bytes(16, "big")),
         "round_budget": hex_of(rules.round_budget.to_bytes(16, "big")),
         "chunks": rules.chunks,
+        "scored_chunks": rules.scored_chunks,
         "shard_count": rules.shards,
         "validation_root": hex_of(rules.validation_root),
         "proofs": {

@@ -124,7 +124,7 @@ def play(vector: Json) -> Json:
         forced=[record.commit for record in records if record.forced],
     )
     gate_gradient, gradient = (
-        decode_gradient(contents[str(cid)], base.layout.values)
+        decode_gradient(contents[str(cid)], base.layout.scored_values)
         for cid in (stated.gate_gradient, stated.gradient)
     )
     last_step = None

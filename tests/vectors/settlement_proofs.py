@@ -142,6 +142,7 @@ def make(prover: str, claim: int, proof: bytes, trees: RoundTrees, **others: int
     rules = STATED.rules
     values: dict[str, int | bytes] = {
         "chunks": rules.chunks,
+        "scored_chunks": rules.scored_chunks,
         "min_stake": rules.min_stake.to_bytes(16, "big"),
         "max_stake": rules.max_stake.to_bytes(16, "big"),
         "round_budget": rules.round_budget.to_bytes(16, "big"),

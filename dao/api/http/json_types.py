@@ -52,7 +52,8 @@ def _describe_text(pattern: str, example: str) -> WithJsonSchema:
 ADDRESS_SCHEMA = _write_schema("^0x[0-9a-fA-F]{40}$", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8")
 WEI_SCHEMA = _write_schema("^[0-9]{1,78}$", "1000000000000000000")
 _ADDRESS = WithJsonSchema(ADDRESS_SCHEMA)
-_DIGEST = _describe_text("^0x[0-9a-f]{64}$", "0x" + "00" * 32)
+DIGEST_SCHEMA = _write_schema("^0x[0-9a-f]{64}$", "0x" + "00" * 32)
+_DIGEST = WithJsonSchema(DIGEST_SCHEMA)
 _BYTES = _describe_text("^0x([0-9a-f]{2})*$", "0x")
 _WEI = WithJsonSchema(WEI_SCHEMA)
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_type_hints
 
-from dao.api.http.json_types import ADDRESS_SCHEMA, WEI_SCHEMA
+from dao.api.http.json_types import ADDRESS_SCHEMA, DIGEST_SCHEMA, WEI_SCHEMA
 from dao.api.models.training import TaskRules
-from dao.core.types import Address, RoundId, Rules, TaskId, Wei
+from dao.core.types import Address, Digest, RoundId, Rules, TaskId, Wei
 from dao.gov.action_json import KIND_NAMES
 from dao.gov.drafts import show_name
 
@@ -19,6 +19,8 @@ _TYPES: Mapping[Any, Mapping[str, Any]] = {
     RoundId: _NUMBER,
     int: _NUMBER,
     bool: {"type": "boolean"},
+    Digest: DIGEST_SCHEMA,
+    tuple[Digest, ...]: {"type": "array", "items": DIGEST_SCHEMA, "maxItems": 64},
 }
 
 

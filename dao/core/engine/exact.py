@@ -34,6 +34,18 @@ def compute_weighted_median(pairs: Iterable[tuple[int, int]]) -> int:
     raise RuleError("median: expected at least one value")
 
 
+def compute_weighted_medians(values: NDArray[np.int64], weights: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the lower weighted median of each column of (n, k) values, int64 (k,), as `compute_weighted_median` does.
+
+    Weights, (n,), are positive and add up to less than 2^62.
+    """
+    order = np.argsort(values, axis=0, kind="stable")
+    reached = 2 * weights[order].cumsum(axis=0)
+    first = (reached >= weights.sum()).argmax(axis=0)
+    ordered: NDArray[np.int64] = np.take_along_axis(values, order, axis=0)
+    return np.asarray(np.take_along_axis(ordered, first[np.newaxis], axis=0)[0], np.int64)
+
+
 def divide_all(dividends: NDArray[np.int64], divisor: int, out: NDArray[np.float64]) -> None:
     """Write each `dividend / divisor`, rounded half to even, into `out`: exact for quotients below 2^53.
 

@@ -17,6 +17,7 @@ from dao.core.constants import TOTALS_STEP
 from dao.core.engine.backend import get_loops
 from dao.core.engine.chunking import Each, Scratch, Span, cut_spans, sweep
 from dao.core.engine.codec_loops import CodecLoops, Rows
+from dao.core.engine.exact import compute_weighted_medians
 from dao.core.engine.reference import Digits, Exponents, Sums
 from dao.core.engine.totals import LIMBS, WORD, Limbs, RunningTotals, count_steps, to_limbs
 from dao.errors import RuleError
@@ -40,6 +41,14 @@ class UpdateRows(Protocol):
     @property
     def loops(self) -> CodecLoops:
         """The arithmetic on rows of its codec."""
+
+
+class UpdateParts(UpdateRows, Protocol):
+    """An encoded update of which the first rows are scored, and the others carried."""
+
+    @property
+    def scored_chunks(self) -> int:
+        """How many of its rows are scored."""
 
 
 def read_factors(
@@ -102,6 +111,26 @@ def compute_weighted_sum(
     for update, weight in zip(updates, weights, strict=True):
         if weight:
             update.loops.add(update.body[slice(*span)], weight, total, scratch)
+    return total
+
+
+def compute_sums(
+    updates: Sequence[UpdateParts], weights: Sequence[int], weight_sum: int, span: Span, scratch: Scratch
+) -> Sums:
+    """Return the aggregate over a span, (n, CHUNK), in scratch; 0 without a weight.
+
+    Of scored rows it is the sum of `weight * q`, of carried ones `weight_sum` times the weighted median of q.
+    """
+    total = compute_weighted_sum(updates, weights, span, scratch)
+    counted = [(update, weight) for update, weight in zip(updates, weights, strict=True) if weight]
+    if not counted:
+        return total
+    for chunk in range(max(span[0], updates[0].scored_chunks), span[1]):
+        values = [update.loops.values(update.body[chunk : chunk + 1]) for update, _ in counted]
+        medians = compute_weighted_medians(
+            np.concatenate(values), np.array([weight for _, weight in counted])
+        )
+        total[chunk - span[0]] = medians * weight_sum
     return total
 
 

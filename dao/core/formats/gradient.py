@@ -45,22 +45,23 @@ class Gradient:
 
 
 def quantise_gradient(gradient: Model | StepModel, each: Each = map) -> NDArray[np.uint8]:
-    """Return the rows, (chunks, LEAF), of a gradient that has the layout of its model; errors as in `write_rows`."""
-    rows = np.empty((gradient.layout.chunks, GRADIENT_LEAF), np.uint8)
+    """Return the rows, (scored chunks, LEAF), of a gradient that has the layout of its model; errors as in `write_rows`."""
+    rows = np.empty((gradient.layout.scored_chunks, GRADIENT_LEAF), np.uint8)
     write_gradient_rows(gradient, rows, each)
     return rows
 
 
 def write_gradient_rows(gradient: Model | StepModel, out: Sink, each: Each = map) -> None:
-    """Write the rows, (chunks, LEAF), of a gradient that has the layout of its model into `out`.
+    """Write the rows, (scored chunks, LEAF), of a gradient that has the layout of its model into `out`.
 
     Raises RuleError, naming the tensor, for a value that is not finite, or 16,383 and more.
     """
     layout = gradient.layout
-    if out.shape != (layout.chunks, GRADIENT_LEAF):
-        raise RuleError(f"gradient rows: expected {(layout.chunks, GRADIENT_LEAF)} bytes, got {out.shape}")
+    chunks = layout.scored_chunks
+    if out.shape != (chunks, GRADIENT_LEAF):
+        raise RuleError(f"gradient rows: expected {(chunks, GRADIENT_LEAF)} bytes, got {out.shape}")
 
-    loops = get_loops(layout.chunks)
+    loops = get_loops(chunks)
 
     def write(span: Span, scratch: Scratch) -> None:
         rows = scratch.array("rows", span[1] - span[0], np.uint8, GRADIENT_LEAF)
@@ -73,7 +74,7 @@ def write_gradient_rows(gradient: Model | StepModel, out: Sink, each: Each = map
             ) from None
         out[slice(*span)] = rows
 
-    list(sweep(write, layout.chunks, each))
+    list(sweep(write, chunks, each))
 
 
 def encode_gradient_prefix(values: int) -> bytes:

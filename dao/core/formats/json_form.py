@@ -1,7 +1,7 @@
 """Frozen dataclasses as JSON objects, by the types of their fields; a reader names the field that is wrong."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, is_dataclass
 from enum import StrEnum
@@ -10,12 +10,14 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from dao.core.constants import MAX_INTEGER, MAX_TEXT
+from dao.core.formats.app_settings import Setting, read_settings, write_settings
 from dao.core.formats.cid import Cid
 from dao.core.types import Address, Digest, MicroScore, RoundId, Signature, TaskId, Wei, bytes_of, hex_of
 from dao.errors import DecodeError
 
 Count = Annotated[int, "0 to 2^53 - 1"]
 Decimal = Annotated[int, "0 to 2^256 - 1, written as text"]
+Settings = Annotated[Mapping[str, Setting], "as dao.core.formats.app_settings has them"]
 SignedDecimal = Annotated[int, "-2^255 to 2^255 - 1, written as text"]
 
 
@@ -159,6 +161,7 @@ _FORMS: dict[Any, Form] = {
     bool: _bool(),
     str: Form(_text(f".{{0,{MAX_TEXT}}}", f"text of at most {MAX_TEXT} characters"), str),
     Cid: Form(_read_cid, str),
+    Settings: Form(read_settings, write_settings),
     Digest: _bytes(32),
     Address: _bytes(20),
     Signature: _bytes(65),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 FLOAT = np.dtype("<f4")
+METADATA, CARRIED = "__metadata__", "carried"  # of a model file: its one key, where there is one
 
 
 class Run(NamedTuple):
@@ -39,13 +40,16 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """Names and shapes of a model's tensors, sorted by name.
+    """Names and shapes of a model's tensors, sorted by name, and which of them are only carried, sorted too.
 
+    The padded values begin with the tensors that are scored; those that are carried follow from the next whole chunk on.
     Raises DecodeError, naming the tensor, for a name that is no text, names out of order or twice, no tensor or too
-    many, an empty tensor, a dimension that is no positive integer, or more than MAX_VALUES values.
+    many, an empty tensor, a dimension that is no positive integer, more than MAX_VALUES values, or a carried name that is no
+    tensor's, out of order, or leaves nothing to score.
     """
 
     tensors: tuple[tuple[str, Shape], ...]
+    carried: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.tensors) <= MAX_TENSORS:
@@ -54,8 +58,8 @@ class Layout:
         for name, shape in self.tensors:
             if type(name) is not str:  # a header may hold anything in its place
                 raise DecodeError(f"tensor {name!r:.80}: expected text as its name")
-            if name == "__metadata__":
-                raise DecodeError("tensor '__metadata__': expected another name, this one is metadata")
+            if name == METADATA:
+                raise DecodeError(f"tensor {METADATA!r}: expected another name, this one is metadata")
             if before is not None and name <= before:
                 raise DecodeError(f"tensor {name[:80]!r}: expected names sorted and once each")
             if len(shape) > MAX_RANK or not all(type(n) is int and 0 < n <= MAX_VALUES for n in shape):
@@ -63,13 +67,31 @@ class Layout:
                     f"tensor {name[:80]!r}: expected at most {MAX_RANK} positive dimensions, got {shape!s:.80}"
                 )
             before = name
+        self._check_carried()
         if self.values > MAX_VALUES:
             raise DecodeError(f"tensors: expected at most {MAX_VALUES} values, got more")
 
+    def _check_carried(self) -> None:
+        names, before = {name for name, _ in self.tensors}, None
+        for name in self.carried:
+            if type(name) is not str or name not in names:
+                raise DecodeError(f"carried {name!r:.80}: expected the name of a tensor")
+            if before is not None and name <= before:
+                raise DecodeError(f"carried {name[:80]!r}: expected names sorted and once each")
+            before = name
+        if len(self.carried) == len(self.tensors):
+            raise DecodeError("carried: expected a tensor beside them that is scored")
+
     @classmethod
-    def of(cls, shapes: Mapping[str, Sequence[int]]) -> Layout:
+    def of(cls, shapes: Mapping[str, Sequence[int]], carried: Iterable[str] = ()) -> Layout:
         """Put named shapes in canonical order."""
-        return cls(tuple((name, tuple(shapes[name])) for name in sorted(shapes)))
+        return cls(tuple((name, tuple(shapes[name])) for name in sorted(shapes)), tuple(sorted(carried)))
+
+    @cached_property
+    def _order(self) -> tuple[int, ...]:
+        """The tensors as their padded values follow each other: the scored ones, then the carried ones."""
+        carried = set(self.carried)
+        return tuple(sorted(range(len(self.tensors)), key=lambda i: (self.tensors[i][0] in carried, i)))
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -86,10 +108,15 @@ class Layout:
 
     @cached_property
     def offsets(self) -> tuple[int, ...]:
-        """Index of each tensor's first value among the padded values, a multiple of BLOCK; their end comes last."""
+        """Index of each tensor's first padded value, a multiple of BLOCK, in the order of these; their end comes last.
+
+        The first carried one's is a multiple of CHUNK.
+        """
         offsets = [0]
-        for size in self.sizes:
-            offsets.append(offsets[-1] + -(-size // BLOCK) * BLOCK)
+        for place, index in enumerate(self._order):
+            if place and place == len(self.tensors) - len(self.carried):
+                offsets[-1] = -(-offsets[-1] // CHUNK) * CHUNK
+            offsets.append(offsets[-1] + -(-self.sizes[index] // BLOCK) * BLOCK)
         return tuple(offsets)
 
     @property
@@ -107,15 +134,26 @@ class Layout:
         """Number of padded values, a multiple of CHUNK."""
         return self.chunks * CHUNK
 
+    @property
+    def scored_chunks(self) -> int:
+        """Number of chunks of the scored tensors, the first ones."""
+        return -(-self.offsets[len(self.tensors) - len(self.carried)] // CHUNK)
+
+    @property
+    def scored_values(self) -> int:
+        """Number of their padded values, a multiple of CHUNK."""
+        return self.scored_chunks * CHUNK
+
     @cached_property
     def runs(self) -> tuple[Run, ...]:
-        """The fewest runs that cover all tensors: a tensor that needs no padding joins the next one."""
+        """The fewest runs that cover all tensors: a tensor that needs no padding joins the next one in the file."""
         runs: list[Run] = []
-        for padded, raw, size in zip(self.offsets[:-1], self.starts[:-1], self.sizes, strict=True):
-            if runs and runs[-1].padded + runs[-1].size == padded:
-                runs[-1] = runs[-1]._replace(size=runs[-1].size + size)
+        for padded, index in zip(self.offsets[:-1], self._order, strict=True):
+            run = Run(padded, self.starts[index], self.sizes[index])
+            if runs and (runs[-1].padded + runs[-1].size, runs[-1].raw + runs[-1].size) == run[:2]:
+                runs[-1] = runs[-1]._replace(size=runs[-1].size + run.size)
             else:
-                runs.append(Run(padded, raw, size))
+                runs.append(run)
         return tuple(runs)
 
     @cached_property
@@ -134,8 +172,8 @@ class Layout:
 
     def name_at(self, value: int) -> str:
         """Return the name of the tensor that a padded value belongs to, be it padding after it."""
-        index = bisect_right(self.offsets, value) - 1
-        return self.tensors[min(index, len(self.tensors) - 1)][0]
+        place = bisect_right(self.offsets, value) - 1
+        return self.tensors[self._order[min(place, len(self.tensors) - 1)]][0]
 
     def padding(self) -> NDArray[np.int64]:
         """Return the indices of all padded values that belong to no tensor."""
@@ -243,6 +281,9 @@ def encode_model_header(layout: Layout) -> bytes:
     Raises DecodeError when they exceed MAX_HEADER.
     """
     entries = []
+    if layout.carried:
+        carried = json.dumps(write_names(layout.carried), ensure_ascii=False)
+        entries.append(f'"{METADATA}":{{"{CARRIED}":{carried}}}')
     for i, (name, shape) in enumerate(layout.tensors):
         ends = f"[{4 * layout.starts[i]},{4 * layout.starts[i + 1]}]"
         dimensions = ",".join(map(str, shape))
@@ -259,6 +300,11 @@ def encode_model_header(layout: Layout) -> bytes:
     if len(text) > MAX_HEADER:
         raise DecodeError(f"model header: expected at most {MAX_HEADER} bytes, got {len(text)}")
     return len(text).to_bytes(8, "little") + text
+
+
+def write_names(names: Sequence[str]) -> str:
+    """Return names as a canonical JSON list."""
+    return json.dumps(list(names), ensure_ascii=False, separators=(",", ":"))
 
 
 def compute_model_size(layout: Layout) -> int:
@@ -301,8 +347,9 @@ def parse_model(data: ReadableBuffer) -> Model:
 
 def _read_layout(header: bytes) -> Layout:
     entries = read_json(header, "model header", MAX_HEADER)
+    carried = _read_carried(entries.pop(METADATA)) if METADATA in entries else ()
     read = [_read_entry(name, entry) for name, entry in entries.items()]
-    layout = Layout(tuple((name, shape) for name, (shape, _) in zip(entries, read, strict=True)))
+    layout = Layout(tuple((name, shape) for name, (shape, _) in zip(entries, read, strict=True)), carried)
     for i, (name, (_, offsets)) in enumerate(zip(entries, read, strict=True)):
         expected = [4 * layout.starts[i], 4 * layout.starts[i + 1]]
         if offsets != expected:
@@ -310,10 +357,25 @@ def _read_layout(header: bytes) -> Layout:
     return layout
 
 
+def _read_carried(metadata: object) -> tuple[str, ...]:
+    """Return the names of the carried tensors by a header's metadata."""
+    if not isinstance(metadata, dict) or metadata.keys() != {CARRIED} or type(metadata[CARRIED]) is not str:
+        raise DecodeError(
+            f"model header: expected no metadata but {CARRIED!r}, a list of names as text; save the model without other"
+        )
+    names = read_json(
+        b'{"carried":' + metadata[CARRIED].encode() + b"}", "model header's metadata", MAX_HEADER
+    )
+    found = names["carried"]
+    if not isinstance(found, list) or not found or len(found) > MAX_TENSORS:
+        raise DecodeError(
+            f"model header: expected {CARRIED!r} to be a list of names, none at all where there is none"
+        )
+    return tuple(found)
+
+
 def _read_entry(name: str, entry: object) -> tuple[Shape, object]:
     """Return a tensor's shape and offsets in the file."""
-    if name == "__metadata__":
-        raise DecodeError("model header: expected no metadata; save the model without it")
     if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
         raise DecodeError(f"tensor {name[:80]!r}: expected dtype, shape and data_offsets")
     if entry["dtype"] != "F32":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,16 @@ class Update:
         """The arithmetic on rows of its codec."""
         return get_codec_loops(self.codec, self.layout.chunks)
 
+    @property
+    def scored_chunks(self) -> int:
+        """How many of its chunks are of scored tensors, the first ones."""
+        return self.layout.scored_chunks
+
+    @property
+    def scored(self) -> Update:
+        """Its chunks of scored tensors alone, of which products are."""
+        return replace(self, body=self.body[: self.scored_chunks])
+
     def q(self, start: int, stop: int) -> NDArray[np.int64]:
         """Return the values of a span, (n, CHUNK), in units of 2^-32."""
         return self.loops.values(self.body[start:stop])
@@ -50,7 +60,7 @@ def get_leaf_size(codec: Codec) -> int:
 def encode_update_prefix(layout: Layout, codec: Codec) -> bytes:
     """Return an update file's bytes before the body."""
     tensors = [[name, list(shape)] for name, shape in layout.tensors]
-    header = write_canonical({"codec": codec.value, "tensors": tensors})
+    header = write_canonical({"carried": list(layout.carried), "codec": codec.value, "tensors": tensors})
     return UPDATE_MAGIC + len(header).to_bytes(4, "big") + header
 
 
@@ -162,12 +172,15 @@ def _refuse_prefix(view: memoryview, layout: Layout, codec: Codec) -> None:
     try:
         # one more than there should be is enough to tell, however many there are
         rows = islice(header["tensors"], len(layout.tensors) + 1)  # type: ignore[call-overload]
-        found = Layout(tuple((name, tuple(shape)) for name, shape in rows))
+        carried = tuple(islice(header["carried"], len(layout.tensors) + 1))  # type: ignore[call-overload]
+        found = Layout(tuple((name, tuple(shape)) for name, shape in rows), carried)
     except (KeyError, TypeError, ValueError):
-        raise DecodeError("update header: expected tensors as pairs of name and shape") from None
+        raise DecodeError(
+            "update header: expected tensors as pairs of name and shape, and the names of those carried"
+        ) from None
     if found != layout:
         raise DecodeError(f"update header: {_difference(layout, found)}")
-    raise DecodeError("update header: expected canonical JSON of codec and tensors alone")
+    raise DecodeError("update header: expected canonical JSON of codec, tensors and carried ones alone")
 
 
 def _difference(expected: Layout, found: Layout) -> str:
@@ -177,5 +190,9 @@ def _difference(expected: Layout, found: Layout) -> str:
         if have.get(name) != shape:
             got = f"got {list(have[name])}" if name in have else "it is missing"
             return f"tensor {name[:80]!r}: expected shape {list(shape)}, {got}"
+    if have.keys() == want.keys():
+        name = min({*expected.carried} ^ {*found.carried})
+        how = "is carried" if name in expected.carried else "is scored"
+        return f"tensor {name[:80]!r}: expected it as in the base model, where it {how}"
     extra = next(name for name in have if name not in want)
     return f"tensor {extra[:80]!r}: expected none of this name, the base model has none"

@@ -22,6 +22,7 @@ abstract contract CommitRound is Proving {
     uint256 internal constant FIRST_KEY = 0xbeef00;
     uint256 internal constant LEAF = 118;
     uint32 internal constant COMMIT_PERIOD = 60;
+    uint32 internal constant CLOSE_AFTER = 20;
 
     uint256[] internal _keys; // in the order of their nodes
     bytes[] internal _leaves;
@@ -37,7 +38,7 @@ abstract contract CommitRound is Proving {
     function play(uint256 inTree, uint256 passBits, uint256 forced) internal {
         sortKeys(inTree + forced);
         rules.superlink = vm.addr(SUPERLINK_KEY);
-        rules.commitPeriod = COMMIT_PERIOD;
+        (rules.commitPeriod, rules.closeAfter, rules.closeShare) = (COMMIT_PERIOD, CLOSE_AFTER, 100);
         chain.setRules(rules);
         state.opening = keccak256("opening");
         (state.openedAt, state.closedAt) = (1000, 1000 + COMMIT_PERIOD);
@@ -58,6 +59,7 @@ abstract contract CommitRound is Proving {
 
     function restate() internal {
         accused.result.commitsRoot = rootOf(hashesOf(_leaves), ROWS_DEPTH);
+        accused.statement.rows = state.commits + uint32(_forcedCount);
         chain.setRound(ROUND, state);
         chain.setForced(_forcedCount);
     }

@@ -19,6 +19,7 @@ contract CommitsProverTest is CommitRound {
         restate();
         uint256 index = draw(seed, 1) % _leaves.length;
         innocent(seed, COUNT, proveCount(draw(seed, 2) % 8));
+        refuses(COUNT, "", IProver.NotGuilty.selector);
         innocent(seed, KIND, leafAt(index));
         innocent(seed, SIGNATURE, leafAt(index));
         innocent(seed, MEMBER, leafAt(index));
@@ -269,6 +270,42 @@ contract CommitsProverTest is CommitRound {
         force(node_, "on chain");
         restate();
         refuses(EARLY, proveEarly(node_), IProver.NotGuilty.selector);
+    }
+
+    function test_early__enough_committed__convicts_before_that_time_alone() public {
+        play(3, 2, 1);
+        address node_ = nodeOf(2);
+        _leaves.pop(); // 3 of 4 committed, one of them on chain
+        --state.commits;
+        rules.closeShare = 75;
+        chain.setRules(rules);
+        state.closedAt = state.openedAt + CLOSE_AFTER;
+        restate();
+        refuses(EARLY, proveEarly(node_), IProver.NotGuilty.selector);
+        --state.closedAt;
+        restate();
+        convicts(EARLY, proveEarly(node_));
+        ++state.closedAt;
+        rules.closeShare = 76;
+        chain.setRules(rules);
+        restate();
+        convicts(EARLY, proveEarly(node_));
+    }
+
+    function test_early__a_lie_about_the_number_of_commits__convicts() public {
+        play(3, 2, 1);
+        address node_ = nodeOf(2);
+        _leaves.pop();
+        _leaves.pop();
+        --state.commits; // one too many is stated, which the share takes
+        rules.closeShare = 75;
+        chain.setRules(rules);
+        state.closedAt = state.openedAt + CLOSE_AFTER;
+        restate();
+        refuses(EARLY, proveEarly(node_), IProver.NotGuilty.selector);
+        refuses(COUNT, "", IProver.NotGuilty.selector);
+        --accused.statement.rows; // that of the leaf which is not there
+        convicts(COUNT, "");
     }
 
     function test_claims__unknown_one__has_no_shape() public {

@@ -35,7 +35,8 @@ contract DotsTest is Proving {
                 right: column == 0 ? bytes32(words(name, "gradient")) : bytes32(0),
                 kind: uint8(number(name, "codec")),
                 depth: number(name, "depth"),
-                chunks: number(name, "chunks")
+                chunks: number(name, "chunks"),
+                leftChunks: number(name, "left_chunks")
             });
     }
 

@@ -30,6 +30,8 @@ contract HonestTest is Proving {
         _file = files.readFile("tests/vectors/honest.json");
         rules.codec = uint8(number(string.concat(codec, ".codec")));
         rules.bodyDepth = uint8(number(string.concat(codec, ".body_depth")));
+        rules.chunks = uint32(number(string.concat(codec, ".chunks")));
+        rules.scoredChunks = uint32(number(string.concat(codec, ".scored_chunks")));
         rules.baseModelRoot = bytes32(words(string.concat(codec, ".base_model_root")));
         chain.setRules(rules);
         accused.result.weightSum = uint32(number(string.concat(codec, ".weight_sum")));
@@ -61,6 +63,7 @@ contract HonestTest is Proving {
         _file = files.readFile("tests/vectors/honest.json");
         rules.bodyDepth = uint8(number(".last_step.body_depth"));
         rules.chunks = uint32(number(".last_step.chunks"));
+        rules.scoredChunks = uint32(number(".last_step.scored_chunks"));
         rules.baseModelRoot = bytes32(words(".last_step.base_model_root"));
         chain.setRules(rules);
         state.parent = uint32(PARENT);

@@ -12,7 +12,8 @@ import { Proving } from "./Proving.sol";
 contract LastStepTest is Proving {
     uint8 private constant LAST_STEP = 2;
     uint64 private constant BEFORE = 1;
-    uint256 private constant CHUNKS = 2;
+    uint256 private constant CHUNKS = 3;
+    uint256 private constant SCORED = 2; // the last is only carried
     uint256 private constant PLACE = 5;
     uint32 private constant ONE = 0x3f800000;
 
@@ -39,26 +40,30 @@ contract LastStepTest is Proving {
         for (uint256 k = 0; k < CHUNKS; ++k) {
             _former.push(new bytes(1024));
             _base.push(new bytes(1024));
-            _step.push(new bytes(513));
+            if (k < SCORED) _step.push(new bytes(513));
             move(k, 0, ONE, 34, 1 << 14);
         }
     }
 
     /// @dev Has a chunk's value move from one to another, and states the digit that this is.
     function move(uint256 k, uint32 from, uint32 to, uint8 exponent, int16 digit) private {
-        (bytes memory former, bytes memory base, bytes memory step) = (_former[k], _base[k], _step[k]);
+        (bytes memory former, bytes memory base) = (_former[k], _base[k]);
         for (uint256 b = 0; b < 4; ++b) {
             former[4 * PLACE + b] = bytes1(uint8(from >> (8 * b)));
             base[4 * PLACE + b] = bytes1(uint8(to >> (8 * b)));
         }
-        put(step, 2 * PLACE, 2, uint16(digit));
-        step[512] = bytes1(exponent);
-        (_former[k], _base[k], _step[k]) = (former, base, step);
+        (_former[k], _base[k]) = (former, base);
+        if (k < SCORED) {
+            bytes memory step = _step[k];
+            put(step, 2 * PLACE, 2, uint16(digit));
+            step[512] = bytes1(exponent);
+            _step[k] = step;
+        }
         restate();
     }
 
     function restate() private {
-        rules.chunks = uint32(CHUNKS);
+        (rules.chunks, rules.scoredChunks) = (uint32(CHUNKS), uint32(SCORED));
         bytes32 former = rootOf(hashesOf(_former), rules.bodyDepth);
         rules.baseModelRoot = _later ? bytes32("another") : former;
         chain.setRules(rules);
@@ -159,11 +164,11 @@ contract LastStepTest is Proving {
     function test_last_step__leaf_too_many_missing_or_of_another_length__convicts() public {
         _step.push(new bytes(513));
         restate();
-        bytes memory beyond = abi.encodePacked(uint32(CHUNKS), parents());
-        convicts(LAST_STEP, bytes.concat(beyond, opened(_step, CHUNKS, rules.bodyDepth)));
+        bytes memory beyond = abi.encodePacked(uint32(SCORED), parents());
+        convicts(LAST_STEP, bytes.concat(beyond, opened(_step, SCORED, rules.bodyDepth)));
         _step.pop();
         restate();
-        bytes memory path = pathOf(hashesOf(_step), CHUNKS, rules.bodyDepth);
+        bytes memory path = pathOf(hashesOf(_step), SCORED, rules.bodyDepth);
         refuses(LAST_STEP, bytes.concat(beyond, path), NOT_GUILTY);
         accused.statement.stepRoot = 0;
         refuses(LAST_STEP, beyond, NOT_GUILTY);

@@ -18,6 +18,7 @@ contract ProductsProverTest is Proving {
     bytes private _gradient;
     bytes private _step;
     bytes private _row;
+    bytes private _behind; // a chunk of the update that is only carried
     int256[7] private _values; // of each product
 
     function newProver(ITrainingCoordinator coordinator) internal override returns (IProver) {
@@ -27,7 +28,7 @@ contract ProductsProverTest is Proving {
     function setUp() public override {
         super.setUp();
         rules.bodyDepth = 1;
-        rules.chunks = 1;
+        (rules.chunks, rules.scoredChunks) = (1, 1);
         rules.codec = INT8;
         chain.setRules(rules);
         bytes memory update = new bytes(260);
@@ -64,7 +65,7 @@ contract ProductsProverTest is Proving {
     }
 
     function stateRow(uint8 status, uint32 weight, bytes32 gate, bytes32 score) private {
-        bytes memory head = bytes.concat(new bytes(120), rootOfOne(_update), new bytes(32), bytes1(status));
+        bytes memory head = bytes.concat(new bytes(120), bodyRoot(), new bytes(32), bytes1(status));
         head = bytes.concat(head, new bytes(5), bytes4(weight), bytes32(uint256(_values[0])));
         head = bytes.concat(head, bytes32(uint256(_values[1])), new bytes(8), bytes32(uint256(_values[2])));
         head = bytes.concat(head, bytes32(uint256(_values[3])), new bytes(56), gate, score);
@@ -76,6 +77,13 @@ contract ProductsProverTest is Proving {
     function one(bytes memory leaf) private pure returns (bytes[] memory leaves) {
         leaves = new bytes[](1);
         leaves[0] = leaf;
+    }
+
+    function bodyRoot() private view returns (bytes32) {
+        if (_behind.length == 0) return rootOfOne(_update);
+        bytes[] memory body = new bytes[](2);
+        (body[0], body[1]) = (_update, _behind);
+        return rootOf(hashesOf(body), 1);
     }
 
     function rootOfOne(bytes memory chunk) private pure returns (bytes32) {
@@ -95,7 +103,8 @@ contract ProductsProverTest is Proving {
     }
 
     function stepOf(uint8 product) private view returns (bytes memory) {
-        bytes[7] memory left = [_update, _update, _update, _update, _gate, _step, _step];
+        bytes memory body = bytes.concat(_update, _behind);
+        bytes[7] memory left = [body, body, body, body, _gate, _step, _step];
         bytes[7] memory right = [_gate, bytes(""), _gradient, _step, "", _gradient, ""];
         // all chunks are the one subtree: no siblings, but the absent leaf is left out
         bytes memory head = bytes.concat(open_(product), bytes4(0), totals(product));
@@ -164,6 +173,22 @@ contract ProductsProverTest is Proving {
             for (uint8 product = 0; product < PRODUCTS; ++product)
                 convicts(LEAF + product, leafOf(product, leaves[i]));
         }
+    }
+
+    function test_step__update_goes_on_behind_what_is_scored__it_is_shown_and_not_multiplied() public {
+        bytes memory proof = stepOf(1);
+        _behind = new bytes(260);
+        bytes memory chunk = _behind;
+        put(chunk, 5, 1, 0x7f);
+        _behind = chunk;
+        rules.chunks = 2;
+        chain.setRules(rules);
+        state_();
+        test_check__honest_round__convicted_of_nothing();
+        refuses(1, proof, IProver.BadProof.selector);
+        _values[1] += 127 * 127;
+        state_();
+        convicts(1, stepOf(1));
     }
 
     function test_leaf__one_too_many__convicts() public {

@@ -90,6 +90,7 @@ abstract contract Settled is Proving {
         rules.maxStake = uint128(bytes16(words("max_stake")));
         rules.roundBudget = uint128(bytes16(words("round_budget")));
         rules.chunks = uint32(number("chunks"));
+        rules.scoredChunks = uint32(number("scored_chunks"));
         rules.admittedOnly = false;
         chain.setRules(rules);
         state.openBlock = uint48(number("open_block"));

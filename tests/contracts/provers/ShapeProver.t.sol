@@ -25,7 +25,7 @@ contract ShapeProverTest is Proving {
 
     function setUp() public override {
         super.setUp();
-        rules.chunks = CHUNKS;
+        (rules.chunks, rules.scoredChunks) = (CHUNKS, CHUNKS);
         chain.setRules(rules);
         uint256[5] memory sizes = [uint256(260), 2048, 1024, 513, 513];
         for (uint256 k = 0; k < CHUNKS; ++k)
@@ -40,6 +40,17 @@ contract ShapeProverTest is Proving {
         accused.result.inputs = uint32(INPUT_COUNT);
         (accused.statement.rows, accused.statement.accounts) = (3, 3);
         restate();
+    }
+
+    function test_gradients__of_the_carried_chunks_too__convict() public {
+        rules.scoredChunks = CHUNKS - 1;
+        chain.setRules(rules);
+        for (uint8 claim = 3; claim < 5; ++claim) {
+            bytes memory last = opened(_trees[claim], CHUNKS - 1, rules.bodyDepth);
+            convicts(claim, bytes.concat(bytes4(CHUNKS - 1), last));
+            bytes memory before = opened(_trees[claim], CHUNKS - 2, rules.bodyDepth);
+            refuses(claim, bytes.concat(bytes4(CHUNKS - 2), before), IProver.NotGuilty.selector);
+        }
     }
 
     function restate() private {

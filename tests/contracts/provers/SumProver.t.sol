@@ -174,30 +174,6 @@ contract SumProverTest is SumRound {
 
     // Parts
 
-    function openedInputs(uint256 from, uint256 to, uint256 k) private view returns (bytes memory proof) {
-        for (uint256 i = from; i < to; ++i)
-            proof = bytes.concat(proof, node(i), bytes4(_weights[i]), opened(_bodies[i], k, rules.bodyDepth));
-    }
-
-    function provePart(uint256 k, uint256 j, uint256 number) private view returns (bytes memory) {
-        uint256 end = (number + 1) * BLOCK < _weights.length ? (number + 1) * BLOCK : _weights.length;
-        bytes memory path = pathOf(inputHashes(), number * BLOCK, ROWS_DEPTH);
-        bytes memory above = part(path, path.length - 32 * ABOVE, path.length);
-        bytes memory place = abi.encodePacked(uint32(k), uint8(j), uint32(number));
-        return bytes.concat(place, openedInputs(number * BLOCK, end, k), above);
-    }
-
-    function proveParts(uint256 k, uint256 j, uint256 count) private view returns (bytes memory) {
-        bytes memory absent = pathOf(inputHashes(), count * BLOCK, ROWS_DEPTH);
-        bytes memory leaf = opened(_aggregate, k, rules.bodyDepth);
-        return abi.encodePacked(uint32(k), uint8(j), leaf, uint32(count), absent);
-    }
-
-    function record(bytes memory proof) private {
-        SumProver sums = SumProver(address(prover));
-        sums.record(accused.statement.inputsRoot, rules.bodyDepth, _codec, proof);
-    }
-
     function recordRefuses(bytes memory proof) private {
         bytes32 root = accused.statement.inputsRoot;
         bytes memory data = abi.encodeCall(SumProver.record, (root, rules.bodyDepth, _codec, proof));
@@ -270,7 +246,9 @@ contract SumProverTest is SumRound {
         // more inputs than a block has are no block
         bytes memory path = pathOf(inputHashes(), 0, ROWS_DEPTH);
         bytes memory above = part(path, path.length - 32 * ABOVE, path.length);
-        recordRefuses(abi.encodePacked(uint32(1), uint8(5), uint32(0), openedInputs(0, BLOCK + 1, 1), above));
+        recordRefuses(
+            abi.encodePacked(uint32(1), uint8(5), int64(0), uint32(0), openedInputs(0, BLOCK + 1, 1), above)
+        );
     }
 
     function test_record__what_is_not_in_the_tree__refused() public {
@@ -278,14 +256,14 @@ contract SumProverTest is SumRound {
         bytes memory proof = provePart(1, 5, 0);
         recordRefuses(bytes.concat(proof, "x"));
         recordRefuses(part(proof, 0, proof.length - 1));
-        recordRefuses(part(proof, 0, 9 + 32 * ABOVE - 1));
+        recordRefuses(part(proof, 0, 17 + 32 * ABOVE - 1));
         for (uint256 at = 0; at < proof.length; at += 61) {
             if (at == 4) continue; // another value is another record
             proof[at] ^= 0x20;
             recordRefuses(proof);
             proof[at] ^= 0x20;
         }
-        proof[6] = 0x01; // block 2^16: the bits of 0 for one who counts the siblings' alone
+        proof[14] = 0x01; // block 2^16: the bits of 0 for one who counts the siblings' alone
         recordRefuses(proof);
     }
 

@@ -28,6 +28,7 @@ abstract contract SumRound is Proving {
 
     function play(uint8 codec, uint256 inputs, uint256 seed) internal {
         _codec = rules.codec = codec;
+        (rules.chunks, rules.scoredChunks) = (uint32(CHUNKS), uint32(CHUNKS));
         chain.setRules(rules);
         for (uint256 i = 0; i < inputs; ++i) {
             _weights.push(uint32(draw(seed, i) % ((1 << 20) / inputs + 1)));
@@ -106,6 +107,39 @@ abstract contract SumRound is Proving {
     }
 
     // Proofs
+
+    function openedInputs(uint256 from, uint256 to, uint256 k) internal view returns (bytes memory proof) {
+        for (uint256 i = from; i < to; ++i)
+            proof = bytes.concat(proof, node(i), bytes4(_weights[i]), opened(_bodies[i], k, rules.bodyDepth));
+    }
+
+    function provePart(uint256 k, uint256 j, uint256 number) internal view returns (bytes memory) {
+        return provePart(k, j, 0, number);
+    }
+
+    function provePart(
+        uint256 k,
+        uint256 j,
+        int64 pivot,
+        uint256 number
+    ) internal view returns (bytes memory) {
+        uint256 end = (number + 1) * BLOCK < _weights.length ? (number + 1) * BLOCK : _weights.length;
+        bytes memory path = pathOf(inputHashes(), number * BLOCK, ROWS_DEPTH);
+        bytes memory above = part(path, path.length - 32 * ABOVE, path.length);
+        bytes memory place = abi.encodePacked(uint32(k), uint8(j), pivot, uint32(number));
+        return bytes.concat(place, openedInputs(number * BLOCK, end, k), above);
+    }
+
+    function proveParts(uint256 k, uint256 j, uint256 count) internal view returns (bytes memory) {
+        bytes memory absent = pathOf(inputHashes(), count * BLOCK, ROWS_DEPTH);
+        bytes memory leaf = opened(_aggregate, k, rules.bodyDepth);
+        return abi.encodePacked(uint32(k), uint8(j), leaf, uint32(count), absent);
+    }
+
+    function record(bytes memory proof) internal {
+        SumProver sums = SumProver(address(prover));
+        sums.record(accused.statement.inputsRoot, rules.bodyDepth, _codec, proof);
+    }
 
     function proveSum(uint256 k, uint256 j) internal view returns (bytes memory proof) {
         proof = abi.encodePacked(uint32(k), uint8(j), opened(_aggregate, k, rules.bodyDepth));

@@ -52,11 +52,16 @@ contract VectorsTest is Proving {
         rules.bodyDepth = uint8(number(name, "body_depth"));
         rules.codec = uint8(number(name, "codec"));
         rules.chunks = uint32(number(name, "chunks"));
+        rules.scoredChunks = uint32(number(name, "scored_chunks"));
         rules.baseModelRoot = digest(name, "base_model_root");
         rules.shards = uint32(number(name, "shards"));
         rules.validationRoot = digest(name, "validation_root");
         rules.superlink = account(name, "superlink");
         rules.commitPeriod = uint32(number(name, "commit_period"));
+        (rules.closeAfter, rules.closeShare) = (
+            uint32(number(name, "close_after")),
+            uint8(number(name, "close_share"))
+        );
         rules.minStake = uint128(bytes16(words(name, "min_stake")));
         rules.maxStake = uint128(bytes16(words(name, "max_stake")));
         rules.roundBudget = uint128(bytes16(words(name, "round_budget")));

@@ -164,7 +164,17 @@ test("test_gas__step_of_products__within_limits_and_as_documented", async (t) =>
   const host = await ethers.deployContract("DotHost");
   for (const codec of ["int8", "float32"]) {
     const one = cases[codec];
-    const product = [one.totals, 2, 0, one.body, one.gradient, one.codec, one.depth, one.chunks];
+    const product = [
+      one.totals,
+      2,
+      0,
+      one.body,
+      one.gradient,
+      one.codec,
+      one.depth,
+      one.chunks,
+      one.left_chunks,
+    ];
     const data = host.interface.encodeFunctionData("isWrong", [product, one.proof_0]);
     const sent = await sender.sendTransaction({ to: host, data, gasLimit: 16_000_000n });
     near(t, `products of 32 chunks, ${codec}`, one.proof_0, (await sent.wait()).gasUsed);
@@ -180,11 +190,14 @@ async function arrange(chain, one) {
   rules.bodyDepth = one.body_depth;
   rules.codec = one.codec;
   rules.chunks = one.chunks;
+  rules.scoredChunks = one.scored_chunks;
   rules.baseModelRoot = one.base_model_root;
   rules.shards = one.shards;
   rules.validationRoot = one.validation_root;
   rules.superlink = one.superlink;
   rules.commitPeriod = one.commit_period;
+  rules.closeAfter = one.close_after;
+  rules.closeShare = one.close_share;
   rules.minStake = BigInt(one.min_stake);
   rules.maxStake = BigInt(one.max_stake);
   rules.roundBudget = BigInt(one.round_budget);

@@ -220,3 +220,22 @@ async def test_site_data__in_the_daemon__counts_good_data_and_refuses_others(
         await good.check(inputs.bundle)
     assert SECRET not in str(refused.value)
     await SiteData(path, 1, bears_defects=True).check(inputs.bundle)
+
+
+async def test_check__settings_and_carried_buffers__the_app_gets_them_and_the_score_leaves_them_out(
+    task: Task, tmp_path: Path
+) -> None:
+    code = APP.replace(
+        "torch.nn.Linear(3, 2)", "torch.nn.Sequential(torch.nn.BatchNorm1d(3), torch.nn.Linear(3, 2))"
+    )
+    inputs = await task.inputs(code=code)  # the first model is made without settings
+    code = code.replace(
+        "def train(model, data, *, seed, round):", "def train(model, data, *, seed, round, settings):"
+    )
+    (task.app / "app.py").write_text(code.replace("lr=0.5", 'lr=settings["rate"]'))
+    inputs = replace(inputs, bundle=bundle(task.app), settings={"rate": 0.5})
+    report = await task.check(inputs, write_rows(tmp_path / "mine.csv", 1))
+    assert report.faults == []
+    assert report.rehearsal is not None
+    assert report.rehearsal.dry_score is not None
+    assert report.rehearsal.dry_score.cosine > 0.5

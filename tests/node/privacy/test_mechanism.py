@@ -88,3 +88,24 @@ def test_write__values_that_are_not_finite__are_refused_before_any_noise(tmp_pat
 def test_write__noise_that_no_codec_holds__names_what_to_lower(tmp_path: Path) -> None:
     with pytest.raises(RuleError, match="the noise does not fit the codec; lower clip or noise"):
         make(tmp_path, 0.0, clip=60.0, noise=10.0)
+
+
+def test_write__values_that_are_only_carried__count_for_the_clip_and_get_noise(tmp_path: Path) -> None:
+    layout = Layout.of(SHAPES, carried=["bias"])
+    for name, value in (("base", 0.0), ("trained", 1.0)):
+        buffer = bytearray(compute_model_size(layout))
+        model = write_model(layout, buffer)
+        model.flat[:] = 0
+        model.tensors["bias"][...] = value
+        (tmp_path / name).write_bytes(buffer)
+    out = tmp_path / "update"
+    for noise in (1e-12, 0.5):
+        write_private_update(
+            tmp_path / "base", tmp_path / "trained", Codec.FLOAT32, 7, out, clip=2.0, noise=noise
+        )
+        values = open_update(out, layout, Codec.FLOAT32).q(layout.scored_chunks, layout.chunks) / UNIT
+        carried = values.ravel()[:70]
+        if noise < 0.1:
+            assert np.linalg.norm(carried) == pytest.approx(2.0, rel=1e-4)
+        else:
+            assert (carried - 2 / 70**0.5).std() == pytest.approx(1.0, rel=0.35)

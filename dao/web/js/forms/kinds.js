@@ -24,7 +24,14 @@ export const RULE_GROUPS = [
         hint: "17 is enough for 25 million values",
       },
       codec: { label: "Codec of updates", start: "int8" },
+      chunks: { label: "Chunks of 256 values of the model" },
+      scored_chunks: { label: "Chunks of trained parameters, the first ones" },
+      base_model_root: { label: "Base model, root over its chunks" },
     },
+  },
+  {
+    heading: "What it is called and set to",
+    rules: { card: { label: "Card", hint: "name, purpose, data, metric, settings: dao task card makes it" } },
   },
   {
     heading: "Who takes part",
@@ -49,6 +56,13 @@ export const RULE_GROUPS = [
     rules: {
       quorum: { label: "Minimum of commits in a round", start: "1" },
       commit_period_seconds: { label: "Time to commit", start: "10 min" },
+      close_after_seconds: {
+        label: "Least time to commit",
+        start: "5 min",
+        hint: "then enough commits close the round",
+      },
+      close_share_percent: { label: "Commits that are enough, percent of the eligible", start: "100" },
+      max_in_flight: { label: "Most undecided rounds", start: "256" },
       reveal_period_seconds: { label: "Time to reveal", start: "5 min" },
       result_period_seconds: { label: "Time for the result", start: "10 min" },
       challenge_period_seconds: { label: "Time to challenge", start: "1 h" },
@@ -106,6 +120,19 @@ export const KINDS = {
     fields: {
       task: TASK,
       superlink: { label: "New Superlink", type: "address", hint: "the operator's address" },
+    },
+  },
+  append_shards: {
+    label: "Give a task more validation shards",
+    fields: {
+      task: TASK,
+      shards: { label: "Shards then, with the old ones", type: "count" },
+      first: {
+        label: "Leaf of the first new one",
+        type: "digest",
+        hint: "dao propose --append-shards computes these",
+      },
+      path: { label: "Its 16 siblings in the tree", type: "digests" },
     },
   },
   set_voting_delay: {

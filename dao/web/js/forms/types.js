@@ -5,6 +5,10 @@ import { parseDigest, parseSeconds, parseTokens } from "../parse.js";
 import { getSymbol } from "../store.js";
 
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
+function parseDigests(text) {
+  const digests = text.trim().split(/\s+/).map(parseDigest);
+  return digests.includes(null) ? null : digests;
+}
 const parseNumber = (digits) => (text) => (/^\d+$/.test(text) && text.length <= digits ? Number(text) : null);
 
 /**
@@ -33,6 +37,11 @@ export const TYPES = {
     getExpected: () => "an address: 0x and 40 hex digits",
   },
   digest: { parse: parseDigest, write: String, hint: "0x and 64 hex digits, or the content's CID" },
+  digests: {
+    parse: parseDigests,
+    write: (digests) => digests.join(" "),
+    hint: "0x and 64 hex digits each, separated by spaces",
+  },
   yes: { parse: (text) => text === "yes", write: (value) => (value ? "yes" : "") },
   finding: {
     parse: (text) => ({ right: true, wrong: false })[text] ?? null,

@@ -1,0 +1,80 @@
+"""The options that make a task's card: one for each of its parts, or a file that has them all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dao.core.constants import MAX_CARD
+from dao.core.formats.app_settings import Setting
+from dao.core.formats.card import Card, FrozenBase, Metric, parse_setting, read_draft, write_card
+from dao.core.formats.cid import Cid
+from dao.errors import ConfigError, DecodeError
+
+
+@dataclass(frozen=True)
+class CardOptions:
+    """What people should know of a task, and the settings of its app."""
+
+    name: Annotated[str | None, typer.Option(help="Name of the task; without, that of the app's folder.")] = (
+        None
+    )
+    purpose: Annotated[str, typer.Option(help="What the model is for.")] = ""
+    data_description: Annotated[str, typer.Option(help="Which data a member needs, in words.")] = ""
+    metric: Annotated[
+        str | None, typer.Option(help="The one of the app's metrics that people should read first.")
+    ] = None
+    lower_is_better: Annotated[bool, typer.Option("--lower-is-better", help="Of that metric.")] = False
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--setting", help="A setting of the app, NAME=VALUE; repeat for more."),
+    ] = None
+    frozen_base: Annotated[
+        str | None, typer.Option(help="CID of a frozen model, where the task's model is an adapter of it.")
+    ] = None
+    frozen_base_note: Annotated[
+        str, typer.Option(help="What the frozen model is, and where it can be had.")
+    ] = ""
+    card: Annotated[Path | None, typer.Option("--card", help="A JSON file with the whole card instead.")] = (
+        None
+    )
+
+    def make(self, default_name: str) -> bytes:
+        """Return the card's content; ConfigError names the option that is wrong."""
+        try:
+            return write_card(self._read(self.card) if self.card else self._assemble(default_name))
+        except DecodeError as error:
+            where = f"--card {self.card}: " if self.card else ""
+            raise ConfigError(f"{where}{error}") from None
+
+    def _read(self, path: Path) -> Card:
+        given = [self.name, self.purpose, self.data_description, self.metric, self.setting, self.frozen_base]
+        if any(given):
+            raise ConfigError("--card: expected no other option of the card beside it")
+        if not path.is_file():
+            raise ConfigError(f"--card {path}: expected a JSON file")
+        with path.open("rb") as file:
+            return read_draft(file.read(MAX_CARD + 1))
+
+    def _assemble(self, default_name: str) -> Card:
+        return Card(
+            name=self.name if self.name is not None else default_name,
+            purpose=self.purpose,
+            data=self.data_description,
+            metric=Metric(self.metric, not self.lower_is_better) if self.metric else None,
+            settings=read_setting_options(self.setting),
+            base=FrozenBase(Cid.parse(self.frozen_base), self.frozen_base_note) if self.frozen_base else None,
+        )
+
+
+def read_setting_options(given: Sequence[str] | None) -> dict[str, Setting]:
+    """Read each --setting, NAME=VALUE; ConfigError names what is wrong."""
+    try:
+        settings = [parse_setting(text) for text in given or ()]
+    except DecodeError as error:
+        raise ConfigError(f"--{error}") from None
+    if len(dict(settings)) != len(settings):
+        raise ConfigError("--setting: a name is given twice; expected once")
+    return dict(settings)
