@@ -1,6 +1,5 @@
 import asyncio
 import itertools
-import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from dao.chain.signer import Signer
 from dao.core.types import BlockNumber, TaskId, Wei, hex_of
 from dao.devnet.anvil import Anvil, running_anvil, start_anvil
 from dao.errors import Reverted, RpcError, RuleError
+from tests.chain.anvil_state import read_saved_nonce
 from tests.chain.stakes import stakes
 from tests.faults.process import until
 from tests.support import GAS_MONEY, Network, deploy_network
@@ -341,16 +341,6 @@ async def test_nonce__gap__filled(
         assert own is not None
         assert own.nonce == 2
         assert count(anvil, signer) == 3
-
-
-def read_saved_nonce(state: Path, signer: Signer) -> int | None:
-    """The signer's nonce in a file of Anvil's state; None while that is not there or half written."""
-    try:
-        account = json.loads(state.read_bytes())["accounts"][hex_of(signer.address)]
-    except (FileNotFoundError, json.JSONDecodeError, KeyError):
-        return None
-    nonce = account["nonce"]
-    return int(nonce, 16) if isinstance(nonce, str) else int(nonce)
 
 
 async def test_chain__killed_and_restarted_from_its_state__sending_goes_on(tmp_path: Path) -> None:
