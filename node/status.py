@@ -170,8 +170,9 @@ async def _read_approval(
     if TaskId(task.task) not in tasks or not task.joined:
         return
     rules = await Coordinator(chain).rules_of(TaskId(task.task), chain.final())
+    card = None if tasks[TaskId(task.task)].follow_card else rules.card
     try:
-        Approvals(settings.home).require(TaskId(task.task), rules.app_hash)
+        Approvals(settings.home).require(TaskId(task.task), rules.app_hash, card)
     except NotApproved as error:
         task.approval = str(error).partition(": ")[2]
 

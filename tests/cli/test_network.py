@@ -100,12 +100,11 @@ def join(made: Made, index: int, folder: Path, address: str) -> Path:
     dao.run("devnet", "fund", hex_of(owner.address), "--home", made.devnet.home, "--tokens", 10)
     owned = ("--owner-keystore", key, "--owner-password-file", password, "--home", home)
     dao.run("node", "register", *owned, "--stake", 10)
-    data, app = folder / f"data-{index}", made.task["app"]
+    data, task = folder / f"data-{index}", made.task
     if index == 0:
         check_site(made, data, address)
-    dao.run(
-        "node", "join", made.task["task"], "--data", data, "--superlink", address, "--approve", app, *owned
-    )
+    approval = ("--approve", task["app"], "--approve", task["card"])
+    dao.run("node", "join", task["task"], "--data", data, "--superlink", address, *approval, *owned)
     return home
 
 
@@ -137,9 +136,14 @@ def check_approval(made: Made, home: Path) -> None:
     assert "expected 0x and 64 hex digits, or a CID" in dao.refused("node", "approve", task, "0x12", *at)
     assert f"its app is {shown_app(made)}" in dao.refused("node", "approve", task, "0x" + "11" * 32, *at)
     assert dao.run("node", "approve", task, *at).stdout.startswith("approved: ")  # as it was before
+    app, card = made.task["app"], made.task["card"]
+    listed.unlink()
+    assert "its card is 0x" in dao.refused("node", "approve", task, app, *at)
+    assert "its app is 0x" in dao.refused("node", "approve", task, card, *at)
+    dao.run("node", "approve", task, card, app, *at)
     listed.unlink()
     said = dao.refused("node", "approve", task, *at)
-    assert "nothing was approved: expected the app's HASH, or a terminal to ask at" in said
+    assert "nothing was approved: expected the HASH of app and card, or a terminal to ask at" in said
     assert not listed.exists()
     assert dao.run("node", "uses", *at).stdout == "no app has run on this node's data\n"
     code, _ = dao.asked("node", "approve", task, *at, at="+def train(model, data, *, seed", press=b"n\n")
