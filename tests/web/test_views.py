@@ -147,7 +147,7 @@ async def test_rules__changed_by_the_form__are_previewed_from_what_to_what(
         await expect(page.get_by_text("Expected an amount of CWT")).to_be_visible()
         await expect(preview).to_contain_text("Still to be given: Budget of a round")
         await budget.fill("20")
-        await page.get_by_label("Time to commit").fill("3 min")
+        await page.get_by_label("Time to commit", exact=True).fill("3 min")
         await expect(page.get_by_text("3 min (180 seconds)")).to_be_visible()
         await expect(preview).to_contain_text("it would go through")
         await expect(preview).to_contain_text("Change the rules of task 1")
