@@ -41,6 +41,9 @@ def _parse() -> argparse.Namespace:
     api.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
     api.add_argument("--json", type=Path, help="write the figures to this file")
     page = commands.add_parser("page", help="the page in a real browser")
+    page.add_argument(
+        "--busy", type=int, default=0, help="processes beside it that want a core, 0 by default"
+    )
     page.add_argument("--json", type=Path, help="write the figures to this file")
     store = commands.add_parser("store", help="what a Superlink's store and IPFS node grow to")
     store.add_argument("--rounds", type=int, default=1000, help="how many, 1000 by default")
@@ -217,7 +220,7 @@ def _page(given: argparse.Namespace) -> None:
     from bench.page_load import measure
 
     try:
-        row = asyncio.run(measure())
+        row = asyncio.run(measure(given.busy))
     except DaoError as error:
         sys.exit(f"script/bench: {error}")
     sys.stdout.write(json.dumps(row) + "\n")
