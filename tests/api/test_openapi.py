@@ -94,6 +94,8 @@ def check_fields(described: Any, fields: Any) -> None:
         schema = described["properties"][name]
         if schema["type"] == "object":
             check_fields(schema, value)
+        elif schema["type"] == "array":
+            assert all(re.fullmatch(schema["items"]["pattern"], item) for item in value), name
         elif schema["type"] == "string":
             assert re.fullmatch(schema.get("pattern", ".+"), value), name
         else:
