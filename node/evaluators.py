@@ -31,8 +31,8 @@ async def open_evaluator(
     bundle = await source.get(rules.app_hash, MAX_BYTES)
     await asyncio.to_thread(unpack, await asyncio.to_thread(bundle.read_bytes), app)
     evaluator = evaluator_of(app, scratch)
-    await evaluator.configure((await fetch_card(source, rules.card)).settings)
     try:
+        await evaluator.configure((await fetch_card(source, rules.card)).settings)
         yield evaluator
     finally:
         await evaluator.stop()

@@ -21,7 +21,7 @@ from node.check.site_data import SiteData
 from node.state_notes import StateNotes
 from node.trainer import Trainer
 
-FIRST_PAUSE, LONGEST_PAUSE = 5.0, 60.0  # seconds until a missing app is asked for again
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0  # seconds until a missing app is asked for again
 _log = structlog.get_logger()
 
 

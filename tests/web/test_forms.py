@@ -16,7 +16,7 @@ _REFUSED = """async () => {
     await Promise.all(["forms/kinds", "forms/fields", "forms/schema", "api"].map(load));
   const schema = await readSchema();
   const texts = { tokens: "1", duration: "1 h", count: "1", task: "1", yes: "yes", choice: "int8", finding: "right",
-    address: `0x${"11".repeat(20)}`, digest: `0x${"22".repeat(32)}`, digests: Array(16).fill(`0x${"22".repeat(32)}`).join(" ") };
+    address: `0x${"11".repeat(20)}`, digest: `0x${"22".repeat(32)}`, digests: `0x${"33".repeat(32)} `.repeat(16) };
   const fill = (action) => {
     const fields = listGroups(action, schema).flatMap((group) => group.fields);
     return Object.fromEntries(fields.map(({ name, type }) => [name, texts[type]]));
