@@ -166,6 +166,7 @@ async def open_superlink(
         retention.note_for_good(rules.card)
         publisher = Publisher(store, retention)
         base = await _read_newest(chain, task, publisher, rules)
+        await evaluator.configure(card.settings, await publisher.fetch_frozen_base(card))
         # also warms the app's process up, and finds out now whether app, model and shards fit
         await try_loss(evaluator, base.path, shards.paths[0])
         follower = await stack.enter_async_context(TaskFollower(chain, task))

@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from dao.app.bundle import MAX_BYTES, unpack
+from dao.app.frozen_base import fetch_frozen_base, place_frozen_base
 from dao.chain.final_reader import FinalReader
 from dao.content.cards import fetch_card
 from dao.core.formats.app_settings import Setting
@@ -87,6 +88,8 @@ class SupernodeReadiness:
             await asyncio.to_thread(unpack, content, folder)
             await self.data.check(content)
             card = await fetch_card(self._store, rules.card)
+            base = await fetch_frozen_base(self._store, card)
+            await asyncio.to_thread(place_frozen_base, base, folder)
             self._trainer, self._card = self._trainer_of(folder, card.settings), rules.card
         return self._trainer
 
