@@ -56,6 +56,7 @@ def _parse() -> argparse.Namespace:
     )
     disputes.add_argument("--json", type=Path, help="write the rows to this file")
     _add_privacy(commands)
+    _add_apps(commands)
     check = commands.add_parser("check", help="a site's table, checked by an app's schema")
     check.add_argument("--rows", type=int, default=1_000_000, help="of the table, 1000000 by default")
     check.add_argument("--json", type=Path, help="write the figures to this file")
@@ -90,6 +91,13 @@ def _add_privacy(commands: Any) -> None:
     privacy.add_argument("--json", type=Path, help="write the rows to this file")
 
 
+def _add_apps(commands: Any) -> None:
+    """Add the options of `apps`."""
+    apps = commands.add_parser("apps", help="apps of many frameworks, each for some simulated rounds")
+    apps.add_argument("--only", default="", help="frameworks or folders of apps, as lora,resnet")
+    apps.add_argument("--json", type=Path, help="write the rows to this file")
+
+
 def main() -> None:
     """Run one of the commands."""
     given = _parse()
@@ -100,6 +108,7 @@ def main() -> None:
         "core": _core,
         "disputes": _disputes,
         "attacks": _attacks,
+        "apps": _apps,
         "check": _check,
         "privacy": _privacy,
         "index": _reads,
@@ -146,6 +155,21 @@ def _attacks(given: argparse.Namespace) -> None:
     cells = table.make_cells(data, splits, seeds, names, given.members, shared=not given.own)
     rows = table.make_table(cells, given.jobs)
     sys.stdout.write(report.format_table(rows))
+    _write(given, rows)
+
+
+def _apps(given: argparse.Namespace) -> None:
+    """Play apps of many frameworks, print a table and write the rows."""
+    from bench import frameworks
+
+    only = given.only.split(",") if given.only else []
+    rows: list[dict[str, Any]] = []
+    try:
+        for play in (frameworks.play_apps,):  # a module of more apps joins this list
+            rows += play(only)
+    except DaoError as error:
+        sys.exit(f"script/bench: {error}")
+    sys.stdout.write(frameworks.format_apps(rows))
     _write(given, rows)
 
 
