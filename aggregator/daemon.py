@@ -167,8 +167,6 @@ async def open_superlink(
         publisher = Publisher(store, retention)
         base = await _read_newest(chain, task, publisher, rules)
         await evaluator.configure(card.settings, await publisher.fetch_frozen_base(card))
-        # also warms the app's process up, and finds out now whether app, model and shards fit
-        await try_loss(evaluator, base.path, shards.paths[0])
         follower = await stack.enter_async_context(TaskFollower(chain, task))
         outbox = outbox_file(settings, signer.address)
         sender = await stack.enter_async_context(Sender(chain, signer, outbox))
@@ -199,6 +197,9 @@ async def open_superlink(
             deps.intake, settings.listen, chain.domain, signer.address, settings.certificate()
         )
         stack.push_async_callback(service.stop)
+        # warms the app's process up, and finds out now whether app, model and shards fit; members fetch the app meanwhile, so that
+        # the first round need not wait until it is imported at each of them
+        await try_loss(evaluator, base.path, shards.paths[0])
         growth = await _explain_growth(
             *(chain, task, rules, base.model.layout, shards),
             *(settings.content.kept, len(store.replicas)),

@@ -29,18 +29,11 @@ def _parse() -> argparse.Namespace:
         command.add_argument("--rounds", type=int, default=3, help="rounds to measure, after one to warm up")
         command.add_argument("--json", type=Path, help="write the figures to this file")
         command.add_argument("--home", type=Path, help="keep daemons' folders and logs here; must not exist")
-    index = commands.add_parser("index", help="an index that is filled from zero, and read")
-    index.add_argument("--events", type=int, default=100_000, help="how many, 100000 by default")
-    index.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
-    index.add_argument("--json", type=Path, help="write the figures to this file")
-    api = commands.add_parser("api", help="reads of an API over a filled index, at a steady rate")
-    api.add_argument("--events", type=int, default=100_000, help="in the index, 100000 by default")
-    api.add_argument("--rate", type=int, default=100, help="requests a second, 100 by default")
-    api.add_argument("--busy", type=int, default=0, help="processes beside it that want a core, 0 by default")
-    api.add_argument("--seconds", type=int, default=30, help="how long, 30 by default")
-    api.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
-    api.add_argument("--json", type=Path, help="write the figures to this file")
+    _add_reads(commands)
     page = commands.add_parser("page", help="the page in a real browser")
+    page.add_argument(
+        "--busy", type=int, default=0, help="processes beside it that want a core, 0 by default"
+    )
     page.add_argument("--json", type=Path, help="write the figures to this file")
     store = commands.add_parser("store", help="what a Superlink's store and IPFS node grow to")
     store.add_argument("--rounds", type=int, default=1000, help="how many, 1000 by default")
@@ -77,6 +70,21 @@ def _parse() -> argparse.Namespace:
     attacks.add_argument("--jobs", type=int, default=2, help="processes, 2 by default")
     attacks.add_argument("--json", type=Path, help="write the rows to this file")
     return parser.parse_args()
+
+
+def _add_reads(commands: Any) -> None:
+    """Add the options of `index` and `api`."""
+    index = commands.add_parser("index", help="an index that is filled from zero, and read")
+    index.add_argument("--events", type=int, default=100_000, help="how many, 100000 by default")
+    index.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
+    index.add_argument("--json", type=Path, help="write the figures to this file")
+    api = commands.add_parser("api", help="reads of an API over a filled index, at a steady rate")
+    api.add_argument("--events", type=int, default=100_000, help="in the index, 100000 by default")
+    api.add_argument("--rate", type=int, default=100, help="requests a second, 100 by default")
+    api.add_argument("--busy", type=int, default=0, help="processes beside it that want a core, 0 by default")
+    api.add_argument("--seconds", type=int, default=30, help="how long, 30 by default")
+    api.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
+    api.add_argument("--json", type=Path, help="write the figures to this file")
 
 
 def _add_privacy(commands: Any) -> None:
@@ -241,7 +249,7 @@ def _page(given: argparse.Namespace) -> None:
     from bench.page_load import measure
 
     try:
-        row = asyncio.run(measure())
+        row = asyncio.run(measure(given.busy))
     except DaoError as error:
         sys.exit(f"script/bench: {error}")
     sys.stdout.write(json.dumps(row) + "\n")

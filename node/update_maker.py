@@ -101,7 +101,7 @@ class UpdateMaker:
         self.scratch.mkdir(parents=True, exist_ok=True)
         model, update = self.scratch / f"{self.task}-trained", self.store.local.tmp / f"{self.task}-update"
         limit = deadline - self.clock.now() - RESERVE * rules.commit_period
-        await self.uses.begin(round_id, rules.app_hash, self.readiness.data.counts)
+        await self.uses.begin(round_id, rules.app_hash, rules.card, self.readiness.data.counts)
         rows = None
         try:
             trained = await trainer.train(

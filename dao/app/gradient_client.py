@@ -114,7 +114,7 @@ class GradientClient:
                 "model": model,
                 "points": points,
                 "shard": shard,
-                "output": Output(path),
+                "output": Output(path, base),  # the values of a model
             },
             limit=self._limit,
         )

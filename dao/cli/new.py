@@ -22,6 +22,7 @@ class Template(StrEnum):
     LORA = "lora"
     SKLEARN = "sklearn"
     JAX = "jax"
+    PRIVATE = "private"
 
 
 def command(
@@ -31,7 +32,7 @@ def command(
     *,
     template: Annotated[Template, typer.Option(help="What the app is written with.")] = Template.TORCH,
 ) -> None:
-    """Make the folder of an app that runs at once: code of 40 lines, its dependencies, a test, a script that makes data.
+    """Make the folder of an app that runs at once: code of some 40 lines, its dependencies, a test, a script that makes data.
 
     Its first simulation builds the environment that its pyproject.toml names, and makes the data.
 

@@ -30,16 +30,15 @@ from dao.cli.options import CONTENT_DEFAULT, BuiltAppPythonOption, IpfsOption, J
 from dao.cli.output import print_fields, print_json, print_table, printable, require_writable
 from dao.cli.rule_options import RuleOptions, read_rule_options
 from dao.cli.unfinished import Unfinished
-from dao.content.cards import fetch_card
 from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_tokens
-from dao.core.types import Address, Digest, Rules, TaskId, Wei, hex_of
+from dao.core.types import Address, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import CHAIN_ID, dev_signer
-from dao.errors import ConfigError, ContentError, RuleError
-from dao.gov.texts import clean_text
-from dao.store.source import Source
+from dao.errors import ConfigError, RuleError
+from dao.gov.card_words import read_card_words, shorten
 
 app = typer.Typer(no_args_is_help=True)
+_COLUMN = 60  # characters of a card's text in a table
 
 
 @app.command()
@@ -179,7 +178,7 @@ def show(
             if not content.are_named:
                 return fields, waits, None
             async with content.open(chain.domain) as source:
-                named = {**await _read_card(source, rules.card), **fields}
+                named = {**await read_card_words(source, rules.card), **fields}
                 return named, waits, await read_missing(chain, TaskId(task), source)
 
     fields, waits, missing = asyncio.run(read())
@@ -216,22 +215,42 @@ def card(
 
 @app.command()
 @with_option_groups
-def ls(network: ChainOptions, *, json: JsonOption = False) -> None:
-    """List the network's tasks.
+def ls(*, network: ChainOptions, content: ContentOptions, json: JsonOption = False) -> None:
+    """List the network's tasks; with a source of content, what each is called, what it is for and what it is judged by.
 
-    Example: dao task ls --json
+    Example: dao task ls --superlink superlink.example:8600
     """
+
+    async def list_states(chain: Chain) -> list[dict[str, object]]:
+        count = await Coordinator(chain).task_count(chain.final())
+        return [await _state(chain, TaskId(number)) for number in range(1, count + 1)]
 
     async def read() -> list[dict[str, object]]:
         async with open_chain(network) as chain:
-            count = await Coordinator(chain).task_count(chain.final())
-            return [await _state(chain, TaskId(number)) for number in range(1, count + 1)]
+            rows = await list_states(chain)
+            if not content.are_named:
+                return rows
+            async with content.open(chain.domain) as source:
+                coordinator, at = Coordinator(chain), chain.final()
+                for row in rows:
+                    rules = await coordinator.rules_of(TaskId(int(str(row["task"]))), at)
+                    row["card"] = await read_card_words(source, rules.card)
+                return rows
 
     rows = asyncio.run(read())
     if json:
         print_json(rows)
     else:
-        print_table([_in_tokens(row) for row in rows], "no task yet: dao task create")
+        print_table([_in_tokens(_name_row(row)) for row in rows], "no task yet: dao task create")
+
+
+def _name_row(row: dict[str, object]) -> dict[str, object]:
+    """Return a task's row with the shortest of what its card says behind its number."""
+    card = row.pop("card", None)
+    if not isinstance(card, dict):
+        return row
+    words = {name: shorten(card.get(name, ""), _COLUMN) for name in ("name", "metric", "purpose")}
+    return {"task": row.pop("task"), "name": words.pop("name"), **row, **words}
 
 
 def _name_task(rules: Rules, funds: Wei) -> str:
@@ -264,21 +283,6 @@ async def _state(chain: Chain, task: TaskId) -> dict[str, object]:
         "rewarded_wei": str(await distributor.total_of(task, at)),
         "available_wei": str(await distributor.available_of(task, at)),
     }
-
-
-async def _read_card(source: Source, digest: Digest) -> dict[str, object]:
-    """Return what a card says for people, without what nobody sees; why not, where it cannot be had."""
-    try:
-        card = await fetch_card(source, digest)
-    except ContentError as error:
-        return {"name": f"not known: {error}"}
-    metric = (
-        card.metric
-        and f"{card.metric.name}, {'higher' if card.metric.higher_is_better else 'lower'} is better"
-    )
-    texts = {"name": card.name, "purpose": card.purpose, "data": card.data, "metric": metric or ""}
-    settings = " ".join(f"{name}={value}" for name, value in card.settings.items())
-    return {name: clean_text(text) for name, text in {**texts, "settings": settings}.items() if text}
 
 
 def _rule_fields(rules: Rules) -> dict[str, object]:

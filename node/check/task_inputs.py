@@ -1,7 +1,6 @@
 """Fetches what a task's app is checked with: its bundle, the model of the newest round, and rows that are public by now."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from dao.app.bundle import MAX_BYTES
@@ -11,7 +10,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.rounds import RoundReader
 from dao.content.cards import fetch_card
-from dao.core.formats.app_settings import Setting
+from dao.core.formats.card import Card
 from dao.core.types import Digest, RoundId, Rules, TaskId
 from dao.errors import ContentError
 from dao.store.source import MAX_CONTENT, Source
@@ -33,7 +32,7 @@ class TaskInputs:
     bundle: bytes
     model: Path
     public: PublicRows | None
-    settings: Mapping[str, Setting] = field(default_factory=dict)  # of its card, for the app
+    card: Card  # with the settings of the app
     base: Path | None = None  # what the app adapts and does not train
 
 
@@ -45,7 +44,7 @@ async def fetch_inputs(chain: Chain, source: Source, task: TaskId) -> TaskInputs
     digest, public = await _read_head(chain, source, task, head) if head else (rules.base_model, None)
     card = await fetch_card(source, rules.card)
     base = await fetch_frozen_base(source, card)
-    return TaskInputs(rules, bundle, await source.get(digest, MAX_CONTENT), public, card.settings, base)
+    return TaskInputs(rules, bundle, await source.get(digest, MAX_CONTENT), public, card, base)
 
 
 async def _read_head(

@@ -1,4 +1,4 @@
-"""`dao new`: each template is an app of at most 40 lines that its own test accepts."""
+"""`dao new`: each template is an app of 55 lines at most that its own test accepts."""
 
 import importlib.util
 import subprocess
@@ -36,7 +36,7 @@ def test_new__each_template__is_small_and_passes_its_own_test(template: str, tmp
     folder = tmp_path / "tumour-2"
     said = Dao(tmp_path).run("new", folder, "--template", template).stdout
     assert said == f"made {folder}; now: cd {folder} && dao simulate\n"
-    assert len((folder / "app.py").read_text().splitlines()) <= 40
+    assert len((folder / "app.py").read_text().splitlines()) <= 55
     assert "NAME" not in "".join(path.read_text() for path in folder.iterdir())
     project = read_project(folder)
     assert project is not None

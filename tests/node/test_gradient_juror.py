@@ -103,7 +103,7 @@ def make_juror(
     folder = home / f"node-{index}"
     folder.mkdir(parents=True, exist_ok=True)
     approvals = Approvals(folder)
-    approvals.approve(world.task, world.rules.app_hash)
+    approvals.approve(world.task, world.rules.app_hash, world.rules.card)
     stores = [DiskStore(world.home / "store"), DiskStore(world.assignment.store)]
     return GradientJuror(
         chain=chain,
