@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from dao.app.bundle import MAX_BYTES, unpack
+from dao.app.frozen_base import fetch_frozen_base
 from dao.app.gradient_client import GradientClient
 from dao.content.cards import fetch_card
 from dao.core.types import Rules, TaskId
@@ -32,7 +33,8 @@ async def open_evaluator(
     await asyncio.to_thread(unpack, await asyncio.to_thread(bundle.read_bytes), app)
     evaluator = evaluator_of(app, scratch)
     try:
-        await evaluator.configure((await fetch_card(source, rules.card)).settings)
+        card = await fetch_card(source, rules.card)
+        await evaluator.configure(card.settings, await fetch_frozen_base(source, card))
         yield evaluator
     finally:
         await evaluator.stop()

@@ -11,7 +11,7 @@ from dao.errors import ConfigError
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?")
-_SHARED = "shared"  # files that the templates have in common
+_SHARED = "shared"  # files that templates have in common, unless one has its own
 _PLACE = "NAME"  # what stands for the project's name in a template
 
 
@@ -19,7 +19,9 @@ class Template(StrEnum):
     """What an app is written with."""
 
     TORCH = "torch"
+    LORA = "lora"
     SKLEARN = "sklearn"
+    JAX = "jax"
     PRIVATE = "private"
 
 

@@ -26,7 +26,7 @@ from dao.cli.chain_options import (
 )
 from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
-from dao.cli.options import BuiltAppPythonOption, IpfsOption, JsonOption, TaskArgument
+from dao.cli.options import CONTENT_DEFAULT, BuiltAppPythonOption, IpfsOption, JsonOption, TaskArgument
 from dao.cli.output import print_fields, print_json, print_table, printable, require_writable
 from dao.cli.rule_options import RuleOptions, read_rule_options
 from dao.cli.unfinished import Unfinished
@@ -38,7 +38,6 @@ from dao.errors import ConfigError, RuleError
 from dao.gov.card_words import read_card_words, shorten
 
 app = typer.Typer(no_args_is_help=True)
-CONTENT_DEFAULT = Path("~/.commonweight/content")
 _COLUMN = 60  # characters of a card's text in a table
 
 
@@ -87,18 +86,21 @@ def create(
     """Create a task through the DAO's timelock: what to train, on whose rules, for how much.
 
     The app is tried on a shard: its loss gradient thrice, as Superlink and auditor take it, and a training. Then it is
-    bundled and stored together with the first model, at the IPFS node too if one is named; the rules bind the digests of
-    both, and the root over the shards, which only the Superlink gets. Funds for the rounds come from the DAO's tokens.
-    Where members govern, nobody creates a task alone: write a draft, and propose that. Interrupted, the same command
+    bundled and stored together with the first model and with base/model.safetensors, which an adapter's app does not train;
+    at the IPFS node too if one is named. The rules bind the digests of these, and the root over the shards, which only the
+    Superlink gets. Funds for the rounds come from the DAO's tokens. Where members govern, nobody creates a task alone: write a draft, and propose that. Interrupted, the same command
     goes on with the same task.
 
     Example: dao task create --app apps/mnist --shards shards --superlink-operator 0x7099… --dev-account 0 --fund-rounds 5
     """
+    from dao.app.frozen_base import find_frozen_base
     from dao.app.shards import read_shards
     from dao.cli.task_content import publish, write_draft
+    from dao.content.tensor_files import compute_cid
 
     operator, values = address_of(superlink, "--superlink-operator"), read_rule_options(rules)
-    card_content = card.make(app_folder.resolve().name)
+    frozen = find_frozen_base(app_folder)
+    card_content = card.make(app_folder.resolve().name, compute_cid(frozen) if frozen else None)
     folder = absolute(content_folder)
     require_writable(draft, "--draft")
 
