@@ -95,7 +95,7 @@ async def test_node__its_key_is_lost__its_owner_puts_another_in_its_place_and_is
         rotated = await run(world, "owner", "rotate", new, consent, *owned, *place)
         assert rotated == f"task {world.task}: goes on with it"
         join = ("--data", victim.home / "data", "--superlink", world.address)
-        approval = ("--approve", hex_of(world.rules.app_hash))
+        approval = ("--approve", hex_of(world.rules.app_hash), "--approve", hex_of(world.rules.card))
         await run(world, "node", "join", world.task, *join, *approval, *owned, "--home", home, "--unchecked")
 
         missed = await end_round(world, victim)
