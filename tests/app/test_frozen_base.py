@@ -198,7 +198,7 @@ async def test_node__task_of_an_adapter__trains_and_evaluates_with_the_base_of_i
     home, task = site.folder / "home", TaskId(1)
     home.mkdir()
     approvals = Approvals(home)
-    approvals.approve(task, app.digest)
+    approvals.approve(task, app.digest, card.digest)
     readiness = SupernodeReadiness(
         *(task, cast("Any", None), store, cast("Any", None)),
         lambda folder, _: Trainer.of(folder, site.rows, site.folder / "app.log", threads=1),
