@@ -147,6 +147,7 @@ async def test_requests__read_late_by_a_full_loop__refused_unread_until_there_is
         assert answer.startswith(b"HTTP/1.1 503")
         assert b"Retry-After: " in answer
         assert (b"Connection: close" not in answer) == stays
+        assert b"commonweight_http_refused_total 1.0" in running.deps.metrics.dump()
         await desk.answer_all()
         if stays:
             writer.write(request_)
