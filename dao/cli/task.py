@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dao.audit.findings import Missing
 from dao.audit.task_waits import MissingNode, TaskWait, read_missing, read_waits
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
@@ -179,7 +180,10 @@ def show(
                 return fields, waits, None
             async with content.open(chain.domain) as source:
                 named = {**await read_card_words(source, rules.card), **fields}
-                return named, waits, await read_missing(chain, TaskId(task), source)
+                try:
+                    return named, waits, await read_missing(chain, TaskId(task), source)
+                except Missing as error:  # the newest manifest; the rest is there
+                    return {**named, "trouble": f"who was missing: {error}"}, waits, None
 
     fields, waits, missing = asyncio.run(read())
     if json:
