@@ -20,6 +20,7 @@ class Template(StrEnum):
 
     TORCH = "torch"
     SKLEARN = "sklearn"
+    FLOWER = "flower"
 
 
 def command(
@@ -48,6 +49,9 @@ def make_app(template: Template, folder: Path, name: str) -> None:
     """Write a template's files into a folder, with the project's name in them."""
     folder.mkdir(parents=True, exist_ok=True)
     for part in (_SHARED, template):
-        for source in (path for path in (TEMPLATES / part).iterdir() if path.is_file()):
-            text = source.read_text(encoding="utf-8").replace(_PLACE, name)
-            (folder / source.name).write_text(text, encoding="utf-8")
+        for source in sorted((TEMPLATES / part).rglob("*.*")):
+            target = folder / source.relative_to(TEMPLATES / part)
+            if source.is_file() and "__pycache__" not in source.parts:
+                target.parent.mkdir(exist_ok=True)
+                text = source.read_text(encoding="utf-8").replace(_PLACE, name)
+                target.write_text(text, encoding="utf-8")

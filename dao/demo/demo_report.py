@@ -38,6 +38,7 @@ def build_document(state: DemoState) -> dict[str, Any]:
                 "gas": {"participants": view.gas_participants, "superlink": view.gas_superlink},
                 "audit": view.audit,
                 **({"model": view.model, "manifest": view.manifest} if view.model else {}),
+                **({"loss_before": view.losses[0], "loss_after": view.losses[1]} if view.losses else {}),
                 **({"metrics": view.figures} if view.figures else {}),
                 "nodes": [_node(seat, view) for seat in state.seats],
             }

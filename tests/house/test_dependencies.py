@@ -18,6 +18,8 @@ OURS = {"dao", "node", "aggregator", "bench", "tests"}
 TYPES = {"_typeshed"}
 # of apps, whose dependencies stand in a pyproject.toml beside each
 TEMPLATES = "dao/templates"
+# imported in an app's own environment alone, where the app brings it
+OF_APPS = {"flwr"}
 # declared for a reason other than an import
 NOT_IMPORTED = {
     "multiaddr": "a version with which ipfshttpclient works",
@@ -40,20 +42,23 @@ EXTRAS = {
 
 
 def imports_of(path: Path) -> Iterator[str]:
-    """The top-level packages that a file imports, early or late, but for Python's own and ours."""
+    """The top-level packages that a file imports, early or late, but for Python's own, ours and those that apps bring."""
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [node.module]
-        yield from {name.partition(".")[0] for name in names} - sys.stdlib_module_names - OURS - TYPES
+        yield from (
+            {name.partition(".")[0] for name in names} - sys.stdlib_module_names - OURS - TYPES - OF_APPS
+        )
 
 
 def modules_under(*folders: str) -> list[Path]:
-    """The files under folders, without the templates of apps."""
+    """The files under folders, without the templates of apps, and apps that declare what they import themselves."""
     paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-    return [path for path in paths if ROOT / TEMPLATES not in path.parents]
+    own = {path.parent for path in (ROOT / "apps").rglob("pyproject.toml")}
+    return [path for path in paths if not {ROOT / TEMPLATES, *own} & {*path.parents}]
 
 
 def imports_under(*folders: str) -> dict[str, Path]:
