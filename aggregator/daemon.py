@@ -166,8 +166,7 @@ async def open_superlink(
         retention.note_for_good(rules.card)
         publisher = Publisher(store, retention)
         base = await _read_newest(chain, task, publisher, rules)
-        # also warms the app's process up, and finds out now whether app, model and shards fit
-        await try_loss(evaluator, base.path, shards.paths[0])
+        await evaluator.configure(card.settings, await publisher.fetch_frozen_base(card))
         follower = await stack.enter_async_context(TaskFollower(chain, task))
         outbox = outbox_file(settings, signer.address)
         sender = await stack.enter_async_context(Sender(chain, signer, outbox))
@@ -198,6 +197,9 @@ async def open_superlink(
             deps.intake, settings.listen, chain.domain, signer.address, settings.certificate()
         )
         stack.push_async_callback(service.stop)
+        # warms the app's process up, and finds out now whether app, model and shards fit; members fetch the app meanwhile, so that
+        # the first round need not wait until it is imported at each of them
+        await try_loss(evaluator, base.path, shards.paths[0])
         growth = await _explain_growth(
             *(chain, task, rules, base.model.layout, shards),
             *(settings.content.kept, len(store.replicas)),

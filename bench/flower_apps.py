@@ -4,13 +4,16 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris
+
+from bench.frameworks import LIMIT, Row, describe
+from dao.errors import DaoError
 
 APPS = Path(__file__).parents[1] / "apps" / "flower"
 DATA = {"pytorch": load_digits, "sklearn": load_breast_cancer, "numpy": load_iris}
@@ -19,36 +22,37 @@ TRAINED = 0.6  # of the rows; the others are dealt among the shards
 _GLUE = re.compile(r"commonweight|^\s*(from|import) (dao|node|aggregator)\b")
 
 
-def measure_flower_apps(folder: Path, python: Path | None = None) -> Iterator[dict[str, Any]]:
-    """Yield a row for each app, played below `folder` in its own environment, or by `python`."""
+def play_flower_apps(only: Sequence[str]) -> Iterator[Row]:
+    """Play the apps of which flower or the folder is named, all where nothing is, each in its own environment; yield their rows.
+
+    DaoError names one that fails.
+    """
     for name in DATA:
-        yield measure_flower_app(name, folder / name, python)
+        if not only or {"flower", name} & {*only}:
+            with tempfile.TemporaryDirectory(prefix="commonweight-apps-") as scratch:
+                yield play_flower_app(name, Path(scratch) / name)
 
 
-def measure_flower_app(name: str, folder: Path, python: Path | None = None) -> dict[str, Any]:
-    """Play an app of `apps` on public data, and return its row."""
-    app, figures = APPS / name, folder / "figures.json"
+def play_flower_app(name: str, folder: Path, python: Path | None = None) -> Row:
+    """Play an app on public data, below `folder` and by `python` if one is named, and return its row."""
+    app, figures, before = APPS / name, folder / "figures.json", _read_files(APPS / name)
     sites = deal_rows(name, folder)
-    before = _read_files(app)
     command = [Path(sys.executable).with_name("dao"), "simulate", "--app", app, "--rounds", ROUNDS]
     command += [word for site in sites for word in ("--data", site)]
     command += ["--shards", folder / "shards", "--json", figures]
     command += [] if python is None else ["--app-python", python]
-    subprocess.run([str(word) for word in command], check=True, capture_output=True)
-    rounds = json.loads(figures.read_text())["rounds"]
+    try:
+        done = subprocess.run(
+            [str(word) for word in command], capture_output=True, text=True, timeout=LIMIT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise DaoError(f"{app}: took longer than {LIMIT:.0f} s") from None
+    if done.returncode:
+        raise DaoError(f"{app}: {(done.stderr or done.stdout).strip().rpartition(chr(10))[2]}")
     glue = sum(bool(_GLUE.search(line)) for text in before.values() for line in text.splitlines())
-    first, last = rounds[0], rounds[-1]
-    scores = sum(node["score"] for node in first["nodes"]) / 1e6
-    return {
-        "app": f"quickstart-{name}",
-        "framework": "flower",
-        "unchanged": not glue and _read_files(app) == before,
-        "lines_of_glue": glue,
-        "rounds": len(rounds),
-        "loss_before": first["loss_before"],
-        "loss_after": last["loss_after"],
-        "score_sum_over_loss_drop": scores / (first["loss_before"] - first["loss_after"]),
-    }
+    rounds = json.loads(figures.read_text())["rounds"]
+    row = describe(f"quickstart-{name}", "flower", "", rounds)
+    return row | {"unchanged": not glue and _read_files(app) == before, "lines_of_glue": glue}
 
 
 def deal_rows(name: str, folder: Path) -> list[Path]:

@@ -34,6 +34,7 @@ from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.wire.grpc_options import Tls
 from dao.wire.superlink_client import SuperlinkClient
+from node.absence_watch import AbsenceWatch
 from node.approvals import Approvals
 from node.attester import Attester
 from node.check.site_data import SiteData
@@ -46,6 +47,7 @@ from node.privacy.private_updates import PrivateUpdates
 from node.public_shards import PublicShards
 from node.readiness import SupernodeReadiness
 from node.round_auditor import RoundAuditor
+from node.round_ender import RoundEnder
 from node.self_defence import SelfDefence
 from node.settings import NodeSettings, TaskSettings
 from node.state_notes import StateNotes
@@ -156,6 +158,7 @@ async def _open(
                 bears_defects=not task_settings.check,
             ),
             StateNotes(settings.home, task),
+            follows_card=task_settings.follow_card,
         )
         defence = SelfDefence(chain, sender, store, task, node, settings.prove, settings.prove_gas)
         models = ModelKeeper(task, reader, store)
@@ -204,6 +207,10 @@ async def _open(
         )
         running.append(partial(_keep_going, task, partial(_play, task, deps)))
         running.append(partial(_keep_going, task, juror.run))
+        if settings.end_gas:
+            ender = RoundEnder(chain, sender, clock, task, node, settings.end_gas)
+            watch = AbsenceWatch(chain, sender, reader, store, task, node, settings.end_gas)
+            running += [partial(_keep_going, task, ender.run), partial(_keep_going, task, watch.run)]
         if settings.audit:
             auditor = RoundAuditor(
                 *(task, chain, reader, clock, journal, store, defence, signer, approvals),

@@ -46,6 +46,7 @@ class TaskSettings(Section):
     least_rows: int = Field(default=0, ge=0)  # fewer rows to train on, and the node passes
     privacy: PrivacySettings | None = None  # None: updates leave as they were trained
     check: bool = True  # data with a defect by the app's schema are not trained on
+    follow_card: bool = False  # a card that members changed needs no approval: its settings, and its purpose
 
 
 class NodeContentSettings(ContentSettings):
@@ -70,6 +71,8 @@ class NodeSettings(HomeSettings):
     vote_gas: int = Field(default=2_000_000, ge=0)
     # about so many members of a round check the gradients of a result that nobody accused; 0: this node checks none
     gradient_checkers: int = Field(default=1, ge=0)
+    # the most that a transaction may take which ends what nobody else ends, or puts an absent member to sleep; 0: none is sent
+    end_gas: int = Field(default=1_000_000, ge=0)
     threads: int | None = Field(default=None, ge=1)  # of the app's numeric libraries; None: as they choose
     sandbox: SandboxSettings = SandboxSettings()
     ledger: FromHome = Path("privacy.db")  # of noised updates; nodes of one site may share it

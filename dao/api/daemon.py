@@ -96,7 +96,7 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                http=make_protocol(frozenset(settings.api.trusted_proxies)),
+                http=make_protocol(frozenset(settings.api.trusted_proxies), deps.read_load),
                 timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
                 ws="none",
                 lifespan="off",

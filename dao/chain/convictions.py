@@ -7,13 +7,15 @@ from dao.chain.contracts import Call, Coordinator
 from dao.chain.disputes import Accusation, Disputes, compute_announcement, compute_node_announcement
 from dao.chain.events import Convicted, Equivocated
 from dao.chain.interface import load
+from dao.chain.receipts import TxReceipt
 from dao.chain.sender import Sender
 from dao.core.commits import SignedCommit
 from dao.core.engine.keccak import keccak256
 from dao.core.types import BlockNumber, Digest, Result, Statement, hex_of
-from dao.errors import RpcError
+from dao.errors import Reverted, RpcError
 
 NEXT_BLOCK = 120.0  # seconds until the block after the announcement
+TRIES = 5  # while the chain takes announcements back
 QUIET = 30.0  # seconds without it, after which blocks are taken to come with transactions alone
 
 
@@ -40,9 +42,7 @@ async def convict_result(
             key = f"record:{hex_of(keccak256(told))}"
             await sender.send(Call(accusation.prover, told, "record"), key, most_gas=most_gas)
     digest = compute_announcement(sender.address, accusation)
-    await _announce(chain, sender, digest)
-    call = disputes.convict(accusation, result, statement)
-    receipt = await sender.send(call, f"convict:{hex_of(digest)}", most_gas=most_gas)
+    receipt = await _show(chain, sender, digest, disputes.convict(accusation, result, statement), most_gas)
     return receipt.get_event(Convicted, "convict", "the disputes' address")
 
 
@@ -55,10 +55,20 @@ async def convict_node(
     it takes more than `most_gas`.
     """
     digest = compute_node_announcement(sender.address, first, second)
-    await _announce(chain, sender, digest)
-    call = Disputes(chain).convict_node(first, second)
-    receipt = await sender.send(call, f"convict:{hex_of(digest)}", most_gas=most_gas)
+    receipt = await _show(chain, sender, digest, Disputes(chain).convict_node(first, second), most_gas)
     return receipt.get_event(Equivocated, "convictNode", "the disputes' address")
+
+
+async def _show(chain: Chain, sender: Sender, digest: Digest, call: Call, most_gas: int | None) -> TxReceipt:
+    """Announce a proof and show it; again where the chain took the announcement back before it was shown."""
+    for tries_left in reversed(range(TRIES)):
+        await _announce(chain, sender, digest)
+        try:
+            return await sender.send(call, f"convict:{hex_of(digest)}", most_gas=most_gas)
+        except Reverted as error:
+            if error.error != "NotAnnounced" or not tries_left:
+                raise
+    raise AssertionError  # the last try returns or raises
 
 
 async def _announce(chain: Chain, sender: Sender, digest: Digest) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from dao.app.bundle import bundle, is_flower_app, unpack
 from dao.app.environment import PROJECT_FILE, find_interpreter, read_project
+from dao.app.frozen_base import find_frozen_base, place_frozen_base
 from dao.demo.attacks import ATTACKS
 from dao.demo.images import APP, deal
 from dao.demo.plan import DemoMember, Role, list_members
@@ -93,7 +94,7 @@ def set_scene(wish: Wish, folder: Path) -> Scene:
     is_dealt_by_app = is_flower and is_dealt
     return Scene(
         name=app.resolve().name,
-        app=unpack(bundle(app), folder / "app"),
+        app=_unpack(app, folder / "app"),
         python=wish.python or find_interpreter(app),
         members=_name_attackers(members, attacks),
         attacks=attacks,
@@ -114,6 +115,13 @@ def _require_undealt(wish: Wish, attack: str) -> None:
             raise ConfigError(
                 f"{option}: a Flower app reads and deals its data itself; name --data for each contributor, or --nodes"
             )
+
+
+def _unpack(app: Path, into: Path) -> Path:
+    """Unpack an app as others will have it, with its frozen base."""
+    unpack(bundle(app), into)
+    place_frozen_base(find_frozen_base(app), into)
+    return into
 
 
 def parse_attack(text: str | None) -> tuple[str, int]:

@@ -24,6 +24,7 @@ from dao.gov.risks import DecisionPace, changes_pace, warn_of, warn_of_slow_deci
 _SUFFIXES = {rule.name: rule.unit.suffix for rule in TASK_RULES} | dict.fromkeys(
     ("funds", "amount", "votes", "value"), "_wei"
 )
+_STRIPPED = {name + suffix: name for name, suffix in _SUFFIXES.items()}
 _NO_METHOD = (-32601, -32602)
 
 
@@ -192,7 +193,4 @@ def show_name(name: str) -> str:
 
 
 def _strip_unit(name: str) -> str:
-    stripped = name.removesuffix("_wei").removesuffix("_seconds")
-    if show_name(stripped) == name:
-        return stripped
-    return name if stripped == show_name(stripped) else f"{name} without its unit"
+    return _STRIPPED.get(name, f"{name} without its unit" if name in _SUFFIXES else name)

@@ -1,6 +1,7 @@
 """A member that says nothing is put to sleep after three rounds, so that the fourth waits for nobody."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from dao.audit.sleepers import find_sleepers
 from dao.chain.contracts import Coordinator
 from dao.chain.disputes import Disputes
 from dao.chain.events import Left
+from dao.chain.final_reader import FinalReader
 from dao.errors import Reverted
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
+from node.absence_watch import AbsenceWatch
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World
 from tests.support import Network
@@ -48,6 +51,44 @@ async def test_absentees__silent_for_three_rounds__is_put_to_sleep_and_nobody_wa
         await world.play(running)  # without a period that passes
         assert (await world.state(4)).eligible == counted
     assert '"event": "slept"' in (world.home / "status.jsonl").read_text(encoding="utf-8")
+
+
+async def test_absence_watch__the_superlink_puts_nobody_to_sleep__members_do_in_their_turn(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    """Of the two that are there one has its turn after the fourth round, or the second after the fifth."""
+    world = await World.make(network, assignment, tmp_path, evaluator, result_period=10_000)
+    silent, *others = world.nodes
+    silent.commits, counted = False, len(others)
+    async with world.superlink() as running, network.chain() as chain, AsyncExitStack() as stack:
+        source, reader = (
+            LayeredStore(DiskStore(world.home / "store"), attempts=1),
+            FinalReader(chain, world.task),
+        )
+        watches = []
+        for node in others:
+            sender = await stack.enter_async_context(network.sender(chain, node.signer))
+            place = world.task, node.signer.address
+            watches.append(AbsenceWatch(chain, sender, reader, source, *place, 1_000_000))
+        rounds = 0
+        while not (left := await chain.past(Left, task=world.task)):
+            rounds += 1
+            async with asyncio.TaskGroup() as group:
+                group.create_task(world.play(running))
+                group.create_task(world.hasten(running, rounds, counted, counted))
+            await chain.reach(chain.head().number, limit=10)
+            for watch in (*watches, *watches):  # a second look at the same result is no second result
+                await watch.look()
+        assert [event.operator for event in left] == [silent.signer.address]
+        assert rounds in (4, 5)
+        sent = [
+            int(
+                network.anvil.request("eth_getTransactionCount", "0x" + node.signer.address.hex(), "latest"),
+                16,
+            )
+            for node in others
+        ]
+        assert sum(sent) == 1
 
 
 async def test_sleep__of_a_member_that_was_there__is_refused(

@@ -1,5 +1,6 @@
-"""What keeps a Superlink from starting is said before anything that takes long."""
+"""What keeps a Superlink from starting is said before anything that takes long, and members need not wait for that."""
 
+import asyncio
 import socket
 from pathlib import Path
 
@@ -7,11 +8,17 @@ import pytest
 
 from aggregator.daemon import open_superlink
 from aggregator.settings import SuperlinkSettings
+from dao.app.gradient_client import GradientClient
 from dao.chain.contract_table import PROVERS
 from dao.chain.deployment import Deployment
 from dao.chain.signer import Signer
 from dao.core.types import Address, BlockNumber
+from dao.demo.demo_network import find_free_port
 from dao.errors import ConfigError
+from dao.wire.superlink_client import SuperlinkClient
+from tests.aggregator.assignment import Assignment
+from tests.aggregator.world import Patient, World
+from tests.support import Network
 
 
 async def test_superlink__the_port_is_taken__refused_before_the_chain_is_asked(tmp_path: Path) -> None:
@@ -47,3 +54,32 @@ async def test_superlink__machine_without_a_sandbox__refused_before_the_chain_is
     with pytest.raises(ConfigError, match="this machine has none for apps"):
         async with open_superlink(settings, Signer.ephemeral()):
             pass
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_superlink__its_app_takes_long_to_start__members_are_served_meanwhile(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    """So they have the app, too, and import it at the same time, before the first round opens."""
+    patient = Patient(evaluator)
+    patient.go.clear()
+    world = await World.make(network, assignment, tmp_path / "superlink", patient)
+    network.anvil.fund(world.bonded.operator.address, 10**20)  # type: ignore[arg-type]
+    settings = world.settings(listen=f"127.0.0.1:{find_free_port()}")
+
+    async def start() -> None:
+        async with open_superlink(settings, world.bonded.operator, patient):
+            pass
+
+    async with network.chain() as chain:
+        starting = asyncio.create_task(start())
+        client = SuperlinkClient(settings.listen, world.nodes[0].signer, chain.domain)
+        try:
+            async with asyncio.timeout(60):
+                await client.fetch(world.rules.base_model, tmp_path / "model")
+        finally:
+            await client.close()
+        assert not starting.done()
+        patient.go.set()
+        await starting
+    assert (tmp_path / "model").stat().st_size

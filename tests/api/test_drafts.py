@@ -38,7 +38,7 @@ def test_read__what_is_shown__the_same_action_with_units_in_names() -> None:
         assert drafts.read(get_kind(action), drafts.show_fields(action)) == action
     assert drafts.show_fields(actions[1]) == {"to": hex_of(TO), "amount_wei": "3"}
     rules = drafts.show_fields(actions[0])["rules"]
-    assert {"commit_period_seconds", "min_stake_wei", "quorum"} <= set(rules)
+    assert {"commit_period_seconds", "close_share_percent", "min_stake_wei", "quorum"} <= set(rules)
     assert drafts.show_fields(actions[4]) == {"seconds": 60}
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from dao.api.application import create_app
 from dao.api.dependencies import Dependencies
+from dao.api.http.load import LoadShedder
 from dao.api.http.rate_limits import Rate, RateLimiter
 from dao.api.settings import ApiSettings
 from dao.gov.action_json import get_kind
@@ -23,6 +24,7 @@ class Nothing:
 
     settings = ApiSettings.model_construct(home=None)  # type: ignore[arg-type]
     secure = False
+    read_load = write_load = LoadShedder(1)
 
     class metrics:  # noqa: N801
         observe = None
@@ -91,13 +93,22 @@ def check_fields(described: Any, fields: Any) -> None:
     """Compare fields with the schema of an object, and their values with their types."""
     assert set(described["properties"]) == set(described["required"]) == set(fields)
     for name, value in fields.items():
-        schema = described["properties"][name]
-        if schema["type"] == "object":
+        check_value(described["properties"][name], value, name)
+
+
+def check_value(schema: Any, value: Any, name: str) -> None:
+    """Compare a value, and what it consists of, with its schema."""
+    match schema["type"]:
+        case "object":
             check_fields(schema, value)
-        elif schema["type"] == "string":
+        case "array":
+            assert value, name
+            for one in value:
+                check_value(schema["items"], one, name)
+        case "string":
             assert re.fullmatch(schema.get("pattern", ".+"), value), name
-        else:
-            assert type(value).__name__ in {"integer": ("int",), "boolean": ("bool",)}[schema["type"]], name
+        case kind:
+            assert type(value) is {"integer": int, "boolean": bool}[kind], name
 
 
 def test_description__each_read_of_the_index__has_a_model_a_tag_and_a_304(description: Any) -> None:

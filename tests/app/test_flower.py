@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from bench.flower_apps import APPS, DATA, deal_rows, measure_flower_app
+from bench.flower_apps import APPS, DATA, deal_rows, play_flower_app
 from dao.app.bundle import bundle, is_flower_app, read_bundle, unpack
 from dao.app.flower_project import read_flower_project
 from dao.app.gradient_client import GradientClient
@@ -246,7 +246,7 @@ def test_app__buffers_of_its_module__are_carried_and_integers_stay(tried: dict[s
 def test_simulate__a_quickstart__learns_unchanged_and_scores_add_up(
     name: str, tmp_path: Path, flower_python: Path
 ) -> None:
-    row = measure_flower_app(name, tmp_path / "play", flower_python)
+    row = play_flower_app(name, tmp_path / "play", flower_python)
     assert (row["unchanged"], row["lines_of_glue"], row["rounds"]) == (True, 0, 3)
     assert row["loss_after"] < row["loss_before"]
     assert 0.9 <= row["score_sum_over_loss_drop"] <= 1.1

@@ -1,38 +1,20 @@
 """A proof is announced and shown by a member's own account; what the chain takes apart is read back as one event."""
 
 from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dao.chain import convictions
-from dao.chain.client import Chain
-from dao.chain.contracts import Call, Coordinator, Distributor, Registry, Token
+from dao.chain.contracts import Coordinator, Distributor, Registry, Token
 from dao.chain.convictions import convict_result
-from dao.chain.deploy import timelock_execute
 from dao.chain.disputes import Accusation, Disputes, compute_announcement
-from dao.chain.sender import Sender
-from dao.chain.signer import Signer
-from dao.core.statement import compute_statement_hash
-from dao.core.types import ZERO_DIGEST, Address, Phase, Result, RoundId, Statement, TaskId, Wei
+from dao.core.types import Phase
 from dao.devnet.anvil import running_anvil
 from dao.errors import Reverted
-from tests.support import GAS_MONEY, RULES, Member, Network, deploy_network
-
-ROUND = RoundId(1)
-STATEMENT = Statement(  # type: ignore[misc]
-    *[ZERO_DIGEST] * 12,  # type: ignore[arg-type]  # (12 digests, then numbers)
-    gate_square=3,
-    gradient_along=-4,
-    step_square=5,
-    along_median=6,
-    norm_median=7,
-    rows=1,
-    accounts=1,
-)
-GUILTY = bytes.fromhex("6001600c60003960016000f300")  # creates a prover that holds whatever it is asked
+from tests.chain.bare_round import ROUND, STATEMENT, accuser, post, vote_prover
+from tests.support import RULES, Network, deploy_network
 
 
 @pytest.fixture
@@ -40,46 +22,6 @@ def busy_network(tmp_path: Path) -> Iterator[Network]:
     """A network whose chain has a block each second, also where nobody sends: a proof waits for the next one."""
     with running_anvil(tmp_path / "anvil", block_time=1) as running:
         yield deploy_network(running, tmp_path / "network")
-
-
-async def post(network: Network, chain: Chain, task: TaskId, superlink: Member) -> Result:
-    """Play a round of one node to its result."""
-    coordinator = Coordinator(chain)
-    async with network.sender(chain, superlink.operator) as sender:
-        opened = await sender.send(coordinator.open_round(task))
-        place = (task, ROUND, opened.events[0].block)
-        closed = await sender.send(coordinator.close_commits(*place, ZERO_DIGEST, ZERO_DIGEST, 1, 0))
-        result = Result(
-            commits_root=ZERO_DIGEST,
-            seed=closed.events[0].seed,  # type: ignore[attr-defined]
-            statement=compute_statement_hash(STATEMENT),
-            model_digest=ZERO_DIGEST,
-            manifest_digest=ZERO_DIGEST,
-            accounts_root=ZERO_DIGEST,
-            forced_hash=ZERO_DIGEST,
-            inputs=0,
-            revealed=1,
-            weight_sum=0,
-            reward_total=Wei(0),
-        )
-        await sender.send(coordinator.post_result(task, ROUND, result))
-    return result
-
-
-async def vote_prover(network: Network, chain: Chain) -> Address:
-    """Have the DAO take a prover into the set that holds every claim."""
-    async with network.dao(chain) as dao:
-        created = (await dao.send(Call(None, GUILTY, "create"))).created
-        assert created is not None
-        await timelock_execute(chain, dao, [Disputes(chain).set_prover(created, allowed=True)])
-    return created
-
-
-def accuser(network: Network, chain: Chain) -> AbstractAsyncContextManager[Sender]:
-    """Send as an account that has ether, and neither stake nor role."""
-    signer = Signer.ephemeral()
-    network.anvil.fund(signer.address, GAS_MONEY)
-    return network.sender(chain, signer)
 
 
 async def test_convict__proof_that_holds__voids_the_round_and_pays_the_accuser(busy_network: Network) -> None:

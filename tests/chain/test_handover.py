@@ -32,6 +32,7 @@ OWNED: dict[
         "createTask": (rules_fields(RULES), 0),
         "closeTask": (1, ANYONE),
         "changeRules": (1, rules_fields(RULES)),
+        "appendShards": (1, RULES.shards + 1, bytes(32), []),
         "setSuperlink": (1, ANYONE),
         "admit": (1, ANYONE, True),
         "resolve": (1, 1, False),

@@ -15,7 +15,9 @@ from dao.chain.signer import Signer
 from dao.core.types import BlockNumber, TaskId, Wei, hex_of
 from dao.devnet.anvil import Anvil, running_anvil, start_anvil
 from dao.errors import Reverted, RpcError, RuleError
+from tests.chain.anvil_state import read_saved_nonce
 from tests.chain.stakes import stakes
+from tests.faults.process import until
 from tests.support import GAS_MONEY, Network, deploy_network
 
 SECONDS = 30.0
@@ -342,7 +344,7 @@ async def test_nonce__gap__filled(
 
 
 async def test_chain__killed_and_restarted_from_its_state__sending_goes_on(tmp_path: Path) -> None:
-    state = tmp_path / "state.json"
+    state, saved = tmp_path / "state.json", tmp_path / "saved.json"  # a kill may leave half of the first
     anvil = start_anvil(tmp_path / "anvil", state=state)
     try:
         network = await asyncio.to_thread(deploy_network, anvil, tmp_path / "network")
@@ -350,12 +352,13 @@ async def test_chain__killed_and_restarted_from_its_state__sending_goes_on(tmp_p
         async with network.chain() as chain, network.sender(chain, signer) as sender:
             calls = approvals(chain)
             await sender.send(next(calls), "before")
-            await asyncio.sleep(2.2)  # the state is saved every second
+            await until(lambda: read_saved_nonce(state, signer) == 1)  # it is saved every second
+            saved.write_bytes(state.read_bytes())
             await sender.send(next(calls), "lost with the state")
             await asyncio.to_thread(anvil.kill)
             sending = asyncio.create_task(sender.send(next(calls), "meanwhile"))
             await asyncio.sleep(0.3)
-            anvil = await asyncio.to_thread(start_anvil, tmp_path / "anvil", anvil.port, state=state)
+            anvil = await asyncio.to_thread(start_anvil, tmp_path / "anvil", anvil.port, state=saved)
             anvil.fund(signer.address, GAS_MONEY)
             await asyncio.wait_for(sending, SECONDS)
 

@@ -21,6 +21,7 @@ class Hired:
     python: Path
     task: int
     app: str  # its digest
+    card: str
 
     @property
     def start(self) -> tuple[object, ...]:
@@ -45,7 +46,7 @@ class Hired:
         dao.run("node", "register", *owned, "--stake", 10)
         dao.run(
             *("node", "join", self.task, "--data", folder / f"{name}.csv", "--superlink", address),
-            *("--approve", self.app, "--app-python", self.python, *owned),
+            *("--approve", self.app, "--approve", self.card, "--app-python", self.python, *owned),
         )
         return home
 
@@ -65,4 +66,4 @@ def hire(devnet: Devnet, folder: Path, app: Path, python: Path, *, rounds: int, 
         *(word for name, seconds in PERIODS.items() for word in (f"--{name}-period", seconds)),
         *devnet.network,
     )
-    return Hired(devnet, folder, python, task["task"], task["app"])
+    return Hired(devnet, folder, python, task["task"], task["app"], task["card"])

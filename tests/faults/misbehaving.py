@@ -1,7 +1,7 @@
 """A world whose Superlink runs in the test's own process, so that it can be told to misbehave towards one node."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,12 @@ from typing import Any
 import pytest
 
 from aggregator.daemon import run_superlink
+from aggregator.intake import Intake
 from aggregator.settings import SuperlinkSettings
+from dao.core.commits import SignedCommit
+from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.types import Address
+from dao.errors import RuleError
 from tests.faults.world import World, open_world
 from tests.support import Network
 
@@ -22,8 +26,10 @@ class Conduct:
 
     node: Address
     how: str = "honest"
+    leave: Callable[[], object] = lambda: None  # ends the Superlink, which then serves nothing any more
 
 
+OnCommit = Callable[[Intake, SignedCommit], Awaitable[bytes]]
 Corrupt = Callable[[pytest.MonkeyPatch, Conduct], None]
 
 
@@ -43,6 +49,7 @@ async def open_misbehaving(
             corrupt(patch, conduct)
             settings = SuperlinkSettings.load(world.superlink.home)
             serving = asyncio.create_task(run_superlink(settings, leave=False, say=print))
+            conduct.leave = serving.cancel
             prepare(world)
             await asyncio.gather(*(node.start() for node in world.nodes))
             yield world, conduct
@@ -50,3 +57,23 @@ async def open_misbehaving(
             serving.cancel()
             with suppress(asyncio.CancelledError):
                 await serving
+
+
+def corrupt_commits(patch: pytest.MonkeyPatch, conduct: Conduct) -> None:
+    """Have the node's commits refused, or forgotten after a receipt."""
+    patch.setattr(Intake, "on_commit", on_commit_of(conduct, Intake.on_commit))
+
+
+def on_commit_of(conduct: Conduct, honest: OnCommit) -> OnCommit:
+    """Return how commits are taken; of the node: refused, or forgotten after a receipt."""
+
+    async def on_commit(intake: Intake, commit: SignedCommit) -> bytes:
+        how = conduct.how if commit.node == conduct.node else "honest"
+        if how == "refuse":
+            raise RuleError("commit: not today")
+        if how == "forget":
+            bound = commit.task, commit.round, commit.opening, commit.node, commit.commitment
+            return intake._signer.sign(compute_receipt_digest(intake._domain, *bound))
+        return await honest(intake, commit)
+
+    return on_commit

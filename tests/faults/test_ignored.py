@@ -1,52 +1,28 @@
 """A Superlink that leaves a node's commit out: the node takes it to the chain, or proves the fault there."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
 
-from aggregator.intake import Intake
 from dao.chain.contracts import Registry
 from dao.chain.events import ForcedCommit
-from dao.core.commits import SignedCommit
-from dao.core.formats.signed_messages import compute_receipt_digest
 from dao.core.types import Phase
-from dao.errors import RuleError
 from node.journal import Step
-from tests.faults.misbehaving import Conduct, open_misbehaving
+from tests.faults.misbehaving import Conduct, corrupt_commits, open_misbehaving
 from tests.faults.world import World, row_of
 from tests.support import Network
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
 
 
-OnCommit = Callable[[Intake, SignedCommit], Awaitable[bytes]]
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def played(
     living_network: Network, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[World, Conduct]]:
-    def corrupt(patch: pytest.MonkeyPatch, conduct: Conduct) -> None:
-        patch.setattr(Intake, "on_commit", on_commit_of(conduct, Intake.on_commit))
-
-    async with open_misbehaving(living_network, tmp_path_factory.mktemp("world"), corrupt) as world:
+    folder = tmp_path_factory.mktemp("world")
+    async with open_misbehaving(living_network, folder, corrupt_commits) as world:
         yield world
-
-
-def on_commit_of(conduct: Conduct, honest: OnCommit) -> OnCommit:
-    """Return how commits are taken; of the node: refused, or forgotten after a receipt."""
-
-    async def on_commit(intake: Intake, commit: SignedCommit) -> bytes:
-        how = conduct.how if commit.node == conduct.node else "honest"
-        if how == "refuse":
-            raise RuleError("commit: not today")
-        if how == "forget":
-            bound = commit.task, commit.round, commit.opening, commit.node, commit.commitment
-            return intake._signer.sign(compute_receipt_digest(intake._domain, *bound))
-        return await honest(intake, commit)
-
-    return on_commit
 
 
 async def test_ignored__commit_refused__is_forced_on_chain_and_counted(played: tuple[World, Conduct]) -> None:

@@ -20,6 +20,8 @@ TYPES = {"_typeshed"}
 TEMPLATES = "dao/templates"
 # imported in an app's own environment alone, where the app brings it
 OF_APPS = {"flwr"}
+APPS = sorted(path.parent for room in ("apps", TEMPLATES) for path in (ROOT / room).rglob("pyproject.toml"))
+IMPORTED_AS = {"sklearn": "scikit-learn", "joblib": "scikit-learn"}  # of their packages
 # declared for a reason other than an import
 NOT_IMPORTED = {
     "multiaddr": "a version with which ipfshttpclient works",
@@ -55,15 +57,23 @@ def imports_of(path: Path) -> Iterator[str]:
 
 
 def modules_under(*folders: str) -> list[Path]:
-    """The files under folders, without the templates of apps, and apps that declare what they import themselves."""
+    """The files under folders, without those of apps that have packages of their own, and of templates."""
     paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-    own = {path.parent for path in (ROOT / "apps").rglob("pyproject.toml")}
-    return [path for path in paths if not {ROOT / TEMPLATES, *own} & {*path.parents}]
+    return [path for path in paths if not {ROOT / TEMPLATES, *APPS} & {*path.parents}]
 
 
 def imports_under(*folders: str) -> dict[str, Path]:
     """The packages that are imported under folders, each with one of the files that does."""
     return {name: path for path in modules_under(*folders) for name in imports_of(path)}
+
+
+@pytest.mark.parametrize("app", APPS, ids=lambda app: app.name)
+def test_imports__app_with_packages_of_its_own__are_declared_beside_it(app: Path) -> None:
+    project = tomllib.loads((app / "pyproject.toml").read_text())["project"]
+    declared = {*project["dependencies"], *project.get("optional-dependencies", {}).get("test", [])}
+    own = {"app", *(path.name for path in app.iterdir())}
+    imported = {name for path in app.rglob("*.py") for name in imports_of(path)} - own
+    assert {IMPORTED_AS.get(name, name) for name in imported} <= {name_of(one) for one in declared}
 
 
 @pytest.mark.parametrize(

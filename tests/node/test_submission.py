@@ -17,12 +17,14 @@ from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.wire.messages import Ack
 from node.journal import CommitEntry, Step, SupernodeJournal
-from node.submission import FUTILE, Submission, compute_forcing_time
+from node.submission import FUTILE, Submission, compute_force_time, compute_forcing_time
 
 TASK, SIGNER = TaskId(1), Signer(b"s" * 32)
 DOMAIN, OPENING = Domain(1, Address(bytes(20))), Digest(b"o" * 32)
 SUPERLINK = Signer(b"l" * 32)
-RULES = cast("Any", SimpleNamespace(commit_period=100, reveal_period=80, superlink=SUPERLINK.address))
+RULES = cast(
+    "Any", SimpleNamespace(commit_period=100, close_share=100, reveal_period=80, superlink=SUPERLINK.address)
+)
 OPENED = cast("Any", SimpleNamespace(opened_at=0))
 CLOSED = cast("Any", SimpleNamespace(closed_at=0))
 
@@ -130,6 +132,13 @@ async def test_hand_in__no_receipt__is_forced_once_and_journalled(handed: Handed
     assert handed.journal.note_of(TASK, RoundId(1)).step is Step.FORCED
     assert await handed.submission.check_counting(commit, OPENED) == ""
     assert handed.journal.note_of(TASK, RoundId(1)).facts["counted"] == "on chain"
+
+
+def test_compute_force_time__some_are_enough_to_close__before_they_can() -> None:
+    rules = SimpleNamespace(commit_period=100, close_after=40, close_share=100)
+    assert compute_force_time(cast("Any", rules), OPENED) == 75
+    rules.close_share = 80
+    assert compute_force_time(cast("Any", rules), OPENED) == 30
 
 
 async def test_hand_in__rounds_that_never_close__stop_costing_gas_until_one_does(handed: Handed) -> None:

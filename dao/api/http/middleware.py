@@ -44,10 +44,12 @@ _UNTAGGED = (
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Limits of one caller: of reads, and of requests that cost a signature check, a simulation or gas."""
+    """Limits of one caller and of all: of reads, and of requests that cost a signature check, a simulation or gas."""
 
     reads: RateLimiter
     writes: RateLimiter
+    read_load: LoadShedder
+    write_load: LoadShedder
 
 
 class RequestMiddleware:
@@ -70,7 +72,6 @@ class RequestMiddleware:
         self._observe = observe
         self._headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
         self._response_cache = ResponseCache()
-        self._reads, self._writes = LoadShedder(), LoadShedder()
         self._salt = secrets.token_hex(8)  # another release may answer otherwise on the same block
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +105,8 @@ class RequestMiddleware:
                 send = self._response_cache.wrap_send(key, scope, send)
                 send = compression.wrap_send(send) if is_packed else send
             receive = _bound_body(headers, receive)
-            await (self._reads if is_read else self._writes).run(self._app, scope, receive, send)
+            load = self._limits.read_load if is_read else self._limits.write_load
+            await load.run(self._app, scope, receive, send)
         except Problem as problem:
             await make_response(problem)(scope, receive, send)
 
