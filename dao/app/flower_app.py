@@ -146,7 +146,7 @@ class FlowerApp:
             _forget_modules(self._folder)
             self._client = _load(self._project.clientapp)
         self._path = data.path
-        config: dict[str, Any] = {"data-path": data.path}
+        config = _NodeConfig({"data-path": data.path})
         if data.partition is not None:
             config["partition-id"], config["num-partitions"] = data.partition
         context = self._make_context(config)
@@ -162,6 +162,16 @@ class FlowerApp:
 
     def _make_context(self, node_config: dict[str, Any]) -> Context:
         return Context(_RUN, _NODE, node_config, RecordDict(), dict(self._config))
+
+
+class _NodeConfig(dict[str, Any]):
+    """What a node tells its ClientApp."""
+
+    def __missing__(self, key: str) -> Any:
+        raise ConventionError(
+            f"ClientApp: asks for {key!r} in context.node_config, which has {', '.join(sorted(self))}: rows are read from the file "
+            "at data-path, and no data set is fetched"
+        )
 
 
 def load_flower_app(folder: Path, project: FlowerProject, settings: Mapping[str, Any]) -> Any:

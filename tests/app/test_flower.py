@@ -148,6 +148,10 @@ REFUSED: dict[str, tuple[str, str, str, str, str]] = {
         *("sklearn", "task.py", "    table = ", '    raise ValueError("bad rows")\n    table = '),
         "ValueError: bad rows (task.py line ",
     ),
+    "partition": (
+        *("sklearn", "task.py", '["data-path"]', '["partition-id"]'),
+        "ClientApp: asks for 'partition-id' in context.node_config, which has data-path: rows are read from the file",
+    ),
     "no-evaluate": (
         *("sklearn", "client_app.py", "@app.evaluate()\n", ""),
         "No evaluate function registered",
