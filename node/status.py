@@ -11,8 +11,9 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.daemon_home import connect_chain, journal_file, load_deployment, open_operator
 from dao.chain.demanding import describe_open_demands
-from dao.core.types import ZERO_ADDRESS, Address, Domain, TaskId, hex_of
+from dao.core.types import ZERO_ADDRESS, Address, Domain, Rules, TaskId, hex_of
 from dao.errors import ContentError, DaoError
+from dao.gov.card_words import read_card_words
 from dao.runtime.locks import find_holder
 from dao.store.source import Source
 from node.approvals import Approvals, NotApproved
@@ -53,6 +54,7 @@ class TaskStatus:
     joined: bool | None = None
     claimable_wei: str | None = None
     claimed_wei: str | None = None
+    card: dict[str, str] = field(default_factory=dict)  # what it says of the task, in words
     privacy: str = ""  # what private updates have told, of the budget; "" where they are not private
     approval: str = ""  # what the owner has to do before the task's app runs
     not_ready: str = ""  # why the daemon was not ready when it last looked
@@ -148,9 +150,11 @@ async def _read_chain(
         for task in status.tasks:
             try:
                 task.joined = await Coordinator(chain).is_joined(TaskId(task.task), node, at)
-                await _read_approval(settings, chain, task, tasks)
+                rules = await Coordinator(chain).rules_of(TaskId(task.task), at)
+                _read_approval(settings, task, tasks, rules)
                 task.demands = await describe_open_demands(chain, TaskId(task.task))
                 store, _ = contents.open_task(tasks[TaskId(task.task)], is_awaited=True)
+                task.card = await read_card_words(store, rules.card)
                 task.waits = [_name(str(wait), node) for wait in await read_waits(chain, TaskId(task.task))]
                 await read_rewards(chain, store, task, stake.owner, LIMIT / 2 / len(status.tasks))
                 missing = await read_missing(chain, TaskId(task.task), store)
@@ -164,14 +168,14 @@ def _name(line: str, node: Address) -> str:
     return line.replace(hex_of(node), "this node")
 
 
-async def _read_approval(
-    settings: NodeSettings, chain: Chain, task: TaskStatus, tasks: Mapping[TaskId, TaskSettings]
+def _read_approval(
+    settings: NodeSettings, task: TaskStatus, tasks: Mapping[TaskId, TaskSettings], rules: Rules
 ) -> None:
     if TaskId(task.task) not in tasks or not task.joined:
         return
-    rules = await Coordinator(chain).rules_of(TaskId(task.task), chain.final())
+    card = None if tasks[TaskId(task.task)].follow_card else rules.card
     try:
-        Approvals(settings.home).require(TaskId(task.task), rules.app_hash)
+        Approvals(settings.home).require(TaskId(task.task), rules.app_hash, card)
     except NotApproved as error:
         task.approval = str(error).partition(": ")[2]
 

@@ -29,7 +29,7 @@ from dao.core.formats.update import (
 )
 from dao.core.round_machine import compute_commit_deadline, compute_counted_stake
 from dao.core.types import Codec, Digest, Domain, RoundId, RoundState, Rules, TaskId
-from dao.errors import AppCrashed, ContentError, RuleError
+from dao.errors import AppCrashed, AppError, ContentError, RuleError
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from node.feedback_files import FeedbackFiles, OpenFeedback, no_feedback
@@ -110,7 +110,7 @@ class UpdateMaker:
         self.scratch.mkdir(parents=True, exist_ok=True)
         model, update = self.scratch / f"{self.task}-trained", self.store.local.tmp / f"{self.task}-update"
         limit = deadline - self.clock.now() - RESERVE * rules.commit_period
-        await self.uses.begin(round_id, rules.app_hash, self.readiness.data.counts)
+        await self.uses.begin(round_id, rules.app_hash, rules.card, self.readiness.data.counts)
         rows = None
         try:
             trained = await trainer.train(
@@ -132,7 +132,10 @@ class UpdateMaker:
         feedback = await self._find_feedback(round_id, opened, rules)
         if self.privacy is None:
             making = partial(write_update, base, model, rules.codec, rules.body_depth, update)
-            root = await asyncio.to_thread(making, feedback)
+            try:
+                root = await asyncio.to_thread(making, feedback)
+            except RuleError as error:  # NaN, or out of all bounds
+                raise AppError(f"train: {error}") from None
         else:
             spending = self.privacy.write(round_id, opened, rules, base, model, update, feedback)
             root, private["epsilon"] = await spending

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dao.audit.findings import Missing
 from dao.audit.task_waits import MissingNode, TaskWait, read_missing, read_waits
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
@@ -26,22 +27,20 @@ from dao.cli.chain_options import (
 )
 from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
-from dao.cli.options import BuiltAppPythonOption, IpfsOption, JsonOption, TaskArgument
+from dao.cli.options import CONTENT_DEFAULT, BuiltAppPythonOption, IpfsOption, JsonOption, TaskArgument
 from dao.cli.output import print_fields, print_json, print_table, printable, require_writable
 from dao.cli.rule_options import RuleOptions, read_rule_options
 from dao.cli.unfinished import Unfinished
-from dao.content.cards import fetch_card
 from dao.core.engine.backend import is_sparse
 from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_tokens
-from dao.core.types import Address, Digest, Rules, TaskId, Wei, hex_of
+from dao.core.types import Address, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import CHAIN_ID, dev_signer
-from dao.errors import ConfigError, ContentError, RuleError
-from dao.gov.texts import clean_text
-from dao.store.source import Source
+from dao.errors import ConfigError, RuleError
+from dao.gov.card_words import read_card_words, shorten
 
 app = typer.Typer(no_args_is_help=True)
-CONTENT_DEFAULT = Path("~/.commonweight/content")
+_COLUMN = 60  # characters of a card's text in a table
 
 
 @app.command()
@@ -89,18 +88,21 @@ def create(
     """Create a task through the DAO's timelock: what to train, on whose rules, for how much.
 
     The app is tried on a shard: its loss gradient thrice, as Superlink and auditor take it, and a training. Then it is
-    bundled and stored together with the first model, at the IPFS node too if one is named; the rules bind the digests of
-    both, and the root over the shards, which only the Superlink gets. Funds for the rounds come from the DAO's tokens.
-    Where members govern, nobody creates a task alone: write a draft, and propose that. Interrupted, the same command
+    bundled and stored together with the first model and with base/model.safetensors, which an adapter's app does not train;
+    at the IPFS node too if one is named. The rules bind the digests of these, and the root over the shards, which only the
+    Superlink gets. Funds for the rounds come from the DAO's tokens. Where members govern, nobody creates a task alone: write a draft, and propose that. Interrupted, the same command
     goes on with the same task.
 
     Example: dao task create --app apps/mnist --shards shards --superlink-operator 0x7099… --dev-account 0 --fund-rounds 5
     """
+    from dao.app.frozen_base import find_frozen_base
     from dao.app.shards import read_shards
     from dao.cli.task_content import publish, write_draft
+    from dao.content.tensor_files import compute_cid
 
     operator, values = address_of(superlink, "--superlink-operator"), read_rule_options(rules)
-    card_content = card.make(app_folder.resolve().name)
+    frozen = find_frozen_base(app_folder)
+    card_content = card.make(app_folder.resolve().name, compute_cid(frozen) if frozen else None)
     folder = absolute(content_folder)
     require_writable(draft, "--draft")
 
@@ -182,8 +184,11 @@ def show(
             if not content.are_named:
                 return fields, waits, None
             async with content.open(chain.domain) as source:
-                named = {**await _read_card(source, rules.card), **fields}
-                return named, waits, await read_missing(chain, TaskId(task), source)
+                named = {**await read_card_words(source, rules.card), **fields}
+                try:
+                    return named, waits, await read_missing(chain, TaskId(task), source)
+                except Missing as error:  # the newest manifest; the rest is there
+                    return {**named, "trouble": f"who was missing: {error}"}, waits, None
 
     fields, waits, missing = asyncio.run(read())
     if json:
@@ -219,22 +224,42 @@ def card(
 
 @app.command()
 @with_option_groups
-def ls(network: ChainOptions, *, json: JsonOption = False) -> None:
-    """List the network's tasks.
+def ls(*, network: ChainOptions, content: ContentOptions, json: JsonOption = False) -> None:
+    """List the network's tasks; with a source of content, what each is called, what it is for and what it is judged by.
 
-    Example: dao task ls --json
+    Example: dao task ls --superlink superlink.example:8600
     """
+
+    async def list_states(chain: Chain) -> list[dict[str, object]]:
+        count = await Coordinator(chain).task_count(chain.final())
+        return [await _state(chain, TaskId(number)) for number in range(1, count + 1)]
 
     async def read() -> list[dict[str, object]]:
         async with open_chain(network) as chain:
-            count = await Coordinator(chain).task_count(chain.final())
-            return [await _state(chain, TaskId(number)) for number in range(1, count + 1)]
+            rows = await list_states(chain)
+            if not content.are_named:
+                return rows
+            async with content.open(chain.domain) as source:
+                coordinator, at = Coordinator(chain), chain.final()
+                for row in rows:
+                    rules = await coordinator.rules_of(TaskId(int(str(row["task"]))), at)
+                    row["card"] = await read_card_words(source, rules.card)
+                return rows
 
     rows = asyncio.run(read())
     if json:
         print_json(rows)
     else:
-        print_table([_in_tokens(row) for row in rows], "no task yet: dao task create")
+        print_table([_in_tokens(_name_row(row)) for row in rows], "no task yet: dao task create")
+
+
+def _name_row(row: dict[str, object]) -> dict[str, object]:
+    """Return a task's row with the shortest of what its card says behind its number."""
+    card = row.pop("card", None)
+    if not isinstance(card, dict):
+        return row
+    words = {name: shorten(card.get(name, ""), _COLUMN) for name in ("name", "metric", "purpose")}
+    return {"task": row.pop("task"), "name": words.pop("name"), **row, **words}
 
 
 def _name_task(rules: Rules, funds: Wei) -> str:
@@ -267,21 +292,6 @@ async def _state(chain: Chain, task: TaskId) -> dict[str, object]:
         "rewarded_wei": str(await distributor.total_of(task, at)),
         "available_wei": str(await distributor.available_of(task, at)),
     }
-
-
-async def _read_card(source: Source, digest: Digest) -> dict[str, object]:
-    """Return what a card says for people, without what nobody sees; why not, where it cannot be had."""
-    try:
-        card = await fetch_card(source, digest)
-    except ContentError as error:
-        return {"name": f"not known: {error}"}
-    metric = (
-        card.metric
-        and f"{card.metric.name}, {'higher' if card.metric.higher_is_better else 'lower'} is better"
-    )
-    texts = {"name": card.name, "purpose": card.purpose, "data": card.data, "metric": metric or ""}
-    settings = " ".join(f"{name}={value}" for name, value in card.settings.items())
-    return {name: clean_text(text) for name, text in {**texts, "settings": settings}.items() if text}
 
 
 def _rule_fields(rules: Rules) -> dict[str, object]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from dao.chain import governance_events as on
 from dao.chain.governance import Support
 from dao.core.types import Wei, hex_of
+from dao.index.proposed_cards import list_proposed_cards
 from dao.index.rows import ProposalRow, SettingsRow
 from dao.index.schema import PLACES
 from dao.index.training_reducer import strip_nuls
@@ -29,10 +30,13 @@ def create_proposal(event: on.ProposalCreated, uow: UnitOfWork) -> None:
         "values": [str(value) for value in event.values],
         "calldatas": [hex_of(data) for data in event.calldatas],
     }
+    place = event.block * PLACES + event.log_index
+    for card in set(list_proposed_cards(uow.network.coordinator, event.targets, event.calldatas)):
+        uow.add("named_cards", place=place, digest=card)
     uow.add(
         "proposals",
         proposal=event.proposal_id,
-        place=event.block * PLACES + event.log_index,
+        place=place,
         created_at=event.timestamp,
         tx_hash=event.tx_hash,
         proposer=event.proposer,

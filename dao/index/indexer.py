@@ -13,6 +13,7 @@ from dao.chain.event_codec import decode_log
 from dao.chain.event_types import Event
 from dao.core.types import BlockNumber, Timestamp
 from dao.errors import ChainError, Reorged
+from dao.index.card_reader import CardReader
 from dao.index.change_notices import ChangeNotice, list_notices
 from dao.index.database import one_line
 from dao.index.manifests import ManifestReader
@@ -41,11 +42,16 @@ class Indexer:
         store: Source | None = None,
         on_change: Callable[[ChangeNotice], None] = lambda _: None,
     ) -> None:
-        """`store` is where manifests are read from; None: they are not read."""
+        """`store` is where manifests and cards are read from; None: they are not read."""
         self._chain = chain
         self._writer = Writer(engine, chain.deployment)
-        self._manifests = (
-            ManifestReader(chain.deployment, chain.chain_id, engine, store, on_change) if store else None
+        self._readers = (
+            (
+                ManifestReader(chain.deployment, chain.chain_id, engine, store, on_change),
+                CardReader(engine, store, on_change),
+            )
+            if store
+            else ()
         )
         self._publish = on_change
         self._filter = chain.filter_of(KINDS)
@@ -64,8 +70,8 @@ class Indexer:
         ConfigError where the database is another network's.
         """
         async with asyncio.TaskGroup() as group:
-            if self._manifests is not None:
-                group.create_task(self._manifests.run())
+            for reader in self._readers:
+                group.create_task(reader.run())
             group.create_task(self._follow())
 
     async def wait_for_block(self, block: BlockNumber, limit: float) -> None:
@@ -160,8 +166,8 @@ class Indexer:
             notices = [ChangeNotice("status", last.number)]
         for notice in notices:
             self._publish(notice)
-        if self._manifests is not None:
-            self._manifests.wake()
+        for reader in self._readers:
+            reader.wake()
 
     async def _is_void(self, block: Block) -> bool:
         """Whether a block is no longer part of the chain; Reorged where the node is behind it."""

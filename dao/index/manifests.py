@@ -1,14 +1,12 @@
 """Reads the manifests of posted results by their digest, and rejects those that differ from what was posted."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, insert, select
-from sqlalchemy.exc import SQLAlchemyError
 
 from dao.chain.deployment import Deployment
 from dao.core.constants import MAX_MANIFEST, NO_ROW
@@ -20,20 +18,16 @@ from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.formats.round_rows import compute_inputs_root
 from dao.core.statement import build_account_tree, build_rows, compute_result
 from dao.core.types import Digest, Result, RoundId, TaskId
-from dao.errors import ContentError, DecodeError, NotFound, RuleError, TooLarge
+from dao.errors import DecodeError, RuleError, TooLarge
 from dao.index import schema
 from dao.index.change_notices import ChangeNotice
-from dao.index.database import WRITE, one_line
+from dao.index.content_reader import ContentReader
+from dao.index.database import WRITE
 from dao.index.training_reducer import strip_nuls
 from dao.store.source import Source
 
-_SOON, _LATE = 2.0, 600.0  # seconds until the next try to read a missing manifest, doubled each time
-_LIMIT = 120.0  # seconds for one
-_AT_ONCE = 4
 _LISTED = 256  # results of one look
 _ROWS = 2000  # of one statement
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +40,7 @@ class UnreadResult:
     result: str
 
 
-class ManifestReader:
+class ManifestReader(ContentReader[UnreadResult]):
     """Reads the manifests of one index from a source. It calls `on_change` for each round whose manifest is stored."""
 
     def __init__(
@@ -57,44 +51,14 @@ class ManifestReader:
         source: Source,
         on_change: Callable[[ChangeNotice], None],
     ) -> None:
+        super().__init__()
         self._network = network
         self._chain_id = chain_id
         self._engine = engine
         self._source = source
         self._publish = on_change
-        # result hash → (when to read again, seconds to wait after that)
-        self._due: dict[Digest, tuple[float, float]] = {}
-        self._new = asyncio.Event()
-        self._slots = asyncio.Semaphore(_AT_ONCE)
 
-    def wake(self) -> None:
-        """Look for new results now."""
-        self._new.set()
-
-    async def run(self) -> None:
-        """Read the manifests of all results, and of those to come, until cancelled."""
-        loop = asyncio.get_running_loop()
-        while True:
-            self._new.clear()
-            try:
-                unread = await asyncio.to_thread(self._list_unread)
-                self._due = {
-                    item.result_hash: self._due.get(item.result_hash, (0.0, _SOON)) for item in unread
-                }
-                ready = [item for item in unread if self._due[item.result_hash][0] <= loop.time()]
-                await asyncio.gather(*(self._read(item) for item in ready))
-            except SQLAlchemyError as error:
-                _log.warning("manifests: database: %s", one_line(error))
-                await asyncio.sleep(_SOON)
-                continue
-            times = [when for when, _ in self._due.values()]
-            try:
-                async with asyncio.timeout(max(0.0, min(times) - loop.time()) if times else None):
-                    await self._new.wait()
-            except TimeoutError:
-                pass
-
-    def _list_unread(self) -> list[UnreadResult]:
+    def list_unread(self) -> list[UnreadResult]:
         """List the results without a manifest, the newest first."""
         rounds, manifests = schema.rounds.c, schema.manifests.c
         query = (
@@ -113,24 +77,17 @@ class ManifestReader:
         with self._engine.connect() as connection:
             return [UnreadResult(*row) for row in connection.execute(query)]
 
-    async def _read(self, item: UnreadResult) -> None:
+    async def read_item(self, item: UnreadResult) -> None:
+        """Read and store a result's manifest, or the reason why it is rejected."""
         posted: Result = get_form(Result).read(read_json(item.result.encode(), "result", 1 << 16), "result")
         manifest, cid, refusal = None, None, ""
         try:
-            async with self._slots, asyncio.timeout(_LIMIT):
-                path = await self._source.get(posted.manifest_digest, MAX_MANIFEST)
-                cid = await self._source.resolve(posted.manifest_digest)
-                manifest = await asyncio.to_thread(self._parse, path, item, posted)
+            path = await self._source.get(posted.manifest_digest, MAX_MANIFEST)
+            cid = await self._source.resolve(posted.manifest_digest)
+            manifest = await asyncio.to_thread(self._parse, path, item, posted)
         except (TooLarge, DecodeError, RuleError) as error:
             refusal = strip_nuls(str(error))[:1000]
-        except (NotFound, ContentError, TimeoutError, OSError) as error:
-            _log.debug("manifest of task %d round %d: %s", item.task, item.round, error)
-            wait = self._due.get(item.result_hash, (0.0, _SOON))[1]
-            now = asyncio.get_running_loop().time()
-            self._due[item.result_hash] = now + wait, min(2 * wait, _LATE)
-            return
         await asyncio.to_thread(self.store, item, manifest, cid, refusal)
-        self._due.pop(item.result_hash, None)
         self._publish(ChangeNotice("round", 0, task=item.task, round=item.round))
 
     def _parse(self, path: Path, item: UnreadResult, posted: Result) -> Manifest:

@@ -2,7 +2,7 @@
 
 Rows are added and never changed: each names the block that brought it, and a thing that changes (a round, an account)
 has a row for each block that changed it, of which the newest is its state. So a reorg is a DELETE of the rows above a
-block, in every table of BOUND. Manifests are content, not history: a result's hash binds them, and they outlive a reorg.
+block, in every table of BOUND. Manifests and cards are content, not history: hashes bind them, and they outlive a reorg.
 """
 
 from typing import Any
@@ -114,6 +114,9 @@ tasks = _table(
     _has("app_hash", LargeBinary(32)),
 )
 task_rules = _table("task_rules", *(_key("task", Whole), _key("version", Whole), _at(), _has("rules", Text)))
+named_cards = _table(  # by rules of a task, or by those that a proposal would give to one
+    "named_cards", *(_key("place", Whole), _key("digest", LargeBinary(32)), _at()), Index(None, "digest")
+)
 task_states = _versions(
     "task_states",
     [_key("task", Whole)],
@@ -276,6 +279,16 @@ votes = _table(
     *(_has("timestamp", Whole), _has("tx_hash", LargeBinary(32)), _has("voter", LargeBinary(20))),
     *(_has("support", Integer), _has("weight", Uint), _has("reason", Text)),
     Index(None, "voter", "place"),
+)
+
+# cards, each bound to rules by its digest
+
+cards = Table(
+    "cards",
+    metadata,
+    _key("digest", LargeBinary(32)),
+    _has("content", Text),
+    _has("refusal", Text),  # why it is rejected; empty: it is not
 )
 
 # manifests, each bound to a result of a round by its hash

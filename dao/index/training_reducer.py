@@ -16,12 +16,14 @@ def create_task(event: on.TaskCreated, uow: UnitOfWork) -> None:
     """Create a task."""
     uow.add("tasks", task=event.task, created_at=event.timestamp, app_hash=event.app_hash)
     uow.add("task_rules", task=event.task, version=1, rules=_dump_rules(event.rules))
+    _name_card(event, uow)
     uow.put(TaskRow(event.rules.superlink), event.task)
 
 
 def change_rules(event: on.RulesChanged, uow: UnitOfWork) -> None:
     """Change the rules of a task's next rounds."""
     uow.add("task_rules", task=event.task, version=event.version, rules=_dump_rules(event.rules))
+    _name_card(event, uow)
     task = uow.get(TaskRow, event.task)
     uow.put(replace(task, version=event.version, superlink=event.rules.superlink), event.task)
 
@@ -153,6 +155,10 @@ def strip_nuls(text: str) -> str:
 def dump_result(result: Result) -> str:
     """Dump a result as the table stores it."""
     return json.dumps(get_form(Result).write(result), sort_keys=True)
+
+
+def _name_card(event: on.TaskCreated | on.RulesChanged, uow: UnitOfWork) -> None:
+    uow.add("named_cards", place=event.block * PLACES + event.log_index, digest=event.rules.card)
 
 
 def _dump_rules(rules: Rules) -> str:

@@ -85,7 +85,7 @@ async def rehearse(app: Path, site: SiteApp, inputs: TaskInputs, scratch: Path) 
         threads=site.threads,
         keeps_log=False,
         sandbox=site.sandbox,
-        settings=inputs.settings,
+        settings=inputs.card.settings,
     )
     try:
         async with _watch_memory(trainer) as peak:
@@ -143,7 +143,7 @@ async def _score(
         limit=compute_training_limit(inputs.rules),
         keeps_log=False,
         sandbox=site.sandbox,
-        settings=inputs.settings,
+        settings=inputs.card.settings,
     )
     try:
         with link_without_name(public.path) as shard:

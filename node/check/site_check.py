@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dao.app.bundle import find_schema, unpack
+from dao.app.frozen_base import place_frozen_base
 from dao.errors import AppError
+from dao.gov.card_words import describe_card
 from node.check.data_check import DataReport, check_data
 from node.check.rehearsal import Rehearsal, SiteApp, compute_training_limit, describe_app_error, rehearse
 from node.check.task_inputs import TaskInputs
@@ -22,6 +24,7 @@ _MEGABIT = 125_000  # bytes
 class SiteReport:
     """What was found. `data` is None for an app without a schema, `rehearsal` where the app was not run, or failed."""
 
+    task: dict[str, str]  # what its card says, in words
     has_schema: bool
     data: DataReport | None
     rehearsal: Rehearsal | None
@@ -81,6 +84,7 @@ async def check_site(
     if runs_app and not (data and data.defects):
         with tempfile.TemporaryDirectory(prefix="check-") as folder:
             app = await asyncio.to_thread(unpack, inputs.bundle, Path(folder) / "app")
+            await asyncio.to_thread(place_frozen_base, inputs.base, app)
             scratch = Path(folder) / "scratch"
             scratch.mkdir()
             try:
@@ -89,11 +93,14 @@ async def check_site(
                 app_error = describe_app_error(error)
     rules = inputs.rules
     periods = rules.reveal_period, compute_training_limit(rules)
-    return SiteReport(schema is not None, data, rehearsal, app_error, *periods, line_rate, least_rows)
+    words = describe_card(inputs.card)
+    return SiteReport(words, schema is not None, data, rehearsal, app_error, *periods, line_rate, least_rows)
 
 
 def describe_report(report: SiteReport) -> Iterator[str]:
-    """Yield a report in words, a line each: counts and measures, then faults."""
+    """Yield a report in words, a line each: what the task is, counts and measures, then faults."""
+    for name, text in report.task.items():
+        yield f"task's {name.replace('_', ' ')}: {text}"
     if report.data is None:
         yield "data: the app has no schema; it is checked by running it"
     else:

@@ -1,16 +1,16 @@
 """Fetches what a task's app is checked with: its bundle, the model of the newest round, and rows that are public by now."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from dao.app.bundle import MAX_BYTES
+from dao.app.frozen_base import fetch_frozen_base
 from dao.audit.evidence import read_manifest
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.rounds import RoundReader
 from dao.content.cards import fetch_card
-from dao.core.formats.app_settings import Setting
+from dao.core.formats.card import Card
 from dao.core.types import Digest, RoundId, Rules, TaskId
 from dao.errors import ContentError
 from dao.store.source import MAX_CONTENT, Source
@@ -32,7 +32,8 @@ class TaskInputs:
     bundle: bytes
     model: Path
     public: PublicRows | None
-    settings: Mapping[str, Setting] = field(default_factory=dict)  # of its card, for the app
+    card: Card  # with the settings of the app
+    base: Path | None = None  # what the app adapts and does not train
 
 
 async def fetch_inputs(chain: Chain, source: Source, task: TaskId) -> TaskInputs:
@@ -42,7 +43,8 @@ async def fetch_inputs(chain: Chain, source: Source, task: TaskId) -> TaskInputs
     bundle = (await source.get(rules.app_hash, MAX_BYTES)).read_bytes()
     digest, public = await _read_head(chain, source, task, head) if head else (rules.base_model, None)
     card = await fetch_card(source, rules.card)
-    return TaskInputs(rules, bundle, await source.get(digest, MAX_CONTENT), public, card.settings)
+    base = await fetch_frozen_base(source, card)
+    return TaskInputs(rules, bundle, await source.get(digest, MAX_CONTENT), public, card, base)
 
 
 async def _read_head(

@@ -12,6 +12,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Token
 from dao.chain.governance import Actions, Governor, Support
 from dao.chain.signer import Signer
+from dao.core.formats.card import Card, Metric, write_card
 from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.statement import compute_result
 from dao.core.types import ZERO_DIGEST, BlockNumber, RoundId, TaskId, Wei
@@ -23,6 +24,13 @@ from tests.api.stage import LIMIT, PARAMS, Stage, govern
 from tests.index.world import manifest_of, root_of
 from tests.support import Member, Network, deploy_network
 
+CARD = Card(
+    name="Tumours <b>",
+    purpose="Reads\u200b cells. For <b>whom</b>?",
+    data="30 measurements of each <img src=x onerror=alert(3)> cell",
+    metric=Metric("accuracy", higher_is_better=True),
+    settings={"rate": 0.01, "steps": 50, "nesterov": True, "loss": "cross\u2066-" + "entropy" * 100},
+)
 SCRIPT = "<script>alert(1)</script>\u2028<img src=x onerror=alert(2)> ' \""
 
 
@@ -41,7 +49,8 @@ def train(anvil: Anvil, folder: Path) -> Trained:
     """Deploy, train, hand over; outside of an event loop."""
     network = deploy_network(anvil, folder / "network", PARAMS)
     store = DiskStore(folder / "store", sync=False)
-    task, superlink, supernodes = asyncio.run(network.new_round_ready(2))
+    card = asyncio.run(store.put_bytes(write_card(CARD)))
+    task, superlink, supernodes = asyncio.run(network.new_round_ready(2, card=card.digest))
     manifests = asyncio.run(_play(network, store, task, superlink, supernodes))
     stage = govern(network, folder)
     config = stage.home / "config.toml"

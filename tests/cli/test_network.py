@@ -22,6 +22,7 @@ from tests.cli.conftest import Devnet
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]  # processes that load torch, on a shared machine
 NODES = 2
+PURPOSE = "Tells \u200bcells apart"  # with a character that nobody sees
 PASSWORD = "canary-of-the-owner"
 PERIODS = {"commit": 60, "reveal": 30, "result": 60, "challenge": 2, "resolve": 30}
 
@@ -58,6 +59,7 @@ def made(devnet: Devnet, tmp_path_factory: pytest.TempPathFactory) -> Made:
         "--dev-account",
         0,
     ]
+    options += ["--name", "Cells", "--purpose", PURPOSE, "--metric", "accuracy", "--setting", "rate=0.5"]
     periods = [word for name, seconds in PERIODS.items() for word in (f"--{name}-period", seconds)]
     task = dao.json("task", "create", *options, *periods, *devnet.network)
     return Made(devnet, assignment, home, operator, task)
@@ -100,12 +102,11 @@ def join(made: Made, index: int, folder: Path, address: str) -> Path:
     dao.run("devnet", "fund", hex_of(owner.address), "--home", made.devnet.home, "--tokens", 10)
     owned = ("--owner-keystore", key, "--owner-password-file", password, "--home", home)
     dao.run("node", "register", *owned, "--stake", 10)
-    data, app = folder / f"data-{index}", made.task["app"]
+    data, task = folder / f"data-{index}", made.task
     if index == 0:
         check_site(made, data, address)
-    dao.run(
-        "node", "join", made.task["task"], "--data", data, "--superlink", address, "--approve", app, *owned
-    )
+    approval = ("--approve", task["app"], "--approve", task["card"])
+    dao.run("node", "join", task["task"], "--data", data, "--superlink", address, *approval, *owned)
     return home
 
 
@@ -113,6 +114,7 @@ def check_site(made: Made, data: Path, address: str) -> None:
     """A site is checked without its home, key or stake: the app is run on the data, and data that it cannot read are named."""
     dao, task, at = made.devnet.dao, made.task["task"], ("--superlink", address, *made.devnet.network)
     said = dao.run("node", "check", task, "--data", data, "--line", 10, *at).stdout
+    assert said.startswith("task's name: Cells\ntask's purpose: Tells cells apart\n")
     assert "the app has no schema" in said
     assert f"trained on {ROWS} rows" in said
     assert "dry score: none" in said
@@ -137,9 +139,14 @@ def check_approval(made: Made, home: Path) -> None:
     assert "expected 0x and 64 hex digits, or a CID" in dao.refused("node", "approve", task, "0x12", *at)
     assert f"its app is {shown_app(made)}" in dao.refused("node", "approve", task, "0x" + "11" * 32, *at)
     assert dao.run("node", "approve", task, *at).stdout.startswith("approved: ")  # as it was before
+    app, card = made.task["app"], made.task["card"]
+    listed.unlink()
+    assert "its card is 0x" in dao.refused("node", "approve", task, app, *at)
+    assert "its app is 0x" in dao.refused("node", "approve", task, card, *at)
+    dao.run("node", "approve", task, card, app, *at)
     listed.unlink()
     said = dao.refused("node", "approve", task, *at)
-    assert "nothing was approved: expected the app's HASH, or a terminal to ask at" in said
+    assert "nothing was approved: expected the HASH of app and card, or a terminal to ask at" in said
     assert not listed.exists()
     assert dao.run("node", "uses", *at).stdout == "no app has run on this node's data\n"
     code, _ = dao.asked("node", "approve", task, *at, at="+def train(model, data, *, seed", press=b"n\n")
@@ -231,6 +238,7 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
         assert (use["task"], use["round"], use["app"]) == (task, 1, shown_app(made))
         assert use["decided_by"] == f"account {hex_of(dev_signer(0).address)}"
         assert use["update"] in dao.run("node", "uses", "--home", homes[0]).stdout
+        assert dao.json("node", "status", "--home", homes[0])["tasks"][0]["card"]["name"] == "Cells"
         for node in nodes:
             assert node.stop()[0] == 0
     paid = [claim(made, 0, homes[0], tmp_path), claim_by_owner(made, 1, tmp_path)]
@@ -268,6 +276,18 @@ def test_task__as_people_read_it__shows_rules_and_funds(made: Made) -> None:
     )
     assert [row["task"] for row in dao.json("task", "ls", *network)] == [made.task["task"]]
     assert "2000" in dao.run("task", "ls", *network).stdout
+    named = (*network, "--store", made.assignment.store)
+    card = {"name": "Cells", "purpose": "Tells cells apart", "metric": "accuracy, higher is better"}
+    card["settings"] = "rate=0.5"
+    assert dao.json("task", "ls", *named)[0]["card"] == card
+    header, line = dao.run("task", "ls", *named).stdout.splitlines()
+    assert header.split()[:3] == ["task", "name", "state"]
+    assert line.split()[1] == "Cells"
+    assert line.endswith("accuracy, higher is better  Tells cells apart")
+    shown = dao.json("task", "show", made.task["task"], *named)
+    assert {name: shown[name] for name in card} == card
+    # once a round was played: its manifest is at its Superlink, not in the store that the task was created from
+    assert shown.get("trouble", "who was missing: manifest: 0x").startswith("who was missing: manifest: 0x")
 
 
 def test_commands__bad_input__one_line_that_says_what_to_do(made: Made, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ SHARED = {
     # content's name: its form, and how it follows from bytes
     "cid": ("the CID of content", {"dao/core/formats", "dao/store"}),
     # a route, its answers' models and the reads behind it
+    "cards": ("what a task is for, by its card", {"dao/api/models", "dao/content", "dao/index/reads"}),
     "cases": ("disputes of results", {"dao/api/models", "dao/api/routes", "dao/index/reads"}),
     "claims": ("payouts to owners", {"dao/api", "dao/api/routes"}),
     "decisions": ("proposals and votes", {"dao/api/models", "dao/api/routes", "dao/index/reads"}),

@@ -82,13 +82,15 @@ def test_round_status__fault_found_in_the_result__told_beside_the_reason(tmp_pat
 def test_show__task_that_is_not_ready__says_why_whom_it_waits_for_and_what_privacy_is_spent() -> None:
     task = status.TaskStatus(1, not_ready="load: ValueError", privacy="epsilon 2 of 8 spent, at delta 1e-06")
     task.waits = [f"round 5 awaits the commit of {n}" for n in range(7)]
+    task.card = {"name": "Cells", "purpose": "Tells cells apart", "data": "images"}
     task.missing = ["round 4 missed this node"]
     found = status.NodeStatus("0x01", False, tasks=[task])
     out = io.StringIO()
     print_status(found, Console(file=out, width=200))
     lines = out.getvalue().splitlines()
-    at = next(index for index, line in enumerate(lines) if line.startswith("task 1:"))
-    assert lines[at + 1 : at + 10] == [
+    at = next(index for index, line in enumerate(lines) if line.startswith("task 1 (Cells): "))
+    assert lines[at + 1 : at + 11] == [
+        "  purpose: Tells cells apart",
         "  privacy: epsilon 2 of 8 spent, at delta 1e-06",
         "  not ready: load: ValueError",
         *(f"  round 5 awaits the commit of {n}" for n in range(5)),

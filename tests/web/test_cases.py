@@ -199,6 +199,7 @@ async def test_search__of_what_there_is_and_is_not__finds_it_or_says_so(
         for text, link in (
             ("task 1 round 2", "Round 2 of task 1"),
             ("seven", "Seven wei"),
+            ("tumour", "Task 1: Tumours <b>"),
             (operator, operator[:8]),
         ):
             await field.fill(text)

@@ -47,7 +47,15 @@ async def test_views__a_network_that_has_trained__say_what_happened_with_units_a
         await expect(main.get_by_role("row", name="Task 1")).to_contain_text("10 CWT")
         await expect(main).to_contain_text(f"A title {MARKUP}")
 
+        await expect(main.get_by_role("link", name="Task 1: Tumours <b>").first).to_be_visible()
+        await expect(main.get_by_role("row", name="Task 1")).to_contain_text("Reads cells. For <b>whom</b>?")
+
         await reader.go(f"tasks/{trained.task}")
+        await expect(main.get_by_role("heading", level=1)).to_have_text("Tumours <b>")
+        for said in ("Reads cells.", "30 measurements of each <img", "accuracy", "higher is better"):
+            await expect(main.locator(".task-card")).to_contain_text(said)
+        await main.get_by_text("Settings of the app (4)").click()
+        await expect(main.locator(".settings")).to_contain_text("0.01")
         await expect(main.get_by_role("img", name="Loss on validation data")).to_be_visible()
         await expect(main.locator("canvas")).to_have_count(3)
         one = main.locator(".rows tr", has=reader.page.locator(f'[title="{first}"]'))
@@ -75,6 +83,30 @@ async def test_views__a_network_that_has_trained__say_what_happened_with_units_a
         await expect(main).to_contain_text("There is nothing at #/nowhere")
 
 
+async def test_supernode__its_page__has_addresses_to_copy_and_rounds_to_sort(
+    made: Made, browser: Browser
+) -> None:
+    trained, _ = made
+    node = trained.supernodes[0]
+    operator, owner = checksummed(node.operator.address), checksummed(node.owner.address)
+    async with trained.stage.open() as running, reading(browser, running) as reader:
+        await reader.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await reader.go(f"supernodes/{operator}")
+        for name, address in (("operator", operator), ("owner", owner)):
+            await reader.button(f"Copy the {name}’s address").click()
+            await expect(reader.page.get_by_text("copied")).to_be_visible()
+            assert await reader.page.evaluate("navigator.clipboard.readText()") == address
+            await expect(reader.page.get_by_text("copied")).to_be_hidden()
+        main = reader.page.get_by_role("main")
+        await expect(main.get_by_role("img", name="How much it lowered the loss")).to_be_visible()
+        rounds = main.get_by_role("table", name="Rounds of task").locator("tbody tr")
+        for first in ("2", "1"):  # once down, once up
+            await main.locator("th button", has_text="Round").click()
+            await expect(rounds.first.get_by_role("link", name=first, exact=True)).to_be_visible()
+        await main.locator(f'[title="{owner}"]').click()
+        await expect(main.get_by_role("heading", level=1)).to_contain_text(owner[:8])
+
+
 async def test_views__on_a_phone__fit_its_width_with_contrast_in_both_schemes(
     made: Made, browser: Browser
 ) -> None:
@@ -96,7 +128,7 @@ async def test_views__on_a_phone__fit_its_width_with_contrast_in_both_schemes(
             if view == "propose":  # with a preview of long words
                 await reader.page.get_by_label("Title").fill("Another task")
                 await reader.page.get_by_label("Kind of action").select_option("Create a task")
-                await reader.page.get_by_label("Take over the rules of").select_option("Task 1")
+                await reader.page.get_by_label("Take over the rules of").select_option("Task 1: Tumours <b>")
                 await expect(reader.page.get_by_role("main")).to_contain_text("it would go through")
             await reader.settled()
             assert await reader.fits(), view
@@ -116,7 +148,7 @@ async def test_rules__changed_by_the_form__are_previewed_from_what_to_what(
         await page.get_by_label("Kind of action").select_option("Change a task's rules")
         preview = page.get_by_role("region", name="What would be executed")
         await expect(preview).to_contain_text("Still to be given: Task")
-        await page.get_by_label("Task", exact=True).select_option("Task 1")
+        await page.get_by_label("Task", exact=True).select_option("Task 1: Tumours <b>")
         budget = page.get_by_label("Budget of a round")
         await expect(budget).to_have_value("10")
         await budget.fill("20 tokens")

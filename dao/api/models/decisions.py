@@ -1,25 +1,30 @@
 """Proposals and the votes on them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from pydantic import Field
 
 from dao.api.http.json_types import AddressText, BytesText, DigestText, NumberText, ResponseModel, WeiText
-from dao.api.models.base import Answer, Page
+from dao.api.models.base import Answer, Extended, Page
+from dao.api.models.cards import CardRefusal, ReadCard
 from dao.api.models.feed import Happening
 from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions
-from dao.core.types import Rules, TaskId
+from dao.core.types import Digest, Rules, TaskId
 from dao.gov import drafts
 from dao.gov.action_json import get_kind
+from dao.gov.actions import Action as DecodedAction
 from dao.gov.describe import describe_action
-from dao.index.reads.records import ProposalPhase
+from dao.index.reads.records import CardRecord, ProposalPhase
 
 
 class Action(ResponseModel):
-    """A call that a proposal makes: its kind and fields where it is known, else kind `unknown`; always in words."""
+    """A call that a proposal makes: its kind and fields where it is known, else kind `unknown`; always in words.
+
+    `card` is that of the rules which it would give to a task.
+    """
 
     kind: str = Field(examples=["grant"])
     words: str
@@ -27,6 +32,8 @@ class Action(ResponseModel):
     value_wei: WeiText = Field(description="Ether.")
     calldata: BytesText
     fields: dict[str, Any]
+    card: ReadCard = None
+    card_refused: CardRefusal = None
 
 
 class Proposal(ResponseModel):
@@ -91,6 +98,17 @@ class VoterAnswer(Answer):
     voter: AddressText
     weight_wei: WeiText
     vote: Vote | None
+
+
+def add_cards(
+    actions: Sequence[Action], decoded: Sequence[DecodedAction], cards: Mapping[Digest, CardRecord]
+) -> Sequence[Action]:
+    """Add to each action the card that its rules name, as far as it is known."""
+    rules = (getattr(action, "rules", None) for action in decoded)
+    return [
+        action if which is None else Action.model_validate(Extended(action, card=cards.get(which.card)))
+        for action, which in zip(actions, rules, strict=True)
+    ]
 
 
 @lru_cache(128)

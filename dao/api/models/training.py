@@ -7,6 +7,7 @@ from pydantic import AliasPath, BeforeValidator, Field, create_model
 
 from dao.api.http.json_types import AddressText, DigestText, Micro, ResponseModel, WeiText
 from dao.api.models.base import Answer, Page
+from dao.api.models.cards import CardRefusal, ReadCard
 from dao.api.models.cases import Case
 from dao.api.models.feed import Happening
 from dao.chain.task_rules import TASK_RULES, Unit
@@ -69,6 +70,8 @@ class Task(ResponseModel):
     finalized_round: int = Field(validation_alias="finalized")
     in_flight: int = Field(description="Rounds that are not decided yet.")
     model: DigestText = Field(description="Of the head round's model, or the base model.")
+    card: ReadCard = None
+    card_refused: CardRefusal = None
     rules: TaskRules
 
 

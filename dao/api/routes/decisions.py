@@ -14,12 +14,14 @@ from dao.api.models.decisions import (
     ProposalPage,
     VotePage,
     VoterAnswer,
+    add_cards,
     list_actions,
 )
-from dao.chain.deployment import Deployment
 from dao.chain.governance import Actions
 from dao.core.types import Rules, TaskId, Wei
 from dao.gov import drafts
+from dao.gov.actions import Action as DecodedAction
+from dao.gov.actions import ChangeRules, CreateTask
 from dao.index.reads import Reads, records
 from dao.index.reads.records import ProposalPhase
 
@@ -44,11 +46,14 @@ async def read_proposal(proposal: ProposalPath, deps: Deps) -> ProposalAnswer:
     """Read a proposal: its text, its actions in words, its tally, its course."""
     deployment = deps.chain_connection.deployment
 
-    def read(reads: Reads) -> tuple[records.ProposalRecord, list[Action], Sequence[records.EventRecord]]:
+    def read(reads: Reads) -> tuple[records.ProposalRecord, Sequence[Action], Sequence[records.EventRecord]]:
         record = _get_proposal(reads, proposal)
         calls = Actions(record.targets, record.values, record.calldatas)
-        actions = list_actions(calls, deployment, _list_rules(reads, record, calls, deployment))
-        return record, list(actions), reads.list_events(proposal=proposal, topics=("proposal",))
+        decoded = drafts.decode_calls(calls, deployment)
+        actions = list_actions(calls, deployment, _list_rules(reads, record, decoded))
+        named = [action.rules.card for action in decoded if isinstance(action, CreateTask | ChangeRules)]
+        actions = add_cards(actions, decoded, reads.find_cards(named) if named else {})
+        return record, actions, reads.list_events(proposal=proposal, topics=("proposal",))
 
     (record, actions, history), as_of = await deps.read(read)
     return ProposalAnswer.of(record, as_of, actions=actions, history=history)
@@ -79,10 +84,10 @@ async def read_voter(proposal: ProposalPath, address: AddressPath, deps: Deps) -
 
 
 def _list_rules(
-    reads: Reads, proposal: records.ProposalRecord, calls: Actions, deployment: Deployment
+    reads: Reads, proposal: records.ProposalRecord, actions: Sequence[DecodedAction]
 ) -> tuple[tuple[TaskId, Rules], ...]:
     """List the rules that a proposal changes: as they are, or as they were once the proposal is over."""
-    tasks = drafts.list_changed_tasks(drafts.decode_calls(calls, deployment))
+    tasks = drafts.list_changed_tasks(actions)
     when = proposal.proposal if proposal.state in _OVER else None
     current = ((task, reads.find_rules(task, when)) for task in tasks)
     return tuple((task, rules) for task, rules in current if rules is not None)

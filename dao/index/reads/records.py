@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from dao.core.formats.card import Card
 from dao.core.types import (
     Address,
     BlockNumber,
@@ -56,6 +57,15 @@ class NetworkRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CardRecord:
+    """What is known of a card: itself, or why it is rejected."""
+
+    cid: str
+    card: Card | None
+    refusal: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRecord:
     """A task; `model` is the digest of its head's model, or its base model. `superlink`: of the next round."""
 
@@ -74,6 +84,7 @@ class TaskRecord:
     in_flight: int
     finalized: RoundId
     model: Digest
+    card: CardRecord | None  # None: it has not been read
 
 
 @dataclass(frozen=True, slots=True)

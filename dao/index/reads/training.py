@@ -1,7 +1,7 @@
 """Reads tasks and their rounds."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -27,6 +27,7 @@ from dao.core.types import (
 )
 from dao.index import schema
 from dao.index.reads import records
+from dao.index.reads.cards import read_cards
 from dao.index.reads.reader import LIMIT, Reader, is_newest, make_record, read_cursor, read_page
 
 _ROUNDS = schema.rounds
@@ -154,18 +155,22 @@ def _select_tasks() -> Select[Any]:
 
 
 def _read_tasks(connection: Connection, rows: Sequence[Any]) -> list[records.TaskRecord]:
+    cards = read_cards(connection, {parse_rules(row.rules).card for row in rows})
     heads = {(row.task, row.head) for row in rows if row.head}
     models: dict[int, Digest] = {}
     for task, head in heads:
         where = is_newest(_ROUNDS, task, head), _ROUNDS.c.task == task, _ROUNDS.c.round == head
         models[task] = connection.execute(select(_ROUNDS.c.model_digest).where(*where)).scalar_one()
-    return [_make_task(row, models.get(row.task)) for row in rows]
+    return [_make_task(row, models.get(row.task), cards) for row in rows]
 
 
-def _make_task(row: Any, model: Digest | None) -> records.TaskRecord:
+def _make_task(
+    row: Any, model: Digest | None, cards: Mapping[Digest, records.CardRecord]
+) -> records.TaskRecord:
     rules, available = parse_rules(row.rules), Wei(row.funded - row.rewarded)
     model = model or rules.base_model
-    return make_record(records.TaskRecord, row, rules=rules, available=available, model=model)
+    known = {"rules": rules, "available": available, "model": model, "card": cards.get(rules.card)}
+    return make_record(records.TaskRecord, row, **known)
 
 
 @lru_cache(1024)

@@ -11,6 +11,7 @@ import pytest
 
 from dao.app.bundle import bundle
 from dao.app.sandbox import SandboxSettings
+from dao.core.formats.card import Card
 from dao.core.types import RoundId
 from dao.errors import DataError
 from node.check.rehearsal import SiteApp
@@ -96,7 +97,7 @@ class Task:
         await trainer.stop()
         public = PublicRows(RoundId(7), write_rows(self.folder / "shard", 99))
         rules = replace(RULES, commit_period=100, reveal_period=10, body_depth=1)
-        return TaskInputs(rules, bundle(self.app), model, public)
+        return TaskInputs(rules, bundle(self.app), model, public, Card("Cells", purpose="Tells cells apart"))
 
     async def check(self, inputs: TaskInputs, data: Path, **more: Any) -> SiteReport:
         site = SiteApp(data, Path(sys.executable), SandboxSettings(mode="auto"), 1)
@@ -128,6 +129,7 @@ async def test_check__good_site__is_measured_and_has_a_dry_score(task: Task, tmp
     assert score.loss_after < score.loss_before
     assert score.cosine > 0.5
     words = "\n".join(describe_report(report))
+    assert words.startswith("task's name: Cells\ntask's purpose: Tells cells apart\n")
     assert "60 rows in 1 file; 59 can be used, 1 have no value" in words
     assert "public rows of round 7" in words
     assert "nothing was found that would keep you out" in words
@@ -233,9 +235,22 @@ async def test_check__settings_and_carried_buffers__the_app_gets_them_and_the_sc
         "def train(model, data, *, seed, round):", "def train(model, data, *, seed, round, settings):"
     )
     (task.app / "app.py").write_text(code.replace("lr=0.5", 'lr=settings["rate"]'))
-    inputs = replace(inputs, bundle=bundle(task.app), settings={"rate": 0.5})
+    inputs = replace(inputs, bundle=bundle(task.app), card=Card("Cells", settings={"rate": 0.5}))
     report = await task.check(inputs, write_rows(tmp_path / "mine.csv", 1))
     assert report.faults == []
     assert report.rehearsal is not None
     assert report.rehearsal.dry_score is not None
     assert report.rehearsal.dry_score.cosine > 0.5
+
+
+async def test_check__nothing_public_yet__tries_the_join_with_own_rows_that_are_loaded_once(
+    task: Task, tmp_path: Path
+) -> None:
+    once = APP.replace(
+        "def data(path):\n", "read = []\n\ndef data(path):\n    assert not read\n    read.append(path)\n"
+    )
+    inputs = replace(await task.inputs(code=once, schema=False), public=None)
+    report = await task.check(inputs, write_rows(tmp_path / "mine.csv", 1))
+    assert report.faults == []
+    assert report.rehearsal is not None
+    assert report.rehearsal.public_problem == ""

@@ -13,6 +13,7 @@ ADDRESS = sa.LargeBinary(20)
 
 def upgrade() -> None:
     """Create all."""
+    _create_cards()
     op.create_table(
         "accounts",
         sa.Column("address", ADDRESS, nullable=False),
@@ -356,3 +357,23 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_manifest_nodes_node_task_round", "manifest_nodes", ["node", "task", "round"])
+
+
+def _create_cards() -> None:
+    op.create_table(
+        "cards",
+        sa.Column("digest", DIGEST, nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("refusal", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name="pk_cards"),
+    )
+    op.create_table(
+        "named_cards",
+        sa.Column("place", WHOLE, nullable=False),
+        sa.Column("digest", DIGEST, nullable=False),
+        sa.Column("block", WHOLE, nullable=False),
+        sa.PrimaryKeyConstraint("place", "digest", name="pk_named_cards"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_named_cards_block", "named_cards", ["block"])
+    op.create_index("ix_named_cards_digest", "named_cards", ["digest"])

@@ -3,6 +3,7 @@
 import { TYPES } from "../forms/types.js";
 import { html } from "../html.js";
 import { useStore } from "../store.js";
+import { getTaskTitle } from "./task_card.js";
 
 /** A field; `id` is its element's, `text` what stands in it, `onText(text)` takes what is typed. */
 export function Field({ field, id, text, tasks, onText }) {
@@ -30,7 +31,7 @@ export function Field({ field, id, text, tasks, onText }) {
 export function TaskOptions({ tasks }) {
   return html`
     <option value="">choose…</option>
-    ${tasks.map(({ task }) => html`<option key=${task} value=${String(task)}>Task ${task}</option>`)}
+    ${tasks.map((task) => html`<option key=${task.task} value=${String(task.task)}>${getTaskTitle(task)}</option>`)}
   `;
 }
 

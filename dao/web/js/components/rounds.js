@@ -5,6 +5,7 @@ import { html } from "../html.js";
 import { Address } from "./address.js";
 import { TimeBar, TimeLeft } from "./countdown.js";
 import { Amount, Mark, Moment } from "./parts.js";
+import { getTaskTitle } from "./task_card.js";
 
 const SHOWN = 24; // Supernodes
 const STEPS = [
@@ -116,7 +117,7 @@ export function LiveRound({ task, round, hasNodes = true }) {
     <article class="live ${round.phase}">
       <header>
         <p class="kicker">
-          <a href="#/tasks/${task.task}">Task ${task.task}</a>${" · "}
+          <a href="#/tasks/${task.task}">${getTaskTitle(task)}</a>${" · "}
           <a href="#/tasks/${task.task}/rounds/${round.round}">Round ${formatCount(round.round)}</a>
         </p>
         <p class="headline">${capitalize(words)}</p>

@@ -7,11 +7,14 @@ import { ProposalTable } from "../components/proposal_table.js";
 import { describeProgress, LiveRound, PhaseMark } from "../components/rounds.js";
 import { SearchForm } from "../components/search_form.js";
 import { Table } from "../components/table.js";
+import { getTaskTitle } from "../components/task_card.js";
 import { formatCount, formatPlural } from "../format.js";
 import { html } from "../html.js";
 import { useStore } from "../store.js";
+import { cleanText, cutText } from "../text.js";
 
 const PAYMENTS = 5;
+const PURPOSE_LENGTH = 120; // characters of a task's purpose in the list
 
 export const hasNetwork = true; // load() reads it, too
 
@@ -109,7 +112,14 @@ function TreasurySection({ treasury, tasks, open, cases }) {
 }
 
 const TASK_COLUMNS = [
-  { head: "Task", cell: ({ task }) => html`<a href="#/tasks/${task}">Task ${task}</a>` },
+  {
+    head: "Task",
+    isWide: true,
+    cell: (task) => html`
+      <a href="#/tasks/${task.task}">${getTaskTitle(task)}</a>
+      ${task.card?.purpose && html`<p class="why">${getBegin(task.card.purpose)}</p>`}
+    `,
+  },
   {
     head: "State",
     cell: ({ closed }) => html`<${PhaseMark} phase=${closed ? "closed for good" : "open to rounds"} />`,
@@ -123,6 +133,13 @@ const TASK_COLUMNS = [
   },
   { head: "Left to pay", isNumber: true, cell: (task) => html`<${Amount} wei=${task.available_wei} />` },
 ];
+
+/** The begin of a text, in one line. */
+function getBegin(text) {
+  const clean = cleanText(text);
+  const begin = cutText(clean, PURPOSE_LENGTH);
+  return begin === null ? clean : `${begin}…`;
+}
 
 function TaskTable({ tasks }) {
   return html`

@@ -18,6 +18,7 @@ import {
 } from "../components/parts.js";
 import { getProposalTitle, NextTime, StateMark } from "../components/proposal_table.js";
 import { Table } from "../components/table.js";
+import { getName, TaskCard } from "../components/task_card.js";
 import { FullTally, SupportMark } from "../components/tally.js";
 import { html } from "../html.js";
 import { getState } from "../store.js";
@@ -102,9 +103,10 @@ function ActionList({ actions }) {
   return html`
     <ol class="actions">
       ${actions.map(
-        ({ words, target, value_wei: wei, calldata }) => html`
+        ({ words, target, value_wei: wei, calldata, card, card_refused: refused }) => html`
           <li>
             <p>${words}</p>
+            ${(card || refused) && html`<${ProposedCard} card=${card} refused=${refused} />`}
             <details>
               <summary>Exactly</summary>
               <${ExactList}
@@ -119,6 +121,16 @@ function ActionList({ actions }) {
         `,
       )}
     </ol>
+  `;
+}
+
+/** What the card says that a proposal would give to a task. */
+function ProposedCard({ card, refused }) {
+  return html`
+    <div class="proposed">
+      ${card && html`<p>The card that it names calls the task <q>${getName(card) ?? "nothing"}</q>.</p>`}
+      <${TaskCard} card=${card} refused=${refused} />
+    </div>
   `;
 }
 

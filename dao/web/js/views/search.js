@@ -4,6 +4,7 @@ import { get } from "../api.js";
 import { Address } from "../components/address.js";
 import { getProposalTitle, StateMark } from "../components/proposal_table.js";
 import { SearchForm } from "../components/search_form.js";
+import { getName, getTaskTitle } from "../components/task_card.js";
 import { formatCount, isSameAddress } from "../format.js";
 import { html } from "../html.js";
 
@@ -32,24 +33,25 @@ function decodeText(words) {
 async function findAddress(address) {
   const { items } = await get("activity", { address, topic: "supernode", limit: EVENTS });
   const isOperator = items.some((event) => event.address && isSameAddress(event.address, address));
-  return { address, isOperator, task: null, round: null, proposals: [] };
+  return { address, isOperator, tasks: [], round: null, proposals: [] };
 }
 
 async function findWords(text) {
   const [, task, round] = ROUND.exec(text) ?? TASK.exec(text) ?? [];
   const [tasks, proposals] = await Promise.all([
-    task ? get("tasks", { limit: LISTED }) : { items: [] },
+    get("tasks", { limit: LISTED }),
     get("proposals", { limit: LISTED }),
   ]);
   const found = tasks.items.find((one) => one.task === Number(task));
   const hasRound = found && Number(round) >= 1 && Number(round) <= found.last_round;
+  const isNamed = ({ card }) => getName(card)?.toLowerCase().includes(text.toLowerCase());
   const isMeant = ({ title, id }) =>
     title.toLowerCase().includes(text.toLowerCase()) || (/^\d{4,}$/.test(text) && id.startsWith(text));
   return {
     address: null,
     isOperator: false,
-    task: found ?? null,
-    round: hasRound ? Number(round) : null,
+    tasks: found ? [found] : tasks.items.filter(isNamed),
+    round: hasRound ? { task: found.task, round: Number(round) } : null,
     proposals: proposals.items.filter(isMeant),
   };
 }
@@ -70,12 +72,12 @@ export function View({ data: { text, found } }) {
   `;
 }
 
-function Found({ found: { address, isOperator, task, round, proposals } }) {
+function Found({ found: { address, isOperator, tasks, round, proposals } }) {
   const lines = [
-    task && html`<a href="#/tasks/${task.task}">Task ${formatCount(task.task)}</a>`,
+    ...tasks.map((one) => html`<a href="#/tasks/${one.task}">${getTaskTitle(one)}</a>`),
     round &&
-      html`<a href="#/tasks/${task.task}/rounds/${round}">
-        ${`Round ${formatCount(round)} of task ${formatCount(task.task)}`}
+      html`<a href="#/tasks/${round.task}/rounds/${round.round}">
+        ${`Round ${formatCount(round.round)} of task ${formatCount(round.task)}`}
       </a>`,
     isOperator && html`Supernode <${Address} address=${address} href="#/supernodes/${address}" />`,
     address && html`Account <${Address} address=${address} />`,

@@ -8,6 +8,7 @@ import { EarningChart } from "../components/earnings.js";
 import { Amount, ExactList, Figure, Figures, MoreInApi, Moment, Section } from "../components/parts.js";
 import { describeProgress, LiveRound, PhaseMark, Score, StatusMark } from "../components/rounds.js";
 import { Table } from "../components/table.js";
+import { getName, getTaskTitle, TaskCard } from "../components/task_card.js";
 import { formatCount, formatDuration, formatFigures, formatLoss, toTokens, toWhole } from "../format.js";
 import { html, useState } from "../html.js";
 import { getSymbol } from "../store.js";
@@ -37,7 +38,7 @@ export async function load(id) {
 }
 
 export function getTitle({ task }) {
-  return `Task ${task.task}`;
+  return getTaskTitle(task);
 }
 
 export function isAffectedBy({ task, kind }, id) {
@@ -50,8 +51,11 @@ export function announce(before, after) {
 
 export function View({ data: { task, rounds, supernodes, earnings, cases, latest } }) {
   return html`
-    <p class="kicker"><a href="#/">Overview</a></p>
-    <h1>Task ${task.task}</h1>
+    <p class="kicker">
+      <a href="#/">Overview</a>${getName(task.card) && ` · Task ${formatCount(task.task)}`}
+    </p>
+    <h1>${getName(task.card) ?? getTaskTitle(task)}</h1>
+    <${TaskCard} card=${task.card} refused=${task.card_refused} />
     <${TaskFigures} task=${task} />
     ${latest && html`<${LiveRound} task=${task} round=${latest} />`}
     <${Section} heading="Over the rounds">
@@ -251,6 +255,7 @@ function Rules({ task: { task, rules, superlink, model } }) {
     ["Newest model (sha-256)", model],
     ["Training code (sha-256)", rules.app_hash],
     ["Base model (sha-256)", rules.base_model],
+    ["Card (sha-256)", rules.card],
     ["Validation data (Merkle root)", rules.validation_root],
   ];
   return html`

@@ -1,0 +1,42 @@
+"""A task's card in words, for a terminal: texts of strangers, cleaned, each on one line."""
+
+from dao.content.cards import fetch_card
+from dao.core.formats.card import Card
+from dao.core.types import Digest
+from dao.errors import ContentError, DecodeError
+from dao.gov.texts import clean_text
+from dao.store.source import Source
+
+MOST_CHARACTERS = 300  # of a text; the card itself has all
+NOT_KNOWN = "not known"
+
+
+def describe_card(card: Card) -> dict[str, str]:
+    """Return what a card says for people, by name, without what it leaves open."""
+    metric = (
+        card.metric
+        and f"{card.metric.name}, {'higher' if card.metric.higher_is_better else 'lower'} is better"
+    )
+    texts = {
+        "name": card.name,
+        "purpose": card.purpose,
+        "data": card.data,
+        "metric": metric or "",
+        "settings": " ".join(f"{name}={value}" for name, value in sorted(card.settings.items())),
+        "frozen_base": f"{card.base.cid} {card.base.note}".strip() if card.base else "",
+    }
+    return {name: shorten(text) for name, text in texts.items() if text}
+
+
+async def read_card_words(source: Source, digest: Digest) -> dict[str, str]:
+    """Return what the card of this digest says; a `name` that says why not, where it cannot be had or is none."""
+    try:
+        return describe_card(await fetch_card(source, digest))
+    except (ContentError, DecodeError) as error:
+        return {"name": f"{NOT_KNOWN}: {shorten(str(error))}"}
+
+
+def shorten(text: str, most: int = MOST_CHARACTERS) -> str:
+    """Return a text of strangers on one line, without what nobody sees; an ellipsis stands for what goes beyond `most` characters."""
+    line = " ".join(clean_text(text).split())
+    return line if len(line) <= most else f"{line[:most].rstrip()}…"
