@@ -175,6 +175,8 @@ def _paths(reads: Reads, history: SyntheticHistory, count: int) -> list[tuple[st
     """What is asked, and under which name it counts: what the page's views read, of ever other things."""
     last = reads.list_tasks(limit=1).items[0].last_round
     proposals = [item.proposal for item in reads.list_proposals(limit=100).items]
+    if not proposals:
+        raise ConfigError("--events: expected 10000 or more, so that there is of everything")
     operators = [hex_of(operator_of(member)) for member in range(history.members)]
     owners = [hex_of(owner_of(member)) for member in range(history.members)]
 

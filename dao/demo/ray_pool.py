@@ -107,6 +107,7 @@ class RayTrainer:
             "rows": part.rows and await sent.send(part.rows, contents),
             "public": [await sent.send(path, contents) for path in public],
             "flips": part.flips,
+            "partition": part.partition,
             "seed": seed,
             "round": number,
         }

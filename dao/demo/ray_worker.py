@@ -41,7 +41,8 @@ class SimulationWorker:
     async def train(self, order: str, contents: Contents) -> tuple[str, bytes]:
         """Train one node by a JSON text; return one line that says what went wrong, or "" and the trained model's file.
 
-        `order` has the labels `base`, `data`, `rows` (or null) and `public`, the numbers `seed` and `round`, and `flips`.
+        `order` has the labels `base`, `data`, `rows` (or null) and `public`, the numbers `seed` and `round`, and a part's `flips` and
+        `partition`.
         """
         wanted = json.loads(order)
         base, data = Label(**wanted["base"]), Label(**wanted["data"])
@@ -50,7 +51,8 @@ class SimulationWorker:
         try:
             trainer = await self._ensure(contents)
             paths = await self._shelf.place([base, data, *public, *([rows] if rows else [])], contents)
-            part = TrainingPart(paths[data], paths[rows] if rows else None, wanted["flips"])
+            place = wanted["partition"] and (wanted["partition"][0], wanted["partition"][1])
+            part = TrainingPart(paths[data], paths[rows] if rows else None, wanted["flips"], place)
             shards = [paths[one] for one in public]
             await trainer.train_part(part, paths[base], wanted["seed"], wanted["round"], shards)
         except AppError as error:

@@ -11,7 +11,7 @@ from starlette.types import Message, Scope
 
 from dao.api.daemon import RunningApi
 from dao.api.http import connections, load
-from dao.api.http.load import READS_AT_WORK, LoadShedder
+from dao.api.http.load import READS_AT_WORK, WRITES_AT_WORK, LoadShedder
 from dao.api.http.problems import Problem
 from tests.api.stage import BASE, LIMIT, Stage, member
 
@@ -147,6 +147,7 @@ async def test_requests__read_late_by_a_full_loop__refused_unread_until_there_is
         assert answer.startswith(b"HTTP/1.1 503")
         assert b"Retry-After: " in answer
         assert (b"Connection: close" not in answer) == stays
+        assert b"commonweight_http_refused_total 1.0" in running.deps.metrics.dump()
         await desk.answer_all()
         if stays:
             writer.write(request_)
@@ -154,6 +155,18 @@ async def test_requests__read_late_by_a_full_loop__refused_unread_until_there_is
             assert (await read_answer(reader)).startswith(b"HTTP/1.1 200")
         else:
             assert await read_all(reader) == b""
+
+
+async def test_requests__as_many_as_are_at_work_with_bodies_that_do_not_come__keep_nobody_waiting(
+    stage: Stage,
+) -> None:
+    begun = b"POST /api/v1/auth/nonce HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    async with stage.open() as running, AsyncExitStack() as stack:
+        for _ in range(WRITES_AT_WORK + 1):
+            await stack.enter_async_context(line(running, begun))
+        who = await stack.enter_async_context(member(running, stage.members[0]))
+        await who.sign_in()
+        assert not running.deps.write_load.is_full()
 
 
 async def test_load__no_place_is_free__waits_until_an_answer_begins() -> None:

@@ -176,6 +176,30 @@ async def test_superlink__its_disk_is_lost__goes_on_with_what_a_node_has_once_th
         await play_after(world, broken)
 
 
+async def test_superlink__its_disk_is_lost__goes_on_from_a_copy_that_is_a_round_old(
+    living_network: Network, tmp_path: Path
+) -> None:
+    async with running(living_network, tmp_path) as world:
+        superlink, copy = world.superlink, tmp_path / "copy"
+        assert await superlink.running.stop() == 0
+        shutil.copytree(superlink.home, copy)
+        await superlink.start()
+        second = await play_after(world, RoundId(1))
+        broken, (mine, _) = await world.begin(second)
+        mine.begin()
+        await superlink.said("committed", round=broken)
+        await superlink.kill()
+        shutil.rmtree(superlink.home)
+        shutil.copytree(copy, superlink.home)
+
+        world.skip(world.rules.commit_period)  # so that it takes no commits beside those that it forgot
+        use_stores(superlink, world, world.nodes[0].home / "content")
+        await superlink.start()
+        await world.reaches(broken, Phase.ABORTED)
+        following = await play_after(world, broken)
+        await world.accounts(following)
+
+
 async def test_superlink__its_key_is_lost__its_owner_and_the_dao_put_another_in_its_place(
     living_network: Network, tmp_path: Path
 ) -> None:

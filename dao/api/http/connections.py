@@ -54,6 +54,7 @@ class BoundedProtocol(H11Protocol):
     delay: ClassVar[LoopDelay]
     load: ClassVar[LoadShedder]  # what its requests wait for
     counts: ClassVar[Counter[str]]  # by address
+    refused: ClassVar[int] = 0  # requests, or their connections, that were not read
     trusted: ClassVar[frozenset[str]]  # proxies, bounded by nothing but the total
     address: str | None = None
     deadline: asyncio.TimerHandle | None = None
@@ -67,10 +68,10 @@ class BoundedProtocol(H11Protocol):
         self.delay.start(self.loop)
         crowd = 0 if peer in self.trusted else self.counts[self.address]
         if crowd > 2 * MAX_PER_ADDRESS or self.counts.total() > MAX_CONNECTIONS:
-            self._refuse(_BUSY + _CLOSE)
+            self._refuse_connection()
         elif crowd > MAX_PER_ADDRESS:
             self.is_refused = True
-            self.deadline = self.loop.call_later(REFUSED_SECONDS, self._refuse, _BUSY + _CLOSE)
+            self.deadline = self.loop.call_later(REFUSED_SECONDS, self._refuse_connection)
         else:
             self._expect_request()
 
@@ -86,7 +87,7 @@ class BoundedProtocol(H11Protocol):
         if self.transport.is_closing():
             return
         if self.is_refused:
-            self._refuse(_BUSY + _CLOSE)
+            self._refuse_connection()
             return
         if self._is_too_late():
             self._refuse_unread(data)
@@ -126,16 +127,21 @@ class BoundedProtocol(H11Protocol):
         begun, _ = self.conn.trailing_data
         is_whole = not begun and data.startswith(b"GET ") and data.find(_END) == len(data) - len(_END)
         if is_whole and not _BODY.search(data):
+            type(self).refused += 1
             self.transport.write(_BUSY + b"\r\n")
         else:
-            self._refuse(_BUSY + _CLOSE)
+            self._refuse_connection()
+
+    def _refuse_connection(self) -> None:
+        type(self).refused += 1
+        self._refuse(_BUSY + _CLOSE)
 
     def _refuse(self, answer: bytes) -> None:
         self.transport.write(answer + b"\r\n" if answer else b"")
         self.transport.close()
 
 
-def make_protocol(proxies: frozenset[str], read_load: LoadShedder) -> type[H11Protocol]:
+def make_protocol(proxies: frozenset[str], read_load: LoadShedder) -> type[BoundedProtocol]:
     """Make the protocol of one server's connections; `proxies` are trusted, `read_load` is what reads wait for."""
 
     class ServerProtocol(BoundedProtocol):
