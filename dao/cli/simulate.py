@@ -27,7 +27,8 @@ from dao.core.types import RoundId, Wei, hex_of
 from dao.demo.demo_report import write_json, write_plot
 from dao.demo.demo_state import MEMORY, DemoState, RoundView, Seat, SeatRound
 from dao.demo.html_report import write_report
-from dao.demo.ray_pool import RayPool, reach_cluster
+from dao.demo.ray_cluster import reach_cluster
+from dao.demo.ray_pool import RayPool
 from dao.demo.scene import DEFAULT_LABEL, MOST_NODES, Scene, Wish, set_scene
 from dao.demo.simulated_network import PlayedRound, SimulatedNetwork, SimulatedNode, make_keys
 from dao.demo.simulation import CHANCE, TASK, Simulation

@@ -6,86 +6,34 @@ A worker that is lost takes nothing with it: its training is done again by anoth
 import asyncio
 import contextlib
 import json
-import logging
-import os
-import socket
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dao.app.bundle import bundle
 from dao.app.frozen_base import find_frozen_base
 from dao.demo.packed_files import Label, pack
+from dao.demo.ray_cluster import ClusterError, shorten
 from dao.demo.ray_worker import SimulationWorker
 from dao.demo.training_pool import Lender, TrainingPart
-from dao.errors import AppError, ConfigError, DaoError
+from dao.errors import AppError, DaoError
+
+if TYPE_CHECKING:
+    from ray.exceptions import RayTaskError
 
 TRIES = 4  # of one training, each by another worker
 WAIT = 3600.0  # seconds for one answer, in which a machine may have to build the app's environment
 STOP_LIMIT = 5.0  # seconds for a worker to end its app
-PROBE_LIMIT = 5.0  # seconds for a connection
-MOST_KEPT = (
-    64  # contents that stay in the cluster's memory between trainings: data, public shards, the round's base
-)
-_BY_NAME = ("auto", "local")  # addresses that Ray itself resolves
+MOST_KEPT = 64  # contents that stay in the cluster's memory: data, public shards, the round's base
 
 Contents = dict[str, Any]  # key of a label → Ray's reference to its bytes
 
 
-class ClusterError(DaoError):
-    """The Ray cluster cannot do the work."""
-
-
-@contextmanager
-def reach_cluster(address: str) -> Iterator[int]:
-    """Be connected to a Ray cluster, and yield how many of its cores are free; ConfigError where there is none. Blocks."""
-    try:
-        import ray
-    except ImportError:
-        raise ConfigError(
-            "--ray takes Ray: pip install 'commonweight[ray]', here and on each machine of the cluster"
-        ) from None
-    _probe(address)
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a cluster that begins here reports to nobody
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")
-    options: dict[str, Any] = {"include_dashboard": False} if address == "local" else {}
-    try:
-        ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, **options)
-    except Exception as error:  # noqa: BLE001  (Ray has no class of its own for what goes wrong here)
-        raise ConfigError(
-            f"--ray {address}: cannot join the cluster: {_shorten(error)}; one that asks for a token takes RAY_AUTH_MODE=token"
-        ) from None
-    try:
-        free = int(ray.available_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
-        if free < 1:
-            raise ConfigError(f"--ray {address}: expected a cluster with a free core; see ray status")
-        yield free
-    finally:
-        ray.shutdown()
-
-
-def _probe(address: str) -> None:
-    """Look whether anything listens, for Ray would wait long and end the process."""
-    if address in _BY_NAME:
-        return
-    host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdecimal():
-        raise ConfigError(f"--ray {address}: expected HOST:PORT, ray://HOST:PORT, auto or local")
-    try:
-        socket.create_connection((host, int(port)), timeout=PROBE_LIMIT).close()
-    except (OSError, OverflowError) as error:
-        raise ConfigError(
-            f"--ray {address}: no cluster answers there ({error}); start one by ray start --head"
-        ) from None
-
-
-def _shorten(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)[
-        :300
-    ]
+def _find_cause(error: "RayTaskError") -> str:
+    """Return what was raised in a worker, without the trace before it."""
+    return f"{type(error.cause).__name__}: {shorten(error.cause)}"
 
 
 class RayTrainer:
@@ -189,34 +137,27 @@ class _Workers:
 
     async def train(self, order: str, contents: Contents) -> tuple[str, bytes]:
         """Have the next free worker train; where it is lost, another one."""
-        from ray.exceptions import RayActorError, RayError
+        from ray.exceptions import RayError, RayTaskError
 
-        lost: RayError | None = None
+        why = ""
         for _ in range(TRIES):
             worker = await self._take()
             try:
                 problem, trained = await _wait(worker.train.remote(order, contents))
-            except RayActorError as error:
-                lost = error
-                self._replace(worker)
+            except RayTaskError as error:  # of this project's own code there, such as a full disk
+                raise ClusterError(f"--ray: a training failed: {_find_cause(error)}") from None
             except RayError as error:
-                raise ClusterError(f"--ray: a training failed: {_shorten(error)}") from None
+                why = shorten(error)
+                self._replace(worker)
             else:
                 self._free.put_nowait(worker)
                 return str(problem), bytes(trained)
-        raise ClusterError(f"--ray: {TRIES} workers were lost by one training, the last one so: {lost}")
+        raise ClusterError(f"--ray: {TRIES} workers were lost by one training, the last one so: {why}")
 
     async def stop(self) -> None:
-        import ray
-        from ray.exceptions import RayError
-
         for task in self._starting:
             task.cancel()
-        for worker in self._all:
-            with contextlib.suppress(RayError, TimeoutError):
-                async with asyncio.timeout(STOP_LIMIT):
-                    await worker.stop.remote()
-            ray.kill(worker)
+        await asyncio.gather(*map(_end, self._all))
 
     async def _take(self) -> Any:
         try:
@@ -242,7 +183,7 @@ class _Workers:
             problem = await _wait(worker.start.options(max_task_retries=-1).remote(self._contents))
         except RayError as error:
             raise ClusterError(
-                f"--ray: a worker cannot start; expected the same commonweight[ray] on each machine: {_shorten(error)}"
+                f"--ray: a worker cannot start; expected the same commonweight[ray] on each machine: {shorten(error)}"
             ) from None
         if problem:
             raise AppError(str(problem))
@@ -255,3 +196,15 @@ async def _wait(answer: Any) -> Any:
             return await answer
     except TimeoutError:
         raise ClusterError(f"--ray: no answer within {WAIT:.0f} s; see ray status") from None
+
+
+async def _end(worker: Any) -> None:
+    """Have a worker end its app and remove its files, and end it."""
+    import ray
+    from ray.exceptions import RayError
+
+    with contextlib.suppress(RayError, TimeoutError):
+        async with asyncio.timeout(STOP_LIMIT):
+            await worker.stop.remote()
+    with contextlib.suppress(RayError):
+        ray.kill(worker)

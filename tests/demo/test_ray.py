@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
+from bench import simulated_load
 from dao.demo.packed_files import Shelf, pack
 from tests.cli.command import Dao
 
@@ -179,6 +180,13 @@ def test_simulate__no_ray_cluster_at_the_address__one_clear_line(tmp_path: Path)
     dao = Dao(tmp_path)
     assert "--ray there: expected HOST:PORT, ray://HOST:PORT" in dao.refused("simulate", "--ray", "there")
     assert "--ray 127.0.0.1:1: no cluster answers there" in dao.refused("simulate", "--ray", "127.0.0.1:1")
+
+
+def test_bench_simulate__few_nodes__times_both_and_tells_of_memory() -> None:
+    row = simulated_load.measure(3, 1, ray=False)
+    assert (row["nodes"], row["rounds"]) == (3, 1)
+    assert min(row["seconds"], row["loop_seconds"], row["core_seconds_over_loop"]) > 0
+    assert min(row["main_mb"], row["largest_trainer_mb"]) > 10
 
 
 async def test_shelf__files_and_folders__are_placed_under_their_names_and_old_ones_removed(
