@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aggregator.round_contents import FOR_GOOD, RoundContents
+from dao.core.engine.backend import get_step_codec
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import compute_gradient_size
 from dao.core.formats.layout import Layout, compute_model_size
@@ -160,12 +161,13 @@ def _size(path: Path) -> int:
 
 def estimate_round(layout: Layout, codec: Codec, members: int, shard: int) -> int:
     """Return the bytes that a round adds: a model, its step, two gradients, a shard of so many bytes, every member's update."""
-    update = compute_update_size(layout, codec)
+    update, step = compute_update_size(layout, codec), compute_update_size(layout, get_step_codec(codec))
     return (
         compute_model_size(layout)
         + 2 * compute_gradient_size(layout.scored_values)
         + shard
-        + (members + 1) * update
+        + step
+        + members * update
     )
 
 

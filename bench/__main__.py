@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.overhead import overhead
+from dao.core.types import Codec
 from dao.errors import DaoError
 
 
@@ -18,17 +19,7 @@ def _parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="script/bench", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    sizes = commands.add_parser(
-        "overhead", help="rounds of a model of N megabytes that is not really trained"
-    )
-    sizes.add_argument("--mb", default="1,25,100", help="sizes of the model in 10^6 bytes, as 1,25,100")
-    many = commands.add_parser("nodes", help="a round of many Supernodes on this machine")
-    many.add_argument("--mb", default="1", help="size of the model in 10^6 bytes")
-    for command, nodes in ((sizes, 4), (many, 50)):
-        command.add_argument("--nodes", type=int, default=nodes, help=f"Supernodes, {nodes} by default")
-        command.add_argument("--rounds", type=int, default=3, help="rounds to measure, after one to warm up")
-        command.add_argument("--json", type=Path, help="write the figures to this file")
-        command.add_argument("--home", type=Path, help="keep daemons' folders and logs here; must not exist")
+    _add_rounds(commands)
     _add_reads(commands)
     page = commands.add_parser("page", help="the page in a real browser")
     page.add_argument(
@@ -49,6 +40,7 @@ def _parse() -> argparse.Namespace:
     )
     disputes.add_argument("--json", type=Path, help="write the rows to this file")
     _add_privacy(commands)
+    _add_codec(commands)
     _add_apps(commands)
     check = commands.add_parser("check", help="a site's table, checked by an app's schema")
     check.add_argument("--rows", type=int, default=1_000_000, help="of the table, 1000000 by default")
@@ -70,6 +62,24 @@ def _parse() -> argparse.Namespace:
     attacks.add_argument("--jobs", type=int, default=2, help="processes, 2 by default")
     attacks.add_argument("--json", type=Path, help="write the rows to this file")
     return parser.parse_args()
+
+
+def _add_rounds(commands: Any) -> None:
+    """Add the options of `overhead` and `nodes`."""
+    sizes = commands.add_parser(
+        "overhead", help="rounds of a model of N megabytes that is not really trained"
+    )
+    sizes.add_argument("--mb", default="1,25,100", help="sizes of the model in 10^6 bytes, as 1,25,100")
+    many = commands.add_parser("nodes", help="a round of many Supernodes on this machine")
+    many.add_argument("--mb", default="1", help="size of the model in 10^6 bytes")
+    for command, nodes in ((sizes, 4), (many, 50)):
+        command.add_argument("--nodes", type=int, default=nodes, help=f"Supernodes, {nodes} by default")
+        command.add_argument("--rounds", type=int, default=3, help="rounds to measure, after one to warm up")
+        command.add_argument(
+            "--codec", type=Codec, choices=list(Codec), default=Codec.INT8, help="of updates, int8 by default"
+        )
+        command.add_argument("--json", type=Path, help="write the figures to this file")
+        command.add_argument("--home", type=Path, help="keep daemons' folders and logs here; must not exist")
 
 
 def _add_reads(commands: Any) -> None:
@@ -99,6 +109,16 @@ def _add_privacy(commands: Any) -> None:
     privacy.add_argument("--json", type=Path, help="write the rows to this file")
 
 
+def _add_codec(commands: Any) -> None:
+    """Add the options of `codec`."""
+    codec = commands.add_parser("codec", help="what a codec costs in loss, on a small language model")
+    codec.add_argument("--codecs", default="int8,topk", help="which, as int8,topk")
+    codec.add_argument("--rounds", type=int, default=1000, help="how many, 1000 by default")
+    codec.add_argument("--nodes", type=int, default=8, help="Supernodes, 8 by default")
+    codec.add_argument("--steps", type=int, default=1, help="of training in a round, 1 by default")
+    codec.add_argument("--json", type=Path, help="write the rows to this file")
+
+
 def _add_apps(commands: Any) -> None:
     """Add the options of `apps`."""
     apps = commands.add_parser("apps", help="apps of many frameworks, each for some simulated rounds")
@@ -118,6 +138,7 @@ def main() -> None:
         "attacks": _attacks,
         "apps": _apps,
         "check": _check,
+        "codec": _codec,
         "privacy": _privacy,
         "index": _reads,
         "api": _reads,
@@ -206,6 +227,21 @@ def _check(given: argparse.Namespace) -> None:
     _write(given, [row])
 
 
+def _codec(given: argparse.Namespace) -> None:
+    """Compare codecs by the loss that the same rounds lead to."""
+    from bench.codec_loss import measure
+
+    def say(row: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(row) + "\n")
+        sys.stdout.flush()
+
+    try:
+        codecs = [Codec(name) for name in given.codecs.split(",")]
+    except ValueError as error:
+        sys.exit(f"script/bench: --codecs: {error}; expected some of {', '.join(Codec)}")
+    _write(given, measure(codecs, given.rounds, given.nodes, given.steps, say))
+
+
 def _core(given: argparse.Namespace) -> None:
     """Time the arithmetic."""
     from bench.arithmetic import measure
@@ -267,7 +303,7 @@ def _in_folder(home: Path | None, mb: int, given: argparse.Namespace) -> dict[st
     folder.mkdir(parents=True, exist_ok=home is None)
     app = "light" if given.command == "nodes" else "overhead"
     try:
-        row = asyncio.run(overhead(folder, app, mb, given.nodes, given.rounds))
+        row = asyncio.run(overhead(folder, app, mb, given.nodes, given.rounds, given.codec))
     finally:
         if home is None:
             shutil.rmtree(folder, ignore_errors=True)

@@ -16,6 +16,7 @@ from bench.synthetic_task import make_app, make_data
 from bench.timeline import NodeLog, Timeline
 from dao.chain.cursor import EventCursor
 from dao.chain.events import RoundOpened
+from dao.core.types import Codec
 from dao.demo import gas
 from dao.demo.demo_network import DemoKeys, DemoNetwork, open_demo_network, write_config, write_demo_task
 from dao.demo.processes import Daemon
@@ -38,15 +39,20 @@ class Cores:
     clock: float
 
 
-async def overhead(folder: Path, app_name: str, mb: int, nodes: int, rounds: int) -> dict[str, Any]:
+async def overhead(
+    folder: Path, app_name: str, mb: int, nodes: int, rounds: int, codec: Codec
+) -> dict[str, Any]:
     """Play `rounds` rounds, after one to warm up, of a model of `mb` million bytes; return their figures."""
     total = rounds + WARM_UP
     app = make_app(folder, app_name, mb)
     data = make_data(folder / "data", nodes, total)
     names = [f"node-{index:02}" for index in range(nodes)]
     async with AsyncExitStack() as stack:
-        network = await stack.enter_async_context(open_demo_network(folder, app, data, names, total))
-        return await _Bench(network, names, stack).play(mb, rounds)
+        network = await stack.enter_async_context(
+            open_demo_network(folder, app, data, names, total, codec=codec)
+        )
+        row = await _Bench(network, names, stack).play(mb, rounds)
+        return {"codec": str(codec), **row}
 
 
 class _Bench:

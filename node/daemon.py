@@ -38,6 +38,7 @@ from node.absence_watch import AbsenceWatch
 from node.approvals import Approvals
 from node.attester import Attester
 from node.check.site_data import SiteData
+from node.feedback_files import FeedbackFiles
 from node.gradient_juror import GradientJuror
 from node.journal import CommitEntry, SupernodeJournal
 from node.model_keeper import ModelKeeper
@@ -181,6 +182,10 @@ async def _open(
                 *(task, signer, domain, reader, clock, journal, store, readiness, models, scratch, uses),
                 PublicShards(task, reader, store, settings.public_bytes),
                 privacy,
+                # what lacks noise never joins what has it
+                FeedbackFiles(
+                    settings.home / "feedback" / str(task) / ("noised" if privacy else "as-trained")
+                ),
             ),
             submission=Submission(
                 task, domain, reader, clock, journal, store, client, force, by_ipfs, force_reveal

@@ -13,6 +13,7 @@ import structlog
 from dao.chain.final_reader import FinalReader
 from dao.content.tensor_files import map_file, open_update, write_moved_model
 from dao.core.constants import CHUNK, MAX_MANIFEST
+from dao.core.engine.backend import get_step_codec
 from dao.core.formats.layout import Layout, compute_model_size, parse_model
 from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.formats.update import compute_update_size, get_leaf_size
@@ -30,7 +31,7 @@ MODEL_LEAF = 4 * CHUNK  # bytes of a model's chunk
 
 @dataclass(frozen=True)
 class Route:
-    """How a model follows from one that is here: by these steps, the first of them first, all of this codec."""
+    """How a model follows from one that is here: by these steps, the first of them first, all of this codec, that of steps."""
 
     base: Digest
     steps: Sequence[Digest]
@@ -117,7 +118,7 @@ class ModelKeeper:
         """Return the way to a round's new model from the nearest one that is here; None where there is none or it is longer."""
         steps: list[Digest] = []
         with suppress(DaoError):  # then the model itself is asked for, which says what is wrong
-            codec = (await self._reader.read_rules_of(round_id)).codec if round_id else None
+            codec = get_step_codec((await self._reader.read_rules_of(round_id)).codec) if round_id else None
             while codec is not None and len(steps) < count_useful_steps(codec) and round_id != NO_ROUND:
                 manifest = await self._read_manifest(round_id)
                 steps.insert(0, manifest.step.digest)

@@ -14,6 +14,7 @@ import structlog
 
 from dao.chain.final_reader import FinalReader
 from dao.core.commits import SignedPass
+from dao.core.engine.backend import get_step_codec
 from dao.core.formats import reasons
 from dao.core.formats.signed_messages import compute_pass_digest
 from dao.core.types import PassReason, Phase, RoundId, RoundState, Rules, Signature, TaskId
@@ -221,7 +222,7 @@ class Supernode:
         try:
             base = await self._reader.read_base(closed, rules)
             computed = await self._deps.client.model(self._task, round_id)
-            self._deps.models.look_ahead(base, rules.codec, computed)
+            self._deps.models.look_ahead(base, get_step_codec(rules.codec), computed)
         except DaoError as error:  # it is fetched when the chain names it
             self._log.debug("no model ahead", round=round_id, error=str(error))
 

@@ -5,6 +5,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
@@ -16,15 +17,22 @@ from dao.chain.final_reader import FinalReader
 from dao.chain.signer import Signer
 from dao.content.tensor_files import each, map_file, map_rows, new_file
 from dao.core.commits import Reveal
+from dao.core.engine.backend import is_sparse
 from dao.core.engine.merkle import compute_body_root
 from dao.core.formats import reasons
 from dao.core.formats.layout import parse_model
-from dao.core.formats.update import encode_update_prefix, get_leaf_size, write_update_rows
+from dao.core.formats.update import (
+    count_leaves,
+    encode_update_prefix,
+    get_leaf_size,
+    write_update_rows,
+)
 from dao.core.round_machine import compute_commit_deadline, compute_counted_stake
 from dao.core.types import Codec, Digest, Domain, RoundId, RoundState, Rules, TaskId
 from dao.errors import AppCrashed, AppError, ContentError, RuleError
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
+from node.feedback_files import FeedbackFiles, OpenFeedback, no_feedback
 from node.journal import CommitEntry, Step, SupernodeJournal
 from node.model_keeper import ModelKeeper
 from node.privacy.private_updates import PrivateUpdates
@@ -60,6 +68,7 @@ class UpdateMaker:
     uses: UseLog
     public: PublicShards
     privacy: PrivateUpdates | None = None  # None: updates leave as they were trained
+    feedback: FeedbackFiles | None = None  # None: what a sparse update leaves out is lost
 
     async def make_commit(
         self, round_id: RoundId, opened: RoundState, rules: Rules, note_problem: Callable[[str], None]
@@ -120,16 +129,16 @@ class UpdateMaker:
             _log.warning("trained on own rows alone", task=self.task, error=trained.public_problem)
         begun = monotonic()
         private: dict[str, object] = {}
+        feedback = await self._find_feedback(round_id, opened, rules)
         if self.privacy is None:
+            making = partial(write_update, base, model, rules.codec, rules.body_depth, update)
             try:
-                root = await asyncio.to_thread(
-                    write_update, base, model, rules.codec, rules.body_depth, update
-                )
+                root = await asyncio.to_thread(making, feedback)
             except RuleError as error:  # NaN, or out of all bounds
                 raise AppError(f"train: {error}") from None
         else:
-            making = self.privacy.write(round_id, opened, rules, base, model, update)
-            root, private["epsilon"] = await making
+            spending = self.privacy.write(round_id, opened, rules, base, model, update, feedback)
+            root, private["epsilon"] = await spending
         size = update.stat().st_size
         cid = await self.store.local.put_file(update, move=True)
         encoding = monotonic() - begun
@@ -159,6 +168,11 @@ class UpdateMaker:
     async def _get_base_model(self, opened: RoundState, rules: Rules) -> Path:
         return await self.models.get(await self.reader.read_base(opened, rules), opened.parent)
 
+    async def _find_feedback(self, round_id: RoundId, opened: RoundState, rules: Rules) -> OpenFeedback:
+        if self.feedback is None or not is_sparse(rules.codec):
+            return no_feedback
+        return partial(self.feedback.open, round_id, await self.reader.read_base(opened, rules))
+
     def _compute_seed(self, round_id: RoundId) -> int:
         domain = self.domain
         parts = (b"train", domain.chain_id.to_bytes(32, "big"), domain.coordinator, self.signer.address)
@@ -166,15 +180,26 @@ class UpdateMaker:
         return int.from_bytes(hashlib.sha256(b"".join(parts) + numbers).digest()[:4], "big")
 
 
-def write_update(base: Path, trained: Path, codec: Codec, depth: int, out: Path) -> Digest:
+def write_update(
+    base: Path,
+    trained: Path,
+    codec: Codec,
+    depth: int,
+    out: Path,
+    open_feedback: OpenFeedback = no_feedback,
+) -> Digest:
     """Write the update from model file `base` to model file `trained`; return its body root. Blocks.
 
-    DecodeError, naming the tensor, when the models differ in layout or the change cannot be encoded.
+    RuleError, naming the tensor, when the models differ in layout or the change cannot be encoded.
     """
     before, after = parse_model(map_file(base)), parse_model(map_file(trained))
-    shape = before.layout.chunks, get_leaf_size(codec)
-    with new_file(out, encode_update_prefix(before.layout, codec), shape, np.uint8) as rows:
-        write_update_rows(before, after, codec, rows, each)
+    layout = before.layout
+    shape = count_leaves(codec, layout.chunks), get_leaf_size(codec)
+    with (
+        open_feedback(layout) as feedback,
+        new_file(out, encode_update_prefix(layout, codec), shape, np.uint8) as rows,
+    ):
+        write_update_rows(before, after, codec, rows, each, feedback)
     return compute_body_root(map_rows(out, rows), depth)
 
 

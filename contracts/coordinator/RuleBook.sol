@@ -13,7 +13,8 @@ contract RuleBook {
     uint256 private constant SHARDS_DEPTH = 16;
     uint256 private constant MAX_SHARDS = 1 << SHARDS_DEPTH;
     uint256 private constant MAX_DEPTH = 24;
-    uint256 private constant LAST_CODEC = 1;
+    uint256 private constant TOPK = 2;
+    uint256 private constant LAST_CODEC = 2;
     uint256 private constant ALL = 100; // per cent
     uint256 private constant MAX_IN_FLIGHT = 1024;
 
@@ -55,7 +56,9 @@ contract RuleBook {
         _rule(r.appHash != 0, "appHash");
         _rule(r.baseModel != 0, "baseModel");
         _rule(r.chunks != 0 && r.chunks <= 1 << r.bodyDepth, "chunks");
-        _rule(r.scoredChunks != 0 && r.scoredChunks <= r.chunks, "scoredChunks");
+        // carried values follow a median, which is nothing where most updates leave a value out
+        bool isScored = r.scoredChunks == r.chunks || r.codec != TOPK;
+        _rule(r.scoredChunks != 0 && r.scoredChunks <= r.chunks && isScored, "scoredChunks");
         _rule(r.baseModelRoot != 0, "baseModelRoot");
         _rule(r.validationRoot != 0, "validationRoot");
         _rule(r.card != 0, "card");

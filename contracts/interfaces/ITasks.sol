@@ -17,7 +17,7 @@ interface ITasks {
         uint32 quorum; // least number of commits of a round
         uint32 shards; // number of validation shards under validationRoot
         uint8 bodyDepth; // depth of the body trees
-        uint8 codec; // 0 int8, 1 float32
+        uint8 codec; // 0 int8, 1 float32, 2 topk
         bool admittedOnly; // one equal unit of weight for each admitted owner
         uint32 closeAfter; // seconds from which on commits may close once enough have committed
         uint8 closeShare; // per cent of the eligible that are enough; 100: all of them

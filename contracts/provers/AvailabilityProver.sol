@@ -122,9 +122,10 @@ contract AvailabilityProver is Prover {
         (uint256 chunk, uint256 value) = (row.fault >> 8, row.fault & 0xff);
         if (chunk >= rules.chunks) return true;
         uint256 length = Codecs.leafOf(rules.codec);
-        bytes calldata leaf = cursor.takeLeaf(length, row.bodyRoot, chunk, rules.bodyDepth);
+        uint256 index = chunk / Codecs.chunksOf(rules.codec);
+        bytes calldata leaf = cursor.takeLeaf(length, row.bodyRoot, index, rules.bodyDepth);
         // slither-disable-next-line unused-return (whether there is a value, not which)
-        (, bool valid) = Codecs.read(rules.codec, leaf, value);
+        (, bool valid) = Codecs.read(rules.codec, leaf, chunk, value);
         return valid;
     }
 }

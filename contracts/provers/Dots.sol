@@ -7,7 +7,7 @@ import { IProver } from "../interfaces/IProver.sol";
 import { Trees } from "../Trees.sol";
 import { Codecs } from "./codecs/Codecs.sol";
 import { Gradients } from "./codecs/Gradients.sol";
-import { Cursor } from "./Cursors.sol";
+import { Cursor, Cursors } from "./Cursors.sol";
 import { GRADIENT_LEAF } from "./Prover.sol";
 
 /// @title Running totals of products, in a tree of their own
@@ -40,8 +40,8 @@ library Dots {
     struct Step {
         uint256 index;
         uint256 height; // of the subtree
-        uint256 depth; // of the tree above it, and of the tree of totals
-        uint256 count; // of chunks that are multiplied
+        uint256 depth; // of the tree above it; where a leaf is a chunk, of the tree of totals too
+        uint256 count; // of leaves
     }
 
     /// @notice Reads a step: its index, the totals before it, unless it is the first, and after it, then the chunks of each
@@ -54,10 +54,10 @@ library Dots {
         uint256 before = step.index == 0 ? 0 : _takeTotal(cursor, product, step.index - 1, step.depth);
         uint256 afterwards = _takeTotal(cursor, product, step.index, step.depth);
         // an update goes on behind what is scored
-        uint256 leaves = Math.min(product.leftChunks - (step.index << step.height), 1 << step.height);
-        bytes calldata left = _takeChunks(cursor, product.left, _chunkOf(product), leaves, step);
+        uint256 chunks = Math.min(product.leftChunks - (step.index << step.height), 1 << step.height);
+        bytes calldata left = _takeLeaves(cursor, product, _widthOf(product), chunks, step);
         bytes calldata right = left;
-        if (product.right != 0) right = _takeChunks(cursor, product.right, GRADIENT_LEAF, step.count, step);
+        if (product.right != 0) right = _takeChunks(cursor, product.right, step);
         uint256 added = _multiply(product, left, right, step.count);
         unchecked {
             // what is stated may be anything: a total that runs over is as wrong as another
@@ -107,40 +107,70 @@ library Dots {
         return uint256(bytes32(leaf[WORD * product.column:]));
     }
 
+    /// @dev Reads the left factor's leaves of so many chunks of a step. A leaf with room for `width` chunks has a subtree that is
+    /// lower by as much.
+    function _takeLeaves(
+        Cursor memory cursor,
+        Product memory product,
+        uint256 width,
+        uint256 chunks,
+        Step memory step
+    ) private view returns (bytes calldata) {
+        uint256 height = step.height - Math.min(step.height, Math.log2(width));
+        Step memory lower = Step(step.index, height, product.depth - height, Math.ceilDiv(chunks, width));
+        return _takeBlock(cursor, product.left, _leafOf(product), lower);
+    }
+
+    /// @dev Reads the right factor's chunks of a step.
     function _takeChunks(
         Cursor memory cursor,
         bytes32 root,
-        uint256 leaf,
-        uint256 count,
         Step memory step
-    ) private view returns (bytes calldata chunks) {
-        chunks = cursor.takeBytes(count * leaf);
-        bytes32[] memory hashes = new bytes32[](count);
+    ) private view returns (bytes calldata) {
+        return _takeBlock(cursor, root, GRADIENT_LEAF, step);
+    }
+
+    function _takeBlock(
+        Cursor memory cursor,
+        bytes32 root,
+        uint256 leaf,
+        Step memory step
+    ) private view returns (bytes calldata leaves) {
+        leaves = cursor.takeBytes(step.count * leaf);
+        bytes32[] memory hashes = new bytes32[](step.count);
         for (uint256 i = 0; i < hashes.length; ++i)
-            hashes[i] = Trees.leafHash(chunks[i * leaf:(i + 1) * leaf]);
+            hashes[i] = Trees.leafHash(leaves[i * leaf:(i + 1) * leaf]);
         bytes32[] calldata siblings = cursor.takeHashes(step.depth);
         if (Trees.climbBlock(hashes, step.height, step.index, siblings) != root) revert IProver.BadProof();
     }
 
-    /// @dev Bytes of a chunk of the left factor.
-    function _chunkOf(Product memory product) private pure returns (uint256) {
+    /// @dev Bytes of a leaf of the left factor.
+    function _leafOf(Product memory product) private pure returns (uint256) {
         return product.kind == GRADIENT ? GRADIENT_LEAF : Codecs.leafOf(product.kind);
     }
 
-    /// @dev Of values below 2^38 and gradients below 2^62 sums of 2^40 products stay below 2^164.
+    /// @dev Chunks that such a leaf has room for.
+    function _widthOf(Product memory product) private pure returns (uint256) {
+        return product.kind == GRADIENT ? 1 : Codecs.chunksOf(product.kind);
+    }
+
+    /// @dev Of values below 2^38 and gradients below 2^62 sums of 2^40 products stay below 2^164. Of the right factor's chunks, those of
+    /// the last leaf may be fewer than it has room for.
     function _multiply(
         Product memory product,
         bytes calldata left,
         bytes calldata right,
         uint256 count
     ) private pure returns (uint256 sum) {
-        uint256 one = _chunkOf(product);
-        uint256 other = product.right == 0 ? one : GRADIENT_LEAF;
+        (Cursor memory leaves, Cursor memory chunks) = (Cursors.over(left), Cursors.over(right));
+        uint256 one = _leafOf(product);
+        uint256 other = product.right == 0 ? one : GRADIENT_LEAF * _widthOf(product);
+        count = Math.ceilDiv(count, _widthOf(product));
         for (uint256 i = 0; i < count; ++i) {
-            uint256 part = _multiplyChunks(
+            uint256 part = _multiplyLeaf(
                 product,
-                left[i * one:(i + 1) * one],
-                right[i * other:(i + 1) * other]
+                leaves.takeBytes(one),
+                chunks.takeBytes(Math.min(other, chunks.left()))
             );
             unchecked {
                 sum += part;
@@ -148,13 +178,13 @@ library Dots {
         }
     }
 
-    function _multiplyChunks(
+    function _multiplyLeaf(
         Product memory product,
         bytes calldata left,
         bytes calldata right
     ) private pure returns (uint256) {
         if (product.kind == GRADIENT) return uint256(Gradients.multiply(left, right));
-        (int256 dot, uint256 square) = Codecs.multiply(product.kind, left, right);
-        return product.right == 0 ? square : uint256(dot << uint8(right[GRADIENT_LEAF - 1]));
+        if (product.right == 0) return Codecs.square(product.kind, left);
+        return uint256(Codecs.multiply(product.kind, left, right));
     }
 }

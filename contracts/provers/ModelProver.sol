@@ -44,7 +44,7 @@ contract ModelProver is Prover {
         if (claim != LAST_STEP) place.value = cursor.takeNumber(1);
         bool guilty = false;
         if (claim == MODEL) guilty = _isModelWrong(accused, rules, place, cursor);
-        else if (claim == STEP) guilty = _isStepWrong(accused, rules.codec, place, cursor);
+        else if (claim == STEP) guilty = _isStepWrong(accused, Codecs.ofSteps(rules.codec), place, cursor);
         else guilty = _isLastStepWrong(accused, rules, place, cursor);
         cursor.requireEnd();
         if (!guilty) revert NotGuilty();
@@ -56,8 +56,9 @@ contract ModelProver is Prover {
         Place memory place,
         Cursor memory cursor
     ) private view returns (bool) {
-        bytes calldata leaf = _takeStep(accused, rules.codec, place, cursor);
-        (int256 step, bool valid) = Codecs.read(rules.codec, leaf, place.value);
+        uint8 codec = Codecs.ofSteps(rules.codec);
+        bytes calldata leaf = _takeStep(accused, codec, place, cursor);
+        (int256 step, bool valid) = Codecs.read(codec, leaf, place.chunk, place.value);
         uint32 model = _takeValue(cursor, accused.statement.modelRoot, place);
         Parent memory parent = Parents.take(cursor, coordinator, accused);
         uint32 base = _takeValue(cursor, parent.round == 0 ? rules.baseModelRoot : parent.modelRoot, place);

@@ -77,13 +77,14 @@ contract ShapeProver is Prover {
         Tree memory tree = Tree(0, rules.bodyDepth, rules.chunks, GRADIENT_LEAF);
         if (claim == AGGREGATE) (tree.root, tree.leaf) = (statement.aggregateRoot, AGGREGATE_LEAF);
         else if (claim == MODEL) (tree.root, tree.leaf) = (statement.modelRoot, MODEL_LEAF);
-        else if (claim == STEP) (tree.root, tree.leaf) = (statement.newStepRoot, Codecs.leafOf(rules.codec));
+        else if (claim == STEP)
+            (tree.root, tree.leaf) = (statement.newStepRoot, Codecs.leafOf(Codecs.ofSteps(rules.codec)));
         else if (claim == GATE) (tree.root, tree.count) = (statement.gateRoot, rules.scoredChunks);
         else if (claim == GRADIENT) (tree.root, tree.count) = (statement.gradientRoot, rules.scoredChunks);
         else if (claim == UPDATE) {
             uint256 input = cursor.takeNumber(4);
             tree.root = bytes32(cursor.takeLeaf(INPUT_LEAF, statement.inputsRoot, input, ROWS_DEPTH));
-            tree.leaf = Codecs.leafOf(rules.codec);
+            (tree.count, tree.leaf) = (Codecs.countOf(rules.codec, rules.chunks), Codecs.leafOf(rules.codec));
         } else revert BadShape();
         return tree;
     }

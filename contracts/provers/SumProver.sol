@@ -25,7 +25,7 @@ contract SumProver is Prover {
         uint256 value; // in its chunk, 0 to 255
         uint256 depth; // of body trees
         uint8 codec;
-        uint256 leaf; // bytes of an update's chunk
+        uint256 leaf; // bytes of an update's leaf
         int256 pivot; // the median stated of a carried value, else 0
     }
 
@@ -191,8 +191,9 @@ contract SumProver is Prover {
         bytes calldata head = cursor.takeBytes(NODE_AND_WEIGHT);
         weight = uint32(bytes4(head[20:]));
         bytes calldata leaf = cursor.takeBytes(place.leaf);
-        (q, valid) = Codecs.read(place.codec, leaf, place.value);
-        bytes32 body = cursor.takeRoot(Trees.leafHash(leaf), place.chunk, place.depth);
+        (q, valid) = Codecs.read(place.codec, leaf, place.chunk, place.value);
+        uint256 index = place.chunk / Codecs.chunksOf(place.codec);
+        bytes32 body = cursor.takeRoot(Trees.leafHash(leaf), index, place.depth);
         input = sha256(bytes.concat(body, head));
     }
 

@@ -29,7 +29,7 @@ from dao.core.constants import MAX_HEADER
 from dao.core.formats.abi import WORD, encode
 from dao.core.formats.manifest import Manifest, Node
 from dao.core.formats.round_rows import encode_shards
-from dao.core.formats.update import get_leaf_size, read_body
+from dao.core.formats.update import count_leaves, get_leaf_chunks, get_leaf_size, read_body
 from dao.core.state import LostRound
 from dao.core.statement import (
     build_account_tree,
@@ -107,9 +107,10 @@ async def find_proof(
     unheard = [node for node in (posted.members if of is None else of) if node not in heard]
     asked = [node for node in manifest.nodes if of is None or node.node in of]
     bodies = await _read_bodies(source, posted.rules, asked)
+    shape = posted.rules.body_depth, get_leaf_chunks(posted.rules.codec)
     suspicions = (
         one
-        for one in list_suspicions(trees, unheard, receipts, bodies, posted.rules.body_depth)
+        for one in list_suspicions(trees, unheard, receipts, bodies, *shape)
         if (of is None or one.subject is None or one.subject in of)
         and (one.prover, one.claim) not in excluded
     )
@@ -232,7 +233,7 @@ async def _read_result(
 async def _read_bodies(source: Source, rules: Rules, nodes: Iterable[Node]) -> dict[Address, Rows]:
     """Return the bodies of the nodes' updates in which their rows state a fault, of those that can be had."""
     bodies: dict[Address, Rows] = {}
-    limit = MAX_HEADER + rules.chunks * get_leaf_size(rules.codec) + 8
+    limit = MAX_HEADER + count_leaves(rules.codec, rules.chunks) * get_leaf_size(rules.codec) + 8
     for node in nodes:
         if node.fault is not None and node.cid is not None:
             try:

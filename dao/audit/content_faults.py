@@ -19,7 +19,7 @@ from dao.core.engine.codec_loops import CODEC_LOOPS
 from dao.core.engine.merkle import compute_root
 from dao.core.engine.totals import WORD
 from dao.core.formats.manifest import Node
-from dao.core.formats.update import read_body
+from dao.core.formats.update import count_leaves, get_leaf_chunks, read_body
 from dao.core.types import Address, Rules
 from dao.errors import DecodeError
 from dao.proofs.dots import END, OF_ROWS, ProductsClaim, prove_end, show_chunks, show_product_row
@@ -69,7 +69,10 @@ class ContentFaults:
 
     async def list_all(self) -> AsyncIterator[Suspicion]:
         """Yield each fault that content and answers show, with its proof. Missing where a content cannot be had."""
-        inputs = [SumInput(n.node, n.weight, await self._open_body(n)) for n in self.content.counted]
+        leaf_chunks = get_leaf_chunks(self.content.codec)
+        inputs = [
+            SumInput(n.node, n.weight, await self._open_body(n), leaf_chunks) for n in self.content.counted
+        ]
         broken = False
         for index, entry in enumerate(inputs):
             found = await asyncio.to_thread(CODEC_LOOPS[self.content.codec].first_bad, entry.body)
@@ -93,7 +96,7 @@ class ContentFaults:
             assert node.cid is not None  # noqa: S101  (it was read)
             path = await fetch(self.content.source, "update", node.cid)
             body = read_body(await asyncio.to_thread(map_file, path), self.content.codec)
-            if len(body) != self.rules.chunks:
+            if len(body) != count_leaves(self.content.codec, self.rules.chunks):
                 raise
             return body
 
@@ -178,7 +181,9 @@ class ContentFaults:
                 yield Suspicion("ProductsProver", END + claim, words, partial(bytes, proof), subject)
             for step in _list_wrong(shown, totals, column, height):
                 leaves = encode_index(step) + (shown[step - 1] if step else b"") + shown[step]
-                proof = head + leaves + show_chunks(step, await self._open_factors(claim, node), depth)
+                factors = await self._open_factors(claim, node)
+                leaf_chunks = 1 if node is None else get_leaf_chunks(self.content.codec)
+                proof = head + leaves + show_chunks(step, factors, depth, leaf_chunks)
                 yield Suspicion("ProductsProver", int(claim), words, partial(bytes, proof), subject)
 
     async def _open_factors(self, claim: ProductsClaim, node: Node | None) -> list[Rows]:

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from dao.audit.evidence import fetch
 from dao.content.tensor_files import compute_update_limit, map_file, open_update
 from dao.core.constants import BLOCK, CHUNK
-from dao.core.engine.backend import get_codec_loops
+from dao.core.engine.backend import get_codec_loops, get_step_codec
 from dao.core.engine.chunking import Scratch
-from dao.core.engine.codec_loops import Rows
+from dao.core.engine.codec_base import Rows
 from dao.core.engine.merkle import compute_body_root
 from dao.core.engine.products import compute_sums
 from dao.core.formats.cid import Cid
@@ -55,12 +55,12 @@ async def find_model_suspicions(
     layout, codec = base.layout, rules.codec
     if model.layout != layout:
         raise DecodeError("new model: expected the tensors of the base model")
-    limit = compute_update_limit(layout, codec)
-    step = read_body(await _map(source, "step", manifest.step, limit), codec)
+    limit = compute_update_limit(layout, get_step_codec(codec))
+    step = read_body(await _map(source, "step", manifest.step, limit), get_step_codec(codec))
     if len(step) != layout.chunks:
         raise DecodeError(f"step: expected {layout.chunks} chunks, as the model has, got {len(step)}")
     weighed = [node for node in manifest.nodes if node.weight]
-    updates = [await _read_update(source, node, base, codec, limit) for node in weighed]
+    updates = [await _read_update(source, node, base, codec) for node in weighed]
     contents = ModelContents(base, model, step, updates, [node.weight for node in weighed])
     return await asyncio.to_thread(lambda: list(list_model_suspicions(contents, trees, rules)))
 
@@ -69,14 +69,14 @@ def list_model_suspicions(contents: ModelContents, trees: RoundTrees, rules: Rul
     """Yield a claim about the step, and one about the model, each where the roots stated are those of what was published."""
     base, step, depth, stated = contents.base, contents.step, rules.body_depth, trees.statement
     chunks, scratch = base.layout.chunks, Scratch()
-    loops = get_codec_loops(rules.codec, chunks)
+    loops = get_codec_loops(get_step_codec(rules.codec), chunks)
     if compute_body_root(step, depth) != stated.new_step_root:
         return
     total = compute_sums(contents.updates, contents.weights, trees.result.weight_sum, (0, chunks), scratch)
     if compute_body_root(view_rows(total, AGGREGATE_VALUE), depth) == stated.aggregate_root:
         honest = np.empty_like(step)
         loops.quantise(total, max(trees.result.weight_sum, 1), honest, Scratch())
-        place = _find_difference(step, honest, loops.digits(step).itemsize)
+        place = _find_difference(step, honest, loops.leaf // CHUNK)
         if place is not None:
             words = f"the step is not the aggregate's at chunk {place[0]}, value {place[1]}"
             yield Suspicion(PROVER, STEP, words, partial(prove_step, *place, total, step, depth))
@@ -113,9 +113,9 @@ async def _map(source: Source, what: str, content: Cid, limit: int | None = None
     return memoryview(await asyncio.to_thread(map_file, path))
 
 
-async def _read_update(source: Source, node: Node, base: Model, codec: Codec, limit: int) -> Update:
+async def _read_update(source: Source, node: Node, base: Model, codec: Codec) -> Update:
     what = f"node {hex_of(node.node)}: update"
     if node.cid is None:
         raise DecodeError(f"{what}: it weighs something, and was not revealed")
-    path = await fetch(source, what, node.cid, limit)
+    path = await fetch(source, what, node.cid, compute_update_limit(base.layout, codec))
     return await asyncio.to_thread(open_update, path, base.layout, codec)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dao.audit.evidence import fetch
 from dao.content import tensor_files
-from dao.core.engine.backend import get_loops
+from dao.core.engine.backend import get_loops, get_step_codec
 from dao.core.engine.chunking import Scratch, Span, sweep
 from dao.core.engine.products import (
     compute_both_dots,
@@ -71,9 +71,10 @@ class RoundContent:
     async def open_new_step(self) -> Rows:
         """Return the rows of the step to the new model."""
         layout = (await self.open_base()).layout
-        limit = tensor_files.compute_update_limit(layout, self.codec)
+        codec = get_step_codec(self.codec)
+        limit = tensor_files.compute_update_limit(layout, codec)
         path = await fetch(self.source, "step", self.manifest.step, limit)
-        return (await asyncio.to_thread(tensor_files.open_update, path, layout, self.codec)).body
+        return (await asyncio.to_thread(tensor_files.open_update, path, layout, codec)).body
 
     async def open_gradient(self, *, gate: bool) -> Gradient:
         """Return the gradient at the base model, or that along the step; RuleError where there is none."""
@@ -177,7 +178,9 @@ def _sum(
 def _sum_chunk(
     updates: Sequence[Update], weights: Sequence[int], weight_sum: int, chunk: int
 ) -> NDArray[np.int64]:
-    sums: NDArray[np.int64] = compute_sums(updates, weights, weight_sum, (chunk, chunk + 1), Scratch())[0]
+    """Sum from the first chunk of its leaf on."""
+    first = chunk - chunk % max((update.loops.leaf_chunks for update in updates), default=1)
+    sums: NDArray[np.int64] = compute_sums(updates, weights, weight_sum, (first, chunk + 1), Scratch())[-1]
     return sums
 
 

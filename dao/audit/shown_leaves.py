@@ -7,8 +7,9 @@ from functools import partial
 
 from dao.chain.events import Answered
 from dao.core.constants import CHUNK, GRADIENT_LEAF, ROWS_DEPTH
+from dao.core.engine.backend import get_step_codec
 from dao.core.engine.totals import WORD
-from dao.core.formats.update import get_leaf_size
+from dao.core.formats.update import count_leaves, get_leaf_size
 from dao.core.types import Rules
 from dao.proofs import shapes
 from dao.proofs.dots import LEAF, STEP, ProductsClaim
@@ -73,4 +74,7 @@ def _measure(tree: DemandTree, rules: Rules) -> tuple[int, int]:
     if tree in (DemandTree.GATE, DemandTree.GRADIENT):
         return GRADIENT_LEAF, rules.scored_chunks
     sizes = {DemandTree.AGGREGATE: 8 * CHUNK, DemandTree.MODEL: 4 * CHUNK}
-    return sizes.get(tree, get_leaf_size(rules.codec)), rules.chunks
+    if tree in sizes:
+        return sizes[tree], rules.chunks
+    codec = rules.codec if tree is DemandTree.UPDATE else get_step_codec(rules.codec)
+    return get_leaf_size(codec), count_leaves(codec, rules.chunks)

@@ -89,7 +89,7 @@ TASK_RULES = (
     TaskRule("base_model", Unit.DIGEST, "base model", "Digest of the first model", _NOT_ZERO, False),
     TaskRule("validation_root", Unit.DIGEST, "validation data", "Root over the validation shards", _NOT_ZERO, False),
     TaskRule("chunks", Unit.COUNT, "chunks of the model", "Chunks of 256 values that the model has", f"1 to 2^bodyDepth, {_FIXED}", False),
-    TaskRule("scored_chunks", Unit.COUNT, "scored chunks of the model", "Chunks of trained parameters, the first ones: scores are of them alone", f"1 to chunks, {_FIXED}", False),
+    TaskRule("scored_chunks", Unit.COUNT, "scored chunks of the model", "Chunks of trained parameters, the first ones: scores are of them alone", f"1 to chunks, all of them where the codec is {Codec.TOPK}, {_FIXED}", False),
     TaskRule("base_model_root", Unit.DIGEST, "chunks of the base model", "Root over the chunks of the first model", _NOT_ZERO, False),
     TaskRule("shards", Unit.COUNT, "shards", "Validation shards, one of which each round uses up", f"1 to {1 << 16:,}, {_FIXED}", False),
     TaskRule("body_depth", Unit.COUNT, "body depth", "Depth of the tree over an update's chunks", f"1 to 24, {_FIXED}", False),

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dao.audit.findings import Missing
 from dao.audit.task_waits import MissingNode, TaskWait, read_missing, read_waits
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
@@ -30,6 +31,7 @@ from dao.cli.options import CONTENT_DEFAULT, BuiltAppPythonOption, IpfsOption, J
 from dao.cli.output import print_fields, print_json, print_table, printable, require_writable
 from dao.cli.rule_options import RuleOptions, read_rule_options
 from dao.cli.unfinished import Unfinished
+from dao.core.engine.backend import is_sparse
 from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Address, Rules, TaskId, Wei, hex_of
@@ -114,6 +116,10 @@ def create(
         content = await publish(
             app_folder, card_content, model, hashed, folder, ipfs, app_python, None if untried else trial
         )
+        if is_sparse(values["codec"]) and content.scored_chunks < content.chunks:
+            raise ConfigError(
+                f"--codec {values['codec']}: expected a model without tensors that are only carried, such as a BatchNorm's statistics; take int8"
+            )
         task_rules = Rules(
             superlink=operator,
             shards=content.shards,
@@ -179,7 +185,10 @@ def show(
                 return fields, waits, None
             async with content.open(chain.domain) as source:
                 named = {**await read_card_words(source, rules.card), **fields}
-                return named, waits, await read_missing(chain, TaskId(task), source)
+                try:
+                    return named, waits, await read_missing(chain, TaskId(task), source)
+                except Missing as error:  # the newest manifest; the rest is there
+                    return {**named, "trouble": f"who was missing: {error}"}, waits, None
 
     fields, waits, missing = asyncio.run(read())
     if json:

@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from dao.core.aggregate import AggregateRoots
 from dao.core.constants import GRADIENT_LEAF, MAX_HEADER
+from dao.core.engine.backend import get_step_codec
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient, decode_gradient, encode_gradient_prefix, write_gradient_rows
 from dao.core.formats.layout import FLOAT, Layout, Model, StepModel, encode_model_header, parse_model
@@ -25,6 +26,7 @@ from dao.core.formats.update import (
     Update,
     apply_step,
     compute_update_size,
+    count_leaves,
     decode_update,
     encode_update_prefix,
     get_leaf_size,
@@ -92,7 +94,10 @@ def write_new_model(
     out: Path,
 ) -> AggregateRoots:
     """Aggregate into the files of the step and of the new model; return the roots over aggregate, step and model."""
-    with _new_step(base.layout, inputs.rules.codec, step) as rows, _new_model(base.layout, out) as values:
+    with (
+        _new_step(base.layout, get_step_codec(inputs.rules.codec), step) as rows,
+        _new_model(base.layout, out) as values,
+    ):
         return compute_round_model(inputs, entries, weighing, base, rows, values, each)
 
 
@@ -107,7 +112,10 @@ def _new_model(layout: Layout, path: Path) -> AbstractContextManager["FileArray"
 
 
 def _new_step(layout: Layout, codec: Codec, path: Path) -> AbstractContextManager["FileArray"]:
-    prefix, shape = encode_update_prefix(layout, codec), (layout.chunks, get_leaf_size(codec))
+    prefix, shape = (
+        encode_update_prefix(layout, codec),
+        (count_leaves(codec, layout.chunks), get_leaf_size(codec)),
+    )
     return new_file(path, prefix, shape, np.uint8)
 
 

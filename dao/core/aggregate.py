@@ -4,7 +4,7 @@ With the weights w, their bound W and the updates' integers q, (chunks, CHUNK) i
 
     A = sum over i of w_i q_i               (chunks, CHUNK) int64, of scored chunks
     A = W * median over i of q_i            of carried chunks, value by value, weighted by w_i
-    step = the update of T = A / max(W, 1)  (chunks, leaf) rows of the task's codec; T is rounded half to even
+    step = the update of T = A / max(W, 1)  (chunks, leaf) rows of the codec of steps; T is rounded half to even
     model = float32(base + step)            (size,) float32; a zero is positive
 """
 
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dao.core.constants import WEIGHT_UNITS
-from dao.core.engine.backend import get_codec_loops, get_loops
+from dao.core.engine.backend import get_codec_loops, get_loops, get_step_codec
 from dao.core.engine.chunking import Each, Scratch, Sink, Span, sweep
 from dao.core.engine.merkle import compute_root
 from dao.core.engine.products import compute_sums
@@ -48,7 +48,7 @@ def compute_aggregate(
 ) -> AggregateRoots:
     """Write the step's `rows`, (chunks, leaf), and the new model's values, (size,) float32 in the order of the file, into `out`.
 
-    Weights are 0 or more and add up to at most `weight_sum`, itself at most 2^20. Raises RuleError for other weights, an
+    `codec` is the updates'. Weights are 0 or more and add up to at most `weight_sum`, itself at most 2^20. Raises RuleError for other weights, an
     update of another layout, or sinks of another shape.
     """
     if not 0 <= sum(weights) <= weight_sum <= WEIGHT_UNITS or min(weights, default=0) < 0:
@@ -61,7 +61,7 @@ def compute_aggregate(
     if out.shape != (base.layout.size,):
         raise RuleError(f"model: expected room for {base.layout.size} values, got {out.shape}")
     updates, chunks = [entry.update for entry in entries], base.layout.chunks
-    loops, codec_loops = get_loops(chunks), get_codec_loops(codec, chunks)
+    loops, codec_loops = get_loops(chunks), get_codec_loops(get_step_codec(codec), chunks)
     if rows.shape != (chunks, codec_loops.leaf):
         raise RuleError(f"step: expected room for {(chunks, codec_loops.leaf)} bytes, got {rows.shape}")
 

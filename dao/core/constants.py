@@ -11,9 +11,9 @@ GRADIENT_POWER = 48
 PRODUCT_POWER = VALUE_POWER + GRADIENT_POWER  # of a gradient with an update
 
 # an update's int8 value: 7 bits and a sign, shifted by an exponent; a float32 value: below 2^38 of the grid
-UPDATE_DIGITS = 7
-UPDATE_MAX_EXPONENT = 31
+UPDATE_DIGITS, UPDATE_MAX_EXPONENT = 7, 31
 FLOAT32_POWER = 38
+TOPK_CHUNKS, TOPK_KEPT, TOPK_DIGITS, TOPK_MAX_EXPONENT = 16, 58, 3, 35  # of a leaf of topk
 
 # a gradient's value: 15 bits and a sign, shifted by the exponent of its chunk
 GRADIENT_DIGITS = 15

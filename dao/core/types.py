@@ -61,6 +61,7 @@ class Codec(StrEnum):
 
     INT8 = "int8"
     FLOAT32 = "float32"
+    TOPK = "topk"
 
     @property
     def number(self) -> int:
@@ -70,10 +71,9 @@ class Codec(StrEnum):
     @classmethod
     def numbered(cls, number: int) -> "Codec":
         """Return the codec with this number; DecodeError when there is none."""
-        codecs = list(cls)
-        if not 0 <= number < len(codecs):
-            raise DecodeError(f"codec {number}: expected 0 to {len(codecs) - 1}; it needs a newer release")
-        return codecs[number]
+        if not 0 <= number < len(cls):
+            raise DecodeError(f"codec {number}: expected 0 to {len(cls) - 1}; it needs a newer release")
+        return list(cls)[number]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dao.app.bundle import bundle
@@ -72,7 +72,14 @@ class DemoNetwork:
 
 @asynccontextmanager
 async def open_demo_network(
-    folder: Path, app: Path, data: DemoData, names: Sequence[str], rounds: int, *, guest: bool = False
+    folder: Path,
+    app: Path,
+    data: DemoData,
+    names: Sequence[str],
+    rounds: int,
+    *,
+    guest: bool = False,
+    codec: Codec = Codec.INT8,
 ) -> AsyncIterator[DemoNetwork]:
     """Set all of it up in an existing folder, for an app in another; the chain ends with the block.
 
@@ -89,7 +96,7 @@ async def open_demo_network(
         dao = await stack.enter_async_context(Sender(chain, dev_signer(0), folder / "dao.db"))
         superlink = await _make_keys(folder / "superlink")
         nodes = [await _make_keys(folder / name.lower()) for name in names]
-        rules = await _store_content(folder, app, data.shards, superlink, len(names))
+        rules = replace(await _store_content(folder, app, data.shards, superlink, len(names)), codec=codec)
         task = await create_task(chain, dao, rules, Wei(rounds * BUDGET))
         await _stake(anvil, chain, dao, [(superlink, BOND), *((keys, STAKE) for keys in nodes)])
         await asyncio.gather(*(join(chain, keys, task) for keys in nodes))

@@ -19,6 +19,6 @@ def prove_revealed(trees: RoundTrees, index: int, body_root: Digest, signature: 
     return prove_row_alone(trees, index) + body_root + signature
 
 
-def prove_fault(trees: RoundTrees, index: int, body: Rows, chunk: int, depth: int) -> bytes:
-    """Show a row and the chunk of its update in which it has a fault (FAULT); `depth` is that of bodies."""
-    return prove_row_alone(trees, index) + open_row(body, chunk, depth)
+def prove_fault(trees: RoundTrees, index: int, body: Rows, leaf: int, depth: int) -> bytes:
+    """Show a row and the leaf of its update in which it has a fault (FAULT); `depth` is that of bodies."""
+    return prove_row_alone(trees, index) + open_row(body, leaf, depth)

@@ -8,7 +8,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from dao.core.engine.codec_loops import CodecLoops
+from dao.core.engine.codec_base import CodecLoops
 from dao.proofs.openings import Rows, compute_siblings, hash_rows
 from dao.proofs.round_trees import RoundTrees, encode_index
 
@@ -40,14 +40,14 @@ def compute_totals(body: Rows, gradient: Rows, loops: CodecLoops, depth: int) ->
 
     The gradient has the first chunks of the body, those that are scored.
     """
-    body = body[: len(gradient)]
+    body = body[: loops.count_rows(len(gradient))]
     digits = gradient[:, :-1].view(">i2").astype(np.int64)
     exponents = gradient[:, -1].astype(np.int64)
     values = loops.values(body)
-    products = [_dot(values[i], digits[i]) << int(exponents[i]) for i in range(len(body))]
-    squares = [_dot(values[i], values[i]) for i in range(len(body))]
+    products = [_dot(values[i], digits[i]) << int(exponents[i]) for i in range(len(gradient))]
+    squares = [_dot(values[i], values[i]) for i in range(len(values))]
     size = 1 << min(STEP, depth)
-    ends = [min(first + size, len(body)) for first in range(0, len(body), size)]
+    ends = [first + size for first in range(0, len(gradient), size)]
     return [(sum(products[:end]), sum(squares[:end])) for end in ends]
 
 
@@ -57,20 +57,26 @@ def encode_totals(totals: Sequence[Sequence[int]]) -> Rows:
     return np.frombuffer(b"".join(words), np.uint8).reshape(len(totals), -1)
 
 
-def prove_step(index: int, totals: Rows, factors: Sequence[Rows], depth: int) -> bytes:
-    """Show a step of the totals, and the chunks that it should be the sum of; of a square, those of its one factor."""
+def prove_step(index: int, totals: Rows, factors: Sequence[Rows], depth: int, leaf_chunks: int = 1) -> bytes:
+    """Show a step of the totals, and the chunks that it should be the sum of; of a square, those of its one factor.
+
+    `leaf_chunks` are those that a leaf of the first factor has room for.
+    """
     height = min(STEP, depth)
     hashes = hash_rows(totals)
     parts = [encode_index(index)]
     for leaf in range(max(index - 1, 0), index + 1):
         parts += [totals[leaf].tobytes(), compute_siblings(hashes, leaf, depth - height)]
-    return b"".join(parts) + show_chunks(index, factors, depth)
+    return b"".join(parts) + show_chunks(index, factors, depth, leaf_chunks)
 
 
-def show_chunks(index: int, factors: Sequence[Rows], depth: int) -> bytes:
+def show_chunks(index: int, factors: Sequence[Rows], depth: int, leaf_chunks: int = 1) -> bytes:
     """Show the chunks of a step of each factor: what follows the totals in a proof of a step."""
     height = min(STEP, depth)
-    return b"".join([_open_block(factor, index, height, depth) for factor in factors])
+    heights = [max(height - (leaf_chunks - 1).bit_length(), 0), *[height] * (len(factors) - 1)]
+    return b"".join(
+        [_open_block(factor, index, each, depth) for factor, each in zip(factors, heights, strict=True)]
+    )
 
 
 def prove_end(totals: Rows, depth: int) -> bytes:

@@ -28,6 +28,11 @@ class SumInput:
     node: Address
     weight: int
     body: Rows
+    leaf_chunks: int = 1  # that a row has room for
+
+    def open_leaf(self, chunk: int, depth: int) -> bytes:
+        """Return the row of a chunk and its siblings."""
+        return open_row(self.body, chunk // self.leaf_chunks, depth)
 
     @property
     def head(self) -> bytes:
@@ -55,13 +60,13 @@ def prove_aggregate(
 
 def show_inputs(chunk: int, inputs: Sequence[SumInput], depth: int) -> bytes:
     """Show a chunk of each input: what follows the aggregate's in a proof of AGGREGATE."""
-    return b"".join([entry.head + open_row(entry.body, chunk, depth) for entry in inputs])
+    return b"".join([entry.head + entry.open_leaf(chunk, depth) for entry in inputs])
 
 
 def prove_codec(chunk: int, value: int, index: int, inputs: Sequence[SumInput], depth: int) -> bytes:
     """Show a value of one input that no decoder takes."""
     entry = inputs[index]
-    opened = entry.head + open_row(entry.body, chunk, depth)
+    opened = entry.head + entry.open_leaf(chunk, depth)
     siblings = compute_siblings(_hash_inputs(inputs, depth), index, ROWS_DEPTH)
     return encode_place(chunk, value) + index.to_bytes(4, "big") + opened + siblings
 

@@ -127,10 +127,12 @@ def list_suspicions(
     receipts: Iterable[Receipt] = (),
     bodies: Bodies = MappingProxyType({}),
     depth: int = 0,
+    leaf_chunks: int = 1,
 ) -> Iterator[Suspicion]:
     """Yield all claims about a round's commits, rows and accounts; `unheard` neither committed nor passed.
 
-    `bodies` are those of updates whose rows state a fault, `depth` is that of their trees.
+    `bodies` are those of updates whose rows state a fault, `depth` is that of their trees, `leaf_chunks` are what a row of them has
+    room for.
     """
     for receipt in receipts:
         yield from _of_receipt(trees, receipt)
@@ -145,7 +147,7 @@ def list_suspicions(
         yield Suspicion("WeightsProver", claim, words, partial(prove_weight, trees, claim))
     for index in range(len(trees.rows)):
         yield from _of_row(trees, index)
-        yield from _of_failed(trees, index, bodies, depth)
+        yield from _of_failed(trees, index, bodies, depth, leaf_chunks)
     yield from _of_accounts(trees)
 
 
@@ -167,7 +169,9 @@ def _is_failed(row: bytes) -> bool:
     return STATUSES[row[184]] in FAILED
 
 
-def _of_failed(trees: RoundTrees, index: int, bodies: Bodies, depth: int) -> Iterator[Suspicion]:
+def _of_failed(
+    trees: RoundTrees, index: int, bodies: Bodies, depth: int, leaf_chunks: int
+) -> Iterator[Suspicion]:
     """Yield what can be said of a row that does not count, and of one with a fault."""
     row = trees.rows[index]
     if _is_failed(row):
@@ -179,9 +183,9 @@ def _of_failed(trees: RoundTrees, index: int, bodies: Bodies, depth: int) -> Ite
     words = "its update has no such fault"
     prove = partial(availability.prove_row_alone, trees, index)
     yield _about(row, "AvailabilityProver", availability.FAULT, words, prove)
-    chunk, body = int.from_bytes(row[450:454], "big"), bodies.get(Address(row[:NODE]))
-    if body is not None and chunk < len(body):
-        prove = partial(availability.prove_fault, trees, index, body, chunk, depth)
+    leaf, body = int.from_bytes(row[450:454], "big") // leaf_chunks, bodies.get(Address(row[:NODE]))
+    if body is not None and leaf < len(body):
+        prove = partial(availability.prove_fault, trees, index, body, leaf, depth)
         yield _about(row, "AvailabilityProver", availability.FAULT, words, prove)
 
 

@@ -2,7 +2,8 @@
 
 Both are integers on the grid 2^-32: the clipped change rounded towards zero, so that its norm never grows, and the noise rounded to
 the nearest. The noise's rounding knows nothing of the data, so that the sum's low bits tell nothing of them (Mironov, "On
-significance of the least significant bits for differential privacy", CCS 2012). What the codec then does is post-processing.
+significance of the least significant bits for differential privacy", CCS 2012). What the codec then does is post-processing, and so is
+what it leaves out of one update and adds to the next: that has its noise already.
 """
 
 import math
@@ -18,22 +19,32 @@ from dao.core.engine.backend import get_codec_loops
 from dao.core.engine.chunking import Scratch, Span, sweep
 from dao.core.engine.exact import Unfit
 from dao.core.engine.merkle import compute_body_root
+from dao.core.engine.reference import VALUE_GRID
 from dao.core.formats.layout import Layout, Model, parse_model
-from dao.core.formats.update import encode_update_prefix, get_leaf_size
+from dao.core.formats.update import encode_update_prefix
 from dao.core.types import Codec, Digest
 from dao.errors import RuleError
 from dao.runtime.failpoint import failpoint
+from node.feedback_files import OpenFeedback, no_feedback
 
 _GRID = 2.0**VALUE_POWER
 _SAFE = 1 - 2.0**-40  # what float64 sums of squares may err by
 
 
 def write_private_update(
-    base: Path, trained: Path, codec: Codec, depth: int, out: Path, *, clip: float, noise: float
+    base: Path,
+    trained: Path,
+    codec: Codec,
+    depth: int,
+    out: Path,
+    *,
+    clip: float,
+    noise: float,
+    open_feedback: OpenFeedback = no_feedback,
 ) -> Digest:
     """Write the clipped and noised update from model file `base` to model file `trained`; return its body root. Blocks.
 
-    Noise has the standard deviation `noise * clip` in each value. RuleError, naming the tensor, for models of two
+    Noise has the standard deviation `noise * clip` in each value. The feedback is that of private updates alone. RuleError, naming the tensor, for models of two
     layouts, a change that is not finite, or a value that the codec cannot hold.
     """
     before, after = parse_model(map_file(base)), parse_model(map_file(trained))
@@ -41,23 +52,30 @@ def write_private_update(
     if after.layout != layout:
         raise RuleError("trained model: expected the tensors of the base model; the app changed their shapes")
     factor = _compute_factor(before, after, clip)
-    loops, shape = get_codec_loops(codec, layout.chunks), (layout.chunks, get_leaf_size(codec))
+    loops = get_codec_loops(codec, layout.chunks)
+    shape = loops.count_rows(layout.chunks), loops.leaf
 
     def write(span: Span, scratch: Scratch) -> None:
         values = _round_change(before, after, span, factor)
         values += draw_noise(values.shape, noise * clip)
         values[_find_padding(layout, span)] = 0
-        rows = scratch.array("rows", len(values), np.uint8, loops.leaf)
+        rows = scratch.array("rows", loops.count_rows(len(values)), np.uint8, loops.leaf)
         try:
-            loops.quantise(values, 1, rows, scratch)
+            if feedback is None:
+                loops.quantise(values, 1, rows, scratch)
+            else:
+                feedback.pack(loops, np.asarray(values * VALUE_GRID, np.float64), rows, span, scratch)
         except Unfit as unfit:
             name = layout.name_at(span[0] * CHUNK + unfit.index)
             raise RuleError(
                 f"tensor {name[:80]!r}: the noise does not fit the codec; lower clip or noise"
             ) from None
-        file[slice(*span)] = rows
+        file[loops.find_rows(span)] = rows
 
-    with new_file(out, encode_update_prefix(layout, codec), shape, np.uint8) as file:
+    with (
+        open_feedback(layout) as feedback,
+        new_file(out, encode_update_prefix(layout, codec), shape, np.uint8) as file,
+    ):
         list(sweep(write, layout.chunks, each))
     failpoint("noised")
     return compute_body_root(map_rows(out, file), depth)

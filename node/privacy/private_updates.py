@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dao.core.types import Address, Digest, Domain, RoundId, RoundState, Rules, TaskId
+from node.feedback_files import OpenFeedback, no_feedback
 from node.privacy.ledger import PrivacyLedger, UpdatePlace
 from node.privacy.mechanism import write_private_update
 from node.settings import PrivacySettings
@@ -26,7 +27,14 @@ class PrivateUpdates:
         await asyncio.to_thread(self.ledger.require, place, one.noise, one.delta, one.epsilon_budget)
 
     async def write(
-        self, round_id: RoundId, opened: RoundState, rules: Rules, base: Path, trained: Path, out: Path
+        self,
+        round_id: RoundId,
+        opened: RoundState,
+        rules: Rules,
+        base: Path,
+        trained: Path,
+        out: Path,
+        open_feedback: OpenFeedback = no_feedback,
     ) -> tuple[Digest, float]:
         """Enter the update in the ledger, then write it; return its body root, and epsilon of all with it."""
         one, place = self.settings, self._place(round_id, opened)
@@ -41,6 +49,7 @@ class PrivateUpdates:
             out,
             clip=one.clip,
             noise=one.noise,
+            open_feedback=open_feedback,
         )
         return root, epsilon
 

@@ -242,3 +242,27 @@ async def test_round__float32_values_out_of_range__name_their_tensor(
     assert {row_of(manifest, node).status for node in world.nodes[:2]} <= {Status.OK, Status.CLIPPED}
     checks = await audit_of(world, 1, tmp_path / "cache")
     assert exit_code([*checks.values()]) == 0, checks
+
+
+def broken_leaf(node: Node, base: Model) -> bytes:
+    """The honest update, with the last two places of its leaf exchanged."""
+    update = bytearray(node.honest(base))
+    update[-5:-1] = update[-3:-1] + update[-5:-3]
+    return bytes(update)
+
+
+async def test_round__of_the_codec_topk__is_played_and_audited_and_a_broken_leaf_named(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    world = await World.make(network, assignment, tmp_path, evaluator, 4, codec=Codec.TOPK)
+    world.nodes[3].content = broken_leaf
+    async with world.superlink() as running:
+        await world.play(running, rounds=2)
+    for number in (1, 2):
+        manifest = await world.manifest(number)
+        row = row_of(manifest, world.nodes[3])
+        assert (row.status, row.fault) == (Status.INVALID, Fault(0, 0))
+        assert "a leaf with places that rise" in row.reason
+        assert {row_of(manifest, node).status for node in world.nodes[:3]} <= {Status.OK, Status.CLIPPED}
+        checks = await audit_of(world, number, tmp_path / f"cache-{number}")
+        assert exit_code([*checks.values()]) == 0, checks

@@ -32,7 +32,7 @@ from dao.core.formats.signed_messages import (
     compute_operator_digest,
     compute_pass_digest,
 )
-from dao.core.formats.update import encode_update_prefix, encode_update_rows
+from dao.core.formats.update import count_leaves, encode_update_prefix, encode_update_rows
 from dao.core.types import (
     Digest,
     PassReason,
@@ -378,7 +378,9 @@ class Node:
             return self.declared_root(update)
         layout = Layout.of(SHAPES)
         prefix = len(encode_update_prefix(layout, self.world.rules.codec))
-        rows = np.frombuffer(update, np.uint8, offset=prefix).reshape(layout.chunks, -1)
+        rows = np.frombuffer(update, np.uint8, offset=prefix).reshape(
+            count_leaves(self.world.rules.codec, layout.chunks), -1
+        )
         return compute_body_root(rows, RULES.body_depth)
 
     async def base(self, chain: Chain, client: SuperlinkClient, round_id: RoundId) -> Model:

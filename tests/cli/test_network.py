@@ -286,6 +286,8 @@ def test_task__as_people_read_it__shows_rules_and_funds(made: Made) -> None:
     assert line.endswith("accuracy, higher is better  Tells cells apart")
     shown = dao.json("task", "show", made.task["task"], *named)
     assert {name: shown[name] for name in card} == card
+    # once a round was played: its manifest is at its Superlink, not in the store that the task was created from
+    assert shown.get("trouble", "who was missing: manifest: 0x").startswith("who was missing: manifest: 0x")
 
 
 def test_commands__bad_input__one_line_that_says_what_to_do(made: Made, tmp_path: Path) -> None:

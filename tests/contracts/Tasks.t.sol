@@ -76,9 +76,15 @@ contract TasksTest is Base {
         r.bodyDepth = 24;
         create(r, 0);
         r = rules();
-        r.codec = 2;
+        r.codec = 3;
         bad(r, "codec");
         r.codec = 1;
+        create(r, 0);
+        // of values that are only carried, topk knows nothing
+        r = rules();
+        (r.codec, r.chunks, r.scoredChunks) = (2, 2, 1);
+        bad(r, "scoredChunks");
+        r.scoredChunks = 2;
         create(r, 0);
     }
 

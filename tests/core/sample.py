@@ -26,6 +26,7 @@ shapes = st.dictionaries(
     st.sampled_from(NAMES), st.lists(st.integers(1, 9), max_size=3).map(tuple), min_size=1, max_size=4
 )
 seeds = st.integers(0, 2**32)
+DENSE = [Codec.INT8, Codec.FLOAT32]  # codecs that store every value
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def backwards(function: Callable[[Span], T], spans: Iterable[Span]) -> Iterator[
 
 @contextmanager
 def short_spans(chunks: int) -> Iterator[None]:
-    """Cut small models into several spans."""
+    """Cut small models into several spans; no span may cut a leaf."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dao.core.engine.chunking.SPAN", chunks)
         yield
@@ -131,10 +132,25 @@ def plain_step(x: Sequence[Fraction | int], codec: Codec) -> list[int]:
     """The values that a codec has in place of these, in units of the grid."""
     if codec is Codec.FLOAT32:
         return [int(Fraction(float(np.float32(round(value) / 2**32))) * 2**32) for value in x]
+    if codec is Codec.TOPK:
+        return plain_topk(x)
     q: list[int] = []
     for first in range(0, len(x), 64):
         integers, exponent = plain_scale([Fraction(value) for value in x[first : first + 64]], 127, 31)
         q += [integer << exponent for integer in integers]
+    return q
+
+
+def plain_topk(x: Sequence[Fraction | int]) -> list[int]:
+    """The largest 58 of each 4,096, of equal ones the first, and nothing of the others."""
+    q = [0] * len(x)
+    for first in range(0, len(x), 4096):
+        group = [*x[first : first + 4096], *[0] * (58 - min(58, len(x) - first))]
+        kept = sorted(range(len(group)), key=lambda place: (-abs(group[place]), place))[:58]
+        integers, exponent = plain_scale([Fraction(group[place]) for place in kept], 7, 35)
+        for place, integer in zip(kept, integers, strict=True):
+            if integer:
+                q[first + place] = integer << exponent
     return q
 
 
@@ -148,7 +164,7 @@ def plain_gradient(values: Sequence[Fraction]) -> list[int]:
 
 
 def q_of(update: Update) -> list[int]:
-    return [int(value) for value in update.q(0, len(update.body)).flat]
+    return [int(value) for value in update.q(0, update.layout.chunks).flat]
 
 
 def values_of(gradient: Gradient) -> list[int]:

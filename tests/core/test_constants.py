@@ -20,6 +20,9 @@ STATED = {  # how the page states each; the group is its value
     "PRODUCT_POWER": r"`dot = <G, u>` \(integer, grid 2\^-(\d+)\)",
     "UPDATE_MAX_EXPONENT": r"least `e` in 0\.\.(\d+) for which `rint\(x / 2\^e\)` of all 64",
     "FLOAT32_POWER": r"an integer of magnitude `< 2\^(\d+)`",
+    "TOPK_CHUNKS": r"a leaf has room for (\d+) chunks = 4,096 values",
+    "TOPK_KEPT": r"Body: per leaf (\d+) entries",
+    "TOPK_MAX_EXPONENT": r"`e` is the least in 0\.\.(\d+) for which",
     "GRADIENT_MAX_EXPONENT": r"least `e` in 0\.\.(\d+) for which `rint\(y / 2\^e\)`",
     "GRADIENT_LEAF": r"gradient \| (\d+): 256 int16, exponent byte",
     "BATCH": r"in batches of (\d+) in order",
@@ -58,7 +61,13 @@ STATED = {  # how the page states each; the group is its value
     "FORCED_REVEAL_MARGIN": r"less one part in (\d+), rounded down",
     "ATTESTERS": r"is \*\*drawn\*\* where `n` is at most (\d+), or",
 }
-IN_WORDS = {"UPDATE_DIGITS", "GRADIENT_DIGITS", "GAUSS_LEGENDRE", "MAX_INTEGER"}  # as tested below
+IN_WORDS = {
+    "UPDATE_DIGITS",
+    "GRADIENT_DIGITS",
+    "TOPK_DIGITS",
+    "GAUSS_LEGENDRE",
+    "MAX_INTEGER",
+}  # as tested below
 SOLIDITY = {  # constant of a contract and its value here
     ("Rounds", "MAX_WEIGHT_SUM"): constants.WEIGHT_UNITS,
     ("RuleBook", "MAX_COMMITS"): 1 << constants.ROWS_DEPTH,
@@ -95,7 +104,7 @@ def test_constants__all__are_compared_with_the_page() -> None:
 
 
 def test_constants__stated_in_words__are_those_of_the_page() -> None:
-    for digits in (constants.UPDATE_DIGITS, constants.GRADIENT_DIGITS):
+    for digits in (constants.UPDATE_DIGITS, constants.GRADIENT_DIGITS, constants.TOPK_DIGITS):
         assert f"lies in -{2**digits - 1}..{2**digits - 1}" in PAGE
     assert "integers within 2^53 - 1" in PAGE
     assert constants.MAX_INTEGER == 2**53 - 1

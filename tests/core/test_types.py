@@ -34,7 +34,7 @@ def test_digest_of__upper_case__refused() -> None:
 
 
 def test_codec__numbers__as_in_the_rules() -> None:
-    assert [Codec.numbered(0), Codec.numbered(1)] == [Codec.INT8, Codec.FLOAT32]
+    assert [Codec.numbered(n) for n in range(3)] == [Codec.INT8, Codec.FLOAT32, Codec.TOPK]
     assert [codec.number for codec in Codec] == list(range(len(Codec)))
 
 

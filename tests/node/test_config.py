@@ -86,7 +86,7 @@ def test_write_task__with_privacy__is_read_back(tmp_path: Path) -> None:
         ("clip = 0\nnoise = 2.0\nepsilon_budget = 8", "privacy.clip"),
         (
             "clip = 8.0\nnoise = 2.0\nepsilon_budget = 8",
-            "to be at most 63, which updates can hold; lower one",
+            "to be at most 59, which updates can hold; lower one",
         ),
         ("clip = inf\nnoise = 2.0\nepsilon_budget = 8", "privacy.clip"),
         ("clip = 1.0\nnoise = 2.0\nepsilon_budget = 8\ndelta = 0.5", "privacy.delta"),

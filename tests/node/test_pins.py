@@ -151,7 +151,7 @@ async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned
         return Trained({}, 0.0, 0.0, 0.0, 0, "", None, ())
 
     def write(*given: Any) -> Digest:
-        given[-1].write_bytes(b"update")
+        given[4].write_bytes(b"update")
         return ROOT
 
     def fail(_: object) -> bytes:

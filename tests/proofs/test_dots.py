@@ -8,6 +8,7 @@ from dao.core.engine.codec_loops import CODEC_LOOPS
 from dao.core.engine.totals import Bins, RunningTotals, to_limbs
 from dao.core.types import Codec
 from dao.proofs.dots import compute_totals, encode_totals
+from tests.core.sample import DENSE
 from tests.vectors.body_proofs import draw_body
 from tests.vectors.dice import Dice
 from tests.vectors.make_dots import draw_gradient
@@ -17,8 +18,13 @@ def total_of(bins: Bins) -> int:
     return RunningTotals.of(to_limbs(bins)).total
 
 
-@pytest.mark.parametrize("codec", Codec)
-@pytest.mark.parametrize(("depth", "steps"), [(0, 3), (1, 2), (2, 1), (7, 1)])
+@pytest.mark.parametrize(
+    ("codec", "depth", "steps"),
+    [
+        *((codec, *rest) for codec in DENSE for rest in ((0, 3), (1, 2), (2, 1), (7, 1))),
+        *((Codec.TOPK, *rest) for rest in ((2, 1), (7, 1))),
+    ],
+)
 def test_totals__each_depth__end_at_product_and_square(codec: Codec, depth: int, steps: int) -> None:
     loops = CODEC_LOOPS[codec]
     body, gradient = draw_body(Dice("body"), codec), draw_gradient(Dice("gradient"), 3)

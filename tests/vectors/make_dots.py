@@ -34,14 +34,18 @@ def make_case(
 ) -> dict[str, object]:
     """One update, `left` chunks long, with the gradient of its first ones, and all steps of their totals."""
     dice = Dice(f"dots {codec.value} {chunks}")
-    body = np.concatenate([draw_body(dice, codec) for _ in range(-(-left // 3))])[:left]
+    loops = CODEC_LOOPS[codec]
+    if codec is Codec.TOPK:
+        body = draw_body(dice, codec, left)
+    else:
+        body = np.concatenate([draw_body(dice, codec) for _ in range(-(-left // 3))])[:left]
     body = np.ascontiguousarray(body)
     gradient = draw_gradient(dice, chunks)
-    totals = compute_totals(body, gradient, CODEC_LOOPS[codec], depth)
+    totals = compute_totals(body, gradient, loops, depth)
     height = min(STEP, depth)
     leaves, steps = encode_totals(totals), range(len(totals))
-    dots = [prove_step(index, leaves, (body, gradient), depth) for index in steps]
-    squares = [prove_step(index, leaves, (body,), depth) for index in steps]
+    dots = [prove_step(index, leaves, (body, gradient), depth, loops.leaf_chunks) for index in steps]
+    squares = [prove_step(index, leaves, (body,), depth, loops.leaf_chunks) for index in steps]
     return {
         "codec": codec.number,
         "depth": depth,
@@ -61,7 +65,9 @@ def text() -> str:
     cases = {
         "int8": make_case(Codec.INT8, left=CHUNKS + 3),
         "float32": make_case(Codec.FLOAT32),
+        "topk": make_case(Codec.TOPK),
         "shallow": make_case(Codec.INT8, chunks=3, depth=2, left=4),
+        "shallow_topk": make_case(Codec.TOPK, chunks=3, depth=2, left=3),
     }
     return json.dumps({"cases": cases}, indent=1) + "\n"
 

@@ -96,7 +96,7 @@ def floats() -> dict[str, object]:
     packed = b"".join(
         struct.pack(">IqI", *row, compute_value(*row)) for row, _ in zip(rows, range(ROWS), strict=False)
     )
-    steps = {codec.value: "0x" + pack_steps(codec).hex() for codec in Codec}
+    steps = {codec.value: "0x" + pack_steps(codec).hex() for codec in CHUNKS}
     return {"rows": "0x" + packed.hex(), **steps}
 
 

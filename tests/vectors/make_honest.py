@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 
 from dao.core.aggregate import compute_aggregate
+from dao.core.engine.backend import get_step_codec
 from dao.core.engine.chunking import Scratch
 from dao.core.engine.keccak import keccak256
 from dao.core.engine.merkle import compute_body_root
 from dao.core.engine.products import compute_sums
 from dao.core.formats.gradient import quantise_gradient
 from dao.core.formats.layout import FLOAT, Layout, Model, StepModel, compute_model_root
-from dao.core.formats.update import Update, encode_update_rows
+from dao.core.formats.update import Update, encode_update_rows, get_leaf_chunks, get_leaf_size
 from dao.core.types import Codec, hex_of
 from dao.core.weigh import UpdateEntry
 from dao.proofs.leaf_places import show_row
@@ -50,11 +51,11 @@ def make_round(codec: Codec) -> dict[str, object]:
     updates = [draw_update(dice, codec) for _ in nodes]
     entries = [UpdateEntry(node, 1, update) for node, update in zip(nodes, updates, strict=True)]
     new = Model(LAYOUT, np.empty(LAYOUT.size, FLOAT))
-    rows = np.empty_like(updates[0].body)
+    rows = np.empty((LAYOUT.chunks, get_leaf_size(get_step_codec(codec))), np.uint8)
     roots = compute_aggregate(entries, WEIGHTS, sum(WEIGHTS), base, codec, rows, new.flat, BODY_DEPTH)
 
     columns = zip(nodes, WEIGHTS, updates, strict=True)
-    inputs = [SumInput(node, weight, update.body) for node, weight, update in columns]
+    inputs = [SumInput(node, weight, update.body, get_leaf_chunks(codec)) for node, weight, update in columns]
     total = compute_sums(updates, WEIGHTS, sum(WEIGHTS), (0, LAYOUT.chunks), Scratch())
     before, after = (model.span(0, LAYOUT.chunks) for model in (base, new))
     proofs: dict[str, bytes] = {}

@@ -4,7 +4,8 @@ Both give the same bits. Numba is imported with the first large vector, for that
 """
 
 from dao.core.engine.chunking import LARGE
-from dao.core.engine.codec_loops import CODEC_LOOPS, CodecLoops
+from dao.core.engine.codec_base import CodecLoops
+from dao.core.engine.codec_loops import CODEC_LOOPS
 from dao.core.engine.reference import PLAIN, Loops
 from dao.core.types import Codec
 
@@ -18,6 +19,16 @@ def get_loops(chunks: int) -> Loops:
     from dao.core.engine.numba_backend import COMPILED
 
     return COMPILED
+
+
+def is_sparse(codec: Codec) -> bool:
+    """Whether updates of a codec leave values out, which the next ones take along."""
+    return codec is Codec.TOPK
+
+
+def get_step_codec(codec: Codec) -> Codec:
+    """Return how a round's step is encoded where its updates are encoded so."""
+    return Codec.INT8 if is_sparse(codec) else codec
 
 
 def get_codec_loops(codec: Codec, chunks: int) -> CodecLoops:

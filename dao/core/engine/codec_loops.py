@@ -1,9 +1,9 @@
-"""How each codec writes a chunk of an update, with its exact arithmetic."""
+"""The codecs, each with its exact arithmetic on the rows of an update; `dao.core.engine.topk_loops` has the sparse one."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from abc import abstractmethod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,78 +15,32 @@ from dao.core.constants import (
     FLOAT32_POWER,
     UPDATE_DIGITS,
     UPDATE_MAX_EXPONENT,
-    VALUE_POWER,
 )
 from dao.core.engine.chunking import Scratch
-from dao.core.engine.exact import Unfit, divide_all, scale
+from dao.core.engine.codec_base import CodecLoops, Doubles, Rows
+from dao.core.engine.exact import Unfit, scale
 from dao.core.engine.reference import VALUE_GRID, Digits, Exponents, Sums
+from dao.core.engine.topk_loops import TopKLoops
 from dao.core.engine.totals import Bins, fill_bins
 from dao.core.types import Codec
 
-Rows = NDArray[np.uint8]  # (chunks, leaf)
-Floats = NDArray[np.float32]  # (n, CHUNK)
-Doubles = NDArray[np.float64]  # (n, CHUNK)
 
-
-class CodecLoops(ABC):
-    """What a codec does with rows, one chunk each. Values are integers on the grid 2^-32, below 2^38."""
-
-    leaf: ClassVar[int]  # bytes
-
-    def encode(self, before: Floats, after: Floats, rows: Rows, scratch: Scratch) -> None:
-        """Write `after - before` into rows. Raises Unfit, in units of the grid, for a value that does not fit."""
-        self.pack(*_difference(before, after, scratch), VALUE_POWER, rows)
-
-    def quantise(self, total: Sums, divisor: int, rows: Rows, scratch: Scratch) -> None:
-        """Write `total / divisor`, rounded half to even to the grid, into rows; the divisor is 1 to 2^20.
-
-        What fits is any total of weights, up to the divisor in all, times values that this codec has.
-        """
-        values, room = (scratch.array(name, len(total), np.float64) for name in ("delta", "room"))
-        divide_all(total, divisor, values)
-        self.pack(values, room, 0, rows)
-
-    def move(self, rows: Rows, base: Floats, scratch: Scratch) -> NDArray[np.floating]:
-        """Return `base + q`, (n, CHUNK): the sum in float64, to be rounded to float32; a zero is positive."""
-        moved: Doubles = scratch.array("moved", len(rows), np.float64)
-        np.multiply(self.values(rows), VALUE_GRID, out=moved)
-        moved += base
-        moved += 0.0
-        return moved
-
-    @abstractmethod
-    def pack(self, values: Doubles, room: Doubles, power: int, rows: Rows) -> None:
-        """Write values times 2^power, in units of the grid, into rows; `values` and `room`, of one shape, are used up."""
-
-    @abstractmethod
-    def first_bad(self, rows: Rows) -> tuple[int, str] | None:
-        """Return where (index of a value) and why rows break the format, or None."""
-
-    @abstractmethod
-    def values(self, rows: Rows) -> Sums:
-        """Return the values q, (n, CHUNK)."""
-
-    @abstractmethod
-    def add(self, rows: Rows, weight: int, total: Sums, scratch: Scratch) -> None:
-        """Add `weight * q` to a total, (n, CHUNK)."""
-
-    @abstractmethod
-    def dot(self, rows: Rows, digits: Digits, exponents: Exponents, scratch: Scratch) -> Bins:
-        """Return the bins of `q * (digits << exponents)`, for 16-bit digits (n, CHUNK) and exponents (n,)."""
-
-    @abstractmethod
-    def square(self, rows: Rows, scratch: Scratch) -> Bins:
-        """Return the bins of `q * q`."""
+class DenseLoops(CodecLoops):
+    """A codec that stores a number for each value, one chunk a row."""
 
     @abstractmethod
     def digits(self, rows: Rows) -> NDArray[Any]:
         """Return the stored numbers, (n, CHUNK), as a view."""
 
+    def find_set(self, rows: Rows, places: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return np.asarray(self.digits(rows)[places // CHUNK, places % CHUNK] != 0, np.bool_)
 
-class Int8Loops(CodecLoops):
+
+class Int8Loops(DenseLoops):
     """256 int8, then an exponent byte for each block of 64: q = v << e."""
 
     leaf = CHUNK + BLOCKS
+    limit = 63.75
 
     def pack(self, values: Doubles, room: Doubles, power: int, rows: Rows) -> None:
         blocks, spare = (array.reshape(-1, BLOCK) for array in (values, room))
@@ -134,10 +88,11 @@ class Int8Loops(CodecLoops):
         return out.reshape(-1, BLOCKS, BLOCK)
 
 
-class Float32Loops(CodecLoops):
+class Float32Loops(DenseLoops):
     """256 big-endian float32, each an integer of the grid: for tests and small models."""
 
     leaf = 4 * CHUNK
+    limit = 64.0
     _limit = 2.0**FLOAT32_POWER
 
     def pack(self, values: Doubles, room: Doubles, power: int, rows: Rows) -> None:  # noqa: ARG002
@@ -183,16 +138,8 @@ class Float32Loops(CodecLoops):
         return fill_bins(terms, np.broadcast_to([38, 19, 0], terms.shape))
 
 
-CODEC_LOOPS: dict[Codec, CodecLoops] = {Codec.INT8: Int8Loops(), Codec.FLOAT32: Float32Loops()}
-
-
-def _difference(
-    before: Floats, after: Floats, scratch: Scratch
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return `after - before`, (n, CHUNK), and room of the same shape, both in scratch."""
-    delta, room = (scratch.array(name, len(after), np.float64) for name in ("delta", "room"))
-    np.copyto(delta, after)  # faster than having the subtraction convert
-    np.copyto(room, before)
-    with np.errstate(invalid="ignore"):
-        delta -= room
-    return delta, room
+CODEC_LOOPS: dict[Codec, CodecLoops] = {
+    Codec.INT8: Int8Loops(),
+    Codec.FLOAT32: Float32Loops(),
+    Codec.TOPK: TopKLoops(),
+}

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from dao.core.engine import numba_kernels
 from dao.core.engine.chunking import Scratch
-from dao.core.engine.codec_loops import Int8Loops, Rows
+from dao.core.engine.codec_base import Rows
+from dao.core.engine.codec_loops import Int8Loops
 from dao.core.engine.reference import Digits, Exponents, Loops, Sums
 from dao.core.engine.totals import Bins, new_bins
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dao.core.constants import TOTALS_STEP
 from dao.core.engine.backend import get_loops
 from dao.core.engine.chunking import Each, Scratch, Span, cut_spans, sweep
-from dao.core.engine.codec_loops import CodecLoops, Rows
+from dao.core.engine.codec_base import CodecLoops, Rows
 from dao.core.engine.exact import compute_weighted_medians
 from dao.core.engine.reference import Digits, Exponents, Sums
 from dao.core.engine.totals import LIMBS, WORD, Limbs, RunningTotals, count_steps, to_limbs
@@ -36,7 +36,7 @@ class UpdateRows(Protocol):
 
     @property
     def body(self) -> Rows:
-        """Its rows, (chunks, leaf of its codec)."""
+        """Its rows, (leaves, leaf of its codec)."""
 
     @property
     def loops(self) -> CodecLoops:
@@ -74,15 +74,17 @@ def compute_all_dots(
 ) -> list[list[RunningTotals]]:
     """Return for each gradient its <gradient, update> for each update, exact, in 2^-80, in one pass over all."""
     chunks = len(gradients[0].body)
-    for other in (*gradients, *updates):
-        _check_size(chunks, len(other.body))
+    for gradient in gradients:
+        _check_size(chunks, len(gradient.body))
+    for update in updates:
+        _check_size(update.loops.count_rows(chunks), len(update.body))
 
     def part(span: Span, scratch: Scratch) -> list[Limbs]:
         factors = (
             read_factors(gradient, span, scratch, f"factors {i}") for i, gradient in enumerate(gradients)
         )
         return [
-            to_limbs(update.loops.dot(update.body[slice(*span)], digits, exponents, scratch))
+            to_limbs(update.loops.dot(_cut(update, span), digits, exponents, scratch))
             for digits, exponents in factors
             for update in updates
         ]
@@ -105,12 +107,15 @@ def compute_both_dots(
 def compute_weighted_sum(
     updates: Sequence[UpdateRows], weights: Sequence[int], span: Span, scratch: Scratch
 ) -> Sums:
-    """Return the sum of `weight * q` over a span, (n, CHUNK), in scratch; weights of 0 or more, in all up to 2^20."""
+    """Return the sum of `weight * q` over a span, (n, CHUNK), in scratch; weights of 0 or more, in all up to 2^20.
+
+    The span begins with an update's leaf.
+    """
     total: NDArray[np.int64] = scratch.array("total", span[1] - span[0], np.int64)
     total.view(np.uint8).fill(0)
     for update, weight in zip(updates, weights, strict=True):
         if weight:
-            update.loops.add(update.body[slice(*span)], weight, total, scratch)
+            update.loops.add(_cut(update, span), weight, total, scratch)
     return total
 
 
@@ -119,28 +124,34 @@ def compute_sums(
 ) -> Sums:
     """Return the aggregate over a span, (n, CHUNK), in scratch; 0 without a weight.
 
-    Of scored rows it is the sum of `weight * q`, of carried ones `weight_sum` times the weighted median of q.
+    Of scored rows it is the sum of `weight * q`, of carried ones `weight_sum` times the weighted median of q. The span begins with
+    an update's leaf.
     """
     total = compute_weighted_sum(updates, weights, span, scratch)
     counted = [(update, weight) for update, weight in zip(updates, weights, strict=True) if weight]
     if not counted:
         return total
     for chunk in range(max(span[0], updates[0].scored_chunks), span[1]):
-        values = [update.loops.values(update.body[chunk : chunk + 1]) for update, _ in counted]
-        medians = compute_weighted_medians(
-            np.concatenate(values), np.array([weight for _, weight in counted])
-        )
+        values = [get_chunk(update, chunk) for update, _ in counted]
+        medians = compute_weighted_medians(np.stack(values), np.array([weight for _, weight in counted]))
         total[chunk - span[0]] = medians * weight_sum
     return total
+
+
+def get_chunk(update: UpdateRows, chunk: int) -> NDArray[np.int64]:
+    """Return the values q of a chunk, (CHUNK,)."""
+    row, place = divmod(chunk, update.loops.leaf_chunks)
+    values: NDArray[np.int64] = update.loops.values(update.body[row : row + 1])[place]
+    return values
 
 
 def compute_update_square(update: UpdateRows, each: Each = map) -> RunningTotals:
     """Return the exact sum of squares, in units of 2^-64."""
 
     def part(span: Span, scratch: Scratch) -> list[Limbs]:
-        return [to_limbs(update.loops.square(update.body[slice(*span)], scratch))]
+        return [to_limbs(update.loops.square(_cut(update, span), scratch))]
 
-    chunks = len(update.body)
+    chunks = len(update.body) * update.loops.leaf_chunks
     return _add_up(sweep(part, chunks, each), chunks, 1)[0]
 
 
@@ -177,6 +188,10 @@ def compute_gram(gradients: Sequence[GradientRows], each: Each) -> list[RunningT
         ]
 
     return _add_up(sweep(part, chunks, each), chunks, len(pairs))
+
+
+def _cut(update: UpdateRows, span: Span) -> Rows:
+    return update.body[update.loops.find_rows(span)]
 
 
 def _add_up(parts: Iterable[list[Limbs]], chunks: int, count: int) -> list[RunningTotals]:

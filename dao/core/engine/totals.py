@@ -33,12 +33,12 @@ def new_bins(chunks: int) -> Bins:
     return np.zeros((count_steps(chunks), SHIFTS), np.int64)
 
 
-def fill_bins(integers: NDArray[Any], shifts: NDArray[np.integer]) -> Bins:
-    """Return the bins of `integers << shifts`, both (chunks, k): int64, or float64 that hold integers."""
+def fill_bins(integers: NDArray[Any], shifts: NDArray[np.integer], step: int = TOTALS_STEP) -> Bins:
+    """Return the bins of `integers << shifts`, both (rows, k), `step` rows a step: int64, or float64 that hold integers."""
     whole = integers.reshape(len(integers), -1).astype(np.int64)
-    steps = np.arange(len(whole)) // TOTALS_STEP
+    steps = np.arange(len(whole)) // step
     places = (steps[:, np.newaxis] * SHIFTS + shifts.reshape(whole.shape)).reshape(-1)
-    bins = new_bins(len(whole))
+    bins = np.zeros((-(-len(whole) // step), SHIFTS), np.int64)
     for part, shift in ((whole & _MASK, 0), (whole >> 32, 32)):
         # float64 sums of fewer than 2^20 halves below 2^32 are exact
         found = np.bincount(places + shift, weights=part.reshape(-1), minlength=bins.size)

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from dao.core.constants import CHUNK, MAX_HEADER, UPDATE_MAGIC, VALUE_POWER
 from dao.core.engine.backend import get_codec_loops
 from dao.core.engine.chunking import Each, Scratch, Sink, Span, cut_spans, sweep
-from dao.core.engine.codec_loops import CODEC_LOOPS, CodecLoops, Rows
+from dao.core.engine.codec_base import CodecLoops, Rows, subtract
+from dao.core.engine.codec_loops import CODEC_LOOPS
 from dao.core.engine.exact import Unfit
 from dao.core.formats.canonical import read_json, write_canonical
 from dao.core.formats.fault import BadValue
+from dao.core.formats.feedback import Feedback
 from dao.core.formats.layout import FLOAT, Layout, Model, put_chunks
 from dao.core.types import Codec
 from dao.errors import DecodeError, RuleError
@@ -26,11 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """An update's rows, one chunk each, most often a view of its file; spans are given in chunks."""
+    """An update's rows, most often a view of its file; spans are given in chunks, and begin with a row's first one."""
 
     layout: Layout
     codec: Codec
-    body: Rows  # (chunks, leaf)
+    body: Rows  # (leaves, leaf)
 
     @property
     def loops(self) -> CodecLoops:
@@ -45,16 +47,26 @@ class Update:
     @property
     def scored(self) -> Update:
         """Its chunks of scored tensors alone, of which products are."""
-        return replace(self, body=self.body[: self.scored_chunks])
+        return replace(self, body=self.body[: self.loops.count_rows(self.scored_chunks)])
 
     def q(self, start: int, stop: int) -> NDArray[np.int64]:
         """Return the values of a span, (n, CHUNK), in units of 2^-32."""
-        return self.loops.values(self.body[start:stop])
+        return self.loops.values(self.body[self.loops.find_rows((start, stop))])[: stop - start]
 
 
 def get_leaf_size(codec: Codec) -> int:
-    """Return the bytes of one chunk."""
+    """Return the bytes of one leaf."""
     return CODEC_LOOPS[codec].leaf
+
+
+def get_leaf_chunks(codec: Codec) -> int:
+    """Return how many chunks a leaf has room for."""
+    return CODEC_LOOPS[codec].leaf_chunks
+
+
+def count_leaves(codec: Codec, chunks: int) -> int:
+    """Return how many leaves hold so many chunks."""
+    return CODEC_LOOPS[codec].count_rows(chunks)
 
 
 def encode_update_prefix(layout: Layout, codec: Codec) -> bytes:
@@ -66,39 +78,53 @@ def encode_update_prefix(layout: Layout, codec: Codec) -> bytes:
 
 def compute_update_size(layout: Layout, codec: Codec) -> int:
     """Return the length of an update file in bytes."""
-    return len(encode_update_prefix(layout, codec)) + layout.chunks * get_leaf_size(codec)
+    return len(encode_update_prefix(layout, codec)) + count_leaves(codec, layout.chunks) * get_leaf_size(
+        codec
+    )
 
 
 def encode_update_rows(base: Model, trained: Model, codec: Codec, each: Each = map) -> Rows:
-    """Return `trained - base` as rows, (chunks, leaf); errors are those of `write_body`."""
-    rows = np.empty((base.layout.chunks, get_leaf_size(codec)), np.uint8)
+    """Return `trained - base` as rows, (leaves, leaf); errors are those of `write_update_rows`."""
+    rows = np.empty((count_leaves(codec, base.layout.chunks), get_leaf_size(codec)), np.uint8)
     write_update_rows(base, trained, codec, rows, each)
     return rows
 
 
-def write_update_rows(base: Model, trained: Model, codec: Codec, out: Sink, each: Each = map) -> None:
-    """Write `trained - base` as rows, (chunks, leaf), into `out`.
+def write_update_rows(
+    base: Model,
+    trained: Model,
+    codec: Codec,
+    out: Sink,
+    each: Each = map,
+    feedback: Feedback | None = None,
+) -> None:
+    """Write `trained - base` as rows, (leaves, leaf), into `out`, with what earlier updates left out where there is feedback.
 
     Raises RuleError when the layouts differ, or naming the tensor when a difference is not finite or too large: from
-    63.75 on for int8, 64 for float32.
+    63.75 on for int8, 64 for float32, 60 for topk.
     """
     layout = base.layout
     loops = get_codec_loops(codec, layout.chunks)
     if trained.layout != layout:
         raise RuleError(f"trained model: {_difference(layout, trained.layout)}")
-    if out.shape != (layout.chunks, loops.leaf):
-        raise RuleError(f"rows: expected {(layout.chunks, loops.leaf)} bytes, got {out.shape}")
+    shape = loops.count_rows(layout.chunks), loops.leaf
+    if out.shape != shape:
+        raise RuleError(f"rows: expected {shape} bytes, got {out.shape}")
 
     def encode(span: Span, scratch: Scratch) -> None:
-        rows = scratch.array("rows", span[1] - span[0], np.uint8, loops.leaf)
+        before, after = base.span(*span), trained.span(*span)
+        rows = scratch.array("rows", loops.count_rows(len(after)), np.uint8, loops.leaf)
         try:
-            loops.encode(base.span(*span), trained.span(*span), rows, scratch)
+            if feedback is None:
+                loops.encode(before, after, rows, scratch)
+            else:
+                feedback.pack(loops, subtract(before, after, scratch)[0], rows, span, scratch)
         except Unfit as unfit:
             name = layout.name_at(span[0] * CHUNK + unfit.index)
             raise RuleError(
-                f"tensor {name[:80]!r}: expected training to change values by less than 63.75, got {unfit.value * 2.0**-VALUE_POWER}"
+                f"tensor {name[:80]!r}: expected training to change values by less than {loops.limit}, got {unfit.value * 2.0**-VALUE_POWER}"
             ) from None
-        out[slice(*span)] = rows
+        out[loops.find_rows(span)] = rows
 
     list(sweep(encode, layout.chunks, each))
 
@@ -112,7 +138,7 @@ def apply_step(base: Model, step: Update, out: Sink, each: Each = map) -> None:
         raise RuleError(f"step: {_difference(base.layout, step.layout)}")
 
     def move(span: Span, scratch: Scratch) -> None:
-        moved = step.loops.move(step.body[slice(*span)], base.span(*span), scratch)
+        moved = step.loops.move(step.body[step.loops.find_rows(span)], base.span(*span), scratch)
         put_chunks(base.layout, out, span[0], np.ascontiguousarray(moved, FLOAT))
 
     list(sweep(move, base.layout.chunks, each))
@@ -128,20 +154,21 @@ def decode_update(data: ReadableBuffer, layout: Layout, codec: Codec, each: Each
     loops, prefix = get_codec_loops(codec, layout.chunks), encode_update_prefix(layout, codec)
     if view[: len(prefix)] != prefix:
         _refuse_prefix(view, layout, codec)
-    if len(view) != len(prefix) + layout.chunks * loops.leaf:
-        expected = len(prefix) + layout.chunks * loops.leaf
+    expected = len(prefix) + loops.count_rows(layout.chunks) * loops.leaf
+    if len(view) != expected:
         raise DecodeError(f"update body: expected {expected} bytes in all, got {len(view)}")
     body = np.frombuffer(view, np.uint8, offset=len(prefix)).reshape(-1, loops.leaf)
 
     def first_bad(span: Span) -> tuple[int, str] | None:
-        bad = loops.first_bad(body[slice(*span)])
+        bad = loops.first_bad(body[loops.find_rows(span)])
         return bad and (span[0] * CHUNK + bad[0], bad[1])
 
     for bad in each(first_bad, cut_spans(layout.chunks)):
         if bad:
             raise BadValue(f"tensor {layout.name_at(bad[0])[:80]!r}: {bad[1]}", bad[0])
-    padding = layout.padding()
-    filled = loops.digits(body)[padding // CHUNK, padding % CHUNK] != 0
+    beyond = np.arange(layout.values, len(body) * loops.leaf_chunks * CHUNK)
+    padding = np.concatenate([layout.padding(), beyond])
+    filled = loops.find_set(body, padding)
     if filled.any():
         name = layout.name_at(int(padding[filled.argmax()]))
         raise DecodeError(f"tensor {name[:80]!r}: expected zeros in the padding after it, got another value")

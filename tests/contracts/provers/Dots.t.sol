@@ -99,7 +99,10 @@ contract DotsTest is Proving {
             honest("int8", "1", column);
             honest("float32", "0", column);
             honest("float32", "1", column);
+            honest("topk", "0", column);
+            honest("topk", "1", column);
             honest("shallow", "0", column);
+            honest("shallow_topk", "0", column);
         }
     }
 
@@ -116,6 +119,7 @@ contract DotsTest is Proving {
     function test_step__wrong_product_or_square__is_shown_even_where_it_runs_over() public view {
         wrong("int8");
         wrong("float32");
+        wrong("topk");
     }
 
     function test_step__beyond_the_model__is_no_proof() public view {

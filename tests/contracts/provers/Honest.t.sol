@@ -86,5 +86,6 @@ contract HonestTest is Proving {
     function test_honest_round__of_each_codec__convicts_nobody() public {
         acquitsBoth(".int8");
         acquitsBoth(".float32");
+        acquitsBoth(".topk");
     }
 }

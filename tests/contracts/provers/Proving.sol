@@ -29,6 +29,7 @@ abstract contract Proving is SmallTrees {
     uint256 internal constant ROWS_DEPTH = 20;
     uint8 internal constant INT8 = 0;
     uint8 internal constant FLOAT32 = 1;
+    uint8 internal constant TOPK = 2;
 
     Chain internal chain;
     IProver internal prover;

@@ -154,6 +154,20 @@ contract ShapeProverTest is Proving {
         convicts(STEP, prove(STEP, 0));
     }
 
+    /// @dev Three chunks are one leaf of 117 bytes, and a step has a leaf of int8 for each.
+    function test_update__of_the_codec_topk__has_one_leaf_and_its_step_three() public {
+        rules.codec = TOPK;
+        chain.setRules(rules);
+        refuses(STEP, prove(STEP, 0), IProver.NotGuilty.selector);
+        convicts(UPDATE, prove(UPDATE, 0));
+        convicts(UPDATE, prove(UPDATE, 1));
+        while (_trees[UPDATE].length > 1) _trees[UPDATE].pop();
+        _trees[UPDATE][0] = new bytes(117);
+        restate();
+        refuses(UPDATE, prove(UPDATE, 0), IProver.NotGuilty.selector);
+        refuses(UPDATE, prove(UPDATE, 1), IProver.NotGuilty.selector);
+    }
+
     function test_gradient__a_round_without_one__convicts_nobody() public {
         accused.statement.gradientRoot = 0;
         refuses(4, prove(4, 0), IProver.BadProof.selector);

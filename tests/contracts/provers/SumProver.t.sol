@@ -272,7 +272,7 @@ contract SumProverTest is SumRound {
     function test_claims__unknown_one_and_unknown_codec__have_no_shape() public {
         play(INT8, 1, 3);
         refuses(3, proveSum(0, 0), IProver.BadShape.selector);
-        rules.codec = 2;
+        rules.codec = 3;
         chain.setRules(rules);
         refuses(AGGREGATE, proveSum(0, 0), IProver.BadShape.selector);
         require(SumProver(address(prover)).coordinator() == ITrainingCoordinator(address(chain)));

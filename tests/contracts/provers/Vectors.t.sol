@@ -170,13 +170,16 @@ contract VectorsTest is Proving {
     function test_sums__proofs_of_python__convict() public {
         convict("aggregate_int8_3", newSums);
         convict("aggregate_float32_3", newSums);
+        convict("aggregate_topk_3", newSums);
         convict("codec_int8", newSums);
         convict("codec_float32", newSums);
+        convict("codec_topk", newSums);
     }
 
     function test_parts__proofs_of_python__convict_once_recorded() public {
         convictByPart("parts_int8_3");
         convictByPart("parts_float32_3");
+        convictByPart("parts_topk_3");
     }
 
     function convictByPart(string memory name) private {

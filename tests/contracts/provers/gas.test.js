@@ -20,9 +20,13 @@ const ROWS = {
   aggregate_int8_100: "aggregate, 100 inputs",
   aggregate_int8_128: "aggregate, 128 inputs",
   aggregate_float32_10: "aggregate, 10 inputs of float32",
+  aggregate_topk_10: "aggregate, 10 inputs of topk",
+  aggregate_topk_128: "aggregate, 128 inputs of topk",
   parts_int8_64: "aggregate, by parts",
   parts_float32_64: "aggregate of float32, by parts",
+  parts_topk_64: "aggregate of topk, by parts",
   codec_int8: "codec",
+  codec_topk: "codec topk",
   model: "model",
   step_int8: "step",
   step_float32: "step of float32",
@@ -113,7 +117,7 @@ async function record(t, sender, prover, one) {
   const sent = await sender.sendTransaction({ to: prover, data, gasLimit: 16_000_000n });
   near(
     t,
-    one.codec === 0 ? "a part of 64 inputs" : "a part of 64 inputs of float32",
+    ["a part of 64 inputs", "a part of 64 inputs of float32", "a part of 64 inputs of topk"][one.codec],
     one.part,
     (await sent.wait()).gasUsed,
   );
@@ -162,7 +166,7 @@ test("test_gas__step_of_products__within_limits_and_as_documented", async (t) =>
   const [sender] = await ethers.getSigners();
   const { cases } = JSON.parse(readFileSync("tests/vectors/dots.json", "utf8"));
   const host = await ethers.deployContract("DotHost");
-  for (const codec of ["int8", "float32"]) {
+  for (const codec of ["int8", "float32", "topk"]) {
     const one = cases[codec];
     const product = [
       one.totals,
