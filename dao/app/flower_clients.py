@@ -24,7 +24,7 @@ from dao.app.worker import ConventionError
 
 try:
     from flwr.compat.common import recorddict_compat as compat
-except ImportError:  # before 1.30
+except ImportError:  # as in 1.28
     from flwr.common import recorddict_compat as compat
 
 
