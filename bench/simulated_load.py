@@ -54,7 +54,7 @@ print(time.monotonic() - started, time.process_time() - used)
 
 
 @dataclass(frozen=True)
-class Run:
+class PlayedSimulation:
     """A simulation: seconds of its rounds, seconds of all cores with its starts, peaks in bytes, and what its rounds led to."""
 
     seconds: float
@@ -96,7 +96,7 @@ def _run_loop(nodes: int, rounds: int, folder: Path) -> tuple[float, float]:
     return seconds, core
 
 
-async def _simulate(nodes: int, rounds: int, folder: Path, options: Sequence[str]) -> Run:
+async def _simulate(nodes: int, rounds: int, folder: Path, options: Sequence[str]) -> PlayedSimulation:
     """Run the command, watching it and all that it starts."""
     out = folder / "out.json"
     command = [str(Path(sys.executable).with_name("dao")), "simulate", "--split", "iid", "--json", str(out)]
@@ -118,7 +118,7 @@ async def _simulate(nodes: int, rounds: int, folder: Path, options: Sequence[str
     if process.returncode:
         raise DaoError(f"{nodes} nodes: {said.decode(errors='replace').strip().rpartition(chr(10))[2]}")
     played = json.loads(out.read_text(encoding="utf-8"))["rounds"]
-    return Run(
+    return PlayedSimulation(
         sum(one["seconds"] for one in played),
         sum(sampler.core_seconds.values()),
         sampler.peaks[process.pid],
