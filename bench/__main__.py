@@ -189,12 +189,12 @@ def _attacks(given: argparse.Namespace) -> None:
 
 def _apps(given: argparse.Namespace) -> None:
     """Play apps of many frameworks, print a table and write the rows."""
-    from bench import frameworks
+    from bench import flower_apps, frameworks
 
     only = given.only.split(",") if given.only else []
     rows: list[dict[str, Any]] = []
     try:
-        for play in (frameworks.play_apps,):  # a module of more apps joins this list
+        for play in (frameworks.play_apps, flower_apps.play_flower_apps):
             rows += play(only)
     except DaoError as error:
         sys.exit(f"script/bench: {error}")

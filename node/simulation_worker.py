@@ -47,14 +47,18 @@ class PartRunner(Runner):
         data: str,
         rows: str | None,
         flips: str | None,
+        partition: Sequence[int] | None,
     ) -> dict[str, object]:
         """Train as `train` does, on the rows whose numbers the file `rows` has (int64; None: on all), and `public` ones.
 
-        `flips` names the column of labels in which class d is to be called the last class minus d.
+        `flips` names the column of labels in which class d is to be called the last class minus d. `partition` is a node's part
+        of so many, where the app itself deals the data.
         """
         whole = self._read(data)
         if flips is not None:
             whole = _flip(whole, flips)
+        if partition is not None:
+            whole = whole.take_partition(*partition)
         self._data = whole if rows is None else _take(whole, np.fromfile(rows, "<i8"))
         self._joined = ((), self._data)
         return self.train(base, out, seed, round, public)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from dao.devnet.anvil import Anvil, running_anvil
+from tests.app.environments import install, make_environment
 from tests.support import Network, deploy_network
 
 # a machine with much to do is no failure
@@ -27,6 +28,15 @@ def anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Anvil]:
     """A chain for the module's tests; each transaction is mined at once, and no block without one."""
     with running_anvil(tmp_path_factory.mktemp("anvil")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def flower_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with Flower, torch and scikit-learn: what Flower apps bring."""
+    python = make_environment(tmp_path_factory.mktemp("flower") / "env", "torch", "scikit-learn", "pytest")
+    if missing := install(python, "flwr>=1.28"):
+        pytest.skip(f"no package index to have flwr of: {missing[-300:]}")
+    return python
 
 
 @pytest.fixture(scope="module")

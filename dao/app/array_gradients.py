@@ -35,11 +35,12 @@ class ArrayGradients:
         """ConventionError where a large model comes without a gradient of its own."""
         self._app, self._reader = app, ShardReader(app)
         self._shapes = {name: array.shape for name, array in sorted(ArrayModel(model).arrays.items())}
+        self._carried = getattr(app, "carried", frozenset[str]())
         self._own = getattr(app, "gradient", None)
         size = sum(math.prod(shape) for shape in self._shapes.values())
         if self._own is None and size > MOST_VALUES:
             raise ConventionError(
-                f"model(): has {size} values, at most {MOST_VALUES} without a gradient(weights, batch) in app.py"
+                f"model(): has {size} values, at most {MOST_VALUES} without a gradient(weights, batch) in app.py, or torch to take it"
             )
 
     def loss(self, model: str, shard: str) -> dict[str, float]:
@@ -79,7 +80,10 @@ class ArrayGradients:
 
     def _differentiate(self, weights: Arrays, shard: str) -> Arrays:
         if self._own is None:
-            return {name: self._differ(weights, name, shard) for name in weights}
+            return {
+                name: np.zeros_like(array) if name in self._carried else self._differ(weights, name, shard)
+                for name, array in weights.items()
+            }
         total = {name: np.zeros(shape) for name, shape in self._shapes.items()}
         for part, batch in self._reader.read_batches(shard):
             slopes = self._own(weights, batch)
@@ -111,7 +115,10 @@ class ArrayGradients:
         size, near, floor = OF_DIFFERENCES if self._own is None else OF_OWN
         dice = np.random.Generator(np.random.Philox(len(weights)))
         for _ in range(CHECKS):
-            way = {name: dice.standard_normal(array.shape) for name, array in weights.items()}
+            way = {
+                name: dice.standard_normal(array.shape) * (name not in self._carried)
+                for name, array in weights.items()
+            }
             scale = 1 / math.sqrt(sum(float((part**2).sum()) for part in way.values()))
             above, below = (
                 self._mean_loss(
@@ -131,7 +138,7 @@ class ArrayGradients:
     def _remedy(self) -> str:
         if self._own is None:
             return "compute the loss in float64, or give a gradient(weights, batch)"
-        return "gradient(weights, batch) must be that of loss(weights, batch)"
+        return "the gradient must be that of loss(weights, batch), which a Flower app's evaluate gives as torch computed it"
 
     def _mean_loss(self, weights: Arrays, shard: str) -> float:
         batches = self._reader.read_batches(shard)

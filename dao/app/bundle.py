@@ -10,6 +10,9 @@ An app is a folder with `app.py`, which defines
 - `gradient(weights, batch)`, optional, where `model()` gives numpy arrays by name: that of `loss`;
 - `metrics(model, data)`, optional: figures for people to read, such as the accuracy.
 
+A folder with a pyproject.toml that has the table `[tool.flwr.app]`, and no `app.py`, is a Flower app: its ServerApp and its
+ClientApp are what these functions are of others (`dao.app.flower_app`).
+
 A file `schema.json` says what the data must look like (`dao.app.data_schema`). Hidden files, `__pycache__` and a folder
 `data` beside `app.py` are not part of an app. Nor is `base/model.safetensors`, a model that the app adapts and does not train: the
 task's card binds it by its digest (`dao.app.frozen_base`).
@@ -22,6 +25,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from dao.app.data_schema import DataSchema, read_schema
+from dao.app.environment import PROJECT_FILE
+from dao.app.flower_project import read_flower_project
 from dao.core.formats.canonical import read_canonical, write_canonical
 from dao.core.types import Digest
 from dao.errors import AppError, DaoError, DecodeError
@@ -74,8 +79,8 @@ def read_bundle(content: bytes) -> dict[str, str]:
     files = obj.get("files")
     if obj.keys() != {"files", "format"} or obj["format"] != FORMAT or not isinstance(files, dict):
         raise DecodeError(f"app: expected the fields files and format, with format {FORMAT!r}")
-    if len(files) > MAX_FILES or "app.py" not in files:
-        raise DecodeError(f"app: expected app.py and at most {MAX_FILES} files, got {len(files)}")
+    if len(files) > MAX_FILES:
+        raise DecodeError(f"app: expected at most {MAX_FILES} files, got {len(files)}")
     names = {name.casefold() for name in files}
     if len(names) != len(files):
         raise DecodeError("app: expected file names that differ in more than case")
@@ -85,7 +90,25 @@ def read_bundle(content: bytes) -> dict[str, str]:
             raise DecodeError(f"app file {name!r}: expected text")
         if any(str(parent).casefold() in names for parent in PurePosixPath(name).parents):
             raise DecodeError(f"app file {name!r}: a folder it is in is a file too")
+    if "app.py" not in files and not is_flower_project(files.get(PROJECT_FILE, "")):
+        raise DecodeError(f"app: expected app.py, or a Flower app's {PROJECT_FILE} with [tool.flwr.app]")
     return files
+
+
+def is_flower_project(text: str) -> bool:
+    """Whether a pyproject.toml is that of a Flower app; DecodeError for one that is no TOML, or names no components."""
+    try:
+        return read_flower_project(text) is not None
+    except ValueError as error:
+        raise DecodeError(f"app file {PROJECT_FILE!r}: {error}") from None
+
+
+def is_flower_app(folder: Path) -> bool:
+    """Whether a folder is that of a Flower app; DecodeError as above, AppError for a file that cannot be read."""
+    path = folder / PROJECT_FILE
+    if (folder / "app.py").is_file() or not path.is_file():
+        return False
+    return is_flower_project(_text(path, PROJECT_FILE))
 
 
 def compute_app_digest(content: bytes) -> Digest:

@@ -94,7 +94,7 @@ def inspect_model(app: Any, model: Any) -> ModelState:
     state = dict(sorted(model.state_dict().items()))
     if not state:
         raise ConventionError("model(): its state_dict is empty; there is nothing to train")
-    local, mode = _read_local(app), _read_buffers(app)
+    local, mode, named = _read_local(app), _read_buffers(app), getattr(app, "carried", frozenset[str]())
     of_torch = hasattr(model, "named_parameters")
     parameters = dict(model.named_parameters(remove_duplicate=False)) if of_torch else {}
     tensors: dict[str, Any] = {}
@@ -103,7 +103,7 @@ def inspect_model(app: Any, model: Any) -> ModelState:
     seen: dict[object, str] = {}
     frozen = {name for name, parameter in parameters.items() if not parameter.requires_grad}
     for name, tensor in state.items():
-        is_buffer = of_torch and name not in parameters
+        is_buffer = name in named or (of_torch and name not in parameters)
         reason = FROZEN if name in frozen else ""
         reason = reason or _explain_staying(name, tensor, local, is_buffer and mode == "local", seen)
         if reason:

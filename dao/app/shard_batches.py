@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dao.app.data_path import DataPath
 from dao.app.worker import ConventionError
 
 BATCH = 64  # samples; a constant of the protocol, for it changes the bits of a gradient
@@ -35,6 +36,8 @@ class ShardReader:
         if self._shard[0] != shard:
             self._shard = (shard, self._app.data(shard))
         data = self._shard[1]
+        if isinstance(data, DataPath):
+            return data, 1  # its app deals it in batches of its own
         lengths = {len(c) for c in dict(data).values()} if isinstance(data, Mapping) else {len(data)}
         if len(lengths) != 1 or 0 in lengths:
             raise ConventionError(
@@ -44,5 +47,7 @@ class ShardReader:
 
 
 def _cut(data: Any, first: int, end: int) -> Any:
+    if isinstance(data, DataPath):
+        return data
     part = slice(first, end)
     return {name: c[part] for name, c in data.items()} if isinstance(data, Mapping) else data[part]

@@ -1,7 +1,7 @@
 """The child's end of an app's process: answers the daemon's calls, loads the app, moves weights between model and file.
 
-It runs in the app's own environment under any Python from 3.9 on: it imports the standard library and numpy, and
-nothing else of this project. The daemon's end is `dao.app.process`.
+It runs in the app's own environment under any Python from 3.9 on: it imports the standard library and numpy, and of
+this project what does the same. The daemon's end is `dao.app.process`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ from typing import Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
+from dao.app.data_path import DataPath
+
 Floats = npt.NDArray[np.float32]
 
 APP_FUNCTIONS = ("model", "data", "train", "loss")
@@ -37,6 +39,7 @@ DECLARED = ("local", "buffers")  # beside its functions
 HEARTBEAT = 2.0  # seconds between signs of life
 _LONGEST = 1 << 19  # bytes of a message; the other side gives up at 1 MiB
 _PR_SET_PDEATHSIG = 1
+_folder: Path | None = None  # of the app
 
 
 class ConventionError(Exception):
@@ -110,8 +113,13 @@ def connect() -> CallServer:
 def load_app(folder: Path, settings: Mapping[str, Any] | None = None) -> Any:
     """Import `app.py` of a folder, whose other modules it may import by name; ConventionError when a function is missing.
 
-    Return its functions and what else it declares; those that have a parameter `settings` get the task's.
+    Return its functions and what else it declares; those that have a parameter `settings` get the task's. A folder without
+    an app.py is that of a Flower app, whose configuration the settings change.
     """
+    global _folder  # noqa: PLW0603  (a process has one app)
+    _folder = folder
+    if not (folder / "app.py").exists():
+        return _load_flower_app(folder, dict(settings or {}))
     spec = importlib.util.spec_from_file_location("app", folder / "app.py")
     if spec is None or spec.loader is None:
         raise ConventionError(f"{folder}: expected an app.py")
@@ -123,6 +131,28 @@ def load_app(folder: Path, settings: Mapping[str, Any] | None = None) -> Any:
     if missing:
         raise ConventionError(f"app.py: expected the functions {', '.join(missing)}")
     return _bind_settings(app, dict(settings or {}))
+
+
+def _load_flower_app(folder: Path, settings: dict[str, Any]) -> Any:
+    from dao.app.flower_project import read_flower_project
+
+    try:
+        project = read_flower_project((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConventionError(
+            f"{folder.name}: expected app.py, or the pyproject.toml of a Flower app: {error}"
+        ) from None
+    if project is None:
+        raise ConventionError("pyproject.toml: expected the table [tool.flwr.app], as there is no app.py")
+    if importlib.util.find_spec("flwr") is None:
+        raise ConventionError(
+            "this environment has no flwr; expected it among the dependencies in pyproject.toml"
+        )
+    os.environ["FLWR_TELEMETRY_ENABLED"] = "0"  # which would wait for a network
+    from dao.app.flower_app import load_flower_app
+
+    sys.path.insert(0, str(folder))
+    return load_flower_app(folder, project, settings)
 
 
 def _bind_settings(app: ModuleType, settings: dict[str, Any]) -> Any:
@@ -180,7 +210,9 @@ def _read_head(head: bytes) -> tuple[dict[str, Any], frozenset[str]]:
 
 
 def count_rows(data: Any) -> int | None:
-    """Return how many rows an app's data have: the length of their columns, or their own; None where they have none."""
+    """Return how many rows an app's data have: the length of their columns, or as they or their app say; None where nobody does."""
+    if isinstance(data, DataPath):
+        return data.rows
     columns = list(data.values()) if isinstance(data, Mapping) else [data]
     try:
         return min(len(column) for column in columns)
@@ -203,8 +235,7 @@ def to_json(value: object) -> Any:
 def summarize(error: BaseException) -> str:
     """Return an error's message, and the last line of the app that led to it, if any."""
     frames = list(traceback.extract_tb(error.__traceback__))
-    app = getattr(sys.modules.get("app"), "__file__", None)
-    ours = [frame for frame in frames if app and Path(app).parent in Path(frame.filename).parents]
+    ours = [frame for frame in frames if _folder and _folder in Path(frame.filename).parents]
     where = "".join(f" ({Path(f.filename).name} line {f.lineno})" for f in (ours or frames)[-1:])
     text = str(error) if isinstance(error, ConventionError) else f"{type(error).__name__}: {error}{where}"
     return " ".join(text.split())[:2000]

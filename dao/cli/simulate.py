@@ -92,7 +92,7 @@ def command(
     """Train together on this machine, without a chain: what would each contributor earn?
 
     In the folder of an app, or with --app, its data are dealt among --nodes; its pyproject.toml names them, or --data and
-    --shards do. With --data for each contributor, nothing is dealt. Elsewhere it plays a digit classifier on real images with
+    --shards do. A Flower app deals them itself, by partition-id. With --data for each contributor, nothing is dealt. Elsewhere it plays a digit classifier on real images with
     five kinds of contributors: two with good data, one with a tenth of it, one with 40% wrong labels, one that trains nothing
     and sends noise. Training and gradients run in processes of their own; formats, gate, clip, aggregate, scores and payouts are
     the protocol's.
@@ -181,11 +181,9 @@ async def _seat_nodes(scene: Scene, pool: TrainingPool, seed: int, folder: Path)
     for member, path, part in zip(scene.members, data, rows, strict=True):
         attack = scene.attacks.get(member.index, "")
         flips = scene.label if attack == "label-flip" else None
-        nodes.append(
-            SimulatedNode(
-                member.index, *make_keys(seed, member.index), TrainingPart(path, part, flips), attack
-            )
-        )
+        place = (member.index, len(scene.members)) if scene.is_dealt_by_app else None
+        training = TrainingPart(path, part, flips, place)
+        nodes.append(SimulatedNode(member.index, *make_keys(seed, member.index), training, attack))
     return nodes
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dao.app.bundle import bundle, unpack
+from dao.app.bundle import bundle, is_flower_app, unpack
 from dao.app.environment import PROJECT_FILE, find_interpreter, read_project
 from dao.app.frozen_base import find_frozen_base, place_frozen_base
 from dao.demo.attacks import ATTACKS
@@ -18,7 +18,7 @@ from dao.demo.split import Split
 from dao.errors import AppError, ConfigError
 
 MOST_NODES, DEALT_NODES = 10_000, 20
-KEYS = {"data", "shards", "test", "make-data", "label"}  # of [tool.commonweight]
+KEYS = {"data", "shards", "test", "make-data", "label", "loss"}  # of [tool.commonweight]
 DEFAULT_LABEL = "y"
 _MAKE_LIMIT = 600.0  # seconds for the script that makes data
 
@@ -40,7 +40,10 @@ class Wish:
 
 @dataclass(frozen=True)
 class Scene:
-    """The app, unpacked as others will have it, and who plays: `data` are one file for each member, or one to deal by `split`."""
+    """The app, unpacked as others will have it, and who plays: `data` are one file for each member, or one to deal by `split`.
+
+    Where `is_dealt_by_app`, all have one, of which a Flower app takes each one's part.
+    """
 
     name: str
     app: Path
@@ -52,6 +55,7 @@ class Scene:
     shards: Path
     test: Path | None
     label: str
+    is_dealt_by_app: bool = False
 
 
 def set_scene(wish: Wish, folder: Path) -> Scene:
@@ -60,7 +64,8 @@ def set_scene(wish: Wish, folder: Path) -> Scene:
     ConfigError where a part is missing, AppError where the app's environment or data cannot be made.
     """
     attack, count = parse_attack(wish.attack)
-    app = wish.app or (Path() if Path("app.py").is_file() else None)
+    here = Path()
+    app = wish.app or (here if Path("app.py").is_file() or is_flower_app(here) else None)
     if app is None:
         return _set_demonstration(wish, attack, count, folder)
     if not wish.data or wish.shards is None:
@@ -77,24 +82,39 @@ def set_scene(wish: Wish, folder: Path) -> Scene:
     is_dealt = wish.nodes is not None or wish.split is not None
     if is_dealt and len(data) > 1:
         raise ConfigError("--data: expected one file to deal among --nodes, or none of --nodes and --split")
+    is_flower = is_flower_app(app)
+    if is_flower:
+        _require_undealt(wish, attack)
     members = (
         [DemoMember(index, f"node {index + 1}", Role.DEALT) for index in range(wish.nodes or DEALT_NODES)]
         if is_dealt
         else [DemoMember(index, path.name, Role.OWN) for index, path in enumerate(data)]
     )
     attacks = _choose_attackers(members, attack, count)
+    is_dealt_by_app = is_flower and is_dealt
     return Scene(
         name=app.resolve().name,
         app=_unpack(app, folder / "app"),
         python=wish.python or find_interpreter(app),
         members=_name_attackers(members, attacks),
         attacks=attacks,
-        data=data,
-        split=Split.parse(wish.split or "iid") if is_dealt else None,
+        data=[data[0]] * len(members) if is_dealt_by_app else data,
+        split=Split.parse(wish.split or "iid") if is_dealt and not is_flower else None,
         shards=shards,
         test=wish.test,
         label=wish.label or DEFAULT_LABEL,
+        is_dealt_by_app=is_dealt_by_app,
     )
+
+
+def _require_undealt(wish: Wish, attack: str) -> None:
+    """Raise ConfigError for what needs rows and labels, which of a Flower app only itself has."""
+    options = {"--split": wish.split, "--label": wish.label, "--attack label-flip": attack == "label-flip"}
+    for option, value in options.items():
+        if value:
+            raise ConfigError(
+                f"{option}: a Flower app reads and deals its data itself; name --data for each contributor, or --nodes"
+            )
 
 
 def _unpack(app: Path, into: Path) -> Path:

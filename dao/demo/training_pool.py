@@ -20,11 +20,15 @@ MOST_LABELS = 8 << 32  # bytes
 
 @dataclass(frozen=True)
 class TrainingPart:
-    """What one node trains on: `rows` is a file of the numbers of its rows (None: all), `flips` its attack's column."""
+    """What one node trains on: `rows` is a file of the numbers of its rows (None: all), `flips` its attack's column.
+
+    `partition` is its part of so many where the app itself deals the data.
+    """
 
     data: Path
     rows: Path | None
     flips: str | None
+    partition: tuple[int, int] | None = None
 
 
 class PartTrainer(Trainer):
@@ -39,7 +43,7 @@ class PartTrainer(Trainer):
     ) -> None:
         """Train from the model file `base` into `out`, on the public shards too. AppError says what went wrong in one line."""
         arguments: dict[str, object] = {"data": part.data, "rows": part.rows, "flips": part.flips}
-        arguments["public"] = [*public]
+        arguments |= {"partition": part.partition, "public": [*public]}
         arguments |= {
             "base": base,
             "out": Output(self.out, base),

@@ -1,10 +1,13 @@
-"""An environment of its own with a few of the packages that are installed here, and no other: without torch or web3."""
+"""An environment of its own with a few of the packages that are installed here, and no other, such as web3."""
 
 import os
-import re
+import subprocess
+import sys
 import venv
 from importlib.metadata import distribution
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 
 def make_environment(folder: Path, *packages: str) -> Path:
@@ -22,16 +25,22 @@ def make_environment(folder: Path, *packages: str) -> Path:
     return folder / "bin" / "python"
 
 
+def install(python: Path, *packages: str) -> str:
+    """Install packages of an index that are not installed here; return why that cannot be, "" where it could."""
+    uv = Path(sys.executable).with_name("uv")
+    command = [str(uv), "pip", "install", "--quiet", "--only-binary", ":all:", "--python", str(python)]
+    done = subprocess.run([*command, *packages], capture_output=True, text=True, check=False, timeout=300)
+    return done.stderr.strip() if done.returncode else ""
+
+
 def list_needed(packages: tuple[str, ...]) -> set[str]:
-    """The packages with all that they need, but for extras."""
-    needed, left = set[str](), list(packages)
+    """The packages with all that they need on this machine, by the extras that are asked for."""
+    done, left = set[tuple[str, str]](), [Requirement(name) for name in packages]
     while left:
-        name = left.pop()
-        if name not in needed:
-            needed.add(name)
-            left += [
-                re.split(r"[^A-Za-z0-9._-]", one)[0]
-                for one in distribution(name).requires or ()
-                if "extra" not in one
-            ]
-    return needed
+        one = left.pop()
+        for extra in ("", *one.extras):
+            if (one.name, extra) not in done:
+                done.add((one.name, extra))
+                asked = map(Requirement, distribution(one.name).requires or ())
+                left += [need for need in asked if not need.marker or need.marker.evaluate({"extra": extra})]
+    return {name for name, _ in done}

@@ -2,7 +2,6 @@
 
 import subprocess
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,29 +9,15 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-from dao.chain.signer import Signer
-from dao.core.types import hex_of
-from dao.devnet.anvil import dev_signer
 from tests.app.environments import make_environment
 from tests.cli.conftest import Devnet
+from tests.cli.hired_network import Hired, hire
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # processes on a shared machine
 APP = Path(__file__).parents[2] / "dao/templates/sklearn/app.py"
 ROWS = {"liar": 90, "one": 90, "two": 90, "shards/0": 60, "shards/1": 60, "shards/2": 60}
-ROUNDS, PASSWORD = 2, "canary"
-PERIODS = {"commit": 120, "reveal": 60, "result": 120, "challenge": 2, "resolve": 30}
+ROUNDS = 2
 PACKAGES = "import numpy, sklearn, importlib.util as u; print([n for n in ('torch', 'web3', 'dao') if u.find_spec(n)])"
-
-
-@dataclass(frozen=True)
-class Scene:
-    devnet: Devnet
-    folder: Path
-    python: Path
-    operator: str
-    task: int
-    app: str
-    card: str
 
 
 @pytest.fixture(scope="module")
@@ -61,68 +46,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def scene(devnet: Devnet, folder: Path, python: Path) -> Scene:
-    dao, home = devnet.dao, folder / "superlink"
-    made = dao.json(
-        "superlink",
-        "init",
-        "--home",
-        home,
-        "--rpc",
-        devnet.rpc,
-        "--deployment",
-        devnet.home / "deployment.json",
-    )
-    operator = made["operator"]
-    dao.run("devnet", "fund", operator, "--home", devnet.home, "--tokens", 0)
-    dao.run("devnet", "fund", hex_of(dev_signer(1).address), "--home", devnet.home)
-    dao.run("superlink", "register", "--home", home, "--dev-account", 1, "--stake", "500")
-    task = dao.json(
-        *("task", "create", "--app", folder / "app", "--shards", folder / "shards", "--app-python", python),
-        *("--superlink-operator", operator, "--content-folder", folder / "store", "--dev-account", 0),
-        *("--fund-rounds", ROUNDS, "--quorum", 3),
-        *(word for name, seconds in PERIODS.items() for word in (f"--{name}-period", seconds)),
-        *devnet.network,
-    )
-    return Scene(devnet, folder, python, operator, task["task"], task["app"], task["card"])
-
-
-def join(scene: Scene, name: str, address: str) -> Path:
-    dao, home, folder = scene.devnet.dao, scene.folder / f"node-{name}", scene.folder
-    password, key = folder / f"password-{name}", folder / f"owner-{name}.json"
-    password.touch(0o600)
-    password.write_text(PASSWORD)
-    owner = Signer.create(key, PASSWORD, work=4096)
-    deployment = scene.devnet.home / "deployment.json"
-    dao.run("node", "init", "--home", home, "--rpc", scene.devnet.rpc, "--deployment", deployment)
-    dao.run("devnet", "fund", hex_of(owner.address), "--home", scene.devnet.home, "--tokens", 10)
-    owned = ("--owner-keystore", key, "--owner-password-file", password, "--home", home)
-    dao.run("node", "register", *owned, "--stake", 10)
-    dao.run(
-        *("node", "join", scene.task, "--data", folder / f"{name}.csv", "--superlink", address),
-        *("--approve", scene.app, "--approve", scene.card, "--app-python", scene.python, *owned),
-    )
-    return home
+def scene(devnet: Devnet, folder: Path, python: Path) -> Hired:
+    return hire(devnet, folder, folder / "app", python, rounds=ROUNDS, quorum=3)
 
 
 def test_network__no_torch_anywhere__honest_nodes_are_paid_the_liar_is_not_and_all_holds(
-    scene: Scene,
+    scene: Hired,
 ) -> None:
     dao, network = scene.devnet.dao, scene.devnet.network
-    start = ("superlink", "start", "--home", scene.folder / "superlink", "--task", scene.task)
-    content = (
-        "--shards",
-        scene.folder / "shards",
-        "--store",
-        scene.folder / "store",
-        "--listen",
-        "127.0.0.1:0",
-    )
     with ExitStack() as stack:
-        running = dao.running(*start, *content, "--app-python", scene.python, "--rounds", ROUNDS)
-        superlink = stack.enter_context(running)
+        superlink = stack.enter_context(dao.running(*scene.start, "--rounds", ROUNDS))
         address = superlink.line().split()[-1]
-        homes = {name: join(scene, name, address) for name in ("liar", "one", "two")}
+        homes = {name: scene.join(name, address) for name in ("liar", "one", "two")}
         for home in homes.values():
             stack.enter_context(dao.running("node", "start", "--home", home))
         assert superlink.line() == "all rounds are final"

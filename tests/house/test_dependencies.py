@@ -18,8 +18,10 @@ OURS = {"dao", "node", "aggregator", "bench", "tests"}
 TYPES = {"_typeshed"}
 # of apps, whose dependencies stand in a pyproject.toml beside each
 TEMPLATES = "dao/templates"
-APPS = sorted(path.parent for room in ("apps", TEMPLATES) for path in (ROOT / room).glob("*/pyproject.toml"))
-IMPORTED_AS = {"sklearn": "scikit-learn"}  # of their packages
+# imported in an app's own environment alone, where the app brings it
+OF_APPS = {"flwr"}
+APPS = sorted(path.parent for room in ("apps", TEMPLATES) for path in (ROOT / room).rglob("pyproject.toml"))
+IMPORTED_AS = {"sklearn": "scikit-learn", "joblib": "scikit-learn"}  # of their packages
 # declared for a reason other than an import
 NOT_IMPORTED = {
     "multiaddr": "a version with which ipfshttpclient works",
@@ -42,20 +44,22 @@ EXTRAS = {
 
 
 def imports_of(path: Path) -> Iterator[str]:
-    """The top-level packages that a file imports, early or late, but for Python's own and ours."""
+    """The top-level packages that a file imports, early or late, but for Python's own, ours and those that apps bring."""
     for node in ast.walk(ast.parse(path.read_text())):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [node.module]
-        yield from {name.partition(".")[0] for name in names} - sys.stdlib_module_names - OURS - TYPES
+        yield from (
+            {name.partition(".")[0] for name in names} - sys.stdlib_module_names - OURS - TYPES - OF_APPS
+        )
 
 
 def modules_under(*folders: str) -> list[Path]:
     """The files under folders, without those of apps that have packages of their own, and of templates."""
     paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-    return [path for path in paths if path.parent not in APPS and ROOT / TEMPLATES not in path.parents]
+    return [path for path in paths if not {ROOT / TEMPLATES, *APPS} & {*path.parents}]
 
 
 def imports_under(*folders: str) -> dict[str, Path]:
@@ -67,7 +71,8 @@ def imports_under(*folders: str) -> dict[str, Path]:
 def test_imports__app_with_packages_of_its_own__are_declared_beside_it(app: Path) -> None:
     project = tomllib.loads((app / "pyproject.toml").read_text())["project"]
     declared = {*project["dependencies"], *project.get("optional-dependencies", {}).get("test", [])}
-    imported = {name for path in app.glob("*.py") for name in imports_of(path)} - {"app"}
+    own = {"app", *(path.name for path in app.iterdir())}
+    imported = {name for path in app.rglob("*.py") for name in imports_of(path)} - own
     assert {IMPORTED_AS.get(name, name) for name in imported} <= {name_of(one) for one in declared}
 
 

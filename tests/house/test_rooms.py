@@ -18,6 +18,7 @@ OTHER_CODE = [
 ]
 ROOMY = ("dao", "node", "aggregator", "bench", "contracts", "apps", "tests")
 PARTS_OF_ROOMS = (
+    "apps/flower/",
     "dao/chain/abi",
     "dao/index/migrations/",
     "dao/templates/",

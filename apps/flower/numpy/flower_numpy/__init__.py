@@ -1,0 +1,1 @@
+"""flower-numpy: Irises with NumPy and Flower's NumPyClient."""

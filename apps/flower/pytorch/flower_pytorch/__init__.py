@@ -1,0 +1,1 @@
+"""flower-pytorch: Handwritten digits with PyTorch and Flower."""

@@ -1,0 +1,1 @@
+"""flower-sklearn: Tumours with scikit-learn and Flower."""
