@@ -28,6 +28,7 @@ from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import IpfsOption, JsonOption, TaskArgument
 from dao.cli.output import print_fields, print_json, print_table, printable, require_writable
+from dao.cli.task_metrics import metrics
 from dao.cli.task_plan import CONTENT_DEFAULT, TaskOptions
 from dao.cli.task_propose import propose
 from dao.cli.unfinished import Unfinished
@@ -42,6 +43,7 @@ _COLUMN = 60  # characters of a card's text in a table
 
 
 app.command()(propose)
+app.command()(metrics)
 
 
 @app.command()

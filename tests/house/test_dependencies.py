@@ -64,7 +64,10 @@ def imports_under(*folders: str) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("folders", "declared"),
     [
-        (["dao", "node", "aggregator"], DEPENDENCIES | EXTRAS["demo"] | EXTRAS["parquet"]),
+        (
+            ["dao", "node", "aggregator"],
+            DEPENDENCIES | EXTRAS["demo"] | EXTRAS["parquet"] | EXTRAS["tensorboard"],
+        ),
         (["bench", "script"], DEPENDENCIES | EXTRAS["dev"] | EXTRAS["demo"]),
         (["tests"], DEPENDENCIES | EXTRAS["demo"] | EXTRAS["dev"]),
         (["apps"], DEPENDENCIES),
