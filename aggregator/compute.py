@@ -88,10 +88,11 @@ class RoundComputer:
     ) -> GateGradient:
         """Take the gate gradient of a round at its base model, with its root of this depth.
 
-        From here on the app runs with the settings of this card, if there is one.
+        From here on the app runs with the settings and the frozen base of this card, if there is one.
         """
         if card is not None:
-            await self._evaluator.configure((await self._publisher.fetch_card(card)).settings)
+            stated = await self._publisher.fetch_card(card)
+            await self._evaluator.configure(stated.settings, await self._publisher.fetch_frozen_base(stated))
         evaluated = await self._evaluator.gate_gradient(base.path, shard)
         path, gradient = await self._quantise(evaluated.path, base.model.layout, "gate.cwg")
         cid, root = await asyncio.gather(

@@ -166,6 +166,7 @@ async def open_superlink(
         retention.note_for_good(rules.card)
         publisher = Publisher(store, retention)
         base = await _read_newest(chain, task, publisher, rules)
+        await evaluator.configure(card.settings, await publisher.fetch_frozen_base(card))
         follower = await stack.enter_async_context(TaskFollower(chain, task))
         outbox = outbox_file(settings, signer.address)
         sender = await stack.enter_async_context(Sender(chain, signer, outbox))

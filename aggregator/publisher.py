@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from aggregator.retention import Retention
+from dao.app.frozen_base import fetch_frozen_base
 from dao.content.cards import fetch_card
 from dao.core.formats.card import Card
 from dao.core.formats.cid import Cid
@@ -44,6 +45,13 @@ class Publisher:
         if self._retention:
             self._retention.note_for_good(digest)
         return card
+
+    async def fetch_frozen_base(self, card: Card) -> Path | None:
+        """Return the file of a card's frozen base, which stays here for good, too; None for a card without."""
+        base = await fetch_frozen_base(self._store, card)
+        if card.base and self._retention:
+            self._retention.note_for_good(card.base.cid)
+        return base
 
     async def is_whole(self, cid: Cid) -> bool:
         """Return whether a content is here with the right bytes."""

@@ -29,18 +29,11 @@ def _parse() -> argparse.Namespace:
         command.add_argument("--rounds", type=int, default=3, help="rounds to measure, after one to warm up")
         command.add_argument("--json", type=Path, help="write the figures to this file")
         command.add_argument("--home", type=Path, help="keep daemons' folders and logs here; must not exist")
-    index = commands.add_parser("index", help="an index that is filled from zero, and read")
-    index.add_argument("--events", type=int, default=100_000, help="how many, 100000 by default")
-    index.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
-    index.add_argument("--json", type=Path, help="write the figures to this file")
-    api = commands.add_parser("api", help="reads of an API over a filled index, at a steady rate")
-    api.add_argument("--events", type=int, default=100_000, help="in the index, 100000 by default")
-    api.add_argument("--rate", type=int, default=100, help="requests a second, 100 by default")
-    api.add_argument("--busy", type=int, default=0, help="processes beside it that want a core, 0 by default")
-    api.add_argument("--seconds", type=int, default=30, help="how long, 30 by default")
-    api.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
-    api.add_argument("--json", type=Path, help="write the figures to this file")
+    _add_reads(commands)
     page = commands.add_parser("page", help="the page in a real browser")
+    page.add_argument(
+        "--busy", type=int, default=0, help="processes beside it that want a core, 0 by default"
+    )
     page.add_argument("--json", type=Path, help="write the figures to this file")
     store = commands.add_parser("store", help="what a Superlink's store and IPFS node grow to")
     store.add_argument("--rounds", type=int, default=1000, help="how many, 1000 by default")
@@ -56,6 +49,7 @@ def _parse() -> argparse.Namespace:
     )
     disputes.add_argument("--json", type=Path, help="write the rows to this file")
     _add_privacy(commands)
+    _add_apps(commands)
     check = commands.add_parser("check", help="a site's table, checked by an app's schema")
     check.add_argument("--rows", type=int, default=1_000_000, help="of the table, 1000000 by default")
     check.add_argument("--json", type=Path, help="write the figures to this file")
@@ -78,6 +72,21 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _add_reads(commands: Any) -> None:
+    """Add the options of `index` and `api`."""
+    index = commands.add_parser("index", help="an index that is filled from zero, and read")
+    index.add_argument("--events", type=int, default=100_000, help="how many, 100000 by default")
+    index.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
+    index.add_argument("--json", type=Path, help="write the figures to this file")
+    api = commands.add_parser("api", help="reads of an API over a filled index, at a steady rate")
+    api.add_argument("--events", type=int, default=100_000, help="in the index, 100000 by default")
+    api.add_argument("--rate", type=int, default=100, help="requests a second, 100 by default")
+    api.add_argument("--busy", type=int, default=0, help="processes beside it that want a core, 0 by default")
+    api.add_argument("--seconds", type=int, default=30, help="how long, 30 by default")
+    api.add_argument("--database", help="URL of an empty database; without, SQLite in a file")
+    api.add_argument("--json", type=Path, help="write the figures to this file")
+
+
 def _add_privacy(commands: Any) -> None:
     """Add the options of `privacy`."""
     privacy = commands.add_parser("privacy", help="what honest work earns with private updates")
@@ -90,6 +99,13 @@ def _add_privacy(commands: Any) -> None:
     privacy.add_argument("--json", type=Path, help="write the rows to this file")
 
 
+def _add_apps(commands: Any) -> None:
+    """Add the options of `apps`."""
+    apps = commands.add_parser("apps", help="apps of many frameworks, each for some simulated rounds")
+    apps.add_argument("--only", default="", help="frameworks or folders of apps, as lora,resnet")
+    apps.add_argument("--json", type=Path, help="write the rows to this file")
+
+
 def main() -> None:
     """Run one of the commands."""
     given = _parse()
@@ -100,6 +116,7 @@ def main() -> None:
         "core": _core,
         "disputes": _disputes,
         "attacks": _attacks,
+        "apps": _apps,
         "check": _check,
         "privacy": _privacy,
         "index": _reads,
@@ -146,6 +163,21 @@ def _attacks(given: argparse.Namespace) -> None:
     cells = table.make_cells(data, splits, seeds, names, given.members, shared=not given.own)
     rows = table.make_table(cells, given.jobs)
     sys.stdout.write(report.format_table(rows))
+    _write(given, rows)
+
+
+def _apps(given: argparse.Namespace) -> None:
+    """Play apps of many frameworks, print a table and write the rows."""
+    from bench import frameworks
+
+    only = given.only.split(",") if given.only else []
+    rows: list[dict[str, Any]] = []
+    try:
+        for play in (frameworks.play_apps,):  # a module of more apps joins this list
+            rows += play(only)
+    except DaoError as error:
+        sys.exit(f"script/bench: {error}")
+    sys.stdout.write(frameworks.format_apps(rows))
     _write(given, rows)
 
 
@@ -217,7 +249,7 @@ def _page(given: argparse.Namespace) -> None:
     from bench.page_load import measure
 
     try:
-        row = asyncio.run(measure())
+        row = asyncio.run(measure(given.busy))
     except DaoError as error:
         sys.exit(f"script/bench: {error}")
     sys.stdout.write(json.dumps(row) + "\n")

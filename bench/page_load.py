@@ -12,6 +12,7 @@ from typing import Any
 from playwright.async_api import Browser, Page
 from prometheus_client.parser import text_string_to_metric_families
 
+from bench.busy import run_busy
 from bench.chromium import browser
 from dao.api.daemon import RunningApi, open_api
 from dao.api.http.static_files import Asset, load
@@ -32,12 +33,12 @@ _LIMIT = 60.0  # seconds
 _PARAMS = Params(voting_delay=10, voting_period=86_400)
 
 
-async def measure() -> dict[str, Any]:
-    """Open the page some times, then vote; ConfigError where there is no Chromium or no chain."""
+async def measure(busy: int) -> dict[str, Any]:
+    """Open the page some times, then vote, beside `busy` processes; ConfigError without Chromium or a chain."""
     assets = load()
     with tempfile.TemporaryDirectory(prefix="commonweight-bench-") as name:
         folder = Path(name)
-        with running_anvil(folder / "anvil") as anvil:
+        with running_anvil(folder / "anvil") as anvil, run_busy(busy):
             async with _network(anvil, folder) as (chain, running), browser() as chromium:
                 proposal = await _propose(anvil, chain)
                 opened = []
@@ -55,6 +56,7 @@ async def measure() -> dict[str, Any]:
                 await page.get_by_text("Nobody has voted yet").wait_for()
                 shown = [await _vote(anvil, chain, page, proposal, voter) for voter in VOTERS]
     return {
+        "busy": busy,
         "kilobytes_compressed": round(measure_page(assets) / 1000, 1),
         "requests_at_first": requests[0],
         "requests_again": requests[1],

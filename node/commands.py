@@ -6,14 +6,15 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from dao.app.bundle import MAX_BYTES, read_bundle
+from dao.app.bundle import MAX_BYTES
 from dao.chain.contracts import Coordinator
 from dao.chain.daemon_home import SCRYPT_WORK, connect_chain, create_home, open_operator, open_sender
 from dao.chain.signer import Signer
 from dao.chain.staking import owner_of, register, unbond, withdraw
+from dao.core.constants import MAX_CARD
 from dao.core.types import Address, Digest, TaskId, Wei, hex_of
 from dao.errors import ConfigError
-from node.approvals import Approvals, describe_difference
+from node.approvals import AppApproval, Approvals, describe_difference, list_files
 from node.check.rehearsal import SiteApp
 from node.check.site_check import SiteReport, check_site
 from node.check.task_inputs import fetch_inputs
@@ -25,8 +26,8 @@ __all__ = [
     "AppToApprove",
     "ClaimOutcome",
     "approve",
+    "approve_digests",
     "check",
-    "check_app",
     "claim",
     "describe_app",
     "fetch_app",
@@ -80,52 +81,73 @@ async def join(settings: NodeSettings, owner: Signer, task: TaskId, task_setting
 
 @dataclass(frozen=True, slots=True)
 class AppToApprove:
-    """The app of a task as its owner reads it: what it is, and the one that was approved before, if any."""
+    """The app of a task with its card, as its owner reads them, and what was approved before, if anything."""
 
-    digest: Digest
+    app: Digest
+    card: Digest
     is_approved: bool
     bundle: bytes
-    before: tuple[Digest, Mapping[str, str]] | None
+    card_content: bytes
+    before: tuple[AppApproval, Mapping[str, str]] | None
 
 
 def describe_app(shown: AppToApprove) -> Iterator[str]:
-    """Yield what the owner reads before he approves, a line each."""
-    digest, before = shown.before or (None, {})
-    than = (
-        "all of it, as none was approved before" if digest is None else f"as it differs from {hex_of(digest)}"
-    )
-    yield f"app {hex_of(shown.digest)}, {than}:"
-    yield from describe_difference(read_bundle(shown.bundle), before)
+    """Yield what the owner reads before he approves, a line each: an app that he approved with another card is not shown again."""
+    last, before = shown.before or (None, {})
+    yield f"app {hex_of(shown.app)}, card {hex_of(shown.card)}:"
+    if last is None:
+        yield "all of both, as none was approved before"
+    else:
+        yield f"as they differ from app {hex_of(last.app)}, card {hex_of(last.card)}, which were approved last"
+    yield from describe_difference(list_files(shown.bundle, shown.card_content), before)
 
 
 async def fetch_app(settings: NodeSettings, task: TaskId, task_settings: TaskSettings) -> AppToApprove:
-    """Fetch the app of a task for its owner to read; ContentError where it cannot be had."""
+    """Fetch the app of a task, and its card, for its owner to read; ContentError where one cannot be had."""
     approvals = Approvals(settings.home)
     async with connect_chain(settings) as chain, AsyncExitStack() as stack:
-        digest = (await Coordinator(chain).rules_of(task, chain.final())).app_hash
+        rules = await Coordinator(chain).rules_of(task, chain.final())
         store, _ = Contents(settings, chain.domain, None, stack).open_task(task_settings, is_awaited=True)
-        bundle = (await store.get(digest, MAX_BYTES)).read_bytes()
-    is_approved = digest in {approval.app for approval in approvals.read()}
-    return AppToApprove(digest, is_approved, bundle, approvals.read_last())
+        bundle = (await store.get(rules.app_hash, MAX_BYTES)).read_bytes()
+        card = (await store.get(rules.card, MAX_CARD)).read_bytes()
+    is_approved = approvals.is_approved(rules.app_hash, rules.card)
+    return AppToApprove(rules.app_hash, rules.card, is_approved, bundle, card, approvals.read_last())
 
 
-async def check_app(settings: NodeSettings, task: TaskId, digest: Digest) -> None:
-    """ConfigError unless a task's app has this digest."""
-    async with connect_chain(settings) as chain:
-        app = (await Coordinator(chain).rules_of(task, chain.final())).app_hash
-    if app != digest:
-        raise ConfigError(
-            f"task {task}: its app is {hex_of(app)}, not {hex_of(digest)}; read it before you approve it: "
-            f"dao node approve {task}"
-        )
+async def approve_digests(settings: NodeSettings, task: TaskId, digests: Sequence[Digest]) -> None:
+    """Record that the owner lets the app and the card of a task be used that he names by their digests.
 
-
-def approve(settings: NodeSettings, task: TaskId, digest: Digest, bundle: bytes | None = None) -> None:
-    """Record that the owner lets an app run on this node's data; `bundle` is what he read."""
+    ConfigError where one is neither named nor approved, or something else is named: it has changed since he read it, or he
+    did not read it.
+    """
     approvals = Approvals(settings.home)
-    approvals.approve(task, digest)
-    if bundle is not None:
-        approvals.keep(digest, bundle)
+    async with connect_chain(settings) as chain:
+        rules = await Coordinator(chain).rules_of(task, chain.final())
+    for digest in digests:
+        if digest not in (rules.app_hash, rules.card):
+            raise ConfigError(
+                f"task {task}: its app is {hex_of(rules.app_hash)} and its card {hex_of(rules.card)}, neither is "
+                f"{hex_of(digest)}; read them before you approve them: dao node approve {task}"
+            )
+    known = {
+        "app": approvals.is_approved(rules.app_hash),
+        "card": approvals.is_approved(rules.app_hash, rules.card),
+    }
+    for name, digest in (("app", rules.app_hash), ("card", rules.card)):
+        if digest not in digests and not known[name]:
+            raise ConfigError(
+                f"task {task}: its {name} is {hex_of(digest)}, which you neither approved nor name; read it before you "
+                f"approve it: dao node approve {task}"
+            )
+    approvals.approve(task, rules.app_hash, rules.card)
+
+
+def approve(settings: NodeSettings, task: TaskId, shown: AppToApprove) -> None:
+    """Record that the owner lets an app run on this node's data, with a card, as he read them."""
+    approvals = Approvals(settings.home)
+    approvals.keep(shown.app, shown.bundle)
+    approvals.keep(shown.card, shown.card_content)
+    approvals.approve(task, shown.app, shown.card)
 
 
 async def leave(settings: NodeSettings, task: TaskId, owner: Signer | None = None) -> None:

@@ -158,6 +158,7 @@ async def _open(
                 bears_defects=not task_settings.check,
             ),
             StateNotes(settings.home, task),
+            follows_card=task_settings.follow_card,
         )
         defence = SelfDefence(chain, sender, store, task, node, settings.prove, settings.prove_gas)
         models = ModelKeeper(task, reader, store)

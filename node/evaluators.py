@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from dao.app.bundle import MAX_BYTES, unpack
+from dao.app.frozen_base import fetch_frozen_base
 from dao.app.gradient_client import GradientClient
 from dao.content.cards import fetch_card
 from dao.core.types import Rules, TaskId
@@ -27,12 +28,13 @@ async def open_evaluator(
     scratch: Path,
 ) -> AsyncIterator[GradientClient]:
     """Unpack a round's app into the folder `app`, and yield its evaluator, with the card's settings; NotApproved where the owner has not approved it."""
-    approvals.require(task, rules.app_hash)
+    approvals.require(task, rules.app_hash)  # whatever its card says: it sees public rows alone
     bundle = await source.get(rules.app_hash, MAX_BYTES)
     await asyncio.to_thread(unpack, await asyncio.to_thread(bundle.read_bytes), app)
     evaluator = evaluator_of(app, scratch)
     try:
-        await evaluator.configure((await fetch_card(source, rules.card)).settings)
+        card = await fetch_card(source, rules.card)
+        await evaluator.configure(card.settings, await fetch_frozen_base(source, card))
         yield evaluator
     finally:
         await evaluator.stop()

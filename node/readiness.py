@@ -8,9 +8,12 @@ from pathlib import Path
 import structlog
 
 from dao.app.bundle import MAX_BYTES, unpack
+from dao.app.frozen_base import fetch_frozen_base, place_frozen_base
 from dao.chain.final_reader import FinalReader
 from dao.content.cards import fetch_card
+from dao.core.constants import MAX_CARD
 from dao.core.formats.app_settings import Setting
+from dao.core.formats.card import Card
 from dao.core.types import Digest, RoundId, Rules, TaskId, hex_of
 from dao.errors import ContentError, DaoError, NotFound
 from dao.runtime.backoff import pauses
@@ -28,7 +31,8 @@ _log = structlog.get_logger()
 class SupernodeReadiness:
     """The app of one task, and the data that it is to see.
 
-    `trainer_of` takes the folder of an app, each in its own below `apps`, and its settings.
+    `trainer_of` takes the folder of an app, each in its own below `apps`, and its settings. `follows_card`: what members
+    make of the task's card needs no approval.
     """
 
     def __init__(
@@ -42,12 +46,15 @@ class SupernodeReadiness:
         approvals: Approvals,
         data: SiteData,
         notes: StateNotes,
+        *,
+        follows_card: bool = False,
     ) -> None:
         self._reader, self._store, self._client = reader, store, client
         self.data, self._notes = data, notes
         self._task, self._trainer_of, self._apps, self._approvals = task, trainer_of, apps, approvals
         self._log = _log.bind(task=task)
         self._trainer: Trainer | None = None
+        self._follows_card = follows_card
         self._card: Digest | None = None  # whose settings it has
 
     async def prepare(self, last_round: RoundId, is_idle: bool) -> None:
@@ -72,8 +79,9 @@ class SupernodeReadiness:
         """Return the trainer of the app that the DAO voted for and the owner approved: no other code is run."""
         if self._trainer is not None and self._card != rules.card:
             await self.stop()  # the DAO changed the app's settings
+        digest = None if self._follows_card else rules.card
+        await asyncio.to_thread(self._approvals.require, self._task, rules.app_hash, digest)
         if self._trainer is None:
-            self._approvals.require(self._task, rules.app_hash)
             if not await self._store.has(rules.app_hash):
                 self._log.info("fetching the app", superlink=self._client.address)
             try:
@@ -82,13 +90,18 @@ class SupernodeReadiness:
                 name = hex_of(rules.app_hash)[:10]
                 raise NotFound(f"the app {name}… cannot be had: {error.why}") from None
             folder = self._apps / rules.app_hash.hex()
-            content = bundle.read_bytes()
+            content, card = bundle.read_bytes(), await self._read_card(rules.card)
             self._approvals.keep(rules.app_hash, content)
             await asyncio.to_thread(unpack, content, folder)
             await self.data.check(content)
-            card = await fetch_card(self._store, rules.card)
+            await asyncio.to_thread(place_frozen_base, await fetch_frozen_base(self._store, card), folder)
             self._trainer, self._card = self._trainer_of(folder, card.settings), rules.card
         return self._trainer
+
+    async def _read_card(self, digest: Digest) -> Card:
+        card = await fetch_card(self._store, digest)
+        self._approvals.keep(digest, (await self._store.get(digest, MAX_CARD)).read_bytes())
+        return card
 
     async def stop(self) -> None:
         """Stop the app's process."""

@@ -63,6 +63,7 @@ class RoundEnder:
         self._seen: dict[
             tuple[RoundId, BlockNumber], float
         ] = {}  # when one was first seen to end with its parent
+        self._told: set[str] = set()  # what could not be ended, and was said so
 
     async def run(self) -> None:
         """End what is due, as it becomes due; runs until cancelled."""
@@ -78,8 +79,9 @@ class RoundEnder:
 
     async def look(self) -> float:
         """End what it is this node's turn to end; return when to look again, in block time."""
-        soonest = self._clock.now() + LOOK
-        for ending in await self._list_endings():
+        soonest, endings = self._clock.now() + LOOK, await self._list_endings()
+        self._told &= {ending.key for ending in endings}
+        for ending in endings:
             due = ending.since + GRACE
             if due <= self._clock.now():
                 due += TURN * await self._read_turn(ending)
@@ -154,7 +156,11 @@ class RoundEnder:
             key = f"end:{self._task}:{ending.key}"
             receipt = await self._sender.send(call, key, most_gas=self._most_gas)
         except DaoError as error:
-            _log.warning("not ended", task=self._task, round=ending.round, what=ending.what, error=str(error))
+            if ending.key not in self._told:
+                self._told.add(ending.key)
+                _log.warning(
+                    "not ended", task=self._task, round=ending.round, what=ending.what, error=str(error)
+                )
             return False
         _log.info("ended", task=self._task, round=ending.round, what=ending.what, gas=receipt.gas_used)
         return True

@@ -46,6 +46,7 @@ class TaskSettings(Section):
     least_rows: int = Field(default=0, ge=0)  # fewer rows to train on, and the node passes
     privacy: PrivacySettings | None = None  # None: updates leave as they were trained
     check: bool = True  # data with a defect by the app's schema are not trained on
+    follow_card: bool = False  # a card that members changed needs no approval: its settings, and its purpose
 
 
 class NodeContentSettings(ContentSettings):

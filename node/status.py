@@ -11,7 +11,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.daemon_home import connect_chain, journal_file, load_deployment, open_operator
 from dao.chain.demanding import describe_open_demands
-from dao.core.types import ZERO_ADDRESS, Address, Digest, Domain, TaskId, hex_of
+from dao.core.types import ZERO_ADDRESS, Address, Domain, Rules, TaskId, hex_of
 from dao.errors import ContentError, DaoError
 from dao.gov.card_words import read_card_words
 from dao.runtime.locks import find_holder
@@ -151,7 +151,7 @@ async def _read_chain(
             try:
                 task.joined = await Coordinator(chain).is_joined(TaskId(task.task), node, at)
                 rules = await Coordinator(chain).rules_of(TaskId(task.task), at)
-                _read_approval(settings, task, tasks, rules.app_hash)
+                _read_approval(settings, task, tasks, rules)
                 task.demands = await describe_open_demands(chain, TaskId(task.task))
                 store, _ = contents.open_task(tasks[TaskId(task.task)], is_awaited=True)
                 task.card = await read_card_words(store, rules.card)
@@ -169,12 +169,13 @@ def _name(line: str, node: Address) -> str:
 
 
 def _read_approval(
-    settings: NodeSettings, task: TaskStatus, tasks: Mapping[TaskId, TaskSettings], app: Digest
+    settings: NodeSettings, task: TaskStatus, tasks: Mapping[TaskId, TaskSettings], rules: Rules
 ) -> None:
     if TaskId(task.task) not in tasks or not task.joined:
         return
+    card = None if tasks[TaskId(task.task)].follow_card else rules.card
     try:
-        Approvals(settings.home).require(TaskId(task.task), app)
+        Approvals(settings.home).require(TaskId(task.task), rules.app_hash, card)
     except NotApproved as error:
         task.approval = str(error).partition(": ")[2]
 

@@ -3,19 +3,28 @@
 import base64
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
+
+from pydantic import Field, TypeAdapter, ValidationError, with_config
 
 from dao.app.process import SILENCE, AppCommand, AppProcess
 from dao.app.sandbox import AUTO, Output, SandboxSettings
-from dao.core.formats.layout import Layout, encode_model_header
-from dao.errors import AppError
+from dao.app.worker import to_json
+from dao.core.formats.layout import Layout, compute_model_size, encode_model_header
+from dao.errors import AppError, DecodeError
 
 NO_SETTINGS: Mapping[str, object] = {}
 CREATE_LIMIT = MEASURE_LIMIT = 600.0  # seconds
+MOST_ROWS = 1 << 53
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=MOST_ROWS)]
+Text = Annotated[str, Field(max_length=2000)]
 
 
+@with_config(extra="forbid")
 @dataclass(frozen=True)
 class Trained:
     """The outcome of a training: the app's metrics, and seconds to load the base model, to train, to store the result.
@@ -24,14 +33,17 @@ class Trained:
     trained on beside the node's own data; `public_problem` says why none was.
     """
 
-    metrics: Mapping[str, object]
-    load_s: float
-    train_s: float
-    store_s: float
-    public_shards: int = 0
-    public_problem: str = ""
-    rows: int | None = None
-    kept_here: tuple[str, ...] = ()  # tensors that training changed and that do not travel
+    metrics: dict[str, Any]
+    load_s: Seconds
+    train_s: Seconds
+    store_s: Seconds
+    public_shards: Count
+    public_problem: Text
+    rows: Count | None
+    kept_here: Annotated[tuple[Text, ...], Field(max_length=100)]  # changed tensors that do not travel
+
+
+_ANSWER = TypeAdapter(Trained)
 
 
 class Trainer:
@@ -98,30 +110,54 @@ class Trainer:
         `out` may exist: it is written over, and must not be mapped by a reader of the last round's.
         AppError (AppCrashed, AppTimeout) says what went wrong in one line.
         """
-        arguments = {"base": base, "out": Output(out), "seed": seed, "round": round, "public": [*public]}
+        files = {"base": base, "out": Output(out, base), "public": [*public]}
+        arguments = {**files, "seed": seed, "round": round}
         answer = await self._process.call("train", arguments, limit=limit, on_progress=on_progress)
-        try:
-            seconds = answer["load_s"], answer["train_s"], answer["store_s"]
-            joined = int(answer["public_shards"]), str(answer["public_problem"])
-            kept = tuple(map(str, answer["kept_here"]))
-            return Trained(answer["metrics"], *seconds, *joined, answer.get("rows"), kept)
-        except (KeyError, TypeError, ValueError) as error:
-            raise AppError(
-                f"train: answered {str(answer)[:80]!r}; is the runner of this release in use?"
-            ) from error
+        return read_answer(answer)
 
     async def try_join(self, public: Path) -> str:
         """Return why a file of public rows cannot be trained on beside the node's own; "" where it can."""
-        return str(await self._process.call("try_join", {"public": [public]}, limit=MEASURE_LIMIT))
+        answer = await self._process.call("try_join", {"public": [public]}, limit=MEASURE_LIMIT)
+        return _one_line(str(answer))
 
     async def measure(self, model: Path, data: Path) -> dict[str, Any]:
         """Return the app's own metrics of a model file on some data."""
         answer = await self._process.call("measure", {"model": model, "data": data}, limit=MEASURE_LIMIT)
-        return dict(answer)
+        return _read_metrics(answer)
 
     async def create(self, out: Path) -> None:
         """Write the app's untrained model to `out`, as a task's first base model is."""
         answer = await self._process.call("shapes", {}, limit=CREATE_LIMIT)
-        head = encode_model_header(Layout.of(answer["shapes"], answer["carried"]))
-        arguments = {"out": Output(out), "head": base64.b64encode(head).decode()}
-        await self._process.call("create", arguments, limit=CREATE_LIMIT)
+        try:
+            layout = Layout.of(answer["shapes"], answer["carried"])
+        except (KeyError, TypeError, ValueError, DecodeError) as error:
+            raise AppError(f"shapes: answered {str(answer)[:80]!r}, which are none: {error}") from None
+        head = encode_model_header(layout)
+        output = Output(out, compute_model_size(layout))
+        await self._process.call(
+            "create", {"out": output, "head": base64.b64encode(head).decode()}, limit=CREATE_LIMIT
+        )
+
+
+def read_answer(answer: object) -> Trained:
+    """Read what an app's process says of a training, which nobody vouches for; AppError where it is no such answer."""
+    try:
+        trained = _ANSWER.validate_python(answer)
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))[
+            :80
+        ]  # what stands there may be a value of the data
+        raise AppError(f"train: its answer has no {where or 'fields'} that could be such") from None
+    return replace(
+        trained, metrics=_read_metrics(trained.metrics), public_problem=_one_line(trained.public_problem)
+    )
+
+
+def _read_metrics(metrics: object) -> dict[str, Any]:
+    """Return an app's metrics as far as they are such: numbers and short texts by name."""
+    return to_json(metrics) if isinstance(metrics, dict) else {}
+
+
+def _one_line(words: str) -> str:
+    """Return an app's words as an error has them: on one line, and nothing that a terminal would obey."""
+    return str(AppError(words))

@@ -29,6 +29,7 @@ class Runner:
         self._app: Any = None
         self._state: Any = None
         self._data: Any = None
+        self._path: str | None = None  # of these data
         self._public: dict[str, Any] = {}  # what `data` gave for each shard, by the name of its file
         self._joined: tuple[tuple[str, ...], Any] = ((), None)  # own data and these shards'
 
@@ -36,7 +37,7 @@ class Runner:
         """Import the app, build its model, load its data."""
         self._app = worker.load_app(Path(app), settings)
         self._state = inspect_model(self._app, wrap_model(self._app.model()))
-        self._data = None if data is None else self._app.data(data)
+        self._data, self._path = None if data is None else self._app.data(data), data
         self._joined = ((), self._data)
 
     def shapes(self) -> dict[str, object]:
@@ -94,13 +95,17 @@ class Runner:
             if names != self._joined[0]:
                 self._joined = ((), self._data)  # the old one's memory is free for the new one
                 self._public = {
-                    name: self._public[name] if name in self._public else self._app.data(path)
+                    name: self._public[name] if name in self._public else self._read_public(path)
                     for name, path in zip(names, public)  # noqa: B905  (Python 3.9)
                 }
                 self._joined = (names, join_data(self._app, self._data, [*self._public.values()]))
         except Exception as error:  # noqa: BLE001  (of the app's)
             return self._data, worker.summarize(error)
         return self._joined[1], ""
+
+    def _read_public(self, path: str) -> Any:
+        """Return what `data` gives for a file, which a check may have be the node's own: that is not loaded twice."""
+        return self._data if path == self._path else self._app.data(path)
 
     def create(self, out: str, head: str) -> None:
         """Write the app's untrained model under a file head (base64), which is that of the `shapes`."""

@@ -22,7 +22,7 @@ from dao.core.formats.layout import parse_model
 from dao.core.formats.update import encode_update_prefix, get_leaf_size, write_update_rows
 from dao.core.round_machine import compute_commit_deadline, compute_counted_stake
 from dao.core.types import Codec, Digest, Domain, RoundId, RoundState, Rules, TaskId
-from dao.errors import AppCrashed, ContentError, RuleError
+from dao.errors import AppCrashed, AppError, ContentError, RuleError
 from dao.runtime.backoff import pauses
 from dao.store.layered import LayeredStore
 from node.journal import CommitEntry, Step, SupernodeJournal
@@ -101,7 +101,7 @@ class UpdateMaker:
         self.scratch.mkdir(parents=True, exist_ok=True)
         model, update = self.scratch / f"{self.task}-trained", self.store.local.tmp / f"{self.task}-update"
         limit = deadline - self.clock.now() - RESERVE * rules.commit_period
-        await self.uses.begin(round_id, rules.app_hash, self.readiness.data.counts)
+        await self.uses.begin(round_id, rules.app_hash, rules.card, self.readiness.data.counts)
         rows = None
         try:
             trained = await trainer.train(
@@ -121,7 +121,12 @@ class UpdateMaker:
         begun = monotonic()
         private: dict[str, object] = {}
         if self.privacy is None:
-            root = await asyncio.to_thread(write_update, base, model, rules.codec, rules.body_depth, update)
+            try:
+                root = await asyncio.to_thread(
+                    write_update, base, model, rules.codec, rules.body_depth, update
+                )
+            except RuleError as error:  # NaN, or out of all bounds
+                raise AppError(f"train: {error}") from None
         else:
             making = self.privacy.write(round_id, opened, rules, base, model, update)
             root, private["epsilon"] = await making

@@ -40,6 +40,7 @@ class DataUse:
     app: str
     decided_by: str  # on chain: a proposal's number, or an account
     began: int
+    card: str | None = None  # whose settings the app ran with
     rows: int | None = None  # as the check by the app's schema counted them; None without a schema
     skipped: int | None = None
     labels: Mapping[str, int] | None = None  # how many rows have each code of the label
@@ -57,13 +58,14 @@ class UseLog:
         self._path, self._task, self._read_origin = home / FILE, task, read_origin
         self._origin: str | None = None
 
-    async def begin(self, round_id: RoundId, app: Digest, counts: Mapping[str, object]) -> None:
-        """Record that the app is about to run on the data, with what a check of them counted."""
+    async def begin(self, round_id: RoundId, app: Digest, card: Digest, counts: Mapping[str, object]) -> None:
+        """Record that the app is about to run on the data, with a card's settings, and what a check of the data counted."""
         if self._origin is None:
             with suppress(DaoError):  # asked again next time
                 self._origin = await self._read_origin()
         origin = self._origin or UNKNOWN
-        await self._append(UseStep.RUN, round_id, app=hex_of(app), decided_by=origin, **counts)
+        ran: dict[str, object] = {"app": hex_of(app), "card": hex_of(card), "decided_by": origin}
+        await self._append(UseStep.RUN, round_id, **ran, **counts)
 
     async def end(self, round_id: RoundId, used: int | None) -> None:
         """Record that the training is over; `used`: the rows that the app says it had, None where it does not."""
@@ -90,7 +92,7 @@ def join_lines(lines: Iterable[dict[str, Any]]) -> list[DataUse]:
     for line in lines:
         place, at = (line["task"], line["round"]), line["time"]
         if line["step"] == UseStep.RUN:
-            counts = (line.get(name) for name in ("rows", "skipped", "labels"))
+            counts = (line.get(name) for name in ("card", "rows", "skipped", "labels"))
             last[place] = DataUse(*place, line["app"], line["decided_by"], at, *counts)
             uses.append(last[place])
         elif (use := last.get(place)) is None:

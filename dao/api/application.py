@@ -68,7 +68,10 @@ def create_app(deps: Dependencies, assets: Mapping[str, Asset] | None = None) ->
 
     rates = deps.settings.api
     limits = RequestLimits(
-        deps.make_limiter(rates.reads_per_second), deps.make_limiter(rates.writes_per_second)
+        deps.make_limiter(rates.reads_per_second),
+        deps.make_limiter(rates.writes_per_second),
+        deps.read_load,
+        deps.write_load,
     )
     app.add_middleware(
         RequestMiddleware,

@@ -88,7 +88,11 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
         streams = {TaskId(task): settings.at(path) for task, path in settings.content.status_streams.items()}
         deps.round_reports = RoundReports(streams)
         deps.token_names = load_names(settings.home / NAMES_FILE, deployment.token)
+        protocol = make_protocol(frozenset(settings.api.trusted_proxies), deps.read_load)
         _add_metrics(deps)
+        deps.metrics.watch_counter(
+            "http_refused", "Requests and connections refused unread.", lambda: protocol.refused
+        )
         server = _Server(
             uvicorn.Config(
                 create_app(deps),
@@ -96,7 +100,7 @@ async def open_api(settings: ApiSettings) -> AsyncIterator[RunningApi]:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                http=make_protocol(frozenset(settings.api.trusted_proxies)),
+                http=protocol,
                 timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
                 ws="none",
                 lifespan="off",

@@ -11,6 +11,7 @@ from fastapi import Depends, Header, Request
 
 from dao.api.auth.sessions import Session, Sessions, Site
 from dao.api.chain_connection import ChainConnection
+from dao.api.http.load import READS_AT_WORK, WRITES_AT_WORK, LoadShedder
 from dao.api.http.problems import Problem
 from dao.api.http.rate_limits import Rate, RateLimiter
 from dao.api.index_follower import IndexFollower
@@ -43,6 +44,8 @@ class Dependencies:
     token_names: TokenNames | None = None
     proposal_log: ProposalLog = field(default_factory=ProposalLog)
     metrics: Metrics = field(default_factory=Metrics)
+    read_load: LoadShedder = field(default_factory=lambda: LoadShedder(READS_AT_WORK))
+    write_load: LoadShedder = field(default_factory=lambda: LoadShedder(WRITES_AT_WORK))
     relayer: Relayer | None = None
     round_reports: RoundReports = field(default_factory=lambda: RoundReports({}))
     chain_ready: asyncio.Event = field(default_factory=asyncio.Event)

@@ -11,7 +11,8 @@ An app is a folder with `app.py`, which defines
 - `metrics(model, data)`, optional: figures for people to read, such as the accuracy.
 
 A file `schema.json` says what the data must look like (`dao.app.data_schema`). Hidden files, `__pycache__` and a folder
-`data` beside `app.py` are not part of an app.
+`data` beside `app.py` are not part of an app. Nor is `base/model.safetensors`, a model that the app adapts and does not train: the
+task's card binds it by its digest (`dao.app.frozen_base`).
 """
 
 import os
@@ -31,6 +32,7 @@ MAX_BYTES = 4 << 20
 MAX_FILES = 1000
 MAX_PATH = 200  # letters
 DATA_FOLDER = "data"  # what its author tries an app on
+FROZEN_BASE = "base/model.safetensors"
 
 
 def bundle(folder: Path) -> bytes:
@@ -39,6 +41,8 @@ def bundle(folder: Path) -> bytes:
     size = 0
     for path in _walk(folder, DATA_FOLDER):
         name = path.relative_to(folder).as_posix()
+        if name == FROZEN_BASE:
+            continue
         size += path.stat().st_size
         if size > MAX_BYTES or len(files) == MAX_FILES:
             raise AppError(
@@ -147,11 +151,12 @@ def _check_name(name: str) -> None:
         or not name.isprintable()
         or any(letter in name for letter in '\\:*?"<>|')
         or (parts[0] == DATA_FOLDER and len(parts) > 1)
+        or name == FROZEN_BASE
         or any(
             part in ("", "__pycache__") or part.startswith(".") or part.endswith((".", " ")) for part in parts
         )
     ):
         raise DecodeError(
             f"app file {name[:MAX_PATH]!r}: expected a relative path of at most {MAX_PATH} printable letters, "
-            "with / between its parts, none hidden and not within data"
+            f"with / between its parts, none hidden, not within data and not {FROZEN_BASE}"
         )

@@ -26,7 +26,7 @@ LARGEST_PROJECT = 1 << 20  # bytes
 MAX_DEPENDENCIES = 200
 BUILD_LIMIT = 1800.0  # seconds, to fetch what may be gigabytes
 ALWAYS = "numpy"  # what the child's end of an app's process imports
-_WORDS = 500  # letters of a builder's last words that an error quotes
+_FIRST_WORDS, _LAST_WORDS = 300, 300  # letters of a builder that an error quotes: either may have the package
 # a name of an index, with extras, versions and a marker; never an option, a path or an address
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._, -]*\])?\s*([<>=!~(;][^@\n\r]*)?")
 
@@ -137,4 +137,6 @@ def _run(command: Sequence[str]) -> None:
         raise AppError(f"the app's environment: took longer than {BUILD_LIMIT:.0f} s to build") from None
     if done.returncode:
         words = " ".join(re.sub(r"[^\x20-\x7e]+", " ", done.stderr or done.stdout).split())
-        raise AppError(f"the app's environment cannot be built: {words[-_WORDS:]}")
+        if len(words) > _FIRST_WORDS + _LAST_WORDS:
+            words = f"{words[:_FIRST_WORDS]} … {words[-_LAST_WORDS:]}"
+        raise AppError(f"the app's environment cannot be built: {words}")

@@ -1,10 +1,12 @@
 """The daemon's end of gradients: asks the warm process of an app (`dao.app.evaluation_worker`) for losses and gradients."""
 
+import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dao.app.frozen_base import place_frozen_base
 from dao.app.process import AppCommand, AppProcess
 from dao.app.sandbox import AUTO, Output, SandboxSettings
 from dao.core.constants import GAUSS_LEGENDRE
@@ -63,9 +65,10 @@ class GradientClient:
         """Import the app now rather than at the first gradient."""
         await self._process.start()
 
-    async def configure(self, settings: Mapping[str, object]) -> None:
-        """Use these settings from now on: where they are others, the app starts anew."""
-        if dict(settings) == self._settings:
+    async def configure(self, settings: Mapping[str, object], base: Path | None = None) -> None:
+        """Use these settings and this frozen base, if any, from now on: where they are others, the app starts anew."""
+        is_new = await asyncio.to_thread(place_frozen_base, base, self._command.app)
+        if not is_new and dict(settings) == self._settings:
             return
         await self._process.stop()
         self._settings = dict(settings)
@@ -111,7 +114,7 @@ class GradientClient:
                 "model": model,
                 "points": points,
                 "shard": shard,
-                "output": Output(path),
+                "output": Output(path, base),  # the values of a model
             },
             limit=self._limit,
         )

@@ -23,6 +23,12 @@ BUFFERS = (
 )  # what becomes of float buffers: an app's `buffers`, the first where it says nothing
 _FLOATS = ("float32", "float16", "bfloat16", "float64")
 _NARROW = ("float16", "bfloat16")
+FROZEN = (
+    "is frozen: it stays as model() makes it"  # why a parameter that asks for no gradient does not travel
+)
+_PROBES = (
+    256  # values of a frozen parameter that are compared after training: a copy would take its memory again
+)
 
 
 @dataclass(frozen=True)
@@ -95,9 +101,11 @@ def inspect_model(app: Any, model: Any) -> ModelState:
     carried: set[str] = set()
     left_out: dict[str, str] = {}
     seen: dict[object, str] = {}
+    frozen = {name for name, parameter in parameters.items() if not parameter.requires_grad}
     for name, tensor in state.items():
         is_buffer = of_torch and name not in parameters
-        reason = _explain_staying(name, tensor, local, is_buffer and mode == "local", seen)
+        reason = FROZEN if name in frozen else ""
+        reason = reason or _explain_staying(name, tensor, local, is_buffer and mode == "local", seen)
         if reason:
             left_out[name] = reason
             continue
@@ -140,15 +148,21 @@ def set_mode(model: Any, *, training: bool) -> None:
 def find_changed_buffers(model: Any, before: Mapping[str, Any], left_out: Mapping[str, str]) -> Iterator[str]:
     """Yield the names of tensors that do not travel and that training has changed, but for what counts batches."""
     for name, tensor in model.state_dict().items():
-        counts = name.endswith("num_batches_tracked") or name not in left_out
-        if name in before and not counts and not np.array_equal(before[name], _copy(tensor), equal_nan=True):
+        if name not in before or name not in left_out or name.endswith("num_batches_tracked"):
+            continue
+        now = _probe(tensor) if left_out[name] == FROZEN else _copy(tensor)
+        if not np.array_equal(before[name], now, equal_nan=True):
             yield name
 
 
 def copy_left_out(model: Any, left_out: Mapping[str, str]) -> dict[str, Any]:
-    """Return copies of the tensors that do not travel, to be compared with after training; tied ones are not among them."""
+    """Return copies of the tensors that do not travel, to be compared with after training; of frozen ones some values, of tied ones none."""
     state = model.state_dict()
-    return {name: _copy(state[name]) for name, why in left_out.items() if not why.startswith("tied")}
+    return {
+        name: _probe(state[name]) if why == FROZEN else _copy(state[name])
+        for name, why in left_out.items()
+        if not why.startswith("tied")
+    }
 
 
 def _explain_staying(
@@ -214,6 +228,12 @@ def _narrow(values: Floats, like: Any) -> Floats:
     if hasattr(like, "detach"):
         return _to_floats(_to_torch(values).to(like.dtype))
     return np.asarray(values.astype(like.dtype), np.float32)
+
+
+def _probe(tensor: Any) -> Any:
+    """Return copies of some of a torch tensor's values, from its first to its last part."""
+    flat = tensor.detach().reshape(-1)
+    return _copy(flat[:: max(1, len(flat) // _PROBES)])
 
 
 def _copy(tensor: Any) -> Any:

@@ -18,13 +18,15 @@ from typing import Any
 
 from dao.app.jail_plan import ROOT
 from dao.app.sandbox import AUTO, Sandbox, SandboxSettings, choose_maker, show_plainly
-from dao.errors import AppCrashed, AppError, AppTimeout
+from dao.core.formats.canonical import read_json
+from dao.errors import AppCrashed, AppError, AppTimeout, ContentError, DecodeError
 from dao.runtime.backoff import pause_after
 
 SILENCE = 60.0  # seconds without a sign of life after which a process is given up
 START_LIMIT = 180.0  # seconds to import the app and load its data
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds before a crashed process is started again
 _LONGEST_LINE = 1 << 20
+_LONGEST_ERROR = 2000  # letters of an app's words in an error
 _TAIL = 4096  # bytes of the log that an error may quote from
 LARGEST_LOG = 16 << 20  # bytes; the end of a larger one is moved to a file beside it, and it starts anew
 _BOUND_SECONDS = 5.0  # between looks at its size while the app is idle
@@ -255,16 +257,19 @@ class AppProcess:
             if not line.endswith(b"\n"):
                 raise await self._describe_end(name)
             self._is_log_cut |= _bound_log(self.command.log)  # at least with every sign of life
+            await asyncio.sleep(0)  # a flood of lines must not keep the daemon from its other work
             try:
-                message = json.loads(line)
+                # an app may send what crashes a parser of any JSON
+                message = read_json(line, "answer", _LONGEST_LINE)
                 if message.get("id") != self._calls:
                     continue
                 if "error" in message:
-                    raise AppError(f"{name}: {message['error']}{self._log_hint('; more in {}')}")
+                    words = str(message["error"])[:_LONGEST_ERROR]
+                    raise AppError(f"{name}: {words}{self._log_hint('; more in {}')}")
                 if "result" in message:
                     return message["result"]
                 on_progress(message["progress"])
-            except (ValueError, AttributeError, KeyError) as error:
+            except (ContentError, DecodeError, KeyError) as error:
                 raise AppCrashed(f"{name}: sent {line[:80]!r}, which is no answer") from error
 
     async def _give_up(self) -> None:

@@ -39,7 +39,8 @@ class SandboxSettings(Section):
     mode: Literal["require", "auto", "none"] = "require"  # auto: without one where the machine has none
     memory_bytes: int | None = Field(default=None, ge=64 << 20)  # None: three quarters of the machine's
     scratch_bytes: int = Field(default=1 << 30, ge=1 << 20)  # of /tmp and /dev/shm, which are memory
-    file_bytes: int = Field(default=64 << 30, ge=1 << 20)  # of its output, and of its log between two looks
+    # of its output, and of its log between two looks; None: a quarter of what is free on the disk
+    file_bytes: int | None = Field(default=None, ge=1 << 20)
     processes: int = Field(default=64, ge=1)
     devices: tuple[Path, ...] = ()  # such as /dev/nvidia0
     folders: tuple[Path, ...] = ()  # more to read: libraries beside the app's environment
@@ -51,9 +52,10 @@ AUTO = SandboxSettings(mode="auto")
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A file that a call writes."""
+    """A file that a call writes: of so many bytes at most, or of as many as another file has."""
 
     path: Path
+    most: int | Path
 
 
 def choose_maker(settings: SandboxSettings) -> str | None:
@@ -93,7 +95,7 @@ def _try_maker(maker: str) -> str:
     if sys.platform != "linux" or MACHINE not in ARCHITECTURES:
         return f"it is made of what Linux has on {' and '.join(ARCHITECTURES)}"
     with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
-        limits = compute_limits(AUTO)
+        limits = compute_limits(AUTO, Path(folder))
         plan = make_plan(Path(folder), Path(sys.executable), (), limits=limits)
         try:
             line = _wrap(maker, plan, Path(sys.executable), (), ())
@@ -110,13 +112,13 @@ def _wrap(maker: str, plan: Plan, python: Path, keep: Sequence[int], command: Se
     return boot_jail(sys.executable, plan, keep, command)
 
 
-def compute_limits(settings: SandboxSettings) -> dict[str, int]:
-    """Return the limits of a plan."""
+def compute_limits(settings: SandboxSettings, folder: Path) -> dict[str, int]:
+    """Return the limits of a plan; `folder` is on the disk that its output is written to."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
     return {
         "memory_bytes": settings.memory_bytes or memory,
         "scratch_bytes": settings.scratch_bytes,
-        "file_bytes": settings.file_bytes,
+        "file_bytes": settings.file_bytes or shutil.disk_usage(folder).free // 4,
         "processes": settings.processes,
     }
 
@@ -148,11 +150,11 @@ class Sandbox:
         self._places = {app: "/app"} | ({data: f"/data/{get_name(data)}"} if data else {})
         home = Path(os.path.realpath(log.parent))
         for path in (*([data] if data else []), *settings.folders):
-            real = Path(os.path.realpath(path))
-            if home.is_relative_to(real):
+            if home.is_relative_to(os.path.realpath(path)):
                 raise ConfigError(
                     f"{path}: holds {home}, which is the daemon's and no app's; name a folder with the data alone"
                 )
+        self._home, self._data = home, data
         for path in (*settings.devices, *settings.folders):
             if not path.exists():
                 raise ConfigError(f"sandbox: {path}: expected a device or a folder, and there is nothing")
@@ -176,9 +178,18 @@ class Sandbox:
             own,
             devices=devices,
             folders=folders,
-            limits=compute_limits(self._settings),
+            limits=compute_limits(self._settings, self.folder),
         )
+        self._require_apart(plan)
         return _wrap(self._maker, plan, python, (keep,), command)
+
+    def _require_apart(self, plan: Plan) -> None:
+        """ConfigError where what all apps see, as /usr, holds the daemon's folder, or data: another task's app would see them."""
+        private = [self._home, *([Path(os.path.realpath(self._data))] if self._data else [])]
+        for _, source, target in plan["mounts"]:
+            for path in private if target not in self._places.values() else ():
+                if path.is_relative_to(source):
+                    raise ConfigError(f"{path}: lies in {source}, which all apps see; have it elsewhere")
 
     def lend(self, arguments: Mapping[str, object]) -> dict[str, object]:
         """Show the files among a call's arguments, in lists too, to the app, and return the arguments as it sees them. Blocks."""
@@ -188,7 +199,7 @@ class Sandbox:
         """Copy what the app wrote in a call to where it is wanted; AppError where that fails. Blocks."""
         for value in arguments.values():
             if isinstance(value, Output):
-                copy_output(self.folder / "out", value.path)
+                copy_output(self.folder / "out", value)
 
     def take_back(self) -> None:
         """Show no file that was lent any longer; what the app has opened stays open. Blocks."""
@@ -242,14 +253,19 @@ def _link(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def copy_output(written: Path, out: Path) -> None:
+def copy_output(written: Path, output: Output) -> None:
     """Copy what an app wrote to a file that it cannot shorten while it is read; one of this size is written over.
 
-    AppError where the app shortens it meanwhile, or the disk is full. Blocks.
+    AppError where it is larger than it may be, the app shortens it meanwhile, or the disk is full. Blocks.
     """
+    out = output.path
     try:
-        with written.open("rb") as source:
+        most = output.most if isinstance(output.most, int) else output.most.stat().st_size
+        with written.open("r+b") as source:
             size, done = os.fstat(source.fileno()).st_size, 0
+            if size > most:
+                source.truncate(0)  # it takes the daemon's disk
+                raise AppError(f"{out.name}: the app wrote {size} bytes, at most {most} may be")
             if out.exists() and out.stat().st_size != size:
                 out.unlink()  # others may have the old one mapped
             out.touch(0o600)

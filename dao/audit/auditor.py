@@ -187,14 +187,13 @@ class _Auditor:
         content = await asyncio.to_thread(path.read_bytes)
         folder = await asyncio.to_thread(apps.unpack, content, self._scratch / "app")
         card = parse_card((await contents.fetch("card", contents.record.rules.card, MAX_CARD)).read_bytes())
-        if self._given is not None:
-            await self._given.configure(card.settings)
-            return self._given
-        scratch = self._scratch / "evaluator"
-        self._started = GradientClient(
-            folder, python, scratch, limit=limit, keeps_log=False, settings=card.settings
-        )
-        return self._started
+        base = await contents.fetch("frozen base", card.base.cid) if card.base else None
+        client = self._given
+        if client is None:
+            scratch = self._scratch / "evaluator"
+            client = self._started = GradientClient(folder, python, scratch, limit=limit, keeps_log=False)
+        await client.configure(card.settings, base)
+        return client
 
 
 async def _made(name: str, step: Step) -> Check:

@@ -94,7 +94,7 @@ async def _list_commits(
 async def read_missing(chain: Chain, task: TaskId, source: Source) -> list[MissingNode]:
     """Read who was missing in the newest round whose result stands; nobody where there is none.
 
-    ContentError where no source has its manifest.
+    Missing where no source has its manifest.
     """
     at, coordinator = chain.final(), Coordinator(chain)
     head = (await coordinator.task_of(task, at)).head

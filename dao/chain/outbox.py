@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS attempts (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS nonces ON sent (chain, account, nonce);
 """
+KEPT = 1000  # entries that are settled: far more than a reorg takes back, or an interrupted command repeats
 _COLUMNS = "id, key, label, nonce, target, data, value, gas, state, receipt"
 
 
@@ -112,11 +113,16 @@ class Outbox:
         return self._entry(entry.id)
 
     def settle(self, entry: OutboxEntry, state: TxState, receipt: dict[str, Any] | None) -> OutboxEntry:
-        """Write the outcome of an entry."""
-        self._db.execute(
-            "UPDATE sent SET state = ?, receipt = ? WHERE id = ?",
-            (state, json.dumps(receipt) if receipt is not None else None, entry.id),
-        )
+        """Write the outcome of an entry, and remove entries that were settled long before it."""
+        with self._db.transaction():
+            self._db.execute(
+                "UPDATE sent SET state = ?, receipt = ? WHERE id = ?",
+                (state, json.dumps(receipt) if receipt is not None else None, entry.id),
+            )
+            old = (*self._scope, TxState.PENDING, entry.id - KEPT)
+            self._db.execute(
+                "DELETE FROM sent WHERE chain = ? AND account = ? AND state != ? AND id <= ?", old
+            )
         return self._entry(entry.id)
 
     def forget(self, entry: OutboxEntry) -> None:

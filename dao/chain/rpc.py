@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,8 @@ _THROTTLED = (429, -32005, -32029, -32097)
 _TRANSIENT = ("rate limit", "too many requests", "request limit", "timeout", "timed out", "try again")
 _NO_ACCESS = (401, 402, 403, 404, 429)  # HTTP: what was asked did not reach the node
 _log = logging.getLogger(__name__)
+# Python's own: web3's imports raise it a hundredfold, and then brackets in brackets end the process that parses them
+sys.setrecursionlimit(1000)
 
 
 class NodeError(RpcError):
@@ -165,7 +168,7 @@ class Rpc:
             raise RpcError(f"{self.url}: HTTP {error.status} to {method}; throttled or in trouble") from None
         except ClientConnectorError:
             raise Disconnected(f"{self.url}: {NOTHING}") from None
-        except (ClientError, OSError, ValueError) as error:
+        except (ClientError, OSError, ValueError, RecursionError) as error:
             raise Disconnected(
                 f"{self.url}: {method} failed ({str(error) or type(error).__name__}); is it up?"
             ) from None

@@ -119,7 +119,7 @@ class SocketProvider(AsyncJSONBaseProvider):
                 quick()
                 self.heard = loop.time()
                 self._take(json.loads(message))
-        except (WebSocketException, OSError, ValueError):
+        except (WebSocketException, OSError, ValueError, RecursionError):
             await connection.close()
         finally:
             for answer in self._waiting.values():

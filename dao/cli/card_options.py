@@ -1,12 +1,13 @@
 """The options that make a task's card: one for each of its parts, or a file that has them all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from dao.app.bundle import FROZEN_BASE
 from dao.core.constants import MAX_CARD
 from dao.core.formats.app_settings import Setting
 from dao.core.formats.card import Card, FrozenBase, Metric, parse_setting, read_draft, write_card
@@ -32,7 +33,11 @@ class CardOptions:
         typer.Option("--setting", help="A setting of the app, NAME=VALUE; repeat for more."),
     ] = None
     frozen_base: Annotated[
-        str | None, typer.Option(help="CID of a frozen model, where the task's model is an adapter of it.")
+        str | None,
+        typer.Option(
+            help="CID of a frozen model, where the task's model is an adapter of it.",
+            show_default=f"{FROZEN_BASE} in the app's folder, if there is one",
+        ),
     ] = None
     frozen_base_note: Annotated[
         str, typer.Option(help="What the frozen model is, and where it can be had.")
@@ -41,13 +46,25 @@ class CardOptions:
         None
     )
 
-    def make(self, default_name: str) -> bytes:
-        """Return the card's content; ConfigError names the option that is wrong."""
+    def make(self, default_name: str, frozen: Cid | None = None) -> bytes:
+        """Return the card's content, with a `frozen` base where nothing else is said; ConfigError names the option that is wrong."""
         try:
-            return write_card(self._read(self.card) if self.card else self._assemble(default_name))
+            return write_card(
+                self._bind(self._read(self.card) if self.card else self._assemble(default_name), frozen)
+            )
         except DecodeError as error:
             where = f"--card {self.card}: " if self.card else ""
             raise ConfigError(f"{where}{error}") from None
+
+    def _bind(self, card: Card, frozen: Cid | None) -> Card:
+        """Add the frozen base that lies in the app's folder."""
+        if frozen is None:
+            return card
+        if card.base and card.base.cid != frozen:
+            raise ConfigError(
+                f"frozen base: the card names {card.base.cid}, and {FROZEN_BASE} in the app's folder is {frozen}; keep one"
+            )
+        return replace(card, base=card.base or FrozenBase(frozen, self.frozen_base_note))
 
     def _read(self, path: Path) -> Card:
         given = [self.name, self.purpose, self.data_description, self.metric, self.setting, self.frozen_base]

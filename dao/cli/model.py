@@ -14,10 +14,10 @@ from rich.console import Console
 from dao.audit.evidence import fetch
 from dao.audit.model_card import write_model_card
 from dao.audit.provenance import BEST, TracedRound, describe, trace_rounds
-from dao.cli.chain_options import ChainOptions, open_chain
+from dao.cli.chain_options import ChainOptions, absolute, open_chain
 from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
-from dao.cli.options import TaskArgument
+from dao.cli.options import CONTENT_DEFAULT, IpfsOption, TaskArgument
 from dao.cli.output import print_fields, printable
 from dao.content import tensor_files
 from dao.content.cards import fetch_card
@@ -101,6 +101,26 @@ def get(
             "loss_after": last.manifest.loss_after / 1e6,
         }
     )
+
+
+@app.command()
+def put(
+    file: Annotated[Path, typer.Argument(help="A file of safetensors.")],
+    *,
+    content_folder: Annotated[
+        Path, typer.Option(help="Folder to keep it in, as a store: of a node, the content in its home.")
+    ] = CONTENT_DEFAULT,
+    ipfs: IpfsOption = None,
+) -> None:
+    """Put a frozen model that was had from elsewhere into a store, where a task's card names it by its CID.
+
+    Example: dao model put llama/model.safetensors --content-folder ~/.commonweight/node/content
+    """
+    from dao.cli.task_content import store_file
+
+    if not file.is_file():
+        raise ConfigError(f"{file}: expected a file of safetensors")
+    print_fields({"cid": str(asyncio.run(store_file(file, absolute(content_folder), ipfs)))})
 
 
 async def _fetch_card(source: Source, digest: Digest) -> Card | None:

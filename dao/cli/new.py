@@ -11,7 +11,7 @@ from dao.errors import ConfigError
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?")
-_SHARED = "shared"  # files that the templates have in common
+_SHARED = "shared"  # files that templates have in common, unless one has its own
 _PLACE = "NAME"  # what stands for the project's name in a template
 
 
@@ -19,7 +19,10 @@ class Template(StrEnum):
     """What an app is written with."""
 
     TORCH = "torch"
+    LORA = "lora"
     SKLEARN = "sklearn"
+    JAX = "jax"
+    PRIVATE = "private"
 
 
 def command(
@@ -29,7 +32,7 @@ def command(
     *,
     template: Annotated[Template, typer.Option(help="What the app is written with.")] = Template.TORCH,
 ) -> None:
-    """Make the folder of an app that runs at once: code of 40 lines, its dependencies, a test, a script that makes data.
+    """Make the folder of an app that runs at once: code of some 40 lines, its dependencies, a test, a script that makes data.
 
     Its first simulation builds the environment that its pyproject.toml names, and makes the data.
 

@@ -121,6 +121,7 @@ StoreOption = Annotated[
     list[Path] | None,
     typer.Option("--store", help="Folder of a store to read content from, never written; repeatable."),
 ]
+CONTENT_DEFAULT = Path("~/.commonweight/content")
 IpfsOption = Annotated[str | None, typer.Option("--ipfs", help=f"API of an IPFS node: {IPFS_EXAMPLE}.")]
 GatewayOption = Annotated[
     list[str] | None, typer.Option("--gateway", help="Address of an IPFS gateway; repeatable.")

@@ -244,6 +244,7 @@ def _view_round(
         seconds=seconds,
         accuracy=_number(metrics.get("accuracy")),
         loss=_number(metrics.get("loss", manifest.loss_after / 1e6)),
+        losses=(manifest.loss_before / 1e6, manifest.loss_after / 1e6),
         budget_wei=manifest.budget_wei,
         refunded_wei=manifest.refunded_wei,
         model=str(manifest.model),

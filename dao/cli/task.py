@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from dao.audit.findings import Missing
 from dao.audit.task_waits import MissingNode, TaskWait, read_missing, read_waits
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
@@ -26,10 +27,10 @@ from dao.cli.chain_options import (
 )
 from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
-from dao.cli.options import IpfsOption, JsonOption, TaskArgument
+from dao.cli.options import CONTENT_DEFAULT, IpfsOption, JsonOption, TaskArgument
 from dao.cli.output import print_fields, print_json, print_table, printable, require_writable
 from dao.cli.task_metrics import metrics
-from dao.cli.task_plan import CONTENT_DEFAULT, TaskOptions
+from dao.cli.task_plan import TaskOptions
 from dao.cli.task_propose import propose
 from dao.cli.unfinished import Unfinished
 from dao.core.formats.reasons import format_tokens
@@ -66,10 +67,10 @@ def create(
     """Create a task through the DAO's timelock: what to train, on whose rules, for how much.
 
     The app is tried on a shard: its loss gradient thrice, as Superlink and auditor take it, and a training. Then it is
-    bundled and stored together with the first model, at the IPFS node too if one is named; the rules bind the digests of
-    both, and the root over the shards, which only the Superlink gets. Funds for the rounds come from the DAO's tokens.
-    Where members govern, nobody creates a task alone: dao task propose. Interrupted, the same command goes on with the
-    same task.
+    bundled and stored together with the first model and with base/model.safetensors, which an adapter's app does not train;
+    at the IPFS node too if one is named. The rules bind the digests of these, and the root over the shards, which only the
+    Superlink gets. Funds for the rounds come from the DAO's tokens. Where members govern, nobody creates a task alone: dao
+    task propose. Interrupted, the same command goes on with the same task.
 
     Example: dao task create --app apps/mnist --shards shards --superlink-operator 0x7099… --dev-account 0 --fund-rounds 5
     """
@@ -118,7 +119,10 @@ def show(
                 return fields, waits, None
             async with content.open(chain.domain) as source:
                 named = {**await read_card_words(source, rules.card), **fields}
-                return named, waits, await read_missing(chain, TaskId(task), source)
+                try:
+                    return named, waits, await read_missing(chain, TaskId(task), source)
+                except Missing as error:  # the newest manifest; the rest is there
+                    return {**named, "trouble": f"who was missing: {error}"}, waits, None
 
     fields, waits, missing = asyncio.run(read())
     if json:

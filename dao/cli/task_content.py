@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from dao.app.bundle import bundle, read_bundle, unpack
+from dao.app.bundle import FROZEN_BASE, bundle, read_bundle, unpack
 from dao.app.environment import find_interpreter, read_project
+from dao.app.frozen_base import find_frozen_base, place_frozen_base
 from dao.app.gradient_client import GradientClient
 from dao.app.preflight import find_odd_loss, try_loss
 from dao.app.shards import Shards
@@ -63,15 +64,19 @@ async def publish(
     python: Path | None,
     trial: float | None,
 ) -> TaskContent:
-    """Bundle the app, make its first model unless `model` is one, store and pin both, and the `card`.
+    """Bundle the app, make its first model unless `model` is one, store and pin both, the `card`, and the app's frozen base, if any.
 
     Before anything is stored, the app is tried on a shard, with `trial` seconds for each function; None skips that. The
     shards are not stored: only the Superlink has them. Raises AppError, ConfigError, ContentError,
     DecodeError.
     """
-    bundled = await asyncio.to_thread(bundle, app)
+    bundled, frozen = await asyncio.to_thread(bundle, app), await asyncio.to_thread(find_frozen_base, app)
     if model is not None and not await asyncio.to_thread(model.is_file):
         raise ConfigError(f"--model {model}: expected a safetensors file; without, the app makes the model")
+    if parse_card(card).base and not frozen and (model is None or trial is not None):
+        raise ConfigError(
+            f"frozen base: the card names one; expected its file as {FROZEN_BASE} in {app}, to try the app with"
+        )
     if python is None and (model is None or trial is not None):
         with Console(stderr=True).status("building the app's environment, if it is not yet there"):
             python = await asyncio.to_thread(find_interpreter, app)
@@ -82,6 +87,7 @@ async def publish(
             python,
             parse_card(card).settings,
         )
+        await asyncio.to_thread(place_frozen_base, frozen, Path(scratch) / "app")
         first = model or await trial_run.create_model(trial)
         opened = await asyncio.to_thread(tensor_files.open_model, first)
         layout = opened.layout
@@ -95,7 +101,8 @@ async def publish(
         card_file = Path(scratch) / "card.json"
         await asyncio.to_thread(bundle_file.write_bytes, bundled)
         await asyncio.to_thread(card_file.write_bytes, card)
-        app_cid, card_cid, model_cid = await _store([bundle_file, card_file, first], folder, ipfs)
+        contents = [bundle_file, card_file, first, *([frozen] if frozen else [])]
+        app_cid, card_cid, model_cid, *_ = await _store(contents, folder, ipfs)
     return TaskContent(
         app_cid,
         card_cid,
@@ -123,7 +130,12 @@ async def store_card(card: bytes, folder: Path, ipfs: str | None) -> Cid:
     with tempfile.TemporaryDirectory(prefix="card-") as scratch:
         file = Path(scratch) / "card.json"
         await asyncio.to_thread(file.write_bytes, card)
-        (cid,) = await _store([file], folder, ipfs)
+        return await store_file(file, folder, ipfs)
+
+
+async def store_file(file: Path, folder: Path, ipfs: str | None) -> Cid:
+    """Store and pin a file; return its CID."""
+    (cid,) = await _store([file], folder, ipfs)
     return cid
 
 

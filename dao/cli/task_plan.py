@@ -9,7 +9,7 @@ import typer
 
 from dao.cli.card_options import CardOptions
 from dao.cli.chain_options import absolute
-from dao.cli.options import BuiltAppPythonOption, IpfsOption
+from dao.cli.options import CONTENT_DEFAULT, BuiltAppPythonOption, IpfsOption
 from dao.cli.rule_options import RuleOptions, read_rule_options
 from dao.core.formats.address import address_of
 from dao.core.types import Address, Rules, Wei, hex_of
@@ -17,8 +17,6 @@ from dao.errors import ConfigError
 
 if TYPE_CHECKING:
     from dao.cli.task_content import TaskContent
-
-CONTENT_DEFAULT = Path("~/.commonweight/content")
 
 
 @dataclass(frozen=True)
@@ -79,15 +77,19 @@ class TaskOptions:
 
     def read(self, app: Path) -> tuple[Address, dict[str, Any], bytes]:
         """Return the Superlink's operator, the fields of the rules and the card's content; ConfigError names the option that is wrong."""
-        operator = address_of(self.superlink, "--superlink-operator")
-        return operator, read_rule_options(self.rules), self.card.make(app.absolute().name)
+        from dao.app.frozen_base import find_frozen_base
+        from dao.content.tensor_files import compute_cid
+
+        operator, frozen = address_of(self.superlink, "--superlink-operator"), find_frozen_base(app)
+        card = self.card.make(app.absolute().name, compute_cid(frozen) if frozen else None)
+        return operator, read_rule_options(self.rules), card
 
     async def plan(self, app: Path, shards: Path) -> TaskPlan:
         """Try the app, store the content, and return the task; errors are those of `read` and of `publish`."""
         from dao.app.shards import read_shards
         from dao.cli.task_content import publish
 
-        operator, values, card_content = self.read(app)
+        operator, values, card_content = await asyncio.to_thread(self.read, app)
         folder = absolute(self.content_folder)
         hashed = await asyncio.to_thread(read_shards, shards)
         if self.fund_rounds > len(hashed.paths):

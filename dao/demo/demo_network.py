@@ -62,6 +62,7 @@ class DemoNetwork:
     content: Path  # a disk store with app and first model
     guest: Path | None  # home of a newcomer: an owner's keystore and its password
     app: Digest
+    card: Digest
 
     @property
     def deployment(self) -> Path:
@@ -98,7 +99,8 @@ async def open_demo_network(
             await leave_to_founders(chain, dao)
         content = folder / "content"
         yield DemoNetwork(
-            folder, anvil, chain, task, data, superlink, nodes, address, content, guest_home, rules.app_hash
+            *(folder, anvil, chain, task, data, superlink, nodes, address, content, guest_home),
+            *(rules.app_hash, rules.card),
         )
 
 
@@ -213,7 +215,7 @@ def write_demo_task(network: DemoNetwork, keys: DemoKeys, data: Path, python: Pa
     """Write what `dao node join` does for one of the demonstration's own Supernodes, whose owner knows the app."""
     settings = NodeSettings.load(keys.home)
     write_task(settings, network.task, TaskSettings(data=data, superlink=network.address, app_python=python))
-    Approvals(keys.home).approve(network.task, network.app)
+    Approvals(keys.home).approve(network.task, network.app, network.card)
 
 
 def write_private(path: Path, text: str) -> None:

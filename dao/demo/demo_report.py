@@ -32,6 +32,7 @@ def build_document(state: DemoState) -> dict[str, Any]:
                 "round": view.round,
                 "accuracy": view.accuracy,
                 "loss": view.loss,
+                **({"loss_before": view.losses[0], "loss_after": view.losses[1]} if view.losses else {}),
                 "seconds": round(view.seconds, 3),
                 "budget_wei": str(view.budget_wei),
                 "refunded_wei": str(view.refunded_wei),

@@ -31,6 +31,7 @@ class RoundView:
     seconds: float = 0.0  # from opening to the posted result
     accuracy: float | None = None  # on test data outside training and scoring, 0 to 1
     loss: float | None = None
+    losses: tuple[float, float] | None = None  # on the round's validation rows, before and after
     budget_wei: int = 0
     refunded_wei: int = 0
     gas_superlink: int = 0

@@ -10,6 +10,7 @@ from typing import Any
 
 from dao.app.bundle import bundle, unpack
 from dao.app.environment import PROJECT_FILE, find_interpreter, read_project
+from dao.app.frozen_base import find_frozen_base, place_frozen_base
 from dao.demo.attacks import ATTACKS
 from dao.demo.images import APP, deal
 from dao.demo.plan import DemoMember, Role, list_members
@@ -84,7 +85,7 @@ def set_scene(wish: Wish, folder: Path) -> Scene:
     attacks = _choose_attackers(members, attack, count)
     return Scene(
         name=app.resolve().name,
-        app=unpack(bundle(app), folder / "app"),
+        app=_unpack(app, folder / "app"),
         python=wish.python or find_interpreter(app),
         members=_name_attackers(members, attacks),
         attacks=attacks,
@@ -94,6 +95,13 @@ def set_scene(wish: Wish, folder: Path) -> Scene:
         test=wish.test,
         label=wish.label or DEFAULT_LABEL,
     )
+
+
+def _unpack(app: Path, into: Path) -> Path:
+    """Unpack an app as others will have it, with its frozen base."""
+    unpack(bundle(app), into)
+    place_frozen_base(find_frozen_base(app), into)
+    return into
 
 
 def parse_attack(text: str | None) -> tuple[str, int]:

@@ -24,7 +24,7 @@ from dao.core.types import (
 from dao.demo.attacks import ATTACKS, Coalition, Floats
 from dao.demo.simulation import DOMAIN, TASK, Simulation, commit, load
 from dao.demo.training_pool import TrainingPart, TrainingPool
-from dao.errors import AppError
+from dao.errors import AppError, RuleError
 
 STAKE = Wei(100 * 10**18)
 
@@ -109,7 +109,10 @@ class SimulatedNetwork:
             return _subtract(trained, base.model)
         if self._copies:
             self._sent[node.signer.address] = _subtract(trained, base.model)
-        return await self._commit(node, number, base.model, trained)
+        try:
+            return await self._commit(node, number, base.model, trained)
+        except RuleError as error:  # what was trained is no model: NaN, or out of all bounds
+            return f"train: {error}"
 
     @property
     def _copies(self) -> bool:

@@ -30,7 +30,7 @@ def describe_joining(network: DemoNetwork) -> str:
             f". {sys.prefix}/bin/activate",
             f"dao node init --home {home}/node --rpc {network.anvil.ws} --deployment {network.deployment}",
             f"dao node register --home {home}/node {owner} --stake 100",
-            f"dao node join {joining} --approve {hex_of(network.app)}",
+            f"dao node join {joining} --approve {hex_of(network.app)} --approve {hex_of(network.card)}",
             f"dao node start --home {home}/node",
         )
     )

@@ -15,6 +15,7 @@ from dao.errors import AppError
 from node.trainer import Trainer
 
 LIMIT = 600.0  # seconds for one training, or for reading data
+MOST_LABELS = 8 << 32  # bytes
 
 
 @dataclass(frozen=True)
@@ -39,14 +40,19 @@ class PartTrainer(Trainer):
         """Train from the model file `base` into `out`, on the public shards too. AppError says what went wrong in one line."""
         arguments: dict[str, object] = {"data": part.data, "rows": part.rows, "flips": part.flips}
         arguments["public"] = [*public]
-        arguments |= {"base": base, "out": Output(self.out), "seed": seed, "round": number}
+        arguments |= {
+            "base": base,
+            "out": Output(self.out, base),
+            "seed": seed,
+            "round": number,
+        }
         await self._process.call("train_part", arguments, limit=LIMIT)
 
     async def list_labels(self, data: Path, label: str) -> tuple[Rows, int]:
         """Return the class of each row of data, (rows,), by the column `label`, and the number of classes (0: no such)."""
         out = self.out.with_suffix(".labels")
         answer = await self._process.call(
-            "list_labels", {"data": data, "label": label, "out": Output(out)}, limit=LIMIT
+            "list_labels", {"data": data, "label": label, "out": Output(out, MOST_LABELS)}, limit=LIMIT
         )
         codes = np.fromfile(out, "<i8")
         rows, classes = answer["rows"], answer["classes"]

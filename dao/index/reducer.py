@@ -35,18 +35,14 @@ from dao.index.schema import PLACES
 from dao.index.unit_of_work import UnitOfWork
 
 NOT_INDEXED = (
-    *(
-        events.ForcedReveal,  # the manifest has what became of it
-        events.Attested,  # the manifest has what became of it
-        events.SlasherSet,
-        events.DisputesSet,
-        events.ProverSet,
-        governance.Approval,
-        governance.RoleGranted,
-        governance.RoleRevoked,
-        governance.CallScheduled,
-        governance.TimelockChange,
-    ),
+    events.SlasherSet,
+    events.DisputesSet,
+    events.ProverSet,
+    governance.Approval,
+    governance.RoleGranted,
+    governance.RoleRevoked,
+    governance.CallScheduled,
+    governance.TimelockChange,
 )
 KINDS: tuple[type[Event], ...] = tuple(dict.fromkeys(kind for kind in EVENTS if kind not in NOT_INDEXED))
 
@@ -80,6 +76,7 @@ REDUCERS: Mapping[type[Event], Reducer] = {
     events.Convicted: Reducer(training.change_round, "round"),
     **dict.fromkeys(
         (
+            *(events.ForcedReveal, events.Attested),
             *(events.Demanded, events.Answered, events.Expired, events.Equivocated),
             *(votes.GradientAccused, votes.VoteCommitted, votes.VoteRevealed),
             *(votes.GradientJudged, votes.JurorFined),
@@ -130,6 +127,7 @@ TOPIC_OF: Mapping[str, str] = {kind.__name__: reducer.topic for kind, reducer in
 _ADDRESS_FIELDS = (
     *("operator", "node", "owner", "voter", "proposer", "delegate", "delegator", "sender", "receiver"),
     *("challenger", "accuser", "demander", "answerer", "superlink", "to_delegate", "successor"),
+    "juror",
 )
 
 

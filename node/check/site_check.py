@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dao.app.bundle import find_schema, unpack
+from dao.app.frozen_base import place_frozen_base
 from dao.errors import AppError
 from dao.gov.card_words import describe_card
 from node.check.data_check import DataReport, check_data
@@ -83,6 +84,7 @@ async def check_site(
     if runs_app and not (data and data.defects):
         with tempfile.TemporaryDirectory(prefix="check-") as folder:
             app = await asyncio.to_thread(unpack, inputs.bundle, Path(folder) / "app")
+            await asyncio.to_thread(place_frozen_base, inputs.base, app)
             scratch = Path(folder) / "scratch"
             scratch.mkdir()
             try:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dao.app.bundle import MAX_BYTES
+from dao.app.frozen_base import fetch_frozen_base
 from dao.audit.evidence import read_manifest
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
@@ -32,6 +33,7 @@ class TaskInputs:
     model: Path
     public: PublicRows | None
     card: Card  # with the settings of the app
+    base: Path | None = None  # what the app adapts and does not train
 
 
 async def fetch_inputs(chain: Chain, source: Source, task: TaskId) -> TaskInputs:
@@ -41,7 +43,8 @@ async def fetch_inputs(chain: Chain, source: Source, task: TaskId) -> TaskInputs
     bundle = (await source.get(rules.app_hash, MAX_BYTES)).read_bytes()
     digest, public = await _read_head(chain, source, task, head) if head else (rules.base_model, None)
     card = await fetch_card(source, rules.card)
-    return TaskInputs(rules, bundle, await source.get(digest, MAX_CONTENT), public, card)
+    base = await fetch_frozen_base(source, card)
+    return TaskInputs(rules, bundle, await source.get(digest, MAX_CONTENT), public, card, base)
 
 
 async def _read_head(

@@ -66,8 +66,8 @@ class Patient(GradientClient):
         self.go.set()
         self.score.set()
 
-    async def configure(self, settings: Mapping[str, object]) -> None:
-        await self._evaluator.configure(settings)
+    async def configure(self, settings: Mapping[str, object], base: Path | None = None) -> None:
+        await self._evaluator.configure(settings, base)
 
     async def gate_gradient(self, base: Path, shard: Path) -> GradientFile:
         await self.go.wait()

@@ -1,6 +1,7 @@
 """Connections that hold on to their place, and more requests than can be answered: the others are served all the same."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
@@ -9,12 +10,13 @@ import pytest
 from starlette.types import Message, Scope
 
 from dao.api.daemon import RunningApi
-from dao.api.http import connections
-from dao.api.http.load import LoadShedder
+from dao.api.http import connections, load
+from dao.api.http.load import READS_AT_WORK, WRITES_AT_WORK, LoadShedder
 from dao.api.http.problems import Problem
 from tests.api.stage import BASE, LIMIT, Stage, member
 
 ELSEWHERE = "127.0.0.2"  # an attacker's address
+GET_HEALTH = b"GET /api/v1/health HTTP/1.1\r\nHost: x\r\n\r\n"
 Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -33,6 +35,14 @@ async def line(running: RunningApi, begin: bytes = b"") -> AsyncIterator[Line]:
 async def read_all(reader: asyncio.StreamReader) -> bytes:
     async with asyncio.timeout(LIMIT):
         return await reader.read()
+
+
+async def read_answer(reader: asyncio.StreamReader) -> bytes:
+    """The head of an answer; its body is read, too."""
+    async with asyncio.timeout(LIMIT):
+        head = await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]))
+        return head
 
 
 async def test_connections__more_of_one_address_than_fit__are_refused_and_others_served(
@@ -111,31 +121,137 @@ async def test_requests__through_two_lines_of_forwarded_for__count_for_the_last_
         assert (await who.http.get(f"{BASE}/health", headers=lines)).status_code == 200
 
 
-async def test_load__more_than_fit_wait__is_refused_until_an_answer_begins() -> None:
-    begun, over = asyncio.Event(), asyncio.Event()
-    scope: Scope = {}
-    sent: asyncio.Queue[Message] = asyncio.Queue()
+@pytest.mark.parametrize(
+    ("begun", "request_", "stays"),
+    [
+        (b"", GET_HEALTH, True),
+        (b"", b"GET /api/v1/health HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n", False),
+        (b"", b"POST /api/v1/auth/nonce HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}", False),
+        (b"GET /api/v1/health HTTP/1.1\r\nX: ", b"GET \r\nHost: x\r\n\r\n", False),
+    ],
+    ids=["whole", "with-a-body", "post", "rest-of-one"],
+)
+async def test_requests__read_late_by_a_full_loop__refused_unread_until_there_is_a_place(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, begun: bytes, request_: bytes, stays: bool
+) -> None:
+    monkeypatch.setattr(connections, "QUEUE", 0)
+    monkeypatch.setattr(connections, "MAX_DELAY", 0.05)
+    async with stage.open() as running, line(running, GET_HEALTH) as (reader, writer):
+        assert (await read_answer(reader)).startswith(b"HTTP/1.1 200")
+        desk = Desk(running.deps.read_load, READS_AT_WORK)
+        writer.write(begun)
+        await asyncio.sleep(0.05)
+        writer.write(request_)
+        time.sleep(0.2)  # noqa: ASYNC251  (the loop is held up)
+        answer = await read_answer(reader)
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"Retry-After: " in answer
+        assert (b"Connection: close" not in answer) == stays
+        assert b"commonweight_http_refused_total 1.0" in running.deps.metrics.dump()
+        await desk.answer_all()
+        if stays:
+            writer.write(request_)
+            time.sleep(0.2)  # noqa: ASYNC251
+            assert (await read_answer(reader)).startswith(b"HTTP/1.1 200")
+        else:
+            assert await read_all(reader) == b""
 
-    async def answer(_: Scope, __: Any, send: Any) -> None:
-        await begun.wait()
+
+async def test_requests__as_many_as_are_at_work_with_bodies_that_do_not_come__keep_nobody_waiting(
+    stage: Stage,
+) -> None:
+    begun = b"POST /api/v1/auth/nonce HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+    async with stage.open() as running, AsyncExitStack() as stack:
+        for _ in range(WRITES_AT_WORK + 1):
+            await stack.enter_async_context(line(running, begun))
+        who = await stack.enter_async_context(member(running, stage.members[0]))
+        await who.sign_in()
+        assert not running.deps.write_load.is_full()
+
+
+async def test_load__no_place_is_free__waits_until_an_answer_begins() -> None:
+    desk = Desk(LoadShedder(at_work=2), 3)
+    await asyncio.sleep(0)
+    assert desk.at_work == 2
+    await desk.answer_all()
+    assert desk.answered == 3
+
+
+async def test_load__no_place_becomes_free__is_refused_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "MAX_WAIT", 0.05)
+    desk = Desk(LoadShedder(at_work=1), 2)
+    async with asyncio.timeout(LIMIT):
+        assert_busy(await desk.requests[1])
+    await desk.answer_all()
+    assert desk.answered == 1
+
+
+async def test_load__places_become_free_slowly__who_would_wait_too_long_is_refused_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(load, "monotonic", lambda: now)
+    shedder = LoadShedder(at_work=1)
+    desk = Desk(shedder, 12)
+    for _ in range(11):  # those that wait were let in at the pace of a machine that has nothing else to do
+        await desk.answer_next()
+        now += 0.6 * load.MAX_WAIT
+    later = Desk(shedder, 2)
+    await asyncio.sleep(0)
+    assert_busy(await later.requests[1])
+    assert not later.requests[0].done()
+    await desk.answer_next()
+    await later.answer_all()
+    assert (desk.answered, later.answered) == (12, 1)
+
+
+class Desk:
+    """Requests that an app works at until they are told to be answered."""
+
+    def __init__(self, shedder: LoadShedder, count: int) -> None:
+        self.at_work = self.answered = 0
+        self._next, self._over = asyncio.Semaphore(0), asyncio.Event()
+        self._has_begun = asyncio.Event()
+        self.requests = [asyncio.create_task(self._ask(shedder)) for _ in range(count)]
+
+    async def answer_next(self) -> None:
+        """Begin the answer of the oldest request; its place is free then."""
+        before = self.answered
+        self._next.release()
+        async with asyncio.timeout(LIMIT):
+            while self.answered == before:
+                self._has_begun.clear()
+                await self._has_begun.wait()
+
+    async def answer_all(self) -> None:
+        for _ in self.requests:
+            self._next.release()
+        self._over.set()
+        async with asyncio.timeout(LIMIT):
+            await asyncio.gather(*self.requests)
+
+    async def _ask(self, shedder: LoadShedder) -> Problem | None:
+        try:
+            await shedder.run(self._work, {}, self._receive, self._send)
+        except Problem as problem:
+            return problem
+        return None
+
+    async def _work(self, _: Scope, __: Any, send: Any) -> None:
+        self.at_work += 1
+        await self._next.acquire()
         await send({"type": "http.response.start"})
-        await over.wait()
+        await self._over.wait()
 
-    async def send(message: Message) -> None:
-        sent.put_nowait(message)
-
-    async def receive() -> Message:
+    async def _receive(self) -> Message:
         return {}
 
-    shedder = LoadShedder(most=2)
-    tasks = [asyncio.create_task(shedder.run(answer, scope, receive, send)) for _ in range(2)]
-    await asyncio.sleep(0)
-    with pytest.raises(Problem) as problem:
-        await shedder.run(answer, scope, receive, send)
-    assert (problem.value.status, problem.value.kind) == (503, "busy")
-    assert problem.value.retry_after is not None
-    begun.set()
-    assert [await sent.get(), await sent.get()] == [{"type": "http.response.start"}] * 2
-    over.set()
-    await shedder.run(answer, scope, receive, send)
-    await asyncio.gather(*tasks)
+    async def _send(self, _: Any) -> None:
+        self.answered += 1
+        self._has_begun.set()
+
+
+def assert_busy(problem: Problem | None) -> None:
+    assert problem is not None
+    assert (problem.status, problem.kind) == (503, "busy")
+    assert problem.retry_after is not None

@@ -8,6 +8,7 @@ import pytest
 
 from dao.api.application import create_app
 from dao.api.dependencies import Dependencies
+from dao.api.http.load import LoadShedder
 from dao.api.http.rate_limits import Rate, RateLimiter
 from dao.api.settings import ApiSettings
 from dao.gov.action_json import get_kind
@@ -23,6 +24,7 @@ class Nothing:
 
     settings = ApiSettings.model_construct(home=None)  # type: ignore[arg-type]
     secure = False
+    read_load = write_load = LoadShedder(1)
 
     class metrics:  # noqa: N801
         observe = None

@@ -175,6 +175,13 @@ REFUSED: dict[str, tuple[Callable[[str], str], str]] = {
         lambda code: code.replace('["y"] * logits)', '["y"] * logits).astype(np.float32)'),
         "compute the loss in float64, or give a gradient",
     ),
+    "a loss of another scale at each call": (
+        lambda code: (
+            "import itertools\ncalls = itertools.count(1)\n"
+            + code.replace("return np.mean(", "return next(calls) * np.mean(")
+        ),
+        "rises by .* where its gradient says",
+    ),
     "another gradient": (
         lambda code: code + OWN.replace('"b2": off.sum()', '"b2": off.sum() + 3'),
         "must be that of loss",
@@ -238,3 +245,11 @@ async def test_loss__a_sum__is_found_and_a_mean_is_not(bench: Bench) -> None:
     sums = APP.replace("return np.mean(np.logaddexp", "return np.sum(np.logaddexp")
     said = await find_odd_loss(bench.client(sums), bench.base, bench.rows)
     assert "for its halves: expected the mean over the batch" in said
+
+
+async def test_load__app_that_fails_on_import__is_one_clear_line(bench: Bench) -> None:
+    with pytest.raises(
+        AppError, match=r"load: ModuleNotFoundError: No module named 'no_such' \(app.py line 2\)"
+    ) as raised:
+        await bench.train("import numpy\nimport no_such\n" + APP)
+    assert "\n" not in str(raised.value)

@@ -47,7 +47,7 @@ async def auditor_of(
     world.network.anvil.fund(signer.address, 10**19)  # type: ignore[arg-type]
     approvals = Approvals(home)
     if approved:
-        approvals.approve(world.task, compute_app_digest(bundle(world.assignment.app)))
+        approvals.approve(world.task, compute_app_digest(bundle(world.assignment.app)), Digest(bytes(32)))
     async with (
         stage.posted(stage.stated(manifest), dump_manifest(manifest)),
         world.network.chain() as chain,

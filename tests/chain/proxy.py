@@ -34,6 +34,7 @@ class Proxy:
         self.lost: Counter[str] = Counter()  # so many answers to a method are lost, after it was done
         # instead of doing what a method asks: errors, or None for no answer, as long as there are some
         self.instead: dict[str, list[dict[str, Any] | None]] = {}
+        self.rubbish: list[str] = []  # sent instead of answers, as long as there is some
         self.status = 0  # of HTTP, instead of answering a broadcast, as long as it is set
         self.ws = self.http = ""
         self._connections: set[ServerConnection] = set()
@@ -98,6 +99,8 @@ class Proxy:
 
             async def on_http(request: web.Request) -> web.Response:
                 body = await request.json()
+                if self.rubbish:
+                    return web.Response(text=self.rubbish.pop(0), content_type="application/json")
                 if self.throttled:
                     self.throttled -= 1
                     return web.Response(status=429)
@@ -150,6 +153,9 @@ class Proxy:
             try:
                 async for message in connection:
                     request = json.loads(message)
+                    if self.rubbish:
+                        await connection.send(self.rubbish.pop(0))
+                        continue
                     if request["method"] == "eth_subscribe":
                         await upstream.send(message)
                         continue

@@ -119,6 +119,16 @@ async def test_node__throttles__retried_with_pauses(network: Network, proxy: Pro
         assert proxy.asked["eth_getBalance"] - before <= 5
 
 
+@pytest.mark.parametrize("rubbish", ["[" * 500_000, '{"id": ' * 500_000, "", "[1]", "no JSON"])
+async def test_node__answers_rubbish__asked_again(
+    network: Network, proxy: Proxy, url: str, rubbish: str
+) -> None:
+    async with await connected(network, url) as chain:
+        proxy.rubbish = [rubbish]
+        assert await chain.request("eth_chainId") == hex(31337)
+        assert not proxy.rubbish
+
+
 async def test_node__throttles_while_sending__sent_once(network: Network, proxy: Proxy, url: str) -> None:
     signer = Signer.ephemeral()
     async with await connected(network, url) as chain, network.sender(chain, signer) as sender:

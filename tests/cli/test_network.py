@@ -102,12 +102,11 @@ def join(made: Made, index: int, folder: Path, address: str) -> Path:
     dao.run("devnet", "fund", hex_of(owner.address), "--home", made.devnet.home, "--tokens", 10)
     owned = ("--owner-keystore", key, "--owner-password-file", password, "--home", home)
     dao.run("node", "register", *owned, "--stake", 10)
-    data, app = folder / f"data-{index}", made.task["app"]
+    data, task = folder / f"data-{index}", made.task
     if index == 0:
         check_site(made, data, address)
-    dao.run(
-        "node", "join", made.task["task"], "--data", data, "--superlink", address, "--approve", app, *owned
-    )
+    approval = ("--approve", task["app"], "--approve", task["card"])
+    dao.run("node", "join", task["task"], "--data", data, "--superlink", address, *approval, *owned)
     return home
 
 
@@ -140,9 +139,14 @@ def check_approval(made: Made, home: Path) -> None:
     assert "expected 0x and 64 hex digits, or a CID" in dao.refused("node", "approve", task, "0x12", *at)
     assert f"its app is {shown_app(made)}" in dao.refused("node", "approve", task, "0x" + "11" * 32, *at)
     assert dao.run("node", "approve", task, *at).stdout.startswith("approved: ")  # as it was before
+    app, card = made.task["app"], made.task["card"]
+    listed.unlink()
+    assert "its card is 0x" in dao.refused("node", "approve", task, app, *at)
+    assert "its app is 0x" in dao.refused("node", "approve", task, card, *at)
+    dao.run("node", "approve", task, card, app, *at)
     listed.unlink()
     said = dao.refused("node", "approve", task, *at)
-    assert "nothing was approved: expected the app's HASH, or a terminal to ask at" in said
+    assert "nothing was approved: expected the HASH of app and card, or a terminal to ask at" in said
     assert not listed.exists()
     assert dao.run("node", "uses", *at).stdout == "no app has run on this node's data\n"
     code, _ = dao.asked("node", "approve", task, *at, at="+def train(model, data, *, seed", press=b"n\n")
@@ -290,6 +294,8 @@ def test_task__as_people_read_it__shows_rules_and_funds(made: Made) -> None:
     assert line.endswith("accuracy, higher is better  Tells cells apart")
     shown = dao.json("task", "show", made.task["task"], *named)
     assert {name: shown[name] for name in card} == card
+    # once a round was played: its manifest is at its Superlink, not in the store that the task was created from
+    assert shown.get("trouble", "who was missing: manifest: 0x").startswith("who was missing: manifest: 0x")
 
 
 def test_commands__bad_input__one_line_that_says_what_to_do(made: Made, tmp_path: Path) -> None:

@@ -2,10 +2,16 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from dao.chain.signer import Signer
+from dao.core.formats.card import FrozenBase, parse_card
+from dao.core.formats.cid import Cid
 from dao.core.types import hex_of
+from dao.store.cid import cid_of_bytes
+from dao.store.disk import DiskStore
 from tests.cli.command import Dao
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]  # processes that load torch, on a shared machine
@@ -68,6 +74,45 @@ def test_create__app_works__draft_and_nothing_odd(dao: Dao, create: tuple[object
     assert done.stderr == ""
     fields = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
     assert (fields["values"], fields["shards"], fields["funds"]) == ("3", "2", "2000")
+
+
+def test_create__app_with_a_frozen_base__is_stored_and_bound_by_the_card(
+    dao: Dao, create: tuple[object, ...], tmp_path: Path
+) -> None:
+    change(
+        create,
+        "return torch.nn.Linear(2, 1)",
+        "made = torch.nn.Linear(2, 1)\n"
+        "    made.bias.data = load_file(Path(__file__).with_name('base') / 'model.safetensors')['bias']\n"
+        "    made.bias.requires_grad_(False)\n"
+        "    return made",
+    )
+    change(
+        create,
+        "import torch",
+        "import torch\nfrom pathlib import Path\nfrom safetensors.torch import load_file",
+    )
+    code = Path(str(create[3])) / "app.py"
+    code.write_text(code.read_text().replace("model.parameters()", "[model.weight]"))
+    other = str(cid_of_bytes(b"another"))
+    asked = dao.refused(*create, "--frozen-base", other)
+    assert asked.startswith(
+        "frozen base: the card names one; expected its file as base/model.safetensors in "
+    )
+    frozen = code.with_name("base") / "model.safetensors"
+    frozen.parent.mkdir()
+    save_file({"bias": np.ones(1, np.float32)}, frozen)
+    assert f"frozen base: the card names {other}, and base/model" in dao.refused(
+        *create, "--frozen-base", other
+    )
+    done = dao.run(*create, "--frozen-base-note", "of a hub")
+    assert done.stderr == ""
+    fields = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
+    store = DiskStore(tmp_path / "store")
+    base = parse_card(store.path_of(Cid.parse(fields["card"])).read_bytes()).base
+    assert base == FrozenBase(cid_of_bytes(frozen.read_bytes()), "of a hub")
+    assert store.path_of(base.cid).read_bytes() == frozen.read_bytes()
+    assert fields["values"] == "2"  # the bias stays with the app
 
 
 def test_create__app_fails_in_training__is_refused_and_nothing_stored(

@@ -32,6 +32,7 @@ class Scene:
     operator: str
     task: int
     app: str
+    card: str
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def scene(devnet: Devnet, folder: Path, python: Path) -> Scene:
         *(word for name, seconds in PERIODS.items() for word in (f"--{name}-period", seconds)),
         *devnet.network,
     )
-    return Scene(devnet, folder, python, operator, task["task"], task["app"])
+    return Scene(devnet, folder, python, operator, task["task"], task["app"], task["card"])
 
 
 def join(scene: Scene, name: str, address: str) -> Path:
@@ -99,7 +100,7 @@ def join(scene: Scene, name: str, address: str) -> Path:
     dao.run("node", "register", *owned, "--stake", 10)
     dao.run(
         *("node", "join", scene.task, "--data", folder / f"{name}.csv", "--superlink", address),
-        *("--approve", scene.app, "--app-python", scene.python, *owned),
+        *("--approve", scene.app, "--approve", scene.card, "--app-python", scene.python, *owned),
     )
     return home
 

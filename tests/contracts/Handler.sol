@@ -96,7 +96,7 @@ abstract contract Handler is Aim {
     /// @dev Closes a task: seldom, for nothing follows; at times once all rounds in flight have ended.
     function closeTask(uint256 seed) external on(seed) {
         uint256 dice = mix(seed, 0) % 16;
-        if (dice > 9 || last() < 2) return;
+        if (dice > 11 || last() < 2) return;
         if (dice != 0) endAll();
         vm.prank(DAO);
         coordinator.closeTask(task, DAO);
@@ -342,7 +342,7 @@ abstract contract Handler is Aim {
     }
 
     /// @dev Makes the results final whose parents are, one after another: each with a root of its own.
-    function finalizeAll() private {
+    function finalizeAll() internal {
         for (uint64 round = book().active + 1; round <= last(); ++round) {
             if (!isRipe(round)) continue;
             ITasks.TaskRules storage r = book().rules[round];

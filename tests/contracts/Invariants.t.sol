@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.28;
 
+import { IDemands } from "../../contracts/interfaces/IDemands.sol";
+import { IGradientVote } from "../../contracts/interfaces/IGradientVote.sol";
 import { ISupernodeRegistry } from "../../contracts/interfaces/ISupernodeRegistry.sol";
 import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
@@ -8,7 +10,7 @@ import { WayOut } from "./WayOut.sol";
 
 /// @dev The invariants at the head of each contract hold after any sequence of calls.
 contract InvariantsTest is WayOut {
-    uint256 internal constant OFTEN = 4; // in 64 runs of 64 calls; half of the paths are reached ten times as often
+    uint256 internal constant OFTEN = 3; // in 64 runs of 80 calls; half of the paths are reached ten times as often
 
     struct FuzzSelector {
         address addr;
@@ -21,7 +23,7 @@ contract InvariantsTest is WayOut {
     }
 
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[32] memory all = [
+        bytes4[40] memory all = [
             this.wait.selector,
             this.stake.selector,
             this.registerAnother.selector,
@@ -53,11 +55,47 @@ contract InvariantsTest is WayOut {
             this.voteProver.selector,
             this.moveSuperlinkStake.selector,
             this.convictRound.selector,
-            this.concedeRound.selector
+            this.concedeRound.selector,
+            this.demandLeaf.selector,
+            this.answerDemand.selector,
+            this.expireDemand.selector,
+            this.accuseGradients.selector,
+            this.voteOnGradients.selector,
+            this.revealVotes.selector,
+            this.judgeGradients.selector,
+            this.fineJuror.selector
         ];
         // calls that bring rounds forward, or that rarely succeed, more often than the rest
-        uint8[19] memory times = [4, 4, 4, 4, 2, 5, 9, 8, 12, 9, 9, 6, 6, 30, 1, 1, 1, 7, 3];
-        bytes4[] memory selectors = new bytes4[](138);
+        uint8[27] memory times = [
+            4,
+            8,
+            7,
+            10,
+            3,
+            6,
+            12,
+            18,
+            17,
+            14,
+            10,
+            8,
+            10,
+            42,
+            1,
+            1,
+            2,
+            12,
+            5,
+            8,
+            10,
+            8,
+            15,
+            2,
+            6,
+            16,
+            16
+        ];
+        bytes4[] memory selectors = new bytes4[](284);
         uint256 next;
         for (uint256 i = 0; i < all.length; ++i) {
             uint256 copies = i < 13 ? 1 : times[i - 13];
@@ -75,7 +113,7 @@ contract InvariantsTest is WayOut {
         uint256 dice;
         for (uint256 run = 0; run < 64; ++run) {
             uint256 start = vm.snapshotState();
-            for (uint256 i = 0; i < 64; ++i) {
+            for (uint256 i = 0; i < 80; ++i) {
                 dice = uint256(keccak256(abi.encode(dice)));
                 bytes4 selector = selectors[(dice >> 128) % selectors.length];
                 bytes memory numbers = abi.encode(dice, dice >> 32, dice >> 64, dice >> 96);
@@ -85,10 +123,12 @@ contract InvariantsTest is WayOut {
             for (uint256 path = 0; path < times.length; ++path) times[path] += reached[Path(path)];
             check(vm.revertToState(start));
         }
+        string memory seldom = "";
         for (uint256 path = 0; path < times.length; ++path) {
-            string memory found = string.concat("path ", decimal(path), " only ", decimal(times[path]));
-            require(times[path] >= OFTEN, string.concat(found, " times"));
+            if (times[path] >= OFTEN) continue;
+            seldom = string.concat(seldom, " path ", decimal(path), ": ", decimal(times[path]));
         }
+        require(bytes(seldom).length == 0, string.concat("reached too seldom:", seldom));
     }
 
     /// @dev The registry's balance covers active + unbonding stake, and is what the votes add up to.
@@ -107,7 +147,7 @@ contract InvariantsTest is WayOut {
 
     /// @dev Per task, claimed <= promised <= funded and the rest covers every round in flight; the balance covers all.
     function invariant_escrow__covers_liabilities() external view {
-        require(!broken, "a claim, a closing, a commit or a conviction did something else");
+        require(!broken, "a claim, a closing, a commit, a case or a conviction did something else");
         uint256 owed;
         for (uint256 t = 0; t < 2; ++t) {
             uint64 task = tasks[t];
@@ -167,6 +207,44 @@ contract InvariantsTest is WayOut {
         }
         require(token.balanceOf(address(coordinator)) == bonds, "bonds are not covered");
         require(token.balanceOf(address(disputes)) == 0, "a bond is stuck");
+    }
+
+    /// @dev The bonds of open demands are there, and nothing else; nobody has more open than he may.
+    function invariant_demands__bonds_covered_and_bounded() external view {
+        uint256 bonds;
+        for (uint256 i = 0; i < asked.length; ++i) {
+            Asked storage one = asked[i];
+            IDemands.Demand memory d = disputes.demandOf(one.task, one.round, one.place);
+            require(d.open == one.open && d.demander == one.demander, "a demand changed its state");
+            require(d.bond == (one.open ? one.bond : 0), "a demand has another bond");
+            bonds += d.bond;
+            uint256 most = one.ofMember ? OPEN_OF_MEMBER : OPEN_OF_OTHERS;
+            require(countOpen(one) <= most, "too many demands are open");
+        }
+        require(address(disputes).balance == bonds, "the bonds of demands are not those of the open ones");
+    }
+
+    /// @dev An accuser's bonds are those of its open cases, the jury holds nothing, and only who owes a fine paid one.
+    function invariant_jury__bonds_of_open_cases_and_fines_of_the_minority() external view {
+        uint256[COUNT] memory bonds;
+        for (uint256 c = 0; c < charges.length; ++c) {
+            Charge storage one = charges[c];
+            IGradientVote.Verdict verdict_ = verdictOf(one);
+            for (uint256 i = 0; i < COUNT; ++i) {
+                if (verdict_ == IGradientVote.Verdict.None && one.accuser == node(i)) bonds[i] += one.bond;
+                if (!jury.ballotOf(one.task, one.round, node(i)).fined) continue;
+                require(verdict_ != IGradientVote.Verdict.None, "fined before the judgement");
+                require(verdict_ != IGradientVote.Verdict.Lapsed, "fined for a case that lapsed");
+                if (one.heard & (1 << i) == 0) continue;
+                bool wrong = one.wrong & (1 << i) != 0;
+                IGradientVote.Verdict lost =
+                    wrong ? IGradientVote.Verdict.Right : IGradientVote.Verdict.Wrong;
+                require(verdict_ == lost, "fined for a vote with the majority");
+            }
+        }
+        for (uint256 i = 0; i < COUNT; ++i)
+            require(jury.bondsOf(node(i)) == bonds[i], "bonds are not those of open cases");
+        require(token.balanceOf(address(jury)) == 0, "the jury holds tokens");
     }
 
     /// @dev From the head down to the last final round, every result stands.

@@ -4,12 +4,23 @@ pragma solidity ^0.8.28;
 import { Math } from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import { ISupernodeRegistry } from "../../contracts/interfaces/ISupernodeRegistry.sol";
+import { IRounds } from "../../contracts/interfaces/IRounds.sol";
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
 import { Handler } from "./Handler.sol";
 
 /// @dev The handler's calls about wrong results: accusations, concessions, votes on the prover, and the Superlink's stake.
 abstract contract Trials is Handler {
     bytes internal constant PROOF = "proof";
+
+    struct Sentence {
+        uint64 round;
+        address accuser;
+        uint256 slashed; // of the Superlink's stake
+        uint256 left; // of it
+        uint256 fortune; // tokens of the accuser's, by then
+        bool frozen; // before
+        bool builtOn;
+    }
 
     function announceProof(uint256 seed) external on(seed) {
         uint64 round = odd(mix(seed, 1)) ? last() : pick(seed, isStanding);
@@ -22,7 +33,7 @@ abstract contract Trials is Handler {
     function convictRound(uint256 seed, uint256 fault) external on(seed) {
         uint256 dice = mix(seed, 1) % 8;
         if (dice < 4) advanceBy(5, seed);
-        if (dice == 0) takeStake(seed, registry.stakeOf(superlink));
+        if (dice < 2) takeStake(seed, registry.stakeOf(superlink));
         if (dice == 4) tryChallenge(seed);
         uint64 round = pick(
             seed,
@@ -38,21 +49,34 @@ abstract contract Trials is Handler {
     }
 
     function convictOne(uint64 round) private {
-        ITasks.TaskRules memory r = book().rules[round];
-        bool frozen = isFrozen(round);
-        bool builtOn = round < head();
-        uint256 stake_ = superlinkStake();
-        uint256 slashed = Math.min(r.superlinkBond, stake_);
-        uint256 paid = token.balanceOf(ACCUSER) + Math.min(slashed / 10, r.challengeBond);
+        Sentence memory s = foresee(round, ACCUSER);
         convict(round, book().posted[round].result, PROOF);
-
-        book().funded += slashed / 4;
-        holds(superlinkStake() == stake_ - slashed && token.balanceOf(ACCUSER) == paid);
+        sentenced(s);
         holds(wasInTheSet(coordinator.roundOf(task, round).openedAt));
         holds(disputes.announcedIn(digest(round, PROOF)) < block.number);
-        reach(frozen ? Path.ConvictedFrozen : Path.ConvictedPosted);
-        if (builtOn) reach(Path.ConvictedBuiltOn);
-        if (slashed < r.superlinkBond) reach(Path.ConvictedWithTooLittleStake);
+        reach(s.frozen ? Path.ConvictedFrozen : Path.ConvictedPosted);
+        if (s.builtOn) reach(Path.ConvictedBuiltOn);
+        if (s.slashed < book().rules[round].superlinkBond) reach(Path.ConvictedWithTooLittleStake);
+    }
+
+    /// @dev What a conviction of a round must come to, whoever accuses and however it is shown.
+    function foresee(uint64 round, address accuser) internal view returns (Sentence memory s) {
+        ITasks.TaskRules memory r = book().rules[round];
+        uint256 stake_ = superlinkStake();
+        s.round = round;
+        s.accuser = accuser;
+        s.slashed = Math.min(r.superlinkBond, stake_);
+        s.left = stake_ - s.slashed;
+        s.fortune = token.balanceOf(accuser) + Math.min(s.slashed / 10, r.challengeBond);
+        s.frozen = isFrozen(round);
+        s.builtOn = round < head();
+    }
+
+    /// @dev The round was convicted.
+    function sentenced(Sentence memory s) internal {
+        book().funded += s.slashed / 4;
+        holds(phase(s.round) == IRounds.Phase.Void);
+        holds(superlinkStake() == s.left && token.balanceOf(s.accuser) == s.fortune);
     }
 
     function concedeRound(uint256 seed) external on(seed) {
@@ -87,6 +111,11 @@ abstract contract Trials is Handler {
 
     function tryChallenge(uint256 seed) private {
         try this.challengeRound(seed) {} catch {}
+    }
+
+    /// @dev All that the chain keeps of a round and its task: a case changes it by a conviction only.
+    function stateOf(uint64 round) internal view returns (bytes32) {
+        return keccak256(abi.encode(coordinator.roundOf(task, round), coordinator.taskOf(task)));
     }
 
     function superlinkStake() internal view returns (uint256) {

@@ -2,10 +2,10 @@
 pragma solidity ^0.8.28;
 
 import { ITasks } from "../../contracts/interfaces/ITasks.sol";
-import { Trials } from "./Trials.sol";
+import { JuryTrials } from "./JuryTrials.sol";
 
 /// @dev What must always be possible after any calls of the handler: that everything ends, and all money leaves.
-abstract contract WayOut is Trials {
+abstract contract WayOut is JuryTrials {
     /// @dev Time alone, and anyone: every round ends, every claim is paid, every stake and budget leaves. Paused, too.
     function unwind() internal {
         if (!coordinator.paused()) pause(0);
@@ -31,12 +31,31 @@ abstract contract WayOut is Trials {
             vm.prank(DAO);
             distributor.recoverUnclaimed(task, DAO);
         }
+        endCases();
         eq(token.balanceOf(address(distributor)), 0);
         eq(token.balanceOf(address(coordinator)), 0);
         eq(token.balanceOf(address(disputes)), 0);
+        eq(token.balanceOf(address(jury)), 0);
+        eq(address(disputes).balance, 0);
         eq(coordinator.bondsOf(superlink), 0);
         for (uint256 i = 0; i < COUNT; ++i) leaveStake(key(i));
         leaveStake(SUPERLINK_KEY);
+    }
+
+    /// @dev All rounds have ended without waiting for a case; now the cases end, too.
+    function endCases() private {
+        for (uint256 i = 0; i < asked.length; ++i) {
+            if (!asked[i].open) continue;
+            task = asked[i].task;
+            expireOne(asked[i]);
+        }
+        for (uint256 i = 0; i < charges.length; ++i) {
+            if (!isOpen(charges[i])) continue;
+            task = charges[i].task;
+            judgeOne(charges[i]);
+        }
+        for (uint256 i = 0; i < COUNT; ++i) eq(jury.bondsOf(node(i)), 0);
+        check(!broken);
     }
 
     function leaveStake(uint256 operatorKey) private {

@@ -114,6 +114,26 @@ def test_simulate__own_app_and_data__pays_who_helped(tmp_path: Path) -> None:
     assert "claimed" not in done.stdout
 
 
+@pytest.mark.timeout(180)
+def test_simulate__a_nodes_training_gives_nan__it_sits_out_and_the_others_go_on(tmp_path: Path) -> None:
+    app, shards, out = tmp_path / "app", tmp_path / "shards", tmp_path / "out.json"
+    app.mkdir()
+    shards.mkdir()
+    bad = '    if data["x"].min() > 0:\n        model.bias.data.fill_(float("nan"))\n'
+    (app / "app.py").write_text(LINE.replace("    for _ in range(5):", f"{bad}    for _ in range(5):"))
+    for name, x in {"good.csv": (-2, 2), "bad.csv": (1, 2), "shards/a.csv": (-1, 1)}.items():
+        (tmp_path / name).write_text("".join(f"{one},{2 * one}\n" for one in np.linspace(*x, 20)))
+    files = ("--data", tmp_path / "good.csv", "--data", tmp_path / "bad.csv", "--shards", shards)
+    done = run("--app", app, *files, "--rounds", 1, "--json", out)
+    (played,) = json.loads(out.read_text())["rounds"]
+    assert {node["name"]: node["status"] for node in played["nodes"]} == {
+        "good.csv": "ok",
+        "bad.csv": "passed",
+    }
+    assert played["loss_after"] < played["loss_before"]
+    assert re.search(r"bad.csv sat it out: train: tensor 'bias': expected training .*, got nan", done.stdout)
+
+
 def test_simulate__parts_of_an_own_scene__one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -294,3 +314,23 @@ def test_simulate__an_apps_own_table_or_script_is_wrong__one_clear_line(
     assert "x.csv: expected a contributor's data" in dao.refused("simulate")
     table.unlink()
     assert "or both in [tool.commonweight] of its pyproject.toml" in dao.refused("simulate")
+
+
+def test_simulate__environment_cannot_be_built__one_clear_line_names_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    for name in ("UV_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    (tmp_path / "app.py").write_text(LINE)
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "a.csv").write_text("1,2\n")
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\ndependencies = ["package-of-nobody"]\n[tool.commonweight]\ndata = "rows/a.csv"\nshards = "rows"\n'
+    )
+    said = Dao(tmp_path).refused("simulate")
+    assert said.startswith("the app's environment cannot be built: ")
+    assert re.search(
+        r"Because (numpy|package-of-nobody) was not found", said
+    )  # whichever is looked for first

@@ -88,6 +88,16 @@ async def test_app__raises__passes_and_keeps_its_words_to_itself(world: World) -
     await all_counted(world)
 
 
+async def test_app__gives_nan__passes_and_names_the_tensor(world: World) -> None:
+    round_id, (mine, theirs) = await world.begin()
+    mine.begin("nan")
+    theirs.begin()
+    reason = await passed(world, round_id, PassReason.FAILED)
+    assert reason.startswith("train: tensor 'mean': expected training to change values by less than ")
+    assert reason.endswith("got nan")
+    await all_counted(world)
+
+
 async def test_app__ends_its_process_each_time__passes_with_its_last_words(world: World) -> None:
     round_id, (mine, theirs) = await world.begin()
     theirs.begin()

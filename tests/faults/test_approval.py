@@ -42,7 +42,8 @@ async def test_app__changed_since_the_owner_approved__the_node_passes_until_he_a
     assert len(read_uses(victim.home)) == trainings
 
     await victim.steps(round_id + 1, Step.PASSED)
-    approving = ("node", "approve", world.task, hex_of(world.rules.app_hash), "--home", victim.home)
+    digests = hex_of(world.rules.app_hash), hex_of(world.rules.card)
+    approving = ("node", "approve", world.task, *digests, "--home", victim.home)
     assert "from the next round on" in await run(world, *approving)
     passed_too, _ = await play_without(world)
     following = await play_after(world, passed_too)

@@ -95,7 +95,7 @@ async def test_node__its_key_is_lost__its_owner_puts_another_in_its_place_and_is
         rotated = await run(world, "owner", "rotate", new, consent, *owned, *place)
         assert rotated == f"task {world.task}: goes on with it"
         join = ("--data", victim.home / "data", "--superlink", world.address)
-        approval = ("--approve", hex_of(world.rules.app_hash))
+        approval = ("--approve", hex_of(world.rules.app_hash), "--approve", hex_of(world.rules.card))
         await run(world, "node", "join", world.task, *join, *approval, *owned, "--home", home, "--unchecked")
 
         missed = await end_round(world, victim)
@@ -111,6 +111,34 @@ async def test_node__its_key_is_lost__its_owner_puts_another_in_its_place_and_is
             row.reward_wei for row in (*first.nodes, *last.nodes) if row.owner == victim.member.owner.address
         )
         assert paid == f"task {world.task}: paid {format_tokens(Wei(earned))} tokens to the owner"
+
+
+async def test_node__its_key_is_stolen__its_owner_revokes_it_and_another_key_takes_the_seat(
+    living_network: Network, tmp_path: Path
+) -> None:
+    async with running(living_network, tmp_path) as world:
+        victim, home, owner = world.nodes[0], tmp_path / "new", tmp_path / "owner-0"
+        place = ("--rpc", living_network.anvil.ws, "--deployment", world.superlink.home / "deployment.json")
+        owned = ("--owner-keystore", owner / "operator.json", "--owner-password-file", owner / "password")
+        assert await run(world, "owner", "revoke", *owned, *place) == f"task {world.task}: left"
+        await victim.kill()
+
+        home.mkdir()
+        for name in ("config.toml", "deployment.json", "approvals.jsonl"):
+            shutil.copy(victim.home / name, home)
+        shutil.copytree(victim.home / "tasks", home / "tasks")
+        await run(world, "node", "init", "--home", home)
+        who = hex_of(victim.member.owner.address)
+        new, consent = (await run(world, "node", "consent", who, "--home", home)).split()
+        rotated = await run(world, "owner", "rotate", new, consent, *owned, *place)
+        assert rotated.startswith(f"operator {new}; ")
+        assert await run(world, "owner", "join", world.task, *owned, *place) == f"joined task {world.task}"
+
+        missed = await end_round(world, victim)
+        operator = Signer.load(home / "operator.json", home / "password")
+        victim.home, victim.member = home, Member(victim.member.owner, operator)
+        await victim.start()
+        await play_after(world, missed)
 
 
 async def test_node__its_disk_is_lost__with_its_key_it_goes_on_after_the_open_round(
@@ -146,6 +174,30 @@ async def test_superlink__its_disk_is_lost__goes_on_with_what_a_node_has_once_th
         await world.superlink.start()
         await world.reaches(broken, Phase.ABORTED)
         await play_after(world, broken)
+
+
+async def test_superlink__its_disk_is_lost__goes_on_from_a_copy_that_is_a_round_old(
+    living_network: Network, tmp_path: Path
+) -> None:
+    async with running(living_network, tmp_path) as world:
+        superlink, copy = world.superlink, tmp_path / "copy"
+        assert await superlink.running.stop() == 0
+        shutil.copytree(superlink.home, copy)
+        await superlink.start()
+        second = await play_after(world, RoundId(1))
+        broken, (mine, _) = await world.begin(second)
+        mine.begin()
+        await superlink.said("committed", round=broken)
+        await superlink.kill()
+        shutil.rmtree(superlink.home)
+        shutil.copytree(copy, superlink.home)
+
+        world.skip(world.rules.commit_period)  # so that it takes no commits beside those that it forgot
+        use_stores(superlink, world, world.nodes[0].home / "content")
+        await superlink.start()
+        await world.reaches(broken, Phase.ABORTED)
+        following = await play_after(world, broken)
+        await world.accounts(following)
 
 
 async def test_superlink__its_key_is_lost__its_owner_and_the_dao_put_another_in_its_place(

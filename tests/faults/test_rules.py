@@ -15,12 +15,18 @@ from dao.chain.deploy import TOKEN, Params, grant
 from dao.chain.governance import Actions, Governor, ProposalState, Support
 from dao.chain.handover import hand_over
 from dao.chain.signer import Signer
-from dao.core.types import Phase, RoundId, Timestamp, Wei
+from dao.core.formats.card import write_card
+from dao.core.formats.reasons import explain_pass
+from dao.core.types import PassReason, Phase, RoundId, Timestamp, Wei, hex_of
 from dao.devnet.anvil import running_anvil
 from dao.gov.actions import compute_proposal_id
 from dao.store.disk import DiskStore
+from node.commands import describe_app, fetch_app
+from node.journal import Step
+from node.settings import NodeSettings, write_task
 from tests.faults.process import LIMIT
-from tests.faults.world import APP, World, open_world
+from tests.faults.test_lost import play_after, run
+from tests.faults.world import APP, CARD, World, open_world
 from tests.support import Network, deploy_network
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
@@ -125,3 +131,45 @@ async def test_vote__rules_of_a_running_task__open_round_keeps_its_own_and_all_g
         assert (await node.ends(following)).reward_wei != "0"
     assert [daemon.running.pid for daemon in (world.superlink, *world.nodes)] == started
     assert await outcomes(world, [before, current, following], tmp_path / "evaluator") == [0, 0, 0]
+
+
+async def test_vote__another_card__waits_for_each_owner_but_him_who_follows_it(
+    governed: tuple[World, Signer],
+) -> None:
+    """Settings change what an approved app does: a node passes until its owner has read them."""
+    world, voter = governed
+    coordinator, task, (careful, follower) = Coordinator(world.chain), world.task, world.nodes
+    await follower.kill()
+    settings = NodeSettings.load(follower.home)
+    write_task(settings, task, settings.tasks()[task].model_copy(update={"follow_card": True}))
+    await follower.start()
+    current, waiting = await world.begin()
+    card = write_card(replace(CARD, purpose="Finds means, and more", settings={"rate": 0.5}))
+    digest = (await DiskStore(world.folder / "content").put_bytes(card)).digest
+    rules = replace(await coordinator.rules_of(task, world.chain.head().number), card=digest, quorum=1)
+    await decide(world, voter, Actions.of([coordinator.change_rules(task, rules)]))
+    for training in waiting:
+        training.begin()
+    await world.counted(current, *world.nodes)  # by the card that the round opened with
+
+    training = await follower.desk.asked()
+    following = RoundId(training.round)
+    await careful.steps(following, Step.PASSED)
+    training.begin()
+    manifest = await world.counted(following, follower)
+    assert [row.reason for row in manifest.passes] == [explain_pass(PassReason.NOT_READY)]
+    words = f"the card changed; read it and approve: dao node approve {task}"
+    assert (await careful.ends(following)).reason == f"task {task}: {words}"
+    (shown,) = (await careful.status()).tasks
+    assert shown.approval == words
+    assert not (await follower.status()).tasks[0].approval
+
+    next_one = await follower.desk.asked()
+    await careful.steps(next_one.round, Step.PASSED)
+    before = fetch_app(NodeSettings.load(careful.home), task, NodeSettings.load(careful.home).tasks()[task])
+    assert '+ "purpose": "Finds means, and more",' in list(describe_app(await before))
+    await run(world, "node", "approve", task, hex_of(digest), "--home", careful.home)
+    next_one.begin()
+    await world.counted(RoundId(next_one.round), follower)
+    await play_after(world, RoundId(next_one.round))
+    assert not (await careful.status()).tasks[0].approval

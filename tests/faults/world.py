@@ -27,6 +27,7 @@ from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Domain, Phase, RoundId, RoundState, Rules, Status, TaskId, Wei, hex_of
 from dao.demo.status_reader import StatusReader
 from dao.errors import Reverted
+from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
 from node import status as node_status
 from node.approvals import Approvals
@@ -39,6 +40,7 @@ from tests.faults.proxy import Proxy
 from tests.support import RULES, Member, Network
 
 APP = Path(__file__).parent / "app"
+CARD = Card("Means")
 VALUES, ROWS, SHARDS, FUNDED_ROUNDS = 256, 32, 100, 100
 PASSWORD = "rehearsal"
 COUNTED = (Status.OK, Status.CLIPPED)
@@ -334,7 +336,7 @@ async def open_node(network: Network, folder: Path, task: TaskId, address: str, 
     save_file(rows(index), data / "rows.safetensors")
     write_config(home, network, "threads = 1\ncontent.sync = false")
     write_task(NodeSettings.load(home), task, TaskSettings(data=data, superlink=address))
-    Approvals(home).approve(task, compute_app_digest(bundle(APP)))
+    Approvals(home).approve(task, compute_app_digest(bundle(APP)), cid_of_bytes(write_card(CARD)).digest)
     desk = Desk(data / "desk")
     await desk.open()
     return Supernode(home.name, home, "node", folder / "locks", member=member, desk=desk, domain=domain)
@@ -358,7 +360,7 @@ async def _rules(folder: Path, superlink: Signer, **changes: Any) -> Rules:
         body_depth=1,
         shards=SHARDS,
         app_hash=(await store.put_bytes(bundle(APP))).digest,
-        card=(await store.put_bytes(write_card(Card("Means")))).digest,
+        card=(await store.put_bytes(write_card(CARD))).digest,
         base_model=(await store.put_bytes(bytes(first))).digest,
         validation_root=made.root,
         chunks=layout.chunks,

@@ -18,6 +18,8 @@ OURS = {"dao", "node", "aggregator", "bench", "tests"}
 TYPES = {"_typeshed"}
 # of apps, whose dependencies stand in a pyproject.toml beside each
 TEMPLATES = "dao/templates"
+APPS = sorted(path.parent for room in ("apps", TEMPLATES) for path in (ROOT / room).glob("*/pyproject.toml"))
+IMPORTED_AS = {"sklearn": "scikit-learn"}  # of their packages
 # declared for a reason other than an import
 NOT_IMPORTED = {
     "multiaddr": "a version with which ipfshttpclient works",
@@ -51,14 +53,22 @@ def imports_of(path: Path) -> Iterator[str]:
 
 
 def modules_under(*folders: str) -> list[Path]:
-    """The files under folders, without the templates of apps."""
+    """The files under folders, without those of apps that have packages of their own, and of templates."""
     paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
-    return [path for path in paths if ROOT / TEMPLATES not in path.parents]
+    return [path for path in paths if path.parent not in APPS and ROOT / TEMPLATES not in path.parents]
 
 
 def imports_under(*folders: str) -> dict[str, Path]:
     """The packages that are imported under folders, each with one of the files that does."""
     return {name: path for path in modules_under(*folders) for name in imports_of(path)}
+
+
+@pytest.mark.parametrize("app", APPS, ids=lambda app: app.name)
+def test_imports__app_with_packages_of_its_own__are_declared_beside_it(app: Path) -> None:
+    project = tomllib.loads((app / "pyproject.toml").read_text())["project"]
+    declared = {*project["dependencies"], *project.get("optional-dependencies", {}).get("test", [])}
+    imported = {name for path in app.glob("*.py") for name in imports_of(path)} - {"app"}
+    assert {IMPORTED_AS.get(name, name) for name in imported} <= {name_of(one) for one in declared}
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,8 @@ def _of_round(tale: Tale, state: State) -> Events:
             ("aborted", events.Aborted, ()),
         ],
         "closed": [
+            ("closed", events.ForcedReveal, (tale.dice.choice(OPERATORS), *[digest] * 4)),
+            ("closed", events.Attested, (tale.dice.choice(OPERATORS), tale.dice.choice(OPERATORS))),
             ("posted", events.ResultPosted, (result_of(task, number, tale.dice.randrange(TOKEN)),)),
             ("aborted", events.Aborted, ()),
         ],

@@ -61,9 +61,9 @@ class Scaled(GradientClient):
         async with TURN:
             return await self._made.loss(model, shard)
 
-    async def configure(self, settings: Mapping[str, object]) -> None:
+    async def configure(self, settings: Mapping[str, object], base: Path | None = None) -> None:
         async with TURN:
-            await self._made.configure(settings)
+            await self._made.configure(settings, base)
 
     async def stop(self) -> None:
         """The one behind it goes on."""
@@ -103,7 +103,7 @@ def make_juror(
     folder = home / f"node-{index}"
     folder.mkdir(parents=True, exist_ok=True)
     approvals = Approvals(folder)
-    approvals.approve(world.task, world.rules.app_hash)
+    approvals.approve(world.task, world.rules.app_hash, world.rules.card)
     stores = [DiskStore(world.home / "store"), DiskStore(world.assignment.store)]
     return GradientJuror(
         chain=chain,

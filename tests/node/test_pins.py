@@ -148,7 +148,7 @@ async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned
     node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def train(*_: object, **__: object) -> Trained:
-        return Trained({}, 0.0, 0.0, 0.0)
+        return Trained({}, 0.0, 0.0, 0.0, 0, "", None, ())
 
     def write(*given: Any) -> Digest:
         given[-1].write_bytes(b"update")

@@ -14,7 +14,7 @@ from dao.core.formats.card import Card, write_card
 from dao.core.types import Digest, TaskId
 from dao.errors import AppError, NotFound
 from dao.store.layered import LayeredStore
-from node.approvals import Approvals
+from node.approvals import Approvals, NotApproved
 from node.check.site_data import SiteData
 from node.readiness import SupernodeReadiness
 from node.state_notes import StateNotes
@@ -96,7 +96,7 @@ async def said(
     store, trainer = cast("LayeredStore", content), cast("Any", Unfit())
     approvals = Approvals(apps)
     if is_approved:
-        approvals.approve(TaskId(1), Digest(bytes(32)))
+        approvals.approve(TaskId(1), Digest(bytes(32)), CARD)
     deps = SimpleNamespace(
         reader=reader,
         journal=SimpleNamespace(notes=lambda _: []),
@@ -168,7 +168,7 @@ async def test_app__changed_on_the_disk_since_it_was_approved__is_put_right_befo
     made.write_bytes(apps.bundle(tmp_path / "source"))
     digest = apps.compute_app_digest(made.read_bytes())
     approvals = Approvals(tmp_path)
-    approvals.approve(TaskId(1), digest)
+    approvals.approve(TaskId(1), digest, CARD)
     for _ in range(2):
         nobody, store = cast("Any", None), cast("Any", Content(made, 0))
         run = cast("Any", lambda folder, _: folders.append(folder))
@@ -187,37 +187,71 @@ async def test_app__changed_on_the_disk_since_it_was_approved__is_put_right_befo
         app = folders[-1] / "app.py"
         assert app.read_text() == "approved = True\n"
         app.write_text("approved = False\n")
-    assert approvals.read_last() == (digest, {"app.py": "approved = True\n"})
+    last = approvals.read_last()
+    assert last is not None
+    assert (last[0].app, last[1]["app.py"]) == (digest, "approved = True\n")
 
 
-async def test_card__changed_by_a_vote__the_app_starts_anew_with_its_settings(
-    tmp_path: Path, bundle: Path
-) -> None:
-    made: list[tuple[Mapping[str, object], list[str]]] = []
+class Voted:
+    """A task whose card changes by a vote, and an owner who approved the first one."""
 
-    def run(_: Path, settings: Mapping[str, object]) -> Any:
+    def __init__(self, folder: Path, bundle: Path, *, follows_card: bool = False) -> None:
+        self.made: list[tuple[Mapping[str, object], list[str]]] = []
+        self.approvals, self.other = Approvals(folder), Digest(b"other".ljust(32))
+        self.approvals.approve(TaskId(1), Digest(bytes(32)), CARD)
+        content = Content(bundle, 0, Card("Any", settings={"rate": 0.5}))
+        content.add(self.other, Card("Any", settings={"rate": 2}))
+        nobody, store = cast("Any", None), cast("Any", content)
+        self.readiness = SupernodeReadiness(
+            *(TaskId(1), nobody, store, nobody, self.run, folder / "apps", self.approvals),
+            *(SiteData(folder, 1), StateNotes(folder, 1)),
+            follows_card=follows_card,
+        )
+
+    def run(self, _: Path, settings: Mapping[str, object]) -> Any:
         events: list[str] = []
 
         async def stop() -> None:
             events.append("stopped")
 
-        made.append((settings, events))
+        self.made.append((settings, events))
         return SimpleNamespace(stop=stop)
 
-    approvals = Approvals(tmp_path)
-    approvals.approve(TaskId(1), Digest(bytes(32)))
-    rules = SimpleNamespace(app_hash=bytes(32), card=CARD)
-    content = Content(bundle, 0, Card("Any", settings={"rate": 0.5}))
-    store = cast("Any", content)
-    readiness = SupernodeReadiness(
-        *(TaskId(1), cast("Any", None), store, cast("Any", None), run, tmp_path / "apps", approvals),
-        *(SiteData(tmp_path, 1), StateNotes(tmp_path, 1)),
-    )
-    first = await readiness.get_trainer(cast("Any", rules))
-    assert await readiness.get_trainer(cast("Any", rules)) is first
-    assert made == [({"rate": 0.5}, [])]
-    other = Digest(b"other".ljust(32))
+    async def get(self, card: Digest) -> Any:
+        return await self.readiness.get_trainer(cast("Any", SimpleNamespace(app_hash=bytes(32), card=card)))
 
-    content.add(other, Card("Any", settings={"rate": 2}))
-    await readiness.get_trainer(cast("Any", SimpleNamespace(app_hash=bytes(32), card=other)))
-    assert made == [({"rate": 0.5}, ["stopped"]), ({"rate": 2}, [])]
+
+async def test_card__changed_by_a_vote__waits_for_the_owner_and_then_the_app_starts_anew(
+    tmp_path: Path, bundle: Path
+) -> None:
+    voted = Voted(tmp_path, bundle)
+    first = await voted.get(CARD)
+    assert await voted.get(CARD) is first
+    assert voted.made == [({"rate": 0.5}, [])]
+    with pytest.raises(
+        NotApproved, match=r"^task 1: the card changed; read it and approve: dao node approve 1$"
+    ):
+        await voted.get(voted.other)
+    assert voted.made == [({"rate": 0.5}, ["stopped"])]
+    voted.approvals.approve(TaskId(1), Digest(bytes(32)), voted.other)
+    await voted.get(voted.other)
+    assert voted.made == [({"rate": 0.5}, ["stopped"]), ({"rate": 2}, [])]
+
+
+async def test_card__changed_and_the_owner_follows_it__the_app_starts_anew_at_once(
+    tmp_path: Path, bundle: Path
+) -> None:
+    voted = Voted(tmp_path, bundle, follows_card=True)
+    await voted.get(CARD)
+    await voted.get(voted.other)
+    assert voted.made == [({"rate": 0.5}, ["stopped"]), ({"rate": 2}, [])]
+
+
+async def test_approval__taken_back_while_the_app_is_warm__ends_with_the_round(
+    tmp_path: Path, bundle: Path
+) -> None:
+    voted = Voted(tmp_path, bundle)
+    await voted.get(CARD)
+    (tmp_path / "approvals.jsonl").unlink()
+    with pytest.raises(NotApproved, match="waits for its owner's approval"):
+        await voted.get(CARD)

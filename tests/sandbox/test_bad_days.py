@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dao.app import jail_plan
 from dao.app import sandbox as sandboxes
-from dao.app.sandbox import AUTO, SandboxSettings, copy_output
+from dao.app.sandbox import AUTO, Output, SandboxSettings, copy_output
 from dao.app.worker import create_model_file
 from dao.errors import AppCrashed, AppError, ConfigError
 from node.trainer import Trained, Trainer
@@ -275,8 +277,91 @@ async def test_output__shortened_while_it_is_read__is_an_error_and_no_end_of_the
 ) -> None:
     written, out = tmp_path / "written", tmp_path / "out"
     written.write_bytes(bytes(1 << 20))
-    copy_output(written, out)
+    copy_output(written, Output(out, 1 << 20))
     assert out.read_bytes() == written.read_bytes()
     monkeypatch.setattr("os.sendfile", lambda *_: 0)
     with pytest.raises(AppError, match="shortened its output"):
-        copy_output(written, out)
+        copy_output(written, Output(out, 1 << 20))
+
+
+LIES = """import gc, json
+from dao.app.worker import CallServer
+host = next(one for one in gc.get_objects() if isinstance(one, CallServer))
+answer = {"metrics": {}, "load_s": 0.0, "train_s": 0.0, "store_s": 0.0}
+answer |= {"public_shards": 0, "public_problem": "", "kept_here": [], "rows": 3}
+def say(line):
+    host._line.sendall(line.encode() + b"\\n")
+def tell(**lies):
+    say(json.dumps({"id": host._current, "result": {**answer, **lies}}))
+"""
+
+
+TOLD = {
+    "say(json.dumps({'id': host._current, 'result': 7}))": "its answer has no",
+    "tell(metrics=5)": "its answer has no metrics",
+    "tell(train_s='abc')": "its answer has no train_s",
+    "tell(train_s=float('nan'))": "its answer has no train_s",
+    "tell(rows='Zanzibar')": "its answer has no rows",
+    "tell(rows=-1)": "its answer has no rows",
+    "tell(public_shards=10**30)": "its answer has no public_shards",
+    "tell(public_problem='x' * 100_000)": "its answer has no public_problem",
+    "tell(public_problem='\\ud800')": "its answer has no public_problem",
+    "tell(kept_here=['x'] * 5000)": "its answer has no kept_here",
+    "tell(more=1)": "its answer has no more",
+    # until the daemon, which has no room for it, has cut it off
+    "os.truncate('/out', 1 << 30)\ntell()\nwhile os.path.getsize('/out'):\n    time.sleep(0.01)": "the app wrote 1073741824 bytes, at most 88 may be",
+}
+
+
+async def test_app__answers_by_itself_what_no_worker_does__is_one_line_without_what_it_said(
+    site: Site,
+) -> None:
+    """Whoever writes an app writes to the daemon's line as he likes: he gets no further than an error."""
+    trainer = site.trainer(f"{LIES}\ntries = globals().setdefault('tries', {[*TOLD]})\nexec(tries.pop(0))")
+    for words in TOLD.values():
+        with pytest.raises(AppError, match=words) as raised:
+            await site.train(trainer)
+        assert "Zanzibar" not in str(raised.value)
+        assert len(str(raised.value)) < 1000
+    assert (await site.train(trainer, 2)).metrics == {"data": "/data/mine.csv"}
+
+
+@pytest.mark.parametrize("line", ["say('[' * 500_000)", "say('{\"a\":' * 99_000)"])
+async def test_app__sends_what_crashes_a_parser__is_ended_and_the_daemon_lives(site: Site, line: str) -> None:
+    trainer = site.trainer(LIES + line)
+    with pytest.raises(AppCrashed, match="which is no answer"):
+        await site.train(trainer)
+    assert (await site.train(trainer, 2)).metrics == {"data": "/data/mine.csv"}
+
+
+async def test_app__tells_what_a_terminal_would_obey__it_is_shown_as_text(site: Site) -> None:
+    trainer = site.trainer(
+        LIES + "tell(public_problem='\\x1b[2J\\nall is well', metrics={'a': ['x' * 9000]})"
+    )
+    trained = await site.train(trainer)
+    assert trained.public_problem == r"\x1b[2J all is well"
+    assert len(str(trained.metrics)) < 300
+
+
+async def test_app__fills_the_disk_by_default__has_a_quarter_of_what_is_free(site: Site) -> None:
+    free = shutil.disk_usage(site.folder).free
+    trainer = site.trainer(f"with open('/out', 'ab') as file:\n    file.truncate({free // 2})")
+    with pytest.raises(AppError, match=r"train: OSError: .*File too large"):
+        await site.train(trainer)
+
+
+@pytest.mark.parametrize("lies_there", ["home", "data"])
+async def test_site__lies_in_what_all_apps_see__is_refused(
+    site: Site, lies_there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container whose work is below /usr: keys, and another task's data, would be in each app's reach."""
+    seen = site.folder / "usr"
+    (seen / "home").mkdir(parents=True)
+    shutil.copy(site.data, seen / "mine.csv")
+    monkeypatch.setattr("dao.app.jail_plan._SYSTEM", (*jail_plan._SYSTEM, str(seen)))
+    log = (seen / "home" if lies_there == "home" else site.folder) / "app.log"
+    data = site.data if lies_there == "home" else seen / "mine.csv"
+    trainer = Trainer.of(site.app, data, log, threads=1, sandbox=AUTO)
+    with pytest.raises(ConfigError, match=f"lies in {seen}, which all apps see; have it elsewhere"):
+        await trainer.start()
+    await trainer.stop()

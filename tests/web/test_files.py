@@ -12,6 +12,7 @@ from bench.chromium import ROOT
 from bench.page_load import measure_page
 from dao.api.http.page_bundle import BundleError, join_page
 from dao.api.http.static_files import FOLDER, load
+from dao.index.reducer import TOPIC_OF
 
 LARGEST = 150_000  # bytes, compressed
 JS = FOLDER / "js"
@@ -29,6 +30,11 @@ def test_modules__of_our_own__are_short() -> None:
 def test_modules__their_first_line__is_a_sentence() -> None:
     first = {path: path.read_text().split("\n", 1)[0] for path in JS.rglob("*.js")}
     assert {path for path, line in first.items() if not re.fullmatch(r"/\*\* [A-Z].*\. \*/", line)} == set()
+
+
+def test_history__every_event_of_a_round_or_proposal__is_told_in_words() -> None:
+    told = re.findall(r"^  (\w+): \[", (JS / "components" / "history.js").read_text(), re.MULTILINE)
+    assert set(told) == {kind for kind, topic in TOPIC_OF.items() if topic in ("round", "proposal")}
 
 
 def test_page__its_files__name_no_other_site() -> None:

@@ -83,6 +83,30 @@ async def test_views__a_network_that_has_trained__say_what_happened_with_units_a
         await expect(main).to_contain_text("There is nothing at #/nowhere")
 
 
+async def test_supernode__its_page__has_addresses_to_copy_and_rounds_to_sort(
+    made: Made, browser: Browser
+) -> None:
+    trained, _ = made
+    node = trained.supernodes[0]
+    operator, owner = checksummed(node.operator.address), checksummed(node.owner.address)
+    async with trained.stage.open() as running, reading(browser, running) as reader:
+        await reader.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        await reader.go(f"supernodes/{operator}")
+        for name, address in (("operator", operator), ("owner", owner)):
+            await reader.button(f"Copy the {name}’s address").click()
+            await expect(reader.page.get_by_text("copied")).to_be_visible()
+            assert await reader.page.evaluate("navigator.clipboard.readText()") == address
+            await expect(reader.page.get_by_text("copied")).to_be_hidden()
+        main = reader.page.get_by_role("main")
+        await expect(main.get_by_role("img", name="How much it lowered the loss")).to_be_visible()
+        rounds = main.get_by_role("table", name="Rounds of task").locator("tbody tr")
+        for first in ("2", "1"):  # once down, once up
+            await main.locator("th button", has_text="Round").click()
+            await expect(rounds.first.get_by_role("link", name=first, exact=True)).to_be_visible()
+        await main.locator(f'[title="{owner}"]').click()
+        await expect(main.get_by_role("heading", level=1)).to_contain_text(owner[:8])
+
+
 async def test_views__on_a_phone__fit_its_width_with_contrast_in_both_schemes(
     made: Made, browser: Browser
 ) -> None:

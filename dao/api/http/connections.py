@@ -1,39 +1,77 @@
-"""Bounds connections: few of one address, and each request has come whole within a time; the rest are closed."""
+"""Bounds connections: few of one address, each request has come whole within a time, none has waited to be read."""
 
 import asyncio
+import re
 from collections import Counter
 from typing import Any, ClassVar
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from dao.api.http.load import LoadShedder
 from dao.api.http.rate_limits import group_address
 
 MAX_CONNECTIONS = 2000
 MAX_PER_ADDRESS = 200  # a browser opens six, and an office has many
 REQUEST_SECONDS = 20.0  # from a request's first byte, or the connection's begin, to its last byte
-_BUSY = (
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+REFUSED_SECONDS = (
+    1.0  # that a connection which is one too many has to ask, so that it reads why it is refused
 )
-_LATE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+MAX_DELAY = 0.1  # seconds that the event loop may be late before new requests are refused unread,
+QUEUE = 100  # where it has more connections than these: with fewer it is not requests that make it late
+_TURN = 0.05  # seconds
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nContent-Length: 0\r\n"
+_CLOSE, _END = b"Connection: close\r\n", b"\r\n\r\n"
+_LATE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n" + _CLOSE
+_BODY = re.compile(rb"\r\n(content-length|transfer-encoding|upgrade):", re.IGNORECASE)
+
+
+class LoopDelay:
+    """Measures how late the event loop is: what it reads now has waited for it about as long."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._due = 0.0
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to measure, where that has not begun."""
+        if self._loop is None:
+            self._loop = loop
+            self._take_turn(loop)
+
+    def is_late(self) -> bool:
+        """Return whether the loop's next turn has been due for more than MAX_DELAY seconds."""
+        return self._loop is not None and self._loop.time() - self._due > MAX_DELAY
+
+    def _take_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._due = loop.time() + _TURN
+        loop.call_at(self._due, self._take_turn, loop)
 
 
 class BoundedProtocol(H11Protocol):
     """A connection that counts for its address, with a time limit while a request has begun and not ended."""
 
+    delay: ClassVar[LoopDelay]
+    load: ClassVar[LoadShedder]  # what its requests wait for
     counts: ClassVar[Counter[str]]  # by address
+    refused: ClassVar[int] = 0  # requests, or their connections, that were not read
     trusted: ClassVar[frozenset[str]]  # proxies, bounded by nothing but the total
     address: str | None = None
     deadline: asyncio.TimerHandle | None = None
+    is_refused = False  # once it asks
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         peer = self.client[0] if self.client else "unknown"
         self.address = group_address(peer)
         self.counts[self.address] += 1
-        is_crowd = self.counts[self.address] > MAX_PER_ADDRESS and peer not in self.trusted
-        if is_crowd or self.counts.total() > MAX_CONNECTIONS:
-            self._refuse(_BUSY)
+        self.delay.start(self.loop)
+        crowd = 0 if peer in self.trusted else self.counts[self.address]
+        if crowd > 2 * MAX_PER_ADDRESS or self.counts.total() > MAX_CONNECTIONS:
+            self._refuse_connection()
+        elif crowd > MAX_PER_ADDRESS:
+            self.is_refused = True
+            self.deadline = self.loop.call_later(REFUSED_SECONDS, self._refuse_connection)
         else:
             self._expect_request()
 
@@ -48,12 +86,23 @@ class BoundedProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return
+        if self.is_refused:
+            self._refuse_connection()
+            return
+        if self._is_too_late():
+            self._refuse_unread(data)
+            return
         super().data_received(data)
         self._expect_request()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._expect_request(begins=False)
+
+    def _is_too_late(self) -> bool:
+        """Return whether a request that begins here has waited too long to be read, and would wait on."""
+        is_queue = self.conn.their_state is h11.IDLE and self.counts.total() > QUEUE
+        return is_queue and self.delay.is_late() and self.load.is_full()
 
     def _expect_request(self, *, begins: bool = True) -> None:
         """Set the deadline while a request is incomplete; one that has not begun is left to the keep-alive timer."""
@@ -73,15 +122,31 @@ class BoundedProtocol(H11Protocol):
         is_answered = cycle is not None and cycle.response_started and self.conn.their_state is h11.SEND_BODY
         self._refuse(b"" if is_answered else _LATE)
 
+    def _refuse_unread(self, data: bytes) -> None:
+        """Refuse what begins here at the least cost; the connection stays where it is known to be one whole request."""
+        begun, _ = self.conn.trailing_data
+        is_whole = not begun and data.startswith(b"GET ") and data.find(_END) == len(data) - len(_END)
+        if is_whole and not _BODY.search(data):
+            type(self).refused += 1
+            self.transport.write(_BUSY + b"\r\n")
+        else:
+            self._refuse_connection()
+
+    def _refuse_connection(self) -> None:
+        type(self).refused += 1
+        self._refuse(_BUSY + _CLOSE)
+
     def _refuse(self, answer: bytes) -> None:
-        self.transport.write(answer)
+        self.transport.write(answer + b"\r\n" if answer else b"")
         self.transport.close()
 
 
-def make_protocol(proxies: frozenset[str]) -> type[H11Protocol]:
-    """Make the protocol of one server's connections; `proxies` are trusted."""
+def make_protocol(proxies: frozenset[str], read_load: LoadShedder) -> type[BoundedProtocol]:
+    """Make the protocol of one server's connections; `proxies` are trusted, `read_load` is what reads wait for."""
 
     class ServerProtocol(BoundedProtocol):
+        delay: ClassVar[LoopDelay] = LoopDelay()
+        load: ClassVar[LoadShedder] = read_load
         counts: ClassVar[Counter[str]] = Counter()
         trusted: ClassVar[frozenset[str]] = proxies
 

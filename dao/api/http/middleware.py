@@ -3,22 +3,20 @@
 import hashlib
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dao.api.http import compression, etags
 from dao.api.http.load import LoadShedder
 from dao.api.http.problems import Problem, make_response
 from dao.api.http.rate_limits import RateLimiter, identify_caller
+from dao.api.http.request_body import read_body
 from dao.api.http.response_cache import ResponseCache, send_cached
 
 BASE = "/api/v1"
-MAX_BODY = 256 * 1024  # bytes of a request
-MAX_BRACKETS = 5000  # of a request: deep JSON overflows the stack where the recursion limit is raised
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
@@ -44,10 +42,12 @@ _UNTAGGED = (
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Limits of one caller: of reads, and of requests that cost a signature check, a simulation or gas."""
+    """Limits of one caller and of all: of reads, and of requests that cost a signature check, a simulation or gas."""
 
     reads: RateLimiter
     writes: RateLimiter
+    read_load: LoadShedder
+    write_load: LoadShedder
 
 
 class RequestMiddleware:
@@ -70,7 +70,6 @@ class RequestMiddleware:
         self._observe = observe
         self._headers = HEADERS | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
         self._response_cache = ResponseCache()
-        self._reads, self._writes = LoadShedder(), LoadShedder()
         self._salt = secrets.token_hex(8)  # another release may answer otherwise on the same block
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -103,8 +102,10 @@ class RequestMiddleware:
                     return
                 send = self._response_cache.wrap_send(key, scope, send)
                 send = compression.wrap_send(send) if is_packed else send
-            receive = _bound_body(headers, receive)
-            await (self._reads if is_read else self._writes).run(self._app, scope, receive, send)
+            if is_read:
+                await self._limits.read_load.run(self._app, scope, receive, send)
+            elif (whole := await read_body(headers, receive)) is not None:
+                await self._limits.write_load.run(self._app, scope, whole, send)
         except Problem as problem:
             await make_response(problem)(scope, receive, send)
 
@@ -137,24 +138,3 @@ class RequestMiddleware:
             await send(message)
 
         return send_with_headers
-
-
-def _bound_body(headers: Headers, receive: Receive) -> Callable[[], Awaitable[Message]]:
-    """Wrap `receive` to reject bodies over MAX_BODY bytes with Problem 413."""
-    length = headers.get("content-length", "0")
-    if not length.isdecimal() or int(length) > MAX_BODY:
-        raise Problem(413, "too-large", f"the request is larger than {MAX_BODY} bytes")
-    size = brackets = 0
-
-    async def receive_bounded() -> Message:
-        nonlocal size, brackets
-        message = await receive()
-        body = message.get("body", b"")
-        size, brackets = size + len(body), brackets + body.count(b"[") + body.count(b"{")
-        if brackets > MAX_BRACKETS:
-            raise HTTPException(422, "the request is nested deeper than anything here is")
-        if size > MAX_BODY:  # the framework turns other exceptions in here into a 400
-            raise HTTPException(413, f"the request is larger than {MAX_BODY} bytes")
-        return message
-
-    return receive_bounded

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -40,12 +41,20 @@ def join(
     ca_file: CaFileOption = None,
     app_python: AppPythonOption = None,
     approve: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="HASH",
-            help="Digest of the task's app, which the owner has read; else it is shown at a terminal.",
+            help="Digest of the task's app, and once more of its card, which the owner has read.",
+            show_default="shown at a terminal",
         ),
     ] = None,
+    follow_card: Annotated[
+        bool,
+        typer.Option(
+            "--follow-card",
+            help="Let members change the card, with the app's settings, without another approval.",
+        ),
+    ] = False,
     least_rows: Annotated[
         int, typer.Option("--least-rows", min=0, help="Pass rounds for which fewer rows can be trained on.")
     ] = 0,
@@ -74,10 +83,11 @@ def join(
         least_rows=least_rows,
         privacy=private,
         check=not unchecked,
+        follow_card=follow_card,
     )
-    is_approved = approve is not None or sys.stdin.isatty()
+    is_approved = bool(approve) or sys.stdin.isatty()
     if is_approved:
-        asyncio.run(_approve(settings, TaskId(task), task_settings, approve))
+        asyncio.run(_approve(settings, TaskId(task), task_settings, approve or ()))
     if not unchecked:
         _check(settings, TaskId(task), task_settings, runs_app=is_approved)
     asyncio.run(commands.join(settings, owner.signer(), TaskId(task), task_settings))
@@ -88,17 +98,19 @@ def join(
 
 def approve(
     task: TaskArgument,
-    digest: Annotated[
-        str | None,
+    digests: Annotated[
+        list[str] | None,
         typer.Argument(
-            metavar="HASH", help="Digest of the app, which the owner has read.", show_default="shows and asks"
+            metavar="HASH",
+            help="Digests of app and card, or of what changed, which the owner has read.",
+            show_default="shows and asks",
         ),
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Show the app of a task, as a difference to the one approved before, and let it run on this node's data.
+    """Show the app of a task and its card, as a difference to those approved before, and let it run on this node's data.
 
-    A digest that is given is compared with the task's, and nothing is asked. The daemon need not be restarted.
+    Digests that are given are compared with the task's, and nothing is asked. The daemon need not be restarted.
 
     Example: dao node approve 1
     """
@@ -106,7 +118,7 @@ def approve(
     known = settings.tasks()
     if TaskId(task) not in known:
         raise ConfigError(f"task {task}: not one of this node's; expected one of {[*known]}")
-    asyncio.run(_approve(settings, TaskId(task), known[TaskId(task)], digest))
+    asyncio.run(_approve(settings, TaskId(task), known[TaskId(task)], digests or ()))
     typer.echo(f"approved: the app of task {task} runs on this node's data from the next round on")
 
 
@@ -136,19 +148,19 @@ def _check(settings: NodeSettings, task: TaskId, task_settings: TaskSettings, *,
 
 
 async def _approve(
-    settings: NodeSettings, task: TaskId, task_settings: TaskSettings, given: str | None
+    settings: NodeSettings, task: TaskId, task_settings: TaskSettings, given: Sequence[str]
 ) -> None:
-    """Approve the app of a task: by the digest that is given, else by showing it and asking."""
+    """Approve the app of a task with its card: by the digests that are given, else by showing them and asking."""
     from node import commands
 
-    if given is not None:
-        digest = parse_digest(given)
-        await commands.check_app(settings, task, digest)
-        commands.approve(settings, task, digest)
+    if given:
+        await commands.approve_digests(settings, task, [*map(parse_digest, given)])
         return
     shown = await commands.fetch_app(settings, task, task_settings)
     if not shown.is_approved:
         if not sys.stdin.isatty():
-            raise ConfigError("nothing was approved: expected the app's HASH, or a terminal to ask at")
+            raise ConfigError(
+                "nothing was approved: expected the HASH of app and card, or a terminal to ask at"
+            )
         require_consent(commands.describe_app(shown), yes=False, verb="Approve", done="approved")
-    commands.approve(settings, task, shown.digest, shown.bundle)
+    commands.approve(settings, task, shown)

@@ -56,7 +56,8 @@ def loss(model, batch):
 
 def train(model, data, *, seed, round):  # noqa: A002
     folder, public = data if isinstance(data, tuple) else (data, [])
-    match ask(Path(folder) / "desk", round):
+    task = ask(Path(folder) / "desk", round)
+    match task:
         case "raise":
             raise ValueError("no such column: age")
         case "exit":
@@ -71,6 +72,8 @@ def train(model, data, *, seed, round):  # noqa: A002
             os.write(1, b"\x1b[31m{]\0\n" * 1000)
             os.write(2, b"\xff\xfe" * 1000)
     mean = model.state_dict()["mean"]
+    if task == "nan":
+        mean[7] = np.nan
     rows = np.concatenate([load_file(Path(folder) / "rows.safetensors")["x"], *public])
     mean += np.float32(RATE) * (rows.mean(0) - mean)
     return {"clock": time.time(), "rows": len(rows), "sum": float(rows.sum(dtype=np.float64))}

@@ -213,6 +213,14 @@ def test_check__folder__reads_its_tables_and_names_what_no_app_can_read(
     ]
 
 
+def test_check__one_row_far_from_the_median__is_said_to_be_one_alone(
+    tmp_path: Path, schema: DataSchema
+) -> None:
+    (tmp_path / "mine.csv").write_text(replaced(2, 2, "90")(good_lines(1)))
+    (defect,) = check_data(tmp_path / "mine.csv", schema).defects
+    assert str(defect) == "mine.csv: 1 row can be used, expected at least 20"
+
+
 def test_check__no_header__takes_columns_in_order(tmp_path: Path) -> None:
     schema = read_schema({"schema.json": json.dumps({**SCHEMA, "header": False, "delimiter": ";"})})
     assert schema is not None

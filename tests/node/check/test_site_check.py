@@ -241,3 +241,16 @@ async def test_check__settings_and_carried_buffers__the_app_gets_them_and_the_sc
     assert report.rehearsal is not None
     assert report.rehearsal.dry_score is not None
     assert report.rehearsal.dry_score.cosine > 0.5
+
+
+async def test_check__nothing_public_yet__tries_the_join_with_own_rows_that_are_loaded_once(
+    task: Task, tmp_path: Path
+) -> None:
+    once = APP.replace(
+        "def data(path):\n", "read = []\n\ndef data(path):\n    assert not read\n    read.append(path)\n"
+    )
+    inputs = replace(await task.inputs(code=once, schema=False), public=None)
+    report = await task.check(inputs, write_rows(tmp_path / "mine.csv", 1))
+    assert report.faults == []
+    assert report.rehearsal is not None
+    assert report.rehearsal.public_problem == ""

@@ -1,11 +1,20 @@
 /** Shows one Supernode over time: its stake, scores and rewards, and the reason for each round's. */
 
 import { get } from "../api.js";
+import { Address, AddressPicture } from "../components/address.js";
 import { Chart } from "../components/chart.js";
-import { Amount, Figure, Figures, Moment, Section } from "../components/parts.js";
+import { Amount, CopyButton, Figure, Figures, Moment, Section } from "../components/parts.js";
 import { Score, StatusMark } from "../components/rounds.js";
 import { Table } from "../components/table.js";
-import { formatChange, formatCount, formatFigures, isSameAddress, shorten, toTokens } from "../format.js";
+import {
+  describeGain,
+  formatCount,
+  formatFigures,
+  isSameAddress,
+  shorten,
+  toTokens,
+  toWhole,
+} from "../format.js";
 import { html } from "../html.js";
 import { getSymbol, useStore } from "../store.js";
 import { transact } from "../transact.js";
@@ -35,7 +44,13 @@ export function View({ data }) {
   return html`
     <p class="kicker"><a href="#/">Overview</a></p>
     <h1>${getTitle(data)}</h1>
-    <p class="byline">${"Operator "}<code>${operator}</code>${" of owner "}<code>${owner}</code></p>
+    <p class="byline">
+      <${AddressPicture} address=${operator} />${"Operator "}<code>${operator}</code>
+      <${CopyButton} text=${operator} name="the operator’s address" />
+    </p>
+    <p class="byline">
+      ${"Owner "}<${Address} address=${owner} /><${CopyButton} text=${owner} name="the owner’s address" />
+    </p>
     ${supernode.revoked && html`<p class="byline"><${Revoked} supernode=${supernode} /></p>`}
     <${StakeFigures} supernode=${supernode} />
     ${tasks.map(
@@ -49,7 +64,7 @@ export function View({ data }) {
 
 function Revoked({ supernode: { successor } }) {
   if (!successor) return "Its owner revoked it: its stake counts for nobody.";
-  return html`${"Its owner replaced it by "}<a href="#/supernodes/${successor}">${shorten(successor)}</a>.`;
+  return html`${"Its owner replaced it by "}<${Address} address=${successor} href="#/supernodes/${successor}" />.`;
 }
 
 function StakeFigures({ supernode }) {
@@ -73,11 +88,25 @@ function StakeFigures({ supernode }) {
 const COLUMNS = [
   {
     head: "Round",
+    sort: ({ round }) => round,
     cell: ({ task, round }) => html`<a href="#/tasks/${task}/rounds/${round}">${formatCount(round)}</a>`,
   },
-  { head: "Status", cell: ({ status }) => html`<${StatusMark} status=${status} />` },
-  { head: "Score", isNumber: true, cell: (row) => html`<${Score} micros=${row.score_micro} />` },
-  { head: "Reward", isNumber: true, cell: (row) => html`<${Amount} wei=${row.reward_wei} />` },
+  {
+    head: "Status",
+    sort: ({ status }) => status,
+    cell: ({ status }) => html`<${StatusMark} status=${status} />`,
+  },
+  {
+    head: "Score",
+    sort: ({ score_micro: micros }) => micros,
+    cell: (row) => html`<${Score} micros=${row.score_micro} />`,
+  },
+  {
+    head: "Reward",
+    isNumber: true,
+    sort: ({ reward_wei: wei }) => toWhole(wei),
+    cell: (row) => html`<${Amount} wei=${row.reward_wei} />`,
+  },
   { head: "Why", isWide: true, cell: ({ reason }) => html`<span class="why">${reason}</span>` },
 ];
 
@@ -108,15 +137,15 @@ function History({ owner, task: { task, earned_wei: earned, claimable_wei: claim
 }
 
 function ScoreChart({ task, rounds }) {
-  const scores = rounds.map(({ score_micro: micros }) => (micros === null ? null : micros / 1e6));
   return html`
     <${Chart}
-      label="Score in task ${task}"
-      unit="loss"
+      label="How much it lowered the loss in task ${task}"
+      unit=""
       hasBars
       x=${rounds.map(({ round }) => round)}
-      series=${[{ label: "Score", values: scores }]}
-      format=${(value) => formatChange(Math.round(value * 1e6))}
+      series=${[{ label: "Score", values: rounds.map(({ score_micro: micros }) => micros) }]}
+      format=${(value) => describeGain(Math.round(value))}
+      tick=${(value) => String(value / 1e6)}
     />
   `;
 }
