@@ -35,7 +35,7 @@ class TaskWait:
 
 @dataclass(frozen=True, slots=True)
 class MissingNode:
-    """A Supernode that was missing in a round, or whose update was; `since` as in TaskWait."""
+    """A Supernode that was missing in a round, or sat it out, or whose update was missing; `since` as in TaskWait."""
 
     round: RoundId
     node: str
@@ -109,13 +109,14 @@ async def read_missing(chain: Chain, task: TaskId, source: Source) -> list[Missi
 
 
 def _list_missing(manifest: Manifest, number: RoundId, state: RoundState) -> list[MissingNode]:
-    absent = [
-        MissingNode(number, hex_of(node.node), "absent", state.opened_at, node.reason)
-        for node in manifest.absent
+    silent = [
+        MissingNode(number, hex_of(node.node), status, state.opened_at, node.reason)
+        for status, nodes in (("absent", manifest.absent), ("passed", manifest.passes))
+        for node in nodes
     ]
     missed = [
         MissingNode(number, hex_of(node.node), str(node.status), state.closed_at, node.reason)
         for node in manifest.nodes
         if node.status in FAILED
     ]
-    return sorted([*absent, *missed], key=lambda one: one.node)
+    return sorted([*silent, *missed], key=lambda one: one.node)

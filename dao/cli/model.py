@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,18 +12,22 @@ import typer
 from rich.console import Console
 
 from dao.audit.evidence import fetch
+from dao.audit.model_card import write_model_card
 from dao.audit.provenance import BEST, TracedRound, describe, trace_rounds
 from dao.cli.chain_options import ChainOptions, absolute, open_chain
 from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import CONTENT_DEFAULT, IpfsOption, TaskArgument
-from dao.cli.output import print_fields
+from dao.cli.output import print_fields, printable
 from dao.content import tensor_files
-from dao.core.types import TaskId
-from dao.errors import AuditError, ConfigError
+from dao.content.cards import fetch_card
+from dao.core.formats.card import Card
+from dao.core.types import Digest, TaskId
+from dao.errors import AuditError, ConfigError, ContentError, DecodeError
+from dao.store.source import Source
 
 app = typer.Typer(no_args_is_help=True)
-MODEL_FILE, PROVENANCE_FILE = "model.safetensors", "provenance.json"
+MODEL_FILE, PROVENANCE_FILE, CARD_FILE = "model.safetensors", "provenance.json", "README.md"
 
 
 @app.callback()
@@ -55,7 +60,9 @@ def get(
     network: ChainOptions,
     content: ContentOptions,
 ) -> None:
-    """Get a model as safetensors, and a JSON file of the chain, rounds, shares and disputes that it comes from.
+    """Get a model as safetensors, a JSON file of the chain, rounds, shares and disputes that it comes from, and a model card.
+
+    The folder is one as Hugging Face has them.
 
     The model's bytes are always those whose digest the chain has. Updates and gradients are checked by dao audit.
 
@@ -79,7 +86,8 @@ def get(
                     on_round=lambda number: status.update(f"reading round {number}"),
                 )
                 path = await fetch(source, "model", traced[-1].record.result.model_digest)
-            await asyncio.to_thread(_write, path, traced, out, verified=verify)
+                card = await _fetch_card(source, traced[-1].record.rules.card)
+            await asyncio.to_thread(_write, path, traced, card, out, verified=verify)
             return traced
 
     last = asyncio.run(read())[-1]
@@ -89,6 +97,7 @@ def get(
             "phase": last.record.state.phase.name.lower(),
             "model": out / MODEL_FILE,
             "provenance": out / PROVENANCE_FILE,
+            "model_card": out / CARD_FILE,
             "loss_after": last.manifest.loss_after / 1e6,
         }
     )
@@ -114,12 +123,22 @@ def put(
     print_fields({"cid": str(asyncio.run(store_file(file, absolute(content_folder), ipfs)))})
 
 
-def _write(path: Path, traced: list[TracedRound], out: Path, *, verified: bool) -> None:
+async def _fetch_card(source: Source, digest: Digest) -> Card | None:
+    """Return the task's card, None where it cannot be had: the model is good without."""
+    try:
+        return await fetch_card(source, digest)
+    except (ContentError, DecodeError) as error:
+        sys.stderr.write(f"dao: {printable(str(error))}; the model card goes without it\n")
+        return None
+
+
+def _write(path: Path, traced: list[TracedRound], card: Card | None, out: Path, *, verified: bool) -> None:
     """Copy the model, check the copy against the chain's digest, and write what it comes from beside it."""
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, out / MODEL_FILE)
     if tensor_files.compute_cid(out / MODEL_FILE).digest != traced[-1].record.result.model_digest:
         (out / MODEL_FILE).unlink()
         raise AuditError(f"{out / MODEL_FILE}: is not the model that the chain has; the disk changed it")
-    text = json.dumps(describe(traced, verified=verified), indent=2) + "\n"
-    (out / PROVENANCE_FILE).write_text(text, encoding="utf-8")
+    provenance = describe(traced, verified=verified)
+    (out / PROVENANCE_FILE).write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
+    (out / CARD_FILE).write_text(write_model_card(card, provenance), encoding="utf-8")

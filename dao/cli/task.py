@@ -27,20 +27,24 @@ from dao.cli.chain_options import (
 )
 from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
-from dao.cli.options import CONTENT_DEFAULT, BuiltAppPythonOption, IpfsOption, JsonOption, TaskArgument
+from dao.cli.options import CONTENT_DEFAULT, IpfsOption, JsonOption, TaskArgument
 from dao.cli.output import print_fields, print_json, print_table, printable, require_writable
-from dao.cli.rule_options import RuleOptions, read_rule_options
+from dao.cli.task_metrics import metrics
+from dao.cli.task_plan import TaskOptions
+from dao.cli.task_propose import propose
 from dao.cli.unfinished import Unfinished
-from dao.core.engine.backend import is_sparse
-from dao.core.formats.address import address_of
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Address, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import CHAIN_ID, dev_signer
-from dao.errors import ConfigError, RuleError
+from dao.errors import RuleError
 from dao.gov.card_words import read_card_words, shorten
 
 app = typer.Typer(no_args_is_help=True)
 _COLUMN = 60  # characters of a card's text in a table
+
+
+app.command()(propose)
+app.command()(metrics)
 
 
 @app.command()
@@ -48,35 +52,10 @@ _COLUMN = 60  # characters of a card's text in a table
 def create(
     app_folder: Annotated[Path, options.APP],
     shards: Annotated[Path, options.SHARDS],
-    superlink: Annotated[
-        str, typer.Option("--superlink-operator", help="Account of the Superlink's operator.")
-    ],
     *,
+    task: TaskOptions,
     network: ChainOptions,
     account: PayingAccount,
-    model: Annotated[
-        Path | None, typer.Option(help="The first model, safetensors of float32; without, the app makes it.")
-    ] = None,
-    content_folder: Annotated[
-        Path, typer.Option(help="Folder to keep the app and the first model in, as a store.")
-    ] = CONTENT_DEFAULT,
-    ipfs: IpfsOption = None,
-    app_python: BuiltAppPythonOption = None,
-    trial: Annotated[
-        float,
-        typer.Option(
-            min=1, help="Seconds that each of the app's functions may take on a shard, at its trial."
-        ),
-    ] = 120.0,
-    untried: Annotated[
-        bool,
-        typer.Option(
-            "--untried", help="Do not try the app on a shard first; with --model it is not run at all."
-        ),
-    ] = False,
-    fund_rounds: Annotated[int, typer.Option(min=0, help="How many rounds to fund now.")] = 10,
-    card: CardOptions,
-    rules: RuleOptions,
     draft: Annotated[
         Path | None,
         typer.Option(
@@ -90,74 +69,29 @@ def create(
     The app is tried on a shard: its loss gradient thrice, as Superlink and auditor take it, and a training. Then it is
     bundled and stored together with the first model and with base/model.safetensors, which an adapter's app does not train;
     at the IPFS node too if one is named. The rules bind the digests of these, and the root over the shards, which only the
-    Superlink gets. Funds for the rounds come from the DAO's tokens. Where members govern, nobody creates a task alone: write a draft, and propose that. Interrupted, the same command
-    goes on with the same task.
+    Superlink gets. Funds for the rounds come from the DAO's tokens. Where members govern, nobody creates a task alone: dao
+    task propose. Interrupted, the same command goes on with the same task.
 
     Example: dao task create --app apps/mnist --shards shards --superlink-operator 0x7099… --dev-account 0 --fund-rounds 5
     """
-    from dao.app.frozen_base import find_frozen_base
-    from dao.app.shards import read_shards
-    from dao.cli.task_content import publish, write_draft
-    from dao.content.tensor_files import compute_cid
+    from dao.cli.task_content import write_draft
 
-    operator, values = address_of(superlink, "--superlink-operator"), read_rule_options(rules)
-    frozen = find_frozen_base(app_folder)
-    card_content = card.make(app_folder.resolve().name, compute_cid(frozen) if frozen else None)
-    folder = absolute(content_folder)
+    task.read(app_folder)  # what is wrong is told before anything is opened
     require_writable(draft, "--draft")
-
-    async def publish_content() -> tuple[Rules, Wei, dict[str, object]]:
-        """Publish the content; return the rules, the funds, and the fields to print."""
-        hashed = await asyncio.to_thread(read_shards, shards)
-        if fund_rounds > len(hashed.paths):
-            raise ConfigError(
-                f"--fund-rounds {fund_rounds}: expected at most one for each of the {len(hashed.paths)} shards in {shards}"
-            )
-        content = await publish(
-            app_folder, card_content, model, hashed, folder, ipfs, app_python, None if untried else trial
-        )
-        if is_sparse(values["codec"]) and content.scored_chunks < content.chunks:
-            raise ConfigError(
-                f"--codec {values['codec']}: expected a model without tensors that are only carried, such as a BatchNorm's statistics; take int8"
-            )
-        task_rules = Rules(
-            superlink=operator,
-            shards=content.shards,
-            body_depth=content.body_depth,
-            app_hash=content.app.digest,
-            base_model=content.base_model.digest,
-            validation_root=content.validation_root,
-            chunks=content.chunks,
-            scored_chunks=content.scored_chunks,
-            card=content.card.digest,
-            base_model_root=content.base_model_root,
-            **values,
-        )
-        funds = Wei(fund_rounds * task_rules.round_budget)
-        fields: dict[str, object] = {
-            "app": str(content.app),
-            "card": str(content.card),
-            "base_model": str(content.base_model),
-            "validation_root": hex_of(content.validation_root),
-            "shards": content.shards,
-            "values": content.values,
-            "funds_wei": str(funds),
-            "store": str(folder),
-        }
-        return task_rules, funds, fields
 
     async def create_or_draft() -> dict[str, object]:
         if draft is not None:
-            task_rules, funds, fields = await publish_content()
-            write_draft(draft, task_rules, funds)
-            return {"draft": str(draft), **fields}
+            plan = await task.plan(app_folder, shards)
+            write_draft(draft, plan.rules, plan.funds)
+            return {"draft": str(draft), **plan.fields}
         async with open_sender(network, account) as (chain, sender):
             await _require_proposer(chain, sender.address)
-            task_rules, funds, fields = await publish_content()
+            plan = await task.plan(app_folder, shards)
             folder = account_folder(absolute(network.deployment), sender.address)
-            unfinished.append(Unfinished(folder, _name_task(task_rules, funds)))
+            unfinished.append(Unfinished(folder, _name_task(plan.rules, plan.funds)))
             key = f"task:{unfinished[0].begin()}"
-            return {"task": await create_task(chain, sender, task_rules, funds, key), **fields}
+            number = await create_task(chain, sender, plan.rules, plan.funds, key)
+            return {"task": number, **plan.fields}
 
     unfinished: list[Unfinished] = []
     fields = asyncio.run(create_or_draft())
@@ -272,7 +206,7 @@ async def _require_proposer(chain: Chain, account: Address) -> None:
     timelock, at = Timelock(chain), chain.head()
     if await timelock.has_role(PROPOSER_ROLE, account, at):
         return
-    instead = "it takes a proposal that members accept: give --draft FILE, then dao propose --file FILE"
+    instead = "it takes a proposal that members accept: dao task propose"
     if chain.chain_id == CHAIN_ID and await timelock.has_role(PROPOSER_ROLE, dev_signer(0).address, at):
         instead = "on this devnet, --dev-account 0 may"
     raise RuleError(f"account {hex_of(account)}: may not create a task on behalf of the DAO; {instead}")

@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from dao.app.bundle import FROZEN_BASE, bundle, unpack
-from dao.app.environment import find_interpreter
+from dao.app.bundle import FROZEN_BASE, bundle, read_bundle, unpack
+from dao.app.environment import find_interpreter, read_project
 from dao.app.frozen_base import find_frozen_base, place_frozen_base
 from dao.app.gradient_client import GradientClient
 from dao.app.preflight import find_odd_loss, try_loss
 from dao.app.shards import Shards
 from dao.content import tensor_files
 from dao.core.formats.app_settings import Setting
-from dao.core.formats.card import parse_card
+from dao.core.formats.card import Card, parse_card
 from dao.core.formats.cid import Cid
-from dao.core.formats.layout import compute_depth, compute_model_root
+from dao.core.formats.layout import Layout, compute_depth, compute_model_root
 from dao.core.types import Digest, Rules, Wei
 from dao.errors import AppTimeout, ConfigError
 from dao.gov.action_json import get_kind
@@ -42,11 +42,16 @@ class TaskContent:
     base_model: Cid
     validation_root: Digest
     shards: int
-    values: int
     body_depth: int
-    chunks: int
-    scored_chunks: int
+    layout: Layout
     base_model_root: Digest
+    card_words: Card
+    files: int  # of the app
+    lines: int  # of its Python code
+    packages: tuple[str, ...]  # that its pyproject.toml asks for
+    training_s: (
+        float | None
+    )  # seconds that a training took on a shard; None: it was not tried, or not waited for
 
 
 async def publish(
@@ -88,9 +93,10 @@ async def publish(
         layout = opened.layout
         depth = max(1, compute_depth(layout.chunks))
         root = await asyncio.to_thread(compute_model_root, opened, depth, tensor_files.each)
+        training_s = None
         if trial is not None:
             await trial_run.try_loss(first, shards.paths[0], trial)
-            await trial_run.try_training(first, shards, trial)
+            training_s = await trial_run.try_training(first, shards, trial)
         bundle_file = Path(scratch) / "bundle.json"
         card_file = Path(scratch) / "card.json"
         await asyncio.to_thread(bundle_file.write_bytes, bundled)
@@ -103,12 +109,20 @@ async def publish(
         model_cid,
         shards.root,
         len(shards.paths),
-        layout.size,
         depth,
-        layout.chunks,
-        layout.scored_chunks,
+        layout,
         root,
+        parse_card(card),
+        *_measure_code(read_bundle(bundled)),
+        project.dependencies if (project := read_project(app)) else (),
+        training_s,
     )
+
+
+def _measure_code(files: Mapping[str, str]) -> tuple[int, int]:
+    """Count an app's files, and the lines of its Python code."""
+    lines = sum(text.count("\n") for name, text in files.items() if name.endswith(".py"))
+    return len(files), lines
 
 
 async def store_card(card: bytes, folder: Path, ipfs: str | None) -> Cid:
@@ -171,8 +185,11 @@ class _AppTrial:
         if oddity:
             sys.stderr.write(f"dao: loss(), tried on {shard.name}, {oddity}\n")
 
-    async def try_training(self, model: Path, shards: Shards, limit: float) -> None:
-        """Train on a shard as if it were a contributor's data, and on the last one as public; write to stderr what is odd."""
+    async def try_training(self, model: Path, shards: Shards, limit: float) -> float | None:
+        """Train on a shard as if it were a contributor's data, and on the last one as public; write to stderr what is odd.
+
+        Returns the seconds that it took, None where it had not ended in time.
+        """
         out, oddity, shard = self._folder / "trained.safetensors", None, shards.paths[0]
         trained: Trained | None = None
         with self._console.status(f"trying train() on {shard.name}"):
@@ -195,6 +212,7 @@ class _AppTrial:
         )
         for words in (*([oddity] if oddity else ()), *kept):
             sys.stderr.write(f"dao: train(), tried on {shard.name}, {words}\n")
+        return None if trained is None else trained.train_s
 
     @asynccontextmanager
     async def _trainer(self, data: Path | None) -> AsyncIterator[Trainer]:

@@ -16,7 +16,15 @@ from dao.chain.task_rules import TASK_RULES
 from dao.core.types import Rules, TaskId, Wei, hex_of
 from dao.errors import DecodeError, Reverted
 from dao.gov.action_json import get_kind, read_action, write_fields
-from dao.gov.actions import Action, ChangeRules, CreateTask, SetThreshold, decode_action, encode_actions
+from dao.gov.actions import (
+    Action,
+    AppendShards,
+    ChangeRules,
+    CreateTask,
+    SetThreshold,
+    decode_action,
+    encode_actions,
+)
 from dao.gov.describe import describe_action
 from dao.gov.money_risks import TaskEscrow, list_tasks, warn_of_money
 from dao.gov.risks import DecisionPace, changes_pace, warn_of, warn_of_slow_decisions
@@ -81,8 +89,8 @@ def write_description(title: str, text: str) -> str:
 
 
 def list_changed_tasks(actions: Sequence[Action]) -> list[TaskId]:
-    """List the tasks whose rules actions change."""
-    return [action.task for action in actions if isinstance(action, ChangeRules)]
+    """List the tasks whose rules actions change, or add shards to."""
+    return [action.task for action in actions if isinstance(action, ChangeRules | AppendShards)]
 
 
 async def _read_supply(chain: Chain, actions: Sequence[Action]) -> Wei:

@@ -7,9 +7,9 @@ import pytest
 
 from dao.audit.task_waits import UNHEARD, TaskWait, read_missing, read_waits
 from dao.chain.contracts import Coordinator
-from dao.core.formats.manifest import Absent, dump_manifest
+from dao.core.formats.manifest import Absent, Pass, dump_manifest
 from dao.core.statement import compute_result
-from dao.core.types import ZERO_DIGEST, RoundId, Status, hex_of
+from dao.core.types import ZERO_DIGEST, RoundId, Signature, Status, hex_of
 from dao.devnet.anvil import Anvil
 from dao.store.cid import cid_of_bytes
 from dao.store.disk import DiskStore
@@ -57,7 +57,10 @@ async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_wh
         manifest = manifest_of(network, task, seed, {members[0]: 3000, members[1]: 1000})
         wrong = replace(manifest.nodes[0], status=Status.INVALID, reason="a value is no number")
         stranger = Absent(superlink.owner.address, superlink.owner.address, "no sign of it")
-        manifest = replace(manifest, nodes=(wrong, manifest.nodes[1]), absent=(stranger,))
+        passed = Pass(
+            members[1].owner.address, members[1].owner.address, Signature(bytes(65)), "training failed"
+        )
+        manifest = replace(manifest, nodes=(wrong, manifest.nodes[1]), absent=(stranger,), passes=(passed,))
         content = dump_manifest(manifest)
         await store.put_bytes(content)
         result = compute_result(manifest, (), manifest.model.digest, cid_of_bytes(content).digest)
@@ -68,5 +71,7 @@ async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_wh
         assert {(one.node, one.status, one.since) for one in missing} == {
             (hex_of(wrong.node), "invalid", end),
             (hex_of(stranger.node), "absent", begin),
+            (hex_of(passed.node), "passed", begin),
         }
+        assert {one.why for one in missing if one.status == "passed"} == {"training failed"}
         assert all(str(one).startswith(f"round 1 missed {one.node} since 20") for one in missing)

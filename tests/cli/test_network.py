@@ -191,6 +191,10 @@ def check_model(made: Made, source: tuple[str, ...], folder: Path) -> None:
     assert 999_998 <= sum(share["millionths"] for share in told["shares"]) <= 1_000_000
     assert len(told["rounds"][0]["nodes"]) == NODES
     assert load_file(folder / "model.safetensors")
+    readme = (folder / "README.md").read_text()
+    assert readme.startswith('---\nlibrary_name: "safetensors"\n')
+    assert "# Cells\n\n- Purpose: Tells cells apart\n" in readme
+    assert told["model"] in readme
     assert "is there already" in dao.refused(*got)
     rest = ("--out", folder / "more", *source, *network)
     assert "round 2: is none and led to no model" in dao.refused("model", "get", task, "--round", 2, *rest)
@@ -230,6 +234,10 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
         assert "name --superlink" in dao.run("round", "show", task, 1, *network).stdout
 
         check_model(made, source, tmp_path / "model")
+        (figures,) = dao.json("task", "metrics", task, *source, *network, "--tensorboard", tmp_path / "runs")
+        assert figures["values"]["loss/after"] < figures["values"]["loss/before"]
+        assert figures["values"]["supernodes/committed"] == NODES
+        assert len([*(tmp_path / "runs").iterdir()]) == 1
         status = dao.json("superlink", "status", "--home", made.superlink)
         assert (status["running"], status["address"], status["stake"]) == (True, address, "500")
         assert "finalized" in [event["event"] for event in status["events"]]
@@ -276,7 +284,7 @@ def test_task__as_people_read_it__shows_rules_and_funds(made: Made) -> None:
     )
     assert [row["task"] for row in dao.json("task", "ls", *network)] == [made.task["task"]]
     assert "2000" in dao.run("task", "ls", *network).stdout
-    named = (*network, "--store", made.assignment.store)
+    named = (*network, "--store", made.assignment.store, "--store", made.superlink / "store")
     card = {"name": "Cells", "purpose": "Tells cells apart", "metric": "accuracy, higher is better"}
     card["settings"] = "rate=0.5"
     assert dao.json("task", "ls", *named)[0]["card"] == card

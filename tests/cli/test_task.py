@@ -44,9 +44,7 @@ def test_create__where_members_govern__is_told_of_proposals(own_network: Network
     own_network.deployment.save(tmp_path / "deployment.json")
     network = ("--rpc", own_network.anvil.ws, "--deployment", tmp_path / "deployment.json")
     said = Dao(tmp_path).refused(*create(tmp_path, *network), "--dev-account", 0)
-    assert said.endswith(
-        "it takes a proposal that members accept: give --draft FILE, then dao propose --file FILE"
-    )
+    assert said.endswith("it takes a proposal that members accept: dao task propose")
     assert not (tmp_path / "store").exists()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -256,6 +257,27 @@ def test_simulate__another_seed__another_chance(project: Path, tmp_path: Path) -
         run("--nodes", 3, "--rounds", 1, "--seed", seed, "--json", tmp_path / "out", cwd=project)
         models.append(json.loads((tmp_path / "out").read_text())["rounds"][0]["model"])
     assert models[0] != models[1]
+
+
+@pytest.mark.timeout(300)
+def test_simulate__settings__reach_the_app_and_are_part_of_what_the_seed_gives(
+    project: Path, tmp_path: Path
+) -> None:
+    app = tmp_path / "app"
+    shutil.copytree(project, app, ignore=shutil.ignore_patterns("data"))
+    code = (app / "app.py").read_text()
+    code = code.replace("seed, round):", "seed, round, settings):").replace(
+        "alpha=0.1", 'alpha=settings["rate"]'
+    )
+    (app / "app.py").write_text(code)
+    models = []
+    for rate in ("0.1", "0.01", "0.1"):
+        out = tmp_path / "out.json"
+        run("--nodes", 3, "--rounds", 1, "--setting", f"rate={rate}", "--json", out, cwd=app)
+        models.append(json.loads(out.read_text())["rounds"][0]["model"])
+    assert models[0] == models[2] != models[1]
+    done = Dao(tmp_path).refused("simulate", "--app", app, "--rounds", 1, "--setting", "rate")
+    assert "setting 'rate': expected name=value" in done
 
 
 def test_simulate__what_cannot_be_played__one_clear_line(

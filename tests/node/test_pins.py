@@ -186,7 +186,12 @@ async def test_train_and_sign__ends_before_it_has_signed__its_update_is_unpinned
         public=PublicShards(TASK, reader, node.store, 0),
     )
     rules = SimpleNamespace(
-        app_hash=bytes(32), base_model=node.base.digest, commit_period=60, codec=None, body_depth=3
+        app_hash=bytes(32),
+        card=bytes(32),
+        base_model=node.base.digest,
+        commit_period=60,
+        codec=None,
+        body_depth=3,
     )
     node.journal.see(TASK, ROUND, 10)
     with pytest.raises(OSError, match="no room"):

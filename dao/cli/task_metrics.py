@@ -1,0 +1,87 @@
+"""`dao task metrics`: the figures of a task's rounds, at a terminal, as JSON, and for TensorBoard."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dao.audit.provenance import trace_rounds
+from dao.audit.round_metrics import RoundMetrics, list_metrics
+from dao.chain.contracts import Coordinator
+from dao.cli.chain_options import ChainOptions, open_chain
+from dao.cli.content_options import ContentOptions
+from dao.cli.option_groups import with_option_groups
+from dao.cli.options import JsonOption, TaskArgument
+from dao.cli.output import print_json, print_table
+from dao.core.types import TaskId
+from dao.errors import ConfigError
+
+_NODE = ("score/", "reward/")  # the figures of one Supernode, which the table has no columns for
+
+
+@with_option_groups
+def metrics(
+    task: TaskArgument,
+    *,
+    tensorboard: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for TensorBoard's event files, which are written anew; needs tensorboardX."
+        ),
+    ] = None,
+    network: ChainOptions,
+    content: ContentOptions,
+    json: JsonOption = False,
+) -> None:
+    """Show losses, who took part and what was paid, round by round; as JSON and TensorBoard files also by Supernode.
+
+    They are of the rounds that led to the newest result that stands, final or not.
+
+    Example: dao task metrics 1 --superlink superlink.example:8600 --tensorboard runs/task-1
+    """
+    if tensorboard is not None:
+        _require_empty(tensorboard)
+
+    async def read() -> list[RoundMetrics]:
+        async with open_chain(network) as chain, content.open(chain.domain) as source:
+            head = (await Coordinator(chain).task_of(TaskId(task), chain.final())).head
+            if not head:
+                return []
+            return list_metrics(await trace_rounds(chain, source, TaskId(task), str(head), verifies=False))
+
+    found = asyncio.run(read())
+    if tensorboard is not None:
+        write_tensorboard(found, tensorboard)
+    if json:
+        print_json([asdict(one) for one in found])
+        return
+    rows = [
+        {"round": one.round}
+        | {name: f"{value:.6g}" for name, value in one.values.items() if not name.startswith(_NODE)}
+        for one in found
+    ]
+    print_table(rows, "no result yet")
+
+
+def write_tensorboard(found: Sequence[RoundMetrics], folder: Path) -> None:
+    """Write TensorBoard's event files into a folder: a step for each round; ConfigError without tensorboardX."""
+    try:
+        from tensorboardX import SummaryWriter
+    except ImportError:
+        raise ConfigError(
+            "--tensorboard: needs a package that is not here: pip install tensorboardX"
+        ) from None
+    with SummaryWriter(str(folder)) as writer:
+        for one in found:
+            for name, value in one.values.items():
+                writer.add_scalar(name, value, one.round, walltime=one.posted_at)
+
+
+def _require_empty(folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigError(
+            f"--tensorboard {folder}: is there already; expected a new name, or an empty folder"
+        )
