@@ -42,6 +42,11 @@ def _parse() -> argparse.Namespace:
     _add_privacy(commands)
     _add_codec(commands)
     _add_apps(commands)
+    simulate = commands.add_parser("simulate", help="simulated rounds beside the same trainings in one loop")
+    simulate.add_argument("--nodes", default="50,200", help="how many, as 50,200")
+    simulate.add_argument("--rounds", type=int, default=5, help="how many, 5 by default")
+    simulate.add_argument("--ray", action="store_true", help="also by a Ray cluster on this machine")
+    simulate.add_argument("--json", type=Path, help="write the rows to this file")
     check = commands.add_parser("check", help="a site's table, checked by an app's schema")
     check.add_argument("--rows", type=int, default=1_000_000, help="of the table, 1000000 by default")
     check.add_argument("--json", type=Path, help="write the figures to this file")
@@ -139,6 +144,7 @@ def main() -> None:
         "apps": _apps,
         "check": _check,
         "codec": _codec,
+        "simulate": _simulate,
         "privacy": _privacy,
         "index": _reads,
         "api": _reads,
@@ -240,6 +246,21 @@ def _codec(given: argparse.Namespace) -> None:
     except ValueError as error:
         sys.exit(f"script/bench: --codecs: {error}; expected some of {', '.join(Codec)}")
     _write(given, measure(codecs, given.rounds, given.nodes, given.steps, say))
+
+
+def _simulate(given: argparse.Namespace) -> None:
+    """Measure simulations, and write a row for each number of nodes."""
+    from bench.simulated_load import measure
+
+    rows = []
+    try:
+        for nodes in map(int, given.nodes.split(",")):
+            rows.append(measure(nodes, given.rounds, ray=given.ray))
+            sys.stdout.write(json.dumps(rows[-1]) + "\n")
+            sys.stdout.flush()
+    except DaoError as error:
+        sys.exit(f"script/bench: {error}")
+    _write(given, rows)
 
 
 def _core(given: argparse.Namespace) -> None:

@@ -13,11 +13,12 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 
 class Sampler:
-    """Samples one process with its descendants; peaks are of each process, in bytes."""
+    """Samples one process with its descendants: of each its peak of memory, in bytes, and its time of the cores."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
         self.peaks: dict[int, int] = {}
+        self.core_seconds: dict[int, float] = {}
 
     @property
     def peak(self) -> int:
@@ -32,6 +33,7 @@ class Sampler:
                 family, due = family_of(self._pid), loop.time() + FAMILY
             for pid in family:
                 self.peaks[pid] = max(self.peaks.get(pid, 0), memory_of(pid))
+                self.core_seconds[pid] = max(self.core_seconds.get(pid, 0.0), core_seconds([pid]))
             await asyncio.sleep(EVERY)
 
 

@@ -42,6 +42,7 @@ DaoError
 ├── AuditError                a round could not be audited
 │   ├── (Differs)             what was stated is not what chain and content say
 │   └── (Missing)             a check cannot be made without something that could not be had
+├── (ClusterError)            a Ray cluster cannot do a simulation's work
 ├── (DatabaseError)           the index's database cannot be read or written
 └── (Problem)                 an answer of the API, as RFC 9457 has it
 ```

@@ -5,7 +5,8 @@ import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -26,12 +27,14 @@ from dao.core.types import RoundId, Wei, hex_of
 from dao.demo.demo_report import write_json, write_plot
 from dao.demo.demo_state import MEMORY, DemoState, RoundView, Seat, SeatRound
 from dao.demo.html_report import write_report
+from dao.demo.ray_cluster import reach_cluster
+from dao.demo.ray_pool import RayPool
 from dao.demo.scene import DEFAULT_LABEL, MOST_NODES, Scene, Wish, set_scene
 from dao.demo.simulated_network import PlayedRound, SimulatedNetwork, SimulatedNode, make_keys
 from dao.demo.simulation import CHANCE, TASK, Simulation
 from dao.demo.split import deal_rows
 from dao.demo.terminal_view import render_board, render_summary
-from dao.demo.training_pool import TrainingPart, TrainingPool
+from dao.demo.training_pool import Lender, PartTrainer, TrainingPart, TrainingPool, TrainsParts
 from dao.errors import ConfigError
 from dao.runtime.open_files import allow_open_files
 
@@ -83,6 +86,14 @@ def command(
         int, typer.Option(min=0, max=2**32 - 1, help="For all chance: the same seed gives the same bytes.")
     ] = 0,
     app_python: BuiltAppPythonOption = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Train on this Ray cluster: HOST:PORT, ray://HOST:PORT, auto for the one that this machine belongs to.",
+            show_default="a process for each core of this machine",
+        ),
+    ] = None,
     json: Annotated[Path | None, JSON_FILE] = None,
     plot: Annotated[Path | None, typer.Option(help="Write accuracy and earnings as a PNG.")] = None,
     report: Annotated[
@@ -108,10 +119,14 @@ def command(
     allow_open_files()  # every update of a round is one, mapped
     wish = Wish(app, data or [], shards, test, app_python, nodes, split, attack, label)
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="commonweight-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="commonweight-") as folder,
+        reach_cluster(ray) if ray else nullcontext(0) as cluster_cores,
+    ):
         with console.status("preparing the app, its environment and the data"):
             scene = set_scene(wish, Path(folder))
-        state = asyncio.run(_simulate(scene, rounds, seed, Path(folder), settings, console))
+        play = Play(scene, rounds, seed, Path(folder), settings, cluster_cores, app_python)
+        state = asyncio.run(_simulate(play, console))
     console.print(render_summary(state))
     if json:
         write_json(state, json)
@@ -122,40 +137,63 @@ def command(
         write_report(state, {"app": scene.name, **facts, "seed": seed}, report)
 
 
-async def _simulate(
-    scene: Scene, rounds: int, seed: int, folder: Path, settings: Mapping[str, Setting], console: Console
-) -> DemoState:
+@dataclass(frozen=True)
+class Play:
+    """What is played; nodes are trained by `cluster_cores` Ray workers, with `cluster_python`, where that is not 0."""
+
+    scene: Scene
+    rounds: int
+    seed: int
+    folder: Path
+    settings: Mapping[str, Setting]
+    cluster_cores: int
+    cluster_python: Path | None
+
+
+async def _simulate(play: Play, console: Console) -> DemoState:
+    scene, folder, settings = play.scene, play.folder, play.settings
     shards = await asyncio.to_thread(read_shards, scene.shards)
-    if rounds > len(shards.paths):
+    if play.rounds > len(shards.paths):
         raise ConfigError(
-            f"--rounds {rounds}: expected at most one for each of the {len(shards.paths)} shards"
+            f"--rounds {play.rounds}: expected at most one for each of the {len(shards.paths)} shards"
         )
     async with AsyncExitStack() as running:
         gradients = GradientClient(
             *(scene.app, scene.python, folder / "evaluator"), limit=LIMIT, keeps_log=False, settings=settings
         )
         running.push_async_callback(gradients.stop)
-        size = min(os.cpu_count() or 1, len(scene.members))
+        size = 1 if play.cluster_cores else min(os.cpu_count() or 1, len(scene.members))
         pool = TrainingPool(scene.app, scene.python, size, folder, settings)
         running.push_async_callback(pool.stop)
         with console.status("starting the processes of the app"):
             await asyncio.gather(gradients.start(), pool.start())
-        first = folder / "model.safetensors"
-        await pool.trainers[0].create(first)
+        helper, first = pool.trainers[0], folder / "model.safetensors"
+        await helper.create(first)
         with console.status("trying data() and loss() on a shard"):
             await try_loss(gradients, first, shards.paths[0])
             if oddity := await find_odd_loss(gradients, first, shards.paths[0]):
                 console.print(printable(f"loss(), tried on {shards.paths[0].name}, {oddity}"))
-        simulation = await _begin(gradients, shards, seed, folder, first)
-        nodes = await _seat_nodes(scene, pool, seed, folder)
-        network = SimulatedNetwork(simulation, pool, nodes, seed)
+        simulation = await _begin(gradients, shards, play.seed, folder, first)
+        nodes = await _seat_nodes(scene, helper, play.seed, folder)
+        with console.status("starting the app on the cluster") if play.cluster_cores else nullcontext():
+            lender = await _start_cluster(play, running) if play.cluster_cores else pool
+        network = SimulatedNetwork(simulation, lender, nodes, play.seed)
         seats = [
             Seat(member, hex_of(node.owner), hex_of(node.signer.address))
             for member, node in zip(scene.members, nodes, strict=True)
         ]
-        state = DemoState(TASK, MEMORY, rounds, seats)
-        await _play(network, scene, state, console)
+        state = DemoState(TASK, MEMORY, play.rounds, seats)
+        await _play(network, helper, scene.test, state, console)
     return state
+
+
+async def _start_cluster(play: Play, running: AsyncExitStack) -> Lender[TrainsParts]:
+    """Start the app in as many Ray workers as have work, until `running` ends."""
+    size = min(play.cluster_cores, len(play.scene.members))
+    pool = RayPool(play.scene.app, play.cluster_python, size, play.folder, play.settings)
+    running.push_async_callback(pool.stop)
+    await pool.start()
+    return pool
 
 
 async def _begin(
@@ -167,13 +205,13 @@ async def _begin(
     return simulation
 
 
-async def _seat_nodes(scene: Scene, pool: TrainingPool, seed: int, folder: Path) -> Sequence[SimulatedNode]:
+async def _seat_nodes(scene: Scene, helper: PartTrainer, seed: int, folder: Path) -> Sequence[SimulatedNode]:
     """Give each member its keys and its data: a file of its own, or rows of the one that is dealt."""
     data: Sequence[Path] = scene.data
     rows: list[Path | None] = [None] * len(scene.members)
     if scene.split is not None:
         data = [scene.data[0]] * len(scene.members)
-        codes, classes = await pool.trainers[0].list_labels(scene.data[0], scene.label)
+        codes, classes = await helper.list_labels(scene.data[0], scene.label)
         for index, dealt in enumerate(deal_rows(scene.split, codes, classes, len(rows), seed)):
             rows[index] = path = folder / f"rows-{index}"
             await asyncio.to_thread(np.sort(dealt).astype("<i8").tofile, path)
@@ -187,7 +225,9 @@ async def _seat_nodes(scene: Scene, pool: TrainingPool, seed: int, folder: Path)
     return nodes
 
 
-async def _play(network: SimulatedNetwork, scene: Scene, state: DemoState, console: Console) -> None:
+async def _play(
+    network: SimulatedNetwork, helper: PartTrainer, test: Path | None, state: DemoState, console: Console
+) -> None:
     trained = 0
     with Live(get_renderable=lambda: render_board(state, trained), console=console, transient=True):
         for index in range(1, state.rounds_wanted + 1):
@@ -199,7 +239,7 @@ async def _play(network: SimulatedNetwork, scene: Scene, state: DemoState, conso
 
             played = await network.play(RoundId(index), count)
             base = network.simulation.base.path
-            metrics = {} if scene.test is None else await network.pool.trainers[0].measure(base, scene.test)
+            metrics = {} if test is None else await helper.measure(base, test)
             view = _view_round(played, metrics, network, time.monotonic() - started)
             state.rounds.append(view)
             _tell_round(view, played, metrics, state, console)

@@ -1,4 +1,4 @@
-"""Plays rounds of simulated Supernodes: each trains in a pool of processes, an attacker sends what its attack says."""
+"""Plays rounds of simulated Supernodes: each is trained by one of a pool, an attacker sends what its attack says."""
 
 import asyncio
 import hashlib
@@ -23,7 +23,7 @@ from dao.core.types import (
 )
 from dao.demo.attacks import ATTACKS, Coalition, Floats
 from dao.demo.simulation import DOMAIN, TASK, Simulation, commit, load
-from dao.demo.training_pool import TrainingPart, TrainingPool
+from dao.demo.training_pool import Lender, TrainingPart, TrainsParts
 from dao.errors import AppError, RuleError
 
 STAKE = Wei(100 * 10**18)
@@ -59,7 +59,7 @@ class SimulatedNetwork:
     """The nodes of a simulation, and what is public of the last round."""
 
     simulation: Simulation
-    pool: TrainingPool
+    pool: Lender[TrainsParts]
     nodes: Sequence[SimulatedNode]
     seed: int
     _step: Floats | None = None

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -65,37 +66,57 @@ class PartTrainer(Trainer):
         return codes, classes
 
 
-class TrainingPool:
-    """Processes of one app, each lent to one training at a time."""
+class TrainsParts(Protocol):
+    """Trains one node at a time, here or elsewhere, and leaves the model in the file `out`."""
 
-    def __init__(
-        self, app: Path, python: Path, size: int, folder: Path, settings: Mapping[str, object]
-    ) -> None:
-        """Prepare `size` processes, which write below `folder`, with an app's `settings`; nothing is started yet."""
-        arguments: dict[str, object] = {"app": app, "data": None, "settings": dict(settings)}
-        self.trainers = [self._prepare(app, python, folder, index, arguments) for index in range(size)]
-        self._free: asyncio.Queue[PartTrainer] = asyncio.Queue()
-        for trainer in self.trainers:
+    @property
+    def out(self) -> Path: ...
+
+    async def train_part(
+        self, part: TrainingPart, base: Path, seed: int, number: int, public: Sequence[Path]
+    ) -> None: ...
+
+
+T_co = TypeVar("T_co", bound=TrainsParts, covariant=True)
+
+
+class Lender(Generic[T_co]):
+    """Trainers, each lent to one training at a time."""
+
+    def __init__(self, trainers: Sequence[T_co]) -> None:
+        self.trainers = trainers
+        self._free: asyncio.Queue[T_co] = asyncio.Queue()
+        for trainer in trainers:
             self._free.put_nowait(trainer)
 
-    @staticmethod
-    def _prepare(
-        app: Path, python: Path, folder: Path, index: int, arguments: Mapping[str, object]
-    ) -> PartTrainer:
-        log = folder / f"trainer-{index}.log"
-        command = AppCommand(
-            "node.simulation_worker", app, None, log, [("load", arguments)], python, 1, keeps_log=False
-        )
-        return PartTrainer(AppProcess(command), folder / f"trained-{index}.safetensors")
-
     @asynccontextmanager
-    async def borrow(self) -> AsyncIterator[PartTrainer]:
-        """Wait for a process that is free; it is free again at the end of the block."""
+    async def borrow(self) -> AsyncIterator[T_co]:
+        """Wait for a trainer that is free; it is free again at the end of the block."""
         trainer = await self._free.get()
         try:
             yield trainer
         finally:
             self._free.put_nowait(trainer)
+
+
+def prepare_trainer(
+    app: Path, python: Path, folder: Path, index: int, settings: Mapping[str, object]
+) -> PartTrainer:
+    """Return a trainer that writes below `folder`, with an app's `settings`; nothing is started yet."""
+    log = folder / f"trainer-{index}.log"
+    setup = [("load", {"app": app, "data": None, "settings": dict(settings)})]
+    command = AppCommand("node.simulation_worker", app, None, log, setup, python, 1, keeps_log=False)
+    return PartTrainer(AppProcess(command), folder / f"trained-{index}.safetensors")
+
+
+class TrainingPool(Lender[PartTrainer]):
+    """Processes of one app on this machine."""
+
+    def __init__(
+        self, app: Path, python: Path, size: int, folder: Path, settings: Mapping[str, object]
+    ) -> None:
+        """Prepare `size` processes, which write below `folder`, with an app's `settings`; nothing is started yet."""
+        super().__init__([prepare_trainer(app, python, folder, index, settings) for index in range(size)])
 
     async def start(self) -> None:
         """Import the app in all processes; AppError when that fails."""

@@ -81,7 +81,7 @@ def test_imports__app_with_packages_of_its_own__are_declared_beside_it(app: Path
     [
         (
             ["dao", "node", "aggregator"],
-            DEPENDENCIES | EXTRAS["demo"] | EXTRAS["parquet"] | EXTRAS["tensorboard"],
+            DEPENDENCIES | EXTRAS["demo"] | EXTRAS["parquet"] | EXTRAS["ray"] | EXTRAS["tensorboard"],
         ),
         (["bench", "script"], DEPENDENCIES | EXTRAS["dev"] | EXTRAS["demo"]),
         (["tests"], DEPENDENCIES | EXTRAS["demo"] | EXTRAS["dev"]),
