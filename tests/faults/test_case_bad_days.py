@@ -15,7 +15,7 @@ from dao.core.types import Phase, RoundId
 from dao.proofs.leaf_places import parse_place
 from node.journal import Step
 from tests.faults.misbehaving import Conduct, corrupt_commits, open_misbehaving
-from tests.faults.process import until
+from tests.faults.process import LIMIT, LOOK
 from tests.faults.world import Supernode, World, open_world
 from tests.support import Network
 
@@ -43,10 +43,20 @@ def count_sent(world: World, node: Supernode) -> int:
     return int(world.network.anvil.request("eth_getTransactionCount", node.address, "latest"), 16)
 
 
-async def announced(world: World, node: Supernode) -> None:
-    """Wait until the node has announced its proof, and has not shown it yet."""
-    await until(lambda: count_sent(world, node) > 0)
-    assert count_sent(world, node) == 1
+@asynccontextmanager
+async def announced(world: World, node: Supernode) -> AsyncIterator[None]:
+    """The node has announced its proof, and no block comes in which it could show it, until this ends."""
+    anvil = world.network.anvil
+    anvil.request("evm_setIntervalMining", 0)
+    try:
+        async with asyncio.timeout(LIMIT):
+            while count_sent(world, node) == 0:
+                anvil.request("evm_mine")
+                await asyncio.sleep(5 * LOOK)
+        assert count_sent(world, node) == 1
+        yield
+    finally:
+        anvil.request("evm_setIntervalMining", 1)
 
 
 async def is_convicted(world: World, round_id: RoundId) -> None:
@@ -65,8 +75,8 @@ async def test_accuser__killed_between_announcement_and_proof__shows_it_when_it_
 ) -> None:
     async with lied(living_network, tmp_path) as (world, round_id, _):
         victim = world.nodes[0]
-        await announced(world, victim)
-        await victim.kill()
+        async with announced(world, victim):
+            await victim.kill()
         assert (await world.round(round_id)).phase is Phase.POSTED
         await victim.start()
         assert "proven on chain" in (await victim.ends(round_id)).reason
@@ -80,8 +90,8 @@ async def test_reorg__takes_the_announcement_back__round_is_void_all_the_same(
 ) -> None:
     async with lied(living_network, tmp_path) as (world, round_id, _):
         victim = world.nodes[0]
-        await announced(world, victim)
-        await asyncio.to_thread(living_network.anvil.request, "anvil_reorg", blocks, [])
+        async with announced(world, victim):
+            await asyncio.to_thread(living_network.anvil.request, "anvil_reorg", blocks, [])
         await victim.ends(round_id)
         await is_convicted(world, round_id)
 
@@ -91,8 +101,8 @@ async def test_superlink__lies_and_leaves_with_its_stake_unbonding__loses_it_by_
 ) -> None:
     async with lied(living_network, tmp_path) as (world, round_id, conduct):
         victim = world.nodes[0]
-        await announced(world, victim)
-        victim.running.halt()
+        async with announced(world, victim):
+            victim.running.halt()
         owner = Signer.load(
             tmp_path / "owner-superlink" / "operator.json", tmp_path / "owner-superlink" / "password"
         )
@@ -115,7 +125,9 @@ async def test_superlink__killed_while_a_leaf_is_demanded__shows_it_when_it_is_b
             await demand_leaf(world.chain, sender, world.task, round_id, place)
         await world.superlink.start()
         await world.superlink.said("answered", round=round_id)
-        assert not await list_open_demands(world.chain, world.task)
+        async with asyncio.timeout(LIMIT):  # the test's own view of the chain may be a block behind
+            while await list_open_demands(world.chain, world.task):
+                await world.chain.changed(1)
         (answered,) = await world.chain.past(Answered, task=world.task)
         assert answered.answerer == world.rules.superlink
         assert (await world.round(round_id)).phase is Phase.POSTED
