@@ -21,11 +21,11 @@ pytestmark = [
 
 
 def look_into_apps(daemon: int) -> list[tuple[Path, list[str]]]:
-    """The root of each app that a daemon runs, and what lies in `/data` there."""
+    """The root of each app that a daemon trains, and what lies in `/data` there; one that audits a round has no data."""
     found = []
     for process in psutil.Process(daemon).children(recursive=True):
         root = Path(f"/proc/{process.pid}/root")
-        if not process.children() and (root / "app" / "app.py").exists():
+        if not process.children() and (root / "app" / "app.py").exists() and (root / "data").exists():
             found.append((root, sorted(path.name for path in (root / "data").iterdir())))
     return found
 
