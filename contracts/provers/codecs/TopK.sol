@@ -15,6 +15,7 @@ library TopK {
     uint256 private constant DIGITS = 512;
 
     // slither-disable-start assembly (see there)
+    // slither-disable-start incorrect-exp (xor is meant: it extends the sign of four bits)
     /// @notice Reads a value of a leaf. What a decoder does not take of a leaf makes all its values none.
     /// @param leaf the leaf
     /// @param index the value, 0 to 4,095
@@ -79,5 +80,6 @@ library TopK {
         dot <<= exponent;
         square <<= 2 * exponent;
     }
+    // slither-disable-end incorrect-exp
     // slither-disable-end assembly
 }
