@@ -28,7 +28,7 @@ def train(base: str, out: str, seed: int, round: int, public: list[str]) -> dict
     for name, values in source.tensors.items():
         target.tensors[name][...] = values + dice.normal(0, NOISE, values.shape).astype(np.float32)
     seconds = {"load_s": 0.0, "train_s": 0.0, "store_s": 0.0}
-    told = {"rows": None, "public_shards": 0, "public_problem": "", "kept_here": []}
+    told: dict[str, Any] = {"rows": None, "public_shards": 0, "public_problem": "", "kept_here": []}
     return {"metrics": {}, **seconds, **told}
 
 
