@@ -34,7 +34,7 @@ class RevealFetcher:
         if count != self._known:
             events = await self._reader.forced_reveals_of(collection.round, closed, at)
             collection.take_forced_reveals(events)
-            self._known = count
+            self._known = len(events)  # a node may show them a moment after it counts them
         await self._read_attested(collection, at)
         under_way = {node for node, task in self._fetching.items() if not task.done()}
         for node in collection.awaited_by_chain - under_way:

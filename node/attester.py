@@ -72,12 +72,13 @@ class Attester:
                 with suppress(ChainError):  # asked again with the next block
                     at = self.chain.final()
                     count = await contract.count_of(self.task, round_id, at)
-                    opened = await rounds.forced_reveals_of(round_id, closed, at) if count != known else []
-                    for reveal in opened:
-                        if reveal.node not in seen:
-                            seen.add(reveal.node)
-                            group.create_task(self._see_to(reveal, event, closed, rules))
-                    known = count
+                    if count != known:
+                        opened = await rounds.forced_reveals_of(round_id, closed, at)
+                        for reveal in opened:
+                            if reveal.node not in seen:
+                                seen.add(reveal.node)
+                                group.create_task(self._see_to(reveal, event, closed, rules))
+                        known = len(opened)  # a node may show them a moment after it counts them
                 await self.chain.changed(IDLE)
 
     async def _see_to(
