@@ -1,5 +1,6 @@
 """flower-pytorch: the first model, and how updates are put together."""
 
+import numpy as np
 import torch
 from flwr.app import ArrayRecord, ConfigRecord, Context, MetricRecord
 from flwr.serverapp import Grid, ServerApp
@@ -22,7 +23,7 @@ def main(grid: Grid, context: Context) -> None:
         num_rounds=context.run_config["num-server-rounds"],
         evaluate_fn=global_evaluate,
     )
-    torch.save(result.arrays.to_torch_state_dict(), "final_model.pt")
+    np.savez("final_model.npz", **{name: array.numpy() for name, array in result.arrays.items()})
 
 
 def global_evaluate(server_round: int, arrays: ArrayRecord) -> MetricRecord:

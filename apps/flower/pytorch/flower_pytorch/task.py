@@ -27,20 +27,26 @@ class Net(nn.Module):
         return self.fc3(functional.relu(self.fc2(x)))
 
 
-def load_data(node_config, batch_size):
-    """Load the rows of a node: 64 pixels and the digit; four fifths to train on, one to evaluate on."""
-    table = np.loadtxt(node_config["data-path"], delimiter=",", dtype=np.float32)
-    if "partition-id" in node_config:
-        table = table[node_config["partition-id"] :: node_config["num-partitions"]]
+def load_rows(path, part=slice(None)):
+    """Load rows of 64 pixels and the digit."""
+    table = np.loadtxt(path, delimiter=",", dtype=np.float32)[part]
     images, labels = torch.from_numpy(table[:, :64]) / 16, torch.from_numpy(table[:, 64]).long()
-    dataset = TensorDataset(images.view(-1, 1, 8, 8), labels)
+    return TensorDataset(images.view(-1, 1, 8, 8), labels)
+
+
+def load_data(node_config, batch_size):
+    """Load the rows of a node: four fifths to train on, one to evaluate on."""
+    part = slice(None)
+    if "partition-id" in node_config:
+        part = slice(node_config["partition-id"], None, node_config["num-partitions"])
+    dataset = load_rows(node_config["data-path"], part)
     train, test = torch.utils.data.random_split(dataset, [0.8, 0.2], torch.Generator().manual_seed(42))
     return DataLoader(train, batch_size=batch_size, shuffle=True), DataLoader(test, batch_size=batch_size)
 
 
 def load_centralized_dataset():
     """Load the test of the server, which a network of sites has none of."""
-    return DataLoader(torch.load("centralized.pt"), batch_size=128)
+    return DataLoader(load_rows("centralized.csv"), batch_size=128)
 
 
 def train(net, trainloader, epochs, lr, device):
