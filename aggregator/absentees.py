@@ -3,17 +3,14 @@
 from collections.abc import Callable
 
 from aggregator.finalizer import IDLE, RETRY, TROUBLE
-from dao.audit.sleepers import Sleeper, find_sleepers
+from dao.audit.sleepers import MOST, Sleeper, find_sleepers, put_to_sleep
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
-from dao.chain.disputes import Disputes
 from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
 from dao.core.types import RoundId, TaskId, Timestamp
 from dao.errors import Reverted
 from dao.store.source import Source
-
-MOST = 4  # that are put to sleep after one result
 
 
 class Absentees:
@@ -55,10 +52,8 @@ class Absentees:
         self._seen = head
 
     async def _put_to_sleep(self, sleeper: Sleeper) -> None:
-        call = Disputes(self._chain).sleep(self._task, sleeper.round, sleeper.node, sleeper.proof)
-        key = f"sleep:{self._task}:{sleeper.round}:{sleeper.node.hex()}"
         try:
-            receipt = await self._sender.send(call, key, most_gas=self._most_gas)
+            receipt = await put_to_sleep(self._chain, self._sender, self._task, sleeper, self._most_gas)
         except Reverted as error:  # another was first, or newer results are there
             self._report("trouble", round=sleeper.round, error=f"absent member: {error}")
         else:

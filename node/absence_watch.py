@@ -2,9 +2,8 @@
 
 import structlog
 
-from dao.audit.sleepers import Sleeper, find_sleepers
+from dao.audit.sleepers import MOST, Sleeper, find_sleepers, put_to_sleep
 from dao.chain.client import Chain
-from dao.chain.disputes import Disputes
 from dao.chain.final_reader import FinalReader
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
@@ -13,7 +12,6 @@ from dao.errors import DaoError
 from dao.store.source import Source
 from node.turns import read_turn
 
-MOST = 4  # that are put to sleep after one result
 _log = structlog.get_logger()
 
 
@@ -66,10 +64,8 @@ class AbsenceWatch:
                 await self._put_to_sleep(one)
 
     async def _put_to_sleep(self, one: Sleeper) -> None:
-        call = Disputes(self._chain).sleep(self._task, one.round, one.node, one.proof)
-        key = f"sleep:{self._task}:{one.round}:{one.node.hex()}"
         try:
-            receipt = await self._sender.send(call, key, most_gas=self._most_gas)
+            receipt = await put_to_sleep(self._chain, self._sender, self._task, one, self._most_gas)
         except DaoError as error:  # another was first, or newer results are there
             _log.warning("not put to sleep", task=self._task, node=one.node.hex(), error=str(error))
         else:

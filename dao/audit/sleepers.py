@@ -7,13 +7,16 @@ from dao.audit.findings import Missing
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.disputes import Disputes
+from dao.chain.receipts import TxReceipt
 from dao.chain.rounds import RoundReader
+from dao.chain.sender import Sender
 from dao.core.formats.commit_leaves import build_commit_leaves
 from dao.core.types import Address, RoundId, TaskId
 from dao.proofs.absences import HeardRound, prove_sleep
 from dao.store.source import Source
 
 IN_A_ROW = 3  # rounds without a word of a Supernode
+MOST = 4  # that one account puts to sleep after one result
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +59,12 @@ async def find_sleepers(chain: Chain, source: Source, task: TaskId) -> list[Slee
         if await coordinator.is_joined(task, node, at)
         and await Disputes(chain).slept_after(task, node, at) < oldest
     ]
+
+
+async def put_to_sleep(
+    chain: Chain, sender: Sender, task: TaskId, sleeper: Sleeper, most_gas: int
+) -> TxReceipt:
+    """Put a member to sleep; Reverted where another was first, or newer results are there. Repeated, nothing is sent twice."""
+    call = Disputes(chain).sleep(task, sleeper.round, sleeper.node, sleeper.proof)
+    key = f"sleep:{task}:{sleeper.round}:{sleeper.node.hex()}"
+    return await sender.send(call, key, most_gas=most_gas)

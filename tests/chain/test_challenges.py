@@ -1,7 +1,5 @@
 """A challenge freezes a posted result for its bond; what cannot be challenged is one line."""
 
-from dataclasses import replace
-
 import pytest
 
 from dao.chain.challenges import challenge_result
@@ -10,37 +8,10 @@ from dao.chain.contracts import Coordinator, Token
 from dao.chain.deploy import grant
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
-from dao.core.types import ZERO_DIGEST, Phase, Result, RoundId, TaskId, Wei
+from dao.core.types import Phase, Wei
 from dao.errors import RuleError
-from tests.support import RULES, Member, Network
-
-ROUND = RoundId(1)
-RESULT = Result(
-    commits_root=ZERO_DIGEST,
-    seed=ZERO_DIGEST,
-    statement=ZERO_DIGEST,
-    model_digest=ZERO_DIGEST,
-    manifest_digest=ZERO_DIGEST,
-    accounts_root=ZERO_DIGEST,
-    forced_hash=ZERO_DIGEST,
-    inputs=0,
-    revealed=1,
-    weight_sum=0,
-    reward_total=Wei(0),
-)
-
-
-async def post(network: Network, chain: Chain, task: TaskId, superlink: Member) -> None:
-    """Play a round of one node to its result."""
-    coordinator = Coordinator(chain)
-    async with network.sender(chain, superlink.operator) as sender:
-        opened = await sender.send(coordinator.open_round(task))
-        closing = coordinator.close_commits(
-            task, ROUND, opened.events[0].block, ZERO_DIGEST, ZERO_DIGEST, 1, 0
-        )
-        closed = await sender.send(closing)
-        seed = closed.events[0].seed  # type: ignore[attr-defined]
-        await sender.send(coordinator.post_result(task, ROUND, replace(RESULT, seed=seed)))
+from tests.chain.bare_round import ROUND, post
+from tests.support import RULES, Network
 
 
 async def bonded(network: Network, chain: Chain, tokens: Wei) -> Signer:
