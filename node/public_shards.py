@@ -22,7 +22,7 @@ from dao.store.layered import LayeredStore
 MOST_SHARDS = 64  # of the rounds before this one: those of the newest rounds
 PUBLIC_BYTES = 256 << 20  # of these files together, unless the owner sets another limit
 _OPEN = (Phase.NONE, Phase.OPEN, Phase.CLOSED)
-_LASTING = (Phase.FINALIZED, Phase.ABORTED, Phase.VOID)
+_OVER = (Phase.FINALIZED, Phase.ABORTED, Phase.VOID)
 _log = structlog.get_logger()
 
 
@@ -33,7 +33,7 @@ class PublicShards:
         """`max_bytes` of files are had at a time; 0: none."""
         self._reader, self._store, self._max_bytes = reader, store, max_bytes
         self._task, self._log = task, _log.bind(task=task)
-        self._lasting: dict[RoundId, Cid | None] = {}  # of rounds that are decided
+        self._shown: dict[RoundId, Cid | None] = {}  # None: of a round that is over, and has shown none
 
     async def fetch(self, round_id: RoundId, limit: float) -> list[Path]:
         """Return the files of the newest rounds before this one that can be had within `limit` seconds, oldest first.
@@ -83,9 +83,12 @@ class PublicShards:
         return list(dict.fromkeys(one for one in shown if isinstance(one, Cid)))
 
     async def _read(self, number: RoundId) -> Cid | None:
-        """Return the shard that a round showed, None where it has no result; DaoError where it is not the one it drew."""
-        if number in self._lasting:
-            return self._lasting[number]
+        """Return the shard that a round showed, None where it has no result; DaoError where it is not the one it drew.
+
+        What was shown once is public, whatever becomes of the round.
+        """
+        if number in self._shown:
+            return self._shown[number]
         state = await self._reader.read_state(number)
         if state.phase in _OPEN or not state.posted_at:
             cid = None
@@ -94,8 +97,8 @@ class PublicShards:
             path = await self._store.get(result.manifest_digest, MAX_MANIFEST)
             manifest = parse_manifest(await asyncio.to_thread(path.read_bytes))
             cid = check_shard(manifest, result.seed, rules)
-        if state.phase in _LASTING:
-            self._lasting[number] = cid
+        if cid is not None or state.phase in _OVER:
+            self._shown[number] = cid
         return cid
 
     def _warn(self, error: BaseException, **what: object) -> None:
