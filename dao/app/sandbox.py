@@ -132,6 +132,8 @@ def show_plainly(arguments: Mapping[str, object]) -> dict[str, object]:
 def _show_plainly(value: object) -> object:
     if isinstance(value, list):
         return [_show_plainly(each) for each in value]
+    if isinstance(value, dict):
+        return show_plainly(value)
     return (
         str(value.path if isinstance(value, Output) else value) if isinstance(value, Output | Path) else value
     )
@@ -193,7 +195,7 @@ class Sandbox:
                     raise ConfigError(f"{path}: lies in {source}, which all apps see; have it elsewhere")
 
     def lend(self, arguments: Mapping[str, object]) -> dict[str, object]:
-        """Show the files among a call's arguments, in lists too, to the app, and return the arguments as it sees them. Blocks."""
+        """Show the files among a call's arguments, in lists and mappings too, to the app, and return the arguments as it sees them. Blocks."""
         return {name: self._show(value) for name, value in arguments.items()}
 
     def take_over(self, arguments: Mapping[str, object]) -> None:
@@ -216,6 +218,8 @@ class Sandbox:
             return "/out"
         if isinstance(value, list):
             return [self._show(each) for each in value]
+        if isinstance(value, dict):
+            return self.lend(value)
         if not isinstance(value, Path):
             return value
         if value in self._places:

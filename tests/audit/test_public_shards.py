@@ -42,7 +42,7 @@ async def test_shards__of_honest_rounds__the_oldest_first(stage: Stage, tmp_path
     assert await fetch(stage, stage.manifest, tmp_path) == (names, [])
 
 
-async def test_shards__of_rounds_that_may_still_fall__their_manifests_are_read_once(
+async def test_shards__of_rounds_that_may_still_fall__they_and_their_manifests_are_read_once(
     stage: Stage, tmp_path: Path
 ) -> None:
     content, asked = dump_manifest(stage.manifest), []
@@ -59,7 +59,13 @@ async def test_shards__of_rounds_that_may_still_fall__their_manifests_are_read_o
         assert len(asked) > len(paths) == TAMPERED
         asked.clear()
         assert await public.fetch(RoundId(TAMPERED + 1), 20) == paths
-    assert asked == [stage.manifest.shard.cid, stage.previous.shard.cid]
+        assert asked == []
+        changed = paths[-1]
+        content = changed.read_bytes()
+        changed.chmod(0o600)
+        changed.write_bytes(content[:-1] + b"?")
+        assert await public.fetch(RoundId(TAMPERED + 1), 20) == paths
+        assert (changed.read_bytes(), set(asked)) == (content, {stage.manifest.shard.cid})
 
 
 async def test_shards__more_bytes_than_the_owner_allows__the_newest(stage: Stage, tmp_path: Path) -> None:
