@@ -71,6 +71,11 @@ class PublicShards:
                 break
         return paths[::-1]
 
+    async def look_ahead(self, shard: Digest) -> None:
+        """Fetch what a Superlink says to be a round's shard before its result says so: then it need not be waited for."""
+        if self._max_bytes:
+            await self._store.get(shard, self._max_bytes)
+
     async def _get(self, cid: Cid, max_bytes: int, limit: float) -> Path:
         """Return a shard's file; TimeoutError where it is not here, and cannot be had within `limit` seconds.
 

@@ -68,6 +68,18 @@ async def test_shards__of_rounds_that_may_still_fall__they_and_their_manifests_a
         assert (changed.read_bytes(), set(asked)) == (content, {stage.manifest.shard.cid})
 
 
+@pytest.mark.parametrize("max_bytes", [PUBLIC_BYTES, 0])
+async def test_look_ahead__shard_of_the_round__is_here_where_its_rows_are_wanted(
+    stage: Stage, tmp_path: Path, max_bytes: int
+) -> None:
+    shard = stage.manifest.shard.cid
+    async with stage.world.network.chain() as chain:
+        store = LayeredStore(DiskStore(tmp_path), [DiskStore(stage.folder)], attempts=1)
+        public = PublicShards(stage.world.task, FinalReader(chain, stage.world.task), store, max_bytes)
+        await public.look_ahead(shard.digest)
+    assert await store.local.has(shard) == bool(max_bytes)
+
+
 async def test_shards__more_bytes_than_the_owner_allows__the_newest(stage: Stage, tmp_path: Path) -> None:
     shard = stage.manifest.shard.cid
     size = len(await stage.content(shard))
