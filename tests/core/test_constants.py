@@ -30,6 +30,7 @@ STATED = {  # how the page states each; the group is its value
     "LOSS_TOLERANCE": r"auditors allow (10\^-3) of them",
     "WEIGHT_UNITS": r"`unit weight w0 = floor\(s \* (2\^20) / sum of s\)`",
     "MILLION": r"`cosine = floor\(dot0 \* (10\^6) / ",
+    "PUBLIC_ROUNDS": r"shown in the (\d+) rounds before it",
     "GATE_DEVIATIONS": r"`memory > floor\((\d+) \* 10\^6 / isqrt\(values\)\)`",
     "ROWS_DEPTH": r"`clipped` or `gated` \| (\d+) \|",
     "TOTALS_STEP": r"a leaf for each (\d+) chunks, of what",
