@@ -19,7 +19,9 @@ from dao.cli.confirmation import require_consent
 from dao.cli.dao_member import DaoMember, Outcome, PublishedProposal
 from dao.cli.options import ApiOption, JsonOption
 from dao.cli.output import print_fields, print_json
+from dao.errors import ConfigError
 from dao.gov.describe import describe_calls
+from dao.gov.texts import TITLE_BYTES, check_size
 
 if TYPE_CHECKING:
     from dao.cli.paid_member import PaidMember
@@ -65,6 +67,13 @@ async def open_paid_member(options: MemberOptions) -> AsyncIterator["PaidMember"
 
     async with open_sender(options.network, options.account) as (chain, sender):
         yield PaidMember(chain, sender)
+
+
+def check_title(title: str) -> None:
+    """Check a proposal's title: ConfigError unless it is one line, DecodeError where that is too long."""
+    if not title or "\n" in title:
+        raise ConfigError("--title: expected one line")
+    check_size("--title", title, TITLE_BYTES)
 
 
 def run(act: Callable[[], Coroutine[Any, Any, Mapping[str, object]]], json: bool) -> None:

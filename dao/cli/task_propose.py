@@ -6,17 +6,19 @@ from typing import Annotated
 
 import typer
 
+from dao.app.bundle import is_flower_app
 from dao.app.environment import PROJECT_FILE, read_project
 from dao.cli.confirmation import require_consent
 from dao.cli.dao_member import Outcome
-from dao.cli.member_session import MemberOptions, open_member, run
+from dao.cli.member_session import MemberOptions, check_title, open_member, run
 from dao.cli.option_groups import with_option_groups
 from dao.cli.task_plan import TaskOptions, TaskPlan
+from dao.core.formats.card import parse_card
 from dao.core.types import Wei
 from dao.errors import ConfigError
 from dao.gov.actions import CreateTask, compute_proposal_id
 from dao.gov.card_words import describe_card
-from dao.gov.texts import DESCRIPTION_BYTES, TITLE_BYTES, check_size
+from dao.gov.texts import DESCRIPTION_BYTES, check_size
 from dao.gov.units import format_amount, format_duration
 
 _MEGABIT = 125_000  # bytes
@@ -51,18 +53,21 @@ def propose(
 
     Example: dao task propose tumour --superlink-operator 0x7099… --quorum 5 --api https://dao.example --keystore me.json
     """
-    if not (app / "app.py").is_file():
-        raise ConfigError(f"{app}: expected the folder of an app, with an app.py; see dao new")
+    if not ((app / "app.py").is_file() or is_flower_app(app)):
+        raise ConfigError(
+            f"{app}: expected the folder of an app, with an app.py, or a Flower app's pyproject.toml; see dao new"
+        )
     where = shards or _find_shards(app)
-    task.read(app)  # what is wrong is told before anything is opened
+    # what is wrong is told before anything is opened
+    *_, card = task.read(app)
+    heading = title.strip() or f"Train {parse_card(card).name}"
+    check_title(heading)
     check_size("--text", text, DESCRIPTION_BYTES)
 
     async def act() -> Outcome:
         async with open_member(options) as member:
             plan = await task.plan(app, where)
             words = [*describe_work(plan), *describe_cost(plan)]
-            heading = title.strip() or f"Train {plan.content.card_words.name}"
-            check_size("--title", heading, TITLE_BYTES)
             body = "\n".join([*([text, ""] if text else []), *(f"- {line}" for line in words)])
             check_size("--text, with what is added,", body, DESCRIPTION_BYTES)
             draft = await member.draft(heading, body, [CreateTask(plan.rules, plan.funds)])
