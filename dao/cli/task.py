@@ -76,17 +76,17 @@ def create(
     """
     from dao.cli.task_content import write_draft
 
-    task.read(app_folder)  # what is wrong is told before anything is opened
+    terms = task.read(app_folder)  # what is wrong is told before anything is opened
     require_writable(draft, "--draft")
 
     async def create_or_draft() -> dict[str, object]:
         if draft is not None:
-            plan = await task.plan(app_folder, shards)
+            plan = await task.plan(terms, app_folder, shards)
             write_draft(draft, plan.rules, plan.funds)
             return {"draft": str(draft), **plan.fields}
         async with open_sender(network, account) as (chain, sender):
             await _require_proposer(chain, sender.address)
-            plan = await task.plan(app_folder, shards)
+            plan = await task.plan(terms, app_folder, shards)
             folder = account_folder(absolute(network.deployment), sender.address)
             unfinished.append(Unfinished(folder, _name_task(plan.rules, plan.funds)))
             key = f"task:{unfinished[0].begin()}"
@@ -164,19 +164,17 @@ def ls(*, network: ChainOptions, content: ContentOptions, json: JsonOption = Fal
     Example: dao task ls --superlink superlink.example:8600
     """
 
-    async def list_states(chain: Chain) -> list[dict[str, object]]:
-        count = await Coordinator(chain).task_count(chain.final())
-        return [await _state(chain, TaskId(number)) for number in range(1, count + 1)]
-
     async def read() -> list[dict[str, object]]:
         async with open_chain(network) as chain:
-            rows = await list_states(chain)
+            coordinator = Coordinator(chain)
+            tasks = [TaskId(n) for n in range(1, await coordinator.task_count(chain.final()) + 1)]
+            rows = [await _state(chain, number) for number in tasks]
             if not content.are_named:
                 return rows
             async with content.open(chain.domain) as source:
-                coordinator, at = Coordinator(chain), chain.final()
-                for row in rows:
-                    rules = await coordinator.rules_of(TaskId(int(str(row["task"]))), at)
+                at = chain.final()
+                for number, row in zip(tasks, rows, strict=True):
+                    rules = await coordinator.rules_of(number, at)
                     row["card"] = await read_card_words(source, rules.card)
                 return rows
 

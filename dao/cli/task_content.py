@@ -38,14 +38,14 @@ class TaskContent:
     """The content that a task's rules bind, and its measures."""
 
     app: Cid
-    card: Cid
+    card_cid: Cid
     base_model: Cid
     validation_root: Digest
     shards: int
     body_depth: int
     layout: Layout
     base_model_root: Digest
-    card_words: Card
+    card: Card
     files: int  # of the app
     lines: int  # of its Python code
     packages: tuple[str, ...]  # that its pyproject.toml asks for
@@ -56,7 +56,7 @@ class TaskContent:
 
 async def publish(
     app: Path,
-    card: bytes,
+    card_content: bytes,
     model: Path | None,
     shards: Shards,
     folder: Path,
@@ -64,16 +64,17 @@ async def publish(
     python: Path | None,
     trial: float | None,
 ) -> TaskContent:
-    """Bundle the app, make its first model unless `model` is one, store and pin both, the `card`, and the app's frozen base, if any.
+    """Bundle the app, make its first model unless `model` is one, store and pin both, the card, and the app's frozen base, if any.
 
     Before anything is stored, the app is tried on a shard, with `trial` seconds for each function; None skips that. The
     shards are not stored: only the Superlink has them. Raises AppError, ConfigError, ContentError,
     DecodeError.
     """
+    card = parse_card(card_content)
     bundled, frozen = await asyncio.to_thread(bundle, app), await asyncio.to_thread(find_frozen_base, app)
     if model is not None and not await asyncio.to_thread(model.is_file):
         raise ConfigError(f"--model {model}: expected a safetensors file; without, the app makes the model")
-    if parse_card(card).base and not frozen and (model is None or trial is not None):
+    if card.base and not frozen and (model is None or trial is not None):
         raise ConfigError(
             f"frozen base: the card names one; expected its file as {FROZEN_BASE} in {app}, to try the app with"
         )
@@ -85,7 +86,7 @@ async def publish(
             Path(scratch),
             await asyncio.to_thread(unpack, bundled, Path(scratch) / "app"),
             python,
-            parse_card(card).settings,
+            card.settings,
         )
         await asyncio.to_thread(place_frozen_base, frozen, Path(scratch) / "app")
         first = model or await trial_run.create_model(trial)
@@ -100,7 +101,7 @@ async def publish(
         bundle_file = Path(scratch) / "bundle.json"
         card_file = Path(scratch) / "card.json"
         await asyncio.to_thread(bundle_file.write_bytes, bundled)
-        await asyncio.to_thread(card_file.write_bytes, card)
+        await asyncio.to_thread(card_file.write_bytes, card_content)
         contents = [bundle_file, card_file, first, *([frozen] if frozen else [])]
         app_cid, card_cid, model_cid, *_ = await _store(contents, folder, ipfs)
     return TaskContent(
@@ -112,7 +113,7 @@ async def publish(
         depth,
         layout,
         root,
-        parse_card(card),
+        card,
         *_measure_code(read_bundle(bundled)),
         project.dependencies if (project := read_project(app)) else (),
         training_s,

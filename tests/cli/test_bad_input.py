@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,10 @@ def test_card__options_beside_its_file_or_a_base_that_is_no_cid__the_option_is_n
     assert said == "--card: expected no other option of the card beside it"
     said = dao.refused("task", "card", "--name", "Cells", "--frozen-base", "mine")
     assert said.startswith("--frozen-base: CID 'mine': expected a CIDv1")
+
+
+def test_metrics__tensorboard_without_its_package__told_before_the_chain_is_asked(
+    dao: Dao, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    assert "pip install tensorboardX" in dao.refused("task", "metrics", 1, "--tensorboard", tmp_path / "runs")
