@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dao.audit.findings import Missing
-from dao.audit.task_waits import MissingNode, TaskWait, read_missing, read_waits
+from dao.audit.task_waits import MissingNode, TaskWait, list_missing, read_newest, read_waits
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.deploy import create_task
@@ -33,11 +33,12 @@ from dao.cli.task_metrics import metrics
 from dao.cli.task_plan import TaskOptions
 from dao.cli.task_propose import propose
 from dao.cli.unfinished import Unfinished
+from dao.core.formats.manifest import Manifest
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Address, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import CHAIN_ID, dev_signer
 from dao.errors import RuleError
-from dao.gov.card_words import read_card_words, shorten
+from dao.gov.card_words import describe_metric, read_card_words, shorten
 
 app = typer.Typer(no_args_is_help=True)
 _COLUMN = 60  # characters of a card's text in a table
@@ -118,11 +119,14 @@ def show(
             if not content.are_named:
                 return fields, waits, None
             async with content.open(chain.domain) as source:
-                named = {**await read_card_words(source, rules.card), **fields}
+                card = await read_card_words(source, rules.card)
                 try:
-                    return named, waits, await read_missing(chain, TaskId(task), source)
+                    newest = await read_newest(chain, TaskId(task), source)
                 except Missing as error:  # the newest manifest; the rest is there
-                    return {**named, "trouble": f"who was missing: {error}"}, waits, None
+                    return {**card, **fields, "trouble": f"who was missing: {error}"}, waits, None
+                if newest is None:
+                    return {**card, **fields}, waits, []
+                return {**card, **_show_metric(newest[0]), **fields}, waits, list_missing(*newest)
 
     fields, waits, missing = asyncio.run(read())
     if json:
@@ -183,6 +187,15 @@ def ls(*, network: ChainOptions, content: ContentOptions, json: JsonOption = Fal
         print_json(rows)
     else:
         print_table([_in_tokens(_name_row(row)) for row in rows], "no task yet: dao task create")
+
+
+def _show_metric(manifest: Manifest) -> dict[str, str]:
+    if manifest.metric is None:
+        return {}
+    measured = (
+        f"{describe_metric(manifest.metric)} after round {manifest.round}, as the Superlink measured it"
+    )
+    return {"measured": measured}
 
 
 def _name_row(row: dict[str, object]) -> dict[str, object]:

@@ -16,10 +16,9 @@ from dao.app.bundle import FROZEN_BASE, bundle, read_bundle, unpack
 from dao.app.environment import find_interpreter, read_project
 from dao.app.frozen_base import find_frozen_base, place_frozen_base
 from dao.app.gradient_client import GradientClient
-from dao.app.preflight import find_odd_loss, try_loss
+from dao.app.preflight import find_odd_loss, link_without_name, try_loss
 from dao.app.shards import Shards
 from dao.content import tensor_files
-from dao.core.formats.app_settings import Setting
 from dao.core.formats.card import Card, parse_card
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Layout, compute_depth, compute_model_root
@@ -86,7 +85,7 @@ async def publish(
             Path(scratch),
             await asyncio.to_thread(unpack, bundled, Path(scratch) / "app"),
             python,
-            card.settings,
+            card,
         )
         await asyncio.to_thread(place_frozen_base, frozen, Path(scratch) / "app")
         first = model or await trial_run.create_model(trial)
@@ -143,8 +142,8 @@ async def store_file(file: Path, folder: Path, ipfs: str | None) -> Cid:
 class _AppTrial:
     """Runs an app as others will have it, unpacked from its bundle, before anybody depends on it."""
 
-    def __init__(self, folder: Path, app: Path, python: Path | None, settings: Mapping[str, Setting]) -> None:
-        self._settings = settings
+    def __init__(self, folder: Path, app: Path, python: Path | None, card: Card) -> None:
+        self._settings, self._metric = card.settings, card.metric
         self._folder, self._app, self._python = folder, app, python or Path(sys.executable)
         self._console = Console(stderr=True)
 
@@ -163,7 +162,11 @@ class _AppTrial:
         return model
 
     async def try_loss(self, model: Path, shard: Path, limit: float) -> None:
-        """Compute a gradient on a shard in two processes, as Superlink and auditor will; write to stderr what is odd of the loss."""
+        """Compute a gradient on a shard in two processes, as Superlink and auditor will; write to stderr what is odd of the loss.
+
+        One of them has computed the card's metric before, if there is one: AppError where the app has no such metric, or where
+        its gradient is another after it.
+        """
         scratch = self._folder / "evaluated"
         pair = [
             GradientClient(
@@ -176,6 +179,9 @@ class _AppTrial:
         ]
         try:
             with self._console.status(f"trying data() and loss() on {shard.name}"):
+                if self._metric is not None:
+                    with link_without_name(shard) as link:
+                        await pair[0].metric(self._metric.name, model, link)
                 await try_loss(pair[0], model, shard, pair[1])
                 oddity = await find_odd_loss(pair[0], model, shard)
         except AppTimeout as error:
