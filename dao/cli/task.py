@@ -32,6 +32,7 @@ from dao.cli.output import print_fields, print_json, print_table, printable, req
 from dao.cli.task_metrics import metrics
 from dao.cli.task_plan import TaskOptions
 from dao.cli.task_propose import propose
+from dao.cli.task_watch import watch
 from dao.cli.unfinished import Unfinished
 from dao.core.formats.manifest import Manifest
 from dao.core.formats.reasons import format_tokens
@@ -46,6 +47,7 @@ _COLUMN = 60  # characters of a card's text in a table
 
 app.command()(propose)
 app.command()(metrics)
+app.command()(watch)
 
 
 @app.command()
