@@ -186,7 +186,7 @@ async def open_superlink(
                 *(chain.domain, task, signer, journal, store),
                 *(follower.members, status.emit, retention.note_arriving, accuser.note),
             ),
-            computer=RoundComputer(evaluator, publisher, home / "scratch"),
+            computer=RoundComputer(evaluator, publisher, home / "scratch", status.emit),
             publisher=publisher,
             shards=shards,
             readiness=readiness,

@@ -52,6 +52,10 @@ class ArrayGradients:
         weights = self._place(open_model_file(Path(model)))
         return [self._loss(weights, batch) for batch in self._reader.read_halves(shard)]
 
+    def metrics(self, model: str, shard: str) -> Any:
+        """What the app's `metrics` gives for a model on a shard."""
+        return self._app.metrics(self._place(open_model_file(Path(model))), self._reader.take(shard))
+
     def gradient(
         self, base: str, model: str | None, points: Sequence[float], shard: str, output: str
     ) -> dict[str, float]:
