@@ -7,6 +7,7 @@ are mapped, and a gradient accumulates in the mapped file that it is handed over
 from __future__ import annotations
 
 import ctypes
+import math
 import mmap
 import warnings
 from collections.abc import Sequence
@@ -67,8 +68,9 @@ class GradientWorker:
                 loss = self._loss(batch)
                 torch.autograd.backward(loss, torch.full_like(loss, -part / len(points)))
                 total += part / len(points) * loss.item()
+        parameters = self._state.parameters
         for name, gradient in gradients.items():
-            own = self._state.parameters[name].grad if name in self._state.parameters else None
+            own = parameters[name].grad if name in parameters else None
             if own is not None and own.data_ptr() != gradient.data_ptr():
                 gradient.copy_(own.to_dense())  # sparse ones are not added in place
         return {"loss": total}
@@ -97,8 +99,8 @@ class GradientWorker:
 
     def _gradients(self, output: str) -> dict[str, torch.Tensor]:
         """Zero the output file; return one view of it per tensor, to which autograd then adds in place."""
-        tensors, parameters = self._state.tensors, self._state.parameters
-        size = sum(tensor.numel() for tensor in tensors.values())
+        sizes = {name: math.prod(shape) for name, shape in self._state.shapes.items()}
+        size = sum(sizes.values())
         if self._output[0] != output:
             with Path(output).open("w+b") as file:
                 file.truncate(4 * size)
@@ -106,13 +108,14 @@ class GradientWorker:
         values = torch.frombuffer(self._output[1], dtype=torch.float32)
         values.zero_()
         views, first = {}, 0
-        for name, tensor in tensors.items():
-            views[name] = values[first : first + tensor.numel()].view(tensor.shape)
-            first += tensor.numel()
-        for name, parameter in parameters.items():
+        for name, shape in self._state.shapes.items():
+            views[name] = values[first : first + sizes[name]].view(shape)
+            first += sizes[name]
+        for name, parameter in self._state.parameters.items():
             # one of another type or place gets its own, and is copied in the end
             in_place = get_kind(parameter) == "float32" and parameter.device.type == "cpu"
-            parameter.grad = views[name] if in_place else None
+            # detached: a model that its app moves takes its gradients along, and this view stays
+            parameter.grad = views[name].detach() if in_place else None
         return views
 
 
