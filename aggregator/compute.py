@@ -82,6 +82,7 @@ class RoundComputer:
     def __init__(self, evaluator: GradientClient, publisher: Publisher, scratch: Path) -> None:
         scratch.mkdir(parents=True, exist_ok=True)
         self._evaluator, self._publisher, self._scratch = evaluator, publisher, scratch
+        self._card: Digest | None = None  # that the app runs with
 
     async def gate(
         self, base: RoundBase, shard: Path, depth: int, card: Digest | None = None
@@ -90,9 +91,10 @@ class RoundComputer:
 
         From here on the app runs with the settings and the frozen base of this card, if there is one.
         """
-        if card is not None:
+        if card is not None and card != self._card:
             stated = await self._publisher.fetch_card(card)
             await self._evaluator.configure(stated.settings, await self._publisher.fetch_frozen_base(stated))
+            self._card = card
         evaluated = await self._evaluator.gate_gradient(base.path, shard)
         path, gradient = await self._quantise(evaluated.path, base.model.layout, "gate.cwg")
         cid, root = await asyncio.gather(

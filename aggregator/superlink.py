@@ -113,9 +113,8 @@ class Superlink:
         opened, base = await self._open()
         self._deps.publisher.begin(opened.round, *base.contents, parent=opened.parent)
         collection = await self._collect(opened, base)
-        await self._deps.publisher.fetch_card(
-            collection.rules.card
-        )  # members ask for it here before they train
+        # members ask for it here before they train
+        await self._deps.publisher.fetch_card(collection.rules.card)
         state = await read_state(self._chain, self._reader, base, opened.round)
         if len(state.used_shards) == collection.rules.shards:  # anyone may open a round
             in_progress = await self._read_round(collection, Phase.OPEN, Phase.CLOSED)

@@ -33,6 +33,7 @@ class AbsenceWatch:
     ) -> None:
         self._chain, self._sender, self._reader, self._source = chain, sender, reader, source
         self._task, self._node, self._most_gas = task, node, most_gas
+        self._rounds = RoundReader(chain, task)
         self._times: dict[Address, tuple[RoundId, int]] = {}  # newest result, results in which it was found
 
     async def run(self) -> None:
@@ -56,10 +57,10 @@ class AbsenceWatch:
         late = [one for one in sleepers if times[one.node][1] > 1][:MOST]
         if not late:
             return
-        at, reader = self._chain.final(), RoundReader(self._chain, self._task)
+        newest = late[0].round  # of each of them
+        opening = (await self._reader.read_state(newest)).opening
+        turn = await read_turn(self._rounds, newest, opening, self._node, self._chain.final())
         for one in late:
-            opening = (await self._reader.read_state(one.round)).opening
-            turn = await read_turn(reader, one.round, opening, self._node, at)
             if times[one.node][1] > 1 + turn:
                 await self._put_to_sleep(one)
 

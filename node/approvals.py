@@ -15,7 +15,7 @@ from pathlib import Path
 from dao.app.bundle import read_bundle
 from dao.core.constants import MAX_CARD
 from dao.core.formats.canonical import read_json
-from dao.core.types import Digest, TaskId, hex_of
+from dao.core.types import Digest, TaskId, digest_of, hex_of
 from dao.errors import ConfigError, DecodeError, RuleError
 from dao.runtime.json_lines import append_line, read_lines
 
@@ -47,10 +47,12 @@ class Approvals:
         """Return all of them, the oldest first; ConfigError for a line that is none."""
         try:
             return [
-                AppApproval(_digest(line["app"]), _digest(line["card"]), TaskId(line["task"]), line["time"])
+                AppApproval(
+                    digest_of(line["app"]), digest_of(line["card"]), TaskId(line["task"]), line["time"]
+                )
                 for line in read_lines(self._list)
             ]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, DecodeError) as error:
             raise ConfigError(
                 f"{self._list}: a line is no approval ({error!r}); correct or delete it"
             ) from None
@@ -61,10 +63,12 @@ class Approvals:
 
     def require(self, task: TaskId, app: Digest, card: Digest | None = None) -> None:
         """NotApproved, with what its owner can do, where an app is not approved, or not with this card."""
-        if self.is_approved(app, card):
+        approved = self.read()
+        cards = [each.card for each in approved if each.app == app]
+        if cards and card in (None, *cards):
             return
-        is_app, is_known = not self.is_approved(app), any(each.task == task for each in self.read())
-        name, digest = ("app", app) if is_app or card is None else ("card", card)
+        name, digest = ("card", card) if cards and card is not None else ("app", app)
+        is_known = any(each.task == task for each in approved)
         what = (
             f"the {name} changed"
             if is_known
@@ -96,10 +100,6 @@ class Approvals:
 
     def _get(self, digest: Digest) -> bytes:
         return (self._folder / digest.hex()).read_bytes()
-
-
-def _digest(text: str) -> Digest:
-    return Digest(bytes.fromhex(text[2:]))
 
 
 def list_files(bundle: bytes, card: bytes) -> dict[str, str]:

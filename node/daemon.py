@@ -150,7 +150,7 @@ async def _open(
             store,
             client,
             partial(trainer_of, task, task_settings),
-            settings.home / "apps",
+            settings.home / "apps" / str(task),  # its own: the base beside the code is the card's
             approvals,
             SiteData(
                 settings.at(task_settings.data),

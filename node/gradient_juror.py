@@ -177,7 +177,7 @@ class GradientJuror:
         await self._send(votes.judge(self.task, round_id, result, statement), "judge", round_id)
         case = await votes.case_of(self.task, round_id, self.chain.final())
         _log.warning("case over", task=self.task, round=round_id, verdict=case.verdict.name.lower())
-        for juror in await reader.members_of(events.opened, at):
+        for juror in await reader.owners_of(events.opened):
             if await self._owes(round_id, juror, case):
                 await self._send(votes.fine(self.task, round_id, juror), f"fine:{juror.hex()}", round_id)
 

@@ -113,7 +113,7 @@ class RoundAuditor:
     async def _audit(self, round_id: RoundId, rules: Rules) -> list[Check]:
         opening = open_evaluator(
             *(self.store, self.approvals, self.task, rules, self.evaluator_of),
-            app=self.home / "apps" / rules.app_hash.hex(),
+            app=self.home / f"audit-{self.task}" / "app",
             scratch=self.home / f"audit-{self.task}",
         )
         async with opening as evaluator:

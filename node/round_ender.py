@@ -10,9 +10,8 @@ from dao.chain.block_clock import BlockClock
 from dao.chain.blocks import BlockRef
 from dao.chain.client import Chain
 from dao.chain.contracts import Call, Coordinator
-from dao.chain.demanding import decode_leaf_place
+from dao.chain.demanding import decode_leaf_place, list_open_demands
 from dao.chain.disputes import Demandable, Disputes
-from dao.chain.events import Demanded
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.core.round_machine import (
@@ -60,9 +59,9 @@ class RoundEnder:
         self._coordinator, self._disputes = Coordinator(chain), Disputes(chain)
         self._reader = RoundReader(chain, task)
         self._rules: dict[tuple[RoundId, BlockNumber], Rules] = {}  # of undecided rounds, by their opening
-        self._seen: dict[
-            tuple[RoundId, BlockNumber], float
-        ] = {}  # when one was first seen to end with its parent
+        # when one was first seen to end with its parent
+        self._seen: dict[tuple[RoundId, BlockNumber], float] = {}
+        self._turns: dict[tuple[RoundId, BlockNumber], int] = {}
         self._told: set[str] = set()  # what could not be ended, and was said so
 
     async def run(self) -> None:
@@ -96,7 +95,7 @@ class RoundEnder:
         at, phases = self._chain.final(), {RoundId(0): Phase.FINALIZED}
         rounds = await self._read_rounds(at)
         openings = {(round_id, state.open_block) for round_id, state in rounds.items()}
-        for kept in (self._rules, self._seen):
+        for kept in (self._rules, self._seen, self._turns):
             for gone in kept.keys() - openings:
                 del kept[gone]
         endings = []
@@ -113,7 +112,7 @@ class RoundEnder:
             if since is None:
                 since = self._seen.setdefault((round_id, state.open_block), self._clock.now())
             endings.append(Ending(what, round_id, state, since))
-        return endings + await self._list_demands(rounds, at)
+        return endings + await self._list_demands(rounds)
 
     async def _read_rules(self, round_id: RoundId, state: RoundState, at: BlockRef) -> Rules:
         key = round_id, state.open_block
@@ -132,22 +131,20 @@ class RoundEnder:
             round_id = RoundId(round_id - 1)
         return rounds
 
-    async def _list_demands(self, rounds: dict[RoundId, RoundState], at: BlockRef) -> list[Ending]:
+    async def _list_demands(self, rounds: dict[RoundId, RoundState]) -> list[Ending]:
         """Return the open demands of rounds that stand; where one is past its deadline, its end voids the round."""
         standing = {r: s for r, s in rounds.items() if s.phase in (Phase.POSTED, Phase.FROZEN)}
-        if not standing:
-            return []
-        first = min(state.open_block for state in standing.values())
         return [
             Ending(EXPIRE, one.round, standing[one.round], one.deadline, one.place)
-            for one in await self._chain.past(Demanded, task=self._task, from_block=first, to_block=at.number)
-            if one.round in standing
-            and (await self._disputes.demand_of(self._task, one.round, one.place, at)).is_open
+            for one in await list_open_demands(self._chain, self._task, standing)
         ]
 
     async def _read_turn(self, ending: Ending) -> int:
-        seed = ending.state.opening
-        return await read_turn(self._reader, ending.round, seed, self._node, self._chain.final())
+        key, seed = (ending.round, ending.state.open_block), ending.state.opening
+        if key not in self._turns:
+            at = self._chain.final()
+            self._turns[key] = await read_turn(self._reader, ending.round, seed, self._node, at)
+        return self._turns[key]
 
     async def _end(self, ending: Ending) -> bool:
         """Send the call; return whether it took effect: another may have been first, or the account has no ether."""

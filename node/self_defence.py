@@ -87,7 +87,7 @@ class SelfDefence:
         """
         reader, at = RoundReader(self.chain, self.task), self.chain.final()
         try:
-            members = await reader.members_of((await reader.events_of(round_id, at)).opened, at)
+            members = await reader.owners_of((await reader.events_of(round_id, at)).opened)
             place = LeafPlace(DemandTree.ROWS, 0, sorted(members).index(self.node))
             if not self.proves:
                 command = f"dao challenge {self.task} {round_id} --demand {place}"

@@ -13,10 +13,8 @@ from dao.runtime.config import ContentSettings, FromHome, HomeSettings, Section,
 from node.public_shards import PUBLIC_BYTES
 
 TASKS = "tasks"  # folder of files NUMBER.toml
-LARGEST, DEVIATIONS = (
-    59,
-    8,
-)  # of a value of an update, by any codec; as many standard deviations never come up
+LARGEST = 59  # of a value of an update, by any codec
+DEVIATIONS = 8  # as many standard deviations never come up
 LEFT = ".left"  # instead of .toml for a task that the node has left: rewards may still wait there
 
 

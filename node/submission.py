@@ -16,6 +16,7 @@ from dao.core.engine.merkle import verify
 from dao.core.formats.commit_leaves import encode_commit_row
 from dao.core.formats.signed_messages import compute_receipt_digest, compute_revealed_digest
 from dao.core.round_machine import (
+    compute_close_time,
     compute_commit_deadline,
     compute_forced_reveal_deadline,
     compute_reveal_deadline,
@@ -260,7 +261,7 @@ class Submission:
 
 def compute_force_time(rules: Rules, opened: RoundState) -> float:
     """Return the block time from which on a commit without a receipt goes to the chain: before others' can close without it."""
-    period = rules.commit_period if rules.close_share == 100 else rules.close_after
+    period = compute_close_time(rules, opened, opened.eligible - 1) - opened.opened_at
     return opened.opened_at + period - min(FORCE_RESERVE * period, MOST_RESERVE)
 
 

@@ -12,10 +12,10 @@ from pydantic import Field, TypeAdapter, ValidationError, with_config
 from dao.app.process import SILENCE, AppCommand, AppProcess
 from dao.app.sandbox import AUTO, Output, SandboxSettings
 from dao.app.worker import to_json
+from dao.core.formats.app_settings import NO_SETTINGS
 from dao.core.formats.layout import Layout, compute_model_size, encode_model_header
 from dao.errors import AppError, DecodeError
 
-NO_SETTINGS: Mapping[str, object] = {}
 CREATE_LIMIT = MEASURE_LIMIT = 600.0  # seconds
 MOST_ROWS = 1 << 53
 
@@ -144,9 +144,8 @@ def read_answer(answer: object) -> Trained:
     try:
         trained = _ANSWER.validate_python(answer)
     except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))[
-            :80
-        ]  # what stands there may be a value of the data
+        # what stands there may be a value of the data
+        where = ".".join(map(str, error.errors()[0]["loc"]))[:80]
         raise AppError(f"train: its answer has no {where or 'fields'} that could be such") from None
     return replace(
         trained, metrics=_read_metrics(trained.metrics), public_problem=_one_line(trained.public_problem)

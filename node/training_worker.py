@@ -45,7 +45,6 @@ class Runner:
         return {
             "shapes": self._state.shapes,
             "carried": sorted(self._state.carried),
-            "left_out": {name[:200]: why for name, why in [*self._state.left_out.items()][:MOST_NAMED]},
         }
 
     def train(

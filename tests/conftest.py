@@ -50,3 +50,10 @@ def own_network(tmp_path: Path) -> Iterator[Network]:
     """A network for one test, which may stop, reorganise or rewind its chain."""
     with running_anvil(tmp_path / "anvil") as running:
         yield deploy_network(running, tmp_path / "network")
+
+
+@pytest.fixture
+def busy_network(tmp_path: Path) -> Iterator[Network]:
+    """A network whose chain has a block each second, also where nobody sends."""
+    with running_anvil(tmp_path / "anvil", block_time=1) as running:
+        yield deploy_network(running, tmp_path / "network")

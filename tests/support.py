@@ -14,7 +14,7 @@ from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.core.formats.signed_messages import compute_operator_digest
-from dao.core.types import Codec, Digest, Rules, TaskId, Wei
+from dao.core.types import Address, Codec, Digest, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import Anvil, dev_signer
 
 GAS_MONEY = Wei(10 * TOKEN)
@@ -134,6 +134,11 @@ def deploy_network(anvil: Anvil, folder: Path, params: Params | None = None) -> 
     folder.mkdir(parents=True, exist_ok=True)
     made = asyncio.run(deploy(anvil.ws, dev_signer(0), params or Params(), folder / "dao.db"))
     return Network(anvil, made, folder)
+
+
+def count_sent(anvil: Anvil, account: Address) -> int:
+    """How many transactions of an account its chain has."""
+    return int(anvil.request("eth_getTransactionCount", hex_of(account), "latest"), 16)
 
 
 @asynccontextmanager

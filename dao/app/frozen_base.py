@@ -35,7 +35,11 @@ def place_frozen_base(base: Path | None, app: Path) -> bool:
     It is linked where it can be, for a base may be larger than all else.
     """
     place = app / FROZEN_BASE
-    if base is None or (place.exists() and (place.samefile(base) or filecmp.cmp(place, base))):
+    if base is None:
+        is_there = place.exists()
+        place.unlink(missing_ok=True)
+        return is_there
+    if place.exists() and (place.samefile(base) or filecmp.cmp(place, base)):
         return False
     place.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".base-", dir=app) as folder:

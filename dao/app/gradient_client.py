@@ -10,9 +10,9 @@ from dao.app.frozen_base import place_frozen_base
 from dao.app.process import AppCommand, AppProcess
 from dao.app.sandbox import AUTO, Output, SandboxSettings
 from dao.core.constants import GAUSS_LEGENDRE
+from dao.core.formats.app_settings import NO_SETTINGS
 from dao.errors import DecodeError
 
-NO_SETTINGS: Mapping[str, object] = {}
 THREADS = min(8, os.cpu_count() or 1)
 
 

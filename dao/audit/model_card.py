@@ -10,7 +10,6 @@ from dao.core.formats.reasons import format_tokens
 from dao.gov.card_words import describe_card
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~&-])")  # what Markdown would obey in words of strangers
-_LEADING = ("purpose", "data", "metric", "settings", "frozen_base")
 
 
 def write_model_card(card: Card | None, provenance: Mapping[str, Any]) -> str:
@@ -27,9 +26,9 @@ def write_model_card(card: Card | None, provenance: Mapping[str, Any]) -> str:
 
 
 def _describe_purpose(words: Mapping[str, str]) -> Iterator[str]:
-    for what in _LEADING:
-        if what in words:
-            yield f"- {what.replace('_', ' ').capitalize()}: {_escape(words[what])}"
+    for what, text in words.items():
+        if what != "name":
+            yield f"- {what.replace('_', ' ').capitalize()}: {_escape(text)}"
 
 
 def _describe_origin(provenance: Mapping[str, Any]) -> Iterator[str]:

@@ -82,7 +82,7 @@ async def _list_commits(
     reader = RoundReader(chain, task)
     events = await reader.events_of(number, at)
     forced = {event.node for event in events.forced}
-    members = await reader.members_of(events.opened, at)
+    members = await reader.owners_of(events.opened)
     until = machine.compute_commit_deadline(rules, state)
     return [
         TaskWait(number, hex_of(node), "commit", state.opened_at, until, UNHEARD)

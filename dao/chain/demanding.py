@@ -1,11 +1,13 @@
 """Demands a leaf that a result binds, lists the demands that are open, and ends one that nobody answered."""
 
+from collections.abc import Mapping
+
 from dao.chain.block_clock import format_time
 from dao.chain.client import Chain
 from dao.chain.disputes import Demandable, DemandState, Disputes
 from dao.chain.events import Demanded, Expired
 from dao.chain.sender import Sender
-from dao.core.types import RoundId, TaskId, Wei
+from dao.core.types import RoundId, RoundState, TaskId, Wei
 from dao.proofs.leaf_places import DemandTree, LeafPlace
 
 MARGIN = 2  # the base fee may rise until the demand is in a block; what is more pays the answer too
@@ -51,13 +53,19 @@ async def end_demand(
     return receipt.get_event(Expired, "expire", "the disputes' address")
 
 
-async def list_open_demands(chain: Chain, task: TaskId) -> list[Demanded]:
-    """Return the demands of a task that are open, oldest first."""
+async def list_open_demands(
+    chain: Chain, task: TaskId, rounds: Mapping[RoundId, RoundState] | None = None
+) -> list[Demanded]:
+    """Return the demands of a task that are open, of some rounds by their states or of all, oldest first."""
     disputes, at = Disputes(chain), chain.final()
+    first = (
+        None if rounds is None else min((state.open_block for state in rounds.values()), default=at.number)
+    )
     return [
         event
-        for event in await chain.past(Demanded, task=task)
-        if (await disputes.demand_of(task, event.round, event.place, at)).is_open
+        for event in await chain.past(Demanded, task=task, from_block=first, to_block=at.number)
+        if (rounds is None or event.round in rounds)
+        and (await disputes.demand_of(task, event.round, event.place, at)).is_open
     ]
 
 

@@ -160,12 +160,7 @@ class RoundReader:
 
     async def members_of(self, opened: RoundOpened, at: BlockRef) -> Mapping[Address, Member]:
         """Return the Supernodes that had joined when the round opened, with owner and stake, by operator."""
-        owners: dict[Address, Address] = {}
-        for event in await self._changes_until(opened):
-            if isinstance(event, Joined):
-                owners[event.operator] = event.owner
-            else:
-                owners.pop(event.operator, None)
+        owners = await self.owners_of(opened)
         before = BlockNumber(opened.block - 1)
         limit = asyncio.Semaphore(PARALLEL)
 
@@ -178,6 +173,16 @@ class RoundReader:
             operator: Member(owner, stake)
             for (operator, owner), stake in zip(owners.items(), stakes, strict=True)
         }
+
+    async def owners_of(self, opened: RoundOpened) -> dict[Address, Address]:
+        """Return the owners of the Supernodes that had joined when the round opened, by operator."""
+        owners: dict[Address, Address] = {}
+        for event in await self._changes_until(opened):
+            if isinstance(event, Joined):
+                owners[event.operator] = event.owner
+            else:
+                owners.pop(event.operator, None)
+        return owners
 
     async def _changes_until(self, opened: RoundOpened) -> list[Joined | Left]:
         if opened.block <= self._settled:  # an older round than the last one read

@@ -18,7 +18,7 @@ from dao.store.layered import LayeredStore
 from node.absence_watch import AbsenceWatch
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import World
-from tests.support import Network
+from tests.support import Network, count_sent
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -81,14 +81,7 @@ async def test_absence_watch__the_superlink_puts_nobody_to_sleep__members_do_in_
                 await watch.look()
         assert [event.operator for event in left] == [silent.signer.address]
         assert rounds in (4, 5)
-        sent = [
-            int(
-                network.anvil.request("eth_getTransactionCount", "0x" + node.signer.address.hex(), "latest"),
-                16,
-            )
-            for node in others
-        ]
-        assert sum(sent) == 1
+        assert sum(count_sent(network.anvil, node.signer.address) for node in others) == 1
 
 
 async def test_sleep__of_a_member_that_was_there__is_refused(

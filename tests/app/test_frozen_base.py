@@ -164,6 +164,9 @@ def test_bundle__frozen_base__is_no_part_of_it_and_stays_beside_what_is_unpacked
     assert not place_frozen_base(base, site.app)
     unpack(content, site.app)
     assert find_frozen_base(site.app)
+    assert place_frozen_base(None, site.app)  # a later card has none
+    assert find_frozen_base(site.app) is None
+    assert not place_frozen_base(None, site.app)
     (site.author / "base" / "other.safetensors").write_bytes(b"\xff")
     with pytest.raises(AppError, match=r"base/other.safetensors': is not UTF-8 text"):
         bundle(site.author)

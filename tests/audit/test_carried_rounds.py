@@ -1,12 +1,9 @@
 """An audit of a round whose model carries values beside those that are scored: it computes their medians again, too."""
 
-import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import pytest_asyncio
 import torch
 
 from dao.app.gradient_client import GradientClient
@@ -38,7 +35,7 @@ LAYOUT = Layout.of(SHAPES, CARRIED)
 
 
 @pytest.fixture(scope="module")
-def normalised(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
+def assignment(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
     """A task whose model has a batch normalisation, with statistics that are carried."""
     made = Assignment.make(tmp_path_factory.mktemp("normalised"))
     code = APP.replace("torch.nn.Tanh()", "torch.nn.BatchNorm1d(16), torch.nn.Tanh()")
@@ -50,17 +47,6 @@ def normalised(tmp_path_factory: pytest.TempPathFactory) -> Assignment:
     model.tensors["1.running_var"][...] = 1
     made.base.write_bytes(buffer)
     return made
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def evaluator(
-    normalised: Assignment, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[GradientClient]:
-    client = GradientClient(
-        normalised.app, Path(sys.executable), tmp_path_factory.mktemp("evaluator"), limit=60, threads=1
-    )
-    yield client
-    await client.stop()
 
 
 def trained(node: Node, base: Model) -> bytes:
@@ -89,9 +75,9 @@ def root_of(update: bytes) -> Digest:
 
 
 async def test_audit__round_with_carried_values__holds_and_its_medians_are_in_the_next_model(
-    network: Network, normalised: Assignment, evaluator: GradientClient, tmp_path: Path
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:
-    world = await World.make(network, normalised, tmp_path / "superlink", evaluator, reveal_period=600)
+    world = await World.make(network, assignment, tmp_path / "superlink", evaluator, reveal_period=600)
     assert world.rules.scored_chunks < world.rules.chunks
     for node in world.nodes:
         node.content, node.declared_root = trained, root_of

@@ -17,8 +17,8 @@ from dao.core.types import Wei
 from dao.errors import ConfigError, RpcError
 from tests.chain.proxy import Proxy
 from tests.chain.test_faults import SECONDS, connected, proxy, url
-from tests.chain.test_sender import approvals, count, eventually
-from tests.support import Network
+from tests.chain.test_sender import approvals, eventually
+from tests.support import Network, count_sent
 
 __all__ = ["proxy", "url"]
 
@@ -45,7 +45,7 @@ async def test_node__lost_a_broadcast_and_refuses_it_for_good__given_up_with_its
         assert sender._outbox.pending() == []
         proxy.instead = {}
         await sender.send(call, "key", limit=SECONDS)
-    assert count(network.anvil, signer) == 1
+    assert count_sent(network.anvil, signer.address) == 1
 
 
 async def test_node__lost_a_broadcast_and_cannot_take_it_yet__taken_later(
@@ -61,7 +61,7 @@ async def test_node__lost_a_broadcast_and_cannot_take_it_yet__taken_later(
     ):
         proxy.instead = {SEND: [None, *[FULL] * 5]}
         await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), "key", limit=SECONDS)
-    assert count(network.anvil, signer) == 1
+    assert count_sent(network.anvil, signer.address) == 1
 
 
 async def test_node__gives_up_what_nobody_waits_for__the_next_is_sent_and_does_not_fail_by_it(
@@ -81,7 +81,7 @@ async def test_node__gives_up_what_nobody_waits_for__the_next_is_sent_and_does_n
             await sender.send(first, "first", limit=0.25)
         await sender.send(second, "second", limit=SECONDS)
         assert sender._outbox.find("first") is None
-    assert count(network.anvil, signer) == 1
+    assert count_sent(network.anvil, signer.address) == 1
 
 
 async def test_node__lost_a_broadcast_of_a_quiet_chain__sent_again(
@@ -92,7 +92,7 @@ async def test_node__lost_a_broadcast_of_a_quiet_chain__sent_again(
     async with await connected(network, url, patience=0.2) as chain, network.sender(chain, signer) as sender:
         proxy.instead = {SEND: [None]}
         await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), limit=SECONDS)
-    assert count(network.anvil, signer) == 1
+    assert count_sent(network.anvil, signer.address) == 1
 
 
 @pytest.mark.parametrize("error", [WRONG, FULL], ids=["for good", "for now"])
@@ -126,7 +126,7 @@ async def test_node__has_taken_it_and_refuses_it_when_sent_again__is_never_sent_
             assert await first == await sender.send(call, "key", limit=SECONDS)
         finally:
             anvil.request("evm_setAutomine", True)
-    assert count(anvil, signer) == 1
+    assert count_sent(anvil, signer.address) == 1
 
 
 @pytest.mark.parametrize("status", [401, 402, 403, 404, 429])
@@ -146,7 +146,7 @@ async def test_node__is_behind_a_wall__a_broadcast_is_refused_for_now(
         assert (refused.value.method, is_passing(refused.value)) == (SEND, True)
         proxy.status = 0
         await sender.send(call, "key", limit=SECONDS)
-    assert count(network.anvil, signer) == 1
+    assert count_sent(network.anvil, signer.address) == 1
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ async def test_node__cannot_take_a_broadcast_for_a_while__taken_within_the_limit
     async with await connected(network, url, patience=0.2) as chain, network.sender(chain, signer) as sender:
         proxy.instead = {SEND: [error] * 8}
         await sender.send(Token(chain).approve(network.deployment.token, Wei(1)), limit=SECONDS)
-    assert count(network.anvil, signer) == 1
+    assert count_sent(network.anvil, signer.address) == 1
 
 
 async def test_node__cannot_take_a_broadcast_until_time_is_up__its_reason_and_nothing_is_left(
@@ -193,7 +193,7 @@ async def test_keeper__its_file_cannot_be_read_for_a_while__looks_after_its_entr
         await sender._prepare(next(approvals(chain)), "key")
 
         async def is_sent() -> bool:
-            return count(network.anvil, signer) == 1
+            return count_sent(network.anvil, signer.address) == 1
 
         await eventually(is_sent, chain)
     assert not failures

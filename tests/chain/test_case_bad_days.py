@@ -1,7 +1,6 @@
 """Days on which a case goes wrong: the chain takes blocks back, the accuser dies, another accuses at the same time."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,21 +14,13 @@ from dao.chain.events import Convicted, Demanded, Expired
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
 from dao.core.types import Phase, TaskId
-from dao.devnet.anvil import running_anvil
 from dao.errors import Reverted
 from dao.proofs.leaf_places import parse_place
 from tests.chain.bare_round import ROUND, STATEMENT, accuser, post, vote_prover
-from tests.support import GAS_MONEY, RULES, Network, deploy_network, mining
+from tests.support import GAS_MONEY, RULES, Network, count_sent, mining
 
 pytestmark = pytest.mark.asyncio
 PLACE = parse_place("rows:0")
-
-
-@pytest.fixture
-def busy_network(tmp_path: Path) -> Iterator[Network]:
-    """A network whose chain has a block each second, also where nobody sends."""
-    with running_anvil(tmp_path / "anvil", block_time=1) as running:
-        yield deploy_network(running, tmp_path / "network")
 
 
 async def phase_of(chain: Chain, task: TaskId) -> Phase:
@@ -95,10 +86,7 @@ async def test_accuser__dies_between_announcement_and_proof__goes_on_and_pays_ea
         assert await phase_of(chain, task) is Phase.POSTED
         async with Sender(chain, signer, tmp_path / "outbox.db") as sender:
             await convict_result(chain, sender, accusation, result, STATEMENT)
-            sent = busy_network.anvil.request(
-                "eth_getTransactionCount", "0x" + sender.address.hex(), "latest"
-            )
-        assert int(sent, 16) == 2
+        assert count_sent(busy_network.anvil, signer.address) == 2
         assert await phase_of(chain, task) is Phase.VOID
 
 

@@ -1,8 +1,6 @@
 """A proof is announced and shown by a member's own account; what the chain takes apart is read back as one event."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -11,17 +9,9 @@ from dao.chain.contracts import Coordinator, Distributor, Registry, Token
 from dao.chain.convictions import convict_result
 from dao.chain.disputes import Accusation, Disputes, compute_announcement
 from dao.core.types import Phase
-from dao.devnet.anvil import running_anvil
 from dao.errors import Reverted
 from tests.chain.bare_round import ROUND, STATEMENT, accuser, post, vote_prover
-from tests.support import RULES, Network, deploy_network
-
-
-@pytest.fixture
-def busy_network(tmp_path: Path) -> Iterator[Network]:
-    """A network whose chain has a block each second, also where nobody sends: a proof waits for the next one."""
-    with running_anvil(tmp_path / "anvil", block_time=1) as running:
-        yield deploy_network(running, tmp_path / "network")
+from tests.support import RULES, Network
 
 
 async def test_convict__proof_that_holds__voids_the_round_and_pays_the_accuser(busy_network: Network) -> None:

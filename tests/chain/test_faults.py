@@ -17,8 +17,7 @@ from dao.devnet.anvil import start_anvil
 from dao.errors import ConfigError, RpcError
 from tests.chain.proxy import Proxy
 from tests.chain.stakes import Stakes, replay, stakes
-from tests.chain.test_sender import count
-from tests.support import Network
+from tests.support import Network, count_sent
 
 SECONDS = 30.0
 LIMIT = 0.4  # seconds of one attempt
@@ -135,7 +134,7 @@ async def test_node__throttles_while_sending__sent_once(network: Network, proxy:
         for number in range(1, 4):
             proxy.throttled = 2
             await sender.send(Token(chain).approve(network.deployment.token, Wei(number)), limit=SECONDS)
-    assert count(network.anvil, signer) == 3
+    assert count_sent(network.anvil, signer.address) == 3
 
 
 async def test_node__loses_the_answer_to_a_broadcast__sent_once(
@@ -147,7 +146,7 @@ async def test_node__loses_the_answer_to_a_broadcast__sent_once(
         for number in range(1, 3):
             proxy.lost["eth_sendRawTransaction"] = 1
             await sender.send(Token(chain).approve(network.deployment.token, Wei(number)), limit=SECONDS)
-    assert count(network.anvil, signer) == 2
+    assert count_sent(network.anvil, signer.address) == 2
 
 
 async def test_node__becomes_another_chain__nothing_read_or_written_until_it_is_ours(
@@ -173,7 +172,7 @@ async def test_node__becomes_another_chain__nothing_read_or_written_until_it_is_
                     break
                 except RpcError:
                     await asyncio.sleep(0.1)
-    assert count(network.anvil, signer) == 1
+    assert count_sent(network.anvil, signer.address) == 1
 
 
 async def test_node__stale__never_back_and_nothing_missed(network: Network, proxy: Proxy, url: str) -> None:
@@ -230,7 +229,7 @@ async def test_sending__connection_dropped__goes_on(network: Network, proxy: Pro
             await asyncio.sleep(0.002 * number)
             await proxy.drop()
             await sending
-    assert count(network.anvil, signer) == 8
+    assert count_sent(network.anvil, signer.address) == 8
 
 
 async def test_reach__block_time_not_the_wall_clock__waits_for_the_chain(network: Network) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from dao.chain.outbox import TxState
 from dao.chain.signer import Signer
-from tests.chain.test_sender import SECONDS, approvals, count, outbox_of
-from tests.support import Network
+from tests.chain.test_sender import SECONDS, approvals, outbox_of
+from tests.support import Network, count_sent
 
 
 async def test_nonce__of_a_call_that_a_killed_process_left__used_by_another__is_given_up(
@@ -27,4 +27,4 @@ async def test_nonce__of_a_call_that_a_killed_process_left__used_by_another__is_
         states = [outbox._entry(entry.id).state for entry in (left, keyed)]
         outbox.close()
         assert states == [TxState.FAILED, TxState.MINED]
-        assert count(anvil, signer) == 3
+        assert count_sent(anvil, signer.address) == 3

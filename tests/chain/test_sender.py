@@ -18,7 +18,7 @@ from dao.errors import Reverted, RpcError, RuleError
 from tests.chain.anvil_state import read_saved_nonce
 from tests.chain.stakes import stakes
 from tests.faults.process import until
-from tests.support import GAS_MONEY, Network, deploy_network
+from tests.support import GAS_MONEY, Network, count_sent, deploy_network
 
 SECONDS = 30.0
 
@@ -33,10 +33,6 @@ async def outbox_of(chain: Chain, path: Path, signer: Signer) -> Outbox:
     genesis = await chain.block(BlockNumber(0))
     assert genesis is not None
     return Outbox(path, genesis.hash, signer.address)
-
-
-def count(anvil: Anvil, signer: Signer) -> int:
-    return int(anvil.request("eth_getTransactionCount", hex_of(signer.address), "latest"), 16)
 
 
 async def eventually(is_so: Callable[[], Awaitable[bool]], chain: Chain) -> None:
@@ -69,7 +65,7 @@ async def test_send__same_key__once(network: Network, tmp_path: Path) -> None:
             assert len(set(both)) == 1
         async with network.sender(chain, signer, tmp_path / "outbox") as sender:
             assert await sender.send(next(calls), "approve:1") == first
-    assert count(network.anvil, signer) == 2
+    assert count_sent(network.anvil, signer.address) == 2
 
 
 async def test_send__many_at_once__serial_without_gaps(network: Network) -> None:
@@ -79,7 +75,7 @@ async def test_send__many_at_once__serial_without_gaps(network: Network) -> None
             *(sender.send(call) for call, _ in zip(approvals(chain), range(20), strict=False))
         )
     assert len({receipt.hash for receipt in receipts}) == 20
-    assert count(network.anvil, signer) == 20
+    assert count_sent(network.anvil, signer.address) == 20
 
 
 async def test_send__would_revert__says_why_and_sends_nothing(network: Network) -> None:
@@ -93,7 +89,7 @@ async def test_send__would_revert__says_why_and_sends_nothing(network: Network) 
         with pytest.raises(Reverted, match="ERC20InsufficientBalance") as short:
             await sender.send(Token(chain).transfer(signer.address, Wei(5)))
         assert short.value.arguments == (signer.address, 0, 5)
-    assert count(network.anvil, signer) == 0
+    assert count_sent(network.anvil, signer.address) == 0
 
 
 async def test_send__refused_when_mined__says_why_and_frees_the_key(own_network: Network) -> None:
@@ -166,7 +162,7 @@ async def test_send__stuck__replaced_a_tenth_higher_with_its_nonce(tmp_path: Pat
             assert entry is not None
             assert (entry.nonce, entry.state) == (1, TxState.MINED)
             assert receipt.hash == entry.attempts[-1].hash
-            assert count(anvil, signer) == 2
+            assert count_sent(anvil, signer.address) == 2
             outbox.close()
 
 
@@ -219,7 +215,7 @@ async def test_send__time_is_up__error_and_the_next_finishes_it_first(
         second = await asyncio.wait_for(later, SECONDS)
         first = await sender.send(next(calls), "late")
         assert first.block <= second.block
-        assert count(anvil, signer) == 2
+        assert count_sent(anvil, signer.address) == 2
 
 
 @pytest.mark.parametrize("is_broadcast", [False, True])
@@ -238,7 +234,7 @@ async def test_restart__after_writing_it_down__sent_once(
         async with network.sender(chain, signer, path) as sender:
             receipt = await sender.send(call, "key")
             assert receipt.hash == entry.attempts[0].hash
-    assert count(network.anvil, signer) == 1
+    assert count_sent(network.anvil, signer.address) == 1
 
 
 @pytest.mark.parametrize("depth", range(1, 7))
@@ -253,13 +249,13 @@ async def test_reorg__drops_transactions__sent_again_with_the_same_content(
         anvil.request("anvil_reorg", depth, [])
 
         async def is_restored() -> bool:
-            return count(anvil, signer) == 7
+            return count_sent(anvil, signer.address) == 7
 
         await eventually(is_restored, chain)
         assert {digest: _content(anvil, digest) for digest in before} == before
         again = [await sender.send(next(calls), f"call:{number}") for number in range(7)]
         assert [receipt.hash for receipt in again] == [receipt.hash for receipt in receipts]
-        assert count(anvil, signer) == 7
+        assert count_sent(anvil, signer.address) == 7
 
 
 def _content(anvil: Anvil, digest: bytes) -> dict[str, Any]:
@@ -277,11 +273,11 @@ async def test_reorg__while_the_sender_was_down__sent_again_at_its_start(
             for number in range(3):
                 await sender.send(next(calls), f"call:{number}")
     anvil.request("anvil_reorg", 2, [])
-    assert count(anvil, signer) == 1
+    assert count_sent(anvil, signer.address) == 1
     async with own_network.chain() as chain, own_network.sender(chain, signer, path):
 
         async def is_restored() -> bool:
-            return count(anvil, signer) == 3
+            return count_sent(anvil, signer.address) == 3
 
         await eventually(is_restored, chain)
 
@@ -312,7 +308,7 @@ async def test_nonce__used_by_another_process__sent_with_the_next(
         async with own_network.sender(chain, signer, tmp_path / "another") as another:
             await another.send(next(calls))
         await sender.send(next(calls))
-        assert count(anvil, signer) == 3
+        assert count_sent(anvil, signer.address) == 3
 
 
 async def test_nonce__gap__filled(
@@ -340,7 +336,7 @@ async def test_nonce__gap__filled(
         assert filler.call.label == "nothing, for nonce 1"
         assert own is not None
         assert own.nonce == 2
-        assert count(anvil, signer) == 3
+        assert count_sent(anvil, signer.address) == 3
 
 
 async def test_chain__killed_and_restarted_from_its_state__sending_goes_on(tmp_path: Path) -> None:
@@ -363,7 +359,7 @@ async def test_chain__killed_and_restarted_from_its_state__sending_goes_on(tmp_p
             await asyncio.wait_for(sending, SECONDS)
 
             async def is_restored() -> bool:
-                return count(anvil, signer) == 3
+                return count_sent(anvil, signer.address) == 3
 
             await eventually(is_restored, chain)
     finally:
@@ -377,7 +373,7 @@ async def test_outbox__another_chain_of_the_same_id__starts_anew(tmp_path: Path)
             network = await asyncio.to_thread(deploy_network, anvil, tmp_path / f"{name}-network")
             async with network.chain() as chain, network.sender(chain, signer, path) as sender:
                 await sender.send(next(approvals(chain)), "key")
-                assert count(anvil, signer) == 1
+                assert count_sent(anvil, signer.address) == 1
                 await asyncio.sleep(1.1 if name == "first" else 0)  # another second, another first block
 
 

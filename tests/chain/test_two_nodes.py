@@ -19,8 +19,8 @@ from dao.chain.signer import Signer
 from dao.core.types import BlockNumber, Digest, Wei
 from tests.chain.proxy import Proxy
 from tests.chain.test_faults import SECONDS, connected, proxy
-from tests.chain.test_sender import approvals, count, outbox_of
-from tests.support import Network
+from tests.chain.test_sender import approvals, outbox_of
+from tests.support import Network, count_sent
 
 __all__ = ["proxy"]
 
@@ -49,7 +49,7 @@ async def test_send__one_of_two_nodes_lags__each_call_once(
                 await sending
         async with network.sender(chain, signer, path) as sender:  # which looks after all of them again
             await sender.send(next(calls), "last", limit=SECONDS)
-    assert count(network.anvil, signer) == 10
+    assert count_sent(network.anvil, signer.address) == 10
 
 
 async def test_send__receipts_come_from_a_node_far_behind__sent_once(
@@ -65,7 +65,7 @@ async def test_send__receipts_come_from_a_node_far_behind__sent_once(
                 await asyncio.wait([sending], timeout=0.1)
                 network.anvil.request("evm_mine")
         await sending
-    assert count(network.anvil, signer) == 1
+    assert count_sent(network.anvil, signer.address) == 1
 
 
 async def test_find_user__receipts_come_from_the_node_that_lags__known_to_be_mined(
@@ -186,7 +186,7 @@ async def test_fill_gap__another_has_filled_it__nothing_is_sent_in_its_place(
         settled = sender._outbox.at_nonce(0)
         assert settled is not None
         assert (settled.id, settled.state) == (entry.id, TxState.FAILED)
-    assert count(network.anvil, signer) == 2
+    assert count_sent(network.anvil, signer.address) == 2
 
 
 def as_another(entry: OutboxEntry) -> OutboxEntry:

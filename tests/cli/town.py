@@ -61,6 +61,16 @@ class Town:
         self.caught_up()
         return self.dao.json("proposals", number, *way)
 
+    def carry(self, number: str, member: Member) -> None:
+        """Have a proposal that was just made decided by a member's votes, and carried out."""
+        act = (*self.paid, *member.key, "--yes")
+        self.pass_time(PARAMS.voting_delay + 1)
+        self.dao.run("vote", number, "for", *act)
+        self.pass_time(PARAMS.voting_period + 1)
+        self.dao.run("queue", number, *act)
+        self.pass_time(DELAY + 1)
+        self.dao.run("execute", number, *act)
+
     async def faults(self) -> list[str]:
         """What keeps the network from being its members' alone."""
         async with self.network.chain() as chain:

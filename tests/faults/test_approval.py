@@ -11,7 +11,7 @@ from node.approvals import LIST
 from node.journal import Step
 from node.uses import read_uses
 from tests.faults.process import Process
-from tests.faults.test_lost import environment_of, play_after, run
+from tests.faults.test_lost import environment_of, run
 from tests.faults.world import World
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(180)]
@@ -46,7 +46,7 @@ async def test_app__changed_since_the_owner_approved__the_node_passes_until_he_a
     approving = ("node", "approve", world.task, *digests, "--home", victim.home)
     assert "from the next round on" in await run(world, *approving)
     passed_too, _ = await play_without(world)
-    following = await play_after(world, passed_too)
+    following = await world.play_after(passed_too)
     assert not (await victim.status()).tasks[0].approval
     shown = json.loads("\n".join(await run_lines(world, "node", "uses", "--home", victim.home, "--json")))
     use = next(use for use in shown if use["round"] == following)

@@ -17,7 +17,7 @@ from node.journal import Step
 from tests.faults.misbehaving import Conduct, corrupt_commits, open_misbehaving
 from tests.faults.process import LIMIT, LOOK
 from tests.faults.world import Supernode, World, open_world
-from tests.support import Network
+from tests.support import Network, count_sent
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 WINDOW = 600  # seconds for challenges
@@ -39,21 +39,17 @@ async def lied(network: Network, folder: Path) -> AsyncIterator[tuple[World, Rou
         yield world, round_id, conduct
 
 
-def count_sent(world: World, node: Supernode) -> int:
-    return int(world.network.anvil.request("eth_getTransactionCount", node.address, "latest"), 16)
-
-
 @asynccontextmanager
 async def announced(world: World, node: Supernode) -> AsyncIterator[None]:
     """The node has announced its proof, and no block comes in which it could show it, until this ends."""
-    anvil = world.network.anvil
+    anvil, account = world.network.anvil, node.member.operator.address
     anvil.request("evm_setIntervalMining", 0)
     try:
         async with asyncio.timeout(LIMIT):
-            while count_sent(world, node) == 0:
+            while count_sent(anvil, account) == 0:
                 anvil.request("evm_mine")
                 await asyncio.sleep(5 * LOOK)
-        assert count_sent(world, node) == 1
+        assert count_sent(anvil, account) == 1
         yield
     finally:
         anvil.request("evm_setIntervalMining", 1)
@@ -81,7 +77,7 @@ async def test_accuser__killed_between_announcement_and_proof__shows_it_when_it_
         await victim.start()
         assert "proven on chain" in (await victim.ends(round_id)).reason
         await is_convicted(world, round_id)
-        assert count_sent(world, victim) == 2
+        assert count_sent(living_network.anvil, victim.member.operator.address) == 2
 
 
 @pytest.mark.parametrize("blocks", [1, 2])

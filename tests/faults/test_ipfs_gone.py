@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from dao.core.formats.cid import Cid
-from dao.core.types import RoundId
 from dao.devnet.kubo_daemon import start_kubo
 from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore
@@ -31,11 +30,11 @@ async def test_ipfs_node__killed_and_started_again__rounds_go_on_and_it_has_what
             before, manifest = await world.play()
             await wait_until_held(kubo.api, manifest.model, tmp_path)
             await kubo.stop()
-            without = await play_after(world, before)
+            without = await world.play_after(before)
 
             keep_port(repo / "config", kubo.api)
             kubo = await start_kubo(repo)
-            after = await play_after(world, without)
+            after = await world.play_after(without)
             await wait_until_held(kubo.api, (await world.posted(after)).model, tmp_path)
             world.show()
     finally:
@@ -55,15 +54,6 @@ def keep_port(config: Path, api: str) -> None:
     settings = json.loads(config.read_text())
     settings["Addresses"]["API"] = api
     config.write_text(json.dumps(settings))
-
-
-async def play_after(world: World, round_id: RoundId) -> RoundId:
-    """Play the next round, in which all are counted; return its number."""
-    following, waiting = await world.begin(round_id)
-    for training in waiting:
-        training.begin()
-    await world.counted(following, *world.nodes)
-    return following
 
 
 async def wait_until_held(api: str, cid: Cid, folder: Path) -> None:

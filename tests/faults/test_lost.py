@@ -63,15 +63,6 @@ async def end_round(world: World, away: Supernode) -> RoundId:
     return RoundId(training.round)
 
 
-async def play_after(world: World, round_id: RoundId) -> RoundId:
-    """Play the next round, in which all are counted."""
-    following, waiting = await world.begin(round_id)
-    for training in waiting:
-        training.begin()
-    await world.counted(following, *world.nodes)
-    return following
-
-
 def use_stores(superlink: Superlink, world: World, *folders: Path) -> None:
     """Write where a Superlink finds content that it lacks."""
     stores = ", ".join(f'"{folder}"' for folder in folders)
@@ -102,7 +93,7 @@ async def test_node__its_key_is_lost__its_owner_puts_another_in_its_place_and_is
         operator = Signer.load(home / "operator.json", home / "password")
         victim.home, victim.member = home, Member(victim.member.owner, operator)
         await victim.start()
-        following = await play_after(world, missed)
+        following = await world.play_after(missed)
         await world.reaches(following, Phase.FINALIZED)
         source = ("--superlink", world.address)
         paid = await run(world, "owner", "claim", world.task, *source, *owned, *place)
@@ -138,7 +129,7 @@ async def test_node__its_key_is_stolen__its_owner_revokes_it_and_another_key_tak
         operator = Signer.load(home / "operator.json", home / "password")
         victim.home, victim.member = home, Member(victim.member.owner, operator)
         await victim.start()
-        await play_after(world, missed)
+        await world.play_after(missed)
 
 
 async def test_node__its_disk_is_lost__with_its_key_it_goes_on_after_the_open_round(
@@ -150,7 +141,7 @@ async def test_node__its_disk_is_lost__with_its_key_it_goes_on_after_the_open_ro
         lose(victim.home, *BACKED_UP, "data")
         missed = await end_round(world, victim)
         await victim.start()
-        await play_after(world, missed)
+        await world.play_after(missed)
 
 
 async def test_superlink__its_disk_is_lost__goes_on_with_what_a_node_has_once_the_open_round_is_aborted(
@@ -173,7 +164,7 @@ async def test_superlink__its_disk_is_lost__goes_on_with_what_a_node_has_once_th
         use_stores(world.superlink, world, world.nodes[0].home / "content")
         await world.superlink.start()
         await world.reaches(broken, Phase.ABORTED)
-        await play_after(world, broken)
+        await world.play_after(broken)
 
 
 async def test_superlink__its_disk_is_lost__goes_on_from_a_copy_that_is_a_round_old(
@@ -184,7 +175,7 @@ async def test_superlink__its_disk_is_lost__goes_on_from_a_copy_that_is_a_round_
         assert await superlink.running.stop() == 0
         shutil.copytree(superlink.home, copy)
         await superlink.start()
-        second = await play_after(world, RoundId(1))
+        second = await world.play_after(RoundId(1))
         broken, (mine, _) = await world.begin(second)
         mine.begin()
         await superlink.said("committed", round=broken)
@@ -196,7 +187,7 @@ async def test_superlink__its_disk_is_lost__goes_on_from_a_copy_that_is_a_round_
         use_stores(superlink, world, world.nodes[0].home / "content")
         await superlink.start()
         await world.reaches(broken, Phase.ABORTED)
-        following = await play_after(world, broken)
+        following = await world.play_after(broken)
         await world.accounts(following)
 
 
@@ -227,7 +218,7 @@ async def test_superlink__its_key_is_lost__its_owner_and_the_dao_put_another_in_
         use_stores(world.superlink, world, first.home / "store")
         await world.superlink.start()
         await world.reaches(broken, Phase.ABORTED)
-        await play_after(world, broken)
+        await world.play_after(broken)
 
 
 async def test_successor__without_the_first_model__goes_on_from_the_newest(
@@ -241,7 +232,7 @@ async def test_successor__without_the_first_model__goes_on_from_the_newest(
         call = Coordinator(world.chain).set_superlink(world.task, successor.operator.address)
         async with living_network.dao(world.chain) as dao:
             await timelock_execute(world.chain, dao, [call])
-        third = await play_after(world, second)
+        third = await world.play_after(second)
         await world.superlink.said("over")
         assert await world.superlink.running.stop() == 0
 
@@ -252,4 +243,4 @@ async def test_successor__without_the_first_model__goes_on_from_the_newest(
         world.superlink = Superlink("successor", tmp_path / "successor", "superlink", tmp_path / "locks")
         use_stores(world.superlink, world, content)
         await world.superlink.start()
-        await play_after(world, third)
+        await world.play_after(third)

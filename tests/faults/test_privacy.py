@@ -11,7 +11,6 @@ from node.journal import Step
 from node.privacy.accounting import compute_epsilon
 from node.privacy.ledger import USED_UP, PrivacyLedger
 from node.settings import NodeSettings, PrivacySettings, write_task
-from tests.faults.test_lost import play_after
 from tests.faults.world import World, row_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
@@ -62,4 +61,4 @@ async def test_private_node__killed_at_each_point_around_its_noise__pays_once_an
     write_task(settings, world.task, plain)
     await victim.start()
     last.begin()
-    await play_after(world, RoundId(last.round))
+    await world.play_after(RoundId(last.round))

@@ -25,7 +25,7 @@ from node.commands import describe_app, fetch_app
 from node.journal import Step
 from node.settings import NodeSettings, write_task
 from tests.faults.process import LIMIT
-from tests.faults.test_lost import play_after, run
+from tests.faults.test_lost import run
 from tests.faults.world import APP, CARD, World, open_world
 from tests.support import Network, deploy_network
 
@@ -171,5 +171,5 @@ async def test_vote__another_card__waits_for_each_owner_but_him_who_follows_it(
     await run(world, "node", "approve", task, hex_of(digest), "--home", careful.home)
     next_one.begin()
     await world.counted(RoundId(next_one.round), follower)
-    await play_after(world, RoundId(next_one.round))
+    await world.play_after(RoundId(next_one.round))
     assert not (await careful.status()).tasks[0].approval

@@ -8,7 +8,6 @@ import pytest
 
 from node.settings import NodeSettings, write_task
 from tests.faults.process import until
-from tests.faults.test_lost import play_after
 from tests.faults.world import World
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
@@ -50,4 +49,4 @@ async def test_daemon__of_two_tasks__lends_each_app_its_own_data_alone(world: Wo
         (own / "look").unlink()
         settings.task_file(second).unlink()
         await node.start()
-    await play_after(world, round_id)
+    await world.play_after(round_id)

@@ -198,6 +198,14 @@ class World:
             training.begin()
         return round_id, await self.posted(round_id)
 
+    async def play_after(self, round_id: RoundId) -> RoundId:
+        """Play the next round, in which all are counted; return its number."""
+        following, waiting = await self.begin(round_id)
+        for training in waiting:
+            training.begin()
+        await self.counted(following, *self.nodes)
+        return following
+
     async def round(self, round_id: RoundId) -> RoundState:
         return await Coordinator(self.chain).round_of(self.task, round_id, self.chain.head().number)
 

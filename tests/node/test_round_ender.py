@@ -19,7 +19,7 @@ from dao.proofs.leaf_places import parse_place
 from node.round_ender import ABORT, FINALIZE, GRACE, TURN, VOID, RoundEnder, find_end
 from node.turns import compute_turn
 from tests.chain.bare_round import ROUND, accuser, post
-from tests.support import RULES, Member, Network, digest
+from tests.support import RULES, Member, Network, count_sent, digest
 
 GAS = 1_000_000
 STATE = RoundState(  # posted at 1,000
@@ -56,15 +56,10 @@ class Bystanders:
 
     async def sent(self) -> list[int]:
         """How many transactions each has sent."""
-        request = self.network.anvil.request
-        return [int(request("eth_getTransactionCount", hex_of(m), "latest"), 16) for m in self.members]
+        return [count_sent(self.network.anvil, member.operator.address) for member in self.members]
 
     async def look(self) -> None:
         await asyncio.gather(*(ender.look() for ender in self.enders))
-
-
-def hex_of(member: Member) -> str:
-    return "0x" + member.operator.address.hex()
 
 
 @asynccontextmanager
@@ -196,8 +191,7 @@ async def test_ender__killed_once_it_was_sent__is_not_sent_again(
             own_network.anvil.request("anvil_reorg", 1, [])
         async with own_network.sender(chain, member.operator, tmp_path / "outbox.db") as sender:
             await RoundEnder(chain, sender, BlockClock(chain), task, member.operator.address, GAS).look()
-        sent = own_network.anvil.request("eth_getTransactionCount", hex_of(member), "latest")
-        assert int(sent, 16) == 1
+        assert count_sent(own_network.anvil, member.operator.address) == 1
         assert len(await chain.past(Finalized, task=task)) == 1
 
 

@@ -23,9 +23,12 @@ TASK, SIGNER = TaskId(1), Signer(b"s" * 32)
 DOMAIN, OPENING = Domain(1, Address(bytes(20))), Digest(b"o" * 32)
 SUPERLINK = Signer(b"l" * 32)
 RULES = cast(
-    "Any", SimpleNamespace(commit_period=100, close_share=100, reveal_period=80, superlink=SUPERLINK.address)
+    "Any",
+    SimpleNamespace(
+        commit_period=100, close_share=100, quorum=1, reveal_period=80, superlink=SUPERLINK.address
+    ),
 )
-OPENED = cast("Any", SimpleNamespace(opened_at=0))
+OPENED = cast("Any", SimpleNamespace(opened_at=0, eligible=10))
 CLOSED = cast("Any", SimpleNamespace(closed_at=0))
 
 
@@ -135,10 +138,12 @@ async def test_hand_in__no_receipt__is_forced_once_and_journalled(handed: Handed
 
 
 def test_compute_force_time__some_are_enough_to_close__before_they_can() -> None:
-    rules = SimpleNamespace(commit_period=100, close_after=40, close_share=100)
+    rules = SimpleNamespace(commit_period=100, close_after=40, close_share=100, quorum=1)
     assert compute_force_time(cast("Any", rules), OPENED) == 75
     rules.close_share = 80
     assert compute_force_time(cast("Any", rules), OPENED) == 30
+    rules.close_share = 95  # for which the nine others are too few
+    assert compute_force_time(cast("Any", rules), OPENED) == 75
 
 
 async def test_hand_in__rounds_that_never_close__stop_costing_gas_until_one_does(handed: Handed) -> None:

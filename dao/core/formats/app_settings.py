@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping
 from math import isfinite
+from types import MappingProxyType
 
 from dao.core.constants import MAX_INTEGER, MAX_SETTINGS, MAX_TEXT
 from dao.errors import DecodeError
 
 Setting = str | int | float | bool
+NO_SETTINGS: Mapping[str, Setting] = MappingProxyType({})
 _NAME = re.compile("[A-Za-z][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _FRACTION = "decimal"  # the key of a fraction, which canonical JSON has no number for
 
