@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-LOSS_KEY = (
-    "loss"  # of [tool.commonweight]: the metric that is the loss, where an app has several of that name
-)
+# of [tool.commonweight]: the metric that is the loss, where an app has several of that name
+LOSS_KEY = "loss"
 
 
 @dataclass(frozen=True)

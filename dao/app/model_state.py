@@ -16,19 +16,14 @@ import numpy as np
 
 from dao.app.worker import ConventionError, Floats, ModelFile
 
-BUFFERS = (
-    "median",
-    "base",
-    "local",
-)  # what becomes of float buffers: an app's `buffers`, the first where it says nothing
+# what becomes of float buffers: an app's `buffers`, the first where it says nothing
+BUFFERS = ("median", "base", "local")
 _FLOATS = ("float32", "float16", "bfloat16", "float64")
 _NARROW = ("float16", "bfloat16")
-FROZEN = (
-    "is frozen: it stays as model() makes it"  # why a parameter that asks for no gradient does not travel
-)
-_PROBES = (
-    256  # values of a frozen parameter that are compared after training: a copy would take its memory again
-)
+# why a parameter that asks for no gradient does not travel
+FROZEN = "is frozen: it stays as model() makes it"
+# values of a frozen parameter that are compared after training: a copy would take its memory again
+_PROBES = 256
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from dao.app.bundle import bundle
@@ -96,7 +96,7 @@ async def open_demo_network(
         dao = await stack.enter_async_context(Sender(chain, dev_signer(0), folder / "dao.db"))
         superlink = await _make_keys(folder / "superlink")
         nodes = [await _make_keys(folder / name.lower()) for name in names]
-        rules = replace(await _store_content(folder, app, data.shards, superlink, len(names)), codec=codec)
+        rules = await _store_content(folder, app, data.shards, superlink, len(names), codec)
         task = await create_task(chain, dao, rules, Wei(rounds * BUDGET))
         await _stake(anvil, chain, dao, [(superlink, BOND), *((keys, STAKE) for keys in nodes)])
         await asyncio.gather(*(join(chain, keys, task) for keys in nodes))
@@ -127,7 +127,9 @@ async def join(chain: Chain, keys: DemoKeys, task: TaskId) -> None:
         await sender.send(Coordinator(chain).join(task, keys.operator.address))
 
 
-async def _store_content(folder: Path, app: Path, validation: Path, superlink: DemoKeys, nodes: int) -> Rules:
+async def _store_content(
+    folder: Path, app: Path, validation: Path, superlink: DemoKeys, nodes: int, codec: Codec
+) -> Rules:
     """Store the app and its first model; return the task's rules."""
     store = DiskStore(folder / "content")
     app_hash = (await store.put_bytes(bundle(app))).digest
@@ -151,7 +153,7 @@ async def _store_content(folder: Path, app: Path, validation: Path, superlink: D
         quorum=max(1, nodes // 2),
         shards=len(shards.paths),
         body_depth=depth,
-        codec=Codec.INT8,
+        codec=codec,
         admitted_only=False,
         close_after=60,
         close_share=100,
