@@ -26,6 +26,8 @@ from dao.app.worker import (
 )
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+# bytes: what is larger is given back at once, as a gap that the next one does not fit grows to twice the model; and what is kept
+_LARGEST_KEPT, _MOST_KEPT = 32 << 20, 256 << 20
 
 
 class GradientWorker:
@@ -128,10 +130,10 @@ def prepare(threads: int) -> None:
 
 
 def keep_memory() -> None:
-    """Set the C library to keep freed memory: asking for it anew takes half of a large model's time."""
+    """Set the C library to keep some freed memory: asking for it anew takes half of a gradient's time."""
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        mallopt(_M_MMAP_THRESHOLD, 1 << 30)
-        mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
+        mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+        mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT)
 
 
 def _tensor_of(values: Floats) -> torch.Tensor:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from dao.app.environment import PROJECT_FILE, read_project
+from dao.app.memory_needs import MemoryNeed, compute_model_bytes
 from dao.cli.confirmation import require_consent
 from dao.cli.dao_member import Outcome
 from dao.cli.member_session import MemberOptions, open_member, run
@@ -98,6 +99,11 @@ def describe_work(plan: TaskPlan) -> Iterator[str]:
     yield (
         f"The model has {content.layout.size:,} values; each round a node sends {sent} within "
         f"{format_duration(rules.reveal_period)}, for which its line must send {rate:.2g} Mbit/s."
+    )
+    model = (compute_model_bytes(rules.chunks),)
+    node, superlink = (MemoryNeed("task", model, aggregates).total / 1e9 for aggregates in (False, True))
+    yield (
+        f"A node needs {node:,.1f} GB of memory at least, and more to train, as the app has it; the Superlink {superlink:,.1f} GB."
     )
     yield (
         f"A round takes {format_duration(rules.commit_period)} to train at most, and at least {rules.quorum} nodes, each with a "

@@ -222,7 +222,7 @@ async def test_send__at_once_by_many__packs_once(tmp_path: Path, monkeypatch: py
     (tmp_path / "base").write_bytes(b"a model")
     put: list[bytes] = []
     monkeypatch.setattr(ray, "put", put.append)
-    sent = ray_pool._Sent()  # noqa: SLF001
+    sent = ray_pool._Sent()
     labels = await asyncio.gather(*(sent.send(tmp_path / "base", {}) for _ in range(5)))
     assert put == [b"a model"]
     assert len({str(label) for label in labels}) == 1
