@@ -100,8 +100,11 @@ def describe_work(plan: TaskPlan) -> Iterator[str]:
         f"The model has {content.layout.size:,} values; each round a node sends {sent} within "
         f"{format_duration(rules.reveal_period)}, for which its line must send {rate:.2g} Mbit/s."
     )
-    model = (compute_model_bytes(rules.chunks),)
-    node, superlink = (MemoryNeed("task", model, aggregates).total / 1e9 for aggregates in (False, True))
+    model = compute_model_bytes(rules.chunks)
+    node = (
+        MemoryNeed("task", (model, model)).total / 1e9
+    )  # it trains, and checks a result's gradients now and then
+    superlink = MemoryNeed("task", (model,), aggregates=True).total / 1e9
     yield (
         f"A node needs {node:,.1f} GB of memory at least, and more to train, as the app has it; the Superlink {superlink:,.1f} GB."
     )
