@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import NoReturn
 
 from aggregator.collection import Collection
@@ -325,7 +326,8 @@ class Superlink:
                 self._report("working", round=round_id, step="settlement")
                 for stored in collection.reveals.values():
                     self._deps.publisher.publish(stored.reveal.cid)
-                settlement = await self._deps.computer.settle(job, gate, collection.announce)
+                announce = partial(collection.announce, job.inputs.shard.cid.digest)
+                settlement = await self._deps.computer.settle(job, gate, announce)
                 await self._deps.publisher.wait_settled((due - self._follower.now()) / 2)
             failpoint("superlink-published")
             is_left = len({*state.used_shards, index}) < collection.rules.shards

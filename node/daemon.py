@@ -242,6 +242,7 @@ def _evaluator(
         threads=settings.threads or threads,
         keeps_log=False,
         sandbox=settings.sandbox,
+        yields=True,  # checks have until the challenge period ends; rounds wait for the training beside them
     )
 
 

@@ -38,11 +38,12 @@ class GradientClient:
         keeps_log: bool = True,
         sandbox: SandboxSettings = AUTO,
         settings: Mapping[str, object] = NO_SETTINGS,
+        yields: bool = False,
     ) -> None:
         """`app` is its unpacked folder, `python` its interpreter; gradients go to `scratch`; `limit` s a call.
 
         `keeps_log`: the scratch folder stays, so that errors can point to the app's log in it. `settings` are those of the
-        task's card.
+        task's card. `yields`: its process takes what others leave of the cores.
         """
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = scratch
@@ -58,6 +59,7 @@ class GradientClient:
             threads,
             keeps_log,
             sandbox,
+            yields,
         )
         self._process = AppProcess(self._command)
 

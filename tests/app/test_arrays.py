@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -104,9 +105,10 @@ class Bench:
         self._running.push_async_callback(trainer.stop)
         return trainer
 
-    def client(self, code: str) -> GradientClient:
+    def client(self, code: str, *, yields: bool = False) -> GradientClient:
         app = self._write(code)
-        client = GradientClient(app, Path(sys.executable), app / "out", limit=60, threads=1, keeps_log=False)
+        how: Any = {"limit": 60, "threads": 1, "keeps_log": False, "yields": yields}
+        client = GradientClient(app, Path(sys.executable), app / "out", **how)
         self._running.push_async_callback(client.stop)
         return client
 
@@ -271,3 +273,14 @@ async def test_load__app_that_fails_on_import__is_one_clear_line(bench: Bench) -
     ) as raised:
         await bench.train("import numpy\nimport no_such\n" + APP)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("yields", "priority"), [(True, 19), (False, 0)])
+async def test_start__yields__all_its_processes_leave_the_cores_to_others(
+    bench: Bench, yields: bool, priority: int
+) -> None:
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    await bench.client(APP, yields=yields).start()
+    started = [one for one in psutil.Process().children(recursive=True) if one.pid not in before]
+    assert started
+    assert {one.nice() for one in started} == {priority}
