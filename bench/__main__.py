@@ -84,7 +84,8 @@ def _add_rounds(commands: Any) -> None:
     many.add_argument("--mb", default="1", help="size of the model in 10^6 bytes")
     for command, nodes in ((sizes, 4), (many, 50)):
         command.add_argument("--nodes", type=int, default=nodes, help=f"Supernodes, {nodes} by default")
-        command.add_argument("--rounds", type=int, default=3, help="rounds to measure, after one to warm up")
+        command.add_argument("--rounds", type=int, default=3, help="rounds to measure, 3 by default")
+        command.add_argument("--warm-up", type=int, default=1, help="rounds before these, 1 by default")
         command.add_argument(
             "--codec", type=Codec, choices=list(Codec), default=Codec.INT8, help="of updates, int8 by default"
         )
@@ -331,7 +332,7 @@ def _in_folder(home: Path | None, mb: int, given: argparse.Namespace) -> dict[st
     folder.mkdir(parents=True, exist_ok=home is None)
     app = "light" if given.command == "nodes" else "overhead"
     try:
-        row = asyncio.run(overhead(folder, app, mb, given.nodes, given.rounds, given.codec))
+        row = asyncio.run(overhead(folder, app, mb, given.nodes, given.rounds, given.codec, given.warm_up))
     finally:
         if home is None:
             shutil.rmtree(folder, ignore_errors=True)

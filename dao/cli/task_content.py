@@ -16,6 +16,7 @@ from dao.app.bundle import FROZEN_BASE, bundle, read_bundle, unpack
 from dao.app.environment import find_interpreter, read_project
 from dao.app.frozen_base import find_frozen_base, place_frozen_base
 from dao.app.gradient_client import GradientClient
+from dao.app.memory_needs import MemoryNeed, compute_model_bytes, find_shortage
 from dao.app.preflight import find_odd_loss, link_without_name, try_loss
 from dao.app.shards import Shards
 from dao.content import tensor_files
@@ -30,6 +31,8 @@ from dao.store.disk import DiskStore
 from dao.store.kubo import KuboStore
 from dao.store.source import Store
 from node.trainer import Trained, Trainer
+
+TRIED_AT_ONCE = 2  # processes of the app that compare their gradients
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,8 @@ async def publish(
         root = await asyncio.to_thread(compute_model_root, opened, depth, tensor_files.each)
         training_s = None
         if trial is not None:
+            if model is not None:
+                await trial_run.tell_memory(layout, TRIED_AT_ONCE)
             await trial_run.try_loss(first, shards.paths[0], trial)
             training_s = await trial_run.try_training(first, shards, trial)
         bundle_file = Path(scratch) / "bundle.json"
@@ -147,6 +152,12 @@ class _AppTrial:
         self._folder, self._app, self._python = folder, app, python or Path(sys.executable)
         self._console = Console(stderr=True)
 
+    async def tell_memory(self, layout: Layout, processes: int) -> None:
+        """ConfigError where this machine can never hold the app's model so many times; one line on stderr where it cannot now."""
+        need = MemoryNeed("app", (compute_model_bytes(layout.chunks),) * processes)
+        if shortage := await asyncio.to_thread(find_shortage, need):
+            sys.stderr.write(f"dao: {shortage}\n")
+
     async def create_model(self, limit: float | None) -> Path:
         """Write the untrained model; AppTimeout where that takes longer than `limit` seconds."""
         model = self._folder / "model.safetensors"
@@ -154,6 +165,8 @@ class _AppTrial:
             async with self._trainer(None) as trainer:
                 try:
                     async with asyncio.timeout(limit):
+                        layout = await trainer.read_layout()
+                        await self.tell_memory(layout, 1 if limit is None else TRIED_AT_ONCE)
                         await trainer.create(model)
                 except TimeoutError:
                     raise AppTimeout(

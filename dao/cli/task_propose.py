@@ -8,6 +8,7 @@ import typer
 
 from dao.app.bundle import is_flower_app
 from dao.app.environment import PROJECT_FILE, read_project
+from dao.app.memory_needs import MemoryNeed, compute_model_bytes
 from dao.cli.dao_member import Outcome
 from dao.cli.member_session import MemberOptions, check_title, open_member, run, sign_proposal
 from dao.cli.option_groups import with_option_groups
@@ -100,6 +101,14 @@ def describe_work(plan: TaskPlan) -> Iterator[str]:
     yield (
         f"The model has {content.layout.size:,} values; each round a node sends {sent} within "
         f"{format_duration(rules.reveal_period)}, for which its line must send {rate:.2g} Mbit/s."
+    )
+    model = compute_model_bytes(rules.chunks)
+    node = (
+        MemoryNeed("task", (model, model)).total / 1e9
+    )  # it trains, and checks a result's gradients now and then
+    superlink = MemoryNeed("task", (model,), aggregates=True).total / 1e9
+    yield (
+        f"A node needs {node:,.1f} GB of memory at least, and more to train, as the app has it; the Superlink {superlink:,.1f} GB."
     )
     yield (
         f"A round takes {format_duration(rules.commit_period)} to train at most, and at least {rules.quorum} nodes, each with a "

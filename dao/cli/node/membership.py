@@ -85,6 +85,8 @@ def join(
         check=not unchecked,
         follow_card=follow_card,
     )
+    if shortage := asyncio.run(commands.find_shortage(settings, TaskId(task))):
+        typer.echo(f"WARNING: {shortage}", err=True)
     is_approved = bool(approve) or sys.stdin.isatty()
     if is_approved:
         asyncio.run(_approve(settings, TaskId(task), task_settings, approve or ()))
