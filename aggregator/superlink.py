@@ -85,6 +85,7 @@ class Superlink:
         self._chain, self._follower, self._report = deps.chain, deps.follower, deps.report
         self._coordinator, self._reader = Coordinator(deps.chain), RoundReader(deps.chain, task)
         self._fetcher = RevealFetcher(deps.chain, self._reader, deps.intake)
+        self._shards: tuple[Rules, Shards] | None = None  # by the rules that they were last selected for
         self._base: RoundBase | None = None  # of the next round, where its parent is the last one posted
         self._syncing: asyncio.Task[None] | None = None
 
@@ -123,7 +124,7 @@ class Superlink:
         await self._wait_commits(opened, collection)
         closed = await self._close(collection)
         index = draw_shard(closed.seed, collection.rules.shards, state.used_shards)
-        shard = await self._deps.publisher.put_copy_for_good(self._shards_of(collection.rules).paths[index])
+        shard = await self._deps.publisher.put_shard(self._shards_of(collection.rules).paths[index])
         rules, path = collection.rules, self._deps.publisher.path_of(shard)
         gating = asyncio.create_task(self._deps.computer.gate(base, path, rules.body_depth, rules.card))
         try:
@@ -203,10 +204,12 @@ class Superlink:
 
     def _shards_of(self, rules: Rules) -> Shards:
         """Return the shards that these rules have; TaskOver where this Superlink has not got them all."""
-        try:
-            return self._deps.shards.select(rules)
-        except ConfigError as error:
-            raise TaskOver(f"task {self._task}: {error}; start again with all of them") from None
+        if self._shards is None or self._shards[0] != rules:
+            try:
+                self._shards = rules, self._deps.shards.select(rules)
+            except ConfigError as error:
+                raise TaskOver(f"task {self._task}: {error}; start again with all of them") from None
+        return self._shards[1]
 
     async def _collect(self, opened: RoundOpened, base: RoundBase) -> Collection:
         """Begin to take what nodes send for the round, beside what the journal has of it."""

@@ -125,13 +125,17 @@ class Trainer:
         answer = await self._process.call("measure", {"model": model, "data": data}, limit=MEASURE_LIMIT)
         return _read_metrics(answer)
 
-    async def create(self, out: Path) -> None:
-        """Write the app's untrained model to `out`, as a task's first base model is."""
+    async def read_layout(self) -> Layout:
+        """Return the layout of the app's model; AppError where it has none."""
         answer = await self._process.call("shapes", {}, limit=CREATE_LIMIT)
         try:
-            layout = Layout.of(answer["shapes"], answer["carried"])
+            return Layout.of(answer["shapes"], answer["carried"])
         except (KeyError, TypeError, ValueError, DecodeError) as error:
             raise AppError(f"shapes: answered {str(answer)[:80]!r}, which are none: {error}") from None
+
+    async def create(self, out: Path) -> None:
+        """Write the app's untrained model to `out`, as a task's first base model is."""
+        layout = await self.read_layout()
         head = encode_model_header(layout)
         output = Output(out, compute_model_size(layout))
         await self._process.call(

@@ -48,13 +48,13 @@ class GradientClient:
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = scratch
         self._limit = limit
-        self._settings, self._arguments = dict(settings), {"folder": app, "threads": threads}
+        self._settings = dict(settings)
         self._command = AppCommand(
             "dao.app.evaluation_worker",
             app,
             None,
             scratch / "app.log",
-            (("open", {**self._arguments, "settings": self._settings}),),
+            (_open(app, threads, settings),),
             python,
             threads,
             keeps_log,
@@ -74,8 +74,8 @@ class GradientClient:
             return
         await self._process.stop()
         self._settings = dict(settings)
-        setup = (("open", {**self._arguments, "settings": self._settings}),)
-        self._process = AppProcess(replace(self._command, setup=setup))
+        opening = _open(self._command.app, self._command.threads, settings)
+        self._process = AppProcess(replace(self._command, setup=(opening,)))
 
     async def stop(self) -> None:
         """End the process."""
@@ -93,6 +93,15 @@ class GradientClient:
         """Compute the mean loss over the shard."""
         answer = await self._process.call("loss", {"model": model, "shard": shard}, limit=self._limit)
         return _read_loss(answer)
+
+    async def metric(self, name: str, model: Path, shard: Path, limit: float | None = None) -> float:
+        """Compute the one of the app's metrics that has this name, on a shard, within `limit` s, or as long as any call may take."""
+        answer = await self._process.call(
+            "metric", {"name": name, "model": model, "shard": shard}, limit=limit or self._limit
+        )
+        if not isinstance(answer, float | int) or isinstance(answer, bool):
+            raise DecodeError(f"app: answered {answer!r:.80} for the metric {name!r}; expected a number")
+        return float(answer)
 
     async def halve(self, model: Path, shard: Path) -> tuple[float, float, float]:
         """Compute the loss of the shard's first batch, of its first half, and of its second."""
@@ -121,6 +130,11 @@ class GradientClient:
             limit=self._limit,
         )
         return GradientFile(path, _read_loss(answer))
+
+
+def _open(app: Path, threads: int | None, settings: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+    """Return the call that a process begins with."""
+    return "open", {"folder": app, "threads": threads, "settings": dict(settings)}
 
 
 def _read_loss(answer: object) -> float:

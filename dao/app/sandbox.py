@@ -27,6 +27,7 @@ from dao.app.linux_calls import MACHINE
 from dao.errors import AppError, ConfigError
 from dao.runtime.config import Section
 from dao.runtime.file_links import link_or_copy
+from dao.runtime.memory import Memory, read_memory
 
 _log = structlog.get_logger()
 _PROBE_LIMIT = 60.0  # seconds
@@ -38,7 +39,8 @@ class SandboxSettings(Section):
     """How an app is kept from its machine; the limits are for one app with all that it starts."""
 
     mode: Literal["require", "auto", "none"] = "require"  # auto: without one where the machine has none
-    memory_bytes: int | None = Field(default=None, ge=64 << 20)  # None: three quarters of the machine's
+    # None: three quarters of the machine's, or of its container's
+    memory_bytes: int | None = Field(default=None, ge=64 << 20)
     scratch_bytes: int = Field(default=1 << 30, ge=1 << 20)  # of /tmp and /dev/shm, which are memory
     # of its output, and of its log between two looks; None: a quarter of what is free on the disk
     file_bytes: int | None = Field(default=None, ge=1 << 20)
@@ -113,11 +115,15 @@ def _wrap(maker: str, plan: Plan, python: Path, keep: Sequence[int], command: Se
     return boot_jail(sys.executable, plan, keep, command)
 
 
+def get_memory_limit(settings: SandboxSettings, memory: Memory) -> int:
+    """Return the bytes of memory that an app may take with all that it starts."""
+    return settings.memory_bytes or memory.total * 3 // 4
+
+
 def compute_limits(settings: SandboxSettings, folder: Path) -> dict[str, int]:
     """Return the limits of a plan; `folder` is on the disk that its output is written to."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
     return {
-        "memory_bytes": settings.memory_bytes or memory,
+        "memory_bytes": get_memory_limit(settings, read_memory()),
         "scratch_bytes": settings.scratch_bytes,
         "file_bytes": settings.file_bytes or shutil.disk_usage(folder).free // 4,
         "processes": settings.processes,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from dao.core.constants import CARD_FORMAT, MAX_CARD, MAX_EVALUATORS, MAX_NAME
-from dao.core.formats.app_settings import Setting, read_settings
+from dao.core.formats.app_settings import Setting, read_settings, write_settings
 from dao.core.formats.canonical import read_canonical, read_json, write_canonical
 from dao.core.formats.cid import Cid
 from dao.core.formats.json_form import Settings, get_form
@@ -61,10 +61,7 @@ def read_draft(text: bytes) -> Card:
     obj = {"format": CARD_FORMAT, **get_form(Card).write(Card("")), **obj}
     settings = obj["settings"]
     if isinstance(settings, dict):
-        obj["settings"] = {
-            name: {"decimal": repr(value)} if isinstance(value, float) else value
-            for name, value in settings.items()
-        }
+        obj["settings"] = write_settings(settings)
     return _read(obj)
 
 
@@ -74,17 +71,16 @@ def parse_setting(text: str) -> tuple[str, Setting]:
     if not equals:
         raise DecodeError(f"setting {text[:80]!r}: expected name=value")
     words: Mapping[str, object] = {"true": True, "false": False}
-    settings = read_settings({name: words.get(value, _number_or_text(value))}, "settings")
-    return name, settings[name]
+    written = write_settings({name: words.get(value, _number_or_text(value))})
+    return name, read_settings(written, "settings")[name]
 
 
-def _number_or_text(value: str) -> object:
+def _number_or_text(value: str) -> Setting:
     for kind in (int, float):
         try:
-            number = kind(value)
+            return kind(value)
         except ValueError:
             continue
-        return {"decimal": repr(number)} if isinstance(number, float) else number
     return value
 
 
