@@ -127,6 +127,9 @@ def _add_codec(commands: Any) -> None:
     codec.add_argument("--rounds", type=int, default=1000, help="how many, 1000 by default")
     codec.add_argument("--nodes", type=int, default=8, help="Supernodes, 8 by default")
     codec.add_argument("--steps", type=int, default=1, help="of training in a round, 1 by default")
+    codec.add_argument(
+        "--seed", type=int, default=1, help="of model, order of text and training, 1 by default"
+    )
     codec.add_argument("--json", type=Path, help="write the rows to this file")
 
 
@@ -251,7 +254,7 @@ def _codec(given: argparse.Namespace) -> None:
         codecs = [Codec(name) for name in given.codecs.split(",")]
     except ValueError as error:
         sys.exit(f"script/bench: --codecs: {error}; expected some of {', '.join(Codec)}")
-    _write(given, measure(codecs, given.rounds, given.nodes, given.steps, say))
+    _write(given, measure(codecs, given.rounds, given.nodes, given.steps, say, given.seed))
 
 
 def _simulate(given: argparse.Namespace) -> None:
