@@ -50,6 +50,10 @@ class Evaluator:
         """Loss at a model of the shard's first batch, and of each of its halves."""
         return self._worker.halve(model, shard)
 
+    def export(self, model: str, shard: str, output: str) -> None:
+        """Write a model as ONNX; ConventionError says why that cannot be."""
+        self._worker.export(model, shard, output)
+
     def gradient(self, base: str, model: str | None, points: Sequence[float], shard: str, output: str) -> Any:
         """Write minus the loss gradient, the mean over base + point * (model - base), to `output`; return the mean loss."""
         return self._worker.gradient(base, model, points, shard, output)
@@ -58,6 +62,5 @@ class Evaluator:
 def main() -> None:
     """Answer the daemon's calls until it is gone."""
     worker = Evaluator()
-    connect().serve(
-        {"open": worker.open, "loss": worker.loss, "halve": worker.halve, "gradient": worker.gradient}
-    )
+    calls = (worker.open, worker.loss, worker.halve, worker.export, worker.gradient)
+    connect().serve({call.__name__: call for call in calls})
