@@ -53,6 +53,7 @@ from dao.wire.grpc_options import require_free
 from dao.wire.superlink_service import Service, serve
 
 SWEEP_PAUSE = 3600  # seconds of block time between two sweeps without news
+JOURNALLED = 16  # decided rounds that stay in the journal: a reorg may give the newest back
 _log = structlog.get_logger()
 
 
@@ -187,7 +188,7 @@ async def open_superlink(
                 *(chain.domain, task, signer, journal, store),
                 *(follower.members, status.emit, retention.note_arriving, accuser.note),
             ),
-            computer=RoundComputer(evaluator, publisher, home / "scratch"),
+            computer=RoundComputer(evaluator, publisher, home / "scratch", status.emit),
             publisher=publisher,
             shards=shards,
             readiness=readiness,
@@ -209,7 +210,7 @@ async def open_superlink(
         status.emit("keeping", text=growth)
         status.emit("serving", task=task, address=service.address)
         await deps.readiness.check()  # also where a round is in flight, whose end would show it
-        sweep = partial(retention.sweep, partial(_read_phases, chain, task))
+        sweep = partial(_sweep, retention, journal, chain, task)
         superlink = Superlink(task, rules.base_model, deps)
         answerer = Answerer(
             chain, task, sender, store, home / "answers", settings.answer_gas, follower, status.emit
@@ -239,15 +240,30 @@ async def _require_memory(task: TaskId, rules: Rules, settings: SuperlinkSetting
 
 async def _is_needed(coordinator: Coordinator, task: TaskId, superlink: Address, at: BlockRef) -> bool:
     """Return whether a round in flight opened with this Superlink."""
-    state = await coordinator.task_of(task, at)
-    left, round_id = state.in_flight, state.last_round
-    while left and round_id:
-        if (await coordinator.round_of(task, round_id, at)).phase in UNDECIDED:
-            if (await coordinator.rules_of_round(task, round_id, at)).superlink == superlink:
-                return True
-            left -= 1
-        round_id = RoundId(round_id - 1)
+    for round_id in await _list_undecided(coordinator, task, at):
+        if (await coordinator.rules_of_round(task, round_id, at)).superlink == superlink:
+            return True
     return False
+
+
+async def _list_undecided(coordinator: Coordinator, task: TaskId, at: BlockRef) -> list[RoundId]:
+    """Return the rounds in flight, the newest first."""
+    state = await coordinator.task_of(task, at)
+    undecided, round_id = list[RoundId](), state.last_round
+    while len(undecided) < state.in_flight and round_id:
+        if (await coordinator.round_of(task, round_id, at)).phase in UNDECIDED:
+            undecided.append(round_id)
+        round_id = RoundId(round_id - 1)
+    return undecided
+
+
+async def _sweep(retention: Retention, journal: SuperlinkJournal, chain: Chain, task: TaskId) -> int:
+    """Drop content and journal of rounds of which nobody needs them any more; return how many rounds lost content."""
+    at, coordinator = chain.final(), Coordinator(chain)
+    last = (await coordinator.task_of(task, at)).last_round
+    first = min([last, *await _list_undecided(coordinator, task, at)])
+    await journal.forget_before(task, RoundId(first - JOURNALLED))
+    return await retention.sweep(partial(_read_phases, chain, task))
 
 
 async def _read_newest(chain: Chain, task: TaskId, publisher: Publisher, rules: Rules) -> RoundBase:
@@ -286,7 +302,7 @@ async def _explain_growth(
     members = (await Coordinator(chain).task_of(task, chain.final())).active
     shard = max(path.stat().st_size for path in shards.paths)
     size = estimate_round(layout, rules.codec, members, shard)
-    return explain_retention(size, members, kept, replicas)
+    return explain_retention(size, shard, members, kept, replicas)
 
 
 async def _read_phases(

@@ -27,8 +27,8 @@ CREATE TABLE IF NOT EXISTS passes (
     task INTEGER, round INTEGER, opening BLOB, node BLOB, signature BLOB NOT NULL, reason TEXT NOT NULL,
     PRIMARY KEY (task, round, opening, node)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS equivocations (
-    task INTEGER, round INTEGER, opening BLOB, node BLOB, commitment BLOB, signature BLOB NOT NULL,
-    PRIMARY KEY (task, round, opening, node, commitment)) WITHOUT ROWID;
+    task INTEGER, round INTEGER, opening BLOB, node BLOB, commitment BLOB NOT NULL, signature BLOB NOT NULL,
+    PRIMARY KEY (task, round, opening, node)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS closed (
     task INTEGER, round INTEGER, opening BLOB, PRIMARY KEY (task, round, opening)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS closings (
@@ -75,7 +75,7 @@ class SuperlinkJournal:
         await self._write(("INSERT OR IGNORE INTO passes VALUES (?, ?, ?, ?, ?, ?)", astuple(node_pass)))
 
     async def add_equivocation(self, commit: SignedCommit) -> None:
-        """Record a node's further signed commit to the same opening: together with the first it proves a fault."""
+        """Record a node's second signed commit to the same opening, which with the first proves a fault; a third adds nothing."""
         await self._write(("INSERT OR IGNORE INTO equivocations VALUES (?, ?, ?, ?, ?, ?)", astuple(commit)))
 
     async def set_closing(
@@ -102,6 +102,18 @@ class SuperlinkJournal:
             )
         )
 
+    async def forget_before(self, task: TaskId, round_id: RoundId) -> None:
+        """Remove what is recorded of the rounds before this one, but for the pairs that prove a fault."""
+        place, pairs = (task, round_id), "SELECT task, round, opening, node FROM equivocations"
+        unpaired = f"task = ? AND round < ? AND (task, round, opening, node) NOT IN ({pairs})"
+        await self._write(
+            (f"DELETE FROM commits WHERE {unpaired}", place),  # noqa: S608  (no values)
+            ("DELETE FROM passes WHERE task = ? AND round < ?", place),
+            ("DELETE FROM closed WHERE task = ? AND round < ?", place),
+            ("DELETE FROM closings WHERE task = ? AND round < ?", place),
+            ("DELETE FROM reveals WHERE task = ? AND round < ?", place),
+        )
+
     def read_commits(self, task: TaskId, round_id: RoundId, opening: Digest) -> dict[Address, SignedCommit]:
         """Return the commits to an opening of a round, by node."""
         rows = self._db.execute(
@@ -118,12 +130,12 @@ class SuperlinkJournal:
         return {node_pass.node: node_pass for node_pass in passes}
 
     def read_equivocations(self, task: TaskId, round_id: RoundId) -> list[SignedCommit]:
-        """Return further commits of a round's nodes, beside those in `read_commits`."""
+        """Return the second commits of a round's nodes, beside those in `read_commits`."""
         rows = self._db.execute("SELECT * FROM equivocations WHERE task = ? AND round = ?", (task, round_id))
         return [SignedCommit(*row) for row in rows]
 
     def list_equivocations(self, task: TaskId) -> list[tuple[SignedCommit, SignedCommit]]:
-        """Return each further commit of a task's nodes, behind the first one to the same opening."""
+        """Return each second commit of a task's nodes, behind the first one to the same opening."""
         rows = self._db.execute(
             "SELECT one.*, other.* FROM equivocations AS other JOIN commits AS one USING (task, round, opening, node) "
             "WHERE task = ? ORDER BY round",

@@ -73,15 +73,17 @@ class Publisher:
         """Store a copy of a file and publish it."""
         return self._publish_new(await self._store.local.put_file(path))
 
-    async def put_copy_for_good(self, path: Path) -> Cid:
-        """Store a copy of a file, which is never to be dropped, and publish it."""
-        return self._publish_for_good(await self._store.local.put_file(path))
+    async def put_shard(self, path: Path) -> Cid:
+        """Store a copy of the shard that the round shows, and publish it: members train on it in the rounds after."""
+        cid = await self._store.local.put_file(path)
+        if self._retention:
+            self._retention.note_shard(cid)
+        self.publish(cid)
+        return cid
 
     async def put_for_good(self, data: bytes) -> Cid:
         """Store bytes, which are never to be dropped, and publish them."""
-        return self._publish_for_good(await self._store.local.put_bytes(data))
-
-    def _publish_for_good(self, cid: Cid) -> Cid:
+        cid = await self._store.local.put_bytes(data)
         if self._retention:
             self._retention.note_for_good(cid)
         self.publish(cid, for_good=True)

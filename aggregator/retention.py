@@ -1,9 +1,9 @@
 """Keeps the content of a task's rounds while somebody needs it, and drops what nobody does.
 
 Needed are rounds that are neither final nor void, the head, the newest final round, and as many decided rounds with a
-result as the operator asks for; app, first model, manifests and the shards that rounds have shown, on which nodes train,
-for good. A round needs all that an audit of it reads, so its base model and the one before. A content is dropped when the
-last round that needs it is.
+result as the operator asks for; the shards that the newest rounds have shown, on which members train; app, first model and
+manifests for good. A round needs all that an audit of it reads, so its base model and the one before. A content is dropped
+when the last round that needs it is.
 """
 
 import asyncio
@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aggregator.round_contents import FOR_GOOD, RoundContents
+from aggregator.round_contents import FOR_GOOD, RoundContents, Use
+from dao.core.constants import PUBLIC_ROUNDS
 from dao.core.engine.backend import get_step_codec
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import compute_gradient_size
@@ -29,10 +30,11 @@ _WITH_RESULT = (Phase.FINALIZED, Phase.VOID)
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a store keeps of a task: its rounds, rising; the bytes of these, and of what is kept for good."""
+    """What a store keeps of a task: its rounds, rising; the bytes of these, of other shards shown, and of what is for good."""
 
     rounds: Sequence[RoundId]
     round_bytes: int
+    shard_bytes: int
     good_bytes: int
 
 
@@ -67,6 +69,11 @@ class Retention:
         """Record that the round which began last needs a content."""
         self._contents.add(self._task, self._round, [content.digest])
 
+    def note_shard(self, content: Cid) -> None:
+        """Record that the round which began last shows this shard: it needs that, and so do members in the rounds after it."""
+        self.note(content)
+        self._contents.add(self._task, self._round, [content.digest], Use.TRAINING)
+
     def note_for_good(self, content: Cid | Digest) -> None:
         """Record that a content is never to be dropped."""
         self._contents.add(self._task, FOR_GOOD, [digest_of_content(content)])
@@ -95,15 +102,18 @@ class Retention:
             }
             known = {r: self._decided.get(r) or phases[r] for r in rounds}
             spent = find_spent(known, head, self._keep)
-            freed = [await self._drop(round_id) for round_id in spent]
+            oldest = max(rounds, default=0) - PUBLIC_ROUNDS  # that the newest round's members train on
+            shown = [r for r in self._contents.rounds(self._task, Use.TRAINING) if r < oldest]
+            freed = [await self._drop(round_id, Use.AUDIT) for round_id in spent]
+            freed += [await self._drop(round_id, Use.TRAINING) for round_id in shown]
             if any(freed):
                 self._report("dropped", rounds=[*spent], bytes=sum(freed))
             return len(spent)
 
-    async def _drop(self, round_id: RoundId) -> int:
-        """Drop what this round alone needs, then its records: killed in between, the next sweep goes on. Returns bytes."""
+    async def _drop(self, round_id: RoundId, use: Use) -> int:
+        """Drop what is needed for this alone, then its records: killed in between, the next sweep goes on. Returns bytes."""
         freed = 0
-        for digest in self._contents.contents_of(self._task, round_id):
+        for digest in self._contents.contents_of(self._task, round_id, use):
             if self._contents.count(digest) == 1:  # none comes between this and the content's end on the disk
                 path = self._store.local.path_of(digest)
                 size = path.stat().st_size if path.exists() else 0
@@ -112,7 +122,7 @@ class Retention:
                     continue
                 freed += size
                 failpoint("superlink-dropped")
-            self._contents.remove(self._task, round_id, digest)
+            self._contents.remove(self._task, round_id, digest, use)
         return freed
 
     async def _release(self, digest: Digest) -> bool:
@@ -149,7 +159,10 @@ def measure_kept(task: TaskId, contents: RoundContents, path_of: Callable[[Diges
     rounds = contents.rounds(task)
     for_good = set(contents.contents_of(task, FOR_GOOD))
     of_rounds = {digest for r in rounds for digest in contents.contents_of(task, r)} - for_good
-    return Kept(rounds, sum(map(_size, map(path_of, of_rounds))), sum(map(_size, map(path_of, for_good))))
+    shown = contents.rounds(task, Use.TRAINING)
+    shards = {digest for r in shown for digest in contents.contents_of(task, r, Use.TRAINING)}
+    parts = (of_rounds, shards - of_rounds - for_good, for_good)
+    return Kept(rounds, *(sum(map(_size, map(path_of, part))) for part in parts))
 
 
 def _size(path: Path) -> int:
@@ -171,11 +184,14 @@ def estimate_round(layout: Layout, codec: Codec, members: int, shard: int) -> in
     )
 
 
-def explain_retention(round_bytes: int, members: int, keep: int | None, replicas: int) -> str:
-    """Say what a store will grow to, for its operator to decide before it does."""
+def explain_retention(round_bytes: int, shard: int, members: int, keep: int | None, replicas: int) -> str:
+    """Say what a store will grow to, for its operator to decide before it does; sizes in bytes."""
     adds = f"a round with {members} members adds {round_bytes / 1e6:.1f} MB"
     twice = ", and as much in the IPFS node" if replicas else ""
     if keep is None:
         return f"{adds}{twice}; kept: all rounds, without a limit"
-    most = round_bytes * (keep + 1) / 1e9
-    return f"{adds}{twice}; kept: {keep} rounds with a result beside those that are not final, at most {most:.2f} GB"
+    most, shards = round_bytes * (keep + 1) / 1e9, shard * PUBLIC_ROUNDS / 1e9
+    return (
+        f"{adds}{twice}; kept: {keep} rounds with a result beside those that are not final, at most {most:.2f} GB; "
+        f"the shards of {PUBLIC_ROUNDS} rounds, on which members train, at most {shards:.2f} GB; all manifests"
+    )

@@ -61,6 +61,7 @@ def _read_kept(settings: SuperlinkSettings, task: TaskId) -> dict[str, object]:
     return {
         "kept_rounds": span,
         "kept_mb": round(kept.round_bytes / 1e6, 1),
+        "kept_shards_mb": round(kept.shard_bytes / 1e6, 1),
         "kept_for_good_mb": round(kept.good_bytes / 1e6, 1),
     }
 

@@ -124,7 +124,7 @@ class Superlink:
         await self._wait_commits(opened, collection)
         closed = await self._close(collection)
         index = draw_shard(closed.seed, collection.rules.shards, state.used_shards)
-        shard = await self._deps.publisher.put_copy_for_good(self._shards_of(collection.rules).paths[index])
+        shard = await self._deps.publisher.put_shard(self._shards_of(collection.rules).paths[index])
         rules, path = collection.rules, self._deps.publisher.path_of(shard)
         gating = asyncio.create_task(self._deps.computer.gate(base, path, rules.body_depth, rules.card))
         try:

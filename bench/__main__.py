@@ -26,9 +26,14 @@ def _parse() -> argparse.Namespace:
         "--busy", type=int, default=0, help="processes beside it that want a core, 0 by default"
     )
     page.add_argument("--json", type=Path, help="write the figures to this file")
-    store = commands.add_parser("store", help="what a Superlink's store and IPFS node grow to")
+    store = commands.add_parser(
+        "store", help="what rounds leave: a Superlink's store and IPFS node, and journals"
+    )
     store.add_argument("--rounds", type=int, default=1000, help="how many, 1000 by default")
     store.add_argument("--mb", type=float, default=1, help="size of the model in 10^6 bytes, 1 by default")
+    store.add_argument(
+        "--shard-mb", type=float, default=1, help="size of a shard in 10^6 bytes, 1 by default"
+    )
     store.add_argument("--keep", type=int, default=20, help="content.keep_rounds, 20 by default")
     store.add_argument("--with-ipfs", action="store_true", help="with an IPFS node beside it")
     store.add_argument("--json", type=Path, help="write the figures to this file")
@@ -277,7 +282,9 @@ def _store(given: argparse.Namespace) -> None:
 
     with tempfile.TemporaryDirectory(prefix="commonweight-bench-") as folder:
         try:
-            row = asyncio.run(measure(Path(folder), given.rounds, given.mb, given.keep, given.with_ipfs))
+            row = asyncio.run(
+                measure(Path(folder), given.rounds, given.mb, given.shard_mb, given.keep, given.with_ipfs)
+            )
         except DaoError as error:
             sys.exit(f"script/bench: {error}")
     sys.stdout.write(json.dumps(row) + "\n")

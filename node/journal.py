@@ -2,7 +2,7 @@
 
 An opening of a round has at most one signed commit, however often the process dies: the row is written and synced
 first, and its primary key is the round's opening. A daemon that starts again reads here what is left to do. Only signatures are synced: a power
-failure may take the last steps back, which are then done again.
+failure may take the last steps back, which are then done again. Rounds that ended long before the newest are forgotten.
 """
 
 import json
@@ -22,6 +22,7 @@ from dao.errors import RuleError
 from dao.runtime.failpoint import failpoint
 from dao.runtime.sqlite import Database, Owner
 
+KEPT = 1000  # rounds of a task: what ended before the newest so many has been decided for long
 _PATIENCE = 30.0  # seconds to wait for another process's transaction
 # `pins`: contents that are pinned, or about to be, and not yet unpinned everywhere; `idle`: of no open signed round
 _SCHEMA = """
@@ -174,16 +175,23 @@ class SupernodeJournal:
         return None if row is None else GradientVoteEntry(bool(row[0]), Digest(row[1]))
 
     def see(self, task: TaskId, round_id: RoundId, block: int) -> RoundNote:
-        """Record that a round opened in this block, once; return the round's note."""
+        """Record that a round opened in this block, once; return the round's note. Forget what ended KEPT rounds before it."""
         failpoint("before-seen")
         with self._transaction():
             self._db.execute(
                 "INSERT INTO rounds VALUES (?, ?, ?, ?, '', '{}') ON CONFLICT DO UPDATE SET block = excluded.block",
                 (task, round_id, block, Step.SEEN),
             )
+            self._forget(task, RoundId(round_id - KEPT))
             failpoint("during-seen")
         failpoint("after-seen")
         return self.note_of(task, round_id)
+
+    def _forget(self, task: TaskId, last: RoundId) -> None:
+        """Forget the rounds up to this one that have ended, with what was signed in them; `pins` go by themselves."""
+        ended = "SELECT round FROM rounds WHERE task = ?1 AND round <= ?2 AND step = 'ended'"
+        for table in ("commits", "votes", "rounds"):  # the rounds last
+            self._db.execute(f"DELETE FROM {table} WHERE task = ?1 AND round IN ({ended})", (task, last))  # noqa: S608
 
     def receive(self, commit: SignedCommit, receipt: Signature) -> None:
         """Record the Superlink's receipt of a commit: with it, leaving the commit out is a proven fault."""
@@ -240,7 +248,7 @@ class SupernodeJournal:
             )
         return _note(row)
 
-    def notes(self, task: TaskId | None = None, last: int = 1000) -> list[RoundNote]:
+    def notes(self, task: TaskId | None = None, last: int = KEPT) -> list[RoundNote]:
         """Return the last rounds of a task, or of all tasks, the newest first."""
         where = "" if task is None else "WHERE task = ?"
         values = (last,) if task is None else (task, last)

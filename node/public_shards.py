@@ -13,7 +13,7 @@ from time import monotonic
 import structlog
 
 from dao.chain.final_reader import FinalReader
-from dao.core.constants import MAX_MANIFEST
+from dao.core.constants import MAX_MANIFEST, PUBLIC_ROUNDS
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, parse_manifest
 from dao.core.round_machine import draw_shard
@@ -21,7 +21,6 @@ from dao.core.types import Digest, Phase, RoundId, Rules, TaskId
 from dao.errors import DaoError, DecodeError, TooLarge
 from dao.store.layered import LayeredStore
 
-MOST_SHARDS = 64  # of the rounds before this one: those of the newest rounds
 PUBLIC_BYTES = 256 << 20  # of these files together, unless the owner sets another limit
 _OPEN = (Phase.NONE, Phase.OPEN, Phase.CLOSED)
 _OVER = (Phase.FINALIZED, Phase.ABORTED, Phase.VOID)
@@ -94,7 +93,7 @@ class PublicShards:
 
     async def _find(self, round_id: RoundId, limit: float) -> list[Cid]:
         """Return the shards that earlier rounds showed, newest first, each once."""
-        rounds = [RoundId(number) for number in range(round_id - 1, max(0, round_id - 1 - MOST_SHARDS), -1)]
+        rounds = [RoundId(number) for number in range(round_id - 1, max(0, round_id - 1 - PUBLIC_ROUNDS), -1)]
         reading = [asyncio.create_task(self._read(number)) for number in rounds]
         try:
             if reading:
@@ -162,7 +161,7 @@ def check_shard(manifest: Manifest, seed: Digest, rules: Rules) -> Cid:
 def take_newest(shards: Sequence[Path], max_bytes: int = PUBLIC_BYTES) -> list[Path]:
     """Return those of some rounds' shards, oldest first, that a node trains on in the next round, as `fetch` chooses them."""
     taken: list[Path] = []
-    for path in shards[::-1][:MOST_SHARDS]:
+    for path in shards[::-1][:PUBLIC_ROUNDS]:
         max_bytes -= path.stat().st_size
         if max_bytes < 0:
             break

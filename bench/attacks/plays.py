@@ -11,8 +11,8 @@ import numpy as np
 from bench.attacks.data import NODES, ROUNDS, Dealt, Floats, RowSet
 from bench.attacks.learner import Learner
 from bench.attacks.network import Network, Sent, Settled, Slope
+from dao.core.constants import PUBLIC_ROUNDS
 from dao.demo.attacks import draw_direction
-from node.public_shards import MOST_SHARDS
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class MembersView:
     @cached_property
     def retired(self) -> RowSet:
         """The rows of the shards of earlier rounds, as many as Supernodes take."""
-        return join(self.setting.dealt.shards[: self.number - 1][-MOST_SHARDS:])
+        return join(self.setting.dealt.shards[: self.number - 1][-PUBLIC_ROUNDS:])
 
     @cached_property
     def trained(self) -> Floats:

@@ -59,6 +59,10 @@ class ArrayGradients:
         """ConventionError: arrays have no graph that could be written as ONNX."""
         raise ConventionError("model() gave arrays, and no torch module")
 
+    def metrics(self, model: str, shard: str) -> Any:
+        """What the app's `metrics` gives for a model on a shard."""
+        return self._app.metrics(self._place(open_model_file(Path(model))), self._reader.take(shard))
+
     def gradient(
         self, base: str, model: str | None, points: Sequence[float], shard: str, output: str
     ) -> dict[str, float]:

@@ -95,6 +95,15 @@ class GradientClient:
         answer = await self._process.call("loss", {"model": model, "shard": shard}, limit=self._limit)
         return _read_loss(answer)
 
+    async def metric(self, name: str, model: Path, shard: Path, limit: float | None = None) -> float:
+        """Compute the one of the app's metrics that has this name, on a shard, within `limit` s, or as long as any call may take."""
+        answer = await self._process.call(
+            "metric", {"name": name, "model": model, "shard": shard}, limit=limit or self._limit
+        )
+        if not isinstance(answer, float | int) or isinstance(answer, bool):
+            raise DecodeError(f"app: answered {answer!r:.80} for the metric {name!r}; expected a number")
+        return float(answer)
+
     async def halve(self, model: Path, shard: Path) -> tuple[float, float, float]:
         """Compute the loss of the shard's first batch, of its first half, and of its second."""
         answer = await self._process.call("halve", {"model": model, "shard": shard}, limit=self._limit)

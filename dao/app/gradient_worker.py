@@ -64,6 +64,17 @@ class GradientWorker:
             raise ConventionError("model() gave no torch module")
         write_onnx(self._model, lambda: self._loss(batch), output)
 
+    def metrics(self, model: str, shard: str) -> Any:
+        """What the app's `metrics` gives for a model on a shard; it leaves nothing behind that a later call depends on."""
+        self._place(open_model_file(Path(model)))
+        for parameter in self._state.parameters.values():
+            parameter.grad = None  # else a backward of the app's would add to the gradient's file
+        try:
+            with torch.no_grad():
+                return self._app.metrics(self._model, self._reader.take(shard))
+        finally:
+            set_mode(self._model, training=False)
+
     def gradient(
         self, base: str, model: str | None, points: Sequence[float], shard: str, output: str
     ) -> dict[str, float]:

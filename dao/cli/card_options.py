@@ -67,8 +67,8 @@ class CardOptions:
         return replace(card, base=card.base or FrozenBase(frozen, self.frozen_base_note))
 
     def _read(self, path: Path) -> Card:
-        given = [self.name, self.purpose, self.data_description, self.metric, self.setting, self.frozen_base]
-        if any(given):
+        texts = [self.name, self.purpose, self.data_description, self.metric, self.setting, self.frozen_base]
+        if any(texts) or self.lower_is_better:
             raise ConfigError("--card: expected no other option of the card beside it")
         if not path.is_file():
             raise ConfigError(f"--card {path}: expected a JSON file")
@@ -82,8 +82,14 @@ class CardOptions:
             data=self.data_description,
             metric=Metric(self.metric, not self.lower_is_better) if self.metric else None,
             settings=read_setting_options(self.setting),
-            base=FrozenBase(Cid.parse(self.frozen_base), self.frozen_base_note) if self.frozen_base else None,
+            base=self._read_base(self.frozen_base) if self.frozen_base else None,
         )
+
+    def _read_base(self, cid: str) -> FrozenBase:
+        try:
+            return FrozenBase(Cid.parse(cid), self.frozen_base_note)
+        except DecodeError as error:
+            raise ConfigError(f"--frozen-base: {error}") from None
 
 
 def read_setting_options(given: Sequence[str] | None) -> dict[str, Setting]:

@@ -25,6 +25,7 @@ from dao.content.cards import fetch_card
 from dao.core.formats.card import Card
 from dao.core.types import Digest, TaskId
 from dao.errors import AuditError, ConfigError, ContentError, DecodeError
+from dao.gov.card_words import describe_metric
 from dao.store.source import Source
 
 app = typer.Typer(no_args_is_help=True)
@@ -48,7 +49,7 @@ def get(
         typer.Option(
             "--round",
             metavar="ROUND",
-            help="Number of the round that made it, or best: the least loss after a final round.",
+            help="Number of the round that made it, or best: of the final rounds, by the metric that the card names, else by the least loss.",
             show_default="the newest final round",
         ),
     ] = None,
@@ -103,6 +104,7 @@ def get(
             return traced
 
     last = asyncio.run(read())[-1]
+    metric = last.manifest.metric
     print_fields(
         {
             "round": last.record.round,
@@ -111,6 +113,7 @@ def get(
             "provenance": out / PROVENANCE_FILE,
             "model_card": out / CARD_FILE,
             **({"onnx": out / ONNX_FILE} if (out / ONNX_FILE).exists() else {}),
+            **({"metric": describe_metric(metric)} if metric else {}),
             "loss_after": last.manifest.loss_after / 1e6,
         }
     )

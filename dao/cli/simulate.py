@@ -178,8 +178,10 @@ async def _simulate(play: Play, console: Console) -> DemoState:
                 console.print(printable(f"loss(), tried on {shards.paths[0].name}, {oddity}"))
         simulation = await _begin(gradients, shards, play.seed, folder, first)
         nodes = await _seat_nodes(scene, helper, play.seed, folder)
-        with console.status("starting the app on the cluster") if play.cluster_cores else nullcontext():
-            lender = await _start_cluster(play, running) if play.cluster_cores else pool
+        lender: Lender[TrainsParts] = pool
+        if play.cluster_cores:
+            with console.status("starting the app on the cluster"):
+                lender = await _start_cluster(play, running)
         network = SimulatedNetwork(simulation, lender, nodes, play.seed)
         seats = [
             Seat(member, hex_of(node.owner), hex_of(node.signer.address))

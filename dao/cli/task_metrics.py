@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,6 +49,7 @@ def metrics(
     """
     if tensorboard is not None:
         _require_empty(tensorboard)
+        _load_writer()  # what is missing is told before content is fetched
     if mlflow is not None:
         require_mlflow(mlflow)
 
@@ -59,35 +60,39 @@ def metrics(
                 return []
             return list_metrics(await trace_rounds(chain, source, TaskId(task), str(head), verifies=False))
 
-    found = asyncio.run(read())
+    rounds = asyncio.run(read())
     if tensorboard is not None:
-        write_tensorboard(found, tensorboard)
+        write_tensorboard(rounds, tensorboard)
     if mlflow is not None:
-        address = write_mlflow(TaskId(task), found, mlflow)
+        address = write_mlflow(TaskId(task), rounds, mlflow)
         typer.echo(f"mlflow ui --backend-store-uri {address}", err=True)
     if json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(played) for played in rounds])
         return
     rows = [
-        {"round": one.round}
-        | {name: f"{value:.6g}" for name, value in one.values.items() if not name.startswith(_NODE)}
-        for one in found
+        {"round": played.round}
+        | {name: f"{value:.6g}" for name, value in played.values.items() if not name.startswith(_NODE)}
+        for played in rounds
     ]
     print_table(rows, "no result yet")
 
 
-def write_tensorboard(found: Sequence[RoundMetrics], folder: Path) -> None:
+def write_tensorboard(rounds: Sequence[RoundMetrics], folder: Path) -> None:
     """Write TensorBoard's event files into a folder: a step for each round; ConfigError without tensorboardX."""
+    with _load_writer()(str(folder)) as writer:
+        for played in rounds:
+            for name, value in played.values.items():
+                writer.add_scalar(name, value, played.round, walltime=played.posted_at)
+
+
+def _load_writer() -> Any:
     try:
         from tensorboardX import SummaryWriter
     except ImportError:
         raise ConfigError(
             "--tensorboard: needs a package that is not here: pip install tensorboardX"
         ) from None
-    with SummaryWriter(str(folder)) as writer:
-        for one in found:
-            for name, value in one.values.items():
-                writer.add_scalar(name, value, one.round, walltime=one.posted_at)
+    return SummaryWriter
 
 
 def _require_empty(folder: Path) -> None:

@@ -16,8 +16,7 @@ FLOAT32_POWER = 38
 TOPK_CHUNKS, TOPK_KEPT, TOPK_DIGITS, TOPK_MAX_EXPONENT = 16, 58, 3, 35  # of a leaf of topk
 
 # a gradient's value: 15 bits and a sign, shifted by the exponent of its chunk
-GRADIENT_DIGITS = 15
-GRADIENT_MAX_EXPONENT = 47
+GRADIENT_DIGITS, GRADIENT_MAX_EXPONENT = 15, 47
 GRADIENT_LEAF = 2 * CHUNK + 1  # bytes
 
 # the gradients of a round
@@ -25,12 +24,14 @@ BATCH = 64  # samples: it changes the bits of a gradient
 GAUSS_LEGENDRE = (0.2113248654051871, 0.7886751345948129)  # nodes on [0, 1], each of weight 1/2
 GRADIENT_TOLERANCE = 1e-4  # relative L2 distance at most of two machines' gradients, once quantised
 LOSS_TOLERANCE = 1e-3  # relative distance at most of their losses
+METRIC_TOLERANCE = 20  # a metric may be off by one part in it, of 1 where it is less: a row or two
 
 # weights and scores
 WEIGHT_UNITS = 1 << 20  # the weights of a round add up to at most this
 MILLION = 10**6  # cosines, memories, losses and scores are millionths
 GATE_DEVIATIONS = 5  # standard deviations of a random direction's cosine that a memory must exceed
 
+PUBLIC_ROUNDS = 64  # the rounds before one whose shards its members train on
 # trees
 TOTALS_STEP = 32  # chunks from one running total of a product to the next
 COMMIT_KIND, PASS_KIND = 0, 1  # of a leaf of the commits tree: a byte

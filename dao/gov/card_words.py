@@ -2,6 +2,7 @@
 
 from dao.content.cards import fetch_card
 from dao.core.formats.card import Card
+from dao.core.formats.manifest import MeasuredMetric
 from dao.core.types import Digest
 from dao.errors import ContentError, DecodeError
 from dao.gov.texts import clean_text
@@ -34,6 +35,11 @@ async def read_card_words(source: Source, digest: Digest) -> dict[str, str]:
         return describe_card(await fetch_card(source, digest))
     except (ContentError, DecodeError) as error:
         return {"name": f"{NOT_KNOWN}: {shorten(str(error))}"}
+
+
+def describe_metric(metric: MeasuredMetric) -> str:
+    """Return a round's metric, as its Superlink measured it."""
+    return f"{shorten(metric.name)} {metric.value / 1e6:.6g}"
 
 
 def shorten(text: str, most: int = MOST_CHARACTERS) -> str:

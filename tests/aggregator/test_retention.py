@@ -13,6 +13,7 @@ import pytest
 from aggregator.publisher import Publisher
 from aggregator.retention import Retention, explain_retention, find_spent, measure_kept
 from aggregator.round_contents import RoundContents
+from dao.core.constants import PUBLIC_ROUNDS
 from dao.core.formats.cid import Cid
 from dao.core.types import Digest, Phase, RoundId, TaskId
 from dao.devnet.kubo_daemon import start_kubo
@@ -78,6 +79,18 @@ class Keeper:
         await self.disk.put_bytes(update)
         return cid
 
+    async def show(self, shard: bytes) -> Cid:
+        """Publish the shard of the round that began last."""
+        path = self.folder / "drawn"
+        path.write_bytes(shard)
+        cid = await self.publisher.put_shard(path)
+        await self.publisher.wait_settled(60)
+        return cid
+
+    def size(self, cid: Cid) -> int:
+        """Measure a content."""
+        return self.disk.path_of(cid).stat().st_size
+
     async def sweep(self) -> int:
         async def read(rounds: Sequence[RoundId]) -> tuple[RoundId, dict[RoundId, Phase]]:
             return max(self.phases), {number: self.phases.get(number, Phase.NONE) for number in rounds}
@@ -133,7 +146,34 @@ async def test_sweep__rounds_long_final__only_what_audits_of_the_kept_need_stays
     files = set((keeper.disk.root / "objects").glob("*/*"))
     kept = measure_kept(TASK, keeper.contents, keeper.disk.path_of)
     assert kept.round_bytes + kept.good_bytes == sum(path.stat().st_size for path in files)
+    assert kept.shard_bytes == 0
     assert {path.name for path in (keeper.disk.root / "pins").iterdir()} == {path.name for path in files}
+
+
+async def test_sweep__shards_shown__those_stay_that_members_train_on_or_an_audit_needs(
+    tmp_path: Path,
+) -> None:
+    """In the round that is open members train on those of PUBLIC_ROUNDS rounds; an audit of a kept round needs its own."""
+    replica = Away(tmp_path / "replica", sync=False)
+    replica.away = False
+    keeper, shards = Keeper(tmp_path, 0, [replica]), []
+    for _ in range(PUBLIC_ROUNDS + 8):
+        round_id = await keeper.play(100)
+        shards.append(await keeper.show(b"shard of round %d" % round_id))
+        await keeper.sweep()
+    gone, trained_on = shards[: -PUBLIC_ROUNDS - 1], shards[-PUBLIC_ROUNDS - 1 :]
+    assert [await keeper.has(cid) for cid in gone] == [{False}] * len(gone)
+    assert [await keeper.has(cid) for cid in trained_on] == [{True}] * len(trained_on)
+    kept = measure_kept(TASK, keeper.contents, keeper.disk.path_of)
+    assert (kept.rounds, kept.shard_bytes) == ([round_id], sum(map(keeper.size, trained_on[:-1])))
+    keeper.keep = PUBLIC_ROUNDS + 4
+    keeper.reopen()
+    for _ in range(8):  # round 72 is the oldest whose audit is possible, and it stays for that
+        await keeper.play(100)
+        await keeper.show(b"shard of round %d" % len(keeper.others))
+        await keeper.sweep()
+    assert await keeper.has(trained_on[-1]) == {True}
+    assert keeper.contents.rounds(TASK) == list(range(round_id, round_id + 9))
 
 
 async def test_sweep__content_of_others_in_the_store__stays(tmp_path: Path) -> None:
@@ -265,12 +305,13 @@ def _size_of(folder: Path) -> int:
 
 
 def test_explained__before_anything_grows__the_figures_of_a_round_and_of_all() -> None:
-    said = explain_retention(3_100_000, 4, 20, replicas=1)
+    said = explain_retention(3_100_000, 250_000, 4, 20, replicas=1)
     assert said == (
         "a round with 4 members adds 3.1 MB, and as much in the IPFS node; "
-        "kept: 20 rounds with a result beside those that are not final, at most 0.07 GB"
+        "kept: 20 rounds with a result beside those that are not final, at most 0.07 GB; "
+        "the shards of 64 rounds, on which members train, at most 0.02 GB; all manifests"
     )
-    assert explain_retention(3_100_000, 4, None, 0).endswith("kept: all rounds, without a limit")
+    assert explain_retention(3_100_000, 250_000, 4, None, 0).endswith("kept: all rounds, without a limit")
 
 
 async def test_sweep__keeps_all__asks_the_chain_for_nothing(tmp_path: Path) -> None:

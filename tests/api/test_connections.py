@@ -32,6 +32,14 @@ async def line(running: RunningApi, begin: bytes = b"") -> AsyncIterator[Line]:
         writer.close()
 
 
+async def write_late(before: asyncio.StreamWriter, writer: asyncio.StreamWriter, request_: bytes) -> None:
+    """Write a request that waits 0.2 s to be read, since the loop is held up after it has read one on another connection."""
+    before.write(GET_HEALTH)
+    await asyncio.sleep(0)
+    writer.write(request_)
+    asyncio.get_running_loop().call_soon(time.sleep, 0.2)
+
+
 async def read_all(reader: asyncio.StreamReader) -> bytes:
     async with asyncio.timeout(LIMIT):
         return await reader.read()
@@ -134,15 +142,17 @@ async def test_requests__through_two_lines_of_forwarded_for__count_for_the_last_
 async def test_requests__read_late_by_a_full_loop__refused_unread_until_there_is_a_place(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, begun: bytes, request_: bytes, stays: bool
 ) -> None:
-    monkeypatch.setattr(connections, "QUEUE", 0)
     monkeypatch.setattr(connections, "MAX_DELAY", 0.05)
-    async with stage.open() as running, line(running, GET_HEALTH) as (reader, writer):
+    async with (
+        stage.open() as running,
+        line(running) as (_, other),
+        line(running, GET_HEALTH) as (reader, writer),
+    ):
         assert (await read_answer(reader)).startswith(b"HTTP/1.1 200")
         desk = Desk(running.deps.read_load, READS_AT_WORK)
         writer.write(begun)
         await asyncio.sleep(0.05)
-        writer.write(request_)
-        time.sleep(0.2)  # noqa: ASYNC251  (the loop is held up)
+        await write_late(other, writer, request_)
         answer = await read_answer(reader)
         assert answer.startswith(b"HTTP/1.1 503")
         assert b"Retry-After: " in answer
@@ -150,8 +160,7 @@ async def test_requests__read_late_by_a_full_loop__refused_unread_until_there_is
         assert b"commonweight_http_refused_total 1.0" in running.deps.metrics.dump()
         await desk.answer_all()
         if stays:
-            writer.write(request_)
-            time.sleep(0.2)  # noqa: ASYNC251
+            await write_late(other, writer, request_)
             assert (await read_answer(reader)).startswith(b"HTTP/1.1 200")
         else:
             assert await read_all(reader) == b""
@@ -167,6 +176,41 @@ async def test_requests__as_many_as_are_at_work_with_bodies_that_do_not_come__ke
         who = await stack.enter_async_context(member(running, stage.members[0]))
         await who.sign_in()
         assert not running.deps.write_load.is_full()
+
+
+async def test_delay__pieces_that_come_at_once_and_one_after_the_other__waited_since_the_loop_last_asked() -> (
+    None
+):
+    now, loop = 10.0, asyncio.get_running_loop()
+    delay = connections.LoopDelay(lambda: now)
+    assert delay.measure(loop) == 0  # after nothing had come for a while
+    now = 11
+    assert delay.measure(loop) == 1  # read in the same turn
+    await asyncio.sleep(0)
+    now = 14
+    assert delay.measure(loop) == 4  # it came after 10, when the loop had asked
+    await asyncio.sleep(0)
+    now = 15
+    assert delay.measure(loop) == 4  # after 11
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert delay.measure(loop) == 0
+
+
+async def test_load__place_becomes_free_after_the_time_limit_of_a_late_loop__is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(load, "monotonic", lambda: now)
+    shedder = LoadShedder(at_work=1)
+    desk = Desk(shedder, 2)
+    await asyncio.sleep(0)
+    now = 2 * load.MAX_WAIT
+    await desk.answer_next()
+    assert_busy(await desk.requests[1])
+    assert not shedder.is_full()
+    await desk.answer_all()
+    assert desk.answered == 1
 
 
 async def test_load__no_place_is_free__waits_until_an_answer_begins() -> None:
@@ -192,17 +236,19 @@ async def test_load__places_become_free_slowly__who_would_wait_too_long_is_refus
     now = 0.0
     monkeypatch.setattr(load, "monotonic", lambda: now)
     shedder = LoadShedder(at_work=1)
-    desk = Desk(shedder, 12)
-    for _ in range(11):  # those that wait were let in at the pace of a machine that has nothing else to do
-        await desk.answer_next()
+    desks = [Desk(shedder, 1)]
+    for _ in range(12):  # each waits for the one before it
+        desks.append(Desk(shedder, 1))
+        await asyncio.sleep(0)
         now += 0.6 * load.MAX_WAIT
+        await desks[-2].answer_next()
     later = Desk(shedder, 2)
     await asyncio.sleep(0)
     assert_busy(await later.requests[1])
     assert not later.requests[0].done()
-    await desk.answer_next()
-    await later.answer_all()
-    assert (desk.answered, later.answered) == (12, 1)
+    for desk in (*desks, later):
+        await desk.answer_all()
+    assert [desk.answered for desk in (*desks, later)] == [1] * 14
 
 
 class Desk:

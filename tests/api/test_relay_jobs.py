@@ -53,7 +53,7 @@ def test_add__a_nonce_twice__refused_unless_the_first_failed(tmp_path: Path) -> 
     jobs.close()
 
 
-def test_relay_jobs__old_jobs__forgotten(tmp_path: Path) -> None:
+def test_add__old_jobs__forgotten(tmp_path: Path) -> None:
     jobs = RelayJobs(tmp_path / "relay.db")
     old = jobs.add(replace(job(0), created=time.time() - 31 * DAY))
     jobs.settle(replace(old, state=JobState.MINED))

@@ -8,13 +8,14 @@ from structlog.testing import capture_logs
 
 from dao.app.shards import read_shards
 from dao.chain.final_reader import FinalReader
+from dao.core.constants import PUBLIC_ROUNDS
 from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.types import Digest, RoundId
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
 from dao.store.source import MAX_CONTENT
-from node.public_shards import MOST_SHARDS, PUBLIC_BYTES, PublicShards, take_newest
+from node.public_shards import PUBLIC_BYTES, PublicShards, take_newest
 from tests.audit.stage import TAMPERED, Stage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -114,10 +115,10 @@ async def test_shard__that_is_none_of_the_tasks__is_refused(stage: Stage, tmp_pa
 
 
 async def test_shards__of_many_rounds__the_newest_that_fit(tmp_path: Path) -> None:
-    shards = [tmp_path / f"{number:03}" for number in range(MOST_SHARDS + 6)]
+    shards = [tmp_path / f"{number:03}" for number in range(PUBLIC_ROUNDS + 6)]
     for shard in shards:
         shard.write_bytes(b"12345678")
-    assert take_newest(shards) == shards[-MOST_SHARDS:]
+    assert take_newest(shards) == shards[-PUBLIC_ROUNDS:]
     assert take_newest(shards, 8 * 3 + 7) == shards[-3:]
     assert take_newest(shards, 7) == []
     assert take_newest([]) == []

@@ -19,7 +19,7 @@ from dao.core.types import Address, Digest, Domain, RoundId, Signature, TaskId
 from dao.errors import ConfigError, RuleError
 from dao.runtime.failpoint import VARIABLE
 from dao.store.cid import cid_of_bytes
-from node.journal import FAILPOINTS, CommitEntry, Step, SupernodeJournal
+from node.journal import FAILPOINTS, KEPT, CommitEntry, Step, SupernodeJournal
 
 DOMAIN = Domain(31337, Address(b"c" * 20))
 TASK, ROUND = TaskId(1), RoundId(2)
@@ -155,6 +155,26 @@ def test_notes__many_rounds__newest_first_and_bounded(journal: SupernodeJournal)
         journal.see(TASK, RoundId(number), 10 * number)
     assert [note.round for note in journal.notes(TASK, last=2)] == [5, 4]
     assert journal.notes(TaskId(9)) == []
+
+
+def test_see__rounds_that_ended_long_ago__forgotten_with_what_they_signed(journal: SupernodeJournal) -> None:
+    """A round without an end stays, and its pin; of one that is forgotten the pin is idle."""
+    for number in (1, 2, 3):
+        journal.see(TASK, RoundId(number), number)
+        journal.see(TaskId(2), RoundId(number), number)
+        sign(journal, round_id=RoundId(number))
+        journal.vote(TASK, RoundId(number), is_wrong=False)
+        if number != 2:
+            journal.reach(TASK, RoundId(number), Step.ENDED)
+    update = cid_of_bytes(b"update")
+    journal.pin(TASK, RoundId(1), update)
+    assert journal.see(TASK, RoundId(2 + KEPT), 9).step is Step.SEEN
+    assert [note.round for note in journal.notes(TASK)] == [2 + KEPT, 3, 2]
+    assert len(journal.notes(TaskId(2))) == 3
+    entries = [journal.commit_of(TASK, RoundId(number), OPENING) for number in (1, 2, 3)]
+    votes = [journal.vote_of(TASK, RoundId(number)) for number in (1, 2, 3)]
+    assert [entry is not None for entry in (*entries, *votes)] == [False, True, True] * 2
+    assert journal.idle_pins() == [update]
 
 
 def test_journal__durability__signatures_are_synced_and_steps_are_not(

@@ -3,6 +3,8 @@
 import asyncio
 import re
 from collections import Counter
+from collections.abc import Callable
+from time import monotonic
 from typing import Any, ClassVar
 
 import h11
@@ -17,9 +19,9 @@ REQUEST_SECONDS = 20.0  # from a request's first byte, or the connection's begin
 REFUSED_SECONDS = (
     1.0  # that a connection which is one too many has to ask, so that it reads why it is refused
 )
-MAX_DELAY = 0.1  # seconds that the event loop may be late before new requests are refused unread,
-QUEUE = 100  # where it has more connections than these: with fewer it is not requests that make it late
-_TURN = 0.05  # seconds
+MAX_DELAY = (
+    0.1  # seconds that a request may have waited to be read: it is refused unread where it would wait again
+)
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nContent-Length: 0\r\n"
 _CLOSE, _END = b"Connection: close\r\n", b"\r\n\r\n"
 _LATE = b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n" + _CLOSE
@@ -27,25 +29,32 @@ _BODY = re.compile(rb"\r\n(content-length|transfer-encoding|upgrade):", re.IGNOR
 
 
 class LoopDelay:
-    """Measures how late the event loop is: what it reads now has waited for it about as long."""
+    """Measures for how long at most what the event loop reads now has waited to be read.
 
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._due = 0.0
+    The loop asks the system for all that has come, and then deals with that, one after the other: what it reads came after it
+    had asked the time before.
+    """
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin to measure, where that has not begun."""
-        if self._loop is None:
-            self._loop = loop
-            self._take_turn(loop)
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._before = self._asked = 0.0  # when the loop asked the time before, and the last time
+        self._is_measuring = self._has_come = False
 
-    def is_late(self) -> bool:
-        """Return whether the loop's next turn has been due for more than MAX_DELAY seconds."""
-        return self._loop is not None and self._loop.time() - self._due > MAX_DELAY
+    def measure(self, loop: asyncio.AbstractEventLoop) -> float:
+        """Return the seconds, 0 where nothing has come for a while; called with each piece that is read."""
+        now, self._has_come = self._clock(), True
+        if not self._is_measuring:
+            self._is_measuring = True
+            self._before = self._asked = now
+            loop.call_soon(self._take_turn, loop)
+        return now - self._before
 
     def _take_turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._due = loop.time() + _TURN
-        loop.call_at(self._due, self._take_turn, loop)
+        """Note that the loop has just asked; what waits since before comes first, and this before all that it reads."""
+        self._is_measuring, self._has_come = self._has_come, False
+        if self._is_measuring:
+            self._before, self._asked = self._asked, self._clock()
+            loop.call_soon(self._take_turn, loop)
 
 
 class BoundedProtocol(H11Protocol):
@@ -65,7 +74,6 @@ class BoundedProtocol(H11Protocol):
         peer = self.client[0] if self.client else "unknown"
         self.address = group_address(peer)
         self.counts[self.address] += 1
-        self.delay.start(self.loop)
         crowd = 0 if peer in self.trusted else self.counts[self.address]
         if crowd > 2 * MAX_PER_ADDRESS or self.counts.total() > MAX_CONNECTIONS:
             self._refuse_connection()
@@ -89,7 +97,7 @@ class BoundedProtocol(H11Protocol):
         if self.is_refused:
             self._refuse_connection()
             return
-        if self._is_too_late():
+        if self._is_too_late(self.delay.measure(self.loop)):
             self._refuse_unread(data)
             return
         super().data_received(data)
@@ -99,10 +107,9 @@ class BoundedProtocol(H11Protocol):
         super().on_response_complete()
         self._expect_request(begins=False)
 
-    def _is_too_late(self) -> bool:
+    def _is_too_late(self, waited: float) -> bool:
         """Return whether a request that begins here has waited too long to be read, and would wait on."""
-        is_queue = self.conn.their_state is h11.IDLE and self.counts.total() > QUEUE
-        return is_queue and self.delay.is_late() and self.load.is_full()
+        return self.conn.their_state is h11.IDLE and waited > MAX_DELAY and self.load.is_full()
 
     def _expect_request(self, *, begins: bool = True) -> None:
         """Set the deadline while a request is incomplete; one that has not begun is left to the keep-alive timer."""

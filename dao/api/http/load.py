@@ -9,7 +9,7 @@ from dao.api.http.problems import Problem
 
 READS_AT_WORK = 4  # one for each thread that reads the index
 WRITES_AT_WORK = 32  # most of their time they wait for the chain's node
-MAX_WAIT = 0.4  # seconds that a request waits for a place: half of what an answer may take
+MAX_WAIT = 0.2  # seconds that a request waits for a place: a part of what an answer may take
 _FIRST_PACE = 0.005  # seconds from one answer to the next, before any was measured
 _NEW_PART = 0.2  # of the newest measurement in the pace
 _RETRY_SECONDS = 2.0
@@ -60,6 +60,7 @@ class LoadShedder:
         if (self._waiting + 1) * self._pace > MAX_WAIT:
             raise _make_busy()
         self._waiting += 1
+        begun = monotonic()
         try:
             async with asyncio.timeout(MAX_WAIT):
                 await self._places.acquire()
@@ -67,6 +68,9 @@ class LoadShedder:
             raise _make_busy() from None
         finally:
             self._waiting -= 1
+        if monotonic() - begun > MAX_WAIT:  # the loop was late, and the time limit with it
+            self._places.release()
+            raise _make_busy()
 
     def _measure_pace(self, now: float) -> None:
         """Measure how fast places become free; only while others wait does it tell what the machine can do."""

@@ -124,16 +124,16 @@ class RelayJobs:
 
     def __init__(self, path: Path) -> None:
         self._file = Database(path, _SCHEMA)
-        self._file.execute(
-            "DELETE FROM relay_jobs WHERE state != 'pending' AND created < ?", (time.time() - _STORED,)
-        )
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
     def add(self, job: RelayJob) -> RelayJob:
-        """Add a job; IntegrityError where one that did not fail has its (space, signer, nonce)."""
+        """Add a job; IntegrityError where one that did not fail has its (space, signer, nonce). Old ones that are done go."""
+        self._file.execute(
+            "DELETE FROM relay_jobs WHERE state != 'pending' AND created < ?", (time.time() - _STORED,)
+        )
         cursor = self._file.execute(
             "INSERT INTO relay_jobs (id, act, space, signer, nonce, target, data, label, state, cost, gas, created) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

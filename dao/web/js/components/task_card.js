@@ -1,6 +1,6 @@
 /** Draws what a task is for, as its card says: words of strangers, which the API has cleaned. */
 
-import { formatCount } from "../format.js";
+import { formatCount, formatLoss } from "../format.js";
 import { html } from "../html.js";
 import { cleanText } from "../text.js";
 import { CopyButton, Figure, Figures, LongText, Notice } from "./parts.js";
@@ -18,8 +18,17 @@ export function getName(card) {
   return (card && cleanText(card.name).trim()) || null;
 }
 
-/** A card: purpose, data, metric and settings; why it is not shown, where it is refused. */
-export function TaskCard({ card, refused }) {
+/** Those of some rounds that state the metric that a card names, in order; none where it names none. */
+export function listMeasured(card, rounds) {
+  const name = card?.metric?.name;
+  return rounds.filter((round) => round.metric_micro !== null && round.metric_name === name);
+}
+
+/**
+ * A card: purpose, data, metric and settings; why it is not shown, where it is refused. `measured` is the newest round
+ * that states the metric, if one does.
+ */
+export function TaskCard({ card, refused, measured = null }) {
   if (refused)
     return html`<${Notice} tone="warn">The task's card is not shown: ${cleanText(refused)}</${Notice}>`;
   if (!card) return html`<p class="soft">Its card, with name and purpose, has not been read yet.</p>`;
@@ -29,7 +38,7 @@ export function TaskCard({ card, refused }) {
       ${card.purpose && html`<p class="purpose"><${LongText} text=${card.purpose} limit=${TEXT_LENGTH} /></p>`}
       <${Figures}>
         ${card.data && html`<${Figure} name="Data that a member needs"><${LongText} text=${card.data} limit=${TEXT_LENGTH} /></${Figure}>`}
-        ${card.metric && html`<${Metric} metric=${card.metric} />`}
+        ${card.metric && html`<${Metric} metric=${card.metric} measured=${measured} />`}
         ${card.base && html`<${FrozenBase} base=${card.base} />`}
       </${Figures}>
       ${settings.length > 0 && html`<${Settings} settings=${settings} />`}
@@ -37,9 +46,15 @@ export function TaskCard({ card, refused }) {
   `;
 }
 
-function Metric({ metric: { name, higher_is_better: isHigher } }) {
+function Metric({ metric: { name, higher_is_better: isHigher }, measured }) {
+  const direction = `${isHigher ? "higher" : "lower"} is better`;
+  const note = measured
+    ? `after round ${formatCount(measured.round)}, as the Superlink measured it; ${direction}`
+    : direction;
   return html`
-    <${Figure} name="Judged by" note="${isHigher ? "higher" : "lower"} is better">${cleanText(name)}</${Figure}>
+    <${Figure} name="Judged by" note=${note}>
+      ${cleanText(name)}${measured && html`${" "}<span class="number">${formatLoss(measured.metric_micro)}</span>`}
+    </${Figure}>
   `;
 }
 
