@@ -182,8 +182,10 @@ def check_model(made: Made, source: tuple[str, ...], folder: Path) -> None:
     """The newest model is got with what it comes from; what is there already is not written over."""
     dao, task, network = made.devnet.dao, made.task["task"], made.devnet.network
     got = ("model", "get", task, "--out", folder, "--verify", *source, *network)
-    said = dao.run(*got).stdout
-    assert said.startswith("round       1\nphase       finalized\n")
+    done = dao.run(*got, "--onnx")
+    assert done.stdout.startswith("round       1\nphase       finalized\n")
+    # whoever gets a model has it, whatever its app's environment lacks
+    assert "dao: no model.onnx: export: the app's environment has no onnx and no onnxscript" in done.stderr
     told = json.loads((folder / "provenance.json").read_text())
     assert Cid.parse(told["model"]) == compute_cid(folder / "model.safetensors")
     assert (told["verified"], told["round"], told["app_digest"]) == ("statements", 1, shown_app(made))
