@@ -195,9 +195,9 @@ class Collection:
         """Return the nodes that have to reveal."""
         return frozenset(filter(self.is_in_tree, self._indexes)) | self.forced.keys()
 
-    def announce(self, model: Digest, step: Digest) -> None:
-        """Publish the digests of the new model and its step, so that nodes have the model when its result is posted."""
-        self.model = ComputedModel(model, step)
+    def announce(self, shard: Digest, model: Digest, step: Digest) -> None:
+        """Publish the digests of the new model, its step and the round's shard, so that nodes have them when the result is posted."""
+        self.model = ComputedModel(model, step, shard)
         self.notify()
 
     def lock_of(self, node: Address) -> asyncio.Lock:

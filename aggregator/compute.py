@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,13 @@ from dao.core.engine.merkle import compute_body_root
 from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout, Model
-from dao.core.formats.manifest import Manifest, compute_loss_micros, dump_manifest
+from dao.core.formats.manifest import (
+    Manifest,
+    MeasuredMetric,
+    compute_loss_micros,
+    compute_metric_micros,
+    dump_manifest,
+)
 from dao.core.formats.update import Update
 from dao.core.score import Scoring
 from dao.core.transition import (
@@ -28,6 +35,10 @@ from dao.core.transition import (
 )
 from dao.core.types import ZERO_DIGEST, Address, Digest, Result
 from dao.core.weigh import UpdateEntry, Weighing
+from dao.errors import AppCrashed, AppError, AppTimeout, DecodeError
+
+LOSSES = 4  # that a metric may take as long as, beyond PATIENCE
+PATIENCE = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -79,9 +90,18 @@ class Settlement:
 class RoundComputer:
     """Computes rounds with one evaluator; what comes out goes to the publisher."""
 
-    def __init__(self, evaluator: GradientClient, publisher: Publisher, scratch: Path) -> None:
+    def __init__(
+        self,
+        evaluator: GradientClient,
+        publisher: Publisher,
+        scratch: Path,
+        report: Callable[..., None] = lambda _event, **_: None,
+        metric: str | None = None,
+    ) -> None:
+        """`report` hears why a metric could not be had; `metric` is measured as long as no card names another, or none."""
         scratch.mkdir(parents=True, exist_ok=True)
         self._evaluator, self._publisher, self._scratch = evaluator, publisher, scratch
+        self._report, self._metric = report, metric
         self._card: Digest | None = None  # that the app runs with
 
     async def gate(
@@ -94,7 +114,7 @@ class RoundComputer:
         if card is not None and card != self._card:
             stated = await self._publisher.fetch_card(card)
             await self._evaluator.configure(stated.settings, await self._publisher.fetch_frozen_base(stated))
-            self._card = card
+            self._card, self._metric = card, stated.metric.name if stated.metric else None
         evaluated = await self._evaluator.gate_gradient(base.path, shard)
         path, gradient = await self._quantise(evaluated.path, base.model.layout, "gate.cwg")
         cid, root = await asyncio.gather(
@@ -138,6 +158,7 @@ class RoundComputer:
             gradient=graded.cid,
             loss_before=compute_loss_micros(gate.loss),
             loss_after=compute_loss_micros(graded.loss),
+            metric=graded.metric,
         )
         manifest = settle_round(inputs, outcome)
         manifest_cid = await self._publisher.put_for_good(dump_manifest(manifest))
@@ -160,10 +181,10 @@ class RoundComputer:
     async def _grade(
         self, job: RoundJob, entries: Sequence[UpdateEntry], weighing: Weighing, model: Path
     ) -> "_Graded":
-        """Take the reference gradient and the loss after the round; compute the gradient's root and the scores."""
+        """Take the reference gradient, loss and metric after the round; compute the gradient's root and the scores."""
         if not entries:
-            loss = await self._evaluator.loss(model, job.shard)
-            return _Graded(None, ZERO_DIGEST, ZERO_DIGEST, loss, Scoring(()))
+            loss, metric = await self._measure(job, model)
+            return _Graded(None, ZERO_DIGEST, ZERO_DIGEST, loss, metric, Scoring(()))
         evaluated, (last_step, step_root) = await asyncio.gather(
             self._evaluator.reference_gradient(job.base.path, model, job.shard),
             asyncio.to_thread(self._write_last_step, job),
@@ -180,8 +201,27 @@ class RoundComputer:
                 ),
             )
 
-        loss, (cid, root, scoring) = await asyncio.gather(self._evaluator.loss(model, job.shard), score())
-        return _Graded(cid, root, step_root, loss, scoring)
+        (loss, metric), (cid, root, scoring) = await asyncio.gather(self._measure(job, model), score())
+        return _Graded(cid, root, step_root, loss, metric, scoring)
+
+    async def _measure(self, job: RoundJob, model: Path) -> tuple[float, MeasuredMetric | None]:
+        """Take the loss at the new model, and the metric that people read, without which a round is good too."""
+        began = time.monotonic()
+        loss = await self._evaluator.loss(model, job.shard)
+        if (name := self._metric) is None:
+            return loss, None
+        limit = PATIENCE + LOSSES * (time.monotonic() - began)
+        try:
+            value = await self._evaluator.metric(name, model, job.shard, limit)
+            return loss, MeasuredMetric(name, compute_metric_micros(value))
+        except (AppError, DecodeError) as error:
+            ending = ""
+            if isinstance(
+                error, AppCrashed | AppTimeout
+            ):  # the process starts anew, which each round would wait for
+                self._metric, ending = None, "; it is not measured again before the card changes"
+            self._report("trouble", round=job.inputs.round, error=f"{error}{ending}")
+        return loss, None
 
     def _write_last_step(self, job: RoundJob) -> tuple[Gradient | None, Digest]:
         step, base = None, job.base
@@ -200,4 +240,5 @@ class _Graded:
     root: Digest
     step_root: Digest
     loss: float
+    metric: MeasuredMetric | None
     scoring: Scoring

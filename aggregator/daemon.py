@@ -18,6 +18,7 @@ from aggregator.finalizer import TROUBLE, Finalizer
 from aggregator.inputs import read_base
 from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
+from aggregator.next_round import NextRound
 from aggregator.publisher import Publisher
 from aggregator.readiness import SuperlinkReadiness
 from aggregator.retention import Retention, estimate_round, explain_retention
@@ -28,6 +29,7 @@ from aggregator.status_stream import StatusStream
 from aggregator.superlink import Superlink, SuperlinkDeps
 from dao.app import bundle as apps
 from dao.app.gradient_client import GradientClient
+from dao.app.memory_needs import MemoryNeed, compute_model_bytes, find_shortage
 from dao.app.preflight import try_loss
 from dao.app.sandbox import choose_maker
 from dao.app.shards import Shards, read_shards
@@ -149,6 +151,7 @@ async def open_superlink(
         store = _open_store(settings, stores, f"{hex_of(signer.address)}-{task}", stack)
         card = await fetch_card(store, rules.card)
         if evaluator is None:
+            await _require_memory(task, rules, settings)
             folder, limit = await _fetch_app(store, rules, home), settings.evaluation_limit
             evaluator = GradientClient(
                 folder,
@@ -186,11 +189,12 @@ async def open_superlink(
                 *(chain.domain, task, signer, journal, store),
                 *(follower.members, status.emit, retention.note_arriving, accuser.note),
             ),
-            computer=RoundComputer(evaluator, publisher, home / "scratch"),
+            computer=RoundComputer(evaluator, publisher, home / "scratch", status.emit),
             publisher=publisher,
             shards=shards,
             readiness=readiness,
             calls=calls,
+            next_round=NextRound(chain, task, signer.address, publisher),
             finalizer=finalizer,
             report=status.emit,
         )
@@ -227,6 +231,13 @@ async def _read_rules(chain: Chain, task: TaskId, signer: Signer) -> Rules:
             "use that one's keystore, or have the DAO replace it"
         )
     return rules
+
+
+async def _require_memory(task: TaskId, rules: Rules, settings: SuperlinkSettings) -> None:
+    """ConfigError where this machine can never work on a model of this size; a warning where it cannot now."""
+    need = MemoryNeed(f"task {task}", (compute_model_bytes(rules.chunks),), aggregates=True)
+    if shortage := await asyncio.to_thread(find_shortage, need, settings.sandbox):
+        _log.warning("memory", text=shortage)
 
 
 async def _is_needed(coordinator: Coordinator, task: TaskId, superlink: Address, at: BlockRef) -> bool:

@@ -84,7 +84,8 @@ def _add_rounds(commands: Any) -> None:
     many.add_argument("--mb", default="1", help="size of the model in 10^6 bytes")
     for command, nodes in ((sizes, 4), (many, 50)):
         command.add_argument("--nodes", type=int, default=nodes, help=f"Supernodes, {nodes} by default")
-        command.add_argument("--rounds", type=int, default=3, help="rounds to measure, after one to warm up")
+        command.add_argument("--rounds", type=int, default=3, help="rounds to measure, 3 by default")
+        command.add_argument("--warm-up", type=int, default=1, help="rounds before these, 1 by default")
         command.add_argument(
             "--codec", type=Codec, choices=list(Codec), default=Codec.INT8, help="of updates, int8 by default"
         )
@@ -126,6 +127,9 @@ def _add_codec(commands: Any) -> None:
     codec.add_argument("--rounds", type=int, default=1000, help="how many, 1000 by default")
     codec.add_argument("--nodes", type=int, default=8, help="Supernodes, 8 by default")
     codec.add_argument("--steps", type=int, default=1, help="of training in a round, 1 by default")
+    codec.add_argument(
+        "--seed", type=int, default=1, help="of model, order of text and training, 1 by default"
+    )
     codec.add_argument("--json", type=Path, help="write the rows to this file")
 
 
@@ -250,7 +254,7 @@ def _codec(given: argparse.Namespace) -> None:
         codecs = [Codec(name) for name in given.codecs.split(",")]
     except ValueError as error:
         sys.exit(f"script/bench: --codecs: {error}; expected some of {', '.join(Codec)}")
-    _write(given, measure(codecs, given.rounds, given.nodes, given.steps, say))
+    _write(given, measure(codecs, given.rounds, given.nodes, given.steps, say, given.seed))
 
 
 def _simulate(given: argparse.Namespace) -> None:
@@ -331,7 +335,7 @@ def _in_folder(home: Path | None, mb: int, given: argparse.Namespace) -> dict[st
     folder.mkdir(parents=True, exist_ok=home is None)
     app = "light" if given.command == "nodes" else "overhead"
     try:
-        row = asyncio.run(overhead(folder, app, mb, given.nodes, given.rounds, given.codec))
+        row = asyncio.run(overhead(folder, app, mb, given.nodes, given.rounds, given.codec, given.warm_up))
     finally:
         if home is None:
             shutil.rmtree(folder, ignore_errors=True)

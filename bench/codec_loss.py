@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from dao.core.aggregate import compute_aggregate
 from dao.core.engine.backend import get_step_codec, is_sparse
-from dao.core.formats.feedback import Feedback
+from dao.core.formats.feedback import Feedback, write_start
 from dao.core.formats.layout import FLOAT, Layout, Model, compute_depth
 from dao.core.formats.update import Update, count_leaves, get_leaf_size, write_update_rows
 from dao.core.types import Address, Codec
@@ -120,18 +120,22 @@ class CodecTraining:
 
     def compute_loss(self) -> float:
         """Return the base model's loss on text that nobody has."""
-        self._load(self.model)
+        self._load(self.model, self.base)
         with torch.no_grad():
             return float(self.model.compute_loss(self.held_out))
 
     def _make_update(self, node: TextOwner, rate: float) -> Update:
-        self._load(node.model)
+        start = self.base
+        if node.left is not None:
+            start = Model(self.layout, np.empty(self.layout.size, FLOAT))
+            write_start(self.base, node.left, start.flat)
+        self._load(node.model, start)
         node.train(rate, self.steps)
         rows = np.empty((count_leaves(self.codec, self.layout.chunks), get_leaf_size(self.codec)), np.uint8)
         feedback = None
         if is_sparse(self.codec):
             feedback = Feedback(self.layout, node.left, np.empty(self.layout.size, FLOAT))
-        write_update_rows(self.base, self._read(node.model), self.codec, rows, feedback=feedback)
+        write_update_rows(start, self._read(node.model), self.codec, rows, feedback=feedback)
         if feedback is not None:
             node.left = Model(self.layout, np.asarray(feedback.after, FLOAT))
         return Update(self.layout, self.codec, rows)
@@ -141,33 +145,45 @@ class CodecTraining:
         flat = [named[name].detach().numpy().ravel() for name, _ in self.layout.tensors]
         return Model(self.layout, np.concatenate(flat).astype(FLOAT))
 
-    def _load(self, model: LanguageModel) -> None:
-        """Set a model to the base model."""
-        tensors = self.base.tensors
+    def _load(self, model: LanguageModel, values: Model) -> None:
+        """Set a model's parameters."""
+        tensors = values.tensors
         with torch.no_grad():
             for name, parameter in model.named_parameters():
                 parameter.copy_(torch.from_numpy(tensors[name].copy()))
 
 
 def measure(
-    codecs: Sequence[Codec], rounds: int, nodes: int, steps: int, say: Callable[[dict[str, Any]], None]
+    codecs: Sequence[Codec],
+    rounds: int,
+    nodes: int,
+    steps: int,
+    say: Callable[[dict[str, Any]], None],
+    seed: int = 1,
 ) -> list[dict[str, Any]]:
-    """Play the rounds with each codec; return a row for each, and give `say` one each tenth of the way."""
+    """Play the rounds with each codec; return a row for each, and give `say` one each tenth of the way.
+
+    `ratio` is that of the loss to the first codec's after as many rounds.
+    """
     torch.set_num_threads(1)
     rows = []
+    first: dict[int, float] = {}  # losses by round
     for codec in codecs:
-        training, begun = CodecTraining(codec, nodes, steps, seed=1), time.monotonic()
+        training, begun = CodecTraining(codec, nodes, steps, seed), time.monotonic()
         for number in range(1, rounds + 1):
             training.play_round(RATE * min(1.0, number / WARM_UP) * (1 - (number - 1) / rounds))
             if number % max(1, rounds // 10) == 0 or number == rounds:
+                loss = training.compute_loss()
                 row = {
                     "codec": str(codec),
                     "round": number,
                     "nodes": nodes,
                     "steps": steps,
+                    "seed": seed,
                     "values": training.layout.size,
                     "update_bytes": count_leaves(codec, training.layout.chunks) * get_leaf_size(codec),
-                    "loss": round(training.compute_loss(), 4),
+                    "loss": round(loss, 4),
+                    "ratio": round(loss / first.setdefault(number, loss), 4),
                     "seconds": round(time.monotonic() - begun, 1),
                 }
                 say(row)

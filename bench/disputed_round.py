@@ -175,6 +175,7 @@ class DisputedRound:
             gradient=CONTENT,
             loss_before=2_000_000,
             loss_after=1_900_000,
+            metric=None,
         )
         manifest = settle_round(inputs, outcome)
         result = compute_result(manifest, inputs.forced, CONTENT.digest, CONTENT.digest)

@@ -1,9 +1,7 @@
 """Flower apps as their authors wrote them, played by `dao simulate`: the rows of `script/bench apps` for them."""
 
-import json
+import asyncio
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy.typing as npt
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 
 from bench.frameworks import LIMIT, Row, describe
-from dao.errors import DaoError
+from bench.simulated_run import run_simulation
 
 APPS = Path(__file__).parents[1] / "apps" / "flower"
 DATA = {"pytorch": load_digits, "sklearn": load_breast_cancer, "numpy": load_iris}
@@ -37,21 +35,12 @@ def play_flower_app(name: str, folder: Path, python: Path | None = None) -> Row:
     """Play an app on public data, below `folder` and by `python` if one is named, and return its row."""
     app, figures, before = APPS / name, folder / "figures.json", _read_files(APPS / name)
     sites = deal_rows(name, folder)
-    command = [Path(sys.executable).with_name("dao"), "simulate", "--app", app, "--rounds", ROUNDS]
-    command += [word for site in sites for word in ("--data", site)]
-    command += ["--shards", folder / "shards", "--json", figures]
-    command += [] if python is None else ["--app-python", python]
-    try:
-        done = subprocess.run(
-            [str(word) for word in command], capture_output=True, text=True, timeout=LIMIT, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise DaoError(f"{app}: took longer than {LIMIT:.0f} s") from None
-    if done.returncode:
-        raise DaoError(f"{app}: {(done.stderr or done.stdout).strip().rpartition(chr(10))[2]}")
+    options: list[object] = ["--app", app, "--rounds", ROUNDS, "--shards", folder / "shards"]
+    options += [word for site in sites for word in ("--data", site)]
+    options += [] if python is None else ["--app-python", python]
+    played = asyncio.run(run_simulation(str(app), figures, *options, limit=LIMIT))
     glue = sum(bool(_GLUE.search(line)) for text in before.values() for line in text.splitlines())
-    rounds = json.loads(figures.read_text())["rounds"]
-    row = describe(f"quickstart-{name}", "flower", "", rounds)
+    row = describe(f"quickstart-{name}", "flower", "", played.rounds)
     return row | {"unchanged": not glue and _read_files(app) == before, "lines_of_glue": glue}
 
 

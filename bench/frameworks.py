@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import io
-import json
 import shutil
-import subprocess
-import sys
 import tempfile
 import tokenize
 from collections.abc import Iterator, Sequence
@@ -15,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.simulated_run import run_simulation
 from dao.cli.new import TEMPLATES
-from dao.errors import DaoError
 
 APPS = Path(__file__).parents[1] / "apps"
 NODES, ROUNDS = 4, 3
@@ -65,9 +63,10 @@ def play_app(app: FrameworkApp) -> Row:
             for path in source.iterdir():
                 if path.is_file():
                     shutil.copy(path, folder)
-        _simulate(folder, out)
-        rounds = json.loads(out.read_text(encoding="utf-8"))["rounds"]
-    return describe(app.name, app.framework, (app.folder / "app.py").read_text(encoding="utf-8"), rounds)
+        options = ("--nodes", NODES, "--rounds", ROUNDS)
+        played = asyncio.run(run_simulation(folder.name, out, *options, limit=LIMIT, app=folder))
+    code = (app.folder / "app.py").read_text(encoding="utf-8")
+    return describe(app.name, app.framework, code, played.rounds)
 
 
 def describe(name: str, framework: str, code: str, rounds: Sequence[dict[str, Any]]) -> Row:
@@ -115,14 +114,3 @@ def format_apps(rows: Sequence[Row]) -> str:
         losses = f"{row['loss_before']:.3f} | {row['loss_after']:.3f} | {row['score_sum_over_loss_drop']:.3f}"
         lines.append(f"| {row['app']} | {row['lines_of_glue']} | {row['rounds']} | {losses} |")
     return "\n".join(lines) + "\n"
-
-
-def _simulate(folder: Path, out: Path) -> None:
-    command = [str(Path(sys.executable).with_name("dao")), "simulate"]
-    command += ["--nodes", str(NODES), "--rounds", str(ROUNDS), "--json", str(out)]
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=LIMIT, check=False)
-    except subprocess.TimeoutExpired:
-        raise DaoError(f"{folder.name}: took longer than {LIMIT:.0f} s") from None
-    if done.returncode:
-        raise DaoError(f"{folder.name}: {(done.stderr or done.stdout).strip().rpartition(chr(10))[2]}")

@@ -23,9 +23,9 @@ from dao.demo.processes import Daemon
 from dao.demo.status_reader import StatusReader
 from dao.errors import DaoError
 
-ROUND_LIMIT = 300.0  # seconds
+ROUND_LIMIT = 300.0  # seconds, and some more for each million bytes of a large model
+MB_A_SECOND = 4
 LOOK = 0.1  # seconds between looks at the logs
-WARM_UP = 1  # rounds before those that count
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ class Cores:
 
 
 async def overhead(
-    folder: Path, app_name: str, mb: int, nodes: int, rounds: int, codec: Codec
+    folder: Path, app_name: str, mb: int, nodes: int, rounds: int, codec: Codec, warm_up: int
 ) -> dict[str, Any]:
-    """Play `rounds` rounds, after one to warm up, of a model of `mb` million bytes; return their figures."""
-    total = rounds + WARM_UP
+    """Play `rounds` rounds, after some to warm up, of a model of `mb` million bytes; return their figures."""
+    total = rounds + warm_up
     app = make_app(folder, app_name, mb)
     data = make_data(folder / "data", nodes, total)
     names = [f"node-{index:02}" for index in range(nodes)]
@@ -51,14 +51,17 @@ async def overhead(
         network = await stack.enter_async_context(
             open_demo_network(folder, app, data, names, total, codec=codec)
         )
-        row = await _Bench(network, names, stack).play(mb, rounds)
+        row = await _Bench(network, names, stack, warm_up).play(mb, rounds)
         return {"codec": str(codec), **row}
 
 
 class _Bench:
     """One network, from its first daemon to its last round."""
 
-    def __init__(self, network: DemoNetwork, names: Sequence[str], stack: AsyncExitStack) -> None:
+    def __init__(
+        self, network: DemoNetwork, names: Sequence[str], stack: AsyncExitStack, warm_up: int
+    ) -> None:
+        self._warm_up = warm_up
         self._network, self._names, self._stack = network, names, stack
         self._daemons: list[Daemon] = []
         self._timeline = Timeline()
@@ -67,7 +70,7 @@ class _Bench:
         self._cores: dict[int, Cores] = {}  # when a round was first seen to be over
 
     async def play(self, mb: int, rounds: int) -> dict[str, Any]:
-        network, total = self._network, rounds + WARM_UP
+        network, total = self._network, rounds + self._warm_up
         for name, keys, data in zip(self._names, network.nodes, network.data.members, strict=True):
             write_config(network, keys, trains=True)
             write_demo_task(network, keys, data)
@@ -75,16 +78,16 @@ class _Bench:
         write_config(network, network.superlink)
         arguments = ["superlink", "start", "--task", str(network.task), "--rounds", str(total)]
         arguments += ["--shards", str(network.data.shards), "--listen", network.address]
-        arguments += ["--store", str(network.content)]
-        superlink = await self._start("superlink", arguments, network.superlink)
-        sampler = Sampler(superlink.pid)
-        for work in (sampler.run(), self._watch()):
+        await self._start("superlink", arguments, network.superlink)
+        samplers = [Sampler(daemon.pid) for daemon in self._daemons]
+        for work in (*(sampler.run() for sampler in samplers), self._watch()):
             self._stack.push_async_callback(_end, asyncio.create_task(work))
-        load = os.getloadavg()[0]
+        load, limit = os.getloadavg()[0], ROUND_LIMIT + mb / MB_A_SECOND
+        self._cores[0] = self._used()
         for number in range(1, total + 1):
-            await self._until(partial(self._timeline.ended, number), ROUND_LIMIT, f"round {number}")
+            await self._until(partial(self._timeline.ended, number), limit, f"round {number}")
             self._cores[number] = self._used()
-        return await self._row(mb, rounds, sampler, load)
+        return await self._row(mb, rounds, samplers, load)
 
     async def _start(self, name: str, arguments: list[str], keys: DemoKeys) -> Daemon:
         daemon = await Daemon.start(name, [*arguments, "--home", str(keys.home)], keys.home / "daemon.log")
@@ -127,10 +130,10 @@ class _Bench:
             time.time(),
         )
 
-    async def _row(self, mb: int, rounds: int, sampler: Sampler, load: float) -> dict[str, Any]:
+    async def _row(self, mb: int, rounds: int, samplers: Sequence[Sampler], load: float) -> dict[str, Any]:
         network, logs = self._network, self._logs()
-        counted = range(WARM_UP + 1, WARM_UP + rounds + 1)
-        first, last = self._cores[WARM_UP], self._cores[counted[-1]]
+        counted = range(self._warm_up + 1, self._warm_up + rounds + 1)
+        first, last = self._cores[self._warm_up], self._cores[counted[-1]]
         seconds = {
             n: (self._timeline.ended(n, logs) or 0.0) - self._timeline.rounds[n].opened
             for n in self._timeline.rounds
@@ -141,12 +144,14 @@ class _Bench:
         return {
             "mb": mb,
             "nodes": len(network.nodes),
-            "model_bytes": (network.folder / "first-model.safetensors").stat().st_size,
+            "model_bytes": network.first_model.stat().st_size,
             "rounds_s": [round(seconds[n], 3) for n in counted],
             "first_round_s": round(seconds[1], 3),
             "upload_bytes_per_node": _per_round(logs, "sent", counted),
             "download_bytes_per_node": _per_round(logs, "received", counted),
-            "superlink_peak_mb": round(sampler.peak / 1e6, 1),
+            "superlink_peak_mb": round(samplers[-1].peak / 1e6, 1),
+            "superlink_processes_mb": _rank_peaks(samplers[-1:]),
+            "node_processes_mb": _rank_peaks(samplers[:-1]),
             "superlink_gas": round(statistics.mean(spent[n] for n in spent if n in counted)),
             "core_seconds": {
                 "superlink": round((last.superlink - first.superlink) / rounds, 3),
@@ -165,6 +170,12 @@ class _Bench:
         }
 
 
+def _rank_peaks(samplers: Sequence[Sampler]) -> list[float]:
+    """Return the peaks of a daemon's two largest processes, its app's and its own, each the most of these daemons."""
+    largest = [sorted(sampler.peaks.values(), reverse=True)[:2] for sampler in samplers]
+    return [round(max(peaks) / 1e6, 1) for peaks in zip(*largest, strict=True)]
+
+
 def _per_round(logs: Sequence[NodeLog], counter: str, counted: range) -> int:
     """Bytes of content that a node sent or received in a round, the mean; counters stand in the `revealed` events."""
     totals = []
@@ -172,7 +183,7 @@ def _per_round(logs: Sequence[NodeLog], counter: str, counted: range) -> int:
         held = {
             int(event["round"]): int(event[counter]) for event in log.events if event["event"] == "revealed"
         }
-        totals.append((held[counted[-1]] - held[counted[0] - 1]) / len(counted))
+        totals.append((held[counted[-1]] - held.get(counted[0] - 1, 0)) / len(counted))
     return round(statistics.mean(totals))
 
 

@@ -16,7 +16,7 @@ class Sampler:
     """Samples one process with its descendants: of each its peak of memory, in bytes, and its time of the cores."""
 
     def __init__(self, pid: int) -> None:
-        self._pid = pid
+        self.pid = pid
         self.peaks: dict[int, int] = {}
         self.core_seconds: dict[int, float] = {}
 
@@ -27,10 +27,10 @@ class Sampler:
 
     async def run(self) -> None:
         """Sample until cancelled."""
-        loop, due, family = asyncio.get_running_loop(), 0.0, [self._pid]
+        loop, due, family = asyncio.get_running_loop(), 0.0, [self.pid]
         while True:
             if loop.time() >= due:
-                family, due = family_of(self._pid), loop.time() + FAMILY
+                family, due = family_of(self.pid), loop.time() + FAMILY
             for pid in family:
                 self.peaks[pid] = max(self.peaks.get(pid, 0), memory_of(pid))
                 self.core_seconds[pid] = max(self.core_seconds.get(pid, 0.0), core_seconds([pid]))

@@ -1,17 +1,15 @@
 """Sets what `dao simulate` takes of time and memory against the same trainings in one plain loop, on the digits of the demonstration."""
 
 import asyncio
-import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.process_sampler import Sampler
+from bench.simulated_run import run_simulation
 from dao.errors import DaoError
 
 LIMIT = 3600.0  # seconds for one simulation or loop
@@ -96,32 +94,15 @@ def _run_loop(nodes: int, rounds: int, folder: Path) -> tuple[float, float]:
     return seconds, core
 
 
-async def _simulate(nodes: int, rounds: int, folder: Path, options: Sequence[str]) -> PlayedSimulation:
+async def _simulate(nodes: int, rounds: int, folder: Path, more: Sequence[str]) -> PlayedSimulation:
     """Run the command, watching it and all that it starts."""
-    out = folder / "out.json"
-    command = [str(Path(sys.executable).with_name("dao")), "simulate", "--split", "iid", "--json", str(out)]
-    command += ["--nodes", str(nodes), "--rounds", str(rounds), *options]
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    sampler = Sampler(process.pid)
-    watching = asyncio.create_task(sampler.run())
-    try:
-        async with asyncio.timeout(LIMIT):
-            said, _ = await process.communicate()
-    except TimeoutError:
-        raise DaoError(f"{nodes} nodes: took longer than {LIMIT:.0f} s") from None
-    finally:
-        watching.cancel()
-        with suppress(ProcessLookupError):
-            process.kill()
-    if process.returncode:
-        raise DaoError(f"{nodes} nodes: {said.decode(errors='replace').strip().rpartition(chr(10))[2]}")
-    played = json.loads(out.read_text(encoding="utf-8"))["rounds"]
+    options = ("--split", "iid", "--nodes", nodes, "--rounds", rounds, *more)
+    run = await run_simulation(f"{nodes} nodes", folder / "out.json", *options, limit=LIMIT)
+    peaks = run.sampler.peaks
     return PlayedSimulation(
-        sum(one["seconds"] for one in played),
-        sum(sampler.core_seconds.values()),
-        sampler.peaks[process.pid],
-        max(peak for pid, peak in sampler.peaks.items() if pid != process.pid),
-        [(one["model"], one["manifest"]) for one in played],
+        sum(one["seconds"] for one in run.rounds),
+        sum(run.sampler.core_seconds.values()),
+        peaks[run.pid],
+        max(peak for pid, peak in peaks.items() if pid != run.pid),
+        [(one["model"], one["manifest"]) for one in run.rounds],
     )

@@ -21,6 +21,7 @@ from node.check.task_inputs import fetch_inputs
 from node.daemon import Contents
 from node.rewards import claim_due, finalize_due
 from node.settings import NodeSettings, TaskSettings, put_aside, write_task
+from node.task_memory import find_node_shortage
 
 __all__ = [
     "AppToApprove",
@@ -31,6 +32,7 @@ __all__ = [
     "claim",
     "describe_app",
     "fetch_app",
+    "find_shortage",
     "init",
     "join",
     "leave",
@@ -72,6 +74,12 @@ async def check(
         await client.health()
         inputs = await fetch_inputs(chain, store, task)
         return await check_site(inputs, site, runs_app=runs_app, least_rows=task_settings.least_rows)
+
+
+async def find_shortage(settings: NodeSettings, task: TaskId) -> str:
+    """Return in words what memory is missing for a task now, "" where none is; ConfigError where it can never be had here."""
+    async with connect_chain(settings) as chain:
+        return await find_node_shortage(chain, settings, [task])
 
 
 async def join(settings: NodeSettings, owner: Signer, task: TaskId, task_settings: TaskSettings) -> None:

@@ -54,6 +54,7 @@ from node.settings import NodeSettings, TaskSettings
 from node.state_notes import StateNotes
 from node.submission import Submission
 from node.supernode import Supernode, SupernodeDeps
+from node.task_memory import find_node_shortage
 from node.trainer import Trainer
 from node.update_maker import UpdateMaker
 from node.uses import UseLog
@@ -131,6 +132,8 @@ async def _open(
 ) -> list[Callable[[], Coroutine[Any, Any, None]]]:
     """Open the chain, the journal and the content; return what is to run at the same time."""
     chain = await stack.enter_async_context(connect_chain(settings))
+    if shortage := await find_node_shortage(chain, settings, [*tasks]):
+        _log.warning("memory", text=shortage)
     sender = await stack.enter_async_context(Sender(chain, signer, outbox_file(settings, signer.address)))
     journal = SupernodeJournal(journal_file(settings), chain.domain, signer.address)
     stack.callback(journal.close)
@@ -239,6 +242,7 @@ def _evaluator(
         threads=settings.threads or threads,
         keeps_log=False,
         sandbox=settings.sandbox,
+        yields=True,  # checks have until the challenge period ends; rounds wait for the training beside them
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from dao.content.tensor_files import new_file, open_model
-from dao.core.formats.feedback import Feedback
+from dao.core.formats.feedback import Feedback, write_start
 from dao.core.formats.layout import FLOAT, Layout, Model, encode_model_header
 from dao.core.types import Digest, RoundId
 from dao.errors import DaoError, RuleError
@@ -55,6 +55,20 @@ class FeedbackFiles:
         for path in self.folder.iterdir():
             if path not in (kept, source):
                 path.unlink(missing_ok=True)
+
+    def write_start(self, round_id: RoundId, base: Digest, model: Path, out: Path) -> Path:
+        """Write the model from which a round's training starts to `out`, and return it; without feedback, `model`. Blocks.
+
+        `model` is the file of the base model.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        before = open_model(model)
+        left = self._read(self._find(round_id, base), before.layout)
+        if left is None:
+            return model
+        with new_file(out, encode_model_header(before.layout), (before.layout.size,), FLOAT) as values:
+            write_start(before, left, values)
+        return out
 
     def _find(self, round_id: RoundId, base: Digest) -> Path | None:
         """Return the file that a round goes on from."""

@@ -76,18 +76,16 @@ class Outcomes:
             except TimeoutError:
                 raise NotFound(f"{HIDDEN}; {await self._defence.demand(round_id)}") from None
             row = next((row for row in manifest.nodes if row.node == self._node), None)
+            is_in = row is not None and row.commitment == entry.commit.commitment
+            if row is not None and is_in:
+                said = {"status": str(row.status), "reward": row.reward_wei, "reason": row.reason}
+                self._log.info("outcome", round=round_id, **said)
             others = read_receipts(self._journal.note_of(self._task, round_id).facts)
             checked = await self._defence.check(round_id, entry, row.owner if row else None, others)
-            if row is not None and row.commitment == entry.commit.commitment:
+            if row is not None and is_in:
                 facts = {**_facts(row), "checked": checked}
                 self._journal.reach(self._task, round_id, Step.ENDED, row.reason, facts)
-                self._log.info(
-                    "outcome",
-                    round=round_id,
-                    status=str(row.status),
-                    reward=row.reward_wei,
-                    reason=row.reason,
-                )
+                self._log.info("checked", round=round_id, found=checked)
             else:
                 is_ours = row is not None and self._defence.is_signed_elsewhere(entry, row)
                 reason = TWICE if is_ours else f"{LEFT_OUT}; {checked}"

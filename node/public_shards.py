@@ -4,7 +4,9 @@ Who trained on them alone would earn what others' data is worth (docs/attacks.md
 """
 
 import asyncio
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
@@ -21,8 +23,17 @@ from dao.store.layered import LayeredStore
 
 PUBLIC_BYTES = 256 << 20  # of these files together, unless the owner sets another limit
 _OPEN = (Phase.NONE, Phase.OPEN, Phase.CLOSED)
-_LASTING = (Phase.FINALIZED, Phase.ABORTED, Phase.VOID)
+_OVER = (Phase.FINALIZED, Phase.ABORTED, Phase.VOID)
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """How a file is known to be the one that was had."""
+
+    inode: int
+    bytes: int
+    changed: int  # nanoseconds
 
 
 class PublicShards:
@@ -32,7 +43,8 @@ class PublicShards:
         """`max_bytes` of files are had at a time; 0: none."""
         self._reader, self._store, self._max_bytes = reader, store, max_bytes
         self._task, self._log = task, _log.bind(task=task)
-        self._lasting: dict[RoundId, Cid | None] = {}  # of rounds that are decided
+        self._marks: dict[Cid, _Mark] = {}  # of files whose content was right
+        self._shown: dict[RoundId, Cid | None] = {}  # None: of a round that is over, and has shown none
 
     async def fetch(self, round_id: RoundId, limit: float) -> list[Path]:
         """Return the files of the newest rounds before this one that can be had within `limit` seconds, oldest first.
@@ -58,12 +70,26 @@ class PublicShards:
                 break
         return paths[::-1]
 
+    async def look_ahead(self, shard: Digest) -> None:
+        """Fetch what a Superlink says to be a round's shard before its result says so: then it need not be waited for."""
+        if self._max_bytes:
+            await self._store.get(shard, self._max_bytes)
+
     async def _get(self, cid: Cid, max_bytes: int, limit: float) -> Path:
-        """Return a shard's file; TimeoutError where it is not here, and cannot be had within `limit` seconds."""
-        if limit <= 0 and not await self._store.has(cid):
-            raise TimeoutError
-        async with asyncio.timeout(max(1.0, limit)):
-            return await self._store.get(cid, max_bytes)
+        """Return a shard's file; TimeoutError where it is not here, and cannot be had within `limit` seconds.
+
+        One that has not changed since it was had is not read through again: 64 of them take longer than many a round.
+        """
+        path = self._store.local.path_of(cid)
+        if cid not in self._marks or self._marks[cid] != await asyncio.to_thread(_read_mark, path):
+            if limit <= 0 and not await self._store.has(cid):
+                raise TimeoutError
+            async with asyncio.timeout(max(1.0, limit)):
+                path = await self._store.get(cid, max_bytes)
+        self._marks[cid] = mark = await asyncio.to_thread(_use, path)
+        if mark.bytes > max_bytes:
+            raise TooLarge(f"shard {cid}: {mark.bytes} bytes are more than the {max_bytes} that are left")
+        return path
 
     async def _find(self, round_id: RoundId, limit: float) -> list[Cid]:
         """Return the shards that earlier rounds showed, newest first, each once."""
@@ -82,9 +108,12 @@ class PublicShards:
         return list(dict.fromkeys(one for one in shown if isinstance(one, Cid)))
 
     async def _read(self, number: RoundId) -> Cid | None:
-        """Return the shard that a round showed, None where it has no result; DaoError where it is not the one it drew."""
-        if number in self._lasting:
-            return self._lasting[number]
+        """Return the shard that a round showed, None where it has no result; DaoError where it is not the one it drew.
+
+        What was shown once is public, whatever becomes of the round.
+        """
+        if number in self._shown:
+            return self._shown[number]
         state = await self._reader.read_state(number)
         if state.phase in _OPEN or not state.posted_at:
             cid = None
@@ -93,12 +122,27 @@ class PublicShards:
             path = await self._store.get(result.manifest_digest, MAX_MANIFEST)
             manifest = parse_manifest(await asyncio.to_thread(path.read_bytes))
             cid = check_shard(manifest, result.seed, rules)
-        if state.phase in _LASTING:
-            self._lasting[number] = cid
+        if cid is not None or state.phase in _OVER:
+            self._shown[number] = cid
         return cid
 
     def _warn(self, error: BaseException, **what: object) -> None:
         self._log.warning("no public shard", error=str(error) or "it could not be had in time", **what)
+
+
+def _use(path: Path) -> _Mark:
+    """Have the store keep a file, which drops the longest unused; return how it is known again."""
+    os.utime(path)
+    return _read_mark(path)
+
+
+def _read_mark(path: Path) -> _Mark:
+    """Return how a file is known again; none has the mark of one that is gone."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return _Mark(0, 0, 0)
+    return _Mark(status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def check_shard(manifest: Manifest, seed: Digest, rules: Rules) -> Cid:

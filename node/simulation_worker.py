@@ -43,7 +43,7 @@ class PartRunner(Runner):
         out: str,
         seed: int,
         round: int,  # noqa: A002
-        public: Sequence[str],
+        public: Mapping[str, str],
         data: str,
         rows: str | None,
         flips: str | None,

@@ -210,21 +210,22 @@ class Supernode:
                     self._log.error("not seen to the reveals of others", round=round_id, error=repr(error))
 
     async def _wait_result(self, round_id: RoundId, closed: RoundState, rules: Rules) -> RoundState:
-        """Wait until the round is closed no longer; meanwhile fetch the new model as soon as it is computed."""
-        fetching = asyncio.create_task(self._fetch_model_ahead(round_id, closed, rules))
+        """Wait until the round is closed no longer; meanwhile fetch the new model and the shard as soon as they can be had."""
+        fetching = asyncio.create_task(self._fetch_ahead(round_id, closed, rules))
         try:
             return await self._reader.wait_change(round_id, closed)
         finally:
             fetching.cancel()
             await asyncio.gather(fetching, return_exceptions=True)
 
-    async def _fetch_model_ahead(self, round_id: RoundId, closed: RoundState, rules: Rules) -> None:
+    async def _fetch_ahead(self, round_id: RoundId, closed: RoundState, rules: Rules) -> None:
         try:
             base = await self._reader.read_base(closed, rules)
             computed = await self._deps.client.model(self._task, round_id)
             self._deps.models.look_ahead(base, get_step_codec(rules.codec), computed)
+            await self._deps.update_maker.public.look_ahead(computed.shard)
         except DaoError as error:  # it is fetched when the chain names it
-            self._log.debug("no model ahead", round=round_id, error=str(error))
+            self._log.debug("nothing ahead", round=round_id, error=str(error))
 
     async def _check_opening(self, round_id: RoundId, state: RoundState) -> None:
         """_Moved when a reorg took the opening or closing in `state` back."""

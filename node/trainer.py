@@ -110,14 +110,14 @@ class Trainer:
         `out` may exist: it is written over, and must not be mapped by a reader of the last round's.
         AppError (AppCrashed, AppTimeout) says what went wrong in one line.
         """
-        files = {"base": base, "out": Output(out, base), "public": [*public]}
+        files = {"base": base, "out": Output(out, base), "public": name_files(public)}
         arguments = {**files, "seed": seed, "round": round}
         answer = await self._process.call("train", arguments, limit=limit, on_progress=on_progress)
         return read_answer(answer)
 
     async def try_join(self, public: Path) -> str:
         """Return why a file of public rows cannot be trained on beside the node's own; "" where it can."""
-        answer = await self._process.call("try_join", {"public": [public]}, limit=MEASURE_LIMIT)
+        answer = await self._process.call("try_join", {"public": name_files([public])}, limit=MEASURE_LIMIT)
         return _one_line(str(answer))
 
     async def measure(self, model: Path, data: Path) -> dict[str, Any]:
@@ -125,18 +125,27 @@ class Trainer:
         answer = await self._process.call("measure", {"model": model, "data": data}, limit=MEASURE_LIMIT)
         return _read_metrics(answer)
 
-    async def create(self, out: Path) -> None:
-        """Write the app's untrained model to `out`, as a task's first base model is."""
+    async def read_layout(self) -> Layout:
+        """Return the layout of the app's model; AppError where it has none."""
         answer = await self._process.call("shapes", {}, limit=CREATE_LIMIT)
         try:
-            layout = Layout.of(answer["shapes"], answer["carried"])
+            return Layout.of(answer["shapes"], answer["carried"])
         except (KeyError, TypeError, ValueError, DecodeError) as error:
             raise AppError(f"shapes: answered {str(answer)[:80]!r}, which are none: {error}") from None
+
+    async def create(self, out: Path) -> None:
+        """Write the app's untrained model to `out`, as a task's first base model is."""
+        layout = await self.read_layout()
         head = encode_model_header(layout)
         output = Output(out, compute_model_size(layout))
         await self._process.call(
             "create", {"out": output, "head": base64.b64encode(head).decode()}, limit=CREATE_LIMIT
         )
+
+
+def name_files(files: Sequence[Path]) -> dict[str, Path]:
+    """Return files by their names: an app may see them under others."""
+    return {path.name: path for path in files}
 
 
 def read_answer(answer: object) -> Trained:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -53,11 +53,11 @@ class Runner:
         out: str,
         seed: int,
         round: int,  # noqa: A002
-        public: Sequence[str],
+        public: Mapping[str, str],
     ) -> dict[str, object]:
         """Train from the model file `base` and write the model file `out`; answers with seconds and metrics.
 
-        `public` are files of public rows, to train on beside the node's own. Where the app cannot have both, it trains on
+        `public` are files of public rows by their names, to train on beside the node's own. Where the app cannot have both, it trains on
         its own alone, and the answer says why.
         """
         started = time.monotonic()
@@ -83,19 +83,19 @@ class Runner:
             "public_problem": problem,
         }
 
-    def try_join(self, public: Sequence[str]) -> str:
+    def try_join(self, public: Mapping[str, str]) -> str:
         """Answer why the rows of these files cannot be trained on beside the node's own; "" where they can."""
         return self._join(public)[1]
 
-    def _join(self, public: Sequence[str]) -> tuple[Any, str]:
+    def _join(self, public: Mapping[str, str]) -> tuple[Any, str]:
         """Return own data and the rows of these files; own data alone, and why, where they cannot be joined."""
-        names = tuple(Path(path).name for path in public)
+        names = tuple(public)
         try:
             if names != self._joined[0]:
                 self._joined = ((), self._data)  # the old one's memory is free for the new one
                 self._public = {
                     name: self._public[name] if name in self._public else self._read_public(path)
-                    for name, path in zip(names, public)  # noqa: B905  (Python 3.9)
+                    for name, path in public.items()
                 }
                 self._joined = (names, join_data(self._app, self._data, [*self._public.values()]))
         except Exception as error:  # noqa: BLE001  (of the app's)

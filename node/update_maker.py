@@ -98,7 +98,7 @@ class UpdateMaker:
     async def train_and_sign(
         self, round_id: RoundId, opened: RoundState, rules: Rules, deadline: float
     ) -> CommitEntry:
-        """Train from the round's base model; journal, pin and sign what changed."""
+        """Train from the round's base model, or ahead of it; journal, pin and sign what changed."""
         if self.privacy is not None:
             await self.privacy.require(round_id, opened)
         patience = min(SHARDS_PATIENCE * rules.commit_period, MOST_SHARDS_PATIENCE)
@@ -108,13 +108,14 @@ class UpdateMaker:
             self.public.fetch(round_id, patience),
         )
         self.scratch.mkdir(parents=True, exist_ok=True)
+        start = await self._make_start(round_id, opened, rules, base)
         model, update = self.scratch / f"{self.task}-trained", self.store.local.tmp / f"{self.task}-update"
         limit = deadline - self.clock.now() - RESERVE * rules.commit_period
         await self.uses.begin(round_id, rules.app_hash, rules.card, self.readiness.data.counts)
         rows = None
         try:
             trained = await trainer.train(
-                base,
+                start,
                 model,
                 seed=self._compute_seed(round_id),
                 round=round_id,
@@ -131,13 +132,13 @@ class UpdateMaker:
         private: dict[str, object] = {}
         feedback = await self._find_feedback(round_id, opened, rules)
         if self.privacy is None:
-            making = partial(write_update, base, model, rules.codec, rules.body_depth, update)
+            making = partial(write_update, start, model, rules.codec, rules.body_depth, update)
             try:
                 root = await asyncio.to_thread(making, feedback)
             except RuleError as error:  # NaN, or out of all bounds
                 raise AppError(f"train: {error}") from None
         else:
-            spending = self.privacy.write(round_id, opened, rules, base, model, update, feedback)
+            spending = self.privacy.write(round_id, opened, rules, start, model, update, feedback)
             root, private["epsilon"] = await spending
         size = update.stat().st_size
         cid = await self.store.local.put_file(update, move=True)
@@ -168,6 +169,13 @@ class UpdateMaker:
     async def _get_base_model(self, opened: RoundState, rules: Rules) -> Path:
         return await self.models.get(await self.reader.read_base(opened, rules), opened.parent)
 
+    async def _make_start(self, round_id: RoundId, opened: RoundState, rules: Rules, base: Path) -> Path:
+        """Return the model file that training starts from; it stays in scratch until the next round's."""
+        if self.feedback is None or not is_sparse(rules.codec):
+            return base
+        digest, out = await self.reader.read_base(opened, rules), self.scratch / f"{self.task}-start"
+        return await asyncio.to_thread(self.feedback.write_start, round_id, digest, base, out)
+
     async def _find_feedback(self, round_id: RoundId, opened: RoundState, rules: Rules) -> OpenFeedback:
         if self.feedback is None or not is_sparse(rules.codec):
             return no_feedback
@@ -188,7 +196,7 @@ def write_update(
     out: Path,
     open_feedback: OpenFeedback = no_feedback,
 ) -> Digest:
-    """Write the update from model file `base` to model file `trained`; return its body root. Blocks.
+    """Write the update from model file `base`, where training began, to model file `trained`; return its body root. Blocks.
 
     RuleError, naming the tensor, when the models differ in layout or the change cannot be encoded.
     """

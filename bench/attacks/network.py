@@ -110,6 +110,7 @@ class ProtocolNetwork:
             gradient=NOTHING,
             loss_before=0,
             loss_after=0,
+            metric=None,
         )
         manifest = settle_round(inputs, outcome)
         self._state, self.base = get_post_state(manifest), new.flat.astype(np.float64)

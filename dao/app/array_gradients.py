@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dao.app.array_model import ArrayModel, Arrays
-from dao.app.model_state import require_same_shapes
+from dao.app.model_state import inspect_model, require_same_shapes
 from dao.app.shard_batches import ShardReader
 from dao.app.worker import ConventionError, ModelFile, open_model_file
 
@@ -34,8 +34,11 @@ class ArrayGradients:
     def __init__(self, app: Any, model: Mapping[str, Any]) -> None:
         """ConventionError where a large model comes without a gradient of its own."""
         self._app, self._reader = app, ShardReader(app)
-        self._shapes = {name: array.shape for name, array in sorted(ArrayModel(model).arrays.items())}
-        self._carried = getattr(app, "carried", frozenset[str]())
+        arrays = ArrayModel(model)
+        state = inspect_model(app, arrays)
+        self._shapes = {name: tuple(shape) for name, shape in state.shapes.items()}  # of those that travel
+        self._carried = state.carried
+        self._local = {name: arrays.arrays[name] for name in state.left_out}
         self._own = getattr(app, "gradient", None)
         size = sum(math.prod(shape) for shape in self._shapes.values())
         if self._own is None and size > MOST_VALUES:
@@ -52,6 +55,14 @@ class ArrayGradients:
         weights = self._place(open_model_file(Path(model)))
         return [self._loss(weights, batch) for batch in self._reader.read_halves(shard)]
 
+    def export(self, model: str, shard: str, output: str) -> None:  # noqa: ARG002
+        """ConventionError: arrays have no graph that could be written as ONNX."""
+        raise ConventionError("model() gave arrays, and no torch module")
+
+    def metrics(self, model: str, shard: str) -> Any:
+        """What the app's `metrics` gives for a model on a shard."""
+        return self._app.metrics(self._place(open_model_file(Path(model))), self._reader.take(shard))
+
     def gradient(
         self, base: str, model: str | None, points: Sequence[float], shard: str, output: str
     ) -> dict[str, float]:
@@ -64,7 +75,10 @@ class ArrayGradients:
         total, mean = 0.0, {name: np.zeros(shape) for name, shape in self._shapes.items()}
         for point in points:
             # as arrays, which a sum of those without a dimension is not
-            weights = {name: np.array(start[name] + point * (end[name] - start[name])) for name in start}
+            between = {
+                name: np.array(start[name] + point * (end[name] - start[name])) for name in self._shapes
+            }
+            weights = {**start, **between}
             slopes = self._differentiate(weights, shard)
             self._require_slopes(weights, slopes, shard)
             total += self._mean_loss(weights, shard) / len(points)
@@ -75,19 +89,23 @@ class ArrayGradients:
         return {"loss": total}
 
     def _place(self, file: ModelFile) -> Arrays:
+        """Return a model's arrays, beside those that do not travel."""
         require_same_shapes({name: list(shape) for name, shape in self._shapes.items()}, file)
-        return {name: file.tensors[name].astype(np.float64) for name in self._shapes}
+        placed = {**self._local, **{name: file.tensors[name] for name in self._shapes}}
+        return {name: array.astype(np.float64) for name, array in placed.items()}
 
     def _differentiate(self, weights: Arrays, shard: str) -> Arrays:
+        """Return the gradient by each array that travels."""
         if self._own is None:
             return {
-                name: np.zeros_like(array) if name in self._carried else self._differ(weights, name, shard)
-                for name, array in weights.items()
+                name: np.zeros(shape) if name in self._carried else self._differ(weights, name, shard)
+                for name, shape in self._shapes.items()
             }
         total = {name: np.zeros(shape) for name, shape in self._shapes.items()}
         for part, batch in self._reader.read_batches(shard):
             slopes = self._own(weights, batch)
-            if not isinstance(slopes, Mapping) or {n: np.shape(s) for n, s in slopes.items()} != self._shapes:
+            shapes = {name: array.shape for name, array in weights.items()}
+            if not isinstance(slopes, Mapping) or {n: np.shape(s) for n, s in slopes.items()} != shapes:
                 raise ConventionError("gradient(): expected a mapping of arrays, in the shapes of model()")
             for name in total:
                 total[name] += part * np.asarray(slopes[name], np.float64)
@@ -113,16 +131,16 @@ class ArrayGradients:
         if not math.isfinite(length):
             raise ConventionError("gradient: is not finite; the model or the shard is out of range")
         size, near, floor = OF_DIFFERENCES if self._own is None else OF_OWN
-        dice = np.random.Generator(np.random.Philox(len(weights)))
+        dice = np.random.Generator(np.random.Philox(len(slopes)))
         for _ in range(CHECKS):
             way = {
-                name: dice.standard_normal(array.shape) * (name not in self._carried)
-                for name, array in weights.items()
+                name: dice.standard_normal(shape) * (name not in self._carried)
+                for name, shape in self._shapes.items()
             }
             scale = 1 / math.sqrt(sum(float((part**2).sum()) for part in way.values()))
             above, below = (
                 self._mean_loss(
-                    {name: np.array(array + step * scale * way[name]) for name, array in weights.items()},
+                    {**weights, **{name: np.array(weights[name] + step * scale * way[name]) for name in way}},
                     shard,
                 )
                 for step in (size, -size)

@@ -49,10 +49,16 @@ def read_project(app: Path) -> AppProject | None:
     if len(content) > LARGEST_PROJECT:
         raise AppError(f"{path}: expected at most {LARGEST_PROJECT} bytes")
     try:
-        document = tomllib.loads(content.decode())
+        return _find_project(path, tomllib.loads(content.decode()))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise AppError(f"{path}: expected TOML: {error}") from None
-    project, settings = document.get("project", {}), document.get("tool", {}).get("commonweight", {})
+    except RecursionError:
+        raise AppError(f"{path}: expected fewer tables in one another") from None
+
+
+def _find_project(path: Path, document: Mapping[str, Any]) -> AppProject:
+    project, tool = document.get("project", {}), document.get("tool", {})
+    settings = tool.get("commonweight", {}) if isinstance(tool, dict) else None
     dependencies = project.get("dependencies", []) if isinstance(project, dict) else None
     if not isinstance(dependencies, list) or len(dependencies) > MAX_DEPENDENCIES:
         raise AppError(f"{path}: expected dependencies as a list of at most {MAX_DEPENDENCIES} packages")

@@ -21,9 +21,8 @@ class MessageTalk:
         self._train_config = dict(start.train_config or {})
         self._evaluate_config = dict(start.evaluate_config or {})
         self.first = name_arrays(start.arrays)
-        self._strategy.train_metrics_aggr_fn = lambda *_: (
-            MetricRecord()
-        )  # one of the app's asks for the app's metrics
+        # one of the app's asks for the app's metrics
+        self._strategy.train_metrics_aggr_fn = lambda *_: MetricRecord()
         require_averaging(self._strategy, self.first, self._play)
 
     def ask_to_train(self, number: int, arrays: Named) -> Message:

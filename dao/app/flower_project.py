@@ -7,9 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-LOSS_KEY = (
-    "loss"  # of [tool.commonweight]: the metric that is the loss, where an app has several of that name
-)
+# of [tool.commonweight]: the metric that is the loss, where an app has several of that name
+LOSS_KEY = "loss"
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,13 @@ class FlowerProject:
 
 def read_flower_project(text: str) -> FlowerProject | None:
     """Read a pyproject.toml; None where it is that of no Flower app. ValueError says what is wrong with it."""
-    document = tomllib.loads(text)
+    try:
+        return _find_project(tomllib.loads(text))
+    except RecursionError:
+        raise ValueError("expected fewer tables in one another") from None
+
+
+def _find_project(document: Mapping[str, Any]) -> FlowerProject | None:
     app = _get_table(document, "tool", "flwr", "app")
     if not app:
         return None

@@ -21,11 +21,8 @@ from dao.app.worker import ConventionError
 
 Named = dict[str, npt.NDArray[Any]]
 NODES = 1000  # that a strategy may draw from, and wait for
-REPLIES, FEW_REPLIES, LARGE = (
-    40,
-    8,
-    250_000,
-)  # so many that a trimmed mean is told from a mean; of a large model fewer
+# so many replies that a trimmed mean is told from a mean; of a model with more values than LARGE, fewer
+REPLIES, FEW_REPLIES, LARGE = 40, 8, 250_000
 _REMEDY = "this network averages updates itself; FedAvg, FedProx and what averages as they do can be had"
 
 

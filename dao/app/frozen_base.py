@@ -1,14 +1,13 @@
 """The frozen base of a task whose model is an adapter: one file beside the app's code, which the task's card binds by its digest."""
 
 import filecmp
-import os
-import shutil
 import tempfile
 from pathlib import Path
 
 from dao.app.bundle import FROZEN_BASE
 from dao.core.formats.card import Card
 from dao.errors import NotFound
+from dao.runtime.file_links import link_or_copy
 from dao.store.source import Source
 
 
@@ -44,9 +43,6 @@ def place_frozen_base(base: Path | None, app: Path) -> bool:
     place.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".base-", dir=app) as folder:
         fresh = Path(folder) / place.name
-        try:
-            os.link(base, fresh)
-        except OSError:  # another disk, or a file of another owner
-            shutil.copy2(base, fresh)
+        link_or_copy(base, fresh)
         fresh.replace(place)
     return True

@@ -13,6 +13,7 @@ from dao.core.constants import GAUSS_LEGENDRE
 from dao.core.formats.app_settings import NO_SETTINGS
 from dao.errors import DecodeError
 
+MOST_GRAPH = 64 << 20  # bytes of what ONNX has beside a model's values
 THREADS = min(8, os.cpu_count() or 1)
 
 
@@ -38,26 +39,28 @@ class GradientClient:
         keeps_log: bool = True,
         sandbox: SandboxSettings = AUTO,
         settings: Mapping[str, object] = NO_SETTINGS,
+        yields: bool = False,
     ) -> None:
         """`app` is its unpacked folder, `python` its interpreter; gradients go to `scratch`; `limit` s a call.
 
         `keeps_log`: the scratch folder stays, so that errors can point to the app's log in it. `settings` are those of the
-        task's card.
+        task's card. `yields`: its process takes what others leave of the cores.
         """
         scratch.mkdir(parents=True, exist_ok=True)
         self._scratch = scratch
         self._limit = limit
-        self._settings, self._arguments = dict(settings), {"folder": app, "threads": threads}
+        self._settings = dict(settings)
         self._command = AppCommand(
             "dao.app.evaluation_worker",
             app,
             None,
             scratch / "app.log",
-            (("open", {**self._arguments, "settings": self._settings}),),
+            (_open(app, threads, settings),),
             python,
             threads,
             keeps_log,
             sandbox,
+            yields,
         )
         self._process = AppProcess(self._command)
 
@@ -72,8 +75,8 @@ class GradientClient:
             return
         await self._process.stop()
         self._settings = dict(settings)
-        setup = (("open", {**self._arguments, "settings": self._settings}),)
-        self._process = AppProcess(replace(self._command, setup=setup))
+        opening = _open(self._command.app, self._command.threads, settings)
+        self._process = AppProcess(replace(self._command, setup=(opening,)))
 
     async def stop(self) -> None:
         """End the process."""
@@ -92,6 +95,15 @@ class GradientClient:
         answer = await self._process.call("loss", {"model": model, "shard": shard}, limit=self._limit)
         return _read_loss(answer)
 
+    async def metric(self, name: str, model: Path, shard: Path, limit: float | None = None) -> float:
+        """Compute the one of the app's metrics that has this name, on a shard, within `limit` s, or as long as any call may take."""
+        answer = await self._process.call(
+            "metric", {"name": name, "model": model, "shard": shard}, limit=limit or self._limit
+        )
+        if not isinstance(answer, float | int) or isinstance(answer, bool):
+            raise DecodeError(f"app: answered {answer!r:.80} for the metric {name!r}; expected a number")
+        return float(answer)
+
     async def halve(self, model: Path, shard: Path) -> tuple[float, float, float]:
         """Compute the loss of the shard's first batch, of its first half, and of its second."""
         answer = await self._process.call("halve", {"model": model, "shard": shard}, limit=self._limit)
@@ -101,6 +113,12 @@ class GradientClient:
             )
         whole, first, second = (_read_number(loss) for loss in answer)
         return whole, first, second
+
+    async def export(self, model: Path, shard: Path, out: Path) -> None:
+        """Write a model as ONNX to `out`, as the app gives it a shard's rows; AppError says why that cannot be."""
+        most = 2 * (await asyncio.to_thread(model.stat)).st_size + MOST_GRAPH
+        arguments = {"model": model, "shard": shard, "output": Output(out, most)}
+        await self._process.call("export", arguments, limit=self._limit)
 
     async def _gradient(
         self, base: Path, model: Path | None, points: Sequence[float], shard: Path
@@ -119,6 +137,11 @@ class GradientClient:
             limit=self._limit,
         )
         return GradientFile(path, _read_loss(answer))
+
+
+def _open(app: Path, threads: int | None, settings: Mapping[str, object]) -> tuple[str, dict[str, object]]:
+    """Return the call that a process begins with."""
+    return "open", {"folder": app, "threads": threads, "settings": dict(settings)}
 
 
 def _read_loss(answer: object) -> float:

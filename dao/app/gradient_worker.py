@@ -7,6 +7,7 @@ are mapped, and a gradient accumulates in the mapped file that it is handed over
 from __future__ import annotations
 
 import ctypes
+import math
 import mmap
 import warnings
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ from dao.app.worker import (
 )
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+# bytes: what is larger is given back at once, as a gap that the next one does not fit grows to twice the model; and what is kept
+_LARGEST_KEPT, _MOST_KEPT = 32 << 20, 256 << 20
 
 
 class GradientWorker:
@@ -51,6 +54,27 @@ class GradientWorker:
         with torch.no_grad():
             return [self._loss(batch).item() for batch in self._reader.read_halves(shard)]
 
+    def export(self, model: str, shard: str, output: str) -> None:
+        """Write a model as ONNX, as it takes the shard's first batch; ConventionError says why that cannot be."""
+        from dao.app.onnx_export import write_onnx
+
+        self._place(open_model_file(Path(model)))
+        _, batch = next(self._reader.read_batches(shard))
+        if not isinstance(self._model, torch.nn.Module):
+            raise ConventionError("model() gave no torch module")
+        write_onnx(self._model, lambda: self._loss(batch), output)
+
+    def metrics(self, model: str, shard: str) -> Any:
+        """What the app's `metrics` gives for a model on a shard; it leaves nothing behind that a later call depends on."""
+        self._place(open_model_file(Path(model)))
+        for parameter in self._state.parameters.values():
+            parameter.grad = None  # else a backward of the app's would add to the gradient's file
+        try:
+            with torch.no_grad():
+                return self._app.metrics(self._model, self._reader.take(shard))
+        finally:
+            set_mode(self._model, training=False)
+
     def gradient(
         self, base: str, model: str | None, points: Sequence[float], shard: str, output: str
     ) -> dict[str, float]:
@@ -67,8 +91,9 @@ class GradientWorker:
                 loss = self._loss(batch)
                 torch.autograd.backward(loss, torch.full_like(loss, -part / len(points)))
                 total += part / len(points) * loss.item()
+        parameters = self._state.parameters
         for name, gradient in gradients.items():
-            own = self._state.parameters[name].grad if name in self._state.parameters else None
+            own = parameters[name].grad if name in parameters else None
             if own is not None and own.data_ptr() != gradient.data_ptr():
                 gradient.copy_(own.to_dense())  # sparse ones are not added in place
         return {"loss": total}
@@ -97,8 +122,8 @@ class GradientWorker:
 
     def _gradients(self, output: str) -> dict[str, torch.Tensor]:
         """Zero the output file; return one view of it per tensor, to which autograd then adds in place."""
-        tensors, parameters = self._state.tensors, self._state.parameters
-        size = sum(tensor.numel() for tensor in tensors.values())
+        sizes = {name: math.prod(shape) for name, shape in self._state.shapes.items()}
+        size = sum(sizes.values())
         if self._output[0] != output:
             with Path(output).open("w+b") as file:
                 file.truncate(4 * size)
@@ -106,13 +131,14 @@ class GradientWorker:
         values = torch.frombuffer(self._output[1], dtype=torch.float32)
         values.zero_()
         views, first = {}, 0
-        for name, tensor in tensors.items():
-            views[name] = values[first : first + tensor.numel()].view(tensor.shape)
-            first += tensor.numel()
-        for name, parameter in parameters.items():
+        for name, shape in self._state.shapes.items():
+            views[name] = values[first : first + sizes[name]].view(shape)
+            first += sizes[name]
+        for name, parameter in self._state.parameters.items():
             # one of another type or place gets its own, and is copied in the end
             in_place = get_kind(parameter) == "float32" and parameter.device.type == "cpu"
-            parameter.grad = views[name] if in_place else None
+            # detached: a model that its app moves takes its gradients along, and this view stays
+            parameter.grad = views[name].detach() if in_place else None
         return views
 
 
@@ -125,10 +151,10 @@ def prepare(threads: int) -> None:
 
 
 def keep_memory() -> None:
-    """Set the C library to keep freed memory: asking for it anew takes half of a large model's time."""
+    """Set the C library to keep some freed memory: asking for it anew takes half of a gradient's time."""
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        mallopt(_M_MMAP_THRESHOLD, 1 << 30)
-        mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
+        mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+        mallopt(_M_TRIM_THRESHOLD, _MOST_KEPT)
 
 
 def _tensor_of(values: Floats) -> torch.Tensor:

@@ -16,42 +16,44 @@ import numpy as np
 
 from dao.app.worker import ConventionError, Floats, ModelFile
 
-BUFFERS = (
-    "median",
-    "base",
-    "local",
-)  # what becomes of float buffers: an app's `buffers`, the first where it says nothing
+# what becomes of float buffers: an app's `buffers`, the first where it says nothing
+BUFFERS = ("median", "base", "local")
 _FLOATS = ("float32", "float16", "bfloat16", "float64")
 _NARROW = ("float16", "bfloat16")
-FROZEN = (
-    "is frozen: it stays as model() makes it"  # why a parameter that asks for no gradient does not travel
-)
-_PROBES = (
-    256  # values of a frozen parameter that are compared after training: a copy would take its memory again
-)
+# why a parameter that asks for no gradient does not travel
+FROZEN = "is frozen: it stays as model() makes it"
+# values of a frozen parameter that are compared after training: a copy would take its memory again
+_PROBES = 256
 
 
 @dataclass(frozen=True)
 class ModelState:
-    """The tensors of a model that travel, live and sorted by name; `left_out` says of the others why they do not."""
+    """The tensors of a model that travel, sorted by name, with their shapes; `left_out` says of the others why they do not."""
 
     model: Any
-    tensors: Mapping[str, Any]
+    shapes: Mapping[str, list[int]]
     carried: frozenset[str]
     kept_as_in_base: frozenset[str]  # of those carried: training does not change them
-    parameters: Mapping[str, Any]  # the trained ones of torch, by the names that travel
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def shapes(self) -> dict[str, list[int]]:
-        """The shape of each tensor that travels."""
-        return {name: list(tensor.shape) for name, tensor in self.tensors.items()}
+    def tensors(self) -> dict[str, Any]:
+        """The tensors that travel, as they are now: an app may give any of them other memory. ConventionError for another shape."""
+        return self._pick(self.model.state_dict())
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The trained parameters of torch, as they are now, by the names that travel."""
+        if not hasattr(self.model, "named_parameters"):
+            return {}
+        named = self.model.named_parameters(remove_duplicate=False)
+        return {name: parameter for name, parameter in named if name in self.shapes}
 
     def load(self, file: ModelFile) -> None:
         """Copy a model file's values into the model; ConventionError for another layout."""
         self.require_layout(file)
-        elsewhere = {}
-        for name, tensor in self.tensors.items():
+        state, elsewhere = self.model.state_dict(), {}
+        for name, tensor in self._pick(state).items():
             if not hasattr(tensor, "detach"):
                 elsewhere[name] = file.tensors[name].astype(tensor.dtype)
             elif tensor.device.type == "cpu" and get_kind(tensor) == "float32":
@@ -59,7 +61,7 @@ class ModelState:
             else:
                 tensor.detach().copy_(_to_torch(file.tensors[name]))
         if elsewhere:
-            self.model.load_state_dict({**self.model.state_dict(), **elsewhere})
+            self.model.load_state_dict({**state, **elsewhere})
 
     def store(self, file: ModelFile, base: ModelFile | None = None) -> None:
         """Copy the model's values into a file; with the `base` that was loaded, as what training made of it.
@@ -67,14 +69,12 @@ class ModelState:
         A value of a narrow type moves from the base's by what it moved in that type: rounding it there is no training.
         """
         self.require_layout(file)
-        state = self.model.state_dict()
         for name, tensor in self.tensors.items():
-            live = tensor if hasattr(tensor, "detach") else state[name]
-            values = _to_floats(live)
+            values = _to_floats(tensor)
             if base is not None and name in self.kept_as_in_base:
                 values = base.tensors[name]
-            elif base is not None and get_kind(live) in _NARROW:
-                values = base.tensors[name] + (values - _narrow(base.tensors[name], live))
+            elif base is not None and get_kind(tensor) in _NARROW:
+                values = base.tensors[name] + (values - _narrow(base.tensors[name], tensor))
             np.copyto(file.tensors[name], values, casting="same_kind")
 
     def require_layout(self, file: ModelFile) -> None:
@@ -88,6 +88,17 @@ class ModelState:
                 f"tensor {name!r}: it {app} by the app, and {stated} by the model file; have the app make the first model"
             )
 
+    def _pick(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those of a state_dict that travel; ConventionError where it no longer has them."""
+        for name, shape in self.shapes.items():
+            found = list(state[name].shape) if name in state else None
+            if found != shape:
+                raise ConventionError(
+                    f"tensor {name!r}: has shape {found} now, model() made it with {shape}; the app must keep the "
+                    "model's tensors"
+                )
+        return {name: state[name] for name in self.shapes}
+
 
 def inspect_model(app: Any, model: Any) -> ModelState:
     """Find what of a model travels by the conventions of its app (docs/data-scientist.md); ConventionError for a type that cannot."""
@@ -97,7 +108,7 @@ def inspect_model(app: Any, model: Any) -> ModelState:
     local, mode, named = _read_local(app), _read_buffers(app), getattr(app, "carried", frozenset[str]())
     of_torch = hasattr(model, "named_parameters")
     parameters = dict(model.named_parameters(remove_duplicate=False)) if of_torch else {}
-    tensors: dict[str, Any] = {}
+    shapes: dict[str, list[int]] = {}
     carried: set[str] = set()
     left_out: dict[str, str] = {}
     seen: dict[object, str] = {}
@@ -109,17 +120,16 @@ def inspect_model(app: Any, model: Any) -> ModelState:
         if reason:
             left_out[name] = reason
             continue
-        tensors[name] = tensor
+        shapes[name] = list(tensor.shape)
         if is_buffer:
             carried.add(name)
-    _require_trained(parameters, tensors, left_out)
-    if not tensors.keys() - carried:
+    _require_trained(parameters, shapes, left_out)
+    if not shapes.keys() - carried:
         raise ConventionError(
             "model(): none of its tensors is trained and travels; there is nothing to score"
         )
     kept = frozenset(carried) if mode == "base" else frozenset()
-    trained = {name: parameters[name] for name in tensors if name in parameters}
-    return ModelState(model, tensors, frozenset(carried), kept, trained, left_out)
+    return ModelState(model, shapes, frozenset(carried), kept, left_out)
 
 
 def get_kind(tensor: Any) -> str:
@@ -188,9 +198,9 @@ def _explain_staying(
 
 
 def _require_trained(
-    parameters: Mapping[str, Any], tensors: Mapping[str, Any], left_out: Mapping[str, str]
+    parameters: Mapping[str, Any], shapes: Mapping[str, Sequence[int]], left_out: Mapping[str, str]
 ) -> None:
-    travel = {id(parameter) for name, parameter in parameters.items() if name in tensors}
+    travel = {id(parameter) for name, parameter in parameters.items() if name in shapes}
     for name, parameter in parameters.items():
         if parameter.requires_grad and name not in left_out and id(parameter) not in travel:
             raise ConventionError(

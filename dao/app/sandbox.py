@@ -26,6 +26,8 @@ from dao.app.jail_plan import Plan, boot_jail, make_plan
 from dao.app.linux_calls import MACHINE
 from dao.errors import AppError, ConfigError
 from dao.runtime.config import Section
+from dao.runtime.file_links import link_or_copy
+from dao.runtime.memory import Memory, read_memory
 
 _log = structlog.get_logger()
 _PROBE_LIMIT = 60.0  # seconds
@@ -37,7 +39,8 @@ class SandboxSettings(Section):
     """How an app is kept from its machine; the limits are for one app with all that it starts."""
 
     mode: Literal["require", "auto", "none"] = "require"  # auto: without one where the machine has none
-    memory_bytes: int | None = Field(default=None, ge=64 << 20)  # None: three quarters of the machine's
+    # None: three quarters of the machine's, or of its container's
+    memory_bytes: int | None = Field(default=None, ge=64 << 20)
     scratch_bytes: int = Field(default=1 << 30, ge=1 << 20)  # of /tmp and /dev/shm, which are memory
     # of its output, and of its log between two looks; None: a quarter of what is free on the disk
     file_bytes: int | None = Field(default=None, ge=1 << 20)
@@ -112,11 +115,15 @@ def _wrap(maker: str, plan: Plan, python: Path, keep: Sequence[int], command: Se
     return boot_jail(sys.executable, plan, keep, command)
 
 
+def get_memory_limit(settings: SandboxSettings, memory: Memory) -> int:
+    """Return the bytes of memory that an app may take with all that it starts."""
+    return settings.memory_bytes or memory.total * 3 // 4
+
+
 def compute_limits(settings: SandboxSettings, folder: Path) -> dict[str, int]:
     """Return the limits of a plan; `folder` is on the disk that its output is written to."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
     return {
-        "memory_bytes": settings.memory_bytes or memory,
+        "memory_bytes": get_memory_limit(settings, read_memory()),
         "scratch_bytes": settings.scratch_bytes,
         "file_bytes": settings.file_bytes or shutil.disk_usage(folder).free // 4,
         "processes": settings.processes,
@@ -131,6 +138,8 @@ def show_plainly(arguments: Mapping[str, object]) -> dict[str, object]:
 def _show_plainly(value: object) -> object:
     if isinstance(value, list):
         return [_show_plainly(each) for each in value]
+    if isinstance(value, dict):
+        return show_plainly(value)
     return (
         str(value.path if isinstance(value, Output) else value) if isinstance(value, Output | Path) else value
     )
@@ -192,7 +201,7 @@ class Sandbox:
                     raise ConfigError(f"{path}: lies in {source}, which all apps see; have it elsewhere")
 
     def lend(self, arguments: Mapping[str, object]) -> dict[str, object]:
-        """Show the files among a call's arguments, in lists too, to the app, and return the arguments as it sees them. Blocks."""
+        """Show the files among a call's arguments, in lists and mappings too, to the app, and return the arguments as it sees them. Blocks."""
         return {name: self._show(value) for name, value in arguments.items()}
 
     def take_over(self, arguments: Mapping[str, object]) -> None:
@@ -203,8 +212,11 @@ class Sandbox:
 
     def take_back(self) -> None:
         """Show no file that was lent any longer; what the app has opened stays open. Blocks."""
-        for folder in self._lent:
-            shutil.rmtree(folder, ignore_errors=True)
+        for shown in self._lent:
+            if shown.is_dir():
+                shutil.rmtree(shown, ignore_errors=True)
+            else:  # no folder around it: some disks take 30 ms to remove one, and the round waits
+                shown.unlink(missing_ok=True)
         self._lent.clear()
 
     def _show(self, value: object) -> object:
@@ -212,6 +224,8 @@ class Sandbox:
             return "/out"
         if isinstance(value, list):
             return [self._show(each) for each in value]
+        if isinstance(value, dict):
+            return self.lend(value)
         if not isinstance(value, Path):
             return value
         if value in self._places:
@@ -222,18 +236,15 @@ class Sandbox:
             facts = [
                 f"{one.st_dev:x}-{one.st_ino:x}-{one.st_mtime_ns:x}" for one in (value.lstat(), real.stat())
             ]
-            folder = self.folder / "in" / "-".join(dict.fromkeys(facts))
-            folder.mkdir(exist_ok=True)
-            self._lent.append(folder)
+            shown = self.folder / "in" / "-".join((*dict.fromkeys(facts), get_name(value)))
+            self._lent.append(shown)
             if real.is_dir():
-                shutil.copytree(
-                    real, folder / get_name(value), symlinks=True, copy_function=_link, dirs_exist_ok=True
-                )
-            elif not (folder / get_name(value)).exists():
-                _link(str(real), str(folder / get_name(value)))
+                shutil.copytree(real, shown, symlinks=True, copy_function=link_or_copy, dirs_exist_ok=True)
+            elif not shown.exists():
+                link_or_copy(real, shown)
         except OSError as error:
             raise AppError(f"{value}: cannot be shown to the app: {error.strerror}") from None
-        return f"/in/{folder.name}/{get_name(value)}"
+        return f"/in/{shown.name}"
 
     def close(self) -> None:
         """Remove the folder, once the process has ended. Blocks."""
@@ -244,13 +255,6 @@ class Sandbox:
 def get_name(path: Path) -> str:
     """Return the last part of a path, as it is named, which is never `..`."""
     return Path(os.path.normpath(path.absolute())).name or "data"
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or another's file
-        shutil.copyfile(source, target)
 
 
 def copy_output(written: Path, output: Output) -> None:

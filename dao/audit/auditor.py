@@ -42,7 +42,7 @@ CHECKS = (
         "shard",
         "gate gradient",
     ),
-    *("weights", "model", "reference gradient", "scores", "losses"),
+    *("weights", "model", "reference gradient", "scores", "losses", "metric"),
 )
 Step = Callable[[], str | Awaitable[str]]
 
@@ -180,6 +180,7 @@ class _Auditor:
             ("reference gradient", contents.check_reference),
             ("scores", self._on_parent(contents.check_scores)),
             ("losses", contents.check_losses),
+            ("metric", contents.check_metric),
         ]
 
     async def _app(self, contents: ContentChecks, python: Path, limit: float) -> GradientClient:
@@ -187,6 +188,7 @@ class _Auditor:
         content = await asyncio.to_thread(path.read_bytes)
         folder = await asyncio.to_thread(apps.unpack, content, self._scratch / "app")
         card = parse_card((await contents.fetch("card", contents.record.rules.card, MAX_CARD)).read_bytes())
+        contents.card = card
         base = await contents.fetch("frozen base", card.base.cid) if card.base else None
         client = self._given
         if client is None:

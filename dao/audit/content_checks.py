@@ -14,13 +14,14 @@ from dao.audit.replay import build_outcome
 from dao.audit.statement_checks import get_inputs
 from dao.content import tensor_files
 from dao.core.commits import FAILED, MISSING
-from dao.core.constants import GRADIENT_TOLERANCE, LOSS_TOLERANCE
+from dao.core.constants import GRADIENT_TOLERANCE, LOSS_TOLERANCE, METRIC_TOLERANCE, MILLION
 from dao.core.engine.merkle import compute_body_root
+from dao.core.formats.card import Card
 from dao.core.formats.cid import Cid
 from dao.core.formats.fault import find_fault
 from dao.core.formats.gradient import Gradient, compute_gradient_size
 from dao.core.formats.layout import Model, compute_model_root
-from dao.core.formats.manifest import Manifest, Node, compute_loss_micros
+from dao.core.formats.manifest import Manifest, Node, compute_loss_micros, compute_metric_micros
 from dao.core.formats.update import Update
 from dao.core.round_machine import compute_counted_stake
 from dao.core.transition import (
@@ -32,6 +33,7 @@ from dao.core.transition import (
 from dao.core.types import Address, Digest, Phase, Status, hex_of
 from dao.core.weigh import UpdateEntry
 from dao.errors import AppError, DecodeError
+from dao.gov.card_words import shorten
 from dao.store.source import Source
 
 T = TypeVar("T")
@@ -59,6 +61,7 @@ class ContentChecks:
         self.inputs, self.outcome = get_inputs(record, manifest, previous), build_outcome(manifest)
         self.previous, self.source, self.scratch = previous, source, scratch
         self.evaluator: GradientClient | None = None
+        self.card: Card | None = None
         self._base: tuple[Path, Model] | None = None
         self._model: Path | None = None
         self._shard: Path | None = None
@@ -275,6 +278,27 @@ class ContentChecks:
             is_near = abs(said - loss) <= max(LOSS_TOLERANCE * abs(loss), 1)
             expect(is_near, f"loss {when} the round: {said} millionths stated, computed {loss}")
         return f"{self.manifest.loss_before} to {self.manifest.loss_after} millionths"
+
+    async def check_metric(self) -> str:
+        """The metric that is stated is the one that the card names, and the app's, within the tolerance.
+
+        A round without is right, too: nobody but the Superlink knows how the app fared there.
+        """
+        named = _needed(self.card, "the card").metric
+        if (stated := self.manifest.metric) is None:
+            return "the card names none" if named is None else f"none is stated of {shorten(named.name)}"
+        name = shorten(stated.name)
+        expect(
+            named is not None and named.name == stated.name, f"metric {name}: the card names another, or none"
+        )
+        evaluator, shard = _needed(self.evaluator, "the app"), _needed(self._shard, "the shard")
+        model = _needed(self._model, "the new model")
+        value = compute_metric_micros(await _evaluated(evaluator.metric(stated.name, model, shard)))
+        expect(
+            METRIC_TOLERANCE * abs(stated.value - value) <= max(abs(value), MILLION),
+            f"metric {name}: {stated.value} millionths stated, computed {value}",
+        )
+        return f"{name} {stated.value} millionths"
 
     # parts
 

@@ -14,12 +14,14 @@ from dao.content import tensor_files
 from dao.core.constants import GRADIENT_TOLERANCE
 from dao.core.engine.merkle import compute_body_root
 from dao.core.engine.products import compute_distance
+from dao.core.formats.cid import Cid
 from dao.core.formats.gradient import Gradient
 from dao.core.formats.layout import Layout
 from dao.core.formats.manifest import Manifest
 from dao.core.statement import compute_statement, compute_statement_hash
 from dao.core.types import RoundId, TaskId
 from dao.errors import ContentError, DecodeError, RuleError
+from dao.runtime.file_links import link_or_copy
 from dao.store.source import Source
 
 NAMES = {True: "gate gradient", False: "reference gradient"}  # by whether it is that of the gate
@@ -113,10 +115,18 @@ async def _open_published(posted: PostedRound, source: Source, scratch: Path) ->
     return _Published(
         gradients,
         (await content.open_base()).layout,
-        await fetch(source, "base model", manifest.base_model),
-        await fetch(source, "model", manifest.model),
-        await fetch(source, f"shard {shard.index}", shard.cid),
+        await _hold(source, "base model", manifest.base_model, scratch),
+        await _hold(source, "model", manifest.model, scratch),
+        await _hold(source, f"shard {shard.index}", shard.cid, scratch),
     )
+
+
+async def _hold(source: Source, what: str, content: Cid, scratch: Path) -> Path:
+    """Fetch a content, and have it in a folder of one's own, for a store drops the models of earlier rounds."""
+    held = scratch / content.digest.hex()
+    if not held.exists():
+        await asyncio.to_thread(link_or_copy, await fetch(source, what, content), held)
+    return held
 
 
 def _require_stated(posted: PostedRound, manifest: Manifest) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dao.core.formats.card import Card
+from dao.core.formats.manifest import MeasuredMetric
 from dao.core.formats.reasons import format_tokens
-from dao.gov.card_words import describe_card
+from dao.gov.card_words import describe_card, describe_metric
 
 _MARKS = re.compile(r"([\\`*_{}\[\]<>()#+!|~&-])")  # what Markdown would obey in words of strangers
 
@@ -59,13 +60,15 @@ def _describe_origin(provenance: Mapping[str, Any]) -> Iterator[str]:
 def _list_rounds(rounds: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield from (
         "",
-        "| round | phase | loss before | loss after | Supernodes | disputes |",
-        "|---|---|---|---|---|---|",
+        "| round | phase | metric, as the Superlink measured it | loss before | loss after | Supernodes | disputes |",
+        "|---|---|---|---|---|---|---|",
     )
     for one in rounds:
+        stated = one["metric"]
+        metric = _escape(describe_metric(MeasuredMetric(**stated))) if stated else "none"
         losses = f"{one['loss_before'] / 1e6:.6f} | {one['loss_after'] / 1e6:.6f}"
         disputes = _escape("; ".join(one["decisions"]) or "none")
-        yield f"| {one['round']} | {one['phase']} | {losses} | {len(one['nodes'])} | {disputes} |"
+        yield f"| {one['round']} | {one['phase']} | {metric} | {losses} | {len(one['nodes'])} | {disputes} |"
 
 
 def _escape(text: str) -> str:

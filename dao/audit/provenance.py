@@ -10,9 +10,12 @@ from dao.audit.findings import Missing
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator
 from dao.chain.events import Challenged, Convicted, Resolved
-from dao.core.formats.manifest import Manifest
+from dao.content.cards import fetch_card
+from dao.core.formats.card import Metric
+from dao.core.formats.json_form import get_form
+from dao.core.formats.manifest import Manifest, MeasuredMetric
 from dao.core.types import Phase, RoundId, TaskId, hex_of
-from dao.errors import ConfigError
+from dao.errors import ConfigError, ContentError, DecodeError
 from dao.store.source import Source
 
 FORMAT = "provenance/1"
@@ -53,8 +56,8 @@ async def trace_rounds(
 ) -> list[TracedRound]:
     """Return the rounds that led to a model, the first one first; the last one made it.
 
-    `wanted`: the number of a round, `best` (of the final rounds the one with the least loss after it), or None for the newest
-    final one. Each manifest is the one whose digest is on chain, each base model the one before. `verifies`: also signatures,
+    `wanted`: the number of a round, `best` (of the final rounds the one that `find_best` finds), or None for the newest final
+    one. Each manifest is the one whose digest is on chain, each base model the one before. `verifies`: also signatures,
     members, seeds, shares and payouts are computed again from chain and manifest; updates and gradients take an audit.
     ConfigError where there is no such model, AuditError where something differs or cannot be had.
     """
@@ -64,8 +67,8 @@ async def trace_rounds(
         traced.append(await _read_round(chain, source, task, parent, on_round))
     traced.reverse()
     if wanted == BEST:
-        best = min(range(len(traced)), key=lambda index: traced[index].manifest.loss_after)
-        traced = traced[: best + 1]
+        metric = await _fetch_metric(source, traced[-1].record)
+        traced = traced[: find_best([one.manifest for one in traced], metric) + 1]
     previous: Manifest | None = None
     for one in traced:
         statement_checks.check_posted(one.record)
@@ -75,6 +78,31 @@ async def trace_rounds(
             check_on(one.record, one.manifest, previous)
         previous = one.manifest
     return traced
+
+
+def find_best(manifests: Sequence[Manifest], metric: Metric | None) -> int:
+    """Return which of some rounds is the best: by the metric that people read, as Superlinks measured it, then by the loss after it.
+
+    Rounds that state the metric go before those that do not; `metric` is the one that the task's card names, None without.
+    """
+
+    def rank(index: int) -> tuple[bool, int, int]:
+        stated = manifests[index].metric
+        if metric is None or stated is None or stated.name != metric.name:
+            return True, 0, manifests[index].loss_after
+        return False, -stated.value if metric.higher_is_better else stated.value, manifests[index].loss_after
+
+    return min(range(len(manifests)), key=rank)
+
+
+async def _fetch_metric(source: Source, record: Evidence) -> Metric | None:
+    """Return the metric that a task's card names; Missing where no source has the card."""
+    try:
+        return (await fetch_card(source, record.rules.card)).metric
+    except (ContentError, DecodeError) as error:
+        raise Missing(
+            f"task {record.task}: {error}; which round is the best goes by the metric that it names"
+        ) from None
 
 
 async def _find_last(chain: Chain, task: TaskId, wanted: str | None) -> RoundId:
@@ -116,7 +144,7 @@ async def _read_round(
 
 
 def describe(traced: Sequence[TracedRound], *, verified: bool) -> dict[str, Any]:
-    """Return provenance as JSON: amounts in wei as decimal strings, losses and scores as in the manifest, in millionths."""
+    """Return provenance as JSON: amounts in wei as decimal strings, losses, metrics and scores as in the manifest, in millionths."""
     last = traced[-1]
     record, manifest = last.record, last.manifest
     total = sum(account.cumulative_wei for account in manifest.accounts)
@@ -159,6 +187,7 @@ def _describe_round(traced: TracedRound) -> dict[str, Any]:
         "shard": str(manifest.shard.cid),
         "loss_before": manifest.loss_before,
         "loss_after": manifest.loss_after,
+        "metric": get_form(MeasuredMetric | None).write(manifest.metric),
         "decisions": list(traced.decisions),
         "nodes": [
             {

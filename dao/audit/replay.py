@@ -31,7 +31,7 @@ from dao.core.types import Digest, Domain, Member, PassReason, Result, RoundId, 
 from dao.core.weigh import NodeWeight, UpdateProducts, Weighing, weigh_products
 from dao.errors import RuleError
 
-NOT_COMPARED = ("reason", "loss_before", "loss_after")  # for people; no check binds them
+NOT_COMPARED = ("reason", "loss_before", "loss_after", "metric")  # for people; no check binds them
 
 
 def build_inputs(
@@ -87,6 +87,7 @@ def build_outcome(manifest: Manifest) -> RoundOutcome:
         gradient=manifest.gradient,
         loss_before=manifest.loss_before,
         loss_after=manifest.loss_after,
+        metric=manifest.metric,
     )
 
 
@@ -194,7 +195,7 @@ def _place(manifest: Manifest) -> tuple[TaskId, RoundId, Digest]:
 
 
 def find_differences(stated: Manifest, computed: Manifest) -> list[str]:
-    """Say where two manifests differ, a line for each field, the words of reasons and the losses left out."""
+    """Say where two manifests differ, a line for each field, the words of reasons, losses and metric left out."""
     write = get_form(Manifest).write
     return list(_compare(write(stated), write(computed), "manifest"))
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from dao.audit.provenance import TracedRound
 from dao.core.types import RoundId, Timestamp, hex_of
+from dao.gov.card_words import shorten
 
 _MILLION, _TOKEN = 1e6, 1e18
 
 
 @dataclass(frozen=True, slots=True)
 class RoundMetrics:
-    """The figures of a round by name: losses and scores in units of the loss, amounts in tokens."""
+    """The figures of a round by name: metric, losses and scores in their own units, amounts in tokens."""
 
     round: RoundId
     posted_at: Timestamp
@@ -19,13 +20,15 @@ class RoundMetrics:
 
 
 def list_metrics(traced: Sequence[TracedRound]) -> list[RoundMetrics]:
-    """List the figures of each round; those of a Supernode are named `score/0x…` and `reward/0x…`."""
+    """List the figures of each round, first the metric that people read, `metric/NAME`; a Supernode's are `score/0x…` and `reward/0x…`."""
     return [RoundMetrics(one.record.round, one.record.state.posted_at, _measure(one)) for one in traced]
 
 
 def _measure(traced: TracedRound) -> dict[str, float]:
     manifest = traced.manifest
+    metric = manifest.metric
     values: dict[str, float] = {
+        **({f"metric/{shorten(metric.name)}": metric.value / _MILLION} if metric else {}),
         "loss/before": manifest.loss_before / _MILLION,
         "loss/after": manifest.loss_after / _MILLION,
         "supernodes/committed": len(manifest.nodes),

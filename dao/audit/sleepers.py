@@ -38,20 +38,21 @@ async def find_sleepers(chain: Chain, source: Source, task: TaskId) -> list[Slee
     rounds: list[HeardRound] = []
     absent: set[Address] | None = None
     while len(rounds) < IN_A_ROW:
-        if not round_id or absent == set():
+        if not round_id:
             return []
-        state, events = (
-            await coordinator.round_of(task, round_id, at),
-            await reader.events_of(round_id, at),
-        )
-        if events.posted is None:
+        state = await coordinator.round_of(task, round_id, at)
+        result = await reader.find_result(round_id, state, at)
+        if result is None:
             raise Missing(f"round {round_id}: {HIDDEN.format('the event of its result')}")
-        manifest = await read_manifest(source, events.posted.result.manifest_digest)
+        manifest = await read_manifest(source, result.manifest_digest)
         named = {one.node for one in manifest.absent}
         absent = named if absent is None else absent & named
+        if not absent:
+            return []
+        forced = (await reader.events_of(round_id, at)).forced
         commits = (node for node in manifest.nodes if not node.forced)
         leaves = tuple(build_commit_leaves(commits, manifest.passes))
-        rounds.append(HeardRound(events.posted.result, leaves, events.forced))
+        rounds.append(HeardRound(result, leaves, forced))
         round_id, oldest = state.parent, round_id
     return [
         Sleeper(node, newest, prove_sleep(node, rounds))

@@ -91,24 +91,28 @@ async def _list_commits(
     ]
 
 
-async def read_missing(chain: Chain, task: TaskId, source: Source) -> list[MissingNode]:
-    """Read who was missing in the newest round whose result stands; nobody where there is none.
-
-    Missing where no source has its manifest.
-    """
+async def read_newest(chain: Chain, task: TaskId, source: Source) -> tuple[Manifest, RoundState] | None:
+    """Read the newest round whose result stands; None where there is none, Missing where no source has its manifest."""
     at, coordinator = chain.final(), Coordinator(chain)
     head = (await coordinator.task_of(task, at)).head
     if not head:
-        return []
+        return None
     events = await RoundReader(chain, task).events_of(head, at)
     state = await coordinator.round_of(task, head, at)
     if events.posted is None:
-        return []
-    manifest = await read_manifest(source, events.posted.result.manifest_digest)
-    return _list_missing(manifest, head, state)
+        return None
+    return await read_manifest(source, events.posted.result.manifest_digest), state
 
 
-def _list_missing(manifest: Manifest, number: RoundId, state: RoundState) -> list[MissingNode]:
+async def read_missing(chain: Chain, task: TaskId, source: Source) -> list[MissingNode]:
+    """Read who was missing in the newest round whose result stands, as `read_newest` reads it; nobody where there is none."""
+    newest = await read_newest(chain, task, source)
+    return [] if newest is None else list_missing(*newest)
+
+
+def list_missing(manifest: Manifest, state: RoundState) -> list[MissingNode]:
+    """List who was missing in a round."""
+    number = manifest.round
     silent = [
         MissingNode(number, hex_of(node.node), status, state.opened_at, node.reason)
         for status, nodes in (("absent", manifest.absent), ("passed", manifest.passes))

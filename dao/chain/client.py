@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from dao.chain.blocks import BlockRef
@@ -14,6 +15,7 @@ from dao.chain.heads import HeadFollower
 from dao.chain.interface import FunctionAbi, load
 from dao.chain.reverts import reverted
 from dao.chain.rpc import PATIENCE, TIMEOUT, NodeError, Rpc
+from dao.chain.shared_calls import SharedCalls
 from dao.core.types import Address, BlockNumber, Digest, Domain, RoundId, TaskId, Timestamp, hex_of
 from dao.errors import ConfigError, Reorged, RpcError
 from dao.runtime.backoff import pauses
@@ -41,6 +43,7 @@ class Chain:
         self._rpc = rpc
         self._heads = heads
         self._deployment = deployment
+        self._shared, self._shared_since = SharedCalls(), heads.reorgs
 
     @classmethod
     async def connect(
@@ -216,14 +219,22 @@ class Chain:
 
         Reverted when the contract refuses; Reorged when the block, given with its hash, is gone.
         """
-        request = {"to": hex_of(to), "data": hex_of(function.encode(*args))}
-        text = await self.ask("eth_call", request, at, function.name)
-        data = bytes.fromhex(text[2:])
-        if not data and function.outputs:
+        data = function.encode(*args)
+        if not isinstance(at, BlockRef):
+            return await self._call(to, function, data, at)
+        if self._shared_since != self.reorgs:
+            self._shared_since = self.reorgs
+            self._shared.clear()
+        return await self._shared.get((at.hash, to, data), partial(self._call, to, function, data, at))
+
+    async def _call(self, to: Address, function: FunctionAbi, data: bytes, at: At) -> tuple[Any, ...]:
+        text = await self.ask("eth_call", {"to": hex_of(to), "data": hex_of(data)}, at, function.name)
+        answer = bytes.fromhex(text[2:])
+        if not answer and function.outputs:
             raise RpcError(
                 f"{hex_of(to)}: no contract with {function.name} at this address; check the deployment"
             )
-        return function.decode(data)
+        return function.decode(answer)
 
     async def block(self, which: BlockNumber | Digest) -> BlockRef | None:
         """Return a block by number or hash, or None when the node has none such."""

@@ -11,7 +11,6 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Registry
 from dao.chain.events import CommitsClosed
 from dao.chain.rounds import RoundReader
-from dao.core.statement import compute_result_hash
 from dao.core.types import (
     ZERO_DIGEST,
     Address,
@@ -40,7 +39,6 @@ class FinalReader:
         self._chain, self._task = chain, task
         self._coordinator, self._registry = Coordinator(chain), Registry(chain)
         self._rounds = RoundReader(chain, task)
-        self._results: dict[RoundId, Result] = {}
 
     async def read_rules(self) -> Rules:
         """Return the rules of the task's next round."""
@@ -74,16 +72,12 @@ class FinalReader:
         """Return the standing result of a posted round; Reorged where it has none any more."""
         while True:
             state = await self.read_state(round_id)
-            result = self._results.get(round_id)
-            if result is not None and compute_result_hash(result) == state.result_hash:
-                return result
             if state.result_hash == ZERO_DIGEST:
                 raise Reorged(
                     f"task {self._task} round {round_id}: its result is gone; wait for the next one"
                 )
             result = await self._read(partial(self._rounds.find_result, round_id, state))
             if result is not None:
-                self._results[round_id] = result
                 return result
             await self._chain.changed(_RETRY)
 

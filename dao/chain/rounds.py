@@ -26,6 +26,7 @@ from dao.core.statement import compute_result_hash
 from dao.core.types import (
     Address,
     BlockNumber,
+    Digest,
     Member,
     Phase,
     Result,
@@ -44,6 +45,10 @@ _KINDS: tuple[type[Event], ...] = (
     *(RoundOpened, ForcedCommit, CommitsClosed, ResultPosted),
     *(Finalized, Aborted, Voided),
 )
+MOST_RESULTS = 64
+_results: dict[
+    Digest, Result
+] = {}  # the newest that were found, by their hash: several parts of a daemon read them
 _LAST_EVENTS: Mapping[Phase, type[Event]] = {
     Phase.CLOSED: CommitsClosed,
     Phase.POSTED: ResultPosted,
@@ -125,9 +130,11 @@ class RoundReader:
 
     async def find_result(self, round_id: RoundId, posted: RoundState, at: BlockRef) -> Result | None:
         """Return the result that a posted round's state is of; None where the chain's node does not show it."""
-        events = await self._past(ResultPosted, round_id, at, posted.open_block)
-        results = (event.result for event in events)
-        return next((result for result in results if compute_result_hash(result) == posted.result_hash), None)
+        if posted.result_hash not in _results:
+            for event in await self._past(ResultPosted, round_id, at, posted.open_block):
+                if compute_result_hash(event.result) == posted.result_hash:
+                    _keep_result(posted.result_hash, event.result)
+        return _results.get(posted.result_hash)
 
     async def read_lost_rounds(self, parent: RoundId, round_id: RoundId, at: BlockRef) -> list[LostRound]:
         """Return the rounds between a round and its parent that drew a shard, in order: they came to nothing.
@@ -205,3 +212,9 @@ class RoundReader:
         return await self._chain.past(
             kind, task=self._task, round=round_id, from_block=first, to_block=at.number
         )
+
+
+def _keep_result(digest: Digest, result: Result) -> None:
+    if len(_results) >= MOST_RESULTS:
+        del _results[next(iter(_results))]
+    _results[digest] = result

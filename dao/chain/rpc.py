@@ -5,7 +5,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from aiohttp import ClientConnectorError, ClientError, ClientResponseError, ClientTimeout
 from web3 import AsyncHTTPProvider
@@ -119,18 +119,21 @@ class Rpc:
         try:
             async with asyncio.timeout(self.timeout):
                 number = int(await self._ask("eth_chainId", ()), 16)
-        except (TimeoutError, TypeError, ValueError):
+        except TimeoutError:
+            self._refuse(f"no answer to eth_chainId in {self.timeout:.1f} s; is it overloaded?")
+        except (TypeError, ValueError):
             number = -1
         if number < 0 or (self.chain_id and number != self.chain_id):
             expected = self.chain_id or "a chain id"
-            self._up.clear()
-            self._trouble = RpcError(
-                f"{self.url}: answers for chain {number}, expected {expected}; check the address"
-            )
-            raise self._trouble
+            self._refuse(f"answers for chain {number}, expected {expected}; check the address")
         self.chain_id = number
         if not self.pushes:
             self._up.set()
+
+    def _refuse(self, words: str) -> NoReturn:
+        self._up.clear()
+        self._trouble = RpcError(f"{self.url}: {words}")
+        raise self._trouble
 
     def note(self, trouble: ChainError | None) -> None:
         """Log once that the node is lost, with the reason, and (None) once that it is back."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from dao.cli.chain_options import absolute
 from dao.cli.output import parse_tokens
 from dao.cli.rule_options import CHANGEABLE_NAMES, parse_rule, parse_whole
 from dao.core.formats.address import address_of
@@ -75,10 +76,11 @@ def read_close(text: str) -> Action:
 
 def read_folder(text: str) -> tuple[TaskId, Path]:
     """Read TASK=FOLDER, of validation shards."""
-    task, folder = _split(text, "--append-shards", "TASK=FOLDER")
-    if not Path(folder).is_dir():
+    task, path = _split(text, "--append-shards", "TASK=FOLDER")
+    folder = absolute(Path(path))  # no shell expands a ~ behind TASK=
+    if not folder.is_dir():
         raise ConfigError(f"--append-shards {text[:80]}: expected a folder")
-    return _task(task, "--append-shards"), Path(folder)
+    return _task(task, "--append-shards"), folder
 
 
 def read_resolve(text: str) -> Action:

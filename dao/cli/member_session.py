@@ -1,7 +1,7 @@
 """The options of a member's commands; opens the member, by an API or by its own account, and runs one act."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -19,10 +19,14 @@ from dao.cli.confirmation import require_consent
 from dao.cli.dao_member import DaoMember, Outcome, PublishedProposal
 from dao.cli.options import ApiOption, JsonOption
 from dao.cli.output import print_fields, print_json
+from dao.errors import ConfigError
+from dao.gov.actions import compute_proposal_id
 from dao.gov.describe import describe_calls
+from dao.gov.texts import TITLE_BYTES, check_size
 
 if TYPE_CHECKING:
     from dao.cli.paid_member import PaidMember
+    from dao.gov.drafts import Draft
 
 M = TypeVar("M", bound=DaoMember)
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Sign without asking.")]
@@ -65,6 +69,24 @@ async def open_paid_member(options: MemberOptions) -> AsyncIterator["PaidMember"
 
     async with open_sender(options.network, options.account) as (chain, sender):
         yield PaidMember(chain, sender)
+
+
+def check_title(title: str) -> None:
+    """Check a proposal's title: ConfigError unless it is one line, DecodeError where that is too long."""
+    if not title or "\n" in title:
+        raise ConfigError("--title: expected one line")
+    check_size("--title", title, TITLE_BYTES)
+
+
+async def sign_proposal(
+    member: DaoMember, draft: "Draft", heading: str, options: MemberOptions, notes: Iterable[str] = ()
+) -> Outcome:
+    """Show under `heading` some notes, and what a draft would do and risk; ask, propose it, return its number and outcome."""
+    lines = [f"- {line}" for line in (*notes, *draft.words)]
+    warnings = [f"WARNING: {line}" for line in draft.warnings]
+    require_consent([heading, *lines, *warnings], options.yes)
+    number = compute_proposal_id(draft.actions, draft.description)
+    return {"proposal": str(number), **await member.propose(draft)}
 
 
 def run(act: Callable[[], Coroutine[Any, Any, Mapping[str, object]]], json: bool) -> None:

@@ -52,9 +52,9 @@ def make_app(template: Template, folder: Path, name: str) -> None:
     """Write a template's files into a folder, with the project's name in them."""
     folder.mkdir(parents=True, exist_ok=True)
     for part in (_SHARED, template):
-        for source in sorted((TEMPLATES / part).rglob("*.*")):
+        for source in sorted((TEMPLATES / part).rglob("*")):
             target = folder / source.relative_to(TEMPLATES / part)
             if source.is_file() and "__pycache__" not in source.parts:
-                target.parent.mkdir(exist_ok=True)
+                target.parent.mkdir(parents=True, exist_ok=True)
                 text = source.read_text(encoding="utf-8").replace(_PLACE, name)
                 target.write_text(text, encoding="utf-8")

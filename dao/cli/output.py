@@ -1,4 +1,4 @@
-"""Reads amounts, prints fields, tables and JSON, and sets the format of logs."""
+"""Reads amounts and digests, prints fields, tables and JSON, and sets the format of logs."""
 
 import json
 import logging
@@ -11,8 +11,9 @@ import structlog
 from structlog.typing import Processor
 
 from dao.chain.deploy import TOKEN
-from dao.core.types import Wei, hex_of
-from dao.errors import ConfigError
+from dao.core.formats.cid import Cid
+from dao.core.types import Digest, Wei, digest_of, hex_of
+from dao.errors import ConfigError, DecodeError
 
 
 def parse_tokens(text: str, what: str, *, or_none: bool = True) -> Wei:
@@ -26,6 +27,14 @@ def parse_tokens(text: str, what: str, *, or_none: bool = True) -> Wei:
         form = "such as 100 or 2.5" if or_none else "above 0, such as 100 or 2.5"
         raise ConfigError(f"{what}: expected an amount of tokens {form}, got {text[:40]!r}")
     return wei
+
+
+def parse_digest(text: str, what: str) -> Digest:
+    """Read a digest in hex, or the CID of what it is of; ConfigError names `what`."""
+    try:
+        return digest_of(text.lower()) if text[:2].lower() == "0x" else Cid.parse(text).digest
+    except DecodeError:
+        raise ConfigError(f"{what}: expected 0x and 64 hex digits, or a CID, got {text[:80]!r}") from None
 
 
 def printable(text: str) -> str:

@@ -8,15 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from dao.cli import action_options as read
-from dao.cli.confirmation import require_consent
 from dao.cli.dao_member import DaoMember, Outcome
-from dao.cli.member_session import MemberOptions, open_member, run
+from dao.cli.member_session import MemberOptions, check_title, open_member, run, sign_proposal
 from dao.cli.option_groups import with_option_groups
 from dao.cli.rule_options import CHANGEABLE_NAMES
 from dao.core.types import TaskId
 from dao.errors import ConfigError
-from dao.gov.actions import Action, AppendShards, ChangeRules, compute_proposal_id
-from dao.gov.texts import DESCRIPTION_BYTES, TITLE_BYTES, check_size
+from dao.gov.actions import Action, AppendShards, ChangeRules
+from dao.gov.texts import DESCRIPTION_BYTES, check_size
 
 _Texts = list[str] | None
 
@@ -107,9 +106,7 @@ def command(
     folders = [read.read_folder(text) for text in append_shards or ()]
     if not actions and not changes and not folders:
         raise ConfigError("nothing to propose: expected --file, --grant or another action; see --help")
-    if not heading or "\n" in heading:
-        raise ConfigError("--title: expected one line")
-    check_size("--title", heading, TITLE_BYTES)
+    check_title(heading)
     check_size("--text", body, DESCRIPTION_BYTES)
 
     async def propose() -> Outcome:
@@ -120,11 +117,7 @@ def command(
             ]
             appended = [await _append(member, *one) for one in folders]
             draft = await member.draft(heading, body, [*actions, *rules, *appended])
-            words = [f"- {line}" for line in draft.words]
-            warnings = [f"WARNING: {line}" for line in draft.warnings]
-            require_consent([f"Propose “{heading}”, which would:", *words, *warnings], options.yes)
-            number = compute_proposal_id(draft.actions, draft.description)
-            return {"proposal": str(number), **await member.propose(draft)}
+            return await sign_proposal(member, draft, f"Propose “{heading}”, which would:", options)
 
     run(propose, options.json)
 

@@ -15,10 +15,12 @@ from dao.cli.content_options import ContentOptions
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import JsonOption, TaskArgument
 from dao.cli.output import print_fields, print_json, print_table
-from dao.core.formats.manifest import Manifest
+from dao.core.formats.json_form import get_form
+from dao.core.formats.manifest import Manifest, MeasuredMetric
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Digest, RoundId, TaskId, Timestamp, hex_of
 from dao.errors import ConfigError
+from dao.gov.card_words import describe_metric
 
 app = typer.Typer(no_args_is_help=True)
 MILLION = 1_000_000
@@ -84,7 +86,8 @@ def show(
     if manifest is None:
         print("name --superlink, --store, --ipfs or --gateway to see the nodes of a round that has a result")
         return
-    print_fields(_summary(manifest))
+    metric = manifest.metric and f"{describe_metric(manifest.metric)}, as the Superlink measured it"
+    print_fields({**_summary(manifest), "metric": metric or "none"})
     print_table(_nodes(manifest), "nobody committed")
 
 
@@ -113,6 +116,7 @@ def _summary(manifest: Manifest) -> dict[str, object]:
         "shard": manifest.shard.index,
         "base_model": str(manifest.base_model),
         "model": str(manifest.model),
+        "metric": get_form(MeasuredMetric | None).write(manifest.metric),
         "loss_before": manifest.loss_before / MILLION,
         "loss_after": manifest.loss_after / MILLION,
         "budget": format_tokens(manifest.budget_wei),

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dao.chain.task_rules import RULES_BY_NAME, TASK_RULES, TaskRule, Unit
-from dao.cli.output import parse_tokens
-from dao.core.formats.cid import Cid
-from dao.core.types import Codec, Digest, digest_of
-from dao.errors import ConfigError, DecodeError
+from dao.cli.output import parse_digest, parse_tokens
+from dao.core.types import Codec, Digest
+from dao.errors import ConfigError
 
 CHANGEABLE_NAMES = tuple(rule.name for rule in TASK_RULES if rule.is_changeable)
 _TYPES: dict[Unit, Any] = {Unit.TOKENS: str, Unit.CODEC: Codec, Unit.YES_OR_NO: bool}
@@ -50,15 +49,8 @@ def read_rule_options(options: RuleOptions) -> dict[str, Any]:
 def parse_rule(name: str, text: str, what: str) -> int | Digest:
     """Read the value of a changeable rule in people's units; ConfigError names `what`."""
     if RULES_BY_NAME[name].unit is Unit.DIGEST:
-        return _parse_digest(text, what)
+        return parse_digest(text, what)
     return parse_tokens(text, what) if RULES_BY_NAME[name].unit is Unit.TOKENS else parse_whole(text, what)
-
-
-def _parse_digest(text: str, what: str) -> Digest:
-    try:
-        return digest_of(text.lower()) if text[:2].lower() == "0x" else Cid.parse(text).digest
-    except DecodeError:
-        raise ConfigError(f"{what}: expected a CID, or 0x and 64 hex digits, got {text[:80]!r}") from None
 
 
 def parse_whole(text: str, what: str) -> int:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 
 from dao.app.gradient_client import GradientClient
+from dao.app.memory_needs import MemoryNeed, compute_model_bytes, find_shortage
 from dao.app.preflight import find_odd_loss, try_loss
 from dao.app.shards import Shards, read_shards
 from dao.cli import options
@@ -165,9 +166,11 @@ async def _simulate(play: Play, console: Console) -> DemoState:
         size = 1 if play.cluster_cores else min(os.cpu_count() or 1, len(scene.members))
         pool = TrainingPool(scene.app, scene.python, size, folder, settings)
         running.push_async_callback(pool.stop)
-        with console.status("starting the processes of the app"):
-            await asyncio.gather(gradients.start(), pool.start())
         helper, first = pool.trainers[0], folder / "model.safetensors"
+        with console.status("starting the processes of the app"):
+            await helper.start()
+            await _tell_memory(scene.name, helper, size + 1, console)
+            await asyncio.gather(gradients.start(), pool.start())
         await helper.create(first)
         with console.status("trying data() and loss() on a shard"):
             await try_loss(gradients, first, shards.paths[0])
@@ -175,8 +178,10 @@ async def _simulate(play: Play, console: Console) -> DemoState:
                 console.print(printable(f"loss(), tried on {shards.paths[0].name}, {oddity}"))
         simulation = await _begin(gradients, shards, play.seed, folder, first)
         nodes = await _seat_nodes(scene, helper, play.seed, folder)
-        with console.status("starting the app on the cluster") if play.cluster_cores else nullcontext():
-            lender = await _start_cluster(play, running) if play.cluster_cores else pool
+        lender: Lender[TrainsParts] = pool
+        if play.cluster_cores:
+            with console.status("starting the app on the cluster"):
+                lender = await _start_cluster(play, running)
         network = SimulatedNetwork(simulation, lender, nodes, play.seed)
         seats = [
             Seat(member, hex_of(node.owner), hex_of(node.signer.address))
@@ -185,6 +190,14 @@ async def _simulate(play: Play, console: Console) -> DemoState:
         state = DemoState(TASK, MEMORY, play.rounds, seats)
         await _play(network, helper, scene.test, state, console)
     return state
+
+
+async def _tell_memory(name: str, helper: PartTrainer, processes: int, console: Console) -> None:
+    """ConfigError where this machine can never hold the app's model so many times; one line where it cannot now."""
+    layout = await helper.read_layout()
+    need = MemoryNeed(f"app {name}", (compute_model_bytes(layout.chunks),) * processes, aggregates=True)
+    if shortage := await asyncio.to_thread(find_shortage, need):
+        console.print(printable(shortage), highlight=False, soft_wrap=True)
 
 
 async def _start_cluster(play: Play, running: AsyncExitStack) -> Lender[TrainsParts]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from dao.audit.findings import Missing
-from dao.audit.task_waits import MissingNode, TaskWait, read_missing, read_waits
+from dao.audit.task_waits import MissingNode, TaskWait, list_missing, read_newest, read_waits
 from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.deploy import create_task
@@ -32,12 +32,14 @@ from dao.cli.output import print_fields, print_json, print_table, printable, req
 from dao.cli.task_metrics import metrics
 from dao.cli.task_plan import TaskOptions
 from dao.cli.task_propose import propose
+from dao.cli.task_watch import watch
 from dao.cli.unfinished import Unfinished
+from dao.core.formats.manifest import Manifest
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Address, Rules, TaskId, Wei, hex_of
 from dao.devnet.anvil import CHAIN_ID, dev_signer
 from dao.errors import RuleError
-from dao.gov.card_words import read_card_words, shorten
+from dao.gov.card_words import describe_metric, read_card_words, shorten
 
 app = typer.Typer(no_args_is_help=True)
 _COLUMN = 60  # characters of a card's text in a table
@@ -45,6 +47,7 @@ _COLUMN = 60  # characters of a card's text in a table
 
 app.command()(propose)
 app.command()(metrics)
+app.command()(watch)
 
 
 @app.command()
@@ -76,17 +79,17 @@ def create(
     """
     from dao.cli.task_content import write_draft
 
-    task.read(app_folder)  # what is wrong is told before anything is opened
+    terms = task.read(app_folder)  # what is wrong is told before anything is opened
     require_writable(draft, "--draft")
 
     async def create_or_draft() -> dict[str, object]:
         if draft is not None:
-            plan = await task.plan(app_folder, shards)
+            plan = await task.plan(terms, app_folder, shards)
             write_draft(draft, plan.rules, plan.funds)
             return {"draft": str(draft), **plan.fields}
         async with open_sender(network, account) as (chain, sender):
             await _require_proposer(chain, sender.address)
-            plan = await task.plan(app_folder, shards)
+            plan = await task.plan(terms, app_folder, shards)
             folder = account_folder(absolute(network.deployment), sender.address)
             unfinished.append(Unfinished(folder, _name_task(plan.rules, plan.funds)))
             key = f"task:{unfinished[0].begin()}"
@@ -118,11 +121,14 @@ def show(
             if not content.are_named:
                 return fields, waits, None
             async with content.open(chain.domain) as source:
-                named = {**await read_card_words(source, rules.card), **fields}
+                card = await read_card_words(source, rules.card)
                 try:
-                    return named, waits, await read_missing(chain, TaskId(task), source)
+                    newest = await read_newest(chain, TaskId(task), source)
                 except Missing as error:  # the newest manifest; the rest is there
-                    return {**named, "trouble": f"who was missing: {error}"}, waits, None
+                    return {**card, **fields, "trouble": f"who was missing: {error}"}, waits, None
+                if newest is None:
+                    return {**card, **fields}, waits, []
+                return {**card, **_show_metric(newest[0]), **fields}, waits, list_missing(*newest)
 
     fields, waits, missing = asyncio.run(read())
     if json:
@@ -164,19 +170,17 @@ def ls(*, network: ChainOptions, content: ContentOptions, json: JsonOption = Fal
     Example: dao task ls --superlink superlink.example:8600
     """
 
-    async def list_states(chain: Chain) -> list[dict[str, object]]:
-        count = await Coordinator(chain).task_count(chain.final())
-        return [await _state(chain, TaskId(number)) for number in range(1, count + 1)]
-
     async def read() -> list[dict[str, object]]:
         async with open_chain(network) as chain:
-            rows = await list_states(chain)
+            coordinator = Coordinator(chain)
+            tasks = [TaskId(n) for n in range(1, await coordinator.task_count(chain.final()) + 1)]
+            rows = [await _state(chain, number) for number in tasks]
             if not content.are_named:
                 return rows
             async with content.open(chain.domain) as source:
-                coordinator, at = Coordinator(chain), chain.final()
-                for row in rows:
-                    rules = await coordinator.rules_of(TaskId(int(str(row["task"]))), at)
+                at = chain.final()
+                for number, row in zip(tasks, rows, strict=True):
+                    rules = await coordinator.rules_of(number, at)
                     row["card"] = await read_card_words(source, rules.card)
                 return rows
 
@@ -185,6 +189,15 @@ def ls(*, network: ChainOptions, content: ContentOptions, json: JsonOption = Fal
         print_json(rows)
     else:
         print_table([_in_tokens(_name_row(row)) for row in rows], "no task yet: dao task create")
+
+
+def _show_metric(manifest: Manifest) -> dict[str, str]:
+    if manifest.metric is None:
+        return {}
+    measured = (
+        f"{describe_metric(manifest.metric)} after round {manifest.round}, as the Superlink measured it"
+    )
+    return {"measured": measured}
 
 
 def _name_row(row: dict[str, object]) -> dict[str, object]:

@@ -16,10 +16,10 @@ from dao.app.bundle import FROZEN_BASE, bundle, read_bundle, unpack
 from dao.app.environment import find_interpreter, read_project
 from dao.app.frozen_base import find_frozen_base, place_frozen_base
 from dao.app.gradient_client import GradientClient
-from dao.app.preflight import find_odd_loss, try_loss
+from dao.app.memory_needs import MemoryNeed, compute_model_bytes, find_shortage
+from dao.app.preflight import find_odd_loss, link_without_name, try_loss
 from dao.app.shards import Shards
 from dao.content import tensor_files
-from dao.core.formats.app_settings import Setting
 from dao.core.formats.card import Card, parse_card
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Layout, compute_depth, compute_model_root
@@ -32,20 +32,22 @@ from dao.store.kubo import KuboStore
 from dao.store.source import Store
 from node.trainer import Trained, Trainer
 
+TRIED_AT_ONCE = 2  # processes of the app that compare their gradients
+
 
 @dataclass(frozen=True, slots=True)
 class TaskContent:
     """The content that a task's rules bind, and its measures."""
 
     app: Cid
-    card: Cid
+    card_cid: Cid
     base_model: Cid
     validation_root: Digest
     shards: int
     body_depth: int
     layout: Layout
     base_model_root: Digest
-    card_words: Card
+    card: Card
     files: int  # of the app
     lines: int  # of its Python code
     packages: tuple[str, ...]  # that its pyproject.toml asks for
@@ -56,7 +58,7 @@ class TaskContent:
 
 async def publish(
     app: Path,
-    card: bytes,
+    card_content: bytes,
     model: Path | None,
     shards: Shards,
     folder: Path,
@@ -64,16 +66,17 @@ async def publish(
     python: Path | None,
     trial: float | None,
 ) -> TaskContent:
-    """Bundle the app, make its first model unless `model` is one, store and pin both, the `card`, and the app's frozen base, if any.
+    """Bundle the app, make its first model unless `model` is one, store and pin both, the card, and the app's frozen base, if any.
 
     Before anything is stored, the app is tried on a shard, with `trial` seconds for each function; None skips that. The
     shards are not stored: only the Superlink has them. Raises AppError, ConfigError, ContentError,
     DecodeError.
     """
+    card = parse_card(card_content)
     bundled, frozen = await asyncio.to_thread(bundle, app), await asyncio.to_thread(find_frozen_base, app)
     if model is not None and not await asyncio.to_thread(model.is_file):
         raise ConfigError(f"--model {model}: expected a safetensors file; without, the app makes the model")
-    if parse_card(card).base and not frozen and (model is None or trial is not None):
+    if card.base and not frozen and (model is None or trial is not None):
         raise ConfigError(
             f"frozen base: the card names one; expected its file as {FROZEN_BASE} in {app}, to try the app with"
         )
@@ -85,7 +88,7 @@ async def publish(
             Path(scratch),
             await asyncio.to_thread(unpack, bundled, Path(scratch) / "app"),
             python,
-            parse_card(card).settings,
+            card,
         )
         await asyncio.to_thread(place_frozen_base, frozen, Path(scratch) / "app")
         first = model or await trial_run.create_model(trial)
@@ -95,12 +98,14 @@ async def publish(
         root = await asyncio.to_thread(compute_model_root, opened, depth, tensor_files.each)
         training_s = None
         if trial is not None:
+            if model is not None:
+                await trial_run.tell_memory(layout, TRIED_AT_ONCE)
             await trial_run.try_loss(first, shards.paths[0], trial)
             training_s = await trial_run.try_training(first, shards, trial)
         bundle_file = Path(scratch) / "bundle.json"
         card_file = Path(scratch) / "card.json"
         await asyncio.to_thread(bundle_file.write_bytes, bundled)
-        await asyncio.to_thread(card_file.write_bytes, card)
+        await asyncio.to_thread(card_file.write_bytes, card_content)
         contents = [bundle_file, card_file, first, *([frozen] if frozen else [])]
         app_cid, card_cid, model_cid, *_ = await _store(contents, folder, ipfs)
     return TaskContent(
@@ -112,7 +117,7 @@ async def publish(
         depth,
         layout,
         root,
-        parse_card(card),
+        card,
         *_measure_code(read_bundle(bundled)),
         project.dependencies if (project := read_project(app)) else (),
         training_s,
@@ -142,10 +147,16 @@ async def store_file(file: Path, folder: Path, ipfs: str | None) -> Cid:
 class _AppTrial:
     """Runs an app as others will have it, unpacked from its bundle, before anybody depends on it."""
 
-    def __init__(self, folder: Path, app: Path, python: Path | None, settings: Mapping[str, Setting]) -> None:
-        self._settings = settings
+    def __init__(self, folder: Path, app: Path, python: Path | None, card: Card) -> None:
+        self._settings, self._metric = card.settings, card.metric
         self._folder, self._app, self._python = folder, app, python or Path(sys.executable)
         self._console = Console(stderr=True)
+
+    async def tell_memory(self, layout: Layout, processes: int) -> None:
+        """ConfigError where this machine can never hold the app's model so many times; one line on stderr where it cannot now."""
+        need = MemoryNeed("app", (compute_model_bytes(layout.chunks),) * processes)
+        if shortage := await asyncio.to_thread(find_shortage, need):
+            sys.stderr.write(f"dao: {shortage}\n")
 
     async def create_model(self, limit: float | None) -> Path:
         """Write the untrained model; AppTimeout where that takes longer than `limit` seconds."""
@@ -154,6 +165,8 @@ class _AppTrial:
             async with self._trainer(None) as trainer:
                 try:
                     async with asyncio.timeout(limit):
+                        layout = await trainer.read_layout()
+                        await self.tell_memory(layout, 1 if limit is None else TRIED_AT_ONCE)
                         await trainer.create(model)
                 except TimeoutError:
                     raise AppTimeout(
@@ -162,7 +175,11 @@ class _AppTrial:
         return model
 
     async def try_loss(self, model: Path, shard: Path, limit: float) -> None:
-        """Compute a gradient on a shard in two processes, as Superlink and auditor will; write to stderr what is odd of the loss."""
+        """Compute a gradient on a shard in two processes, as Superlink and auditor will; write to stderr what is odd of the loss.
+
+        One of them has computed the card's metric before, if there is one: AppError where the app has no such metric, or where
+        its gradient is another after it.
+        """
         scratch = self._folder / "evaluated"
         pair = [
             GradientClient(
@@ -175,6 +192,9 @@ class _AppTrial:
         ]
         try:
             with self._console.status(f"trying data() and loss() on {shard.name}"):
+                if self._metric is not None:
+                    with link_without_name(shard) as link:
+                        await pair[0].metric(self._metric.name, model, link)
                 await try_loss(pair[0], model, shard, pair[1])
                 oddity = await find_odd_loss(pair[0], model, shard)
         except AppTimeout as error:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from dao.audit.round_metrics import RoundMetrics, list_metrics
 from dao.chain.contracts import Coordinator
 from dao.cli.chain_options import ChainOptions, open_chain
 from dao.cli.content_options import ContentOptions
+from dao.cli.mlflow_runs import require_mlflow, write_mlflow
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import JsonOption, TaskArgument
 from dao.cli.output import print_json, print_table
@@ -32,11 +33,15 @@ def metrics(
             help="Folder for TensorBoard's event files, which are written anew; needs tensorboardX."
         ),
     ] = None,
+    mlflow: Annotated[
+        Path | None,
+        typer.Option(help="Folder for MLflow's database, which is written anew; needs mlflow-skinny."),
+    ] = None,
     network: ChainOptions,
     content: ContentOptions,
     json: JsonOption = False,
 ) -> None:
-    """Show losses, who took part and what was paid, round by round; as JSON and TensorBoard files also by Supernode.
+    """Show losses, who took part and what was paid, round by round; as JSON, TensorBoard and MLflow files also by Supernode.
 
     They are of the rounds that led to the newest result that stands, final or not.
 
@@ -44,6 +49,9 @@ def metrics(
     """
     if tensorboard is not None:
         _require_empty(tensorboard)
+        _load_writer()  # what is missing is told before content is fetched
+    if mlflow is not None:
+        require_mlflow(mlflow)
 
     async def read() -> list[RoundMetrics]:
         async with open_chain(network) as chain, content.open(chain.domain) as source:
@@ -52,32 +60,39 @@ def metrics(
                 return []
             return list_metrics(await trace_rounds(chain, source, TaskId(task), str(head), verifies=False))
 
-    found = asyncio.run(read())
+    rounds = asyncio.run(read())
     if tensorboard is not None:
-        write_tensorboard(found, tensorboard)
+        write_tensorboard(rounds, tensorboard)
+    if mlflow is not None:
+        address = write_mlflow(TaskId(task), rounds, mlflow)
+        typer.echo(f"mlflow ui --backend-store-uri {address}", err=True)
     if json:
-        print_json([asdict(one) for one in found])
+        print_json([asdict(played) for played in rounds])
         return
     rows = [
-        {"round": one.round}
-        | {name: f"{value:.6g}" for name, value in one.values.items() if not name.startswith(_NODE)}
-        for one in found
+        {"round": played.round}
+        | {name: f"{value:.6g}" for name, value in played.values.items() if not name.startswith(_NODE)}
+        for played in rounds
     ]
     print_table(rows, "no result yet")
 
 
-def write_tensorboard(found: Sequence[RoundMetrics], folder: Path) -> None:
+def write_tensorboard(rounds: Sequence[RoundMetrics], folder: Path) -> None:
     """Write TensorBoard's event files into a folder: a step for each round; ConfigError without tensorboardX."""
+    with _load_writer()(str(folder)) as writer:
+        for played in rounds:
+            for name, value in played.values.items():
+                writer.add_scalar(name, value, played.round, walltime=played.posted_at)
+
+
+def _load_writer() -> Any:
     try:
         from tensorboardX import SummaryWriter
     except ImportError:
         raise ConfigError(
             "--tensorboard: needs a package that is not here: pip install tensorboardX"
         ) from None
-    with SummaryWriter(str(folder)) as writer:
-        for one in found:
-            for name, value in one.values.items():
-                writer.add_scalar(name, value, one.round, walltime=one.posted_at)
+    return SummaryWriter
 
 
 def _require_empty(folder: Path) -> None:

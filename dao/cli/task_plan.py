@@ -35,7 +35,7 @@ class TaskPlan:
         content = self.content
         return {
             "app": str(content.app),
-            "card": str(content.card),
+            "card": str(content.card_cid),
             "base_model": str(content.base_model),
             "validation_root": hex_of(content.validation_root),
             "shards": content.shards,
@@ -43,6 +43,15 @@ class TaskPlan:
             "funds_wei": str(self.funds),
             "store": str(self.store),
         }
+
+
+@dataclass(frozen=True)
+class TaskTerms:
+    """What the options say of a task."""
+
+    superlink: Address  # of its operator
+    rules: dict[str, Any]  # the fields of Rules that have options
+    card: bytes  # its content
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,21 +85,20 @@ class TaskOptions:
     card: CardOptions
     rules: RuleOptions
 
-    def read(self, app: Path) -> tuple[Address, dict[str, Any], bytes]:
-        """Return the Superlink's operator, the fields of the rules and the card's content; ConfigError names the option that is wrong."""
+    def read(self, app: Path) -> TaskTerms:
+        """Return what the options say; ConfigError names the one that is wrong."""
         from dao.app.frozen_base import find_frozen_base
         from dao.content.tensor_files import compute_cid
 
         operator, frozen = address_of(self.superlink, "--superlink-operator"), find_frozen_base(app)
         card = self.card.make(app.absolute().name, compute_cid(frozen) if frozen else None)
-        return operator, read_rule_options(self.rules), card
+        return TaskTerms(operator, read_rule_options(self.rules), card)
 
-    async def plan(self, app: Path, shards: Path) -> TaskPlan:
-        """Try the app, store the content, and return the task; errors are those of `read` and of `publish`."""
+    async def plan(self, terms: TaskTerms, app: Path, shards: Path) -> TaskPlan:
+        """Try the app, store the content, and return the task on the terms that `read` returned; errors are those of `publish`."""
         from dao.app.shards import read_shards
         from dao.cli.task_content import publish
 
-        operator, values, card_content = await asyncio.to_thread(self.read, app)
         folder = absolute(self.content_folder)
         hashed = await asyncio.to_thread(read_shards, shards)
         if self.fund_rounds > len(hashed.paths):
@@ -99,14 +107,14 @@ class TaskOptions:
             )
         limit = None if self.untried else self.trial
         content = await publish(
-            app, card_content, self.model, hashed, folder, self.ipfs, self.app_python, limit
+            app, terms.card, self.model, hashed, folder, self.ipfs, self.app_python, limit
         )
-        if is_sparse(values["codec"]) and content.layout.scored_chunks < content.layout.chunks:
+        if is_sparse(terms.rules["codec"]) and content.layout.scored_chunks < content.layout.chunks:
             raise ConfigError(
-                f"--codec {values['codec']}: expected a model without tensors that are only carried, such as a BatchNorm's statistics; take int8"
+                f"--codec {terms.rules['codec']}: expected a model without tensors that are only carried, such as a BatchNorm's statistics; take int8"
             )
         rules = Rules(
-            superlink=operator,
+            superlink=terms.superlink,
             shards=content.shards,
             body_depth=content.body_depth,
             app_hash=content.app.digest,
@@ -114,8 +122,8 @@ class TaskOptions:
             validation_root=content.validation_root,
             chunks=content.layout.chunks,
             scored_chunks=content.layout.scored_chunks,
-            card=content.card.digest,
+            card=content.card_cid.digest,
             base_model_root=content.base_model_root,
-            **values,
+            **terms.rules,
         )
         return TaskPlan(content, rules, Wei(self.fund_rounds * rules.round_budget), folder)

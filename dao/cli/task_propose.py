@@ -6,20 +6,21 @@ from typing import Annotated
 
 import typer
 
+from dao.app.bundle import is_flower_app
 from dao.app.environment import PROJECT_FILE, read_project
-from dao.cli.confirmation import require_consent
+from dao.app.memory_needs import MemoryNeed, compute_model_bytes
 from dao.cli.dao_member import Outcome
-from dao.cli.member_session import MemberOptions, open_member, run
+from dao.cli.member_session import MemberOptions, check_title, open_member, run, sign_proposal
 from dao.cli.option_groups import with_option_groups
 from dao.cli.task_plan import TaskOptions, TaskPlan
+from dao.core.formats.card import parse_card
 from dao.core.types import Wei
 from dao.errors import ConfigError
-from dao.gov.actions import CreateTask, compute_proposal_id
+from dao.gov.actions import CreateTask
 from dao.gov.card_words import describe_card
-from dao.gov.texts import DESCRIPTION_BYTES, TITLE_BYTES, check_size
-from dao.gov.units import format_amount, format_duration
+from dao.gov.texts import DESCRIPTION_BYTES, check_size
+from dao.gov.units import MEGABIT, format_amount, format_duration
 
-_MEGABIT = 125_000  # bytes
 _SMALL = 100_000  # bytes
 
 
@@ -51,29 +52,31 @@ def propose(
 
     Example: dao task propose tumour --superlink-operator 0x7099… --quorum 5 --api https://dao.example --keystore me.json
     """
-    if not (app / "app.py").is_file():
-        raise ConfigError(f"{app}: expected the folder of an app, with an app.py; see dao new")
+    if not ((app / "app.py").is_file() or is_flower_app(app)):
+        raise ConfigError(
+            f"{app}: expected the folder of an app, with an app.py, or a Flower app's pyproject.toml; see dao new"
+        )
     where = shards or _find_shards(app)
-    task.read(app)  # what is wrong is told before anything is opened
+    # what is wrong is told before anything is opened
+    terms = task.read(app)
+    heading = title.strip() or f"Train {parse_card(terms.card).name}"
+    check_title(heading)
     check_size("--text", text, DESCRIPTION_BYTES)
 
     async def act() -> Outcome:
         async with open_member(options) as member:
-            plan = await task.plan(app, where)
+            plan = await task.plan(terms, app, where)
             words = [*describe_work(plan), *describe_cost(plan)]
-            heading = title.strip() or f"Train {plan.content.card_words.name}"
-            check_size("--title", heading, TITLE_BYTES)
             body = "\n".join([*([text, ""] if text else []), *(f"- {line}" for line in words)])
             check_size("--text, with what is added,", body, DESCRIPTION_BYTES)
             draft = await member.draft(heading, body, [CreateTask(plan.rules, plan.funds)])
             # what was measured is not part of the text: the same command makes the same proposal again
             took = plan.content.training_s
             tried = [] if took is None else [f"Tried here on a shard, a training took {took:.1f} s."]
-            lines = [f"- {line}" for line in (*words, *tried, *draft.words)]
-            warnings = [f"WARNING: {line}" for line in draft.warnings]
-            require_consent([f"Propose “{heading}”:", *lines, *warnings], options.yes)
-            number = compute_proposal_id(draft.actions, draft.description)
-            return {"proposal": str(number), **await member.propose(draft), **plan.fields}
+            outcome = await sign_proposal(
+                member, draft, f"Propose “{heading}”:", options, notes=(*words, *tried)
+            )
+            return {**outcome, **plan.fields}
 
     run(act, options.json)
 
@@ -83,7 +86,7 @@ def describe_work(plan: TaskPlan) -> Iterator[str]:
     from dao.core.formats.update import compute_update_size
 
     content, rules = plan.content, plan.rules
-    for name, words in describe_card(content.card_words).items():
+    for name, words in describe_card(content.card).items():
         yield f"The task's {name.replace('_', ' ')}: {words}"
     packages = (
         f"with {', '.join(content.packages)}" if content.packages else "with what the project itself needs"
@@ -94,10 +97,18 @@ def describe_work(plan: TaskPlan) -> Iterator[str]:
     )
     size = compute_update_size(content.layout, rules.codec)
     sent = f"{size:,} bytes" if size < _SMALL else f"{size / 1e6:,.1f} MB"
-    rate = max(size / rules.reveal_period / _MEGABIT, 0.01)
+    rate = max(size / rules.reveal_period / MEGABIT, 0.01)
     yield (
         f"The model has {content.layout.size:,} values; each round a node sends {sent} within "
         f"{format_duration(rules.reveal_period)}, for which its line must send {rate:.2g} Mbit/s."
+    )
+    model = compute_model_bytes(rules.chunks)
+    node = (
+        MemoryNeed("task", (model, model)).total / 1e9
+    )  # it trains, and checks a result's gradients now and then
+    superlink = MemoryNeed("task", (model,), aggregates=True).total / 1e9
+    yield (
+        f"A node needs {node:,.1f} GB of memory at least, and more to train, as the app has it; the Superlink {superlink:,.1f} GB."
     )
     yield (
         f"A round takes {format_duration(rules.commit_period)} to train at most, and at least {rules.quorum} nodes, each with a "

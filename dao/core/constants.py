@@ -24,6 +24,7 @@ BATCH = 64  # samples: it changes the bits of a gradient
 GAUSS_LEGENDRE = (0.2113248654051871, 0.7886751345948129)  # nodes on [0, 1], each of weight 1/2
 GRADIENT_TOLERANCE = 1e-4  # relative L2 distance at most of two machines' gradients, once quantised
 LOSS_TOLERANCE = 1e-3  # relative distance at most of their losses
+METRIC_TOLERANCE = 20  # a metric may be off by one part in it, of 1 where it is less: a row or two
 
 # weights and scores
 WEIGHT_UNITS = 1 << 20  # the weights of a round add up to at most this
@@ -56,6 +57,7 @@ MAX_CARD = 1 << 18  # bytes
 MAX_NAME = 100  # characters of the name of a task, or of its metric
 MAX_SETTINGS = 128
 MAX_EVALUATORS = 64
+MAX_STOP_ROUNDS = 100  # that a card's rule to stop compares with as many before
 # JSON
 MAX_INTEGER = (1 << 53) - 1  # a larger integer is a decimal string
 MAX_JSON_VALUES = 1 << 20  # of one object, whatever its size in bytes: bounds the memory that reading takes

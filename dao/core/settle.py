@@ -68,6 +68,7 @@ def settle_round(inputs: RoundInputs, outcome: RoundOutcome) -> Manifest:
         along_median=scoring.along_median,
         loss_before=outcome.loss_before,
         loss_after=outcome.loss_after,
+        metric=outcome.metric,
         budget_wei=rules.round_budget,
         refunded_wei=payout.refunded,
         accounts=tuple(accounts.values()),
@@ -106,9 +107,7 @@ def _check(
         if counts != (record.node in weights) or counts != (record.node in scores):
             raise RuleError(f"node {hex_of(record.node)}: expected a failure, or a weight and a score")
         if counts and record.reveal is None:
-            raise RuleError(
-                f"node {hex_of(record.node)}: expected content, body root and salt beside a weight"
-            )
+            raise RuleError(f"node {hex_of(record.node)}: expected content, root and salt beside a weight")
 
 
 def _build_pass(record: PassRecord) -> Pass:

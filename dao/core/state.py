@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from dao.core.aggregate import AggregateRoots
 from dao.core.commits import CommitRecord, NodeCommitment, PassRecord
 from dao.core.formats.cid import Cid
-from dao.core.formats.manifest import Account, Manifest, Shard
+from dao.core.formats.manifest import Account, Manifest, MeasuredMetric, Shard
 from dao.core.round_machine import retire_shards
 from dao.core.score import Scoring
 from dao.core.types import NO_ROUND, Address, Digest, Domain, MicroScore, Result, RoundId, Rules, TaskId
@@ -99,3 +99,4 @@ class RoundOutcome:
     gradient: Cid | None
     loss_before: int
     loss_after: int
+    metric: MeasuredMetric | None

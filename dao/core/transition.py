@@ -44,11 +44,9 @@ __all__ = [
 def get_entries(inputs: RoundInputs, updates: Mapping[Address, Update]) -> list[UpdateEntry]:
     """Return the updates that count, those of commits without a failure, with their nodes' stakes as they count."""
     return [
-        UpdateEntry(
-            record.node, compute_counted_stake(inputs.rules, record.member.stake), updates[record.node]
-        )
-        for record in inputs.commits
-        if record.failure is None
+        UpdateEntry(one.node, compute_counted_stake(inputs.rules, one.member.stake), updates[one.node])
+        for one in inputs.commits
+        if one.failure is None
     ]
 
 

@@ -46,7 +46,7 @@ async def start_superlink(network: DemoNetwork, rounds: int) -> Daemon:
     """Start the Superlink to play so many rounds."""
     arguments = ["superlink", "start", "--task", str(network.task), "--rounds", str(rounds)]
     arguments += ["--shards", str(network.data.shards), "--listen", network.address]
-    arguments += ["--store", str(network.content), "--home", str(network.superlink.home)]
+    arguments += ["--home", str(network.superlink.home)]
     return await Daemon.start("superlink", arguments, network.superlink.home / "daemon.log")
 
 

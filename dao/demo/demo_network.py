@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from dao.app.bundle import bundle
@@ -15,8 +15,9 @@ from dao.chain.deploy import TOKEN, Params, create_task, deploy, grant
 from dao.chain.deployment import Deployment
 from dao.chain.sender import Sender
 from dao.chain.signer import Signer
+from dao.content.tensor_files import each, open_model
 from dao.core.formats.card import Card, Metric, write_card
-from dao.core.formats.layout import compute_depth, compute_model_root, parse_model
+from dao.core.formats.layout import compute_depth, compute_model_root
 from dao.core.formats.signed_messages import compute_operator_digest
 from dao.core.types import Codec, Digest, Rules, TaskId, Wei, hex_of
 from dao.demo.images import DemoData
@@ -36,6 +37,7 @@ CARD = Card(
 GAS_MONEY = Wei(10 * TOKEN)
 PASSWORD = "demonstration"  # noqa: S105  (keys of a chain that is thrown away)
 SCRYPT_WORK = 4096
+VALUES_A_SECOND = 2_000_000  # of a model, that a slow disk and all members on one machine leave time for
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class DemoNetwork:
     superlink: DemoKeys
     nodes: Sequence[DemoKeys]
     address: str  # host:port of the Superlink
-    content: Path  # a disk store with app and first model
+    first_model: Path  # in the Superlink's store, beside app and card
     guest: Path | None  # home of a newcomer: an owner's keystore and its password
     app: Digest
     card: Digest
@@ -96,7 +98,7 @@ async def open_demo_network(
         dao = await stack.enter_async_context(Sender(chain, dev_signer(0), folder / "dao.db"))
         superlink = await _make_keys(folder / "superlink")
         nodes = [await _make_keys(folder / name.lower()) for name in names]
-        rules = replace(await _store_content(folder, app, data.shards, superlink, len(names)), codec=codec)
+        rules = await _store_content(folder, app, data.shards, superlink, len(names), codec)
         task = await create_task(chain, dao, rules, Wei(rounds * BUDGET))
         await _stake(anvil, chain, dao, [(superlink, BOND), *((keys, STAKE) for keys in nodes)])
         await asyncio.gather(*(join(chain, keys, task) for keys in nodes))
@@ -104,9 +106,9 @@ async def open_demo_network(
         guest_home = await _make_guest(anvil, chain, dao, folder / "guest") if guest else None
         if guest:
             await leave_to_founders(chain, dao)
-        content = folder / "content"
+        first_model = _open_store(superlink).path_of(rules.base_model)
         yield DemoNetwork(
-            *(folder, anvil, chain, task, data, superlink, nodes, address, content, guest_home),
+            *(folder, anvil, chain, task, data, superlink, nodes, address, first_model, guest_home),
             *(rules.app_hash, rules.card),
         )
 
@@ -127,9 +129,11 @@ async def join(chain: Chain, keys: DemoKeys, task: TaskId) -> None:
         await sender.send(Coordinator(chain).join(task, keys.operator.address))
 
 
-async def _store_content(folder: Path, app: Path, validation: Path, superlink: DemoKeys, nodes: int) -> Rules:
-    """Store the app and its first model; return the task's rules."""
-    store = DiskStore(folder / "content")
+async def _store_content(
+    folder: Path, app: Path, validation: Path, superlink: DemoKeys, nodes: int, codec: Codec
+) -> Rules:
+    """Store the app and its first model where the Superlink has its content; return the task's rules."""
+    store = _open_store(superlink)
     app_hash = (await store.put_bytes(bundle(app))).digest
     first = folder / "first-model.safetensors"
     trainer = Trainer.of(app, None, folder / "first-model.log")
@@ -137,21 +141,21 @@ async def _store_content(folder: Path, app: Path, validation: Path, superlink: D
         await trainer.create(first)
     finally:
         await trainer.stop()
-    values = first.read_bytes()
-    model = parse_model(values)
+    model = await asyncio.to_thread(open_model, first)
     depth = compute_depth(model.layout.chunks)
     shards = read_shards(validation)
+    period = 120 + model.layout.size // VALUES_A_SECOND
     return Rules(
         superlink=superlink.operator.address,
-        commit_period=120,
+        commit_period=period,
         reveal_period=60,
-        result_period=120,
+        result_period=period,
         challenge_period=5,
         resolve_period=120,  # a vote takes less
         quorum=max(1, nodes // 2),
         shards=len(shards.paths),
         body_depth=depth,
-        codec=Codec.INT8,
+        codec=codec,
         admitted_only=False,
         close_after=60,
         close_share=100,
@@ -162,13 +166,17 @@ async def _store_content(folder: Path, app: Path, validation: Path, superlink: D
         superlink_bond=BOND,
         challenge_bond=BOND,
         app_hash=app_hash,
-        base_model=(await store.put_bytes(values)).digest,
+        base_model=(await store.put_file(first, move=True)).digest,
         validation_root=shards.root,
         chunks=model.layout.chunks,
         scored_chunks=model.layout.scored_chunks,
-        base_model_root=compute_model_root(model, depth),
+        base_model_root=await asyncio.to_thread(compute_model_root, model, depth, each),
         card=(await store.put_bytes(write_card(CARD))).digest,
     )
+
+
+def _open_store(superlink: DemoKeys) -> DiskStore:
+    return DiskStore(superlink.home / "store", sync=False)
 
 
 async def _make_keys(home: Path) -> DemoKeys:

@@ -17,7 +17,7 @@ def load(app: str, data: str | None, settings: object) -> None:
     """Load nothing."""
 
 
-def train(base: str, out: str, seed: int, round: int, public: list[str]) -> dict[str, Any]:  # noqa: A002
+def train(base: str, out: str, seed: int, round: int, public: dict[str, str]) -> dict[str, Any]:  # noqa: A002
     """Write the base model plus noise, whatever is public."""
     del public
     from dao.app import worker

@@ -94,18 +94,20 @@ class _Sent:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Path, tuple[Label, Any]] = OrderedDict()
+        self._filling = asyncio.Lock()
 
     async def send(self, path: Path, contents: Contents) -> dict[str, object]:
         """Add a file's or folder's content to `contents`; return its label as JSON has it."""
         import ray
 
-        if path not in self._kept:
-            label, content = await asyncio.to_thread(pack, path)
-            self._kept[path] = label, ray.put(content)
-        self._kept.move_to_end(path)
-        while len(self._kept) > MOST_KEPT:
-            self._kept.popitem(last=False)
-        label, reference = self._kept[path]
+        async with self._filling:  # all trainings of a round begin at once, with the same base
+            if path not in self._kept:
+                label, content = await asyncio.to_thread(pack, path)
+                self._kept[path] = label, ray.put(content)
+            self._kept.move_to_end(path)
+            while len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+            label, reference = self._kept[path]
         contents[label.key] = reference
         return asdict(label)
 

@@ -73,12 +73,21 @@ class Simulation:
     """Settles round after round with the Superlink's own arithmetic, from the app's first model on."""
 
     def __init__(
-        self, evaluator: GradientClient, shards: Shards, folder: Path, budget: Wei, chance: bytes = CHANCE
+        self,
+        evaluator: GradientClient,
+        shards: Shards,
+        folder: Path,
+        budget: Wei,
+        chance: bytes = CHANCE,
+        metric: str | None = None,
     ) -> None:
-        """Keep content and scratch files below `folder`; each round has `budget` to pay, and draws its shard by `chance`."""
+        """Keep content and scratch files below `folder`; each round has `budget` to pay, and draws its shard by `chance`.
+
+        `metric` is the one of the app's that manifests state.
+        """
         self._shards = shards
         self._publisher = Publisher(LayeredStore(DiskStore(folder / "store")))
-        self._computer = RoundComputer(evaluator, self._publisher, folder / "scratch")
+        self._computer = RoundComputer(evaluator, self._publisher, folder / "scratch", metric=metric)
         self._budget, self._chance = budget, chance
         self.base: RoundBase
         self._drawn: list[Path] = []  # shards of the rounds so far

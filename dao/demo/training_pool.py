@@ -13,7 +13,7 @@ from dao.app.process import AppCommand, AppProcess
 from dao.app.sandbox import Output
 from dao.demo.split import Rows
 from dao.errors import AppError
-from node.trainer import Trainer
+from node.trainer import Trainer, name_files
 
 LIMIT = 600.0  # seconds for one training, or for reading data
 MOST_LABELS = 8 << 32  # bytes
@@ -44,7 +44,7 @@ class PartTrainer(Trainer):
     ) -> None:
         """Train from the model file `base` into `out`, on the public shards too. AppError says what went wrong in one line."""
         arguments: dict[str, object] = {"data": part.data, "rows": part.rows, "flips": part.flips}
-        arguments |= {"partition": part.partition, "public": [*public]}
+        arguments |= {"partition": part.partition, "public": name_files(public)}
         arguments |= {
             "base": base,
             "out": Output(self.out, base),

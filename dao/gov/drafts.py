@@ -93,6 +93,11 @@ def list_changed_tasks(actions: Sequence[Action]) -> list[TaskId]:
     return [action.task for action in actions if isinstance(action, ChangeRules | AppendShards)]
 
 
+def get_rules(action: Action) -> Rules | None:
+    """Return the rules that an action gives to a task; None for one that gives none."""
+    return action.rules if isinstance(action, CreateTask | ChangeRules) else None
+
+
 async def _read_supply(chain: Chain, actions: Sequence[Action]) -> Wei:
     """Read how many wei of tokens have votes, where an action sets the threshold; else 0, which nothing reads."""
     if not any(isinstance(action, SetThreshold) for action in actions):

@@ -7,6 +7,7 @@ from dao.chain.task_rules import Unit
 from dao.core.formats.reasons import format_tokens
 from dao.core.types import Wei, hex_of
 
+MEGABIT = 125_000  # bytes
 _TOKEN = 10**18
 
 

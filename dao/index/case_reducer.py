@@ -16,8 +16,7 @@ from dao.chain.event_types import Event, RoundEvent
 from dao.chain.gradient_votes import GradientVerdict
 from dao.core.types import Phase
 from dao.index.rows import CaseRow, RoundRow
-from dao.index.schema import PLACES
-from dao.index.training_reducer import strip_nuls
+from dao.index.training_reducer import compute_place, strip_nuls
 from dao.index.unit_of_work import UnitOfWork
 from dao.proofs.leaf_places import DemandTree, LeafPlace
 
@@ -211,7 +210,7 @@ def _open_case(
     if "reason" in kept:
         kept["reason"] = strip_nuls(kept["reason"])
     return CaseRow(
-        place=event.block * PLACES + event.log_index,
+        place=compute_place(event),
         kind=str(kind),
         accuser=superlink if move.accuser is None else getattr(event, move.accuser),
         accused=superlink if move.accused is None else getattr(event, move.accused),

@@ -8,8 +8,7 @@ from dao.chain.governance import Support
 from dao.core.types import Wei, hex_of
 from dao.index.proposed_cards import list_proposed_cards
 from dao.index.rows import ProposalRow, SettingsRow
-from dao.index.schema import PLACES
-from dao.index.training_reducer import strip_nuls
+from dao.index.training_reducer import compute_place, strip_nuls
 from dao.index.unit_of_work import UnitOfWork
 
 FOREVER = 2**62  # seconds: fits into an integer of every database
@@ -30,7 +29,7 @@ def create_proposal(event: on.ProposalCreated, uow: UnitOfWork) -> None:
         "values": [str(value) for value in event.values],
         "calldatas": [hex_of(data) for data in event.calldatas],
     }
-    place = event.block * PLACES + event.log_index
+    place = compute_place(event)
     for card in set(list_proposed_cards(uow.network.coordinator, event.targets, event.calldatas)):
         uow.add("named_cards", place=place, digest=card)
     uow.add(
@@ -52,7 +51,7 @@ def count_vote(event: on.VoteCast | on.VoteCastWithParams, uow: UnitOfWork) -> N
     uow.add(
         "votes",
         proposal=event.proposal_id,
-        place=event.block * PLACES + event.log_index,
+        place=compute_place(event),
         timestamp=event.timestamp,
         tx_hash=event.tx_hash,
         voter=event.voter,

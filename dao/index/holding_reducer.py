@@ -7,7 +7,7 @@ from dao.chain import governance_events
 from dao.core.types import ZERO_ADDRESS, Address, Wei, hex_of
 from dao.errors import RpcError
 from dao.index.rows import AccountRow, SettingsRow, SupernodeRow
-from dao.index.schema import PLACES
+from dao.index.training_reducer import compute_place
 from dao.index.unit_of_work import UnitOfWork
 
 
@@ -77,7 +77,7 @@ def transfer_tokens(event: governance_events.Transfer, uow: UnitOfWork) -> None:
     if event.sender == network.timelock and event.receiver not in (network.distributor, ZERO_ADDRESS):
         uow.add(
             "payments",
-            place=event.block * PLACES + event.log_index,
+            place=compute_place(event),
             timestamp=event.timestamp,
             tx_hash=event.tx_hash,
             receiver=event.receiver,

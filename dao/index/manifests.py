@@ -136,6 +136,8 @@ def _make_totals(manifest: Manifest) -> dict[str, Any]:
         "shard": manifest.shard.index,
         "loss_before": manifest.loss_before,
         "loss_after": manifest.loss_after,
+        "metric_name": strip_nuls(manifest.metric.name) if manifest.metric else None,
+        "metric": manifest.metric.value if manifest.metric else None,
         "budget": manifest.budget_wei,
         "refunded": manifest.refunded_wei,
     }

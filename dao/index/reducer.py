@@ -31,7 +31,6 @@ from dao.index.rows import (
     SupernodeRow,
     TaskRow,
 )
-from dao.index.schema import PLACES
 from dao.index.unit_of_work import UnitOfWork
 
 NOT_INDEXED = (
@@ -150,7 +149,7 @@ def make_event_row(event: Event) -> dict[str, Any]:
     """Make an event's row in the table of events, without its block."""
     first, second = (*_list_addresses(event), None, None)[:2]
     return {
-        "place": event.block * PLACES + event.log_index,
+        "place": training.compute_place(event),
         "timestamp": event.timestamp,
         "tx_hash": event.tx_hash,
         "kind": type(event).__name__,

@@ -307,6 +307,8 @@ manifests = Table(
     Column("shard", Whole),
     Column("loss_before", Whole),
     Column("loss_after", Whole),
+    Column("metric_name", Text),  # null: it states none
+    Column("metric", Whole),
     Column("budget", Uint),
     Column("refunded", Uint),
     Index(None, "task", "round", "result_hash", unique=True),

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 from dao.chain import events as on
+from dao.chain.event_types import Event
 from dao.core.formats.json_form import get_form
 from dao.core.statement import compute_result_hash
 from dao.core.types import Phase, Result, RoundId, Rules, TaskId, Wei
@@ -71,7 +72,7 @@ def add_forced_commit(event: on.ForcedCommit, uow: UnitOfWork) -> None:
         task=event.task,
         round=event.round,
         node=event.node,
-        place=event.block * PLACES + event.log_index,
+        place=compute_place(event),
         commitment=event.commitment,
     )
     uow.put(replace(row, forced=row.forced + 1), event.task, event.round)
@@ -147,6 +148,11 @@ def change_escrow(
     uow.put(task, event.task)
 
 
+def compute_place(event: Event) -> int:
+    """Return an event's place: one number, by which events stand in the order of the chain."""
+    return event.block * PLACES + event.log_index
+
+
 def strip_nuls(text: str) -> str:
     """Replace NUL characters, which PostgreSQL does not store in texts."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
@@ -158,7 +164,7 @@ def dump_result(result: Result) -> str:
 
 
 def _name_card(event: on.TaskCreated | on.RulesChanged, uow: UnitOfWork) -> None:
-    uow.add("named_cards", place=event.block * PLACES + event.log_index, digest=event.rules.card)
+    uow.add("named_cards", place=compute_place(event), digest=event.rules.card)
 
 
 def _dump_rules(rules: Rules) -> str:

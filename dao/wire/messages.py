@@ -42,10 +42,11 @@ class Inclusion:
 
 @dataclass(frozen=True, slots=True)
 class ComputedModel:
-    """A round's new model, and the step that leads to it from the round's base model, by digest of their content."""
+    """A round's new model, the step that leads to it from the round's base model, and the round's shard, by digest of their content."""
 
     digest: Digest
     step: Digest
+    shard: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,7 @@ def write_model(model: ComputedModel | None) -> bytes:
     """Write the answer to Model; None where it is not computed yet."""
     if model is None:
         return pb.ModelAnswer().SerializeToString()
-    return pb.ModelAnswer(digest=model.digest, step=model.step).SerializeToString()
+    return pb.ModelAnswer(digest=model.digest, step=model.step, shard=model.shard).SerializeToString()
 
 
 def read_model(data: bytes) -> ComputedModel | None:
@@ -223,6 +224,7 @@ def read_model(data: bytes) -> ComputedModel | None:
     return ComputedModel(
         Digest(check_length(message.digest, 32, "ModelAnswer.digest")),
         Digest(check_length(message.step, 32, "ModelAnswer.step")),
+        Digest(check_length(message.shard, 32, "ModelAnswer.shard")),
     )
 
 

@@ -107,12 +107,14 @@ class InclusionAnswer(_message.Message):
     def __init__(self, ready: _Optional[bool] = ..., index: _Optional[int] = ..., count: _Optional[int] = ..., proof: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class ModelAnswer(_message.Message):
-    __slots__ = ("digest", "step")
+    __slots__ = ("digest", "step", "shard")
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
+    SHARD_FIELD_NUMBER: _ClassVar[int]
     digest: bytes
     step: bytes
-    def __init__(self, digest: _Optional[bytes] = ..., step: _Optional[bytes] = ...) -> None: ...
+    shard: bytes
+    def __init__(self, digest: _Optional[bytes] = ..., step: _Optional[bytes] = ..., shard: _Optional[bytes] = ...) -> None: ...
 
 class RevealRequest(_message.Message):
     __slots__ = ("task", "round", "cid", "body_root", "salt", "size", "by_ipfs", "by_channel", "node")

@@ -4,6 +4,7 @@ A dry score tells what the site's own training does to rows that are public by n
 """
 
 import asyncio
+import math
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -12,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from numpy.typing import NDArray
 
 from dao.app.gradient_client import GradientClient
 from dao.app.preflight import link_without_name
 from dao.app.sandbox import SandboxSettings
 from dao.content.tensor_files import map_file, open_model
+from dao.core.engine.chunking import cut_spans
 from dao.core.formats.layout import FLOAT, Model
 from dao.core.types import RoundId, Rules
 from dao.core.weigh import compute_gate_threshold
@@ -152,22 +153,24 @@ async def _score(
     finally:
         await client.stop()
     base = open_model(inputs.model)
-    layout = base.layout
-    change = read_scored(open_model(trained)) - read_scored(base)
-    slope = read_scored(Model(layout, np.frombuffer(map_file(gate.path), FLOAT)))
-    lengths = float(np.linalg.norm(change) * np.linalg.norm(slope))
-    return DryScore(
-        public.round,
-        gate.loss,
-        after,
-        float(change @ slope) / lengths if lengths else 0.0,
-        compute_gate_threshold(layout.scored_values) / MILLION,
-    )
+    slope = Model(base.layout, np.frombuffer(map_file(gate.path), FLOAT))
+    cosine = await asyncio.to_thread(compute_cosine, base, open_model(trained), slope)
+    threshold = compute_gate_threshold(base.layout.scored_values) / MILLION
+    return DryScore(public.round, gate.loss, after, cosine, threshold)
 
 
-def read_scored(model: Model) -> NDArray[np.float64]:
-    """Return the scored values of a model, padded, as the gate takes them: what is only carried has no gradient."""
-    return model.span(0, model.layout.scored_chunks).ravel().astype(np.float64)
+def compute_cosine(base: Model, trained: Model, slope: Model) -> float:
+    """Return the cosine between what training changed and a slope, 0 where one has no length. Blocks.
+
+    Of the scored values alone: what is only carried has no gradient.
+    """
+    products = np.zeros(3)
+    for span in cut_spans(base.layout.scored_chunks):
+        change = trained.span(*span).ravel().astype(np.float64) - base.span(*span).ravel()
+        along = slope.span(*span).ravel().astype(np.float64)
+        products += change @ along, change @ change, along @ along
+    lengths = math.sqrt(products[1] * products[2])
+    return float(products[0]) / lengths if lengths else 0.0
 
 
 @asynccontextmanager

@@ -11,13 +11,13 @@ from dao.app.bundle import find_schema, unpack
 from dao.app.frozen_base import place_frozen_base
 from dao.errors import AppError
 from dao.gov.card_words import describe_card
+from dao.gov.units import MEGABIT
 from node.check.data_check import DataReport, check_data
 from node.check.rehearsal import Rehearsal, SiteApp, compute_training_limit, describe_app_error, rehearse
 from node.check.task_inputs import TaskInputs
 from node.upload_watch import explain_shortage
 
 SHOWN = 20  # defects in words; `--json` has all
-_MEGABIT = 125_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def _describe_rehearsal(report: SiteReport, ran: Rehearsal) -> Iterator[str]:
     if ran.public_problem:
         yield f"public rows: the app trains on yours alone, for it cannot have both: {ran.public_problem}"
     yield f"memory: {ran.memory_bytes / 2**20:.0f} MiB at most"
-    need = ran.update_bytes / report.reveal_period / _MEGABIT
+    need = ran.update_bytes / report.reveal_period / MEGABIT
     yield f"upload: {ran.update_bytes / 1e6:.3g} MB within {report.reveal_period} s, for which your line must send {need:.2g} Mbit/s"
     yield f"update: L2 norm {ran.norm:.3g}, as --clip measures it"
     if (score := ran.dry_score) is None:

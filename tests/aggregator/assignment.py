@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 from dao.app.bundle import bundle
 from dao.app.shards import read_shards
 from dao.chain.signer import Signer
-from dao.core.formats.card import Card, write_card
+from dao.core.formats.card import Card, Metric, write_card
 from dao.core.formats.layout import Layout, compute_model_root, compute_model_size, parse_model, write_model
 from dao.store.disk import DiskStore
 from tests.support import RULES
@@ -39,6 +39,11 @@ def train(model, data, *, seed, round):
 
 def loss(model, batch):
     return torch.nn.functional.cross_entropy(model(batch["x"]), batch["y"].long())
+
+
+def metrics(model, data):
+    right = model(data["x"]).argmax(1) == data["y"].long()
+    return {"rows": len(right), "accuracy": right.float().mean()}
 """
 SHAPES = {"0.weight": (16, 8), "0.bias": (16,), "2.weight": (3, 16), "2.bias": (3,)}
 SHARDS, ROWS = 12, 96
@@ -89,7 +94,11 @@ class Assignment:
             RULES,
             superlink=superlink.address,
             app_hash=app.digest,
-            card=(await store.put_bytes(write_card(Card("Lines")))).digest,
+            card=(
+                await store.put_bytes(
+                    write_card(Card("Lines", metric=Metric("accuracy", higher_is_better=True)))
+                )
+            ).digest,
             base_model=base.digest,
             validation_root=shards.root,
             chunks=model.layout.chunks,

@@ -39,8 +39,9 @@ async def test_absentees__silent_for_three_rounds__is_put_to_sleep_and_nobody_wa
                     group.create_task(world.play(running))
                     group.create_task(world.hasten(running, round_id, counted, counted))
             async with asyncio.timeout(60):
-                while not (left := await chain.past(Left, task=world.task)):
+                while '"event": "slept"' not in (world.home / "status.jsonl").read_text(encoding="utf-8"):
                     await chain.changed(1)
+            left = await chain.past(Left, task=world.task)
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -50,7 +51,6 @@ async def test_absentees__silent_for_three_rounds__is_put_to_sleep_and_nobody_wa
         world.nodes.remove(silent)
         await world.play(running)  # without a period that passes
         assert (await world.state(4)).eligible == counted
-    assert '"event": "slept"' in (world.home / "status.jsonl").read_text(encoding="utf-8")
 
 
 async def test_absence_watch__the_superlink_puts_nobody_to_sleep__members_do_in_their_turn(

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,12 +11,16 @@ from aggregator.daemon import open_superlink
 from aggregator.settings import SuperlinkSettings
 from dao.app.gradient_client import GradientClient
 from dao.chain.contract_table import PROVERS
+from dao.chain.daemon_home import create_home
 from dao.chain.deployment import Deployment
 from dao.chain.signer import Signer
 from dao.core.types import Address, BlockNumber
 from dao.demo.demo_network import find_free_port
 from dao.errors import ConfigError
 from dao.wire.superlink_client import SuperlinkClient
+from node.commands import find_shortage
+from node.daemon import run_node
+from node.settings import NodeSettings, TaskSettings, write_task
 from tests.aggregator.assignment import Assignment
 from tests.aggregator.world import Patient, World
 from tests.support import Network
@@ -83,3 +88,26 @@ async def test_superlink__its_app_takes_long_to_start__members_are_served_meanwh
         patient.go.set()
         await starting
     assert (tmp_path / "model").stat().st_size
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_start__model_too_large_for_the_sandbox__superlink_and_node_say_so_by_its_size_on_chain(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    """Neither starts the app, nor fetches the model."""
+    large: dict[str, Any] = {"chunks": 1 << 24, "scored_chunks": 1 << 24, "body_depth": 24}
+    limited = {"memory_bytes": 1 << 30}
+    world = await World.make(network, assignment, tmp_path / "superlink", evaluator, members=0, **large)
+    settings = world.settings(listen=f"127.0.0.1:{find_free_port()}", sandbox=limited)
+    said = f"task {world.task}: a model of 17.2 GB in {{}} GB of memory here"
+    with pytest.raises(ConfigError, match=said.format("a process of the app takes at least 21.3")):
+        async with open_superlink(settings, world.bonded.operator):
+            pass
+    network.deployment.save(tmp_path / "deployment.json")
+    create_home(NodeSettings, tmp_path / "node", network.anvil.ws, tmp_path / "deployment.json", 4096)
+    node = NodeSettings.load(tmp_path / "node", sandbox=limited)
+    with pytest.raises(ConfigError, match=said.format("2 processes of apps takes at least 35.5")):
+        await find_shortage(node, world.task)  # as `dao node join` does
+    write_task(node, world.task, TaskSettings(data=tmp_path / "mine.csv", superlink="127.0.0.1:9"))
+    with pytest.raises(ConfigError, match=said.format("2 processes of apps takes at least 35.5")):
+        await run_node(node)

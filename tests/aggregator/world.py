@@ -24,14 +24,10 @@ from dao.chain.signer import Signer
 from dao.content.tensor_files import open_model
 from dao.core.commits import Reveal, SignedCommit, SignedPass
 from dao.core.engine.merkle import compute_body_root
+from dao.core.formats import signed_messages
 from dao.core.formats.cid import Cid
 from dao.core.formats.layout import Layout, Model, compute_model_size, write_model
 from dao.core.formats.manifest import Manifest, parse_manifest
-from dao.core.formats.signed_messages import (
-    compute_commit_digest,
-    compute_operator_digest,
-    compute_pass_digest,
-)
 from dao.core.formats.update import count_leaves, encode_update_prefix, encode_update_rows
 from dao.core.types import (
     Digest,
@@ -80,6 +76,9 @@ class Patient(GradientClient):
     async def loss(self, model: Path, shard: Path) -> float:
         return await self._evaluator.loss(model, shard)
 
+    async def metric(self, *arguments: Any) -> float:
+        return await self._evaluator.metric(*arguments)
+
 
 async def enlisted(network: Network, task: TaskId, count: int) -> list[Member]:
     """New owners and their Supernodes, who have joined the task."""
@@ -90,7 +89,9 @@ async def enlisted(network: Network, task: TaskId, count: int) -> list[Member]:
 
         async def enlist(owner: Signer, operator: Signer) -> None:
             registry = network.deployment.registry
-            consent = compute_operator_digest(chain.chain_id, registry, owner.address, operator.address)
+            consent = signed_messages.compute_operator_digest(
+                chain.chain_id, registry, owner.address, operator.address
+            )
             async with network.sender(chain, owner) as sender:
                 await sender.send(Token(chain).approve(registry, RULES.min_stake))
                 call = Registry(chain).register(operator.address, RULES.min_stake, operator.sign(consent))
@@ -129,8 +130,7 @@ class World:
     ) -> "World":
         bonded = await network.new_member(RULES.superlink_bond, operator)
         rules = await assignment.rules(bonded.operator, **changes)
-        task = await network.new_task(rules, funds)
-        joined = await enlisted(network, task, members)
+        joined = await enlisted(network, task := await network.new_task(rules, funds), members)
         world = cls(network, assignment, home, task, rules, bonded, joined, evaluator)
         world.nodes = [Node(world, member, index) for index, member in enumerate(joined)]
         return world
@@ -330,7 +330,7 @@ class Node:
         commitment = Reveal(cid, root, self.salt).commitment
         state = await Coordinator(chain).round_of(task, round_id, chain.final())
         place = (task, round_id, state.opening, node, commitment)
-        signature = Signature(self.signer.sign(compute_commit_digest(chain.domain, *place)))
+        signature = Signature(self.signer.sign(signed_messages.compute_commit_digest(chain.domain, *place)))
         return Made(round_id, update, cid, root, SignedCommit(*place, signature))
 
     async def sit_out(
@@ -340,7 +340,7 @@ class Node:
         await self.world.reaches(round_id, Phase.OPEN)
         state = await Coordinator(chain).round_of(self.world.task, round_id, chain.head())
         place = (self.world.task, round_id, state.opening, self.signer.address)
-        signature = Signature(self.signer.sign(compute_pass_digest(chain.domain, *place)))
+        signature = Signature(self.signer.sign(signed_messages.compute_pass_digest(chain.domain, *place)))
         await client.sit_out(SignedPass(*place, signature, reason))
 
     async def commit(self, chain: Chain, client: SuperlinkClient, made: "Made") -> None:

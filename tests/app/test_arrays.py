@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import pytest_asyncio
 
@@ -104,9 +105,10 @@ class Bench:
         self._running.push_async_callback(trainer.stop)
         return trainer
 
-    def client(self, code: str) -> GradientClient:
+    def client(self, code: str, *, yields: bool = False) -> GradientClient:
         app = self._write(code)
-        client = GradientClient(app, Path(sys.executable), app / "out", limit=60, threads=1, keeps_log=False)
+        how: Any = {"limit": 60, "threads": 1, "keeps_log": False, "yields": yields}
+        client = GradientClient(app, Path(sys.executable), app / "out", **how)
         self._running.push_async_callback(client.stop)
         return client
 
@@ -150,11 +152,13 @@ async def test_train__new_weights_or_in_place__is_the_same(train: str, bench: Be
     assert bench.trained.read_bytes() == one
 
 
+@pytest.mark.parametrize("local", ["", 'local = ["b1"]\n'], ids=["all travel", "some are local"])
 @pytest.mark.parametrize("own", ["", OWN], ids=["differences", "own gradient"])
-async def test_gradient__without_torch__is_that_of_torch(own: str, bench: Bench) -> None:
+async def test_gradient__without_torch__is_that_of_torch(own: str, local: str, bench: Bench) -> None:
     """Far within the 10^-3 that an audit allows: what is left is the rounding of torch's float32."""
-    await bench.train()
-    plain, reference = bench.client(APP + own), bench.client(TORCH)
+    await bench.trainer(APP + local).create(bench.base)
+    await bench.train(APP + local)
+    plain, reference = bench.client(APP + local + own), bench.client(TORCH + local)
     for is_gate in (True, False):
         results = [
             await client.gate_gradient(bench.base, bench.rows)
@@ -162,12 +166,28 @@ async def test_gradient__without_torch__is_that_of_torch(own: str, bench: Bench)
             else await client.reference_gradient(bench.base, bench.trained, bench.rows)
             for client in (plain, reference)
         ]
+        assert results[0].path.stat().st_size == results[1].path.stat().st_size
         ours, theirs = (np.fromfile(result.path, np.float32).astype(np.float64) for result in results)
         assert np.linalg.norm(ours - theirs) < 2e-6 * np.linalg.norm(theirs)
         assert results[0].loss == pytest.approx(results[1].loss, rel=1e-6)
     assert await plain.loss(bench.trained, bench.rows) == pytest.approx(
         await reference.loss(bench.trained, bench.rows), rel=1e-6
     )
+
+
+async def test_gradient__a_loss_that_moves_the_model__is_as_where_it_stays(bench: Bench) -> None:
+    await bench.train()
+    moving = TORCH.replace("    logits = ", "    model._apply(torch.clone)\n    logits = ")
+    clients = [bench.client(TORCH), bench.client(moving)]
+    expected, losses = [
+        [await client.loss(model, bench.rows) for model in (bench.base, bench.trained)] for client in clients
+    ]
+    assert losses == expected
+    stays, moved = [
+        await client.reference_gradient(bench.base, bench.trained, bench.rows) for client in clients
+    ]
+    assert moved.loss == stays.loss
+    assert moved.path.read_bytes() == stays.path.read_bytes()
 
 
 REFUSED: dict[str, tuple[Callable[[str], str], str]] = {
@@ -253,3 +273,14 @@ async def test_load__app_that_fails_on_import__is_one_clear_line(bench: Bench) -
     ) as raised:
         await bench.train("import numpy\nimport no_such\n" + APP)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(("yields", "priority"), [(True, 19), (False, 0)])
+async def test_start__yields__all_its_processes_leave_the_cores_to_others(
+    bench: Bench, yields: bool, priority: int
+) -> None:
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    await bench.client(APP, yields=yields).start()
+    started = [one for one in psutil.Process().children(recursive=True) if one.pid not in before]
+    assert started
+    assert {one.nice() for one in started} == {priority}

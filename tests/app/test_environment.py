@@ -114,6 +114,9 @@ def test_read_project__packages_as_people_name_them__are_taken(good: str, tmp_pa
         ('[project]\ndependencies = "numpy"', "expected dependencies as a list"),
         ("project = 1", "expected dependencies as a list"),
         ("[tool]\ncommonweight = 1", "expected .tool.commonweight. as a table"),
+        ("tool = 1", "expected .tool.commonweight. as a table"),
+        ("deep = " + "[" * 5000, "expected fewer tables in one another"),
+        (f"[project]\ndependencies = [{{a{'.a' * 5000} = 1}}]", "expected fewer tables in one another"),
         ("#" * (1 << 20) + "#", "expected at most 1048576 bytes"),
     ],
 )

@@ -286,6 +286,13 @@ def test_bundle__a_flower_app__is_its_files_and_needs_no_app_py(tmp_path: Path) 
             "clientapp: expected module:object",
         ),
         ("[tool", "'pyproject.toml': "),
+        ("deep = " + "[" * 5000, "'pyproject.toml': expected fewer tables in one another"),
+        (
+            "[tool.flwr.app]\ncomponents = {clientapp = 'a:b', serverapp = 'a:b'}\nconfig.a"
+            + ".a" * 5000
+            + " = 1",
+            "'pyproject.toml': expected fewer tables in one another",
+        ),
     ],
 )
 def test_bundle__neither_app_py_nor_a_whole_project__is_one_clear_line(

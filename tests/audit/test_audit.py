@@ -102,15 +102,15 @@ async def audit_without(stage: Stage, cid: Cid, folder: Path, *, corrupt: bool) 
     return unchecked(checks), exit_code([*checks.values()])
 
 
-AFTER_UPDATES = {"updates", "weights", "model", "reference gradient", "scores", "losses"}
+AFTER_UPDATES = {"updates", "weights", "model", "reference gradient", "scores", "losses", "metric"}
 CONTENT = {
     "update": AFTER_UPDATES,
     "invalid update": AFTER_UPDATES,
     "base model": AFTER_UPDATES | {"base model", "gate gradient"},
     "gate gradient": {"gate gradient", "weights"},
     "gradient": {"reference gradient", "scores"},
-    "shard": {"shard", "gate gradient", "reference gradient", "losses"},
-    "app": {"app", "gate gradient", "reference gradient", "losses"},
+    "shard": {"shard", "gate gradient", "reference gradient", "losses", "metric"},
+    "app": {"app", "gate gradient", "reference gradient", "losses", "metric"},
     "manifest": {*CHECKS} - {"record", "result hash", "parent"},
     "parent": {"parent", "shard draw", "payouts", "weights", "scores"},
     "model": set(),  # it is computed again

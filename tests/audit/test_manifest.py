@@ -38,6 +38,7 @@ CAUGHT = (
     (r"gradient_along|step_square|along_median", "scores"),
     (r"step", "model"),
     (r"loss_.*", "losses"),
+    (r"metric.*", "metric"),
     (r"roots.*|reward_total_wei|forced_hash", "result"),
     (r".*", "payouts"),
 )

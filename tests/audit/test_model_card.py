@@ -9,6 +9,7 @@ from dao.core.formats.card import Card, Metric
 ROUND = {
     "round": 3,
     "phase": "finalized",
+    "metric": {"name": "a|c", "value": 912_500},
     "loss_before": 700_000,
     "loss_after": 650_000,
     "nodes": [{}, {}],
@@ -50,7 +51,7 @@ def test_write_model_card__words_of_strangers__stay_text_in_front_matter_and_bod
     assert "# Cells\n" in text
     assert r"- Purpose: line \-\-\- \# \<script\> \[x\]\(javascript:1\)" in text
     assert "<script>" not in text
-    assert r"| 3 | finalized | 0.700000 | 0.650000 | 2 | challenged: a \| b |" in text
+    assert r"| 3 | finalized | a\|c 0.9125 | 0.700000 | 0.650000 | 2 | challenged: a \| b |" in text
     assert "| `0x33` | 5 | 25.00% |" in text
     assert "payouts of all these rounds were computed again" in text
 

@@ -9,10 +9,12 @@ from structlog.testing import capture_logs
 from dao.app.shards import read_shards
 from dao.chain.final_reader import FinalReader
 from dao.core.constants import PUBLIC_ROUNDS
+from dao.core.formats.cid import Cid
 from dao.core.formats.manifest import Manifest, dump_manifest
-from dao.core.types import RoundId
+from dao.core.types import Digest, RoundId
 from dao.store.disk import DiskStore
 from dao.store.layered import LayeredStore
+from dao.store.source import MAX_CONTENT
 from node.public_shards import PUBLIC_BYTES, PublicShards, take_newest
 from tests.audit.stage import TAMPERED, Stage
 
@@ -39,6 +41,44 @@ async def fetch(
 async def test_shards__of_honest_rounds__the_oldest_first(stage: Stage, tmp_path: Path) -> None:
     names = [one.shard.cid.digest.hex() for one in (stage.previous, stage.manifest)]
     assert await fetch(stage, stage.manifest, tmp_path) == (names, [])
+
+
+async def test_shards__of_rounds_that_may_still_fall__they_and_their_manifests_are_read_once(
+    stage: Stage, tmp_path: Path
+) -> None:
+    content, asked = dump_manifest(stage.manifest), []
+
+    class Noting(DiskStore):
+        async def get(self, content: Cid | Digest, max_bytes: int = MAX_CONTENT) -> Path:
+            asked.append(content)
+            return await super().get(content, max_bytes)
+
+    async with stage.posted(stage.stated(stage.manifest), content), stage.world.network.chain() as chain:
+        store = LayeredStore(Noting(tmp_path), [DiskStore(stage.folder)], attempts=1)
+        public = PublicShards(stage.world.task, FinalReader(chain, stage.world.task), store, PUBLIC_BYTES)
+        paths = await public.fetch(RoundId(TAMPERED + 1), 20)
+        assert len(asked) > len(paths) == TAMPERED
+        asked.clear()
+        assert await public.fetch(RoundId(TAMPERED + 1), 20) == paths
+        assert asked == []
+        changed = paths[-1]
+        content = changed.read_bytes()
+        changed.chmod(0o600)
+        changed.write_bytes(content[:-1] + b"?")
+        assert await public.fetch(RoundId(TAMPERED + 1), 20) == paths
+        assert (changed.read_bytes(), set(asked)) == (content, {stage.manifest.shard.cid})
+
+
+@pytest.mark.parametrize("max_bytes", [PUBLIC_BYTES, 0])
+async def test_look_ahead__shard_of_the_round__is_here_where_its_rows_are_wanted(
+    stage: Stage, tmp_path: Path, max_bytes: int
+) -> None:
+    shard = stage.manifest.shard.cid
+    async with stage.world.network.chain() as chain:
+        store = LayeredStore(DiskStore(tmp_path), [DiskStore(stage.folder)], attempts=1)
+        public = PublicShards(stage.world.task, FinalReader(chain, stage.world.task), store, max_bytes)
+        await public.look_ahead(shard.digest)
+    assert await store.local.has(shard) == bool(max_bytes)
 
 
 async def test_shards__more_bytes_than_the_owner_allows__the_newest(stage: Stage, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tensorboardX.record_writer import masked_crc32c
 from dao.audit.provenance import TracedRound
 from dao.audit.round_metrics import list_metrics
 from dao.cli.task_metrics import write_tensorboard
+from dao.core.formats.manifest import MeasuredMetric
 from dao.core.types import hex_of
 from dao.errors import ConfigError
 
@@ -23,7 +24,10 @@ def traced(number: int, before: int, after: int) -> TracedRound:
         SimpleNamespace(node=ONE, weight=5, score=before - after, reward_wei=3 * 10**18),
         SimpleNamespace(node=OTHER, weight=0, score=0, reward_wei=0),
     ]
-    manifest = SimpleNamespace(loss_before=before, loss_after=after, nodes=nodes, passes=[1], absent=[])
+    metric = MeasuredMetric("acc\u202euracy", 875_000) if number == 3 else None
+    manifest = SimpleNamespace(
+        metric=metric, loss_before=before, loss_after=after, nodes=nodes, passes=[1], absent=[]
+    )
     record = SimpleNamespace(round=number, state=SimpleNamespace(posted_at=1000 + number))
     return TracedRound(cast("Any", record), cast("Any", manifest), ())
 
@@ -45,10 +49,13 @@ def read_events(folder: Path) -> list[tuple[str, int, float, float]]:
     return found
 
 
-def test_list_metrics__each_round__losses_who_took_part_and_each_supernode() -> None:
+def test_list_metrics__each_round__metric_before_losses_who_took_part_and_each_supernode() -> None:
     first, last = list_metrics(ROUNDS)
     assert (first.round, last.round, last.posted_at) == (1, 3, 1003)
+    assert [name for name in first.values if name.startswith("metric/")] == []
+    assert next(iter(last.values)) == "metric/accuracy"
     assert last.values == {
+        "metric/accuracy": 0.875,
         "loss/before": 1.5,
         "loss/after": 1.25,
         "supernodes/committed": 2,
@@ -68,6 +75,7 @@ def test_write_tensorboard__two_rounds__each_figure_at_its_round(tmp_path: Path)
     write_tensorboard(found, tmp_path / "runs")
     events = read_events(tmp_path / "runs")
     assert len(events) == sum(len(one.values) for one in found)
+    assert ("metric/accuracy", 3, 0.875, 1003.0) in events
     assert ("loss/after", 3, 1.25, 1003.0) in events
     assert (f"score/{hex_of(cast('Any', ONE))}", 1, 0.5, 1001.0) in events
 

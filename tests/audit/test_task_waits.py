@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dao.audit.site_states import SiteStanding, SiteState, read_sites
 from dao.audit.task_waits import UNHEARD, TaskWait, read_missing, read_waits
 from dao.chain.contracts import Coordinator
 from dao.core.formats.manifest import Absent, Pass, dump_manifest
@@ -33,6 +34,7 @@ async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_wh
         coordinator = Coordinator(chain)
         assert await read_waits(chain, task) == []
         assert await read_missing(chain, task, store) == []
+        assert await read_sites(chain, task, store) == []
         opened = await sender.send(coordinator.open_round(task))
         begin = opened.events[0].timestamp
         waits = await read_waits(chain, task)
@@ -40,6 +42,11 @@ async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_wh
             TaskWait(ROUND, node, "commit", begin, begin + RULES.commit_period, UNHEARD)  # type: ignore[arg-type]
             for node in sorted(hex_of(member.operator.address) for member in members)
         ]
+        sites = await read_sites(chain, task, store)
+        assert [(site.node, str(site.standing), site.round) for site in sites] == [
+            (wait.who, "waiting", ROUND) for wait in waits
+        ]
+        assert sites[0].why.startswith("its commit is due until 20")
         with monkeypatch.context() as patched:  # all of it is read at one block
             blocks = [chain.final()]
             patched.setattr(chain, "final", blocks.pop)
@@ -51,6 +58,9 @@ async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_wh
         end = closed.events[0].timestamp
         [wait] = await read_waits(chain, task)
         assert (wait.who, wait.awaited, wait.since) == (hex_of(superlink.operator.address), "result", end)
+        assert {site.why[:33] for site in await read_sites(chain, task, store)} == {
+            "the round's result is due until 2"
+        }
         assert wait.until == end + RULES.reveal_period + RULES.result_period
 
         seed = closed.events[0].seed  # type: ignore[attr-defined]
@@ -58,7 +68,7 @@ async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_wh
         wrong = replace(manifest.nodes[0], status=Status.INVALID, reason="a value is no number")
         stranger = Absent(superlink.owner.address, superlink.owner.address, "no sign of it")
         passed = Pass(
-            members[1].owner.address, members[1].owner.address, Signature(bytes(65)), "training failed"
+            members[1].owner.address, members[1].owner.address, Signature(bytes(65)), "training\u202e failed"
         )
         manifest = replace(manifest, nodes=(wrong, manifest.nodes[1]), absent=(stranger,), passes=(passed,))
         content = dump_manifest(manifest)
@@ -73,5 +83,23 @@ async def test_task__from_opening_to_final__names_whom_it_waits_for_and_since_wh
             (hex_of(stranger.node), "absent", begin),
             (hex_of(passed.node), "passed", begin),
         }
-        assert {one.why for one in missing if one.status == "passed"} == {"training failed"}
+        assert {one.why for one in missing if one.status == "passed"} == {"training\u202e failed"}
+        states = {site.node: site for site in await read_sites(chain, task, store)}
+        counted = hex_of(manifest.nodes[1].node)
+        assert states == {
+            hex_of(wrong.node): SiteState(
+                hex_of(wrong.node), SiteStanding.FAILED, ROUND, "a value is no number"
+            ),
+            hex_of(stranger.node): SiteState(
+                hex_of(stranger.node), SiteStanding.FAILED, ROUND, "no sign of it"
+            ),
+            hex_of(passed.node): SiteState(
+                hex_of(passed.node), SiteStanding.PASSING, ROUND, "training failed"
+            ),
+            counted: SiteState(counted, SiteStanding.COUNTED, ROUND, manifest.nodes[1].reason),
+        }
+        await sender.send(coordinator.open_round(task))
+        again = {site.node: site for site in await read_sites(chain, task, store)}[hex_of(wrong.node)]
+        assert (again.standing, again.round) == ("waiting", ROUND + 1)
+        assert again.why.endswith("; in round 1 failed: a value is no number")
         assert all(str(one).startswith(f"round 1 missed {one.node} since 20") for one in missing)

@@ -2,11 +2,16 @@
 
 import errno
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
+from dao.cli.action_options import read_folder
+from dao.cli.new import Template, make_app
 from tests.cli.command import Dao
+
+OPERATOR = ("--superlink-operator", "0x" + "11" * 20)
 
 
 @pytest.mark.parametrize("words", [("simulate", "--json"), ("simulate", "--plot"), ("demo", "--json")])
@@ -105,3 +110,47 @@ def test_join__privacy_that_lacks_something_or_lasts_for_nothing__refused_before
     said = dao.refused(*private, "--noise", 0.5)
     assert "privacy: one update has epsilon 26.4 at delta 1e-06" in said
     assert "nothing was sent; raise --noise or --epsilon-budget" in said
+
+
+def test_task_propose__a_folder_without_an_app__refused_and_a_flower_app_is_one(
+    dao: Dao, tmp_path: Path
+) -> None:
+    said = dao.refused("task", "propose", tmp_path, *OPERATOR)
+    assert said.endswith("with an app.py, or a Flower app's pyproject.toml; see dao new")
+    make_app(Template.FLOWER, tmp_path / "cells", "cells")
+    said = dao.refused("task", "propose", tmp_path / "cells", *OPERATOR)
+    assert said.startswith(f"{tmp_path / 'cells' / 'data' / 'shards'}: expected the folder of shards")
+
+
+def test_task_propose__a_title_that_no_proposal_has__refused_before_anything_is_opened(
+    dao: Dao, tmp_path: Path
+) -> None:
+    (tmp_path / "app.py").touch()
+    propose = ("task", "propose", tmp_path, "--shards", tmp_path, *OPERATOR, "--name", "Cells", "--title")
+    assert dao.refused(*propose, "one\ntwo") == "--title: expected one line"
+    assert dao.refused(*propose, "é" * 201).startswith(
+        "--title: expected at most 400 bytes of UTF-8, got 402"
+    )
+
+
+def test_append_shards__a_folder_below_home__found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "shards").mkdir()
+    assert read_folder("1=~/shards") == (1, tmp_path / "shards")
+
+
+def test_card__options_beside_its_file_or_a_base_that_is_no_cid__the_option_is_named(
+    dao: Dao, tmp_path: Path
+) -> None:
+    (tmp_path / "card.json").write_text('{"name": "Cells"}')
+    said = dao.refused("task", "card", "--card", tmp_path / "card.json", "--lower-is-better")
+    assert said == "--card: expected no other option of the card beside it"
+    said = dao.refused("task", "card", "--name", "Cells", "--frozen-base", "mine")
+    assert said.startswith("--frozen-base: CID 'mine': expected a CIDv1")
+
+
+def test_metrics__tensorboard_without_its_package__told_before_the_chain_is_asked(
+    dao: Dao, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    assert "pip install tensorboardX" in dao.refused("task", "metrics", 1, "--tensorboard", tmp_path / "runs")

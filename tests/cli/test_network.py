@@ -186,8 +186,10 @@ def check_model(made: Made, source: tuple[str, ...], folder: Path) -> None:
     """The newest model is got with what it comes from; what is there already is not written over."""
     dao, task, network = made.devnet.dao, made.task["task"], made.devnet.network
     got = ("model", "get", task, "--out", folder, "--verify", *source, *network)
-    said = dao.run(*got).stdout
-    assert said.startswith("round       1\nphase       finalized\n")
+    done = dao.run(*got, "--onnx")
+    assert done.stdout.startswith("round       1\nphase       finalized\n")
+    # whoever gets a model has it, whatever its app's environment lacks
+    assert "dao: no model.onnx: export: the app's environment has no onnx and no onnxscript" in done.stderr
     told = json.loads((folder / "provenance.json").read_text())
     assert Cid.parse(told["model"]) == compute_cid(folder / "model.safetensors")
     assert (told["verified"], told["round"], told["app_digest"]) == ("statements", 1, shown_app(made))
@@ -208,6 +210,26 @@ def check_model(made: Made, source: tuple[str, ...], folder: Path) -> None:
     assert not (folder / "more").exists()
 
 
+def check_watch(made: Made, watching: Daemon, source: tuple[str, ...]) -> None:
+    """Each site's change was a line, up to what came of the round; a table at a terminal; Ctrl-C ends either by 130."""
+    counted: set[str] = set()
+    waited: set[str] = set()
+    while len(counted) < NODES:
+        _, number, node, standing, *why = watching.line().split()
+        assert (number, bool(why)) == ("1:", True)
+        {"waiting:": waited, "counted:": counted}[standing].add(node)
+    assert waited <= counted
+    code, out, errors = watching.stop(signal.SIGINT)
+    assert (code, out, "Traceback" in errors) == (130, "", False)
+    at = ("task", "watch", made.task["task"], *source, *made.devnet.network)
+    code, shown = made.devnet.dao.asked(*at, at="counted", press=b"\x03")
+    assert code == 130
+    assert "Traceback" not in shown
+    assert "there is no task 99" in made.devnet.dao.refused(
+        "task", "watch", 99, *source, *made.devnet.network
+    )
+
+
 def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
     made: Made, serving: tuple[Daemon, str], tmp_path: Path
 ) -> None:
@@ -215,9 +237,11 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
     homes = [join(made, index, tmp_path, address) for index in range(NODES)]
     with ExitStack() as stack:
         check_approval(made, homes[0])
+        source, network = ("--superlink", address), made.devnet.network
+        watching = stack.enter_context(dao.running("task", "watch", task, *source, *network))
         nodes = [stack.enter_context(dao.running("node", "start", "--home", home)) for home in homes]
         assert superlink.line() == "all rounds are final"
-        source, network = ("--superlink", address), made.devnet.network
+        check_watch(made, watching, source)
 
         audited = dao.json("audit", task, "all", *source, *network)
         bad = [c for c in audited["rounds"][0]["checks"] if c["outcome"] != "ok"]
@@ -233,12 +257,22 @@ def test_network__a_round_by_commands__is_played_audited_shown_and_ends_cleanly(
         shown = dao.json("round", "show", task, 1, *source, *network)
         assert {node["status"] for node in shown["nodes"]} <= {"ok", "clipped"}
         assert sum(float(node["reward"]) for node in shown["nodes"]) == pytest.approx(1000)
+        metric = shown["manifest"]["metric"]
+        assert (metric["name"], 0 < metric["value"] <= 10**6) == ("accuracy", True)
+        words = f"accuracy {metric['value'] / 1e6:.6g}"
+        assert (
+            f"{words}, as the Superlink measured it"
+            in dao.run("round", "show", task, 1, *source, *network).stdout
+        )
+        told = dao.json("task", "show", task, *source, *network)["measured"]
+        assert told == f"{words} after round 1, as the Superlink measured it"
         assert 20_000 < shown["gas_post"] < 500_000
         assert "finalized" in dao.run("round", "show", task, 1, *source, *network).stdout
         assert "name --superlink" in dao.run("round", "show", task, 1, *network).stdout
 
         check_model(made, source, tmp_path / "model")
         (figures,) = dao.json("task", "metrics", task, *source, *network, "--tensorboard", tmp_path / "runs")
+        assert next(iter(figures["values"].items())) == ("metric/accuracy", metric["value"] / 1e6)
         assert figures["values"]["loss/after"] < figures["values"]["loss/before"]
         assert figures["values"]["supernodes/committed"] == NODES
         assert len([*(tmp_path / "runs").iterdir()]) == 1

@@ -184,3 +184,35 @@ def test_create__loss_is_a_sum__said_on_a_line_and_made(dao: Dao, create: tuple[
     assert said.startswith("dao: loss(), tried on a.csv, gave ")
     assert "expected the mean over the batch" in said
     assert said.count("\n") == 1
+
+
+def test_create__metric_that_the_app_has_not__refused_and_nothing_stored(
+    dao: Dao, create: tuple[object, ...], tmp_path: Path
+) -> None:
+    asked = (*create, "--metric", "f1")
+    assert "metrics(): the app has none; expected one that gives 'f1'" in dao.refused(*asked)
+    change(
+        create, "def train(", "def metrics(model, data):\n    return {'mse': loss(model, data)}\n\ndef train("
+    )
+    assert "metrics(): gave mse; expected 'f1' among them" in dao.refused(*asked)
+    assert not (tmp_path / "store").exists()
+    done = dao.run(*create, "--metric", "mse", "--lower-is-better")
+    assert done.stderr == ""
+
+
+def test_create__model_that_no_machine_holds__is_told_before_anything_is_written(
+    dao: Dao, create: tuple[object, ...], tmp_path: Path
+) -> None:
+    """Its app is cheap to start: all its values are one."""
+    change(
+        create,
+        "return torch.nn.Linear(2, 1)",
+        "made = torch.nn.Module()\n"
+        "    made.w = torch.nn.Parameter(torch.zeros(1).expand(1 << 38))\n"
+        "    return made",
+    )
+    said = dao.refused(*create)
+    assert said.startswith(
+        "app: a model of 1,099.5 GB in 2 processes of apps takes at least 2,200.2 GB of memory here"
+    )
+    assert not (tmp_path / "store").exists()

@@ -96,6 +96,7 @@ OUTCOME = RoundOutcome(
     gradient=CID,
     loss_before=2_300_000,
     loss_after=2_200_000,
+    metric=None,
 )
 
 

@@ -144,6 +144,7 @@ def example() -> dict[str, Any]:
         "along_median": "0",
         "loss_before": 2301000,
         "loss_after": 2300000,
+        "metric": {"name": "accuracy", "value": 912500},
         "budget_wei": "10",
         "refunded_wei": "10",
         "accounts": [{"owner": other, "cumulative_wei": "7", "debt": "312", "memory": -4000}],

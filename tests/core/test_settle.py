@@ -9,7 +9,12 @@ from dao.core.aggregate import AggregateRoots
 from dao.core.commits import Failure, compute_forced_hash
 from dao.core.constants import MAX_INTEGER, MAX_TEXT
 from dao.core.formats.commit_leaves import compute_commits_root
-from dao.core.formats.manifest import compute_loss_micros, dump_manifest, parse_manifest
+from dao.core.formats.manifest import (
+    compute_loss_micros,
+    compute_metric_micros,
+    dump_manifest,
+    parse_manifest,
+)
 from dao.core.score import Scoring
 from dao.core.settle import settle_round
 from dao.core.statement import compute_result, compute_statement, compute_statement_hash
@@ -23,7 +28,7 @@ from dao.core.types import (
     Status,
 )
 from dao.core.weigh import Weighing
-from dao.errors import RuleError
+from dao.errors import DecodeError, RuleError
 from tests.core.settlements import (
     BUDGET,
     INPUTS,
@@ -218,3 +223,10 @@ def test_result__settled_round__states_its_roots() -> None:
     assert (told.commits_root, told.accounts_root) == (manifest.roots.commits, manifest.roots.accounts)
     assert (told.model_digest, told.manifest_digest, told.forced_hash) == (model, digest, ZERO_DIGEST)
     assert (told.seed, told.statement) == (manifest.seed, compute_statement_hash(compute_statement(manifest)))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e10])
+def test_compute_metric_micros__not_finite_or_too_large__refused(value: float) -> None:
+    with pytest.raises(DecodeError, match="expected a finite number below 9e9"):
+        compute_metric_micros(value)
+    assert (compute_metric_micros(0.9125), compute_metric_micros(-2.5)) == (912_500, -2_500_000)

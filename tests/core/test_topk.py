@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from dao.core.engine.chunking import Each, Scratch
 from dao.core.engine.codec_loops import CODEC_LOOPS
@@ -16,7 +17,7 @@ from dao.core.engine.products import (
     compute_weighted_sum,
     get_chunk,
 )
-from dao.core.formats.feedback import Feedback
+from dao.core.formats.feedback import AHEAD, GAIN, KEPT, Feedback, write_start
 from dao.core.formats.layout import FLOAT, Layout, Model, compute_model_size
 from dao.core.formats.update import (
     Update,
@@ -59,6 +60,11 @@ def leaf_of(entries: dict[int, int], exponent: int) -> bytes:
     )
     words = [place << 4 | entries.get(place, 0) & 15 for place in places]
     return b"".join(word.to_bytes(2, "big") for word in words) + bytes([exponent])
+
+
+def doubles(model: Model) -> NDArray[np.float64]:
+    """The values of a model, (chunks, 256)."""
+    return np.asarray(model.span(0, model.layout.chunks), np.float64)
 
 
 def one_leaf(leaf: bytes) -> Update:
@@ -164,22 +170,52 @@ def test_sums_and_products__any_spans_and_threads__exact(seed: int, leaves: int)
     ]
 
 
-def test_feedback__round_after_round__nothing_is_lost() -> None:
+def test_feedback__round_after_round__what_is_not_sent_is_kept_but_for_what_fades() -> None:
     dice = np.random.Generator(np.random.Philox(5))
     zero, change = (Model(LAYOUT, dice.normal(0, size, LAYOUT.size).astype(FLOAT)) for size in (0, 0.01))
-    before, sent = None, np.zeros((LAYOUT.chunks, 256))
+    left, places = zero, set[int]()
     for number in range(1, 6):
-        rows, left = np.empty((3, 117), np.uint8), np.empty(LAYOUT.size, FLOAT)
-        write_update_rows(zero, change, Codec.TOPK, rows, backwards, Feedback(LAYOUT, before, left))
-        before = Model(LAYOUT, left)
-        sent += Update(LAYOUT, Codec.TOPK, rows).q(0, LAYOUT.chunks) * 2.0**-32
-        whole = sent + before.span(0, LAYOUT.chunks)
-        assert np.allclose(whole, number * change.span(0, LAYOUT.chunks).astype(float), atol=1e-7)
-    assert np.count_nonzero(sent) > 2 * 3 * 58  # later rounds send what earlier ones left out
+        rows, after = np.empty((3, 117), np.uint8), np.empty(LAYOUT.size, FLOAT)
+        before = None if number == 1 else left
+        write_update_rows(zero, change, Codec.TOPK, rows, backwards, Feedback(LAYOUT, before, after))
+        gathered = KEPT * doubles(left) + doubles(change)
+        left = Model(LAYOUT, after)
+        sent = Update(LAYOUT, Codec.TOPK, rows).q(0, LAYOUT.chunks) * 2.0**-32
+        assert np.allclose(sent + doubles(left), gathered, atol=1e-7)
+        for chunk in range(0, LAYOUT.chunks, 16):
+            leaf, whole = (values[chunk : chunk + 16].ravel() for values in (sent, gathered))
+            largest = np.argsort(-np.abs(whole))[:58]
+            assert {*np.flatnonzero(leaf)} <= {*largest}
+            half_a_step = GAIN * np.abs(whole).max() / 7  # the step is at most a power of two above a seventh
+            assert np.abs(leaf - GAIN * whole)[largest].max() <= half_a_step
+        places |= {*np.flatnonzero(sent)}
+    assert len(places) > 2 * 3 * 58  # later rounds send what earlier ones left out
+
+
+def test_feedback__the_same_change_each_round__most_of_each_value_arrives() -> None:
+    dice, rounds = np.random.Generator(np.random.Philox(6)), 300
+    zero, change = (Model(ONE_LEAF, (size * dice.choice([-1, 1], 4096)).astype(FLOAT)) for size in (0, 0.01))
+    left, sent = None, np.zeros((16, 256))
+    for _ in range(rounds):
+        rows, after = np.empty((1, 117), np.uint8), np.empty(4096, FLOAT)
+        write_update_rows(zero, change, Codec.TOPK, rows, feedback=Feedback(ONE_LEAF, left, after))
+        left = Model(ONE_LEAF, after)
+        sent += Update(ONE_LEAF, Codec.TOPK, rows).q(0, 16) * 2.0**-32
+    parts = sent * np.sign(change.flat.reshape(16, 256)) / (rounds * 0.01)
+    assert parts.mean() > 0.64  # without the gain, half
+    assert parts.min() > 0.5
+    assert parts.max() < 1.0
+
+
+def test_start__what_was_left_out__training_starts_ahead_by_a_part_of_it() -> None:
+    base, left = (random_model(LAYOUT, seed, 0.1) for seed in (1, 2))
+    start = np.empty(LAYOUT.size, FLOAT)
+    write_start(base, left, start)
+    assert np.array_equal(start, base.flat + FLOAT.type(AHEAD) * left.flat)
 
 
 def test_feedback__that_does_not_fit__its_tensor_is_named() -> None:
     zero, large = (Model(LAYOUT, np.full(LAYOUT.size, value, FLOAT)) for value in (0, 70))
     feedback = Feedback(LAYOUT, large, np.empty(LAYOUT.size, FLOAT))
-    with pytest.raises(RuleError, match="expected training to change values by less than 60"):
+    with pytest.raises(RuleError, match=r"expected training to change values by less than 40.0, got 68.59"):
         write_update_rows(zero, zero, Codec.TOPK, np.empty((3, 117), np.uint8), feedback=feedback)

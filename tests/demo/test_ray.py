@@ -1,5 +1,6 @@
 """`dao simulate --ray`: a real Ray cluster on this machine trains, and the bytes are those of the pool of processes."""
 
+import asyncio
 import json
 import secrets
 import signal
@@ -14,6 +15,7 @@ import psutil
 import pytest
 
 from bench import simulated_load
+from dao.demo import ray_pool
 from dao.demo.packed_files import Shelf, pack
 from tests.cli.command import Dao
 
@@ -211,3 +213,16 @@ async def test_shelf__files_and_folders__are_placed_under_their_names_and_old_on
     assert asked == [folder[0], file[0]]
     assert again[file[0]].exists()
     assert not paths[folder[0]].exists()
+
+
+async def test_send__at_once_by_many__packs_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trainings of a round begin together, each with the same base."""
+    import ray
+
+    (tmp_path / "base").write_bytes(b"a model")
+    put: list[bytes] = []
+    monkeypatch.setattr(ray, "put", put.append)
+    sent = ray_pool._Sent()
+    labels = await asyncio.gather(*(sent.send(tmp_path / "base", {}) for _ in range(5)))
+    assert put == [b"a model"]
+    assert len({str(label) for label in labels}) == 1

@@ -334,3 +334,34 @@ def test_simulate__environment_cannot_be_built__one_clear_line_names_the_package
     assert re.search(
         r"Because (numpy|package-of-nobody) was not found", said
     )  # whichever is looked for first
+
+
+def test_simulate__model_that_no_machine_holds__is_told_before_all_processes_start(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "app").mkdir()
+    enormous = LINE.replace(
+        "return torch.nn.Linear(1, 1)",
+        "made = torch.nn.Module()\n"
+        "    made.w = torch.nn.Parameter(torch.zeros(1).expand(1 << 38))\n"
+        "    return made",
+    )
+    (tmp_path / "app" / "app.py").write_text(enormous)
+    (tmp_path / "shards").mkdir()
+    for name in "abcde":
+        (tmp_path / "shards" / name).write_text(f"1,{ord(name)}\n")
+    data = tmp_path / "shards" / "a"
+    said = Dao(tmp_path).refused(
+        *(
+            "simulate",
+            "--app",
+            tmp_path / "app",
+            "--shards",
+            tmp_path / "shards",
+            "--data",
+            data,
+            "--data",
+            data,
+        )
+    )
+    assert re.match(r"app app: a model of 1,099.5 GB in \d processes of apps takes at least", said)

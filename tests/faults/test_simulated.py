@@ -13,13 +13,13 @@ from dao.audit.provenance import BEST, describe, trace_rounds
 from dao.audit.replay import build_inputs
 from dao.content.tensor_files import compute_cid
 from dao.core.commits import CommitRecord
-from dao.core.formats.manifest import Manifest, dump_manifest
+from dao.core.formats.manifest import Manifest, MeasuredMetric, dump_manifest
 from dao.core.transition import get_post_state
 from dao.core.types import Phase
 from dao.demo.simulation import Committed, Simulation
 from dao.store.disk import DiskStore
 from tests.faults.process import LIMIT, Process
-from tests.faults.world import APP, World, open_world
+from tests.faults.world import APP, CARD, World, open_world
 from tests.support import Network
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
@@ -30,7 +30,8 @@ async def play_again(world: World, manifests: list[Manifest], folder: Path) -> l
     store = DiskStore(world.superlink.home / "store")
     evaluator = GradientClient(APP, Path(sys.executable), folder / "evaluator", limit=LIMIT)
     shards = read_shards(world.folder / "shards")
-    simulation = Simulation(evaluator, shards, folder / "superlink", world.rules.round_budget)
+    where, metric = folder / "superlink", CARD.metric.name if CARD.metric else None
+    simulation = Simulation(evaluator, shards, where, world.rules.round_budget, metric=metric)
     played, previous = [], None
     try:
         await simulation.begin(await store.get(manifests[0].base_model))
@@ -63,7 +64,7 @@ async def get_by_command(world: World, last: Manifest) -> None:
 
 
 async def check_provenance(world: World, manifests: list[Manifest]) -> None:
-    """A model's rounds are traced back to the first model, and the best one is that of the least loss."""
+    """A model's rounds are traced back to the first model, and the best one is that of the least distance, the card's metric."""
     chain, task, store = world.chain, world.task, DiskStore(world.superlink.home / "store")
     await world.reaches(manifests[-1].round, Phase.FINALIZED)
     traced = await trace_rounds(chain, store, task, str(manifests[-1].round), verifies=True)
@@ -73,7 +74,10 @@ async def check_provenance(world: World, manifests: list[Manifest]) -> None:
     assert [one["model"] for one in told["rounds"]] == [str(manifest.model) for manifest in manifests]
     assert sum(int(share["earned_wei"]) for share in told["shares"]) == manifests[-1].reward_total_wei
     best = await trace_rounds(chain, store, task, BEST, verifies=False)
-    assert best[-1].manifest == min(manifests, key=lambda manifest: manifest.loss_after)
+    stated = [manifest.metric for manifest in manifests if manifest.metric is not None]
+    assert [metric.name for metric in stated] == ["distance"] * len(manifests)
+    least = min(metric.value for metric in stated)
+    assert best[-1].manifest.metric == MeasuredMetric("distance", least)
     await get_by_command(world, manifests[-1])
     with pytest.raises(Missing, match=f"task {task} round {manifests[-1].round}: manifest: "):
         await trace_rounds(chain, DiskStore(world.folder / "empty"), task, None, verifies=False)

@@ -21,7 +21,7 @@ from dao.chain.contracts import Coordinator, Distributor
 from dao.chain.events import Claimed, CommitsClosed, Finalized
 from dao.chain.rounds import RoundReader
 from dao.chain.signer import Signer
-from dao.core.formats.card import Card, write_card
+from dao.core.formats.card import Card, Metric, write_card
 from dao.core.formats.layout import Layout, compute_model_root, compute_model_size, parse_model, write_model
 from dao.core.formats.manifest import Manifest, Node, parse_manifest
 from dao.core.types import Domain, Phase, RoundId, RoundState, Rules, Status, TaskId, Wei, hex_of
@@ -40,7 +40,7 @@ from tests.faults.proxy import Proxy
 from tests.support import RULES, Member, Network
 
 APP = Path(__file__).parent / "app"
-CARD = Card("Means")
+CARD = Card("Means", metric=Metric("distance", higher_is_better=False))
 VALUES, ROWS, SHARDS, FUNDED_ROUNDS = 256, 32, 100, 100
 PASSWORD = "rehearsal"
 COUNTED = (Status.OK, Status.CLIPPED)

@@ -12,7 +12,7 @@ from dao.chain.client import Chain
 from dao.core.aggregate import AggregateRoots
 from dao.core.commits import CommitRecord, Reveal, SignedCommit
 from dao.core.formats.commit_leaves import compute_commits_root
-from dao.core.formats.manifest import Manifest, Shard
+from dao.core.formats.manifest import Manifest, MeasuredMetric, Shard
 from dao.core.score import NodeScore, Scoring
 from dao.core.transition import RoundInputs, RoundOutcome, get_post_state, settle_round
 from dao.core.types import (
@@ -153,6 +153,7 @@ def manifest_of(
         gradient=MODEL,
         loss_before=2_300_000,
         loss_after=2_200_000,
+        metric=MeasuredMetric("accuracy", 912_500),
     )
     return settle_round(inputs, outcome)
 

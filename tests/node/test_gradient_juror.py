@@ -254,6 +254,27 @@ async def test_check__content_is_kept_from_all__is_no_reason_to_accuse_but_one_t
             assert judged.verdict == GradientVerdict.WRONG
 
 
+async def test_check__store_drops_the_models_meanwhile__judged_all_the_same(
+    network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
+) -> None:
+    class Dropping(Scaled):
+        async def gate_gradient(self, base: Path, shard: Path) -> GradientFile:
+            file = await super().gate_gradient(base, shard)
+            for path in (tmp_path / "node-0" / "content" / "objects").rglob("*"):
+                if path.is_file():
+                    path.unlink()
+            return file
+
+    async with (
+        posted(network, assignment, evaluator, tmp_path, 1.0, 3) as world,
+        jurors(world, tmp_path, evaluator, range(1), checkers=3) as made,
+    ):
+        juror = replace(made[0], evaluator_of=lambda _app, scratch: Dropping(evaluator, 1.0, scratch))
+        judgement = await juror.check(ROUND)
+        assert judgement is not None
+        assert not judgement.is_wrong, judgement.words
+
+
 async def test_run__told_to_send_nothing__looks_at_nothing(
     network: Network, assignment: Assignment, evaluator: GradientClient, tmp_path: Path
 ) -> None:

@@ -120,7 +120,9 @@ async def keeper(source: Counted, tmp_path: Path) -> AsyncIterator[ModelKeeper]:
 
 
 def look_ahead(keeper: ModelKeeper, model: bytes, step: bytes) -> Digest:
-    keeper.look_ahead(digest_of(MODELS[0]), Codec.INT8, ComputedModel(digest_of(model), digest_of(step)))
+    keeper.look_ahead(
+        digest_of(MODELS[0]), Codec.INT8, ComputedModel(digest_of(model), digest_of(step), Digest(bytes(32)))
+    )
     return digest_of(model)
 
 

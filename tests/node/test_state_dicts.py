@@ -142,6 +142,37 @@ async def test_integers__training_changes_one__is_named(site: Site) -> None:
     assert trained.kept_here == ("steps",)
 
 
+REPLACED = {
+    "data anew": lambda code: code.replace(
+        "optimizer.step()",
+        "for one in model.parameters():\n            one.data = one.data - 0.05 * one.grad",
+    ),
+    "moved": lambda code: code.replace("    optimizer = ", "    model._apply(torch.clone)\n    optimizer = "),
+    "parameters anew": lambda code: code.replace(
+        "    optimizer = ",
+        "    for part in (model.first, model.norm, model.last):\n"
+        "        part.weight = nn.Parameter(part.weight.detach().clone())\n    optimizer = ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REPLACED)
+async def test_train__gives_tensors_other_memory__is_as_in_place(case: str, site: Site) -> None:
+    await site.create(made())
+    expected, _ = await site.train()
+    await site.create(REPLACED[case](made()))
+    for _ in range(2):  # the second loads into what the first left
+        after, _ = await site.train()
+        for name, values in expected.tensors.items():
+            np.testing.assert_allclose(after.tensors[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+async def test_train__leaves_a_tensor_of_another_shape__names_it(site: Site) -> None:
+    await site.create(made(also="model.scale = torch.ones(2)"))
+    with pytest.raises(AppError, match=r"'scale': has shape \[2\] now, model\(\) made it with \[\]"):
+        await site.train()
+
+
 async def test_tied_weights__travel_once_and_stay_tied(site: Site) -> None:
     tied = (
         made()

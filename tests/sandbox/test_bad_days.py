@@ -140,7 +140,7 @@ LEAVES_A_CHILD = "subprocess.Popen(['sleep', '{}'], start_new_session=True)\npri
 async def test_app__leaves_a_child_in_a_session_of_its_own__it_ends_with_the_app(site: Site) -> None:
     trainer = site.trainer(LEAVES_A_CHILD.format("6012"))
     await site.train(trainer)
-    assert find_processes("6012")
+    await until(lambda: find_processes("6012"))  # its arguments show a moment after it was started
     await trainer.stop()
     await until(lambda: not find_processes("6012"))
 

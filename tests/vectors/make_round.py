@@ -24,7 +24,7 @@ from dao.core.formats.layout import (
     parse_model,
     write_model,
 )
-from dao.core.formats.manifest import Absent, Pass, Shard
+from dao.core.formats.manifest import Absent, MeasuredMetric, Pass, Shard
 from dao.core.formats.reasons import ABSENT, explain_pass
 from dao.core.formats.signed_messages import compute_commit_digest, compute_pass_digest
 from dao.core.formats.update import encode_update_prefix, encode_update_rows
@@ -147,6 +147,7 @@ class Maker:
             gradient=self.put_gradient(reference),
             loss_before=2_301_000,
             loss_after=2_250_000,
+            metric=MeasuredMetric("accuracy", 912_500),
             commits=tuple(sorted(commits, key=lambda commit: commit.node)),
             passes=(self._pass(number, opening),),
             absent=(Absent(absent, Address(sha256(b"owner absent").digest()[:20]), ABSENT),),

@@ -14,7 +14,15 @@ from dao.core.formats.fault import find_fault
 from dao.core.formats.gradient import Gradient, decode_gradient, quantise_gradient
 from dao.core.formats.json_form import Count, get_form
 from dao.core.formats.layout import StepModel, compute_model_size, parse_model, write_model
-from dao.core.formats.manifest import Absent, Manifest, Pass, Shard, dump_manifest, parse_manifest
+from dao.core.formats.manifest import (
+    Absent,
+    Manifest,
+    MeasuredMetric,
+    Pass,
+    Shard,
+    dump_manifest,
+    parse_manifest,
+)
 from dao.core.formats.reasons import explain_pass
 from dao.core.formats.update import Update, decode_update, encode_update_prefix, get_leaf_size
 from dao.core.statement import compute_result_hash
@@ -83,6 +91,7 @@ class StatedRound:
     gradient: Cid
     loss_before: int
     loss_after: int
+    metric: MeasuredMetric | None
     commits: tuple[StatedCommit, ...]
     passes: tuple[Pass, ...]
     absent: tuple[Absent, ...]
@@ -151,6 +160,7 @@ def play(vector: Json) -> Json:
         gradient=stated.gradient,
         loss_before=stated.loss_before,
         loss_after=stated.loss_after,
+        metric=stated.metric,
     )
     manifest = settle_round(inputs, outcome)
     manifest_digest = cid_of_bytes(dump_manifest(manifest)).digest

@@ -52,12 +52,17 @@ async def test_views__a_network_that_has_trained__say_what_happened_with_units_a
 
         await reader.go(f"tasks/{trained.task}")
         await expect(main.get_by_role("heading", level=1)).to_have_text("Tumours <b>")
-        for said in ("Reads cells.", "30 measurements of each <img", "accuracy", "higher is better"):
+        measured = ("accuracy 0.9125", "after round 2, as the Superlink measured it; higher is better")
+        stop = "once the best of 5 rounds is not 0.001 better than that of the 5 before"
+        for said in ("Reads cells.", "30 measurements of each <img", stop, *measured):
             await expect(main.locator(".task-card")).to_contain_text(said)
         await main.get_by_text("Settings of the app (4)").click()
         await expect(main.locator(".settings")).to_contain_text("0.01")
         await expect(main.get_by_role("img", name="Loss on validation data")).to_be_visible()
-        await expect(main.locator("canvas")).to_have_count(3)
+        await expect(main.locator("canvas")).to_have_count(4)
+        charts = await main.locator(".charts figcaption").all_text_contents()
+        assert charts[0].startswith("accuracy on validation data"), charts  # before the loss
+        await expect(main.get_by_role("row", name="accuracy 0.9125").first).to_be_visible()
         one = main.locator(".rows tr", has=reader.page.locator(f'[title="{first}"]'))
         for said in ("lowered the loss by 0.003", "7.5 CWT", "15 CWT", "you earned"):
             await expect(one).to_contain_text(said)
@@ -105,6 +110,23 @@ async def test_supernode__its_page__has_addresses_to_copy_and_rounds_to_sort(
             await expect(rounds.first.get_by_role("link", name=first, exact=True)).to_be_visible()
         await main.locator(f'[title="{owner}"]').click()
         await expect(main.get_by_role("heading", level=1)).to_contain_text(owner[:8])
+
+
+async def test_task__each_address_in_it__has_a_button_that_copies_the_whole(
+    made: Made, browser: Browser
+) -> None:
+    trained, number = made
+    async with trained.stage.open() as running, reading(browser, running) as reader:
+        await reader.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        for view in (f"tasks/{trained.task}", f"tasks/{trained.task}/rounds/2", f"proposals/{number}", ""):
+            await reader.go(view)
+            links = reader.page.get_by_role("main").locator("a.who")
+            for place in range(await links.count()):
+                address = await links.nth(place).get_attribute("title")
+                beside = reader.page.locator("a.who + button.copy")
+                assert await beside.count() == await reader.page.locator("a.who").count()
+                await beside.nth(place).click()
+                assert await reader.page.evaluate("navigator.clipboard.readText()") == address
 
 
 async def test_views__on_a_phone__fit_its_width_with_contrast_in_both_schemes(

@@ -70,7 +70,7 @@ class Superlink:
     async def on_model(self, node: Address, task: TaskId, round_id: RoundId) -> ComputedModel:
         self.waiting.set()
         await self.closed.wait()
-        return ComputedModel(Digest(b"\x55" * 32), Digest(b"\x66" * 32))
+        return ComputedModel(*(Digest(bytes([byte]) * 32) for byte in (0x55, 0x66, 0x77)))
 
     async def on_reveal(self, node: Address, request: RevealRequest, receive: Receive) -> Ack:
         if request.task != TASK:

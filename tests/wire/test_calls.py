@@ -206,7 +206,9 @@ async def test_model__computed__answered_at_once(network: Network) -> None:
     await network.superlink.waiting.wait()
     assert not asking.done()
     network.superlink.closed.set()
-    assert await asyncio.wait_for(asking, 5) == ComputedModel(Digest(b"\x55" * 32), Digest(b"\x66" * 32))
+    assert await asyncio.wait_for(asking, 5) == ComputedModel(
+        *(Digest(bytes([byte]) * 32) for byte in (0x55, 0x66, 0x77))
+    )
 
 
 async def test_model__never__unreachable_at_the_limit(network: Network) -> None:

@@ -104,7 +104,7 @@ def add_cards(
     actions: Sequence[Action], decoded: Sequence[DecodedAction], cards: Mapping[Digest, CardRecord]
 ) -> Sequence[Action]:
     """Add to each action the card that its rules name, as far as it is known."""
-    rules = (getattr(action, "rules", None) for action in decoded)
+    rules = map(drafts.get_rules, decoded)
     return [
         action if which is None else Action.model_validate(Extended(action, card=cards.get(which.card)))
         for action, which in zip(actions, rules, strict=True)

@@ -7,7 +7,7 @@ from pydantic import AliasPath, BeforeValidator, Field, create_model
 
 from dao.api.http.json_types import AddressText, DigestText, Micro, ResponseModel, WeiText
 from dao.api.models.base import Answer, Page
-from dao.api.models.cards import CardRefusal, ReadCard
+from dao.api.models.cards import CardRefusal, ReadCard, Words
 from dao.api.models.cases import Case
 from dao.api.models.feed import Happening
 from dao.chain.task_rules import TASK_RULES, Unit
@@ -101,7 +101,7 @@ def _of_manifest(name: str) -> Any:
 
 
 class Round(ResponseModel):
-    """A round. The manifest's fields are null until it is read; losses in millionths."""
+    """A round. The manifest's fields are null until it is read; metric and losses in millionths."""
 
     task: int
     round: int
@@ -131,6 +131,16 @@ class Round(ResponseModel):
     model_cid: str | None = _of_manifest("model")
     base_model_cid: str | None = _of_manifest("base_model")
     shard: int | None = _of_manifest("shard")
+    metric_name: Words | None = Field(
+        None,
+        validation_alias=AliasPath("manifest", "metric_name"),
+        description="The app's metric that people read first; null where the round states none.",
+    )
+    metric_micro: int | None = Field(
+        None,
+        validation_alias=AliasPath("manifest", "metric"),
+        description="Millionths of that metric of the new model on the round's shard, as the Superlink measured it; it decides nothing.",
+    )
     loss_before_micro: Micro | None = _of_manifest("loss_before")
     loss_after_micro: Micro | None = _of_manifest("loss_after")
     loss_change_micro: Micro | None = _of_manifest("loss_change")

@@ -21,7 +21,6 @@ from dao.chain.governance import Actions
 from dao.core.types import Rules, TaskId, Wei
 from dao.gov import drafts
 from dao.gov.actions import Action as DecodedAction
-from dao.gov.actions import ChangeRules, CreateTask
 from dao.index.reads import Reads, records
 from dao.index.reads.records import ProposalPhase
 
@@ -51,7 +50,7 @@ async def read_proposal(proposal: ProposalPath, deps: Deps) -> ProposalAnswer:
         calls = Actions(record.targets, record.values, record.calldatas)
         decoded = drafts.decode_calls(calls, deployment)
         actions = list_actions(calls, deployment, _list_rules(reads, record, decoded))
-        named = [action.rules.card for action in decoded if isinstance(action, CreateTask | ChangeRules)]
+        named = [rules.card for rules in map(drafts.get_rules, decoded) if rules is not None]
         actions = add_cards(actions, decoded, reads.find_cards(named) if named else {})
         return record, actions, reads.list_events(proposal=proposal, topics=("proposal",))
 

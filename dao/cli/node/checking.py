@@ -15,9 +15,8 @@ from dao.cli.options import AppPythonOption, JsonOption, TaskArgument
 from dao.cli.output import print_json, printable
 from dao.core.types import TaskId
 from dao.errors import ConfigError, DataError
+from dao.gov.units import MEGABIT
 from node.check.site_check import SiteReport, describe_report
-
-MEGABIT = 125_000  # bytes
 
 
 @with_option_groups

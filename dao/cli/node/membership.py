@@ -11,7 +11,7 @@ import typer
 from dao.cli import options
 from dao.cli.confirmation import require_consent
 from dao.cli.node.checking import require_fit
-from dao.cli.node.node_options import HomeOption, OptionalOwner, Owner, load_settings, parse_digest
+from dao.cli.node.node_options import HomeOption, OptionalOwner, Owner, load_settings
 from dao.cli.node.privacy_options import PrivacyOptions, describe_budget
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import (
@@ -21,7 +21,7 @@ from dao.cli.options import (
     TaskArgument,
     TlsOption,
 )
-from dao.cli.output import printable
+from dao.cli.output import parse_digest, printable
 from dao.core.types import TaskId
 from dao.errors import ConfigError, ContentError, Unreachable
 from dao.wire.grpc_options import check_address
@@ -85,6 +85,8 @@ def join(
         check=not unchecked,
         follow_card=follow_card,
     )
+    if shortage := asyncio.run(commands.find_shortage(settings, TaskId(task))):
+        typer.echo(f"WARNING: {shortage}", err=True)
     is_approved = bool(approve) or sys.stdin.isatty()
     if is_approved:
         asyncio.run(_approve(settings, TaskId(task), task_settings, approve or ()))
@@ -156,7 +158,7 @@ async def _approve(
     from node import commands
 
     if given:
-        await commands.approve_digests(settings, task, [*map(parse_digest, given)])
+        await commands.approve_digests(settings, task, [parse_digest(text, "HASH") for text in given])
         return
     shown = await commands.fetch_app(settings, task, task_settings)
     if not shown.is_approved:

@@ -12,9 +12,7 @@ from dao.cli.options import (
     OwnerPasswordFileOption,
     OwnerPayingOption,
 )
-from dao.core.formats.cid import Cid
-from dao.core.types import Digest, digest_of
-from dao.errors import ConfigError, DecodeError
+from dao.errors import ConfigError
 from dao.runtime.config import default_home
 from node.settings import NodeSettings
 
@@ -52,11 +50,3 @@ def load_settings(home: Path | None, **flags: object) -> NodeSettings:
     if not folder.is_dir():
         raise ConfigError(f"{folder}: no such folder; dao node init makes one")
     return NodeSettings.load(folder, **flags)
-
-
-def parse_digest(text: str) -> Digest:
-    """Read a digest in hex, or the CID of what it is of; ConfigError."""
-    try:
-        return digest_of(text) if text.startswith("0x") else Cid.parse(text).digest
-    except DecodeError:
-        raise ConfigError(f"HASH: expected 0x and 64 hex digits, or a CID, got {text[:80]!r}") from None

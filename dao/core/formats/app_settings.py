@@ -21,7 +21,7 @@ def read_settings(value: object, path: str) -> dict[str, Setting]:
     return {name: _read(name, inner, f"{path}.{name[:80]}") for name, inner in value.items()}
 
 
-def write_settings(settings: Mapping[str, Setting]) -> dict[str, object]:
+def write_settings(settings: Mapping[str, object]) -> dict[str, object]:
     """Write settings for JSON: a fraction is `{"decimal": text}`, in the fewest digits that a float64 needs."""
     return {
         name: {_FRACTION: repr(value)} if isinstance(value, float) else value

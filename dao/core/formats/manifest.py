@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite, isqrt
 from typing import Any
 
@@ -100,6 +101,14 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredMetric:
+    """One of the app's metrics at the new model, on the round's shard, as the Superlink measured it."""
+
+    name: str
+    value: int  # millionths
+
+
+@dataclass(frozen=True, slots=True)
 class Roots:
     """The roots that the result binds; 32 zero bytes for those of gradients that there are none of."""
 
@@ -148,6 +157,9 @@ class Manifest:
     along_median: Decimal  # in 2^-80
     loss_before: int
     loss_after: int
+    metric: (
+        MeasuredMetric | None
+    )  # that the task's card names; None where there is none, or it could not be had
     budget_wei: Wei
     refunded_wei: Wei
     accounts: tuple[Account, ...]  # in the order in which their owners first committed
@@ -161,11 +173,19 @@ def compute_loss_micros(loss: float) -> int:
     return max(-MAX_INTEGER, min(round(loss * 10**6), MAX_INTEGER)) if isfinite(loss) else MAX_INTEGER
 
 
+def compute_metric_micros(value: float) -> int:
+    """Return a metric in whole millionths; DecodeError unless it is finite, and small enough for a manifest."""
+    if not abs(value) < MAX_INTEGER / 10**6:  # NaN is not
+        raise DecodeError(f"metric: expected a finite number below 9e9, got {value}")
+    return round(value * 10**6)
+
+
 def dump_manifest(manifest: Manifest) -> bytes:
     """Write a manifest as canonical JSON; DecodeError for a value that its field cannot hold."""
     return write_canonical({"format": MANIFEST_FORMAT, **get_form(Manifest).write(manifest)})
 
 
+@lru_cache(maxsize=2)  # several parts of a daemon read the newest and its parent
 def parse_manifest(data: bytes) -> Manifest:
     """Read a manifest, strictly; DecodeError or TooLarge name the field that does not follow docs/protocol.md."""
     obj = read_json(data, "manifest", MAX_MANIFEST)

@@ -17,7 +17,7 @@ from dao.core.engine.codec_loops import CODEC_LOOPS
 from dao.core.engine.exact import Unfit
 from dao.core.formats.canonical import read_json, write_canonical
 from dao.core.formats.fault import BadValue
-from dao.core.formats.feedback import Feedback
+from dao.core.formats.feedback import GAIN, Feedback
 from dao.core.formats.layout import FLOAT, Layout, Model, put_chunks
 from dao.core.types import Codec
 from dao.errors import DecodeError, RuleError
@@ -101,10 +101,11 @@ def write_update_rows(
     """Write `trained - base` as rows, (leaves, leaf), into `out`, with what earlier updates left out where there is feedback.
 
     Raises RuleError when the layouts differ, or naming the tensor when a difference is not finite or too large: from
-    63.75 on for int8, 64 for float32, 60 for topk.
+    63.75 on for int8, 64 for float32, 60 for topk, 40 with feedback.
     """
     layout = base.layout
     loops = get_codec_loops(codec, layout.chunks)
+    gain = 1.0 if feedback is None else GAIN
     if trained.layout != layout:
         raise RuleError(f"trained model: {_difference(layout, trained.layout)}")
     shape = loops.count_rows(layout.chunks), loops.leaf
@@ -122,7 +123,8 @@ def write_update_rows(
         except Unfit as unfit:
             name = layout.name_at(span[0] * CHUNK + unfit.index)
             raise RuleError(
-                f"tensor {name[:80]!r}: expected training to change values by less than {loops.limit}, got {unfit.value * 2.0**-VALUE_POWER}"
+                f"tensor {name[:80]!r}: expected training to change values by less than {loops.limit / gain},"
+                f" got {unfit.value * 2.0**-VALUE_POWER / gain}"
             ) from None
         out[loops.find_rows(span)] = rows
 

@@ -100,7 +100,7 @@ class DeadlinesRecord:
 
 @dataclass(frozen=True, slots=True)
 class ManifestRecord:
-    """A round's manifest as a whole; `cid` is its own. Losses in millionths."""
+    """A round's manifest as a whole; `cid` is its own. Losses and metric in millionths."""
 
     cid: str
     base_model: str
@@ -108,6 +108,8 @@ class ManifestRecord:
     shard: int
     loss_before: int
     loss_after: int
+    metric_name: str | None
+    metric: int | None
     budget: Wei
     refunded: Wei
 

@@ -183,7 +183,10 @@ def parse_rules(text: str) -> Rules:
 def _select_rounds() -> Select[Any]:
     manifest = [
         _MANIFESTS.c[name]
-        for name in ("refusal", "cid", "base_model", "model", "shard", "loss_before", "loss_after")
+        for name in (
+            *("refusal", "cid", "base_model", "model", "shard"),
+            *("loss_before", "loss_after", "metric_name", "metric"),
+        )
     ]
     rules = schema.task_rules
     rest = [rules.c.rules, *manifest, _MANIFESTS.c.budget, _MANIFESTS.c.refunded]

@@ -8,11 +8,8 @@ from opacus import PrivacyEngine
 from torch.nn import Flatten, Linear, Sequential, Tanh, functional
 from torch.utils.data import DataLoader, TensorDataset
 
-CLIP, NOISE, DELTA = (
-    1.0,
-    1.0,
-    1e-5,
-)  # of a row's gradient; of their sum, in clips; below one in the number of rows
+# of a row's gradient; of their sum, in clips; below one in the number of rows
+CLIP, NOISE, DELTA = 1.0, 1.0, 1e-5
 
 
 def model():

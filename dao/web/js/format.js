@@ -88,7 +88,7 @@ export function computeRatio(part, whole) {
   return total === ZERO ? 0 : Math.min(1, Number((BigInt(part) * 100000n) / total) / 100000);
 }
 
-/** Writes millionths of a loss: "0.012345". */
+/** Writes millionths of a loss, or of a metric: "0.012345". */
 export function formatLoss(micros) {
   const text = (Math.abs(micros) / 1e6).toFixed(6).replace(/0+$/, "").replace(/\.$/, "");
   return (micros < 0 ? "−" : "") + text;

@@ -131,6 +131,8 @@ def upgrade() -> None:
         sa.Column("shard", WHOLE),
         sa.Column("loss_before", WHOLE),
         sa.Column("loss_after", WHOLE),
+        sa.Column("metric_name", sa.Text()),
+        sa.Column("metric", WHOLE),
         sa.Column("budget", UINT),
         sa.Column("refunded", UINT),
         sa.PrimaryKeyConstraint("id", name="pk_manifests"),

@@ -3,6 +3,7 @@
 import { isSameAddress, shorten } from "../format.js";
 import { html } from "../html.js";
 import { getState } from "../store.js";
+import { CopyButton } from "./parts.js";
 
 // The DAO's own contracts, as people call them.
 const NAMES = {
@@ -15,14 +16,19 @@ const NAMES = {
   token: "the token",
 };
 
-/** An address, whole when pointed at, or its name where it has one; a link to its page, or to `href`. */
-export function Address({ address, href = `#/accounts/${address}` }) {
+/**
+ * An address to copy, whole when pointed at, or its name where it has one; a link to its page, or to `href`. `name` is what
+ * the button says that it copies.
+ */
+export function Address({ address, href = `#/accounts/${address}`, name = null }) {
   if (!address) return html`<span class="soft">nobody</span>`;
-  const name = findName(address);
+  const known = findName(address);
   return html`
-    <a class="who" href=${href} title=${address}>
-      <${AddressPicture} address=${address} />${name ? html`<span>${name}</span>` : html`<code>${shorten(address)}</code>`}
-    </a>
+    <span class="address">
+      <a class="who" href=${href} title=${address}>
+        <${AddressPicture} address=${address} />${known ? html`<span>${known}</span>` : html`<code>${shorten(address)}</code>`}
+      </a><${CopyButton} text=${address} name=${name ?? `address ${shorten(address)}`} />
+    </span>
   `;
 }
 

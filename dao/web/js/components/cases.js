@@ -4,7 +4,7 @@ import { formatCount, formatTokens } from "../format.js";
 import { html } from "../html.js";
 import { Address } from "./address.js";
 import { TimeLeft } from "./countdown.js";
-import { Amount, Hash, LongText, Mark, Moment } from "./parts.js";
+import { Amount, CopyButton, Hash, LongText, Mark, Moment } from "./parts.js";
 import { Table } from "./table.js";
 
 const REASON_LENGTH = 280;
@@ -126,7 +126,7 @@ function Accusation({ one }) {
   const exact = name ? `${name}, claim ${claim}` : `claim ${claim} at`;
   return html`
     ${who}${" proved the result of Superlink "}${whom}${` wrong${where} (${exact}`}
-    ${!name && html`${" "}<code>${prover}</code>`}).
+    ${!name && html`${" "}<code>${prover}</code><${CopyButton} text=${prover} name="the prover’s address" />`}).
   `;
 }
 

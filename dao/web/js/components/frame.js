@@ -4,7 +4,7 @@ import { removeCard } from "../activity.js";
 import { formatCount } from "../format.js";
 import { html } from "../html.js";
 import { useStore } from "../store.js";
-import { Moment } from "./parts.js";
+import { CopyButton, Moment } from "./parts.js";
 
 const LINKS = [
   ["#/", "Overview"],
@@ -60,7 +60,7 @@ export function Footer() {
         ${`${network.name} on chain ${network.chain_id}, block ${formatCount(block)}, `}
         <${Moment} at=${timestamp} />
       </p>
-      <p>Governor <code>${governor}</code></p>
+      <p>Governor <code>${governor}</code><${CopyButton} text=${governor} name="the governor’s address" /></p>
       <p><a href="#/search">Search</a></p>
       <p><a href="api/v1/openapi.json">The API</a> gives everything that this page shows.</p>
     </footer>

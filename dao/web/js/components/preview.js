@@ -3,7 +3,7 @@
 import { post } from "../api.js";
 import { readFields } from "../forms/fields.js";
 import { html, useEffect, useState } from "../html.js";
-import { Notice } from "./parts.js";
+import { CopyButton, Notice } from "./parts.js";
 
 const PAUSE = 500; // ms without typing
 const RETRY = 3000; // ms
@@ -95,8 +95,13 @@ function Result({ result, isUntried }) {
         ${targets.map(
           (target, index) => html`
             <div>
-              <dt>To ${target}, ${values[index]} wei of ether</dt>
-              <dd><code>${calldatas[index]}</code></dd>
+              <dt>
+                To ${target}<${CopyButton} text=${target} name="the target’s address" />,${" "}
+                ${values[index]} wei of ether
+              </dt>
+              <dd>
+                <code>${calldatas[index]}</code><${CopyButton} text=${calldatas[index]} name="the call" />
+              </dd>
             </div>
           `,
         )}

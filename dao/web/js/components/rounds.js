@@ -2,6 +2,7 @@
 
 import { capitalize, describeGain, formatChange, formatCount, formatLoss, formatPlural } from "../format.js";
 import { html } from "../html.js";
+import { cleanText } from "../text.js";
 import { Address } from "./address.js";
 import { TimeBar, TimeLeft } from "./countdown.js";
 import { Amount, Mark, Moment } from "./parts.js";
@@ -185,8 +186,13 @@ function describeCommits({ phase, commits, forced, passes, eligible }) {
 }
 
 function Outcome({ round }) {
-  const { loss_before_micro: before, loss_after_micro: after, paid_wei: paid, posted_at: postedAt } = round;
+  const { metric_micro: metric, loss_before_micro: before, loss_after_micro: after } = round;
+  const { paid_wei: paid, posted_at: postedAt } = round;
   const known = [
+    metric !== null && [
+      cleanText(round.metric_name),
+      `${formatLoss(metric)} after the round, as the Superlink measured it`,
+    ],
     after !== null && [
       "Loss on validation data",
       `${formatLoss(before)} before, ${formatLoss(after)} after the round`,

@@ -1,6 +1,6 @@
 /** Draws what a task is for, as its card says: words of strangers, which the API has cleaned. */
 
-import { formatCount } from "../format.js";
+import { formatCount, formatLoss } from "../format.js";
 import { html } from "../html.js";
 import { cleanText } from "../text.js";
 import { CopyButton, Figure, Figures, LongText, Notice } from "./parts.js";
@@ -18,8 +18,17 @@ export function getName(card) {
   return (card && cleanText(card.name).trim()) || null;
 }
 
-/** A card: purpose, data, metric and settings; why it is not shown, where it is refused. */
-export function TaskCard({ card, refused }) {
+/** Those of some rounds that state the metric that a card names, in order; none where it names none. */
+export function listMeasured(card, rounds) {
+  const name = card?.metric?.name;
+  return rounds.filter((round) => round.metric_micro !== null && round.metric_name === name);
+}
+
+/**
+ * A card: purpose, data, metric and settings; why it is not shown, where it is refused. `measured` is the newest round
+ * that states the metric, if one does.
+ */
+export function TaskCard({ card, refused, measured = null }) {
   if (refused)
     return html`<${Notice} tone="warn">The task's card is not shown: ${cleanText(refused)}</${Notice}>`;
   if (!card) return html`<p class="soft">Its card, with name and purpose, has not been read yet.</p>`;
@@ -29,17 +38,33 @@ export function TaskCard({ card, refused }) {
       ${card.purpose && html`<p class="purpose"><${LongText} text=${card.purpose} limit=${TEXT_LENGTH} /></p>`}
       <${Figures}>
         ${card.data && html`<${Figure} name="Data that a member needs"><${LongText} text=${card.data} limit=${TEXT_LENGTH} /></${Figure}>`}
-        ${card.metric && html`<${Metric} metric=${card.metric} />`}
+        ${card.metric && html`<${Metric} metric=${card.metric} measured=${measured} />`}
         ${card.base && html`<${FrozenBase} base=${card.base} />`}
+        ${card.stop && html`<${Stop} stop=${card.stop} />`}
       </${Figures}>
       ${settings.length > 0 && html`<${Settings} settings=${settings} />`}
     </div>
   `;
 }
 
-function Metric({ metric: { name, higher_is_better: isHigher } }) {
+function Metric({ metric: { name, higher_is_better: isHigher }, measured }) {
+  const direction = `${isHigher ? "higher" : "lower"} is better`;
+  const note = measured
+    ? `after round ${formatCount(measured.round)}, as the Superlink measured it; ${direction}`
+    : direction;
   return html`
-    <${Figure} name="Judged by" note="${isHigher ? "higher" : "lower"} is better">${cleanText(name)}</${Figure}>
+    <${Figure} name="Judged by" note=${note}>
+      ${cleanText(name)}${measured && html`${" "}<span class="number">${formatLoss(measured.metric_micro)}</span>`}
+    </${Figure}>
+  `;
+}
+
+function Stop({ stop: { rounds, gain_micro: gain } }) {
+  const better = gain > 0 ? `${formatLoss(gain)} better than` : "as good as";
+  return html`
+    <${Figure} name="Ends by itself" note="members may vote for another card, and it goes on">
+      once the best of ${formatCount(rounds)} rounds is not ${better} that of the ${formatCount(rounds)} before
+    </${Figure}>
   `;
 }
 

@@ -49,7 +49,7 @@ export function View({ data }) {
       <${CopyButton} text=${operator} name="the operator’s address" />
     </p>
     <p class="byline">
-      ${"Owner "}<${Address} address=${owner} /><${CopyButton} text=${owner} name="the owner’s address" />
+      ${"Owner "}<${Address} address=${owner} name="the owner’s address" />
     </p>
     ${supernode.revoked && html`<p class="byline"><${Revoked} supernode=${supernode} /></p>`}
     <${StakeFigures} supernode=${supernode} />

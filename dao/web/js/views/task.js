@@ -8,10 +8,11 @@ import { EarningChart } from "../components/earnings.js";
 import { Amount, ExactList, Figure, Figures, MoreInApi, Moment, Section } from "../components/parts.js";
 import { describeProgress, LiveRound, PhaseMark, Score, StatusMark } from "../components/rounds.js";
 import { Table } from "../components/table.js";
-import { getName, getTaskTitle, TaskCard } from "../components/task_card.js";
+import { getName, getTaskTitle, listMeasured, TaskCard } from "../components/task_card.js";
 import { formatCount, formatDuration, formatFigures, formatLoss, toTokens, toWhole } from "../format.js";
 import { html, useState } from "../html.js";
 import { getSymbol } from "../store.js";
+import { cleanText } from "../text.js";
 
 const ROUNDS = 60;
 const SUPERNODES = 200;
@@ -50,16 +51,20 @@ export function announce(before, after) {
 }
 
 export function View({ data: { task, rounds, supernodes, earnings, cases, latest } }) {
+  const measured = listMeasured(task.card, rounds);
   return html`
     <p class="kicker">
       <a href="#/">Overview</a>${getName(task.card) && ` · Task ${formatCount(task.task)}`}
     </p>
     <h1>${getName(task.card) ?? getTaskTitle(task)}</h1>
-    <${TaskCard} card=${task.card} refused=${task.card_refused} />
+    <${TaskCard} card=${task.card} refused=${task.card_refused} measured=${measured.at(-1)} />
     <${TaskFigures} task=${task} />
     ${latest && html`<${LiveRound} task=${task} round=${latest} />`}
     <${Section} heading="Over the rounds">
-      <div class="charts"><${LossChart} rounds=${rounds} /><${PaymentChart} rounds=${rounds} /></div>
+      <div class="charts">
+        ${measured.length > 0 && html`<${MetricChart} rounds=${measured} />`}
+        <${LossChart} rounds=${rounds} /><${PaymentChart} rounds=${rounds} />
+      </div>
       <h3>By Supernode</h3>
       <${EarningChart} earnings=${earnings} />
     </${Section}>
@@ -93,6 +98,18 @@ function TaskFigures({ task }) {
       <${Figure} name="Earned so far"><${Amount} wei=${task.rewarded_wei} /></${Figure}>
       <${Figure} name="Claimed so far"><${Amount} wei=${task.claimed_wei} /></${Figure}>
     </${Figures}>
+  `;
+}
+
+function MetricChart({ rounds }) {
+  return html`
+    <${Chart}
+      label="${cleanText(rounds[0].metric_name)} on validation data, as the Superlink measured it"
+      unit=""
+      x=${rounds.map(({ round }) => round)}
+      series=${[{ label: "After the round", values: rounds.map((round) => round.metric_micro / 1e6) }]}
+      format=${(value) => formatLoss(Math.round(value * 1e6))}
+    />
   `;
 }
 
@@ -144,6 +161,12 @@ const ROUND_COLUMNS = [
     isNumber: true,
     sort: ({ commits, forced }) => commits + forced,
     cell: ({ commits, forced, eligible }) => `${formatCount(commits + forced)} of ${formatCount(eligible)}`,
+  },
+  {
+    head: "Metric",
+    sort: ({ metric_micro: micros }) => micros,
+    cell: ({ metric_name: name, metric_micro: micros }) =>
+      micros === null ? "–" : `${cleanText(name)} ${formatLoss(micros)}`,
   },
   {
     head: "Effect",
