@@ -103,9 +103,13 @@ def join(made: Made, index: int, folder: Path, address: str) -> Path:
     owned = ("--owner-keystore", key, "--owner-password-file", password, "--home", home)
     dao.run("node", "register", *owned, "--stake", 10)
     data, task = folder / f"data-{index}", made.task
+    approval = ("--approve", task["app"], "--approve", task["card"])
     if index == 0:
         check_site(made, data, address)
-    approval = ("--approve", task["app"], "--approve", task["card"])
+        nowhere = ("--superlink", "127.0.0.1:9")
+        said = dao.refused("node", "join", task["task"], "--data", data, *nowhere, *approval, *owned)
+        assert "Superlink 127.0.0.1:9: no answer" in said
+        assert said.endswith("nothing was sent; correct these, or join --unchecked")
     dao.run("node", "join", task["task"], "--data", data, "--superlink", address, *approval, *owned)
     return home
 
