@@ -18,6 +18,7 @@ from aggregator.finalizer import TROUBLE, Finalizer
 from aggregator.inputs import read_base
 from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
+from aggregator.next_round import NextRound
 from aggregator.publisher import Publisher
 from aggregator.readiness import SuperlinkReadiness
 from aggregator.retention import Retention, estimate_round, explain_retention
@@ -193,6 +194,7 @@ async def open_superlink(
             shards=shards,
             readiness=readiness,
             calls=calls,
+            next_round=NextRound(chain, task, signer.address, publisher),
             finalizer=finalizer,
             report=status.emit,
         )

@@ -24,6 +24,7 @@ from aggregator.inputs import (
 )
 from aggregator.intake import Intake
 from aggregator.journal import SuperlinkJournal
+from aggregator.next_round import NextRound
 from aggregator.publisher import Publisher
 from aggregator.readiness import SuperlinkReadiness
 from aggregator.reveal_fetcher import RevealFetcher, move_reveal_time
@@ -35,6 +36,7 @@ from dao.chain.events import CommitsClosed, ResultPosted, RoundOpened
 from dao.chain.rounds import RoundReader
 from dao.chain.sender import Sender
 from dao.chain.task_follower import TaskFollower
+from dao.core.formats.manifest import Manifest
 from dao.core.round_machine import (
     compute_close_time,
     compute_earliest_abort,
@@ -43,8 +45,8 @@ from dao.core.round_machine import (
     draw_shard,
 )
 from dao.core.transition import PreState
-from dao.core.types import Digest, Phase, RoundId, RoundState, Rules, TaskId, Timestamp, hex_of
-from dao.errors import ConfigError, DaoError, RuleError
+from dao.core.types import Digest, Phase, RoundId, RoundState, Rules, TaskId, Timestamp
+from dao.errors import ConfigError, ContentError, DaoError, RuleError
 from dao.runtime.backoff import pause_after
 from dao.runtime.failpoint import failpoint
 
@@ -73,6 +75,7 @@ class SuperlinkDeps:
     shards: Shards
     readiness: SuperlinkReadiness
     calls: RoundCalls
+    next_round: NextRound
     finalizer: Finalizer
     report: Callable[..., None]
 
@@ -173,27 +176,21 @@ class Superlink:
                 await self._deps.calls.send(abort, "abort", task.last_round)
                 continue
             round_id = RoundId(task.last_round + 1)
-            await self._check_task(task.closed, task.head, round_id)
+            await self._check_task(task.head, round_id)
             if await self._deps.calls.send(self._coordinator.open_round(self._task), "open", round_id):
                 self._deps.readiness.reset()
                 failpoint("superlink-opened")
                 return round_id
 
-    async def _check_task(self, closed: bool, head: RoundId, round_id: RoundId) -> None:
+    async def _check_task(self, head: RoundId, round_id: RoundId) -> None:
         """TaskOver when no further round can be opened and played."""
-        if closed:
-            raise TaskOver(f"task {self._task}: closed by the DAO")
-        rules = await self._coordinator.rules_of(self._task, self._chain.final())
-        if rules.superlink != self._deps.sender.address:
-            raise TaskOver(f"task {self._task}: the DAO gave it to Superlink {hex_of(rules.superlink)}")
         base = await self._read_base(head)
+        state = await read_state(self._chain, self._reader, base, round_id)
+        if end := await self._deps.next_round.explain_end(base.previous, len(state.used_shards)):
+            raise TaskOver(f"task {self._task}: {end}")
+        rules = await self._coordinator.rules_of(self._task, self._chain.final())
         await check_first_base(base, rules)
         self._shards_of(rules)
-        state = await read_state(self._chain, self._reader, base, round_id)
-        if len(state.used_shards) == rules.shards:
-            raise TaskOver(
-                f"task {self._task}: all {rules.shards} validation shards are used; append more by a vote"
-            )
 
     async def _read_base(self, parent: RoundId) -> RoundBase:
         if self._base is None or (self._base.previous.round if self._base.previous else 0) != parent:
@@ -330,22 +327,21 @@ class Superlink:
                 settlement = await self._deps.computer.settle(job, gate, announce)
                 await self._deps.publisher.wait_settled((due - self._follower.now()) / 2)
             failpoint("superlink-published")
-            is_left = len({*state.used_shards, index}) < collection.rules.shards
-            receipt = await self._deps.calls.post(
-                round_id, settlement.result, opens_next=goes_on and is_left and await self._is_ours()
-            )
+            used = len({*state.used_shards, index})
+            opens_next = goes_on and await self._may_follow(settlement.manifest, used)
+            receipt = await self._deps.calls.post(round_id, settlement.result, opens_next=opens_next)
             for event in receipt.events if receipt else ():
                 if isinstance(event, ResultPosted):
                     failpoint("superlink-posted")
                     return settlement, event
 
-    async def _is_ours(self) -> bool:
-        """Whether this Superlink would play a round that opened now."""
-        at = self._chain.final()
-        task, rules = await asyncio.gather(
-            self._coordinator.task_of(self._task, at), self._coordinator.rules_of(self._task, at)
-        )
-        return not task.closed and rules.superlink == self._deps.sender.address
+    async def _may_follow(self, manifest: Manifest, used_shards: int) -> bool:
+        """Whether a round may follow this one at once; where that cannot be told, it is told once this one is posted."""
+        try:
+            return not await self._deps.next_round.explain_end(manifest, used_shards)
+        except ContentError as error:
+            self._report("trouble", round=manifest.round, error=str(error))
+            return False
 
     async def _wait_reveals(self, closed: CommitsClosed, collection: Collection) -> Timestamp:
         """Wait until all that committed have revealed, else to the deadline, and longer for what was opened on chain.

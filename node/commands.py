@@ -61,11 +61,17 @@ def init(
 async def check(
     settings: NodeSettings, task: TaskId, task_settings: TaskSettings, *, runs_app: bool
 ) -> SiteReport:
-    """Check this node's data for a task and, where `runs_app`, the app on them; ContentError where it cannot be had."""
+    """Check this node's data for a task and, where `runs_app`, the app on them; ContentError where it cannot be had.
+
+    Unreachable where the task's Superlink does not answer: the app may be here already, and no round could be played.
+    """
     python = task_settings.app_python or Path(sys.executable)
     site = SiteApp(settings.at(task_settings.data), settings.at(python), settings.sandbox, settings.threads)
     async with connect_chain(settings) as chain, AsyncExitStack() as stack:
-        store, _ = Contents(settings, chain.domain, None, stack).open_task(task_settings, is_awaited=True)
+        store, client = Contents(settings, chain.domain, None, stack).open_task(
+            task_settings, is_awaited=True
+        )
+        await client.health()
         inputs = await fetch_inputs(chain, store, task)
         return await check_site(inputs, site, runs_app=runs_app, least_rows=task_settings.least_rows)
 

@@ -55,6 +55,10 @@ class ArrayGradients:
         weights = self._place(open_model_file(Path(model)))
         return [self._loss(weights, batch) for batch in self._reader.read_halves(shard)]
 
+    def export(self, model: str, shard: str, output: str) -> None:  # noqa: ARG002
+        """ConventionError: arrays have no graph that could be written as ONNX."""
+        raise ConventionError("model() gave arrays, and no torch module")
+
     def metrics(self, model: str, shard: str) -> Any:
         """What the app's `metrics` gives for a model on a shard."""
         return self._app.metrics(self._place(open_model_file(Path(model))), self._reader.take(shard))

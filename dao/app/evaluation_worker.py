@@ -53,6 +53,10 @@ class Evaluator:
         """Loss at a model of the shard's first batch, and of each of its halves."""
         return self._worker.halve(model, shard)
 
+    def export(self, model: str, shard: str, output: str) -> None:
+        """Write a model as ONNX; ConventionError says why that cannot be."""
+        self._worker.export(model, shard, output)
+
     def metric(self, name: str, model: str, shard: str) -> Any:
         """The one of the app's metrics that has this name, at a model on a shard; ConventionError unless it is a number."""
         if not callable(getattr(self._app, "metrics", None)):
@@ -81,5 +85,5 @@ class Evaluator:
 def main() -> None:
     """Answer the daemon's calls until it is gone."""
     worker = Evaluator()
-    names = ("open", "loss", "halve", "metric", "gradient")
+    names = ("open", "loss", "halve", "metric", "export", "gradient")
     connect().serve({name: getattr(worker, name) for name in names})

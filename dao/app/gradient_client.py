@@ -13,6 +13,7 @@ from dao.core.constants import GAUSS_LEGENDRE
 from dao.core.formats.app_settings import NO_SETTINGS
 from dao.errors import DecodeError
 
+MOST_GRAPH = 64 << 20  # bytes of what ONNX has beside a model's values
 THREADS = min(8, os.cpu_count() or 1)
 
 
@@ -112,6 +113,12 @@ class GradientClient:
             )
         whole, first, second = (_read_number(loss) for loss in answer)
         return whole, first, second
+
+    async def export(self, model: Path, shard: Path, out: Path) -> None:
+        """Write a model as ONNX to `out`, as the app gives it a shard's rows; AppError says why that cannot be."""
+        most = 2 * (await asyncio.to_thread(model.stat)).st_size + MOST_GRAPH
+        arguments = {"model": model, "shard": shard, "output": Output(out, most)}
+        await self._process.call("export", arguments, limit=self._limit)
 
     async def _gradient(
         self, base: Path, model: Path | None, points: Sequence[float], shard: Path

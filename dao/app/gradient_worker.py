@@ -54,6 +54,16 @@ class GradientWorker:
         with torch.no_grad():
             return [self._loss(batch).item() for batch in self._reader.read_halves(shard)]
 
+    def export(self, model: str, shard: str, output: str) -> None:
+        """Write a model as ONNX, as it takes the shard's first batch; ConventionError says why that cannot be."""
+        from dao.app.onnx_export import write_onnx
+
+        self._place(open_model_file(Path(model)))
+        _, batch = next(self._reader.read_batches(shard))
+        if not isinstance(self._model, torch.nn.Module):
+            raise ConventionError("model() gave no torch module")
+        write_onnx(self._model, lambda: self._loss(batch), output)
+
     def metrics(self, model: str, shard: str) -> Any:
         """What the app's `metrics` gives for a model on a shard; it leaves nothing behind that a later call depends on."""
         self._place(open_model_file(Path(model)))

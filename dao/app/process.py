@@ -7,6 +7,7 @@ killed with all that it started.
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -168,7 +169,7 @@ class AppProcess:
         command = self.command
         try:
             with command.log.open("ab") as log, theirs:
-                command.python.stat()  # an interpreter that is not there is no fault of the sandbox
+                _require_program(command.python)
                 self._process = await asyncio.create_subprocess_exec(
                     *await asyncio.to_thread(self._make_command_line, theirs.fileno()),
                     stdin=asyncio.subprocess.DEVNULL,
@@ -326,3 +327,10 @@ def _bound_log(log: Path) -> bool:
 
 def _older_log(log: Path) -> Path:
     return log.with_name(f"{log.name}.1")
+
+
+def _require_program(python: Path) -> None:
+    """OSError where an interpreter is not there or no program, which is no fault of the sandbox."""
+    python.stat()
+    if not python.is_file() or not os.access(python, os.X_OK):
+        raise OSError(errno.ENOEXEC, "it is no program; expected one such as ENVIRONMENT/bin/python")

@@ -49,6 +49,10 @@ class Deployment:
         try:
             with path.open(encoding="utf-8") as file:
                 fields = json.loads(file.read(_MAX_FILE))
+        except FileNotFoundError:
+            raise ConfigError(
+                f"{path}: not a deployment, it is not there; put the network's file there"
+            ) from None
         except OSError as error:
             raise ConfigError(
                 f"{path}: not a deployment ({error.strerror}); get the file of the network"

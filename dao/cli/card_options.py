@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from dao.app.bundle import FROZEN_BASE
-from dao.core.constants import MAX_CARD
+from dao.core.constants import MAX_CARD, MAX_INTEGER, MAX_STOP_ROUNDS, MILLION
 from dao.core.formats.app_settings import Setting
-from dao.core.formats.card import Card, FrozenBase, Metric, parse_setting, read_draft, write_card
+from dao.core.formats.card import Card, FrozenBase, Metric, Stop, parse_setting, read_draft, write_card
 from dao.core.formats.cid import Cid
 from dao.errors import ConfigError, DecodeError
 
@@ -42,6 +42,18 @@ class CardOptions:
     frozen_base_note: Annotated[
         str, typer.Option(help="What the frozen model is, and where it can be had.")
     ] = ""
+    stop_rounds: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=MAX_STOP_ROUNDS,
+            help="End the task once the best of its last so many rounds is not better than that of as many before.",
+        ),
+    ] = None
+    stop_gain: Annotated[
+        float,
+        typer.Option(min=0, help="By how much it must be better, in units of the metric, or of the loss."),
+    ] = 0.0
     card: Annotated[Path | None, typer.Option("--card", help="A JSON file with the whole card instead.")] = (
         None
     )
@@ -68,7 +80,7 @@ class CardOptions:
 
     def _read(self, path: Path) -> Card:
         texts = [self.name, self.purpose, self.data_description, self.metric, self.setting, self.frozen_base]
-        if any(texts) or self.lower_is_better:
+        if any(texts) or self.lower_is_better or self.stop_rounds or self.stop_gain:
             raise ConfigError("--card: expected no other option of the card beside it")
         if not path.is_file():
             raise ConfigError(f"--card {path}: expected a JSON file")
@@ -83,7 +95,17 @@ class CardOptions:
             metric=Metric(self.metric, not self.lower_is_better) if self.metric else None,
             settings=read_setting_options(self.setting),
             base=self._read_base(self.frozen_base) if self.frozen_base else None,
+            stop=self._read_stop(),
         )
+
+    def _read_stop(self) -> Stop | None:
+        if self.stop_rounds is None:
+            if self.stop_gain:
+                raise ConfigError("--stop-gain: expected --stop-rounds beside it")
+            return None
+        if not self.stop_gain * MILLION < MAX_INTEGER:  # nor NaN
+            raise ConfigError(f"--stop-gain {self.stop_gain}: expected less than {MAX_INTEGER / MILLION:g}")
+        return Stop(self.stop_rounds, round(self.stop_gain * MILLION))
 
     def _read_base(self, cid: str) -> FrozenBase:
         try:

@@ -16,8 +16,9 @@ from dao.audit.model_card import write_model_card
 from dao.audit.provenance import BEST, TracedRound, describe, trace_rounds
 from dao.cli.chain_options import ChainOptions, absolute, open_chain
 from dao.cli.content_options import ContentOptions
+from dao.cli.onnx_file import export_onnx
 from dao.cli.option_groups import with_option_groups
-from dao.cli.options import CONTENT_DEFAULT, IpfsOption, TaskArgument
+from dao.cli.options import CONTENT_DEFAULT, AppPythonOption, IpfsOption, TaskArgument
 from dao.cli.output import print_fields, printable
 from dao.content import tensor_files
 from dao.content.cards import fetch_card
@@ -29,6 +30,7 @@ from dao.store.source import Source
 
 app = typer.Typer(no_args_is_help=True)
 MODEL_FILE, PROVENANCE_FILE, CARD_FILE = "model.safetensors", "provenance.json", "README.md"
+ONNX_FILE = "model.onnx"
 
 
 @app.callback()
@@ -58,6 +60,11 @@ def get(
             help="Compute signatures, members, shares and payouts of all rounds before it again, from chain and manifests.",
         ),
     ] = False,
+    onnx: Annotated[
+        bool,
+        typer.Option("--onnx", help="Also as ONNX, where torch can: runs the task's app, in its sandbox."),
+    ] = False,
+    app_python: AppPythonOption = None,
     network: ChainOptions,
     content: ContentOptions,
 ) -> None:
@@ -89,6 +96,11 @@ def get(
                 path = await fetch(source, "model", traced[-1].record.result.model_digest)
                 card = await _fetch_card(source, traced[-1].record.rules.card)
             await asyncio.to_thread(_write, path, traced, card, out, verified=verify)
+            if onnx:
+                with console.status("writing ONNX"):
+                    problem = await export_onnx(source, traced[-1], path, app_python, out / ONNX_FILE)
+                if problem:
+                    sys.stderr.write(f"dao: no {ONNX_FILE}: {printable(problem)}\n")
             return traced
 
     last = asyncio.run(read())[-1]
@@ -100,6 +112,7 @@ def get(
             "model": out / MODEL_FILE,
             "provenance": out / PROVENANCE_FILE,
             "model_card": out / CARD_FILE,
+            **({"onnx": out / ONNX_FILE} if (out / ONNX_FILE).exists() else {}),
             **({"metric": describe_metric(metric)} if metric else {}),
             "loss_after": last.manifest.loss_after / 1e6,
         }

@@ -13,6 +13,7 @@ from dao.audit.round_metrics import RoundMetrics, list_metrics
 from dao.chain.contracts import Coordinator
 from dao.cli.chain_options import ChainOptions, open_chain
 from dao.cli.content_options import ContentOptions
+from dao.cli.mlflow_runs import require_mlflow, write_mlflow
 from dao.cli.option_groups import with_option_groups
 from dao.cli.options import JsonOption, TaskArgument
 from dao.cli.output import print_json, print_table
@@ -32,11 +33,15 @@ def metrics(
             help="Folder for TensorBoard's event files, which are written anew; needs tensorboardX."
         ),
     ] = None,
+    mlflow: Annotated[
+        Path | None,
+        typer.Option(help="Folder for MLflow's database, which is written anew; needs mlflow-skinny."),
+    ] = None,
     network: ChainOptions,
     content: ContentOptions,
     json: JsonOption = False,
 ) -> None:
-    """Show losses, who took part and what was paid, round by round; as JSON and TensorBoard files also by Supernode.
+    """Show losses, who took part and what was paid, round by round; as JSON, TensorBoard and MLflow files also by Supernode.
 
     They are of the rounds that led to the newest result that stands, final or not.
 
@@ -45,6 +50,8 @@ def metrics(
     if tensorboard is not None:
         _require_empty(tensorboard)
         _load_writer()  # what is missing is told before content is fetched
+    if mlflow is not None:
+        require_mlflow(mlflow)
 
     async def read() -> list[RoundMetrics]:
         async with open_chain(network) as chain, content.open(chain.domain) as source:
@@ -56,6 +63,9 @@ def metrics(
     rounds = asyncio.run(read())
     if tensorboard is not None:
         write_tensorboard(rounds, tensorboard)
+    if mlflow is not None:
+        address = write_mlflow(TaskId(task), rounds, mlflow)
+        typer.echo(f"mlflow ui --backend-store-uri {address}", err=True)
     if json:
         print_json([asdict(played) for played in rounds])
         return

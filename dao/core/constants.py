@@ -57,6 +57,7 @@ MAX_CARD = 1 << 18  # bytes
 MAX_NAME = 100  # characters of the name of a task, or of its metric
 MAX_SETTINGS = 128
 MAX_EVALUATORS = 64
+MAX_STOP_ROUNDS = 100  # that a card's rule to stop compares with as many before
 # JSON
 MAX_INTEGER = (1 << 53) - 1  # a larger integer is a decimal string
 MAX_JSON_VALUES = 1 << 20  # of one object, whatever its size in bytes: bounds the memory that reading takes

@@ -1,7 +1,7 @@
 """A task's card in words, for a terminal: texts of strangers, cleaned, each on one line."""
 
 from dao.content.cards import fetch_card
-from dao.core.formats.card import Card
+from dao.core.formats.card import Card, Stop
 from dao.core.formats.manifest import MeasuredMetric
 from dao.core.types import Digest
 from dao.errors import ContentError, DecodeError
@@ -24,6 +24,7 @@ def describe_card(card: Card) -> dict[str, str]:
         "data": card.data,
         "metric": metric or "",
         "settings": " ".join(f"{name}={value}" for name, value in sorted(card.settings.items())),
+        "stop": _describe_stop(card.stop) if card.stop else "",
         "frozen_base": f"{card.base.cid} {card.base.note}".strip() if card.base else "",
     }
     return {name: shorten(text) for name, text in texts.items() if text}
@@ -35,6 +36,17 @@ async def read_card_words(source: Source, digest: Digest) -> dict[str, str]:
         return describe_card(await fetch_card(source, digest))
     except (ContentError, DecodeError) as error:
         return {"name": f"{NOT_KNOWN}: {shorten(str(error))}"}
+
+
+def _describe_stop(stop: Stop) -> str:
+    return (
+        f"once the best of {stop.rounds} rounds is not {describe_gain(stop)} that of the {stop.rounds} before"
+    )
+
+
+def describe_gain(stop: Stop) -> str:
+    """Return how good rounds must be, beside those before them, for a task to go on."""
+    return f"{stop.gain_micro / 1e6:g} better than" if stop.gain_micro else "as good as"
 
 
 def describe_metric(metric: MeasuredMetric) -> str:

@@ -25,6 +25,7 @@ SHOWN = {
     "metric": {"name": "accuracy", "higher_is_better": True},
     "settings": {"rate": 0.01, "steps": 50, "nesterov": True, "loss": f"{LOSS}…"},
     "base": None,
+    "stop": {"rounds": 5, "gain_micro": 1000},
 }
 
 
@@ -97,6 +98,7 @@ def test_mark_texts__a_card__each_text_but_its_cid_is_a_strangers() -> None:
                 "loss": {"stranger_wrote": f"{LOSS}…"},
             },
             "base": None,
+            "stop": SHOWN["stop"],
         },
         "rules": {"card": "0x11"},
     }

@@ -12,7 +12,7 @@ from dao.chain.client import Chain
 from dao.chain.contracts import Coordinator, Token
 from dao.chain.governance import Actions, Governor, Support
 from dao.chain.signer import Signer
-from dao.core.formats.card import Card, Metric, write_card
+from dao.core.formats.card import Card, Metric, Stop, write_card
 from dao.core.formats.manifest import Manifest, dump_manifest
 from dao.core.statement import compute_result
 from dao.core.types import ZERO_DIGEST, BlockNumber, RoundId, TaskId, Wei
@@ -29,6 +29,7 @@ CARD = Card(
     purpose="Reads\u200b cells. For <b>whom</b>?",
     data="30 measurements of each <img src=x onerror=alert(3)> cell",
     metric=Metric("accuracy", higher_is_better=True),
+    stop=Stop(5, 1000),
     settings={"rate": 0.01, "steps": 50, "nesterov": True, "loss": "cross\u2066-" + "entropy" * 100},
 )
 SCRIPT = "<script>alert(1)</script>\u2028<img src=x onerror=alert(2)> ' \""

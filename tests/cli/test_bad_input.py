@@ -75,6 +75,14 @@ def test_init__wrong_settings__nothing_is_made_and_it_can_be_repeated(dao: Dao, 
         assert not list(home.iterdir())
 
 
+def test_register__home_made_without_the_networks_file__says_where_to_put_it(
+    dao: Dao, tmp_path: Path
+) -> None:
+    dao.run("superlink", "init", "--home", tmp_path)
+    said = dao.refused("superlink", "register", "--home", tmp_path, "--stake", 1, "--dev-account", 1)
+    assert said.endswith("deployment.json: not a deployment, it is not there; put the network's file there")
+
+
 def test_init__there_is_a_key__kept(dao: Dao, tmp_path: Path) -> None:
     dao.run("node", "init", "--home", tmp_path)
     key = (tmp_path / "operator.json").read_text()

@@ -103,9 +103,13 @@ def join(made: Made, index: int, folder: Path, address: str) -> Path:
     owned = ("--owner-keystore", key, "--owner-password-file", password, "--home", home)
     dao.run("node", "register", *owned, "--stake", 10)
     data, task = folder / f"data-{index}", made.task
+    approval = ("--approve", task["app"], "--approve", task["card"])
     if index == 0:
         check_site(made, data, address)
-    approval = ("--approve", task["app"], "--approve", task["card"])
+        nowhere = ("--superlink", "127.0.0.1:9")
+        said = dao.refused("node", "join", task["task"], "--data", data, *nowhere, *approval, *owned)
+        assert "Superlink 127.0.0.1:9: no answer" in said
+        assert said.endswith("nothing was sent; correct these, or join --unchecked")
     dao.run("node", "join", task["task"], "--data", data, "--superlink", address, *approval, *owned)
     return home
 
@@ -182,8 +186,10 @@ def check_model(made: Made, source: tuple[str, ...], folder: Path) -> None:
     """The newest model is got with what it comes from; what is there already is not written over."""
     dao, task, network = made.devnet.dao, made.task["task"], made.devnet.network
     got = ("model", "get", task, "--out", folder, "--verify", *source, *network)
-    said = dao.run(*got).stdout
-    assert said.startswith("round       1\nphase       finalized\n")
+    done = dao.run(*got, "--onnx")
+    assert done.stdout.startswith("round       1\nphase       finalized\n")
+    # whoever gets a model has it, whatever its app's environment lacks
+    assert "dao: no model.onnx: export: the app's environment has no onnx and no onnxscript" in done.stderr
     told = json.loads((folder / "provenance.json").read_text())
     assert Cid.parse(told["model"]) == compute_cid(folder / "model.safetensors")
     assert (told["verified"], told["round"], told["app_digest"]) == ("statements", 1, shown_app(made))

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dao.core.constants import MAX_CARD, MAX_EVALUATORS, MAX_NAME, MAX_SETTINGS, MAX_TEXT
+from dao.core.constants import MAX_CARD, MAX_EVALUATORS, MAX_NAME, MAX_SETTINGS, MAX_STOP_ROUNDS, MAX_TEXT
 from dao.core.formats.canonical import read_canonical, write_canonical
 from dao.core.formats.card import (
     Card,
     FrozenBase,
     Metric,
+    Stop,
     parse_card,
     parse_setting,
     read_draft,
@@ -27,6 +28,7 @@ CARD = Card(
     data="Images",
     metric=Metric("accuracy", higher_is_better=True),
     settings={"rate": 0.01, "epochs": 3, "augment": True, "mode": "fast"},
+    stop=Stop(5, 1000),
     base=FrozenBase(Cid(ContentCodec.DAG_PB, Digest(b"\x07" * 32)), "a language model"),
     evaluators=(Address(b"\x01" * 20), Address(b"\x02" * 20)),
 )
@@ -53,7 +55,7 @@ def test_card__any_settings__read_as_written(settings: dict[str, str | int | flo
 def test_card__its_bytes__canonical_json() -> None:
     assert write_card(Card("Digits", settings={"rate": 0.01})) == (
         b'{"base":null,"data":"","evaluators":[],"format":"card/1","metric":null,"name":"Digits","purpose":"",'
-        b'"settings":{"rate":{"decimal":"0.01"}}}'
+        b'"settings":{"rate":{"decimal":"0.01"}},"stop":null}'
     )
     with pytest.raises(DecodeError, match="canonical JSON"):
         parse_card(write_card(CARD) + b" ")
@@ -70,6 +72,9 @@ def test_card__its_bytes__canonical_json() -> None:
         ("data", 7, "card.data"),
         ("metric", {"name": "", "higher_is_better": True}, "card.metric.name"),
         ("metric", {"name": "loss"}, "card.metric.higher_is_better"),
+        ("stop", {"rounds": 0, "gain_micro": 0}, "card.stop.rounds"),
+        ("stop", {"rounds": MAX_STOP_ROUNDS + 1, "gain_micro": 0}, "card.stop.rounds"),
+        ("stop", {"rounds": 1, "gain_micro": -1}, "card.stop.gain_micro"),
         ("base", {"cid": "nothing", "note": ""}, "card.base.cid"),
         ("evaluators", ["0x" + "02" * 20, "0x" + "01" * 20], "card.evaluators"),
         ("evaluators", ["0x" + "01" * 20] * 2, "card.evaluators"),

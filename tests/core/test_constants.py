@@ -47,6 +47,7 @@ STATED = {  # how the page states each; the group is its value
     "MAX_NAME": r"`name` has 1 to (\d+) printable",
     "MAX_SETTINGS": r"`settings` has at most (\d+) names",
     "MAX_EVALUATORS": r"at most (\d+) addresses in rising order",
+    "MAX_STOP_ROUNDS": r"the newest half, `rounds` from 1 to (\d+),",
     "MAX_HEADER": r"A header has at most (1 MiB)",
     "MAX_TENSORS": r"a model 1 to ([\d,]+) tensors",
     "MAX_RANK": r"tensors of at most (\d+) dimensions",

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dao.core.formats.card import Card, FrozenBase, Metric, write_card
+from dao.core.formats.card import Card, FrozenBase, Metric, Stop, write_card
 from dao.core.types import Digest
 from dao.gov.card_words import MOST_CHARACTERS, describe_card, read_card_words
 from dao.store.cid import cid_of_bytes
@@ -18,6 +18,7 @@ def test_describe_card__texts_of_a_stranger__one_clean_line_each_and_cut() -> No
         data="x" * 1000,
         metric=Metric("loss", higher_is_better=False),
         settings={"rate": 0.5, "deep": True},
+        stop=Stop(5, 1000),
         base=FrozenBase(CID, "a hub\u200b"),
     )
     assert describe_card(card) == {
@@ -26,6 +27,7 @@ def test_describe_card__texts_of_a_stranger__one_clean_line_each_and_cut() -> No
         "data": "x" * MOST_CHARACTERS + "…",
         "metric": "loss, lower is better",
         "settings": "deep=True rate=0.5",
+        "stop": "once the best of 5 rounds is not 0.001 better than that of the 5 before",
         "frozen_base": f"{CID} a hub",
     }
     assert describe_card(Card("Cells")) == {"name": "Cells"}

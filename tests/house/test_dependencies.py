@@ -21,7 +21,8 @@ TEMPLATES = "dao/templates"
 # imported in an app's own environment alone, where the app brings it
 OF_APPS = {"flwr"}
 APPS = sorted(path.parent for room in ("apps", TEMPLATES) for path in (ROOT / room).rglob("pyproject.toml"))
-IMPORTED_AS = {"sklearn": "scikit-learn", "joblib": "scikit-learn"}  # of their packages
+# names of packages that need not be installed here
+IMPORTED_AS = {"sklearn": "scikit-learn", "joblib": "scikit-learn", "mlflow": "mlflow-skinny"}
 # declared for a reason other than an import
 NOT_IMPORTED = {
     "multiaddr": "a version with which ipfshttpclient works",
@@ -81,7 +82,12 @@ def test_imports__app_with_packages_of_its_own__are_declared_beside_it(app: Path
     [
         (
             ["dao", "node", "aggregator"],
-            DEPENDENCIES | EXTRAS["demo"] | EXTRAS["parquet"] | EXTRAS["ray"] | EXTRAS["tensorboard"],
+            DEPENDENCIES
+            | EXTRAS["demo"]
+            | EXTRAS["parquet"]
+            | EXTRAS["ray"]
+            | EXTRAS["tensorboard"]
+            | EXTRAS["mlflow"],
         ),
         (["bench", "script"], DEPENDENCIES | EXTRAS["dev"] | EXTRAS["demo"]),
         (["tests"], DEPENDENCIES | EXTRAS["demo"] | EXTRAS["dev"]),
@@ -94,7 +100,7 @@ def test_imports__each__is_declared(folders: list[str], declared: set[str]) -> N
         name: str(path.relative_to(ROOT))
         for name, path in imports_under(*folders).items()
         if not path.with_name(f"{name}.py").exists()  # an app's own modules
-        and not declared & {name_of(each) for each in DISTRIBUTIONS.get(name, [name])}
+        and not declared & {name_of(each) for each in DISTRIBUTIONS.get(name, [IMPORTED_AS.get(name, name)])}
     }
     assert not undeclared
 

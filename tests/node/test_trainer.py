@@ -240,6 +240,13 @@ async def test_start__no_such_interpreter__says_so(home: Home) -> None:
         await home.trainer(python=home.folder / "python").start()
 
 
+async def test_start__interpreter_that_is_no_program__says_so(home: Home) -> None:
+    (home.folder / "data.csv").touch()
+    for wrong in (home.folder / "data.csv", home.folder):
+        with pytest.raises(AppCrashed, match=f"{wrong}: cannot run the app's interpreter: it is no program"):
+            await home.trainer(python=wrong).start()
+
+
 async def test_start__interpreter_without_numpy__quotes_it(home: Home) -> None:
     python = home.folder / "environment" / "bin" / "python"
     python.parent.mkdir(parents=True)

@@ -53,7 +53,8 @@ async def test_views__a_network_that_has_trained__say_what_happened_with_units_a
         await reader.go(f"tasks/{trained.task}")
         await expect(main.get_by_role("heading", level=1)).to_have_text("Tumours <b>")
         measured = ("accuracy 0.9125", "after round 2, as the Superlink measured it; higher is better")
-        for said in ("Reads cells.", "30 measurements of each <img", *measured):
+        stop = "once the best of 5 rounds is not 0.001 better than that of the 5 before"
+        for said in ("Reads cells.", "30 measurements of each <img", stop, *measured):
             await expect(main.locator(".task-card")).to_contain_text(said)
         await main.get_by_text("Settings of the app (4)").click()
         await expect(main.locator(".settings")).to_contain_text("0.01")

@@ -46,6 +46,15 @@ class CardBase(ResponseModel):
     note: Words
 
 
+class CardStop(ResponseModel):
+    """When a task ends by itself: the best of its last rounds is not so much better than that of as many before."""
+
+    rounds: int
+    gain_micro: int = Field(
+        description="In millionths of the metric, or of the loss where not all of them state it."
+    )
+
+
 class TaskCard(ResponseModel):
     """What a task's members say that it is for. Texts are cleaned; a long one among the settings is cut, and ends in an ellipsis."""
 
@@ -58,6 +67,7 @@ class TaskCard(ResponseModel):
         description="Of the app, which gets them beside its code."
     )
     base: CardBase | None
+    stop: CardStop | None
 
 
 def _show_card(value: object) -> object:

@@ -23,7 +23,7 @@ from dao.cli.options import (
 )
 from dao.cli.output import parse_digest, printable
 from dao.core.types import TaskId
-from dao.errors import ConfigError, ContentError
+from dao.errors import ConfigError, ContentError, Unreachable
 from dao.wire.grpc_options import check_address
 from node.check.site_check import describe_report
 from node.settings import NodeSettings, TaskSettings
@@ -144,6 +144,8 @@ def _check(settings: NodeSettings, task: TaskId, task_settings: TaskSettings, *,
         report = asyncio.run(commands.check(settings, task, task_settings, runs_app=runs_app))
     except ContentError as error:
         raise ContentError(f"the data cannot be checked yet: {error}; or join --unchecked") from None
+    except Unreachable as error:
+        raise Unreachable(f"{error}; nothing was sent; correct these, or join --unchecked") from None
     for line in describe_report(report):
         typer.echo(printable(line))
     require_fit(report, "nothing was sent; correct these, or join --unchecked")

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from dao.core.constants import CARD_FORMAT, MAX_CARD, MAX_EVALUATORS, MAX_NAME
+from dao.core.constants import CARD_FORMAT, MAX_CARD, MAX_EVALUATORS, MAX_NAME, MAX_STOP_ROUNDS
 from dao.core.formats.app_settings import Setting, read_settings, write_settings
 from dao.core.formats.canonical import read_canonical, read_json, write_canonical
 from dao.core.formats.cid import Cid
-from dao.core.formats.json_form import Settings, get_form
+from dao.core.formats.json_form import Count, Settings, get_form
 from dao.core.types import Address
 from dao.errors import DecodeError
 
@@ -19,6 +19,17 @@ class Metric:
 
     name: str
     higher_is_better: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """When a task ends by itself: the best of its last `rounds` rounds is not so many millionths better than that of as many before.
+
+    By the card's metric where the rounds state it, else by the loss after them.
+    """
+
+    rounds: Count
+    gain_micro: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,7 @@ class Card:
     metric: Metric | None = None
     settings: Settings = field(default_factory=lambda: MappingProxyType({}))
     base: FrozenBase | None = None
+    stop: Stop | None = None
     evaluators: tuple[Address, ...] = ()
 
 
@@ -92,6 +104,8 @@ def _read(obj: dict[str, object]) -> Card:
         raise DecodeError(f"card.name: expected 1 to {MAX_NAME} printable characters")
     if card.metric and not 1 <= len(card.metric.name) <= MAX_NAME:
         raise DecodeError(f"card.metric.name: expected 1 to {MAX_NAME} characters")
+    if card.stop and not 1 <= card.stop.rounds <= MAX_STOP_ROUNDS:
+        raise DecodeError(f"card.stop.rounds: expected 1 to {MAX_STOP_ROUNDS}")
     if len(card.evaluators) > MAX_EVALUATORS or list(card.evaluators) != sorted(set(card.evaluators)):
         raise DecodeError(f"card.evaluators: expected at most {MAX_EVALUATORS} addresses, rising")
     return card

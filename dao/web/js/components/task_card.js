@@ -40,6 +40,7 @@ export function TaskCard({ card, refused, measured = null }) {
         ${card.data && html`<${Figure} name="Data that a member needs"><${LongText} text=${card.data} limit=${TEXT_LENGTH} /></${Figure}>`}
         ${card.metric && html`<${Metric} metric=${card.metric} measured=${measured} />`}
         ${card.base && html`<${FrozenBase} base=${card.base} />`}
+        ${card.stop && html`<${Stop} stop=${card.stop} />`}
       </${Figures}>
       ${settings.length > 0 && html`<${Settings} settings=${settings} />`}
     </div>
@@ -54,6 +55,15 @@ function Metric({ metric: { name, higher_is_better: isHigher }, measured }) {
   return html`
     <${Figure} name="Judged by" note=${note}>
       ${cleanText(name)}${measured && html`${" "}<span class="number">${formatLoss(measured.metric_micro)}</span>`}
+    </${Figure}>
+  `;
+}
+
+function Stop({ stop: { rounds, gain_micro: gain } }) {
+  const better = gain > 0 ? `${formatLoss(gain)} better than` : "as good as";
+  return html`
+    <${Figure} name="Ends by itself" note="members may vote for another card, and it goes on">
+      once the best of ${formatCount(rounds)} rounds is not ${better} that of the ${formatCount(rounds)} before
     </${Figure}>
   `;
 }
