@@ -71,7 +71,7 @@ def test_feedback__next_round__takes_along_what_the_last_left_out(site: Site) ->
     assert 100 < np.count_nonzero(first) <= 3 * 58
     second = site.play(2, SECOND, 0.0)  # training changes nothing
     assert 100 < np.count_nonzero(second) <= 3 * 58
-    assert np.count_nonzero(second[first == 0]) > 100
+    assert np.count_nonzero(second[first == 0]) > 80
     values = np.zeros(LAYOUT.values)
     values[np.delete(np.arange(LAYOUT.values), LAYOUT.padding())] = site.change
     assert np.allclose(site.left(1, FIRST), values - first, atol=1e-7)
@@ -132,7 +132,7 @@ def test_feedback__killed_before_it_is_in_place__the_one_before_stays(site: Site
 def test_feedback__that_no_longer_fits__is_dropped_for_the_next_update(site: Site) -> None:
     alone = site.play(1, FIRST)
     write(site.files.folder / f"{1:012}-{FIRST.hex()}", 70.0)
-    with pytest.raises(RuleError, match="expected training to change values by less than 40"):
+    with pytest.raises(RuleError, match="expected training to change values by less than 34"):
         site.play(2, SECOND)
     assert np.array_equal(site.play(3, SECOND), alone)
 

@@ -23,8 +23,8 @@ from dao.core.engine.reference import VALUE_GRID
 from dao.core.formats.layout import FLOAT, Layout, Model, put_chunks
 
 AHEAD = 0.5  # part of what was left out by which training starts ahead of the base model
-KEPT = 0.98  # part of what was left out that is still there a round later
-GAIN = 1.5  # what is sent of a value, of what has gathered
+KEPT = 0.97  # part of what was left out that is still there a round later
+GAIN = 1.75  # what is sent of a value, of what has gathered
 _PART = 1 << 17  # values
 
 

@@ -101,7 +101,7 @@ def write_update_rows(
     """Write `trained - base` as rows, (leaves, leaf), into `out`, with what earlier updates left out where there is feedback.
 
     Raises RuleError when the layouts differ, or naming the tensor when a difference is not finite or too large: from
-    63.75 on for int8, 64 for float32, 60 for topk, 40 with feedback.
+    63.75 on for int8, 64 for float32, 60 for topk, 34 with feedback.
     """
     layout = base.layout
     loops = get_codec_loops(codec, layout.chunks)
@@ -123,7 +123,7 @@ def write_update_rows(
         except Unfit as unfit:
             name = layout.name_at(span[0] * CHUNK + unfit.index)
             raise RuleError(
-                f"tensor {name[:80]!r}: expected training to change values by less than {loops.limit / gain},"
+                f"tensor {name[:80]!r}: expected training to change values by less than {loops.limit / gain:.5g},"
                 f" got {unfit.value * 2.0**-VALUE_POWER / gain}"
             ) from None
         out[loops.find_rows(span)] = rows
