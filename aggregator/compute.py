@@ -59,12 +59,14 @@ class RoundBase:
 
 @dataclass(frozen=True)
 class GateGradient:
-    """The gate gradient, and the mean loss at the base model."""
+    """The gate gradient, and the mean loss at the base model; and the last step (None: there is none), which scores ask for later."""
 
     cid: Cid
     gradient: Gradient
     root: Digest
     loss: float
+    last_step: Gradient | None
+    step_root: Digest
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,9 @@ class RoundComputer:
     async def gate(
         self, base: RoundBase, shard: Path, depth: int, card: Digest | None = None
     ) -> GateGradient:
-        """Take the gate gradient of a round at its base model, with its root of this depth.
+        """Take the gate gradient of a round at its base model, and the last step, with roots of this depth.
+
+        All that is known before updates come, so that it is done while they do.
 
         From here on the app runs with the settings and the frozen base of this card, if there is one.
         """
@@ -115,12 +119,15 @@ class RoundComputer:
             stated = await self._publisher.fetch_card(card)
             await self._evaluator.configure(stated.settings, await self._publisher.fetch_frozen_base(stated))
             self._card, self._metric = card, stated.metric.name if stated.metric else None
-        evaluated = await self._evaluator.gate_gradient(base.path, shard)
+        evaluated, (step, step_root) = await asyncio.gather(
+            self._evaluator.gate_gradient(base.path, shard),
+            asyncio.to_thread(self._write_last_step, base, depth),
+        )
         path, gradient = await self._quantise(evaluated.path, base.model.layout, "gate.cwg")
         cid, root = await asyncio.gather(
             self._publisher.put_file(path), asyncio.to_thread(compute_body_root, gradient.body, depth)
         )
-        return GateGradient(cid, gradient, root, evaluated.loss)
+        return GateGradient(cid, gradient, root, evaluated.loss, step, step_root)
 
     async def settle(
         self, job: RoundJob, gate: GateGradient, announce: Callable[[Digest, Digest], None]
@@ -141,7 +148,7 @@ class RoundComputer:
         try:
             (step, new), graded = await asyncio.gather(
                 self._keep_model(job, scratch_step, scratch_model, announce),
-                self._grade(job, entries, weighing, scratch_model),
+                self._grade(job, gate, entries, weighing, scratch_model),
             )
         finally:
             scratch_model.unlink()
@@ -151,7 +158,7 @@ class RoundComputer:
             aggregate=aggregate,
             gate_root=gate.root if graded.cid else ZERO_DIGEST,
             gradient_root=graded.root,
-            step_root=graded.step_root,
+            step_root=gate.step_root if graded.cid else ZERO_DIGEST,
             model=new.cid,
             step=step,
             gate_gradient=gate.cid if graded.cid else None,
@@ -179,16 +186,18 @@ class RoundComputer:
         return step_cid, RoundBase(job.base.previous, cid, stored, model, job.base.model)
 
     async def _grade(
-        self, job: RoundJob, entries: Sequence[UpdateEntry], weighing: Weighing, model: Path
+        self,
+        job: RoundJob,
+        gate: GateGradient,
+        entries: Sequence[UpdateEntry],
+        weighing: Weighing,
+        model: Path,
     ) -> "_Graded":
         """Take the reference gradient, loss and metric after the round; compute the gradient's root and the scores."""
         if not entries:
             loss, metric = await self._measure(job, model)
-            return _Graded(None, ZERO_DIGEST, ZERO_DIGEST, loss, metric, Scoring(()))
-        evaluated, (last_step, step_root) = await asyncio.gather(
-            self._evaluator.reference_gradient(job.base.path, model, job.shard),
-            asyncio.to_thread(self._write_last_step, job),
-        )
+            return _Graded(None, ZERO_DIGEST, loss, metric, Scoring(()))
+        evaluated = await self._evaluator.reference_gradient(job.base.path, model, job.shard)
 
         async def score() -> tuple[Cid, Digest, Scoring]:
             path, gradient = await self._quantise(evaluated.path, job.base.model.layout, "reference.cwg")
@@ -197,12 +206,12 @@ class RoundComputer:
                 asyncio.to_thread(compute_gradient_root, job.inputs, gradient),
                 asyncio.to_thread(
                     compute_round_scores,
-                    *(job.inputs, entries, weighing, gradient, last_step, tensor_files.each),
+                    *(job.inputs, entries, weighing, gradient, gate.last_step, tensor_files.each),
                 ),
             )
 
         (loss, metric), (cid, root, scoring) = await asyncio.gather(self._measure(job, model), score())
-        return _Graded(cid, root, step_root, loss, metric, scoring)
+        return _Graded(cid, root, loss, metric, scoring)
 
     async def _measure(self, job: RoundJob, model: Path) -> tuple[float, MeasuredMetric | None]:
         """Take the loss at the new model, and the metric that people read, without which a round is good too."""
@@ -223,11 +232,11 @@ class RoundComputer:
             self._report("trouble", round=job.inputs.round, error=f"{error}{ending}")
         return loss, None
 
-    def _write_last_step(self, job: RoundJob) -> tuple[Gradient | None, Digest]:
-        step, base = None, job.base
-        if base.before is not None:
-            step = tensor_files.write_step(base.before, base.model, self._scratch / "step.cwg")
-        return step, compute_gradient_root(job.inputs, step)
+    def _write_last_step(self, base: RoundBase, depth: int) -> tuple[Gradient | None, Digest]:
+        if base.before is None:
+            return None, ZERO_DIGEST
+        step = tensor_files.write_step(base.before, base.model, self._scratch / "step.cwg")
+        return step, compute_body_root(step.body, depth)
 
     async def _quantise(self, floats: Path, layout: Layout, name: str) -> tuple[Path, Gradient]:
         path = self._scratch / name
@@ -238,7 +247,6 @@ class RoundComputer:
 class _Graded:
     cid: Cid | None
     root: Digest
-    step_root: Digest
     loss: float
     metric: MeasuredMetric | None
     scoring: Scoring
