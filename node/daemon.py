@@ -213,6 +213,7 @@ async def _open(
             most_gas=settings.vote_gas,
             checkers=settings.gradient_checkers,
         )
+        stack.push_async_callback(juror.close)
         running.append(partial(_keep_going, task, partial(_play, task, deps)))
         running.append(partial(_keep_going, task, juror.run))
         if settings.end_gas:

@@ -31,7 +31,7 @@ from dao.runtime.backoff import pauses
 from dao.runtime.side_tasks import open_side_tasks
 from dao.store.source import Source
 from node.approvals import Approvals
-from node.evaluators import EvaluatorOf, open_evaluator
+from node.evaluators import EvaluatorKeeper, EvaluatorOf
 from node.journal import SupernodeJournal
 
 IN_FLIGHT = (Phase.OPEN, Phase.CLOSED, Phase.POSTED, Phase.FROZEN)
@@ -55,12 +55,20 @@ class GradientJuror:
     most_gas: int
     # about so many members check a result that nobody accused; 0: this node checks none
     checkers: int = 1
-    _judging: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+    _keeper: EvaluatorKeeper = field(init=False)
+
+    def __post_init__(self) -> None:
+        keeper = EvaluatorKeeper(self.source, self.approvals, self.task, self.evaluator_of, self.scratch)
+        object.__setattr__(self, "_keeper", keeper)
 
     @property
     def node(self) -> Address:
         """The operator that votes."""
         return self.sender.address
+
+    async def close(self) -> None:
+        """End what computes gradients."""
+        await self._keeper.close()
 
     async def run(self) -> None:
         """Look at each result as it is posted, and serve in each case as it is opened; until cancelled."""
@@ -95,9 +103,14 @@ class GradientJuror:
             _log.warning("gradients not checked", task=self.task, round=round_id, error=str(error))
 
     async def check(self, round_id: RoundId) -> GradientJudgement | None:
-        """Judge a posted result's gradients and accuse it if they are wrong; None where chance leaves that to others."""
+        """Judge a posted result's gradients and accuse it if they are wrong; None where chance leaves that to others.
+
+        So it does where another result is being judged: rounds that are faster would never be caught up with.
+        """
         state = await Coordinator(self.chain).round_of(self.task, round_id, self.chain.final())
-        if state.phase is not Phase.POSTED or secrets.randbelow(max(state.eligible, 1)) >= self.checkers:
+        if state.phase is not Phase.POSTED or self._keeper.is_busy:
+            return None
+        if secrets.randbelow(max(state.eligible, 1)) >= self.checkers:
             return None
         judgement = await self._judge(round_id)
         if judgement.is_wrong and not judgement.is_missing:
@@ -192,20 +205,12 @@ class GradientJuror:
 
     async def _judge(self, round_id: RoundId) -> GradientJudgement:
         """Compute the gradients of a result again, one result at a time, by the app that the owner approved."""
-        async with self._judging:
-            rules = await Coordinator(self.chain).rules_of_round(self.task, round_id, self.chain.final())
-            self.scratch.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix="gradients-", dir=self.scratch) as name:
-                folder = Path(name)
-                opening = open_evaluator(
-                    *(self.source, self.approvals, self.task, rules, self.evaluator_of),
-                    app=folder / "app",
-                    scratch=folder / "evaluator",
+        rules = await Coordinator(self.chain).rules_of_round(self.task, round_id, self.chain.final())
+        async with self._keeper.borrow(rules) as evaluator:
+            with tempfile.TemporaryDirectory(prefix="gradients-", dir=self.scratch) as folder:
+                return await judge_gradients(
+                    self.chain, self.source, self.task, round_id, evaluator, Path(folder)
                 )
-                async with opening as evaluator:
-                    return await judge_gradients(
-                        self.chain, self.source, self.task, round_id, evaluator, folder
-                    )
 
     async def _send(self, call: Call, what: str, round_id: RoundId) -> None:
         """Send a call once, also after a restart; one that is refused is logged: another was first, or it is too late."""

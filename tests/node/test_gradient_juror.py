@@ -61,6 +61,10 @@ class Scaled(GradientClient):
         async with TURN:
             return await self._made.loss(model, shard)
 
+    async def metric(self, name: str, model: Path, shard: Path, limit: float | None = None) -> float:
+        async with TURN:
+            return await self._made.metric(name, model, shard, limit)
+
     async def configure(self, settings: Mapping[str, object], base: Path | None = None) -> None:
         async with TURN:
             await self._made.configure(settings, base)
@@ -134,6 +138,7 @@ async def jurors(
             )
             juror = make_juror(world, chain, sender, home, index, evaluator, checkers)
             stack.callback(juror.journal.close)
+            stack.push_async_callback(juror.close)
             made.append(juror)
         yield made
 
