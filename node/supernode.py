@@ -78,6 +78,7 @@ class Supernode:
         try:
             async for round_id in self._rounds():
                 self._log.info("round", round=round_id)
+                await self._reader.ask_ahead(round_id, self._deps.update_maker.signer.address)
                 await self.take_part(round_id)
         finally:
             await self._deps.readiness.stop()

@@ -1,5 +1,6 @@
 """Reads one task at final blocks only, and waits until what was read there changes."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
 from typing import TypeVar
@@ -39,6 +40,16 @@ class FinalReader:
         self._chain, self._task = chain, task
         self._coordinator, self._registry = Coordinator(chain), Registry(chain)
         self._rounds = RoundReader(chain, task)
+
+    async def ask_ahead(self, round_id: RoundId, node: Address) -> None:
+        """Ask at once for what a node reads one after the other as a round opens: the chain's answers are shared."""
+        at, place = self._chain.final(), (self._task, round_id)
+        await asyncio.gather(
+            self._coordinator.round_of(*place, at),
+            self._coordinator.rules_of_round(*place, at),
+            self._coordinator.is_joined(self._task, node, at),
+            return_exceptions=True,
+        )
 
     async def read_rules(self) -> Rules:
         """Return the rules of the task's next round."""
