@@ -24,7 +24,7 @@ BATCH = 64  # samples: it changes the bits of a gradient
 GAUSS_LEGENDRE = (0.2113248654051871, 0.7886751345948129)  # nodes on [0, 1], each of weight 1/2
 GRADIENT_TOLERANCE = 1e-4  # relative L2 distance at most of two machines' gradients, once quantised
 LOSS_TOLERANCE = 1e-3  # relative distance at most of their losses
-METRIC_TOLERANCE = 20  # a metric may be off by one part in it, of 1 where it is less: a row or two
+METRIC_TOLERANCE = 20  # a metric may be off by one part in it, or of 1 where it is below: a row or two
 
 # weights and scores
 WEIGHT_UNITS = 1 << 20  # the weights of a round add up to at most this
