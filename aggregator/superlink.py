@@ -46,10 +46,11 @@ from dao.core.round_machine import (
 )
 from dao.core.transition import PreState
 from dao.core.types import Digest, Phase, RoundId, RoundState, Rules, TaskId, Timestamp
-from dao.errors import ConfigError, ContentError, DaoError, RuleError
+from dao.errors import ConfigError, DaoError, RuleError
 from dao.runtime.backoff import pause_after
 from dao.runtime.failpoint import failpoint
 
+LOOK_LIMIT = 5.0  # seconds that a result waits to know whether a round may follow it
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between attempts while there is trouble
 
 
@@ -338,9 +339,12 @@ class Superlink:
     async def _may_follow(self, manifest: Manifest, used_shards: int) -> bool:
         """Whether a round may follow this one at once; where that cannot be told, it is told once this one is posted."""
         try:
-            return not await self._deps.next_round.explain_end(manifest, used_shards)
-        except ContentError as error:
-            self._report("trouble", round=manifest.round, error=str(error))
+            async with asyncio.timeout(LOOK_LIMIT):
+                return not await self._deps.next_round.explain_end(manifest, used_shards)
+        except (DaoError, TimeoutError) as error:  # such as of a card that is none, or that nobody has
+            self._report(
+                "trouble", round=manifest.round, error=str(error) or "the task's card is slow to come"
+            )
             return False
 
     async def _wait_reveals(self, closed: CommitsClosed, collection: Collection) -> Timestamp:
