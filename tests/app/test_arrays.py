@@ -275,7 +275,7 @@ async def test_load__app_that_fails_on_import__is_one_clear_line(bench: Bench) -
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize(("yields", "priority"), [(True, 19), (False, 0)])
+@pytest.mark.parametrize(("yields", "priority"), [(True, 5), (False, 0)])
 async def test_start__yields__all_its_processes_leave_the_cores_to_others(
     bench: Bench, yields: bool, priority: int
 ) -> None:
