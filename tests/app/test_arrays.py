@@ -284,4 +284,5 @@ async def test_start__yields__all_its_processes_leave_the_cores_to_others(bench:
     for one in started:
         with suppress(psutil.NoSuchProcess):  # it has ended
             priorities.add(one.nice())
-    assert priorities == {19 if yields else psutil.Process().nice()}
+    own = psutil.Process().nice()
+    assert priorities == {max(5, own) if yields else own}
