@@ -181,7 +181,9 @@ class AppProcess:
                 )
             if command.yields:
                 with contextlib.suppress(ProcessLookupError):  # a call finds out
-                    os.setpriority(os.PRIO_PGRP, self._process.pid, _LOW_PRIORITY)
+                    # a daemon that runs at a lower one may not raise it
+                    priority = max(_LOW_PRIORITY, os.getpriority(os.PRIO_PROCESS, 0))
+                    os.setpriority(os.PRIO_PGRP, self._process.pid, priority)
         except BaseException as error:
             ours.close()
             await self.stop()
