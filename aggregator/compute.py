@@ -225,9 +225,8 @@ class RoundComputer:
             return loss, MeasuredMetric(name, compute_metric_micros(value))
         except (AppError, DecodeError) as error:
             ending = ""
-            if isinstance(
-                error, AppCrashed | AppTimeout
-            ):  # the process starts anew, which each round would wait for
+            # the process starts anew, which each round would wait for
+            if isinstance(error, AppCrashed | AppTimeout):
                 self._metric, ending = None, "; it is not measured again before the card changes"
             self._report("trouble", round=job.inputs.round, error=f"{error}{ending}")
         return loss, None
