@@ -31,7 +31,7 @@ _LONGEST_ERROR = 2000  # letters of an app's words in an error
 _TAIL = 4096  # bytes of the log that an error may quote from
 LARGEST_LOG = 16 << 20  # bytes; the end of a larger one is moved to a file beside it, and it starts anew
 _BOUND_SECONDS = 5.0  # between looks at its size while the app is idle
-_LOW_PRIORITY = 5  # of 19 to -20: a quarter of a busy core, for a juror has a minute to vote
+LOW_PRIORITY = 5  # of 19 to -20: a quarter of a busy core, for a juror has a minute to vote
 _ENDING = 2.0  # seconds for a process that has closed its line to end by itself
 
 # import numpy first, from the app's environment; then one module of ours, without the packages beside it
@@ -181,9 +181,8 @@ class AppProcess:
                 )
             if command.yields:
                 with contextlib.suppress(ProcessLookupError):  # a call finds out
-                    # a daemon that runs at a lower one may not raise it
-                    priority = max(_LOW_PRIORITY, os.getpriority(os.PRIO_PROCESS, 0))
-                    os.setpriority(os.PRIO_PGRP, self._process.pid, priority)
+                    lowest = max(LOW_PRIORITY, os.getpriority(os.PRIO_PROCESS, 0))
+                    os.setpriority(os.PRIO_PGRP, self._process.pid, lowest)
         except BaseException as error:
             ours.close()
             await self.stop()

@@ -17,6 +17,7 @@ from dao.app.array_model import ArrayModel
 from dao.app.gradient_client import GradientClient
 from dao.app.model_state import inspect_model
 from dao.app.preflight import find_odd_loss
+from dao.app.process import LOW_PRIORITY
 from dao.app.worker import ConventionError, create_model_file, open_model_file
 from dao.core.formats.layout import Layout, encode_model_header
 from dao.errors import AppError
@@ -285,4 +286,4 @@ async def test_start__yields__all_its_processes_leave_the_cores_to_others(bench:
         with suppress(psutil.NoSuchProcess):  # it has ended
             priorities.add(one.nice())
     own = psutil.Process().nice()
-    assert priorities == {max(5, own) if yields else own}
+    assert priorities == {max(LOW_PRIORITY, own) if yields else own}
